@@ -1,0 +1,1 @@
+"""The Discord process: wiring, cards, buttons, charts, command line."""

@@ -1,0 +1,1 @@
+"""One Discord area per file: read Discord, call one flow or report, reply."""

@@ -1,0 +1,1 @@
+"""The trading desk itself: knows no Discord, no SQL, no charts."""

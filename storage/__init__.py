@@ -1,0 +1,1 @@
+"""Durable truth: SQL and memory stores behind the port in engine.store."""
