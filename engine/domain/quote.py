@@ -1,0 +1,85 @@
+"""Prices one can really get: bid and ask with their age and origin."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from engine.domain.instrument import Instrument
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quote:
+    """Best bid and ask of one instrument at one moment; sizes in contracts or shares."""
+
+    instrument: Instrument
+    bid: Decimal
+    ask: Decimal
+    bid_size: Decimal | None = None
+    ask_size: Decimal | None = None
+    exchange_at: datetime
+    received_at: datetime
+    source: str
+    is_synthetic: bool = False
+
+    @property
+    def mid(self) -> Decimal:
+        """Half way between bid and ask."""
+        return (self.bid + self.ask) / 2
+
+    @property
+    def is_sane(self) -> bool:
+        """Usable for decisions: finite, positive, not crossed (M-02)."""
+        return self.bid.is_finite() and self.ask.is_finite() and 0 < self.bid <= self.ask
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leg:
+    """One instrument of a unit; ``ratio`` is signed: +1 is bought when the unit is bought."""
+
+    instrument: Instrument
+    ratio: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnitQuote:
+    """Bid and ask of one unit (single instrument or spread), from the legs' quotes."""
+
+    bid: Decimal
+    ask: Decimal
+    exchange_at: datetime
+    """Of the oldest leg."""
+    received_at: datetime
+    source: str
+    is_synthetic: bool = False
+
+    @property
+    def mid(self) -> Decimal:
+        """Half way between bid and ask."""
+        return (self.bid + self.ask) / 2
+
+    def touch(self, side_is_buy: bool) -> Decimal:
+        """The price one can really get now: ask to buy, bid to sell."""
+        return self.ask if side_is_buy else self.bid
+
+
+def unit_quote(legs: tuple[Leg, ...], quotes: Mapping[str, Quote]) -> UnitQuote | None:
+    """Price a unit from its legs' quotes (by instrument key); None when a leg has no sane quote."""
+    bid = ask = Decimal(0)
+    found: list[Quote] = []
+    for leg in legs:
+        quote = quotes.get(leg.instrument.key)
+        if quote is None or not quote.is_sane:
+            return None
+        found.append(quote)
+        near, far = (quote.bid, quote.ask) if leg.ratio > 0 else (quote.ask, quote.bid)
+        bid += near * leg.ratio
+        ask += far * leg.ratio
+    return UnitQuote(
+        bid=bid,
+        ask=ask,
+        exchange_at=min(q.exchange_at for q in found),
+        received_at=min(q.received_at for q in found),
+        source=found[0].source,
+        is_synthetic=any(q.is_synthetic for q in found),
+    )

@@ -1,0 +1,113 @@
+"""Port to durable truth: commit events with the records they change, then read them back."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from engine.domain.desk import AlertRecord, Approval, Fact, Intake, Notice
+from engine.domain.order import Intent, Order
+from engine.domain.record import Event, R, Record
+from engine.domain.trade import Account, Execution, LedgerEntry, Position, Trade
+
+RECORDS: tuple[type[Record], ...] = (
+    Intake,
+    AlertRecord,
+    Intent,
+    Approval,
+    Order,
+    Execution,
+    LedgerEntry,
+    Position,
+    Trade,
+    Account,
+    Notice,
+    Fact,
+)
+"""Every kind of record; one table each."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Journaled:
+    """An event as it stands in the journal."""
+
+    seq: int
+    event: Event
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChainReport:
+    """Result of an audit: whether the journal is whole, and the first row that is not."""
+
+    n_events: int
+    first_bad_seq: int | None = None
+    reason: str = ""
+
+    @property
+    def is_ok(self) -> bool:
+        """No row edited, deleted, inserted or reordered."""
+        return self.first_bad_seq is None and not self.reason
+
+
+class Store(Protocol):
+    """Durable truth. ``commit`` is the one write path of the whole product."""
+
+    async def open(self) -> None:
+        """Migrate, check integrity, take the single-writer lock.
+
+        Raises:
+            StoreUnavailable: locked by another instance, corrupt, newer schema, or unreachable.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Flush and release the lock."""
+        ...
+
+    async def commit(self, events: Sequence[Event]) -> int:
+        """Append the events and apply their puts in one durable transaction; last seq.
+
+        A put of version 1 must be new; of version n must follow n - 1.
+
+        Raises:
+            Conflict: a put did not follow on the stored version; nothing was written.
+            StoreUnavailable: could not be made durable; nothing was written.
+        """
+        ...
+
+    async def get(self, kind: type[R], key: str) -> R | None:
+        """One record by its key."""
+        ...
+
+    async def find(
+        self,
+        kind: type[R],
+        *,
+        where: Mapping[str, Any] | None = None,
+        since: tuple[str, datetime] | None = None,
+        newest_first: bool = False,
+        limit: int | None = None,
+    ) -> list[R]:
+        """Records whose promoted columns equal ``where`` (a tuple means any of them).
+
+        ``since`` is (column, moment): only rows at or after it. Order is that of creation.
+        """
+        ...
+
+    async def count(self, kind: type[Record], *, where: Mapping[str, Any] | None = None) -> int:
+        """How many records match."""
+        ...
+
+    async def events(
+        self, *, ref: str | None = None, after: int = 0, limit: int | None = None
+    ) -> list[Journaled]:
+        """Journal rows in order, of one story when ``ref`` is given."""
+        ...
+
+    async def highest_message_ids(self) -> dict[int, int]:
+        """Channel id -> highest message id taken in: the catch-up watermark."""
+        ...
+
+    async def verify(self) -> ChainReport:
+        """Recompute the journal's chain."""
+        ...
