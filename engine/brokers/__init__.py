@@ -1,0 +1,256 @@
+"""The Broker contract. Each broker is one file or folder here; all pass one conformance suite.
+
+Rules for every adapter: the client order id is saved before the request; nothing that can create
+an order is retried by the adapter; an answer that does not prove the outcome raises
+OrderStateUnknown; unknown statuses are kept raw and polled, the stream lives on.
+"""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Literal, Protocol
+
+from engine.domain.instrument import Instrument
+from engine.domain.order import OrderType, Side, Tif
+from engine.domain.quote import Leg
+
+LiveState = Literal[
+    "accepted", "partial", "filled", "canceled", "expired", "rejected", "replaced", "unknown"
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderRequest:
+    """What a broker is asked to do. Prices are of the unit as quoted (see domain Order)."""
+
+    client_order_id: str
+    account: str
+    side: Side
+    legs: tuple[Leg, ...]
+    qty: Decimal
+    type: OrderType
+    limit: Decimal | None = None
+    stop: Decimal | None = None
+    """Trigger of stop and stop-limit orders."""
+    trail: Decimal | None = None
+    """Distance of a trailing order in unit price."""
+    tif: Tif = Tif.DAY
+    reduces: bool = False
+    """True for exits: may never open or flip a position (reduce-only)."""
+    oco_group: str | None = None
+    """Orders of one group: a fill of one cancels (or cuts down) the others."""
+    attached: tuple["OrderRequest", ...] = ()
+    """Bracket children, live once this order fills, for the filled quantity; one OCO group."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrokerOrder:
+    """An order as the broker reports it."""
+
+    client_order_id: str
+    """Empty when it is none of ours."""
+    broker_id: str
+    account: str
+    state: LiveState
+    side: Side
+    legs: tuple[Leg, ...]
+    qty: Decimal
+    filled: Decimal
+    type: OrderType
+    limit: Decimal | None = None
+    stop: Decimal | None = None
+    reason: str = ""
+    updated_at: datetime
+    raw_state: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrokerFill:
+    """One execution as the broker reports it; ``execution_id`` never repeats for another fill."""
+
+    execution_id: str
+    client_order_id: str
+    broker_id: str
+    account: str
+    instrument: Instrument
+    leg: int
+    side: Side
+    qty: Decimal
+    price: Decimal
+    fee_usd: Decimal
+    executed_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrokerPosition:
+    """What the broker says is held; ``qty`` signed."""
+
+    account: str
+    instrument: Instrument
+    qty: Decimal
+    avg_price: Decimal | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Balance:
+    """Money at the broker. None means the broker did not say: never read as 0."""
+
+    account: str
+    cash_usd: Decimal | None
+    buying_power_usd: Decimal | None
+    as_of: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """The broker has this order."""
+
+    order: BrokerOrder
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Absent:
+    """A full list as of this moment provably lacks it."""
+
+    as_of: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unclear:
+    """Could not be told; ``candidates`` may be it."""
+
+    candidates: tuple[BrokerOrder, ...] = ()
+
+
+Found = Seen | Absent | Unclear
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderSeen:
+    """Event: an order changed at the broker."""
+
+    order: BrokerOrder
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filled:
+    """Event: an execution; may repeat and may come in any order."""
+
+    fill: BrokerFill
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamUp:
+    """Event: the stream is live; whatever happened since ``gap_from`` must be reconciled."""
+
+    gap_from: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamDown:
+    """Event: the stream is lost; entries wait until it was reconciled."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Odd:
+    """Event: something the adapter does not know; kept raw, polled, shown to an admin."""
+
+    note: str
+    raw: str
+
+
+BrokerEvent = OrderSeen | Filled | StreamUp | StreamDown | Odd
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caps:
+    """What a broker can do for one asset class; missing features are made up for in the engine."""
+
+    order_types: frozenset[OrderType]
+    tifs: frozenset[Tif]
+    max_legs: int = 1
+    has_oco: bool = False
+    has_brackets: bool = False
+    has_replace: bool = True
+    is_fractional: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrokerCaps:
+    """Capabilities per asset class, and how the broker treats our client ids."""
+
+    by_kind: dict[str, Caps] = field(default_factory=dict)
+    """Instrument kind (``spread`` for several legs) -> capabilities; absent: not traded here."""
+    dedupes_client_id: bool = True
+    finds_by_client_id: bool = True
+    is_paper: bool = False
+
+
+class Broker(Protocol):
+    """One broker connection; may serve several accounts."""
+
+    name: str
+    caps: BrokerCaps
+
+    async def connect(self) -> None:
+        """Log in and start the event stream.
+
+        Raises:
+            BrokerAuthError, BrokerUnavailable.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Leave; protective orders stay at the broker."""
+        ...
+
+    async def balance(self, account: str) -> Balance:
+        """Money as the broker sees it."""
+        ...
+
+    async def positions(self, account: str) -> list[BrokerPosition]:
+        """Holdings; raises when the list could not be read whole (never a partial list)."""
+        ...
+
+    async def open_orders(self, account: str) -> list[BrokerOrder]:
+        """Working orders."""
+        ...
+
+    async def orders_since(self, account: str, since: datetime) -> list[BrokerOrder]:
+        """All orders created or changed since, whatever became of them."""
+        ...
+
+    async def fills_since(self, account: str, since: datetime) -> list[BrokerFill]:
+        """All executions since."""
+        ...
+
+    async def find(self, account: str, client_order_id: str) -> Found:
+        """Look one order up after doubt."""
+        ...
+
+    async def submit(self, request: OrderRequest) -> BrokerOrder:
+        """Send one order, once.
+
+        Raises:
+            OrderRejected, BrokerUnavailable (nothing sent), OrderStateUnknown, BrokerAuthError.
+        """
+        ...
+
+    async def replace(self, account: str, client_order_id: str, new: OrderRequest) -> BrokerOrder:
+        """Swap a working order for ``new`` (own client id); raises like :meth:`submit`."""
+        ...
+
+    async def cancel(self, account: str, client_order_id: str) -> None:
+        """Ask for cancellation; the outcome comes as an event.
+
+        Raises:
+            OrderRejected: already over or not known; BrokerUnavailable; OrderStateUnknown.
+        """
+        ...
+
+    def events(self) -> AsyncIterator[BrokerEvent]:
+        """Everything that happens at the broker, until closed."""
+        ...
