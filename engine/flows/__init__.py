@@ -1,0 +1,1 @@
+"""One story each, from its trigger to its outcome: facts in, decide, write ahead, act."""
