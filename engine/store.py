@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from engine.domain.desk import AlertRecord, Approval, Fact, Intake, Notice
+from engine.domain.desk import AlertRecord, Approval, Fact, Intake, Notice, Posted
 from engine.domain.order import Intent, Order
 from engine.domain.record import Event, R, Record
 from engine.domain.trade import Account, Execution, LedgerEntry, Position, Trade
@@ -22,6 +22,7 @@ RECORDS: tuple[type[Record], ...] = (
     Trade,
     Account,
     Notice,
+    Posted,
     Fact,
 )
 """Every kind of record; one table each."""

@@ -178,14 +178,15 @@ class Approval(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notice(Record):
-    """A card that people should see: the outbox. Written with the event, posted afterwards.
+    """A card that people should see: the outbox. Written with the event that it tells of.
 
     ``notice_id`` names the card for ever (``alert:<id>``, ``approval:<id>``, ``trade:<id>``,
-    ``mirror:<key>``, ``note:<id>``): posted once, then edited in place to the newest state.
+    ``mirror:<key>``, ``note:<id>``): posted once, then edited in place whenever its version is
+    newer than what :class:`Posted` says was shown.
     """
 
     TABLE: ClassVar[str] = "outbox"
-    COLUMNS: ClassVar[tuple[str, ...]] = ("channel", "is_due", "created_at")
+    COLUMNS: ClassVar[tuple[str, ...]] = ("channel", "created_at")
 
     notice_id: str
     kind: Literal["alert", "approval", "trade", "mirror", "chart", "note"]
@@ -194,17 +195,42 @@ class Notice(Record):
     channel: str
     """Purpose of the channel: trade_alerts, all_messages, approvals, orders, activity, admin."""
     text: str = ""
-    is_due: bool = True
-    """Something changed that is not shown yet."""
-    sent_channel_id: int | None = None
-    sent_message_id: int | None = None
     created_at: datetime
-    sent_at: datetime | None = None
 
     @property
     def key(self) -> str:
         """The card's name."""
         return self.notice_id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Posted(Record):
+    """Where a notice stands in Discord and which version of it people see there."""
+
+    TABLE: ClassVar[str] = "posted"
+    COLUMNS: ClassVar[tuple[str, ...]] = ("posted_at",)
+
+    notice_id: str
+    channel_id: int
+    message_id: int
+    shown_version: int
+    posted_at: datetime
+
+    @property
+    def key(self) -> str:
+        """The card's name."""
+        return self.notice_id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Who:
+    """The person behind a click or command, with what they may do at this very moment."""
+
+    user_id: int
+    name: str
+    may_trade: bool = False
+    may_approve: bool = False
+    may_admin: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

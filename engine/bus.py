@@ -1,0 +1,23 @@
+"""Tells listeners what was committed. After the commit, perhaps twice after a crash, never before."""
+
+from collections.abc import Callable, Sequence
+
+from engine.domain.record import Event
+
+Listener = Callable[[Sequence[Event]], None]
+
+
+class Bus:
+    """Listeners are quick and synchronous: they note what is to be done and return."""
+
+    def __init__(self) -> None:
+        self._listeners: list[Listener] = []
+
+    def listen(self, listener: Listener) -> None:
+        """Hear of every commit from now on."""
+        self._listeners.append(listener)
+
+    def publish(self, events: Sequence[Event]) -> None:
+        """Called by the desk once the events are durable."""
+        for listener in self._listeners:
+            listener(events)
