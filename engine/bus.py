@@ -1,4 +1,4 @@
-"""Tells listeners what was committed. After the commit, perhaps twice after a crash, never before."""
+"""Tells listeners what was committed: after the commit, perhaps again after a crash."""
 
 from collections.abc import Callable, Sequence
 

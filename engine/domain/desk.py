@@ -107,6 +107,8 @@ class AlertRecord(Record):
     state: AlertState = AlertState.RECEIVED
     reason: str = ""
     """Why it stands where it stands, in one plain sentence."""
+    n_judged: int = 0
+    """How many of its signals were decided; fewer than it has: interrupted by a crash."""
     trade_ids: tuple[str, ...] = ()
     approval_ids: tuple[str, ...] = ()
     is_caught_up: bool = False

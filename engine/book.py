@@ -1,0 +1,209 @@
+"""What is live right now, held in memory: a cache of the store's newest records, never more."""
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
+
+from engine.domain.desk import (
+    AlertRecord,
+    AlertState,
+    Approval,
+    ApprovalState,
+    Fact,
+    Intake,
+    Notice,
+    Posted,
+)
+from engine.domain.order import Intent, Order, Purpose
+from engine.domain.record import Record
+from engine.domain.trade import Account, Execution, Position, Trade, TradeState
+
+ENDED_ALERTS = frozenset(
+    {AlertState.CLOSED, AlertState.REJECTED, AlertState.RISK_REJECTED, AlertState.WITHDRAWN}
+)
+V = TypeVar("V")
+
+_RECENT = 2000
+"""How many finished records of each kind stay in memory for quick answers."""
+
+
+class Book:
+    """Live trades with their orders, pending approvals, accounts, recent alerts.
+
+    Filled from the store at start and by every commit afterwards; a reader may rely on every
+    PENDING or OPEN trade, all its orders and positions, and every PENDING approval being here.
+    """
+
+    def __init__(self) -> None:
+        self.trades: dict[str, Trade] = {}
+        """PENDING and OPEN ones."""
+        self.orders: dict[str, Order] = {}
+        """Of live trades, and all that are not terminal."""
+        self._orders_of: dict[str, dict[str, Order]] = {}
+        self._positions_of: dict[str, dict[str, Position]] = {}
+        self.positions: dict[str, Position] = {}
+        self.approvals: dict[str, Approval] = {}
+        """PENDING ones."""
+        self.accounts: dict[str, Account] = {}
+        self.facts: dict[str, Fact] = {}
+        self.notices: dict[str, Notice] = {}
+        self.posted: dict[str, Posted] = {}
+        self.alerts: OrderedDict[str, AlertRecord] = OrderedDict()
+        self.intents: OrderedDict[str, Intent] = OrderedDict()
+        self.closed: OrderedDict[str, Trade] = OrderedDict()
+        """Recently finished trades, oldest first."""
+        self.executions: OrderedDict[str, None] = OrderedDict()
+        """Ids of executions booked lately; the store refuses older repeats."""
+        self.intake: OrderedDict[str, Intake] = OrderedDict()
+        """By ``channel:message``: the newest text of recent messages."""
+        self.by_message: dict[tuple[int, int], str] = {}
+        """(channel, message) -> alert id, for replies, edits and deletions."""
+
+    def put(self, record: Record) -> None:
+        """Take the newest version of a record in."""
+        keep = _KEEP.get(type(record))
+        if keep is not None:
+            keep(self, record)
+
+    def load(self, records: Iterable[Record]) -> None:
+        """Take many in, oldest first."""
+        for record in records:
+            self.put(record)
+
+    def orders_of(self, trade_id: str) -> tuple[Order, ...]:
+        """All known orders of a live trade, oldest first."""
+        return tuple(self._orders_of.get(trade_id, {}).values())
+
+    def positions_of(self, trade_id: str) -> tuple[Position, ...]:
+        """Positions of a live trade."""
+        return tuple(self._positions_of.get(trade_id, {}).values())
+
+    def open_trades(self, account: str | None = None) -> list[Trade]:
+        """Trades that hold something, of one account or all."""
+        return [
+            t
+            for t in self.trades.values()
+            if t.state is TradeState.OPEN and account in (None, t.account)
+        ]
+
+    def pending_entries(self, account: str) -> tuple[Order, ...]:
+        """Entry orders that may still add exposure: being approved excluded, sent included."""
+        return tuple(
+            o
+            for o in self.orders.values()
+            if o.account == account and o.purpose is Purpose.ENTRY and o.state.is_at_broker
+        )
+
+    @property
+    def halted(self) -> str:
+        """Why entries are halted; empty when they are not."""
+        fact = self.facts.get("halt")
+        return fact.value if fact else ""
+
+    def seen(self, channel_id: int, message_id: int) -> Intake | None:
+        """Newest text taken in of a recent message."""
+        return self.intake.get(f"{channel_id}:{message_id}")
+
+    # -- one keeper per kind of record ------------------------------------------------------
+
+    def _trade(self, trade: Trade) -> None:
+        if trade.state in (TradeState.PENDING, TradeState.OPEN):
+            self.trades[trade.trade_id] = trade
+            return
+        self.trades.pop(trade.trade_id, None)
+        _remember(self.closed, trade.trade_id, trade)
+        for order in self.orders_of(trade.trade_id):
+            if order.state.is_terminal:
+                self._drop_order(order)
+        for key in self._positions_of.pop(trade.trade_id, {}):
+            del self.positions[key]
+
+    def _order(self, order: Order) -> None:
+        if order.state.is_terminal and order.trade_id not in self.trades:
+            self._drop_order(order)
+        else:
+            self.orders[order.order_id] = order
+            self._orders_of.setdefault(order.trade_id, {})[order.order_id] = order
+
+    def _drop_order(self, order: Order) -> None:
+        self.orders.pop(order.order_id, None)
+        siblings = self._orders_of.get(order.trade_id, {})
+        siblings.pop(order.order_id, None)
+        if not siblings:
+            self._orders_of.pop(order.trade_id, None)
+
+    def _position(self, position: Position) -> None:
+        siblings = self._positions_of.setdefault(position.trade_id, {})
+        if position.lots or position.trade_id in self.trades:
+            self.positions[position.key] = siblings[position.key] = position
+        else:
+            self.positions.pop(position.key, None)
+            siblings.pop(position.key, None)
+
+    def _approval(self, approval: Approval) -> None:
+        if approval.state is ApprovalState.PENDING:
+            self.approvals[approval.approval_id] = approval
+        else:
+            self.approvals.pop(approval.approval_id, None)
+
+    def _alert(self, alert: AlertRecord) -> None:
+        _remember(self.alerts, alert.alert_id, alert)
+        self.by_message[alert.channel_id, alert.message_id] = alert.alert_id
+
+    def _account(self, account: Account) -> None:
+        self.accounts[account.name] = account
+
+    def _fact(self, fact: Fact) -> None:
+        self.facts[fact.name] = fact
+
+    def _notice(self, notice: Notice) -> None:
+        self.notices[notice.notice_id] = notice
+        self._forget_shown(notice.notice_id)
+
+    def _posted(self, posted: Posted) -> None:
+        self.posted[posted.notice_id] = posted
+        self._forget_shown(posted.notice_id)
+
+    def _forget_shown(self, notice_id: str) -> None:
+        if notice_id.startswith(("mirror:", "note:")) and not self.is_due(notice_id):
+            self.notices.pop(notice_id, None)
+            self.posted.pop(notice_id, None)
+
+    def _intent(self, intent: Intent) -> None:
+        _remember(self.intents, intent.intent_id, intent)
+
+    def _execution(self, execution: Execution) -> None:
+        _remember(self.executions, execution.execution_id, None)
+
+    def _intake(self, intake: Intake) -> None:
+        _remember(self.intake, f"{intake.channel_id}:{intake.message_id}", intake)
+
+    def is_due(self, notice_id: str) -> bool:
+        """Whether people do not see the newest version of this card yet."""
+        notice, posted = self.notices.get(notice_id), self.posted.get(notice_id)
+        if notice is None:
+            return False
+        return posted is None or posted.shown_version < notice.version
+
+
+_KEEP: dict[type[Record], Callable[[Book, Any], None]] = {
+    Trade: Book._trade,
+    Order: Book._order,
+    Position: Book._position,
+    Approval: Book._approval,
+    AlertRecord: Book._alert,
+    Account: Book._account,
+    Fact: Book._fact,
+    Notice: Book._notice,
+    Posted: Book._posted,
+    Intent: Book._intent,
+    Execution: Book._execution,
+    Intake: Book._intake,
+}
+
+
+def _remember(shelf: OrderedDict[str, V], key: str, value: V) -> None:
+    shelf[key] = value
+    shelf.move_to_end(key)
+    while len(shelf) > _RECENT:
+        shelf.popitem(last=False)

@@ -1,0 +1,289 @@
+"""The desk: everything one story needs in hand, and the one way to change anything."""
+
+import asyncio
+import logging
+from collections.abc import Coroutine, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from engine.book import Book
+from engine.brokers import Broker
+from engine.bus import Bus
+from engine.clock import Clock, Ids
+from engine.domain.alert import Asset
+from engine.domain.desk import Fact, Notice
+from engine.domain.errors import Conflict, StoreUnavailable, TradeStreamError
+from engine.domain.order import Order
+from engine.domain.quote import Leg, UnitQuote
+from engine.domain.record import Event, Record, changed
+from engine.domain.source import SourceProfile
+from engine.domain.trade import Trade
+from engine.exits import ExitRule
+from engine.feeds import Feed, QuoteBoard
+from engine.market import CME, NYSE, Calendar
+from engine.risk import RiskCheck
+from engine.sizing import SizingSettings
+from engine.store import Store
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeskSettings:
+    """The figures of config.yaml that the engine itself needs."""
+
+    sources: Mapping[str, SourceProfile] = field(default_factory=dict)
+    accounts: Mapping[str, str] = field(default_factory=dict)
+    """Account name -> broker name."""
+    start_cash_usd: Mapping[str, Decimal] = field(default_factory=dict)
+    """Opening deposit per paper account."""
+    sizing: SizingSettings = field(default_factory=SizingSettings)
+    max_quote_age_s: Decimal = Decimal(5)
+    quote_wait_s: float = 1.0
+    """How long an alert waits for its first quote."""
+    approval_expiry_s: float = 900
+    two_person_above_usd: Decimal | None = None
+    """Above this notional the proposer may not approve his own trade; None: never above."""
+    broker_timeout_s: float = 10
+    lookup_ladder_s: tuple[float, ...] = (1, 3, 10, 30)
+    """When an unanswered order is looked up; after the last a person is called."""
+    unprotected_alarm_s: float = 5
+    entry_wait_s: float = 120
+    """How long an entry may work before it is cancelled."""
+    exit_retry_s: float = 2
+    """Pause before a refused exit order is sent again."""
+    mode: str = "paper"
+
+
+class Desk:
+    """One running desk. Stories read the book, decide, commit here, and only then act."""
+
+    def __init__(
+        self,
+        *,
+        settings: DeskSettings,
+        clock: Clock,
+        ids: Ids,
+        store: Store,
+        board: QuoteBoard,
+        feed: Feed | None,
+        brokers: Mapping[str, Broker],
+        checks: list[tuple[str, RiskCheck]],
+        exit_rules: list[tuple[str, ExitRule]],
+        calendars: Mapping[str, Calendar] | None = None,
+    ) -> None:
+        self.settings = settings
+        self.clock = clock
+        self.ids = ids
+        self.store = store
+        self.board = board
+        self.feed = feed
+        self.brokers = brokers
+        self.checks = checks
+        self.exit_rules = exit_rules
+        self.calendars = calendars or {"future": CME}
+        self.book = Book()
+        self.bus = Bus()
+        self.is_reconciled = False
+        """Entries wait until the books were compared with every broker."""
+        self.is_halting = ""
+        """Reason of a halt that is in force but perhaps not stored yet."""
+        self.health: dict[str, str] = {}
+        """Part -> what is wrong with it; empty when all is well."""
+        self.retry_at: dict[str, float] = {}
+        """Trade id -> monotonic time before which its refused exit is not sent again."""
+        self.waters: dict[str, tuple[Decimal, Decimal]] = {}
+        """Trade id -> best and worst unit price since the last commit of the trade."""
+        self._locks: dict[str, asyncio.Lock] = {}
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._by_channel = {p.channel_id: p for p in settings.sources.values()}
+
+    # -- reading ----------------------------------------------------------------------------
+
+    def lock(self, name: str) -> asyncio.Lock:
+        """The lock of an account (decisions) or of ``trade:<id>`` (its exits)."""
+        return self._locks.setdefault(name, asyncio.Lock())
+
+    @property
+    def halted(self) -> str:
+        """Why entries are halted; empty when they are not."""
+        return self.is_halting or self.book.halted
+
+    def source_of(self, channel_id: int) -> SourceProfile | None:
+        """The room that this channel is, if it is watched."""
+        return self._by_channel.get(channel_id)
+
+    def broker(self, name: str) -> Broker:
+        """A broker connection by its name."""
+        return self.brokers[name]
+
+    def calendar(self, asset: Asset | str) -> Calendar:
+        """The hours that an asset class trades in."""
+        return self.calendars.get(asset, self.calendars.get("*", NYSE))
+
+    def quote(self, legs: tuple[Leg, ...]) -> UnitQuote | None:
+        """Newest unit price, None when a leg has none or it is too old to act on."""
+        quote = self.board.unit(legs)
+        if quote is None:
+            return None
+        age = (self.clock.now() - quote.received_at).total_seconds()
+        return quote if age <= self.settings.max_quote_age_s else None
+
+    async def watch(self, legs: Iterable[Leg]) -> None:
+        """Ask the feed for quotes of these, and wait a moment for the first ones."""
+        instruments = [leg.instrument for leg in legs]
+        if self.feed is None:
+            return
+        unknown = [i for i in instruments if self.board.last(i) is None]
+        await self.feed.watch(instruments)
+        for instrument in unknown:
+            quote = await asyncio.wait_for(
+                self.feed.quote(instrument), self.settings.broker_timeout_s
+            )
+            if quote is not None:
+                self.board.put(quote)
+
+    async def order(self, order_id: str) -> Order | None:
+        """An order, live or long over."""
+        return self.book.orders.get(order_id) or await self.store.get(Order, order_id)
+
+    async def trade(self, trade_id: str) -> Trade | None:
+        """A trade, live or long over."""
+        return (
+            self.book.trades.get(trade_id)
+            or self.book.closed.get(trade_id)
+            or await self.store.get(Trade, trade_id)
+        )
+
+    # -- writing ----------------------------------------------------------------------------
+
+    def event(
+        self,
+        kind: str,
+        ref: str,
+        *puts: Record,
+        actor: str = "desk",
+        cards: Iterable[tuple[str, str, str]] = (),
+        **data: Any,
+    ) -> Event:
+        """One fact of the journal; ``cards`` are (kind, subject id, channel) to be shown anew."""
+        shown = tuple(self.card(*card) for card in cards)
+        return Event(
+            kind=kind, ref=ref, at=self.clock.now(), actor=actor, data=data, puts=(*puts, *shown)
+        )
+
+    def card(self, kind: str, subject_id: str, channel: str) -> Notice:
+        """The next version of a card: posted once, edited ever after."""
+        notice_id = f"{kind}:{subject_id}"
+        known = self.book.notices.get(notice_id)
+        if known is not None:
+            return changed(known)
+        return Notice(
+            notice_id=notice_id,
+            kind=kind,  # type: ignore[arg-type]
+            subject_id=subject_id,
+            channel=channel,
+            created_at=self.clock.now(),
+        )
+
+    def note(self, channel: str, text: str, note_id: str = "") -> Notice:
+        """A plain message to people, posted once."""
+        subject = note_id or self.ids.new("N")
+        return Notice(
+            notice_id=f"note:{subject}",
+            kind="note",
+            subject_id=subject,
+            channel=channel,
+            text=text,
+            created_at=self.clock.now(),
+        )
+
+    def fact(self, name: str, value: str) -> Fact:
+        """The next version of a named value."""
+        known = self.book.facts.get(name)
+        return changed(known, value=value) if known else Fact(name=name, value=value)
+
+    async def commit(self, *events: Event) -> None:
+        """Make it durable, then true in memory, then known. All or nothing.
+
+        A caller that is cancelled while waiting does not leave memory and store apart: the
+        commit runs to its end.
+
+        Raises:
+            Conflict, StoreUnavailable: nothing was written, nothing may be sent.
+        """
+        await asyncio.shield(asyncio.ensure_future(self._commit(events)))
+
+    async def _commit(self, events: tuple[Event, ...]) -> None:
+        try:
+            await self.store.commit(events)
+        except Conflict:
+            events = await self._with_newest_cards(events)
+            await self.store.commit(events)
+        except StoreUnavailable as error:
+            self.health["storage"] = str(error)
+            raise
+        self.health.pop("storage", None)
+        for event in events:
+            for put in event.puts:
+                self.book.put(put)
+        self.bus.publish(events)
+
+    async def _with_newest_cards(self, events: tuple[Event, ...]) -> tuple[Event, ...]:
+        """A card so old that the book forgot it must not stop what it tells of."""
+        renewed = []
+        for event in events:
+            puts: list[Record] = []
+            for put in event.puts:
+                stored = None
+                if isinstance(put, Notice) and put.kind != "note":
+                    stored = await self.store.get(Notice, put.notice_id)
+                puts.append(changed(stored) if stored is not None else put)
+            renewed.append(replace(event, puts=tuple(puts)))
+        return tuple(renewed)
+
+    async def tell(self, channel: str, text: str, note_id: str = "") -> None:
+        """Post a plain message; the same ``note_id`` is said once only."""
+        try:
+            notice = self.note(channel, text, note_id)
+            await self.commit(self.event("note", notice.subject_id, notice, text=text))
+        except Conflict:
+            return
+        except TradeStreamError:
+            log.exception("a notice could not be stored: %s", text)
+
+    # -- background -------------------------------------------------------------------------
+
+    def spawn(self, work: Coroutine[Any, Any, Any], name: str) -> asyncio.Task[Any]:
+        """Run a piece of work on the side; what it raises is logged and shown in health."""
+        task = asyncio.create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+        return task
+
+    def _done(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if task.cancelled():
+            return
+        error = task.exception()
+        if error is not None:
+            self.health[f"task {task.get_name()}"] = f"{type(error).__name__}: {error}"
+            log.error("background work %s failed", task.get_name(), exc_info=error)
+
+    async def drain(self) -> None:
+        """Wait until everything that was spawned has ended."""
+        while self._tasks:
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def stop_tasks(self) -> None:
+        """Cancel background work and wait for it."""
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def since(self, **back: float) -> datetime:
+        """A moment so long ago."""
+        return self.clock.now() - timedelta(**back)

@@ -1,0 +1,378 @@
+"""An alert asks for exposure: route it, price it, size it, check it, then send or ask."""
+
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from decimal import Decimal
+
+from engine import guard, pricing
+from engine.desk import Desk
+from engine.domain.alert import RawAlert, Signal
+from engine.domain.desk import AlertRecord, AlertState, Approval, Candidate
+from engine.domain.order import (
+    Intent,
+    Order,
+    OrderState,
+    OrderType,
+    Purpose,
+    Verdict,
+    client_order_id,
+)
+from engine.domain.quote import UnitQuote
+from engine.domain.record import Record, changed
+from engine.domain.source import Handling, SourceProfile
+from engine.domain.trade import StopPlan, Trade
+from engine.flows import facts, send, settle
+from engine.market import new_york_date
+from engine.protection import Protection, protect
+from engine.risk import Denial, run_checks
+from engine.routing import Refused, Routed, route
+from engine.sizing import Sized, size
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What was decided about one signal: records to write, and what to do once they are."""
+
+    state: AlertState
+    reason: str = ""
+    puts: tuple[Record, ...] = ()
+    cards: tuple[tuple[str, str, str], ...] = ()
+    trade_ids: tuple[str, ...] = ()
+    approval_ids: tuple[str, ...] = ()
+    send: Order | None = None
+    cancel: tuple[Order, ...] = ()
+    settle: tuple[str, ...] = ()
+
+
+async def act(desk: Desk, outcome: Outcome) -> None:
+    """Do what was decided, now that it is durable."""
+    for order in outcome.cancel:
+        await send.cancel(desk, order)
+    if outcome.send is not None:
+        await send.submit(desk, outcome.send)
+    for trade_id in outcome.settle:
+        await settle.run(desk, trade_id)
+
+
+def rejected(reason: str, state: AlertState = AlertState.REJECTED) -> Outcome:
+    """Nothing is done, and the card says why."""
+    return Outcome(state=state, reason=reason)
+
+
+async def judge(
+    desk: Desk,
+    profile: SourceProfile,
+    message: RawAlert,
+    record: AlertRecord,
+    number: int,
+    signal: Signal,
+) -> Outcome:
+    """Decide about an opening signal, under the account's lock."""
+    on = new_york_date(message.posted_at)
+    routed = route(signal, profile, desk.settings.accounts, on)
+    if isinstance(routed, Refused):
+        return rejected(routed.reason)
+    late_s = (desk.clock.now() - message.posted_at).total_seconds()
+    if message.is_caught_up and late_s > profile.max_age_s:
+        return rejected(
+            f"missed: seen {late_s / 60:.0f} min late while the desk was away; not traded",
+            AlertState.HELD,
+        )
+    await facts.roll(desk, routed.account)
+    await desk.watch(routed.legs)
+    quote = desk.quote(routed.legs)
+    price = guard.judge(
+        side=routed.side,
+        alerted=signal.price,
+        alerted_range=signal.price_range,
+        quote=quote,
+        profile=profile,
+        posted_at=message.posted_at,
+        now=desk.clock.now(),
+        max_quote_age_s=desk.settings.max_quote_age_s,
+    )
+    intent = build(desk, profile, record, number, signal, routed, quote, price)
+    if isinstance(intent, Denial):
+        return rejected(intent.detail, AlertState.RISK_REJECTED)
+    intent = checked(desk, intent, quote)
+    denied = first_denial(intent)
+    if denied is not None and denied.check != "duplicate":
+        return Outcome(state=AlertState.RISK_REJECTED, reason=denied.detail, puts=(intent,))
+    if price.decision == "skip":
+        return Outcome(state=AlertState.REJECTED, reason=price.reason, puts=(intent,))
+    question = _question(desk, profile, message, price, denied)
+    trade = new_trade(desk, profile, record, intent, routed)
+    if question:
+        return _ask(desk, record, number, intent, trade, question)
+    return _send(desk, record, intent, trade)
+
+
+def _question(
+    desk: Desk,
+    profile: SourceProfile,
+    message: RawAlert,
+    price: guard.GuardVerdict,
+    denied: Verdict | None,
+) -> str:
+    """Why a person has to decide; empty when the entry may go out by itself."""
+    if denied is not None:
+        return denied.detail
+    if price.decision == "ask":
+        return price.reason
+    if message.is_caught_up:
+        return "this alert was read after a gap; caught-up entries never trade by themselves"
+    if profile.handling is not Handling.AUTO:
+        return "this source trades with approval"
+    if f"auto-off:{profile.name}" in desk.book.facts:
+        return desk.book.facts[f"auto-off:{profile.name}"].value or ""
+    return ""
+
+
+def build(
+    desk: Desk,
+    profile: SourceProfile,
+    record: AlertRecord,
+    number: int,
+    signal: Signal,
+    routed: Routed,
+    quote: UnitQuote | None,
+    price: guard.GuardVerdict,
+    *,
+    qty: Decimal | None = None,
+    revision: int = 0,
+) -> Intent | Denial:
+    """Size and protect an entry; ``qty`` is a person's own figure, still cut by every limit."""
+    tick = routed.legs[0].instrument.tick
+    alerted = _alerted(signal)
+    entry = alerted if alerted is not None else price.achievable
+    if entry is None:
+        return Denial(code="price.unknown", detail="neither the alert nor the market has a price")
+    limit = pricing.entry_limit(routed.side, alerted, quote, profile, tick)
+    plan: Protection | Refused = protect(
+        signal, profile, entry=limit, direction=routed.direction, qty=Decimal(1), tick=tick
+    )
+    if isinstance(plan, Refused):
+        return Denial(code="protection.refused", detail=plan.reason)
+    account = desk.book.accounts[routed.account]
+    wanted = signal if qty is None else replace(signal, quantity=qty, size_class=None)
+    sized = size(
+        signal=wanted,
+        profile=profile,
+        entry=limit,
+        stop=plan.stop,
+        legs=routed.legs,
+        direction=routed.direction,
+        equity=facts.equity(desk, account),
+        settings=desk.settings.sizing,
+        streaks=(account.loss_streak, account.win_streak),
+    )
+    if not isinstance(sized, Sized):
+        return sized
+    final = protect(
+        signal, profile, entry=limit, direction=routed.direction, qty=sized.qty, tick=tick
+    )
+    if isinstance(final, Refused):
+        return Denial(code="protection.refused", detail=final.reason)
+    suffix = f"{number}" + (f"e{record.edit_no}" if record.edit_no else "")
+    suffix += f"r{revision}" if revision else ""
+    return Intent(
+        intent_id=f"{record.alert_id}/{suffix}",
+        alert_id=record.alert_id,
+        trade_id=f"T-{record.alert_id[2:]}-{suffix}",
+        account=routed.account,
+        broker=routed.broker,
+        source=profile.name,
+        author_id=record.author_id,
+        purpose=Purpose.ENTRY,
+        symbol=routed.symbol,
+        side=routed.side,
+        legs=routed.legs,
+        qty=sized.qty,
+        type=OrderType.LIMIT,
+        limit=limit,
+        stop=final.stop,
+        targets=final.targets,
+        trail=signal.trail,
+        alerted_price=alerted,
+        quote=quote,
+        risk_usd=sized.risk_usd,
+        notional_usd=sized.notional_usd,
+        sizing=sized.note,
+        guard=price.reason,
+        created_at=desk.clock.now(),
+    )
+
+
+def _alerted(signal: Signal) -> Decimal | None:
+    """The alerted price; for a range its far end is never assumed, the middle is."""
+    if signal.price is not None or signal.price_range is None:
+        return signal.price
+    low, high = signal.price_range
+    return (low + high) / 2
+
+
+def checked(desk: Desk, intent: Intent, quote: UnitQuote | None) -> Intent:
+    """The intent with every check's verdict on fresh facts."""
+    seen = facts.gather(desk, intent.account, intent, quote)
+    return replace(intent, verdicts=run_checks(desk.checks, intent, seen))
+
+
+def first_denial(intent: Intent) -> Verdict | None:
+    """First check in the order of evaluation that said no."""
+    return next((v for v in intent.verdicts if not v.is_ok), None)
+
+
+def new_trade(
+    desk: Desk, profile: SourceProfile, record: AlertRecord, intent: Intent, routed: Routed
+) -> Trade:
+    """The round trip that this entry would begin."""
+    return Trade(
+        trade_id=intent.trade_id,
+        alert_id=record.alert_id,
+        account=intent.account,
+        broker=intent.broker,
+        source=profile.name,
+        author_id=record.author_id,
+        symbol=intent.symbol,
+        asset=routed.asset,
+        direction=routed.direction,
+        legs=intent.legs,
+        qty_wanted=intent.qty,
+        alerted_price=intent.alerted_price,
+        achievable_price=intent.quote.touch(intent.side.sign > 0) if intent.quote else None,
+        initial_stop=intent.stop,
+        stop=StopPlan(price=intent.stop) if intent.stop is not None else None,
+        targets=intent.targets,
+        created_at=desk.clock.now(),
+    )
+
+
+def new_order(desk: Desk, intent: Intent, state: OrderState) -> Order:
+    """The entry order of an intent."""
+    now = desk.clock.now()
+    return Order(
+        order_id=client_order_id(intent.intent_id),
+        intent_id=intent.intent_id,
+        alert_id=intent.alert_id,
+        trade_id=intent.trade_id,
+        account=intent.account,
+        broker=intent.broker,
+        purpose=Purpose.ENTRY,
+        side=intent.side,
+        legs=intent.legs,
+        qty=intent.qty,
+        type=intent.type,
+        limit=intent.limit,
+        state=state,
+        created_at=now,
+        sent_at=now if state is OrderState.SUBMITTING else None,
+        updated_at=now,
+    )
+
+
+def _send(desk: Desk, record: AlertRecord, intent: Intent, trade: Trade) -> Outcome:
+    order = new_order(desk, intent, OrderState.SUBMITTING)
+    account = desk.book.accounts[intent.account]
+    counted = changed(account, n_trades_today=account.n_trades_today + 1)
+    return Outcome(
+        state=AlertState.ROUTED,
+        puts=(intent, trade, order, counted),
+        trade_ids=(trade.trade_id,),
+        send=order,
+    )
+
+
+def _ask(
+    desk: Desk, record: AlertRecord, number: int, intent: Intent, trade: Trade, question: str
+) -> Outcome:
+    order = new_order(desk, intent, OrderState.PENDING_APPROVAL)
+    approval = new_approval(desk, intent, order, number, question)
+    return Outcome(
+        state=AlertState.HELD,
+        reason=question,
+        puts=(intent, trade, order, approval),
+        cards=(("approval", approval.approval_id, "approvals"),),
+        trade_ids=(trade.trade_id,),
+        approval_ids=(approval.approval_id,),
+    )
+
+
+def new_approval(
+    desk: Desk,
+    intent: Intent,
+    order: Order,
+    number: int,
+    question: str,
+    *,
+    proposer: int | None = None,
+) -> Approval:
+    """The question whether this intent may be sent."""
+    return Approval(
+        approval_id=f"P-{intent.intent_id[2:].replace('/', '-')}",
+        kind="entry",
+        alert_id=intent.alert_id,
+        account=intent.account,
+        signal_no=number,
+        intent_id=intent.intent_id,
+        order_id=order.order_id,
+        trade_id=intent.trade_id,
+        question=question,
+        proposer_id=proposer,
+        notional_usd=intent.notional_usd,
+        expires_at=desk.clock.now() + _expiry(desk),
+        created_at=desk.clock.now(),
+    )
+
+
+def ask_to_fix(
+    desk: Desk, profile: SourceProfile, record: AlertRecord, number: int, question: str
+) -> Outcome:
+    """The alert cannot be read safely: a person writes it anew or drops it."""
+    if number > 0:
+        return Outcome(state=AlertState.HELD, reason=question)
+    return _ask_person(desk, profile, record, number, question, "fix", ())
+
+
+def ask_which(
+    desk: Desk,
+    profile: SourceProfile,
+    record: AlertRecord,
+    number: int,
+    question: str,
+    candidates: tuple[Candidate, ...],
+) -> Outcome:
+    """Several open trades may be meant: a person picks one."""
+    return _ask_person(desk, profile, record, number, question, "which", candidates)
+
+
+def _ask_person(
+    desk: Desk,
+    profile: SourceProfile,
+    record: AlertRecord,
+    number: int,
+    question: str,
+    kind: str,
+    candidates: tuple[Candidate, ...],
+) -> Outcome:
+    approval = Approval(
+        approval_id=f"P-{record.alert_id[2:]}-{number}{kind[0]}{record.edit_no or ''}",
+        kind="fix" if kind == "fix" else "which",
+        alert_id=record.alert_id,
+        account=profile.account,
+        signal_no=number,
+        question=question,
+        candidates=candidates,
+        expires_at=desk.clock.now() + _expiry(desk),
+        created_at=desk.clock.now(),
+    )
+    return Outcome(
+        state=AlertState.HELD,
+        reason=question,
+        puts=(approval,),
+        cards=(("approval", approval.approval_id, "approvals"),),
+        approval_ids=(approval.approval_id,),
+    )
+
+
+def _expiry(desk: Desk) -> timedelta:
+    return timedelta(seconds=desk.settings.approval_expiry_s)

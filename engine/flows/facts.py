@@ -1,0 +1,161 @@
+"""Gather what is true of an account right now: the facts that risk checks judge by."""
+
+from decimal import Decimal
+
+from engine import ledger
+from engine.desk import Desk
+from engine.domain.order import Intent, Order, OrderState, Purpose
+from engine.domain.quote import UnitQuote
+from engine.domain.record import changed
+from engine.domain.trade import Account, Trade
+from engine.market import new_york_date
+from engine.risk import Facts, RecentExit
+from engine.sizing import exposure_usd
+
+_EXITS_BACK_S = 72 * 3600
+
+
+def marks(desk: Desk, account: str) -> dict[str, Decimal]:
+    """Mid of every instrument that the account holds and that has a quote, by instrument key."""
+    found: dict[str, Decimal] = {}
+    for trade in desk.book.open_trades(account):
+        for leg in trade.legs:
+            quote = desk.board.last(leg.instrument)
+            if quote is not None:
+                found[leg.instrument.key] = quote.mid
+    return found
+
+
+def equity(desk: Desk, account: Account) -> Decimal | None:
+    """Cash plus marked positions; None when a mark is missing."""
+    held = [p for p in desk.book.positions.values() if p.account == account.name]
+    return ledger.equity(account, held, marks(desk, account.name))
+
+
+def gather(desk: Desk, account_name: str, intent: Intent, quote: UnitQuote | None) -> Facts:
+    """Everything known at this moment; what is not known stays None and is denied on."""
+    now = desk.clock.now()
+    account = desk.book.accounts[account_name]
+    asset = "future" if intent.legs[0].instrument.kind == "future" else "option"
+    session = desk.calendar(asset).session_at(now)
+    open_trades = tuple(desk.book.open_trades(account_name))
+    pending = tuple(
+        o for o in desk.book.pending_entries(account_name) if o.intent_id != intent.intent_id
+    )
+    worth = equity(desk, account)
+    held = [p for p in desk.book.positions.values() if p.account == account_name]
+    notional = _exposure(desk, open_trades, pending)
+    return Facts(
+        now=now,
+        session_on=session.on if session else None,
+        minutes_after_open=int((now - session.opens_at).total_seconds() // 60) if session else None,
+        minutes_to_close=int((session.closes_at - now).total_seconds() // 60) if session else None,
+        halted=desk.halted,
+        is_reconciled=desk.is_reconciled,
+        account=account,
+        equity_usd=worth,
+        buying_power_usd=None if worth is None else worth - sum(notional.values(), Decimal(0)),
+        open_pnl_usd=ledger.unrealised(held, marks(desk, account_name)),
+        trades=open_trades,
+        notional_by_trade=notional,
+        pending=pending,
+        unknown_symbols=frozenset(
+            o.legs[0].instrument.symbol
+            for o in desk.book.orders.values()
+            if o.account == account_name and o.state is OrderState.UNKNOWN
+        ),
+        recent_exits=_recent_exits(desk, account_name),
+        recent_entries=_recent_entries(desk, intent),
+        quote=quote,
+    )
+
+
+def _exposure(
+    desk: Desk, open_trades: tuple[Trade, ...], pending: tuple[Order, ...]
+) -> dict[str, Decimal]:
+    """Worst-case dollars per trade: what is held plus what may still fill."""
+    found: dict[str, Decimal] = {}
+    for trade in open_trades:
+        if trade.entry_price is not None:
+            side = trade.direction > 0
+            found[trade.trade_id] = exposure_usd(
+                trade.legs, side, trade.qty_open, trade.entry_price
+            )
+    for order in pending:
+        price = order.limit if order.limit is not None else order.stop
+        if price is None:
+            intent = desk.book.intents.get(order.intent_id)
+            quote = intent.quote if intent else None
+            price = quote.ask if quote else None
+        if price is not None:
+            more = exposure_usd(order.legs, order.side.sign > 0, order.leaves, price)
+            found[order.trade_id] = found.get(order.trade_id, Decimal(0)) + more
+    return found
+
+
+def _recent_exits(desk: Desk, account: str) -> tuple[RecentExit, ...]:
+    since = desk.since(seconds=_EXITS_BACK_S)
+    return tuple(
+        RecentExit(
+            symbol=t.symbol,
+            source=t.source,
+            closed_at=t.closed_at,
+            realised_usd=t.realised_usd,
+            was_stopped=t.close_reason.startswith(("stop", "trail")),
+        )
+        for t in reversed(desk.book.closed.values())
+        if t.account == account and t.closed_at and t.closed_at >= since and t.qty_opened
+    )
+
+
+def _recent_entries(
+    desk: Desk, intent: Intent
+) -> tuple[tuple[object, str, str, Decimal | None], ...]:
+    since = desk.since(seconds=600)
+    return tuple(
+        (i.created_at, entry_name(i), i.alert_id, i.alerted_price)
+        for i in reversed(desk.book.intents.values())
+        if i.created_at >= since and i.purpose is Purpose.ENTRY and i.intent_id != intent.intent_id
+    )
+
+
+def entry_name(intent: Intent) -> str:
+    """What makes two entry alerts look alike: author, unit and side."""
+    unit = "+".join(f"{leg.ratio}x{leg.instrument.key}" for leg in intent.legs)
+    return f"{intent.author_id}|{unit}|{intent.side}"
+
+
+async def roll(desk: Desk, account_name: str) -> None:
+    """Begin the account's new session day once it has come (I-24); caller holds its lock."""
+    fresh = _rolled(desk, desk.book.accounts[account_name])
+    if fresh is not None:
+        await desk.commit(
+            desk.event(
+                "account.day",
+                f"day-{account_name}-{fresh.session_on}",
+                fresh,
+                day_start_equity_usd=str(fresh.day_start_equity_usd),
+            )
+        )
+
+
+def _rolled(desk: Desk, account: Account) -> Account | None:
+    now = desk.clock.now()
+    session = desk.calendar("stock").session_at(now)
+    day = session.on if session else new_york_date(now)
+    worth = equity(desk, account)
+    if account.session_on == day:
+        if account.day_start_equity_usd is not None or worth is None:
+            return None
+        return changed(account, day_start_equity_usd=worth)
+    peak = account.peak_equity_usd
+    if worth is not None:
+        peak = worth if peak is None else max(peak, worth)
+    return changed(
+        account,
+        session_on=day,
+        day_start_equity_usd=worth,
+        realised_today_usd=Decimal(0),
+        n_trades_today=0,
+        peak_equity_usd=peak,
+    )

@@ -1,0 +1,177 @@
+"""An alert about something held: close it, part of it, or move its stop and targets."""
+
+from dataclasses import replace
+from decimal import Decimal
+
+from engine.desk import Desk
+from engine.domain.alert import Level, Signal
+from engine.domain.desk import AlertRecord, AlertState, Candidate
+from engine.domain.errors import UserError
+from engine.domain.money import nearest
+from engine.domain.order import PlannedTarget
+from engine.domain.record import changed
+from engine.domain.source import SourceProfile
+from engine.domain.trade import StopPlan, Trade, TradeState
+from engine.exits.plan import close_request
+from engine.flows.enter import Outcome, ask_which, rejected
+from engine.routing import Refused, exit_qty, match_exit
+
+
+async def judge(
+    desk: Desk, profile: SourceProfile, record: AlertRecord, number: int, signal: Signal
+) -> Outcome:
+    """Decide about a closing or updating signal, under the account's lock."""
+    mine = [t for t in desk.book.trades.values() if t.source == profile.name]
+    found = match_exit(signal, mine, profile, record.author_id)
+    if isinstance(found, Refused):
+        return rejected(found.reason)
+    if len(found) > 1:
+        return ask_which(
+            desk,
+            profile,
+            record,
+            number,
+            f"{signal.action} {signal.symbol}: several open trades may be meant",
+            tuple(Candidate(trade_id=t.trade_id, label=label(t)) for t in found[:20]),
+        )
+    return on_trade(desk, profile, record, number, signal, found[0])
+
+
+def on_trade(
+    desk: Desk,
+    profile: SourceProfile,
+    record: AlertRecord,
+    number: int,
+    signal: Signal,
+    trade: Trade,
+) -> Outcome:
+    """Apply a closing or updating signal to the trade that it means. Exits always pass."""
+    said: list[str] = []
+    after = trade
+    if signal.action.effect.closes:
+        after = _close(desk, profile, record, number, signal, after)
+        said.append(f"closing {after.closes[-1].qty if after.closes else 0} of {label(trade)}")
+    try:
+        after, notes = moved(desk, after, stop=signal.stop, targets=signal.targets)
+        said += notes
+    except UserError as refused:
+        said.append(str(refused))
+    if after is trade:
+        return rejected(" · ".join(said) or "nothing to change")
+    return Outcome(
+        state=AlertState.MANAGED,
+        reason=" · ".join(said),
+        puts=(replace(after, version=trade.version + 1),),
+        cards=(("trade", trade.trade_id, "orders"),),
+        trade_ids=(trade.trade_id,),
+        settle=(trade.trade_id,),
+    )
+
+
+def _close(
+    desk: Desk,
+    profile: SourceProfile,
+    record: AlertRecord,
+    number: int,
+    signal: Signal,
+    trade: Trade,
+) -> Trade:
+    qty = exit_qty(signal, trade, profile)
+    quote = desk.quote(trade.legs)
+    touch = quote.touch(trade.direction < 0) if quote else None
+    asked = close_request(
+        trade,
+        qty,
+        "alert",
+        desk.clock.now(),
+        f"{record.alert_id}/{number}",
+        alerted_price=signal.price,
+    )
+    return replace(
+        asked,
+        alerted_exit=signal.price if signal.price is not None else asked.alerted_exit,
+        achievable_exit=touch if touch is not None else asked.achievable_exit,
+    )
+
+
+def moved(
+    desk: Desk,
+    trade: Trade,
+    *,
+    stop: Level | None = None,
+    targets: tuple[Level, ...] = (),
+    may_loosen: bool = False,
+) -> tuple[Trade, list[str]]:
+    """The trade with a new stop or new targets; what changed, in words.
+
+    Raises:
+        UserError: a stop that loosens or stands beyond the market, a target already passed.
+    """
+    notes: list[str] = []
+    if stop is not None:
+        price = level_price(stop, trade)
+        _check_stop(desk, trade, price, may_loosen=may_loosen)
+        kind = "breakeven" if stop.kind == "breakeven" else "fixed"
+        old = trade.stop.price if trade.stop else None
+        trade = changed(
+            trade,
+            stop=StopPlan(price=price, kind=kind, moved_at=desk.clock.now()),
+            initial_stop=trade.initial_stop if trade.initial_stop is not None else price,
+        )
+        notes.append(f"stop {old if old is not None else 'n/a'} → {price}")
+    if targets:
+        prices = [level_price(t, trade) for t in targets]
+        trade = changed(trade, targets=_planned(trade, prices))
+        notes.append("targets → " + ", ".join(str(p) for p in prices))
+    return trade, notes
+
+
+def _check_stop(desk: Desk, trade: Trade, price: Decimal, *, may_loosen: bool) -> None:
+    current = trade.stop.price if trade.stop else None
+    if current is not None and (price - current) * trade.direction < 0 and not may_loosen:
+        raise UserError(f"stop not moved: {price} is looser than {current} and stops only tighten")
+    quote = desk.quote(trade.legs)
+    if quote is None or trade.state is not TradeState.OPEN:
+        return
+    last = quote.bid if trade.direction > 0 else quote.ask
+    if (last - price) * trade.direction <= 0:
+        raise UserError(f"stop not moved: {price} is beyond the market at {last}; close instead")
+
+
+def level_price(level: Level, trade: Trade) -> Decimal:
+    """A level as unit price of this trade.
+
+    Raises:
+        UserError: when it needs an entry price that is not known yet.
+    """
+    if level.kind == "price":
+        assert level.value is not None  # noqa: S101 - by construction
+        return level.value
+    entry = trade.entry_price
+    if entry is None:
+        raise UserError("not moved: the entry is not filled yet, so there is no entry price")
+    tick = trade.legs[0].instrument.tick
+    if level.kind == "breakeven" or level.value is None:
+        return nearest(entry, tick)
+    distance = level.value if level.kind == "points" else entry * level.value / 100
+    return nearest(entry - distance * trade.direction, tick)
+
+
+def _planned(trade: Trade, prices: list[Decimal]) -> tuple[PlannedTarget, ...]:
+    """What is still open, split over the new targets; the last takes the rest."""
+    left = trade.qty_open or trade.qty_wanted
+    share = (left / len(prices)).to_integral_value(rounding="ROUND_DOWN")
+    planned = []
+    for number, price in enumerate(prices):
+        qty = left if number == len(prices) - 1 else share
+        if qty > 0:
+            planned.append(PlannedTarget(price=price, qty=qty))
+            left -= qty
+    return tuple(planned)
+
+
+def label(trade: Trade) -> str:
+    """How a trader names an open trade on a button."""
+    qty = trade.qty_open or trade.qty_wanted
+    names = " / ".join(leg.instrument.label for leg in trade.legs)
+    return f"{qty:f} × {names}"[:80]

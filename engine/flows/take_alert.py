@@ -1,0 +1,280 @@
+"""A message arrives: who said it, what does it mean, and what may be done about it."""
+
+import base64
+import hashlib
+import unicodedata
+from dataclasses import replace as with_changes
+
+from engine.desk import Desk
+from engine.domain.alert import Alert, Effect, NotAnAlert, Parsed, RawAlert, Signal
+from engine.domain.desk import AlertRecord, AlertState, Intake
+from engine.domain.errors import Conflict
+from engine.domain.record import Event, changed
+from engine.domain.source import Handling, SourceProfile
+from engine.flows import enter, follow, withdraw
+from engine.parsers import Context, flatten, read
+
+SEVERITY = {
+    AlertState.REJECTED: 0,
+    AlertState.RISK_REJECTED: 1,
+    AlertState.PARSED: 2,
+    AlertState.HELD: 3,
+    AlertState.ROUTED: 4,
+    AlertState.ORDERED: 5,
+    AlertState.MANAGED: 6,
+}
+"""When one message asks for several trades its card shows the one that went furthest."""
+
+
+async def run(desk: Desk, message: RawAlert) -> AlertRecord | None:
+    """Take one delivery in. Repeats, strangers and chat change nothing but the mirror."""
+    profile = desk.source_of(message.channel_id)
+    if profile is None:
+        return None
+    digest = content_hash(message)
+    async with desk.lock(f"channel:{message.channel_id}"):
+        message, verdict = await _first_look(desk, profile, message, digest)
+        if verdict == "repeat":
+            return None
+        if verdict:
+            await _mirror_only(desk, profile, message, digest, verdict)
+            return None
+        parsed = read(message, profile, context(desk, profile, message))
+        if isinstance(parsed, NotAnAlert) and message.edit_no == 0:
+            await _mirror_only(desk, profile, message, digest, f"ignored: {parsed.why}")
+            return None
+        if message.edit_no:
+            return await withdraw.edited(desk, profile, message, digest, parsed)
+        return await _take(desk, profile, message, digest, parsed)
+
+
+def content_hash(message: RawAlert) -> str:
+    """Fingerprint of everything that people can read in the message."""
+    return hashlib.sha256(flatten(message).encode()).hexdigest()[:32]
+
+
+def alert_id(message: RawAlert) -> str:
+    """The same for every delivery of a message: a repeat can never make a second alert."""
+    digest = hashlib.sha256(f"{message.channel_id}:{message.message_id}".encode()).digest()
+    return "A-" + base64.b32encode(digest).decode()[:10]
+
+
+async def _first_look(
+    desk: Desk, profile: SourceProfile, message: RawAlert, digest: str
+) -> tuple[RawAlert, str]:
+    """Repeat, stranger or worth reading? Counts edits; the verdict is empty when worth reading."""
+    seen = desk.book.seen(message.channel_id, message.message_id)
+    if seen is None:
+        rows = await _stored(desk, message)
+        seen = rows[-1] if rows else None
+    if seen is not None:
+        if seen.content_hash == digest:
+            return message, "repeat"
+        if message.is_caught_up or message.edit_no == 0:
+            message = with_changes(message, edit_no=0)
+            if not message.is_caught_up:
+                return message, "repeat"
+        message = with_changes(message, edit_no=seen.edit_no + 1)
+    elif message.edit_no:
+        message = with_changes(message, edit_no=0, is_caught_up=True)
+    if message.origin is not None and message.origin in desk.book.by_message:
+        return message, "ignored: the same alert was already delivered where it was first posted"
+    if profile.guild_id is not None and message.guild_id != profile.guild_id:
+        return message, "refused: this channel does not belong to the configured server"
+    if not profile.trusts(message.author_id, message.webhook_id):
+        await _watch_for_impostors(desk, profile, message)
+        return message, "not followed: this sender is not on the trusted list"
+    return message, ""
+
+
+async def _stored(desk: Desk, message: RawAlert) -> list[Intake]:
+    newest = desk.book.facts.get(f"watermark:{message.channel_id}")
+    if newest is not None and message.message_id > int(newest.value):
+        return []
+    return await desk.store.find(
+        Intake, where={"channel_id": message.channel_id, "message_id": message.message_id}
+    )
+
+
+async def _watch_for_impostors(desk: Desk, profile: SourceProfile, message: RawAlert) -> None:
+    """A stranger with a trusted sender's name is told to the admins, once per name and id."""
+    folded = _fold(message.author_name)
+    for known in list(desk.book.intake.values()):
+        trusted = profile.trusts(known.message.author_id, known.message.webhook_id)
+        if trusted and _fold(known.message.author_name) == folded:
+            sender = message.webhook_id or message.author_id
+            await desk.tell(
+                "admin",
+                f"Security: sender {sender} posts in {profile.name} under the name of a trusted "
+                f"author ({message.author_name!r}). The message was refused: trust is by id.",
+                note_id=f"impostor-{profile.name}-{sender}",
+            )
+            return
+
+
+def _fold(name: str) -> str:
+    plain = unicodedata.normalize("NFKD", name).casefold()
+    return "".join(c for c in plain if c.isalnum())
+
+
+async def _mirror_only(
+    desk: Desk, profile: SourceProfile, message: RawAlert, digest: str, verdict: str
+) -> None:
+    intake = Intake(source=profile.name, message=message, content_hash=digest, verdict=verdict)
+    try:
+        await desk.commit(
+            desk.event(
+                "message.taken",
+                f"M-{message.message_id}",
+                intake,
+                cards=(("mirror", intake.key, "all_messages"),),
+                verdict=verdict,
+            )
+        )
+    except Conflict:
+        return  # delivered before: the first delivery stands
+
+
+def context(desk: Desk, profile: SourceProfile, message: RawAlert) -> Context:
+    """What the author may be referring to: earlier alerts by reply, his open trades here."""
+
+    def replied(message_id: int) -> Alert | None:
+        found = desk.book.by_message.get((message.channel_id, message_id))
+        record = desk.book.alerts.get(found) if found else None
+        return record.parsed if record and isinstance(record.parsed, Alert) else None
+
+    open_trades = tuple(
+        t
+        for t in desk.book.trades.values()
+        if t.source == profile.name and t.author_id == message.author_id
+    )
+    return Context(replied=replied, open_trades=open_trades)
+
+
+async def _take(
+    desk: Desk, profile: SourceProfile, message: RawAlert, digest: str, parsed: Parsed
+) -> AlertRecord | None:
+    """A readable alert of a trusted sender: judge each of its trades in the order written."""
+    assert isinstance(parsed, Alert)  # noqa: S101 - NotAnAlert was mirrored by the caller
+    record = new_record(profile, message, parsed)
+    intake = Intake(
+        source=profile.name,
+        message=message,
+        content_hash=digest,
+        verdict="alert" if not parsed.needs_human else f"asked: {parsed.question}",
+        alert_id=record.alert_id,
+    )
+    taken = desk.event(
+        "alert.taken",
+        record.alert_id,
+        intake,
+        cards=(("mirror", intake.key, "all_messages"),),
+        verdict=intake.verdict,
+    )
+    try:
+        await decide(desk, profile, message, record, before=(taken,))
+    except Conflict:
+        if await desk.store.get(AlertRecord, record.alert_id) is None:
+            raise
+        return None  # delivered before: the first delivery stands
+    return desk.book.alerts.get(record.alert_id)
+
+
+async def decide(
+    desk: Desk,
+    profile: SourceProfile,
+    message: RawAlert,
+    record: AlertRecord,
+    before: tuple[Event, ...] = (),
+) -> None:
+    """Judge the alert's trades one after the other; each is durable before the next is judged."""
+    signals = record.parsed.signals if isinstance(record.parsed, Alert) else ()
+    for number, signal in enumerate(signals):
+        async with desk.lock(profile.account):
+            outcome = await judge(desk, profile, message, record, number, signal)
+            stored = desk.book.alerts.get(record.alert_id)
+            known = record if stored is None else changed(stored)
+            record = after_outcome(known, outcome)
+            await desk.commit(
+                *before,
+                desk.event(
+                    f"alert.{outcome.state.lower()}",
+                    record.alert_id,
+                    record,
+                    *outcome.puts,
+                    cards=(("alert", record.alert_id, "trade_alerts"), *outcome.cards),
+                    reason=outcome.reason,
+                ),
+            )
+        before = ()
+        await enter.act(desk, outcome)
+
+
+def after_outcome(record: AlertRecord, outcome: enter.Outcome) -> AlertRecord:
+    """The card after one more decision: the state that went furthest, every reason."""
+    state, reason = outcome.state, outcome.reason
+    if record.n_judged:
+        state = max(record.state, outcome.state, key=lambda s: SEVERITY.get(s, 9))
+        reason = " · ".join(dict.fromkeys(r for r in (record.reason, outcome.reason) if r))
+    return with_changes(
+        record,
+        state=state,
+        reason=reason,
+        n_judged=record.n_judged + 1,
+        trade_ids=(*record.trade_ids, *outcome.trade_ids),
+        approval_ids=(*record.approval_ids, *outcome.approval_ids),
+    )
+
+
+def new_record(profile: SourceProfile, message: RawAlert, parsed: Parsed) -> AlertRecord:
+    """The alert's first card."""
+    symbols = [s.symbol for s in parsed.signals] if isinstance(parsed, Alert) else []
+    return AlertRecord(
+        alert_id=alert_id(message),
+        source=profile.name,
+        author_id=message.author_id,
+        author_name=message.author_name,
+        channel_id=message.channel_id,
+        message_id=message.message_id,
+        edit_no=message.edit_no,
+        text=flatten(message),
+        parsed=parsed,
+        symbol=symbols[0] if symbols else "",
+        is_caught_up=message.is_caught_up,
+        posted_at=message.posted_at,
+        received_at=message.received_at,
+    )
+
+
+async def judge(
+    desk: Desk,
+    profile: SourceProfile,
+    message: RawAlert,
+    record: AlertRecord,
+    number: int,
+    signal: Signal,
+) -> enter.Outcome:
+    """Decide about one trade of an alert; nothing is written or sent yet."""
+    alert = record.parsed
+    if profile.handling is Handling.LISTEN:
+        return enter.Outcome(state=AlertState.PARSED, reason="this source is only listened to")
+    if isinstance(alert, Alert) and alert.needs_human:
+        return enter.ask_to_fix(desk, profile, record, number, alert.question)
+    effect = signal.action.effect
+    if effect.opens:
+        return await enter.judge(desk, profile, message, record, number, signal)
+    if effect is Effect.CANCEL:
+        return await withdraw.cancelled(desk, profile, record, number, signal)
+    return await follow.judge(desk, profile, record, number, signal)
+
+
+def next_version(record: AlertRecord, newer: AlertRecord) -> AlertRecord:
+    """``newer`` as the successor of ``record``; earlier texts are kept."""
+    return changed(
+        record,
+        edit_no=record.edit_no + 1,
+        text=newer.text,
+        earlier_texts=(*record.earlier_texts, record.text),
+        parsed=newer.parsed,
+        symbol=newer.symbol or record.symbol,
+    )
