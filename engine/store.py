@@ -50,6 +50,26 @@ class ChainReport:
         return self.first_bad_seq is None and not self.reason
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreHealth:
+    """What a readiness check wants to know of the store, without touching it."""
+
+    is_writable: bool
+    """False from the first commit that could not be made durable until writing works again."""
+    reason: str = ""
+    """Why it is not writable, or what else is wrong; empty when all is well."""
+    last_seq: int = 0
+    last_commit_at: datetime | None = None
+    n_waiting: int = 0
+    """Commits handed over and not yet durable."""
+    wal_bytes: int = 0
+    """Size of SQLite's write-ahead log; 0 elsewhere."""
+    is_wal_large: bool = False
+    """Some reader keeps the write-ahead log from being folded in: it grows."""
+    is_verified: bool | None = None
+    """Outcome of the full check that follows the start; None while it still runs."""
+
+
 class Store(Protocol):
     """Durable truth. ``commit`` is the one write path of the whole product."""
 
@@ -68,7 +88,9 @@ class Store(Protocol):
     async def commit(self, events: Sequence[Event]) -> int:
         """Append the events and apply their puts in one durable transaction; last seq.
 
-        A put of version 1 must be new; of version n must follow n - 1.
+        A put of version 1 must be new; of version n must follow n - 1. A caller that is
+        cancelled while it waits is released only once the outcome stands: the commit is carried
+        out as if nobody had been cancelled.
 
         Raises:
             Conflict: a put did not follow on the stored version; nothing was written.
@@ -89,7 +111,7 @@ class Store(Protocol):
         newest_first: bool = False,
         limit: int | None = None,
     ) -> list[R]:
-        """Records whose promoted columns equal ``where`` (a tuple means any of them).
+        """Records whose promoted columns equal ``where`` (a tuple or set means any of them).
 
         ``since`` is (column, moment): only rows at or after it. Order is that of creation.
         """
@@ -111,4 +133,24 @@ class Store(Protocol):
 
     async def verify(self) -> ChainReport:
         """Recompute the journal's chain."""
+        ...
+
+    def health(self) -> StoreHealth:
+        """Facts known right now; costs nothing and never waits."""
+        ...
+
+
+class Vault(Protocol):
+    """The paper broker's own book: named texts, as durable as the journal."""
+
+    async def load(self) -> dict[str, str]:
+        """Everything in it."""
+        ...
+
+    async def save(self, puts: Mapping[str, str | None]) -> None:
+        """Set the given entries in one durable step; None deletes.
+
+        Raises:
+            StoreUnavailable: could not be made durable; nothing was written.
+        """
         ...

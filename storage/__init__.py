@@ -1,1 +1,5 @@
-"""Durable truth: SQL and memory stores behind the port in engine.store."""
+"""Durable truth: one writer, one journal, tables that the journal can rebuild.
+
+``sql.SqlStore`` keeps it on SQLite or PostgreSQL, ``memory.MemoryStore`` by the same rules in
+memory; ``sql.SqlVault`` and ``memory.MemoryVault`` are the paper broker's own book.
+"""

@@ -1,0 +1,458 @@
+"""Records and events as JSON text, exactly: Decimal as text, UTC only, no float, no NaN (I-07).
+
+Encoding refuses what could not be read back the same. Both stores and the backup use this one
+file, so they agree on what can be kept and on what a search compares.
+"""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields, is_dataclass
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from enum import Enum
+from functools import cached_property
+from types import NoneType, UnionType
+from typing import Any, Generic, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
+
+from pydantic import TypeAdapter
+
+from engine.domain.errors import InvariantError
+from engine.domain.record import Event, R, Record
+from engine.domain.trade import Execution, LedgerEntry
+from engine.store import RECORDS
+
+Cell = str | int | bool | None
+"""What a promoted column holds: UTC moments as ISO text of fixed width, Decimals as exact text."""
+CellKind = Literal["text", "int", "bool", "decimal", "utc"]
+
+APPEND_ONLY: frozenset[type[Record]] = frozenset({Execution, LedgerEntry})
+"""Facts: written once, never changed; a bust is a new entry (faults.md, order states)."""
+
+_ZERO = timedelta(0)
+_PUTS_PER_EVENT = 1 << 16
+
+Guard = Callable[[Any], None]
+
+
+class _Unfit(Exception):
+    """Why a value cannot be kept; field names are added on the way out."""
+
+
+class Put(NamedTuple):
+    """A record made ready to be written."""
+
+    shape: "Shape[Any]"
+    key: str
+    version: int
+    doc: str
+    cells: tuple[Cell, ...]
+    record: Record
+
+
+class Entry(NamedTuple):
+    """An event made ready to be written; all text, so that its bytes can be sealed."""
+
+    at: str
+    kind: str
+    ref: str
+    actor: str
+    data: str
+    puts_json: str
+    puts: tuple[Put, ...]
+
+
+class Shape(Generic[R]):
+    """How one kind of record lies in its table: key, promoted columns, document."""
+
+    def __init__(self, kind: type[R]) -> None:
+        self.kind = kind
+        self.table = kind.TABLE
+        self.columns: tuple[str, ...] = kind.COLUMNS
+        self.kinds: tuple[CellKind, ...] = tuple(_cell_kind(kind, name) for name in kind.COLUMNS)
+        self._cells = tuple(zip(self.columns, map(_TO_CELL.__getitem__, self.kinds), strict=True))
+        self._by_name = dict(self._cells)
+
+    @cached_property
+    def _adapter(self) -> TypeAdapter[R]:
+        return TypeAdapter(self.kind)
+
+    @cached_property
+    def _guard(self) -> Guard:
+        guard = _guard(self.kind)
+        assert guard is not None  # noqa: S101 - a dataclass always has one
+        return guard
+
+    def encode(self, record: R) -> str:
+        """The whole record as JSON text.
+
+        Raises:
+            InvariantError: a float, NaN, naive or non-UTC moment, or text that is not Unicode.
+        """
+        try:
+            self._guard(record)
+            return self._adapter.dump_json(record, warnings="error").decode()
+        except (_Unfit, ValueError) as error:
+            raise InvariantError(f"{self.kind.__name__} cannot be kept: {error}") from error
+
+    def decode(self, doc: str | bytes) -> R:
+        """The record that was encoded.
+
+        Raises:
+            ValueError: the document is not one of this kind.
+        """
+        return self._adapter.validate_json(doc)
+
+    def cells(self, record: R) -> tuple[Cell, ...]:
+        """Values of the promoted columns, in their order."""
+        return tuple(to_cell(getattr(record, name)) for name, to_cell in self._cells)
+
+    def cell(self, column: str, value: Any) -> Cell:
+        """One searched-for value as its column holds it.
+
+        Raises:
+            ValueError: the column is not promoted.
+        """
+        try:
+            return self._by_name[column](value)
+        except KeyError:
+            raise ValueError(f"{self.table} has no column {column!r} to search by") from None
+
+    def wanted(self, column: str, value: Any) -> tuple[Cell, ...]:
+        """The cells that a search accepts: of one value, or of any in a tuple, list or set."""
+        values = value if isinstance(value, tuple | list | set | frozenset) else (value,)
+        return tuple(self.cell(column, one) for one in values)
+
+    def put(self, record: R) -> Put:
+        """Make ready to be written.
+
+        Raises:
+            InvariantError: it cannot be kept, or changes what may never change.
+        """
+        version = record.version
+        if version < 1 or (version > 1 and self.kind in APPEND_ONLY):
+            raise InvariantError(
+                f"{self.table} {record.key}: version {version} is not allowed"
+                + (" (written once, never changed)" if version > 1 else "")
+            )
+        cells = self.cells(record)
+        key = plain_text(record.key)
+        return Put(self, key, version, self.encode(record), cells, record)
+
+
+def plain_text(value: str) -> str:
+    """Text that every database keeps as it is.
+
+    Raises:
+        InvariantError: it holds NUL or half a surrogate pair.
+    """
+    if "\x00" in value:
+        raise InvariantError(f"{value[:80]!r} holds a NUL character and cannot be a key or column")
+    if not value.isascii():
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise InvariantError(f"{value[:80]!r} is not Unicode text") from None
+    return str.__str__(value)
+
+
+def utc_text(moment: datetime) -> str:
+    """A moment as ISO text of fixed width, so that text order is time order.
+
+    Raises:
+        InvariantError: naive or not UTC.
+    """
+    if moment.utcoffset() != _ZERO:
+        raise InvariantError(f"{moment!r} is not an aware UTC moment")
+    return moment.isoformat(timespec="microseconds")[:26] + "Z"
+
+
+def utc_moment(text: str) -> datetime:
+    """The moment that :func:`utc_text` wrote."""
+    return datetime.fromisoformat(text).astimezone(UTC)
+
+
+def _text_cell(value: str | None) -> Cell:
+    return None if value is None else plain_text(value.value if isinstance(value, Enum) else value)
+
+
+def _int_cell(value: int | None) -> Cell:
+    return value
+
+
+def _bool_cell(value: bool | None) -> Cell:
+    return None if value is None else bool(value)
+
+
+def _decimal_cell(value: Decimal | None) -> Cell:
+    return None if value is None else str(value)
+
+
+def _utc_cell(value: datetime | None) -> Cell:
+    return None if value is None else utc_text(value)
+
+
+_TO_CELL: dict[CellKind, Callable[[Any], Cell]] = {
+    "text": _text_cell,
+    "int": _int_cell,
+    "bool": _bool_cell,
+    "decimal": _decimal_cell,
+    "utc": _utc_cell,
+}
+_CELL_OF: tuple[tuple[type, CellKind], ...] = (
+    (bool, "bool"),
+    (int, "int"),
+    (Decimal, "decimal"),
+    (datetime, "utc"),
+    (str, "text"),
+)
+
+
+def _cell_kind(kind: type[Record], column: str) -> CellKind:
+    """Which kind of column an attribute needs, from its annotation (field or property)."""
+    hints = get_type_hints(kind)
+    hint = hints.get(column)
+    if hint is None:
+        hint = get_type_hints(getattr(kind, column).fget)["return"]
+    options = [option for option in _options(hint) if option is not NoneType]
+    first = options[0]
+    if get_origin(first) is Literal:
+        first = type(get_args(first)[0])
+    for base, cell in _CELL_OF:
+        if isinstance(first, type) and issubclass(first, base):
+            return cell
+    raise TypeError(f"{kind.__name__}.{column}: {hint} cannot be a column")
+
+
+def _options(hint: Any) -> tuple[Any, ...]:
+    return get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
+
+
+# --- guards: what the JSON writer would let through, but money and time must not
+
+
+def _guard(hint: Any) -> Guard | None:
+    """A check for values of this type; None when nothing in it needs one."""
+    if hint in _LEAVES:
+        return _LEAVES[hint]
+    if get_origin(hint) is tuple:
+        return _tuple_guard(get_args(hint))
+    options = _options(hint)
+    if len(options) > 1:
+        return _union_guard(options)
+    if is_dataclass(hint):
+        return _dataclass_guard(hint)  # type: ignore[arg-type]
+    return None
+
+
+def _decimal_guard(value: Any) -> None:
+    if type(value) is not Decimal or not value.is_finite():
+        raise _Unfit(f"{value!r} is not a finite Decimal")
+
+
+def _utc_guard(value: Any) -> None:
+    if not isinstance(value, datetime) or value.utcoffset() != _ZERO:
+        raise _Unfit(f"{value!r} is not an aware UTC moment")
+
+
+def _date_guard(value: Any) -> None:
+    if type(value) is not date:
+        raise _Unfit(f"{value!r} is not a date")
+
+
+def _float_guard(value: Any) -> None:
+    raise _Unfit(f"{value!r} is a float; records hold Decimals")
+
+
+def _int_guard(value: Any) -> None:
+    if type(value) is not int or not -(1 << 63) <= value < 1 << 63:
+        raise _Unfit(f"{value!r} is not a whole number of 64 bits")
+
+
+_LEAVES: dict[Any, Guard] = {
+    Decimal: _decimal_guard,
+    datetime: _utc_guard,
+    date: _date_guard,
+    float: _float_guard,
+    int: _int_guard,
+}
+
+
+def _tuple_guard(parts: tuple[Any, ...]) -> Guard | None:
+    if len(parts) == 2 and parts[1] is Ellipsis:
+        each = _guard(parts[0])
+        if each is None:
+            return None
+        check = each
+
+        def run(value: Any) -> None:
+            for item in value:
+                check(item)
+
+        return run
+    pairs = [(i, guard) for i, part in enumerate(parts) if (guard := _guard(part)) is not None]
+
+    def run_each(value: Any) -> None:
+        for i, guard in pairs:
+            guard(value[i])
+
+    return run_each if pairs else None
+
+
+def _union_guard(options: tuple[Any, ...]) -> Guard | None:
+    if any(get_origin(option) is Literal for option in options):
+        options = tuple(option for option in options if get_origin(option) is not Literal)
+    guards = [(option, _guard(option)) for option in options if option is not NoneType]
+    wanted = [(option, guard) for option, guard in guards if guard is not None]
+    if not wanted:
+        return None
+    if len(guards) == 1:
+        only = wanted[0][1]
+
+        def run_optional(value: Any) -> None:
+            if value is not None:
+                only(value)
+
+        return run_optional
+    by_type = {get_origin(option) or option: guard for option, guard in wanted}
+
+    def run_union(value: Any) -> None:
+        if (guard := by_type.get(type(value))) is not None:
+            guard(value)
+
+    return run_union
+
+
+def _dataclass_guard(kind: type) -> Guard:
+    hints = get_type_hints(kind)
+    pairs = [(f.name, guard) for f in fields(kind) if (guard := _guard(hints[f.name])) is not None]
+
+    def run(value: Any) -> None:
+        if type(value) is not kind:
+            raise _Unfit(f"{value!r} is not a {kind.__name__}")
+        for name, guard in pairs:
+            try:
+                guard(getattr(value, name))
+            except _Unfit as why:
+                raise _Unfit(f"{name}: {why}") from None
+
+    return run
+
+
+SHAPES: dict[type[Record], Shape[Any]] = {kind: Shape(kind) for kind in RECORDS}
+BY_TABLE: dict[str, Shape[Any]] = {shape.table: shape for shape in SHAPES.values()}
+
+
+def shape_of(kind: type[R]) -> Shape[R]:
+    """The shape of a kind of record.
+
+    Raises:
+        InvariantError: it is not listed in ``engine.store.RECORDS``.
+    """
+    try:
+        return SHAPES[kind]
+    except KeyError:
+        raise InvariantError(f"{kind.__name__} is not listed in engine.store.RECORDS") from None
+
+
+# --- events
+
+
+def entry_of(event: Event) -> Entry:
+    """Make an event ready to be written.
+
+    Raises:
+        InvariantError: something in it cannot be kept.
+    """
+    if len(event.puts) >= _PUTS_PER_EVENT:
+        raise InvariantError(f"{event.kind}: {len(event.puts)} records in one event are too many")
+    puts = tuple(shape_of(type(record)).put(record) for record in event.puts)
+    return Entry(
+        utc_text(event.at),
+        plain_text(event.kind),
+        plain_text(event.ref),
+        plain_text(event.actor),
+        data_text(event.data),
+        puts_text((put.shape.table, put.doc) for put in puts),
+        puts,
+    )
+
+
+def puts_text(puts: Any) -> str:
+    """The records of an event as one JSON list of ``{table: document}``."""
+    return "[" + ",".join(f'{{"{table}":{doc}}}' for table, doc in puts) + "]"
+
+
+def puts_of(text: str) -> list[tuple[str, str]]:
+    """Table and document of each record, the documents byte for byte as they were written.
+
+    Raises:
+        ValueError: not what :func:`puts_text` writes.
+    """
+    found: list[tuple[str, str]] = []
+    at = 1
+    while text[at : at + 1] == "{":
+        table, at = _DECODER.raw_decode(text, at + 1)
+        _, end = _DECODER.raw_decode(text, at + 1)
+        found.append((table, text[at + 1 : end]))
+        at = end + 2
+    if text[:1] != "[" or (text[at - 1 :] != "]" and text != "[]"):
+        raise ValueError("the list of records is not as it was written")
+    return found
+
+
+def records_of(text: str) -> tuple[Record, ...]:
+    """The records of an event, read back."""
+    return tuple(BY_TABLE[table].decode(doc) for table, doc in puts_of(text))
+
+
+_DECODER = json.JSONDecoder()
+
+
+def data_text(data: Mapping[str, Any]) -> str:
+    """Small JSON for people; Decimals, moments and enums as text."""
+    try:
+        return json.dumps(dict(data), default=_plain, allow_nan=False, separators=(",", ":"))
+    except (TypeError, ValueError) as error:
+        raise InvariantError(f"event data cannot be kept: {error}") from error
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return str(value)
+    if isinstance(value, datetime | date):
+        return value.isoformat()
+    if isinstance(value, set | frozenset):
+        return sorted(value)
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, Sequence):
+        return list(value)
+    raise TypeError(f"{type(value).__name__} is no JSON")
+
+
+def event_of(at: str, kind: str, ref: str, actor: str, data: str, puts: str) -> Event:
+    """The event that was written."""
+    return Event(
+        kind=kind,
+        ref=ref,
+        at=utc_moment(at),
+        actor=actor,
+        data=json.loads(data),
+        puts=records_of(puts),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A stored record: its document and when it was born and last changed, by journal place."""
+
+    version: int
+    seq: int
+    born: int
+    doc: str
+    cells: tuple[Cell, ...]
+
+
+def born_at(seq: int, nth: int) -> int:
+    """Place of birth: event, then position among its records. Sorts in order of creation."""
+    return seq * _PUTS_PER_EVENT + nth

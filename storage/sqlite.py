@@ -1,0 +1,341 @@
+"""SQLite: one file, WAL, every commit on disk before it is acknowledged.
+
+Beside ``desk.db`` lies ``desk.db.lock``: held with flock while a desk runs (a crash frees it), it
+also keeps the mark: place and seal of the newest acknowledged event, written after each commit.
+A database that ends before its mark was cut, or replaced by an older copy, and is refused (S-04).
+"""
+
+import contextlib
+import fcntl
+import os
+import sqlite3
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Dialect, Engine, NullPool, create_engine
+from sqlalchemy.dialects.sqlite import pysqlite
+
+from engine.domain.errors import StoreUnavailable
+from storage import migrations
+from storage.database import Mark, Step, database_path
+
+MAGIC = b"SQLite format 3\x00"
+OWNER_ONLY = 0o600
+FOLD_ROWS = 400
+"""The log is folded into the file, in the background, each time so many rows were written."""
+SHRINK_BYTES = 16 << 20
+"""A log file larger than this is cut back once it was folded in whole."""
+ALARM_BYTES = 64 << 20
+"""A log of this size means that a reader holds an old snapshot open (S-08)."""
+LIMIT_BYTES = 2 << 30
+"""Beyond this nothing is written until the reader lets go: a full disk would be worse."""
+_MARK = b"%020d %s %d\n"
+
+
+class SqliteDatabase:
+    """The write side of one SQLite file."""
+
+    failures: tuple[type[Exception], ...] = (sqlite3.Error, OSError)
+
+    def __init__(self, url: URL, wait_s: float) -> None:
+        self.dialect: Dialect = pysqlite.dialect()
+        self.path = database_path(url)
+        self.sync_url = url
+        self.read_url = url.set(drivername="sqlite+aiosqlite")
+        self._wait_s = wait_s
+        self._lock_fd: int | None = None
+        self._engine: Engine | None = None
+        self._connection: sqlite3.Connection | None = None
+        self._cursor: sqlite3.Cursor | None = None
+        self._keeper = Keeper(self.path)
+        self.alarm_bytes = ALARM_BYTES
+        self.limit_bytes = LIMIT_BYTES
+
+    # --- opening
+
+    def prepare(self) -> None:
+        """Lock, look at the file before SQLite does, check, migrate, connect."""
+        try:
+            self._take_lock()
+            self._look_at_file()
+            self._engine = create_engine(
+                self.sync_url,
+                poolclass=NullPool,
+                isolation_level="AUTOCOMMIT",
+                connect_args={"timeout": self._wait_s, "check_same_thread": False},
+            )
+            self.connect()
+            self._quick_check()
+            self._migrate()
+            self._keeper.start()
+        except (sqlite3.DatabaseError, OSError) as error:
+            raise StoreUnavailable(f"{self.path} cannot be opened: {error}") from error
+
+    def _take_lock(self) -> None:
+        self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        fd = os.open(self._lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, OWNER_ONLY)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            words = os.pread(fd, 256, 0).split()
+            os.close(fd)
+            who = f" (process {words[2].decode()})" if len(words) == 3 else ""
+            raise StoreUnavailable(
+                f"{self.path} is in use by another TradeStream{who}: stop that one first"
+            ) from None
+        os.fchmod(fd, OWNER_ONLY)
+        self._lock_fd = fd
+
+    @property
+    def _lock_path(self) -> Path:
+        return self.path.with_name(self.path.name + ".lock")
+
+    def _look_at_file(self) -> None:
+        """Refuse what SQLite would take for a new database, and make new files private."""
+        mark = self.last_mark()
+        had_events = mark is not None and mark.seq > 0
+        try:
+            with self.path.open("rb") as file:
+                head = file.read(len(MAGIC))
+        except FileNotFoundError:
+            if had_events:
+                raise StoreUnavailable(
+                    f"{self.path} is gone, but {self._lock_path.name} says it held events: "
+                    f"restore a backup, or delete {self._lock_path.name} to begin anew"
+                ) from None
+            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, OWNER_ONLY))
+            return
+        if head != MAGIC and (head or had_events):
+            raise StoreUnavailable(
+                f"{self.path} is damaged: it does not begin as a SQLite file does. "
+                "Restore a backup (tradestream db restore)"
+            )
+        if self.path.stat().st_mode & 0o777 != OWNER_ONLY:
+            self.path.chmod(OWNER_ONLY)
+
+    def _quick_check(self) -> None:
+        try:
+            said = [str(row[0]) for row in self.query("PRAGMA quick_check(3)")]
+        except sqlite3.DatabaseError as error:
+            if error.sqlite_errorcode in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+                raise
+            said = [str(error)]
+        if said != ["ok"]:
+            raise StoreUnavailable(
+                f"{self.path} is damaged ({'; '.join(said)[:200]}). "
+                "Restore a backup (tradestream db restore)"
+            )
+
+    def _migrate(self) -> None:
+        assert self._engine is not None  # noqa: S101 - prepare() made it
+        with self._engine.connect() as connection:
+            revision = migrations.stored(connection)
+            if not migrations.must_upgrade(revision):
+                return
+            if revision is not None:
+                from storage.backup import before_migration
+
+                before_migration(self.path, revision)
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            try:
+                migrations.upgrade(connection)
+                connection.exec_driver_sql("COMMIT")
+            except BaseException:
+                with contextlib.suppress(Exception):
+                    connection.exec_driver_sql("ROLLBACK")
+                raise
+
+    # --- the write connection
+
+    def connect(self) -> None:
+        """Open the write connection; the file lock is held all the time."""
+        self._disconnect()
+        assert self._engine is not None  # noqa: S101 - prepare() made it
+        raw = self._engine.raw_connection()
+        connection = raw.driver_connection
+        raw.detach()
+        assert isinstance(connection, sqlite3.Connection)  # noqa: S101 - pysqlite
+        self._connection = connection
+        self._cursor = connection.cursor()
+        for pragma in (
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            "foreign_keys=ON",
+            "wal_autocheckpoint=0",
+            "cache_size=-32000",
+        ):
+            self._cursor.execute(f"PRAGMA {pragma}").fetchall()
+
+    @property
+    def is_connected(self) -> bool:
+        """False after a failed rollback."""
+        return self._connection is not None
+
+    def begin(self) -> None:
+        """Take SQLite's write lock; waits at most ``wait_s``."""
+        if self._keeper.measure() > self.limit_bytes:
+            self._keeper.wake()
+            raise OSError("a reader keeps the write-ahead log from being folded in: it is full")
+        self._need().execute("BEGIN IMMEDIATE")
+
+    def run(self, steps: Sequence[Step]) -> list[int]:
+        """One prepared statement each."""
+        cursor = self._need()
+        touched = []
+        for sql, rows, _ in steps:
+            if len(rows) == 1:
+                cursor.execute(sql, rows[0])
+            else:
+                cursor.executemany(sql, rows)
+            touched.append(cursor.rowcount)
+        return touched
+
+    def savepoint(self) -> None:
+        """Remember this point of the transaction."""
+        self._need().execute("SAVEPOINT one")
+
+    def undo_to_savepoint(self) -> None:
+        """Back to it."""
+        self._need().execute("ROLLBACK TO one")
+
+    def query(self, sql: str, parameters: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+        """All rows."""
+        return self._need().execute(sql, parameters).fetchall()
+
+    def commit(self) -> None:
+        """One fsync of the log."""
+        self._need().execute("COMMIT")
+
+    def rollback(self) -> None:
+        """Nothing of the transaction stays; SQLite may have dropped it already."""
+        if self._connection is None:
+            return
+        try:
+            if self._connection.in_transaction:
+                self._need().execute("ROLLBACK")
+        except sqlite3.Error:
+            self._disconnect()
+
+    def _need(self) -> sqlite3.Cursor:
+        if self._cursor is None:
+            raise sqlite3.OperationalError("not connected")
+        return self._cursor
+
+    def _disconnect(self) -> None:
+        connection, self._connection, self._cursor = self._connection, None, None
+        if connection is not None:
+            with contextlib.suppress(sqlite3.Error):
+                connection.close()
+
+    # --- mark, log, end
+
+    def acknowledged(self, mark: Mark, n_rows: int) -> None:
+        """Note the mark (a write to the page cache: it outlives a kill) and fold the log in."""
+        self.note(mark)
+        self._keeper.committed(n_rows)
+
+    def note(self, mark: Mark) -> None:
+        """Write the mark into the lock file."""
+        if self._lock_fd is not None:
+            line = _MARK % (mark.seq, mark.mac.encode(), os.getpid())
+            os.pwrite(self._lock_fd, line, 0)
+
+    def last_mark(self) -> Mark | None:
+        """What the lock file says; None when it says nothing readable."""
+        if self._lock_fd is None:
+            return None
+        words = os.pread(self._lock_fd, 256, 0).split()
+        if len(words) != 3 or not words[0].isdigit():
+            return None
+        return Mark(int(words[0]), words[1].decode("ascii", "replace"))
+
+    def log_bytes(self) -> tuple[int, bool]:
+        """Size now, and whether it is past the alarm."""
+        size = self._keeper.measure()
+        return size, size > self.alarm_bytes
+
+    def close(self) -> None:
+        """Fold the log in for good, so that the file alone is the whole database."""
+        self._keeper.stop()
+        if self._connection is not None:
+            with contextlib.suppress(sqlite3.Error):
+                self.query("PRAGMA wal_checkpoint(TRUNCATE)")
+        self._disconnect()
+        if self._engine is not None:
+            self._engine.dispose()
+            self._engine = None
+        if self._lock_fd is not None:
+            os.close(self._lock_fd)
+            self._lock_fd = None
+
+
+class Keeper:
+    """Folds the write-ahead log into the file from a thread of its own, beside the writer.
+
+    Passive checkpoints block nobody; a reader with an old snapshot merely makes them do less.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._log = path.with_name(path.name + "-wal")
+        self._due = threading.Event()
+        self._is_over = False
+        self._thread: threading.Thread | None = None
+        self._n_rows = 0
+
+    def start(self) -> None:
+        """Begin to watch."""
+        self._is_over = False
+        self._thread = threading.Thread(target=self._run, name="storage-keeper", daemon=True)
+        self._thread.start()
+
+    def committed(self, n_rows: int) -> None:
+        """Called by the writer with what it wrote."""
+        self._n_rows += n_rows
+        if self._n_rows >= FOLD_ROWS:
+            self._n_rows = 0
+            self.wake()
+
+    def measure(self) -> int:
+        """Size of the log file now."""
+        try:
+            return self._log.stat().st_size
+        except OSError:
+            return 0
+
+    def wake(self) -> None:
+        """Fold the log in now."""
+        self._due.set()
+
+    def stop(self) -> None:
+        """End the thread."""
+        self._is_over = True
+        self._due.set()
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
+
+    def _run(self) -> None:
+        connection: sqlite3.Connection | None = None
+        while True:
+            self._due.wait()
+            self._due.clear()
+            if self._is_over:
+                break
+            try:
+                if connection is None:
+                    connection = sqlite3.connect(self._path, isolation_level=None, timeout=0)
+                self._fold(connection)
+            except sqlite3.Error:
+                if connection is not None:
+                    connection.close()
+                connection = None
+        if connection is not None:
+            connection.close()
+
+    def _fold(self, connection: sqlite3.Connection) -> None:
+        (_, n_frames, n_folded), *_ = connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+        if n_frames == n_folded and self.measure() > SHRINK_BYTES:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
