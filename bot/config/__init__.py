@@ -1,0 +1,84 @@
+"""config.yaml, its overlay and the environment -> one frozen AppConfig, or a ConfigError.
+
+Order, weakest first: the defaults written in ``sections``; config.yaml; its overlay
+``environments.<name>``, chosen by ``TRADESTREAM_ENV``; ``TS_SECTION__KEY`` variables; the caller's
+overrides. Secrets come from the environment or from files of their own (see ``secrets``).
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from bot.config.file import read_yaml, refuse_secrets
+from bot.config.layers import environment_layer, merged
+from bot.config.model import AppConfig, Environment
+from bot.config.problems import Layer, lines
+from bot.config.secrets import Secrets, read_secrets
+from engine.domain.errors import ConfigError
+
+__all__ = ["AppConfig", "Environment", "Secrets", "load"]
+
+_NOT_IN_FILE = ("home", "secrets")
+
+
+def load(path: Path | None = None, overrides: Mapping[str, Any] | None = None) -> AppConfig:
+    """Read the configuration.
+
+    Args:
+        path: The file; None: ``$TRADESTREAM_CONFIG``, else ``config.yaml`` here.
+        overrides: Values that win over everything, shaped like the file; for the demo and tests.
+
+    Raises:
+        ConfigError: one line per problem, each starting with the full path of the key.
+    """
+    file = path or Path(os.environ.get("TRADESTREAM_CONFIG") or "config.yaml")
+    values = read_yaml(file)
+    refuse_secrets(values)
+    overlays = _overlays(values.pop("environments", None))
+    name = os.environ.get("TRADESTREAM_ENV") or values.get("environment") or Environment.DEV
+    stray = [f"{key}: unknown key" for key in _NOT_IN_FILE if key in values]
+    if stray:
+        raise ConfigError("\n".join(stray))
+    home = file.resolve().parent
+    for other, overlay in overlays.items():
+        if other != name:
+            layers = [Layer(overlay, f"environments.{other}."), Layer(values)]
+            _validated([*layers, Layer({"environment": other, "home": home})])
+    layers = [
+        Layer({"home": home}),
+        Layer(overrides or {}),
+        Layer(environment_layer(AppConfig, Secrets), is_environment=True),
+        Layer({"environment": name}),
+        Layer(overlays.get(str(name), {}), f"environments.{name}."),
+        Layer(values),
+    ]
+    config = _validated(layers)
+    return config.model_copy(update={"secrets": read_secrets(home, config.secrets_dir)})
+
+
+def _overlays(section: Any) -> dict[str, dict[str, Any]]:
+    """The overlays by environment name; keys are checked when they are laid over the file."""
+    if section is None:
+        return {}
+    if not isinstance(section, dict):
+        raise ConfigError("environments: must be a mapping of dev, staging, prod")
+    for name, overlay in section.items():
+        if name not in set(Environment):
+            raise ConfigError(f"environments.{name}: unknown key; must be dev, staging or prod")
+        if overlay is not None and not isinstance(overlay, dict):
+            raise ConfigError(f"environments.{name}: must be a mapping of sections")
+        for key in ("environment", "environments", *_NOT_IN_FILE):
+            if key in (overlay or {}):
+                raise ConfigError(f"environments.{name}.{key}: unknown key")
+    return {name: overlay or {} for name, overlay in section.items()}
+
+
+def _validated(layers: list[Layer]) -> AppConfig:
+    """The layers' sum, strongest first."""
+    try:
+        return AppConfig.model_validate(merged(*(layer.values for layer in reversed(layers))))
+    except ValidationError as error:
+        raise ConfigError("\n".join(lines(error, layers))) from None

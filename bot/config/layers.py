@@ -1,0 +1,47 @@
+"""Layers of values: the file, its overlay, the environment; the strongest wins."""
+
+import os
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsError
+
+from engine.domain.errors import ConfigError
+
+PREFIX = "TS_"
+
+
+def merged(*layers: Mapping[str, Any]) -> dict[str, Any]:
+    """Later layers win, leaf by leaf; lists are replaced whole."""
+    result: dict[str, Any] = {}
+    for layer in layers:
+        for key, value in layer.items():
+            old = result.get(key)
+            if isinstance(old, Mapping) and isinstance(value, Mapping):
+                result[key] = merged(old, value)
+            else:
+                result[key] = value
+    return result
+
+
+def environment_layer(model: type[BaseSettings], secrets: type[BaseModel]) -> dict[str, Any]:
+    """Values of ``TS_SECTION__KEY`` variables, shaped like the file.
+
+    Raises:
+        ConfigError: a TS_ variable that means nothing, or holds a broken list or mapping.
+    """
+    for name in sorted(os.environ):
+        if not name.upper().startswith(PREFIX):
+            continue
+        key = name[len(PREFIX) :].lower()
+        if key not in secrets.model_fields and key.split("__")[0] not in model.model_fields:
+            raise ConfigError(f"{name}: no such setting ({key.replace('__', '.')}: unknown key)")
+    source = EnvSettingsSource(model, env_prefix=PREFIX, env_nested_delimiter="__")
+    try:
+        return dict(source())
+    except SettingsError as error:
+        broken = re.search(r'field "([^"]+)"', str(error))
+        what = broken.group(1) if broken else "environment"
+        raise ConfigError(f"{what}: cannot be read from the {PREFIX} environment") from None

@@ -1,0 +1,204 @@
+"""The whole configuration: every section, and what must fit together across them."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import quote, urlsplit, urlunsplit
+from zoneinfo import available_timezones
+
+from pydantic import BaseModel, Field, PlainValidator, field_validator, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from bot.config import plugins
+from bot.config.problems import refuse
+from bot.config.secrets import Secrets, audit_key
+from bot.config.sections import (
+    AccountConfig,
+    BrokersConfig,
+    DiscordConfig,
+    FeedConfig,
+    HealthConfig,
+    JobsConfig,
+    LogConfig,
+    OrdersConfig,
+    StorageConfig,
+)
+from bot.config.sources import SourceConfig
+from bot.config.values import NamedMap, is_loopback
+from engine.domain.errors import ConfigError
+from engine.domain.source import SourceProfile
+
+
+class Environment(StrEnum):
+    """Which overlay of ``environments`` is laid over the file."""
+
+    DEV = "dev"
+    STAGING = "staging"
+    PROD = "prod"
+
+
+def _risk(section: Any) -> Mapping[str, BaseModel]:
+    return plugins.validated("engine.risk", section, all_of_them=True)
+
+
+def _exits(section: Any) -> Mapping[str, BaseModel]:
+    return plugins.validated("engine.exits", section, all_of_them=True)
+
+
+class AppConfig(BaseSettings):
+    """One start's configuration, read-only."""
+
+    model_config = SettingsConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+    mode: Literal["paper"] = "paper"
+    """Nothing but paper can be traded yet."""
+    environment: Environment = Environment.DEV
+    test_mode: bool = False
+    """True: every outside address must be on loopback."""
+    timezone: str = "America/New_York"
+    """For display; market rules have their own."""
+    secrets_dir: Path = Path(".secrets")
+    discord: DiscordConfig = DiscordConfig()
+    storage: StorageConfig = StorageConfig()
+    accounts: NamedMap[AccountConfig] = Field(min_length=1)
+    brokers: BrokersConfig = BrokersConfig()
+    feed: FeedConfig = FeedConfig()
+    sources: NamedMap[SourceConfig] = Field(default_factory=dict)
+    risk: Annotated[Mapping[str, BaseModel], PlainValidator(_risk)] = Field(default_factory=dict)
+    """File name in engine/risk -> its Settings; every file is in it, named in the YAML or not."""
+    exits: Annotated[Mapping[str, BaseModel], PlainValidator(_exits)] = Field(default_factory=dict)
+    """File name in engine/exits -> its Settings; every file is in it."""
+    orders: OrdersConfig = OrdersConfig()
+    jobs: JobsConfig = JobsConfig()
+    log: LogConfig = LogConfig()
+    health: HealthConfig = HealthConfig()
+    home: Path
+    """Folder of config.yaml: where relative paths start. Not a key of the file."""
+    secrets: Secrets = Secrets()
+    """Not a key of the file either."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls, settings_cls: type[BaseSettings], *sources: PydanticBaseSettingsSource, **more: Any
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Only what is passed in: ``bot.config.load`` lays the layers itself, to name them."""
+        return (more["init_settings"] if "init_settings" in more else sources[0],)
+
+    @field_validator("timezone")
+    @classmethod
+    def _exists(cls, name: str) -> str:
+        if name not in available_timezones():
+            refuse((), "must be a time zone such as America/New_York", name)
+        return name
+
+    @model_validator(mode="after")
+    def _accounts_have_brokers(self) -> Self:
+        for name, account in self.accounts.items():
+            if account.broker not in type(self.brokers).model_fields:
+                known = ", ".join(type(self.brokers).model_fields)
+                refuse(("accounts", name, "broker"), f"must be one of {known}", account.broker)
+        return self
+
+    @model_validator(mode="after")
+    def _sources_fit(self) -> Self:
+        followed: dict[int, str] = {}
+        for name, source in self.sources.items():
+            if source.account not in self.accounts:
+                known = ", ".join(self.accounts)
+                refuse(("sources", name, "account"), f"must be one of {known}", source.account)
+            other = followed.setdefault(source.channel_id, name)
+            if other != name:
+                refuse(("sources", name, "channel_id"), f"is followed by sources.{other} already")
+        return self
+
+    @model_validator(mode="after")
+    def _test_mode_stays_here(self) -> Self:
+        if not self.test_mode:
+            return self
+        if self.environment is Environment.PROD:
+            refuse(("test_mode",), "must be false in prod", got=True)
+        for key in ("api_base", "gateway_url"):
+            if not getattr(self.discord, key):
+                refuse(("discord", key), "must be a loopback address in test mode")
+        url = urlsplit(self.storage.url)
+        if url.hostname is not None and not is_loopback(self.storage.url):
+            refuse(("storage", "url"), "must be on loopback in test mode", url.hostname)
+        return self
+
+    def path(self, path: Path) -> Path:
+        """A path of the configuration, from config.yaml's folder when relative."""
+        return self.home / path
+
+    def database_url(self) -> str:
+        """``storage.url`` with an absolute file, or with the password: never show it."""
+        parts = urlsplit(self.storage.url)
+        if parts.scheme.startswith("sqlite"):
+            # sqlite:///relative but sqlite:////absolute: one slash belongs to the syntax.
+            return f"{parts.scheme}:///{self.home / parts.path[1:]}"
+        password = self.secrets.storage_password
+        if password is None or parts.username is None:
+            return self.storage.url
+        user, _, host = parts.netloc.rpartition("@")
+        given = quote(password.get_secret_value(), safe="")
+        return urlunsplit(parts._replace(netloc=f"{user}:{given}@{host}"))
+
+    def audit_key(self) -> bytes:
+        """What seals the audit chain; made beside the books on the first start.
+
+        Raises:
+            ConfigError: the key file is open to others, too short, or cannot be made.
+        """
+        parts = urlsplit(self.storage.url)
+        is_file = parts.scheme.startswith("sqlite")
+        folder = self.home / (Path(parts.path[1:]).parent if is_file else "var")
+        return audit_key(self.secrets.audit_key, folder)
+
+    def start_cash_usd(self) -> dict[str, Decimal]:
+        """Opening deposit per paper account."""
+        default = self.brokers.paper.start_cash_usd
+        return {
+            name: default if account.start_cash_usd is None else account.start_cash_usd
+            for name, account in self.accounts.items()
+            if account.broker == "paper"
+        }
+
+    def profiles(self) -> dict[str, SourceProfile]:
+        """The alert rooms, as the engine reads them."""
+        return {name: source.to_profile(name) for name, source in self.sources.items()}
+
+    def discord_token(self) -> str:
+        """The bot's token.
+
+        Raises:
+            ConfigError: none was given.
+        """
+        if self.secrets.discord_token is None:
+            raise ConfigError(
+                "discord_token: missing; set TS_DISCORD_TOKEN in the environment or in .env, "
+                f"or write it to {self.home / self.secrets_dir / 'discord_token'}"
+            )
+        return self.secrets.discord_token.get_secret_value()
+
+    def check_ready_to_run(self) -> None:
+        """Whether the desk can be opened in a server: it needs to know where and who.
+
+        Raises:
+            ConfigError: naming each key that must be set first.
+        """
+        channels, roles = self.discord.channels, self.discord.roles
+        needed = {
+            "discord.guild_id": self.discord.guild_id,
+            "discord.channels.trade_alerts": channels.trade_alerts,
+            "discord.channels.approvals": channels.approvals,
+            "discord.channels.admin": channels.admin,
+            "discord.roles.trader": roles.trader,
+            "discord.roles.admin": roles.admin,
+        }
+        lacking = [
+            f"{key}: missing; the desk cannot open without it" for key, v in needed.items() if not v
+        ]
+        if lacking:
+            raise ConfigError("\n".join(lacking))
+        self.discord_token()

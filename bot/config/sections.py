@@ -1,0 +1,188 @@
+"""Sections of config.yaml: their types and limits."""
+
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import Field, field_validator, model_validator
+
+from bot.config.problems import refuse
+from bot.config.values import (
+    Count,
+    Name,
+    Positive,
+    Ratio,
+    Seconds,
+    Section,
+    Snowflake,
+    Usd,
+    is_loopback,
+)
+
+
+class Channels(Section):
+    """Where the desk speaks. One that is not set is not used; ``admin`` must be private."""
+
+    trade_alerts: Snowflake | None = None
+    all_messages: Snowflake | None = None
+    approvals: Snowflake | None = None
+    orders: Snowflake | None = None
+    activity: Snowflake | None = None
+    reports: Snowflake | None = None
+    admin: Snowflake | None = None
+    actions: frozenset[Snowflake] = frozenset()
+    """Where #actions are read."""
+
+
+class Roles(Section):
+    """Discord role ids behind each of our roles; nobody has a role that is not listed."""
+
+    viewer: frozenset[Snowflake] = frozenset()
+    trader: frozenset[Snowflake] = frozenset()
+    admin: frozenset[Snowflake] = frozenset()
+    approver: frozenset[Snowflake] = frozenset()
+    """A flag on top of trader or admin."""
+
+
+class DiscordConfig(Section):
+    """Our one server, its channels and roles, and how long questions stay open."""
+
+    guild_id: Snowflake | None = None
+    channels: Channels = Channels()
+    roles: Roles = Roles()
+    owners: frozenset[Snowflake] = frozenset()
+    """User ids that are told when the server cannot be reached."""
+    api_base: str = ""
+    """Empty: Discord itself. Otherwise a stand-in on loopback, such as the sandbox."""
+    gateway_url: str = ""
+    guild_ready_timeout_s: Seconds = 2.0
+    confirm_expiry_s: Seconds = 60.0
+    approval_expiry_s: Seconds = 900.0
+    two_person_above_usd: Usd | None = None
+    """Above this the proposer may not approve his own trade; 0 always, left out never."""
+
+    @model_validator(mode="after")
+    def _stand_in_is_here(self) -> Self:
+        for key in ("api_base", "gateway_url"):
+            address = getattr(self, key)
+            if address and not is_loopback(address):
+                refuse((key,), "must be empty or on loopback: the token goes there", address)
+        if bool(self.api_base) != bool(self.gateway_url):
+            empty = "gateway_url" if self.api_base else "api_base"
+            refuse((empty,), "must be set together with its twin, or both left empty")
+        return self
+
+
+class StorageConfig(Section):
+    """Where the books are kept."""
+
+    url: str = "sqlite:///var/tradestream.db"
+    """``sqlite:///file`` (below config.yaml's folder) or ``postgresql://user@host/name``."""
+    wait_s: Seconds = 5.0
+    """How long a write waits for a locked database before it is refused."""
+
+    @field_validator("url")
+    @classmethod
+    def _known_and_clean(cls, url: str) -> str:
+        parts = urlsplit(url)
+        if parts.password is not None:
+            refuse((), "must not hold a password: set TS_STORAGE_PASSWORD", hide=True)
+        scheme = parts.scheme.partition("+")[0]
+        is_file = scheme == "sqlite" and parts.path.strip("/") not in ("", ":memory:")
+        if not is_file and not (scheme == "postgresql" and parts.hostname):
+            refuse((), "must be sqlite:///<file> or postgresql://<user>@<host>/<name>", url)
+        return url
+
+
+class AccountConfig(Section):
+    """One account that trades are booked to."""
+
+    broker: Name
+    start_cash_usd: Usd | None = None
+    """Opening deposit on paper; left out: the paper broker's own."""
+
+
+class PaperConfig(Section):
+    """Terms of the paper broker."""
+
+    start_cash_usd: Usd = Decimal(100_000)
+    latency_ms: Annotated[int, Field(ge=0, le=60_000)] = 250
+    slippage_ticks: Annotated[int, Field(ge=0, le=1_000)] = 1
+    fee_per_option_contract_usd: Usd = Decimal("0.65")
+    fee_per_future_contract_usd: Usd = Decimal("1.25")
+    fee_per_share_usd: Usd = Decimal(0)
+
+
+class BrokersConfig(Section):
+    """Terms and addresses per broker."""
+
+    paper: PaperConfig = PaperConfig()
+
+
+class FeedConfig(Section):
+    """Where quotes come from, and when they are too old to act on."""
+
+    kind: Literal["synthetic", "recorded", "none"] = "none"
+    files: tuple[Path, ...] = ()
+    """Recordings, oldest first; for ``recorded`` only."""
+    seed: Count = 7
+    """Same seed, same synthetic prices."""
+    half_spread_ratio: Ratio = Decimal("0.0002")
+    """Half the made-up spread around a synthetic price, as a share of it."""
+    max_quote_age_s: Positive = Decimal(5)
+
+    @model_validator(mode="after")
+    def _files_fit_kind(self) -> Self:
+        if self.kind == "recorded" and not self.files:
+            refuse(("files",), "must name at least one recording when kind is recorded")
+        if self.kind != "recorded" and self.files:
+            refuse(("files",), "must be empty unless kind is recorded")
+        return self
+
+
+class OrdersConfig(Section):
+    """Patience with brokers."""
+
+    broker_timeout_s: Annotated[Seconds, Field(le=10)] = 10.0
+    quote_wait_s: Seconds = 1.0
+    """How long an alert waits for its first quote."""
+    lookup_ladder_s: tuple[Seconds, ...] = (1.0, 3.0, 10.0, 30.0)
+    """When an unanswered order is looked up; after the last a person is called."""
+    unprotected_alarm_s: Seconds = 5.0
+    exit_retry_s: Seconds = 2.0
+
+
+class JobsConfig(Section):
+    """How often the desk looks after itself."""
+
+    monitor_s: Seconds = 1.0
+    """Exit rules over every open trade, beside the looks that quotes cause."""
+    reconcile_s: Seconds = 60.0
+    """Open orders and positions against the broker."""
+    reconcile_full_s: Seconds = 900.0
+    """The same with the day's closed orders and fills."""
+
+
+class LogConfig(Section):
+    """JSON lines on stderr, and in a rotating file when one is named."""
+
+    level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    file: Path | None = None
+    max_bytes: Annotated[int, Field(ge=10_000)] = 10_000_000
+    backups: Annotated[int, Field(ge=1, le=100)] = 5
+
+
+class HealthConfig(Section):
+    """Ready and health over HTTP, for this machine only."""
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65_535)] | None = 8711
+    """0: any free port; null: no endpoint."""
+
+    @field_validator("host")
+    @classmethod
+    def _here_only(cls, host: str) -> str:
+        if not is_loopback(f"http://[{host}]" if ":" in host else f"http://{host}"):
+            refuse((), "must be a loopback address", host)
+        return host
