@@ -46,8 +46,11 @@ class Database(Protocol):
         """
         ...
 
-    def connect(self) -> None:
-        """Connect (again), holding the lock: work of an earlier connection is over by then."""
+    def connect(self, *, is_patient: bool = True) -> None:
+        """Connect (again), holding the lock: work of an earlier connection is over by then.
+
+        ``is_patient``: wait for a server that is not there, for a bounded time.
+        """
         ...
 
     @property

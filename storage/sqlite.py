@@ -16,6 +16,7 @@ from typing import Any
 
 from sqlalchemy import URL, Dialect, Engine, NullPool, create_engine
 from sqlalchemy.dialects.sqlite import pysqlite
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from engine.domain.errors import StoreUnavailable
 from storage import migrations
@@ -37,7 +38,7 @@ _MARK = b"%020d %s %d\n"
 class SqliteDatabase:
     """The write side of one SQLite file."""
 
-    failures: tuple[type[Exception], ...] = (sqlite3.Error, OSError)
+    failures: tuple[type[Exception], ...] = (sqlite3.Error, DBAPIError, OSError)
 
     def __init__(self, url: URL, wait_s: float) -> None:
         self.dialect: Dialect = pysqlite.dialect()
@@ -70,7 +71,7 @@ class SqliteDatabase:
             self._quick_check()
             self._migrate()
             self._keeper.start()
-        except (sqlite3.DatabaseError, OSError) as error:
+        except (sqlite3.Error, SQLAlchemyError, OSError) as error:
             raise StoreUnavailable(f"{self.path} cannot be opened: {error}") from error
 
     def _take_lock(self) -> None:
@@ -149,7 +150,7 @@ class SqliteDatabase:
 
     # --- the write connection
 
-    def connect(self) -> None:
+    def connect(self, *, is_patient: bool = True) -> None:
         """Open the write connection; the file lock is held all the time."""
         self._disconnect()
         assert self._engine is not None  # noqa: S101 - prepare() made it

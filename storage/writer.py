@@ -208,7 +208,7 @@ class Writer:
 
     def _ready(self) -> None:
         if not self._db.is_connected:
-            self._db.connect()
+            self._db.connect(is_patient=not self.trouble)
             self._read_head()
 
     def _transaction(self, jobs: list[Job]) -> Plan | None:

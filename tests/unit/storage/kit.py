@@ -1,7 +1,10 @@
 """Builders of records, and databases to keep them in, for all storage tests."""
 
+import asyncio
+import atexit
 import shutil
 import tempfile
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -143,25 +146,25 @@ def event(*puts: Record, ref: str = "A-1", kind: str = "test.done", **data: Any)
     return Event(kind=kind, ref=ref, at=T0, actor="tester", data=data, puts=puts)
 
 
+def make_schema(url: str) -> None:
+    """Migrate an empty database, from wherever we are (a loop may be running)."""
+
+    async def once() -> None:
+        store = SqlStore(url, KEY)
+        await store.open()
+        await store.close()
+
+    thread = threading.Thread(target=asyncio.run, args=(once(),))
+    thread.start()
+    thread.join()
+
+
 @cache
 def _template() -> Path:
     """A new, migrated, empty SQLite file: copied, because migrating each time is slow."""
-    import asyncio
-    import threading
-
     folder = Path(tempfile.mkdtemp(prefix="storage-template-"))
-
-    def make() -> None:
-        async def once() -> None:
-            store = SqlStore(f"sqlite:///{folder}/desk.db", KEY)
-            await store.open()
-            await store.close()
-
-        asyncio.run(once())
-
-    thread = threading.Thread(target=make)
-    thread.start()
-    thread.join()
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    make_schema(f"sqlite:///{folder}/desk.db")
     return folder / "desk.db"
 
 

