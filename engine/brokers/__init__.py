@@ -80,6 +80,8 @@ class BrokerFill:
     price: Decimal
     fee_usd: Decimal
     executed_at: datetime
+    kind: Literal["fill", "expiry", "exercise"] = "fill"
+    """Expiry and exercise (assignment too) belong to no order: their client id is empty."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -240,7 +242,12 @@ class Broker(Protocol):
         ...
 
     async def replace(self, account: str, client_order_id: str, new: OrderRequest) -> BrokerOrder:
-        """Swap a working order for ``new`` (own client id); raises like :meth:`submit`."""
+        """Swap a working order for ``new`` (own client id); raises like :meth:`submit`.
+
+        ``new.qty`` is the total of the lineage, what was filled before included, so that a fill
+        in flight can never make it more; at or below that the rest is cancelled. The reported
+        ``filled`` carries on as well.
+        """
         ...
 
     async def cancel(self, account: str, client_order_id: str) -> None:

@@ -52,9 +52,17 @@ class QuoteBoard:
         for listener in self._listeners:
             listener(quote)
 
-    def listen(self, listener: Callable[[Quote], None]) -> None:
-        """Call ``listener`` with every new quote; it must be quick and must not raise."""
-        self._listeners.append(listener)
+    def listen(self, listener: Callable[[Quote], None]) -> Callable[[], None]:
+        """Call ``listener`` with every new quote; it must be quick and must not raise.
+
+        Call what is returned to stop listening.
+        """
+        self._listeners = [*self._listeners, listener]
+
+        def stop() -> None:
+            self._listeners = [known for known in self._listeners if known is not listener]
+
+        return stop
 
     def last(self, instrument: Instrument) -> Quote | None:
         """Newest quote, however old; the caller judges its age."""
