@@ -8,8 +8,16 @@ from decimal import Decimal
 from itertools import count
 from typing import Any
 
-from engine.brokers import Broker, BrokerEvent, BrokerFill, BrokerOrder, Filled, OrderRequest
-from engine.brokers import OrderSeen, Seen
+from engine.brokers import (
+    Broker,
+    BrokerEvent,
+    BrokerFill,
+    BrokerOrder,
+    Filled,
+    OrderRequest,
+    OrderSeen,
+    Seen,
+)
 from engine.brokers.paper import Hours, PaperBroker, PaperSettings
 from engine.clock import ManualClock
 from engine.domain.instrument import Instrument, future, option, stock
@@ -66,9 +74,9 @@ class Bench:
     make: Callable[["Bench"], Broker]
     vault: Vault
     account: str = "main"
-    latency_s: Decimal = D("0.1")
+    latency_s: Decimal = Decimal("0.1")
     slip_ticks: int = 1
-    cash: Decimal = D(100_000)
+    cash: Decimal = Decimal(100_000)
     clock: ManualClock = field(default_factory=lambda: ManualClock(START))
     board: QuoteBoard = field(default_factory=QuoteBoard)
     broker: Any = None
@@ -156,7 +164,7 @@ class Bench:
     def id(self) -> str:
         return f"TS{next(self._ids):018d}"
 
-    def request(  # noqa: PLR0913
+    def request(
         self,
         side: Side = Side.BUY,
         qty: str | int | Decimal = 1,

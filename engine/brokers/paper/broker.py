@@ -30,13 +30,12 @@ from engine.brokers.paper.book import Book, Draft, Holding, Timer, fills_since, 
 from engine.brokers.paper.checks import MAX_LEGS
 from engine.brokers.paper.exchange import Exchange
 from engine.brokers.paper.expiry import Expiries, underlying_of
-from engine.brokers.paper.settings import Hours, MarketHours, PaperSettings
+from engine.brokers.paper.settings import Board, Hours, MarketHours, PaperSettings
 from engine.clock import Clock
 from engine.domain.errors import BrokerUnavailable, OrderStateUnknown, StoreUnavailable
 from engine.domain.instrument import parse_key
 from engine.domain.order import OrderType, Tif
 from engine.domain.quote import Quote
-from engine.feeds import QuoteBoard
 from engine.store import Vault
 
 log = logging.getLogger(__name__)
@@ -74,7 +73,7 @@ class PaperBroker:
         self,
         *,
         clock: Clock,
-        board: QuoteBoard,
+        board: Board,
         vault: Vault,
         settings: PaperSettings,
         hours: Hours | None = None,

@@ -18,19 +18,18 @@ from engine.brokers.paper.match import (
     whole,
 )
 from engine.brokers.paper.orders import LIMITS, PaperOrder, over
-from engine.brokers.paper.settings import Hours, PaperSettings
+from engine.brokers.paper.settings import Board, Hours, PaperSettings
 from engine.domain.errors import OrderRejected
 from engine.domain.instrument import Instrument
 from engine.domain.money import ZERO
 from engine.domain.order import OrderType, Side, Tif
 from engine.domain.quote import Quote
-from engine.feeds import QuoteBoard
 
 
 class Exchange:
     """Takes orders in and lets quotes and time work on them."""
 
-    def __init__(self, settings: PaperSettings, hours: Hours, board: QuoteBoard) -> None:
+    def __init__(self, settings: PaperSettings, hours: Hours, board: Board) -> None:
         self._settings = settings
         self._hours = hours
         self._board = board

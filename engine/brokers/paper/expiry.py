@@ -13,11 +13,10 @@ from typing import Literal
 
 from engine.brokers import BrokerFill
 from engine.brokers.paper.book import Draft, Holding
-from engine.brokers.paper.settings import Hours, PaperSettings
+from engine.brokers.paper.settings import Board, Hours, PaperSettings
 from engine.domain.instrument import CASH_SETTLED, Instrument, stock
 from engine.domain.money import CENT, ZERO
 from engine.domain.order import Side
-from engine.feeds import QuoteBoard
 
 _INDEX_OF = {"SPXW": "SPX", "NDXP": "NDX", "RUTW": "RUT", "VIXW": "VIX"}
 _AFTER = timedelta(minutes=5)
@@ -29,7 +28,7 @@ class Expiries:
 
     settings: PaperSettings
     hours: Hours
-    board: QuoteBoard
+    board: Board
 
     def settle(
         self,

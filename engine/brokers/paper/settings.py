@@ -1,6 +1,6 @@
 """What the paper broker is told once: money, fees, margin, latency, and when markets are open."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
@@ -8,6 +8,7 @@ from typing import Protocol
 
 from engine.domain.instrument import Instrument
 from engine.domain.money import ZERO
+from engine.domain.quote import Quote
 from engine.market import CME, NEW_YORK, NYSE
 
 FUTURE_MARGIN_USD: dict[str, Decimal] = {
@@ -84,6 +85,18 @@ class PaperSettings:
             "stock": self.fee_per_share_usd,
         }.get(instrument.kind, ZERO)
         return per_unit * qty
+
+
+class Board(Protocol):
+    """Where quotes come from: the part of the desk's QuoteBoard that the broker uses."""
+
+    def last(self, instrument: Instrument) -> Quote | None:
+        """Newest quote, however old."""
+        ...
+
+    def listen(self, listener: Callable[[Quote], None]) -> Callable[[], None]:
+        """Hear every new quote; call what is returned to stop."""
+        ...
 
 
 class Hours(Protocol):
