@@ -210,7 +210,7 @@ class Actor:
         resolved = resolver.found.payload()
         if resolved:
             data["resolved"] = resolved
-        return self._send(MODAL_SUBMIT, asked.channel, data, asked.message)
+        return self._send(MODAL_SUBMIT, asked.channel, data, asked.message, asked)
 
     def _press(self, message: Message, part: Json, data: Json) -> Interaction:
         if part.get("disabled") and self.strict:
@@ -244,13 +244,18 @@ class Actor:
     # ---- shared ----------------------------------------------------------------------------
 
     def _send(
-        self, kind: int, channel: Channel, data: Json, message: Message | None = None
+        self,
+        kind: int,
+        channel: Channel,
+        data: Json,
+        message: Message | None = None,
+        cause: Interaction | None = None,
     ) -> Interaction:
         if channel.guild is not None and self.user.id not in channel.guild.members:
             raise Refused(f"{self.user.name} is not in {channel.guild.name}")
         if self.user.bot:
             raise Refused("bots cannot use interactions")
-        return self._sandbox.interactions.create(kind, self.user, channel, data, message)
+        return self._sandbox.interactions.create(kind, self.user, channel, data, message, cause)
 
     def _resolver(self, channel: Channel) -> Resolver:
         return Resolver(self._state, self._sandbox.posting, channel, self.user)

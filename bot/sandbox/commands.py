@@ -147,8 +147,10 @@ class Commands:
             "contexts": None,
             "integration_types": [0],
         }
-        made |= {key: value for key, value in body.items() if key != "id"}
+        made |= {k: v for k, v in body.items() if k != "id" and v is not None}
         made["type"] = made.get("type") or SLASH
+        if made["default_member_permissions"] is not None:
+            made["default_member_permissions"] = str(made["default_member_permissions"])
         made["id"] = command_id or str(self._state.snowflakes.mint())
         made["application_id"] = str(self._state.bot.id)
         made["version"] = str(self._state.snowflakes.mint())

@@ -44,6 +44,8 @@ class Interaction:
     gateway: Gateway
     clock: Any
     message: Message | None = None
+    cause: Interaction | None = None
+    """For a modal submit, the interaction that the modal answered."""
     ack: int | None = None
     acked_at: datetime | None = None
     original: Message | None = None
@@ -132,7 +134,13 @@ class Interactions:
         self._by_token: dict[str, Interaction] = {}
 
     def create(
-        self, kind: int, user: User, channel: Channel, data: Json, message: Message | None = None
+        self,
+        kind: int,
+        user: User,
+        channel: Channel,
+        data: Json,
+        message: Message | None = None,
+        cause: Interaction | None = None,
     ) -> Interaction:
         """Send an interaction to the bot."""
         made = Interaction(
@@ -146,6 +154,7 @@ class Interactions:
             gateway=self._gateway,
             clock=self._state.clock,
             message=message,
+            cause=cause,
         )
         self.all[made.id] = made
         self._by_token[made.token] = made
@@ -256,27 +265,13 @@ class Interactions:
             about["response_message_ephemeral"] = bool(shown.flags & EPHEMERAL)
             data = payloads.message(self._state, shown)
             answer["resource"] = {"type": kind, "message": data}
-        elif kind == DEFER_UPDATE:
-            answer["resource"] = {"type": kind}
         return answer
 
     def _sender(self, item: Interaction, *, ephemeral: bool, loading: bool = False) -> Sender:
-        about: Json = {
-            "id": str(item.id),
-            "type": item.kind,
-            "user": payloads.user(item.user),
-            "authorizing_integration_owners": {
-                "0": str(item.channel.guild.id) if item.channel.guild else "0"
-            },
-        }
-        if item.kind == COMMAND:
-            about |= {"name": _path(item.data), "command_type": item.data["type"]}
-        if item.kind == COMPONENT and item.message is not None:
-            about["interacted_message_id"] = str(item.message.id)
         return Sender(
             user=self._state.bot,
             ephemeral_for=item.user if ephemeral else None,
-            interaction=about,
+            interaction=_about(item),
             loading=loading,
             is_application=True,
         )
@@ -334,6 +329,23 @@ class Interactions:
             if str(message.id) == which or (which == "@original" and message is original):
                 return message
         raise unknown("Message")
+
+
+def _about(item: Interaction) -> Json:
+    guild = item.channel.guild
+    about: Json = {
+        "id": str(item.id),
+        "type": item.kind,
+        "user": payloads.user(item.user),
+        "authorizing_integration_owners": {"0": str(guild.id) if guild is not None else "0"},
+    }
+    if item.kind == COMMAND:
+        about |= {"name": _path(item.data), "command_type": item.data["type"]}
+    elif item.kind == COMPONENT and item.message is not None:
+        about["interacted_message_id"] = str(item.message.id)
+    elif item.cause is not None:
+        about["triggering_interaction_metadata"] = _about(item.cause)
+    return about
 
 
 def _path(data: Json) -> str:

@@ -25,6 +25,7 @@ def user(who: User) -> Json:
         "global_name": None if who.bot else who.display_name,
         "avatar": None,
         "public_flags": 0,
+        "flags": 0,
         "primary_guild": None,
     }
     if who.bot:
@@ -38,7 +39,6 @@ def own_user(who: User) -> Json:
         "verified": True,
         "mfa_enabled": False,
         "email": None,
-        "flags": 0,
         "locale": "en-US",
     }
 

@@ -21,7 +21,7 @@ async def sandbox() -> AsyncIterator[Sandbox]:
     yield made
     await made.stop()
     point_discord_at()
-    assert [str(problem) for problem in made.problems] == []
+    assert not made.problems, "\n".join(map(str, made.problems))
 
 
 @pytest.fixture

@@ -63,6 +63,8 @@ def application(call: Call) -> Json:
         "bot_require_code_grant": False,
         "verify_key": "0" * 64,
         "flags": call.sandbox.gateway.application_flags(),
+        "flags_new": str(call.sandbox.gateway.application_flags()),
+        "eligible_oauth2_scopes": ["bot", "applications.commands"],
         "owner": payloads.user(state.user(first.owner)),
         "team": None,
         "hook": True,

@@ -275,7 +275,7 @@ def active(call: Call) -> Json:
     bot = call.sandbox.state.bot.id
     found = [c for c in guild.channels.values() if c.is_thread and not c.is_archived]
     mine = [payloads.thread_member(c, bot) for c in found if bot in c.thread_members]
-    return {"threads": [payloads.channel(c) for c in found], "members": mine}
+    return {"threads": [payloads.channel(c) for c in found], "members": mine, "has_more": False}
 
 
 @route(
