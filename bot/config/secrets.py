@@ -46,14 +46,17 @@ def read_secrets(home: Path, secrets_dir: Path) -> Secrets:
     given = os.environ.get("CREDENTIALS_DIRECTORY")
     if given:
         values |= _from_files(Path(given), is_ours=False)
-    for name in Secrets.model_fields:
-        value = os.environ.get(f"{PREFIX}{name.upper()}", "").strip()
-        if value:
-            values[name] = value
+    values |= from_environment()
     try:
         return Secrets.model_validate(values)
     except ValidationError as error:
         raise ConfigError("\n".join(lines(error, []))) from None
+
+
+def from_environment() -> dict[str, str]:
+    """The secrets among the environment variables, not checked."""
+    given = {n: os.environ.get(f"{PREFIX}{n.upper()}", "").strip() for n in Secrets.model_fields}
+    return {name: value for name, value in given.items() if value}
 
 
 def _from_dotenv(path: Path) -> dict[str, str]:
