@@ -194,7 +194,8 @@ class Gateway:
         if session is not None and session.link is link:
             session.link = None
             self.log.append("gone")
-            if link.socket.close_code in (1000, 1001):
+            # Only a client that closes normally ends its session; a reply to our close does not.
+            if link.socket.close_code in (1000, 1001) and not link.is_closed_by_us:
                 self.sessions.pop(session.id, None)
             self.tell_watchers("presence", None)
 

@@ -45,10 +45,12 @@ async def running(bot: discord.Client, token: str = "sandbox-token") -> AsyncIte
     Raises:
         RuntimeError: the bot ended before it was ready.
     """
-    await bot.login(token)
-    job = asyncio.create_task(bot.connect())
-    ready = asyncio.create_task(bot.wait_until_ready())
+    jobs: set[asyncio.Task[object]] = set()
     try:
+        await bot.login(token)
+        job = asyncio.create_task(bot.connect())
+        ready = asyncio.create_task(bot.wait_until_ready())
+        jobs = {job, ready}
         await asyncio.wait({job, ready}, return_when=asyncio.FIRST_COMPLETED, timeout=10)
         if job.done():
             job.result()
@@ -56,7 +58,7 @@ async def running(bot: discord.Client, token: str = "sandbox-token") -> AsyncIte
             raise RuntimeError("the bot was not ready within 10 s")
         yield
     finally:
-        ready.cancel()
         await bot.close()
-        job.cancel()
-        await asyncio.gather(job, ready, return_exceptions=True)
+        for task in jobs:
+            task.cancel()
+        await asyncio.gather(*jobs, return_exceptions=True)

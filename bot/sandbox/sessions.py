@@ -31,7 +31,7 @@ class Link:
         self._writer = asyncio.create_task(self._write())
         self.session: Session | None = None
         self.n_received = 0
-        self.mutes_acks = False
+        self.is_closed_by_us = False
 
     def send(self, op: int, data: Any = None, *, seq: int | None = None, event: str = "") -> str:
         """Queue one frame and return its text."""
@@ -46,6 +46,7 @@ class Link:
 
     async def close(self, code: int, reason: str = "") -> None:
         """Flush what is queued, then close with a code."""
+        self.is_closed_by_us = True
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._queue.join(), 0.5)
         self._writer.cancel()
