@@ -88,9 +88,11 @@ def _verbs() -> dict[str, Path]:
 def _help_line(file: Path) -> str:
     """The ``HELP`` of a verb's file, read without running it."""
     for node in ast.parse(file.read_text(encoding="utf-8")).body:
-        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant):
-            if any(isinstance(t, ast.Name) and t.id == "HELP" for t in node.targets):
-                return str(node.value.value)
+        match node:
+            case ast.Assign(targets=[ast.Name(id="HELP")], value=ast.Constant(value=str(text))):
+                return text
+            case _:
+                continue
     return ""
 
 

@@ -1,0 +1,1 @@
+"""Verbs of the command line: one file each; the file name is the verb (see bot/__main__)."""

@@ -1,0 +1,21 @@
+"""Run the desk: the bot itself."""
+
+import argparse
+from pathlib import Path
+
+HELP = "run the desk (the default)"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of the verb."""
+    parser.add_argument("--config", type=Path, default=None, help="config.yaml to use")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Start, recover, trade, until told to stop; the exit code."""
+    from bot import app, log
+    from bot.config import load
+
+    config = load(getattr(args, "config", None))
+    log.configure(config)
+    return app.run(config)
