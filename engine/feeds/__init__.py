@@ -1,8 +1,11 @@
 """The Feed contract, and the board that holds the last quote of everything watched."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable
+from datetime import datetime
 from typing import Protocol
 
+from engine.clock import Clock
 from engine.domain.instrument import Instrument
 from engine.domain.quote import Leg, Quote, UnitQuote, unit_quote
 
@@ -71,3 +74,44 @@ class QuoteBoard:
     def unit(self, legs: tuple[Leg, ...]) -> UnitQuote | None:
         """Newest unit price from the legs' last quotes; None when a leg has none."""
         return unit_quote(legs, self._last)
+
+
+class Timeline(Protocol):
+    """A feed whose future is known: a replay may jump from quote to quote."""
+
+    def upcoming(self) -> datetime | None:
+        """When the next quote of anything watched is due; None when there is no more."""
+        ...
+
+    def advance_to(self, moment: datetime) -> list[Quote]:
+        """Quotes due up to and at ``moment`` that were not handed out yet, oldest first."""
+        ...
+
+
+async def paced(
+    timeline: Timeline, clock: Clock, changed: asyncio.Event, closed: asyncio.Event
+) -> AsyncIterator[Quote]:
+    """A timeline's quotes as they fall due on ``clock``, until ``closed``.
+
+    ``changed`` wakes it early: something else is watched now, or it was closed.
+    """
+    while not closed.is_set():
+        changed.clear()
+        at = timeline.upcoming()
+        if at is None:
+            await changed.wait()
+        elif (left := (at - clock.now()).total_seconds()) > 0:
+            await _sleep_or(clock, left, changed)
+        else:
+            for quote in timeline.advance_to(clock.now()):
+                yield quote
+
+
+async def _sleep_or(clock: Clock, seconds: float, changed: asyncio.Event) -> None:
+    waits = [asyncio.ensure_future(clock.sleep(seconds)), asyncio.ensure_future(changed.wait())]
+    try:
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for wait in waits:
+            wait.cancel()
+        await asyncio.gather(*waits, return_exceptions=True)
