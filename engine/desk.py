@@ -22,7 +22,7 @@ from engine.domain.source import SourceProfile
 from engine.domain.trade import Trade
 from engine.exits import ExitRule
 from engine.feeds import Feed, QuoteBoard
-from engine.market import CME, NYSE, Calendar
+from engine.market import ALWAYS, CME, NYSE, Calendar
 from engine.risk import RiskCheck
 from engine.sizing import SizingSettings
 from engine.store import Store
@@ -83,7 +83,7 @@ class Desk:
         self.brokers = brokers
         self.checks = checks
         self.exit_rules = exit_rules
-        self.calendars = calendars or {"future": CME}
+        self.calendars = calendars or {"future": CME, "crypto": ALWAYS}
         self.book = Book()
         self.bus = Bus()
         self.is_reconciled = False

@@ -27,6 +27,8 @@ class Market(StrEnum):
     """US shares and listed options: 09:30-16:00, 13:00 on half days."""
     CME = "cme"
     """Globex equity-index futures: from 18:00 the evening before to 17:00."""
+    ALWAYS = "always"
+    """Crypto, and the made-up market of the demo: every hour, by New York days."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,12 +128,23 @@ def _cme_session(on: date) -> Session | None:
     )
 
 
+def _round_the_clock(on: date) -> Session | None:
+    return Session(on=on, opens_at=_at(on, time()), closes_at=_at(on + _DAY, time()))
+
+
+_SESSIONS: dict[Market, Callable[[date], Session | None]] = {
+    Market.NYSE: _nyse_session,
+    Market.CME: _cme_session,
+    Market.ALWAYS: _round_the_clock,
+}
+
+
 class Calendar:
     """Trading days and hours of one market. Holds no state but a cache; safe to share."""
 
-    def __init__(self, market: Market | Literal["nyse", "cme"] = Market.NYSE) -> None:
+    def __init__(self, market: Market | Literal["nyse", "cme", "always"] = Market.NYSE) -> None:
         self.market = Market(market)
-        self._make = _nyse_session if self.market is Market.NYSE else _cme_session
+        self._make = _SESSIONS[self.market]
         self._sessions: dict[date, Session | None] = {}
 
     def session(self, on: date) -> Session | None:
@@ -143,7 +156,7 @@ class Calendar:
     def session_at(self, at: datetime) -> Session | None:
         """The session that is running at ``at`` (aware); None when closed."""
         on = new_york_date(at)
-        days = (on,) if self.market is Market.NYSE else (on, on + _DAY)
+        days = (on, on + _DAY) if self.market is Market.CME else (on,)
         for day in days:
             session = self.session(day)
             if session is not None and session.holds(at):
@@ -197,6 +210,7 @@ class Calendar:
 
 NYSE = Calendar(Market.NYSE)
 CME = Calendar(Market.CME)
+ALWAYS = Calendar(Market.ALWAYS)
 
 
 def third_friday(year: int, month: int) -> date:

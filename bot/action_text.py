@@ -1,0 +1,90 @@
+"""The grammar of #actions: one action per line, every word accounted for, nothing guessed."""
+
+import re
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Literal
+
+from bot.numbers import number
+from engine.domain.errors import ActionSyntaxError, UserError
+
+Verb = Literal["info", "close", "stop", "target", "trailing", "close-all", "emergency-stop"]
+_SYMBOL = re.compile(r"[A-Z][A-Z0-9.]{0,9}")
+_MOST_LINES = 10
+FORMS = (
+    "`#AAPL` · `#AAPL close` · `#AAPL close 25` · `#AAPL close 50%` · `#AAPL stop 175` · "
+    "`#AAPL target 185` · `#AAPL trailing 2%` · `#AAPL trailing 2atr` · `#close-all` · "
+    "`#emergency-stop`"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActionText:
+    """One action as typed."""
+
+    verb: Verb
+    symbol: str = ""
+    price: Decimal | None = None
+    qty: Decimal | None = None
+    percent: Decimal | None = None
+    atr: Decimal | None = None
+
+
+def read(text: str) -> list[ActionText]:
+    """All actions of a message, in order.
+
+    Raises:
+        ActionSyntaxError: names the line that could not be read; none of them is done.
+    """
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    if len(lines) > _MOST_LINES:
+        raise ActionSyntaxError(f"At most {_MOST_LINES} actions per message. Nothing was done.")
+    return [_line(line) for line in lines]
+
+
+def _line(line: str) -> ActionText:
+    words = line.split()
+    if not words or not words[0].startswith("#") or len(words[0]) < 2:
+        raise _not_read(line)
+    head, rest = words[0][1:], words[1:]
+    if head.lower() in ("close-all", "emergency-stop"):
+        if rest:
+            raise _not_read(line)
+        return ActionText(verb="close-all" if head.lower() == "close-all" else "emergency-stop")
+    symbol = head.upper()
+    if not _SYMBOL.fullmatch(symbol):
+        raise _not_read(line)
+    if not rest:
+        return ActionText(verb="info", symbol=symbol)
+    try:
+        return _position(symbol, rest[0].lower(), [w.lower() for w in rest[1:]], line)
+    except ActionSyntaxError:
+        raise
+    except UserError as error:
+        raise ActionSyntaxError(str(error)) from None
+
+
+def _position(symbol: str, verb: str, words: list[str], line: str) -> ActionText:
+    if verb == "close" and not words:
+        return ActionText(verb="close", symbol=symbol, percent=Decimal(100))
+    if len(words) != 1:
+        raise _not_read(line)
+    word = words[0]
+    if verb == "close":
+        if word.endswith("%"):
+            return ActionText(verb="close", symbol=symbol, percent=number("percent", word[:-1]))
+        return ActionText(verb="close", symbol=symbol, qty=number("quantity", word))
+    if verb == "stop":
+        return ActionText(verb="stop", symbol=symbol, price=number("stop", word))
+    if verb == "target":
+        return ActionText(verb="target", symbol=symbol, price=number("target", word))
+    if verb == "trailing" and word.endswith("%"):
+        return ActionText(verb="trailing", symbol=symbol, percent=number("percent", word[:-1]))
+    if verb == "trailing" and word.endswith("atr"):
+        return ActionText(verb="trailing", symbol=symbol, atr=number("ATR multiple", word[:-3]))
+    raise _not_read(line)
+
+
+def _not_read(line: str) -> ActionSyntaxError:
+    shown = line[:60].replace("`", "'")
+    return ActionSyntaxError(f"“{shown}” is not an action I know. Nothing was done.\n{FORMS}")

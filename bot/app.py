@@ -1,0 +1,349 @@
+"""Wires everything: the only importer of storage and of concrete brokers and feeds."""
+
+import asyncio
+import logging
+import signal
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import datetime
+
+import discord
+
+from bot import health, render
+from bot.cards import Cards
+from bot.charts import Charts
+from bot.client import DeskBot
+from bot.config import AppConfig
+from bot.confirm import Confirmations
+from bot.gate import Gate
+from bot.outbox import Outbox
+from bot.reading import Reading
+from bot.sandbox.hooks import point_discord_at
+from engine import registry
+from engine.brokers import Broker
+from engine.brokers.paper import PaperBroker, PaperSettings
+from engine.clock import Clock, Ids, RandomIds, SystemClock
+from engine.desk import Desk, DeskSettings
+from engine.domain.errors import ConfigError, StoreUnavailable, TradeStreamError
+from engine.exits import ExitRule
+from engine.feeds import Feed, QuoteBoard
+from engine.flows import monitor, recover, send
+from engine.market import ALWAYS, CME, NYSE, Calendar
+from engine.risk.load import load_checks
+from storage.sql import SqlStore, SqlVault
+
+log = logging.getLogger(__name__)
+
+EXIT_OK, EXIT_CRASH, EXIT_CONFIG = 0, 1, 78
+_FATAL_CLOSE = {4004: "Discord does not accept the token", 4014: "a privileged intent is off"}
+_DRAIN_S = 6.0
+
+
+class App:
+    """One running TradeStream: the desk, its Discord face and its background work."""
+
+    def __init__(
+        self, config: AppConfig, *, clock: Clock | None = None, ids: Ids | None = None
+    ) -> None:
+        self.config = config
+        self.clock: Clock = clock or SystemClock()
+        self.ids: Ids = ids or RandomIds()
+        self.store = SqlStore(
+            config.database_url(), config.audit_key(), self.clock, wait_s=config.storage.wait_s
+        )
+        self.board = QuoteBoard()
+        self.feed = _feed(config, self.clock)
+        self.calendars = _calendars(self.feed)
+        self.desk = self._desk()
+        self.reading = Reading(self.desk)
+        self.confirmations = Confirmations()
+        self.cards = Cards(mode=config.mode)
+        self.charts = Charts()
+        if config.discord.api_base:
+            point_discord_at(config.discord.api_base, config.discord.gateway_url)
+        self.bot = DeskBot(self)
+        self.gate = Gate(self)
+        self.outbox = Outbox(
+            self.desk, self.bot, render.renderer(self), self._channel_id
+        )
+        self.monitor = monitor.Monitor(self.desk)
+        self.report = ""
+        """What recovery found at this start."""
+        self._tasks: list[asyncio.Task[None]] = []
+        self._stopping = asyncio.Event()
+        self._exit_code = EXIT_OK
+
+    def _desk(self) -> Desk:
+        config = self.config
+        return Desk(
+            settings=settings_of(config),
+            clock=self.clock,
+            ids=self.ids,
+            store=self.store,
+            board=self.board,
+            feed=self.feed,
+            brokers=self._brokers(),
+            checks=load_checks(config.risk),
+            exit_rules=load_rules(config.exits),
+            calendars=self.calendars,
+        )
+
+    def _brokers(self) -> dict[str, Broker]:
+        paper = self.config.brokers.paper
+        return {
+            "paper": PaperBroker(
+                clock=self.clock,
+                board=self.board,
+                vault=SqlVault(self.store),
+                settings=PaperSettings(
+                    start_cash_usd=self.config.start_cash_usd(),
+                    latency_ms=paper.latency_ms,
+                    slippage_ticks=paper.slippage_ticks,
+                    fee_per_option_contract_usd=paper.fee_per_option_contract_usd,
+                    fee_per_future_contract_usd=paper.fee_per_future_contract_usd,
+                    fee_per_share_usd=paper.fee_per_share_usd,
+                    max_quote_age_s=self.config.feed.max_quote_age_s,
+                ),
+                hours=self._hours() if self.feed and self.feed.is_synthetic else None,
+            )
+        }
+
+    def _hours(self) -> "Hours":
+        return Hours(self.calendars)
+
+    def _channel_id(self, purpose: str) -> int | None:
+        """Where a kind of card goes; nothing private goes to an admin channel others can see."""
+        if purpose == "admin" and not self.gate.is_admin_channel_private():
+            self.desk.health["admin channel"] = "it is not private; nothing is posted there"
+            return None
+        return getattr(self.config.discord.channels, purpose, None)
+
+    # -- life -------------------------------------------------------------------------------
+
+    async def start_desk(self) -> None:
+        """Recovery first: when this returns, positions are protected and entries allowed.
+
+        Raises:
+            StoreUnavailable: nothing was started.
+        """
+        await self.store.open()
+        if self.feed is not None:
+            await self.feed.connect()
+            self._run(self._pump_quotes(self.feed), "quotes")
+        self.report = await recover.start(self.desk)
+        for name, broker in self.desk.brokers.items():
+            self._run(self._pump_events(name, broker), f"events {name}")
+        self._run(self.monitor.run(), "monitor")
+        self._run(self._every(self.config.jobs.monitor_s, self._sweep), "sweep")
+        self._run(self._every(self.config.jobs.reconcile_s, self._reconcile), "reconcile")
+        log.info("trading ready: %s", self.report)
+
+    def _run(self, work: "asyncio._CoroutineLike[None]", name: str) -> None:
+        self._tasks.append(asyncio.create_task(self._supervised(work, name), name=name))
+
+    async def _supervised(self, work: "asyncio._CoroutineLike[None]", name: str) -> None:
+        """Background work that dies is shown and told to an admin; it never dies silently."""
+        try:
+            await work
+        except asyncio.CancelledError:
+            raise
+        except Exception as error:
+            log.exception("background work %s died", name)
+            self.desk.health[f"task {name}"] = f"{type(error).__name__}: {error}"
+            await self.desk.tell(
+                "admin", f"⚠ Background work “{name}” died: {error}. The desk restarts."
+            )
+            self._exit_code = EXIT_CRASH
+            self._stopping.set()
+
+    async def _pump_quotes(self, feed: Feed) -> None:
+        async for quote in feed.stream():
+            self.board.put(quote)
+
+    async def _pump_events(self, name: str, broker: Broker) -> None:
+        async for event in broker.events():
+            try:
+                await send.on_event(self.desk, name, event)
+            except StoreUnavailable as error:
+                self.desk.health["storage"] = str(error)
+                self.desk.is_reconciled = False
+
+    async def _every(self, seconds: float, job: "Job") -> None:
+        while True:
+            await self.clock.sleep(seconds)
+            try:
+                await job()
+            except TradeStreamError as error:
+                self.desk.health[f"job {job.__name__}"] = str(error)
+            else:
+                self.desk.health.pop(f"job {job.__name__}", None)
+
+    async def _sweep(self) -> None:
+        await monitor.sweep(self.desk)
+
+    async def _reconcile(self) -> None:
+        for name in self.desk.brokers:
+            await recover.compare(self.desk, name)
+        self.desk.is_reconciled = True
+
+    async def run(self) -> int:
+        """Until a signal or a fatal refusal; the process's exit code."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stopping.set)
+        server = await health.serve(self)
+        try:
+            await self.start_desk()
+            self._run_discord()
+            await self._stopping.wait()
+        except StoreUnavailable as error:
+            log.critical("the books cannot be opened: %s", error)
+            self._exit_code = EXIT_CRASH
+        finally:
+            await self.stop()
+            if server is not None:
+                await server.cleanup()
+        return self._exit_code
+
+    def _run_discord(self) -> None:
+        self._tasks.append(asyncio.create_task(self._discord(), name="discord"))
+        self._tasks.append(asyncio.create_task(self.charts.warm(), name="warm charts"))
+
+    async def _discord(self) -> None:
+        """Stay connected for ever; only a refusal that no retry can mend ends the process."""
+        pause = 1.0
+        while True:
+            try:
+                async with self.bot:
+                    await self.bot.start(self.config.discord_token())
+                return
+            except discord.LoginFailure as error:
+                self._fatal(f"Discord does not accept the token: {error}")
+                return
+            except discord.PrivilegedIntentsRequired:
+                self._fatal("switch on the Message Content intent of the bot at Discord")
+                return
+            except discord.ConnectionClosed as error:
+                if error.code in _FATAL_CLOSE:
+                    self._fatal(_FATAL_CLOSE[error.code])
+                    return
+                reason: BaseException = error
+            except (discord.HTTPException, discord.GatewayNotFound, OSError) as error:
+                reason = error
+            self.desk.health["discord"] = f"not reachable: {reason}"
+            self.outbox.pause()
+            await self.clock.sleep(pause)
+            pause = min(pause * 2, 60.0)
+            self._renew_bot()
+
+    def _renew_bot(self) -> None:
+        """A client that was closed cannot start again."""
+        self.bot = DeskBot(self)
+        self.outbox.use(self.bot)
+
+    def _fatal(self, reason: str) -> None:
+        log.critical("%s", reason)
+        self.desk.health["discord"] = reason
+        self._exit_code = EXIT_CONFIG
+        self._stopping.set()
+
+    async def stop(self) -> None:
+        """Intake first, then what is under way, then the books. Stops stay at the broker."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_DRAIN_S):
+                await self.bot.close()
+                await self.desk.drain()
+                await self.outbox.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.desk.stop_tasks()
+        for broker in self.desk.brokers.values():
+            await broker.close()
+        if self.feed is not None:
+            await self.feed.close()
+        await self.charts.close()
+        await self.store.close()
+
+
+class Hours:
+    """Session ends by the desk's own calendars, for the paper broker in a made-up market."""
+
+    def __init__(self, calendars: Mapping[str, Calendar]) -> None:
+        self._calendars = calendars
+        self._kinds = {"future": "future", "crypto": "crypto"}
+
+    def session_end(self, instrument: "Instrument", now: datetime) -> datetime | None:
+        """When the running session of its market ends; None when closed."""
+        name = self._kinds.get(instrument.kind, "*")
+        session = self._calendars.get(name, NYSE).session_at(now)
+        return session.closes_at if session else None
+
+
+def settings_of(config: AppConfig) -> DeskSettings:
+    """The figures that the engine needs."""
+    orders = config.orders
+    return DeskSettings(
+        sources=config.profiles(),
+        accounts={name: account.broker for name, account in config.accounts.items()},
+        start_cash_usd=config.start_cash_usd(),
+        sizing=config.sizing,
+        max_quote_age_s=config.feed.max_quote_age_s,
+        quote_wait_s=orders.quote_wait_s,
+        approval_expiry_s=config.discord.approval_expiry_s,
+        two_person_above_usd=config.discord.two_person_above_usd,
+        broker_timeout_s=orders.broker_timeout_s,
+        lookup_ladder_s=orders.lookup_ladder_s,
+        unprotected_alarm_s=orders.unprotected_alarm_s,
+        entry_wait_s=orders.entry_wait_s,
+        exit_retry_s=orders.exit_retry_s,
+        mode=config.mode,
+    )
+
+
+def load_rules(settings: Mapping[str, object]) -> list[tuple[str, ExitRule]]:
+    """Every exit rule with its figures, by file name."""
+    found = []
+    for name, figures in settings.items():
+        kind = registry.load("engine.exits", name, ExitRule)
+        found.append((name, kind(figures)))  # type: ignore[call-arg]
+    return found
+
+
+def _calendars(feed: Feed | None) -> dict[str, Calendar]:
+    """Real hours for real quotes; a made-up market never closes."""
+    if feed is not None and feed.is_synthetic:
+        return {"*": ALWAYS}
+    return {"future": CME, "crypto": ALWAYS, "*": NYSE}
+
+
+def _feed(config: AppConfig, clock: Clock) -> Feed | None:
+    if config.feed.kind == "synthetic" and config.feed.plan is not None:
+        from bot.market_plan import synthetic_feed
+
+        return synthetic_feed(config.path(config.feed.plan), config.feed.seed, clock)
+    if config.feed.kind == "recorded":
+        from engine.feeds.recorded import RecordedFeed
+
+        files = [config.path(f) for f in config.feed.files]
+        return RecordedFeed(files, clock, half_spread=config.feed.half_spread_usd)
+    return None
+
+
+def run(config: AppConfig) -> int:
+    """The verb ``run``.
+
+    Raises:
+        ConfigError: something is missing that running needs.
+    """
+    config.check_ready_to_run()
+    try:
+        return asyncio.run(_run(config))
+    except ConfigError:
+        raise
+    except KeyboardInterrupt:
+        return EXIT_OK
+
+
+async def _run(config: AppConfig) -> int:
+    return await App(config).run()

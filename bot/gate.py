@@ -1,0 +1,170 @@
+"""Discord's payload -> who is asking -> may he? Judged at the moment of the click."""
+
+from typing import TYPE_CHECKING, Any
+
+import discord
+
+from bot.access import Access, Caller, ChannelFacts, Overwrite, Refusal, Role
+from engine.domain.desk import Who
+from engine.domain.errors import NotAllowed
+
+if TYPE_CHECKING:
+    from bot.app import App
+
+Asker = discord.Interaction[Any] | discord.Message
+
+
+class Gate:
+    """Turns interactions and messages into permissions, and records every refusal."""
+
+    def __init__(self, app: "App") -> None:
+        self._app = app
+        config = app.config.discord
+        rooms = config.channels
+        desk_rooms = (rooms.trade_alerts, rooms.approvals, rooms.orders, rooms.activity)
+        self._table = {
+            "guild_id": config.guild_id,
+            "admin_channel_id": rooms.admin,
+            "action_channel_ids": frozenset(rooms.actions),
+            "desk_channel_ids": frozenset(c for c in desk_rooms if c is not None),
+            "viewer": config.roles.viewer,
+            "trader": config.roles.trader,
+            "admin": config.roles.admin,
+            "approver": config.roles.approver,
+        }
+
+    def access(self) -> Access:
+        """The desk's own ids, the bot's own roles included."""
+        guild = self._guild()
+        users = set(self._app.config.discord.owners)
+        roles: set[int] = set()
+        if guild is not None:
+            users |= {guild.me.id} | ({guild.owner_id} if guild.owner_id else set())
+            roles = {r.id for r in guild.me.roles if not r.is_default()}
+        return Access(
+            **self._table,  # type: ignore[arg-type]
+            private_role_ids=frozenset(roles),
+            private_user_ids=frozenset(users),
+        )
+
+    def who(self, asker: Asker) -> Who:
+        """The person with what he may do right now; nothing in the wrong place."""
+        caller = caller_of(asker)
+        access = self.access()
+        role = access.role_of(caller.role_ids)
+        if access.refusal(caller, "about") is not None:
+            role = Role.NOBODY
+        person = asker.user if isinstance(asker, discord.Interaction) else asker.author
+        return Who(
+            user_id=person.id,
+            name=person.display_name,
+            may_trade=role >= Role.TRADER,
+            may_approve=role >= Role.TRADER and access.is_approver(caller.role_ids),
+            may_admin=role >= Role.ADMIN,
+        )
+
+    def require(self, asker: Asker, name: str) -> Who:
+        """The person, allowed to do ``name`` here and now.
+
+        Raises:
+            NotAllowed: says why; the attempt is recorded.
+        """
+        caller = caller_of(asker)
+        refused = self.access().refusal(caller, name, self.admin_channel())
+        if refused is not None:
+            self._record(caller, name, refused)
+            raise NotAllowed(refused.text)
+        return self.who(asker)
+
+    def require_trader(self, asker: Asker) -> Who:
+        """The person, who must be a trader at this moment.
+
+        Raises:
+            NotAllowed.
+        """
+        return self.require(asker, "press confirm")
+
+    def is_private(self, name: str, channel_id: int | None) -> bool:
+        """Whether the answer must be seen by the asker alone."""
+        return self.access().answers_privately(name, channel_id)
+
+    def admin_channel(self) -> ChannelFacts | None:
+        """Who can see the admin channel, as far as Discord has told us."""
+        guild = self._guild()
+        channel_id = self._app.config.discord.channels.admin
+        channel = guild.get_channel(channel_id) if guild and channel_id else None
+        if guild is None or channel is None:
+            return None
+        return ChannelFacts(
+            channel_id=channel.id,
+            guild_id=guild.id,
+            role_permissions={r.id: r.permissions.value for r in guild.roles},
+            overwrites=tuple(
+                Overwrite(
+                    target_id=target.id,
+                    is_role=overwrite_is_role(target),
+                    allow=overwrite.pair()[0].value,
+                    deny=overwrite.pair()[1].value,
+                )
+                for target, overwrite in channel.overwrites.items()
+            ),
+        )
+
+    def is_admin_channel_private(self) -> bool:
+        """False stops everything private from being posted there (X-04)."""
+        return not self.access().exposure(self.admin_channel())
+
+    def _guild(self) -> discord.Guild | None:
+        guild_id = self._app.config.discord.guild_id
+        return self._app.bot.get_guild(guild_id) if guild_id else None
+
+    def _record(self, caller: Caller, name: str, refused: Refusal) -> None:
+        desk = self._app.desk
+        desk.spawn(
+            desk.commit(
+                desk.event(
+                    "access.denied",
+                    f"user-{caller.user_id}",
+                    actor=f"user:{caller.user_id}",
+                    what=name,
+                    code=refused.code,
+                    channel_id=caller.channel_id,
+                    guild_id=caller.guild_id,
+                )
+            ),
+            "audit of a refusal",
+        )
+
+
+def overwrite_is_role(target: Any) -> bool:
+    """Whether a channel's exception is for a role (a member's otherwise)."""
+    return isinstance(target, discord.Role) or getattr(target, "type", None) is discord.Role
+
+
+def caller_of(asker: Asker) -> Caller:
+    """The facts of the payload itself; nothing from a cache."""
+    if isinstance(asker, discord.Message):
+        member = asker.author
+        return Caller(
+            user_id=member.id,
+            role_ids=_roles(member),
+            guild_id=asker.guild.id if asker.guild else None,
+            channel_id=asker.channel.id,
+            is_dm=asker.guild is None,
+            is_bot=member.bot or asker.webhook_id is not None,
+        )
+    return Caller(
+        user_id=asker.user.id,
+        role_ids=_roles(asker.user),
+        guild_id=asker.guild_id,
+        channel_id=asker.channel_id,
+        is_dm=asker.guild_id is None,
+        is_bot=asker.user.bot,
+        is_user_install=asker.guild_id is not None and not asker.is_guild_integration(),
+    )
+
+
+def _roles(person: discord.User | discord.Member) -> frozenset[int]:
+    if not isinstance(person, discord.Member):
+        return frozenset()
+    return frozenset(r.id for r in person.roles if not r.is_default())

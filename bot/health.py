@@ -1,0 +1,54 @@
+"""Ready and health over HTTP on loopback: reasons, no secrets, no control."""
+
+import os
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+
+if TYPE_CHECKING:
+    from bot.app import App
+
+
+def facts(app: "App") -> dict[str, object]:
+    """What an operator (or a supervisor) needs to know."""
+    desk = app.desk
+    reasons = [f"{part}: {what}" for part, what in sorted(desk.health.items())]
+    if not desk.is_reconciled:
+        reasons.append("books: not compared with the broker yet")
+    if not app.bot.is_ready():
+        reasons.append("discord: not connected")
+    return {
+        "ready": not reasons,
+        "trading_ready": desk.is_reconciled and not desk.halted and "storage" not in desk.health,
+        "halted": desk.halted,
+        "reasons": reasons,
+        "mode": app.config.mode,
+        "pid": os.getpid(),
+        "open_trades": len(desk.book.open_trades()),
+        "pending_approvals": len(desk.book.approvals),
+        "recovery": app.report,
+    }
+
+
+async def serve(app: "App") -> web.AppRunner | None:
+    """Start the endpoint; None when the configuration has none."""
+    config = app.config.health
+    if config.port is None:
+        return None
+
+    async def health(request: web.Request) -> web.Response:
+        del request
+        return web.json_response(facts(app))
+
+    async def ready(request: web.Request) -> web.Response:
+        del request
+        seen = facts(app)
+        return web.json_response(seen, status=200 if seen["ready"] else 503)
+
+    site_app = web.Application()
+    site_app.router.add_get("/health", health)
+    site_app.router.add_get("/ready", ready)
+    runner = web.AppRunner(site_app, access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, config.host, config.port).start()
+    return runner

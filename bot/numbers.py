@@ -1,0 +1,34 @@
+"""Numbers that people type: read exactly or refused kindly, never guessed."""
+
+import re
+from decimal import Decimal
+
+from engine.domain.errors import UserError
+
+_PLAIN = re.compile(r"\$?(\d{1,9}(?:\.\d{1,6})?|\.\d{1,6})")
+
+
+def number(name: str, text: str) -> Decimal:
+    """A number above 0 as typed.
+
+    Raises:
+        UserError: names the field and shows the form that is understood.
+    """
+    match = _PLAIN.fullmatch(text.strip())
+    value = Decimal(match[1]) if match else None
+    if value is None or value <= 0:
+        shown = text.strip()[:30] or "(nothing)"
+        raise UserError(
+            f"{name}: “{shown}” is not a number I can read safely. Write it like 2.15. "
+            "Nothing was changed."
+        )
+    return value
+
+
+def optional_number(name: str, text: str) -> Decimal | None:
+    """A number, or None when the field was left empty.
+
+    Raises:
+        UserError: see :func:`number`.
+    """
+    return number(name, text) if text.strip() else None
