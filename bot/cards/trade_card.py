@@ -1,0 +1,190 @@
+"""A round trip: profit or loss at a glance, then prices, protection and quality of the fills."""
+
+import discord
+
+from bot import text
+from bot.cards import Tone, card, one_line, signed, tone_of
+from engine.domain.instrument import Instrument
+from engine.domain.order import PlannedTarget
+from engine.domain.trade import StopPlan, TradeState
+from engine.reports import Missing
+from engine.reports.trade_card import PricePath, TradeCard
+
+_STOP_KIND = {
+    "fixed": "fixed",
+    "breakeven": "at break-even",
+    "trailing": "trailing",
+}
+
+
+def show(report: TradeCard) -> discord.Embed:
+    """The card of one trade."""
+    return card(
+        tone=_tone(report),
+        title=title(report),
+        stamp=report.stamp,
+        lines=[
+            _standing(report),
+            _warning(report),
+            _figures(report),
+            protection(report),
+            _targets(report),
+            quality("Entry", report.entry_path, _first(report)),
+            quality("Exit", report.exit_path, _first(report)) if _has_exit(report) else "",
+            _working(report),
+        ],
+    )
+
+
+def title(report: TradeCard) -> str:
+    """``SPY 603C 1/31 long · ▲ +$110.00 (+0.87R)``."""
+    what = f"{text.safe_line(report.label, 120)} {'long' if report.is_long else 'short'}"
+    if report.state is TradeState.PENDING:
+        return f"{what} · not filled yet"
+    if report.state is TradeState.VOID:
+        return f"{what} · never filled"
+    in_r = "" if isinstance(report.r_net, Missing) else f" ({text.r(report.r_net)})"
+    return f"{what} · {signed(report.net_usd)}{in_r}"
+
+
+def _tone(report: TradeCard) -> Tone:
+    if report.unprotected_since is not None and report.is_open:
+        return Tone.BAD
+    if report.state is TradeState.PENDING:
+        return Tone.WAIT
+    return Tone.QUIET if report.state is TradeState.VOID else tone_of(report.net_usd)
+
+
+def _first(report: TradeCard) -> Instrument:
+    return report.legs[0].instrument
+
+
+def _has_exit(report: TradeCard) -> bool:
+    return report.qty_opened > report.qty_open
+
+
+def _standing(report: TradeCard) -> str:
+    """Where it stands, in words."""
+    unit = report.unit
+    where = f"{text.safe_line(report.account, 40)} · {text.safe_line(report.source, 40)}"
+    if report.state is TradeState.PENDING:
+        return f"**Waiting** for {text.qty(report.qty_wanted)} {unit} · {where}"
+    if report.state is TradeState.VOID:
+        why = text.safe_line(report.close_reason, 200) or "no reason recorded"
+        return f"**Void** {why} · {where}"
+    if report.state is TradeState.CLOSED:
+        why = text.safe_line(report.close_reason, 120)
+        held = f"{text.qty(report.qty_opened)} {unit} held {text.span(report.age)}"
+        return f"**Closed**{f' by {why}' if why else ''} · {held} · {where}"
+    held = f"{text.qty(report.qty_open)} of {text.qty(report.qty_opened)} {unit}"
+    return f"**Open** {held} · {text.span(report.age)} · {where}"
+
+
+def _warning(report: TradeCard) -> str:
+    if report.unprotected_since is None or not report.is_open:
+        return ""
+    return f"⚠ **NO WORKING STOP** since {text.ago(report.unprotected_since)}"
+
+
+def _figures(report: TradeCard) -> str:
+    """Prices, then what they come to; one table, one column of figures."""
+    if report.qty_opened == 0:
+        return ""
+    of = _first(report)
+    rows = [["entry", text.price_short(report.entry, of), "", ""]]
+    if report.qty_open:
+        rows.append(["now", text.price_short(report.last, of), "", ""])
+    if _has_exit(report):
+        rows.append(["exit", text.price_short(report.exit, of), "", ""])
+        in_r = text.r_short(report.r_realised)
+        rows.append(["realised", text.usd_short(report.realised_usd, sign=True), in_r, ""])
+    if report.qty_open:
+        rows.append(["open", text.usd_short(report.open_usd, sign=True), "", ""])
+    rows.append(["fees", text.usd(report.fees_usd), "", ""])
+    rows.append(
+        [
+            "net",
+            text.usd_short(report.net_usd, sign=True),
+            text.r_short(report.r_net),
+            text.pct_short(report.pct),
+        ]
+    )
+    why = _why_missing(report)
+    return text.table(rows, "lrrr") + (f"\n-# {why}" if why else "")
+
+
+def _why_missing(report: TradeCard) -> str:
+    """Reasons behind every n/a of the table, each once."""
+    figures = (report.open_usd, report.realised_usd, report.r_net, report.pct, report.last)
+    reasons = dict.fromkeys(f.reason for f in figures if isinstance(f, Missing))
+    return "n/a: " + ", ".join(text.safe_line(r, 80) for r in reasons) if reasons else ""
+
+
+def protection(report: TradeCard) -> str:
+    """The stop with its kind, and what it would cost: ``🔒 Stop 2.10 fixed · -$84.00 if hit``."""
+    if report.state in (TradeState.CLOSED, TradeState.VOID):
+        return ""
+    if report.stop is None:
+        return "🔓 **No stop**"
+    words = f"{text.price(report.stop.price, _first(report))} {stop_words(report.stop, report)}"
+    risk = ""
+    if not isinstance(report.stop_usd, Missing) and report.is_open:
+        risk = f" · {text.usd(report.stop_usd, sign=True)} if hit"
+    return one_line("🔒 Stop", f"{words}{risk}")
+
+
+def stop_words(stop: StopPlan, report: TradeCard) -> str:
+    """How the stop moves: ``fixed``, ``trailing 2.0×ATR``, ``trailing 2%``."""
+    words = _STOP_KIND[stop.kind]
+    if stop.kind != "trailing":
+        return words
+    if stop.trail_atr is not None:
+        return f"{words} {text.qty(stop.trail_atr)}×ATR"
+    if stop.trail_pct is not None:
+        return f"{words} {text.qty(stop.trail_pct)}%"
+    if stop.trail_usd is not None:
+        return f"{words} {text.price(stop.trail_usd, _first(report))} behind"
+    return words
+
+
+def _targets(report: TradeCard) -> str:
+    words = [
+        target_words(number, target, _first(report))
+        for number, target in enumerate(report.targets, start=1)
+    ]
+    return one_line("🎯 Targets", " · ".join(words[:6]))
+
+
+def target_words(number: int, target: PlannedTarget, of: Instrument) -> str:
+    """``T1 3.20 × 1`` with ``✓ hit`` once it was reached."""
+    mark = " ✓ hit" if target.is_hit else ""
+    return f"T{number} {text.price(target.price, of)} × {text.qty(target.qty)}{mark}"
+
+
+def quality(name: str, path: PricePath, of: Instrument) -> str:
+    """Alerted against achievable against filled, with the difference in dollars."""
+    if isinstance(path.filled, Missing):
+        return ""
+    steps = []
+    if not isinstance(path.alerted, Missing):
+        steps.append(f"alerted {text.price(path.alerted, of)}")
+    if not isinstance(path.achievable, Missing):
+        steps.append(f"achievable {text.price(path.achievable, of)}")
+    steps.append(f"filled {text.price(path.filled, of)}")
+    cost = ""
+    if not isinstance(path.cost_usd, Missing):
+        cost = f" ({text.usd(path.cost_usd, sign=True)} vs alert)"
+    return one_line(name, " → ".join(steps) + cost)
+
+
+def _working(report: TradeCard) -> str:
+    if not report.working:
+        return ""
+    shown = [
+        f"{o.purpose.value} {o.side.value} {text.qty(o.qty)}"
+        + (f" @ {text.price(o.price, _first(report))}" if o.price is not None else "")
+        + f" {o.state.lower().replace('_', ' ')}"
+        for o in report.working[:4]
+    ]
+    more = len(report.working) - len(shown)
+    return one_line("Orders", " · ".join(shown) + (f" · {more} more" if more else ""))

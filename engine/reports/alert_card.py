@@ -1,0 +1,356 @@
+"""One alert from the room's words to the closed trade: the card that grows with its story."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+
+from engine.domain.alert import Alert, NotAnAlert
+from engine.domain.desk import AlertRecord, AlertState, Approval, ApprovalState
+from engine.domain.instrument import Instrument
+from engine.domain.order import Intent, Order, OrderState, Purpose, Verdict
+from engine.domain.trade import Trade, TradeState
+from engine.reports import (
+    Figure,
+    Frame,
+    Missing,
+    Stamp,
+    instruments_of,
+    plus,
+    ratio,
+    unit_label,
+    unit_word,
+    verb,
+)
+
+
+class StepState(StrEnum):
+    """How one step of the story stands."""
+
+    DONE = "done"
+    NOW = "now"
+    """Happening: waits for a person, a broker or the market."""
+    FAILED = "failed"
+    SKIPPED = "skipped"
+    """Will not happen any more, or was not needed."""
+    AHEAD = "ahead"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One hop of the story: parsed, risk, approval, order, fill, closed."""
+
+    name: str
+    state: StepState
+    at: datetime | None = None
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leaning:
+    """One trade that the alert asked for: what was alerted, what could be had, what we got."""
+
+    intent_id: str
+    words: str
+    """``Buy to open 2 contracts SPY 603C 1/31``."""
+    price_of: Instrument
+    alerted: Figure
+    achievable: Figure
+    worse_usd: Figure
+    """Dollars that the achievable price is worse than the alerted one; negative: better."""
+    worse_pct: Figure
+    limit: Figure
+    filled: Figure
+    guard: str
+    sizing: str
+    verdicts: tuple[Verdict, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertCard:
+    """One alert and how far it has come."""
+
+    stamp: Stamp
+    alert_id: str
+    source: str
+    author_name: str
+    state: AlertState
+    reason: str
+    symbol: str
+    n_signals: int
+    is_repriced: bool
+    steps: tuple[Step, ...]
+    leanings: tuple[Leaning, ...]
+    realised_usd: Figure
+    r_realised: Figure
+    raw_text: str
+    n_edits: int
+    posted_at: datetime
+    received_at: datetime
+    is_caught_up: bool
+    channel_id: int
+    message_id: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Story:
+    record: AlertRecord
+    approvals: tuple[Approval, ...]
+    intents: tuple[Intent, ...]
+    entries: tuple[Order, ...]
+    trades: tuple[Trade, ...]
+
+
+def build(
+    record: AlertRecord,
+    frame: Frame,
+    *,
+    approvals: Iterable[Approval] = (),
+    intents: Iterable[Intent] = (),
+    orders: Iterable[Order] = (),
+    trades: Iterable[Trade] = (),
+) -> AlertCard:
+    """The card of one alert from its own records, each in the order of creation."""
+    story = _Story(
+        record=record,
+        approvals=tuple(approvals),
+        intents=tuple(intents),
+        entries=tuple(o for o in orders if o.purpose is Purpose.ENTRY),
+        trades=tuple(trades),
+    )
+    realised, risk = _realised(story.trades)
+    stamp = frame.stamp(
+        record.alert_id, [i for intent in story.intents for i in instruments_of(intent.legs)]
+    )
+    parsed = record.parsed
+    return AlertCard(
+        stamp=stamp,
+        alert_id=record.alert_id,
+        source=record.source,
+        author_name=record.author_name,
+        state=record.state,
+        reason=record.reason,
+        symbol=record.symbol,
+        n_signals=len(parsed.signals) if isinstance(parsed, Alert) else 0,
+        is_repriced=len(_newest_per_trade(story.intents)) < len(story.intents),
+        steps=tuple(make(story) for make in _STEPS),
+        leanings=tuple(
+            _leaning(intent, story.trades) for intent in _newest_per_trade(story.intents)
+        ),
+        realised_usd=realised,
+        r_realised=ratio(realised, risk, Missing("no stop at entry")),
+        raw_text=record.text,
+        n_edits=len(record.earlier_texts),
+        posted_at=record.posted_at,
+        received_at=record.received_at,
+        is_caught_up=record.is_caught_up,
+        channel_id=record.channel_id,
+        message_id=record.message_id,
+    )
+
+
+def _realised(trades: Sequence[Trade]) -> tuple[Figure, Figure]:
+    closed = [t for t in trades if t.state is TradeState.CLOSED]
+    if not closed:
+        return Missing("nothing closed yet"), Missing("nothing closed yet")
+    risks: list[Figure] = [
+        Missing("no stop at entry") if t.risk_usd is None else t.risk_usd for t in closed
+    ]
+    return sum((t.realised_usd for t in closed), Decimal(0)), plus(*risks)
+
+
+def _leaning(intent: Intent, trades: Sequence[Trade]) -> Leaning:
+    alerted, quote = intent.alerted_price, intent.quote
+    touch = None if quote is None else quote.touch(side_is_buy=intent.side.sign > 0)
+    worse: Figure = Missing("no alerted price" if alerted is None else "no quote")
+    worse_pct = worse
+    if alerted is not None and touch is not None:
+        gap = (touch - alerted) * intent.side.sign
+        worse = intent.legs[0].instrument.multiplier * gap * intent.qty
+        worse_pct = ratio(gap, alerted, Missing("alerted price is 0"), 100)
+    own = next((t for t in trades if t.trade_id == intent.trade_id), None)
+    filled = own.entry_price if own and intent.purpose is Purpose.ENTRY else None
+    return Leaning(
+        intent_id=intent.intent_id,
+        words=(
+            f"{verb(intent.legs, intent.side, intent.purpose)} {intent.qty.normalize():f} "
+            f"{unit_word(intent.legs, intent.qty)} {unit_label(intent.legs)}"
+        ),
+        price_of=intent.legs[0].instrument,
+        alerted=Missing("not alerted") if alerted is None else alerted,
+        achievable=Missing("no quote") if touch is None else touch,
+        worse_usd=worse,
+        worse_pct=worse_pct,
+        limit=Missing("at market") if intent.limit is None else intent.limit,
+        filled=Missing("not filled") if filled is None else filled,
+        guard=intent.guard,
+        sizing=intent.sizing,
+        verdicts=intent.verdicts,
+    )
+
+
+# -- the steps, each from the records that prove it ----------------------------------------------
+
+
+def _parsed(story: _Story) -> Step:
+    record = story.record
+    if isinstance(record.parsed, NotAnAlert):
+        return Step(
+            name="parsed", state=StepState.FAILED, at=record.received_at, text=record.parsed.why
+        )
+    if record.parsed.needs_human:
+        return Step(
+            name="parsed",
+            state=StepState.NOW if record.state is AlertState.HELD else StepState.DONE,
+            at=record.received_at,
+            text=f"needs a person: {record.parsed.question}",
+        )
+    n = len(record.parsed.signals)
+    return Step(
+        name="parsed",
+        state=StepState.DONE,
+        at=record.received_at,
+        text=f"{n} trade{'' if n == 1 else 's'}",
+    )
+
+
+def _risk(story: _Story) -> Step:
+    record = story.record
+    if not story.intents:
+        was_refused = record.state in (AlertState.RISK_REJECTED, AlertState.REJECTED)
+        is_waiting = record.state in (AlertState.RECEIVED, AlertState.HELD)
+        state = StepState.FAILED if was_refused else StepState.SKIPPED
+        text = record.reason if was_refused else ""
+        return Step(name="risk", state=StepState.AHEAD if is_waiting else state, text=text)
+    newest = _newest_per_trade(story.intents)
+    denied = [v for intent in newest for v in intent.verdicts if not v.is_ok]
+    n = sum(len(intent.verdicts) for intent in newest)
+    at = max(intent.created_at for intent in newest)
+    if denied and record.state in (AlertState.RISK_REJECTED, AlertState.REJECTED):
+        text = f"{len(denied)} of {n} checks said no: {denied[0].detail or denied[0].code}"
+        return Step(name="risk", state=StepState.FAILED, at=at, text=text)
+    if denied:
+        text = f"asked because of {denied[0].check}: {denied[0].detail or denied[0].code}"
+        return Step(name="risk", state=StepState.NOW, at=at, text=text)
+    return Step(name="risk", state=StepState.DONE, at=at, text=f"{n} of {n} checks passed")
+
+
+def _newest_per_trade(intents: Sequence[Intent]) -> list[Intent]:
+    """A re-priced entry (``<alert>/0/r1``) takes the place of the one before it."""
+    return list({intent.intent_id.split("/r")[0]: intent for intent in intents}.values())
+
+
+def _approval(story: _Story) -> Step:
+    if not story.approvals:
+        is_over = bool(story.entries) or story.record.state in _OVER
+        return Step(
+            name="approval",
+            state=StepState.SKIPPED if is_over else StepState.AHEAD,
+            text="not needed" if story.entries else "",
+        )
+    pending = [a for a in story.approvals if a.state is ApprovalState.PENDING]
+    if pending:
+        return Step(
+            name="approval", state=StepState.NOW, at=pending[0].created_at, text=pending[0].question
+        )
+    last = max(story.approvals, key=lambda a: a.decided_at or a.created_at)
+    is_yes = last.state is ApprovalState.APPROVED
+    words = last.decision or last.state.value.lower()
+    if last.decided_by is not None:
+        words = f"{words} by <@{last.decided_by}>"
+    return Step(
+        name="approval",
+        state=StepState.DONE if is_yes else StepState.FAILED,
+        at=last.decided_at,
+        text=words,
+    )
+
+
+_OVER = frozenset(
+    {
+        AlertState.REJECTED,
+        AlertState.RISK_REJECTED,
+        AlertState.WITHDRAWN,
+        AlertState.ERROR,
+        AlertState.CLOSED,
+    }
+)
+_BEFORE_BROKER = frozenset(
+    {OrderState.DRAFT, OrderState.PENDING_APPROVAL, OrderState.APPROVED, OrderState.INTENT}
+)
+_ORDER_FAILED = frozenset({OrderState.REJECTED, OrderState.DENIED, OrderState.UNKNOWN})
+_ORDER_DONE = frozenset({OrderState.FILLED, OrderState.ACCEPTED, OrderState.PARTIAL})
+_ORDER_WORDS = {
+    OrderState.SUBMITTING: "being sent",
+    OrderState.ACCEPTED: "working at the broker",
+    OrderState.PARTIAL: "partly filled",
+    OrderState.FILLED: "accepted",
+    OrderState.UNKNOWN: "sent, no answer yet: never sent twice",
+    OrderState.PENDING_CANCEL: "cancel requested",
+    OrderState.PENDING_REPLACE: "change requested",
+    OrderState.CANCELED: "cancelled",
+    OrderState.EXPIRED: "expired",
+    OrderState.REJECTED: "refused by the broker",
+    OrderState.REPLACED: "replaced",
+    OrderState.DENIED: "denied",
+    OrderState.VOID: "not sent",
+}
+
+
+def _order(story: _Story) -> Step:
+    sent = [o for o in story.entries if o.state not in _BEFORE_BROKER]
+    if not sent:
+        is_over = story.record.state in _OVER
+        return Step(name="order", state=StepState.SKIPPED if is_over else StepState.AHEAD)
+    last = sent[-1]
+    words = _ORDER_WORDS.get(last.state, last.state.value.lower())
+    if last.reason and last.state is not OrderState.FILLED:
+        words = f"{words}: {last.reason}"
+    return Step(
+        name="order",
+        state=_order_state(last),
+        at=last.accepted_at or last.sent_at or last.updated_at,
+        text=words,
+    )
+
+
+def _order_state(order: Order) -> StepState:
+    if order.state in _ORDER_FAILED:
+        return StepState.FAILED
+    if order.state in _ORDER_DONE or order.filled:
+        return StepState.DONE
+    return StepState.SKIPPED if order.state.is_terminal else StepState.NOW
+
+
+def _fill(story: _Story) -> Step:
+    filled = [t for t in story.trades if t.qty_opened > 0]
+    if not filled:
+        is_over = story.record.state in _OVER
+        return Step(name="fill", state=StepState.SKIPPED if is_over else StepState.AHEAD)
+    last = filled[-1]
+    is_all = all(t.qty_opened >= t.qty_wanted for t in filled)
+    got = f"{last.qty_opened.normalize():f} of {last.qty_wanted.normalize():f}"
+    is_working = any(not o.state.is_terminal and o.leaves for o in story.entries)
+    return Step(
+        name="fill",
+        state=StepState.NOW if is_working and not is_all else StepState.DONE,
+        at=last.opened_at,
+        text=f"{got} {unit_word(last.legs, last.qty_wanted)}",
+    )
+
+
+def _closed(story: _Story) -> Step:
+    filled = [t for t in story.trades if t.qty_opened > 0]
+    if not filled:
+        is_over = story.record.state in _OVER
+        return Step(name="closed", state=StepState.SKIPPED if is_over else StepState.AHEAD)
+    still = [t for t in filled if t.state is not TradeState.CLOSED]
+    if still:
+        left = sum((t.qty_open for t in still), Decimal(0))
+        return Step(name="closed", state=StepState.NOW, text=f"{left.normalize():f} still open")
+    last = filled[-1]
+    return Step(name="closed", state=StepState.DONE, at=last.closed_at, text=last.close_reason)
+
+
+_STEPS = (_parsed, _risk, _approval, _order, _fill, _closed)
