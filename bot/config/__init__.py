@@ -45,8 +45,8 @@ def load(path: Path | None = None, overrides: Mapping[str, Any] | None = None) -
     home = file.resolve().parent
     for other, overlay in overlays.items():
         if other != name:
-            layers = [Layer(overlay, f"environments.{other}."), Layer(values)]
-            _validated([*layers, Layer({"environment": other, "home": home})])
+            over = Layer(overlay, f"environments.{other}.")
+            _check_overlay(over, [over, Layer({"environment": other, "home": home}), Layer(values)])
     layers = [
         Layer({"home": home}),
         Layer(overrides or {}),
@@ -76,9 +76,23 @@ def _overlays(section: Any) -> dict[str, dict[str, Any]]:
     return {name: overlay or {} for name, overlay in section.items()}
 
 
-def _validated(layers: list[Layer]) -> AppConfig:
-    """The layers' sum, strongest first."""
+def _check_overlay(overlay: Layer, layers: list[Layer]) -> None:
+    """An overlay that is not chosen today must not be wrong on the day it is."""
     try:
-        return AppConfig.model_validate(merged(*(layer.values for layer in reversed(layers))))
+        AppConfig.model_validate(_sum(layers))
+    except ValidationError as error:
+        wrong = lines(error, layers, only=overlay)
+        if wrong:
+            raise ConfigError("\n".join(wrong)) from None
+
+
+def _validated(layers: list[Layer]) -> AppConfig:
+    try:
+        return AppConfig.model_validate(_sum(layers))
     except ValidationError as error:
         raise ConfigError("\n".join(lines(error, layers))) from None
+
+
+def _sum(layers: list[Layer]) -> dict[str, Any]:
+    """One mapping; ``layers``: strongest first."""
+    return merged(*(layer.values for layer in reversed(layers)))

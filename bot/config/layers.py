@@ -1,5 +1,6 @@
 """Layers of values: the file, its overlay, the environment; the strongest wins."""
 
+import json
 import os
 import re
 from collections.abc import Mapping
@@ -8,6 +9,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsError
 
+from bot.config.problems import Loc, path_of
 from engine.domain.errors import ConfigError
 
 PREFIX = "TS_"
@@ -40,8 +42,21 @@ def environment_layer(model: type[BaseSettings], secrets: type[BaseModel]) -> di
             raise ConfigError(f"{name}: no such setting ({key.replace('__', '.')}: unknown key)")
     source = EnvSettingsSource(model, env_prefix=PREFIX, env_nested_delimiter="__")
     try:
-        return dict(source())
+        values = source()
     except SettingsError as error:
         broken = re.search(r'field "([^"]+)"', str(error))
         what = broken.group(1) if broken else "environment"
         raise ConfigError(f"{what}: cannot be read from the {PREFIX} environment") from None
+    return {key: _decoded(value, (key,)) for key, value in values.items()}
+
+
+def _decoded(value: Any, loc: Loc) -> Any:
+    """Lists and mappings below chosen names, which pydantic-settings leaves as JSON text."""
+    if isinstance(value, Mapping):
+        return {key: _decoded(item, (*loc, key)) for key, item in value.items()}
+    if isinstance(value, str) and value[:1] in ("[", "{"):
+        try:
+            return json.loads(value)
+        except ValueError:
+            raise ConfigError(f"{path_of(loc)}: must be JSON in the environment") from None
+    return value

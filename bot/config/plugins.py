@@ -44,6 +44,8 @@ def validated(package: str, section: Any, *, all_of_them: bool) -> Mapping[str, 
         all_of_them: True adds every file that the configuration does not name, with its defaults:
             for limits, where leaving a line out must not switch one off.
     """
+    if not isinstance(section, Mapping):
+        refuse((), "must be a mapping", section)
     wanted = dict(section)
     if all_of_them:
         for name in names(package):

@@ -35,10 +35,10 @@ _WORDING = {
     "literal_error": "must be {expected}",
     "enum": "must be {expected}",
     "string_pattern_mismatch": "must match {pattern}",
-    "string_too_short": "must have at least {min_length} characters",
+    "too_short": "must have at least {min_length}",
 }
 _LISTS = ("list_type", "tuple_type", "set_type", "frozen_set_type")
-_WITHOUT_INPUT = {"missing", "string_too_short"}
+_WITHOUT_INPUT = {"missing"}
 
 
 def path_of(loc: Loc) -> str:
@@ -75,14 +75,26 @@ class Layer:
     is_environment: bool = False
 
 
-def lines(error: ValidationError, layers: Sequence[Layer]) -> list[str]:
-    """One line per problem; ``layers``: strongest first."""
-    return [_line(details, layers) for details in error.errors(include_url=False)]
+def lines(
+    error: ValidationError, layers: Sequence[Layer] = (), *, only: Layer | None = None
+) -> list[str]:
+    """One line per problem; ``layers``: strongest first; ``only``: problems of this layer alone."""
+    found = []
+    for details in error.errors(include_url=False):
+        loc = details["loc"]
+        source = next((layer for layer in layers if _holds(layer.values, loc)), Layer({}))
+        if only is None or source is only:
+            found.append(_line(details, source))
+    return found
 
 
-def _line(details: ErrorDetails, layers: Sequence[Layer]) -> str:
+def secret_lines(error: ValidationError) -> list[str]:
+    """One line per problem with a secret: the key and what it must be, never what it is."""
+    return [f"{path_of(d['loc'])}: {_what(d)}" for d in error.errors(include_input=False)]
+
+
+def _line(details: ErrorDetails, source: Layer) -> str:
     loc = details["loc"]
-    source = next((layer for layer in layers if _holds(layer.values, loc)), Layer({}))
     path = source.prefix + path_of(loc)
     if source.is_environment:
         variable = "__".join(str(part) for part in loc).upper()
@@ -103,7 +115,11 @@ def _what(details: ErrorDetails) -> str:
     wording = _WORDING.get(kind)
     if wording is None:
         return details["msg"].removeprefix("Value error, ")
-    return wording.format(**details.get("ctx", {}))
+    return wording.format(**{k: _figure(v) for k, v in details.get("ctx", {}).items()})
+
+
+def _figure(value: object) -> object:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _holds(layer: Mapping[str, Any], loc: Loc) -> bool:

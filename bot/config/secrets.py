@@ -9,7 +9,7 @@ from dotenv import dotenv_values
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from bot.config.layers import PREFIX
-from bot.config.problems import lines
+from bot.config.problems import secret_lines
 from engine.domain.errors import ConfigError
 
 AUDIT_KEY_LENGTH = 32
@@ -50,7 +50,7 @@ def read_secrets(home: Path, secrets_dir: Path) -> Secrets:
     try:
         return Secrets.model_validate(values)
     except ValidationError as error:
-        raise ConfigError("\n".join(lines(error, []))) from None
+        raise ConfigError("\n".join(secret_lines(error))) from None
 
 
 def from_environment() -> dict[str, str]:
