@@ -66,6 +66,18 @@ class SourceProfile:
     """How far, in percent of the alerted price, the achievable price may be worse."""
     ask_limit_pct: Decimal = Decimal(25)
     """Worse than the chase limit but within this: a person is asked; beyond it: skipped."""
+    chase_limit_by_asset: dict[str, Decimal] = field(
+        default_factory=lambda: {
+            "future": Decimal("0.25"),
+            "stock": Decimal("0.5"),
+            "crypto": Decimal("0.5"),
+        }
+    )
+    """The chase limit of prices that are no option premium: 10 % of an ES price is 600 points."""
+    ask_limit_by_asset: dict[str, Decimal] = field(
+        default_factory=lambda: {"future": Decimal(1), "stock": Decimal(2), "crypto": Decimal(2)}
+    )
+    """The ask limit of prices that are no option premium."""
     max_spread_pct: Decimal = Decimal(15)
     """Bid/ask spread in percent of mid above which a person is asked."""
 
@@ -73,6 +85,14 @@ class SourceProfile:
     def is_trusted_source(self) -> bool:
         """True once at least one author or webhook id is trusted."""
         return bool(self.author_ids or self.webhook_ids)
+
+    def chase_pct(self, asset: Asset | None) -> Decimal:
+        """Chase limit for this kind of price."""
+        return self.chase_limit_by_asset.get(asset or "", self.chase_limit_pct)
+
+    def ask_pct(self, asset: Asset | None) -> Decimal:
+        """Ask limit for this kind of price."""
+        return self.ask_limit_by_asset.get(asset or "", self.ask_limit_pct)
 
     def trusts(self, author_id: int, webhook_id: int | None) -> bool:
         """Whether this sender's word counts here; a webhook only by its own id."""

@@ -6,25 +6,38 @@ Exits, cancels and stop moves are never shown to checks that limit entries.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
-from typing import ClassVar
+from typing import Any, ClassVar, TypeGuard
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
-from engine.domain.order import Intent, Order, Verdict
-from engine.domain.quote import UnitQuote
+from engine import registry
+from engine.domain.errors import ConfigError
+from engine.domain.order import Intent, Order, OrderState, Purpose, Verdict
+from engine.domain.quote import Leg, UnitQuote
+from engine.domain.refusal import Denial
 from engine.domain.trade import Account, Trade
 
+__all__ = [
+    "Denial",
+    "Facts",
+    "Holding",
+    "RecentExit",
+    "RiskCheck",
+    "holdings",
+    "is_known",
+    "load_checks",
+    "loss_streak",
+    "run_checks",
+    "sizing_limits",
+    "warnings",
+]
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Denial:
-    """Why an intent may not be sent: ``code`` is ``<check>.<reason>``, ``detail`` a sentence."""
-
-    code: str
-    detail: str
+MAX_S = 1.0
+"""A check that takes longer has denied (R-10)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +49,8 @@ class RecentExit:
     closed_at: datetime
     realised_usd: Decimal
     was_stopped: bool
+    opened_at: datetime | None = None
+    """None: not known; it then counts as a trade of today."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,21 +103,40 @@ class RiskCheck(ABC):
 
         model_config = ConfigDict(extra="forbid", frozen=True)
 
+    settings: Any
+    """Instance of the subclass's own ``Settings``; subclasses annotate it so."""
+
+    def __init__(self, settings: Any) -> None:
+        self.settings = settings
+
     @abstractmethod
     def check(self, intent: Intent, facts: Facts) -> Denial | None:
         """Judge an entry."""
 
+    def warning(self, facts: Facts) -> str:
+        """One sentence when the limit is near but not reached; empty otherwise."""
+        return ""
+
 
 def run_checks(
-    checks: Sequence[tuple[str, RiskCheck]], intent: Intent, facts: Facts
+    checks: Sequence[tuple[str, RiskCheck]],
+    intent: Intent,
+    facts: Facts,
+    monotonic: Callable[[], float] | None = None,
 ) -> tuple[Verdict, ...]:
-    """Every check's verdict in the order of evaluation; a check that raises has denied."""
+    """Every check's verdict in the order of evaluation; a check that raises has denied.
+
+    ``monotonic``: seconds of the injected clock, so that a check that took more than a second
+    has denied as well. Anything but an entry passes unseen: nothing here may hold up an exit.
+    """
+    if intent.purpose is not Purpose.ENTRY:
+        return ()
     verdicts = []
     for name, check in checks:
-        try:
-            denial = check.check(intent, facts)
-        except Exception as error:  # noqa: BLE001 - R-10: whatever breaks in a check is a denial
-            denial = Denial(code=f"{name}.error", detail=f"check failed: {type(error).__name__}")
+        began = monotonic() if monotonic is not None else 0.0
+        denial = _asked(name, check, intent, facts)
+        if denial is None and monotonic is not None and monotonic() - began > MAX_S:
+            denial = Denial(code=f"{name}.slow", detail=f"check took more than {MAX_S:g} s")
         if denial is None:
             verdicts.append(Verdict(check=name, is_ok=True))
         else:
@@ -110,3 +144,129 @@ def run_checks(
                 Verdict(check=name, is_ok=False, code=denial.code, detail=denial.detail)
             )
     return tuple(verdicts)
+
+
+def _asked(name: str, check: RiskCheck, intent: Intent, facts: Facts) -> Denial | None:
+    try:
+        answer: Any = check.check(intent, facts)
+    except Exception as error:  # noqa: BLE001 - R-10: whatever breaks in a check is a denial
+        return Denial(code=f"{name}.error", detail=f"check failed: {type(error).__name__}")
+    if answer is None or isinstance(answer, Denial):
+        return answer
+    return Denial(code=f"{name}.error", detail="check gave no usable answer")
+
+
+def load_checks(
+    settings: Mapping[str, Mapping[str, Any] | BaseModel],
+) -> list[tuple[str, RiskCheck]]:
+    """Every check of this folder with its settings, in the order of evaluation.
+
+    ``settings``: file name -> values, as in config.yaml under ``risk``. A check that is not
+    named there runs with its defaults: leaving a line out never switches a limit off.
+
+    Raises:
+        ConfigError: naming the key that is wrong.
+    """
+    known = registry.names(__name__)
+    for name in settings:
+        if name not in known:
+            raise ConfigError(f"risk.{name}: no such check; there are: {', '.join(known)}")
+    loaded = []
+    for name in known:
+        kind = registry.load(__name__, name, RiskCheck)  # type: ignore[type-abstract] # load refuses abstract ones
+        loaded.append((name, kind(_settings(kind, name, settings.get(name)))))
+    return sorted(loaded, key=lambda item: (item[1].stage, item[0]))
+
+
+def _settings(
+    kind: type[RiskCheck], name: str, values: Mapping[str, Any] | BaseModel | None
+) -> BaseModel:
+    if isinstance(values, kind.Settings):
+        return values
+    try:
+        return kind.Settings.model_validate(values if values is not None else {})
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        key = ".".join(("risk", name, *map(str, first["loc"])))
+        raise ConfigError(f"{key}: {first['msg']}") from error
+
+
+def sizing_limits(checks: Iterable[tuple[str, RiskCheck]]) -> dict[str, Any]:
+    """The limits that sizing keeps as well, under their names in ``SizingSettings``.
+
+    One place in config.yaml states them (``risk``); sizing cuts a quantity to them where the
+    check could only deny it.
+    """
+    found: dict[str, Any] = {}
+    for _, check in checks:
+        found |= getattr(check, "sizing", {})
+    return found
+
+
+def warnings(checks: Iterable[tuple[str, RiskCheck]], facts: Facts) -> list[tuple[str, str]]:
+    """(check, sentence) of every limit that is near."""
+    said = ((name, check.warning(facts)) for name, check in checks)
+    return [(name, text) for name, text in said if text]
+
+
+# -- words that the checks share --------------------------------------------------------------
+
+
+def is_known(value: object) -> TypeGuard[Decimal]:
+    """A finite figure; None, NaN, infinities and floats are not known."""
+    return isinstance(value, Decimal) and value.is_finite()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holding:
+    """Something that the account has, or may have in a moment: a trade or a pending entry."""
+
+    trade_id: str
+    symbol: str
+    legs: tuple[Leg, ...]
+    direction: int
+    is_waiting: bool
+    """An entry that was granted but is not sent yet."""
+
+
+def holdings(intent: Intent, facts: Facts) -> list[Holding]:
+    """Open trades and pending entries, each trade once, the intent's own trade left out."""
+    found: dict[str, Holding] = {}
+    for order in facts.pending:
+        found[order.trade_id] = Holding(
+            trade_id=order.trade_id,
+            symbol=order.legs[0].instrument.symbol,
+            legs=order.legs,
+            direction=order.side.sign,
+            is_waiting=order.state in (OrderState.APPROVED, OrderState.INTENT),
+        )
+    for trade in facts.trades:
+        found[trade.trade_id] = Holding(
+            trade_id=trade.trade_id,
+            symbol=trade.symbol,
+            legs=trade.legs,
+            direction=trade.direction,
+            is_waiting=False,
+        )
+    found.pop(intent.trade_id, None)
+    return list(found.values())
+
+
+def loss_streak(
+    exits: Iterable[RecentExit], *, source: str | None = None, symbol: str | None = None
+) -> int:
+    """Losing trades in a row, newest first, of one room or one symbol or all.
+
+    Three of a room switch its automatic entries off (rules 3.2). A trade without gain or loss
+    neither counts nor ends the row; one whose result is not known counts.
+    """
+    n = 0
+    for exit_ in exits:
+        if source not in (None, exit_.source) or symbol not in (None, exit_.symbol):
+            continue
+        if is_known(exit_.realised_usd) and exit_.realised_usd >= 0:
+            if exit_.realised_usd > 0:
+                break
+            continue
+        n += 1
+    return n

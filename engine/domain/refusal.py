@@ -1,0 +1,19 @@
+"""No, as a value: what a decision answers when it does not go on."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Denial:
+    """Why an intent may not be sent: ``code`` is ``<check>.<reason>``, ``detail`` a sentence."""
+
+    code: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """Why an alert cannot be carried out as written; ``reason`` is a sentence for its card."""
+
+    code: str
+    reason: str

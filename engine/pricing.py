@@ -1,0 +1,83 @@
+"""At what price an order may go out: marketable, but never past the author's price by much."""
+
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+
+from engine.domain.alert import Asset
+from engine.domain.errors import InvariantError
+from engine.domain.instrument import Kind
+from engine.domain.order import Side
+from engine.domain.quote import UnitQuote
+from engine.domain.source import SourceProfile
+
+BUFFER_PCT = Decimal("0.10")
+"""How far beyond the touch a marketable limit may reach, so that one tick does not lose it."""
+COLLAR_MIN = Decimal("0.10")
+COLLAR_PCT = Decimal(20)
+"""An urgent option exit crosses the market, but not by more than this (rules 3.5)."""
+
+
+def entry_limit(
+    side: Side,
+    alerted: Decimal | None,
+    quote: UnitQuote | None,
+    profile: SourceProfile,
+    tick: Decimal,
+    asset: Asset | None = None,
+) -> Decimal:
+    """Limit of an entry: reaches the touch, never worse than the alert plus the chase limit.
+
+    ``alerted``: unit price of the author, None for an alert at market. The result is a whole
+    number of ticks: a buyer's limit is rounded down, a seller's up, and never below one tick.
+    ``asset`` picks the room's chase limit; None: that for option premiums.
+
+    Raises:
+        InvariantError: neither the alert nor the market has a usable price.
+    """
+    found = (_chased(side, alerted, profile.chase_pct(asset)), _marketable(side, quote, tick))
+    bounds = [price for price in found if price is not None]
+    if not bounds:
+        raise InvariantError("an entry without any price reached the pricing")
+    if side is Side.BUY:
+        return max(_down(min(bounds), tick), tick)
+    return max(_up(max(bounds), tick), tick)
+
+
+def exit_limit(side: Side, quote: UnitQuote | None, kind: Kind, tick: Decimal) -> Decimal | None:
+    """Collar of an urgent exit, None for a market order.
+
+    Options cross the market within max(0.10, 20 % of mid); shares, futures and coins go at
+    market. An option without a usable quote has no collar: None, and the caller decides.
+    """
+    if kind != "option" or quote is None or not _is_usable(quote):
+        return None
+    reach = max(COLLAR_MIN, abs(quote.mid) * COLLAR_PCT / 100)
+    if side is Side.BUY:
+        return max(_up(quote.mid + reach, tick), tick)
+    return max(_down(quote.mid - reach, tick), tick)
+
+
+def _chased(side: Side, alerted: Decimal | None, chase_pct: Decimal) -> Decimal | None:
+    if alerted is None or not alerted.is_finite() or alerted <= 0:
+        return None
+    return alerted * (1 + side.sign * chase_pct / 100)
+
+
+def _marketable(side: Side, quote: UnitQuote | None, tick: Decimal) -> Decimal | None:
+    if quote is None or not _is_usable(quote):
+        return None
+    touch = quote.touch(side is Side.BUY)
+    if touch <= 0:
+        return None
+    return touch + side.sign * max(tick, touch * BUFFER_PCT / 100)
+
+
+def _is_usable(quote: UnitQuote) -> bool:
+    return quote.bid.is_finite() and quote.ask.is_finite() and quote.bid <= quote.ask
+
+
+def _down(price: Decimal, tick: Decimal) -> Decimal:
+    return (price / tick).to_integral_value(rounding=ROUND_FLOOR) * tick
+
+
+def _up(price: Decimal, tick: Decimal) -> Decimal:
+    return (price / tick).to_integral_value(rounding=ROUND_CEILING) * tick

@@ -1,0 +1,450 @@
+"""What an alert means for the book: which contract, in which account, or which open trade."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Literal
+
+from engine.domain.alert import Action, Asset, Effect, Signal, SignalLeg
+from engine.domain.instrument import (
+    FUTURES,
+    MONTH_CODES,
+    Instrument,
+    crypto,
+    front_future,
+    future,
+    option,
+    stock,
+    third_friday,
+)
+from engine.domain.money import ZERO, floor_to
+from engine.domain.order import Side
+from engine.domain.quote import Leg
+from engine.domain.refusal import Refused
+from engine.domain.source import SourceProfile
+from engine.domain.trade import Trade, TradeState
+from engine.market import NYSE
+
+__all__ = ["Refused", "Routed", "exit_note", "exit_qty", "match_exit", "route", "underlying"]
+
+WEEKLY_ROOTS = {"SPX": "SPXW", "NDX": "NDXP", "RUT": "RUTW"}
+"""Index -> root of its options that settle at the close, the ones alert rooms trade."""
+_INDEX_OF = {"SPXW": "SPX", "NDXP": "NDX", "RUTW": "RUT", "VIXW": "VIX"}
+QUARTERLY = frozenset({"ES", "MES", "NQ", "MNQ", "YM", "MYM", "RTY", "M2K"})
+"""Index futures: the front month follows from the date. Other roots need their month named."""
+_LAST_ENTRY_DAYS = {"CL": 16, "MCL": 16, "NG": 8, "GC": 6, "MGC": 6, "SI": 6, "ZB": 6, "ZN": 6}
+"""Delivery: no entry later than so many days before the first of the contract's month."""
+_FARTHEST = timedelta(days=3 * 366)
+"""Options are not listed further out; a later date was misread."""
+_COIN_STEP = Decimal("0.0001")
+_STOCK = re.compile(r"[A-Z]{1,5}(\.[A-Z]{1,2})?")
+_CONTRACT = re.compile(r"(?P<root>[A-Z0-9]{1,3}?)(?P<month>[FGHJKMNQUVXZ])(?P<year>\d{1,2})")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Routed:
+    """An entry as one unit structure of one account.
+
+    ``side`` BUY pays the unit's price, SELL receives it: a credit structure is the SELL of the
+    unit that one would buy back for a debit. ``direction`` +1 or -1 says the same as a sign.
+    """
+
+    account: str
+    broker: str
+    asset: Asset
+    symbol: str
+    """Underlying as the book counts it: SPX for SPXW options, MES for a mapped ES, BTC/USD."""
+    side: Side
+    legs: tuple[Leg, ...]
+    direction: Literal[1, -1]
+    note: str = ""
+    """What was decided on the way: mapped root, month, settlement; empty when nothing was."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Unit:
+    legs: tuple[Leg, ...]
+    side: Side
+    note: str = ""
+
+
+def underlying(symbol: str) -> str:
+    """The name that limits per symbol count by: SPXW and SPX are one."""
+    return _INDEX_OF.get(symbol, symbol)
+
+
+# -- entries --------------------------------------------------------------------------------
+
+
+def route(
+    signal: Signal, profile: SourceProfile, accounts: Mapping[str, str], on: date
+) -> Routed | Refused:
+    """An opening signal as a unit to trade; ``on`` is the New York day of the alert."""
+    asset = signal.asset
+    if not signal.action.effect.opens:
+        return _no("not_an_entry", f"{signal.action} opens nothing")
+    if signal.ambiguous:
+        return _no("ambiguous", f"not clear: {', '.join(signal.ambiguous)}")
+    if asset is None:
+        return _missing("asset")
+    if asset not in profile.allowed_assets:
+        return _no("asset", f"{profile.name} may not trade {asset}s")
+    if profile.account not in accounts:
+        return _no("account", f"account {profile.account} of {profile.name} is not configured")
+    unit = _BUILD[asset](signal, profile, on)
+    if isinstance(unit, Refused):
+        return unit
+    return Routed(
+        account=profile.account,
+        broker=accounts[profile.account],
+        asset=asset,
+        symbol=underlying(unit.legs[0].instrument.symbol),
+        side=unit.side,
+        legs=unit.legs,
+        direction=1 if unit.side is Side.BUY else -1,
+        note=unit.note,
+    )
+
+
+def _opening_side(signal: Signal) -> Side:
+    return Side.BUY if signal.action.effect is Effect.OPEN_LONG else Side.SELL
+
+
+def _single(signal: Signal, instrument: Instrument, note: str = "") -> _Unit:
+    return _Unit(legs=(Leg(instrument=instrument),), side=_opening_side(signal), note=note)
+
+
+def _stock(signal: Signal, profile: SourceProfile, on: date) -> _Unit | Refused:
+    del profile, on
+    if not _STOCK.fullmatch(signal.symbol):
+        return _no("symbol", f"{signal.symbol or 'nothing'} is no share symbol")
+    return _single(signal, stock(signal.symbol))
+
+
+def _crypto(signal: Signal, profile: SourceProfile, on: date) -> _Unit | Refused:
+    del profile, on
+    base = signal.symbol.split("/")[0].removesuffix("USD") or signal.symbol
+    if not base.isalnum():
+        return _no("symbol", f"{signal.symbol or 'nothing'} is no coin")
+    if signal.action.effect is Effect.OPEN_SHORT:
+        return _no("short_crypto", "coins are bought, not sold short")
+    return _single(signal, crypto(base))
+
+
+def _option(signal: Signal, profile: SourceProfile, on: date) -> _Unit | Refused:
+    del profile
+    if signal.expiry is None:
+        return _missing("expiry")
+    if signal.strike is None:
+        return _missing("strike")
+    if signal.right is None:
+        return _missing("right")
+    built = _listed(signal.symbol, signal.expiry, signal.strike, signal.right, on)
+    if isinstance(built, Refused):
+        return built
+    return _single(signal, built, _settlement(built))
+
+
+def _listed(
+    symbol: str, expiry: date, strike: Decimal, right: Literal["C", "P"], on: date
+) -> Instrument | Refused:
+    """The option as it is listed; refused when there can be no such contract."""
+    if not _STOCK.fullmatch(symbol):
+        return _no("symbol", f"{symbol or 'nothing'} is no underlying of options")
+    if not strike.is_finite() or not ZERO < strike < 100_000 or strike * 1000 % 1 != 0:
+        return _no("strike", f"{_brief(strike)} is no strike")
+    if expiry < on:
+        return _no("expired", f"{symbol} {expiry} has expired{_nearest(on, on)}")
+    if expiry - on > _FARTHEST:
+        return _no("expiry", f"no {symbol} option runs until {expiry}")
+    if not NYSE.is_trading_day(expiry):
+        return _no("expiry", f"{expiry:%A} {expiry} is no trading day{_nearest(expiry, on)}")
+    return option(_root(symbol, expiry), expiry, strike, right)
+
+
+def _nearest(day: date, on: date) -> str:
+    """The trading days around ``day`` that one might have meant."""
+    before, after = NYSE.on_or_before(day), NYSE.on_or_after(day)
+    choices = sorted({d for d in (before, after) if d >= on})
+    return f"; nearest: {' or '.join(f'{d:%a} {d}' for d in choices)}" if choices else ""
+
+
+def _root(symbol: str, expiry: date) -> str:
+    """The root under which a contract is listed: index options of alert rooms settle PM."""
+    if symbol == "VIX":
+        year, month = (
+            (expiry.year + 1, 1) if expiry.month == 12 else (expiry.year, expiry.month + 1)
+        )
+        monthly = third_friday(year, month) - timedelta(days=30)
+        return "VIX" if expiry in (monthly, monthly - timedelta(days=1)) else "VIXW"
+    return WEEKLY_ROOTS.get(symbol, symbol)
+
+
+def _settlement(instrument: Instrument) -> str:
+    index = _INDEX_OF.get(instrument.symbol)
+    return f"{index} traded as {instrument.symbol}" if index else ""
+
+
+def _future(signal: Signal, profile: SourceProfile, on: date) -> _Unit | Refused:
+    root = signal.symbol
+    traded = profile.symbol_map.get(root, root)
+    if traded not in FUTURES:
+        return _no("root", f"{traded or 'nothing'} is not in the futures contract table")
+    if signal.contract:
+        built = _named_month(signal.contract, root, traded, on)
+    elif traded in QUARTERLY:
+        built = front_future(traded, on)
+    else:
+        built = _no("month", f"{root}: the contract month is not stated, and it is never guessed")
+    if isinstance(built, Refused):
+        return built
+    return _single(signal, built, f"{root} traded as {built.key}")
+
+
+def _named_month(contract: str, root: str, traded: str, on: date) -> Instrument | Refused:
+    found = _CONTRACT.fullmatch(contract.upper().lstrip("/"))
+    if found is None or found["root"] not in (root, traded):
+        return _no("contract", f"{contract} is no contract of {root}")
+    month = MONTH_CODES.index(found["month"]) + 1
+    if traded in QUARTERLY and month % 3:
+        return _no("contract", f"{contract}: {traded} is listed for H, M, U and Z only")
+    year = 2000 + int(found["year"])
+    if len(found["year"]) == 1:
+        year = on.year - on.year % 10 + int(found["year"])
+        year += 10 if year < on.year else 0
+    built = future(traded, date(year, month, 1))
+    last = _last_entry(traded, year, month)
+    if on > last:
+        nearest = f"; nearest: {front_future(traded, on).key}" if traded in QUARTERLY else ""
+        return _no("expired", f"{built.key} could be entered until {last}{nearest}")
+    if year > on.year + 3:
+        return _no("contract", f"{contract} is too far away to be meant")
+    return built
+
+
+def _last_entry(root: str, year: int, month: int) -> date:
+    days = _LAST_ENTRY_DAYS.get(root)
+    if days is not None:
+        return date(year, month, 1) - timedelta(days=days)
+    return third_friday(year, month) - timedelta(days=1 if root in QUARTERLY else 7)
+
+
+def _spread(signal: Signal, profile: SourceProfile, on: date) -> _Unit | Refused:
+    del profile
+    if len(signal.legs) < 2:
+        return _missing("legs")
+    buys = signal.action.effect is Effect.OPEN_LONG
+    if signal.price_effect is not None and (signal.price_effect == "debit") is not buys:
+        return _no(
+            "price_effect", f"{signal.action} for a {signal.price_effect} contradicts itself"
+        )
+    legs: list[Leg] = []
+    for alerted in signal.legs:
+        leg = _leg(signal.symbol, alerted, on)
+        if isinstance(leg, Refused):
+            return leg
+        # A credit is the SELL of the unit with every leg turned round.
+        legs.append(leg if buys else Leg(instrument=leg.instrument, ratio=-leg.ratio))
+    if len({leg.instrument.key for leg in legs}) != len(legs):
+        return _no("legs", "two legs name the same contract")
+    against = _against_its_price(tuple(legs))
+    if against:
+        return _no("price_effect", against)
+    note = _settlement(legs[0].instrument)
+    return _Unit(legs=tuple(legs), side=Side.BUY if buys else Side.SELL, note=note)
+
+
+def _leg(symbol: str, alerted: SignalLeg, on: date) -> Leg | Refused:
+    effect = alerted.action.effect
+    if not effect.opens or alerted.ratio < 1:
+        return _no("legs", f"{alerted.action} {alerted.ratio} is no leg of an entry")
+    built = _listed(symbol, alerted.expiry, alerted.strike, alerted.right, on)
+    if isinstance(built, Refused):
+        return built
+    return Leg(instrument=built, ratio=alerted.ratio * (1 if effect is Effect.OPEN_LONG else -1))
+
+
+def _against_its_price(legs: tuple[Leg, ...]) -> str:
+    """Why buying this unit cannot cost a debit; empty when it can.
+
+    A vertical's bought leg has to be the dearer one; structures of more legs are not judged.
+    """
+    if all(leg.ratio < 0 for leg in legs):
+        return "the legs are all on the wrong side for this price"
+    if len(legs) != 2 or legs[0].instrument.right != legs[1].instrument.right:
+        return ""
+    first, second = legs
+    if first.instrument.expiry != second.instrument.expiry or first.ratio != -second.ratio:
+        return ""
+    bought, sold = (first, second) if first.ratio > 0 else (second, first)
+    dearer = (sold.instrument.strike or ZERO) - (bought.instrument.strike or ZERO)
+    if bought.instrument.right == "P":
+        dearer = -dearer
+    if dearer > 0:
+        return ""
+    return f"bought {bought.instrument.label} is the cheaper leg: debit and credit are mixed up"
+
+
+_BUILD: dict[Asset, Callable[[Signal, SourceProfile, date], _Unit | Refused]] = {
+    "option": _option,
+    "stock": _stock,
+    "future": _future,
+    "spread": _spread,
+    "crypto": _crypto,
+}
+
+
+# -- exits ----------------------------------------------------------------------------------
+
+
+def match_exit(
+    signal: Signal, trades: Sequence[Trade], source: SourceProfile, author_id: int | None
+) -> list[Trade] | Refused:
+    """The trades of this room that a closing, updating or cancelling signal may mean.
+
+    One: it is that one. Several: a person has to choose. A held trade outranks one whose entry
+    still waits, the author's own outranks another author's of the same room. A cancel means
+    only what is not filled yet.
+    """
+    cancels = signal.action is Action.CANCEL
+    mine = [t for t in trades if t.source == source.name and _is_live(t, cancels=cancels)]
+    fits = [t for t in mine if _is_meant(signal, t, source)]
+    if not fits:
+        what = " ".join(filter(None, (signal.symbol, _described(signal)))) or "that"
+        state = "waiting" if cancels else "held"
+        return _no("nothing_held", f"nothing {state} from {source.name} matches {what}")
+    for preferred in (
+        [t for t in fits if t.direction == _closed_direction(signal)],
+        [t for t in fits if t.author_id == author_id],
+        [t for t in fits if t.state is TradeState.OPEN and not cancels],
+    ):
+        narrowed = [t for t in fits if t in preferred]
+        fits = narrowed or fits
+    return fits
+
+
+def _is_live(trade: Trade, *, cancels: bool) -> bool:
+    if trade.state is TradeState.PENDING:
+        return True
+    if trade.state is not TradeState.OPEN:
+        return False
+    return trade.qty_opened < trade.qty_wanted if cancels else True
+
+
+def _closed_direction(signal: Signal) -> int:
+    return {Effect.CLOSE_LONG: 1, Effect.CLOSE_SHORT: -1}.get(signal.action.effect, 0)
+
+
+def _is_meant(signal: Signal, trade: Trade, source: SourceProfile) -> bool:
+    direction = _closed_direction(signal)
+    # Futures rooms say "out" without a side, which is read as closing a long.
+    if direction and trade.direction != direction and not _may_be_any_side(signal, trade):
+        return False
+    if signal.asset is not None and signal.asset != trade.asset:
+        return False
+    return _same_symbol(signal.symbol, trade, source) and _same_contract(signal, trade)
+
+
+def _may_be_any_side(signal: Signal, trade: Trade) -> bool:
+    return trade.asset == "future" and signal.action in (Action.STC, Action.SELL)
+
+
+def _same_symbol(symbol: str, trade: Trade, source: SourceProfile) -> bool:
+    if not symbol:
+        return True
+    said = underlying(symbol)
+    held = underlying(trade.symbol)
+    if trade.asset == "crypto":
+        return held.split("/")[0] == said.split("/")[0].removesuffix("USD")
+    if trade.asset == "future":
+        return held in (said, source.symbol_map.get(said, said))
+    return held == said
+
+
+def _same_contract(signal: Signal, trade: Trade) -> bool:
+    """Every fact that the author stated has to be true of the trade."""
+    instruments = [leg.instrument for leg in trade.legs]
+    if signal.legs:
+        said = {(leg.right, leg.strike, leg.expiry) for leg in signal.legs}
+        return said == {(i.right, i.strike, i.expiry) for i in instruments}
+    if signal.contract and instruments[0].kind == "future":
+        return _same_month(signal.contract, instruments[0])
+    return any(
+        signal.strike in (None, i.strike)
+        and signal.right in (None, i.right)
+        and signal.expiry in (None, i.expiry)
+        for i in instruments
+    )
+
+
+def _same_month(contract: str, held: Instrument) -> bool:
+    found = _CONTRACT.fullmatch(contract.upper().lstrip("/"))
+    if found is None or held.expiry is None:
+        return False
+    year = f"{held.expiry:%y}"
+    month = MONTH_CODES[held.expiry.month - 1]
+    return found["month"] == month and year.endswith(found["year"])
+
+
+def _described(signal: Signal) -> str:
+    strike = "" if signal.strike is None else f"{signal.strike:f}{signal.right or ''}"
+    return " ".join(filter(None, (strike, str(signal.expiry or ""), signal.contract or "")))
+
+
+def exit_qty(signal: Signal, trade: Trade, profile: SourceProfile) -> Decimal:
+    """Units that a closing signal takes off, never more than is held and not yet being closed.
+
+    A stated quantity counts as it stands, a stated share is one of what is held now (nearest
+    whole unit, half up, at least one: a share of one contract closes it), "partial" without an
+    amount is the room's own share, and no amount at all means everything.
+    """
+    free = trade.qty_open - sum((c.qty for c in trade.closes), ZERO)
+    if not free.is_finite() or free <= 0:
+        return ZERO
+    step = _COIN_STEP if trade.asset == "crypto" else Decimal(1)
+    if signal.quantity is not None:
+        return _clamped(floor_to(min(signal.quantity, free), step), free)
+    share = signal.fraction
+    if share is None:
+        share = profile.partial_fraction if signal.is_partial else Decimal(1)
+    if share >= 1:
+        return free
+    units = (trade.qty_open * share / step).to_integral_value(rounding=ROUND_HALF_UP) * step
+    return _clamped(max(units, step), free) if share > 0 else ZERO
+
+
+def exit_note(signal: Signal, trade: Trade, profile: SourceProfile) -> str:
+    """What :func:`exit_qty` had to decide, for the card; empty when the alert said it all."""
+    qty = exit_qty(signal, trade, profile)
+    if signal.quantity is not None and signal.quantity > qty:
+        return f"{signal.quantity:f} asked, {qty:f} held: closing all of it"
+    share = signal.fraction
+    if share is None:
+        if not signal.is_partial:
+            return ""
+        share = profile.partial_fraction
+        return f"part without an amount: this room's share is {share * 100:f} %, {qty:f} closed"
+    if share < 1 and qty == trade.qty_open:
+        return f"{share * 100:.0f} % of {trade.qty_open:f} cannot be split: closing all of it"
+    return ""
+
+
+def _clamped(qty: Decimal, free: Decimal) -> Decimal:
+    return max(min(qty, free), ZERO)
+
+
+# -- words ----------------------------------------------------------------------------------
+
+
+def _no(code: str, reason: str) -> Refused:
+    return Refused(code=f"route.{code}", reason=reason)
+
+
+def _missing(field: str) -> Refused:
+    return _no("missing", f"the alert does not say: {field}")
+
+
+def _brief(value: Decimal) -> str:
+    return str(value) if len(str(value)) < 20 else f"{str(value)[:12]}…"
