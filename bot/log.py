@@ -62,12 +62,22 @@ def _forms(secret: str) -> set[str]:
     if len(secret) < _SHORTEST_SECRET:
         return set()
     raw = secret.encode()
-    written = {secret, quote(secret, safe=""), quote(secret), quote_plus(secret)}
-    written |= {json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]}
-    written |= {repr(secret)[1:-1], html.escape(secret), raw.hex()}
-    written |= {b64encode(raw).decode().rstrip("="), b64encode(raw).decode()}
-    # Each of these may stand inside a JSON string of ours.
-    return written | {json.dumps(form)[1:-1] for form in written}
+    written = {secret, quote(secret, safe=""), quote(secret), quote_plus(secret), raw.hex()}
+    written |= {html.escape(secret), repr(raw)[2:-1]}
+    written |= {b64encode(raw).decode(), b64encode(raw).decode().rstrip("=")}
+    for _ in range(3):  # a repr of a repr inside a JSON text; nothing new in plain letters
+        written |= {escaped for form in written for escaped in _escaped(form)}
+    return written
+
+
+def _escaped(text: str) -> set[str]:
+    return {
+        json.dumps(text)[1:-1],
+        json.dumps(text, ensure_ascii=False)[1:-1],
+        repr(text)[1:-1],
+        # repr escapes one kind of quote only when both kinds stand in the text
+        text.replace("\\", "\\\\").replace("'", "\\'"),
+    }
 
 
 class JsonLines(logging.Formatter):
