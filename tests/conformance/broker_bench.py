@@ -8,6 +8,8 @@ from decimal import Decimal
 from itertools import count
 from typing import Any
 
+import pytest
+
 from engine.brokers import (
     Broker,
     BrokerEvent,
@@ -202,6 +204,17 @@ class Bench:
         order = await self.submit(side, abs(qty), OrderType.LIMIT, instrument, limit=price)
         await self.pass_latency()
         assert (await self.seen(order)).state == "filled"
+
+    def needs(self, kind: str = "option", **wanted: Any) -> None:
+        """Skip the case when the broker's caps do not promise it."""
+        caps = self.broker.caps.by_kind.get(kind)
+        if caps is None:
+            pytest.skip(f"{self.broker.name} does not trade {kind}")
+        if wanted.pop("type", OrderType.MARKET) not in caps.order_types:
+            pytest.skip(f"{self.broker.name} lacks that order type for {kind}")
+        for name, value in wanted.items():
+            if getattr(caps, name) != value:
+                pytest.skip(f"{self.broker.name} for {kind}: {name} is not {value}")
 
     # -- reading
 
