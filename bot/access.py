@@ -8,10 +8,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum, IntEnum
 from types import MappingProxyType
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from bot.config.sections import DiscordConfig
 
 
 class Role(IntEnum):
@@ -108,29 +104,6 @@ class Access:
     """Roles that may see the admin channel besides the admins', such as the bot's own."""
     private_user_ids: frozenset[int] = frozenset()
     """Members that may see it, such as the bot itself and the owners."""
-
-    @classmethod
-    def configured(
-        cls,
-        discord: "DiscordConfig",
-        private_role_ids: Iterable[int] = (),
-        private_user_ids: Iterable[int] = (),
-    ) -> "Access":
-        """From config.yaml, and from what is known after login: the bot's own role and id."""
-        channels, roles = discord.channels, discord.roles
-        rooms = (channels.approvals, channels.orders, channels.activity, channels.reports)
-        return cls(
-            guild_id=discord.guild_id,
-            admin_channel_id=channels.admin,
-            action_channel_ids=channels.actions,
-            desk_channel_ids=frozenset(room for room in rooms if room is not None),
-            viewer=roles.viewer,
-            trader=roles.trader,
-            admin=roles.admin,
-            approver=roles.approver,
-            private_role_ids=frozenset(private_role_ids),
-            private_user_ids=frozenset(private_user_ids) | discord.owners,
-        )
 
     def role_of(self, role_ids: Iterable[int]) -> Role:
         """The highest of our roles among Discord role ids."""

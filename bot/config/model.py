@@ -8,7 +8,14 @@ from typing import Annotated, Any, Literal, Self
 from urllib.parse import quote, urlsplit, urlunsplit
 from zoneinfo import available_timezones
 
-from pydantic import BaseModel, Field, PlainValidator, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    Field,
+    PlainValidator,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from bot.config import plugins
@@ -29,6 +36,7 @@ from bot.config.sources import SourceConfig
 from bot.config.values import NamedMap, is_loopback
 from engine.domain.errors import ConfigError
 from engine.domain.source import SourceProfile
+from engine.sizing import SizingSettings
 
 
 class Environment(StrEnum):
@@ -45,6 +53,11 @@ def _risk(section: Any) -> Mapping[str, BaseModel]:
 
 def _exits(section: Any) -> Mapping[str, BaseModel]:
     return plugins.validated("engine.exits", section, all_of_them=True)
+
+
+def _sizing(section: Any) -> Any:
+    plugins.check_plain_numbers(SizingSettings, section)
+    return section
 
 
 class AppConfig(BaseSettings):
@@ -70,6 +83,7 @@ class AppConfig(BaseSettings):
     """File name in engine/risk -> its Settings; every file is in it, named in the YAML or not."""
     exits: Annotated[Mapping[str, BaseModel], PlainValidator(_exits)] = Field(default_factory=dict)
     """File name in engine/exits -> its Settings; every file is in it."""
+    sizing: Annotated[SizingSettings, BeforeValidator(_sizing)] = SizingSettings()
     orders: OrdersConfig = OrdersConfig()
     jobs: JobsConfig = JobsConfig()
     log: LogConfig = LogConfig()

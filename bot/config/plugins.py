@@ -6,7 +6,6 @@ values are that model's business.
 
 import importlib
 import inspect
-import pkgutil
 from collections.abc import Mapping
 from types import MappingProxyType, UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
@@ -15,22 +14,15 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import InitErrorDetails
 
 from bot.config.problems import below, refuse
-
-
-def names(package: str) -> list[str]:
-    """Files of a folder that may be named in the configuration; lists, imports none of them."""
-    found = importlib.import_module(package)
-    return sorted(
-        m.name for m in pkgutil.iter_modules(found.__path__) if not m.name.startswith("_")
-    )
+from engine import registry
 
 
 def plugin(package: str, name: str) -> type | None:
     """The class that a file is named after; None when the file is no plug-in."""
-    if name not in names(package):
+    if name not in registry.names(package):
         return None
     module = importlib.import_module(f"{package}.{name}")
-    found = getattr(module, name.title().replace("_", ""), None)
+    found = getattr(module, registry.class_name(name), None)
     is_plugin = inspect.isclass(found) and inspect.isclass(getattr(found, "Settings", None))
     return found if is_plugin else None
 
@@ -48,7 +40,7 @@ def validated(package: str, section: Any, *, all_of_them: bool) -> Mapping[str, 
         refuse((), "must be a mapping", section)
     wanted = dict(section)
     if all_of_them:
-        for name in names(package):
+        for name in registry.names(package):
             if name not in wanted and plugin(package, name) is not None:
                 wanted[name] = {}
     read: dict[str, BaseModel] = {}
@@ -68,7 +60,7 @@ def _settings(package: str, name: str, values: Any) -> BaseModel:
         return values
     found = plugin(package, name)
     if found is None:
-        known = ", ".join(n for n in names(package) if plugin(package, n) is not None)
+        known = ", ".join(n for n in registry.names(package) if plugin(package, n) is not None)
         what = f"unknown key; {package.replace('.', '/')} has: {known or 'nothing yet'}"
         refuse((), what)
     model: type[BaseModel] = found.Settings  # type: ignore[attr-defined] # checked by plugin()

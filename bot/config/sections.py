@@ -12,7 +12,6 @@ from bot.config.values import (
     Count,
     Name,
     Positive,
-    Ratio,
     Seconds,
     Section,
     Snowflake,
@@ -125,11 +124,13 @@ class FeedConfig(Section):
 
     kind: Literal["synthetic", "recorded", "none"] = "none"
     files: tuple[Path, ...] = ()
-    """Recordings, oldest first; for ``recorded`` only."""
+    """Recordings, oldest first; for ``recorded``."""
+    half_spread_usd: Usd = Decimal("0.01")
+    """Either side of a recorded price that came without bid and ask."""
+    plan: Path | None = None
+    """What the made-up market holds; for ``synthetic``."""
     seed: Count = 7
-    """Same seed, same synthetic prices."""
-    half_spread_ratio: Ratio = Decimal("0.0002")
-    """Half the made-up spread around a synthetic price, as a share of it."""
+    """Same seed and plan, same prices."""
     max_quote_age_s: Positive = Decimal(5)
 
     @model_validator(mode="after")
@@ -138,6 +139,8 @@ class FeedConfig(Section):
             refuse(("files",), "must name at least one recording when kind is recorded")
         if self.kind != "recorded" and self.files:
             refuse(("files",), "must be empty unless kind is recorded")
+        if (self.kind == "synthetic") != (self.plan is not None):
+            refuse(("plan",), "must be set when kind is synthetic, and only then", self.plan)
         return self
 
 
@@ -150,6 +153,9 @@ class OrdersConfig(Section):
     lookup_ladder_s: tuple[Seconds, ...] = (1.0, 3.0, 10.0, 30.0)
     """When an unanswered order is looked up; after the last a person is called."""
     unprotected_alarm_s: Seconds = 5.0
+    """A position without a working stop for longer is an alarm."""
+    entry_wait_s: Seconds = 120.0
+    """How long an entry may work before it is cancelled."""
     exit_retry_s: Seconds = 2.0
 
 

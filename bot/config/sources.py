@@ -5,9 +5,9 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from bot.config import plugins
 from bot.config.problems import refuse
 from bot.config.values import Pct, Positive, Ratio, Seconds, Section, Snowflake
+from engine import registry
 from engine.domain.alert import Asset, Level
 from engine.domain.source import Handling, SourceProfile, TargetRule
 
@@ -74,9 +74,9 @@ class SourceConfig(Section):
             refuse(("targets",), "fractions must not add up to more than 1")
         if self.ask_limit_pct < self.chase_limit_pct:
             refuse(("ask_limit_pct",), "must be >= chase_limit_pct", self.ask_limit_pct)
-        if self.parser != "auto" and self.parser not in plugins.names("engine.parsers"):
-            known = ", ".join(["auto", *plugins.names("engine.parsers")])
-            refuse(("parser",), f"must be one of {known}", self.parser)
+        parsers = ["auto", *registry.names("engine.parsers")]
+        if self.parser not in parsers:
+            refuse(("parser",), f"must be one of {', '.join(parsers)}", self.parser)
         return self
 
     def to_profile(self, key: str) -> SourceProfile:

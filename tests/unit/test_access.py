@@ -18,7 +18,6 @@ from bot.access import (
     Role,
     Where,
 )
-from bot.config.sections import DiscordConfig
 
 GUILD, OTHER_GUILD = 100, 900
 ADMIN_ROOM, ACTION_ROOM, LOBBY, APPROVALS = 1, 2, 3, 4
@@ -125,7 +124,7 @@ def test_what_is_not_on_the_list_nobody_may_do() -> None:
 
 
 def test_an_unconfigured_desk_lets_nobody_in() -> None:
-    desk = Access.configured(DiscordConfig())
+    desk = Access(guild_id=None, admin_channel_id=None)
     for name, role in product(PERMISSIONS, ROLES):
         assert desk.refusal(caller(*ROLES[role], channel=ADMIN_ROOM), name, PRIVATE) is not None
         dm = caller(*ROLES[role], guild_id=None)
@@ -278,20 +277,3 @@ def test_account_figures_are_shown_to_all_in_the_desks_rooms_only() -> None:
     assert not ACCESS.answers_privately("market-status", LOBBY)
     assert ACCESS.answers_privately("settings view", ADMIN_ROOM)
     assert ACCESS.answers_privately("no such thing", APPROVALS)
-
-
-def test_the_desks_ids_come_from_the_configuration() -> None:
-    discord = DiscordConfig.model_validate(
-        {
-            "guild_id": GUILD,
-            "channels": {"admin": ADMIN_ROOM, "actions": [ACTION_ROOM], "approvals": APPROVALS},
-            "roles": {
-                "viewer": [VIEWER],
-                "trader": [TRADER],
-                "admin": [ADMIN],
-                "approver": [APPROVER],
-            },
-            "owners": [BOT],
-        }
-    )
-    assert Access.configured(discord, private_role_ids=[BOT_ROLE]) == ACCESS

@@ -18,6 +18,7 @@ from bot import __main__ as start
 from bot import config
 from bot.config import plugins
 from bot.config.file import read_yaml
+from engine import registry
 from engine.domain.alert import Level
 from engine.domain.errors import ConfigError
 from engine.domain.source import Handling
@@ -107,7 +108,7 @@ def test_the_shipped_file_shows_every_plug_in_and_each_of_its_figures(
     shipped: Values, section: str
 ) -> None:
     package = f"engine.{section}"
-    found = {n: p for n in plugins.names(package) if (p := plugins.plugin(package, n))}
+    found = {n: p for n in registry.names(package) if (p := plugins.plugin(package, n))}
     assert set(shipped[section]) == set(found)
     for name, plugin in found.items():
         settings: type[BaseModel] = plugin.Settings  # type: ignore[attr-defined]
@@ -281,7 +282,11 @@ MUTATIONS: list[tuple[str, object, str]] = [
     ("brokers.paper.start_cash_usd", -1, "brokers.paper.start_cash_usd: must be >= 0 (got -1)"),
     ("brokers.paper.slippage_ticks", -1, "brokers.paper.slippage_ticks: must be >= 0 (got -1)"),
     ("accounts.main.start_cash_usd", -5, "accounts.main.start_cash_usd: must be >= 0 (got -5)"),
-    ("feed.half_spread_ratio", 1.5, "feed.half_spread_ratio: must be <= 1 (got 1.5)"),
+    ("feed.half_spread_usd", -0.1, "feed.half_spread_usd: must be >= 0 (got -0.1)"),
+    ("sizing.risk_pct", -1, "sizing.risk_pct: must be >= 0 (got -1)"),
+    ("sizing.hard_cap_pct", NAN, "sizing.hard_cap_pct: must be a finite number (got nan)"),
+    ("sizing.risk_pct", True, "sizing.risk_pct: must not be true or false (got true)"),
+    ("sizing.kelly", 1, "sizing.kelly: unknown key"),
     (f"{FUTURES}.chase_limit_pct", -0.1, f"{FUTURES}.chase_limit_pct: must be >= 0 (got -0.1)"),
     (f"{FUTURES}.chase_limit_pct", 101, f"{FUTURES}.chase_limit_pct: must be <= 100 (got 101)"),
     (f"{FUTURES}.ask_limit_pct", 0.1, f"{FUTURES}.ask_limit_pct: must be >= chase_limit_pct"),
@@ -325,6 +330,8 @@ MUTATIONS: list[tuple[str, object, str]] = [
     (f"{FUTURES}.targets", [{"points": 7}], f"{FUTURES}.targets[0].fraction: missing"),
     ("accounts.main.broker", "alpaca", "accounts.main.broker: must be one of paper (got alpaca)"),
     ("feed.kind", "recorded", "feed.files: must name at least one recording"),
+    ("feed.kind", "synthetic", "feed.plan: must be set when kind is synthetic"),
+    ("feed.plan", "plan.json", "feed.plan: must be set when kind is synthetic, and only then"),
     ("feed.files", ["x.jsonl"], "feed.files: must be empty unless kind is recorded"),
     ("storage.url", "mysql://host/db", "storage.url: must be sqlite:///<file> or postgresql://"),
     ("storage.url", "sqlite://", "storage.url: must be sqlite:///<file> or postgresql://"),
@@ -473,7 +480,9 @@ def fake_check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder.mkdir()
     (folder / "fake_limit.py").write_text(FAKE_CHECK)
     (folder / "words.py").write_text("NOT_A_CHECK = 1\n")
-    monkeypatch.setattr(engine.risk, "__path__", [*engine.risk.__path__, str(folder)])
+    folders = [*engine.risk.__path__, str(folder)]
+    monkeypatch.setattr(engine.risk, "__path__", folders)
+    monkeypatch.setattr(engine.risk.__spec__, "submodule_search_locations", folders)
     for name in ("fake_limit", "words"):
         monkeypatch.delitem(sys.modules, f"engine.risk.{name}", raising=False)
 
