@@ -3,12 +3,12 @@
 import discord
 
 from bot import text
-from bot.cards import Tone, card, one_line, signed, tone_of
+from bot.cards._layout import Tone, card, one_line, signed, tone_of
 from engine.domain.desk import AlertState
 from engine.reports import Missing
 from engine.reports.alert_card import AlertCard, Leaning, Step, StepState
 
-_VERDICT: dict[AlertState, tuple[str, Tone]] = {
+VERDICTS: dict[AlertState, tuple[str, Tone]] = {
     AlertState.RECEIVED: ("received", Tone.WAIT),
     AlertState.PARSED: ("read, not traded", Tone.QUIET),
     AlertState.REJECTED: ("not traded", Tone.QUIET),
@@ -53,7 +53,7 @@ def show(report: AlertCard) -> discord.Embed:
 
 def title(report: AlertCard) -> str:
     """``SPY · filled``; a closed one says what it made."""
-    word, _ = _VERDICT[report.state]
+    word, _ = VERDICTS[report.state]
     symbol = text.safe_line(report.symbol, 40) or "Alert"
     if report.state is AlertState.CLOSED and not isinstance(report.realised_usd, Missing):
         in_r = "" if isinstance(report.r_realised, Missing) else f" ({text.r(report.r_realised)})"
@@ -64,7 +64,7 @@ def title(report: AlertCard) -> str:
 def _tone(report: AlertCard) -> Tone:
     if report.state is AlertState.CLOSED:
         return tone_of(report.realised_usd)
-    return _VERDICT[report.state][1]
+    return VERDICTS[report.state][1]
 
 
 def _head(report: AlertCard) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import discord
 
 from bot import text
-from bot.cards import Tone, card, one_line
+from bot.cards._layout import Tone, card, one_line
 from engine.domain.desk import ApprovalState
 from engine.domain.order import OrderType, Verdict
 from engine.reports import Missing

@@ -3,7 +3,7 @@
 import discord
 
 from bot import text
-from bot.cards import Tone, card, one_line, signed, tone_of
+from bot.cards._layout import Tone, card, one_line, signed, tone_of
 from engine.reports import Missing
 from engine.reports.pnl import Comparison, Period, PnlReport, Reconciliation, Row
 
@@ -44,6 +44,21 @@ def show(report: PnlReport, *, has_picture: bool = False) -> discord.Embed:
         ],
         picture=PICTURE if has_picture else "",
     )
+
+
+def alt(report: PnlReport) -> str:
+    """The chart in words."""
+    if not report.rows:
+        return f"P&L {NAMES[report.period]}: no closed trades yet"
+    parts = [
+        f"Realised P&L {NAMES[report.period]} over {len(report.rows)} trades ends at "
+        f"{text.usd(report.rows[-1].cumulative_usd, sign=True)}"
+    ]
+    if not isinstance(report.win_rate_pct, Missing):
+        parts.append(f"{text.pct(report.win_rate_pct, sign=False, places=0)} of them won")
+    if report.drawdown is not None:
+        parts.append(f"deepest fall {text.usd(-report.drawdown.usd)}")
+    return ", ".join(parts)
 
 
 def title(report: PnlReport) -> str:

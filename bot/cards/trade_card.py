@@ -3,7 +3,7 @@
 import discord
 
 from bot import text
-from bot.cards import Tone, card, one_line, signed, tone_of
+from bot.cards._layout import Tone, card, one_line, signed, tone_of
 from engine.domain.instrument import Instrument
 from engine.domain.order import PlannedTarget
 from engine.domain.trade import StopPlan, TradeState

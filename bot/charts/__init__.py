@@ -17,16 +17,23 @@ import sys
 from collections.abc import Iterable
 from contextlib import suppress
 from decimal import Decimal
+from enum import StrEnum
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Literal
+from typing import Any
 
 from engine.domain.errors import TradeStreamError
 from engine.reports import Missing
 
 log = logging.getLogger(__name__)
 
-Theme = Literal["dark", "light"]
+
+class Theme(StrEnum):
+    """Grounds that melt into Discord's own."""
+
+    DARK = "dark"
+    LIGHT = "light"
+
 
 _ROOT = Path(__file__).resolve().parents[2]
 _HEAD = struct.Struct("<BI")
@@ -84,12 +91,12 @@ class Charts:
 
     async def warm(self) -> None:
         """Start the workers and load their libraries: call it in the background after start."""
-        tasks = [asyncio.create_task(self._run(WARM_UP, None, "dark")) for _ in self._all]
+        tasks = [asyncio.create_task(self._run(WARM_UP, None, Theme.DARK)) for _ in self._all]
         for done in await asyncio.gather(*tasks, return_exceptions=True):
             if isinstance(done, BaseException):
                 log.warning("a chart worker did not warm up: %s", done)
 
-    async def render(self, name: str, report: object, theme: Theme = "dark") -> bytes:
+    async def render(self, name: str, report: object, theme: Theme = Theme.DARK) -> bytes:
         """The chart ``name`` of a report as PNG.
 
         Raises:
@@ -126,7 +133,7 @@ class Charts:
         """One picture from one worker; whatever goes wrong, the next one gets a sound worker."""
         try:
             async with asyncio.timeout(self._timeout_s):
-                is_fine, answer = await worker.ask((name, data, theme))
+                is_fine, answer = await worker.ask((name, data, theme.value))
         except TimeoutError:
             await worker.kill()
             raise ChartError(f"{name}: not drawn within {self._timeout_s:g} s") from None

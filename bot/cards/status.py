@@ -1,0 +1,102 @@
+"""The desk on one screen: may it trade, what is wrong, what has today brought."""
+
+import discord
+
+from bot import text
+from bot.cards._layout import Tone, card, one_line, signed
+from engine.reports import Missing
+from engine.reports.status import AccountLine, Part, StatusReport
+
+_MARK = {"ok": "✓", "warn": "⚠", "bad": "✗", "unknown": "?"}
+
+
+def show(report: StatusReport) -> discord.Embed:
+    """One screen."""
+    return card(
+        tone=_tone(report),
+        title=title(report),
+        stamp=report.stamp,
+        lines=[
+            one_line("Halted", text.safe_line(report.halted, 300)),
+            "" if report.is_reconciled else "⚠ **Books not compared with the broker yet**",
+            *(_problem(part, what) for part, what in report.problems[:8]),
+            *(_part(p) for p in report.parts[:12]),
+            _counts(report),
+            *(_account(a) for a in report.accounts[:6]),
+            _last(report),
+            _foot(report),
+        ],
+    )
+
+
+def title(report: StatusReport) -> str:
+    """``Ready to trade · today ▲ +$412.30``."""
+    if report.halted:
+        word = "HALTED, no new entries"
+    elif not report.may_trade:
+        word = "Not ready to trade"
+    else:
+        word = "Ready to trade" if report.is_well else "Trading, needs a look"
+    if isinstance(report.pnl_today_usd, Missing):
+        return word
+    return f"{word} · today {signed(report.pnl_today_usd)}"
+
+
+def _tone(report: StatusReport) -> Tone:
+    if report.halted or not report.may_trade:
+        return Tone.BAD
+    return Tone.GOOD if report.is_well else Tone.WAIT
+
+
+def _problem(part: str, what: str) -> str:
+    return f"✗ **{text.safe_line(part, 60)}** {text.safe_line(what, 200)}"
+
+
+def _part(part: Part) -> str:
+    since = f" since {text.ago(part.since)}" if part.since is not None else ""
+    words = f" {text.safe_line(part.text, 120)}" if part.text else ""
+    return f"{_MARK[part.condition]} **{text.safe_line(part.name, 40)}**{words}{since}"
+
+
+def _counts(report: StatusReport) -> str:
+    parts = [f"**{report.n_open}** open"]
+    if report.n_open:
+        parts[0] += f" ({text.usd(report.open_usd, sign=True)})"
+    parts.append(f"{report.n_pending_entries} entries waiting")
+    parts.append(f"{report.n_approvals} approvals")
+    parts += [f"{text.safe_line(name, 30)} {n}" for name, n in report.queues[:6]]
+    return " · ".join(parts)
+
+
+def _account(line: AccountLine) -> str:
+    name = f"{text.safe_line(line.name, 40)} ({text.safe_line(line.broker, 30)})"
+    change = line.day_change_usd
+    today = "day n/a" if isinstance(change, Missing) else f"day {text.usd(change, sign=True)}"
+    parts = [
+        f"equity {text.usd(line.equity_usd)}",
+        today,
+        f"realised {text.usd(line.realised_today_usd, sign=True)}",
+        f"{line.n_trades_today} entries today",
+    ]
+    if line.loss_streak >= 2:
+        parts.append(f"{line.loss_streak} losses in a row")
+    why = ""
+    if isinstance(change, Missing) and not isinstance(line.equity_usd, Missing):
+        why = f"\n-# day n/a: {text.safe_line(change.reason, 100)}"
+    return one_line(name, " · ".join(parts)) + why
+
+
+def _last(report: StatusReport) -> str:
+    if report.last_alert_at is None:
+        return "no alert yet"
+    words = text.safe_line(report.last_alert, 100)
+    return one_line("Last alert", f"{words} {text.ago(report.last_alert_at)}")
+
+
+def _foot(report: StatusReport) -> str:
+    parts = []
+    if report.version:
+        parts.append(f"version {text.safe_line(report.version, 40)}")
+    if report.uptime is not None:
+        parts.append(f"up {text.span(report.uptime)}")
+    return f"-# {' · '.join(parts)}" if parts else ""

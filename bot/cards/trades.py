@@ -1,0 +1,75 @@
+"""Recent round trips as a table."""
+
+from collections.abc import Sequence
+
+import discord
+
+from bot import text
+from bot.cards._layout import Tone, card, tone_of
+from engine.domain.trade import TradeState
+from engine.reports import Missing
+from engine.reports.trades import Row, TradesReport
+
+_STATE = {TradeState.OPEN: "open", TradeState.PENDING: "waiting", TradeState.VOID: "void"}
+
+
+def show(report: TradesReport) -> discord.Embed:
+    """One page of trades."""
+    if not report.rows:
+        return card(
+            tone=Tone.QUIET,
+            title=f"{report.title} · no trades yet",
+            stamp=report.stamp,
+            lines=["The first fill will show here."],
+        )
+    more = report.n_in_all - len(report.rows)
+    total = text.usd_short(report.net_usd, sign=True)
+    return card(
+        tone=tone_of(report.net_usd),
+        title=f"{report.title} · {len(report.rows)} trades {total}",
+        stamp=report.stamp,
+        lines=[
+            table(report.rows),
+            _missing(report),
+            f"-# {more} older ones are not shown" if more > 0 else "",
+        ],
+    )
+
+
+def table(rows: Sequence[Row]) -> str:
+    """Two short lines per trade: what and result, then prices and reason."""
+    cells: list[list[str]] = []
+    for row in rows:
+        side = "+" if row.direction > 0 else "-"
+        cells.append(
+            [
+                f"{side}{text.qty(row.qty)} {row.label}",
+                text.usd_short(row.net_usd, sign=True) if row.state in _HELD else "-",
+                text.r_short(row.r) if row.state in _HELD else "",
+            ]
+        )
+        cells.append([f"  {_prices(row)}", _word(row), ""])
+    return text.table(cells, "lrr")
+
+
+_HELD = (TradeState.OPEN, TradeState.CLOSED)
+
+
+def _prices(row: Row) -> str:
+    if row.state not in _HELD:
+        return text.eastern_day(row.at)
+    entry = text.price_short(row.entry, row.price_of)
+    leave = text.price_short(row.leave, row.price_of)
+    return f"{text.eastern_day(row.at)}  {entry}→{leave}"
+
+
+def _word(row: Row) -> str:
+    if row.state is TradeState.CLOSED:
+        return text.shorten(row.why.split(":")[0], 14)
+    return _STATE[row.state]
+
+
+def _missing(report: TradesReport) -> str:
+    reasons = dict.fromkeys(r.net_usd.reason for r in report.rows if isinstance(r.net_usd, Missing))
+    reasons.pop("not filled", None)
+    return "-# n/a: " + ", ".join(text.safe_line(r, 80) for r in reasons) if reasons else ""
