@@ -27,6 +27,7 @@ __all__ = [
     "Holding",
     "RecentExit",
     "RiskCheck",
+    "entry_price",
     "holdings",
     "is_known",
     "load_checks",
@@ -215,6 +216,17 @@ def warnings(checks: Iterable[tuple[str, RiskCheck]], facts: Facts) -> list[tupl
 def is_known(value: object) -> TypeGuard[Decimal]:
     """A finite figure; None, NaN, infinities and floats are not known."""
     return isinstance(value, Decimal) and value.is_finite()
+
+
+def entry_price(intent: Intent) -> Decimal | None:
+    """Unit price that the entry may pay at worst: its limit, else what can be had now."""
+    if intent.limit is not None:
+        price = intent.limit
+    elif intent.quote is not None:
+        price = intent.quote.touch(intent.side.sign > 0)
+    else:
+        return None
+    return price if is_known(price) and price > 0 else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

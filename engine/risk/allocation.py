@@ -1,0 +1,69 @@
+"""How much of the account may be at work?"""
+
+from decimal import Decimal
+
+from pydantic import Field
+
+from engine.domain.order import Intent, Side
+from engine.domain.quote import Leg
+from engine.risk import Denial, Facts, RiskCheck, holdings, is_known
+
+
+class Allocation(RiskCheck):
+    """Deny entries beyond 80 % of equity at work, and sold options beyond 50 %.
+
+    At work is the debit, margin or value of everything open and pending, at its worst case; one
+    unknown figure denies.
+    """
+
+    stage = 7
+
+    class Settings(RiskCheck.Settings):
+        """Percents of equity, 0-100."""
+
+        max_pct: Decimal = Field(Decimal(80), ge=0)
+        max_short_options_pct: Decimal = Field(Decimal(50), ge=0)
+
+    settings: Settings
+
+    def check(self, intent: Intent, facts: Facts) -> Denial | None:
+        """Judge an entry."""
+        equity, own = facts.equity_usd, intent.notional_usd
+        held = {h.trade_id: h for h in holdings(intent, facts)}
+        at_work = {trade_id: facts.notional_by_trade.get(trade_id) for trade_id in held}
+        at_work |= {k: v for k, v in facts.notional_by_trade.items() if k != intent.trade_id}
+        known = {k: v for k, v in at_work.items() if is_known(v) and v >= 0}
+        if not is_known(equity) or equity <= 0 or not is_known(own) or own < 0:
+            return Denial(
+                code="allocation.unknown", detail=f"equity {equity} or size {own} is not known"
+            )
+        if len(known) < len(at_work):
+            missing = ", ".join(sorted(set(at_work) - set(known)))
+            return Denial(
+                code="allocation.unknown", detail=f"the exposure of {missing} is not known"
+            )
+        total = sum(known.values(), own)
+        if total > equity * self.settings.max_pct / 100:
+            return _denied("total", total, equity, self.settings.max_pct, "at work")
+        if not _is_sold_option(intent.legs, intent.side.sign):
+            return None
+        sold = [k for k, h in held.items() if _is_sold_option(h.legs, h.direction)]
+        total = sum((known[k] for k in sold), own)
+        if total > equity * self.settings.max_short_options_pct / 100:
+            pct = self.settings.max_short_options_pct
+            return _denied("short_options", total, equity, pct, "tied up by sold options")
+        return None
+
+
+def _denied(reason: str, total: Decimal, equity: Decimal, pct: Decimal, what: str) -> Denial:
+    limit = equity * pct / 100
+    return Denial(
+        code=f"allocation.{reason}",
+        detail=f"${total:,.2f} {what} with this entry, the limit is ${limit:,.2f} "
+        f"({pct} % of ${equity:,.2f})",
+    )
+
+
+def _is_sold_option(legs: tuple[Leg, ...], sign: int) -> bool:
+    """A unit of options that was sold, single or spread."""
+    return sign == Side.SELL.sign and all(leg.instrument.kind == "option" for leg in legs)

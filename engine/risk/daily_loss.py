@@ -1,0 +1,76 @@
+"""Has the day cost enough?"""
+
+from decimal import Decimal
+
+from pydantic import Field
+
+from engine.domain.order import Intent
+from engine.risk import Denial, Facts, RiskCheck, is_known
+
+
+class DailyLoss(RiskCheck):
+    """Deny entries once the day has lost 3 % of its opening equity, or the stage's dollar cap.
+
+    Realised and open together, whichever figure is worse: today's closed trades plus everything
+    open, or equity against the start of the day.
+    """
+
+    stage = 4
+
+    class Settings(RiskCheck.Settings):
+        """Percents of the day's opening equity, 0-100."""
+
+        max_loss_pct: Decimal = Field(Decimal(3), ge=0)
+        warn_pct: Decimal = Field(Decimal(2), ge=0)
+        max_loss_usd: Decimal | None = Field(None, ge=0)
+        """Cap in dollars, whichever comes first; null: percent alone."""
+
+    settings: Settings
+
+    def check(self, intent: Intent, facts: Facts) -> Denial | None:
+        """Judge an entry."""
+        loss = day_loss_usd(facts)
+        start = facts.account.day_start_equity_usd
+        if loss is None or not is_known(start) or start <= 0:
+            return Denial(
+                code="daily_loss.unknown",
+                detail=f"today's result of {intent.account} is not known: "
+                f"realised {facts.account.realised_today_usd}, open {facts.open_pnl_usd}, "
+                f"equity {facts.equity_usd}, at the start {start}",
+            )
+        limit = start * self.settings.max_loss_pct / 100
+        if self.settings.max_loss_usd is not None:
+            limit = min(limit, self.settings.max_loss_usd)
+        if loss < limit:
+            return None
+        return Denial(
+            code="daily_loss.reached",
+            detail=f"today: {_signed(-loss)} of ${start:,.2f}, the limit is {_signed(-limit)}; "
+            "no entries until the next session",
+        )
+
+    def warning(self, facts: Facts) -> str:
+        """Said from 2 % on."""
+        loss, start = day_loss_usd(facts), facts.account.day_start_equity_usd
+        if loss is None or not is_known(start) or start <= 0:
+            return ""
+        pct = loss / start * 100
+        if pct < self.settings.warn_pct:
+            return ""
+        limit = self.settings.max_loss_pct
+        return f"today {_signed(-loss)} ({-pct:.1f} %), entries stop at -{limit} %"
+
+
+def day_loss_usd(facts: Facts) -> Decimal | None:
+    """Dollars lost today, negative: gained; None when a figure is missing."""
+    account = facts.account
+    figures = (account.realised_today_usd, facts.open_pnl_usd, facts.equity_usd)
+    realised, open_pnl, equity = figures
+    start = account.day_start_equity_usd
+    if not (is_known(realised) and is_known(open_pnl) and is_known(equity) and is_known(start)):
+        return None
+    return max(-(realised + open_pnl), start - equity)
+
+
+def _signed(value: Decimal) -> str:
+    return f"{'-' if value < 0 else ''}${abs(value):,.2f}"

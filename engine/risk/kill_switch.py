@@ -1,0 +1,23 @@
+"""Is the desk allowed to open anything at all?"""
+
+from engine.domain.order import Intent
+from engine.risk import Denial, Facts, RiskCheck
+
+
+class KillSwitch(RiskCheck):
+    """Deny every entry while the desk is halted or has not compared its books with the broker."""
+
+    stage = 1
+
+    def check(self, intent: Intent, facts: Facts) -> Denial | None:
+        """Judge an entry."""
+        if facts.halted != "":
+            return Denial(
+                code="kill_switch.halted", detail=f"entries are halted: {facts.halted or 'unknown'}"
+            )
+        if facts.is_reconciled is not True:
+            return Denial(
+                code="kill_switch.not_reconciled",
+                detail=f"{intent.broker}: orders and positions are not compared with ours yet",
+            )
+        return None
