@@ -98,6 +98,13 @@ async def dm(sandbox: Driver, body: Json) -> Json:
 
 
 @person
+async def open_dm(sandbox: Driver, body: Json) -> Json:
+    """Open the direct messages with the bot: as."""
+    place = sandbox.dm(body["as"])
+    return views.channel(place) | {"may_write": True}
+
+
+@person
 async def edit(sandbox: Driver, body: Json) -> Json:
     """Edit a message: as, message, content."""
     item = find_message(sandbox, body["message"])

@@ -86,7 +86,9 @@ def _used(item: Message) -> Json | None:
     about = item.interaction
     if about is None or "name" not in about:
         return None
-    return {"user": about["user"]["global_name"] or about["user"]["username"]} | {
+    return {
+        "id": about["user"]["id"],
+        "user": about["user"]["global_name"] or about["user"]["username"],
         "name": about["name"],
         "slash": about.get("command_type") == 1,
     }
