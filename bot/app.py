@@ -3,14 +3,12 @@
 import asyncio
 import logging
 import signal
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import suppress
-from datetime import datetime
 
 import discord
 
 from bot import health, render
-from bot.cards import Cards
 from bot.charts import Charts
 from bot.client import DeskBot
 from bot.config import AppConfig
@@ -21,7 +19,7 @@ from bot.reading import Reading
 from bot.sandbox.hooks import point_discord_at
 from engine import registry
 from engine.brokers import Broker
-from engine.brokers.paper import PaperBroker, PaperSettings
+from engine.brokers.paper import AlwaysOpen, PaperBroker, PaperSettings
 from engine.clock import Clock, Ids, RandomIds, SystemClock
 from engine.desk import Desk, DeskSettings
 from engine.domain.errors import ConfigError, StoreUnavailable, TradeStreamError
@@ -29,7 +27,7 @@ from engine.exits import ExitRule
 from engine.feeds import Feed, QuoteBoard
 from engine.flows import monitor, recover, send
 from engine.market import ALWAYS, CME, NYSE, Calendar
-from engine.risk.load import load_checks
+from engine.risk import load_checks
 from storage.sql import SqlStore, SqlVault
 
 log = logging.getLogger(__name__)
@@ -57,16 +55,14 @@ class App:
         self.desk = self._desk()
         self.reading = Reading(self.desk)
         self.confirmations = Confirmations()
-        self.cards = Cards(mode=config.mode)
         self.charts = Charts()
         if config.discord.api_base:
             point_discord_at(config.discord.api_base, config.discord.gateway_url)
         self.bot = DeskBot(self)
         self.gate = Gate(self)
-        self.outbox = Outbox(
-            self.desk, self.bot, render.renderer(self), self._channel_id
-        )
+        self.outbox = Outbox(self.desk, self.bot, render.renderer(self), self._channel_id)
         self.monitor = monitor.Monitor(self.desk)
+        self.started_at = self.clock.now()
         self.report = ""
         """What recovery found at this start."""
         self._tasks: list[asyncio.Task[None]] = []
@@ -104,12 +100,9 @@ class App:
                     fee_per_share_usd=paper.fee_per_share_usd,
                     max_quote_age_s=self.config.feed.max_quote_age_s,
                 ),
-                hours=self._hours() if self.feed and self.feed.is_synthetic else None,
+                hours=AlwaysOpen() if self.feed and self.feed.is_synthetic else None,
             )
         }
-
-    def _hours(self) -> "Hours":
-        return Hours(self.calendars)
 
     def _channel_id(self, purpose: str) -> int | None:
         """Where a kind of card goes; nothing private goes to an admin channel others can see."""
@@ -138,10 +131,10 @@ class App:
         self._run(self._every(self.config.jobs.reconcile_s, self._reconcile), "reconcile")
         log.info("trading ready: %s", self.report)
 
-    def _run(self, work: "asyncio._CoroutineLike[None]", name: str) -> None:
+    def _run(self, work: Coroutine[object, object, None], name: str) -> None:
         self._tasks.append(asyncio.create_task(self._supervised(work, name), name=name))
 
-    async def _supervised(self, work: "asyncio._CoroutineLike[None]", name: str) -> None:
+    async def _supervised(self, work: Coroutine[object, object, None], name: str) -> None:
         """Background work that dies is shown and told to an admin; it never dies silently."""
         try:
             await work
@@ -168,15 +161,16 @@ class App:
                 self.desk.health["storage"] = str(error)
                 self.desk.is_reconciled = False
 
-    async def _every(self, seconds: float, job: "Job") -> None:
+    async def _every(self, seconds: float, job: Callable[[], Awaitable[None]]) -> None:
+        name = getattr(job, "__name__", "job").strip("_")
         while True:
             await self.clock.sleep(seconds)
             try:
                 await job()
             except TradeStreamError as error:
-                self.desk.health[f"job {job.__name__}"] = str(error)
+                self.desk.health[f"job {name}"] = str(error)
             else:
-                self.desk.health.pop(f"job {job.__name__}", None)
+                self.desk.health.pop(f"job {name}", None)
 
     async def _sweep(self) -> None:
         await monitor.sweep(self.desk)
@@ -216,7 +210,6 @@ class App:
             try:
                 async with self.bot:
                     await self.bot.start(self.config.discord_token())
-                return
             except discord.LoginFailure as error:
                 self._fatal(f"Discord does not accept the token: {error}")
                 return
@@ -230,6 +223,8 @@ class App:
                 reason: BaseException = error
             except (discord.HTTPException, discord.GatewayNotFound, OSError) as error:
                 reason = error
+            else:
+                return
             self.desk.health["discord"] = f"not reachable: {reason}"
             self.outbox.pause()
             await self.clock.sleep(pause)
@@ -266,20 +261,6 @@ class App:
         await self.store.close()
 
 
-class Hours:
-    """Session ends by the desk's own calendars, for the paper broker in a made-up market."""
-
-    def __init__(self, calendars: Mapping[str, Calendar]) -> None:
-        self._calendars = calendars
-        self._kinds = {"future": "future", "crypto": "crypto"}
-
-    def session_end(self, instrument: "Instrument", now: datetime) -> datetime | None:
-        """When the running session of its market ends; None when closed."""
-        name = self._kinds.get(instrument.kind, "*")
-        session = self._calendars.get(name, NYSE).session_at(now)
-        return session.closes_at if session else None
-
-
 def settings_of(config: AppConfig) -> DeskSettings:
     """The figures that the engine needs."""
     orders = config.orders
@@ -305,7 +286,7 @@ def load_rules(settings: Mapping[str, object]) -> list[tuple[str, ExitRule]]:
     """Every exit rule with its figures, by file name."""
     found = []
     for name, figures in settings.items():
-        kind = registry.load("engine.exits", name, ExitRule)
+        kind = registry.load("engine.exits", name, ExitRule)  # type: ignore[type-abstract]
         found.append((name, kind(figures)))  # type: ignore[call-arg]
     return found
 

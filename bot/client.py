@@ -3,6 +3,7 @@
 import hashlib
 import json
 import logging
+import sys
 from typing import TYPE_CHECKING, Any
 
 import discord
@@ -78,5 +79,5 @@ class DeskBot(commands.Bot):
     async def on_error(self, event_method: str, /, *args: Any, **kwargs: Any) -> None:
         """A listener failed: say so once, with the event's name."""
         del args, kwargs
-        log.exception("listener %s failed", event_method)
+        log.error("listener %s failed", event_method, exc_info=sys.exc_info())
         self.app.desk.health[f"listener {event_method}"] = "failed, see the log"

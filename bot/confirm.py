@@ -16,7 +16,8 @@ from engine.domain.quote import UnitQuote
 if TYPE_CHECKING:
     from bot.app import App
 
-Press = discord.Interaction["DeskBot"]
+Press = discord.Interaction[Any]
+
 _MAX_OPEN = 5
 _DRIFT_PCT = Decimal("0.5")
 
@@ -176,7 +177,7 @@ async def _ask(app: "App", press: Press | discord.Message, waiting: Waiting) -> 
     seconds = app.config.discord.confirm_expiry_s
     embed = discord.Embed(
         title=waiting.title[:256],
-        description=f"{again}{waiting.body}{price}\n{app.cards.badge()} · valid for {seconds:.0f} s",
+        description=f"{again}{waiting.body}{price}\n{app.reading.badges()} · {seconds:.0f} s",
         colour=discord.Colour.orange(),
     )
     if isinstance(press, discord.Message):

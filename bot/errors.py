@@ -1,4 +1,4 @@
-"""What went wrong, said to the person: what happened, what was not done, what to do, a reference."""
+"""What went wrong, said to the person: what happened, what was not done, what to do next."""
 
 import logging
 import secrets

@@ -70,6 +70,10 @@ class Outbox:
         """Discord is not reachable: keep what is due."""
         self._is_open = False
 
+    def use(self, client: discord.Client) -> None:
+        """Post with another client: the old one was closed."""
+        self._client = client
+
     async def close(self) -> None:
         """Stop posting; what is due stays in the store."""
         self.pause()

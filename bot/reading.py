@@ -2,14 +2,31 @@
 
 from collections.abc import Sequence
 from decimal import Decimal
+from importlib.metadata import version
+from typing import TYPE_CHECKING
 
+from bot.cards import trade_card as trade_embed
+from bot.cards._layout import badges
 from engine.desk import Desk
 from engine.domain.desk import AlertRecord, Approval
 from engine.domain.order import Intent, Order
-from engine.domain.quote import Quote
 from engine.domain.trade import Account, LedgerEntry, Trade, TradeState
 from engine.flows import facts
-from engine.reports import Frame, alert_card, approval_card, pnl, trade_card
+from engine.reports import (
+    Frame,
+    alert_card,
+    alerts,
+    approval_card,
+    pnl,
+    positions,
+    status,
+    trace,
+    trade_card,
+    trades,
+)
+
+if TYPE_CHECKING:
+    from bot.app import App
 
 
 class Reading:
@@ -24,9 +41,13 @@ class Reading:
         return Frame(
             now=desk.clock.now(),
             mode=desk.settings.mode,
-            quotes=_Quotes(desk),
+            quotes=desk.board.all(),
             is_synthetic=bool(desk.feed and desk.feed.is_synthetic),
         )
+
+    def badges(self) -> str:
+        """Mode and market in words, as on every card."""
+        return badges(self.frame().stamp(""))
 
     async def alert(self, alert_id: str) -> alert_card.AlertCard | None:
         """One alert with everything that came of it."""
@@ -83,6 +104,10 @@ class Reading:
             orders=book.orders_of(trade.trade_id),
         )
 
+    def one_line(self, trade: Trade) -> str:
+        """A trade as its card's headline."""
+        return trade_embed.title(self.live_trade(trade))
+
     def equity(self, account: str) -> Decimal | None:
         """Cash plus marked positions of one account; None when a mark is missing."""
         record = self._desk.book.accounts.get(account)
@@ -105,9 +130,85 @@ class Reading:
             positions=list(desk.book.positions.values()),
         )
 
+    def positions(self) -> positions.PositionsReport:
+        """Everything that is held."""
+        book = self._desk.book
+        return positions.build(
+            self.frame(),
+            trades=book.open_trades(),
+            positions=list(book.positions.values()),
+            orders=list(book.orders.values()),
+        )
 
-class _Quotes(dict[str, Quote]):
-    """The board as a mapping by instrument key."""
+    async def trades(self, limit: int, symbol: str | None) -> trades.TradesReport:
+        """The newest round trips."""
+        desk = self._desk
+        where: dict[str, object] = {"state": (TradeState.CLOSED,)}
+        if symbol:
+            where["symbol"] = symbol.upper().lstrip("$/")
+        closed = await desk.store.find(Trade, where=where, newest_first=True, limit=limit)
+        live = [t for t in desk.book.open_trades() if not symbol or t.symbol == where["symbol"]]
+        return trades.build(
+            self.frame(),
+            trades=[*live, *closed],
+            positions=list(desk.book.positions.values()),
+            limit=limit,
+            n_in_all=len(live) + await desk.store.count(Trade, where=where),
+        )
 
-    def __init__(self, desk: Desk) -> None:
-        super().__init__(desk.board.all())
+    async def alerts(self, symbol: str | None, page: int) -> alerts.AlertsReport:
+        """A page of alerts, newest first."""
+        desk = self._desk
+        where = {"symbol": symbol.upper().lstrip("$/")} if symbol else None
+        found = await desk.store.find(AlertRecord, where=where, newest_first=True, limit=8 * page)
+        ids = {i for a in found for i in a.trade_ids}
+        known = {i: t for i in ids if (t := await desk.trade(i)) is not None}
+        return alerts.build(self.frame(), alerts=found, trades=known, page=page)
+
+    async def trace(self, asked: str) -> trace.TraceReport | None:
+        """The path of the story that an id of any kind belongs to."""
+        store = self._desk.store
+        ref = await self._ref_of(asked)
+        return trace.build(self.frame(), ref=ref, events=await store.events(ref=ref), asked=asked)
+
+    async def _ref_of(self, asked: str) -> str:
+        store = self._desk.store
+        for kind in (Trade, Order, Approval, Intent):
+            record = await store.get(kind, asked)
+            if record is not None:
+                return record.alert_id  # type: ignore[attr-defined,no-any-return]
+        return asked
+
+    async def status(self, app: "App") -> status.StatusReport:
+        """The desk at a glance."""
+        desk = self._desk
+        book = desk.book
+        return status.build(
+            self.frame(),
+            halted=desk.halted,
+            is_reconciled=desk.is_reconciled,
+            parts=parts(app),
+            problems=dict(desk.health),
+            trades=book.open_trades(),
+            positions=list(book.positions.values()),
+            accounts=list(book.accounts.values()),
+            n_approvals=len(book.approvals),
+            last_alert=next(reversed(book.alerts.values()), None),
+            version=version("tradestream"),
+            started_at=app.started_at,
+        )
+
+
+def parts(app: "App") -> tuple[status.Part, ...]:
+    """Gateway, brokers and feed, and how they are."""
+    desk = app.desk
+    gateway = "" if app.bot.is_ready() else "not connected"
+    found = [_part("gateway", gateway)]
+    found += [_part(name, desk.health.get(f"broker {name}", "")) for name in desk.brokers]
+    feed = desk.feed
+    found.append(_part(f"feed {feed.name}" if feed else "feed", "" if feed else "none"))
+    return tuple(found)
+
+
+def _part(name: str, problem: str) -> status.Part:
+    return status.Part(name=name, condition="bad" if problem else "ok", text=problem)

@@ -1,14 +1,24 @@
 """A notice of the outbox -> what its card looks like now."""
 
+import io
+import logging
 from typing import TYPE_CHECKING
 
+import discord
+
+from bot.cards import alert_card, approval_card, trade_card
+from bot.cards import mirror as mirror_card
+from bot.cards import pnl as pnl_card
 from bot.charts import ChartError, Theme
 from bot.outbox import Content, Render
 from bot.views import approval_view, trade_view
 from engine.domain.desk import Intake, Notice
+from engine.reports.pnl import PnlReport
 
 if TYPE_CHECKING:
     from bot.app import App
+
+log = logging.getLogger(__name__)
 
 
 def renderer(app: "App") -> Render:
@@ -23,7 +33,7 @@ def renderer(app: "App") -> Render:
 
 async def _alert(app: "App", notice: Notice) -> Content | None:
     card = await app.reading.alert(notice.subject_id)
-    return None if card is None else Content(embeds=(app.cards.alert(card),))
+    return None if card is None else Content(embeds=(alert_card.show(card),))
 
 
 async def _approval(app: "App", notice: Notice) -> Content | None:
@@ -34,7 +44,7 @@ async def _approval(app: "App", notice: Notice) -> Content | None:
     pings = tuple(app.config.discord.roles.approver) if approval is not None else ()
     return Content(
         text=" ".join(f"<@&{role}>" for role in pings),
-        embeds=(app.cards.approval(card),),
+        embeds=(approval_card.show(card),),
         view=approval_view(approval) if approval else None,
         mentions=pings,
     )
@@ -45,28 +55,35 @@ async def _trade(app: "App", notice: Notice) -> Content | None:
     card = await app.reading.trade(notice.subject_id)
     if trade is None or card is None:
         return None
-    return Content(embeds=(app.cards.trade(card),), view=trade_view(trade))
+    return Content(embeds=(trade_card.show(card),), view=trade_view(trade))
 
 
 async def _mirror(app: "App", notice: Notice) -> Content | None:
-    channel, _, rest = notice.subject_id.partition(":")
-    del channel, rest
     intake = await app.desk.store.get(Intake, notice.subject_id)
-    return None if intake is None else Content(text=app.cards.mirror(intake))
+    return None if intake is None else Content(text=mirror_card.line(intake))
 
 
 async def _chart(app: "App", notice: Notice) -> Content | None:
     """The P&L picture, one message that is edited after every closed trade."""
     del notice
     report = await app.reading.pnl("all")
-    embed = app.cards.pnl(report)
+    embed, files = await pnl_with_chart(app, report, Theme.DARK)
+    return Content(embeds=(embed,), files=files)
+
+
+async def pnl_with_chart(
+    app: "App", report: PnlReport, theme: Theme
+) -> tuple[discord.Embed, tuple[discord.File, ...]]:
+    """The P&L card with its picture; in words alone when it cannot be drawn (D-16)."""
     try:
-        png = await app.charts.render("pnl", report, Theme.DARK)
-    except ChartError:
-        return Content(embeds=(embed,))
+        png = await app.charts.render("pnl", report, theme)
+    except ChartError as error:
+        log.warning("no P&L chart: %s", error)
+        return pnl_card.show(report), ()
+    embed = pnl_card.show(report, has_picture=True)
     embed.set_image(url="attachment://pnl.png")
-    file = app.cards.picture(png, "pnl.png", app.cards.pnl_alt(report))
-    return Content(embeds=(embed,), files=(file,))
+    alt = f"Cumulative realised P&L and each trade: {pnl_card.title(report)}"
+    return embed, (discord.File(io.BytesIO(png), "pnl.png", description=alt[:1024]),)
 
 
 async def _note(app: "App", notice: Notice) -> Content | None:

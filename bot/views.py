@@ -7,7 +7,7 @@ to the outbox, which edits it once the change is committed.
 import re
 from collections.abc import Awaitable, Callable
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import discord
 
@@ -22,7 +22,8 @@ from engine.flows import approve, follow, manage
 if TYPE_CHECKING:
     from bot.app import App
 
-Press = discord.Interaction["DeskBot"]
+Press = discord.Interaction[Any]
+
 Style = discord.ButtonStyle
 
 
@@ -43,7 +44,7 @@ class ApprovalButton(
 ):
     """Approve, Half, Modify, Reject or Rewrite on one version of one approval card."""
 
-    LOOKS = {
+    LOOKS: ClassVar[dict[str, tuple[str, Style, str]]] = {
         "approve": ("Approve", Style.success, "✅"),
         "half": ("Half", Style.primary, "➗"),
         "modify": ("Modify", Style.secondary, "✏️"),
@@ -149,7 +150,7 @@ class TradeButton(
 ):
     """Close a share, move the stop, set a target: on the card of an open trade."""
 
-    LOOKS = {
+    LOOKS: ClassVar[dict[str, tuple[str, Style]]] = {
         "close25": ("Close 25 %", Style.secondary),
         "close50": ("Close 50 %", Style.secondary),
         "close100": ("Close all", Style.danger),
@@ -219,10 +220,9 @@ async def ask_close(
     qty: Decimal | None = None,
 ) -> None:
     """Ask for one confirmation, then close so much of a trade."""
+    share = "all" if qty is None else f"{qty:f}"
     if percent is not None:
         share = f"{percent:f} %"
-    else:
-        share = f"{qty:f}" if qty is not None else "all"
     app.gate.require_trader(press)
 
     async def go(again: Press) -> str:
@@ -234,7 +234,7 @@ async def ask_close(
         app,
         press,
         title=f"Close {share} of {trade.symbol}?",
-        body=f"{follow.label(trade)} · {app.cards.one_line(trade)}",
+        body=f"{follow.label(trade)} · {app.reading.one_line(trade)}",
         yes=f"Close {share}",
         action=go,
         drift=lambda: app.desk.quote(trade.legs),
@@ -253,11 +253,15 @@ class ModifyDialog(discord.ui.Modal):
             texts = (f"{intent.qty:f}", f"{intent.limit}", f"{intent.stop or ''}")
         self.qty = _field("Quantity", texts[0])
         self.limit = _field("Limit price", texts[1])
-        self.stop = _field("Stop price", texts[2])
-        for name, item in (("Quantity", self.qty), ("Limit", self.limit), ("Stop", self.stop)):
+        self.stop_price = _field("Stop price", texts[2])
+        for name, item in (
+            ("Quantity", self.qty),
+            ("Limit", self.limit),
+            ("Stop", self.stop_price),
+        ):
             self.add_item(discord.ui.Label(text=name, component=item))
 
-    async def on_submit(self, interaction: Press, /) -> None:  # type: ignore[override]
+    async def on_submit(self, interaction: Press, /) -> None:
         """Ask anew with the changed figures."""
         await interaction.response.defer(ephemeral=True)
         await handled(interaction, self._modify(interaction))
@@ -270,7 +274,7 @@ class ModifyDialog(discord.ui.Modal):
             self._app.gate.who(press),
             qty=optional_number("quantity", self.qty.value),
             limit=optional_number("limit", self.limit.value),
-            stop=optional_number("stop", self.stop.value),
+            stop=optional_number("stop", self.stop_price.value),
         )
         return f"✔ {decided.said}. The card asks anew."
 
@@ -296,7 +300,7 @@ class RewriteDialog(discord.ui.Modal):
             )
         )
 
-    async def on_submit(self, interaction: Press, /) -> None:  # type: ignore[override]
+    async def on_submit(self, interaction: Press, /) -> None:
         """Read it again; it then goes through every check and asks."""
         await interaction.response.defer(ephemeral=True)
         await handled(interaction, self._fix(interaction))
@@ -324,7 +328,7 @@ class PriceDialog(discord.ui.Modal):
         self.price = _field("Price", now, required=True)
         self.add_item(discord.ui.Label(text=f"{verb.capitalize()} price", component=self.price))
 
-    async def on_submit(self, interaction: Press, /) -> None:  # type: ignore[override]
+    async def on_submit(self, interaction: Press, /) -> None:
         """Move it."""
         await interaction.response.defer(ephemeral=True)
         await handled(interaction, self._move(interaction))

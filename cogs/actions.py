@@ -8,6 +8,7 @@ from discord.ext import commands
 
 from bot import action_text, errors
 from bot.action_text import ActionText
+from bot.cards import trade_card
 from bot.client import DeskBot
 from bot.confirm import ask_first
 from bot.views import trade_view
@@ -80,7 +81,7 @@ class Actions(commands.Cog):
             await self._say(
                 message,
                 "",
-                embed=app.cards.trade(app.reading.live_trade(trade)),
+                embed=trade_card.show(app.reading.live_trade(trade)),
                 view=trade_view(trade),
             )
         elif action.verb == "close":
@@ -115,7 +116,7 @@ class Actions(commands.Cog):
         await self._ask(
             message,
             title=f"Close {share} of {trade.symbol}?",
-            body=f"{follow.label(trade)} · {app.cards.one_line(trade)}",
+            body=f"{follow.label(trade)} · {app.reading.one_line(trade)}",
             yes=f"Close {share}",
             trades=[trade],
             action=action,
@@ -130,7 +131,7 @@ class Actions(commands.Cog):
         await self._ask(
             message,
             title=f"Close all {len(held)} open trades at market?",
-            body="\n".join(app.cards.one_line(t) for t in held[:15]),
+            body="\n".join(app.reading.one_line(t) for t in held[:15]),
             yes="Close everything",
             trades=held,
             action=None,

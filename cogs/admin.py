@@ -7,6 +7,7 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot import errors
+from bot.cards import trade_card
 from bot.client import DeskBot
 from bot.confirm import ask_first
 from engine.flows import halt
@@ -69,7 +70,7 @@ class Admin(commands.Cog):
         async def flatten(press: Press) -> str:
             again = app.gate.who(press)
             tally = await halt.emergency_stop(app.desk, again, close=True, reason=reason)
-            failed = {k: v for k, v in tally.items() if v not in ("closing",)}
+            failed = {k: v for k, v in tally.items() if v != "closing"}
             rest = "".join(f"\n⚠ {k}: {v}" for k, v in failed.items())
             return f"🛑 Closing {sum(v == 'closing' for v in tally.values())} trades.{rest}"
 
@@ -77,7 +78,8 @@ class Admin(commands.Cog):
             app,
             interaction,
             title=f"Close all {len(held)} open trades at market?",
-            body=f"{told}\n" + "\n".join(app.cards.one_line(t) for t in held[:15]),
+            body=f"{told}\n"
+            + "\n".join(trade_card.title(app.reading.live_trade(t)) for t in held[:15]),
             yes="Close everything",
             action=flatten,
         )

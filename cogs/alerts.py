@@ -7,7 +7,9 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot import errors
+from bot import dry_run, errors
+from bot.cards import alert_card
+from bot.cards import alerts as alerts_card
 from bot.client import DeskBot
 from bot.incoming import raw_alert
 from engine.desk import Desk
@@ -159,7 +161,7 @@ class Alerts(
         app.gate.require(interaction, "alerts list")
         await interaction.response.defer(ephemeral=True)
         report = await app.reading.alerts(symbol=symbol, page=page)
-        await errors.say(interaction, "", embed=app.cards.alerts(report))
+        await errors.say(interaction, "", embed=alerts_card.show(report))
 
     @app_commands.command(name="show", description="One alert, step by step")
     @app_commands.describe(id="The alert's id, as in its card's footer")
@@ -172,7 +174,7 @@ class Alerts(
         if card is None:
             await errors.say(interaction, f"⚠ There is no alert “{id[:40]}”.")
             return
-        await errors.say(interaction, "", embed=app.cards.alert(card))
+        await errors.say(interaction, "", embed=alert_card.show(card))
 
     @show.autocomplete("id")
     async def _ids(
@@ -198,7 +200,7 @@ class Alerts(
         app = self.bot.app
         app.gate.require(interaction, "alerts test")
         await interaction.response.defer(ephemeral=True)
-        embed = await app.dry_run(text, source, interaction.channel_id or 0)
+        embed = await dry_run.run(app, text, source, interaction.channel_id or 0)
         await errors.say(interaction, "", embed=embed)
 
     @test.autocomplete("source")

@@ -5,6 +5,7 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot import errors
+from bot.cards import approval_card
 from bot.client import DeskBot
 from bot.views import approval_view
 
@@ -46,7 +47,7 @@ class Approvals(
             return
         approval = app.desk.book.approvals.get(card.approval_id)
         view = approval_view(approval) if approval else None
-        await errors.say(interaction, "", embed=app.cards.approval(card), view=view)
+        await errors.say(interaction, "", embed=approval_card.show(card), view=view)
 
     @show.autocomplete("id")
     async def _ids(

@@ -3,12 +3,18 @@
 from typing import Literal
 
 import discord
-from bot.charts import ChartError, Theme
 from discord import app_commands
 from discord.ext import commands
 
 from bot import errors
+from bot.cards import positions as positions_card
+from bot.cards import status as status_card
+from bot.cards import trace as trace_card
+from bot.cards import trade_card
+from bot.cards import trades as trades_card
+from bot.charts import Theme
 from bot.client import DeskBot
+from bot.render import pnl_with_chart
 from bot.views import trade_view
 
 Period = Literal["today", "week", "month", "ytd", "all"]
@@ -32,7 +38,7 @@ class Portfolio(commands.Cog):
         """The desk at a glance."""
         await self._open(interaction, "status")
         app = self.bot.app
-        await interaction.followup.send(embed=app.cards.status(await app.reading.status(app)))
+        await interaction.followup.send(embed=status_card.show(await app.reading.status(app)))
 
     @app_commands.command(description="Every open position with P&L, stop, targets and buttons")
     @app_commands.describe(symbol="Only this symbol")
@@ -52,11 +58,11 @@ class Portfolio(commands.Cog):
                 return
             for trade in mine[:5]:
                 await interaction.followup.send(
-                    embed=app.cards.trade(app.reading.live_trade(trade)),
+                    embed=trade_card.show(app.reading.live_trade(trade)),
                     view=trade_view(trade) or discord.utils.MISSING,
                 )
             return
-        await interaction.followup.send(embed=app.cards.positions(app.reading.positions()))
+        await interaction.followup.send(embed=positions_card.show(app.reading.positions()))
 
     @positions.autocomplete("symbol")
     async def _symbols(
@@ -78,15 +84,8 @@ class Portfolio(commands.Cog):
         await self._open(interaction, "profit-loss")
         app = self.bot.app
         report = await app.reading.pnl(period)
-        embed = app.cards.pnl(report)
-        try:
-            png = await app.charts.render("pnl", report, Theme(theme))
-        except ChartError as error:
-            await interaction.followup.send(f"-# no chart: {error}", embed=embed)
-            return
-        file = app.cards.picture(png, "pnl.png", app.cards.pnl_alt(report))
-        embed.set_image(url="attachment://pnl.png")
-        await interaction.followup.send(embed=embed, file=file)
+        embed, files = await pnl_with_chart(app, report, Theme(theme))
+        await interaction.followup.send(embed=embed, files=list(files))
 
     trades = app_commands.Group(name="trades", description="Round trips, open and closed")
 
@@ -102,7 +101,7 @@ class Portfolio(commands.Cog):
         await self._open(interaction, "trades recent")
         app = self.bot.app
         report = await app.reading.trades(limit=limit, symbol=symbol)
-        await interaction.followup.send(embed=app.cards.trades(report))
+        await interaction.followup.send(embed=trades_card.show(report))
 
     @app_commands.command(description="Every hop of one alert, order or trade, from the journal")
     @app_commands.describe(id="Id of an alert, order, trade or approval")
@@ -114,7 +113,7 @@ class Portfolio(commands.Cog):
         if report is None:
             await errors.say(interaction, f"⚠ Nothing is known under “{id[:40]}”.")
             return
-        await interaction.followup.send(embed=app.cards.trace(report))
+        await interaction.followup.send(embed=trace_card.show(report))
 
 
 async def setup(bot: DeskBot) -> None:

@@ -17,5 +17,11 @@ def run(args: argparse.Namespace) -> int:
     from bot.config import load
 
     config = load(getattr(args, "config", None))
-    log.configure(config)
+    log.start(
+        level=config.log.level,
+        secrets=config.secrets.values(),
+        file=config.path(config.log.file) if config.log.file else None,
+        max_bytes=config.log.max_bytes,
+        backups=config.log.backups,
+    )
     return app.run(config)

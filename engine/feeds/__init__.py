@@ -71,6 +71,10 @@ class QuoteBoard:
         """Newest quote, however old; the caller judges its age."""
         return self._last.get(instrument.key)
 
+    def all(self) -> dict[str, Quote]:
+        """Newest quote of everything, by instrument key."""
+        return dict(self._last)
+
     def unit(self, legs: tuple[Leg, ...]) -> UnitQuote | None:
         """Newest unit price from the legs' last quotes; None when a leg has none."""
         return unit_quote(legs, self._last)

@@ -1,5 +1,6 @@
 """Gather what is true of an account right now: the facts that risk checks judge by."""
 
+from datetime import datetime
 from decimal import Decimal
 
 from engine import ledger
@@ -110,7 +111,7 @@ def _recent_exits(desk: Desk, account: str) -> tuple[RecentExit, ...]:
 
 def _recent_entries(
     desk: Desk, intent: Intent
-) -> tuple[tuple[object, str, str, Decimal | None], ...]:
+) -> tuple[tuple[datetime, str, str, Decimal | None], ...]:
     since = desk.since(seconds=600)
     return tuple(
         (i.created_at, entry_name(i), i.alert_id, i.alerted_price)

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from decimal import Decimal
+from typing import Literal
 
 from engine.desk import Desk
 from engine.domain.alert import Level, Signal
@@ -111,7 +112,7 @@ def moved(
     if stop is not None:
         price = level_price(stop, trade)
         _check_stop(desk, trade, price, may_loosen=may_loosen)
-        kind = "breakeven" if stop.kind == "breakeven" else "fixed"
+        kind: Literal["fixed", "breakeven"] = "breakeven" if stop.kind == "breakeven" else "fixed"
         old = trade.stop.price if trade.stop else None
         trade = changed(
             trade,

@@ -1,0 +1,70 @@
+"""Read a text as an alert and show what would happen; nothing is stored or sent."""
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import discord
+
+from bot.cards import alert_card as alert_embed
+from engine.domain.alert import NotAnAlert, RawAlert
+from engine.domain.desk import AlertRecord
+from engine.domain.errors import UserError
+from engine.domain.order import Intent
+from engine.domain.source import SourceProfile
+from engine.flows import take_alert
+from engine.parsers import read
+from engine.reports import alert_card
+
+if TYPE_CHECKING:
+    from bot.app import App
+
+
+async def run(app: "App", text: str, source: str | None, channel_id: int) -> discord.Embed:
+    """The card that such an alert would get, with every check's verdict.
+
+    Raises:
+        UserError: the source is not known, or the text is no alert.
+    """
+    desk = app.desk
+    profile = _profile(app, source, channel_id)
+    now = desk.clock.now()
+    message = RawAlert(
+        guild_id=profile.guild_id,
+        channel_id=profile.channel_id,
+        message_id=0,
+        author_id=min(profile.author_ids, default=0),
+        author_name="dry run",
+        posted_at=now,
+        received_at=now,
+        text=text,
+    )
+    parsed = read(message, profile, take_alert.context(desk, profile, message))
+    if isinstance(parsed, NotAnAlert):
+        raise UserError(f"That reads as no alert: {parsed.why}. Nothing was stored or sent.")
+    record = take_alert.new_record(profile, message, parsed)
+    intents: list[Intent] = []
+    for number, signal in enumerate(parsed.signals):
+        async with desk.lock(profile.account):
+            outcome = await take_alert.judge(desk, profile, message, record, number, signal)
+        intents += [put for put in outcome.puts if isinstance(put, Intent)]
+        record = replace(take_alert.after_outcome(record, outcome), trade_ids=(), approval_ids=())
+    said = f"dry run, nothing was sent · {record.reason}".rstrip(" ·")
+    return alert_embed.show(_card(app, replace(record, reason=said), intents))
+
+
+def _profile(app: "App", source: str | None, channel_id: int) -> SourceProfile:
+    sources = app.desk.settings.sources
+    if source is not None:
+        if source not in sources:
+            raise UserError(f"There is no source “{source[:40]}”. Known: {', '.join(sources)}.")
+        return sources[source]
+    here = app.desk.source_of(channel_id)
+    if here is not None:
+        return here
+    if not sources:
+        raise UserError("No source is configured, so nothing can be read as its alert.")
+    return next(iter(sources.values()))
+
+
+def _card(app: "App", record: AlertRecord, intents: list[Intent]) -> alert_card.AlertCard:
+    return alert_card.build(record, app.reading.frame(), intents=intents)
