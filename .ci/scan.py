@@ -22,8 +22,8 @@ HERE = {
         r"[\"']?\s*[:=]\s*[\"'][A-Za-z0-9+/_.=-]{16,}[\"']"
     ),
     "a path of one machine": (
-        r"(?<![\w.~$}<-])/(?:work|farm|root)/"
-        r"|(?<![\w.~$}<-])/(?:home|Users)/(?!<)[A-Za-z0-9_.-]+/"
+        r"(?<![\w.~$}<>-])/(?:work|farm|root)/"
+        r"|(?<![\w.~$}<>-])/(?:home|Users)/(?!<)[A-Za-z0-9_.-]+/"
     ),
     "the host of a package registry": (
         r"(?i)\b(?:test\.)?pypi\.org\b|pythonhosted\.org|registry\.npmjs\.org|registry-1\.docker\.io"

@@ -623,7 +623,8 @@ def test_the_database_password_joins_its_address_only_on_demand(
 ) -> None:
     monkeypatch.setenv("TS_STORAGE_PASSWORD", "p@ss/w:rd")
     read = load({"storage.url": "postgresql://desk@127.0.0.1:5433/desk"})
-    assert read.database_url() == "postgresql://desk:p%40ss%2Fw%3Ard@127.0.0.1:5433/desk"
+    password = "p%40ss%2Fw%3Ard"
+    assert read.database_url() == f"postgresql://desk:{password}@127.0.0.1:5433/desk"
     assert "p@ss" not in repr(read)
 
 
