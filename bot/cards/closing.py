@@ -26,7 +26,7 @@ def show(report: ClosingReport) -> discord.Embed:
             f"-# {left_out} earlier trades are in the sums only" if left_out else "",
             table(shown) if shown else "",
             totals(pnl) if shown else "",
-            f"equity **{text.usd(report.equity_usd)}** from {text.usd(report.deposits_usd)} deposited",
+            _equity(report),
             compared(pnl.compared),
             *(check_line(c) for c in report.checks),
         ],
@@ -50,6 +50,10 @@ def _record(report: ClosingReport) -> str:
     if pnl.n_closed:
         parts.append(f"{text.pct(pnl.win_rate_pct, sign=False, places=0)} won")
     return " · ".join(parts)
+
+
+def _equity(report: ClosingReport) -> str:
+    return f"equity **{text.usd(report.equity_usd)}**, deposited {text.usd(report.deposits_usd)}"
 
 
 def check_line(check: Check) -> str:

@@ -50,10 +50,8 @@ def alt(report: PnlReport) -> str:
     """The chart in words."""
     if not report.rows:
         return f"P&L {NAMES[report.period]}: no closed trades yet"
-    parts = [
-        f"Realised P&L {NAMES[report.period]} over {len(report.rows)} trades ends at "
-        f"{text.usd(report.rows[-1].cumulative_usd, sign=True)}"
-    ]
+    total = text.usd(report.rows[-1].cumulative_usd, sign=True)
+    parts = [f"Realised P&L {NAMES[report.period]} of {len(report.rows)} trades: {total}"]
     if not isinstance(report.win_rate_pct, Missing):
         parts.append(f"{text.pct(report.win_rate_pct, sign=False, places=0)} of them won")
     if report.drawdown is not None:
@@ -73,7 +71,7 @@ def _record(report: PnlReport) -> str:
     parts = []
     if report.n_closed:
         rate = text.pct(report.win_rate_pct, sign=False, places=0)
-        parts.append(f"**{report.n_wins} of {report.n_closed}** closed trades won ({rate})")
+        parts.append(f"**{report.n_wins:,} of {report.n_closed:,}** closed trades won ({rate})")
     else:
         parts.append("no closed trades yet")
     if report.n_open:

@@ -171,11 +171,10 @@ def encode(pixels: bytes, size: tuple[int, ...]) -> bytes:
 
 
 def nice_steps(low: float, high: float, n: int = 4) -> list[float]:
-    """Round values between two bounds, about ``n`` of them: 1, 2 or 5 times a power of ten."""
-    span = high - low
-    raw = span / max(n, 1)
+    """Round values between two bounds, ``n`` steps at most: 1, 2 or 5 times a power of ten."""
+    raw = (high - low) / max(n, 1)
     power = 10.0 ** np.floor(np.log10(raw))
-    step = min((m * power for m in (1, 2, 5, 10)), key=lambda s: abs(s - raw))
+    step = next(m * power for m in (1, 2, 5, 10, 20) if m * power >= raw * 0.999)
     first = np.ceil(low / step) * step
     return [float(v) for v in np.arange(first, high + step * 1e-9, step)]
 
@@ -197,7 +196,9 @@ def gridlines(axes: Axes, palette: Palette, at: Sequence[float], x0: float, x1: 
     """Faint horizontal lines."""
     segments = [((x0, y), (x1, y)) for y in at if y != 0]
     axes.add_collection(
-        LineCollection(segments, colors=palette.grid, linewidths=HAIR, antialiaseds=False)
+        LineCollection(
+            segments, colors=palette.grid, linewidths=HAIR, antialiaseds=False, zorder=0.5
+        )
     )
 
 
@@ -233,13 +234,16 @@ def value_axis(
     values: Sequence[float],
     bounds: tuple[float, float],
     write: Callable[[float], str],
+    *,
+    on_left: bool = False,
 ) -> None:
-    """Labels to the right of a panel, level with their gridlines."""
+    """Labels beside a panel, level with their gridlines."""
     box = axes.get_position()
     low, high = bounds
+    x, side = (box.x0 - 0.008, "right") if on_left else (box.x1 + 0.008, "left")
     for value in values:
         y = box.y0 + (value - low) / (high - low) * box.height
-        page.words(box.x1 + 0.008, y, write(value), fontsize=13, va="center")
+        page.words(x, y, write(value), fontsize=13, va="center", ha=side)
 
 
 def money(value: float) -> str:
@@ -267,8 +271,49 @@ def days(stamps: Sequence[float], n: int = 5) -> list[tuple[int, str]]:
         words = _local(stamps[at]).strftime(form)
         if not labels or labels[-1][1] != words:
             labels.append((at, words))
+    if is_one_day:
+        at, words = labels[-1]
+        labels[-1] = at, f"{words} ET"
     return labels
 
 
 def _local(stamp: float) -> datetime:
     return datetime.fromtimestamp(stamp, UTC).astimezone(NEW_YORK)
+
+
+def time_axis(page: Sheet, axes: Axes, stamps: Sequence[float], n: int) -> None:
+    """Dates below a panel whose places are 1 to ``n``."""
+    box = axes.get_position()
+    for place, words in days(stamps):
+        _below(page, axes, (place + 1) / (n + 0.5), words, box.y0)
+
+
+def clock_axis(page: Sheet, axes: Axes, first: float, last: float) -> None:
+    """Times below a panel whose places are moments."""
+    box = axes.get_position()
+    stamps = [first + (last - first) * i / 100 for i in range(101)]
+    for place, words in days(stamps):
+        _below(page, axes, place / 100, words, box.y0)
+
+
+def _below(page: Sheet, axes: Axes, at: float, words: str, foot: float) -> None:
+    box = axes.get_position()
+    side = "left" if at < 0.06 else "right" if at > 0.94 else "center"
+    page.words(box.x0 + at * box.width, foot - 0.017, words, fontsize=13, ha=side, va="top")
+
+
+def apart(places: Sequence[float], gap: float, high: float) -> list[float]:
+    """The same places moved so that labels ``gap`` high do not overlap; order is kept."""
+    order = sorted(range(len(places)), key=lambda i: places[i])
+    moved = [places[i] for i in order]
+    for i in range(1, len(moved)):
+        moved[i] = max(moved[i], moved[i - 1] + gap)
+    over = max(moved[-1] - high, 0.0) if moved else 0.0
+    if over:
+        moved[-1] -= over
+        for i in range(len(moved) - 2, -1, -1):
+            moved[i] = min(moved[i], moved[i + 1] - gap)
+    found = [0.0] * len(places)
+    for i, value in zip(order, moved, strict=True):
+        found[i] = value
+    return found

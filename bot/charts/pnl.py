@@ -27,7 +27,7 @@ def pack(report: PnlReport) -> dict[str, Any]:
         record = "no closed trades yet"
     else:
         rate = text.pct(report.win_rate_pct, sign=False, places=0)
-        record = f"{report.n_wins} of {report.n_closed} won ({rate})"
+        record = f"{report.n_wins:,} of {report.n_closed:,} won ({rate})"
     return {
         "title": f"Realised P&L {_NAMES[report.period]}",
         "value": "" if total is None else text.usd(total, sign=True),
@@ -145,9 +145,4 @@ def _bars(page: "Sheet", data: dict[str, Any]) -> None:
     c.bars(axes, x[bars > 0], bars[bars > 0], width, colours.good)
     c.bars(axes, x[bars < 0], bars[bars < 0], width, colours.bad)
     c.zero_line(axes, colours, 0, n + 0.5)
-    box = axes.get_position()
-    labels = c.days(data["at"])
-    for place, words in labels:
-        at = (place + 1) / (n + 0.5)
-        side = "left" if at < 0.06 else "right" if at > 0.94 else "center"
-        page.words(box.x0 + at * box.width, 0.128, words, fontsize=13, ha=side, va="top")
+    c.time_axis(page, axes, data["at"], n)

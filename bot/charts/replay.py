@@ -1,0 +1,111 @@
+"""Three ways to follow one room: as alerted, as achievable, as our guards traded it."""
+
+from typing import TYPE_CHECKING, Any
+
+from bot import text
+from bot.charts import numbers
+from engine.reports.replay import Line, ReplayReport
+
+if TYPE_CHECKING:
+    from bot.charts._canvas import Sheet
+
+
+def pack(report: ReplayReport) -> dict[str, Any]:
+    """What is drawn of a replay, as plain values."""
+    parts = [f"{report.n} trades before fees"]
+    if report.n_skipped:
+        parts.append(f"{report.n_skipped} skipped by guards")
+    if report.n_left_out:
+        parts.append(f"{report.n_left_out} left out, no price")
+    return {
+        "title": report.title,
+        "value": text.usd_short(report.ours.total_usd, sign=True),
+        "detail": " · ".join(parts),
+        "lines": tuple(
+            (name, text.usd_short(line.total_usd, sign=True), _points(line))
+            for name, line in (
+                ("alerted", report.alerted),
+                ("achievable", report.achievable),
+                ("with guards", report.ours),
+            )
+        ),
+        "at": tuple(at.timestamp() for at in report.at),
+        "is_synthetic": report.stamp.is_synthetic,
+    }
+
+
+def _points(line: Line) -> tuple[float, ...]:
+    return numbers(line.points)
+
+
+EXAMPLE: dict[str, Any] = {
+    "title": "Replay",
+    "value": "+$30.00",
+    "detail": "3 trades",
+    "lines": (
+        ("alerted", "+$90.00", (50.0, 60.0, 90.0)),
+        ("achievable", "+$10.00", (30.0, 0.0, 10.0)),
+        ("with guards", "+$30.00", (30.0, 30.0, 30.0)),
+    ),
+    "at": (1.7e9, 1.7001e9, 1.7002e9),
+    "is_synthetic": False,
+}
+
+
+def draw(data: dict[str, Any], theme: str) -> bytes:
+    """The picture as PNG; runs in the drawing process."""
+    from bot.charts import _canvas as c
+
+    page = c.sheet("replay", theme)
+    colours = page.palette
+    if data["is_synthetic"]:
+        page.strip()
+    if not data["at"]:
+        page.heading(data["title"], "", colours.soft, "")
+        page.middle("no closed trades yet")
+        return page.png()
+    last = data["lines"][-1][2][-1]
+    tone = colours.good if last > 0 else colours.bad if last < 0 else colours.ink
+    page.heading(data["title"], data["value"], tone, data["detail"])
+    _lines(page, data)
+    return page.png()
+
+
+def _lines(page: "Sheet", data: dict[str, Any]) -> None:
+    import numpy as np
+    from matplotlib.collections import LineCollection
+
+    from bot.charts import _canvas as c
+
+    colours = page.palette
+    n = len(data["at"])
+    every = [np.array((0.0, *points)) for _, _, points in data["lines"]]
+    bounds = c.spread(np.concatenate(every))
+    axes = page.panel(0.11, 0.145, 0.72, 0.665)
+    axes.set_xlim(0, n + 0.5)
+    axes.set_ylim(*bounds)
+    steps = c.nice_steps(*bounds, n=5)
+    c.gridlines(axes, colours, steps, 0, n + 0.5)
+    c.zero_line(axes, colours, 0, n + 0.5)
+    tints = (colours.second, colours.third, colours.line)
+    styles = ((0, (5, 2)), "solid", "solid")
+    for y, tint, style, width in zip(every, tints, styles, (2.5, 2.5, 4.0), strict=True):
+        axes.add_collection(
+            LineCollection(
+                [np.column_stack((np.arange(n + 1.0), y))],
+                colors=tint,
+                linewidths=width,
+                linestyles=[style],
+            )
+        )
+    box = axes.get_position()
+    ends = [box.y0 + (y[-1] - bounds[0]) / (bounds[1] - bounds[0]) * box.height for y in every]
+    for (name, total, _), tint, at in zip(
+        data["lines"], tints, c.apart(ends, 0.095, box.y1), strict=True
+    ):
+        page.words(box.x1 + 0.012, at + 0.018, name, fontsize=14, color=tint, va="center")
+        page.words(
+            box.x1 + 0.012, at - 0.02, total, fontsize=14, color=tint, va="center", weight="bold"
+        )
+    c.value_axis(page, axes, steps, bounds, c.money, on_left=True)
+    c.time_axis(page, axes, data["at"], n)

@@ -1,0 +1,168 @@
+"""Draws every chart (dark, light, as a phone shows it) into demo-out/charts, for people to look at.
+
+Run it with ``.venv/bin/python -m tests.contact_sheet``; every chart that is drawn here is drawn in
+the tests as well.
+"""
+
+import asyncio
+import random
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+
+from bot.charts import Charts, Theme
+from engine.domain.trade import StopPlan
+from engine.reports import pnl, price_path, replay, trade_card
+from tests.unit.reports.examples import (
+    NOW,
+    SPY_CALL,
+    D,
+    book,
+    closed,
+    frame,
+    lot,
+    position,
+    quote,
+    trade,
+)
+
+OUT = Path("demo-out/charts")
+PHONE_WIDTH = 480
+
+
+def results(n: int, seed: int = 3, drift: float = 6) -> list[str]:
+    """Made-up results in dollars and cents, the same for the same seed."""
+    rng = random.Random(seed)
+    return [f"{rng.gauss(drift, 80):.2f}" for _ in range(n)]
+
+
+def pnl_report(n: int, *, seed: int = 3, drift: float = 6, every_min: int = 30) -> pnl.PnlReport:
+    """A P&L report of so many closed trades, the last one now."""
+    trades, entries, account = book(results(n, seed, drift))
+    first = NOW - timedelta(minutes=every_min * n)
+    moved = [
+        replace(e, booked_at=first + timedelta(minutes=every_min * (i + 1)))
+        for i, e in enumerate(entries)
+    ]
+    made = frame(is_synthetic=n != 60)
+    return pnl.build(made, period="all", trades=trades, entries=moved, accounts=[account])
+
+
+def path_report(*, is_long: bool = True) -> price_path.PricePathReport:
+    """A price path of an option that is taken off half way up."""
+    rng = random.Random(5)
+    price, points = 2.50, []
+    for i in range(240):
+        price = max(price + rng.gauss(0.004, 0.02), 0.05)
+        points.append((NOW - timedelta(seconds=15 * (240 - i)), Decimal(f"{price:.2f}")))
+    made = trade(
+        qty_open=D(1),
+        exit_price=D("3.20"),
+        realised_usd=D("63.70"),
+        opened_at=points[30][0],
+        direction=1 if is_long else -1,
+        stop=StopPlan(price=D("2.55"), kind="breakeven"),
+    )
+    held = [position(SPY_CALL, lot("1", "2.55", "0.65"))]
+    card = trade_card.build(
+        made, frame(quote(SPY_CALL, str(points[-1][1]), str(points[-1][1]))), positions=held
+    )
+    return price_path.build(card, points)
+
+
+def closed_path_report() -> price_path.PricePathReport:
+    """A price path that was stopped out."""
+    rng = random.Random(11)
+    price, points = 2.50, []
+    for i in range(120):
+        price = max(price - abs(rng.gauss(0.003, 0.015)) + 0.004, 0.05)
+        points.append((NOW - timedelta(minutes=120 - i), Decimal(f"{price:.2f}")))
+    made = closed(4, "-51.30", stop=StopPlan(price=D("2.00")))
+    card = trade_card.build(made, frame(is_synthetic=True))
+    return price_path.build(card, points)
+
+
+def replay_report(n: int = 40) -> replay.ReplayReport:
+    """A room whose alerts look better than they can be traded."""
+    rng = random.Random(9)
+    cases = []
+    for i in range(n):
+        alerted = rng.gauss(22, 70)
+        achievable = alerted - abs(rng.gauss(18, 10))
+        skipped = achievable < -60 and rng.random() < 0.6
+        cases.append(
+            replay.Case(
+                at=NOW - timedelta(hours=6 * (n - i)),
+                label="SPY",
+                alerted_usd=D(f"{alerted:.2f}"),
+                achievable_usd=D(f"{achievable:.2f}"),
+                ours_usd=D(0) if skipped else D(f"{achievable + 2:.2f}"),
+                skipped="chased" if skipped else "",
+            )
+        )
+    return replay.build(frame(), cases=cases, title="Twinsight, 40 alerts")
+
+
+def sheets() -> Iterator[tuple[str, str, object]]:
+    """(file stem, chart, report) of everything worth a look."""
+    yield "pnl-empty", "pnl", pnl.build(frame(), period="today", trades=[], entries=[])
+    for n in (1, 2, 12, 60, 2000):
+        yield f"pnl-{n}", "pnl", pnl_report(n)
+    yield "pnl-losing", "pnl", pnl_report(25, seed=8, drift=-30)
+    yield "pnl-one-day", "pnl", pnl_report(9, seed=4, every_min=11)
+    yield "replay", "replay", replay_report()
+    yield "replay-empty", "replay", replay.build(frame(), cases=[])
+    yield "trade-open", "trade", path_report()
+    yield "trade-stopped", "trade", closed_path_report()
+    yield "trade-no-history", "trade", price_path.build(path_report().card, [])
+
+
+async def pictures() -> list[tuple[str, bytes]]:
+    """(file stem, PNG) of every sheet in both themes, through a real worker."""
+    charts = Charts(timeout_s=30)
+    try:
+        return [
+            (f"{stem}-{theme}", await charts.render(name, report, theme))
+            for stem, name, report in sheets()
+            for theme in Theme
+        ]
+    finally:
+        await charts.close()
+
+
+def draw_all(out: Path = OUT) -> list[Path]:
+    """Write every sheet full size and at a phone's width, and all of them on one page."""
+    from PIL import Image
+
+    out.mkdir(parents=True, exist_ok=True)
+    made = []
+    for stem, png in asyncio.run(pictures()):
+        path = out / f"{stem}.png"
+        path.write_bytes(png)
+        made.append(path)
+        with Image.open(path) as image:
+            height = image.height * PHONE_WIDTH // image.width
+            small = image.convert("RGB").resize((PHONE_WIDTH, height), Image.Resampling.LANCZOS)
+        small.save(out / f"{stem}-480.png")
+    _contact(made, out / "contact.png")
+    return made
+
+
+def _contact(paths: list[Path], to: Path) -> None:
+    from PIL import Image
+
+    columns, width, height = 4, 480, 300
+    rows = -(-len(paths) // columns)
+    sheet = Image.new("RGB", (columns * width, rows * height), "#808080")
+    for i, path in enumerate(paths):
+        with Image.open(path) as image:
+            small = image.convert("RGB").resize((width - 6, height - 6), Image.Resampling.LANCZOS)
+        sheet.paste(small, (i % columns * width + 3, i // columns * height + 3))
+    sheet.save(to)
+
+
+if __name__ == "__main__":
+    for drawn in draw_all():
+        print(drawn)  # noqa: T201 - a tool for the command line
