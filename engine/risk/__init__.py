@@ -6,16 +6,14 @@ Exits, cancels and stop moves are never shown to checks that limit entries.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, ClassVar, TypeGuard
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
-from engine import registry
-from engine.domain.errors import ConfigError
 from engine.domain.order import Intent, Order, OrderState, Purpose, Verdict
 from engine.domain.quote import Leg, UnitQuote
 from engine.domain.refusal import Denial
@@ -30,10 +28,8 @@ __all__ = [
     "entry_price",
     "holdings",
     "is_known",
-    "load_checks",
     "loss_streak",
     "run_checks",
-    "sizing_limits",
     "warnings",
 ]
 
@@ -155,53 +151,6 @@ def _asked(name: str, check: RiskCheck, intent: Intent, facts: Facts) -> Denial 
     if answer is None or isinstance(answer, Denial):
         return answer
     return Denial(code=f"{name}.error", detail="check gave no usable answer")
-
-
-def load_checks(
-    settings: Mapping[str, Mapping[str, Any] | BaseModel],
-) -> list[tuple[str, RiskCheck]]:
-    """Every check of this folder with its settings, in the order of evaluation.
-
-    ``settings``: file name -> values, as in config.yaml under ``risk``. A check that is not
-    named there runs with its defaults: leaving a line out never switches a limit off.
-
-    Raises:
-        ConfigError: naming the key that is wrong.
-    """
-    known = registry.names(__name__)
-    for name in settings:
-        if name not in known:
-            raise ConfigError(f"risk.{name}: no such check; there are: {', '.join(known)}")
-    loaded = []
-    for name in known:
-        kind = registry.load(__name__, name, RiskCheck)  # type: ignore[type-abstract] # load refuses abstract ones
-        loaded.append((name, kind(_settings(kind, name, settings.get(name)))))
-    return sorted(loaded, key=lambda item: (item[1].stage, item[0]))
-
-
-def _settings(
-    kind: type[RiskCheck], name: str, values: Mapping[str, Any] | BaseModel | None
-) -> BaseModel:
-    if isinstance(values, kind.Settings):
-        return values
-    try:
-        return kind.Settings.model_validate(values if values is not None else {})
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        key = ".".join(("risk", name, *map(str, first["loc"])))
-        raise ConfigError(f"{key}: {first['msg']}") from error
-
-
-def sizing_limits(checks: Iterable[tuple[str, RiskCheck]]) -> dict[str, Any]:
-    """The limits that sizing keeps as well, under their names in ``SizingSettings``.
-
-    One place in config.yaml states them (``risk``); sizing cuts a quantity to them where the
-    check could only deny it.
-    """
-    found: dict[str, Any] = {}
-    for _, check in checks:
-        found |= getattr(check, "sizing", {})
-    return found
 
 
 def warnings(checks: Iterable[tuple[str, RiskCheck]], facts: Facts) -> list[tuple[str, str]]:

@@ -1,7 +1,6 @@
 """How large may one position be?"""
 
 from decimal import Decimal
-from typing import Any
 
 from pydantic import Field
 
@@ -29,14 +28,6 @@ class PositionSize(RiskCheck):
         """Worst case of options and spreads whose loss is limited."""
 
     settings: Settings
-
-    @property
-    def sizing(self) -> dict[str, Any]:
-        """The same limits under sizing's names."""
-        return {
-            "max_notional_pct": self.settings.max_notional_pct,
-            "max_loss_pct": self.settings.max_loss_pct,
-        }
 
     def check(self, intent: Intent, facts: Facts) -> Denial | None:
         """Judge an entry."""

@@ -1,7 +1,6 @@
 """What may one trade lose at its stop?"""
 
 from decimal import Decimal
-from typing import Any
 
 from pydantic import Field
 
@@ -13,8 +12,8 @@ from engine.sizing import unit_risk
 class RiskPerTrade(RiskCheck):
     """Deny an entry that loses more than 2 % of equity at its stop; futures more than $100.
 
-    Sizing aims at 1 % times a multiplier of at most 2; this is the wall behind it. The dollars
-    are worked out anew from legs, limit and stop, and the larger figure counts.
+    Sizing aims at 1 % times a multiplier of at most 2 and cuts; this is the wall behind it. The
+    dollars are worked out anew from legs, limit and stop, and the larger figure counts.
     """
 
     stage = 7
@@ -22,23 +21,12 @@ class RiskPerTrade(RiskCheck):
     class Settings(RiskCheck.Settings):
         """Limits per trade."""
 
-        target_pct: Decimal = Field(Decimal("1.0"), ge=0)
-        """Percent of equity that sizing aims at, before its multiplier."""
         hard_cap_pct: Decimal = Field(Decimal("2.0"), ge=0)
         """Percent of equity that no trade may lose."""
         futures_max_usd: Decimal | None = Field(Decimal(100), ge=0)
         """Until live stage L2; null: no such cap."""
 
     settings: Settings
-
-    @property
-    def sizing(self) -> dict[str, Any]:
-        """The same limits under sizing's names."""
-        return {
-            "risk_pct": self.settings.target_pct,
-            "hard_cap_pct": self.settings.hard_cap_pct,
-            "futures_max_risk_usd": self.settings.futures_max_usd,
-        }
 
     def check(self, intent: Intent, facts: Facts) -> Denial | None:
         """Judge an entry."""
@@ -65,8 +53,13 @@ class RiskPerTrade(RiskCheck):
 
 
 def _risk_usd(intent: Intent) -> Decimal | None:
-    stated, price = intent.risk_usd, entry_price(intent)
-    if not is_known(stated) or stated <= 0 or price is None or not is_known(intent.qty):
+    """The larger of what sizing stated and what limit, stop and legs say now."""
+    price, stated = entry_price(intent), intent.risk_usd
+    if price is None or not is_known(intent.qty) or intent.qty <= 0:
         return None
     unit = unit_risk(intent.legs, intent.side, price, intent.stop)
-    return None if isinstance(unit, Denial) else max(stated, unit * intent.qty)
+    if isinstance(unit, Denial):
+        return None
+    if stated is None:  # a person changed the order after it was sized
+        return unit * intent.qty
+    return max(stated, unit * intent.qty) if is_known(stated) and stated > 0 else None
