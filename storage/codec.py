@@ -5,12 +5,13 @@ file, so they agree on what can be kept and on what a search compares.
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass
-from datetime import UTC, date, datetime, timedelta
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import Enum
 from functools import cached_property
+from json.encoder import encode_basestring as quote
 from types import NoneType, UnionType
 from typing import Any, Generic, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
 
@@ -20,6 +21,7 @@ from engine.domain.errors import InvariantError
 from engine.domain.record import Event, R, Record
 from engine.domain.trade import Execution, LedgerEntry
 from engine.store import RECORDS
+from storage.encoding import ZERO, Encode, blame, encoder
 
 Cell = str | int | bool | None
 """What a promoted column holds: UTC moments as ISO text of fixed width, Decimals as exact text."""
@@ -28,14 +30,7 @@ CellKind = Literal["text", "int", "bool", "decimal", "utc"]
 APPEND_ONLY: frozenset[type[Record]] = frozenset({Execution, LedgerEntry})
 """Facts: written once, never changed; a bust is a new entry (faults.md, order states)."""
 
-_ZERO = timedelta(0)
 _PUTS_PER_EVENT = 1 << 16
-
-Guard = Callable[[Any], None]
-
-
-class _Unfit(Exception):
-    """Why a value cannot be kept; field names are added on the way out."""
 
 
 class Put(NamedTuple):
@@ -77,10 +72,13 @@ class Shape(Generic[R]):
         return TypeAdapter(self.kind)
 
     @cached_property
-    def _guard(self) -> Guard:
-        guard = _guard(self.kind)
-        assert guard is not None  # noqa: S101 - a dataclass always has one
-        return guard
+    def _encode(self) -> Encode:
+        kind: type = self.kind
+        return encoder(kind)
+
+    def warm(self) -> None:
+        """Make reader and writer now rather than at first use."""
+        _ = self._adapter, self._encode
 
     def encode(self, record: R) -> str:
         """The whole record as JSON text.
@@ -89,10 +87,13 @@ class Shape(Generic[R]):
             InvariantError: a float, NaN, naive or non-UTC moment, or text that is not Unicode.
         """
         try:
-            self._guard(record)
-            return self._adapter.dump_json(record, warnings="error").decode()
-        except (_Unfit, ValueError) as error:
-            raise InvariantError(f"{self.kind.__name__} cannot be kept: {error}") from error
+            doc = self._encode(record)
+            if not doc.isascii():
+                doc.encode()
+        except Exception as error:
+            name = self.kind.__name__
+            raise InvariantError(f"{name} cannot be kept: {blame(self.kind, record)}") from error
+        return doc
 
     def decode(self, doc: str | bytes) -> R:
         """The record that was encoded.
@@ -161,9 +162,10 @@ def utc_text(moment: datetime) -> str:
     Raises:
         InvariantError: naive or not UTC.
     """
-    if moment.utcoffset() != _ZERO:
+    if moment.tzinfo is not UTC and moment.utcoffset() != ZERO:
         raise InvariantError(f"{moment!r} is not an aware UTC moment")
-    return moment.isoformat(timespec="microseconds")[:26] + "Z"
+    text = moment.isoformat()
+    return f"{text[:26]}Z" if len(text) == 32 else f"{text[:19]}.000000Z"
 
 
 def utc_moment(text: str) -> datetime:
@@ -176,6 +178,8 @@ def _text_cell(value: str | None) -> Cell:
 
 
 def _int_cell(value: int | None) -> Cell:
+    if value is not None and not -(1 << 63) <= value < 1 << 63:
+        raise InvariantError(f"{value} is no whole number of 64 bits")
     return value
 
 
@@ -227,117 +231,6 @@ def _options(hint: Any) -> tuple[Any, ...]:
     return get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
 
 
-# --- guards: what the JSON writer would let through, but money and time must not
-
-
-def _guard(hint: Any) -> Guard | None:
-    """A check for values of this type; None when nothing in it needs one."""
-    if hint in _LEAVES:
-        return _LEAVES[hint]
-    if get_origin(hint) is tuple:
-        return _tuple_guard(get_args(hint))
-    options = _options(hint)
-    if len(options) > 1:
-        return _union_guard(options)
-    if is_dataclass(hint):
-        return _dataclass_guard(hint)  # type: ignore[arg-type]
-    return None
-
-
-def _decimal_guard(value: Any) -> None:
-    if type(value) is not Decimal or not value.is_finite():
-        raise _Unfit(f"{value!r} is not a finite Decimal")
-
-
-def _utc_guard(value: Any) -> None:
-    if not isinstance(value, datetime) or value.utcoffset() != _ZERO:
-        raise _Unfit(f"{value!r} is not an aware UTC moment")
-
-
-def _date_guard(value: Any) -> None:
-    if type(value) is not date:
-        raise _Unfit(f"{value!r} is not a date")
-
-
-def _float_guard(value: Any) -> None:
-    raise _Unfit(f"{value!r} is a float; records hold Decimals")
-
-
-def _int_guard(value: Any) -> None:
-    if type(value) is not int or not -(1 << 63) <= value < 1 << 63:
-        raise _Unfit(f"{value!r} is not a whole number of 64 bits")
-
-
-_LEAVES: dict[Any, Guard] = {
-    Decimal: _decimal_guard,
-    datetime: _utc_guard,
-    date: _date_guard,
-    float: _float_guard,
-    int: _int_guard,
-}
-
-
-def _tuple_guard(parts: tuple[Any, ...]) -> Guard | None:
-    if len(parts) == 2 and parts[1] is Ellipsis:
-        each = _guard(parts[0])
-        if each is None:
-            return None
-        check = each
-
-        def run(value: Any) -> None:
-            for item in value:
-                check(item)
-
-        return run
-    pairs = [(i, guard) for i, part in enumerate(parts) if (guard := _guard(part)) is not None]
-
-    def run_each(value: Any) -> None:
-        for i, guard in pairs:
-            guard(value[i])
-
-    return run_each if pairs else None
-
-
-def _union_guard(options: tuple[Any, ...]) -> Guard | None:
-    if any(get_origin(option) is Literal for option in options):
-        options = tuple(option for option in options if get_origin(option) is not Literal)
-    guards = [(option, _guard(option)) for option in options if option is not NoneType]
-    wanted = [(option, guard) for option, guard in guards if guard is not None]
-    if not wanted:
-        return None
-    if len(guards) == 1:
-        only = wanted[0][1]
-
-        def run_optional(value: Any) -> None:
-            if value is not None:
-                only(value)
-
-        return run_optional
-    by_type = {get_origin(option) or option: guard for option, guard in wanted}
-
-    def run_union(value: Any) -> None:
-        if (guard := by_type.get(type(value))) is not None:
-            guard(value)
-
-    return run_union
-
-
-def _dataclass_guard(kind: type) -> Guard:
-    hints = get_type_hints(kind)
-    pairs = [(f.name, guard) for f in fields(kind) if (guard := _guard(hints[f.name])) is not None]
-
-    def run(value: Any) -> None:
-        if type(value) is not kind:
-            raise _Unfit(f"{value!r} is not a {kind.__name__}")
-        for name, guard in pairs:
-            try:
-                guard(getattr(value, name))
-            except _Unfit as why:
-                raise _Unfit(f"{name}: {why}") from None
-
-    return run
-
-
 SHAPES: dict[type[Record], Shape[Any]] = {kind: Shape(kind) for kind in RECORDS}
 BY_TABLE: dict[str, Shape[Any]] = {shape.table: shape for shape in SHAPES.values()}
 
@@ -372,40 +265,56 @@ def entry_of(event: Event) -> Entry:
         plain_text(event.ref),
         plain_text(event.actor),
         data_text(event.data),
-        puts_text((put.shape.table, put.doc) for put in puts),
+        puts_text(puts),
         puts,
     )
 
 
-def puts_text(puts: Any) -> str:
-    """The records of an event as one JSON list of ``{table: document}``."""
-    return "[" + ",".join(f'{{"{table}":{doc}}}' for table, doc in puts) + "]"
+def puts_text(puts: Iterable[Put]) -> str:
+    """The records of an event as one JSON list of ``[table, key, version, length, document]``.
+
+    The length lets a reader take the document out byte for byte, without parsing it.
+    """
+    parts = [
+        f'["{put.shape.table}",{quote(put.key)},{put.version},{len(put.doc)},{put.doc}]'
+        for put in puts
+    ]
+    return f"[{','.join(parts)}]"
 
 
-def puts_of(text: str) -> list[tuple[str, str]]:
-    """Table and document of each record, the documents byte for byte as they were written.
+class Told(NamedTuple):
+    """A record as the journal holds it."""
+
+    table: str
+    key: str
+    version: int
+    doc: str
+
+
+def puts_of(text: str) -> list[Told]:
+    """The records of an event, documents as they were written.
 
     Raises:
         ValueError: not what :func:`puts_text` writes.
     """
-    found: list[tuple[str, str]] = []
+    found: list[Told] = []
     at = 1
-    while text[at : at + 1] == "{":
-        table, at = _DECODER.raw_decode(text, at + 1)
-        _, end = _DECODER.raw_decode(text, at + 1)
-        found.append((table, text[at + 1 : end]))
+    while (head := _PUT.match(text, at)) is not None:
+        table, key, version, size = head.groups()
+        end = head.end() + int(size)
+        found.append(Told(table, json.loads(key), int(version), text[head.end() : end]))
         at = end + 2
-    if text[:1] != "[" or (text[at - 1 :] != "]" and text != "[]"):
+    if text != "[]" and (text[:1] != "[" or text[at - 2 :] != "]]" or not found):
         raise ValueError("the list of records is not as it was written")
     return found
 
 
 def records_of(text: str) -> tuple[Record, ...]:
     """The records of an event, read back."""
-    return tuple(BY_TABLE[table].decode(doc) for table, doc in puts_of(text))
+    return tuple(BY_TABLE[told.table].decode(told.doc) for told in puts_of(text))
 
 
-_DECODER = json.JSONDecoder()
+_PUT = re.compile(r'\["(\w+)",("(?:[^"\\]|\\.)*"),(\d+),(\d+),')
 
 
 def data_text(data: Mapping[str, Any]) -> str:
@@ -440,17 +349,6 @@ def event_of(at: str, kind: str, ref: str, actor: str, data: str, puts: str) -> 
         data=json.loads(data),
         puts=records_of(puts),
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A stored record: its document and when it was born and last changed, by journal place."""
-
-    version: int
-    seq: int
-    born: int
-    doc: str
-    cells: tuple[Cell, ...]
 
 
 def born_at(seq: int, nth: int) -> int:

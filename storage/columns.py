@@ -24,7 +24,6 @@ from sqlalchemy import (
     delete,
     insert,
     select,
-    true,
     update,
 )
 from sqlalchemy.types import TypeEngine
@@ -43,8 +42,20 @@ _TYPES: dict[CellKind, TypeEngine[Any]] = {
     "bool": Boolean(),
 }
 
-NOT_INDEXED = frozenset({"account", "edit_no", "purpose", "channel", "realised_usd"})
-"""Promoted columns that pick out too many rows (or none alone) to be worth an index."""
+INDEXES: dict[str, tuple[tuple[str, ...], ...]] = {
+    "intake": (("channel_id", "message_id"), ("received_at",)),
+    "alerts": (("received_at",),),
+    "intents": (("alert_id",), ("trade_id",)),
+    "approvals": (("alert_id",),),
+    "orders": (("alert_id",), ("trade_id",)),
+    "executions": (("trade_id",),),
+    "ledger": (("trade_id",), ("booked_at",)),
+    "positions": (("trade_id",),),
+    "outbox": (("created_at",),),
+    "posted": (("posted_at",),),
+}
+"""What is searched often among many rows. Each index costs every commit a page (about 10 us);
+searching 10,000 rows without one costs a reader some 5 ms and the writer nothing."""
 
 AUDIT = Table(
     "audit",
@@ -95,15 +106,8 @@ def _record_table(shape: Shape[Any]) -> Table:
         *promoted,
         Column("doc", Text, nullable=False),
     )
-    for column in promoted:
-        if isinstance(column.type, Boolean):
-            few = column == true()
-            name = f"ix_{shape.table}_{column.name}"
-            Index(name, column, sqlite_where=few, postgresql_where=few)
-        elif column.name not in NOT_INDEXED:
-            Index(f"ix_{shape.table}_{column.name}", column)
-    if {"channel_id", "message_id"} <= set(shape.columns):
-        Index(f"ix_{shape.table}_watermark", table.c.channel_id, table.c.message_id)
+    for names in INDEXES.get(shape.table, ()):
+        Index(f"ix_{shape.table}_{'_'.join(names)}", *(table.c[name] for name in names))
     return table
 
 

@@ -87,7 +87,15 @@ class Database(Protocol):
         ...
 
     def acknowledged(self, mark: Mark, n_rows: int) -> None:
-        """After each commit, before anybody is told: note the mark, tidy when due."""
+        """After each commit, before anybody is told: note the mark."""
+        ...
+
+    def is_untidy(self) -> bool:
+        """Whether there is something to do in an idle moment."""
+        ...
+
+    def tidy(self, *, is_idle: bool) -> None:
+        """After the callers were told: look after the log, if nobody waits or if it must be."""
         ...
 
     def last_mark(self) -> Mark | None:

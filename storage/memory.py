@@ -9,8 +9,8 @@ from engine.domain.errors import StoreUnavailable
 from engine.domain.record import Event, R, Record
 from engine.store import ChainReport, Journaled, StoreHealth
 from storage.chain import GENESIS, Head, Sealed, Sealer, Walk
-from storage.codec import Cell, Row, Shape, entry_of, event_of, shape_of
-from storage.plan import Plan, Projection, Tables, conflict
+from storage.codec import BY_TABLE, Put, Shape, entry_of, event_of, shape_of
+from storage.plan import Plan, Projection, State, conflict
 
 
 class MemoryStore:
@@ -20,8 +20,7 @@ class MemoryStore:
         self._sealer = Sealer(audit_key)
         self._rows: list[Sealed] = []
         self._head: Head = self._sealer.head(0, GENESIS)
-        self._tables: Tables = Projection().tables
-        self._records: dict[tuple[str, str], Record] = {}
+        self._tables: dict[str, dict[str, Put]] = {table: {} for table in BY_TABLE}
         self._is_open = False
 
     async def open(self) -> None:
@@ -45,18 +44,15 @@ class MemoryStore:
             if version != change.prior:
                 raise conflict(table, key, wanted=change.prior + 1, stored=version)
         for (table, key), change in plan.changes.items():
-            stored = self._tables[table].get(key)
-            born = stored.born if stored is not None else change.born
-            put = change.put
-            self._tables[table][key] = Row(put.version, change.seq, born, put.doc, put.cells)
-            self._records[table, key] = put.record
+            self._tables[table][key] = change.put
         self._rows += plan.rows
         self._head = self._sealer.head(plan.seq, plan.mac)
         return plan.seq
 
     async def get(self, kind: type[R], key: str) -> R | None:
         """One record by its key."""
-        return self._records.get((shape_of(kind).table, key))  # type: ignore[return-value]
+        put = self._tables[shape_of(kind).table].get(key)
+        return put.record if put is not None else None  # type: ignore[return-value]
 
     async def find(
         self,
@@ -69,16 +65,14 @@ class MemoryStore:
     ) -> list[R]:
         """Records in order of creation; see :class:`engine.store.Store`."""
         shape = shape_of(kind)
-        keys = [key for key, _ in _matching(shape, self._tables, where, since)]
+        found = [put.record for put in self._matching(shape, where, since)]
         if newest_first:
-            keys.reverse()
-        if limit is not None:
-            keys = keys[: max(limit, 0)]
-        return [self._records[shape.table, key] for key in keys]  # type: ignore[misc]
+            found.reverse()
+        return found if limit is None else found[: max(limit, 0)]  # type: ignore[return-value]
 
     async def count(self, kind: type[Record], *, where: Mapping[str, Any] | None = None) -> int:
         """How many records match."""
-        return sum(1 for _ in _matching(shape_of(kind), self._tables, where, None))
+        return sum(1 for _ in self._matching(shape_of(kind), where, None))
 
     async def events(
         self, *, ref: str | None = None, after: int = 0, limit: int | None = None
@@ -103,7 +97,7 @@ class MemoryStore:
         walk.feed(self._rows)
         return walk.end(self._head)
 
-    async def replay(self, upto_seq: int | None = None) -> dict[type[Record], dict[str, Any]]:
+    async def replay(self, upto_seq: int | None = None) -> State:
         """The records as they stood after event ``upto_seq``; of now when it is None."""
         projection = Projection()
         projection.feed(self._rows[:upto_seq])
@@ -114,34 +108,28 @@ class MemoryStore:
         reason = "" if self._is_open else "not open"
         return StoreHealth(is_writable=self._is_open, reason=reason, last_seq=self._head.seq)
 
-
-def _matching(
-    shape: Shape[Any],
-    tables: Tables,
-    where: Mapping[str, Any] | None,
-    since: tuple[str, datetime] | None,
-) -> Iterable[tuple[str, Row]]:
-    wanted = [(shape.columns.index(name), cells) for name, cells in _wanted(shape, where)]
-    floor = _wanted(shape, dict([since]) if since is not None else None)
-    floors = [(shape.columns.index(name), cells[0]) for name, cells in floor]
-    for key, row in tables[shape.table].items():
-        if all(row.cells[i] in cells for i, cells in wanted) and all(
-            _is_from(row.cells[i], least) for i, least in floors
-        ):
-            yield key, row
-
-
-def _is_from(cell: Cell, least: Cell) -> bool:
-    return cell is not None and least is not None and str(cell) >= str(least)
-
-
-def _wanted(
-    shape: Shape[Any], where: Mapping[str, Any] | None
-) -> list[tuple[str, tuple[Cell, ...]]]:
-    found = []
-    for name, value in (where or {}).items():
-        found.append((name, shape.wanted(name, value)))
-    return found
+    def _matching(
+        self,
+        shape: Shape[Any],
+        where: Mapping[str, Any] | None,
+        since: tuple[str, datetime] | None,
+    ) -> Iterable[Put]:
+        """In order of creation: a key keeps its place when its record changes."""
+        wanted = [
+            (cells, shape.columns.index(name))
+            for name, value in (where or {}).items()
+            for cells in [shape.wanted(name, value)]
+        ]
+        floors: list[tuple[int, str]] = []
+        if since is not None:
+            floor = str(shape.cell(*since))
+            floors.append((shape.columns.index(since[0]), floor))
+        for put in self._tables[shape.table].values():
+            cells = put.cells
+            if all(cells[i] in any_of for any_of, i in wanted) and all(
+                cells[i] is not None and str(cells[i]) >= floor for i, floor in floors
+            ):
+                yield put
 
 
 class MemoryVault:

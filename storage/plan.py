@@ -1,12 +1,12 @@
 """What a commit will do to journal and tables, worked out before anything is written."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from engine.domain.errors import Conflict
 from engine.domain.record import Record
 from storage.chain import Sealed, Sealer
-from storage.codec import BY_TABLE, SHAPES, Entry, Put, Row, born_at, puts_of
+from storage.codec import BY_TABLE, SHAPES, Entry, Put, born_at, puts_of
 
 
 class Change(NamedTuple):
@@ -73,17 +73,26 @@ def conflict(table: str, key: str, *, wanted: int, stored: int) -> Conflict:
     return Conflict(f"{table} {key} {was}; version {wanted} does not follow")
 
 
-Tables = dict[str, dict[str, Row]]
-"""Table -> key -> row, in order of creation."""
-State = Mapping[type[Record], Mapping[str, Record]]
+State = dict[type[Record], dict[str, Any]]
 """Kind -> key -> record."""
 
 
-class Projection:
-    """The tables as the journal alone tells them (I-05)."""
+class Row(NamedTuple):
+    """A record as its table holds it, but for the promoted columns, which follow from it."""
 
-    def __init__(self) -> None:
-        self.tables: Tables = {table: {} for table in BY_TABLE}
+    version: int
+    seq: int
+    born: int
+    doc: str | int
+    """The document, or its hash when only sameness matters."""
+
+
+class Projection:
+    """The tables as the journal alone tells them (I-05): table -> key -> row, oldest first."""
+
+    def __init__(self, *, by_hash: bool = False) -> None:
+        self._by_hash = by_hash
+        self.tables: dict[str, dict[str, Row]] = {table: {} for table in BY_TABLE}
 
     def feed(self, rows: Iterable[Sealed]) -> None:
         """Apply the puts of the next rows.
@@ -92,18 +101,15 @@ class Projection:
             ValueError: a row's records cannot be read.
         """
         for row in rows:
-            for nth, (table, doc) in enumerate(puts_of(row.puts)):
-                shape = BY_TABLE[table]
-                record = shape.decode(doc)
-                rows_of = self.tables[table]
-                before = rows_of.get(record.key)
+            for nth, (table, key, version, doc) in enumerate(puts_of(row.puts)):
+                told = self.tables[table]
+                before = told.get(key)
                 born = before.born if before is not None else born_at(row.seq, nth)
-                cells = shape.cells(record)
-                rows_of[record.key] = Row(record.version, row.seq, born, doc, cells)
+                told[key] = Row(version, row.seq, born, hash(doc) if self._by_hash else doc)
 
-    def state(self) -> dict[type[Record], dict[str, Any]]:
+    def state(self) -> State:
         """The records themselves."""
         return {
-            kind: {key: shape.decode(row.doc) for key, row in self.tables[shape.table].items()}
+            kind: {key: shape.decode(str(row.doc)) for key, row in self.tables[shape.table].items()}
             for kind, shape in SHAPES.items()
         }

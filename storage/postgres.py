@@ -30,7 +30,7 @@ class PostgresDatabase:
     failures: tuple[type[Exception], ...] = (psycopg.Error, DBAPIError, OSError)
 
     def __init__(self, url: URL, wait_s: float) -> None:
-        self.dialect: Dialect = dialects.dialect(paramstyle="format")
+        self.dialect: Dialect = dialects.dialect(paramstyle="format")  # type: ignore[no-untyped-call]
         self.sync_url = url
         self.read_url = url
         self._wait_s = wait_s
@@ -126,8 +126,7 @@ class PostgresDatabase:
         with connection.pipeline():
             self._send_begin(connection)
             for sql, rows, _ in steps:
-                for row in rows:
-                    cursors.append(connection.execute(sql, row))
+                cursors += [connection.execute(sql, row) for row in rows]
         counts = iter(cursors)
         return [sum(next(counts).rowcount for _ in rows) for _, rows, _ in steps]
 
@@ -190,6 +189,13 @@ class PostgresDatabase:
 
     def acknowledged(self, mark: Mark, n_rows: int) -> None:
         """The server looks after its own log."""
+
+    def is_untidy(self) -> bool:
+        """Never."""
+        return False
+
+    def tidy(self, *, is_idle: bool) -> None:
+        """Nothing to do."""
 
     def last_mark(self) -> Mark | None:
         """None: there is no place outside the database to keep one."""

@@ -18,7 +18,9 @@ from storage.chain import Sealer
 from storage.codec import Put, Shape, entry_of, event_of, shape_of
 from storage.columns import AUDIT, PAPER, TABLES, matching
 from storage.database import Database, open_database
-from storage.writer import Job, Writer
+from storage.plan import State
+from storage.verify import FirstCheck, replay, verify
+from storage.writer import PROBE_KEY, Job, Writer
 
 WAIT_S = 5.0
 """How long a commit waits for a lock or a lost server before it is refused."""
@@ -27,6 +29,8 @@ N_MORE_READERS = 24
 """Reader connections kept, and opened beyond that under load (S-06)."""
 N_DECODED = 16_384
 """Records kept decoded; each is a few kB."""
+CHECK_S = 0.05
+"""How long opening waits for the first check of the whole journal (about 1,000 events)."""
 CHUNK = 200
 """Records decoded before the event loop gets its turn (about 4 ms)."""
 
@@ -43,21 +47,36 @@ class SqlStore:
         self._wait_s = wait_s
         self._writer: Writer | None = None
         self._engine: AsyncEngine | None = None
+        self._check: FirstCheck | None = None
         self._known = Decoded(N_DECODED)
 
     async def open(self) -> None:
-        """Lock, check, migrate, connect; see :class:`engine.store.Store`."""
+        """Lock, check, migrate, connect; see :class:`engine.store.Store`.
+
+        A small journal is verified whole before this returns; a large one goes on being verified
+        beside the desk, and :meth:`health` says when that is done.
+        """
         if self._writer is not None:
             raise StoreUnavailable("the store is open already")
         writer = Writer(self._db, self._sealer, self._clock, self._known.committed)
         await writer.open()
         self._writer = writer
         self._engine = _reading_engine(self._db)
+        self._check = FirstCheck(self._db.sync_url, self._sealer)
+        reason = await asyncio.to_thread(self._check.run_for, CHECK_S)
+        if reason:
+            await self.close()
+            raise StoreUnavailable(
+                f"the database is damaged: {reason}. Restore a backup (tradestream db restore)"
+            )
 
     async def close(self) -> None:
         """Write what waits, release the lock."""
         writer, self._writer = self._writer, None
         engine, self._engine = self._engine, None
+        check, self._check = self._check, None
+        if check is not None:
+            await asyncio.to_thread(check.stop)
         if engine is not None:
             await engine.dispose()
         if writer is not None:
@@ -180,15 +199,11 @@ class SqlStore:
     async def verify(self) -> ChainReport:
         """Recompute the chain, replay the journal, compare with the tables."""
         self._running()
-        from storage.verify import verify
-
         return await asyncio.to_thread(verify, self._db.sync_url, self._sealer)
 
-    async def replay(self, upto_seq: int | None = None) -> dict[type[Record], dict[str, Any]]:
+    async def replay(self, upto_seq: int | None = None) -> State:
         """The records as they stood after event ``upto_seq``; of now when it is None."""
         self._running()
-        from storage.verify import replay
-
         return await asyncio.to_thread(replay, self._db.sync_url, upto_seq)
 
     def health(self) -> StoreHealth:
@@ -197,15 +212,21 @@ class SqlStore:
         if writer is None:
             return StoreHealth(is_writable=False, reason="not open")
         n_bytes, is_large = self._db.log_bytes()
-        reason = writer.damage or writer.trouble
+        check = self._check
+        reasons = (
+            writer.trouble,
+            check.reason if check is not None else "",
+            "a reader keeps the write-ahead log growing" if is_large else "",
+        )
         return StoreHealth(
-            is_writable=not reason,
-            reason=reason or ("a reader keeps the write-ahead log growing" if is_large else ""),
+            is_writable=not writer.trouble,
+            reason="; ".join(filter(None, reasons)),
             last_seq=writer.seq,
             last_commit_at=writer.last_commit_at,
             n_waiting=writer.n_waiting,
             wal_bytes=n_bytes,
             is_wal_large=is_large,
+            is_verified=check.is_ok if check is not None else None,
         )
 
 
@@ -217,7 +238,8 @@ class SqlVault:
 
     async def load(self) -> dict[str, str]:
         """Everything in it."""
-        rows = await self._store.read(select(PAPER.c.key, PAPER.c.body))
+        query = select(PAPER.c.key, PAPER.c.body).where(PAPER.c.key != PROBE_KEY)
+        rows = await self._store.read(query)
         return {key: body for key, body in rows}  # noqa: C416 - rows are not pairs to mypy
 
     async def save(self, puts: Mapping[str, str | None]) -> None:
@@ -239,9 +261,12 @@ class Decoded:
         record = self._records.get((table, key))
         return record if version is None or record is None or record.version == version else None
 
-    def committed(self, puts: Sequence[Put]) -> None:
+    def committed(self, puts: Sequence[Put] | None) -> None:
         """Called by the writer's thread before anybody is told."""
         self.n_commits += 1
+        if puts is None:
+            self._records.clear()
+            return
         records = self._records
         for put in puts:
             name = (put.shape.table, put.key)

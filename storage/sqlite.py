@@ -9,7 +9,6 @@ import contextlib
 import fcntl
 import os
 import sqlite3
-import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -24,8 +23,14 @@ from storage.database import Mark, Step, database_path
 
 MAGIC = b"SQLite format 3\x00"
 OWNER_ONLY = 0o600
-FOLD_ROWS = 400
-"""The log is folded into the file, in the background, each time so many rows were written."""
+FOLD_ROWS = 40
+"""Rows written before an idle moment is used to fold the log into the file.
+
+A log that starts again from its beginning is what makes commits quick: writing over blocks that
+the file has already costs half of what growing it does.
+"""
+FOLD_ROWS_BUSY = 160
+"""Rows after which the next commit waits for the folding (1 to 3 ms)."""
 SHRINK_BYTES = 16 << 20
 """A log file larger than this is cut back once it was folded in whole."""
 ALARM_BYTES = 64 << 20
@@ -50,7 +55,9 @@ class SqliteDatabase:
         self._engine: Engine | None = None
         self._connection: sqlite3.Connection | None = None
         self._cursor: sqlite3.Cursor | None = None
-        self._keeper = Keeper(self.path)
+        self._log = self.path.with_name(self.path.name + "-wal")
+        self._n_rows = 0
+        self._patience = 1
         self.alarm_bytes = ALARM_BYTES
         self.limit_bytes = LIMIT_BYTES
 
@@ -70,7 +77,6 @@ class SqliteDatabase:
             self.connect()
             self._quick_check()
             self._migrate()
-            self._keeper.start()
         except (sqlite3.Error, SQLAlchemyError, OSError) as error:
             raise StoreUnavailable(f"{self.path} cannot be opened: {error}") from error
 
@@ -166,6 +172,7 @@ class SqliteDatabase:
             "foreign_keys=ON",
             "wal_autocheckpoint=0",
             "cache_size=-32000",
+            "secure_delete=OFF",
         ):
             self._cursor.execute(f"PRAGMA {pragma}").fetchall()
 
@@ -176,9 +183,10 @@ class SqliteDatabase:
 
     def begin(self) -> None:
         """Take SQLite's write lock; waits at most ``wait_s``."""
-        if self._keeper.measure() > self.limit_bytes:
-            self._keeper.wake()
-            raise OSError("a reader keeps the write-ahead log from being folded in: it is full")
+        if self._patience > 1 and self._log_size() > self.limit_bytes:
+            self._fold()
+            if self._patience > 1:
+                raise OSError("a reader keeps the write-ahead log from being folded in: it is full")
         self._need().execute("BEGIN IMMEDIATE")
 
     def run(self, steps: Sequence[Step]) -> list[int]:
@@ -233,9 +241,40 @@ class SqliteDatabase:
     # --- mark, log, end
 
     def acknowledged(self, mark: Mark, n_rows: int) -> None:
-        """Note the mark (a write to the page cache: it outlives a kill) and fold the log in."""
+        """Note the mark: a write to the page cache, which outlives a kill."""
         self.note(mark)
-        self._keeper.committed(n_rows)
+        self._n_rows += n_rows
+
+    def is_untidy(self) -> bool:
+        """Whether an idle moment could be used to fold the log in."""
+        return self._n_rows >= FOLD_ROWS * self._patience
+
+    def tidy(self, *, is_idle: bool) -> None:
+        """Fold the log in when nobody waits, or when it must not grow further."""
+        if is_idle or self._n_rows >= FOLD_ROWS_BUSY * self._patience:
+            with contextlib.suppress(sqlite3.Error):
+                self._fold()
+
+    def _fold(self) -> None:
+        """Blocks nobody; a reader with an old snapshot merely makes it do less: then less often."""
+        self._n_rows = 0
+        ((_, n_frames, n_folded),) = self.query("PRAGMA wal_checkpoint(PASSIVE)")
+        if n_frames > n_folded:
+            self._patience = min(self._patience * 2, 64)
+            return
+        self._patience = 1
+        if self._log_size() > SHRINK_BYTES:
+            self.query("PRAGMA busy_timeout=0")
+            try:
+                self.query("PRAGMA wal_checkpoint(TRUNCATE)")
+            finally:
+                self.query(f"PRAGMA busy_timeout={int(self._wait_s * 1000)}")
+
+    def _log_size(self) -> int:
+        try:
+            return self._log.stat().st_size
+        except OSError:
+            return 0
 
     def note(self, mark: Mark) -> None:
         """Write the mark into the lock file."""
@@ -254,12 +293,11 @@ class SqliteDatabase:
 
     def log_bytes(self) -> tuple[int, bool]:
         """Size now, and whether it is past the alarm."""
-        size = self._keeper.measure()
+        size = self._log_size()
         return size, size > self.alarm_bytes
 
     def close(self) -> None:
         """Fold the log in for good, so that the file alone is the whole database."""
-        self._keeper.stop()
         if self._connection is not None:
             with contextlib.suppress(sqlite3.Error):
                 self.query("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -270,73 +308,3 @@ class SqliteDatabase:
         if self._lock_fd is not None:
             os.close(self._lock_fd)
             self._lock_fd = None
-
-
-class Keeper:
-    """Folds the write-ahead log into the file from a thread of its own, beside the writer.
-
-    Passive checkpoints block nobody; a reader with an old snapshot merely makes them do less.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._log = path.with_name(path.name + "-wal")
-        self._due = threading.Event()
-        self._is_over = False
-        self._thread: threading.Thread | None = None
-        self._n_rows = 0
-
-    def start(self) -> None:
-        """Begin to watch."""
-        self._is_over = False
-        self._thread = threading.Thread(target=self._run, name="storage-keeper", daemon=True)
-        self._thread.start()
-
-    def committed(self, n_rows: int) -> None:
-        """Called by the writer with what it wrote."""
-        self._n_rows += n_rows
-        if self._n_rows >= FOLD_ROWS:
-            self._n_rows = 0
-            self.wake()
-
-    def measure(self) -> int:
-        """Size of the log file now."""
-        try:
-            return self._log.stat().st_size
-        except OSError:
-            return 0
-
-    def wake(self) -> None:
-        """Fold the log in now."""
-        self._due.set()
-
-    def stop(self) -> None:
-        """End the thread."""
-        self._is_over = True
-        self._due.set()
-        if self._thread is not None:
-            self._thread.join()
-            self._thread = None
-
-    def _run(self) -> None:
-        connection: sqlite3.Connection | None = None
-        while True:
-            self._due.wait()
-            self._due.clear()
-            if self._is_over:
-                break
-            try:
-                if connection is None:
-                    connection = sqlite3.connect(self._path, isolation_level=None, timeout=0)
-                self._fold(connection)
-            except sqlite3.Error:
-                if connection is not None:
-                    connection.close()
-                connection = None
-        if connection is not None:
-            connection.close()
-
-    def _fold(self, connection: sqlite3.Connection) -> None:
-        (_, n_frames, n_folded), *_ = connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
-        if n_frames == n_folded and self.measure() > SHRINK_BYTES:
-            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()

@@ -3,28 +3,39 @@
 Reads with a connection of its own, in one snapshot, so that the desk may go on writing.
 """
 
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from sqlalchemy import URL, Connection, NullPool, create_engine, select, text
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
-from engine.domain.record import Record
 from engine.store import ChainReport
 from storage.chain import Head, Sealed, Sealer, Walk
-from storage.codec import SHAPES, Row, Shape
+from storage.codec import SHAPES, Shape
 from storage.columns import AUDIT, HEAD, TABLES
-from storage.plan import Projection
+from storage.plan import Projection, Row, State
 
 CHUNK = 500
+PACE = 20
+"""Rows between two breathers of a check that runs beside the desk."""
+
+BREATHER_S = 0.002
+RETRY_S = 1.0
+
+Pace = Callable[[], None]
 
 
-def verify(url: URL, sealer: Sealer) -> ChainReport:
-    """Check everything; names the first bad row, or the first record that differs."""
+def verify(url: URL, sealer: Sealer, pace: Pace | None = None) -> ChainReport:
+    """Check everything; names the first bad row, or the first record that differs.
+
+    ``pace`` is called now and then, to wait a little or to give up by raising.
+    """
     with snapshot(url) as connection:
-        return check(connection, sealer)
+        return check(connection, sealer, pace)
 
 
-def replay(url: URL, upto_seq: int | None) -> dict[type[Record], dict[str, Any]]:
+def replay(url: URL, upto_seq: int | None) -> State:
     """The records as they stood after event ``upto_seq``."""
     projection = Projection()
     with snapshot(url) as connection:
@@ -73,43 +84,113 @@ def journal(connection: Connection, upto_seq: int | None = None) -> Iterator[lis
         after = rows[-1].seq
 
 
-def check(connection: Connection, sealer: Sealer) -> ChainReport:
+def check(connection: Connection, sealer: Sealer, pace: Pace | None = None) -> ChainReport:
     """The whole check on one snapshot."""
     walk = Walk(sealer)
-    projection = Projection()
+    projection = Projection(by_hash=True)
     for rows in journal(connection):
-        if walk.feed(rows):
-            projection.feed(rows)
+        for some in batched(rows, PACE):
+            if walk.feed(some):
+                projection.feed(some)
+            if pace is not None:
+                pace()
     head = connection.execute(select(HEAD.c.seq, HEAD.c.mac, HEAD.c.seal)).first()
     report = walk.end(Head(*head) if head is not None else None)
     if not report.is_ok:
         return report
     for shape in SHAPES.values():
-        reason = _difference(connection, shape, projection)
+        reason = _difference(connection, shape, projection.tables[shape.table], pace)
         if reason:
             return ChainReport(n_events=report.n_events, reason=reason)
     return report
 
 
-def _difference(connection: Connection, shape: Shape[Any], projection: Projection) -> str:
+def _difference(
+    connection: Connection, shape: Shape[Any], told: dict[str, Row], pace: Pace | None
+) -> str:
     """Names the first record, in order of creation, that is not as the journal says."""
-    told = projection.tables[shape.table]
     table = TABLES[shape.table]
-    n_same = 0
-    for born, key, version, seq, *cells, doc in connection.execute(
+    found = connection.execution_options(yield_per=CHUNK).execute(
         select(table).order_by(table.c.born)
-    ):
+    )
+    n_same = 0
+    for born, key, version, seq, *cells, doc in found:
         expected = told.get(key)
         if expected is None:
             return f"{shape.table} {key} is not in the journal"
-        if Row(version, seq, born, doc, tuple(cells)) != expected:
+        is_same = expected == Row(version, seq, born, hash(doc))
+        if not is_same or shape.cells(shape.decode(doc)) != tuple(cells):
             return f"{shape.table} {key} differs from what the journal says of it"
         n_same += 1
+        if pace is not None and n_same % PACE == 0:
+            pace()
     if n_same != len(told):
-        missing = next(iter(told.keys() - {key for (key,) in _keys(connection, shape)}))
+        stored = set(connection.execute(select(table.c.key)).scalars())
+        missing = next(key for key in told if key not in stored)
         return f"{shape.table} {missing} is in the journal but not in its table"
     return ""
 
 
-def _keys(connection: Connection, shape: Shape[Any]) -> Iterator[Any]:
-    return iter(connection.execute(select(TABLES[shape.table].c.key)))
+def batched(rows: list[Sealed], size: int) -> Iterator[list[Sealed]]:
+    """The rows, some at a time."""
+    for at in range(0, len(rows), size):
+        yield rows[at : at + size]
+
+
+class FirstCheck:
+    """The check that follows a start: at full speed at first, then beside the desk, in small bites.
+
+    ``is_ok`` is None until it is done; ``reason`` says what is wrong.
+    """
+
+    def __init__(self, url: URL, sealer: Sealer) -> None:
+        self._url = url
+        self._sealer = sealer
+        self._is_over = threading.Event()
+        self._is_done = threading.Event()
+        self._breather_s = 0.0
+        self._thread = threading.Thread(target=self._run, name="storage-check", daemon=True)
+        self.is_ok: bool | None = None
+        self.reason = ""
+
+    def run_for(self, seconds: float) -> str:
+        """Start; what was found wrong within so many seconds, else nothing."""
+        self._thread.start()
+        self._is_done.wait(seconds)
+        self._breather_s = BREATHER_S
+        return self.reason
+
+    def stop(self) -> None:
+        """Give up."""
+        self._is_over.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _run(self) -> None:
+        try:
+            while self.is_ok is None:
+                self._try()
+        except _Stopped:
+            pass
+        self._is_done.set()
+
+    def _try(self) -> None:
+        try:
+            report = verify(self._url, self._sealer, self._pace)
+            self.reason = report.reason
+            self.is_ok = report.is_ok
+        except OperationalError:
+            self._breather_s = BREATHER_S
+            if self._is_over.wait(RETRY_S):  # the server is away: that says nothing of its rows
+                raise _Stopped from None
+        except (SQLAlchemyError, ValueError, KeyError) as error:
+            self.reason = f"it cannot be read: {error}"
+            self.is_ok = False
+
+    def _pace(self) -> None:
+        if self._is_over.is_set() or (self._breather_s and self._is_over.wait(self._breather_s)):
+            raise _Stopped
+
+
+class _Stopped(Exception):
+    """Nobody wants to know any more."""

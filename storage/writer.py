@@ -24,10 +24,17 @@ from storage.plan import Plan, conflict
 
 MAX_BATCH = 256
 """Callers per transaction: bounds how long the first of them waits for the last."""
+IDLE_S = 0.003
+"""Quiet for so long, the writer has time for the log."""
 PROBE_S = 1.0
 """How often a database that refused to write is tried again while nobody commits."""
 
-Done = Callable[[Sequence[Put]], None]
+PROBE_KEY = ""
+"""Entry of the paper book that a probe writes; never part of the book."""
+PROBE_BYTES = 1 << 16
+
+Done = Callable[[Sequence[Put] | None], None]
+"""Hears what was committed; None: the journal grew without us knowing by what."""
 
 
 class OutcomeUnknown(StoreUnavailable):
@@ -39,7 +46,7 @@ class OutcomeUnknown(StoreUnavailable):
 
 
 class Job:
-    """Work of one caller."""
+    """Work of one caller. Once handed over it is carried out, whatever becomes of the caller."""
 
     __slots__ = ("entries", "error", "future", "loop", "paper", "seq")
 
@@ -53,6 +60,25 @@ class Job:
         self.seq = 0
         self.error: Exception | None = None
 
+    def resolve(self) -> None:
+        """Tell the caller; on the caller's event loop."""
+        if self.future.done():
+            return  # its loop cancelled it while it was being shut down
+        if self.error is not None:
+            self.future.set_exception(self.error)
+        else:
+            self.future.set_result(self.seq)
+
+    async def settled(self) -> None:
+        """Wait for the outcome even when cancelled again; bounded by the writer's time-outs."""
+        if not self.future.cancelled():
+            return  # the outcome was there first
+        late = self.future = self.loop.create_future()
+        while not late.done():
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.wait([late])
+        late.exception()  # seen: nobody is left to hear it
+
 
 class Writer:
     """Owns the write connection, the end of the chain and the thread that uses them."""
@@ -61,6 +87,7 @@ class Writer:
         self, database: Database, sealer: Sealer, clock: Clock, on_commit: Done | None = None
     ) -> None:
         self._db = database
+        self._gone: tuple[type[Exception], ...] = (StoreUnavailable, *database.failures)
         self._sealer = sealer
         self._clock = clock
         self._on_commit = on_commit
@@ -73,8 +100,6 @@ class Writer:
         self.seq = 0
         self.trouble = ""
         """Why the last attempt to write failed; empty once writing works."""
-        self.damage = ""
-        """Why nothing may be written any more until a person has looked."""
         self.last_commit_at: datetime | None = None
 
     # --- for the event loop
@@ -110,16 +135,11 @@ class Writer:
         """
         if not self._is_running:
             raise StoreUnavailable("the store is not open")
-        if self.damage:
-            raise StoreUnavailable(self.damage)
         self._queue.put(job)
         try:
-            return await asyncio.shield(job.future)
+            return await job.future
         except asyncio.CancelledError:
-            if not job.future.done():
-                await _settled(job.future)
-            if not job.future.cancelled():
-                job.future.exception()  # seen: nobody is left to hear it
+            await job.settled()
             raise
 
     @property
@@ -144,15 +164,19 @@ class Writer:
             if jobs:
                 self._serve(jobs)
                 _deliver(jobs)
-            elif not is_over:
+                self._db.tidy(is_idle=False)
+            elif not is_over and self.trouble:
                 self._probe()
+            elif not is_over:
+                self._db.tidy(is_idle=True)
         self._db.close()
 
     def _take(self) -> tuple[list[Job], bool]:
-        """Whatever waits; empty when it is time for a probe."""
+        """Whatever waits; empty when it is time for a probe or for tidying up."""
         jobs: list[Job] = []
+        wait_s = PROBE_S if self.trouble else IDLE_S if self._db.is_untidy() else None
         try:
-            job = self._queue.get(timeout=PROBE_S if self.trouble else None)
+            job = self._queue.get(timeout=wait_s)
             while job is not None:
                 jobs.append(job)
                 if len(jobs) == MAX_BATCH:
@@ -163,12 +187,16 @@ class Writer:
         return jobs, True
 
     def _probe(self) -> None:
-        """Try to write without changing anything, so that health recovers by itself."""
-        with contextlib.suppress(*self._db.failures, StoreUnavailable):
+        """Write some space full and free it again, so that health recovers by itself."""
+        with contextlib.suppress(*self._gone):
             self._ready()
-            self._db.begin()
-            self._db.run([self._head_step(self.seq, self._mac)])
-            self._db.commit()
+            for step in (
+                Step(self._sql.paper_put, [(PROBE_KEY, "." * PROBE_BYTES)], None),
+                Step(self._sql.paper_delete, [(PROBE_KEY,)], None),
+            ):
+                self._db.begin()
+                self._db.run([step])
+                self._db.commit()
             self.trouble = ""
         self._db.rollback()
 
@@ -201,7 +229,10 @@ class Writer:
         try:
             self._db.commit()
         except self._db.failures as error:
+            was_lost = not self._db.is_connected
             if not self._is_there(Mark(plan.seq, plan.mac)):
+                if was_lost and not is_last:
+                    return False
                 raise _as_unavailable(error) from error
         self._committed(plan)
         return True
@@ -332,7 +363,7 @@ class Writer:
             if not self._db.is_connected:
                 self._db.connect()
             found = self._db.query(self._sql.read_mac, (mark.seq,))
-        except (StoreUnavailable, *self._db.failures) as error:
+        except self._gone as error:
             raise OutcomeUnknown(f"the database went away during a commit: {error}") from error
         return bool(found) and found[0][0] == mark.mac
 
@@ -358,6 +389,8 @@ class Writer:
                 "audit key): run tradestream audit verify"
             )
         self._check_mark(head)
+        if self._on_commit is not None and self.seq != head.seq:
+            self._on_commit(None)
         self.seq, self._mac = head.seq, head.mac
 
     def _start_journal(self) -> Head:
@@ -404,16 +437,4 @@ def _deliver(jobs: list[Job]) -> None:
 
 def _resolve(jobs: list[Job]) -> None:
     for job in jobs:
-        if job.future.done():
-            continue
-        if job.error is not None:
-            job.future.set_exception(job.error)
-        else:
-            job.future.set_result(job.seq)
-
-
-async def _settled(future: asyncio.Future[Any]) -> None:
-    """Wait for the outcome even when cancelled again; bounded by the writer's own time-outs."""
-    while not future.done():
-        with contextlib.suppress(asyncio.CancelledError):
-            await asyncio.wait([future])
+        job.resolve()
