@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import WSMsgType, web
 
-from bot.sandbox import verbs, views
+from bot.sandbox import stagehands, verbs, views
 from bot.sandbox.errors import Refused
 from bot.sandbox.message import Message
 from bot.sandbox.state import User
@@ -82,7 +82,7 @@ class Control:
         is_control = request.path.startswith("/_control/")
         if is_control and not self._sandbox.setup.control:
             return _answer(403, {"error": "started without --control"})
-        verb = verbs.PERSON.get(name) or (verbs.CONTROL.get(name) if is_control else None)
+        verb = verbs.PERSON.get(name) or (stagehands.CONTROL.get(name) if is_control else None)
         if verb is None:
             return _answer(404, {"error": f"no verb {name!r}"})
         if request.content_type != "application/json":

@@ -11,8 +11,9 @@ from bot.sandbox.actor import Actor
 from bot.sandbox.clock import Clock, ShiftedClock
 from bot.sandbox.commands import Commands
 from bot.sandbox.errors import Problem
+from bot.sandbox.events import MODERATION, WEBHOOKS
 from bot.sandbox.faults import Faults
-from bot.sandbox.gateway import MODERATION, WEBHOOKS, Gateway
+from bot.sandbox.gateway import Gateway
 from bot.sandbox.havoc import Havoc
 from bot.sandbox.interactions import Interactions
 from bot.sandbox.limits import Limits

@@ -105,9 +105,9 @@ class Page:
                 **({"text": "\r"} if key == "Enter" and kind == "keyDown" else {}),
             )  # fmt: skip
 
-    async def shot(self, path: Path) -> None:
+    async def shot(self) -> bytes:
         answer = await self.call("Page.captureScreenshot", format="png")
-        path.write_bytes(base64.b64decode(answer["data"]))
+        return base64.b64decode(answer["data"])
 
 
 @contextlib.asynccontextmanager

@@ -56,7 +56,7 @@ export function openPop(owner, ...content) {
   popOwner = owner;
   owner.setAttribute?.("aria-expanded", "true");
   const box = owner.getBoundingClientRect();
-  const width = Math.min(Math.max(box.width, 220), innerWidth - 16);
+  const width = Math.min(Math.max(box.width, 220), 520, innerWidth - 16);
   pop.style.setProperty("--w", `${width}px`);
   const left = Math.max(8, Math.min(box.left, innerWidth - pop.offsetWidth - 8));
   const below = innerHeight - box.bottom;

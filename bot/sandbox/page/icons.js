@@ -14,7 +14,7 @@ const PATHS = {
   more: "M5 12h.01M12 12h.01M19 12h.01",
   close: "M6 6l12 12M18 6 6 18",
   menu: "M4 6h16M4 12h16M4 18h16",
-  theme: "M12 3a9 9 0 1 0 .01 0zM12 3v18M15 5v14M18 7.5v9",
+  theme: "M20 14.5A8.5 8.5 0 1 1 9.5 4 7 7 0 0 0 20 14.5z",
   eye: "M2 12s4-6.5 10-6.5S22 12 22 12s-4 6.5-10 6.5S2 12 2 12zM12 9.5a2.5 2.5 0 1 0 .01 0z",
   file: "M6 3h8l4 4v14H6V3zM14 3v4h4",
   pin: "M9 3h6l-1 7 4 3v2H6v-2l4-3-1-7zM12 15v6",
@@ -35,7 +35,7 @@ const NS = "http://www.w3.org/2000/svg";
 
 export function icon(name, css = "") {
   const svg = document.createElementNS(NS, "svg");
-  const attributes = { viewBox: "0 0 24 24", class: `i ${css}`, "aria-hidden": "true" };
+  const attributes = { viewBox: "0 0 24 24", class: `i i-${name} ${css}`, "aria-hidden": "true" };
   for (const [key, value] of Object.entries(attributes)) svg.setAttribute(key, value);
   const path = document.createElementNS(NS, "path");
   path.setAttribute("d", PATHS[name] || "");

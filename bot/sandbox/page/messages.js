@@ -56,10 +56,10 @@ function follows(message, before) {
 
 function head(message, actions) {
   const name = h("button", {
-    class: "name", type: "button", css: message.author.color ? { color: colour(message.author.color) } : {},
+    class: "name", type: "button", css: message.author.color ? { "--role": colour(message.author.color) } : {},
     onclick: (event) => actions.userMenu(event.currentTarget, message.author),
   }, message.author.name);
-  const tag = message.author.bot ? h("span", { class: "tag" }, message.flags & 2 ? "NEWS" : message.author.webhook ? "HOOK" : "APP") : null;
+  const tag = message.author.bot ? h("span", { class: "tag", title: message.author.webhook ? "Posted by a webhook" : "A bot" }, message.flags & 2 ? "SERVER" : "APP") : null;
   const when = time(new Date(message.at) / 1000, sameDay(message.at) ? "t" : "f");
   when.className = "at";
   return h("div", { class: "head" }, name, tag, when, message.pinned ? h("span", { class: "at", title: "Pinned" }, icon("pin")) : null);
