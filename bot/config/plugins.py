@@ -80,6 +80,9 @@ def check_plain_numbers(model: type[BaseModel], values: Any) -> None:
     for name, field in model.model_fields.items():
         value = values.get(name)
         kinds = _leaves(field.annotation)
+        for inner in kinds:
+            if inspect.isclass(inner) and issubclass(inner, BaseModel):
+                _below(name, inner, value)
         if isinstance(value, bool) and bool not in kinds:
             what = "must not be true or false"
         elif isinstance(value, float) and int in kinds and not kinds & {float, complex}:
@@ -87,6 +90,14 @@ def check_plain_numbers(model: type[BaseModel], values: Any) -> None:
         else:
             continue
         refuse((name,), what, value)
+
+
+def _below(name: str, model: type[BaseModel], value: Any) -> None:
+    try:
+        check_plain_numbers(model, value)
+    except ValidationError as error:
+        moved = below((name,), error.errors(include_url=False))
+        raise ValidationError.from_exception_data(model.__name__, moved) from None
 
 
 def _leaves(annotation: Any) -> set[Any]:

@@ -115,6 +115,19 @@ def test_the_shipped_file_shows_every_plug_in_and_each_of_its_figures(
         assert set(shipped[section][name] or {}) == set(settings.model_fields), name
 
 
+def test_what_the_shipped_file_shows_is_the_default() -> None:
+    read, default = (
+        config.load(SHIPPED),
+        config.AppConfig.model_validate({"accounts": {"main": {"broker": "paper"}}, "home": ROOT}),
+    )
+    different = {
+        name
+        for name in config.AppConfig.model_fields
+        if name != "sources" and getattr(read, name) != getattr(default, name)
+    }
+    assert different == set()
+
+
 def test_what_was_read_cannot_be_changed(load: Callable[..., config.AppConfig]) -> None:
     read = load()
     with pytest.raises(ValidationError):
@@ -304,6 +317,20 @@ MUTATIONS: list[tuple[str, object, str]] = [
     ("jobs.monitor_s", NAN, "jobs.monitor_s: must be a finite number (got nan)"),
     ("discord.approval_expiry_s", INF, "discord.approval_expiry_s: must be a finite number"),
     (f"{FUTURES}.max_age_s", "NaN", f"{FUTURES}.max_age_s: must be a finite number (got NaN)"),
+    # limits, as their own files judge them
+    ("risk.daily_loss.warn_pct", -2, "risk.daily_loss.warn_pct: must be >= 0 (got -2)"),
+    ("risk.daily_loss.max_loss_pct", NAN, "risk.daily_loss.max_loss_pct: must be a finite number"),
+    ("risk.max_positions.max_positions", 2.5, "risk.max_positions.max_positions: must be a whole"),
+    ("risk.max_positions.max_positions", "many", "risk.max_positions.max_positions: must be a"),
+    ("risk.max_positions.max_postions", 5, "risk.max_positions.max_postions: unknown key (got 5)"),
+    (
+        "risk.entry_window.stock.after_open_min",
+        True,
+        "risk.entry_window.stock.after_open_min: must not be true or false (got true)",
+    ),
+    ("risk.entry_window.stock.opens", 5, "risk.entry_window.stock.opens: unknown key (got 5)"),
+    ("risk.undefined_risk.is_allowed", 3, "risk.undefined_risk.is_allowed: must be true or false"),
+    ("risk.load", {}, "risk.load: unknown key"),
     # a word that is none of the words
     ("mode", "live", "mode: must be 'paper' (got live)"),
     ("environment", "test", "environment: must be 'dev', 'staging' or 'prod' (got test)"),
