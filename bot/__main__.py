@@ -1,9 +1,9 @@
 """``tradestream VERB`` or ``python -m bot VERB``: each file of bot/cli is one verb.
 
 A verb's file says ``HELP`` (a line of text), ``add_arguments(parser)`` and ``run(args) -> int``;
-``args.config`` is the file named by ``--config``, or None. Only the verb that is asked for is
-imported. Exit codes: 0 clean, 1 crash (start again), 2 not understood, 26 restart asked (start
-again), 78 configuration (do not start again until it is mended).
+``args.config`` is the file named by ``--config`` (before or after the verb), or None. Only the verb
+that is asked for is imported. Exit codes: 0 clean, 1 crash (start again), 2 not understood, 26
+restart asked (start again), 78 configuration (do not start again until it is mended).
 """
 
 import argparse
@@ -40,13 +40,16 @@ def _run(verb: str, config: Path | None, words: list[str]) -> int:
 
     try:
         module = importlib.import_module(f"bot.cli.{verb.replace('-', '_')}")
-        parser = argparse.ArgumentParser(prog=f"tradestream {verb}", description=module.HELP)
+        parser = argparse.ArgumentParser(
+            prog=f"tradestream {verb}", description=module.HELP, conflict_handler="resolve"
+        )
+        parser.add_argument("--config", type=Path, default=config, help="another config.yaml")
         module.add_arguments(parser)
         try:
             args = parser.parse_args(words)
         except SystemExit as asked:  # argparse has explained itself
             return USAGE if asked.code else CLEAN
-        args.config = config
+        args.config = args.config or config
         return int(module.run(args) or CLEAN)
     except ConfigError as error:
         print(f"tradestream: configuration\n{error}\nNothing was started.", file=sys.stderr)

@@ -70,7 +70,8 @@ def test_without_a_verb_it_runs(capsys: pytest.CaptureFixture[str]) -> None:
     assert start.main([]) == 0
     assert start.main(["--config", "x.yaml", "run", "--n", "3"]) == 0
     assert start.main(["--config=y.yaml", "--n", "4"]) == 0
-    assert capsys.readouterr().out == "ran 0 None\nran 3 x.yaml\nran 4 y.yaml\n"
+    assert start.main(["run", "--config", "z.yaml"]) == 0
+    assert capsys.readouterr().out == "ran 0 None\nran 3 x.yaml\nran 4 y.yaml\nran 0 z.yaml\n"
 
 
 def test_help_lists_every_verb_and_imports_none(capsys: pytest.CaptureFixture[str]) -> None:
