@@ -42,6 +42,21 @@ class PostgresDatabase:
 
     def prepare(self) -> None:
         """Connect, lock, check the encoding, migrate."""
+        try:
+            self.take_lock()
+            encoding = self.query("SHOW server_encoding")[0][0]
+            if encoding != "UTF8":
+                raise StoreUnavailable(f"the database is encoded in {encoding}; it must be UTF8")
+            self._migrate()
+        except (psycopg.Error, SQLAlchemyError, OSError) as error:
+            raise StoreUnavailable(f"the database cannot be opened: {_cause(error)}") from error
+
+    def take_lock(self) -> None:
+        """Open the writing session, which holds the lock.
+
+        Raises:
+            StoreUnavailable: a desk is running on this database.
+        """
         wait_ms = max(int(self._wait_s * 1000), 1)
         self._engine = create_engine(
             self.sync_url,
@@ -56,14 +71,7 @@ class PostgresDatabase:
                 f"-c idle_in_transaction_session_timeout={wait_ms * 4}",
             },
         )
-        try:
-            self.connect()
-            encoding = self.query("SHOW server_encoding")[0][0]
-            if encoding != "UTF8":
-                raise StoreUnavailable(f"the database is encoded in {encoding}; it must be UTF8")
-            self._migrate()
-        except (psycopg.Error, SQLAlchemyError, OSError) as error:
-            raise StoreUnavailable(f"the database cannot be opened: {_cause(error)}") from error
+        self.connect()
 
     def _migrate(self) -> None:
         assert self._engine is not None  # noqa: S101 - prepare() made it

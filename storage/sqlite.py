@@ -11,7 +11,7 @@ import os
 import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from sqlalchemy import URL, Dialect, Engine, NullPool, create_engine
 from sqlalchemy.dialects.sqlite import pysqlite
@@ -51,7 +51,7 @@ class SqliteDatabase:
         self.sync_url = url
         self.read_url = url.set(drivername="sqlite+aiosqlite")
         self._wait_s = wait_s
-        self._lock_fd: int | None = None
+        self._lock = FileLock(self.path)
         self._engine: Engine | None = None
         self._connection: sqlite3.Connection | None = None
         self._cursor: sqlite3.Cursor | None = None
@@ -66,7 +66,7 @@ class SqliteDatabase:
     def prepare(self) -> None:
         """Lock, look at the file before SQLite does, check, migrate, connect."""
         try:
-            self._take_lock()
+            self._lock.take()
             self._look_at_file()
             self._engine = create_engine(
                 self.sync_url,
@@ -80,28 +80,9 @@ class SqliteDatabase:
         except (sqlite3.Error, SQLAlchemyError, OSError) as error:
             raise StoreUnavailable(f"{self.path} cannot be opened: {error}") from error
 
-    def _take_lock(self) -> None:
-        self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        fd = os.open(self._lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, OWNER_ONLY)
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            words = os.pread(fd, 256, 0).split()
-            os.close(fd)
-            who = f" (process {words[2].decode()})" if len(words) == 3 else ""
-            raise StoreUnavailable(
-                f"{self.path} is in use by another TradeStream{who}: stop that one first"
-            ) from None
-        os.fchmod(fd, OWNER_ONLY)
-        self._lock_fd = fd
-
-    @property
-    def _lock_path(self) -> Path:
-        return self.path.with_name(self.path.name + ".lock")
-
     def _look_at_file(self) -> None:
         """Refuse what SQLite would take for a new database, and make new files private."""
-        mark = self.last_mark()
+        mark = self._lock.mark()
         had_events = mark is not None and mark.seq > 0
         try:
             with self.path.open("rb") as file:
@@ -109,8 +90,8 @@ class SqliteDatabase:
         except FileNotFoundError:
             if had_events:
                 raise StoreUnavailable(
-                    f"{self.path} is gone, but {self._lock_path.name} says it held events: "
-                    f"restore a backup, or delete {self._lock_path.name} to begin anew"
+                    f"{self.path} is gone, but {self._lock.path.name} says it held events: "
+                    f"restore a backup, or delete {self._lock.path.name} to begin anew"
                 ) from None
             os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, OWNER_ONLY))
             return
@@ -242,7 +223,7 @@ class SqliteDatabase:
 
     def acknowledged(self, mark: Mark, n_rows: int) -> None:
         """Note the mark: a write to the page cache, which outlives a kill."""
-        self.note(mark)
+        self._lock.note(mark)
         self._n_rows += n_rows
 
     def is_untidy(self) -> bool:
@@ -276,20 +257,9 @@ class SqliteDatabase:
         except OSError:
             return 0
 
-    def note(self, mark: Mark) -> None:
-        """Write the mark into the lock file."""
-        if self._lock_fd is not None:
-            line = _MARK % (mark.seq, mark.mac.encode(), os.getpid())
-            os.pwrite(self._lock_fd, line, 0)
-
     def last_mark(self) -> Mark | None:
         """What the lock file says; None when it says nothing readable."""
-        if self._lock_fd is None:
-            return None
-        words = os.pread(self._lock_fd, 256, 0).split()
-        if len(words) != 3 or not words[0].isdigit():
-            return None
-        return Mark(int(words[0]), words[1].decode("ascii", "replace"))
+        return self._lock.mark()
 
     def log_bytes(self) -> tuple[int, bool]:
         """Size now, and whether it is past the alarm."""
@@ -305,6 +275,60 @@ class SqliteDatabase:
         if self._engine is not None:
             self._engine.dispose()
             self._engine = None
-        if self._lock_fd is not None:
-            os.close(self._lock_fd)
-            self._lock_fd = None
+        self._lock.free()
+
+
+class FileLock:
+    """``<database>.lock``: held by one process at a time, and keeper of the mark."""
+
+    def __init__(self, database: Path) -> None:
+        self._database = database
+        self.path = database.with_name(f"{database.name}.lock")
+        self._fd: int | None = None
+
+    def take(self) -> None:
+        """Lock, or say who holds it.
+
+        Raises:
+            StoreUnavailable: a desk is running on this database.
+        """
+        self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, OWNER_ONLY)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            words = os.pread(fd, 256, 0).split()
+            os.close(fd)
+            who = f" (process {words[2].decode()})" if len(words) == 3 else ""
+            raise StoreUnavailable(
+                f"{self._database} is in use by another TradeStream{who}: stop that one first"
+            ) from None
+        os.fchmod(fd, OWNER_ONLY)
+        self._fd = fd
+
+    def __enter__(self) -> Self:
+        self.take()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.free()
+
+    def free(self) -> None:
+        """Let go; a crash does the same."""
+        if self._fd is not None:
+            os.close(self._fd)
+            self._fd = None
+
+    def note(self, mark: Mark) -> None:
+        """Write the mark."""
+        if self._fd is not None:
+            os.pwrite(self._fd, _MARK % (mark.seq, mark.mac.encode(), os.getpid()), 0)
+
+    def mark(self) -> Mark | None:
+        """The mark; None when there is none that can be read."""
+        if self._fd is None:
+            return None
+        words = os.pread(self._fd, 256, 0).split()
+        if len(words) != 3 or not words[0].isdigit():
+            return None
+        return Mark(int(words[0]), words[1].decode("ascii", "replace"))

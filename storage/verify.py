@@ -3,8 +3,11 @@
 Reads with a connection of its own, in one snapshot, so that the desk may go on writing.
 """
 
+import contextlib
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, NullPool, create_engine, select, text
@@ -44,10 +47,24 @@ def replay(url: URL, upto_seq: int | None) -> State:
     return projection.state()
 
 
+def sqlite_damage(path: Path, *, is_thorough: bool = False) -> str:
+    """What SQLite itself finds wrong with a file; empty when nothing."""
+    pragma = "integrity_check" if is_thorough else "quick_check"
+    try:
+        with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
+            said = [str(row[0]) for row in connection.execute(f"PRAGMA {pragma}(3)")]
+    except sqlite3.DatabaseError as error:
+        said = [str(error)]
+    return "" if said == ["ok"] else "; ".join(said)[:200]
+
+
 class snapshot:  # noqa: N801 - reads as a function
     """A connection whose questions all see the same moment."""
 
     def __init__(self, url: URL) -> None:
+        if url.get_backend_name() == "sqlite":
+            # never makes a file that is not there
+            url = url.set(database=f"file:{url.database}", query={"mode": "rw", "uri": "true"})
         self._engine = create_engine(url, poolclass=NullPool)
 
     def __enter__(self) -> Connection:

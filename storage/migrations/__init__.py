@@ -50,8 +50,8 @@ def must_upgrade(revision: str | None) -> bool:
     return revision != HEAD
 
 
-def upgrade(connection: Connection) -> None:
-    """Bring the schema to :data:`HEAD` within the caller's transaction."""
+def upgrade(connection: Connection, to: str = HEAD) -> None:
+    """Bring the schema to a revision within the caller's transaction."""
     from alembic import command
     from alembic.config import Config
 
@@ -59,4 +59,4 @@ def upgrade(connection: Connection) -> None:
     config.set_main_option("script_location", str(Path(__file__).parent))
     config.set_main_option("path_separator", "os")
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    command.upgrade(config, to)
