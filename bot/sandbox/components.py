@@ -11,6 +11,7 @@ from bot.sandbox.message import Attachment, walk
 
 Json = dict[str, Any]
 _EMBED_MEDIA = ("image", "thumbnail", "video")
+_EMBED_PARTS = ("url", "proxy_url", "width", "height", "content_type")
 SELECTS = (3, 5, 6, 7, 8)
 
 
@@ -24,7 +25,8 @@ def resolve_embed(embed: Json, files: dict[str, Attachment], place: int) -> Json
     made["type"] = "rich"
     for key in _EMBED_MEDIA:
         if made.get(key):
-            made[key] |= _media(made[key]["url"], files, ("embeds", place, key, "url"))
+            media = _media(made[key]["url"], files, ("embeds", place, key, "url"))
+            made[key] = {part: media[part] for part in _EMBED_PARTS if part in media}
     for key in ("author", "footer"):
         icon = (made.get(key) or {}).get("icon_url")
         if icon:
@@ -53,6 +55,8 @@ def resolve(components: list[Json], files: dict[str, Attachment]) -> list[Json]:
                 number += 1
             part["id"] = number
         where = ("components", place)
+        if part.get("emoji"):
+            part["emoji"] = {k: v for k, v in part["emoji"].items() if v is not None}
         if part["type"] == 11:
             part["media"] |= _media(part["media"]["url"], files, (*where, "media", "url"))
         elif part["type"] == 13:
@@ -61,6 +65,7 @@ def resolve(components: list[Json], files: dict[str, Attachment]) -> list[Json]:
             part |= {"name": stored.filename, "size": len(stored.data)}
         elif part["type"] == 12:
             for entry in part["items"]:
+                entry.setdefault("description", None)
                 entry["media"] |= _media(entry["media"]["url"], files, (*where, "items"))
     return made
 
@@ -83,10 +88,12 @@ def _stored(url: str, files: dict[str, Attachment], where: tuple[str | int, ...]
 
 
 def _media(url: str, files: dict[str, Attachment], where: tuple[str | int, ...]) -> Json:
-    if not url.startswith("attachment://"):
-        return {"url": url, "proxy_url": url, "loading_state": 2}
-    found = _stored(url, files, where)
+    known = next((stored for stored in files.values() if stored.url == url), None)
+    if known is None and not url.startswith("attachment://"):
+        return {"id": "0", "url": url, "proxy_url": url, "loading_state": 2}
+    found = known or _stored(url, files, where)
     answer: Json = {
+        "id": str(found.id),
         "url": found.url,
         "proxy_url": found.url,
         "content_type": found.content_type,

@@ -79,11 +79,15 @@ class Sandbox(Driver):
         """
         listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((_HOST, port))
-        listener.setblocking(False)
-        setup = Setup(token=token, spec=spec, **more)
-        made = cls(world or default_world(), setup, clock, listener)
-        await made._serve()
+        try:
+            listener.bind((_HOST, port))
+            listener.setblocking(False)
+            setup = Setup(token=token, spec=spec, **more)
+            made = cls(world or default_world(), setup, clock, listener)
+            await made._serve()
+        except BaseException:
+            listener.close()
+            raise
         return made
 
     async def __aenter__(self) -> Self:

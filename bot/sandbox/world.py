@@ -110,10 +110,9 @@ class World:
         Raises:
             ValueError: a name in the file means nothing.
         """
-        data = json.loads(text)
         try:
-            return _world(data)
-        except TypeError as error:
+            return _world(json.loads(text))
+        except (TypeError, KeyError, AttributeError) as error:
             raise ValueError(f"world file: {error}") from error
 
     @classmethod

@@ -79,15 +79,15 @@ async def test_control_refuses_forms_unknown_verbs_and_impossible_acts(sandbox: 
 
 
 async def test_without_control_only_people_act() -> None:
-    async with await Sandbox.start(control=False) as sandbox:
-        async with aiohttp.ClientSession(sandbox.api_base) as client:
-            async with client.post("/_control/drop", json={}) as answer:
-                assert answer.status == 403
-            body = {"as": "tom", "channel": "desk", "content": "x"}
-            async with client.post("/_page/say", json=body) as answer:
-                assert answer.status == 200
-            async with client.post("/_page/drop", json={}) as answer:
-                assert answer.status == 404
+    sandbox = await Sandbox.start(control=False)
+    async with sandbox, aiohttp.ClientSession(sandbox.api_base) as client:
+        async with client.post("/_control/drop", json={}) as answer:
+            assert answer.status == 403
+        body = {"as": "tom", "channel": "desk", "content": "x"}
+        async with client.post("/_page/say", json=body) as answer:
+            assert answer.status == 200
+        async with client.post("/_page/drop", json={}) as answer:
+            assert answer.status == 404
 
 
 async def test_a_viewer_sees_no_foreign_private_notes_and_no_hidden_channels(
@@ -177,9 +177,7 @@ async def _use_everything(page: Page, sandbox: Sandbox) -> None:
     await page.click("#pop .option:nth-child(2)")
     await page.until(HAS_TEXT.format("Live it is"))
     await page.until(HAS_TEXT.format("Only you can see this"))
-    await page.js(
-        "[...document.querySelectorAll('.btn')].find(b => b.innerText === 'Size').click()"
-    )
+    await page.click(".btn.grey")
     await page.until("!!document.querySelector('dialog[open] input')")
     await page.type("12")
     await page.press("Enter")

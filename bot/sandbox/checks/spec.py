@@ -26,6 +26,8 @@ _ALSO_SENT = {
     ),
     "flags": ("RichEmbed",),
 }
+# Permission bits travel as text; the file says integer in some requests.
+_BITS = ("permissions", "allow", "deny")
 _TOO_LONG_TO_QUOTE = 300
 
 
@@ -95,6 +97,9 @@ def _load(path: Path) -> tuple[Json, Json, Json]:
     data = json.loads(path.read_text(encoding="utf-8"))
     schemas = data["components"]["schemas"]
     _mend(schemas)
+    overwrite = data["paths"]["/channels/{channel_id}/permissions/{overwrite_id}"]["put"]
+    for content in overwrite["requestBody"]["content"].values():
+        content["schema"]["properties"].setdefault("id", {})  # discord.py repeats the path's id
     requests = {name: _changed(schema, schemas, closed=True) for name, schema in schemas.items()}
     answers = {name: _changed(schema, schemas, closed=False) for name, schema in schemas.items()}
     for key, names in _ALSO_SENT.items():
@@ -110,11 +115,9 @@ def _mend(schemas: Json) -> None:
     schemas["CreateMessageInteractionCallbackResponse"]["properties"]["type"]["enum"] = [4, 5]
     # Forwards are references of type 1; the file lists type 0 only.
     schemas["MessageReferenceType"] = {"enum": [0, 1]}
-    # Permission bits travel as text; the file says integer for roles.
-    for name in ("CreateRoleRequest", "UpdateRoleRequestPartial"):
-        bits = schemas.get(name, {}).get("properties", {})
-        if "permissions" in bits:
-            bits["permissions"] = {"type": ["string", "integer", "null"]}
+    # Fields that only answers carry are ignored when a received embed is sent again.
+    for name in ("Image", "Thumbnail", "Video", "Author", "Footer", "Provider"):
+        schemas.get(f"RichEmbed{name}", {}).setdefault("additionalProperties", True)
 
 
 def _changed(node: Any, schemas: Json, *, closed: bool) -> Any:
@@ -124,6 +127,9 @@ def _changed(node: Any, schemas: Json, *, closed: bool) -> Any:
     if not isinstance(node, dict):
         return node
     made = {key: _changed(value, schemas, closed=closed) for key, value in node.items()}
+    for key in _BITS:
+        if closed and isinstance(made.get(key), dict) and "integer" in made[key].get("type", ()):
+            made[key]["type"] = ["string", "integer", "null"]
     if node.get("format") == "snowflake":
         made["type"] = ["string", "integer"]
     if closed and node.get("type") == "object" and "properties" in node:

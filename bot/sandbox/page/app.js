@@ -166,7 +166,7 @@ function drawMembers() {
       const user = { ...state.world.users[m.id], id: m.id, name: m.name };
       const off = m.id === state.world.bot && !state.world.online;
       return h("button", { class: `member ${off ? "off" : ""}`, type: "button", onclick: (event) => app.userMenu(event.currentTarget, user) },
-        avatar(user), h("span", { css: m.color ? { "--role": colour(m.color) } : {} }, m.name), user.bot ? h("span", { class: "tag" }, "APP") : null);
+        avatar(user), h("span", { class: "nick", css: m.color ? { "--role": colour(m.color) } : {} }, m.name), user.bot ? h("span", { class: "tag" }, "APP") : null);
     }));
   };
   for (const role of g.roles.filter((r) => r.hoist)) {
