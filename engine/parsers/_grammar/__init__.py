@@ -1,0 +1,1 @@
+"""What the parsers share: cleaning, tokens, words, numbers, dates, levels, judgement."""

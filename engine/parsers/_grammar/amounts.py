@@ -1,0 +1,389 @@
+"""What a number is, by its neighbours: strike, date, fraction, share, size, distance, price."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from engine.parsers._grammar.numbers import read_number
+from engine.parsers._grammar.words import phrases, unit
+
+if TYPE_CHECKING:
+    from engine.parsers._grammar.items import Itemiser
+    from engine.parsers._grammar.tokens import Token
+
+_RIGHTS = {
+    "c": "C", "cs": "C", "call": "C", "calls": "C", "p": "P", "ps": "P", "put": "P", "puts": "P",
+    "calll": "C", "callz": "C", "putts": "P", "putz": "P",
+}  # fmt: skip
+_ORDINALS = frozenset(("st", "nd", "rd", "th"))
+_GAIN = frozenset(
+    ("gain", "gains", "profit", "profits", "win", "winner", "loss", "loser", "return", "roi", "green")
+)
+_CURRENCY_FUTURES = frozenset("ABCEJLMNSZ")
+_GREEK = frozenset(("delta", "day", "days", "min", "mins", "minute", "minutes", "hour", "hours"))
+
+
+def number(reader: Itemiser, at: int, is_money: bool = False) -> int:
+    """Read the number at ``at`` together with whatever belongs to it."""
+    token, after = reader.tokens[at], reader.look(at + 1)
+    if after is None:
+        return _plain(reader, at, is_money)
+    if not after.gap:
+        end = _glued(reader, at, token, after, is_money)
+        if end:
+            return end
+    if after.text == "/" and (end := _run(reader, at)):
+        return end
+    if after.text in ("-", "->", "=>", "--") and (end := _dash(reader, at, after)):
+        return end
+    if after.kind in ("word", "alnum") and (end := _worded(reader, at, token, after)):
+        return end
+    return _plain(reader, at, is_money)
+
+
+def _plain(reader: Itemiser, at: int, is_money: bool) -> int:
+    token = reader.tokens[at]
+    sign = _sign(reader, token)
+    if token.value is None:
+        reader.put("oddnum", None, token.text)
+    elif sign:
+        reader.items.pop()
+        reader.put("gain", token.value, sign + token.text)
+    else:
+        reader.put("money" if is_money else "num", token.value, token.text)
+    return at + 1
+
+
+def _sign(reader: Itemiser, token: Token) -> str:
+    """A ``+`` or ``-`` that was written against ``token``, else empty."""
+    last = reader.items[-1] if reader.items else None
+    if token.gap or last is None or last.kind != "punct" or last.value not in ("+", "-"):
+        return ""
+    return str(last.value)
+
+
+# --- glued: 590C, 5x, 30%, 0DTE, 15th, 1.2k -----------------------------------------------------
+
+
+def _glued(reader: Itemiser, at: int, token: Token, after: Token, is_money: bool) -> int:
+    if after.text == "%":
+        return _percent(reader, at, at + 2)
+    if after.kind == "word":
+        return _suffix(reader, at, token, after)
+    if after.kind == "odd" or after.text == "'":
+        reader.put("oddnum", None, token.text + after.text)
+        return at + 2
+    if after.kind == "alnum":
+        return _glued_alnum(reader, at, token, after)
+    return 0
+
+
+def _suffix(reader: Itemiser, at: int, token: Token, after: Token) -> int:
+    low = after.low
+    if low in _RIGHTS:
+        return _option(reader, at, at + 2, _RIGHTS[low])
+    if low == "x":
+        return _put(reader, "qty", token.value, token.text + "x", at + 2)
+    if low in ("dte", "dtes"):
+        return _put(reader, "ndte", token.value, token.text + "dte", at + 2)
+    if low in _ORDINALS:
+        return _put(reader, "ordinal", token.value, token.text + low, at + 2)
+    if unit(low):
+        return _counted(reader, at, at + 2, unit(low) or "")
+    if low in ("cr", "db"):
+        return _plain(reader, at, False)
+    if len(token.text) == 1 and after.text in _CURRENCY_FUTURES and token.text == "6":
+        return _put(reader, "sym", 2, f"6{after.text}", at + 2)
+    return _put(reader, "oddnum", None, token.text + after.text, at + 2)
+
+
+def _glued_alnum(reader: Itemiser, at: int, token: Token, after: Token) -> int:
+    low = after.low
+    if low[0] == "x" and low[1:].isdigit() and token.value is not None:
+        ratio = (token.value, Decimal(low[1:]))
+        return _put(reader, "ratio", ratio, token.text + low, at + 2)
+    if low.startswith("ts"):
+        return 0
+    return _put(reader, "oddnum", None, token.text + after.text, at + 2)
+
+
+def _put(reader: Itemiser, kind: str, value: object, text: str, end: int) -> int:
+    if value is None and kind not in ("sym", "oddnum"):
+        kind = "oddnum"
+    reader.put(kind, value, text)
+    return end
+
+
+def _percent(reader: Itemiser, at: int, end: int) -> int:
+    token = reader.tokens[at]
+    sign = _sign(reader, token)
+    if sign:
+        reader.items.pop()
+    after = reader.look(end)
+    last = reader.items[-1] if reader.items else None
+    is_gain = bool(sign) or (after is not None and after.low in _GAIN)
+    is_gain = is_gain or (last is not None and last.text in ("up", "down"))
+    if token.value is None:
+        return _put(reader, "oddnum", None, token.text + "%", end)
+    end += after is not None and after.low in _GAIN
+    return _put(reader, "gainpct" if is_gain else "pct", token.value, f"{sign}{token.text}%", end)
+
+
+def _option(reader: Itemiser, at: int, end: int, right: str) -> int:
+    token = reader.tokens[at]
+    if token.value is None:
+        return _put(reader, "oddnum", None, token.text + right, end)
+    return _put(reader, "opt", (token.value, right), token.text + right, end)
+
+
+def _counted(reader: Itemiser, at: int, end: int, what: str) -> int:
+    token = reader.tokens[at]
+    if what == "points":
+        sign = _sign(reader, token)
+        if sign:
+            reader.items.pop()
+        kind = "gain" if sign else "points"
+        return _put(reader, kind, token.value, f"{sign}{token.text}pt", end)
+    if what == "dte":
+        return _put(reader, "ndte", token.value, token.text + "dte", end)
+    return _put(reader, "qty", token.value, f"{token.text} {what}", end)
+
+
+# --- runs: 1/17, 1/2, 230/240, 265p/290c, 5980/6000/6020 ----------------------------------------
+
+
+def _run(reader: Itemiser, at: int) -> int:
+    """Numbers joined by slashes without white space, each with an optional right."""
+    parts: list[tuple[Token, str]] = []
+    tokens, here = reader.tokens, at
+    while True:
+        right, end = _right_after(reader, here + 1)
+        parts.append((tokens[here], right))
+        slash, following = reader.look(end), reader.look(end + 1)
+        if slash is None or slash.text != "/" or following is None or following.kind != "num":
+            break
+        if slash.gap != following.gap:
+            break
+        here = end + 1
+    if len(parts) < 2:
+        return 0
+    return _joined(reader, parts, end)
+
+
+def _right_after(reader: Itemiser, at: int) -> tuple[str, int]:
+    token = reader.look(at)
+    if token is not None and not token.gap and token.low in ("c", "p"):
+        return token.low.upper(), at + 1
+    return "", at
+
+
+def _joined(reader: Itemiser, parts: list[tuple[Token, str]], end: int) -> int:
+    text = "/".join(token.text + right for token, right in parts)
+    rights = [right for _, right in parts]
+    has_space = any(token.gap for token, _ in parts[1:])
+    if not any(rights) and not has_space and _may_be_date([token.text for token, _ in parts]):
+        return _put(reader, "slash", tuple(int(token.text) for token, _ in parts), text, end)
+    values = [token.value for token, _ in parts]
+    if any(value is None for value in values):
+        return _put(reader, "oddnum", None, text, end)
+    if not any(rights):
+        kind = "list" if has_space else "strikes"
+    else:
+        kind = "strikes"
+        rights = _filled(rights)
+    pairs = tuple(zip(values, rights, strict=True))
+    after = reader.look(end)
+    if kind == "strikes" and after is not None and after.text == "%":
+        return _put(reader, "pctlist", tuple(values), text, end + 1)
+    return _put(reader, kind, pairs, text, end)
+
+
+def _filled(rights: list[str]) -> list[str]:
+    """A right after the last strike holds for those before it: ``5450/5400p``."""
+    out: list[str] = []
+    for right in reversed(rights):
+        out.append(right or (out[-1] if out else ""))
+    return out[::-1]
+
+
+def _may_be_date(texts: list[str]) -> bool:
+    if len(texts) not in (2, 3) or not all(text.isdigit() for text in texts):
+        return False
+    if len(texts) == 3:
+        return len(texts[0]) <= 2 and len(texts[1]) <= 2 and len(texts[2]) in (2, 4)
+    return len(texts[0]) <= 2 and len(texts[1]) <= 2
+
+
+# --- dashes: 6.8-7.0, 230-240C, 8-15 ------------------------------------------------------------
+
+
+def _dash(reader: Itemiser, at: int, dash: Token) -> int:
+    tokens = reader.tokens
+    following = reader.look(at + 2)
+    money = 0
+    if following is not None and following.text == "$":
+        money, following = 1, reader.look(at + 3)
+    if following is None or following.kind != "num" or dash.gap != tokens[at + 2].gap:
+        return 0
+    end = at + 3 + money
+    if dash.text != "-":
+        return _put(reader, "moved", None, tokens[at].text + dash.text + following.text, end)
+    low, high = tokens[at].value, following.value
+    right, after_right = _right_after(reader, end)
+    third = reader.look(end)
+    if third is not None and third.text == "-" and not third.gap:
+        return _dashed_date(reader, at, end)
+    if low is None or high is None:
+        return _put(reader, "oddnum", None, f"{tokens[at].text}-{following.text}", end)
+    if right:
+        pairs = ((low, right), (high, right))
+        return _put(reader, "strikes", pairs, f"{low}-{high}{right}", after_right)
+    return _put(reader, "range", (low, high), f"{tokens[at].text}-{following.text}", end)
+
+
+def _dashed_date(reader: Itemiser, at: int, end: int) -> int:
+    """``8-15-25`` is a date; four parts or more are nothing."""
+    texts = [reader.tokens[at].text, reader.tokens[at + 2].text]
+    year, more = reader.look(end + 1), reader.look(end + 2)
+    is_more = more is not None and more.text == "-" and not more.gap
+    if year is None or is_more or not _may_be_date([*texts, year.text]):
+        return _put(reader, "oddnum", None, "-".join(texts), end)
+    values = (int(texts[0]), int(texts[1]), int(year.text))
+    return _put(reader, "slash", values, "-".join([*texts, year.text]), end + 2)
+
+
+# --- words after a number -----------------------------------------------------------------------
+
+
+def _worded(reader: Itemiser, at: int, token: Token, after: Token) -> int:
+    low = after.low
+    if low in _RIGHTS and (len(low) > 1 or after.text.isupper()):
+        return _spaced_right(reader, at, after)
+    if what := unit(low):
+        return _unit_word(reader, at, after, what)
+    if low == "of" and (end := _of(reader, at)):
+        return end
+    if low == "x" and after.gap:
+        return _put(reader, "qty", token.value, f"{token.text} x", at + 2)
+    if low in ("k", "mil", "m", "b", "bn", "million", "billion", "thousand"):
+        return _put(reader, "oddnum", None, f"{token.text} {low}", at + 2)
+    return _day_month(reader, at, token)
+
+
+def _spaced_right(reader: Itemiser, at: int, after: Token) -> int:
+    """``230 calls``; but ``240 call debit spread`` leaves the word to the spread."""
+    found = reader.match(at + 1, after.low)
+    if found is not None and found[0].kind != "right":
+        return 0
+    end = found[1] if found is not None else at + 2
+    return _option(reader, at, end, _RIGHTS[after.low])
+
+
+def _unit_word(reader: Itemiser, at: int, after: Token, what: str) -> int:
+    if after.low in ("pts", "pt", "k") and after.text.isupper():
+        return 0  # PT before a value is a target
+    return _counted(reader, at, at + 2, what)
+
+
+def _of(reader: Itemiser, at: int) -> int:
+    """``2 of 4``: two, out of four held."""
+    total = reader.look(at + 2)
+    token = reader.tokens[at]
+    if total is None or total.kind != "num" or total.value is None or token.value is None:
+        return 0
+    beyond = reader.look(at + 3)
+    if beyond is not None and (not beyond.gap and beyond.text in ("/", "c", "p", "C", "P")):
+        return 0
+    if token.value > total.value or not (token.text.isdigit() and total.text.isdigit()):
+        return 0
+    return _put(reader, "qty", token.value, f"{token.text} of {total.text}", at + 3)
+
+
+def _day_month(reader: Itemiser, at: int, token: Token) -> int:
+    """``15 Aug``; the month must not have a day of its own behind it."""
+    month = _month_at(reader, at + 1)
+    if month is None or not token.text.isdigit() or len(token.text) > 2:
+        return 0
+    following, beyond = reader.look(at + 2), reader.look(at + 3)
+    year = None
+    if following is not None and following.kind == "num" and following.text.isdigit():
+        is_strike = beyond is not None and not beyond.gap and beyond.low in _RIGHTS
+        if len(following.text) <= 2 and not is_strike:
+            return 0
+        year = int(following.text) if _is_year(following) and not is_strike else None
+    reader.put("date", (month, int(token.text), year), f"{token.text} {month}")
+    return at + 2 + (year is not None)
+
+
+def _is_year(token: Token) -> bool:
+    return len(token.text) == 4 and token.text.startswith("20")
+
+
+def _month_at(reader: Itemiser, at: int) -> int | None:
+    token = reader.look(at)
+    if token is None or token.kind != "word":
+        return None
+    for rest, entry in phrases(token.low) or ():
+        if not rest and entry.kind == "month":
+            return int(entry.value)
+    return None
+
+
+def month(reader: Itemiser, at: int, end: int, month_no: int) -> int:
+    """A month's name: with a day it is a date, with a year a month of LEAPS, else just a month."""
+    token = reader.tokens[at]
+    dot = reader.look(end)
+    if dot is not None and dot.text == "." and not dot.gap:
+        end += 1
+    day, after = reader.look(end), reader.look(end + 1)
+    if day is not None and day.text == "'" and after is not None and after.kind == "num":
+        return _put(reader, "monthyear", (month_no, 2000 + int(after.text[:2])), "", end + 2)
+    if day is None or day.kind != "num" or not day.text.isdigit() or len(day.text) > 4:
+        return _bare_month(reader, token, month_no, end)
+    if _is_year(day):
+        return _put(reader, "monthyear", (month_no, int(day.text)), day.text, end + 1)
+    if len(day.text) > 2 or _is_strike(reader, end):
+        return _bare_month(reader, token, month_no, end)
+    return _month_day(reader, end, month_no)
+
+
+def _bare_month(reader: Itemiser, token: Token, month_no: int, end: int) -> int:
+    """A month without a day; small-letter ``may`` is the other word."""
+    if token.text == "may":
+        reader.put("cue", "plan", token.low)
+    else:
+        reader.put("month", month_no, token.low)
+    return end
+
+
+def _is_strike(reader: Itemiser, at: int) -> bool:
+    after = reader.look(at + 1)
+    return after is not None and not after.gap and after.low in _RIGHTS
+
+
+def _month_day(reader: Itemiser, at: int, month_no: int) -> int:
+    day, end = int(reader.tokens[at].text), at + 1
+    after = reader.look(end)
+    if after is not None and after.low in _ORDINALS and not after.gap:
+        end += 1
+    comma = reader.look(end)
+    if comma is not None and comma.text == "," and not comma.gap:
+        following = reader.look(end + 1)
+        if following is not None and following.kind == "num" and _is_year(following):
+            end += 1
+    year = reader.look(end)
+    value: int | None = None
+    if year is not None and year.kind == "num" and year.text.isdigit() and _is_year(year):
+        beyond = reader.look(end + 1)
+        is_strike = beyond is not None and beyond.low in _RIGHTS
+        if not is_strike:
+            value, end = int(year.text), end + 1
+    elif year is not None and year.text == "'" and (y := reader.look(end + 1)) is not None:
+        if y.kind == "num" and len(y.text) == 2 and y.text.isdigit():
+            value, end = 2000 + int(y.text), end + 2
+    reader.put("date", (month_no, day, value), f"{month_no}/{day}")
+    return end
+
+
+__all__ = ["month", "number", "read_number"]

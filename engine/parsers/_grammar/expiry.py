@@ -1,0 +1,134 @@
+"""The expiry of one option trade, from every way it may be written."""
+
+from collections.abc import Callable
+from datetime import date
+
+from engine.parsers._grammar import dates
+from engine.parsers._grammar.dates import Expiry
+from engine.parsers._grammar.facts import Facts, as_share, is_fraction
+from engine.parsers._grammar.verbs import Intent
+
+_NEAR_DAYS = 14
+
+
+def read_expiries(facts: Facts, intent: Intent, today: date) -> list[Expiry]:
+    """Every expiry that is stated, in reading order; words that only repeat a date are checked."""
+    _settle_slashes(facts, intent, today)
+    found: list[tuple[int, Expiry]] = []
+    for at in facts.at("date", "slash"):
+        parts = tuple(part for part in facts.take(at).value if part is not None)
+        found.append((at, dates.from_date(parts, today)))
+    for at in facts.at("ndte"):
+        found.append((at, dates.in_days(int(facts.take(at).value), today)))
+    if not found:
+        found = _dashed(facts, today)
+    words = _words(facts, today, is_dated=bool(found))
+    if found and words:
+        _agree(facts, found, words)
+    return [one for _, one in sorted(found or words, key=lambda pair: pair[0])]
+
+
+def _settle_slashes(facts: Facts, intent: Intent, today: date) -> None:
+    """``1/2`` is a share of the position in a close, unless it is the only date there is."""
+    if intent.family != "close":
+        return
+    slashes = facts.at("slash")
+    shares = [at for at in slashes if is_fraction(facts.items[at].value)]
+    others = facts.has("date", "ndte", "when", "occ") or len(slashes) > len(shares)
+    for at in shares:
+        if others or _is_share_place(facts, at) or not _is_near(facts, at, today):
+            facts.items[at].kind = "share"
+            facts.items[at].value = as_share(facts.items[at].value)
+    facts.by["share"] = [at for at, item in enumerate(facts.items) if item.kind == "share"]
+    facts.by["slash"] = [at for at in facts.by.get("slash", []) if at not in facts.by["share"]]
+
+
+def _is_share_place(facts: Facts, at: int) -> bool:
+    """Right behind the verb, or before ``off``, ``of``, ``out``."""
+    nearest = facts.items[at + 1] if at + 1 < len(facts.items) else None
+    if nearest is not None and nearest.text in ("off", "of", "out", "position", "pos"):
+        return True
+    return facts.kind(facts.before(at)) == "verb"
+
+
+def _is_near(facts: Facts, at: int, today: date) -> bool:
+    found = dates.from_date(facts.items[at].value, today)
+    return found.on is not None and not found.doubt and (found.on - today).days <= _NEAR_DAYS
+
+
+def _dashed(facts: Facts, today: date) -> list[tuple[int, Expiry]]:
+    """``8-15`` as a date, when a price stands elsewhere."""
+    if not facts.has("paid", "market"):
+        return []
+    for at in facts.at("range"):
+        texts = facts.items[at].text.split("-")
+        if all(text.isdigit() and len(text) <= 2 for text in texts):
+            facts.take(at)
+            return [(at, dates.from_date(tuple(map(int, texts)), today))]
+    return []
+
+
+# --- words --------------------------------------------------------------------------------------
+
+Word = tuple[int, Expiry]
+
+
+def _words(facts: Facts, today: date, *, is_dated: bool) -> list[Word]:
+    found: list[Word] = []
+    months = _months(facts)
+    for at in facts.at("when"):
+        code = str(facts.items[at].value)
+        facts.take(at)
+        if is_dated and _is_remark(facts.items[at].text, code):
+            continue
+        found.append((at, _word(facts, at, code, months, today)))
+    for at in facts.at("monthyear", "month"):
+        if found:
+            facts.take(at)
+        elif not is_dated:
+            facts.take(at)
+            facts.doubt("expiry", "a month is no expiry")
+    return found
+
+
+def _months(facts: Facts) -> list[tuple[int, int | None]]:
+    named: list[tuple[int, int | None]] = []
+    for at in facts.by.get("month", []):
+        named.append((facts.items[at].value, None))
+    named += [facts.items[at].value for at in facts.by.get("monthyear", [])]
+    return named
+
+
+def _is_remark(text: str, code: str) -> bool:
+    """Beside a date, ``today`` or ``Friday`` tells when something happens, not the expiry."""
+    return text in ("today", "todays", "tomorrow") or code.startswith("day:") or code == "vague"
+
+
+def _word(
+    facts: Facts, at: int, code: str, months: list[tuple[int, int | None]], today: date
+) -> Expiry:
+    if code in ("monthly", "leaps"):
+        if len(months) == 1:
+            return dates.from_month(*months[0], today)
+        if months or code == "leaps":
+            return Expiry(None, "LEAPS of which month?")
+    last = facts.items[at - 1] if at else None
+    is_next = last is not None and last.text == "next"
+    return dates.from_word(code, today, is_next)
+
+
+_FITS: dict[str, Callable[[date], bool]] = {
+    "weekly": dates.is_weekly,
+    "monthly": dates.is_monthly,
+}
+
+
+def _agree(facts: Facts, found: list[Word], words: list[Word]) -> None:
+    """A date and a word must not contradict each other."""
+    for at, said in words:
+        code = str(facts.items[at].value)
+        fits = _FITS.get(code)
+        days = [one.on for _, one in found if one.on is not None]
+        is_fine = any(fits(day) for day in days) if fits else said.on in days
+        if days and not is_fine and code != "leaps":
+            facts.doubt("expiry", f"the date and {facts.items[at].text!r} do not agree")

@@ -1,0 +1,98 @@
+"""The items of one trade, with a ledger of what has been understood: nothing may be left over."""
+
+from collections.abc import Iterator
+from decimal import Decimal
+
+from engine.parsers._grammar.items import Item
+
+SILENT = frozenset(("fill", "note", "punct", "emoji", "line", "para", "stopmark", "cue", "lookback"))
+"""Kinds that say nothing about the trade; cues and question marks are judged elsewhere."""
+
+CORE = frozenset(
+    ("verb", "opt", "occ", "strikes", "list", "right", "spread", "date", "slash", "when", "ndte",
+     "paid", "paidrange", "market", "stop", "target", "trail", "under", "qty", "part", "num",
+     "money", "pct", "sym", "future", "range", "strike", "size", "effect", "share", "oddnum",
+     "oddprice", "oddlevel", "monthyear", "letter", "points", "gain", "gainpct", "ref", "ratio",
+     "barelevel", "entryword", "moved")
+)  # fmt: skip
+"""Kinds that belong to the order itself and not to a remark."""
+
+
+class Facts:
+    """One stretch of items. Positions are indexes into :attr:`items`."""
+
+    def __init__(self, items: list[Item]) -> None:
+        self.items = items
+        self.used: set[int] = set()
+        self.doubts: dict[str, str] = {}
+        self.by: dict[str, list[int]] = {}
+        for at, item in enumerate(items):
+            self.by.setdefault(item.kind, []).append(at)
+
+    def doubt(self, field: str, why: str) -> None:
+        """A person has to settle ``field``; the first reason is kept."""
+        self.doubts.setdefault(field, why)
+
+    def at(self, *kinds: str) -> list[int]:
+        """Positions of all items of these kinds, in reading order, used ones left out."""
+        found = [at for kind in kinds for at in self.by.get(kind, ()) if at not in self.used]
+        return sorted(found) if len(kinds) > 1 else found
+
+    def has(self, *kinds: str) -> bool:
+        """Whether an item of one of these kinds was written, used or not."""
+        return any(kind in self.by for kind in kinds)
+
+    def take(self, at: int) -> Item:
+        """Mark as understood."""
+        self.used.add(at)
+        return self.items[at]
+
+    def values(self, kind: str) -> list[object]:
+        """Values of all items of a kind."""
+        return [self.items[at].value for at in self.by.get(kind, ())]
+
+    def before(self, at: int, skip: frozenset[str] = SILENT) -> int | None:
+        """Position of the nearest telling item before ``at`` on the same line."""
+        return self._near(range(at - 1, -1, -1), skip)
+
+    def after(self, at: int, skip: frozenset[str] = SILENT) -> int | None:
+        """Position of the nearest telling item after ``at`` on the same line."""
+        return self._near(range(at + 1, len(self.items)), skip)
+
+    def _near(self, where: range, skip: frozenset[str]) -> int | None:
+        for at in where:
+            kind = self.items[at].kind
+            if kind in ("line", "para", "stopmark"):
+                return None
+            if kind not in skip:
+                return at
+        return None
+
+    def kind(self, at: int | None) -> str:
+        """Kind of the item there; empty for None."""
+        return "" if at is None else self.items[at].kind
+
+    def text(self, at: int | None) -> str:
+        """Text of the item there; empty for None."""
+        return "" if at is None else self.items[at].text
+
+    def left(self) -> Iterator[tuple[int, Item]]:
+        """What has not been understood, silent kinds left out."""
+        for at, item in enumerate(self.items):
+            if at not in self.used and item.kind not in SILENT:
+                yield at, item
+
+
+def is_fraction(parts: tuple[int, ...]) -> bool:
+    """``1/2``, ``2/3``, ``3/4``: could be a share of a position."""
+    return len(parts) == 2 and 0 < parts[0] < parts[1] <= 10
+
+
+def as_share(parts: tuple[int, ...]) -> Decimal:
+    """The share, to two places as rooms speak of thirds."""
+    return (Decimal(parts[0]) / Decimal(parts[1])).quantize(Decimal("0.01"))
+
+
+def is_whole(value: Decimal) -> bool:
+    """Whether the number counts things: whole and above zero."""
+    return value > 0 and value == value.to_integral_value()

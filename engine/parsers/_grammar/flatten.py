@@ -1,0 +1,251 @@
+"""One message as lines of text: content, every part of every embed, and JSON as ``key: value``."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from engine.domain.alert import EmbedText, RawAlert
+from engine.parsers._grammar.text import (
+    hidden,
+    normalise,
+    split_quoted,
+    split_struck,
+    strip_markup,
+)
+
+MAX_CHARS = 12_000
+"""Discord's content plus embeds stay under this; the rest of a longer text is not read."""
+
+
+@dataclass(slots=True)
+class Flat:
+    """A message without its wrapping."""
+
+    blocks: list[str] = field(default_factory=list)
+    """Texts that each stand alone: the content, then each embed."""
+    struck: str = ""
+    quoted: str = ""
+    footer: str = ""
+    hidden: str = ""
+    """Why the visible text may deceive; empty when it does not."""
+    is_json: bool = False
+    odd_json: str = ""
+    """Why a JSON payload cannot be trusted; empty when it can."""
+
+
+class _OddJsonError(ValueError):
+    """A payload that is valid for Python and nonsense for an order."""
+
+
+def flatten(message: RawAlert) -> Flat:
+    """Take content and embeds apart; nothing of what a reader sees is lost."""
+    flat = Flat()
+    _add(flat, message.text)
+    for embed in message.embeds:
+        _add(flat, _embed(embed))
+        flat.footer += " " + normalise(embed.footer)
+    return flat
+
+
+def _add(flat: Flat, raw: str) -> None:
+    raw = raw[:MAX_CHARS]
+    flat.hidden = flat.hidden or hidden(raw)
+    text = normalise(raw)
+    if "{" in text or "[" in text:
+        text = _unfold_json(flat, text)
+    text, quoted = split_quoted(text)
+    text, struck = split_struck(text)
+    flat.quoted = _join(flat.quoted, strip_markup(quoted))
+    flat.struck = _join(flat.struck, strip_markup(struck))
+    text = _tables(strip_markup(text))
+    if text.strip() and text not in flat.blocks:
+        flat.blocks.append(text)
+
+
+def _join(one: str, two: str) -> str:
+    return f"{one}\n{two}".strip() if two else one
+
+
+_AUTHOR_VERBS = (
+    "entered long", "entered short", "closed long", "closed short", "averaged long",
+    "averaged short", "stopped out", "trimmed long", "trimmed short",
+)  # fmt: skip
+
+
+def _author(name: str) -> str:
+    """What a relay says in the author line after the trader's name; the name itself is no word."""
+    low = name.lower().rstrip(" .!:")
+    return next((verb for verb in _AUTHOR_VERBS if low.endswith(verb)), "")
+
+
+def _embed(embed: EmbedText) -> str:
+    fields = (f"{name.strip().rstrip(':')}: {value}" for name, value in embed.fields)
+    parts = (_author(normalise(embed.author)), embed.title, embed.description, *fields)
+    return "\n".join(part for part in parts if part and part.strip())
+
+
+# --- tables -------------------------------------------------------------------------------------
+
+_HEADINGS = frozenset(
+    ("action", "side", "ticker", "symbol", "strike", "type", "exp", "expiry", "expiration",
+     "price", "entry", "qty", "quantity", "stop", "target", "sl", "pt", "tp", "cp", "c/p",
+     "right", "contracts", "date")
+)  # fmt: skip
+
+
+def _tables(text: str) -> str:
+    """A pipe table with a heading row as ``heading: cell`` lines; other text as it is."""
+    if "|" not in text:
+        return text
+    lines = text.split("\n")
+    for at, line in enumerate(lines[:-1]):
+        heads = _cells(line)
+        if len(heads) < 3 or not all(head.lower() in _HEADINGS for head in heads):
+            continue
+        rows = [row for row in map(_cells, lines[at + 1 :]) if any(c.strip("-: ") for c in row)]
+        if rows and all(len(row) == len(heads) for row in rows):
+            table = ["\n".join(map(": ".join, zip(heads, row, strict=True))) for row in rows]
+            return "\n".join([*lines[:at], "\n\n".join(table)])
+    return text
+
+
+def _cells(line: str) -> list[str]:
+    return [cell.strip() for cell in line.strip().strip("|").split("|")]
+
+
+# --- JSON ---------------------------------------------------------------------------------------
+
+_SAME: dict[str, str] = {
+    "action": "action", "side": "action", "signal": "action", "order": "action",
+    "orderaction": "action", "direction": "action", "instruction": "action",
+    "ticker": "ticker", "symbol": "ticker", "underlying": "ticker", "instrument": "ticker",
+    "strike": "strike", "strikeprice": "strike",
+    "right": "type", "optiontype": "type", "putcall": "type", "callput": "type", "cp": "type",
+    "expiration": "exp", "expiry": "exp", "exp": "exp", "expirationdate": "exp",
+    "expdate": "exp", "expirydate": "exp",
+    "price": "price", "limitprice": "price", "limit": "price", "entry": "price",
+    "entryprice": "price", "premium": "price",
+    "quantity": "qty", "qty": "qty", "contracts": "qty", "shares": "qty", "amount": "qty",
+    "stop": "stop", "sl": "stop", "stoploss": "stop", "stopprice": "stop",
+    "target": "target", "tp": "target", "takeprofit": "target", "profittarget": "target",
+    "targets": "target", "targetprice": "target",
+    "sentiment": "sentiment", "quantitytype": "quantitytype", "ordertype": "ordertype",
+    "type": "type", "option": "contract", "contract": "contract",
+}  # fmt: skip
+_IDLE = frozenset(
+    ("id", "time", "timenow", "timestamp", "interval", "exchange", "strategy", "secret",
+     "passphrase", "key", "token", "source", "name", "currency", "tif", "timeinforce", "duration",
+     "assettype", "asset", "securitytype", "extras", "delay", "version", "account", "accounttype")
+)  # fmt: skip
+_ORDER_TYPES = frozenset(("limit", "lmt", "market", "mkt"))
+
+
+def _unfold_json(flat: Flat, text: str) -> str:
+    start = min(at for at in (text.find("{"), text.find("[")) if at >= 0)
+    end = max(text.rfind("}"), text.rfind("]")) + 1
+    if end <= start or not text[start + 1 : end].lstrip().startswith(('"', "{", "}")):
+        return text
+    try:
+        payload = json.loads(
+            text[start:end],
+            parse_int=str,
+            parse_float=str,
+            parse_constant=_no_constant,
+            object_pairs_hook=_no_twice,
+        )
+        lines = "\n\n".join(_order(one) for one in _orders(payload))
+    except _OddJsonError as odd:
+        flat.is_json, flat.odd_json = True, str(odd)
+        return ""
+    except (ValueError, RecursionError):
+        return text
+    flat.is_json = True
+    return f"{text[:start]}\n{lines}\n{text[end:]}"
+
+
+def _no_constant(name: str) -> Any:
+    raise _OddJsonError(f"{name} is not a number")
+
+
+def _no_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    keys = [_key(key) for key, _ in pairs]
+    if len(set(keys)) < len(keys):
+        raise _OddJsonError("a key of the payload occurs twice")
+    return dict(zip(keys, (value for _, value in pairs), strict=True))
+
+
+def _key(key: str) -> str:
+    return "".join(filter(str.isalnum, key)).lower()
+
+
+def _orders(payload: Any) -> Iterable[dict[str, Any]]:
+    if isinstance(payload, dict):
+        for key in ("order", "signal", "alert", "data"):
+            if isinstance(payload.get(key), dict) and not payload.keys() & {"ticker", "symbol"}:
+                payload = payload[key]
+        payload = [payload]
+    if not isinstance(payload, list) or not all(isinstance(one, dict) for one in payload):
+        raise _OddJsonError("the payload is not an order")
+    return payload
+
+
+def _order(payload: dict[str, Any]) -> str:
+    """One order as lines. Keys that mean nothing to us are named, so nothing is skipped."""
+    lines: list[str] = []
+    for key, value in payload.items():
+        if value is None or value == "" or key in _IDLE:
+            continue
+        name = _SAME.get(key, key)
+        if name == "sentiment":
+            lines.append(_sentiment(str(value)))
+        elif name == "type" and str(value).lower() in _ORDER_TYPES:
+            lines.append("" if str(value).lower()[0] == "l" else "price: market")
+        elif name == "ordertype":
+            lines.append(_order_type(str(value)))
+        elif name != "quantitytype":
+            lines.append(_line(name, _value(name, value), payload))
+    return "\n".join(line for line in lines if line)
+
+
+def _sentiment(value: str) -> str:
+    plain = value.lower()
+    known = {"flat": "flat", "short": "short", "bearish": "short", "long": "long"}
+    return known.get(plain, "long" if plain == "bullish" else f"sentiment: {plain}")
+
+
+def _order_type(value: str) -> str:
+    plain = value.lower()
+    if plain in ("limit", "lmt"):
+        return ""
+    return "price: market" if plain in ("market", "mkt") else f"order type {plain}"
+
+
+def _value(name: str, value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, dict):
+        return _level(value)
+    if isinstance(value, list):
+        return " / ".join(_value(name, one) for one in value)
+    return str(value)
+
+
+def _level(value: dict[str, Any]) -> str:
+    """Bracket objects such as ``{"type": "stop", "stopPrice": 103}``."""
+    for key, one in value.items():
+        if key in ("stopprice", "limitprice", "price", "value"):
+            return str(one)
+        if key in ("percent", "percentage"):
+            return f"{one}%"
+    raise _OddJsonError("a bracket of the payload has no price")
+
+
+def _line(name: str, value: str, payload: dict[str, Any]) -> str:
+    if name == "qty":
+        kind = _key(str(payload.get("quantitytype", "")))
+        if "percent" in kind:
+            return f"fraction: {value}%"
+        if kind not in ("", "fixedquantity", "contracts", "shares"):
+            raise _OddJsonError(f"the quantity is stated as {kind}")
+    return f"{name}: {value}"

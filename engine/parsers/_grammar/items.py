@@ -1,0 +1,335 @@
+"""From tokens to items: words get their meaning, numbers their shape; nothing is dropped."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from engine.parsers._grammar import amounts
+from engine.parsers._grammar.english import COMMON
+from engine.parsers._grammar.tokens import Token
+from engine.parsers._grammar.words import Entry, corrected, label, phrases, unit
+
+
+@dataclass(slots=True)
+class Item:
+    """A piece of meaning. ``value`` depends on ``kind``; ``sent`` and ``clause`` say where."""
+
+    kind: str
+    value: Any
+    text: str
+    sent: int = 0
+    clause: int = 0
+    is_upper: bool = False
+
+
+_TICKER = re.compile(r"[A-Z]{1,5}(?:\.[A-Z])?\Z")
+_LEVEL = re.compile(r"(pt|tp|t|tgt|target|sl|stop|ts|tsl|x|sl)(\d{1,6})\Z")
+_CONTRACT = re.compile(r"([a-z]{1,3}|m2k|m6[abe]|6[a-z])([fghjkmnquvxz])(\d{1,2}|20\d{2})\Z")
+_MONTH_DAY = re.compile(
+    r"(jan|feb|mar|apr|may|june?|july?|aug|sept?|oct|nov|dec)(\d{1,2})(?:st|nd|rd|th)?\Z"
+)
+_END = frozenset("!?;")
+_SEPARATORS = frozenset((",", "(", ")", "-", "--", "---", "//", "|", "[", "]", "~", "->", '"', "+"))
+
+
+class Itemiser:
+    """One pass over the tokens of a message."""
+
+    def __init__(self, tokens: list[Token]) -> None:
+        self.tokens = tokens
+        self.items: list[Item] = []
+        self.sent = 0
+        self.clause = 0
+
+    def run(self) -> list[Item]:
+        """All items, in order."""
+        at, n = 0, len(self.tokens)
+        while at < n:
+            at = _READERS[self.tokens[at].kind](self, at)
+        return self.items
+
+    def put(self, kind: str, value: Any, text: str, *, is_upper: bool = False) -> None:
+        """Append an item at the present place."""
+        self.items.append(Item(kind, value, text, self.sent, self.clause, is_upper))
+
+    def look(self, at: int) -> Token | None:
+        """The token there, if the text goes so far."""
+        return self.tokens[at] if at < len(self.tokens) else None
+
+    # --- structure ------------------------------------------------------------------------------
+
+    def line(self, at: int) -> int:
+        self.put(self.tokens[at].kind, None, "\n")
+        self.sent += 1
+        self.clause += 1
+        return at + 1
+
+    def emoji(self, at: int) -> int:
+        self.put("emoji", None, self.tokens[at].text)
+        self.clause += 1
+        return at + 1
+
+    def punct(self, at: int) -> int:
+        token, after = self.tokens[at], self.look(at + 1)
+        if token.text == "$" and after is not None and not after.gap:
+            return self.dollar(at, after)
+        if token.text in "+-" and after is not None and after.text == "$" and not after.gap:
+            return self.signed_dollar(at)
+        if token.text == "@" and after is not None and not after.gap and after.kind == "word":
+            return self.mention(at, after)
+        if token.text == "@":
+            self.put("price", "plain", "@")
+            return at + 1
+        if token.text == "/" and after is not None and not after.gap and self._is_start(at):
+            return self.slashed(at, after)
+        if self._ends_sentence(token, after):
+            self.put("stopmark", "?" in token.text, token.text)
+            self.sent += 1
+            self.clause += 1
+        else:
+            self.put("punct", token.text, token.text)
+            self.clause += token.text in _SEPARATORS
+        return at + 1
+
+    def _ends_sentence(self, token: Token, after: Token | None) -> bool:
+        if token.text[0] in _END:
+            return True
+        return token.text[0] == "." and (after is None or after.gap or after.kind == "line")
+
+    def _is_start(self, at: int) -> bool:
+        return at == 0 or self.tokens[at].gap or self.tokens[at - 1].kind in ("line", "para")
+
+    def slashed(self, at: int, after: Token) -> int:
+        """``/ES`` and ``/ESM5`` are futures."""
+        if after.kind == "word" and after.text.isascii():
+            self.put("sym", 4, after.text.upper())
+            return at + 2
+        if after.kind == "num" and (end := amounts.number(self, at + 1)):
+            return end
+        self.put("punct", "/", "/")
+        return at + 1
+
+    def dollar(self, at: int, after: Token) -> int:
+        """``$2.15`` is money, ``$SPY`` a ticker."""
+        if after.kind == "num":
+            return amounts.number(self, at + 1, is_money=True)
+        if after.kind == "word" and after.text.isascii() and len(after.text) <= 6:
+            self.put("sym", 3, after.text.upper().rstrip("."))
+            return at + 2
+        if after.kind == "glued":
+            return self.glued(at + 1)
+        self.put("punct", "$", "$")
+        return at + 1
+
+    def signed_dollar(self, at: int) -> int:
+        """``+$800`` and ``-$120``: a result, not a price."""
+        number = self.look(at + 2)
+        if number is None or number.kind != "num":
+            self.put("punct", self.tokens[at].text, self.tokens[at].text)
+            return at + 1
+        self.put("gain", number.value, f"{self.tokens[at].text}${number.text}")
+        return at + 3
+
+    def mention(self, at: int, after: Token) -> int:
+        """``@Some Role`` pings people; ``@market`` and ``@CMP`` are prices."""
+        known = phrases(after.low)
+        if known and any(entry.kind == "price" and not rest for rest, entry in known):
+            self.put("price", "plain", "@")
+            return at + 1
+        self.put("note", None, "@" + after.text)
+        return at + 2
+
+    def odd(self, at: int) -> int:
+        self.put("odd", None, self.tokens[at].text)
+        return at + 1
+
+    def time(self, at: int) -> int:
+        text = self.tokens[at].low
+        is_clock = text[-1] in "mt"
+        self.put("clock" if is_clock else "oddnum", None, text)
+        return at + 1
+
+    # --- ready-made contracts and dates ---------------------------------------------------------
+
+    def occ(self, at: int) -> int:
+        self.put("occ", None, self.tokens[at].text)
+        return at + 1
+
+    def iso(self, at: int) -> int:
+        year, month, day = map(int, re.split("[-/]", self.tokens[at].text))
+        self.put("date", (month, day, year), self.tokens[at].text)
+        return at + 1
+
+    def day(self, at: int) -> int:
+        text = self.tokens[at].low
+        found = re.match(r"(\d{1,2})[- ]?([a-z]+)[- ]?'?(\d+)", text)
+        month = _month(found.group(2)) if found else None
+        if found is None or month is None:
+            self.put("oddnum", None, text)
+        else:
+            year = int(found.group(3))
+            self.put("date", (month, int(found.group(1)), year + 2000 * (year < 100)), text)
+        return at + 1
+
+    def glued(self, at: int) -> int:
+        """``SPY590C``: ticker, strike and right in one piece; ``PT2C`` is nothing."""
+        text = self.tokens[at].text
+        cut = next(i for i, char in enumerate(text) if char.isdigit())
+        strike = amounts.read_number(text[cut:-1])
+        self.put("sym", 2, text[:cut].upper())
+        self.put("opt" if strike is not None else "oddnum", (strike, text[-1].upper()), text)
+        return at + 1
+
+    def alnum(self, at: int) -> int:
+        low = self.tokens[at].low
+        if low in _WORDLIKE or phrases(low):
+            return self.word(at)
+        if found := _LEVEL.match(low):
+            return self._numbered(at, found.group(1), found.group(2))
+        if found := _MONTH_DAY.match(low):
+            return self._month_day(at, found.group(1), int(found.group(2)))
+        if found := _CONTRACT.match(low):
+            self.put("future", found.groups(), self.tokens[at].text)
+            return at + 1
+        self.put("sym" if low in _ROOTS else "odd", 2, self.tokens[at].text.upper())
+        return at + 1
+
+    def _numbered(self, at: int, name: str, digits: str) -> int:
+        """``T1`` and ``PT2`` are labels, ``SL57`` a level, ``x3`` a quantity, ``TS10`` a trail."""
+        text = self.tokens[at].text
+        if name == "x":
+            self.put("qty", Decimal(digits), text)
+            return at + 1
+        is_target = name in ("pt", "tp", "t", "tgt", "target")
+        if is_target and len(digits) == 1:
+            self.put("level", "target", text)
+            return at + 1
+        meaning = "target" if is_target else "trail" if name.startswith("ts") else "stop"
+        if name == "t" or (len(digits) == 1 and meaning == "stop"):
+            self.put("odd", None, text)
+            return at + 1
+        self.put("level", meaning, text)
+        self.tokens[at] = Token("num", digits, digits, False, amounts.read_number(digits))
+        if (after := self.look(at + 1)) and after.kind == "num" and not after.gap:
+            self.put("oddnum", None, text + after.text)
+            return at + 2
+        return amounts.number(self, at)
+
+    def _month_day(self, at: int, name: str, day: int) -> int:
+        month = _month(name)
+        self.put("date", (month, day, None), self.tokens[at].text)
+        return at + 1
+
+    # --- words ----------------------------------------------------------------------------------
+
+    def word(self, at: int) -> int:
+        """The longest known phrase that begins here; else a ticker, or a word nobody knows."""
+        token = self.tokens[at]
+        if len(token.text) == 1 and token.text.isupper() and token.text != "I":
+            self.put("letter", token.text, token.text, is_upper=True)
+            return at + 1
+        found = self.match(at, token.low)
+        if found is None and (better := corrected(token.low)):
+            found = self.match(at, better)
+        if found is not None:
+            entry, end = found
+            return self.known(at, end, entry)
+        self.unknown(token)
+        return at + 1
+
+    def match(self, at: int, low: str) -> tuple[Entry, int] | None:
+        """(meaning, index behind it) of the longest phrase whose first word is ``low``."""
+        for rest, entry in phrases(low) or ():
+            end = at + 1
+            for word in rest:
+                end = self._skip_hyphen(end)
+                token = self.look(end)
+                if token is None or token.low != word:
+                    break
+                end += 1
+            else:
+                return entry, end
+        return None
+
+    def _skip_hyphen(self, at: int) -> int:
+        token, after = self.look(at), self.look(at + 1)
+        is_glue = token is not None and token.text in "-/&" and not token.gap
+        return at + 1 if is_glue and after is not None and not after.gap else at
+
+    def known(self, at: int, end: int, entry: Entry) -> int:
+        text = " ".join(token.low for token in self.tokens[at:end])
+        special = _SPECIAL.get(entry.kind)
+        if special is not None:
+            return special(self, at, end, entry, text)
+        is_upper = end == at + 1 and self.tokens[at].text.isupper()
+        self.put(entry.kind, entry.value, text, is_upper=is_upper)
+        return end
+
+    def unknown(self, token: Token) -> None:
+        text = token.text
+        if _TICKER.match(text):
+            strength = 1 if token.low in COMMON or len(text) == 1 else 2
+            self.put("sym", strength, text, is_upper=True)
+        elif len(text) <= 5 and text.isalpha() and token.low not in COMMON:
+            self.put("sym", 0, text.upper())
+        else:
+            self.put("word", None, text)
+
+    def label(self, at: int, end: int, entry: Entry, text: str) -> int:
+        """``strike:``, ``exp`` and their kind; without a colon most are ordinary words."""
+        after = self.look(end)
+        has_colon = after is not None and after.text in (":", "=")
+        if has_colon or entry.value in ("exp", "qty", "strike", "symbol"):
+            self.put("label" if has_colon else "softlabel", entry.value, text)
+            return end + 1 if has_colon else end
+        self.put("fill", "", text)
+        return end
+
+    def month(self, at: int, end: int, entry: Entry, text: str) -> int:
+        return amounts.month(self, at, end, int(entry.value))
+
+    def right(self, at: int, end: int, entry: Entry, text: str) -> int:
+        """``calls`` or ``put`` without a strike before it."""
+        self.put("right" if len(text) > 1 else "fill", entry.value, text)
+        return end
+
+    def unit(self, at: int, end: int, entry: Entry, text: str) -> int:
+        self.put("fill", "", text)
+        return end
+
+
+def _month(name: str) -> int | None:
+    for rest, entry in phrases(name) or ():
+        if not rest and entry.kind == "month":
+            return int(entry.value)
+    return None
+
+
+_ROOTS = frozenset(("m2k", "m6e", "m6a", "m6b", "m6j"))
+_WORDLIKE = frozenset(("tp1", "tp2"))
+_Special = Callable[[Itemiser, int, int, Entry, str], int]
+_SPECIAL: dict[str, _Special] = {
+    "label": Itemiser.label,
+    "month": Itemiser.month,
+    "right": Itemiser.right,
+    "unit": Itemiser.unit,
+}
+_READERS: dict[str, Callable[[Itemiser, int], int]] = {
+    "num": amounts.number,
+    "word": Itemiser.word,
+    "alnum": Itemiser.alnum,
+    "occ": Itemiser.occ,
+    "iso": Itemiser.iso,
+    "day": Itemiser.day,
+    "time": Itemiser.time,
+    "glued": Itemiser.glued,
+    "odd": Itemiser.odd,
+    "emoji": Itemiser.emoji,
+    "punct": Itemiser.punct,
+    "line": Itemiser.line,
+    "para": Itemiser.line,
+}
+
+__all__ = ["Item", "Itemiser", "label", "unit"]

@@ -1,0 +1,405 @@
+"""Legs of option spreads, from their names or from legs spelled one by one."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from typing import Literal, cast
+
+from engine.domain.alert import Action, Right, SignalLeg
+from engine.parsers._grammar.facts import Facts
+from engine.parsers._grammar.verbs import Intent
+
+Effect = Literal["debit", "credit"]
+Strike = tuple[Decimal, str]
+
+NAMED = frozenset(("condor", "fly", "ironfly", "straddle", "strangle", "calendar", "diagonal",
+                   "ratio", "other"))  # fmt: skip
+
+
+@dataclass(slots=True)
+class Plan:
+    """A spread as it stands when open: legs, whether bought for a debit, and what is unclear."""
+
+    legs: list[SignalLeg] = field(default_factory=list)
+    effect: Effect | None = None
+    """How it was (or is to be) opened."""
+    kind: str = "vertical"
+    doubt: str = ""
+
+
+class Unclear(Exception):
+    """The legs cannot be told from the text."""
+
+
+def is_spread(facts: Facts) -> bool:
+    """Whether the trade names a spread, or more than one strike."""
+    if facts.has("spread"):
+        return True
+    pairs = [at for at in facts.at("strikes") if len(facts.items[at].value) >= 2]
+    return bool(pairs) or len({str(facts.items[at].value) for at in facts.at("opt")}) > 1
+
+
+def read_spread(facts: Facts, intent: Intent, expiries: list[date]) -> Plan:
+    """Build the legs; ``plan.doubt`` is set when they are not certain."""
+    plan = Plan()
+    try:
+        _build(facts, intent, expiries, plan)
+    except Unclear as why:
+        plan.doubt = str(why)
+        plan.legs = []
+    return plan
+
+
+def _build(facts: Facts, intent: Intent, expiries: list[date], plan: Plan) -> None:
+    names = [str(facts.take(at).value) for at in facts.at("spread")]
+    plan.kind = _kind(names)
+    kinds = {word for name in names for word in name.split()}
+    _effect_of_name(plan, kinds)
+    _effect_of_words(facts, intent, plan)
+    verb_legs = leg_verbs(facts)
+    strikes = _strikes(facts, kinds)
+    if plan.kind == "calendar" or plan.kind == "diagonal":
+        _calendar(facts, strikes, expiries, plan)
+        return
+    if len(expiries) != 1:
+        raise Unclear("the spread needs one expiry")
+    if verb_legs:
+        plan.legs = _spelled(facts, verb_legs, expiries[0])
+        plan.effect = plan.effect or _effect_of_legs(plan.legs, intent)
+        return
+    _NAMES.get(plan.kind, _vertical)(strikes, expiries[0], plan, intent, facts)
+
+
+def _kind(names: list[str]) -> str:
+    special = [name for name in names if name in NAMED]
+    if len(set(special)) > 1:
+        raise Unclear("two kinds of spread are named")
+    return special[0] if special else "vertical"
+
+
+def _effect_of_name(plan: Plan, kinds: set[str]) -> None:
+    named = kinds & {"debit", "credit"}
+    if len(named) == 2:
+        raise Unclear("both a debit and a credit spread are named")
+    if named:
+        plan.effect = cast("Effect", named.pop())
+
+
+def _effect_of_words(facts: Facts, intent: Intent, plan: Plan) -> None:
+    """``4.50 cr`` is what this order pays; a debit spread is closed for a credit."""
+    said = {str(facts.take(at).value) for at in facts.at("effect")}
+    if len(said) > 1:
+        raise Unclear("both debit and credit are named")
+    if not said:
+        return
+    effect = cast("Effect", said.pop())
+    if intent.family == "close":
+        effect = flipped(effect)
+    if plan.effect not in (None, effect):
+        raise Unclear("the kind of spread and debit or credit do not agree")
+    plan.effect = effect
+
+
+def flipped(effect: Effect) -> Effect:
+    """What a spread pays when it is closed instead of opened."""
+    return "credit" if effect == "debit" else "debit"
+
+
+# --- strikes ------------------------------------------------------------------------------------
+
+
+def _strikes(facts: Facts, kinds: set[str]) -> list[Strike]:
+    """All strikes in the order written; a right said once holds for all without their own."""
+    found: list[Strike] = []
+    for at in facts.at("strikes", "opt", "list"):
+        item = facts.take(at)
+        found += [item.value] if item.kind == "opt" else list(item.value)
+    if not found:
+        _loose_strikes(facts, found)
+    right = _common_right(facts, kinds)
+    if right:
+        if any(own and own != right for _, own in found):
+            raise Unclear("calls and puts are both named")
+        return [(strike, own or right) for strike, own in found]
+    return found
+
+
+def _loose_strikes(facts: Facts, found: list[Strike]) -> None:
+    """``5/10 calls``, ``230-240 call spread`` or a single ``130 straddle``."""
+    for at in facts.at("range", "slash", "strike"):
+        item = facts.take(at)
+        values = item.value if isinstance(item.value, tuple) else (item.value,)
+        found += [(Decimal(value), "") for value in values]
+        return
+    stated = facts.has("paid", "market")
+    nums = facts.at("num", "money")
+    if nums and (stated or len(nums) == 2):
+        found.append((facts.take(nums[0]).value, ""))
+
+
+def _common_right(facts: Facts, kinds: set[str]) -> str:
+    rights = {str(facts.take(at).value) for at in facts.at("right")}
+    rights |= {word[0].upper() for word in kinds & {"call", "put"}}
+    if len(rights) > 1:
+        raise Unclear("calls and puts are both named")
+    return rights.pop() if rights else ""
+
+
+# --- legs spelled out: sell 5650C buy 5660C -----------------------------------------------------
+
+_BUYS = frozenset(("buy", "long", "bto!"))
+_SELLS = frozenset(("sell", "short", "sto!", "write"))
+
+
+def leg_verbs(facts: Facts) -> list[tuple[int, Action]]:
+    """(position of the strike, action) of legs that have a verb or sign of their own."""
+    opts = facts.at("opt")
+    found: list[tuple[int, Action]] = []
+    for at in opts:
+        action = _own_action(facts, at)
+        if action is None:
+            return []
+        found.append((at, action))
+    actions = {action for _, action in found}
+    return found if len(found) >= 2 and len(actions) == 2 else []
+
+
+def spelled_verbs(facts: Facts) -> set[int]:
+    """Positions of verbs that belong to one leg or one expiry, not to the whole order."""
+    found: set[int] = set()
+    anchors = [at for at, _ in leg_verbs(facts)]
+    if any(name in ("calendar", "diagonal") for name in facts.values("spread")):
+        anchors += facts.at("slash", "date", "when")
+    for at in anchors:
+        for k in range(at - 1, max(at - 5, -1), -1):
+            item = facts.items[k]
+            if item.kind == "verb":
+                found |= {k} if item.value in _BUYS | _SELLS else set()
+                break
+            if item.kind not in ("fill", "num", "qty", "money", "opt"):
+                break
+    return found
+
+
+def _own_action(facts: Facts, at: int) -> Action | None:
+    for k in range(at - 1, max(at - 4, -1), -1):
+        item = facts.items[k]
+        if item.kind == "verb" and item.value in _BUYS:
+            return Action.BTO
+        if item.kind == "verb" and item.value in _SELLS:
+            return Action.STO
+        if item.kind == "punct" and item.value in ("+", "-"):
+            return Action.BTO if item.value == "+" else Action.STO
+        if item.kind not in ("fill", "num", "qty", "money"):
+            return None
+    return None
+
+
+def _spelled(facts: Facts, found: list[tuple[int, Action]], on: date) -> list[SignalLeg]:
+    legs: list[SignalLeg] = []
+    for at, action in found:
+        item = facts.items[at]
+        facts.used.add(at)
+        ratio = 1
+        for k in (at - 1, at - 2):
+            before = facts.items[k] if k >= 0 else None
+            if before is not None and before.kind in ("num", "qty") and k not in facts.used:
+                ratio = int(facts.take(k).value)
+                break
+            if before is None or before.kind != "fill":
+                break
+        strike, right = item.value
+        legs.append(_leg(action, right, strike, on, ratio))
+    return legs
+
+
+def _leg(action: Action, right: str, strike: Decimal, on: date, ratio: int = 1) -> SignalLeg:
+    if right not in ("C", "P"):
+        raise Unclear("it is not said whether calls or puts")
+    return SignalLeg(
+        action=action, right=cast("Right", right), strike=strike, expiry=on, ratio=ratio
+    )
+
+
+def _effect_of_legs(legs: list[SignalLeg], intent: Intent) -> Effect | None:
+    """Debit or credit of a vertical or condor by its legs; None when not evident."""
+    worth = {leg.action: leg.strike for leg in legs}
+    rights = {leg.right for leg in legs}
+    if len(legs) == 2 and len(rights) == 1 and len(worth) == 2:
+        is_low_bought = worth[Action.BTO] < worth[Action.STO]
+        return "debit" if is_low_bought == (rights == {"C"}) else "credit"
+    if len(legs) == 4:
+        calls = sorted(leg.strike for leg in legs if leg.right == "C" and leg.action is Action.STO)
+        longs = sorted(leg.strike for leg in legs if leg.right == "C" and leg.action is Action.BTO)
+        if len(calls) == len(longs) == 1:
+            return "credit" if calls[0] < longs[0] else "debit"
+    return "credit" if intent.side == "short" else None
+
+
+# --- named spreads ------------------------------------------------------------------------------
+
+
+def _vertical(
+    strikes: list[Strike], on: date, plan: Plan, intent: Intent, facts: Facts
+) -> None:
+    if len(strikes) != 2:
+        raise Unclear("a vertical has two strikes")
+    (one, right), (two, other) = strikes
+    if right != other:
+        raise Unclear("calls and puts are both named")
+    if one == two:
+        raise Unclear("both strikes are the same")
+    effect = plan.effect
+    if effect is None:
+        effect = _effect_of_side(intent)
+        _check_order(strikes, effect, right)
+    plan.effect = effect
+    low, high = min(one, two), max(one, two)
+    is_low_bought = (effect == "debit") == (right == "C")
+    bought = low if is_low_bought else high
+    first = Action.BTO if one == bought else Action.STO
+    second = Action.STO if first is Action.BTO else Action.BTO
+    del facts
+    plan.legs = [_leg(first, right, one, on), _leg(second, other, two, on)]
+
+
+def _effect_of_side(intent: Intent) -> Effect:
+    if intent.side == "short":
+        return "credit"
+    if intent.side == "long" or intent.family == "open":
+        return "debit"
+    raise Unclear("debit or credit is not said")
+
+
+def _check_order(strikes: Sequence[Strike], effect: Effect, right: str) -> None:
+    """Without a name, the strike written first is the one traded in the direction of the verb."""
+    is_rising = strikes[0][0] < strikes[1][0]
+    is_debit_order = is_rising == (right == "C")
+    if is_debit_order != (effect == "debit"):
+        raise Unclear("the order of the strikes and the verb do not agree")
+
+
+def _condor(
+    strikes: list[Strike], on: date, plan: Plan, intent: Intent, facts: Facts
+) -> None:
+    if len(strikes) != 4:
+        raise Unclear("a condor has four strikes")
+    ordered = sorted(strike for strike, _ in strikes)
+    if len(set(ordered)) != 4:
+        raise Unclear("two strikes of the condor are the same")
+    for strike, right in strikes:
+        if right and right != ("P" if strike in ordered[:2] else "C"):
+            raise Unclear("the puts of a condor lie below its calls")
+    plan.effect = plan.effect or ("debit" if intent.side == "long" else "credit")
+    inner, outer = Action.STO, Action.BTO
+    if plan.effect == "debit":
+        inner, outer = outer, inner
+    rights = ("P", "P", "C", "C")
+    actions = (outer, inner, inner, outer)
+    plan.legs = [
+        _leg(action, right, strike, on)
+        for action, right, strike in zip(actions, rights, ordered, strict=True)
+    ]
+    del facts
+
+
+def _fly(strikes: list[Strike], on: date, plan: Plan, intent: Intent, facts: Facts) -> None:
+    values = [strike for strike, _ in strikes]
+    if len(strikes) != 3 or sorted(values) not in (values, values[::-1]) or len(set(values)) != 3:
+        raise Unclear("a butterfly has three strikes in order")
+    plan.effect = plan.effect or ("credit" if intent.side == "short" else "debit")
+    wing, body = Action.BTO, Action.STO
+    if intent.side == "short":
+        wing, body = body, wing
+    low, mid, high = strikes
+    plan.legs = [_leg(wing, low[1], low[0], on), _leg(body, mid[1], mid[0], on, 2),
+                 _leg(wing, high[1], high[0], on)]  # fmt: skip
+    del facts
+
+
+def _two_sided(
+    strikes: list[Strike], on: date, plan: Plan, intent: Intent, facts: Facts
+) -> None:
+    """Straddle: one strike, both rights. Strangle: the put below the call."""
+    values = sorted({strike for strike, _ in strikes})
+    wanted = 1 if plan.kind == "straddle" else 2
+    if len(values) != wanted:
+        raise Unclear(f"a {plan.kind} has {wanted} strike{'s' * (wanted > 1)}")
+    for strike, right in strikes:
+        if wanted == 2 and right and right != ("P" if strike == values[0] else "C"):
+            raise Unclear("the put of a strangle lies below its call")
+    action = Action.STO if intent.side == "short" else Action.BTO
+    plan.effect = plan.effect or ("credit" if intent.side == "short" else "debit")
+    if (plan.effect == "credit") != (intent.side == "short"):
+        raise Unclear("the verb and debit or credit do not agree")
+    pairs = [(values[0], "P"), (values[-1], "C")]
+    if wanted == 1 or (strikes and strikes[0][1] == "C"):
+        pairs.reverse()
+    plan.legs = [_leg(action, right, strike, on) for strike, right in pairs]
+    del facts
+
+
+def _ratio(strikes: list[Strike], on: date, plan: Plan, intent: Intent, facts: Facts) -> None:
+    """``1x2 230/240 call ratio``: so many of the first against so many of the second."""
+    ratios = facts.at("ratio")
+    if len(ratios) != 1 or len(strikes) != 2:
+        raise Unclear("the ratio of the legs is not said")
+    one, two = facts.take(ratios[0]).value
+    if plan.effect is None or intent.side is None or not 0 < one < 10 or not 0 < two < 10:
+        raise Unclear("debit or credit of the ratio is not said")
+    first = Action.BTO if intent.side == "long" else Action.STO
+    second = Action.STO if first is Action.BTO else Action.BTO
+    plan.legs = [
+        _leg(first, strikes[0][1], strikes[0][0], on, int(one)),
+        _leg(second, strikes[1][1], strikes[1][0], on, int(two)),
+    ]
+
+
+def _unknown(strikes: list[Strike], on: date, plan: Plan, intent: Intent, facts: Facts) -> None:
+    del strikes, on, intent, facts
+    raise Unclear(f"a spread of this kind ({plan.kind}) is not read")
+
+
+_Maker = Callable[[list[Strike], date, Plan, Intent, Facts], None]
+_NAMES: dict[str, _Maker] = {
+    "condor": _condor, "fly": _fly, "straddle": _two_sided, "strangle": _two_sided,
+    "ratio": _ratio, "ironfly": _unknown, "other": _unknown,
+}  # fmt: skip
+
+
+def _calendar(facts: Facts, strikes: list[Strike], expiries: list[date], plan: Plan) -> None:
+    """Two expiries. Each date belongs to the nearest buy or sell before it; else near is sold."""
+    if len(expiries) != 2 or expiries[0] == expiries[1]:
+        raise Unclear("a calendar has two expiries")
+    values = strikes if len(strikes) == 2 else strikes * 2
+    if len(values) != 2 or (plan.kind == "calendar" and len({v for v, _ in values}) != 1):
+        raise Unclear("the strikes of the two expiries are not certain")
+    actions = _dated_actions(facts)
+    if actions is None and plan.kind == "calendar":
+        near_first = expiries[0] < expiries[1]
+        actions = (Action.STO, Action.BTO) if near_first else (Action.BTO, Action.STO)
+        plan.effect = plan.effect or "debit"
+        if plan.effect == "credit":
+            raise Unclear("a calendar for a credit: which expiry is sold?")
+    if actions is None or actions[0] is actions[1]:
+        raise Unclear("which expiry is bought and which is sold?")
+    pairs = zip(actions, values, expiries, strict=True)
+    plan.legs = [_leg(action, right, strike, on) for action, (strike, right), on in pairs]
+    far_bought = {leg.action for leg in plan.legs if leg.expiry == max(expiries)} == {Action.BTO}
+    plan.effect = plan.effect or ("debit" if far_bought else None)
+
+
+def _dated_actions(facts: Facts) -> tuple[Action, Action] | None:
+    found: list[Action] = []
+    for at, item in enumerate(facts.items):
+        if item.kind not in ("slash", "date", "when"):
+            continue
+        for k in range(at - 1, max(at - 5, -1), -1):
+            before = facts.items[k]
+            if before.kind == "verb" and before.value in _BUYS | _SELLS:
+                found.append(Action.BTO if before.value in _BUYS else Action.STO)
+                break
+            if before.kind not in ("fill", "opt", "num"):
+                break
+    return (found[0], found[1]) if len(found) == 2 else None

@@ -1,0 +1,163 @@
+"""Cleaning of what people type: one spelling for each visible character, nothing invisible."""
+
+import re
+import unicodedata
+from functools import lru_cache
+
+_BIDI = frozenset("\u061c\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+_STRIKES = frozenset("\u0335\u0336\u0337\u0338")
+"""Overlays that people use to strike letters through."""
+
+_MAP: dict[str, str] = {
+    "\t": " ",
+    "\r": "\n",
+    "\x0b": "\n",
+    "\x0c": "\n",
+    "\x85": "\n",
+    "\u2028": "\n",
+    "\u2029": "\n",
+    "’": "'",
+    "‘": "'",
+    "‛": "'",
+    "ʼ": "'",
+    "′": "'",
+    "´": "'",
+    "“": '"',
+    "”": '"',
+    "„": '"',
+    "‟": '"',
+    "″": '"',
+    "«": '"',
+    "»": '"',
+    "…": "...",
+    "×": "x",
+    "✕": "x",
+    "✖": "x",
+    "⁄": "/",
+    "∕": "/",
+    "➗": "/",
+    "→": "->",
+    "➡": "->",
+    "⟶": "->",
+    "➜": "->",
+    "➔": "->",
+    "⇒": "->",
+    "−": "-",
+    "∶": ":",
+    "﹕": ":",
+    "¦": "|",
+    "│": "|",
+    "┃": "|",
+}
+_FRACTIONS = {"½": "1/2", "⅓": "1/3", "⅔": "2/3", "¼": "1/4", "¾": "3/4", "⅕": "1/5"}
+_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
+_PLAIN = re.compile(r"[\n -~]*\Z")
+
+
+@lru_cache(maxsize=4096)
+def _char(char: str) -> str:
+    """The plain spelling of one character; characters without one stay as they are."""
+    if char in _MAP:
+        return _MAP[char]
+    category = unicodedata.category(char)
+    if category in ("Cf", "Cc", "Cs", "Co", "Cn") or "\ufe00" <= char <= "\ufe0f":
+        return "\n" if char == "\n" else ""
+    if category == "Zs":
+        return " "
+    if category == "Pd":
+        return "-"
+    return _wide(char, category)
+
+
+def _wide(char: str, category: str) -> str:
+    """Full-width and mathematical letters, digits and signs as their ASCII twins."""
+    if "\uff01" <= char <= "\uffe6" or "\U0001d400" <= char <= "\U0001d7ff" or char == "﹩":
+        plain = unicodedata.normalize("NFKC", char)
+        if plain.isascii() and category != "Sk":
+            return plain
+    return char
+
+
+def normalise(text: str) -> str:
+    """One spelling for what looks alike; invisible characters gone. Idempotent."""
+    if _PLAIN.match(text):
+        return text
+    out: list[str] = []
+    for char in text.replace("\r\n", "\n"):
+        if " " <= char <= "~" or char == "\n":
+            out.append(char)
+        elif char in _FRACTIONS and not (out and out[-1][-1:].isdigit()):
+            out.append(f" {_FRACTIONS[char]} ")
+        elif char in _FRACTIONS:
+            out.append(char)
+        else:
+            plain = _char(char)
+            if plain:
+                out.append(plain)
+    return "".join(out)
+
+
+def hidden(text: str) -> str:
+    """Why a text may not be what it looks like, in words for the question; else empty."""
+    if _CONTROL.search(text):
+        return "the text holds control characters"
+    if text.isascii():
+        return ""
+    if not _BIDI.isdisjoint(text):
+        return "the text holds characters that change the reading direction"
+    if not _STRIKES.isdisjoint(text):
+        return "some letters are struck through"
+    if any("\U000e0000" <= char <= "\U000e007f" for char in text):
+        return "the text holds invisible tag characters"
+    return ""
+
+
+_MENTION = re.compile(r"<(?:@[!&]?\d{1,25}|#\d{1,25}|a?:\w{1,32}:\d{1,25}|t:-?\d{1,15}(?::\w)?)>")
+_LINK = re.compile(r"<?https?://[^\s>|)]{1,2000}>?|www\.[^\s>|)]{1,2000}")
+_LABELLED = re.compile(r"\[([^\[\]\n]{1,200})\]\(https?://[^\s()]{1,1000}\)")
+_PING = re.compile(r"@(?:everyone|here)\b", re.IGNORECASE)
+_LINE_MARK = re.compile(r"^ *(?:#{1,3} |-# |[-*•▪●‣] ) *", re.MULTILINE)
+_LANG = re.compile(r"```[a-z]{0,10}\n?")
+_EDGE_STAR = re.compile(r"(?<![\w.])[*_]|[*_](?![\w.])")
+
+
+def strip_markup(text: str) -> str:
+    """Text as it shows on screen: no mentions, links, list marks, bold, spoilers or code ticks."""
+    if "<" in text:
+        text = _MENTION.sub(" ", text)
+    if "http" in text or "www." in text:
+        text = _LINK.sub(" ", _LABELLED.sub(r"\1", text))
+    if "@" in text:
+        text = _PING.sub(" ", text)
+    if "`" in text:
+        text = _LANG.sub("\n", text).replace("`", " ")
+    text = _LINE_MARK.sub("", text)
+    text = text.replace("||", " ")
+    if "*" in text or "_" in text:
+        text = _EDGE_STAR.sub("", text.replace("**", "").replace("__", ""))
+    return text
+
+
+def split_struck(text: str) -> tuple[str, str]:
+    """(what stands, what was struck through with ``~~``)."""
+    if "~~" not in text:
+        return text, ""
+    parts = text.split("~~")
+    if len(parts) % 2 == 0:  # the last mark is not closed
+        parts[-2:] = ["~~".join(parts[-2:])]
+    return " ".join(parts[::2]), " ".join(parts[1::2])
+
+
+def split_quoted(text: str) -> tuple[str, str]:
+    """(the author's own lines, lines quoted from somebody else with ``>``)."""
+    if ">" not in text:
+        return text, ""
+    own: list[str] = []
+    quoted: list[str] = []
+    rest_is_quote = False
+    for line in text.split("\n"):
+        mark = line.lstrip()
+        rest_is_quote = rest_is_quote or mark.startswith(">>> ")
+        is_quote = rest_is_quote or mark.startswith("> ")
+        (quoted if is_quote else own).append(mark.lstrip("> ") if is_quote else line)
+    return "\n".join(own), "\n".join(quoted)

@@ -1,0 +1,107 @@
+"""From text to tokens: one linear pass, one alternative per kind, no backtracking across them."""
+
+import re
+import sys
+from decimal import Decimal
+
+from engine.parsers._grammar.numbers import read_number
+
+MAX_TOKENS = 700
+"""A longer message is no order; it is not read to its end."""
+
+
+class Token:
+    """A piece of text. ``gap`` says whether white space stood before it."""
+
+    __slots__ = ("gap", "kind", "low", "text", "value")
+
+    def __init__(self, kind: str, text: str, low: str, gap: bool, value: Decimal | None) -> None:
+        self.kind = kind
+        """``num word alnum occ iso day time glued odd emoji punct line para``."""
+        self.text = text
+        self.low = low
+        """Lower case without apostrophes."""
+        self.gap = gap
+        self.value = value
+        """For ``num``: what it says, None when spelled oddly."""
+
+    def __repr__(self) -> str:
+        return f"{self.kind}:{self.text}"
+
+
+_MONTHS = "jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec"
+_SCAN = re.compile(
+    rf"""
+      (?P<space>\ +)
+    | (?P<line>\n\s*)
+    | (?P<occ>\.?[A-Za-z]{{1,6}}\d?(?:\ {{0,5}}|_|\ ?\.)\d{{6}}[CPcp]
+        (?:\d{{8}}|\d{{1,5}}(?:\.\d{{1,3}})?)(?![\w.]*\w))
+    | (?P<iso>[0-9]{{4}}[-/][0-9]{{1,2}}[-/][0-9]{{1,2}}(?![0-9]))
+    | (?P<day>[0-9]{{1,2}}[-\ ]?(?i:{_MONTHS})(?i:[a-z]{{0,6}})[-\ ]?'?(?:20)?[0-9]{{2}}(?![\w]))
+    | (?P<time>[0-9]{{1,2}}(?::[0-9]{{2}}){{1,2}}(?:\ ?(?i:[ap]m|est|edt|et)\b)?(?!\w)
+        | [0-9]{{1,2}}\ ?(?i:am|pm)\b)
+    | (?P<glued>[A-Za-z]{{1,5}}[0-9]{{1,5}}(?:\.[0-9]{{1,2}})?[CPcp](?!\w))
+    | (?P<num>[0-9](?:[0-9,.']*[0-9])?|[.,][0-9](?:[0-9,.']*[0-9])?)
+    | (?P<slash>[A-Z]{{1,4}}[./][AB](?!\w)|[A-Za-z][/&][A-Za-z](?!\w)|[Ww]/o?(?=[\s0-9]|$))
+    | (?P<alnum>[A-Za-z]+[0-9][A-Za-z0-9]*)
+    | (?P<word>[^\W\d_]+(?:'[^\W\d_]+)*)
+    | (?P<more>[^\x00-\x7f]+)
+    | (?P<punct>-+>|=+>|>=|<=|//+|--+|\.\.+|[!?]+|.)
+    """,
+    re.VERBOSE,
+)
+_LIST = re.compile(r"[0-9]*\.[0-9]+(?:,[0-9]*\.[0-9]+)+\Z")
+
+
+def scan(text: str) -> tuple[list[Token], bool]:
+    """All tokens of ``text``, and whether the text was cut short."""
+    tokens: list[Token] = []
+    gap = False
+    for match in _SCAN.finditer(text):
+        kind = match.lastgroup
+        if kind == "space":
+            gap = True
+            continue
+        if len(tokens) >= MAX_TOKENS:
+            return tokens, True
+        _append(tokens, kind or "punct", match.group(), gap)
+        gap = False
+    return tokens, False
+
+
+def _append(tokens: list[Token], kind: str, text: str, gap: bool) -> None:
+    if kind == "num":
+        _append_number(tokens, text, gap)
+    elif kind == "line":
+        kind = "para" if text.count("\n") > 1 else "line"
+        tokens.append(Token(kind, "\n", "\n", gap, None))
+    elif kind == "word":
+        kind = "word" if text.isascii() else "odd"
+        low = sys.intern(text.lower().replace("'", ""))
+        tokens.append(Token(kind, text, low, gap, None))
+    elif kind == "slash":
+        tokens.append(_slash(text, gap))
+    elif kind == "more":
+        kind = "odd" if any(map(_is_letterlike, text)) else "emoji"
+        tokens.append(Token(kind, text, text, gap, None))
+    else:
+        tokens.append(Token(kind, text, text.lower(), gap, None))
+
+
+def _append_number(tokens: list[Token], text: str, gap: bool) -> None:
+    parts = text.split(",") if "," in text and _LIST.match(text) else (text,)
+    for at, part in enumerate(parts):
+        if at:
+            tokens.append(Token("punct", ",", ",", False, None))
+        tokens.append(Token("num", part, part, gap and not at, read_number(part)))
+
+
+def _slash(text: str, gap: bool) -> Token:
+    """``BRK/B`` is a share class, ``w/`` and ``P&L`` are words."""
+    if len(text) > 3 or text[-1] in "AB" and text[:-1].isupper() and text[-2] == ".":
+        text = text.replace("/", ".")
+    return Token("word", text, text.lower(), gap, None)
+
+
+def _is_letterlike(char: str) -> bool:
+    return char.isalnum() or char == "\u20e3" or "\u0300" <= char <= "\u036f"

@@ -1,0 +1,358 @@
+"""The words of alert rooms: what each word or phrase can mean, and tolerance for typing slips."""
+
+from dataclasses import dataclass
+from functools import cache
+
+from engine.parsers._grammar import chatter, english
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """Meaning of a word: ``kind`` says how it is used, ``value`` what it stands for."""
+
+    kind: str
+    value: str
+
+
+# Each line: meaning = phrase; phrase; ... Words are compared in lower case without apostrophes.
+
+_VERBS = """
+bto! = bto; buy to open; bought to open; buying to open; b t o; btoo
+sto! = sto; sell to open; sold to open; selling to open; s t o
+stc! = stc; sell to close; sold to close; selling to close; s t c
+btc! = btc; buy to close; bought to close; buying to close; b t c
+buy = buy; buying; bought; purchased; purchasing; purchase; buys
+sell = sell; selling; sold; sells; offloaded; offloading; offload; unloaded; unloading; unload
+sell = dumped; dumping; dump; sold out; selling out
+open = open; opened; opening; entered; entering; enter; enters; initiated; initiating
+open = initiate; started; starting; grabbed; grabbing; grab; grabs; snagged; snagging; snag
+open = scooped; scooping; scoop; picked up; picking up; pick up; nabbed; nabbing
+take = took; taking; take; im taking
+in = in
+out = out
+open = im in; in on; got in; getting in; back in; jumped in; jumping in; hopped in; hopping in
+open = hopped into; jumped into; jumping into; loaded; loading; load; loaded up; loading up
+open = nibbled; nibbling; nibble; nibbling on; nibbled on; nibble on; reentered; re entered
+open = reentry; re entry; reentering; re entering; reloading; reloaded; im entering; position in
+open = new position; new entry; opening position; opening a position; starting a position
+open = opened a position; started a position; entering a position; got some; new position in
+open = getting into; got into; going in; went in; im buying; swinging; playing
+open = entered long; picked some; picked up some; grabbed some; grabbing some; getting some
+starter = starter; starter in; starter on; starter position; starter position in; small starter
+starter = starting small; started small; starter here
+long = long; longing; longed; going long; went long; go long; longs
+short = short; shorting; shorted; going short; went short; go short; sold short; selling short
+short = sell short; entered short; shorts
+write = writing; wrote; write
+cover = cover; covered; covering; buy to cover; bought to cover; buying to cover; bought back; buying back; buy back; buyback; covers
+close = close; closed; closing; closes; exit; exited; exiting; exits; im out; got out; getting out
+close = out of; flattened; flattening; flatten; flat; cut; cutting; cut it; bailed; bailing
+close = bail; bailed on; bailing on; ditched; ditching; ditch; done with; done; unwound; unwinding
+close = unwind; liquidated; liquidating; liquidate; closed out; closing out; close out; going flat
+close = cashed out; cashing out; cash out; cashed; cashing; booked; booking; banked; banking
+close = booked profits; booking profits; took profits; took profit; taking profits; taking profit
+close = take profits; locked in; locking in; lock in; locked; locking; took the loss; taking the loss
+close = taking the l; took the l; out here; exit here; cut here; im flat; we are flat; were flat
+close = were out; we are out; im done; getting flat; bailing out; bailed out; cut loss; cut losses
+close = cutting losses; closing it; close it; closed it; dumping it; selling it; sold it; took it off
+close = taking it off; exit trade; exited trade; trade closed; closed trade; closing trade
+close = position closed; closed position; closing position; locked in profits; locking in profits
+close = locked in gains; locking in gains; booked gains; booking gains; banked profits
+close = ring the register; ringing the register; rang the register
+close = secured profits; securing profits; secure profits
+stopped = stopped out; stopped; stop out; stopped out of; stopped on; got stopped out; stop hit
+stopped = stop loss hit; sl hit; stopped at; stop was hit; hit stop; hit my stop; hit stop loss
+trim = trim; trimmed; trimming; trims; scale out; scaled out; scaling out; scaling; scaled; scale
+trim = scaling out of; scaled out of; scale out of; peeled; peeling; peel; peeled off; peeling off
+trim = peel off; lightened; lightening; lighten; lightened up; lightening up; lighten up; reduced
+trim = reducing; reduce; derisk; derisking; derisked; de risking; de risked; de risk; shaved
+trim = shaving; shave; partial exit; partials; taking partials; took partials; take partials; partial
+trim = taking some off; took some off; take some off; some off; taking a few off; partial profits
+trim = taking partial profits; took partial profits; partial profit; taking some profits
+trim = took some profits; taking some profit; took some profit; sold some; selling some; sell some
+trim = taking partial; took partial; took a few off; paying myself; pay yourself; paid myself
+add = add; added; adding; adds; avg down; averaging down; average down; averaged down; avg up
+add = averaging; averaged; averaged in; averaging in; averaged up; averaging up; average up
+add = doubled down; doubling down; double down; topping up; topped up; added to; adding to; add to
+add = scaling in; scaled in; scaling into; scaled into; bought more; buying more; buy more
+add = adding more; added more; add more; averaged long; averaging in to; averaged into; grabbed more
+add = grabbing more; avging; avgd; avging down; avgd down; avg in; dca; dcaing; dcad; dca in
+update = exit update; move; moved; moving; raise; raised; raising; raises; lower; lowered; lowering
+update = bump; bumped; bumping; tighten; tightened; tightening; adjust; adjusted; adjusting
+update = drag; dragging; dragged; slide; sliding; slid; ratchet; ratcheting; stop update; sl update
+update = exits update; position update; target update; revised; revising; amend; amended
+update = adjusted exits; updated stop; new stop; new target; new targets; new sl; new pt; set stop; set sl
+cancel = cancel; canceled; cancelled; canceling; cancelling; cancels; cxl; no fill; not filled
+cancel = didnt fill; did not fill; never filled; nvm; nevermind; never mind; disregard; scratch that
+cancel = void; voided; ignore that; ignore this; pulling the order; pulled the order; pull the order
+cancel = pulling my order; pulled my order; order pulled; order canceled; order cancelled; no fills
+cancel = didnt get filled; did not get filled; unfilled; withdrawn; withdraw; withdrawing; scrap that
+cancel = taking the order off; taking this off; kill that; kill the order; scrap it; cancelled order
+roll = roll; rolled; rolling; rolls; rolling to; rolled to; roll to; rolling into; rolled into
+roll = rolling out; rolled out; rolling up; rolled up; roll up; roll out; rolling out to; rolled out to
+roll = rolling up to; rolled up to; rolling down to; rolled down to
+"""
+
+_PARTS = """
+all = all; everything; all of it; entire; entire position; whole; whole position; full position
+all = all contracts; all cons; all my; all of my; all of the; 100 percent; completely; fully
+rest = rest; the rest; remainder; remaining; the remainder; balance; the balance; final; whats left
+rest = rest of it; rest of them; last of it; last of them; the other half; other half; last runner
+rest = last runners; last one; last con; last contract; remaining runners; remaining half; rest of
+rest = the last; final piece; last piece; final runner; final runners; the rest of; remainder of
+rest = the remainder of; what was left; what is left; remaining position; last half; final half
+runner = runner; runners; my runner; my runners; the runner; the runners
+half = half; a half; one half; half of; half of my; half my; half the
+third = third; a third; one third; 1 third
+quarter = quarter; a quarter; one quarter; one fourth; a fourth
+twothirds = two thirds
+threequarters = three quarters; three fourths
+some = some; a few; few; a bit; bit; a little; little; portion; a portion; a piece; piece; most; several
+some = couple; a couple; a chunk; chunk; some of; a few of; a bit of; part; part of; a part
+"""
+
+_LEVELS = """
+stop = sl; s/l; stop; stops; stoploss; stop loss; stop losses; hard stop; stoplosses; stope; stp
+stop = stop level; hard sl; my stop; my sl; stop price; stp loss; initial stop; sls
+stop = protective stop; invalidation
+target = pt; pts; tp; tps; tgt; tgts; target; targets; take profit; profit target; price target
+target = profit targets; price targets; pt1; pt2; pt3; pt4; tp1; tp2; tp3; tp4; t1; t2; t3; t4; tgt1
+target = tgt2; tgt3; target1; target2; target3; first target; second target; third target
+target = 1st target; 2nd target; 3rd target; cover target; exit target; upside target; final target
+target = looking for; aiming for; targeting; goal; goals; trim target; next target; main target
+target = downside target; take profits at; targetting; profit tgt; take profit 1; take profit 2
+target = take profit 3; take profit target
+trail = ts; tsl; tsbuy; trail; trailing; trailing stop; trail stop; trailing sl; trailed; trails
+trail = trailing stop loss; trailing stops
+risk = risk; risking
+"""
+
+_PRICES = """
+plain = at; @; for; price; fill; filled; filled at; limit; lmt; limit price; fill price; my fill; fills
+plain = paid; premium; filled on; price paid; lim; net price; my price; average fill; limit at; avg fill
+entry = entry; my entry; entry price; entry at; in at; avg; average; avg price; average price; avg entry
+entry = average entry; avg cost; cost; my avg; my average; bought at; entries; entry point; entry zone
+entry = cost basis; entered at; entry fill; avg in price; in from; new avg; new average; avg now
+exit = out at; scaling price; exit price; exit at; sale price; sold at; closed at; trim price; close price
+market = mkt; market; cmp; current price; market price; at market; market order; mp; mkt price
+ref = from; was; off of
+"""
+
+_EVEN = """
+even = breakeven; break even; b/e; bep; even; scratch; cost basis; brekeven
+"""
+
+_KEEP = """
+keep = leaving; leave; leaves; keeping; keep; keeps; left with; letting; hold back
+hold = holding; hold; still holding; riding; ride; still have; still hold; have; still in
+"""
+
+_TIMES = """
+0dte = same day; sameday; today; todays; same day exp; same day expiry; exp today; expiring today
+tomorrow = tomorrow; tommorow; tommorrow; tomorow; tmrw; tmr; tomorrows; tmw; tmrow
+weekly = weekly; weeklies; weeklys; this week; eow; this weeks; end of week; wkly; wklys; wk; this wk
+weekly = end of the week; weekly exp; weekly expiry; wklies
+nextweek = next week; next weeks; next wk; nxt week; nxt wk; following week; the following week
+monthly = monthly; monthlies; monthlys; opex; op ex
+leaps = leaps; leap
+vague = eom; eoy; end of month; end of year; quarterly; quarterlies; daily; dailies; next month
+vague = this month; month end; year end
+day:0 = monday; mon; mondays
+day:1 = tuesday; tue; tues; tuesdays
+day:2 = wednesday; wed; weds; wednesdays
+day:3 = thursday; thu; thur; thurs; thursdays
+day:4 = friday; fri; fridays
+"""
+
+_MONTHS = """
+1 = jan; january
+2 = feb; february
+3 = mar; march
+4 = apr; april
+5 = may
+6 = jun; june
+7 = jul; july
+8 = aug; august
+9 = sep; sept; september
+10 = oct; october
+11 = nov; november
+12 = dec; december
+"""
+
+_SIZES = """
+lotto = lotto; lottos; lotto size; lotto play; lotto sized; lotto position; lotto ticket; lottery
+lotto = lotto tickets; yolo; yolo size; lotto only; lottery ticket
+small = small size; small; tiny; tiny size; light size; light; small position; smaller size; starter size
+small = small sized; size small; small risk; reduced size; low size; super small; very small; sized small
+small = smaller; size light; tiny position; light position; size down; sized down; size it small
+half = half size; half position; half sized; 1 2 size; size half; half size only; half a position
+full = full size; full sized; full position size; size full; full size now
+odd = quarter size; double size; 2x size; triple size; max size; big size; size up; oversized
+odd = third size; large size; 3x size; half the usual; all in; size heavy; usual half; bigger size
+odd = go big; sized up; third position; quarter position; double position; heavy size; huge size
+"""
+
+_LABELS = """
+symbol = ticker; symbol; underlying; stock; tickers; instrument
+contract = contract; option; contracts traded; option contract; options contract
+strike = strike; strike price; strikes; k
+exp = exp; expiry; expiration; expires; expiring; expiration date; exp date; expiry date; expirations
+exp = expire; expiries; exps; expir; exp on; expiring on; expires on; date; dte date
+type = type; option type; direction; put call; call put; cp; c/p; p/c
+action = action; side; order; signal; instruction; order type; trade; trade type
+qty = qty; quantity; size; q; amount; no of contracts; number of contracts
+fraction = fraction
+notes = notes; note; comment; comments; reason; thesis; remarks; commentary
+"""
+
+_UNITS = """
+contracts = contracts; contract; cons; con; cont; conts; cars; car; lots; lot; ctrs; cts; ct; ctr
+shares = shares; share; shs; sh
+points = points; point; pts; pt; handles; handle; ticks; tick; pips
+dte = dte; dtes; day dte; days dte; d t e
+"""
+
+_RIGHTS = """
+C = call; calls; c; cs; calll; callz; call option; call options
+P = put; puts; p; ps; putts; putz; put option; put options
+"""
+
+_SPREADS = """
+call debit = call debit spread; cds; bull call spread; bull call; debit call spread; bull call vertical
+call debit = call debit vertical; call debits; long call spread; call debit spreads; bcs spread
+call credit = call credit spread; ccs; bear call spread; bear call; credit call spread
+call credit = bear call vertical; call credit vertical; short call spread; call credit spreads
+put debit = put debit spread; pds; bear put spread; bear put; debit put spread; bear put vertical
+put debit = put debit vertical; long put spread; put debit spreads
+put credit = put credit spread; pcs; bull put spread; bull put; credit put spread; bull put vertical
+put credit = put credit vertical; short put spread; put credit spreads
+call = call spread; call vertical; call spreads; calls spread; call verticals
+put = put spread; put vertical; put spreads; puts spread; put verticals
+vertical = vertical; spread; vertical spread; verticals; spreads; vert; verts
+debit = debit spread; debit vertical; debit spreads
+credit = credit spread; credit vertical; credit spreads
+condor = iron condor; condor; ic; iron condors; condors; irons
+fly = butterfly; fly; butterflies; flies; call butterfly; put butterfly; call fly; put fly; bfly
+fly = bwb; broken wing butterfly; broken wing; bwb fly
+ironfly = iron fly; iron butterfly; ironfly
+straddle = straddle; straddles; long straddle; short straddle
+strangle = strangle; strangles; long strangle; short strangle
+calendar = calendar; calendars; calendar spread; cal; time spread; horizontal; call calendar
+calendar = put calendar; calendar call spread; calendar put spread
+diagonal = diagonal; diag; diagonals; diagonal spread; pmcc
+ratio = ratio; ratio spread; back ratio; backspread; backratio; call ratio; put ratio; front ratio
+ratio = call ratio spread; put ratio spread; call backspread; put backspread; ratio call spread
+ratio = ratio put spread
+other = collar; risk reversal; jade lizard; box; box spread; covered strangle; synthetic; christmas tree
+other = double diagonal; double calendar; big lizard; covered call; covered calls; buy write; buywrite
+"""
+
+_EFFECTS = """
+credit = cr; credit; net credit; credits; for a credit
+debit = db; debit; net debit; debits; dr; for a debit
+"""
+
+_TABLES: tuple[tuple[str, str], ...] = (
+    ("fill", chatter.FILLERS),
+    ("note", chatter.NOTES),
+    ("cue", chatter.CUES),
+    ("verb", _VERBS),
+    ("part", _PARTS),
+    ("level", _LEVELS),
+    ("even", _EVEN),
+    ("keep", _KEEP),
+    ("price", _PRICES),
+    ("when", _TIMES),
+    ("month", _MONTHS),
+    ("size", _SIZES),
+    ("label", _LABELS),
+    ("unit", _UNITS),
+    ("right", _RIGHTS),
+    ("spread", _SPREADS),
+    ("effect", _EFFECTS),
+)
+_MULTI = frozenset(("unit", "label"))
+"""Kinds that keep their meaning beside an earlier one: ``contracts`` is a label and a unit."""
+
+Phrases = list[tuple[tuple[str, ...], Entry]]
+
+
+@cache
+def _compiled() -> tuple[dict[str, Phrases], dict[str, dict[str, str]]]:
+    heads: dict[tuple[str, ...], Entry] = {}
+    extra: dict[str, dict[str, str]] = {kind: {} for kind in _MULTI}
+    for kind, table in _TABLES:
+        for meaning, phrase in english.rows(table):
+            words = tuple(phrase.split())
+            if kind in _MULTI and len(words) == 1:
+                extra[kind][phrase] = meaning
+            if kind not in _MULTI or words not in heads:
+                heads[words] = Entry(kind, meaning)
+    lexicon: dict[str, Phrases] = {}
+    for words, entry in heads.items():
+        lexicon.setdefault(words[0], []).append((words[1:], entry))
+    for phrases in lexicon.values():
+        phrases.sort(key=lambda one: -len(one[0]))
+    return lexicon, extra
+
+
+def phrases(first: str) -> Phrases | None:
+    """Everything that may begin with the word ``first``, longest phrase first."""
+    return _compiled()[0].get(first)
+
+
+def unit(word: str) -> str | None:
+    """``contracts``, ``shares``, ``points`` or ``dte`` when the word counts something."""
+    return _compiled()[1]["unit"].get(word)
+
+
+def label(word: str) -> str | None:
+    """What a ``word:`` before a value names, if it names something."""
+    return _compiled()[1]["label"].get(word)
+
+
+# --- typing slips -------------------------------------------------------------------------------
+
+_MIN_FUZZY = 5
+
+
+@cache
+def _near() -> dict[str, str]:
+    """Every one-slip spelling key of the longer words -> the word; None-like when two share it."""
+    table: dict[str, str] = {}
+    for word in _compiled()[0]:
+        if len(word) >= 4 and word.isalpha():
+            for key in _slips(word):
+                table[key] = word if table.get(key, word) == word else ""
+    return table
+
+
+def _slips(word: str) -> set[str]:
+    """The word itself, and the word with one letter (but the first) left out."""
+    return {word} | {word[:at] + word[at + 1 :] for at in range(1, len(word))}
+
+
+def corrected(word: str) -> str | None:
+    """The known word that ``word`` is one slip away from: a letter more, less, other or swapped.
+
+    English words and short words are left alone; so is a slip that fits two known words.
+    """
+    if len(word) < 4 or len(word) > 16 or not word.isalpha() or word in english.COMMON:
+        return None
+    near = _near()
+    found = {hit for key in _slips(word) if (hit := near.get(key)) and _is_one_slip(word, hit)}
+    if len(found) > 1:
+        found = {hit for hit in found if sorted(hit) == sorted(word)}
+    return found.pop() if len(found) == 1 else None
+
+
+def _is_one_slip(word: str, known: str) -> bool:
+    if word == known:
+        return True
+    is_swap = len(word) == len(known) and sorted(word) == sorted(known)
+    if min(len(word), len(known)) < _MIN_FUZZY and not is_swap:
+        return False
+    if len(word) != len(known):
+        return abs(len(word) - len(known)) == 1
+    wrong = [at for at in range(len(word)) if word[at] != known[at]]
+    return len(wrong) == 1 or len(wrong) == 2 and wrong[1] == wrong[0] + 1 and is_swap
