@@ -162,9 +162,6 @@ def _moves() -> dict[tuple[OrderState, Trigger], OrderState]:
         (s.PARTIAL, t.ASK_REPLACE): s.PENDING_REPLACE,
         (s.PENDING_CANCEL, t.REFUSE_CANCEL): s.ACCEPTED,
         (s.PENDING_REPLACE, t.REFUSE_REPLACE): s.ACCEPTED,
-        (s.PENDING_REPLACE, t.REPLACE): s.REPLACED,
-        (s.ACCEPTED, t.REPLACE): s.REPLACED,
-        (s.PARTIAL, t.REPLACE): s.REPLACED,
         (s.ACCEPTED, t.ACCEPT): s.ACCEPTED,
         (s.PARTIAL, t.ACCEPT): s.PARTIAL,
         (s.PENDING_CANCEL, t.ACCEPT): s.PENDING_CANCEL,
@@ -181,11 +178,13 @@ def _moves() -> dict[tuple[OrderState, Trigger], OrderState]:
         table[live, t.FILL_ALL] = s.FILLED
         table[live, t.CANCEL] = s.CANCELED
         table[live, t.EXPIRE] = s.EXPIRED
+        table[live, t.REPLACE] = s.REPLACED
         table.setdefault((live, t.REJECT), s.REJECTED)
     for done in TERMINAL:
         for late in (t.FILL, t.ACCEPT, t.CANCEL, t.EXPIRE, t.REJECT, t.REPLACE):
             table[done, late] = done  # terminal states absorb; fills are booked all the same
-        table[done, t.FILL_ALL] = s.FILLED if done in (s.CANCELED, s.EXPIRED) else done
+        was_sent = done not in (s.DENIED, s.VOID)
+        table[done, t.FILL_ALL] = s.FILLED if was_sent else done  # whatever was said before
     return table
 
 
@@ -319,8 +318,16 @@ class Order(Record):
     broker_id: str | None = None
     leg_filled: tuple[Decimal, ...] = ()
     """Contracts filled per leg, absolute; empty before the first fill."""
+    leg_cost: tuple[Decimal, ...] = ()
+    """Sum of price x contracts per leg; the same in whatever order fills arrive."""
     avg_price: Decimal | None = None
     """Average unit price of what was filled."""
+    reported: Decimal = Decimal(0)
+    """Most units that the broker has said are filled, its replaced predecessors included."""
+    ended: OrderState | None = None
+    """How the broker said it ended, while executions of it are still to come."""
+    request_id: str = ""
+    """The close request that it works for."""
     reason: str = ""
     """Why it exists (exits) or why it ended (rejected, void)."""
     is_flagged: bool = False
@@ -346,7 +353,9 @@ class Order(Record):
 
     @property
     def leaves(self) -> Decimal:
-        """Units that may still fill; 0 once it is over."""
+        """Units that may still fill or are filled and not booked; 0 once it is over."""
         if self.state.is_terminal:
             return Decimal(0)
+        if self.ended is not None:
+            return max(self.reported - self.filled, Decimal(0))
         return max(self.qty - self.filled, Decimal(0))

@@ -228,6 +228,8 @@ class Trade(Record):
     """Units ever opened (filled entries)."""
     qty_open: Decimal = ZERO
     """Units held now."""
+    is_entry_over: bool = False
+    """No entry order of it can fill any more (but for a late fill)."""
     entry_price: Decimal | None = None
     """Average unit price of all entry fills."""
     exit_price: Decimal | None = None

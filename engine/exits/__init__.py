@@ -30,6 +30,8 @@ class View:
     """ATR(14) of the unit's trading timeframe; None when too few bars are known."""
     minutes_to_close: int | None = None
     """Of the trade's market; None when it is closed."""
+    has_stop_at_broker: bool = False
+    """A working stop at the broker covers what is held; see ``plan.has_stop_at_broker``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +88,7 @@ class Replace:
 
     order: Order
     qty: Decimal
+    """Total of the lineage as ``Broker.replace`` wants it: what shall work plus what filled."""
     stop: Decimal
     reason: str = ""
 

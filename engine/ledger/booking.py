@@ -1,0 +1,281 @@
+"""Book an execution: the next versions of everything it touches, or its reversal."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal
+
+from engine.domain.errors import InvariantError
+from engine.domain.money import ZERO
+from engine.domain.order import Order, Purpose
+from engine.domain.record import changed
+from engine.domain.trade import Account, Execution, LedgerEntry, Position, Trade
+from engine.ledger import fills, trips
+from engine.ledger.lots import Taken, cash_of, check, signed, take
+
+BUST = "#bust"
+CORRECT = "#correct"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Booking:
+    """One execution and every record it changes, as they are afterwards."""
+
+    execution: Execution
+    entry: LedgerEntry
+    order: Order
+    trade: Trade
+    position: Position
+    account: Account
+
+
+def book(
+    execution: Execution,
+    *,
+    order: Order,
+    trade: Trade,
+    position: Position | None,
+    account: Account,
+    now: datetime,
+) -> Booking:
+    """Book one execution; the caller makes sure that its id was not booked before.
+
+    Raises:
+        InvariantError: it is no fill at all (not finite, quantity not above 0, foreign leg).
+    """
+    check(execution)
+    held = position if position is not None else new_position(execution)
+    if held.key != f"{trade.trade_id}|{execution.instrument.key}":
+        raise InvariantError(f"position {held.key} is not of {execution.execution_id}")
+    taken = take(held.lots, execution)
+    entry = entry_of(execution, taken, now)
+    after = fills.filled(order, execution, now)
+    trip = trips.after_fill(trade, order, after, execution, entry)
+    return Booking(
+        execution=execution,
+        entry=entry,
+        order=after,
+        trade=changed(trip),
+        position=with_lots(position, execution, taken),
+        account=changed(trips.counted(credited(account, entry), trade, trip)),
+    )
+
+
+def new_position(execution: Execution) -> Position:
+    """A flat position of the execution's trade and instrument."""
+    return Position(
+        trade_id=execution.trade_id, account=execution.account, instrument=execution.instrument
+    )
+
+
+def with_lots(position: Position | None, execution: Execution, taken: Taken) -> Position:
+    """The position's next version; a new one has version 1."""
+    if position is None:
+        return replace(new_position(execution), lots=taken.lots)
+    return changed(position, lots=taken.lots)
+
+
+def entry_of(execution: Execution, taken: Taken, now: datetime) -> LedgerEntry:
+    """The ledger's line for an execution."""
+    return LedgerEntry(
+        entry_id=execution.execution_id,
+        account=execution.account,
+        trade_id=execution.trade_id,
+        execution_id=execution.execution_id,
+        instrument_key=execution.instrument.key,
+        kind=execution.kind,
+        qty=signed(execution),
+        price=execution.price,
+        cash_usd=cash_of(execution, taken),
+        fee_usd=execution.fee_usd,
+        realised_usd=taken.realised_usd,
+        closed_qty=taken.closed_qty,
+        booked_at=now,
+    )
+
+
+def credited(account: Account, entry: LedgerEntry) -> Account:
+    """The account's running totals with one more entry (same version)."""
+    return replace(
+        account,
+        cash_usd=account.cash_usd + entry.cash_usd,
+        realised_usd=account.realised_usd + entry.realised_usd,
+        fees_usd=account.fees_usd + entry.fee_usd,
+        realised_today_usd=account.realised_today_usd + entry.realised_usd,
+    )
+
+
+def deposit(
+    account: Account, usd: Decimal, now: datetime, entry_id: str
+) -> tuple[Account, LedgerEntry]:
+    """Money put in (or, below 0, taken out): neither profit nor loss.
+
+    Raises:
+        InvariantError: no finite Decimal.
+    """
+    if not isinstance(usd, Decimal) or not usd.is_finite():
+        raise InvariantError(f"a deposit of {usd!r}")
+    entry = LedgerEntry(
+        entry_id=entry_id,
+        account=account.name,
+        trade_id="",
+        execution_id="",
+        instrument_key="",
+        kind="deposit",
+        qty=ZERO,
+        price=ZERO,
+        cash_usd=usd,
+        fee_usd=ZERO,
+        realised_usd=ZERO,
+        closed_qty=ZERO,
+        booked_at=now,
+    )
+    after = changed(
+        account, cash_usd=account.cash_usd + usd, deposits_usd=account.deposits_usd + usd
+    )
+    return after, entry
+
+
+# -- taken back by the broker -----------------------------------------------------------------
+
+
+def bust(
+    execution: Execution,
+    history: Sequence[Execution],
+    *,
+    order: Order,
+    trade: Trade,
+    position: Position,
+    account: Account,
+    now: datetime,
+) -> Booking:
+    """Reverse a booked execution: afterwards all is as if it had never been.
+
+    Args:
+        execution: The one taken back.
+        history: All executions of its trade and instrument in the order of booking, busts and
+            corrections included; lots behind it are matched anew.
+        order: The order it belonged to.
+        trade: Its trade.
+        position: Its position.
+        account: Its account.
+        now: Time of booking.
+
+    Raises:
+        InvariantError: it is not in the history, or was taken back before.
+    """
+    valid = live(history)
+    if execution.execution_id not in {e.execution_id for e in valid}:
+        raise InvariantError(f"execution {execution.execution_id} is not booked")
+    was = _replayed(valid)
+    will = _replayed([e for e in valid if e.execution_id != execution.execution_id])
+    reversal = replace(
+        execution,
+        execution_id=f"{execution.execution_id}{BUST}",
+        kind="bust",
+        executed_at=now,
+        version=1,
+    )
+    entry = LedgerEntry(
+        entry_id=reversal.execution_id,
+        account=execution.account,
+        trade_id=execution.trade_id,
+        execution_id=execution.execution_id,
+        instrument_key=execution.instrument.key,
+        kind="bust",
+        qty=-signed(execution),
+        price=execution.price,
+        cash_usd=will.cash_usd - was.cash_usd,
+        fee_usd=-execution.fee_usd,
+        realised_usd=will.realised_usd - was.realised_usd,
+        closed_qty=will.closed_qty - was.closed_qty,
+        booked_at=now,
+    )
+    after = fills.busted(order, execution, now)
+    trip = _untripped(trade, order, after, entry, now)
+    return Booking(
+        execution=reversal,
+        entry=entry,
+        order=after,
+        trade=changed(trip),
+        position=changed(position, lots=will.lots),
+        account=changed(trips.counted(credited(account, entry), trade, trip)),
+    )
+
+
+def correct(
+    execution: Execution,
+    corrected: Execution,
+    history: Sequence[Execution],
+    *,
+    order: Order,
+    trade: Trade,
+    position: Position,
+    account: Account,
+    now: datetime,
+) -> tuple[Booking, Booking]:
+    """A broker's correction: the wrong execution reversed, then the right one booked.
+
+    The second booking follows on the first; when ``corrected`` has the id of the wrong one it
+    gets an id of its own.
+    """
+    undone = bust(
+        execution,
+        history,
+        order=order,
+        trade=trade,
+        position=position,
+        account=account,
+        now=now,
+    )
+    name = corrected.execution_id
+    if name == execution.execution_id:
+        name += CORRECT
+    right = replace(corrected, execution_id=name, kind="correct", version=1)
+    return undone, book(
+        right,
+        order=undone.order,
+        trade=undone.trade,
+        position=undone.position,
+        account=undone.account,
+        now=now,
+    )
+
+
+def live(history: Sequence[Execution]) -> list[Execution]:
+    """Executions that stand: without busted ones and without the busts themselves."""
+    gone = {e.execution_id.removesuffix(BUST) for e in history if e.kind == "bust"}
+    return [e for e in history if e.kind != "bust" and e.execution_id not in gone]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Sums(Taken):
+    cash_usd: Decimal
+
+
+def _replayed(history: Sequence[Execution]) -> _Sums:
+    taken = Taken(lots=(), closed_qty=ZERO, gross_usd=ZERO, fees_usd=ZERO)
+    closed = gross = fees = cash = ZERO
+    for execution in history:
+        taken = take(taken.lots, execution)
+        closed += taken.closed_qty
+        gross += taken.gross_usd
+        fees += taken.fees_usd
+        cash += cash_of(execution, taken)
+    return _Sums(lots=taken.lots, closed_qty=closed, gross_usd=gross, fees_usd=fees, cash_usd=cash)
+
+
+def _untripped(
+    trade: Trade, before: Order, after: Order, entry: LedgerEntry, now: datetime
+) -> Trade:
+    less = trips.units(trade, before) - trips.units(trade, after)
+    trade = replace(
+        trade,
+        realised_usd=trade.realised_usd + entry.realised_usd,
+        fees_usd=trade.fees_usd + entry.fee_usd,
+    )
+    if after.purpose is Purpose.ENTRY:
+        trade = trips.unentered(trade, before, after, less)
+    else:
+        trade = trips.unleft(trade, before, after, less)
+    return trips.with_state(trade, "bust", now)

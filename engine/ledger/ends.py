@@ -1,0 +1,256 @@
+"""The end of contracts and their changes: expiry, exercise and assignment, delivery, splits.
+
+Where an option is settled in cash, its position closes at what it is worth inside. Where shares
+are delivered, the option closes at 0 and the shares open at the strike, in a trade of their own:
+the whole premium is the option's result, the worth inside shows in the shares, nothing twice.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal
+from typing import Literal
+
+from engine.domain.errors import InvariantError
+from engine.domain.instrument import Instrument, stock
+from engine.domain.money import ZERO
+from engine.domain.order import Order, OrderState, OrderType, Purpose, Side
+from engine.domain.quote import Leg
+from engine.domain.record import changed
+from engine.domain.trade import Account, Execution, LedgerEntry, Position, Trade
+from engine.ledger import trips
+from engine.ledger.booking import Booking, book, credited, entry_of, with_lots
+from engine.ledger.lots import check, take
+
+EndKind = Literal["expiry", "exercise"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settlement:
+    """A position ended without an order, and every record that this changes."""
+
+    execution: Execution
+    entry: LedgerEntry
+    trade: Trade
+    position: Position
+    account: Account
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """Shares that came (or went) by exercise: a new trade, booked like an outside order's fill."""
+
+    booking: Booking
+
+
+def expire(
+    position: Position,
+    others: Iterable[Position] = (),
+    *,
+    trade: Trade,
+    account: Account,
+    price: Decimal,
+    source_id: str,
+    at: datetime,
+    now: datetime,
+    kind: EndKind = "expiry",
+    fee_usd: Decimal = ZERO,
+) -> Settlement:
+    """Close all of a position at ``price``: 0 when worthless or delivered, else its cash value.
+
+    Args:
+        position: What ends.
+        others: The trade's other positions; the trade is over when none is left.
+        trade: The trade it belongs to.
+        account: Its account.
+        price: Points per contract that are paid out.
+        source_id: Id of the broker's (or our own) settlement; with the trade's id it names the
+            execution for ever, so that one settlement over several trades books each once.
+        at: When it ended.
+        now: Time of booking.
+        kind: ``expiry`` when worthless, ``exercise`` when exercised or assigned.
+        fee_usd: What the broker takes for it.
+
+    Raises:
+        InvariantError: nothing is held.
+    """
+    qty = position.qty
+    if qty == 0:
+        raise InvariantError(f"position {position.key} is flat: nothing can expire")
+    execution = Execution(
+        execution_id=f"{source_id}/{trade.trade_id}",
+        order_id="",
+        trade_id=trade.trade_id,
+        account=account.name,
+        instrument=position.instrument,
+        side=Side.SELL if qty > 0 else Side.BUY,
+        qty=abs(qty),
+        price=price,
+        fee_usd=fee_usd,
+        executed_at=at,
+        kind=kind,
+        leg=_leg_number(trade, position.instrument),
+    )
+    check(execution)
+    taken = take(position.lots, execution)
+    entry = entry_of(execution, taken, now)
+    after = with_lots(position, execution, taken)
+    held = _held_units(trade, [after, *others])
+    trip = _after_end(trade, entry, held, price, at)
+    return Settlement(
+        execution=execution,
+        entry=entry,
+        trade=changed(trip),
+        position=after,
+        account=changed(trips.counted(credited(account, entry), trade, trip)),
+    )
+
+
+def _leg_number(trade: Trade, instrument: Instrument) -> int:
+    keys = [leg.instrument.key for leg in trade.legs]
+    return keys.index(instrument.key) if instrument.key in keys else 0
+
+
+def _held_units(trade: Trade, positions: Iterable[Position]) -> Decimal:
+    """Units left once some legs have ended: as many as the most-held leg still makes."""
+    by_key = {p.instrument.key: p.qty for p in positions}
+    return max(abs(by_key.get(leg.instrument.key, ZERO)) / abs(leg.ratio) for leg in trade.legs)
+
+
+def _after_end(
+    trade: Trade, entry: LedgerEntry, held: Decimal, price: Decimal, at: datetime
+) -> Trade:
+    gone = abs(trade.qty_open) - held
+    closed = trade.qty_opened - trade.qty_open
+    exit_price = trade.exit_price
+    if len(trade.legs) == 1 and gone > 0:
+        exit_price = ((exit_price or ZERO) * closed + price * gone) / (closed + gone)
+    realised = trade.realised_usd + entry.realised_usd
+    fees = trade.fees_usd + entry.fee_usd
+    if len(trade.legs) > 1 and held == 0 and trade.entry_price is not None:
+        gain = (realised + fees) / (trade.multiplier * trade.qty_opened)
+        exit_price = trade.entry_price + gain * trade.direction
+    trade = replace(
+        trade,
+        qty_open=held if trade.qty_open >= 0 else -held,
+        exit_price=exit_price,
+        realised_usd=realised,
+        fees_usd=fees,
+        closes=trips.served(trade.closes, gone),
+    )
+    return trips.with_state(replace(trade, is_entry_over=True), "expiry", at)
+
+
+def deliver(
+    position: Position,
+    *,
+    trade: Trade,
+    account: Account,
+    source_id: str,
+    at: datetime,
+    now: datetime,
+    fee_usd: Decimal = ZERO,
+) -> Delivery:
+    """Shares of an exercised or assigned option, at the strike, as a trade of their own.
+
+    Call it with the option's position as it was before :func:`expire`, and with the account as
+    that left it. The new trade has no stop: somebody has to decide about it.
+
+    Raises:
+        InvariantError: no option, or nothing held.
+    """
+    option = position.instrument
+    if option.kind != "option" or option.strike is None or position.qty == 0:
+        raise InvariantError(f"position {position.key} delivers nothing")
+    shares = position.qty * option.multiplier * (1 if option.right == "C" else -1)
+    side = Side.BUY if shares > 0 else Side.SELL
+    legs = (Leg(instrument=stock(option.symbol)),)
+    trade_id = f"{trade.trade_id}/{option.symbol}"
+    order = Order(
+        order_id=f"{source_id}/{trade_id}",
+        intent_id="",
+        alert_id=trade.alert_id,
+        trade_id=trade_id,
+        account=account.name,
+        broker=trade.broker,
+        purpose=Purpose.ENTRY,
+        side=side,
+        legs=legs,
+        qty=abs(shares),
+        type=OrderType.MARKET,
+        state=OrderState.ACCEPTED,
+        reason="exercise",
+        created_at=now,
+        updated_at=now,
+    )
+    shares_trade = Trade(
+        trade_id=trade_id,
+        alert_id=trade.alert_id,
+        account=account.name,
+        broker=trade.broker,
+        source="external",
+        symbol=option.symbol,
+        asset="stock",
+        direction=1 if shares > 0 else -1,
+        legs=legs,
+        qty_wanted=abs(shares),
+        created_at=now,
+    )
+    execution = Execution(
+        execution_id=f"{source_id}/{trade_id}",
+        order_id=order.order_id,
+        trade_id=trade_id,
+        account=account.name,
+        instrument=legs[0].instrument,
+        side=side,
+        qty=abs(shares),
+        price=option.strike,
+        fee_usd=fee_usd,
+        executed_at=at,
+        kind="exercise",
+    )
+    booked = book(
+        execution, order=order, trade=shares_trade, position=None, account=account, now=now
+    )
+    new = replace(
+        booked,
+        order=replace(booked.order, version=1),
+        trade=replace(booked.trade, version=1),
+    )
+    return Delivery(booking=new)
+
+
+# -- splits -----------------------------------------------------------------------------------
+
+
+def split_position(position: Position, ratio: Decimal) -> Position:
+    """A share split of ``ratio`` new for one old: quantities x ratio, prices / ratio (I-06)."""
+    lots = tuple(
+        replace(lot, qty=lot.qty * ratio, price=lot.price / ratio) for lot in position.lots
+    )
+    return changed(position, lots=lots)
+
+
+def split_trade(trade: Trade, ratio: Decimal) -> Trade:
+    """The trade after a share split: same money, other quantities and prices (M-07)."""
+
+    def price(old: Decimal | None) -> Decimal | None:
+        return None if old is None else old / ratio
+
+    stop = trade.stop
+    if stop is not None:
+        stop = replace(stop, price=stop.price / ratio, trail_usd=price(stop.trail_usd))
+    return changed(
+        trade,
+        qty_wanted=trade.qty_wanted * ratio,
+        qty_opened=trade.qty_opened * ratio,
+        qty_open=trade.qty_open * ratio,
+        entry_price=price(trade.entry_price),
+        exit_price=price(trade.exit_price),
+        initial_stop=price(trade.initial_stop),
+        stop=stop,
+        targets=tuple(replace(t, price=t.price / ratio, qty=t.qty * ratio) for t in trade.targets),
+        closes=tuple(replace(c, qty=c.qty * ratio, limit=price(c.limit)) for c in trade.closes),
+        high_water=price(trade.high_water),
+        low_water=price(trade.low_water),
+    )
