@@ -73,11 +73,11 @@ class SourceProfile:
             "crypto": Decimal("0.5"),
         }
     )
-    """The chase limit of prices that are no option premium: 10 % of an ES price is 600 points."""
+    """Cap on the chase limit where the price is no premium: 10 % of an ES price is 600 points."""
     ask_limit_by_asset: dict[str, Decimal] = field(
         default_factory=lambda: {"future": Decimal(1), "stock": Decimal(2), "crypto": Decimal(2)}
     )
-    """The ask limit of prices that are no option premium."""
+    """Cap on the ask limit where the price is no premium."""
     max_spread_pct: Decimal = Decimal(15)
     """Bid/ask spread in percent of mid above which a person is asked."""
 
@@ -87,12 +87,14 @@ class SourceProfile:
         return bool(self.author_ids or self.webhook_ids)
 
     def chase_pct(self, asset: Asset | None) -> Decimal:
-        """Chase limit for this kind of price."""
-        return self.chase_limit_by_asset.get(asset or "", self.chase_limit_pct)
+        """Chase limit for this kind of price: the room's, within the cap of the asset."""
+        return min(
+            self.chase_limit_pct, self.chase_limit_by_asset.get(asset or "", self.chase_limit_pct)
+        )
 
     def ask_pct(self, asset: Asset | None) -> Decimal:
-        """Ask limit for this kind of price."""
-        return self.ask_limit_by_asset.get(asset or "", self.ask_limit_pct)
+        """Ask limit for this kind of price: the room's, within the cap of the asset."""
+        return min(self.ask_limit_pct, self.ask_limit_by_asset.get(asset or "", self.ask_limit_pct))
 
     def trusts(self, author_id: int, webhook_id: int | None) -> bool:
         """Whether this sender's word counts here; a webhook only by its own id."""
