@@ -28,7 +28,10 @@ class Holding:
 
 
 Timer = tuple[datetime, str, str]
-"""When, what (``eligible``, ``cancel``, ``expire`` an order; ``contract``), and whose id."""
+"""When, what (``cancel``, ``contract``, ``expire``, ``ready``), and whose id.
+
+At one and the same moment ends come first, then a new quote, then orders that get ready.
+"""
 
 
 _FINE = Decimal("1e-10")
@@ -260,7 +263,8 @@ class Draft:
         self.cash_after[fill.account] = (
             self.cash(fill.account) + points * fill.instrument.multiplier - fill.fee_usd
         )
-        self.fill_texts[fill.execution_id] = fill_text(fill)
+        n = len(self.book.fills) + len(self.fill_texts)
+        self.fill_texts[fill.execution_id] = fill_text(fill, n)
         self.events.append(Filled(fill=fill))
 
     def new_holdings(self) -> list[tuple[str, str]]:

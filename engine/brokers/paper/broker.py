@@ -19,17 +19,16 @@ from engine.brokers import (
     BrokerPosition,
     Caps,
     Found,
-    Odd,
     OrderRequest,
     Seen,
     StreamDown,
     StreamUp,
 )
 from engine.brokers.paper import margin
-from engine.brokers.paper.book import Book, Draft, Holding, Timer, fills_since, orders_since
+from engine.brokers.paper.book import Book, Draft, Timer, fills_since, orders_since
 from engine.brokers.paper.checks import MAX_LEGS
 from engine.brokers.paper.exchange import Exchange
-from engine.brokers.paper.expiry import Expiries, underlying_of
+from engine.brokers.paper.expiry import Expiries
 from engine.brokers.paper.settings import Board, Hours, MarketHours, PaperSettings
 from engine.clock import Clock
 from engine.domain.errors import BrokerUnavailable, OrderStateUnknown, StoreUnavailable
@@ -48,7 +47,6 @@ _MAX_INBOX = 10_000
 _RETRY_S = 1.0
 _LOOK_S = 30.0
 """A wall clock that was set is noticed within this."""
-_SETTLE_AGAIN = timedelta(minutes=1)
 
 
 def _caps(n_legs: int = 1, *, is_fractional: bool = False) -> Caps:
@@ -95,9 +93,8 @@ class PaperBroker:
         self._board = board
         self._vault = vault
         self._settings = settings
-        self._hours = hours
         self._exchange = Exchange(settings, hours, board)
-        self._expiries = Expiries(settings=settings, hours=hours, board=board)
+        self._expiries = Expiries(settings, hours, board)
         self._book = Book(settings.start_cash_usd)
         self._lock = asyncio.Lock()
         self._inbox: deque[Quote] = deque()
@@ -113,7 +110,6 @@ class PaperBroker:
         self._trouble_since: datetime | None = None
         self._must_reload = False
         self._is_up = False
-        self._odd: set[str] = set()
 
     # -- connection -----------------------------------------------------------------------------
 
@@ -157,7 +153,7 @@ class PaperBroker:
 
     async def balance(self, account: str) -> Balance:
         """Cash, and what a new order may use of it."""
-        draft = self._reading(account)
+        draft = await self._reading(account)
         return Balance(
             account=account,
             cash_usd=draft.cash(account),
@@ -167,7 +163,7 @@ class PaperBroker:
 
     async def positions(self, account: str) -> list[BrokerPosition]:
         """Everything held."""
-        held = self._reading(account).holdings(account)
+        held = (await self._reading(account)).holdings(account)
         return [
             BrokerPosition(
                 account=account, instrument=h.instrument, qty=h.qty, avg_price=h.avg_price
@@ -177,22 +173,25 @@ class PaperBroker:
 
     async def open_orders(self, account: str) -> list[BrokerOrder]:
         """Live orders, held bracket children included, first accepted first."""
-        return [order.report() for order in self._reading(account).of_account(account)]
+        draft = await self._reading(account)
+        return [order.report() for order in draft.of_account(account)]
 
     async def orders_since(self, account: str, since: datetime) -> list[BrokerOrder]:
         """Orders accepted or changed since, whatever became of them."""
-        self._reading(account)
+        await self._reading(account)
         return [order.report() for order in orders_since(self._book, account, since)]
 
     async def fills_since(self, account: str, since: datetime) -> list[BrokerFill]:
         """Executions since, oldest first."""
-        self._reading(account)
+        await self._reading(account)
         return fills_since(self._book, account, since)
 
     async def find(self, account: str, client_order_id: str) -> Found:
         """Look one order up; waits for a change that is being saved."""
+        await self._reading(account)
         async with self._lock:
-            order = self._reading(account).find(client_order_id)
+            await self._reload()
+            order = Draft(self._book).find(client_order_id)
             if order is None or order.request.account != account:
                 return Absent(as_of=self._clock.now())
             return Seen(order=order.report())
@@ -233,7 +232,9 @@ class PaperBroker:
         ``closes``: underlying symbol -> official price, where no quote of that moment is known.
         Runs by itself at each expiry; calling it again changes nothing.
         """
-        await self._change(lambda draft: self._settle_all(draft, closes or {}))
+        await self._change(
+            lambda draft: self._expiries.settle_due(draft, self._clock.now(), closes or {})
+        )
 
     async def settle(self) -> None:
         """Work everything off that is due now; for replays, which jump in time."""
@@ -250,9 +251,12 @@ class PaperBroker:
 
     # -- one change at a time -------------------------------------------------------------------
 
-    def _reading(self, account: str) -> Draft:
+    async def _reading(self, account: str) -> Draft:
         if not self._is_up:
             raise BrokerUnavailable(f"{self.name} is not connected")
+        if self._must_reload:
+            async with self._lock:
+                await self._reload()
         if account not in self._book.cash:
             raise BrokerUnavailable(f"{self.name} has no account {account}")
         return Draft(self._book)
@@ -311,6 +315,11 @@ class PaperBroker:
             self._trouble_since = self._clock.now()
             self._queue.put_nowait(StreamDown(reason=f"the paper book cannot be saved: {error}"))
 
+    async def _reload(self) -> None:
+        """After a save that ended in doubt: what is durable is what is true."""
+        if self._must_reload:
+            await self._load()
+
     async def _load(self) -> None:
         try:
             entries = await self._vault.load()
@@ -351,28 +360,27 @@ class PaperBroker:
 
     async def _drain(self) -> None:
         """Let waiting quotes and due moments work, in the order in which they happened."""
-        if self._must_reload:
-            await self._load()
+        await self._reload()
         while True:
             batch = [self._inbox[n] for n in range(min(_BATCH, len(self._inbox)))]
             draft = Draft(self._book)
             for quote in batch:
-                self._pass_time(draft, quote.received_at)
+                self._pass_time(draft, (quote.received_at, "ready", ""))
                 self._exchange.on_quote(draft, quote)
                 self._arm(draft)
             if len(batch) == len(self._inbox):
-                self._pass_time(draft, self._clock.now())
+                self._pass_time(draft, (self._clock.now(), "~", ""))
             await self._commit(draft)
             for _ in batch:
                 self._inbox.popleft()
             if not self._inbox:
                 return
 
-    def _pass_time(self, draft: Draft, until: datetime) -> None:
-        while self._timers and self._timers[0][0] <= until:
+    def _pass_time(self, draft: Draft, until: Timer) -> None:
+        while self._timers and self._timers[0] < until:
             at, kind, name = heapq.heappop(self._timers)
             if kind == "contract":
-                self._settle_one(draft, name)
+                self._expiries.on_timer(draft, name, self._clock.now())
             else:
                 self._exchange.on_timer(draft, at, kind, name)
             self._arm(draft)
@@ -382,17 +390,14 @@ class PaperBroker:
             heapq.heappush(self._timers, timer)
         draft.timers.clear()
         for account, key in draft.new_holdings():
-            heapq.heappush(
-                self._timers,
-                (self._hours.expires_at(parse_key(key)), "contract", f"{account}|{key}"),
-            )
+            heapq.heappush(self._timers, self._expiries.timer(account, parse_key(key)))
 
     def _all_timers(self) -> list[Timer]:
         timers = [t for order in self._book.live.values() for t in self._exchange.timers_of(order)]
         for account, holdings in self._book.holdings.items():
             timers += [
-                (self._hours.expires_at(held.instrument), "contract", f"{account}|{key}")
-                for key, held in holdings.items()
+                self._expiries.timer(account, held.instrument)
+                for held in holdings.values()
                 if held.instrument.kind == "option"
             ]
         heapq.heapify(timers)
@@ -412,41 +417,6 @@ class PaperBroker:
             await self._clock.sleep(min(left, _LOOK_S))
         self._alarms.pop(at, None)
         self._wake.set()
-
-    # -- contracts that end ---------------------------------------------------------------------
-
-    def _settle_one(self, draft: Draft, name: str) -> None:
-        account, _, key = name.partition("|")
-        held = draft.holding(account, parse_key(key))
-        if not held.qty or self._settled(draft, account, held, {}):
-            return
-        draft.timers.append((self._clock.now() + _SETTLE_AGAIN, "contract", name))
-
-    def _settle_all(self, draft: Draft, closes: Mapping[str, Decimal]) -> None:
-        now = self._clock.now()
-        for account in self._book.holdings:
-            for held in draft.holdings(account):
-                is_option = held.instrument.kind == "option"
-                if is_option and self._hours.expires_at(held.instrument) <= now:
-                    self._settled(draft, account, held, closes)
-
-    def _settled(
-        self, draft: Draft, account: str, held: Holding, closes: Mapping[str, Decimal]
-    ) -> bool:
-        if self._expiries.settle(draft, account, held, self._clock.now(), closes):
-            return True
-        name = f"{account} {held.instrument.key}"
-        if name not in self._odd:
-            self._odd.add(name)
-            wanted = underlying_of(held.instrument).symbol
-            draft.events.append(
-                Odd(
-                    note=f"{held.instrument.label} in {account} is over, but no quote of {wanted} "
-                    "at its close is known; it stays in the book until its price is given",
-                    raw=held.instrument.key,
-                )
-            )
-        return False
 
 
 def _heard(task: asyncio.Task[Any]) -> None:

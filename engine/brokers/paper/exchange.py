@@ -22,7 +22,7 @@ from engine.brokers.paper.settings import Board, Hours, PaperSettings
 from engine.domain.errors import OrderRejected
 from engine.domain.instrument import Instrument
 from engine.domain.money import ZERO
-from engine.domain.order import OrderType, Side, Tif
+from engine.domain.order import Tif
 from engine.domain.quote import Quote
 
 
@@ -108,13 +108,13 @@ class Exchange:
             self._end(draft, order, "canceled", at, "canceled")
         elif kind == "expire" and order.expires_at is not None and order.expires_at <= at:
             self._end(draft, order, "expired", at, "end of its session")
-        elif kind == "eligible":
+        elif kind == "ready":
             self._decide(draft, order.id, at)
 
     def timers_of(self, order: PaperOrder) -> list[tuple[datetime, str, str]]:
         """Moments at which a live order needs a look without any quote."""
         moments = (
-            (order.eligible_at, "eligible"),
+            (order.eligible_at, "ready"),
             (order.cancel_at, "cancel"),
             (order.expires_at, "expire"),
         )
@@ -176,7 +176,7 @@ class Exchange:
             order = followed(order, touch)
         if order.parent:
             return order
-        return replace(order, reserved_usd=self._reserve(draft, order, touch))
+        return replace(order, reserved_usd=margin.reserve(draft, self._settings, order, touch))
 
     def _look(self, draft: Draft, instrument: Instrument) -> None:
         last = self._board.last(instrument)
@@ -196,50 +196,6 @@ class Exchange:
         if not order.is_live:
             raise OrderRejected("order_over", f"{client_order_id} is {order.state} already")
         return order
-
-    # -- buying power ---------------------------------------------------------------------------
-
-    def _reserve(self, draft: Draft, order: PaperOrder, touch: Touch | None) -> Decimal | None:
-        request = order.request
-        leaves = order.qty - order.filled
-        if leaves <= 0 or request.reduces or margin.is_closing(draft, request, leaves):
-            return ZERO
-        unit = self._worst(request, touch)
-        if unit is None:
-            return None
-        need = self._need(draft, order, leaves, touch, unit)
-        have = margin.buying_power(draft, self._settings, request.account)
-        if need > have and need > 0:
-            raise OrderRejected(
-                "insufficient_buying_power",
-                f"needs {need:.2f} dollars of buying power, {have:.2f} are there",
-            )
-        return max(need, ZERO) * order.qty / leaves
-
-    def _need(
-        self, draft: Draft, order: PaperOrder, qty: Decimal, touch: Touch | None, unit: Decimal
-    ) -> Decimal:
-        request = order.request
-        prices = touch.prices(request.side) if touch else (unit,) * len(request.legs)
-        if len(request.legs) == 1:
-            prices = (unit,)
-        return margin.cost_usd(draft, self._settings, request, qty, prices, unit)
-
-    def _worst(self, request: OrderRequest, touch: Touch | None) -> Decimal | None:
-        """The price a fill is reckoned at before it happens; None when nothing is known."""
-        if request.type in LIMITS:
-            return request.limit
-        slip = self._settings.slippage_ticks * sum(
-            (leg.instrument.tick * abs(leg.ratio) for leg in request.legs), ZERO
-        )
-        near = touch.near(request.side) if touch else None
-        known = [price for price in (near, request.stop) if price is not None]
-        if request.type is OrderType.MARKET:
-            known = [near] if near is not None else []
-        if not known:
-            return None
-        worst = max(known) if request.side is Side.BUY else min(known)
-        return worst + slip * request.side.sign
 
     # -- deciding -------------------------------------------------------------------------------
 
@@ -307,7 +263,7 @@ class Exchange:
         if order.reserved_usd is not None or margin.is_closing(draft, order.request, units):
             return True
         unit = sum((p * leg.ratio for p, leg in zip(prices, order.request.legs, strict=True)), ZERO)
-        need = self._need(draft, order, units, touch, unit)
+        need = margin.cost_usd(draft, self._settings, order.request, units, prices, unit)
         have = margin.buying_power(draft, self._settings, order.request.account)
         if need <= max(have, ZERO):
             return True

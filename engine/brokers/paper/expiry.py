@@ -6,31 +6,74 @@ close at 0 and deliver shares at the strike. Without such a quote nothing is set
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Literal
 
-from engine.brokers import BrokerFill
-from engine.brokers.paper.book import Draft, Holding
+from engine.brokers import BrokerFill, Odd
+from engine.brokers.paper.book import Draft, Holding, Timer
 from engine.brokers.paper.settings import Board, Hours, PaperSettings
-from engine.domain.instrument import CASH_SETTLED, Instrument, stock
+from engine.domain.instrument import CASH_SETTLED, Instrument, parse_key, stock
 from engine.domain.money import CENT, ZERO
 from engine.domain.order import Side
 
 _INDEX_OF = {"SPXW": "SPX", "NDXP": "NDX", "RUTW": "RUT", "VIXW": "VIX"}
 _AFTER = timedelta(minutes=5)
+_AGAIN = timedelta(minutes=1)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Expiries:
     """Settles what is held of contracts that are over."""
 
-    settings: PaperSettings
-    hours: Hours
-    board: Board
+    def __init__(self, settings: PaperSettings, hours: Hours, board: Board) -> None:
+        self.settings = settings
+        self.hours = hours
+        self.board = board
+        self._told: set[str] = set()
 
-    def settle(
+    def timer(self, account: str, contract: Instrument) -> Timer:
+        """When a holding needs a look."""
+        return (self.hours.expires_at(contract), "contract", f"{account}|{contract.key}")
+
+    def on_timer(self, draft: Draft, name: str, now: datetime) -> None:
+        """A held contract is over: settle it, or look again in a while."""
+        account, _, key = name.partition("|")
+        held = draft.holding(account, parse_key(key))
+        if held.qty and not self._settled_or_told(draft, account, held, now, {}):
+            draft.timers.append((now + _AGAIN, "contract", name))
+
+    def settle_due(self, draft: Draft, now: datetime, closes: Mapping[str, Decimal]) -> None:
+        """Settle everything that is over, with official prices where they are given."""
+        for account in draft.book.holdings:
+            for held in draft.holdings(account):
+                contract = held.instrument
+                if contract.kind == "option" and self.hours.expires_at(contract) <= now:
+                    self._settled_or_told(draft, account, held, now, closes)
+
+    def _settled_or_told(
+        self,
+        draft: Draft,
+        account: str,
+        held: Holding,
+        now: datetime,
+        closes: Mapping[str, Decimal],
+    ) -> bool:
+        if self._settle(draft, account, held, now, closes):
+            return True
+        name = f"{account}|{held.instrument.key}"
+        if name not in self._told:
+            self._told.add(name)
+            wanted = underlying_of(held.instrument).symbol
+            draft.events.append(
+                Odd(
+                    note=f"{held.instrument.label} in {account} is over, but no quote of {wanted} "
+                    "at its close is known; it stays in the book until its price is given",
+                    raw=held.instrument.key,
+                )
+            )
+        return False
+
+    def _settle(
         self,
         draft: Draft,
         account: str,

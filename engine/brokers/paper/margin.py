@@ -12,10 +12,12 @@ from decimal import Decimal
 
 from engine.brokers import OrderRequest
 from engine.brokers.paper.book import Draft, Holding, traded
-from engine.brokers.paper.match import leg_side
-from engine.brokers.paper.orders import PaperOrder
+from engine.brokers.paper.match import Touch, leg_side
+from engine.brokers.paper.orders import LIMITS, PaperOrder
 from engine.brokers.paper.settings import PaperSettings
+from engine.domain.errors import OrderRejected
 from engine.domain.money import ZERO
+from engine.domain.order import OrderType, Side
 
 
 def buying_power(draft: Draft, settings: PaperSettings, account: str) -> Decimal:
@@ -51,6 +53,50 @@ def cost_usd(
     if request.legs[0].instrument.kind != "future":
         cash -= request.side.sign * qty * unit_price * request.legs[0].instrument.multiplier
     return before - _free(cash, held.values(), settings)
+
+
+def reserve(
+    draft: Draft, settings: PaperSettings, order: PaperOrder, touch: Touch | None
+) -> Decimal | None:
+    """Buying power to bind while the order works; None when no price is known yet.
+
+    Raises:
+        OrderRejected: when there is not enough. Closing orders need none.
+    """
+    request = order.request
+    leaves = order.qty - order.filled
+    if leaves <= 0 or request.reduces or is_closing(draft, request, leaves):
+        return ZERO
+    unit = _worst(settings, request, touch)
+    if unit is None:
+        return None
+    prices = touch.prices(request.side) if touch else (unit,) * len(request.legs)
+    if len(request.legs) == 1:
+        prices = (unit,)
+    need = cost_usd(draft, settings, request, leaves, prices, unit)
+    have = buying_power(draft, settings, request.account)
+    if need > have and need > 0:
+        raise OrderRejected(
+            "insufficient_buying_power",
+            f"needs {need:.2f} dollars of buying power, {have:.2f} are there",
+        )
+    return max(need, ZERO) * order.qty / leaves
+
+
+def _worst(settings: PaperSettings, request: OrderRequest, touch: Touch | None) -> Decimal | None:
+    """The price a fill is reckoned at before it happens; None when nothing is known."""
+    if request.type in LIMITS:
+        return request.limit
+    slip = settings.slippage_ticks * sum(
+        (leg.instrument.tick * abs(leg.ratio) for leg in request.legs), ZERO
+    )
+    near = touch.near(request.side) if touch else None
+    stop = None if request.type is OrderType.MARKET else request.stop
+    known = [price for price in (near, stop) if price is not None]
+    if not known:
+        return None
+    worst = max(known) if request.side is Side.BUY else min(known)
+    return worst + slip * request.side.sign
 
 
 def is_closing(draft: Draft, request: OrderRequest, qty: Decimal) -> bool:

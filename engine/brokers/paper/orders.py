@@ -140,15 +140,15 @@ def order_of(text: str) -> PaperOrder:
     return PaperOrder(**body)
 
 
-def fill_text(fill: BrokerFill) -> str:
-    """One line: time, account, body."""
+def fill_text(fill: BrokerFill, n: int) -> str:
+    """One line that sorts as things happened: time, account, running number, body."""
     body = {name: _plain(getattr(fill, name)) for name in _FILL_FIELDS}
-    return f"{stamp(fill.executed_at)}|{fill.account}|{json.dumps(body)}"
+    return f"{stamp(fill.executed_at)}|{fill.account}|{n:010d}|{json.dumps(body)}"
 
 
 def fill_of(text: str) -> BrokerFill:
     """Read an execution back."""
-    body = json.loads(text.split("|", 2)[2])
+    body = json.loads(text.split("|", 3)[3])
     for name in ("qty", "price", "fee_usd"):
         body[name] = Decimal(body[name])
     body["instrument"] = parse_key(body["instrument"])
