@@ -27,7 +27,7 @@ from engine.exits import ExitRule
 from engine.feeds import Feed, QuoteBoard
 from engine.flows import monitor, recover, send
 from engine.market import ALWAYS, CME, NYSE, Calendar
-from engine.risk import load_checks
+from engine.risk.load import load_checks
 from storage.sql import SqlStore, SqlVault
 
 log = logging.getLogger(__name__)

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from bot.app import load_rules
-from engine import registry
+from bot.config import plugins
 from engine.brokers import Broker
 from engine.brokers.paper import PaperBroker, PaperSettings
 from engine.clock import CountingIds, ManualClock
@@ -19,7 +19,6 @@ from engine.domain.instrument import Instrument, option, stock
 from engine.domain.quote import Quote
 from engine.domain.source import Handling, SourceProfile, TargetRule
 from engine.domain.trade import Trade
-from engine.exits import ExitRule
 from engine.feeds import QuoteBoard
 from engine.flows import monitor, recover, send, take_alert
 from engine.risk.load import load_checks
@@ -131,7 +130,9 @@ class Rig:
         }
         return RawAlert(**(facts | more))
 
-    async def say(self, text: str, channel: int = OPTIONS, author: int = RHEA, **more: Any) -> AlertRecord | None:
+    async def say(
+        self, text: str, channel: int = OPTIONS, author: int = RHEA, **more: Any
+    ) -> AlertRecord | None:
         """Post a message and let the desk come to rest."""
         found = await take_alert.run(self.desk, self.message(channel, author, text, **more))
         await self.rest()
@@ -186,7 +187,9 @@ class Rig:
     def notes(self, channel: str = "admin") -> list[str]:
         """Texts told to a channel."""
         return [
-            n.text for n in self.desk.book.notices.values() if n.kind == "note" and n.channel == channel
+            n.text
+            for n in self.desk.book.notices.values()
+            if n.kind == "note" and n.channel == channel
         ]
 
     def notices(self) -> dict[str, Notice]:
@@ -211,6 +214,7 @@ async def start(
     board: QuoteBoard | None = None,
     sources: Mapping[str, SourceProfile] | None = None,
     risk: Mapping[str, Any] | None = None,
+    exits: Mapping[str, Any] | None = None,
     wrap: Any = None,
     **settings: Any,
 ) -> Rig:
@@ -227,7 +231,6 @@ async def start(
         settings=PaperSettings(start_cash_usd={"main": d(100_000)}, slippage_ticks=0),
     )
     broker: Broker = wrap(paper) if wrap else paper
-    rules = {name: {} for name in registry.names("engine.exits") if name != "plan"}
     desk = Desk(
         settings=DeskSettings(
             sources=sources or profiles(),
@@ -241,10 +244,8 @@ async def start(
         board=board,
         feed=None,
         brokers={"paper": broker},
-        checks=load_checks(risk or {}),
-        exit_rules=load_rules(
-            {n: registry.load("engine.exits", n, ExitRule).Settings() for n in rules}
-        ),
+        checks=load_checks(plugins.validated("engine.risk", risk or {}, all_of_them=True)),
+        exit_rules=load_rules(plugins.validated("engine.exits", exits or {}, all_of_them=True)),
     )
     rig = Rig(
         desk=desk,

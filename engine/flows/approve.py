@@ -92,7 +92,7 @@ async def approve(
                 "There is no fresh quote for this, so nothing was sent. The approval stays open."
             )
         verdicts = run_checks(desk.checks, intent, facts.gather(desk, account, intent, quote))
-        denied = next((v for v in verdicts if not v.is_ok and v.check != "duplicate"), None)
+        denied = enter.first_denial(replace(intent, verdicts=verdicts))
         if denied is not None:
             raise UserError(f"{denied.detail}. Nothing was sent; the approval stays open.")
         sent, puts = _approved(desk, approval, intent, order, trade, who, half=half)

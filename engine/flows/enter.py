@@ -90,17 +90,18 @@ async def judge(
         posted_at=message.posted_at,
         now=desk.clock.now(),
         max_quote_age_s=desk.settings.max_quote_age_s,
+        asset=routed.asset,
     )
     intent = build(desk, profile, record, number, signal, routed, quote, price)
     if isinstance(intent, Denial):
         return rejected(intent.detail, AlertState.RISK_REJECTED)
     intent = checked(desk, intent, quote)
     denied = first_denial(intent)
-    if denied is not None and denied.check != "duplicate":
+    if denied is not None:
         return Outcome(state=AlertState.RISK_REJECTED, reason=denied.detail, puts=(intent,))
     if price.decision == "skip":
         return Outcome(state=AlertState.REJECTED, reason=price.reason, puts=(intent,))
-    question = _question(desk, profile, message, price, denied)
+    question = _question(desk, profile, message, price, intent)
     trade = new_trade(desk, profile, record, intent, routed)
     if question:
         return _ask(desk, record, number, intent, trade, question)
@@ -112,17 +113,20 @@ def _question(
     profile: SourceProfile,
     message: RawAlert,
     price: guard.GuardVerdict,
-    denied: Verdict | None,
+    intent: Intent,
 ) -> str:
     """Why a person has to decide; empty when the entry may go out by itself."""
-    if denied is not None:
-        return denied.detail
+    repeat = next((v.detail for v in intent.verdicts if v.check == "duplicate" and not v.is_ok), "")
+    if repeat:
+        return repeat
     if price.decision == "ask":
         return price.reason
     if message.is_caught_up:
         return "this alert was read after a gap; caught-up entries never trade by themselves"
     if profile.handling is not Handling.AUTO:
         return "this source trades with approval"
+    if intent.stop is None and len(intent.legs) == 1:
+        return "neither the alert nor this source's terms say a stop"
     if f"auto-off:{profile.name}" in desk.book.facts:
         return desk.book.facts[f"auto-off:{profile.name}"].value or ""
     return ""
@@ -147,7 +151,7 @@ def build(
     entry = alerted if alerted is not None else price.achievable
     if entry is None:
         return Denial(code="price.unknown", detail="neither the alert nor the market has a price")
-    limit = pricing.entry_limit(routed.side, alerted, quote, profile, tick)
+    limit = pricing.entry_limit(routed.side, alerted, quote, profile, tick, routed.asset)
     plan: Protection | Refused = protect(
         signal, profile, entry=limit, direction=routed.direction, qty=Decimal(1), tick=tick
     )
@@ -165,6 +169,7 @@ def build(
         equity=facts.equity(desk, account),
         settings=desk.settings.sizing,
         streaks=(account.loss_streak, account.win_streak),
+        results=_results(desk, profile.name),
     )
     if not isinstance(sized, Sized):
         return sized
@@ -203,6 +208,12 @@ def build(
     )
 
 
+def _results(desk: Desk, source: str) -> list[Decimal]:
+    """Net dollars of the source's closed trades, newest first."""
+    closed = reversed(desk.book.closed.values())
+    return [t.realised_usd for t in closed if t.source == source and t.qty_opened]
+
+
 def _alerted(signal: Signal) -> Decimal | None:
     """The alerted price; for a range its far end is never assumed, the middle is."""
     if signal.price is not None or signal.price_range is None:
@@ -218,8 +229,8 @@ def checked(desk: Desk, intent: Intent, quote: UnitQuote | None) -> Intent:
 
 
 def first_denial(intent: Intent) -> Verdict | None:
-    """First check in the order of evaluation that said no."""
-    return next((v for v in intent.verdicts if not v.is_ok), None)
+    """First check in the order of evaluation that said no; a mere repeat is asked about."""
+    return next((v for v in intent.verdicts if not v.is_ok and v.check != "duplicate"), None)
 
 
 def new_trade(

@@ -11,6 +11,7 @@ from engine.domain.record import changed
 from engine.domain.trade import Account, Trade
 from engine.market import new_york_date
 from engine.risk import Facts, RecentExit
+from engine.risk.duplicate import entry_name
 from engine.sizing import exposure_usd
 
 _EXITS_BACK_S = 72 * 3600
@@ -118,12 +119,6 @@ def _recent_entries(
         for i in reversed(desk.book.intents.values())
         if i.created_at >= since and i.purpose is Purpose.ENTRY and i.intent_id != intent.intent_id
     )
-
-
-def entry_name(intent: Intent) -> str:
-    """What makes two entry alerts look alike: author, unit and side."""
-    unit = "+".join(f"{leg.ratio}x{leg.instrument.key}" for leg in intent.legs)
-    return f"{intent.author_id}|{unit}|{intent.side}"
 
 
 async def roll(desk: Desk, account_name: str) -> None:

@@ -15,7 +15,7 @@ from engine.domain.source import SourceProfile
 from engine.domain.trade import StopPlan, Trade, TradeState
 from engine.exits.plan import close_request
 from engine.flows.enter import Outcome, ask_which, rejected
-from engine.routing import Refused, exit_qty, match_exit
+from engine.routing import Refused, exit_note, exit_qty, match_exit
 
 
 async def judge(
@@ -51,7 +51,9 @@ def on_trade(
     after = trade
     if signal.action.effect.closes:
         after = _close(desk, profile, record, number, signal, after)
-        said.append(f"closing {after.closes[-1].qty if after.closes else 0} of {label(trade)}")
+        asked = sum((c.qty for c in after.closes), Decimal(0))
+        said.append(f"closing {asked:f} of {label(trade)}")
+        said += [note] if (note := exit_note(signal, trade, profile)) else []
     try:
         after, notes = moved(desk, after, stop=signal.stop, targets=signal.targets)
         said += notes
@@ -78,6 +80,9 @@ def _close(
     trade: Trade,
 ) -> Trade:
     qty = exit_qty(signal, trade, profile)
+    is_all = signal.quantity is None and not signal.is_partial and signal.fraction in (None, 1)
+    if is_all or trade.state is TradeState.PENDING:
+        qty = max(qty, trade.qty_wanted)  # an entry that still works is cancelled, the rest closed
     quote = desk.quote(trade.legs)
     touch = quote.touch(trade.direction < 0) if quote else None
     asked = close_request(

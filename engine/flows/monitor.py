@@ -11,7 +11,7 @@ from engine.domain.order import OrderState, Purpose, Trigger
 from engine.domain.quote import Quote, UnitQuote
 from engine.domain.trade import Trade, TradeState
 from engine.exits import View, Wish
-from engine.exits.plan import apply
+from engine.exits.plan import apply, has_stop_at_broker
 from engine.flows import approve, facts, send, settle
 
 
@@ -85,7 +85,12 @@ def view_of(desk: Desk, trade: Trade) -> View:
     now = desk.clock.now()
     session = desk.calendar(trade.asset).session_at(now)
     minutes = int((session.closes_at - now).total_seconds() // 60) if session else None
-    return View(now=now, quote=desk.quote(trade.legs), atr=None, minutes_to_close=minutes)
+    return View(
+        now=now,
+        quote=desk.quote(trade.legs),
+        minutes_to_close=minutes,
+        has_stop_at_broker=has_stop_at_broker(trade, desk.book.orders_of(trade.trade_id)),
+    )
 
 
 def _wishes(desk: Desk, trade: Trade, view: View) -> list[Wish]:

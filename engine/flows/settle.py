@@ -153,6 +153,7 @@ def _exit_order(trade: Trade, step: Submit | Replace, now: datetime) -> tuple[Or
         tif=Tif.GTC if is_stop else Tif.DAY,
         state=OrderState.SUBMITTING,
         replaces=step.order.order_id if isinstance(step, Replace) else None,
+        request_id="" if isinstance(step, Replace) else step.request_id,
         reason=step.reason,
         created_at=now,
         sent_at=now,

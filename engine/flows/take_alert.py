@@ -12,7 +12,7 @@ from engine.domain.errors import Conflict
 from engine.domain.record import Event, changed
 from engine.domain.source import Handling, SourceProfile
 from engine.flows import enter, follow, withdraw
-from engine.parsers import Context, flatten, read
+from engine.parsers import read
 
 SEVERITY = {
     AlertState.REJECTED: 0,
@@ -50,7 +50,7 @@ async def run(desk: Desk, message: RawAlert) -> AlertRecord | None:
 
 def content_hash(message: RawAlert) -> str:
     """Fingerprint of everything that people can read in the message."""
-    return hashlib.sha256(flatten(message).encode()).hexdigest()[:32]
+    return hashlib.sha256(readable(message).encode()).hexdigest()[:32]
 
 
 def alert_id(message: RawAlert) -> str:
@@ -135,20 +135,45 @@ async def _mirror_only(
         return  # delivered before: the first delivery stands
 
 
-def context(desk: Desk, profile: SourceProfile, message: RawAlert) -> Context:
-    """What the author may be referring to: earlier alerts by reply, his open trades here."""
+class DeskContext:
+    """What an author may be referring to: earlier alerts of the room, his open trades there."""
 
-    def replied(message_id: int) -> Alert | None:
-        found = desk.book.by_message.get((message.channel_id, message_id))
-        record = desk.book.alerts.get(found) if found else None
+    def __init__(self, desk: Desk, profile: SourceProfile, author_id: int) -> None:
+        self._desk, self._profile, self._author_id = desk, profile, author_id
+
+    def alert_of(self, message_id: int) -> Alert | None:
+        """The alert that an earlier message of this channel was."""
+        found = self._desk.book.by_message.get((self._profile.channel_id, message_id))
+        record = self._desk.book.alerts.get(found) if found else None
         return record.parsed if record and isinstance(record.parsed, Alert) else None
 
-    open_trades = tuple(
-        t
-        for t in desk.book.trades.values()
-        if t.source == profile.name and t.author_id == message.author_id
-    )
-    return Context(replied=replied, open_trades=open_trades)
+    def open_trades(self) -> list[Signal]:
+        """The opening signals behind this author's live trades from this room."""
+        found: dict[tuple[str, int], Signal] = {}
+        for trade in self._desk.book.trades.values():
+            if trade.source != self._profile.name or trade.author_id != self._author_id:
+                continue
+            record = self._desk.book.alerts.get(trade.alert_id)
+            signals = record.parsed.signals if record and isinstance(record.parsed, Alert) else ()
+            for number, signal in enumerate(signals):
+                if signal.action.effect.opens:
+                    found[trade.alert_id, number] = signal
+        return list(found.values())
+
+
+def context(desk: Desk, profile: SourceProfile, message: RawAlert) -> DeskContext:
+    """The context of one message."""
+    return DeskContext(desk, profile, message.author_id)
+
+
+def readable(message: RawAlert) -> str:
+    """Everything that people can read in the message, as plain lines."""
+    lines = [message.text]
+    for embed in message.embeds:
+        lines += [embed.author, embed.title, embed.description]
+        lines += [f"{name}: {value}" for name, value in embed.fields]
+        lines.append(embed.footer)
+    return "\n".join(line for line in lines if line)
 
 
 async def _take(
@@ -237,7 +262,7 @@ def new_record(profile: SourceProfile, message: RawAlert, parsed: Parsed) -> Ale
         channel_id=message.channel_id,
         message_id=message.message_id,
         edit_no=message.edit_no,
-        text=flatten(message),
+        text=readable(message),
         parsed=parsed,
         symbol=symbols[0] if symbols else "",
         is_caught_up=message.is_caught_up,
