@@ -19,24 +19,43 @@ or as a process with a page on http://127.0.0.1:8503 and the same verbs as JSON:
     curl -H 'Content-Type: application/json' -d '{"as":"tom","channel":"desk","content":"hi"}' \
          http://127.0.0.1:8503/_control/say
 
-Persons (`sandbox.user(name, strict=True)`): say, dm, edit, delete, react, unreact, typing, slash,
-autocomplete, context, click, choose, submit. Interaction verbs send at once and return an
-`Interaction`; await it for the answer (`.text .reply .ephemeral .modal .choices .followups
-.refusals`), or `await it.acked()` for the first answer of any kind. They raise `Refused` where a
-real client refuses, `NotAnswered` when the bot stays silent for 3 s. `strict=False` plays a
-manipulated client.
+Persons: `sandbox.user(name, strict=True)` has
+  say(channel, content, reply_to=, files=[Upload(name, bytes)], embeds=, publish=) -> Message,
+  dm(content), edit(message, content), delete(message), react/unreact(message, emoji), typing(ch),
+  slash(channel, "group sub", options={}, **options), autocomplete(channel, "group sub", option,
+  **typed), context(channel, name, message or user), click(message | interaction | channel, label
+  or custom_id), choose(message | interaction | channel, *values, menu=placeholder or custom_id),
+  submit(interaction, {label or custom_id: value}). Users, roles and channels are given by name.
+Interaction verbs send at once (two calls in a row make a double click) and return an
+`Interaction`. `await it` waits for what a person reads (`.text .reply .ephemeral .modal .choices
+.followups .refusals .ack`), `await it.acked()` for the first answer of any kind. They raise
+`Refused` where a real client refuses; awaiting raises `NotAnswered` when the bot stays silent for
+3 s. `strict=False` plays a manipulated client.
 
-Stage hands (on `sandbox`): webhook_say, webhook_edit, delete, follow, set_role, overwrite, join,
-leave, delete_channel, advance(seconds), until(check).
+Stage hands, on `sandbox`: webhook_say(webhook, content, username=, embeds=, files=, crosspost=),
+webhook_edit, delete(message), follow(source, target), set_role(user, role, has=), overwrite(
+channel, "@everyone" | "@bot" | role | user, allow=[], deny=[]), join, leave, delete_channel,
+advance(seconds), `await until(check, timeout_s)`, `await online()`.
 
-Misbehaviour (on `sandbox`): drop(code or None), reconnect, invalidate(resumable=), fault(path,
-kind, times, ...), duplicate_next, redeliver, latency, strip_content, mute_heartbeats, go_down and
-come_back, guild_outage and guild_back, raw_event.
+Misbehaviour, on `sandbox`: drop(code or None to cut), reconnect() op 7, invalidate(resumable=) op
+9, fault(path glob, kind, times=1, method=, retry_after_s=, delay_s=, code=, message=) with kind
+429, 429-global, any status 400-599, delay, delay_after, reset_before, reset_after (handled, answer
+lost); duplicate_next(times), redeliver(message), latency(seconds), strip_content(on=),
+mute_heartbeats(on=), go_down()/come_back(), guild_outage()/guild_back(), raw_event(name, data).
+`sandbox.state.user("vera").has_dms_open = False` closes someone's direct messages.
 
-Reading: `sandbox.channel("desk").messages` (newest last; `.text .embeds .components .attachments
-.ephemeral_for .edits .buttons .labels .mentions`), `sandbox.dm("tom").messages`, `sandbox.sent()`,
-`sandbox.requests`, `sandbox.gateway.log`, `sandbox.problems`: what the bot did that Discord
-refuses or that the sandbox does not know. Tests assert that the last one is empty.
+Reading: `sandbox.channel("desk").messages` (oldest first, private notes included; `.history` also
+keeps deleted ones), `.last`, `sandbox.dm("tom").messages`, `sandbox.sent()`: each message has
+`.content .text .embeds .components .attachments (with .data) .ephemeral_for .edits .buttons
+.labels .mentions .sent`. `sandbox.requests` lists REST calls with their status,
+`sandbox.gateway.log` connection events. `sandbox.problems` lists what the bot did that Discord
+refuses or that the sandbox does not know: tests assert that it is empty.
+
+`Sandbox.start(world, port=0, spec=None, clock=None, token=, check_answers=, realistic_limits=,
+heartbeat_ms=, control=)`. With `spec=` (Discord's openapi.json, never shipped) bodies are also
+validated against the published schema; `realistic_limits` counts as Discord does. Another process
+drives it with `bot.sandbox.remote.Remote`; verbs and fields: `bot.sandbox.verbs` (persons) and
+`bot.sandbox.stagehands`. `--print-world` prints a world file to start from.
 """
 
 from __future__ import annotations

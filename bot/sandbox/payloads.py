@@ -304,7 +304,7 @@ def message(state: State, item: Message, *, nested: bool = False, blank: bool = 
         **(BLANK if blank else content(item)),
     }
     answer |= _optional(state, item)
-    if item.reference is not None and item.kind == 19 and not nested:
+    if item.reference is not None and item.kind in (19, 21) and not nested:
         target = item.replied_to
         standing = target is not None and target.deleted_at is None
         answer["referenced_message"] = (

@@ -6,6 +6,7 @@ import asyncio
 import base64
 import contextlib
 import json
+import os
 import shutil
 import signal
 from collections.abc import AsyncIterator
@@ -125,14 +126,14 @@ async def chromium(profile: Path) -> AsyncIterator[Page]:
                 tabs = await answer.json()
             address = next(t["webSocketDebuggerUrl"] for t in tabs if t["type"] == "page")
             async with client.ws_connect(address, max_msg_size=0) as socket:
-                yield Page(socket)
+                page = Page(socket)
+                yield page
+                await page.call("Browser.close")
     finally:
-        with contextlib.suppress(ProcessLookupError):
-            process.send_signal(signal.SIGTERM)
         try:
-            await asyncio.wait_for(process.wait(), 5)
+            await asyncio.wait_for(process.wait(), 3)
         except TimeoutError:
-            process.kill()
+            os.killpg(process.pid, signal.SIGKILL)
             await process.wait()
 
 

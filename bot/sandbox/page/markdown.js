@@ -2,6 +2,9 @@
 
 import { h } from "./dom.js";
 
+// The words alone, for one-line previews.
+export const plain = (text) => h("div", {}, markdown(text)).textContent;
+
 const BLOCK = /```(?:([\w+-]{1,20})\n)?([\s\S]*?)```/g;
 const INLINE = [
   ["escape", /^\\([\\*_~|`>#\-\[\]()<])/],

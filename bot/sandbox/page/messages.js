@@ -2,7 +2,7 @@
 
 import { $, avatar, colour, h } from "./dom.js";
 import { icon } from "./icons.js";
-import { markdown, time } from "./markdown.js";
+import { markdown, plain, time } from "./markdown.js";
 import { renderComponents } from "./components.js";
 
 const SEVEN_MINUTES = 7 * 60 * 1000;
@@ -137,7 +137,7 @@ function replyLine(reply) {
   return h("button", {
     class: "reply", type: "button",
     onclick: () => document.querySelector(`[data-id="${CSS.escape(reply.id)}"]`)?.scrollIntoView({ block: "center" }),
-  }, avatar(reply.author, "tiny"), h("b", {}, reply.author.name), h("span", {}, reply.snippet || "Click to see the message"));
+  }, avatar(reply.author, "tiny"), h("b", {}, reply.author.name), h("span", {}, plain(reply.snippet) || "Click to see the message"));
 }
 
 function usedLine(used) {
@@ -148,7 +148,8 @@ function usedLine(used) {
 function notice(message) {
   return h("article", { class: "message notice", data: { id: message.id } },
     h("span", {}, icon(message.kind === 6 ? "pin" : "thread")), h("b", {}, message.author.name), ` ${NOTICES[message.kind]} `,
-    message.kind === 18 ? h("b", {}, message.content) : null);
+    message.kind === 18 ? h("b", {}, message.content) : null,
+    message.kind === 21 && message.reply_to ? h("div", { class: "forward" }, plain(message.reply_to.snippet)) : null);
 }
 
 function toolbar(message, actions) {

@@ -190,7 +190,7 @@ def from_message(call: Call) -> Json:
     item.flags |= HAS_THREAD
     call.sandbox.posting.update(item)
     opening = call.sandbox.posting.create(thread, Sender(user=item.author), {}, kind=21)
-    opening.reference = reference_to(item, 0)
+    opening.reference, opening.replied_to = reference_to(item, 0), item
     return payloads.channel(thread)
 
 
