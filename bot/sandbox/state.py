@@ -131,10 +131,12 @@ class Channel:
         raise LookupError(f"#{self.name} holds no message")
 
     def find(self, message_id: int) -> Message | None:
-        """Return a standing message by id."""
+        """Return a standing message by id (ids grow, so an older one ends the search)."""
         for message in reversed(self.history):
             if message.id == message_id:
                 return message if message.deleted_at is None else None
+            if message.id < message_id:
+                return None
         return None
 
 
