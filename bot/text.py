@@ -13,8 +13,8 @@ from engine.reports import Figure, Missing
 
 NBSP = "\u00a0"
 ZERO_WIDTH = "\u200b"
-TABLE_WIDTH = 44
-"""Widest line of a code block that a phone shows without wrapping."""
+TABLE_WIDTH = 34
+"""Widest line of a code block in an embed that a phone of 390 px shows without wrapping."""
 
 
 # -- figures -------------------------------------------------------------------------------------
@@ -81,6 +81,14 @@ def price_short(value: Figure, instrument: Instrument | None = None) -> str:
     return "n/a" if isinstance(value, Missing) else price(value, instrument)
 
 
+def price_tight(value: Figure, instrument: Instrument) -> str:
+    """A price for narrow tables: the tick's decimals and no thousands separator."""
+    if isinstance(value, Missing):
+        return "n/a"
+    places = max(2, _places(instrument.tick))
+    return f"{_no_minus_zero(value, places):.{places}f}"
+
+
 def _places(value: Decimal) -> int:
     exponent = value.normalize().as_tuple().exponent
     return max(-exponent, 0) if isinstance(exponent, int) else 0
@@ -120,20 +128,26 @@ def eastern_day(at: datetime) -> str:
 
 
 def span(length: timedelta | None) -> str:
-    """How long: ``45 s``, ``14 min``, ``2 h 05 min``, ``3 d 4 h``."""
+    """How long, never broken across lines: ``45 s``, ``14 min``, ``2 h 05 min``, ``3 d 4 h``."""
     if length is None:
         return "-"
     total = max(int(length.total_seconds()), 0)
+    hours, minutes = divmod(total // 60, 60)
+    days, rest = divmod(hours, 24)
     if total < 60:
-        return f"{total} s"
-    minutes = total // 60
-    if minutes < 60:
-        return f"{minutes} min"
-    hours, minutes = divmod(minutes, 60)
-    if hours < 24:
-        return f"{hours} h {minutes:02d} min"
-    days, hours = divmod(hours, 24)
-    return f"{days} d {hours} h"
+        words = f"{total} s"
+    elif not hours:
+        words = f"{minutes} min"
+    elif not days:
+        words = f"{hours} h {minutes:02d} min"
+    else:
+        words = f"{days} d {rest} h"
+    return words.replace(" ", NBSP)
+
+
+def eastern_date(at: datetime) -> str:
+    """New York date: ``Fri 01/30``."""
+    return f"{at.astimezone(NEW_YORK):%a %m/%d}"
 
 
 # -- other people's words ------------------------------------------------------------------------

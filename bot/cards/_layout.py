@@ -116,11 +116,16 @@ def _fit(lines: Sequence[str], room: int) -> str:
 
 
 def signed(value: Figure) -> str:
-    """An arrow and the figure, for titles: ``▲ +$110.00``."""
+    """An arrow and the figure, for titles: ``▲ +$110.00``; never broken across lines."""
     if isinstance(value, Missing):
-        return f"P&L {value}"
-    mark = {Tone.GOOD: "▲ ", Tone.BAD: "▼ ", Tone.QUIET: ""}[tone_of(value)]
-    return f"{mark}{text.usd(value, sign=True)}"
+        return f"P&L{text.NBSP}n/a"
+    mark = {Tone.GOOD: "▲", Tone.BAD: "▼", Tone.QUIET: ""}[tone_of(value)]
+    return f"{mark}{text.NBSP if mark else ''}{text.usd(value, sign=True)}"
+
+
+def in_r(value: Figure) -> str:
+    """`` (+1.21R)`` to follow a figure; nothing when it is not known."""
+    return "" if isinstance(value, Missing) else f"{text.NBSP}({text.r(value)})"
 
 
 def one_line(label: str, value: str) -> str:

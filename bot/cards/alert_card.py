@@ -3,7 +3,7 @@
 import discord
 
 from bot import text
-from bot.cards._layout import Tone, card, one_line, signed, tone_of
+from bot.cards._layout import Tone, card, in_r, one_line, signed, tone_of
 from engine.domain.desk import AlertState
 from engine.reports import Missing
 from engine.reports.alert_card import AlertCard, Leaning, Step, StepState
@@ -31,9 +31,12 @@ _MARK = {
     StepState.AHEAD: "·",
 }
 
+_TOLD = frozenset({StepState.DONE, StepState.NOW, StepState.FAILED})
+
 
 def show(report: AlertCard) -> discord.Embed:
     """The card of one alert; edited in place as it advances."""
+    is_closed = report.state is AlertState.CLOSED
     shown = report.leanings[:5]
     more = len(report.leanings) - len(shown)
     return card(
@@ -41,24 +44,24 @@ def show(report: AlertCard) -> discord.Embed:
         title=title(report),
         stamp=report.stamp,
         lines=[
-            one_line("Why", text.safe_line(report.reason, 400)),
+            "" if is_closed else one_line("Why", text.safe_line(report.reason, 400)),
             _head(report),
             text.quoted(report.raw_text, 700),
             *(_leaning(leaning) for leaning in shown),
             f"and {more} more trades" if more else "",
-            "\n".join(_step(step) for step in report.steps),
+            *_steps(report),
         ],
     )
 
 
 def title(report: AlertCard) -> str:
-    """``SPY · filled``; a closed one says what it made."""
+    """``SPY 603C 1/31 · filled``; a closed one says what it made."""
     word, _ = VERDICTS[report.state]
-    symbol = text.safe_line(report.symbol, 40) or "Alert"
+    what = report.leanings[0].label if len(report.leanings) == 1 else report.symbol
+    what = text.safe_line(what, 100) or "Alert"
     if report.state is AlertState.CLOSED and not isinstance(report.realised_usd, Missing):
-        in_r = "" if isinstance(report.r_realised, Missing) else f" ({text.r(report.r_realised)})"
-        return f"{symbol} · closed {signed(report.realised_usd)}{in_r}"
-    return f"{symbol} · {word}"
+        return f"{what} · closed {signed(report.realised_usd)}{in_r(report.r_realised)}"
+    return f"{what} · {word}"
 
 
 def _tone(report: AlertCard) -> Tone:
@@ -78,31 +81,50 @@ def _head(report: AlertCard) -> str:
 
 
 def _leaning(leaning: Leaning) -> str:
-    """One trade: the order in words, then alerted → achievable → filled."""
+    """One trade: the order in words, then its price as alerted, achievable, limited or filled."""
     of = leaning.price_of
-    prices = (
-        ("alerted", leaning.alerted),
-        ("achievable", leaning.achievable),
-        ("limit", leaning.limit),
-        ("filled", leaning.filled),
-    )
-    steps = [f"{word} {text.price(p, of)}" for word, p in prices if not isinstance(p, Missing)]
-    lines = [f"**{text.safe_line(leaning.words, 160)}**", " → ".join(steps)]
-    if not isinstance(leaning.worse_usd, Missing) and leaning.worse_usd != 0:
-        word = "worse" if leaning.worse_usd > 0 else "better"
-        away = text.usd(abs(leaning.worse_usd))
-        by = ""
-        if not isinstance(leaning.worse_pct, Missing):
-            by = f" ({text.pct(abs(leaning.worse_pct), sign=False)})"
-        lines.append(f"-# achievable was {away}{by} {word} than alerted")
-    return "\n".join(line for line in lines if line)
+    last = ("limit", leaning.limit)
+    if not isinstance(leaning.filled, Missing):
+        last = ("filled", leaning.filled)
+    rows = [
+        ["alerted", text.price_short(leaning.alerted, of), ""],
+        ["achievable", text.price_short(leaning.achievable, of), _gap(leaning)],
+        [last[0], text.price_short(last[1], of), ""],
+    ]
+    return f"**{text.safe_line(leaning.words, 160)}**\n{text.table(rows, 'lrl')}"
 
 
-def _step(step: Step) -> str:
-    name = f"{_MARK[step.state]} {step.name}"
-    if step.state is StepState.NOW:
+def _gap(leaning: Leaning) -> str:
+    """``1.6% worse`` than alerted."""
+    if isinstance(leaning.worse_pct, Missing):
+        return ""
+    if leaning.worse_pct == 0:
+        return "as alerted"
+    word = "worse" if leaning.worse_pct > 0 else "better"
+    return f"{text.pct(abs(leaning.worse_pct), sign=False)} {word}"
+
+
+def _steps(report: AlertCard) -> list[str]:
+    """What happened line by line; what is ahead or will not happen on one line each."""
+    said = "" if report.state is AlertState.CLOSED else report.reason
+    lines = [_step(s, said) for s in report.steps if s.at or s.text or s.state in _TOLD]
+    quiet = [s for s in report.steps if not (s.at or s.text or s.state in _TOLD)]
+    ahead = [s.name for s in quiet if s.state is StepState.AHEAD]
+    never = [s.name for s in quiet if s.state is StepState.SKIPPED]
+    if ahead:
+        lines.append(f"-# next: {', '.join(ahead)}")
+    if never:
+        lines.append(f"-# did not happen: {', '.join(never)}")
+    return lines
+
+
+def _step(step: Step, said: str) -> str:
+    is_now = step.state is StepState.NOW
+    name = "held" if is_now and step.name == "closed" else step.name
+    name = f"{_MARK[step.state]} {name}"
+    if is_now:
         name = f"**{name}**"
-    words = _step_text(step)
+    words = "" if said and step.text == said else _step_text(step)
     when = f" {text.clock_time(step.at)}" if step.at is not None else ""
     return f"{name}{when}{f' · {words}' if words else ''}"
 

@@ -40,9 +40,9 @@ def show(report: ApprovalCard) -> discord.Embed:
 
 def title(report: ApprovalCard) -> str:
     """``Approve? Buy to open 2 contracts SPY 603C 1/31 @ limit 2.55``."""
-    word = _DECIDED[report.state][0] if report.state in _DECIDED else "Approve?"
+    word = f"{_DECIDED[report.state][0]}:" if report.state in _DECIDED else "Approve?"
     if report.is_expired:
-        word = "Expired"
+        word = "Expired:"
     if report.ticket is not None:
         return f"{word} {order_words(report.ticket)}"
     word = {"which": "Which trade?", "fix": "Please read this alert"}.get(report.kind, word)
@@ -75,13 +75,13 @@ def ticket_lines(ticket: Ticket) -> list[str]:
     of = ticket.price_of
     rows = [
         [_value_word(ticket), text.usd_short(ticket.value_usd), ""],
-        ["max loss at stop", text.usd_short(ticket.risk_usd), _share(ticket)],
+        ["loss at stop 1R", text.usd_short(ticket.risk_usd), _share(ticket)],
         ["stop", "none" if ticket.stop is None else text.price(ticket.stop, of), ""],
     ]
     for number, target in enumerate(ticket.targets[:4], start=1):
         rows.append([f"target {number}", text.price(target.price, of), f"× {text.qty(target.qty)}"])
     if not isinstance(ticket.reward_r, Missing):
-        rows.append(["reward at targets", text.r(ticket.reward_r), ""])
+        rows.append(["reward", text.r(ticket.reward_r), ""])
     return [
         text.table(rows, "lrl"),
         one_line("Trail", text.safe_line(ticket.trail, 80)),
@@ -102,10 +102,10 @@ def _value_word(ticket: Ticket) -> str:
 
 
 def _share(ticket: Ticket) -> str:
-    if isinstance(ticket.risk_usd, Missing):
+    """1R in percent of equity."""
+    if isinstance(ticket.risk_usd, Missing) or isinstance(ticket.risk_pct, Missing):
         return ""
-    of_equity = ticket.risk_pct
-    return "1R" if isinstance(of_equity, Missing) else f"1R = {text.pct(of_equity, sign=False)}"
+    return text.pct(ticket.risk_pct, sign=False)
 
 
 def _price_line(ticket: Ticket) -> str:

@@ -19,7 +19,6 @@ def failure(*, what: str, not_done: str, do: str, reference: str, stamp: Stamp) 
         lines=[
             one_line("Not done", text.safe_line(not_done, 400)),
             one_line("What to do", text.safe_line(do, 400)),
-            one_line("Reference", f"`{text.code_safe(reference)}`"),
         ],
     )
 

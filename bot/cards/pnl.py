@@ -80,12 +80,12 @@ def _record(report: PnlReport) -> str:
 
 
 def totals(report: PnlReport) -> str:
-    """Realised, open, fees and net, one under the other."""
+    """Realised (net of its fees); with something open, what else makes up the net."""
     rows = [["realised", text.usd_short(report.realised_usd, sign=True)]]
     if report.n_open or isinstance(report.open_usd, Missing) or report.open_usd != 0:
         rows.append(["open", text.usd_short(report.open_usd, sign=True)])
         rows.append(["open fees", text.usd(-report.open_fees_usd, sign=True)])
-    rows.append(["net", text.usd_short(report.net_usd, sign=True)])
+        rows.append(["net", text.usd_short(report.net_usd, sign=True)])
     rows.append(["fees paid", text.usd_short(report.fees_usd)])
     why = ""
     if isinstance(report.open_usd, Missing):
@@ -99,13 +99,13 @@ def _rows(report: PnlReport) -> str:
         return ""
     rows = [_row(r) for r in reversed(shown)]
     more = len(report.rows) - len(shown)
-    return text.table(rows, "llrr") + (f"\n-# and {more} earlier trades" if more else "")
+    note = f"newest first, {more:,} earlier" if more else "newest first"
+    return f"{text.table(rows, 'lrr')}\n-# {note}"
 
 
 def _row(row: Row) -> list[str]:
     part = "" if row.is_closed else " (part)"
     return [
-        text.eastern_day(row.at),
         f"{row.label}{part}",
         text.usd(row.realised_usd, sign=True),
         text.r_short(row.r),
@@ -147,12 +147,12 @@ def compared(comparison: Comparison) -> str:
     if isinstance(comparison.alerted_usd, Missing):
         return ""
     rows = [
-        ["at alerted prices", text.usd_short(comparison.alerted_usd, sign=True)],
-        ["at achievable prices", text.usd_short(comparison.achievable_usd, sign=True)],
-        ["at our fills", text.usd_short(comparison.filled_usd, sign=True)],
+        ["as alerted", text.usd_short(comparison.alerted_usd, sign=True)],
+        ["as achievable", text.usd_short(comparison.achievable_usd, sign=True)],
+        ["as filled", text.usd_short(comparison.filled_usd, sign=True)],
     ]
     left = comparison.n_left_out
-    note = f"-# {comparison.n} trades before fees"
+    note = f"-# the same {comparison.n:,} trades before fees"
     note += f"; {left} left out, a price is not known" if left else ""
     return text.table(rows, "lr") + "\n" + note
 

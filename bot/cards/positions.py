@@ -52,8 +52,8 @@ def block(row: TradeCard) -> str:
     of = row.legs[0].instrument
     side = "long" if row.is_long else "short"
     name = f"**{text.safe_line(row.label, 60)}** {side} {text.qty(row.qty_open)}"
-    in_r = "" if isinstance(row.r_net, Missing) else f" {text.r(row.r_net)}"
-    share = "" if isinstance(row.pct, Missing) else f" {text.pct(row.pct)}"
+    times = "" if isinstance(row.r_net, Missing) else f" {text.r(row.r_net)}"
+    share = "" if isinstance(row.pct, Missing) else f" · {text.pct(row.pct)}"
     last = "n/a" if isinstance(row.last, Missing) else text.price(row.last, of)
     stop = "🔓 no stop"
     if row.stop is not None:
@@ -63,6 +63,6 @@ def block(row: TradeCard) -> str:
     ahead = [text.price(t.price, of) for t in row.targets if not t.is_hit]
     target = f" · 🎯 {ahead[0]}" if ahead else ""
     return (
-        f"{name} · {signed(row.net_usd)}{in_r}{share}\n"
-        f"-# {text.price(row.entry, of)} → {last} · {stop}{target} · {text.span(row.age)}"
+        f"{name} · {signed(row.net_usd)}{times}\n"
+        f"-# {text.price(row.entry, of)} → {last} · {stop}{target} · {text.span(row.age)}{share}"
     )

@@ -1,5 +1,7 @@
 """The desk on one screen: may it trade, what is wrong, what has today brought."""
 
+from collections.abc import Sequence
+
 import discord
 
 from bot import text
@@ -20,7 +22,8 @@ def show(report: StatusReport) -> discord.Embed:
             one_line("Halted", text.safe_line(report.halted, 300)),
             "" if report.is_reconciled else "⚠ **Books not compared with the broker yet**",
             *(_problem(part, what) for part, what in report.problems[:8]),
-            *(_part(p) for p in report.parts[:12]),
+            *(_part(p) for p in report.parts[:12] if p.condition != "ok"),
+            _well(report.parts),
             _counts(report),
             *(_account(a) for a in report.accounts[:6]),
             _last(report),
@@ -58,32 +61,42 @@ def _part(part: Part) -> str:
     return f"{_MARK[part.condition]} **{text.safe_line(part.name, 40)}**{words}{since}"
 
 
+def _well(parts: Sequence[Part]) -> str:
+    """All that is well on one line."""
+    names = [
+        f"{text.safe_line(p.name, 40)}{f' {text.safe_line(p.text, 60)}' if p.text else ''}"
+        for p in parts
+        if p.condition == "ok"
+    ]
+    return f"✓ {' · '.join(names[:12])}" if names else ""
+
+
 def _counts(report: StatusReport) -> str:
     parts = [f"**{report.n_open}** open"]
     if report.n_open:
         parts[0] += f" ({text.usd(report.open_usd, sign=True)})"
-    parts.append(f"{report.n_pending_entries} entries waiting")
-    parts.append(f"{report.n_approvals} approvals")
+    if report.n_pending_entries:
+        parts.append(f"{report.n_pending_entries} waiting to be filled")
+    if report.n_approvals:
+        parts.append(f"**{report.n_approvals}** to approve")
     parts += [f"{text.safe_line(name, 30)} {n}" for name, n in report.queues[:6]]
     return " · ".join(parts)
 
 
 def _account(line: AccountLine) -> str:
-    name = f"{text.safe_line(line.name, 40)} ({text.safe_line(line.broker, 30)})"
-    change = line.day_change_usd
-    today = "day n/a" if isinstance(change, Missing) else f"day {text.usd(change, sign=True)}"
-    parts = [
-        f"equity {text.usd(line.equity_usd)}",
-        today,
-        f"realised {text.usd(line.realised_today_usd, sign=True)}",
-        f"{line.n_trades_today} entries today",
+    """Name, then equity, change of the day and what was realised."""
+    rows = [
+        ["equity", text.usd_short(line.equity_usd)],
+        ["day", text.usd_short(line.day_change_usd, sign=True)],
+        ["realised today", text.usd(line.realised_today_usd, sign=True)],
     ]
+    name = f"**{text.safe_line(line.name, 40)}** via {text.safe_line(line.broker, 30)}"
+    notes = [f"{line.n_trades_today} entries today"]
     if line.loss_streak >= 2:
-        parts.append(f"{line.loss_streak} losses in a row")
-    why = ""
-    if isinstance(change, Missing) and not isinstance(line.equity_usd, Missing):
-        why = f"\n-# day n/a: {text.safe_line(change.reason, 100)}"
-    return one_line(name, " · ".join(parts)) + why
+        notes.append(f"{line.loss_streak} losses in a row")
+    if isinstance(line.day_change_usd, Missing):
+        notes.append(f"n/a: {text.safe_line(line.day_change_usd.reason, 100)}")
+    return f"{name} · {' · '.join(notes)}\n{text.table(rows, 'lr')}"
 
 
 def _last(report: StatusReport) -> str:

@@ -34,7 +34,7 @@ def _hop(hop: Hop) -> str:
     """Number, time, what; then what it said and which rows it changed."""
     actor = "" if hop.actor == "desk" else f" by {text.safe_line(hop.actor, 40)}"
     after = f" +{_long(hop.after)}" if hop.after else ""
-    head = f"`{hop.seq:>5}` {text.eastern(hop.at)}{after} **{text.safe_line(hop.kind, 40)}**{actor}"
+    head = f"`{hop.seq}` {text.eastern(hop.at)}{after} **{text.safe_line(hop.kind, 40)}**{actor}"
     rows = ", ".join(hop.rows[:4]) + (f" and {len(hop.rows) - 4} more" if len(hop.rows) > 4 else "")
     below = [text.safe_line(part, 150) for part in (hop.detail, rows) if part]
     return "\n".join([head, *(f"-# {line}" for line in below)])

@@ -3,12 +3,12 @@
 import discord
 
 from bot import text
-from bot.cards._layout import Tone, card, one_line, signed, tone_of
+from bot.cards._layout import Tone, card, in_r, one_line, signed, tone_of
 from engine.domain.instrument import Instrument
 from engine.domain.order import PlannedTarget
 from engine.domain.trade import StopPlan, TradeState
 from engine.reports import Missing
-from engine.reports.trade_card import PricePath, TradeCard
+from engine.reports.trade_card import TradeCard
 
 _STOP_KIND = {
     "fixed": "fixed",
@@ -26,12 +26,12 @@ def show(report: TradeCard) -> discord.Embed:
         lines=[
             _standing(report),
             _warning(report),
-            _figures(report),
+            _result(report),
             protection(report),
             _targets(report),
-            quality("Entry", report.entry_path, _first(report)),
-            quality("Exit", report.exit_path, _first(report)) if _has_exit(report) else "",
             _working(report),
+            quality(report),
+            f"-# {text.safe_line(report.account, 40)} · {text.safe_line(report.source, 40)}",
         ],
     )
 
@@ -43,8 +43,7 @@ def title(report: TradeCard) -> str:
         return f"{what} · not filled yet"
     if report.state is TradeState.VOID:
         return f"{what} · never filled"
-    in_r = "" if isinstance(report.r_net, Missing) else f" ({text.r(report.r_net)})"
-    return f"{what} · {signed(report.net_usd)}{in_r}"
+    return f"{what} · {signed(report.net_usd)}{in_r(report.r_net)}"
 
 
 def _tone(report: TradeCard) -> Tone:
@@ -64,20 +63,22 @@ def _has_exit(report: TradeCard) -> bool:
 
 
 def _standing(report: TradeCard) -> str:
-    """Where it stands, in words."""
+    """Where it stands, in words: ``Open 2 of 2 contracts · 2.55 → 3.10 · 14 min``."""
     unit = report.unit
-    where = f"{text.safe_line(report.account, 40)} · {text.safe_line(report.source, 40)}"
     if report.state is TradeState.PENDING:
-        return f"**Waiting** for {text.qty(report.qty_wanted)} {unit} · {where}"
+        return f"**Waiting** for {text.qty(report.qty_wanted)} {unit}"
     if report.state is TradeState.VOID:
-        why = text.safe_line(report.close_reason, 200) or "no reason recorded"
-        return f"**Void** {why} · {where}"
+        return f"**Void** {text.safe_line(report.close_reason, 200) or 'no reason recorded'}"
+    of = _first(report)
+    entry = text.price_short(report.entry, of)
     if report.state is TradeState.CLOSED:
         why = text.safe_line(report.close_reason, 120)
-        held = f"{text.qty(report.qty_opened)} {unit} held {text.span(report.age)}"
-        return f"**Closed**{f' by {why}' if why else ''} · {held} · {where}"
+        path = f"{entry} → {text.price_short(report.exit, of)}"
+        held = f"{text.qty(report.qty_opened)} {unit} · {path} · held {text.span(report.age)}"
+        return f"**Closed**{f' by {why}' if why else ''} · {held}"
     held = f"{text.qty(report.qty_open)} of {text.qty(report.qty_opened)} {unit}"
-    return f"**Open** {held} · {text.span(report.age)} · {where}"
+    path = f"{entry} → {text.price_short(report.last, of)}"
+    return f"**Open** {held} · {path} · {text.span(report.age)}"
 
 
 def _warning(report: TradeCard) -> str:
@@ -86,36 +87,27 @@ def _warning(report: TradeCard) -> str:
     return f"⚠ **NO WORKING STOP** since {text.ago(report.unprotected_since)}"
 
 
-def _figures(report: TradeCard) -> str:
-    """Prices, then what they come to; one table, one column of figures."""
+def _result(report: TradeCard) -> str:
+    """What it made: the lines above ``net`` add up to it."""
     if report.qty_opened == 0:
         return ""
-    of = _first(report)
-    rows = [["entry", text.price_short(report.entry, of), "", ""]]
+    rows = []
+    if report.qty_open and _has_exit(report):
+        share = text.r_short(report.r_realised)
+        rows.append(["realised", text.usd_short(report.realised_usd, sign=True), share])
     if report.qty_open:
-        rows.append(["now", text.price_short(report.last, of), "", ""])
-    if _has_exit(report):
-        rows.append(["exit", text.price_short(report.exit, of), "", ""])
-        in_r = text.r_short(report.r_realised)
-        rows.append(["realised", text.usd_short(report.realised_usd, sign=True), in_r, ""])
-    if report.qty_open:
-        rows.append(["open", text.usd_short(report.open_usd, sign=True), "", ""])
-    rows.append(["fees", text.usd(report.fees_usd), "", ""])
-    rows.append(
-        [
-            "net",
-            text.usd_short(report.net_usd, sign=True),
-            text.r_short(report.r_net),
-            text.pct_short(report.pct),
-        ]
-    )
+        rows.append(["open", text.usd_short(report.open_usd, sign=True), ""])
+        rows.append(["open fees", text.usd(-report.open_fees_usd), ""])
+    rows.append(["net", text.usd_short(report.net_usd, sign=True), text.r_short(report.r_net)])
+    rows.append(["return", text.pct_short(report.pct), ""])
+    rows.append(["fees paid", text.usd(report.fees_usd), ""])
     why = _why_missing(report)
-    return text.table(rows, "lrrr") + (f"\n-# {why}" if why else "")
+    return text.table(rows, "lrr") + (f"\n-# {why}" if why else "")
 
 
 def _why_missing(report: TradeCard) -> str:
     """Reasons behind every n/a of the table, each once."""
-    figures = (report.open_usd, report.realised_usd, report.r_net, report.pct, report.last)
+    figures = (report.open_usd, report.realised_usd, report.r_net, report.pct)
     reasons = dict.fromkeys(f.reason for f in figures if isinstance(f, Missing))
     return "n/a: " + ", ".join(text.safe_line(r, 80) for r in reasons) if reasons else ""
 
@@ -158,23 +150,27 @@ def _targets(report: TradeCard) -> str:
 def target_words(number: int, target: PlannedTarget, of: Instrument) -> str:
     """``T1 3.20 × 1`` with ``✓ hit`` once it was reached."""
     mark = " ✓ hit" if target.is_hit else ""
-    return f"T{number} {text.price(target.price, of)} × {text.qty(target.qty)}{mark}"
+    words = f"T{number} {text.price(target.price, of)} × {text.qty(target.qty)}{mark}"
+    return words.replace(" ", text.NBSP)
 
 
-def quality(name: str, path: PricePath, of: Instrument) -> str:
-    """Alerted against achievable against filled, with the difference in dollars."""
-    if isinstance(path.filled, Missing):
+def quality(report: TradeCard) -> str:
+    """Entry and exit side by side: as alerted, as achievable, as filled."""
+    if report.qty_opened == 0:
         return ""
-    steps = []
-    if not isinstance(path.alerted, Missing):
-        steps.append(f"alerted {text.price(path.alerted, of)}")
-    if not isinstance(path.achievable, Missing):
-        steps.append(f"achievable {text.price(path.achievable, of)}")
-    steps.append(f"filled {text.price(path.filled, of)}")
-    cost = ""
-    if not isinstance(path.cost_usd, Missing):
-        cost = f" ({text.usd(path.cost_usd, sign=True)} vs alert)"
-    return one_line(name, " → ".join(steps) + cost)
+    of = _first(report)
+    sides = [report.entry_path]
+    leave = report.exit_path
+    is_told = not (isinstance(leave.alerted, Missing) and isinstance(leave.achievable, Missing))
+    if _has_exit(report) and is_told:
+        sides.append(leave)
+    rows = [
+        ["alerted", *(text.price_short(side.alerted, of) for side in sides)],
+        ["achievable", *(text.price_short(side.achievable, of) for side in sides)],
+        ["filled", *(text.price_short(side.filled, of) for side in sides)],
+        ["vs alert", *(text.usd_short(side.cost_usd, sign=True) for side in sides)],
+    ]
+    return text.table([["", "entry", "exit"][: len(sides) + 1], *rows], "lrr"[: len(sides) + 1])
 
 
 def _working(report: TradeCard) -> str:

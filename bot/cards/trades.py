@@ -37,19 +37,22 @@ def show(report: TradesReport) -> discord.Embed:
 
 
 def table(rows: Sequence[Row]) -> str:
-    """Two short lines per trade: what and result, then prices and reason."""
+    """Two short lines per trade: what and result, then prices, reason and R; days above."""
     cells: list[list[str]] = []
+    day = ""
     for row in rows:
+        if day != (day := text.eastern_date(row.at)):
+            cells.append([f"-- {day} --", ""])
         side = "+" if row.direction > 0 else "-"
+        is_filled = row.state in _HELD
         cells.append(
             [
                 f"{side}{text.qty(row.qty)} {row.label}",
-                text.usd_short(row.net_usd, sign=True) if row.state in _HELD else "-",
-                text.r_short(row.r) if row.state in _HELD else "",
+                text.usd_short(row.net_usd, sign=True) if is_filled else "",
             ]
         )
-        cells.append([f"  {_prices(row)}", _word(row), ""])
-    return text.table(cells, "lrr")
+        cells.append([f"  {_prices(row)}{_word(row)}", text.r_short(row.r) if is_filled else ""])
+    return text.table(cells, "lr")
 
 
 _HELD = (TradeState.OPEN, TradeState.CLOSED)
@@ -57,10 +60,9 @@ _HELD = (TradeState.OPEN, TradeState.CLOSED)
 
 def _prices(row: Row) -> str:
     if row.state not in _HELD:
-        return text.eastern_day(row.at)
-    entry = text.price_short(row.entry, row.price_of)
-    leave = text.price_short(row.leave, row.price_of)
-    return f"{text.eastern_day(row.at)}  {entry}→{leave}"
+        return ""
+    entry = text.price_tight(row.entry, row.price_of)
+    return f"{entry}→{text.price_tight(row.leave, row.price_of)} "
 
 
 def _word(row: Row) -> str:

@@ -52,6 +52,8 @@ class Leaning:
     """One trade that the alert asked for: what was alerted, what could be had, what we got."""
 
     intent_id: str
+    label: str
+    """``SPY 603C 1/31``."""
     words: str
     """``Buy to open 2 contracts SPY 603C 1/31``."""
     price_of: Instrument
@@ -173,6 +175,7 @@ def _leaning(intent: Intent, trades: Sequence[Trade]) -> Leaning:
     filled = own.entry_price if own and intent.purpose is Purpose.ENTRY else None
     return Leaning(
         intent_id=intent.intent_id,
+        label=unit_label(intent.legs),
         words=(
             f"{verb(intent.legs, intent.side, intent.purpose)} {intent.qty.normalize():f} "
             f"{unit_word(intent.legs, intent.qty)} {unit_label(intent.legs)}"
@@ -218,22 +221,21 @@ def _parsed(story: _Story) -> Step:
 def _risk(story: _Story) -> Step:
     record = story.record
     if not story.intents:
-        was_refused = record.state in (AlertState.RISK_REJECTED, AlertState.REJECTED)
+        if record.state is AlertState.RISK_REJECTED:
+            return Step(name="risk", state=StepState.FAILED, text=record.reason)
         is_waiting = record.state in (AlertState.RECEIVED, AlertState.HELD)
-        state = StepState.FAILED if was_refused else StepState.SKIPPED
-        text = record.reason if was_refused else ""
-        return Step(name="risk", state=StepState.AHEAD if is_waiting else state, text=text)
+        return Step(name="risk", state=StepState.AHEAD if is_waiting else StepState.SKIPPED)
     newest = _newest_per_trade(story.intents)
     denied = [v for intent in newest for v in intent.verdicts if not v.is_ok]
     n = sum(len(intent.verdicts) for intent in newest)
     at = max(intent.created_at for intent in newest)
     if denied and record.state in (AlertState.RISK_REJECTED, AlertState.REJECTED):
-        text = f"{len(denied)} of {n} checks said no: {denied[0].detail or denied[0].code}"
+        text = f"{len(denied)} of {n} said no: {denied[0].detail or denied[0].code}"
         return Step(name="risk", state=StepState.FAILED, at=at, text=text)
     if denied:
         text = f"asked because of {denied[0].check}: {denied[0].detail or denied[0].code}"
         return Step(name="risk", state=StepState.NOW, at=at, text=text)
-    return Step(name="risk", state=StepState.DONE, at=at, text=f"{n} of {n} checks passed")
+    return Step(name="risk", state=StepState.DONE, at=at, text=f"{n} of {n} passed")
 
 
 def _newest_per_trade(intents: Sequence[Intent]) -> list[Intent]:

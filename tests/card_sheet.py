@@ -1,0 +1,476 @@
+"""Posts every card into a sandbox Discord and photographs them: desktop and phone, dark and light.
+
+Run it with ``.venv/bin/python -m tests.card_sheet``; needs chromium. Pictures in demo-out/cards.
+"""
+
+import asyncio
+import base64
+import io
+import itertools
+import json
+import shutil
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import discord
+
+from bot.cards import (
+    alert_card,
+    alerts,
+    approval_card,
+    closing,
+    message,
+    mirror,
+    pnl,
+    positions,
+    status,
+    trace,
+    trade_card,
+    trades,
+)
+from bot.charts import Charts, Theme
+from bot.sandbox import Sandbox
+from bot.sandbox.hooks import QuickBot, point_discord_at, running
+from engine import reports as r
+from engine.domain.alert import RawAlert
+from engine.domain.desk import AlertState, ApprovalState, Candidate, Intake
+from engine.domain.order import PlannedTarget, Side, Verdict
+from engine.domain.quote import Leg
+from engine.domain.record import Event
+from engine.domain.trade import StopPlan, TradeState
+from engine.reports import alert_card as alert_report
+from engine.reports import alerts as alerts_report
+from engine.reports import approval_card as approval_report
+from engine.reports import closing as closing_report
+from engine.reports import pnl as pnl_report
+from engine.reports import positions as positions_report
+from engine.reports import status as status_report
+from engine.reports import trace as trace_report
+from engine.reports import trade_card as trade_report
+from engine.reports import trades as trades_report
+from engine.store import ChainReport, Journaled
+from tests.unit.reports import examples as ex
+from tests.unit.reports.examples import NOW, D
+
+OUT = Path("demo-out/cards")
+CHROMIUM = (
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--hide-scrollbars",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--remote-debugging-port=0",
+)
+HOSTILE = (
+    "@everyone **BTO** `SPY` ```603C``` <@123> [x](https://evil.example) ||spoiler|| 🚀\n" * 40
+)
+
+
+def trade_cards() -> Iterator[discord.Embed]:
+    """Every state of a round trip."""
+    live = ex.frame(ex.quote(ex.SPY_CALL, "3.08", "3.12"), is_synthetic=True)
+    held = [ex.position(ex.SPY_CALL, ex.lot("2", "2.55", "1.30"))]
+    yield trade_card.show(trade_report.build(ex.trade(), live, positions=held))
+    part = ex.trade(
+        qty_open=D(1),
+        exit_price=D("3.20"),
+        realised_usd=D("63.70"),
+        stop=StopPlan(price=D("2.55"), kind="trailing", trail_atr=D(2)),
+        targets=(
+            PlannedTarget(price=D("3.20"), qty=D(1), then_stop="entry", is_hit=True),
+            PlannedTarget(price=D("3.80"), qty=D(1)),
+        ),
+    )
+    one = [ex.position(ex.SPY_CALL, ex.lot("1", "2.55", "0.65"))]
+    yield trade_card.show(trade_report.build(part, live, positions=one))
+    yield trade_card.show(trade_report.build(ex.trade(), ex.frame(), positions=held))
+    spread = ex.trade(
+        legs=ex.CREDIT_SPREAD,
+        direction=-1,
+        asset="spread",
+        entry_price=D("1.20"),
+        alerted_price=D("1.25"),
+        achievable_price=D("1.20"),
+        risk_usd=D(240),
+        stop=StopPlan(price=D("2.40")),
+        targets=(PlannedTarget(price=D("0.60"), qty=D(2)),),
+        fees_usd=D("2.60"),
+        is_unprotected_since=NOW - timedelta(seconds=40),
+    )
+    legs = [
+        ex.position(ex.SHORT_PUT, ex.lot("-2", "3.20", "1.30")),
+        ex.position(ex.LONG_PUT, ex.lot("2", "2.00", "1.30")),
+    ]
+    prices = ex.frame(ex.quote(ex.SHORT_PUT, "2.00", "2.10"), ex.quote(ex.LONG_PUT, "1.00", "1.10"))
+    yield trade_card.show(trade_report.build(spread, prices, positions=legs))
+    yield trade_card.show(trade_report.build(ex.closed(3, "-51.30"), live))
+    yield trade_card.show(
+        trade_report.build(
+            ex.trade(state=TradeState.PENDING, qty_opened=D(0), qty_open=D(0), entry_price=None),
+            live,
+        )
+    )
+
+
+def approval_cards() -> Iterator[discord.Embed]:
+    """Questions: asked, decided, without an order."""
+    live = ex.frame(ex.quote(ex.SPY_CALL, "2.50", "2.54"), is_synthetic=True)
+    doubt = Verdict(
+        check="duplicate",
+        is_ok=False,
+        code="duplicate.recent",
+        detail="the same alert came 20 s ago from the same author",
+    )
+    asked = ex.intent(verdicts=(*ex.intent().verdicts, doubt))
+    build = approval_report.build
+    yield approval_card.show(
+        build(ex.approval(), live, intent=asked, alert=ex.alert(), equity_usd=D(10000))
+    )
+    future = ex.intent(
+        legs=(Leg(instrument=ex.MES),),
+        side=Side.SELL,
+        symbol="MES",
+        qty=D(2),
+        limit=D("6324.25"),
+        stop=D("6334.25"),
+        targets=(
+            PlannedTarget(price=D("6317.25"), qty=D(1), then_stop="entry"),
+            PlannedTarget(price=D("6312.25"), qty=D(1)),
+        ),
+        alerted_price=D("6324"),
+        quote=None,
+        risk_usd=D(100),
+        notional_usd=D("63242.50"),
+        guard="",
+    )
+    words = ex.alert(text="🚨 ES short 6324: B\nStop: 6334 GAMMA", symbol="ES")
+    yield approval_card.show(build(ex.approval(), ex.frame(), intent=future, alert=words))
+    done = ex.approval(
+        state=ApprovalState.APPROVED,
+        decision="approved half",
+        decided_by=102,
+        decided_at=NOW - timedelta(minutes=2),
+    )
+    yield approval_card.show(build(done, live, intent=ex.intent(), alert=ex.alert()))
+    which = ex.approval(
+        kind="which",
+        question="two open trades fit: which one is meant?",
+        candidates=(
+            Candidate(trade_id="T-1", label="SPY 603C 1/31 long 2 from 2.55"),
+            Candidate(trade_id="T-2", label="SPY 600P 1/31 long 1 from 1.10"),
+        ),
+    )
+    yield approval_card.show(build(which, live, alert=ex.alert(text="STC half SPY @ 3.20")))
+    fix = ex.approval(kind="fix", question="the strike is not clear: 603 or 630?")
+    yield approval_card.show(build(fix, live, alert=ex.alert(text=HOSTILE)))
+
+
+def alert_cards() -> Iterator[discord.Embed]:
+    """An alert's story: filled, refused, held, closed, hostile."""
+    live = ex.frame(ex.quote(ex.SPY_CALL, "3.08", "3.12"), is_synthetic=True)
+    story: dict[str, Any] = {
+        "intents": [ex.intent()],
+        "orders": [ex.order()],
+        "trades": [ex.trade()],
+    }
+    yield alert_card.show(alert_report.build(ex.alert(), live, **story))
+    no = Verdict(
+        check="daily_loss",
+        is_ok=False,
+        code="daily_loss.reached",
+        detail="today's loss of $312.40 reaches the limit of $300.00",
+    )
+    denied = ex.alert(state=AlertState.RISK_REJECTED, reason=no.detail)
+    refused = ex.intent(verdicts=(*ex.intent().verdicts, no))
+    yield alert_card.show(alert_report.build(denied, live, intents=[refused]))
+    held = ex.alert(state=AlertState.HELD, reason="this source trades with approval")
+    yield alert_card.show(
+        alert_report.build(held, live, intents=[ex.intent()], approvals=[ex.approval()])
+    )
+    over = ex.closed(1, "121.40")
+    story["trades"] = [over]
+    yield alert_card.show(
+        alert_report.build(ex.alert(state=AlertState.CLOSED, reason="target"), live, **story)
+    )
+    odd = ex.alert(
+        state=AlertState.REJECTED,
+        reason="HIMS is not an option of this room",
+        text=HOSTILE,
+        author_name="@everyone `x`",
+    )
+    yield alert_card.show(alert_report.build(odd, live))
+
+
+def lists() -> Iterator[discord.Embed]:
+    """Positions, trades, alerts, status, trace, closing, P&L without its picture, failure."""
+    live = ex.frame(
+        ex.quote(ex.SPY_CALL, "3.08", "3.12"),
+        ex.quote(ex.MES, "6330.00", "6330.25"),
+        ex.quote(ex.AAPL, "187.10", "187.14"),
+        is_synthetic=True,
+    )
+    short = ex.trade(
+        trade_id="T-2",
+        symbol="AAPL",
+        asset="stock",
+        direction=-1,
+        legs=(Leg(instrument=ex.AAPL),),
+        qty_opened=D(100),
+        qty_open=D(100),
+        entry_price=D("185.20"),
+        risk_usd=D(200),
+        stop=StopPlan(price=D("187.20"), kind="trailing", trail_pct=D(2)),
+        targets=(),
+        fees_usd=D("1.00"),
+    )
+    mes = ex.trade(
+        trade_id="T-3",
+        symbol="MES",
+        asset="future",
+        legs=(Leg(instrument=ex.MES),),
+        entry_price=D("6324.25"),
+        risk_usd=D(100),
+        stop=StopPlan(price=D("6324.25"), kind="breakeven"),
+        targets=(PlannedTarget(price=D("6336.25"), qty=D(2)),),
+    )
+    held = [
+        ex.position(ex.SPY_CALL, ex.lot("2", "2.55", "1.30")),
+        ex.position(ex.AAPL, ex.lot("-100", "185.20", "0.50"), trade_id="T-2"),
+        ex.position(ex.MES, ex.lot("2", "6324.25", "1.24"), trade_id="T-3"),
+    ]
+    open_trades = [ex.trade(), short, mes]
+    yield positions.show(positions_report.build(live, trades=open_trades, positions=held))
+    yield positions.show(positions_report.build(live, trades=[], positions=[]))
+    closed, entries, account = ex.book(["40", "-51.3", "120.55", "-20", "1033"])
+    rows = trades_report.build(live, trades=[*open_trades, *closed], positions=held, n_in_all=31)
+    yield trades.show(rows)
+    page = alerts_report.build(
+        live,
+        alerts=[
+            ex.alert(),
+            ex.alert(alert_id="A-2", state=AlertState.HELD, reason="stop is missing"),
+            ex.alert(alert_id="A-3", state=AlertState.REJECTED, reason="older than 60 s"),
+        ],
+        n_in_all=23,
+    )
+    yield alerts.show(page)
+    well = status_report.build(
+        live,
+        parts=[
+            status_report.Part(name="gateway", condition="ok"),
+            status_report.Part(name="paper", condition="ok"),
+            status_report.Part(name="feed synthetic", condition="ok"),
+        ],
+        trades=open_trades,
+        positions=held,
+        accounts=[replace(account, day_start_equity_usd=D(10000))],
+        n_approvals=1,
+        last_alert=ex.alert(),
+        version="0.1.0",
+        started_at=NOW - timedelta(hours=5),
+    )
+    yield status.show(well)
+    yield status.show(replace(well, halted="emergency stop by Tom", problems=(("feed", "silent"),)))
+    hops = trace_report.build(live, ref="A-1", events=list(journal()), asked="T-1")
+    assert hops is not None
+    yield trace.show(hops)
+    yield closing.show(
+        closing_report.build(
+            ex.frame(is_synthetic=True),
+            trades=closed,
+            entries=[replace(e, cash_usd=e.realised_usd) for e in entries],
+            accounts=[replace(account, cash_usd=account.realised_usd, deposits_usd=D(0))],
+            positions=[],
+            chain=ChainReport(n_events=214),
+        )
+    )
+    yield pnl.show(pnl_report.build(live, trades=[], entries=[]))
+    by_symbol = pnl_report.build(
+        live, trades=closed, entries=entries, accounts=[account], by="symbol"
+    )
+    yield pnl.show(by_symbol)
+    yield message.failure(
+        what="The broker did not answer in 10 s",
+        not_done="The order was not sent a second time.",
+        do="Look at /positions; the order is looked up until it is found.",
+        reference="4f9k2m7q",
+        stamp=r.Stamp(at=NOW),
+    )
+    yield message.question(
+        title="Close 2 contracts SPY 603C 1/31 at market?",
+        lines=["long 2 from 2.55, now 3.10 · ▲ +$108.70"],
+        stamp=live.stamp("T-1", [ex.SPY_CALL]),
+        ends_at=NOW + timedelta(seconds=60),
+        again="The price moved from 3.10 to 3.25 since you were asked.",
+    )
+
+
+def journal() -> Iterator[Journaled]:
+    """The story of one alert as the journal has it."""
+    kinds = ("alert.taken", "alert.held", "order.submitting", "order.accepted", "fill.booked")
+    puts = (ex.alert(), ex.approval(), ex.order(), ex.order(version=2), ex.trade(version=2))
+    for seq, (kind, put) in enumerate(zip(kinds, puts, strict=True), start=101):
+        at = NOW + timedelta(milliseconds=37 * (seq - 101) ** 3)
+        actor = "user 102" if kind == "order.submitting" else "desk"
+        data = {"reason": "this source trades with approval"} if kind == "alert.held" else {}
+        if kind == "fill.booked":
+            data = {"qty": "2", "price": "2.55", "instrument": ex.SPY_CALL.key}
+        yield Journaled(
+            seq=seq, event=Event(kind=kind, ref="A-1", at=at, actor=actor, data=data, puts=(put,))
+        )
+
+
+def mirror_lines() -> Iterator[str]:
+    """The all-messages feed."""
+    said = RawAlert(
+        guild_id=1,
+        channel_id=800_000_000_000_000_011,
+        message_id=5,
+        author_id=7,
+        author_name="Twinsight Bot",
+        posted_at=NOW,
+        received_at=NOW,
+        text="BTO SPY 603C 1/31 @ 2.50",
+    )
+    intake = Intake(
+        source="twinsight", message=said, content_hash="x", verdict="alert", alert_id="A-1"
+    )
+    yield mirror.line(intake)
+    chat = replace(said, text="good morning everyone, watching NVDA today", author_name="Ann")
+    yield mirror.line(replace(intake, message=chat, verdict="ignored: chat", alert_id=""))
+    odd = replace(said, text=HOSTILE, author_name="@here")
+    yield mirror.line(replace(intake, message=odd, verdict="not followed", alert_id=""))
+
+
+async def post_all(bot: QuickBot, channel_ids: dict[str, int]) -> None:
+    """One group of cards per channel."""
+    charts = Charts()
+    groups = {
+        "trade-alerts": [*alert_cards()],
+        "approvals": [*approval_cards()],
+        "desk": [*trade_cards()],
+        "announcements": [*lists()],
+    }
+    for name, embeds in groups.items():
+        channel = bot.get_channel(channel_ids[name])
+        assert isinstance(channel, discord.TextChannel)
+        if name == "announcements":
+            await channel.send("\n".join(mirror_lines()))
+            from tests.contact_sheet import pnl_report as many
+
+            report = many(60)
+            png = await charts.render("pnl", report, Theme.DARK)
+            await channel.send(
+                embed=pnl.show(report, has_picture=True),
+                file=discord.File(io.BytesIO(png), pnl.PICTURE, description=pnl.alt(report)),
+            )
+        for embed in embeds:
+            await channel.send(embed=embed)
+    await charts.close()
+
+
+@asynccontextmanager
+async def browser() -> AsyncIterator[str]:
+    """A headless chromium; the address of its debugging port."""
+    program = shutil.which("chromium") or shutil.which("chromium-browser")
+    if program is None:
+        raise SystemExit("chromium is not installed")
+    home = tempfile.mkdtemp()
+    process = await asyncio.create_subprocess_exec(
+        program,
+        *CHROMIUM,
+        f"--user-data-dir={home}",
+        "about:blank",
+        stderr=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.DEVNULL,
+    )
+    assert process.stderr is not None
+    try:
+        while True:
+            line = (await process.stderr.readline()).decode()
+            if "DevTools listening on ws://" in line:
+                yield line.split("ws://")[1].split("/")[0]
+                break
+            if not line:
+                raise SystemExit("chromium did not start")
+    finally:
+        process.kill()
+        await process.wait()
+        shutil.rmtree(home, ignore_errors=True)
+
+
+async def photograph(address: str, url: str, width: int, height: int) -> bytes:
+    """A page as PNG, as a screen of that size shows it."""
+    async with (
+        aiohttp.ClientSession() as http,
+        http.put(f"http://{address}/json/new?about:blank") as made,
+    ):
+        target = json.loads(await made.text())
+        numbers = itertools.count(1)
+        async with http.ws_connect(target["webSocketDebuggerUrl"], max_msg_size=0) as socket:
+
+            async def do(method: str, **params: Any) -> dict[str, Any]:
+                number = next(numbers)
+                await socket.send_json({"id": number, "method": method, "params": params})
+                while True:
+                    answer = await socket.receive_json()
+                    if answer.get("id") == number:
+                        return dict(answer.get("result", {}))
+
+            await do(
+                "Emulation.setDeviceMetricsOverride",
+                width=width,
+                height=height,
+                deviceScaleFactor=1,
+                mobile=width < 600,
+            )
+            await do("Page.navigate", url=url)
+            await asyncio.sleep(2.0)
+            shot = await do("Page.captureScreenshot", format="png")
+        await http.get(f"http://{address}/json/close/{target['id']}")
+    return base64.b64decode(shot["data"])
+
+
+async def main(wanted: list[str]) -> list[tuple[str, bytes]]:
+    """Pictures of the wanted channels (all of them by default)."""
+    sandbox = await Sandbox.start()
+    point_discord_at(sandbox.api_base, sandbox.gateway_url)
+    bot = QuickBot()
+    shots = []
+    async with running(bot):
+        ids = {c.name: c.id for g in bot.guilds for c in g.text_channels}
+        await post_all(bot, ids)
+        async with browser() as address:
+            for name in wanted or list(HEIGHTS):
+                for (width, tall), theme in itertools.product(HEIGHTS[name], ("dark", "light")):
+                    url = f"http://127.0.0.1:{sandbox.port}/?channel={name}&theme={theme}&as=tom"
+                    shot = await photograph(address, url, width, tall)
+                    shots.append((f"{name}-{width}-{theme}", shot))
+    assert not sandbox.problems, sandbox.problems
+    await sandbox.stop()
+    return shots
+
+
+HEIGHTS = {
+    "trade-alerts": ((900, 2600), (390, 3000)),
+    "approvals": ((900, 3200), (390, 3800)),
+    "desk": ((900, 2600), (390, 2900)),
+    "announcements": ((900, 5200), (390, 6400)),
+}
+
+if __name__ == "__main__":
+    OUT.mkdir(parents=True, exist_ok=True)
+    for stem, png in asyncio.run(main(sys.argv[1:])):
+        (OUT / f"{stem}.png").write_bytes(png)
+        print(OUT / f"{stem}.png")  # noqa: T201 - a tool for the command line
