@@ -1,0 +1,41 @@
+"""Close options before their last moment: no exercise, no delivery, no pin risk."""
+
+from datetime import date
+
+from pydantic import Field
+
+from engine.domain.instrument import Instrument
+from engine.domain.trade import Trade
+from engine.exits import ExitRule, View, Wish
+from engine.exits._wishes import not_closing
+from engine.market import new_york_date
+
+
+class Expiry(ExitRule):
+    """Close a trade with a leg that expires today, some minutes before its market closes."""
+
+    class Settings(ExitRule.Settings):
+        """The brokers' own cut-offs lie 30 to 60 minutes before the close for risky positions."""
+
+        minutes_before_close: int = Field(default=15, ge=0)
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    def look(self, trade: Trade, view: View) -> Wish | None:
+        """Close everything, or None; needs no price. Silent while the market is closed."""
+        qty, left = not_closing(trade), view.minutes_to_close
+        if qty <= 0 or left is None or left > self._settings.minutes_before_close:
+            return None
+        today = new_york_date(view.now)
+        for leg in trade.legs:
+            if _is_last_day(leg.instrument, today):
+                detail = f"{leg.instrument.label} ends in {left} minutes"
+                return Wish(rule="expiry", close_qty=qty, detail=detail)
+        return None
+
+
+def _is_last_day(contract: Instrument, today: date) -> bool:
+    if contract.kind != "option" or contract.expiry is None:
+        return False
+    return contract.expiry <= today
