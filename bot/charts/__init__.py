@@ -14,8 +14,9 @@ import os
 import pickle
 import struct
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
@@ -68,7 +69,23 @@ def number(value: Decimal | float | Missing | None) -> float:
 
 def numbers(values: Iterable[Decimal | float | Missing | None]) -> tuple[float, ...]:
     """Figures to be drawn, in order; raises as :func:`number` does."""
-    return tuple(map(number, values))
+    known = tuple(values)
+    try:
+        plain = tuple(map(float, known))  # type: ignore[arg-type]  # Missing and None raise
+    except (TypeError, ValueError):
+        return tuple(map(number, known))
+    if not math.isfinite(math.fsum(plain)):
+        raise ChartError("a figure of the chart is not a finite number")
+    return plain
+
+
+def ticks(moments: Sequence[datetime], n: int = 5) -> tuple[tuple[int, float], ...]:
+    """Places and POSIX times of about ``n`` evenly spaced moments: what a time axis needs."""
+    last = len(moments) - 1
+    if last < 0:
+        return ()
+    picks = sorted({round(i * last / max(n - 1, 1)) for i in range(n)})
+    return tuple((at, moments[at].timestamp()) for at in picks)
 
 
 def module(name: str) -> ModuleType:

@@ -258,17 +258,16 @@ def money(value: float) -> str:
     return f"{mark}${size:,.2f}"
 
 
-def days(stamps: Sequence[float], n: int = 5) -> list[tuple[int, str]]:
-    """Places and New York dates (times, when all on one day) for ``n`` labels of a time axis."""
-    if not stamps:
+def days(ticks: Sequence[tuple[int, float]]) -> list[tuple[int, str]]:
+    """Places and New York dates (times, when all on one day) for the labels of a time axis."""
+    if not ticks:
         return []
-    first, last = _local(stamps[0]), _local(stamps[-1])
+    first, last = _local(ticks[0][1]), _local(ticks[-1][1])
     is_one_day = first.date() == last.date()
     form = "%H:%M" if is_one_day else ("%b %-d" if first.year == last.year else "%b %-d %Y")
-    picks = sorted({round(i * (len(stamps) - 1) / max(n - 1, 1)) for i in range(n)})
     labels: list[tuple[int, str]] = []
-    for at in picks:
-        words = _local(stamps[at]).strftime(form)
+    for at, stamp in ticks:
+        words = _local(stamp).strftime(form)
         if not labels or labels[-1][1] != words:
             labels.append((at, words))
     if is_one_day:
@@ -281,18 +280,18 @@ def _local(stamp: float) -> datetime:
     return datetime.fromtimestamp(stamp, UTC).astimezone(NEW_YORK)
 
 
-def time_axis(page: Sheet, axes: Axes, stamps: Sequence[float], n: int) -> None:
+def time_axis(page: Sheet, axes: Axes, ticks: Sequence[tuple[int, float]], n: int) -> None:
     """Dates below a panel whose places are 1 to ``n``."""
     box = axes.get_position()
-    for place, words in days(stamps):
+    for place, words in days(ticks):
         _below(page, axes, (place + 1) / (n + 0.5), words, box.y0)
 
 
 def clock_axis(page: Sheet, axes: Axes, first: float, last: float) -> None:
     """Times below a panel whose places are moments."""
     box = axes.get_position()
-    stamps = [first + (last - first) * i / 100 for i in range(101)]
-    for place, words in days(stamps):
+    ticks = [(place, first + (last - first) * place / 100) for place in (0, 25, 50, 75, 100)]
+    for place, words in days(ticks):
         _below(page, axes, place / 100, words, box.y0)
 
 

@@ -1,9 +1,10 @@
 """Realised P&L by trade: the cumulative line above, one bar per trade below."""
 
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from bot import text
-from bot.charts import number, numbers
+from bot.charts import number, numbers, ticks
 from engine.reports import Missing
 from engine.reports.pnl import Period, PnlReport
 
@@ -32,9 +33,8 @@ def pack(report: PnlReport) -> dict[str, Any]:
         "title": f"Realised P&L {_NAMES[report.period]}",
         "value": "" if total is None else text.usd(total, sign=True),
         "detail": record,
-        "line": numbers(r.cumulative_usd for r in rows),
-        "bars": numbers(r.realised_usd for r in rows),
-        "at": tuple(r.at.timestamp() for r in rows),
+        "line": numbers(map(attrgetter("cumulative_usd"), rows)),
+        "ticks": ticks([r.at for r in rows]),
         "fall": None
         if fall is None
         else (number(fall.usd), fall.peak, fall.trough, text.usd(-fall.usd)),
@@ -47,8 +47,7 @@ EXAMPLE: dict[str, Any] = {
     "value": "+$30.00",
     "detail": "2 of 3 won (67%)",
     "line": (50.0, 10.0, 30.0),
-    "bars": (50.0, -40.0, 20.0),
-    "at": (1.7e9, 1.7001e9, 1.7002e9),
+    "ticks": ((0, 1.7e9), (2, 1.7002e9)),
     "fall": (40.0, 0, 1, "-$40.00"),
     "is_synthetic": True,
 }
@@ -130,7 +129,7 @@ def _bars(page: "Sheet", data: dict[str, Any]) -> None:
     from bot.charts import _canvas as c
 
     colours = page.palette
-    bars = np.array(data["bars"])
+    bars = np.diff(data["line"], prepend=0.0)
     n = len(bars)
     axes = page.panel(_LEFT, 0.145, _WIDE, 0.21)
     low, high = c.spread(bars, pad=0.05)
@@ -145,4 +144,4 @@ def _bars(page: "Sheet", data: dict[str, Any]) -> None:
     c.bars(axes, x[bars > 0], bars[bars > 0], width, colours.good)
     c.bars(axes, x[bars < 0], bars[bars < 0], width, colours.bad)
     c.zero_line(axes, colours, 0, n + 0.5)
-    c.time_axis(page, axes, data["at"], n)
+    c.time_axis(page, axes, data["ticks"], n)

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from bot import text
-from bot.charts import numbers
+from bot.charts import numbers, ticks
 from engine.reports.replay import Line, ReplayReport
 
 if TYPE_CHECKING:
@@ -29,7 +29,8 @@ def pack(report: ReplayReport) -> dict[str, Any]:
                 ("with guards", report.ours),
             )
         ),
-        "at": tuple(at.timestamp() for at in report.at),
+        "n": report.n,
+        "ticks": ticks(report.at),
         "is_synthetic": report.stamp.is_synthetic,
     }
 
@@ -47,7 +48,8 @@ EXAMPLE: dict[str, Any] = {
         ("achievable", "+$10.00", (30.0, 0.0, 10.0)),
         ("with guards", "+$30.00", (30.0, 30.0, 30.0)),
     ),
-    "at": (1.7e9, 1.7001e9, 1.7002e9),
+    "n": 3,
+    "ticks": ((0, 1.7e9), (2, 1.7002e9)),
     "is_synthetic": False,
 }
 
@@ -60,7 +62,7 @@ def draw(data: dict[str, Any], theme: str) -> bytes:
     colours = page.palette
     if data["is_synthetic"]:
         page.strip()
-    if not data["at"]:
+    if not data["n"]:
         page.heading(data["title"], "", colours.soft, "")
         page.middle("no closed trades yet")
         return page.png()
@@ -78,7 +80,7 @@ def _lines(page: "Sheet", data: dict[str, Any]) -> None:
     from bot.charts import _canvas as c
 
     colours = page.palette
-    n = len(data["at"])
+    n = data["n"]
     every = [np.array((0.0, *points)) for _, _, points in data["lines"]]
     bounds = c.spread(np.concatenate(every))
     axes = page.panel(0.11, 0.145, 0.72, 0.665)
@@ -108,4 +110,4 @@ def _lines(page: "Sheet", data: dict[str, Any]) -> None:
             box.x1 + 0.012, at - 0.02, total, fontsize=14, color=tint, va="center", weight="bold"
         )
     c.value_axis(page, axes, steps, bounds, c.money, on_left=True)
-    c.time_axis(page, axes, data["at"], n)
+    c.time_axis(page, axes, data["ticks"], n)
