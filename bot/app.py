@@ -41,7 +41,12 @@ class App:
     """One running TradeStream: the desk, its Discord face and its background work."""
 
     def __init__(
-        self, config: AppConfig, *, clock: Clock | None = None, ids: Ids | None = None
+        self,
+        config: AppConfig,
+        *,
+        clock: Clock | None = None,
+        ids: Ids | None = None,
+        feed: Feed | None = None,
     ) -> None:
         self.config = config
         self.clock: Clock = clock or SystemClock()
@@ -50,7 +55,7 @@ class App:
             config.database_url(), config.audit_key(), self.clock, wait_s=config.storage.wait_s
         )
         self.board = QuoteBoard()
-        self.feed = _feed(config, self.clock)
+        self.feed = feed or _feed(config, self.clock)
         self.calendars = _calendars(self.feed)
         self.desk = self._desk()
         self.reading = Reading(self.desk)

@@ -76,6 +76,20 @@ class DeskBot(commands.Bot):
         desk = self.app.desk
         await desk.commit(desk.event("commands.synced", name, desk.fact(name, digest)))
 
+    async def on_ready(self) -> None:
+        """Connected (perhaps again): show what is due, and check that messages can be read."""
+        desk = self.app.desk
+        desk.health.pop("discord", None)
+        flags = self.application_flags
+        if flags.gateway_message_content or flags.gateway_message_content_limited:
+            desk.health.pop("message content", None)
+        else:
+            desk.health["message content"] = (
+                "messages arrive without text: switch on the Message Content intent of the bot "
+                "in Discord's developer portal"
+            )
+        self.app.outbox.start()
+
     async def on_error(self, event_method: str, /, *args: Any, **kwargs: Any) -> None:
         """A listener failed: say so once, with the event's name."""
         del args, kwargs

@@ -13,7 +13,7 @@ from engine.brokers import Broker
 from engine.brokers.paper import PaperBroker, PaperSettings
 from engine.clock import CountingIds, ManualClock
 from engine.desk import Desk, DeskSettings
-from engine.domain.alert import EmbedText, Level, RawAlert
+from engine.domain.alert import Level, RawAlert
 from engine.domain.desk import AlertRecord, Approval, Notice, Who
 from engine.domain.instrument import Instrument, option, stock
 from engine.domain.quote import Quote

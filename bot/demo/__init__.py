@@ -1,0 +1,1 @@
+"""The demo: the real bot, a Discord on loopback, a made-up market, one crash, and the books."""
