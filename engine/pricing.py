@@ -10,7 +10,9 @@ from engine.domain.quote import UnitQuote
 from engine.domain.source import SourceProfile
 
 BUFFER_PCT = Decimal("0.10")
-"""How far beyond the touch a marketable limit may reach, so that one tick does not lose it."""
+"""How far beyond the touch a limit for shares or coins reaches, so that a tick does not lose it."""
+BUFFER_TICKS = 1
+"""The same for options and futures: 0.10 % of ES would be six points of a ten-point stop."""
 COLLAR_MIN = Decimal("0.10")
 COLLAR_PCT = Decimal(20)
 """An urgent option exit crosses the market, but not by more than this (rules 3.5)."""
@@ -28,12 +30,15 @@ def entry_limit(
 
     ``alerted``: unit price of the author, None for an alert at market. The result is a whole
     number of ticks: a buyer's limit is rounded down, a seller's up, and never below one tick.
-    ``asset`` picks the room's chase limit; None: that for option premiums.
+    ``asset`` picks chase limit and buffer; None: those for option premiums.
 
     Raises:
         InvariantError: neither the alert nor the market has a usable price.
     """
-    found = (_chased(side, alerted, profile.chase_pct(asset)), _marketable(side, quote, tick))
+    found = (
+        _chased(side, alerted, profile.chase_pct(asset)),
+        _marketable(side, quote, tick, asset),
+    )
     bounds = [price for price in found if price is not None]
     if not bounds:
         raise InvariantError("an entry without any price reached the pricing")
@@ -62,13 +67,18 @@ def _chased(side: Side, alerted: Decimal | None, chase_pct: Decimal) -> Decimal 
     return alerted * (1 + side.sign * chase_pct / 100)
 
 
-def _marketable(side: Side, quote: UnitQuote | None, tick: Decimal) -> Decimal | None:
+def _marketable(
+    side: Side, quote: UnitQuote | None, tick: Decimal, asset: Asset | None
+) -> Decimal | None:
     if quote is None or not _is_usable(quote):
         return None
     touch = quote.touch(side is Side.BUY)
     if touch <= 0:
         return None
-    return touch + side.sign * max(tick, touch * BUFFER_PCT / 100)
+    buffer = tick * BUFFER_TICKS
+    if asset in ("stock", "crypto"):
+        buffer = max(buffer, touch * BUFFER_PCT / 100)
+    return touch + side.sign * buffer
 
 
 def _is_usable(quote: UnitQuote) -> bool:

@@ -25,7 +25,7 @@ CENT = D("0.01")
         (Side.BUY, "2.35", None, "0.01", "2.58"),
         (Side.BUY, None, ("2.35", "2.37"), "0.01", "2.38"),
         (Side.BUY, "2.35", ("1.90", "1.92"), "0.01", "1.93"),  # better than alerted is taken
-        (Side.BUY, "180", ("179.95", "180.00"), "0.01", "180.18"),  # 0.10 % of buffer
+        (Side.BUY, "180", ("179.95", "180.00"), "0.01", "180.01"),
         (Side.SELL, "0.62", ("0.60", "0.64"), "0.01", "0.59"),
         (Side.SELL, "0.62", ("0.40", "0.44"), "0.01", "0.56"),  # less 10 %, rounded up
         (Side.SELL, "0.62", None, "0.01", "0.56"),
@@ -42,10 +42,17 @@ def test_entry_limit(
 
 
 def test_a_future_is_not_chased_by_ten_percent() -> None:
-    market = quote("6349.75", "6350")
-    by_premium = entry_limit(Side.BUY, D(6326), market, ROOM, D("0.25"))
-    assert by_premium == D("6356.25")  # the touch and 0.10 %: the chase limit would be 6958
-    assert entry_limit(Side.BUY, D(6326), market, ROOM, D("0.25"), "future") == D("6341.75")
+    away = quote("6349.75", "6350")
+    assert entry_limit(Side.BUY, D(6326), away, ROOM, D("0.25")) == D("6350.25")
+    assert entry_limit(Side.BUY, D(6326), away, ROOM, D("0.25"), "future") == D("6341.75")
+    near = quote("6325.75", "6326")
+    assert entry_limit(Side.BUY, D(6326), near, ROOM, D("0.25"), "future") == D("6326.25")
+
+
+def test_shares_have_a_buffer_of_a_tenth_of_a_percent() -> None:
+    market = quote("179.95", "180.00")
+    assert entry_limit(Side.BUY, D(180), market, ROOM, CENT, "stock") == D("180.18")
+    assert entry_limit(Side.SELL, D(180), market, ROOM, CENT, "stock") == D("179.78")
 
 
 @pytest.mark.parametrize("bad", [quote("NaN", "2"), quote("3", "2"), quote("-2", "-1"), None])
