@@ -47,10 +47,12 @@ def load(path: Path | None = None, overrides: Mapping[str, Any] | None = None) -
         if other != name:
             over = Layer(overlay, f"environments.{other}.")
             _check_overlay(over, [over, Layer({"environment": other, "home": home}), Layer(values)])
+    variables = environment_layer(AppConfig, Secrets)
+    refuse_secrets(variables)
     layers = [
         Layer({"home": home}),
         Layer(overrides or {}),
-        Layer(environment_layer(AppConfig, Secrets), is_environment=True),
+        Layer(variables, is_environment=True),
         Layer({"environment": name}),
         Layer(overlays.get(str(name), {}), f"environments.{name}."),
         Layer(values),

@@ -90,14 +90,14 @@ def _repeated(node: yaml.Node, loc: Loc) -> Iterator[str]:
 
 
 def refuse_secrets(values: Mapping[str, Any]) -> None:
-    """X-06: a secret may stand in the environment or in its own file, never in config.yaml.
+    """X-06: a secret stands in its own variable or file, never among the settings.
 
     Raises:
         ConfigError: naming every key that holds one; never showing it.
     """
     found = [
-        f"{path_of(loc)}: looks like {what}; a secret must not stand in this file: set it as "
-        "TS_<NAME> in the environment or as a file of its own (see .env.example)"
+        f"{path_of(loc)}: looks like {what}; secrets are read from TS_<NAME> variables and from "
+        "files of their own alone (see .env.example)"
         for loc, what in _secrets_in(values, ())
     ]
     if found:

@@ -7,6 +7,8 @@ from typing import Any, NoReturn
 from pydantic import BaseModel, SecretStr, ValidationError
 from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 
+from bot.secret_shapes import masked
+
 Loc = tuple[str | int, ...]
 
 _WORDING = {
@@ -144,7 +146,7 @@ def _shown(value: object) -> str:
         return "a secret"
     if value is None:
         return "nothing"
-    text = str(value).lower() if isinstance(value, bool) else str(value)
+    text = masked(str(value).lower() if isinstance(value, bool) else str(value))
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
