@@ -262,6 +262,17 @@ async def test_a_replaced_entry_keeps_its_children(bench: Bench) -> None:
     assert (await bench.seen(target)).state == "filled"
 
 
+async def test_an_entry_cannot_join_the_group_of_its_own_children(bench: Bench) -> None:
+    bench.needs(type=STOP, has_replace=True, has_brackets=True)
+    await bench.quote(CALL, "2.00", "2.10")
+    stop = bench.request(SELL, 1, STOP, stop="1.50", oco_group="exit")
+    entry = await bench.submit(BUY, 1, LIMIT, limit="2.05", attached=(stop,))
+    new = bench.request(BUY, 1, LIMIT, limit="2.06", oco_group="exit")
+    with pytest.raises(OrderRejected):
+        await bench.broker.replace(bench.account, entry.client_order_id, new)
+    assert (await bench.seen(entry)).state == "accepted"
+
+
 async def test_a_held_stop_can_be_replaced_before_the_entry_fills(bench: Bench) -> None:
     bench.needs(has_replace=True)
     _, target, stop = await _bracket(bench)
@@ -285,10 +296,11 @@ async def test_a_bracket_that_does_not_close_its_entry_is_refused_whole(bench: B
         bench.request(SELL, 1),
         bench.request(SELL, 0, STOP, stop="1.50"),
         bench.request(SELL, 1, STOP, stop="1.50", account="other"),
+        bench.request(SELL, 1, STOP, stop="1.50", oco_group="entry"),
     )
     for child in bad:
         with pytest.raises(OrderRejected):
-            await bench.submit(BUY, 1, LIMIT, limit="2.05", attached=(child,))
+            await bench.submit(BUY, 1, LIMIT, limit="2.05", attached=(child,), oco_group="entry")
     assert await bench.broker.open_orders(bench.account) == []
 
 

@@ -107,7 +107,7 @@ class World:
             trail=tick * (step.n + 1),
             tif=Tif.GTC if step.gtc else Tif.DAY,
             reduces=step.reduces,
-            oco_group=step.group,
+            oco_group=more.pop("group", step.group),
             **more,
         )
 
@@ -115,10 +115,11 @@ class World:
         legs = UNITS[step.n % len(UNITS)]
         children: tuple[OrderRequest, ...] = ()
         if step.bracket:
-            side = step.side.opposite
-            children = (
-                self._request(step, legs, side=side, type=OrderType.LIMIT, off=5 * step.side.sign),
-                self._request(step, legs, side=side, type=OrderType.TRAILING),
+            side, group = step.side.opposite, "g" if step.group is None else None
+            kinds = ((OrderType.LIMIT, 5 * step.side.sign), (OrderType.TRAILING, 0))
+            children = tuple(
+                self._request(step, legs, side=side, type=kind, off=off, group=group)
+                for kind, off in kinds
             )
         request = self._request(step, legs, attached=children)
         await self.bench.broker.submit(request)

@@ -135,6 +135,8 @@ def _check_child(parent: OrderRequest, child: OrderRequest) -> None:
         raise OrderRejected(
             "bad_bracket", "a bracket child closes its parent: same account and legs, other side"
         )
+    if child.oco_group is not None and child.oco_group == parent.oco_group:
+        raise OrderRejected("bad_bracket", "a bracket child cannot cancel its own entry")
     if child.type is OrderType.MARKET:
         raise OrderRejected("bad_bracket", "a bracket child cannot be a market order")
     _check_qty(child)

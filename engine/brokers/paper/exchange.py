@@ -69,6 +69,8 @@ class Exchange:
             )
         checks.check(draft, self._settings, self._hours, new, now)
         group = new.oco_group or old.request.oco_group
+        if group and any(c.request.oco_group == group for c in draft.children(old.id)):
+            raise OrderRejected("bad_replace", "an entry cannot join its own children's group")
         new = replace(new, oco_group=group, reduces=new.reduces or bool(old.parent))
         order = self._succeeding(draft, old, self._new(draft, new, now))
         draft.put(over(old, "replaced", now, f"replaced by {order.id}"))
@@ -308,10 +310,10 @@ class Exchange:
 
     def _after_fill(self, draft: Draft, order: PaperOrder, units: Decimal, at: datetime) -> None:
         draft.put(order, is_news=order.filled < order.qty)
-        self._cut_partners(draft, order, units, at)
         self._release_children(draft, order, units, at)
-        if order.filled >= order.qty:
+        if order.filled >= order.qty:  # over before others are touched: they may touch it back
             self._end(draft, order, "filled", at, "")
+        self._cut_partners(draft, order, units, at)
         self._sweep(draft, order, at)
 
     def _cut_partners(self, draft: Draft, order: PaperOrder, units: Decimal, at: datetime) -> None:
