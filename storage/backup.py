@@ -157,11 +157,8 @@ def _dump(url: URL, draft: Path) -> tuple[int, str]:
                 continue
             table = tables.tables[name]
             _line(out, {"table": name, "columns": list(table.columns.keys())})
-            order = list(table.primary_key.columns)
-            rows = connection.execution_options(yield_per=ROWS_AT_ONCE).execute(
-                select(table).order_by(*order)
-            )
-            for row in rows:
+            query = select(table).order_by(*table.primary_key.columns)
+            for row in connection.execute(query.execution_options(yield_per=ROWS_AT_ONCE)):
                 _line(out, list(row))
                 n_rows += 1
         _line(out, {"end": n_rows})
@@ -278,7 +275,7 @@ def _into_file(file: Path, path: Path, now: datetime) -> Path | None:
             seq, mac = connection.execute(select(HEAD.c.seq, HEAD.c.mac)).one()
         for suffix in ("-wal", "-shm"):
             path.with_name(path.name + suffix).unlink(missing_ok=True)
-        lock.note(Mark(0, "0"))
+        lock.note(Mark(0, "-"))
         draft.replace(path)
         _sync(path.parent)
         lock.note(Mark(seq, mac))
@@ -323,7 +320,8 @@ def _into_server(file: Path, url: URL, source: Path, now: datetime) -> Path | No
             tables.reflect(target)
             for name, table in tables.tables.items():
                 if name != "alembic_version":
-                    rows = theirs.execute(select(table))
+                    query = select(table).execution_options(yield_per=ROWS_AT_ONCE)
+                    rows = theirs.execute(query)
                     columns = list(table.columns.keys())
                     _insert(target, tables, name, columns, (list(row) for row in rows))
     finally:

@@ -305,6 +305,7 @@ class FileLock:
             ) from None
         os.fchmod(fd, OWNER_ONLY)
         self._fd = fd
+        self.note(self.mark() or Mark(0, "-"))
 
     def __enter__(self) -> Self:
         self.take()

@@ -40,10 +40,15 @@ def verify(url: URL, sealer: Sealer, pace: Pace | None = None) -> ChainReport:
 
 def replay(url: URL, upto_seq: int | None) -> State:
     """The records as they stood after event ``upto_seq``."""
-    projection = Projection()
     with snapshot(url) as connection:
-        for rows in journal(connection, upto_seq):
-            projection.feed(rows)
+        return replayed(connection, upto_seq)
+
+
+def replayed(connection: Connection, upto_seq: int | None = None) -> State:
+    """The same on a snapshot that is open already."""
+    projection = Projection()
+    for rows in journal(connection, upto_seq):
+        projection.feed(rows)
     return projection.state()
 
 
@@ -127,20 +132,19 @@ def _difference(
 ) -> str:
     """Names the first record, in order of creation, that is not as the journal says."""
     table = TABLES[shape.table]
-    found = connection.execution_options(yield_per=CHUNK).execute(
-        select(table).order_by(table.c.born)
-    )
+    query = select(table).order_by(table.c.born).execution_options(yield_per=CHUNK)
     n_same = 0
-    for born, key, version, seq, *cells, doc in found:
-        expected = told.get(key)
-        if expected is None:
-            return f"{shape.table} {key} is not in the journal"
-        is_same = expected == Row(version, seq, born, hash(doc))
-        if not is_same or shape.cells(shape.decode(doc)) != tuple(cells):
-            return f"{shape.table} {key} differs from what the journal says of it"
-        n_same += 1
-        if pace is not None and n_same % PACE == 0:
-            pace()
+    with contextlib.closing(connection.execute(query)) as found:
+        for born, key, version, seq, *cells, doc in found:
+            expected = told.get(key)
+            if expected is None:
+                return f"{shape.table} {key} is not in the journal"
+            is_same = expected == Row(version, seq, born, hash(doc))
+            if not is_same or shape.cells(shape.decode(doc)) != tuple(cells):
+                return f"{shape.table} {key} differs from what the journal says of it"
+            n_same += 1
+            if pace is not None and n_same % PACE == 0:
+                pace()
     if n_same != len(told):
         stored = set(connection.execute(select(table.c.key)).scalars())
         missing = next(key for key in told if key not in stored)
