@@ -56,6 +56,8 @@ class Book:
         """Ids of executions booked lately; the store refuses older repeats."""
         self.intake: OrderedDict[str, Intake] = OrderedDict()
         """By ``channel:message``: the newest text of recent messages."""
+        self.newest_message: dict[int, int] = {}
+        """Channel -> highest message id ever taken in; what is above it is new to us."""
         self.by_message: dict[tuple[int, int], str] = {}
         """(channel, message) -> alert id, for replies, edits and deletions."""
 
@@ -177,6 +179,8 @@ class Book:
 
     def _intake(self, intake: Intake) -> None:
         _remember(self.intake, f"{intake.channel_id}:{intake.message_id}", intake)
+        newest = self.newest_message.get(intake.channel_id, 0)
+        self.newest_message[intake.channel_id] = max(newest, intake.message_id)
 
     def is_due(self, notice_id: str) -> bool:
         """Whether people do not see the newest version of this card yet."""

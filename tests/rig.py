@@ -216,6 +216,7 @@ async def start(
     risk: Mapping[str, Any] | None = None,
     exits: Mapping[str, Any] | None = None,
     wrap: Any = None,
+    latency_ms: int = 250,
     **settings: Any,
 ) -> Rig:
     """A desk that has recovered and may trade. ``wrap`` may put a faulty broker around paper."""
@@ -228,7 +229,7 @@ async def start(
         clock=clock,
         board=board,
         vault=vault,
-        settings=PaperSettings(start_cash_usd={"main": d(100_000)}, slippage_ticks=0),
+        settings=PaperSettings(start_cash_usd={"main": d(100_000)}, slippage_ticks=0, latency_ms=latency_ms),
     )
     broker: Broker = wrap(paper) if wrap else paper
     desk = Desk(

@@ -153,7 +153,7 @@ def build(
         return Denial(code="price.unknown", detail="neither the alert nor the market has a price")
     limit = pricing.entry_limit(routed.side, alerted, quote, profile, tick, routed.asset)
     plan: Protection | Refused = protect(
-        signal, profile, entry=limit, direction=routed.direction, qty=Decimal(1), tick=tick
+        signal, profile, entry=entry, direction=routed.direction, qty=Decimal(1), tick=tick
     )
     if isinstance(plan, Refused):
         return Denial(code="protection.refused", detail=plan.reason)
@@ -174,7 +174,7 @@ def build(
     if not isinstance(sized, Sized):
         return sized
     final = protect(
-        signal, profile, entry=limit, direction=routed.direction, qty=sized.qty, tick=tick
+        signal, profile, entry=entry, direction=routed.direction, qty=sized.qty, tick=tick
     )
     if isinstance(final, Refused):
         return Denial(code="protection.refused", detail=final.reason)

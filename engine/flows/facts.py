@@ -114,11 +114,15 @@ def _recent_entries(
     desk: Desk, intent: Intent
 ) -> tuple[tuple[datetime, str, str, Decimal | None], ...]:
     since = desk.since(seconds=600)
-    return tuple(
-        (i.created_at, entry_name(i), i.alert_id, i.alerted_price)
-        for i in reversed(desk.book.intents.values())
-        if i.created_at >= since and i.purpose is Purpose.ENTRY and i.intent_id != intent.intent_id
-    )
+    found = []
+    for other in reversed(desk.book.intents.values()):
+        if other.created_at < since:
+            break
+        if other.purpose is Purpose.ENTRY and other.intent_id != intent.intent_id:
+            found.append(
+                (other.created_at, entry_name(other), other.alert_id, other.alerted_price)
+            )
+    return tuple(found)
 
 
 async def roll(desk: Desk, account_name: str) -> None:

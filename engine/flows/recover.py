@@ -58,6 +58,7 @@ async def load(desk: Desk) -> None:
     for approval in approvals:
         await _load_alert(desk, approval.alert_id)
     book.load(await store.find(AlertRecord, since=("received_at", recent), limit=1000))
+    book.newest_message |= await store.highest_message_ids()
     book.load(await store.find(Intake, since=("received_at", desk.since(hours=6)), limit=2000))
     await _load_notices(desk)
 

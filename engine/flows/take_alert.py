@@ -88,8 +88,7 @@ async def _first_look(
 
 
 async def _stored(desk: Desk, message: RawAlert) -> list[Intake]:
-    newest = desk.book.facts.get(f"watermark:{message.channel_id}")
-    if newest is not None and message.message_id > int(newest.value):
+    if message.message_id > desk.book.newest_message.get(message.channel_id, -1):
         return []
     return await desk.store.find(
         Intake, where={"channel_id": message.channel_id, "message_id": message.message_id}

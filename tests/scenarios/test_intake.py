@@ -1,0 +1,266 @@
+"""Alerts as rooms really post them: repeats, edits, deletions, strangers, storms (faults A)."""
+
+import asyncio
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from engine.domain.desk import AlertState, Intake
+from engine.domain.order import Order, OrderState, Purpose
+from engine.domain.source import Handling
+from engine.domain.trade import Trade, TradeState
+from engine.flows import approve, take_alert, withdraw
+from tests import rig as R
+from tests.rig import NINJA, OPTIONS, RHEA, TRADER, d, spy
+
+BUY = "BTO 1 SPY 603C 1/31 @ 2.15"
+
+
+async def entries(rig):
+    """Entry orders that were ever made."""
+    return [o for o in await rig.desk.store.find(Order) if o.purpose is Purpose.ENTRY]
+
+
+@pytest.fixture
+async def rig():
+    made = await R.start()
+    made.quote(spy(), "2.14", "2.16")
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+async def asking():
+    made = await R.start(sources=R.profiles(Handling.APPROVE))
+    made.quote(spy(), "2.14", "2.16")
+    yield made
+    await made.close()
+
+
+async def test_the_same_message_delivered_twice_makes_one_order(rig):  # A-01
+    message = rig.message(OPTIONS, RHEA, BUY)
+    await take_alert.run(rig.desk, message)
+    await take_alert.run(rig.desk, message)
+    await take_alert.run(rig.desk, replace(message, is_caught_up=True))
+    assert len(await entries(rig)) == 1
+    assert await rig.desk.store.count(Intake) == 1
+
+
+async def test_twenty_deliveries_at_once_make_one_order(rig):  # A-01
+    message = rig.message(OPTIONS, RHEA, BUY)
+    await asyncio.gather(*(take_alert.run(rig.desk, message) for _ in range(20)))
+    assert len(await entries(rig)) == 1
+
+
+async def test_a_repost_within_a_minute_is_held_for_a_click(rig):  # A-02
+    await rig.say(BUY)
+    rig.clock.advance(5)
+    rig.quote(spy(), "2.14", "2.16")
+    second = await rig.say(BUY)
+    assert second.state is AlertState.HELD
+    assert "possible duplicate" in second.reason
+    assert [o.state.is_at_broker for o in await entries(rig)][1:] == [False]
+
+
+async def test_an_edit_before_approval_replaces_the_draft_and_kills_the_old_buttons(asking):  # A-03
+    message = asking.message(OPTIONS, RHEA, BUY)
+    await take_alert.run(asking.desk, message)
+    (old,) = asking.approvals()
+    await asking.edit(message, "BTO 1 SPY 603C 1/31 @ 2.16")
+    (new,) = asking.approvals()
+    assert new.approval_id != old.approval_id
+    with pytest.raises(Exception, match="already decided"):
+        await approve.approve(asking.desk, old.approval_id, old.version, TRADER)
+    intent = asking.desk.book.intents[new.intent_id]
+    assert intent.alerted_price == d("2.16")
+    record = next(iter(asking.desk.book.alerts.values()))
+    assert record.earlier_texts == (BUY,)
+    assert [o.state for o in await entries(asking)] == [OrderState.VOID, OrderState.PENDING_APPROVAL]
+
+
+async def test_an_edit_after_the_fill_opens_nothing_and_keeps_both_texts(rig):  # A-03
+    message = rig.message(OPTIONS, RHEA, BUY)
+    await take_alert.run(rig.desk, message)
+    await rig.rest()
+    await rig.fill(spy(), "2.14", "2.16")
+    assert rig.trade().state is TradeState.OPEN
+    record = await rig.edit(message, "BTO 5 SPY 603C 1/31 @ 2.15")
+    assert len(await entries(rig)) == 1
+    assert rig.trade().qty_open == 1
+    assert "edited after the fill" in record.reason
+    assert record.earlier_texts == (BUY,)
+
+
+async def test_an_edit_of_a_working_order_cancels_it_and_asks_anew(rig):  # A-03
+    message = rig.message(OPTIONS, RHEA, BUY)
+    await take_alert.run(rig.desk, message)
+    await rig.rest()
+    await rig.edit(message, "BTO 1 SPY 603C 1/31 @ 2.16")
+    rig.clock.advance(1)
+    await rig.rest()
+    states = [o.state for o in await entries(rig)]
+    assert states[0] is OrderState.CANCELED
+    assert states[1:] == [OrderState.PENDING_APPROVAL]
+
+
+async def test_a_link_preview_is_no_edit(rig):
+    message = rig.message(OPTIONS, RHEA, BUY)
+    await take_alert.run(rig.desk, message)
+    await rig.edit(message, BUY)
+    assert len(await entries(rig)) == 1
+
+
+async def test_deleting_an_alert_before_approval_voids_it(asking):  # A-04
+    message = asking.message(OPTIONS, RHEA, BUY)
+    await take_alert.run(asking.desk, message)
+    await withdraw.deleted(asking.desk, OPTIONS, message.message_id)
+    assert not asking.approvals()
+    assert not asking.trades()
+    (order,) = await entries(asking)
+    assert order.state is OrderState.VOID
+
+
+async def test_deleting_an_alert_after_the_fill_closes_nothing(rig):  # A-04
+    message = rig.message(OPTIONS, RHEA, BUY)
+    await take_alert.run(rig.desk, message)
+    await rig.rest()
+    await rig.fill(spy(), "2.14", "2.16")
+    await withdraw.deleted(rig.desk, OPTIONS, message.message_id)
+    await rig.rest()
+    assert rig.trade().qty_open == 1
+    assert not rig.trade().closes
+    journal = await rig.desk.store.events(ref=rig.trade().alert_id)
+    assert any(BUY in str(e.event.data) for e in journal)
+
+
+async def test_a_webhook_under_the_authors_name_is_refused_and_told(rig):  # A-05
+    await rig.say("chatting first, so that the name is known")
+    assert await rig.say(BUY, author=999, webhook_id=999, author_name="author101") is None
+    assert not await entries(rig)
+    assert any("Security" in note for note in rig.notes())
+
+
+async def test_a_look_alike_author_is_refused(rig):  # A-06
+    await rig.say("good morning")
+    assert await rig.say(BUY, author=555, author_name="ａuthor101") is None
+    assert not await entries(rig)
+    assert any("Security" in note for note in rig.notes())
+
+
+async def test_another_server_is_refused_even_with_the_right_author(rig):  # A-06
+    assert await rig.say(BUY, guild_id=2) is None
+    assert not await entries(rig)
+
+
+@pytest.mark.parametrize("mark", ["\u200b", "\u200d", "\u2060", "\u202e", "\ufeff"])
+async def test_invisible_characters_never_change_size_or_symbol(rig, mark):  # A-07
+    for at in range(len(BUY) + 1):
+        text = BUY[:at] + mark + BUY[at:]
+        await rig.say(text)
+    for order in await entries(rig):
+        assert order.qty == 1
+        assert order.legs[0].instrument == spy()
+
+
+@pytest.mark.parametrize("qty", ["1000000000", "9" * 400])
+async def test_gigantic_quantities_are_refused_with_a_reason(rig, qty):  # A-08
+    record = await rig.say(f"BTO {qty} SPY 603C 1/31 @ 2.15")
+    for order in await entries(rig):
+        assert order.qty <= 9
+    assert record is None or record.reason or record.state is AlertState.ORDERED
+
+
+async def test_a_stale_alert_found_on_catch_up_is_shown_and_not_traded(rig):  # A-13
+    record = await rig.say(
+        BUY, posted_at=rig.clock.now() - timedelta(minutes=10), is_caught_up=True
+    )
+    assert record.state is AlertState.HELD
+    assert "missed" in record.reason
+    assert not await entries(rig)
+
+
+async def test_a_fresh_entry_found_on_catch_up_asks(rig):
+    record = await rig.say(BUY, posted_at=rig.clock.now() - timedelta(seconds=5), is_caught_up=True)
+    assert record.state is AlertState.HELD
+    assert [a.kind for a in rig.approvals()] == ["entry"]
+
+
+async def test_an_embed_only_alert_is_read(rig):  # A-16
+    from engine.domain.alert import EmbedText
+
+    record = await rig.say("", embeds=(EmbedText(title="New Trade", description=BUY),))
+    assert record.state is AlertState.ORDERED
+    assert await rig.say("", n_attachments=1) is None
+
+
+async def test_an_exit_while_the_entry_works_cancels_it_and_never_goes_short(rig):  # A-19
+    await rig.say(BUY)
+    record = await rig.say("STC SPY 603C 1/31 @ 2.20")
+    rig.clock.advance(1)
+    await rig.rest()
+    assert record.state is AlertState.MANAGED
+    (trade,) = await rig.desk.store.find(Trade)
+    assert trade.state is TradeState.VOID
+    (order,) = await entries(rig)
+    assert order.state is OrderState.CANCELED
+
+
+async def test_an_exit_for_nothing_held_is_refused(rig):  # A-20
+    record = await rig.say("STC SPY 603C 1/31 @ 2.20")
+    assert record.state is AlertState.REJECTED
+    assert "nothing held" in record.reason
+    assert not await rig.desk.store.find(Order)
+
+
+async def test_an_exit_of_more_than_held_is_clamped(rig):  # A-20
+    await rig.say("BTO 2 SPY 603C 1/31 @ 2.15")
+    await rig.fill(spy(), "2.14", "2.16")
+    await rig.say("STC 10 SPY 603C 1/31 @ 2.40")
+    await rig.fill(spy(), "2.40", "2.42")
+    await rig.fill(spy(), "2.40", "2.42")
+    (trade,) = await rig.desk.store.find(Trade)
+    assert trade.state is TradeState.CLOSED
+    assert trade.qty_open == 0
+
+
+async def test_a_source_without_trusted_ids_is_only_listened_to():
+    rig = await R.start(sources=R.profiles(Handling.LISTEN))
+    rig.quote(spy(), "2.14", "2.16")
+    record = await rig.say(BUY)
+    assert record.state is AlertState.PARSED
+    assert not await rig.desk.store.find(Order)
+    await rig.close()
+
+
+async def test_a_storm_of_500_alerts_loses_none_and_keeps_their_order(rig):  # A-15
+    messages = [rig.message(OPTIONS, RHEA, f"BTO 1 SPY {500 + n}C 1/31 @ 2.15") for n in range(500)]
+    await asyncio.gather(*(take_alert.run(rig.desk, m) for m in messages))
+    taken = await rig.desk.store.find(Intake)
+    assert [i.message_id for i in taken] == [m.message_id for m in messages]
+    assert all(i.verdict == "alert" for i in taken)
+
+
+async def test_futures_take_house_targets_and_move_the_stop_to_entry():
+    from engine.domain.instrument import front_future
+
+    rig = await R.start()
+    mes = front_future("MES", rig.clock.now().date())
+    rig.quote(mes, "6325.75", "6326.00")
+    record = await rig.say("🚨 ES long 6326: B\nStop: 6318", channel=R.FUTURES, author=NINJA)
+    assert record.state is AlertState.ORDERED, record.reason
+    await rig.fill(mes, "6325.75", "6326.00")
+    trade = rig.trade()
+    assert trade.qty_open == 2
+    assert [(t.price, t.qty) for t in trade.targets] == [(d("6333"), 1), (d("6338"), 1)]
+    await rig.fill(mes, "6333.25", "6333.50")
+    await rig.fill(mes, "6333.25", "6333.50")
+    trade = rig.trade()
+    assert trade.qty_open == 1
+    assert trade.stop.price == d("6326")
+    for _ in range(4):
+        await rig.fill(mes, "6338.25", "6338.50")
+    assert not rig.trades()
+    (closed,) = rig.desk.book.closed.values()
+    assert closed.realised_usd == (d("7.25") + d("12.25")) * 5 - 4 * d("1.25")
+    await rig.close()
