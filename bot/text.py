@@ -201,8 +201,8 @@ def quoted(text: str, limit: int = 600) -> str:
 
 
 def code_safe(text: str) -> str:
-    """Foreign text for inside a code block: it cannot end the block."""
-    return visible(text).replace("`", "ˋ")
+    """Foreign text for inside a code block: it cannot end the block, and does not ping."""
+    return _PING.sub(f"@{ZERO_WIDTH}", visible(text).replace("`", "ˋ"))
 
 
 def shorten(text: str, limit: int) -> str:

@@ -77,7 +77,7 @@ def card(
     """
     footer = f"ref {stamp.ref}" if stamp.ref else "no reference"
     head = badges(stamp)
-    title = text.shorten(title, TITLE_MAX)
+    title = text.shorten(title.strip() or "TradeStream", TITLE_MAX)
     footer = text.shorten(text.visible(footer), FOOTER_MAX)
     kept = [
         (text.shorten(name, FIELD_NAME_MAX), text.shorten(value, FIELD_VALUE_MAX))

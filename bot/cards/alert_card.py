@@ -124,14 +124,8 @@ def _step(step: Step, said: str) -> str:
     name = f"{_MARK[step.state]} {name}"
     if is_now:
         name = f"**{name}**"
-    words = "" if said and step.text == said else _step_text(step)
+    words = "" if said and step.text == said else text.safe_line(step.text, 240)
+    if step.by is not None:
+        words = f"{words} by <@{step.by}>".strip()
     when = f" {text.clock_time(step.at)}" if step.at is not None else ""
     return f"{name}{when}{f' · {words}' if words else ''}"
-
-
-def _step_text(step: Step) -> str:
-    """Steps hold one mention of ours (who decided); everything else in them may be foreign."""
-    head, mark, tail = step.text.rpartition(" by <@")
-    if mark and tail.endswith(">") and tail[:-1].isdigit():
-        return f"{text.safe_line(head, 200)}{mark}{tail}"
-    return text.safe_line(step.text, 240)

@@ -106,6 +106,11 @@ class Charts:
             self._idle.put_nowait(worker)
         self._is_closed = False
 
+    @property
+    def pids(self) -> tuple[int, ...]:
+        """Process ids of the workers that run."""
+        return tuple(w.pid for w in self._all if w.pid is not None)
+
     async def warm(self) -> None:
         """Start the workers and load their libraries: call it in the background after start."""
         tasks = [asyncio.create_task(self._run(WARM_UP, None, Theme.DARK)) for _ in self._all]

@@ -45,6 +45,8 @@ class Step:
     state: StepState
     at: datetime | None = None
     text: str = ""
+    by: int | None = None
+    """Discord user who did it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -258,14 +260,12 @@ def _approval(story: _Story) -> Step:
         )
     last = max(story.approvals, key=lambda a: a.decided_at or a.created_at)
     is_yes = last.state is ApprovalState.APPROVED
-    words = last.decision or last.state.value.lower()
-    if last.decided_by is not None:
-        words = f"{words} by <@{last.decided_by}>"
     return Step(
         name="approval",
         state=StepState.DONE if is_yes else StepState.FAILED,
         at=last.decided_at,
-        text=words,
+        text=last.decision or last.state.value.lower(),
+        by=last.decided_by,
     )
 
 
