@@ -19,11 +19,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+from engine import ledger
 from engine.domain.instrument import Instrument
 from engine.domain.money import ZERO, Price, Qty
 from engine.domain.order import Purpose, Side
 from engine.domain.quote import Leg, Quote, UnitQuote, unit_quote
-from engine.domain.trade import Position
+from engine.domain.trade import Account, Position
 
 STALE_AFTER_S = Decimal(5)
 """Age of a quote from which it is shown as stale (M-01)."""
@@ -80,6 +81,11 @@ class Frame:
         quote = self.quotes.get(instrument.key)
         return quote.mid if quote is not None and quote.is_sane else NO_QUOTE
 
+    def marks(self, positions: Iterable[Position]) -> dict[str, Decimal]:
+        """Mids of what is held, by instrument key; those without a quote are absent."""
+        found = {p.instrument.key: self.mark(p.instrument) for p in positions if p.lots}
+        return {key: mark for key, mark in found.items() if not isinstance(mark, Missing)}
+
     def unit(self, legs: tuple[Leg, ...]) -> UnitQuote | None:
         """Newest quote of a unit; None when a leg has none."""
         return unit_quote(legs, self.quotes)
@@ -115,19 +121,26 @@ def unit_value(legs: tuple[Leg, ...], price: Decimal, qty: Decimal) -> Decimal:
     return legs[0].instrument.notional(Price(price), Qty(qty))
 
 
-def open_pnl(positions: Iterable[Position], frame: Frame) -> tuple[Figure, Decimal]:
+def open_pnl(positions: Sequence[Position], frame: Frame) -> tuple[Figure, Decimal]:
     """Open P&L before fees, and the opening fees of what is still held."""
-    total, fees = ZERO, ZERO
-    missing: Missing | None = None
+    total = ledger.unrealised(positions, frame.marks(positions))
+    missing = unmarked(positions, frame)
+    return (missing if total is None else total), ledger.open_fees(positions)
+
+
+def equity(account: Account, positions: Iterable[Position], frame: Frame) -> Figure:
+    """Cash plus what the account holds at the marks; missing when a mark is."""
+    held = [p for p in positions if p.account == account.name]
+    total = ledger.equity(account, held, frame.marks(held))
+    return unmarked(held, frame) if total is None else total
+
+
+def unmarked(positions: Iterable[Position], frame: Frame) -> Missing:
+    """Why a figure over these positions is not known: the first one without a quote."""
     for position in positions:
-        for lot in position.lots:
-            fees += lot.fee_usd
-            mark = frame.mark(position.instrument)
-            if isinstance(mark, Missing):
-                missing = Missing(f"no quote for {position.instrument.label}")
-                continue
-            total += position.instrument.notional(Price(mark - lot.price), Qty(lot.qty))
-    return (missing or total), fees
+        if position.lots and isinstance(frame.mark(position.instrument), Missing):
+            return Missing(f"no quote for {position.instrument.label}")
+    return NO_QUOTE
 
 
 def less(figure: Figure, *others: Figure) -> Figure:

@@ -7,14 +7,18 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 
+from engine import ledger
 from engine.domain.money import ZERO
-from engine.domain.trade import Account, LedgerEntry, Position, Trade, TradeState
+from engine.domain.trade import Account, Execution, LedgerEntry, Position, Trade, TradeState
 from engine.reports import Figure, Frame, Stamp, less
 from engine.reports.pnl import PnlReport
 from engine.reports.pnl import build as build_pnl
 from engine.reports.trades import Row, TradesReport
 from engine.reports.trades import build as build_trades
 from engine.store import ChainReport
+
+NOTHING = ledger.TradeFigures()
+HALF_A_CENT = Decimal("0.005")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,9 +56,10 @@ def build(
     entries: Iterable[LedgerEntry],
     accounts: Iterable[Account],
     positions: Iterable[Position],
+    executions: Iterable[Execution] | None = None,
     chain: ChainReport | None = None,
 ) -> ClosingReport:
-    """The table over everything the store holds."""
+    """The table over everything the store holds; ``executions`` let it check by another road."""
     known, booked = tuple(trades), tuple(entries)
     held, owners = tuple(positions), tuple(accounts)
     pnl = build_pnl(
@@ -74,6 +79,7 @@ def build(
             _adds_up(pnl),
             _trades_agree(known, booked),
             _accounts_agree(owners, booked),
+            _recomputed(known, executions),
             _chain(chain),
         ),
     )
@@ -97,7 +103,7 @@ def _trades_agree(trades: tuple[Trade, ...], booked: tuple[LedgerEntry, ...]) ->
     sums: dict[str, Decimal] = {}
     for entry in booked:
         sums[entry.trade_id] = sums.get(entry.trade_id, ZERO) + entry.realised_usd
-    wrong = [t.trade_id for t in trades if t.realised_usd != sums.get(t.trade_id, ZERO)]
+    wrong = [t.trade_id for t in trades if differ(t.realised_usd, sums.get(t.trade_id, ZERO))]
     text = f"{len(trades)} trades equal their ledger entries"
     if wrong:
         text = f"{len(wrong)} trades differ from their ledger entries, first {wrong[0]}"
@@ -111,12 +117,34 @@ def _accounts_agree(accounts: tuple[Account, ...], booked: tuple[LedgerEntry, ..
         own = [e for e in booked if e.account == account.name]
         cash = sum((e.cash_usd for e in own), ZERO)
         realised = sum((e.realised_usd for e in own), ZERO)
-        if (cash, realised) != (account.cash_usd, account.realised_usd):
+        if differ(cash, account.cash_usd) or differ(realised, account.realised_usd):
             wrong.append(account.name)
     text = f"{len(booked)} ledger entries make up {len(accounts)} accounts"
     if wrong:
         text = f"totals differ from the ledger: {', '.join(wrong)}"
     return Check(name="accounts", is_ok=not wrong, text=text)
+
+
+def _recomputed(trades: tuple[Trade, ...], executions: Iterable[Execution] | None) -> Check:
+    """The same totals from the executions alone, without the ledger's matching."""
+    if executions is None:
+        return Check(name="executions", is_ok=None, text="not recomputed here")
+    rows = tuple(executions)
+    figures = ledger.rebuild(rows).trades
+    wrong = [
+        t.trade_id
+        for t in trades
+        if differ(t.realised_usd, figures.get(t.trade_id, NOTHING).realised_usd)
+    ]
+    text = f"{len(rows)} executions give the same totals"
+    if wrong:
+        text = f"{len(wrong)} trades differ from their executions, first {wrong[0]}"
+    return Check(name="executions", is_ok=not wrong, text=text)
+
+
+def differ(one: Decimal, other: Decimal) -> bool:
+    """By a cent or more: shares of a fee need more digits than money has."""
+    return abs(one - other) >= HALF_A_CENT
 
 
 def _chain(chain: ChainReport | None) -> Check:

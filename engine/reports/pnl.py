@@ -14,6 +14,7 @@ from engine.reports import (
     Frame,
     Missing,
     Stamp,
+    equity,
     less,
     open_pnl,
     plus,
@@ -290,26 +291,14 @@ def _reconcile(
 ) -> Reconciliation:
     """I-03: equity - deposits = realised + open P&L - open fees, from independent sums."""
     by_trades = less(plus(realised, open_usd), open_fees)
-    equity = plus(sum((a.cash_usd for a in accounts), ZERO), _worth(held, frame))
     change: Figure = Missing("no account given")
     if accounts:
-        change = less(equity, sum((a.deposits_usd for a in accounts), ZERO))
+        change = plus(*(less(equity(a, held, frame), a.deposits_usd) for a in accounts))
     return Reconciliation(
         trades_usd=by_trades,
         equity_change_usd=change,
         difference_usd=less(by_trades, change),
     )
-
-
-def _worth(held: Iterable[Position], frame: Frame) -> Figure:
-    """What is held at the marks, in dollars."""
-    total = ZERO
-    for position in held:
-        mark = frame.mark(position.instrument)
-        if isinstance(mark, Missing):
-            return Missing(f"no quote for {position.instrument.label}")
-        total += position.instrument.multiplier * mark * position.qty
-    return total
 
 
 def compare(closed: Sequence[Trade]) -> Comparison:

@@ -8,7 +8,17 @@ from typing import Literal
 
 from engine.domain.desk import AlertRecord
 from engine.domain.trade import Account, Position, Trade, TradeState
-from engine.reports import Figure, Frame, Missing, Stamp, instruments_of, less, open_pnl, plus
+from engine.reports import (
+    Figure,
+    Frame,
+    Missing,
+    Stamp,
+    equity,
+    instruments_of,
+    less,
+    open_pnl,
+    plus,
+)
 
 Condition = Literal["ok", "warn", "bad", "unknown"]
 
@@ -113,19 +123,6 @@ def build(
         version=version,
         uptime=None if started_at is None else frame.now - started_at,
     )
-
-
-def equity(account: Account, held: Iterable[Position], frame: Frame) -> Figure:
-    """Cash plus what the account holds at the marks; missing when a mark is."""
-    total = account.cash_usd
-    for position in held:
-        if position.account != account.name or not position.lots:
-            continue
-        mark = frame.mark(position.instrument)
-        if isinstance(mark, Missing):
-            return Missing(f"no quote for {position.instrument.label}")
-        total += position.instrument.multiplier * mark * position.qty
-    return total
 
 
 def _line(account: Account, held: Iterable[Position], frame: Frame) -> AccountLine:
