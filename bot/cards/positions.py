@@ -4,7 +4,7 @@ import discord
 
 from bot import text
 from bot.cards._layout import Tone, card, signed, tone_of
-from bot.cards.trade_card import stop_words
+from bot.cards.trade_card import expires, stop_words
 from engine.reports import Missing
 from engine.reports.positions import PositionsReport
 from engine.reports.trade_card import TradeCard
@@ -55,6 +55,7 @@ def block(row: TradeCard) -> str:
     times = "" if isinstance(row.r_net, Missing) else f" {text.r(row.r_net)}"
     share = "" if isinstance(row.pct, Missing) else f" · {text.pct(row.pct)}"
     last = "n/a" if isinstance(row.last, Missing) else text.price(row.last, of)
+    dte = "" if row.dte is None else f" · {expires(row.dte)}"
     stop = "🔓 no stop"
     if row.stop is not None:
         stop = f"🔒 {text.price(row.stop.price, of)} {stop_words(row.stop, row)}"
@@ -64,5 +65,5 @@ def block(row: TradeCard) -> str:
     target = f" · 🎯 {ahead[0]}" if ahead else ""
     return (
         f"{name} · {signed(row.net_usd)}{times}\n"
-        f"-# {text.price(row.entry, of)} → {last} · {stop}{target} · {text.span(row.age)}{share}"
+        f"-# {text.price(row.entry, of)} → {last} · {stop}{target} · {text.span(row.age)}{share}{dte}"
     )

@@ -31,7 +31,7 @@ def show(report: TradeCard) -> discord.Embed:
             _targets(report),
             _working(report),
             quality(report),
-            f"-# {text.safe_line(report.account, 40)} · {text.safe_line(report.source, 40)}",
+            _foot(report),
         ],
     )
 
@@ -171,6 +171,21 @@ def quality(report: TradeCard) -> str:
         ["vs alert", *(text.usd_short(side.cost_usd, sign=True) for side in sides)],
     ]
     return text.table([["", "entry", "exit"][: len(sides) + 1], *rows], "lrr"[: len(sides) + 1])
+
+
+def _foot(report: TradeCard) -> str:
+    """Time to expiry while it is held, account, room."""
+    parts = [text.safe_line(report.account, 40), text.safe_line(report.source, 40)]
+    if report.is_open and report.dte is not None:
+        parts.insert(0, expires(report.dte))
+    return f"-# {' · '.join(p for p in parts if p)}"
+
+
+def expires(dte: int) -> str:
+    """``expires today``, ``expires in 21 d``."""
+    if dte < 0:
+        return "expired"
+    return "expires today" if dte == 0 else f"expires in {dte} d"
 
 
 def _working(report: TradeCard) -> str:

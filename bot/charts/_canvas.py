@@ -4,22 +4,24 @@ Only the drawing process imports this module: matplotlib lives there and nowhere
 """
 
 import io
+import pathlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
-from typing import Any
 from zoneinfo import ZoneInfo
 
+import matplotlib
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import LineCollection, PathCollection
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 from matplotlib.path import Path
-from matplotlib.text import Text
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
 WIDTH, HEIGHT = 960, 600
 """Pixels; Discord shows it at about half of that on a phone, so text is twice as large here."""
@@ -82,73 +84,113 @@ PALETTES = {
 
 @dataclass(slots=True)
 class Sheet:
-    """One kept figure of one chart and theme. Artists come and go, the figure stays."""
+    """One kept figure of one chart and theme. What is drawn comes and goes, its axes stay."""
 
     figure: Figure
     canvas: FigureCanvasAgg
     palette: Palette
-    _drawn: list[Any] = field(default_factory=list)
+    _panels: dict[tuple[float, float, float, float], Axes] = field(default_factory=dict)
+    _drawn: list[Artist] = field(default_factory=list)
+    _words: list[tuple[tuple[float, float], str, str, str, ImageFont.FreeTypeFont]] = field(
+        default_factory=list
+    )
 
     def panel(self, left: float, bottom: float, width: float, height: float) -> Axes:
         """A bare drawing area in fractions of the figure: no ticks, frame or labels of its own."""
-        axes = self.figure.add_axes((left, bottom, width, height), label=str(len(self._drawn)))
-        axes.set_axis_off()
-        self._drawn.append(axes)
-        return axes
+        place = (left, bottom, width, height)
+        if place not in self._panels:
+            axes = self.figure.add_axes(place, label=str(place))
+            axes.set_axis_off()
+            self._panels[place] = axes
+        return self._panels[place]
 
-    def words(self, x: float, y: float, text: str, **style: Any) -> Text:
-        """Text at a place given in fractions of the figure; never read as mathematics."""
-        style.setdefault("color", self.palette.soft)
-        style.setdefault("fontsize", 15)
-        drawn = self.figure.text(x, y, text, parse_math=False, **style)
-        self._drawn.append(drawn)
-        return drawn
+    def words(
+        self,
+        x: float,
+        y: float,
+        text: str,
+        *,
+        colour: str = "",
+        size: int = 15,
+        ha: str = "left",
+        va: str = "baseline",
+        bold: bool = False,
+    ) -> None:
+        """Text at a place given in fractions of the figure, above everything else.
+
+        Pillow writes it once the rest is drawn: ten times quicker than matplotlib's own text.
+        """
+        place = (x * WIDTH, (1 - y) * self.figure.bbox.height)
+        anchor = {"left": "l", "center": "m", "right": "r"}[ha] + _VERTICAL[va]
+        self._words.append((place, text, colour or self.palette.soft, anchor, _font(size, bold)))
 
     def heading(self, title: str, value: str, tone: str, detail: str, aside: str = "") -> None:
         """Name and value of the chart; one line below on the left, one in red on the right."""
-        self.words(0.03, 0.955, title, fontsize=20, color=self.palette.ink, va="top")
-        self.words(
-            0.97, 0.96, value, fontsize=26, color=tone, va="top", ha="right", fontweight="bold"
-        )
-        self.words(0.03, 0.875, detail, fontsize=15, va="top")
+        self.words(0.03, 0.955, title, size=20, colour=self.palette.ink, va="top")
+        self.words(0.97, 0.96, value, size=26, colour=tone, va="top", ha="right", bold=True)
+        self.words(0.03, 0.875, detail, size=15, va="top")
         if aside:
-            self.words(
-                0.97, 0.875, aside, fontsize=15, color=self.palette.bad, va="top", ha="right"
-            )
+            self.words(0.97, 0.875, aside, size=15, colour=self.palette.bad, va="top", ha="right")
 
     def strip(self, text: str = "SYNTHETIC MARKET") -> None:
         """A band along the foot that says that the prices were made up."""
-        band = self.figure.add_axes((0, 0, 1, 0.055), label="strip")
-        band.set_axis_off()
-        band.set_xlim(0, 1)
-        band.set_ylim(0, 1)
-        band.axhspan(0, 1, color=self.palette.warn)
-        self._drawn.append(band)
+        band = Rectangle(
+            (0, 0), 1, 0.055, transform=self.figure.transFigure, color=self.palette.warn
+        )
+        self._drawn.append(self.figure.add_artist(band))
         self.words(
             0.5,
             0.0265,
             f"{text} · prices are made up",
-            fontsize=14,
-            color=self.palette.warn_ink,
+            size=14,
+            colour=self.palette.warn_ink,
             ha="center",
             va="center",
-            fontweight="bold",
+            bold=True,
         )
 
     def middle(self, text: str) -> None:
         """Words where a picture would be."""
-        self.words(0.5, 0.45, text, fontsize=22, ha="center", va="center")
+        self.words(0.5, 0.45, text, size=22, ha="center", va="center")
 
     def png(self) -> bytes:
         """Draw, encode with few colours, and clear the sheet for the next picture."""
         try:
             self.canvas.draw()  # type: ignore[no-untyped-call]
-            pixels: memoryview = self.canvas.buffer_rgba()  # type: ignore[no-untyped-call]
-            return encode(bytes(pixels), (pixels.shape or (0, 0))[1::-1])
+            return encode(self._written())
         finally:
-            for artist in self._drawn:
+            drawn = [
+                artist
+                for panel in self._panels.values()
+                for artist in (*panel.collections, *panel.lines)
+            ]
+            for artist in (*self._drawn, *drawn):
                 artist.remove()
             self._drawn.clear()
+            self._words.clear()
+
+    def _written(self) -> Image.Image:
+        """What matplotlib drew, with the words on it."""
+        pixels: memoryview = self.canvas.buffer_rgba()  # type: ignore[no-untyped-call]
+        height, width, _ = pixels.shape or (0, 0, 4)
+        image = Image.frombuffer(
+            "RGBA", (width, height), bytes(pixels), "raw", "RGBA", 0, 1
+        ).convert("RGB")
+        pen = ImageDraw.Draw(image)
+        for place, text, colour, anchor, font in self._words:
+            pen.text(place, text, fill=colour, font=font, anchor=anchor)
+        return image
+
+
+_VERTICAL = {"top": "t", "center": "m", "baseline": "s", "bottom": "d"}
+
+
+@cache
+def _font(size: int, bold: bool) -> ImageFont.FreeTypeFont:
+    """DejaVu Sans as matplotlib ships it: the same on every machine. ``size`` in points."""
+    name = "DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf"
+    path = pathlib.Path(matplotlib.get_data_path()) / "fonts" / "ttf" / name
+    return ImageFont.truetype(path, round(size * _DPI / 72), layout_engine=ImageFont.Layout.BASIC)
 
 
 @cache
@@ -161,9 +203,8 @@ def sheet(name: str, theme: str, height: int = HEIGHT) -> Sheet:
     return Sheet(figure, FigureCanvasAgg(figure), palette)
 
 
-def encode(pixels: bytes, size: tuple[int, ...]) -> bytes:
+def encode(image: Image.Image) -> bytes:
     """A PNG with a palette: a third of the bytes of full colour, and quicker."""
-    image = Image.frombuffer("RGBA", (size[0], size[1]), pixels, "raw", "RGBA", 0, 1).convert("RGB")
     small = image.quantize(_COLOURS, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
     out = io.BytesIO()
     small.save(out, "PNG", compress_level=6)
@@ -243,7 +284,7 @@ def value_axis(
     x, side = (box.x0 - 0.008, "right") if on_left else (box.x1 + 0.008, "left")
     for value in values:
         y = box.y0 + (value - low) / (high - low) * box.height
-        page.words(x, y, write(value), fontsize=13, va="center", ha=side)
+        page.words(x, y, write(value), size=13, va="center", ha=side)
 
 
 def money(value: float) -> str:
@@ -298,7 +339,7 @@ def clock_axis(page: Sheet, axes: Axes, first: float, last: float) -> None:
 def _below(page: Sheet, axes: Axes, at: float, words: str, foot: float) -> None:
     box = axes.get_position()
     side = "left" if at < 0.06 else "right" if at > 0.94 else "center"
-    page.words(box.x0 + at * box.width, foot - 0.017, words, fontsize=13, ha=side, va="top")
+    page.words(box.x0 + at * box.width, foot - 0.017, words, size=13, ha=side, va="top")
 
 
 def apart(places: Sequence[float], gap: float, high: float) -> list[float]:

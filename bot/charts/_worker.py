@@ -20,7 +20,7 @@ def main() -> None:
     """Answer until the bot is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the bot's business
     with suppress(OSError):
-        os.nice(5)  # trading first
+        os.nice(10)  # trading first
     questions, answers = sys.stdin.buffer, sys.stdout.buffer
     sys.stdout = sys.stderr  # a stray print must not get between the pictures
     while True:

@@ -105,9 +105,7 @@ def _lines(page: "Sheet", data: dict[str, Any]) -> None:
     for (name, total, _), tint, at in zip(
         data["lines"], tints, c.apart(ends, 0.095, box.y1), strict=True
     ):
-        page.words(box.x1 + 0.012, at + 0.018, name, fontsize=14, color=tint, va="center")
-        page.words(
-            box.x1 + 0.012, at - 0.02, total, fontsize=14, color=tint, va="center", weight="bold"
-        )
+        page.words(box.x1 + 0.012, at + 0.018, name, size=14, colour=tint, va="center")
+        page.words(box.x1 + 0.012, at - 0.02, total, size=14, colour=tint, va="center", bold=True)
     c.value_axis(page, axes, steps, bounds, c.money, on_left=True)
     c.time_axis(page, axes, data["ticks"], n)

@@ -140,4 +140,4 @@ def _levels(page: "Sheet", axes: Any, data: dict[str, Any], bounds: tuple[float,
                 linestyles=["solid" if kind == "entry" else (0, (6, 4))],
             )
         )
-        page.words(box.x1 + 0.01, at, words, fontsize=14, color=tints[kind], va="center")
+        page.words(box.x1 + 0.01, at, words, size=14, colour=tints[kind], va="center")

@@ -8,6 +8,7 @@ from decimal import Decimal
 from engine.domain.order import Order, PlannedTarget, Purpose, Side
 from engine.domain.quote import Leg
 from engine.domain.trade import Position, StopPlan, Trade, TradeState
+from engine.market import NEW_YORK
 from engine.reports import (
     NO_QUOTE,
     NO_RISK,
@@ -102,6 +103,8 @@ class TradeCard:
     closed_at: datetime | None
     age: timedelta | None
     """Held since the first fill, until now or the close."""
+    dte: int | None
+    """Calendar days until the first leg expires, counted in New York; None without an expiry."""
     close_reason: str
     unprotected_since: datetime | None
 
@@ -175,6 +178,7 @@ def build(
         opened_at=trade.opened_at,
         closed_at=trade.closed_at,
         age=_age(trade, frame.now),
+        dte=_dte(trade, frame.now),
         close_reason=trade.close_reason,
         unprotected_since=trade.is_unprotected_since,
     )
@@ -250,6 +254,13 @@ def _working(trade: Trade, orders: Iterable[Order]) -> tuple[WorkingOrder, ...]:
         for o in orders
         if o.trade_id == trade.trade_id and not o.state.is_terminal
     )
+
+
+def _dte(trade: Trade, now: datetime) -> int | None:
+    expiries = [x for leg in trade.legs if (x := leg.instrument.expiry) is not None]
+    if not expiries:
+        return None
+    return (min(expiries) - now.astimezone(NEW_YORK).date()).days
 
 
 def _age(trade: Trade, now: datetime) -> timedelta | None:

@@ -299,7 +299,7 @@ def test_positions_show_result_stop_and_target_of_each():
     assert plain(embed.title) == "1 open · ▲ +$108.70"
     described = plain(embed.description)
     assert "**SPY 603C 1/31** long 2 · ▲ +$108.70 +1.21R" in described
-    assert "2.55 → 3.10 · 🔒 2.10 fixed · 🎯 3.20 · 14 min · +21.3%" in described
+    assert "2.55 → 3.10 · 🔒 2.10 fixed · 🎯 3.20 · 14 min · +21.3% · expires in 1 d" in described
     nothing = positions.show(positions_report.build(AT_310, trades=[], positions=[]))
     assert nothing.title == "Nothing is open"
 

@@ -22,9 +22,11 @@ def test_every_report_is_built_by_a_pure_function(name):
     assert report.__doc__
 
 
-@pytest.mark.parametrize("name", [n for n in files("bot/cards") if n not in ("message", "mirror")])
-def test_every_card_shows_the_report_of_its_name(name):
+@pytest.mark.parametrize("name", files("bot/cards"))
+def test_a_card_that_shows_a_report_has_its_name(name):
     card = importlib.import_module(f"bot.cards.{name}")
+    if not hasattr(card, "show"):  # words of our own: no report behind them
+        return
     report = importlib.import_module(f"engine.reports.{name}")
     first = next(iter(inspect.signature(card.show).parameters.values()))
     assert first.name == "report"

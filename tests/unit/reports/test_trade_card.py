@@ -316,5 +316,12 @@ def test_targets_keep_their_hits():
     assert build(trade(targets=(hit,)), CALL_AT_310).targets == (hit,)
 
 
+def test_days_to_expiry_are_counted_in_new_york():
+    late = Frame(now=NOW.replace(day=31, hour=2))  # still the 30th in New York
+    assert build(trade(), late).dte == 1
+    assert build(trade(), Frame(now=NOW.replace(day=31))).dte == 0
+    assert short_stock().dte is None
+
+
 def test_age_of_a_closed_trade_stops_at_its_close():
     assert build(closed(1, "5"), frame()).age == timedelta(hours=1)

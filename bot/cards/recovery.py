@@ -1,0 +1,36 @@
+"""After a restart: what was found, and that every open position is protected."""
+
+from collections.abc import Callable, Iterable, Sequence
+
+from bot import text
+from engine.domain.order import Order
+from engine.domain.trade import Trade
+from engine.exits.plan import has_stop_at_broker
+from engine.reports import unit_label
+
+_SHOWN = 12
+
+
+def words(
+    found: str,
+    trades: Sequence[Trade],
+    orders_of: Callable[[str], Iterable[Order]],
+    *,
+    was_killed: bool,
+) -> str:
+    """The note that is posted when the desk is back; ``found`` is what recovery says."""
+    how = "Back after a crash" if was_killed else "Started again"
+    lines = [f"♻ **{how}** · {text.safe_line(found, 600)}"]
+    lines += [_line(trade, tuple(orders_of(trade.trade_id))) for trade in trades[:_SHOWN]]
+    if len(trades) > _SHOWN:
+        lines.append(f"and {len(trades) - _SHOWN} more")
+    return "\n".join(lines)
+
+
+def _line(trade: Trade, orders: Sequence[Order]) -> str:
+    of = trade.legs[0].instrument
+    what = f"{text.qty(trade.qty_open)} × {text.safe_line(unit_label(trade.legs), 80)}"
+    if trade.stop is None:
+        return f"🔓 {what} · **no stop**"
+    where = "at the broker" if has_stop_at_broker(trade, orders) else "watched by the desk"
+    return f"🔒 {what} · stop {text.price(trade.stop.price, of)} {where}"
