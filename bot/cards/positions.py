@@ -63,7 +63,8 @@ def block(row: TradeCard) -> str:
         stop = "⚠ **no working stop**"
     ahead = [text.price(t.price, of) for t in row.targets if not t.is_hit]
     target = f" · 🎯 {ahead[0]}" if ahead else ""
+    path = f"{text.price(row.entry, of)} → {last}"
     return (
         f"{name} · {signed(row.net_usd)}{times}\n"
-        f"-# {text.price(row.entry, of)} → {last} · {stop}{target} · {text.span(row.age)}{share}{dte}"
+        f"-# {path} · {stop}{target} · {text.span(row.age)}{share}{dte}"
     )

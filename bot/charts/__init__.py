@@ -98,8 +98,12 @@ def module(name: str) -> ModuleType:
 class Charts:
     """Draws charts in warm worker processes. Make one per bot; it starts on first need."""
 
-    def __init__(self, *, n_workers: int = 1, timeout_s: float = 8.0) -> None:
+    def __init__(
+        self, *, n_workers: int = 1, timeout_s: float = 8.0, start_timeout_s: float = 20.0
+    ) -> None:
         self._timeout_s = timeout_s
+        self._start_timeout_s = start_timeout_s
+        """For the first answer of a new process, which loads its libraries first."""
         self._idle: asyncio.LifoQueue[_Worker] = asyncio.LifoQueue()
         self._all = [_Worker() for _ in range(n_workers)]
         for worker in self._all:
@@ -110,6 +114,12 @@ class Charts:
     def pids(self) -> tuple[int, ...]:
         """Process ids of the workers that run."""
         return tuple(w.pid for w in self._all if w.pid is not None)
+
+    @property
+    def _patience_s(self) -> float:
+        """How long to wait for a free worker."""
+        is_starting = any(w.pid is not None and not w.is_warm for w in self._all)
+        return self._start_timeout_s if is_starting else 2 * self._timeout_s
 
     async def warm(self) -> None:
         """Start the workers and load their libraries: call it in the background after start."""
@@ -142,7 +152,7 @@ class Charts:
         if self._is_closed:
             raise ChartError("charts are switched off")
         try:
-            async with asyncio.timeout(2 * self._timeout_s):
+            async with asyncio.timeout(self._patience_s):
                 worker = await self._idle.get()
         except TimeoutError:
             raise ChartError(f"{name}: too many charts are being drawn") from None
@@ -153,12 +163,13 @@ class Charts:
 
     async def _ask(self, worker: "_Worker", name: str, data: object, theme: Theme) -> bytes:
         """One picture from one worker; whatever goes wrong, the next one gets a sound worker."""
+        limit_s = self._timeout_s if worker.is_warm else self._start_timeout_s
         try:
-            async with asyncio.timeout(self._timeout_s):
+            async with asyncio.timeout(limit_s):
                 is_fine, answer = await worker.ask((name, data, theme.value))
         except TimeoutError:
             await worker.kill()
-            raise ChartError(f"{name}: not drawn within {self._timeout_s:g} s") from None
+            raise ChartError(f"{name}: not drawn within {limit_s:g} s") from None
         except (OSError, EOFError, asyncio.IncompleteReadError, ValueError) as error:
             await worker.kill()
             raise ChartError(f"{name}: the chart process ended: {error}") from error
@@ -175,6 +186,8 @@ class _Worker:
 
     def __init__(self) -> None:
         self._process: asyncio.subprocess.Process | None = None
+        self.is_warm = False
+        """It has answered before: its libraries are loaded."""
 
     @property
     def pid(self) -> int | None:
@@ -184,6 +197,7 @@ class _Worker:
     async def ask(self, question: tuple[Any, ...]) -> tuple[bool, bytes]:
         process = self._process
         if process is None or process.returncode is not None:
+            self.is_warm = False
             process = self._process = await self._start()
         assert process.stdin is not None  # noqa: S101 - made with pipes
         assert process.stdout is not None  # noqa: S101 - made with pipes
@@ -193,7 +207,9 @@ class _Worker:
         is_bad, size = _HEAD.unpack(await process.stdout.readexactly(_HEAD.size))
         if size > _MAX_BYTES:
             raise ValueError("the answer is too large")
-        return not is_bad, await process.stdout.readexactly(size)
+        answer = await process.stdout.readexactly(size)
+        self.is_warm = True
+        return not is_bad, answer
 
     async def _start(self) -> asyncio.subprocess.Process:
         paths = [str(_ROOT), os.environ.get("PYTHONPATH", "")]
@@ -213,6 +229,7 @@ class _Worker:
     async def kill(self) -> None:
         """End it now; the next question starts a new one."""
         process, self._process = self._process, None
+        self.is_warm = False
         if process is None:
             return
         with suppress(ProcessLookupError):
