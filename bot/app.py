@@ -9,6 +9,7 @@ from contextlib import suppress
 import discord
 
 from bot import health, render
+from bot.cards import recovery
 from bot.charts import Charts
 from bot.client import DeskBot
 from bot.config import AppConfig
@@ -23,6 +24,7 @@ from engine.brokers.paper import AlwaysOpen, PaperBroker, PaperSettings
 from engine.clock import Clock, Ids, RandomIds, SystemClock
 from engine.desk import Desk, DeskSettings
 from engine.domain.errors import ConfigError, StoreUnavailable, TradeStreamError
+from engine.domain.record import Record
 from engine.exits import ExitRule
 from engine.feeds import Feed, QuoteBoard
 from engine.flows import monitor, recover, send
@@ -35,6 +37,8 @@ log = logging.getLogger(__name__)
 EXIT_OK, EXIT_CRASH, EXIT_CONFIG = 0, 1, 78
 _FATAL_CLOSE = {4004: "Discord does not accept the token", 4014: "a privileged intent is off"}
 _DRAIN_S = 6.0
+_RUN = "desk.run"
+"""Fact: whether the desk runs, or had ended properly."""
 
 
 class App:
@@ -90,21 +94,12 @@ class App:
         )
 
     def _brokers(self) -> dict[str, Broker]:
-        paper = self.config.brokers.paper
         return {
             "paper": PaperBroker(
                 clock=self.clock,
                 board=self.board,
                 vault=SqlVault(self.store),
-                settings=PaperSettings(
-                    start_cash_usd=self.config.start_cash_usd(),
-                    latency_ms=paper.latency_ms,
-                    slippage_ticks=paper.slippage_ticks,
-                    fee_per_option_contract_usd=paper.fee_per_option_contract_usd,
-                    fee_per_future_contract_usd=paper.fee_per_future_contract_usd,
-                    fee_per_share_usd=paper.fee_per_share_usd,
-                    max_quote_age_s=self.config.feed.max_quote_age_s,
-                ),
+                settings=paper_settings(self.config),
                 hours=AlwaysOpen() if self.feed and self.feed.is_synthetic else None,
             )
         }
@@ -129,12 +124,36 @@ class App:
             await self.feed.connect()
             self._run(self._pump_quotes(self.feed), "quotes")
         self.report = await recover.start(self.desk)
+        await self._note_start()
         for name, broker in self.desk.brokers.items():
             self._run(self._pump_events(name, broker), f"events {name}")
         self._run(self.monitor.run(), "monitor")
         self._run(self._every(self.config.jobs.monitor_s, self._sweep), "sweep")
         self._run(self._every(self.config.jobs.reconcile_s, self._reconcile), "reconcile")
         log.info("trading ready: %s", self.report)
+
+    async def _note_start(self) -> None:
+        """Tell people that the desk is back, and whether its last run had ended properly."""
+        desk = self.desk
+        before = desk.book.facts.get(_RUN)
+        puts: list[Record] = [desk.fact(_RUN, "running")]
+        if before is not None:
+            said = recovery.words(
+                self.report,
+                desk.book.open_trades(),
+                desk.book.orders_of,
+                was_killed=before.value == "running",
+            )
+            puts.append(desk.note("activity", said))
+        await desk.commit(desk.event("desk.started", "desk", *puts, found=self.report))
+
+    async def _note_end(self) -> None:
+        if self._exit_code == EXIT_CRASH or _RUN not in self.desk.book.facts:
+            return
+        with suppress(TradeStreamError):
+            await self.desk.commit(
+                self.desk.event("desk.stopped", "desk", self.desk.fact(_RUN, "stopped"))
+            )
 
     def _run(self, work: Coroutine[object, object, None], name: str) -> None:
         self._tasks.append(asyncio.create_task(self._supervised(work, name), name=name))
@@ -263,7 +282,22 @@ class App:
         if self.feed is not None:
             await self.feed.close()
         await self.charts.close()
+        await self._note_end()
         await self.store.close()
+
+
+def paper_settings(config: AppConfig) -> PaperSettings:
+    """The paper broker's terms."""
+    paper = config.brokers.paper
+    return PaperSettings(
+        start_cash_usd=config.start_cash_usd(),
+        latency_ms=paper.latency_ms,
+        slippage_ticks=paper.slippage_ticks,
+        fee_per_option_contract_usd=paper.fee_per_option_contract_usd,
+        fee_per_future_contract_usd=paper.fee_per_future_contract_usd,
+        fee_per_share_usd=paper.fee_per_share_usd,
+        max_quote_age_s=config.feed.max_quote_age_s,
+    )
 
 
 def settings_of(config: AppConfig) -> DeskSettings:

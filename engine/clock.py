@@ -61,6 +61,13 @@ class ManualClock:
         self._mono += seconds
         self._wake()
 
+    def next_wake(self) -> datetime | None:
+        """When the first sleeper is due; None when nobody sleeps."""
+        due = min((at for at, future in self._sleepers if not future.done()), default=None)
+        if due is None:
+            return None
+        return self._now + timedelta(seconds=due - self._mono)
+
     def jump(self, to: datetime) -> None:
         """Move the wall clock alone, as an NTP step or a replay's next event does."""
         self._now = to

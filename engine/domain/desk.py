@@ -162,6 +162,9 @@ class Approval(Record):
     question: str
     candidates: tuple[Candidate, ...] = ()
     state: ApprovalState = ApprovalState.PENDING
+    waits_for_quote: bool = False
+    """Only a first quote is missing: when it comes in time and is good, the source's auto rule
+    sends the entry without a person."""
     proposer_id: int | None = None
     """Discord user who proposed it by command or modal; None when an alert did."""
     notional_usd: Decimal | None = None

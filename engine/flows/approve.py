@@ -6,17 +6,21 @@ Every decision is judged at click time, on fresh facts, under the account's lock
 from dataclasses import dataclass, replace
 from decimal import ROUND_UP, Decimal
 
-from engine import orders
+from engine import guard, orders
 from engine.desk import Desk
 from engine.domain.alert import Alert, NotAnAlert, RawAlert
 from engine.domain.desk import AlertRecord, AlertState, Approval, ApprovalState, Who
 from engine.domain.errors import ApprovalExpired, NotAllowed, UserError
 from engine.domain.order import Intent, Order, OrderState, Trigger
+from engine.domain.quote import Quote, UnitQuote
 from engine.domain.record import Record, changed
 from engine.domain.trade import Trade, TradeState
 from engine.flows import enter, facts, follow, take_alert, withdraw
 from engine.parsers import read
 from engine.risk import run_checks
+
+DESK = Who(user_id=0, name="the source's auto rule", may_trade=True, may_approve=True)
+"""Who decides when only a first quote was missing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +99,7 @@ async def approve(
         denied = enter.first_denial(replace(intent, verdicts=verdicts))
         if denied is not None:
             raise UserError(f"{denied.detail}. Nothing was sent; the approval stays open.")
-        sent, puts = _approved(desk, approval, intent, order, trade, who, half=half)
+        sent, puts = _approved(desk, approval, intent, order, trade, quote, who, half=half)
         said = f"approved{' half' if half else ''} by {who.name}"
         decided = changed(
             approval,
@@ -129,6 +133,7 @@ def _approved(
     intent: Intent,
     order: Order,
     trade: Trade,
+    quote: UnitQuote,
     who: Who,
     *,
     half: bool,
@@ -141,12 +146,87 @@ def _approved(
     sent = replace(moved, version=order.version + 1)
     account = desk.book.accounts[approval.account]
     puts: list[Record] = [sent, changed(account, n_trades_today=account.n_trades_today + 1)]
-    if half:
-        puts.append(changed(trade, qty_wanted=intent.qty))
+    touch = trade.achievable_price
+    if touch is None:  # no quote at receipt: what could be had is what the first one offers
+        touch = quote.touch(intent.side.sign > 0)
+    if half or touch != trade.achievable_price:
+        puts.append(changed(trade, qty_wanted=intent.qty, achievable_price=touch))
     alert = desk.book.alerts.get(approval.alert_id)
     if alert is not None:
         puts.append(changed(alert, state=AlertState.ROUTED, reason=f"approved by {who.name}"))
     return sent, puts
+
+
+def await_quote(desk: Desk, approval_id: str) -> None:
+    """Judge a waiting entry at the first quotes of its instrument, until it is decided."""
+    approval = desk.book.approvals[approval_id]
+    legs = desk.book.intents[approval.intent_id].legs
+    keys = {leg.instrument.key for leg in legs}
+
+    def on_quote(quote: Quote) -> None:
+        if approval_id not in desk.book.approvals:
+            stop()
+        elif quote.instrument.key in keys and desk.quote(legs) is not None:
+            desk.spawn(_quoted(desk, approval_id), f"first quote {approval_id}")
+
+    stop = desk.board.listen(on_quote)
+
+
+async def _quoted(desk: Desk, approval_id: str) -> None:
+    """The first quote is there: the price guard decides what it would have decided at receipt."""
+    approval = desk.book.approvals.get(approval_id)
+    record = desk.book.alerts.get(approval.alert_id) if approval else None
+    profile = desk.source_of(record.channel_id) if record else None
+    if approval is None or record is None or profile is None or not approval.waits_for_quote:
+        return
+    intent = desk.book.intents[approval.intent_id]
+    price = guard.judge(
+        side=intent.side,
+        alerted=intent.alerted_price,
+        alerted_range=None,
+        quote=desk.quote(intent.legs),
+        profile=profile,
+        posted_at=record.posted_at,
+        now=desk.clock.now(),
+        max_quote_age_s=desk.settings.max_quote_age_s,
+        asset=desk.book.trades[approval.trade_id].asset,
+    )
+    try:
+        if price.decision == "trade":
+            await approve(desk, approval_id, approval.version, DESK)
+        elif price.decision == "skip":
+            await reject(desk, approval_id, approval.version, DESK, decision=price.reason)
+        else:
+            await _leave_to_person(desk, approval_id, price.reason)
+    except UserError as error:
+        await _leave_to_person(desk, approval_id, str(error))
+
+
+async def _leave_to_person(desk: Desk, approval_id: str, question: str) -> None:
+    approval = desk.book.approvals.get(approval_id)
+    if approval is None:
+        return
+    async with desk.lock(approval.account):
+        approval = desk.book.approvals.get(approval_id)
+        if approval is None or not approval.waits_for_quote:
+            return
+        asked = changed(approval, waits_for_quote=False, question=question)
+        puts: list[Record] = [asked]
+        alert = desk.book.alerts.get(approval.alert_id)
+        if alert is not None:
+            puts.append(changed(alert, reason=question))
+        await desk.commit(
+            desk.event(
+                "approval.quoted",
+                approval.alert_id,
+                *puts,
+                cards=(
+                    ("approval", approval_id, "approvals"),
+                    ("alert", approval.alert_id, "trade_alerts"),
+                ),
+                question=question,
+            )
+        )
 
 
 async def reject(

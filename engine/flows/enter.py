@@ -42,6 +42,8 @@ class Outcome:
     send: Order | None = None
     cancel: tuple[Order, ...] = ()
     settle: tuple[str, ...] = ()
+    awaits: str = ""
+    """Approval that waits for nothing but a first quote."""
 
 
 async def act(desk: Desk, outcome: Outcome) -> None:
@@ -96,7 +98,8 @@ async def judge(
     if isinstance(intent, Denial):
         return rejected(intent.detail, AlertState.RISK_REJECTED)
     intent = checked(desk, intent, quote)
-    denied = first_denial(intent)
+    is_unquoted = price.code == "guard.no_quote"
+    denied = first_denial(intent, but_for=("data_fresh",) if is_unquoted else ())
     if denied is not None:
         return Outcome(state=AlertState.RISK_REJECTED, reason=denied.detail, puts=(intent,))
     if price.decision == "skip":
@@ -104,7 +107,9 @@ async def judge(
     question = _question(desk, profile, message, price, intent)
     trade = new_trade(desk, profile, record, intent, routed)
     if question:
-        return _ask(desk, record, number, intent, trade, question)
+        others = _question(desk, profile, message, replace(price, decision="trade"), intent)
+        waits = is_unquoted and not others
+        return _ask(desk, number, intent, trade, question, waits_for_quote=waits)
     return _send(desk, record, intent, trade)
 
 
@@ -228,9 +233,10 @@ def checked(desk: Desk, intent: Intent, quote: UnitQuote | None) -> Intent:
     return replace(intent, verdicts=run_checks(desk.checks, intent, seen))
 
 
-def first_denial(intent: Intent) -> Verdict | None:
+def first_denial(intent: Intent, but_for: tuple[str, ...] = ()) -> Verdict | None:
     """First check in the order of evaluation that said no; a mere repeat is asked about."""
-    return next((v for v in intent.verdicts if not v.is_ok and v.check != "duplicate"), None)
+    passed = ("duplicate", *but_for)
+    return next((v for v in intent.verdicts if not v.is_ok and v.check not in passed), None)
 
 
 def new_trade(
@@ -294,10 +300,18 @@ def _send(desk: Desk, record: AlertRecord, intent: Intent, trade: Trade) -> Outc
 
 
 def _ask(
-    desk: Desk, record: AlertRecord, number: int, intent: Intent, trade: Trade, question: str
+    desk: Desk,
+    number: int,
+    intent: Intent,
+    trade: Trade,
+    question: str,
+    *,
+    waits_for_quote: bool,
 ) -> Outcome:
     order = new_order(desk, intent, OrderState.PENDING_APPROVAL)
     approval = new_approval(desk, intent, order, number, question)
+    if waits_for_quote:
+        approval = replace(approval, waits_for_quote=True)
     return Outcome(
         state=AlertState.HELD,
         reason=question,
@@ -305,6 +319,7 @@ def _ask(
         cards=(("approval", approval.approval_id, "approvals"),),
         trade_ids=(trade.trade_id,),
         approval_ids=(approval.approval_id,),
+        awaits=approval.approval_id if waits_for_quote else "",
     )
 
 

@@ -119,9 +119,7 @@ def _recent_entries(
         if other.created_at < since:
             break
         if other.purpose is Purpose.ENTRY and other.intent_id != intent.intent_id:
-            found.append(
-                (other.created_at, entry_name(other), other.alert_id, other.alerted_price)
-            )
+            found.append((other.created_at, entry_name(other), other.alert_id, other.alerted_price))
     return tuple(found)
 
 

@@ -11,8 +11,8 @@ from engine.domain.order import Order, OrderState, Purpose
 from engine.domain.source import Handling
 from engine.domain.trade import Trade, TradeState
 from engine.flows import approve, take_alert, withdraw
-from tests import rig as R
-from tests.rig import NINJA, OPTIONS, RHEA, TRADER, d, spy
+from tests import rig as desks
+from tests.rig import FUTURES, NINJA, OPTIONS, RHEA, TRADER, d, spy
 
 BUY = "BTO 1 SPY 603C 1/31 @ 2.15"
 
@@ -24,7 +24,7 @@ async def entries(rig):
 
 @pytest.fixture
 async def rig():
-    made = await R.start()
+    made = await desks.start()
     made.quote(spy(), "2.14", "2.16")
     yield made
     await made.close()
@@ -32,7 +32,7 @@ async def rig():
 
 @pytest.fixture
 async def asking():
-    made = await R.start(sources=R.profiles(Handling.APPROVE))
+    made = await desks.start(sources=desks.profiles(Handling.APPROVE))
     made.quote(spy(), "2.14", "2.16")
     yield made
     await made.close()
@@ -76,7 +76,10 @@ async def test_an_edit_before_approval_replaces_the_draft_and_kills_the_old_butt
     assert intent.alerted_price == d("2.16")
     record = next(iter(asking.desk.book.alerts.values()))
     assert record.earlier_texts == (BUY,)
-    assert [o.state for o in await entries(asking)] == [OrderState.VOID, OrderState.PENDING_APPROVAL]
+    assert [o.state for o in await entries(asking)] == [
+        OrderState.VOID,
+        OrderState.PENDING_APPROVAL,
+    ]
 
 
 async def test_an_edit_after_the_fill_opens_nothing_and_keeps_both_texts(rig):
@@ -225,7 +228,7 @@ async def test_an_exit_of_more_than_held_is_clamped(rig):  # A-20
 
 
 async def test_a_source_without_trusted_ids_is_only_listened_to():
-    rig = await R.start(sources=R.profiles(Handling.LISTEN))
+    rig = await desks.start(sources=desks.profiles(Handling.LISTEN))
     rig.quote(spy(), "2.14", "2.16")
     record = await rig.say(BUY)
     assert record.state is AlertState.PARSED
@@ -244,10 +247,10 @@ async def test_a_storm_of_500_alerts_loses_none_and_keeps_their_order(rig):  # A
 async def test_futures_take_house_targets_and_move_the_stop_to_entry():
     from engine.domain.instrument import front_future
 
-    rig = await R.start()
+    rig = await desks.start()
     mes = front_future("MES", rig.clock.now().date())
     rig.quote(mes, "6325.75", "6326.00")
-    record = await rig.say("🚨 ES long 6326: B\nStop: 6318", channel=R.FUTURES, author=NINJA)
+    record = await rig.say("🚨 ES long 6326: B\nStop: 6318", channel=FUTURES, author=NINJA)
     assert record.state is AlertState.ORDERED, record.reason
     await rig.fill(mes, "6325.75", "6326.00")
     trade = rig.trade()

@@ -1,0 +1,211 @@
+"""``tradestream replay``: alerts of the past against the quotes of the past."""
+
+import argparse
+import asyncio
+import sys
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from bot.replay import Played, Terms
+    from engine.domain.desk import AlertRecord
+    from engine.domain.trade import Trade
+    from engine.reports.replay import ReplayReport
+
+HELP = "Play recorded alerts against recorded quotes: alerted, achievable, and with our guards."
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of the verb."""
+    parser.add_argument("alerts", type=Path, help="messages, JSON lines as `parse --jsonl` reads")
+    parser.add_argument("--quotes", type=Path, action="append", required=True, metavar="FILE")
+    parser.add_argument("--config", type=Path, default=None, help="config.yaml whose terms apply")
+    parser.add_argument("--half-spread", type=Decimal, default=None, metavar="USD")
+    parser.add_argument("--out", type=Path, default=Path("replay-out"), help="where charts go")
+
+
+def run(args: argparse.Namespace) -> int:
+    """0 when it was played; 2 when a file cannot be read."""
+    from engine.domain.errors import ConfigError
+
+    try:
+        return asyncio.run(_run(args))
+    except (ConfigError, ValueError, OSError) as error:
+        print(f"replay: {error}", file=sys.stderr)
+        return 2
+
+
+async def _run(args: argparse.Namespace) -> int:
+    from bot import replay
+
+    messages = await asyncio.to_thread(replay.read_alerts, args.alerts)
+    if not messages:
+        raise ValueError(f"{args.alerts}: no messages")
+    terms = _terms(args)
+    ours = await replay.play(messages, terms, guarded=True)
+    free = await replay.play(messages, terms, guarded=False)
+    report = _report(ours, free, args.alerts.name)
+    _print(ours, free, report)
+    await asyncio.to_thread(args.out.mkdir, parents=True, exist_ok=True)
+    await _draw(report, args.out)
+    return 0
+
+
+def _terms(args: argparse.Namespace) -> "Terms":
+    """Terms of the configuration: limits, exit rules, paper terms, and one room of each kind."""
+    from bot.app import load_rules, paper_settings
+    from bot.config import load
+    from bot.replay import Terms
+    from engine.risk.load import load_checks
+
+    config = load(args.config)
+    half = args.half_spread if args.half_spread is not None else config.feed.half_spread_usd
+    return Terms(
+        profiles=_profiles(config.profiles()),
+        quotes=args.quotes,
+        paper=paper_settings(config),
+        checks=load_checks(config.risk),
+        exit_rules=load_rules(config.exits),
+        sizing=config.sizing,
+        half_spread=half,
+    )
+
+
+def _profiles(configured: dict) -> dict:  # type: ignore[type-arg]
+    from engine.domain.source import SourceProfile
+
+    found = {}
+    for kind in ("options", "futures", "stocks"):
+        fitting = [p for p in configured.values() if p.parser == kind]
+        found[kind] = (
+            fitting[0]
+            if fitting
+            else SourceProfile(name=kind, guild_id=None, channel_id=0, parser=kind)
+        )
+    return found
+
+
+def _report(ours: "Played", free: "Played", title: str) -> "ReplayReport":
+    from bot.replay import alerted_usd, gross_usd, openings
+    from engine.reports import Frame, unit_label
+    from engine.reports.replay import Case, build
+
+    cases = []
+    for alert in openings(free.alerts.values()):
+        trade = free.trades.get(alert.alert_id)
+        if trade is None:
+            continue
+        mine = ours.trades.get(alert.alert_id)
+        cases.append(
+            Case(
+                at=trade.closed_at or alert.posted_at,
+                label=unit_label(trade.legs),
+                alerted_usd=alerted_usd(trade, free),
+                achievable_usd=gross_usd(trade),
+                ours_usd=gross_usd(mine) if mine is not None else Decimal(0),
+                skipped="" if mine is not None else _why(ours, alert),
+            )
+        )
+    last = max((c.at for c in cases), default=next(iter(free.alerts.values())).posted_at)
+    return build(Frame(now=last), cases=cases, title=title)
+
+
+def _why(played: "Played", alert: "AlertRecord") -> str:
+    """Why it was not traded: the question that nobody answered, or the refusal."""
+    record = played.alerts.get(alert.alert_id, alert)
+    question = played.questions.get(alert.alert_id)
+    if question:
+        return f"a person would have been asked: {question}"
+    return record.reason or record.state.lower()
+
+
+def _print(ours: "Played", free: "Played", report: "ReplayReport") -> None:
+    from bot.replay import alerted_usd, gross_usd, openings
+    from bot.text import price, usd
+    from engine.reports import Missing
+
+    for alert in openings(free.alerts.values()):
+        print(f"\n{alert.posted_at:%Y-%m-%d %H:%M:%S}Z  {alert.author_name}: {alert.text[:70]}")
+        trade, mine = free.trades.get(alert.alert_id), ours.trades.get(alert.alert_id)
+        if trade is None:
+            print(f"  achievable  n/a ({_why(free, alert)})")
+        else:
+            tick = trade.legs[0].instrument
+            entry = price(trade.alerted_price or Missing("market"), tick)
+            leave = price(trade.alerted_exit or Missing("no exit alert"), tick)
+            made = alerted_usd(trade, free)
+            shown = usd(made if made is not None else Missing("not closed"), sign=True)
+            print(f"  alerted     {trade.qty_opened:f} × {entry} → {leave}  {shown}")
+            _print_trade("achievable", trade, gross_usd(trade))
+        intent = ours.intents.get(alert.alert_id)
+        if intent is not None:
+            print(f"  guard       {intent.guard}")
+        if mine is None:
+            print(f"  ours        not traded: {_why(ours, alert)}")
+        else:
+            _print_trade("ours", mine, gross_usd(mine))
+    print()
+    for name, line in (
+        ("alerted", report.alerted),
+        ("achievable", report.achievable),
+        ("ours", report.ours),
+    ):
+        print(f"{name:<11} {usd(line.total_usd, sign=True)} before fees")
+    print(f"over {report.n} trades; {report.n_left_out} left out, a figure of theirs is not known")
+    _print_guards(ours, free)
+
+
+def _print_trade(name: str, trade: "Trade", gross: Decimal | None) -> None:
+    from bot.text import price, usd
+    from engine.reports import Missing
+
+    tick = trade.legs[0].instrument
+    entry = price(trade.entry_price if trade.entry_price is not None else Missing("no fill"), tick)
+    leave = price(trade.exit_price if trade.exit_price is not None else Missing("open"), tick)
+    made = usd(gross if gross is not None else Missing("not closed"), sign=True)
+    print(
+        f"  {name:<11} {trade.qty_opened:f} × {entry} → {leave}  {made}, "
+        f"fees {usd(trade.fees_usd)}  ({trade.close_reason or 'open'})"
+    )
+
+
+def _print_guards(ours: "Played", free: "Played") -> None:
+    """What each reason not to trade saved or cost, at achievable prices."""
+    from bot.replay import gross_usd
+    from bot.text import usd
+
+    effect: dict[str, list[Decimal]] = {}
+    for alert_id, trade in free.trades.items():
+        made = gross_usd(trade)
+        if alert_id in ours.trades or made is None:
+            continue
+        effect.setdefault(_code(ours, alert_id), []).append(made)
+    for code, amounts in sorted(effect.items()):
+        verb = "cost" if sum(amounts) > 0 else "saved"
+        print(
+            f"not traded because of {code}: {len(amounts)}, which {verb} {usd(abs(sum(amounts)))}"
+        )
+
+
+def _code(ours: "Played", alert_id: str) -> str:
+    """The guard or check behind it."""
+    if alert_id in ours.questions:
+        return "price guard asked"
+    intent = ours.intents.get(alert_id)
+    denied = next((v.code for v in intent.verdicts if not v.is_ok), "") if intent else ""
+    record = ours.alerts.get(alert_id)
+    return denied or (record.reason if record else "unknown")
+
+
+async def _draw(report: "ReplayReport", out: Path) -> None:
+    from bot.charts import Charts, Theme
+
+    charts = Charts()
+    try:
+        for theme in Theme:
+            png = await charts.render("replay", report, theme)
+            await asyncio.to_thread((out / f"replay-{theme}.png").write_bytes, png)
+    finally:
+        await charts.close()
+    print(f"charts: {out}/replay-dark.png, {out}/replay-light.png")
