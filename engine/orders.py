@@ -8,9 +8,9 @@ from typing import Any
 from engine.brokers import BrokerOrder, OrderRequest
 from engine.domain.order import MOVES, Order, OrderState, Purpose, Trigger, move
 from engine.domain.record import changed
-from engine.ledger.fills import ENDS, filled
+from engine.ledger.fills import ENDS, carried_by, filled
 
-__all__ = ["filled", "moved", "needs_fills", "request_of", "seen"]
+__all__ = ["carried_by", "filled", "moved", "needs_fills", "request_of", "seen"]
 
 _UNSENT = frozenset({OrderState.DRAFT, OrderState.PENDING_APPROVAL, OrderState.APPROVED})
 _NEVER_SENT = frozenset({OrderState.DENIED, OrderState.VOID, OrderState.REJECTED})
@@ -24,13 +24,25 @@ _END_OF = {
 _WHY_IT_ENDED = frozenset({OrderState.REJECTED, OrderState.DENIED, OrderState.VOID})
 
 
-def seen(order: Order, report: BrokerOrder, now: datetime) -> Order:
+def seen(
+    order: Order, report: BrokerOrder, now: datetime, *, carried: Decimal | None = None
+) -> Order:
     """The order after one report of its broker; the same object when nothing changed.
 
     Fills are never taken from a report. While the broker says that more is filled than is booked,
     the order stays live at worst case and remembers how it ended; the missing execution ends it.
+
+    Args:
+        order: Ours.
+        report: The broker's.
+        now: Time of taking it in.
+        carried: What the orders it replaced have filled by now (:func:`carried_by`); a fill of
+            theirs may have been booked after this order was made.
     """
-    after = _noted(order, report)
+    after = order
+    if carried is not None and carried > order.carried:
+        after = replace(order, carried=carried)
+    after = _noted(after, report)
     state, ended = _judge(after, report)
     reason = after.reason
     if state is not order.state and report.reason:
@@ -46,7 +58,7 @@ def seen(order: Order, report: BrokerOrder, now: datetime) -> Order:
 
 def needs_fills(order: Order, report: BrokerOrder) -> bool:
     """True when the broker says that more is filled than is booked: ask for executions."""
-    return _claimed(report) > order.filled
+    return _claimed(report) > order.filled + order.carried
 
 
 def _claimed(report: BrokerOrder) -> Decimal:
@@ -63,7 +75,7 @@ def _noted(order: Order, report: BrokerOrder) -> Order:
     is_odd = (
         (order.state in _UNSENT)
         or (order.state in _NEVER_SENT and order.broker_id is None and is_live)
-        or (is_end and _claimed(report) < order.filled)
+        or (is_end and _claimed(report) < order.filled + order.carried)
     )
     return replace(
         order,
@@ -91,11 +103,8 @@ def _judge(order: Order, report: BrokerOrder) -> tuple[OrderState, OrderState | 
 
 
 def _is_whole(order: Order) -> bool:
-    """Every fill that the broker told of is booked.
-
-    Reports of a replacement count its predecessors' fills as well, so they cannot be compared.
-    """
-    return order.replaces is not None or order.filled >= order.reported
+    """Every fill that the broker told of is booked."""
+    return order.filled + order.carried >= order.reported
 
 
 def moved(

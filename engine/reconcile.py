@@ -161,7 +161,8 @@ class _Ours:
     """Our orders by both of their names."""
 
     def __init__(self, orders: Iterable[Order]) -> None:
-        self._by_id = {o.order_id: o for o in orders}
+        self.all = tuple(orders)
+        self._by_id = {o.order_id: o for o in self.all}
         self._by_broker_id = {o.broker_id: o for o in self._by_id.values() if o.broker_id}
 
     def find(self, client_order_id: str, broker_id: str) -> Order | None:
@@ -221,10 +222,19 @@ def _states(reports: Iterable[BrokerOrder], ours: _Ours, now: datetime) -> tuple
             continue
         gap = gaps.get(order.order_id)
         current = gap.after if gap else order
-        after = life.seen(current, report, now)
+        after = life.seen(current, report, now, carried=life.carried_by(order, ours.all))
         if after is not current:
             gaps[order.order_id] = StateGap(order=order, report=report, after=after)
-    return tuple(gaps.values())
+    return tuple(gap for gap in gaps.values() if _is_news(gap.order, gap.after))
+
+
+def _is_news(before: Order, after: Order) -> bool:
+    """Another state, fills to come, something odd; a number learned is no difference."""
+    return (
+        after.state is not before.state
+        or after.is_flagged is not before.is_flagged
+        or after.reported > before.filled + after.carried
+    )
 
 
 def _lost(
@@ -353,6 +363,6 @@ def _state_line(gap: StateGap) -> str:
     name = gap.order.order_id
     if gap.after.state is not gap.order.state:
         return f"order {name} is {gap.order.state} with us, {gap.report.state} there"
-    if gap.after.reported > gap.order.filled:
+    if gap.after.reported > gap.order.filled + gap.after.carried:
         return f"order {name}: {gap.after.reported:f} filled there, {gap.order.filled:f} with us"
     return f"order {name}: news from the broker ({gap.report.state})"

@@ -322,8 +322,10 @@ class Order(Record):
     """Sum of price x contracts per leg; the same in whatever order fills arrive."""
     avg_price: Decimal | None = None
     """Average unit price of what was filled."""
+    carried: Decimal = Decimal(0)
+    """Units that the orders it replaced had filled: ``qty`` is the total of the whole line."""
     reported: Decimal = Decimal(0)
-    """Most units that the broker has said are filled, its replaced predecessors included."""
+    """Most units that the broker has said are filled, of the whole line."""
     ended: OrderState | None = None
     """How the broker said it ended, while executions of it are still to come."""
     request_id: str = ""
@@ -356,6 +358,5 @@ class Order(Record):
         """Units that may still fill or are filled and not booked; 0 once it is over."""
         if self.state.is_terminal:
             return Decimal(0)
-        if self.ended is not None:
-            return max(self.reported - self.filled, Decimal(0))
-        return max(self.qty - self.filled, Decimal(0))
+        total = self.qty if self.ended is None else self.reported
+        return max(total - self.carried - self.filled, Decimal(0))

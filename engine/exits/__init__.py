@@ -88,7 +88,9 @@ class Replace:
 
     order: Order
     qty: Decimal
-    """Total of the lineage as ``Broker.replace`` wants it: what shall work plus what filled."""
+    """Total of the line as ``Broker.replace`` wants it: what shall work plus what filled."""
+    carried: Decimal = Decimal(0)
+    """Units of it that filled already: the new order's ``carried``."""
     stop: Decimal
     reason: str = ""
 

@@ -6,7 +6,7 @@ has answered is left out: plan again when it has.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from engine.domain.money import ZERO
@@ -154,9 +154,8 @@ def _ancestors(order: Order, by_id: dict[str, Order]) -> list[Order]:
 
 def _live(order: Order, by_id: dict[str, Order]) -> _Live:
     """A replacement's quantity is the total of its line: what came before is no longer to come."""
-    before = sum((o.filled for o in _ancestors(order, by_id)), ZERO)
-    left = order.leaves if order.ended is not None else order.leaves - before
-    return _Live(order, max(left, ZERO), before)
+    before = max(sum((o.filled for o in _ancestors(order, by_id)), ZERO), order.carried)
+    return _Live(order, replace(order, carried=before).leaves, before)
 
 
 def _first(order: Order, by_id: dict[str, Order]) -> str:
@@ -300,8 +299,12 @@ def _towards(chain: _Chain, goal: Decimal, price: Decimal | None, reason: str) -
     if len(chain.members) == 1 and newest.is_settled:
         stop = price if price is not None else newest.order.stop
         assert stop is not None  # noqa: S101 - a stop order has a trigger
-        total = goal + newest.before + newest.order.filled
-        return [Replace(order=newest.order, qty=total, stop=stop, reason=reason)]
+        carried = newest.before + newest.order.filled
+        return [
+            Replace(
+                order=newest.order, qty=goal + carried, carried=carried, stop=stop, reason=reason
+            )
+        ]
     if chain.worst > goal or newest.order.state is OrderState.PENDING_REPLACE:
         return _cancels(chain.members, "it cannot be made smaller")
     return []

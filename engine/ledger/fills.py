@@ -1,5 +1,6 @@
 """What an execution does to its order: legs, average price, state."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
@@ -65,6 +66,16 @@ def leg_of(order: Order, execution: Execution) -> int:
     raise InvariantError(f"order {order.order_id} has no leg {key}")
 
 
+def carried_by(order: Order, orders: Iterable[Order]) -> Decimal:
+    """Units that the orders before it in its line have filled, as booked now."""
+    by_id = {o.order_id: o for o in orders}
+    total = ZERO
+    while order.replaces is not None and order.replaces in by_id:
+        order = by_id[order.replaces]
+        total += order.filled
+    return total
+
+
 def _sign(ratio: int) -> int:
     return 1 if ratio > 0 else -1
 
@@ -88,20 +99,21 @@ def _unit_price(order: Order) -> Decimal | None:
 
 
 def _state(before: Order, after: Order) -> OrderState:
-    trigger = Trigger.FILL_ALL if after.filled >= after.qty else Trigger.FILL
+    done = after.filled + after.carried
+    trigger = Trigger.FILL_ALL if done >= after.qty else Trigger.FILL
     state = MOVES.get((before.state, trigger), before.state)
-    if before.ended is None or state.is_terminal or after.filled < after.reported:
+    if before.ended is None or state.is_terminal or done < after.reported:
         return state
     return MOVES.get((state, ENDS[before.ended]), state)
 
 
 def _is_odd(before: Order, after: Order) -> bool:
     is_over = any(
-        done > after.qty * abs(leg.ratio)
+        done > (after.qty - after.carried) * abs(leg.ratio)
         for done, leg in zip(after.leg_filled, after.legs, strict=True)
     )
     was_over = before.state.is_terminal or before.ended is not None
-    is_late = was_over and after.filled > after.reported
+    is_late = was_over and after.filled + after.carried > after.reported
     was_never_sent = (before.state, Trigger.FILL) not in MOVES or before.state in (
         OrderState.DENIED,
         OrderState.VOID,

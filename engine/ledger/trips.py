@@ -240,7 +240,7 @@ def unentered(trade: Trade, before: Order, after: Order, less: Decimal) -> Trade
     price = _without(trade.entry_price, trade.qty_opened, trade, before, after)
     risk = None if opened <= 0 else _risk(trade, price, opened)
     targets = trade.targets
-    if trade.is_entry_over:
+    if trade.is_entry_over and opened > 0:
         targets = scaled_targets(targets, trade.qty_opened, opened)
     return replace(
         trade,
