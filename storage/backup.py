@@ -30,7 +30,7 @@ from storage.chain import Sealer
 from storage.columns import AUDIT, HEAD, METADATA
 from storage.database import Mark, database_path, database_url
 from storage.sqlite import OWNER_ONLY, FileLock
-from storage.verify import check, snapshot, sqlite_damage
+from storage.verify import check, pages, snapshot, sqlite_damage
 
 PORTABLE = ".jsonl.gz"
 ROWS_AT_ONCE = 500
@@ -56,9 +56,11 @@ def backup(url: str, target: Path) -> Backup:
     parsed = database_url(url)
     if target.exists():
         raise StoreUnavailable(f"{target} exists already; a backup never overwrites")
+    is_portable = target.name.endswith(PORTABLE)
+    if not is_portable and parsed.get_backend_name() != "sqlite":
+        raise StoreUnavailable(f"{target}: a server's backup is portable; name it *{PORTABLE}")
+    make = _dump if is_portable else _copy_file
     target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    is_sqlite = parsed.get_backend_name() == "sqlite"
-    make = _copy_file if is_sqlite and not target.name.endswith(PORTABLE) else _dump
     with _refusing(f"cannot back up to {target}"), _new_file(target) as draft:
         n_events, schema = make(parsed, draft)
     return Backup(
@@ -157,10 +159,10 @@ def _dump(url: URL, draft: Path) -> tuple[int, str]:
                 continue
             table = tables.tables[name]
             _line(out, {"table": name, "columns": list(table.columns.keys())})
-            query = select(table).order_by(*table.primary_key.columns)
-            for row in connection.execute(query.execution_options(yield_per=ROWS_AT_ONCE)):
-                _line(out, list(row))
-                n_rows += 1
+            for rows in pages(connection, table):
+                n_rows += len(rows)
+                for row in rows:
+                    _line(out, list(row))
         _line(out, {"end": n_rows})
         n_events = connection.execute(select(func.count()).select_from(AUDIT)).scalar_one()
     _sync(draft)
@@ -320,10 +322,9 @@ def _into_server(file: Path, url: URL, source: Path, now: datetime) -> Path | No
             tables.reflect(target)
             for name, table in tables.tables.items():
                 if name != "alembic_version":
-                    query = select(table).execution_options(yield_per=ROWS_AT_ONCE)
-                    rows = theirs.execute(query)
                     columns = list(table.columns.keys())
-                    _insert(target, tables, name, columns, (list(row) for row in rows))
+                    rows = (list(row) for some in pages(theirs, table) for row in some)
+                    _insert(target, tables, name, columns, rows)
     finally:
         lock.close()
     return saved

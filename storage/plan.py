@@ -77,7 +77,7 @@ State = dict[type[Record], dict[str, Any]]
 """Kind -> key -> record."""
 
 
-class Row(NamedTuple):
+class Stored(NamedTuple):
     """A record as its table holds it, but for the promoted columns, which follow from it."""
 
     version: int
@@ -92,7 +92,7 @@ class Projection:
 
     def __init__(self, *, by_hash: bool = False) -> None:
         self._by_hash = by_hash
-        self.tables: dict[str, dict[str, Row]] = {table: {} for table in BY_TABLE}
+        self.tables: dict[str, dict[str, Stored]] = {table: {} for table in BY_TABLE}
 
     def feed(self, rows: Iterable[Sealed]) -> None:
         """Apply the puts of the next rows.
@@ -105,7 +105,7 @@ class Projection:
                 told = self.tables[table]
                 before = told.get(key)
                 born = before.born if before is not None else born_at(row.seq, nth)
-                told[key] = Row(version, row.seq, born, hash(doc) if self._by_hash else doc)
+                told[key] = Stored(version, row.seq, born, hash(doc) if self._by_hash else doc)
 
     def state(self) -> State:
         """The records themselves."""

@@ -98,7 +98,7 @@ class PostgresDatabase:
             try:
                 raw = self._engine.raw_connection()
                 break
-            except DBAPIError:
+            except (psycopg.OperationalError, DBAPIError):
                 n_more -= 1
                 if n_more < 0:
                     raise

@@ -37,6 +37,7 @@ ALARM_BYTES = 64 << 20
 """A log of this size means that a reader holds an old snapshot open (S-08)."""
 LIMIT_BYTES = 2 << 30
 """Beyond this nothing is written until the reader lets go: a full disk would be worse."""
+_DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 _MARK = b"%020d %s %d\n"
 
 
@@ -78,7 +79,10 @@ class SqliteDatabase:
             self._quick_check()
             self._migrate()
         except (sqlite3.Error, SQLAlchemyError, OSError) as error:
-            raise StoreUnavailable(f"{self.path} cannot be opened: {error}") from error
+            cause = error.orig if isinstance(error, DBAPIError) else error
+            if getattr(cause, "sqlite_errorcode", None) in _DAMAGE:
+                raise self._damaged(cause) from error
+            raise StoreUnavailable(f"{self.path} cannot be opened: {cause}") from error
 
     def _look_at_file(self) -> None:
         """Refuse what SQLite would take for a new database, and make new files private."""
@@ -96,25 +100,19 @@ class SqliteDatabase:
             os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, OWNER_ONLY))
             return
         if head != MAGIC and (head or had_events):
-            raise StoreUnavailable(
-                f"{self.path} is damaged: it does not begin as a SQLite file does. "
-                "Restore a backup (tradestream db restore)"
-            )
+            raise self._damaged("it does not begin as a SQLite file does")
         if self.path.stat().st_mode & 0o777 != OWNER_ONLY:
             self.path.chmod(OWNER_ONLY)
 
     def _quick_check(self) -> None:
-        try:
-            said = [str(row[0]) for row in self.query("PRAGMA quick_check(3)")]
-        except sqlite3.DatabaseError as error:
-            if error.sqlite_errorcode in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-                raise
-            said = [str(error)]
+        said = [str(row[0]) for row in self.query("PRAGMA quick_check(3)")]
         if said != ["ok"]:
-            raise StoreUnavailable(
-                f"{self.path} is damaged ({'; '.join(said)[:200]}). "
-                "Restore a backup (tradestream db restore)"
-            )
+            raise self._damaged("; ".join(said)[:200])
+
+    def _damaged(self, why: object) -> StoreUnavailable:
+        return StoreUnavailable(
+            f"{self.path} is damaged: {why}. Restore a backup (tradestream db restore)"
+        )
 
     def _migrate(self) -> None:
         assert self._engine is not None  # noqa: S101 - prepare() made it

@@ -6,18 +6,18 @@ Reads with a connection of its own, in one snapshot, so that the desk may go on 
 import contextlib
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, NullPool, create_engine, select, text
+from sqlalchemy import URL, Connection, NullPool, Table, create_engine, event, select, text
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from engine.store import ChainReport
 from storage.chain import Head, Sealed, Sealer, Walk
 from storage.codec import SHAPES, Shape
 from storage.columns import AUDIT, HEAD, TABLES
-from storage.plan import Projection, Row, State
+from storage.plan import Projection, State, Stored
 
 CHUNK = 500
 PACE = 20
@@ -71,6 +71,8 @@ class snapshot:  # noqa: N801 - reads as a function
             # never makes a file that is not there
             url = url.set(database=f"file:{url.database}", query={"mode": "rw", "uri": "true"})
         self._engine = create_engine(url, poolclass=NullPool)
+        if self._engine.dialect.name == "sqlite":
+            event.listen(self._engine, "connect", _read_whatever_is_there)
 
     def __enter__(self) -> Connection:
         if self._engine.dialect.name == "postgresql":
@@ -92,18 +94,30 @@ class snapshot:  # noqa: N801 - reads as a function
         self._engine.dispose()
 
 
+def _read_whatever_is_there(connection: sqlite3.Connection, _: object) -> None:
+    """Bytes that are no text any more are read as such, and do not fit their seal."""
+    connection.text_factory = lambda raw: raw.decode(errors="replace")
+
+
+def pages(connection: Connection, table: Table, upto: int | None = None) -> Iterator[Sequence[Any]]:
+    """All rows by primary key, some at a time; holds no cursor open."""
+    (key,) = table.primary_key.columns
+    query = select(table).order_by(key).limit(CHUNK)
+    if upto is not None:
+        query = query.where(key <= upto)
+    rows = connection.execute(query).all()
+    while rows:
+        yield rows
+        if len(rows) < CHUNK:
+            return
+        last = rows[-1]._mapping[key]
+        rows = connection.execute(query.where(key > last)).all()
+
+
 def journal(connection: Connection, upto_seq: int | None = None) -> Iterator[list[Sealed]]:
     """The journal in order, some rows at a time."""
-    after = -(1 << 62)
-    while True:
-        query = select(AUDIT).where(AUDIT.c.seq > after).order_by(AUDIT.c.seq).limit(CHUNK)
-        if upto_seq is not None:
-            query = query.where(AUDIT.c.seq <= upto_seq)
-        rows = [Sealed(*row) for row in connection.execute(query)]
-        if not rows:
-            return
-        yield rows
-        after = rows[-1].seq
+    for rows in pages(connection, AUDIT, upto_seq):
+        yield [Sealed(*row) for row in rows]
 
 
 def check(connection: Connection, sealer: Sealer, pace: Pace | None = None) -> ChainReport:
@@ -128,18 +142,17 @@ def check(connection: Connection, sealer: Sealer, pace: Pace | None = None) -> C
 
 
 def _difference(
-    connection: Connection, shape: Shape[Any], told: dict[str, Row], pace: Pace | None
+    connection: Connection, shape: Shape[Any], told: dict[str, Stored], pace: Pace | None
 ) -> str:
     """Names the first record, in order of creation, that is not as the journal says."""
     table = TABLES[shape.table]
-    query = select(table).order_by(table.c.born).execution_options(yield_per=CHUNK)
     n_same = 0
-    with contextlib.closing(connection.execute(query)) as found:
-        for born, key, version, seq, *cells, doc in found:
+    for rows in pages(connection, table):
+        for born, key, version, seq, *cells, doc in rows:
             expected = told.get(key)
             if expected is None:
                 return f"{shape.table} {key} is not in the journal"
-            is_same = expected == Row(version, seq, born, hash(doc))
+            is_same = expected == Stored(version, seq, born, hash(doc))
             if not is_same or shape.cells(shape.decode(doc)) != tuple(cells):
                 return f"{shape.table} {key} differs from what the journal says of it"
             n_same += 1
@@ -200,11 +213,12 @@ class FirstCheck:
             report = verify(self._url, self._sealer, self._pace)
             self.reason = report.reason
             self.is_ok = report.is_ok
-        except OperationalError:
-            self._breather_s = BREATHER_S
-            if self._is_over.wait(RETRY_S):  # the server is away: that says nothing of its rows
-                raise _Stopped from None
         except (SQLAlchemyError, ValueError, KeyError) as error:
+            if isinstance(error, OperationalError) and self._url.get_backend_name() != "sqlite":
+                self._breather_s = BREATHER_S
+                if self._is_over.wait(RETRY_S):  # the server is away: that says nothing of its rows
+                    raise _Stopped from None
+                return
             self.reason = f"it cannot be read: {error}"
             self.is_ok = False
 

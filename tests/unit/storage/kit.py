@@ -5,7 +5,7 @@ import atexit
 import shutil
 import tempfile
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -146,17 +146,18 @@ def event(*puts: Record, ref: str = "A-1", kind: str = "test.done", **data: Any)
     return Event(kind=kind, ref=ref, at=T0, actor="tester", data=data, puts=puts)
 
 
-def make_schema(url: str) -> None:
-    """Migrate an empty database, from wherever we are (a loop may be running)."""
-
-    async def once() -> None:
-        store = SqlStore(url, KEY)
-        await store.open()
-        await store.close()
-
-    thread = threading.Thread(target=asyncio.run, args=(once(),))
+def in_a_thread(work: Coroutine[Any, Any, None]) -> None:
+    """Run it to its end, from wherever we are (a loop may be running)."""
+    thread = threading.Thread(target=asyncio.run, args=(work,))
     thread.start()
     thread.join()
+
+
+async def make_schema(url: str) -> None:
+    """Migrate an empty database."""
+    store = SqlStore(url, KEY)
+    await store.open()
+    await store.close()
 
 
 @cache
@@ -164,7 +165,7 @@ def _template() -> Path:
     """A new, migrated, empty SQLite file: copied, because migrating each time is slow."""
     folder = Path(tempfile.mkdtemp(prefix="storage-template-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    make_schema(f"sqlite:///{folder}/desk.db")
+    in_a_thread(make_schema(f"sqlite:///{folder}/desk.db"))
     return folder / "desk.db"
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tests.unit.storage.kit import make_schema
+from tests.unit.storage.kit import in_a_thread, make_schema
 
 _numbers = count(1)
 
@@ -32,7 +32,7 @@ class Server:
         self._admin = self._server.get_uri()
         atexit.register(shutil.rmtree, self.data, ignore_errors=True)
         self.run("CREATE DATABASE template_desk")
-        make_schema(self.url("template_desk"))
+        in_a_thread(make_schema(self.url("template_desk")))
 
     def url(self, database: str) -> str:
         return str(self._admin).replace("/postgres?", f"/{database}?")

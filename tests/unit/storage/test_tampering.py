@@ -1,7 +1,11 @@
 """X-09 and I-05: whoever changes a row behind the desk's back is found, and the row is named."""
 # ruff: noqa: S608 - it is the attacker who builds SQL here
 
+import atexit
+import shutil
+import tempfile
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -15,19 +19,49 @@ from storage.chain import Sealer
 from storage.codec import entry_of
 from storage.database import database_url
 from storage.verify import verify
-from tests.unit.storage.kit import KEY, entry, event, execution, fact, opened, sqlite_url, trade
-from tests.unit.storage.postgres import postgres_url
+from tests.unit.storage.kit import (
+    KEY,
+    entry,
+    event,
+    execution,
+    fact,
+    in_a_thread,
+    opened,
+    sqlite_url,
+    trade,
+)
+from tests.unit.storage.postgres import postgres_url, server
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
-async def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    made = sqlite_url(tmp_path) if request.param == "sqlite" else postgres_url()
-    async with opened(made) as store:
+async def fill(url: str) -> None:
+    async with opened(url) as store:
         first = trade(1)
         await store.commit([event(first, kind="made"), event(fact(), kind="noted")])
         await store.commit([event(changed(first, symbol="QQQ"), execution(1), entry(1))])
         await store.commit([event(trade(2)), event(kind="end", ref="A-2")])
-    return made
+
+
+@cache
+def filled_file() -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="storage-filled-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    in_a_thread(fill(sqlite_url(folder)))
+    return folder / "desk.db"
+
+
+@cache
+def filled_server() -> str:
+    url = postgres_url()
+    in_a_thread(fill(url))
+    return str(database_url(url).database)
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "postgres":
+        return server().new_database(template=filled_server())
+    shutil.copyfile(filled_file(), tmp_path / "desk.db")
+    return f"sqlite:///{tmp_path}/desk.db"
 
 
 Look = Callable[..., ChainReport]
