@@ -139,8 +139,9 @@ def test_inside_an_alerted_range_nothing_is_worse() -> None:
 @pytest.mark.parametrize("alerted", ["0", "-1", "NaN", "Infinity"])
 def test_asks_when_the_alerted_price_is_no_price(alerted: str) -> None:
     assert verdict(alerted=alerted).code == "guard.alerted_price"
-    backwards: dict[str, Any] = {"alerted": None, "alerted_range": (D(3), D(2))}
-    assert verdict(**backwards).code == "guard.alerted_price"
+    for low, high in (("3", "2"), ("2", "NaN"), ("NaN", "2"), ("2", "Infinity")):
+        broken: dict[str, Any] = {"alerted": None, "alerted_range": (D(low), D(high))}
+        assert verdict(**broken).code == "guard.alerted_price"
 
 
 def test_skip_outranks_ask() -> None:

@@ -219,6 +219,8 @@ def test_an_expired_month_names_the_front_month() -> None:
 def test_a_year_of_one_digit_is_the_next_such_year() -> None:
     found = routed(bare("future", "ES", contract="ESH0"), on=date(2029, 12, 20))
     assert keys(found) == [("/MESH30", 1)]
+    assert keys(routed(bare("future", "ES", contract="ESZ6"))) == [("/MESZ26", 1)]
+    assert keys(routed(bare("future", "ES", contract="ESH28"))) == [("/MESH28", 1)]
 
 
 def test_roots_that_are_no_index_need_their_month_and_end_before_delivery() -> None:
@@ -563,6 +565,7 @@ def test_coins_are_closed_in_parts() -> None:
         (4, {"quantity": D(2)}, ""),
         (4, {"quantity": D(9)}, "9 asked, 4 held: closing all of it"),
         (4, {"fraction": D("0.5")}, ""),
+        (4, {"fraction": D(1)}, ""),
         (1, {"fraction": D("0.5")}, "50 % of 1 cannot be split: closing all of it"),
         (4, {"is_partial": True}, "part without an amount: this room's share is 50.0 %, 2 closed"),
     ],

@@ -370,6 +370,7 @@ def test_trades_per_day_refuses_the_third_of_a_symbol_today() -> None:
     seen = facts(**open_today, recent_exits=closed_today)
     assert code("trades_per_day", intent(), seen) == "trades_per_day.symbol"
     assert code("trades_per_day", shares(), seen) == ""
+    assert code("trades_per_day", intent(), facts(**open_today)) == ""
     # Bought yesterday: no trade of today, sold today or not.
     old = facts(**held(trade("T-a")), recent_exits=(ended(minutes_ago=16),))
     assert code("trades_per_day", intent(), old) == ""
@@ -516,6 +517,9 @@ def test_min_reward_is_off_for_futures_unless_configured() -> None:
 def test_min_reward_denies_when_targets_are_known_but_the_stop_is_not() -> None:
     assert code("min_reward", shares(stop=None), facts(**TARGET)) == "min_reward.unknown"
     assert code("min_reward", shares(), facts(quote=None)) == "min_reward.unknown"
+    for price, qty in (("NaN", "40"), ("190", "NaN"), ("190", "0")):
+        broken = shares(targets=(PlannedTarget(price=D(price), qty=D(qty)),))
+        assert code("min_reward", broken, facts(**TARGET)) == "min_reward.unknown"
 
 
 @pytest.mark.parametrize(
