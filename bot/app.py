@@ -143,6 +143,7 @@ class App:
                 desk.book.open_trades(),
                 desk.book.orders_of,
                 was_killed=before.value == "running",
+                badges=self.reading.badges(),
             )
             puts.append(desk.note("activity", said))
         await desk.commit(desk.event("desk.started", "desk", *puts, found=self.report))

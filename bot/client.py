@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+discord.VoiceClient.warn_nacl = False  # nothing is ever said here, so nothing is missing
+discord.VoiceClient.warn_dave = False
+
 
 class Tree(app_commands.CommandTree["DeskBot"]):
     """The command tree; whatever a command raises becomes a kind private answer."""

@@ -85,6 +85,7 @@ class Reading:
             self.frame(),
             intent=intent,
             alert=alert,
+            order=await desk.order(approval.order_id) if approval.order_id else None,
             equity_usd=self.equity(approval.account),
         )
 

@@ -166,4 +166,6 @@ def _price(
 def _worse(deviation: Decimal) -> str:
     if deviation == 0:
         return "not worse"
-    return f"{abs(deviation):.1f} % {'worse' if deviation > 0 else 'better'}"
+    gap = abs(deviation)
+    places = 1 if gap >= Decimal("0.1") else 3  # a tick of a future is not nothing
+    return f"{gap:.{places}f} % {'worse' if deviation > 0 else 'better'}"

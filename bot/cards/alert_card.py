@@ -1,5 +1,7 @@
 """An alert's story: what was said, how far it came, why it stands where it stands."""
 
+from decimal import Decimal
+
 import discord
 
 from bot import text
@@ -75,6 +77,8 @@ def _head(report: AlertCard) -> str:
     parts = [f"**{who}** in {text.safe_line(report.source, 60)}", text.ago(report.posted_at)]
     if report.n_edits:
         parts.append(f"edited {report.n_edits}×")
+    if report.rewritten_by is not None:
+        parts.append(f"written anew by <@{report.rewritten_by}>")
     if report.is_caught_up:
         parts.append("read after a gap")
     return " · ".join(parts)
@@ -101,7 +105,12 @@ def _gap(leaning: Leaning) -> str:
     if leaning.worse_pct == 0:
         return "as alerted"
     word = "worse" if leaning.worse_pct > 0 else "better"
-    return f"{text.pct(abs(leaning.worse_pct), sign=False)} {word}"
+    gap = abs(leaning.worse_pct)
+    return f"{text.pct(gap, sign=False, places=1 if gap >= _SMALL_PCT else 3)} {word}"
+
+
+_SMALL_PCT = Decimal("0.1")
+"""Below it (a tick of a future, a cent of a share) one decimal would say 0.0 %."""
 
 
 def _steps(report: AlertCard) -> list[str]:
@@ -124,8 +133,9 @@ def _step(step: Step, said: str) -> str:
     name = f"{_MARK[step.state]} {name}"
     if is_now:
         name = f"**{name}**"
-    words = "" if said and step.text == said else text.safe_line(step.text, 240)
+    is_told = bool(said) and step.text == said and step.by is None
+    words = "" if is_told else text.safe_line(step.text, 240)
     if step.by is not None:
-        words = f"{words} by <@{step.by}>".strip()
+        words = f"{words.rpartition(' by ')[0] or words} by <@{step.by}>".strip()
     when = f" {text.clock_time(step.at)}" if step.at is not None else ""
     return f"{name}{when}{f' · {words}' if words else ''}"

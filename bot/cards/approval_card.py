@@ -67,6 +67,8 @@ def _deadline(report: ApprovalCard) -> str:
     who = f" by <@{report.decided_by}>" if report.decided_by is not None else ""
     when = f" {text.ago(report.decided_at)}" if report.decided_at is not None else ""
     what = text.safe_line(report.decision, 200) or report.state.value.lower()
+    if who:
+        what = what.rpartition(" by ")[0] or what  # the mention names the same person
     return f"**{what[:1].upper()}{what[1:]}**{who}{when}"
 
 

@@ -17,6 +17,7 @@ def words(
     orders_of: Callable[[str], Iterable[Order]],
     *,
     was_killed: bool,
+    badges: str,
 ) -> str:
     """The note that is posted when the desk is back; ``found`` is what recovery says."""
     how = "Back after a crash" if was_killed else "Started again"
@@ -24,7 +25,7 @@ def words(
     lines += [_line(trade, tuple(orders_of(trade.trade_id))) for trade in trades[:_SHOWN]]
     if len(trades) > _SHOWN:
         lines.append(f"and {len(trades) - _SHOWN} more")
-    return "\n".join(lines)
+    return "\n".join([*lines, f"-# {badges}"])
 
 
 def _line(trade: Trade, orders: Sequence[Order]) -> str:

@@ -72,16 +72,20 @@ class SyntheticFeed:
         self.is_synthetic = True
         self._seed = str(seed)
         self._clock = clock
-        self._plan = plan
         self._starts_at = starts_at or clock.now()
-        self._paths = {path.instrument.key: path for path in plan.paths}
-        self._anchors = {path.instrument.key: _anchors(path, plan.step_s) for path in plan.paths}
+        self._set(plan)
         self._watched: dict[str, Instrument] = {}
         self._heap: list[tuple[int, str]] = []
         """(Next step, instrument key)."""
         self._passed = -1
         self._changed = asyncio.Event()
         self._closed = asyncio.Event()
+
+    def _set(self, plan: Plan) -> None:
+        anchors = {path.instrument.key: _anchors(path, plan.step_s) for path in plan.paths}
+        self._plan = plan
+        self._paths = {path.instrument.key: path for path in plan.paths}
+        self._anchors = anchors
 
     async def connect(self) -> None:
         """Nothing to do: the market is open as soon as it is thought of."""
@@ -119,6 +123,17 @@ class SyntheticFeed:
         steps = max(1, round(after_s / self._plan.step_s))
         kept = [(at, level) for at, level in self._anchors[instrument.key] if at < now]
         self._anchors[instrument.key] = [*kept, (now, here), (now + steps, float(price))]
+
+    def follow(self, plan: Plan) -> None:
+        """Go on by a changed plan of the same steps: what is watched stays watched.
+
+        Raises:
+            ConfigError: the plan cannot be one, or counts time in other steps; nothing changed.
+        """
+        if plan.step_s != self._plan.step_s:
+            raise ConfigError("a running market cannot change the distance of its quotes")
+        self._set(plan)
+        self._changed.set()
 
     def upcoming(self) -> datetime | None:
         """When the next quote of anything watched is due."""

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from engine import ledger, orders, reconcile
+from engine.brokers import BrokerFill
 from engine.desk import Desk
 from engine.domain.desk import (
     AlertRecord,
@@ -154,7 +155,7 @@ async def compare(desk: Desk, broker_name: str) -> str:
         since = min((o.created_at for o in live), default=desk.since(days=1)) - timedelta(hours=1)
         fills = await broker.fills_since(account, since)
         for fill in fills:
-            await send.on_fill(desk, fill)
+            await _take_fill(desk, fill)
         for report in await broker.orders_since(account, since):
             await send.on_report(desk, report, asked=True)
         findings = reconcile.compare(
@@ -175,6 +176,16 @@ async def compare(desk: Desk, broker_name: str) -> str:
         if lines:
             await _record(desk, account, lines)
     return f"{broker_name}: {'; '.join(found_all) if found_all else 'books agree'}"
+
+
+async def _take_fill(desk: Desk, fill: BrokerFill) -> None:
+    """Book a fill unless it is; after a restart only the store knows those of closed trades."""
+    if fill.execution_id not in desk.book.executions:
+        booked = await desk.store.get(Execution, fill.execution_id)
+        if booked is not None:
+            desk.book.put(booked)
+            return
+    await send.on_fill(desk, fill)
 
 
 async def _record(desk: Desk, account: str, lines: list[str]) -> None:

@@ -195,6 +195,7 @@ async def _note_protection(desk: Desk, trade: Trade, is_safe: bool) -> None:
                 "trade.protected" if is_safe else "trade.unprotected",
                 trade.alert_id,
                 noted,
+                cards=(("trade", trade.trade_id, "orders"),),
                 trade_id=trade.trade_id,
             )
         )

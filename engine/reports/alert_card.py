@@ -1,6 +1,7 @@
 """One alert from the room's words to the closed trade: the card that grows with its story."""
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -90,6 +91,9 @@ class AlertCard:
     r_realised: Figure
     raw_text: str
     n_edits: int
+    """By its author."""
+    rewritten_by: int | None
+    """Discord user who wrote it anew because it could not be read."""
     posted_at: datetime
     received_at: datetime
     is_caught_up: bool
@@ -116,18 +120,24 @@ def build(
     trades: Iterable[Trade] = (),
 ) -> AlertCard:
     """The card of one alert from its own records, each in the order of creation."""
+    all_intents, all_trades = tuple(intents), tuple(trades)
+    current = _newest_per_trade(all_intents, all_trades)
+    outdated = {i.intent_id for i in all_intents} - {i.intent_id for i in current}
     story = _Story(
         record=record,
         approvals=tuple(approvals),
-        intents=tuple(intents),
-        entries=tuple(o for o in orders if o.purpose is Purpose.ENTRY),
-        trades=tuple(trades),
+        intents=current,
+        entries=tuple(
+            o for o in orders if o.purpose is Purpose.ENTRY and o.intent_id not in outdated
+        ),
+        trades=all_trades,
     )
     realised, risk = _realised(story.trades)
     stamp = frame.stamp(
         record.alert_id, [i for intent in story.intents for i in instruments_of(intent.legs)]
     )
     parsed = record.parsed
+    rewrites = [a for a in story.approvals if a.kind == "fix" and a.state is ApprovalState.APPROVED]
     return AlertCard(
         stamp=stamp,
         alert_id=record.alert_id,
@@ -137,15 +147,14 @@ def build(
         reason=record.reason,
         symbol=record.symbol,
         n_signals=len(parsed.signals) if isinstance(parsed, Alert) else 0,
-        is_repriced=len(_newest_per_trade(story.intents)) < len(story.intents),
-        steps=tuple(make(story) for make in _STEPS),
-        leanings=tuple(
-            _leaning(intent, story.trades) for intent in _newest_per_trade(story.intents)
-        ),
+        is_repriced=bool(outdated),
+        steps=tuple(make(story) for make in _steps_of(story)),
+        leanings=tuple(_leaning(intent, story) for intent in story.intents),
         realised_usd=realised,
         r_realised=ratio(realised, risk, Missing("no stop at entry")),
         raw_text=record.text,
-        n_edits=len(record.earlier_texts),
+        n_edits=len(record.earlier_texts) - len(rewrites),
+        rewritten_by=rewrites[-1].decided_by if rewrites else None,
         posted_at=record.posted_at,
         received_at=record.received_at,
         is_caught_up=record.is_caught_up,
@@ -164,23 +173,25 @@ def _realised(trades: Sequence[Trade]) -> tuple[Figure, Figure]:
     return sum((t.realised_usd for t in closed), Decimal(0)), plus(*risks)
 
 
-def _leaning(intent: Intent, trades: Sequence[Trade]) -> Leaning:
+def _leaning(intent: Intent, story: _Story) -> Leaning:
+    sent = next((o for o in story.entries if o.intent_id == intent.intent_id), None)
+    qty = intent.qty if sent is None else sent.qty
     alerted, quote = intent.alerted_price, intent.quote
     touch = None if quote is None else quote.touch(side_is_buy=intent.side.sign > 0)
     worse: Figure = Missing("no alerted price" if alerted is None else "no quote")
     worse_pct = worse
     if alerted is not None and touch is not None:
         gap = (touch - alerted) * intent.side.sign
-        worse = intent.legs[0].instrument.multiplier * gap * intent.qty
+        worse = intent.legs[0].instrument.multiplier * gap * qty
         worse_pct = ratio(gap, alerted, Missing("alerted price is 0"), 100)
-    own = next((t for t in trades if t.trade_id == intent.trade_id), None)
+    own = next((t for t in story.trades if t.trade_id == intent.trade_id), None)
     filled = own.entry_price if own and intent.purpose is Purpose.ENTRY else None
     return Leaning(
         intent_id=intent.intent_id,
         label=unit_label(intent.legs),
         words=(
-            f"{verb(intent.legs, intent.side, intent.purpose)} {intent.qty.normalize():f} "
-            f"{unit_word(intent.legs, intent.qty)} {unit_label(intent.legs)}"
+            f"{verb(intent.legs, intent.side, intent.purpose)} {qty.normalize():f} "
+            f"{unit_word(intent.legs, qty)} {unit_label(intent.legs)}"
         ),
         price_of=intent.legs[0].instrument,
         alerted=Missing("not alerted") if alerted is None else alerted,
@@ -227,7 +238,7 @@ def _risk(story: _Story) -> Step:
             return Step(name="risk", state=StepState.FAILED, text=record.reason)
         is_waiting = record.state in (AlertState.RECEIVED, AlertState.HELD)
         return Step(name="risk", state=StepState.AHEAD if is_waiting else StepState.SKIPPED)
-    newest = _newest_per_trade(story.intents)
+    newest = story.intents
     denied = [v for intent in newest for v in intent.verdicts if not v.is_ok]
     n = sum(len(intent.verdicts) for intent in newest)
     at = max(intent.created_at for intent in newest)
@@ -240,9 +251,19 @@ def _risk(story: _Story) -> Step:
     return Step(name="risk", state=StepState.DONE, at=at, text=f"{n} of {n} passed")
 
 
-def _newest_per_trade(intents: Sequence[Intent]) -> list[Intent]:
-    """A re-priced entry (``<alert>/0/r1``) takes the place of the one before it."""
-    return list({intent.intent_id.split("/r")[0]: intent for intent in intents}.values())
+_VERSION = re.compile(r"(?P<trade>.*/\d+)(e\d+)?(/?r\d+)?")
+"""``<alert>/<number>``, then ``e1`` for the first edit, ``r1`` when it was changed or re-priced."""
+
+
+def _newest_per_trade(intents: Sequence[Intent], trades: Sequence[Trade]) -> tuple[Intent, ...]:
+    """An edited or re-priced entry takes the place of the one before, unless that was filled."""
+    filled = {t.trade_id for t in trades if t.qty_opened > 0}
+    newest: dict[str, Intent] = {}
+    for intent in intents:
+        found = _VERSION.fullmatch(intent.intent_id)
+        newest[found["trade"] if found else intent.intent_id] = intent
+    last = {intent.intent_id for intent in newest.values()}
+    return tuple(i for i in intents if i.intent_id in last or i.trade_id in filled)
 
 
 def _approval(story: _Story) -> Step:
@@ -353,6 +374,22 @@ def _closed(story: _Story) -> Step:
         return Step(name="closed", state=StepState.NOW, text=f"{left.normalize():f} still open")
     last = filled[-1]
     return Step(name="closed", state=StepState.DONE, at=last.closed_at, text=last.close_reason)
+
+
+def _applied(story: _Story) -> Step:
+    record = story.record
+    return Step(name="applied", state=StepState.DONE, at=record.received_at, text=record.reason)
+
+
+def _steps_of(story: _Story) -> tuple[Callable[[_Story], Step], ...]:
+    """An alert about a trade that another one had opened tells nothing of that one's entry."""
+    record = story.record
+    is_about_others = bool(story.trades) and all(
+        t.alert_id != record.alert_id for t in story.trades
+    )
+    if record.state is AlertState.MANAGED and is_about_others:
+        return (_parsed, _applied)
+    return _STEPS
 
 
 _STEPS = (_parsed, _risk, _approval, _order, _fill, _closed)

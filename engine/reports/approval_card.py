@@ -1,13 +1,14 @@
 """A question to a person, with everything needed to answer it in one look."""
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Literal
 
 from engine.domain.desk import AlertRecord, Approval, ApprovalState, Candidate
 from engine.domain.instrument import Instrument
-from engine.domain.order import Intent, OrderType, PlannedTarget, Verdict
+from engine.domain.order import Intent, Order, OrderType, PlannedTarget, Verdict
 from engine.reports import (
     Figure,
     Frame,
@@ -96,9 +97,12 @@ def build(
     *,
     intent: Intent | None = None,
     alert: AlertRecord | None = None,
+    order: Order | None = None,
     equity_usd: Decimal | None = None,
 ) -> ApprovalCard:
-    """The question, with its order when ``intent`` is given."""
+    """The question, with its order when ``intent`` is given; ``order`` tells how many were sent."""
+    if intent is not None and order is not None and order.qty != intent.qty:
+        intent = _resized(intent, order.qty)
     return ApprovalCard(
         stamp=_stamp(approval, frame, intent),
         approval_id=approval.approval_id,
@@ -112,7 +116,7 @@ def build(
         candidates=approval.candidates,
         source=alert.source if alert else (intent.source if intent else ""),
         author_name=alert.author_name if alert else "",
-        raw_text=alert.text if alert else "",
+        raw_text=_asked_text(approval, alert) if alert else "",
         decision=approval.decision,
         decided_by=approval.decided_by,
         decided_at=approval.decided_at,
@@ -120,6 +124,29 @@ def build(
         is_expired=approval.state is ApprovalState.PENDING and frame.now >= approval.expires_at,
         created_at=approval.created_at,
     )
+
+
+def _resized(intent: Intent, qty: Decimal) -> Intent:
+    """The intent as it went out: half of what was asked, say."""
+    scale = qty / intent.qty
+    return replace(
+        intent,
+        qty=qty,
+        risk_usd=None if intent.risk_usd is None else intent.risk_usd * scale,
+        notional_usd=None if intent.notional_usd is None else intent.notional_usd * scale,
+        targets=tuple(replace(t, qty=t.qty * scale) for t in intent.targets),
+    )
+
+
+_EDIT = re.compile(r"-\d+(?:e(?P<entry>\d+)|[fw](?P<question>\d+))")
+
+
+def _asked_text(approval: Approval, alert: AlertRecord) -> str:
+    """The alert's words when this was asked: a later edit must not stand under an older order."""
+    texts = (*alert.earlier_texts, alert.text)
+    found = _EDIT.search(approval.approval_id)
+    edit_no = int(found["entry"] or found["question"]) if found else 0
+    return texts[min(edit_no, len(texts) - 1)]
 
 
 def _stamp(approval: Approval, frame: Frame, intent: Intent | None) -> Stamp:
