@@ -62,7 +62,7 @@ class _Trade:
         leg_verbs = spelled_verbs(self.facts)
         self.facts.used |= leg_verbs
         self.has_leg_verbs = bool(leg_verbs)
-        self.intent = intent(self.facts)
+        self.intent = intent(self.facts, is_reply=self.base is not None)
 
     # --- the whole ------------------------------------------------------------------------------
 
@@ -74,16 +74,26 @@ class _Trade:
             return None
         self._thinkorswim()
         size = slots.size_class(facts)
-        ticker = slots.symbol(facts, anchor) if facts.has("sym", "letter") or anchor else ""
+        is_reply = self.base is not None
+        has_name = facts.has("sym", "letter") or anchor is not None
+        ticker = slots.symbol(facts, anchor, is_reply=is_reply) if has_name else ""
         signal = self._contract(ticker)
         count = slots.quantity(facts, said, self._count_anchor(anchor), kind=self._kind(signal))
         price = slots.price(facts, said, is_premium=True)
+        if self._is_coin(signal, price.value):
+            return None
         signal = replace(signal, price=price.value, price_range=price.range, quantity=count)
         levels = slots.levels(facts, own=signal.symbol, is_derivative=True)
         signal = replace(signal, size_class=size, stop=levels.stop, targets=levels.targets,
                          stop_underlying=levels.under, trail=levels.trail)  # fmt: skip
         signal = self._amount(signal, count)
         return self._finish(signal)
+
+    def _is_coin(self, signal: Signal, price: Decimal | None) -> bool:
+        """``BTC at 96500`` is the coin, not buy-to-close."""
+        is_btc = any(item.kind == "verb" and item.text == "btc" for item in self.facts.items)
+        is_contract = signal.strike is not None or bool(signal.legs) or self.base is not None
+        return is_btc and not is_contract and (price is None or price >= slots.COIN_PRICE)
 
     def _anchor(self) -> int | None:
         found = self.facts.at(*_ANCHORS, "strike")
@@ -110,14 +120,23 @@ class _Trade:
             return True
         has_levels = facts.has("stop", "target", "under", "trail", "oddlevel")
         has_price = facts.has("paid", "paidrange", "num", "money", "range", "oddprice", "market")
-        has_contract = facts.has(*_ANCHORS) or facts.has("spread")
+        has_contract = facts.has(*_ANCHORS, "spread", "strike")
         if has_levels and (self.base is not None or not has_price or said.family == "update"):
             said.family = "update"
             return True
         if said.family == "update":
             return False
         said.family = "open"
-        return has_contract and has_price
+        return has_contract and has_price and self._is_plainly_named()
+
+    def _is_plainly_named(self) -> bool:
+        """Without a verb, nothing but the contract may stand first: no praise, no talk."""
+        for item in self.facts.items:
+            if item.kind in _ANCHORS or item.kind in ("slash", "date", "sym", "strike"):
+                return True
+            if item.kind in ("note", "fill") and item.text not in _HEADINGS:
+                return False
+        return True
 
     def _inherit(self, last: Draft) -> None:
         """``BTO A @ 1, B @ 2``: the verb of the first holds for the second."""
@@ -179,8 +198,9 @@ class _Trade:
         if not facts.has("paid", "paidrange", "market") and not self._two_numbers():
             return None
         for at in facts.at("num", "money"):
-            near = {facts.kind(facts.before(at)), facts.kind(facts.after(at))}
-            if near & {"sym", "right", "slash", "date", "when", "ndte"}:
+            before = facts.kind(facts.before(at))
+            near = {before, facts.kind(facts.after(at))}
+            if before != "verb" and near & {"sym", "right", "slash", "date", "when", "ndte"}:
                 return cast("Decimal", facts.take(at).value)
         return None
 
@@ -355,6 +375,7 @@ class _Trade:
         signal = replace(signal, targets=in_prices(signal.targets, signal.price, 1))
         self._check(signal, side)
         is_bare = not facts.has("verb", "entryword") and not self.has_leg_verbs
+        is_bare = is_bare and self.last is None
         return Draft(signal=signal, intent=said, facts=facts, doubts=facts.doubts,
                      strange=account(facts, said), is_bare=is_bare and said.family == "open")  # fmt: skip
 
@@ -402,18 +423,26 @@ class _Trade:
                 self.facts.take(at)
 
 
-def _fits(
-    base: Signal, ticker: str, strike: Decimal | None, found: list[dates.Expiry]
-) -> bool:
+def _fits(base: Signal, ticker: str, strike: Decimal | None, found: list[dates.Expiry]) -> bool:
     """Whether a reply names no other contract than the one it answers."""
     is_same = ticker in ("", base.symbol) and strike in (None, base.strike)
     return is_same and {one.on for one in found} <= {base.expiry}
 
 
+_HEADINGS = frozenset(
+    ("alert", "alerts", "new", "new trade", "new alert", "trade alert", "options alert", "trade",
+     "option alert", "entry alert", "signal", "contract", "contracts", "option", "options",
+     "ticker", "symbol", "play", "day trade", "daytrade", "scalp", "swing", "swing trade",
+     "risky", "degen", "quick", "exp", "", "strike", "expiration", "and", "also", "the", "a",
+     "expiry", "type", "earnings play", "weekly play", "first trade", "trade of the day")
+)  # fmt: skip
+"""Words that may stand over a contract that is named without a verb."""
 _SHORT = (Effect.OPEN_SHORT, Effect.CLOSE_SHORT)
 
 
-def _action(said: Intent, side: Side, legs: tuple[SignalLeg, ...]) -> tuple[Action, tuple[SignalLeg, ...]]:
+def _action(
+    said: Intent, side: Side, legs: tuple[SignalLeg, ...]
+) -> tuple[Action, tuple[SignalLeg, ...]]:
     """The order word, and the legs as they are traded by it."""
     if said.family == "update":
         return Action.UPDATE, legs

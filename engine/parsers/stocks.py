@@ -66,7 +66,8 @@ class _Trade(PlainTrade):
             near = facts.at("paid", "paidrange", "market", "num", "range", "money")
             anchor = near[-1] if near and not strong else None
         has_name = facts.has("sym", "letter") or (anchor is not None and self.base is None)
-        symbol = slots.symbol(facts, anchor) if has_name else ""
+        is_reply = self.base is not None
+        symbol = slots.symbol(facts, anchor, is_reply=is_reply) if has_name else ""
         return symbol, None, strong[0] if strong else self._weak_anchor(symbol)
 
     def _weak_anchor(self, symbol: str) -> int | None:

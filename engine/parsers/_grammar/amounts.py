@@ -14,14 +14,31 @@ if TYPE_CHECKING:
 
 _RIGHTS = {
     "c": "C", "cs": "C", "call": "C", "calls": "C", "p": "P", "ps": "P", "put": "P", "puts": "P",
-    "calll": "C", "callz": "C", "putts": "P", "putz": "P",
+    "callz": "C", "putts": "P", "putz": "P",
 }  # fmt: skip
 _ORDINALS = frozenset(("st", "nd", "rd", "th"))
 _GAIN = frozenset(
-    ("gain", "gains", "profit", "profits", "win", "winner", "loss", "loser", "return", "roi", "green")
+    (
+        "gain",
+        "gains",
+        "profit",
+        "profits",
+        "win",
+        "winner",
+        "loss",
+        "loser",
+        "return",
+        "roi",
+        "green",
+    )
+)
+_TIME = frozenset(
+    ("min", "mins", "minute", "minutes", "hour", "hours", "hr", "hrs", "sec", "seconds")
+)
+_COUNTED_PAST = frozenset(
+    ("trades", "wins", "losses", "winners", "losers", "alerts", "greens", "reds", "trade")
 )
 _CURRENCY_FUTURES = frozenset("ABCEJLMNSZ")
-_GREEK = frozenset(("delta", "day", "days", "min", "mins", "minute", "minutes", "hour", "hours"))
 
 
 def number(reader: Itemiser, at: int, is_money: bool = False) -> int:
@@ -33,11 +50,13 @@ def number(reader: Itemiser, at: int, is_money: bool = False) -> int:
         end = _glued(reader, at, token, after, is_money)
         if end:
             return end
+    if after.text == "%":
+        return _percent(reader, at, at + 2)
     if after.text == "/" and (end := _run(reader, at)):
         return end
     if after.text in ("-", "->", "=>", "--") and (end := _dash(reader, at, after)):
         return end
-    if after.kind in ("word", "alnum") and (end := _worded(reader, at, token, after)):
+    if after.kind in ("word", "alnum") and (end := _worded(reader, at, after, is_money)):
         return end
     return _plain(reader, at, is_money)
 
@@ -208,11 +227,13 @@ def _filled(rights: list[str]) -> list[str]:
 
 
 def _may_be_date(texts: list[str]) -> bool:
-    if len(texts) not in (2, 3) or not all(text.isdigit() for text in texts):
+    """Month and day in either order (the wrong one is doubted later), with or without a year."""
+    if len(texts) not in (2, 3) or not all(text.isdigit() and len(text) <= 2 for text in texts[:2]):
         return False
-    if len(texts) == 3:
-        return len(texts[0]) <= 2 and len(texts[1]) <= 2 and len(texts[2]) in (2, 4)
-    return len(texts[0]) <= 2 and len(texts[1]) <= 2
+    if len(texts) == 3 and not (texts[2].isdigit() and len(texts[2]) in (2, 4)):
+        return False
+    one, two = int(texts[0]), int(texts[1])
+    return min(one, two) <= 12 and max(one, two) <= 31
 
 
 # --- dashes: 6.8-7.0, 230-240C, 8-15 ------------------------------------------------------------
@@ -256,19 +277,30 @@ def _dashed_date(reader: Itemiser, at: int, end: int) -> int:
 # --- words after a number -----------------------------------------------------------------------
 
 
-def _worded(reader: Itemiser, at: int, token: Token, after: Token) -> int:
-    low = after.low
+def _worded(reader: Itemiser, at: int, after: Token, is_money: bool) -> int:
+    token, low = reader.tokens[at], after.low
     if low in _RIGHTS and (len(low) > 1 or after.text.isupper()):
         return _spaced_right(reader, at, after)
     if what := unit(low):
         return _unit_word(reader, at, after, what)
+    if low in _TIME:
+        return _put(reader, "clock", token.value, f"{token.text} {low}", at + 2)
+    if low in ("left", "remaining", "remain"):
+        return _put(reader, "note", token.value, f"{token.text} {low}", at + 2)
+    if low in _COUNTED_PAST:
+        return _put(reader, "cue", "recap", f"{token.text} {low}", at + 2)
     if low == "of" and (end := _of(reader, at)):
         return end
-    if low == "x" and after.gap:
+    if low == "x" and after.gap and (after.text == "x" or _is_capital_word(reader, at + 2)):
         return _put(reader, "qty", token.value, f"{token.text} x", at + 2)
     if low in ("k", "mil", "m", "b", "bn", "million", "billion", "thousand"):
         return _put(reader, "oddnum", None, f"{token.text} {low}", at + 2)
-    return _day_month(reader, at, token)
+    return 0 if is_money else _day_month(reader, at, token)
+
+
+def _is_capital_word(reader: Itemiser, at: int) -> bool:
+    token = reader.look(at)
+    return token is not None and token.kind == "word" and token.text.isupper()
 
 
 def _spaced_right(reader: Itemiser, at: int, after: Token) -> int:
@@ -282,7 +314,9 @@ def _spaced_right(reader: Itemiser, at: int, after: Token) -> int:
 
 def _unit_word(reader: Itemiser, at: int, after: Token, what: str) -> int:
     if after.low in ("pts", "pt", "k") and after.text.isupper():
-        return 0  # PT before a value is a target
+        beyond = reader.look(at + 2)
+        if beyond is not None and (beyond.kind == "num" or beyond.text in (":", "=", "@", "$")):
+            return 0  # PT before a value is a target
     return _counted(reader, at, at + 2, what)
 
 
@@ -353,13 +387,16 @@ def _bare_month(reader: Itemiser, token: Token, month_no: int, end: int) -> int:
     if token.text == "may":
         reader.put("cue", "plan", token.low)
     else:
-        reader.put("month", month_no, token.low)
+        reader.put("month", month_no, token.low, is_upper=True)
     return end
 
 
 def _is_strike(reader: Itemiser, at: int) -> bool:
+    """The number behind a month is no day: ``MAR 95C``, ``MAR 8/15``."""
     after = reader.look(at + 1)
-    return after is not None and not after.gap and after.low in _RIGHTS
+    if after is None or after.gap:
+        return False
+    return after.low in _RIGHTS or after.text == "/"
 
 
 def _month_day(reader: Itemiser, at: int, month_no: int) -> int:

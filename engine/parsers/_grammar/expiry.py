@@ -17,6 +17,8 @@ def read_expiries(facts: Facts, intent: Intent, today: date) -> list[Expiry]:
     found: list[tuple[int, Expiry]] = []
     for at in facts.at("date", "slash"):
         parts = tuple(part for part in facts.take(at).value if part is not None)
+        if intent.family != "close" and is_fraction(parts) and facts.has("when", "ndte", "date"):
+            facts.doubt("expiry", f"{facts.items[at].text} may be a date or a share")
         found.append((at, dates.from_date(parts, today)))
     for at in facts.at("ndte"):
         found.append((at, dates.in_days(int(facts.take(at).value), today)))
@@ -79,7 +81,7 @@ def _words(facts: Facts, today: date, *, is_dated: bool) -> list[Word]:
     for at in facts.at("when"):
         code = str(facts.items[at].value)
         facts.take(at)
-        if is_dated and _is_remark(facts.items[at].text, code):
+        if is_dated and _is_remark(facts, at, code):
             continue
         found.append((at, _word(facts, at, code, months, today)))
     for at in facts.at("monthyear", "month"):
@@ -99,9 +101,11 @@ def _months(facts: Facts) -> list[tuple[int, int | None]]:
     return named
 
 
-def _is_remark(text: str, code: str) -> bool:
-    """Beside a date, ``today`` or ``Friday`` tells when something happens, not the expiry."""
-    return text in ("today", "todays", "tomorrow") or code.startswith("day:") or code == "vague"
+def _is_remark(facts: Facts, at: int, code: str) -> bool:
+    """Behind date and price, ``today`` or ``Friday`` tells when something happens."""
+    is_time = facts.items[at].text in ("today", "todays", "tomorrow") or code.startswith("day:")
+    prices = facts.by.get("paid", []) + facts.by.get("num", []) + facts.by.get("money", [])
+    return (is_time or code == "vague") and any(price < at for price in prices)
 
 
 def _word(
@@ -130,5 +134,5 @@ def _agree(facts: Facts, found: list[Word], words: list[Word]) -> None:
         fits = _FITS.get(code)
         days = [one.on for _, one in found if one.on is not None]
         is_fine = any(fits(day) for day in days) if fits else said.on in days
-        if days and not is_fine and code != "leaps":
+        if days and not is_fine and (code != "leaps" or said.on is not None):
             facts.doubt("expiry", f"the date and {facts.items[at].text!r} do not agree")

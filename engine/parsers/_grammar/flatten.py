@@ -34,10 +34,6 @@ class Flat:
     """Why a JSON payload cannot be trusted; empty when it can."""
 
 
-class _OddJsonError(ValueError):
-    """A payload that is valid for Python and nonsense for an order."""
-
-
 def flatten(message: RawAlert) -> Flat:
     """Take content and embeds apart; nothing of what a reader sees is lost."""
     flat = Flat()
@@ -130,7 +126,7 @@ _SAME: dict[str, str] = {
     "stop": "stop", "sl": "stop", "stoploss": "stop", "stopprice": "stop",
     "target": "target", "tp": "target", "takeprofit": "target", "profittarget": "target",
     "targets": "target", "targetprice": "target",
-    "sentiment": "sentiment", "quantitytype": "quantitytype", "ordertype": "ordertype",
+    "quantitytype": "quantitytype", "ordertype": "ordertype",
     "type": "type", "option": "contract", "contract": "contract",
 }  # fmt: skip
 _IDLE = frozenset(
@@ -146,33 +142,31 @@ def _unfold_json(flat: Flat, text: str) -> str:
     end = max(text.rfind("}"), text.rfind("]")) + 1
     if end <= start or not text[start + 1 : end].lstrip().startswith(('"', "{", "}")):
         return text
+    odd: list[str] = []
+
+    def constant(name: str) -> str:
+        odd.append(f"{name} is not a number")
+        return name
+
+    def pairs(found: list[tuple[str, Any]]) -> dict[str, Any]:
+        keys = [_key(key) for key, _ in found]
+        if len(set(keys)) < len(keys):
+            odd.append("a key of the payload occurs twice")
+        return dict(zip(keys, (value for _, value in found), strict=True))
+
     try:
         payload = json.loads(
             text[start:end],
             parse_int=str,
             parse_float=str,
-            parse_constant=_no_constant,
-            object_pairs_hook=_no_twice,
+            parse_constant=constant,
+            object_pairs_hook=pairs,
         )
-        lines = "\n\n".join(_order(one) for one in _orders(payload))
-    except _OddJsonError as odd:
-        flat.is_json, flat.odd_json = True, str(odd)
-        return ""
+        lines = "\n\n".join(_order(one, odd) for one in _orders(payload))
     except (ValueError, RecursionError):
         return text
-    flat.is_json = True
+    flat.is_json, flat.odd_json = True, "; ".join(odd)
     return f"{text[:start]}\n{lines}\n{text[end:]}"
-
-
-def _no_constant(name: str) -> Any:
-    raise _OddJsonError(f"{name} is not a number")
-
-
-def _no_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    keys = [_key(key) for key, _ in pairs]
-    if len(set(keys)) < len(keys):
-        raise _OddJsonError("a key of the payload occurs twice")
-    return dict(zip(keys, (value for _, value in pairs), strict=True))
 
 
 def _key(key: str) -> str:
@@ -186,32 +180,43 @@ def _orders(payload: Any) -> Iterable[dict[str, Any]]:
                 payload = payload[key]
         payload = [payload]
     if not isinstance(payload, list) or not all(isinstance(one, dict) for one in payload):
-        raise _OddJsonError("the payload is not an order")
+        raise ValueError("the payload is not an order")
     return payload
 
 
-def _order(payload: dict[str, Any]) -> str:
+def _order(payload: dict[str, Any], odd: list[str]) -> str:
     """One order as lines. Keys that mean nothing to us are named, so nothing is skipped."""
     lines: list[str] = []
     for key, value in payload.items():
-        if value is None or value == "" or key in _IDLE:
+        if value is None or value == "" or key in _IDLE or key == "sentiment":
             continue
         name = _SAME.get(key, key)
-        if name == "sentiment":
-            lines.append(_sentiment(str(value)))
+        if name == "action":
+            lines.append(_action(str(value), str(payload.get("sentiment") or "")))
         elif name == "type" and str(value).lower() in _ORDER_TYPES:
             lines.append("" if str(value).lower()[0] == "l" else "price: market")
         elif name == "ordertype":
             lines.append(_order_type(str(value)))
         elif name != "quantitytype":
-            lines.append(_line(name, _value(name, value), payload))
+            lines.append(_line(name, _value(name, value, odd), payload, odd))
     return "\n".join(line for line in lines if line)
 
 
-def _sentiment(value: str) -> str:
-    plain = value.lower()
-    known = {"flat": "flat", "short": "short", "bearish": "short", "long": "long"}
-    return known.get(plain, "long" if plain == "bullish" else f"sentiment: {plain}")
+_SENTIMENTS = {
+    ("sell", "short"): "short", ("sell", "bearish"): "short", ("sell", "flat"): "sell",
+    ("sell", "long"): "trim", ("buy", "long"): "buy", ("buy", "bullish"): "buy",
+    ("buy", "flat"): "cover", ("buy", "short"): "cover some",
+}  # fmt: skip
+"""What a webhook means by its action and the position it wants to end in."""
+
+
+def _action(action: str, sentiment: str) -> str:
+    """``sell`` with the sentiment ``short`` opens a short, with ``flat`` it closes a long."""
+    words = action.lower().replace("_", " ").replace("-", " ")
+    if not sentiment:
+        return f"action: {words}"
+    known = _SENTIMENTS.get((words, sentiment.lower()))
+    return f"action: {known}" if known else f"action: {words} sentiment {sentiment}"
 
 
 def _order_type(value: str) -> str:
@@ -221,31 +226,32 @@ def _order_type(value: str) -> str:
     return "price: market" if plain in ("market", "mkt") else f"order type {plain}"
 
 
-def _value(name: str, value: Any) -> str:
+def _value(name: str, value: Any, odd: list[str]) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, dict):
-        return _level(value)
+        return _level(value, odd)
     if isinstance(value, list):
-        return " / ".join(_value(name, one) for one in value)
+        return " / ".join(_value(name, one, odd) for one in value)
     return str(value)
 
 
-def _level(value: dict[str, Any]) -> str:
+def _level(value: dict[str, Any], odd: list[str]) -> str:
     """Bracket objects such as ``{"type": "stop", "stopPrice": 103}``."""
     for key, one in value.items():
         if key in ("stopprice", "limitprice", "price", "value"):
             return str(one)
         if key in ("percent", "percentage"):
             return f"{one}%"
-    raise _OddJsonError("a bracket of the payload has no price")
+    odd.append("a bracket of the payload has no price")
+    return ""
 
 
-def _line(name: str, value: str, payload: dict[str, Any]) -> str:
+def _line(name: str, value: str, payload: dict[str, Any], odd: list[str]) -> str:
     if name == "qty":
         kind = _key(str(payload.get("quantitytype", "")))
         if "percent" in kind:
             return f"fraction: {value}%"
         if kind not in ("", "fixedquantity", "contracts", "shares"):
-            raise _OddJsonError(f"the quantity is stated as {kind}")
+            odd.append(f"the quantity is stated as {kind}")
     return f"{name}: {value}"

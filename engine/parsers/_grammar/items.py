@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from engine.parsers._grammar import amounts
-from engine.parsers._grammar.english import COMMON
+from engine.parsers._grammar.english import COMMON, TICKER_WORDS
 from engine.parsers._grammar.tokens import Token
 from engine.parsers._grammar.words import Entry, corrected, label, phrases, unit
 
@@ -42,6 +42,8 @@ class Itemiser:
         self.items: list[Item] = []
         self.sent = 0
         self.clause = 0
+        self.is_mixed = any(t.kind == "word" and t.low == t.text and len(t.low) > 2 for t in tokens)
+        """Small letters occur, so that capitals mean something."""
 
     def run(self) -> list[Item]:
         """All items, in order."""
@@ -82,6 +84,9 @@ class Itemiser:
         if token.text == "@":
             self.put("price", "plain", "@")
             return at + 1
+        if token.text == "%":
+            self.put("odd", None, "%")
+            return at + 1
         if token.text == "/" and after is not None and not after.gap and self._is_start(at):
             return self.slashed(at, after)
         if self._ends_sentence(token, after):
@@ -120,6 +125,9 @@ class Itemiser:
             return at + 2
         if after.kind == "glued":
             return self.glued(at + 1)
+        if after.kind in ("day", "iso", "time", "mday"):
+            self.put("oddnum", None, "$" + after.text)
+            return at + 2
         self.put("punct", "$", "$")
         return at + 1
 
@@ -154,7 +162,9 @@ class Itemiser:
     # --- ready-made contracts and dates ---------------------------------------------------------
 
     def occ(self, at: int) -> int:
-        self.put("occ", None, self.tokens[at].text)
+        text = self.tokens[at].text
+        name = text.split(" ")[0].lower() if " " in text else ""
+        self.put("odd" if name and phrases(name) else "occ", None, text)
         return at + 1
 
     def iso(self, at: int) -> int:
@@ -171,6 +181,16 @@ class Itemiser:
         else:
             year = int(found.group(3))
             self.put("date", (month, int(found.group(1)), year + 2000 * (year < 100)), text)
+        return at + 1
+
+    def mday(self, at: int) -> int:
+        """``Aug-22-2025``."""
+        name, day, year = self.tokens[at].low.split("-")
+        month = _month(name)
+        if month is None:
+            self.put("oddnum", None, self.tokens[at].text)
+        else:
+            self.put("date", (month, int(day), int(year)), self.tokens[at].text)
         return at + 1
 
     def glued(self, at: int) -> int:
@@ -230,14 +250,23 @@ class Itemiser:
         if len(token.text) == 1 and token.text.isupper() and token.text != "I":
             self.put("letter", token.text, token.text, is_upper=True)
             return at + 1
+        if token.low == "bot" and token.text != "bot" and self._is_counted(at + 1):
+            self.put("verb", "bto!", token.low)
+            return at + 1
         found = self.match(at, token.low)
         if found is None and (better := corrected(token.low)):
             found = self.match(at, better)
+            if found is not None and found[0].kind in ("note", "fill"):
+                found = None
         if found is not None:
             entry, end = found
             return self.known(at, end, entry)
         self.unknown(token)
         return at + 1
+
+    def _is_counted(self, at: int) -> bool:
+        after = self.look(at)
+        return after is not None and (after.kind == "num" or after.text in ("+", "$"))
 
     def match(self, at: int, low: str) -> tuple[Entry, int] | None:
         """(meaning, index behind it) of the longest phrase whose first word is ``low``."""
@@ -259,6 +288,9 @@ class Itemiser:
         return at + 1 if is_glue and after is not None and not after.gap else at
 
     def known(self, at: int, end: int, entry: Entry) -> int:
+        if end == at + 1 and self.tokens[at].text in TICKER_WORDS and self.is_mixed:
+            self.put("sym", 2, self.tokens[at].text, is_upper=True)
+            return end
         text = " ".join(token.low for token in self.tokens[at:end])
         special = _SPECIAL.get(entry.kind)
         if special is not None:
@@ -323,6 +355,7 @@ _READERS: dict[str, Callable[[Itemiser, int], int]] = {
     "occ": Itemiser.occ,
     "iso": Itemiser.iso,
     "day": Itemiser.day,
+    "mday": Itemiser.mday,
     "time": Itemiser.time,
     "glued": Itemiser.glued,
     "odd": Itemiser.odd,

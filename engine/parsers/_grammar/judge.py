@@ -22,6 +22,7 @@ _WHY = {
     "neg": "a negation",
     "status": "a status",
     "choice": "a choice between trades",
+    "praise": "praise for a past trade",
 }
 _WHOLE = frozenset(("test", "echo"))
 """Cues that spoil the whole message wherever they stand."""
@@ -34,6 +35,9 @@ _ANCHORS = frozenset(
 _BODY = _ANCHORS | frozenset(
     ("verb", "slash", "date", "when", "ndte", "num", "money", "part", "qty", "right")
 )
+
+
+_NUMBERS = frozenset(("num", "money", "paid"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +65,7 @@ def judge(items: list[Item], *, is_complete: bool) -> Judgement:
             return Judgement("none", why)
         sent = items[at].sent
         found = _one(cue, sent in core, at < first, is_complete)
-        if found == "none" and items[at].kind == "stopmark" and _answered(items, sent, core):
+        if found == "none" and items[at].kind == "stopmark" and _answered(items, sent):
             found = "ask" if is_complete else "none"
         if found == "none":
             return Judgement("none", why)
@@ -70,15 +74,16 @@ def judge(items: list[Item], *, is_complete: bool) -> Judgement:
     return worst
 
 
-def _answered(items: list[Item], asked: int, core: set[int]) -> bool:
+def _answered(items: list[Item], asked: int) -> bool:
     """``STC or roll ...? I'm taking 0.80 here``: an order follows in a sentence of its own."""
-    return any(
-        item.sent > asked and item.sent in core and item.kind in ("verb", "paid") for item in items
-    )
+    later = [item.kind for item in items if item.sent > asked]
+    return "verb" in later and not _NUMBERS.isdisjoint(later)
 
 
 def _one(cue: str, in_core: bool, is_before: bool, is_complete: bool) -> Verdict:
     """What one cue means: the verdict if it were the only one."""
+    if cue == "praise":
+        return "none" if in_core and is_before else "order"
     if not is_complete:
         return "none"
     if in_core and cue in _CHAT:
@@ -91,7 +96,7 @@ def _one(cue: str, in_core: bool, is_before: bool, is_complete: bool) -> Verdict
 def _core_sentences(items: list[Item]) -> set[int]:
     """Sentences that hold the order: those with a contract or price, else those with a verb."""
     core = {item.sent for item in items if item.kind in _ANCHORS or _is_order_word(item)}
-    return core or {item.sent for item in items if item.kind == "verb"}
+    return core or {item.sent for item in items if item.kind in ("verb", "entryword")}
 
 
 def _is_order_word(item: Item) -> bool:
@@ -99,10 +104,10 @@ def _is_order_word(item: Item) -> bool:
 
 
 def _first_of_core(items: list[Item], core: set[int]) -> int:
-    for at, item in enumerate(items):
-        if item.kind in _BODY and item.sent in core:
-            return at
-    return len(items)
+    """Where the order begins: its verb; without one, whatever comes first."""
+    inside = [at for at, item in enumerate(items) if item.kind in _BODY and item.sent in core]
+    verbs = [at for at in inside if items[at].kind == "verb"]
+    return min(verbs or inside, default=len(items))
 
 
 def _cues(items: list[Item]) -> list[tuple[int, str, str]]:

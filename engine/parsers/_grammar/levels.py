@@ -10,7 +10,7 @@ from engine.parsers._grammar.items import Item
 _JOINTS = frozenset((":", "=", "@", "-", "~", "<", ">", "<=", ">=", "->", "=>"))
 _JOINT_WORDS = frozenset(
     ("is", "to", "at", "of", "now", "the", "my", "a", "around", "near", "about", "roughly",
-     "approx", "approximately", "@", "for", "on", "moved", "move", "moving", "in", "set", "its",
+     "approx", "approximately", "@", "update", "updated", "update:", "for", "on", "moved", "move", "moving", "in", "set", "its",
      "raised", "up", "down", "level", "here", "limit", "price", "all",
      "below", "under", "above", "over", "then", "first", "second", "new")
 )  # fmt: skip
@@ -36,8 +36,8 @@ class Reducer:
 
     def run(self) -> list[Item]:
         """The reduced items."""
-        at, n = 0, len(self.items)
-        while at < n:
+        at = 0
+        while at < len(self.items):
             item = self.items[at]
             reader = _READERS.get(item.kind)
             if reader is None:
@@ -91,18 +91,46 @@ class Reducer:
         if found is not None and found.kind == "oddnum":
             self.put(label, "oddlevel", "stop", f"{label.text} {found.text}")
             return end + 1
+        if self._far(at):
+            return at + 1
         if under := self._under(at + 1, label):
             return under
         return self._behind(at, "stop")
+
+    def _note_move(self, label: Item, end: int) -> None:
+        """``SL to 5``: something held gets a new stop."""
+        if any(item.text in ("to", "->", "now") for item in self.items[max(end - 3, 0) : end - 1]):
+            self.put(label, "verb", "upd")
+
+    def _far(self, at: int) -> bool:
+        """``stop on GS 740C 8/15 to 5``: the contract stands between label and value."""
+        label, is_contract = self.items[at], False
+        for end in range(at + 1, min(at + 9, len(self.items))):
+            item, found = self.items[end], self.look(end + 1)
+            is_tie = item.text in _TIES and is_contract and found is not None
+            if is_tie and found is not None and (value := _level(found, is_stop=True)):
+                self.put(label, "stop", value, f"{label.text} {found.text}")
+                del self.items[end : end + 2]
+                return True
+            is_contract = is_contract or item.kind in _CONTRACT
+            is_moved = item.kind == "verb" and item.value == "update"
+            is_known = item.kind in _CONTRACT or item.text in _TIES or item.kind == "sym"
+            if not is_known and not is_moved:
+                return False
+        return False
 
     def _stop_value(self, label: Item, value: Level, found: Item, end: int) -> int:
         """``stop 284 on CRM`` is a level of the underlying."""
         on, symbol = self.look(end), self.look(end + 1)
         is_on = on is not None and on.text in ("on", "on the")
         if is_on and symbol is not None and (symbol.kind == "sym" or symbol.text in _STOCK):
-            if value.kind == "price":
+            after = self.look(end + 2)
+            is_contract = after is not None and after.kind in _CONTRACT
+            if value.kind == "price" and not is_contract:
+                self._note_move(label, end)
                 self.put(label, "under", (value.value, _name(symbol)), found.text)
-                return end + 2
+                return end + 1
+        self._note_move(label, end)
         self.put(label, "stop", value, f"{label.text} {found.text}")
         return end
 
@@ -131,7 +159,9 @@ class Reducer:
             self.put(label, "barelevel", kind)
         else:
             self.out.pop()
-            self.put(label, kind, value if kind == "stop" else (value,), f"{last.text} {label.text}")
+            self.put(
+                label, kind, value if kind == "stop" else (value,), f"{last.text} {label.text}"
+            )
             self.out[-1].is_upper = False
             self.out.append(Item("lookback", None, "", label.sent, label.clause))
         return at + 1
@@ -139,9 +169,11 @@ class Reducer:
     def target(self, at: int) -> int:
         label = self.items[at]
         nearest = self.look(at + 1)
-        if nearest is not None and (nearest.text in _HIT or _is_tick(nearest)):
+        skip = int(nearest is not None and nearest.text in "12345" and nearest.kind == "num")
+        told = self.look(at + 1 + skip)
+        if told is not None and (told.text in _HIT or _is_tick(told)):
             self.put(label, "tag", f"{label.text.upper()} hit")
-            return at + 2
+            return at + 2 + skip
         end = self._ordinal(at + 1)
         end = self._more_labels(self.joints(end))
         values, end = self._values(end)
@@ -151,6 +183,9 @@ class Reducer:
         if values:
             self.put(label, "target", values)
             return end
+        if label.text.endswith(("for", "ing")):
+            self.put(label, "cue", "plan")
+            return at + 1
         return self._behind(at, "target")
 
     def _ordinal(self, at: int) -> int:
@@ -158,7 +193,13 @@ class Reducer:
         item, after, beyond = self.look(at), self.look(at + 1), self.look(at + 2)
         if item is None or after is None or item.kind != "num" or item.text not in "12345":
             return at
-        if after.text in (":", "=", "@") or after.kind in ("num", "money", "price", "pct", "points"):
+        if after.text in (":", "=", "@") or after.kind in (
+            "num",
+            "money",
+            "price",
+            "pct",
+            "points",
+        ):
             return at + 1
         if after.text == "-" and beyond is not None and beyond.kind in ("num", "money"):
             return at + 1
@@ -216,6 +257,7 @@ class Reducer:
             self.put(label, "barelevel", "trail")
             return at + 1
         if value.kind == "breakeven" or (value.kind == "price" and is_price):
+            self.put(label, "verb", "update")
             self.put(label, "stop", value, f"{label.text} {found.text}")
         else:
             self.put(label, "trail", found.text, f"{label.text} {found.text}")
@@ -228,6 +270,10 @@ class Reducer:
         found = self.look(end)
         if found is not None and found.kind == "points":
             self.put(label, "stop", Level(kind="points", value=found.value), found.text)
+            return end + 1
+        is_to = any(item.text in ("to", ":") for item in self.items[at + 1 : end])
+        if is_to and found is not None and found.kind in ("num", "money"):
+            self.put(label, "stop", Level(kind="price", value=found.value), found.text)
             return end + 1
         is_number = found is not None and found.kind in ("num", "money", "pct", "oddnum", "slash")
         if is_number:
@@ -243,6 +289,9 @@ class Reducer:
         if label.value == "market":
             self.put(label, "market", None)
             return at + 1
+        if label.text == "lmt" and self._is_ticker(at):
+            self.put(label, "fill", "")
+            return at + 1
         end = self.joints(at + 1)
         found = self.look(end)
         kind = _PRICED.get(found.kind, "") if found is not None else ""
@@ -257,22 +306,40 @@ class Reducer:
             self.put(label, "ref", found.value, f"{label.text} {found.text}")
         elif kind == "price":
             self.put(label, "paid", (label.value, found.value), f"{label.text} {found.text}")
+        elif found.kind == "slash" and label.text == "for":
+            self.put(label, "fill", "")
+            return at + 1
         else:
             self.put(label, kind, found.value, f"{label.text} {found.text}")
         return end + 1
+
+    def _is_ticker(self, at: int) -> bool:
+        """``Shorting LMT @ 59``: capitals between verb and price word."""
+        last, after = (self.out[-1] if self.out else None), self.look(at + 1)
+        is_slot = last is not None and last.kind in ("verb", "num", "qty", "part")
+        is_priced = after is not None and after.kind in ("price", "slash", "date", "opt")
+        return self.items[at].is_upper and is_slot and is_priced
 
     def _loose_price(self, at: int) -> int:
         """A price word without a number behind it: ``3.40 entry``, ``for Friday``."""
         label = self.items[at]
         last = self.out[-1] if self.out else None
+        if label.text in ("avg", "average") and (last is None or last.sent != label.sent):
+            self.put(label, "verb", "add")
+            return at + 1
         names_price = label.text not in ("at", "@", "for", "fill", "filled", "limit", "lmt", "from")
         if names_price and label.value != "ref" and last is not None:
             if last.kind in ("num", "money") and last.sent == label.sent:
                 self.out.pop()
                 self.put(label, "paid", (label.value, last.value), f"{last.text} {label.text}")
                 return at + 1
-        if label.text == "was":
+        after = self.look(at + 1)
+        if label.text in ("filled", "fill", "fills") and after is not None and after.text == ":":
+            self.put(label, "cue", "echo")
+        elif label.text == "was":
             self.put(label, "cue", "recap")
+        elif label.text == "@" or (label.text in ("at", "for") and _is_end(after)):
+            self.put(label, "dangling", None)
         elif label.value == "entry" and label.text in ("entry", "entries"):
             self.put(label, "entryword", None)
         else:
@@ -290,6 +357,8 @@ class Reducer:
             end += 1
         while end > at + 1 and self.items[end - 1].kind == "fill":
             end -= 1
+        if end > at + 1 and end < len(self.items) and self.items[end].text in _RIDE:
+            end += 1
         if end > at + 1:
             self.put(label, "note", None, " ".join(one.text for one in self.items[at:end]))
             return end
@@ -301,12 +370,91 @@ class Reducer:
         item = self.items[at]
         if item.value == "take":
             is_off = any(
-                one.text == "off" and one.sent == item.sent for one in self.items[at + 1 : at + 5]
+                one.text.endswith("off") and one.sent == item.sent
+                for one in self.items[at + 1 : at + 5]
             )
-            self.put(item, "verb", "trim" if is_off else "open")
+            is_done = any(one.text in _RESULTS for one in self.items[at + 1 : at + 7])
+            self.put(item, "verb", "trim" if is_off else "close" if is_done else "open")
+        elif item.text == "btc" and self._is_coin(at + 1):
+            self.put(item, "cue", "status")
         else:
             self.out.append(item)
         return at + 1
+
+    # --- words that need their neighbour --------------------------------------------------------
+
+    def fill(self, at: int) -> int:
+        """``now 2.95`` is a status, ``order 88121`` a broker's number."""
+        item, after = self.items[at], self.look(at + 1)
+        kind = after.kind if after is not None else ""
+        if item.text == "off" and self._ends_share(item):
+            self.put(item, "verb", "trim")
+        elif item.text == "now" and kind in ("num", "money", "price", "oddnum"):
+            self.put(item, "cue", "status")
+        elif item.text == "order" and kind in ("num", "oddnum"):
+            self.put(item, "cue", "echo")
+        else:
+            self.out.append(item)
+        return at + 1
+
+    def _ends_share(self, item: Item) -> bool:
+        """``half off at 235`` without a verb is a trim."""
+        last = self.out[-1] if self.out else None
+        is_share = last is not None and last.kind in ("part", "slash", "pct", "share")
+        return is_share and not any(
+            one.kind == "verb" and one.sent == item.sent for one in self.out
+        )
+
+    def part(self, at: int) -> int:
+        """``stop to BE on the rest``: the rest is what the stop is for, not what is sold."""
+        item, last = self.items[at], (self.out[-1] if self.out else None)
+        is_on = last is not None and last.text in ("on", "on the", "for", "for the")
+        has_stop = any(one.kind == "stop" and one.sent == item.sent for one in self.out)
+        if is_on and has_stop and item.value in ("rest", "runner"):
+            self.put(item, "note", None)
+        else:
+            self.out.append(item)
+        return at + 1
+
+    def cue(self, at: int) -> int:
+        """``breakout over 358``: a level behind a remark about the chart is part of it."""
+        item, after = self.items[at], self.look(at + 1)
+        last = self.out[-1] if self.out else None
+        is_level = after is not None and after.kind in ("num", "money")
+        if item.text in ("up", "down"):
+            kind = after.kind if after is not None else ""
+            self.put(item, "cue" if kind in _GAINS else "fill", "status")
+            return at + 1
+        if item.text in _SIDES and is_level and last is not None and last.kind == "note":
+            self.put(item, "note", None)
+            return at + 2
+        self.out.append(item)
+        return at + 1
+
+    def note(self, at: int) -> int:
+        """``a gain of 60%`` is a result, not a share."""
+        item, tie, after = self.items[at], self.look(at + 1), self.look(at + 2)
+        self.out.append(item)
+        is_result = item.text in _RESULTS and tie is not None and tie.text == "of"
+        if is_result and after is not None and after.kind in ("pct", "gainpct", "num", "money"):
+            self.put(after, "gainpct", after.value)
+            return at + 3
+        return at + 1
+
+    def resting(self, at: int) -> int:
+        """``buy stop``: an order that waits for a price; a person decides."""
+        item = self.items[at]
+        self.put(item, "verb", item.value)
+        self.put(item, "cue", "cond")
+        return at + 1
+
+    def _is_coin(self, at: int) -> bool:
+        """``BTC 118,500``: the coin and its price."""
+        found = self.look(at)
+        if found is not None and found.kind == "price":
+            found = self.look(at + 1)
+        is_number = found is not None and found.kind in ("num", "money")
+        return is_number and found is not None and found.value >= _COIN_PRICE
 
     # --- labelled lines -------------------------------------------------------------------------
 
@@ -364,13 +512,43 @@ class Reducer:
         return at + 1
 
 
+_CONTRACT = frozenset(("opt", "occ", "slash", "date", "when", "right", "ndte", "future"))
+_TIES = frozenset(("to", "at", "@", "on", "for", "now", ":", "->", "is", "my", "the"))
+_SIDES = frozenset(("over", "above", "under", "below", "through", "at", "near"))
+_GAINS = frozenset(("num", "money", "pct", "gainpct", "gain", "oddnum", "points", "note"))
+_RESULTS = frozenset(
+    ("profit", "profits", "gain", "gains", "loss", "losses", "win", "wins", "money", "l", "w",
+     "nice profit", "nice gains", "small loss", "small gain", "quick profit", "good profit",
+     "nice win", "small win", "small profit", "nice profits")
+)  # fmt: skip
+_COIN_PRICE = 20_000
 _STOCK = frozenset(("stock", "underlying", "the stock", "chart"))
 _PRICED = {
     "num": "price", "money": "price", "oddnum": "oddprice", "range": "paidrange",
     "price": "market", "pct": "gainpct", "gainpct": "gainpct", "gain": "gain", "list": "oddprice",
     "slash": "oddprice", "strikes": "oddprice",
 }  # fmt: skip
-_KEPT = frozenset(("the", "a", "my", "some", "of", "left", "on", "rest", "runner", "runners", "with"))
+_KEPT = frozenset(
+    (
+        "one",
+        "ones",
+        "it",
+        "them",
+        "piece",
+        "the",
+        "a",
+        "my",
+        "some",
+        "of",
+        "left",
+        "on",
+        "rest",
+        "runner",
+        "runners",
+        "with",
+    )
+)
+_RIDE = frozenset(("ride", "run", "running", "riding", "work", "go", "on", "left", "open"))
 _KEPT_KINDS = frozenset(("num", "part", "slash", "pct", "qty", "share"))
 _LABELLED: dict[str, Callable[[Reducer, int, Item, Item], int]] = {
     "symbol": Reducer.label_symbol,
@@ -384,13 +562,22 @@ _READERS: dict[str, Callable[[Reducer, int], int]] = {
     "price": Reducer.price,
     "keep": Reducer.keep,
     "verb": Reducer.take,
+    "fill": Reducer.fill,
+    "cue": Reducer.cue,
+    "resting": Reducer.resting,
+    "part": Reducer.part,
+    "note": Reducer.note,
     "label": Reducer.label,
     "softlabel": Reducer.label,
 }
 
 
+def _is_end(item: Item | None) -> bool:
+    return item is None or item.kind in ("line", "para", "stopmark", "emoji")
+
+
 def _is_tick(item: Item) -> bool:
-    return item.kind == "emoji" and any(mark in item.text for mark in "✅☑✔🎯")
+    return item.kind == "emoji" and any(mark in item.text for mark in "✅☑✔")
 
 
 def _name(item: Item) -> str:

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 
-from engine.domain.alert import Alert, Level, NotAnAlert, Parsed, Signal
+from engine.domain.alert import Action, Alert, Level, NotAnAlert, Parsed, Signal
 from engine.domain.source import SourceProfile
 from engine.parsers._grammar.english import COMMON
 from engine.parsers._grammar.facts import CORE, Facts
@@ -12,8 +12,8 @@ from engine.parsers._grammar.items import Item
 from engine.parsers._grammar.judge import judge
 from engine.parsers._grammar.verbs import Intent
 
-CONTRACT = frozenset(("symbol", "expiry", "strike", "right", "legs", "action", "contract"))
-"""Doubts in these fields mean that the order as such is not complete."""
+CONTRACT = frozenset(("symbol", "expiry", "strike", "right", "legs", "contract"))
+"""Doubts in these fields mean that it is not known what should be traded."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,15 +46,43 @@ class Draft:
 
     @property
     def is_complete(self) -> bool:
-        """Whether action and contract are certain."""
-        return not CONTRACT & self.doubts.keys()
+        """Whether the contract is certain, and in everyday English the action too."""
+        missing = CONTRACT & self.doubts.keys()
+        is_odd = "action" in self.doubts and not self.intent.is_explicit
+        return not missing and not is_odd and not self._lacks_price
+
+    @property
+    def _lacks_price(self) -> bool:
+        """A share or future to buy at no price at all is talk."""
+        signal = self.signal
+        is_priced = signal.price is not None or signal.price_range is not None
+        return "price" in self.doubts and not is_priced and signal.asset in ("stock", "future")
+
+    @property
+    def is_near(self) -> bool:
+        """Worth a person's look although it is not complete: order words, or one gap only."""
+        signal = self.signal
+        if self.is_bare:
+            return False
+        if self.intent.is_explicit:
+            return bool(signal.symbol or signal.strike or signal.price)
+        if signal.price is None:
+            return False
+        missing = CONTRACT & self.doubts.keys()
+        if signal.asset in ("option", "spread"):
+            return len(missing) <= 1
+        return any(item.kind == "root" or _is_ticker(item) for item in self.facts.items)
+
+
+def _is_ticker(item: Item) -> bool:
+    return item.kind == "sym" and item.value in (2, 3, 4)
 
 
 # --- what is left over --------------------------------------------------------------------------
 
 _FINE = {
     "close": frozenset(("gain", "gainpct", "ref", "tag", "even", "ordinal", "clock", "market")),
-    "update": frozenset(("gain", "gainpct", "tag", "ordinal", "clock")),
+    "update": frozenset(("gain", "gainpct", "tag", "ordinal", "clock", "part")),
     "cancel": frozenset(("gain", "ordinal", "clock", "paid", "num", "money", "stop", "target",
                          "range", "paidrange", "market")),
 }  # fmt: skip
@@ -65,11 +93,12 @@ _WORDS = frozenset(("word", "sym"))
 def account(facts: Facts, intent: Intent) -> list[str]:
     """Texts that were not understood. Words of a separate remark may stay unknown; see below."""
     fine = _FINE.get(intent.family, _OPEN_FINE)
-    core = {item.clause for at, item in enumerate(facts.items) if at in facts.used}
+    used = [facts.items[at] for at in facts.used]
+    core = {item.clause for item in used if item.kind != "size"}
     left: list[str] = []
     loose: list[Item] = []
     for _, item in facts.left():
-        if item.kind in fine:
+        if item.kind in fine or item.kind == "tag" and item.value == "GAMMA":
             continue
         if item.kind in _WORDS and item.clause not in core and item.value in (None, 0, 1):
             loose.append(item)
@@ -97,6 +126,47 @@ def _is_remark(loose: list[Item], facts: Facts) -> bool:
 def _same_clauses(loose: list[Item], facts: Facts) -> list[Item]:
     clauses = {item.clause for item in loose}
     return [one for one in facts.items if one.clause in clauses and one.kind not in _WORDS]
+
+
+def check_words(draft: Draft, reading: Reading) -> None:
+    """Doubts about wording that all rooms share."""
+    said, facts, signal = draft.intent, draft.facts, draft.signal
+    is_known = reading.base is not None or reading.is_edit
+    if said.family == "cancel" and (said.is_unfilled or said.is_late_cancel and not is_known):
+        facts.doubt("action", "is the order withdrawn?")
+    if reading.base is not None and said.family == "open" and not said.is_add:
+        if not said.is_explicit and not _is_again(facts):
+            facts.doubt("action", "is it bought again, or is that the fill of the alert?")
+    is_priced = signal.price is not None or signal.price_range is not None
+    if said.family == "close" and facts.has("ref") and not is_priced and not facts.has("market"):
+        facts.doubt("price", "is that the entry or the exit price?")
+    if said.family == "close":
+        _check_rest_stop(signal, facts)
+        _check_exit_price(signal, reading.base, facts)
+
+
+def _is_again(facts: Facts) -> bool:
+    words = ("back in", "more", "again", "another", "reentered", "reentry", "reloading", "reloaded")
+    return any(item.text in words for item in facts.items)
+
+
+def _check_exit_price(signal: Signal, base: Signal | None, facts: Facts) -> None:
+    """The exit of a share or future lies in the region of its entry."""
+    if base is None or not base.price or not signal.price or signal.asset not in _ODD_RATIO:
+        return
+    low, high = sorted((base.price, signal.price))
+    if signal.asset in ("stock", "future") and high > low * _ODD_RATIO[signal.asset]:
+        facts.doubt("price", f"the price {signal.price} is far from the entry {base.price}")
+
+
+def _check_rest_stop(signal: Signal, facts: Facts) -> None:
+    """The stop of what is kept lies on the losing side of the exit price."""
+    stop, price = signal.stop, signal.price
+    if stop is None or stop.kind != "price" or stop.value is None or price is None:
+        return
+    is_short = signal.action.effect.value == "close-"
+    if (stop.value > price) != is_short and stop.value != price:
+        facts.doubt("stop", f"the stop {stop.value} is on the wrong side of {price}")
 
 
 # --- sanity of prices ---------------------------------------------------------------------------
@@ -159,17 +229,21 @@ def decide(reading: Reading, drafts: list[Draft], why: str) -> Parsed:
 
     ``why``: said when there are no drafts at all.
     """
+    if reading.base is not None and reading.is_reply and _corrects(reading.items):
+        return _correction(reading.base)
     if not drafts:
         return NotAnAlert(why=why)
+    for draft in drafts:
+        check_words(draft, reading)
     is_complete = all(draft.is_complete for draft in drafts)
-    found = judge(reading.items, is_complete=is_complete)
-    if found.verdict == "none":
+    is_order = is_complete or any(one.is_near and one.intent.is_explicit for one in drafts)
+    found = judge(reading.items, is_complete=is_order)
+    is_bare = any(draft.is_bare for draft in drafts)
+    if found.verdict == "none" or (found.verdict == "ask" and is_bare):
         return NotAnAlert(why=found.why)
     strange = [text for draft in drafts for text in draft.strange]
-    if strange and not is_complete and not _is_code(drafts):
+    if strange and not is_complete and not any(draft.is_near for draft in drafts):
         return NotAnAlert(why=f"not understood: {', '.join(strange[:4])}")
-    if strange and any(draft.is_bare for draft in drafts) and not is_complete:
-        return NotAnAlert(why="a contract is named, but no action")
     reasons = [f"unclear: {', '.join(strange[:4])}"] if strange else []
     if found.verdict == "ask":
         reasons.append(f"beside the order there is {found.why}")
@@ -183,9 +257,23 @@ def decide(reading: Reading, drafts: list[Draft], why: str) -> Parsed:
     return Alert(signals=signals, needs_human=True, question=_sentence(reasons))
 
 
-def _is_code(drafts: list[Draft]) -> bool:
-    """Order words with a symbol are shown to a person even when the rest is not understood."""
-    return any(draft.intent.is_explicit and draft.signal.symbol for draft in drafts)
+_CORRECTIONS = frozenset(
+    ("ignore", "please ignore", "wrong", "mistake", "oops", "correction", "corrected", "typo",
+     "my bad", "sorry", "meant", "incorrect", "error", "fixed", "mistaken", "apologies", "whoops",
+     "fixed typo", "edit typo")
+)  # fmt: skip
+
+
+def _corrects(items: list[Item]) -> bool:
+    """A reply that takes back or corrects the alert it answers."""
+    has_question = any(item.kind == "stopmark" and item.value for item in items)
+    return not has_question and any(item.text.lower() in _CORRECTIONS for item in items)
+
+
+def _correction(base: Signal) -> Alert:
+    signal = replace(base, action=Action.UPDATE, ambiguous=("action",))
+    question = "The reply corrects or withdraws the alert it answers; which, a person must say."
+    return Alert(signals=(signal,), needs_human=True, question=question)
 
 
 def _sentence(reasons: list[str]) -> str:

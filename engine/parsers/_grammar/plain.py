@@ -11,8 +11,6 @@ from engine.parsers._grammar.orders import Draft, Reading, account, check_levels
 from engine.parsers._grammar.verbs import Intent, Side, intent
 
 _SHORT = (Effect.OPEN_SHORT, Effect.CLOSE_SHORT)
-_COIN_PRICE = 1000
-"""``BTC`` at such a price, with no contract beside it, is the coin."""
 
 
 class PlainTrade:
@@ -28,7 +26,7 @@ class PlainTrade:
         self.facts = Facts(items)
         self.last = last
         self.base = reading.base if last is None else None
-        self.intent = intent(self.facts)
+        self.intent = intent(self.facts, is_reply=self.base is not None)
 
     # --- what a room decides --------------------------------------------------------------------
 
@@ -103,7 +101,7 @@ class PlainTrade:
         is_btc = any(item.kind == "verb" and item.text == "btc" for item in self.facts.items)
         if not is_btc or symbol or self.base is not None:
             return False
-        return price is None or price >= _COIN_PRICE
+        return price is None or price >= slots.COIN_PRICE
 
     def _named(self, signal: Signal) -> Signal:
         """Fill the instrument from the alert answered, or from the trade before."""

@@ -3,8 +3,9 @@
 from engine.parsers._grammar.items import Item
 
 _SEPARATORS = frozenset((",", "/", "|", "+", "->", "=>", "&", "//", "-", "--"))
-_AND = frozenset(("and", "then", "plus", "also", "now", "w/"))
+_AND = frozenset(("and", "then", "plus", "also", "now", "w/", "to", "into"))
 _PRICES = frozenset(("paid", "paidrange", "market"))
+_ANY_PRICE = _PRICES | {"num", "money", "range"}
 
 
 def split(items: list[Item], anchors: frozenset[str]) -> list[list[Item]]:
@@ -72,7 +73,7 @@ def _cut(items: list[Item], one: int, two: int) -> int | None:
 
 
 def _separator(items: list[Item], one: int, two: int) -> int | None:
-    priced = next((at for at in range(one, two) if items[at].kind in _PRICES), None)
+    priced = next((at for at in range(one + 1, two) if items[at].kind in _ANY_PRICE), None)
     if priced is None:
         return None
     for at in range(priced + 1, two):

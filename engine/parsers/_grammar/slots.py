@@ -12,6 +12,9 @@ from engine.parsers._grammar.verbs import Intent
 MAX_QTY = {"option": 500, "spread": 500, "future": 100, "stock": 100_000}
 """Stated sizes above these are taken for a slip: a person confirms them."""
 
+COIN_PRICE = 1000
+"""``BTC`` at such a price, with no contract beside it, is the coin."""
+
 _COMPANY = frozenset(
     ("APPLE", "TESLA", "GOOGL E", "FORD", "INTEL", "VISA", "NIKE", "CHASE", "DELTA", "NVIDI", "GOLD",
      "OIL", "SPOOS", "SPOO", "GOOGLE", "DISNEY", "NASDAQ", "AMAZON", "NVIDIA", "BOEING", "SILVER")
@@ -33,14 +36,17 @@ _BETWEEN = frozenset(
 )  # fmt: skip
 
 
-def symbol(facts: Facts, anchor: int | None) -> str:
+def symbol(facts: Facts, anchor: int | None, *, is_reply: bool = False) -> str:
     """The underlying: a cash tag, a labelled ticker, or the capitals beside the contract.
 
     ``anchor`` is the position of the contract (options) or price (others); None when unknown.
+    In a reply only a certain symbol counts; without one the alert answered is meant.
     Doubts ``symbol`` when two are named or only an everyday word could be meant.
     """
     found = facts.at("sym")
     best = max((facts.items[at].value for at in found), default=-1)
+    if best < 2 and is_reply:
+        return ""
     if best < 2:
         return _weak_symbol(facts, found, anchor)
     strong = [at for at in found if facts.items[at].value >= 2]
@@ -82,7 +88,7 @@ def _is_joined(facts: Facts, at: int, anchor: int) -> bool:
 
 def _weak_symbol(facts: Facts, found: list[int], anchor: int | None) -> str:
     """Small letters, everyday words in capitals and single letters need the right place."""
-    joined = [at for at in _slot(facts, anchor) if facts.kind(at) in ("sym", "letter")]
+    joined = [at for at in _slot(facts, anchor) if _stands_alone(facts, at, anchor)]
     if len(joined) == 1:
         item = facts.take(joined[0])
         return _checked(facts, root_of(item.text.upper()))
@@ -93,6 +99,25 @@ def _weak_symbol(facts: Facts, found: list[int], anchor: int | None) -> str:
     if not word:
         facts.doubt("symbol", "no symbol is named")
     return word
+
+
+_LEADS = frozenset(
+    ("verb", "num", "qty", "part", "share", "pct", "size", "slash", "date", "punct", "emoji", "line",
+     "para", "when", "note", "opt", "entryword", "paid")
+)  # fmt: skip
+
+
+def _stands_alone(facts: Facts, at: int, anchor: int | None) -> bool:
+    """A weak symbol touches the contract, and no capitals that mean nothing stand before it."""
+    if anchor is None:
+        return False
+    between = facts.items[min(at, anchor) + 1 : max(at, anchor)]
+    if any(item.kind in ("fill", "note", "month") and item.text for item in between):
+        return False
+    before = facts.items[at - 1] if at else None
+    if before is None or before.kind in _LEADS:
+        return True
+    return before.kind == "fill" and (not before.is_upper or before.text in ("of", "in", "my"))
 
 
 def _slot(facts: Facts, anchor: int | None) -> list[int]:
@@ -110,21 +135,29 @@ def _word_as_symbol(facts: Facts, anchor: int | None) -> str:
         if item.kind in ("slash", "date", "when", "ndte", "money", "num", "right"):
             continue
         before = facts.items[at - 1] if at else None
-        is_slot = before is None or before.kind in ("verb", "num", "qty", "line")
+        is_slot = before is not None and before.kind in (
+            "verb", "num", "qty", "part", "share", "pct"
+        )  # fmt: skip
+        is_slot = is_slot or (before is not None and before.text in ("of", "my", "of my"))
         shouts = sum(one.is_upper for one in facts.items if one.kind in ("fill", "note", "part"))
-        is_code = facts.has("verb") or before is None
-        if item.is_upper and is_slot and is_code and len(item.text) <= 5 and shouts <= 1:
-            if item.kind in ("fill", "note", "cue", "part", "size", "verb", "level", "paid"):
+        if item.is_upper and is_slot and len(item.text) <= 5 and shouts <= 1:
+            if item.kind in _TICKER_KINDS:
                 return _as_symbol(facts, at, item)
         return ""
     return ""
 
 
+_TICKER_KINDS = frozenset(
+    ("fill", "note", "cue", "part", "size", "verb", "barelevel", "paid", "month", "keep")
+)
+
+
 def _as_symbol(facts: Facts, at: int, item: Item) -> str:
-    if item.kind == "part":
+    if item.kind == "part" and _closes(facts):
         facts.doubt("symbol", f"{item.text.upper()} may be a symbol or an amount")
         return ""
     facts.take(at)
+    item.kind = "sym"
     return item.text.upper()
 
 
@@ -148,6 +181,8 @@ def price(facts: Facts, intent: Intent, *, is_premium: bool) -> Price:
     In a close the entry price (``from 2.35``, ``in at 2.35``) is only a reference.
     """
     out = Price()
+    if intent.family == "update":
+        return out
     stated = _stated(facts, intent)
     if facts.at("market"):
         out.is_market = True
@@ -157,12 +192,14 @@ def price(facts: Facts, intent: Intent, *, is_premium: bool) -> Price:
         _range(facts, out, at)
     if facts.has("oddprice"):
         facts.doubt("price", f"the price {facts.items[facts.by['oddprice'][0]].text!r} is unclear")
-    if len(stated) > 1:
+    if len(stated) > 1 or (stated and out.is_market):
         facts.doubt("price", "two prices are stated")
     for value in stated[:1]:
         out.value = value
-    if out.value is None and out.range is None and not out.is_market:
-        _bare_price(facts, out, intent)
+        _zone(facts, value)
+    is_withdrawn = intent.family == "cancel" and facts.has("opt", "occ", "strikes")
+    if out.value is None and out.range is None and not out.is_market and not is_withdrawn:
+        _bare_price(facts, out, intent, is_premium)
     if out.value is not None:
         _check_price(facts, out, is_premium)
     return out
@@ -181,6 +218,14 @@ def _stated(facts: Facts, intent: Intent) -> list[Decimal]:
     return found
 
 
+def _zone(facts: Facts, value: Decimal) -> None:
+    """``5790-5792 zone filled 5791``: the zone only says where the price came from."""
+    for at in facts.at("range"):
+        low, high = sorted(facts.items[at].value)
+        if low <= value <= high <= low * Decimal("1.05"):
+            facts.take(at)
+
+
 def _range(facts: Facts, out: Price, at: int) -> None:
     _, (low, high) = "", facts.take(at).value
     if out.range is not None or out.value is not None:
@@ -192,7 +237,7 @@ def _range(facts: Facts, out: Price, at: int) -> None:
     out.range = (low, high)
 
 
-def _bare_price(facts: Facts, out: Price, intent: Intent) -> None:
+def _bare_price(facts: Facts, out: Price, intent: Intent, is_premium: bool) -> None:
     """A number without a price word: the only one left, behind the verb or contract."""
     ranges = facts.at("range")
     left = facts.at("num", "money")
@@ -203,10 +248,11 @@ def _bare_price(facts: Facts, out: Price, intent: Intent) -> None:
         if len(left) > 1:
             facts.doubt("price", "several numbers could be the price")
         return
-    item = facts.items[left[0]]
+    item = facts.take(left[0])
     out.value = item.value
-    facts.take(left[0])
-    del intent
+    is_count = is_premium and item.kind == "num" and "." not in item.text and "," not in item.text
+    if is_count and intent.family == "close" and facts.kind(facts.before(left[0])) == "verb":
+        facts.doubt("price", f"{item.text} may be a price or a count")
 
 
 def _check_price(facts: Facts, out: Price, is_premium: bool) -> None:
@@ -215,7 +261,9 @@ def _check_price(facts: Facts, out: Price, is_premium: bool) -> None:
         return
     if value <= 0:
         facts.doubt("price", "the price is zero")
-    texts = [item.text.split()[-1].lstrip("$@") for item in facts.items if item.kind in _PRICE_KINDS]
+    texts = [
+        item.text.split()[-1].lstrip("$@") for item in facts.items if item.kind in _PRICE_KINDS
+    ]
     if is_premium and any(is_european_thousand(text) for text in texts):
         facts.doubt("price", "the price may have a thousands point")
     if not is_premium and any(is_decimal_comma(text) for text in texts):
@@ -244,7 +292,10 @@ def quantity(facts: Facts, intent: Intent, anchor: int | None, *, kind: str) -> 
 
     ``anchor``: position of the symbol or contract; a bare number counts only before it.
     """
-    values = {facts.take(at).value for at in facts.at("qty")}
+    found = [facts.take(at) for at in facts.at("qty")]
+    values = {item.value for item in found}
+    if intent.family != "close" and any(" of " in item.text for item in found):
+        facts.doubt("quantity", "a part of a position cannot be bought")
     slot = _slot_quantity(facts, anchor)
     if slot is not None:
         values.add(facts.take(slot).value)
@@ -258,24 +309,32 @@ def quantity(facts: Facts, intent: Intent, anchor: int | None, *, kind: str) -> 
         facts.doubt("quantity", f"{value} is no whole number")
     elif value > MAX_QTY[kind]:
         facts.doubt("quantity", f"the quantity {value} is too large to be meant")
-    del intent
     return value
 
 
 def _slot_quantity(facts: Facts, anchor: int | None) -> int | None:
     for at in facts.at("num", "gain"):
         item = facts.items[at]
-        is_tos = item.kind == "gain" and item.text.lstrip("+-").isdigit() and facts.has("spread")
+        is_tos = item.kind == "gain" and item.text.lstrip("+-").isdigit()
         if item.kind == "gain" and not is_tos:
             continue
         last = facts.before(at)
-        if last is None or facts.kind(last) != "verb" or not is_whole(item.value):
+        if last is None or facts.kind(last) not in _COUNT_LEADS or not is_whole(item.value):
             continue
-        if anchor is not None and at < anchor:
+        if anchor is not None and (at < anchor or _is_alone_behind_code(facts, at, last)):
             return at
         if anchor is None and _is_followed_by_amount_word(facts, at):
             return at
     return None
+
+
+_COUNT_LEADS = ("verb", "size", "part")
+
+
+def _is_alone_behind_code(facts: Facts, at: int, verb: int) -> bool:
+    """``... @ 1.60 credit, STO 2``: a count behind an order word at the end."""
+    is_code = str(facts.items[verb].value).endswith("!")
+    return is_code and facts.after(at) is None and facts.has("paid")
 
 
 def _is_followed_by_amount_word(facts: Facts, at: int) -> bool:
@@ -299,6 +358,8 @@ def amount(facts: Facts, intent: Intent, count: Decimal | None) -> Amount:
     out.quantity = count
     shares, is_some = _shares(facts)
     if count is not None:
+        if "pct" in facts.by and shares:
+            facts.doubt("quantity", "a count and a share are stated")
         return out
     if len(shares) > 1:
         facts.doubt("fraction", "two shares of the position are stated")
@@ -365,6 +426,8 @@ def levels(facts: Facts, *, own: str, is_derivative: bool) -> Levels:
     for at in facts.at("under"):
         value, name = facts.take(at).value
         _add_under(facts, out, value, name, own if not is_derivative else "")
+        if own and name and root_of(name) != root_of(own):
+            facts.doubt("stop", f"the stop names {name}, the trade {own}")
     for at in facts.at("target"):
         out.targets += facts.take(at).value
     for at in facts.at("trail"):

@@ -72,7 +72,7 @@ def _build(facts: Facts, intent: Intent, expiries: list[date], plan: Plan) -> No
 
 
 def _kind(names: list[str]) -> str:
-    special = [name for name in names if name in NAMED]
+    special = [word for name in names for word in name.split() if word in NAMED]
     if len(set(special)) > 1:
         raise Unclear("two kinds of spread are named")
     return special[0] if special else "vertical"
@@ -169,7 +169,8 @@ def spelled_verbs(facts: Facts) -> set[int]:
     """Positions of verbs that belong to one leg or one expiry, not to the whole order."""
     found: set[int] = set()
     anchors = [at for at, _ in leg_verbs(facts)]
-    if any(name in ("calendar", "diagonal") for name in facts.values("spread")):
+    names = " ".join(str(name) for name in facts.values("spread"))
+    if "calendar" in names or "diagonal" in names:
         anchors += facts.at("slash", "date", "when")
     for at in anchors:
         for k in range(at - 1, max(at - 5, -1), -1):
@@ -199,19 +200,26 @@ def _own_action(facts: Facts, at: int) -> Action | None:
 def _spelled(facts: Facts, found: list[tuple[int, Action]], on: date) -> list[SignalLeg]:
     legs: list[SignalLeg] = []
     for at, action in found:
-        item = facts.items[at]
-        facts.used.add(at)
-        ratio = 1
-        for k in (at - 1, at - 2):
-            before = facts.items[k] if k >= 0 else None
-            if before is not None and before.kind in ("num", "qty") and k not in facts.used:
-                ratio = int(facts.take(k).value)
-                break
-            if before is None or before.kind != "fill":
-                break
-        strike, right = item.value
-        legs.append(_leg(action, right, strike, on, ratio))
+        strike, right = facts.take(at).value
+        legs.append(_leg(action, right, strike, on, _written_ratio(facts, at)))
     return legs
+
+
+def _written_ratio(facts: Facts, at: int) -> int:
+    """``sell 2 240c``: the count before a leg's strike; 1 when none is written."""
+    for k in (at - 1, at - 2):
+        before = facts.items[k] if k >= 0 else None
+        if before is not None and before.kind in ("num", "qty") and k not in facts.used:
+            return _ratio_of(facts.take(k).value)
+        if before is None or before.kind != "fill":
+            return 1
+    return 1
+
+
+def _ratio_of(value: Decimal) -> int:
+    if value != value.to_integral_value() or not 0 < value < 10:
+        raise Unclear(f"{value} contracts of one leg")
+    return int(value)
 
 
 def _leg(action: Action, right: str, strike: Decimal, on: date, ratio: int = 1) -> SignalLeg:
@@ -240,9 +248,7 @@ def _effect_of_legs(legs: list[SignalLeg], intent: Intent) -> Effect | None:
 # --- named spreads ------------------------------------------------------------------------------
 
 
-def _vertical(
-    strikes: list[Strike], on: date, plan: Plan, intent: Intent, facts: Facts
-) -> None:
+def _vertical(strikes: list[Strike], on: date, plan: Plan, intent: Intent, facts: Facts) -> None:
     if len(strikes) != 2:
         raise Unclear("a vertical has two strikes")
     (one, right), (two, other) = strikes
@@ -253,7 +259,7 @@ def _vertical(
     effect = plan.effect
     if effect is None:
         effect = _effect_of_side(intent)
-        _check_order(strikes, effect, right)
+        _check_order(strikes, right)
     plan.effect = effect
     low, high = min(one, two), max(one, two)
     is_low_bought = (effect == "debit") == (right == "C")
@@ -272,17 +278,14 @@ def _effect_of_side(intent: Intent) -> Effect:
     raise Unclear("debit or credit is not said")
 
 
-def _check_order(strikes: Sequence[Strike], effect: Effect, right: str) -> None:
-    """Without a name, the strike written first is the one traded in the direction of the verb."""
+def _check_order(strikes: Sequence[Strike], right: str) -> None:
+    """Without a name, the first strike is bought by BTO and sold by STO: only one order fits."""
     is_rising = strikes[0][0] < strikes[1][0]
-    is_debit_order = is_rising == (right == "C")
-    if is_debit_order != (effect == "debit"):
+    if is_rising != (right == "C"):
         raise Unclear("the order of the strikes and the verb do not agree")
 
 
-def _condor(
-    strikes: list[Strike], on: date, plan: Plan, intent: Intent, facts: Facts
-) -> None:
+def _condor(strikes: list[Strike], on: date, plan: Plan, intent: Intent, facts: Facts) -> None:
     if len(strikes) != 4:
         raise Unclear("a condor has four strikes")
     ordered = sorted(strike for strike, _ in strikes)
@@ -318,9 +321,7 @@ def _fly(strikes: list[Strike], on: date, plan: Plan, intent: Intent, facts: Fac
     del facts
 
 
-def _two_sided(
-    strikes: list[Strike], on: date, plan: Plan, intent: Intent, facts: Facts
-) -> None:
+def _two_sided(strikes: list[Strike], on: date, plan: Plan, intent: Intent, facts: Facts) -> None:
     """Straddle: one strike, both rights. Strangle: the put below the call."""
     values = sorted({strike for strike, _ in strikes})
     wanted = 1 if plan.kind == "straddle" else 2

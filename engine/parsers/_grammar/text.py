@@ -118,6 +118,7 @@ _LABELLED = re.compile(r"\[([^\[\]\n]{1,200})\]\(https?://[^\s()]{1,1000}\)")
 _PING = re.compile(r"@(?:everyone|here)\b", re.IGNORECASE)
 _LINE_MARK = re.compile(r"^ *(?:#{1,3} |-# |[-*•▪●‣] ) *", re.MULTILINE)
 _LANG = re.compile(r"```[a-z]{0,10}\n?")
+_SPACES = re.compile(r" {2,}")
 _EDGE_STAR = re.compile(r"(?<![\w.])[*_]|[*_](?![\w.])")
 
 
@@ -131,7 +132,7 @@ def strip_markup(text: str) -> str:
         text = _PING.sub(" ", text)
     if "`" in text:
         text = _LANG.sub("\n", text).replace("`", " ")
-    text = _LINE_MARK.sub("", text)
+    text = _SPACES.sub(" ", _LINE_MARK.sub("", text))
     text = text.replace("||", " ")
     if "*" in text or "_" in text:
         text = _EDGE_STAR.sub("", text.replace("**", "").replace("__", ""))

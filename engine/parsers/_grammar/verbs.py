@@ -12,6 +12,7 @@ _SIDES: dict[str, Side] = {
     "bto!": "long", "buy": "long", "stc!": "long", "long": "long",
     "sto!": "short", "write": "short", "btc!": "short", "cover": "short", "short": "short",
 }  # fmt: skip
+_BOUGHT = ("bought at", "entered at", "in at")
 _OPEN = frozenset(("bto!", "sto!", "buy", "open", "in", "starter", "add", "write"))
 _CLOSE = frozenset(("stc!", "btc!", "sell", "cover", "close", "out", "stopped", "trim"))
 
@@ -29,24 +30,48 @@ class Intent:
     is_add: bool = False
     is_sell: bool = False
     """Only ``sell`` was said: closes a long, or opens a short where that is usual."""
+    is_late_cancel: bool = False
+    """Said behind the order: clear where an alert is answered."""
+    is_unfilled: bool = False
+    """Only that nothing was filled: the order may be left to work."""
     conflict: str = ""
     """Why the verbs cannot be followed; empty when they agree."""
 
 
-def intent(facts: Facts) -> Intent:
-    """Read all verbs of a trade, and mark them as understood."""
+def intent(facts: Facts, *, is_reply: bool = False) -> Intent:
+    """Read all verbs of a trade, and mark them as understood.
+
+    In a reply ``in at 2.55`` only reports the fill of the alert it answers.
+    """
     codes = [str(facts.take(at).value) for at in facts.at("verb")]
+    is_late = "cancel" in codes and codes[0] not in ("cancel", "nofill")
     for at in facts.at("entryword"):
         facts.take(at)
         codes.append("open")
+    if (
+        not codes
+        and not is_reply
+        and any(facts.text(at).startswith(_BOUGHT) for at in facts.at("paid"))
+    ):
+        codes.append("open")
     out = Intent(is_explicit=any(code.endswith("!") for code in codes))
     said = set(codes)
+    out.is_late_cancel = is_late
+    out.is_unfilled = said & {"cancel", "nofill"} == {"nofill"}
+    if any(_is_half_code(facts, at) for at in facts.by.get("verb", [])):
+        out.conflict = "bought or sold?"
     out.is_trim = "trim" in said
     out.is_add = "add" in said
     _side(out, said)
     _family(out, said)
     out.is_sell = out.family == "close" and "sell" in said and not said & {"stc!", "trim", "out"}
     return out
+
+
+def _is_half_code(facts: Facts, at: int) -> bool:
+    """``to open`` and ``to close`` without the word before them."""
+    is_word = facts.items[at].text in ("open", "close")
+    return is_word and at > 0 and facts.items[at - 1].text == "to"
 
 
 def _side(out: Intent, said: set[str]) -> None:
@@ -61,7 +86,7 @@ def _side(out: Intent, said: set[str]) -> None:
 
 def _family(out: Intent, said: set[str]) -> None:
     opens, closes = said & _OPEN, said & _CLOSE
-    if "cancel" in said:
+    if said & {"cancel", "nofill"}:
         out.family = "cancel"
         out.conflict = "" if not (opens and closes) else "it cancels and trades at once"
     elif "roll" in said:
@@ -74,7 +99,7 @@ def _family(out: Intent, said: set[str]) -> None:
     elif opens or said & {"long", "short"}:
         out.family = "open"
         _open_and_update(out, said, opens)
-    elif "update" in said:
+    elif said & {"update", "upd"}:
         out.family = "update"
 
 

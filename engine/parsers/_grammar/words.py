@@ -40,9 +40,9 @@ open = getting into; got into; going in; went in; im buying; swinging; playing
 open = entered long; picked some; picked up some; grabbed some; grabbing some; getting some
 starter = starter; starter in; starter on; starter position; starter position in; small starter
 starter = starting small; started small; starter here
-long = long; longing; longed; going long; went long; go long; longs
+long = long; longing; longed; going long; went long; go long
 short = short; shorting; shorted; going short; went short; go short; sold short; selling short
-short = sell short; entered short; shorts
+short = sell short; entered short
 write = writing; wrote; write
 cover = cover; covered; covering; buy to cover; bought to cover; buying to cover; bought back; buying back; buy back; buyback; covers
 close = close; closed; closing; closes; exit; exited; exiting; exits; im out; got out; getting out
@@ -53,8 +53,8 @@ close = cashed out; cashing out; cash out; cashed; cashing; booked; booking; ban
 close = booked profits; booking profits; took profits; took profit; taking profits; taking profit
 close = take profits; locked in; locking in; lock in; locked; locking; took the loss; taking the loss
 close = taking the l; took the l; out here; exit here; cut here; im flat; we are flat; were flat
-close = were out; we are out; im done; getting flat; bailing out; bailed out; cut loss; cut losses
-close = cutting losses; closing it; close it; closed it; dumping it; selling it; sold it; took it off
+close = were out; we are out; gone; im done; getting flat; bailing out; bailed out; cut loss; cut losses
+close = cutting losses; scratched; scratching; closing it; close it; closed it; dumping it; selling it; sold it; took it off
 close = taking it off; exit trade; exited trade; trade closed; closed trade; closing trade
 close = position closed; closed position; closing position; locked in profits; locking in profits
 close = locked in gains; locking in gains; booked gains; booking gains; banked profits
@@ -79,18 +79,28 @@ add = adding more; added more; add more; averaged long; averaging in to; average
 add = grabbing more; avging; avgd; avging down; avgd down; avg in; dca; dcaing; dcad; dca in
 update = exit update; move; moved; moving; raise; raised; raising; raises; lower; lowered; lowering
 update = bump; bumped; bumping; tighten; tightened; tightening; adjust; adjusted; adjusting
-update = drag; dragging; dragged; slide; sliding; slid; ratchet; ratcheting; stop update; sl update
-update = exits update; position update; target update; revised; revising; amend; amended
-update = adjusted exits; updated stop; new stop; new target; new targets; new sl; new pt; set stop; set sl
-cancel = cancel; canceled; cancelled; canceling; cancelling; cancels; cxl; no fill; not filled
-cancel = didnt fill; did not fill; never filled; nvm; nevermind; never mind; disregard; scratch that
+update = drag; dragging; dragged; slide; sliding; slid; ratchet; ratcheting
+update = exits update; position update; revised; revising; amend; amended
+update = adjusted exits
+nofill = no fill; not filled; didnt fill; did not fill; never filled; no fills; unfilled
+nofill = didnt get filled; did not get filled; havent been filled; wasnt filled
+cancel = cancel; canceled; cancelled; canceling; cancelling; cancels; cxl; nvm; nevermind; never mind; disregard; scratch that
 cancel = void; voided; ignore that; ignore this; pulling the order; pulled the order; pull the order
-cancel = pulling my order; pulled my order; order pulled; order canceled; order cancelled; no fills
-cancel = didnt get filled; did not get filled; unfilled; withdrawn; withdraw; withdrawing; scrap that
+cancel = pulling my order; pulled my order; order pulled; order canceled; order cancelled
+cancel = withdrawn; withdraw; withdrawing; scrap that
 cancel = taking the order off; taking this off; kill that; kill the order; scrap it; cancelled order
 roll = roll; rolled; rolling; rolls; rolling to; rolled to; roll to; rolling into; rolled into
 roll = rolling out; rolled out; rolling up; rolled up; roll up; roll out; rolling out to; rolled out to
 roll = rolling up to; rolled up to; rolling down to; rolled down to
+"""
+
+_RESTING = """
+buy = buy stop; buy limit; stop entry; buy stop limit; limit buy; stop buy
+sell = sell stop; sell limit; limit sell
+"""
+
+_TAGS = """
+GAMMA = gamma
 """
 
 _PARTS = """
@@ -129,11 +139,12 @@ risk = risk; risking
 
 _PRICES = """
 plain = at; @; for; price; fill; filled; filled at; limit; lmt; limit price; fill price; my fill; fills
+plain = around; near; approx; roughly; approximately; circa; about
 plain = paid; premium; filled on; price paid; lim; net price; my price; average fill; limit at; avg fill
 entry = entry; my entry; entry price; entry at; in at; avg; average; avg price; average price; avg entry
 entry = average entry; avg cost; cost; my avg; my average; bought at; entries; entry point; entry zone
 entry = cost basis; entered at; entry fill; avg in price; in from; new avg; new average; avg now
-exit = out at; scaling price; exit price; exit at; sale price; sold at; closed at; trim price; close price
+exit = scaling price; exit price; sale price; trim price; close price
 market = mkt; market; cmp; current price; market price; at market; market order; mp; mkt price
 ref = from; was; off of
 """
@@ -144,7 +155,7 @@ even = breakeven; break even; b/e; bep; even; scratch; cost basis; brekeven
 
 _KEEP = """
 keep = leaving; leave; leaves; keeping; keep; keeps; left with; letting; hold back
-hold = holding; hold; still holding; riding; ride; still have; still hold; have; still in
+hold = holding; hold; still holding; riding; ride; still have; still hold; still in
 """
 
 _TIMES = """
@@ -213,7 +224,7 @@ dte = dte; dtes; day dte; days dte; d t e
 """
 
 _RIGHTS = """
-C = call; calls; c; cs; calll; callz; call option; call options
+C = call; calls; c; cs; callz; call option; call options
 P = put; puts; p; ps; putts; putz; put option; put options
 """
 
@@ -232,17 +243,20 @@ vertical = vertical; spread; vertical spread; verticals; spreads; vert; verts
 debit = debit spread; debit vertical; debit spreads
 credit = credit spread; credit vertical; credit spreads
 condor = iron condor; condor; ic; iron condors; condors; irons
-fly = butterfly; fly; butterflies; flies; call butterfly; put butterfly; call fly; put fly; bfly
+fly = butterfly; fly; butterflies; flies; bfly
+call fly = call butterfly; call fly
+put fly = put butterfly; put fly
 fly = bwb; broken wing butterfly; broken wing; bwb fly
 ironfly = iron fly; iron butterfly; ironfly
 straddle = straddle; straddles; long straddle; short straddle
 strangle = strangle; strangles; long strangle; short strangle
-calendar = calendar; calendars; calendar spread; cal; time spread; horizontal; call calendar
-calendar = put calendar; calendar call spread; calendar put spread
+calendar = calendar; calendars; calendar spread; cal; time spread; horizontal
+call calendar = call calendar; calendar call spread; call calendar spread
+put calendar = put calendar; calendar put spread; put calendar spread
 diagonal = diagonal; diag; diagonals; diagonal spread; pmcc
-ratio = ratio; ratio spread; back ratio; backspread; backratio; call ratio; put ratio; front ratio
-ratio = call ratio spread; put ratio spread; call backspread; put backspread; ratio call spread
-ratio = ratio put spread
+ratio = ratio; ratio spread; back ratio; backspread; backratio; front ratio
+call ratio = call ratio; call ratio spread; call backspread; ratio call spread
+put ratio = put ratio; put ratio spread; put backspread; ratio put spread
 other = collar; risk reversal; jade lizard; box; box spread; covered strangle; synthetic; christmas tree
 other = double diagonal; double calendar; big lizard; covered call; covered calls; buy write; buywrite
 """
@@ -257,6 +271,8 @@ _TABLES: tuple[tuple[str, str], ...] = (
     ("note", chatter.NOTES),
     ("cue", chatter.CUES),
     ("verb", _VERBS),
+    ("resting", _RESTING),
+    ("tag", _TAGS),
     ("part", _PARTS),
     ("level", _LEVELS),
     ("even", _EVEN),
@@ -286,7 +302,7 @@ def _compiled() -> tuple[dict[str, Phrases], dict[str, dict[str, str]]]:
             words = tuple(phrase.split())
             if kind in _MULTI and len(words) == 1:
                 extra[kind][phrase] = meaning
-            if kind not in _MULTI or words not in heads:
+            if kind != "unit" or words not in heads:
                 heads[words] = Entry(kind, meaning)
     lexicon: dict[str, Phrases] = {}
     for words, entry in heads.items():
