@@ -1,9 +1,10 @@
 """Charts: each file here turns one report into one PNG; its name is the chart's name.
 
 A chart file has two halves. ``pack(report)`` runs in the bot and copies what is drawn into plain
-numbers and strings; it refuses what is not finite. ``draw(data, theme)`` runs in a warm worker
-process, the only place where matplotlib is ever imported. The bot talks to the worker over its
-pipes: drawing never holds up the event loop, and a worker that hangs is killed and replaced.
+numbers and strings (or :class:`Series`); it refuses what is not finite. ``draw(data, theme)`` runs
+in a warm worker process, the only place where matplotlib is ever imported; ``EXAMPLE`` is what it
+draws there to get warm. The bot talks to the worker over its pipes: drawing never holds up the
+event loop, and a worker that hangs is killed and replaced.
 """
 
 import asyncio
@@ -79,6 +80,26 @@ def numbers(values: Iterable[Decimal | float | Missing | None]) -> tuple[float, 
     return plain
 
 
+class Series:
+    """Many figures to be drawn, turned into plain numbers a slice at a time.
+
+    A value of ``pack``'s dict may be one: thousands of figures must not hold up the event loop.
+    """
+
+    _SLICE = 400
+
+    def __init__(self, values: Iterable[Decimal | float | Missing | None]) -> None:
+        self._values = tuple(values)
+
+    async def plain(self) -> tuple[float, ...]:
+        """As :func:`numbers`, with the loop's other work in between."""
+        found: list[float] = []
+        for start in range(0, len(self._values), self._SLICE):
+            found += numbers(self._values[start : start + self._SLICE])
+            await asyncio.sleep(0)
+        return tuple(found)
+
+
 def ticks(moments: Sequence[datetime], n: int = 5) -> tuple[tuple[int, float], ...]:
     """Places and POSIX times of about ``n`` evenly spaced moments: what a time axis needs."""
     last = len(moments) - 1
@@ -135,7 +156,8 @@ class Charts:
             ChartError: it could not be drawn, or not in time. Show the figures as text instead.
         """
         try:
-            data = module(name).pack(report)
+            packed = module(name).pack(report)
+            data = {k: await v.plain() if isinstance(v, Series) else v for k, v in packed.items()}
         except ChartError:
             raise
         except Exception as error:

@@ -4,7 +4,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from bot import text
-from bot.charts import number, numbers, ticks
+from bot.charts import Series, number, ticks
 from engine.reports import Missing
 from engine.reports.pnl import Period, PnlReport
 
@@ -33,7 +33,7 @@ def pack(report: PnlReport) -> dict[str, Any]:
         "title": f"Realised P&L {_NAMES[report.period]}",
         "value": "" if total is None else text.usd(total, sign=True),
         "detail": record,
-        "line": numbers(map(attrgetter("cumulative_usd"), rows)),
+        "line": Series(map(attrgetter("cumulative_usd"), rows)),
         "ticks": ticks([r.at for r in rows]),
         "fall": None
         if fall is None

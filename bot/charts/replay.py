@@ -3,8 +3,8 @@
 from typing import TYPE_CHECKING, Any
 
 from bot import text
-from bot.charts import numbers, ticks
-from engine.reports.replay import Line, ReplayReport
+from bot.charts import Series, ticks
+from engine.reports.replay import ReplayReport
 
 if TYPE_CHECKING:
     from bot.charts._canvas import Sheet
@@ -21,33 +21,27 @@ def pack(report: ReplayReport) -> dict[str, Any]:
         "title": report.title,
         "value": text.usd_short(report.ours.total_usd, sign=True),
         "detail": " · ".join(parts),
-        "lines": tuple(
-            (name, text.usd_short(line.total_usd, sign=True), _points(line))
-            for name, line in (
-                ("alerted", report.alerted),
-                ("achievable", report.achievable),
-                ("with guards", report.ours),
-            )
+        "totals": tuple(
+            text.usd_short(line.total_usd, sign=True)
+            for line in (report.alerted, report.achievable, report.ours)
         ),
+        "alerted": Series(report.alerted.points),
+        "achievable": Series(report.achievable.points),
+        "ours": Series(report.ours.points),
         "n": report.n,
         "ticks": ticks(report.at),
         "is_synthetic": report.stamp.is_synthetic,
     }
 
 
-def _points(line: Line) -> tuple[float, ...]:
-    return numbers(line.points)
-
-
 EXAMPLE: dict[str, Any] = {
     "title": "Replay",
     "value": "+$30.00",
     "detail": "3 trades",
-    "lines": (
-        ("alerted", "+$90.00", (50.0, 60.0, 90.0)),
-        ("achievable", "+$10.00", (30.0, 0.0, 10.0)),
-        ("with guards", "+$30.00", (30.0, 30.0, 30.0)),
-    ),
+    "totals": ("+$90.00", "+$10.00", "+$30.00"),
+    "alerted": (50.0, 60.0, 90.0),
+    "achievable": (30.0, 0.0, 10.0),
+    "ours": (30.0, 30.0, 30.0),
     "n": 3,
     "ticks": ((0, 1.7e9), (2, 1.7002e9)),
     "is_synthetic": False,
@@ -66,7 +60,7 @@ def draw(data: dict[str, Any], theme: str) -> bytes:
         page.heading(data["title"], "", colours.soft, "")
         page.middle("no closed trades yet")
         return page.png()
-    last = data["lines"][-1][2][-1]
+    last = data["ours"][-1]
     tone = colours.good if last > 0 else colours.bad if last < 0 else colours.ink
     page.heading(data["title"], data["value"], tone, data["detail"])
     _lines(page, data)
@@ -81,7 +75,7 @@ def _lines(page: "Sheet", data: dict[str, Any]) -> None:
 
     colours = page.palette
     n = data["n"]
-    every = [np.array((0.0, *points)) for _, _, points in data["lines"]]
+    every = [np.array((0.0, *data[name])) for name in ("alerted", "achievable", "ours")]
     bounds = c.spread(np.concatenate(every))
     axes = page.panel(0.11, 0.145, 0.72, 0.665)
     axes.set_xlim(0, n + 0.5)
@@ -102,8 +96,9 @@ def _lines(page: "Sheet", data: dict[str, Any]) -> None:
         )
     box = axes.get_position()
     ends = [box.y0 + (y[-1] - bounds[0]) / (bounds[1] - bounds[0]) * box.height for y in every]
-    for (name, total, _), tint, at in zip(
-        data["lines"], tints, c.apart(ends, 0.095, box.y1), strict=True
+    names = ("alerted", "achievable", "with guards")
+    for name, total, tint, at in zip(
+        names, data["totals"], tints, c.apart(ends, 0.095, box.y1), strict=True
     ):
         page.words(box.x1 + 0.012, at + 0.018, name, size=14, colour=tint, va="center")
         page.words(box.x1 + 0.012, at - 0.02, total, size=14, colour=tint, va="center", bold=True)

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from bot import text
-from bot.charts import ChartError, number, numbers
+from bot.charts import ChartError, Series, number
 from engine.reports import Figure, Missing
 from engine.reports.price_path import PricePathReport
 
@@ -38,7 +38,7 @@ def pack(report: PricePathReport) -> dict[str, Any]:
         "sign": 0.0 if isinstance(card.net_usd, Missing) else number(card.net_usd),
         "detail": " · ".join(p for p in (in_r, text.span(card.age), card.close_reason) if p),
         "at": tuple(at.timestamp() for at in report.at),
-        "mids": numbers(report.mids),
+        "mids": Series(report.mids),
         "levels": tuple(levels),
         "places": max(2, len(f"{of.tick.normalize():f}".partition(".")[2])),
         "opened": None if card.opened_at is None else card.opened_at.timestamp(),
