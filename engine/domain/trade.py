@@ -145,6 +145,8 @@ class Account(Record):
     n_trades_today: int = 0
     """Entries sent today."""
     peak_equity_usd: Decimal | None = None
+    tripped_on: date | None = None
+    """Session day on which the daily loss limit was reached: no entries for the rest of it."""
 
     @property
     def key(self) -> str:

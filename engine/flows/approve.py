@@ -86,8 +86,7 @@ async def approve(
         _may_decide(desk, approval, who)
         intent, order, trade = _entry(desk, approval)
         if half:
-            qty = (intent.qty / 2).to_integral_value(rounding=ROUND_UP)
-            intent = replace(intent, qty=qty)
+            intent = _halved(intent)
         await facts.roll(desk, account)
         await desk.watch(intent.legs)
         quote = desk.quote(intent.legs)
@@ -95,7 +94,8 @@ async def approve(
             raise UserError(
                 "There is no fresh quote for this, so nothing was sent. The approval stays open."
             )
-        verdicts = run_checks(desk.checks, intent, facts.gather(desk, account, intent, quote))
+        seen = facts.gather(desk, account, intent, quote)
+        verdicts = run_checks(desk.checks, intent, seen, desk.clock.monotonic)
         denied = enter.first_denial(replace(intent, verdicts=verdicts))
         if denied is not None:
             raise UserError(f"{denied.detail}. Nothing was sent; the approval stays open.")
@@ -125,6 +125,18 @@ async def approve(
         )
     await enter.act(desk, enter.Outcome(state=AlertState.ROUTED, send=sent))
     return Decided(approval=decided, said=said, order_id=sent.order_id)
+
+
+def _halved(intent: Intent) -> Intent:
+    """Half the units, rounded up to whole ones, with risk and exposure to match."""
+    qty = (intent.qty / 2).to_integral_value(rounding=ROUND_UP)
+    share = qty / intent.qty
+    return replace(
+        intent,
+        qty=qty,
+        risk_usd=None if intent.risk_usd is None else intent.risk_usd * share,
+        notional_usd=None if intent.notional_usd is None else intent.notional_usd * share,
+    )
 
 
 def _approved(

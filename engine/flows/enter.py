@@ -24,9 +24,12 @@ from engine.domain.trade import StopPlan, Trade
 from engine.flows import facts, send, settle
 from engine.market import new_york_date
 from engine.protection import Protection, protect
-from engine.risk import Denial, run_checks
+from engine.risk import Denial, loss_streak, run_checks
 from engine.routing import Refused, Routed, route
 from engine.sizing import Sized, size
+
+_AUTO_OFF_AFTER = 3
+"""Losses in a row after which a source's automatic entries are off (rules 3.2)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,8 +135,9 @@ def _question(
         return "this source trades with approval"
     if intent.stop is None and len(intent.legs) == 1:
         return "neither the alert nor this source's terms say a stop"
-    if f"auto-off:{profile.name}" in desk.book.facts:
-        return desk.book.facts[f"auto-off:{profile.name}"].value or ""
+    losses = loss_streak(facts.recent_exits(desk, profile.account), source=profile.name)
+    if losses >= _AUTO_OFF_AFTER:
+        return f"{losses} losses in a row from this source: it trades with approval until a win"
     return ""
 
 
@@ -230,7 +234,8 @@ def _alerted(signal: Signal) -> Decimal | None:
 def checked(desk: Desk, intent: Intent, quote: UnitQuote | None) -> Intent:
     """The intent with every check's verdict on fresh facts."""
     seen = facts.gather(desk, intent.account, intent, quote)
-    return replace(intent, verdicts=run_checks(desk.checks, intent, seen))
+    verdicts = run_checks(desk.checks, intent, seen, desk.clock.monotonic)
+    return replace(intent, verdicts=verdicts)
 
 
 def first_denial(intent: Intent, but_for: tuple[str, ...] = ()) -> Verdict | None:

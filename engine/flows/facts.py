@@ -11,6 +11,7 @@ from engine.domain.record import changed
 from engine.domain.trade import Account, Trade
 from engine.market import new_york_date
 from engine.risk import Facts, RecentExit
+from engine.risk.daily_loss import DailyLoss
 from engine.risk.duplicate import entry_name
 from engine.sizing import exposure_usd
 
@@ -34,16 +35,17 @@ def equity(desk: Desk, account: Account) -> Decimal | None:
     return ledger.equity(account, held, marks(desk, account.name))
 
 
-def gather(desk: Desk, account_name: str, intent: Intent, quote: UnitQuote | None) -> Facts:
+def gather(
+    desk: Desk, account_name: str, intent: Intent | None = None, quote: UnitQuote | None = None
+) -> Facts:
     """Everything known at this moment; what is not known stays None and is denied on."""
     now = desk.clock.now()
     account = desk.book.accounts[account_name]
-    asset = "future" if intent.legs[0].instrument.kind == "future" else "option"
-    session = desk.calendar(asset).session_at(now)
+    kind = intent.legs[0].instrument.kind if intent else "stock"
+    own = intent.intent_id if intent else ""
+    session = desk.calendar(kind).session_at(now)
     open_trades = tuple(desk.book.open_trades(account_name))
-    pending = tuple(
-        o for o in desk.book.pending_entries(account_name) if o.intent_id != intent.intent_id
-    )
+    pending = tuple(o for o in desk.book.pending_entries(account_name) if o.intent_id != own)
     worth = equity(desk, account)
     held = [p for p in desk.book.positions.values() if p.account == account_name]
     notional = _exposure(desk, open_trades, pending)
@@ -66,8 +68,8 @@ def gather(desk: Desk, account_name: str, intent: Intent, quote: UnitQuote | Non
             for o in desk.book.orders.values()
             if o.account == account_name and o.state is OrderState.UNKNOWN
         ),
-        recent_exits=_recent_exits(desk, account_name),
-        recent_entries=_recent_entries(desk, intent),
+        recent_exits=recent_exits(desk, account_name),
+        recent_entries=_recent_entries(desk, own),
         quote=quote,
     )
 
@@ -81,7 +83,7 @@ def _exposure(
         if trade.entry_price is not None:
             side = trade.direction > 0
             found[trade.trade_id] = exposure_usd(
-                trade.legs, side, trade.qty_open, trade.entry_price
+                trade.legs, side, trade.qty_open, trade.entry_price, desk.settings.sizing
             )
     for order in pending:
         price = order.limit if order.limit is not None else order.stop
@@ -90,17 +92,21 @@ def _exposure(
             quote = intent.quote if intent else None
             price = quote.ask if quote else None
         if price is not None:
-            more = exposure_usd(order.legs, order.side.sign > 0, order.leaves, price)
+            more = exposure_usd(
+                order.legs, order.side.sign > 0, order.leaves, price, desk.settings.sizing
+            )
             found[order.trade_id] = found.get(order.trade_id, Decimal(0)) + more
     return found
 
 
-def _recent_exits(desk: Desk, account: str) -> tuple[RecentExit, ...]:
+def recent_exits(desk: Desk, account: str) -> tuple[RecentExit, ...]:
+    """Closed trades of the last days, newest first."""
     since = desk.since(seconds=_EXITS_BACK_S)
     return tuple(
         RecentExit(
             symbol=t.symbol,
             source=t.source,
+            opened_at=t.opened_at,
             closed_at=t.closed_at,
             realised_usd=t.realised_usd,
             was_stopped=t.close_reason.startswith(("stop", "trail")),
@@ -110,22 +116,20 @@ def _recent_exits(desk: Desk, account: str) -> tuple[RecentExit, ...]:
     )
 
 
-def _recent_entries(
-    desk: Desk, intent: Intent
-) -> tuple[tuple[datetime, str, str, Decimal | None], ...]:
+def _recent_entries(desk: Desk, own: str) -> tuple[tuple[datetime, str, str, Decimal | None], ...]:
     since = desk.since(seconds=600)
     found = []
     for other in reversed(desk.book.intents.values()):
         if other.created_at < since:
             break
-        if other.purpose is Purpose.ENTRY and other.intent_id != intent.intent_id:
+        if other.purpose is Purpose.ENTRY and other.intent_id != own:
             found.append((other.created_at, entry_name(other), other.alert_id, other.alerted_price))
     return tuple(found)
 
 
 async def roll(desk: Desk, account_name: str) -> None:
-    """Begin the account's new session day once it has come (I-24); caller holds its lock."""
-    fresh = _rolled(desk, desk.book.accounts[account_name])
+    """Begin the account's new session day, or trip its daily breaker; caller holds its lock."""
+    fresh = _rolled(desk, desk.book.accounts[account_name]) or await _tripped(desk, account_name)
     if fresh is not None:
         await desk.commit(
             desk.event(
@@ -135,6 +139,23 @@ async def roll(desk: Desk, account_name: str) -> None:
                 day_start_equity_usd=str(fresh.day_start_equity_usd),
             )
         )
+
+
+async def _tripped(desk: Desk, account_name: str) -> Account | None:
+    """The account with its breaker tripped, once the day has cost enough; told to people once."""
+    account = desk.book.accounts[account_name]
+    breaker = next((c for _, c in desk.checks if isinstance(c, DailyLoss)), None)
+    if breaker is None or account.tripped_on == account.session_on:
+        return None
+    denial = breaker.reached(gather(desk, account_name))
+    if denial is None or denial.code != "daily_loss.reached":
+        return None
+    await desk.tell(
+        "admin",
+        f"🛑 {account_name}: {denial.detail}. Exits keep working.",
+        note_id=f"tripped-{account_name}-{account.session_on}",
+    )
+    return changed(account, tripped_on=account.session_on)
 
 
 def _rolled(desk: Desk, account: Account) -> Account | None:

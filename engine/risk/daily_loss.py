@@ -29,12 +29,23 @@ class DailyLoss(RiskCheck):
 
     def check(self, intent: Intent, facts: Facts) -> Denial | None:
         """Judge an entry."""
+        account = facts.account
+        if account.tripped_on is not None and account.tripped_on == account.session_on:
+            return Denial(
+                code="daily_loss.tripped",
+                detail="the daily loss limit was reached earlier today; no entries until the "
+                "next session",
+            )
+        return self.reached(facts)
+
+    def reached(self, facts: Facts) -> Denial | None:
+        """Whether the limit is reached now, or cannot be told."""
         loss = day_loss_usd(facts)
         start = facts.account.day_start_equity_usd
         if loss is None or not is_known(start) or start <= 0:
             return Denial(
                 code="daily_loss.unknown",
-                detail=f"today's result of {intent.account} is not known: "
+                detail=f"today's result of {facts.account.name} is not known: "
                 f"realised {facts.account.realised_today_usd}, open {facts.open_pnl_usd}, "
                 f"equity {facts.equity_usd}, at the start {start}",
             )

@@ -10,30 +10,7 @@ from engine.domain.instrument import Instrument
 from engine.domain.money import ZERO
 from engine.domain.quote import Quote
 from engine.market import CME, NEW_YORK, NYSE
-
-FUTURE_MARGIN_USD: dict[str, Decimal] = {
-    root: Decimal(usd)
-    for root, usd in {
-        "ES": 25_000,
-        "MES": 2_500,
-        "NQ": 35_000,
-        "MNQ": 3_500,
-        "YM": 15_000,
-        "MYM": 1_500,
-        "RTY": 10_000,
-        "M2K": 1_000,
-        "CL": 8_000,
-        "MCL": 800,
-        "GC": 20_000,
-        "MGC": 2_000,
-        "SI": 25_000,
-        "NG": 6_000,
-        "ZB": 5_000,
-        "ZN": 2_500,
-        "6E": 3_500,
-    }.items()
-}
-"""Dollars set aside per contract held: round house figures, not the exchange's."""
+from engine.sizing import FUTURES_MARGIN_USD
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +29,7 @@ class PaperSettings:
     max_quote_age_s: Decimal = Decimal(5)
     """A quote received longer ago than this fills nothing."""
     future_margin_usd: Mapping[str, Decimal] = field(
-        default_factory=lambda: dict(FUTURE_MARGIN_USD)
+        default_factory=lambda: dict(FUTURES_MARGIN_USD)
     )
     """Futures root -> dollars per contract; a root that is not here is not traded."""
     short_option_margin_usd: Decimal = Decimal(5_000)
