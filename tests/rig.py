@@ -229,7 +229,9 @@ async def start(
         clock=clock,
         board=board,
         vault=vault,
-        settings=PaperSettings(start_cash_usd={"main": d(100_000)}, slippage_ticks=0, latency_ms=latency_ms),
+        settings=PaperSettings(
+            start_cash_usd={"main": d(100_000)}, slippage_ticks=0, latency_ms=latency_ms
+        ),
     )
     broker: Broker = wrap(paper) if wrap else paper
     desk = Desk(

@@ -1,15 +1,17 @@
 """One trade told in Discord: alert, approval by button, fill, exit, chart."""
 
-from datetime import date, timedelta
+from datetime import timedelta
 
+from engine.clock import SystemClock
 from engine.domain.desk import AlertState
 from engine.domain.instrument import option
+from engine.market import new_york_date
 from tests.live import live
 
 
 def friday():
     """The next Friday but one: a real expiry whatever today is."""
-    today = date.today()
+    today = new_york_date(SystemClock().now())
     return today + timedelta(days=(4 - today.weekday()) % 7 + 7)
 
 

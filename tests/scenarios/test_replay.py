@@ -60,7 +60,7 @@ LATENCY = timedelta(milliseconds=250)
 
 
 def by_hand(quotes, entry_at, exit_at, qty):
-    """Entry at the ask of the first quote (a limit has no slippage), exit at the bid less a tick."""
+    """Entry at the ask of the first quote (a limit does not slip), exit at the bid less a tick."""
     first = next(t for t, _ in quotes if t >= entry_at)
     bought = first_at(quotes, first + LATENCY) + HALF
     sold = first_at(quotes, exit_at + LATENCY) - HALF - SLIP
