@@ -9,12 +9,12 @@ from engine.domain.alert import Action, Effect, Parsed, Right, Signal, SignalLeg
 from engine.parsers import RoomParser
 from engine.parsers._grammar import dates, slots
 from engine.parsers._grammar.expiry import read_expiries
-from engine.parsers._grammar.facts import Facts
+from engine.parsers._grammar.facts import Facts, is_report
 from engine.parsers._grammar.items import Item
 from engine.parsers._grammar.numbers import read_number
 from engine.parsers._grammar.orders import Draft, Reading, account, check_levels, decide, in_prices
 from engine.parsers._grammar.segments import split
-from engine.parsers._grammar.spreads import Plan, flipped, is_spread, read_spread, spelled_verbs
+from engine.parsers._grammar.spreads import Plan, flipped, is_spread, read_spread, settle_strikes, spelled_verbs
 from engine.parsers._grammar.verbs import Intent, Side, intent
 
 _ANCHORS = ("occ", "opt", "strikes")
@@ -131,11 +131,15 @@ class _Trade:
 
     def _is_plainly_named(self) -> bool:
         """Without a verb, nothing but the contract may stand first: no praise, no talk."""
+        is_before = True
         for item in self.facts.items:
-            if item.kind in _ANCHORS or item.kind in ("slash", "date", "sym", "strike"):
-                return True
-            if item.kind in ("note", "fill") and item.text not in _HEADINGS:
+            is_before = is_before and item.kind not in _ANCHORS
+            is_before = is_before and item.kind not in ("slash", "date", "sym", "strike")
+            if is_before and item.kind in ("note", "fill") and item.text not in _HEADINGS:
                 return False
+            is_odd_fill = item.kind == "fill" and item.text not in _HEADINGS | _BARE_FILLS
+            if not is_before and (is_odd_fill or _is_cost(item)):
+                self.facts.doubt("action", "is that an entry, or how it stands?")
         return True
 
     def _inherit(self, last: Draft) -> None:
@@ -165,6 +169,7 @@ class _Trade:
         facts = self.facts
         if facts.at("occ"):
             return self._occ(ticker)
+        settle_strikes(facts)
         expiries = read_expiries(facts, self.intent, self.reading.today)
         if is_spread(facts):
             return self._spread(ticker, expiries)
@@ -181,6 +186,8 @@ class _Trade:
         rights = {str(facts.take(at).value) for at in facts.at("right")}
         if found:
             strike, right = found[0]
+            if len(found) > 1:
+                facts.doubt("strike", "two contracts are named")
             if rights - {right}:
                 facts.doubt("right", "calls and puts are both named")
             return strike, cast("Right", right)
@@ -361,6 +368,7 @@ class _Trade:
     def _finish(self, signal: Signal) -> Draft:
         facts, said = self.facts, self.intent
         side = self._side(signal)
+        self._effect(signal, side)
         if said.conflict:
             facts.doubt("action", said.conflict)
         action, legs = _action(said, side, signal.legs)
@@ -374,10 +382,20 @@ class _Trade:
         signal = replace(signal, action=action, legs=legs, tags=(*signal.tags, *self._tags()))
         signal = replace(signal, targets=in_prices(signal.targets, signal.price, 1))
         self._check(signal, side)
+        anchor = next((at for kind in _ANCHORS for at in facts.by.get(kind, [])), None)
+        if is_report(facts, anchor, _REPORTS):
+            facts.doubt("action", "is that a trade, or what the market did?")
         is_bare = not facts.has("verb", "entryword") and not self.has_leg_verbs
         is_bare = is_bare and self.last is None
         return Draft(signal=signal, intent=said, facts=facts, doubts=facts.doubts,
                      strange=account(facts, said), is_bare=is_bare and said.family == "open")  # fmt: skip
+
+    def _effect(self, signal: Signal, side: Side) -> None:
+        """A debit or credit beside a single option only repeats what the verb says."""
+        pays = (side == "long") == (self.intent.family == "open")
+        for at in self.facts.at("effect"):
+            if not signal.legs and (self.facts.items[at].value == "debit") == pays:
+                self.facts.take(at)
 
     def _side(self, signal: Signal) -> Side:
         """Side of the position: as said, else that of the alert answered, else long."""
@@ -429,12 +447,22 @@ def _fits(base: Signal, ticker: str, strike: Decimal | None, found: list[dates.E
     return is_same and {one.on for one in found} <= {base.expiry}
 
 
+def _is_cost(item: Item) -> bool:
+    """A price word that tells of something held rather than of an entry."""
+    return item.kind == "paid" and item.text.startswith(("cost", "avg", "average", "my a", "new a"))
+
+
+_REPORTS = frozenset(("opened", "opens", "closed", "closes", "flat"))
+_BARE_FILLS = frozenset(
+    ("the", "a", "at", "for", "of", "on", "in", "and", "with", "w/", "lmt", "limit", "each", "exp",
+     "expiring", "expires", "expiration", "@", "entry", "per", "per contract", "just", "to", "is")
+)  # fmt: skip
 _HEADINGS = frozenset(
     ("alert", "alerts", "new", "new trade", "new alert", "trade alert", "options alert", "trade",
      "option alert", "entry alert", "signal", "contract", "contracts", "option", "options",
      "ticker", "symbol", "play", "day trade", "daytrade", "scalp", "swing", "swing trade",
      "risky", "degen", "quick", "exp", "", "strike", "expiration", "and", "also", "the", "a",
-     "expiry", "type", "earnings play", "weekly play", "first trade", "trade of the day")
+     "expiry", "type", "earnings play", "weekly play", "first trade")
 )  # fmt: skip
 """Words that may stand over a contract that is named without a verb."""
 _SHORT = (Effect.OPEN_SHORT, Effect.CLOSE_SHORT)

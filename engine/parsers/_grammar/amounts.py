@@ -100,6 +100,8 @@ def _glued(reader: Itemiser, at: int, token: Token, after: Token, is_money: bool
 
 def _suffix(reader: Itemiser, at: int, token: Token, after: Token) -> int:
     low = after.low
+    if low in ("c", "p") and (end := _run(reader, at)):
+        return end
     if low in _RIGHTS:
         return _option(reader, at, at + 2, _RIGHTS[low])
     if low == "x":

@@ -42,7 +42,7 @@ class Facts:
 
     def has(self, *kinds: str) -> bool:
         """Whether an item of one of these kinds was written, used or not."""
-        return any(kind in self.by for kind in kinds)
+        return any(self.by.get(kind) for kind in kinds)
 
     def take(self, at: int) -> Item:
         """Mark as understood."""
@@ -83,6 +83,19 @@ class Facts:
         for at, item in enumerate(self.items):
             if at not in self.used and item.kind not in SILENT:
                 yield at, item
+
+
+def is_report(facts: Facts, anchor: int | None, verbs: frozenset[str]) -> bool:
+    """``AAPL closed at 229``: the thing itself did it, nobody says he traded.
+
+    True when one of ``verbs`` stands behind the symbol at ``anchor``, is the only verb, and no
+    amount is named.
+    """
+    found = facts.by.get("verb", [])
+    if anchor is None or len(found) != 1 or facts.has("part", "share", "qty", "pct"):
+        return False
+    item = facts.items[found[0]]
+    return item.text in verbs and found[0] > anchor and item.sent == facts.items[anchor].sent
 
 
 def is_fraction(parts: tuple[int, ...]) -> bool:

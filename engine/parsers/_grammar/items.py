@@ -75,7 +75,7 @@ class Itemiser:
 
     def punct(self, at: int) -> int:
         token, after = self.tokens[at], self.look(at + 1)
-        if token.text == "$" and after is not None and not after.gap:
+        if token.text == "$":
             return self.dollar(at, after)
         if token.text in "+-" and after is not None and after.text == "$" and not after.gap:
             return self.signed_dollar(at)
@@ -116,10 +116,13 @@ class Itemiser:
         self.put("punct", "/", "/")
         return at + 1
 
-    def dollar(self, at: int, after: Token) -> int:
-        """``$2.15`` is money, ``$SPY`` a ticker."""
-        if after.kind == "num":
+    def dollar(self, at: int, after: Token | None) -> int:
+        """``$2.15`` is money, ``$SPY`` a ticker; any other ``$`` is odd."""
+        if after is not None and after.kind == "num":
             return amounts.number(self, at + 1, is_money=True)
+        if after is None or after.gap:
+            self.put("odd", None, "$")
+            return at + 1
         if after.kind == "word" and after.text.isascii() and len(after.text) <= 6:
             self.put("sym", 3, after.text.upper().rstrip("."))
             return at + 2
@@ -128,7 +131,7 @@ class Itemiser:
         if after.kind in ("day", "iso", "time", "mday"):
             self.put("oddnum", None, "$" + after.text)
             return at + 2
-        self.put("punct", "$", "$")
+        self.put("odd", None, "$")
         return at + 1
 
     def signed_dollar(self, at: int) -> int:

@@ -8,9 +8,10 @@ from engine.domain.alert import Level
 from engine.parsers._grammar.items import Item
 
 _JOINTS = frozenset((":", "=", "@", "-", "~", "<", ">", "<=", ">=", "->", "=>"))
+_EQUALS = _JOINTS - {"<", ">", "<=", ">="}
 _JOINT_WORDS = frozenset(
     ("is", "to", "at", "of", "now", "the", "my", "a", "around", "near", "about", "roughly",
-     "approx", "approximately", "@", "update", "updated", "update:", "for", "on", "moved", "move", "moving", "in", "set", "its",
+     "approx", "approximately", "@", "update", "updated", "update:", "usd", "for", "on", "moved", "move", "moving", "in", "set", "its",
      "raised", "up", "down", "level", "here", "limit", "price", "all",
      "below", "under", "above", "over", "then", "first", "second", "new")
 )  # fmt: skip
@@ -56,13 +57,13 @@ class Reducer:
         new = Item(kind, value, text or like.text, like.sent, like.clause, like.is_upper)
         self.out.append(new)
 
-    def joints(self, at: int, limit: int = 5) -> int:
+    def joints(self, at: int, signs: frozenset[str] = _JOINTS) -> int:
         """Index behind the little words and signs that tie a label to its value."""
-        for _ in range(limit):
+        for _ in range(5):
             item = self.look(at)
             if item is None:
                 return at
-            is_sign = item.kind == "punct" and item.value in _JOINTS
+            is_sign = item.kind == "punct" and item.value in signs
             is_word = item.kind in ("fill", "price", "cue", "verb") and item.text in _JOINT_WORDS
             if not (is_sign or is_word):
                 return at
@@ -112,7 +113,7 @@ class Reducer:
                 self.put(label, "stop", value, f"{label.text} {found.text}")
                 del self.items[end : end + 2]
                 return True
-            is_contract = is_contract or item.kind in _CONTRACT
+            is_contract = is_contract or item.kind in _CONTRACT or item.kind == "sym"
             is_moved = item.kind == "verb" and item.value == "update"
             is_known = item.kind in _CONTRACT or item.text in _TIES or item.kind == "sym"
             if not is_known and not is_moved:
@@ -292,7 +293,7 @@ class Reducer:
         if label.text == "lmt" and self._is_ticker(at):
             self.put(label, "fill", "")
             return at + 1
-        end = self.joints(at + 1)
+        end = self.joints(at + 1, _EQUALS)
         found = self.look(end)
         kind = _PRICED.get(found.kind, "") if found is not None else ""
         if found is None or not kind:
@@ -336,8 +337,6 @@ class Reducer:
         after = self.look(at + 1)
         if label.text in ("filled", "fill", "fills") and after is not None and after.text == ":":
             self.put(label, "cue", "echo")
-        elif label.text == "was":
-            self.put(label, "cue", "recap")
         elif label.text == "@" or (label.text in ("at", "for") and _is_end(after)):
             self.put(label, "dangling", None)
         elif label.value == "entry" and label.text in ("entry", "entries"):
@@ -355,10 +354,10 @@ class Reducer:
             if item is None or item.text not in _KEPT and item.kind not in _KEPT_KINDS:
                 break
             end += 1
-        while end > at + 1 and self.items[end - 1].kind == "fill":
-            end -= 1
         if end > at + 1 and end < len(self.items) and self.items[end].text in _RIDE:
             end += 1
+        while end > at + 1 and self.items[end - 1].kind == "fill":
+            end -= 1
         if end > at + 1:
             self.put(label, "note", None, " ".join(one.text for one in self.items[at:end]))
             return end
@@ -389,6 +388,10 @@ class Reducer:
         kind = after.kind if after is not None else ""
         if item.text == "off" and self._ends_share(item):
             self.put(item, "verb", "trim")
+        elif item.text == "trades" and after is not None and after.text == ":":
+            self.put(item, "cue", "recap")
+        elif item.text == "got" and kind in ("sym", "num", "qty") and self._is_start(item):
+            self.put(item, "verb", "open")
         elif item.text == "now" and kind in ("num", "money", "price", "oddnum"):
             self.put(item, "cue", "status")
         elif item.text == "order" and kind in ("num", "oddnum"):
@@ -396,6 +399,9 @@ class Reducer:
         else:
             self.out.append(item)
         return at + 1
+
+    def _is_start(self, item: Item) -> bool:
+        return all(one.sent != item.sent or one.kind in ("emoji", "note") for one in self.out)
 
     def _ends_share(self, item: Item) -> bool:
         """``half off at 235`` without a verb is a trim."""
@@ -422,8 +428,12 @@ class Reducer:
         last = self.out[-1] if self.out else None
         is_level = after is not None and after.kind in ("num", "money")
         if item.text in ("up", "down"):
+            beyond = self.look(at + 2)
+            is_cap = after is not None and after.text == "to" and beyond is not None
+            is_cap = is_cap and beyond is not None and beyond.kind in ("num", "money", "oddnum")
             kind = after.kind if after is not None else ""
-            self.put(item, "cue" if kind in _GAINS else "fill", "status")
+            is_cue = kind in _GAINS or is_cap
+            self.put(item, "cue" if is_cue else "fill", "cond" if is_cap else "status")
             return at + 1
         if item.text in _SIDES and is_level and last is not None and last.kind == "note":
             self.put(item, "note", None)

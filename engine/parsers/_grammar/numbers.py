@@ -6,10 +6,10 @@ from decimal import Decimal
 MAX_DIGITS = 12
 """Longer numbers are no price, strike or size of anything we trade."""
 
-_PLAIN = re.compile(r"\d{1,12}(?:\.\d{1,6})?\Z")
-_BARE = re.compile(r"\.\d{1,6}\Z")
-_THOUSANDS = re.compile(r"[1-9]\d{0,2}(?:,\d{3}){1,3}(?:\.\d{1,4})?\Z")
-_COMMA = re.compile(r"\d{1,5},\d{1,2}\Z")
+_PLAIN = re.compile(r"[0-9]{1,12}(?:\.[0-9]{1,6})?\Z")
+_BARE = re.compile(r"\.[0-9]{1,6}\Z")
+_THOUSANDS = re.compile(r"[1-9][0-9]{0,2}(?:,[0-9]{3}){1,3}(?:\.[0-9]{1,4})?\Z")
+_COMMA = re.compile(r"[0-9]{1,5},[0-9]{1,2}\Z")
 
 
 def read_number(text: str) -> Decimal | None:

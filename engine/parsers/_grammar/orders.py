@@ -66,7 +66,9 @@ class Draft:
             return False
         if self.intent.is_explicit:
             return bool(signal.symbol or signal.strike or signal.price)
-        if signal.price is None:
+        if self.intent.family == "roll":
+            return bool(signal.symbol)
+        if signal.price is None and not self.facts.has("oddnum", "oddprice"):
             return False
         missing = CONTRACT & self.doubts.keys()
         if signal.asset in ("option", "spread"):
@@ -140,9 +142,21 @@ def check_words(draft: Draft, reading: Reading) -> None:
     is_priced = signal.price is not None or signal.price_range is not None
     if said.family == "close" and facts.has("ref") and not is_priced and not facts.has("market"):
         facts.doubt("price", "is that the entry or the exit price?")
+    if said.family == "update":
+        _check_new_stop(signal, reading.base, facts)
     if said.family == "close":
         _check_rest_stop(signal, facts)
         _check_exit_price(signal, reading.base, facts)
+
+
+def _check_new_stop(signal: Signal, base: Signal | None, facts: Facts) -> None:
+    """A new stop lies in the region of the entry it protects."""
+    stop = signal.stop
+    if base is None or not base.price or stop is None or stop.kind != "price" or not stop.value:
+        return
+    low, high = sorted((base.price, stop.value))
+    if high > low * _ODD_RATIO[signal.asset or "stock"]:
+        facts.doubt("stop", f"the stop {stop.value} is far from the entry {base.price}")
 
 
 def _is_again(facts: Facts) -> bool:

@@ -5,11 +5,15 @@ from decimal import Decimal
 
 from engine.domain.alert import Action, Asset, Effect, Level, Signal, SizeClass
 from engine.parsers._grammar import slots
-from engine.parsers._grammar.facts import Facts, as_share, is_fraction
+from engine.parsers._grammar.facts import Facts, as_share, is_fraction, is_report
 from engine.parsers._grammar.items import Item
 from engine.parsers._grammar.orders import Draft, Reading, account, check_levels, in_prices
 from engine.parsers._grammar.verbs import Intent, Side, intent
 
+_REPORTS = frozenset(
+    ("opened", "opens", "open", "closed", "closes", "close", "flat", "added", "adds", "dumped",
+     "cut", "stopped", "stopped at", "started", "reduced", "dumping", "covered", "locked")
+)  # fmt: skip
 _SHORT = (Effect.OPEN_SHORT, Effect.CLOSE_SHORT)
 
 
@@ -26,6 +30,7 @@ class PlainTrade:
         self.facts = Facts(items)
         self.last = last
         self.base = reading.base if last is None else None
+        self.anchor: int | None = None
         self.intent = intent(self.facts, is_reply=self.base is not None)
 
     # --- what a room decides --------------------------------------------------------------------
@@ -53,6 +58,7 @@ class PlainTrade:
             return None
         self._shares()
         symbol, contract, anchor = self.instrument()
+        self.anchor = anchor
         size = self.size()
         count = slots.quantity(facts, said, anchor, kind=str(self.asset))
         price = slots.price(facts, said, is_premium=False)
@@ -147,6 +153,8 @@ class PlainTrade:
             facts.doubt("asset", "it looks like an option, which this room does not trade")
         if said.family == "open":
             self._check_open(signal, side, is_market)
+        if is_report(facts, self.anchor, _REPORTS):
+            facts.doubt("action", "is that a trade, or what the market did?")
         self.check(signal)
         return Draft(signal=signal, intent=said, facts=facts, doubts=facts.doubts,
                      strange=account(facts, said))  # fmt: skip

@@ -41,7 +41,7 @@ def _instrument(signal: Signal) -> str:
         return _spread(signal)
     if signal.asset == "future":
         return signal.contract or f"/{signal.symbol}"
-    words = [signal.symbol]
+    words = [f"${signal.symbol}"] if signal.symbol else []
     if signal.expiry is not None:
         words.append(signal.expiry.isoformat())
     if signal.strike is not None:
@@ -52,13 +52,29 @@ def _instrument(signal: Signal) -> str:
 
 
 def _spread(signal: Signal) -> str:
-    legs = ", ".join(map(_leg, signal.legs))
-    return f"{signal.symbol} spread {legs}"
+    """Legs as they stand while the spread is open: ``buy`` is a long leg, also in a close."""
+    if signal.expiry is not None:
+        legs = " ".join(map(_leg, signal.legs))
+        return f"${signal.symbol} {signal.expiry.isoformat()} spread {legs}"
+    if len({(leg.strike, leg.right) for leg in signal.legs}) == 1:
+        one = signal.legs[0]
+        days = " ".join(f"{_side(leg)} {leg.expiry.isoformat()}" for leg in signal.legs)
+        return f"${signal.symbol} calendar {plain(one.strike)}{one.right}: {days}"
+    legs = " ".join(f"{_side(leg)} {leg.expiry.isoformat()} {_contract(leg)}" for leg in signal.legs)
+    return f"${signal.symbol} diagonal {legs}"
 
 
 def _leg(leg: SignalLeg) -> str:
-    word = "buy" if leg.action in (Action.BTO, Action.STC) else "sell"
-    return f"{word} {leg.ratio}x {leg.expiry.isoformat()} {plain(leg.strike)}{leg.right}"
+    ratio = f"{leg.ratio}x " if leg.ratio != 1 else ""
+    return f"{_side(leg)} {ratio}{_contract(leg)}"
+
+
+def _side(leg: SignalLeg) -> str:
+    return "buy" if leg.action in (Action.BTO, Action.STC) else "sell"
+
+
+def _contract(leg: SignalLeg) -> str:
+    return f"{plain(leg.strike)}{leg.right}"
 
 
 def _price(signal: Signal) -> str:

@@ -49,12 +49,22 @@ def _same(items: list[Item], one: int, two: int) -> bool:
 def _is_one_spread(items: list[Item], found: list[int]) -> bool:
     """A named spread, or legs with one price behind them all."""
     stretch = items[: found[-1]]
-    has_price_between = any(item.kind in _PRICES for item in items[found[0] : found[-1]])
+    has_price_between = any(
+        item.kind in _PRICES or _is_bare_price(items, at)
+        for at, item in enumerate(items[: found[-1]])
+        if at > found[0]
+    )
     has_line = any(item.kind in ("line", "para") for item in items[found[0] : found[-1]])
     if any(item.kind == "spread" for item in items):
         spreads = sum(item.kind == "spread" for item in items)
         return spreads == 1 or not has_price_between
     return not has_price_between and not has_line and bool(stretch)
+
+
+def _is_bare_price(items: list[Item], at: int) -> bool:
+    """A number right behind a contract, as in ``RIVN 13C 8/22 .78``."""
+    is_number = items[at].kind in ("num", "money") and "." in items[at].text
+    return is_number and items[at - 1].kind in ("opt", "slash", "date", "when", "ndte", "fill")
 
 
 def _cut(items: list[Item], one: int, two: int) -> int | None:

@@ -32,7 +32,7 @@ def root_of(symbol: str) -> str:
 
 _BETWEEN = frozenset(
     ("fill", "note", "punct", "emoji", "slash", "date", "when", "ndte", "right", "num", "money",
-     "size", "part", "line", "qty", "price", "list", "month", "monthyear")
+     "size", "spread", "part", "line", "qty", "price", "list", "month", "monthyear")
 )  # fmt: skip
 
 
@@ -212,7 +212,8 @@ def _stated(facts: Facts, intent: Intent) -> list[Decimal]:
     for at in facts.at("paid"):
         flavour, value = facts.take(at).value
         (entry if flavour == "entry" else plain).append(value)
-    if intent.family in ("close", "update") or (intent.is_add and plain):
+    is_other = plain or facts.at("num", "money")
+    if intent.family in ("close", "update") or (intent.is_add and is_other):
         entry = []
     found = list(dict.fromkeys(plain + entry))
     return found

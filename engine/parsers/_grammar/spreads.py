@@ -37,7 +37,24 @@ def is_spread(facts: Facts) -> bool:
     if facts.has("spread"):
         return True
     pairs = [at for at in facts.at("strikes") if len(facts.items[at].value) >= 2]
-    return bool(pairs) or len({str(facts.items[at].value) for at in facts.at("opt")}) > 1
+    return bool(pairs) or bool(leg_verbs(facts))
+
+
+def settle_strikes(facts: Facts) -> None:
+    """``8/22 12/14 call debit spread``: of two slashed pairs the one before the name is strikes."""
+    slashes = facts.at("slash")
+    if facts.has("strikes", "opt", "list") or not facts.has("spread"):
+        return
+    if len(slashes) < 2 and not facts.has("date", "when", "ndte"):
+        return
+    for at in slashes:
+        if facts.kind(at + 1 if at + 1 < len(facts.items) else None) in ("spread", "right"):
+            item = facts.items[at]
+            item.kind = "strikes"
+            item.value = tuple((Decimal(part), "") for part in item.value)
+            facts.by["strikes"] = [at]
+            facts.by["slash"].remove(at)
+            return
 
 
 def read_spread(facts: Facts, intent: Intent, expiries: list[date]) -> Plan:

@@ -58,7 +58,7 @@ def intent(facts: Facts, *, is_reply: bool = False) -> Intent:
     said = set(codes)
     out.is_late_cancel = is_late
     out.is_unfilled = said & {"cancel", "nofill"} == {"nofill"}
-    if any(_is_half_code(facts, at) for at in facts.by.get("verb", [])):
+    if len(codes) == 1 and any(_is_half_code(facts, at) for at in facts.by.get("verb", [])):
         out.conflict = "bought or sold?"
     out.is_trim = "trim" in said
     out.is_add = "add" in said
