@@ -35,7 +35,8 @@ class Database(Protocol):
     sync_url: URL
     """For a blocking engine."""
     read_url: URL
-    """For the async engine that readers use."""
+    """For the async engine that readers use, with these arguments to connect."""
+    read_args: dict[str, Any]
     failures: tuple[type[Exception], ...]
 
     def prepare(self) -> None:

@@ -20,6 +20,8 @@ from storage import migrations
 from storage.database import Mark, Step
 
 LOCK = 0x7472_6164_6573  # "trades"
+READ_S = 60
+"""The longest that a report may keep the server busy."""
 RETRY_S = 0.1
 """Between two attempts to reach a server that is not there."""
 
@@ -33,10 +35,22 @@ class PostgresDatabase:
         self.dialect: Dialect = dialects.dialect(paramstyle="format")  # type: ignore[no-untyped-call]
         self.sync_url = url
         self.read_url = url
+        self.read_args: dict[str, Any] = self._arguments(wait_s, "reader") | {
+            "options": f"-c default_transaction_read_only=on -c statement_timeout={READ_S * 1000}"
+        }
         self._wait_s = wait_s
         self._engine: Engine | None = None
         self._connection: psycopg.Connection[Any] | None = None
         self._must_begin = False
+
+    @staticmethod
+    def _arguments(wait_s: float, role: str) -> dict[str, Any]:
+        return {
+            "connect_timeout": max(int(wait_s), 2),
+            "tcp_user_timeout": _ms(wait_s),
+            "keepalives_idle": 10,
+            "application_name": f"tradestream {role}",
+        }
 
     # --- opening
 
@@ -57,16 +71,13 @@ class PostgresDatabase:
         Raises:
             StoreUnavailable: a desk is running on this database.
         """
-        wait_ms = max(int(self._wait_s * 1000), 1)
+        wait_ms = _ms(self._wait_s)
         self._engine = create_engine(
             self.sync_url,
             poolclass=NullPool,
             isolation_level="AUTOCOMMIT",
-            connect_args={
-                "connect_timeout": max(int(self._wait_s), 2),
-                "tcp_user_timeout": wait_ms,
-                "keepalives_idle": 10,
-                "application_name": "tradestream writer",
+            connect_args=self._arguments(self._wait_s, "writer")
+            | {
                 "options": f"-c lock_timeout={wait_ms} -c synchronous_commit=on "
                 f"-c idle_in_transaction_session_timeout={wait_ms * 4}",
             },
@@ -108,6 +119,8 @@ class PostgresDatabase:
         assert isinstance(connection, psycopg.Connection)  # noqa: S101 - psycopg dialect
         try:
             connection.execute("SELECT pg_advisory_lock(%s)", (LOCK,))
+            limit = str(_ms(self._wait_s) * 2)
+            connection.execute("SELECT set_config('statement_timeout', %s, false)", (limit,))
         except psycopg.errors.LockNotAvailable:
             connection.close()
             raise StoreUnavailable(
@@ -219,6 +232,10 @@ class PostgresDatabase:
         if self._engine is not None:
             self._engine.dispose()
             self._engine = None
+
+
+def _ms(seconds: float) -> int:
+    return max(int(seconds * 1000), 1)
 
 
 def _cause(error: Exception) -> object:

@@ -27,10 +27,13 @@ WAIT_S = 5.0
 N_READERS = 8
 N_MORE_READERS = 24
 """Reader connections kept, and opened beyond that under load (S-06)."""
-N_DECODED = 16_384
+N_DECODED = 32_768
 """Records kept decoded; each is a few kB."""
-CHECK_S = 0.05
-"""How long opening waits for the first check of the whole journal (about 1,000 events)."""
+CHECK_EVENTS = 1000
+CHECK_S = 0.2
+"""A journal of up to so many events is checked whole while opening; it takes some 50 ms."""
+N_WITH_DOCS = 200
+"""Up to so many records are read in one go; of more, first the keys, then what is not kept."""
 CHUNK = 200
 """Records decoded before the event loop gets its turn (about 4 ms)."""
 
@@ -63,7 +66,8 @@ class SqlStore:
         self._writer = writer
         self._engine = _reading_engine(self._db)
         self._check = FirstCheck(self._db.sync_url, self._sealer)
-        reason = await asyncio.to_thread(self._check.run_for, CHECK_S)
+        wait_s = CHECK_S if writer.seq <= CHECK_EVENTS else 0.0
+        reason = await asyncio.to_thread(self._check.run_for, wait_s)
         if reason:
             await self.close()
             raise StoreUnavailable(
@@ -128,26 +132,62 @@ class SqlStore:
     ) -> list[R]:
         """Records in order of creation; see :class:`engine.store.Store`."""
         shape = shape_of(kind)
-        table = TABLES[shape.table]
-        query = _filtered(select(table.c.key, table.c.version, table.c.doc), shape, where)
+        t = TABLES[shape.table].c
+        query = _filtered(select(t.key, t.version), shape, where)
         if since is not None:
             column, moment = since
             floor = shape.cell(column, moment)
-            query = query.where(table.c[column] >= floor)
-        query = query.order_by(table.c.born.desc() if newest_first else table.c.born)
+            query = query.where(t[column] >= floor)
+        query = query.order_by(t.born.desc() if newest_first else t.born)
         if limit is not None:
             query = query.limit(max(limit, 0))
+        if limit is None or limit > N_WITH_DOCS:
+            found = await self._known_mostly(shape, query)
+            if found is not None:
+                return found
         n_commits = self._known.n_commits
+        return await self._decoded(shape, await self.read(query.add_columns(t.doc)), n_commits)
+
+    async def _decoded(self, shape: Shape[R], rows: Sequence[Any], n_commits: int) -> list[R]:
+        """Records of rows of key, version and document; those kept are not read again."""
         found: list[R] = []
-        for i, (key, version, doc) in enumerate(await self.read(query)):
-            record = self._known.get(shape.table, key, version)
+        for i, (key, version, doc) in enumerate(rows, 1):
+            record: Any = self._known.get(shape.table, key, version)
             if record is None:
                 record = shape.decode(doc)
                 self._known.read(shape.table, key, record, n_commits)
-            found.append(record)  # type: ignore[arg-type]
-            if i % CHUNK == CHUNK - 1:
+            found.append(record)
+            if i % CHUNK == 0:
                 await asyncio.sleep(0)
         return found
+
+    async def _known_mostly(self, shape: Shape[R], query: Select[Any]) -> list[R] | None:
+        """Where most records are kept, read keys first, then only the missing documents.
+
+        None when a record changed between the two: the answer would be of no one moment.
+        """
+        n_commits = self._known.n_commits
+        rows = await self.read(query)
+        kept: dict[str, Any] = {}
+        missing: dict[str, int] = {}
+        for key, version in rows:
+            record = self._known.get(shape.table, key, version)
+            if record is None:
+                missing[key] = version
+            else:
+                kept[key] = record
+        if len(missing) * 2 > len(rows):
+            return None
+        t = TABLES[shape.table].c
+        keys = list(missing)
+        for at in range(0, len(keys), CHUNK):
+            some = select(t.key, t.version, t.doc).where(t.key.in_(keys[at : at + CHUNK]))
+            fetched = await self.read(some)
+            if any(missing[key] != version for key, version, _ in fetched):
+                return None
+            records = await self._decoded(shape, fetched, n_commits)
+            kept.update((row[0], record) for row, record in zip(fetched, records, strict=True))
+        return [kept[key] for key, _ in rows]
 
     async def count(self, kind: type[Record], *, where: Mapping[str, Any] | None = None) -> int:
         """How many records match."""
@@ -315,6 +355,7 @@ def _filtered(
 def _reading_engine(database: Database) -> AsyncEngine:
     engine = create_async_engine(
         database.read_url,
+        connect_args=database.read_args,
         isolation_level="AUTOCOMMIT",
         pool_size=N_READERS,
         max_overflow=N_MORE_READERS,

@@ -29,8 +29,9 @@ FOLD_ROWS = 40
 A log that starts again from its beginning is what makes commits quick: writing over blocks that
 the file has already costs half of what growing it does.
 """
-FOLD_ROWS_BUSY = 160
-"""Rows after which the next commit waits for the folding (1 to 3 ms)."""
+FOLD_COMMITS_BUSY = 24
+FOLD_ROWS_BUSY = 3000
+"""Commits, or rows, after which the next commit waits for the folding (1 to 10 ms)."""
 SHRINK_BYTES = 16 << 20
 """A log file larger than this is cut back once it was folded in whole."""
 ALARM_BYTES = 64 << 20
@@ -51,13 +52,14 @@ class SqliteDatabase:
         self.path = database_path(url)
         self.sync_url = url
         self.read_url = url.set(drivername="sqlite+aiosqlite")
+        self.read_args: dict[str, Any] = {"timeout": wait_s}
         self._wait_s = wait_s
         self._lock = FileLock(self.path)
         self._engine: Engine | None = None
         self._connection: sqlite3.Connection | None = None
         self._cursor: sqlite3.Cursor | None = None
         self._log = self.path.with_name(self.path.name + "-wal")
-        self._n_rows = 0
+        self._n_rows = self._n_commits = 0
         self._patience = 1
         self.alarm_bytes = ALARM_BYTES
         self.limit_bytes = LIMIT_BYTES
@@ -221,8 +223,10 @@ class SqliteDatabase:
 
     def acknowledged(self, mark: Mark, n_rows: int) -> None:
         """Note the mark: a write to the page cache, which outlives a kill."""
-        self._lock.note(mark)
+        with contextlib.suppress(OSError):  # the commit stands, whatever becomes of its mark
+            self._lock.note(mark)
         self._n_rows += n_rows
+        self._n_commits += 1
 
     def is_untidy(self) -> bool:
         """Whether an idle moment could be used to fold the log in."""
@@ -230,13 +234,15 @@ class SqliteDatabase:
 
     def tidy(self, *, is_idle: bool) -> None:
         """Fold the log in when nobody waits, or when it must not grow further."""
-        if is_idle or self._n_rows >= FOLD_ROWS_BUSY * self._patience:
+        is_due = self._n_rows >= FOLD_ROWS_BUSY * self._patience
+        is_due |= self._n_commits >= FOLD_COMMITS_BUSY * self._patience
+        if is_idle or is_due:
             with contextlib.suppress(sqlite3.Error):
                 self._fold()
 
     def _fold(self) -> None:
         """Blocks nobody; a reader with an old snapshot merely makes it do less: then less often."""
-        self._n_rows = 0
+        self._n_rows = self._n_commits = 0
         ((_, n_frames, n_folded),) = self.query("PRAGMA wal_checkpoint(PASSIVE)")
         if n_frames > n_folded:
             self._patience = min(self._patience * 2, 64)

@@ -23,7 +23,7 @@ CHUNK = 500
 PACE = 20
 """Rows between two breathers of a check that runs beside the desk."""
 
-BREATHER_S = 0.002
+BREATHER_S = 0.004
 RETRY_S = 1.0
 
 Pace = Callable[[], None]
