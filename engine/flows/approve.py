@@ -6,13 +6,13 @@ Every decision is judged at click time, on fresh facts, under the account's lock
 from dataclasses import dataclass, replace
 from decimal import ROUND_UP, Decimal
 
-from engine import guard, orders
+from engine import orders
 from engine.desk import Desk
 from engine.domain.alert import Alert, NotAnAlert, RawAlert
 from engine.domain.desk import AlertRecord, AlertState, Approval, ApprovalState, Who
 from engine.domain.errors import ApprovalExpired, NotAllowed, UserError
-from engine.domain.order import Intent, Order, OrderState, Trigger
-from engine.domain.quote import Quote, UnitQuote
+from engine.domain.order import Intent, Order, Trigger
+from engine.domain.quote import UnitQuote
 from engine.domain.record import Record, changed
 from engine.domain.trade import Trade, TradeState
 from engine.flows import enter, facts, follow, take_alert, withdraw
@@ -32,7 +32,7 @@ class Decided:
     order_id: str = ""
 
 
-def _open(desk: Desk, approval_id: str, version: int | None) -> Approval:
+def still_open(desk: Desk, approval_id: str, version: int | None) -> Approval:
     """The pending approval that a button stands for.
 
     Raises:
@@ -62,7 +62,12 @@ def _may_decide(desk: Desk, approval: Approval, who: Who) -> None:
         )
 
 
-def _entry(desk: Desk, approval: Approval) -> tuple[Intent, Order, Trade]:
+def entry_of(desk: Desk, approval: Approval) -> tuple[Intent, Order, Trade]:
+    """The intent, order and trade that an entry's approval stands for.
+
+    Raises:
+        ApprovalExpired: they are gone.
+    """
     intent = desk.book.intents.get(approval.intent_id)
     order = desk.book.orders.get(approval.order_id)
     trade = desk.book.trades.get(approval.trade_id)
@@ -80,11 +85,11 @@ async def approve(
         ApprovalExpired, NotAllowed: nothing was sent.
         UserError: a check says no now; nothing was sent, the approval stays open.
     """
-    account = _open(desk, approval_id, version).account
+    account = still_open(desk, approval_id, version).account
     async with desk.lock(account):
-        approval = _open(desk, approval_id, version)
+        approval = still_open(desk, approval_id, version)
         _may_decide(desk, approval, who)
-        intent, order, trade = _entry(desk, approval)
+        intent, order, trade = entry_of(desk, approval)
         if half:
             intent = _halved(intent)
         await facts.roll(desk, account)
@@ -169,78 +174,6 @@ def _approved(
     return sent, puts
 
 
-def await_quote(desk: Desk, approval_id: str) -> None:
-    """Judge a waiting entry at the first quotes of its instrument, until it is decided."""
-    approval = desk.book.approvals[approval_id]
-    legs = desk.book.intents[approval.intent_id].legs
-    keys = {leg.instrument.key for leg in legs}
-
-    def on_quote(quote: Quote) -> None:
-        if approval_id not in desk.book.approvals:
-            stop()
-        elif quote.instrument.key in keys and desk.quote(legs) is not None:
-            desk.spawn(_quoted(desk, approval_id), f"first quote {approval_id}")
-
-    stop = desk.board.listen(on_quote)
-
-
-async def _quoted(desk: Desk, approval_id: str) -> None:
-    """The first quote is there: the price guard decides what it would have decided at receipt."""
-    approval = desk.book.approvals.get(approval_id)
-    record = desk.book.alerts.get(approval.alert_id) if approval else None
-    profile = desk.source_of(record.channel_id) if record else None
-    if approval is None or record is None or profile is None or not approval.waits_for_quote:
-        return
-    intent = desk.book.intents[approval.intent_id]
-    price = guard.judge(
-        side=intent.side,
-        alerted=intent.alerted_price,
-        alerted_range=None,
-        quote=desk.quote(intent.legs),
-        profile=profile,
-        posted_at=record.posted_at,
-        now=desk.clock.now(),
-        max_quote_age_s=desk.settings.max_quote_age_s,
-        asset=desk.book.trades[approval.trade_id].asset,
-    )
-    try:
-        if price.decision == "trade":
-            await approve(desk, approval_id, approval.version, DESK)
-        elif price.decision == "skip":
-            await reject(desk, approval_id, approval.version, DESK, decision=price.reason)
-        else:
-            await _leave_to_person(desk, approval_id, price.reason)
-    except UserError as error:
-        await _leave_to_person(desk, approval_id, str(error))
-
-
-async def _leave_to_person(desk: Desk, approval_id: str, question: str) -> None:
-    approval = desk.book.approvals.get(approval_id)
-    if approval is None:
-        return
-    async with desk.lock(approval.account):
-        approval = desk.book.approvals.get(approval_id)
-        if approval is None or not approval.waits_for_quote:
-            return
-        asked = changed(approval, waits_for_quote=False, question=question)
-        puts: list[Record] = [asked]
-        alert = desk.book.alerts.get(approval.alert_id)
-        if alert is not None:
-            puts.append(changed(alert, reason=question))
-        await desk.commit(
-            desk.event(
-                "approval.quoted",
-                approval.alert_id,
-                *puts,
-                cards=(
-                    ("approval", approval_id, "approvals"),
-                    ("alert", approval.alert_id, "trade_alerts"),
-                ),
-                question=question,
-            )
-        )
-
-
 async def reject(
     desk: Desk,
     approval_id: str,
@@ -254,9 +187,9 @@ async def reject(
     Raises:
         ApprovalExpired, NotAllowed.
     """
-    account = _open(desk, approval_id, version).account
+    account = still_open(desk, approval_id, version).account
     async with desk.lock(account):
-        approval = _open(desk, approval_id, version)
+        approval = still_open(desk, approval_id, version)
         if not who.may_approve:
             raise NotAllowed("Only an approver may decide this. It stays open.")
         decided = await _end(
@@ -315,137 +248,6 @@ async def expire(desk: Desk) -> int:
     return len(late)
 
 
-async def modify(
-    desk: Desk,
-    approval_id: str,
-    version: int | None,
-    who: Who,
-    *,
-    qty: Decimal | None = None,
-    limit: Decimal | None = None,
-    stop: Decimal | None = None,
-) -> Decided:
-    """Change quantity, limit or stop of a waiting entry; its card then asks anew.
-
-    Raises:
-        ApprovalExpired, NotAllowed, UserError: nothing was changed.
-    """
-    account = _open(desk, approval_id, version).account
-    async with desk.lock(account):
-        approval = _open(desk, approval_id, version)
-        if not (who.may_approve or who.may_trade):
-            raise NotAllowed("Only a trader may change this. It stays as it is.")
-        intent, order, trade = _entry(desk, approval)
-        fresh = _modified(desk, intent, order, trade, qty=qty, limit=limit, stop=stop)
-        new_intent, new_order, new_trade = fresh
-        now = desk.clock.now()
-        renewed = changed(
-            approval,
-            intent_id=new_intent.intent_id,
-            order_id=new_order.order_id,
-            trade_id=new_trade.trade_id,
-            proposer_id=who.user_id,
-            notional_usd=new_intent.notional_usd,
-            question=f"changed by {who.name}: {new_intent.qty:f} at {new_intent.limit}",
-        )
-        alert = desk.book.alerts.get(approval.alert_id)
-        puts: list[Record] = [
-            renewed,
-            orders.moved(order, Trigger.VOID, now, reason="changed before approval"),
-            changed(
-                trade, state=TradeState.VOID, close_reason="changed before approval", closed_at=now
-            ),
-            new_intent,
-            new_trade,
-            new_order,
-        ]
-        if alert is not None:
-            ids = (*alert.trade_ids, new_trade.trade_id)
-            puts.append(changed(alert, trade_ids=ids, reason=renewed.question))
-        await desk.commit(
-            desk.event(
-                "approval.modified",
-                approval.alert_id,
-                *puts,
-                actor=f"user:{who.user_id}",
-                cards=(
-                    ("approval", approval_id, "approvals"),
-                    ("alert", approval.alert_id, "trade_alerts"),
-                ),
-                qty=str(new_intent.qty),
-                limit=str(new_intent.limit),
-                stop=str(new_intent.stop),
-            )
-        )
-    return Decided(approval=renewed, said=renewed.question)
-
-
-def _modified(
-    desk: Desk,
-    intent: Intent,
-    order: Order,
-    trade: Trade,
-    *,
-    qty: Decimal | None,
-    limit: Decimal | None,
-    stop: Decimal | None,
-) -> tuple[Intent, Order, Trade]:
-    """The changed intent under a new id (an intent never changes), its order and trade."""
-    instrument = intent.legs[0].instrument
-    for name, value in (("quantity", qty), ("limit", limit), ("stop", stop)):
-        if value is not None and not (value.is_finite() and value > 0):
-            raise UserError(f"{name} must be a number above 0. Nothing was changed.")
-    if qty is not None and instrument.kind != "crypto" and qty != qty.to_integral_value():
-        raise UserError("quantity must be a whole number here. Nothing was changed.")
-    for name, value in (("limit", limit), ("stop", stop)):
-        if value is not None and value % instrument.tick:
-            raise UserError(f"{name} must be a multiple of {instrument.tick}. Nothing was changed.")
-    price = limit if limit is not None else intent.limit
-    floor = stop if stop is not None else intent.stop
-    if price is not None and floor is not None and (price - floor) * trade.direction <= 0:
-        raise UserError(f"the stop {floor} is on the wrong side of {price}. Nothing was changed.")
-    count = qty if qty is not None else intent.qty
-    revision = int(intent.intent_id.rpartition("r")[2]) + 1 if "r" in _tail(intent) else 1
-    base = intent.intent_id.rpartition("r")[0] if "r" in _tail(intent) else intent.intent_id
-    risk = None
-    if price is not None and floor is not None:
-        risk = abs(price - floor) * count * instrument.multiplier
-    scale = count / intent.qty
-    targets = tuple(replace(t, qty=(t.qty * scale).to_integral_value()) for t in intent.targets)
-    new = replace(
-        intent,
-        intent_id=f"{base}r{revision}",
-        trade_id=f"{trade.trade_id.partition('r')[0]}r{revision}",
-        qty=count,
-        limit=price,
-        stop=floor,
-        targets=targets if sum(t.qty for t in targets) == count else intent.targets[:1],
-        risk_usd=risk,
-        notional_usd=(
-            None if intent.notional_usd is None else intent.notional_usd / intent.qty * count
-        ),
-        sizing=f"{count:f}, set by hand",
-        created_at=desk.clock.now(),
-    )
-    if new.targets and sum(t.qty for t in new.targets) != count:
-        new = replace(new, targets=(replace(new.targets[0], qty=count),))
-    new_trade = replace(
-        trade,
-        version=1,
-        trade_id=new.trade_id,
-        qty_wanted=count,
-        initial_stop=floor,
-        stop=replace(trade.stop, price=floor) if trade.stop and floor is not None else trade.stop,
-        targets=new.targets,
-        created_at=desk.clock.now(),
-    )
-    return new, enter.new_order(desk, new, OrderState.PENDING_APPROVAL), new_trade
-
-
-def _tail(intent: Intent) -> str:
-    return intent.intent_id.rpartition("/")[2]
-
-
 async def choose(
     desk: Desk, approval_id: str, version: int | None, who: Who, trade_id: str
 ) -> Decided:
@@ -454,9 +256,9 @@ async def choose(
     Raises:
         ApprovalExpired, NotAllowed, UserError: nothing was done.
     """
-    account = _open(desk, approval_id, version).account
+    account = still_open(desk, approval_id, version).account
     async with desk.lock(account):
-        approval = _open(desk, approval_id, version)
+        approval = still_open(desk, approval_id, version)
         if not who.may_approve:
             raise NotAllowed("Only an approver may decide this. Nothing was done.")
         trade = desk.book.trades.get(trade_id)
@@ -508,7 +310,7 @@ async def fix(desk: Desk, approval_id: str, version: int | None, who: Who, text:
     Raises:
         ApprovalExpired, NotAllowed, UserError: still unreadable; nothing was done.
     """
-    approval = _open(desk, approval_id, version)
+    approval = still_open(desk, approval_id, version)
     if not who.may_approve:
         raise NotAllowed("Only an approver may rewrite an alert. Nothing was done.")
     record = desk.book.alerts.get(approval.alert_id)
@@ -522,7 +324,7 @@ async def fix(desk: Desk, approval_id: str, version: int | None, who: Who, text:
     if parsed.needs_human:
         raise UserError(f"That is still unclear: {parsed.question}. Nothing was done.")
     async with desk.lock(approval.account):
-        approval = _open(desk, approval_id, version)
+        approval = still_open(desk, approval_id, version)
         decided = changed(
             approval,
             state=ApprovalState.APPROVED,

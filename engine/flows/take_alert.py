@@ -11,7 +11,7 @@ from engine.domain.desk import AlertRecord, AlertState, Intake
 from engine.domain.errors import Conflict
 from engine.domain.record import Event, changed
 from engine.domain.source import Handling, SourceProfile
-from engine.flows import approve, enter, follow, withdraw
+from engine.flows import enter, first_quote, follow, withdraw
 from engine.parsers import read
 
 SEVERITY = {
@@ -233,7 +233,7 @@ async def decide(
         before = ()
         await enter.act(desk, outcome)
         if outcome.awaits:
-            approve.await_quote(desk, outcome.awaits)
+            first_quote.await_quote(desk, outcome.awaits)
 
 
 def after_outcome(record: AlertRecord, outcome: enter.Outcome) -> AlertRecord:
