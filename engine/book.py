@@ -67,6 +67,16 @@ class Book:
         if keep is not None:
             keep(self, record)
 
+    def put_newer(self, record: Record) -> None:
+        """Take a record of the store in, unless the book has that version or a newer one."""
+        known = self._known(record)
+        if known is None or known.version < record.version:
+            self.put(record)
+
+    def _known(self, record: Record) -> Record | None:
+        shelf = _SHELVES.get(type(record))
+        return None if shelf is None else getattr(self, shelf).get(record.key)
+
     def load(self, records: Iterable[Record]) -> None:
         """Take many in, oldest first."""
         for record in records:
@@ -204,6 +214,20 @@ _KEEP: dict[type[Record], Callable[[Book, Any], None]] = {
     Execution: Book._execution,
     Intake: Book._intake,
 }
+
+_SHELVES: dict[type[Record], str] = {
+    Trade: "trades",
+    Order: "orders",
+    Position: "positions",
+    Approval: "approvals",
+    AlertRecord: "alerts",
+    Account: "accounts",
+    Fact: "facts",
+    Notice: "notices",
+    Posted: "posted",
+    Intent: "intents",
+}
+"""Where the newest version of a kind stands, by its key."""
 
 
 def _remember(shelf: OrderedDict[str, V], key: str, value: V) -> None:

@@ -2,12 +2,13 @@
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from engine.bars import Bars
 from engine.book import Book
 from engine.brokers import Broker
 from engine.bus import Bus
@@ -15,6 +16,7 @@ from engine.clock import Clock, Ids
 from engine.domain.alert import Asset
 from engine.domain.desk import Fact, Notice
 from engine.domain.errors import Conflict, StoreUnavailable, TradeStreamError
+from engine.domain.instrument import Instrument, underlying_of
 from engine.domain.order import Order
 from engine.domain.quote import Leg, UnitQuote
 from engine.domain.record import Event, Record, changed
@@ -26,6 +28,7 @@ from engine.market import ALWAYS, CME, NYSE, Calendar
 from engine.risk import RiskCheck
 from engine.sizing import SizingSettings
 from engine.store import Store
+from engine.waiting import Backoff, Stopwatch
 
 log = logging.getLogger(__name__)
 
@@ -86,18 +89,36 @@ class Desk:
         self.calendars = calendars or {"future": CME, "crypto": ALWAYS}
         self.book = Book()
         self.bus = Bus()
-        self.is_reconciled = False
-        """Entries wait until the books were compared with every broker."""
+        self.gates: dict[str, str] = {"*": "not compared with any broker yet"}
+        """Broker -> why its books may differ from ours: entries wait until it was compared."""
+        self.streams_down: set[str] = set()
+        """Brokers whose stream is lost: comparing once is not enough to let entries pass."""
+        self.offline: set[str] = set()
+        """Brokers that we have not been connected to since the start."""
+        self.compared_at: dict[str, datetime] = {}
+        """Account -> when it was last compared with its broker, in this process."""
+        self.is_behind = False
+        """A commit ended in doubt: the store may know more than the book."""
         self.is_halting = ""
         """Reason of a halt that is in force but perhaps not stored yet."""
         self.health: dict[str, str] = {}
         """Part -> what is wrong with it; empty when all is well."""
-        self.retry_at: dict[str, float] = {}
-        """Trade id -> monotonic time before which its refused exit is not sent again."""
+        self.watch_s = Stopwatch(clock)
+        """Ages for time-outs; the wall clock may jump."""
+        self.backoff = Backoff(clock, settings.exit_retry_s)
+        """What was refused, and when it may be tried again."""
+        self.in_flight: set[str] = set()
+        """Orders whose request to the broker is under way: nobody may judge them yet."""
+        self.absent: dict[str, float] = {}
+        """Order -> monotonic time when its broker first said that it has no such order."""
+        self.bars = Bars()
+        """What ATR is made of: the prices seen since the start."""
         self.waters: dict[str, tuple[Decimal, Decimal]] = {}
         """Trade id -> best and worst unit price since the last commit of the trade."""
         self._locks: dict[str, asyncio.Lock] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._done_at: dict[str, float] = {}
+        self._vigils: dict[str, asyncio.Task[Any]] = {}
         self._by_channel = {p.channel_id: p for p in settings.sources.values()}
 
     # -- reading ----------------------------------------------------------------------------
@@ -105,6 +126,15 @@ class Desk:
     def lock(self, name: str) -> asyncio.Lock:
         """The lock of an account (decisions) or of ``trade:<id>`` (its exits)."""
         return self._locks.setdefault(name, asyncio.Lock())
+
+    @property
+    def is_reconciled(self) -> bool:
+        """Whether the books were compared with every broker since anything could be missed."""
+        return not self.gates
+
+    @is_reconciled.setter
+    def is_reconciled(self, is_it: bool) -> None:
+        self.gates = {} if is_it else {"*": "to be compared"}
 
     @property
     def halted(self) -> str:
@@ -124,26 +154,40 @@ class Desk:
         return self.calendars.get(asset, self.calendars.get("*", NYSE))
 
     def quote(self, legs: tuple[Leg, ...]) -> UnitQuote | None:
-        """Newest unit price, None when a leg has none or it is too old to act on."""
+        """Newest unit price, None when a leg has none or it is too old to act on.
+
+        One from the future is none either: the wall clock was set back since, its age is unknown.
+        """
         quote = self.board.unit(legs)
         if quote is None:
             return None
         age = (self.clock.now() - quote.received_at).total_seconds()
-        return quote if age <= self.settings.max_quote_age_s else None
+        return quote if abs(age) <= self.settings.max_quote_age_s else None
 
     async def watch(self, legs: Iterable[Leg]) -> None:
-        """Ask the feed for quotes of these, and wait a moment for the first ones."""
-        instruments = [leg.instrument for leg in legs]
+        """Ask the feed for quotes of these, and wait a moment for the first ones.
+
+        What an option is written on is watched too: its price decides what happens at expiry.
+        A feed that is slow or down is shown in health and never stops a story.
+        """
         if self.feed is None:
             return
+        instruments = [leg.instrument for leg in legs]
+        under = [underlying_of(i) for i in instruments if i.kind == "option"]
         unknown = [i for i in instruments if self.board.last(i) is None]
-        await self.feed.watch(instruments)
-        for instrument in unknown:
-            quote = await asyncio.wait_for(
-                self.feed.quote(instrument), self.settings.broker_timeout_s
-            )
-            if quote is not None:
-                self.board.put(quote)
+        try:
+            async with asyncio.timeout(self.settings.quote_wait_s):
+                await self.feed.watch([*instruments, *under])
+                await asyncio.gather(*(self._first_quote(self.feed, i) for i in unknown))
+        except Exception as error:  # noqa: BLE001 - whatever a feed raises is "no quote"
+            self.health["feed"] = f"{type(error).__name__}: {error}" if str(error) else "too slow"
+        else:
+            self.health.pop("feed", None)
+
+    async def _first_quote(self, feed: Feed, instrument: Instrument) -> None:
+        quote = await feed.quote(instrument)
+        if quote is not None:
+            self.board.put(quote)
 
     async def order(self, order_id: str) -> Order | None:
         """An order, live or long over."""
@@ -218,18 +262,35 @@ class Desk:
 
     async def _commit(self, events: tuple[Event, ...]) -> None:
         try:
-            await self.store.commit(events)
-        except Conflict:
-            events = await self._with_newest_cards(events)
-            await self.store.commit(events)
+            events = await self._stored(events)
         except StoreUnavailable as error:
             self.health["storage"] = str(error)
+            self.is_behind = True  # it may have been written all the same
             raise
         self.health.pop("storage", None)
         for event in events:
             for put in event.puts:
                 self.book.put(put)
         self.bus.publish(events)
+
+    async def _stored(self, events: tuple[Event, ...]) -> tuple[Event, ...]:
+        try:
+            await self.store.commit(events)
+        except Conflict:
+            events = await self._with_newest_cards(events)
+            try:
+                await self.store.commit(events)
+            except Conflict:
+                await self._catch_up(events)
+                raise
+        return events
+
+    async def _catch_up(self, events: tuple[Event, ...]) -> None:
+        """Somebody was faster, or an earlier commit was written in spite of its error: read."""
+        for put in (put for event in events for put in event.puts):
+            stored = await self.store.get(type(put), put.key)
+            if stored is not None and stored.version >= put.version:
+                self.book.put_newer(stored)
 
     async def _with_newest_cards(self, events: tuple[Event, ...]) -> tuple[Event, ...]:
         """A card so old that the book forgot it must not stop what it tells of."""
@@ -268,9 +329,26 @@ class Desk:
         if task.cancelled():
             return
         error = task.exception()
-        if error is not None:
+        if error is None:
+            self.health.pop(f"task {task.get_name()}", None)
+        else:
             self.health[f"task {task.get_name()}"] = f"{type(error).__name__}: {error}"
             log.error("background work %s failed", task.get_name(), exc_info=error)
+
+    def vigil(self, work: Callable[[], Coroutine[Any, Any, Any]], name: str) -> asyncio.Task[Any]:
+        """Watch over something for a while; once per name, and nobody waits for it at the end."""
+        known = self._vigils.get(name)
+        if known is not None:
+            return known
+        task = asyncio.create_task(work(), name=name)
+        self._vigils[name] = task
+
+        def over(task: asyncio.Task[Any]) -> None:
+            self._vigils.pop(name, None)
+            self._done(task)
+
+        task.add_done_callback(over)
+        return task
 
     async def drain(self) -> None:
         """Wait until everything that was spawned has ended."""
@@ -279,10 +357,19 @@ class Desk:
 
     async def stop_tasks(self) -> None:
         """Cancel background work and wait for it."""
-        tasks = list(self._tasks)
+        tasks = [*self._tasks, *self._vigils.values()]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+    def is_due(self, job: str, every_s: float) -> bool:
+        """Whether a job's turn has come; asking counts as doing it."""
+        now = self.clock.monotonic()
+        last = self._done_at.get(job)
+        if last is not None and now - last < every_s:
+            return False
+        self._done_at[job] = now
+        return True
 
     def since(self, **back: float) -> datetime:
         """A moment so long ago."""

@@ -38,6 +38,10 @@ CASH_SETTLED = frozenset({"SPX", "SPXW", "NDX", "NDXP", "RUT", "RUTW", "VIX", "V
 """Index options: exercise pays cash; all other options deliver stock."""
 
 
+INDEX_OF = {"SPXW": "SPX", "NDXP": "NDX", "RUTW": "RUT", "VIXW": "VIX"}
+"""Option roots that are not named like the index they are written on."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Instrument:
     """One tradable thing; build it with stock(), option(), future() or crypto().
@@ -84,6 +88,11 @@ class Instrument:
 def stock(symbol: str) -> Instrument:
     """A share or ETF."""
     return Instrument(kind="stock", symbol=symbol)
+
+
+def underlying_of(contract: Instrument) -> Instrument:
+    """The share or index that an option is written on."""
+    return stock(INDEX_OF.get(contract.symbol, contract.symbol))
 
 
 def option(symbol: str, expiry: date, strike: Decimal, right: Right) -> Instrument:

@@ -1,37 +1,55 @@
 """Watch open trades: every quote, and a sweep by the clock, ask the exit rules what to do."""
 
 import asyncio
+import logging
+import re
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from datetime import timedelta
+from functools import partial
 
-from engine import orders
+from engine import bars
 from engine.desk import Desk
 from engine.domain.errors import TradeStreamError
-from engine.domain.order import OrderState, Purpose, Trigger
-from engine.domain.quote import Quote, UnitQuote
+from engine.domain.order import Order, OrderState, Purpose
+from engine.domain.quote import Quote
 from engine.domain.trade import Trade, TradeState
 from engine.exits import View, Wish
 from engine.exits.plan import apply, has_stop_at_broker
-from engine.flows import approve, facts, send, settle
+from engine.flows import approve, facts, recover, send, settle, water
+
+log = logging.getLogger(__name__)
+
+ATR_BARS = 14
+SWEEP_WAIT_S = 0.5
+"""A round that takes longer goes on beside the next one."""
 
 
 class Monitor:
-    """Wakes on quotes of held instruments; one pass at a time, newest price wins."""
+    """Wakes on quotes of held instruments; one look per trade at a time, newest price wins.
+
+    Trades are looked at side by side: one whose broker does not answer holds no other up.
+    """
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
         self._moved: set[str] = set()
+        self._looking: set[str] = set()
         self._wake = asyncio.Event()
         desk.board.listen(self._on_quote)
 
     def _on_quote(self, quote: Quote) -> None:
         key = quote.instrument.key
-        for trade in self._desk.book.trades.values():
-            if trade.state is TradeState.OPEN and any(
-                leg.instrument.key == key for leg in trade.legs
+        desk = self._desk
+        desk.bars.add(key, quote.mid, quote.received_at)
+        for trade in desk.book.trades.values():
+            if trade.state is not TradeState.OPEN or all(
+                leg.instrument.key != key for leg in trade.legs
             ):
-                self._moved.add(trade.trade_id)
-        if self._moved:
+                continue
+            if len(trade.legs) > 1 and (unit := desk.board.unit(trade.legs)) is not None:
+                desk.bars.add(trade.trade_id, unit.mid, quote.received_at)
+            self._moved.add(trade.trade_id)
+        if self._moved - self._looking:
             self._wake.set()
 
     async def run(self) -> None:
@@ -39,12 +57,40 @@ class Monitor:
         while True:
             await self._wake.wait()
             self._wake.clear()
-            await self.catch_up()
+            for trade_id in self._due():
+                self._desk.spawn(self._look(trade_id), f"look {trade_id}")
 
     async def catch_up(self) -> None:
         """Judge every trade whose price moved since the last pass."""
-        while self._moved:
-            await look(self._desk, self._moved.pop())
+        while due := self._due():
+            await asyncio.gather(*(self._look(trade_id) for trade_id in due))
+
+    def _due(self) -> list[str]:
+        due = sorted(self._moved - self._looking)
+        self._moved -= set(due)
+        self._looking |= set(due)
+        return due
+
+    async def _look(self, trade_id: str) -> None:
+        try:
+            await guarded(self._desk, f"look {trade_id}", partial(look, self._desk, trade_id))
+        finally:
+            self._looking.discard(trade_id)
+            if trade_id in self._moved:
+                self._wake.set()
+
+
+async def guarded(desk: Desk, part: str, work: Callable[[], Awaitable[None]]) -> None:
+    """One piece of a round: its failure is shown, told in the log, and tried again next round."""
+    try:
+        await work()
+    except TradeStreamError as error:
+        desk.health[part] = str(error)
+    except Exception as error:  # our own bug with one trade must not blind the others
+        log.exception("%s failed", part)
+        desk.health[part] = f"{type(error).__name__}: {error}"
+    else:
+        desk.health.pop(part, None)
 
 
 async def look(desk: Desk, trade_id: str) -> None:
@@ -53,18 +99,19 @@ async def look(desk: Desk, trade_id: str) -> None:
     if trade is None or trade.state is not TradeState.OPEN:
         return
     view = view_of(desk, trade)
-    _note_water(desk, trade, view.quote)
+    water.note(desk, trade, view.quote)
     if not _wishes(desk, trade, view):
         return
     async with desk.lock(trade.account):
         trade = desk.book.trades.get(trade_id)
         if trade is None or trade.state is not TradeState.OPEN:
             return
+        view = view_of(desk, trade)  # a fill may have come while waiting for the lock
         wishes = _wishes(desk, trade, view)
-        after = with_water(desk, trade)
+        after = marked = water.marked(desk, trade)
         for wish in wishes:
             after = apply(after, wish, desk.clock.now(), desk.ids.new("C"))
-        if after is trade or replace(after, version=trade.version) == trade:
+        if after is marked:
             return
         after = replace(after, version=trade.version + 1)
         await desk.commit(
@@ -85,94 +132,138 @@ def view_of(desk: Desk, trade: Trade) -> View:
     now = desk.clock.now()
     session = desk.calendar(trade.asset).session_at(now)
     minutes = int((session.closes_at - now).total_seconds() // 60) if session else None
+    is_trailing = trade.stop is not None and trade.stop.kind == "trailing"
+    series = trade.legs[0].instrument.key if len(trade.legs) == 1 else trade.trade_id
     return View(
         now=now,
         quote=desk.quote(trade.legs),
+        atr=bars.atr(desk.bars.of(series), ATR_BARS) if is_trailing else None,
         minutes_to_close=minutes,
         has_stop_at_broker=has_stop_at_broker(trade, desk.book.orders_of(trade.trade_id)),
     )
 
 
 def _wishes(desk: Desk, trade: Trade, view: View) -> list[Wish]:
-    seen = with_water(desk, trade)
+    seen = water.marked(desk, trade)
     found = []
     for name, rule in desk.exit_rules:
+        part = f"exit rule {name}"
         try:
             wish = rule.look(seen, view)
-        except Exception as error:  # noqa: BLE001 - a broken rule must not blind the others
-            desk.health[f"exit rule {name}"] = f"{type(error).__name__}: {error}"
+        except Exception as error:  # a broken rule must not blind the others
+            if part not in desk.health:
+                log.exception("%s failed", part)
+            desk.health[part] = f"{type(error).__name__}: {error}"
             continue
+        desk.health.pop(part, None)
         if wish is not None:
             found.append(wish)
     return found
 
 
-def _note_water(desk: Desk, trade: Trade, quote: UnitQuote | None) -> None:
-    """Best and worst price since entry, in memory; stored with the trade's next change."""
-    if quote is None:
-        return
-    last = quote.bid if trade.direction > 0 else quote.ask
-    high, low = desk.waters.get(trade.trade_id, (trade.high_water or last, trade.low_water or last))
-    if trade.direction > 0:
-        desk.waters[trade.trade_id] = (max(high, last), min(low, last))
-    else:
-        desk.waters[trade.trade_id] = (min(high, last), max(low, last))
-
-
-def with_water(desk: Desk, trade: Trade) -> Trade:
-    """The trade with the best and worst price seen so far."""
-    seen = desk.waters.get(trade.trade_id)
-    if seen is None or (trade.high_water, trade.low_water) == seen:
-        return trade
-    return replace(trade, high_water=seen[0], low_water=seen[1])
+# -- by the clock -----------------------------------------------------------------------------
 
 
 async def sweep(desk: Desk) -> None:
-    """What the clock alone brings about: expiries, alarms, retries, time exits, the new day."""
+    """What the clock alone brings about: expiries, alarms, retries, time exits, the new day.
+
+    Each part stands for itself: one that fails is shown in health, one that hangs is left to
+    itself, and neither stops the others or the next round.
+    """
+    parts: dict[str, Callable[[], Awaitable[None]]] = {
+        "sweep approvals": partial(_expire, desk),
+        "sweep days": partial(_roll, desk),
+        "sweep books": partial(recover.mend, desk),
+        "sweep entries": partial(_cancel_stale_entries, desk),
+    }
+    for trade_id in dict.fromkeys(
+        [*desk.book.trades, *(o.trade_id for o in desk.book.orders.values())]
+    ):
+        parts[f"sweep {trade_id}"] = partial(_tend, desk, trade_id)
+    rounds = [desk.vigil(partial(guarded, desk, name, work), name) for name, work in parts.items()]
+    await asyncio.wait(rounds, timeout=SWEEP_WAIT_S)
+    _forget_the_dead(desk)
+
+
+async def _expire(desk: Desk) -> None:
     await approve.expire(desk)
-    await _cancel_stale_entries(desk)
+
+
+async def _roll(desk: Desk) -> None:
     for account in list(desk.book.accounts):
         async with desk.lock(account):
             await facts.roll(desk, account)
-    for trade in list(desk.book.trades.values()):
-        await look(desk, trade.trade_id)
-        await settle.run(desk, trade.trade_id)
-        await _alarm(desk, trade)
 
 
-async def _alarm(desk: Desk, trade: Trade) -> None:
+async def _tend(desk: Desk, trade_id: str) -> None:
+    """One trade's round; the alarm does not wait for a broker that does not answer."""
+    await _alarm(desk, trade_id)
+    if desk.lock(f"trade:{trade_id}").locked():
+        return  # somebody is at it: its own end looks again
+    await look(desk, trade_id)
+    await settle.run(desk, trade_id)
+
+
+async def _alarm(desk: Desk, trade_id: str) -> None:
     """Call people when a held position has had no working stop for too long (I-20)."""
-    current = desk.book.trades.get(trade.trade_id)
-    if current is None or current.is_unprotected_since is None:
+    trade = desk.book.trades.get(trade_id)
+    if trade is None or trade.is_unprotected_since is None:
         return
-    naked_s = (desk.clock.now() - current.is_unprotected_since).total_seconds()
+    naked_s = desk.watch_s.age_s(trade_id, trade.is_unprotected_since)
     if naked_s > desk.settings.unprotected_alarm_s:
         await desk.tell(
             "admin",
-            f"⚠ {current.symbol} ({current.trade_id}) has no working stop for {naked_s:.0f} s.",
-            note_id=f"naked-{current.trade_id}-{current.is_unprotected_since:%H%M%S}",
+            f"⚠ {trade.symbol} ({trade_id}) has no working stop for {naked_s:.0f} s.",
+            note_id=f"naked-{trade_id}-{trade.is_unprotected_since:%d%H%M%S}",
         )
 
 
 async def _cancel_stale_entries(desk: Desk) -> None:
-    """An entry that did not fill in time is no longer the trade that was alerted."""
-    before = desk.clock.now() - timedelta(seconds=desk.settings.entry_wait_s)
-    for order in list(desk.book.orders.values()):
-        is_late = order.sent_at is not None and order.sent_at <= before
-        is_working = order.state in (OrderState.ACCEPTED, OrderState.PARTIAL)
-        if order.purpose is not Purpose.ENTRY or not is_late or not is_working:
-            continue
-        async with desk.lock(order.account):
-            current = desk.book.orders.get(order.order_id)
-            if current is None or current.state is not order.state:
-                continue
-            asked = orders.moved(
-                current, Trigger.ASK_CANCEL, desk.clock.now(), reason="not filled in time"
-            )
-            await desk.commit(
-                desk.event("order.cancel", asked.alert_id, asked, why="not filled in time")
-            )
-        try:
-            await send.cancel(desk, asked)
-        except TradeStreamError as error:
-            desk.health[f"order {order.order_id}"] = str(error)
+    """An entry that did not fill in time, or in spite of a halt, is not wanted any more."""
+    why = {o.order_id: w for o in desk.book.orders.values() if (w := _why_stale(desk, o))}
+    await asyncio.gather(*(_cancel_stale(desk, i, reason) for i, reason in why.items()))
+
+
+def _why_stale(desk: Desk, order: Order) -> str:
+    if order.purpose is not Purpose.ENTRY or not send.may_cancel(order):
+        return ""
+    if desk.backoff.must_wait(f"{order.order_id}|stale"):
+        return ""
+    if desk.halted:
+        return f"trading is halted ({desk.halted})"
+    is_working = order.state in (OrderState.ACCEPTED, OrderState.PARTIAL)
+    if not is_working or order.sent_at is None:
+        return ""
+    age = desk.watch_s.age_s(order.order_id, order.sent_at)
+    return "not filled in time" if age >= desk.settings.entry_wait_s else ""
+
+
+async def _cancel_stale(desk: Desk, order_id: str, why: str) -> None:
+    desk.backoff.failed(f"{order_id}|stale")
+    order = desk.book.orders.get(order_id)
+    if order is not None:
+        await send.ask_cancel(desk, order, why)
+
+
+_PARTS = ("approvals", "days", "books", "entries")
+_OF_ONE = re.compile(
+    r"(?:task )?(?:settle|look|lookup|doubt|cancel|fills|trade|sweep|order) (\S+)$"
+)
+"""Parts of health that are about one trade or one order."""
+
+
+def _forget_the_dead(desk: Desk) -> None:
+    """What is over has no health, no pauses and no high water any more."""
+    book = desk.book
+    alive = {"mend", *book.trades, *book.orders, *(o.trade_id for o in book.orders.values())}
+    for part in list(desk.health):
+        about = _OF_ONE.fullmatch(part)
+        if about is not None and about[1] not in alive and about[1] not in _PARTS:
+            desk.health.pop(part, None)
+    for name in desk.backoff.names():
+        if name.partition("|")[0] not in alive:
+            desk.backoff.worked(name)
+    for trade_id in [t for t in desk.waters if t not in book.trades]:
+        water.forget(desk, trade_id)
+    for order_id in [o for o in desk.absent if o not in book.orders]:
+        desk.absent.pop(order_id, None)

@@ -1,50 +1,96 @@
-"""From a durable order to its outcome: send once, take every report in, never guess."""
+"""From a durable order to its outcome: send once, never guess, ask until it is known."""
 
 import asyncio
 import logging
+from collections.abc import Awaitable
+from typing import TypeVar
 
-from engine import ledger, orders
-from engine.brokers import (
-    Absent,
-    BrokerEvent,
-    BrokerFill,
-    BrokerOrder,
-    Filled,
-    Odd,
-    OrderSeen,
-    StreamDown,
-    StreamUp,
-)
+from engine import orders
+from engine.brokers import Absent, BrokerOrder, Found
 from engine.brokers import Seen as FoundOrder
 from engine.desk import Desk
-from engine.domain.desk import AlertRecord, AlertState
 from engine.domain.errors import (
     BrokerAuthError,
     BrokerUnavailable,
     Conflict,
     OrderRejected,
     OrderStateUnknown,
+    StoreUnavailable,
 )
-from engine.domain.order import Order, OrderState, Purpose, Trigger
-from engine.domain.record import Record, changed
-from engine.domain.trade import Execution, Position, Trade, TradeState
+from engine.domain.order import MOVES, Order, OrderState, Purpose, Trigger
+from engine.domain.trade import TradeState
+from engine.flows import effects
+from engine.flows.fills import on_fill
+from engine.flows.hear import QUIET, on_event, on_report
+
+__all__ = [
+    "ask_cancel",
+    "cancel",
+    "doubt",
+    "look_up",
+    "on_event",
+    "on_fill",
+    "on_report",
+    "replace",
+    "submit",
+]
 
 log = logging.getLogger(__name__)
 
+T = TypeVar("T")
 
-async def submit(desk: Desk, order: Order) -> Order:
-    """Send an order that is durable as SUBMITTING, once, and store what became of it."""
+ABSENT_GRACE_S = 5.0
+"""A request may still be under way for so long when the broker says that it has no such order."""
+ABSENT_TWICE_S = 1.0
+"""What is to be believed absent was found absent twice, so far apart."""
+CANCEL_AGAIN_S = (0.2, 0.3, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
+_UNANSWERED = (OrderState.SUBMITTING, OrderState.UNKNOWN)
+
+
+async def submit(desk: Desk, order: Order, *, again: bool = False) -> Order:
+    """Send an order that is durable as SUBMITTING, once, and store what became of it.
+
+    ``again``: it was sent before and is provably absent; the same id cannot make a second one.
+    """
+    current = desk.book.orders.get(order.order_id)
+    if current is None or current.state.is_terminal or order.order_id in desk.in_flight:
+        return await desk.order(order.order_id) or order
+    if why := _unwanted(desk, current):
+        return await _answered(desk, current, Trigger.REJECT, f"not sent: {why}")
+    desk.in_flight.add(order.order_id)
+    try:
+        after = await _sent(desk, current, again=again)
+    finally:
+        desk.in_flight.discard(order.order_id)
+    if why := _unwanted(desk, after):
+        await ask_cancel(desk, after, why)
+    return after
+
+
+def _unwanted(desk: Desk, order: Order) -> str:
+    """Why an entry must not work any more, though it was wanted when it was written down."""
+    if order.purpose is not Purpose.ENTRY or order.state.is_terminal:
+        return ""
+    return f"trading is halted ({desk.halted})" if desk.halted else ""
+
+
+async def _sent(desk: Desk, order: Order, *, again: bool) -> Order:
     broker = desk.broker(order.broker)
     request = orders.request_of(order)
     try:
-        report = await asyncio.wait_for(broker.submit(request), desk.settings.broker_timeout_s)
+        report = await _in_time(desk, broker.submit(request))
     except OrderRejected as error:
-        return await _settle_answer(desk, order, Trigger.REJECT, str(error))
+        if again:  # the refusal may be of the repeated id: evidence that it is there
+            await look_up(desk, order.order_id)
+            order = desk.book.orders.get(order.order_id, order)
+            if order.state not in _UNANSWERED:
+                return order
+        return await _answered(desk, order, Trigger.REJECT, str(error))
     except BrokerUnavailable as error:
-        return await _settle_answer(desk, order, Trigger.REJECT, f"not sent: {error}")
+        return await _answered(desk, order, Trigger.REJECT, f"not sent: {error}")
     except BrokerAuthError as error:
-        desk.health[f"broker {order.broker}"] = str(error)
-        return await _settle_answer(desk, order, Trigger.REJECT, f"not sent: {error}")
+        _locked_out(desk, order.broker, error)
+        return await _answered(desk, order, Trigger.REJECT, f"not sent: {error}")
     except (OrderStateUnknown, TimeoutError) as error:
         return await doubt(desk, order, str(error) or "no answer in time")
     except asyncio.CancelledError:
@@ -53,56 +99,143 @@ async def submit(desk: Desk, order: Order) -> Order:
     except Exception as error:  # whatever an adapter raises after bytes may have left is doubt
         log.exception("order %s: the adapter failed", order.order_id)
         return await doubt(desk, order, f"{type(error).__name__}: {error}")
-    return await on_report(desk, report) or order
+    return await _taken(desk, order, report)
+
+
+async def _taken(desk: Desk, order: Order, report: BrokerOrder) -> Order:
+    """Store the broker's report; when that fails the order is there all the same."""
+    try:
+        return await on_report(desk, report) or order
+    except (StoreUnavailable, Conflict) as error:
+        log.warning("order %s: its answer could not be stored: %s", order.order_id, error)
+        desk.gates[order.broker] = f"an answer could not be stored: {error}"
+        return desk.book.orders.get(order.order_id, order)
+
+
+async def _in_time(desk: Desk, work: Awaitable[T]) -> T:
+    return await asyncio.wait_for(work, desk.settings.broker_timeout_s)
+
+
+def _locked_out(desk: Desk, broker: str, error: Exception) -> None:
+    desk.health[f"broker {broker}"] = f"it does not know us any more: {error}"
+    desk.gates[broker] = f"it does not know us any more: {error}"
+
+
+# -- cancelling and replacing -----------------------------------------------------------------
+
+
+async def ask_cancel(desk: Desk, order: Order, why: str) -> bool:
+    """Write down that an order is to be cancelled, then cancel it; False when it cannot be now."""
+    async with desk.lock(order.account):
+        current = desk.book.orders.get(order.order_id)
+        if current is None or not may_cancel(current):
+            return False
+        asked = orders.moved(current, Trigger.ASK_CANCEL, desk.clock.now(), reason=why)
+        await desk.commit(
+            desk.event("order.cancel", asked.alert_id, asked, order_id=asked.order_id, why=why)
+        )
+    await cancel(desk, asked)
+    return True
+
+
+def may_cancel(order: Order) -> bool:
+    """Whether asking for a cancellation is a legal move now."""
+    return order.state in (
+        OrderState.ACCEPTED,
+        OrderState.PARTIAL,
+        OrderState.UNKNOWN,
+        OrderState.PENDING_REPLACE,
+    )
 
 
 async def cancel(desk: Desk, order: Order) -> None:
-    """Ask the broker to cancel an order that is durable as PENDING_CANCEL."""
-    broker = desk.broker(order.broker)
+    """Ask the broker to cancel an order that is durable as PENDING_CANCEL, until it is over."""
+    await _cancel_once(desk, order)
+    desk.vigil(lambda: _until_over(desk, order.order_id), f"cancel {order.order_id}")
+
+
+async def _cancel_once(desk: Desk, order: Order) -> None:
+    """One request; a repeat is harmless, so silence is simply followed by another."""
     try:
-        await asyncio.wait_for(
-            broker.cancel(order.account, order.order_id), desk.settings.broker_timeout_s
-        )
+        await _in_time(desk, desk.broker(order.broker).cancel(order.account, order.order_id))
     except OrderRejected as error:
         await look_up(desk, order.order_id, refused=str(error))
-    except (BrokerUnavailable, BrokerAuthError, OrderStateUnknown, TimeoutError) as error:
-        await doubt(desk, order, f"cancel unanswered: {error}")
+    except BrokerAuthError as error:
+        _locked_out(desk, order.broker, error)
+    except QUIET as error:
+        log.info("cancel of %s unanswered: %s", order.order_id, error)
+    except Exception:  # an adapter's own bug must not keep the others from being cancelled
+        log.exception("cancel of %s: the adapter failed", order.order_id)
+
+
+async def _until_over(desk: Desk, order_id: str) -> None:
+    for pause in CANCEL_AGAIN_S:
+        await desk.clock.sleep(pause)
+        await look_up(desk, order_id)
+        order = desk.book.orders.get(order_id)
+        if order is None or order.state is not OrderState.PENDING_CANCEL:
+            return
+        await _cancel_once(desk, order)
 
 
 async def replace(desk: Desk, old: Order, new: Order) -> None:
     """Swap a working stop; ``old`` is durable as PENDING_REPLACE, ``new`` as SUBMITTING."""
-    broker = desk.broker(old.broker)
+    desk.in_flight.add(new.order_id)
     try:
-        report = await asyncio.wait_for(
-            broker.replace(old.account, old.order_id, orders.request_of(new)),
-            desk.settings.broker_timeout_s,
-        )
+        await _replaced(desk, old, new)
+    finally:
+        desk.in_flight.discard(new.order_id)
+
+
+async def _replaced(desk: Desk, old: Order, new: Order) -> None:
+    broker = desk.broker(old.broker)
+    request = orders.request_of(new)
+    try:
+        report = await _in_time(desk, broker.replace(old.account, old.order_id, request))
     except OrderRejected as error:
-        await _settle_answer(desk, new, Trigger.REJECT, str(error))
+        await _answered(desk, new, Trigger.REJECT, str(error))
         await look_up(desk, old.order_id, refused=str(error))
     except (BrokerUnavailable, BrokerAuthError) as error:
-        await _settle_answer(desk, new, Trigger.REJECT, f"not sent: {error}")
-        await look_up(desk, old.order_id, refused=str(error))
+        await _answered(desk, new, Trigger.REJECT, f"not sent: {error}")
+        if not await look_up(desk, old.order_id, refused=str(error)):
+            await _refused(desk, old.order_id, str(error))  # nothing was sent: it stands
     except (OrderStateUnknown, TimeoutError) as error:
         await doubt(desk, new, f"replace unanswered: {error}")
+    except asyncio.CancelledError:
+        desk.spawn(doubt(desk, new, "interrupted while sending"), f"doubt {new.order_id}")
+        raise
+    except Exception as error:
+        log.exception("order %s: the adapter failed", new.order_id)
+        await doubt(desk, new, f"{type(error).__name__}: {error}")
     else:
-        await on_report(desk, report)
+        await _taken(desk, new, report)
 
 
-async def _settle_answer(desk: Desk, order: Order, trigger: Trigger, reason: str) -> Order:
-    """Store a definite answer to a submit."""
+# -- answers ----------------------------------------------------------------------------------
+
+
+async def _answered(
+    desk: Desk, order: Order, trigger: Trigger, reason: str, *, flag: bool = False
+) -> Order:
+    """Store a definite answer."""
     async with desk.lock(order.account):
         current = desk.book.orders.get(order.order_id, order)
-        if current.state.is_terminal:
-            return current
-        final = orders.moved(current, trigger, desk.clock.now(), reason=reason)
+        if current.state.is_terminal or (current.state, trigger) not in MOVES:
+            return current  # something else was heard of it meanwhile
+        final = orders.moved(
+            current,
+            trigger,
+            desk.clock.now(),
+            reason=reason,
+            is_flagged=current.is_flagged or flag,
+        )
         await desk.commit(
             desk.event(
                 f"order.{final.state.lower()}",
                 order.alert_id,
                 final,
-                *_trade_after(desk, final),
-                cards=cards_of(desk, final),
+                *effects.of_order(desk, final),
+                cards=effects.cards_of(desk, final),
                 order_id=order.order_id,
                 reason=reason,
             )
@@ -114,19 +247,19 @@ async def doubt(desk: Desk, order: Order, reason: str) -> Order:
     """No proof of the outcome: UNKNOWN, counted at worst case, looked up until known."""
     async with desk.lock(order.account):
         current = desk.book.orders.get(order.order_id, order)
-        if current.state in (OrderState.SUBMITTING, OrderState.UNKNOWN):
+        if current.state is OrderState.SUBMITTING:
             current = orders.moved(current, Trigger.NO_ANSWER, desk.clock.now(), reason=reason)
             await desk.commit(
                 desk.event(
                     "order.unknown",
                     order.alert_id,
                     current,
-                    cards=cards_of(desk, current),
+                    cards=effects.cards_of(desk, current),
                     order_id=order.order_id,
                     reason=reason,
                 )
             )
-    desk.spawn(_ladder(desk, order.order_id), f"lookup {order.order_id}")
+    desk.vigil(lambda: _ladder(desk, order.order_id), f"lookup {order.order_id}")
     return current
 
 
@@ -139,7 +272,7 @@ async def _ladder(desk: Desk, order_id: str) -> None:
         if await look_up(desk, order_id):
             return
     order = desk.book.orders.get(order_id)
-    if order is not None and order.state is OrderState.UNKNOWN:
+    if order is not None and order.state in _UNANSWERED:
         await desk.tell(
             "admin",
             f"Order {order_id} ({order.trade_id}) has had no answer for {waited:.0f} s. It counts "
@@ -149,41 +282,95 @@ async def _ladder(desk: Desk, order_id: str) -> None:
 
 
 async def look_up(desk: Desk, order_id: str, refused: str = "") -> bool:
-    """Ask the broker what it knows of an order; True when the doubt is gone."""
+    """Ask the broker what it knows of an order; True when the doubt is gone.
+
+    ``refused``: it has just refused to cancel or replace it; if it lives, it works on.
+    """
     order = desk.book.orders.get(order_id)
     if order is None or order.state.is_terminal:
         return True
     try:
-        found = await asyncio.wait_for(
-            desk.broker(order.broker).find(order.account, order_id),
-            desk.settings.broker_timeout_s,
-        )
-    except (BrokerUnavailable, OrderStateUnknown, BrokerAuthError, TimeoutError):
+        found = await _in_time(desk, desk.broker(order.broker).find(order.account, order_id))
+    except QUIET:
         return False
     if isinstance(found, FoundOrder):
+        desk.absent.pop(order_id, None)
         await on_report(desk, found.order, asked=True)
         if refused and found.order.state != "unknown":
             await _refused(desk, order_id, refused)
         return found.order.state != "unknown"
-    if isinstance(found, Absent) and order.state in (OrderState.UNKNOWN, OrderState.SUBMITTING):
-        if order.state is OrderState.SUBMITTING:
-            order = await _unknown_now(desk, order)
-        await _settle_answer(desk, order, Trigger.ABSENT, "the broker never had it")
-        desk.spawn(_resettle(desk, order.trade_id), f"settle {order.trade_id}")
+    return isinstance(found, Absent) and await _absent(desk, order_id, found)
+
+
+async def _absent(desk: Desk, order_id: str, found: Found) -> bool:
+    """The broker has no such order: believed of one that never was sent, else only in time."""
+    order = desk.book.orders.get(order_id)
+    if order is None or order.state.is_terminal:
         return True
-    return False
+    if order_id in desk.in_flight:
+        return False
+    if order.state in _UNANSWERED and await _send_again(desk, order):
+        return True
+    if not _is_proven(desk, order):
+        return False
+    desk.absent.pop(order_id, None)
+    if order.state in _UNANSWERED:
+        order = await doubt(desk, order, "not answered")
+        await _answered(desk, order, Trigger.ABSENT, "the broker never had it")
+    elif order.state.is_at_broker:
+        await _gone(desk, order)
+    if order.replaces is not None:
+        await look_up(desk, order.replaces, refused="its replacement never arrived")
+    effects.settle_soon(desk, order.trade_id)
+    return True
 
 
-async def _unknown_now(desk: Desk, order: Order) -> Order:
-    async with desk.lock(order.account):
-        current = desk.book.orders.get(order.order_id, order)
-        if current.state is not OrderState.SUBMITTING:
-            return current
-        current = orders.moved(current, Trigger.NO_ANSWER, desk.clock.now(), reason="restart")
-        await desk.commit(
-            desk.event("order.unknown", order.alert_id, current, order_id=order.order_id)
+def _is_proven(desk: Desk, order: Order) -> bool:
+    """Absent is proof once nothing can be under way any more, and when it was said twice."""
+    now = desk.clock.monotonic()
+    first = desk.absent.setdefault(order.order_id, now)
+    age = desk.watch_s.age_s(order.order_id, order.sent_at or order.created_at)
+    return age >= ABSENT_GRACE_S and now - first >= ABSENT_TWICE_S
+
+
+async def _gone(desk: Desk, order: Order) -> None:
+    """It was there and is not any more, and nobody said how it ended."""
+    await _answered(desk, order, Trigger.CANCEL, "the broker does not have it any more", flag=True)
+    if order.accepted_at is not None:
+        await desk.tell(
+            "admin",
+            f"⚠ {order.broker} does not have order {order.order_id} ({order.trade_id}) any more "
+            "and did not say how it ended. It counts as cancelled.",
+            note_id=f"gone-{order.order_id}",
         )
-        return current
+
+
+async def _send_again(desk: Desk, order: Order) -> bool:
+    """An exit that never arrived is sent again under its own id; an entry never is (O-01)."""
+    trade = desk.book.trades.get(order.trade_id)
+    caps = desk.broker(order.broker).caps
+    if order.purpose is Purpose.ENTRY or order.replaces is not None or trade is None:
+        return False
+    if not caps.dedupes_client_id or trade.state is not TradeState.OPEN:
+        return False
+    is_wanted = (
+        any(c.request_id == order.request_id for c in trade.closes)
+        if order.purpose is Purpose.CLOSE
+        else trade.stop is not None and order.stop == trade.stop.price
+    )
+    if not is_wanted or order.qty > trade.qty_open:
+        return False
+    async with desk.lock(order.account):
+        current = desk.book.orders.get(order.order_id)
+        if current is None or current.state not in _UNANSWERED:
+            return True
+        if current.state is OrderState.UNKNOWN:
+            current = orders.moved(current, Trigger.SEND, desk.clock.now(), reason=order.reason)
+            await desk.commit(
+                desk.event("order.resent", order.alert_id, current, order_id=order.order_id)
+            )
+    after = await submit(desk, current, again=True)
+    return after.state not in _UNANSWERED
 
 
 async def _refused(desk: Desk, order_id: str, reason: str) -> None:
@@ -195,230 +382,12 @@ async def _refused(desk: Desk, order_id: str, reason: str) -> None:
         OrderState.PENDING_CANCEL: Trigger.REFUSE_CANCEL,
         OrderState.PENDING_REPLACE: Trigger.REFUSE_REPLACE,
     }
-    trigger = triggers.get(order.state)
-    if trigger is None:
-        return
     async with desk.lock(order.account):
         order = desk.book.orders.get(order_id, order)
-        if order.state not in triggers:
+        trigger = triggers.get(order.state)
+        if trigger is None:
             return
         kept = orders.moved(order, trigger, desk.clock.now(), reason=reason)
         await desk.commit(
             desk.event("order.kept", order.alert_id, kept, order_id=order_id, reason=reason)
         )
-
-
-async def _resettle(desk: Desk, trade_id: str) -> None:
-    from engine.flows import settle
-
-    await settle.run(desk, trade_id)
-
-
-# -- reports from brokers ---------------------------------------------------------------------
-
-
-async def on_event(desk: Desk, broker: str, event: BrokerEvent) -> None:
-    """Take one broker event in, whatever it is and however often it comes."""
-    if isinstance(event, OrderSeen):
-        await on_report(desk, event.order)
-    elif isinstance(event, Filled):
-        await on_fill(desk, event.fill)
-    elif isinstance(event, StreamDown):
-        desk.health[f"broker {broker}"] = event.reason
-        desk.is_reconciled = False
-    elif isinstance(event, StreamUp):
-        desk.health.pop(f"broker {broker}", None)
-    elif isinstance(event, Odd):
-        await desk.tell("admin", f"{broker} sent something unknown: {event.note}")
-
-
-async def on_report(desk: Desk, report: BrokerOrder, *, asked: bool = False) -> Order | None:
-    """Take an order report in; fetch fills that it tells of and we have not booked."""
-    known = await desk.order(report.client_order_id)
-    if known is None:
-        return None
-    async with desk.lock(known.account):
-        order = desk.book.orders.get(known.order_id, known)
-        after = orders.seen(order, report, desk.clock.now())
-        if after is not order:
-            await desk.commit(
-                desk.event(
-                    f"order.{after.state.lower()}",
-                    order.alert_id,
-                    after,
-                    *_trade_after(desk, after),
-                    cards=cards_of(desk, after),
-                    order_id=order.order_id,
-                    **({"reason": report.reason} if report.reason else {}),
-                )
-            )
-        missing = orders.needs_fills(after, report)
-    if missing and asked:
-        fills = await desk.broker(order.broker).fills_since(order.account, order.created_at)
-        for fill in fills:
-            if fill.client_order_id == order.order_id:
-                await on_fill(desk, fill)
-    if after is not order and after.state.is_terminal:
-        desk.spawn(_resettle(desk, order.trade_id), f"settle {order.trade_id}")
-    return desk.book.orders.get(known.order_id, after)
-
-
-async def on_fill(desk: Desk, fill: BrokerFill) -> None:
-    """Book one execution: once, whatever state its order is in."""
-    if fill.execution_id in desk.book.executions:
-        return
-    known = await desk.order(fill.client_order_id)
-    if known is None:
-        await _external(desk, fill)
-        return
-    async with desk.lock(known.account):
-        if fill.execution_id in desk.book.executions:
-            return
-        order = desk.book.orders.get(known.order_id, known)
-        trade = await desk.trade(order.trade_id)
-        if trade is None:
-            return
-        try:
-            await _book(desk, fill, order, trade)
-        except Conflict:
-            if await desk.store.get(Execution, fill.execution_id) is None:
-                raise
-            return
-    desk.spawn(_resettle(desk, order.trade_id), f"settle {order.trade_id}")
-
-
-async def _book(desk: Desk, fill: BrokerFill, order: Order, trade: Trade) -> None:
-    now = desk.clock.now()
-    execution = Execution(
-        execution_id=fill.execution_id,
-        order_id=order.order_id,
-        trade_id=trade.trade_id,
-        account=order.account,
-        instrument=fill.instrument,
-        side=fill.side,
-        qty=fill.qty,
-        price=fill.price,
-        fee_usd=fill.fee_usd,
-        executed_at=fill.executed_at,
-        leg=fill.leg,
-    )
-    key = f"{trade.trade_id}|{fill.instrument.key}"
-    position = desk.book.positions.get(key) or await desk.store.get(Position, key)
-    booking = ledger.book(
-        execution,
-        order=order,
-        trade=trade,
-        position=position,
-        account=desk.book.accounts[order.account],
-        now=now,
-    )
-    puts: list[Record] = [
-        booking.execution,
-        booking.entry,
-        booking.order,
-        booking.position,
-        booking.account,
-        booking.trade,
-    ]
-    alert = alert_after(desk, booking.trade, booking.order)
-    if alert is not None:
-        puts.append(alert)
-    cards = cards_of(desk, booking.order)
-    if booking.trade.state is TradeState.CLOSED and trade.state is not TradeState.CLOSED:
-        cards = (*cards, ("chart", "pnl", "activity"))
-    await desk.commit(
-        desk.event(
-            "fill.booked",
-            order.alert_id,
-            *puts,
-            cards=cards,
-            order_id=order.order_id,
-            qty=str(fill.qty),
-            price=str(fill.price),
-            instrument=fill.instrument.key,
-            realised_usd=str(booking.entry.realised_usd),
-        )
-    )
-
-
-async def _external(desk: Desk, fill: BrokerFill) -> None:
-    """A trade made in the broker's own app: told once, counted by reconciliation, never undone."""
-    await desk.tell(
-        "admin",
-        f"{fill.account}: {fill.side} {fill.qty} {fill.instrument.label} @ {fill.price} was traded "
-        "outside TradeStream. Nothing was sent because of it.",
-        note_id=f"external-{fill.execution_id}",
-    )
-
-
-# -- what an order's change means for its trade and alert -------------------------------------
-
-
-def _trade_after(desk: Desk, order: Order) -> list[Record]:
-    """Records that follow an order's change: an entry that died unfilled voids its trade."""
-    puts: list[Record] = []
-    trade = desk.book.trades.get(order.trade_id)
-    if trade is not None and order.purpose is Purpose.ENTRY and order.state.is_terminal:
-        others = [
-            o
-            for o in desk.book.orders_of(trade.trade_id)
-            if o.order_id != order.order_id and o.purpose is Purpose.ENTRY
-        ]
-        is_dead = not order.filled and all(o.state.is_terminal for o in others)
-        if trade.state is TradeState.PENDING and is_dead:
-            trade = changed(
-                trade,
-                state=TradeState.VOID,
-                close_reason=order.reason,
-                closed_at=desk.clock.now(),
-            )
-            puts.append(trade)
-    if trade is None or order.purpose is not Purpose.ENTRY:
-        return puts
-    alert = alert_after(desk, trade, order)
-    if alert is not None:
-        puts.append(alert)
-    return puts
-
-
-_ALERT_OF_ENTRY = {
-    OrderState.REJECTED: AlertState.ERROR,
-    OrderState.CANCELED: AlertState.WITHDRAWN,
-    OrderState.EXPIRED: AlertState.WITHDRAWN,
-    OrderState.VOID: AlertState.WITHDRAWN,
-    OrderState.UNKNOWN: AlertState.ERROR,
-    OrderState.PARTIAL: AlertState.PARTIAL,
-}
-
-
-def alert_after(desk: Desk, trade: Trade, order: Order) -> AlertRecord | None:
-    """The alert's next state, or None when it stays as it is."""
-    alert = desk.book.alerts.get(trade.alert_id)
-    if alert is None:
-        return None
-    state, reason = _alert_state(trade, order)
-    if state is alert.state and reason == alert.reason:
-        return None
-    return changed(alert, state=state, reason=reason)
-
-
-def _alert_state(trade: Trade, order: Order) -> tuple[AlertState, str]:
-    if trade.state is TradeState.CLOSED:
-        return AlertState.CLOSED, trade.close_reason
-    if trade.state is TradeState.OPEN and trade.qty_open >= trade.qty_wanted:
-        return AlertState.FILLED, ""
-    if trade.state is TradeState.OPEN:
-        if order.purpose is Purpose.ENTRY and not order.state.is_terminal:
-            return AlertState.PARTIAL, ""
-        return AlertState.MANAGED, ""
-    return _ALERT_OF_ENTRY.get(order.state, AlertState.ORDERED), order.reason
-
-
-def cards_of(desk: Desk, order: Order) -> tuple[tuple[str, str, str], ...]:
-    """Cards that an order's change must refresh: its alert's and, once it holds, its trade's."""
-    cards: list[tuple[str, str, str]] = []
-    if order.alert_id in desk.book.alerts:
-        cards.append(("alert", order.alert_id, "trade_alerts"))
-    if order.filled or order.purpose is not Purpose.ENTRY:
-        cards.append(("trade", order.trade_id, "orders"))
-    return tuple(cards)

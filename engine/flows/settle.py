@@ -4,11 +4,11 @@ Whatever happened (a fill, a click, a crash), run it again: it compares wishes w
 takes the next legal step, until there is none.
 """
 
+from dataclasses import replace
 from datetime import datetime
 
 from engine import orders
 from engine.desk import Desk
-from engine.domain.errors import StoreUnavailable
 from engine.domain.order import (
     Order,
     OrderState,
@@ -31,17 +31,22 @@ _MAX_STEPS = 25
 
 async def run(desk: Desk, trade_id: str) -> None:
     """Take step after step until nothing is left to do for now."""
+    part = f"trade {trade_id}"
     async with desk.lock(f"trade:{trade_id}"):
         for _ in range(_MAX_STEPS):
             if not await _next(desk, trade_id):
+                desk.health.pop(part, None)
                 return
-        desk.health[f"trade {trade_id}"] = "exits do not come to rest"
+        desk.health[part] = "exits do not come to rest"
+        desk.backoff.failed(f"{trade_id}|all")
 
 
 async def _next(desk: Desk, trade_id: str) -> bool:
     """One step: decided and durable under the account's lock, then sent. False when at rest."""
     trade = desk.book.trades.get(trade_id)
-    if trade is None:
+    if desk.backoff.must_wait(f"{trade_id}|all"):
+        return False
+    if trade is None or trade.broker not in desk.brokers:
         return await _tidy(desk, trade_id)
     async with desk.lock(trade.account):
         trade = desk.book.trades.get(trade_id)
@@ -49,30 +54,35 @@ async def _next(desk: Desk, trade_id: str) -> bool:
             return True
         broker_stops = holds_stops(desk, trade)
         own = desk.book.orders_of(trade_id)
+        noted = _noted(desk, trade, is_protected(trade, own, broker_stops))
         steps = plan(trade, own, broker_stops=broker_stops)
-        await _note_protection(desk, trade, is_protected(trade, own, broker_stops))
-        if not steps or _must_wait(desk, trade_id, steps[0]):
+        step = next((s for s in steps if not desk.backoff.must_wait(_name(trade_id, s))), None)
+        if noted is not trade and (step is None or isinstance(step, Cancel)):
+            await _store_protection(desk, noted)
+        if step is None:
             return False
-        work = await _write_ahead(desk, desk.book.trades.get(trade_id, trade), steps[0])
+        work = await _write_ahead(desk, noted, step)
     await _act(desk, *work)
     return True
 
 
+def _name(trade_id: str, step: Step) -> str:
+    """What is not tried again at once when its broker refused it; the rest goes on."""
+    if isinstance(step, Submit):
+        return f"{trade_id}|{step.purpose}"
+    what = "cancel" if isinstance(step, Cancel) else "replace"
+    return f"{trade_id}|{what}|{step.order.order_id}"
+
+
 async def _tidy(desk: Desk, trade_id: str) -> bool:
-    """A finished trade may leave live exit orders behind: cancel them (O-15)."""
+    """A finished trade may leave live orders behind: cancel them (O-15)."""
     for order in desk.book.orders_of(trade_id):
-        if order.state in (OrderState.ACCEPTED, OrderState.PARTIAL):
-            async with desk.lock(order.account):
-                current = desk.book.orders.get(order.order_id)
-                if current is None or current.state is OrderState.PENDING_CANCEL:
-                    continue
-                asked = orders.moved(
-                    current, Trigger.ASK_CANCEL, desk.clock.now(), reason="trade is over"
-                )
-                await desk.commit(
-                    desk.event("order.cancel", asked.alert_id, asked, order_id=asked.order_id)
-                )
-            await send.cancel(desk, asked)
+        name = f"{trade_id}|cancel|{order.order_id}"
+        if order.broker not in desk.brokers or not send.may_cancel(order):
+            continue
+        if not desk.backoff.must_wait(name):
+            await send.ask_cancel(desk, order, "the trade is over")
+            await _judge_cancel(desk, order)
     return False
 
 
@@ -82,12 +92,6 @@ def holds_stops(desk: Desk, trade: Trade) -> bool:
         return False
     caps = desk.broker(trade.broker).caps.by_kind.get(trade.legs[0].instrument.kind)
     return caps is not None and OrderType.STOP in caps.order_types
-
-
-def _must_wait(desk: Desk, trade_id: str, step: Step) -> bool:
-    """A refused exit is not sent again at once; everything else is."""
-    until = desk.retry_at.get(trade_id)
-    return isinstance(step, Submit) and until is not None and desk.clock.monotonic() < until
 
 
 async def _write_ahead(desk: Desk, trade: Trade, step: Step) -> tuple[Order, Order | None]:
@@ -165,39 +169,69 @@ def _exit_order(trade: Trade, step: Submit | Replace, now: datetime) -> tuple[Or
 async def _act(desk: Desk, order: Order, new: Order | None) -> None:
     if new is not None:
         await send.replace(desk, order, new)
-        after = desk.book.orders.get(new.order_id)
+        await _judge(desk, new, f"{order.trade_id}|replace|{order.order_id}")
     elif order.state is OrderState.PENDING_CANCEL:
         await send.cancel(desk, order)
-        return
+        await _judge_cancel(desk, order)
     else:
-        after = await send.submit(desk, order)
-    if after is None or after.state is OrderState.REJECTED:
-        desk.retry_at[order.trade_id] = desk.clock.monotonic() + desk.settings.exit_retry_s
+        await send.submit(desk, order)
+        await _judge(desk, order, f"{order.trade_id}|{order.purpose.value}")
+
+
+async def _judge(desk: Desk, order: Order, name: str) -> None:
+    """A refused exit is tried again later and later; what it was to protect is looked at now."""
+    after = await desk.order(order.order_id)
+    if after is None or after.state is not OrderState.REJECTED:
+        desk.backoff.worked(name)
+        return
+    n = desk.backoff.failed(name)
+    if n == 1:
         await desk.tell(
             "admin",
-            f"An exit order of {order.trade_id} was refused: {after.reason if after else ''}. "
-            "It is tried again.",
-            note_id=f"refused-{(new or order).order_id}",
+            f"⚠ An exit order of {order.trade_id} was refused: {after.reason}. It is tried again, "
+            "later and later; meanwhile the desk watches the price itself.",
+            note_id=f"refused-{order.order_id}",
         )
+    if order.purpose is Purpose.STOP:
+        _look_soon(desk, order.trade_id)
+    if "reduce_only" in after.reason:
+        desk.gates.setdefault(order.broker, "it says that less is held than the books do")
 
 
-async def _note_protection(desk: Desk, trade: Trade, is_safe: bool) -> None:
-    """Remember since when a held position has had no working stop (I-20)."""
-    if trade.state is not TradeState.OPEN:
-        return
+async def _judge_cancel(desk: Desk, order: Order) -> None:
+    name = f"{order.trade_id}|cancel|{order.order_id}"
+    after = await desk.order(order.order_id)
+    if after is None or after.state.is_terminal:
+        desk.backoff.worked(name)
+    elif after.state is not OrderState.PENDING_CANCEL:
+        desk.backoff.failed(name)
+
+
+def _look_soon(desk: Desk, trade_id: str) -> None:
+    """A stop that the broker refuses may be past the market: the rules decide at once (O-14)."""
+    from engine.flows import monitor
+
+    desk.spawn(monitor.look(desk, trade_id), f"look {trade_id}")
+
+
+def _noted(desk: Desk, trade: Trade, is_safe: bool) -> Trade:
+    """The trade with the moment since which it has had no working stop (I-20), same version."""
     since = trade.is_unprotected_since
-    if is_safe == (since is None):
-        return
-    noted = changed(trade, is_unprotected_since=None if is_safe else desk.clock.now())
-    try:
-        await desk.commit(
-            desk.event(
-                "trade.protected" if is_safe else "trade.unprotected",
-                trade.alert_id,
-                noted,
-                cards=(("trade", trade.trade_id, "orders"),),
-                trade_id=trade.trade_id,
-            )
+    if trade.state is not TradeState.OPEN or is_safe == (since is None):
+        return trade
+    now = desk.clock.now()
+    desk.watch_s.age_s(trade.trade_id, now)  # its alarm counts from here, whatever the wall does
+    return replace(trade, is_unprotected_since=None if is_safe else now)
+
+
+async def _store_protection(desk: Desk, noted: Trade) -> None:
+    is_safe = noted.is_unprotected_since is None
+    await desk.commit(
+        desk.event(
+            "trade.protected" if is_safe else "trade.unprotected",
+            noted.alert_id,
+            changed(noted),
+            cards=(("trade", noted.trade_id, "orders"),),
+            trade_id=noted.trade_id,
         )
-    except StoreUnavailable:
-        desk.health["storage"] = "protection could not be recorded"
+    )

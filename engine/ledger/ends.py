@@ -22,7 +22,8 @@ from engine.ledger import trips
 from engine.ledger.booking import Booking, book, credited, entry_of, with_lots
 from engine.ledger.lots import check, take
 
-EndKind = Literal["expiry", "exercise"]
+EndKind = Literal["expiry", "exercise", "external"]
+_REASON = {"expiry": "expiry", "exercise": "expiry", "external": "closed outside"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,8 +56,9 @@ def expire(
     now: datetime,
     kind: EndKind = "expiry",
     fee_usd: Decimal = ZERO,
+    qty: Decimal | None = None,
 ) -> Settlement:
-    """Close all of a position at ``price``: 0 when worthless or delivered, else its cash value.
+    """Close a position at ``price``: 0 when worthless or delivered, else its cash value.
 
     Args:
         position: What ends.
@@ -68,23 +70,26 @@ def expire(
             execution for ever, so that one settlement over several trades books each once.
         at: When it ended.
         now: Time of booking.
-        kind: ``expiry`` when worthless, ``exercise`` when exercised or assigned.
+        kind: ``expiry`` when worthless, ``exercise`` when exercised or assigned, ``external``
+            when somebody traded it away in the broker's own app.
         fee_usd: What the broker takes for it.
+        qty: Contracts or shares that end, > 0; None: all of them.
 
     Raises:
-        InvariantError: nothing is held.
+        InvariantError: nothing, or less than ``qty``, is held.
     """
-    qty = position.qty
-    if qty == 0:
-        raise InvariantError(f"position {position.key} is flat: nothing can expire")
+    held = position.qty
+    ending = abs(held) if qty is None else qty
+    if held == 0 or ending > abs(held):
+        raise InvariantError(f"position {position.key} holds {held}: {ending} cannot end")
     execution = Execution(
         execution_id=f"{source_id}/{trade.trade_id}",
         order_id="",
         trade_id=trade.trade_id,
         account=account.name,
         instrument=position.instrument,
-        side=Side.SELL if qty > 0 else Side.BUY,
-        qty=abs(qty),
+        side=Side.SELL if held > 0 else Side.BUY,
+        qty=ending,
         price=price,
         fee_usd=fee_usd,
         executed_at=at,
@@ -95,8 +100,8 @@ def expire(
     taken = take(position.lots, execution)
     entry = entry_of(execution, taken, now)
     after = with_lots(position, execution, taken)
-    held = _held_units(trade, [after, *others])
-    trip = _after_end(trade, entry, held, price, at)
+    units = _held_units(trade, [after, *others])
+    trip = _after_end(trade, entry, units, price, at, kind)
     return Settlement(
         execution=execution,
         entry=entry,
@@ -118,7 +123,7 @@ def _held_units(trade: Trade, positions: Iterable[Position]) -> Decimal:
 
 
 def _after_end(
-    trade: Trade, entry: LedgerEntry, held: Decimal, price: Decimal, at: datetime
+    trade: Trade, entry: LedgerEntry, held: Decimal, price: Decimal, at: datetime, kind: EndKind
 ) -> Trade:
     gone = abs(trade.qty_open) - held
     closed = trade.qty_opened - trade.qty_open
@@ -138,7 +143,8 @@ def _after_end(
         fees_usd=fees,
         closes=trips.served(trade.closes, gone),
     )
-    return trips.with_state(replace(trade, is_entry_over=True), "expiry", at)
+    trade = replace(trade, is_entry_over=trade.is_entry_over or kind != "external")
+    return trips.with_state(trade, _REASON[kind], at)
 
 
 def deliver(

@@ -13,11 +13,10 @@ from typing import Literal
 from engine.brokers import BrokerFill, Odd
 from engine.brokers.paper.book import Draft, Holding, Timer
 from engine.brokers.paper.settings import Board, Hours, PaperSettings
-from engine.domain.instrument import CASH_SETTLED, Instrument, parse_key, stock
+from engine.domain.instrument import CASH_SETTLED, Instrument, parse_key, underlying_of
 from engine.domain.money import CENT, ZERO
 from engine.domain.order import Side
 
-_INDEX_OF = {"SPXW": "SPX", "NDXP": "NDX", "RUTW": "RUT", "VIXW": "VIX"}
 _AFTER = timedelta(minutes=5)
 _AGAIN = timedelta(minutes=1)
 
@@ -153,11 +152,6 @@ class Expiries:
                 kind="exercise",
             )
         )
-
-
-def underlying_of(contract: Instrument) -> Instrument:
-    """The share or index that an option is written on."""
-    return stock(_INDEX_OF.get(contract.symbol, contract.symbol))
 
 
 def intrinsic(contract: Instrument, price: Decimal) -> Decimal:

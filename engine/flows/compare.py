@@ -1,0 +1,298 @@
+"""Our books against one broker's: take in what it knows, adopt what is foreign, send nothing.
+
+A difference counts only when it is seen twice in a row: the broker trades on while it is asked.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+from engine import orders, reconcile
+from engine.brokers import Balance, BrokerFill, BrokerOrder, BrokerPosition
+from engine.desk import Desk
+from engine.domain.errors import (
+    BrokerUnavailable,
+    Conflict,
+    OrderRejected,
+    StoreUnavailable,
+)
+from engine.domain.money import ZERO
+from engine.domain.order import Order, OrderState, Side, Trigger
+from engine.domain.trade import Execution
+from engine.flows import effects, ends, load, send
+from engine.flows.hear import QUIET
+from engine.reconcile import Findings, PositionGap
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+FULL_S = 900.0
+"""Once in so long all that is live is compared from its beginning, else only what is new."""
+_MARGIN = timedelta(hours=1)
+_UNSURE = (OrderState.SUBMITTING, OrderState.UNKNOWN)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Seen:
+    """One reading of a broker, whole: a list that cannot be read ends the comparison."""
+
+    fills: Sequence[BrokerFill]
+    recent: Sequence[BrokerOrder]
+    working: Sequence[BrokerOrder]
+    positions: Sequence[BrokerPosition]
+    balance: Balance
+
+
+async def compare(desk: Desk, broker_name: str) -> str:
+    """Compare one broker with our books and adopt what it knows; entries may pass afterwards.
+
+    Raises:
+        BrokerUnavailable, BrokerAuthError, OrderStateUnknown: nothing was concluded.
+        StoreUnavailable: something could not be written down; compare again.
+    """
+    async with desk.lock(f"compare {broker_name}"):
+        mark = f"being compared since {desk.clock.now():%H:%M:%S.%f}"
+        for gate in desk.gates.keys() & {broker_name}:
+            desk.gates[gate] = mark
+        if desk.is_behind:
+            await load.refresh(desk)
+        said: list[str] = []
+        for account, name in desk.settings.accounts.items():
+            if name == broker_name:
+                said += await _account(desk, broker_name, account)
+        if desk.gates.get(broker_name) == mark:
+            if broker_name in desk.streams_down:
+                desk.gates[broker_name] = "its stream is down"
+            else:
+                del desk.gates[broker_name]
+        return f"{broker_name}: {'; '.join(said) if said else 'books agree'}"
+
+
+async def _account(desk: Desk, broker: str, account: str) -> list[str]:
+    """One account: resolve doubts, take news in, then judge what still differs, twice."""
+    await _resolve_doubts(desk, account)
+    since = _since(desk, account)
+    findings = await _look(desk, broker, account, since)
+    if not findings.is_clean:
+        before, findings = findings, await _look(desk, broker, account, since)
+        if not findings.is_clean:
+            await _adopt(desk, broker, account, before, findings)
+    lines = reconcile.lines(findings)
+    await _record(desk, account, lines)
+    desk.compared_at[account] = desk.clock.now()
+    return lines
+
+
+def _since(desk: Desk, account: str) -> datetime:
+    """From when on orders and fills are read."""
+    last = desk.compared_at.get(account)
+    if last is not None and not desk.is_due(f"full comparison of {account}", FULL_S):
+        return min(last, desk.clock.now()) - _MARGIN
+    live = [o.created_at for o in desk.book.orders.values() if o.account == account]
+    return min([*live, desk.since(days=1)]) - _MARGIN
+
+
+async def _look(desk: Desk, broker: str, account: str, since: datetime) -> Findings:
+    seen = await _read(desk, broker, account, since)
+    await _take_in(desk, account, since, seen)
+    book = desk.book
+    return reconcile.compare(
+        orders=tuple(o for o in book.orders.values() if o.account == account),
+        trades=tuple(t for t in book.trades.values() if t.account == account),
+        positions=tuple(p for p in book.positions.values() if p.account == account),
+        executions=book.executions,
+        broker_open=seen.working,
+        broker_recent=seen.recent,
+        broker_fills=seen.fills,
+        broker_positions=seen.positions,
+        balance=seen.balance,
+        account=book.accounts[account],
+        now=desk.clock.now(),
+    )
+
+
+async def _read(desk: Desk, name: str, account: str, since: datetime) -> _Seen:
+    """The broker's lists, with no fill in between where that can be had."""
+    broker = desk.broker(name)
+    fills = await _ask(desk, broker.fills_since(account, since))
+    for _ in range(3):
+        before = fills
+        recent = await _ask(desk, broker.orders_since(account, since))
+        working = await _ask(desk, broker.open_orders(account))
+        positions = await _ask(desk, broker.positions(account))
+        balance = await _ask(desk, broker.balance(account))
+        fills = await _ask(desk, broker.fills_since(account, since))
+        if len(fills) == len(before):
+            break
+    return _Seen(fills=fills, recent=recent, working=working, positions=positions, balance=balance)
+
+
+async def _ask(desk: Desk, question: Awaitable[T]) -> T:
+    try:
+        return await asyncio.wait_for(question, desk.settings.broker_timeout_s)
+    except TimeoutError:
+        raise BrokerUnavailable("no answer in time") from None
+
+
+async def _take_in(desk: Desk, account: str, since: datetime, seen: _Seen) -> None:
+    """Book every fill that is not, then hear every report."""
+    fresh = [f for f in seen.fills if f.execution_id not in desk.book.executions]
+    if fresh:
+        oldest = min([since, *(f.executed_at for f in fresh)])
+        rows = await desk.store.find(
+            Execution, where={"account": account}, since=("executed_at", oldest)
+        )
+        for row in rows:
+            desk.book.put(row)
+    for fill in fresh:
+        await send.on_fill(desk, fill)
+    for report in [*seen.recent, *seen.working]:
+        await send.on_report(desk, report)
+
+
+# -- orders of which we do not know whether they left -----------------------------------------
+
+
+async def _resolve_doubts(desk: Desk, account: str) -> None:
+    """Ask, adopt or void; never guess. Cancels that may not have arrived are sent again."""
+    mine = [o for o in desk.book.orders.values() if o.account == account]
+    await asyncio.gather(*(_resolve(desk, o) for o in mine if o.order_id not in desk.in_flight))
+
+
+async def _resolve(desk: Desk, order: Order) -> None:
+    if order.state is OrderState.INTENT:
+        await _void(desk, order)
+    elif order.state is OrderState.PENDING_CANCEL:
+        await send.cancel(desk, order)
+    elif order.state in _UNSURE:
+        if not await send.look_up(desk, order.order_id):
+            await send.doubt(desk, order, "not answered yet")
+    elif order.state is OrderState.PENDING_REPLACE and not _is_being_replaced(desk, order):
+        await send.look_up(desk, order.order_id, refused="its replacement never arrived")
+
+
+def _is_being_replaced(desk: Desk, order: Order) -> bool:
+    return any(
+        other.replaces == order.order_id and not other.state.is_terminal
+        for other in desk.book.orders_of(order.trade_id)
+    )
+
+
+async def _void(desk: Desk, order: Order) -> None:
+    async with desk.lock(order.account):
+        current = desk.book.orders.get(order.order_id)
+        if current is None or current.state is not OrderState.INTENT:
+            return
+        void = orders.moved(current, Trigger.VOID, desk.clock.now(), reason="never sent")
+        await desk.commit(
+            desk.event(
+                "order.void", order.alert_id, void, *effects.of_order(desk, void), why="restart"
+            )
+        )
+
+
+# -- what differs -----------------------------------------------------------------------------
+
+
+async def _adopt(desk: Desk, broker: str, account: str, before: Findings, found: Findings) -> None:
+    """Differences that two looks agree on become entries of ours, or somebody is told."""
+    for order in found.lost:
+        await send.look_up(desk, order.order_id)
+    for report in found.zombies:
+        await _end_zombie(desk, broker, account, report)
+    for report in found.external_orders:
+        await desk.tell(
+            "admin",
+            f"{account}: order {report.broker_id} ({report.side} {report.qty:f} "
+            f"{report.legs[0].instrument.label}) was placed outside TradeStream. It is left alone.",
+            note_id=f"outside-{report.broker_id or report.client_order_id}",
+        )
+    if found.missed_fills or found.settlements or found.external_fills:
+        return  # they could not be booked: positions and cash mean nothing until they are
+    gaps = [gap for gap in found.positions if gap in before.positions]
+    for gap in gaps:
+        await _adopt_position(desk, account, gap)
+    is_same = before.cash is not None and found.cash == before.cash
+    if found.cash is not None and is_same and not found.positions:
+        await ends.on_cash(desk, account, found.cash.usd, found.cash.theirs)
+
+
+async def _end_zombie(desk: Desk, broker: str, account: str, report: BrokerOrder) -> None:
+    """Over with us, alive there: an order that nobody watches must not fill."""
+    name = report.client_order_id
+    order = await desk.order(name)
+    if order is None and _may_protect(desk, account, report):
+        what = "unknown to the books, and left alone because it may protect a position"
+    else:
+        what = "over with us; it is being cancelled"
+        try:
+            await _ask(desk, desk.broker(broker).cancel(account, name))
+        except (OrderRejected, *QUIET) as error:
+            what = f"over with us, and could not be cancelled: {error}"
+    await desk.tell(
+        "admin", f"⚠ Order {name} lives at {broker} and is {what}.", note_id=f"zombie-{name}"
+    )
+
+
+def _may_protect(desk: Desk, account: str, report: BrokerOrder) -> bool:
+    sign = 1 if report.side is Side.BUY else -1
+    held = sum(
+        (
+            p.qty
+            for p in desk.book.positions.values()
+            if p.account == account and p.instrument == report.legs[0].instrument
+        ),
+        ZERO,
+    )
+    return held * sign < 0
+
+
+async def _adopt_position(desk: Desk, account: str, gap: PositionGap) -> None:
+    """More there than here is adopted at the broker's price; less is nothing that we can price."""
+    is_more = gap.theirs * gap.qty > 0 and gap.ours * gap.qty >= 0
+    if not is_more or gap.avg_price is None:
+        return  # shown and told as a difference; a person, or the missing fill, resolves it
+    now = desk.clock.now()
+    await ends.on_external(
+        desk,
+        BrokerFill(
+            execution_id=f"GAP-{account}-{gap.instrument.key.replace(' ', '')}-{now:%Y%m%d%H%M%S}",
+            client_order_id="",
+            broker_id="",
+            account=account,
+            instrument=gap.instrument,
+            leg=0,
+            side=Side.BUY if gap.qty > 0 else Side.SELL,
+            qty=abs(gap.qty),
+            price=gap.avg_price,
+            fee_usd=ZERO,
+            executed_at=now,
+        ),
+    )
+
+
+async def _record(desk: Desk, account: str, lines: list[str]) -> None:
+    """Differences are shown while they last, and told once."""
+    part = f"reconcile {account}"
+    if not lines:
+        desk.health.pop(part, None)
+        return
+    text = f"Reconciliation of {account}: " + "; ".join(lines)
+    if desk.health.get(part) == text:
+        return
+    desk.health[part] = text
+    try:
+        await desk.commit(
+            desk.event(
+                "reconcile.difference",
+                f"reconcile-{account}",
+                desk.note("admin", text),
+                lines=lines,
+            )
+        )
+    except (Conflict, StoreUnavailable):
+        log.exception("reconciliation note was not stored")

@@ -1,0 +1,99 @@
+"""What an order's change means for its trade, its alert and the cards that people see."""
+
+from engine import ledger
+from engine.desk import Desk
+from engine.domain.desk import AlertRecord, AlertState
+from engine.domain.order import Order, OrderState, Purpose
+from engine.domain.record import Record, changed
+from engine.domain.trade import Trade, TradeState
+
+_ALERT_OF_ENTRY = {
+    OrderState.REJECTED: AlertState.ERROR,
+    OrderState.CANCELED: AlertState.WITHDRAWN,
+    OrderState.EXPIRED: AlertState.WITHDRAWN,
+    OrderState.VOID: AlertState.WITHDRAWN,
+    OrderState.UNKNOWN: AlertState.ERROR,
+    OrderState.PARTIAL: AlertState.PARTIAL,
+}
+
+
+def of_order(desk: Desk, order: Order) -> list[Record]:
+    """Records that follow an entry's change: once none can fill any more, its trade knows.
+
+    A trade of which nothing was filled is VOID then; else its targets shrink to what it holds.
+    """
+    trade = desk.book.trades.get(order.trade_id)
+    if trade is None or order.purpose is not Purpose.ENTRY:
+        return []
+    puts: list[Record] = []
+    if order.state.is_terminal and _all_over(desk, order):
+        after = ledger.entry_over(trade, desk.clock.now(), reason=order.reason)
+        if after is not trade:
+            trade = after
+            puts.append(trade)
+    alert = alert_after(desk, trade, order)
+    return [*puts, alert] if alert is not None else puts
+
+
+def _all_over(desk: Desk, order: Order) -> bool:
+    return all(
+        other.state.is_terminal
+        for other in desk.book.orders_of(order.trade_id)
+        if other.purpose is Purpose.ENTRY and other.order_id != order.order_id
+    )
+
+
+def alert_after(desk: Desk, trade: Trade, order: Order | None) -> AlertRecord | None:
+    """The alert's next state, or None when it stays as it is."""
+    alert = desk.book.alerts.get(trade.alert_id)
+    if alert is None or _is_superseded(desk, alert, trade):
+        return None
+    state, reason = _alert_state(trade, order)
+    if state is alert.state and reason == alert.reason:
+        return None
+    return changed(alert, state=state, reason=reason)
+
+
+def _is_superseded(desk: Desk, alert: AlertRecord, trade: Trade) -> bool:
+    """A trade that came to nothing says nothing of an alert with another trade alive."""
+    if trade.state in (TradeState.OPEN, TradeState.CLOSED):
+        return False
+    return any(other in desk.book.trades for other in alert.trade_ids if other != trade.trade_id)
+
+
+def _alert_state(trade: Trade, order: Order | None) -> tuple[AlertState, str]:
+    if trade.state is TradeState.CLOSED:
+        return AlertState.CLOSED, trade.close_reason
+    if trade.state is TradeState.OPEN and trade.qty_open >= trade.qty_wanted:
+        return AlertState.FILLED, ""
+    if trade.state is TradeState.OPEN:
+        if order is not None and order.purpose is Purpose.ENTRY and not order.state.is_terminal:
+            return AlertState.PARTIAL, ""
+        return AlertState.MANAGED, ""
+    if order is None:
+        return AlertState.WITHDRAWN, trade.close_reason
+    return _ALERT_OF_ENTRY.get(order.state, AlertState.ORDERED), order.reason
+
+
+def cards_of(desk: Desk, order: Order) -> tuple[tuple[str, str, str], ...]:
+    """Cards that an order's change must refresh: its alert's and, once it holds, its trade's."""
+    cards: list[tuple[str, str, str]] = []
+    if order.alert_id in desk.book.alerts:
+        cards.append(("alert", order.alert_id, "trade_alerts"))
+    if order.filled or order.purpose is not Purpose.ENTRY:
+        cards.append(("trade", order.trade_id, "orders"))
+    return tuple(cards)
+
+
+def cards_of_end(before: Trade, after: Trade) -> tuple[tuple[str, str, str], ...]:
+    """Cards for a trade that has just closed."""
+    if after.state is not TradeState.CLOSED or before.state is TradeState.CLOSED:
+        return ()
+    return (("chart", "pnl", "activity"),)
+
+
+def settle_soon(desk: Desk, trade_id: str) -> None:
+    """Bring the trade's exits to what is wanted now, on the side."""
+    from engine.flows import settle
+
+    desk.spawn(settle.run(desk, trade_id), f"settle {trade_id}")

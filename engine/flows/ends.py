@@ -1,0 +1,398 @@
+"""Positions that change without an order of ours: expiry, exercise, trades in the broker's app.
+
+Nothing is ever sent because of them; the books follow what the broker says (M-05, M-06, O-15,
+O-16, I-26). All parts of one such execution are booked in one step.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from decimal import Decimal
+
+from engine import ledger
+from engine.brokers import BrokerFill
+from engine.desk import Desk
+from engine.domain.errors import Conflict
+from engine.domain.instrument import CASH_SETTLED, underlying_of
+from engine.domain.money import ZERO
+from engine.domain.order import Order, OrderState, OrderType, Purpose, Side
+from engine.domain.quote import Leg
+from engine.domain.record import Event, Record
+from engine.domain.trade import Account, Execution, Lot, Position, Trade, TradeState
+from engine.flows import effects, water
+from engine.ledger.ends import EndKind
+from engine.market import new_york_date
+
+_BACK = timedelta(days=1)
+"""How far apart the parts of one exercise may be booked."""
+
+
+@dataclass
+class _Parts:
+    """Bookings of one execution of the broker's, gathered for one commit."""
+
+    account: Account
+    events: list[Event] = field(default_factory=list)
+    trades: list[Trade] = field(default_factory=list)
+
+
+async def on_end(desk: Desk, fill: BrokerFill) -> None:
+    """Book an expiry, exercise or assignment over the trades that it ends, once."""
+    async with desk.lock(fill.account):
+        if await _is_booked(desk, fill):
+            return
+        parts = _Parts(account=desk.book.accounts[fill.account])
+        if fill.instrument.kind == "option":
+            kind: EndKind = "exercise" if fill.kind == "exercise" else "expiry"
+            for trade, position, qty in _ending(desk, fill):
+                _close(desk, parts, fill, trade, position, qty, kind)
+        else:
+            for execution, trade in await _exercised(desk, fill):
+                _deliver(desk, parts, fill, execution, trade)
+        if not await _commit(desk, fill, parts):
+            return
+    await _follow_up(desk, parts)
+
+
+async def on_external(desk: Desk, fill: BrokerFill) -> None:
+    """Book a trade made in the broker's own app: it closes what it closes, the rest is adopted."""
+    async with desk.lock(fill.account):
+        if await _is_booked(desk, fill):
+            return
+        parts = _Parts(account=desk.book.accounts[fill.account])
+        left = fill.qty
+        for trade, position, qty in _closing(desk, fill):
+            _close(desk, parts, fill, trade, position, qty, "external")
+            left -= qty
+        if left > 0:
+            _adopt(desk, parts, fill, left)
+        if not await _commit(desk, fill, parts):
+            return
+    await desk.tell(
+        "admin",
+        f"{fill.account}: {fill.side} {fill.qty:f} {fill.instrument.label} @ {fill.price:f} was "
+        "traded outside TradeStream. It is in the books; nothing was sent because of it.",
+        note_id=f"external-{fill.execution_id}",
+    )
+    await _follow_up(desk, parts)
+
+
+async def _is_booked(desk: Desk, fill: BrokerFill) -> bool:
+    """Whether any part of it is in the books: all of them are, then."""
+    rows = await desk.store.find(
+        Execution,
+        where={"account": fill.account},
+        since=("executed_at", fill.executed_at - _BACK),
+    )
+    return any(row.execution_id.startswith(f"{fill.execution_id}/") for row in rows)
+
+
+async def _commit(desk: Desk, fill: BrokerFill, parts: _Parts) -> bool:
+    """Make the parts durable; False when there are none, or when they were booked meanwhile."""
+    if not parts.events:
+        await desk.tell(
+            "admin",
+            f"{fill.account}: {fill.kind} of {fill.qty:f} {fill.instrument.label} @ "
+            f"{fill.price:f}, and nothing here that it belongs to. Look into the broker's app.",
+            note_id=f"end-{fill.execution_id}",
+        )
+        return False
+    try:
+        await desk.commit(*parts.events)
+    except Conflict:
+        if not await _is_booked(desk, fill):
+            raise
+        return False
+    return True
+
+
+async def _follow_up(desk: Desk, parts: _Parts) -> None:
+    for trade in parts.trades:
+        if trade.state is TradeState.CLOSED:
+            water.forget(desk, trade.trade_id)
+        else:
+            await desk.watch(trade.legs)
+        effects.settle_soon(desk, trade.trade_id)
+
+
+# -- what ends ----------------------------------------------------------------------------------
+
+
+def _holders(desk: Desk, fill: BrokerFill) -> Iterator[tuple[Trade, Position]]:
+    """Trades of the account that hold the instrument: adopted ones first, then the oldest."""
+    trades = [t for t in desk.book.trades.values() if t.account == fill.account]
+    for trade in sorted(
+        trades, key=lambda t: (t.source != "external", t.opened_at or t.created_at)
+    ):
+        position = desk.book.positions.get(f"{trade.trade_id}|{fill.instrument.key}")
+        if position is not None and position.qty != 0:
+            yield trade, position
+
+
+def _ending(desk: Desk, fill: BrokerFill) -> Iterable[tuple[Trade, Position, Decimal]]:
+    """At the contract's end everything ends; before it, as much as was exercised or assigned."""
+    expiry = fill.instrument.expiry
+    if expiry is None or new_york_date(fill.executed_at) < expiry:
+        return _closing(desk, fill)
+    return [(trade, held, abs(held.qty)) for trade, held in _holders(desk, fill)]
+
+
+def _closing(desk: Desk, fill: BrokerFill) -> list[tuple[Trade, Position, Decimal]]:
+    """Held positions that a trade of this side and size takes off, and how much of each."""
+    found, left = [], fill.qty
+    for trade, position in _holders(desk, fill):
+        if position.qty * fill.side.sign < 0 and left > 0:
+            part = min(left, abs(position.qty))
+            left -= part
+            found.append((trade, position, part))
+    return found
+
+
+def _close(
+    desk: Desk,
+    parts: _Parts,
+    fill: BrokerFill,
+    trade: Trade,
+    position: Position,
+    qty: Decimal,
+    kind: EndKind,
+) -> None:
+    trade = water.marked(desk, trade)
+    settled = ledger.expire(
+        position,
+        [p for p in desk.book.positions_of(trade.trade_id) if p.key != position.key],
+        trade=trade,
+        account=parts.account,
+        price=fill.price,
+        source_id=fill.execution_id,
+        at=fill.executed_at,
+        now=desk.clock.now(),
+        kind=kind,
+        fee_usd=_fee(fill, parts),
+        qty=qty,
+    )
+    alert = effects.alert_after(desk, settled.trade, None)
+    puts: list[Record] = [
+        settled.execution,
+        settled.entry,
+        settled.trade,
+        settled.position,
+        settled.account,
+    ]
+    cards: list[tuple[str, str, str]] = [("trade", trade.trade_id, "orders")]
+    if alert is not None:
+        puts.append(alert)
+        cards.append(("alert", alert.alert_id, "trade_alerts"))
+    parts.events.append(
+        desk.event(
+            f"position.{kind}",
+            trade.alert_id,
+            *puts,
+            cards=(*cards, *effects.cards_of_end(trade, settled.trade)),
+            trade_id=trade.trade_id,
+            instrument=fill.instrument.key,
+            qty=str(qty),
+            price=str(fill.price),
+            realised_usd=str(settled.entry.realised_usd),
+        )
+    )
+    parts.account = settled.account
+    parts.trades.append(settled.trade)
+
+
+def _fee(fill: BrokerFill, parts: _Parts) -> Decimal:
+    """The whole fee belongs to the first part, so that it is counted once and exactly."""
+    return ZERO if parts.events else fill.fee_usd
+
+
+# -- shares that come or go by exercise -----------------------------------------------------------
+
+
+async def _exercised(desk: Desk, fill: BrokerFill) -> list[tuple[Execution, Trade]]:
+    """Exercised options that these shares were delivered for; empty when they do not add up."""
+    rows = await desk.store.find(
+        Execution,
+        where={"account": fill.account, "order_id": ""},
+        since=("executed_at", fill.executed_at - _BACK),
+    )
+    found = []
+    for row in rows:
+        trade = await desk.trade(row.trade_id) if _delivers(row, fill) else None
+        if trade is not None and await desk.trade(_shares_id(trade, fill)) is None:
+            found.append((row, trade))
+    total = sum((_shares(row) for row, _ in found), ZERO)
+    return found if total == fill.qty * fill.side.sign else []
+
+
+def _delivers(row: Execution, fill: BrokerFill) -> bool:
+    option = row.instrument
+    return (
+        row.kind == "exercise"
+        and option.kind == "option"
+        and option.symbol not in CASH_SETTLED
+        and underlying_of(option) == fill.instrument
+        and option.strike == fill.price
+    )
+
+
+def _shares_id(trade: Trade, fill: BrokerFill) -> str:
+    return f"{trade.trade_id}/{fill.instrument.symbol}"
+
+
+def _shares(row: Execution) -> Decimal:
+    """Signed shares for an exercised option: the execution took the option off."""
+    sign = -row.side.sign * (1 if row.instrument.right == "C" else -1)
+    return row.qty * row.instrument.multiplier * sign
+
+
+def _deliver(
+    desk: Desk, parts: _Parts, fill: BrokerFill, execution: Execution, trade: Trade
+) -> None:
+    before = Lot(
+        execution_id=execution.execution_id,
+        qty=-execution.qty * execution.side.sign,
+        price=ZERO,
+        fee_usd=ZERO,
+        opened_at=execution.executed_at,
+    )
+    held = Position(
+        trade_id=trade.trade_id,
+        account=trade.account,
+        instrument=execution.instrument,
+        lots=(before,),
+    )
+    came = ledger.deliver(
+        held,
+        trade=trade,
+        account=parts.account,
+        source_id=fill.execution_id,
+        at=fill.executed_at,
+        now=desk.clock.now(),
+        fee_usd=_fee(fill, parts),
+    ).booking
+    parts.events.append(_opened(desk, came, f"{execution.instrument.label} was exercised"))
+    parts.account = came.account
+    parts.trades.append(came.trade)
+
+
+def _opened(desk: Desk, booking: ledger.Booking, why: str) -> Event:
+    trade, execution = booking.trade, booking.execution
+    return desk.event(
+        "position.opened",
+        trade.alert_id,
+        execution,
+        booking.entry,
+        trade,
+        booking.order,
+        booking.position,
+        booking.account,
+        desk.note(
+            "admin",
+            f"{trade.account}: {execution.side} {execution.qty:f} {execution.instrument.label} @ "
+            f"{execution.price:f} is in the books because {why}. It has no stop: somebody has to "
+            "decide about it.",
+            note_id=f"adopted-{execution.execution_id}",
+        ),
+        cards=(("trade", trade.trade_id, "orders"),),
+        trade_id=trade.trade_id,
+        qty=str(execution.qty),
+        price=str(execution.price),
+        why=why,
+    )
+
+
+# -- adopted --------------------------------------------------------------------------------------
+
+
+def _adopt(desk: Desk, parts: _Parts, fill: BrokerFill, qty: Decimal) -> None:
+    """Open, or add to, the trade that stands for what was bought or sold outside."""
+    legs = (Leg(instrument=fill.instrument),)
+    name = f"{fill.execution_id}/adopted"
+    known = next(
+        (t for t, p in _holders(desk, fill) if t.source == "external" and t.legs == legs), None
+    )
+    now = desk.clock.now()
+    order = Order(
+        order_id=name,
+        intent_id="",
+        alert_id=known.alert_id if known else name,
+        trade_id=known.trade_id if known else f"T-{name}",
+        account=fill.account,
+        broker=parts.account.broker,
+        purpose=Purpose.ENTRY,
+        side=fill.side,
+        legs=legs,
+        qty=qty,
+        type=OrderType.MARKET,
+        state=OrderState.ACCEPTED,
+        broker_id=fill.broker_id or None,
+        reason="traded outside",
+        created_at=now,
+        updated_at=now,
+    )
+    trade = known or Trade(
+        trade_id=order.trade_id,
+        alert_id=order.alert_id,
+        account=fill.account,
+        broker=order.broker,
+        source="external",
+        symbol=fill.instrument.symbol,
+        asset=fill.instrument.kind,
+        direction=1 if fill.side is Side.BUY else -1,
+        legs=legs,
+        qty_wanted=ZERO,
+        created_at=now,
+    )
+    booked = ledger.book(
+        Execution(
+            execution_id=name,
+            order_id=order.order_id,
+            trade_id=order.trade_id,
+            account=fill.account,
+            instrument=fill.instrument,
+            side=fill.side,
+            qty=qty,
+            price=fill.price,
+            fee_usd=_fee(fill, parts),
+            executed_at=fill.executed_at,
+            kind="external",
+        ),
+        order=order,
+        trade=replace(trade, qty_wanted=trade.qty_wanted + qty),
+        position=desk.book.positions.get(f"{trade.trade_id}|{fill.instrument.key}"),
+        account=parts.account,
+        now=now,
+    )
+    booked = replace(booked, order=replace(booked.order, version=1))
+    if known is None:
+        booked = replace(booked, trade=replace(booked.trade, version=1))
+    parts.events.append(_opened(desk, booked, "it was traded outside TradeStream"))
+    parts.account = booked.account
+    parts.trades.append(booked.trade)
+
+
+# -- money ----------------------------------------------------------------------------------------
+
+
+async def on_cash(desk: Desk, account_name: str, usd: Decimal, theirs: Decimal) -> None:
+    """Cash that came or went at the broker without a trade: a deposit, a fee, interest."""
+    async with desk.lock(account_name):
+        account = desk.book.accounts[account_name]
+        if account.cash_usd + usd != theirs:
+            return  # something was booked meanwhile: look again at the next comparison
+        name = f"cash-{account_name}-{account.version}"
+        after, entry = ledger.deposit(account, usd, desk.clock.now(), name)
+        said = (
+            f"{account_name}: the broker has {usd:+,.2f} dollars of cash that no trade explains. "
+            "It is booked as money put in or taken out."
+        )
+        await desk.commit(
+            desk.event(
+                "cash.external",
+                f"account-{account_name}",
+                after,
+                entry,
+                desk.note("admin", said, note_id=name),
+                usd=str(usd),
+            )
+        )

@@ -1,0 +1,142 @@
+"""Executions become books: each once, whatever state its order and its trade are in."""
+
+import logging
+
+from engine import ledger
+from engine.brokers import BrokerFill
+from engine.desk import Desk
+from engine.domain.errors import Conflict, InvariantError
+from engine.domain.order import Order
+from engine.domain.record import Record
+from engine.domain.trade import Execution, Position, Trade, TradeState
+from engine.flows import effects, ends, water
+
+log = logging.getLogger(__name__)
+
+
+async def on_fill(desk: Desk, fill: BrokerFill) -> None:
+    """Book one execution, once; it may come early, late, twice or for no order of ours.
+
+    Raises:
+        StoreUnavailable: it is not booked; comparing with the broker brings it again.
+    """
+    if fill.execution_id in desk.book.executions:
+        return
+    try:
+        if fill.kind != "fill":
+            await ends.on_end(desk, fill)
+            return
+        order = await desk.order(fill.client_order_id)
+        if order is None:
+            await ends.on_external(desk, fill)
+        else:
+            await _on_own(desk, fill, order)
+    except InvariantError as error:
+        await _refuse(desk, fill, error)
+
+
+async def _on_own(desk: Desk, fill: BrokerFill, known: Order) -> None:
+    async with desk.lock(known.account):
+        if fill.execution_id in desk.book.executions:
+            return
+        order = desk.book.orders.get(known.order_id) or await desk.order(known.order_id) or known
+        trade = await desk.trade(order.trade_id)
+        if trade is None:
+            raise InvariantError(f"order {order.order_id} has no trade {order.trade_id}")
+        try:
+            await _book(desk, fill, order, trade)
+        except Conflict:
+            if await desk.store.get(Execution, fill.execution_id) is None:
+                raise
+            return
+    effects.settle_soon(desk, order.trade_id)
+
+
+async def _book(desk: Desk, fill: BrokerFill, order: Order, trade: Trade) -> None:
+    execution = Execution(
+        execution_id=fill.execution_id,
+        order_id=order.order_id,
+        trade_id=trade.trade_id,
+        account=order.account,
+        instrument=fill.instrument,
+        side=fill.side,
+        qty=fill.qty,
+        price=fill.price,
+        fee_usd=fill.fee_usd,
+        executed_at=fill.executed_at,
+        leg=fill.leg,
+    )
+    key = f"{trade.trade_id}|{fill.instrument.key}"
+    booking = ledger.book(
+        execution,
+        order=order,
+        trade=water.marked(desk, trade),
+        position=desk.book.positions.get(key) or await desk.store.get(Position, key),
+        account=desk.book.accounts[order.account],
+        now=desk.clock.now(),
+    )
+    was_live = trade.trade_id in desk.book.trades
+    puts: list[Record] = [
+        booking.execution,
+        booking.entry,
+        booking.trade,
+        booking.order,
+        booking.position,
+        booking.account,
+    ]
+    alert = effects.alert_after(desk, booking.trade, booking.order)
+    await desk.commit(
+        desk.event(
+            "fill.booked",
+            order.alert_id,
+            *puts,
+            *([alert] if alert is not None else []),
+            cards=(
+                *effects.cards_of(desk, booking.order),
+                *effects.cards_of_end(trade, booking.trade),
+            ),
+            order_id=order.order_id,
+            qty=str(fill.qty),
+            price=str(fill.price),
+            instrument=fill.instrument.key,
+            realised_usd=str(booking.entry.realised_usd),
+        )
+    )
+    if booking.trade.state is TradeState.CLOSED:
+        water.forget(desk, trade.trade_id)
+    elif not was_live:
+        await _alive_again(desk, booking.trade)
+    if booking.order.is_flagged and not order.is_flagged:
+        await _tell_odd(desk, fill, booking.order, booking.trade)
+
+
+async def _alive_again(desk: Desk, trade: Trade) -> None:
+    """A late fill opened a finished trade: what the book had dropped of it comes back."""
+    for kind in (Order, Position):
+        for record in await desk.store.find(kind, where={"trade_id": trade.trade_id}):
+            desk.book.put_newer(record)
+    await desk.watch(trade.legs)
+
+
+async def _tell_odd(desk: Desk, fill: BrokerFill, order: Order, trade: Trade) -> None:
+    what = f"{fill.side} {fill.qty:f} {fill.instrument.label} @ {fill.price:f}"
+    if trade.qty_open < 0:
+        rest = f"{-trade.qty_open:f} are held the other way round: flatten them in the broker's app"
+    else:
+        rest = f"it is booked; {trade.qty_open:f} are held and being protected"
+    await desk.tell(
+        "admin",
+        f"⚠ A fill that nobody expected ({what}, order {order.order_id}, {order.state}): {rest}.",
+        note_id=f"odd-{fill.execution_id}",
+    )
+
+
+async def _refuse(desk: Desk, fill: BrokerFill, error: InvariantError) -> None:
+    """It cannot be booked by any rule: entries stop, a person looks, everything else goes on."""
+    log.error("fill %s cannot be booked: %s", fill.execution_id, error)
+    said = f"fill {fill.execution_id} cannot be booked: {error}"
+    desk.health[f"fill {fill.execution_id}"] = said
+    desk.is_halting = desk.is_halting or said
+    await desk.tell(
+        "admin", f"🛑 Entries are halted: {said}.", note_id=f"refused-{fill.execution_id}"
+    )

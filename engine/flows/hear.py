@@ -1,0 +1,133 @@
+"""What brokers say: any event, in any order, as often as it comes; none may stop the rest."""
+
+import asyncio
+import logging
+from datetime import timedelta
+from typing import Any
+
+from engine import orders
+from engine.brokers import BrokerEvent, BrokerOrder, Filled, Odd, OrderSeen, StreamDown, StreamUp
+from engine.desk import Desk
+from engine.domain.errors import (
+    BrokerAuthError,
+    BrokerUnavailable,
+    Conflict,
+    OrderStateUnknown,
+    StoreUnavailable,
+)
+from engine.domain.order import Order
+from engine.flows import effects
+from engine.flows.fills import on_fill
+
+log = logging.getLogger(__name__)
+
+FILL_WAIT_S = 1.0
+"""The execution usually follows its order's report; after so long it is asked for."""
+_MARGIN = timedelta(hours=1)
+"""The broker's clock and ours need not agree."""
+QUIET = (BrokerUnavailable, OrderStateUnknown, BrokerAuthError, TimeoutError)
+"""A question that was not answered: nothing is concluded from it."""
+
+
+async def on_event(desk: Desk, broker: str, event: BrokerEvent) -> None:
+    """Take one broker event in; one that cannot be taken in is found again by comparing."""
+    try:
+        await _take(desk, broker, event)
+    except (StoreUnavailable, Conflict) as error:
+        log.warning("%s: an event could not be stored: %s", broker, error)
+        desk.gates[broker] = f"something it told could not be stored: {error}"
+    except Exception as error:  # one bad message must not end the stream
+        log.exception("%s: an event could not be taken in", broker)
+        desk.gates[broker] = f"{type(error).__name__}: {error}"
+        await desk.tell(
+            "admin",
+            f"⚠ Something that {broker} said could not be taken in ({error}); its books are "
+            "compared with ours before the next entry.",
+            note_id=f"event-{broker}-{type(error).__name__}",
+        )
+
+
+async def _take(desk: Desk, broker: str, event: BrokerEvent) -> None:
+    if isinstance(event, OrderSeen):
+        await on_report(desk, event.order)
+    elif isinstance(event, Filled):
+        await on_fill(desk, event.fill)
+    elif isinstance(event, StreamDown):
+        desk.health[f"broker {broker}"] = event.reason
+        desk.streams_down.add(broker)
+        desk.gates[broker] = f"its stream is down: {event.reason}"
+    elif isinstance(event, StreamUp):
+        stream_up(desk, broker)
+    elif isinstance(event, Odd):
+        desk.gates.setdefault(broker, "it said something unknown")
+        await desk.tell(
+            "admin", f"{broker} sent something unknown: {event.note}", note_id=f"odd-{event.raw}"
+        )
+
+
+def stream_up(desk: Desk, broker: str) -> None:
+    """The stream lives: compare, because whatever happened in between was not told."""
+    from engine.flows import recover
+
+    desk.health.pop(f"broker {broker}", None)
+    if broker in desk.streams_down:
+        desk.streams_down.discard(broker)
+        desk.gates[broker] = "its stream was down"
+    desk.spawn(recover.mend(desk), f"reconcile {broker}")
+
+
+async def on_report(desk: Desk, report: BrokerOrder, *, asked: bool = False) -> Order | None:
+    """Take an order report in; fetch fills that it tells of and we have not booked."""
+    known = await desk.order(report.client_order_id)
+    if known is None:
+        return None
+    async with desk.lock(known.account):
+        order = desk.book.orders.get(known.order_id) or await desk.order(known.order_id) or known
+        after = orders.seen(order, report, desk.clock.now())
+        if after is not order:
+            await _store(desk, order, after, report)
+        missing = orders.needs_fills(after, report)
+    if missing and asked:
+        await fetch_fills(desk, after)
+    elif missing:
+        desk.vigil(lambda: _fetch_later(desk, after), f"fills {after.order_id}")
+    if after is not order:
+        effects.settle_soon(desk, order.trade_id)
+    return desk.book.orders.get(known.order_id, after)
+
+
+async def _store(desk: Desk, order: Order, after: Order, report: BrokerOrder) -> None:
+    more: dict[str, Any] = {"reason": report.reason} if report.reason else {}
+    await desk.commit(
+        desk.event(
+            f"order.{after.state.lower()}",
+            order.alert_id,
+            after,
+            *effects.of_order(desk, after),
+            cards=effects.cards_of(desk, after),
+            order_id=order.order_id,
+            **more,
+        )
+    )
+
+
+async def _fetch_later(desk: Desk, order: Order) -> None:
+    await desk.clock.sleep(FILL_WAIT_S)
+    current = await desk.order(order.order_id)
+    if current is not None and current.filled < current.reported:
+        await fetch_fills(desk, current)
+
+
+async def fetch_fills(desk: Desk, order: Order) -> None:
+    """Book the executions of one order that its broker knows of; silence changes nothing."""
+    try:
+        async with asyncio.timeout(desk.settings.broker_timeout_s):
+            fills = await desk.broker(order.broker).fills_since(
+                order.account, order.created_at - _MARGIN
+            )
+    except QUIET as error:
+        desk.gates.setdefault(order.broker, f"fills could not be read: {error}")
+        return
+    for fill in fills:
+        if fill.client_order_id == order.order_id:
+            await on_fill(desk, fill)
