@@ -17,8 +17,8 @@ from engine.domain.source import SourceProfile
 from engine.market import new_york_date
 from engine.parsers._grammar.flatten import Flat, flatten
 from engine.parsers._grammar.items import Item, Itemiser
-from engine.parsers._grammar.levels import Reducer
 from engine.parsers._grammar.orders import Reading
+from engine.parsers._grammar.reduce import Reducer
 from engine.parsers._grammar.render import render
 from engine.parsers._grammar.text import normalise
 from engine.parsers._grammar.tokens import scan

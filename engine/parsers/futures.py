@@ -133,7 +133,8 @@ class _Trade(PlainTrade):
             return
         stop, price = signal.stop, signal.price
         if stop is not None and stop.value is not None and price is not None:
-            if stop.kind == "points" or stop.value > price:
+            is_above = stop.kind == "points" or stop.value > price
+            if is_above:
                 said.family, said.side = "open", "short"
                 return
         said.family = "open" if signal.stop is not None or signal.targets else said.family

@@ -1,20 +1,17 @@
 """Option rooms: single contracts in every spelling, spreads, rolls, exits and updates."""
 
 from dataclasses import replace
-from datetime import date
 from decimal import Decimal
-from typing import cast
 
-from engine.domain.alert import Action, Effect, Parsed, Right, Signal, SignalLeg
+from engine.domain.alert import Action, Effect, Parsed, Signal, SignalLeg
 from engine.parsers import RoomParser
-from engine.parsers._grammar import dates, slots
-from engine.parsers._grammar.expiry import read_expiries
+from engine.parsers._grammar import prices, slots, symbols
+from engine.parsers._grammar.contract import ContractReader
 from engine.parsers._grammar.facts import Facts, is_report
 from engine.parsers._grammar.items import Item
-from engine.parsers._grammar.numbers import read_number
 from engine.parsers._grammar.orders import Draft, Reading, account, check_levels, decide, in_prices
 from engine.parsers._grammar.segments import split
-from engine.parsers._grammar.spreads import Plan, flipped, is_spread, read_spread, settle_strikes, spelled_verbs
+from engine.parsers._grammar.spreads import spelled_verbs
 from engine.parsers._grammar.verbs import Intent, Side, intent
 
 _ANCHORS = ("occ", "opt", "strikes")
@@ -33,10 +30,13 @@ class Options(RoomParser):
     def read(self, reading: Reading) -> Parsed:
         """All trades of the message, or why there is none."""
         drafts: list[Draft] = []
-        for part in split(reading.items, frozenset(_ANCHORS)):
+        parts = split(reading.items, frozenset(_ANCHORS))
+        for part in parts:
             draft = _Trade(reading, part, drafts[-1] if drafts else None).draft()
             if draft is not None:
                 drafts.append(draft)
+        if drafts and len(drafts) < len(parts):
+            drafts[0].doubts.setdefault("text", "another contract is named, without an action")
         _rolls(drafts)
         return decide(reading, drafts, "no action and no contract")
 
@@ -76,10 +76,11 @@ class _Trade:
         size = slots.size_class(facts)
         is_reply = self.base is not None
         has_name = facts.has("sym", "letter") or anchor is not None
-        ticker = slots.symbol(facts, anchor, is_reply=is_reply) if has_name else ""
-        signal = self._contract(ticker)
-        count = slots.quantity(facts, said, self._count_anchor(anchor), kind=self._kind(signal))
-        price = slots.price(facts, said, is_premium=True)
+        ticker = symbols.symbol(facts, anchor, is_reply=is_reply) if has_name else ""
+        reader = ContractReader(self.reading, facts, said, base=self.base, last=self.last)
+        signal = reader.read(ticker)
+        count = slots.quantity(facts, said, anchor, kind="spread" if signal.legs else "option")
+        price = prices.price(facts, said, is_premium=True)
         if self._is_coin(signal, price.value):
             return None
         signal = replace(signal, price=price.value, price_range=price.range, quantity=count)
@@ -93,7 +94,7 @@ class _Trade:
         """``BTC at 96500`` is the coin, not buy-to-close."""
         is_btc = any(item.kind == "verb" and item.text == "btc" for item in self.facts.items)
         is_contract = signal.strike is not None or bool(signal.legs) or self.base is not None
-        return is_btc and not is_contract and (price is None or price >= slots.COIN_PRICE)
+        return is_btc and not is_contract and (price is None or price >= symbols.COIN_PRICE)
 
     def _anchor(self) -> int | None:
         found = self.facts.at(*_ANCHORS, "strike")
@@ -102,12 +103,6 @@ class _Trade:
         if not found and self.base is None:
             found = self.facts.at("slash", "when", "paid", "num", "money")
         return found[0] if found else None
-
-    def _count_anchor(self, anchor: int | None) -> int | None:
-        return anchor
-
-    def _kind(self, signal: Signal) -> str:
-        return "spread" if signal.legs else "option"
 
     def _family(self, anchor: int | None) -> bool:
         """Settle the action of a stretch without a verb; False when there is none."""
@@ -149,6 +144,10 @@ class _Trade:
         self.intent.is_explicit = last.intent.is_explicit
         self.intent.is_trim = last.intent.is_trim
         self.intent.is_sell = last.intent.is_sell
+        is_priced = self.facts.has("paid", "paidrange", "market", "num", "money")
+        was_priced = last.signal.price is not None or last.signal.price_range is not None
+        if was_priced and not is_priced:
+            self.facts.doubt("action", "a second contract is named without a price")
 
     def _thinkorswim(self) -> None:
         """``SPX 100 (Weeklys) 27 JUN 25``: the multiplier and the series are no facts of ours."""
@@ -162,199 +161,6 @@ class _Trade:
                     facts.take(at)
                 elif facts.kind(after) == "date":
                     facts.take(at)
-
-    # --- the contract ---------------------------------------------------------------------------
-
-    def _contract(self, ticker: str) -> Signal:
-        facts = self.facts
-        if facts.at("occ"):
-            return self._occ(ticker)
-        settle_strikes(facts)
-        expiries = read_expiries(facts, self.intent, self.reading.today)
-        if is_spread(facts):
-            return self._spread(ticker, expiries)
-        strike, right = self._strike()
-        if self.base is not None and _fits(self.base, ticker, strike, expiries):
-            return self._from_base(self.base, right)
-        return self._single(ticker, strike, right, expiries)
-
-    def _strike(self) -> tuple[Decimal | None, Right | None]:
-        facts = self.facts
-        found = list(dict.fromkeys(facts.items[at].value for at in facts.at("opt")))
-        for at in facts.at("opt"):
-            facts.take(at)
-        rights = {str(facts.take(at).value) for at in facts.at("right")}
-        if found:
-            strike, right = found[0]
-            if len(found) > 1:
-                facts.doubt("strike", "two contracts are named")
-            if rights - {right}:
-                facts.doubt("right", "calls and puts are both named")
-            return strike, cast("Right", right)
-        if len(rights) > 1:
-            facts.doubt("right", "calls and puts are both named")
-        right = cast("Right", rights.pop()) if len(rights) == 1 else None
-        return self._loose_strike(), right
-
-    def _loose_strike(self) -> Decimal | None:
-        """A labelled strike, or a number beside the right or symbol when the price is known."""
-        facts = self.facts
-        labelled = facts.at("strike")
-        if len(labelled) == 1:
-            return cast("Decimal", facts.take(labelled[0]).value)
-        if not facts.has("paid", "paidrange", "market") and not self._two_numbers():
-            return None
-        for at in facts.at("num", "money"):
-            before = facts.kind(facts.before(at))
-            near = {before, facts.kind(facts.after(at))}
-            if before != "verb" and near & {"sym", "right", "slash", "date", "when", "ndte"}:
-                return cast("Decimal", facts.take(at).value)
-        return None
-
-    def _two_numbers(self) -> bool:
-        return len(self.facts.at("num", "money")) >= 2 and self.facts.has("right", "slash", "date")
-
-    def _from_base(self, base: Signal, right: Right | None) -> Signal:
-        """The contract of the alert that this message answers."""
-        facts = self.facts
-        for field in ("symbol", "expiry", "right"):
-            facts.doubts.pop(field, None)
-        if right is not None and base.right is not None and right != base.right:
-            facts.doubt("right", "the reply names the other right")
-        for field in base.ambiguous:
-            if field in ("symbol", "expiry", "strike", "right", "legs"):
-                facts.doubt(field, f"the {field} of the alert it replies to is not certain")
-        return Signal(
-            action=base.action, asset=base.asset, symbol=base.symbol, expiry=base.expiry,
-            strike=base.strike, right=base.right, legs=base.legs, contract=base.contract,
-            price_effect=base.price_effect,
-        )  # fmt: skip
-
-    def _single(
-        self, ticker: str, strike: Decimal | None, right: Right | None, found: list[dates.Expiry]
-    ) -> Signal:
-        facts = self.facts
-        if not ticker and self.last is not None and facts.doubts.pop("symbol", None):
-            ticker = self.last.signal.symbol
-        if not ticker:
-            facts.doubt("symbol", "no symbol is named")
-        expiry = self._one_expiry(found)
-        signal = Signal(action=Action.BTO, asset="option", symbol=ticker, expiry=expiry,
-                        strike=strike, right=right)  # fmt: skip
-        if self.intent.family != "open" and (held := self._held(signal)) is not None:
-            facts.doubts.pop("expiry", None)
-            return held
-        if strike is None:
-            facts.doubt("strike", "no strike is named")
-        elif strike <= 0:
-            facts.doubt("strike", "the strike is zero")
-        if right is None:
-            facts.doubt("right", "neither call nor put is said")
-        return signal
-
-    def _held(self, signal: Signal) -> Signal | None:
-        """The one open contract of this author that fits what an exit names."""
-        if not signal.symbol or (signal.strike is None and signal.expiry is None):
-            return None
-        fits = [
-            one for one in self.reading.open_trades
-            if one.asset == "option" and one.symbol == signal.symbol
-            and signal.strike in (None, one.strike) and signal.right in (None, one.right)
-            and signal.expiry in (None, one.expiry)
-        ]  # fmt: skip
-        if len(fits) != 1 or "expiry" in self.facts.doubts and signal.expiry is not None:
-            return None
-        one = fits[0]
-        return replace(signal, expiry=one.expiry, strike=one.strike, right=one.right)
-
-    def _one_expiry(self, found: list[dates.Expiry]) -> date | None:
-        facts = self.facts
-        if not found:
-            default = self.reading.profile.default_expiry
-            if default == "ask" or self.intent.family != "open":
-                facts.doubt("expiry", "no expiry is named")
-                return None
-            one = dates.from_word(default, self.reading.today)
-        else:
-            one = found[0]
-        if len({each.on for each in found}) > 1:
-            facts.doubt("expiry", "two expiries are named")
-        if one.doubt:
-            facts.doubt("expiry", one.doubt)
-        return one.on
-
-    def _occ(self, ticker: str) -> Signal:
-        facts = self.facts
-        found = [_read_occ(facts.take(at).text, self.reading.today) for at in facts.at("occ")]
-        first = found[0]
-        facts.doubts.pop("symbol", None)
-        if ticker and ticker != first[0]:
-            facts.doubt("symbol", "two symbols are named")
-        expiries = read_expiries(facts, self.intent, self.reading.today)
-        if any(one.on != first[1].on for one in expiries):
-            facts.doubt("expiry", "two expiries are named")
-        if first[1].doubt:
-            facts.doubt("expiry", first[1].doubt)
-        if first[2] is None:
-            facts.doubt("strike", "the strike is unclear")
-        for at in facts.at("opt"):
-            if facts.items[at].value == (first[2], first[3]):
-                facts.take(at)
-        for at in facts.at("right"):
-            if facts.items[at].value == first[3]:
-                facts.take(at)
-        return Signal(action=Action.BTO, asset="option", symbol=first[0], expiry=first[1].on,
-                      strike=first[2], right=first[3])  # fmt: skip
-
-    # --- spreads --------------------------------------------------------------------------------
-
-    def _spread(self, ticker: str, found: list[dates.Expiry]) -> Signal:
-        facts, said = self.facts, self.intent
-        if self.base is not None and self.base.legs and not facts.has("strikes", "opt", "list"):
-            for at in facts.at("spread", "effect"):
-                facts.take(at)
-            return self._from_base(self.base, None)
-        for one in found:
-            if one.doubt:
-                facts.doubt("expiry", one.doubt)
-        if not found:
-            facts.doubt("expiry", "no expiry is named")
-        days = list(dict.fromkeys(one.on for one in found if one.on is not None))
-        is_tos_order = any(item.text[:1] in "+-" and item.kind == "gain" for item in facts.items)
-        self._spread_side(is_tos_order)
-        plan = read_spread(facts, said, days)
-        if plan.doubt:
-            facts.doubt("legs", plan.doubt)
-        self._check_side(plan)
-        effect = plan.effect
-        if effect is not None and said.family == "close":
-            effect = flipped(effect)
-        return Signal(
-            action=Action.BTO, asset="spread", symbol=ticker,
-            expiry=days[0] if len(days) == 1 else None,
-            legs=tuple(plan.legs), price_effect=effect,
-        )  # fmt: skip
-
-    def _spread_side(self, is_tos_order: bool) -> None:
-        """``SOLD ... credit spread`` opens it, ``SOLD ... debit spread`` closes it."""
-        said, facts = self.intent, self.facts
-        names = " ".join(str(value) for value in facts.values("spread"))
-        if not said.is_sell:
-            return
-        if "credit" in names or is_tos_order:
-            said.family, said.side, said.is_sell = "open", "short", False
-        elif "debit" not in names:
-            facts.doubt("action", "does it open a credit spread or close a debit spread?")
-
-    def _check_side(self, plan: Plan) -> None:
-        said, facts = self.intent, self.facts
-        side: Side | None = {"debit": "long", "credit": "short"}.get(plan.effect or "")  # type: ignore[assignment]
-        if side is None and not plan.doubt:
-            facts.doubt("price_effect", "debit or credit is not said")
-        if said.side is None:
-            said.side = side
-        elif side is not None and side != said.side:
-            facts.doubt("action", "the verb and debit or credit do not agree")
 
     # --- amount, action, checks -----------------------------------------------------------------
 
@@ -387,8 +193,14 @@ class _Trade:
             facts.doubt("action", "is that a trade, or what the market did?")
         is_bare = not facts.has("verb", "entryword") and not self.has_leg_verbs
         is_bare = is_bare and self.last is None
-        return Draft(signal=signal, intent=said, facts=facts, doubts=facts.doubts,
-                     strange=account(facts, said), is_bare=is_bare and said.family == "open")  # fmt: skip
+        return Draft(
+            signal=signal,
+            intent=said,
+            facts=facts,
+            doubts=facts.doubts,
+            strange=account(facts, said),
+            is_bare=is_bare and said.family == "open",
+        )
 
     def _effect(self, signal: Signal, side: Side) -> None:
         """A debit or credit beside a single option only repeats what the verb says."""
@@ -429,9 +241,10 @@ class _Trade:
             is_priced = signal.price or signal.price_range or facts.has("market")
             if facts.has("lookback") and not is_priced:
                 facts.doubt("price", "a number may be the price or a level")
-        if said.family == "update" and self.base is None and not facts.has("verb"):
-            if signal.stop is None or signal.stop.kind != "breakeven":
-                facts.doubt("action", "a new trade, or new levels for an open one?")
+        is_even = signal.stop is not None and signal.stop.kind == "breakeven"
+        is_alone = self.base is None and not facts.has("verb")
+        if said.family == "update" and is_alone and not is_even:
+            facts.doubt("action", "a new trade, or new levels for an open one?")
         if said.family == "cancel" and self.base is None and not signal.symbol:
             facts.doubt("symbol", "cancel which alert?")
 
@@ -439,12 +252,6 @@ class _Trade:
         for at in self.facts.by["part"]:
             if self.facts.items[at].value == "some":
                 self.facts.take(at)
-
-
-def _fits(base: Signal, ticker: str, strike: Decimal | None, found: list[dates.Expiry]) -> bool:
-    """Whether a reply names no other contract than the one it answers."""
-    is_same = ticker in ("", base.symbol) and strike in (None, base.strike)
-    return is_same and {one.on for one in found} <= {base.expiry}
 
 
 def _is_cost(item: Item) -> bool:
@@ -503,14 +310,3 @@ def _check_premium(signal: Signal, facts: Facts) -> None:
         width = abs(signal.legs[0].strike - signal.legs[1].strike)
         if price >= width:
             facts.doubt("price", f"the net price {price} is not below the width {width}")
-
-
-def _read_occ(text: str, today: date) -> tuple[str, dates.Expiry, Decimal | None, Right]:
-    """``SPY250404P00550000``, ``.SPY250404C560`` or ``TSLA_041125C260``."""
-    upper = text.upper().lstrip(".")
-    cut = next(at for at in range(len(upper) - 1, -1, -1) if upper[at] in "CP")
-    body, right, tail = upper[:cut], upper[cut], upper[cut + 1 :]
-    digits, name = body[-6:], body[:-6].rstrip(" ._")
-    expiry = dates.from_occ(digits, "_" in body, today)
-    strike = Decimal(tail) / 1000 if len(tail) == 8 and "." not in tail else read_number(tail)
-    return slots.root_of(name), expiry, strike, cast("Right", right)

@@ -2,7 +2,7 @@
 
 from engine.domain.alert import Action, Parsed, Signal, SizeClass
 from engine.parsers import RoomParser
-from engine.parsers._grammar import slots
+from engine.parsers._grammar import symbols
 from engine.parsers._grammar.items import Item
 from engine.parsers._grammar.orders import Draft, Reading, decide
 from engine.parsers._grammar.plain import PlainTrade
@@ -67,7 +67,7 @@ class _Trade(PlainTrade):
             anchor = near[-1] if near and not strong else None
         has_name = facts.has("sym", "letter") or (anchor is not None and self.base is None)
         is_reply = self.base is not None
-        symbol = slots.symbol(facts, anchor, is_reply=is_reply) if has_name else ""
+        symbol = symbols.symbol(facts, anchor, is_reply=is_reply) if has_name else ""
         return symbol, None, strong[0] if strong else self._weak_anchor(symbol)
 
     def _weak_anchor(self, symbol: str) -> int | None:

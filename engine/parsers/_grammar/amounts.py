@@ -5,18 +5,15 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from engine.parsers._grammar import months
+from engine.parsers._grammar.months import ORDINALS, RIGHTS, put
 from engine.parsers._grammar.numbers import read_number
-from engine.parsers._grammar.words import phrases, unit
+from engine.parsers._grammar.words import unit
 
 if TYPE_CHECKING:
     from engine.parsers._grammar.items import Itemiser
     from engine.parsers._grammar.tokens import Token
 
-_RIGHTS = {
-    "c": "C", "cs": "C", "call": "C", "calls": "C", "p": "P", "ps": "P", "put": "P", "puts": "P",
-    "callz": "C", "putts": "P", "putz": "P",
-}  # fmt: skip
-_ORDINALS = frozenset(("st", "nd", "rd", "th"))
 _GAIN = frozenset(
     (
         "gain",
@@ -102,38 +99,31 @@ def _suffix(reader: Itemiser, at: int, token: Token, after: Token) -> int:
     low = after.low
     if low in ("c", "p") and (end := _run(reader, at)):
         return end
-    if low in _RIGHTS:
-        return _option(reader, at, at + 2, _RIGHTS[low])
+    if low in RIGHTS:
+        return _option(reader, at, at + 2, RIGHTS[low])
     if low == "x":
-        return _put(reader, "qty", token.value, token.text + "x", at + 2)
+        return put(reader, "qty", token.value, token.text + "x", at + 2)
     if low in ("dte", "dtes"):
-        return _put(reader, "ndte", token.value, token.text + "dte", at + 2)
-    if low in _ORDINALS:
-        return _put(reader, "ordinal", token.value, token.text + low, at + 2)
+        return put(reader, "ndte", token.value, token.text + "dte", at + 2)
+    if low in ORDINALS:
+        return put(reader, "ordinal", token.value, token.text + low, at + 2)
     if unit(low):
         return _counted(reader, at, at + 2, unit(low) or "")
     if low in ("cr", "db"):
         return _plain(reader, at, False)
     if len(token.text) == 1 and after.text in _CURRENCY_FUTURES and token.text == "6":
-        return _put(reader, "sym", 2, f"6{after.text}", at + 2)
-    return _put(reader, "oddnum", None, token.text + after.text, at + 2)
+        return put(reader, "sym", 2, f"6{after.text}", at + 2)
+    return put(reader, "oddnum", None, token.text + after.text, at + 2)
 
 
 def _glued_alnum(reader: Itemiser, at: int, token: Token, after: Token) -> int:
     low = after.low
     if low[0] == "x" and low[1:].isdigit() and token.value is not None:
         ratio = (token.value, Decimal(low[1:]))
-        return _put(reader, "ratio", ratio, token.text + low, at + 2)
+        return put(reader, "ratio", ratio, token.text + low, at + 2)
     if low.startswith("ts"):
         return 0
-    return _put(reader, "oddnum", None, token.text + after.text, at + 2)
-
-
-def _put(reader: Itemiser, kind: str, value: object, text: str, end: int) -> int:
-    if value is None and kind not in ("sym", "oddnum"):
-        kind = "oddnum"
-    reader.put(kind, value, text)
-    return end
+    return put(reader, "oddnum", None, token.text + after.text, at + 2)
 
 
 def _percent(reader: Itemiser, at: int, end: int) -> int:
@@ -146,16 +136,16 @@ def _percent(reader: Itemiser, at: int, end: int) -> int:
     is_gain = bool(sign) or (after is not None and after.low in _GAIN)
     is_gain = is_gain or (last is not None and last.text in ("up", "down"))
     if token.value is None:
-        return _put(reader, "oddnum", None, token.text + "%", end)
+        return put(reader, "oddnum", None, token.text + "%", end)
     end += after is not None and after.low in _GAIN
-    return _put(reader, "gainpct" if is_gain else "pct", token.value, f"{sign}{token.text}%", end)
+    return put(reader, "gainpct" if is_gain else "pct", token.value, f"{sign}{token.text}%", end)
 
 
 def _option(reader: Itemiser, at: int, end: int, right: str) -> int:
     token = reader.tokens[at]
     if token.value is None:
-        return _put(reader, "oddnum", None, token.text + right, end)
-    return _put(reader, "opt", (token.value, right), token.text + right, end)
+        return put(reader, "oddnum", None, token.text + right, end)
+    return put(reader, "opt", (token.value, right), token.text + right, end)
 
 
 def _counted(reader: Itemiser, at: int, end: int, what: str) -> int:
@@ -165,10 +155,10 @@ def _counted(reader: Itemiser, at: int, end: int, what: str) -> int:
         if sign:
             reader.items.pop()
         kind = "gain" if sign else "points"
-        return _put(reader, kind, token.value, f"{sign}{token.text}pt", end)
+        return put(reader, kind, token.value, f"{sign}{token.text}pt", end)
     if what == "dte":
-        return _put(reader, "ndte", token.value, token.text + "dte", end)
-    return _put(reader, "qty", token.value, f"{token.text} {what}", end)
+        return put(reader, "ndte", token.value, token.text + "dte", end)
+    return put(reader, "qty", token.value, f"{token.text} {what}", end)
 
 
 # --- runs: 1/17, 1/2, 230/240, 265p/290c, 5980/6000/6020 ----------------------------------------
@@ -204,10 +194,10 @@ def _joined(reader: Itemiser, parts: list[tuple[Token, str]], end: int) -> int:
     rights = [right for _, right in parts]
     has_space = any(token.gap for token, _ in parts[1:])
     if not any(rights) and not has_space and _may_be_date([token.text for token, _ in parts]):
-        return _put(reader, "slash", tuple(int(token.text) for token, _ in parts), text, end)
+        return put(reader, "slash", tuple(int(token.text) for token, _ in parts), text, end)
     values = [token.value for token, _ in parts]
     if any(value is None for value in values):
-        return _put(reader, "oddnum", None, text, end)
+        return put(reader, "oddnum", None, text, end)
     if not any(rights):
         kind = "list" if has_space else "strikes"
     else:
@@ -216,8 +206,8 @@ def _joined(reader: Itemiser, parts: list[tuple[Token, str]], end: int) -> int:
     pairs = tuple(zip(values, rights, strict=True))
     after = reader.look(end)
     if kind == "strikes" and after is not None and after.text == "%":
-        return _put(reader, "pctlist", tuple(values), text, end + 1)
-    return _put(reader, kind, pairs, text, end)
+        return put(reader, "pctlist", tuple(values), text, end + 1)
+    return put(reader, kind, pairs, text, end)
 
 
 def _filled(rights: list[str]) -> list[str]:
@@ -251,18 +241,18 @@ def _dash(reader: Itemiser, at: int, dash: Token) -> int:
         return 0
     end = at + 3 + money
     if dash.text != "-":
-        return _put(reader, "moved", None, tokens[at].text + dash.text + following.text, end)
+        return put(reader, "moved", None, tokens[at].text + dash.text + following.text, end)
     low, high = tokens[at].value, following.value
     right, after_right = _right_after(reader, end)
     third = reader.look(end)
     if third is not None and third.text == "-" and not third.gap:
         return _dashed_date(reader, at, end)
     if low is None or high is None:
-        return _put(reader, "oddnum", None, f"{tokens[at].text}-{following.text}", end)
+        return put(reader, "oddnum", None, f"{tokens[at].text}-{following.text}", end)
     if right:
         pairs = ((low, right), (high, right))
-        return _put(reader, "strikes", pairs, f"{low}-{high}{right}", after_right)
-    return _put(reader, "range", (low, high), f"{tokens[at].text}-{following.text}", end)
+        return put(reader, "strikes", pairs, f"{low}-{high}{right}", after_right)
+    return put(reader, "range", (low, high), f"{tokens[at].text}-{following.text}", end)
 
 
 def _dashed_date(reader: Itemiser, at: int, end: int) -> int:
@@ -271,9 +261,9 @@ def _dashed_date(reader: Itemiser, at: int, end: int) -> int:
     year, more = reader.look(end + 1), reader.look(end + 2)
     is_more = more is not None and more.text == "-" and not more.gap
     if year is None or is_more or not _may_be_date([*texts, year.text]):
-        return _put(reader, "oddnum", None, "-".join(texts), end)
+        return put(reader, "oddnum", None, "-".join(texts), end)
     values = (int(texts[0]), int(texts[1]), int(year.text))
-    return _put(reader, "slash", values, "-".join([*texts, year.text]), end + 2)
+    return put(reader, "slash", values, "-".join([*texts, year.text]), end + 2)
 
 
 # --- words after a number -----------------------------------------------------------------------
@@ -281,23 +271,23 @@ def _dashed_date(reader: Itemiser, at: int, end: int) -> int:
 
 def _worded(reader: Itemiser, at: int, after: Token, is_money: bool) -> int:
     token, low = reader.tokens[at], after.low
-    if low in _RIGHTS and (len(low) > 1 or after.text.isupper()):
+    if low in RIGHTS and (len(low) > 1 or after.text.isupper()):
         return _spaced_right(reader, at, after)
     if what := unit(low):
         return _unit_word(reader, at, after, what)
     if low in _TIME:
-        return _put(reader, "clock", token.value, f"{token.text} {low}", at + 2)
+        return put(reader, "clock", token.value, f"{token.text} {low}", at + 2)
     if low in ("left", "remaining", "remain"):
-        return _put(reader, "note", token.value, f"{token.text} {low}", at + 2)
+        return put(reader, "note", token.value, f"{token.text} {low}", at + 2)
     if low in _COUNTED_PAST:
-        return _put(reader, "cue", "recap", f"{token.text} {low}", at + 2)
+        return put(reader, "cue", "recap", f"{token.text} {low}", at + 2)
     if low == "of" and (end := _of(reader, at)):
         return end
     if low == "x" and after.gap and (after.text == "x" or _is_capital_word(reader, at + 2)):
-        return _put(reader, "qty", token.value, f"{token.text} x", at + 2)
+        return put(reader, "qty", token.value, f"{token.text} x", at + 2)
     if low in ("k", "mil", "m", "b", "bn", "million", "billion", "thousand"):
-        return _put(reader, "oddnum", None, f"{token.text} {low}", at + 2)
-    return 0 if is_money else _day_month(reader, at, token)
+        return put(reader, "oddnum", None, f"{token.text} {low}", at + 2)
+    return 0 if is_money else months.day_month(reader, at, token)
 
 
 def _is_capital_word(reader: Itemiser, at: int) -> bool:
@@ -311,7 +301,7 @@ def _spaced_right(reader: Itemiser, at: int, after: Token) -> int:
     if found is not None and found[0].kind != "right":
         return 0
     end = found[1] if found is not None else at + 2
-    return _option(reader, at, end, _RIGHTS[after.low])
+    return _option(reader, at, end, RIGHTS[after.low])
 
 
 def _unit_word(reader: Itemiser, at: int, after: Token, what: str) -> int:
@@ -333,96 +323,7 @@ def _of(reader: Itemiser, at: int) -> int:
         return 0
     if token.value > total.value or not (token.text.isdigit() and total.text.isdigit()):
         return 0
-    return _put(reader, "qty", token.value, f"{token.text} of {total.text}", at + 3)
+    return put(reader, "qty", token.value, f"{token.text} of {total.text}", at + 3)
 
 
-def _day_month(reader: Itemiser, at: int, token: Token) -> int:
-    """``15 Aug``; the month must not have a day of its own behind it."""
-    month = _month_at(reader, at + 1)
-    if month is None or not token.text.isdigit() or len(token.text) > 2:
-        return 0
-    following, beyond = reader.look(at + 2), reader.look(at + 3)
-    year = None
-    if following is not None and following.kind == "num" and following.text.isdigit():
-        is_strike = beyond is not None and not beyond.gap and beyond.low in _RIGHTS
-        if len(following.text) <= 2 and not is_strike:
-            return 0
-        year = int(following.text) if _is_year(following) and not is_strike else None
-    reader.put("date", (month, int(token.text), year), f"{token.text} {month}")
-    return at + 2 + (year is not None)
-
-
-def _is_year(token: Token) -> bool:
-    return len(token.text) == 4 and token.text.startswith("20")
-
-
-def _month_at(reader: Itemiser, at: int) -> int | None:
-    token = reader.look(at)
-    if token is None or token.kind != "word":
-        return None
-    for rest, entry in phrases(token.low) or ():
-        if not rest and entry.kind == "month":
-            return int(entry.value)
-    return None
-
-
-def month(reader: Itemiser, at: int, end: int, month_no: int) -> int:
-    """A month's name: with a day it is a date, with a year a month of LEAPS, else just a month."""
-    token = reader.tokens[at]
-    dot = reader.look(end)
-    if dot is not None and dot.text == "." and not dot.gap:
-        end += 1
-    day, after = reader.look(end), reader.look(end + 1)
-    if day is not None and day.text == "'" and after is not None and after.kind == "num":
-        return _put(reader, "monthyear", (month_no, 2000 + int(after.text[:2])), "", end + 2)
-    if day is None or day.kind != "num" or not day.text.isdigit() or len(day.text) > 4:
-        return _bare_month(reader, token, month_no, end)
-    if _is_year(day):
-        return _put(reader, "monthyear", (month_no, int(day.text)), day.text, end + 1)
-    if len(day.text) > 2 or _is_strike(reader, end):
-        return _bare_month(reader, token, month_no, end)
-    return _month_day(reader, end, month_no)
-
-
-def _bare_month(reader: Itemiser, token: Token, month_no: int, end: int) -> int:
-    """A month without a day; small-letter ``may`` is the other word."""
-    if token.text == "may":
-        reader.put("cue", "plan", token.low)
-    else:
-        reader.put("month", month_no, token.low, is_upper=True)
-    return end
-
-
-def _is_strike(reader: Itemiser, at: int) -> bool:
-    """The number behind a month is no day: ``MAR 95C``, ``MAR 8/15``."""
-    after = reader.look(at + 1)
-    if after is None or after.gap:
-        return False
-    return after.low in _RIGHTS or after.text == "/"
-
-
-def _month_day(reader: Itemiser, at: int, month_no: int) -> int:
-    day, end = int(reader.tokens[at].text), at + 1
-    after = reader.look(end)
-    if after is not None and after.low in _ORDINALS and not after.gap:
-        end += 1
-    comma = reader.look(end)
-    if comma is not None and comma.text == "," and not comma.gap:
-        following = reader.look(end + 1)
-        if following is not None and following.kind == "num" and _is_year(following):
-            end += 1
-    year = reader.look(end)
-    value: int | None = None
-    if year is not None and year.kind == "num" and year.text.isdigit() and _is_year(year):
-        beyond = reader.look(end + 1)
-        is_strike = beyond is not None and beyond.low in _RIGHTS
-        if not is_strike:
-            value, end = int(year.text), end + 1
-    elif year is not None and year.text == "'" and (y := reader.look(end + 1)) is not None:
-        if y.kind == "num" and len(y.text) == 2 and y.text.isdigit():
-            value, end = 2000 + int(y.text), end + 2
-    reader.put("date", (month_no, day, value), f"{month_no}/{day}")
-    return end
-
-
-__all__ = ["month", "number", "read_number"]
+__all__ = ["number", "read_number"]

@@ -13,8 +13,9 @@ MAX_LEAPS_DAYS = 1200
 
 @dataclass(frozen=True, slots=True)
 class Expiry:
-    """A resolved expiry. ``doubt`` says why a person has to confirm it; then ``on`` is a guess
-    that is only shown, or None.
+    """A resolved expiry.
+
+    ``doubt`` says why a person has to confirm it; then ``on`` is only shown, or None.
     """
 
     on: date | None

@@ -20,8 +20,8 @@ def read_expiries(facts: Facts, intent: Intent, today: date) -> list[Expiry]:
         if intent.family != "close" and is_fraction(parts) and facts.has("when", "ndte", "date"):
             facts.doubt("expiry", f"{facts.items[at].text} may be a date or a share")
         found.append((at, dates.from_date(parts, today)))
-    for at in facts.at("ndte"):
-        found.append((at, dates.in_days(int(facts.take(at).value), today)))
+    days = [(at, int(facts.take(at).value)) for at in facts.at("ndte")]
+    found += [(at, dates.in_days(n, today)) for at, n in days]
     if not found:
         found = _dashed(facts, today)
     words = _words(facts, today, is_dated=bool(found))
@@ -96,9 +96,8 @@ def _words(facts: Facts, today: date, *, is_dated: bool) -> list[Word]:
 
 
 def _months(facts: Facts) -> list[tuple[int, int | None]]:
-    named: list[tuple[int, int | None]] = []
-    for at in facts.by.get("month", []):
-        named.append((facts.items[at].value, None))
+    months = [facts.items[at].value for at in facts.by.get("month", [])]
+    named: list[tuple[int, int | None]] = [(month, None) for month in months]
     named += [facts.items[at].value for at in facts.by.get("monthyear", [])]
     return named
 

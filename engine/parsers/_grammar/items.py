@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from engine.parsers._grammar import amounts
+from engine.parsers._grammar import amounts, months
 from engine.parsers._grammar.english import COMMON, TICKER_WORDS
 from engine.parsers._grammar.tokens import Token
 from engine.parsers._grammar.words import Entry, corrected, label, phrases, unit
@@ -323,7 +323,7 @@ class Itemiser:
         return end
 
     def month(self, at: int, end: int, entry: Entry, text: str) -> int:
-        return amounts.month(self, at, end, int(entry.value))
+        return months.month(self, at, end, int(entry.value))
 
     def right(self, at: int, end: int, entry: Entry, text: str) -> int:
         """``calls`` or ``put`` without a strike before it."""

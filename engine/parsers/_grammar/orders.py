@@ -100,7 +100,7 @@ def account(facts: Facts, intent: Intent) -> list[str]:
     left: list[str] = []
     loose: list[Item] = []
     for _, item in facts.left():
-        if item.kind in fine or item.kind == "tag" and item.value == "GAMMA":
+        if item.kind in fine or (item.kind == "tag" and item.value == "GAMMA"):
             continue
         if item.kind in _WORDS and item.clause not in core and item.value in (None, 0, 1):
             loose.append(item)
@@ -134,11 +134,11 @@ def check_words(draft: Draft, reading: Reading) -> None:
     """Doubts about wording that all rooms share."""
     said, facts, signal = draft.intent, draft.facts, draft.signal
     is_known = reading.base is not None or reading.is_edit
-    if said.family == "cancel" and (said.is_unfilled or said.is_late_cancel and not is_known):
+    if said.family == "cancel" and (said.is_unfilled or (said.is_late_cancel and not is_known)):
         facts.doubt("action", "is the order withdrawn?")
-    if reading.base is not None and said.family == "open" and not said.is_add:
-        if not said.is_explicit and not _is_again(facts):
-            facts.doubt("action", "is it bought again, or is that the fill of the alert?")
+    is_new = said.is_add or said.is_explicit or _is_again(facts)
+    if reading.base is not None and said.family == "open" and not is_new:
+        facts.doubt("action", "is it bought again, or is that the fill of the alert?")
     is_priced = signal.price is not None or signal.price_range is not None
     if said.family == "close" and facts.has("ref") and not is_priced and not facts.has("market"):
         facts.doubt("price", "is that the entry or the exit price?")
@@ -191,13 +191,15 @@ _ODD_RATIO = {"option": Decimal(8), "spread": Decimal(8), "stock": Decimal("1.6"
 
 def check_levels(signal: Signal, side: str, doubts: dict[str, str]) -> None:
     """Stop on the losing side, targets on the winning one, and prices of one magnitude."""
-    price = signal.price if signal.price_range is None else sum(signal.price_range) / 2
+    price = signal.price
+    if signal.price_range is not None:
+        price = (signal.price_range[0] + signal.price_range[1]) / 2
     if not price:
         return
     sign = 1 if side == "long" else -1
     odd = _ODD_RATIO[signal.asset or "stock"]
     if signal.stop is not None:
-        _check_stop(signal.stop, Decimal(price), sign, odd, doubts)
+        _check_stop(signal.stop, price, sign, odd, doubts)
     for target in signal.targets:
         if target.kind != "price" or target.value is None:
             continue

@@ -4,11 +4,11 @@ from dataclasses import replace
 from decimal import Decimal
 
 from engine.domain.alert import Action, Asset, Effect, Level, Signal, SizeClass
-from engine.parsers._grammar import slots
+from engine.parsers._grammar import prices, slots, symbols
 from engine.parsers._grammar.facts import Facts, as_share, is_fraction, is_report
 from engine.parsers._grammar.items import Item
 from engine.parsers._grammar.orders import Draft, Reading, account, check_levels, in_prices
-from engine.parsers._grammar.verbs import Intent, Side, intent
+from engine.parsers._grammar.verbs import Side, intent
 
 _REPORTS = frozenset(
     ("opened", "opens", "open", "closed", "closes", "close", "flat", "added", "adds", "dumped",
@@ -61,7 +61,7 @@ class PlainTrade:
         self.anchor = anchor
         size = self.size()
         count = slots.quantity(facts, said, anchor, kind=str(self.asset))
-        price = slots.price(facts, said, is_premium=False)
+        price = prices.price(facts, said, is_premium=False)
         if self._is_coin(symbol, price.value):
             return None
         signal = Signal(
@@ -107,7 +107,7 @@ class PlainTrade:
         is_btc = any(item.kind == "verb" and item.text == "btc" for item in self.facts.items)
         if not is_btc or symbol or self.base is not None:
             return False
-        return price is None or price >= slots.COIN_PRICE
+        return price is None or price >= symbols.COIN_PRICE
 
     def _named(self, signal: Signal) -> Signal:
         """Fill the instrument from the alert answered, or from the trade before."""

@@ -60,7 +60,9 @@ def _spread(signal: Signal) -> str:
         one = signal.legs[0]
         days = " ".join(f"{_side(leg)} {leg.expiry.isoformat()}" for leg in signal.legs)
         return f"${signal.symbol} calendar {plain(one.strike)}{one.right}: {days}"
-    legs = " ".join(f"{_side(leg)} {leg.expiry.isoformat()} {_contract(leg)}" for leg in signal.legs)
+    legs = " ".join(
+        f"{_side(leg)} {leg.expiry.isoformat()} {_contract(leg)}" for leg in signal.legs
+    )
     return f"${signal.symbol} diagonal {legs}"
 
 

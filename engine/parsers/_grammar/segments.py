@@ -1,5 +1,7 @@
 """Several trades in one message: where one ends and the next begins."""
 
+from itertools import pairwise
+
 from engine.parsers._grammar.items import Item
 
 _SEPARATORS = frozenset((",", "/", "|", "+", "->", "=>", "&", "//", "-", "--"))
@@ -18,13 +20,13 @@ def split(items: list[Item], anchors: frozenset[str]) -> list[list[Item]]:
     if len(found) < 2 or _is_one_spread(items, found):
         return [items]
     cuts = [0]
-    for one, two in zip(found, found[1:], strict=False):
+    for one, two in pairwise(found):
         cut = _cut(items, one, two)
         if cut is None:
             return [items]
         cuts.append(cut)
     cuts.append(len(items))
-    return [items[start:end] for start, end in zip(cuts, cuts[1:], strict=False)]
+    return [items[start:end] for start, end in pairwise(cuts)]
 
 
 def _distinct(items: list[Item], found: list[int]) -> list[int]:

@@ -99,7 +99,7 @@ def _append_number(tokens: list[Token], text: str, gap: bool) -> None:
 
 def _slash(text: str, gap: bool) -> Token:
     """``BRK/B`` is a share class, ``w/`` and ``P&L`` are words."""
-    if len(text) > 3 or text[-1] in "AB" and text[:-1].isupper() and text[-2] == ".":
+    if len(text) > 3 or (text[-1] in "AB" and text[:-1].isupper() and text[-2] == "."):
         text = text.replace("/", ".")
     return Token("word", text, text.lower(), gap, None)
 

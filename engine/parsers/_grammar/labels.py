@@ -1,0 +1,79 @@
+"""Labelled lines: ``ticker: SPY``, ``strike: 590``, ``type: call``, ``qty: 2``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from engine.parsers._grammar.items import Item
+    from engine.parsers._grammar.reduce import Reducer
+
+
+def label(reader: Reducer, at: int) -> int:
+    """``ticker: SPY``, ``strike: 590``, ``type: call``, ``qty: 2``."""
+    label, found = reader.items[at], reader.look(at + 1)
+    is_value = found is not None and found.sent == label.sent
+    read = _LABELLED.get(label.value)
+    if found is None or not is_value or read is None:
+        reader.put(label, "fill" if label.value != "notes" else "note", "")
+        return at + 1
+    return read(reader, at, label, found)
+
+
+def label_symbol(reader: Reducer, at: int, label: Item, found: Item) -> int:
+    if found.kind in ("sym", "word", "note", "verb", "part", "fill") and label.kind == "label":
+        reader.put(found, "sym", 3, found.text.upper())
+        return at + 2
+    reader.put(label, "fill", "")
+    return at + 1
+
+
+def label_strike(reader: Reducer, at: int, label: Item, found: Item) -> int:
+    kind = {"num": "strike", "money": "strike", "slash": "strikes"}.get(found.kind)
+    if kind == "strikes":
+        pairs = tuple((Decimal(part), "") for part in found.value)
+        reader.put(found, kind, pairs)
+        return at + 2
+    if kind:
+        reader.put(found, kind, found.value)
+        return at + 2
+    reader.put(label, "fill", "")
+    return at + 1
+
+
+def label_type(reader: Reducer, at: int, label: Item, found: Item) -> int:
+    if found.kind == "letter" and found.value in ("C", "P"):
+        reader.put(found, "right", found.value)
+        return at + 2
+    reader.put(label, "fill", "")
+    return at + 1
+
+
+def label_qty(reader: Reducer, at: int, label: Item, found: Item) -> int:
+    if found.kind == "num" and label.text != "size":
+        reader.put(found, "qty", found.value)
+        return at + 2
+    if found.kind == "num":
+        reader.put(found, "oddnum", None)
+        return at + 2
+    reader.put(label, "fill", "")
+    return at + 1
+
+
+def label_fraction(reader: Reducer, at: int, label: Item, found: Item) -> int:
+    if found.kind == "pct":
+        reader.put(found, "share", found.value / 100)
+        return at + 2
+    reader.put(label, "fill", "")
+    return at + 1
+
+
+_LABELLED: dict[str, Callable[[Reducer, int, Item, Item], int]] = {
+    "symbol": label_symbol,
+    "strike": label_strike,
+    "type": label_type,
+    "qty": label_qty,
+    "fraction": label_fraction,
+}

@@ -1,0 +1,116 @@
+"""The price of a trade: stated, a range, market, or the one number nothing else explains."""
+
+from decimal import Decimal
+
+from engine.parsers._grammar.facts import Facts
+from engine.parsers._grammar.numbers import is_decimal_comma, is_european_thousand
+from engine.parsers._grammar.verbs import Intent
+
+
+class Price:
+    """What the author paid or got: a price, a range, or market."""
+
+    __slots__ = ("is_market", "range", "value")
+
+    def __init__(self) -> None:
+        self.value: Decimal | None = None
+        self.range: tuple[Decimal, Decimal] | None = None
+        self.is_market = False
+
+
+def price(facts: Facts, intent: Intent, *, is_premium: bool) -> Price:
+    """The price of the trade; doubts ``price`` when it is odd or stated twice.
+
+    In a close the entry price (``from 2.35``, ``in at 2.35``) is only a reference.
+    """
+    out = Price()
+    if intent.family == "update":
+        return out
+    stated = _stated(facts, intent)
+    if facts.at("market"):
+        out.is_market = True
+        for at in facts.at("market"):
+            facts.take(at)
+    for at in facts.at("paidrange"):
+        _range(facts, out, at)
+    if facts.has("oddprice"):
+        facts.doubt("price", f"the price {facts.items[facts.by['oddprice'][0]].text!r} is unclear")
+    if len(stated) > 1 or (stated and out.is_market):
+        facts.doubt("price", "two prices are stated")
+    for value in stated[:1]:
+        out.value = value
+        _zone(facts, value)
+    is_withdrawn = intent.family == "cancel" and facts.has("opt", "occ", "strikes")
+    if out.value is None and out.range is None and not out.is_market and not is_withdrawn:
+        _bare_price(facts, out, intent, is_premium)
+    if out.value is not None:
+        _check_price(facts, out, is_premium)
+    return out
+
+
+def _stated(facts: Facts, intent: Intent) -> list[Decimal]:
+    """Different prices that carry a price word, references left out."""
+    plain: list[Decimal] = []
+    entry: list[Decimal] = []
+    for at in facts.at("paid"):
+        flavour, value = facts.take(at).value
+        (entry if flavour == "entry" else plain).append(value)
+    is_other = plain or facts.at("num", "money")
+    if intent.family in ("close", "update") or (intent.is_add and is_other):
+        entry = []
+    return list(dict.fromkeys(plain + entry))
+
+
+def _zone(facts: Facts, value: Decimal) -> None:
+    """``5790-5792 zone filled 5791``: the zone only says where the price came from."""
+    for at in facts.at("range"):
+        low, high = sorted(facts.items[at].value)
+        if low <= value <= high <= low * Decimal("1.05"):
+            facts.take(at)
+
+
+def _range(facts: Facts, out: Price, at: int) -> None:
+    _, (low, high) = "", facts.take(at).value
+    if out.range is not None or out.value is not None:
+        facts.doubt("price", "two prices are stated")
+    if low > high:
+        low, high = high, low
+    if high > low * 2 or low <= 0:
+        facts.doubt("price", f"{low}-{high} is a wide range")
+    out.range = (low, high)
+
+
+def _bare_price(facts: Facts, out: Price, intent: Intent, is_premium: bool) -> None:
+    """A number without a price word: the only one left, behind the verb or contract."""
+    ranges = facts.at("range")
+    left = facts.at("num", "money")
+    if len(ranges) == 1 and not left:
+        _range(facts, out, ranges[0])
+        return
+    if len(left) != 1:
+        if len(left) > 1:
+            facts.doubt("price", "several numbers could be the price")
+        return
+    item = facts.take(left[0])
+    out.value = item.value
+    is_count = is_premium and item.kind == "num" and "." not in item.text and "," not in item.text
+    if is_count and intent.family == "close" and facts.kind(facts.before(left[0])) == "verb":
+        facts.doubt("price", f"{item.text} may be a price or a count")
+
+
+def _check_price(facts: Facts, out: Price, is_premium: bool) -> None:
+    value = out.value
+    if value is None:
+        return
+    if value <= 0:
+        facts.doubt("price", "the price is zero")
+    texts = [
+        item.text.split()[-1].lstrip("$@") for item in facts.items if item.kind in _PRICE_KINDS
+    ]
+    if is_premium and any(is_european_thousand(text) for text in texts):
+        facts.doubt("price", "the price may have a thousands point")
+    if not is_premium and any(is_decimal_comma(text) for text in texts):
+        facts.doubt("price", "the comma of the price is unclear")
+
+
+_PRICE_KINDS = frozenset(("paid", "num", "money"))

@@ -1,0 +1,171 @@
+"""Small words that need their neighbour: now, off, take, keep, up, over."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from engine.parsers._grammar.items import Item
+    from engine.parsers._grammar.reduce import Reducer
+
+_SIDES = frozenset(("over", "above", "under", "below", "through", "at", "near"))
+_GAINS = frozenset(("num", "money", "pct", "gainpct", "gain", "oddnum", "points", "note"))
+_RESULTS = frozenset(
+    ("profit", "profits", "gain", "gains", "loss", "losses", "win", "wins", "money", "l", "w",
+     "nice profit", "nice gains", "small loss", "small gain", "quick profit", "good profit",
+     "nice win", "small win", "small profit", "nice profits")
+)  # fmt: skip
+_COIN_PRICE = 20_000
+_KEPT = frozenset(
+    (
+        "one",
+        "ones",
+        "it",
+        "them",
+        "piece",
+        "the",
+        "a",
+        "my",
+        "some",
+        "of",
+        "left",
+        "on",
+        "rest",
+        "runner",
+        "runners",
+        "with",
+    )
+)
+_RIDE = frozenset(("ride", "run", "running", "riding", "work", "go", "on", "left", "open"))
+_KEPT_KINDS = frozenset(("num", "part", "slash", "pct", "qty", "share"))
+
+
+def keep(reader: Reducer, at: int) -> int:
+    """``leaving 2 runners``, ``holding half``: what stays is no order."""
+    label = reader.items[at]
+    after = reader.look(at + 1)
+    if after is not None and after.kind in ("sym", "opt", "occ", "slash", "date"):
+        reader.put(label, "cue", "status")
+        return at + 1
+    end = at + 1
+    for _ in range(4):
+        item = reader.look(end)
+        if item is None or (item.text not in _KEPT and item.kind not in _KEPT_KINDS):
+            break
+        end += 1
+    if end > at + 1 and end < len(reader.items) and reader.items[end].text in _RIDE:
+        end += 1
+    while end > at + 1 and reader.items[end - 1].kind == "fill":
+        end -= 1
+    if end > at + 1:
+        reader.put(label, "note", None, " ".join(one.text for one in reader.items[at:end]))
+        return end
+    reader.put(label, "cue" if label.value == "hold" else "note", "status")
+    return at + 1
+
+
+def take(reader: Reducer, at: int) -> int:
+    """``taking half off`` closes; ``taking AVGO 265c`` opens."""
+    item = reader.items[at]
+    if item.value == "take":
+        is_off = any(
+            one.text.endswith("off") and one.sent == item.sent
+            for one in reader.items[at + 1 : at + 5]
+        )
+        is_done = any(one.text in _RESULTS for one in reader.items[at + 1 : at + 7])
+        reader.put(item, "verb", "trim" if is_off else "close" if is_done else "open")
+    elif item.text == "btc" and _is_coin(reader, at + 1):
+        reader.put(item, "cue", "status")
+    else:
+        reader.out.append(item)
+    return at + 1
+
+
+def fill(reader: Reducer, at: int) -> int:
+    """``now 2.95`` is a status, ``order 88121`` a broker's number."""
+    item, after = reader.items[at], reader.look(at + 1)
+    kind = after.kind if after is not None else ""
+    if item.text == "off" and _ends_share(reader, item):
+        reader.put(item, "verb", "trim")
+    elif item.text == "trades" and after is not None and after.text == ":":
+        reader.put(item, "cue", "recap")
+    elif item.text == "got" and kind in ("sym", "num", "qty") and _is_start(reader, item):
+        reader.put(item, "verb", "open")
+    elif item.text == "now" and kind in ("num", "money", "price", "oddnum"):
+        reader.put(item, "cue", "status")
+    elif item.text == "order" and kind in ("num", "oddnum"):
+        reader.put(item, "cue", "echo")
+    else:
+        reader.out.append(item)
+    return at + 1
+
+
+def _is_start(reader: Reducer, item: Item) -> bool:
+    return all(one.sent != item.sent or one.kind in ("emoji", "note") for one in reader.out)
+
+
+def _ends_share(reader: Reducer, item: Item) -> bool:
+    """``half off at 235`` without a verb is a trim."""
+    last = reader.out[-1] if reader.out else None
+    is_share = last is not None and last.kind in ("part", "slash", "pct", "share")
+    return is_share and not any(one.kind == "verb" and one.sent == item.sent for one in reader.out)
+
+
+def part(reader: Reducer, at: int) -> int:
+    """``stop to BE on the rest``: the rest is what the stop is for, not what is sold."""
+    item, last = reader.items[at], (reader.out[-1] if reader.out else None)
+    is_on = last is not None and last.text in ("on", "on the", "for", "for the")
+    has_stop = any(one.kind == "stop" and one.sent == item.sent for one in reader.out)
+    if is_on and has_stop and item.value in ("rest", "runner"):
+        reader.put(item, "note", None)
+    else:
+        reader.out.append(item)
+    return at + 1
+
+
+def cue(reader: Reducer, at: int) -> int:
+    """``breakout over 358``: a level behind a remark about the chart is part of it."""
+    item, after = reader.items[at], reader.look(at + 1)
+    last = reader.out[-1] if reader.out else None
+    is_level = after is not None and after.kind in ("num", "money")
+    if item.text in ("up", "down"):
+        beyond = reader.look(at + 2)
+        is_cap = after is not None and after.text == "to" and beyond is not None
+        is_cap = is_cap and beyond is not None and beyond.kind in ("num", "money", "oddnum")
+        kind = after.kind if after is not None else ""
+        is_cue = kind in _GAINS or is_cap
+        reader.put(item, "cue" if is_cue else "fill", "cond" if is_cap else "status")
+        return at + 1
+    if item.text in _SIDES and is_level and last is not None and last.kind == "note":
+        reader.put(item, "note", None)
+        return at + 2
+    reader.out.append(item)
+    return at + 1
+
+
+def note(reader: Reducer, at: int) -> int:
+    """``a gain of 60%`` is a result, not a share."""
+    item, tie, after = reader.items[at], reader.look(at + 1), reader.look(at + 2)
+    reader.out.append(item)
+    is_result = item.text in _RESULTS and tie is not None and tie.text == "of"
+    if is_result and after is not None and after.kind in ("pct", "gainpct", "num", "money"):
+        reader.put(after, "gainpct", after.value)
+        return at + 3
+    return at + 1
+
+
+def resting(reader: Reducer, at: int) -> int:
+    """``buy stop``: an order that waits for a price; a person decides."""
+    item = reader.items[at]
+    reader.put(item, "verb", item.value)
+    reader.put(item, "cue", "cond")
+    return at + 1
+
+
+def _is_coin(reader: Reducer, at: int) -> bool:
+    """``BTC 118,500``: the coin and its price."""
+    found = reader.look(at)
+    if found is not None and found.kind == "price":
+        found = reader.look(at + 1)
+    is_number = found is not None and found.kind in ("num", "money")
+    return is_number and found is not None and found.value >= _COIN_PRICE

@@ -1,0 +1,158 @@
+"""Which word is the ticker: tags and labels first, then capitals beside the contract."""
+
+from engine.parsers._grammar.facts import Facts
+from engine.parsers._grammar.items import Item
+
+COIN_PRICE = 1000
+"""``BTC`` at such a price, with no contract beside it, is the coin."""
+
+
+_COMPANY = frozenset(
+    ("APPLE", "TESLA", "FORD", "INTEL", "VISA", "NIKE", "CHASE", "DELTA", "NVIDI", "GOLD",
+     "OIL", "SPOOS", "SPOO", "GOOGLE", "DISNEY", "NASDAQ", "AMAZON", "NVIDIA", "BOEING", "SILVER")
+)  # fmt: skip
+"""Names people write for a ticker; which ticker is for a person to say."""
+
+
+_ROOT = {"SPXW": "SPX", "NDXP": "NDX", "RUTW": "RUT", "VIXW": "VIX", "XSPW": "XSP"}
+
+
+def root_of(symbol: str) -> str:
+    """``SPXW`` is ``SPX`` here: the weekly root of the same index."""
+    return _ROOT.get(symbol, symbol)
+
+
+_BETWEEN = frozenset(
+    ("fill", "note", "punct", "emoji", "slash", "date", "when", "ndte", "right", "num", "money",
+     "size", "spread", "part", "line", "qty", "price", "list", "month", "monthyear")
+)  # fmt: skip
+
+
+def symbol(facts: Facts, anchor: int | None, *, is_reply: bool = False) -> str:
+    """The underlying: a cash tag, a labelled ticker, or the capitals beside the contract.
+
+    ``anchor`` is the position of the contract (options) or price (others); None when unknown.
+    In a reply only a certain symbol counts; without one the alert answered is meant.
+    Doubts ``symbol`` when two are named or only an everyday word could be meant.
+    """
+    found = facts.at("sym")
+    best = max((facts.items[at].value for at in found), default=-1)
+    if best < 2 and is_reply:
+        return ""
+    if best < 2:
+        return _weak_symbol(facts, found, anchor)
+    strong = [at for at in found if facts.items[at].value >= 2]
+    names = {root_of(facts.items[at].text.strip("/")) for at in strong}
+    if len(names) > 1:
+        strong = _nearest(facts, strong, anchor)
+        names = {root_of(facts.items[at].text.strip("/")) for at in strong}
+    if len(names) != 1:
+        facts.doubt("symbol", "more than one symbol is named")
+        return ""
+    name = names.pop()
+    for at in facts.at("sym"):
+        if root_of(facts.items[at].text) == name:
+            facts.take(at)
+    return _checked(facts, name)
+
+
+def _checked(facts: Facts, name: str) -> str:
+    if name in _COMPANY:
+        facts.doubt("symbol", f"{name} is a name, not a ticker")
+    return name
+
+
+def _nearest(facts: Facts, found: list[int], anchor: int | None) -> list[int]:
+    """Of several symbols the one written against the contract; cash tags go first."""
+    tagged = [at for at in found if facts.items[at].value >= 3]
+    if len(tagged) == 1:
+        return tagged
+    if anchor is None:
+        return found
+    joined = [at for at in found if _is_joined(facts, at, anchor)]
+    return joined if len(joined) == 1 else found
+
+
+def _is_joined(facts: Facts, at: int, anchor: int) -> bool:
+    low, high = min(at, anchor), max(at, anchor)
+    return all(facts.items[k].kind in _BETWEEN for k in range(low + 1, high))
+
+
+def _weak_symbol(facts: Facts, found: list[int], anchor: int | None) -> str:
+    """Small letters, everyday words in capitals and single letters need the right place."""
+    joined = [at for at in _slot(facts, anchor) if _stands_alone(facts, at, anchor)]
+    if len(joined) == 1:
+        item = facts.take(joined[0])
+        return _checked(facts, root_of(item.text.upper()))
+    if joined or found:
+        facts.doubt("symbol", "it is not certain which word is the symbol")
+        return ""
+    word = _word_as_symbol(facts, anchor)
+    if not word:
+        facts.doubt("symbol", "no symbol is named")
+    return word
+
+
+_LEADS = frozenset(
+    ("verb", "num", "qty", "part", "share", "pct", "size", "slash", "date", "punct", "emoji",
+     "line",     "para", "when", "note", "opt", "entryword", "paid")
+)  # fmt: skip
+
+
+def _stands_alone(facts: Facts, at: int, anchor: int | None) -> bool:
+    """A weak symbol touches the contract, and no capitals that mean nothing stand before it."""
+    if anchor is None:
+        return False
+    between = facts.items[min(at, anchor) + 1 : max(at, anchor)]
+    if any(item.kind in ("fill", "note", "month") and item.text for item in between):
+        return False
+    before = facts.items[at - 1] if at else None
+    if before is None or before.kind in _LEADS:
+        return True
+    return before.kind == "fill" and (not before.is_upper or before.text in ("of", "in", "my"))
+
+
+def _slot(facts: Facts, anchor: int | None) -> list[int]:
+    if anchor is None:
+        return []
+    return [at for at in facts.at("sym", "letter") if _is_joined(facts, at, anchor)]
+
+
+def _word_as_symbol(facts: Facts, anchor: int | None) -> str:
+    """``BTO NOW 950C``: a known word in capitals, alone between verb and contract."""
+    if anchor is None:
+        return ""
+    for at in range(anchor - 1, -1, -1):
+        item = facts.items[at]
+        if item.kind in ("slash", "date", "when", "ndte", "money", "num", "right"):
+            continue
+        before = facts.items[at - 1] if at else None
+        is_slot = before is not None and before.kind in (
+            "verb", "num", "qty", "part", "share", "pct"
+        )  # fmt: skip
+        is_slot = is_slot or (before is not None and before.text in ("of", "my", "of my"))
+        shouts = sum(one.is_upper for one in facts.items if one.kind in ("fill", "note", "part"))
+        is_shaped = item.is_upper and len(item.text) <= 5 and item.kind in _TICKER_KINDS
+        if is_shaped and is_slot and shouts <= 1:
+            return _as_symbol(facts, at, item)
+        return ""
+    return ""
+
+
+_TICKER_KINDS = frozenset(
+    ("fill", "note", "cue", "part", "size", "verb", "barelevel", "paid", "month", "keep")
+)
+
+
+def _as_symbol(facts: Facts, at: int, item: Item) -> str:
+    if item.kind == "part" and closes(facts):
+        facts.doubt("symbol", f"{item.text.upper()} may be a symbol or an amount")
+        return ""
+    facts.take(at)
+    item.kind = "sym"
+    return item.text.upper()
+
+
+def closes(facts: Facts) -> bool:
+    """Whether a verb of closing was written."""
+    return any(code in ("sell", "stc!", "trim", "close", "out") for code in facts.values("verb"))
