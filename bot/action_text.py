@@ -6,10 +6,11 @@ from decimal import Decimal
 from typing import Literal
 
 from bot.numbers import number
+from bot.text import safe_line
 from engine.domain.errors import ActionSyntaxError, UserError
 
 Verb = Literal["info", "close", "stop", "target", "trailing", "close-all", "emergency-stop"]
-_SYMBOL = re.compile(r"[A-Z][A-Z0-9.]{0,9}")
+_SYMBOL = re.compile(r"[A-Z][A-Z0-9.]{0,9}(?:/[A-Z]{2,5})?")
 _MOST_LINES = 10
 FORMS = (
     "`#AAPL` · `#AAPL close` · `#AAPL close 25` · `#AAPL close 50%` · `#AAPL stop 175` · "
@@ -34,12 +35,20 @@ def read(text: str) -> list[ActionText]:
     """All actions of a message, in order.
 
     Raises:
-        ActionSyntaxError: names the line that could not be read; none of them is done.
+        ActionSyntaxError: names the line that could not be read; none of them is to be done.
     """
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     if len(lines) > _MOST_LINES:
-        raise ActionSyntaxError(f"At most {_MOST_LINES} actions per message. Nothing was done.")
+        raise ActionSyntaxError(
+            f"At most {_MOST_LINES} actions per message, and these are {len(lines)}. Nothing was "
+            "done."
+        )
     return [_line(line) for line in lines]
+
+
+def has_emergency(text: str) -> bool:
+    """Whether an emergency stop stands on a line of its own, whatever the other lines are."""
+    return any(line.strip().lower() == "#emergency-stop" for line in text.splitlines())
 
 
 def _line(line: str) -> ActionText:
@@ -51,7 +60,7 @@ def _line(line: str) -> ActionText:
         if rest:
             raise _not_read(line)
         return ActionText(verb="close-all" if head.lower() == "close-all" else "emergency-stop")
-    symbol = head.upper()
+    symbol = head.upper().removeprefix("$").removeprefix("/")
     if not _SYMBOL.fullmatch(symbol):
         raise _not_read(line)
     if not rest:
@@ -67,6 +76,8 @@ def _line(line: str) -> ActionText:
 def _position(symbol: str, verb: str, words: list[str], line: str) -> ActionText:
     if verb == "close" and not words:
         return ActionText(verb="close", symbol=symbol, percent=Decimal(100))
+    if len(words) == 2 and words[1] in ("%", "atr"):
+        words = ["".join(words)]
     if len(words) != 1:
         raise _not_read(line)
     word = words[0]
@@ -86,5 +97,5 @@ def _position(symbol: str, verb: str, words: list[str], line: str) -> ActionText
 
 
 def _not_read(line: str) -> ActionSyntaxError:
-    shown = line[:60].replace("`", "'")
+    shown = safe_line(line, 60)
     return ActionSyntaxError(f"“{shown}” is not an action I know. Nothing was done.\n{FORMS}")

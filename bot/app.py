@@ -14,8 +14,11 @@ from bot.charts import Charts
 from bot.client import DeskBot
 from bot.config import AppConfig
 from bot.confirm import Confirmations
+from bot.dialogs import Drafts
 from bot.gate import Gate
+from bot.link import Link
 from bot.outbox import Outbox
+from bot.pace import Pace
 from bot.reading import Reading
 from bot.sandbox.hooks import point_discord_at
 from engine import registry
@@ -35,8 +38,18 @@ from storage.sql import SqlStore, SqlVault
 log = logging.getLogger(__name__)
 
 EXIT_OK, EXIT_CRASH, EXIT_CONFIG = 0, 1, 78
-_FATAL_CLOSE = {4004: "Discord does not accept the token", 4014: "a privileged intent is off"}
-_DRAIN_S = 6.0
+_FATAL_CLOSE = {
+    4004: "Discord does not accept the token",
+    4010: "Discord refuses this shard",
+    4011: "Discord requires sharding",
+    4012: "Discord does not know this version of its gateway any more",
+    4013: "Discord does not know an intent that was asked for",
+    4014: "a privileged intent is off",
+}
+_SHORTEST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 15.0
+_DRAIN_S = 4.5
+_LEAVE_S = 1.0
+"""With these a process that is told to end does so within 10 s."""
 _RUN = "desk.run"
 """Fact: whether the desk runs, or had ended properly."""
 
@@ -64,16 +77,28 @@ class App:
         self.desk = self._desk()
         self.reading = Reading(self.desk)
         self.confirmations = Confirmations()
+        self.drafts = Drafts()
+        self.pace = Pace()
+        self.link = Link(self)
         self.charts = Charts()
         if config.discord.api_base:
             point_discord_at(config.discord.api_base, config.discord.gateway_url)
         self.bot = DeskBot(self)
         self.gate = Gate(self)
-        self.outbox = Outbox(self.desk, self.bot, render.renderer(self), self._channel_id)
+        self.outbox = Outbox(
+            self.desk,
+            self.bot,
+            render.renderer(self),
+            self._channel_id,
+            on_dead=self.link.room_dead,
+            on_alive=self.link.room_alive,
+        )
         self.monitor = monitor.Monitor(self.desk)
         self.started_at = self.clock.now()
         self.report = ""
         """What recovery found at this start."""
+        self.is_stopping = False
+        """True once nothing new is taken in."""
         self._tasks: list[asyncio.Task[None]] = []
         self._stopping = asyncio.Event()
         self._exit_code = EXIT_OK
@@ -106,8 +131,7 @@ class App:
 
     def _channel_id(self, purpose: str) -> int | None:
         """Where a kind of card goes; nothing private goes to an admin channel others can see."""
-        if purpose == "admin" and not self.gate.is_admin_channel_private():
-            self.desk.health["admin channel"] = "it is not private; nothing is posted there"
+        if purpose == "admin" and self.gate.admin_room_exposure():
             return None
         return getattr(self.config.discord.channels, purpose, None)
 
@@ -225,35 +249,30 @@ class App:
         return self._exit_code
 
     def _run_discord(self) -> None:
-        self._tasks.append(asyncio.create_task(self._discord(), name="discord"))
+        self._run(self._discord(), "discord")
         self._tasks.append(asyncio.create_task(self.charts.warm(), name="warm charts"))
 
     async def _discord(self) -> None:
         """Stay connected for ever; only a refusal that no retry can mend ends the process."""
-        pause = 1.0
+        pause = _SHORTEST_PAUSE_S
         while True:
             try:
                 async with self.bot:
                     await self.bot.start(self.config.discord_token())
-            except discord.LoginFailure as error:
-                self._fatal(f"Discord does not accept the token: {error}")
-                return
-            except discord.PrivilegedIntentsRequired:
-                self._fatal("switch on the Message Content intent of the bot at Discord")
-                return
-            except discord.ConnectionClosed as error:
-                if error.code in _FATAL_CLOSE:
-                    self._fatal(_FATAL_CLOSE[error.code])
+            except Exception as error:  # noqa: BLE001 - the library raises what its parts raise
+                fatal = _never_again(error)
+                if fatal:
+                    self._fatal(fatal)
                     return
-                reason: BaseException = error
-            except (discord.HTTPException, discord.GatewayNotFound, OSError) as error:
-                reason = error
+                log.info("Discord cannot be reached: %s: %s", type(error).__name__, error)
+                why = f"not reachable: {str(error) or type(error).__name__}"
             else:
                 return
-            self.desk.health["discord"] = f"not reachable: {reason}"
-            self.outbox.pause()
+            if self.link.is_up:
+                pause = _SHORTEST_PAUSE_S
+            self.link.lost(why)
             await self.clock.sleep(pause)
-            pause = min(pause * 2, 60.0)
+            pause = min(pause * 2, _LONGEST_PAUSE_S)
             self._renew_bot()
 
     def _renew_bot(self) -> None:
@@ -269,22 +288,58 @@ class App:
 
     async def stop(self) -> None:
         """Intake first, then what is under way, then the books. Stops stay at the broker."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(_DRAIN_S):
-                await self.bot.close()
-                await self.desk.drain()
-                await self.outbox.close()
+        self.is_stopping = True
+        await _within(_DRAIN_S, self._come_to_rest())
+        await _within(_LEAVE_S, self.outbox.idle() if self.link.is_up else _nothing())
+        await _within(_LEAVE_S, self.bot.close())
+        await self.outbox.close()
+        await self.confirmations.close()
         for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=_LEAVE_S)
         await self.desk.stop_tasks()
         for broker in self.desk.brokers.values():
-            await broker.close()
+            await _within(_LEAVE_S, broker.close())
         if self.feed is not None:
-            await self.feed.close()
+            await _within(_LEAVE_S, self.feed.close())
         await self.charts.close()
         await self._note_end()
         await self.store.close()
+
+    async def _come_to_rest(self) -> None:
+        """Let messages, presses and orders that are under way end."""
+        names = ("discord.py: on_", "discord-ui-", "CommandTree-invoker")
+        under_way = [t for t in asyncio.all_tasks() if t.get_name().startswith(names)]
+        if under_way:
+            await asyncio.wait(under_way)
+        await self.desk.drain()
+
+
+async def _nothing() -> None:
+    """No work."""
+
+
+async def _within(seconds: float, work: Awaitable[object]) -> None:
+    """So long and no longer: a process that is told to end must end."""
+    try:
+        async with asyncio.timeout(seconds):
+            await work
+    except TimeoutError:
+        log.warning("not finished within %s s: %s", seconds, work)
+    except Exception:
+        log.exception("could not be ended properly")
+
+
+def _never_again(error: Exception) -> str:
+    """Why trying again cannot help; empty when it may."""
+    if isinstance(error, discord.LoginFailure):
+        return f"Discord does not accept the token: {error}"
+    if isinstance(error, discord.PrivilegedIntentsRequired):
+        return "switch on the Message Content intent of the bot in Discord's developer portal"
+    if isinstance(error, discord.ConnectionClosed):
+        return _FATAL_CLOSE.get(error.code, "")
+    return ""
 
 
 def paper_settings(config: AppConfig) -> PaperSettings:

@@ -8,19 +8,35 @@ from typing import TYPE_CHECKING, Any
 
 import discord
 from discord import app_commands
+from discord.backoff import ExponentialBackoff
 from discord.ext import commands
 
-from bot import errors
-from bot.views import BUTTONS
+from bot import dialogs, reply
+from bot.catch_up import CatchUp
+from bot.views import BUTTONS, is_known
 from engine import registry
+from engine.domain.errors import TradeStreamError
 
 if TYPE_CHECKING:
     from bot.app import App
+    from bot.link import Link
 
 log = logging.getLogger(__name__)
 
-discord.VoiceClient.warn_nacl = False  # nothing is ever said here, so nothing is missing
-discord.VoiceClient.warn_dave = False
+_LONGEST_PAUSE_S = 15.0
+_FORGET_S = 600.0
+"""How long a failed listener is shown in health."""
+
+
+class Patience(ExponentialBackoff[bool]):
+    """The library's pauses between attempts to connect grow up to 17 minutes; ours do not."""
+
+    def delay(self) -> float:
+        """Seconds to wait."""
+        return min(super().delay(), _LONGEST_PAUSE_S)
+
+
+discord.client.ExponentialBackoff = Patience  # type: ignore[assignment,attr-defined]
 
 
 class Tree(app_commands.CommandTree["DeskBot"]):
@@ -30,7 +46,7 @@ class Tree(app_commands.CommandTree["DeskBot"]):
         self, interaction: discord.Interaction["DeskBot"], error: app_commands.AppCommandError
     ) -> None:
         """Answer and log once."""
-        await errors.answer(interaction, error)
+        await reply.answer(interaction, error)
 
 
 class DeskBot(commands.Bot):
@@ -42,6 +58,7 @@ class DeskBot(commands.Bot):
         intents.guild_messages = True
         intents.message_content = True
         self.app = app
+        self.catch_up = CatchUp(self)
         super().__init__(
             command_prefix=commands.when_mentioned,
             intents=intents,
@@ -55,46 +72,161 @@ class DeskBot(commands.Bot):
             chunk_guilds_at_startup=False,
         )
 
+    @property
+    def link(self) -> "Link":
+        """What the desk knows of this connection."""
+        return self.app.link
+
     async def setup_hook(self) -> None:
         """Once per process, before the gateway: cogs, persistent buttons, commands."""
         self.add_dynamic_items(*BUTTONS)
         for name in registry.names("cogs"):
             await self.load_extension(f"cogs.{name}")
-        await self._sync_when_changed()
+        await self.sync_when_changed()
 
-    async def _sync_when_changed(self) -> None:
-        """Register commands only when they differ from what was registered last."""
+    async def close(self) -> None:
+        """Leave Discord."""
+        await self.catch_up.close()
+        await super().close()
+
+    async def on_message(self, message: discord.Message, /) -> None:
+        """Words are for the cogs; there are no prefix commands."""
+
+    # -- commands ---------------------------------------------------------------------------
+
+    async def sync_when_changed(self) -> None:
+        """Register commands only when they differ from what was registered last.
+
+        A server that refuses them does not keep the desk from listening.
+        """
+        try:
+            await self._sync()
+        except (*reply.UNWELL, TradeStreamError) as error:
+            log.warning("commands were not registered: %s", error)
+            self.app.desk.health["commands"] = f"not registered with Discord: {error}"
+        else:
+            self.app.desk.health.pop("commands", None)
+
+    async def _sync(self) -> None:
         guild_id = self.app.config.discord.guild_id
         if guild_id is None:
             return
         guild = discord.Object(guild_id)
         self.tree.copy_global_to(guild=guild)
-        payload: Any = [c.to_dict(self.tree) for c in self.tree.get_commands(guild=guild)]
+        ours = self.tree.get_commands(guild=guild)
+        payload: Any = [c.to_dict(self.tree) for c in ours]
         digest = hashlib.sha256(json.dumps(payload, sort_keys=True).encode()).hexdigest()[:16]
         name = f"commands:{guild_id}"
         known = self.app.desk.book.facts.get(name)
         if known is not None and known.value == digest:
-            return
+            there = {c.name for c in await self.tree.fetch_commands(guild=guild)}
+            if there == {c.name for c in ours}:  # a server that threw us out has forgotten them
+                return
         await self.tree.sync(guild=guild)
         desk = self.app.desk
         await desk.commit(desk.event("commands.synced", name, desk.fact(name, digest)))
 
+    # -- the line ---------------------------------------------------------------------------
+
     async def on_ready(self) -> None:
-        """Connected (perhaps again): show what is due, and check that messages can be read."""
-        desk = self.app.desk
-        desk.health.pop("discord", None)
+        """Connected (perhaps again): show what is due, and read what was missed."""
         flags = self.application_flags
-        if flags.gateway_message_content or flags.gateway_message_content_limited:
-            desk.health.pop("message content", None)
-        else:
-            desk.health["message content"] = (
-                "messages arrive without text: switch on the Message Content intent of the bot "
-                "in Discord's developer portal"
-            )
-        self.app.outbox.start()
+        can_read = flags.gateway_message_content or flags.gateway_message_content_limited
+        self.link.note_content(is_readable=can_read)
+        self.add_dynamic_items(*BUTTONS)
+        await self._back()
+        if "commands" in self.app.desk.health:
+            await self.sync_when_changed()
+
+    async def on_resumed(self) -> None:
+        """Resumed: Discord replays the gap itself; the watermark shows whether it did."""
+        await self._back()
+
+    async def _back(self) -> None:
+        self.link.found()
+        await self.link.summarise(await self.catch_up.run())
+
+    async def on_disconnect(self) -> None:
+        """The gateway is gone; the library tries to come back by itself."""
+        self.catch_up.lost()
+        self.link.lost()
+
+    async def on_guild_unavailable(self, guild: discord.Guild) -> None:
+        """An outage at Discord (D-13): nothing of ours is forgotten."""
+        if guild.id == self.app.config.discord.guild_id:
+            self.catch_up.lost()
+            self.link.review()
+
+    async def on_guild_available(self, guild: discord.Guild) -> None:
+        """The outage is over."""
+        if guild.id == self.app.config.discord.guild_id:
+            self.link.review()
+            await self.catch_up.run()
+
+    async def on_guild_remove(self, guild: discord.Guild) -> None:
+        """Thrown out (D-12)."""
+        if guild.id == self.app.config.discord.guild_id:
+            self.catch_up.lost()
+            self.link.review()
+
+    async def on_guild_join(self, guild: discord.Guild) -> None:
+        """Invited again: Discord has forgotten our commands."""
+        if guild.id == self.app.config.discord.guild_id:
+            await self.sync_when_changed()
+            await self.on_guild_available(guild)
+
+    async def on_guild_update(self, before: discord.Guild, after: discord.Guild) -> None:
+        """Perhaps another owner."""
+        del before, after
+        self.link.review()
+
+    async def on_guild_channel_update(self, before: object, after: object) -> None:
+        """Perhaps the admin room was opened, or a room can be posted to again."""
+        del before, after
+        self.link.review()
+
+    async def on_guild_channel_create(self, channel: object) -> None:
+        """Perhaps one that was missing."""
+        del channel
+        self.link.review()
+
+    async def on_guild_channel_delete(self, channel: object) -> None:
+        """Perhaps one of ours."""
+        del channel
+        self.link.review()
+
+    async def on_guild_role_create(self, role: discord.Role) -> None:
+        """Perhaps one that sees the admin room."""
+        del role
+        self.link.review()
+
+    async def on_guild_role_update(self, before: discord.Role, after: discord.Role) -> None:
+        """Perhaps it sees the admin room now."""
+        del before, after
+        self.link.review()
+
+    async def on_guild_role_delete(self, role: discord.Role) -> None:
+        """Perhaps the one that saw too much."""
+        del role
+        self.link.review()
+
+    # -- presses that nobody else answers ---------------------------------------------------
+
+    async def on_interaction(self, interaction: discord.Interaction) -> None:
+        """Dialogs come back here; a button of an older version is told so."""
+        if interaction.type is discord.InteractionType.modal_submit:
+            await dialogs.submitted(self.app, interaction)
+        elif interaction.type is discord.InteractionType.component:
+            data: Any = interaction.data or {}
+            if not is_known(str(data.get("custom_id"))):
+                await reply.say(
+                    interaction, "⚠ This button is from an older version. Nothing was done."
+                )
 
     async def on_error(self, event_method: str, /, *args: Any, **kwargs: Any) -> None:
-        """A listener failed: say so once, with the event's name."""
+        """A listener failed: say so with the event's name, for a while."""
         del args, kwargs
         log.error("listener %s failed", event_method, exc_info=sys.exc_info())
-        self.app.desk.health[f"listener {event_method}"] = "failed, see the log"
+        part, health = f"listener {event_method}", self.app.desk.health
+        health[part] = "failed, see the log"
+        self.loop.call_later(_FORGET_S, health.pop, part, None)

@@ -1,41 +1,74 @@
 """One confirmation before anything that costs money: who asked, once, within its time."""
 
+import asyncio
+import logging
 import re
 import secrets
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Self
 
 import discord
 
-from bot import errors
-from engine.domain.errors import ApprovalExpired, NotAllowed, UserError
+from bot import reply, text
+from bot.cards import message
+from bot.errors import sentence
+from bot.reply import Press, Sent
+from engine.domain.errors import ApprovalExpired, UserError
 from engine.domain.quote import UnitQuote
 
 if TYPE_CHECKING:
     from bot.app import App
 
-Press = discord.Interaction[Any]
+log = logging.getLogger(__name__)
 
 _MAX_OPEN = 5
 _DRIFT_PCT = Decimal("0.5")
+_QUICK_S = 1.0
+"""An action that takes longer shows that it is under way."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Waiting:
-    """A question that was asked and not answered yet."""
+class Question:
+    """What is asked. Its words and figures are made anew whenever it is put."""
 
+    title: str
+    yes: str
+    """On the button: a verb and what it is done to."""
+    body: Callable[[], str]
+    """Raises UserError when there is nothing to ask any more."""
+    action: Callable[[Press], Awaitable[str]]
+    """Runs once if the answer is yes; what to say afterwards."""
+    price: Callable[[], UnitQuote | None] | None = None
+    """A price that must not have moved far since the question was put."""
+    state: Callable[[], object] | None = None
+    """What must not have changed at all since."""
+
+
+@dataclass(kw_only=True)
+class Waiting:
+    """A question that was put to a person and not answered yet."""
+
+    question: Question
     user_id: int
     ends_at: float
-    action: Callable[[Press], Awaitable[str]]
-    drift: Callable[[], UnitQuote | None] | None
-    price: Decimal | None
-    slack: Decimal
-    """How far the price may move before the question is put again."""
-    title: str
-    body: str
-    yes: str
+    quote: UnitQuote | None
+    state: object
+    sent: Sent | None = field(default=None)
+    """Where it stands, so that it can be closed when its time is over."""
+
+    def has_changed(self) -> bool:
+        """Whether the yes was said to something that is no longer so."""
+        question = self.question
+        if question.state is not None and question.state() != self.state:
+            return True
+        now = question.price() if question.price is not None else None
+        if now is None or self.quote is None:
+            return False
+        slack = max(self.quote.ask - self.quote.bid, abs(self.quote.mid) * _DRIFT_PCT / 100)
+        return abs(now.mid - self.quote.mid) > slack
 
 
 class Confirmations:
@@ -43,6 +76,7 @@ class Confirmations:
 
     def __init__(self) -> None:
         self._open: dict[str, Waiting] = {}
+        self._timers: set[asyncio.Task[None]] = set()
 
     def add(self, waiting: Waiting, now: float) -> str:
         """Keep it; its token.
@@ -53,25 +87,52 @@ class Confirmations:
         self._open = {k: w for k, w in self._open.items() if w.ends_at > now}
         if sum(w.user_id == waiting.user_id for w in self._open.values()) >= _MAX_OPEN:
             raise UserError(
-                f"You have {_MAX_OPEN} open confirmations. Answer one first; nothing was done."
+                f"You have {_MAX_OPEN} open confirmations. Nothing was done; answer one first, or "
+                "wait a minute."
             )
         token = secrets.token_hex(8)
         self._open[token] = waiting
         return token
 
-    def take(self, token: str, user_id: int, now: float) -> Waiting:
-        """Use it up.
+    def find(self, token: str, now: float) -> Waiting:
+        """The open question behind a button.
 
         Raises:
-            ApprovalExpired, NotAllowed.
+            ApprovalExpired: its time is over, it was answered, or the desk was restarted.
         """
         waiting = self._open.get(token)
         if waiting is None or waiting.ends_at <= now:
-            raise ApprovalExpired("This confirmation has expired. Nothing was done; ask again.")
-        if waiting.user_id != user_id:
-            raise NotAllowed("Only the person who asked may confirm this. Nothing was done.")
-        del self._open[token]
+            raise ApprovalExpired("This confirmation is over. Nothing was done by it; ask again.")
         return waiting
+
+    def use(self, token: str) -> Waiting | None:
+        """Use it up; None when somebody was quicker."""
+        return self._open.pop(token, None)
+
+    def close_later(self, app: "App", token: str, wait_s: float) -> None:
+        """Take its buttons away when its time is over."""
+
+        async def close() -> None:
+            await app.clock.sleep(wait_s)
+            waiting = self._open.pop(token, None)
+            if waiting is None:
+                return
+            log.info("confirmation of user %s expired: %s", waiting.user_id, waiting.question.title)
+            await _show(
+                waiting.sent, f"⌛ {waiting.question.title} Not answered; nothing was done."
+            )
+
+        task = asyncio.create_task(close(), name=f"confirmation {token}")
+        self._timers.add(task)
+        task.add_done_callback(self._timers.discard)
+
+    async def close(self) -> None:
+        """Forget all of them."""
+        self._open.clear()
+        timers = list(self._timers)
+        for task in timers:
+            task.cancel()
+        await asyncio.gather(*timers, return_exceptions=True)
 
 
 class ConfirmButton(
@@ -96,91 +157,112 @@ class ConfirmButton(
         return cls(match["token"], match["verb"])
 
     async def callback(self, interaction: Press) -> None:
-        """Do it once, or drop it."""
-        app = interaction.client.app
+        """Do it once, or drop it. Whoever may not answer leaves it as it is."""
+        await reply.defer(interaction)
         try:
-            await interaction.response.defer()
-            waiting = app.confirmations.take(
-                self.token, interaction.user.id, app.desk.clock.monotonic()
-            )
-            if self.verb == "no":
-                said = "Cancelled. Nothing was done."
-            elif _has_drifted(waiting):
-                await _ask(app, interaction, waiting)
-                return
-            else:
-                said = await waiting.action(interaction)
+            said = await self._answer(interaction.client.app, interaction)
+        except ApprovalExpired as error:
+            said = sentence(error)
         except Exception as error:  # noqa: BLE001 - the outermost edge of every button
-            said = errors.sentence(error)
-        try:
-            await interaction.edit_original_response(content=said, embed=None, view=None)
-        except discord.HTTPException:
-            await errors.say(interaction, said)
+            await reply.answer(interaction, error)
+            return
+        if said:
+            await _replace(interaction, said)
+
+    async def _answer(self, app: "App", press: Press) -> str:
+        """What to put in the question's place; empty when it was put anew."""
+        waiting = app.confirmations.find(self.token, app.clock.monotonic())
+        if self.verb == "no" and press.user.id == waiting.user_id:
+            app.confirmations.use(self.token)
+            return f"✖ {waiting.question.title} Cancelled; nothing was done."
+        app.gate.require_answer(press, waiting.user_id)
+        if app.confirmations.use(self.token) is None:
+            raise ApprovalExpired("This confirmation is over. Nothing was done by it; ask again.")
+        if self.verb == "no":
+            return f"✖ {waiting.question.title} Cancelled; nothing was done."
+        if waiting.has_changed():
+            await _ask_again(app, press, waiting)
+            return ""
+        return await _run(press, waiting.question)
 
 
-def _has_drifted(waiting: Waiting) -> bool:
-    if waiting.drift is None or waiting.price is None:
-        return False
-    now = waiting.drift()
-    return now is not None and abs(now.mid - waiting.price) > waiting.slack
+async def _run(press: Press, question: Question) -> str:
+    """Act; what came of it, or what went wrong. A slow action shows that it is under way."""
+    task = asyncio.ensure_future(question.action(press))
+    done, _ = await asyncio.wait({task}, timeout=_QUICK_S)
+    if not done:
+        await _replace(press, f"⏳ {text.shorten(question.yes, 80)}: under way …")
+    try:
+        return await task
+    except Exception as error:  # noqa: BLE001 - the outermost edge of every button
+        return sentence(error)
 
 
-async def ask_first(
-    app: "App",
-    press: Press | discord.Message,
-    *,
-    title: str,
-    body: str,
-    yes: str,
-    action: Callable[[Press], Awaitable[str]],
-    drift: Callable[[], UnitQuote | None] | None = None,
-) -> None:
-    """Ask the person privately; ``action`` runs once if he says yes in time."""
-    waiting = Waiting(
-        user_id=(press.author if isinstance(press, discord.Message) else press.user).id,
-        ends_at=0,
-        action=action,
-        drift=drift,
-        price=None,
-        slack=Decimal(0),
-        title=title,
-        body=body,
-        yes=yes,
-    )
-    await _ask(app, press, waiting)
+async def _replace(press: Press, said: str) -> None:
+    """Put the outcome where the question stood; elsewhere when that is closed."""
+    try:
+        await press.edit_original_response(content=said[:2000], embed=None, view=None)
+    except reply.UNWELL as error:
+        log.info("the question could not be closed: %s", error)
+        await reply.say(press, said)
 
 
-async def _ask(app: "App", press: Press | discord.Message, waiting: Waiting) -> None:
-    """Put the question, with the price as it is now."""
-    now = app.desk.clock.monotonic()
-    quote = waiting.drift() if waiting.drift else None
-    is_again = waiting.price is not None
-    fresh = Waiting(
-        user_id=waiting.user_id,
-        ends_at=now + app.config.discord.confirm_expiry_s,
-        action=waiting.action,
-        drift=waiting.drift,
-        price=quote.mid if quote else None,
-        slack=max(quote.ask - quote.bid, abs(quote.mid) * _DRIFT_PCT / 100)
-        if quote
-        else Decimal(0),
-        title=waiting.title,
-        body=waiting.body,
-        yes=waiting.yes,
-    )
-    token = app.confirmations.add(fresh, now)
-    view = discord.ui.View(timeout=None)
-    view.add_item(ConfirmButton(token, "yes", waiting.yes))
-    view.add_item(ConfirmButton(token, "no"))
-    price = f" · now {quote.bid} / {quote.ask}" if quote else ""
-    again = "The price has moved since you were asked. " if is_again else ""
-    seconds = app.config.discord.confirm_expiry_s
-    embed = discord.Embed(
-        title=waiting.title[:256],
-        description=f"{again}{waiting.body}{price}\n{app.reading.badges()} · {seconds:.0f} s",
-        colour=discord.Colour.orange(),
-    )
-    if isinstance(press, discord.Message):
-        await press.reply(embed=embed, view=view, mention_author=False)
+async def _show(sent: Sent | None, said: str) -> None:
+    if sent is None:
+        return
+    try:
+        await sent.edit(content=said[:2000], embed=None, view=None)
+    except reply.UNWELL as error:
+        log.info("the question could not be closed: %s", error)
+
+
+async def ask_first(app: "App", asker: Press | discord.Message, question: Question) -> None:
+    """Put a question; its action runs once if the person says yes in time.
+
+    Raises:
+        UserError: there is nothing to ask, or he has too many questions open.
+    """
+    person = asker.author if isinstance(asker, discord.Message) else asker.user
+    waiting, view, embed = _put(app, question, person.id)
+    if isinstance(asker, discord.Message):
+        waiting.sent = await asker.reply(embed=embed, view=view, mention_author=False)
     else:
-        await errors.say(press, "", view=view, embed=embed)
+        waiting.sent = await reply.say(asker, view=view, embed=embed)
+
+
+async def _ask_again(app: "App", press: Press, old: Waiting) -> None:
+    """The same question in the same place, with the figures of now."""
+    waiting, view, embed = _put(app, old.question, old.user_id, is_again=True)
+    waiting.sent = old.sent
+    try:
+        await press.edit_original_response(content=None, embed=embed, view=view)
+    except reply.UNWELL:
+        waiting.sent = await reply.say(press, view=view, embed=embed)
+
+
+def _put(
+    app: "App", question: Question, user_id: int, *, is_again: bool = False
+) -> tuple[Waiting, discord.ui.View, discord.Embed]:
+    """Open a question with the price and the state of now."""
+    now, seconds = app.clock.monotonic(), app.config.discord.confirm_expiry_s
+    body = question.body()
+    waiting = Waiting(
+        question=question,
+        user_id=user_id,
+        ends_at=now + seconds,
+        quote=question.price() if question.price is not None else None,
+        state=question.state() if question.state is not None else None,
+    )
+    token = app.confirmations.add(waiting, now)
+    app.confirmations.close_later(app, token, seconds)
+    view = discord.ui.View(timeout=None)
+    view.add_item(ConfirmButton(token, "yes", question.yes))
+    view.add_item(ConfirmButton(token, "no"))
+    embed = message.question(
+        title=question.title,
+        lines=body.splitlines(),
+        stamp=app.reading.frame().stamp("confirmation"),
+        ends_at=app.clock.now() + timedelta(seconds=seconds),
+        again="Something moved since you were asked. Please look again." if is_again else "",
+    )
+    return waiting, view, embed

@@ -3,10 +3,12 @@
 import logging
 import secrets
 
-import discord
 from discord import app_commands
 
+from bot import text
 from engine.domain.errors import (
+    BrokerUnavailable,
+    Conflict,
     DataStale,
     NotAllowed,
     StoreUnavailable,
@@ -15,6 +17,8 @@ from engine.domain.errors import (
 )
 
 log = logging.getLogger(__name__)
+
+_OUTDATED = (app_commands.CommandSignatureMismatch, app_commands.CommandNotFound)
 
 
 def sentence(error: BaseException) -> str:
@@ -25,15 +29,22 @@ def sentence(error: BaseException) -> str:
         mark = "⛔" if isinstance(error, NotAllowed) else "⚠"
         return f"{mark} {error}"
     if isinstance(error, app_commands.TransformerError):
-        return f"⚠ “{error.value}” does not fit here: {error}. Nothing was done."
+        return f"⚠ “{text.safe_line(str(error.value), 40)}” does not fit here. Nothing was done."
+    if isinstance(error, _OUTDATED):
+        return (
+            "⚠ This command has changed since Discord showed it to you. Nothing was done; "
+            "restart Discord (Ctrl+R) and try again."
+        )
     if isinstance(error, app_commands.CheckFailure):
-        return f"⛔ {error or 'You may not use this here.'} Nothing was done."
+        return "⛔ You may not use this here. Nothing was done."
     if isinstance(error, StoreUnavailable):
         return (
             f"⚠ The books cannot be written right now ({error}). Nothing was sent. Try again soon."
         )
-    if isinstance(error, DataStale):
+    if isinstance(error, DataStale | BrokerUnavailable):
         return f"⚠ {error}. Nothing was sent."
+    if isinstance(error, Conflict):
+        return "⚠ This was changed at the same moment. Nothing was done; look again, then decide."
     reference = secrets.token_hex(4)
     log.error("unexpected failure %s", reference, exc_info=error)
     kind = "The desk refused" if isinstance(error, TradeStreamError) else "Something broke"
@@ -41,33 +52,3 @@ def sentence(error: BaseException) -> str:
         f"⚠ {kind}; this request was not finished. Look at /positions before you try again. "
         f"Reference `{reference}`."
     )
-
-
-async def answer(interaction: discord.Interaction[discord.Client], error: BaseException) -> None:
-    """Tell the sender privately, whatever was answered before."""
-    await say(interaction, sentence(error))
-
-
-async def say(
-    interaction: discord.Interaction[discord.Client],
-    text: str,
-    *,
-    view: discord.ui.View | None = None,
-    embed: discord.Embed | None = None,
-) -> None:
-    """A private answer by whichever door is still open; a lost answer never raises."""
-    extra = {
-        "view": view or discord.utils.MISSING,
-        "embed": embed or discord.utils.MISSING,
-        "ephemeral": True,
-    }
-    try:
-        if not interaction.response.is_done():
-            await interaction.response.send_message(text[:2000], **extra)  # type: ignore[arg-type]
-            return
-    except discord.HTTPException as error:
-        log.info("first answer failed (%s), following up", error)
-    try:
-        await interaction.followup.send(text[:2000], **extra)  # type: ignore[arg-type]
-    except discord.HTTPException as error:
-        log.warning("answer to %s was lost: %s", interaction.user.id, error)

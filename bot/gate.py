@@ -4,9 +4,10 @@ from typing import TYPE_CHECKING, Any
 
 import discord
 
+from bot import reply
 from bot.access import Access, Caller, ChannelFacts, Overwrite, Refusal, Role
 from engine.domain.desk import Who
-from engine.domain.errors import NotAllowed
+from engine.domain.errors import NotAllowed, UserError
 
 if TYPE_CHECKING:
     from bot.app import App
@@ -38,9 +39,12 @@ class Gate:
         guild = self._guild()
         users = set(self._app.config.discord.owners)
         roles: set[int] = set()
+        me = self._app.bot.user
+        if me is not None:
+            users.add(me.id)
         if guild is not None:
-            users |= {guild.me.id} | ({guild.owner_id} if guild.owner_id else set())
-            roles = {r.id for r in guild.me.roles if not r.is_default()}
+            users |= {guild.owner_id} if guild.owner_id else set()
+            roles = {r.id for r in guild.roles if me and r.tags and r.tags.bot_id == me.id}
         return Access(
             **self._table,  # type: ignore[arg-type]
             private_role_ids=frozenset(roles),
@@ -68,21 +72,44 @@ class Gate:
 
         Raises:
             NotAllowed: says why; the attempt is recorded.
+            UserError: he asks for too much at once.
         """
         caller = caller_of(asker)
-        refused = self.access().refusal(caller, name, self.admin_channel())
+        if self._app.is_stopping:
+            raise UserError("The desk is shutting down. Nothing was done; try again in a minute.")
+        self._app.pace.count(caller.user_id, name, self._app.clock.monotonic())
+        self._refuse_when(caller, name, self.access().refusal(caller, name, self.admin_channel()))
+        return self.who(asker)
+
+    async def begin(self, press: discord.Interaction[Any], name: str) -> Who:
+        """Judge who uses a command, then acknowledge it in the privacy that its answer needs.
+
+        Raises:
+            NotAllowed, UserError.
+        """
+        who = self.require(press, name)
+        await reply.think(press, private=self.is_private(name, press.channel_id))
+        return who
+
+    def require_answer(self, press: discord.Interaction[Any], asked_by: int) -> Who:
+        """The person, allowed to answer a question that ``asked_by`` was asked.
+
+        Raises:
+            NotAllowed: says why; the attempt is recorded.
+        """
+        caller, name = caller_of(press), "press confirm"
+        self._refuse_when(caller, name, self.access().press_refusal(caller, name, asked_by))
+        return self.who(press)
+
+    def allows(self, asker: Asker, name: str) -> bool:
+        """Whether he might do ``name`` here: for suggestions while he types."""
+        caller = caller_of(asker)
+        return self.access().refusal(caller, name, self.admin_channel()) is None
+
+    def _refuse_when(self, caller: Caller, name: str, refused: Refusal | None) -> None:
         if refused is not None:
             self._record(caller, name, refused)
             raise NotAllowed(refused.text)
-        return self.who(asker)
-
-    def require_trader(self, asker: Asker) -> Who:
-        """The person, who must be a trader at this moment.
-
-        Raises:
-            NotAllowed.
-        """
-        return self.require(asker, "press confirm")
 
     def is_private(self, name: str, channel_id: int | None) -> bool:
         """Whether the answer must be seen by the asker alone."""
@@ -110,9 +137,9 @@ class Gate:
             ),
         )
 
-    def is_admin_channel_private(self) -> bool:
-        """False stops everything private from being posted there (X-04)."""
-        return not self.access().exposure(self.admin_channel())
+    def admin_room_exposure(self) -> tuple[str, ...]:
+        """Who can see the admin channel and should not; anybody stops posts there (X-04)."""
+        return self.access().exposure(self.admin_channel())
 
     def _guild(self) -> discord.Guild | None:
         guild_id = self._app.config.discord.guild_id

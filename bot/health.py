@@ -15,11 +15,10 @@ def facts(app: "App") -> dict[str, object]:
     reasons = [f"{part}: {what}" for part, what in sorted(desk.health.items())]
     if not desk.is_reconciled:
         reasons.append("books: not compared with the broker yet")
-    if not app.bot.is_ready():
-        reasons.append("discord: not connected")
     return {
         "ready": not reasons,
         "trading_ready": desk.is_reconciled and not desk.halted and "storage" not in desk.health,
+        "discord": app.link.is_up,
         "halted": desk.halted,
         "reasons": reasons,
         "mode": app.config.mode,

@@ -3,6 +3,7 @@
 import re
 from decimal import Decimal
 
+from bot.text import safe_line
 from engine.domain.errors import UserError
 
 _PLAIN = re.compile(r"\$?(\d{1,9}(?:\.\d{1,6})?|\.\d{1,6})")
@@ -17,7 +18,7 @@ def number(name: str, text: str) -> Decimal:
     match = _PLAIN.fullmatch(text.strip())
     value = Decimal(match[1]) if match else None
     if value is None or value <= 0:
-        shown = text.strip()[:30] or "(nothing)"
+        shown = safe_line(text, 30) or "(nothing)"
         raise UserError(
             f"{name}: “{shown}” is not a number I can read safely. Write it like 2.15. "
             "Nothing was changed."

@@ -10,19 +10,31 @@ import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
+import aiohttp
 import discord
 
 from engine.desk import Desk
 from engine.domain.desk import Notice, Posted
-from engine.domain.errors import Conflict, TradeStreamError
+from engine.domain.errors import Conflict, StoreUnavailable, TradeStreamError
 from engine.domain.record import Event, changed
 
 log = logging.getLogger(__name__)
 
-_PATIENCE_S = (1.0, 2.0, 5.0, 15.0, 60.0)
-_GONE = {10003, 10008, 50001, 50013}
-"""Channel or message deleted, or no access: trying again cannot help."""
+_PATIENCE_S = (1.0, 2.0, 5.0, 15.0, 30.0, 60.0)
+"""Pauses while Discord is unwell; the last one for as long as it takes."""
+_PROBE_S = 60.0
+"""How often a channel that cannot be posted to is tried again."""
+_CARD_S = 1.0
+"""Least time between two changes of one card: what happens in between is shown once."""
+_OLD_CARD_S = 3.0
+"""The same for cards older than an hour, which Discord lets be edited three times in 6 s."""
+_OLD_AFTER_S = 3600.0
+_GONE = {10003, 10004, 50001, 50013, 50083}
+"""Channel or server gone, no access, archived: trying again now cannot help."""
+_MESSAGE_GONE, _OLD_EDITS = 10008, 30046
+_REMEMBERED = 1000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,37 +46,95 @@ class Content:
     view: discord.ui.View | None = None
     files: tuple[discord.File, ...] = ()
     mentions: tuple[int, ...] = field(default=())
-    """Role ids that may be pinged by this card; everything else never pings."""
+    """Role ids that may be pinged when this card is first posted; nothing else ever pings."""
 
 
 Render = Callable[[Notice], Awaitable[Content | None]]
 ChannelOf = Callable[[str], int | None]
+Say = Callable[..., None]
+Room = discord.TextChannel | discord.Thread
+
+
+class _Refused(Exception):
+    """Discord does not take this card as it is; the next version may do."""
+
+
+class _Unwell(Exception):
+    """Discord could not answer; the card goes out later."""
+
+    def __init__(self, why: str, wait_s: float | None = None) -> None:
+        super().__init__(why)
+        self.wait_s = wait_s
+
+
+class _Dead(Exception):
+    """This channel cannot be posted to."""
+
+
+@dataclass
+class _Lane:
+    """Cards of one purpose that are due, oldest first, worked off one by one."""
+
+    due: deque[str] = field(default_factory=deque)
+    task: asyncio.Task[None] | None = None
+    n_failed: int = 0
+    rest: asyncio.Task[None] | None = None
+    """Set while Discord is unwell."""
+    probe: asyncio.Task[None] | None = None
+    """Set while the channel is dead."""
 
 
 class Outbox:
-    """One lane per Discord channel, so that a slow or missing channel holds up no other."""
+    """One lane per purpose, so that a slow or missing channel holds up no other."""
 
     def __init__(
-        self, desk: Desk, client: discord.Client, render: Render, channel_of: ChannelOf
+        self,
+        desk: Desk,
+        client: discord.Client,
+        render: Render,
+        channel_of: ChannelOf,
+        *,
+        on_dead: Callable[[str, str], None],
+        on_alive: Callable[[str], None],
     ) -> None:
         self._desk = desk
         self._client = client
         self._render = render
         self._channel_of = channel_of
-        self._lanes: dict[str, deque[str]] = {}
-        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._on_dead, self._on_alive = on_dead, on_alive
+        self._lanes: dict[str, _Lane] = {}
+        self._shown_at: dict[str, float] = {}
+        """Card -> when it was last changed, for its pace."""
+        self._timers: dict[str, asyncio.Task[None]] = {}
+        """Cards that wait for their pace."""
+        self._unrecorded: dict[str, Posted] = {}
+        """Cards that stand in Discord although the store could not be told."""
+        self._refused: dict[str, int] = {}
+        """Card -> version that Discord or its own drawing refused."""
         self._is_open = False
-        self.dead_channels: set[str] = set()
-        """Channel purposes that cannot be posted to; health shows them."""
         desk.bus.listen(self._on_events)
+
+    # -- life -------------------------------------------------------------------------------
 
     def start(self) -> None:
         """Discord is reachable: post everything that is due, oldest first."""
         self._is_open = True
-        self.dead_channels.clear()
+        for lane in self._lanes.values():
+            lane.n_failed = 0
+            if lane.rest is not None:
+                lane.rest.cancel()
         for notice_id in list(self._desk.book.notices):
             if self._desk.book.is_due(notice_id):
                 self._enqueue(self._desk.book.notices[notice_id])
+
+    def revive(self) -> None:
+        """Something changed in the server: try what could not be posted, now."""
+        for lane in self._lanes.values():
+            if lane.probe is not None:
+                lane.probe.cancel()
+                lane.probe = None
+        if self._is_open:
+            self.start()
 
     def pause(self) -> None:
         """Discord is not reachable: keep what is due."""
@@ -77,133 +147,267 @@ class Outbox:
     async def close(self) -> None:
         """Stop posting; what is due stays in the store."""
         self.pause()
-        tasks = list(self._tasks.values())
+        tasks = [*self._timers.values()]
+        tasks += [t for lane in self._lanes.values() for t in (lane.task, lane.probe) if t]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def idle(self) -> None:
-        """Wait until nothing is due any more (tests, shutdown)."""
-        while any(not t.done() for t in self._tasks.values()):
-            await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+        """Wait until nothing more can be posted now (tests, shutdown)."""
+        while tasks := self._busy():
+            await asyncio.wait(tasks)
+
+    def _busy(self) -> list[asyncio.Task[None]]:
+        working = [lane.task for lane in self._lanes.values() if lane.task]
+        return [t for t in (*working, *self._timers.values()) if not t.done()]
+
+    # -- lanes ------------------------------------------------------------------------------
 
     def _on_events(self, events: Sequence[Event]) -> None:
+        """Runs inside every commit: whatever goes wrong here must not reach the desk."""
         for event in events:
             for put in event.puts:
                 if isinstance(put, Notice):
-                    self._enqueue(put)
+                    try:
+                        self._enqueue(put)
+                    except Exception:
+                        log.exception("card %s waits for the next start", put.notice_id)
 
     def _enqueue(self, notice: Notice) -> None:
         if not self._is_open or self._channel_of(notice.channel) is None:
             return
-        lane = self._lanes.setdefault(notice.channel, deque())
-        if notice.notice_id not in lane:
-            lane.append(notice.notice_id)
-        task = self._tasks.get(notice.channel)
-        if task is None or task.done():
-            self._tasks[notice.channel] = asyncio.create_task(
-                self._work(notice.channel), name=f"outbox {notice.channel}"
-            )
-
-    async def _work(self, channel: str) -> None:
-        lane = self._lanes[channel]
-        while lane and self._is_open:
-            notice_id = lane.popleft()
-            notice = self._desk.book.notices.get(notice_id)
-            if notice is None or not self._desk.book.is_due(notice_id):
-                continue
-            try:
-                await self._show(notice)
-            except discord.HTTPException as error:
-                self._give_up(notice, error)
-            except TradeStreamError:
-                log.exception("card %s could not be shown", notice_id)
-            except Exception:
-                log.exception("card %s could not be rendered", notice_id)
-
-    def _give_up(self, notice: Notice, error: discord.HTTPException) -> None:
-        if error.code in _GONE:
-            self.dead_channels.add(notice.channel)
-            self._desk.health[f"channel {notice.channel}"] = f"cannot post: {error.text}"
-        log.warning("card %s was not posted: %s", notice.notice_id, error)
-
-    async def _show(self, notice: Notice) -> None:
-        """Post or edit one card, with patience; then remember what people see."""
-        content = await self._render(notice)
-        if content is None:
+        lane = self._lanes.setdefault(notice.channel, _Lane())
+        if notice.notice_id in self._timers:
             return
-        for pause in (*_PATIENCE_S, None):
+        if notice.notice_id in lane.due:
+            self._wake(notice.channel, lane)
+            return
+        wait_s = self._wait_s(notice.notice_id)
+        if wait_s > 0:
+            self._timers[notice.notice_id] = asyncio.create_task(
+                self._enqueue_later(notice, wait_s), name=f"pace {notice.notice_id}"
+            )
+            return
+        lane.due.append(notice.notice_id)
+        self._wake(notice.channel, lane)
+
+    def _wait_s(self, notice_id: str) -> float:
+        """How long this card must rest before it is changed again."""
+        last = self._shown_at.get(notice_id)
+        posted = self._posted(notice_id)
+        if last is None or posted is None:
+            return 0.0
+        born = discord.utils.snowflake_time(posted.message_id)
+        age_s = (self._desk.clock.now() - born).total_seconds()
+        rest_s = _OLD_CARD_S if age_s > _OLD_AFTER_S else _CARD_S
+        return last + rest_s - self._desk.clock.monotonic()
+
+    async def _enqueue_later(self, notice: Notice, wait_s: float) -> None:
+        await self._desk.clock.sleep(wait_s)
+        self._timers.pop(notice.notice_id, None)
+        self._shown_at.pop(notice.notice_id, None)
+        if self._desk.book.is_due(notice.notice_id):
+            self._enqueue(notice)
+
+    def _wake(self, purpose: str, lane: _Lane) -> None:
+        if lane.probe is None and (lane.task is None or lane.task.done()):
+            lane.task = asyncio.create_task(self._work(purpose, lane), name=f"outbox {purpose}")
+
+    async def _work(self, purpose: str, lane: _Lane) -> None:
+        while lane.due and self._is_open:
+            notice_id = lane.due[0]
+            if self._channel_of(purpose) is None:  # no longer private: everything stays due
+                lane.due.clear()
+                return
             try:
-                message = await self._post_or_edit(notice, content)
-                break
-            except (TimeoutError, discord.DiscordServerError, OSError) as error:
-                if pause is None or not self._is_open:
-                    raise
-                log.info("card %s: Discord is unwell (%s), again in %s s", notice.key, error, pause)
-                await self._desk.clock.sleep(pause)
-                content = await self._render(notice) or content
+                await self._show(notice_id)
+            except _Unwell as error:
+                await self._rest(lane, error)
+                continue
+            except _Dead as error:
+                lane.due.clear()
+                lane.probe = asyncio.create_task(self._probe(lane), name=f"probe {purpose}")
+                self._on_dead(purpose, str(error))
+                return
+            except _Refused:
+                pass
+            else:
+                self._on_alive(purpose)
+            lane.n_failed = 0
+            if lane.due and lane.due[0] == notice_id:
+                lane.due.popleft()
+            self._again_when_newer(notice_id)
+
+    def _again_when_newer(self, notice_id: str) -> None:
+        """It changed while it was being shown."""
+        notice = self._desk.book.notices.get(notice_id)
+        is_refused = notice is not None and self._refused.get(notice_id) == notice.version
+        if notice is not None and not is_refused and self._is_due(notice):
+            self._enqueue(notice)
+
+    async def _rest(self, lane: _Lane, error: _Unwell) -> None:
+        pause = error.wait_s or _PATIENCE_S[min(lane.n_failed, len(_PATIENCE_S) - 1)]
+        lane.n_failed += 1
+        log.info("Discord is unwell (%s), again in %s s", error, pause)
+        lane.rest = asyncio.create_task(self._sleep(pause), name="outbox rests")
+        await asyncio.wait({lane.rest})
+        lane.rest = None
+
+    async def _sleep(self, seconds: float) -> None:
+        await self._desk.clock.sleep(seconds)
+
+    async def _probe(self, lane: _Lane) -> None:
+        """A dead channel is tried again from time to time."""
+        await self._desk.clock.sleep(_PROBE_S)
+        lane.probe = None
+        if self._is_open:
+            self.start()
+
+    # -- one card ---------------------------------------------------------------------------
+
+    def _posted(self, notice_id: str) -> Posted | None:
+        return self._unrecorded.get(notice_id) or self._desk.book.posted.get(notice_id)
+
+    def _is_due(self, notice: Notice) -> bool:
+        posted = self._posted(notice.notice_id)
+        return posted is None or posted.shown_version < notice.version
+
+    async def _show(self, notice_id: str) -> None:
+        """Post or edit one card to its newest state; then remember what people see."""
+        notice = self._desk.book.notices.get(notice_id)
+        if notice is None or self._refused.get(notice_id) == notice.version:
+            return
+        if not self._is_due(notice):
+            await self._record(notice_id)
+            return
+        try:
+            content = await self._render(notice)
+        except StoreUnavailable as error:
+            raise _Unwell(str(error)) from error
+        except Exception as error:
+            log.exception("card %s could not be drawn", notice_id)
+            self._refuse(notice, f"{type(error).__name__}: {error}")
+            raise _Refused from error
+        if content is None:
+            self._refused[notice_id] = notice.version
+            return
+        try:
+            message = await self._post_or_edit(notice, content)
+        except discord.HTTPException as error:
+            raise self._meaning(notice, error) from error
+        except discord.RateLimited as error:
+            raise _Unwell("rate limited", error.retry_after) from error
+        except (aiohttp.ClientError, OSError, TimeoutError, RuntimeError) as error:
+            raise _Unwell(str(error) or type(error).__name__) from error
+        self._note_shown(notice_id)
+        self._desk.health.pop(f"card {notice.kind}", None)
         await self._remember(notice, message)
-        self._desk.health.pop(f"channel {notice.channel}", None)
+
+    def _note_shown(self, notice_id: str) -> None:
+        self._shown_at[notice_id] = self._desk.clock.monotonic()
+        while len(self._shown_at) > _REMEMBERED:
+            del self._shown_at[next(iter(self._shown_at))]
+
+    def _meaning(self, notice: Notice, error: discord.HTTPException) -> Exception:
+        if error.code in _GONE or (error.status in (403, 404) and not error.code):
+            return _Dead(error.text or str(error))
+        if error.code == _OLD_EDITS:
+            return _Unwell(error.text, 2 * _OLD_CARD_S)
+        if error.status == 429 or error.status >= 500 or error.status == 401:
+            return _Unwell(str(error))
+        self._refuse(notice, f"Discord refused it: {error}")
+        return _Refused()
+
+    def _refuse(self, notice: Notice, why: str) -> None:
+        """Say so, and wait for the card's next version."""
+        self._refused[notice.notice_id] = notice.version
+        self._desk.health[f"card {notice.kind}"] = f"{notice.notice_id}: {why}"[:300]
+        log.error("card %s: %s", notice.notice_id, why)
 
     async def _post_or_edit(self, notice: Notice, content: Content) -> discord.Message:
         channel = await self._channel(notice.channel)
-        posted = self._desk.book.posted.get(notice.notice_id)
+        posted = await self._where(notice.notice_id)
+        shown: dict[str, Any] = {"content": content.text or None, "embeds": list(content.embeds)}
+        name = notice.notice_id
         if posted is not None and posted.channel_id == channel.id:
             partial = channel.get_partial_message(posted.message_id)
             try:
                 return await partial.edit(
-                    content=content.text or None,
-                    embeds=list(content.embeds),
-                    view=content.view,
-                    attachments=list(content.files),
+                    **shown, view=content.view, attachments=list(content.files)
                 )
             except discord.NotFound as error:
-                if error.code != 10008:  # somebody deleted our card: post it again
+                if error.code != _MESSAGE_GONE:
                     raise
+            for file in content.files:
+                file.reset()
+            log.info("card %s was deleted by somebody; it is posted again", notice.notice_id)
+            name = f"{name}:{posted.message_id}"  # somebody deleted our card: post it again
+        roles = content.mentions if posted is None else ()
         return await channel.send(
-            content=content.text or None,
-            embeds=list(content.embeds),
+            **shown,
             view=content.view or discord.utils.MISSING,
             files=list(content.files),
-            nonce=nonce(notice.notice_id),
+            nonce=nonce(name),
             allowed_mentions=discord.AllowedMentions(
                 everyone=False,
                 users=False,
-                roles=[discord.Object(r) for r in content.mentions],
+                roles=[discord.Object(r) for r in roles],
                 replied_user=False,
             ),
         )
 
-    async def _channel(self, purpose: str) -> discord.TextChannel:
+    async def _where(self, notice_id: str) -> Posted | None:
+        """Where the card stands; a very old one is known to the store alone."""
+        known = self._posted(notice_id)
+        if known is None:
+            known = await self._desk.store.get(Posted, notice_id)
+            if known is not None:
+                self._desk.book.posted[notice_id] = known
+        return known
+
+    async def _channel(self, purpose: str) -> Room:
         channel_id = self._channel_of(purpose)
         if channel_id is None:
-            raise TradeStreamError(f"no channel is configured for {purpose}")
-        channel = self._client.get_channel(channel_id)
-        if channel is None:
-            channel = await self._client.fetch_channel(channel_id)
-        if not isinstance(channel, discord.TextChannel):
-            raise TradeStreamError(f"the channel for {purpose} is no text channel")
+            raise _Dead("no channel is configured for it")
+        channel = self._client.get_channel(channel_id) or await self._client.fetch_channel(
+            channel_id
+        )
+        if not isinstance(channel, Room):
+            raise _Dead("it is no text channel")
         return channel
 
     async def _remember(self, notice: Notice, message: discord.Message) -> None:
-        desk = self._desk
-        known = desk.book.posted.get(notice.notice_id)
-        facts = {
+        facts: dict[str, Any] = {
             "channel_id": message.channel.id,
             "message_id": message.id,
             "shown_version": notice.version,
-            "posted_at": desk.clock.now(),
+            "posted_at": self._desk.clock.now(),
         }
-        if known is not None:
-            record = changed(known, **facts)
-        else:
-            record = Posted(notice_id=notice.notice_id, **facts)  # type: ignore[arg-type]
+        stored = self._desk.book.posted.get(notice.notice_id)
+        self._unrecorded[notice.notice_id] = (
+            Posted(notice_id=notice.notice_id, **facts)
+            if stored is None
+            else changed(stored, **facts)
+        )
+        await self._record(notice.notice_id)
+
+    async def _record(self, notice_id: str) -> None:
+        """Make it durable; when that fails now, memory knows until it works."""
+        record = self._unrecorded.get(notice_id)
+        notice = self._desk.book.notices.get(notice_id)
+        if record is None or notice is None:
+            return
         try:
-            await desk.commit(desk.event("card.posted", notice.subject_id, record))
+            await self._desk.commit(self._desk.event("card.posted", notice.subject_id, record))
         except Conflict:
-            log.info("card %s was remembered already", notice.notice_id)
+            log.info("card %s was remembered already", notice_id)
+        except TradeStreamError as error:
+            log.warning("card %s is shown but not recorded: %s", notice_id, error)
+            return
+        self._unrecorded.pop(notice_id, None)
 
 
-def nonce(notice_id: str) -> str:
+def nonce(name: str) -> str:
     """At most 25 characters, the same for the same card for ever."""
-    return hashlib.sha256(notice_id.encode()).hexdigest()[:25]
+    return hashlib.sha256(name.encode()).hexdigest()[:25]

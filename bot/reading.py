@@ -1,14 +1,17 @@
 """Records for reports: from memory while they live, from the store once they are over."""
 
+import re
 from collections.abc import Sequence
 from decimal import Decimal
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
+from bot import text
 from bot.cards import trade_card as trade_embed
 from bot.cards._layout import badges
 from engine.desk import Desk
 from engine.domain.desk import AlertRecord, Approval
+from engine.domain.money import Price, Qty
 from engine.domain.order import Intent, Order
 from engine.domain.trade import Account, LedgerEntry, Trade, TradeState
 from engine.flows import facts
@@ -27,6 +30,10 @@ from engine.reports import (
 
 if TYPE_CHECKING:
     from bot.app import App
+
+_PER_PAGE = 8
+_ID = re.compile(r"[A-Za-z0-9/_-]{1,80}")
+"""The shape of every id of ours; nothing else is looked up."""
 
 
 class Reading:
@@ -52,6 +59,8 @@ class Reading:
     async def alert(self, alert_id: str) -> alert_card.AlertCard | None:
         """One alert with everything that came of it."""
         desk, store = self._desk, self._desk.store
+        if not _ID.fullmatch(alert_id):
+            return None
         record = desk.book.alerts.get(alert_id) or await store.get(AlertRecord, alert_id)
         if record is None:
             return None
@@ -69,6 +78,8 @@ class Reading:
     async def approval(self, approval_id: str) -> approval_card.ApprovalCard | None:
         """One question with the order that a yes would send."""
         desk, store = self._desk, self._desk.store
+        if not _ID.fullmatch(approval_id):
+            return None
         approval = desk.book.approvals.get(approval_id) or await store.get(Approval, approval_id)
         if approval is None:
             return None
@@ -108,6 +119,21 @@ class Reading:
     def one_line(self, trade: Trade) -> str:
         """A trade as its card's headline."""
         return trade_embed.title(self.live_trade(trade))
+
+    def worth(self, trade: Trade, units: Decimal) -> str:
+        """What closing so many units would bring, in words."""
+        quote = self._desk.quote(trade.legs)
+        of = trade.legs[0].instrument
+        if quote is None:
+            return "no fresh price: it goes out at whatever the market pays"
+        price = quote.touch(trade.direction < 0)
+        words = f"now {text.price(quote.bid, of)} / {text.price(quote.ask, of)}"
+        if of.kind != "future":
+            words += f" · about {text.usd(abs(of.notional(Price(price), Qty(units))))}"
+        if trade.entry_price is not None:
+            gain = of.notional(Price(price - trade.entry_price), Qty(units)) * trade.direction
+            words += f" · est. P&L of this part {text.usd(gain, sign=True)}"
+        return words
 
     def equity(self, account: str) -> Decimal | None:
         """Cash plus marked positions of one account; None when a mark is missing."""
@@ -161,14 +187,34 @@ class Reading:
         """A page of alerts, newest first."""
         desk = self._desk
         where = {"symbol": symbol.upper().lstrip("$/")} if symbol else None
-        found = await desk.store.find(AlertRecord, where=where, newest_first=True, limit=8 * page)
-        ids = {i for a in found for i in a.trade_ids}
+        total = await desk.store.count(AlertRecord, where=where)
+        page = max(min(page, -(-total // _PER_PAGE)), 1)
+        found = await desk.store.find(
+            AlertRecord, where=where, newest_first=True, limit=_PER_PAGE * page
+        )
+        shown = found[_PER_PAGE * (page - 1) :]
+        ids = {i for a in shown for i in a.trade_ids}
         known = {i: t for i in ids if (t := await desk.trade(i)) is not None}
-        return alerts.build(self.frame(), alerts=found, trades=known, page=page)
+        return alerts.build(
+            self.frame(),
+            alerts=shown,
+            trades=known,
+            page=page,
+            per_page=_PER_PAGE,
+            n_in_all=total,
+        )
+
+    def named(self, approval: Approval) -> str:
+        """What an open question is about, on one line."""
+        alert = self._desk.book.alerts.get(approval.alert_id)
+        words = f"{alert.symbol} {alert.text}" if alert is not None else approval.question
+        return " ".join(words.split())[:70]
 
     async def trace(self, asked: str) -> trace.TraceReport | None:
         """The path of the story that an id of any kind belongs to."""
         store = self._desk.store
+        if not _ID.fullmatch(asked):
+            return None
         ref = await self._ref_of(asked)
         return trace.build(self.frame(), ref=ref, events=await store.events(ref=ref), asked=asked)
 
@@ -203,7 +249,7 @@ class Reading:
 def parts(app: "App") -> tuple[status.Part, ...]:
     """Gateway, brokers and feed, and how they are."""
     desk = app.desk
-    gateway = "" if app.bot.is_ready() else "not connected"
+    gateway = "" if app.link.is_up else "not connected"
     found = [_part("gateway", gateway)]
     found += [_part(name, desk.health.get(f"broker {name}", "")) for name in desk.brokers]
     feed = desk.feed

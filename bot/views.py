@@ -1,46 +1,36 @@
-"""Buttons and dialogs. They hold no state: ids only, so they work after a restart.
+"""Buttons and menus. They hold no state: ids only, so they work after a restart.
 
 Every press re-reads the desk, judges the person now, answers privately, and leaves the card itself
-to the outbox, which edits it once the change is committed.
+to the outbox, which edits it once the change is committed. A view holds DynamicItems alone:
+discord.py forgets their class for the whole process when a mixed view ends.
 """
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import discord
 
-from bot import errors
-from bot.confirm import ConfirmButton, ask_first
-from bot.numbers import number, optional_number
+from bot import dialogs, reply, text
+from bot.confirm import ConfirmButton, Question, ask_first
+from bot.reply import Press
 from engine.domain.desk import Approval, ApprovalState
 from engine.domain.errors import ApprovalExpired, UserError
+from engine.domain.order import Intent
 from engine.domain.trade import Trade, TradeState
 from engine.flows import approve, follow, manage
 
 if TYPE_CHECKING:
     from bot.app import App
 
-Press = discord.Interaction[Any]
-
 Style = discord.ButtonStyle
-
-
-async def handled(press: Press, work: Awaitable[str | None]) -> None:
-    """Run what a press asks for; the person hears the result or a kind refusal."""
-    try:
-        said = await work
-    except Exception as error:  # noqa: BLE001 - the outermost edge of every button
-        await errors.answer(press, error)
-        return
-    if said:
-        await errors.say(press, said)
 
 
 class ApprovalButton(
     discord.ui.DynamicItem[discord.ui.Button[discord.ui.View]],
-    template=r"ts:approval:(?P<id>[A-Za-z0-9-]{1,60}):(?P<version>\d{1,9}):(?P<verb>[a-z]{3,8})",
+    template=r"ts:approval:(?P<id>[A-Za-z0-9-]{1,60}):(?P<version>\d{1,9})"
+    r":(?P<verb>approve|half|modify|rewrite|reject|dismiss)",
 ):
     """Approve, Half, Modify, Reject or Rewrite on one version of one approval card."""
 
@@ -52,12 +42,20 @@ class ApprovalButton(
         "reject": ("Reject", Style.danger, "✖️"),
         "dismiss": ("Dismiss", Style.secondary, "✖️"),
     }
+    PERMISSIONS: ClassVar[dict[str, str]] = {
+        "approve": "press approve",
+        "half": "press approve",
+        "modify": "press modify",
+        "rewrite": "press rewrite",
+        "reject": "press reject",
+        "dismiss": "press reject",
+    }
 
-    def __init__(self, approval_id: str, version: int, verb: str, label: str = "") -> None:
-        text, style, emoji = self.LOOKS[verb]
+    def __init__(self, approval_id: str, version: int, verb: str) -> None:
+        words, style, emoji = self.LOOKS[verb]
         super().__init__(
             discord.ui.Button(
-                label=label or text,
+                label=words,
                 style=style,
                 emoji=emoji,
                 custom_id=f"ts:approval:{approval_id}:{version}:{verb}",
@@ -71,34 +69,48 @@ class ApprovalButton(
     ) -> Self:
         """Rebuild the button from its id alone."""
         del interaction, item
-        verb = match["verb"] if match["verb"] in cls.LOOKS else "dismiss"
-        return cls(match["id"], int(match["version"]), verb)
+        return cls(match["id"], int(match["version"]), match["verb"])
 
     async def callback(self, interaction: Press) -> None:
         """Decide."""
         app = interaction.client.app
-        if self.verb in ("modify", "rewrite"):
-            await handled(interaction, self._open_dialog(app, interaction))
+        if self.verb in dialogs.FORMS:
+            await reply.handled(interaction, lambda: self._open_dialog(app, interaction))
             return
-        await interaction.response.defer(ephemeral=True)
-        await handled(interaction, self._decide(app, interaction))
+        await reply.defer(interaction)
+        await reply.handled(interaction, lambda: self._decide(app, interaction))
 
     async def _decide(self, app: "App", press: Press) -> str:
-        who = app.gate.who(press)
+        who = app.gate.require(press, self.PERMISSIONS[self.verb])
         if self.verb in ("reject", "dismiss"):
             decided = await approve.reject(app.desk, self.approval_id, self.version, who)
         else:
             decided = await approve.approve(
                 app.desk, self.approval_id, self.version, who, half=self.verb == "half"
             )
+        await _strip(press)
         return f"✔ {decided.said}"
 
     async def _open_dialog(self, app: "App", press: Press) -> None:
+        app.gate.require(press, self.PERMISSIONS[self.verb])
         approval = app.desk.book.approvals.get(self.approval_id)
-        if approval is None or approval.version != self.version:
+        if approval is None:
             raise ApprovalExpired("This question is already decided. Nothing was changed.")
-        dialog = ModifyDialog if self.verb == "modify" else RewriteDialog
-        await press.response.send_modal(dialog(app, approval))
+        if approval.version != self.version:
+            raise ApprovalExpired(
+                "This card was changed since. Nothing was changed now; use its newest version."
+            )
+        await dialogs.show(app, press, self.verb, self.approval_id, self.version)
+
+
+async def _strip(press: Press) -> None:
+    """A private copy of a card is not edited by the outbox: take its buttons away here."""
+    if press.message is None or not press.message.flags.ephemeral:
+        return
+    try:
+        await press.edit_original_response(view=None)
+    except reply.UNWELL:
+        return
 
 
 class WhichSelect(
@@ -106,6 +118,8 @@ class WhichSelect(
     template=r"ts:which:(?P<id>[A-Za-z0-9-]{1,60}):(?P<version>\d{1,9})",
 ):
     """Which of the open trades did the alert mean?"""
+
+    PERMISSION: ClassVar[str] = "press which"
 
     def __init__(
         self, approval_id: str, version: int, options: list[discord.SelectOption] | None = None
@@ -132,21 +146,23 @@ class WhichSelect(
 
     async def callback(self, interaction: Press) -> None:
         """Apply the alert to the chosen trade."""
-        await interaction.response.defer(ephemeral=True)
+        await reply.defer(interaction)
         data: Any = interaction.data or {}
         values = data.get("values") or [""]
-        await handled(interaction, self._choose(interaction, values[0]))
+        await reply.handled(interaction, lambda: self._choose(interaction, str(values[0])))
 
     async def _choose(self, press: Press, trade_id: str) -> str:
         app = press.client.app
-        who = app.gate.who(press)
+        who = app.gate.require(press, self.PERMISSION)
         decided = await approve.choose(app.desk, self.approval_id, self.version, who, trade_id)
+        await _strip(press)
         return f"✔ {decided.said}"
 
 
 class TradeButton(
     discord.ui.DynamicItem[discord.ui.Button[discord.ui.View]],
-    template=r"ts:trade:(?P<id>[A-Za-z0-9-]{1,60}):(?P<verb>[a-z]+[0-9]{0,3})",
+    template=r"ts:trade:(?P<id>[A-Za-z0-9-]{1,60})"
+    r":(?P<verb>close25|close50|close100|entry|stop|target)",
 ):
     """Close a share, move the stop, set a target: on the card of an open trade."""
 
@@ -158,11 +174,19 @@ class TradeButton(
         "stop": ("Stop…", Style.secondary),
         "target": ("Target…", Style.secondary),
     }
+    PERMISSIONS: ClassVar[dict[str, str]] = {
+        "close25": "press close",
+        "close50": "press close",
+        "close100": "press close",
+        "entry": "press stop",
+        "stop": "press stop",
+        "target": "press target",
+    }
 
     def __init__(self, trade_id: str, verb: str) -> None:
-        text, style = self.LOOKS[verb]
+        words, style = self.LOOKS[verb]
         super().__init__(
-            discord.ui.Button(label=text, style=style, custom_id=f"ts:trade:{trade_id}:{verb}")
+            discord.ui.Button(label=words, style=style, custom_id=f"ts:trade:{trade_id}:{verb}")
         )
         self.trade_id, self.verb = trade_id, verb
 
@@ -172,217 +196,119 @@ class TradeButton(
     ) -> Self:
         """Rebuild the button from its id alone."""
         del interaction, item
-        return cls(match["id"], match["verb"] if match["verb"] in cls.LOOKS else "stop")
+        return cls(match["id"], match["verb"])
 
     async def callback(self, interaction: Press) -> None:
         """Act, or ask first where it costs money."""
-        if self.verb in ("stop", "target"):
-            await handled(interaction, self._open_dialog(interaction))
+        app = interaction.client.app
+        if self.verb in dialogs.FORMS:
+            await reply.handled(
+                interaction, lambda: dialogs.show(app, interaction, self.verb, self.trade_id)
+            )
             return
-        await interaction.response.defer(ephemeral=True)
-        await handled(interaction, self._act(interaction))
+        await reply.defer(interaction)
+        await reply.handled(interaction, lambda: self._act(app, interaction))
 
-    async def _act(self, press: Press) -> str | None:
-        app = press.client.app
-        who = app.gate.who(press)
+    async def _act(self, app: "App", press: Press) -> str | None:
+        who = app.gate.require(press, self.PERMISSIONS[self.verb])
         if self.verb == "entry":
             trade = await manage.to_break_even(app.desk, self.trade_id, who)
-            return f"✔ stop of {trade.symbol} is now {trade.stop.price if trade.stop else '?'}"
+            return f"✔ stop of {trade.symbol} is now {trade.stop.price if trade.stop else 'n/a'}"
         percent = Decimal(self.verb.removeprefix("close"))
-        trade = open_trade(app, self.trade_id)
-        await ask_close(app, press, trade, percent=percent)
+        await ask_first(app, press, close_question(app, self.trade_id, percent=percent))
         return None
 
-    async def _open_dialog(self, press: Press) -> None:
-        app = press.client.app
-        trade = open_trade(app, self.trade_id)
-        await press.response.send_modal(PriceDialog(app, trade, self.verb))
 
-
-def open_trade(app: "App", trade_id: str) -> Trade:
-    """A trade that is still live.
+def close_question(
+    app: "App", trade_id: str, *, percent: Decimal | None = None, qty: Decimal | None = None
+) -> Question:
+    """The confirmation before so much of a trade is closed.
 
     Raises:
-        UserError: it is over.
+        UserError: it is over, or so much of it is not held.
     """
-    trade = app.desk.book.trades.get(trade_id)
-    if trade is None:
-        raise UserError("That trade is over. Nothing was changed.")
-    return trade
+    desk = app.desk
 
+    def trade() -> Trade:
+        found = desk.book.trades.get(trade_id)
+        if found is None or found.state is not TradeState.OPEN:
+            raise UserError("That trade is not open any more. Nothing was changed.")
+        return found
 
-async def ask_close(
-    app: "App",
-    press: Press,
-    trade: Trade,
-    *,
-    percent: Decimal | None = None,
-    qty: Decimal | None = None,
-) -> None:
-    """Ask for one confirmation, then close so much of a trade."""
-    share = "all" if qty is None else f"{qty:f}"
-    if percent is not None:
-        share = f"{percent:f} %"
-    app.gate.require_trader(press)
+    def state() -> object:
+        now = desk.book.trades.get(trade_id)
+        return None if now is None else (now.state, now.qty_open, now.closes)
 
-    async def go(again: Press) -> str:
-        who = app.gate.who(again)
-        await manage.close(app.desk, trade.trade_id, who, qty=qty, percent=percent)
-        return f"✔ closing {share} of {trade.symbol}"
+    def body() -> str:
+        now = trade()
+        units = manage.units(now, qty, percent)
+        return "\n".join(
+            [
+                f"**{units:f}** of {text.safe_line(follow.label(now), 90)}, at market",
+                text.shorten(app.reading.one_line(now), 200),
+                app.reading.worth(now, units),
+            ]
+        )
 
-    await ask_first(
-        app,
-        press,
-        title=f"Close {share} of {trade.symbol}?",
-        body=f"{follow.label(trade)} · {app.reading.one_line(trade)}",
-        yes=f"Close {share}",
+    async def go(press: Press) -> str:
+        who = app.gate.who(press)
+        await manage.close(desk, trade_id, who, qty=qty, percent=percent)
+        return f"✔ closing {share} of {symbol}"
+
+    first = trade()
+    manage.units(first, qty, percent)
+    symbol = text.safe_line(first.symbol, 40)
+    share = "all" if percent == 100 else f"{qty:f}" if percent is None else f"{percent:f} %"
+    return Question(
+        title=f"Close {share} of {symbol}?",
+        yes=f"Close {share} of {symbol}",
+        body=body,
         action=go,
-        drift=lambda: app.desk.quote(trade.legs),
+        price=lambda: desk.quote(first.legs),
+        state=state,
     )
 
 
-class ModifyDialog(discord.ui.Modal):
-    """Quantity, limit and stop of a waiting entry; left empty they stay."""
-
-    def __init__(self, app: "App", approval: Approval) -> None:
-        super().__init__(title="Change before approval", timeout=600)
-        self._app, self._approval = app, approval
-        intent = app.desk.book.intents.get(approval.intent_id)
-        texts = ("", "", "")
-        if intent is not None:
-            texts = (f"{intent.qty:f}", f"{intent.limit}", f"{intent.stop or ''}")
-        self.qty = _field("Quantity", texts[0])
-        self.limit = _field("Limit price", texts[1])
-        self.stop_price = _field("Stop price", texts[2])
-        for name, item in (
-            ("Quantity", self.qty),
-            ("Limit", self.limit),
-            ("Stop", self.stop_price),
-        ):
-            self.add_item(discord.ui.Label(text=name, component=item))
-
-    async def on_submit(self, interaction: Press, /) -> None:
-        """Ask anew with the changed figures."""
-        await interaction.response.defer(ephemeral=True)
-        await handled(interaction, self._modify(interaction))
-
-    async def _modify(self, press: Press) -> str:
-        decided = await approve.modify(
-            self._app.desk,
-            self._approval.approval_id,
-            self._approval.version,
-            self._app.gate.who(press),
-            qty=optional_number("quantity", self.qty.value),
-            limit=optional_number("limit", self.limit.value),
-            stop=optional_number("stop", self.stop_price.value),
-        )
-        return f"✔ {decided.said}. The card asks anew."
-
-
-class RewriteDialog(discord.ui.Modal):
-    """The alert in a form that can be read safely."""
-
-    def __init__(self, app: "App", approval: Approval) -> None:
-        super().__init__(title="Write the alert anew", timeout=600)
-        self._app, self._approval = app, approval
-        alert = app.desk.book.alerts.get(approval.alert_id)
-        self.text = discord.ui.TextInput[Any](
-            style=discord.TextStyle.paragraph,
-            default=(alert.text if alert else "")[:1000],
-            placeholder="BTO SPY 603C 1/31 @ 2.15",
-            max_length=1000,
-        )
-        self.add_item(
-            discord.ui.Label(
-                text="Alert",
-                description="Say every fact: BTO SPY 603C 1/31 @ 2.15 SL 1.60",
-                component=self.text,
-            )
-        )
-
-    async def on_submit(self, interaction: Press, /) -> None:
-        """Read it again; it then goes through every check and asks."""
-        await interaction.response.defer(ephemeral=True)
-        await handled(interaction, self._fix(interaction))
-
-    async def _fix(self, press: Press) -> str:
-        decided = await approve.fix(
-            self._app.desk,
-            self._approval.approval_id,
-            self._approval.version,
-            self._app.gate.who(press),
-            self.text.value,
-        )
-        return f"✔ {decided.said}"
-
-
-class PriceDialog(discord.ui.Modal):
-    """One price: the new stop or the new target of an open trade."""
-
-    def __init__(self, app: "App", trade: Trade, verb: str) -> None:
-        super().__init__(title=f"New {verb} for {trade.symbol}"[:45], timeout=600)
-        self._app, self._trade, self._verb = app, trade, verb
-        now = ""
-        if verb == "stop" and trade.stop is not None:
-            now = str(trade.stop.price)
-        self.price = _field("Price", now, required=True)
-        self.add_item(discord.ui.Label(text=f"{verb.capitalize()} price", component=self.price))
-
-    async def on_submit(self, interaction: Press, /) -> None:
-        """Move it."""
-        await interaction.response.defer(ephemeral=True)
-        await handled(interaction, self._move(interaction))
-
-    async def _move(self, press: Press) -> str:
-        who = self._app.gate.who(press)
-        price = number(self._verb, self.price.value)
-        act: Callable[..., Awaitable[Trade]] = (
-            manage.set_stop if self._verb == "stop" else manage.set_target
-        )
-        await act(self._app.desk, self._trade.trade_id, who, price)
-        return f"✔ {self._verb} of {self._trade.symbol} is now {price}"
-
-
-def _field(label: str, default: str, *, required: bool = False) -> discord.ui.TextInput[Any]:
-    return discord.ui.TextInput(
-        default=default or None, placeholder=label, required=required, max_length=20
-    )
-
-
-BUTTONS = (ApprovalButton, WhichSelect, TradeButton, ConfirmButton)
+BUTTONS = (ApprovalButton, WhichSelect, TradeButton, ConfirmButton, dialogs.AgainButton)
 """Everything that must work after a restart; never mixed with ordinary buttons in one view."""
 
 
-def approval_view(approval: Approval) -> discord.ui.View | None:
+def is_known(custom_id: str) -> bool:
+    """Whether some button of today answers to this id; old messages may bear others."""
+    return any(b.__discord_ui_compiled_template__.fullmatch(custom_id) for b in BUTTONS)
+
+
+def approval_view(approval: Approval, intent: Intent | None = None) -> discord.ui.View | None:
     """The buttons that belong on an approval card now; None once it is decided."""
     if approval.state is not ApprovalState.PENDING:
         return None
-    view = discord.ui.View(timeout=None)
     key, version = approval.approval_id, approval.version
     if approval.kind == "entry":
-        for verb in ("approve", "half", "modify", "reject"):
-            view.add_item(ApprovalButton(key, version, verb))
-        return view
-    if approval.kind == "which":
-        options = [
-            discord.SelectOption(label=c.label[:100], value=c.trade_id)
-            for c in approval.candidates[:25]
-        ]
-        view.add_item(WhichSelect(key, version, options))
-    else:
-        view.add_item(ApprovalButton(key, version, "rewrite"))
-    view.add_item(ApprovalButton(key, version, "dismiss"))
-    return view
+        is_one = intent is not None and intent.qty <= 1
+        verbs = ("approve", *(() if is_one else ("half",)), "modify", "reject")
+        return _view(ApprovalButton(key, version, verb) for verb in verbs)
+    dismiss = ApprovalButton(key, version, "dismiss")
+    if approval.kind == "fix":
+        return _view([ApprovalButton(key, version, "rewrite"), dismiss])
+    options = [
+        discord.SelectOption(label=text.shorten(c.label, 100) or c.trade_id, value=c.trade_id)
+        for c in approval.candidates[:25]
+    ]
+    return _view([WhichSelect(key, version, options), dismiss])
 
 
 def trade_view(trade: Trade) -> discord.ui.View | None:
     """The buttons that belong on a trade card now; None once it is flat."""
     if trade.state is not TradeState.OPEN:
         return None
-    view = discord.ui.View(timeout=None)
     verbs = ["close100", "entry", "stop", "target"]
     if trade.qty_open > 1:
         verbs.insert(0, "close50")
-    for verb in verbs:
-        view.add_item(TradeButton(trade.trade_id, verb))
+    return _view(TradeButton(trade.trade_id, verb) for verb in verbs)
+
+
+def _view(items: Iterable[discord.ui.DynamicItem[Any]]) -> discord.ui.View:
+    view = discord.ui.View(timeout=None)
+    for item in items:
+        view.add_item(item)
     return view

@@ -1,22 +1,31 @@
 """#actions: a trader types what to do with a position; one confirmation where it costs money."""
 
+import logging
 from collections import OrderedDict
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import discord
 from discord.ext import commands
 
-from bot import action_text, errors
+from bot import action_text, halting, text
 from bot.action_text import ActionText
 from bot.cards import trade_card
 from bot.client import DeskBot
 from bot.confirm import ask_first
-from bot.views import trade_view
-from engine.domain.errors import UserError
+from bot.errors import sentence
+from bot.pace import TooMuch
+from bot.reply import UNWELL
+from bot.views import close_question, trade_view
+from engine.domain.desk import Who
+from engine.domain.errors import ActionSyntaxError, UserError
 from engine.domain.trade import Trade
 from engine.flows import follow, halt, manage
 
+log = logging.getLogger(__name__)
+
 _REMEMBER = 2000
+_MOST_CARDS = 5
 
 
 class Actions(commands.Cog):
@@ -28,147 +37,130 @@ class Actions(commands.Cog):
 
     @commands.Cog.listener()
     async def on_message(self, message: discord.Message) -> None:
-        """A message in an action channel that starts with #."""
-        app = self.bot.app
-        if message.channel.id not in app.config.discord.channels.actions:
+        """Every line of a message in an action channel is one action."""
+        if message.channel.id not in self.bot.app.config.discord.channels.actions:
             return
-        if message.author.bot or message.webhook_id is not None:
-            return
-        text = self._plain(message)
-        if not text.lstrip().startswith("#") or message.id in self._done:
+        if message.author.bot or message.webhook_id is not None or message.id in self._done:
             return
         self._done[message.id] = None
         while len(self._done) > _REMEMBER:
             self._done.popitem(last=False)
+        if not message.content:
+            return
         try:
-            actions = action_text.read(text)
-            for action in actions:
-                await self._run(message, action)
-        except Exception as error:  # noqa: BLE001 - the outermost edge of an action
-            await self._say(message, errors.sentence(error))
+            actions = action_text.read(self._plain(message))
+        except ActionSyntaxError as error:
+            await self._not_understood(message, error)
+            return
+        for action in actions:
+            await self._do(message, action)
 
     def _plain(self, message: discord.Message) -> str:
         """The text with channel mentions (a channel may bear a symbol's name) as words again."""
-        text = message.content
+        words = message.content
         for channel in message.channel_mentions:
-            text = text.replace(f"<#{channel.id}>", f"#{channel.name}")
-        return text
+            words = words.replace(f"<#{channel.id}>", f"#{channel.name}")
+        return words
 
-    async def _say(self, message: discord.Message, text: str, **more: Any) -> None:
-        await message.reply(
-            text[:2000],
-            mention_author=False,
-            allowed_mentions=discord.AllowedMentions.none(),
-            **more,
-        )
+    async def _not_understood(self, message: discord.Message, error: ActionSyntaxError) -> None:
+        """Nothing of it is done, except an emergency stop: that must not hang on a typing error."""
+        words, gate = self._plain(message), self.bot.app.gate
+        if action_text.has_emergency(words):
+            await self._do(message, ActionText(verb="emergency-stop"))
+        if not words.lstrip().startswith("#") and not gate.allows(message, "#position"):
+            return  # people who talk here without acting
+
+        async def refuse() -> None:
+            gate.require(message, "#position")
+            raise error
+
+        await self._guarded(message, refuse)
+
+    async def _do(self, message: discord.Message, action: ActionText) -> None:
+        """One action, with its own answer: one that fails does not keep the next ones back."""
+        await self._guarded(message, lambda: self._run(message, action))
+
+    async def _guarded(self, message: discord.Message, work: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await work()
+        except TooMuch as error:
+            if error.is_first:
+                await self._say(message, sentence(error))
+        except Exception as error:  # noqa: BLE001 - the outermost edge of an action
+            await self._say(message, sentence(error))
+
+    async def _say(self, message: discord.Message, words: str = "", **more: Any) -> None:
+        try:
+            await message.reply(words[:2000], mention_author=False, **more)
+        except UNWELL as error:
+            log.warning("the answer to action %s was lost: %s", message.id, error)
 
     async def _run(self, message: discord.Message, action: ActionText) -> None:
         app = self.bot.app
+        who = app.gate.require(message, _PERMISSIONS[action.verb])
         if action.verb == "emergency-stop":
-            who = app.gate.require(message, "#emergency-stop")
-            killed = await halt.emergency_stop(app.desk, who, close=False, reason="#emergency-stop")
-            await self._say(message, f"🛑 Entries are stopped; {len(killed)} ended.")
+            tally = await halt.emergency_stop(app.desk, who, close=False, reason="#emergency-stop")
+            await self._ask_all(message, halting.ended(tally))
+        elif action.verb == "close-all":
             await self._ask_all(message)
-            return
-        if action.verb == "close-all":
-            app.gate.require(message, "#close-all")
-            await self._ask_all(message)
-            return
-        name = "#position" if action.verb == "info" else f"#{action.verb}"
-        who = app.gate.require(message, name)
-        trade = self._one(action)
-        if action.verb == "info":
-            await self._say(
-                message,
-                "",
-                embed=trade_card.show(app.reading.live_trade(trade)),
-                view=trade_view(trade),
-            )
+        elif action.verb == "info":
+            await self._show(message, manage.of_symbol(app.desk, action.symbol))
         elif action.verb == "close":
-            await self._ask_close(message, trade, action)
-        elif action.verb == "stop" and action.price is not None:
-            before = trade.stop.price if trade.stop else "n/a"
-            await manage.set_stop(app.desk, trade.trade_id, who, action.price)
-            await self._say(message, f"✔ {trade.symbol} stop {before} → {action.price}")
-        elif action.verb == "target" and action.price is not None:
-            await manage.set_target(app.desk, trade.trade_id, who, action.price)
-            await self._say(message, f"✔ {trade.symbol} target → {action.price}")
+            trade = self._one(action)
+            question = close_question(app, trade.trade_id, qty=action.qty, percent=action.percent)
+            await ask_first(app, message, question)
         else:
-            after = await manage.trail(
-                app.desk, trade.trade_id, who, percent=action.percent, atr=action.atr
-            )
-            stop = after.stop.price if after.stop else "n/a"
-            await self._say(message, f"✔ {trade.symbol} trails from {stop}")
+            await self._say(message, await self._change(self._one(action), who, action))
+
+    async def _show(self, message: discord.Message, trades: list[Trade]) -> None:
+        for trade in trades[:_MOST_CARDS]:
+            embed = trade_card.show(self.bot.app.reading.live_trade(trade))
+            await self._say(message, embed=embed, view=trade_view(trade))
+
+    async def _ask_all(self, message: discord.Message, told: str = "") -> None:
+        app = self.bot.app
+        if app.desk.book.open_trades():
+            await ask_first(app, message, halting.close_everything(app, told))
+        else:
+            await self._say(message, f"{told}\nNothing is open.".strip())
+
+    async def _change(self, trade: Trade, who: Who, action: ActionText) -> str:
+        """Move a stop or a target; what it was and what it is."""
+        desk, name = self.bot.app.desk, text.safe_line(trade.symbol, 40)
+        before = "n/a" if trade.stop is None else str(trade.stop.price)
+        if action.verb == "stop" and action.price is not None:
+            await manage.set_stop(desk, trade.trade_id, who, action.price)
+            return f"✔ {name} stop {before} → {action.price}"
+        if action.verb == "target" and action.price is not None:
+            old = ", ".join(str(t.price) for t in trade.targets if not t.is_hit) or "n/a"
+            await manage.set_target(desk, trade.trade_id, who, action.price)
+            return f"✔ {name} target {old} → {action.price}"
+        after = await manage.trail(
+            desk, trade.trade_id, who, percent=action.percent, atr=action.atr
+        )
+        stop = "n/a" if after.stop is None else str(after.stop.price)
+        return f"✔ {name} stop {before} → {stop}, trailing from here"
 
     def _one(self, action: ActionText) -> Trade:
         found = manage.of_symbol(self.bot.app.desk, action.symbol)
-        if len(found) > 1 and action.verb != "info":
+        if len(found) > 1:
             names = "; ".join(follow.label(t) for t in found)
             raise UserError(
-                f"{action.symbol} is held more than once ({names}). Nothing was done; use the "
-                "buttons of the one you mean."
+                f"{action.symbol} is held more than once ({names}). Nothing was done; type "
+                f"#{action.symbol} and use the buttons of the one you mean."
             )
         return found[0]
 
-    async def _ask_close(self, message: discord.Message, trade: Trade, action: ActionText) -> None:
-        app = self.bot.app
-        share = f"{action.percent:f} %" if action.percent is not None else f"{action.qty:f}"
-        await self._ask(
-            message,
-            title=f"Close {share} of {trade.symbol}?",
-            body=f"{follow.label(trade)} · {app.reading.one_line(trade)}",
-            yes=f"Close {share}",
-            trades=[trade],
-            action=action,
-        )
 
-    async def _ask_all(self, message: discord.Message) -> None:
-        app = self.bot.app
-        held = app.desk.book.open_trades()
-        if not held:
-            await self._say(message, "Nothing is open.")
-            return
-        await self._ask(
-            message,
-            title=f"Close all {len(held)} open trades at market?",
-            body="\n".join(app.reading.one_line(t) for t in held[:15]),
-            yes="Close everything",
-            trades=held,
-            action=None,
-        )
-
-    async def _ask(
-        self,
-        message: discord.Message,
-        *,
-        title: str,
-        body: str,
-        yes: str,
-        trades: list[Trade],
-        action: ActionText | None,
-    ) -> None:
-        app = self.bot.app
-
-        async def go(press: discord.Interaction[DeskBot]) -> str:
-            who = app.gate.who(press)
-            if action is not None:
-                await manage.close(
-                    app.desk, trades[0].trade_id, who, qty=action.qty, percent=action.percent
-                )
-                return f"✔ {yes} of {trades[0].symbol}: sent"
-            tally = await manage.close_all(app.desk, who)
-            return "\n".join(f"{t}: {said}" for t, said in tally.items())[:2000]
-
-        legs = trades[0].legs
-        await ask_first(
-            app,
-            message,
-            title=title,
-            body=body,
-            yes=yes,
-            action=go,
-            drift=(lambda: app.desk.quote(legs)) if action is not None else None,
-        )
+_PERMISSIONS = {
+    "info": "#position",
+    "close": "#close",
+    "stop": "#stop",
+    "target": "#target",
+    "trailing": "#trailing",
+    "close-all": "#close-all",
+    "emergency-stop": "#emergency-stop",
+}
 
 
 async def setup(bot: DeskBot) -> None:

@@ -1,12 +1,13 @@
 """The book: /status, /positions, /profit-loss, /trades, /trace."""
 
+from collections.abc import Iterable
 from typing import Literal
 
 import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot import errors
+from bot import reply, text
 from bot.cards import positions as positions_card
 from bot.cards import status as status_card
 from bot.cards import trace as trace_card
@@ -16,6 +17,12 @@ from bot.charts import Theme
 from bot.client import DeskBot
 from bot.render import pnl_with_chart
 from bot.views import trade_view
+from engine.flows import manage
+
+Press = discord.Interaction[DeskBot]
+
+_MOST = 4
+"""Further cards of one symbol."""
 
 Period = Literal["today", "week", "month", "ytd", "all"]
 
@@ -26,66 +33,50 @@ class Portfolio(commands.Cog):
     def __init__(self, bot: DeskBot) -> None:
         self.bot = bot
 
-    async def _open(self, interaction: discord.Interaction[DeskBot], name: str) -> None:
-        """Judge the caller, then defer in the right privacy (it cannot be changed later)."""
-        gate = self.bot.app.gate
-        gate.require(interaction, name)
-        private = gate.is_private(name, interaction.channel_id)
-        await interaction.response.defer(ephemeral=private, thinking=True)
-
     @app_commands.command(description="One screen: mode, brokers, P&L, breaker, last alert")
-    async def status(self, interaction: discord.Interaction[DeskBot]) -> None:
+    async def status(self, interaction: Press) -> None:
         """The desk at a glance."""
-        await self._open(interaction, "status")
         app = self.bot.app
-        await interaction.followup.send(embed=status_card.show(await app.reading.status(app)))
+        await app.gate.begin(interaction, "status")
+        await reply.report(interaction, status_card.show(await app.reading.status(app)))
 
     @app_commands.command(description="Every open position with P&L, stop, targets and buttons")
-    @app_commands.describe(symbol="Only this symbol")
-    async def positions(
-        self, interaction: discord.Interaction[DeskBot], symbol: str | None = None
-    ) -> None:
+    @app_commands.describe(symbol="Only this symbol, with its buttons")
+    async def positions(self, interaction: Press, symbol: str | None = None) -> None:
         """Open positions; with a symbol, its card with buttons."""
-        await self._open(interaction, "positions")
         app = self.bot.app
-        held = app.desk.book.open_trades()
-        if symbol is not None:
-            wanted = symbol.upper().lstrip("$/")
-            mine = [t for t in held if wanted in (t.symbol, t.legs[0].instrument.symbol)]
-            if not mine:
-                names = ", ".join(sorted({t.symbol for t in held})) or "nothing"
-                await interaction.followup.send(f"⚠ {wanted[:20]} is not held. Held: {names}.")
-                return
-            for trade in mine[:5]:
-                await interaction.followup.send(
-                    embed=trade_card.show(app.reading.live_trade(trade)),
-                    view=trade_view(trade) or discord.utils.MISSING,
-                )
+        await app.gate.begin(interaction, "positions")
+        if symbol is None:
+            await reply.report(interaction, positions_card.show(app.reading.positions()))
             return
-        await interaction.followup.send(embed=positions_card.show(app.reading.positions()))
+        first, *others = manage.of_symbol(app.desk, symbol)
+        await reply.report(
+            interaction, trade_card.show(app.reading.live_trade(first)), view=trade_view(first)
+        )
+        for trade in others[:_MOST]:
+            embed = trade_card.show(app.reading.live_trade(trade))
+            await reply.say(interaction, view=trade_view(trade), embed=embed)
 
     @positions.autocomplete("symbol")
-    async def _symbols(
-        self, interaction: discord.Interaction[DeskBot], current: str
-    ) -> list[app_commands.Choice[str]]:
-        del interaction
-        names = sorted({t.symbol for t in self.bot.app.desk.book.open_trades()})
-        return [app_commands.Choice(name=n, value=n) for n in names if current.upper() in n][:25]
+    async def _held(self, interaction: Press, current: str) -> list[app_commands.Choice[str]]:
+        app = self.bot.app
+        if not app.gate.allows(interaction, "positions"):
+            return []
+        return _choices({t.symbol for t in app.desk.book.open_trades()}, current)
 
     @app_commands.command(name="profit-loss", description="P&L from the ledger, with its chart")
     @app_commands.describe(period="Which days", theme="Colours of the chart")
     async def profit_loss(
         self,
-        interaction: discord.Interaction[DeskBot],
+        interaction: Press,
         period: Period = "today",
         theme: Literal["dark", "light"] = "dark",
     ) -> None:
         """Realised, open, fees, net; reconciled with the change of equity."""
-        await self._open(interaction, "profit-loss")
         app = self.bot.app
-        report = await app.reading.pnl(period)
-        embed, files = await pnl_with_chart(app, report, Theme(theme))
-        await interaction.followup.send(embed=embed, files=list(files))
+        await app.gate.begin(interaction, "profit-loss")
+        embed, files = await pnl_with_chart(app, await app.reading.pnl(period), Theme(theme))
+        await reply.report(interaction, embed, files=files)
 
     trades = app_commands.Group(name="trades", description="Round trips, open and closed")
 
@@ -93,27 +84,60 @@ class Portfolio(commands.Cog):
     @app_commands.describe(limit="How many", symbol="Only this symbol")
     async def recent(
         self,
-        interaction: discord.Interaction[DeskBot],
+        interaction: Press,
         limit: app_commands.Range[int, 1, 25] = 10,
         symbol: str | None = None,
     ) -> None:
         """Closed and open trades, newest first."""
-        await self._open(interaction, "trades recent")
         app = self.bot.app
+        await app.gate.begin(interaction, "trades recent")
         report = await app.reading.trades(limit=limit, symbol=symbol)
-        await interaction.followup.send(embed=trades_card.show(report))
+        await reply.report(interaction, trades_card.show(report))
+
+    @recent.autocomplete("symbol")
+    async def _traded(self, interaction: Press, current: str) -> list[app_commands.Choice[str]]:
+        app = self.bot.app
+        if not app.gate.allows(interaction, "trades recent"):
+            return []
+        book = app.desk.book
+        return _choices({t.symbol for t in (*book.open_trades(), *book.closed.values())}, current)
 
     @app_commands.command(description="Every hop of one alert, order or trade, from the journal")
     @app_commands.describe(id="Id of an alert, order, trade or approval")
-    async def trace(self, interaction: discord.Interaction[DeskBot], id: str) -> None:  # noqa: A002
+    async def trace(self, interaction: Press, id: str) -> None:  # noqa: A002
         """The path of one story with times and rows."""
-        await self._open(interaction, "trace")
         app = self.bot.app
+        await app.gate.begin(interaction, "trace")
         report = await app.reading.trace(id.strip())
         if report is None:
-            await errors.say(interaction, f"⚠ Nothing is known under “{id[:40]}”.")
+            known = "Copy it from the foot of a card."
+            await reply.say(
+                interaction, f"⚠ Nothing is known under “{text.safe_line(id, 40)}”. {known}"
+            )
             return
-        await interaction.followup.send(embed=trace_card.show(report))
+        await reply.report(interaction, trace_card.show(report))
+
+    @trace.autocomplete("id")
+    async def _stories(self, interaction: Press, current: str) -> list[app_commands.Choice[str]]:
+        app = self.bot.app
+        if not app.gate.allows(interaction, "trace"):
+            return []
+        wanted = current.lower()
+        book = app.desk.book
+        found = [(t.trade_id, f"trade {t.symbol}") for t in reversed(book.trades.values())]
+        found += [(a.alert_id, f"alert {a.symbol}") for a in reversed(book.alerts.values())]
+        return [
+            app_commands.Choice(name=text.shorten(f"{what} · {key}", 100), value=key)
+            for key, what in found
+            if wanted in f"{what} {key}".lower() and len(key) <= 100
+        ][:25]
+
+
+def _choices(symbols: Iterable[str], current: str) -> list[app_commands.Choice[str]]:
+    """Symbols that begin with what was typed, then those that contain it."""
+    wanted = current.upper().lstrip("$/")
+    fits = sorted((not s.startswith(wanted), s) for s in symbols if wanted in s)
+    return [app_commands.Choice(name=s, value=s) for _, s in fits[:25]]
 
 
 async def setup(bot: DeskBot) -> None:

@@ -33,7 +33,9 @@ def of_symbol(desk: Desk, symbol: str) -> list[Trade]:
     found = [t for t in held if wanted in (t.symbol, t.legs[0].instrument.symbol)]
     if not found:
         names = ", ".join(sorted({t.symbol for t in held})) or "nothing at the moment"
-        raise UserError(f"{wanted} is not held, so nothing was done. Held: {names}.")
+        is_plain = wanted.replace(".", "").replace("/", "").isalnum() and len(wanted) <= 12
+        said = wanted if is_plain else "That"
+        raise UserError(f"{said} is not held, so nothing was done. Held: {names}.")
     return found
 
 
@@ -54,7 +56,7 @@ async def close(
     trade = _open_trade(desk, trade_id, who)
     async with desk.lock(trade.account):
         trade = _open_trade(desk, trade_id, who)
-        wanted = _wanted(trade, qty, percent)
+        wanted = units(trade, qty, percent)
         asked = close_request(trade, wanted, reason, desk.clock.now(), desk.ids.new("C"))
         if asked is trade:
             raise UserError("It is being closed already. Nothing more was sent.")
@@ -64,7 +66,12 @@ async def close(
     return desk.book.trades.get(trade_id, asked)
 
 
-def _wanted(trade: Trade, qty: Decimal | None, percent: Decimal | None) -> Decimal:
+def units(trade: Trade, qty: Decimal | None, percent: Decimal | None) -> Decimal:
+    """How many units such a close takes off; all when neither is said.
+
+    Raises:
+        UserError: not a share or a number of what is held.
+    """
     held = trade.qty_open or trade.qty_wanted
     if percent is not None:
         if not (percent.is_finite() and 0 < percent <= 100):
@@ -76,6 +83,8 @@ def _wanted(trade: Trade, qty: Decimal | None, percent: Decimal | None) -> Decim
         return held
     if not (qty.is_finite() and qty > 0):
         raise UserError("the quantity must be above 0. Nothing was done.")
+    if trade.legs[0].instrument.kind != "crypto" and qty != qty.to_integral_value():
+        raise UserError("the quantity must be a whole number here. Nothing was done.")
     if qty > held:
         raise UserError(f"only {held:f} are held, so {qty:f} cannot be closed. Nothing was done.")
     return qty

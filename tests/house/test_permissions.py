@@ -18,7 +18,7 @@ from bot.access import PERMISSIONS
 
 ROOT = Path(__file__).parents[2]
 AREAS = sorted(m.name for m in pkgutil.iter_modules(cogs.__path__))
-JUDGES = {"require": 1, "_open": 1, "refusal": 1, "press_refusal": 1, "is_private": 0}
+JUDGES = {"require": 1, "begin": 1, "allows": 1, "refusal": 1, "press_refusal": 1, "is_private": 0}
 """Call -> which argument is the name of the permission."""
 
 

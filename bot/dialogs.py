@@ -1,0 +1,307 @@
+"""Dialogs: fields to fill in. Stateless as the buttons are, so they survive a restart.
+
+What Discord sends back is read from the payload, judged anew, and kept for a second try when it
+could not be done as typed.
+"""
+
+import re
+import secrets
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
+
+import discord
+
+from bot import reply
+from bot.errors import sentence
+from bot.numbers import number, optional_number
+from bot.reply import Press
+from engine.domain.errors import ApprovalExpired, NotAllowed, UserError
+from engine.flows import approve, halt, manage, modify
+
+if TYPE_CHECKING:
+    from bot.app import App
+
+_ID = re.compile(r"ts:form:(?P<form>[a-z]{3,8}):(?P<key>[A-Za-z0-9-]{0,60}):(?P<version>\d{1,9})")
+_KEPT = 500
+_UNUSED_S = 1.0
+"""discord.py keeps dialogs in memory until they time out; ours are not needed there."""
+
+Values = Mapping[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Field:
+    """One line to fill in."""
+
+    name: str
+    label: str
+    now: str = ""
+    hint: str = ""
+    explained: str = ""
+    is_required: bool = True
+    is_long: bool = False
+    most: int = 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Form:
+    """One kind of dialog."""
+
+    permission: str
+    fields: Callable[["App", str], tuple[str, tuple[Field, ...]]]
+    """Title and fields with what they hold now; raises UserError when it is too late."""
+    submit: Callable[["App", Press, str, int, Values], Awaitable[str]]
+    """Do it; what to say."""
+
+
+async def show(
+    app: "App", press: Press, form: str, key: str, version: int = 0, typed: Values | None = None
+) -> None:
+    """Open a dialog for somebody who may use it.
+
+    Raises:
+        NotAllowed, UserError: it is not shown.
+    """
+    kind = FORMS[form]
+    app.gate.require(press, kind.permission)
+    title, fields = kind.fields(app, key)
+    dialog = discord.ui.Modal(
+        title=title[:45], custom_id=f"ts:form:{form}:{key}:{version}", timeout=_UNUSED_S
+    )
+    for item in fields:
+        text = (typed or {}).get(item.name, item.now)
+        long = discord.TextStyle.paragraph if item.is_long else discord.TextStyle.short
+        box = discord.ui.TextInput[Any](
+            custom_id=item.name,
+            style=long,
+            default=text[: item.most] or None,
+            placeholder=item.hint or None,
+            required=item.is_required,
+            max_length=item.most,
+        )
+        dialog.add_item(
+            discord.ui.Label(text=item.label, description=item.explained or None, component=box)
+        )
+    await press.response.send_modal(dialog)
+
+
+async def submitted(app: "App", press: Press) -> None:
+    """A filled-in dialog came back: act on it, or keep what was typed for another try."""
+    await reply.defer(press)
+    data: Any = press.data or {}
+    match = _ID.fullmatch(str(data.get("custom_id")))
+    if match is None or match["form"] not in FORMS:
+        await reply.say(press, "⚠ This dialog is out of date. Nothing was done; open it again.")
+        return
+    form, key, version = match["form"], match["key"], int(match["version"])
+    typed = dict(_values(data.get("components") or []))
+    try:
+        app.gate.require(press, FORMS[form].permission)
+        said = await FORMS[form].submit(app, press, key, version, typed)
+    except (NotAllowed, ApprovalExpired) as error:
+        await reply.answer(press, error)
+    except UserError as error:
+        token = app.drafts.keep(Draft(press.user.id, form, key, version, typed))
+        view = discord.ui.View(timeout=None)
+        view.add_item(AgainButton(token))
+        await reply.say(press, sentence(error), view=view)
+    except Exception as error:  # noqa: BLE001 - the outermost edge of every dialog
+        await reply.answer(press, error)
+    else:
+        await reply.say(press, said)
+
+
+def _values(parts: list[Any]) -> Iterator[tuple[str, str]]:
+    """Name and text of every field, however Discord nests them."""
+    for part in parts:
+        if "value" in part:
+            yield str(part.get("custom_id")), str(part["value"])
+        yield from _values(part.get("components") or [])
+        if "component" in part:
+            yield from _values([part["component"]])
+
+
+# -- a second try ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Draft:
+    """What somebody typed into a dialog that could not be done."""
+
+    user_id: int
+    form: str
+    key: str
+    version: int
+    typed: Values
+
+
+class Drafts:
+    """The newest drafts of this process."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[str, Draft] = OrderedDict()
+
+    def keep(self, draft: Draft) -> str:
+        """Remember it; its token."""
+        token = secrets.token_hex(8)
+        self._kept[token] = draft
+        while len(self._kept) > _KEPT:
+            self._kept.popitem(last=False)
+        return token
+
+    def get(self, token: str, user_id: int) -> Draft:
+        """What he typed.
+
+        Raises:
+            ApprovalExpired: not known any more.
+        """
+        draft = self._kept.get(token)
+        if draft is None or draft.user_id != user_id:
+            raise ApprovalExpired("What you typed is not kept any more. Nothing was done.")
+        return draft
+
+
+class AgainButton(
+    discord.ui.DynamicItem[discord.ui.Button[discord.ui.View]],
+    template=r"ts:again:(?P<token>[0-9a-f]{16})",
+):
+    """Open the dialog again with what was typed."""
+
+    def __init__(self, token: str) -> None:
+        super().__init__(
+            discord.ui.Button(
+                label="Try again",
+                style=discord.ButtonStyle.primary,
+                custom_id=f"ts:again:{token}",
+            )
+        )
+        self.token = token
+
+    @classmethod
+    async def from_custom_id(
+        cls, interaction: Press, item: discord.ui.Item[Any], match: re.Match[str], /
+    ) -> Self:
+        """Rebuild the button from its id alone."""
+        del interaction, item
+        return cls(match["token"])
+
+    async def callback(self, interaction: Press) -> None:
+        """Open it."""
+        app = interaction.client.app
+
+        async def work() -> None:
+            draft = app.drafts.get(self.token, interaction.user.id)
+            await show(app, interaction, draft.form, draft.key, draft.version, draft.typed)
+
+        await reply.handled(interaction, work)
+
+
+# -- what each dialog asks and does --------------------------------------------------------------
+
+
+def _modify_fields(app: "App", key: str) -> tuple[str, tuple[Field, ...]]:
+    approval = app.desk.book.approvals.get(key)
+    intent = app.desk.book.intents.get(approval.intent_id) if approval else None
+    if intent is None:
+        raise ApprovalExpired("This question is already decided. Nothing was changed.")
+    return "Change before approval", (
+        Field(name="qty", label="Quantity", now=f"{intent.qty:f}", is_required=False),
+        Field(name="limit", label="Limit price", now=_plain(intent.limit), is_required=False),
+        Field(name="stop", label="Stop price", now=_plain(intent.stop), is_required=False),
+    )
+
+
+async def _modify(app: "App", press: Press, key: str, version: int, typed: Values) -> str:
+    decided = await modify.run(
+        app.desk,
+        key,
+        version,
+        app.gate.who(press),
+        qty=optional_number("quantity", typed.get("qty", "")),
+        limit=optional_number("limit", typed.get("limit", "")),
+        stop=optional_number("stop", typed.get("stop", "")),
+    )
+    return f"✔ {decided.said}. The card asks anew."
+
+
+def _rewrite_fields(app: "App", key: str) -> tuple[str, tuple[Field, ...]]:
+    approval = app.desk.book.approvals.get(key)
+    if approval is None:
+        raise ApprovalExpired("This question is already decided. Nothing was changed.")
+    alert = app.desk.book.alerts.get(approval.alert_id)
+    return "Write the alert anew", (
+        Field(
+            name="text",
+            label="Alert",
+            now=alert.text if alert else "",
+            hint="BTO SPY 603C 1/31 @ 2.15",
+            explained="Say every fact: BTO SPY 603C 1/31 @ 2.15 SL 1.60",
+            is_long=True,
+            most=1000,
+        ),
+    )
+
+
+async def _rewrite(app: "App", press: Press, key: str, version: int, typed: Values) -> str:
+    who = app.gate.who(press)
+    decided = await approve.fix(app.desk, key, version, who, typed.get("text", ""))
+    return f"✔ {decided.said}"
+
+
+def _price_fields(verb: str) -> Callable[["App", str], tuple[str, tuple[Field, ...]]]:
+    def fields(app: "App", key: str) -> tuple[str, tuple[Field, ...]]:
+        trade = app.desk.book.trades.get(key)
+        if trade is None:
+            raise ApprovalExpired("That trade is over. Nothing was changed.")
+        now = _plain(trade.stop.price) if verb == "stop" and trade.stop is not None else ""
+        label = f"{verb.capitalize()} price"
+        return f"New {verb} for {trade.symbol}", (Field(name="price", label=label, now=now),)
+
+    return fields
+
+
+async def _stop(app: "App", press: Press, key: str, version: int, typed: Values) -> str:
+    del version
+    price = number("stop", typed.get("price", ""))
+    trade = await manage.set_stop(app.desk, key, app.gate.who(press), price)
+    return f"✔ stop of {trade.symbol} is now {price}"
+
+
+async def _target(app: "App", press: Press, key: str, version: int, typed: Values) -> str:
+    del version
+    price = number("target", typed.get("price", ""))
+    trade = await manage.set_target(app.desk, key, app.gate.who(press), price)
+    return f"✔ target of {trade.symbol} is now {price}"
+
+
+def _resume_fields(app: "App", key: str) -> tuple[str, tuple[Field, ...]]:
+    del key
+    if not app.desk.halted:
+        raise UserError("Trading is not halted. Nothing was changed.")
+    return "Resume trading", (
+        Field(name="word", label="Type RESUME to allow entries again", hint="RESUME", most=10),
+        Field(name="reason", label="Why it is safe now", most=200),
+    )
+
+
+async def _resume(app: "App", press: Press, key: str, version: int, typed: Values) -> str:
+    del key, version
+    if typed.get("word", "").strip().upper() != "RESUME":
+        raise UserError("The word was not RESUME. Trading stays halted.")
+    await halt.resume(app.desk, app.gate.who(press), typed.get("reason", "").strip())
+    return "▶ Trading is resumed."
+
+
+def _plain(price: object) -> str:
+    return "" if price is None else str(price)
+
+
+FORMS: Mapping[str, Form] = {
+    "modify": Form(permission="press modify", fields=_modify_fields, submit=_modify),
+    "rewrite": Form(permission="press rewrite", fields=_rewrite_fields, submit=_rewrite),
+    "stop": Form(permission="press stop", fields=_price_fields("stop"), submit=_stop),
+    "target": Form(permission="press target", fields=_price_fields("target"), submit=_target),
+    "resume": Form(permission="resume-trading", fields=_resume_fields, submit=_resume),
+}

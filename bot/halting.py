@@ -1,0 +1,87 @@
+"""What a stop has done, in words, and the one confirmation before everything is closed."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from bot import text
+from bot.confirm import Question
+from bot.reply import Press
+from engine.domain.errors import UserError
+from engine.domain.trade import Trade
+from engine.flows import manage
+from engine.reports import Missing
+
+if TYPE_CHECKING:
+    from bot.app import App
+
+_SHOWN = 15
+
+
+def ended(tally: Mapping[str, str]) -> str:
+    """What an emergency stop has ended, and what it could not end."""
+    failed = {key: what for key, what in tally.items() if "not" in what.split()}
+    n_ended = len(tally) - len(failed)
+    lines = ["🛑 **Entries are stopped.** Exits and stops keep working."]
+    if n_ended:
+        lines.append(f"{n_ended} waiting or working entries ended.")
+    lines += [f"⚠ {key}: {text.safe_line(what, 150)}" for key, what in failed.items()]
+    return "\n".join(lines)
+
+
+def close_everything(app: "App", told: str = "") -> Question:
+    """Close all that is open now: asked once, done once, failures named one by one.
+
+    Raises:
+        UserError: nothing is open.
+    """
+    book = app.desk.book
+
+    def held() -> list[Trade]:
+        found = book.open_trades()
+        if not found:
+            raise UserError("Nothing is open any more. Nothing was sent.")
+        return found
+
+    def body() -> str:
+        trades = held()
+        lines = [f"**{len(trades)} open trades**, at market", _total(app, trades)]
+        lines += [text.shorten(app.reading.one_line(t), 200) for t in trades[:_SHOWN]]
+        if len(trades) > _SHOWN:
+            lines.append(f"and {len(trades) - _SHOWN} more")
+        return "\n".join(line for line in (told, *lines) if line)
+
+    async def go(press: Press) -> str:
+        tally = await manage.close_all(app.desk, app.gate.who(press), reason="flatten")
+        return closed(app, tally)
+
+    held()
+    return Question(
+        title="Close everything?",
+        yes="Close everything",
+        body=body,
+        action=go,
+        state=lambda: {t.trade_id: t.qty_open for t in book.open_trades()},
+    )
+
+
+def closed(app: "App", tally: Mapping[str, str]) -> str:
+    """How many are being closed, and every one that is not, by name."""
+    names = {t.trade_id: t.symbol for t in app.desk.book.trades.values()}
+    lines = [f"🛑 Closing {sum(what == 'closing' for what in tally.values())} of {len(tally)}."]
+    lines += [
+        f"⚠ {text.safe_line(names.get(key, key), 40)}: {text.safe_line(what, 150)}"
+        for key, what in tally.items()
+        if what != "closing"
+    ]
+    return "\n".join(lines)
+
+
+def _total(app: "App", trades: list[Trade]) -> str:
+    total = Decimal(0)
+    for trade in trades:
+        net = app.reading.live_trade(trade).net_usd
+        if isinstance(net, Missing):
+            return f"P&L in all: n/a ({net.reason})"
+        total += net
+    return f"P&L in all: {text.usd(total, sign=True)}"
