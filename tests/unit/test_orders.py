@@ -159,6 +159,24 @@ def test_a_fill_after_the_final_figure_is_booked_and_flagged(fill_first: bool) -
     assert (after.state, after.filled, after.is_flagged) == (S.CANCELED, 5, True)
 
 
+def test_a_fill_beyond_the_final_figure_is_flagged_however_it_comes() -> None:
+    order = seen(an_order(), report(an_order(), "canceled", 3), NOW)
+    order = fill(fill(order, 2), 3)
+    assert (order.state, order.filled, order.is_flagged) == (S.CANCELED, 5, True)
+
+
+@pytest.mark.parametrize("state", sorted(TERMINAL))
+def test_what_is_over_waits_for_nothing(state: OrderState) -> None:
+    order = an_order(state=state)
+    after = seen(order, report(order, "canceled", 4), NOW)
+    assert (after.ended, after.leaves, after.reported) == (None, 0, 4)
+
+
+def test_an_order_that_filled_before_it_was_known_as_sent_is_partial() -> None:
+    order = fill(an_order(state=S.INTENT), 3)
+    assert seen(order, report(order, "accepted"), NOW).state is S.PARTIAL
+
+
 def test_a_cancelled_order_that_fills_whole_is_filled() -> None:
     order = seen(an_order(), report(an_order(), "canceled"), NOW)
     assert fill(order, 10).state is S.FILLED

@@ -231,6 +231,20 @@ def test_a_later_market_request_takes_the_limit_orders_place() -> None:
     ]
 
 
+def test_a_close_goes_out_only_when_the_one_it_replaces_is_dead() -> None:
+    limit = close("X", 4, limit=D(110), type=OrderType.LIMIT)
+    trade = holding(10, want(4, request_id="C2"))
+    assert steps(trade, limit, broker_stops=False) == ["cancel X"]
+    dying = replace(limit, state=S.PENDING_CANCEL)
+    assert steps(trade, dying, broker_stops=False) == []
+
+
+def test_a_close_that_nobody_wants_leaves_the_rest_its_stop() -> None:
+    unwanted = close(qty=4, request_id="C9")
+    assert steps(holding(), unwanted) == ["cancel X", "stop 6 stop 95"]
+    assert steps(holding(), unwanted, stop(qty=6)) == ["cancel X"]
+
+
 def test_another_limit_for_the_same_request_replaces_the_order() -> None:
     working = close("X", 4, limit=D(110), type=OrderType.LIMIT)
     assert steps(holding(10, want(4, "109")), working, stop(qty=6)) == ["cancel X"]

@@ -325,6 +325,18 @@ def test_streaks_count_closed_trades(exits: tuple[str, ...], streaks: tuple[int,
     assert books.account.n_closed == len(exits)
 
 
+def test_the_days_profit_is_counted_beside_the_total() -> None:
+    account = Account(
+        name="main", broker="paper", realised_usd=D(1000), realised_today_usd=D("-50")
+    )
+    books = Books(account=account)
+    books.open(a_trade(), an_order(), an_order("X", Purpose.CLOSE, Side.SELL))
+    books.fill("A", 10, 100, "1")
+    books.fill("X", 10, 98, "1")
+    assert books.account.realised_usd == 978
+    assert books.account.realised_today_usd == -72
+
+
 def test_a_scratch_trade_changes_no_streak() -> None:
     account = Account(name="main", broker="paper", loss_streak=2)
     books = Books(account=account)

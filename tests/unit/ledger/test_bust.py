@@ -83,6 +83,13 @@ def test_filled_goes_down_by_a_bust_alone_and_the_order_stays_over() -> None:
     assert books.trade().risk_usd is None
 
 
+def test_targets_shrink_with_a_busted_part_of_the_entry() -> None:
+    books = entered((4, "100"), (6, "102"))
+    assert books.trade().is_entry_over
+    books.bust(books.executions[0])
+    assert [t.qty for t in books.trade().targets] == [3, 3]
+
+
 def test_a_bust_cannot_be_booked_twice() -> None:
     books = entered((4, "100"), (6, "102"))
     first = books.executions[0]

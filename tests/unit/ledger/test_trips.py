@@ -8,8 +8,9 @@ import pytest
 from engine import ledger
 from engine.domain.order import OrderState, PlannedTarget, Purpose, Side, Trigger
 from engine.domain.trade import CloseRequest, TradeState
-from engine.orders import moved
+from engine.orders import moved, seen
 from tests.unit.ledger.bench import CALL, MES, NOW, Books, D, a_trade, an_order, unit
+from tests.unit.test_orders import report
 
 
 def test_a_trade_opens_with_its_first_fill_and_closes_with_its_last() -> None:
@@ -159,6 +160,19 @@ def test_an_entry_filled_whole_is_over_by_itself() -> None:
     books.fill("A", 10, 100)
     assert books.trade().is_entry_over
     assert [t.qty for t in books.trade().targets] == [5, 5]
+
+
+def test_the_fill_that_ends_a_cancelled_entry_ends_the_entry() -> None:
+    books = Books()
+    order = an_order(state=OrderState.PENDING_CANCEL)
+    books.open(a_trade(targets=[("110", 5), ("120", 5)]), order)
+    books.add(seen(order, report(order, "canceled", 4), NOW))
+    books.fill("A", 3, 100)
+    assert not books.trade().is_entry_over
+    books.fill("A", 1, 100)
+    assert books.orders["A"].state is OrderState.CANCELED
+    assert books.trade().is_entry_over
+    assert [t.qty for t in books.trade().targets] == [2, 2]
 
 
 def test_a_replaced_entry_is_not_over() -> None:
