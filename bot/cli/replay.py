@@ -182,10 +182,9 @@ def _print_guards(ours: "Played", free: "Played") -> None:
             continue
         effect.setdefault(_code(ours, alert_id), []).append(made)
     for code, amounts in sorted(effect.items()):
-        verb = "cost" if sum(amounts) > 0 else "saved"
-        print(
-            f"not traded because of {code}: {len(amounts)}, which {verb} {usd(abs(sum(amounts)))}"
-        )
+        total = Decimal(sum(amounts))
+        verb = "cost" if total > 0 else "saved"
+        print(f"not traded because of {code}: {len(amounts)}, which {verb} {usd(abs(total))}")
 
 
 def _code(ours: "Played", alert_id: str) -> str:
