@@ -262,7 +262,7 @@ class Desk:
 
     async def _commit(self, events: tuple[Event, ...]) -> None:
         try:
-            events = await self._stored(events)
+            events = await self._stored(_each_card_once(events))
         except StoreUnavailable as error:
             self.health["storage"] = str(error)
             self.is_behind = True  # it may have been written all the same
@@ -374,3 +374,20 @@ class Desk:
     def since(self, **back: float) -> datetime:
         """A moment so long ago."""
         return self.clock.now() - timedelta(**back)
+
+
+def _each_card_once(events: tuple[Event, ...]) -> tuple[Event, ...]:
+    """Events made side by side may show the same card anew: its next version is one, the last."""
+    shown: set[str] = set()
+    kept: list[Event] = []
+    for event in reversed(events):
+        puts = []
+        for put in reversed(event.puts):
+            if isinstance(put, Notice) and put.key in shown:
+                continue
+            if isinstance(put, Notice):
+                shown.add(put.key)
+            puts.append(put)
+        same = len(puts) == len(event.puts)
+        kept.append(event if same else replace(event, puts=tuple(reversed(puts))))
+    return tuple(reversed(kept))

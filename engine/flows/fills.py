@@ -1,6 +1,7 @@
 """Executions become books: each once, whatever state its order and its trade are in."""
 
 import logging
+from decimal import Decimal
 
 from engine import ledger
 from engine.brokers import BrokerFill
@@ -23,6 +24,7 @@ async def on_fill(desk: Desk, fill: BrokerFill) -> None:
     if fill.execution_id in desk.book.executions:
         return
     try:
+        _check(fill)
         if fill.kind != "fill":
             await ends.on_end(desk, fill)
             return
@@ -32,7 +34,14 @@ async def on_fill(desk: Desk, fill: BrokerFill) -> None:
         else:
             await _on_own(desk, fill, order)
     except InvariantError as error:
-        await _refuse(desk, fill, error)
+        await _unfitting(desk, fill, error)
+
+
+def _check(fill: BrokerFill) -> None:
+    """Refuse what can be no execution, before anything is concluded from it (I-07)."""
+    figures = (fill.qty, fill.price, fill.fee_usd)
+    if not all(isinstance(f, Decimal) and f.is_finite() for f in figures) or fill.qty <= 0:
+        raise InvariantError(f"{fill.qty} at {fill.price}, fee {fill.fee_usd}")
 
 
 async def _on_own(desk: Desk, fill: BrokerFill, known: Order) -> None:
@@ -129,6 +138,20 @@ async def _tell_odd(desk: Desk, fill: BrokerFill, order: Order, trade: Trade) ->
         f"⚠ A fill that nobody expected ({what}, order {order.order_id}, {order.state}): {rest}.",
         note_id=f"odd-{fill.execution_id}",
     )
+
+
+async def _unfitting(desk: Desk, fill: BrokerFill, error: InvariantError) -> None:
+    """It does not fit its order, and happened all the same: booked like an outside trade."""
+    if fill.kind == "fill":
+        try:
+            _check(fill)
+            await ends.on_external(desk, fill)
+        except InvariantError as worse:
+            error = worse
+        else:
+            log.error("fill %s did not fit its order: %s", fill.execution_id, error)
+            return
+    await _refuse(desk, fill, error)
 
 
 async def _refuse(desk: Desk, fill: BrokerFill, error: InvariantError) -> None:

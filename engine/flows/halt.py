@@ -4,12 +4,15 @@ import asyncio
 
 from engine import orders
 from engine.desk import Desk
-from engine.domain.desk import ApprovalState, Who
+from engine.domain.desk import AlertRecord, AlertState, ApprovalState, Who
 from engine.domain.errors import NotAllowed, TradeStreamError, UserError
 from engine.domain.order import Order, OrderState, Purpose, Trigger
-from engine.domain.record import Record, changed
+from engine.domain.record import Event, Record, changed
 from engine.domain.trade import TradeState
-from engine.flows import manage, send
+from engine.flows import flatten, send
+
+_ANSWER_S = 0.9
+"""How long the answer waits for brokers; cancels go on being sent on the side."""
 
 
 async def emergency_stop(desk: Desk, who: Who, *, close: bool, reason: str) -> dict[str, str]:
@@ -24,6 +27,20 @@ async def emergency_stop(desk: Desk, who: Who, *, close: bool, reason: str) -> d
         raise NotAllowed("Only a trader may press the emergency stop. Nothing was changed.")
     said = f"{reason or 'emergency stop'} (by {who.name})"
     desk.is_halting = said  # in force before it is even durable
+    await keep(desk, actor=f"user:{who.user_id}")
+    tally: dict[str, str] = {}
+    for account in list(desk.book.accounts):
+        await _kill(desk, account, tally)
+    if close:
+        tally |= await flatten.run(desk, who)
+    return tally
+
+
+async def keep(desk: Desk, actor: str = "desk") -> None:
+    """Make a halt durable that is in force in this process; the sweep tries until it is."""
+    said = desk.is_halting
+    if not said or desk.book.halted == said:
+        return
     try:
         await desk.commit(
             desk.event(
@@ -31,56 +48,70 @@ async def emergency_stop(desk: Desk, who: Who, *, close: bool, reason: str) -> d
                 "halt",
                 desk.fact("halt", said),
                 desk.note("admin", f"🛑 Trading is halted: {said}. Exits keep working."),
-                actor=f"user:{who.user_id}",
-                reason=reason,
+                actor=actor,
+                reason=said,
             )
         )
     except TradeStreamError as error:
         desk.health["halt"] = f"the halt is in force but not stored: {error}"
-    tally: dict[str, str] = {}
-    entries = [
-        o
-        for o in desk.book.orders.values()
-        if o.purpose is Purpose.ENTRY and not o.state.is_terminal
-    ]
-    await asyncio.gather(*(_kill(desk, o, tally) for o in entries))
-    if close:
-        who = Who(user_id=who.user_id, name=who.name, may_trade=True)
-        tally |= await manage.close_all(desk, who, reason="flatten")
-    return tally
+    else:
+        desk.health.pop("halt", None)
 
 
-async def _kill(desk: Desk, order: Order, tally: dict[str, str]) -> None:
-    """End one entry: void it if it was not sent, cancel it if it was."""
-    now = desk.clock.now()
-    to_cancel: Order | None = None
-    try:
-        async with desk.lock(order.account):
-            current = desk.book.orders.get(order.order_id, order)
-            if current.state.is_terminal:
-                return
-            if current.state in (OrderState.ACCEPTED, OrderState.PARTIAL, OrderState.UNKNOWN):
-                to_cancel = orders.moved(current, Trigger.ASK_CANCEL, now, reason="halt")
-                await desk.commit(
-                    desk.event("order.cancel", current.alert_id, to_cancel, why="halt")
-                )
-            elif not current.state.is_at_broker:
-                await _void(desk, current)
-                tally[order.order_id] = "entry withdrawn"
-        if to_cancel is not None:
-            await send.cancel(desk, to_cancel)
-            tally[order.order_id] = "entry cancelled"
-    except TradeStreamError as error:
-        tally[order.order_id] = f"entry not cancelled: {error}"
+async def _kill(desk: Desk, account: str, tally: dict[str, str]) -> None:
+    """End all entries of an account: void what was not sent, cancel what was, all at once."""
+    async with desk.lock(account):
+        entries = [
+            o
+            for o in desk.book.orders.values()
+            if o.account == account and o.purpose is Purpose.ENTRY and not o.state.is_terminal
+        ]
+        cancels = [_cancelled(desk, o) for o in entries if send.may_cancel(o)]
+        alerts: dict[str, AlertRecord] = {}
+        voids = [_voided(desk, o, alerts) for o in entries if not o.state.is_at_broker]
+        events = [event for event, _ in cancels] + voids
+        try:
+            if events:
+                await desk.commit(*events)
+        except TradeStreamError as error:
+            tally |= {o.order_id: f"entry not cancelled: {error}" for o in entries}
+            return  # the sweep cancels them: the halt is in force
+    for order in entries:
+        tally[order.order_id] = "entry withdrawn" if not order.state.is_at_broker else "cancelling"
+    works = [desk.spawn(send.cancel(desk, o), f"cancel {o.order_id}") for _, o in cancels]
+    if works:
+        await asyncio.wait(works, timeout=_ANSWER_S)
+    for _, order in cancels:
+        tally[order.order_id] = _outcome(desk.book.orders.get(order.order_id))
 
 
-async def _void(desk: Desk, order: Order) -> None:
+def _outcome(order: Order | None) -> str:
+    if order is None or order.state.is_terminal:
+        return "entry cancelled" if order is None or not order.filled else "entry filled before"
+    if order.state is OrderState.PENDING_CANCEL:
+        return "entry cancelled, the broker has yet to confirm"
+    return f"entry not cancelled yet: {order.reason}; it is tried again"
+
+
+def _cancelled(desk: Desk, order: Order) -> tuple[Event, Order]:
+    asked = orders.moved(order, Trigger.ASK_CANCEL, desk.clock.now(), reason="halt")
+    event = desk.event("order.cancel", order.alert_id, asked, order_id=order.order_id, why="halt")
+    return event, asked
+
+
+def _voided(desk: Desk, order: Order, alerts: dict[str, AlertRecord]) -> Event:
+    """End one draft; ``alerts``: as they are after the drafts before it."""
     now = desk.clock.now()
     puts: list[Record] = [orders.moved(order, Trigger.VOID, now, reason="halt")]
     cards: list[tuple[str, str, str]] = [("alert", order.alert_id, "trade_alerts")]
     trade = desk.book.trades.get(order.trade_id)
     if trade is not None and trade.state is TradeState.PENDING:
         puts.append(changed(trade, state=TradeState.VOID, close_reason="halt", closed_at=now))
+    alert = alerts.get(order.alert_id) or desk.book.alerts.get(order.alert_id)
+    if alert is not None and alert.state is AlertState.HELD:
+        alert = changed(alert, state=AlertState.WITHDRAWN, reason="trading was halted")
+        alerts[order.alert_id] = alert
+        puts.append(alert)
     for approval in list(desk.book.approvals.values()):
         if approval.order_id == order.order_id:
             puts.append(
@@ -92,7 +123,11 @@ async def _void(desk: Desk, order: Order) -> None:
                 )
             )
             cards.append(("approval", approval.approval_id, "approvals"))
-    await desk.commit(desk.event("order.void", order.alert_id, *puts, cards=cards, why="halt"))
+    return desk.event("order.void", order.alert_id, *puts, cards=cards, why="halt")
+
+
+_BARS_RESUMING = ("storage", "broker ", "reconcile ", "fill ", "halt")
+"""Parts that must be well before entries are allowed; the rest may be unwell and is shown."""
 
 
 async def resume(desk: Desk, who: Who, reason: str) -> None:
@@ -107,10 +142,9 @@ async def resume(desk: Desk, who: Who, reason: str) -> None:
         raise UserError("Trading is not halted. Nothing was changed.")
     if not desk.is_reconciled:
         raise UserError("The books were not compared with the broker yet. It stays halted.")
-    trouble = {k: v for k, v in desk.health.items() if not k.startswith("task")}
+    trouble = {k: v for k, v in desk.health.items() if k.startswith(_BARS_RESUMING)}
     if trouble:
         raise UserError("It stays halted: " + "; ".join(f"{k}: {v}" for k, v in trouble.items()))
-    desk.is_halting = ""
     await desk.commit(
         desk.event(
             "halt.cleared",
@@ -121,3 +155,4 @@ async def resume(desk: Desk, who: Who, reason: str) -> None:
             reason=reason,
         )
     )
+    desk.is_halting = ""

@@ -15,7 +15,7 @@ from engine.domain.quote import Quote
 from engine.domain.trade import Trade, TradeState
 from engine.exits import View, Wish
 from engine.exits.plan import apply, has_stop_at_broker
-from engine.flows import approve, facts, recover, send, settle, water
+from engine.flows import approve, facts, halt, recover, send, settle, water
 
 log = logging.getLogger(__name__)
 
@@ -173,6 +173,7 @@ async def sweep(desk: Desk) -> None:
     parts: dict[str, Callable[[], Awaitable[None]]] = {
         "sweep approvals": partial(_expire, desk),
         "sweep days": partial(_roll, desk),
+        "sweep halt": partial(halt.keep, desk),
         "sweep books": partial(recover.mend, desk),
         "sweep entries": partial(_cancel_stale_entries, desk),
     }
@@ -245,7 +246,7 @@ async def _cancel_stale(desk: Desk, order_id: str, why: str) -> None:
         await send.ask_cancel(desk, order, why)
 
 
-_PARTS = ("approvals", "days", "books", "entries")
+_PARTS = ("approvals", "days", "halt", "books", "entries")
 _OF_ONE = re.compile(
     r"(?:task )?(?:settle|look|lookup|doubt|cancel|fills|trade|sweep|order) (\S+)$"
 )

@@ -77,6 +77,8 @@ def _unwanted(desk: Desk, order: Order) -> str:
 async def _sent(desk: Desk, order: Order, *, again: bool) -> Order:
     broker = desk.broker(order.broker)
     request = orders.request_of(order)
+    if order.sent_at is not None:
+        desk.watch_s.age_s(order.order_id, order.sent_at)  # its age counts from here
     try:
         report = await _in_time(desk, broker.submit(request))
     except OrderRejected as error:

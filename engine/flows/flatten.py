@@ -1,0 +1,108 @@
+"""Close everything: all wishes durable in one step, then every trade at once, each for itself."""
+
+import asyncio
+from dataclasses import replace
+
+from engine.desk import Desk
+from engine.domain.desk import Who
+from engine.domain.errors import NotAllowed, TradeStreamError
+from engine.domain.money import ZERO
+from engine.domain.order import Order, OrderState, Purpose
+from engine.domain.record import Event
+from engine.domain.trade import Trade, TradeState
+from engine.exits.plan import close_request
+from engine.flows import settle
+from engine.ledger.trips import still_coming
+
+SAID_ALREADY = "it is being closed already; nothing more was sent"
+_ANSWER_S = 5.0
+"""How long the answer waits for brokers; they are waited for longer on the side."""
+
+
+async def run(desk: Desk, who: Who, *, reason: str = "flatten") -> dict[str, str]:
+    """Close every trade that holds something or still may; trade id -> what happened to it.
+
+    Pressed twice it asks for nothing twice. A trade that cannot be closed now is named with the
+    reason, and is tried again by the sweep.
+
+    Raises:
+        NotAllowed: nothing was done.
+    """
+    if not who.may_trade:
+        raise NotAllowed("Only a trader may do this. Nothing was changed.")
+    outcome: dict[str, str] = {}
+    asked: list[str] = []
+    for account in list(desk.book.accounts):
+        asked += await _ask(desk, account, who, reason, outcome)
+    works = [desk.spawn(settle.run(desk, i), f"settle {i}") for i in asked]
+    if works:
+        await asyncio.wait(works, timeout=_ANSWER_S)
+    for trade_id in asked:
+        outcome[trade_id] = _state(desk, trade_id)
+    return outcome
+
+
+async def _ask(
+    desk: Desk, account: str, who: Who, reason: str, outcome: dict[str, str]
+) -> list[str]:
+    """Write all wishes of one account down together; ids of the trades that are to be closed."""
+    async with desk.lock(account):
+        events: list[Event] = []
+        asked: list[str] = []
+        for trade in list(desk.book.trades.values()):
+            if trade.account != account or not _may_hold(desk, trade):
+                continue
+            after = _wished(desk, trade, reason)
+            if after is trade:
+                outcome[trade.trade_id] = SAID_ALREADY
+                continue
+            asked.append(trade.trade_id)
+            events.append(
+                desk.event(
+                    "close.asked",
+                    trade.alert_id,
+                    after,
+                    actor=f"user:{who.user_id}",
+                    cards=(("trade", trade.trade_id, "orders"),),
+                    trade_id=trade.trade_id,
+                    reason=reason,
+                )
+            )
+        if not events:
+            return []
+        try:
+            await desk.commit(*events)
+        except TradeStreamError as error:
+            outcome |= dict.fromkeys(asked, f"not closed: it could not be written down ({error})")
+            return []
+        return asked
+
+
+def _may_hold(desk: Desk, trade: Trade) -> bool:
+    return trade.state is TradeState.OPEN or any(
+        o.purpose is Purpose.ENTRY and o.state.is_at_broker
+        for o in desk.book.orders_of(trade.trade_id)
+    )
+
+
+def _wished(desk: Desk, trade: Trade, reason: str) -> Trade:
+    qty = max(trade.qty_open, ZERO) + still_coming(trade)
+    asked = close_request(trade, qty, reason, desk.clock.now(), desk.ids.new("C"))
+    return asked if asked is trade else replace(asked, version=trade.version + 1)
+
+
+def _state(desk: Desk, trade_id: str) -> str:
+    trade = desk.book.trades.get(trade_id)
+    if trade is None:
+        return "closed"
+    own = desk.book.orders_of(trade_id)
+    if any(not o.state.is_terminal for o in own if o.purpose is not Purpose.STOP):
+        return "closing"
+    if any(o.state is OrderState.PENDING_CANCEL for o in own):
+        return "closing: its stop is being cancelled"
+    return f"not closed yet: {_why(own)}; it is tried again"
+
+
+def _why(own: tuple[Order, ...]) -> str:
+    refused = [o for o in own if o.state is OrderState.REJECTED and o.purpose is Purpose.CLOSE]
+    return refused[-1].reason if refused else "its broker has not answered"

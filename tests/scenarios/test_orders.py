@@ -1,0 +1,620 @@
+"""Sending orders through brokers that fail, lie, repeat and forget (faults O, I-09 to I-16)."""
+
+import asyncio
+
+import pytest
+
+from engine.brokers import BrokerFill, Filled, Odd, OrderSeen, StreamDown, StreamUp
+from engine.domain.desk import AlertState
+from engine.domain.errors import BrokerUnavailable
+from engine.domain.order import Order, OrderState, Purpose, Side
+from engine.domain.trade import Execution, LedgerEntry, Trade, TradeState
+from engine.flows import monitor, recover, send
+from tests import rig as desks
+from tests import truth
+from tests.conformance.faulty_broker import Faults, FaultyBroker
+from tests.rig import d, spy
+
+BUY = "BTO 2 SPY 603C 1/31 @ 2.15"
+AUTO = frozenset({"options", "futures", "stocks"})
+
+
+async def make(faults: Faults | None = None, **settings):
+    faults = faults or Faults()
+    rig = await desks.start(
+        wrap=lambda paper: FaultyBroker(paper, faults),
+        **{"broker_timeout_s": 0.05, **settings},
+    )
+    rig.faults = faults
+    rig.quote(spy(), "2.14", "2.16")
+    return rig
+
+
+@pytest.fixture
+async def rig():
+    made = await make()
+    yield made
+    await made.close()
+
+
+async def orders(rig, purpose=Purpose.ENTRY):
+    return [o for o in await rig.desk.store.find(Order) if o.purpose is purpose]
+
+
+async def at_broker(rig):
+    """Every order that the broker ever took."""
+    return await rig.broker.orders_since("main", desks.START - 3600 * desks.SECOND)
+
+
+async def check(rig):
+    await truth.books(rig.desk.store, auto=AUTO)
+    await truth.memory_equals_disk(rig.desk)
+
+
+async def alive(rig, seconds: float, quote=("2.14", "2.16")):
+    """Time goes by with fresh quotes, sweeps and everything else."""
+    for _ in range(int(seconds)):
+        rig.quote(spy(), *quote)
+        await rig.pass_time(1)
+
+
+async def waiting(rig, text=BUY):
+    """An entry at the broker, and a market that does not fill it."""
+    record = await rig.say(text)
+    rig.quote(spy(), "2.50", "2.60")
+    return record
+
+
+async def at_rest(rig):
+    await alive(rig, 3)
+    await recover.reconcile(rig.desk)
+    await rig.rest()
+    await check(rig)
+    await truth.same_as_broker(rig.desk, rig.broker)
+    await truth.exits_fit(rig.desk, rig.broker)
+
+
+# -- answers that never come --------
+
+
+async def test_an_order_whose_answer_never_comes_is_adopted_once(rig):  # O-04
+    rig.faults.accept_then_hang = 1
+    await rig.say(BUY)
+    (order,) = await orders(rig)
+    assert order.state is OrderState.ACCEPTED  # its event told of it in time
+    await rig.fill(spy(), "2.14", "2.15")
+    assert rig.trade().qty_open == 2
+    assert len([o for o in await at_broker(rig) if o.client_order_id == order.order_id]) == 1
+    await at_rest(rig)
+
+
+@pytest.mark.parametrize("fault", ["unknown_after_accept", "accept_then_hang"])
+async def test_no_answer_and_no_event_is_unknown_until_it_is_looked_up(rig, fault):  # O-04, O-05
+    setattr(rig.faults, fault, 1)
+    rig.faults.drop_events = 1
+    await rig.say(BUY)
+    (order,) = await orders(rig)
+    assert order.state is OrderState.UNKNOWN
+    await alive(rig, 2)
+    (order,) = await orders(rig)
+    assert order.state in (OrderState.ACCEPTED, OrderState.PARTIAL, OrderState.FILLED)
+    entries = [o for o in await at_broker(rig) if o.client_order_id == order.order_id]
+    assert len(entries) == 1
+    await at_rest(rig)
+
+
+async def test_while_unknown_no_new_entry_in_that_symbol(rig):
+    rig.faults.unknown_after_accept = 1
+    rig.faults.drop_events = 1
+    rig.faults.unclear = 99
+    await rig.say(BUY)
+    record = await rig.say("BTO 1 SPY 604C 1/31 @ 2.15")
+    assert record.state is AlertState.RISK_REJECTED
+    assert len(await orders(rig)) == 1
+
+
+async def test_a_500_that_created_nothing_ends_rejected_after_the_grace_and_not_before(rig):  # O-06
+    rig.faults.unknown_before_accept = 1
+    await rig.say(BUY)
+    await alive(rig, 4)
+    (order,) = await orders(rig)
+    assert order.state is OrderState.UNKNOWN, "not found is no proof while it may be under way"
+    await alive(rig, 8)
+    (order,) = await orders(rig)
+    assert order.state is OrderState.REJECTED
+    assert "never had it" in order.reason
+    assert not await at_broker(rig), "an entry is never sent again by itself"
+    (trade,) = await rig.desk.store.find(Trade)
+    assert trade.state is TradeState.VOID
+    await at_rest(rig)
+
+
+async def test_a_false_absence_does_not_lose_a_live_order(rig):
+    rig.faults.unknown_after_accept = 1
+    rig.faults.drop_events = 1
+    rig.faults.falsely_absent = 1
+    await rig.say(BUY)
+    await alive(rig, 12)
+    (order,) = await orders(rig)
+    assert order.state is OrderState.FILLED
+    await at_rest(rig)
+
+
+async def test_a_person_is_called_when_it_stays_unknown(rig):  # I-14
+    rig.faults.unknown_after_accept = 1
+    rig.faults.drop_events = 9
+    rig.faults.unclear = 99
+    await rig.say(BUY)
+    await alive(rig, 40)
+    assert any("has had no answer for 30 s" in n for n in rig.notes())
+
+
+async def test_a_hanging_broker_holds_no_other_story_up(rig):  # O-07
+    rig.faults.hang_before_accept = 1
+    rig.desk.settings = desks.replace(rig.desk.settings, broker_timeout_s=5)
+    first = asyncio.create_task(rig.say(BUY))
+    await asyncio.sleep(0.05)
+    async with asyncio.timeout(2):
+        await rig.say("bought AAPL at 200", channel=desks.STOCKS, author=desks.MIKE)
+        await monitor.sweep(rig.desk)
+    assert not first.done()
+    first.cancel()
+    await asyncio.gather(first, return_exceptions=True)
+
+
+async def test_an_interrupted_submit_is_in_doubt_not_forgotten(rig):
+    rig.faults.hang_before_accept = 1
+    rig.desk.settings = desks.replace(rig.desk.settings, broker_timeout_s=5)
+    task = asyncio.create_task(rig.say(BUY))
+    await asyncio.sleep(0.05)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    await rig.rest()
+    (order,) = await orders(rig)
+    assert order.state is OrderState.UNKNOWN
+
+
+# -- events: late, twice, in any order, not at all --------
+
+
+async def test_a_filled_order_missing_from_the_open_list_is_not_read_as_unfilled(rig):  # O-08
+    rig.faults.drop_events = 99
+    rig.faults.hide_open = 99
+    await rig.say(BUY)
+    await rig.fill(spy(), "2.14", "2.15")
+    rig.faults.drop_events = 0
+    await recover.reconcile(rig.desk)
+    await rig.rest()
+    (order,) = await orders(rig)
+    assert order.state is OrderState.FILLED
+    assert rig.trade().qty_open == 2
+
+
+async def test_the_same_execution_three_times_counts_once(rig):  # O-09
+    rig.faults.duplicate_events = 99
+    await rig.say(BUY)
+    await rig.fill(spy(), "2.14", "2.15")
+    fills = await rig.broker.fills_since("main", desks.START)
+    for fill in fills * 2:
+        await send.on_event(rig.desk, "paper", Filled(fill=fill))
+    await recover.reconcile(rig.desk)
+    assert len(await rig.desk.store.find(Execution)) == 1
+    assert rig.trade().qty_open == 2
+    await at_rest(rig)
+
+
+async def test_events_in_any_order_lead_to_the_same_books():  # O-10, I-10
+    seen = []
+    for hold_back in range(5):
+        rig = await make()
+        rig.faults.reorder = hold_back
+        await rig.say(BUY)
+        await rig.fill(spy(), "2.14", "2.15")
+        rig.faults.reorder = 0
+        await alive(rig, 3)
+        await recover.reconcile(rig.desk)
+        await rig.rest()
+        (order,) = await orders(rig)
+        trade = rig.trade()
+        seen.append((order.state, order.filled, trade.qty_open, trade.entry_price, trade.fees_usd))
+        await check(rig)
+        await rig.close()
+    assert len(set(seen)) == 1, seen
+
+
+async def test_a_lost_fill_event_is_found_within_seconds(rig):  # missed fill found <= 30 s
+    await rig.say(BUY)
+    rig.faults.drop_fills = 1
+    await rig.fill(spy(), "2.14", "2.15")
+    assert not rig.desk.book.open_trades()
+    await alive(rig, 2)
+    assert rig.trade().qty_open == 2
+    await at_rest(rig)
+
+
+async def test_all_events_lost_is_found_by_the_next_comparison(rig):
+    rig.faults.drop_events = 99
+    await rig.say(BUY)
+    await rig.fill(spy(), "2.14", "2.15")
+    rig.faults.drop_events = 0
+    await recover.reconcile(rig.desk)
+    await rig.rest()
+    assert rig.trade().qty_open == 2
+    assert rig.trade().is_unprotected_since is None or await orders(rig, Purpose.STOP)
+    await at_rest(rig)
+
+
+async def test_a_late_fill_after_cancel_opens_the_trade_and_is_protected(rig):  # O-11
+    await waiting(rig, BUY)
+    (order,) = await orders(rig)
+    await send.ask_cancel(rig.desk, order, "test")
+    rig.clock.advance(1)
+    await rig.rest()
+    (trade,) = await rig.desk.store.find(Trade)
+    assert trade.state is TradeState.VOID
+    await send.on_fill(
+        rig.desk,
+        BrokerFill(
+            execution_id="late-1",
+            client_order_id=order.order_id,
+            broker_id="x",
+            account="main",
+            instrument=spy(),
+            leg=0,
+            side=Side.BUY,
+            qty=d(2),
+            price=d("2.15"),
+            fee_usd=d("1.30"),
+            executed_at=rig.clock.now(),
+        ),
+    )
+    await rig.rest()
+    trade = rig.trade()
+    assert trade.state is TradeState.OPEN
+    assert trade.qty_open == 2
+    stops = await orders(rig, Purpose.STOP)
+    assert [s.qty for s in stops][:1] == [2]
+    (order,) = await orders(rig)
+    assert order.is_flagged
+    assert any("nobody expected" in n for n in rig.notes())
+    await check(rig)
+
+
+async def test_an_overfill_is_booked_flagged_and_protected_in_full(rig):  # O-12
+    await rig.say(BUY)
+    await rig.fill(spy(), "2.14", "2.15")
+    (order,) = await orders(rig)
+    (fill,) = await rig.broker.fills_since("main", desks.START)
+    await send.on_fill(rig.desk, desks.replace(fill, execution_id="over-1", qty=d(1)))
+    await rig.rest()
+    assert rig.trade().qty_open == 3
+    (order,) = await orders(rig)
+    assert order.is_flagged
+    live = [s for s in await orders(rig, Purpose.STOP) if not s.state.is_terminal]
+    assert sum(s.qty for s in live if s.state is not OrderState.PENDING_REPLACE) == 3
+    await check(rig)
+
+
+async def test_a_partial_fill_with_the_rest_cancelled_has_a_stop_of_its_size(rig):  # O-13
+    await waiting(rig, "BTO 8 SPY 603C 1/31 @ 2.15, targets 3.00, 4.00")
+    rig.clock.advance(0.3)
+    await rig.rest()
+    rig.quote(spy(), "2.14", "2.15", ask_size=d(3))
+    await rig.rest()
+    assert rig.trade().qty_open == 3
+    (order,) = await orders(rig)
+    await send.ask_cancel(rig.desk, order, "test")
+    rig.clock.advance(0.3)
+    await rig.rest()
+    trade = rig.trade()
+    assert trade.is_entry_over
+    assert sum(t.qty for t in trade.targets) in (0, 3)
+    live = [s for s in await orders(rig, Purpose.STOP) if not s.state.is_terminal]
+    assert [s.qty for s in live] == [3]
+    await at_rest(rig)
+
+
+async def test_an_unknown_event_is_shown_and_the_stream_lives(rig):  # O-20
+    await send.on_event(rig.desk, "paper", Odd(note="status FROBNICATED", raw="{}"))
+    assert not rig.desk.is_reconciled
+    await monitor.sweep(rig.desk)
+    assert rig.desk.is_reconciled
+    await rig.say(BUY)
+    (report,) = await rig.broker.open_orders("main")
+    odd = desks.replace(report, state="unknown", raw_state="FROBNICATED")
+    await send.on_event(rig.desk, "paper", OrderSeen(order=odd))
+    assert any("FROBNICATED" in n for n in rig.notes())
+    await rig.fill(spy(), "2.14", "2.15")
+    assert rig.trade().qty_open == 2
+    await at_rest(rig)
+
+
+async def test_an_event_that_cannot_be_taken_in_ends_nothing(rig):
+    await rig.say(BUY)
+    bad = BrokerFill(
+        execution_id="bad-1",
+        client_order_id=(await orders(rig))[0].order_id,
+        broker_id="x",
+        account="main",
+        instrument=spy(),
+        leg=0,
+        side=Side.BUY,
+        qty=d("NaN"),
+        price=d("2.15"),
+        fee_usd=d(0),
+        executed_at=rig.clock.now(),
+    )
+    await send.on_event(rig.desk, "paper", Filled(fill=bad))
+    assert rig.desk.halted
+    await rig.fill(spy(), "2.14", "2.15")
+    assert rig.trade().qty_open == 2, "good fills are booked all the same"
+    await check(rig)
+
+
+async def test_a_fill_of_the_wrong_contract_is_booked_as_an_outside_trade(rig):
+    await rig.say(BUY)
+    (order,) = await orders(rig)
+    wrong = BrokerFill(
+        execution_id="wrong-1",
+        client_order_id=order.order_id,
+        broker_id="x",
+        account="main",
+        instrument=spy("610"),
+        leg=0,
+        side=Side.BUY,
+        qty=d(2),
+        price=d("1.15"),
+        fee_usd=d(0),
+        executed_at=rig.clock.now(),
+    )
+    await send.on_event(rig.desk, "paper", Filled(fill=wrong))
+    await rig.rest()
+    assert [t.source for t in rig.desk.book.open_trades()] == ["external"]
+    await check(rig)
+
+
+# -- the stream --------
+
+
+async def test_a_dropped_stream_gates_entries_until_the_books_were_compared(rig):  # O-17
+    await rig.say(BUY)
+    await send.on_event(rig.desk, "paper", StreamDown(reason="reset"))
+    assert not rig.desk.is_reconciled
+    record = await rig.say("BTO 1 SPY 604C 1/31 @ 2.15")
+    assert record.state is AlertState.RISK_REJECTED
+    rig.faults.drop_events = 99
+    await rig.fill(spy(), "2.14", "2.15")  # in the gap
+    rig.faults.drop_events = 0
+    await recover.reconcile(rig.desk)
+    assert not rig.desk.is_reconciled, "comparing once proves nothing while the stream is down"
+    await send.on_event(rig.desk, "paper", StreamUp(gap_from=desks.START))
+    await rig.rest()
+    assert rig.desk.is_reconciled
+    assert "broker paper" not in rig.desk.health
+    assert rig.trade().qty_open == 2
+    await at_rest(rig)
+
+
+async def test_a_failed_read_concludes_nothing(rig):  # I-27
+    await rig.say(BUY)
+    await rig.fill(spy(), "2.14", "2.15")
+    for n in range(6):
+        rig.faults.fail_reads = 1
+        before = (rig.trade(), list(rig.desk.book.orders.values()))
+        with pytest.raises(BrokerUnavailable):
+            await recover.compare(rig.desk, "paper")
+        rig.faults.fail_reads = 0
+        assert (rig.trade(), list(rig.desk.book.orders.values())) == before, n
+    rig.faults.fail_reads = 1
+    await recover.reconcile(rig.desk)
+    assert "broker paper" in rig.desk.health
+    await recover.reconcile(rig.desk)
+    assert "broker paper" not in rig.desk.health
+
+
+async def test_one_pass_makes_the_books_equal_and_the_next_one_writes_nothing(rig):  # I-25
+    rig.faults.drop_events = 99
+    await rig.say(BUY)
+    await rig.fill(spy(), "2.14", "2.15")
+    rig.faults.drop_events = 0
+    await recover.reconcile(rig.desk)
+    await alive(rig, 3)
+    seq = rig.desk.store.health().last_seq
+    await recover.reconcile(rig.desk)
+    await recover.reconcile(rig.desk)
+    assert rig.desk.store.health().last_seq == seq
+
+
+# -- refusals --------
+
+
+async def test_a_refused_entry_is_said_once_freed_and_not_repeated(rig):  # O-25
+    rig.faults.reject = 99
+    rig.faults.reject_code = "insufficient_buying_power"
+    record = await rig.say(BUY)
+    assert record.state is AlertState.ERROR
+    assert "insufficient_buying_power" in record.reason
+    await alive(rig, 20)
+    assert len(await orders(rig)) == 1
+    (trade,) = await rig.desk.store.find(Trade)
+    assert trade.state is TradeState.VOID
+    assert not rig.desk.book.pending_entries("main"), "nothing is reserved for it any more"
+    await check(rig)
+
+
+async def test_an_unavailable_broker_is_a_definite_no(rig):
+    rig.faults.unavailable = 1
+    record = await rig.say(BUY)
+    assert record.state is AlertState.ERROR
+    (order,) = await orders(rig)
+    assert order.state is OrderState.REJECTED
+    assert not await at_broker(rig)
+
+
+async def test_an_entry_that_does_not_fill_in_time_is_cancelled_whatever_the_wall_clock_says(rig):
+    await waiting(rig, BUY)
+    rig.clock.jump(rig.clock.now() + 3600 * desks.SECOND)  # M-03
+    await alive(rig, 3, ("2.50", "2.60"))
+    (order,) = await orders(rig)
+    assert order.state is OrderState.ACCEPTED, "an hour on the wall is no two minutes"
+    rig.clock.jump(rig.clock.now() - 7200 * desks.SECOND)
+    await alive(rig, 125, ("2.50", "2.60"))
+    (order,) = await orders(rig)
+    assert order.state is OrderState.CANCELED
+    assert order.reason
+
+
+# -- cancelling --------
+
+
+@pytest.mark.parametrize("fault", ["unavailable", "unknown_before_accept", "unknown_after_accept"])
+async def test_a_cancel_is_sent_until_the_order_is_over(rig, fault):  # O-21
+    await waiting(rig, BUY)
+    (order,) = await orders(rig)
+    setattr(rig.faults, fault, 2)
+    await send.ask_cancel(rig.desk, order, "test")
+    for _ in range(10):
+        rig.clock.advance(0.3)
+        await rig.rest()
+    (order,) = await orders(rig)
+    assert order.state is OrderState.CANCELED
+    await at_rest(rig)
+
+
+async def test_a_fill_in_flight_beats_the_cancel_and_is_all_booked(rig):  # O-21
+    await rig.say(BUY)
+    rig.clock.advance(0.3)
+    (order,) = await orders(rig)
+    await send.ask_cancel(rig.desk, order, "test")
+    rig.quote(spy(), "2.14", "2.15")
+    await rig.rest()
+    await alive(rig, 2)
+    (order,) = await orders(rig)
+    assert order.state is OrderState.FILLED
+    assert order.filled == 2
+    assert rig.trade().qty_open == 2
+    await at_rest(rig)
+
+
+async def test_a_lost_cancel_confirmation_is_looked_up(rig):
+    await waiting(rig, BUY)
+    (order,) = await orders(rig)
+    rig.faults.drop_events = 1
+    await send.ask_cancel(rig.desk, order, "test")
+    for _ in range(8):
+        rig.clock.advance(0.3)
+        await rig.rest()
+    (order,) = await orders(rig)
+    assert order.state is OrderState.CANCELED
+
+
+# -- what others did --------
+
+
+def outside(rig, side, qty, price="2.20", name="ext-1", instrument=None):
+    return BrokerFill(
+        execution_id=name,
+        client_order_id="manual",
+        broker_id="M-1",
+        account="main",
+        instrument=instrument or spy(),
+        leg=0,
+        side=side,
+        qty=d(qty),
+        price=d(price),
+        fee_usd=d("0.65"),
+        executed_at=rig.clock.now(),
+    )
+
+
+async def test_an_outside_trade_is_adopted_counted_and_never_undone(rig):  # O-16, I-26
+    before = rig.faults and rig.desk.broker("paper").n_submits
+    await send.on_fill(rig.desk, outside(rig, Side.BUY, 3))
+    await send.on_fill(rig.desk, outside(rig, Side.BUY, 3))
+    await rig.rest()
+    trade = rig.trade()
+    assert (trade.source, trade.qty_open, trade.entry_price) == ("external", 3, d("2.20"))
+    await send.on_fill(rig.desk, outside(rig, Side.BUY, 2, "2.30", "ext-2"))
+    await rig.rest()
+    assert rig.trade().qty_open == 5
+    assert rig.desk.broker("paper").n_submits == before
+    assert any("traded outside" in n for n in rig.notes())
+    await check(rig)
+
+
+async def test_a_trade_closed_by_hand_at_the_broker_is_closed_here_and_its_stop_dies(rig):  # O-15
+    await rig.say(BUY)
+    await rig.fill(spy(), "2.14", "2.15")
+    (stop,) = [s for s in await orders(rig, Purpose.STOP) if not s.state.is_terminal]
+    await send.on_fill(rig.desk, outside(rig, Side.SELL, 2, "2.40"))
+    await rig.rest()
+    rig.clock.advance(0.3)
+    await rig.rest()
+    (trade,) = await rig.desk.store.find(Trade)
+    assert trade.state is TradeState.CLOSED
+    assert trade.close_reason == "closed outside"
+    assert trade.realised_usd == (d("2.40") - d("2.16")) * 200 - d("1.30") - d("0.65")
+    stop = await rig.desk.store.get(Order, stop.order_id)
+    assert stop.state is OrderState.CANCELED
+    await check(rig)
+
+
+async def test_a_part_closed_by_hand_leaves_the_rest_protected(rig):
+    await rig.say(BUY)
+    await rig.fill(spy(), "2.14", "2.15")
+    await send.on_fill(rig.desk, outside(rig, Side.SELL, 1, "2.40"))
+    await rig.rest()
+    await alive(rig, 2)
+    assert rig.trade().qty_open == 1
+    live = [s for s in await orders(rig, Purpose.STOP) if not s.state.is_terminal]
+    assert [s.qty for s in live] == [1]
+    await check(rig)
+
+
+async def test_a_deposit_in_the_brokers_app_is_booked_as_one_and_said(rig):  # O-16
+    rig.broker._book.cash["main"] += 500
+    await recover.reconcile(rig.desk)
+    await recover.reconcile(rig.desk)
+    deposits = [e for e in await rig.desk.store.find(LedgerEntry) if e.kind == "deposit"]
+    assert [e.cash_usd for e in deposits] == [100_000, 500]
+    assert any("no trade explains" in n for n in rig.notes())
+    assert not [k for k in rig.desk.health if k.startswith("reconcile")]
+    await at_rest(rig)
+
+
+async def test_a_position_that_only_the_broker_has_is_adopted_at_its_price(rig):
+    from engine.brokers.paper.book import Holding
+
+    holding = Holding(instrument=desks.AAPL, qty=d(10), cost=d(2000))
+    rig.broker._book.holdings["main"][desks.AAPL.key] = holding
+    await recover.reconcile(rig.desk)
+    await rig.rest()
+    (trade,) = rig.trades()
+    assert (trade.source, trade.qty_open, trade.entry_price) == ("external", 10, 200)
+    await recover.reconcile(rig.desk)
+    await recover.reconcile(rig.desk)
+    await check(rig)
+    await truth.same_as_broker(rig.desk, rig.broker)
+
+
+async def test_a_position_that_is_gone_without_a_trace_is_told_not_guessed(rig):
+    await rig.say(BUY)
+    await rig.fill(spy(), "2.14", "2.15")
+    rig.broker._book.holdings["main"].clear()
+    await recover.reconcile(rig.desk)
+    assert rig.trade().qty_open == 2
+    assert "we hold 2, the broker 0" in rig.desk.health["reconcile main"]
+    assert len([n for n in rig.notes() if "we hold 2" in n]) == 1
+
+
+async def test_an_order_alive_there_and_over_here_is_cancelled(rig):  # I-12
+    await waiting(rig, BUY)
+    (order,) = await orders(rig)
+    dead = desks.replace(order, state=OrderState.REJECTED, version=order.version + 1)
+    await rig.desk.commit(rig.desk.event("test", order.alert_id, dead))
+    rig.clock.advance(6)
+    await recover.reconcile(rig.desk)
+    rig.clock.advance(1)
+    await rig.rest()
+    assert not await rig.broker.open_orders("main")
+    assert any("over with us" in n for n in rig.notes())
