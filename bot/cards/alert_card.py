@@ -133,8 +133,10 @@ def _step(step: Step, said: str) -> str:
     name = f"{_MARK[step.state]} {name}"
     if is_now:
         name = f"**{name}**"
-    is_told = bool(said) and step.text == said and step.by is None
-    words = "" if is_told else text.safe_line(step.text, 240)
+    words = step.text
+    if said and step.by is None:  # the card's first line says it already
+        words = words.removesuffix(said).removesuffix(": ")
+    words = text.safe_line(words, 240)
     if step.by is not None:
         words = f"{words.rpartition(' by ')[0] or words} by <@{step.by}>".strip()
     when = f" {text.clock_time(step.at)}" if step.at is not None else ""

@@ -134,7 +134,7 @@ def checks(verdicts: Sequence[Verdict]) -> str:
         lines.append(f"✗ {len(denied) - 8} more checks said no")
     if passed:
         names = ", ".join(_name(v.check) for v in passed)
-        lines.append(f"✓ {len(passed)} passed: {text.shorten(names, 400)}")
+        lines.append(f"-# ✓ {text.shorten(names, 400)}")
     head = f"**Risk** {len(passed)} of {len(verdicts)} checks passed"
     return "\n".join([head, *lines])
 

@@ -328,6 +328,14 @@ def time_axis(page: Sheet, axes: Axes, ticks: Sequence[tuple[int, float]], n: in
         _below(page, axes, (place + 1) / (n + 0.5), words, box.y0)
 
 
+def name_axis(page: Sheet, axes: Axes, names: Sequence[str]) -> None:
+    """Names below a panel whose places are 1 to ``n``."""
+    box = axes.get_position()
+    for place, name in enumerate(names, start=1):
+        at = place / (len(names) + 0.5)
+        page.words(box.x0 + at * box.width, box.y0 - 0.017, name, size=13, ha="center", va="top")
+
+
 def clock_axis(page: Sheet, axes: Axes, first: float, last: float) -> None:
     """Times below a panel whose places are moments."""
     box = axes.get_position()

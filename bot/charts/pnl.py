@@ -19,6 +19,9 @@ _NAMES: dict[Period, str] = {
     "all": "since the start",
 }
 
+_NAMED = 10
+"""So few bars have room for their trades' names."""
+
 
 def pack(report: PnlReport) -> dict[str, Any]:
     """What is drawn of a P&L report, as plain values."""
@@ -35,6 +38,7 @@ def pack(report: PnlReport) -> dict[str, Any]:
         "detail": record,
         "line": Series(map(attrgetter("cumulative_usd"), rows)),
         "ticks": ticks([r.at for r in rows]),
+        "names": tuple(r.symbol for r in rows) if len(rows) <= _NAMED else (),
         "fall": None
         if fall is None
         else (number(fall.usd), fall.peak, fall.trough, text.usd(-fall.usd)),
@@ -48,6 +52,7 @@ EXAMPLE: dict[str, Any] = {
     "detail": "2 of 3 won (67%)",
     "line": (50.0, 10.0, 30.0),
     "ticks": ((0, 1.7e9), (2, 1.7002e9)),
+    "names": (),
     "fall": (40.0, 0, 1, "-$40.00"),
     "is_synthetic": True,
 }
@@ -144,4 +149,7 @@ def _bars(page: "Sheet", data: dict[str, Any]) -> None:
     c.bars(axes, x[bars > 0], bars[bars > 0], width, colours.good)
     c.bars(axes, x[bars < 0], bars[bars < 0], width, colours.bad)
     c.zero_line(axes, colours, 0, n + 0.5)
-    c.time_axis(page, axes, data["ticks"], n)
+    if data["names"]:
+        c.name_axis(page, axes, data["names"])
+    else:
+        c.time_axis(page, axes, data["ticks"], n)

@@ -22,6 +22,13 @@ RHEA, NINJA, MIKE, STRANGER, TOM, ANN, ADA, VIC = (
 )
 TOKEN = "sandbox-token"  # noqa: S105 - opens nothing but the sandbox
 
+DEMO_RISK: dict[str, Any] = {
+    # A made-up market never closes, and a demo has no morning: the rest is as in config.yaml.
+    "entry_window": {"stock": None, "option": None, "future": None, "crypto": None},
+    "trades_per_day": {"max_trades": 50, "max_per_symbol": 5},
+    "cooldown": {"after_exit_min": 1},
+}
+
 
 def world() -> World:
     """A small trading server: three alert rooms, the desk's channels, traders and strangers."""

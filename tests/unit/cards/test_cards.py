@@ -172,7 +172,7 @@ def test_the_question_is_the_exact_order():
         "target 2            3.80  × 1\n"
         "reward            +2.11R\n"
     )
-    assert "✓ 3 passed: kill switch, daily loss, max positions" in described
+    assert "-# ✓ kill switch, daily loss, max positions" in described
     assert "> BTO SPY 603C 1/31 @ 2.50" in described
 
 
