@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+discord.VoiceClient.warn_nacl = False  # nothing is ever said here, so nothing is missing
+discord.VoiceClient.warn_dave = False
+
 _LONGEST_PAUSE_S = 15.0
 _FORGET_S = 600.0
 """How long a failed listener is shown in health."""
@@ -37,6 +40,12 @@ class Patience(ExponentialBackoff[bool]):
 
 
 discord.client.ExponentialBackoff = Patience  # type: ignore[assignment,attr-defined]
+
+
+def _has(message: discord.Message, custom_id: str) -> bool:
+    """Whether the message still bears this button: discord.py drops the press when it does not."""
+    rows = (getattr(row, "children", ()) for row in message.components)
+    return any(getattr(part, "custom_id", None) == custom_id for row in rows for part in row)
 
 
 class Tree(app_commands.CommandTree["DeskBot"]):
@@ -218,9 +227,14 @@ class DeskBot(commands.Bot):
             await dialogs.submitted(self.app, interaction)
         elif interaction.type is discord.InteractionType.component:
             data: Any = interaction.data or {}
-            if not is_known(str(data.get("custom_id"))):
+            custom_id = str(data.get("custom_id"))
+            if not is_known(custom_id):
                 await reply.say(
                     interaction, "⚠ This button is from an older version. Nothing was done."
+                )
+            elif interaction.message is not None and not _has(interaction.message, custom_id):
+                await reply.say(
+                    interaction, "⚠ This card was changed since. Nothing was done; look again."
                 )
 
     async def on_error(self, event_method: str, /, *args: Any, **kwargs: Any) -> None:

@@ -89,7 +89,10 @@ async def show(
 
 async def submitted(app: "App", press: Press) -> None:
     """A filled-in dialog came back: act on it, or keep what was typed for another try."""
-    await reply.defer(press)
+    if press.message is None:  # opened by a command: there is no message to go back to
+        await reply.think(press, private=True)
+    else:
+        await reply.defer(press)
     data: Any = press.data or {}
     match = _ID.fullmatch(str(data.get("custom_id")))
     if match is None or match["form"] not in FORMS:

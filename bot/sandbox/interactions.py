@@ -74,7 +74,7 @@ class Interaction:
         Raises:
             LookupError: the bot has sent no message.
         """
-        if self.original is not None:
+        if self.original is not None and self.original.deleted_at is None:
             return self.original
         if self.followups:
             return self.followups[-1]
@@ -120,7 +120,9 @@ class Interaction:
         return self.replied().__await__()
 
     def _is_resolved(self) -> bool:
-        return self.original is None or not self.original.is_loading or bool(self.followups)
+        if self.original is None or bool(self.followups):
+            return True
+        return not self.original.is_loading and self.original.deleted_at is None
 
 
 class Interactions:
