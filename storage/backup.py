@@ -265,7 +265,10 @@ def _copy_facts(file: Path) -> tuple[int, str]:
 
 
 def _into_file(file: Path, path: Path, now: datetime) -> Path | None:
-    """Under the desk's own lock: keep the old file, then swap the new one in at one stroke."""
+    """Under the desk's own lock: keep the old file, then swap the new one in at one stroke.
+
+    Whoever is killed in here leaves a database that does not fit its mark, and is told to restore.
+    """
     with FileLock(path) as lock:
         saved = _keep(path, now)
         draft = path.with_name(f"{path.name}.restoring")
@@ -277,7 +280,6 @@ def _into_file(file: Path, path: Path, now: datetime) -> Path | None:
             seq, mac = connection.execute(select(HEAD.c.seq, HEAD.c.mac)).one()
         for suffix in ("-wal", "-shm"):
             path.with_name(path.name + suffix).unlink(missing_ok=True)
-        lock.note(Mark(0, "-"))
         draft.replace(path)
         _sync(path.parent)
         lock.note(Mark(seq, mac))

@@ -74,10 +74,10 @@ class Sealer:
 class Walk:
     """Follows the chain row by row and remembers the first break."""
 
-    def __init__(self, sealer: Sealer, after: int = 0, prev: str = GENESIS) -> None:
+    def __init__(self, sealer: Sealer) -> None:
         self._sealer = sealer
-        self._prev = prev
-        self.seq = after
+        self._prev = GENESIS
+        self.seq = 0
         self.n_rows = 0
         self.bad_seq: int | None = None
         self.reason = ""

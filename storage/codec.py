@@ -135,9 +135,8 @@ class Shape(Generic[R]):
                 f"{self.table} {record.key}: version {version} is not allowed"
                 + (" (written once, never changed)" if version > 1 else "")
             )
-        cells = self.cells(record)
-        key = plain_text(record.key)
-        return Put(self, key, version, self.encode(record), cells, record)
+        doc = self.encode(record)
+        return Put(self, plain_text(record.key), version, doc, self.cells(record), record)
 
 
 def plain_text(value: str) -> str:
@@ -245,6 +244,12 @@ def shape_of(kind: type[R]) -> Shape[R]:
         return SHAPES[kind]
     except KeyError:
         raise InvariantError(f"{kind.__name__} is not listed in engine.store.RECORDS") from None
+
+
+def warm() -> None:
+    """Make every reader and writer now, so that no commit has to wait for it."""
+    for shape in SHAPES.values():
+        shape.warm()
 
 
 # --- events

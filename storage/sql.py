@@ -1,21 +1,20 @@
 """The store on SQLite or PostgreSQL: one writer thread, and readers that never get in its way."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Executable, Select, event, func, select, text
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from engine.clock import Clock, SystemClock
 from engine.domain.errors import StoreUnavailable
 from engine.domain.record import Event, R, Record
 from engine.store import ChainReport, Journaled, StoreHealth
 from storage.chain import Sealer
-from storage.codec import Put, Shape, entry_of, event_of, shape_of
+from storage.codec import Put, Shape, entry_of, event_of, shape_of, warm
 from storage.columns import AUDIT, PAPER, TABLES, matching
 from storage.database import Database, open_database
 from storage.plan import State
@@ -47,7 +46,6 @@ class SqlStore:
         self._db: Database = open_database(url, wait_s)
         self._sealer = Sealer(audit_key)
         self._clock: Clock = clock if clock is not None else SystemClock()
-        self._wait_s = wait_s
         self._writer: Writer | None = None
         self._engine: AsyncEngine | None = None
         self._check: FirstCheck | None = None
@@ -62,7 +60,7 @@ class SqlStore:
         if self._writer is not None:
             raise StoreUnavailable("the store is open already")
         writer = Writer(self._db, self._sealer, self._clock, self._known.committed)
-        await writer.open()
+        await asyncio.gather(writer.open(), asyncio.to_thread(warm))
         self._writer = writer
         self._engine = _reading_engine(self._db)
         self._check = FirstCheck(self._db.sync_url, self._sealer)
@@ -219,18 +217,16 @@ class SqlStore:
         return {int(channel): int(message) for channel, message in rows}
 
     async def read(self, query: Executable) -> Sequence[Any]:
-        """All rows of a question, on a reader's connection."""
-        async with self._reading() as connection:
-            return (await connection.execute(query)).fetchall()
+        """All rows of a question, on a reader's connection; sees whatever was committed before.
 
-    @asynccontextmanager
-    async def _reading(self) -> AsyncIterator[AsyncConnection]:
-        """A reader's own connection: each question sees what was committed before it."""
+        Raises:
+            StoreUnavailable: closed, or the database does not answer.
+        """
         if self._engine is None:
             raise StoreUnavailable("the store is not open")
         try:
             async with self._engine.connect() as connection:
-                yield connection
+                return (await connection.execute(query)).fetchall()
         except SQLAlchemyError as error:
             raise StoreUnavailable(f"cannot be read: {error}") from error
 

@@ -63,39 +63,32 @@ def sqlite_damage(path: Path, *, is_thorough: bool = False) -> str:
     return "" if said == ["ok"] else "; ".join(said)[:200]
 
 
-class snapshot:  # noqa: N801 - reads as a function
-    """A connection whose questions all see the same moment."""
-
-    def __init__(self, url: URL) -> None:
-        if url.get_backend_name() == "sqlite":
-            # never makes a file that is not there
-            url = url.set(database=f"file:{url.database}", query={"mode": "rw", "uri": "true"})
-        self._engine = create_engine(url, poolclass=NullPool)
-        if self._engine.dialect.name == "sqlite":
-            event.listen(self._engine, "connect", _read_whatever_is_there)
-
-    def __enter__(self) -> Connection:
-        if self._engine.dialect.name == "postgresql":
-            self._connection = self._engine.connect().execution_options(
-                isolation_level="REPEATABLE READ", postgresql_readonly=True
-            )
-        else:
-            self._connection = self._engine.connect().execution_options(
-                isolation_level="AUTOCOMMIT"
-            )
-            self._connection.execute(text("PRAGMA query_only=ON"))
-            self._connection.execute(text("BEGIN"))
-        return self._connection
-
-    def __exit__(self, *_: object) -> None:
-        if self._engine.dialect.name == "sqlite":
-            self._connection.execute(text("ROLLBACK"))
-        self._connection.close()
-        self._engine.dispose()
+@contextlib.contextmanager
+def snapshot(url: URL) -> Iterator[Connection]:
+    """A connection whose questions all see the same moment; never makes a file."""
+    is_sqlite = url.get_backend_name() == "sqlite"
+    level: Any = "AUTOCOMMIT" if is_sqlite else "REPEATABLE READ"
+    if is_sqlite:
+        url = url.set(database=f"file:{url.database}", query={"mode": "rw", "uri": "true"})
+    engine = create_engine(url, poolclass=NullPool, isolation_level=level)
+    if is_sqlite:
+        event.listen(engine, "connect", _read_whatever_is_there)
+    try:
+        with engine.connect() as connection:
+            begin = "BEGIN" if is_sqlite else "SET TRANSACTION READ ONLY"
+            connection.execute(text(begin))
+            try:
+                yield connection
+            finally:
+                if is_sqlite:
+                    connection.execute(text("ROLLBACK"))
+    finally:
+        engine.dispose()
 
 
 def _read_whatever_is_there(connection: sqlite3.Connection, _: object) -> None:
     """Bytes that are no text any more are read as such, and do not fit their seal."""
+    connection.execute("PRAGMA query_only=ON")
     connection.text_factory = lambda raw: raw.decode(errors="replace")
 
 

@@ -48,7 +48,7 @@ class OutcomeUnknown(StoreUnavailable):
 class Job:
     """Work of one caller. Once handed over it is carried out, whatever becomes of the caller."""
 
-    __slots__ = ("entries", "error", "future", "loop", "paper", "seq")
+    __slots__ = ("entries", "error", "future", "is_over", "loop", "paper", "seq")
 
     def __init__(
         self, entries: Sequence[Entry] = (), paper: Sequence[tuple[str, str | None]] = ()
@@ -59,11 +59,14 @@ class Job:
         self.future: asyncio.Future[int] = self.loop.create_future()
         self.seq = 0
         self.error: Exception | None = None
+        self.is_over = False
+        """The outcome stands; set and read on the caller's loop only."""
 
     def resolve(self) -> None:
         """Tell the caller; on the caller's event loop."""
+        self.is_over = True
         if self.future.done():
-            return  # its loop cancelled it while it was being shut down
+            return  # the caller was cancelled just now and has not run since
         if self.error is not None:
             self.future.set_exception(self.error)
         else:
@@ -71,8 +74,8 @@ class Job:
 
     async def settled(self) -> None:
         """Wait for the outcome even when cancelled again; bounded by the writer's time-outs."""
-        if not self.future.cancelled():
-            return  # the outcome was there first
+        if self.is_over:
+            return
         late = self.future = self.loop.create_future()
         while not late.done():
             with contextlib.suppress(asyncio.CancelledError):
@@ -230,7 +233,7 @@ class Writer:
             self._db.commit()
         except self._db.failures as error:
             was_lost = not self._db.is_connected
-            if not self._is_there(Mark(plan.seq, plan.mac)):
+            if not self._is_there(plan):
                 if was_lost and not is_last:
                     return False
                 raise _as_unavailable(error) from error
@@ -352,8 +355,10 @@ class Writer:
         for job in jobs:
             job.error = error
 
-    def _is_there(self, mark: Mark) -> bool:
+    def _is_there(self, plan: Plan) -> bool:
         """After a COMMIT without an answer: look for our own row, never send it again on a guess.
+
+        Work that has no row is the paper book's: doing it twice is doing it once.
 
         Raises:
             OutcomeUnknown: the database cannot be asked.
@@ -362,10 +367,10 @@ class Writer:
             self._db.rollback()
             if not self._db.is_connected:
                 self._db.connect()
-            found = self._db.query(self._sql.read_mac, (mark.seq,))
+            found = self._db.query(self._sql.read_mac, (plan.seq,))
         except self._gone as error:
             raise OutcomeUnknown(f"the database went away during a commit: {error}") from error
-        return bool(found) and found[0][0] == mark.mac
+        return bool(plan.rows) and found == [(plan.mac,)]
 
     def _read_head(self, *, is_first: bool = False) -> None:
         """Learn where the journal ends, and that it ends where it was left.

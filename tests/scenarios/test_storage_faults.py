@@ -26,7 +26,7 @@ from engine.domain.trade import Execution, Trade
 from storage.sql import SqlStore, SqlVault
 from storage.sqlite import SqliteDatabase
 from storage.verify import sqlite_damage
-from storage.writer import OutcomeUnknown
+from storage.writer import Job, OutcomeUnknown
 from tests.unit.storage.kit import event, execution, fact, opened, order, sqlite_url, trade
 from tests.unit.storage.postgres import Server, postgres_url, server
 
@@ -425,6 +425,30 @@ async def test_an_outcome_that_cannot_be_had_is_said_and_found_later(
         assert (await store.verify()).is_ok
 
 
+@pytest.mark.parametrize("is_there", [True, False])
+async def test_a_paper_book_without_an_answer_is_saved_all_the_same(
+    url: str, is_there: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with opened(url) as store:
+        await store.commit([event(trade(1))])
+        database = store._db
+        real, calls = database.commit, []
+
+        def dying() -> None:
+            calls.append(1)
+            if len(calls) > 1:
+                return real()
+            if is_there:
+                real()
+            database._disconnect()  # type: ignore[attr-defined]
+            raise database.failures[0]("gone")
+
+        monkeypatch.setattr(database, "commit", dying)
+        await SqlVault(store).save({"a": "1"})
+        assert await SqlVault(store).load() == {"a": "1"}
+        assert len(calls) == 2
+
+
 # --- S-06 slow reports
 
 
@@ -590,6 +614,27 @@ async def test_a_cancelled_caller_is_released_when_the_outcome_stands(tmp_path: 
             await task
         assert task.cancelled()
         assert await store.get(Trade, "T-1") == trade()
+
+
+async def test_an_outcome_that_comes_with_the_cancellation_is_not_waited_for_again() -> None:
+    for error in (None, Conflict("no")):
+        job = Job()
+        job.error = error
+
+        async def wait(job: Job = job) -> None:
+            try:
+                await job.future
+            except asyncio.CancelledError:
+                await job.settled()
+                raise
+
+        task = asyncio.create_task(wait())
+        await asyncio.sleep(0)
+        task.cancel()
+        job.resolve()
+        done, _ = await asyncio.wait([task], timeout=1)
+        assert done
+        assert task.cancelled()
 
 
 async def test_closing_writes_what_waits(url: str) -> None:
