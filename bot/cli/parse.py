@@ -4,7 +4,7 @@ import argparse
 import json
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -110,12 +110,11 @@ class _Row:
 
 def _file(name: str, channel: str | None) -> int:
     try:
-        lines = sys.stdin if name == "-" else Path(name).open(encoding="utf-8")
-        with lines:
-            rows, errors = _rows(lines, channel)
+        text = sys.stdin.read() if name == "-" else Path(name).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as why:
         print(f"{name}: {why}", file=sys.stderr)
         return _BAD_INPUT
+    rows, errors = _rows(text.split("\n"), channel)
     thread = _File(rows)
     for row in rows:
         print(json.dumps({"id": row.key, "result": label(thread.parsed(row))}, ensure_ascii=False))
@@ -194,9 +193,15 @@ def _embeds(embeds: Any) -> Iterator[EmbedText]:
             title=_text(embed, "title"),
             description=_text(embed, "description"),
             author=_text(embed.get("author") or {}, "name"),
-            fields=tuple((_text(one, "name"), _text(one, "value")) for one in fields),
+            fields=tuple(_field(one) for one in fields),
             footer=_text(embed.get("footer") or {}, "text"),
         )
+
+
+def _field(one: Any) -> tuple[str, str]:
+    if not isinstance(one, Mapping):
+        raise _BadLineError("a field of an embed is not an object")
+    return _text(one, "name"), _text(one, "value")
 
 
 def _number(numbers: dict[str, int], key: str) -> int:
@@ -234,8 +239,6 @@ class _Context:
 
     def message(self) -> RawAlert:
         """The row's message; an edit keeps the reply of the original."""
-        from dataclasses import replace
-
         message = self.row.message
         texts = self.file.by_message[message.message_id]
         answered = next((one.message.reply_to for one in texts if one.reply_to), None)

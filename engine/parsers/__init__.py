@@ -179,18 +179,23 @@ def _parser(reading: Reading, profile: SourceProfile) -> RoomParser:
 
 
 def _withdrawn(reading: Reading, flat: Flat, profile: SourceProfile) -> Parsed | None:
-    """An edit that strikes the whole order through takes it back."""
-    if not flat.struck or not reading.is_edit:
+    """An edit that strikes the whole order through takes it back; posted so, it is nothing."""
+    if not flat.struck or any(map(_is_order_part, reading.items)):
         return None
-    rest = [item for item in reading.items if item.kind in ("opt", "occ", "paid", "num", "stop")]
-    if rest:
-        return None
+    if not reading.is_edit:
+        return NotAnAlert(why="struck through")
     items, _ = _items(Flat(blocks=[flat.struck]))
     old = _parser(reading, profile).read(replace(reading, items=items, is_edit=False))
     if isinstance(old, NotAnAlert):
         return None
     signals = tuple(_cancelled(one) for one in old.signals)
     return replace(old, signals=signals)
+
+
+def _is_order_part(item: Item) -> bool:
+    if item.kind == "verb":
+        return item.value not in ("cancel", "nofill")
+    return item.kind in ("opt", "occ", "paid", "num", "stop")
 
 
 def _cancelled(signal: Signal) -> Signal:

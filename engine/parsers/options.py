@@ -3,13 +3,22 @@
 from dataclasses import replace
 from decimal import Decimal
 
-from engine.domain.alert import Action, Effect, Parsed, Signal, SignalLeg
+from engine.domain.alert import Action, Parsed, Signal, SignalLeg
 from engine.parsers import RoomParser
 from engine.parsers._grammar import prices, slots, symbols
 from engine.parsers._grammar.contract import ContractReader
 from engine.parsers._grammar.facts import Facts, is_report
 from engine.parsers._grammar.items import Item
-from engine.parsers._grammar.orders import Draft, Reading, account, check_levels, decide, in_prices
+from engine.parsers._grammar.orders import (
+    Draft,
+    Reading,
+    account,
+    check_levels,
+    decide,
+    in_prices,
+    side_of,
+    tags_of,
+)
 from engine.parsers._grammar.segments import split
 from engine.parsers._grammar.spreads import spelled_verbs
 from engine.parsers._grammar.verbs import Intent, Side, intent
@@ -132,6 +141,8 @@ class _Trade:
             is_before = is_before and item.kind not in ("slash", "date", "sym", "strike")
             if is_before and item.kind in ("note", "fill") and item.text not in _HEADINGS:
                 return False
+            if item.kind == "emoji" and not set(item.text) <= _ENTRY_EMOJI:
+                self.facts.doubt("action", "the emoji may mean an exit")
             is_odd_fill = item.kind == "fill" and item.text not in _HEADINGS | _BARE_FILLS
             if not is_before and (is_odd_fill or _is_cost(item)):
                 self.facts.doubt("action", "is that an entry, or how it stands?")
@@ -173,7 +184,7 @@ class _Trade:
 
     def _finish(self, signal: Signal) -> Draft:
         facts, said = self.facts, self.intent
-        side = self._side(signal)
+        side = self._side()
         self._effect(signal, side)
         if said.conflict:
             facts.doubt("action", said.conflict)
@@ -185,7 +196,9 @@ class _Trade:
                 facts.doubt("action", "a roll of a short position")
             if self.last is None:
                 signal = replace(signal, fraction=Decimal(1))
-        signal = replace(signal, action=action, legs=legs, tags=(*signal.tags, *self._tags()))
+        signal = replace(
+            signal, action=action, legs=legs, tags=(*signal.tags, *tags_of(facts, said, side))
+        )
         signal = replace(signal, targets=in_prices(signal.targets, signal.price, 1))
         self._check(signal, side)
         anchor = next((at for kind in _ANCHORS for at in facts.by.get(kind, [])), None)
@@ -209,16 +222,15 @@ class _Trade:
             if not signal.legs and (self.facts.items[at].value == "debit") == pays:
                 self.facts.take(at)
 
-    def _side(self, signal: Signal) -> Side:
+    def _side(self) -> Side:
         """Side of the position: as said, else that of the alert answered, else long."""
         said = self.intent
         if said.side is not None:
             return said.side
-        if self.base is not None and self.base.action.effect in _SHORT:
+        if side_of(self.base) == "short":
             return "short"
         if said.is_sell and self._is_premium_sale():
             self.facts.doubt("action", "does it sell to open or to close?")
-        del signal
         return "long"
 
     def _is_premium_sale(self) -> bool:
@@ -226,10 +238,6 @@ class _Trade:
         texts = {item.text for item in self.facts.items}
         is_tos = any(item.kind == "gain" and item.text[0] == "-" for item in self.facts.items)
         return is_tos or self.facts.has("effect") or not texts.isdisjoint(hints)
-
-    def _tags(self) -> tuple[str, ...]:
-        tags = tuple(str(value) for value in self.facts.values("tag"))
-        return (*tags, "average") if self.intent.is_add else tags
 
     def _check(self, signal: Signal, side: Side) -> None:
         facts, said = self.facts, self.intent
@@ -264,6 +272,8 @@ _BARE_FILLS = frozenset(
     ("the", "a", "at", "for", "of", "on", "in", "and", "with", "w/", "lmt", "limit", "each", "exp",
      "expiring", "expires", "expiration", "@", "entry", "per", "per contract", "just", "to", "is")
 )  # fmt: skip
+_ENTRY_EMOJI = frozenset("🚨🔥🚀🟢⚡🎯📈🔔⚠💎📢‼❗⭐🌟💥🐂🐻💪🤞🎰🟩📊🔊➡🎟🍉🗨☀")
+"""Signs that may decorate an entry; a red light or a tick may stand for an exit."""
 _HEADINGS = frozenset(
     ("alert", "alerts", "new", "new trade", "new alert", "trade alert", "options alert", "trade",
      "option alert", "entry alert", "signal", "contract", "contracts", "option", "options",
@@ -272,7 +282,6 @@ _HEADINGS = frozenset(
      "expiry", "type", "earnings play", "weekly play", "first trade")
 )  # fmt: skip
 """Words that may stand over a contract that is named without a verb."""
-_SHORT = (Effect.OPEN_SHORT, Effect.CLOSE_SHORT)
 
 
 def _action(

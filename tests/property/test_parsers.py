@@ -38,10 +38,13 @@ def room(name: str) -> SourceProfile:
 
 
 ROOMS = ("options", "stocks", "futures", "auto")
-WORDS = """BTO STC STO BTC buy sold trim long short stop SL PT T1 target half all rest out in at @ for
+_WORDS = """
+BTO STC STO BTC buy sold trim long short stop SL PT T1 target half all rest out in at @ for
 SPY AAPL $TSLA /ES NQ ESU5 640C 222.5p calls put 8/15 1/2 0DTE weekly Aug 15 2.35 $1.10 .95 1,95
-19,780.50 50% x3 5x BE breakeven spread 230/240 call debit roll cancel if not ? ! , . / - | : ( ) \n
-lotto small size 🚨 A B market limit from 6405 pts risk trail""".split(" ")
+19,780.50 50% x3 5x BE breakeven spread 230/240 call debit roll cancel if not ? ! , . / - | : ( )
+lotto small size 🚨 A B market limit from 6405 pts risk trail
+"""
+WORDS = [*_WORDS.split(), "\n"]
 texts = st.one_of(
     st.text(max_size=400),
     st.lists(st.sampled_from(WORDS), max_size=40).map(" ".join),
@@ -85,7 +88,9 @@ def numbers_in(text: str) -> set[Decimal]:
     return plain | sums | {number / 1000 for number in plain}
 
 
-@given(st.lists(st.sampled_from(WORDS), min_size=3, max_size=20).map(" ".join), st.sampled_from(ROOMS))
+@given(
+    st.lists(st.sampled_from(WORDS), min_size=3, max_size=20).map(" ".join), st.sampled_from(ROOMS)
+)
 @settings(max_examples=600, deadline=None)
 def test_no_number_of_a_result_is_missing_in_the_text(text: str, name: str) -> None:
     parsed = read(message(text), room(name))
@@ -94,7 +99,9 @@ def test_no_number_of_a_result_is_missing_in_the_text(text: str, name: str) -> N
             assert numbers_of(signal) <= numbers_in(text)
 
 
-@given(st.lists(st.sampled_from(WORDS), min_size=2, max_size=25).map(" ".join), st.sampled_from(ROOMS))
+@given(
+    st.lists(st.sampled_from(WORDS), min_size=2, max_size=25).map(" ".join), st.sampled_from(ROOMS)
+)
 @settings(max_examples=600, deadline=None)
 def test_what_is_clear_names_what_to_trade(text: str, name: str) -> None:
     parsed = read(message(text), room(name))

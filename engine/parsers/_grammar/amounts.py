@@ -86,7 +86,7 @@ def _glued(reader: Itemiser, at: int, token: Token, after: Token, is_money: bool
     if after.text == "%":
         return _percent(reader, at, at + 2)
     if after.kind == "word":
-        return _suffix(reader, at, token, after)
+        return _suffix(reader, at, token, after, is_money)
     if after.kind == "odd" or after.text == "'":
         reader.put("oddnum", None, token.text + after.text)
         return at + 2
@@ -95,7 +95,7 @@ def _glued(reader: Itemiser, at: int, token: Token, after: Token, is_money: bool
     return 0
 
 
-def _suffix(reader: Itemiser, at: int, token: Token, after: Token) -> int:
+def _suffix(reader: Itemiser, at: int, token: Token, after: Token, is_money: bool) -> int:
     low = after.low
     if low in ("c", "p") and (end := _run(reader, at)):
         return end
@@ -109,6 +109,8 @@ def _suffix(reader: Itemiser, at: int, token: Token, after: Token) -> int:
         return put(reader, "ordinal", token.value, token.text + low, at + 2)
     if unit(low):
         return _counted(reader, at, at + 2, unit(low) or "")
+    if months.is_month(low) and not is_money:
+        return months.day_month(reader, at, token) or put(reader, "oddnum", None, low, at + 2)
     if low in ("cr", "db"):
         return _plain(reader, at, False)
     if len(token.text) == 1 and after.text in _CURRENCY_FUTURES and token.text == "6":

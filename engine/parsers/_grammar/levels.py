@@ -45,7 +45,7 @@ def stop(reader: Reducer, at: int) -> int:
     end = reader.joints(at + 1)
     found = reader.look(end)
     if found is not None and (value := _level(found, is_stop=True)) is not None:
-        return _stop_value(reader, label, value, found, end + 1)
+        return _aside(reader, _stop_value(reader, label, value, found, end + 1))
     if found is not None and found.kind == "oddnum":
         reader.put(label, "oddlevel", "stop", f"{label.text} {found.text}")
         return end + 1
@@ -54,6 +54,14 @@ def stop(reader: Reducer, at: int) -> int:
     if under := _under(reader, at + 1, label):
         return under
     return _behind(reader, at, "stop")
+
+
+def _aside(reader: Reducer, at: int) -> int:
+    """Index behind ``(-25%)``: a result in brackets only repeats the level before it."""
+    shape = [item for item in (reader.look(at), reader.look(at + 1), reader.look(at + 2)) if item]
+    if len(shape) < 3 or shape[0].text != "(" or shape[2].text != ")":
+        return at
+    return at + 3 if shape[1].kind in ("pct", "gainpct", "gain", "points") else at
 
 
 def _note_move(reader: Reducer, label: Item, end: int) -> None:
@@ -72,9 +80,9 @@ def _far(reader: Reducer, at: int) -> bool:
             reader.put(label, "stop", value, f"{label.text} {found.text}")
             del reader.items[end : end + 2]
             return True
-        is_contract = is_contract or item.kind in _CONTRACT or item.kind == "sym"
+        is_contract = is_contract or item.kind in _CONTRACT or item.kind in ("sym", "part")
         is_moved = item.kind == "verb" and item.value == "update"
-        is_known = item.kind in _CONTRACT or item.text in _TIES or item.kind == "sym"
+        is_known = item.kind in _CONTRACT or item.text in _TIES or item.kind in ("sym", "part")
         if not is_known and not is_moved:
             return False
     return False
@@ -190,7 +198,7 @@ def _values(reader: Reducer, at: int) -> tuple[tuple[Level, ...] | None, int]:
         if not more:
             break
         found += more
-        end = at + 1
+        end = _aside(reader, at + 1)
         at = _list_joint(reader, end)
         if at == end:
             break

@@ -56,6 +56,11 @@ def _month_at(reader: Itemiser, at: int) -> int | None:
     return None
 
 
+def is_month(word: str) -> bool:
+    """Whether the word names a month."""
+    return any(not rest and entry.kind == "month" for rest, entry in phrases(word) or ())
+
+
 def month(reader: Itemiser, at: int, end: int, month_no: int) -> int:
     """A month's name: with a day it is a date, with a year a month of LEAPS, else just a month."""
     token = reader.tokens[at]

@@ -4,13 +4,13 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 
-from engine.domain.alert import Action, Alert, Level, NotAnAlert, Parsed, Signal
+from engine.domain.alert import Action, Alert, Effect, Level, NotAnAlert, Parsed, Signal
 from engine.domain.source import SourceProfile
 from engine.parsers._grammar.english import COMMON
 from engine.parsers._grammar.facts import CORE, Facts
 from engine.parsers._grammar.items import Item
 from engine.parsers._grammar.judge import judge
-from engine.parsers._grammar.verbs import Intent
+from engine.parsers._grammar.verbs import Intent, Side
 
 CONTRACT = frozenset(("symbol", "expiry", "strike", "right", "legs", "contract"))
 """Doubts in these fields mean that it is not known what should be traded."""
@@ -74,6 +74,27 @@ class Draft:
         if signal.asset in ("option", "spread"):
             return len(missing) <= 1
         return any(item.kind == "root" or _is_ticker(item) for item in self.facts.items)
+
+
+_SHORT = (Effect.OPEN_SHORT, Effect.CLOSE_SHORT)
+_OF_SHORT = "short"
+"""Tag of an update or cancel of a short position, so that a reply to it knows the side."""
+
+
+def side_of(base: Signal | None) -> Side:
+    """Side of the position that an earlier signal speaks of; long when nothing says otherwise."""
+    is_short = base is not None and (base.action.effect in _SHORT or _OF_SHORT in base.tags)
+    return "short" if is_short else "long"
+
+
+def tags_of(facts: Facts, said: Intent, side: Side) -> tuple[str, ...]:
+    """Remarks that later readers need: targets hit, averaging, the side of an update."""
+    tags = [str(value) for value in facts.values("tag")]
+    if said.is_add:
+        tags.append("average")
+    if side == "short" and said.family in ("update", "cancel"):
+        tags.append(_OF_SHORT)
+    return tuple(tags)
 
 
 def _is_ticker(item: Item) -> bool:
@@ -142,11 +163,17 @@ def check_words(draft: Draft, reading: Reading) -> None:
     is_priced = signal.price is not None or signal.price_range is not None
     if said.family == "close" and facts.has("ref") and not is_priced and not facts.has("market"):
         facts.doubt("price", "is that the entry or the exit price?")
+    crossed = any(item.kind == "emoji" and not _NO.isdisjoint(item.text) for item in facts.items)
+    if said.family == "open" and crossed:
+        facts.doubt("action", "a cross or stop sign stands beside the order")
     if said.family == "update":
         _check_new_stop(signal, reading.base, facts)
     if said.family == "close":
         _check_rest_stop(signal, facts)
         _check_exit_price(signal, reading.base, facts)
+
+
+_NO = frozenset("❌🚫⛔🛑✖❎")
 
 
 def _check_new_stop(signal: Signal, base: Signal | None, facts: Facts) -> None:

@@ -3,18 +3,25 @@
 from dataclasses import replace
 from decimal import Decimal
 
-from engine.domain.alert import Action, Asset, Effect, Level, Signal, SizeClass
+from engine.domain.alert import Action, Asset, Level, Signal, SizeClass
 from engine.parsers._grammar import prices, slots, symbols
 from engine.parsers._grammar.facts import Facts, as_share, is_fraction, is_report
 from engine.parsers._grammar.items import Item
-from engine.parsers._grammar.orders import Draft, Reading, account, check_levels, in_prices
+from engine.parsers._grammar.orders import (
+    Draft,
+    Reading,
+    account,
+    check_levels,
+    in_prices,
+    side_of,
+    tags_of,
+)
 from engine.parsers._grammar.verbs import Side, intent
 
 _REPORTS = frozenset(
     ("opened", "opens", "open", "closed", "closes", "close", "flat", "added", "adds", "dumped",
      "cut", "stopped", "stopped at", "started", "reduced", "dumping", "covered", "locked")
 )  # fmt: skip
-_SHORT = (Effect.OPEN_SHORT, Effect.CLOSE_SHORT)
 
 
 class PlainTrade:
@@ -136,9 +143,7 @@ class PlainTrade:
         """Side of the position: as said, else that of the alert answered, else long."""
         if self.intent.side is not None:
             return self.intent.side
-        if self.base is not None and self.base.action.effect in _SHORT:
-            return "short"
-        return "long"
+        return side_of(self.base)
 
     def _finish(self, signal: Signal, *, is_market: bool) -> Draft:
         facts, said = self.facts, self.intent
@@ -169,8 +174,7 @@ class PlainTrade:
         return words[side == "short"]
 
     def _tags(self) -> tuple[str, ...]:
-        tags = tuple(str(value) for value in self.facts.values("tag"))
-        return (*tags, "average") if self.intent.is_add else tags
+        return tags_of(self.facts, self.intent, self.side())
 
     def _in_prices(self, signal: Signal, sign: int) -> Signal:
         """Distances become prices once the entry is known."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from engine.parsers._grammar.facts import is_fraction
+
 if TYPE_CHECKING:
     from engine.parsers._grammar.items import Item
     from engine.parsers._grammar.reduce import Reducer
@@ -36,6 +38,7 @@ _KEPT = frozenset(
         "with",
     )
 )
+_SHARES = frozenset(("part", "num", "pct", "share", "qty"))
 _RIDE = frozenset(("ride", "run", "running", "riding", "work", "go", "on", "left", "open"))
 _KEPT_KINDS = frozenset(("num", "part", "slash", "pct", "qty", "share"))
 
@@ -68,17 +71,26 @@ def take(reader: Reducer, at: int) -> int:
     """``taking half off`` closes; ``taking AVGO 265c`` opens."""
     item = reader.items[at]
     if item.value == "take":
-        is_off = any(
-            one.text.endswith("off") and one.sent == item.sent
-            for one in reader.items[at + 1 : at + 5]
-        )
-        is_done = any(one.text in _RESULTS for one in reader.items[at + 1 : at + 7])
-        reader.put(item, "verb", "trim" if is_off else "close" if is_done else "open")
+        reader.put(item, "verb", _taken(reader, item, at))
     elif item.text == "btc" and _is_coin(reader, at + 1):
         reader.put(item, "cue", "status")
     else:
         reader.out.append(item)
     return at + 1
+
+
+def _taken(reader: Reducer, item: Item, at: int) -> str:
+    """What is taken: some off, all of it off, a profit or loss, or a position."""
+    ahead = [one for one in reader.items[at + 1 : at + 7] if one.sent == item.sent]
+    off = next((k for k, one in enumerate(ahead) if one.text.endswith("off")), None)
+    if off is not None:
+        is_share = ahead[off].kind != "fill" or any(
+            one.kind in _SHARES or (one.kind == "slash" and is_fraction(one.value))
+            for one in ahead[:off]
+        )
+        return "trim" if is_share else "close"
+    nearby = reader.items[at + 1 : at + 7]
+    return "close" if any(one.text in _RESULTS for one in nearby) else "open"
 
 
 def fill(reader: Reducer, at: int) -> int:

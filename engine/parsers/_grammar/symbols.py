@@ -93,6 +93,7 @@ def _weak_symbol(facts: Facts, found: list[int], anchor: int | None) -> str:
     return word
 
 
+_TIES = frozenset(("", "exp", "expiry", "expiring", "expires", "expiration", "for"))
 _LEADS = frozenset(
     ("verb", "num", "qty", "part", "share", "pct", "size", "slash", "date", "punct", "emoji",
      "line",     "para", "when", "note", "opt", "entryword", "paid")
@@ -104,12 +105,17 @@ def _stands_alone(facts: Facts, at: int, anchor: int | None) -> bool:
     if anchor is None:
         return False
     between = facts.items[min(at, anchor) + 1 : max(at, anchor)]
-    if any(item.kind in ("fill", "note", "month") and item.text for item in between):
+    if any(item.kind in ("note", "month") or _is_loose(item) for item in between):
         return False
     before = facts.items[at - 1] if at else None
     if before is None or before.kind in _LEADS:
         return True
     return before.kind == "fill" and (not before.is_upper or before.text in ("of", "in", "my"))
+
+
+def _is_loose(item: Item) -> bool:
+    """A filler that does not tie a symbol to its contract."""
+    return item.kind == "fill" and item.text not in _TIES
 
 
 def _slot(facts: Facts, anchor: int | None) -> list[int]:

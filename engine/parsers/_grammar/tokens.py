@@ -51,6 +51,8 @@ _SCAN = re.compile(
     """,
     re.VERBOSE,
 )
+_WE = {"we're": "weare"}
+"""Without its apostrophe it would read as the past tense."""
 _LIST = re.compile(r"[0-9]*\.[0-9]+(?:,[0-9]*\.[0-9]+)+\Z")
 
 
@@ -78,7 +80,7 @@ def _append(tokens: list[Token], kind: str, text: str, gap: bool) -> None:
         tokens.append(Token(kind, "\n", "\n", gap, None))
     elif kind == "word":
         kind = "word" if text.isascii() else "odd"
-        low = sys.intern(text.lower().replace("'", ""))
+        low = sys.intern(_WE.get(text.lower()) or text.lower().replace("'", ""))
         tokens.append(Token(kind, text, low, gap, None))
     elif kind == "slash":
         tokens.append(_slash(text, gap))

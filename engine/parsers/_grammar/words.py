@@ -1,7 +1,7 @@
 """The words of alert rooms: what each word or phrase can mean, and tolerance for typing slips."""
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 
 from engine.parsers._grammar import chatter, english
 
@@ -24,17 +24,17 @@ btc! = btc; buy to close; bought to close; buying to close; b t c
 buy = buy; buying; bought; purchased; purchasing; purchase; buys
 sell = sell; selling; sold; sells; offloaded; offloading; offload; unloaded; unloading; unload
 sell = dumped; dumping; dump; sold out; selling out
-open = open; opened; opens; opening; entered; entering; enter; enters; initiated; initiating
-open = initiate; started; starting; grabbed; grabbing; grab; grabs; snagged; snagging; snag
-open = scooped; scooping; scoop; picked up; picking up; pick up; nabbed; nabbing; im in; in on
-open = got in; getting in; back in; jumped in; jumping in; hopped in; hopping in; hopped into
-open = jumped into; jumping into; loaded; loading; load; loaded up; loading up; nibbled; nibbling
-open = nibble; nibbling on; nibbled on; nibble on; reentered; re entered; reentry; re entry
-open = reentering; re entering; reloading; reloaded; im entering; position in; new position
-open = new entry; opening position; opening a position; starting a position; opened a position
-open = started a position; entering a position; got some; new position in; getting into; got into
-open = going in; went in; im buying; entered long; picked some; picked up some; grabbed some
-open = grabbing some; getting some
+open = grabed; entred; weare in; weare long; open; opened; opens; opening; entered; entering; enter
+open = enters; initiated; initiating; initiate; started; starting; grabbed; grabbing; grab; grabs
+open = snagged; snagging; snag; scooped; scooping; scoop; picked up; picking up; pick up; nabbed
+open = nabbing; im in; in on; got in; getting in; back in; jumped in; jumping in; hopped in
+open = hopping in; hopped into; jumped into; jumping into; loaded; loading; load; loaded up
+open = loading up; nibbled; nibbling; nibble; nibbling on; nibbled on; nibble on; reentered
+open = re entered; reentry; re entry; reentering; re entering; reloading; reloaded; im entering
+open = position in; new position; new entry; opening position; opening a position
+open = starting a position; opened a position; started a position; entering a position; got some
+open = new position in; getting into; got into; going in; went in; im buying; entered long
+open = picked some; picked up some; grabbed some; grabbing some; getting some
 take = took; taking; take; im taking
 in = in
 out = out
@@ -54,25 +54,26 @@ close = cashed out; cashing out; cash out; cashed; cashing; booked; booking; ban
 close = booked profits; booking profits; took profits; took profit; taking profits; taking profit
 close = take profits; locked in; locking in; lock in; locked; locking; took the loss
 close = taking the loss; taking the l; took the l; out here; exit here; cut here; im flat
-close = we are flat; were flat; were out; we are out; gone; im done; getting flat; bailing out
+close = we are flat; weare flat; weare out; we are out; gone; im done; getting flat; bailing out
 close = bailed out; cut loss; cut losses; cutting losses; scratched; scratching; closing it
 close = close it; closed it; dumping it; selling it; sold it; took it off; taking it off
 close = exit trade; exited trade; trade closed; position closed; closed position; closing position
 close = locked in profits; locking in profits; locked in gains; locking in gains; booked gains
 close = booking gains; banked profits; ring the register; ringing the register; rang the register
 close = secured profits; securing profits; secure profits
-stopped = stopped out; stopped; stop out; stopped out of; stopped on; got stopped out; stop hit
-stopped = stop loss hit; sl hit; stopped at; stop was hit; hit stop; hit my stop; hit stop loss
-trim = trim; trimmed; trimming; trims; scale out; scaled out; scaling out; scaling; scaled; scale
-trim = scaling out of; scaled out of; scale out of; peeled; peeling; peel; peeled off; peeling off
-trim = peel off; lightened; lightening; lighten; lightened up; lightening up; lighten up; reduced
-trim = reducing; reduce; derisk; derisking; derisked; de risking; de risked; de risk; shaved
-trim = shaving; shave; partial exit; partials; taking partials; took partials; take partials
-trim = partial; taking some off; took some off; take some off; some off; taking a few off
-trim = partial profits; taking partial profits; took partial profits; partial profit
-trim = taking some profits; took some profits; taking some profit; took some profit; sold some
-trim = selling some; sell some; taking partial; took partial; took a few off; paying myself
-trim = pay yourself; paid myself
+stopped = stoped out; stoped; stopped out; stopped; stop out; stopped out of; stopped on
+stopped = got stopped out; stop hit; stop loss hit; sl hit; stopped at; stop was hit; hit stop
+stopped = hit my stop; hit stop loss
+trim = trimed; triming; trim; trimmed; trimming; trims; scale out; scaled out; scaling out; scaling
+trim = scaled; scale; scaling out of; scaled out of; scale out of; peeled; peeling; peel
+trim = peeled off; peeling off; peel off; lightened; lightening; lighten; lightened up
+trim = lightening up; lighten up; reduced; reducing; reduce; derisk; derisking; derisked
+trim = de risking; de risked; de risk; shaved; shaving; shave; partial exit; partials
+trim = taking partials; took partials; take partials; partial; taking some off; took some off
+trim = take some off; some off; taking a few off; partial profits; taking partial profits
+trim = took partial profits; partial profit; taking some profits; took some profits
+trim = taking some profit; took some profit; sold some; selling some; sell some; taking partial
+trim = took partial; took a few off; paying myself; pay yourself; paid myself
 add = add; added; adding; adds; avg down; averaging down; average down; averaged down; avg up
 add = averaging; averaged; averaged in; averaging in; averaged up; averaging up; average up
 add = doubled down; doubling down; double down; topping up; topped up; added to; adding to; add to
@@ -354,6 +355,7 @@ def _slips(word: str) -> set[str]:
     return {word} | {word[:at] + word[at + 1 :] for at in range(1, len(word))}
 
 
+@lru_cache(maxsize=4096)
 def corrected(word: str) -> str | None:
     """The known word that ``word`` is one slip away from: a letter more, less, other or swapped.
 

@@ -4,22 +4,27 @@ import random
 from dataclasses import dataclass
 from datetime import date
 
-SYMBOLS = """WFC CVX HD MCD PEP VZ TXN AMGN HON LMT DE MMM GILD BMY ISRG NOW REGN PANW CRWD SNOW DDOG
-ZS NET RBLX DKNG AFRM UPST CHWY ETSY PINS DASH LYFT ABNB EXPE MAR HLT CCL RCL AAL DAL LUV FDX UPS EMR
-ADBE CSCO IBM KLAC LRCX ASML TSM ARM MRVL ANET DELL HPE STX WDC F T V X U""".split()
+_SYMBOLS = """
+WFC CVX HD MCD PEP VZ TXN AMGN HON LMT DE MMM GILD BMY ISRG NOW REGN PANW CRWD SNOW DDOG ZS NET
+RBLX DKNG AFRM UPST CHWY ETSY PINS DASH LYFT ABNB EXPE MAR HLT CCL RCL AAL DAL LUV FDX UPS EMR
+ADBE CSCO IBM KLAC LRCX ASML TSM ARM MRVL ANET DELL HPE STX WDC F T V X U
+"""
+SYMBOLS = _SYMBOLS.split()
 FUTURES = {"ES": 6400, "NQ": 23800, "MES": 6400, "MNQ": 23800, "RTY": 2270, "YM": 44900}
 TODAY = date(2025, 8, 12)
 FRIDAYS = [date(2025, 8, 15), date(2025, 8, 22), date(2025, 9, 5), date(2025, 9, 19)]
-OPENERS = """BTO|bto|Bto|Bought|BOUGHT|Buying|bought|Grabbed|grabbing|Entered|Entering|Entry:|Picked up|
-Opening|Opened|Long|In|Taking|Added|Adding|Snagged|scooped|Just bought|I bought|Got in|Getting in|
-Starting|Going long|Buy to open|buying to open|New position|Jumped in|🚨 BTO|🟢 BTO|ALERT: BTO""".split(
-    "|"
-)
-CLOSERS = """STC|stc|Stc|Sold|SOLD|sold|Selling|Closed|Closing|closing|Exited|exiting|Out of|All out|Cut|
-Cutting|Dumped|Took profits|Sell to close|Selling to close|Stopped out|Flattened|🔴 STC|Exit""".split(
-    "|"
-)
-TRIMMERS = "Trimmed|trimming|TRIM|Scaling out of|Scaled out of|Peeling|Partial exit|trim".split("|")
+_OPENERS = """BTO|bto|Bto|Bought|BOUGHT|Buying|bought|Grabbed|grabbing|Entered|Entering|Entry:|
+Picked up|Opening|Opened|Long|In|Taking|Added|Adding|Snagged|scooped|Just bought|I bought|Got in|
+Getting in|Starting|Going long|Buy to open|buying to open|New position|Jumped in|🚨 BTO|🟢 BTO|
+ALERT: BTO"""
+_CLOSERS = """STC|stc|Stc|Sold|SOLD|sold|Selling|Closed|Closing|closing|Exited|exiting|Out of|
+All out|Cut|Cutting|Dumped|Took profits|Sell to close|Selling to close|Stopped out|Flattened|
+🔴 STC|Exit"""
+_TRIMMERS = "Trimmed|trimming|TRIM|Scaling out of|Scaled out of|Peeling|Partial exit|trim"
+_REMARKS = """|||| (swing)|, risky| - day trade|, small size|, good luck| lotto|
+not financial advice|, looks strong| into earnings|, let's go| (scalp)"""
+OPENERS, CLOSERS = _OPENERS.split("|"), _CLOSERS.split("|")
+TRIMMERS, REMARKS = _TRIMMERS.split("|"), _REMARKS.split("|")
 NOISE = [
     "",
     "",
@@ -34,8 +39,6 @@ NOISE = [
     " 💰",
     " .",
 ]
-REMARKS = """|||| (swing)|, risky| - day trade|, small size|, good luck| lotto|
-not financial advice|, looks strong| into earnings|, let's go| (scalp)""".split("|")
 
 
 @dataclass(frozen=True)
@@ -157,9 +160,11 @@ class Maker:
 
     def slip(self, text: str) -> str:
         """A typing slip in a keyword that is long enough to be recognised."""
-        slips = {"Entered": "Enterd", "Closing": "Closng", "Selling": "Sellling", "target": "taregt",
-                 "Target": "Tagret", "calls": "callls", "Bought": "Bougth", "weekly": "wekly",
-                 "stop ": "stpo ", "Trimmed": "Trimed", "Grabbed": "Grabed"}  # fmt: skip
+        slips = {
+            "Entered": "Enterd", "Closing": "Closng", "Selling": "Sellling", "target": "taregt",
+            "Target": "Tagret", "calls": "callls", "Bought": "Bougth", "weekly": "wekly",
+            "stop ": "stpo ", "Trimmed": "Trimed", "Grabbed": "Grabed",
+        }  # fmt: skip
         for right, wrong in slips.items():
             if right in text and self.rng.random() < 0.15:
                 return text.replace(right, wrong, 1)
@@ -269,8 +274,8 @@ class Maker:
         buy, sell = f"BTO:{long}{right}", f"STO:{short}{right}"
         legs = " ".join(sorted((buy, sell), key=lambda leg: float(leg.split(":")[1][:-1])))
         effect = "open-" if is_credit else "open+"
-        return Made("options", self.noisy(f"{verb} {shown} {when} {first}/{second} {spelled} {paid}"),
-                    f"{effect} {name} {day} {legs} @{price}")  # fmt: skip
+        text = f"{verb} {shown} {when} {first}/{second} {spelled} {paid}"
+        return Made("options", self.noisy(text), f"{effect} {name} {day} {legs} @{price}")
 
     def stock(self) -> Made:
         name, shown = self.symbol()
@@ -294,7 +299,8 @@ class Maker:
             return Made("stocks", self.noisy(text), f"close+ {name} @{_plain(price)} f=1")
         if style == 3:
             levels, written = self.levels(price, -1)
-            text = f"{self.pick(['Short', 'Shorting', 'Shorted', 'STO'])} {shown} {mark}{price}{written}"
+            verb = self.pick(["Short", "Shorting", "Shorted", "STO"])
+            text = f"{verb} {shown} {mark}{price}{written}"
             return Made("stocks", self.noisy(text), f"open- {name} @{_plain(price)}{levels}")
         text = (
             f"{self.pick(['Covered', 'Covering', 'Bought back', 'BTC'])} half {shown} {mark}{price}"
@@ -316,15 +322,17 @@ class Maker:
         if style == 0:
             letter = self.pick("ABC")
             gamma = self.pick(["", " GAMMA"])
-            text = self.pick([f"🚨 {root} {side} {price}: {letter}{gamma}\nStop: {stop}\n@everyone",
-                              f"🚨{root} {side.upper()} {price}:{letter}{gamma}\nSTOP:{stop}"])  # fmt: skip
+            usual = f"🚨 {root} {side} {price}: {letter}{gamma}\nStop: {stop}\n@everyone"
+            terse = f"🚨{root} {side.upper()} {price}:{letter}{gamma}\nSTOP:{stop}"
+            text = self.pick([usual, terse])
             return Made("futures", text, f"{effect} {root} @{price} sl={stop} size={letter}")
         if style == 1:
             text = f"{side.title()} {shown} {thousands}, stop {stop}, target {goal}"
         elif style == 2:
             text = f"{shown} {side} {thousands} SL {stop} TP {goal}"
         elif style == 3:
-            text = f"{side.upper()} {shown} @ {thousands} {self.pick(['9 pt stop', 'risk 9 pts'])} target 14 pts"
+            risk = self.pick(["9 pt stop", "risk 9 pts"])
+            text = f"{side.upper()} {shown} @ {thousands} {risk} target 14 pts"
             stop = _plain(str(float(price) - sign * 9))
             goal = _plain(str(float(price) + sign * 14))
         else:

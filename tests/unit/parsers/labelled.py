@@ -1,7 +1,8 @@
 """A small notation for expected outcomes, and the judge of a reading against it.
 
-``none`` and ``ask`` stand alone. Else: effect, symbol, expiry (MM-DD of the year of the post, or
-ISO), contract, ``@price`` and key=value extras; several trades are joined by `` + ``.
+``none``, ``ask`` and ``no order`` (one of the two) stand alone. Else: effect, symbol, expiry
+(MM-DD of the year of the post, or ISO), contract, ``@price`` and key=value extras; several trades
+are joined by `` + ``.
 """
 
 from dataclasses import dataclass
@@ -126,7 +127,9 @@ class Score:
 def score(expected: str, parsed: Parsed, at: str = DEFAULT_AT) -> Score:
     got = describe(parsed)
     acts = isinstance(parsed, Alert) and not parsed.needs_human
-    if expected == "none":
+    if expected == "no order":
+        verdict = "silent" if acts else "ok"
+    elif expected == "none":
         verdict = "silent" if acts else "ok" if isinstance(parsed, NotAnAlert) else "trap-asked"
     elif expected == "ask":
         verdict = "silent" if acts else "doubt-missed" if isinstance(parsed, NotAnAlert) else "ok"

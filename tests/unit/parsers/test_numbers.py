@@ -6,7 +6,6 @@ import pytest
 
 from engine.domain.alert import Alert
 from engine.parsers._grammar.numbers import read_number
-
 from tests.unit.parsers.labelled import outcome
 
 ASK = None
