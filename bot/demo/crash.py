@@ -89,11 +89,10 @@ async def _buys_aapl(it: Story, words: str) -> None:
     price = rounded(await market.mid(share))
     stop, target = rounded(price * Decimal("0.985")), rounded(price * Decimal("1.045"))
     stage.user("mike").say("stocks-room", f"{words} AAPL @ {price}, stop {stop}, target {target}")
-    card = await stage.see("approvals", "Approve?", "AAPL", button="Approve")
+    card = await stage.see("approvals", f"{words} AAPL", button="Approve")
     expect(await stage.press("tom", card, "Approve"), "approved by")
-    await stage.until(lambda: not card.buttons, "the AAPL card kept its buttons")
-    await stage.see("orders", "AAPL", "Open", words.split()[1])
-    await market.lead(share, price + Decimal("1.40"), 2)
+    await stage.see("orders", "AAPL", "Open", f"of {words.split()[1]} shares")
+    await market.lead(share, price + Decimal("1.40"), 1.5)
     await stage.arrival()
 
 
