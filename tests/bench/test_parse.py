@@ -17,7 +17,7 @@ from tests.unit.parsers.generated import corpus
 from tests.unit.parsers.labelled import DEFAULT_AT, profile
 from tests.unit.parsers.labelled import message as posted
 
-SHARED = Path("/work/shared/data/alerts/visible.jsonl")
+SHARED = Path(__file__).parents[3] / "shared/data/alerts/visible.jsonl"
 ROUNDS = 5
 
 

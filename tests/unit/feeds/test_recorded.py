@@ -11,7 +11,7 @@ from engine.domain.instrument import option, stock
 from engine.feeds.recorded import RecordedFeed
 
 D = Decimal
-SHARED = Path("/work/shared/data/market/option_quotes_5s_QQQ_20230511.csv.gz")
+SHARED = Path(__file__).parents[4] / "shared/data/market/option_quotes_5s_QQQ_20230511.csv.gz"
 QQQ_CALL = option("QQQ", date(2023, 5, 12), D(327), "C")
 START = datetime(2023, 5, 11, 14, 15, 30, tzinfo=UTC)
 

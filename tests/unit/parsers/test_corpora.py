@@ -16,7 +16,7 @@ ROWS = [
     for line in Path(__file__).with_name("handwritten.jsonl").read_text("utf-8").splitlines()
 ]
 CLEAR = [row for row in ROWS if row["expected"] not in ("none", "ask", "no order")]
-SHARED = Path("/work/shared/data/alerts/visible.jsonl")
+SHARED = Path(__file__).parents[4] / "shared/data/alerts/visible.jsonl"
 
 
 def judged(row: dict[str, str]) -> Score:

@@ -19,7 +19,7 @@ from engine.market import (
 
 pytestmark = pytest.mark.filterwarnings("ignore::pandas.errors.Pandas4Warning")  # theirs
 
-SHARED = Path("/work/shared/data/market/us_equity_calendar.csv")
+SHARED = Path(__file__).parents[4] / "shared/data/market/us_equity_calendar.csv"
 
 
 @pytest.fixture(scope="module")
