@@ -42,8 +42,15 @@ INDEX_OF = {"SPXW": "SPX", "NDXP": "NDX", "RUTW": "RUT", "VIXW": "VIX"}
 """Option roots that are not named like the index they are written on."""
 
 
+class _Named:
+    """Room for the name of a thing that never changes: it is asked for hundreds of times."""
+
+    __slots__ = ("_key",)
+    _key: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Instrument:
+class Instrument(_Named):
     """One tradable thing; build it with stock(), option(), future() or crypto().
 
     ``multiplier`` is dollars per 1.00 of price and unit; ``tick`` the smallest price step.
@@ -60,6 +67,13 @@ class Instrument:
     @property
     def key(self) -> str:
         """Canonical name: ``AAPL``, OCC 21 characters, ``/MESZ26``, ``BTC/USD``."""
+        try:
+            return self._key
+        except AttributeError:
+            object.__setattr__(self, "_key", self._name())
+            return self._key
+
+    def _name(self) -> str:
         if self.kind == "option":
             assert self.expiry is not None  # noqa: S101 - by construction
             assert self.strike is not None  # noqa: S101 - by construction

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
+from itertools import islice
 
 from engine import guard, pricing
 from engine.desk import Desk
@@ -218,9 +219,10 @@ def build(
 
 
 def _results(desk: Desk, source: str) -> list[Decimal]:
-    """Net dollars of the source's closed trades, newest first."""
+    """Net dollars of the source's closed trades, newest first; as many as are counted."""
     closed = reversed(desk.book.closed.values())
-    return [t.realised_usd for t in closed if t.source == source and t.qty_opened]
+    theirs = (t.realised_usd for t in closed if t.source == source and t.qty_opened)
+    return list(islice(theirs, desk.settings.sizing.kelly_max_trades))
 
 
 def _alerted(signal: Signal) -> Decimal | None:

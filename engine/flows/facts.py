@@ -1,5 +1,6 @@
 """Gather what is true of an account right now: the facts that risk checks judge by."""
 
+from collections.abc import Iterator
 from datetime import datetime
 from decimal import Decimal
 
@@ -13,6 +14,7 @@ from engine.market import new_york_date
 from engine.risk import Facts, RecentExit
 from engine.risk.daily_loss import DailyLoss
 from engine.risk.duplicate import entry_name
+from engine.routing import underlying
 from engine.sizing import exposure_usd
 
 _EXITS_BACK_S = 72 * 3600
@@ -68,8 +70,10 @@ def gather(
             for o in desk.book.orders.values()
             if o.account == account_name and o.state is OrderState.UNKNOWN
         ),
-        recent_exits=recent_exits(desk, account_name),
-        recent_entries=_recent_entries(desk, own),
+        recent_exits=tuple(recent_exits(desk, account_name, underlying(intent.symbol)))
+        if intent
+        else (),
+        recent_entries=_recent_entries(desk, intent) if intent else (),
         quote=quote,
     )
 
@@ -99,31 +103,36 @@ def _exposure(
     return found
 
 
-def recent_exits(desk: Desk, account: str) -> tuple[RecentExit, ...]:
-    """Closed trades of the last days, newest first."""
+def recent_exits(desk: Desk, account: str, symbol: str = "") -> Iterator[RecentExit]:
+    """Closed trades of the last days, newest first; of what one symbol is counted by, or all."""
     since = desk.since(seconds=_EXITS_BACK_S)
-    return tuple(
-        RecentExit(
-            symbol=t.symbol,
-            source=t.source,
-            opened_at=t.opened_at,
-            closed_at=t.closed_at,
-            realised_usd=t.realised_usd,
-            was_stopped=t.close_reason.startswith(("stop", "trail")),
-        )
-        for t in reversed(desk.book.closed.values())
-        if t.account == account and t.closed_at and t.closed_at >= since and t.qty_opened
-    )
+    for t in reversed(desk.book.closed.values()):
+        if symbol and underlying(t.symbol) != symbol:
+            continue
+        if t.account == account and t.qty_opened and t.closed_at and t.closed_at >= since:
+            yield RecentExit(
+                symbol=t.symbol,
+                source=t.source,
+                opened_at=t.opened_at,
+                closed_at=t.closed_at,
+                realised_usd=t.realised_usd,
+                was_stopped=t.close_reason.startswith(("stop", "trail")),
+            )
 
 
-def _recent_entries(desk: Desk, own: str) -> tuple[tuple[datetime, str, str, Decimal | None], ...]:
+def _recent_entries(
+    desk: Desk, intent: Intent
+) -> tuple[tuple[datetime, str, str, Decimal | None], ...]:
+    """Entries of the last minutes that may be repeated by this one."""
     since = desk.since(seconds=600)
+    unit, price = intent.legs[0].instrument.key, intent.alerted_price
     found = []
     for other in reversed(desk.book.intents.values()):
         if other.created_at < since:
             break
-        if other.purpose is Purpose.ENTRY and other.intent_id != own:
-            found.append((other.created_at, entry_name(other), other.alert_id, other.alerted_price))
+        is_like = other.legs[0].instrument.key == unit and other.alerted_price == price
+        if is_like and other.purpose is Purpose.ENTRY and other.intent_id != intent.intent_id:
+            found.append((other.created_at, entry_name(other), other.alert_id, price))
     return tuple(found)
 
 

@@ -115,7 +115,8 @@ async def _taken(desk: Desk, order: Order, report: BrokerOrder) -> Order:
 
 
 async def _in_time(desk: Desk, work: Awaitable[T]) -> T:
-    return await asyncio.wait_for(work, desk.settings.broker_timeout_s)
+    async with asyncio.timeout(desk.settings.broker_timeout_s):
+        return await work
 
 
 def _locked_out(desk: Desk, broker: str, error: Exception) -> None:

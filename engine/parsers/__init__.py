@@ -171,11 +171,15 @@ def _loaded(name: str) -> RoomParser:
     return registry.load("engine.parsers", name, RoomParser)()  # type: ignore[type-abstract]
 
 
+@cache
+def _all_parsers() -> tuple[RoomParser, ...]:
+    return tuple(_loaded(name) for name in registry.names("engine.parsers"))
+
+
 def _parser(reading: Reading, profile: SourceProfile) -> RoomParser:
     if profile.parser != "auto":
         return _loaded(profile.parser)
-    parsers = [_loaded(name) for name in registry.names("engine.parsers")]
-    return max(parsers, key=lambda one: one.evidence(reading))
+    return max(_all_parsers(), key=lambda one: one.evidence(reading))
 
 
 def _withdrawn(reading: Reading, flat: Flat, profile: SourceProfile) -> Parsed | None:

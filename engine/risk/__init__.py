@@ -82,9 +82,10 @@ class Facts:
     unknown_symbols: frozenset[str] = frozenset()
     """Symbols of this account with an order in UNKNOWN."""
     recent_exits: tuple[RecentExit, ...] = ()
-    """Newest first; at least the last 48 hours."""
+    """Of the entry's symbol, newest first; at least the last 48 hours."""
     recent_entries: tuple[tuple[datetime, str, str, Decimal | None], ...] = ()
-    """(received at, author id and symbol and side as text, alert id, price) of the last minutes."""
+    """(received at, author id and unit and side as text, alert id, price) of the last minutes, at
+    least of the entry's unit and price."""
     quote: UnitQuote | None = None
     """The unit's newest quote."""
 
