@@ -333,7 +333,13 @@ class Desk:
             self.health.pop(f"task {task.get_name()}", None)
         else:
             self.health[f"task {task.get_name()}"] = f"{type(error).__name__}: {error}"
-            log.error("background work %s failed", task.get_name(), exc_info=error)
+            is_ours = not isinstance(error, TradeStreamError)  # else it is known, and tried again
+            log.error(
+                "background work %s failed: %s",
+                task.get_name(),
+                error,
+                exc_info=error if is_ours else None,
+            )
 
     def vigil(self, work: Callable[[], Coroutine[Any, Any, Any]], name: str) -> asyncio.Task[Any]:
         """Watch over something for a while; once per name, and nobody waits for it at the end."""

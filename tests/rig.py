@@ -146,11 +146,29 @@ class Rig:
 
     async def rest(self) -> None:
         """Let events flow until nothing moves any more."""
+        before: object = None
+        quiet = 0
         for _ in range(12):
             for _ in range(5):
                 await asyncio.sleep(0)
             await asyncio.sleep(0.001)
             await self.watch.catch_up()
+            now = self._traces()
+            quiet = quiet + 1 if now == before else 0
+            before = now
+            if quiet == 2 and not self.desk._tasks:
+                return
+
+    def _traces(self) -> object:
+        """What changes while anything is going on."""
+        broker = self.broker
+        return (
+            self.desk.store.health().last_seq,
+            len(self.desk._tasks),
+            len(broker._inbox),
+            broker._queue.qsize(),
+            broker._lock.locked(),
+        )
 
     async def pass_time(self, seconds: float, step: float = 1.0) -> None:
         """Advance the clock in steps, sweeping as the bot does; quotes stay as they are."""

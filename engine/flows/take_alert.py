@@ -214,26 +214,47 @@ async def decide(
     """Judge the alert's trades one after the other; each is durable before the next is judged."""
     signals = record.parsed.signals if isinstance(record.parsed, Alert) else ()
     for number, signal in enumerate(signals):
-        async with desk.lock(profile.account):
-            outcome = await judge(desk, profile, message, record, number, signal)
-            stored = desk.book.alerts.get(record.alert_id)
-            known = record if stored is None else changed(stored)
-            record = after_outcome(known, outcome)
-            await desk.commit(
-                *before,
-                desk.event(
-                    f"alert.{outcome.state.lower()}",
-                    record.alert_id,
-                    record,
-                    *outcome.puts,
-                    cards=(("alert", record.alert_id, "trade_alerts"), *outcome.cards),
-                    reason=outcome.reason,
-                ),
-            )
+        record, outcome = await _decided(desk, profile, message, record, number, signal, before)
         before = ()
         await enter.act(desk, outcome)
         if outcome.awaits:
             first_quote.await_quote(desk, outcome.awaits)
+
+
+async def _decided(
+    desk: Desk,
+    profile: SourceProfile,
+    message: RawAlert,
+    record: AlertRecord,
+    number: int,
+    signal: Signal,
+    before: tuple[Event, ...],
+) -> tuple[AlertRecord, enter.Outcome]:
+    """Judge one trade and write it down; anew when the books knew less than the store."""
+    for is_last in (False, False, True):
+        try:
+            async with desk.lock(profile.account):
+                outcome = await judge(desk, profile, message, record, number, signal)
+                stored = desk.book.alerts.get(record.alert_id)
+                known = record if stored is None else changed(stored)
+                after = after_outcome(known, outcome)
+                await desk.commit(
+                    *before,
+                    desk.event(
+                        f"alert.{outcome.state.lower()}",
+                        record.alert_id,
+                        after,
+                        *outcome.puts,
+                        cards=(("alert", record.alert_id, "trade_alerts"), *outcome.cards),
+                        reason=outcome.reason,
+                    ),
+                )
+                return after, outcome
+        except Conflict:
+            was_delivered = before and await desk.store.get(AlertRecord, record.alert_id)
+            if is_last or was_delivered:
+                raise
+    raise AssertionError("unreachable")
 
 
 def after_outcome(record: AlertRecord, outcome: enter.Outcome) -> AlertRecord:
