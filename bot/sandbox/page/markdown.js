@@ -36,7 +36,8 @@ export function markdown(text) {
   const out = [];
   let last = 0;
   for (const found of String(text).matchAll(BLOCK)) {
-    out.push(...lines(text.slice(last, found.index).replace(/\n$/, "")));
+    const between = text.slice(last, found.index).replace(last ? /^\n/ : /^$/, "");
+    out.push(...lines(between.replace(/\n$/, "")));
     out.push(h("pre", {}, h("code", {}, found[2].replace(/^\n|\n$/g, ""))));
     last = found.index + found[0].length;
   }
