@@ -30,7 +30,7 @@ from storage.chain import Sealer
 from storage.columns import AUDIT, HEAD, METADATA
 from storage.database import Mark, database_path, database_url
 from storage.sqlite import OWNER_ONLY, FileLock
-from storage.verify import check, pages, snapshot, sqlite_damage
+from storage.verify import check, looking, pages, snapshot, sqlite_damage
 
 PORTABLE = ".jsonl.gz"
 ROWS_AT_ONCE = 500
@@ -91,7 +91,7 @@ def inspect(source: Path, sealer: Sealer | None = None) -> tuple[Backup, ChainRe
         n_events, schema = _copy_facts(file)
         report = ChainReport(n_events=n_events)
         if sealer is not None:
-            with snapshot(_file_url(file)) as connection:
+            with looking(_file_url(file)) as connection:
                 report = check(connection, sealer)
     made = Backup(
         path=source,

@@ -13,7 +13,7 @@ from storage.closing import ClosingTable, close
 from storage.codec import SHAPES
 from storage.columns import TABLES
 from storage.database import database_path, database_url
-from storage.verify import check, replayed, snapshot, sqlite_damage
+from storage.verify import check, looking, replayed, sqlite_damage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +65,7 @@ class Inspection:
 
 
 def inspect(url: str, audit_key: bytes, *, wants_table: bool = False) -> Inspection:
-    """Look at everything in one snapshot; changes nothing.
+    """Look at everything; changes nothing.
 
     Raises:
         StoreUnavailable: there is no database, or it is of a newer program.
@@ -86,7 +86,7 @@ def inspect(url: str, audit_key: bytes, *, wants_table: bool = False) -> Inspect
                 n_records={},
             )
     try:
-        with snapshot(parsed) as connection:
+        with looking(parsed) as connection:
             schema = migrations.stored(connection)
             if schema is None:
                 raise StoreUnavailable("the database is empty: nothing was ever stored")

@@ -1,6 +1,7 @@
 """The full check: the chain, then the tables against a replay of the journal (I-05, X-09).
 
-Reads with a connection of its own, in one snapshot, so that the desk may go on writing.
+It runs beside a desk that goes on writing, and holds no snapshot for longer than a moment, so that
+it does not keep the write-ahead log from being folded in.
 """
 
 import contextlib
@@ -15,7 +16,7 @@ from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from engine.store import ChainReport
 from storage.chain import Head, Sealed, Sealer, Walk
-from storage.codec import SHAPES, Shape
+from storage.codec import SHAPES, Shape, Told, puts_of
 from storage.columns import AUDIT, HEAD, TABLES
 from storage.plan import Projection, State, Stored
 
@@ -29,25 +30,25 @@ RETRY_S = 1.0
 Pace = Callable[[], None]
 
 
-def verify(url: URL, sealer: Sealer, pace: Pace | None = None) -> ChainReport:
+def verify(url: URL, sealer: Sealer, pace: Pace = lambda: None) -> ChainReport:
     """Check everything; names the first bad row, or the first record that differs.
 
     ``pace`` is called now and then, to wait a little or to give up by raising.
     """
-    with snapshot(url) as connection:
+    with looking(url) as connection:
         return check(connection, sealer, pace)
 
 
 def replay(url: URL, upto_seq: int | None) -> State:
     """The records as they stood after event ``upto_seq``."""
-    with snapshot(url) as connection:
+    with looking(url) as connection:
         return replayed(connection, upto_seq)
 
 
 def replayed(connection: Connection, upto_seq: int | None = None) -> State:
-    """The same on a snapshot that is open already."""
+    """The same on a connection that is open already."""
     projection = Projection()
-    for rows in journal(connection, upto_seq):
+    for rows in journal(connection, upto=upto_seq):
         projection.feed(rows)
     return projection.state()
 
@@ -64,26 +65,38 @@ def sqlite_damage(path: Path, *, is_thorough: bool = False) -> str:
 
 
 @contextlib.contextmanager
-def snapshot(url: URL) -> Iterator[Connection]:
-    """A connection whose questions all see the same moment; never makes a file."""
+def looking(url: URL) -> Iterator[Connection]:
+    """A connection that can only read, each question by itself; never makes a file."""
     is_sqlite = url.get_backend_name() == "sqlite"
-    level: Any = "AUTOCOMMIT" if is_sqlite else "REPEATABLE READ"
     if is_sqlite:
         url = url.set(database=f"file:{url.database}", query={"mode": "rw", "uri": "true"})
-    engine = create_engine(url, poolclass=NullPool, isolation_level=level)
+    engine = create_engine(url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
     if is_sqlite:
         event.listen(engine, "connect", _read_whatever_is_there)
     try:
         with engine.connect() as connection:
-            begin = "BEGIN" if is_sqlite else "SET TRANSACTION READ ONLY"
-            connection.execute(text(begin))
-            try:
-                yield connection
-            finally:
-                if is_sqlite:
-                    connection.execute(text("ROLLBACK"))
+            yield connection
     finally:
         engine.dispose()
+
+
+@contextlib.contextmanager
+def one_moment(connection: Connection) -> Iterator[None]:
+    """Questions asked in here all see the same moment."""
+    is_sqlite = connection.dialect.name == "sqlite"
+    begin = "BEGIN" if is_sqlite else "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+    connection.execute(text(begin))
+    try:
+        yield
+    finally:
+        connection.execute(text("ROLLBACK"))
+
+
+@contextlib.contextmanager
+def snapshot(url: URL) -> Iterator[Connection]:
+    """A connection whose questions all see the same moment."""
+    with looking(url) as connection, one_moment(connection):
+        yield connection
 
 
 def _read_whatever_is_there(connection: sqlite3.Connection, _: object) -> None:
@@ -92,13 +105,15 @@ def _read_whatever_is_there(connection: sqlite3.Connection, _: object) -> None:
     connection.text_factory = lambda raw: raw.decode(errors="replace")
 
 
-def pages(connection: Connection, table: Table, upto: int | None = None) -> Iterator[Sequence[Any]]:
+def pages(
+    connection: Connection, table: Table, after: int | None = None, upto: int | None = None
+) -> Iterator[Sequence[Any]]:
     """All rows by primary key, some at a time; holds no cursor open."""
     (key,) = table.primary_key.columns
     query = select(table).order_by(key).limit(CHUNK)
     if upto is not None:
         query = query.where(key <= upto)
-    rows = connection.execute(query).all()
+    rows = connection.execute(query if after is None else query.where(key > after)).all()
     while rows:
         yield rows
         if len(rows) < CHUNK:
@@ -107,61 +122,81 @@ def pages(connection: Connection, table: Table, upto: int | None = None) -> Iter
         rows = connection.execute(query.where(key > last)).all()
 
 
-def journal(connection: Connection, upto_seq: int | None = None) -> Iterator[list[Sealed]]:
+def journal(
+    connection: Connection, after: int | None = None, upto: int | None = None
+) -> Iterator[list[Sealed]]:
     """The journal in order, some rows at a time."""
-    for rows in pages(connection, AUDIT, upto_seq):
-        yield [Sealed(*row) for row in rows]
+    for rows in pages(connection, AUDIT, after, upto):
+        for at in range(0, len(rows), PACE):
+            yield [Sealed(*row) for row in rows[at : at + PACE]]
 
 
-def check(connection: Connection, sealer: Sealer, pace: Pace | None = None) -> ChainReport:
-    """The whole check on one snapshot."""
+def check(connection: Connection, sealer: Sealer, pace: Pace = lambda: None) -> ChainReport:
+    """The whole check: every row's seal, then every record against the last that was told of it."""
     walk = Walk(sealer)
     projection = Projection(by_hash=True)
+    last: int | None = None
     for rows in journal(connection):
-        for some in batched(rows, PACE):
-            if walk.feed(some):
-                projection.feed(some)
-            if pace is not None:
-                pace()
-    head = connection.execute(select(HEAD.c.seq, HEAD.c.mac, HEAD.c.seal)).first()
+        if walk.feed(rows):
+            projection.feed(rows)
+        last = rows[-1].seq
+        pace()
+    with one_moment(connection):
+        for rows in journal(connection, after=last):
+            if walk.feed(rows):
+                projection.feed(rows)
+        head = connection.execute(select(HEAD.c.seq, HEAD.c.mac, HEAD.c.seal)).first()
     report = walk.end(Head(*head) if head is not None else None)
     if not report.is_ok:
         return report
     for shape in SHAPES.values():
-        reason = _difference(connection, shape, projection.tables[shape.table], pace)
+        comparison = _Comparison(connection, sealer, shape, walk.seq)
+        reason = comparison.reason(projection.tables[shape.table], pace)
         if reason:
             return ChainReport(n_events=report.n_events, reason=reason)
     return report
 
 
-def _difference(
-    connection: Connection, shape: Shape[Any], told: dict[str, Stored], pace: Pace | None
-) -> str:
-    """Names the first record, in order of creation, that is not as the journal says."""
-    table = TABLES[shape.table]
-    n_same = 0
-    for rows in pages(connection, table):
-        for born, key, version, seq, *cells, doc in rows:
-            expected = told.get(key)
-            if expected is None:
-                return f"{shape.table} {key} is not in the journal"
-            is_same = expected == Stored(version, seq, born, hash(doc))
-            if not is_same or shape.cells(shape.decode(doc)) != tuple(cells):
-                return f"{shape.table} {key} differs from what the journal says of it"
-            n_same += 1
-            if pace is not None and n_same % PACE == 0:
-                pace()
-    if n_same != len(told):
-        stored = set(connection.execute(select(table.c.key)).scalars())
-        missing = next(key for key in told if key not in stored)
-        return f"{shape.table} {missing} is in the journal but not in its table"
-    return ""
+class _Comparison:
+    """One table against what the journal told of it up to ``seq``."""
 
+    def __init__(self, connection: Connection, sealer: Sealer, shape: Shape[Any], seq: int) -> None:
+        self._connection = connection
+        self._sealer = sealer
+        self._shape = shape
+        self._seq = seq
 
-def batched(rows: list[Sealed], size: int) -> Iterator[list[Sealed]]:
-    """The rows, some at a time."""
-    for at in range(0, len(rows), size):
-        yield rows[at : at + size]
+    def reason(self, told: dict[str, Stored], pace: Pace) -> str:
+        """Names the first record, in order of creation, that differs; empty when none does."""
+        shape, n_found = self._shape, 0
+        for rows in pages(self._connection, TABLES[shape.table]):
+            for born, key, version, seq, *cells, doc in rows:
+                stored = Stored(version, seq, born, doc)
+                is_told = self._is_as_told(key, stored, told.get(key))
+                if not is_told and key not in told:
+                    return f"{shape.table} {key} is not in the journal"
+                if not is_told or shape.cells(shape.decode(doc)) != tuple(cells):
+                    return f"{shape.table} {key} differs from what the journal says of it"
+                n_found += key in told
+                if n_found % PACE == 0:
+                    pace()
+        if n_found != len(told):
+            query = select(TABLES[shape.table].c.key)
+            there = set(self._connection.execute(query).scalars())
+            missing = next(key for key in told if key not in there)
+            return f"{shape.table} {missing} is in the journal but not in its table"
+        return ""
+
+    def _is_as_told(self, key: str, stored: Stored, told: Stored | None) -> bool:
+        if stored.seq <= self._seq or (told is not None and told.born != stored.born):
+            return told == stored._replace(doc=hash(stored.doc))
+        # Written since the walk through the journal: look at the event that wrote it.
+        for rows in journal(self._connection, after=stored.seq - 1, upto=stored.seq):
+            row = rows[0]
+            told_then = Told(self._shape.table, key, stored.version, str(stored.doc))
+            is_sealed = row.mac == self._sealer.mac(row.seq, *row[1:8])
+            return is_sealed and told_then in puts_of(row.puts)
+        return False
 
 
 class FirstCheck:

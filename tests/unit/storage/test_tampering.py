@@ -1,6 +1,7 @@
 """X-09 and I-05: whoever changes a row behind the desk's back is found, and the row is named."""
 # ruff: noqa: S608 - it is the attacker who builds SQL here
 
+import asyncio
 import atexit
 import shutil
 import tempfile
@@ -197,9 +198,15 @@ async def test_another_key_does_not_verify(after: Look) -> None:
         ("UPDATE trades SET born = born + 1 WHERE \"key\" = 'T-2'", "trades T-2 differs"),
         ("UPDATE trades SET doc = replace(doc, 'QQQ', 'SPX')", "trades T-1 differs"),
         ("UPDATE ledger SET doc = replace(doc, '361.95', '461.95')", "ledger X-1 differs"),
+        ("UPDATE trades SET doc = '{' WHERE version = 2", "trades T-1 differs"),
+        ("UPDATE trades SET seq = 99, doc = replace(doc, 'QQQ', 'SPX')", "trades T-1 differs"),
         ("DELETE FROM facts", "facts halt is in the journal but not in its table"),
         (
             "INSERT INTO facts SELECT 1, 'more', 1, 1, doc FROM facts",
+            "facts more is not in the journal",
+        ),
+        (
+            "INSERT INTO facts SELECT 1, 'more', 1, 99, doc FROM facts",
             "facts more is not in the journal",
         ),
     ],
@@ -212,6 +219,28 @@ async def test_a_record_that_differs_from_the_journal_is_named(
     assert not report.is_ok
     assert report.first_bad_seq is None
     assert reason in report.reason
+
+
+async def test_a_check_beside_a_writing_desk_finds_nothing_wrong(url: str) -> None:
+    async with opened(url) as store:
+        stop = False
+
+        async def write(k: int) -> None:
+            n = 0
+            mine = trade(100 + k)
+            await store.commit([event(mine)])
+            while not stop:
+                n += 1
+                mine = changed(mine, symbol=f"S{n}")
+                await store.commit([event(mine, execution(1000 * (k + 1) + n))])
+
+        writers = [asyncio.create_task(write(k)) for k in range(4)]
+        await asyncio.sleep(0.05)
+        reports = [await store.verify() for _ in range(8)]
+        stop = True
+        await asyncio.gather(*writers)
+        assert [report.reason for report in reports] == [""] * 8
+        assert reports[-1].n_events > reports[0].n_events
 
 
 @pytest.mark.parametrize(
