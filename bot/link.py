@@ -80,7 +80,7 @@ class Link:
             made = text.usd(self._realised, sign=True)
             facts.append(f"{seen['closed trade']} closed (realised {made})")
         if n_late:
-            facts.append(f"{n_late} messages of alert rooms read late")
+            facts.append(f"{n_late} message{'' if n_late == 1 else 's'} of alert rooms read late")
         words = ", ".join(facts) or "nothing happened"
         span = text.span(timedelta(seconds=away_s))
         channels = self._app.config.discord.channels

@@ -148,14 +148,23 @@ class Desk:
 
     # -- stories ------------------------------------------------------------------------------
 
-    async def asked(self, text: str = f"BTO {NAMED} @ 2.15") -> tuple[Approval, Message]:
+    async def asked(
+        self, text: str = f"BTO {NAMED} @ 2.15", who: str = "rhea", where: str = "options-room"
+    ) -> tuple[Approval, Message]:
         """An alert that waits for approval: the question and its card."""
         for instrument in (SPY, SPY_605, QQQ):
             if instrument not in self.prices:
                 self.price(instrument, "2.14", "2.16")
         before = set(self.book.approvals)
-        self.user("rhea").say("options-room", text)
-        key = await self.until(lambda: next(iter(set(self.book.approvals) - before), None))
+        if AAPL not in self.prices:
+            self.price(AAPL, "189.99", "190.01")
+        self.user(who).say(where, text)
+        try:
+            key = await self.until(lambda: next(iter(set(self.book.approvals) - before), None))
+        except TimeoutError:
+            newest = next(reversed(self.book.alerts.values()), None)
+            feed = [plain(m) for m in self.sandbox.channel("all-messages").messages[-2:]]
+            raise AssertionError(f"{newest and (newest.state, newest.reason)} {feed}") from None
         card = await self.until(lambda: self.card(f"approval:{key}"))
         return self.book.approvals[key], card
 
@@ -164,9 +173,11 @@ class Desk:
         posted = self.book.posted.get(notice_id)
         return self.sandbox.state.message(posted.message_id) if posted else None
 
-    async def held(self, text: str = f"BTO {NAMED} @ 2.15") -> tuple[Trade, Message]:
+    async def held(
+        self, text: str = f"BTO {NAMED} @ 2.15", who: str = "rhea", where: str = "options-room"
+    ) -> tuple[Trade, Message]:
         """An open trade with its stop at the broker, and its card."""
-        approval, card = await self.asked(text)
+        approval, card = await self.asked(text, who, where)
         assert "approved" in await self.press("tom", card, "Approve")
         trade_id = approval.trade_id
         await self.until(

@@ -145,7 +145,12 @@ async def test_bots_webhooks_edits_and_strangers_are_not_heard(tmp_path, monkeyp
         elsewhere = it.user("tom").say("orders", "#SPY stop 1.63")
         await asyncio.sleep(0.2)
         assert it.sandbox.channel("orders").messages[-1] is elsewhere
-        assert str(it.book.trades[trade.trade_id].stop.price) not in ("1.60", "1.61", "1.62", "1.63")
+        assert str(it.book.trades[trade.trade_id].stop.price) not in (
+            "1.60",
+            "1.61",
+            "1.62",
+            "1.63",
+        )
 
 
 async def test_one_line_that_fails_does_not_keep_the_others_back(tmp_path, monkeypatch):

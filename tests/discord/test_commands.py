@@ -61,9 +61,11 @@ async def test_profit_and_loss_come_with_a_chart_in_both_themes_and_words_for_th
         await it.over(trade.trade_id)
         pictures = []
         for theme in ("dark", "light"):
-            shown = await it.user("tom").slash(
-                "orders", "profit-loss", period="today", theme=theme
-            ).replied(20)
+            shown = (
+                await it.user("tom")
+                .slash("orders", "profit-loss", period="today", theme=theme)
+                .replied(20)
+            )
             (picture,) = shown.reply.attachments
             assert picture.data.startswith(b"\x89PNG")
             assert "P&L" in picture.description
@@ -165,9 +167,7 @@ async def test_resume_needs_an_admin_the_private_room_and_the_typed_word(tmp_pat
             refused = await it.slash(who, where, "resume-trading", reason="let me")
             assert why in refused.text
             assert refused.ephemeral
-        opened = await it.user("ada").slash(
-            "admin", "resume-trading", reason="all is well"
-        ).acked()
+        opened = await it.user("ada").slash("admin", "resume-trading", reason="all is well").acked()
         wrong = it.user("ada").submit(opened, {"word": "yes"})
         assert "stays halted" in await it.answer(wrong)
         assert it.app.desk.halted
