@@ -1,6 +1,7 @@
 """Futures rooms: the siren form with a size letter, plain orders, exits in points and prices."""
 
 from datetime import date
+from decimal import Decimal
 
 from engine.domain.alert import Action, Parsed, Signal, SizeClass
 from engine.domain.instrument import FUTURES
@@ -17,6 +18,10 @@ _MORE_ROOTS = (
 ROOTS = frozenset((*FUTURES, *_MORE_ROOTS.split()))
 """Roots that are read without a slash or month code; what is traded is decided elsewhere."""
 _LETTERS: dict[str, SizeClass] = {"A": "A", "B": "B", "C": "C"}
+_INDEXES = frozenset(("ES", "MES", "NQ", "MNQ", "YM", "MYM", "RTY", "M2K"))
+_LEAST_INDEX = 1000
+_FAR_STOP = Decimal("0.01")
+_MARKS = frozenset(("+", "-", "/", "++", "--", "*"))
 _MONTHS = "FGHJKMNQUVXZ"
 
 
@@ -109,6 +114,9 @@ class _Trade(PlainTrade):
         letters = [at for at in facts.at("letter") if self._is_size(at)]
         for at in letters:
             letter = facts.take(at).text
+            after = facts.items[at + 1] if at + 1 < len(facts.items) else None
+            if after is not None and after.text in _MARKS:
+                facts.doubt("size_class", f"{letter}{after.text} is no size of this room")
             if letter not in _LETTERS:
                 facts.doubt("size_class", f"{letter} is no size of this room")
             elif found is not None and found != _LETTERS[letter]:
@@ -143,6 +151,7 @@ class _Trade(PlainTrade):
 
     def check(self, signal: Signal) -> None:
         facts = self.facts
+        self._check_size(signal)
         if self.intent.family != "open":
             return
         is_form = self._is_form()
@@ -150,6 +159,22 @@ class _Trade(PlainTrade):
             facts.doubt("stop", "no stop is stated, and this source always gives one")
         if is_form and signal.size_class is None:
             facts.doubt("size_class", "no size letter is stated, and this form always has one")
+
+    def _check_size(self, signal: Signal) -> None:
+        """An index stands in the thousands, moves in ticks, and its stops lie near."""
+        price, stop = signal.price, signal.stop
+        if price is None:
+            return
+        tick = FUTURES.get(signal.symbol, ("", ""))[1]
+        if self.intent.family == "open" and tick and price % Decimal(tick):
+            self.facts.doubt("price", f"{price} is no price of {signal.symbol}: not in its steps")
+        if signal.symbol not in _INDEXES:
+            return
+        if price < _LEAST_INDEX:
+            self.facts.doubt("price", f"{price} is too low for {signal.symbol}: digits left out?")
+        near = stop is not None and stop.kind == "price" and stop.value is not None
+        if near and stop is not None and abs(Decimal(stop.value or 0) - price) > price * _FAR_STOP:
+            self.facts.doubt("stop", f"the stop {stop.value} is far from {price}")
 
     def _is_form(self) -> bool:
         """The siren form: a siren, or a size letter behind the price."""

@@ -121,7 +121,8 @@ class _Trade:
         if said.family == "none" and self.has_leg_verbs:
             said.family = "open"
         if said.family not in ("none", "update"):
-            return True
+            is_vague = set(facts.values("verb")) <= {"open", "in", "add"}
+            return not (said.family == "open" and is_vague and facts.has("ref"))
         has_levels = facts.has("stop", "target", "under", "trail", "oddlevel")
         has_price = facts.has("paid", "paidrange", "num", "money", "range", "oddprice", "market")
         has_contract = facts.has(*_ANCHORS, "spread", "strike")
@@ -131,7 +132,7 @@ class _Trade:
         if said.family == "update":
             return False
         said.family = "open"
-        return has_contract and has_price and self._is_plainly_named()
+        return has_contract and has_price and not self._is_move() and self._is_plainly_named()
 
     def _is_plainly_named(self) -> bool:
         """Without a verb, nothing but the contract may stand first: no praise, no talk."""
@@ -141,12 +142,26 @@ class _Trade:
             is_before = is_before and item.kind not in ("slash", "date", "sym", "strike")
             if is_before and item.kind in ("note", "fill") and item.text not in _HEADINGS:
                 return False
-            if item.kind == "emoji" and not set(item.text) <= _ENTRY_EMOJI:
+            signs = _ENTRY_EMOJI | (_STOP_EMOJI if self.facts.has("stop") else frozenset())
+            is_odd = item.kind == "emoji" and not set(item.text) <= signs
+            if is_odd and not any(one.value[0] == "entry" for one in self._paid()):
                 self.facts.doubt("action", "the emoji may mean an exit")
             is_odd_fill = item.kind == "fill" and item.text not in _HEADINGS | _BARE_FILLS
-            if not is_before and (is_odd_fill or _is_cost(item)):
+            if not is_before and (is_odd_fill or _is_cost(item) or _is_opinion(item)):
                 self.facts.doubt("action", "is that an entry, or how it stands?")
         return True
+
+    def _paid(self) -> list[Item]:
+        return [self.facts.items[at] for at in self.facts.by.get("paid", [])]
+
+    def _is_move(self) -> bool:
+        """``.47 to .95``, ``from .47 to .95`` beside a contract: how it went, not what to do."""
+        items = self.facts.items
+        moves = any(
+            one.kind in _NUMBERS and to.text == "to" and two.kind in (*_NUMBERS, "paid")
+            for one, to, two in zip(items, items[1:], items[2:], strict=False)
+        )
+        return moves or self.facts.has("ref", "moved")
 
     def _inherit(self, last: Draft) -> None:
         """``BTO A @ 1, B @ 2``: the verb of the first holds for the second."""
@@ -234,7 +249,8 @@ class _Trade:
         return "long"
 
     def _is_premium_sale(self) -> bool:
-        hints = ("cash secured", "cash covered", "csp", "naked", "covered")
+        hints = ("cash secured", "cash covered", "csp", "naked", "covered",
+                 "premium", "for premium")  # fmt: skip
         texts = {item.text for item in self.facts.items}
         is_tos = any(item.kind == "gain" and item.text[0] == "-" for item in self.facts.items)
         return is_tos or self.facts.has("effect") or not texts.isdisjoint(hints)
@@ -268,9 +284,25 @@ def _is_cost(item: Item) -> bool:
 
 
 _REPORTS = frozenset(("opened", "opens", "closed", "closes", "flat"))
+_NUMBERS = ("num", "money")
+_STOP_EMOJI = frozenset("🛑⛔")
+_OPINIONS = ("look", "nice", "good", "great", "love", "like", "i like", "i love", "sweet", "solid",
+             "clean", "cheap", "expensive", "pricey", "strong", "weak", "fast", "winner", "banger",
+             "home run", "easy money", "free money", "green", "red", "profit", "gain",
+             "boom")  # fmt: skip
+_WATCHING = frozenset("👀🔴🟡👁🔭")
+
+
+def _is_opinion(item: Item) -> bool:
+    """Beside a contract that no verb opens, praise or a pair of eyes says it is watched."""
+    if item.kind == "emoji":
+        return not _WATCHING.isdisjoint(item.text)
+    return item.kind == "note" and item.text.startswith(_OPINIONS)
+
+
 _BARE_FILLS = frozenset(
     ("the", "a", "at", "for", "of", "on", "in", "and", "with", "w/", "lmt", "limit", "each", "exp",
-     "expiring", "expires", "expiration", "@", "entry", "per", "per contract", "just", "to", "is")
+     "expiring", "expires", "expiration", "@", "entry", "per", "per contract", "just", "to")
 )  # fmt: skip
 _ENTRY_EMOJI = frozenset("🚨🔥🚀🟢⚡🎯📈🔔⚠💎📢‼❗⭐🌟💥🐂🐻💪🤞🎰🟩📊🔊➡🎟🍉🗨☀")
 """Signs that may decorate an entry; a red light or a tick may stand for an exit."""
@@ -279,7 +311,8 @@ _HEADINGS = frozenset(
      "option alert", "entry alert", "signal", "contract", "contracts", "option", "options",
      "ticker", "symbol", "play", "day trade", "daytrade", "scalp", "swing", "swing trade",
      "risky", "degen", "quick", "exp", "", "strike", "expiration", "and", "also", "the", "a",
-     "expiry", "type", "earnings play", "weekly play", "first trade")
+     "new play", "qty", "notes", "expiry", "type", "direction", "option type", "side", "action",
+     "earnings play", "weekly play", "first trade")
 )  # fmt: skip
 """Words that may stand over a contract that is named without a verb."""
 

@@ -285,6 +285,8 @@ def _worded(reader: Itemiser, at: int, after: Token, is_money: bool) -> int:
         return put(reader, "cue", "recap", f"{token.text} {low}", at + 2)
     if low == "of" and (end := _of(reader, at)):
         return end
+    if low == "x" and reader.is_count(at + 2):
+        return 0  # 1.20 x 2: the count stands behind
     if low == "x" and after.gap and (after.text == "x" or _is_capital_word(reader, at + 2)):
         return put(reader, "qty", token.value, f"{token.text} x", at + 2)
     if low in ("k", "mil", "m", "b", "bn", "million", "billion", "thousand"):

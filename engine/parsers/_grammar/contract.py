@@ -89,6 +89,9 @@ class ContractReader:
         facts = self.facts
         for field in ("symbol", "expiry", "right"):
             facts.doubts.pop(field, None)
+        for at in facts.at("sym"):
+            if facts.items[at].text.upper() == base.symbol:
+                facts.take(at)
         if right is not None and base.right is not None and right != base.right:
             facts.doubt("right", "the reply names the other right")
         for field in base.ambiguous:

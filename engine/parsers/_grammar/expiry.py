@@ -82,7 +82,7 @@ def _words(facts: Facts, today: date, *, is_dated: bool) -> list[Word]:
         code = str(facts.items[at].value)
         facts.take(at)
         if is_dated and _is_remark(facts, at, code):
-            if code.startswith("day:") or code == "vague":
+            if code.startswith("day:") or code in ("vague", "tomorrow"):
                 facts.doubt("text", f"{facts.items[at].text!r} may tell when it was done")
             continue
         found.append((at, _word(facts, at, code, months, today)))

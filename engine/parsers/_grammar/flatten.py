@@ -92,8 +92,6 @@ _HEADINGS = frozenset(
 
 def _tables(text: str) -> str:
     """A pipe table with a heading row as ``heading: cell`` lines; other text as it is."""
-    if "|" not in text:
-        return text
     lines = text.split("\n")
     for at, line in enumerate(lines[:-1]):
         heads = _cells(line)
@@ -107,6 +105,8 @@ def _tables(text: str) -> str:
 
 
 def _cells(line: str) -> list[str]:
+    if "|" not in line:
+        return line.split()
     return [cell.strip() for cell in line.strip().strip("|").split("|")]
 
 

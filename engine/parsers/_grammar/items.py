@@ -69,9 +69,27 @@ class Itemiser:
         return at + 1
 
     def emoji(self, at: int) -> int:
-        self.put("emoji", None, self.tokens[at].text)
+        """A picture; a bull's-eye or stop sign right before a lone number labels it."""
+        text = self.tokens[at].text
+        label = next((mean for sign, mean in _SIGNS.items() if sign in text), "")
+        last = self.items[-1].kind if self.items else ""
         self.clause += 1
+        if not _WHALES.isdisjoint(text):
+            self.put("cue", "flow", text)
+        elif label and last not in ("level", "price", "label") and self._is_lone_number(at + 1):
+            self.put("level", label, text)
+        else:
+            self.put("emoji", None, text)
         return at + 1
+
+    def _is_lone_number(self, at: int) -> bool:
+        """A number with nothing tied to it: no right, date or percent sign."""
+        token = self.look(at)
+        at += token is not None and token.text == "$"
+        token, after = self.look(at), self.look(at + 1)
+        if token is None or token.kind != "num":
+            return False
+        return after is None or after.kind in ("line", "para", "emoji") or after.gap
 
     def punct(self, at: int) -> int:
         token, after = self.tokens[at], self.look(at + 1)
@@ -186,6 +204,17 @@ class Itemiser:
             self.put("date", (month, int(found.group(1)), year + 2000 * (year < 100)), text)
         return at + 1
 
+    def dots(self, at: int) -> int:
+        """``02.13.2026``: only when it cannot be read in the other order too."""
+        text = self.tokens[at].text
+        one, two, year = map(int, text.split("."))
+        if min(one, two) <= 12 < max(one, two) <= 31 or one == two <= 12:
+            value = (min(one, two), max(one, two), year + 2000 * (year < 100))
+            self.put("date", value, text)
+        else:
+            self.put("oddnum", None, text)
+        return at + 1
+
     def mday(self, at: int) -> int:
         """``Aug-22-2025``."""
         name, day, year = self.tokens[at].low.split("-")
@@ -253,6 +282,12 @@ class Itemiser:
         if len(token.text) == 1 and token.text.isupper() and token.text != "I":
             self.put("letter", token.text, token.text, is_upper=True)
             return at + 1
+        if self._is_small_size(at):
+            self.put("letter", token.text.upper(), token.text.upper(), is_upper=True)
+            return at + 1
+        if token.low == "x" and self.is_count(at + 1):
+            self.put("qty", self.tokens[at + 1].value, f"x{self.tokens[at + 1].text}")
+            return at + 2
         if token.low == "bot" and token.text != "bot" and self._is_counted(at + 1):
             self.put("verb", "bto!", token.low)
             return at + 1
@@ -266,6 +301,24 @@ class Itemiser:
             return self.known(at, end, entry)
         self.unknown(token)
         return at + 1
+
+    def _is_small_size(self, at: int) -> bool:
+        """``long 6948: a``: a size letter typed small, behind price and colon."""
+        if at < 2 or self.tokens[at].text not in ("a", "b", "c"):
+            return False
+        colon, price, after = self.tokens[at - 1], self.tokens[at - 2], self.look(at + 1)
+        is_end = after is None or after.kind in ("line", "para", "emoji") or after.low == "gamma"
+        return colon.text == ":" and price.kind == "num" and is_end
+
+    def is_count(self, at: int) -> bool:
+        """A whole number that stands alone: ``x 3``, but not ``5 x 690C``."""
+        token, after = self.look(at), self.look(at + 1)
+        if token is None or token.kind != "num" or not token.text.isdigit():
+            return False
+        if after is None:
+            return True
+        is_tied = after.text in ("/", "%") or not (after.gap or after.kind in ("line", "punct"))
+        return not is_tied and after.low not in ("c", "p", "call", "calls", "put", "puts")
 
     def _is_counted(self, at: int) -> bool:
         after = self.look(at)
@@ -291,7 +344,8 @@ class Itemiser:
         return at + 1 if is_glue and after is not None and not after.gap else at
 
     def known(self, at: int, end: int, entry: Entry) -> int:
-        if end == at + 1 and self.tokens[at].text in TICKER_WORDS and self.is_mixed:
+        is_name = end == at + 1 and self.tokens[at].text in TICKER_WORDS and self.is_mixed
+        if is_name and not (entry.kind == "level" and self._is_label(end)):
             self.put("sym", 2, self.tokens[at].text, is_upper=True)
             return end
         text = " ".join(token.low for token in self.tokens[at:end])
@@ -301,6 +355,14 @@ class Itemiser:
         is_upper = end == at + 1 and self.tokens[at].text.isupper()
         self.put(entry.kind, entry.value, text, is_upper=is_upper)
         return end
+
+    def _is_label(self, at: int) -> bool:
+        """``| TGT 6956``: behind a symbol and before a number it is no symbol itself."""
+        token = self.look(at)
+        is_named = any(item.kind in ("sym", "future") for item in self.items)
+        is_lead = bool(self.items) and self.items[-1].kind in ("verb", "qty")
+        is_value = token is not None and (token.kind == "num" or token.text in (":", "$", "@", "="))
+        return is_named and not is_lead and is_value
 
     def unknown(self, token: Token) -> None:
         text = token.text
@@ -342,6 +404,8 @@ def _month(name: str) -> int | None:
     return None
 
 
+_SIGNS = {"🎯": "target", "🛑": "stop", "⛔": "stop"}
+_WHALES = frozenset("🐋🐳")
 _ROOTS = frozenset(("m2k", "m6e", "m6a", "m6b", "m6j"))
 _WORDLIKE = frozenset(("tp1", "tp2"))
 _Special = Callable[[Itemiser, int, int, Entry, str], int]
@@ -358,6 +422,7 @@ _READERS: dict[str, Callable[[Itemiser, int], int]] = {
     "occ": Itemiser.occ,
     "iso": Itemiser.iso,
     "day": Itemiser.day,
+    "dots": Itemiser.dots,
     "mday": Itemiser.mday,
     "time": Itemiser.time,
     "glued": Itemiser.glued,

@@ -17,7 +17,7 @@ def label(reader: Reducer, at: int) -> int:
     is_value = found is not None and found.sent == label.sent
     read = _LABELLED.get(label.value)
     if found is None or not is_value or read is None:
-        reader.put(label, "fill" if label.value != "notes" else "note", "")
+        reader.put(label, "fill" if label.value != "notes" else "note", "", label.value)
         return at + 1
     return read(reader, at, label, found)
 
@@ -26,7 +26,7 @@ def label_symbol(reader: Reducer, at: int, label: Item, found: Item) -> int:
     if found.kind in ("sym", "word", "note", "verb", "part", "fill") and label.kind == "label":
         reader.put(found, "sym", 3, found.text.upper())
         return at + 2
-    reader.put(label, "fill", "")
+    reader.put(label, "fill", "", label.value)
     return at + 1
 
 
@@ -39,7 +39,7 @@ def label_strike(reader: Reducer, at: int, label: Item, found: Item) -> int:
     if kind:
         reader.put(found, kind, found.value)
         return at + 2
-    reader.put(label, "fill", "")
+    reader.put(label, "fill", "", label.value)
     return at + 1
 
 
@@ -47,7 +47,7 @@ def label_type(reader: Reducer, at: int, label: Item, found: Item) -> int:
     if found.kind == "letter" and found.value in ("C", "P"):
         reader.put(found, "right", found.value)
         return at + 2
-    reader.put(label, "fill", "")
+    reader.put(label, "fill", "", label.value)
     return at + 1
 
 
@@ -58,7 +58,7 @@ def label_qty(reader: Reducer, at: int, label: Item, found: Item) -> int:
     if found.kind == "num":
         reader.put(found, "oddnum", None)
         return at + 2
-    reader.put(label, "fill", "")
+    reader.put(label, "fill", "", label.value)
     return at + 1
 
 
@@ -66,7 +66,7 @@ def label_fraction(reader: Reducer, at: int, label: Item, found: Item) -> int:
     if found.kind == "pct":
         reader.put(found, "share", found.value / 100)
         return at + 2
-    reader.put(label, "fill", "")
+    reader.put(label, "fill", "", label.value)
     return at + 1
 
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 _SIGNS = frozenset((":", "=", "@", "-", "~", "<", ">", "<=", ">="))
 _LIST_JOINTS = frozenset((",", "/", "&", "|", "-", ";"))
 _LIST_WORDS = frozenset(("and", "then", "to", "n", "or"))
+_BEHIND_HIT = frozenset(("hit", "hits", "tagged", "reached", "smashed"))
 _HIT = frozenset(("hit", "hits", "target hit", "tagged", "done", "reached", "filled", "smashed"))
 _UNDER_WORDS = frozenset(
     ("if", "if it", "when", "once", "loses", "lose", "breaks", "break", "closes", "close", "trades",
@@ -51,8 +52,8 @@ def stop(reader: Reducer, at: int) -> int:
         return end + 1
     if _far(reader, at):
         return at + 1
-    if under := _under(reader, at + 1, label):
-        return under
+    if end := under(reader, at + 1, label):
+        return end
     return _behind(reader, at, "stop")
 
 
@@ -77,6 +78,8 @@ def _far(reader: Reducer, at: int) -> bool:
         item, found = reader.items[end], reader.look(end + 1)
         is_tie = item.text in _TIES and is_contract and found is not None
         if is_tie and found is not None and (value := _level(found, is_stop=True)):
+            if item.text in ("to", "->", "now"):
+                reader.put(label, "verb", "upd")
             reader.put(label, "stop", value, f"{label.text} {found.text}")
             del reader.items[end : end + 2]
             return True
@@ -104,7 +107,7 @@ def _stop_value(reader: Reducer, label: Item, value: Level, found: Item, end: in
     return end
 
 
-def _under(reader: Reducer, at: int, label: Item) -> int:
+def under(reader: Reducer, at: int, label: Item) -> int:
     """``if CRM < 284``, ``if SPX loses 6448``, ``below SPY 590``: a stop on the underlying."""
     symbol = ""
     for end in range(at, min(at + 9, len(reader.items))):
@@ -151,6 +154,10 @@ def target(reader: Reducer, at: int) -> int:
         reader.put(label, "oddlevel", "targets", label.text)
         return end
     if values:
+        after = reader.look(end)
+        if after is not None and after.text in _BEHIND_HIT:
+            reader.put(label, "tag", f"{label.text.upper()} hit")
+            return end + 1
         reader.put(label, "target", values)
         return end
     if label.text.endswith(("for", "ing")):
@@ -200,9 +207,16 @@ def _values(reader: Reducer, at: int) -> tuple[tuple[Level, ...] | None, int]:
         found += more
         end = _aside(reader, at + 1)
         at = _list_joint(reader, end)
-        if at == end:
+        if at == end and not _goes_on(found[-1], reader.look(at)):
             break
     return _same_unit(found), end
+
+
+def _goes_on(last: Level, item: Item | None) -> bool:
+    """``TP 6960 6970``: a second price of the same size right behind the first."""
+    if item is None or item.kind not in ("num", "money") or last.kind != "price" or not last.value:
+        return False
+    return bool(abs(item.value - last.value) * 20 < last.value)
 
 
 def _list_joint(reader: Reducer, at: int) -> int:

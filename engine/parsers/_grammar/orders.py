@@ -68,7 +68,8 @@ class Draft:
             return bool(signal.symbol or signal.strike or signal.price)
         if self.intent.family == "roll":
             return bool(signal.symbol)
-        if signal.price is None and not self.facts.has("oddnum", "oddprice"):
+        is_stopped = signal.stop is not None and bool(signal.symbol) and "price" in self.doubts
+        if signal.price is None and not is_stopped and not self.facts.has("oddnum", "oddprice"):
             return False
         missing = CONTRACT & self.doubts.keys()
         if signal.asset in ("option", "spread"):
@@ -163,7 +164,8 @@ def check_words(draft: Draft, reading: Reading) -> None:
     is_priced = signal.price is not None or signal.price_range is not None
     if said.family == "close" and facts.has("ref") and not is_priced and not facts.has("market"):
         facts.doubt("price", "is that the entry or the exit price?")
-    crossed = any(item.kind == "emoji" and not _NO.isdisjoint(item.text) for item in facts.items)
+    signs = _NO - _STOPS if facts.has("stop", "under") else _NO
+    crossed = any(item.kind == "emoji" and not signs.isdisjoint(item.text) for item in facts.items)
     if said.family == "open" and crossed:
         facts.doubt("action", "a cross or stop sign stands beside the order")
     if said.family == "update":
@@ -173,6 +175,8 @@ def check_words(draft: Draft, reading: Reading) -> None:
         _check_exit_price(signal, reading.base, facts)
 
 
+_STOPS = frozenset("🛑⛔")
+"""Beside a stop these only mark it."""
 _NO = frozenset("❌🚫⛔🛑✖❎")
 
 

@@ -94,6 +94,8 @@ class PlainTrade:
             has_price = facts.has("paid", "num", "money", "paidrange", "range", "market")
             if not has_levels or (said.family == "none" and has_price and self.base is None):
                 return False
+            if self.base is None and not facts.has("verb", "tag", "stop", "trail", "under"):
+                return False  # AAPL PT 250: somebody's target
             said.family = "update"
         return True
 
@@ -156,6 +158,10 @@ class PlainTrade:
             facts.doubt("action", "a roll needs a person here")
         if facts.has("opt", "occ", "spread", "strikes", "right"):
             facts.doubt("asset", "it looks like an option, which this room does not trade")
+        is_even = signal.stop is not None and signal.stop.kind == "breakeven"
+        is_told = self.base is not None or is_even or facts.has("verb", "tag")
+        if said.family == "update" and not is_told:
+            facts.doubt("action", "a new trade, or new levels for an open one?")
         if said.family == "open":
             self._check_open(signal, side, is_market)
         if is_report(facts, self.anchor, _REPORTS):

@@ -93,6 +93,8 @@ def _bare_price(facts: Facts, out: Price, intent: Intent, is_premium: bool) -> N
         return
     item = facts.take(left[0])
     out.value = item.value
+    if left[0] and facts.items[left[0] - 1].text in ("<", ">", "<=", ">="):
+        facts.doubt("price", f"{facts.items[left[0] - 1].text}{item.text} is a limit, not a price")
     is_count = is_premium and item.kind == "num" and "." not in item.text and "," not in item.text
     if is_count and intent.family == "close" and facts.kind(facts.before(left[0])) == "verb":
         facts.doubt("price", f"{item.text} may be a price or a count")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from engine.domain.alert import Level
+from engine.parsers._grammar import levels
 from engine.parsers._grammar.facts import is_fraction
 
 if TYPE_CHECKING:
@@ -17,6 +19,12 @@ _RESULTS = frozenset(
      "nice profit", "nice gains", "small loss", "small gain", "quick profit", "good profit",
      "nice win", "small win", "small profit", "nice profits")
 )  # fmt: skip
+_WITH_STOP = frozenset(
+    ("tight stop", "tight stops", "use a tight stop", "with a tight stop", "tight sl",
+     "mental stop", "soft stop")
+)  # fmt: skip
+_ENTRIES = frozenset(("bto!", "buy", "open", "in", "long"))
+_NUMBERS = frozenset(("num", "money"))
 _COIN_PRICE = 20_000
 _KEPT = frozenset(
     (
@@ -70,6 +78,11 @@ def keep(reader: Reducer, at: int) -> int:
 def take(reader: Reducer, at: int) -> int:
     """``taking half off`` closes; ``taking AVGO 265c`` opens."""
     item = reader.items[at]
+    if item.value in ("out", "close") and (end := _conditional_exit(reader, item, at)):
+        return end
+    if _is_covered_sale(reader, item, at):
+        reader.put(item, "note", None)
+        return at + 1
     if item.value == "take":
         reader.put(item, "verb", _taken(reader, item, at))
     elif item.text == "btc" and _is_coin(reader, at + 1):
@@ -77,6 +90,22 @@ def take(reader: Reducer, at: int) -> int:
     else:
         reader.out.append(item)
     return at + 1
+
+
+def _conditional_exit(reader: Reducer, item: Item, at: int) -> int:
+    """``BTO ..., out if SMH closes under 372``: behind an entry that is its stop."""
+    after = reader.look(at + 1)
+    is_if = after is not None and after.text in ("if", "if it", "on a close", "below", "under")
+    is_entry = any(one.kind == "verb" and one.value in _ENTRIES for one in reader.out)
+    return levels.under(reader, at + 1, item) if is_if and is_entry else 0
+
+
+def _is_covered_sale(reader: Reducer, item: Item, at: int) -> bool:
+    """``STO ... covered``: the shares are held; nothing is bought back."""
+    after = reader.look(at + 1)
+    is_end = after is None or after.kind in ("line", "para", "stopmark", "punct", "emoji", "fill")
+    is_sale = any(one.kind == "verb" and one.value in ("sto!", "write") for one in reader.out)
+    return item.text == "covered" and is_end and is_sale
 
 
 def _taken(reader: Reducer, item: Item, at: int) -> str:
@@ -140,6 +169,9 @@ def cue(reader: Reducer, at: int) -> int:
     item, after = reader.items[at], reader.look(at + 1)
     last = reader.out[-1] if reader.out else None
     is_level = after is not None and after.kind in ("num", "money")
+    if item.text in ("paying", "im paying") and after is not None and is_level:
+        reader.put(item, "paid", ("plain", after.value), f"{item.text} {after.text}")
+        return at + 2
     if item.text in ("up", "down"):
         beyond = reader.look(at + 2)
         is_cap = after is not None and after.text == "to" and beyond is not None
@@ -158,6 +190,12 @@ def cue(reader: Reducer, at: int) -> int:
 def note(reader: Reducer, at: int) -> int:
     """``a gain of 60%`` is a result, not a share."""
     item, tie, after = reader.items[at], reader.look(at + 1), reader.look(at + 2)
+    if item.text in _WITH_STOP and tie is not None and tie.kind in _NUMBERS:
+        reader.put(item, "stop", Level(kind="price", value=tie.value), f"{item.text} {tie.text}")
+        return at + 2
+    if item.text == "flow" and tie is not None and tie.text == ":":
+        reader.put(item, "cue", "flow")
+        return at + 1
     reader.out.append(item)
     is_result = item.text in _RESULTS and tie is not None and tie.text == "of"
     if is_result and after is not None and after.kind in ("pct", "gainpct", "num", "money"):

@@ -71,10 +71,10 @@ def _is_bare_price(items: list[Item], at: int) -> bool:
 
 def _cut(items: list[Item], one: int, two: int) -> int | None:
     """Where the trade of anchor ``two`` begins."""
-    verb = next((at for at in range(two, one, -1) if items[at].kind == "verb"), None)
+    verb = next((at for at in range(two, one + 1, -1) if items[at].kind == "verb"), None)
     line = next((at for at in range(two, one, -1) if items[at].kind in ("line", "para")), None)
     if verb is not None:
-        if line is not None and line < verb:
+        if line is not None and (line < verb or _is_priced(items[one:line])):
             return line + 1
         while verb - 1 > one and items[verb - 1].kind in ("verb", "fill"):
             verb -= 1
@@ -82,6 +82,12 @@ def _cut(items: list[Item], one: int, two: int) -> int | None:
     if line is not None:
         return line + 1
     return _separator(items, one, two)
+
+
+def _is_priced(items: list[Item]) -> bool:
+    """``ES long 6952: B`` on a line of its own: what follows begins behind the line."""
+    kinds = [item.kind for item in items]
+    return "verb" in kinds and any(kind in _ANY_PRICE for kind in kinds[kinds.index("verb") :])
 
 
 def _separator(items: list[Item], one: int, two: int) -> int | None:

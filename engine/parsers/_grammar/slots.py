@@ -64,6 +64,8 @@ def _slot_quantity(facts: Facts, anchor: int | None) -> int | None:
         if item.kind == "gain" and not is_tos:
             continue
         last = facts.before(at)
+        if last is None and _opens_line(facts, at, anchor):
+            return at
         if last is None or facts.kind(last) not in _COUNT_LEADS or not is_whole(item.value):
             continue
         if anchor is not None and (at < anchor or _is_alone_behind_code(facts, at, last)):
@@ -71,6 +73,14 @@ def _slot_quantity(facts: Facts, anchor: int | None) -> int | None:
         if anchor is None and _is_followed_by_amount_word(facts, at):
             return at
     return None
+
+
+def _opens_line(facts: Facts, at: int, anchor: int | None) -> bool:
+    """``3 MES long 6950``: a count before the symbol, and nothing before the count."""
+    item = facts.items[at]
+    is_first = at == 0 or facts.items[at - 1].kind in ("line", "para", "emoji")
+    is_count = item.kind == "num" and item.text.isdigit() and is_whole(item.value)
+    return is_first and is_count and anchor == at + 1 and len(facts.at("num", "paid")) > 1
 
 
 _COUNT_LEADS = ("verb", "size", "part")

@@ -115,6 +115,8 @@ def hidden(text: str) -> str:
 _MENTION = re.compile(r"<(?:@[!&]?\d{1,25}|#\d{1,25}|a?:\w{1,32}:\d{1,25}|t:-?\d{1,15}(?::\w)?)>")
 _LINK = re.compile(r"<?https?://[^\s>|)]{1,2000}>?|www\.[^\s>|)]{1,2000}")
 _LABELLED = re.compile(r"\[([^\[\]\n]{1,200})\]\(https?://[^\s()]{1,1000}\)")
+_SHORTCODE = re.compile(r"(?<![\w:]):[a-z][a-z0-9_+-]{1,31}:(?![\w:])")
+"""``:rocket:`` as bots write it."""
 _PING = re.compile(r"@(?:everyone|here)\b", re.IGNORECASE)
 _LINE_MARK = re.compile(r"^ *(?:#{1,3} |-# |[-*•▪●‣] ) *", re.MULTILINE)
 _LANG = re.compile(r"```[a-z]{0,10}\n?")
@@ -130,6 +132,8 @@ def strip_markup(text: str) -> str:
         text = _LINK.sub(" ", _LABELLED.sub(r"\1", text))
     if "@" in text:
         text = _PING.sub(" ", text)
+    if ":" in text:
+        text = _SHORTCODE.sub(" ", text)
     if "`" in text:
         text = _LANG.sub("\n", text).replace("`", " ")
     text = _SPACES.sub(" ", _LINE_MARK.sub("", text))

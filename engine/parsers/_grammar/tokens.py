@@ -17,7 +17,7 @@ class Token:
 
     def __init__(self, kind: str, text: str, low: str, gap: bool, value: Decimal | None) -> None:
         self.kind = kind
-        """``num word alnum occ iso day time glued odd emoji punct line para``."""
+        """``num word alnum occ iso day dots time glued odd emoji punct line para``."""
         self.text = text
         self.low = low
         """Lower case without apostrophes."""
@@ -29,7 +29,10 @@ class Token:
         return f"{self.kind}:{self.text}"
 
 
-_MONTHS = "jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec"
+_MONTHS = (
+    "jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?"
+    "|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?"
+)
 _SCAN = re.compile(
     rf"""
       (?P<space>\ +)
@@ -37,8 +40,9 @@ _SCAN = re.compile(
     | (?P<occ>\.?[A-Za-z]{{1,6}}\d?(?:\ {{0,5}}|_|\ ?\.)\d{{6}}[CPcp]
         (?:\d{{8}}|\d{{1,5}}(?:\.\d{{1,3}})?)(?![\w.]*\w))
     | (?P<iso>[0-9]{{4}}[-/][0-9]{{1,2}}[-/][0-9]{{1,2}}(?![0-9]))
-    | (?P<day>[0-9]{{1,2}}[-\ ]?(?i:{_MONTHS})(?i:[a-z]{{0,6}})[-\ ]?'?(?:20)?[0-9]{{2}}(?![\w]))
-    | (?P<mday>(?i:{_MONTHS})(?i:[a-z]{{0,6}})-[0-9]{{1,2}}-(?:20)?[0-9]{{2}}(?![\w]))
+    | (?P<day>[0-9]{{1,2}}[-\ ]?(?i:{_MONTHS})[-\ ]?'?(?:20)?[0-9]{{2}}(?![\w]|\.[0-9]))
+    | (?P<dots>[0-9]{{1,2}}\.[0-9]{{1,2}}\.(?:20)?[0-9]{{2}}(?![\w.]))
+    | (?P<mday>(?i:{_MONTHS})-[0-9]{{1,2}}-(?:20)?[0-9]{{2}}(?![\w]))
     | (?P<time>[0-9]{{1,2}}(?::[0-9]{{2}}){{1,2}}(?:\ ?(?i:[ap]m|est|edt|et)\b)?(?!\w)
         | [0-9]{{1,2}}\ ?(?i:am|pm)\b)
     | (?P<glued>[A-Za-z]{{1,5}}[0-9]{{1,5}}(?:\.[0-9]{{1,2}})?[CPcp](?!\w))

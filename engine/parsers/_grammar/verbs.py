@@ -88,7 +88,9 @@ def _family(out: Intent, said: set[str]) -> None:
     opens, closes = said & _OPEN, said & _CLOSE
     if said & {"cancel", "nofill"}:
         out.family = "cancel"
-        out.conflict = "" if not (opens and closes) else "it cancels and trades at once"
+        is_entered = "open" in said or "in" in said
+        is_both = is_entered or (opens and closes)
+        out.conflict = "it cancels and trades at once" if is_both else ""
     elif "roll" in said:
         out.family = "roll"
     elif opens and closes:

@@ -145,7 +145,7 @@ risk = risk; risking
 _PRICES = """
 plain = at; @; for; price; fill; filled; filled at; limit; lmt; limit price; fill price; my fill
 plain = fills; around; near; approx; roughly; approximately; circa; about; paid; premium; filled on
-plain = price paid; lim; net price; my price; average fill; limit at; avg fill
+plain = px; prem; price paid; lim; net price; my price; average fill; limit at; avg fill
 entry = entry; my entry; entry price; entry at; in at; avg; average; avg price; average price
 entry = avg entry; average entry; avg cost; cost; my avg; my average; bought at; entry point
 entry = cost basis; entered at; entry fill; avg in price; in from; new avg; new average; avg now
@@ -212,8 +212,9 @@ odd = go big; sized up; third position; quarter position; double position; heavy
 _LABELS = """
 symbol = ticker; symbol; underlying; stock; tickers; instrument
 contract = contract; option; contracts traded; option contract; options contract
-strike = strike; strike price; strikes; k
+strike = strike; strike price; strikes; k; strick; stike; strk
 exp = exp; expiry; expiration; expires; expiring; expiration date; exp date; expiry date
+exp = exprity; expitry; experation; exipration; expirey; xp date
 exp = expirations; expire; expiries; exps; expir; exp on; expiring on; expires on; date; dte date
 type = type; option type; direction; put call; call put; cp; c/p; p/c
 action = action; side; order; signal; instruction; order type; trade; trade type
@@ -366,8 +367,23 @@ def corrected(word: str) -> str | None:
     near = _near()
     found = {hit for key in _slips(word) if (hit := near.get(key)) and _is_one_slip(word, hit)}
     if len(found) > 1:
-        found = {hit for hit in found if sorted(hit) == sorted(word)}
+        found = _best(word, found)
     return found.pop() if len(found) == 1 else None
+
+
+_ORDER_WORDS = frozenset(("right", "verb", "level", "label", "price"))
+
+
+def _best(word: str, found: set[str]) -> set[str]:
+    """Of several known words the one of an order, then the one with the same letters."""
+    table = _compiled()[0]
+    orders = {
+        hit for hit in found
+        if any(not rest and entry.kind in _ORDER_WORDS for rest, entry in table[hit])
+    }  # fmt: skip
+    if len(orders) == 1:
+        return orders
+    return {hit for hit in found if sorted(hit) == sorted(word)}
 
 
 def _is_one_slip(word: str, known: str) -> bool:
