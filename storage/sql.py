@@ -17,9 +17,10 @@ from storage.chain import Sealer
 from storage.codec import Put, Shape, entry_of, event_of, shape_of, warm
 from storage.columns import AUDIT, PAPER, TABLES, matching
 from storage.database import Database, open_database
+from storage.job import Job
 from storage.plan import State
 from storage.verify import FirstCheck, replay, verify
-from storage.writer import PROBE_KEY, Job, Writer
+from storage.writer import PROBE_KEY, Writer
 
 WAIT_S = 5.0
 """How long a commit waits for a lock or a lost server before it is refused."""

@@ -88,8 +88,8 @@ def _backup(config: Any, args: argparse.Namespace) -> int:
 
 def _restore(config: Any, args: argparse.Namespace) -> int:
     from engine.clock import SystemClock
-    from storage.backup import restore
     from storage.chain import Sealer
+    from storage.restore import restore
 
     url = config.database_url()
     made, saved = restore(args.source, url, Sealer(config.audit_key()), SystemClock().now())

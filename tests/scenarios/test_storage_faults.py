@@ -23,10 +23,11 @@ from engine.domain.errors import Conflict, StoreUnavailable
 from engine.domain.order import Order
 from engine.domain.record import changed
 from engine.domain.trade import Execution, Trade
+from storage.job import Job
 from storage.sql import SqlStore, SqlVault
 from storage.sqlite import SqliteDatabase
 from storage.verify import sqlite_damage
-from storage.writer import Job, OutcomeUnknown
+from storage.writer import OutcomeUnknown
 from tests.unit.storage.kit import event, execution, fact, opened, order, sqlite_url, trade
 from tests.unit.storage.postgres import Server, postgres_url, server
 

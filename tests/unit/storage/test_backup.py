@@ -12,8 +12,9 @@ import pytest
 from engine.domain.errors import StoreUnavailable
 from engine.domain.record import changed
 from engine.domain.trade import Execution, Trade
-from storage.backup import PORTABLE, backup, inspect, restore
+from storage.backup import PORTABLE, backup, inspect
 from storage.chain import Sealer
+from storage.restore import restore
 from storage.sql import SqlVault
 from tests.unit.storage.kit import (
     KEY,
