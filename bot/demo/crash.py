@@ -111,7 +111,7 @@ async def which_one(it: Story) -> None:
         "menu, that one is sold."
     )
     other = await stage.see("orders", "AAPL", "Open", button="Close all")
-    await market.lead(share, await market.mid(share) - Decimal("2.20"), 2)
+    await market.lead(share, await market.mid(share) - Decimal("4.00"), 1.5)
     await stage.arrival()
     await stage.ask("tom", other, "Close all")
     await stage.until(lambda: stage.find("orders", "AAPL", "Open") is None, "AAPL is still open")
