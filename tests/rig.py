@@ -292,5 +292,15 @@ def spy(strike: str = "603", right: Any = "C", on: str = "2025-01-31") -> Instru
     return option("SPY", datetime.fromisoformat(on).date(), d(strike), right)
 
 
+LOOSE: dict[str, Any] = {
+    "duplicate": {"window_s": 0},
+    "max_per_symbol": {"max_positions": 999},
+    "max_positions": {"max_positions": 999, "max_long_options": 999},
+    "trades_per_day": {"max_trades": 999, "max_per_symbol": 999},
+    "cooldown": {"after_exit_min": 0, "after_two_stops_h": 0, "after_three_stops_h": 0},
+    "allocation": {"max_pct": 1000},
+}
+"""Limits that let many trades through, for tests that are not about limits."""
+
 AAPL = stock("AAPL")
 SECOND = timedelta(seconds=1)

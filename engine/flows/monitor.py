@@ -48,6 +48,7 @@ class Monitor:
                 continue
             if len(trade.legs) > 1 and (unit := desk.board.unit(trade.legs)) is not None:
                 desk.bars.add(trade.trade_id, unit.mid, quote.received_at)
+            water.note(desk, trade, desk.quote(trade.legs))
             self._moved.add(trade.trade_id)
         if self._moved - self._looking:
             self._wake.set()

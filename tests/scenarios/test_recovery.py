@@ -5,13 +5,12 @@ import asyncio
 import pytest
 
 from engine.domain.errors import Conflict, StoreUnavailable
-from engine.domain.order import Order, OrderState, Purpose
-from engine.domain.trade import Execution, TradeState
-from engine.flows import manage, monitor, recover, take_alert
+from engine.domain.order import Order, Purpose
+from engine.domain.trade import TradeState
+from engine.flows import manage, recover, take_alert
 from storage.memory import MemoryStore, MemoryVault
 from tests import rig as desks
 from tests import truth
-from tests.conformance.faulty_broker import Faults, FaultyBroker
 from tests.mortal import FailingStore, Life, MortalBroker, MortalStore, MortalVault
 from tests.rig import OPTIONS, RHEA, TRADER, d, spy
 

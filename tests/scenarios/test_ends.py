@@ -1,0 +1,229 @@
+"""Contracts end: expiry, exercise, assignment, delivery (M-05, M-06)."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from engine.brokers import BrokerFill
+from engine.domain.instrument import option, stock
+from engine.domain.order import Order, OrderState, Purpose, Side
+from engine.domain.trade import Execution, Trade, TradeState
+from engine.flows import recover, send
+from storage.memory import MemoryStore, MemoryVault
+from tests import rig as desks
+from tests import truth
+from tests.rig import d
+
+AUTO = frozenset({"options", "futures", "stocks"})
+EXPIRY = datetime(2025, 1, 31, 21, 0, tzinfo=UTC)
+"""16:00 in New York on the last day."""
+CALL = desks.spy()
+SPY = stock("SPY")
+BUY = "BTO 2 SPY 603C 1/31 @ 2.15"
+
+
+async def make(**more):
+    rig = await desks.start(
+        clock=more.pop("clock", None)
+        or desks.ManualClock(datetime(2025, 1, 31, 19, 0, tzinfo=UTC)),
+        exits={"expiry": {"minutes_before_close": 0}},
+        **more,
+    )
+    rig.quote(CALL, "2.14", "2.16")
+    return rig
+
+
+async def bought(rig, text=BUY):
+    await rig.say(text)
+    await rig.fill(CALL, "2.14", "2.15")
+    assert rig.trade().state is TradeState.OPEN
+
+
+async def at_expiry(rig, price):
+    """The last moment passes; the underlying stood at ``price``."""
+    rig.clock.to(EXPIRY)
+    rig.quote(SPY, price, price)
+    await rig.rest()
+    for _ in range(3):
+        rig.clock.advance(61)
+        await rig.rest()
+
+
+async def check(rig):
+    await truth.books(rig.desk.store, auto=AUTO)
+    await truth.memory_equals_disk(rig.desk)
+    await truth.same_as_broker(rig.desk, rig.broker)
+
+
+async def test_a_worthless_option_leaves_at_zero_and_its_exits_die():  # M-05
+    rig = await make()
+    await bought(rig)
+    await at_expiry(rig, "600.00")
+    (trade,) = await rig.desk.store.find(Trade)
+    assert trade.state is TradeState.CLOSED
+    assert trade.close_reason == "expiry"
+    assert trade.realised_usd == -d("2.16") * 200 - d("1.30")
+    assert not [o for o in await rig.desk.store.find(Order) if not o.state.is_terminal]
+    await recover.reconcile(rig.desk)
+    assert not [k for k in rig.desk.health if k.startswith("reconcile")]
+    await check(rig)
+    await rig.close()
+
+
+async def test_an_exercised_option_becomes_shares_at_the_strike_counted_once():  # M-06
+    rig = await make()
+    await bought(rig)
+    await at_expiry(rig, "610.00")
+    closed, shares = await rig.desk.store.find(Trade)
+    assert closed.state is TradeState.CLOSED
+    assert closed.realised_usd == -d("2.16") * 200 - d("1.30")
+    assert (shares.qty_open, shares.entry_price, shares.direction) == (200, 603, 1)
+    assert shares.is_unprotected_since is not None, "it has no stop, and that is an alarm"
+    assert any("has no stop" in n for n in rig.notes())
+    for fill in await rig.broker.fills_since("main", desks.START):
+        await send.on_fill(rig.desk, fill)
+    await recover.reconcile(rig.desk)
+    assert len(await rig.desk.store.find(Trade)) == 2
+    await check(rig)
+    await rig.close()
+
+
+async def test_an_index_option_pays_its_worth_in_cash():
+    spx = option("SPXW", EXPIRY.date(), d(6000), "C")
+    rig = await make()
+    rig.quote(spx, "4.90", "5.10")
+    await rig.say("BTO 1 SPXW 6000C 1/31 @ 5.00")
+    await rig.fill(spx, "4.90", "5.10")
+    assert rig.trade().entry_price == d("5.10")
+    rig.clock.to(EXPIRY)
+    rig.quote(stock("SPX"), "6020", "6020")
+    await rig.rest()
+    rig.clock.advance(61)
+    await rig.rest()
+    (trade,) = await rig.desk.store.find(Trade)
+    assert trade.state is TradeState.CLOSED
+    assert trade.realised_usd == (d(20) - d("5.10")) * 100 - d("0.65")
+    await check(rig)
+    await rig.close()
+
+
+async def test_an_expiry_while_the_desk_was_down_is_booked_at_start():
+    store, vault = MemoryStore(), MemoryVault()
+    rig = await make(store=store, vault=vault)
+    await bought(rig)
+    for pump in rig.pumps:
+        pump.cancel()
+    await at_expiry(rig, "610.00")  # the broker works on, nobody hears it
+    assert len(await store.find(Execution)) == 1
+    await rig.desk.stop_tasks()
+    await rig.broker.close()
+    again = await make(store=store, vault=vault, clock=rig.clock, board=rig.board)
+    trades = await store.find(Trade)
+    assert [t.state for t in trades] == [TradeState.CLOSED, TradeState.OPEN]
+    await check(again)
+    await again.close()
+
+
+@pytest.mark.parametrize("n_trades", [1, 2, 3])
+async def test_one_settlement_over_several_trades_ends_each_once(n_trades):
+    rig = await make(risk=desks.LOOSE)
+    for n in range(n_trades):
+        await rig.say(f"BTO {n + 1} SPY 603C 1/31 @ 2.15")
+        await rig.fill(CALL, "2.14", "2.15")
+        rig.clock.advance(90)
+        rig.quote(CALL, "2.14", "2.16")
+    assert len(rig.trades()) == n_trades
+    await at_expiry(rig, "600.00")
+    assert not rig.trades()
+    ends = [e for e in await rig.desk.store.find(Execution) if e.kind == "expiry"]
+    assert sorted(e.qty for e in ends) == [n + 1 for n in range(n_trades)]
+    await check(rig)
+    await rig.close()
+
+
+async def test_an_early_assignment_of_a_part_ends_that_part():
+    rig = await make()
+    await bought(rig)
+    rig.clock.to(datetime(2025, 1, 31, 20, 0, tzinfo=UTC))
+    early = BrokerFill(
+        execution_id="OPASN-7",
+        client_order_id="",
+        broker_id="a7",
+        account="main",
+        instrument=CALL,
+        leg=0,
+        side=Side.SELL,
+        qty=d(1),
+        price=d(0),
+        fee_usd=d(0),
+        executed_at=datetime(2025, 1, 30, 20, 0, tzinfo=UTC),
+        kind="exercise",
+    )
+    await send.on_fill(rig.desk, early)
+    shares = desks.replace(
+        early, execution_id="OPTRD-7", instrument=SPY, side=Side.BUY, qty=d(100), price=d(603)
+    )
+    await send.on_fill(rig.desk, shares)
+    await send.on_fill(rig.desk, early)
+    await send.on_fill(rig.desk, shares)
+    await rig.rest()
+    held = {t.symbol + str(len(t.trade_id)): t.qty_open for t in rig.trades()}
+    assert sorted(held.values()) == [1, 100]
+    live = [
+        o
+        for o in await rig.desk.store.find(Order)
+        if o.purpose is Purpose.STOP and not o.state.is_terminal
+    ]
+    assert all(o.qty <= 1 or o.state is OrderState.PENDING_REPLACE for o in live)
+    await truth.books(rig.desk.store, auto=AUTO)
+    await rig.close()
+
+
+async def test_shares_that_nobody_can_explain_are_told_and_left_to_the_comparison():
+    rig = await make()
+    stray = BrokerFill(
+        execution_id="OPTRD-9",
+        client_order_id="",
+        broker_id="a9",
+        account="main",
+        instrument=SPY,
+        leg=0,
+        side=Side.BUY,
+        qty=d(100),
+        price=d(603),
+        fee_usd=d(0),
+        executed_at=rig.clock.now(),
+        kind="exercise",
+    )
+    await send.on_fill(rig.desk, stray)
+    assert not rig.trades()
+    assert any("nothing here that it belongs to" in n for n in rig.notes())
+    await rig.close()
+
+
+class Watching:
+    """A feed that only remembers what it was asked for."""
+
+    name = "test"
+    is_synthetic = True
+
+    def __init__(self):
+        self.watched = set()
+
+    async def watch(self, instruments):
+        self.watched |= {i.key for i in instruments}
+
+    async def quote(self, instrument):
+        return None
+
+
+async def test_what_a_held_option_is_written_on_is_watched_before_and_after_a_restart():
+    rig = await make()
+    rig.desk.feed = feed = Watching()
+    await bought(rig)
+    assert {CALL.key, "SPY"} <= feed.watched
+    again = Watching()
+    rig.desk.feed = again
+    await recover.start(rig.desk)
+    assert {CALL.key, "SPY"} <= again.watched
+    await rig.close()
