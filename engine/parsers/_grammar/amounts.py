@@ -29,6 +29,8 @@ _GAIN = frozenset(
         "green",
     )
 )
+_WHOLES = frozenset(("max", "maximum", "credit"))
+"""``75% of max`` is a result."""
 _TIME = frozenset(
     ("min", "mins", "minute", "minutes", "hour", "hours", "hr", "hrs", "sec", "seconds")
 )
@@ -139,6 +141,9 @@ def _percent(reader: Itemiser, at: int, end: int) -> int:
     is_gain = is_gain or (last is not None and last.text in ("up", "down"))
     if token.value is None:
         return put(reader, "oddnum", None, token.text + "%", end)
+    of, whole = reader.look(end), reader.look(end + 1)
+    if of is not None and whole is not None and of.low == "of" and whole.low in _WHOLES:
+        return put(reader, "gainpct", token.value, f"{token.text}% of {whole.low}", end + 2)
     end += after is not None and after.low in _GAIN
     return put(reader, "gainpct" if is_gain else "pct", token.value, f"{sign}{token.text}%", end)
 

@@ -20,12 +20,13 @@ FILLERS = """
  = around here; net; each side; hedge; underlying; symbol; ticker; strike; level; size; sized
  = position size; runner; per; per contract; a contract; each contract; a piece; apiece; about
  = roughly; approx; approximately; near; around; round; sub; usd; dollars; bucks; cents; et al; lmt
- = play; plays; new play
+ = play; plays; new play; ea; day order
  = limit; day only; portfolio; account; long term; longterm; short term; shortterm; intraday; scalp
  = scalping; swing
 """
 
 NOTES = """
+ = day
  = finally; swing trade; swings; swing; daytrade; day trade; daytrading; scalp; scalps; quick scalp
  = quick trade; risky; very risky; high risk; higher risk; super risky; risky play; risky one
  = low risk; risk on; small risk; risk only what you can lose; only risk what you can lose

@@ -97,6 +97,9 @@ class Itemiser:
             return self.dollar(at, after)
         if token.text in "+-" and after is not None and after.text == "$" and not after.gap:
             return self.signed_dollar(at)
+        if token.text == "#" and after is not None and not after.gap and after.text.isdigit():
+            self.put("note", None, f"#{after.text}")
+            return at + 2
         if token.text == "@" and after is not None and not after.gap and after.kind == "word":
             return self.mention(at, after)
         if token.text == "@":

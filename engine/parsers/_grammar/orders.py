@@ -168,11 +168,42 @@ def check_words(draft: Draft, reading: Reading) -> None:
     crossed = any(item.kind == "emoji" and not signs.isdisjoint(item.text) for item in facts.items)
     if said.family == "open" and crossed:
         facts.doubt("action", "a cross or stop sign stands beside the order")
+    if said.family == "open" and (remark := _aftermath(facts, said)):
+        facts.doubt("action", f"{remark!r} is said of a trade already made")
     if said.family == "update":
         _check_new_stop(signal, reading.base, facts)
     if said.family == "close":
         _check_rest_stop(signal, facts)
         _check_exit_price(signal, reading.base, facts)
+
+
+_MADE_WORDS = """
+runner runners rest remainder left winner winners loser win loss losses profit profits gain
+gains green red banger hit hits basehit singles yesterday done house ride riding keeping moved
+cleared moving ran without ago paying pay paid riskfree closed free dying losing
+"""
+_MADE = frozenset(_MADE_WORDS.split())
+"""Words of remarks that look back: nobody says them of a trade he only opens."""
+_CHEERS_WORDS = """
+boom booom bang money look looks looking nice love good great wow woohoo sweet strong weak
+fast clean solid working run running finally haha hehe lol
+"""
+_CHEERS = frozenset(_CHEERS_WORDS.split())
+"""Words that cheer: beside a mere "ES 6412 long" they tell how a trade stands."""
+_AHEAD = frozenset(("potential", "lets", "wont", "dont", "not", "protect", "risk", "no"))
+
+
+def _aftermath(facts: Facts, said: Intent) -> str:
+    """The remark beside an entry that only fits a trade already made; else empty."""
+    verbs = {str(value) for value in facts.values("verb")}
+    is_noun = verbs <= {"long", "short"} and not facts.has("stop", "target", "under", "letter")
+    for item in facts.items:
+        words = set(item.text.lower().split())
+        if item.kind != "note" or said.is_add or (words & _AHEAD and "free" not in words):
+            continue
+        if words & _MADE or (is_noun and verbs and words & _CHEERS):
+            return item.text
+    return ""
 
 
 _STOPS = frozenset("🛑⛔")

@@ -196,12 +196,15 @@ _MONTHS = """
 """
 
 _SIZES = """
+lotto = lotto sizing
 lotto = lotto; lottos; lotto size; lotto play; lotto sized; lotto position; lotto ticket; lottery
 lotto = lotto tickets; yolo; yolo size; lotto only; lottery ticket
+small = small sizing; light sizing
 small = small size; small; tiny; tiny size; light size; light; small position; smaller size
 small = starter size; small sized; size small; small risk; reduced size; low size; super small
 small = very small; sized small; smaller; size light; tiny position; light position; size down
 small = sized down; size it small
+half = half sizing
 half = half size; half position; half sized; 1 2 size; size half; half size only; half a position
 full = full size; full sized; full position size; size full; full size now
 odd = quarter size; double size; 2x size; triple size; max size; big size; size up; oversized

@@ -86,4 +86,4 @@ def test_clear_orders_are_read_and_chatter_is_left_alone(
     clear = count["exact"] + count["asked"] + count["missed"]
     traps = sum(row["expect"]["kind"] == "none" for _, row in mine)
     assert count["exact"] >= 0.97 * clear, count
-    assert count["trap-asked"] <= 0.01 * traps, count
+    assert count["trap-asked"] <= 0.05 * traps, count
