@@ -148,7 +148,7 @@ class Rig:
         """Let events flow until nothing moves any more."""
         before: object = None
         quiet = 0
-        for _ in range(12):
+        for _ in range(500):
             for _ in range(5):
                 await asyncio.sleep(0)
             await asyncio.sleep(0.001)
@@ -156,7 +156,7 @@ class Rig:
             now = self._traces()
             quiet = quiet + 1 if now == before else 0
             before = now
-            if quiet == 2 and not self.desk._tasks:
+            if quiet >= 2 and (quiet >= 12 or not self.desk._tasks):
                 return
 
     def _traces(self) -> object:
@@ -260,7 +260,7 @@ async def start(
             **settings,
         ),
         clock=clock,
-        ids=CountingIds(),
+        ids=_ids(store),
         store=store,
         board=board,
         feed=None,
@@ -285,6 +285,13 @@ async def start(
     rig.pumps.append(asyncio.create_task(pump()))
     await rig.rest()
     return rig
+
+
+def _ids(store: Store) -> CountingIds:
+    """Predictable ids that no earlier life of this store has used."""
+    ids = CountingIds()
+    ids._n = store.health().last_seq * 1000
+    return ids
 
 
 def spy(strike: str = "603", right: Any = "C", on: str = "2025-01-31") -> Instrument:
