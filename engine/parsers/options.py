@@ -137,7 +137,12 @@ class _Trade:
     def _is_plainly_named(self) -> bool:
         """Without a verb, nothing but the contract may stand first: no praise, no talk."""
         is_before = True
+        named = next((one.sent for one in self.facts.items if one.kind in _ANCHORS), 0)
         for item in self.facts.items:
+            if item.sent < named and item.text in _GREETINGS:
+                continue
+            if is_before and item.kind == "cue":
+                return False
             is_before = is_before and item.kind not in _ANCHORS
             is_before = is_before and item.kind not in ("slash", "date", "sym", "strike")
             if is_before and item.kind in ("note", "fill") and item.text not in _HEADINGS:
@@ -306,6 +311,12 @@ _BARE_FILLS = frozenset(
 )  # fmt: skip
 _ENTRY_EMOJI = frozenset("🚨🔥🚀🟢⚡🎯📈🔔⚠💎📢‼❗⭐🌟💥🐂🐻💪🤞🎰🟩📊🔊➡🎟🍉🗨☀")
 """Signs that may decorate an entry; a red light or a tick may stand for an exit."""
+_GREETINGS = frozenset(
+    ("good morning", "morning", "gm", "hey", "hi", "hello", "team", "guys", "everyone", "all",
+     "not financial advice", "nfa", "not advice", "opinions only", "dyor", "folks", "traders",
+     "fam", "alright", "ok", "okay", "here", "go", "we")
+)  # fmt: skip
+"""Said in a sentence of its own before the contract, these change nothing."""
 _HEADINGS = frozenset(
     ("alert", "alerts", "new", "new trade", "new alert", "trade alert", "options alert", "trade",
      "option alert", "entry alert", "signal", "contract", "contracts", "option", "options",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from engine.parsers._grammar import months
 from engine.parsers._grammar.months import ORDINALS, RIGHTS, put
 from engine.parsers._grammar.numbers import read_number
-from engine.parsers._grammar.words import unit
+from engine.parsers._grammar.words import corrected, unit
 
 if TYPE_CHECKING:
     from engine.parsers._grammar.items import Itemiser
@@ -31,12 +31,24 @@ _GAIN = frozenset(
 )
 _WHOLES = frozenset(("max", "maximum", "credit"))
 """``75% of max`` is a result."""
-_TIME = frozenset(
-    ("min", "mins", "minute", "minutes", "hour", "hours", "hr", "hrs", "sec", "seconds")
+_TIME = ("min", "mins", "minute", "minutes", "hour", "hours", "hr", "hrs", "sec", "seconds")
+_COUNTED_PAST = (
+    "trades",
+    "wins",
+    "losses",
+    "winners",
+    "losers",
+    "alerts",
+    "greens",
+    "reds",
+    "trade",
 )
-_COUNTED_PAST = frozenset(
-    ("trades", "wins", "losses", "winners", "losers", "alerts", "greens", "reds", "trade")
-)
+_REMARKS = {
+    **dict.fromkeys(_TIME, "clock"),
+    **dict.fromkeys(_COUNTED_PAST, "cue"),
+    **dict.fromkeys(("left", "remaining", "remain"), "note"),
+}
+"""Words that make the number before them a remark."""
 _CURRENCY_FUTURES = frozenset("ABCEJLMNSZ")
 
 
@@ -277,17 +289,14 @@ def _dashed_date(reader: Itemiser, at: int, end: int) -> int:
 
 
 def _worded(reader: Itemiser, at: int, after: Token, is_money: bool) -> int:
-    token, low = reader.tokens[at], after.low
+    token, low = reader.tokens[at], _mended(after)
     if low in RIGHTS and (len(low) > 1 or after.text.isupper()):
         return _spaced_right(reader, at, after)
     if what := unit(low):
         return _unit_word(reader, at, after, what)
-    if low in _TIME:
-        return put(reader, "clock", token.value, f"{token.text} {low}", at + 2)
-    if low in ("left", "remaining", "remain"):
-        return put(reader, "note", token.value, f"{token.text} {low}", at + 2)
-    if low in _COUNTED_PAST:
-        return put(reader, "cue", "recap", f"{token.text} {low}", at + 2)
+    if kind := _REMARKS.get(low):
+        value = "recap" if kind == "cue" else token.value
+        return put(reader, kind, value, f"{token.text} {low}", at + 2)
     if low == "of" and (end := _of(reader, at)):
         return end
     if low == "x" and reader.is_count(at + 2):
@@ -297,6 +306,14 @@ def _worded(reader: Itemiser, at: int, after: Token, is_money: bool) -> int:
     if low in ("k", "mil", "m", "b", "bn", "million", "billion", "thousand"):
         return put(reader, "oddnum", None, f"{token.text} {low}", at + 2)
     return 0 if is_money else months.day_month(reader, at, token)
+
+
+def _mended(token: Token) -> str:
+    """``clals`` behind a number is ``calls``; the token keeps the right spelling."""
+    better = corrected(token.low) if len(token.low) > 3 else None
+    if better in RIGHTS:
+        token.low = better or token.low
+    return token.low
 
 
 def _is_capital_word(reader: Itemiser, at: int) -> bool:
@@ -314,7 +331,7 @@ def _spaced_right(reader: Itemiser, at: int, after: Token) -> int:
 
 
 def _unit_word(reader: Itemiser, at: int, after: Token, what: str) -> int:
-    if after.low in ("pts", "pt", "k") and after.text.isupper():
+    if after.low in ("pts", "pt"):
         beyond = reader.look(at + 2)
         if beyond is not None and (beyond.kind == "num" or beyond.text in (":", "=", "@", "$")):
             return 0  # PT before a value is a target

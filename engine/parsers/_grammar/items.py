@@ -334,7 +334,7 @@ class Itemiser:
             for word in rest:
                 end = self._skip_hyphen(end)
                 token = self.look(end)
-                if token is None or token.low != word:
+                if token is None or not _is_word(token.low, word):
                     break
                 end += 1
             else:
@@ -400,6 +400,11 @@ class Itemiser:
         return end
 
 
+def _is_word(low: str, word: str) -> bool:
+    """Whether ``low`` is that word of a phrase, typing slips included."""
+    return low == word or (len(word) >= _LONG and corrected(low) == word)
+
+
 def _month(name: str) -> int | None:
     for rest, entry in phrases(name) or ():
         if not rest and entry.kind == "month":
@@ -411,6 +416,7 @@ _SIGNS = {"🎯": "target", "🛑": "stop", "⛔": "stop"}
 _WHALES = frozenset("🐋🐳")
 _ROOTS = frozenset(("m2k", "m6e", "m6a", "m6b", "m6j"))
 _WORDLIKE = frozenset(("tp1", "tp2"))
+_LONG = 5
 _Special = Callable[[Itemiser, int, int, Entry, str], int]
 _SPECIAL: dict[str, _Special] = {
     "label": Itemiser.label,

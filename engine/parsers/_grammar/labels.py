@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -9,6 +10,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from engine.parsers._grammar.items import Item
     from engine.parsers._grammar.reduce import Reducer
+
+
+_TICKER = re.compile(r"[A-Za-z]{1,6}(?:[./][A-Za-z])?\Z")
+_NUMBERS = frozenset(("opt", "qty", "num", "money", "odd", "oddnum"))
 
 
 def label(reader: Reducer, at: int) -> int:
@@ -23,7 +28,7 @@ def label(reader: Reducer, at: int) -> int:
 
 
 def label_symbol(reader: Reducer, at: int, label: Item, found: Item) -> int:
-    if found.kind in ("sym", "word", "note", "verb", "part", "fill") and label.kind == "label":
+    if label.kind == "label" and _TICKER.match(found.text) and found.kind not in _NUMBERS:
         reader.put(found, "sym", 3, found.text.upper())
         return at + 2
     reader.put(label, "fill", "", label.value)

@@ -230,7 +230,13 @@ def _half_size(facts: Facts) -> set[str]:
     """``1/2 size``: half of the usual size, not half of a position."""
     for at in facts.at("slash", "pct"):
         nearest = facts.items[at + 1] if at + 1 < len(facts.items) else None
-        if nearest is None or nearest.text not in ("size", "position", "sized", "position size"):
+        if nearest is None or nearest.text not in (
+            "size",
+            "qty",
+            "position",
+            "sized",
+            "position size",
+        ):
             continue
         if facts.has("opt", "occ") or facts.has("paid"):
             item = facts.items[at]

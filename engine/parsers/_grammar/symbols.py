@@ -80,7 +80,12 @@ def _is_joined(facts: Facts, at: int, anchor: int) -> bool:
 
 def _weak_symbol(facts: Facts, found: list[int], anchor: int | None) -> str:
     """Small letters, everyday words in capitals and single letters need the right place."""
-    joined = [at for at in _slot(facts, anchor) if _stands_alone(facts, at, anchor)]
+    anchors = [anchor, *facts.by.get("slash", ()), *facts.by.get("date", ())]
+    joined = [
+        at
+        for at in facts.at("sym", "letter")
+        if any(_is_beside(facts, at, one) and _stands_alone(facts, at, one) for one in anchors)
+    ]
     if len(joined) == 1:
         item = facts.take(joined[0])
         return _checked(facts, root_of(item.text.upper()))
@@ -96,7 +101,7 @@ def _weak_symbol(facts: Facts, found: list[int], anchor: int | None) -> str:
 _TIES = frozenset(("", "exp", "expiry", "expiring", "expires", "expiration", "for"))
 _LEADS = frozenset(
     ("verb", "num", "qty", "part", "share", "pct", "size", "slash", "date", "punct", "emoji",
-     "line",     "para", "when", "note", "opt", "entryword", "paid")
+     "line",     "para", "when", "note", "opt", "entryword", "paid", "spread")
 )  # fmt: skip
 
 
@@ -118,10 +123,8 @@ def _is_loose(item: Item) -> bool:
     return item.kind == "fill" and item.text not in _TIES
 
 
-def _slot(facts: Facts, anchor: int | None) -> list[int]:
-    if anchor is None:
-        return []
-    return [at for at in facts.at("sym", "letter") if _is_joined(facts, at, anchor)]
+def _is_beside(facts: Facts, at: int, anchor: int | None) -> bool:
+    return anchor is not None and _is_joined(facts, at, anchor)
 
 
 def _word_as_symbol(facts: Facts, anchor: int | None) -> str:

@@ -96,6 +96,9 @@ def _append(tokens: list[Token], kind: str, text: str, gap: bool) -> None:
 
 
 def _append_number(tokens: list[Token], text: str, gap: bool) -> None:
+    if text[0] == "," and "." in text:
+        tokens.append(Token("punct", ",", ",", gap, None))
+        text, gap = text[1:], False
     parts = text.split(",") if "," in text and _LIST.match(text) else (text,)
     for at, part in enumerate(parts):
         if at:

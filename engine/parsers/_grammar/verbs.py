@@ -64,6 +64,8 @@ def intent(facts: Facts, *, is_reply: bool = False) -> Intent:
     out.is_add = "add" in said
     _side(out, said)
     _family(out, said)
+    if {"short", "cover"} <= said and facts.has("stop", "target", "under"):
+        out.conflict = "a short is opened or covered?"
     out.is_sell = out.family == "close" and "sell" in said and not said & {"stc!", "trim", "out"}
     return out
 
