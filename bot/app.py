@@ -18,7 +18,7 @@ from bot.dialogs import Drafts
 from bot.gate import Gate
 from bot.link import Link
 from bot.outbox import Outbox
-from bot.pace import Pace
+from bot.pace import Pace, Queue
 from bot.reading import Reading
 from bot.sandbox.hooks import point_discord_at
 from engine import registry
@@ -79,6 +79,7 @@ class App:
         self.confirmations = Confirmations()
         self.drafts = Drafts()
         self.pace = Pace()
+        self.throttled = Queue()
         self.link = Link(self)
         self.charts = Charts()
         if config.discord.api_base:
@@ -294,6 +295,7 @@ class App:
         await _within(_LEAVE_S, self.bot.close())
         await self.outbox.close()
         await self.confirmations.close()
+        await self.throttled.close()
         for task in self._tasks:
             task.cancel()
         if self._tasks:

@@ -1,7 +1,9 @@
 """How much one person may ask for at once, so that nobody keeps the others waiting (X-12)."""
 
+import asyncio
 import math
-from collections import OrderedDict
+from collections import OrderedDict, deque
+from collections.abc import Awaitable, Callable
 
 from engine.domain.errors import UserError
 
@@ -29,21 +31,19 @@ EXEMPT = frozenset(
 class TooMuch(UserError):
     """Not now; the same person may come again in a moment."""
 
-    def __init__(self, wait_s: int, *, is_first: bool) -> None:
+    def __init__(self, wait_s: int) -> None:
         super().__init__(
             f"That was a lot at once. Nothing was done; try again in {wait_s} s. Closing, stops "
             "and the emergency stop always work."
         )
-        self.is_first = is_first
-        """False when he was told so a moment ago."""
 
 
 class Pace:
     """A bucket of requests per person: 20 at once, then one per second."""
 
     def __init__(self) -> None:
-        self._seen: OrderedDict[int, tuple[float, float, bool]] = OrderedDict()
-        """Person -> requests left, when that was counted, whether he was told to wait."""
+        self._seen: OrderedDict[int, tuple[float, float]] = OrderedDict()
+        """Person -> requests left, and when that was counted."""
 
     def count(self, user_id: int, name: str, now: float) -> None:
         """Count one request.
@@ -53,11 +53,38 @@ class Pace:
         """
         if name in EXEMPT:
             return
-        left, at, was_told = self._seen.pop(user_id, (float(_BURST), now, False))
+        left, at = self._seen.pop(user_id, (float(_BURST), now))
         left = min(_BURST, left + max(0.0, now - at) * _PER_S)
         is_allowed = left >= 1
-        self._seen[user_id] = (left - is_allowed, now, not is_allowed)
+        self._seen[user_id] = (left - is_allowed, now)
         while len(self._seen) > _PEOPLE:
             self._seen.popitem(last=False)
         if not is_allowed:
-            raise TooMuch(math.ceil((1 - left) / _PER_S), is_first=not was_told)
+            raise TooMuch(math.ceil((1 - left) / _PER_S))
+
+
+class Queue:
+    """Answers that nobody else may wait for: one at a time, dropped when they come too late."""
+
+    def __init__(self) -> None:
+        self._due: deque[tuple[float, Callable[[], Awaitable[object]]]] = deque()
+        self._task: asyncio.Task[None] | None = None
+
+    def add(self, answer: Callable[[], Awaitable[object]], *, ends_at: float) -> None:
+        """Give this answer when there is time, until ``ends_at`` of the loop's clock."""
+        self._due.append((ends_at, answer))
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._work(), name="throttled answers")
+
+    async def _work(self) -> None:
+        while self._due:
+            ends_at, answer = self._due.popleft()
+            if asyncio.get_running_loop().time() < ends_at:
+                await answer()
+
+    async def close(self) -> None:
+        """Forget the rest."""
+        self._due.clear()
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)

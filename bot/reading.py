@@ -11,6 +11,7 @@ from bot.cards import trade_card as trade_embed
 from bot.cards._layout import badges
 from engine.desk import Desk
 from engine.domain.desk import AlertRecord, Approval
+from engine.domain.errors import UserError
 from engine.domain.money import Price, Qty
 from engine.domain.order import Intent, Order
 from engine.domain.trade import Account, LedgerEntry, Trade, TradeState
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 _PER_PAGE = 8
 _ID = re.compile(r"[A-Za-z0-9/_-]{1,80}")
 """The shape of every id of ours; nothing else is looked up."""
+_SYMBOL = re.compile(r"[A-Z0-9./]{1,12}")
 
 
 class Reading:
@@ -172,7 +174,7 @@ class Reading:
         desk = self._desk
         where: dict[str, object] = {"state": (TradeState.CLOSED,)}
         if symbol:
-            where["symbol"] = symbol.upper().lstrip("$/")
+            where["symbol"] = _symbol(symbol)
         closed = await desk.store.find(Trade, where=where, newest_first=True, limit=limit)
         live = [t for t in desk.book.open_trades() if not symbol or t.symbol == where["symbol"]]
         return trades.build(
@@ -186,7 +188,7 @@ class Reading:
     async def alerts(self, symbol: str | None, page: int) -> alerts.AlertsReport:
         """A page of alerts, newest first."""
         desk = self._desk
-        where = {"symbol": symbol.upper().lstrip("$/")} if symbol else None
+        where = {"symbol": _symbol(symbol)} if symbol else None
         total = await desk.store.count(AlertRecord, where=where)
         page = max(min(page, -(-total // _PER_PAGE)), 1)
         found = await desk.store.find(
@@ -244,6 +246,18 @@ class Reading:
             version=version("tradestream"),
             started_at=app.started_at,
         )
+
+
+def _symbol(typed: str) -> str:
+    """A symbol as it is stored.
+
+    Raises:
+        UserError: it cannot be one.
+    """
+    plain = typed.upper().strip().lstrip("$/#")
+    if not _SYMBOL.fullmatch(plain):
+        raise UserError(f"“{text.safe_line(typed, 20)}” is no symbol. Nothing was looked up.")
+    return plain
 
 
 def parts(app: "App") -> tuple[status.Part, ...]:

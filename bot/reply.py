@@ -10,6 +10,7 @@ import discord
 
 from bot import text
 from bot.errors import sentence
+from bot.pace import TooMuch
 
 log = logging.getLogger(__name__)
 
@@ -70,8 +71,16 @@ async def handled(press: Press, work: Callable[[], Awaitable[str | None]]) -> No
 
 
 async def answer(press: Press, error: BaseException) -> None:
-    """Tell the sender privately what went wrong, whatever was answered before."""
-    await say(press, sentence(error))
+    """Tell the sender privately what went wrong, whatever was answered before.
+
+    One who floods the desk is answered after everybody else.
+    """
+    said = sentence(error)
+    if isinstance(getattr(error, "original", error), TooMuch):
+        ends_at = asyncio.get_running_loop().time() + _ACK_S
+        press.client.app.throttled.add(lambda: say(press, said), ends_at=ends_at)
+        return
+    await say(press, said)
 
 
 async def say(

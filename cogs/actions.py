@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 
 _REMEMBER = 2000
 _MOST_CARDS = 5
+_TELL_S = 10.0
 
 
 class Actions(commands.Cog):
@@ -34,6 +35,8 @@ class Actions(commands.Cog):
     def __init__(self, bot: DeskBot) -> None:
         self.bot = bot
         self._done: OrderedDict[int, None] = OrderedDict()
+        self._told: dict[int, float] = {}
+        """Who was told to slow down, and when."""
 
     @commands.Cog.listener()
     async def on_message(self, message: discord.Message) -> None:
@@ -84,7 +87,10 @@ class Actions(commands.Cog):
         try:
             await work()
         except TooMuch as error:
-            if error.is_first:
+            now = self.bot.app.clock.monotonic()
+            if now - self._told.get(message.author.id, -_TELL_S) >= _TELL_S:
+                self._told = {k: at for k, at in self._told.items() if now - at < _TELL_S}
+                self._told[message.author.id] = now
                 await self._say(message, sentence(error))
         except Exception as error:  # noqa: BLE001 - the outermost edge of an action
             await self._say(message, sentence(error))
