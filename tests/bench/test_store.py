@@ -21,6 +21,7 @@ from engine.domain.record import Event
 from engine.domain.trade import Trade, TradeState
 from tests.unit.storage.kit import (
     T0,
+    clean_up,  # noqa: F401 - a fixture
     execution,
     fact,
     intake,

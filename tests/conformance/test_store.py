@@ -18,7 +18,17 @@ from engine.domain.trade import Execution, Trade, TradeState
 from engine.store import Store, Vault
 from storage.memory import MemoryStore, MemoryVault
 from storage.sql import SqlStore, SqlVault
-from tests.unit.storage.kit import KEY, T0, event, execution, fact, intake, order, trade
+from tests.unit.storage.kit import (
+    KEY,
+    T0,
+    clean_up,  # noqa: F401 - a fixture
+    event,
+    execution,
+    fact,
+    intake,
+    order,
+    trade,
+)
 from tests.unit.storage.kit import sqlite_url as sqlite_url_in
 from tests.unit.storage.postgres import postgres_url
 

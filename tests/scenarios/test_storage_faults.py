@@ -28,7 +28,16 @@ from storage.sql import SqlStore, SqlVault
 from storage.sqlite import SqliteDatabase
 from storage.verify import sqlite_damage
 from storage.writer import OutcomeUnknown
-from tests.unit.storage.kit import event, execution, fact, opened, order, sqlite_url, trade
+from tests.unit.storage.kit import (
+    clean_up,  # noqa: F401 - a fixture
+    event,
+    execution,
+    fact,
+    opened,
+    order,
+    sqlite_url,
+    trade,
+)
 from tests.unit.storage.postgres import Server, postgres_url, server
 
 ROOT = Path(__file__).parents[2]

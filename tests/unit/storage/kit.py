@@ -1,18 +1,19 @@
 """Builders of records, and databases to keep them in, for all storage tests."""
 
 import asyncio
-import atexit
 import shutil
 import tempfile
 import threading
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from engine.clock import ManualClock
 from engine.domain.alert import RawAlert
@@ -26,6 +27,8 @@ from storage.sql import SqlStore
 
 KEY = b"a key for tests only, 32 bytes!!"
 T0 = datetime(2026, 11, 20, 14, 30, tzinfo=UTC)
+LEFTOVERS: list[Callable[[], object]] = []
+"""What to stop and to delete when the tests are over (atexit does not run in xdist's workers)."""
 LEGS = (Leg(instrument=option("SPY", date(2026, 11, 20), Decimal(603), "C")),)
 
 
@@ -146,6 +149,14 @@ def event(*puts: Record, ref: str = "A-1", kind: str = "test.done", **data: Any)
     return Event(kind=kind, ref=ref, at=T0, actor="tester", data=data, puts=puts)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def clean_up() -> Iterator[None]:
+    """Every module that starts a server or makes a template imports this."""
+    yield
+    while LEFTOVERS:
+        LEFTOVERS.pop()()
+
+
 def in_a_thread(work: Coroutine[Any, Any, None]) -> None:
     """Run it to its end, from wherever we are (a loop may be running)."""
     thread = threading.Thread(target=asyncio.run, args=(work,))
@@ -164,7 +175,7 @@ async def make_schema(url: str) -> None:
 def _template() -> Path:
     """A new, migrated, empty SQLite file: copied, because migrating each time is slow."""
     folder = Path(tempfile.mkdtemp(prefix="storage-template-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    LEFTOVERS.append(partial(shutil.rmtree, folder, ignore_errors=True))
     in_a_thread(make_schema(f"sqlite:///{folder}/desk.db"))
     return folder / "desk.db"
 

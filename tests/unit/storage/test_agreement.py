@@ -14,7 +14,16 @@ from engine.domain.errors import Conflict
 from engine.domain.record import Event, Record
 from engine.domain.trade import Execution, Trade, TradeState
 from storage.memory import MemoryStore
-from tests.unit.storage.kit import KEY, event, execution, fact, opened, sqlite_url, trade
+from tests.unit.storage.kit import (
+    KEY,
+    clean_up,  # noqa: F401 - a fixture
+    event,
+    execution,
+    fact,
+    opened,
+    sqlite_url,
+    trade,
+)
 
 _VERSIONS = st.integers(1, 3)
 _RECORDS: st.SearchStrategy[Record] = st.one_of(

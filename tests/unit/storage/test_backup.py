@@ -19,6 +19,7 @@ from storage.sql import SqlVault
 from tests.unit.storage.kit import (
     KEY,
     T0,
+    clean_up,  # noqa: F401 - a fixture
     entry,
     event,
     execution,

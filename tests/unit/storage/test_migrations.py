@@ -16,7 +16,14 @@ from storage.chain import Sealer
 from storage.columns import METADATA, SEALED_TABLES, TABLES
 from storage.database import database_url
 from storage.sqlite import SqliteDatabase
-from tests.unit.storage.kit import KEY, event, opened, sqlite_url, trade
+from tests.unit.storage.kit import (
+    KEY,
+    clean_up,  # noqa: F401 - a fixture
+    event,
+    opened,
+    sqlite_url,
+    trade,
+)
 from tests.unit.storage.postgres import postgres_url
 
 

@@ -2,11 +2,10 @@
 # ruff: noqa: S608 - it is the attacker who builds SQL here
 
 import asyncio
-import atexit
 import shutil
 import tempfile
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import pytest
@@ -22,6 +21,8 @@ from storage.database import database_url
 from storage.verify import verify
 from tests.unit.storage.kit import (
     KEY,
+    LEFTOVERS,
+    clean_up,  # noqa: F401 - a fixture
     entry,
     event,
     execution,
@@ -45,7 +46,7 @@ async def fill(url: str) -> None:
 @cache
 def filled_file() -> Path:
     folder = Path(tempfile.mkdtemp(prefix="storage-filled-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    LEFTOVERS.append(partial(shutil.rmtree, folder, ignore_errors=True))
     in_a_thread(fill(sqlite_url(folder)))
     return folder / "desk.db"
 
