@@ -47,13 +47,15 @@ def seen(
     reason = after.reason
     if state is not order.state and report.reason:
         reason = _reason(order, state, report.reason)
-    after = replace(after, state=state, ended=ended, reason=reason)
-    if after == order:
+    is_same = (state, ended, reason) == (order.state, order.ended, order.reason)
+    if is_same and after is order:
         return order
     accepted_at = order.accepted_at
     if accepted_at is None and report.state not in ("unknown", "rejected"):
         accepted_at = now
-    return changed(after, accepted_at=accepted_at, updated_at=now)
+    return changed(
+        after, state=state, ended=ended, reason=reason, accepted_at=accepted_at, updated_at=now
+    )
 
 
 def needs_fills(order: Order, report: BrokerOrder) -> bool:
@@ -77,12 +79,13 @@ def _noted(order: Order, report: BrokerOrder) -> Order:
         or (order.state in _NEVER_SENT and order.broker_id is None and is_live)
         or (is_end and _claimed(report) < order.filled + order.carried)
     )
-    return replace(
-        order,
-        broker_id=order.broker_id or report.broker_id or None,
-        reported=max(order.reported, _claimed(report)),
-        is_flagged=order.is_flagged or is_odd,
-    )
+    broker_id = order.broker_id or report.broker_id or None
+    reported = max(order.reported, _claimed(report))
+    is_flagged = order.is_flagged or is_odd
+    known = (order.broker_id, order.reported, order.is_flagged)
+    if (broker_id, reported, is_flagged) == known:
+        return order
+    return replace(order, broker_id=broker_id, reported=reported, is_flagged=is_flagged)
 
 
 def _judge(order: Order, report: BrokerOrder) -> tuple[OrderState, OrderState | None]:

@@ -175,6 +175,8 @@ def max_loss(legs: tuple[Leg, ...], side: Side, price: Decimal) -> Decimal | Non
     A bought leg that lasts longer counts with its intrinsic value only. Short puts are limited
     by the underlying's zero.
     """
+    if _is_bought_option(legs, side):
+        return max(price, ZERO)
     if len({leg.instrument.symbol for leg in legs}) != 1 or not _ends_together(legs, side):
         return None
     calls = sum(leg.ratio for leg in legs if leg.instrument.right == "C") * side.sign
@@ -183,6 +185,13 @@ def max_loss(legs: tuple[Leg, ...], side: Side, price: Decimal) -> Decimal | Non
     levels = {ZERO, *(leg.instrument.strike or ZERO for leg in legs)}
     worst = min(sum((_worth(leg, at) for leg in legs), ZERO) * side.sign for at in levels)
     return max(price * side.sign - worst, ZERO)
+
+
+def _is_bought_option(legs: tuple[Leg, ...], side: Side) -> bool:
+    """The usual case: a single option that was paid for can lose its price and no more."""
+    if len(legs) > 1 or side is not Side.BUY or legs[0].ratio <= 0:
+        return False
+    return legs[0].instrument.kind == "option" and legs[0].instrument.expiry is not None
 
 
 def _ends_together(legs: tuple[Leg, ...], side: Side) -> bool:

@@ -105,7 +105,7 @@ class Shape(Generic[R]):
 
     def cells(self, record: R) -> tuple[Cell, ...]:
         """Values of the promoted columns, in their order."""
-        return tuple(to_cell(getattr(record, name)) for name, to_cell in self._cells)
+        return tuple([to_cell(getattr(record, name)) for name, to_cell in self._cells])
 
     def cell(self, column: str, value: Any) -> Cell:
         """One searched-for value as its column holds it.
@@ -173,6 +173,8 @@ def utc_moment(text: str) -> datetime:
 
 
 def _text_cell(value: str | None) -> Cell:
+    if value.__class__ is str and value.isascii() and "\x00" not in value:
+        return value
     return None if value is None else plain_text(value.value if isinstance(value, Enum) else value)
 
 

@@ -107,7 +107,7 @@ def recent_exits(desk: Desk, account: str, symbol: str = "") -> Iterator[RecentE
     """Closed trades of the last days, newest first; of what one symbol is counted by, or all."""
     since = desk.since(seconds=_EXITS_BACK_S)
     for t in reversed(desk.book.closed.values()):
-        if symbol and underlying(t.symbol) != symbol:
+        if symbol and t.symbol != symbol:  # a trade's symbol is its underlying
             continue
         if t.account == account and t.qty_opened and t.closed_at and t.closed_at >= since:
             yield RecentExit(

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
+from functools import cache
 from typing import Any, ClassVar, TypeGuard
 
 from pydantic import BaseModel, ConfigDict
@@ -130,18 +131,24 @@ def run_checks(
     if intent.purpose is not Purpose.ENTRY:
         return ()
     verdicts = []
+    ended = monotonic() if monotonic is not None else 0.0
     for name, check in checks:
-        began = monotonic() if monotonic is not None else 0.0
         denial = _asked(name, check, intent, facts)
-        if denial is None and monotonic is not None and monotonic() - began > MAX_S:
+        began, ended = ended, monotonic() if monotonic is not None else 0.0
+        if denial is None and ended - began > MAX_S:
             denial = Denial(code=f"{name}.slow", detail=f"check took more than {MAX_S:g} s")
         if denial is None:
-            verdicts.append(Verdict(check=name, is_ok=True))
+            verdicts.append(_passed(name))
         else:
             verdicts.append(
                 Verdict(check=name, is_ok=False, code=denial.code, detail=denial.detail)
             )
     return tuple(verdicts)
+
+
+@cache
+def _passed(name: str) -> Verdict:
+    return Verdict(check=name, is_ok=True)
 
 
 def _asked(name: str, check: RiskCheck, intent: Intent, facts: Facts) -> Denial | None:

@@ -4,6 +4,7 @@ import json
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
+from operator import attrgetter
 from typing import Any
 
 from engine.brokers import BrokerFill, BrokerOrder, LiveState, OrderRequest
@@ -120,11 +121,9 @@ def stamp(at: datetime) -> str:
 
 def order_text(order: PaperOrder) -> str:
     """One line: time of the last change, account, body."""
-    body: dict[str, Any] = {
-        name: _plain(getattr(order, name)) for name in _ORDER_FIELDS if name != "request"
-    }
+    body = dict(zip(_ORDER_FIELDS, _order_values(order), strict=True))
     body["request"] = _request_body(order.request)
-    return f"{stamp(order.updated_at)}|{order.request.account}|{json.dumps(body)}"
+    return f"{stamp(order.updated_at)}|{order.request.account}|{_encode(body)}"
 
 
 def order_of(text: str) -> PaperOrder:
@@ -142,8 +141,8 @@ def order_of(text: str) -> PaperOrder:
 
 def fill_text(fill: BrokerFill, n: int) -> str:
     """One line that sorts as things happened: time, account, running number, body."""
-    body = {name: _plain(getattr(fill, name)) for name in _FILL_FIELDS}
-    return f"{stamp(fill.executed_at)}|{fill.account}|{n:010d}|{json.dumps(body)}"
+    body = dict(zip(_FILL_FIELDS, _fill_values(fill), strict=True))
+    return f"{stamp(fill.executed_at)}|{fill.account}|{n:010d}|{_encode(body)}"
 
 
 def fill_of(text: str) -> BrokerFill:
@@ -159,6 +158,8 @@ def fill_of(text: str) -> BrokerFill:
 
 _ORDER_FIELDS = tuple(PaperOrder.__dataclass_fields__)
 _FILL_FIELDS = tuple(BrokerFill.__dataclass_fields__)
+_order_values = attrgetter(*_ORDER_FIELDS)
+_fill_values = attrgetter(*_FILL_FIELDS)
 
 
 def _plain(value: Any) -> Any:
@@ -168,7 +169,10 @@ def _plain(value: Any) -> Any:
         return stamp(value)
     if isinstance(value, Instrument):
         return value.key
-    return value
+    raise TypeError(f"{type(value).__name__} has no text form")
+
+
+_encode = json.JSONEncoder(default=_plain).encode
 
 
 def _decimal(text: str | None) -> Decimal | None:
@@ -181,11 +185,11 @@ def _request_body(request: OrderRequest) -> dict[str, Any]:
         "account": request.account,
         "side": request.side,
         "legs": [[leg.instrument.key, leg.ratio] for leg in request.legs],
-        "qty": str(request.qty),
+        "qty": request.qty,
         "type": request.type,
-        "limit": _plain(request.limit),
-        "stop": _plain(request.stop),
-        "trail": _plain(request.trail),
+        "limit": request.limit,
+        "stop": request.stop,
+        "trail": request.trail,
         "tif": request.tif,
         "reduces": request.reduces,
         "oco": request.oco_group,
