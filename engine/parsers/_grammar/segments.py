@@ -50,6 +50,8 @@ def _same(items: list[Item], one: int, two: int) -> bool:
 
 def _is_one_spread(items: list[Item], found: list[int]) -> bool:
     """A named spread, or legs with one price behind them all."""
+    if items[found[0]].kind not in ("opt", "occ", "strikes"):
+        return False
     stretch = items[: found[-1]]
     has_price_between = any(
         item.kind in _PRICES or _is_bare_price(items, at)
