@@ -20,8 +20,8 @@ bye cab cake call calm came camp can candle cant cap card cards care cares carpe
 cast catch caught cause cells cent cents chair chance change channel charge charm chart charts
 chat cheap check checks cheer chest chief child chill china choice choose chop church city claim
 class clean clear clearly clerk click climb clock close closer closet cloud club clue coach coast
-coat coded coffee cold colder come comes coming common comply cook cooked cool copy cost costly
-costs couch couches could count couple course court cover crack crap crash crazy cream credit
+coat coded coffee cold colder come comes coming common comply condo cook cooked cool copy cost
+costly costs couch couches could count couple course court cover crack crap crash crazy cream credit
 creek crew cried crime cross crowd crude cry cup cure curve cut cute cycle dad daily dam damn
 dance dark darts data date dates dawn day days dead deal deals dealt dear death debt decent deep
 deeper degree delay delta deny depth desk did didnt die died dies diet different difficult dig dim

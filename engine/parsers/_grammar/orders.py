@@ -41,6 +41,8 @@ class Draft:
     facts: Facts
     doubts: dict[str, str] = field(default_factory=dict)
     strange: list[str] = field(default_factory=list)
+    is_talk: bool = False
+    """It only tells how a position stands."""
     is_bare: bool = False
     """No verb was written: the contract and its price alone stand for an entry."""
 
@@ -170,6 +172,7 @@ def check_words(draft: Draft, reading: Reading) -> None:
         facts.doubt("action", "a cross or stop sign stands beside the order")
     if said.family == "open" and (remark := _aftermath(facts, said)):
         facts.doubt("action", f"{remark!r} is said of a trade already made")
+        draft.is_talk = _is_noun(facts) and bool(facts.by.get("verb"))
     if said.family == "update":
         _check_new_stop(signal, reading.base, facts)
     if said.family == "close":
@@ -180,32 +183,55 @@ def check_words(draft: Draft, reading: Reading) -> None:
 _MADE_WORDS = """
 runner runners rest remainder left winner winners loser win loss losses profit profits gain
 gains green red banger hit hits basehit singles yesterday done house ride riding keeping moved
-cleared moving ran without ago paying pay paid riskfree closed free dying losing
+cleared moving money alerted mentioned morning ran without ago paying pay paid riskfree closed
+free dying losing
 """
 _MADE = frozenset(_MADE_WORDS.split())
 """Words of remarks that look back: nobody says them of a trade he only opens."""
 _CHEERS_WORDS = """
-boom booom bang money look looks looking nice love good great wow woohoo sweet strong weak
+boom booom bang easy hod lod look looks looking nice love good great wow woohoo sweet strong weak
 fast clean solid working run running finally haha hehe lol
 """
 _CHEERS = frozenset(_CHEERS_WORDS.split())
 """Words that cheer: beside a mere "ES 6412 long" they tell how a trade stands."""
-_AHEAD = frozenset(("potential", "lets", "wont", "dont", "not", "protect", "risk", "no"))
+_AHEAD = frozenset(("luck", "potential", "lets", "wont", "dont", "not", "protect", "risk", "no"))
 
 
 def _aftermath(facts: Facts, said: Intent) -> str:
     """The remark beside an entry that only fits a trade already made; else empty."""
-    verbs = {str(value) for value in facts.values("verb")}
-    is_noun = verbs <= {"long", "short"} and not facts.has("stop", "target", "under", "letter")
+    is_noun = _is_noun(facts)
     for item in facts.items:
         words = set(item.text.lower().split())
         if item.kind != "note" or said.is_add or (words & _AHEAD and "free" not in words):
             continue
-        if words & _MADE or (is_noun and verbs and words & _CHEERS):
+        if words & _MADE or (is_noun and words & _CHEERS):
             return item.text
+    if is_noun and facts.by.get("verb"):
+        return next((item.text for item in facts.items if _is_tally(item)), "")
     return ""
 
 
+def _is_noun(facts: Facts) -> bool:
+    """``ES 6412 long`` or no verb at all, and no level or amount goes with it."""
+    found = facts.by.get("verb", [])
+    is_word = {facts.items[at].text.lower() for at in found} <= {"long", "short"}
+    is_behind = all(any(one.kind in _NAMES for one in facts.items[:at]) for at in found)
+    return is_word and is_behind and not facts.has(*_ORDERED)
+
+
+_NAMES = ("sym", "root", "num", "opt", "occ")
+_ORDERED = ("entryword", "stop", "target", "under", "letter", "qty", "market", "trail")
+"""Who states one of these gives an order."""
+
+
+def _is_tally(item: Item) -> bool:
+    """``NQ long 23480 ✅``: ticked off or paid; ``short still``: held."""
+    if item.kind == "emoji":
+        return not _TALLY.isdisjoint(item.text)
+    return item.text == "still"
+
+
+_TALLY = frozenset("✅☑✔💰🤑💵💸🏆🎉")
 _STOPS = frozenset("🛑⛔")
 """Beside a stop these only mark it."""
 _NO = frozenset("❌🚫⛔🛑✖❎")
@@ -313,6 +339,8 @@ def decide(reading: Reading, drafts: list[Draft], why: str) -> Parsed:
         return NotAnAlert(why=why)
     for draft in drafts:
         check_words(draft, reading)
+    if all(draft.is_talk for draft in drafts):
+        return NotAnAlert(why="it tells how a position stands")
     is_complete = all(draft.is_complete for draft in drafts)
     is_order = is_complete or any(one.is_near and one.intent.is_explicit for one in drafts)
     found = judge(reading.items, is_complete=is_order)
