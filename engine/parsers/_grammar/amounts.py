@@ -294,6 +294,10 @@ def _worded(reader: Itemiser, at: int, after: Token, is_money: bool) -> int:
         return _spaced_right(reader, at, after)
     if what := unit(low):
         return _unit_word(reader, at, after, what)
+    if low in ("runner", "runners") and not _is_behind_verb(reader):
+        beyond = reader.look(at + 2)
+        end = at + 2 + (beyond is not None and beyond.low in ("left", "on"))
+        return put(reader, "note", token.value, f"{token.text} {low}", end)
     if kind := _REMARKS.get(low):
         value = "recap" if kind == "cue" else token.value
         return put(reader, kind, value, f"{token.text} {low}", at + 2)
@@ -306,6 +310,10 @@ def _worded(reader: Itemiser, at: int, after: Token, is_money: bool) -> int:
     if low in ("k", "mil", "m", "b", "bn", "million", "billion", "thousand"):
         return put(reader, "oddnum", None, f"{token.text} {low}", at + 2)
     return 0 if is_money else months.day_month(reader, at, token)
+
+
+def _is_behind_verb(reader: Itemiser) -> bool:
+    return bool(reader.items) and reader.items[-1].kind == "verb"
 
 
 def _mended(token: Token) -> str:

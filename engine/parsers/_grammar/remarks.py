@@ -125,20 +125,31 @@ def _taken(reader: Reducer, item: Item, at: int) -> str:
 def fill(reader: Reducer, at: int) -> int:
     """``now 2.95`` is a status, ``order 88121`` a broker's number."""
     item, after = reader.items[at], reader.look(at + 1)
-    kind = after.kind if after is not None else ""
-    if item.text == "off" and _ends_share(reader, item):
-        reader.put(item, "verb", "trim")
-    elif item.text == "trades" and after is not None and after.text == ":":
-        reader.put(item, "cue", "recap")
-    elif item.text == "got" and kind in ("sym", "num", "qty") and _is_start(reader, item):
-        reader.put(item, "verb", "open")
-    elif item.text == "now" and kind in ("num", "money", "price", "oddnum"):
-        reader.put(item, "cue", "status")
-    elif item.text == "order" and kind in ("num", "oddnum"):
-        reader.put(item, "cue", "echo")
+    kind, value = _filled(reader, item, after)
+    if kind:
+        reader.put(item, kind, value)
     else:
         reader.out.append(item)
     return at + 1
+
+
+def _filled(reader: Reducer, item: Item, after: Item | None) -> tuple[str, str]:
+    """(kind, value) of a filler that its neighbours turn into something; empty when none do."""
+    kind = after.kind if after is not None else ""
+    last = reader.out[-1] if reader.out else None
+    if item.text == "one" and last is not None and last.kind == "verb":
+        return "oddnum", ""  # sold one: a count in letters
+    if item.text == "off" and _ends_share(reader, item):
+        return "verb", "trim"
+    if item.text == "trades" and after is not None and after.text == ":":
+        return "cue", "recap"
+    if item.text == "got" and kind in ("sym", "num", "qty") and _is_start(reader, item):
+        return "verb", "open"
+    if item.text == "now" and kind in ("num", "money", "price", "oddnum"):
+        return "cue", "status"
+    if item.text == "order" and kind in ("num", "oddnum"):
+        return "cue", "echo"
+    return "", ""
 
 
 def _is_start(reader: Reducer, item: Item) -> bool:

@@ -64,7 +64,7 @@ def _slot_quantity(facts: Facts, anchor: int | None) -> int | None:
         if item.kind == "gain" and not is_tos:
             continue
         last = facts.before(at)
-        if last is None and _opens_line(facts, at, anchor):
+        if last is None and (_opens_line(facts, at, anchor) or _is_before_out(facts, at)):
             return at
         if last is None or facts.kind(last) not in _COUNT_LEADS or not is_whole(item.value):
             continue
@@ -73,6 +73,13 @@ def _slot_quantity(facts: Facts, anchor: int | None) -> int | None:
         if anchor is None and _is_followed_by_amount_word(facts, at):
             return at
     return None
+
+
+def _is_before_out(facts: Facts, at: int) -> bool:
+    """``2 out @ 7.50``: a count at the beginning, then the verb and a price."""
+    after = facts.items[at + 1] if at + 1 < len(facts.items) else None
+    is_count = facts.items[at].text.isdigit() and is_whole(facts.items[at].value)
+    return is_count and after is not None and after.text == "out" and facts.has("paid")
 
 
 def _opens_line(facts: Facts, at: int, anchor: int | None) -> bool:
