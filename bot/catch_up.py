@@ -45,6 +45,8 @@ class _Lane:
     """How often the gateway was lost."""
     gap_from: int | None = None
     """Newest message before a gap that could not be read yet."""
+    first_live: int | None = None
+    """Oldest message that came while the lane was behind; never history, even at a first start."""
     waiting: list[Work] = field(default_factory=list)
     task: asyncio.Task[int] | None = None
     is_asked_again: bool = False
@@ -99,6 +101,9 @@ class CatchUp:
 
     async def posted(self, message: discord.Message) -> None:
         """A new message of a watched channel."""
+        lane = self._lane(message.channel.id)
+        if lane.is_behind and lane.first_live is None:
+            lane.first_live = message.id
         await self._live(message.channel.id, lambda: self._take(message))
 
     async def edited(self, message: discord.Message) -> None:
@@ -178,7 +183,7 @@ class CatchUp:
             missed = [
                 m async for m in room.history(limit=_MOST_MISSED, after=after, oldest_first=True)
             ]
-        await self._look_back(channel_id, known[::-1])
+        await self._look_back(channel_id, known[::-1], lane.gap_from)
         fresh = [m for m in missed if not self.is_ours(m)]
         n_new = 0
         for message in fresh:
@@ -186,8 +191,8 @@ class CatchUp:
             await self._take(message, is_caught_up=True)
         return n_new
 
-    async def _look_back(self, channel_id: int, recent: list[discord.Message]) -> None:
-        """Messages that were taken in before the gap: edited or deleted since?"""
+    async def _look_back(self, channel_id: int, recent: list[discord.Message], newest: int) -> None:
+        """Messages up to ``newest``, taken in before the gap: edited or deleted since?"""
         for message in recent:
             if message.edited_at is not None and await self._is_taken(message):
                 await self._take(message, is_edit=True, is_caught_up=True)
@@ -198,7 +203,7 @@ class CatchUp:
         gone = [
             message_id
             for (channel, message_id), alert_id in self._desk.book.by_message.items()
-            if channel == channel_id and message_id >= oldest and message_id not in there
+            if channel == channel_id and oldest <= message_id <= newest and message_id not in there
             if alert_id in waiting
         ]
         await self._withdraw(channel_id, sorted(gone))
@@ -218,6 +223,9 @@ class CatchUp:
     async def _begin(self, room: Room) -> None:
         """First start in this channel: history is not ours; listen from here on."""
         newest = room.last_message_id or 0
+        live = self._lane(room.id).first_live
+        if live is not None:
+            newest = min(newest, live - 1)
         desk = self._desk
         name = f"watermark:{room.id}"
         await desk.commit(desk.event("channel.begun", name, desk.fact(name, str(newest))))
