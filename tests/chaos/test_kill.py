@@ -85,7 +85,9 @@ async def one_life(scene: demo.Stage, chance: random.Random, tally: Tally) -> No
     else:
         await start
         tally.ready_s.append(time.monotonic() - began)
-        until = time.monotonic() + chance.random() * 1.5
+        if chance.random() < 0.8:
+            await asyncio.sleep(0.7)  # the gap is read: from here on entries are live
+        until = time.monotonic() + chance.random() * 2
         while time.monotonic() < until:
             await post(scene, chance, tally)
             await asyncio.sleep(chance.random() * 0.08)
