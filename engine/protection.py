@@ -5,11 +5,12 @@ the entry is refused, never moved: either it was misread or the move is over.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_FLOOR, ROUND_HALF_UP, Decimal
 from typing import Literal
 
 from engine.domain.alert import Level, Signal
+from engine.domain.instrument import Instrument
 from engine.domain.order import PlannedTarget
 from engine.domain.refusal import Refused
 from engine.domain.source import SourceProfile
@@ -206,6 +207,26 @@ def _by_rule(
         shares.append(min(max(share, Decimal(0)), left))
         left -= shares[-1]
     return [*shares, left]
+
+
+def step_of(instrument: Instrument) -> Decimal:
+    """Smallest quantity that is traded: coins come in fractions, all else in whole units."""
+    return COIN_STEP if instrument.kind == "crypto" else Decimal(1)
+
+
+def rescaled(
+    targets: Sequence[PlannedTarget], before: Decimal, qty: Decimal, step: Decimal
+) -> tuple[PlannedTarget, ...]:
+    """The same plan over another quantity: shares to the nearest unit, the last takes the rest."""
+    found: list[PlannedTarget] = []
+    left = qty
+    for number, target in enumerate(targets, start=1):
+        share = (target.qty * qty / before / step).to_integral_value(rounding=ROUND_HALF_UP) * step
+        share = left if number == len(targets) else min(share, left)
+        if share > 0:
+            found.append(replace(target, qty=share))
+        left -= share
+    return tuple(found)
 
 
 def _stop_note(signal: Signal, profile: SourceProfile, stop: Decimal | None) -> str:

@@ -47,7 +47,8 @@ def title(report: ApprovalCard) -> str:
         return f"{word} {order_words(report.ticket)}"
     word = {"which": "Which trade?", "fix": "Please read this alert"}.get(report.kind, word)
     if report.state in _DECIDED:
-        word = f"{_DECIDED[report.state][0]}: {word.rstrip('?')}"
+        how = "Answered" if report.state is ApprovalState.APPROVED else _DECIDED[report.state][0]
+        word = f"{how}: {word.rstrip('?')}"
     return f"{word} · {text.safe_line(report.symbol, 40)}" if report.symbol else word
 
 

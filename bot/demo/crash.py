@@ -104,7 +104,7 @@ async def which_one(it: Story) -> None:
     stage.user("mike").say("stocks-room", f"Sold AAPL {rounded(await market.mid(share))}")
     asked = await stage.see("approvals", "Which trade?", "AAPL")
     first = asked.selects[0]["options"][0]
-    expect(await stage.choose("tom", asked, first["value"]), "chose")
+    expect(await stage.choose("tom", asked, first["value"]), "chosen by")
     await stage.see("orders", "AAPL", "Closed by alert")
     it.say(
         "Mike sells AAPL, which is held twice: the bot asks which one is meant, Tom chooses in a "

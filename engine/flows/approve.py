@@ -17,6 +17,7 @@ from engine.domain.record import Record, changed
 from engine.domain.trade import Trade, TradeState
 from engine.flows import enter, facts, follow, take_alert, withdraw
 from engine.parsers import read
+from engine.protection import rescaled, step_of
 from engine.risk import run_checks
 
 DESK = Who(user_id=0, name="the source's auto rule", may_trade=True, may_approve=True)
@@ -133,12 +134,14 @@ async def approve(
 
 
 def _halved(intent: Intent) -> Intent:
-    """Half the units, rounded up to whole ones, with risk and exposure to match."""
-    qty = (intent.qty / 2).to_integral_value(rounding=ROUND_UP)
+    """Half the units, rounded up to whole ones, with risk, exposure and targets to match."""
+    step = step_of(intent.legs[0].instrument)
+    qty = (intent.qty / 2 / step).to_integral_value(rounding=ROUND_UP) * step
     share = qty / intent.qty
     return replace(
         intent,
         qty=qty,
+        targets=rescaled(intent.targets, intent.qty, qty, step),
         risk_usd=None if intent.risk_usd is None else intent.risk_usd * share,
         notional_usd=None if intent.notional_usd is None else intent.notional_usd * share,
     )
@@ -167,7 +170,8 @@ def _approved(
     if touch is None:  # no quote at receipt: what could be had is what the first one offers
         touch = quote.touch(intent.side.sign > 0)
     if half or touch != trade.achievable_price:
-        puts.append(changed(trade, qty_wanted=intent.qty, achievable_price=touch))
+        half_plan = {"qty_wanted": intent.qty, "targets": intent.targets} if half else {}
+        puts.append(changed(trade, achievable_price=touch, **half_plan))
     alert = desk.book.alerts.get(approval.alert_id)
     if alert is not None:
         puts.append(changed(alert, state=AlertState.ROUTED, reason=f"approved by {who.name}"))
@@ -270,7 +274,7 @@ async def choose(
             raise ApprovalExpired("The alert is gone. Nothing was done.")
         signal = record.parsed.signals[approval.signal_no]
         outcome = follow.on_trade(desk, profile, record, approval.signal_no, signal, trade)
-        said = f"{who.name} chose {follow.label(trade)}"
+        said = f"{follow.label(trade)} chosen by {who.name}"
         decided = changed(
             approval,
             state=ApprovalState.APPROVED,

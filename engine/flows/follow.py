@@ -15,6 +15,7 @@ from engine.domain.source import SourceProfile
 from engine.domain.trade import StopPlan, Trade, TradeState
 from engine.exits.plan import close_request
 from engine.flows.enter import Outcome, ask_which, rejected
+from engine.reports import unit_label
 from engine.routing import Refused, exit_note, exit_qty, match_exit
 
 
@@ -179,5 +180,4 @@ def _planned(trade: Trade, prices: list[Decimal]) -> tuple[PlannedTarget, ...]:
 def label(trade: Trade) -> str:
     """How a trader names an open trade on a button."""
     qty = trade.qty_open or trade.qty_wanted
-    names = " / ".join(leg.instrument.label for leg in trade.legs)
-    return f"{qty:f} × {names}"[:80]
+    return f"{qty:f} × {unit_label(trade.legs)}"[:80]

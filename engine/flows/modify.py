@@ -11,6 +11,7 @@ from engine.domain.order import Intent, Order, OrderState, Trigger
 from engine.domain.record import Record, changed
 from engine.domain.trade import Trade, TradeState
 from engine.flows import approve, enter
+from engine.protection import rescaled, step_of
 
 
 async def run(
@@ -108,8 +109,6 @@ def _modified(
     risk = None
     if price is not None and floor is not None:
         risk = abs(price - floor) * count * instrument.multiplier
-    scale = count / intent.qty
-    targets = tuple(replace(t, qty=(t.qty * scale).to_integral_value()) for t in intent.targets)
     new = replace(
         intent,
         intent_id=f"{base}r{revision}",
@@ -117,7 +116,7 @@ def _modified(
         qty=count,
         limit=price,
         stop=floor,
-        targets=targets if sum(t.qty for t in targets) == count else intent.targets[:1],
+        targets=rescaled(intent.targets, intent.qty, count, step_of(instrument)),
         risk_usd=risk,
         notional_usd=(
             None if intent.notional_usd is None else intent.notional_usd / intent.qty * count
@@ -125,8 +124,6 @@ def _modified(
         sizing=f"{count:f}, set by hand",
         created_at=desk.clock.now(),
     )
-    if new.targets and sum(t.qty for t in new.targets) != count:
-        new = replace(new, targets=(replace(new.targets[0], qty=count),))
     new_trade = replace(
         trade,
         version=1,

@@ -9,6 +9,7 @@ from typing import Literal
 from engine.domain.desk import AlertRecord, Approval, ApprovalState, Candidate
 from engine.domain.instrument import Instrument
 from engine.domain.order import Intent, Order, OrderType, PlannedTarget, Verdict
+from engine.protection import rescaled, step_of
 from engine.reports import (
     Figure,
     Frame,
@@ -134,7 +135,8 @@ def _resized(intent: Intent, qty: Decimal) -> Intent:
         qty=qty,
         risk_usd=None if intent.risk_usd is None else intent.risk_usd * scale,
         notional_usd=None if intent.notional_usd is None else intent.notional_usd * scale,
-        targets=tuple(replace(t, qty=t.qty * scale) for t in intent.targets),
+        targets=rescaled(intent.targets, intent.qty, qty, step_of(intent.legs[0].instrument)),
+        sizing=f"{qty.normalize():f} of {intent.sizing}",
     )
 
 

@@ -7,8 +7,10 @@ from typing import Any, Literal
 import pytest
 
 from engine.domain.alert import Action, Level, Signal
+from engine.domain.instrument import crypto
+from engine.domain.order import PlannedTarget
 from engine.domain.source import SourceProfile, TargetRule
-from engine.protection import Protection, Refused, protect
+from engine.protection import Protection, Refused, protect, rescaled, step_of
 
 D = Decimal
 
@@ -255,3 +257,27 @@ def test_the_note_says_where_both_come_from() -> None:
     said = signal(asset="future", stop=at("6316"))
     found = planned(said, FUTURES, entry="6326", tick="1", qty="2")
     assert found.note == "stop 6316 from the alert; targets from the room: 1 at 6333, 1 at 6338"
+
+
+@pytest.mark.parametrize(
+    ("before", "qty", "after"),
+    [
+        (("5", "4"), "5", ("3", "2")),
+        (("1", "1"), "1", ("1",)),
+        (("3", "3", "3"), "5", ("2", "2", "1")),
+        (("2",), "7", ("7",)),
+        ((), "5", ()),
+    ],
+)
+def test_a_plan_over_another_quantity_keeps_its_shares_and_covers_all(before, qty, after) -> None:
+    planned = tuple(PlannedTarget(price=D(10 + n), qty=D(q)) for n, q in enumerate(before))
+    total = sum((t.qty for t in planned), D(0)) or D(9)
+    found = rescaled(planned, total, D(qty), D(1))
+    assert [str(t.qty) for t in found] == list(after)
+    assert [t.price for t in found] == [t.price for t in planned][: len(found)]
+
+
+def test_coins_are_split_in_fractions() -> None:
+    planned = (PlannedTarget(price=D(10), qty=D("0.3")), PlannedTarget(price=D(11), qty=D("0.2")))
+    found = rescaled(planned, D("0.5"), D("0.25"), step_of(crypto("BTC")))
+    assert [t.qty for t in found] == [D("0.15"), D("0.10")]
