@@ -20,7 +20,7 @@ from bot.link import Link
 from bot.outbox import Outbox
 from bot.pace import Pace, Queue
 from bot.reading import Reading
-from bot.sandbox.hooks import point_discord_at
+from bot.stand_in import point_discord_at
 from engine import registry
 from engine.brokers import Broker
 from engine.brokers.paper import AlwaysOpen, PaperBroker, PaperSettings
@@ -266,7 +266,7 @@ class App:
                     self._fatal(fatal)
                     return
                 log.info("Discord cannot be reached: %s: %s", type(error).__name__, error)
-                why = f"not reachable: {str(error) or type(error).__name__}"
+                why = f"not reachable: {_reason(error)}"
             else:
                 return
             if self.link.is_up:
@@ -331,6 +331,13 @@ async def _within(seconds: float, work: Awaitable[object]) -> None:
         log.warning("not finished within %s s: %s", seconds, work)
     except Exception:
         log.exception("could not be ended properly")
+
+
+def _reason(error: Exception) -> str:
+    """In words. The library stumbles over itself when the gateway refuses its first attempt."""
+    if isinstance(error, AttributeError):
+        return "its gateway does not answer"
+    return str(error) or type(error).__name__
 
 
 def _never_again(error: Exception) -> str:

@@ -31,6 +31,22 @@ _FORGET_S = 600.0
 """How long a failed listener is shown in health."""
 
 
+class _Calm(logging.Filter):
+    """A line that drops is no error of ours: one line of log for each attempt, no stack."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Let it through, quieter."""
+        if str(record.msg).startswith("Attempting a reconnect"):
+            error = record.exc_info[1] if isinstance(record.exc_info, tuple) else None
+            record.msg, record.args = f"{record.getMessage()}: {error}", ()
+            record.levelno, record.levelname = logging.INFO, "INFO"
+            record.exc_info = record.exc_text = None
+        return True
+
+
+logging.getLogger("discord.client").addFilter(_Calm())
+
+
 class Patience(ExponentialBackoff[bool]):
     """The library's pauses between attempts to connect grow up to 17 minutes; ours do not."""
 

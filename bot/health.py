@@ -1,12 +1,17 @@
 """Ready and health over HTTP on loopback: reasons, no secrets, no control."""
 
 import os
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from aiohttp import web
 
+from bot.config.values import is_loopback
+
 if TYPE_CHECKING:
     from bot.app import App
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 def facts(app: "App") -> dict[str, object]:
@@ -44,7 +49,13 @@ async def serve(app: "App") -> web.AppRunner | None:
         seen = facts(app)
         return web.json_response(seen, status=200 if seen["ready"] else 503)
 
-    site_app = web.Application()
+    @web.middleware
+    async def here_only(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if not is_loopback(f"http://{request.host}"):  # another name that was led to this machine
+            return web.Response(status=403, text="this endpoint answers to loopback names only")
+        return await handler(request)
+
+    site_app = web.Application(middlewares=[here_only])
     site_app.router.add_get("/health", health)
     site_app.router.add_get("/ready", ready)
     runner = web.AppRunner(site_app, access_log=None)

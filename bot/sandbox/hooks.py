@@ -8,20 +8,11 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import discord
-import yarl
 from discord.ext import commands
 
-PUBLIC_API = "https://discord.com"
-PUBLIC_GATEWAY = "wss://gateway.discord.gg/"
+from bot.stand_in import point_discord_at
 
-
-def point_discord_at(api_base: str = "", gateway_url: str = "") -> None:
-    """Let discord.py talk to another server; empty texts mean the public Discord.
-
-    Call it before the first client is made. It holds for the whole process.
-    """
-    discord.http.Route.BASE = f"{api_base or PUBLIC_API}/api/v10"
-    discord.gateway.DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(gateway_url or PUBLIC_GATEWAY)
+__all__ = ["QuickBot", "point_discord_at", "running"]
 
 
 class QuickBot(commands.Bot):

@@ -13,6 +13,7 @@ from bot.app import App
 from bot.sandbox import Sandbox
 from bot.sandbox.interactions import Interaction
 from bot.sandbox.message import Message
+from engine.clock import SystemClock
 from engine.domain.desk import Approval
 from engine.domain.instrument import Instrument, option, stock
 from engine.domain.trade import Trade, TradeState
@@ -23,7 +24,7 @@ QUIET = {"jobs": {"monitor_s": 0.2, "reconcile_s": 600}}
 
 def friday() -> date:
     """The next Friday but one: a real expiry whatever today is."""
-    today = date.today()
+    today = SystemClock().now().date()
     return today + timedelta(days=(4 - today.weekday()) % 7 + 7)
 
 

@@ -4,7 +4,7 @@ import asyncio
 from decimal import Decimal
 
 from engine.domain.desk import ApprovalState
-from tests.discord.kit import NAMED, OTHER, SPY, desk, plain
+from tests.discord.kit import NAMED, SPY, desk, plain
 
 
 async def test_half_is_bought_by_half(tmp_path, monkeypatch):

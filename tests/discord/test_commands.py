@@ -147,7 +147,7 @@ async def test_emergency_stop_ends_entries_at_once_and_closing_is_asked_once(tmp
         await asyncio.gather(first.acked(), second.acked())
         closed = await it.over(trade.trade_id)
         assert closed.qty_open == 0
-        closes = [e for e in await it.events("close.asked")]
+        closes = await it.events("close.asked")
         assert len(closes) == 1
         assert len(await it.events("halt.set")) == 1
         again = await it.slash("tom", "orders", "emergency-stop", reason="test")

@@ -163,7 +163,7 @@ async def test_a_room_that_is_gone_makes_the_desk_not_ready_and_owners_hear_of_i
         rule = it.sandbox.fault(path(21), "403", 99, method="POST", code=50013)
         await it.asked()
         await it.until(lambda: "channel trade_alerts" in it.app.desk.health)
-        told = await it.until(lambda: [m for m in it.sandbox.dm("ada").messages])
+        told = await it.until(lambda: it.sandbox.dm("ada").messages)
         assert "trade_alerts" in told[0].text
         await it.asked("BTO 1 QQQ 520P " + NAMED.split()[-1] + " @ 2.15")
         assert len(it.sandbox.dm("ada").messages) == 1  # told once

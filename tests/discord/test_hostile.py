@@ -103,7 +103,7 @@ async def test_attachments_are_never_opened_and_links_never_followed(tmp_path, m
             assert fetched == []
             first = (await it.app.store.find(Intake))[0]
             assert first.message.n_attachments == 1
-            assert "alert" != first.verdict
+            assert first.verdict != "alert"
     finally:
         await runner.cleanup()
 
@@ -125,7 +125,7 @@ async def test_a_thousand_commands_of_one_person_hold_up_nobody_else(tmp_path, m
         assert len(throttled) > 20
         assert len(answers) - len(throttled) <= 30
         assert all("Nothing was done" in a for a in throttled)
-        assert await it.until(lambda: it.book.open_trades())
+        assert await it.until(it.book.open_trades)
 
 
 async def test_exits_are_never_throttled(tmp_path, monkeypatch):
@@ -177,10 +177,11 @@ async def test_embeds_of_bots_are_read_previews_of_people_are_not(tmp_path, monk
 
 async def test_an_alert_in_an_embed_of_a_trusted_webhook_is_read(tmp_path, monkeypatch):
     """A-16."""
+    from dataclasses import replace
+
     from bot.demo import world
     from bot.sandbox import Sandbox
     from bot.sandbox.world import WebhookSpec
-    from dataclasses import replace
     from tests.live import SPEC
 
     places = world.world()

@@ -16,7 +16,6 @@ from tests import rig
 from tests.discord.kit import NAMED, OTHER, desk, friday, plain
 from tests.discord.test_buttons import _MANY
 
-
 _PLENTY = _MANY | {
     "max_per_symbol": {"max_positions": 50},
     "max_positions": {"max_positions": 50, "max_long_options": 50},
@@ -193,3 +192,51 @@ async def test_a_halt_withdraws_what_was_asked(tmp_path, monkeypatch):
         await it.until(lambda: not card.labels)
         assert approval.approval_id not in it.book.approvals
         assert "already decided" in await it.press_old("tom", card, "Approve")
+
+
+async def test_a_stop_of_the_process_waits_for_an_order_that_is_under_way(tmp_path, monkeypatch):
+    """P-01."""
+    async with desk(tmp_path, monkeypatch) as it:
+        sandbox = it.sandbox
+        approval, card = await it.asked()
+        await slowly(it, 2)
+        used = await it.user("tom").click(card, "Approve").acked()
+        await it.until(lambda: it.book.orders[approval.order_id].state == "SUBMITTING")
+        loop = asyncio.get_running_loop()
+        started = loop.time()
+        await it.app.stop()
+        assert loop.time() - started < 10
+        assert it.book.orders[approval.order_id].state != "SUBMITTING"
+        assert "approved" in await it.answer(used)
+        async with desk(tmp_path, monkeypatch, sandbox=sandbox) as again:
+            assert approval.trade_id in again.book.trades
+            assert again.app.report
+
+
+async def test_a_broker_that_never_answers_does_not_keep_the_process(tmp_path, monkeypatch):
+    """P-01: the order stays written down as sent, and is looked up at the next start."""
+    async with desk(tmp_path, monkeypatch) as it:
+        sandbox = it.sandbox
+        approval, card = await it.asked()
+        await slowly(it, 60)
+        await it.user("tom").click(card, "Approve").acked()
+        await it.until(lambda: it.book.orders[approval.order_id].state == "SUBMITTING")
+        loop = asyncio.get_running_loop()
+        started = loop.time()
+        await it.app.stop()
+        assert loop.time() - started < 10
+        async with desk(tmp_path, monkeypatch, sandbox=sandbox) as again:
+            orders = await again.app.store.find(Order, where={"alert_id": approval.alert_id})
+            assert len([o for o in orders if o.purpose == "entry"]) == 1
+            assert again.app.desk.is_reconciled
+
+
+async def test_nothing_new_is_taken_in_while_the_desk_ends(tmp_path, monkeypatch):
+    """P-01."""
+    async with desk(tmp_path, monkeypatch) as it:
+        _, card = await it.asked()
+        it.app.is_stopping = True
+        assert "shutting down" in await it.press("tom", card, "Approve")
+        it.user("rhea").say("options-room", "too late for this run")
+        await asyncio.sleep(0.2)
+        assert len(it.book.intake) == 1

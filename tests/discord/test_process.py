@@ -1,0 +1,180 @@
+"""The unmodified program as a process: starts, refuses, survives, ends."""
+
+import asyncio
+import os
+import signal
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bot.demo import world
+from bot.sandbox import Sandbox
+from tests.discord.process import Process, bot, discord_server, free_port
+
+EXIT_CONFIG = 78
+
+
+def cpu_s(process: Process) -> float:
+    stat = Path(f"/proc/{process.child.pid}/stat").read_text()
+    fields = stat.rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+async def test_it_is_ready_to_trade_within_two_seconds_of_work_and_stays_small(tmp_path):
+    async with discord_server() as sandbox, bot(tmp_path, sandbox) as it:
+        await it.until(lambda seen: seen["trading_ready"])
+        assert cpu_s(it) < 2.0
+        await it.until(lambda seen: seen["ready"])
+        await asyncio.sleep(1)
+        assert it.rss_mb() < 200
+
+
+async def test_health_tells_reasons_on_loopback_and_no_secrets(tmp_path):
+    """X-15."""
+    async with discord_server() as sandbox, bot(tmp_path, sandbox) as it:
+        await it.until(lambda seen: seen["ready"])
+        assert (await it.get("/ready"))[0] == 200
+        sandbox.guild_outage()
+        seen = await it.until(lambda seen: not seen["ready"])
+        assert any("discord server" in reason for reason in seen["reasons"])
+        status, body = await it.get("/ready")
+        assert status == 503
+        assert body["reasons"] == seen["reasons"]
+        assert world.TOKEN not in str(body)
+        with pytest.raises(ConnectionRefusedError):
+            await asyncio.open_connection(_outside(), it.port)
+        import aiohttp
+
+        async with aiohttp.ClientSession() as session:
+            for method in ("POST", "PUT", "DELETE", "PATCH"):
+                answer = await session.request(method, f"http://127.0.0.1:{it.port}/health")
+                assert answer.status == 405
+            answer = await session.get(f"http://127.0.0.1:{it.port}/")
+            assert answer.status == 404
+            foreign = await session.get(
+                f"http://127.0.0.1:{it.port}/health", headers={"Host": "evil.example"}
+            )
+            assert foreign.status == 403
+
+
+def _outside() -> str:
+    """An address of this machine that is not loopback; any refused one when there is none."""
+    import socket
+
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))
+            return str(probe.getsockname()[0])
+        except OSError:
+            return "127.0.0.2"
+
+
+async def test_a_refused_token_ends_the_process_for_good(tmp_path):
+    """D-05: login 401."""
+    async with discord_server() as sandbox, bot(tmp_path, sandbox, token="not-the-token") as it:
+        assert await it.ended() == EXIT_CONFIG
+        assert "does not accept the token" in it.text()
+        assert sum("/users/@me" in r.path for r in sandbox.requests) == 1
+        assert "not-the-token" not in it.text()
+
+
+@pytest.mark.parametrize("code", [4004, 4014])
+async def test_a_fatal_close_ends_the_process_for_good(tmp_path, code):
+    """D-05."""
+    async with discord_server() as sandbox, bot(tmp_path, sandbox) as it:
+        await it.until(lambda seen: seen["ready"])
+        sandbox.drop(code)
+        assert await it.ended() == EXIT_CONFIG
+        assert sandbox.gateway.log.count("identify") == 1
+
+
+async def test_an_intent_that_is_off_in_the_portal_is_named(tmp_path):
+    """D-05: 4014 at identify."""
+    places = replace(world.world(), privileged_intents=("members",))
+    async with discord_server(world=places) as sandbox, bot(tmp_path, sandbox) as it:
+        assert await it.ended() == EXIT_CONFIG
+        assert "Message Content intent" in it.text()
+
+
+async def test_with_discord_down_it_starts_protects_and_connects_later(tmp_path):
+    """P-05."""
+    async with discord_server() as sandbox:
+        sandbox.go_down()
+        async with bot(tmp_path, sandbox) as it:
+            seen = await it.until(lambda seen: seen["trading_ready"])
+            assert not seen["ready"]
+            assert not seen["discord"]
+            assert any(reason.startswith("discord: ") for reason in seen["reasons"])
+            await asyncio.sleep(2)
+            assert it.child.returncode is None
+            sandbox.come_back()
+            seen = await it.until(lambda seen: seen["ready"], 30)
+            assert seen["discord"]
+
+
+async def test_with_the_gateway_alone_down_it_comes_back_too(tmp_path):
+    """P-05: logged in, but no gateway (the library stumbles over its own first attempt)."""
+    async with discord_server() as sandbox:
+
+        class Elsewhere:
+            api_base = sandbox.api_base
+            gateway_url = f"ws://127.0.0.1:{free_port()}/gateway/"
+
+        async with bot(tmp_path, Elsewhere()) as it:  # type: ignore[arg-type]
+            await it.until(lambda seen: seen["trading_ready"])
+            seen = await it.until(
+                lambda _: sum(r.path.endswith("/users/@me") for r in sandbox.requests) > 1
+            )
+            assert not seen["discord"]
+            assert any("gateway does not answer" in reason for reason in seen["reasons"])
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_it_ends_cleanly_when_asked(tmp_path, number):
+    """P-01."""
+    async with discord_server() as sandbox, bot(tmp_path, sandbox) as it:
+        await it.until(lambda seen: seen["ready"])
+        started = time.monotonic()
+        it.child.send_signal(number)
+        assert await it.ended() == 0
+        assert time.monotonic() - started < 10
+        assert "CRITICAL" not in it.text()
+
+
+async def test_it_ends_within_ten_seconds_while_discord_does_not_answer(tmp_path):
+    """P-01."""
+    async with discord_server() as sandbox, bot(tmp_path, sandbox) as it:
+        await it.until(lambda seen: seen["ready"])
+        sandbox.fault("*", "delay", 1000, delay_s=60)
+        sandbox.user("rhea").say("options-room", "a mirror card that cannot be posted")
+        await asyncio.sleep(0.5)
+        started = time.monotonic()
+        it.child.terminate()
+        assert await it.ended() == 0
+        assert time.monotonic() - started < 10
+
+
+async def test_a_second_instance_is_refused_and_a_killed_one_frees_the_books(tmp_path):
+    """O-22, as far as the launcher goes."""
+    async with discord_server() as sandbox, bot(tmp_path, sandbox) as it:
+        await it.until(lambda seen: seen["ready"])
+        async with bot(tmp_path, sandbox) as second:
+            assert await second.ended() == 1
+            assert "books cannot be opened" in second.text()
+        os.killpg(it.child.pid, signal.SIGKILL)
+        await it.ended()
+        async with bot(tmp_path, sandbox) as third:
+            await third.until(lambda seen: seen["ready"])
+
+
+async def test_commands_are_registered_once_over_many_starts(tmp_path):
+    async with discord_server() as sandbox:
+        for _ in range(2):
+            async with bot(tmp_path, sandbox) as it:
+                await it.until(lambda seen: seen["ready"])
+                it.child.terminate()
+                await it.ended()
+        assert sandbox.commands.n_syncs == 1
+        assert isinstance(sandbox, Sandbox)
