@@ -1,5 +1,4 @@
 """Charts: how long one takes, how large it is, and whether the event loop feels it."""
-# ruff: noqa: T201 - figures are what a bench is for
 
 import asyncio
 import statistics
