@@ -42,8 +42,9 @@ async def read(stage: Stage) -> Books:
     Raises:
         Missed: a verb fails, or the books cannot be read.
     """
-    verified = json.loads(await _verb(stage, "db", "verify", "--report", "--json"))
-    audited = (await _verb(stage, "audit", "verify")).strip()
+    verified, audited = await asyncio.gather(
+        _verb(stage, "db", "verify", "--report", "--json"), _verb(stage, "audit", "verify")
+    )
     config = load(stage.config)
     store = SqlStore(config.database_url(), config.audit_key(), stage.clock)
     await store.open()
@@ -59,7 +60,9 @@ async def read(stage: Stage) -> Books:
         )
     finally:
         await store.close()
-    return Books(report=report, trades=trades, verified=verified, audited=audited)
+    return Books(
+        report=report, trades=trades, verified=json.loads(verified), audited=audited.strip()
+    )
 
 
 async def _verb(stage: Stage, *words: str) -> str:
