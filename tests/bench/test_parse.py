@@ -22,9 +22,10 @@ ROUNDS = 5
 
 
 def milliseconds(act: Callable[[], Parsed]) -> float:
-    started = time.perf_counter()
+    """Processor time, so that a busy machine does not spoil the figure."""
+    started = time.thread_time()
     act()
-    return (time.perf_counter() - started) * 1000
+    return (time.thread_time() - started) * 1000
 
 
 def show(text: str) -> None:

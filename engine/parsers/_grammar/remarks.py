@@ -102,10 +102,12 @@ def _conditional_exit(reader: Reducer, item: Item, at: int) -> int:
 
 def _is_covered_sale(reader: Reducer, item: Item, at: int) -> bool:
     """``STO ... covered``: the shares are held; nothing is bought back."""
+    if item.text != "covered":
+        return False
     after = reader.look(at + 1)
     is_end = after is None or after.kind in ("line", "para", "stopmark", "punct", "emoji", "fill")
     is_sale = any(one.kind == "verb" and one.value in ("sto!", "write") for one in reader.out)
-    return item.text == "covered" and is_end and is_sale
+    return is_end and is_sale
 
 
 def _taken(reader: Reducer, item: Item, at: int) -> str:
