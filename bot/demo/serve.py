@@ -20,7 +20,7 @@ _PLAY = """
   Ada                         admin: sees #admin, /emergency-stop and /resume-trading
   Vic                         viewer: may look, not press
   Rhea · options (stranger)   has Rhea's name but not her id
-Try “BTO AAPL 285C {day} @ 4.10” as Rhea, /positions as Tom, “#SPY close 50%” in #actions.
+Try “BTO {call} @ {price}” as Rhea, /positions as Tom, “#SPY close 50%” in #actions.
 New alerts come in by themselves; prices move all the time."""
 
 
@@ -31,8 +31,9 @@ async def stay_open(stage: Stage, telling: Telling) -> None:
         Missed: the bot ended by itself.
     """
     await stage.start_bot()
-    day = stage.market.far
-    telling.plain(_PLAY.format(address=stage.sandbox.api_base, day=f"{day.month}/{day.day}"))
+    call = await stage.market.strike("AAPL", stage.market.far, Decimal(4), 5)
+    price = rounded(await stage.market.mid(call))
+    telling.plain(_PLAY.format(address=stage.sandbox.api_base, call=call.label, price=price))
     for number in count():
         await _pause(stage)
         if _n_waiting(stage) < _MOST_WAITING:
