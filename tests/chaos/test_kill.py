@@ -213,7 +213,7 @@ async def test_kill_campaign_on_sqlite(tmp_path, capsys):
 
 @pytest.mark.slow
 async def test_kill_campaign_on_postgres(tmp_path, capsys):
-    name = server().new_database()
+    name = server().new_database("template1")  # empty: the bot makes its own schema
     url = name.replace("://postgres:@/", "://postgres@localhost/")
     await run(tmp_path, url, kills(), capsys)
 
