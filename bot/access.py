@@ -265,7 +265,8 @@ def _rows(
 
 def _open_to_all_roles() -> list[Permission]:
     return [
-        *_rows(Role.VIEWER, "", "about help market-status status risk-limits circuit-breaker"),
+        *_rows(Role.VIEWER, "", "about help market-status risk-limits circuit-breaker"),
+        *_rows(Role.VIEWER, "", "status", is_private=True),
         *_rows(Role.VIEWER, "health", "summary detailed"),
         *_rows(Role.VIEWER, "alerts", "stats"),
         *_rows(Role.VIEWER, "chart", "candles compare"),

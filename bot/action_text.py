@@ -10,7 +10,7 @@ from bot.text import safe_line
 from engine.domain.errors import ActionSyntaxError, UserError
 
 Verb = Literal["info", "close", "stop", "target", "trailing", "close-all", "emergency-stop"]
-_SYMBOL = re.compile(r"[A-Z][A-Z0-9.]{0,9}(?:/[A-Z]{2,5})?")
+_SYMBOL = re.compile(r"[$/]?([A-Za-z][A-Za-z0-9.]{0,9}(?:/[A-Za-z]{2,5})?)")
 _MOST_LINES = 10
 FORMS = (
     "`#AAPL` · `#AAPL close` · `#AAPL close 25` · `#AAPL close 50%` · `#AAPL stop 175` · "
@@ -60,9 +60,10 @@ def _line(line: str) -> ActionText:
         if rest:
             raise _not_read(line)
         return ActionText(verb="close-all" if head.lower() == "close-all" else "emergency-stop")
-    symbol = head.upper().removeprefix("$").removeprefix("/")
-    if not _SYMBOL.fullmatch(symbol):
+    named = _SYMBOL.fullmatch(head)
+    if named is None:
         raise _not_read(line)
+    symbol = named[1].upper()
     if not rest:
         return ActionText(verb="info", symbol=symbol)
     try:

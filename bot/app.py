@@ -3,8 +3,9 @@
 import asyncio
 import logging
 import signal
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Mapping
 from contextlib import suppress
+from functools import partial
 
 import discord
 
@@ -21,6 +22,7 @@ from bot.outbox import Outbox
 from bot.pace import Pace, Queue
 from bot.reading import Reading
 from bot.stand_in import point_discord_at
+from bot.supervise import Supervisor
 from engine import registry
 from engine.brokers import Broker
 from engine.brokers.paper import AlwaysOpen, PaperBroker, PaperSettings
@@ -100,7 +102,7 @@ class App:
         """What recovery found at this start."""
         self.is_stopping = False
         """True once nothing new is taken in."""
-        self._tasks: list[asyncio.Task[None]] = []
+        self.work = Supervisor(self.desk)
         self._stopping = asyncio.Event()
         self._exit_code = EXIT_OK
 
@@ -147,14 +149,14 @@ class App:
         await self.store.open()
         if self.feed is not None:
             await self.feed.connect()
-            self._run(self._pump_quotes(self.feed), "quotes")
+            self.work.keep(partial(self._pump_quotes, self.feed), "quotes")
         self.report = await recover.start(self.desk)
         await self._note_start()
         for name, broker in self.desk.brokers.items():
-            self._run(self._pump_events(name, broker), f"events {name}")
-        self._run(self.monitor.run(), "monitor")
-        self._run(self._every(self.config.jobs.monitor_s, self._sweep), "sweep")
-        self._run(self._every(self.config.jobs.reconcile_s, self._reconcile), "reconcile")
+            self.work.keep(partial(self._pump_events, name, broker), f"events {name}")
+        self.work.keep(self.monitor.run, "monitor")
+        self.work.every(self.config.jobs.monitor_s, self._sweep, "sweep")
+        self.work.every(self.config.jobs.reconcile_s, self._reconcile, "reconcile")
         log.info("trading ready: %s", self.report)
 
     async def _note_start(self) -> None:
@@ -181,24 +183,6 @@ class App:
                 self.desk.event("desk.stopped", "desk", self.desk.fact(_RUN, "stopped"))
             )
 
-    def _run(self, work: Coroutine[object, object, None], name: str) -> None:
-        self._tasks.append(asyncio.create_task(self._supervised(work, name), name=name))
-
-    async def _supervised(self, work: Coroutine[object, object, None], name: str) -> None:
-        """Background work that dies is shown and told to an admin; it never dies silently."""
-        try:
-            await work
-        except asyncio.CancelledError:
-            raise
-        except Exception as error:
-            log.exception("background work %s died", name)
-            self.desk.health[f"task {name}"] = f"{type(error).__name__}: {error}"
-            await self.desk.tell(
-                "admin", f"⚠ Background work “{name}” died: {error}. The desk restarts."
-            )
-            self._exit_code = EXIT_CRASH
-            self._stopping.set()
-
     async def _pump_quotes(self, feed: Feed) -> None:
         async for quote in feed.stream():
             self.board.put(quote)
@@ -210,17 +194,9 @@ class App:
             except StoreUnavailable as error:
                 self.desk.health["storage"] = str(error)
                 self.desk.is_reconciled = False
-
-    async def _every(self, seconds: float, job: Callable[[], Awaitable[None]]) -> None:
-        name = getattr(job, "__name__", "job").strip("_")
-        while True:
-            await self.clock.sleep(seconds)
-            try:
-                await job()
-            except TradeStreamError as error:
-                self.desk.health[f"job {name}"] = str(error)
-            else:
-                self.desk.health.pop(f"job {name}", None)
+            except Exception:
+                self.desk.is_reconciled = False  # what it told of is found by comparing the books
+                raise
 
     async def _sweep(self) -> None:
         await monitor.sweep(self.desk)
@@ -250,8 +226,8 @@ class App:
         return self._exit_code
 
     def _run_discord(self) -> None:
-        self._run(self._discord(), "discord")
-        self._tasks.append(asyncio.create_task(self.charts.warm(), name="warm charts"))
+        self.work.keep(self._discord, "discord")
+        self.work.keep(self.charts.warm, "warm charts")
 
     async def _discord(self) -> None:
         """Stay connected for ever; only a refusal that no retry can mend ends the process."""
@@ -296,10 +272,7 @@ class App:
         await self.outbox.close()
         await self.confirmations.close()
         await self.throttled.close()
-        for task in self._tasks:
-            task.cancel()
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=_LEAVE_S)
+        await self.work.close(_LEAVE_S)
         await self.desk.stop_tasks()
         for broker in self.desk.brokers.values():
             await _within(_LEAVE_S, broker.close())

@@ -6,7 +6,7 @@ from decimal import Decimal
 from bot.text import safe_line
 from engine.domain.errors import UserError
 
-_PLAIN = re.compile(r"\$?(\d{1,9}(?:\.\d{1,6})?|\.\d{1,6})")
+_PLAIN = re.compile(r"\$?([0-9]{1,9}(?:\.[0-9]{1,6})?|\.[0-9]{1,6})")
 
 
 def number(name: str, text: str) -> Decimal:

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 _PER_PAGE = 8
 _ID = re.compile(r"[A-Za-z0-9/_-]{1,80}")
 """The shape of every id of ours; nothing else is looked up."""
-_SYMBOL = re.compile(r"[A-Z0-9./]{1,12}")
+_SYMBOL = re.compile(r"[A-Za-z0-9./]{1,12}")
 
 
 class Reading:
@@ -254,10 +254,10 @@ def _symbol(typed: str) -> str:
     Raises:
         UserError: it cannot be one.
     """
-    plain = typed.upper().strip().lstrip("$/#")
+    plain = typed.strip().lstrip("$/#")
     if not _SYMBOL.fullmatch(plain):
         raise UserError(f"“{text.safe_line(typed, 20)}” is no symbol. Nothing was looked up.")
-    return plain
+    return plain.upper()
 
 
 def parts(app: "App") -> tuple[status.Part, ...]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import discord
 
 from bot import dialogs, reply, text
+from bot.cards import positions as positions_card
 from bot.confirm import ConfirmButton, Question, ask_first
 from bot.reply import Press
 from engine.domain.desk import Approval, ApprovalState
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from bot.app import App
 
 Style = discord.ButtonStyle
+PER_PAGE = 10
 
 
 class ApprovalButton(
@@ -219,6 +221,51 @@ class TradeButton(
         return None
 
 
+class PageButton(
+    discord.ui.DynamicItem[discord.ui.Button[discord.ui.View]],
+    template=r"ts:positions:(?P<first>\d{1,4})",
+):
+    """Another page of /positions, in place."""
+
+    PERMISSION: ClassVar[str] = "positions"
+
+    def __init__(self, first: int, label: str = "…") -> None:
+        super().__init__(
+            discord.ui.Button(label=label, style=Style.secondary, custom_id=f"ts:positions:{first}")
+        )
+        self.first = first
+
+    @classmethod
+    async def from_custom_id(
+        cls, interaction: Press, item: discord.ui.Item[Any], match: re.Match[str], /
+    ) -> Self:
+        """Rebuild the button from its id alone."""
+        del interaction, item
+        return cls(int(match["first"]))
+
+    async def callback(self, interaction: Press) -> None:
+        """Show it, with the figures of now."""
+        app = interaction.client.app
+
+        async def work() -> None:
+            app.gate.require(interaction, self.PERMISSION)
+            report = app.reading.positions()
+            first = self.first if self.first < len(report.rows) else 0
+            await interaction.response.edit_message(
+                embed=positions_card.show(report, first=first, per_page=PER_PAGE),
+                view=positions_view(len(report.rows), first),
+            )
+
+        await reply.handled(interaction, work)
+
+
+def positions_view(n_rows: int, first: int = 0) -> discord.ui.View | None:
+    """Buttons to the other pages; None when there is one page only."""
+    places = {"◀ Back": first - PER_PAGE, "More ▶": first + PER_PAGE}
+    shown = [PageButton(at, label) for label, at in places.items() if 0 <= at < n_rows]
+    return _view(shown) if shown else None
+
+
 def close_question(
     app: "App", trade_id: str, *, percent: Decimal | None = None, qty: Decimal | None = None
 ) -> Question:
@@ -269,7 +316,14 @@ def close_question(
     )
 
 
-BUTTONS = (ApprovalButton, WhichSelect, TradeButton, ConfirmButton, dialogs.AgainButton)
+BUTTONS = (
+    ApprovalButton,
+    WhichSelect,
+    TradeButton,
+    PageButton,
+    ConfirmButton,
+    dialogs.AgainButton,
+)
 """Everything that must work after a restart; never mixed with ordinary buttons in one view."""
 
 

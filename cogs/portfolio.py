@@ -16,7 +16,7 @@ from bot.cards import trades as trades_card
 from bot.charts import Theme
 from bot.client import DeskBot
 from bot.render import pnl_with_chart
-from bot.views import trade_view
+from bot.views import PER_PAGE, positions_view, trade_view
 from engine.flows import manage
 
 Press = discord.Interaction[DeskBot]
@@ -47,7 +47,9 @@ class Portfolio(commands.Cog):
         app = self.bot.app
         await app.gate.begin(interaction, "positions")
         if symbol is None:
-            await reply.report(interaction, positions_card.show(app.reading.positions()))
+            report = app.reading.positions()
+            embed = positions_card.show(report, per_page=PER_PAGE)
+            await reply.report(interaction, embed, view=positions_view(len(report.rows)))
             return
         first, *others = manage.of_symbol(app.desk, symbol)
         await reply.report(

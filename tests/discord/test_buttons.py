@@ -86,8 +86,8 @@ async def test_an_unreadable_alert_is_rewritten_and_then_asked(tmp_path, monkeyp
 async def test_which_trade_was_meant_is_chosen_from_a_menu(tmp_path, monkeypatch):
     async with desk(tmp_path, monkeypatch, risk=_MANY) as it:
         room = ("mike", "stocks-room")
-        first, _ = await it.held("BUY AAPL @ 190.00 SL 186", *room)
-        second, _ = await it.held("BUY AAPL @ 190.01 SL 186", *room)
+        first, _ = await it.held("BUY 10 AAPL @ 190.00 SL 186", *room)
+        second, _ = await it.held("BUY 10 AAPL @ 190.01 SL 186", *room)
         asked, card = await it.asked("SELL half AAPL", *room)
         assert asked.kind == "which", asked
         assert card.labels == ["Dismiss"]

@@ -184,3 +184,19 @@ async def test_a_command_that_is_not_ours_is_not_offered(tmp_path, monkeypatch):
         with pytest.raises(Refused):
             it.user("tom").slash("orders", "nonsense")
         assert it.sandbox.commands.n_syncs == 1
+
+
+async def test_many_positions_come_in_pages(tmp_path, monkeypatch):
+    monkeypatch.setattr("bot.views.PER_PAGE", 1)
+    monkeypatch.setattr("cogs.portfolio.PER_PAGE", 1)
+    async with desk(tmp_path, monkeypatch) as it:
+        await it.held()
+        await it.held(f"BTO {OTHER} @ 2.15")
+        listed = await it.slash("tom", "orders", "positions")
+        assert listed.reply.labels == ["More ▶"]
+        first = plain(listed.reply)
+        await it.user("ann").click(listed.reply, "More ▶").acked()
+        await it.until(lambda: listed.reply.labels == ["◀ Back"])
+        assert plain(listed.reply) != first
+        refused = await it.press("vic", listed.reply, "◀ Back")
+        assert "role trader" in refused

@@ -1,0 +1,89 @@
+"""The grammar of #actions."""
+
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.action_text import ActionText, has_emergency, read
+from engine.domain.errors import ActionSyntaxError
+
+GOOD = {
+    "#AAPL": ActionText(verb="info", symbol="AAPL"),
+    "#brk.b": ActionText(verb="info", symbol="BRK.B"),
+    "#/MES": ActionText(verb="info", symbol="MES"),
+    "#$SPY": ActionText(verb="info", symbol="SPY"),
+    "#BTC/USD": ActionText(verb="info", symbol="BTC/USD"),
+    "#AAPL close": ActionText(verb="close", symbol="AAPL", percent=Decimal(100)),
+    "#AAPL close 25": ActionText(verb="close", symbol="AAPL", qty=Decimal(25)),
+    "#AAPL CLOSE 50%": ActionText(verb="close", symbol="AAPL", percent=Decimal(50)),
+    "#AAPL close 50 %": ActionText(verb="close", symbol="AAPL", percent=Decimal(50)),
+    "#AAPL stop 175": ActionText(verb="stop", symbol="AAPL", price=Decimal(175)),
+    "#AAPL stop .05": ActionText(verb="stop", symbol="AAPL", price=Decimal("0.05")),
+    "#AAPL stop $175.50": ActionText(verb="stop", symbol="AAPL", price=Decimal("175.50")),
+    "#AAPL target 185": ActionText(verb="target", symbol="AAPL", price=Decimal(185)),
+    "#AAPL trailing 2%": ActionText(verb="trailing", symbol="AAPL", percent=Decimal(2)),
+    "#AAPL trailing 2atr": ActionText(verb="trailing", symbol="AAPL", atr=Decimal(2)),
+    "#AAPL trailing 1.5 ATR": ActionText(verb="trailing", symbol="AAPL", atr=Decimal("1.5")),
+    "#close-all": ActionText(verb="close-all"),
+    "#Emergency-Stop": ActionText(verb="emergency-stop"),
+}
+
+
+@pytest.mark.parametrize("text", GOOD)
+def test_every_form_is_read(text: str) -> None:
+    assert read(text) == [GOOD[text]]
+
+
+BAD = [
+    "#", "# AAPL", "AAPL close", "#AAPL close 25 please", "#AAPL stop", "#AAPL stop 1,000",
+    "#AAPL stop -5", "#AAPL stop 0", "#AAPL stop 1e3", "#AAPL stop NaN", "#AAPL stop inf",
+    "#AAPL stop ١٧٥", "#AAPL trailing 2", "#AAPL trailing %", "#AAPL close %", "#AAPL buy 5",
+    "#close-all now", "#emergency-stop please", "#TOOLONGSYMBOL", "#AA PL close", "#<@1>",
+    "#ß", "#ﬁ",
+    "#AAPL stop 1234567890", "#AAPL stop 1.1234567", "##AAPL", "#AAPL\u200b", "#AAPL;close",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", BAD)
+def test_whatever_is_not_exactly_an_action_is_none(text: str) -> None:
+    with pytest.raises(ActionSyntaxError, match="Nothing was"):
+        read(text)
+
+
+def test_lines_are_in_order_and_at_most_ten() -> None:
+    assert [a.verb for a in read("#AAPL\n\n  #close-all  \n#SPY close")] == [
+        "info",
+        "close-all",
+        "close",
+    ]
+    assert len(read("\n".join(["#AAPL"] * 10))) == 10
+    with pytest.raises(ActionSyntaxError, match="these are 11"):
+        read("\n".join(["#AAPL"] * 11))
+
+
+def test_one_bad_line_spoils_the_message_but_an_emergency_is_found() -> None:
+    text = "#AAPL close\n#oops oops\n #EMERGENCY-stop "
+    with pytest.raises(ActionSyntaxError):
+        read(text)
+    assert has_emergency(text)
+    assert not has_emergency("say #emergency-stop")
+
+
+@given(st.text(max_size=300))
+def test_any_text_is_read_or_refused(text: str) -> None:
+    try:
+        assert len(read(text)) <= 10
+    except ActionSyntaxError:
+        return
+
+
+@given(st.text(min_size=1, max_size=12))
+def test_a_symbol_is_never_something_else_than_was_typed(text: str) -> None:
+    """Upper case of ``ß`` is ``SS``, of a ligature two letters."""
+    try:
+        (action,) = read(f"#{text}")
+    except (ActionSyntaxError, ValueError):
+        return
+    assert action.verb != "info" or action.symbol.lower() == text.strip().lstrip("$/").lower()
