@@ -138,6 +138,7 @@ def compare(
     reports = [*(broker_recent or ()), *(broker_open or ())]
     zombies, external = _strangers(broker_open or (), ours, now)
     has_all = broker_open is not None and broker_recent is not None
+    carried = _carried_apart(positions, broker_positions)
     return Findings(
         missed_fills=tuple(mine),
         external_fills=tuple(other),
@@ -149,8 +150,8 @@ def compare(
         positions=_position_gaps(positions, broker_positions, fills)
         if broker_positions is not None and broker_fills is not None
         else (),
-        cash=_cash_gap(account, balance, fills, cash_tolerance_usd)
-        if balance is not None and broker_fills is not None
+        cash=_cash_gap(account, balance, fills, cash_tolerance_usd, carried)
+        if balance is not None and broker_fills is not None and carried is not None
         else None,
         uneven=tuple(t for t in trades if _is_uneven(t, positions)),
         unread=tuple(name for name, value in lists.items() if value is None),
@@ -303,8 +304,34 @@ def _position_gaps(
     )
 
 
+def _carried_apart(
+    positions: Iterable[Position], theirs: Sequence[BrokerPosition] | None
+) -> Decimal | None:
+    """Dollars that the broker has realised of open futures and we have not; None: cannot be told.
+
+    A future's cash comes when it is closed, and which of several lots a close takes off is told
+    by the ledger's way (first in, first out per trade), or the broker's (one average for all).
+    """
+    if theirs is None:
+        return None
+    carried = ZERO
+    for position in positions:
+        for lot in position.lots if position.instrument.kind == "future" else ():
+            carried -= position.instrument.notional(Price(lot.price), Qty(lot.qty))
+    for held in theirs:
+        if held.instrument.kind == "future" and held.avg_price is None:
+            return None
+        if held.instrument.kind == "future" and held.avg_price is not None:
+            carried += held.instrument.notional(Price(held.avg_price), Qty(held.qty))
+    return carried
+
+
 def _cash_gap(
-    account: Account, balance: Balance, fills: Sequence[BrokerFill], tolerance: Decimal
+    account: Account,
+    balance: Balance,
+    fills: Sequence[BrokerFill],
+    tolerance: Decimal,
+    carried: Decimal,
 ) -> CashGap | None:
     """None when they agree, or when it cannot be told: no figure, or a future not booked yet."""
     if balance.cash_usd is None or any(f.instrument.kind == "future" for f in fills):
@@ -314,9 +341,10 @@ def _cash_gap(
         ZERO,
     )
     ours = account.cash_usd + coming
-    if abs(balance.cash_usd - ours) < tolerance:
+    gap = balance.cash_usd - ours - carried
+    if abs(gap) < tolerance:
         return None
-    return CashGap(ours=ours, theirs=balance.cash_usd)
+    return CashGap(ours=ours, theirs=ours + gap)
 
 
 def _is_uneven(trade: Trade, positions: Iterable[Position]) -> bool:

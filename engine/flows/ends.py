@@ -378,7 +378,7 @@ async def on_cash(desk: Desk, account_name: str, usd: Decimal, theirs: Decimal) 
     """Cash that came or went at the broker without a trade: a deposit, a fee, interest."""
     async with desk.lock(account_name):
         account = desk.book.accounts[account_name]
-        if account.cash_usd + usd != theirs:
+        if usd == 0 or account.cash_usd + usd != theirs:
             return  # something was booked meanwhile: look again at the next comparison
         name = f"cash-{account_name}-{account.version}"
         after, entry = ledger.deposit(account, usd, desk.clock.now(), name)
