@@ -12,7 +12,7 @@ from storage.writer import Writer
 
 def say(text: str = "") -> None:
     """One printed line."""
-    print(text)  # noqa: T201 - figures are what a bench is for
+    print(text)
 
 
 def line(name: str, values: Sequence[float], unit: str = "ms") -> float:
