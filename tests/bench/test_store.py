@@ -38,6 +38,7 @@ pytestmark = pytest.mark.bench
 
 N = 1500
 N_STOCK = 400
+BUSY_DISK_US = 500
 MESSAGES, TRADES = 100_000, 10_000
 
 
@@ -173,7 +174,7 @@ async def test_commit_one_by_one(tmp_path: Path) -> None:
                 works = [partial(stock_commit, rows, n) for n in range(N_STOCK // 5)]
                 theirs[name] += await timed(works)
         say("")
-        shown("the disk: 200 bytes and fdatasync", floor)
+        disk = shown("the disk: 200 bytes and fdatasync", floor)
         empty = shown("commit of 2 events + 5 records, one by one", ours["entry"])
         other = shown("stock ORM session over aiosqlite, the same 7 rows", theirs["entry"])
         say(f"{'':<52} {other / empty:.1f} x")
@@ -188,6 +189,8 @@ async def test_commit_one_by_one(tmp_path: Path) -> None:
         say(f"{'':<52} {full / empty:.2f} x of empty")
         assert (await store.verify()).is_ok
     await sessions.kw["bind"].dispose()
+    if disk > BUSY_DISK_US:
+        pytest.skip(f"the disk is busy (fdatasync {disk:.0f} us): ratios say nothing now")
     assert empty * 1.5 < other
     assert one * 1.5 < stock_one
     assert full < empty * 1.6
