@@ -9,7 +9,7 @@ from bot.confirm import Question
 from bot.reply import Press
 from engine.domain.errors import UserError
 from engine.domain.trade import Trade
-from engine.flows import manage
+from engine.flows import flatten
 from engine.reports import Missing
 
 if TYPE_CHECKING:
@@ -20,12 +20,12 @@ _SHOWN = 15
 
 def ended(tally: Mapping[str, str]) -> str:
     """What an emergency stop has ended, and what it could not end."""
-    failed = {key: what for key, what in tally.items() if "not" in what.split()}
-    n_ended = len(tally) - len(failed)
+    odd = {k: what for k, what in tally.items() if what.startswith(("entry not", "entry filled"))}
+    n_ended = len(tally) - len(odd)
     lines = ["🛑 **Entries are stopped.** Exits and stops keep working."]
     if n_ended:
         lines.append(f"{n_ended} waiting or working entries ended.")
-    lines += [f"⚠ {key}: {text.safe_line(what, 150)}" for key, what in failed.items()]
+    lines += [f"⚠ {key}: {text.safe_line(what, 150)}" for key, what in odd.items()]
     return "\n".join(lines)
 
 
@@ -52,8 +52,8 @@ def close_everything(app: "App", told: str = "") -> Question:
         return "\n".join(line for line in (told, *lines) if line)
 
     async def go(press: Press) -> str:
-        tally = await manage.close_all(app.desk, app.gate.who(press), reason="flatten")
-        return closed(app, tally)
+        names = {t.trade_id: t.symbol for t in book.trades.values()}
+        return closed(names, await flatten.run(app.desk, app.gate.who(press)))
 
     held()
     return Question(
@@ -65,14 +65,14 @@ def close_everything(app: "App", told: str = "") -> Question:
     )
 
 
-def closed(app: "App", tally: Mapping[str, str]) -> str:
+def closed(names: Mapping[str, str], tally: Mapping[str, str]) -> str:
     """How many are being closed, and every one that is not, by name."""
-    names = {t.trade_id: t.symbol for t in app.desk.book.trades.values()}
-    lines = [f"🛑 Closing {sum(what == 'closing' for what in tally.values())} of {len(tally)}."]
+    fine = [key for key, what in tally.items() if what.startswith("clos")]
+    lines = [f"🛑 Closing {len(fine)} of {len(tally)}."]
     lines += [
         f"⚠ {text.safe_line(names.get(key, key), 40)}: {text.safe_line(what, 150)}"
         for key, what in tally.items()
-        if what != "closing"
+        if key not in fine
     ]
     return "\n".join(lines)
 

@@ -15,14 +15,20 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 def facts(app: "App") -> dict[str, object]:
-    """What an operator (or a supervisor) needs to know."""
+    """What an operator (or a supervisor) needs to know.
+
+    ``trading_ready``: positions are protected, the books agree. ``entries``: Discord is there too,
+    the only place that entries come from. ``ready``: nothing at all is wrong.
+    """
     desk = app.desk
     reasons = [f"{part}: {what}" for part, what in sorted(desk.health.items())]
     if not desk.is_reconciled:
         reasons.append("books: not compared with the broker yet")
+    may_trade = desk.is_reconciled and not desk.halted and "storage" not in desk.health
     return {
         "ready": not reasons,
-        "trading_ready": desk.is_reconciled and not desk.halted and "storage" not in desk.health,
+        "trading_ready": may_trade,
+        "entries": may_trade and app.link.is_up,
         "discord": app.link.is_up,
         "halted": desk.halted,
         "reasons": reasons,

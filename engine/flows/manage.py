@@ -224,15 +224,3 @@ async def _store(desk: Desk, kind: str, trade: Trade, who: Who, **data: str) -> 
             **data,
         )
     )
-
-
-async def close_all(desk: Desk, who: Who, reason: str = "user") -> dict[str, str]:
-    """Close every open trade; trade id -> what happened, failures named one by one."""
-    outcome: dict[str, str] = {}
-    for trade in desk.book.open_trades():
-        try:
-            await close(desk, trade.trade_id, who, reason=reason)
-            outcome[trade.trade_id] = "closing"
-        except UserError as error:
-            outcome[trade.trade_id] = str(error)
-    return outcome

@@ -106,12 +106,14 @@ async def test_with_discord_down_it_starts_protects_and_connects_later(tmp_path)
             seen = await it.until(lambda seen: seen["trading_ready"])
             assert not seen["ready"]
             assert not seen["discord"]
+            assert not seen["entries"]
             assert any(reason.startswith("discord: ") for reason in seen["reasons"])
             await asyncio.sleep(2)
             assert it.child.returncode is None
             sandbox.come_back()
             seen = await it.until(lambda seen: seen["ready"], 30)
             assert seen["discord"]
+            assert seen["entries"]
 
 
 async def test_with_the_gateway_alone_down_it_comes_back_too(tmp_path):
