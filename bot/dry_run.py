@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 import discord
 
 from bot.cards import alert_card as alert_embed
+from bot.text import safe_line
 from engine.domain.alert import NotAnAlert, RawAlert
 from engine.domain.desk import AlertRecord
 from engine.domain.errors import UserError
 from engine.domain.order import Intent
 from engine.domain.source import SourceProfile
-from engine.flows import take_alert
+from engine.flows import facts, take_alert
 from engine.parsers import read
 from engine.reports import alert_card
 
@@ -42,10 +43,13 @@ async def run(app: "App", text: str, source: str | None, channel_id: int) -> dis
     if isinstance(parsed, NotAnAlert):
         raise UserError(f"That reads as no alert: {parsed.why}. Nothing was stored or sent.")
     record = take_alert.new_record(profile, message, parsed)
+    for account in desk.settings.accounts:
+        async with desk.lock(account):
+            await facts.roll(desk, account)
     intents: list[Intent] = []
     for number, signal in enumerate(parsed.signals):
-        async with desk.lock(profile.account):
-            outcome = await take_alert.judge(desk, profile, message, record, number, signal)
+        # Without the account's lock: waiting for a quote here must not hold up a real order.
+        outcome = await take_alert.judge(desk, profile, message, record, number, signal)
         intents += [put for put in outcome.puts if isinstance(put, Intent)]
         record = replace(take_alert.after_outcome(record, outcome), trade_ids=(), approval_ids=())
     said = f"dry run, nothing was sent · {record.reason}".rstrip(" ·")
@@ -56,7 +60,10 @@ def _profile(app: "App", source: str | None, channel_id: int) -> SourceProfile:
     sources = app.desk.settings.sources
     if source is not None:
         if source not in sources:
-            raise UserError(f"There is no source “{source[:40]}”. Known: {', '.join(sources)}.")
+            known = ", ".join(sources) or "none"
+            raise UserError(
+                f"There is no source “{safe_line(source, 40)}”. Nothing was read. Known: {known}."
+            )
         return sources[source]
     here = app.desk.source_of(channel_id)
     if here is not None:

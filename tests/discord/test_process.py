@@ -180,3 +180,23 @@ async def test_commands_are_registered_once_over_many_starts(tmp_path):
                 await it.ended()
         assert sandbox.commands.n_syncs == 1
         assert isinstance(sandbox, Sandbox)
+
+
+async def test_a_card_is_posted_once_although_the_process_died_before_it_knew(tmp_path):
+    """O-03 and the nonce: Discord has the message, the answer never arrived, kill -9."""
+    async with discord_server() as sandbox:
+        mirror = f"/channels/{world.ALL_MESSAGES}/messages"
+        async with bot(tmp_path, sandbox) as it:
+            await it.until(lambda seen: seen["ready"])
+            sandbox.fault(mirror, "delay_after", 1, method="POST", delay_s=30)
+            sandbox.user("rhea").say("options-room", "said once")
+            await sandbox.until(lambda: sandbox.channel("all-messages").messages)
+            os.killpg(it.child.pid, signal.SIGKILL)
+            await it.ended()
+        async with bot(tmp_path, sandbox) as it:
+            await it.until(lambda seen: seen["ready"])
+            await asyncio.sleep(1)
+        shown = [m for m in sandbox.channel("all-messages").messages if "said once" in m.text]
+        assert len(shown) == 1
+        posts = [r for r in sandbox.requests if r.method == "POST" and r.path.startswith(mirror)]
+        assert len(posts) == 2
