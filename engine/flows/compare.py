@@ -6,7 +6,7 @@ A difference counts only when it is seen twice in a row: the broker trades on wh
 import asyncio
 import logging
 from collections.abc import Awaitable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TypeVar
 
@@ -100,7 +100,7 @@ async def _look(desk: Desk, broker: str, account: str, since: datetime) -> Findi
     seen = await _read(desk, broker, account, since)
     await _take_in(desk, account, since, seen)
     book = desk.book
-    return reconcile.compare(
+    found = reconcile.compare(
         orders=tuple(o for o in book.orders.values() if o.account == account),
         trades=tuple(t for t in book.trades.values() if t.account == account),
         positions=tuple(p for p in book.positions.values() if p.account == account),
@@ -113,6 +113,8 @@ async def _look(desk: Desk, broker: str, account: str, since: datetime) -> Findi
         account=book.accounts[account],
         now=desk.clock.now(),
     )
+    # An unanswered order is no difference: it is being looked up, and people are told in time.
+    return replace(found, lost=tuple(o for o in found.lost if o.state not in _UNSURE))
 
 
 async def _read(desk: Desk, name: str, account: str, since: datetime) -> _Seen:
