@@ -301,7 +301,7 @@ async def _within(seconds: float, work: Awaitable[object]) -> None:
         async with asyncio.timeout(seconds):
             await work
     except TimeoutError:
-        log.warning("not finished within %s s: %s", seconds, work)
+        log.info("not finished within %s s: %s", seconds, work)
     except Exception:
         log.exception("could not be ended properly")
 
