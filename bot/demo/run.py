@@ -30,10 +30,7 @@ class Options:
 
 def main(options: Options) -> int:
     """Run it; exit code 0 when every step came about and every figure agrees."""
-    try:
-        return asyncio.run(_guarded(options, SystemClock()))
-    except KeyboardInterrupt:
-        return INTERRUPTED
+    return asyncio.run(_guarded(options, SystemClock()))
 
 
 async def _guarded(options: Options, clock: Clock) -> int:
@@ -41,8 +38,9 @@ async def _guarded(options: Options, clock: Clock) -> int:
     task = asyncio.current_task()
     assert task is not None  # noqa: S101 - asyncio.run made one
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        loop.add_signal_handler(number, task.cancel)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:  # nohup
+            loop.add_signal_handler(number, task.cancel)
     telling = Telling(clock)
     try:
         stage = await set_up(options.folder, clock, options.port)
