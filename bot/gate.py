@@ -77,8 +77,10 @@ class Gate:
         caller = caller_of(asker)
         if self._app.is_stopping:
             raise UserError("The desk is shutting down. Nothing was done; try again in a minute.")
-        self._app.pace.count(caller.user_id, name, self._app.clock.monotonic())
-        self._refuse_when(caller, name, self.access().refusal(caller, name, self.admin_channel()))
+        refused = self.access().refusal(caller, name, self.admin_channel())
+        now = self._app.clock.monotonic()
+        self._app.pace.count(caller.user_id, name, now, is_allowed=refused is None)
+        self._refuse_when(caller, name, refused)
         return self.who(asker)
 
     async def begin(self, press: discord.Interaction[Any], name: str) -> Who:

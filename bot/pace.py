@@ -7,8 +7,8 @@ from collections.abc import Awaitable, Callable
 
 from engine.domain.errors import UserError
 
-_BURST = 20
-_PER_S = 1.0
+_COMMANDS, _ACTIONS = (100.0, 5.0), (20.0, 1.0)
+"""At once, and per second after that. Answers to #actions are messages, which Discord counts."""
 _PEOPLE = 5000
 
 EXEMPT = frozenset(
@@ -39,28 +39,31 @@ class TooMuch(UserError):
 
 
 class Pace:
-    """A bucket of requests per person: 20 at once, then one per second."""
+    """A bucket of commands and one of #actions per person: so many at once, so many a second."""
 
     def __init__(self) -> None:
-        self._seen: OrderedDict[int, tuple[float, float]] = OrderedDict()
-        """Person -> requests left, and when that was counted."""
+        self._seen: OrderedDict[tuple[int, bool], tuple[float, float]] = OrderedDict()
+        """Person and kind -> requests left, and when that was counted."""
 
-    def count(self, user_id: int, name: str, now: float) -> None:
-        """Count one request.
+    def count(self, user_id: int, name: str, now: float, *, is_allowed: bool = True) -> None:
+        """Count one request; what takes risk away is free for those who may do it.
 
         Raises:
             TooMuch: it was one too many; says when to come again.
         """
-        if name in EXEMPT:
+        if name in EXEMPT and is_allowed:
             return
-        left, at = self._seen.pop(user_id, (float(_BURST), now))
-        left = min(_BURST, left + max(0.0, now - at) * _PER_S)
-        is_allowed = left >= 1
-        self._seen[user_id] = (left - is_allowed, now)
+        is_action = name.startswith("#")
+        most, per_s = _ACTIONS if is_action else _COMMANDS
+        key = (user_id, is_action)
+        left, at = self._seen.pop(key, (most, now))
+        left = min(most, left + max(0.0, now - at) * per_s)
+        fits = left >= 1
+        self._seen[key] = (left - fits, now)
         while len(self._seen) > _PEOPLE:
             self._seen.popitem(last=False)
-        if not is_allowed:
-            raise TooMuch(math.ceil((1 - left) / _PER_S))
+        if not fits:
+            raise TooMuch(math.ceil((1 - left) / per_s))
 
 
 class Queue:

@@ -16,8 +16,8 @@ log = logging.getLogger(__name__)
 
 Press = discord.Interaction[Any]
 
-UNWELL = (discord.DiscordException, aiohttp.ClientError, OSError, TimeoutError)
-"""Whatever a call to Discord may end in: refused, too late, cut off, not answered."""
+UNWELL = (discord.DiscordException, aiohttp.ClientError, OSError, TimeoutError, RuntimeError)
+"""Whatever a call to Discord may end in: refused, too late, cut off, client closed meanwhile."""
 
 _ACK_S = 2.0
 """How long work waits for Discord to take the acknowledgement; its own window is 3 s."""

@@ -31,7 +31,7 @@ NASTY = (
 async def test_hostile_words_in_every_argument_are_inert(tmp_path, monkeypatch):
     """X-10."""
     async with desk(tmp_path, monkeypatch) as it:
-        monkeypatch.setattr(it.app.pace, "count", lambda *_: None)
+        monkeypatch.setattr(it.app.pace, "count", lambda *_, **__: None)
         trade, card = await it.held()
         n_alerts = len(it.book.alerts)
         for words in NASTY:
@@ -123,7 +123,7 @@ async def test_a_thousand_commands_of_one_person_hold_up_nobody_else(tmp_path, m
         answers = [plain((await used.replied(30)).reply) for used in flood if used.ack is not None]
         throttled = [a for a in answers if "a lot at once" in a]
         assert len(throttled) > 20
-        assert len(answers) - len(throttled) <= 30
+        assert len(answers) - len(throttled) <= 120
         assert all("Nothing was done" in a for a in throttled)
         assert await it.until(it.book.open_trades)
 
@@ -131,10 +131,15 @@ async def test_a_thousand_commands_of_one_person_hold_up_nobody_else(tmp_path, m
 async def test_exits_are_never_throttled(tmp_path, monkeypatch):
     async with desk(tmp_path, monkeypatch) as it:
         trade, card = await it.held()
-        for _ in range(40):
+        for _ in range(150):
             it.user("tom").slash("orders", "status")
-        (slow,) = await it.told(it.act("#SPY"))
-        assert "a lot at once" in plain(slow)
+        for _ in range(30):
+            it.act("#TSLA")
+        slow = it.act("#SPY")
+        await asyncio.sleep(0.5)
+        shown = [plain(m) for m in slow.channel.messages if m.reference]
+        assert any("a lot at once" in words for words in shown)
+        assert not any("Close all" in m.labels for m in slow.channel.messages)
         done = await it.fill_in("tom", card, "Stop…", price="1.60")
         assert "1.60" in await it.answer(done)
         (question,) = await it.told(it.act("#SPY close"))
@@ -152,7 +157,7 @@ async def test_a_flood_of_actions_is_answered_once(tmp_path, monkeypatch):
         replies = [m for m in it.sandbox.channel("actions").messages if m.reference]
         slow = [m for m in replies if "a lot at once" in plain(m)]
         assert 1 <= len(slow) <= 3
-        assert len(replies) < 30
+        assert len(replies) < 40
 
 
 async def test_embeds_of_bots_are_read_previews_of_people_are_not(tmp_path, monkeypatch):

@@ -167,6 +167,7 @@ async def test_a_role_taken_away_counts_at_the_click(tmp_path, monkeypatch):
         assert "role trader" in await it.answer(it.user("tom").submit(opened, {"price": "2.00"}))
         assert approval.approval_id in it.book.approvals
         assert it.book.trades[trade.trade_id].qty_open == 2
+        await it.app.desk.drain()  # the record of a refusal is written beside its answer
         denied = await it.events("access.denied")
         assert {e.data["what"] for e in denied} == {"press approve", "press confirm", "press stop"}
         assert all(e.actor == f"user:{it.sandbox.state.user('tom').id}" for e in denied)

@@ -57,7 +57,7 @@ async def it(tmp_path, monkeypatch) -> Any:
     sandbox = await Sandbox.start(people(), spec=SPEC if SPEC.exists() else None, token=demo.TOKEN)
     try:
         async with desk(tmp_path, monkeypatch, sandbox=sandbox) as made:
-            monkeypatch.setattr(made.app.pace, "count", lambda *_: None)
+            monkeypatch.setattr(made.app.pace, "count", lambda *_, **__: None)
             yield made
     finally:
         await sandbox.stop()
