@@ -5,12 +5,16 @@ an order is retried by the adapter; an answer that does not prove the outcome ra
 OrderStateUnknown; unknown statuses are kept raw and polled, the stream lives on.
 """
 
-from collections.abc import AsyncIterator
+from abc import ABC
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from typing import Literal, Protocol
+from typing import ClassVar, Literal, Protocol
 
+from pydantic import BaseModel, ConfigDict, SecretStr
+
+from engine.clock import Clock
 from engine.domain.instrument import Instrument
 from engine.domain.order import OrderType, Side, Tif
 from engine.domain.quote import Leg
@@ -80,8 +84,11 @@ class BrokerFill:
     price: Decimal
     fee_usd: Decimal
     executed_at: datetime
-    kind: Literal["fill", "expiry", "exercise"] = "fill"
-    """Expiry and exercise (assignment too) belong to no order: their client id is empty."""
+    kind: Literal["fill", "expiry", "exercise", "bust", "correct"] = "fill"
+    """Expiry and exercise (assignment too) belong to no order: their client id is empty. A bust
+    takes the execution ``of`` back; a correction replaces it by this one."""
+    of: str = ""
+    """The execution that a bust or a correction is about."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +109,42 @@ class Balance:
     cash_usd: Decimal | None
     buying_power_usd: Decimal | None
     as_of: datetime
+    equity_usd: Decimal | None = None
+    """Cash and the marked value of what is held, open futures profit included."""
+    facts: Mapping[str, str] = field(default_factory=dict)
+    """What else decides whether it may trade, in the broker's words: day-trade count, blocks."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrokerAccount:
+    """An account that the login reaches."""
+
+    number: str
+    """The broker's own; never logged, never shown but for its last three characters."""
+    kind: str = ""
+    """In the broker's words: margin, cash, combine, ..."""
+    is_paper: bool | None = None
+    """None: the broker does not say."""
+    may_trade: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preview:
+    """What the broker says an order would do, before it is sent."""
+
+    fee_usd: Decimal | None = None
+    buying_power_change_usd: Decimal | None = None
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One capability tried out: ``auth``, ``account``, ``quote``, ``orders``, ``dry run``."""
+
+    name: str
+    is_ok: bool | None
+    """None: this broker has no way to try it."""
+    detail: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,6 +200,20 @@ class StreamDown:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PositionSeen:
+    """Event: a holding changed at the broker; a reason to compare, never a fill."""
+
+    position: BrokerPosition
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BalanceSeen:
+    """Event: money changed at the broker."""
+
+    balance: Balance
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Odd:
     """Event: something the adapter does not know; kept raw, polled, shown to an admin."""
 
@@ -164,7 +221,7 @@ class Odd:
     raw: str
 
 
-BrokerEvent = OrderSeen | Filled | StreamUp | StreamDown | Odd
+BrokerEvent = OrderSeen | Filled | PositionSeen | BalanceSeen | StreamUp | StreamDown | Odd
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,8 +244,17 @@ class BrokerCaps:
     by_kind: dict[str, Caps] = field(default_factory=dict)
     """Instrument kind (``spread`` for several legs) -> capabilities; absent: not traded here."""
     dedupes_client_id: bool = True
+    """The server refuses a repeated id, so sending again under the same id cannot double."""
     finds_by_client_id: bool = True
     is_paper: bool = False
+    """Whether its fills are made up: our paper broker, or a broker's paper or sandbox side."""
+    has_stream: bool = True
+    """False: nothing is told unasked, the desk polls."""
+    has_preview: bool = False
+    replaces_in_place: bool = True
+    """False: replace is a cancel and a new order, seen as such."""
+    orders_per_min: int | None = None
+    """What the broker takes; None when it sets no limit."""
 
 
 class Broker(Protocol):
@@ -207,6 +273,14 @@ class Broker(Protocol):
 
     async def close(self) -> None:
         """Leave; protective orders stay at the broker."""
+        ...
+
+    async def accounts(self) -> list[BrokerAccount]:
+        """All accounts that the login reaches."""
+        ...
+
+    async def check(self) -> list[Check]:
+        """Try each capability without leaving a trace: log in, read, price, dry-run an order."""
         ...
 
     async def balance(self, account: str) -> Balance:
@@ -231,6 +305,14 @@ class Broker(Protocol):
 
     async def find(self, account: str, client_order_id: str) -> Found:
         """Look one order up after doubt."""
+        ...
+
+    async def preview(self, request: OrderRequest) -> Preview | None:
+        """What the order would cost and whether it would be taken; None where there is no way.
+
+        Raises:
+            OrderRejected: it would be refused. BrokerUnavailable, BrokerAuthError.
+        """
         ...
 
     async def submit(self, request: OrderRequest) -> BrokerOrder:
@@ -261,3 +343,56 @@ class Broker(Protocol):
     def events(self) -> AsyncIterator[BrokerEvent]:
         """Everything that happens at the broker, until closed."""
         ...
+
+
+class Tokens(Protocol):
+    """Where tokens live that must outlive the process; files of mode 0600, never the books."""
+
+    async def load(self, name: str) -> str | None:
+        """What was saved last; None when nothing was."""
+        ...
+
+    async def save(self, name: str, text: str) -> None:
+        """Keep it, whole or not at all."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setup:
+    """What the desk hands to a connection."""
+
+    name: str
+    """Our name of it; the file name unless one broker is connected twice."""
+    clock: Clock
+    accounts: Mapping[str, str | None]
+    """Our account name -> the broker's number; None: the only one that the login reaches."""
+    secrets: Mapping[str, SecretStr]
+    """By the names that the adapter declares."""
+    tokens: Tokens
+
+
+class Adapter(ABC):  # noqa: B024 - its abstract part is the Broker protocol
+    """A connection to an outside broker: ``engine/brokers/x`` holds ``class X(Adapter)``.
+
+    It fills the Broker protocol too. Nothing is connected by constructing it.
+    """
+
+    class Settings(BaseModel):
+        """Terms and addresses; the model behind ``brokers: {x: ...}``.
+
+        Every outside address is a field, empty for the broker's own, so that it may be loopback.
+        """
+
+        model_config = ConfigDict(extra="forbid", frozen=True)
+
+        environment: Literal["paper", "live"] = "paper"
+        """``live`` moves real money; checked against what the broker says of the account."""
+
+    secrets: ClassVar[tuple[str, ...]] = ()
+    """Secrets it needs: ``key`` of broker ``alpaca`` is TS_ALPACA_KEY."""
+
+    def __init__(self, settings: Settings, setup: Setup) -> None:
+        self.settings = settings
+        self.setup = setup
+        self.name = setup.name
+        self.clock = setup.clock

@@ -12,14 +12,17 @@ from typing import Any, TypeVar
 from engine.brokers import (
     Absent,
     Balance,
+    BrokerAccount,
     BrokerCaps,
     BrokerEvent,
     BrokerFill,
     BrokerOrder,
     BrokerPosition,
     Caps,
+    Check,
     Found,
     OrderRequest,
+    Preview,
     Seen,
     StreamDown,
     StreamUp,
@@ -33,6 +36,7 @@ from engine.brokers.paper.settings import Board, Hours, MarketHours, PaperSettin
 from engine.clock import Clock
 from engine.domain.errors import BrokerUnavailable, OrderStateUnknown, StoreUnavailable
 from engine.domain.instrument import parse_key
+from engine.domain.money import ZERO
 from engine.domain.order import OrderType, Tif
 from engine.domain.quote import Quote
 from engine.store import Vault
@@ -87,6 +91,7 @@ class PaperBroker:
                 "spread": _caps(MAX_LEGS),
             },
             is_paper=True,
+            has_preview=True,
         )
         hours = hours or MarketHours()
         self._clock = clock
@@ -151,6 +156,18 @@ class PaperBroker:
 
     # -- questions ------------------------------------------------------------------------------
 
+    async def accounts(self) -> list[BrokerAccount]:
+        """The accounts of the configuration."""
+        return [BrokerAccount(number=name, is_paper=True) for name in self._settings.start_cash_usd]
+
+    async def check(self) -> list[Check]:
+        """There is nothing outside to try but the books that it keeps."""
+        said = []
+        for name in self._settings.start_cash_usd:
+            cash = (await self._reading(name)).cash(name)
+            said.append(Check(name=f"account {name}", is_ok=True, detail=f"cash ${cash:,.2f}"))
+        return said
+
     async def balance(self, account: str) -> Balance:
         """Cash, and what a new order may use of it."""
         draft = await self._reading(account)
@@ -197,6 +214,22 @@ class PaperBroker:
             return Seen(order=order.report())
 
     # -- requests -------------------------------------------------------------------------------
+
+    async def preview(self, request: OrderRequest) -> Preview:
+        """Take the order on trial; nothing is kept.
+
+        Raises:
+            OrderRejected: as submit would.
+        """
+        trial = await self._reading(request.account)
+        before = margin.buying_power(trial, self._settings, request.account)
+        self._exchange.accept(trial, request, self._clock.now())
+        after = margin.buying_power(trial, self._settings, request.account)
+        fees = (
+            self._settings.fee_usd(leg.instrument, request.qty * abs(leg.ratio))
+            for leg in request.legs
+        )
+        return Preview(fee_usd=sum(fees, ZERO), buying_power_change_usd=after - before)
 
     async def submit(self, request: OrderRequest) -> BrokerOrder:
         """Accept an order: durable when this returns.

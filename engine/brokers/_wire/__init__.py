@@ -1,0 +1,1 @@
+"""What our own clients of brokers share: HTTP that never sends twice, lanes, a breaker, events."""

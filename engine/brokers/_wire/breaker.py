@@ -1,0 +1,64 @@
+"""Stop asking a broker that does not answer, and try again later: five failures in a minute.
+
+Of our own because the libraries for it measure time on the wall clock, which may jump.
+"""
+
+from collections import deque
+
+from engine.clock import Clock
+from engine.domain.errors import BrokerUnavailable
+
+
+class Breaker:
+    """Closed while all is well; open for a while after many failures; then one call may try."""
+
+    def __init__(
+        self,
+        name: str,
+        clock: Clock,
+        *,
+        failures: int = 5,
+        within_s: float = 60,
+        open_s: float = 30,
+    ) -> None:
+        self._name, self._clock = name, clock
+        self._failures, self._within_s, self._open_s = failures, within_s, open_s
+        self._failed_at: deque[float] = deque(maxlen=failures)
+        self._opened_at: float | None = None
+        self._is_trying = False
+
+    @property
+    def is_open(self) -> bool:
+        """Whether calls are refused just now."""
+        return self._opened_at is not None and not self._may_try()
+
+    def _may_try(self) -> bool:
+        assert self._opened_at is not None  # noqa: S101 - asked of an open one only
+        is_over = self._clock.monotonic() - self._opened_at >= self._open_s
+        return is_over and not self._is_trying
+
+    def enter(self) -> None:
+        """Before a call.
+
+        Raises:
+            BrokerUnavailable: not now; nothing was sent.
+        """
+        if self._opened_at is None:
+            return
+        if not self._may_try():
+            raise BrokerUnavailable(f"{self._name} does not answer; tried again within a minute")
+        self._is_trying = True
+
+    def succeeded(self) -> None:
+        """The broker answered, if only to refuse."""
+        self._failed_at.clear()
+        self._opened_at, self._is_trying = None, False
+
+    def failed(self) -> None:
+        """It did not."""
+        now = self._clock.monotonic()
+        self._failed_at.append(now)
+        is_many = len(self._failed_at) == self._failures
+        if self._is_trying or (is_many and now - self._failed_at[0] <= self._within_s):
+            self._opened_at = now
+        self._is_trying = False

@@ -1,0 +1,89 @@
+"""A broker's event stream kept alive: connect, listen, reconnect, and say what was missed."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
+from datetime import datetime
+
+from engine.brokers import BrokerEvent, StreamDown, StreamUp
+from engine.clock import Clock
+from engine.domain.errors import BrokerAuthError
+
+log = logging.getLogger(__name__)
+
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 30.0
+
+
+class Events:
+    """What is told to the desk, in the order it happened."""
+
+    def __init__(self) -> None:
+        self._queue: asyncio.Queue[BrokerEvent | None] = asyncio.Queue()
+
+    def tell(self, event: BrokerEvent) -> None:
+        """Put one event out."""
+        self._queue.put_nowait(event)
+
+    def end(self) -> None:
+        """No more will come."""
+        self._queue.put_nowait(None)
+
+    async def all(self) -> AsyncIterator[BrokerEvent]:
+        """All that was told and will be, until the end."""
+        while (event := await self._queue.get()) is not None:
+            yield event
+        self._queue.put_nowait(None)  # whoever asks again is told the end too
+
+
+class Keeper:
+    """Runs one listening session after the other; each end is told, each start names the gap."""
+
+    def __init__(
+        self,
+        name: str,
+        clock: Clock,
+        events: Events,
+        session: Callable[[Callable[[], None]], Awaitable[None]],
+    ) -> None:
+        """``session(is_up)``: connect, subscribe, call ``is_up``, listen until it breaks."""
+        self._name, self._clock, self._events, self._session = name, clock, events, session
+        self._task: asyncio.Task[None] | None = None
+        self._lost_at: datetime | None = None
+        self._pause_s = _FIRST_PAUSE_S
+        self.up = asyncio.Event()
+
+    def start(self) -> None:
+        """Begin; at once back, :attr:`up` tells when it listens."""
+        self._task = asyncio.create_task(self._keep(), name=f"stream {self._name}")
+
+    async def close(self) -> None:
+        """Stop listening."""
+        if self._task is not None:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+
+    def _is_up(self) -> None:
+        self._pause_s = _FIRST_PAUSE_S
+        self._events.tell(StreamUp(gap_from=self._lost_at))
+        self.up.set()
+
+    async def _keep(self) -> None:
+        while True:
+            reason = "closed by the broker"
+            try:
+                await self._session(self._is_up)
+            except asyncio.CancelledError:
+                raise
+            except BrokerAuthError as error:
+                reason = str(error)
+            except Exception as error:  # noqa: BLE001 - a stream ends in whatever its library raises
+                reason = f"{type(error).__name__}"
+                log.info("stream of %s ended: %s", self._name, reason)
+            if self.up.is_set() or self._lost_at is None:
+                self._lost_at = self._clock.now()
+                self._events.tell(StreamDown(reason=reason))
+            self.up.clear()
+            await self._clock.sleep(self._pause_s)
+            self._pause_s = min(self._pause_s * 2, _LONGEST_PAUSE_S)

@@ -1,0 +1,208 @@
+"""HTTP to a broker: one kept-alive connection, our own time-outs, and never a request sent twice.
+
+What may create or change an order is sent once. Reads that fail are tried again. Every end is one
+of the house's errors, told apart by what it proves: nothing sent, refused, or not known.
+"""
+
+import asyncio
+import json as codec
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Literal
+
+import aiohttp
+import stamina
+
+from engine.brokers._wire.breaker import Breaker
+from engine.brokers._wire.lanes import Lane, Lanes
+from engine.brokers._wire.usage import Usage
+from engine.clock import Clock
+from engine.domain.errors import (
+    BrokerAuthError,
+    BrokerUnavailable,
+    OrderStateUnknown,
+    RateLimited,
+)
+
+Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
+
+CONNECT_S, READ_S = 3.0, 8.0
+"""Together with a lane's wait below the desk's own limit of 10 s."""
+_PAUSE_S = 5.0
+"""After a 429 that names no pause."""
+_MOST_PAUSE_S = 60.0
+_TRIES = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What the broker said: any 2xx, or a 4xx that is its own refusal."""
+
+    status: int
+    body: Any
+    """Parsed JSON, every number a Decimal; None when there was no body."""
+    headers: Mapping[str, str]
+
+    @property
+    def is_ok(self) -> bool:
+        """Done as asked."""
+        return 200 <= self.status < 300
+
+
+class Wire:
+    """One broker's REST interface."""
+
+    def __init__(
+        self,
+        name: str,
+        base_url: str,
+        clock: Clock,
+        lanes: Lanes,
+        *,
+        usage: Usage | None = None,
+        read_s: float = READ_S,
+    ) -> None:
+        self.name, self.base_url = name, base_url.rstrip("/")
+        self.clock, self.lanes = clock, lanes
+        self.usage = usage or Usage(clock)
+        self.breaker = Breaker(name, clock)
+        self._timeout = aiohttp.ClientTimeout(
+            total=CONNECT_S + read_s, connect=CONNECT_S, sock_read=read_s
+        )
+        self._session: aiohttp.ClientSession | None = None
+
+    def session(self) -> aiohttp.ClientSession:
+        """The session, for streams too; made on first use, inside the loop."""
+        if self._session is None or self._session.closed:
+            self._session = aiohttp.ClientSession(
+                timeout=self._timeout,
+                connector=aiohttp.TCPConnector(limit=20, keepalive_timeout=75, ttl_dns_cache=300),
+                cookie_jar=aiohttp.DummyCookieJar(),
+            )
+        return self._session
+
+    async def close(self) -> None:
+        """Hang up."""
+        if self._session is not None:
+            await self._session.close()
+
+    async def read(self, method: Method, path: str, *, lane: Lane = "read", **more: Any) -> Answer:
+        """Ask for something that changes nothing; tried again when there is no answer.
+
+        Raises:
+            BrokerUnavailable, RateLimited, BrokerAuthError.
+        """
+        async for attempt in stamina.retry_context(
+            on=_is_worth_another, attempts=_TRIES, wait_initial=0.5, wait_max=2.0, timeout=9.0
+        ):
+            with attempt:
+                try:
+                    return await self._once(method, path, lane, **more)
+                except OrderStateUnknown as error:
+                    raise BrokerUnavailable(str(error)) from error
+        raise AssertionError("unreachable")  # pragma: no cover
+
+    async def act(self, method: Method, path: str, *, lane: Lane = "order", **more: Any) -> Answer:
+        """Ask for something that changes an order: sent once, whatever happens.
+
+        Raises:
+            BrokerUnavailable, RateLimited, BrokerAuthError: nothing was done.
+            OrderStateUnknown: it may have been done.
+        """
+        return await self._once(method, path, lane, **more)
+
+    async def _once(
+        self,
+        method: Method,
+        path: str,
+        lane: Lane,
+        *,
+        params: Mapping[str, str] | None = None,
+        json: Any = None,
+        form: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        if lane != "exit":
+            self.breaker.enter()  # what takes risk away is tried at a broken broker too
+        await self.lanes.turn(lane)
+        sent = dict(headers or {})
+        data: Any = form
+        if json is not None:
+            data = encoded(json)
+            sent.setdefault("Content-Type", "application/json")
+        self.usage.called()
+        began = self.clock.monotonic()
+        try:
+            async with self.session().request(
+                method,
+                f"{self.base_url}{path}",
+                params=params,
+                data=data,
+                headers=sent,
+                allow_redirects=False,
+            ) as answer:
+                text = await answer.text()
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+            raise self._failed(BrokerUnavailable(f"{self.name}: no connection")) from error
+        except (aiohttp.ClientError, TimeoutError, OSError, UnicodeError) as error:
+            what = f"{self.name}: no answer ({type(error).__name__})"
+            raise self._failed(OrderStateUnknown(what)) from error
+        except asyncio.CancelledError:
+            self._failed(OrderStateUnknown("interrupted"))
+            raise
+        self.usage.answered(answer.status, answer.headers, self.clock.monotonic() - began)
+        return self._judged(answer.status, text, answer.headers, lane)
+
+    def _judged(self, status: int, text: str, headers: Mapping[str, str], lane: Lane) -> Answer:
+        if status == 429:
+            self.breaker.succeeded()
+            pause = min(_seconds(headers.get("Retry-After")), _MOST_PAUSE_S)
+            self.lanes.pause(lane, pause)
+            raise RateLimited(f"{self.name} asks for a pause of {pause:.0f} s", pause)
+        if status == 401:
+            self.breaker.succeeded()
+            raise BrokerAuthError(f"{self.name} does not accept our credentials (401)")
+        if status >= 500 or 300 <= status < 400:
+            raise self._failed(OrderStateUnknown(f"{self.name}: server error {status}"))
+        try:
+            body = codec.loads(text, parse_float=Decimal, parse_int=int) if text.strip() else None
+        except ValueError as error:
+            what = f"{self.name}: an answer of status {status} that is no JSON"
+            raise self._failed(OrderStateUnknown(what)) from error
+        self.breaker.succeeded()
+        return Answer(status=status, body=body, headers=headers)
+
+    def _failed(self, error: BrokerUnavailable | OrderStateUnknown) -> Exception:
+        self.breaker.failed()
+        self.usage.failed()
+        return error
+
+
+def encoded(value: Any) -> bytes:
+    """JSON bytes; a Decimal as a plain number, never through float."""
+    return _json(value).encode()
+
+
+def _json(value: Any) -> str:
+    if isinstance(value, Decimal):
+        if not value.is_finite():
+            raise ValueError("not a number")
+        return format(value, "f")
+    if isinstance(value, Mapping):
+        return "{" + ",".join(f"{codec.dumps(str(k))}:{_json(v)}" for k, v in value.items()) + "}"
+    if isinstance(value, (list, tuple)):
+        return "[" + ",".join(map(_json, value)) + "]"
+    return codec.dumps(value, allow_nan=False)
+
+
+def _is_worth_another(error: Exception) -> bool:
+    return isinstance(error, BrokerUnavailable) and not isinstance(error, RateLimited)
+
+
+def _seconds(text: str | None) -> float:
+    try:
+        seconds = float(text or "")
+    except ValueError:
+        return _PAUSE_S
+    return seconds if 0 <= seconds < float("inf") else _PAUSE_S

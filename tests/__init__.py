@@ -1,0 +1,1 @@
+"""Regular on purpose: an installed library brings a package of the same name."""
