@@ -22,9 +22,13 @@ def facts(app: "App") -> dict[str, object]:
     """
     desk = app.desk
     reasons = [f"{part}: {what}" for part, what in sorted(desk.health.items())]
+    unsound = desk.unsound
+    if unsound:
+        reasons.append(f"no entries: {unsound}")
     if not desk.is_reconciled:
         reasons.append("books: not compared with the broker yet")
-    may_trade = desk.is_reconciled and not desk.halted and "storage" not in desk.health
+    is_stored = not unsound and "storage" not in desk.health
+    may_trade = desk.is_reconciled and not desk.halted and is_stored
     return {
         "ready": not reasons,
         "trading_ready": may_trade,

@@ -235,6 +235,7 @@ class Reading:
         return status.build(
             self.frame(),
             halted=desk.halted,
+            unsound=desk.unsound,
             is_reconciled=desk.is_reconciled,
             parts=parts(app),
             problems=dict(desk.health),

@@ -141,6 +141,14 @@ class Desk:
         """Why entries are halted; empty when they are not."""
         return self.is_halting or self.book.halted
 
+    @property
+    def unsound(self) -> str:
+        """Why the books cannot carry an entry; empty while they are writable and not disproved.
+
+        Exits, cancels and stops never ask: they go out as far as they can.
+        """
+        return self.store.health().bars_entries
+
     def source_of(self, channel_id: int) -> SourceProfile | None:
         """The room that this channel is, if it is watched."""
         return self._by_channel.get(channel_id)

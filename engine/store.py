@@ -69,6 +69,15 @@ class StoreHealth:
     is_verified: bool | None = None
     """Outcome of the full check that follows the start; None while it still runs."""
 
+    @property
+    def bars_entries(self) -> str:
+        """Why these books cannot carry a new position; empty when they can."""
+        if self.is_verified is False:
+            return f"the books failed their check: {self.reason or 'no reason given'}"
+        if not self.is_writable:
+            return f"the books cannot be written: {self.reason or 'no reason given'}"
+        return ""
+
 
 class Store(Protocol):
     """Durable truth. ``commit`` is the one write path of the whole product."""

@@ -20,6 +20,7 @@ def show(report: StatusReport) -> discord.Embed:
         stamp=report.stamp,
         lines=[
             one_line("Halted", text.safe_line(report.halted, 300)),
+            one_line("✗ No entries", text.safe_line(report.unsound, 200)),
             "" if report.is_reconciled else "⚠ **Books not compared with the broker yet**",
             *(_problem(part, what) for part, what in report.problems[:8]),
             *(_part(p) for p in report.parts[:12] if p.condition != "ok"),

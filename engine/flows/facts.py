@@ -57,6 +57,7 @@ def gather(
         minutes_after_open=int((now - session.opens_at).total_seconds() // 60) if session else None,
         minutes_to_close=int((session.closes_at - now).total_seconds() // 60) if session else None,
         halted=desk.halted,
+        unsound=desk.unsound,
         is_reconciled=desk.is_reconciled,
         account=account,
         equity_usd=worth,

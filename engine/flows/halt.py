@@ -140,6 +140,8 @@ async def resume(desk: Desk, who: Who, reason: str) -> None:
         raise NotAllowed("Only an admin may resume trading. It stays halted.")
     if not desk.halted:
         raise UserError("Trading is not halted. Nothing was changed.")
+    if desk.unsound:
+        raise UserError(f"It stays halted: {desk.unsound}")
     if not desk.is_reconciled:
         raise UserError("The books were not compared with the broker yet. It stays halted.")
     trouble = {k: v for k, v in desk.health.items() if k.startswith(_BARS_RESUMING)}

@@ -16,6 +16,7 @@ from engine.domain.trade import Trade, TradeState
 from engine.exits import View, Wish
 from engine.exits.plan import apply, has_stop_at_broker
 from engine.flows import approve, facts, halt, recover, send, settle, water
+from engine.market import new_york_date
 
 log = logging.getLogger(__name__)
 
@@ -175,6 +176,7 @@ async def sweep(desk: Desk) -> None:
         "sweep approvals": partial(_expire, desk),
         "sweep days": partial(_roll, desk),
         "sweep halt": partial(halt.keep, desk),
+        "sweep check": partial(_tell_of_check, desk),
         "sweep books": partial(recover.mend, desk),
         "sweep entries": partial(_cancel_stale_entries, desk),
     }
@@ -195,6 +197,19 @@ async def _roll(desk: Desk) -> None:
     for account in list(desk.book.accounts):
         async with desk.lock(account):
             await facts.roll(desk, account)
+
+
+async def _tell_of_check(desk: Desk) -> None:
+    """Call people when the books failed their own check; entries are refused from then on."""
+    note_id = f"unverified-{new_york_date(desk.clock.now())}"
+    if desk.store.health().is_verified is not False or f"note:{note_id}" in desk.book.notices:
+        return
+    await desk.tell(
+        "admin",
+        f"🛑 No new entries: {desk.unsound}. Exits, stops and cancels keep working. Stop the desk "
+        "and restore a backup (tradestream db restore).",
+        note_id=note_id,
+    )
 
 
 async def _tend(desk: Desk, trade_id: str) -> None:
@@ -247,7 +262,7 @@ async def _cancel_stale(desk: Desk, order_id: str, why: str) -> None:
         await send.ask_cancel(desk, order, why)
 
 
-_PARTS = ("approvals", "days", "halt", "books", "entries")
+_PARTS = ("approvals", "days", "halt", "check", "books", "entries")
 _OF_ONE = re.compile(
     r"(?:task )?(?:settle|look|lookup|doubt|cancel|fills|trade|sweep|order) (\S+)$"
 )

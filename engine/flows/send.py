@@ -55,7 +55,7 @@ async def submit(desk: Desk, order: Order, *, again: bool = False) -> Order:
     current = desk.book.orders.get(order.order_id)
     if current is None or current.state.is_terminal or order.order_id in desk.in_flight:
         return await desk.order(order.order_id) or order
-    if why := _unwanted(desk, current):
+    if why := _unwanted(desk, current) or _uncarried(desk, current):
         return await _answered(desk, current, Trigger.REJECT, f"not sent: {why}")
     desk.in_flight.add(order.order_id)
     try:
@@ -72,6 +72,11 @@ def _unwanted(desk: Desk, order: Order) -> str:
     if order.purpose is not Purpose.ENTRY or order.state.is_terminal:
         return ""
     return f"trading is halted ({desk.halted})" if desk.halted else ""
+
+
+def _uncarried(desk: Desk, order: Order) -> str:
+    """Why an entry must not leave: its fill could not be booked. One that left may go on."""
+    return desk.unsound if order.purpose is Purpose.ENTRY else ""
 
 
 async def _sent(desk: Desk, order: Order, *, again: bool) -> Order:

@@ -54,6 +54,8 @@ class StatusReport:
     stamp: Stamp
     halted: str
     """Why entries are halted; empty when they are allowed."""
+    unsound: str
+    """Why the books cannot carry an entry; empty when they can."""
     is_reconciled: bool
     parts: tuple[Part, ...]
     problems: tuple[tuple[str, str], ...]
@@ -74,7 +76,8 @@ class StatusReport:
     @property
     def may_trade(self) -> bool:
         """New entries are possible right now."""
-        return not self.halted and self.is_reconciled and "storage" not in dict(self.problems)
+        is_stored = not self.unsound and "storage" not in dict(self.problems)
+        return not self.halted and self.is_reconciled and is_stored
 
     @property
     def is_well(self) -> bool:
@@ -87,6 +90,7 @@ def build(
     frame: Frame,
     *,
     halted: str = "",
+    unsound: str = "",
     is_reconciled: bool = True,
     parts: Iterable[Part] = (),
     problems: Mapping[str, str] | None = None,
@@ -107,6 +111,7 @@ def build(
     return StatusReport(
         stamp=frame.stamp("status", used),
         halted=halted,
+        unsound=unsound,
         is_reconciled=is_reconciled,
         parts=tuple(parts),
         problems=tuple(sorted((problems or {}).items())),

@@ -67,6 +67,8 @@ class Facts:
     minutes_to_close: int | None
     halted: str = ""
     """Reason of the halt; empty when entries are allowed."""
+    unsound: str = ""
+    """Why the books cannot carry an entry (not writable, failed their check); empty when sound."""
     is_reconciled: bool = True
     """False until the start (or gap) reconciliation has finished."""
     account: Account

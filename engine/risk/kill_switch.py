@@ -5,7 +5,10 @@ from engine.risk import Denial, Facts, RiskCheck
 
 
 class KillSwitch(RiskCheck):
-    """Deny every entry while the desk is halted or has not compared its books with the broker."""
+    """Deny every entry while the desk is halted or its books cannot be relied on.
+
+    Books: writable, not disproved by their own check, compared with the broker.
+    """
 
     stage = 1
 
@@ -15,6 +18,8 @@ class KillSwitch(RiskCheck):
             return Denial(
                 code="kill_switch.halted", detail=f"entries are halted: {facts.halted or 'unknown'}"
             )
+        if facts.unsound != "":
+            return Denial(code="kill_switch.storage", detail=facts.unsound or "the books: unknown")
         if facts.is_reconciled is not True:
             return Denial(
                 code="kill_switch.not_reconciled",

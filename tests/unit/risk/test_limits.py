@@ -64,6 +64,13 @@ def test_kill_switch_stops_entries_while_halted_and_names_the_reason() -> None:
     assert "drawdown" in denial.detail
 
 
+def test_kill_switch_stops_entries_while_the_books_cannot_carry_one() -> None:
+    denial = check("kill_switch").check(intent(), facts(unsound="the books cannot be written"))
+    assert denial is not None
+    assert denial.code == "kill_switch.storage"
+    assert denial.detail == "the books cannot be written"
+
+
 def test_kill_switch_stops_entries_until_the_books_were_compared() -> None:
     assert code("kill_switch", intent(), facts(is_reconciled=False)) == "kill_switch.not_reconciled"
     assert code("kill_switch", intent(), facts()) == ""
