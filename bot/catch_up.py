@@ -15,6 +15,7 @@ import discord
 from bot.incoming import raw_alert
 from engine.desk import Desk
 from engine.domain.desk import Intake
+from engine.domain.errors import StoreUnavailable
 from engine.domain.trade import TradeState
 from engine.flows import take_alert, withdraw
 
@@ -47,9 +48,18 @@ class _Lane:
     """Newest message before a gap that could not be read yet."""
     first_live: int | None = None
     """Oldest message that came while the lane was behind; never history, even at a first start."""
+    unwritten: set[int] = field(default_factory=set)
+    """Messages that the store refused: to be read again."""
+    undeleted: set[int] = field(default_factory=set)
+    """Deletions that it refused."""
     waiting: list[Work] = field(default_factory=list)
     task: asyncio.Task[int] | None = None
     is_asked_again: bool = False
+
+    @property
+    def is_stuck(self) -> bool:
+        """Whatever comes next waits: the watermark must not pass what was refused (S-02)."""
+        return bool(self.unwritten or self.undeleted)
 
 
 class CatchUp:
@@ -134,6 +144,7 @@ class CatchUp:
         try:
             while True:
                 lane.is_asked_again, n_lost = False, lane.n_lost
+                await self._begin_anew(channel_id, lane)
                 n_new += await self._read(channel_id, lane)
                 if not lane.is_asked_again:
                     break
@@ -145,16 +156,26 @@ class CatchUp:
             self._desk.health[f"room {channel_id}"] = f"missed messages cannot be read: {why}"
             self._later()
         else:
-            lane.gap_from = None
+            if not lane.is_stuck:
+                lane.gap_from = None
             self._desk.health.pop(f"room {channel_id}", None)
         await self._let_in(lane, n_lost)
         return n_new
 
+    async def _begin_anew(self, channel_id: int, lane: _Lane) -> None:
+        """The gap begins no later than at what the store refused."""
+        unwritten, lane.unwritten = lane.unwritten, set()
+        undeleted, lane.undeleted = lane.undeleted, set()
+        if unwritten:
+            oldest = min(unwritten) - 1
+            lane.gap_from = oldest if lane.gap_from is None else min(lane.gap_from, oldest)
+        await self._withdraw(channel_id, sorted(undeleted))
+
     async def _let_in(self, lane: _Lane, n_lost: int) -> None:
         """What arrived meanwhile, in the order it came; then live again."""
-        while lane.waiting and lane.n_lost == n_lost:
+        while lane.waiting and lane.n_lost == n_lost and not lane.is_stuck:
             await lane.waiting.pop(0)()
-        lane.is_behind = lane.n_lost != n_lost
+        lane.is_behind = lane.n_lost != n_lost or lane.is_stuck
 
     def _later(self) -> None:
         """Try again soon: nobody may come by to ask for it."""
@@ -187,6 +208,8 @@ class CatchUp:
         fresh = [m for m in missed if not self.is_ours(m)]
         n_new = 0
         for message in fresh:
+            if lane.is_stuck:
+                break
             n_new += self._desk.book.seen(channel_id, message.id) is None
             await self._take(message, is_caught_up=True)
         return n_new
@@ -248,20 +271,34 @@ class CatchUp:
         self, message: discord.Message, *, is_edit: bool = False, is_caught_up: bool = False
     ) -> None:
         raw = raw_alert(message, self._desk.clock.now(), is_edit=is_edit, is_caught_up=is_caught_up)
-        await self._noting(f"message {message.id}", take_alert.run(self._desk, raw))
+        work = take_alert.run(self._desk, raw)
+        if not await self._noting(f"message {message.id}", work):
+            self._is_refused(self._lane(raw.channel_id).unwritten, message.id, raw.channel_id)
 
     async def _withdraw(self, channel_id: int, message_ids: list[int]) -> None:
         for message_id in message_ids:
             # In turn with the channel's messages: it may delete one that is still being judged.
             async with self._desk.lock(f"channel:{channel_id}"):
                 work = withdraw.deleted(self._desk, channel_id, message_id)
-                await self._noting(f"deletion of {message_id}", work)
+                if not await self._noting(f"deletion of {message_id}", work):
+                    self._is_refused(self._lane(channel_id).undeleted, message_id, channel_id)
 
-    async def _noting(self, what: str, work: Awaitable[object]) -> None:
+    def _is_refused(self, by: set[int], message_id: int, channel_id: int) -> None:
+        by.add(message_id)
+        self._lane(channel_id).is_behind = True
+        self._later()
+
+    async def _noting(self, what: str, work: Awaitable[object]) -> bool:
+        """False when the store refused it, so that it is to be tried again."""
         try:
             await work
+        except StoreUnavailable as error:
+            log.warning("%s waits to be taken in: %s", what, error)
+            self._desk.health["intake"] = f"{what} waits to be taken in: {error}"
+            return False
         except Exception as error:  # one message must not keep the next ones out
             log.exception("%s was not taken in", what)
             self._desk.health["intake"] = f"{what}: {type(error).__name__}: {error}"
         else:
             self._desk.health.pop("intake", None)
+        return True

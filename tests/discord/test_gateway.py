@@ -1,12 +1,14 @@
 """The line to Discord drops, resumes, is invalidated, comes back: nothing lost, nothing twice."""
 
 import asyncio
+from contextlib import asynccontextmanager, suppress
 from decimal import Decimal
 
 import pytest
 
 from bot.client import DeskBot
 from engine.domain.desk import AlertState, Intake
+from engine.domain.errors import StoreUnavailable
 from tests.discord.kit import NAMED, OTHER, QQQ, SPY, Desk, desk, plain
 
 
@@ -143,6 +145,49 @@ async def test_a_gap_that_cannot_be_read_is_said_and_read_later_while_live_goes_
         await it.until(lambda: len(it.book.intake) == 2)
         assert texts(await taken(it)) == ["live", "missed"]
         await it.until(lambda: not any(k.startswith("room ") for k in it.app.desk.health))
+
+
+@asynccontextmanager
+async def no_space(it):
+    """A database that cannot grow; nothing of the bot's fits in any more."""
+    database = it.app.store._db
+    pages = database.query("PRAGMA page_count")[0][0]
+    database.query(f"PRAGMA max_page_count={pages}")
+    with suppress(StoreUnavailable):
+        for n in range(200):
+            filler = it.app.desk.fact(f"filler-{n}", "x" * 2000)
+            await it.app.store.commit([it.app.desk.event("filler", "filler", filler)])
+    assert not it.app.store.health().is_writable
+    try:
+        yield
+    finally:
+        database.query("PRAGMA max_page_count=1000000")
+
+
+async def test_what_could_not_be_written_down_is_read_again_in_order_and_never_lost(
+    tmp_path, monkeypatch
+):
+    """S-02: a later message that fits must not carry the watermark past one that did not."""
+    monkeypatch.setattr("bot.catch_up._AGAIN_S", 0.5)
+    async with desk(tmp_path, monkeypatch) as it:
+        it.user("rhea").say("options-room", "first")
+        await it.until(lambda: len(it.book.intake) == 1)
+        approval, _ = await it.asked()
+        alert = it.book.alerts[approval.alert_id]
+        async with no_space(it):
+            it.user("rhea").delete(it.sandbox.state.message(alert.message_id))
+            it.user("rhea").say("options-room", "second")
+            it.user("rhea").say("options-room", "third")
+            await it.until(lambda: "intake" in it.app.desk.health)
+            assert "full" in it.app.desk.health["intake"]
+            await it.until(lambda: not it.app.store.health().is_writable)
+        it.user("rhea").say("options-room", "fourth")
+        await it.until(lambda: len(it.book.intake) == 5)
+        said = texts(await taken(it))
+        assert (said[0], *said[2:]) == ("first", "second", "third", "fourth")
+        await it.until(lambda: "intake" not in it.app.desk.health)
+        await it.until(lambda: approval.approval_id not in it.book.approvals)
+        assert it.book.alerts[alert.alert_id].state is AlertState.WITHDRAWN
 
 
 async def test_an_alert_delivered_twice_and_found_in_history_is_one(tmp_path, monkeypatch):
