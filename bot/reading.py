@@ -15,7 +15,7 @@ from engine.domain.errors import UserError
 from engine.domain.money import Price, Qty
 from engine.domain.order import Intent, Order
 from engine.domain.trade import Account, LedgerEntry, Trade, TradeState
-from engine.flows import facts
+from engine.flows import facts, mode
 from engine.reports import (
     Frame,
     alert_card,
@@ -49,7 +49,7 @@ class Reading:
         desk = self._desk
         return Frame(
             now=desk.clock.now(),
-            mode=desk.settings.mode,
+            mode=mode.of(desk),
             quotes=desk.board.all(),
             is_synthetic=bool(desk.feed and desk.feed.is_synthetic),
         )

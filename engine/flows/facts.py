@@ -10,6 +10,7 @@ from engine.domain.order import Intent, Order, OrderState, Purpose
 from engine.domain.quote import UnitQuote
 from engine.domain.record import changed
 from engine.domain.trade import Account, Trade
+from engine.flows import broker_switch, mode
 from engine.market import new_york_date
 from engine.risk import Facts, RecentExit
 from engine.risk.daily_loss import DailyLoss
@@ -43,6 +44,7 @@ def gather(
     """Everything known at this moment; what is not known stays None and is denied on."""
     now = desk.clock.now()
     account = desk.book.accounts[account_name]
+    broker = intent.broker if intent else account.broker
     kind = intent.legs[0].instrument.kind if intent else "stock"
     own = intent.intent_id if intent else ""
     session = desk.calendar(kind).session_at(now)
@@ -58,6 +60,9 @@ def gather(
         minutes_to_close=int((session.closes_at - now).total_seconds() // 60) if session else None,
         halted=desk.halted,
         unsound=desk.unsound,
+        mode=mode.of(desk),
+        is_paper_broker=_is_paper(desk, broker),
+        broker_off=broker_switch.off(desk, broker),
         is_reconciled=desk.is_reconciled,
         account=account,
         equity_usd=worth,
@@ -77,6 +82,11 @@ def gather(
         recent_entries=_recent_entries(desk, intent) if intent else (),
         quote=quote,
     )
+
+
+def _is_paper(desk: Desk, broker: str) -> bool | None:
+    known = desk.brokers.get(broker)
+    return None if known is None else known.caps.is_paper
 
 
 def _exposure(

@@ -69,6 +69,12 @@ class Facts:
     """Reason of the halt; empty when entries are allowed."""
     unsound: str = ""
     """Why the books cannot carry an entry (not writable, failed their check); empty when sound."""
+    mode: str = "paper"
+    """``live`` while entries may trade real money."""
+    is_paper_broker: bool | None = None
+    """Whether fills of the intent's broker are made up; None, not known, counts as real money."""
+    broker_off: str = ""
+    """Why no entry may go to the intent's broker; empty when one may."""
     is_reconciled: bool = True
     """False until the start (or gap) reconciliation has finished."""
     account: Account

@@ -80,6 +80,7 @@ def _hostile() -> Iterator[tuple[str, Facts]]:
         yield "no exposure", replace(base, notional_by_trade={})
         yield "halted=None", replace(base, halted=None)
         yield "reconciled=None", replace(base, is_reconciled=None)
+        yield "is_paper_broker=None", replace(base, is_paper_broker=None)
         yield "clock back", replace(base, now=NOW - timedelta(hours=1))
         yield "clock on", replace(base, now=NOW + timedelta(days=2))
 
@@ -100,6 +101,7 @@ HOSTILE = [*_hostile()]
 HOSTILE_INTENTS = [*_hostile_intents()]
 EXTREME = [
     (intent(), facts(halted="by hand")),
+    (intent(), facts(is_paper_broker=False)),
     (replace(intent(), qty=D("NaN")), ORDINARY),
     (intent(), facts(session_on=None, minutes_after_open=None, minutes_to_close=None)),
     (intent(), facts(quote=None)),
@@ -292,7 +294,8 @@ def test_warnings_name_the_check() -> None:
 def test_every_field_of_recent_exit_and_facts_that_may_be_unknown_is_tried() -> None:
     tried = {what.split("=")[0].removeprefix("account.") for what, _ in HOSTILE}
     optional = {f.name for f in fields(Facts) if "None" in str(f.type)}
-    covered = {"session_on", "minutes_after_open", "minutes_to_close", "quote"} | set(NEEDS)
+    covered = {"session_on", "minutes_after_open", "minutes_to_close", "quote"}
+    covered |= {"is_paper_broker"} | set(NEEDS)
     assert optional - {"recent_entries"} <= covered
     assert covered <= tried | {"minutes_after_open"}
     assert {f.name for f in fields(RecentExit)} >= {"opened_at", "realised_usd"}

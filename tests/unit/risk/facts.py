@@ -69,6 +69,7 @@ def facts(**more: Any) -> Facts:
         "equity_usd": D(100_000),
         "buying_power_usd": D(100_000),
         "open_pnl_usd": D(0),
+        "is_paper_broker": True,
         "quote": quote(),
     }
     return Facts(**(figures | more))

@@ -1,0 +1,191 @@
+"""Paper or live: real money is switched on by two admins on purpose, and off by one at once.
+
+``mode: live`` in the configuration only allows it. Entries at brokers of real money pass while
+the desk itself is live; exits always pass. What was switched survives a restart.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from engine.desk import Desk
+from engine.domain.desk import Who
+from engine.domain.errors import NotAllowed, UserError
+from engine.domain.order import OrderState
+from engine.domain.record import Record
+
+_MODE, _ASKED = "mode", "mode.asked"
+SECOND_WITHIN = timedelta(minutes=15)
+"""How long the first admin's word waits for the second's."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Readiness:
+    """One fact that decides whether real money may be traded."""
+
+    name: str
+    is_ok: bool
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModeReport:
+    """The mode, since when and by whom, and what stands between paper and live."""
+
+    mode: str
+    allowed: str
+    """What the configuration allows at most."""
+    since: datetime | None
+    by: str
+    reason: str
+    asked_by: str
+    """The admin who has asked for live and waits for a second one; empty when nobody has."""
+    asked_until: datetime | None
+    readiness: tuple[Readiness, ...]
+
+    @property
+    def is_ready(self) -> bool:
+        """Every fact is fine."""
+        return all(r.is_ok for r in self.readiness)
+
+
+def of(desk: Desk) -> str:
+    """``live`` only when the configuration allows it and two admins have said so."""
+    fact = desk.book.facts.get(_MODE)
+    is_live = desk.settings.mode == "live" and fact is not None and fact.value.startswith("live|")
+    return "live" if is_live else "paper"
+
+
+def report(desk: Desk) -> ModeReport:
+    """For ``/mode show``."""
+    _, at, by, reason = _parts(desk, _MODE)
+    asked = _asked(desk)
+    return ModeReport(
+        mode=of(desk),
+        allowed=desk.settings.mode,
+        since=_moment(at),
+        by=by,
+        reason=reason,
+        asked_by=asked[1] if asked else "",
+        asked_until=asked[2] if asked else None,
+        readiness=tuple(readiness(desk)),
+    )
+
+
+def readiness(desk: Desk) -> Iterator[Readiness]:
+    """What must be so before real money is traded."""
+    live = sorted(n for n, b in desk.brokers.items() if not b.caps.is_paper)
+    yield _fact("configuration", desk.settings.mode == "live", "mode: live", "mode: paper")
+    yield _fact("a live broker", bool(live), ", ".join(live), "none is configured")
+    down = sorted(n for n in live if n in desk.gates or n in desk.offline or "*" in desk.gates)
+    yield _fact("books agree with it", not down, "compared", f"not compared: {', '.join(down)}")
+    yield _fact("books are sound", not desk.unsound, "written and checked", desk.unsound)
+    yield _fact("not halted", not desk.halted, "entries are allowed", f"halted: {desk.halted}")
+    unknown = sum(o.state is OrderState.UNKNOWN for o in desk.book.orders.values())
+    yield _fact("no order in doubt", not unknown, "all answered", f"{unknown} UNKNOWN")
+    bare = sorted(t.symbol for t in desk.book.open_trades() if t.stop is None)
+    yield _fact("every trade has a stop", not bare, "all", f"without: {', '.join(bare[:5])}")
+
+
+def _fact(name: str, is_ok: bool, good: str, bad: str) -> Readiness:
+    return Readiness(name=name, is_ok=is_ok, detail=good if is_ok else bad)
+
+
+async def to_paper(desk: Desk, who: Who, reason: str) -> str:
+    """No entry of real money from now on.
+
+    Raises:
+        NotAllowed: not an admin.
+    """
+    if not who.may_admin:
+        raise NotAllowed("Only an admin may change the mode. It stays as it is.")
+    was = of(desk)
+    puts: list[Record] = [_said(desk, "paper", who, reason)]
+    if _ASKED in desk.book.facts:
+        puts.append(desk.fact(_ASKED, ""))
+    text = f"📄 PAPER by {who.name}: {reason or 'no reason given'}. No new entry of real money."
+    if was == "live":
+        puts.append(desk.note("admin", f"{text} What is open is managed to its end."))
+    await _commit(desk, "mode.paper", who, reason, *puts)
+    return text if was == "live" else "The desk is in paper mode already."
+
+
+async def to_live(desk: Desk, who: Who, reason: str) -> str:
+    """The first admin asks, the second within a quarter of an hour switches; what came of it.
+
+    Raises:
+        NotAllowed: not an admin. UserError: not ready, or live already.
+    """
+    if not who.may_admin:
+        raise NotAllowed("Only an admin may change the mode. It stays as it is.")
+    if of(desk) == "live":
+        raise UserError("The desk is live already. Nothing was changed.")
+    async with desk.lock("mode"):
+        missing = [f"{r.name}: {r.detail}" for r in readiness(desk) if not r.is_ok]
+        if missing:
+            raise UserError(f"Not ready for real money: {'; '.join(missing)}. It stays paper.")
+        asked = _asked(desk)
+        if asked is None or asked[0] == who.user_id:
+            return await _ask(desk, who, reason)
+        puts = (
+            _said(desk, "live", who, reason),
+            desk.fact(_ASKED, ""),
+            desk.note(
+                "admin",
+                f"🔴 LIVE: asked by {asked[1]}, confirmed by {who.name}: {reason}. "
+                "Entries trade real money from now on.",
+            ),
+        )
+        await _commit(desk, "mode.live", who, reason, *puts)
+        return "🔴 The desk is LIVE. Entries trade real money."
+
+
+async def _ask(desk: Desk, who: Who, reason: str) -> str:
+    words = "|".join((str(who.user_id), _stamp(desk), _plain(who.name), _plain(reason)))
+    note = desk.note(
+        "admin",
+        f"⚠ {who.name} asks for LIVE: {reason}. A second admin confirms with /mode live within "
+        f"{SECOND_WITHIN.seconds // 60} minutes. Until then the desk stays paper.",
+    )
+    await _commit(desk, "mode.asked", who, reason, desk.fact(_ASKED, words), note)
+    return "Asked. A second admin has to say /mode live within 15 minutes; it stays paper."
+
+
+def _asked(desk: Desk) -> tuple[int, str, datetime] | None:
+    """Who has asked, his name, and until when it counts."""
+    user, at, name, _ = _parts(desk, _ASKED)
+    moment = _moment(at)
+    if not user.isdigit() or moment is None:
+        return None
+    until = moment + SECOND_WITHIN
+    is_open = moment <= desk.clock.now() <= until
+    return (int(user), name, until) if is_open else None
+
+
+def _said(desk: Desk, mode: str, who: Who, reason: str) -> Record:
+    words = (mode, _stamp(desk), _plain(who.name), _plain(reason))
+    return desk.fact(_MODE, "|".join(words))
+
+
+def _parts(desk: Desk, name: str) -> tuple[str, str, str, str]:
+    fact = desk.book.facts.get(name)
+    parts = (fact.value if fact else "").split("|", 3)
+    first, at, who, reason = [*parts, "", "", "", ""][:4]
+    return first, at, who, reason
+
+
+def _stamp(desk: Desk) -> str:
+    return desk.clock.now().isoformat()
+
+
+def _moment(text: str) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
+
+
+def _plain(words: str) -> str:
+    return " ".join(words.replace("|", "/").split())[:200]
+
+
+async def _commit(desk: Desk, kind: str, who: Who, reason: str, *puts: Record) -> None:
+    event = desk.event(kind, "mode", *puts, actor=f"user:{who.user_id}", reason=reason)
+    await desk.commit(event)

@@ -1,0 +1,165 @@
+"""Paper and live, brokers in and out of use: entries obey, exits never wait (O-24, I-22)."""
+
+from dataclasses import replace
+
+import pytest
+
+from engine.domain.desk import AlertState
+from engine.domain.errors import NotAllowed, UserError
+from engine.domain.trade import TradeState
+from engine.flows import broker_switch, manage, mode
+from tests import rig as desks
+from tests.rig import ADMIN, OTHER, TRADER, spy
+
+SECOND = replace(ADMIN, user_id=99, name="eve")
+ALERT = "BTO 2 SPY 603C 1/31 @ 2.15"
+
+
+class Real:
+    """The paper broker under a name and with caps of one that trades real money."""
+
+    def __init__(self, inner):
+        self.inner = inner
+        self.caps = replace(inner.caps, is_paper=False)
+
+    def __getattr__(self, name):
+        return getattr(self.inner, name)
+
+
+async def real_money(**more):
+    rig = await desks.start(wrap=Real, **({"mode": "live"} | more))
+    rig.quote(spy(), "2.14", "2.16")
+    return rig
+
+
+async def go_live(rig):
+    await mode.to_live(rig.desk, ADMIN, "first week is over")
+    await mode.to_live(rig.desk, SECOND, "agreed")
+
+
+async def close(rig, trade):
+    await manage.close(rig.desk, trade.trade_id, TRADER)
+    for _ in range(2):  # its stop is cancelled first
+        await rig.fill(spy(), "2.30", "2.32")
+
+
+async def test_a_live_configuration_alone_trades_no_real_money():
+    rig = await real_money()
+    alert = await rig.say(ALERT)
+    assert alert.state is AlertState.RISK_REJECTED
+    assert "paper" in alert.reason
+    assert mode.of(rig.desk) == "paper"
+    await rig.close()
+
+
+async def test_two_admins_switch_to_live_and_entries_pass():
+    rig = await real_money()
+    said = await mode.to_live(rig.desk, ADMIN, "ready")
+    assert "second admin" in said
+    assert mode.of(rig.desk) == "paper"
+    with_one = mode.report(rig.desk)
+    assert with_one.asked_by == "ada"
+    await mode.to_live(rig.desk, SECOND, "agreed")
+    assert mode.of(rig.desk) == "live"
+    alert = await rig.say(ALERT)
+    assert alert.state is AlertState.ORDERED
+    assert any("confirmed by eve" in note for note in rig.notes())
+    await rig.close()
+
+
+async def test_one_admin_asking_twice_is_still_one():
+    rig = await real_money()
+    for _ in range(3):
+        await mode.to_live(rig.desk, ADMIN, "ready")
+    assert mode.of(rig.desk) == "paper"
+    await rig.close()
+
+
+@pytest.mark.parametrize("minutes", [16, -1])
+async def test_a_first_word_that_is_too_old_or_from_the_future_does_not_count(minutes):
+    rig = await real_money()
+    await mode.to_live(rig.desk, ADMIN, "ready")
+    rig.clock.advance(minutes * 60)
+    await mode.to_live(rig.desk, SECOND, "agreed")
+    assert mode.of(rig.desk) == "paper"
+    await rig.close()
+
+
+async def test_who_is_no_admin_changes_nothing():
+    rig = await real_money()
+    for work in (mode.to_live, mode.to_paper):
+        with pytest.raises(NotAllowed, match="stays as it is"):
+            await work(rig.desk, TRADER, "please")
+    with pytest.raises(NotAllowed, match="Nothing was changed"):
+        await broker_switch.disable(rig.desk, "paper", OTHER, "")
+    await rig.close()
+
+
+async def test_what_is_missing_is_named_and_it_stays_paper():
+    rig = await real_money()
+    rig.desk.gates["paper"] = "its stream is down"
+    with pytest.raises(UserError, match=r"not compared: paper.*stays paper"):
+        await mode.to_live(rig.desk, ADMIN, "ready")
+    assert not mode.report(rig.desk).is_ready
+    await rig.close()
+
+
+async def test_a_paper_configuration_never_goes_live():
+    rig = await real_money(mode="paper")
+    with pytest.raises(UserError, match="configuration: mode: paper"):
+        await go_live(rig)
+    assert mode.of(rig.desk) == "paper"
+    await rig.close()
+
+
+async def test_one_admin_switches_back_at_once_and_exits_still_work():
+    rig = await real_money()
+    await go_live(rig)
+    await rig.say(ALERT)
+    await rig.fill(spy(), "2.14", "2.16")
+    (trade,) = rig.desk.book.open_trades()
+    said = await mode.to_paper(rig.desk, ADMIN, "enough for today")
+    assert "No new entry" in said
+    alert = await rig.say("BTO 1 SPY 603C 1/31 @ 2.16")
+    assert alert.state is AlertState.RISK_REJECTED
+    await close(rig, trade)
+    closed = await rig.desk.trade(trade.trade_id)
+    assert closed.state is TradeState.CLOSED
+    await rig.close()
+
+
+async def test_a_switched_off_broker_takes_exits_but_no_entries():
+    rig = await desks.start()
+    rig.quote(spy(), "2.14", "2.16")
+    await rig.say(ALERT)
+    await rig.fill(spy(), "2.14", "2.16")
+    (trade,) = rig.desk.book.open_trades()
+    await broker_switch.disable(rig.desk, "paper", ADMIN, "maintenance")
+    with pytest.raises(UserError, match="already"):
+        await broker_switch.disable(rig.desk, "paper", ADMIN, "again")
+    alert = await rig.say("BTO 1 SPY 605C 1/31 @ 1.15")
+    rig.quote(spy("605"), "1.14", "1.16")
+    assert alert.state is not AlertState.ORDERED
+    held = await rig.say("BTO 1 SPY 605C 1/31 @ 1.16")
+    assert held.state is AlertState.RISK_REJECTED
+    assert "maintenance" in held.reason
+    await close(rig, trade)
+    assert (await rig.desk.trade(trade.trade_id)).state is TradeState.CLOSED
+    await broker_switch.enable(rig.desk, "paper", ADMIN)
+    assert broker_switch.off(rig.desk, "paper") == ""
+    with pytest.raises(UserError, match="there are: paper"):
+        await broker_switch.enable(rig.desk, "papper", ADMIN)
+    await rig.close()
+
+
+async def test_live_and_switched_off_survive_a_restart():
+    rig = await real_money()
+    await go_live(rig)
+    await broker_switch.disable(rig.desk, "paper", ADMIN, "maintenance")
+    from engine.flows import load
+
+    rig.desk.book.facts.clear()
+    await load.load(rig.desk)
+    assert mode.of(rig.desk) == "live"
+    assert "maintenance" in broker_switch.off(rig.desk, "paper")
+    await rig.close()
