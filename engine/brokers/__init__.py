@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from typing import ClassVar, Literal, Protocol
+from typing import Any, ClassVar, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, SecretStr
 
@@ -18,6 +18,7 @@ from engine.clock import Clock
 from engine.domain.instrument import Instrument
 from engine.domain.order import OrderType, Side, Tif
 from engine.domain.quote import Leg
+from engine.store import Tokens as Tokens
 
 LiveState = Literal[
     "accepted", "partial", "filled", "canceled", "expired", "rejected", "replaced", "unknown"
@@ -234,6 +235,8 @@ class Caps:
     has_oco: bool = False
     has_brackets: bool = False
     has_replace: bool = True
+    has_reduce_only: bool = False
+    """The broker itself keeps an exit from opening or flipping; else only our own count does."""
     is_fractional: bool = False
 
 
@@ -266,8 +269,10 @@ class Broker(Protocol):
     async def connect(self) -> None:
         """Log in and start the event stream.
 
+        May be called again after it failed.
+
         Raises:
-            BrokerAuthError, BrokerUnavailable.
+            BrokerAuthError, BrokerUnavailable; WrongEnvironment: paper and live were mixed up.
         """
         ...
 
@@ -345,18 +350,6 @@ class Broker(Protocol):
         ...
 
 
-class Tokens(Protocol):
-    """Where tokens live that must outlive the process; files of mode 0600, never the books."""
-
-    async def load(self, name: str) -> str | None:
-        """What was saved last; None when nothing was."""
-        ...
-
-    async def save(self, name: str, text: str) -> None:
-        """Keep it, whole or not at all."""
-        ...
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setup:
     """What the desk hands to a connection."""
@@ -380,7 +373,8 @@ class Adapter(ABC):  # noqa: B024 - its abstract part is the Broker protocol
     class Settings(BaseModel):
         """Terms and addresses; the model behind ``brokers: {x: ...}``.
 
-        Every outside address is a field, empty for the broker's own, so that it may be loopback.
+        Every outside address is a field named ``..._url``, empty for the broker's own, so that it
+        may be loopback.
         """
 
         model_config = ConfigDict(extra="forbid", frozen=True)
@@ -390,6 +384,18 @@ class Adapter(ABC):  # noqa: B024 - its abstract part is the Broker protocol
 
     secrets: ClassVar[tuple[str, ...]] = ()
     """Secrets it needs: ``key`` of broker ``alpaca`` is TS_ALPACA_KEY."""
+
+    @classmethod
+    def mixed_up(cls, settings: Any, secrets: Mapping[str, SecretStr]) -> str:
+        """How these mix paper and live, as far as addresses and keys tell by themselves (O-24).
+
+        Returns:
+            ``<key>: <what must be>`` without the secret, for the refusal to start; empty when
+            nothing speaks against them. What only the broker can tell is judged by ``connect``,
+            which raises WrongEnvironment.
+        """
+        del settings, secrets
+        return ""
 
     def __init__(self, settings: Settings, setup: Setup) -> None:
         self.settings = settings

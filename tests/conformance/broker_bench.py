@@ -1,10 +1,11 @@
 """A broker and the world around it: what each adapter must offer to run the conformance suite."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from importlib import import_module
 from itertools import count
 from typing import Any
 
@@ -23,9 +24,10 @@ from engine.brokers import (
 from engine.brokers.paper import Hours, PaperBroker, PaperSettings
 from engine.clock import ManualClock
 from engine.domain.instrument import Instrument, future, option, stock
-from engine.domain.order import OrderType, Side
+from engine.domain.order import OrderType, Side, Tif
 from engine.domain.quote import Leg, Quote
 from engine.feeds import QuoteBoard
+from engine.sizing import FUTURES_MARGIN_USD
 from engine.store import Vault
 
 D = Decimal
@@ -71,11 +73,19 @@ async def breathe(times: int = 12) -> None:
 
 @dataclass
 class Bench:
-    """One broker on one clock and one board. ``make`` builds it anew over what is durable."""
+    """One broker on one clock and one board. ``make`` builds it anew over what is durable.
+
+    The cases trade ``it`` and ``it2``: contracts of a kind that this broker has. They are written
+    in cents around 2.00; what trades in other steps is given prices as many ticks away.
+    """
 
     make: Callable[["Bench"], Broker]
     vault: Vault
     account: str = "main"
+    other: str | None = "other"
+    """A second account of the same login; None where a login reaches only one."""
+    it: Instrument = CALL
+    it2: Instrument = HIGH_CALL
     latency_s: Decimal = Decimal("0.1")
     slip_ticks: int = 1
     cash: Decimal = Decimal(100_000)
@@ -127,6 +137,7 @@ class Bench:
         ask: str | Decimal,
         sizes: tuple[int, int] | None = None,
     ) -> Quote:
+        """Show a price to the market and let everything come of it that comes of it."""
         quote = self.quote_of(instrument, bid, ask, sizes)
         self.board.put(quote)
         await self.settle()
@@ -141,14 +152,25 @@ class Bench:
     ) -> Quote:
         return Quote(
             instrument=instrument,
-            bid=D(bid),
-            ask=D(ask),
+            bid=self.px(bid, instrument),
+            ask=self.px(ask, instrument),
             bid_size=None if sizes is None else D(sizes[0]),
             ask_size=None if sizes is None else D(sizes[1]),
             exchange_at=self.clock.now(),
             received_at=self.clock.now(),
             source="bench",
         )
+
+    def px(self, price: str | Decimal, instrument: Instrument | None = None) -> Decimal:
+        """A price of the cases as one of the instrument's."""
+        price, instrument = D(price), instrument or self.it
+        if instrument.kind != "future" or not (price.is_finite() and D("0.1") <= price <= 1000):
+            return price
+        return D(6700) + self.steps(price - 2, instrument)
+
+    def steps(self, distance: str | Decimal, instrument: Instrument | None = None) -> Decimal:
+        """So many cents of the cases as so many ticks."""
+        return D(distance) * 100 * (instrument or self.it).tick
 
     async def wait(self, seconds: float | Decimal) -> None:
         self.clock.advance(float(seconds))
@@ -171,7 +193,7 @@ class Bench:
         side: Side = Side.BUY,
         qty: str | int | Decimal = 1,
         type: OrderType = OrderType.MARKET,  # noqa: A002
-        instrument: Instrument = CALL,
+        instrument: Instrument | None = None,
         *,
         limit: str | Decimal | None = None,
         stop: str | Decimal | None = None,
@@ -181,14 +203,16 @@ class Bench:
     ) -> OrderRequest:
         more.setdefault("client_order_id", self.id())
         more.setdefault("account", self.account)
+        legs = legs or (Leg(instrument=instrument or self.it),)
+        thing = legs[0].instrument
         return OrderRequest(
             side=side,
-            legs=legs or (Leg(instrument=instrument),),
+            legs=legs,
             qty=D(qty),
             type=type,
-            limit=None if limit is None else D(limit),
-            stop=None if stop is None else D(stop),
-            trail=None if trail is None else D(trail),
+            limit=None if limit is None else self.px(limit, thing),
+            stop=None if stop is None else self.px(stop, thing),
+            trail=None if trail is None else self.steps(trail, thing),
             **more,
         )
 
@@ -196,30 +220,57 @@ class Bench:
         order: BrokerOrder = await self.broker.submit(self.request(*args, **more))
         return order
 
-    async def hold(self, qty: int, instrument: Instrument = CALL, at: str = "2.00") -> None:
+    async def hold(self, qty: int, instrument: Instrument | None = None, at: str = "2.00") -> None:
         """Open a position: long when qty > 0."""
-        price = D(at)
-        await self.quote(instrument, price, price)
+        instrument = instrument or self.it
+        await self.quote(instrument, at, at)
         side = Side.BUY if qty > 0 else Side.SELL
-        order = await self.submit(side, abs(qty), OrderType.LIMIT, instrument, limit=price)
+        order = await self.submit(side, abs(qty), OrderType.LIMIT, instrument, limit=at)
         await self.pass_latency()
         assert (await self.seen(order)).state == "filled"
 
-    def needs(self, kind: str = "option", **wanted: Any) -> None:
-        """Skip the case when the broker's caps do not promise it."""
+    def affordable(self, limit: str = "2.00") -> int:
+        """So many of ``it`` that twice as many are too many for the account's money."""
+        price = self.px(limit)
+        each = {
+            "option": price * 100 + 6,
+            "future": FUTURES_MARGIN_USD.get(self.it.symbol, D(0)) + 5,
+        }.get(self.it.kind, price * D("1.03"))
+        return int(self.cash / each)
+
+    def needs(self, kind: str | None = None, **wanted: Any) -> None:
+        """Skip the case when the broker's caps do not promise it; ``kind``: of ``it``."""
+        kind = kind or self.it.kind
         caps = self.broker.caps.by_kind.get(kind)
         if caps is None:
             pytest.skip(f"{self.broker.name} does not trade {kind}")
-        if wanted.pop("type", OrderType.MARKET) not in caps.order_types:
+        if wanted.pop("type", OrderType.LIMIT) not in caps.order_types:
             pytest.skip(f"{self.broker.name} lacks that order type for {kind}")
+        if wanted.pop("tif", Tif.DAY) not in caps.tifs:
+            pytest.skip(f"{self.broker.name} lacks that time in force for {kind}")
         for name, value in wanted.items():
             if getattr(caps, name) != value:
                 pytest.skip(f"{self.broker.name} for {kind}: {name} is not {value}")
+
+    def promises(self, **wanted: Any) -> None:
+        """Skip the case when the broker as a whole does not promise it."""
+        for name, value in wanted.items():
+            if getattr(self.broker.caps, name) != value:
+                pytest.skip(f"{self.broker.name}: {name} is not {value}")
+
+    def second_account(self) -> str:
+        """Another account of the login."""
+        if self.other is None:
+            pytest.skip(f"a login of {self.broker.name} reaches one account")
+        return self.other
 
     # -- reading
 
     async def seen(self, order: BrokerOrder | OrderRequest | str) -> BrokerOrder:
         key = order if isinstance(order, str) else order.client_order_id
+        if not self.broker.caps.finds_by_client_id and isinstance(order, BrokerOrder):
+            listed = await self.broker.orders_since(self.account, START)
+            return one(o for o in listed if o.broker_id == order.broker_id)
         found = await self.broker.find(self.account, key)
         assert isinstance(found, Seen), found
         return found.order
@@ -230,7 +281,8 @@ class Bench:
             return fills
         return [f for f in fills if f.client_order_id == order.client_order_id]
 
-    async def position(self, instrument: Instrument = CALL) -> Decimal:
+    async def position(self, instrument: Instrument | None = None) -> Decimal:
+        instrument = instrument or self.it
         held = await self.broker.positions(self.account)
         return sum((p.qty for p in held if p.instrument == instrument), D(0))
 
@@ -243,11 +295,34 @@ class Bench:
         return [e.fill for e in self.told if isinstance(e, Filled)]
 
     def told_states(self, order: BrokerOrder | OrderRequest) -> list[str]:
-        return [
-            e.order.state
-            for e in self.told
-            if isinstance(e, OrderSeen) and e.order.client_order_id == order.client_order_id
-        ]
+        """The states that were told of it, one after the other; the same again is no news."""
+        states = [e.order.state for e in self.told if isinstance(e, OrderSeen) and is_of(e, order)]
+        return [state for n, state in enumerate(states) if n == 0 or states[n - 1] != state]
+
+
+def is_of(event: OrderSeen, order: BrokerOrder | OrderRequest) -> bool:
+    if event.order.client_order_id:
+        return event.order.client_order_id == order.client_order_id
+    return isinstance(order, BrokerOrder) and event.order.broker_id == order.broker_id
+
+
+def one(orders: Iterable[BrokerOrder]) -> BrokerOrder:
+    """The only one."""
+    (order,) = orders
+    return order
+
+
+def gist(fill: BrokerFill) -> tuple[object, ...]:
+    """What must be the same of a fill wherever it is read: stream, list, after a restart."""
+    return (
+        fill.execution_id,
+        fill.account,
+        fill.instrument,
+        fill.side,
+        fill.qty,
+        fill.price,
+        fill.kind,
+    )
 
 
 PAPER = PaperSettings(
@@ -290,6 +365,17 @@ def paper(
     )
 
 
+def at(module: str, name: str = "bench") -> "Factory":
+    """A bench made by ``name`` of a module, which is imported when the bench is needed."""
+
+    def make() -> Bench:
+        bench: Bench = getattr(import_module(module), name)()
+        return bench
+
+    return make
+
+
 Factory = Callable[[], Bench]
 BROKERS: dict[str, Factory] = {"paper": paper}
-"""Every adapter that can run the suite against a world of its own."""
+"""Every adapter that can run the suite against a world of its own: ``broker`` or, where it trades
+several kinds, ``broker kind`` each."""

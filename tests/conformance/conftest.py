@@ -7,7 +7,10 @@ from tests.conformance.broker_bench import BROKERS, Bench
 
 @pytest.fixture(params=sorted(BROKERS))
 async def bench(request: pytest.FixtureRequest) -> AsyncIterator[Bench]:
-    """A connected broker in a world of its own, once per adapter."""
-    started = await BROKERS[request.param]().start()
-    yield started
-    await started.stop()
+    """A connected broker in a world of its own, once per adapter and kind of contract."""
+    started = BROKERS[request.param]()
+    try:
+        await started.start()
+        yield started
+    finally:
+        await started.stop()

@@ -99,6 +99,8 @@ class Log:
     violations: list[str] = field(default_factory=list)
     """Requests that the broker's published interface does not allow."""
     n_checked: int = 0
+    n_acts: int = 0
+    """Requests that may create or change an order, whatever became of them."""
 
     def of(self, method: str, part: str) -> list[Seen]:
         """Requests of a method whose path holds ``part``."""
@@ -127,6 +129,9 @@ class Venue:
         self.faults = WireFaults()
         self.log = Log()
         self.sockets: set[web.WebSocketResponse] = set()
+        self.happened: list[BrokerEvent] = []
+        """Orders and fills as they came about on the exchange, told or not."""
+        self._is_telling = False
         self._held: list[Any] = []
         self._tasks: list[asyncio.Task[None]] = []
         self._runner: web.AppRunner | None = None
@@ -203,6 +208,7 @@ class Venue:
         if request.headers.get("Upgrade", "").lower() == "websocket":
             return await handler(request)
         await self._note(request)
+        self.log.n_acts += self.acts(request)
         faults = self.faults
         if faults.slow_s:
             await asyncio.sleep(faults.slow_s / 2)
@@ -294,8 +300,19 @@ class Venue:
         async for event in self.exchange.events():
             if not isinstance(event, (OrderSeen, Filled)):
                 continue
-            for frame in self.frames(event):
-                await self._broadcast(frame)
+            self._is_telling = True
+            try:
+                self.happened.append(event)
+                for frame in self.frames(event):
+                    await self._broadcast(frame)
+            finally:
+                self._is_telling = False
+
+    async def quiet(self) -> None:
+        """Wait until everything that happened so far was sent to whoever listens."""
+        queue = self.exchange._queue  # nothing else knows what is still to be told
+        while self._is_telling or not queue.empty():  # noqa: ASYNC110 - nor would it say so
+            await asyncio.sleep(0)
 
     async def _broadcast(self, frame: Any) -> None:
         faults = self.faults

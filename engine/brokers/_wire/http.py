@@ -6,7 +6,7 @@ of the house's errors, told apart by what it proves: nothing sent, refused, or n
 
 import asyncio
 import json as codec
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Literal
@@ -26,6 +26,8 @@ from engine.domain.errors import (
 )
 
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
+Sign = Callable[[Method, str], Mapping[str, str]]
+"""Method and whole URL -> headers that prove who asks; made anew for every try."""
 
 CONNECT_S, READ_S = 3.0, 8.0
 """Together with a lane's wait below the desk's own limit of 10 s."""
@@ -62,18 +64,29 @@ class Wire:
         *,
         usage: Usage | None = None,
         read_s: float = READ_S,
+        sign: Sign | None = None,
     ) -> None:
+        """``sign``: for brokers that want each request signed; ``params`` are not for those."""
         self.name, self.base_url = name, base_url.rstrip("/")
         self.clock, self.lanes = clock, lanes
         self.usage = usage or Usage(clock)
         self.breaker = Breaker(name, clock)
+        self._sign = sign
+        read_s = READ_S if read_s is None else read_s
         self._timeout = aiohttp.ClientTimeout(
             total=CONNECT_S + read_s, connect=CONNECT_S, sock_read=read_s
         )
         self._session: aiohttp.ClientSession | None = None
+        self._is_closed = False
 
     def session(self) -> aiohttp.ClientSession:
-        """The session, for streams too; made on first use, inside the loop."""
+        """The session, for streams too; made on first use, inside the loop.
+
+        Raises:
+            BrokerUnavailable: it was closed.
+        """
+        if self._is_closed:
+            raise BrokerUnavailable(f"{self.name} is not connected; nothing was sent")
         if self._session is None or self._session.closed:
             self._session = aiohttp.ClientSession(
                 timeout=self._timeout,
@@ -82,8 +95,13 @@ class Wire:
             )
         return self._session
 
+    def open(self) -> None:
+        """Allow calls again after :meth:`close`; a new one is open."""
+        self._is_closed = False
+
     async def close(self) -> None:
-        """Hang up."""
+        """Hang up; calls are refused from here on."""
+        self._is_closed = True
         if self._session is not None:
             await self._session.close()
 
@@ -123,6 +141,7 @@ class Wire:
         form: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
+        session = self.session()
         if lane != "exit":
             self.breaker.enter()  # what takes risk away is tried at a broken broker too
         await self.lanes.turn(lane)
@@ -131,12 +150,15 @@ class Wire:
         if json is not None:
             data = encoded(json)
             sent.setdefault("Content-Type", "application/json")
+        url = f"{self.base_url}{path}"
+        if self._sign is not None:
+            sent.update(self._sign(method, url))
         self.usage.called()
         began = self.clock.monotonic()
         try:
-            async with self.session().request(
+            async with session.request(
                 method,
-                f"{self.base_url}{path}",
+                url,
                 params=params,
                 data=data,
                 headers=sent,
