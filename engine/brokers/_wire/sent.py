@@ -1,0 +1,281 @@
+"""Orders at brokers that never echo our client ids: told apart by what they are and when they came.
+
+Each order is written down before it is sent, durable, under our id. Whatever the broker lists is
+laid against that: by the broker's id once an answer named it, by fingerprint (account, legs, side,
+quantity, type, prices, time) after an answer that never came. Two that fit are never guessed at.
+"""
+
+import asyncio
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from engine.brokers import Absent, BrokerOrder, Found, OrderRequest, Seen, Tokens, Unclear
+from engine.clock import Clock
+from engine.domain.instrument import parse_key
+from engine.domain.order import OrderType, Side
+from engine.domain.quote import Leg
+
+SETTLED_S = 10.0
+"""A request that arrived is listed within this; what is missing before may still come."""
+_EARLY, _LATE = timedelta(seconds=30), timedelta(minutes=2)
+"""The broker's stamp of an order lies so far around the moment we sent it: skew, then delay."""
+_KEPT_ENDED, _KEPT_LIVE = timedelta(days=7), timedelta(days=200)
+_YOUNG = timedelta(days=2)
+_OVER = frozenset({"filled", "canceled", "expired", "rejected", "replaced"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listed:
+    """An order as the broker lists it, with the moment that it says it came in."""
+
+    order: BrokerOrder
+    placed_at: datetime
+
+
+@dataclass(slots=True, kw_only=True)
+class Entry:
+    """One order that we sent, or were about to."""
+
+    client_order_id: str
+    account: str
+    side: Side
+    legs: tuple[Leg, ...]
+    qty: Decimal
+    type: OrderType
+    limit: Decimal | None
+    stop: Decimal | None
+    sent_at: datetime
+    broker_id: str = ""
+    is_refused: bool = False
+    ended_at: datetime | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """No answer has said what became of it."""
+        return not self.broker_id and not self.is_refused
+
+
+class Sent:
+    """The orders of one connection; in a file of its own, like its tokens."""
+
+    def __init__(self, name: str, tokens: Tokens, clock: Clock) -> None:
+        self._key, self._tokens, self._clock = f"{name}-orders", tokens, clock
+        self._by_id: dict[str, Entry] = {}
+        self._by_broker_id: dict[tuple[str, str], Entry] = {}
+        self._began_at = clock.now()
+        self._lock = asyncio.Lock()
+
+    async def load(self) -> None:
+        """Read back what was sent before; begin anew when there is nothing."""
+        text = await self._tokens.load(self._key)
+        now = self._clock.now()
+        self._by_id, self._by_broker_id, self._began_at = {}, {}, now
+        if text is None:
+            await self._save()
+            return
+        kept = json.loads(text)
+        self._began_at = datetime.fromisoformat(kept["began_at"])
+        for row in kept["orders"]:
+            entry = _entry(row)
+            ended_long_ago = entry.ended_at is not None and now - entry.ended_at > _KEPT_ENDED
+            if not ended_long_ago and now - entry.sent_at <= _KEPT_LIVE:
+                self._put(entry)
+
+    def get(self, client_order_id: str) -> Entry | None:
+        """What was sent under this id."""
+        return self._by_id.get(client_order_id)
+
+    def oldest_live(self, account: str) -> datetime | None:
+        """When the oldest order that may still work was sent."""
+        times = (e.sent_at for e in self._by_id.values() if e.account == account and _lives(e))
+        return min(times, default=None)
+
+    # -- what becomes of one
+
+    async def about_to_send(self, request: OrderRequest) -> bool:
+        """Write it down, durable; False when it was sent before under this id."""
+        known = self._by_id.get(request.client_order_id)
+        if known is not None and not known.is_refused:
+            return False
+        self._put(
+            Entry(
+                client_order_id=request.client_order_id,
+                account=request.account,
+                side=request.side,
+                legs=request.legs,
+                qty=request.qty,
+                type=request.type,
+                limit=request.limit,
+                stop=request.stop,
+                sent_at=self._clock.now(),
+            )
+        )
+        await self._save()
+        return True
+
+    async def taken(self, client_order_id: str, broker_id: str) -> None:
+        """The broker named its id."""
+        entry = self._by_id[client_order_id]
+        entry.broker_id = broker_id
+        self._put(entry)
+        await self._save()
+
+    async def refused(self, client_order_id: str) -> None:
+        """Provably not accepted: its id was never in use."""
+        self._by_id[client_order_id].is_refused = True
+        await self._save()
+
+    # -- what the broker lists
+
+    def known(self, account: str, listed: Iterable[Listed]) -> list[BrokerOrder]:
+        """The listed orders, ours under our ids and as we asked for them."""
+        return [self._named(account, one.order) for one in listed]
+
+    async def match(self, account: str, listed: Sequence[Listed]) -> None:
+        """Give orders without an answer the broker's id where only one can be meant."""
+        is_changed = False
+        for entry in [e for e in self._by_id.values() if e.is_open and e.account == account]:
+            twins, fitting = self._alike(entry), self._fitting(entry, listed)
+            if entry.is_open and fitting and len(twins) == len(fitting):
+                for twin, one in zip(twins, fitting, strict=True):
+                    twin.broker_id = one.order.broker_id
+                    self._put(twin)
+                is_changed = True
+        if is_changed:
+            await self._save()
+
+    async def found(
+        self, account: str, client_order_id: str, listed: Sequence[Listed], as_of: datetime
+    ) -> Found:
+        """What a whole list of at least two days, read after ``as_of``, says of one order."""
+        await self.match(account, listed)
+        entry = self._by_id.get(client_order_id)
+        if entry is None:
+            return self._never_sent(account, listed, as_of)
+        if entry.account != account or entry.is_refused:
+            return Absent(as_of=as_of)
+        if entry.broker_id:
+            mine = [o for o in self.known(account, listed) if o.broker_id == entry.broker_id]
+            return Seen(order=mine[0]) if mine else Unclear()
+        fitting = tuple(one.order for one in self._fitting(entry, listed))
+        if fitting or (as_of - entry.sent_at).total_seconds() < SETTLED_S:
+            return Unclear(candidates=fitting)
+        return Absent(as_of=as_of)
+
+    def _never_sent(self, account: str, listed: Sequence[Listed], as_of: datetime) -> Found:
+        """Not in our file: never sent, unless the file itself is new beside older orders."""
+        strangers = tuple(
+            one.order
+            for one in listed
+            if (account, one.order.broker_id) not in self._by_broker_id
+            and one.placed_at < self._began_at
+        )
+        is_young = as_of - self._began_at < _YOUNG
+        return Unclear(candidates=strangers) if strangers and is_young else Absent(as_of=as_of)
+
+    def _named(self, account: str, order: BrokerOrder) -> BrokerOrder:
+        entry = self._by_broker_id.get((account, order.broker_id))
+        if entry is None:
+            return order
+        if order.state in _OVER and entry.ended_at is None:
+            entry.ended_at = (
+                self._clock.now()
+            )  # saved with the next order
+        return replace(
+            order,
+            client_order_id=entry.client_order_id,
+            side=entry.side,
+            legs=entry.legs,
+            limit=entry.limit if order.limit is None else _as_asked(entry, order),
+        )
+
+    def _alike(self, entry: Entry) -> list[Entry]:
+        """Orders without an answer that nothing tells from this one, in the order sent."""
+        print_ = _fingerprint(entry)
+        alike = [
+            e
+            for e in self._by_id.values()
+            if e.is_open
+            and e.account == entry.account
+            and _fingerprint(e) == print_
+            and abs(e.sent_at - entry.sent_at) <= _EARLY + _LATE
+        ]
+        return sorted(alike, key=lambda e: e.sent_at)
+
+    def _fitting(self, entry: Entry, listed: Sequence[Listed]) -> list[Listed]:
+        """Listed orders that may be it and are none of our others, in the order placed."""
+        print_ = _fingerprint(entry)
+        fitting = [
+            one
+            for one in listed
+            if _fingerprint(one.order) == print_
+            and entry.sent_at - _EARLY <= one.placed_at <= entry.sent_at + _LATE
+            and (entry.account, one.order.broker_id) not in self._by_broker_id
+        ]
+        return sorted(fitting, key=lambda one: (one.placed_at, one.order.broker_id))
+
+    def _put(self, entry: Entry) -> None:
+        self._by_id[entry.client_order_id] = entry
+        if entry.broker_id:
+            self._by_broker_id[entry.account, entry.broker_id] = entry
+
+    async def _save(self) -> None:
+        async with self._lock:
+            rows = [_row(e) for e in self._by_id.values()]
+            text = json.dumps({"began_at": self._began_at.isoformat(), "orders": rows})
+            await self._tokens.save(self._key, text)
+
+
+def _lives(entry: Entry) -> bool:
+    return entry.ended_at is None and not entry.is_refused
+
+
+def _fingerprint(order: Entry | BrokerOrder) -> tuple[object, ...]:
+    """What two orders share that nothing but time tells apart; a spread either way round."""
+    sign = order.side.sign
+    legs = sorted((leg.instrument.key, sign * leg.ratio) for leg in order.legs)
+    cash = None if order.limit is None else -sign * order.limit
+    return (tuple(legs), order.qty, order.type, cash, order.stop)
+
+
+def _as_asked(entry: Entry, order: BrokerOrder) -> Decimal:
+    assert order.limit is not None  # noqa: S101 - asked of limits only
+    return order.limit * order.side.sign * entry.side.sign
+
+
+def _row(entry: Entry) -> dict[str, Any]:
+    return {
+        "id": entry.client_order_id,
+        "account": entry.account,
+        "side": entry.side.value,
+        "legs": [[leg.instrument.key, leg.ratio] for leg in entry.legs],
+        "qty": str(entry.qty),
+        "type": entry.type.value,
+        "limit": None if entry.limit is None else str(entry.limit),
+        "stop": None if entry.stop is None else str(entry.stop),
+        "sent_at": entry.sent_at.isoformat(),
+        "broker_id": entry.broker_id,
+        "refused": entry.is_refused,
+        "ended_at": None if entry.ended_at is None else entry.ended_at.isoformat(),
+    }
+
+
+def _entry(row: dict[str, Any]) -> Entry:
+    return Entry(
+        client_order_id=row["id"],
+        account=row["account"],
+        side=Side(row["side"]),
+        legs=tuple(Leg(instrument=parse_key(key), ratio=ratio) for key, ratio in row["legs"]),
+        qty=Decimal(row["qty"]),
+        type=OrderType(row["type"]),
+        limit=None if row["limit"] is None else Decimal(row["limit"]),
+        stop=None if row["stop"] is None else Decimal(row["stop"]),
+        sent_at=datetime.fromisoformat(row["sent_at"]),
+        broker_id=row["broker_id"],
+        is_refused=row["refused"],
+        ended_at=None if row["ended_at"] is None else datetime.fromisoformat(row["ended_at"]),
+    )
