@@ -37,17 +37,23 @@ class Breaker:
         is_over = self._clock.monotonic() - self._opened_at >= self._open_s
         return is_over and not self._is_trying
 
-    def enter(self) -> None:
-        """Before a call.
+    def check(self) -> None:
+        """Long before a call.
 
         Raises:
             BrokerUnavailable: not now; nothing was sent.
         """
-        if self._opened_at is None:
-            return
-        if not self._may_try():
+        if self.is_open:
             raise BrokerUnavailable(f"{self._name} does not answer; tried again within a minute")
-        self._is_trying = True
+
+    def enter(self) -> None:
+        """Right before a call, which then tells how it went.
+
+        Raises:
+            BrokerUnavailable: not now; nothing was sent.
+        """
+        self.check()
+        self._is_trying = self._opened_at is not None
 
     def succeeded(self) -> None:
         """The broker answered, if only to refuse."""

@@ -28,6 +28,8 @@ from engine.domain.errors import (
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 Sign = Callable[[Method, str], Mapping[str, str]]
 """Method and whole URL -> headers that prove who asks; made anew for every try."""
+Seal = Callable[[str, Mapping[str, str], bytes], Mapping[str, str]]
+"""Path, query and exact body -> the same, for brokers that want all of it signed."""
 
 CONNECT_S, READ_S = 3.0, 8.0
 """Together with a lane's wait below the desk's own limit of 10 s."""
@@ -63,15 +65,19 @@ class Wire:
         lanes: Lanes,
         *,
         usage: Usage | None = None,
-        read_s: float = READ_S,
+        read_s: float | None = None,
         sign: Sign | None = None,
+        seal: Seal | None = None,
     ) -> None:
-        """``sign``: for brokers that want each request signed; ``params`` are not for those."""
+        """``sign``: for brokers that want each request signed; ``params`` are not for those.
+
+        ``seal``: for those that sign query and body as well.
+        """
         self.name, self.base_url = name, base_url.rstrip("/")
         self.clock, self.lanes = clock, lanes
         self.usage = usage or Usage(clock)
         self.breaker = Breaker(name, clock)
-        self._sign = sign
+        self._sign, self._seal = sign, seal
         read_s = READ_S if read_s is None else read_s
         self._timeout = aiohttp.ClientTimeout(
             total=CONNECT_S + read_s, connect=CONNECT_S, sock_read=read_s
@@ -142,17 +148,21 @@ class Wire:
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
         session = self.session()
-        if lane != "exit":
-            self.breaker.enter()  # what takes risk away is tried at a broken broker too
-        await self.lanes.turn(lane)
         sent = dict(headers or {})
         data: Any = form
         if json is not None:
             data = encoded(json)
             sent.setdefault("Content-Type", "application/json")
         url = f"{self.base_url}{path}"
+        if lane != "exit":
+            self.breaker.check()  # what takes risk away is tried at a broken broker too
+        await self.lanes.turn(lane)
         if self._sign is not None:
             sent.update(self._sign(method, url))
+        if self._seal is not None:
+            sent.update(self._seal(path, params or {}, data if json is not None else b""))
+        if lane != "exit":
+            self.breaker.enter()  # last: whoever enters tells how it went
         self.usage.called()
         began = self.clock.monotonic()
         try:

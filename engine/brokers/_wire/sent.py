@@ -182,9 +182,7 @@ class Sent:
         if entry is None:
             return order
         if order.state in _OVER and entry.ended_at is None:
-            entry.ended_at = (
-                self._clock.now()
-            )  # saved with the next order
+            entry.ended_at = self._clock.now()  # saved with the next order
         return replace(
             order,
             client_order_id=entry.client_order_id,

@@ -1,0 +1,106 @@
+"""The breaker counts failures on monotonic time, opens, lets one try, and never sticks."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from engine.brokers._wire.breaker import Breaker
+from engine.clock import ManualClock
+from engine.domain.errors import BrokerUnavailable
+
+START = datetime(2026, 11, 18, 15, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+def clock():
+    return ManualClock(START)
+
+
+@pytest.fixture
+def breaker(clock):
+    return Breaker("x", clock)
+
+
+def fail(breaker, times):
+    for _ in range(times):
+        breaker.enter()
+        breaker.failed()
+
+
+def opened(breaker):
+    fail(breaker, 5)
+    assert breaker.is_open
+
+
+def test_four_failures_leave_it_closed_and_the_fifth_opens_it(breaker):
+    fail(breaker, 4)
+    assert not breaker.is_open
+    fail(breaker, 1)
+    with pytest.raises(BrokerUnavailable):
+        breaker.enter()
+
+
+def test_failures_spread_over_more_than_a_minute_do_not_open_it(breaker, clock):
+    for _ in range(20):
+        fail(breaker, 1)
+        clock.advance(16)
+    assert not breaker.is_open
+
+
+def test_an_answer_in_between_starts_the_count_anew(breaker):
+    fail(breaker, 4)
+    breaker.succeeded()
+    fail(breaker, 4)
+    assert not breaker.is_open
+
+
+def test_after_its_pause_exactly_one_call_may_try(breaker, clock):
+    opened(breaker)
+    clock.advance(29)
+    with pytest.raises(BrokerUnavailable):
+        breaker.enter()
+    clock.advance(1)
+    breaker.enter()
+    with pytest.raises(BrokerUnavailable):
+        breaker.enter()
+
+
+def test_a_try_that_fails_opens_it_for_another_pause(breaker, clock):
+    opened(breaker)
+    clock.advance(30)
+    fail(breaker, 1)
+    assert breaker.is_open
+    clock.advance(30)
+    breaker.enter()
+
+
+def test_a_try_that_succeeds_closes_it(breaker, clock):
+    opened(breaker)
+    clock.advance(30)
+    breaker.enter()
+    breaker.succeeded()
+    fail(breaker, 4)
+    assert not breaker.is_open
+
+
+def test_a_look_before_the_call_takes_nobodys_try_away(breaker, clock):
+    opened(breaker)
+    clock.advance(30)
+    breaker.check()
+    breaker.check()
+    breaker.enter()
+    breaker.succeeded()
+    assert not breaker.is_open
+
+
+@pytest.mark.parametrize("jump_h", [-1, 1, 24])
+def test_a_jump_of_the_wall_clock_neither_opens_nor_closes_it(breaker, clock, jump_h):
+    """M-03."""
+    fail(breaker, 4)
+    clock.jump(clock.now() + timedelta(hours=jump_h))
+    fail(breaker, 1)
+    assert breaker.is_open
+    clock.jump(clock.now() + timedelta(hours=jump_h))
+    assert breaker.is_open
+    clock.advance(30)
+    assert not breaker.is_open

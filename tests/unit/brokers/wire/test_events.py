@@ -1,0 +1,167 @@
+"""A stream kept alive: each end is told once, each start names the gap, no end is the last."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from engine.brokers import Odd, StreamDown, StreamUp
+from engine.brokers._wire.events import Events, Keeper
+from engine.clock import ManualClock
+from engine.domain.errors import BrokerAuthError
+
+START = datetime(2026, 11, 18, 15, 0, tzinfo=UTC)
+
+
+async def breathe(times=10):
+    for _ in range(times):
+        await asyncio.sleep(0)
+
+
+class World:
+    """Sessions that end when told to, and what was told to the desk."""
+
+    def __init__(self):
+        self.clock = ManualClock(START)
+        self.events = Events()
+        self.told = []
+        self.starts = []
+        """When each session began, in monotonic seconds."""
+        self.ends = asyncio.Queue()
+        self.is_refused = False
+        self.keeper = Keeper("x", self.clock, self.events, self.session)
+
+    async def session(self, is_up):
+        self.starts.append(self.clock.monotonic())
+        if self.is_refused:
+            raise ConnectionRefusedError("nobody there")
+        is_up()
+        end = await self.ends.get()
+        if end is not None:
+            raise end
+
+    async def read(self):
+        async for event in self.events.all():
+            self.told.append(event)
+
+
+@pytest.fixture
+async def world():
+    made = World()
+    reader = asyncio.create_task(made.read())
+    made.keeper.start()
+    await breathe()
+    yield made
+    await made.keeper.close()
+    made.events.end()
+    await asyncio.wait_for(reader, 1)
+
+
+async def test_the_first_start_has_no_gap(world):
+    assert world.told == [StreamUp(gap_from=None)]
+    assert world.keeper.up.is_set()
+
+
+async def test_an_end_is_told_and_the_next_start_names_the_gap(world):
+    world.clock.advance(100)
+    lost_at = world.clock.now()
+    world.ends.put_nowait(ConnectionResetError("peer"))
+    await breathe()
+    assert isinstance(world.told[-1], StreamDown)
+    assert not world.keeper.up.is_set()
+    world.clock.advance(0.5)
+    await breathe()
+    assert world.told[-1] == StreamUp(gap_from=lost_at)
+    assert world.keeper.up.is_set()
+
+
+async def test_a_polite_end_is_an_end_too(world):
+    world.ends.put_nowait(None)
+    await breathe()
+    assert isinstance(world.told[-1], StreamDown)
+
+
+async def test_the_gap_reaches_back_to_the_first_loss_over_failed_attempts(world):
+    world.clock.advance(60)
+    lost_at = world.clock.now()
+    world.is_refused = True
+    world.ends.put_nowait(ConnectionResetError())
+    await breathe()
+    for _ in range(6):
+        world.clock.advance(30)
+        await breathe()
+    assert len([e for e in world.told if isinstance(e, StreamDown)]) == 1
+    world.is_refused = False
+    world.clock.advance(30)
+    await breathe()
+    assert world.told[-1] == StreamUp(gap_from=lost_at)
+
+
+async def test_attempts_come_at_growing_pauses_up_to_half_a_minute(world):
+    world.is_refused = True
+    world.ends.put_nowait(ConnectionResetError())
+    await breathe()
+    for _ in range(4000):
+        world.clock.advance(0.1)
+        await breathe(3)
+    gaps = [b - a for a, b in zip(world.starts[1:], world.starts[2:], strict=False)]
+    assert [round(gap) for gap in gaps[:6]] == [1, 2, 4, 8, 16, 30]
+    assert max(gaps) <= 30.5
+
+
+async def test_a_stream_that_worked_is_tried_again_quickly(world):
+    for _ in range(5):
+        world.ends.put_nowait(ConnectionResetError())
+        await breathe()
+        world.clock.advance(0.6)
+        await breathe()
+        assert isinstance(world.told[-1], StreamUp)
+
+
+@pytest.mark.parametrize("end", [ValueError("a bug"), KeyError("x"), TimeoutError(), OSError()])
+async def test_whatever_ends_it_the_stream_comes_back(world, end):
+    world.ends.put_nowait(end)
+    await breathe()
+    world.clock.advance(1)
+    await breathe()
+    assert isinstance(world.told[-1], StreamUp)
+
+
+async def test_lost_credentials_are_named_and_other_ends_say_no_more_than_their_kind(world):
+    world.ends.put_nowait(BrokerAuthError("x does not know us any more"))
+    await breathe()
+    assert world.told[-1].reason == "x does not know us any more"
+    world.clock.advance(1)
+    await breathe()
+    world.ends.put_nowait(ConnectionResetError("token=CANARY"))
+    await breathe()
+    assert world.told[-1].reason == "ConnectionResetError"
+
+
+@pytest.mark.parametrize("jump_h", [-1, 1])
+async def test_a_jump_of_the_wall_clock_neither_hurries_nor_holds_it(world, jump_h):
+    """M-03."""
+    world.ends.put_nowait(ConnectionResetError())
+    await breathe()
+    world.clock.jump(world.clock.now() + timedelta(hours=jump_h))
+    await breathe()
+    assert len(world.starts) == 1
+    world.clock.advance(0.5)
+    await breathe()
+    assert len(world.starts) == 2
+
+
+async def test_closing_stops_it_for_good(world):
+    await world.keeper.close()
+    world.clock.advance(100)
+    await breathe()
+    assert len(world.starts) == 1
+
+
+async def test_events_come_in_order_and_end_for_every_reader():
+    events = Events()
+    for n in range(3):
+        events.tell(Odd(note=str(n), raw=""))
+    events.end()
+    assert [event.note async for event in events.all()] == ["0", "1", "2"]
+    assert [event async for event in events.all()] == []
