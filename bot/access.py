@@ -267,7 +267,9 @@ def _open_to_all_roles() -> list[Permission]:
     return [
         *_rows(Role.VIEWER, "", "about help market-status risk-limits circuit-breaker"),
         *_rows(Role.VIEWER, "", "status", is_private=True),
-        *_rows(Role.VIEWER, "health", "summary detailed"),
+        *_rows(Role.VIEWER, "health", "summary", is_private=True),
+        *_rows(Role.VIEWER, "health", "api-usage"),
+        *_rows(Role.VIEWER, "mode", "show"),
         *_rows(Role.VIEWER, "alerts", "stats"),
         *_rows(Role.VIEWER, "chart", "candles compare"),
     ]
@@ -323,7 +325,7 @@ def _administration() -> list[Permission]:
         "alerts": "sources",
         "audit": "search show verify",
         "backup": "create list verify restore",
-        "broker": "test enable disable connect rotate",
+        "broker": "test enable disable connect rotate default route",
         "mode": "paper live",
         "monitor": "start stop status test reconnect sources",
         "press": "resume",

@@ -18,7 +18,7 @@ from bot.errors import sentence
 from bot.numbers import number, optional_number
 from bot.reply import Press
 from engine.domain.errors import ApprovalExpired, NotAllowed, UserError
-from engine.flows import approve, halt, manage, modify
+from engine.flows import approve, halt, manage, mode, modify
 
 if TYPE_CHECKING:
     from bot.app import App
@@ -297,6 +297,23 @@ async def _resume(app: "App", press: Press, key: str, version: int, typed: Value
     return "▶ Trading is resumed."
 
 
+def _live_fields(app: "App", key: str) -> tuple[str, tuple[Field, ...]]:
+    del key
+    if mode.of(app.desk) == "live":
+        raise UserError("The desk is live already. Nothing was changed.")
+    return "Trade real money", (
+        Field(name="word", label="Type LIVE: entries trade real money", hint="LIVE", most=10),
+        Field(name="reason", label="Why now", most=200),
+    )
+
+
+async def _live(app: "App", press: Press, key: str, version: int, typed: Values) -> str:
+    del key, version
+    if typed.get("word", "").strip().upper() != "LIVE":
+        raise UserError("The word was not LIVE. The desk stays on paper.")
+    return await mode.to_live(app.desk, app.gate.who(press), typed.get("reason", "").strip())
+
+
 def _plain(price: object) -> str:
     return "" if price is None else str(price)
 
@@ -306,5 +323,6 @@ FORMS: Mapping[str, Form] = {
     "rewrite": Form(permission="press rewrite", fields=_rewrite_fields, submit=_rewrite),
     "stop": Form(permission="press stop", fields=_price_fields("stop"), submit=_stop),
     "target": Form(permission="press target", fields=_price_fields("target"), submit=_target),
+    "live": Form(permission="mode live", fields=_live_fields, submit=_live),
     "resume": Form(permission="resume-trading", fields=_resume_fields, submit=_resume),
 }

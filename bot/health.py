@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from bot.config.values import is_loopback
+from engine.flows import mode
 
 if TYPE_CHECKING:
     from bot.app import App
@@ -36,7 +37,7 @@ def facts(app: "App") -> dict[str, object]:
         "discord": app.link.is_up,
         "halted": desk.halted,
         "reasons": reasons,
-        "mode": app.config.mode,
+        "mode": mode.of(app.desk),
         "pid": os.getpid(),
         "open_trades": len(desk.book.open_trades()),
         "pending_approvals": len(desk.book.approvals),

@@ -1,5 +1,6 @@
 """Records for reports: from memory while they live, from the store once they are over."""
 
+import asyncio
 import re
 from collections.abc import Sequence
 from decimal import Decimal
@@ -9,13 +10,14 @@ from typing import TYPE_CHECKING
 from bot import text
 from bot.cards import trade_card as trade_embed
 from bot.cards._layout import badges
+from engine.brokers import Broker, Check
 from engine.desk import Desk
 from engine.domain.desk import AlertRecord, Approval
-from engine.domain.errors import UserError
+from engine.domain.errors import TradeStreamError, UserError
 from engine.domain.money import Price, Qty
 from engine.domain.order import Intent, Order
 from engine.domain.trade import Account, LedgerEntry, Trade, TradeState
-from engine.flows import facts, mode
+from engine.flows import broker_switch, facts, mode
 from engine.reports import (
     Frame,
     alert_card,
@@ -28,11 +30,13 @@ from engine.reports import (
     trade_card,
     trades,
 )
+from engine.reports import brokers as lines
 
 if TYPE_CHECKING:
     from bot.app import App
 
 _PER_PAGE = 8
+_MONEY_S, _TEST_S = 2.0, 30.0
 _ID = re.compile(r"[A-Za-z0-9/_-]{1,80}")
 """The shape of every id of ours; nothing else is looked up."""
 _SYMBOL = re.compile(r"[A-Za-z0-9./]{1,12}")
@@ -228,6 +232,76 @@ class Reading:
                 return record.alert_id  # type: ignore[attr-defined,no-any-return]
         return asked
 
+    async def brokers(self, name: str | None = None) -> lines.BrokersReport:
+        """Every broker, or one of them, with what it says of its accounts just now."""
+        desk = self._desk
+        chosen = dict(desk.brokers) if name is None else {name: self.broker(name)}
+        accounts = list(desk.book.accounts.values())
+        asked = [(a.name, b) for a in accounts if (b := chosen.get(a.broker)) is not None]
+        money = await asyncio.gather(*(_money(account, broker) for account, broker in asked))
+        return lines.build(
+            self.frame(),
+            connections=[self._connection(n, b) for n, b in chosen.items()],
+            accounts=accounts,
+            orders=list(desk.book.orders.values()),
+            money={m.account: m for m in money},
+            apis={a.provider: a for a in self.apis()},
+        )
+
+    def broker(self, name: str) -> Broker:
+        """The connection of that name.
+
+        Raises:
+            UserError: there is none; names those that are there.
+        """
+        found = self._desk.brokers.get(name)
+        if found is None:
+            known = ", ".join(sorted(self._desk.brokers))
+            raise UserError(f"There is no such broker; there are: {known}. Nothing was done.")
+        return found
+
+    async def tested(self, name: str) -> list[Check]:
+        """What a broker can do right now, tried out; a silent one is a failed check."""
+        broker = self.broker(name)
+        try:
+            async with asyncio.timeout(_TEST_S):
+                return await broker.check()
+        except TimeoutError:
+            return [Check(name="answer", is_ok=False, detail=f"none within {_TEST_S:.0f} s")]
+        except TradeStreamError as error:
+            return [Check(name=type(error).__name__, is_ok=False, detail=str(error))]
+
+    def _connection(self, name: str, broker: Broker) -> lines.Connection:
+        desk = self._desk
+        return lines.Connection(
+            name=name,
+            is_paper=broker.caps.is_paper,
+            has_stream=broker.caps.has_stream,
+            gate=desk.gates.get(name) or desk.gates.get("*", ""),
+            off=broker_switch.off(desk, name),
+            problem=desk.health.get(f"broker {name}", ""),
+        )
+
+    def apis(self) -> list[lines.Api]:
+        """How much of each provider's allowance is used; those that count their calls."""
+        found = []
+        for name, part in (*self._desk.brokers.items(), ("feed", self._desk.feed)):
+            usage = getattr(part, "usage", None)
+            if usage is not None:
+                found.append(
+                    lines.Api(
+                        provider=name,
+                        n_calls=usage.n_calls,
+                        per_min=usage.per_min,
+                        n_limited=usage.n_limited,
+                        n_failed=usage.n_failed,
+                        limit=usage.limit,
+                        remaining=usage.remaining,
+                        last_ms=usage.last_ms,
+                    )
+                )
+        return found
+
     async def status(self, app: "App") -> status.StatusReport:
         """The desk at a glance."""
         desk = self._desk
@@ -247,6 +321,23 @@ class Reading:
             version=version("tradestream"),
             started_at=app.started_at,
         )
+
+
+async def _money(account: str, broker: Broker) -> lines.Money:
+    """What a broker says of an account within two seconds; else that it did not, and why."""
+    try:
+        async with asyncio.timeout(_MONEY_S):
+            balance = await broker.balance(account)
+    except TimeoutError:
+        return lines.unasked(account, "the broker does not answer")
+    except TradeStreamError as error:
+        return lines.unasked(account, str(error))
+    return lines.Money(
+        account=account,
+        equity_usd=lines.figure(balance.equity_usd),
+        cash_usd=lines.figure(balance.cash_usd),
+        buying_power_usd=lines.figure(balance.buying_power_usd),
+    )
 
 
 def _symbol(typed: str) -> str:

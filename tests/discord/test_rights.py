@@ -28,8 +28,14 @@ PEOPLE = {
     "ada": {"viewer", "trader", "admin", "approver"},
 }
 """Who may do what a right of this name asks for."""
-NEEDS = {"status": "viewer", "resume-trading": "admin"}
+NEEDS = {
+    **dict.fromkeys(("status", "health summary", "health api-usage", "mode show"), "viewer"),
+    **dict.fromkeys(("resume-trading", "mode paper", "mode live"), "admin"),
+    **dict.fromkeys(("broker test", "broker disable", "broker enable"), "admin"),
+}
 """Everything else needs a trader."""
+PUBLIC = ("mode show", "health api-usage")
+"""No account's figures in them."""
 PLACES = ("orders", "all-messages", "actions", "admin")
 
 
@@ -188,6 +194,7 @@ async def test_every_dialog_by_everybody(it: Desk) -> None:
         "stop": "trader",
         "target": "trader",
         "resume": "admin",
+        "live": "admin",
     }
     assert set(needs) == set(FORMS)
     for form, need in needs.items():
@@ -232,7 +239,8 @@ async def test_a_private_figure_is_never_shown_to_a_public_room(it: Desk) -> Non
     """D-15."""
     await it.held()
     for command in leaves(it.app.bot.tree.get_commands()):
-        if command.qualified_name in ("status", "emergency-stop", "resume-trading"):
+        needs = NEEDS.get(command.qualified_name, "trader")
+        if needs == "admin" or command.qualified_name in ("status", "emergency-stop", *PUBLIC):
             continue
         used = it.user("tom").slash("all-messages", command.qualified_name, options(command))
         await used.replied(20)

@@ -1,0 +1,135 @@
+"""Where orders go: /broker, /mode, /reconcile. No secret is ever typed here."""
+
+import discord
+from discord import app_commands
+from discord.ext import commands
+
+from bot import dialogs, reply
+from bot.cards import brokers as brokers_card
+from bot.cards import mode as mode_card
+from bot.client import DeskBot
+from bot.confirm import Question, ask_first
+from bot.reply import Press as AnyPress
+from engine.flows import broker_switch, mode
+
+Press = discord.Interaction[DeskBot]
+
+
+class Brokers(commands.Cog):
+    """Brokers and the mode; changes are for admins, in their room."""
+
+    def __init__(self, bot: DeskBot) -> None:
+        self.bot = bot
+
+    broker = app_commands.Group(name="broker", description="Where orders go, and whether they may")
+    mode_group = app_commands.Group(name="mode", description="Paper or real money")
+
+    @broker.command(name="list", description="Every broker: entries, accounts, live orders")
+    async def list_all(self, interaction: Press) -> None:
+        """One screen."""
+        app = self.bot.app
+        await app.gate.begin(interaction, "broker list")
+        await reply.report(interaction, brokers_card.show(await app.reading.brokers()))
+
+    @broker.command(name="status", description="One broker with what its accounts hold right now")
+    @app_commands.describe(broker="Which one")
+    async def status(self, interaction: Press, broker: str) -> None:
+        """One of them, in full."""
+        app = self.bot.app
+        await app.gate.begin(interaction, "broker status")
+        await reply.report(interaction, brokers_card.one(await app.reading.brokers(broker)))
+
+    @broker.command(name="test", description="Try each capability, without leaving a trace")
+    @app_commands.describe(broker="Which one")
+    async def test(self, interaction: Press, broker: str) -> None:
+        """Log in, read, price, dry-run an order."""
+        app = self.bot.app
+        await app.gate.begin(interaction, "broker test")
+        checks = await app.reading.tested(broker)
+        stamp = app.reading.frame().stamp(f"broker-{broker}")
+        await reply.report(interaction, brokers_card.tested(broker, checks, stamp))
+
+    @broker.command(name="disable", description="No new entry goes there; exits and stops still do")
+    @app_commands.describe(broker="Which one", reason="Why, for the journal")
+    async def disable(
+        self, interaction: Press, broker: str, reason: app_commands.Range[str, 0, 200] = ""
+    ) -> None:
+        """Asks once."""
+        app = self.bot.app
+        await app.gate.begin(interaction, "broker disable")
+        app.reading.broker(broker)
+
+        async def go(press: AnyPress) -> str:
+            return await broker_switch.disable(app.desk, broker, app.gate.who(press), reason)
+
+        await ask_first(
+            app,
+            interaction,
+            Question(
+                title=f"Take {broker} out of use?",
+                yes=f"Disable {broker}",
+                body=lambda: "No new entry goes there. What is open there is managed to its end.",
+                action=go,
+            ),
+        )
+
+    @broker.command(name="enable", description="Entries may go there again")
+    @app_commands.describe(broker="Which one")
+    async def enable(self, interaction: Press, broker: str) -> None:
+        """Asks once."""
+        app = self.bot.app
+        await app.gate.begin(interaction, "broker enable")
+        app.reading.broker(broker)
+
+        async def go(press: AnyPress) -> str:
+            return await broker_switch.enable(app.desk, broker, app.gate.who(press))
+
+        await ask_first(
+            app,
+            interaction,
+            Question(
+                title=f"Let entries go to {broker} again?",
+                yes=f"Enable {broker}",
+                body=lambda: broker_switch.off(app.desk, broker) or "It takes entries already.",
+                action=go,
+            ),
+        )
+
+    @status.autocomplete("broker")
+    @test.autocomplete("broker")
+    @disable.autocomplete("broker")
+    @enable.autocomplete("broker")
+    async def _brokers(self, interaction: Press, current: str) -> list[app_commands.Choice[str]]:
+        app = self.bot.app
+        if not app.gate.allows(interaction, "broker list"):
+            return []
+        wanted = current.lower()
+        names = sorted(n for n in app.desk.brokers if wanted in n.lower())
+        return [app_commands.Choice(name=n, value=n) for n in names[:25]]
+
+    @mode_group.command(name="show", description="Paper or live, since when, and what is missing")
+    async def show(self, interaction: Press) -> None:
+        """With the facts that decide."""
+        app = self.bot.app
+        await app.gate.begin(interaction, "mode show")
+        report, stamp = mode.report(app.desk), app.reading.frame().stamp("mode")
+        await reply.report(interaction, mode_card.show(report, stamp))
+
+    @mode_group.command(name="paper", description="No new entry of real money from now on")
+    @app_commands.describe(reason="Why, for the journal")
+    async def paper(self, interaction: Press, reason: app_commands.Range[str, 0, 200] = "") -> None:
+        """At once: taking risk away needs no question."""
+        app = self.bot.app
+        who = await app.gate.begin(interaction, "mode paper")
+        await reply.say(interaction, await mode.to_paper(app.desk, who, reason))
+
+    @mode_group.command(name="live", description="Trade real money; needs a second admin")
+    @app_commands.describe(reason="Why now")
+    async def live(self, interaction: Press, reason: app_commands.Range[str, 1, 200]) -> None:
+        """Asks for a typed word; the second admin does the same."""
+        await dialogs.show(self.bot.app, interaction, "live", "", typed={"reason": reason})
+
+
+async def setup(bot: DeskBot) -> None:
+    """Called by discord.py when the cog is loaded."""
+    await bot.add_cog(Brokers(bot))

@@ -1,0 +1,71 @@
+"""/broker, /mode and /health as people use them."""
+
+from tests.discord.kit import desk, plain
+
+
+async def test_the_list_says_who_takes_entries_and_what_is_there(tmp_path, monkeypatch):
+    async with desk(tmp_path, monkeypatch) as it:
+        shown = plain((await it.slash("tom", "orders", "broker list")).reply)
+        assert "All brokers take entries" in shown
+        assert "paper" in shown
+        assert "$100,000" in shown
+        one = plain((await it.slash("tom", "orders", "broker status", broker="paper")).reply)
+        assert "paper takes entries" in one
+        unknown = await it.slash("tom", "orders", "broker status", broker="robin")
+        assert "there are: paper" in unknown.text
+        assert unknown.ephemeral
+        names = await it.user("tom").autocomplete("orders", "broker status", "broker", broker="pa")
+        assert [c["value"] for c in names.choices] == ["paper"]
+
+
+async def test_a_silent_broker_is_told_as_not_known_never_as_nothing(tmp_path, monkeypatch):
+    async with desk(tmp_path, monkeypatch) as it:
+        await it.app.desk.brokers["paper"].close()
+        shown = plain((await it.slash("tom", "orders", "broker status", broker="paper")).reply)
+        assert "n/a (paper is not connected)" in shown
+        assert "$0" not in shown
+
+
+async def test_each_capability_is_tried_on_request(tmp_path, monkeypatch):
+    async with desk(tmp_path, monkeypatch) as it:
+        tried = plain((await it.slash("ada", "admin", "broker test", broker="paper")).reply)
+        assert "all well" in tried
+        await it.app.desk.brokers["paper"].close()
+        failed = plain((await it.slash("ada", "admin", "broker test", broker="paper")).reply)
+        assert "1 failed" in failed
+        assert "not connected" in failed
+
+
+async def test_a_broker_is_taken_out_of_use_and_back_by_one_confirmed_click(tmp_path, monkeypatch):
+    async with desk(tmp_path, monkeypatch) as it:
+        asked = await it.slash("ada", "admin", "broker disable", broker="paper", reason="updates")
+        await it.user("ada").click(asked.reply, "Disable paper").acked()
+        await it.until(lambda: "No new entry goes to paper" in plain(asked.reply))
+        assert await it.see("admin", "switched off by", "updates")
+        shown = plain((await it.slash("tom", "orders", "broker list")).reply)
+        assert "0 of 1 take entries" in shown
+        asked = await it.slash("ada", "admin", "broker enable", broker="paper")
+        await it.user("ada").click(asked.reply, "Enable paper").acked()
+        await it.until(lambda: "Entries may go to paper again" in plain(asked.reply))
+
+
+async def test_real_money_needs_a_typed_word_and_says_what_is_missing(tmp_path, monkeypatch):
+    async with desk(tmp_path, monkeypatch) as it:
+        shown = plain((await it.slash("vic", "actions", "mode show")).reply)
+        assert "PAPER: no entry of real money" in shown
+        assert "✗ configuration · mode: paper" in shown
+        opened = await it.user("ada").slash("admin", "mode live", reason="ready").acked()
+        wrong = it.user("ada").submit(opened, {"word": "yes please"})
+        assert "stays on paper" in await it.answer(wrong)
+        again = await it.user("ada").slash("admin", "mode live", reason="ready").acked()
+        refused = it.user("ada").submit(again, {"word": "LIVE"})
+        assert "Not ready for real money" in await it.answer(refused)
+        paper = await it.slash("ada", "admin", "mode paper", reason="just checking")
+        assert "in paper mode already" in paper.text
+
+
+async def test_health_and_usage_answer(tmp_path, monkeypatch):
+    async with desk(tmp_path, monkeypatch) as it:
+        assert "Ready to trade" in plain((await it.slash("vic", "actions", "health summary")).reply)
+        usage = plain((await it.slash("vic", "actions", "health api-usage")).reply)
+        assert "Nothing outside is called" in usage
