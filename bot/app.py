@@ -9,7 +9,7 @@ from functools import partial
 
 import discord
 
-from bot import health, render
+from bot import connect, health, render
 from bot.cards import recovery
 from bot.charts import Charts
 from bot.client import DeskBot
@@ -28,7 +28,7 @@ from engine.brokers import Broker
 from engine.brokers.paper import AlwaysOpen, PaperBroker, PaperSettings
 from engine.clock import Clock, Ids, RandomIds, SystemClock
 from engine.desk import Desk, DeskSettings
-from engine.domain.errors import ConfigError, StoreUnavailable, TradeStreamError
+from engine.domain.errors import ConfigError, StoreUnavailable, TradeStreamError, WrongEnvironment
 from engine.domain.record import Record
 from engine.exits import ExitRule
 from engine.feeds import Feed, QuoteBoard
@@ -122,15 +122,14 @@ class App:
         )
 
     def _brokers(self) -> dict[str, Broker]:
-        return {
-            "paper": PaperBroker(
-                clock=self.clock,
-                board=self.board,
-                vault=SqlVault(self.store),
-                settings=paper_settings(self.config),
-                hours=AlwaysOpen() if self.feed and self.feed.is_synthetic else None,
-            )
-        }
+        paper = PaperBroker(
+            clock=self.clock,
+            board=self.board,
+            vault=SqlVault(self.store),
+            settings=paper_settings(self.config),
+            hours=AlwaysOpen() if self.feed and self.feed.is_synthetic else None,
+        )
+        return {"paper": paper, **connect.brokers(self.config, self.clock)}
 
     def _channel_id(self, purpose: str) -> int | None:
         """Where a kind of card goes; nothing private goes to an admin channel others can see."""
@@ -144,7 +143,7 @@ class App:
         """Recovery first: when this returns, positions are protected and entries allowed.
 
         Raises:
-            StoreUnavailable: nothing was started.
+            StoreUnavailable: nothing was started. WrongEnvironment: a login is of the other kind.
         """
         await self.store.open()
         if self.feed is not None:
@@ -156,7 +155,9 @@ class App:
             self.work.keep(partial(self._pump_events, name, broker), f"events {name}")
         self.work.keep(self.monitor.run, "monitor")
         self.work.every(self.config.jobs.monitor_s, self._sweep, "sweep")
-        self.work.every(self.config.jobs.reconcile_s, self._reconcile, "reconcile")
+        self.work.every(
+            self.config.jobs.reconcile_s, partial(recover.reconcile, self.desk), "reconcile"
+        )
         log.info("trading ready: %s", self.report)
 
     async def _note_start(self) -> None:
@@ -191,20 +192,13 @@ class App:
         async for event in broker.events():
             try:
                 await send.on_event(self.desk, name, event)
-            except StoreUnavailable as error:
-                self.desk.health["storage"] = str(error)
-                self.desk.is_reconciled = False
-            except Exception:
-                self.desk.is_reconciled = False  # what it told of is found by comparing the books
+            except Exception as error:
+                # What it told of is found by comparing the books.
+                self.desk.gates[name] = f"something it told was lost: {type(error).__name__}"
                 raise
 
     async def _sweep(self) -> None:
         await monitor.sweep(self.desk)
-
-    async def _reconcile(self) -> None:
-        for name in self.desk.brokers:
-            await recover.compare(self.desk, name)
-        self.desk.is_reconciled = True
 
     async def run(self) -> int:
         """Until a signal or a fatal refusal; the process's exit code."""
@@ -219,6 +213,9 @@ class App:
         except StoreUnavailable as error:
             log.critical("the books cannot be opened: %s", error)
             self._exit_code = EXIT_CRASH
+        except WrongEnvironment as error:
+            log.critical("configuration: %s", error)
+            self._exit_code = EXIT_CONFIG
         finally:
             await self.stop()
             if server is not None:
@@ -274,8 +271,9 @@ class App:
         await self.throttled.close()
         await self.work.close(_LEAVE_S)
         await self.desk.stop_tasks()
-        for broker in self.desk.brokers.values():
-            await _within(_LEAVE_S, broker.close())
+        await asyncio.gather(
+            *(_within(_LEAVE_S, broker.close()) for broker in self.desk.brokers.values())
+        )
         if self.feed is not None:
             await _within(_LEAVE_S, self.feed.close())
         await self.charts.close()
@@ -326,7 +324,7 @@ def _never_again(error: Exception) -> str:
 
 def paper_settings(config: AppConfig) -> PaperSettings:
     """The paper broker's terms."""
-    paper = config.brokers.paper
+    paper = config.paper
     return PaperSettings(
         start_cash_usd=config.start_cash_usd(),
         latency_ms=paper.latency_ms,
@@ -343,7 +341,7 @@ def settings_of(config: AppConfig) -> DeskSettings:
     orders = config.orders
     return DeskSettings(
         sources=config.profiles(),
-        accounts={name: account.broker for name, account in config.accounts.items()},
+        accounts={name: config.broker_of(name) for name in config.accounts},
         start_cash_usd=config.start_cash_usd(),
         sizing=config.sizing,
         max_quote_age_s=config.feed.max_quote_age_s,
@@ -355,6 +353,7 @@ def settings_of(config: AppConfig) -> DeskSettings:
         unprotected_alarm_s=orders.unprotected_alarm_s,
         entry_wait_s=orders.entry_wait_s,
         exit_retry_s=orders.exit_retry_s,
+        reconcile_full_s=config.jobs.reconcile_full_s,
         mode=config.mode,
     )
 
@@ -385,6 +384,8 @@ def _feed(config: AppConfig, clock: Clock) -> Feed | None:
 
         files = [config.path(f) for f in config.feed.files]
         return RecordedFeed(files, clock, half_spread=config.feed.half_spread_usd)
+    if config.feed.kind == "live":
+        return connect.live_feed(config, clock)
     return None
 
 

@@ -57,6 +57,8 @@ class DeskSettings:
     """How long an entry may work before it is cancelled."""
     exit_retry_s: float = 2
     """Pause before a refused exit order is sent again."""
+    reconcile_full_s: float = 900
+    """Once in so long all that is live is compared from its beginning, else only what is new."""
     mode: str = "paper"
 
 
@@ -135,6 +137,10 @@ class Desk:
     @is_reconciled.setter
     def is_reconciled(self, is_it: bool) -> None:
         self.gates = {} if is_it else {"*": "to be compared"}
+
+    def gate(self, broker: str) -> str:
+        """Why no entry may go to this broker until it was compared; empty when one may."""
+        return self.gates.get(broker) or self.gates.get("*", "")
 
     @property
     def halted(self) -> str:

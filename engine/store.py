@@ -163,3 +163,15 @@ class Vault(Protocol):
             StoreUnavailable: could not be made durable; nothing was written.
         """
         ...
+
+
+class Tokens(Protocol):
+    """Where tokens live that must outlive the process; files of mode 0600, never the books."""
+
+    async def load(self, name: str) -> str | None:
+        """What was saved last; None when nothing was."""
+        ...
+
+    async def save(self, name: str, text: str) -> None:
+        """Keep it, whole or not at all."""
+        ...

@@ -16,7 +16,7 @@ from bot.config.file import read_yaml, refuse_secrets
 from bot.config.layers import environment_layer, merged
 from bot.config.model import AppConfig, Environment
 from bot.config.problems import Layer, lines
-from bot.config.secrets import Secrets, read_secrets
+from bot.config.secrets import Secrets, is_secret, read_secrets
 from engine.domain.errors import ConfigError
 
 __all__ = ["AppConfig", "Environment", "Secrets", "load"]
@@ -47,7 +47,7 @@ def load(path: Path | None = None, overrides: Mapping[str, Any] | None = None) -
         if other != name:
             over = Layer(overlay, f"environments.{other}.")
             _check_overlay(over, [over, Layer({"environment": other, "home": home}), Layer(values)])
-    variables = environment_layer(AppConfig, Secrets)
+    variables = environment_layer(AppConfig, is_secret)
     refuse_secrets(variables)
     layers = [
         Layer({"home": home}),
@@ -58,7 +58,24 @@ def load(path: Path | None = None, overrides: Mapping[str, Any] | None = None) -
         Layer(values),
     ]
     config = _validated(layers)
-    return config.model_copy(update={"secrets": read_secrets(home, config.secrets_dir)})
+    config = config.model_copy(update={"secrets": read_secrets(home, config.secrets_dir)})
+    _check_names_of(config)
+    return config
+
+
+def _check_names_of(config: AppConfig) -> None:
+    """A number or key under a name that nothing reads is a slip that would change who trades."""
+    wrong = [
+        f"TS_ACCOUNT_{name.upper()}: accounts has no {name}; it has {', '.join(config.accounts)}"
+        for name in config.secrets.accounts
+        if name not in config.accounts
+    ]
+    for key in config.secrets.adapters:
+        known = config.secret_names(key)
+        if known is not None and key not in known:
+            wrong.append(f"TS_{key.upper()}: no such secret; known: {', '.join(sorted(known))}")
+    if wrong:
+        raise ConfigError("\n".join(wrong))
 
 
 def _overlays(section: Any) -> dict[str, dict[str, Any]]:

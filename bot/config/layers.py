@@ -3,10 +3,9 @@
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from pydantic import BaseModel
 from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsError
 
 from bot.config.problems import Loc, path_of
@@ -28,7 +27,9 @@ def merged(*layers: Mapping[str, Any]) -> dict[str, Any]:
     return result
 
 
-def environment_layer(model: type[BaseSettings], secrets: type[BaseModel]) -> dict[str, Any]:
+def environment_layer(
+    model: type[BaseSettings], is_secret: Callable[[str], bool]
+) -> dict[str, Any]:
     """Values of ``TS_SECTION__KEY`` variables, shaped like the file.
 
     Raises:
@@ -38,7 +39,7 @@ def environment_layer(model: type[BaseSettings], secrets: type[BaseModel]) -> di
         if not name.upper().startswith(PREFIX):
             continue
         key = name[len(PREFIX) :].lower()
-        if key not in secrets.model_fields and key.split("__")[0] not in model.model_fields:
+        if not is_secret(key) and key.split("__")[0] not in model.model_fields:
             raise ConfigError(f"{name}: no such setting ({key.replace('__', '.')}: unknown key)")
     source = EnvSettingsSource(model, env_prefix=PREFIX, env_nested_delimiter="__")
     try:

@@ -18,18 +18,18 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from bot.config import plugins
+from bot.config import adapters, plugins
 from bot.config.problems import refuse
-from bot.config.secrets import Secrets, audit_key
+from bot.config.secrets import Secrets, audit_key, owner_of
 from bot.config.sections import (
     AccountConfig,
-    BrokersConfig,
     DiscordConfig,
     FeedConfig,
     HealthConfig,
     JobsConfig,
     LogConfig,
     OrdersConfig,
+    PaperConfig,
     StorageConfig,
 )
 from bot.config.sources import SourceConfig
@@ -55,6 +55,10 @@ def _exits(section: Any) -> Mapping[str, BaseModel]:
     return plugins.validated("engine.exits", section, all_of_them=True)
 
 
+def _brokers(section: Any) -> Mapping[str, BaseModel]:
+    return adapters.brokers(section, PaperConfig)
+
+
 def _sizing(section: Any) -> Any:
     plugins.check_plain_numbers(SizingSettings, section)
     return section
@@ -65,8 +69,8 @@ class AppConfig(BaseSettings):
 
     model_config = SettingsConfigDict(extra="forbid", frozen=True, validate_default=True)
 
-    mode: Literal["paper"] = "paper"
-    """Nothing but paper can be traded yet."""
+    mode: Literal["paper", "live"] = "paper"
+    """``live`` only allows real money; two admins switch it on (``/mode live``)."""
     environment: Environment = Environment.DEV
     test_mode: bool = False
     """True: every outside address must be on loopback."""
@@ -76,7 +80,10 @@ class AppConfig(BaseSettings):
     discord: DiscordConfig = DiscordConfig()
     storage: StorageConfig = StorageConfig()
     accounts: NamedMap[AccountConfig] = Field(min_length=1)
-    brokers: BrokersConfig = BrokersConfig()
+    brokers: Annotated[Mapping[str, BaseModel], PlainValidator(_brokers)] = Field(
+        default_factory=dict
+    )
+    """File name in engine/brokers -> its Settings; ``paper`` is always in it."""
     feed: FeedConfig = FeedConfig()
     sources: NamedMap[SourceConfig] = Field(default_factory=dict)
     risk: Annotated[Mapping[str, BaseModel], PlainValidator(_risk)] = Field(default_factory=dict)
@@ -112,9 +119,22 @@ class AppConfig(BaseSettings):
     @model_validator(mode="after")
     def _accounts_have_brokers(self) -> Self:
         for name, account in self.accounts.items():
-            if account.broker not in type(self.brokers).model_fields:
-                known = ", ".join(type(self.brokers).model_fields)
-                refuse(("accounts", name, "broker"), f"must be one of {known}", account.broker)
+            if self.broker_of(name) not in self.brokers:
+                known = ", ".join(self.brokers)
+                what = f"must be one of those under brokers: {known}"
+                refuse(("accounts", name, "broker"), what, account.broker)
+            if account.start_cash_usd is not None and self.broker_of(name) != adapters.PAPER:
+                refuse(("accounts", name, "start_cash_usd"), "is for paper accounts only")
+        return self
+
+    @model_validator(mode="after")
+    def _brokers_fit_the_mode(self) -> Self:
+        """O-24: what is not meant for real money must not be able to reach it."""
+        live = [n for n, s in self.brokers.items() if getattr(s, "environment", "") == "live"]
+        if self.mode == "paper" and live:
+            refuse(("brokers", live[0], "environment"), "must be paper while mode is paper", "live")
+        if self.mode == "live" and not live:
+            refuse(("mode",), "must be paper: no broker's environment is live", "live")
         return self
 
     @model_validator(mode="after")
@@ -141,6 +161,10 @@ class AppConfig(BaseSettings):
         url = urlsplit(self.storage.url)
         if url.hostname is not None and not is_loopback(self.storage.url):
             refuse(("storage", "url"), "must be on loopback in test mode", url.hostname)
+        for name, settings in self.brokers.items():
+            adapters.check_on_loopback(("brokers", name), settings)
+        for name, settings in self.feed.live.items():
+            adapters.check_on_loopback(("feed", "live", name), settings)
         return self
 
     def path(self, path: Path) -> Path:
@@ -166,18 +190,36 @@ class AppConfig(BaseSettings):
         Raises:
             ConfigError: the key file is open to others, too short, or cannot be made.
         """
+        return audit_key(self.secrets.audit_key, self.state_dir())
+
+    def state_dir(self) -> Path:
+        """Where what must outlive the process is kept: beside the books."""
         parts = urlsplit(self.storage.url)
         is_file = parts.scheme.startswith("sqlite")
-        folder = self.home / (Path(parts.path[1:]).parent if is_file else "var")
-        return audit_key(self.secrets.audit_key, folder)
+        return self.home / (Path(parts.path[1:]).parent if is_file else "var")
+
+    @property
+    def paper(self) -> PaperConfig:
+        """The paper broker's terms."""
+        found = self.brokers[adapters.PAPER]
+        assert isinstance(found, PaperConfig)  # noqa: S101 - by construction
+        return found
+
+    def broker_of(self, account: str) -> str:
+        """The broker of an account, by the name of its file."""
+        return adapters.canonical(self.accounts[account].broker)
+
+    def brokers_in_use(self) -> list[str]:
+        """Brokers that some account trades at."""
+        return [n for n in self.brokers if any(self.broker_of(a) == n for a in self.accounts)]
 
     def start_cash_usd(self) -> dict[str, Decimal]:
         """Opening deposit per paper account."""
-        default = self.brokers.paper.start_cash_usd
+        default = self.paper.start_cash_usd
         return {
             name: default if account.start_cash_usd is None else account.start_cash_usd
             for name, account in self.accounts.items()
-            if account.broker == "paper"
+            if account.broker == adapters.PAPER
         }
 
     def profiles(self) -> dict[str, SourceProfile]:
@@ -215,6 +257,35 @@ class AppConfig(BaseSettings):
         lacking = [
             f"{key}: missing; the desk cannot open without it" for key, v in needed.items() if not v
         ]
+        lacking += self._unfit_adapters()
         if lacking:
             raise ConfigError("\n".join(lacking))
         self.discord_token()
+
+    def secret_names(self, key: str) -> set[str] | None:
+        """Secrets that the owner of ``key`` declares; None when it is not configured."""
+        owner = owner_of(key)
+        if owner is None or (owner not in self.brokers and owner not in self.feed.live):
+            return None
+        declared: set[str] = set()
+        if owner in self.brokers and (kind := adapters.broker_kind(owner)) is not None:
+            declared |= set(kind.secrets)
+        if owner in self.feed.live:
+            declared |= set(adapters.feed_kind(owner).secrets)
+        return {f"{owner}_{secret}" for secret in declared}
+
+    def _unfit_adapters(self) -> list[str]:
+        """A line per secret that is missing or of the other environment (O-24)."""
+        lines: list[str] = []
+        given = self.secrets.adapters
+        for name in self.brokers_in_use():
+            kind = adapters.broker_kind(name)
+            if kind is None:
+                continue
+            secrets, missing = adapters.secrets_of(name, kind, given)
+            lines += missing
+            if not missing and (what := kind.mixed_up(self.brokers[name], secrets)):
+                lines.append(f"brokers.{name}.{what}")
+        for name in self.feed.live:
+            lines += adapters.secrets_of(name, adapters.feed_kind(name), given)[1]
+        return list(dict.fromkeys(lines))

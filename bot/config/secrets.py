@@ -1,13 +1,19 @@
-"""Secrets: from the environment or from files of their own, never from config.yaml."""
+"""Secrets: from the environment or from files of their own, never from config.yaml.
+
+Three are ours; the others carry a name of the configuration: ``TS_ACCOUNT_<NAME>`` is an account's
+number, ``TS_<BROKER>_<SECRET>`` what that broker's or feed's file declares.
+"""
 
 import os
 import secrets
 import stat
+from collections.abc import Mapping
 from pathlib import Path
 
 from dotenv import dotenv_values
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
+from bot.config import adapters
 from bot.config.layers import PREFIX
 from bot.config.problems import secret_lines
 from engine.domain.errors import ConfigError
@@ -27,11 +33,34 @@ class Secrets(BaseModel):
     """Seals the audit chain; when none is given, one is made beside the database."""
     storage_password: SecretStr | None = None
     """Password of the PostgreSQL user in ``storage.url``."""
+    accounts: Mapping[str, SecretStr] = Field(default_factory=dict)
+    """Account -> its number at its broker."""
+    adapters: Mapping[str, SecretStr] = Field(default_factory=dict)
+    """``alpaca_key`` and the like -> the secret."""
 
     def values(self) -> frozenset[str]:
         """All of them as plain text, for whoever must keep them out of an output."""
-        given = (getattr(self, name) for name in type(self).model_fields)
+        given = [getattr(self, name) for name in OURS]
+        given += [*self.accounts.values(), *self.adapters.values()]
         return frozenset(secret.get_secret_value() for secret in given if secret is not None)
+
+
+OURS = ("discord_token", "audit_key", "storage_password")
+_ACCOUNT = "account_"
+
+
+def is_secret(key: str) -> bool:
+    """Whether a lower-case name without ``TS_`` may be a secret's."""
+    if key in OURS or (key.startswith(_ACCOUNT) and key != _ACCOUNT):
+        return True
+    owner = owner_of(key)
+    return owner is not None and len(key) > len(owner) + 1
+
+
+def owner_of(key: str) -> str | None:
+    """The broker or feed whose secret ``alpaca_key`` is."""
+    fits = [name for name in adapters.names() if key.startswith(f"{name}_")]
+    return max(fits, key=len, default=None)
 
 
 def read_secrets(home: Path, secrets_dir: Path) -> Secrets:
@@ -47,26 +76,41 @@ def read_secrets(home: Path, secrets_dir: Path) -> Secrets:
     if given:
         values |= _from_files(Path(given), is_ours=False)
     values |= from_environment()
+    shaped: dict[str, object] = {n: v for n, v in values.items() if n in OURS}
+    shaped["accounts"] = {
+        n.removeprefix(_ACCOUNT): v for n, v in values.items() if n.startswith(_ACCOUNT)
+    }
+    shaped["adapters"] = {_canonical(n): v for n, v in values.items() if owner_of(n) is not None}
     try:
-        return Secrets.model_validate(values)
+        return Secrets.model_validate(shaped)
     except ValidationError as error:
         raise ConfigError("\n".join(secret_lines(error))) from None
 
 
 def from_environment() -> dict[str, str]:
     """The secrets among the environment variables, not checked."""
-    given = {n: os.environ.get(f"{PREFIX}{n.upper()}", "").strip() for n in Secrets.model_fields}
-    return {name: value for name, value in given.items() if value}
+    given = {
+        name.removeprefix(PREFIX).lower(): value.strip()
+        for name, value in os.environ.items()
+        if name.startswith(PREFIX)
+    }
+    return {name: value for name, value in given.items() if value and is_secret(name)}
+
+
+def _canonical(key: str) -> str:
+    """``tda_key`` is ``schwab_key``."""
+    owner = owner_of(key)
+    return key if owner is None else adapters.canonical(owner) + key.removeprefix(owner)
 
 
 def _from_dotenv(path: Path) -> dict[str, str]:
     if not path.is_file():
         return {}
-    _check_private(path)
+    check_private(path)
     values = {}
     for name, value in dotenv_values(path, interpolate=False).items():
         key = name.removeprefix(PREFIX).lower()
-        if not name.startswith(PREFIX) or key not in Secrets.model_fields:
+        if not name.startswith(PREFIX) or not is_secret(key):
             raise ConfigError(
                 f".env: {name}: only secrets may stand here ({_names()}); "
                 "other settings belong into config.yaml or the environment"
@@ -83,26 +127,34 @@ def _from_files(folder: Path, *, is_ours: bool) -> dict[str, str]:
     for path in sorted(folder.iterdir()):
         if path.name.startswith(".") or not path.is_file():
             continue
-        if path.name not in Secrets.model_fields:
+        if not is_secret(path.name):
             if is_ours:
-                known = ", ".join(Secrets.model_fields)
-                raise ConfigError(f"{path}: no such secret; known: {known}")
+                raise ConfigError(
+                    f"{path}: no such secret; known: {', '.join(OURS)}, "
+                    "account_<name>, <broker>_<secret>"
+                )
             continue
         if is_ours:
-            _check_private(path)
+            check_private(path)
         text = path.read_text(encoding="utf-8").strip()
         if text:
             values[path.name] = text
     return values
 
 
-def _check_private(path: Path) -> None:
+def check_private(path: Path) -> None:
+    """Refuse a file with secrets that others may read.
+
+    Raises:
+        ConfigError: says what to do. FileNotFoundError.
+    """
     if stat.S_IMODE(path.stat().st_mode) & 0o077:
         raise ConfigError(f"{path}: holds secrets but others may read it; do: chmod 600 {path}")
 
 
 def _names() -> str:
-    return ", ".join(f"{PREFIX}{name.upper()}" for name in Secrets.model_fields)
+    ours = ", ".join(f"{PREFIX}{name.upper()}" for name in OURS)
+    return f"{ours}, {PREFIX}ACCOUNT_<NAME>, {PREFIX}<BROKER>_<SECRET>"
 
 
 def audit_key(given: SecretStr | None, beside: Path) -> bytes:
@@ -122,7 +174,7 @@ def audit_key(given: SecretStr | None, beside: Path) -> bytes:
         beside.mkdir(parents=True, exist_ok=True)
         if not path.exists():
             _write_new(path, secrets.token_hex(AUDIT_KEY_LENGTH))
-        _check_private(path)
+        check_private(path)
         key = path.read_text(encoding="ascii").strip()
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(

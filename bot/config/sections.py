@@ -1,12 +1,14 @@
 """Sections of config.yaml: their types and limits."""
 
+from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BaseModel, Field, PlainValidator, field_validator, model_validator
 
+from bot.config import adapters
 from bot.config.problems import refuse
 from bot.config.values import (
     Count,
@@ -98,6 +100,8 @@ class AccountConfig(Section):
     """One account that trades are booked to."""
 
     broker: Name
+    """A key of ``brokers``. Its number there is the secret TS_ACCOUNT_<NAME>; without one the
+    login must reach exactly one account that may trade."""
     start_cash_usd: Usd | None = None
     """Opening deposit on paper; left out: the paper broker's own."""
 
@@ -113,16 +117,10 @@ class PaperConfig(Section):
     fee_per_share_usd: Usd = Decimal(0)
 
 
-class BrokersConfig(Section):
-    """Terms and addresses per broker."""
-
-    paper: PaperConfig = PaperConfig()
-
-
 class FeedConfig(Section):
     """Where quotes come from, and when they are too old to act on."""
 
-    kind: Literal["synthetic", "recorded", "none"] = "none"
+    kind: Literal["live", "synthetic", "recorded", "none"] = "none"
     files: tuple[Path, ...] = ()
     """Recordings, oldest first; for ``recorded``."""
     half_spread_usd: Usd = Decimal("0.01")
@@ -132,6 +130,10 @@ class FeedConfig(Section):
     seed: Count = 7
     """Same seed and plan, same prices."""
     max_quote_age_s: Positive = Decimal(5)
+    live: Annotated[Mapping[str, BaseModel], PlainValidator(adapters.feeds)] = Field(
+        default_factory=dict
+    )
+    """File name in engine/feeds -> its Settings, the first that has a quote wins; for ``live``."""
 
     @model_validator(mode="after")
     def _files_fit_kind(self) -> Self:
@@ -141,6 +143,10 @@ class FeedConfig(Section):
             refuse(("files",), "must be empty unless kind is recorded")
         if (self.kind == "synthetic") != (self.plan is not None):
             refuse(("plan",), "must be set when kind is synthetic, and only then", self.plan)
+        if self.kind == "live" and not self.live:
+            refuse(("live",), "must name at least one feed when kind is live")
+        if self.kind != "live" and self.live:
+            refuse(("live",), "must be empty unless kind is live")
         return self
 
 

@@ -49,6 +49,10 @@ class BrokerAuthError(TradeStreamError):
     """The broker does not know us any more: stop that broker, tell an admin."""
 
 
+class WrongEnvironment(BrokerAuthError):
+    """Paper and live were mixed up: the login is of the other kind than configured. No start."""
+
+
 class DataStale(TradeStreamError):
     """Facts are too old to decide on."""
 

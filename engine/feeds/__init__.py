@@ -1,13 +1,18 @@
 """The Feed contract, and the board that holds the last quote of everything watched."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import ClassVar, Protocol
+
+from pydantic import BaseModel, ConfigDict, SecretStr
 
 from engine.clock import Clock
-from engine.domain.instrument import Instrument
+from engine.domain.instrument import Instrument, Kind
 from engine.domain.quote import Leg, Quote, UnitQuote, unit_quote
+from engine.store import Tokens
 
 
 class Feed(Protocol):
@@ -35,6 +40,65 @@ class Feed(Protocol):
     def stream(self) -> AsyncIterator[Quote]:
         """Quotes of everything watched, until closed."""
         ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeedSetup:
+    """What the desk hands to a live feed."""
+
+    name: str
+    clock: Clock
+    secrets: Mapping[str, SecretStr]
+    """By the names that the feed declares."""
+    tokens: Tokens
+
+
+class FeedAdapter(ABC):
+    """A live source of quotes: ``engine/feeds/x`` holds ``class X(FeedAdapter)``.
+
+    Nothing is connected by constructing it.
+    """
+
+    class Settings(BaseModel):
+        """Terms and addresses; the model behind ``feed: {live: {x: ...}}``.
+
+        Every outside address is a field named ``..._url``, empty for the provider's own, so that
+        it may be loopback.
+        """
+
+        model_config = ConfigDict(extra="forbid", frozen=True)
+
+    secrets: ClassVar[tuple[str, ...]] = ()
+    """Secrets it needs: ``key`` of feed ``alpaca`` is TS_ALPACA_KEY, as of the broker."""
+    kinds: ClassVar[frozenset[Kind]] = frozenset({"stock", "option", "future", "crypto"})
+    """What it quotes; nothing else is asked of it."""
+    is_synthetic: bool = False
+
+    def __init__(self, settings: Settings, setup: FeedSetup) -> None:
+        self.settings = settings
+        self.setup = setup
+        self.name = setup.name
+        self.clock = setup.clock
+
+    @abstractmethod
+    async def connect(self) -> None:
+        """Start delivering; may be called again after the stream ended or connecting failed."""
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Stop delivering."""
+
+    @abstractmethod
+    async def quote(self, instrument: Instrument) -> Quote | None:
+        """The newest quote known to the source; None when it has none."""
+
+    @abstractmethod
+    async def watch(self, instruments: Iterable[Instrument]) -> None:
+        """Stream these from now on, in addition to what is streamed already."""
+
+    @abstractmethod
+    def stream(self) -> AsyncIterator[Quote]:
+        """Quotes of everything watched, until closed; ends or raises when the source is lost."""
 
 
 class QuoteBoard:

@@ -30,8 +30,6 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-FULL_S = 900.0
-"""Once in so long all that is live is compared from its beginning, else only what is new."""
 _MARGIN = timedelta(hours=1)
 _UNSURE = (OrderState.SUBMITTING, OrderState.UNKNOWN)
 
@@ -90,7 +88,9 @@ async def _account(desk: Desk, broker: str, account: str) -> list[str]:
 def _since(desk: Desk, account: str) -> datetime:
     """From when on orders and fills are read."""
     last = desk.compared_at.get(account)
-    if last is not None and not desk.is_due(f"full comparison of {account}", FULL_S):
+    if last is not None and not desk.is_due(
+        f"full comparison of {account}", desk.settings.reconcile_full_s
+    ):
         return min(last, desk.clock.now()) - _MARGIN
     live = [o.created_at for o in desk.book.orders.values() if o.account == account]
     return min([*live, desk.since(days=1)]) - _MARGIN

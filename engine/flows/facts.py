@@ -63,7 +63,7 @@ def gather(
         mode=mode.of(desk),
         is_paper_broker=_is_paper(desk, broker),
         broker_off=broker_switch.off(desk, broker),
-        is_reconciled=desk.is_reconciled,
+        is_reconciled=not desk.gate(broker),
         account=account,
         equity_usd=worth,
         buying_power_usd=None if worth is None else worth - sum(notional.values(), Decimal(0)),

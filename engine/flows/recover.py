@@ -3,13 +3,14 @@
 import asyncio
 import logging
 from dataclasses import replace
+from functools import partial
 
 from engine import ledger
 from engine.desk import Desk
-from engine.domain.errors import TradeStreamError
+from engine.domain.errors import BrokerAuthError, TradeStreamError, WrongEnvironment
 from engine.domain.record import Record
 from engine.domain.trade import Account
-from engine.flows import settle
+from engine.flows import send, settle
 from engine.flows.compare import compare
 from engine.flows.hear import QUIET
 from engine.flows.load import load
@@ -17,6 +18,9 @@ from engine.flows.load import load
 __all__ = ["compare", "load", "mend", "reconcile", "start"]
 
 log = logging.getLogger(__name__)
+
+START_WAIT_S = 3.0
+"""A broker that takes longer at the start is waited for on the side."""
 
 
 async def start(desk: Desk) -> str:
@@ -38,37 +42,78 @@ async def start(desk: Desk) -> str:
         desk.gates[name] = "not compared yet"
         desk.offline.add(name)
     desk.gates.pop("*", None)
-    lines += [await _reach(desk, name) for name in desk.brokers]
-    ids = dict.fromkeys([*desk.book.trades, *(o.trade_id for o in desk.book.orders.values())])
-    await asyncio.gather(*(_protect(desk, trade_id) for trade_id in ids))
+    lines += await _reach_all(desk)
     lines += await _tell_interrupted(desk)
     return " · ".join(lines)
 
 
+async def _reach_all(desk: Desk) -> list[str]:
+    """All brokers side by side; one that is slow goes on by itself and holds nothing up (P-05)."""
+    works = {
+        name: desk.vigil(partial(_begin, desk, name), f"reach {name}") for name in desk.brokers
+    }
+    if works:
+        await asyncio.wait(works.values(), timeout=START_WAIT_S)
+    lines = []
+    for name, work in works.items():
+        if not work.done():
+            desk.health.setdefault(f"broker {name}", "does not answer yet")
+            lines.append(f"{name}: does not answer yet, entries stay off")
+            continue
+        lines.append(work.result())
+    return lines
+
+
+async def _begin(desk: Desk, name: str) -> str:
+    """Reach one broker, then protect what is held there."""
+    said = await _reach(desk, name)
+    if name not in desk.offline:
+        ids = {t.trade_id: None for t in desk.book.trades.values() if t.broker == name}
+        ids |= {o.trade_id: None for o in desk.book.orders.values() if o.broker == name}
+        await asyncio.gather(*(_protect(desk, trade_id) for trade_id in ids))
+    return said
+
+
 async def _reach(desk: Desk, name: str) -> str:
-    """Connect where that is still to be done, and compare; says what was found."""
-    try:
-        if name in desk.offline:
-            await asyncio.wait_for(desk.broker(name).connect(), desk.settings.broker_timeout_s)
-            desk.offline.discard(name)
-            desk.streams_down.discard(name)
-        found = await compare(desk, name)
-    except QUIET as error:
-        said = str(error) or "no answer in time"
-        desk.health[f"broker {name}"] = said
-        desk.gates.setdefault(name, said)
-        desk.backoff.failed(f"mend|{name}")
-        return f"{name}: not reachable, entries stay off ({said})"
-    desk.backoff.worked(f"mend|{name}")
-    if name not in desk.streams_down:
-        desk.health.pop(f"broker {name}", None)
-    return found
+    """Connect where that is still to be done, and compare; says what was found.
+
+    Raises:
+        WrongEnvironment: paper and live are mixed up. StoreUnavailable.
+    """
+    async with desk.lock(f"reach {name}"):
+        try:
+            if name in desk.offline:
+                await asyncio.wait_for(desk.broker(name).connect(), desk.settings.broker_timeout_s)
+                desk.offline.discard(name)
+                desk.streams_down.discard(name)
+            found = await compare(desk, name)
+        except WrongEnvironment as error:
+            _unreached(desk, name, str(error))
+            raise WrongEnvironment(f"brokers.{name}.environment: {error}") from error
+        except QUIET as error:
+            said = str(error) or "no answer in time"
+            if isinstance(error, BrokerAuthError):
+                await send.locked_out(desk, name, error)
+            return _unreached(desk, name, said)
+        except TradeStreamError:
+            raise
+        except Exception as error:  # an adapter's own bug must not keep the others from starting
+            log.exception("%s: the adapter failed", name)
+            return _unreached(desk, name, f"{type(error).__name__}: {error}")
+        desk.backoff.worked(f"mend|{name}")
+        if name not in desk.streams_down:
+            desk.health.pop(f"broker {name}", None)
+        return found
+
+
+def _unreached(desk: Desk, name: str, said: str) -> str:
+    desk.health[f"broker {name}"] = said
+    desk.gates.setdefault(name, said)
+    desk.backoff.failed(f"mend|{name}")
+    return f"{name}: not reachable, entries stay off ({said})"
 
 
 async def _protect(desk: Desk, trade_id: str) -> None:
-    trade = desk.book.trades.get(trade_id)
-    if trade is not None and trade.broker in desk.offline:
-        return  # nothing can be sent yet; the sweep does it once it can
     try:
         await settle.run(desk, trade_id)
     except TradeStreamError as error:
@@ -86,15 +131,27 @@ async def mend(desk: Desk) -> None:
         for name in desk.brokers:
             desk.gates.setdefault(name, desk.gates["*"])
         del desk.gates["*"]
-    for name in desk.brokers:
-        if (is_all or name in desk.gates) and not desk.backoff.must_wait(f"mend|{name}"):
-            await _reach(desk, name)
+    due = [
+        name
+        for name in desk.brokers
+        if (is_all or name in desk.gates) and not desk.backoff.must_wait(f"mend|{name}")
+    ]
+    await _side_by_side(desk, due)
 
 
 async def reconcile(desk: Desk) -> None:
     """Compare with every broker, as the clock asks; one that is silent stops no other."""
-    for name in desk.brokers:
-        await _reach(desk, name)
+    due = [
+        n for n in desk.brokers if n not in desk.offline or not desk.backoff.must_wait(f"mend|{n}")
+    ]
+    await _side_by_side(desk, due)
+
+
+async def _side_by_side(desk: Desk, names: list[str]) -> None:
+    found = await asyncio.gather(*(_reach(desk, n) for n in names), return_exceptions=True)
+    for error in found:
+        if isinstance(error, BaseException):
+            raise error
 
 
 async def _open_accounts(desk: Desk) -> None:

@@ -22,11 +22,13 @@ from engine.domain.trade import TradeState
 from engine.flows import effects
 from engine.flows.fills import on_fill
 from engine.flows.hear import QUIET, on_event, on_report
+from engine.market import new_york_date
 
 __all__ = [
     "ask_cancel",
     "cancel",
     "doubt",
+    "locked_out",
     "look_up",
     "on_event",
     "on_fill",
@@ -96,7 +98,7 @@ async def _sent(desk: Desk, order: Order, *, again: bool) -> Order:
     except BrokerUnavailable as error:
         return await _answered(desk, order, Trigger.REJECT, f"not sent: {error}")
     except BrokerAuthError as error:
-        _locked_out(desk, order.broker, error)
+        await locked_out(desk, order.broker, error)
         return await _answered(desk, order, Trigger.REJECT, f"not sent: {error}")
     except (OrderStateUnknown, TimeoutError) as error:
         return await doubt(desk, order, str(error) or "no answer in time")
@@ -124,9 +126,17 @@ async def _in_time(desk: Desk, work: Awaitable[T]) -> T:
         return await work
 
 
-def _locked_out(desk: Desk, broker: str, error: Exception) -> None:
-    desk.health[f"broker {broker}"] = f"it does not know us any more: {error}"
-    desk.gates[broker] = f"it does not know us any more: {error}"
+async def locked_out(desk: Desk, broker: str, error: Exception) -> None:
+    """No entries there until it knows us again; people are told once a day, exits are tried on."""
+    said = f"it does not know us any more: {error}"
+    desk.health[f"broker {broker}"] = said
+    desk.gates[broker] = said
+    await desk.tell(
+        "admin",
+        f"🛑 {broker}: {said}. No entries go there; what is open there is still watched, but its "
+        "orders may fail: log in again or act in the broker's own app.",
+        note_id=f"locked-out-{broker}-{new_york_date(desk.clock.now())}",
+    )
 
 
 # -- cancelling and replacing -----------------------------------------------------------------
@@ -169,7 +179,7 @@ async def _cancel_once(desk: Desk, order: Order) -> None:
     except OrderRejected as error:
         await look_up(desk, order.order_id, refused=str(error))
     except BrokerAuthError as error:
-        _locked_out(desk, order.broker, error)
+        await locked_out(desk, order.broker, error)
     except QUIET as error:
         log.info("cancel of %s unanswered: %s", order.order_id, error)
     except Exception:  # an adapter's own bug must not keep the others from being cancelled

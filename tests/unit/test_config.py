@@ -18,6 +18,7 @@ from bot import __main__ as start
 from bot import config
 from bot.config import plugins
 from bot.config.file import read_yaml
+from bot.config.secrets import OURS
 from engine import registry
 from engine.domain.alert import Level
 from engine.domain.errors import ConfigError
@@ -191,7 +192,7 @@ def test_variables_reach_chosen_names_lists_and_figures(
     assert read.discord.channels.admin == 1127635026318721099
     assert read.profiles()["twi_futures"].handling is Handling.APPROVE
     assert read.profiles()["twi_futures"].trusts(77, None)
-    assert read.brokers.paper.fee_per_share_usd == Decimal("0.005")
+    assert read.paper.fee_per_share_usd == Decimal("0.005")
 
 
 @pytest.mark.parametrize(
@@ -199,7 +200,7 @@ def test_variables_reach_chosen_names_lists_and_figures(
     [
         ("TS_LOG__LEVLE", "DEBUG", "log.levle: TS_LOG__LEVLE: unknown key"),
         ("TS_LOGG__LEVEL", "DEBUG", "TS_LOGG__LEVEL: no such setting (logg.level: unknown key)"),
-        ("TS_MODE", "live", "mode: TS_MODE: must be 'paper' (got live)"),
+        ("TS_MODE", "live", "mode: TS_MODE: must be paper: no broker's environment is live"),
         ("TS_LOG__BACKUPS", "-2", "log.backups: TS_LOG__BACKUPS: must be >= 1 (got -2)"),
         ("TS_DISCORD__OWNERS", "[1, 2", "discord: cannot be read from the TS_ environment"),
         (
@@ -244,7 +245,10 @@ MUTATIONS: list[tuple[str, object, str]] = [
     ("discord.roles.boss", [], "discord.roles.boss: unknown key"),
     ("storage.uri", "x", "storage.uri: unknown key"),
     ("accounts.main.cash", 1, "accounts.main.cash: unknown key"),
-    ("brokers.alpaca", {}, "brokers.alpaca: unknown key"),
+    ("brokers.alpacca", {}, "brokers.alpacca: unknown key; engine/brokers has: "),
+    ("brokers", [], "brokers: must be a mapping (got a list)"),
+    ("feed.live", {"recorded": {}}, "feed.live.recorded: unknown key; engine/feeds has: "),
+    ("feed.kind", "live", "feed.live: must name at least one feed when kind is live"),
     ("brokers.paper.fees", 1, "brokers.paper.fees: unknown key"),
     ("feed.url", "", "feed.url: unknown key"),
     (f"{FUTURES}.author", "twi", f"{FUTURES}.author: unknown key"),
@@ -260,7 +264,7 @@ MUTATIONS: list[tuple[str, object, str]] = [
     ("environments.prod.log.colour", 1, "environments.prod.log.colour: unknown key"),
     ("environments.prod.environment", "dev", "environments.prod.environment: unknown key"),
     # a wrong type
-    ("mode", 1, "mode: must be 'paper' (got 1)"),
+    ("mode", 1, "mode: must be 'paper' or 'live' (got 1)"),
     ("test_mode", "perhaps", "test_mode: must be true or false (got perhaps)"),
     ("timezone", 5, "timezone: must be a text (got 5)"),
     ("discord", [], "discord: must be a mapping (got a list)"),
@@ -332,10 +336,11 @@ MUTATIONS: list[tuple[str, object, str]] = [
     ("risk.undefined_risk.is_allowed", 3, "risk.undefined_risk.is_allowed: must be true or false"),
     ("risk.load", {}, "risk.load: unknown key"),
     # a word that is none of the words
-    ("mode", "live", "mode: must be 'paper' (got live)"),
+    ("mode", "live", "mode: must be paper: no broker's environment is live (got live)"),
+    ("mode", "real", "mode: must be 'paper' or 'live' (got real)"),
     ("environment", "test", "environment: must be 'dev', 'staging' or 'prod' (got test)"),
     ("timezone", "Mars/Olympus", "timezone: must be a time zone"),
-    ("feed.kind", "live", "feed.kind: must be 'synthetic', 'recorded' or 'none' (got live)"),
+    ("feed.kind", "real", "feed.kind: must be 'live', 'synthetic', 'recorded' or 'none' (got real"),
     ("log.level", "LOUD", "log.level: must be 'DEBUG', 'INFO', 'WARNING' or 'ERROR' (got LOUD)"),
     (f"{FUTURES}.handling", "yolo", f"{FUTURES}.handling: must be 'listen', 'approve' or 'auto'"),
     (f"{FUTURES}.parser", "tea_leaves", f"{FUTURES}.parser: must be one of auto"),
@@ -355,7 +360,11 @@ MUTATIONS: list[tuple[str, object, str]] = [
         f"{FUTURES}.targets: fractions must not add up to more than 1",
     ),
     (f"{FUTURES}.targets", [{"points": 7}], f"{FUTURES}.targets[0].fraction: missing"),
-    ("accounts.main.broker", "alpaca", "accounts.main.broker: must be one of paper (got alpaca)"),
+    (
+        "accounts.main.broker",
+        "alpaca",
+        "accounts.main.broker: must be one of those under brokers: paper (got alpaca)",
+    ),
     ("feed.kind", "recorded", "feed.files: must name at least one recording"),
     ("feed.kind", "synthetic", "feed.plan: must be set when kind is synthetic"),
     ("feed.plan", "plan.json", "feed.plan: must be set when kind is synthetic, and only then"),
@@ -739,7 +748,7 @@ def test_a_given_audit_key_leaves_no_file(
 def test_the_example_names_every_secret_and_holds_none() -> None:
     text = (ROOT / ".env.example").read_text()
     given = dict(line.split("=", 1) for line in text.splitlines() if line.startswith("TS_"))
-    assert given == {f"TS_{name.upper()}": "" for name in config.Secrets.model_fields}
+    assert given == {f"TS_{name.upper()}": "" for name in OURS}
 
 
 # -- ready to run, test mode ------------------------------------------------------------------

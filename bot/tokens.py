@@ -1,0 +1,54 @@
+"""Tokens of logins that must outlive the process: one file each, for us alone, whole or not."""
+
+import asyncio
+import os
+import re
+from contextlib import suppress
+from pathlib import Path
+
+from bot.config.secrets import check_private
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")
+
+
+class FileTokens:
+    """Files of mode 0600 in a folder of mode 0700, beside the books and never in them."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    async def load(self, name: str) -> str | None:
+        """What was saved last; None when nothing was.
+
+        Raises:
+            ConfigError: others may read the file.
+        """
+        return await asyncio.to_thread(self._load, name)
+
+    async def save(self, name: str, text: str) -> None:
+        """Keep it, whole or not at all: a crash leaves the one before."""
+        await asyncio.to_thread(self._save, name, text)
+
+    def _path(self, name: str) -> Path:
+        if _NAME.fullmatch(name) is None:
+            raise ValueError(f"{name!r} is no name of a token")
+        return self._folder / name
+
+    def _load(self, name: str) -> str | None:
+        path = self._path(name)
+        with suppress(FileNotFoundError):
+            check_private(path)
+            return path.read_text(encoding="utf-8")
+        return None
+
+    def _save(self, name: str, text: str) -> None:
+        path = self._path(name)
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        draft = path.with_name(f".{name}.new")
+        draft.unlink(missing_ok=True)
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)

@@ -1,0 +1,112 @@
+"""Live feeds as one: each kept connected by itself, the first that has a quote wins."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Iterable, Sequence
+from datetime import datetime, timedelta
+
+from engine.clock import Clock
+from engine.domain.instrument import Instrument
+from engine.domain.quote import Quote
+from engine.feeds import FeedAdapter
+
+log = logging.getLogger(__name__)
+
+_PAUSES_S = (0.5, 1, 2, 5, 10, 30)
+STALE = timedelta(seconds=3)
+"""After so long without a quote of its own feed, an instrument takes any other's."""
+
+
+class Several:
+    """Feeds in order of priority. One that is down or silent is stood in for by the next."""
+
+    is_synthetic = False
+
+    def __init__(self, feeds: Sequence[FeedAdapter], clock: Clock) -> None:
+        self.feeds = tuple(feeds)
+        self.name = "+".join(feed.name for feed in feeds)
+        self.down: dict[str, str] = {feed.name: "not connected yet" for feed in feeds}
+        """Feed -> why it delivers nothing just now."""
+        self._clock = clock
+        self._watched: dict[str, Instrument] = {}
+        self._last: dict[str, tuple[int, datetime]] = {}
+        """Instrument -> rank of the feed whose quote was passed on last, and when."""
+        self._queue: asyncio.Queue[Quote | None] = asyncio.Queue()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def connect(self) -> None:
+        """Begin to connect all of them; back at once, a feed that is down stops nothing."""
+        self._tasks = [
+            asyncio.create_task(self._keep(rank, feed), name=f"feed {feed.name}")
+            for rank, feed in enumerate(self.feeds)
+        ]
+
+    async def close(self) -> None:
+        """Stop delivering."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*(feed.close() for feed in self.feeds), return_exceptions=True)
+        self._queue.put_nowait(None)
+
+    async def quote(self, instrument: Instrument) -> Quote | None:
+        """The newest quote of the first feed that has one."""
+        for feed in self.feeds:
+            if instrument.kind in feed.kinds and feed.name not in self.down:
+                try:
+                    found = await feed.quote(instrument)
+                except Exception as error:  # noqa: BLE001 - whatever it raises, the next is asked
+                    log.info("feed %s has no quote: %s", feed.name, type(error).__name__)
+                    continue
+                if found is not None:
+                    return found
+        return None
+
+    async def watch(self, instruments: Iterable[Instrument]) -> None:
+        """Stream these everywhere they are quoted; what is not connected yet does it then."""
+        wanted = {i.key: i for i in instruments if i.key not in self._watched}
+        self._watched |= wanted
+        up = [feed for feed in self.feeds if feed.name not in self.down]
+        await asyncio.gather(*(_watch(feed, wanted.values()) for feed in up))
+
+    async def stream(self) -> AsyncIterator[Quote]:
+        """Quotes of everything watched, until closed."""
+        while (quote := await self._queue.get()) is not None:
+            yield quote
+        self._queue.put_nowait(None)
+
+    async def _keep(self, rank: int, feed: FeedAdapter) -> None:
+        n_failed = 0
+        while True:
+            try:
+                await feed.connect()
+                self.down.pop(feed.name, None)
+                await _watch(feed, self._watched.values())
+                async for quote in feed.stream():
+                    n_failed = 0
+                    self._pass_on(rank, quote)
+                why = "its stream ended"
+            except asyncio.CancelledError:
+                raise
+            except Exception as error:  # noqa: BLE001 - a feed ends in whatever its library raises
+                why = f"{type(error).__name__}: {error}"
+            if feed.name not in self.down:
+                log.warning("feed %s is down: %s", feed.name, why)
+            self.down[feed.name] = why
+            await self._clock.sleep(_PAUSES_S[min(n_failed, len(_PAUSES_S) - 1)])
+            n_failed += 1
+
+    def _pass_on(self, rank: int, quote: Quote) -> None:
+        """A lesser feed is heard only while all before it are silent about this instrument."""
+        key = quote.instrument.key
+        known = self._last.get(key)
+        if known is not None and known[0] < rank and quote.received_at - known[1] < STALE:
+            return
+        self._last[key] = (rank, quote.received_at)
+        self._queue.put_nowait(quote)
+
+
+async def _watch(feed: FeedAdapter, instruments: Iterable[Instrument]) -> None:
+    own = [i for i in instruments if i.kind in feed.kinds]
+    if own:
+        await feed.watch(own)

@@ -1,0 +1,107 @@
+"""Outside brokers at the start, down, and back: none holds another up (P-05), none is mixed up."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+import engine.brokers
+from bot.app import EXIT_CONFIG, App
+from bot.config import load
+from engine.domain.errors import WrongEnvironment
+from engine.flows import facts
+from tests.live import HandFeed
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(autouse=True)
+def _around(monkeypatch: pytest.MonkeyPatch) -> None:
+    folders = [*engine.brokers.__path__, str(ROOT / "tests/outside")]
+    monkeypatch.setattr(engine.brokers, "__path__", folders)
+    monkeypatch.setattr(engine.brokers.__spec__, "submodule_search_locations", folders)
+    monkeypatch.setenv("TS_PROBE_KEY", "PK-canary-0123456789")
+    monkeypatch.setenv("TS_PROBE_SECRET", "canary-0123456789")
+
+
+def made(tmp_path: Path, connecting: str) -> App:
+    """A desk with one account on paper and one at the probe."""
+    file = tmp_path / "config.yaml"
+    values = {
+        "accounts": {"main": {"broker": "paper"}, "far": {"broker": "probe"}},
+        "brokers": {"probe": {"connecting": connecting}},
+        "storage": {"url": "sqlite:///desk.db"},
+        "health": {"port": None},
+        "orders": {"exit_retry_s": 0.05},
+        "jobs": {"monitor_s": 0.05},
+    }
+    file.write_text(yaml.safe_dump(values))
+    return App(load(file), feed=HandFeed())
+
+
+@asynccontextmanager
+async def started(app: App) -> AsyncIterator[Any]:
+    try:
+        await app.start_desk()
+        yield app.desk.brokers["probe"]
+    finally:
+        await app.stop()
+
+
+async def until(check: Any) -> None:
+    async with asyncio.timeout(10):
+        while not check():  # noqa: ASYNC110 - other tasks move it, there is no event
+            await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize("connecting", ["down", "locked_out", "breaks"])
+async def test_a_broker_that_is_down_stops_its_own_entries_alone(
+    tmp_path: Path, connecting: str
+) -> None:
+    app = made(tmp_path, connecting)
+    async with started(app) as probe:
+        desk = app.desk
+        assert "probe" in desk.offline
+        assert facts.gather(desk, "main").is_reconciled, "paper goes on"
+        assert not facts.gather(desk, "far").is_reconciled, "no entries where nothing is known"
+        assert "broker probe" in desk.health
+        probe.connecting = "works"
+        await until(lambda: facts.gather(desk, "far").is_reconciled)
+        assert probe.n_connects >= 2
+        assert "probe" not in desk.offline
+        assert "broker probe" not in desk.health
+
+
+async def test_a_broker_that_hangs_holds_up_neither_start_nor_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.flows.recover.START_WAIT_S", 0.2)
+    app = made(tmp_path, "hangs")
+    async with asyncio.timeout(5), started(app):
+        assert "probe: does not answer yet" in app.report
+        assert facts.gather(app.desk, "main").is_reconciled
+        assert not facts.gather(app.desk, "far").is_reconciled
+
+
+async def test_a_login_of_the_other_kind_refuses_to_start(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """O-24: what only the broker can tell."""
+    app = made(tmp_path, "other_kind")
+    assert await app.run() == EXIT_CONFIG
+    assert "brokers.probe.environment: configured paper, but this login is live" in caplog.text
+    with pytest.raises(WrongEnvironment):
+        async with started(made(tmp_path, "other_kind")):
+            pass
+
+
+async def test_people_are_told_once_that_a_broker_does_not_know_us(tmp_path: Path) -> None:
+    app = made(tmp_path, "locked_out")
+    async with started(app) as probe:
+        await until(lambda: probe.n_connects >= 3)
+        notes = [n for n in app.desk.book.notices.values() if n.channel == "admin"]
+        assert len([n for n in notes if "probe" in n.text and "log in again" in n.text]) == 1

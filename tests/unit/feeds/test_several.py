@@ -1,0 +1,149 @@
+"""Several live feeds as one: priority, standing in, reconnecting."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+from engine.clock import ManualClock
+from engine.domain.instrument import Instrument, future, stock
+from engine.domain.quote import Quote
+from engine.feeds._several import Several
+from tests.rig import START
+
+QUIET_FEED = """
+from engine.feeds import FeedAdapter
+
+
+class Quiet(FeedAdapter):
+    class Settings(FeedAdapter.Settings):
+        rest_url: str = ""
+
+    secrets = ("key",)
+    kinds = frozenset({"stock"})
+
+    async def connect(self): ...
+    async def close(self): ...
+    async def quote(self, instrument): ...
+    async def watch(self, instruments): ...
+    async def stream(self):
+        return
+        yield
+"""
+SPY = stock("SPY")
+ES = future("ES", START.date())
+
+
+class Told:
+    """A feed that says what the test puts in; ``lost`` ends its stream."""
+
+    is_synthetic = False
+
+    def __init__(self, name: str, kinds: Iterable[str] = ("stock", "future")) -> None:
+        self.name = name
+        self.kinds = frozenset(kinds)
+        self.is_down = False
+        self.n_connects = 0
+        self.watched: list[Instrument] = []
+        self.queue: asyncio.Queue[Quote | None] = asyncio.Queue()
+
+    async def connect(self) -> None:
+        self.n_connects += 1
+        if self.is_down:
+            raise OSError("no route")
+
+    async def close(self) -> None:
+        self.queue.put_nowait(None)
+
+    async def quote(self, instrument: Instrument) -> Quote | None:
+        if self.is_down:
+            raise OSError("no route")
+        return quote(self.name) if instrument == SPY else None
+
+    async def watch(self, instruments: Iterable[Instrument]) -> None:
+        self.watched += instruments
+
+    async def stream(self) -> AsyncIterator[Quote]:
+        while (said := await self.queue.get()) is not None:
+            yield said
+
+
+def quote(source: str, after_s: float = 0, instrument: Instrument = SPY) -> Quote:
+    at = START + timedelta(seconds=after_s)
+    price = Decimal(100)
+    return Quote(
+        instrument=instrument,
+        bid=price,
+        ask=price,
+        exchange_at=at,
+        received_at=at,
+        source=source,
+    )
+
+
+async def until(check: Any) -> None:
+    async with asyncio.timeout(5):
+        while not check():  # noqa: ASYNC110 - moved by other tasks, no event to wait for
+            await asyncio.sleep(0)
+
+
+async def collected(feed: Several, into: list[str]) -> None:
+    async for said in feed.stream():
+        into += [said.source]
+
+
+async def test_the_first_feed_wins_and_the_next_stands_in_when_it_is_silent() -> None:
+    first, second = Told("first"), Told("second")
+    both = Several([first, second], ManualClock(START))  # type: ignore[list-item]
+    await both.connect()
+    heard: list[str] = []
+    task = asyncio.create_task(collected(both, heard))
+    await both.watch([SPY])
+    await until(lambda: not both.down)
+    assert first.watched == second.watched == [SPY]
+    first.queue.put_nowait(quote("first", 0))
+    await until(lambda: heard == ["first"])
+    second.queue.put_nowait(quote("second", 1))
+    second.queue.put_nowait(quote("second", 5))
+    await until(lambda: len(heard) == 2)
+    assert heard == ["first", "second"], "one second later the first still counts, five it does not"
+    first.queue.put_nowait(quote("first", 6))
+    await until(lambda: heard[-1] == "first")
+    await both.close()
+    await asyncio.wait_for(task, 5)
+
+
+async def test_a_feed_that_is_down_stops_nothing_and_is_connected_when_it_is_back() -> None:
+    clock = ManualClock(START)
+    first, second = Told("first"), Told("second")
+    first.is_down = True
+    both = Several([first, second], clock)  # type: ignore[list-item]
+    await both.connect()
+    await until(lambda: list(both.down) == ["first"] and "route" in both.down["first"])
+    await both.watch([SPY])
+    assert (first.watched, second.watched) == ([], [SPY])
+    found = await both.quote(SPY)
+    assert found is not None
+    assert found.source == "second"
+    first.is_down = False
+    await until(lambda: clock.next_wake() is not None)
+    clock.advance(1)
+    await until(lambda: not both.down)
+    await until(lambda: first.watched == [SPY])
+    second.queue.put_nowait(None)
+    await until(lambda: both.down == {"second": "its stream ended"})
+    clock.advance(1)
+    await until(lambda: second.n_connects == 2)
+    await both.close()
+
+
+async def test_only_what_a_feed_quotes_is_asked_of_it() -> None:
+    stocks, futures = Told("stocks", ["stock"]), Told("futures", ["future"])
+    both = Several([stocks, futures], ManualClock(START))  # type: ignore[list-item]
+    await both.connect()
+    await until(lambda: not both.down)
+    await both.watch([SPY, ES])
+    assert (stocks.watched, futures.watched) == ([SPY], [ES])
+    assert await both.quote(ES) is None
+    await both.close()
