@@ -131,6 +131,8 @@ class Venue:
         self.sockets: set[web.WebSocketResponse] = set()
         self.happened: list[BrokerEvent] = []
         """Orders and fills as they came about on the exchange, told or not."""
+        self.is_deaf = False
+        """New streams are refused."""
         self._is_telling = False
         self._held: list[Any] = []
         self._tasks: list[asyncio.Task[None]] = []
@@ -168,13 +170,13 @@ class Venue:
     # -- life
 
     async def start(self, port: int = 0) -> "Venue":
-        """Open for business on loopback."""
+        """Open for business on loopback; again at the same address once it was closed."""
         await self.exchange.connect()
         app = web.Application(middlewares=[self._middle], client_max_size=2**20)
         self.routes(app)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.2)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", port)
+        site = web.TCPSite(self._runner, "127.0.0.1", port or self._port)
         await site.start()
         self._port = self._runner.addresses[0][1]
         self._tasks.append(asyncio.create_task(self._pump()))
@@ -206,6 +208,8 @@ class Venue:
     @web.middleware
     async def _middle(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         if request.headers.get("Upgrade", "").lower() == "websocket":
+            if self.is_deaf:
+                return web.Response(status=503)
             return await handler(request)
         await self._note(request)
         self.log.n_acts += self.acts(request)
