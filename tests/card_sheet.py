@@ -25,9 +25,11 @@ from bot.cards import (
     alert_card,
     alerts,
     approval_card,
+    brokers,
     closing,
     message,
     mirror,
+    mode,
     pnl,
     positions,
     status,
@@ -39,15 +41,18 @@ from bot.charts import Charts, Theme
 from bot.sandbox import Sandbox
 from bot.sandbox.hooks import QuickBot, point_discord_at, running
 from engine import reports as r
+from engine.brokers import Check
 from engine.domain.alert import RawAlert
 from engine.domain.desk import AlertState, ApprovalState, Candidate, Intake
 from engine.domain.order import PlannedTarget, Side, Verdict
 from engine.domain.quote import Leg
 from engine.domain.record import Event
-from engine.domain.trade import StopPlan, TradeState
+from engine.domain.trade import Account, StopPlan, TradeState
+from engine.flows.mode import ModeReport, Readiness
 from engine.reports import alert_card as alert_report
 from engine.reports import alerts as alerts_report
 from engine.reports import approval_card as approval_report
+from engine.reports import brokers as broker_report
 from engine.reports import closing as closing_report
 from engine.reports import pnl as pnl_report
 from engine.reports import positions as positions_report
@@ -316,6 +321,79 @@ def lists() -> Iterator[discord.Embed]:
     )
 
 
+def broker_cards() -> Iterator[discord.Embed]:
+    """Brokers, one of them, a trial of its capabilities, its allowance, and the mode."""
+    stamp = ex.frame().stamp("brokers")
+    calls = broker_report.Api(
+        provider="alpaca",
+        n_calls=12_345,
+        per_min=42,
+        n_limited=3,
+        n_failed=1,
+        limit=200,
+        remaining=158,
+        last_ms=81.4,
+    )
+    money = {
+        "main": broker_report.Money(
+            account="main",
+            equity_usd=D("100412.30"),
+            cash_usd=D("80000"),
+            buying_power_usd=D("160824.60"),
+        ),
+        "prop": broker_report.unasked("prop", "the broker does not answer"),
+    }
+    common: dict[str, Any] = {"is_paper": True, "has_stream": True, "gate": "", "problem": ""}
+    links = [
+        broker_report.Connection(name="paper", off="", **common),
+        broker_report.Connection(name="alpaca", off="", **common | {"is_paper": False}),
+        broker_report.Connection(
+            name="topstepx", off="", **common | {"problem": "no connection", "has_stream": False}
+        ),
+        broker_report.Connection(name="schwab", off="switched off by Ada: token", **common),
+    ]
+    accounts = [
+        Account(name="main", broker="alpaca"),
+        Account(name="prop", broker="topstepx"),
+    ]
+    orders = [ex.order(broker="alpaca"), ex.order(broker="alpaca", order_id="O-2")]
+    report = broker_report.build(
+        ex.frame(),
+        connections=links,
+        accounts=accounts,
+        orders=orders,
+        money=money,
+        apis={"alpaca": calls},
+    )
+    yield brokers.show(report)
+    yield brokers.one(replace(report, brokers=report.brokers[1:2]))
+    checks = [
+        Check(name="auth", is_ok=True, detail="the key is accepted"),
+        Check(name="account", is_ok=True, detail="1 account, may trade"),
+        Check(name="quote", is_ok=False, detail="no market data subscription (403)"),
+        Check(name="dry run", is_ok=None, detail="this broker has none"),
+    ]
+    yield brokers.tested("alpaca", checks, stamp)
+    yield brokers.usage([calls, replace(calls, provider="feed", n_limited=0, n_failed=0)], stamp)
+    facts = (
+        Readiness(name="configuration", is_ok=True, detail="mode: live"),
+        Readiness(name="books agree with it", is_ok=False, detail="not compared: topstepx"),
+        Readiness(name="every trade has a stop", is_ok=True, detail="all"),
+    )
+    paper = ModeReport(
+        mode="paper",
+        allowed="live",
+        since=NOW - timedelta(days=3),
+        by="Ada",
+        reason="first week is over",
+        asked_by="Ada",
+        asked_until=NOW + timedelta(minutes=12),
+        readiness=facts,
+    )
+    yield mode.show(paper, stamp)
+    yield mode.show(replace(paper, mode="live", asked_by="", readiness=facts[::2]), stamp)
+
+
 def journal() -> Iterator[Journaled]:
     """The story of one alert as the journal has it."""
     kinds = ("alert.taken", "alert.held", "order.submitting", "order.accepted", "fill.booked")
@@ -361,6 +439,7 @@ async def post_all(bot: QuickBot, channel_ids: dict[str, int]) -> None:
         "approvals": [*approval_cards()],
         "desk": [*trade_cards()],
         "announcements": [*lists()],
+        "admin": [*broker_cards()],
     }
     for name, embeds in groups.items():
         channel = bot.get_channel(channel_ids[name])
@@ -453,8 +532,9 @@ async def main(wanted: list[str]) -> list[tuple[str, bytes]]:
         await post_all(bot, ids)
         async with browser() as address:
             for name in wanted or list(HEIGHTS):
+                reader = "olivia" if name == "admin" else "tom"
                 for (width, tall), theme in itertools.product(HEIGHTS[name], ("dark", "light")):
-                    url = f"http://127.0.0.1:{sandbox.port}/?channel={name}&theme={theme}&as=tom"
+                    url = f"http://127.0.0.1:{sandbox.port}/?channel={name}&theme={theme}&as={reader}"
                     shot = await photograph(address, url, width, tall)
                     shots.append((f"{name}-{width}-{theme}", shot))
     assert not sandbox.problems, sandbox.problems
@@ -467,6 +547,7 @@ HEIGHTS = {
     "approvals": ((900, 3200), (390, 3800)),
     "desk": ((900, 2600), (390, 2900)),
     "announcements": ((900, 5200), (390, 6400)),
+    "admin": ((900, 2000), (390, 2400)),
 }
 
 if __name__ == "__main__":
