@@ -37,8 +37,10 @@ from tests import truth
 
 SYMBOLS = ("AAPL", "MSFT", "META", "NVDA", "AMD", "TSLA", "GOOGL", "IWM")
 AUTO = frozenset({"Stocks room", "Futures room"})
-AFTER_READY_S = 1.5
+AFTER_READY_S = 3.0
 """A life ends at a random moment up to so long after it was ready."""
+MOVE_S = 0.4
+"""A share jumps so often while a life lasts, and takes half of it to get there."""
 LIMITS: dict[str, Any] = {
     "risk": {
         "duplicate": {"window_s": 0},
@@ -155,8 +157,11 @@ async def _trade(scene: demo.Stage, chance: random.Random, tally: Tally) -> None
     if chance.random() < 0.8:
         await asyncio.sleep(0.5)  # the gap is read: from here on entries are live
     until = time.monotonic() + chance.random() * AFTER_READY_S
-    await _move(scene.market, chance)
+    moved_at = 0.0
     while time.monotonic() < until:
+        if time.monotonic() - moved_at > MOVE_S:
+            moved_at = time.monotonic()
+            await _move(scene.market, chance)
         await _post(scene, chance, tally)
         await _click(scene, chance, tally)
         await asyncio.sleep(chance.random() * 0.08)
@@ -190,7 +195,7 @@ async def _move(market: Market, chance: random.Random) -> None:
     share = stock(chance.choice(SYMBOLS))
     here = await market.mid(share)
     there = here * Decimal(chance.choice(["0.975", "0.99", "1.01", "1.02"]))
-    await market.lead(share, there.quantize(Decimal("0.01")), 0.5)
+    await market.lead(share, there.quantize(Decimal("0.01")), MOVE_S / 2)
 
 
 # -- between two lives ------------------------------------------------------------------------
@@ -239,6 +244,7 @@ async def audit(folder: Path, tally: Tally) -> str:
         n_fills = await _same_as_broker(store, config, orders)
         doubts = [o for o in orders if o.state in (OrderState.UNKNOWN, OrderState.SUBMITTING)]
         assert not doubts, f"never resolved: {[o.order_id for o in doubts]}"
+        exits = [o for o in orders if o.purpose is not Purpose.ENTRY and o.filled]
         naked = [t for t in await store.find(Trade) if t.is_unprotected_since and t.stop]
         assert not naked, f"left without a stop: {[t.trade_id for t in naked]}"
         assert n_fills or tally.kills < 6, "nothing was traded at all"
@@ -248,7 +254,8 @@ async def audit(folder: Path, tally: Tally) -> str:
         return (
             f"{tally.kills} kills ({tally.kills_while_starting} while starting), "
             f"{len(tally.posted)} alerts, {len(orders)} orders ({len(sent)} entries sent, "
-            f"{approved} approved by click), {n_fills} fills; 0 lost, 0 doubled, "
+            f"{approved} approved by click, {len(exits)} exits filled), {n_fills} fills; "
+            "0 lost, 0 doubled, "
             f"ledger identity exact, audit chain ok ({chain.n_events} rows = tables), "
             f"{tally.lives_checked} deaths looked at on the disk"
         )
