@@ -442,7 +442,7 @@ async def test_a_replacement_works_instead_of_the_old_order(bench: Bench) -> Non
 
 
 async def test_a_replacement_counts_what_was_filled_before(bench: Bench) -> None:
-    bench.needs(has_replace=True)
+    bench.needs(has_replace=True, replaces_qty=True)
     await bench.quote(bench.it, "2.00", "2.10", sizes=(9, 3))
     old = await bench.submit(BUY, 10, LIMIT, limit="2.10")
     await bench.pass_latency()
@@ -459,7 +459,7 @@ async def test_a_replacement_counts_what_was_filled_before(bench: Bench) -> None
 
 @pytest.mark.parametrize("qty", [3, 2])
 async def test_a_replacement_to_what_is_filled_cancels_the_rest(bench: Bench, qty: int) -> None:
-    bench.needs(has_replace=True)
+    bench.needs(has_replace=True, replaces_qty=True)
     await bench.quote(bench.it, "2.00", "2.10", sizes=(9, 3))
     old = await bench.submit(BUY, 10, LIMIT, limit="2.10")
     await bench.pass_latency()
