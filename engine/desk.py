@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -14,6 +14,7 @@ from engine.brokers import Broker
 from engine.bus import Bus
 from engine.clock import Clock, Ids
 from engine.domain.alert import Asset
+from engine.domain.copying import replace
 from engine.domain.desk import Fact, Notice
 from engine.domain.errors import Conflict, StoreUnavailable, TradeStreamError
 from engine.domain.instrument import Instrument, underlying_of

@@ -1,11 +1,11 @@
 """Life of an order from what brokers say: any report, in any order, as often as it comes."""
 
-from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from engine.brokers import BrokerOrder, OrderRequest
+from engine.domain.copying import replace
 from engine.domain.order import MOVES, Order, OrderState, Purpose, Trigger, move
 from engine.domain.record import changed
 from engine.ledger.fills import ENDS, carried_by, filled

@@ -5,11 +5,12 @@ the entry is refused, never moved: either it was misread or the move is over.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_FLOOR, ROUND_HALF_UP, Decimal
 from typing import Literal
 
 from engine.domain.alert import Level, Signal
+from engine.domain.copying import replace
 from engine.domain.instrument import Instrument
 from engine.domain.order import PlannedTarget
 from engine.domain.refusal import Refused

@@ -1,9 +1,11 @@
 """What the store keeps: versioned records, and the journal events that carry their changes."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, ClassVar, TypeVar
+
+from engine.domain.copying import replace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

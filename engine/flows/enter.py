@@ -1,6 +1,6 @@
 """An alert asks for exposure: route it, price it, size it, check it, then send or ask."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 from itertools import islice
@@ -8,6 +8,7 @@ from itertools import islice
 from engine import guard, pricing
 from engine.desk import Desk
 from engine.domain.alert import RawAlert, Signal
+from engine.domain.copying import replace
 from engine.domain.desk import AlertRecord, AlertState, Approval, Candidate
 from engine.domain.order import (
     Intent,

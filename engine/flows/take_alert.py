@@ -3,10 +3,10 @@
 import base64
 import hashlib
 import unicodedata
-from dataclasses import replace as with_changes
 
 from engine.desk import Desk
 from engine.domain.alert import Alert, Effect, NotAnAlert, Parsed, RawAlert, Signal
+from engine.domain.copying import replace
 from engine.domain.desk import AlertRecord, AlertState, Intake
 from engine.domain.errors import Conflict
 from engine.domain.record import Event, changed
@@ -71,12 +71,12 @@ async def _first_look(
         if seen.content_hash == digest:
             return message, "repeat"
         if message.is_caught_up or message.edit_no == 0:
-            message = with_changes(message, edit_no=0)
+            message = replace(message, edit_no=0)
             if not message.is_caught_up:
                 return message, "repeat"
-        message = with_changes(message, edit_no=seen.edit_no + 1)
+        message = replace(message, edit_no=seen.edit_no + 1)
     elif message.edit_no:
-        message = with_changes(message, edit_no=0, is_caught_up=True)
+        message = replace(message, edit_no=0, is_caught_up=True)
     if message.origin is not None and message.origin in desk.book.by_message:
         return message, "ignored: the same alert was already delivered where it was first posted"
     if profile.guild_id is not None and message.guild_id != profile.guild_id:
@@ -263,7 +263,7 @@ def after_outcome(record: AlertRecord, outcome: enter.Outcome) -> AlertRecord:
     if record.n_judged:
         state = max(record.state, outcome.state, key=lambda s: SEVERITY.get(s, 9))
         reason = " · ".join(dict.fromkeys(r for r in (record.reason, outcome.reason) if r))
-    return with_changes(
+    return replace(
         record,
         state=state,
         reason=reason,

@@ -7,12 +7,12 @@ could change the meaning must be accounted for before an alert counts as clear.
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import cache
 from typing import Protocol
 
 from engine import registry
 from engine.domain.alert import Action, Alert, NotAnAlert, Parsed, RawAlert, Signal
+from engine.domain.copying import replace
 from engine.domain.source import SourceProfile
 from engine.market import new_york_date
 from engine.parsers._grammar.flatten import Flat, flatten

@@ -1,9 +1,9 @@
 """Option rooms: single contracts in every spelling, spreads, rolls, exits and updates."""
 
-from dataclasses import replace
 from decimal import Decimal
 
 from engine.domain.alert import Action, Parsed, Signal, SignalLeg
+from engine.domain.copying import replace
 from engine.parsers import RoomParser
 from engine.parsers._grammar import prices, slots, symbols
 from engine.parsers._grammar.contract import ContractReader

@@ -1,13 +1,14 @@
 """The paper broker's book, and a draft of changes that becomes true all at once or not at all."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
 from engine.brokers import BrokerEvent, BrokerFill, Filled, OrderSeen
 from engine.brokers.paper.match import Mark
 from engine.brokers.paper.orders import PaperOrder, fill_of, fill_text, order_of, order_text, stamp
+from engine.domain.copying import replace
 from engine.domain.instrument import Instrument, parse_key
 from engine.domain.money import ZERO
 

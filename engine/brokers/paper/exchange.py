@@ -1,6 +1,5 @@
 """What happens inside the paper broker, step by step, on a draft of its book. No waiting here."""
 
-from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
@@ -19,6 +18,7 @@ from engine.brokers.paper.match import (
 )
 from engine.brokers.paper.orders import LIMITS, PaperOrder, over
 from engine.brokers.paper.settings import Board, Hours, PaperSettings
+from engine.domain.copying import replace
 from engine.domain.errors import OrderRejected
 from engine.domain.instrument import Instrument
 from engine.domain.money import ZERO

@@ -1,10 +1,11 @@
 """The fill model: what one order does on one quote. Pure; the numbers are all of the quote's."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import ROUND_DOWN, Decimal
 
 from engine.brokers.paper.orders import LIMITS, STOPS, PaperOrder
+from engine.domain.copying import replace
 from engine.domain.instrument import Instrument
 from engine.domain.money import ZERO
 from engine.domain.order import OrderType, Side

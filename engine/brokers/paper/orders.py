@@ -1,13 +1,14 @@
 """An order inside the paper broker, and its text form in the vault."""
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from operator import attrgetter
 from typing import Any
 
 from engine.brokers import BrokerFill, BrokerOrder, LiveState, OrderRequest
+from engine.domain.copying import replace
 from engine.domain.instrument import Instrument, parse_key
 from engine.domain.money import ZERO
 from engine.domain.order import OrderType, Side, Tif

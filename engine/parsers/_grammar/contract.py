@@ -1,11 +1,11 @@
 """The option contract or spread that one trade names, or inherits from the alert it answers."""
 
-from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from typing import cast
 
 from engine.domain.alert import Action, Right, Signal
+from engine.domain.copying import replace
 from engine.parsers._grammar import dates, symbols
 from engine.parsers._grammar.expiry import read_expiries
 from engine.parsers._grammar.facts import Facts

@@ -1,10 +1,11 @@
 """What every room's reading ends in: a signal, the doubts about it, and what was left over."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 
 from engine.domain.alert import Action, Alert, Effect, Level, NotAnAlert, Parsed, Signal
+from engine.domain.copying import replace
 from engine.domain.source import SourceProfile
 from engine.parsers._grammar.english import COMMON
 from engine.parsers._grammar.facts import CORE, Facts

@@ -1,9 +1,9 @@
 """Trades of one thing at one price: what shares and futures have in common."""
 
-from dataclasses import replace
 from decimal import Decimal
 
 from engine.domain.alert import Action, Asset, Level, Signal, SizeClass
+from engine.domain.copying import replace
 from engine.parsers._grammar import prices, slots, symbols
 from engine.parsers._grammar.facts import Facts, as_share, is_fraction, is_report
 from engine.parsers._grammar.items import Item
