@@ -39,8 +39,9 @@ SYMBOLS = ("AAPL", "MSFT", "META", "NVDA", "AMD", "TSLA", "GOOGL", "IWM")
 AUTO = frozenset({"Stocks room", "Futures room"})
 AFTER_READY_S = 3.0
 """A life ends at a random moment up to so long after it was ready."""
-MOVE_S = 0.4
-"""A share jumps so often while a life lasts, and takes half of it to get there."""
+MOVE_S = 0.5
+"""A share jumps so often while a life lasts, and takes as long to get there; whole steps of the
+market, which are a quarter of a second."""
 LIMITS: dict[str, Any] = {
     "risk": {
         "duplicate": {"window_s": 0},
@@ -195,7 +196,7 @@ async def _move(market: Market, chance: random.Random) -> None:
     share = stock(chance.choice(SYMBOLS))
     here = await market.mid(share)
     there = here * Decimal(chance.choice(["0.975", "0.99", "1.01", "1.02"]))
-    await market.lead(share, there.quantize(Decimal("0.01")), MOVE_S / 2)
+    await market.lead(share, there.quantize(Decimal("0.01")), MOVE_S)
 
 
 # -- between two lives ------------------------------------------------------------------------
