@@ -123,7 +123,7 @@ def _price_line(ticket: Ticket) -> str:
 
 
 def checks(verdicts: Sequence[Verdict]) -> str:
-    """Every check: the ones that said no with their figures, then the ones that passed."""
+    """Every check: those that said no with their figures, those whose limit is near, the rest."""
     if not verdicts:
         return ""
     denied = [v for v in verdicts if not v.is_ok]
@@ -131,6 +131,7 @@ def checks(verdicts: Sequence[Verdict]) -> str:
     lines = [
         f"✗ **{_name(v.check)}** {text.safe_line(v.detail or v.code, 200)}" for v in denied[:8]
     ]
+    lines += [f"⚠ **{_name(v.check)}** {text.safe_line(v.detail, 200)}" for v in passed if v.detail]
     if len(denied) > 8:
         lines.append(f"✗ {len(denied) - 8} more checks said no")
     if passed:

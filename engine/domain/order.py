@@ -217,9 +217,9 @@ class Verdict:
     check: str
     is_ok: bool
     code: str = ""
-    """``<check>.<reason>`` when denied."""
+    """``<check>.<reason>`` when denied, ``<check>.near`` when passed close to its limit."""
     detail: str = ""
-    """One plain sentence with the figures."""
+    """One plain sentence with the figures; empty when passed with room to spare."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -248,7 +248,9 @@ def _risk(story: _Story) -> Step:
     if denied:
         text = f"asked because of {denied[0].check}: {denied[0].detail or denied[0].code}"
         return Step(name="risk", state=StepState.NOW, at=at, text=text)
-    return Step(name="risk", state=StepState.DONE, at=at, text=f"{n} of {n} passed")
+    near = dict.fromkeys(v.detail for intent in newest for v in intent.verdicts if v.detail)
+    text = "; ".join([f"{n} of {n} passed", *near])
+    return Step(name="risk", state=StepState.DONE, at=at, text=text)
 
 
 _VERSION = re.compile(r"(?P<trade>.*/\d+)(e\d+)?(/?r\d+)?")

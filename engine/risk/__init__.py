@@ -31,7 +31,6 @@ __all__ = [
     "is_known",
     "loss_streak",
     "run_checks",
-    "warnings",
 ]
 
 MAX_S = 1.0
@@ -141,17 +140,21 @@ def run_checks(
     verdicts = []
     ended = monotonic() if monotonic is not None else 0.0
     for name, check in checks:
-        denial = _asked(name, check, intent, facts)
+        answer = _asked(name, check, intent, facts)
         began, ended = ended, monotonic() if monotonic is not None else 0.0
-        if denial is None and ended - began > MAX_S:
-            denial = Denial(code=f"{name}.slow", detail=f"check took more than {MAX_S:g} s")
-        if denial is None:
-            verdicts.append(_passed(name))
-        else:
-            verdicts.append(
-                Verdict(check=name, is_ok=False, code=denial.code, detail=denial.detail)
-            )
+        if ended - began > MAX_S and not isinstance(answer, Denial):
+            answer = Denial(code=f"{name}.slow", detail=f"check took more than {MAX_S:g} s")
+        verdicts.append(_verdict(name, answer))
     return tuple(verdicts)
+
+
+def _verdict(name: str, answer: Denial | str) -> Verdict:
+    """A denial, or passed: with a sentence when the limit is near."""
+    if isinstance(answer, Denial):
+        return Verdict(check=name, is_ok=False, code=answer.code, detail=answer.detail)
+    if answer:
+        return Verdict(check=name, is_ok=True, code=f"{name}.near", detail=answer)
+    return _passed(name)
 
 
 @cache
@@ -159,20 +162,18 @@ def _passed(name: str) -> Verdict:
     return Verdict(check=name, is_ok=True)
 
 
-def _asked(name: str, check: RiskCheck, intent: Intent, facts: Facts) -> Denial | None:
+def _asked(name: str, check: RiskCheck, intent: Intent, facts: Facts) -> Denial | str:
+    """Why not, or what to say besides yes."""
     try:
         answer: Any = check.check(intent, facts)
+        said: Any = check.warning(facts) if answer is None else ""
     except Exception as error:  # noqa: BLE001 - R-10: whatever breaks in a check is a denial
         return Denial(code=f"{name}.error", detail=f"check failed: {type(error).__name__}")
-    if answer is None or isinstance(answer, Denial):
+    if isinstance(answer, Denial):
         return answer
+    if answer is None and isinstance(said, str):
+        return said
     return Denial(code=f"{name}.error", detail="check gave no usable answer")
-
-
-def warnings(checks: Iterable[tuple[str, RiskCheck]], facts: Facts) -> list[tuple[str, str]]:
-    """(check, sentence) of every limit that is near."""
-    said = ((name, check.warning(facts)) for name, check in checks)
-    return [(name, text) for name, text in said if text]
 
 
 # -- words that the checks share --------------------------------------------------------------

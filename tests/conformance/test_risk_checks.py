@@ -19,7 +19,7 @@ import pytest
 from engine import registry
 from engine.domain.errors import ConfigError
 from engine.domain.order import Intent, OrderType, Purpose, Side
-from engine.risk import Denial, Facts, RecentExit, RiskCheck, run_checks, warnings
+from engine.risk import Denial, Facts, RecentExit, RiskCheck, run_checks
 from engine.risk.load import check_names, load_checks
 from tests.unit.risk.facts import (
     AAPL,
@@ -286,9 +286,37 @@ def test_exits_pass_whatever_the_facts(purpose: Purpose) -> None:
         assert all(v.is_ok for v in run_checks(load_checks({}), exit_, seen))
 
 
-def test_warnings_name_the_check() -> None:
-    seen = facts(account=account(realised_today_usd=D(-2500)), equity_usd=D(89_000))
-    assert [name for name, _ in warnings(load_checks({}), seen)] == ["daily_loss", "drawdown"]
+def test_a_limit_that_is_near_passes_and_is_named_in_its_verdict() -> None:
+    seen = facts(
+        account=account(realised_today_usd=D(-2500), peak_equity_usd=D(110_000)),
+        equity_usd=D(97_500),
+        quote=quote("2.36", "2.37"),
+    )
+    verdicts = run_checks(load_checks({}), intent(), seen)
+    near = {v.check: v for v in verdicts if v.code.endswith(".near")}
+    assert sorted(near) == ["daily_loss", "drawdown"]
+    assert all(v.is_ok and v.detail for v in near.values())
+    assert "entries stop at -3 %" in near["daily_loss"].detail
+    assert "entries stop at 15 %" in near["drawdown"].detail
+
+
+def test_a_warning_that_breaks_or_says_nonsense_denies() -> None:
+    class Broken(RiskCheck):
+        stage = 1
+
+        def check(self, intent: Intent, facts: Facts) -> Denial | None:
+            return None
+
+        def warning(self, facts: Facts) -> str:
+            raise ZeroDivisionError
+
+    class Mute(Broken):
+        def warning(self, facts: Facts) -> str:
+            return 7  # type: ignore[return-value]
+
+    for kind in (Broken, Mute):
+        (verdict,) = run_checks([("near", kind(None))], intent(), ORDINARY)
+        assert not verdict.is_ok
 
 
 def test_every_field_of_recent_exit_and_facts_that_may_be_unknown_is_tried() -> None:

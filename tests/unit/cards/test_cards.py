@@ -182,6 +182,12 @@ def test_a_check_that_said_no_is_first_and_has_its_figures():
     assert "**Risk** 3 of 4 checks passed\n✗ **daily loss** loss of $312.40" in described
 
 
+def test_a_limit_that_is_near_is_said_before_the_question_is_answered():
+    near = Verdict(check="daily_loss", is_ok=True, detail="today -$2,410.00 (-2.4 %), entries stop")
+    described = approval(intent=ex.intent(verdicts=(near,))).description or ""
+    assert "**Risk** 1 of 1 checks passed\n⚠ **daily loss** today -$2,410.00" in described
+
+
 def test_a_market_order_says_so():
     embed = approval(intent=ex.intent(type=OrderType.MARKET, limit=None))
     assert (embed.title or "").endswith("at market")

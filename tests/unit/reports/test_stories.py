@@ -71,6 +71,15 @@ def test_a_filled_alert_is_done_up_to_the_fill_and_held_now():
     assert card.steps[4].text == "2 of 2 contracts"
 
 
+def test_a_limit_that_is_near_is_told_with_the_checks_that_passed():
+    near = Verdict(check="daily_loss", is_ok=True, code="daily_loss.near", detail="today -2.4 %")
+    card = alert_card.build(
+        alert(), frame(), intents=[intent(verdicts=(*intent().verdicts, near))], orders=[order()]
+    )
+    assert card.steps[1].text == "4 of 4 passed; today -2.4 %"
+    assert states(card)["risk"] == "done"
+
+
 def test_alerted_against_achievable_in_dollars_and_percent():
     leaning = alert_card.build(alert(), frame(), intents=[intent()]).leanings[0]
     assert (leaning.alerted, leaning.achievable) == (D("2.50"), D("2.54"))
