@@ -9,12 +9,30 @@ from bot.numbers import number
 from bot.text import safe_line
 from engine.domain.errors import ActionSyntaxError, UserError
 
-Verb = Literal["info", "close", "stop", "target", "trailing", "close-all", "emergency-stop"]
+Verb = Literal[
+    "info",
+    "close",
+    "stop",
+    "target",
+    "trailing",
+    "close-all",
+    "cancel-all",
+    "emergency-stop",
+    "order-status",
+    "order-cancel",
+    "approve",
+    "reject",
+]
+_ALONE: tuple[Verb, ...] = ("close-all", "cancel-all", "emergency-stop")
+_DECISIONS: tuple[Verb, ...] = ("approve", "reject")
+_ORDER_VERBS: dict[str, Verb] = {"status": "order-status", "cancel": "order-cancel"}
+_ID = re.compile(r"[A-Za-z0-9-]{4,60}")
 _SYMBOL = re.compile(r"[$/]?([A-Za-z][A-Za-z0-9.]{0,9}(?:/[A-Za-z]{2,5})?)")
 _MOST_LINES = 10
 FORMS = (
     "`#AAPL` · `#AAPL close` · `#AAPL close 25` · `#AAPL close 50%` · `#AAPL stop 175` · "
     "`#AAPL target 185` · `#AAPL trailing 2%` · `#AAPL trailing 2atr` · `#close-all` · "
+    "`#cancel-all` · `#order-TS… cancel` · `#order-TS… status` · `#approve P-…` · `#reject P-…` · "
     "`#emergency-stop`"
 )
 
@@ -25,6 +43,8 @@ class ActionText:
 
     verb: Verb
     symbol: str = ""
+    id: str = ""
+    """Of an order or an approval."""
     price: Decimal | None = None
     qty: Decimal | None = None
     percent: Decimal | None = None
@@ -56,10 +76,9 @@ def _line(line: str) -> ActionText:
     if not words or not words[0].startswith("#") or len(words[0]) < 2:
         raise _not_read(line)
     head, rest = words[0][1:], words[1:]
-    if head.lower() in ("close-all", "emergency-stop"):
-        if rest:
-            raise _not_read(line)
-        return ActionText(verb="close-all" if head.lower() == "close-all" else "emergency-stop")
+    named_first = _quick(head, rest, line)
+    if named_first is not None:
+        return named_first
     named = _SYMBOL.fullmatch(head)
     if named is None:
         raise _not_read(line)
@@ -72,6 +91,27 @@ def _line(line: str) -> ActionText:
         raise
     except UserError as error:
         raise ActionSyntaxError(str(error)) from None
+
+
+def _quick(head: str, rest: list[str], line: str) -> ActionText | None:
+    """An action that begins with its own word, not with a symbol; None when it is none."""
+    word = head.lower()
+    for verb in _ALONE:
+        if word == verb:
+            if rest:
+                raise _not_read(line)
+            return ActionText(verb=verb)
+    for verb in _DECISIONS:
+        if word == verb:
+            if len(rest) != 1 or not _ID.fullmatch(rest[0]):
+                raise _not_read(line)
+            return ActionText(verb=verb, id=rest[0])
+    if word.startswith("order-"):
+        order_id, asked = head[6:], _ORDER_VERBS.get(rest[0].lower()) if len(rest) == 1 else None
+        if asked is None or not _ID.fullmatch(order_id):
+            raise _not_read(line)
+        return ActionText(verb=asked, id=order_id.upper())
+    return None
 
 
 def _position(symbol: str, verb: str, words: list[str], line: str) -> ActionText:

@@ -5,7 +5,7 @@ import re
 from collections.abc import Sequence
 from decimal import Decimal
 from importlib.metadata import version
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from bot import text
 from bot.cards import trade_card as trade_embed
@@ -20,6 +20,7 @@ from engine.domain.trade import Account, LedgerEntry, Trade, TradeState
 from engine.flows import broker_switch, facts, mode
 from engine.reports import (
     Frame,
+    Stamp,
     alert_card,
     alerts,
     approval_card,
@@ -31,6 +32,7 @@ from engine.reports import (
     trades,
 )
 from engine.reports import brokers as lines
+from engine.reports import orders as order_rows
 
 if TYPE_CHECKING:
     from bot.app import App
@@ -173,21 +175,72 @@ class Reading:
             orders=list(book.orders.values()),
         )
 
-    async def trades(self, limit: int, symbol: str | None) -> trades.TradesReport:
-        """The newest round trips."""
+    async def trades(
+        self,
+        limit: int,
+        symbol: str | None,
+        states: Literal["recent", "open", "closed"] = "recent",
+    ) -> trades.TradesReport:
+        """The newest round trips: all, the live ones, or those that are over."""
         desk = self._desk
         where: dict[str, object] = {"state": (TradeState.CLOSED,)}
         if symbol:
             where["symbol"] = _symbol(symbol)
-        closed = await desk.store.find(Trade, where=where, newest_first=True, limit=limit)
-        live = [t for t in desk.book.open_trades() if not symbol or t.symbol == where["symbol"]]
+        closed: Sequence[Trade] = ()
+        live: Sequence[Trade] = ()
+        n_closed = 0
+        if states != "open":
+            closed = await desk.store.find(Trade, where=where, newest_first=True, limit=limit)
+            n_closed = await desk.store.count(Trade, where=where)
+        if states != "closed":
+            held = desk.book.trades.values() if states == "open" else desk.book.open_trades()
+            live = [t for t in held if not symbol or t.symbol == where["symbol"]]
         return trades.build(
             self.frame(),
             trades=[*live, *closed],
             positions=list(desk.book.positions.values()),
+            title=f"{states.capitalize()} trades",
             limit=limit,
-            n_in_all=len(live) + await desk.store.count(Trade, where=where),
+            n_in_all=len(live) + n_closed,
         )
+
+    async def orders(self, *, is_live: bool, limit: int) -> order_rows.OrdersReport:
+        """Orders by their last change: those that are not over, or all."""
+        desk = self._desk
+        if is_live:
+            return order_rows.build(self.frame(), orders=desk.book.orders.values(), limit=limit)
+        found = await desk.store.find(Order, newest_first=True, limit=limit)
+        known = {o.order_id: o for o in (*found, *desk.book.orders.values())}
+        return order_rows.build(
+            self.frame(),
+            orders=known.values(),
+            limit=limit,
+            n_in_all=await desk.store.count(Order),
+        )
+
+    async def order(self, order_id: str) -> tuple[order_rows.Row, Stamp]:
+        """One order, live or over.
+
+        Raises:
+            UserError: there is none of that id.
+        """
+        found = await self._desk.order(order_id) if _ID.fullmatch(order_id) else None
+        if found is None:
+            shown = text.safe_line(order_id, 40)
+            raise UserError(f"There is no order “{shown}”. Nothing was done.")
+        frame = self.frame()
+        return order_rows.row(found, frame), frame.stamp(found.alert_id)
+
+    def order_row(self, order_id: str) -> order_rows.Row:
+        """A live order as it is now.
+
+        Raises:
+            UserError: it is over.
+        """
+        found = self._desk.book.orders.get(order_id)
+        if found is None or found.state.is_terminal:
+            raise UserError("That order is over. Nothing was changed.")
+        return order_rows.row(found, self.frame())
 
     async def alerts(self, symbol: str | None, page: int) -> alerts.AlertsReport:
         """A page of alerts, newest first."""

@@ -10,6 +10,8 @@ from discord.ext import commands
 
 from bot import action_text, halting, text
 from bot.action_text import ActionText
+from bot.cancelling import cancel_all_question, cancel_question
+from bot.cards import orders as orders_card
 from bot.cards import trade_card
 from bot.client import DeskBot
 from bot.confirm import ask_first
@@ -20,7 +22,7 @@ from bot.views import close_question, trade_view
 from engine.domain.desk import Who
 from engine.domain.errors import ActionSyntaxError, UserError
 from engine.domain.trade import Trade
-from engine.flows import follow, halt, manage
+from engine.flows import approve, follow, halt, manage
 
 log = logging.getLogger(__name__)
 
@@ -109,6 +111,8 @@ class Actions(commands.Cog):
             await self._ask_all(message, halting.ended(tally))
         elif action.verb == "close-all":
             await self._ask_all(message)
+        elif action.verb in _ELSEWHERE:
+            await self._elsewhere(message, who, action)
         elif action.verb == "info":
             await self._show(message, manage.of_symbol(app.desk, action.symbol))
         elif action.verb == "close":
@@ -117,6 +121,22 @@ class Actions(commands.Cog):
             await ask_first(app, message, question)
         else:
             await self._say(message, await self._change(self._one(action), who, action))
+
+    async def _elsewhere(self, message: discord.Message, who: Who, action: ActionText) -> None:
+        """What is about orders and approvals, not about a position."""
+        app = self.bot.app
+        if action.verb == "order-status":
+            row, stamp = await app.reading.order(action.id)
+            await self._say(message, embed=orders_card.one(row, stamp))
+        elif action.verb == "order-cancel":
+            await ask_first(app, message, cancel_question(app, action.id, who))
+        elif action.verb == "cancel-all":
+            await ask_first(app, message, cancel_all_question(app, who))
+        else:
+            decide = approve.approve if action.verb == "approve" else approve.reject
+            known = {key.casefold(): key for key in app.desk.book.approvals}
+            decided = await decide(app.desk, known.get(action.id.casefold(), action.id), None, who)
+            await self._say(message, f"✔ {text.safe_line(decided.said, 200)}")
 
     async def _show(self, message: discord.Message, trades: list[Trade]) -> None:
         for trade in trades[:_MOST_CARDS]:
@@ -158,6 +178,7 @@ class Actions(commands.Cog):
         return found[0]
 
 
+_ELSEWHERE = ("order-status", "order-cancel", "cancel-all", "approve", "reject")
 _PERMISSIONS = {
     "info": "#position",
     "close": "#close",
@@ -165,6 +186,11 @@ _PERMISSIONS = {
     "target": "#target",
     "trailing": "#trailing",
     "close-all": "#close-all",
+    "cancel-all": "#cancel-all",
+    "order-status": "#order",
+    "order-cancel": "#order",
+    "approve": "#approve",
+    "reject": "#reject",
     "emergency-stop": "#emergency-stop",
 }
 

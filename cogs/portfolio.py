@@ -96,7 +96,32 @@ class Portfolio(commands.Cog):
         report = await app.reading.trades(limit=limit, symbol=symbol)
         await reply.report(interaction, trades_card.show(report))
 
+    @trades.command(name="open", description="What is open or waiting to be filled")
+    @app_commands.describe(symbol="Only this symbol")
+    async def open_(self, interaction: Press, symbol: str | None = None) -> None:
+        """Open and pending trades."""
+        app = self.bot.app
+        await app.gate.begin(interaction, "trades open")
+        report = await app.reading.trades(limit=25, symbol=symbol, states="open")
+        await reply.report(interaction, trades_card.show(report))
+
+    @trades.command(name="closed", description="Round trips that are over, with their P&L")
+    @app_commands.describe(limit="How many", symbol="Only this symbol")
+    async def closed(
+        self,
+        interaction: Press,
+        limit: app_commands.Range[int, 1, 25] = 10,
+        symbol: str | None = None,
+    ) -> None:
+        """Newest first."""
+        app = self.bot.app
+        await app.gate.begin(interaction, "trades closed")
+        report = await app.reading.trades(limit=limit, symbol=symbol, states="closed")
+        await reply.report(interaction, trades_card.show(report))
+
     @recent.autocomplete("symbol")
+    @open_.autocomplete("symbol")
+    @closed.autocomplete("symbol")
     async def _traded(self, interaction: Press, current: str) -> list[app_commands.Choice[str]]:
         app = self.bot.app
         if not app.gate.allows(interaction, "trades recent"):

@@ -28,6 +28,11 @@ GOOD = {
     "#AAPL trailing 1.5 ATR": ActionText(verb="trailing", symbol="AAPL", atr=Decimal("1.5")),
     "#close-all": ActionText(verb="close-all"),
     "#Emergency-Stop": ActionText(verb="emergency-stop"),
+    "#cancel-all": ActionText(verb="cancel-all"),
+    "#order-TSAB12 status": ActionText(verb="order-status", id="TSAB12"),
+    "#Order-tsab12 Cancel": ActionText(verb="order-cancel", id="TSAB12"),
+    "#approve P-ABC123-0": ActionText(verb="approve", id="P-ABC123-0"),
+    "#REJECT p-abc123-0": ActionText(verb="reject", id="p-abc123-0"),
 }
 
 
@@ -40,7 +45,10 @@ BAD = [
     "#", "# AAPL", "AAPL close", "#AAPL close 25 please", "#AAPL stop", "#AAPL stop 1,000",
     "#AAPL stop -5", "#AAPL stop 0", "#AAPL stop 1e3", "#AAPL stop NaN", "#AAPL stop inf",
     "#AAPL stop ١٧٥", "#AAPL trailing 2", "#AAPL trailing %", "#AAPL close %", "#AAPL buy 5",
-    "#close-all now", "#emergency-stop please", "#TOOLONGSYMBOL", "#AA PL close", "#<@1>",
+    "#close-all now", "#cancel-all 5", "#order- cancel",
+    "#order-TSAB12", "#order-TSAB12 sell",
+    "#order-TS;AB cancel", "#approve", "#approve P-1 P-2", "#reject me now",
+    "#emergency-stop please", "#TOOLONGSYMBOL", "#AA PL close", "#<@1>",
     "#ß", "#ﬁ",
     "#AAPL stop 1234567890", "#AAPL stop 1.1234567", "##AAPL", "#AAPL\u200b", "#AAPL;close",
 ]  # fmt: skip
@@ -55,8 +63,8 @@ def test_whatever_is_not_exactly_an_action_is_none(text: str) -> None:
 def test_lines_are_in_order_and_at_most_ten() -> None:
     assert [a.verb for a in read("#AAPL\n\n  #close-all  \n#SPY close")] == [
         "info",
-        "close-all",
-        "close",
+    "close-all",
+    "close",
     ]
     assert len(read("\n".join(["#AAPL"] * 10))) == 10
     with pytest.raises(ActionSyntaxError, match="these are 11"):

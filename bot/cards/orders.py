@@ -1,0 +1,79 @@
+"""Orders: a list in short blocks, and one of them in full."""
+
+import discord
+
+from bot import text
+from bot.cards._layout import Tone, card, one_line
+from engine.domain.order import OrderState, OrderType, Purpose
+from engine.reports import Missing, Stamp
+from engine.reports.orders import OrdersReport, Row
+
+_WORD = {
+    OrderState.PENDING_APPROVAL: "waits for approval",
+    OrderState.SUBMITTING: "being sent",
+    OrderState.ACCEPTED: "working",
+    OrderState.PARTIAL: "partly filled",
+    OrderState.UNKNOWN: "⚠ in doubt",
+    OrderState.PENDING_CANCEL: "being cancelled",
+    OrderState.PENDING_REPLACE: "being replaced",
+}
+_WHY = {Purpose.ENTRY: "entry", Purpose.CLOSE: "close", Purpose.STOP: "stop"}
+
+
+def show(report: OrdersReport, title: str = "Orders") -> discord.Embed:
+    """A page of orders."""
+    rest = report.n_in_all - len(report.rows)
+    words = f"{title} · {report.n_live} live" if report.rows else f"{title} · none"
+    doubt = f"⚠ **{report.n_unknown} in doubt**: counted as live" if report.n_unknown else ""
+    return card(
+        tone=Tone.WAIT if report.n_unknown else Tone.INFO if report.rows else Tone.QUIET,
+        title=words,
+        stamp=report.stamp,
+        lines=[doubt, *(block(r) for r in report.rows), f"-# and {rest} more" if rest > 0 else ""],
+    )
+
+
+def one(row: Row, stamp: Stamp) -> discord.Embed:
+    """One order with its route."""
+    return card(
+        tone=Tone.WAIT if row.state is OrderState.UNKNOWN else Tone.INFO,
+        title=f"{row.side} {text.qty(row.qty)} {text.safe_line(row.label, 60)} · {word(row.state)}",
+        stamp=stamp,
+        lines=[
+            (
+                f"{_WHY[row.purpose]} · {_price(row)} · filled {text.qty(row.filled)}"
+                f" of {text.qty(row.qty)}"
+            ),
+            f"**{text.safe_line(row.account, 40)}** via {text.safe_line(row.broker, 40)}",
+            one_line("Why", text.safe_line(row.reason, 200)),
+            f"{'took' if row.is_over else 'age'} {text.span(row.age)} · changed {text.ago(row.at)}",
+            (
+                f"-# order {text.safe_line(row.order_id, 40)} · trade "
+                f"{text.safe_line(row.trade_id, 40)}"
+            ),
+        ],
+    )
+
+
+def block(row: Row) -> str:
+    """Two short lines."""
+    side = f"{row.side} {text.qty(row.qty)} {text.safe_line(row.label, 50)}"
+    filled = f" · {text.qty(row.filled)} filled" if row.filled and not row.is_over else ""
+    why = f" · {text.safe_line(row.reason, 60)}" if row.reason and row.is_over else ""
+    return (
+        f"**{side}** · {word(row.state)}{filled}\n"
+        f"-# {_WHY[row.purpose]} {_price(row)} · {text.safe_line(row.broker, 30)} · "
+        f"{text.span(row.age)}{why} · {text.safe_line(row.order_id, 30)}"
+    )
+
+
+def word(state: OrderState) -> str:
+    """The state as people say it."""
+    return _WORD.get(state, state.lower().replace("_", " "))
+
+
+def _price(row: Row) -> str:
+    if isinstance(row.price, Missing):
+        return "at market"
+    at = "trailing stop" if row.type is OrderType.TRAILING else row.type.replace("_", " ")
+    return f"{at} {text.price(row.price, row.price_of)}"

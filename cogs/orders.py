@@ -1,0 +1,143 @@
+"""Orders and closing: /order, /close."""
+
+from decimal import Decimal
+from typing import Literal
+
+import discord
+from discord import app_commands
+from discord.ext import commands
+
+from bot import reply, text
+from bot.cancelling import cancel_question
+from bot.cards import orders as orders_card
+from bot.cards import trace as trace_card
+from bot.client import DeskBot
+from bot.confirm import ask_first
+from bot.numbers import optional_number
+from bot.views import close_question
+from engine.domain.errors import UserError
+from engine.domain.order import Order
+from engine.flows import follow, manage
+
+Press = discord.Interaction[DeskBot]
+
+
+class Orders(commands.Cog):
+    """What works at the brokers, and how to take it back."""
+
+    def __init__(self, bot: DeskBot) -> None:
+        self.bot = bot
+
+    order = app_commands.Group(name="order", description="Orders: working, ended, in doubt")
+
+    @order.command(name="list", description="Orders by their last change")
+    @app_commands.describe(status="Which ones", limit="How many")
+    async def list_all(
+        self,
+        interaction: Press,
+        status: Literal["live", "all"] = "live",
+        limit: app_commands.Range[int, 1, 25] = 10,
+    ) -> None:
+        """Live ones by default."""
+        app = self.bot.app
+        await app.gate.begin(interaction, "order list")
+        report = await app.reading.orders(is_live=status == "live", limit=limit)
+        title = "Orders" if status == "all" else "Working orders"
+        await reply.report(interaction, orders_card.show(report, title))
+
+    @order.command(name="status", description="One order: route, state, filled, age")
+    @app_commands.describe(id="The order's id")
+    async def status(self, interaction: Press, id: str) -> None:  # noqa: A002
+        """One of them."""
+        app = self.bot.app
+        await app.gate.begin(interaction, "order status")
+        row, stamp = await app.reading.order(id.strip())
+        await reply.report(interaction, orders_card.one(row, stamp))
+
+    @order.command(name="history", description="Every step of one order, from the journal")
+    @app_commands.describe(id="The order's id")
+    async def history(self, interaction: Press, id: str) -> None:  # noqa: A002
+        """The story that it belongs to."""
+        app = self.bot.app
+        await app.gate.begin(interaction, "order history")
+        row, _ = await app.reading.order(id.strip())
+        report = await app.reading.trace(row.order_id)
+        if report is None:
+            raise UserError("The journal has nothing of this order. Nothing was done.")
+        await reply.report(interaction, trace_card.show(report))
+
+    @order.command(name="cancel", description="Take a working entry back; asks once")
+    @app_commands.describe(id="The order's id", reason="Why, for the journal")
+    async def cancel(
+        self,
+        interaction: Press,
+        id: str,  # noqa: A002
+        reason: app_commands.Range[str, 0, 200] = "",
+    ) -> None:
+        """Entries only: what protects a trade is moved, not cancelled."""
+        app = self.bot.app
+        who = await app.gate.begin(interaction, "order cancel")
+        await ask_first(app, interaction, cancel_question(app, id.strip(), who, reason))
+
+    @app_commands.command(name="close", description="Close a position or part of it; asks once")
+    @app_commands.describe(
+        symbol="What is held", quantity="So many of it", percent="Such a share of it"
+    )
+    async def close(
+        self,
+        interaction: Press,
+        symbol: str,
+        quantity: str = "",
+        percent: Literal[25, 50, 75, 100] | None = None,
+    ) -> None:
+        """All of it when neither is said."""
+        app = self.bot.app
+        await app.gate.begin(interaction, "close")
+        qty = optional_number("quantity", quantity)
+        if qty is not None and percent is not None:
+            raise UserError("Say a quantity or a percentage, not both. Nothing was done.")
+        found = manage.of_symbol(app.desk, symbol)
+        if len(found) > 1:
+            names = "; ".join(follow.label(t) for t in found)
+            raise UserError(
+                f"{text.safe_line(symbol, 20)} is held more than once ({names}). Nothing was "
+                "done; use the buttons of the one you mean (/positions)."
+            )
+        share = None if percent is None else Decimal(percent)
+        share = Decimal(100) if qty is None and share is None else share
+        question = close_question(app, found[0].trade_id, qty=qty, percent=share)
+        await ask_first(app, interaction, question)
+
+    @close.autocomplete("symbol")
+    async def _held(self, interaction: Press, current: str) -> list[app_commands.Choice[str]]:
+        app = self.bot.app
+        if not app.gate.allows(interaction, "close"):
+            return []
+        wanted = current.upper().lstrip("$/#")
+        names = sorted({t.symbol for t in app.desk.book.open_trades() if wanted in t.symbol})
+        return [app_commands.Choice(name=n, value=n) for n in names[:25]]
+
+    @status.autocomplete("id")
+    @history.autocomplete("id")
+    @cancel.autocomplete("id")
+    async def _orders(self, interaction: Press, current: str) -> list[app_commands.Choice[str]]:
+        app = self.bot.app
+        if not app.gate.allows(interaction, "order list"):
+            return []
+        wanted = current.lower()
+        named = ((_name(o), o.order_id) for o in reversed(app.desk.book.orders.values()))
+        return [
+            app_commands.Choice(name=text.shorten(name, 100), value=key)
+            for name, key in named
+            if wanted in name.lower()
+        ][:25]
+
+
+def _name(order: Order) -> str:
+    what = f"{order.purpose} {order.side} {order.qty:f} {order.legs[0].instrument.label}"
+    return f"{what} · {order.state.lower()} · {order.order_id}"
+
+
+async def setup(bot: DeskBot) -> None:
+    """Called by discord.py when the cog is loaded."""
+    await bot.add_cog(Orders(bot))

@@ -1,0 +1,92 @@
+"""Orders as rows: what is working, what has ended, what is in doubt."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from engine.domain.instrument import Instrument
+from engine.domain.order import Order, OrderState, OrderType, Purpose, Side
+from engine.reports import Figure, Frame, Missing, Stamp, unit_label
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One order."""
+
+    order_id: str
+    trade_id: str
+    alert_id: str
+    label: str
+    price_of: Instrument
+    purpose: Purpose
+    side: Side
+    type: OrderType
+    state: OrderState
+    qty: Decimal
+    filled: Decimal
+    price: Figure
+    """Limit, or the trigger of a stop; missing for market orders."""
+    account: str
+    broker: str
+    reason: str
+    age: timedelta
+    """Since it was made, or its whole life once it is over."""
+    at: datetime
+    """Of its last change."""
+
+    @property
+    def is_over(self) -> bool:
+        """Nothing but a late fill can follow."""
+        return self.state.is_terminal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrdersReport:
+    """Orders, newest change first."""
+
+    stamp: Stamp
+    rows: tuple[Row, ...]
+    n_in_all: int
+    n_live: int
+    n_unknown: int
+
+
+def build(
+    frame: Frame, *, orders: Iterable[Order], limit: int = 10, n_in_all: int | None = None
+) -> OrdersReport:
+    """The ``limit`` orders that changed last."""
+    wanted = sorted(orders, key=lambda o: (o.updated_at, o.order_id), reverse=True)
+    rows = tuple(row(order, frame) for order in wanted[:limit])
+    return OrdersReport(
+        stamp=frame.stamp("orders"),
+        rows=rows,
+        n_in_all=len(wanted) if n_in_all is None else n_in_all,
+        n_live=sum(not o.state.is_terminal for o in wanted),
+        n_unknown=sum(o.state is OrderState.UNKNOWN for o in wanted),
+    )
+
+
+def row(order: Order, frame: Frame) -> Row:
+    """One order in short."""
+    price = order.limit if order.limit is not None else order.stop
+    end = order.updated_at if order.state.is_terminal else frame.now
+    return Row(
+        order_id=order.order_id,
+        trade_id=order.trade_id,
+        alert_id=order.alert_id,
+        label=unit_label(order.legs),
+        price_of=order.legs[0].instrument,
+        purpose=order.purpose,
+        side=order.side,
+        type=order.type,
+        state=order.state,
+        qty=order.qty,
+        filled=order.filled,
+        price=Missing("at market") if price is None else price,
+        account=order.account,
+        broker=order.broker,
+        reason=order.reason,
+        age=max(end - order.created_at, timedelta(0)),
+        at=order.updated_at,
+    )

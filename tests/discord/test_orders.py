@@ -1,0 +1,107 @@
+"""/order, /close, /trades open and closed, and the #actions about orders and approvals."""
+
+from engine.domain.order import OrderState, Purpose
+from engine.domain.trade import TradeState
+from tests.discord.kit import NAMED, OTHER, QQQ, SPY, desk, plain
+
+
+async def resting(it):
+    """An open trade and the stop that protects it."""
+    trade, _ = await it.held()
+    stop = next(o for o in it.book.orders_of(trade.trade_id) if o.purpose is Purpose.STOP)
+    return trade, stop
+
+
+async def test_orders_are_listed_shown_and_traced(tmp_path, monkeypatch):
+    async with desk(tmp_path, monkeypatch) as it:
+        empty = await it.slash("tom", "orders", "order list")
+        assert "none" in plain(empty.reply)
+        _, stop = await resting(it)
+        listed = plain((await it.slash("tom", "orders", "order list")).reply)
+        assert "Working orders · 1 live" in listed
+        assert "stop" in listed
+        everything = plain((await it.slash("tom", "orders", "order list", status="all")).reply)
+        assert "filled" in everything
+        one = plain((await it.slash("tom", "orders", "order status", id=stop.order_id)).reply)
+        assert "working" in one
+        assert stop.order_id in one
+        story = plain((await it.slash("tom", "orders", "order history", id=stop.order_id)).reply)
+        assert "Trace" in story
+        unknown = await it.slash("tom", "orders", "order status", id="TSNONE")
+        assert "There is no order" in unknown.text
+        assert unknown.ephemeral
+        found = await it.user("tom").autocomplete("orders", "order status", "id", id="spy")
+        assert stop.order_id in [c["value"] for c in found.choices]
+
+
+async def test_what_protects_a_trade_is_not_just_cancelled(tmp_path, monkeypatch):
+    async with desk(tmp_path, monkeypatch) as it:
+        _, stop = await resting(it)
+        refused = await it.slash("tom", "orders", "order cancel", id=stop.order_id)
+        assert "never just cancelled" in refused.text
+        (told,) = await it.told(it.act(f"#order-{stop.order_id} cancel"))
+        assert "never just cancelled" in plain(told)
+        assert it.book.orders[stop.order_id].state is OrderState.ACCEPTED
+        (none,) = await it.told(it.act("#cancel-all"))
+        assert "No entry is working" in plain(none)
+
+
+async def test_a_position_is_closed_by_command_after_one_question(tmp_path, monkeypatch):
+    async with desk(tmp_path, monkeypatch) as it:
+        trade, _ = await it.held()
+        both = await it.slash("tom", "orders", "close", symbol="SPY", quantity="1", percent=50)
+        assert "not both" in both.text
+        other = await it.slash("tom", "orders", "close", symbol="QQQ")
+        assert "QQQ is not held" in other.text
+        bad = await it.slash("tom", "orders", "close", symbol="SPY", quantity="1,5")
+        assert "not a number I can read safely" in bad.text
+        asked = await it.slash("tom", "orders", "close", symbol="spy")
+        await it.user("tom").click(asked.reply, "Close all of SPY").acked()
+        await it.until(lambda: trade.trade_id not in it.book.trades)
+        closed = await it.app.desk.trade(trade.trade_id)
+        assert closed.state is TradeState.CLOSED
+        shown = plain((await it.slash("tom", "orders", "trades closed")).reply)
+        assert "Closed trades · 1 trades" in shown
+        rest = plain((await it.slash("tom", "orders", "trades open")).reply)
+        assert "no trades yet" in rest
+
+
+async def test_approvals_are_decided_by_action_too(tmp_path, monkeypatch):
+    async with desk(tmp_path, monkeypatch) as it:
+        approval, _ = await it.asked()
+        (refused,) = await it.told(it.act(f"#approve {approval.approval_id}", who="vic"))
+        assert plain(refused).startswith("⛔")
+        (done,) = await it.told(it.act(f"#reject {approval.approval_id.lower()}"))
+        assert "rejected" in plain(done)
+        assert approval.approval_id not in it.book.approvals
+        (late,) = await it.told(it.act(f"#approve {approval.approval_id}"))
+        assert "already decided" in plain(late)
+        assert not it.book.open_trades()
+
+
+async def test_a_working_entry_is_taken_back_by_command_or_action(tmp_path, monkeypatch):
+    slow = {"paper": {"latency_ms": 1_000, "slippage_ticks": 0}}
+    async with desk(tmp_path, monkeypatch, brokers=slow) as it:
+        for way in ("command", "action"):
+            for instrument in (SPY, QQQ):
+                it.price(instrument, "2.14", "2.16")
+            approval, card = await it.asked(f"BTO {NAMED if way == 'command' else OTHER} @ 2.15")
+            await it.press("tom", card, "Approve")
+            for instrument in (SPY, QQQ):
+                it.price(instrument, "3.00", "3.02")  # away from its limit, before it works
+            order = it.book.orders[approval.order_id]
+            if way == "command":
+                asked = await it.slash("tom", "orders", "order cancel", id=order.order_id)
+                question = asked.reply
+            else:
+                (question,) = await it.told(it.act("#cancel-all"))
+            label = next(name for name in question.labels if name.startswith("Cancel "))
+            await it.user("tom").click(question, label).acked()
+            after = await it.until(lambda o=order: o.order_id not in it.book.orders or None)
+            assert after
+            ended = await it.app.desk.order(order.order_id)
+            assert ended.state is OrderState.CANCELED
+            asked_for = [e for e in await it.events("order.cancel") if e.ref == order.alert_id]
+            assert "cancelled by tom" in asked_for[0].data["why"].lower()
+            assert ended.filled == 0
+        assert not it.book.open_trades()
