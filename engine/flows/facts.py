@@ -19,6 +19,8 @@ from engine.routing import underlying
 from engine.sizing import exposure_usd
 
 _EXITS_BACK_S = 72 * 3600
+_PEAK_STEP = Decimal("1.001")
+"""Within a day a new peak is written down when it is so much higher than the last one."""
 
 
 def marks(desk: Desk, account: str) -> dict[str, Decimal]:
@@ -183,11 +185,14 @@ def _rolled(desk: Desk, account: Account) -> Account | None:
     session = desk.calendar("stock").session_at(now)
     day = session.on if session else new_york_date(now)
     worth = equity(desk, account)
-    if account.session_on == day:
-        if account.day_start_equity_usd is not None or worth is None:
-            return None
-        return changed(account, day_start_equity_usd=worth)
     peak = account.peak_equity_usd
+    if account.session_on == day:
+        start = worth if account.day_start_equity_usd is None else account.day_start_equity_usd
+        if worth is not None and (peak is None or worth >= peak * _PEAK_STEP):
+            peak = worth
+        if (start, peak) == (account.day_start_equity_usd, account.peak_equity_usd):
+            return None
+        return changed(account, day_start_equity_usd=start, peak_equity_usd=peak)
     if worth is not None:
         peak = worth if peak is None else max(peak, worth)
     return changed(

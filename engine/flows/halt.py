@@ -9,7 +9,8 @@ from engine.domain.errors import NotAllowed, TradeStreamError, UserError
 from engine.domain.order import Order, OrderState, Purpose, Trigger
 from engine.domain.record import Event, Record, changed
 from engine.domain.trade import TradeState
-from engine.flows import flatten, send
+from engine.flows import facts, flatten, send
+from engine.risk.drawdown import Drawdown
 
 _ANSWER_S = 0.9
 """How long the answer waits for brokers; cancels go on being sent on the side."""
@@ -126,6 +127,46 @@ def _voided(desk: Desk, order: Order, alerts: dict[str, AlertRecord]) -> Event:
     return desk.event("order.void", order.alert_id, *puts, cards=cards, why="halt")
 
 
+_BY_DRAWDOWN = Who(user_id=0, name="the drawdown limit", may_trade=True)
+
+
+def _fallen(desk: Desk, account: str) -> str:
+    """How far an account is below its peak, when that is as far as it may be; else empty."""
+    check = next((c for _, c in desk.checks if isinstance(c, Drawdown)), None)
+    denial = check.reached(facts.gather(desk, account)) if check is not None else None
+    return denial.detail if denial is not None and denial.code == "drawdown.reached" else ""
+
+
+async def on_drawdown(desk: Desk) -> None:
+    """Halt once an account has fallen too far from its peak; it stays halted if it recovers."""
+    for account in list(desk.book.accounts):
+        if not desk.halted and (why := _fallen(desk, account)):
+            await emergency_stop(desk, _BY_DRAWDOWN, close=False, reason=f"{account}: {why}")
+
+
+async def _count_anew(desk: Desk, who: Who) -> list[str]:
+    """Whoever resumes after a drawdown accepts it: the peak is where the account stands now."""
+    said = []
+    for name in list(desk.book.accounts):
+        async with desk.lock(name):
+            account = desk.book.accounts[name]
+            worth = facts.equity(desk, account)
+            if worth is None or not _fallen(desk, name):
+                continue
+            said.append(f"{name}'s drawdown is counted from ${worth:,.2f}")
+            await desk.commit(
+                desk.event(
+                    "account.peak",
+                    f"peak-{name}",
+                    changed(account, peak_equity_usd=worth),
+                    actor=f"user:{who.user_id}",
+                    before=str(account.peak_equity_usd),
+                    after=str(worth),
+                )
+            )
+    return said
+
+
 _BARS_RESUMING = ("storage", "broker ", "reconcile ", "fill ", "halt")
 """Parts that must be well before entries are allowed; the rest may be unwell and is shown."""
 
@@ -147,12 +188,13 @@ async def resume(desk: Desk, who: Who, reason: str) -> None:
     trouble = {k: v for k, v in desk.health.items() if k.startswith(_BARS_RESUMING)}
     if trouble:
         raise UserError("It stays halted: " + "; ".join(f"{k}: {v}" for k, v in trouble.items()))
+    anew = "".join(f". {said}" for said in await _count_anew(desk, who))
     await desk.commit(
         desk.event(
             "halt.cleared",
             "halt",
             desk.fact("halt", ""),
-            desk.note("admin", f"▶ Trading resumed by {who.name}: {reason}"),
+            desk.note("admin", f"▶ Trading resumed by {who.name}: {reason}{anew}"),
             actor=f"user:{who.user_id}",
             reason=reason,
         )

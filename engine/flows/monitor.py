@@ -197,6 +197,7 @@ async def _roll(desk: Desk) -> None:
     for account in list(desk.book.accounts):
         async with desk.lock(account):
             await facts.roll(desk, account)
+    await halt.on_drawdown(desk)
 
 
 async def _tell_of_check(desk: Desk) -> None:

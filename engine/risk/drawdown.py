@@ -9,7 +9,11 @@ from engine.risk import Denial, Facts, RiskCheck, is_known
 
 
 class Drawdown(RiskCheck):
-    """Deny entries once equity has fallen 15 % from its peak; an admin resumes."""
+    """Deny entries once equity has fallen 15 % from its peak, open positions included.
+
+    The desk is halted then, and stays so if the market turns: an admin resumes, and the drawdown
+    is counted anew from where the account stands.
+    """
 
     stage = 4
 
@@ -23,11 +27,15 @@ class Drawdown(RiskCheck):
 
     def check(self, intent: Intent, facts: Facts) -> Denial | None:
         """Judge an entry."""
+        return self.reached(facts)
+
+    def reached(self, facts: Facts) -> Denial | None:
+        """Whether the account has fallen that far, or it cannot be told."""
         pct = drawdown_pct(facts)
         if pct is None:
             return Denial(
                 code="drawdown.unknown",
-                detail=f"drawdown of {intent.account} is not known: equity {facts.equity_usd}, "
+                detail=f"drawdown of {facts.account.name} is not known: equity {facts.equity_usd}, "
                 f"peak {facts.account.peak_equity_usd}",
             )
         if pct < self.settings.max_pct:

@@ -9,6 +9,7 @@ from engine.domain.desk import AlertState
 from engine.domain.errors import ApprovalExpired, NotAllowed, StoreUnavailable, UserError
 from engine.domain.instrument import stock
 from engine.domain.order import Order, OrderState, Purpose
+from engine.domain.record import changed
 from engine.domain.source import Handling
 from engine.domain.trade import Trade, TradeState
 from engine.flows import approve, flatten, halt, manage, monitor, recover
@@ -376,4 +377,65 @@ async def test_nothing_is_sent_that_could_not_be_written_down():  # I-13, S-01
         await rig.say("BTO 1 SPY 603C 1/31 @ 2.15")
     assert not await rig.broker.open_orders("main")
     assert rig.desk.broker("paper").n_submits == 0
+    await rig.close()
+
+
+# -- drawdown (rules 3.2): halt at 15 % below the peak, only an admin resumes ---------------------
+
+
+async def set_peak(rig, peak):
+    account = changed(rig.desk.book.accounts["main"], peak_equity_usd=d(peak))
+    await rig.desk.commit(rig.desk.event("test.peak", "peak", account))
+
+
+async def test_the_peak_follows_equity_within_the_day_open_positions_included():
+    rig = await make()
+    await fifty(rig, 1)
+    (trade,) = rig.trades()
+    rig.quote(share(0), "1099.98", "1100.00")
+    await monitor.sweep(rig.desk)
+    await rig.rest()
+    high = rig.desk.book.accounts["main"].peak_equity_usd
+    assert high >= d(100_900) * trade.qty_open
+    rig.quote(share(0), "99.98", "100.00")
+    await rig.pass_time(2)
+    assert rig.desk.book.accounts["main"].peak_equity_usd == high
+    await rig.close()
+
+
+async def test_small_gains_are_not_written_down_every_second():
+    rig = await make()
+    await fifty(rig, 1)
+    rig.quote(share(0), "100.98", "101.00")  # a dollar of a hundred thousand
+    seq = rig.desk.store.health().last_seq
+    await rig.pass_time(3)
+    days = [j for j in await rig.desk.store.events(after=seq) if j.event.kind == "account.day"]
+    assert not days
+    await rig.close()
+
+
+async def test_fifteen_percent_below_the_peak_halts_until_an_admin_resumes():
+    rig = await make()
+    await set_peak(rig, 118_000)
+    await rig.pass_time(1)
+    assert "below its peak" in rig.desk.halted
+    assert any("Trading is halted" in text and "drawdown" in text for text in rig.notes())
+
+    await set_peak(rig, 110_000)  # the market turns: 9 % are no reason any more
+    await rig.pass_time(2)
+    assert rig.desk.halted, "it is not lifted by itself"
+    refused = await rig.say("BTO SPY 603C 1/31 @ 2.15")
+    assert refused.state is AlertState.RISK_REJECTED
+
+    await set_peak(rig, 118_000)
+    with pytest.raises(NotAllowed):
+        await halt.resume(rig.desk, TRADER, "go on")
+    await halt.resume(rig.desk, ADMIN, "seen")
+    assert rig.desk.book.accounts["main"].peak_equity_usd == d(100_000)
+    assert any("drawdown is counted from $100,000.00" in text for text in rig.notes())
+    await rig.pass_time(2)
+    assert not rig.desk.halted
+    rig.quote(spy(), "2.14", "2.16")
+    taken = await rig.say("BTO SPY 603C 1/31 @ 2.15")
+    assert taken.state is not AlertState.RISK_REJECTED, taken.reason
     await rig.close()
