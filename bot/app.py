@@ -32,7 +32,7 @@ from engine.domain.errors import ConfigError, StoreUnavailable, TradeStreamError
 from engine.domain.record import Record
 from engine.exits import ExitRule
 from engine.feeds import Feed, QuoteBoard
-from engine.flows import monitor, recover, send
+from engine.flows import monitor, recover, send, watch
 from engine.market import ALWAYS, CME, NYSE, Calendar
 from engine.risk.load import load_checks
 from storage.sql import SqlStore, SqlVault
@@ -52,6 +52,7 @@ _SHORTEST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 15.0
 _DRAIN_S = 4.5
 _LEAVE_S = 1.0
 """With these a process that is told to end does so within 10 s."""
+_WATCH_ROUND_S = 1.0
 _RUN = "desk.run"
 """Fact: whether the desk runs, or had ended properly."""
 
@@ -155,6 +156,7 @@ class App:
             self.work.keep(partial(self._pump_events, name, broker), f"events {name}")
         self.work.keep(self.monitor.run, "monitor")
         self.work.every(self.config.jobs.monitor_s, self._sweep, "sweep")
+        self.work.every(_WATCH_ROUND_S, partial(watch.round_of, self.desk), "watch")
         self.work.every(
             self.config.jobs.reconcile_s, partial(recover.reconcile, self.desk), "reconcile"
         )
@@ -354,6 +356,8 @@ def settings_of(config: AppConfig) -> DeskSettings:
         entry_wait_s=orders.entry_wait_s,
         exit_retry_s=orders.exit_retry_s,
         reconcile_full_s=config.jobs.reconcile_full_s,
+        watch_s=config.jobs.watch_s,
+        poll_s=config.jobs.poll_s,
         mode=config.mode,
     )
 

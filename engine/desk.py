@@ -10,7 +10,7 @@ from typing import Any
 
 from engine.bars import Bars
 from engine.book import Book
-from engine.brokers import Broker
+from engine.brokers import Balance, Broker, BrokerOrder
 from engine.bus import Bus
 from engine.clock import Clock, Ids
 from engine.domain.alert import Asset
@@ -60,6 +60,10 @@ class DeskSettings:
     """Pause before a refused exit order is sent again."""
     reconcile_full_s: float = 900
     """Once in so long all that is live is compared from its beginning, else only what is new."""
+    watch_s: float = 15
+    """Working orders are read so often beside a stream, so that a lost frame is found."""
+    poll_s: float = 3
+    """The same where there is no stream, or while it is down."""
     mode: str = "paper"
 
 
@@ -114,6 +118,12 @@ class Desk:
         """Orders whose request to the broker is under way: nobody may judge them yet."""
         self.absent: dict[str, float] = {}
         """Order -> monotonic time when its broker first said that it has no such order."""
+        self.unclear: dict[str, tuple[BrokerOrder, ...]] = {}
+        """Order in doubt -> the broker's orders that may be it."""
+        self.pauses: dict[str, float] = {}
+        """Exit that was not sent -> seconds that its broker asked us to wait."""
+        self.balances: dict[str, Balance] = {}
+        """Account -> money as its broker said last."""
         self.bars = Bars()
         """What ATR is made of: the prices seen since the start."""
         self.waters: dict[str, tuple[Decimal, Decimal]] = {}

@@ -61,6 +61,19 @@ def exit_limit(side: Side, quote: UnitQuote | None, kind: Kind, tick: Decimal) -
     return max(_down(quote.mid - reach, tick), tick)
 
 
+def worst_limit(side: Side, quote: UnitQuote | None, tick: Decimal) -> Decimal | None:
+    """A limit that fills like a market order where there are none; None without a usable quote.
+
+    Reaches max(0.10, 20 %) beyond the mid: leaving matters more than the price.
+    """
+    if quote is None or not _is_usable(quote):
+        return None
+    reach = max(COLLAR_MIN, abs(quote.mid) * COLLAR_PCT / 100)
+    if side is Side.BUY:
+        return max(_up(quote.mid + reach, tick), tick)
+    return max(_down(quote.mid - reach, tick), tick)
+
+
 def _chased(side: Side, alerted: Decimal | None, chase_pct: Decimal) -> Decimal | None:
     if alerted is None or not alerted.is_finite() or alerted <= 0:
         return None

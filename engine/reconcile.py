@@ -16,6 +16,7 @@ from engine.domain.instrument import Instrument
 from engine.domain.money import CENT, ZERO, Price, Qty
 from engine.domain.order import Order
 from engine.domain.trade import Account, Position, Trade, TradeState
+from engine.ledger.booking import BUST, CORRECT
 
 GRACE = timedelta(seconds=5)
 """What changed this lately may not be in the broker's lists yet, or no longer in ours."""
@@ -182,9 +183,16 @@ def _unbooked(fills: Iterable[BrokerFill], executions: Collection[str]) -> list[
         booked.update("/".join(parts[: n + 1]) for n in range(len(parts)))
     found: dict[str, BrokerFill] = {}
     for fill in fills:
-        if fill.execution_id not in booked:
+        if fill.execution_id not in booked and not _is_undone(fill, executions):
             found.setdefault(fill.execution_id, fill)
     return list(found.values())
+
+
+def _is_undone(fill: BrokerFill, executions: Collection[str]) -> bool:
+    """A bust leaves its mark on what it took back; of what was never booked it changes nothing."""
+    if fill.kind == "bust":
+        return f"{fill.of}{BUST}" in executions or fill.of not in executions
+    return fill.kind == "correct" and f"{fill.execution_id}{CORRECT}" in executions
 
 
 def _sorted_fills(

@@ -53,6 +53,11 @@ class Backoff:
         self._tries[name] = (n, self._clock.monotonic() + pause)
         return n
 
+    def wait(self, name: str, seconds: float) -> None:
+        """Not before so many seconds have passed, as was asked for; it counts as no refusal."""
+        n = self._tries.get(name, (0, 0.0))[0]
+        self._tries[name] = (n, self._clock.monotonic() + seconds)
+
     def worked(self, name: str) -> None:
         """It went through: the next refusal starts anew."""
         self._tries.pop(name, None)

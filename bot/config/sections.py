@@ -172,6 +172,10 @@ class JobsConfig(Section):
     """Exit rules over every open trade, beside the looks that quotes cause."""
     reconcile_s: Seconds = 60.0
     """Open orders and positions against the broker."""
+    watch_s: Annotated[Seconds, Field(le=20)] = 15.0
+    """Working orders are read so often beside a stream: a lost frame is found within 30 s."""
+    poll_s: Annotated[Seconds, Field(le=20)] = 3.0
+    """The same where there is no stream, or while it is down."""
     reconcile_full_s: Seconds = 900.0
     """The same with the day's closed orders and fills."""
 

@@ -127,6 +127,7 @@ async def _read(desk: Desk, name: str, account: str, since: datetime) -> _Seen:
         working = await _ask(desk, broker.open_orders(account))
         positions = await _ask(desk, broker.positions(account))
         balance = await _ask(desk, broker.balance(account))
+        desk.balances[account] = balance
         fills = await _ask(desk, broker.fills_since(account, since))
         if len(fills) == len(before):
             break
@@ -150,7 +151,7 @@ async def _take_in(desk: Desk, account: str, since: datetime, seen: _Seen) -> No
         )
         for row in rows:
             desk.book.put(row)
-    for fill in fresh:
+    for fill in sorted(fresh, key=lambda f: f.kind in ("bust", "correct")):
         await send.on_fill(desk, fill)
     for report in [*seen.recent, *seen.working]:
         await send.on_report(desk, report)

@@ -10,7 +10,7 @@ from engine.domain.errors import Conflict, InvariantError
 from engine.domain.order import Order
 from engine.domain.record import Record
 from engine.domain.trade import Execution, Position, Trade, TradeState
-from engine.flows import effects, ends, water
+from engine.flows import amend, effects, ends, own, water
 
 log = logging.getLogger(__name__)
 
@@ -25,16 +25,32 @@ async def on_fill(desk: Desk, fill: BrokerFill) -> None:
         return
     try:
         _check(fill)
-        if fill.kind != "fill":
+        if fill.kind in ("bust", "correct"):
+            await _amended(desk, fill)
+        elif fill.kind != "fill":
             await ends.on_end(desk, fill)
-            return
-        order = await desk.order(fill.client_order_id)
-        if order is None:
-            await ends.on_external(desk, fill)
         else:
-            await _on_own(desk, fill, order)
+            await _filled(desk, fill)
     except InvariantError as error:
         await _unfitting(desk, fill, error)
+
+
+async def _filled(desk: Desk, fill: BrokerFill) -> None:
+    order = await own.order_of(desk, fill.account, fill.client_order_id, fill.broker_id)
+    if order is not None:
+        await _on_own(desk, fill, order)
+    elif (doubtful := own.may_be_of(desk, fill)) is not None:
+        # Not booked yet: comparing brings it again, once it is known whose it is.
+        desk.gates[doubtful.broker] = f"an execution may be of order {doubtful.order_id}"
+    else:
+        await ends.on_external(desk, fill)
+
+
+async def _amended(desk: Desk, fill: BrokerFill) -> None:
+    """A bust or correction; of something that is not booked it waits for the comparison."""
+    if not await amend.on_amended(desk, fill):
+        broker = desk.book.accounts[fill.account].broker
+        desk.gates[broker] = f"execution {fill.of} was changed and is not booked"
 
 
 def _check(fill: BrokerFill) -> None:

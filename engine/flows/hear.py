@@ -6,7 +6,18 @@ from datetime import timedelta
 from typing import Any
 
 from engine import orders
-from engine.brokers import BrokerEvent, BrokerOrder, Filled, Odd, OrderSeen, StreamDown, StreamUp
+from engine.brokers import (
+    BalanceSeen,
+    BrokerEvent,
+    BrokerOrder,
+    BrokerPosition,
+    Filled,
+    Odd,
+    OrderSeen,
+    PositionSeen,
+    StreamDown,
+    StreamUp,
+)
 from engine.desk import Desk
 from engine.domain.errors import (
     BrokerAuthError,
@@ -16,7 +27,7 @@ from engine.domain.errors import (
     StoreUnavailable,
 )
 from engine.domain.order import Order
-from engine.flows import effects
+from engine.flows import effects, own
 from engine.flows.fills import on_fill
 
 log = logging.getLogger(__name__)
@@ -58,6 +69,11 @@ async def _take(desk: Desk, broker: str, event: BrokerEvent) -> None:
         desk.gates[broker] = f"its stream is down: {event.reason}"
     elif isinstance(event, StreamUp):
         stream_up(desk, broker)
+    elif isinstance(event, BalanceSeen):
+        desk.balances[event.balance.account] = event.balance
+    elif isinstance(event, PositionSeen):
+        if _differs(desk, event.position):
+            desk.vigil(lambda: _compare_later(desk, broker), f"compare {broker} soon")
     elif isinstance(event, Odd):
         desk.gates.setdefault(broker, "it said something unknown")
         await desk.tell(
@@ -70,15 +86,33 @@ def stream_up(desk: Desk, broker: str) -> None:
     from engine.flows import recover
 
     desk.health.pop(f"broker {broker}", None)
+    desk.backoff.worked(f"mend|{broker}")
     if broker in desk.streams_down:
         desk.streams_down.discard(broker)
         desk.gates[broker] = "its stream was down"
     desk.spawn(recover.mend(desk), f"reconcile {broker}")
 
 
+def _differs(desk: Desk, seen: BrokerPosition) -> bool:
+    held = sum(
+        p.qty
+        for p in desk.book.positions.values()
+        if p.account == seen.account and p.instrument == seen.instrument
+    )
+    return held != seen.qty
+
+
+async def _compare_later(desk: Desk, broker: str) -> None:
+    """The execution usually follows its position's news; if it does not, it is looked for."""
+    from engine.flows import recover
+
+    await desk.clock.sleep(FILL_WAIT_S)
+    await recover.again(desk, broker)
+
+
 async def on_report(desk: Desk, report: BrokerOrder, *, asked: bool = False) -> Order | None:
     """Take an order report in; fetch fills that it tells of and we have not booked."""
-    known = await desk.order(report.client_order_id)
+    known = await own.order_of(desk, report.account, report.client_order_id, report.broker_id)
     if known is None:
         return None
     async with desk.lock(known.account):
@@ -129,5 +163,7 @@ async def fetch_fills(desk: Desk, order: Order) -> None:
         desk.gates.setdefault(order.broker, f"fills could not be read: {error}")
         return
     for fill in fills:
-        if fill.client_order_id == order.order_id:
+        is_named = fill.client_order_id == order.order_id
+        is_numbered = not fill.client_order_id and fill.broker_id == order.broker_id
+        if is_named or (is_numbered and order.broker_id):
             await on_fill(desk, fill)

@@ -15,7 +15,7 @@ from engine.flows.compare import compare
 from engine.flows.hear import QUIET
 from engine.flows.load import load
 
-__all__ = ["compare", "load", "mend", "reconcile", "start"]
+__all__ = ["again", "compare", "load", "mend", "reconcile", "start"]
 
 log = logging.getLogger(__name__)
 
@@ -100,7 +100,10 @@ async def _reach(desk: Desk, name: str) -> str:
         except Exception as error:  # an adapter's own bug must not keep the others from starting
             log.exception("%s: the adapter failed", name)
             return _unreached(desk, name, f"{type(error).__name__}: {error}")
-        desk.backoff.worked(f"mend|{name}")
+        if name in desk.gates:  # something still stands open: not again at once
+            desk.backoff.failed(f"mend|{name}")
+        else:
+            desk.backoff.worked(f"mend|{name}")
         if name not in desk.streams_down:
             desk.health.pop(f"broker {name}", None)
         return found
@@ -145,6 +148,11 @@ async def reconcile(desk: Desk) -> None:
         n for n in desk.brokers if n not in desk.offline or not desk.backoff.must_wait(f"mend|{n}")
     ]
     await _side_by_side(desk, due)
+
+
+async def again(desk: Desk, name: str) -> str:
+    """Compare with one broker now, because something hints that it knows more; what was found."""
+    return await _reach(desk, name)
 
 
 async def _side_by_side(desk: Desk, names: list[str]) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Awaitable
 from typing import TypeVar
 
 from engine import orders
-from engine.brokers import Absent, BrokerOrder, Found
+from engine.brokers import Absent, BrokerOrder, Found, Unclear
 from engine.brokers import Seen as FoundOrder
 from engine.desk import Desk
 from engine.domain.errors import (
@@ -15,9 +15,10 @@ from engine.domain.errors import (
     Conflict,
     OrderRejected,
     OrderStateUnknown,
+    RateLimited,
     StoreUnavailable,
 )
-from engine.domain.order import MOVES, Order, OrderState, Purpose, Trigger
+from engine.domain.order import MOVES, Order, OrderState, OrderType, Purpose, Trigger
 from engine.domain.trade import TradeState
 from engine.flows import effects
 from engine.flows.fills import on_fill
@@ -96,6 +97,7 @@ async def _sent(desk: Desk, order: Order, *, again: bool) -> Order:
                 return order
         return await _answered(desk, order, Trigger.REJECT, str(error))
     except BrokerUnavailable as error:
+        _note_pause(desk, order, error)
         return await _answered(desk, order, Trigger.REJECT, f"not sent: {error}")
     except BrokerAuthError as error:
         await locked_out(desk, order.broker, error)
@@ -109,6 +111,11 @@ async def _sent(desk: Desk, order: Order, *, again: bool) -> Order:
         log.exception("order %s: the adapter failed", order.order_id)
         return await doubt(desk, order, f"{type(error).__name__}: {error}")
     return await _taken(desk, order, report)
+
+
+def _note_pause(desk: Desk, order: Order, error: BrokerUnavailable) -> None:
+    if isinstance(error, RateLimited) and order.purpose is not Purpose.ENTRY:
+        desk.pauses[order.order_id] = error.retry_after_s
 
 
 async def _taken(desk: Desk, order: Order, report: BrokerOrder) -> Order:
@@ -294,9 +301,19 @@ async def _ladder(desk: Desk, order_id: str) -> None:
         await desk.tell(
             "admin",
             f"Order {order_id} ({order.trade_id}) has had no answer for {waited:.0f} s. It counts "
-            "as live; no new entry in its symbol. Look into the broker's own app and reconcile.",
+            "as live; no new entry in its symbol. Look into the broker's own app and reconcile."
+            + _may_be(desk, order_id),
             note_id=f"unknown-{order_id}",
         )
+
+
+def _may_be(desk: Desk, order_id: str) -> str:
+    """The broker's orders that may be it, for the person who has to tell."""
+    found = desk.unclear.get(order_id, ())
+    if not found:
+        return ""
+    said = ", ".join(f"{c.broker_id} ({c.side} {c.qty:f}, {c.state})" for c in found[:5])
+    return f" It may be one of: {said}."
 
 
 async def look_up(desk: Desk, order_id: str, refused: str = "") -> bool:
@@ -311,6 +328,9 @@ async def look_up(desk: Desk, order_id: str, refused: str = "") -> bool:
         found = await _in_time(desk, desk.broker(order.broker).find(order.account, order_id))
     except QUIET:
         return False
+    desk.unclear.pop(order_id, None)
+    if isinstance(found, Unclear) and found.candidates:
+        desk.unclear[order_id] = found.candidates
     if isinstance(found, FoundOrder):
         desk.absent.pop(order_id, None)
         await on_report(desk, found.order, asked=True)
@@ -329,7 +349,7 @@ async def _absent(desk: Desk, order_id: str, found: Found) -> bool:
         return False
     if order.state in _UNANSWERED and await _send_again(desk, order):
         return True
-    if not _is_proven(desk, order):
+    if not _is_proven(desk, order) or _needs_person(desk, order):
         return False
     desk.absent.pop(order_id, None)
     if order.state in _UNANSWERED:
@@ -363,13 +383,36 @@ async def _gone(desk: Desk, order: Order) -> None:
         )
 
 
+def _may_repeat(desk: Desk, order: Order) -> bool:
+    """Whether the same request may leave once more under its id, as this broker treats ids.
+
+    One that refuses a repeat cannot double; where our id is hidden, once. One that takes repeats
+    must provably lack it, and nothing that fills at any price is repeated there. One that knows
+    no ids at all is never asked again: a person decides.
+    """
+    caps = desk.broker(order.broker).caps
+    if caps.dedupes_client_id:
+        return caps.finds_by_client_id or order.attempt == 0
+    if not caps.finds_by_client_id or order.type is OrderType.MARKET:
+        return False
+    return _is_proven(desk, order)
+
+
+def _needs_person(desk: Desk, order: Order) -> bool:
+    """A new exit in place of one that cannot be told would be a repeat by another name."""
+    caps = desk.broker(order.broker).caps
+    is_exit = order.purpose is not Purpose.ENTRY and order.state in _UNANSWERED
+    if caps.dedupes_client_id or not is_exit:
+        return False
+    return not caps.finds_by_client_id or order.type is OrderType.MARKET
+
+
 async def _send_again(desk: Desk, order: Order) -> bool:
     """An exit that never arrived is sent again under its own id; an entry never is (O-01)."""
     trade = desk.book.trades.get(order.trade_id)
-    caps = desk.broker(order.broker).caps
     if order.purpose is Purpose.ENTRY or order.replaces is not None or trade is None:
         return False
-    if not caps.dedupes_client_id or trade.state is not TradeState.OPEN:
+    if trade.state is not TradeState.OPEN or not _may_repeat(desk, order):
         return False
     is_wanted = (
         any(c.request_id == order.request_id for c in trade.closes)
@@ -383,7 +426,13 @@ async def _send_again(desk: Desk, order: Order) -> bool:
         if current is None or current.state not in _UNANSWERED:
             return True
         if current.state is OrderState.UNKNOWN:
-            current = orders.moved(current, Trigger.SEND, desk.clock.now(), reason=order.reason)
+            current = orders.moved(
+                current,
+                Trigger.SEND,
+                desk.clock.now(),
+                reason=order.reason,
+                attempt=current.attempt + 1,
+            )
             await desk.commit(
                 desk.event("order.resent", order.alert_id, current, order_id=order.order_id)
             )

@@ -23,7 +23,7 @@ from engine.domain.record import changed
 from engine.domain.trade import Trade, TradeState
 from engine.exits import Cancel, Replace, Step, Submit
 from engine.exits.plan import is_protected, plan
-from engine.flows import send
+from engine.flows import capable, send
 
 _MAX_STEPS = 25
 """More steps than any trade needs in one go; beyond it something fights back."""
@@ -52,10 +52,11 @@ async def _next(desk: Desk, trade_id: str) -> bool:
         trade = desk.book.trades.get(trade_id)
         if trade is None:
             return True
-        broker_stops = holds_stops(desk, trade)
+        broker_stops = capable.holds_stops(desk, trade)
         own = desk.book.orders_of(trade_id)
         noted = _noted(desk, trade, is_protected(trade, own, broker_stops))
-        steps = plan(trade, own, broker_stops=broker_stops)
+        planned = plan(trade, own, broker_stops=broker_stops)
+        steps = tuple(capable.fitted(desk, trade, step) for step in planned)
         step = next((s for s in steps if not desk.backoff.must_wait(_name(trade_id, s))), None)
         if noted is not trade and (step is None or isinstance(step, Cancel)):
             await _store_protection(desk, noted)
@@ -86,14 +87,6 @@ async def _tidy(desk: Desk, trade_id: str) -> bool:
     return False
 
 
-def holds_stops(desk: Desk, trade: Trade) -> bool:
-    """Whether the broker can hold a stop for this unit; if not, the engine watches it."""
-    if len(trade.legs) > 1:
-        return False
-    caps = desk.broker(trade.broker).caps.by_kind.get(trade.legs[0].instrument.kind)
-    return caps is not None and OrderType.STOP in caps.order_types
-
-
 async def _write_ahead(desk: Desk, trade: Trade, step: Step) -> tuple[Order, Order | None]:
     """Make the step durable; the order to act on, and the order that takes its place."""
     now = desk.clock.now()
@@ -103,7 +96,7 @@ async def _write_ahead(desk: Desk, trade: Trade, step: Step) -> tuple[Order, Ord
             desk.event("order.cancel", trade.alert_id, asked, order_id=asked.order_id)
         )
         return asked, None
-    new, trade = _exit_order(trade, step, now)
+    new, trade = _exit_order(desk, trade, step, now)
     if isinstance(step, Replace):
         old = orders.moved(step.order, Trigger.ASK_REPLACE, now, reason=step.reason)
         await desk.commit(
@@ -135,7 +128,9 @@ async def _write_ahead(desk: Desk, trade: Trade, step: Step) -> tuple[Order, Ord
     return new, None
 
 
-def _exit_order(trade: Trade, step: Submit | Replace, now: datetime) -> tuple[Order, Trade]:
+def _exit_order(
+    desk: Desk, trade: Trade, step: Submit | Replace, now: datetime
+) -> tuple[Order, Trade]:
     """A new exit order in SUBMITTING, and the trade with its counter moved on."""
     seq = trade.exit_seq + 1
     is_stop = isinstance(step, Replace) or step.purpose == "stop"
@@ -154,7 +149,7 @@ def _exit_order(trade: Trade, step: Submit | Replace, now: datetime) -> tuple[Or
         type=OrderType.STOP if isinstance(step, Replace) else step.type,
         limit=None if isinstance(step, Replace) else step.limit,
         stop=step.stop,
-        tif=Tif.GTC if is_stop else Tif.DAY,
+        tif=capable.tif_of(desk, trade, Tif.GTC if is_stop else Tif.DAY),
         state=OrderState.SUBMITTING,
         replaces=step.order.order_id if isinstance(step, Replace) else None,
         request_id="" if isinstance(step, Replace) else step.request_id,
@@ -184,6 +179,12 @@ async def _judge(desk: Desk, order: Order, name: str) -> None:
     if after is None or after.state is not OrderState.REJECTED:
         desk.backoff.worked(name)
         return
+    pause_s = desk.pauses.pop(order.order_id, None)
+    if pause_s is not None:  # nothing was sent: again as soon as the broker takes it (O-18)
+        desk.backoff.wait(name, pause_s)
+        trade_id = order.trade_id
+        desk.vigil(lambda: _later(desk, trade_id, pause_s), f"settle {trade_id} later")
+        return
     n = desk.backoff.failed(name)
     if n == 1:
         await desk.tell(
@@ -196,6 +197,11 @@ async def _judge(desk: Desk, order: Order, name: str) -> None:
         _look_soon(desk, order.trade_id)
     if "reduce_only" in after.reason:
         desk.gates.setdefault(order.broker, "it says that less is held than the books do")
+
+
+async def _later(desk: Desk, trade_id: str, pause_s: float) -> None:
+    await desk.clock.sleep(pause_s)
+    await run(desk, trade_id)
 
 
 async def _judge_cancel(desk: Desk, order: Order) -> None:

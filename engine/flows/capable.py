@@ -1,0 +1,59 @@
+"""What a broker cannot do, made up for here: adapters only say what they can."""
+
+from dataclasses import replace
+
+from engine.brokers import Caps
+from engine.desk import Desk
+from engine.domain.order import OrderType, Side, Tif
+from engine.domain.quote import Leg
+from engine.domain.trade import Trade
+from engine.exits import Cancel, Replace, Step, Submit
+from engine.pricing import worst_limit
+
+
+def caps_of(desk: Desk, broker: str, legs: tuple[Leg, ...]) -> Caps | None:
+    """What the broker can do for this unit; None when it does not trade it."""
+    kind = legs[0].instrument.kind if len(legs) == 1 else "spread"
+    caps = desk.broker(broker).caps.by_kind.get(kind)
+    return caps if caps is not None and len(legs) <= caps.max_legs else None
+
+
+def holds_stops(desk: Desk, trade: Trade) -> bool:
+    """Whether the broker can hold a stop for this unit; if not, the engine watches it."""
+    caps = caps_of(desk, trade.broker, trade.legs)
+    return len(trade.legs) == 1 and caps is not None and OrderType.STOP in caps.order_types
+
+
+def fitted(desk: Desk, trade: Trade, step: Step) -> Step:
+    """The same step as this broker can take it.
+
+    A replacement that is no swap in one go is a cancel; the plan sends the new stop once the old
+    one is provably dead, so that both can never fill. A market exit where there is none is a
+    limit beyond the touch.
+    """
+    caps = caps_of(desk, trade.broker, trade.legs)
+    if isinstance(step, Replace) and not _may_replace(desk, trade, step, caps):
+        return Cancel(order=step.order, reason=f"to be sent anew: {step.reason}")
+    if not isinstance(step, Submit) or caps is None or step.type in caps.order_types:
+        return step
+    if step.type is not OrderType.MARKET or OrderType.LIMIT not in caps.order_types:
+        return step
+    side = Side.SELL if trade.direction > 0 else Side.BUY
+    limit = worst_limit(side, desk.quote(trade.legs), trade.legs[0].instrument.tick)
+    return step if limit is None else replace(step, type=OrderType.LIMIT, limit=limit)
+
+
+def _may_replace(desk: Desk, trade: Trade, step: Replace, caps: Caps | None) -> bool:
+    if caps is None or not caps.has_replace:
+        return False
+    if not desk.broker(trade.broker).caps.replaces_in_place:
+        return False
+    return caps.replaces_qty or step.qty == step.order.qty
+
+
+def tif_of(desk: Desk, trade: Trade, wanted: Tif) -> Tif:
+    """How long an exit may work there; a stop of one day is sent anew on the next."""
+    caps = caps_of(desk, trade.broker, trade.legs)
+    if caps is None or wanted in caps.tifs or not caps.tifs:
+        return wanted
+    return Tif.DAY if Tif.DAY in caps.tifs else Tif.GTC

@@ -1,0 +1,48 @@
+"""Whose is it? The order of ours that a broker's report or execution is about."""
+
+import re
+from datetime import timedelta
+
+from engine.brokers import BrokerFill
+from engine.desk import Desk
+from engine.domain.order import Order, OrderState
+
+_OUR_ID = re.compile(r"TS[A-Z0-9]{18}")
+_SKEW = timedelta(minutes=2)
+"""The broker's clock and ours need not agree."""
+_UNANSWERED = (OrderState.SUBMITTING, OrderState.UNKNOWN)
+
+
+async def order_of(desk: Desk, account: str, client_order_id: str, broker_id: str) -> Order | None:
+    """Ours by our id, or by the broker's own number where it hides ours; None: a stranger's."""
+    known = desk.book.orders.get(client_order_id)
+    if known is not None:
+        return known
+    if _OUR_ID.fullmatch(client_order_id):
+        return await desk.order(client_order_id)
+    if not broker_id or client_order_id:
+        return None
+    return next(
+        (o for o in desk.book.orders.values() if o.broker_id == broker_id and o.account == account),
+        None,
+    )
+
+
+def may_be_of(desk: Desk, fill: BrokerFill) -> Order | None:
+    """An order without an answer that a nameless execution may belong to.
+
+    Booked as a stranger's it would count twice once the order is found.
+    """
+    if fill.client_order_id:
+        return None
+    for order in desk.book.orders.values():
+        is_open = order.state in _UNANSWERED or order.order_id in desk.in_flight
+        if not is_open or order.broker_id or order.account != fill.account:
+            continue
+        if fill.executed_at < order.created_at - _SKEW:
+            continue
+        for leg in order.legs:
+            sign = order.side.sign * (1 if leg.ratio > 0 else -1)
+            if leg.instrument.key == fill.instrument.key and sign == fill.side.sign:
+                return order
+    return None

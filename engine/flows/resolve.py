@@ -1,0 +1,103 @@
+"""A person decides about an order that no evidence explains: the last step of the ladder."""
+
+from engine import orders
+from engine.brokers import BrokerOrder, Unclear
+from engine.desk import Desk
+from engine.domain.desk import Who
+from engine.domain.errors import NotAllowed, UserError
+from engine.domain.order import Order, OrderState, Trigger
+from engine.flows import effects, send
+from engine.flows.hear import QUIET
+
+_OPEN = (OrderState.SUBMITTING, OrderState.UNKNOWN)
+
+
+async def candidates(desk: Desk, order_id: str) -> tuple[BrokerOrder, ...]:
+    """What at the broker may be this order.
+
+    Raises:
+        UserError: there is no such doubt, or the broker does not answer.
+    """
+    order = _in_doubt(desk, order_id)
+    try:
+        found = await desk.broker(order.broker).find(order.account, order_id)
+    except QUIET as error:
+        raise UserError(f"{order.broker} does not answer: {error}. Nothing was changed.") from error
+    return found.candidates if isinstance(found, Unclear) else ()
+
+
+async def never_arrived(desk: Desk, who: Who, order_id: str, reason: str) -> str:
+    """Somebody has looked into the broker's app: the order is not there.
+
+    Raises:
+        NotAllowed: not an admin. UserError: there is no such doubt any more.
+    """
+    _check(who)
+    async with desk.lock(_in_doubt(desk, order_id).account):
+        order = _in_doubt(desk, order_id)
+        if order.state is OrderState.SUBMITTING:
+            order = orders.moved(order, Trigger.NO_ANSWER, desk.clock.now())
+        said = f"never arrived, says {who.name}: {reason or 'looked it up'}"
+        after = orders.moved(order, Trigger.ABSENT, desk.clock.now(), reason=said, is_flagged=True)
+        await _commit(desk, who, after, said)
+    effects.settle_soon(desk, order.trade_id)
+    return f"Order {order_id} counts as never sent. What it was for is planned anew."
+
+
+async def is_this(desk: Desk, who: Who, order_id: str, broker_id: str) -> str:
+    """Somebody has recognised the order among the candidates.
+
+    Raises:
+        NotAllowed: not an admin. UserError: no such doubt, or no such candidate.
+    """
+    _check(who)
+    found = [c for c in await candidates(desk, order_id) if c.broker_id == broker_id]
+    if not found:
+        raise UserError(f"The broker lists no candidate {broker_id} for it. Nothing was changed.")
+    order = _in_doubt(desk, order_id)
+    if any(o.broker_id == broker_id and o.account == order.account for o in _others(desk, order)):
+        raise UserError(f"{broker_id} is another order of ours. Nothing was changed.")
+    async with desk.lock(order.account):
+        order = _in_doubt(desk, order_id)
+        if order.state is OrderState.SUBMITTING:
+            order = orders.moved(order, Trigger.NO_ANSWER, desk.clock.now())
+        said = f"recognised as {broker_id} by {who.name}"
+        after = orders.moved(
+            order, Trigger.ACCEPT, desk.clock.now(), reason=said, broker_id=broker_id
+        )
+        await _commit(desk, who, after, said)
+    await send.on_report(desk, found[0], asked=True)
+    effects.settle_soon(desk, order.trade_id)
+    return f"Order {order_id} is {broker_id} at {order.broker}."
+
+
+def _others(desk: Desk, order: Order) -> list[Order]:
+    return [o for o in desk.book.orders.values() if o.order_id != order.order_id]
+
+
+def _check(who: Who) -> None:
+    if not who.may_admin:
+        raise NotAllowed("Only an admin may decide about an unanswered order. Nothing was changed.")
+
+
+def _in_doubt(desk: Desk, order_id: str) -> Order:
+    order = desk.book.orders.get(order_id)
+    if order is None or order.state not in _OPEN or order_id in desk.in_flight:
+        raise UserError(f"Order {order_id} is not in doubt. Nothing was changed.")
+    return order
+
+
+async def _commit(desk: Desk, who: Who, order: Order, said: str) -> None:
+    desk.absent.pop(order.order_id, None)
+    await desk.commit(
+        desk.event(
+            "order.resolved",
+            order.alert_id,
+            order,
+            *effects.of_order(desk, order),
+            desk.note("admin", f"Order {order.order_id} ({order.trade_id}): {said}."),
+            cards=effects.cards_of(desk, order),
+            actor=f"user:{who.user_id}",
+            order_id=order.order_id,
+        )
+    )
