@@ -99,6 +99,8 @@ class Wire:
                 connector=aiohttp.TCPConnector(limit=20, keepalive_timeout=75, ttl_dns_cache=300),
                 cookie_jar=aiohttp.DummyCookieJar(),
             )
+            # Its own second try of PUT and DELETE on a cut line has no switch but this one.
+            self._session._retry_connection = False
         return self._session
 
     def open(self) -> None:

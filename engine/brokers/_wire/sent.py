@@ -24,7 +24,6 @@ SETTLED_S = 10.0
 _EARLY, _LATE = timedelta(seconds=30), timedelta(minutes=2)
 """The broker's stamp of an order lies so far around the moment we sent it: skew, then delay."""
 _KEPT_ENDED, _KEPT_LIVE = timedelta(days=7), timedelta(days=200)
-_YOUNG = timedelta(days=2)
 _OVER = frozenset({"filled", "canceled", "expired", "rejected", "replaced"})
 
 
@@ -66,20 +65,14 @@ class Sent:
         self._key, self._tokens, self._clock = f"{name}-orders", tokens, clock
         self._by_id: dict[str, Entry] = {}
         self._by_broker_id: dict[tuple[str, str], Entry] = {}
-        self._began_at = clock.now()
         self._lock = asyncio.Lock()
 
     async def load(self) -> None:
         """Read back what was sent before; begin anew when there is nothing."""
         text = await self._tokens.load(self._key)
         now = self._clock.now()
-        self._by_id, self._by_broker_id, self._began_at = {}, {}, now
-        if text is None:
-            await self._save()
-            return
-        kept = json.loads(text)
-        self._began_at = datetime.fromisoformat(kept["began_at"])
-        for row in kept["orders"]:
+        self._by_id, self._by_broker_id = {}, {}
+        for row in json.loads(text) if text else []:
             entry = _entry(row)
             ended_long_ago = entry.ended_at is not None and now - entry.ended_at > _KEPT_ENDED
             if not ended_long_ago and now - entry.sent_at <= _KEPT_LIVE:
@@ -88,6 +81,10 @@ class Sent:
     def get(self, client_order_id: str) -> Entry | None:
         """What was sent under this id."""
         return self._by_id.get(client_order_id)
+
+    def is_ours(self, broker_id: str) -> bool:
+        """Whether the broker's id is that of one of our orders."""
+        return any(number == broker_id for _, number in self._by_broker_id)
 
     def oldest_live(self, account: str) -> datetime | None:
         """When the oldest order that may still work was sent."""
@@ -167,15 +164,11 @@ class Sent:
         return Absent(as_of=as_of)
 
     def _never_sent(self, account: str, listed: Sequence[Listed], as_of: datetime) -> Found:
-        """Not in our file: never sent, unless the file itself is new beside older orders."""
+        """Not in our file: never sent, unless the file was lost and one of these is it."""
         strangers = tuple(
-            one.order
-            for one in listed
-            if (account, one.order.broker_id) not in self._by_broker_id
-            and one.placed_at < self._began_at
+            one.order for one in listed if (account, one.order.broker_id) not in self._by_broker_id
         )
-        is_young = as_of - self._began_at < _YOUNG
-        return Unclear(candidates=strangers) if strangers and is_young else Absent(as_of=as_of)
+        return Unclear(candidates=strangers) if strangers else Absent(as_of=as_of)
 
     def _named(self, account: str, order: BrokerOrder) -> BrokerOrder:
         entry = self._by_broker_id.get((account, order.broker_id))
@@ -224,8 +217,7 @@ class Sent:
     async def _save(self) -> None:
         async with self._lock:
             rows = [_row(e) for e in self._by_id.values()]
-            text = json.dumps({"began_at": self._began_at.isoformat(), "orders": rows})
-            await self._tokens.save(self._key, text)
+            await self._tokens.save(self._key, json.dumps(rows))
 
 
 def _lives(entry: Entry) -> bool:

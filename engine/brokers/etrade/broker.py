@@ -1,0 +1,419 @@
+"""E*TRADE: every order previewed, then placed identically at once; outcomes are polled."""
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any, ClassVar
+from urllib.parse import quote, urlsplit
+
+from engine.brokers import (
+    Absent,
+    Adapter,
+    Balance,
+    BrokerAccount,
+    BrokerCaps,
+    BrokerEvent,
+    BrokerFill,
+    BrokerOrder,
+    BrokerPosition,
+    Caps,
+    Check,
+    Found,
+    OrderRequest,
+    Preview,
+    Setup,
+    Unclear,
+)
+from engine.brokers._wire.address import Address
+from engine.brokers._wire.events import Events
+from engine.brokers._wire.lanes import Lane
+from engine.brokers._wire.sent import Entry, Listed, Sent
+from engine.brokers.etrade import translate
+from engine.brokers.etrade.executions import Executions
+from engine.brokers.etrade.link import Link
+from engine.brokers.etrade.lists import LIVE, MOST_PAGES, PAGE, Orders
+from engine.brokers.etrade.login import Addresses, Login
+from engine.brokers.etrade.translate import UNREADABLE, Json
+from engine.domain.errors import (
+    BrokerAuthError,
+    BrokerUnavailable,
+    OrderRejected,
+    OrderStateUnknown,
+    TradeStreamError,
+)
+from engine.domain.instrument import stock
+from engine.domain.order import OrderType, Side, Tif
+from engine.domain.quote import Leg
+
+_REST = {"paper": "https://apisb.etrade.com", "live": "https://api.etrade.com"}
+_TOKEN = "https://api.etrade.com"  # noqa: S105 - an address, the same for both environments
+_AUTHORIZE = "https://us.etrade.com/e/t/etws/authorize"
+
+
+def _caps(*types: OrderType, max_legs: int = 1) -> Caps:
+    return Caps(
+        order_types=frozenset(types),
+        tifs=frozenset({Tif.DAY, Tif.GTC}),
+        max_legs=max_legs,
+        has_replace=False,  # how a change counts what was filled before is not documented
+    )
+
+
+_PLAIN = (OrderType.MARKET, OrderType.LIMIT, OrderType.STOP, OrderType.STOP_LIMIT)
+
+
+class Etrade(Adapter):
+    """A login at E*TRADE: shares, options, spreads of two legs."""
+
+    class Settings(Adapter.Settings):
+        """``paper`` is E*TRADE's sandbox, which answers with stored examples."""
+
+        rest: Address = ""
+        """Accounts, orders and quotes."""
+        token: Address = ""
+        """Tokens, the same for sandbox and live."""
+        authorize: Address = ""
+        """The page where the owner lets us in."""
+
+    secrets: ClassVar[tuple[str, ...]] = ("key", "secret")
+    asks_for = "the code that E*TRADE shows"
+
+    def __init__(self, settings: Settings, setup: Setup) -> None:
+        super().__init__(settings, setup)
+        self.caps = BrokerCaps(
+            by_kind={
+                "stock": _caps(*_PLAIN),
+                "option": _caps(*_PLAIN),
+                "spread": _caps(OrderType.MARKET, OrderType.LIMIT, max_legs=translate.MAX_LEGS),
+            },
+            dedupes_client_id=True,
+            finds_by_client_id=False,
+            is_paper=settings.environment == "paper",
+            has_stream=False,
+            has_preview=True,
+            orders_per_min=30,
+        )
+        self._rest = settings.rest or _REST[settings.environment]
+        self._login = Login(
+            self.name,
+            setup.secrets["key"].get_secret_value(),
+            setup.secrets["secret"].get_secret_value(),
+            settings.environment,
+            Addresses(token=settings.token or _TOKEN, authorize=settings.authorize or _AUTHORIZE),
+            setup.tokens,
+            self.clock,
+        )
+        self._events = Events()
+        self._link = Link(self.name, self._rest, self.clock, self._login, self._events)
+        self._wire = self._link.wire
+        self.usage = self._wire.usage
+        self._sent = Sent(self.name, setup.tokens, self.clock)
+        self._executions = Executions(self.name, setup.tokens, self.clock)
+        self._keys: dict[str, str] = {}
+        self._orders = Orders(self._link, self._sent, self._events, self.clock, self._path)
+
+    # -- connection -----------------------------------------------------------------------------
+
+    async def connect(self) -> None:
+        """Log in with the token of today and find the accounts.
+
+        Raises:
+            BrokerAuthError: no token, a dead one, or one of the other environment.
+            BrokerUnavailable.
+        """
+        self._check_environment()
+        self._wire.open()
+        self._login.forget_look()
+        await self._sent.load()
+        await self._executions.load()
+        self._keys = self._mapped(await self._account_rows())
+        self._link.start()
+
+    def _check_environment(self) -> None:
+        ours = self.settings.environment
+        other = "live" if ours == "paper" else "paper"
+        if urlsplit(self._rest).hostname == urlsplit(_REST[other]).hostname:
+            raise BrokerAuthError(
+                f"{self.name} is set to {ours}, and its address is E*TRADE's {other} one"
+            )
+
+    def _mapped(self, rows: list[Json]) -> dict[str, str]:
+        """Our account name -> E*TRADE's key of it."""
+        keys = {str(row["accountId"]): str(row["accountIdKey"]) for row in rows}
+        may_trade = [a.number for a in map(translate.account_of, rows) if a.may_trade]
+        found = {}
+        for name, number in self.setup.accounts.items():
+            if number is None and len(may_trade) != 1:
+                raise BrokerAuthError(
+                    f"{self.name}: the login reaches {len(may_trade)} accounts that may trade; "
+                    f"name the number of {name}"
+                )
+            wanted = may_trade[0] if number is None else number
+            if wanted not in may_trade:
+                raise BrokerAuthError(
+                    f"{self.name}: the login reaches no open account …{wanted[-3:]} for {name}"
+                )
+            found[name] = keys[wanted]
+        return found
+
+    async def close(self) -> None:
+        """Hang up; orders stay where they are."""
+        await self._link.close()
+        self._events.end()
+
+    async def authorize_url(self) -> str:
+        """The page on which the owner lets us in; good for five minutes."""
+        self._wire.open()
+        return await self._login.begin(self._wire)
+
+    async def finish(self, answer: str) -> str:
+        """Trade the code for a token and keep it."""
+        ends_at = await self._login.finish(self._wire, answer)
+        return f"until {ends_at:%Y-%m-%d %H:%M} in New York"
+
+    # -- questions ------------------------------------------------------------------------------
+
+    async def accounts(self) -> list[BrokerAccount]:
+        """All accounts of the login."""
+        return [translate.account_of(row) for row in await self._account_rows()]
+
+    async def _account_rows(self) -> list[Json]:
+        body = await self._link.ask("/v1/accounts/list.json", "AccountListResponse")
+        try:
+            return translate.many(body["Accounts"]["Account"])
+        except UNREADABLE as error:
+            raise BrokerUnavailable(f"{self.name}: a list of accounts that holds none") from error
+
+    async def check(self) -> list[Check]:
+        """Log in, read, price and preview one share far below its price."""
+        probe = OrderRequest(
+            client_order_id="CHECK000000000000000",
+            account=next(iter(self.setup.accounts), ""),
+            side=Side.BUY,
+            legs=(Leg(instrument=stock("SPY")),),
+            qty=Decimal(1),
+            type=OrderType.LIMIT,
+            limit=Decimal(1),
+        )
+        account = probe.account
+
+        async def tried(name: str, ask: Callable[[], Any], said: str) -> Check:
+            try:
+                await ask()
+            except TradeStreamError as error:
+                return Check(name=name, is_ok=False, detail=str(error))
+            return Check(name=name, is_ok=True, detail=said)
+
+        return [
+            await tried("auth", self._account_rows, f"logged in, {self.settings.environment}"),
+            await tried("account", lambda: self.balance(account), "its money can be read"),
+            await tried("quote", self._quote, "SPY is quoted"),
+            await tried("orders", lambda: self.open_orders(account), "they can be listed"),
+            await tried("dry run", lambda: self.preview(probe), "1 SPY at 1.00 was previewed"),
+        ]
+
+    async def _quote(self) -> None:
+        await self._link.ask("/v1/market/quote/SPY.json", "QuoteResponse")
+
+    async def balance(self, account: str) -> Balance:
+        """Money as E*TRADE computes it now."""
+        path = f"{self._path(account)}/balance.json?instType=BROKERAGE&realTimeNAV=true"
+        body = await self._link.ask(path, "BalanceResponse")
+        try:
+            return translate.balance_of(account, body, self.clock.now())
+        except UNREADABLE as error:
+            raise BrokerUnavailable(f"{self.name}: a balance that cannot be read") from error
+
+    async def positions(self, account: str) -> list[BrokerPosition]:
+        """Shares and options held; funds and bonds are none of ours."""
+        held: list[BrokerPosition] = []
+        page: Any = 1
+        for _ in range(MOST_PAGES):
+            path = f"{self._path(account)}/portfolio.json?count={PAGE}&pageNumber={page}"
+            body = await self._link.ask(path, "PortfolioResponse")
+            try:
+                portfolios = translate.many(body.get("AccountPortfolio"))
+                rows = [row for one in portfolios for row in translate.many(one.get("Position"))]
+                ours = [r for r in rows if r["Product"]["securityType"] in ("EQ", "OPTN")]
+                held += [translate.position_of(account, row) for row in ours]
+                following = [one.get("nextPageNo") for one in portfolios]
+            except UNREADABLE as error:
+                raise BrokerUnavailable(f"{self.name}: a holding that cannot be read") from error
+            page = next((n for n in following if n not in (None, "")), None)
+            if page is None:
+                return [p for p in held if p.qty != 0]
+        raise BrokerUnavailable(f"{self.name}: the list of holdings does not end")
+
+    async def open_orders(self, account: str) -> list[BrokerOrder]:
+        """Working orders."""
+        found: dict[str, Listed] = {}
+        for status in LIVE:
+            more = await self._orders.read(account, f"status={status}")
+            found |= {one.order.broker_id: one for one in more.listed}
+        return await self._orders.named(account, list(found.values()))
+
+    async def orders_since(self, account: str, since: datetime) -> list[BrokerOrder]:
+        """Orders of that New York day and later, and of every day with a live one of ours.
+
+        E*TRADE does not say when an order was cancelled or lapsed: those of the range are all here.
+        """
+        recent = await self._orders.recent(account, since)
+        orders = await self._orders.named(account, recent.listed)
+        return [o for o in orders if o.state != "filled" or o.updated_at >= since]
+
+    async def fills_since(self, account: str, since: datetime) -> list[BrokerFill]:
+        """Executions since, oldest first, made out of the sums that E*TRADE tells."""
+        recent = await self._orders.recent(account, since)
+        orders = await self._orders.named(account, recent.listed)
+        try:
+            for order in orders:
+                self._executions.look(order, recent.rows[order.broker_id])
+        except UNREADABLE as error:
+            raise BrokerUnavailable(f"{self.name}: an execution that cannot be read") from error
+        await self._executions.keep()
+        fills = [fill for order in orders for fill in self._executions.of(order, since)]
+        return sorted(fills, key=lambda f: (f.executed_at, f.execution_id))
+
+    async def find(self, account: str, client_order_id: str) -> Found:
+        """Look for an order by what it is: E*TRADE never tells our id."""
+        as_of = self.clock.now()
+        entry = self._sent.get(client_order_id)
+        since = as_of if entry is None else min(entry.sent_at, as_of)
+        recent = await self._orders.recent(account, since - timedelta(days=1))
+        found = await self._sent.found(account, client_order_id, recent.listed, as_of)
+        return Unclear() if isinstance(found, Absent) and not recent.is_whole else found
+
+    async def preview(self, request: OrderRequest) -> Preview:
+        """What E*TRADE says the order would cost; nothing is placed."""
+        key = self._key_to_act(request.account)
+        body = await self._previewed(key, request)
+        rows = translate.many(body.get("Order"))
+        try:
+            fees = [
+                translate.number(row.get(name) or 0)
+                for row in rows
+                for name in ("estimatedCommission", "estimatedFees")
+            ]
+            cost = [translate.maybe(row.get("estimatedTotalAmount")) for row in rows]
+        except UNREADABLE as error:
+            raise BrokerUnavailable(f"{self.name}: a preview that cannot be read") from error
+        known = [c for c in cost if c is not None]
+        return Preview(
+            fee_usd=sum(fees, Decimal(0)) if rows else None,
+            buying_power_change_usd=-known[0] if known else None,
+            warnings=translate.warnings_of(body),
+        )
+
+    # -- requests -------------------------------------------------------------------------------
+
+    async def submit(self, request: OrderRequest) -> BrokerOrder:
+        """Preview and place, each once.
+
+        Raises:
+            OrderRejected, BrokerUnavailable, BrokerAuthError: nothing was placed.
+            OrderStateUnknown: it may have been.
+        """
+        key = self._key_to_act(request.account)
+        ids = self._preview_ids(await self._previewed(key, request))
+        is_first = await self._sent.about_to_send(request)
+        try:
+            answer = await self._link.act(
+                "POST",
+                f"/v1/accounts/{key}/orders/place.json",
+                translate.place_body(request, ids),
+                _lane(request),
+            )
+            self._link.raise_refusal(answer, OrderStateUnknown)
+        except (BrokerUnavailable, BrokerAuthError, OrderRejected):
+            if is_first:  # of a repeated one this proves nothing: the first may be there
+                await self._sent.refused(request.client_order_id)
+            raise
+        try:
+            broker_id = translate.order_id(answer.body["PlaceOrderResponse"])
+        except UNREADABLE as error:
+            raise OrderStateUnknown(f"{self.name}: an answer without an order number") from error
+        await self._sent.taken(request.client_order_id, broker_id)
+        return _accepted(request, broker_id, self.clock.now())
+
+    async def replace(self, account: str, client_order_id: str, new: OrderRequest) -> BrokerOrder:
+        """E*TRADE does not say how a change counts what was filled: cancel and send anew."""
+        raise OrderRejected("unsupported", "orders at E*TRADE are cancelled and sent anew")
+
+    async def cancel(self, account: str, client_order_id: str) -> None:
+        """Ask for cancellation."""
+        entry = self._sent.get(client_order_id)
+        if entry is None or entry.account != account or entry.is_refused:
+            raise OrderRejected("unknown_order", f"nothing was sent as {client_order_id}")
+        broker_id = entry.broker_id or await self._looked_up(entry)
+        path = f"{self._path(account)}/orders/cancel.json"
+        answer = await self._link.act("PUT", path, translate.cancel_body(broker_id), "exit")
+        self._link.raise_refusal(answer, OrderStateUnknown)
+
+    async def _looked_up(self, entry: Entry) -> str:
+        found = await self.find(entry.account, entry.client_order_id)
+        if isinstance(found, Absent):
+            raise OrderRejected("unknown_order", f"{entry.client_order_id} never arrived")
+        if not entry.broker_id:
+            raise OrderStateUnknown("which order it is at E*TRADE is not known yet")
+        return entry.broker_id
+
+    async def events(self) -> AsyncIterator[BrokerEvent]:
+        """When the login works and when it does not; orders are polled."""
+        async for event in self._events.all():
+            yield event
+
+    # -- the wire -------------------------------------------------------------------------------
+
+    def _path(self, account: str) -> str:
+        if account not in self._keys:
+            raise BrokerUnavailable(f"{self.name} has no account {account}")
+        return f"/v1/accounts/{quote(self._keys[account], safe='-._~=')}"
+
+    def _key_to_act(self, account: str) -> str:
+        if self._keys and account not in self._keys:
+            raise OrderRejected("unknown_account", f"{self.name} has no account {account!r}")
+        return self._path(account).rpartition("/")[2]
+
+    async def _previewed(self, key: str, request: OrderRequest) -> Json:
+        body = translate.preview_body(request)
+        path = f"/v1/accounts/{key}/orders/preview.json"
+        try:
+            answer = await self._link.act("POST", path, body, _lane(request))
+            self._link.raise_refusal(answer, BrokerUnavailable)
+        except OrderStateUnknown as error:  # a preview creates nothing
+            raise BrokerUnavailable(str(error)) from error
+        inside = answer.body.get("PreviewOrderResponse") if answer.body else None
+        if not isinstance(inside, Mapping):
+            raise BrokerUnavailable(f"{self.name}: an answer that is no preview")
+        return inside
+
+    def _preview_ids(self, body: Json) -> list[Decimal]:
+        try:
+            ids = translate.preview_ids(body)
+        except UNREADABLE as error:
+            raise BrokerUnavailable(f"{self.name}: a preview without a number") from error
+        if not ids:
+            raise BrokerUnavailable(f"{self.name}: a preview without a number")
+        return ids
+
+
+def _lane(request: OrderRequest) -> Lane:
+    return "exit" if request.reduces else "order"
+
+
+def _accepted(request: OrderRequest, broker_id: str, at: datetime) -> BrokerOrder:
+    return BrokerOrder(
+        client_order_id=request.client_order_id,
+        broker_id=broker_id,
+        account=request.account,
+        state="accepted",
+        side=request.side,
+        legs=request.legs,
+        qty=request.qty,
+        filled=Decimal(0),
+        type=request.type,
+        limit=request.limit,
+        stop=request.stop,
+        updated_at=at,
+        raw_state="OPEN",
+    )

@@ -1,0 +1,134 @@
+"""The line to E*TRADE: every request signed, a token that sleeps woken, a dead one told."""
+
+import asyncio
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import datetime, timedelta
+from typing import Any
+
+from engine.brokers import Odd, StreamDown, StreamUp
+from engine.brokers._wire.events import Events
+from engine.brokers._wire.http import Answer, Method, Wire
+from engine.brokers._wire.lanes import Lane, Lanes
+from engine.brokers.etrade import translate
+from engine.brokers.etrade.login import Login
+from engine.brokers.etrade.translate import Json
+from engine.clock import Clock
+from engine.domain.errors import (
+    BrokerAuthError,
+    BrokerUnavailable,
+    OrderRejected,
+    OrderStateUnknown,
+    TradeStreamError,
+)
+
+_LOOK_S = 30.0
+_WARN = timedelta(hours=1)
+
+
+class Link:
+    """Asks and acts; tells when the login works and when it does not."""
+
+    def __init__(self, name: str, url: str, clock: Clock, login: Login, events: Events) -> None:
+        self.name, self._clock, self._events, self.login = name, clock, events, login
+        # Two calls a second per module; an order takes two. Exits have a share of their own.
+        lanes = Lanes(clock, {"exit": (2, 2.0), "order": (2, 4.0), "read": (3, 2.0)})
+        self.wire = Wire(name, url, clock, lanes, sign=login.headers)
+        self._lost_at: datetime | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Logged in: tell so, and watch the token from now on."""
+        self._events.tell(StreamUp(gap_from=self._lost_at))
+        self._lost_at = None
+        if self._task is None:
+            self._task = asyncio.create_task(self._watch(), name=f"login {self.name}")
+
+    async def close(self) -> None:
+        """Hang up."""
+        if self._task is not None:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+            self._task = None
+        await self.wire.close()
+
+    async def _watch(self) -> None:
+        """Keep the token awake; say when it dies, before and after."""
+        warned: datetime | None = None
+        while True:
+            await self._clock.sleep(_LOOK_S)
+            try:
+                await self.login.enter()
+                if self.login.is_idle:
+                    await self.login.renew(self.wire)
+            except BrokerAuthError as error:
+                self._is_lost(str(error))
+                continue
+            except TradeStreamError:
+                continue  # tried again at the next look
+            if self._lost_at is not None:
+                self._events.tell(StreamUp(gap_from=self._lost_at))
+                self._lost_at = None
+            ends_at = self.login.ends_at()
+            if ends_at is not None and ends_at != warned and ends_at - self._clock.now() <= _WARN:
+                warned = ends_at
+                note = (
+                    "the login ends at midnight in New York: run `tradestream broker connect "
+                    f"{self.name}` after it"
+                )
+                self._events.tell(Odd(note=note, raw=f"{self.name} login {ends_at:%Y-%m-%d}"))
+
+    def _is_lost(self, reason: str) -> None:
+        if self._lost_at is None:
+            self._lost_at = self._clock.now()
+            self._events.tell(StreamDown(reason=reason))
+
+    async def ask(self, path: str, wrapper: str) -> Json:
+        """What is inside the wrapper; empty when there is nothing (204)."""
+        await self.login.enter()
+        token = self.login.token
+        try:
+            answer = await self.wire.read("GET", path)
+        except BrokerAuthError:
+            await self.login.renew(self.wire, refused=token)
+            answer = await self.wire.read("GET", path)
+        self._raise_unread(answer)
+        if answer.body is None:
+            return {}
+        inside = answer.body.get(wrapper) if isinstance(answer.body, Mapping) else None
+        if not isinstance(inside, Mapping):
+            raise BrokerUnavailable(f"{self.name}: an answer that is no {wrapper}")
+        return inside
+
+    async def act(self, method: Method, path: str, body: Any, lane: Lane) -> Answer:
+        """Do something that may change an order, once.
+
+        Raises:
+            BrokerUnavailable, RateLimited, BrokerAuthError: nothing was done.
+            OrderStateUnknown: it may have been done.
+        """
+        await self.login.enter()
+        token = self.login.token
+        try:
+            return await self.wire.act(method, path, json=body, lane=lane)
+        except BrokerAuthError:
+            with suppress(TradeStreamError):  # so that the desk's next try may pass
+                await self.login.renew(self.wire, refused=token)
+            raise
+
+    def raise_refusal(
+        self, answer: Answer, otherwise: type[OrderStateUnknown] | type[BrokerUnavailable]
+    ) -> None:
+        """A refusal in E*TRADE's own words is one, whatever the status."""
+        refusal = translate.refusal(answer.body)
+        if refusal is not None:
+            raise OrderRejected(*refusal)
+        if not answer.is_ok or not isinstance(answer.body, Mapping):
+            raise otherwise(f"{self.name}: status {answer.status} without a reason")
+
+    def _raise_unread(self, answer: Answer) -> None:
+        refusal = translate.refusal(answer.body)
+        if refusal is not None or not answer.is_ok:
+            said = ": ".join(refusal or (str(answer.status), "no reason given"))
+            raise BrokerUnavailable(f"{self.name}: {said}")
