@@ -376,6 +376,10 @@ def at(module: str, name: str = "bench") -> "Factory":
 
 
 Factory = Callable[[], Bench]
-BROKERS: dict[str, Factory] = {"paper": paper}
+BROKERS: dict[str, Factory] = {
+    "etrade": at("tests.conformance.etrade_bench"),
+    "etrade stock": at("tests.conformance.etrade_bench", "stocks"),
+    "paper": paper,
+}
 """Every adapter that can run the suite against a world of its own: ``broker`` or, where it trades
 several kinds, ``broker kind`` each."""
