@@ -150,6 +150,19 @@ class AppConfig(BaseSettings):
         return self
 
     @model_validator(mode="after")
+    def _intraday_rooms_exist(self) -> Self:
+        """A name that is mistyped would leave that room's trades open over night."""
+        rooms = {source.name or key for key, source in self.sources.items()} | {
+            "manual",
+            "external",
+        }
+        for name in sorted(getattr(self.exits["time_exit"], "intraday_sources", ())):
+            if name not in rooms:
+                known = ", ".join(sorted(rooms))
+                refuse(("exits", "time_exit", "intraday_sources"), f"must be among {known}", name)
+        return self
+
+    @model_validator(mode="after")
     def _test_mode_stays_here(self) -> Self:
         if not self.test_mode:
             return self

@@ -9,7 +9,7 @@ from bot.config.problems import refuse
 from bot.config.values import Pct, Positive, Ratio, Seconds, Section, Snowflake
 from engine import registry
 from engine.domain.alert import Asset, Level
-from engine.domain.source import Handling, SourceProfile, TargetRule
+from engine.domain.source import ASK_BY_ASSET, CHASE_BY_ASSET, Handling, SourceProfile, TargetRule
 
 
 class Distance(Section):
@@ -63,6 +63,8 @@ class SourceConfig(Section):
     max_age_s: Seconds = 60
     chase_limit_pct: Pct = Decimal(10)
     ask_limit_pct: Pct = Decimal(25)
+    chase_limit_by_asset: dict[Asset, Pct] = Field(default_factory=lambda: dict(CHASE_BY_ASSET))
+    ask_limit_by_asset: dict[Asset, Pct] = Field(default_factory=lambda: dict(ASK_BY_ASSET))
     max_spread_pct: Pct = Decimal(15)
 
     @model_validator(mode="after")
@@ -74,6 +76,10 @@ class SourceConfig(Section):
             refuse(("targets",), "fractions must not add up to more than 1")
         if self.ask_limit_pct < self.chase_limit_pct:
             refuse(("ask_limit_pct",), "must be >= chase_limit_pct", self.ask_limit_pct)
+        for asset, pct in self.ask_limit_by_asset.items():
+            if pct < self.chase_limit_by_asset.get(asset, Decimal(0)):
+                what = f"must be >= chase_limit_by_asset.{asset}"
+                refuse(("ask_limit_by_asset", asset), what, pct)
         parsers = ["auto", *registry.names("engine.parsers")]
         if self.parser not in parsers:
             refuse(("parser",), f"must be one of {', '.join(parsers)}", self.parser)
@@ -106,5 +112,7 @@ class SourceConfig(Section):
             max_age_s=Decimal(str(self.max_age_s)),
             chase_limit_pct=self.chase_limit_pct,
             ask_limit_pct=self.ask_limit_pct,
+            chase_limit_by_asset=dict(self.chase_limit_by_asset),
+            ask_limit_by_asset=dict(self.ask_limit_by_asset),
             max_spread_pct=self.max_spread_pct,
         )

@@ -1,11 +1,23 @@
 """Whom we follow, and on what terms: one profile per alert room."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 from typing import Literal
 
 from engine.domain.alert import Asset, Level
+
+CHASE_BY_ASSET: Mapping[Asset, Decimal] = {
+    "future": Decimal("0.25"),
+    "stock": Decimal("0.5"),
+    "crypto": Decimal("0.5"),
+}
+ASK_BY_ASSET: Mapping[Asset, Decimal] = {
+    "future": Decimal(1),
+    "stock": Decimal(2),
+    "crypto": Decimal(2),
+}
 
 
 class Handling(StrEnum):
@@ -66,17 +78,11 @@ class SourceProfile:
     """How far, in percent of the alerted price, the achievable price may be worse."""
     ask_limit_pct: Decimal = Decimal(25)
     """Worse than the chase limit but within this: a person is asked; beyond it: skipped."""
-    chase_limit_by_asset: dict[str, Decimal] = field(
-        default_factory=lambda: {
-            "future": Decimal("0.25"),
-            "stock": Decimal("0.5"),
-            "crypto": Decimal("0.5"),
-        }
+    chase_limit_by_asset: Mapping[Asset, Decimal] = field(
+        default_factory=lambda: dict(CHASE_BY_ASSET)
     )
     """Cap on the chase limit where the price is no premium: 10 % of an ES price is 600 points."""
-    ask_limit_by_asset: dict[str, Decimal] = field(
-        default_factory=lambda: {"future": Decimal(1), "stock": Decimal(2), "crypto": Decimal(2)}
-    )
+    ask_limit_by_asset: Mapping[Asset, Decimal] = field(default_factory=lambda: dict(ASK_BY_ASSET))
     """Cap on the ask limit where the price is no premium."""
     max_spread_pct: Decimal = Decimal(15)
     """Bid/ask spread in percent of mid above which a person is asked."""
@@ -88,16 +94,19 @@ class SourceProfile:
 
     def chase_pct(self, asset: Asset | None) -> Decimal:
         """Chase limit for this kind of price: the room's, within the cap of the asset."""
-        return min(
-            self.chase_limit_pct, self.chase_limit_by_asset.get(asset or "", self.chase_limit_pct)
-        )
+        return _capped(self.chase_limit_pct, self.chase_limit_by_asset, asset)
 
     def ask_pct(self, asset: Asset | None) -> Decimal:
         """Ask limit for this kind of price: the room's, within the cap of the asset."""
-        return min(self.ask_limit_pct, self.ask_limit_by_asset.get(asset or "", self.ask_limit_pct))
+        return _capped(self.ask_limit_pct, self.ask_limit_by_asset, asset)
 
     def trusts(self, author_id: int, webhook_id: int | None) -> bool:
         """Whether this sender's word counts here; a webhook only by its own id."""
         if webhook_id is not None:
             return webhook_id in self.webhook_ids
         return author_id in self.author_ids
+
+
+def _capped(pct: Decimal, caps: Mapping[Asset, Decimal], asset: Asset | None) -> Decimal:
+    cap = caps.get(asset) if asset is not None else None
+    return pct if cap is None else min(pct, cap)

@@ -58,7 +58,15 @@ LIMITS: dict[str, Any] = {
     "accounts": {"main": {"broker": "paper", "start_cash_usd": 10_000_000}},
     "brokers": {"paper": {"latency_ms": 20}},
     "jobs": {"monitor_s": 0.5},
-    "sources": {"stocks": {"handling": "auto", "chase_limit_pct": 3, "ask_limit_pct": 5}},
+    "sources": {
+        "stocks": {
+            "handling": "auto",
+            "chase_limit_pct": 3,
+            "chase_limit_by_asset": {"stock": 3},
+            "ask_limit_pct": 5,
+            "ask_limit_by_asset": {"stock": 5},
+        }
+    },
 }
 
 

@@ -255,6 +255,21 @@ MUTATIONS: list[tuple[str, object, str]] = [
     (f"{FUTURES}.default_stop", {"ticks": 3}, f"{FUTURES}.default_stop.ticks: unknown key"),
     ("risk.no_such_check", {}, "risk.no_such_check: unknown key"),
     ("exits.no_such_rule", {}, "exits.no_such_rule: unknown key"),
+    (
+        "exits.time_exit.intraday_sources",
+        ["TWI_Options", "TWI_Future"],
+        "exits.time_exit.intraday_sources: must be among TWI_Futures, TWI_Options, external",
+    ),
+    (
+        f"{FUTURES}.chase_limit_by_asset.bond",
+        1,
+        f"{FUTURES}.chase_limit_by_asset.bond",
+    ),
+    (
+        f"{FUTURES}.ask_limit_by_asset.stock",
+        0.1,
+        f"{FUTURES}.ask_limit_by_asset.stock: must be >= chase_limit_by_asset.stock (got 0.1)",
+    ),
     ("orders.retry", 1, "orders.retry: unknown key"),
     ("jobs.dance_s", 1, "jobs.dance_s: unknown key"),
     ("log.colour", True, "log.colour: unknown key"),
