@@ -40,6 +40,8 @@ class Book:
         self.orders: dict[str, Order] = {}
         """Of live trades, and all that are not terminal."""
         self._orders_of: dict[str, dict[str, Order]] = {}
+        self._entries_of: dict[str, dict[str, Order]] = {}
+        """Account -> its entry orders that may still fill."""
         self._positions_of: dict[str, dict[str, Position]] = {}
         self.positions: dict[str, Position] = {}
         self.approvals: dict[str, Approval] = {}
@@ -52,6 +54,8 @@ class Book:
         self.intents: OrderedDict[str, Intent] = OrderedDict()
         self.closed: OrderedDict[str, Trade] = OrderedDict()
         """Recently finished trades, oldest first."""
+        self.round_trips: OrderedDict[str, Trade] = OrderedDict()
+        """Those of them that ever held something."""
         self.executions: OrderedDict[str, None] = OrderedDict()
         """Ids of executions booked lately; the store refuses older repeats."""
         self.intake: OrderedDict[str, Intake] = OrderedDict()
@@ -100,11 +104,7 @@ class Book:
 
     def pending_entries(self, account: str) -> tuple[Order, ...]:
         """Entry orders that may still add exposure: being approved excluded, sent included."""
-        return tuple(
-            o
-            for o in self.orders.values()
-            if o.account == account and o.purpose is Purpose.ENTRY and o.state.is_at_broker
-        )
+        return tuple(self._entries_of.get(account, {}).values())
 
     @property
     def halted(self) -> str:
@@ -124,6 +124,8 @@ class Book:
             return
         self.trades.pop(trade.trade_id, None)
         _remember(self.closed, trade.trade_id, trade)
+        if trade.qty_opened:
+            _remember(self.round_trips, trade.trade_id, trade)
         for order in self.orders_of(trade.trade_id):
             if order.state.is_terminal:
                 self._drop_order(order)
@@ -131,6 +133,12 @@ class Book:
             del self.positions[key]
 
     def _order(self, order: Order) -> None:
+        if order.purpose is Purpose.ENTRY:
+            entries = self._entries_of.setdefault(order.account, {})
+            if order.state.is_at_broker:
+                entries[order.order_id] = order
+            else:
+                entries.pop(order.order_id, None)
         if order.state.is_terminal and order.trade_id not in self.trades:
             self._drop_order(order)
         else:

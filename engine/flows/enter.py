@@ -221,8 +221,8 @@ def build(
 
 def _results(desk: Desk, source: str) -> list[Decimal]:
     """Net dollars of the source's closed trades, newest first; as many as are counted."""
-    closed = reversed(desk.book.closed.values())
-    theirs = (t.realised_usd for t in closed if t.source == source and t.qty_opened)
+    closed = reversed(desk.book.round_trips.values())
+    theirs = (t.realised_usd for t in closed if t.source == source)
     return list(islice(theirs, desk.settings.sizing.kelly_max_trades))
 
 

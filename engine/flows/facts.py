@@ -9,7 +9,7 @@ from engine.desk import Desk
 from engine.domain.order import Intent, Order, OrderState, Purpose
 from engine.domain.quote import UnitQuote
 from engine.domain.record import changed
-from engine.domain.trade import Account, Trade
+from engine.domain.trade import Account, Position, Trade
 from engine.flows import broker_switch, mode
 from engine.market import new_york_date
 from engine.risk import Facts, RecentExit
@@ -36,8 +36,11 @@ def marks(desk: Desk, account: str) -> dict[str, Decimal]:
 
 def equity(desk: Desk, account: Account) -> Decimal | None:
     """Cash plus marked positions; None when a mark is missing."""
-    held = [p for p in desk.book.positions.values() if p.account == account.name]
-    return ledger.equity(account, held, marks(desk, account.name))
+    return ledger.equity(account, _held(desk, account.name), marks(desk, account.name))
+
+
+def _held(desk: Desk, account: str) -> list[Position]:
+    return [p for p in desk.book.positions.values() if p.account == account]
 
 
 def gather(
@@ -52,8 +55,8 @@ def gather(
     session = desk.calendar(kind).session_at(now)
     open_trades = tuple(desk.book.open_trades(account_name))
     pending = tuple(o for o in desk.book.pending_entries(account_name) if o.intent_id != own)
-    worth = equity(desk, account)
-    held = [p for p in desk.book.positions.values() if p.account == account_name]
+    held, prices = _held(desk, account_name), marks(desk, account_name)
+    worth = ledger.equity(account, held, prices)
     notional = _exposure(desk, open_trades, pending)
     return Facts(
         now=now,
@@ -69,14 +72,14 @@ def gather(
         account=account,
         equity_usd=worth,
         buying_power_usd=None if worth is None else worth - sum(notional.values(), Decimal(0)),
-        open_pnl_usd=ledger.unrealised(held, marks(desk, account_name)),
+        open_pnl_usd=ledger.unrealised(held, prices),
         trades=open_trades,
         notional_by_trade=notional,
         pending=pending,
         unknown_symbols=frozenset(
             o.legs[0].instrument.symbol
             for o in desk.book.orders.values()
-            if o.account == account_name and o.state is OrderState.UNKNOWN
+            if o.state is OrderState.UNKNOWN and o.account == account_name
         ),
         recent_exits=tuple(recent_exits(desk, account_name, underlying(intent.symbol)))
         if intent
@@ -119,10 +122,10 @@ def _exposure(
 def recent_exits(desk: Desk, account: str, symbol: str = "") -> Iterator[RecentExit]:
     """Closed trades of the last days, newest first; of what one symbol is counted by, or all."""
     since = desk.since(seconds=_EXITS_BACK_S)
-    for t in reversed(desk.book.closed.values()):
+    for t in reversed(desk.book.round_trips.values()):
         if symbol and t.symbol != symbol:  # a trade's symbol is its underlying
             continue
-        if t.account == account and t.qty_opened and t.closed_at and t.closed_at >= since:
+        if t.account == account and t.closed_at and t.closed_at >= since:
             yield RecentExit(
                 symbol=t.symbol,
                 source=t.source,
@@ -143,7 +146,7 @@ def _recent_entries(
     for other in reversed(desk.book.intents.values()):
         if other.created_at < since:
             break
-        is_like = other.legs[0].instrument.key == unit and other.alerted_price == price
+        is_like = other.alerted_price == price and other.legs[0].instrument.key == unit
         if is_like and other.purpose is Purpose.ENTRY and other.intent_id != intent.intent_id:
             found.append((other.created_at, entry_name(other), other.alert_id, price))
     return tuple(found)
@@ -169,7 +172,7 @@ async def _tripped(desk: Desk, account_name: str) -> Account | None:
     breaker = next((c for _, c in desk.checks if isinstance(c, DailyLoss)), None)
     if breaker is None or account.tripped_on == account.session_on:
         return None
-    denial = breaker.reached(gather(desk, account_name))
+    denial = breaker.reached(_result_so_far(desk, account))
     if denial is None or denial.code != "daily_loss.reached":
         return None
     await desk.tell(
@@ -178,6 +181,21 @@ async def _tripped(desk: Desk, account_name: str) -> Account | None:
         note_id=f"tripped-{account_name}-{account.session_on}",
     )
     return changed(account, tripped_on=account.session_on)
+
+
+def _result_so_far(desk: Desk, account: Account) -> Facts:
+    """What the daily breaker judges by, without all that only an entry is judged by."""
+    held, prices = _held(desk, account.name), marks(desk, account.name)
+    return Facts(
+        now=desk.clock.now(),
+        session_on=None,
+        minutes_after_open=None,
+        minutes_to_close=None,
+        account=account,
+        equity_usd=ledger.equity(account, held, prices),
+        buying_power_usd=None,
+        open_pnl_usd=ledger.unrealised(held, prices),
+    )
 
 
 def _rolled(desk: Desk, account: Account) -> Account | None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
-from functools import cache
+from functools import cache, cached_property
 from typing import Any, ClassVar, TypeGuard
 
 from pydantic import BaseModel, ConfigDict
@@ -50,7 +50,7 @@ class RecentExit:
     """None: not known; it then counts as a trade of today."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Facts:
     """What was true of one account at the moment of the check. None always means not known.
 
@@ -96,6 +96,11 @@ class Facts:
     least of the entry's unit and price."""
     quote: UnitQuote | None = None
     """The unit's newest quote."""
+
+    @cached_property
+    def held(self) -> "tuple[Holding, ...]":
+        """What the account has or may have in a moment, each trade once; asked by many checks."""
+        return _held(self)
 
 
 class RiskCheck(ABC):
@@ -209,6 +214,10 @@ class Holding:
 
 def holdings(intent: Intent, facts: Facts) -> list[Holding]:
     """Open trades and pending entries, each trade once, the intent's own trade left out."""
+    return [held for held in facts.held if held.trade_id != intent.trade_id]
+
+
+def _held(facts: Facts) -> tuple[Holding, ...]:
     found: dict[str, Holding] = {}
     for order in facts.pending:
         found[order.trade_id] = Holding(
@@ -226,8 +235,7 @@ def holdings(intent: Intent, facts: Facts) -> list[Holding]:
             direction=trade.direction,
             is_waiting=False,
         )
-    found.pop(intent.trade_id, None)
-    return list(found.values())
+    return tuple(found.values())
 
 
 def loss_streak(
