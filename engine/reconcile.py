@@ -183,16 +183,20 @@ def _unbooked(fills: Iterable[BrokerFill], executions: Collection[str]) -> list[
         booked.update("/".join(parts[: n + 1]) for n in range(len(parts)))
     found: dict[str, BrokerFill] = {}
     for fill in fills:
-        if fill.execution_id not in booked and not _is_undone(fill, executions):
+        is_known = fill.execution_id in booked and fill.kind not in ("bust", "correct")
+        is_nothing = fill.kind == "bust" and fill.of not in executions
+        if not (is_known or is_nothing or is_booked(fill, executions)):
             found.setdefault(fill.execution_id, fill)
     return list(found.values())
 
 
-def _is_undone(fill: BrokerFill, executions: Collection[str]) -> bool:
-    """A bust leaves its mark on what it took back; of what was never booked it changes nothing."""
+def is_booked(fill: BrokerFill, executions: Collection[str]) -> bool:
+    """Whether the books hold it; a bust or correction leaves its mark on what it is about."""
     if fill.kind == "bust":
-        return f"{fill.of}{BUST}" in executions or fill.of not in executions
-    return fill.kind == "correct" and f"{fill.execution_id}{CORRECT}" in executions
+        return f"{fill.of}{BUST}" in executions
+    if fill.kind == "correct" and fill.execution_id == fill.of:
+        return f"{fill.of}{CORRECT}" in executions
+    return fill.execution_id in executions
 
 
 def _sorted_fills(

@@ -143,7 +143,7 @@ async def _ask(desk: Desk, question: Awaitable[T]) -> T:
 
 async def _take_in(desk: Desk, account: str, since: datetime, seen: _Seen) -> None:
     """Book every fill that is not, then hear every report."""
-    fresh = [f for f in seen.fills if f.execution_id not in desk.book.executions]
+    fresh = [f for f in seen.fills if not reconcile.is_booked(f, desk.book.executions)]
     if fresh:
         oldest = min([since, *(f.executed_at for f in fresh)])
         rows = await desk.store.find(

@@ -11,6 +11,7 @@ from engine.domain.order import Order
 from engine.domain.record import Record
 from engine.domain.trade import Execution, Position, Trade, TradeState
 from engine.flows import amend, effects, ends, own, water
+from engine.reconcile import is_booked
 
 log = logging.getLogger(__name__)
 
@@ -21,7 +22,7 @@ async def on_fill(desk: Desk, fill: BrokerFill) -> None:
     Raises:
         StoreUnavailable: it is not booked; comparing with the broker brings it again.
     """
-    if fill.execution_id in desk.book.executions:
+    if is_booked(fill, desk.book.executions):
         return
     try:
         _check(fill)

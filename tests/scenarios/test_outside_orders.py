@@ -1,0 +1,468 @@
+"""Orders at brokers that hide our ids, tell nothing, forget or take back (O-04 to O-21)."""
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from engine.brokers import (
+    BalanceSeen,
+    BrokerFill,
+    BrokerPosition,
+    Filled,
+    PositionSeen,
+    Unclear,
+)
+from engine.domain.errors import NotAllowed, OrderStateUnknown, RateLimited, UserError
+from engine.domain.order import Order, OrderState, OrderType, Purpose, Side
+from engine.domain.trade import Execution, TradeState
+from engine.flows import monitor, recover, resolve, send, watch
+from tests import rig as desks
+from tests import truth
+from tests.conformance.faulty_broker import Faults, FaultyBroker
+from tests.rig import ADMIN, TRADER, d, spy
+
+BUY = "BTO 2 SPY 603C 1/31 @ 2.15"
+
+
+class Outside(FaultyBroker):
+    """Paper behind other terms: ``terms`` of the broker, ``kinds`` of every asset class."""
+
+    def __init__(self, inner, faults, terms=None, kinds=None):
+        super().__init__(inner, faults)
+        by_kind = {k: replace(c, **(kinds or {})) for k, c in inner.caps.by_kind.items()}
+        self.own_caps = replace(inner.caps, by_kind=by_kind, **(terms or {}))
+        self.requests = []
+        self.says = {}
+        """What ``find`` answers, by order id; else the truth."""
+        self.limit_s = None
+        """Seconds that the next exit is asked to wait."""
+        self.loses_closes = 0
+        """So many closing orders never arrive, and nobody says so."""
+
+    @property
+    def caps(self):
+        return self.own_caps
+
+    async def find(self, account, client_order_id):
+        said = self.says.get(client_order_id) or self.says.get("*")
+        return said or await super().find(account, client_order_id)
+
+    async def submit(self, request):
+        self.requests.append(request)
+        if request.reduces and self.limit_s is not None:
+            pause, self.limit_s = self.limit_s, None
+            raise RateLimited("slow down", pause)
+        if request.reduces and request.type is not OrderType.STOP and self.loses_closes:
+            self.loses_closes -= 1
+            raise OrderStateUnknown("reset by peer")
+        return await super().submit(request)
+
+
+async def make(terms=None, kinds=None, **settings):
+    faults = Faults()
+    made = []
+
+    def wrap(paper):
+        made.append(Outside(paper, faults, terms, kinds))
+        return made[0]
+
+    rig = await desks.start(wrap=wrap, **{"broker_timeout_s": 0.05, **settings})
+    rig.faults, rig.outside = faults, made[0]
+    rig.quote(spy(), "2.14", "2.16")
+    return rig
+
+
+@pytest.fixture
+async def opened():
+    """Desks that end with the test."""
+    rigs = []
+
+    async def opening(*args, **more):
+        rigs.append(await make(*args, **more))
+        return rigs[-1]
+
+    yield opening
+    for rig in rigs:
+        await rig.close()
+
+
+async def held(rig):
+    """Two contracts, entered at 2.15 or better, with their stop."""
+    await rig.say(BUY)
+    await rig.fill(spy(), "2.14", "2.15")
+    await alive(rig, 2)
+    trade = rig.trade()
+    assert trade.qty_open == 2
+    return trade
+
+
+async def alive(rig, seconds, quote=("2.14", "2.16")):
+    for _ in range(int(seconds)):
+        rig.quote(spy(), *quote)
+        await rig.pass_time(1)
+
+
+async def watched(rig, seconds, quote=("2.14", "2.16")):
+    """The same with the poll, as the bot runs it."""
+    for _ in range(int(seconds)):
+        await alive(rig, 1, quote)
+        await watch.round_of(rig.desk)
+        await rig.rest()
+
+
+def orders(rig, purpose):
+    return [o for o in rig.desk.book.orders.values() if o.purpose is purpose]
+
+
+def live(rig, purpose):
+    return [o for o in orders(rig, purpose) if not o.state.is_terminal]
+
+
+async def check(rig):
+    await truth.books(rig.desk.store, auto=frozenset({"options"}))
+    await truth.memory_equals_disk(rig.desk)
+
+
+# -- nothing is told: the poll finds it ---------------------------------------------------------
+
+
+@pytest.mark.parametrize(("has_stream", "within_s"), [(True, 30), (False, 8)])
+async def test_what_no_frame_told_is_found_by_the_poll(opened, has_stream, within_s):
+    """A lost fill within 30 s beside a stream, within a few seconds without one."""
+    rig = await opened(terms={"has_stream": has_stream})
+    await rig.say(BUY)
+    assert orders(rig, Purpose.ENTRY)[0].state is OrderState.ACCEPTED
+    rig.faults.drop_events = 1000
+    await watched(rig, within_s, ("2.13", "2.14"))
+    assert rig.trade().qty_open == 2
+    assert live(rig, Purpose.STOP), "and it is protected"
+    await check(rig)
+
+
+async def test_an_order_that_left_the_open_list_is_asked_for_not_judged(opened):  # O-08
+    rig = await opened(terms={"has_stream": False})
+    await rig.say(BUY)
+    rig.quote(spy(), "2.50", "2.60")
+    rig.faults.hide_open = 1000
+    await watched(rig, 8, ("2.50", "2.60"))
+    assert orders(rig, Purpose.ENTRY)[0].state is OrderState.ACCEPTED
+
+
+async def test_a_broker_that_cannot_be_read_is_shown_and_polled_on(opened):
+    rig = await opened(terms={"has_stream": False})
+    await rig.say(BUY)
+    rig.faults.fail_reads = 1
+    rig.faults.drop_events = 1000
+    await watched(rig, 4, ("2.13", "2.14"))
+    await watched(rig, 6, ("2.13", "2.14"))
+    assert rig.trade().qty_open == 2
+    assert "watch paper" not in rig.desk.health
+
+
+async def test_news_of_a_position_or_of_money_is_a_reason_to_look_and_no_fill(opened):
+    rig = await opened()
+    await rig.say(BUY)
+    rig.faults.drop_events = 1000
+    await rig.fill(spy(), "2.13", "2.14")
+    assert rig.trade().qty_open == 0
+    seen = BrokerPosition(account="main", instrument=spy(), qty=d(2), avg_price=d("2.14"))
+    await send.on_event(rig.desk, "paper", PositionSeen(position=seen))
+    assert rig.trade().qty_open == 0
+    await alive(rig, 3, ("2.13", "2.14"))
+    assert rig.trade().qty_open == 2
+    balance = await rig.broker.balance("main")
+    await send.on_event(rig.desk, "paper", BalanceSeen(balance=balance))
+    assert rig.desk.balances["main"] == balance
+
+
+# -- brokers that hide our ids ------------------------------------------------------------------
+
+
+async def test_a_nameless_fill_waits_while_it_may_be_of_an_unanswered_order(opened):
+    """Booked as a stranger's it would count twice once the order is found."""
+    rig = await opened(terms={"finds_by_client_id": False})
+    rig.outside.says["*"] = Unclear()
+    rig.faults.unknown_after_accept = 1
+    rig.faults.drop_events = 1000
+    rig.faults.drop_fills = 1000
+    await rig.say(BUY)
+    (entry,) = orders(rig, Purpose.ENTRY)
+    assert entry.state is OrderState.UNKNOWN
+    await rig.fill(spy(), "2.13", "2.14")
+    (fill,) = await rig.broker.fills_since("main", desks.START)
+    nameless = replace(fill, client_order_id="", broker_id="B-77")
+    await send.on_event(rig.desk, "paper", Filled(fill=nameless))
+    await rig.rest()
+    assert not rig.desk.book.executions
+    assert rig.desk.gate("paper"), "no entries until it is known whose it is"
+    assert [t.source for t in rig.trades()] == ["options"], "nobody else's trade was made up"
+    rig.outside.says.clear()
+    await alive(rig, 5, ("2.13", "2.14"))
+    await recover.reconcile(rig.desk)
+    await rig.rest()
+    assert rig.trade().qty_open == 2
+    assert len(rig.desk.book.executions) == 1
+    await check(rig)
+
+
+async def test_a_fill_under_the_brokers_own_number_is_booked_to_our_order(opened):
+    rig = await opened(terms={"finds_by_client_id": False})
+    await rig.say(BUY)
+    (entry,) = orders(rig, Purpose.ENTRY)
+    assert entry.broker_id
+    fill = BrokerFill(
+        execution_id="E-1",
+        client_order_id="",
+        broker_id=entry.broker_id,
+        account="main",
+        instrument=spy(),
+        leg=0,
+        side=Side.BUY,
+        qty=d(2),
+        price=d("2.15"),
+        fee_usd=d(0),
+        executed_at=rig.clock.now(),
+    )
+    await send.on_event(rig.desk, "paper", Filled(fill=fill))
+    await rig.rest()
+    assert rig.trade().qty_open == 2
+    assert orders(rig, Purpose.ENTRY)[0].state is OrderState.FILLED
+
+
+# -- sending again, as each broker treats ids ---------------------------------------------------
+
+SAFE = {"dedupes_client_id": True, "finds_by_client_id": True}
+"""Alpaca, TopStepX, Webull, paper."""
+HIDDEN = {"dedupes_client_id": True, "finds_by_client_id": False}
+"""E*TRADE."""
+LISTED = {"dedupes_client_id": False, "finds_by_client_id": True}
+"""tastytrade."""
+BLIND = {"dedupes_client_id": False, "finds_by_client_id": False}
+"""Schwab."""
+
+
+async def lost_exit(rig, text):
+    """An exit that never reached its broker, which says so; how often it was sent."""
+    await held(rig)
+    rig.outside.requests.clear()
+    rig.outside.loses_closes = 1
+    await rig.say(text)
+    await alive(rig, 20)
+    return [r for r in rig.outside.requests if r.reduces and r.type is not OrderType.STOP]
+
+
+@pytest.mark.parametrize(
+    ("terms", "n_sent"), [(SAFE, 2), (HIDDEN, 2), (LISTED, 1), (BLIND, 1)], ids=str
+)
+async def test_a_market_exit_that_never_arrived_is_repeated_only_where_it_cannot_double(
+    opened, terms, n_sent
+):
+    rig = await opened(terms=terms)
+    sent = await lost_exit(rig, "STC 2 SPY 603C 1/31")
+    assert len(sent) == n_sent
+    assert len({r.client_order_id for r in sent}) == 1, "under its own id"
+    if n_sent > 1:
+        return
+    (exit_order,) = live(rig, Purpose.CLOSE)
+    assert exit_order.state is OrderState.UNKNOWN, "it counts as live, and nothing takes its place"
+    await alive(rig, 20)
+    assert any("has had no answer" in note for note in rig.notes())
+    with pytest.raises(NotAllowed):
+        await resolve.never_arrived(rig.desk, TRADER, exit_order.order_id, "looked")
+    await resolve.never_arrived(rig.desk, ADMIN, exit_order.order_id, "looked it up in the app")
+    await alive(rig, 5)
+    assert not rig.desk.book.open_trades(), "a person said so: it is planned anew and done"
+    with pytest.raises(UserError):
+        await resolve.never_arrived(rig.desk, ADMIN, exit_order.order_id, "again")
+    await check(rig)
+
+
+@pytest.mark.parametrize(("terms", "n_sent"), [(LISTED, 2), (BLIND, 1)], ids=str)
+async def test_a_limit_exit_is_repeated_where_a_whole_list_lacks_it(opened, terms, n_sent):
+    rig = await opened(terms=terms, kinds={"order_types": frozenset({OrderType.LIMIT})})
+    sent = await lost_exit(rig, "STC 2 SPY 603C 1/31")
+    assert all(r.type is OrderType.LIMIT for r in sent), "no market orders here"
+    assert len(sent) == n_sent
+
+
+async def test_where_ids_are_hidden_it_is_repeated_once(opened):
+    rig = await opened(terms=HIDDEN)
+    await held(rig)
+    rig.outside.requests.clear()
+    rig.outside.loses_closes = 5
+    await rig.say("STC 2 SPY 603C 1/31")
+    await alive(rig, 4)
+    sent = [r.client_order_id for r in rig.outside.requests if r.type is OrderType.MARKET]
+    assert sent.count(sent[0]) == 2, "its answer was lost twice: from here on evidence decides"
+
+
+async def test_a_person_picks_the_order_among_those_that_may_be_it(opened):
+    rig = await opened(terms=BLIND)
+    rig.faults.unknown_after_accept = 1
+    rig.faults.drop_events = 1000
+    rig.outside.says["*"] = Unclear()
+    await rig.say(BUY)
+    (entry,) = orders(rig, Purpose.ENTRY)
+    theirs = (await rig.broker.open_orders("main"))[0]
+    nameless = replace(theirs, client_order_id="", broker_id="9001")
+    other = replace(nameless, broker_id="9002")
+    rig.outside.says["*"] = Unclear(candidates=(nameless, other))
+    await alive(rig, 31, ("2.50", "2.60"))
+    told = next(n for n in rig.notes() if "has had no answer" in n)
+    assert "9001" in told
+    assert "9002" in told
+    with pytest.raises(UserError, match="no candidate 9003"):
+        await resolve.is_this(rig.desk, ADMIN, entry.order_id, "9003")
+    await resolve.is_this(rig.desk, ADMIN, entry.order_id, "9001")
+    after = rig.desk.book.orders[entry.order_id]
+    assert (after.state, after.broker_id) == (OrderState.ACCEPTED, "9001")
+    await check(rig)
+
+
+# -- replacing where nothing swaps in one go ----------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("terms", "kinds"),
+    [({"replaces_in_place": False}, None), ({}, {"has_replace": False})],
+    ids=["two orders", "none"],
+)
+async def test_a_stop_is_moved_by_cancel_and_anew_where_replacing_is_no_swap(opened, terms, kinds):
+    rig = await opened(terms=terms, kinds=kinds)
+    trade = await held(rig)
+    (before,) = live(rig, Purpose.STOP)
+    await rig.say("move stop to 1.90 on SPY 603C", channel=desks.OPTIONS)
+    await alive(rig, 4)
+    trade = rig.trade()
+    (after,) = live(rig, Purpose.STOP)
+    assert after.order_id != before.order_id
+    assert after.stop == trade.stop.price == d("1.90")
+    assert after.replaces is None
+    assert rig.desk.book.orders[before.order_id].state is OrderState.CANCELED
+    working = await rig.broker.open_orders("main")
+    assert [o.qty for o in working] == [2]
+    await check(rig)
+
+
+async def test_a_quantity_that_cannot_be_replaced_is_cancelled_and_sent_anew(opened):
+    rig = await opened(kinds={"replaces_qty": False})
+    await held(rig)
+    await rig.say("STC 1 SPY 603C 1/31")
+    await alive(rig, 4)
+    (stop,) = live(rig, Purpose.STOP)
+    assert (stop.qty, stop.replaces) == (1, None)
+    assert rig.trade().qty_open == 1
+    await check(rig)
+
+
+# -- 429 ----------------------------------------------------------------------------------------
+
+
+async def test_an_exit_that_was_asked_to_wait_goes_out_when_the_pause_is_over(opened):  # O-18
+    rig = await opened()
+    await held(rig)
+    rig.outside.limit_s = 3.0
+    await rig.say("STC 2 SPY 603C 1/31")
+    await alive(rig, 1)
+    assert rig.outside.limit_s is None
+    assert rig.desk.book.open_trades()
+    n_before = len(rig.outside.requests)
+    await alive(rig, 2)
+    assert len(rig.outside.requests) == n_before, "not before"
+    await alive(rig, 3)
+    assert not rig.desk.book.open_trades()
+    assert not any("refused" in note for note in rig.notes())
+
+
+# -- taken back ---------------------------------------------------------------------------------
+
+
+def amended(fill, kind, **changes):
+    return replace(fill, **{"kind": kind, "of": fill.execution_id, **changes})
+
+
+async def test_a_bust_is_reversed_by_new_entries_and_the_stop_follows(opened):
+    rig = await opened()
+    await held(rig)
+    fills = await rig.broker.fills_since("main", desks.START)
+    bust = amended(fills[0], "bust", execution_id="X-1")
+    for _ in range(3):
+        await send.on_event(rig.desk, "paper", Filled(fill=bust))
+        await rig.rest()
+    kinds = [e.kind for e in await rig.desk.store.find(Execution)]
+    assert kinds == ["fill", "bust"], "told three times, booked once, nothing erased"
+    await alive(rig, 2)
+    assert not live(rig, Purpose.STOP), "what protects nothing is cancelled"
+    trade = await rig.desk.trade(next(iter(rig.desk.book.closed), "")) or rig.trade()
+    assert trade.qty_open == 0
+    assert any("was taken back" in note for note in rig.notes())
+    assert len(reports_of(rig)) == len(set(reports_of(rig)))
+
+
+def reports_of(rig):
+    return [n for n in rig.notes() if "was taken back" in n or "was corrected" in n]
+
+
+async def test_a_correction_changes_price_and_quantity_by_new_entries(opened):
+    rig = await opened()
+    await held(rig)
+    fill = (await rig.broker.fills_since("main", desks.START))[0]
+    right = amended(fill, "correct", execution_id="X-2", qty=d(1), price=d("2.10"))
+    for _ in range(2):
+        await send.on_event(rig.desk, "paper", Filled(fill=right))
+        await rig.rest()
+    await alive(rig, 3)
+    trade = rig.trade()
+    assert (trade.qty_open, trade.entry_price) == (1, d("2.10"))
+    assert [o.qty for o in live(rig, Purpose.STOP)] == [1], "the stop follows"
+    again = amended(right, "bust", execution_id="X-3")
+    await send.on_event(rig.desk, "paper", Filled(fill=replace(again, of="X-2")))
+    await rig.rest()
+    assert not rig.desk.book.open_trades()
+    kinds = [e.kind for e in await rig.desk.store.find(Execution)]
+    assert kinds == ["fill", "bust", "correct", "bust"]
+
+
+async def test_a_fee_that_is_told_later_is_a_correction_too(opened):
+    rig = await opened()
+    await held(rig)
+    fill = (await rig.broker.fills_since("main", desks.START))[0]
+    await send.on_event(
+        rig.desk, "paper", Filled(fill=amended(fill, "correct", fee_usd=fill.fee_usd + 1))
+    )
+    await rig.rest()
+    trade = rig.trade()
+    assert trade.qty_open == 2
+    assert trade.fees_usd == fill.fee_usd + 1
+    assert trade.state is TradeState.OPEN
+    assert len(live(rig, Purpose.STOP)) == 1
+
+
+async def test_a_bust_that_comes_before_its_fill_waits_for_the_comparison(opened):
+    rig = await opened()
+    rig.faults.drop_fills = 1
+    await rig.say(BUY)
+    ghost = BrokerFill(
+        execution_id="X-9",
+        client_order_id="",
+        broker_id="",
+        account="main",
+        instrument=spy(),
+        leg=0,
+        side=Side.BUY,
+        qty=d(2),
+        price=d("2.15"),
+        fee_usd=d(0),
+        executed_at=rig.clock.now(),
+        kind="bust",
+        of="E-unknown",
+    )
+    await send.on_event(rig.desk, "paper", Filled(fill=ghost))
+    assert rig.desk.gate("paper")
+    await alive(rig, 3)
+    assert not rig.desk.gate("paper"), "the broker's list knows no such execution: nothing changed"
+    assert not await rig.desk.store.find(Execution) or rig.trade()
+    await monitor.sweep(rig.desk)
+    assert isinstance(await rig.desk.order(orders(rig, Purpose.ENTRY)[0].order_id), Order)
+    await asyncio.sleep(0)
