@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -23,6 +24,7 @@ from engine.brokers import (
 )
 from engine.brokers.paper import Hours, PaperBroker, PaperSettings
 from engine.clock import ManualClock
+from engine.domain.errors import BrokerUnavailable
 from engine.domain.instrument import Instrument, future, option, stock
 from engine.domain.order import OrderType, Side, Tif
 from engine.domain.quote import Leg, Quote
@@ -141,7 +143,14 @@ class Bench:
         quote = self.quote_of(instrument, bid, ask, sizes)
         self.board.put(quote)
         await self.settle()
+        await self.look()
         return quote
+
+    async def look(self) -> None:
+        """Poll as the desk does where nothing is told; some brokers tell sums only when asked."""
+        if self.broker is not None and not self.broker.caps.has_stream:
+            with suppress(BrokerUnavailable):
+                await self.broker.fills_since(self.account, START)
 
     def quote_of(
         self,
@@ -176,6 +185,7 @@ class Bench:
         self.clock.advance(float(seconds))
         await breathe()
         await self.settle()
+        await self.look()
 
     async def pass_latency(self) -> None:
         await self.wait(self.latency_s + D("0.001"))
@@ -377,9 +387,17 @@ def at(module: str, name: str = "bench") -> "Factory":
 
 Factory = Callable[[], Bench]
 BROKERS: dict[str, Factory] = {
+    "alpaca": at("tests.conformance.alpaca_bench"),
+    "alpaca stock": at("tests.conformance.alpaca_bench", "stocks"),
     "etrade": at("tests.conformance.etrade_bench"),
     "etrade stock": at("tests.conformance.etrade_bench", "stocks"),
     "paper": paper,
+    "tastytrade": at("tests.conformance.tastytrade_bench"),
+    "tastytrade future": at("tests.conformance.tastytrade_bench", "futures"),
+    "tastytrade stock": at("tests.conformance.tastytrade_bench", "stocks"),
+    "topstepx": at("tests.conformance.topstepx_bench"),
+    "webull": at("tests.conformance.webull_bench"),
+    "webull stock": at("tests.conformance.webull_bench", "stocks"),
 }
 """Every adapter that can run the suite against a world of its own: ``broker`` or, where it trades
 several kinds, ``broker kind`` each."""

@@ -1,0 +1,268 @@
+"""What the login's accounts hold and have ordered, in our words, from ProjectX's lists."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any, TypeVar
+
+from engine.brokers import (
+    Absent,
+    Balance,
+    BrokerAccount,
+    BrokerFill,
+    BrokerOrder,
+    BrokerPosition,
+    Found,
+    Seen,
+    Unclear,
+)
+from engine.brokers.topstepx.api import Api
+from engine.brokers.topstepx.contracts import Contracts
+from engine.brokers.topstepx.lineage import Lineage
+from engine.brokers.topstepx.translate import (
+    Odd,
+    balance_of,
+    fill_of,
+    order_of,
+    position_of,
+    stamp,
+    updated_at,
+)
+from engine.clock import Clock
+from engine.domain.errors import BrokerUnavailable, OrderRejected
+
+Row = Mapping[str, Any]
+T = TypeVar("T")
+
+BACK = timedelta(days=3)
+"""How far back lists are asked for: an order that works longer is in the open list."""
+_MOST_KNOWN = 20_000
+LIVE = ("accepted", "partial")
+
+
+class Books:
+    """Reads; changes nothing at the broker."""
+
+    def __init__(self, api: Api, contracts: Contracts, lineage: Lineage, clock: Clock) -> None:
+        self.api, self.contracts, self.lineage, self.clock = api, contracts, lineage, clock
+        self.numbers: dict[str, int] = {}
+        """Our account name -> theirs; set by the connection."""
+        self._rows: dict[int, Row] = {}
+        """Newest row of every order seen, by its id."""
+        self._by_tag: dict[tuple[int, str], int] = {}
+
+    def number(self, account: str) -> int:
+        """Theirs of an account.
+
+        Raises:
+            OrderRejected: this login does not reach it.
+        """
+        if account not in self.numbers:
+            raise OrderRejected("AccountNotFound", f"this login has no account named {account}")
+        return self.numbers[account]
+
+    def account(self, number: object) -> str | None:
+        """Ours of an account; None when the desk does not trade it."""
+        return next((name for name, known in self.numbers.items() if known == number), None)
+
+    # -- lists ----------------------------------------------------------------------------------
+
+    async def accounts(self) -> list[BrokerAccount]:
+        """Every active account of the login."""
+        return [
+            BrokerAccount(
+                number=str(row.get("id")),
+                kind=str(row.get("name") or "").partition("-")[0],
+                is_paper=simulated if isinstance(simulated := row.get("simulated"), bool) else None,
+                may_trade=row.get("canTrade") is True,
+            )
+            for row in await self._accounts()
+        ]
+
+    async def balance(self, account: str) -> Balance:
+        """Cash of one account."""
+        number = self._known(account)
+        now = self.clock.now()
+        for row in await self._accounts():
+            if row.get("id") == number:
+                return _read(balance_of, row, account=account, as_of=now)
+        raise BrokerUnavailable(f"{self.api.name}: {account} is not among the active accounts")
+
+    async def _accounts(self) -> list[Row]:
+        body = {"onlyActiveAccounts": True}
+        return await self.api.rows("/api/Account/search", body, "accounts")
+
+    async def positions(self, account: str) -> list[BrokerPosition]:
+        """Everything held."""
+        body = {"accountId": self._known(account)}
+        found = []
+        for row in await self.api.rows("/api/Position/searchOpen", body, "positions"):
+            contract = await self.contracts.by_id(str(row.get("contractId")))
+            found.append(_read(position_of, row, account=account, instrument=contract.instrument))
+        return sorted((p for p in found if p.qty), key=lambda p: p.instrument.key)
+
+    async def open_rows(self, account: str) -> list[Row]:
+        """Working orders as they say them."""
+        body = {"accountId": self._known(account)}
+        rows = await self.api.rows("/api/Order/searchOpen", body, "orders")
+        await self.learn(rows)
+        return rows
+
+    async def rows_since(self, account: str, since: datetime) -> list[Row]:
+        """Orders made since; they are asked for by the time of their making."""
+        body = {"accountId": self._known(account), "startTimestamp": stamp(since)}
+        rows = await self.api.rows("/api/Order/search", body, "orders")
+        await self.learn(rows)
+        return rows
+
+    async def open_orders(self, account: str) -> list[BrokerOrder]:
+        """Working orders."""
+        rows = await self.open_rows(account)
+        return [report for row in rows for report in (await self.reports(account, row))[-1:]]
+
+    async def orders_since(self, account: str, since: datetime) -> list[BrokerOrder]:
+        """Every order made or changed since, in each of its lives."""
+        rows = {_id(row): row for row in await self.rows_since(account, since - BACK)}
+        rows |= {_id(row): row for row in await self.open_rows(account)}
+        return [
+            report
+            for _, row in sorted(rows.items())
+            if _read(updated_at, row) >= since
+            for report in await self.reports(account, row)
+        ]
+
+    async def fills_since(self, account: str, since: datetime) -> list[BrokerFill]:
+        """Every execution since, oldest first."""
+        body = {"accountId": self._known(account), "startTimestamp": stamp(since)}
+        rows = await self.api.rows("/api/Trade/search", body, "trades")
+        if any(row.get("orderId") not in self._rows for row in rows):
+            await self.rows_since(account, since - BACK)
+        found = [await self.fill(account, row) for row in rows]
+        return sorted(
+            (f for f in found if f.executed_at >= since),
+            key=lambda f: (f.executed_at, len(f.execution_id), f.execution_id),
+        )
+
+    # -- one of them ----------------------------------------------------------------------------
+
+    async def find(self, account: str, client_order_id: str) -> Found:
+        """Look one order up, in the open list and in the list of the last days."""
+        if account not in self.numbers:
+            return Absent(as_of=self.clock.now())
+        as_of = self.clock.now()
+        row = await self.row_of(account, client_order_id)
+        if row is not None:
+            for report in await self.reports(account, row):
+                if report.client_order_id == client_order_id:
+                    return Seen(order=report)
+        elif self.lineage.is_expected(client_order_id):
+            return Unclear()  # a bracket's child that nobody has shown us yet
+        return Absent(as_of=as_of)
+
+    async def row_of(self, account: str, client_order_id: str) -> Row | None:
+        """The newest row of an order by any of its ids; None when both lists lack it."""
+        row = self._among(await self.open_rows(account), client_order_id)
+        if row is not None:
+            return row
+        since = self.clock.now() - BACK
+        return self._among(await self.rows_since(account, since), client_order_id)
+
+    def _among(self, rows: list[Row], client_order_id: str) -> Row | None:
+        order_id = self.lineage.order_of(client_order_id)
+        for row in rows:
+            if _id(row) == order_id or row.get("customTag") == client_order_id:
+                return row
+        return None
+
+    def order_id(self, account: str, client_order_id: str) -> int:
+        """The id of an order that was seen before; 0 when it was not."""
+        found = self.lineage.order_of(client_order_id)
+        return found or self._by_tag.get((self.numbers[account], client_order_id), 0)
+
+    async def reports(self, account: str, row: Row) -> list[BrokerOrder]:
+        """An order in each of its lives; the last is the one it lives now."""
+        contract = await self.contracts.by_id(str(row.get("contractId")))
+        names = self.lineage.names(row)
+        now = _read(
+            order_of,
+            row,
+            account=account,
+            instrument=contract.instrument,
+            client_order_id=names[-1],
+        )
+        lives = self.lineage.settled(_id(row))
+        past = [
+            replace(
+                now,
+                client_order_id=name,
+                state="replaced",
+                filled=Decimal(life.before),
+                reason=f"replaced by {life.client_id}",
+            )
+            for name, life in zip(names, lives, strict=False)
+        ]
+        return [*past, now]
+
+    async def fill(self, account: str, row: Row) -> BrokerFill:
+        """A trade, under the client id that its order had when it came about.
+
+        Raises:
+            BrokerUnavailable: its order is not known: it must not pass for somebody else's.
+        """
+        contract = await self.contracts.by_id(str(row.get("contractId")))
+        fill = _read(
+            fill_of, row, account=account, instrument=contract.instrument, client_order_id=""
+        )
+        if row["orderId"] not in self._rows:
+            await self.rows_since(account, fill.executed_at - BACK)
+        order = self._rows.get(row["orderId"])
+        if order is None:
+            raise BrokerUnavailable(f"{self.api.name}: a trade of an order that is not listed")
+        return replace(fill, client_order_id=self.lineage.name_at(order, fill.executed_at))
+
+    async def learn(self, rows: Iterable[Row]) -> None:
+        """Remember orders, and see what they tell of modifications and brackets."""
+        rows = list(rows)
+        is_news = False
+        for row in rows:
+            if "id" not in row or "accountId" not in row:
+                raise BrokerUnavailable(f"{self.api.name}: an order without an id")
+            self._keep(row)
+            if self.lineage.doubtful(row["id"]) is not None:
+                is_news |= self.lineage.judge(row, _read(updated_at, row))
+        is_news |= self.lineage.adopt(rows)
+        if is_news:
+            await self.lineage.save()
+
+    def placed(self, row: Row) -> None:
+        """An order of ours was taken; nothing more is known of it yet."""
+        if row["id"] not in self._rows:
+            self._keep(row)
+
+    def _keep(self, row: Row) -> None:
+        self._rows.pop(row["id"], None)
+        self._rows[row["id"]] = row
+        if row.get("customTag"):
+            self._by_tag[row["accountId"], row["customTag"]] = row["id"]
+        if len(self._rows) > _MOST_KNOWN:
+            old = self._rows.pop(next(iter(self._rows)))
+            self._by_tag.pop((old["accountId"], str(old.get("customTag"))), None)
+
+    def _known(self, account: str) -> int:
+        try:
+            return self.number(account)
+        except OrderRejected as error:
+            raise BrokerUnavailable(str(error)) from None
+
+
+def _id(row: Row) -> int:
+    return int(row["id"])
+
+
+def _read(how: Callable[..., T], row: Row, **more: Any) -> T:
+    """Translate; what cannot be read makes the whole list unreadable (I-27)."""
+    try:
+        return how(row, **more)
+    except Odd as error:
+        raise BrokerUnavailable(f"TopStepX: {error}") from None
