@@ -1,0 +1,74 @@
+"""What one connection remembers of orders: ids both ways, lineage of replacements, what was told.
+
+All of it can be forgotten: after a restart the broker is asked again.
+"""
+
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Generic, TypeVar
+
+from engine.brokers import BrokerOrder
+
+OVER = frozenset({"filled", "canceled", "expired", "rejected", "replaced"})
+"""States after which an order works no more."""
+_MOST = 5_000
+
+T = TypeVar("T")
+
+
+class Recent(Generic[T]):
+    """The last few thousand entries by key; asking for one keeps it."""
+
+    def __init__(self, most: int = _MOST) -> None:
+        self._kept: OrderedDict[str, T] = OrderedDict()
+        self._most = most
+
+    def put(self, key: str, value: T) -> None:
+        """Keep it, and let the oldest go when there are too many."""
+        self._kept[key] = value
+        self._kept.move_to_end(key)
+        while len(self._kept) > self._most:
+            self._kept.popitem(last=False)
+
+    def get(self, key: str) -> T | None:
+        """What was kept; None when nothing was."""
+        return self._kept.get(key)
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._kept
+
+
+@dataclass
+class Memory:
+    """Of one connection."""
+
+    ids: Recent[tuple[str, str]] = field(default_factory=Recent)
+    """Our client id -> account number and the broker's id."""
+    orders: Recent[BrokerOrder] = field(default_factory=Recent)
+    """Broker's id -> what was last known of the order."""
+    expected: Recent[Decimal] = field(default_factory=Recent)
+    """Broker's id -> dollars per contract that the broker expected to take."""
+    told: Recent[bool] = field(default_factory=Recent)
+    """Executions that were told."""
+
+    def note(self, number: str, order: BrokerOrder) -> None:
+        """Remember an order that was just read; readings may come in any order."""
+        if order.client_order_id:
+            known = self.ids.get(order.client_order_id)
+            # An id that was used twice belongs to the newest order of it.
+            if known is None or int_or_0(known[1]) <= int_or_0(order.broker_id):
+                self.ids.put(order.client_order_id, (number, order.broker_id))
+        before = self.orders.get(order.broker_id)
+        if before is None or (before.state not in OVER and before.filled <= order.filled):
+            self.orders.put(order.broker_id, order)
+
+    def by_client_id(self, number: str, client_order_id: str) -> str | None:
+        """The broker's id of an order of ours in this account."""
+        known = self.ids.get(client_order_id)
+        return known[1] if known is not None and known[0] == number else None
+
+
+def int_or_0(text: str) -> int:
+    """Broker ids are numbers that grow; anything else is older than any."""
+    return int(text) if text.isdigit() else 0

@@ -1,0 +1,263 @@
+"""One login to tastytrade: a token of 15 minutes renewed ahead of its end, and its requests.
+
+The library's session is kept for what it is good for (its streams ask it for the token); its HTTP
+is not used: it waits on the wall clock, has no status on its errors and no lanes. What may change
+an order is sent once; a 401 on the way to a reading renews the token and asks once more.
+"""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from tastytrade import API_URL, API_VERSION, CERT_URL, Session
+
+from engine.brokers._wire.http import CONNECT_S, READ_S, Answer, Method, Wire
+from engine.brokers._wire.lanes import Lane, Lanes
+from engine.brokers._wire.usage import Usage
+from engine.brokers.tastytrade.bodies import SOURCE
+from engine.brokers.tastytrade.translate import refusal
+from engine.clock import Clock
+from engine.domain.errors import BrokerAuthError, BrokerUnavailable
+
+AHEAD_S = 180.0
+"""The keeper renews this long before the end, a request does it in the last minute."""
+_LAST_S = 60.0
+_LIFETIME_S = 900.0
+_AGAIN_S = 10.0
+PAGE = 200
+_MOST_PAGES = 60
+"""More than any account has in what is asked for; a list that never ends is no list."""
+
+for _name in ("tastytrade", "httpx2", "httpcore2"):
+    # They log tokens, account numbers in addresses and whole messages.
+    logging.getLogger(_name).setLevel(logging.CRITICAL)
+
+log = logging.getLogger(__name__)
+
+
+class Login(Session):
+    """What the library's streams take for its session; all requests of the adapter go through."""
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        clock: Clock,
+        lanes: Lanes,
+        usage: Usage,
+        secret: str,
+        refresh_token: str,
+        is_paper: bool,
+        rest_url: str = "",
+        token_url: str = "",
+    ) -> None:
+        import httpx2
+
+        super().__init__(
+            provider_secret=secret,
+            refresh_token=refresh_token,
+            is_test=is_paper,
+            timeout=httpx2.Timeout(READ_S, connect=CONNECT_S),
+            trust_env=False,
+        )
+        rest = rest_url or (CERT_URL if is_paper else API_URL)
+        self._name, self._clock = name, clock
+        self.wire = Wire(name, rest, clock, lanes, usage=usage)
+        own = Lanes(clock, {"read": (10, 60)})
+        self._token_wire = Wire(name, token_url or rest, clock, own, usage=usage)
+        self._ends_at = 0.0
+        self._renewal: asyncio.Task[None] | None = None
+        self._keeper: asyncio.Task[None] | None = None
+
+    def __repr__(self) -> str:
+        return f"<login of {self._name}>"
+
+    # -- the token
+
+    async def refresh(self, force: bool = False) -> None:
+        """Renew the token when it is about to end; callers that come together share one renewal.
+
+        Raises:
+            BrokerAuthError: the refresh token or the secret is not accepted.
+            BrokerUnavailable.
+        """
+        if not force and self._clock.monotonic() < self._ends_at - _LAST_S:
+            return
+        if self._renewal is None or self._renewal.done():
+            self._renewal = asyncio.create_task(self._renew(), name=f"token of {self._name}")
+            self._renewal.add_done_callback(_heard)
+        await asyncio.shield(self._renewal)
+
+    async def _renew(self) -> None:
+        asked_at = self._clock.monotonic()
+        answer = await self._token_wire.read(
+            "POST",
+            "/oauth/token",
+            json={
+                "grant_type": "refresh_token",
+                "client_secret": self.provider_secret,
+                "refresh_token": self.refresh_token,
+            },
+            headers=self._said(),
+        )
+        if not answer.is_ok:
+            code = _code(answer)
+            raise BrokerAuthError(f"{self._name} gives no token for our keys ({code})")
+        body = answer.body if isinstance(answer.body, Mapping) else {}
+        token = body.get("access_token")
+        if not isinstance(token, str) or not token:
+            raise BrokerUnavailable(f"{self._name} answered a login without a token")
+        lives = body.get("expires_in")
+        lives_s = float(lives) if isinstance(lives, int) and lives > 0 else _LIFETIME_S
+        self.session_token = token
+        self._ends_at = asked_at + lives_s
+
+    def keep(self) -> None:
+        """Renew the token ahead of its end from now on, so that no order waits for it."""
+        self._keeper = asyncio.create_task(self._keep(), name=f"keeper of {self._name}")
+
+    async def _keep(self) -> None:
+        while True:
+            left_s = self._ends_at - AHEAD_S - self._clock.monotonic()
+            await self._clock.sleep(max(left_s, _AGAIN_S))
+            if self._clock.monotonic() < self._ends_at - AHEAD_S:
+                continue
+            try:
+                await self.refresh(force=True)
+            except (BrokerUnavailable, BrokerAuthError) as error:
+                log.warning("%s: the token could not be renewed: %s", self._name, error)
+
+    async def close(self) -> None:
+        """Hang up."""
+        tasks = [task for task in (self._keeper, self._renewal) if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self.wire.close()
+        await self._token_wire.close()
+        await self._client.aclose()
+
+    # -- requests
+
+    def _said(self) -> dict[str, str]:
+        said = {"User-Agent": SOURCE, "Accept": "application/json"}
+        return said if self.is_test else {**said, "Accept-Version": API_VERSION}
+
+    def _headers(self) -> dict[str, str]:
+        return {**self._said(), "Authorization": f"Bearer {self.session_token}"}
+
+    async def ask(
+        self, path: str, params: Mapping[str, str] | None = None, *, lane: Lane = "read"
+    ) -> Any:
+        """Read something: the whole body.
+
+        Raises:
+            BrokerUnavailable, RateLimited, BrokerAuthError.
+        """
+        answer = await self.asked(path, params, lane=lane)
+        if not answer.is_ok:
+            raise BrokerUnavailable(f"{self._name} refuses a reading ({_code(answer)})")
+        return answer.body
+
+    async def asked(
+        self, path: str, params: Mapping[str, str] | None = None, *, lane: Lane = "read"
+    ) -> Answer:
+        """Read something, a refusal included.
+
+        Raises:
+            BrokerUnavailable, RateLimited, BrokerAuthError.
+        """
+        await self.refresh()
+        token = self.session_token
+        try:
+            return await self.wire.read(
+                "GET", path, lane=lane, params=params, headers=self._headers()
+            )
+        except BrokerAuthError:
+            if self.session_token == token:  # else it was renewed meanwhile
+                await self.refresh(force=True)
+        return await self.wire.read("GET", path, lane=lane, params=params, headers=self._headers())
+
+    async def act(self, method: Method, path: str, body: Any = None, *, lane: Lane) -> Answer:
+        """Ask for something that changes an order: once, whatever happens.
+
+        Raises:
+            BrokerUnavailable, RateLimited, BrokerAuthError: nothing was done.
+            OrderStateUnknown: it may have been done.
+        """
+        await self.refresh()
+        try:
+            return await self.wire.act(method, path, lane=lane, json=body, headers=self._headers())
+        except BrokerAuthError:
+            self._ends_at = 0.0  # whoever asks next gets a new token first
+            raise
+
+    async def pages(
+        self, path: str, params: Mapping[str, str], *, lane: Lane = "read", most: int = _MOST_PAGES
+    ) -> tuple[list[dict[str, Any]], bool]:
+        """All items of a list to its end, each once; False when there is more than ``most`` pages.
+
+        Raises:
+            BrokerUnavailable: a page is missing, so nothing is known. BrokerAuthError.
+        """
+        found: dict[str, dict[str, Any]] = {}
+        for n in range(most):
+            asked = {**params, "per-page": str(PAGE), "page-offset": str(n)}
+            body = await self.ask(path, asked, lane=lane)
+            items = self.items_in(body)
+            fresh = {str(item.get("id", f"{n}/{k}")): item for k, item in enumerate(items)}
+            is_new = bool(fresh.keys() - found.keys())
+            found |= {key: item for key, item in fresh.items() if key not in found}
+            n_pages, n_items = _extent(body)
+            if n_pages is None:
+                if len(items) != PAGE or not is_new:
+                    return list(found.values()), True
+            elif n + 1 >= n_pages:
+                if n_items is not None and len(found) < n_items:
+                    raise BrokerUnavailable(f"{self._name} left something out of a list")
+                return list(found.values()), True
+        return list(found.values()), False
+
+    def items_in(self, body: Any) -> list[dict[str, Any]]:
+        """The items of one answer.
+
+        Raises:
+            BrokerUnavailable: it has none, not even an empty list.
+        """
+        data = body.get("data") if isinstance(body, Mapping) else None
+        items = data.get("items") if isinstance(data, Mapping) else None
+        if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+            raise BrokerUnavailable(f"{self._name} answered something that is no list")
+        return items
+
+
+def _heard(task: asyncio.Task[None]) -> None:
+    """Take the outcome in of a renewal that nobody waits for any more."""
+    if not task.cancelled():
+        task.exception()
+
+
+def _extent(body: Any) -> tuple[int | None, int | None]:
+    """Pages and items in all, as far as the answer says."""
+    said = body.get("pagination")
+    if not isinstance(said, Mapping):
+        return None, None
+    return _int(said.get("total-pages")), _int(said.get("total-items"))
+
+
+def _int(value: Any) -> int | None:
+    try:
+        return int(value)
+    except (TypeError, ValueError):
+        return None
+
+
+def _code(answer: Answer) -> str:
+    found = refusal(answer.body)
+    body = answer.body
+    if found is None and isinstance(body, Mapping):
+        own = body.get("error_code") or body.get("error")
+        if isinstance(own, str):
+            return f"{answer.status}, {own[:40]}"
+    return f"{answer.status}, {found[0]}" if found else str(answer.status)

@@ -1,0 +1,331 @@
+"""What tastytrade is asked: accounts, money, holdings, orders, executions; never half an answer."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from engine.brokers import (
+    Absent,
+    Adapter,
+    Balance,
+    BrokerAccount,
+    BrokerFill,
+    BrokerOrder,
+    BrokerPosition,
+    Found,
+    Seen,
+    Setup,
+    Unclear,
+)
+from engine.brokers._wire.events import Events
+from engine.brokers._wire.lanes import Lane
+from engine.brokers.tastytrade import fills as executions
+from engine.brokers.tastytrade import translate
+from engine.brokers.tastytrade.book import OVER, Memory, int_or_0
+from engine.brokers.tastytrade.login import Login
+from engine.brokers.tastytrade.oddities import Oddities
+from engine.brokers.tastytrade.symbols import Foreign
+from engine.brokers.tastytrade.translate import Unreadable
+from engine.domain.errors import BrokerUnavailable
+from engine.market import NEW_YORK
+
+_LOOK_BACK = timedelta(days=90)
+"""GTC orders live this long."""
+_FIND_PAGES = 8
+_PROOF_BACK = timedelta(days=7)
+"""A list that was not read to its end proves absence when it was read this far back."""
+_STATUS_AGE_S = 300.0
+
+
+class Reading(Adapter):
+    """The questions of the Broker contract; whoever connects gives it a login and its accounts."""
+
+    def __init__(self, settings: Adapter.Settings, setup: Setup) -> None:
+        super().__init__(settings, setup)
+        self.is_paper = settings.environment == "paper"
+        self._numbers: dict[str, str] = {}
+        """Our account name -> the broker's number."""
+        self._memory = Memory()
+        self._events = Events()
+        self._oddities = Oddities(self._events)
+        self._login: Login | None = None
+        self._statuses: dict[str, tuple[float, Mapping[str, Any]]] = {}
+
+    def _in(self) -> Login:
+        if self._login is None:
+            raise BrokerUnavailable(f"{self.name} is not connected; nothing was sent")
+        return self._login
+
+    def _number(self, account: str) -> str:
+        number = self._numbers.get(account)
+        if number is None:
+            raise BrokerUnavailable(f"{self.name} has no account {account}")
+        return number
+
+    async def accounts(self) -> list[BrokerAccount]:
+        """All accounts that the login reaches."""
+        return await self._reached(self._in())
+
+    async def _reached(self, login: Login) -> list[BrokerAccount]:
+        items = login.items_in(await login.ask("/customers/me/accounts"))
+        found = []
+        for item in items:
+            raw = item.get("account", item)
+            number = raw.get("account-number") if isinstance(raw, Mapping) else None
+            if not isinstance(number, str) or not number:
+                raise BrokerUnavailable(f"{self.name} listed an account without a number")
+            authority = item.get("authority-level")
+            found.append(
+                BrokerAccount(
+                    number=number,
+                    kind=str(raw.get("margin-or-cash") or "").lower(),
+                    is_paper=self.is_paper,
+                    may_trade=raw.get("is-closed") is not True
+                    and authority in (None, "owner", "trade-only"),
+                )
+            )
+        return found
+
+    async def balance(self, account: str) -> Balance:
+        """Money as the broker sees it, and what else decides whether it may trade."""
+        login, number = self._in(), self._number(account)
+        body = await login.ask(f"/accounts/{number}/balances/USD")
+        data = body.get("data") if isinstance(body, Mapping) else None
+        if not isinstance(data, Mapping):
+            raise BrokerUnavailable(f"{self.name} answered no balance")
+        status = await self._trading_status(login, number)
+        return translate.balance_of(data, account, self.clock.now(), status)
+
+    async def _trading_status(self, login: Login, number: str) -> Mapping[str, Any]:
+        known = self._statuses.get(number)
+        if known is not None and self.clock.monotonic() - known[0] < _STATUS_AGE_S:
+            return known[1]
+        try:
+            body = await login.ask(f"/accounts/{number}/trading-status")
+        except BrokerUnavailable:
+            return {} if known is None else known[1]
+        data = body.get("data") if isinstance(body, Mapping) else None
+        status = data if isinstance(data, Mapping) else {}
+        self._statuses[number] = (self.clock.monotonic(), status)
+        return status
+
+    async def positions(self, account: str) -> list[BrokerPosition]:
+        """Holdings in what TradeStream trades; what it does not is told once."""
+        login, number = self._in(), self._number(account)
+        items = login.items_in(await login.ask(f"/accounts/{number}/positions"))
+        found = []
+        for item in items:
+            try:
+                held = translate.position_of(item, account, self.clock.now().date())
+            except Foreign as error:
+                self._foreign(str(error))
+                continue
+            except Unreadable as error:
+                raise BrokerUnavailable(f"{self.name}: a position with {error}") from error
+            if held is not None:
+                found.append(held)
+        return sorted(found, key=lambda p: p.instrument.key)
+
+    async def open_orders(self, account: str) -> list[BrokerOrder]:
+        """Working orders."""
+        raws = await self._live(account)
+        orders = [order for _, order in await self._read(account, raws)]
+        return [order for order in orders if order.state not in OVER]
+
+    async def orders_since(self, account: str, since: datetime) -> list[BrokerOrder]:
+        """Orders placed or changed since; of older ones those that changed today."""
+        raws = await self._raws_since(account, since)
+        orders = [order for _, order in await self._read(account, raws)]
+        return [o for o in orders if o.state not in OVER or o.updated_at >= since]
+
+    async def fills_since(self, account: str, since: datetime) -> list[BrokerFill]:
+        """Executions since, with what they cost as far as the broker has said it."""
+        login, number = self._in(), self._number(account)
+        rows, is_whole = await login.pages(
+            f"/accounts/{number}/transactions", {"start-date": _day(since), "sort": "Desc"}
+        )
+        if not is_whole:
+            raise BrokerUnavailable(f"{self.name}: too many transactions to read whole")
+        raws = {str(raw.get("id")): raw for raw in await self._raws_since(account, since)}
+        for missing in sorted(executions.order_ids(rows) - raws.keys()):
+            older = await self._by_id(number, missing)
+            if older is not None:
+                raws[missing] = older
+        fees = executions.fees_in(rows)
+        found = [
+            fill
+            for raw in raws.values()
+            for fill in self._fills_of(raw, account, fees)
+            if fill.executed_at >= since
+        ]
+        found += [fill for fill in self._ends(rows, account) if fill.executed_at >= since]
+        return sorted(found, key=lambda f: (f.executed_at, int_or_0(f.broker_id), f.leg))
+
+    def _fills_of(
+        self, raw: Mapping[str, Any], account: str, fees: executions.Fees
+    ) -> list[BrokerFill]:
+        try:
+            expected = self._memory.expected.get(translate.id_of(raw))
+            today = self.clock.now().date()
+            return executions.order_fills(raw, account, today, expected=expected, fees=fees)
+        except Foreign as error:
+            self._foreign(str(error))
+            return []
+        except Unreadable as error:
+            raise BrokerUnavailable(f"{self.name}: an order with {error}") from error
+
+    def _ends(self, rows: Iterable[Mapping[str, Any]], account: str) -> list[BrokerFill]:
+        settled = executions.settled_underlyings(rows)
+        found = []
+        for row in rows:
+            try:
+                end = executions.end_of(row, account, self.clock.now().date(), settled)
+            except Foreign as error:
+                self._foreign(str(error))
+            except Unreadable as error:
+                raise BrokerUnavailable(f"{self.name}: a transaction with {error}") from error
+            else:
+                found += [end] if end is not None else []
+        return found
+
+    def _foreign(self, what: str) -> None:
+        self._oddities.tell(f"held or traded, and not known to TradeStream: {what}", what)
+
+    # -- orders as the broker lists them ---------------------------------------------------------
+
+    async def _live(self, account: str, *, lane: Lane = "read") -> list[dict[str, Any]]:
+        """Orders that work, and those that were over today."""
+        login, number = self._in(), self._number(account)
+        raws, is_whole = await login.pages(f"/accounts/{number}/orders/live", {}, lane=lane)
+        if not is_whole:
+            raise BrokerUnavailable(f"{self.name}: too many orders to read whole")
+        return raws
+
+    async def _raws_since(self, account: str, since: datetime) -> list[dict[str, Any]]:
+        login, number = self._in(), self._number(account)
+        live = await self._live(account)
+        listed, is_whole = await login.pages(
+            f"/accounts/{number}/orders", {"start-date": _day(since), "sort": "Desc"}
+        )
+        if not is_whole:
+            raise BrokerUnavailable(f"{self.name}: too many orders to read whole")
+        return _by_id([*live, *listed])
+
+    async def _by_id(
+        self, number: str, broker_id: str, *, lane: Lane = "read"
+    ) -> dict[str, Any] | None:
+        """One order; None when the broker has none of this id."""
+        login = self._in()
+        answer = await login.asked(f"/accounts/{number}/orders/{broker_id}", lane=lane)
+        if answer.status == 404:
+            return None
+        data = answer.body.get("data") if isinstance(answer.body, Mapping) else None
+        if not answer.is_ok or not isinstance(data, dict):
+            raise BrokerUnavailable(f"{self.name}: an order could not be read ({answer.status})")
+        return data
+
+    async def _read(
+        self, account: str, raws: Iterable[Mapping[str, Any]]
+    ) -> list[tuple[Mapping[str, Any], BrokerOrder]]:
+        """Orders in our words, oldest first; what is foreign is left out and told once."""
+        found = []
+        for raw in sorted(raws, key=lambda r: int_or_0(str(r.get("id", "")))):
+            try:
+                found.append((raw, await self.order_in(account, raw)))
+            except Foreign as error:
+                self._foreign(str(error))
+            except Unreadable as error:
+                raise BrokerUnavailable(f"{self.name}: an order with {error}") from error
+        return found
+
+    async def order_in(self, account: str, raw: Mapping[str, Any]) -> BrokerOrder:
+        """One order in our words, what the orders before it had filled included.
+
+        Raises:
+            Unreadable, Foreign; BrokerUnavailable: the order that it replaced cannot be read.
+        """
+        number = self._number(account)
+        carried = await self._carried(number, raw)
+        order = translate.order_of(raw, account, self.clock.now(), carried)
+        self._memory.note(number, order)
+        return order
+
+    async def _carried(self, number: str, raw: Mapping[str, Any]) -> Decimal:
+        before = raw.get("replaces-order-id")
+        if before in (None, "", 0, "0"):
+            return Decimal(0)
+        known = self._memory.orders.get(str(before))
+        if known is None or known.state not in OVER:  # it may have filled on meanwhile
+            older = await self._by_id(number, str(before))
+            if older is None:
+                return Decimal(0)
+            names = {n: name for name, n in self._numbers.items()}
+            known = await self.order_in(names[number], older)
+        return known.filled
+
+    async def find(self, account: str, client_order_id: str) -> Found:
+        """Look one order up: working, over today, then back through what was placed.
+
+        Absent is said only when the list was read to its end, or a week back of it.
+        """
+        return await self._found(account, client_order_id, "read")
+
+    async def _found(self, account: str, client_order_id: str, lane: Lane) -> Found:
+        login, number = self._in(), self._number(account)
+        as_of = self.clock.now()
+        known = self._memory.by_client_id(number, client_order_id)
+        if known is not None:
+            raw = await self._by_id(number, known, lane=lane)
+            if raw is not None:
+                return await self._seen(account, [raw])
+        raws = [
+            raw
+            for raw in await self._live(account, lane=lane)
+            if translate.ours(raw) == client_order_id
+        ]
+        if raws:
+            return await self._seen(account, raws)
+        listed, is_whole = await login.pages(
+            f"/accounts/{number}/orders",
+            {"start-date": _day(as_of - _LOOK_BACK), "sort": "Desc"},
+            lane=lane,
+            most=_FIND_PAGES,
+        )
+        raws = [raw for raw in listed if translate.ours(raw) == client_order_id]
+        if raws:
+            return await self._seen(account, raws)
+        times = [translate.moment(raw.get("received-at")) for raw in listed]
+        oldest = min((at for at in times if at is not None), default=as_of)
+        if is_whole or oldest <= as_of - _PROOF_BACK:
+            return Absent(as_of=as_of)
+        return Unclear()
+
+    async def _seen(self, account: str, raws: list[dict[str, Any]]) -> Found:
+        """One order of ours by this id; several are for a person to look at."""
+        try:
+            orders = [await self.order_in(account, raw) for raw in raws]
+        except (Foreign, Unreadable) as error:
+            raise BrokerUnavailable(f"{self.name}: an order of ours with {error}") from error
+        return Seen(order=orders[0]) if len(orders) == 1 else Unclear(candidates=tuple(orders))
+
+
+def _day(at: datetime) -> str:
+    """The broker's day of a moment, New York's, with a day to spare."""
+    return (at.astimezone(NEW_YORK) - timedelta(days=1)).date().isoformat()
+
+
+def _by_id(raws: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Each order once; of two readings the later change counts."""
+    found: dict[str, dict[str, Any]] = {}
+    for raw in raws:
+        key = str(raw.get("id"))
+        known = found.get(key)
+        if known is None or _changed_at(known) <= _changed_at(raw):
+            found[key] = raw
+    return list(found.values())
+
+
+def _changed_at(raw: Mapping[str, Any]) -> float:
+    at = translate.moment(raw.get("updated-at"))
+    return 0.0 if at is None else at.timestamp()

@@ -1,0 +1,768 @@
+"""tastytrade on loopback: OAuth, REST, account stream, and DXLink market data.
+
+Shapes are those of its published documents: dash-separated keys, ``data`` and ``items`` envelopes,
+money as text with an effect beside it. It does not deduplicate, replaces by a new order of the
+same legs, and lets a token live for 15 minutes.
+"""
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from itertools import count
+from typing import Any
+
+from aiohttp import WSMsgType, web
+
+from engine.brokers import BrokerEvent, BrokerFill, BrokerOrder, Filled, OrderRequest, OrderSeen
+from engine.brokers import Seen as Found
+from engine.domain.errors import BrokerUnavailable, OrderRejected
+from engine.domain.instrument import Instrument, parse_key, stock
+from engine.domain.order import OrderType, Side, Tif
+from engine.domain.quote import Leg
+from engine.market import NEW_YORK
+from tests.venues.dxlink import DxLink
+from tests.venues.tastytrade_contract import Contract
+from tests.venues.venue import Seen, Venue
+
+SECRET, REFRESH = "tt-canary-client-secret", "tt-canary-refresh-token"
+LIVES_S = 900
+
+_STATUS = {
+    "accepted": "Live",
+    "partial": "Live",
+    "filled": "Filled",
+    "canceled": "Cancelled",
+    "expired": "Expired",
+    "rejected": "Rejected",
+    "replaced": "Cancelled",
+}
+_TYPES = {
+    "Limit": OrderType.LIMIT,
+    "Market": OrderType.MARKET,
+    "Stop": OrderType.STOP,
+    "Stop Limit": OrderType.STOP_LIMIT,
+}
+_KIND = {"stock": "Equity", "option": "Equity Option", "future": "Future"}
+_OVER = frozenset({"filled", "canceled", "expired", "rejected", "replaced"})
+
+
+@dataclass
+class Placed:
+    """An order as this broker keeps it."""
+
+    no: int
+    account: str
+    key: str
+    """Under which the exchange knows it."""
+    body: Mapping[str, Any]
+    received_at: datetime
+    carried: Decimal = Decimal(0)
+    replaces: int | None = None
+    replaced_by: int | None = None
+    fills: list[BrokerFill] = field(default_factory=list)
+    """As far as the stream has told."""
+
+
+class Refusal(Exception):
+    """An answer that is no 2xx."""
+
+    def __init__(self, status: int, code: str, message: str, inner: list[Any] | None = None):
+        super().__init__(code)
+        self.status = status
+        self.body: dict[str, Any] = {"error": {"code": code, "message": message}}
+        if inner:
+            self.body["error"]["errors"] = inner
+
+
+class TastytradeVenue(Venue):
+    """The imitation; ``level`` says what kind of login it serves."""
+
+    name = "tastytrade"
+
+    def __init__(self, *args: Any, level: str = "demo", **more: Any) -> None:
+        super().__init__(*args, **more)
+        self.level = level
+        self.contract = Contract()
+        self.dxlink = DxLink(self.board, self.clock)
+        self.orders: dict[int, Placed] = {}
+        self.tokens: dict[str, float] = {}
+        self.closed_accounts: set[str] = set()
+        self.more_positions: list[dict[str, Any]] = []
+        self.more_transactions: list[dict[str, Any]] = []
+        self.hidden: set[int] = set()
+        """Orders that no list shows."""
+        self.rename: dict[int, str] = {}
+        """Orders with a status that nobody has seen."""
+        self.errors_beside: list[dict[str, str]] = []
+        """``errors`` of the next order's answer."""
+        self.warnings: list[dict[str, str]] = []
+        self.page_size = 200
+        self.n_renewals = 0
+        self._numbers = count(54_758_826)
+        self._tokens = count(1)
+        self._heard: dict[web.WebSocketResponse, set[str]] = {}
+
+    # -- addresses
+
+    def routes(self, app: web.Application) -> None:
+        app.router.add_post("/oauth/token", self._token)
+        get, post = app.router.add_get, app.router.add_post
+        get("/customers/me/accounts", self._wrapped(self._accounts))
+        get("/api-quote-tokens", self._wrapped(self._quote_tokens))
+        get("/accounts/{n}/balances/USD", self._wrapped(self._balance))
+        get("/accounts/{n}/trading-status", self._wrapped(self._trading_status))
+        get("/accounts/{n}/positions", self._wrapped(self._positions))
+        get("/accounts/{n}/orders", self._wrapped(self._history))
+        get("/accounts/{n}/orders/live", self._wrapped(self._live))
+        get("/accounts/{n}/orders/{id}", self._wrapped(self._one))
+        get("/accounts/{n}/transactions", self._wrapped(self._transactions))
+        post("/accounts/{n}/orders/dry-run", self._wrapped(self._dry_run))
+        post("/accounts/{n}/orders", self._wrapped(self._place))
+        app.router.add_put("/accounts/{n}/orders/{id}", self._wrapped(self._replace))
+        app.router.add_delete("/accounts/{n}/orders/{id}", self._wrapped(self._cancel))
+        get("/instruments/futures", self._wrapped(self._futures))
+        get("/option-chains/{symbol}/nested", self._wrapped(self._chain))
+        get("/stream", self._stream)
+        get("/dxlink", self.dxlink.serve)
+
+    def acts(self, request: web.Request) -> bool:
+        is_order = "/orders" in request.path and not request.path.endswith("/dry-run")
+        return request.method in ("POST", "PUT", "PATCH", "DELETE") and is_order
+
+    def check(self, seen: Seen) -> list[str]:
+        return self.contract.check(seen)
+
+    def _wrapped(self, handler: Any) -> Any:
+        async def answered(request: web.Request) -> web.Response:
+            try:
+                self._let_in(request)
+                status, data, more = await handler(request)
+            except Refusal as refusal:
+                return web.json_response(refusal.body, status=refusal.status)
+            body = {"data": data, "context": request.path, **more}
+            return web.json_response(body, status=status, dumps=_dumps)
+
+        return answered
+
+    def _let_in(self, request: web.Request) -> None:
+        given = request.headers.get("Authorization", "").removeprefix("Bearer ")
+        ends = self.tokens.get(given)
+        if ends is None or self.clock.monotonic() >= ends:
+            raise Refusal(401, "token_invalid", "This token is invalid or has expired")
+        number = request.match_info.get("n")
+        if number is not None and number not in self._accounts_here():
+            raise Refusal(403, "not_permitted", "User not permitted access")
+
+    def _accounts_here(self) -> list[str]:
+        return list(self.exchange._settings.start_cash_usd)
+
+    # -- login
+
+    async def _token(self, request: web.Request) -> web.Response:
+        body = await request.json()
+        if body.get("client_secret") != SECRET or body.get("refresh_token") != REFRESH:
+            error = {"error_code": "invalid_grant", "error_description": "Grant revoked"}
+            return web.json_response(error, status=400)
+        self.n_renewals += 1
+        token = f"tt-canary-token-{next(self._tokens)}"
+        self.tokens[token] = self.clock.monotonic() + LIVES_S
+        said = {"access_token": token, "token_type": "Bearer", "expires_in": LIVES_S}
+        return web.json_response(said)
+
+    async def _accounts(self, _: web.Request) -> Any:
+        items = [
+            {
+                "account": {
+                    "account-number": number,
+                    "external-id": f"A{number}",
+                    "opened-at": "2025-01-01T10:00:00.000+00:00",
+                    "nickname": "Individual",
+                    "account-type-name": "Individual",
+                    "day-trader-status": False,
+                    "is-closed": number in self.closed_accounts,
+                    "is-firm-error": False,
+                    "is-firm-proprietary": False,
+                    "is-futures-approved": True,
+                    "is-test-drive": False,
+                    "margin-or-cash": "Margin",
+                    "is-foreign": False,
+                    "created-at": "2025-01-01T10:00:00.000+00:00",
+                },
+                "authority-level": "owner",
+            }
+            for number in self._accounts_here()
+        ]
+        return 200, {"items": items}, {}
+
+    async def _quote_tokens(self, _: web.Request) -> Any:
+        data = {
+            "token": self.dxlink.token,
+            "dxlink-url": f"{self.ws_url}/dxlink",
+            "level": self.level,
+            "issued-at": self.clock.now().isoformat(),
+            "expires-at": (self.clock.now() + timedelta(hours=24)).isoformat(),
+        }
+        return 200, data, {}
+
+    # -- money and holdings
+
+    async def _balance(self, request: web.Request) -> Any:
+        number = request.match_info["n"]
+        said = await self.exchange.balance(number)
+        data = {
+            "account-number": number,
+            "currency": "USD",
+            "cash-balance": str(said.cash_usd),
+            "derivative-buying-power": str(said.buying_power_usd),
+            "equity-buying-power": str(said.buying_power_usd),
+            "net-liquidating-value": str(said.cash_usd),
+            "pending-cash": "0.0",
+            "pending-cash-effect": "None",
+            "snapshot-date": self.clock.now().date().isoformat(),
+            "updated-at": self.clock.now().isoformat(),
+        }
+        return 200, data, {}
+
+    async def _trading_status(self, request: web.Request) -> Any:
+        data = {
+            "account-number": request.match_info["n"],
+            "day-trade-count": 0,
+            "equities-margin-calculation-type": "Reg T",
+            "fee-schedule-name": "default",
+            "id": 1,
+            "is-closed": False,
+            "is-closing-only": False,
+            "is-frozen": False,
+            "is-futures-enabled": True,
+            "is-in-margin-call": False,
+            "is-pattern-day-trader": False,
+            "options-level": "No Restrictions",
+            "updated-at": self.clock.now().isoformat(),
+        }
+        return 200, data, {}
+
+    async def _positions(self, request: web.Request) -> Any:
+        number = request.match_info["n"]
+        items = [
+            {
+                "account-number": number,
+                "symbol": symbol_of(held.instrument),
+                "instrument-type": _KIND[held.instrument.kind],
+                "underlying-symbol": held.instrument.symbol,
+                "quantity": _whole(abs(held.qty)),
+                "quantity-direction": "Long" if held.qty > 0 else "Short",
+                "close-price": "0.0",
+                "average-open-price": str(held.avg_price),
+                "multiplier": _whole(held.instrument.multiplier),
+                "cost-effect": "Credit" if held.qty > 0 else "Debit",
+                "is-suppressed": False,
+                "is-frozen": False,
+                "restricted-quantity": 0,
+                "realized-day-gain": "0.0",
+                "realized-today": "0.0",
+                "created-at": self.clock.now().isoformat(),
+                "updated-at": self.clock.now().isoformat(),
+            }
+            for held in await self.exchange.positions(number)
+        ]
+        return 200, {"items": items + self.more_positions}, {}
+
+    # -- orders
+
+    async def _json(self, request: web.Request) -> Mapping[str, Any]:
+        try:
+            body = json.loads(await request.text(), parse_float=Decimal)
+        except ValueError:
+            raise Refusal(400, "invalid_json", "Request body is no JSON") from None
+        if not isinstance(body, Mapping):
+            raise Refusal(400, "invalid_json", "Request body is no object")
+        return body
+
+    def _asked(self, number: str, body: Mapping[str, Any], key: str) -> OrderRequest:
+        """What the exchange is asked to do."""
+        legs = body.get("legs")
+        if not isinstance(legs, list) or not legs:
+            raise _invalid("legs", "is missing")
+        sizes = [_positive(leg.get("quantity")) for leg in legs]
+        units = math.gcd(*sizes)
+        signs = [1 if str(leg["action"]).startswith("Buy") else -1 for leg in legs]
+        kind = _TYPES.get(str(body.get("order-type")))
+        if kind is None:
+            raise _invalid("order-type", "does not have a valid value")
+        effect = body.get("price-effect")
+        if kind in (OrderType.LIMIT, OrderType.STOP_LIMIT) and effect not in ("Debit", "Credit"):
+            raise _invalid("price-effect", "does not have a valid value")
+        is_buy = effect == "Debit" if effect and len(legs) > 1 else signs[0] > 0
+        if effect and len(legs) == 1 and (effect == "Debit") != is_buy:
+            raise Refusal(
+                422, "invalid_price_effect", "The price effect does not go with the action"
+            )
+        is_closing = any("Close" in str(leg["action"]) for leg in legs)
+        strict = body.get("advanced-instructions", {}).get("strict-position-effect-validation")
+        return OrderRequest(
+            client_order_id=key,
+            account=number,
+            side=Side.BUY if is_buy else Side.SELL,
+            legs=tuple(
+                Leg(
+                    instrument=self._instrument(leg),
+                    ratio=size // units * sign * (1 if is_buy else -1),
+                )
+                for leg, size, sign in zip(legs, sizes, signs, strict=True)
+            ),
+            qty=Decimal(units),
+            type=kind,
+            limit=_price(body.get("price")),
+            stop=_price(body.get("stop-trigger")),
+            tif=Tif.GTC if body.get("time-in-force") == "GTC" else Tif.DAY,
+            reduces=is_closing and strict is True,
+        )
+
+    def _instrument(self, leg: Mapping[str, Any]) -> Instrument:
+        symbol = str(leg["symbol"])
+        try:
+            if leg["instrument-type"] == "Future":
+                return parse_key(f"{symbol[:-1]}2{symbol[-1]}")
+            if leg["instrument-type"] == "Equity Option":
+                return parse_key(symbol)
+            return stock(symbol)
+        except ValueError:
+            raise Refusal(
+                422, "instrument_not_found", f"Couldn't find instrument {symbol}"
+            ) from None
+
+    async def _dry_run(self, request: web.Request) -> Any:
+        number, body = request.match_info["n"], await self._json(request)
+        asked = self._asked(number, body, f"DRY{next(self._tokens)}")
+        preview = await self._refusable(self.exchange.preview(asked))
+        order = self._order(Placed(0, number, "", body, self.clock.now()), None)
+        del order["id"]
+        return 201, {"order": order, **self._beside(preview)}, {}
+
+    def _beside(self, preview: Any) -> dict[str, Any]:
+        change = preview.buying_power_change_usd
+        fees, errors = str(preview.fee_usd), self.errors_beside
+        self.errors_beside = []
+        said: dict[str, Any] = {
+            "buying-power-effect": {
+                "change-in-margin-requirement": str(abs(change)),
+                "change-in-margin-requirement-effect": "Debit",
+                "change-in-buying-power": str(abs(change)),
+                "change-in-buying-power-effect": "Debit" if change < 0 else "Credit",
+                "current-buying-power": "0.0",
+                "current-buying-power-effect": "Credit",
+                "impact": str(abs(change)),
+                "effect": "Debit",
+                "is-spread": False,
+            },
+            "fee-calculation": {
+                "regulatory-fees": "0.0",
+                "regulatory-fees-effect": "None",
+                "clearing-fees": "0.0",
+                "clearing-fees-effect": "None",
+                "commission": fees,
+                "commission-effect": "Debit",
+                "proprietary-index-option-fees": "0.0",
+                "proprietary-index-option-fees-effect": "None",
+                "total-fees": fees,
+                "total-fees-effect": "Debit",
+            },
+            "warnings": self.warnings,
+        }
+        return {**said, "errors": errors} if errors else said
+
+    async def _refusable(self, work: Any) -> Any:
+        try:
+            return await work
+        except OrderRejected as error:
+            inner = [{"code": error.code, "message": str(error).partition(": ")[2]}]
+            raise Refusal(
+                422,
+                "preflight_check_failure",
+                "One or more preflight checks failed",
+                inner,
+            ) from None
+        except BrokerUnavailable as error:
+            raise Refusal(403, "not_permitted", str(error)) from None
+
+    async def _place(self, request: web.Request) -> Any:
+        number, body = request.match_info["n"], await self._json(request)
+        key = self._free_key(str(body.get("external-identifier") or f"APP{next(self._tokens)}"))
+        asked = self._asked(number, body, key)
+        placed = Placed(next(self._numbers), number, key, body, self.clock.now())
+        self.orders[placed.no] = placed  # the stream may tell of it before it is answered
+        try:
+            preview = await self.exchange.preview(asked)
+            await self._refusable(self.exchange.submit(asked))
+        except OrderRejected as error:
+            del self.orders[placed.no]
+            await self._refusable(_raising(error))
+        except Refusal:
+            del self.orders[placed.no]
+            raise
+        order = self._order(placed, None)
+        return 201, {"order": {**order, "status": "Routed"}, **self._beside(preview)}, {}
+
+    def _free_key(self, name: str) -> str:
+        """This broker takes an identifier as often as it comes; the exchange takes it once."""
+        used = {placed.key for placed in self.orders.values()}
+        key, n = name, 1
+        while key in used:
+            n += 1
+            key = f"{name}~{n}"
+        return key
+
+    async def _replace(self, request: web.Request) -> Any:
+        old, body = self._known(request), await self._json(request)
+        report = await self._report(old)
+        if report.state in _OVER:
+            raise Refusal(422, "order_not_editable", "Order cannot be replaced")
+        legs = [
+            {**leg, "quantity": _whole(Decimal(str(leg["quantity"])))} for leg in old.body["legs"]
+        ]
+        whole = {**body, "legs": legs}
+        if "advanced-instructions" in old.body:
+            whole["advanced-instructions"] = old.body["advanced-instructions"]
+        key = self._free_key(str(body.get("external-identifier") or f"APP{next(self._tokens)}"))
+        asked = self._asked(old.account, whole, key)
+        asked = _with_qty(asked, report.qty)
+        new = Placed(next(self._numbers), old.account, key, whole, self.clock.now())
+        new.carried, new.replaces = report.filled, old.no
+        self.orders[new.no], old.replaced_by = new, new.no
+        try:
+            await self._refusable(self.exchange.replace(old.account, old.key, asked))
+        except Refusal:
+            del self.orders[new.no]
+            old.replaced_by = None
+            raise
+        return 200, {**self._order(new, await self._report(new)), "status": "Received"}, {}
+
+    async def _cancel(self, request: web.Request) -> Any:
+        placed = self._known(request)
+        report = await self._report(placed)
+        if report.state in _OVER:
+            raise Refusal(422, "order_not_cancellable", "Order cannot be cancelled")
+        try:
+            await self.exchange.cancel(placed.account, placed.key)
+        except OrderRejected as error:
+            raise Refusal(422, "order_not_cancellable", str(error)) from None
+        order = self._order(placed, await self._report(placed))
+        return 200, {**order, "status": "Cancel Requested"}, {}
+
+    def _known(self, request: web.Request) -> Placed:
+        number, name = request.match_info["n"], request.match_info["id"]
+        placed = self.orders.get(int(name)) if name.isdigit() else None
+        if placed is None or placed.account != number:
+            raise Refusal(404, "record_not_found", f"Couldn't find Order with id {name}")
+        return placed
+
+    async def _report(self, placed: Placed) -> BrokerOrder:
+        found = await self.exchange.find(placed.account, placed.key)
+        assert isinstance(found, Found), placed
+        return found.order
+
+    async def _one(self, request: web.Request) -> Any:
+        return 200, await self._whole_order(self._known(request)), {}
+
+    async def _whole_order(self, placed: Placed) -> dict[str, Any]:
+        report = await self._report(placed)
+        fills = [
+            fill
+            for fill in await self.exchange.fills_since(placed.account, placed.received_at)
+            if fill.client_order_id == placed.key
+        ]
+        return self._order(placed, report, fills)
+
+    async def _live(self, request: web.Request) -> Any:
+        """Of today, whatever became of them, and what still works."""
+        number, today = request.match_info["n"], _day(self.clock.now())
+        found = []
+        for placed in self._of(number):
+            report = await self._report(placed)
+            if report.state not in _OVER or _day(report.updated_at) == today:
+                found.append(await self._whole_order(placed))
+        return self._page(request, found)
+
+    async def _history(self, request: web.Request) -> Any:
+        query = request.query
+        if "start-date" not in query and "start-at" not in query:
+            raise _invalid("start-at", "is missing")
+        first = date.fromisoformat(query.get("start-date", query.get("start-at", "")[:10]))
+        found = [
+            await self._whole_order(placed)
+            for placed in self._of(request.match_info["n"])
+            if _day(placed.received_at) >= first
+        ]
+        return self._page(request, found)
+
+    def _of(self, number: str) -> list[Placed]:
+        return [p for p in self.orders.values() if p.account == number and p.no not in self.hidden]
+
+    def _page(self, request: web.Request, items: list[dict[str, Any]]) -> Any:
+        if request.query.get("sort", "Desc") == "Desc":
+            items = sorted(items, key=lambda item: -int(item["id"]))
+        size = min(int(request.query.get("per-page", 100)), self.page_size)
+        n = int(request.query.get("page-offset", 0))
+        pages = max(1, math.ceil(len(items) / size))
+        shown = items[n * size : (n + 1) * size]
+        pagination = {
+            "per-page": size,
+            "page-offset": n,
+            "item-offset": n * size,
+            "total-items": len(items),
+            "total-pages": pages,
+            "current-item-count": len(shown),
+            "previous-link": None,
+            "next-link": None,
+            "paging-link-template": None,
+        }
+        return 200, {"items": shown}, {"pagination": pagination}
+
+    def _order(
+        self,
+        placed: Placed,
+        report: BrokerOrder | None,
+        fills: list[BrokerFill] | None = None,
+    ) -> dict[str, Any]:
+        body, now = placed.body, self.clock.now()
+        fills = placed.fills if fills is None else fills
+        state = "accepted" if report is None else report.state
+        status = self.rename.get(placed.no, _STATUS[state])
+        if report is not None and report.raw_state == "pending_cancel":
+            status = "Cancel Requested"
+        stamp = (now if report is None else report.updated_at).isoformat()
+        said: dict[str, Any] = {
+            "id": placed.no,
+            "account-number": placed.account,
+            "time-in-force": body.get("time-in-force"),
+            "order-type": body.get("order-type"),
+            "size": _whole(Decimal(math.gcd(*(int(leg["quantity"]) for leg in body["legs"])))),
+            "underlying-symbol": str(body["legs"][0]["symbol"]).split(" ")[0],
+            "underlying-instrument-type": "Equity",
+            "status": status,
+            "cancellable": state not in _OVER,
+            "editable": state not in _OVER,
+            "edited": False,
+            "external-identifier": body.get("external-identifier"),
+            "source": body.get("source"),
+            "username": "canary-username",
+            "received-at": placed.received_at.isoformat(),
+            "updated-at": stamp,
+            "legs": [self._leg(n, leg, placed, fills) for n, leg in enumerate(body["legs"])],
+        }
+        for key in ("price", "price-effect", "stop-trigger"):
+            if key in body:
+                said[key] = body[key]
+        if state in _OVER:
+            said["terminal-at"] = stamp
+        if report is not None and report.reason:
+            said["reject-reason"] = report.reason
+        if placed.replaces is not None:
+            said["replaces-order-id"] = placed.replaces
+        if placed.replaced_by is not None and state not in ("accepted", "partial"):
+            said["replacing-order-id"] = placed.replaced_by
+        return said
+
+    def _leg(
+        self, n: int, leg: Mapping[str, Any], placed: Placed, fills: list[BrokerFill]
+    ) -> dict[str, Any]:
+        sizes = [int(each["quantity"]) for each in placed.body["legs"]]
+        size = Decimal(sizes[n]) - placed.carried * (sizes[n] // math.gcd(*sizes))
+        mine = [fill for fill in fills if fill.leg == n]
+        return {
+            "instrument-type": leg["instrument-type"],
+            "symbol": leg["symbol"],
+            "quantity": _whole(size),
+            "remaining-quantity": _whole(size - sum((f.qty for f in mine), Decimal(0))),
+            "action": leg["action"],
+            "fills": [
+                {
+                    "ext-group-fill-id": f"G{fill.execution_id}",
+                    "ext-exec-id": f"E{fill.execution_id}",
+                    "fill-id": f"1_{fill.execution_id}",
+                    "quantity": _whole(fill.qty),
+                    "fill-price": str(fill.price),
+                    "filled-at": fill.executed_at.isoformat(),
+                    "destination-venue": "CBOE",
+                }
+                for fill in mine
+            ],
+        }
+
+    # -- what happened to the account
+
+    async def _transactions(self, request: web.Request) -> Any:
+        number = request.match_info["n"]
+        by_key = {p.key: p for p in self._of(number)}
+        first = date.fromisoformat(request.query["start-date"])
+        items = []
+        for n, fill in enumerate(await self.exchange.fills_since(number, _LONG_AGO)):
+            placed = by_key.get(fill.client_order_id)
+            if placed is None or _day(fill.executed_at) < first:
+                continue
+            leg = placed.body["legs"][fill.leg]
+            fee = f"{fill.fee_usd:f}"
+            items.append(
+                {
+                    "id": 252_640_963 + n,
+                    "account-number": number,
+                    "transaction-type": "Trade",
+                    "transaction-sub-type": leg["action"],
+                    "description": "Bought or sold",
+                    "action": leg["action"],
+                    "symbol": leg["symbol"],
+                    "instrument-type": leg["instrument-type"],
+                    "underlying-symbol": str(leg["symbol"]).split(" ")[0],
+                    "quantity": str(fill.qty),
+                    "price": str(fill.price),
+                    "executed-at": fill.executed_at.isoformat(),
+                    "transaction-date": _day(fill.executed_at).isoformat(),
+                    "value": str(fill.qty * fill.price),
+                    "value-effect": "Debit" if fill.side is Side.BUY else "Credit",
+                    "net-value": str(fill.qty * fill.price),
+                    "net-value-effect": "Debit" if fill.side is Side.BUY else "Credit",
+                    "commission": fee,
+                    "commission-effect": "Debit",
+                    "clearing-fees": "0.0",
+                    "clearing-fees-effect": "None",
+                    "regulatory-fees": "0.0",
+                    "regulatory-fees-effect": "None",
+                    "proprietary-index-option-fees": "0.0",
+                    "proprietary-index-option-fees-effect": "None",
+                    "is-estimated-fee": True,
+                    "order-id": placed.no,
+                    "ext-exec-id": f"E{fill.execution_id}",
+                    "ext-group-fill-id": f"G{fill.execution_id}",
+                    "exec-id": str(n),
+                }
+            )
+        return self._page(request, items + self.more_transactions)
+
+    # -- instruments
+
+    async def _futures(self, request: web.Request) -> Any:
+        codes = request.query.getall("product-code[]", [])
+        items = [item for item in self.dxlink.futures if item["product-code"] in codes]
+        return 200, {"items": items}, {}
+
+    async def _chain(self, request: web.Request) -> Any:
+        chain = self.dxlink.chains.get(request.match_info["symbol"])
+        if chain is None:
+            raise Refusal(404, "record_not_found", "Couldn't find chain")
+        return 200, {"items": [chain]}, {}
+
+    # -- the account stream
+
+    async def _stream(self, request: web.Request) -> web.WebSocketResponse:
+        socket = web.WebSocketResponse(heartbeat=None)
+        await socket.prepare(request)
+        self._heard[socket] = set()
+        try:
+            async for message in socket:
+                if message.type is not WSMsgType.TEXT:
+                    break
+                await self._hear(socket, json.loads(message.data))
+        finally:
+            self._heard.pop(socket, None)
+            self.sockets.discard(socket)
+        return socket
+
+    async def _hear(self, socket: web.WebSocketResponse, said: Mapping[str, Any]) -> None:
+        action = said.get("action")
+        answer: dict[str, Any] = {
+            "status": "ok",
+            "action": action,
+            "web-socket-session-id": "5b6ae3f1",
+            "request-id": said.get("request-id"),
+        }
+        token = str(said.get("auth-token", "")).removeprefix("Bearer ")
+        ends = self.tokens.get(token)
+        self.log.violations += [
+            f"stream: {key} is missing" for key in ("auth-token", "action") if key not in said
+        ]
+        if ends is None or self.clock.monotonic() >= ends:
+            answer |= {"status": "error", "message": "not authorized"}
+        elif action == "connect":
+            self._heard[socket] = {str(number) for number in said.get("value", [])}
+            answer["value"] = said.get("value")
+        elif action != "heartbeat" or not self._heard[socket]:
+            answer |= {"status": "error", "message": "connect-not-completed"}
+        await socket.send_str(_dumps(answer))
+        if action == "connect" and answer["status"] == "ok":
+            self.sockets.add(socket)
+
+    def frames(self, event: BrokerEvent) -> list[Any]:
+        order = event.order if isinstance(event, OrderSeen) else None
+        fill = event.fill if isinstance(event, Filled) else None
+        key = order.client_order_id if order is not None else fill.client_order_id if fill else ""
+        placed = next((p for p in self.orders.values() if p.key == key), None)
+        if placed is None:
+            return []
+        if fill is not None:
+            placed.fills.append(fill)
+            return []
+        frame = {
+            "type": "Order",
+            "data": self._order(placed, order),
+            "timestamp": int(self.clock.now().timestamp() * 1000),
+        }
+        return [frame]
+
+    def odd_frame(self) -> Any:
+        return {
+            "type": "SomethingNew",
+            "data": {"account-number": self._accounts_here()[0], "token": "tt-canary-in-a-frame"},
+            "timestamp": 1,
+        }
+
+    async def send(self, socket: web.WebSocketResponse, frame: Any) -> None:
+        if frame["data"].get("account-number") in self._heard.get(socket, set()):
+            await socket.send_str(_dumps(frame))
+
+
+_LONG_AGO = datetime.fromisoformat("2020-01-01T00:00:00+00:00")
+
+
+async def _raising(error: Exception) -> Any:
+    raise error
+
+
+def _with_qty(request: OrderRequest, qty: Decimal) -> OrderRequest:
+    return replace(request, qty=qty)
+
+
+def _invalid(domain: str, reason: str) -> Refusal:
+    inner = [{"domain": domain, "reason": reason}]
+    return Refusal(400, "validation_error", "Request validation failed", inner)
+
+
+def _positive(value: Any) -> int:
+    size = Decimal(str(value))
+    if size % 1 or size <= 0:
+        raise _invalid("quantity", "is invalid")
+    return int(size)
+
+
+def _price(value: Any) -> Decimal | None:
+    return None if value is None else Decimal(str(value))
+
+
+def _whole(number: Decimal) -> int | str:
+    return int(number) if number % 1 == 0 else str(number)
+
+
+def _day(at: datetime) -> date:
+    return at.astimezone(NEW_YORK).date()
+
+
+def _dumps(value: Any) -> str:
+    return json.dumps(value, default=str)
+
+
+def symbol_of(instrument: Instrument) -> str:
+    """As this broker writes it."""
+    key = instrument.key
+    return f"{key[:-2]}{key[-1]}" if instrument.kind == "future" else key
