@@ -14,16 +14,18 @@ from engine.brokers import Broker, Check
 from engine.desk import Desk
 from engine.domain.desk import AlertRecord, Approval
 from engine.domain.errors import TradeStreamError, UserError
-from engine.domain.money import Price, Qty
+from engine.domain.money import ZERO, Price, Qty
 from engine.domain.order import Intent, Order
 from engine.domain.trade import Account, LedgerEntry, Trade, TradeState
 from engine.flows import broker_switch, facts, mode
 from engine.reports import (
     Frame,
+    Missing,
     Stamp,
     alert_card,
     alerts,
     approval_card,
+    performance,
     pnl,
     positions,
     status,
@@ -33,6 +35,7 @@ from engine.reports import (
 )
 from engine.reports import brokers as lines
 from engine.reports import orders as order_rows
+from engine.reports.pnl import By, Period
 
 if TYPE_CHECKING:
     from bot.app import App
@@ -148,7 +151,7 @@ class Reading:
         record = self._desk.book.accounts.get(account)
         return None if record is None else facts.equity(self._desk, record)
 
-    async def pnl(self, period: pnl.Period = "all") -> pnl.PnlReport:
+    async def pnl(self, period: Period = "all", by: By = "trade") -> pnl.PnlReport:
         """Profit and loss from the ledger."""
         desk = self._desk
         closed: Sequence[Trade] = await desk.store.find(
@@ -163,6 +166,21 @@ class Reading:
             entries=entries,
             accounts=accounts,
             positions=list(desk.book.positions.values()),
+            by=by,
+        )
+
+    async def performance(self, period: Period, by: By) -> performance.PerformanceReport:
+        """How well the closed trades of a period did."""
+        accounts = list(self._desk.book.accounts.values())
+        made = await self.pnl(period, by)
+        ever = sum((a.realised_usd for a in accounts), ZERO)
+        within = ZERO if isinstance(made.realised_usd, Missing) else made.realised_usd
+        return performance.build(
+            made,
+            deposits_usd=sum((a.deposits_usd for a in accounts), ZERO)
+            if accounts
+            else Missing("no account"),
+            realised_before_usd=ever - within,
         )
 
     def positions(self) -> positions.PositionsReport:

@@ -8,11 +8,13 @@ import discord
 
 from bot.cards import alert_card, approval_card, trade_card
 from bot.cards import mirror as mirror_card
+from bot.cards import performance as performance_card
 from bot.cards import pnl as pnl_card
 from bot.charts import ChartError, Theme
 from bot.outbox import Content, Render
 from bot.views import approval_view, trade_view
 from engine.domain.desk import Intake, Notice
+from engine.reports.performance import PerformanceReport
 from engine.reports.pnl import PnlReport
 
 if TYPE_CHECKING:
@@ -86,6 +88,22 @@ async def pnl_with_chart(
     embed.set_image(url="attachment://pnl.png")
     alt = f"Cumulative realised P&L and each trade: {pnl_card.title(report)}"
     return embed, (discord.File(io.BytesIO(png), "pnl.png", description=alt[:1024]),)
+
+
+async def performance_with_chart(
+    app: "App", report: PerformanceReport, theme: Theme
+) -> tuple[discord.Embed, tuple[discord.File, ...]]:
+    """The performance card with the equity line; in words alone when it cannot be drawn."""
+    if not report.days:
+        return performance_card.show(report), ()
+    try:
+        png = await app.charts.render("equity", report, theme)
+    except ChartError as error:
+        log.warning("no equity chart: %s", error)
+        return performance_card.show(report), ()
+    name = performance_card.PICTURE
+    picture = discord.File(io.BytesIO(png), name, description=performance_card.alt(report)[:1024])
+    return performance_card.show(report, has_picture=True), (picture,)
 
 
 async def _note(app: "App", notice: Notice) -> Content | None:

@@ -15,7 +15,7 @@ from bot.cards import trade_card
 from bot.cards import trades as trades_card
 from bot.charts import Theme
 from bot.client import DeskBot
-from bot.render import pnl_with_chart
+from bot.render import performance_with_chart, pnl_with_chart
 from bot.views import PER_PAGE, positions_view, trade_view
 from engine.flows import manage
 
@@ -25,6 +25,7 @@ _MOST = 4
 """Further cards of one symbol."""
 
 Period = Literal["today", "week", "month", "ytd", "all"]
+By = Literal["trade", "symbol", "source", "asset", "account", "broker", "author"]
 
 
 class Portfolio(commands.Cog):
@@ -67,17 +68,34 @@ class Portfolio(commands.Cog):
         return _choices({t.symbol for t in app.desk.book.open_trades()}, current)
 
     @app_commands.command(name="profit-loss", description="P&L from the ledger, with its chart")
-    @app_commands.describe(period="Which days", theme="Colours of the chart")
+    @app_commands.describe(period="Which days", by="In groups of", theme="Colours of the chart")
     async def profit_loss(
         self,
         interaction: Press,
         period: Period = "today",
+        by: By = "trade",
         theme: Literal["dark", "light"] = "dark",
     ) -> None:
         """Realised, open, fees, net; reconciled with the change of equity."""
         app = self.bot.app
         await app.gate.begin(interaction, "profit-loss")
-        embed, files = await pnl_with_chart(app, await app.reading.pnl(period), Theme(theme))
+        embed, files = await pnl_with_chart(app, await app.reading.pnl(period, by), Theme(theme))
+        await reply.report(interaction, embed, files=files)
+
+    @app_commands.command(description="Win rate, profit factor, drawdown, Sharpe; with the curve")
+    @app_commands.describe(period="Which days", by="Who earned it", theme="Colours of the chart")
+    async def performance(
+        self,
+        interaction: Press,
+        period: Period = "month",
+        by: By = "source",
+        theme: Literal["dark", "light"] = "dark",
+    ) -> None:
+        """Measures of closed trades, from the ledger."""
+        app = self.bot.app
+        await app.gate.begin(interaction, "performance")
+        report = await app.reading.performance(period, by)
+        embed, files = await performance_with_chart(app, report, Theme(theme))
         await reply.report(interaction, embed, files=files)
 
     trades = app_commands.Group(name="trades", description="Round trips, open and closed")

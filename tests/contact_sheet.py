@@ -14,7 +14,7 @@ from pathlib import Path
 
 from bot.charts import Charts, Theme
 from engine.domain.trade import StopPlan
-from engine.reports import pnl, price_path, replay, trade_card
+from engine.reports import performance, pnl, price_path, replay, trade_card
 from tests.unit.reports.examples import (
     NOW,
     SPY_CALL,
@@ -48,6 +48,12 @@ def pnl_report(n: int, *, seed: int = 3, drift: float = 6, every_min: int = 30) 
     ]
     made = frame(is_synthetic=n != 60)
     return pnl.build(made, period="all", trades=trades, entries=moved, accounts=[account])
+
+
+def performance_report(n: int, *, seed: int = 3, drift: float = 6) -> performance.PerformanceReport:
+    """The measures of so many trades, five an afternoon."""
+    made = pnl_report(n, seed=seed, drift=drift, every_min=290)
+    return performance.build(made, deposits_usd=Decimal(25_000))
 
 
 def path_report(*, is_long: bool = True) -> price_path.PricePathReport:
@@ -112,6 +118,10 @@ def sheets() -> Iterator[tuple[str, str, object]]:
         yield f"pnl-{n}", "pnl", pnl_report(n)
     yield "pnl-losing", "pnl", pnl_report(25, seed=8, drift=-30)
     yield "pnl-one-day", "pnl", pnl_report(9, seed=4, every_min=11)
+    none = pnl.build(frame(), period="today", trades=[], entries=[])
+    yield "equity-empty", "equity", performance.build(none, deposits_usd=Decimal(0))
+    yield "equity-60", "equity", performance_report(60)
+    yield "equity-losing", "equity", performance_report(400, seed=8, drift=-9)
     yield "replay", "replay", replay_report()
     yield "replay-empty", "replay", replay.build(frame(), cases=[])
     yield "trade-open", "trade", path_report()

@@ -50,6 +50,28 @@ async def test_positions_of_one_symbol_come_with_buttons_and_unheld_ones_list_wh
         assert trade.qty_open > 0
 
 
+async def test_performance_comes_with_measures_and_the_curve(tmp_path, monkeypatch):
+    async with desk(tmp_path, monkeypatch) as it:
+        empty = await it.slash("tom", "orders", "performance")
+        assert "no closed trades yet" in plain(empty.reply)
+        trade, card = await it.held()
+        it.price(SPY, "2.60", "2.62")
+        await it.press("tom", card, "Close all")
+        await it.user("tom").click(card.channel, "Close all of SPY").acked()
+        await it.over(trade.trade_id)
+        used = it.user("tom").slash("orders", "performance", period="all", by="symbol")
+        shown = (await used.replied(20)).reply
+        (picture,) = shown.attachments
+        assert picture.data.startswith(b"\x89PNG")
+        assert "Realised P&L by day over 1 trading days" in picture.description
+        words = plain(shown)
+        assert "100% won" in words
+        assert "no losing trade" in words
+        assert "By symbol" in words
+        used = it.user("tom").slash("orders", "profit-loss", period="all", by="asset")
+        assert "option" in plain((await used.replied(20)).reply)
+
+
 async def test_profit_and_loss_come_with_a_chart_in_both_themes_and_words_for_those_who_cannot_see(
     tmp_path, monkeypatch
 ):

@@ -1,0 +1,103 @@
+"""How well a period went: the measures that traders ask for, two short tables."""
+
+import discord
+
+from bot import text
+from bot.cards._layout import Tone, card, tone_of
+from bot.cards.pnl import NAMES
+from engine.reports import Figure, Missing
+from engine.reports.performance import PerformanceReport
+from engine.reports.pnl import Row
+
+PICTURE = "equity.png"
+_GROUPS = 8
+
+
+def show(report: PerformanceReport, *, has_picture: bool = False) -> discord.Embed:
+    """The card; ``has_picture`` when the equity chart is attached."""
+    name = NAMES[report.period]
+    if not report.n_closed:
+        return card(
+            tone=Tone.QUIET,
+            title=f"Performance {name} · no closed trades yet",
+            stamp=report.stamp,
+            lines=["The first closed trade will show here."],
+        )
+    return card(
+        tone=tone_of(report.realised_usd),
+        title=title(report),
+        stamp=report.stamp,
+        lines=[
+            text.table(_measures(report), "lr"),
+            _named("Best", report.best),
+            _named("Worst", report.worst),
+            _groups(report),
+            _reasons(report),
+        ],
+        picture=PICTURE if has_picture else "",
+    )
+
+
+def title(report: PerformanceReport) -> str:
+    """``Performance this month · +$412.30 · 58% won``."""
+    won = text.pct(report.win_rate_pct, sign=False, places=0)
+    total = text.usd(report.realised_usd, sign=True)
+    return f"Performance {NAMES[report.period]} · {total} · {won} won"
+
+
+def alt(report: PerformanceReport) -> str:
+    """The chart in words."""
+    fall = report.max_drawdown_usd
+    deepest = "" if isinstance(fall, Missing) else f", deepest fall {text.usd(-fall)}"
+    total = text.usd(report.realised_usd, sign=True)
+    return f"Realised P&L by day over {len(report.days)} trading days: {total}{deepest}"
+
+
+def _measures(report: PerformanceReport) -> list[list[str]]:
+    return [
+        ["return on deposits", text.pct_short(report.return_pct, sign=True)],
+        ["trades", f"{report.n_wins} won {report.n_losses} lost"],
+        ["profit factor", _plain(report.profit_factor)],
+        ["per trade", text.usd_short(report.expectancy_usd, sign=True)],
+        ["per trade in R", text.r_short(report.expectancy_r)],
+        ["average win", text.usd_short(report.average_win_usd, sign=True)],
+        ["average loss", text.usd_short(report.average_loss_usd, sign=True)],
+        ["max drawdown", _fall(report)],
+        ["losses in a row", str(report.losing_streak)],
+        ["Sharpe, a year", _plain(report.sharpe)],
+        ["Sortino, a year", _plain(report.sortino)],
+    ]
+
+
+def _plain(value: Figure) -> str:
+    return "n/a" if isinstance(value, Missing) else f"{value:.2f}"
+
+
+def _fall(report: PerformanceReport) -> str:
+    fall = report.max_drawdown_usd
+    return "n/a" if isinstance(fall, Missing) else text.usd_short(-fall)
+
+
+def _named(word: str, rows: tuple[Row, ...]) -> str:
+    if not rows:
+        return ""
+    said = (f"{text.safe_line(r.label, 40)} {text.usd(r.realised_usd, sign=True)}" for r in rows)
+    return f"**{word}** {' · '.join(said)}"
+
+
+def _groups(report: PerformanceReport) -> str:
+    if not report.groups:
+        return ""
+    rows = [
+        [text.shorten(g.name, 16), str(g.n), text.usd_short(g.realised_usd, sign=True)]
+        for g in report.groups[:_GROUPS]
+    ]
+    rest = len(report.groups) - _GROUPS
+    more = f"\n-# and {rest} more" if rest > 0 else ""
+    return f"**By {report.by}**\n{text.table(rows, 'lrr')}{more}"
+
+
+def _reasons(report: PerformanceReport) -> str:
+    figures = (report.profit_factor, report.expectancy_r, report.sharpe, report.sortino)
+    reasons = dict.fromkeys(f.reason for f in figures if isinstance(f, Missing))
+    return f"-# n/a: {', '.join(reasons)}" if reasons else ""
