@@ -121,6 +121,12 @@ class Sent:
         self._put(entry)
         await self._save()
 
+    async def recognise(self, account: str, client_order_id: str, broker_id: str) -> None:
+        """A person has said which of the broker's orders it is."""
+        entry = self._by_id.get(client_order_id)
+        if entry is not None and entry.account == account and not entry.broker_id:
+            await self.taken(client_order_id, broker_id)
+
     async def refused(self, client_order_id: str) -> None:
         """Provably not accepted: its id was never in use."""
         self._by_id[client_order_id].is_refused = True

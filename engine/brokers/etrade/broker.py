@@ -349,6 +349,10 @@ class Etrade(Adapter):
         answer = await self._link.act("PUT", path, translate.cancel_body(broker_id), "exit")
         self._link.raise_refusal(answer, OrderStateUnknown)
 
+    async def recognise(self, account: str, client_order_id: str, broker_id: str) -> None:
+        """A person has said which of the listed orders ours is: it can be cancelled from now on."""
+        await self._sent.recognise(account, client_order_id, broker_id)
+
     async def _looked_up(self, entry: Entry) -> str:
         found = await self.find(entry.account, entry.client_order_id)
         if isinstance(found, Absent):

@@ -114,6 +114,8 @@ def _check(request: OrderRequest) -> None:
         raise OrderRejected("unsupported_asset", "E*TRADE takes shares or options, in one order")
     if len(request.legs) > MAX_LEGS or (len(request.legs) > 1 and kinds != {"option"}):
         raise OrderRejected("too_many_legs", f"at most {MAX_LEGS} legs, and options only")
+    if gcd(*(leg.ratio for leg in request.legs)) != 1:
+        raise OrderRejected("bad_legs", "the ratios of a unit have no common divisor")
     if request.type not in PRICE_TYPES:
         raise OrderRejected("unsupported_order_type", f"E*TRADE gets no {request.type} orders")
     if request.attached or request.oco_group is not None:
