@@ -17,7 +17,7 @@ HALF_A_CENT = Decimal("0.005")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TradeLine:
-    """One trade that has executions."""
+    """One trade that has executions, or a result without any."""
 
     trade_id: str
     account: str
@@ -51,12 +51,17 @@ class AccountLine:
     ledger_cash_usd: Decimal
     """Sum of the ledger's cash, deposits included."""
     stored_cash_usd: Decimal
+    stored_realised_usd: Decimal
+    stored_fees_usd: Decimal
 
     @property
     def is_ok(self) -> bool:
-        """Cash is deposits plus bookings, however it is added up."""
-        return _same(self.cash_usd, self.ledger_cash_usd) and _same(
-            self.cash_usd, self.stored_cash_usd
+        """Cash is deposits plus bookings, however it is added up; so are gains and fees."""
+        return (
+            _same(self.cash_usd, self.ledger_cash_usd)
+            and _same(self.cash_usd, self.stored_cash_usd)
+            and _same(self.realised_usd, self.stored_realised_usd)
+            and _same(self.fees_usd, self.stored_fees_usd)
         )
 
 
@@ -91,7 +96,12 @@ class ClosingTable:
                 f"{cents(t.realised_usd):>14,}{cents(t.fees_usd):>10,}{'' if t.is_ok else others}"
             )
         for a in self.accounts:
-            result = "equal" if a.is_ok else f"stored {cents(a.stored_cash_usd)}"
+            result = "equal"
+            if not a.is_ok:
+                result = (
+                    f"stored cash {cents(a.stored_cash_usd):,}, realised "
+                    f"{cents(a.stored_realised_usd):,}, fees {cents(a.stored_fees_usd):,}"
+                )
             out.append(
                 f"{a.account}: realised {cents(a.realised_usd):,}, fees {cents(a.fees_usd):,}, "
                 f"cash {cents(a.cash_usd):,} = deposits {cents(a.deposits_usd):,} "
@@ -114,9 +124,12 @@ def close(state: State) -> ClosingTable:
         cash[entry.account] = cash.get(entry.account, ZERO) + entry.cash_usd
         if entry.kind == "deposit":
             deposits[entry.account] = deposits.get(entry.account, ZERO) + entry.cash_usd
-    account_of = {execution.trade_id: execution.account for execution in executions}
+    account_of = {trade.trade_id: trade.account for trade in trades.values()}
+    account_of |= {execution.trade_id: execution.account for execution in executions}
+    claimed = [t.trade_id for t in trades.values() if t.realised_usd or booked.get(t.trade_id)]
     lines = []
-    for trade_id, figures in rebuilt.trades.items():
+    for trade_id in dict.fromkeys([*rebuilt.trades, *claimed]):
+        figures = rebuilt.trades.get(trade_id, TradeFigures())
         trade = trades.get(trade_id)
         lines.append(
             TradeLine(
@@ -157,6 +170,8 @@ def _account_line(
         cash_usd=deposited + figures.cash_usd,
         ledger_cash_usd=cash.get(name, ZERO),
         stored_cash_usd=stored.cash_usd if stored is not None else ZERO,
+        stored_realised_usd=stored.realised_usd if stored is not None else ZERO,
+        stored_fees_usd=stored.fees_usd if stored is not None else ZERO,
     )
 
 

@@ -1,6 +1,7 @@
 """The closing table: each trade, the sums, and the proof that books and journal agree.
 
-``db verify`` and the demo print the same figures from the same report.
+It reads stored records, as people are shown them. ``tradestream db verify --report`` adds the same
+figures up from executions alone; the demo compares the two.
 """
 
 from collections.abc import Iterable
