@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal
 
 from engine.brokers import (
     Balance,
@@ -22,6 +22,8 @@ from engine.domain.money import ZERO, exact
 from engine.domain.order import Side
 from engine.domain.quote import Leg
 from engine.market import NEW_YORK
+
+FillKind = Literal["fill", "expiry", "exercise", "bust", "correct"]
 
 OPTION_ENDS = {"OPEXP": "expiry", "OPASN": "exercise", "OPEXC": "exercise", "OPTRD": "exercise"}
 """Activities that end an option, and the shares that assignment or exercise moves."""
@@ -108,8 +110,8 @@ def order_of(
         ValueError, KeyError, TypeError: it is no order that can be read.
     """
     status = str(body["status"])
-    filled = _number(body.get("filled_qty")) or ZERO
-    qty = _number(body.get("qty"))
+    filled = filled_of(body)
+    qty = qty_of(body)
     kind = TYPE_OF[str(body.get("type") or body["order_type"])]
     side, legs = unit or _unit(body)
     limit = _number(body.get("limit_price"))
@@ -141,6 +143,16 @@ def state_of(status: str, filled: Decimal) -> LiveState:
     if status not in _LIVE:
         return "unknown"
     return "partial" if filled > 0 else "accepted"
+
+
+def filled_of(body: Body) -> Decimal:
+    """What an order has filled by itself."""
+    return _number(body.get("filled_qty")) or ZERO
+
+
+def qty_of(body: Body) -> Decimal | None:
+    """What an order is for by itself; None of one in dollars."""
+    return _number(body.get("qty"))
 
 
 def is_live(body: Body) -> bool:
@@ -175,15 +187,22 @@ def _unit(body: Body) -> tuple[Side, tuple[Leg, ...]]:
     return Side.BUY, legs
 
 
-def fill_of_update(
-    data: Body, account: str, ours: str, leg: int, *, is_correction: bool = False
-) -> BrokerFill:
-    """An execution out of a ``fill``, ``partial_fill`` or ``trade_correct`` update.
+_KINDS: dict[str, FillKind] = {
+    "fill": "fill",
+    "partial_fill": "fill",
+    "trade_correct": "correct",
+    "trade_bust": "bust",
+}
+
+
+def fill_of_update(data: Body, account: str, ours: str, leg: int) -> BrokerFill:
+    """An execution out of a trade update of one of :data:`FILLS`.
 
     Raises:
         ValueError, KeyError, TypeError: it names no execution, price or quantity.
     """
-    order = data["order"]
+    order, kind = data["order"], _KINDS[str(data["event"])]
+    is_bust = kind == "bust"
     return BrokerFill(
         execution_id=_execution_id(data["execution_id"]),
         client_order_id=ours,
@@ -192,13 +211,17 @@ def fill_of_update(
         instrument=instrument_of(str(order["symbol"]), str(order.get("asset_class") or "")),
         leg=leg,
         side=Side(order["side"]),
-        qty=_above_zero(data["qty"]),
-        price=_needed(data["price"]),
+        qty=(_number(data.get("qty")) or ZERO) if is_bust else _above_zero(data["qty"]),
+        price=(_number(data.get("price")) or ZERO) if is_bust else _needed(data["price"]),
         fee_usd=ZERO,
         executed_at=moment(data.get("timestamp") or order["filled_at"]),
-        kind="correct" if is_correction else "fill",
-        of=str(data["previous_execution_id"]) if is_correction else "",
+        kind=kind,
+        of="" if kind == "fill" else _execution_id(data["previous_execution_id"]),
     )
+
+
+FILLS = frozenset(_KINDS)
+"""Trade updates that tell of an execution."""
 
 
 def fill_of_activity(body: Body, account: str, ours: str, leg: int) -> BrokerFill:
@@ -333,6 +356,11 @@ def moment(value: Any) -> datetime:
 def asked(at: datetime) -> str:
     """A time as Alpaca's queries take it."""
     return at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def asked_s(at: datetime) -> str:
+    """The same for queries that know whole seconds only; never later than ``at``."""
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _activity_at(body: Mapping[str, Any]) -> datetime:

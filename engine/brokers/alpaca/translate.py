@@ -91,8 +91,8 @@ def order_body(request: OrderRequest) -> Body:
     return body | _children(request)
 
 
-def replace_body(new: OrderRequest, old: BrokerOrder, qty: Decimal) -> Body:
-    """Body of ``PATCH /v2/orders/{id}``: only what differs; ``qty`` is what is to work now.
+def replace_body(new: OrderRequest, old: BrokerOrder, qty: Decimal | None) -> Body:
+    """Body of ``PATCH /v2/orders/{id}``; ``qty`` is what is to work now, None to leave it.
 
     Raises:
         OrderRejected: Alpaca cannot turn the old order into the new one.
@@ -106,7 +106,7 @@ def replace_body(new: OrderRequest, old: BrokerOrder, qty: Decimal) -> Body:
         raise OrderRejected("bad_replace", "a replacement brings no further orders along")
     _check(new)
     body: Body = {"client_order_id": new.client_order_id, "time_in_force": new.tif.value}
-    if qty != old.qty:
+    if qty is not None:
         if qty != qty.to_integral_value():
             raise OrderRejected("bad_replace", "Alpaca changes whole quantities only")
         body["qty"] = _text(qty)
@@ -172,13 +172,16 @@ def children(request: OrderRequest) -> tuple[list[OrderRequest], list[OrderReque
     targets = [c for c in request.attached if c.type is OrderType.LIMIT]
     stops = [c for c in request.attached if c.type in (OrderType.STOP, OrderType.STOP_LIMIT)]
     fits = all(
-        (c.legs, c.side, c.qty, c.account)
-        == (parent, request.side.opposite, request.qty, request.account)
+        (c.legs, c.side, c.qty, c.account, c.tif)
+        == (parent, request.side.opposite, request.qty, request.account, request.tif)
         for c in request.attached
     )
     is_whole = len(targets) + len(stops) == len(request.attached)
     if not fits or not is_whole or len(targets) > 1 or len(stops) > 1 or len(parent) > 1:
-        raise OrderRejected("bad_bracket", "one target and one stop that close the whole entry")
+        raise OrderRejected(
+            "bad_bracket",
+            "one target and one stop that close the whole entry, of its time in force",
+        )
     if request.oco_group and any(c.oco_group == request.oco_group for c in request.attached):
         raise OrderRejected("bad_bracket", "an entry cannot join its own children's group")
     if parent[0].instrument.kind != "stock":

@@ -125,6 +125,9 @@ BAD = {
     "two targets": request(
         1, limit="1", attached=(request(2, SELL, limit="2"), request(3, SELL, limit="3"))
     ),
+    "children that outlive the day of their entry": request(
+        1, limit="1", attached=(request(2, SELL, limit="2", tif=Tif.GTC),)
+    ),
     "children of half": request(1, qty="2", limit="1", attached=(request(2, SELL, limit="2"),)),
 }
 
@@ -246,7 +249,7 @@ def test_a_spread_comes_back_with_the_same_exposure_and_the_same_cash(asked: Ord
 def test_a_replacement_names_only_what_may_change() -> None:
     old = order_of(accepted(order_body(ASKED["stop"])), "main")
     new = request(20, SELL, type=OrderType.STOP, stop="181.5", tif=Tif.GTC)
-    assert replace_body(new, old, D(1)) == {
+    assert replace_body(new, old, None) == {
         "client_order_id": "TS000000000000000020",
         "time_in_force": "gtc",
         "stop_price": "181.5",
@@ -256,7 +259,7 @@ def test_a_replacement_names_only_what_may_change() -> None:
 
 def test_a_spreads_replacement_keeps_alpacas_sign() -> None:
     old = order_of(accepted(order_body(ASKED["mleg_iron_condor_credit"])), "main")
-    body = replace_body(request(21, legs=CONDOR, limit="-1.20"), old, D(1))
+    body = replace_body(request(21, legs=CONDOR, limit="-1.20"), old, None)
     assert body["limit_price"] == "-1.2"
 
 

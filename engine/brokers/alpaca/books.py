@@ -1,0 +1,237 @@
+"""Alpaca's lists read whole: orders, executions, the ends of options. A part is never the whole."""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any, TypeVar
+
+from engine.brokers import BrokerFill, BrokerOrder
+from engine.brokers.alpaca import reading
+from engine.brokers.alpaca.register import Known, Register
+from engine.brokers.alpaca.rest import Answer, Rest
+from engine.brokers.alpaca.translate import Body
+from engine.clock import Clock
+from engine.domain.errors import BrokerUnavailable
+from engine.domain.money import ZERO
+
+T = TypeVar("T")
+
+UNREADABLE = (KeyError, TypeError, ValueError, AttributeError)
+"""What reading a body raises that is not what it should be."""
+
+_ORDERS, _ACTIVITIES, _MOST_PAGES = 500, 100, 200
+_BEFORE = timedelta(days=1)
+"""Alpaca lists orders by when they were sent: one sent earlier may have ended since."""
+_OVERLAP = timedelta(seconds=2)
+_LONGEST_CHAIN = 100
+
+
+class Books:
+    """What the account did and holds at work, as far back as it is asked."""
+
+    def __init__(self, name: str, clock: Clock, rest: Rest, known: Register) -> None:
+        self._name, self._clock, self._rest, self._known = name, clock, rest, known
+
+    # -- one order ------------------------------------------------------------------------------
+
+    async def report(self, body: Any, account: str) -> BrokerOrder:
+        """One order in the house's words; asks for what its body leaves out.
+
+        Raises:
+            KeyError, TypeError, ValueError: it cannot be read. BrokerUnavailable.
+        """
+        if not isinstance(body, dict):
+            raise TypeError("an order that is no object")
+        unit = self._known.unit(body)
+        if reading.is_spread(body) and not reading.legs_of(body) and unit is None:
+            body = await self._nested(str(body["id"]))
+        self._known.note(body)
+        return reading.order_of(
+            body,
+            account,
+            ours=self._known.ours(body),
+            unit=self._known.unit(body),
+            carried=await self._carried(body),
+        )
+
+    async def learn(self, order_id: str) -> None:
+        """Find out what one of Alpaca's ids stands for, and those below it."""
+        self._known.note(await self._nested(order_id))
+
+    async def _nested(self, order_id: str) -> Body:
+        answer = await self._rest.read(f"/orders/{order_id}", {"nested": "true"})
+        body: Body = whole(self._name, answer, dict)
+        return body
+
+    async def _carried(self, body: Body) -> Decimal:
+        """What the orders that it replaced had filled."""
+        total, order_id = ZERO, str(body.get("replaces") or "")
+        for _ in range(_LONGEST_CHAIN):
+            if not order_id:
+                return total
+            before = await self._settled(order_id)
+            total, order_id = total + before.filled, before.replaces
+        raise BrokerUnavailable(f"{self._name}: a chain of replacements without an end")
+
+    async def _settled(self, order_id: str) -> Known:
+        known = self._known.get(order_id)
+        if known is None or known.is_live:
+            await self.learn(order_id)
+            known = self._known.get(order_id)
+        if known is None:
+            raise BrokerUnavailable(f"{self._name}: a replaced order is missing")
+        return known
+
+    # -- orders ---------------------------------------------------------------------------------
+
+    async def open_orders(self, account: str) -> list[BrokerOrder]:
+        """Working orders; each child of a bracket is one of its own.
+
+        Raises:
+            BrokerUnavailable, RateLimited, BrokerAuthError.
+        """
+        bodies = await self._list("open", None, nested="false")
+        return await self._reports(bodies, account)
+
+    async def orders_since(self, account: str, since: datetime) -> list[BrokerOrder]:
+        """Orders sent or changed since, oldest change first.
+
+        Raises:
+            BrokerUnavailable, RateLimited, BrokerAuthError.
+        """
+        bodies = await self._list("all", since - _BEFORE, nested="true")
+        bodies = [*bodies, *(leg for body in bodies for leg in _children(body))]
+        listed = {body.get("id") for body in bodies}
+        for order_id in self._known.live():
+            if order_id not in listed:
+                bodies.append(await self._nested(order_id))
+        reports = await self._reports(bodies, account)
+        changed = (report for report in reports if report.updated_at >= since)
+        return sorted(changed, key=lambda report: (report.updated_at, report.broker_id))
+
+    async def _reports(self, bodies: Iterable[Body], account: str) -> list[BrokerOrder]:
+        reports: dict[str, BrokerOrder] = {}
+        try:
+            for body in bodies:
+                is_leg = reading.is_spread(body) and body.get("symbol")
+                if not is_leg:
+                    report = await self.report(body, account)
+                    reports[report.broker_id] = report
+        except UNREADABLE as error:
+            raise BrokerUnavailable(f"{self._name}: an order that cannot be read") from error
+        return list(reports.values())
+
+    async def _list(self, status: str, after: datetime | None, *, nested: str) -> list[Body]:
+        """All pages; the next begins a little before where the last one ended."""
+        found: dict[str, Body] = {}
+        for _ in range(_MOST_PAGES):
+            asked = {"status": status, "limit": str(_ORDERS), "direction": "asc", "nested": nested}
+            if after is not None:
+                asked["after"] = reading.asked(after)
+            page = whole(self._name, await self._rest.read("/orders", asked), list)
+            n_known = len(found)
+            found |= {_id(self._name, body): body for body in page}
+            if len(page) < _ORDERS:
+                return list(found.values())
+            if len(found) == n_known:
+                break
+            after = _sent_at(self._name, page[-1]) - timedelta(milliseconds=1)
+        raise BrokerUnavailable(f"{self._name}: a list of orders without an end")
+
+    # -- executions -------------------------------------------------------------------------------
+
+    async def fills_since(self, account: str, since: datetime) -> list[BrokerFill]:
+        """Executions and the ends of options, oldest first.
+
+        Raises:
+            BrokerUnavailable, RateLimited, BrokerAuthError.
+        """
+        rows = await self._activities(since)
+        await self._learn_all(rows, since)
+        fills: dict[str, BrokerFill] = {}
+        try:
+            for row in rows:
+                fill = self._fill(row, account)
+                if fill is not None and fill.executed_at >= since:
+                    fills[fill.execution_id] = fill
+        except UNREADABLE as error:
+            raise BrokerUnavailable(f"{self._name}: an execution that cannot be read") from error
+        return sorted(fills.values(), key=lambda f: f.executed_at)
+
+    def _fill(self, row: Body, account: str) -> BrokerFill | None:
+        if row["activity_type"] != "FILL":
+            return reading.end_of_activity(row, account)
+        known = self._known.get(str(row["order_id"]))
+        ours, leg = ("", 0) if known is None else (known.ours, known.leg)
+        return reading.fill_of_activity(row, account, ours, leg)
+
+    async def _activities(self, since: datetime) -> list[Body]:
+        asked = {
+            "activity_types": ",".join(["FILL", *reading.OPTION_ENDS]),
+            "after": reading.asked_s(since - _OVERLAP),
+            "direction": "asc",
+            "page_size": str(_ACTIVITIES),
+        }
+        found: dict[str, Body] = {}
+        for _ in range(_MOST_PAGES):
+            answer = await self._rest.read("/account/activities", asked)
+            page = whole(self._name, answer, list)
+            n_known = len(found)
+            found |= {_id(self._name, row): row for row in page}
+            if len(page) < _ACTIVITIES:
+                return list(found.values())
+            if len(found) == n_known:
+                break
+            asked["page_token"] = _id(self._name, page[-1])
+        raise BrokerUnavailable(f"{self._name}: a list of executions without an end")
+
+    async def _learn_all(self, rows: list[Body], since: datetime) -> None:
+        """Whose orders these executions are of: one list first, then one by one."""
+        wanted = {str(row.get("order_id")) for row in rows if row.get("activity_type") == "FILL"}
+        if self._unknown(wanted):
+            try:
+                for body in await self._list("all", since - _BEFORE, nested="true"):
+                    self._known.note(body)
+            except UNREADABLE as error:
+                raise BrokerUnavailable(f"{self._name}: an unreadable order") from error
+        for order_id in self._unknown(wanted):
+            answer = await self._rest.read(f"/orders/{order_id}", {"nested": "true"})
+            if not answer.is_missing:
+                self._known.note(whole(self._name, answer, dict))
+
+    def _unknown(self, order_ids: set[str]) -> list[str]:
+        return sorted(order_id for order_id in order_ids if self._known.get(order_id) is None)
+
+
+def whole(name: str, answer: Answer, kind: type[T]) -> T:
+    """The body of a yes.
+
+    Raises:
+        BrokerUnavailable, BrokerAuthError: it is no yes, or of another shape.
+    """
+    if not answer.is_ok:
+        error = answer.refusal()
+        raise BrokerUnavailable(f"{name}: {error}") from error
+    if not isinstance(answer.body, kind):
+        raise BrokerUnavailable(f"{name}: an answer of another shape")
+    if isinstance(answer.body, list) and not all(isinstance(i, dict) for i in answer.body):
+        raise BrokerUnavailable(f"{name}: a list of another shape")
+    return answer.body
+
+
+def _children(body: Body) -> list[Body]:
+    return [] if reading.is_spread(body) else reading.legs_of(body)
+
+
+def _id(name: str, body: Body) -> str:
+    found = body.get("id")
+    if not isinstance(found, str) or not found:
+        raise BrokerUnavailable(f"{name}: a row without its id")
+    return found
+
+
+def _sent_at(name: str, body: Body) -> datetime:
+    try:
+        return reading.moment(body.get("submitted_at") or body["created_at"])
+    except UNREADABLE as error:
+        raise BrokerUnavailable(f"{name}: an order without its time") from error

@@ -1,0 +1,184 @@
+"""What each of Alpaca's order ids stands for: ours, a child of ours, or one leg of a spread.
+
+Alpaca gives the children of a bracket, and the legs of a spread, client ids of its own making;
+and it counts the fills of a replacement from zero. All of that is put right by what is kept here.
+"""
+
+import json
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import TypeVar
+
+from engine.brokers import OrderRequest
+from engine.brokers.alpaca.reading import client_id, filled_of, is_live, is_spread, legs_of
+from engine.brokers.alpaca.translate import Body, children, instrument_of
+from engine.domain.money import ZERO
+from engine.domain.order import Side
+from engine.domain.quote import Leg
+
+T = TypeVar("T")
+
+_MOST = 20_000
+_MOST_CHILDREN = 1_000
+
+Unit = tuple[Side, tuple[Leg, ...]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """One order at Alpaca."""
+
+    ours: str
+    """Our client id; empty for somebody else's."""
+    leg: int = 0
+    spread: str = ""
+    """Alpaca's id of the spread that it is a leg of."""
+    replaces: str = ""
+    filled: Decimal = ZERO
+    is_live: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Child:
+    """One order that an entry brought along, under an id of ours that Alpaca never hears."""
+
+    parent: str
+    is_stop: bool
+    broker_id: str = ""
+
+
+class Register:
+    """Remembers orders as they are seen; children outlive the process as text."""
+
+    def __init__(self) -> None:
+        self._orders: dict[str, Known] = {}
+        self._by_ours: dict[str, str] = {}
+        self._units: dict[str, Unit] = {}
+        self._children: dict[str, Child] = {}
+
+    # -- what we ask for
+
+    def expect(self, request: OrderRequest) -> bool:
+        """An order is about to be sent; whether it brings children that must be kept."""
+        if len(request.legs) > 1:
+            _put(self._units, request.client_order_id, (request.side, request.legs))
+        if not request.attached:
+            return False
+        _, stops = children(request)
+        for child in request.attached:
+            self._children[child.client_order_id] = Child(
+                parent=request.client_order_id, is_stop=child in stops
+            )
+        while len(self._children) > _MOST_CHILDREN:
+            del self._children[next(iter(self._children))]
+        return True
+
+    def child(self, ours: str) -> Child | None:
+        """What is known of a child by our id."""
+        return self._children.get(ours)
+
+    def dump(self) -> str:
+        """The children as text."""
+        return json.dumps(
+            {name: [c.parent, c.is_stop, c.broker_id] for name, c in self._children.items()}
+        )
+
+    def load(self, text: str | None) -> None:
+        """Read them back; a text that is none of ours is as good as none."""
+        try:
+            kept = json.loads(text or "{}")
+            self._children = {
+                str(name): Child(parent=str(parent), is_stop=bool(stop), broker_id=str(broker_id))
+                for name, (parent, stop, broker_id) in kept.items()
+            }
+        except (ValueError, TypeError, AttributeError):
+            self._children = {}
+
+    # -- what we see
+
+    def note(self, body: Body) -> None:
+        """Take in an order as Alpaca told it, and what is rolled up below it.
+
+        Raises:
+            KeyError, TypeError, ValueError: it cannot be read.
+        """
+        order_id = str(body["id"])
+        ours = self.ours(body)
+        known = self._orders.get(order_id)
+        filled = max(filled_of(body), known.filled if known else ZERO)
+        seen = Known(
+            ours=ours or (known.ours if known else ""),
+            leg=known.leg if known else 0,
+            spread=known.spread if known else "",
+            replaces=str(body.get("replaces") or (known.replaces if known else "")),
+            filled=filled,
+            is_live=is_live(body) and (known is None or known.is_live),
+        )
+        self._keep(order_id, seen)
+        for n, leg in enumerate(legs_of(body)):
+            if is_spread(body):
+                self._note_leg(order_id, seen.ours, n, leg)
+            else:
+                self._note_child(seen.ours, leg)
+
+    def _note_leg(self, spread: str, ours: str, n: int, leg: Body) -> None:
+        unit = self._units.get(ours)
+        if unit is not None:
+            key = instrument_of(str(leg["symbol"])).key
+            names = [asked.instrument.key for asked in unit[1]]
+            n = names.index(key) if key in names else n
+        self._keep(
+            str(leg["id"]),
+            Known(ours=ours, leg=n, spread=spread, filled=filled_of(leg), is_live=is_live(leg)),
+        )
+
+    def _note_child(self, parent: str, leg: Body) -> None:
+        leg_id, is_stop = str(leg["id"]), "stop" in str(leg.get("type") or leg.get("order_type"))
+        for name, child in self._children.items():
+            if child.parent == parent and child.is_stop == is_stop and parent:
+                if not child.broker_id:
+                    self._children[name] = replace(child, broker_id=leg_id)
+                if self._children[name].broker_id == leg_id:
+                    self._keep(leg_id, Known(ours=name))
+        self.note(leg)
+
+    def _keep(self, order_id: str, known: Known) -> None:
+        _put(self._orders, order_id, known)
+        if known.ours and not known.spread:
+            _put(self._by_ours, known.ours, order_id)
+
+    # -- questions
+
+    def get(self, order_id: str) -> Known | None:
+        """What is known of one of Alpaca's ids."""
+        return self._orders.get(order_id)
+
+    def ours(self, body: Body) -> str:
+        """Our client id of an order; empty when it is none of ours."""
+        own = client_id(body.get("client_order_id"))
+        known = self._orders.get(str(body.get("id")))
+        return own or (known.ours if known is not None else "")
+
+    def broker_id(self, ours: str) -> str | None:
+        """Alpaca's id of one of our orders, when it was seen."""
+        child = self._children.get(ours)
+        return self._by_ours.get(ours) or (child.broker_id or None if child else None)
+
+    def unit(self, body: Body) -> Unit | None:
+        """Side and legs of a spread as we asked for them."""
+        return self._units.get(self.ours(body))
+
+    def live(self) -> list[str]:
+        """Alpaca's ids of our orders that were alive when last seen."""
+        return [
+            order_id
+            for order_id, known in self._orders.items()
+            if known.is_live and known.ours and not known.spread
+        ]
+
+
+def _put(table: dict[str, T], key: str, value: T) -> None:
+    """Add, and forget the oldest: a day has a few thousand at most."""
+    table[key] = value
+    if len(table) > _MOST:
+        del table[next(iter(table))]

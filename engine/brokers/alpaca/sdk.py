@@ -1,0 +1,165 @@
+"""The only file that imports alpaca-py: its clients with everything switched off that sends twice.
+
+Importing it takes long (pandas comes along), so it is done in a thread when a connection is made.
+"""
+
+import asyncio
+import json
+import logging
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from decimal import Decimal
+from http.cookiejar import DefaultCookiePolicy
+from typing import Any
+
+from alpaca.common.rest import RESTClient
+from alpaca.trading.stream import TradingStream
+from requests import PreparedRequest, Response
+from requests.adapters import HTTPAdapter
+
+_OPEN_S = 8.0
+_ACK_S = 2.0
+"""Time for the answer to ``listen``; without one the stream counts as up all the same."""
+_MOST_CONNECTIONS = 64
+
+_QUIET = logging.getLogger(f"{__name__}.frames")
+_QUIET.setLevel(logging.WARNING)
+"""The library beneath writes every frame to its log, the one with our keys among them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """An HTTP answer as it came."""
+
+    status: int
+    text: str
+    headers: Mapping[str, str]
+
+
+class TimeoutAdapter(HTTPAdapter):
+    """Gives every request a time-out: the library sets none, and would wait for ever."""
+
+    def __init__(self, connect_s: float, read_s: float) -> None:
+        self._timeouts = (connect_s, read_s)
+        super().__init__(
+            pool_connections=4, pool_maxsize=_MOST_CONNECTIONS, max_retries=0, pool_block=False
+        )
+
+    def send(self, request: PreparedRequest, *args: Any, **more: Any) -> Response:
+        """Send once."""
+        more["timeout"] = self._timeouts
+        return super().send(request, *args, **more)
+
+
+class Client(RESTClient):
+    """Alpaca's REST interface: one request per call, the answer as it is."""
+
+    def __init__(
+        self, key: str, secret: str, url: str, *, connect_s: float, read_s: float, version: str
+    ) -> None:
+        super().__init__(
+            base_url=url, api_key=key, secret_key=secret, api_version=version, raw_data=True
+        )
+        self._retry = 0
+        self._retry_codes = []
+        self._session.trust_env = False  # no proxies, no .netrc: both cost more than the request
+        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        for scheme in ("http://", "https://"):
+            self._session.mount(scheme, TimeoutAdapter(connect_s, read_s))
+
+    def _one_request(
+        self, method: str, url: str, opts: dict[str, Any], retry: int
+    ) -> Any:  # a Reply, where the library has the parsed body
+        del retry
+        answer = self._session.request(method, url, **opts)
+        return Reply(status=answer.status_code, text=answer.text, headers=answer.headers)
+
+    def ask(self, method: str, path: str, data: Any, base_url: str | None = None) -> Reply:
+        """One request, in the calling thread; ``base_url`` for another address of Alpaca's."""
+        reply: Reply = self._request(method, path, data, base_url=base_url)  # type: ignore[assignment]
+        return reply
+
+    def close(self) -> None:
+        """Hang up."""
+        self._session.close()
+
+
+class AuthFailed(Exception):
+    """The stream does not take our keys."""
+
+
+class Updates(TradingStream):
+    """The stream of trade updates: one connection, in a thread and a loop of its own."""
+
+    def __init__(
+        self, key: str, secret: str, url: str, heard: Callable[[Any], None], up: Callable[[], None]
+    ) -> None:
+        """``heard`` takes each message, parsed; text when it is no JSON. Both from the thread."""
+        super().__init__(
+            key,
+            secret,
+            raw_data=True,
+            url_override=url,
+            websocket_params={
+                "ping_interval": 10,
+                "ping_timeout": 10,
+                "open_timeout": _OPEN_S,
+                "close_timeout": 1,
+                "max_queue": 1024,
+                "logger": _QUIET,
+            },
+        )
+        self._heard, self._up = heard, up
+        self._mine: tuple[asyncio.AbstractEventLoop, asyncio.Task[None]] | None = None
+        self.subscribe_trade_updates(self._ignore)
+
+    async def _ignore(self, _: Any) -> None:
+        """The library asks for a handler before it subscribes; messages are taken in raw."""
+
+    def listen(self) -> None:
+        """Connect and hear everything until the connection ends; blocks its thread.
+
+        Raises:
+            AuthFailed, and whatever the connection ended with.
+        """
+        asyncio.run(self._once())
+
+    def stop(self) -> None:
+        """End :meth:`listen`, from any thread."""
+        if self._mine is not None:
+            loop, task = self._mine
+            with suppress(RuntimeError):  # it ended by itself
+                loop.call_soon_threadsafe(task.cancel)
+
+    async def _once(self) -> None:
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - this is a coroutine
+        self._mine = asyncio.get_running_loop(), task
+        try:
+            async with asyncio.timeout(_OPEN_S):
+                await self._start_ws()  # type: ignore[no-untyped-call]
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_ACK_S):
+                    self._heard(await self._next())
+            self._up()
+            while True:
+                self._heard(await self._next())
+        except asyncio.CancelledError:
+            return
+        finally:
+            await self.close()
+
+    async def _auth(self) -> None:
+        try:
+            await super()._auth()  # type: ignore[no-untyped-call]
+        except ValueError as error:
+            raise AuthFailed from error
+
+    async def _next(self) -> Any:
+        ws: Any = self._ws
+        raw: str | bytes = await ws.recv()
+        try:
+            return json.loads(raw, parse_float=Decimal)
+        except ValueError:
+            return raw if isinstance(raw, str) else raw.decode(errors="replace")

@@ -1,0 +1,85 @@
+"""Threads of our own for a library that blocks: daemons, so that a hung call never holds an exit.
+
+A thread waits for each lane, so what hangs in one never keeps another from its turn.
+"""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from queue import SimpleQueue
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+_Job = tuple[asyncio.AbstractEventLoop, "asyncio.Future[Any]", Callable[[], Any]]
+
+
+class Threads:
+    """So many at most, made when they are needed, kept until closed."""
+
+    def __init__(self, name: str, most: int) -> None:
+        self._name, self._most = name, most
+        self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
+        self._lock = threading.Lock()
+        self._n_threads = 0
+        self._n_open = 0
+        """Jobs that are not done yet."""
+
+    async def run(self, work: Callable[[], T]) -> T:
+        """Do ``work`` in a thread. Not begun yet when the waiting ends: it never will be."""
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[T] = loop.create_future()
+        self._jobs.put((loop, answer, work))
+        self._see_to_it()
+        return await answer
+
+    def close(self) -> None:
+        """Let the threads end once they have nothing to do."""
+        for _ in range(self._n_threads):
+            self._jobs.put(None)
+
+    def _see_to_it(self) -> None:
+        with self._lock:
+            self._n_open += 1
+            if self._n_open <= self._n_threads or self._n_threads >= self._most:
+                return
+            self._n_threads += 1
+            name = f"{self._name} {self._n_threads}"
+        threading.Thread(target=self._work, name=name, daemon=True).start()
+
+    def _work(self) -> None:
+        while True:
+            job = self._jobs.get()
+            if job is None:
+                return
+            loop, answer, work = job
+            done = None if answer.cancelled() else _done(answer, work)
+            with self._lock:
+                self._n_open -= 1
+            if done is not None:
+                with suppress(RuntimeError):  # the loop is gone: nobody waits
+                    loop.call_soon_threadsafe(done)
+
+
+def _done(answer: "asyncio.Future[T]", work: Callable[[], T]) -> Callable[[], None]:
+    try:
+        return _giving(answer, work())
+    except BaseException as error:  # noqa: BLE001 - whoever waits is told
+        return _raising(answer, error)
+
+
+def _giving(answer: "asyncio.Future[T]", value: T) -> Callable[[], None]:
+    def give() -> None:
+        if not answer.done():
+            answer.set_result(value)
+
+    return give
+
+
+def _raising(answer: "asyncio.Future[Any]", error: BaseException) -> Callable[[], None]:
+    def fail() -> None:
+        if not answer.done():
+            answer.set_exception(error)
+
+    return fail

@@ -1,0 +1,37 @@
+"""Alpaca for the conformance suite: options, or shares, of one paper account."""
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from engine.brokers.alpaca import Alpaca
+from engine.domain.instrument import stock
+from tests.conformance.broker_bench import SPY
+from tests.conformance.venue_bench import VenueBench
+from tests.venues.alpaca import KEY, SECRET, AlpacaVenue
+
+
+@dataclass(kw_only=True)
+class AlpacaBench(VenueBench):
+    """A little more patient: its answers pass through threads, which a busy machine delays."""
+
+    def impatient(self, seconds: float = 0.4) -> None:
+        super().impatient(max(seconds, 1.0))
+
+
+def bench(kind: str = "option", **more: Any) -> AlpacaBench:
+    things = {"stock": {"it": SPY, "it2": stock("QQQ")}}.get(kind, {})
+    return AlpacaBench(
+        adapter=Alpaca,
+        venue_type=AlpacaVenue,
+        settings=lambda url, ws_url: Alpaca.Settings(
+            rest_url=url, stream_url=f"{ws_url}/stream", quotes_url=url
+        ),
+        secrets={"key": KEY, "secret": SECRET},
+        numbers={"main": "PA3CANARY001"},
+        timeouts=("engine.brokers.alpaca.rest.READ_S",),
+        **{**things, **more},
+    )
+
+
+stocks = partial(bench, "stock")
