@@ -54,7 +54,9 @@ def bench(kind: str = "option", **more: Any) -> EtradeBench:
     return EtradeBench(
         adapter=Etrade,
         venue_type=EtradeVenue,
-        settings=lambda url, _: Etrade.Settings(rest=url, token=url, authorize=f"{url}/authorize"),
+        settings=lambda url, _: Etrade.Settings(
+            rest_url=url, token_url=url, authorize_url=f"{url}/authorize"
+        ),
         secrets={"key": KEY, "secret": SECRET},
         numbers={"main": "84010429", "other": "84010430"},
         **{**things, **more},

@@ -66,6 +66,8 @@ class Sent:
         self._by_id: dict[str, Entry] = {}
         self._by_broker_id: dict[tuple[str, str], Entry] = {}
         self._lock = asyncio.Lock()
+        self._flying: set[str] = set()
+        """Their answer is being waited for: nothing is made of a likeness yet."""
 
     async def load(self) -> None:
         """Read back what was sent before; begin anew when there is nothing."""
@@ -94,7 +96,11 @@ class Sent:
     # -- what becomes of one
 
     async def about_to_send(self, request: OrderRequest) -> bool:
-        """Write it down, durable; False when it was sent before under this id."""
+        """Write it down, durable; False when it was sent before under this id.
+
+        Whoever calls this calls :meth:`landed` once the answer, or none, is there.
+        """
+        self._flying.add(request.client_order_id)
         known = self._by_id.get(request.client_order_id)
         if known is not None and not known.is_refused:
             return False
@@ -113,6 +119,10 @@ class Sent:
         )
         await self._save()
         return True
+
+    def landed(self, client_order_id: str) -> None:
+        """There is an answer, or nobody waits for it any more."""
+        self._flying.discard(client_order_id)
 
     async def taken(self, client_order_id: str, broker_id: str) -> None:
         """The broker named its id."""
@@ -141,9 +151,11 @@ class Sent:
     async def match(self, account: str, listed: Sequence[Listed]) -> None:
         """Give orders without an answer the broker's id where only one can be meant."""
         is_changed = False
-        for entry in [e for e in self._by_id.values() if e.is_open and e.account == account]:
+        for entry in [e for e in self._by_id.values() if e.account == account]:
+            if not entry.is_open or entry.client_order_id in self._flying:
+                continue
             twins, fitting = self._alike(entry), self._fitting(entry, listed)
-            if entry.is_open and fitting and len(twins) == len(fitting):
+            if fitting and len(twins) == len(fitting):
                 for twin, one in zip(twins, fitting, strict=True):
                     twin.broker_id = one.order.broker_id
                     self._put(twin)
@@ -165,6 +177,8 @@ class Sent:
             mine = [o for o in self.known(account, listed) if o.broker_id == entry.broker_id]
             return Seen(order=mine[0]) if mine else Unclear()
         fitting = tuple(one.order for one in self._fitting(entry, listed))
+        if client_order_id in self._flying:
+            return Unclear(candidates=fitting)
         if fitting or (as_of - entry.sent_at).total_seconds() < SETTLED_S:
             return Unclear(candidates=fitting)
         return Absent(as_of=as_of)

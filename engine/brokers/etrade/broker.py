@@ -6,6 +6,8 @@ from decimal import Decimal
 from typing import Any, ClassVar
 from urllib.parse import quote, urlsplit
 
+from pydantic import SecretStr
+
 from engine.brokers import (
     Absent,
     Adapter,
@@ -40,6 +42,7 @@ from engine.domain.errors import (
     OrderRejected,
     OrderStateUnknown,
     TradeStreamError,
+    WrongEnvironment,
 )
 from engine.domain.instrument import stock
 from engine.domain.order import OrderType, Side, Tif
@@ -68,15 +71,25 @@ class Etrade(Adapter):
     class Settings(Adapter.Settings):
         """``paper`` is E*TRADE's sandbox, which answers with stored examples."""
 
-        rest: Address = ""
+        rest_url: Address = ""
         """Accounts, orders and quotes."""
-        token: Address = ""
+        token_url: Address = ""
         """Tokens, the same for sandbox and live."""
-        authorize: Address = ""
+        authorize_url: Address = ""
         """The page where the owner lets us in."""
 
     secrets: ClassVar[tuple[str, ...]] = ("key", "secret")
     asks_for = "the code that E*TRADE shows"
+
+    @classmethod
+    def mixed_up(cls, settings: Any, secrets: Mapping[str, SecretStr]) -> str:
+        """The address of the other environment; E*TRADE's keys do not show theirs."""
+        del secrets
+        ours = settings.environment
+        other = "live" if ours == "paper" else "paper"
+        if urlsplit(settings.rest_url).hostname == urlsplit(_REST[other]).hostname:
+            return f"rest_url: environment is {ours}, and this is E*TRADE's {other} address"
+        return ""
 
     def __init__(self, settings: Settings, setup: Setup) -> None:
         super().__init__(settings, setup)
@@ -93,13 +106,15 @@ class Etrade(Adapter):
             has_preview=True,
             orders_per_min=30,
         )
-        self._rest = settings.rest or _REST[settings.environment]
+        self._rest = settings.rest_url or _REST[settings.environment]
         self._login = Login(
             self.name,
             setup.secrets["key"].get_secret_value(),
             setup.secrets["secret"].get_secret_value(),
             settings.environment,
-            Addresses(token=settings.token or _TOKEN, authorize=settings.authorize or _AUTHORIZE),
+            Addresses(
+                token=settings.token_url or _TOKEN, authorize=settings.authorize_url or _AUTHORIZE
+            ),
             setup.tokens,
             self.clock,
         )
@@ -121,21 +136,14 @@ class Etrade(Adapter):
             BrokerAuthError: no token, a dead one, or one of the other environment.
             BrokerUnavailable.
         """
-        self._check_environment()
+        if what := self.mixed_up(self.settings, {}):
+            raise WrongEnvironment(f"{self.name}: {what}")
         self._wire.open()
         self._login.forget_look()
         await self._sent.load()
         await self._executions.load()
         self._keys = self._mapped(await self._account_rows())
         self._link.start()
-
-    def _check_environment(self) -> None:
-        ours = self.settings.environment
-        other = "live" if ours == "paper" else "paper"
-        if urlsplit(self._rest).hostname == urlsplit(_REST[other]).hostname:
-            raise BrokerAuthError(
-                f"{self.name} is set to {ours}, and its address is E*TRADE's {other} one"
-            )
 
     def _mapped(self, rows: list[Json]) -> dict[str, str]:
         """Our account name -> E*TRADE's key of it."""
@@ -317,23 +325,29 @@ class Etrade(Adapter):
         ids = self._preview_ids(await self._previewed(key, request))
         is_first = await self._sent.about_to_send(request)
         try:
-            answer = await self._link.act(
-                "POST",
-                f"/v1/accounts/{key}/orders/place.json",
-                translate.place_body(request, ids),
-                _lane(request),
-            )
-            self._link.raise_refusal(answer, OrderStateUnknown)
+            broker_id = await self._placed(key, request, ids)
+            await self._sent.taken(request.client_order_id, broker_id)
         except (BrokerUnavailable, BrokerAuthError, OrderRejected):
             if is_first:  # of a repeated one this proves nothing: the first may be there
                 await self._sent.refused(request.client_order_id)
             raise
+        finally:
+            self._sent.landed(request.client_order_id)
+        return _accepted(request, broker_id, self.clock.now())
+
+    async def _placed(self, key: str, request: OrderRequest, ids: list[Decimal]) -> str:
+        """E*TRADE's number of the order."""
+        answer = await self._link.act(
+            "POST",
+            f"/v1/accounts/{key}/orders/place.json",
+            translate.place_body(request, ids),
+            _lane(request),
+        )
+        self._link.raise_refusal(answer, OrderStateUnknown)
         try:
-            broker_id = translate.order_id(answer.body["PlaceOrderResponse"])
+            return translate.order_id(answer.body["PlaceOrderResponse"])
         except UNREADABLE as error:
             raise OrderStateUnknown(f"{self.name}: an answer without an order number") from error
-        await self._sent.taken(request.client_order_id, broker_id)
-        return _accepted(request, broker_id, self.clock.now())
 
     async def replace(self, account: str, client_order_id: str, new: OrderRequest) -> BrokerOrder:
         """E*TRADE does not say how a change counts what was filled: cancel and send anew."""

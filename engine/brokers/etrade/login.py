@@ -19,7 +19,7 @@ from authlib.oauth1.rfc5849.parameters import prepare_headers  # type: ignore[im
 from engine.brokers import Tokens
 from engine.brokers._wire.http import Wire
 from engine.clock import Clock
-from engine.domain.errors import BrokerAuthError, BrokerUnavailable
+from engine.domain.errors import BrokerAuthError, BrokerUnavailable, WrongEnvironment
 from engine.market import NEW_YORK
 
 Signer = Callable[[str, str], Mapping[str, str]]
@@ -112,7 +112,7 @@ class Login:
         if self._token is None:
             raise BrokerAuthError(f"{self._name} was never connected{self._remedy()}")
         if self._token.environment != self._environment:
-            raise BrokerAuthError(
+            raise WrongEnvironment(
                 f"{self._name} is set to {self._environment}, and was connected for "
                 f"{self._token.environment}{self._remedy()}"
             )

@@ -14,6 +14,7 @@ from engine.domain.errors import (
     BrokerUnavailable,
     OrderRejected,
     OrderStateUnknown,
+    WrongEnvironment,
 )
 from engine.domain.order import OrderType, Side, Tif
 from tests.conformance.broker_bench import HIGH_CALL, START
@@ -140,7 +141,7 @@ async def test_a_token_of_live_is_not_used_in_the_sandbox(bench: EtradeBench) ->
     text = bench.tokens.kept["etrade"].replace('"paper"', '"live"')
     bench.tokens.kept["etrade"] = text
     broker = bench.build(bench.venue.url, "", bench.clock)
-    with pytest.raises(BrokerAuthError, match="set to paper, and was connected for live"):
+    with pytest.raises(WrongEnvironment, match="set to paper, and was connected for live"):
         await broker.connect()
     await broker.close()
     assert bench.venue.log.requests == [] or bench.venue.log.n_acts == 0
@@ -154,9 +155,11 @@ async def test_the_address_of_the_other_environment_is_refused(
     bench: EtradeBench, environment: str, url: str, other: str
 ) -> None:
     """O-24."""
-    bench.settings = lambda u, _: Etrade.Settings(environment=environment, rest=url, token=u)
+    bench.settings = lambda u, _: Etrade.Settings(
+        environment=environment, rest_url=url, token_url=u
+    )
     broker = bench.build(bench.venue.url, "", bench.clock)
-    with pytest.raises(BrokerAuthError, match=f"set to {environment}.* {other} one"):
+    with pytest.raises(WrongEnvironment, match=f"environment is {environment}.* {other} address"):
         await broker.connect()
     await broker.close()
 
@@ -164,7 +167,7 @@ async def test_the_address_of_the_other_environment_is_refused(
 @pytest.mark.parametrize("url", ["http://etrade.example", "ftp://127.0.0.1", "https://a@b.c", "x"])
 def test_an_address_that_would_show_the_keys_is_refused(url: str) -> None:
     with pytest.raises(ValidationError):
-        Etrade.Settings(rest=url)
+        Etrade.Settings(rest_url=url)
 
 
 async def test_an_account_that_the_login_does_not_reach_is_refused(bench: EtradeBench) -> None:
