@@ -34,6 +34,7 @@ from engine.reports import (
     trades,
 )
 from engine.reports import brokers as lines
+from engine.reports import exposure as stakes
 from engine.reports import orders as order_rows
 from engine.reports.pnl import By, Period
 
@@ -181,6 +182,17 @@ class Reading:
             if accounts
             else Missing("no account"),
             realised_before_usd=ever - within,
+        )
+
+    def exposure(self, by: stakes.By = "symbol") -> stakes.ExposureReport:
+        """What is at stake and where."""
+        book = self._desk.book
+        return stakes.build(
+            self.frame(),
+            trades=book.open_trades(),
+            positions=list(book.positions.values()),
+            accounts=list(book.accounts.values()),
+            by=by,
         )
 
     def positions(self) -> positions.PositionsReport:

@@ -2,11 +2,13 @@
 
 import io
 import logging
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import discord
 
 from bot.cards import alert_card, approval_card, trade_card
+from bot.cards import exposure as exposure_card
 from bot.cards import mirror as mirror_card
 from bot.cards import performance as performance_card
 from bot.cards import pnl as pnl_card
@@ -14,6 +16,7 @@ from bot.charts import ChartError, Theme
 from bot.outbox import Content, Render
 from bot.views import approval_view, trade_view
 from engine.domain.desk import Intake, Notice
+from engine.reports.exposure import ExposureReport
 from engine.reports.performance import PerformanceReport
 from engine.reports.pnl import PnlReport
 
@@ -75,9 +78,10 @@ async def _chart(app: "App", notice: Notice) -> Content | None:
     return Content(embeds=(embed,), files=files)
 
 
-async def pnl_with_chart(
-    app: "App", report: PnlReport, theme: Theme
-) -> tuple[discord.Embed, tuple[discord.File, ...]]:
+Shown = tuple[discord.Embed, tuple[discord.File, ...]]
+
+
+async def pnl_with_chart(app: "App", report: PnlReport, theme: Theme) -> Shown:
     """The P&L card with its picture; in words alone when it cannot be drawn (D-16)."""
     try:
         png = await app.charts.render("pnl", report, theme)
@@ -90,20 +94,41 @@ async def pnl_with_chart(
     return embed, (discord.File(io.BytesIO(png), "pnl.png", description=alt[:1024]),)
 
 
-async def performance_with_chart(
-    app: "App", report: PerformanceReport, theme: Theme
-) -> tuple[discord.Embed, tuple[discord.File, ...]]:
+async def performance_with_chart(app: "App", report: PerformanceReport, theme: Theme) -> Shown:
     """The performance card with the equity line; in words alone when it cannot be drawn."""
     if not report.days:
         return performance_card.show(report), ()
+    files = await _drawn(
+        app, "equity", report, theme, performance_card.PICTURE, performance_card.alt(report)
+    )
+    return performance_card.show(report, has_picture=bool(files)), files
+
+
+async def exposure_with_chart(
+    app: "App",
+    report: ExposureReport,
+    theme: Theme,
+    show: Callable[..., discord.Embed] = exposure_card.show,
+) -> Shown:
+    """What is at stake with its bars; ``show``: which card of it."""
+    if not report.rows:
+        return show(report), ()
+    files = await _drawn(
+        app, "exposure", report, theme, exposure_card.PICTURE, exposure_card.alt(report)
+    )
+    return show(report, has_picture=bool(files)), files
+
+
+async def _drawn(
+    app: "App", chart: str, report: object, theme: Theme, name: str, alt: str
+) -> tuple[discord.File, ...]:
+    """The picture as a file; none when it cannot be drawn (D-16)."""
     try:
-        png = await app.charts.render("equity", report, theme)
+        png = await app.charts.render(chart, report, theme)
     except ChartError as error:
-        log.warning("no equity chart: %s", error)
-        return performance_card.show(report), ()
-    name = performance_card.PICTURE
-    picture = discord.File(io.BytesIO(png), name, description=performance_card.alt(report)[:1024])
-    return performance_card.show(report, has_picture=True), (picture,)
+        log.warning("no %s chart: %s", chart, error)
+        return ()
+    return (discord.File(io.BytesIO(png), name, description=alt[:1024]),)
 
 
 async def _note(app: "App", notice: Notice) -> Content | None:

@@ -8,6 +8,7 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot import reply, text
+from bot.cards import exposure as exposure_card
 from bot.cards import positions as positions_card
 from bot.cards import status as status_card
 from bot.cards import trace as trace_card
@@ -15,7 +16,7 @@ from bot.cards import trade_card
 from bot.cards import trades as trades_card
 from bot.charts import Theme
 from bot.client import DeskBot
-from bot.render import performance_with_chart, pnl_with_chart
+from bot.render import exposure_with_chart, performance_with_chart, pnl_with_chart
 from bot.views import PER_PAGE, positions_view, trade_view
 from engine.flows import manage
 
@@ -96,6 +97,35 @@ class Portfolio(commands.Cog):
         await app.gate.begin(interaction, "performance")
         report = await app.reading.performance(period, by)
         embed, files = await performance_with_chart(app, report, Theme(theme))
+        await reply.report(interaction, embed, files=files)
+
+    @app_commands.command(description="What is at stake and where, in percent of equity")
+    @app_commands.describe(by="In groups of", theme="Colours of the chart")
+    async def exposure(
+        self,
+        interaction: Press,
+        by: Literal["symbol", "asset", "source", "account", "broker"] = "symbol",
+        theme: Literal["dark", "light"] = "dark",
+    ) -> None:
+        """Gross and net, largest first."""
+        app = self.bot.app
+        await app.gate.begin(interaction, "exposure")
+        embed, files = await exposure_with_chart(app, app.reading.exposure(by), Theme(theme))
+        await reply.report(interaction, embed, files=files)
+
+    @app_commands.command(
+        name="portfolio-summary", description="Equity, cash, the day, and what is at work"
+    )
+    @app_commands.describe(theme="Colours of the chart")
+    async def portfolio_summary(
+        self, interaction: Press, theme: Literal["dark", "light"] = "dark"
+    ) -> None:
+        """All accounts on one screen."""
+        app = self.bot.app
+        await app.gate.begin(interaction, "portfolio-summary")
+        embed, files = await exposure_with_chart(
+            app, app.reading.exposure(), Theme(theme), exposure_card.summary
+        )
         await reply.report(interaction, embed, files=files)
 
     trades = app_commands.Group(name="trades", description="Round trips, open and closed")

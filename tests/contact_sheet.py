@@ -13,9 +13,12 @@ from decimal import Decimal
 from pathlib import Path
 
 from bot.charts import Charts, Theme
+from engine.domain.quote import Leg
 from engine.domain.trade import StopPlan
-from engine.reports import performance, pnl, price_path, replay, trade_card
+from engine.reports import exposure, performance, pnl, price_path, replay, trade_card
 from tests.unit.reports.examples import (
+    AAPL,
+    MES,
     NOW,
     SPY_CALL,
     D,
@@ -90,6 +93,25 @@ def closed_path_report() -> price_path.PricePathReport:
     return price_path.build(card, points)
 
 
+def exposure_report(*, is_empty: bool = False) -> exposure.ExposureReport:
+    """A long call, shares sold short, a future."""
+    legs = {"T-1": SPY_CALL, "T-2": AAPL, "T-3": MES}
+    lots = {"T-1": lot("12", "2.55", "7.80"), "T-2": lot("-60", "185.20"), "T-3": lot("1", "6324")}
+    trades = [
+        trade(trade_id=key, symbol=of.symbol, legs=(Leg(instrument=of),))
+        for key, of in legs.items()
+    ]
+    held = [position(of, lots[key], trade_id=key) for key, of in legs.items()]
+    prices = (quote(SPY_CALL, "3.1", "3.1"), quote(AAPL, "187", "187"), quote(MES, "6330", "6330"))
+    account = replace(book(["10"])[2], day_start_equity_usd=Decimal(50_000))
+    return exposure.build(
+        frame(*prices, is_synthetic=True),
+        trades=[] if is_empty else trades,
+        positions=[] if is_empty else held,
+        accounts=[replace(account, cash_usd=Decimal(50_000))],
+    )
+
+
 def replay_report(n: int = 40) -> replay.ReplayReport:
     """A room whose alerts look better than they can be traded."""
     rng = random.Random(9)
@@ -122,6 +144,8 @@ def sheets() -> Iterator[tuple[str, str, object]]:
     yield "equity-empty", "equity", performance.build(none, deposits_usd=Decimal(0))
     yield "equity-60", "equity", performance_report(60)
     yield "equity-losing", "equity", performance_report(400, seed=8, drift=-9)
+    yield "exposure", "exposure", exposure_report()
+    yield "exposure-empty", "exposure", exposure_report(is_empty=True)
     yield "replay", "replay", replay_report()
     yield "replay-empty", "replay", replay.build(frame(), cases=[])
     yield "trade-open", "trade", path_report()

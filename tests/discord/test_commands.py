@@ -72,6 +72,24 @@ async def test_performance_comes_with_measures_and_the_curve(tmp_path, monkeypat
         assert "option" in plain((await used.replied(20)).reply)
 
 
+async def test_exposure_and_the_summary_say_what_is_at_stake(tmp_path, monkeypatch):
+    async with desk(tmp_path, monkeypatch) as it:
+        nothing = await it.slash("tom", "orders", "exposure")
+        assert "Nothing is at stake" in plain(nothing.reply)
+        await it.held()
+        used = it.user("tom").slash("orders", "exposure", by="asset")
+        shown = (await used.replied(20)).reply
+        assert "at stake" in plain(shown)
+        assert "option" in plain(shown)
+        assert shown.attachments[0].data.startswith(b"\x89PNG")
+        used = it.user("tom").slash("orders", "portfolio-summary")
+        summary = (await used.replied(20)).reply
+        assert "Equity $" in plain(summary)
+        assert "at stake" in plain(summary)
+        hidden = await it.slash("tom", "all-messages", "portfolio-summary")
+        assert hidden.ephemeral
+
+
 async def test_profit_and_loss_come_with_a_chart_in_both_themes_and_words_for_those_who_cannot_see(
     tmp_path, monkeypatch
 ):
