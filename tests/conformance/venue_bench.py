@@ -14,6 +14,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+import stamina
 from pydantic import SecretStr
 
 from engine.brokers import (
@@ -170,13 +171,15 @@ class VenueBench(Bench):
             if self.venue is not None:
                 await self.venue.stop()
             self._patches.undo()
+            stamina.set_testing(False)
         if self.venue is not None:
             assert self.venue.log.violations == []
 
-    def impatient(self, seconds: float = 0.4) -> None:
+    def impatient(self, seconds: float = 1.0) -> None:
         """Shorten the wait for answers, before the start of whoever is to feel it."""
         for name in self.timeouts:
             self._patches.setattr(name, seconds)
+        stamina.set_testing(True, attempts=3, cap=True)  # as often, without the pauses
 
     @asynccontextmanager
     async def eager(self, every_s: float = 0.5) -> AsyncIterator[None]:

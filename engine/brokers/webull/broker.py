@@ -1,0 +1,392 @@
+"""Webull behind the Broker contract. It tells nothing unasked here: the desk polls."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import suppress
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+from engine.brokers import (
+    Absent,
+    Adapter,
+    Balance,
+    BrokerAccount,
+    BrokerCaps,
+    BrokerEvent,
+    BrokerFill,
+    BrokerOrder,
+    BrokerPosition,
+    Check,
+    Found,
+    Odd,
+    OrderRequest,
+    Preview,
+    Seen,
+    Setup,
+    StreamUp,
+    Unclear,
+)
+from engine.brokers._wire.address import Address
+from engine.brokers._wire.events import Events
+from engine.brokers._wire.http import Answer
+from engine.brokers._wire.lanes import Lane
+from engine.brokers._wire.sums import Sums
+from engine.brokers._wire.usage import Usage
+from engine.brokers.webull import translate
+from engine.brokers.webull.line import Line, code
+from engine.domain.errors import (
+    BrokerAuthError,
+    BrokerUnavailable,
+    OrderRejected,
+    OrderStateUnknown,
+)
+from engine.domain.money import ZERO
+from engine.domain.order import Side
+
+T = TypeVar("T")
+
+OWN = {"paper": "https://api.sandbox.webull.com", "live": "https://api.webull.com"}
+
+_PAGE, _MOST_PAGES = 100, 100
+_WINDOW = timedelta(days=7)
+_BEFORE = timedelta(days=6)
+"""Orders are listed by when they were placed; those may be filled or cancelled later."""
+_NONE_SUCH = ("NOT_FOUND", "NOT_EXIST")
+_OVER = frozenset({"filled", "canceled", "expired", "rejected", "replaced"})
+
+
+class Webull(Adapter):
+    """One app key at Webull; the accounts of one person."""
+
+    class Settings(Adapter.Settings):
+        """Where it is; the addresses are Webull's own unless said."""
+
+        rest: Address = ""
+
+    secrets = ("app_key", "app_secret")
+
+    def __init__(self, settings: Settings, setup: Setup) -> None:
+        super().__init__(settings, setup)
+        self.caps = BrokerCaps(
+            by_kind=dict(translate.KINDS),
+            dedupes_client_id=False,
+            is_paper=settings.environment == "paper",
+            has_stream=False,
+            has_preview=True,
+            orders_per_min=600,
+        )
+        self.usage = Usage(self.clock)
+        self._url = settings.rest or OWN[settings.environment]
+        self._events = Events()
+        self._line = Line(
+            self.name,
+            self._url,
+            self.clock,
+            setup.secrets,
+            setup.tokens,
+            self.usage,
+            self._warn,
+        )
+        self._sums = Sums(self.name, setup.tokens, self.clock)
+        self._numbers: dict[str, str] = {}
+        """Our account name -> the id that requests name."""
+        self._odd: set[str] = set()
+        self._watch: asyncio.Task[None] | None = None
+
+    # -- connection -----------------------------------------------------------------------------
+
+    async def connect(self) -> None:
+        """Log in; find the accounts.
+
+        Raises:
+            BrokerAuthError: the phone is asked, the keys are wrong, or paper and live are mixed up.
+            BrokerUnavailable.
+        """
+        if self._numbers:
+            return
+        self._check_environment()
+        self._line.wire.open()
+        await self._sums.load()
+        await self._line.login.enter()
+        self._numbers = self._mapped(await self._line.accounts())
+        self._events = Events()
+        self._events.tell(StreamUp(gap_from=None))
+        self._watch = asyncio.create_task(self._line.login.watch(), name=f"{self.name} token")
+
+    async def close(self) -> None:
+        """Leave; orders stay."""
+        self._numbers = {}
+        if self._watch is not None:
+            self._watch.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._watch
+        self._events.end()
+        await self._line.wire.close()
+
+    def _check_environment(self) -> None:
+        """An address of the other world in this mode (O-24); Webull itself says nothing of it."""
+        environment = self.settings.environment
+        other = "live" if environment == "paper" else "paper"
+        if urlsplit(self._url).hostname == urlsplit(OWN[other]).hostname:
+            raise BrokerAuthError(
+                f"{self.name} is set to {environment}, but its address is Webull's {other} side"
+            )
+
+    def _mapped(self, listed: list[dict[str, Any]]) -> dict[str, str]:
+        ids = {name: row["account_id"] for row in listed for name in _names(row)}
+        numbers = {}
+        for ours, number in self.setup.accounts.items():
+            if number is None and len(listed) != 1:
+                raise BrokerAuthError(
+                    f"{self.name}: this login reaches {len(listed)} accounts; "
+                    f"say the number of account {ours}"
+                )
+            found = listed[0]["account_id"] if number is None else ids.get(number)
+            if found is None:
+                raise BrokerAuthError(f"{self.name}: this login does not reach account {ours}")
+            numbers[ours] = found
+        return numbers
+
+    def events(self) -> AsyncIterator[BrokerEvent]:
+        """That it is up, and what is odd; fills are for whoever asks."""
+        return self._events.all()
+
+    # -- questions ------------------------------------------------------------------------------
+
+    async def accounts(self) -> list[BrokerAccount]:
+        """All of the login; whether they are paper only the address tells."""
+        return [
+            BrokerAccount(
+                number=row.get("account_number") or row["account_id"],
+                kind=str(row.get("account_type") or ""),
+                is_paper=None,
+            )
+            for row in await self._line.accounts()
+        ]
+
+    async def check(self) -> list[Check]:
+        """Token, accounts, money, orders; an order is priced and not sent."""
+        said = [await _tried("auth", self._line.login.again())]
+        for name in self._numbers:
+            said.append(await _tried(f"account {name}", self.balance(name)))
+            said.append(await _tried(f"orders {name}", self.open_orders(name)))
+        said.append(Check(name="quote", is_ok=None, detail="quotes are not read from Webull"))
+        return said
+
+    async def balance(self, account: str) -> Balance:
+        """Dollars."""
+        said = await self._line.read(
+            "/trading/assets/balances/get", {"account_id": self._id(account)}
+        )
+        now = self.clock.now()
+        return self._understood(lambda: translate.balance(said, account, now), "a balance")
+
+    async def positions(self, account: str) -> list[BrokerPosition]:
+        """Everything held."""
+        said = await self._line.read(
+            "/trading/assets/positions/list", {"account_id": self._id(account)}
+        )
+        return self._understood(lambda: translate.positions(said, account), "positions")
+
+    async def open_orders(self, account: str) -> list[BrokerOrder]:
+        """Working orders, to the last page."""
+        rows = await self._pages(account, "/trading/orders/open-orders/list", {})
+        return [row.order for row in rows if row.order.state not in _OVER]
+
+    async def orders_since(self, account: str, since: datetime) -> list[BrokerOrder]:
+        """Orders placed, filled or still working since."""
+        return [row.order for row in await self._rows_since(account, since)]
+
+    async def fills_since(self, account: str, since: datetime) -> list[BrokerFill]:
+        """Executions as the orders' sums tell them, written down first."""
+        rows = await self._rows_since(account, since)
+        fills = [fill for row in rows for fill in self._sums.of(row.order, since)]
+        return sorted(fills, key=lambda fill: (fill.executed_at, fill.execution_id))
+
+    async def find(self, account: str, client_order_id: str) -> Found:
+        """Look one order up by our id."""
+        asked_at = self.clock.now()
+        params = {"account_id": self._id(account), "client_order_id": client_order_id}
+        answer = await self._line.ask("GET", "/trading/orders/get", params=params)
+        if not answer.is_ok:
+            is_none = answer.status == 404 or any(part in code(answer) for part in _NONE_SUCH)
+            return Absent(as_of=asked_at) if is_none else Unclear()
+        rows = await self._taken(answer.body, account, "an order")
+        mine = [row.order for row in rows if row.order.client_order_id == client_order_id]
+        if len(mine) == 1:
+            return Seen(order=mine[0])
+        return Unclear(candidates=tuple(mine)) if rows else Absent(as_of=asked_at)
+
+    # -- requests -------------------------------------------------------------------------------
+
+    async def preview(self, request: OrderRequest) -> Preview | None:
+        """What Webull reckons it costs."""
+        body = await self._body(request)
+        answer = await self._line.ask("POST", "/trading/orders/preview", json=body)
+        if not answer.is_ok:
+            raise self._refusal(answer)
+        cost = translate.maybe(answer.body.get("estimated_cost"))
+        return Preview(
+            fee_usd=translate.maybe(answer.body.get("estimated_transaction_fee")),
+            buying_power_change_usd=None if cost is None else -cost,
+        )
+
+    async def submit(self, request: OrderRequest) -> BrokerOrder:
+        """Send one order, once."""
+        body = await self._body(request)
+        lane: Lane = "exit" if request.reduces else "order"
+        headers = {"category": translate.category(request.legs[0].instrument)}
+        answer = await self._line.wire.act(
+            "POST", "/trading/orders/place", lane=lane, json=body, headers=headers
+        )
+        if not answer.is_ok:
+            raise self._refusal(answer)
+        said = answer.body
+        said = said.get("data", said) if isinstance(said, Mapping) else {}
+        if not isinstance(said, Mapping) or not said.get("order_id"):
+            raise OrderStateUnknown(f"{self.name} took an order without naming it")
+        return BrokerOrder(
+            client_order_id=request.client_order_id,
+            broker_id=said["order_id"],
+            account=request.account,
+            state="accepted",
+            side=request.side,
+            legs=request.legs,
+            qty=request.qty,
+            filled=ZERO,
+            type=request.type,
+            limit=request.limit,
+            stop=request.stop,
+            updated_at=self.clock.now(),
+            raw_state="SUBMITTED",
+        )
+
+    async def replace(self, account: str, client_order_id: str, new: OrderRequest) -> BrokerOrder:
+        """Not here: a modified order keeps its old id, and an order of ours has one for life."""
+        del account, client_order_id, new
+        raise OrderRejected("not_supported", "an order at Webull is cancelled and sent anew")
+
+    async def cancel(self, account: str, client_order_id: str) -> None:
+        """Ask for cancellation; whether it worked is found by looking."""
+        if account not in self._numbers and self._numbers:
+            raise OrderRejected("unknown_account", f"{self.name} has no account {account}")
+        body = {"account_id": self._id(account), "client_order_id": client_order_id}
+        answer = await self._line.wire.act("POST", "/trading/orders/cancel", lane="exit", json=body)
+        if not answer.is_ok:
+            raise self._refusal(answer)
+
+    # -- inside ---------------------------------------------------------------------------------
+
+    def _id(self, account: str) -> str:
+        number = self._numbers.get(account)
+        if number is None:
+            raise BrokerUnavailable(f"{self.name} is not connected with account {account}")
+        return number
+
+    async def _body(self, request: OrderRequest) -> dict[str, Any]:
+        if request.account not in self._numbers and self._numbers:
+            raise OrderRejected("unknown_account", f"{self.name} has no account {request.account}")
+        translate.check(request)
+        number = self._id(request.account)
+        return translate.body(request, number, is_short=await self._is_short(request))
+
+    async def _is_short(self, request: OrderRequest) -> bool:
+        """Whether shares are sold that are not held: Webull wants that said."""
+        instrument = request.legs[0].instrument
+        if request.side is Side.BUY or instrument.kind != "stock" or request.reduces:
+            return False
+        held = sum(
+            (
+                position.qty
+                for position in await self.positions(request.account)
+                if position.instrument == instrument
+            ),
+            ZERO,
+        )
+        if held <= 0:
+            return True
+        if held < request.qty:
+            raise OrderRejected("would_flip", f"{held} are held; sell those first, then short")
+        return False
+
+    async def _rows_since(self, account: str, since: datetime) -> list[translate.Row]:
+        """History in windows as wide as Webull allows, and what works still."""
+        rows = await self._pages(account, "/trading/orders/open-orders/list", {})
+        end = self.clock.now() + timedelta(minutes=5)  # their clock may be ahead of ours
+        start = min(since - _BEFORE, end)
+        while start < end:
+            stop = min(start + _WINDOW, end)
+            window = {"start_time": _stamp(start), "end_time": _stamp(stop)}
+            rows += await self._pages(account, "/trading/orders/historical-orders/list", window)
+            start = stop
+        newest = {row.order.broker_id: row for row in rows}
+        return [
+            row
+            for row in newest.values()
+            if row.order.state not in _OVER or row.filled_at is None or row.filled_at >= since
+        ]
+
+    async def _pages(
+        self, account: str, path: str, params: Mapping[str, str]
+    ) -> list[translate.Row]:
+        asked = {"account_id": self._id(account), "page_size": str(_PAGE), **params}
+        rows: list[translate.Row] = []
+        for _ in range(_MOST_PAGES):
+            said = await self._line.read(path, asked)
+            rows += await self._taken(said, account, "a list of orders")
+            key = said.get("pagination_key") if isinstance(said, Mapping) else None
+            if not key:
+                return rows
+            asked["pagination_key"] = key
+        raise BrokerUnavailable(f"{self.name} lists orders without end")
+
+    async def _taken(self, said: Any, account: str, what: str) -> list[translate.Row]:
+        """Understood whole or not at all; what is filled is durable before it is told."""
+        rows = self._understood(lambda: translate.rows(said, account), what)
+        for row in rows:
+            if row.order.state == "unknown":
+                self._note(f"unknown order status {row.order.raw_state}")
+            at = row.filled_at or self.clock.now()
+            self._sums.saw(row.order, row.average, row.fee_usd, at)
+        await self._sums.keep()
+        return rows
+
+    def _understood(self, read: Callable[[], T], what: str) -> T:
+        try:
+            return read()
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            self._note(f"{what} that cannot be read: {type(error).__name__}")
+            raise BrokerUnavailable(f"{self.name}: {what} that cannot be read") from error
+
+    def _note(self, sentence: str) -> None:
+        """Shown to an admin once."""
+        if sentence not in self._odd:
+            self._odd.add(sentence)
+            self._events.tell(Odd(note=f"{self.name}: {sentence}", raw=""))
+
+    def _warn(self, sentence: str) -> None:
+        self._events.tell(Odd(note=sentence, raw=""))
+
+    def _refusal(self, answer: Answer) -> OrderRejected:
+        said = answer.body if isinstance(answer.body, Mapping) else {}
+        sentence = str(said.get("message") or "it gave no reason")
+        for number in self._numbers.values():
+            sentence = sentence.replace(number, "***")
+        return OrderRejected(code(answer), f"{self.name} refused the request: {sentence}")
+
+
+def _names(row: Mapping[str, Any]) -> list[str]:
+    return [str(row[name]) for name in ("account_id", "account_number") if row.get(name)]
+
+
+def _stamp(at: datetime) -> str:
+    return f"{at:%Y-%m-%dT%H:%M:%S}.{at.microsecond // 1000:03d}Z"
+
+
+async def _tried(name: str, asking: Any) -> Check:
+    try:
+        await asking
+    except (BrokerAuthError, BrokerUnavailable) as error:
+        return Check(name=name, is_ok=False, detail=str(error))
+    return Check(name=name, is_ok=True, detail="answers")

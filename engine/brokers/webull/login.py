@@ -1,0 +1,141 @@
+"""The access token: made here, approved once on the phone, good for about fifteen days."""
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from engine.brokers._wire.http import Answer, Wire
+from engine.clock import Clock
+from engine.domain.errors import BrokerAuthError, BrokerUnavailable
+from engine.store import Tokens
+
+EARLY = timedelta(days=3)
+"""Renewed so long before it ends: time for a person to pick the phone up."""
+_LOOK_S = 3600.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Token:
+    """What Webull gave us; its text is a secret."""
+
+    text: str
+    expires_at: str
+    is_approved: bool
+
+    def ends(self) -> datetime:
+        """When it is of no more use."""
+        return datetime.fromisoformat(self.expires_at)
+
+
+class Login:
+    """Keeps one token alive."""
+
+    def __init__(
+        self, name: str, wire: Wire, tokens: Tokens, clock: Clock, warn: Callable[[str], None]
+    ) -> None:
+        """``warn``: told in a sentence when a person must act."""
+        self._key, self._wire, self._tokens, self._clock = f"{name}-token", wire, tokens, clock
+        self._warn = warn
+        self._token: Token | None = None
+        self._next: Token | None = None
+        """Made ahead of the end, not yet approved."""
+        self._warned_of = ""
+
+    @property
+    def text(self) -> str | None:
+        """For the header; None while there is none that was approved."""
+        token = self._token
+        return token.text if token is not None and token.is_approved else None
+
+    async def enter(self) -> None:
+        """Have a token that works.
+
+        Raises:
+            BrokerAuthError: it waits for the phone, or the keys are wrong. BrokerUnavailable.
+        """
+        kept = await self._tokens.load(self._key)
+        old = Token(**json.loads(kept)) if kept else None
+        token = None if old is None else await self._checked(old)
+        if token is None or not token.is_approved:
+            token = await self._made(old)
+            await self._keep(token)
+        self._token = token
+        if not token.is_approved:
+            raise BrokerAuthError(self._please())
+        await self._renewed()
+
+    async def watch(self) -> None:
+        """Renew ahead of the end, until cancelled."""
+        while True:
+            await self._clock.sleep(_LOOK_S)
+            try:
+                await self._renewed()
+            except (BrokerAuthError, BrokerUnavailable) as error:
+                self._tell(str(error))
+
+    async def again(self) -> None:
+        """After a 401: ask what became of the token.
+
+        Raises:
+            BrokerAuthError: a person must act. BrokerUnavailable.
+        """
+        if self._token is None:
+            raise BrokerAuthError(self._please())
+        self._token = await self._checked(self._token)
+        await self._keep(self._token)
+        if not self._token.is_approved:
+            raise BrokerAuthError(self._please())
+
+    async def _renewed(self) -> None:
+        token = self._token
+        if token is None or not self._is_ending(token):
+            return
+        waiting = None if self._next is None else await self._checked(self._next)
+        fresh = waiting or await self._made(token)
+        if fresh.is_approved:
+            self._token, self._next = fresh, None
+            await self._keep(fresh)
+        else:
+            self._next = fresh
+            self._tell(f"{self._please()}; the old approval ends {token.ends():%Y-%m-%d %H:%M} UTC")
+
+    async def _made(self, old: Token | None) -> Token:
+        asked = {"token": old.text} if old is not None else {}
+        return _read(await self._ask("/auth/tokens/create", asked))
+
+    async def _checked(self, token: Token) -> Token:
+        return _read(await self._ask("/auth/tokens/check", {"token": token.text}))
+
+    async def _ask(self, path: str, asked: dict[str, str]) -> Any:
+        answer: Answer = await self._wire.read("POST", path, json=asked)
+        if not answer.is_ok or not isinstance(answer.body, dict):
+            code = (answer.body or {}).get("error_code", answer.status)
+            raise BrokerAuthError(f"{self._wire.name} gives no token: {code}")
+        return answer.body
+
+    async def _keep(self, token: Token) -> None:
+        await self._tokens.save(self._key, json.dumps(asdict(token)))
+
+    def _is_ending(self, token: Token) -> bool:
+        return token.ends() - self._clock.now() < EARLY
+
+    def _please(self) -> str:
+        return (
+            f"{self._wire.name} waits for approval on the phone: open the Webull app, Menu, "
+            "Messages, OpenAPI Notifications, enter the code of the text message, then connect "
+            "again; it lasts about 15 days"
+        )
+
+    def _tell(self, sentence: str) -> None:
+        if sentence != self._warned_of:
+            self._warned_of = sentence
+            self._warn(sentence)
+
+
+def _read(said: Any) -> Token:
+    until = said.get("expires_at") or said.get("expires") or 0
+    ends = datetime.fromtimestamp(int(until) / 1000, UTC)
+    is_approved = said.get("status") == "NORMAL"
+    return Token(text=said["token"], expires_at=ends.isoformat(), is_approved=is_approved)

@@ -1,0 +1,313 @@
+"""Webull's words and ours: order bodies, orders, positions and balances read back. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+
+from engine.brokers import (
+    Balance,
+    BrokerOrder,
+    BrokerPosition,
+    Caps,
+    LiveState,
+    OrderRequest,
+)
+from engine.domain.errors import OrderRejected
+from engine.domain.instrument import CASH_SETTLED, Instrument, option, stock
+from engine.domain.money import ZERO, exact
+from engine.domain.order import OrderType, Side, Tif
+from engine.domain.quote import Leg
+
+Json = Mapping[str, Any]
+
+TYPES = {
+    OrderType.MARKET: "MARKET",
+    OrderType.LIMIT: "LIMIT",
+    OrderType.STOP: "STOP_LOSS",
+    OrderType.STOP_LIMIT: "STOP_LOSS_LIMIT",
+    OrderType.TRAILING: "TRAILING_STOP_LOSS",
+}
+TIFS = {Tif.DAY: "DAY", Tif.GTC: "GTC"}
+STATES: Mapping[str, LiveState] = {
+    "PENDING": "accepted",
+    "SUBMITTED": "accepted",
+    "PENDING_CANCEL": "accepted",
+    "PENDING_REPLACE": "accepted",
+    "PARTIAL_FILLED": "partial",
+    "FILLED": "filled",
+    "CANCELLED": "canceled",
+    "CANCELED": "canceled",
+    "EXPIRED": "expired",
+    "FAILED": "rejected",
+    "REJECTED": "rejected",
+}
+_TYPES_BACK = {theirs: ours for ours, theirs in TYPES.items()}
+_SIDES_BACK = {"BUY": Side.BUY, "SELL": Side.SELL, "SHORT": Side.SELL}
+_STEP = Decimal("0.0001")
+
+_PLAIN = frozenset(TYPES) - {OrderType.TRAILING}
+KINDS = {
+    "stock": Caps(order_types=frozenset(TYPES), tifs=frozenset(TIFS), has_replace=False),
+    "option": Caps(order_types=_PLAIN, tifs=frozenset(TIFS), has_replace=False),
+}
+"""A modification at Webull keeps the old client id, and several legs are reported at one price
+only: neither is what the desk means, so orders are cancelled and sent anew, one leg each."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """An order as Webull lists it, with what its sums say of its executions."""
+
+    order: BrokerOrder
+    average: Decimal | None
+    fee_usd: Decimal
+    filled_at: datetime | None
+    placed_at: datetime
+
+
+# -- requests ---------------------------------------------------------------------------------
+
+
+def body(request: OrderRequest, number: str, *, is_short: bool) -> dict[str, Any]:
+    """The body of place and preview; ``is_short``: shares that are not held are sold.
+
+    Raises:
+        OrderRejected: it cannot be said to Webull.
+    """
+    check(request)
+    (leg,) = request.legs
+    side = "SHORT" if is_short else request.side.name
+    order: dict[str, Any] = {
+        "client_order_id": request.client_order_id,
+        "combo_type": "NORMAL",
+        "order_type": TYPES[request.type],
+        "quantity": plain(request.qty),
+        "side": side,
+        "time_in_force": TIFS[request.tif],
+        "entrust_type": "QTY",
+    }
+    if request.type in (OrderType.LIMIT, OrderType.STOP_LIMIT):
+        order["limit_price"] = f"{request.limit:f}"
+    if request.type in (OrderType.STOP, OrderType.STOP_LIMIT):
+        order["stop_price"] = f"{request.stop:f}"
+    if request.type is OrderType.TRAILING:
+        order |= {"trailing_type": "AMOUNT", "trailing_stop_step": f"{request.trail:f}"}
+    return {"account_id": number, "new_orders": [order | _thing(leg.instrument, request)]}
+
+
+def _thing(instrument: Instrument, request: OrderRequest) -> dict[str, Any]:
+    if instrument.kind == "stock":
+        return {
+            "instrument_type": "EQUITY",
+            "market": "US",
+            "symbol": instrument.symbol,
+            "support_trading_session": "CORE",
+        }
+    assert instrument.strike is not None  # noqa: S101 - an option by check()
+    return {
+        "option_strategy": "SINGLE",
+        "legs": [
+            {
+                "side": request.side.name,
+                "quantity": plain(request.qty),
+                "symbol": instrument.symbol,
+                "strike_price": plain(instrument.strike),
+                "option_expire_date": f"{instrument.expiry:%Y-%m-%d}",
+                "instrument_type": "OPTION",
+                "option_type": "CALL" if instrument.right == "C" else "PUT",
+                "market": "US",
+            }
+        ],
+    }
+
+
+def category(instrument: Instrument) -> str:
+    """The header that tells Webull's gateway what is traded."""
+    return "US_EQUITY" if instrument.kind == "stock" else "US_OPTION"
+
+
+def check(request: OrderRequest) -> None:
+    """Refuse what Webull has no words for, before anything is sent.
+
+    Raises:
+        OrderRejected: with our own code.
+    """
+    instrument = request.legs[0].instrument
+    if len(request.legs) > 1 or request.legs[0].ratio != 1:
+        raise OrderRejected("one_leg_only", "Webull orders of several legs are not supported")
+    if instrument.kind == "option" and instrument.symbol in CASH_SETTLED:
+        raise OrderRejected("no_index_options", "Webull's interface trades no index options")
+    caps = KINDS.get(instrument.kind)
+    if caps is None:
+        raise OrderRejected("not_traded", f"no {instrument.kind} is traded through Webull here")
+    if request.type not in caps.order_types or request.tif not in caps.tifs:
+        raise OrderRejected("not_supported", f"Webull has no {request.type} for {instrument.kind}")
+    if request.oco_group is not None or request.attached:
+        raise OrderRejected("not_supported", "groups of orders at Webull are not supported")
+    if not _is_whole(request.qty):
+        raise OrderRejected("bad_quantity", f"{request.qty} is no quantity Webull takes")
+    for name, price in _prices(request).items():
+        if price is None or not _is_price(price):
+            raise OrderRejected(f"bad_{name}", f"{price} is no {name} price Webull takes")
+
+
+def _prices(request: OrderRequest) -> dict[str, Decimal | None]:
+    """The prices that its type needs."""
+    needed = {
+        OrderType.MARKET: (),
+        OrderType.LIMIT: ("limit",),
+        OrderType.STOP: ("stop",),
+        OrderType.STOP_LIMIT: ("limit", "stop"),
+        OrderType.TRAILING: ("trail",),
+    }[request.type]
+    return {name: getattr(request, name) for name in needed}
+
+
+def _is_whole(qty: Decimal) -> bool:
+    return qty.is_finite() and 0 < qty < 10**9 and qty == qty.to_integral_value()
+
+
+def _is_price(price: Decimal) -> bool:
+    return price.is_finite() and 0 < price < 10**9 and price == price.quantize(_STEP)
+
+
+def plain(value: Decimal) -> str:
+    """Without exponent and without zeros that say nothing."""
+    return f"{value.normalize():f}"
+
+
+# -- answers ----------------------------------------------------------------------------------
+
+
+def rows(answer: Any, account: str) -> list[Row]:
+    """The orders of a list or of one look-up, whole.
+
+    Raises:
+        ValueError, KeyError, TypeError: it is not what Webull documents.
+    """
+    groups = answer.get("data", answer) if isinstance(answer, Mapping) else answer
+    if isinstance(groups, Mapping):
+        groups = [groups]
+    return [_row(order, account) for group in groups for order in group["orders"]]
+
+
+def _row(said: Json, account: str) -> Row:
+    state = STATES.get(said["status"], "unknown")
+    placed_at = moment(said["place_time_at"])
+    filled_at = moment(said["filled_time_at"]) if said.get("filled_time_at") else None
+    order = BrokerOrder(
+        client_order_id=said["client_order_id"],
+        broker_id=said["order_id"],
+        account=account,
+        state=state,
+        side=_SIDES_BACK[said["side"]],
+        legs=(Leg(instrument=instrument_of(said)),),
+        qty=exact(said["total_quantity"]),
+        filled=maybe(said.get("filled_quantity")) or ZERO,
+        type=_TYPES_BACK[said["order_type"]],
+        limit=_price(said.get("limit_price")),
+        stop=_price(said.get("stop_price")),
+        reason=str(said.get("fail_reason") or ""),
+        updated_at=filled_at or placed_at,
+        raw_state=said["status"],
+    )
+    return Row(
+        order=order,
+        average=_price(said.get("filled_price")),
+        fee_usd=_fees(said),
+        filled_at=filled_at,
+        placed_at=placed_at,
+    )
+
+
+def instrument_of(said: Json) -> Instrument:
+    """The share or option that a row of orders or positions is about."""
+    legs = said.get("legs") or []
+    if len(legs) > 1:
+        raise ValueError("an order or position of several legs")
+    kind = said.get("instrument_type") or (legs[0].get("instrument_type") if legs else "EQUITY")
+    if kind == "EQUITY" and not (legs and legs[0].get("option_type")):
+        return stock(said["symbol"])
+    if not legs:
+        raise ValueError(f"{kind} without its contract")
+    (leg,) = legs
+    strike = leg.get("strike_price") or leg.get("option_exercise_price")
+    right = {"CALL": "C", "PUT": "P"}[leg["option_type"]]
+    return option(
+        leg["symbol"],
+        date.fromisoformat(leg["option_expire_date"]),
+        exact(strike),
+        "C" if right == "C" else "P",
+    )
+
+
+def positions(answer: Any, account: str) -> list[BrokerPosition]:
+    """All holdings; short ones carry a minus or say so by their side."""
+    listed = answer.get("data", answer) if isinstance(answer, Mapping) else answer
+    held = []
+    for said in listed:
+        qty = exact(said["quantity"])
+        legs = said.get("legs") or [{}]
+        if qty > 0 and (said.get("side") or legs[0].get("side")) in ("SELL", "SHORT"):
+            qty = -qty
+        if qty:
+            held.append(
+                BrokerPosition(
+                    account=account,
+                    instrument=instrument_of(said),
+                    qty=qty,
+                    avg_price=maybe(said.get("cost_price")),
+                )
+            )
+    return held
+
+
+def balance(said: Json, account: str, as_of: datetime) -> Balance:
+    """Dollars of the account; what is not said is None."""
+    dollars = [a for a in said["account_currency_assets"] if a["currency"] == "USD"]
+    asset: Json = dollars[0] if dollars else {}
+    facts = {
+        name: str(said[name])
+        for name in ("day_trades_left", "maintenance_margin", "margin_excess")
+        if said.get(name) is not None
+    }
+    if said.get("open_margin_calls"):
+        facts["open_margin_calls"] = str(len(said["open_margin_calls"]))
+    return Balance(
+        account=account,
+        cash_usd=maybe(asset.get("cash_balance")),
+        buying_power_usd=maybe(asset.get("buying_power")),
+        equity_usd=maybe(asset.get("net_liquidation_value")),
+        as_of=as_of,
+        facts=facts,
+    )
+
+
+def moment(text: str) -> datetime:
+    """Aware UTC.
+
+    Raises:
+        ValueError: it names no zone.
+    """
+    at = datetime.fromisoformat(text)
+    if at.tzinfo is None:
+        raise ValueError(f"{text!r} without its zone")
+    return at.astimezone(UTC)
+
+
+def maybe(text: str | int | Decimal | None) -> Decimal | None:
+    """A figure, where one is given."""
+    return None if text is None or text == "" else exact(text)
+
+
+def _price(text: str | int | Decimal | None) -> Decimal | None:
+    """A price; Webull writes 0 for none."""
+    return maybe(text) or None
+
+
+def _fees(said: Json) -> Decimal:
+    commission = maybe((said.get("commission") or {}).get("actual_commission")) or ZERO
+    fees = (maybe(fee.get("actual_value")) or ZERO for fee in said.get("fees") or ())
+    return commission + sum(fees, ZERO)

@@ -1,0 +1,388 @@
+"""TopStepX alone: success=false, orders without tags, hubs that fall silent or lie."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from engine.brokers import (
+    Absent,
+    BalanceSeen,
+    BrokerFill,
+    BrokerOrder,
+    Odd,
+    OrderRequest,
+    OrderSeen,
+    PositionSeen,
+    Seen,
+    StreamDown,
+    StreamUp,
+)
+from engine.brokers.topstepx.api import PLACE
+from engine.domain.errors import OrderRejected, OrderStateUnknown
+from engine.domain.order import OrderType, Side
+from tests.conformance import topstepx_bench
+from tests.conformance.topstepx_bench import TopstepBench
+from tests.venues.topstepx import not_published
+
+D = Decimal
+BUY, SELL, LIMIT, STOP = Side.BUY, Side.SELL, OrderType.LIMIT, OrderType.STOP
+PLACE_PATH, MODIFY_PATH = "/api/Order/place", "/api/Order/modify"
+CANCEL_PATH, OPEN_PATH = "/api/Order/cancel", "/api/Order/searchOpen"
+
+
+@pytest.fixture
+async def bench() -> AsyncIterator[TopstepBench]:
+    made = topstepx_bench.bench()
+    made.impatient()
+    try:
+        yield await made.start()
+    finally:
+        await made.stop()
+
+
+def entry(bench: TopstepBench) -> OrderRequest:
+    return bench.request(BUY, 1, LIMIT, limit="1.95")
+
+
+async def until(is_so: Callable[[], bool]) -> None:
+    async with asyncio.timeout(5):
+        while not is_so():  # noqa: ASYNC110 - venue and adapter tell nobody
+            await asyncio.sleep(0.002)
+
+
+def told(bench: TopstepBench, kind: type) -> list[Any]:
+    return [event for event in bench.told if isinstance(event, kind)]
+
+
+# -- 200 and success=false --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("code", "name"), sorted(PLACE.items()))
+async def test_a_refusal_that_proves_itself_is_one_with_the_brokers_own_word(
+    bench: TopstepBench, code: int, name: str
+) -> None:
+    bench.venue.refuse_with[PLACE_PATH] = [code]
+    request = entry(bench)
+    with pytest.raises(OrderRejected) as caught:
+        await bench.broker.submit(request)
+    assert caught.value.code == name
+    assert await bench.at_venue() == []
+    assert isinstance(await bench.broker.find(bench.account, request.client_order_id), Absent)
+
+
+@pytest.mark.parametrize("code", [6, 7, 11, 99])
+@pytest.mark.parametrize("is_done", [True, False])
+async def test_a_failure_that_proves_nothing_is_doubt_until_it_is_looked_up(
+    bench: TopstepBench, code: int, is_done: bool
+) -> None:
+    """Codes 6 (OrderPending) and 7 (UnknownError), and what nobody has seen yet."""
+    said = bench.venue.answer_with if is_done else bench.venue.refuse_with
+    said[PLACE_PATH] = [code]
+    request = entry(bench)
+    with pytest.raises(OrderStateUnknown):
+        await bench.broker.submit(request)
+    assert bench.venue.log.n_acts == 1, "sent again by itself"
+    assert len(await bench.at_venue()) == is_done
+    await bench.restart()
+    found = await bench.broker.find(bench.account, request.client_order_id)
+    assert isinstance(found, Seen if is_done else Absent)
+
+
+@pytest.mark.parametrize(
+    ("code", "error"),
+    [
+        (1, OrderRejected),
+        (2, OrderRejected),
+        (3, OrderRejected),
+        (6, OrderRejected),
+        (4, OrderStateUnknown),
+        (5, OrderStateUnknown),
+    ],
+)
+async def test_a_cancel_that_fails_says_what_is_proved(
+    bench: TopstepBench, code: int, error: type[Exception]
+) -> None:
+    order = await bench.submit(BUY, 1, LIMIT, limit="1.95")
+    bench.venue.refuse_with[CANCEL_PATH] = [code]
+    with pytest.raises(error):
+        await bench.broker.cancel(bench.account, order.client_order_id)
+    assert (await bench.seen(order)).state == "accepted"
+
+
+async def test_the_answers_sentence_is_shown_without_account_numbers(bench: TopstepBench) -> None:
+    bench.venue.refuse_with[PLACE_PATH] = [2]
+    with pytest.raises(OrderRejected, match="refused by the firm"):
+        await bench.submit(BUY, 1, LIMIT, limit="1.95")
+    with pytest.raises(OrderRejected) as caught:
+        await bench.submit(BUY, 10**6, LIMIT, limit="1.95")
+    assert "41001" not in str(caught.value)
+
+
+# -- looking up -------------------------------------------------------------------------------
+
+
+async def test_an_open_list_that_lies_does_not_make_an_order_absent(bench: TopstepBench) -> None:
+    """O-08: filled orders leave it, and it may lag."""
+    order = await bench.submit(BUY, 1, LIMIT, limit="1.95")
+    bench.venue.lost = [OPEN_PATH]
+    assert (await bench.seen(order)).state == "accepted"
+
+
+async def test_a_status_that_nobody_has_seen_is_unknown_and_the_stream_lives_on(
+    bench: TopstepBench,
+) -> None:
+    """O-20."""
+    order = await bench.submit(BUY, 1, LIMIT, limit="1.95")
+    bench.venue.status_of[int(order.broker_id)] = 12
+    assert (await bench.seen(order)).state == "unknown"
+    assert (await bench.seen(order)).raw_state == "12"
+    bench.venue.status_of.clear()
+    await bench.pass_latency()
+    await bench.quote(bench.it, "1.80", "1.90")
+    assert bench.told_states(order)[-1] == "filled"
+
+
+@pytest.mark.parametrize("is_done", [True, False])
+async def test_a_modification_in_doubt_is_told_by_the_order_itself(
+    bench: TopstepBench, is_done: bool
+) -> None:
+    old = await bench.submit(BUY, 2, LIMIT, limit="1.90")
+    said = bench.venue.answer_with if is_done else bench.venue.refuse_with
+    said[MODIFY_PATH] = [5]
+    new = bench.request(BUY, 2, LIMIT, limit="1.92")
+    with pytest.raises(OrderStateUnknown):
+        await bench.broker.replace(bench.account, old.client_order_id, new)
+    await bench.restart()
+    found = await bench.broker.find(bench.account, new.client_order_id)
+    assert isinstance(found, Seen if is_done else Absent)
+    assert (await bench.seen(old)).state == ("replaced" if is_done else "accepted")
+    assert len(await bench.broker.open_orders(bench.account)) == 1
+
+
+async def test_fills_belong_to_the_life_of_the_order_that_they_came_in(
+    bench: TopstepBench,
+) -> None:
+    await bench.quote(bench.it, "2.00", "2.10")
+    old = await bench.submit(BUY, 2, LIMIT, limit="1.90")
+    new = bench.request(BUY, 2, LIMIT, limit="2.00")
+    await bench.broker.replace(bench.account, old.client_order_id, new)
+    await bench.restart()
+    await bench.pass_latency()
+    await bench.quote(bench.it, "1.90", "1.95", sizes=(9, 9))
+    assert [f.client_order_id for f in await bench.fills()] == [new.client_order_id]
+    assert [f.client_order_id for f in bench.told_fills()] == [new.client_order_id]
+    assert bench.told_states(old)[-1:] in ([], ["replaced"])
+
+
+# -- the hub ----------------------------------------------------------------------------------
+
+
+async def test_a_fill_that_is_told_before_its_order_was_answered_is_ours(
+    bench: TopstepBench,
+) -> None:
+    """The answer never comes, the stream does: the order is asked for by its number."""
+    await bench.quote(bench.it, "2.00", "2.10")
+    request = bench.request(BUY, 1)
+    bench.venue.faults.accept_then_hang = 1
+    bench.venue.faults.drop_frames = 1  # that of the order
+    with pytest.raises(OrderStateUnknown):
+        await bench.broker.submit(request)
+    await bench.pass_latency()
+    assert [f.client_order_id for f in bench.told_fills()] == [request.client_order_id]
+
+
+async def test_a_trade_whose_order_cannot_be_looked_up_is_put_aside_not_booked_as_foreign(
+    bench: TopstepBench,
+) -> None:
+    frame = bench.venue._trade_row(_strange_fill(bench))
+    bench.venue.lost = ["/api/Order/search"]
+    await bench.venue._broadcast({"type": 1, "target": "GatewayUserTrade", "arguments": [frame]})
+    await until(lambda: bool(told(bench, Odd)))
+    assert bench.told_fills() == []
+    (odd,) = told(bench, Odd)
+    assert "41001" not in odd.raw + odd.note
+
+
+def _strange_fill(bench: TopstepBench) -> BrokerFill:
+    return BrokerFill(
+        execution_id="elsewhere",
+        client_order_id="NOTAG-elsewhere",
+        broker_id="1",
+        account="41001",
+        instrument=bench.it,
+        leg=0,
+        side=BUY,
+        qty=D(1),
+        price=D(6700),
+        fee_usd=D(0),
+        executed_at=bench.clock.now(),
+    )
+
+
+BAD_FRAMES: dict[str, Any] = {
+    "no JSON": "{not json",
+    "a list": [1, 2],
+    "an unknown type": {"type": 42, "item": "x"},
+    "an unknown target": {"type": 1, "target": "GatewayUserRisk", "arguments": [{"a": 1}]},
+    "an order without fields": {"type": 1, "target": "GatewayUserOrder", "arguments": [{"id": 1}]},
+    "a trade of nothing": {
+        "type": 1,
+        "target": "GatewayUserTrade",
+        "arguments": [{"action": 0, "data": {"accountId": 41001, "orderId": 5}}],
+    },
+    "a position of no contract": {
+        "type": 1,
+        "target": "GatewayUserPosition",
+        "arguments": [{"accountId": 41001, "size": 1, "type": 1}],
+    },
+}
+
+
+@pytest.mark.parametrize("what", BAD_FRAMES)
+async def test_a_message_that_cannot_be_read_is_shown_and_the_next_one_is_heard(
+    bench: TopstepBench, what: str
+) -> None:
+    order = await bench.submit(BUY, 1, LIMIT, limit="1.95")
+    frame = BAD_FRAMES[what]
+    for socket in bench.venue.sockets:
+        if isinstance(frame, str):
+            await socket.send_str(frame + "\x1e")
+        else:
+            await bench.venue.send(socket, frame)
+    await bench.broker.cancel(bench.account, order.client_order_id)
+    await bench.pass_latency()
+    assert bench.told_states(order)[-1] == "canceled"
+    assert len(told(bench, Odd)) == 1
+    assert "41001" not in told(bench, Odd)[0].raw
+    assert len(told(bench, StreamUp)) == 1
+
+
+async def test_bare_rows_enveloped_rows_and_several_in_a_list_are_all_heard(
+    bench: TopstepBench,
+) -> None:
+    row = {"id": 41001, "name": "x", "balance": D(50_500), "canTrade": True}
+    for argument in (row, {"action": 1, "data": row}, [{"action": 1, "data": row}]):
+        frame = {"type": 1, "target": "GatewayUserAccount", "arguments": [argument]}
+        await bench.venue._broadcast(frame)
+    await until(lambda: len(told(bench, BalanceSeen)) == 3)
+    assert {e.balance.cash_usd for e in told(bench, BalanceSeen)} == {D(50_500)}
+
+
+async def test_a_position_that_is_gone_is_told_as_flat(bench: TopstepBench) -> None:
+    await bench.hold(2)
+    row = bench.venue._position_rows("41001")[0]
+    frame = {"type": 1, "target": "GatewayUserPosition", "arguments": [{"action": 2, "data": row}]}
+    await bench.venue._broadcast(frame)
+    await until(
+        lambda: bool(told(bench, PositionSeen)) and told(bench, PositionSeen)[-1].position.qty == 0
+    )
+
+
+async def test_a_hub_that_says_goodbye_is_reconnected_and_the_gap_is_named(
+    bench: TopstepBench,
+) -> None:
+    at = bench.clock.now()
+    await bench.venue.stop_talking()
+    await until(lambda: bool(told(bench, StreamDown)))
+    bench.clock.advance(1)
+    await until(lambda: len(told(bench, StreamUp)) == 2)
+    assert told(bench, StreamUp)[-1].gap_from == at
+
+
+async def test_a_hub_that_falls_silent_is_noticed_within_half_a_minute(
+    bench: TopstepBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The socket stays open, no byte comes: neither events nor pings."""
+
+    async def nothing(socket: object, frame: object) -> None:
+        del socket, frame
+
+    monkeypatch.setattr(bench.venue, "send", nothing)
+    began = bench.clock.now()
+    while not told(bench, StreamDown):
+        bench.clock.advance(1)
+        await asyncio.sleep(0.005)
+        assert (bench.clock.now() - began).total_seconds() <= 60
+    assert 20 <= (bench.clock.now() - began).total_seconds() <= 31
+
+
+async def test_a_hub_that_pings_is_not_given_up(bench: TopstepBench) -> None:
+    for _ in range(40):
+        bench.clock.advance(5)
+        await asyncio.sleep(0.005)
+    assert told(bench, StreamDown) == []
+
+
+async def test_a_hub_that_refuses_the_token_gets_a_new_one(bench: TopstepBench) -> None:
+    bench.venue.expire_tokens()
+    await bench.venue.drop_streams()
+    await until(lambda: bool(told(bench, StreamDown)))
+    async with bench.eager():
+        await until(lambda: len(told(bench, StreamUp)) == 2)
+
+
+# -- brackets ---------------------------------------------------------------------------------
+
+
+async def test_children_of_two_like_brackets_are_never_taken_for_each_other(
+    bench: TopstepBench,
+) -> None:
+    await bench.quote(bench.it, "2.00", "2.10")
+    stops: list[OrderRequest] = []
+    for _ in range(2):
+        stop = bench.request(SELL, 1, STOP, stop="1.70", reduces=True)
+        await bench.submit(BUY, 1, LIMIT, limit="1.95", attached=(stop,))
+        stops.append(stop)
+    await bench.restart()
+    numbers = [(await bench.seen(stop)).broker_id for stop in stops]
+    assert len(set(numbers)) == 2
+    assert numbers == sorted(numbers)
+    (first, _), entries = stops, await bench.broker.open_orders(bench.account)
+    assert first.client_order_id in {o.client_order_id for o in entries}
+
+
+async def test_an_order_from_the_firms_own_app_is_nobodys_of_ours(bench: TopstepBench) -> None:
+    """O-16."""
+    body = {"accountId": 41001, "contractId": "CON.F.US.MES.Z26", "type": 1, "side": 0, "size": 1}
+    await bench.venue._place(body | {"limitPrice": D(6695)})
+    await bench.settle()
+    (order,) = await bench.broker.open_orders(bench.account)
+    assert order.client_order_id == ""
+    assert _last(bench).client_order_id == ""
+
+
+def _last(bench: TopstepBench) -> BrokerOrder:
+    order = told(bench, OrderSeen)[-1].order
+    assert isinstance(order, BrokerOrder)
+    return order
+
+
+# -- contract count ---------------------------------------------------------------------------
+
+
+async def test_every_kind_of_request_body_is_what_was_published(bench: TopstepBench) -> None:
+    await bench.quote(bench.it, "2.00", "2.10")
+    stop = bench.request(SELL, 1, STOP, stop="1.70", reduces=True)
+    target = bench.request(SELL, 1, LIMIT, limit="2.60", reduces=True)
+    old = await bench.submit(BUY, 1, LIMIT, limit="1.95", attached=(stop, target))
+    await bench.submit(BUY, 1)
+    await bench.submit(SELL, 1, STOP, stop="1.60", reduces=True)
+    await bench.submit(SELL, 1, OrderType.TRAILING, trail="0.20", reduces=True)
+    new = bench.request(BUY, 1, LIMIT, limit="1.96")
+    await bench.broker.replace(bench.account, old.client_order_id, new)
+    await bench.broker.cancel(bench.account, new.client_order_id)
+    await bench.pass_latency()
+    await bench.broker.check()
+    await bench.broker.orders_since(bench.account, bench.clock.now())
+    await bench.fills()
+    await bench.position()
+    log = bench.venue.log
+    kinds = sorted({seen.path for seen in log.requests})
+    against = not_published() or "the published swagger, unknown keys refused, answers too"
+    print(f"\ntopstepx: {log.n_checked} bodies of {len(kinds)} kinds against {against}")  # noqa: T201
+    assert log.n_checked >= 15
+    assert len(kinds) >= 11
+    assert log.violations == []

@@ -1,0 +1,279 @@
+"""Webull at its venue: the phone's approval, tokens renewed ahead, pages, refusals, doubt."""
+
+import asyncio
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+
+from engine.brokers import Absent, Odd, Unclear
+from engine.brokers.webull import Webull
+from engine.domain.errors import BrokerAuthError, BrokerUnavailable, OrderRejected
+from engine.domain.order import OrderType, Side
+from tests.conformance import webull_bench
+from tests.conformance.broker_bench import START
+from tests.conformance.venue_bench import VenueBench
+
+D = Decimal
+BUY, SELL, LIMIT = Side.BUY, Side.SELL, OrderType.LIMIT
+
+
+@pytest.fixture
+async def shares():
+    bench = webull_bench.stocks()
+    await bench.open_venue()
+    yield bench
+    await bench.stop()
+
+
+# -- logging in -------------------------------------------------------------------------------
+
+
+async def test_a_token_that_waits_for_the_phone_is_said_in_a_sentence_and_works_later(
+    shares: VenueBench,
+) -> None:
+    shares.venue.phone_approves_at_once = False
+    with pytest.raises(BrokerAuthError, match=r"on the phone.*Webull app.*15 days"):
+        await shares.start()
+    assert len(shares.venue.tokens) == 1
+    shares.venue.approve()
+    await shares.start()
+    assert len(shares.venue.tokens) == 1, "the approved token is the one that was asked for"
+    assert (await shares.submit(BUY, 1, LIMIT, limit="2.00")).state == "accepted"
+
+
+async def test_an_approved_token_outlives_the_process(shares: VenueBench) -> None:
+    await shares.start()
+    await shares.restart()
+    assert len(shares.venue.tokens) == 1
+    assert not shares.venue.log.of("POST", "create")[1:]
+
+
+async def test_a_token_near_its_end_is_renewed_while_it_still_works(shares: VenueBench) -> None:
+    """O-19."""
+    await shares.start()
+    (text,) = shares.venue.tokens
+    shares.clock.advance(12.5 * 24 * 3600)
+    async with shares.eager(60):
+        await asyncio.wait_for(asked(shares, "create", 2), 5)
+    assert shares.venue.tokens[text][1] > shares.clock.now() + timedelta(days=14)
+    assert await shares.broker.open_orders("main") == []
+
+
+async def test_a_renewal_that_needs_the_phone_is_said_once_and_the_old_token_works_on(
+    shares: VenueBench,
+) -> None:
+    await shares.start()
+    venue = shares.venue
+    venue.phone_approves_at_once, venue.renewals_need_the_phone = False, True
+    shares.clock.advance(12.5 * 24 * 3600)
+    async with shares.eager(900):
+        await shares.until(lambda: any(isinstance(e, Odd) for e in shares.told))
+        await asyncio.wait_for(asked(shares, "check", 5), 5)
+    (odd,) = [event for event in shares.told if isinstance(event, Odd)]
+    assert "phone" in odd.note
+    assert await shares.broker.open_orders("main") == []
+    venue.approve()
+    async with shares.eager(900):
+        await asyncio.wait_for(asked(shares, "check", len(venue.log.of("POST", "check")) + 1), 5)
+    assert len(venue.tokens) == 2
+    assert await shares.broker.open_orders("main") == []
+
+
+async def asked(bench: VenueBench, what: str, times: int) -> None:
+    while len(bench.venue.log.of("POST", what)) < times:  # noqa: ASYNC110 - nobody is told
+        await asyncio.sleep(0.005)
+
+
+async def test_a_token_that_was_taken_away_is_noticed_and_named(shares: VenueBench) -> None:
+    await shares.start()
+    shares.venue.tokens.clear()
+    with pytest.raises(BrokerAuthError, match="phone"):
+        await shares.broker.open_orders("main")
+    with pytest.raises(BrokerAuthError):
+        await shares.submit(BUY, 1, LIMIT, limit="2.00")
+    assert await shares.at_venue() == []
+
+
+async def test_one_401_in_between_is_asked_about_and_the_question_repeated(
+    shares: VenueBench,
+) -> None:
+    await shares.start()
+    shares.venue.faults.strikes = lambda request: "open-orders" in request.path
+    shares.venue.faults.expired_token = 1
+    assert await shares.broker.open_orders("main") == []
+
+
+@pytest.mark.parametrize(
+    ("environment", "rest"),
+    [("paper", "https://api.webull.com"), ("live", "https://api.sandbox.webull.com")],
+)
+async def test_paper_and_live_are_not_mixed_up(
+    shares: VenueBench, environment: str, rest: str
+) -> None:
+    """O-24: nothing is sent to the wrong side."""
+    shares.settings = lambda *_: Webull.Settings(environment=environment, rest=rest)
+    with pytest.raises(BrokerAuthError, match=r"paper.*live|live.*paper"):
+        await shares.start()
+
+
+async def test_an_account_that_the_login_does_not_reach_is_refused_by_our_name(
+    shares: VenueBench,
+) -> None:
+    shares.numbers = {"main": "WB70000001", "spare": "WB79999999"}
+    shares.terms = shares.terms.__class__(start_cash_usd={"main": D(1), "spare": D(1)})
+    with pytest.raises(BrokerAuthError, match="spare") as caught:
+        await shares.start()
+    assert "WB79999999" not in str(caught.value)
+
+
+async def test_the_only_account_needs_no_number_and_several_need_one(shares: VenueBench) -> None:
+    broker = shares.build(shares.venue.url, shares.venue.ws_url, shares.clock)
+    object.__setattr__(broker.setup, "accounts", {"main": None})
+    with pytest.raises(BrokerAuthError, match="reaches 2 accounts"):
+        await broker.connect()
+    await broker.close()
+
+
+# -- reading ----------------------------------------------------------------------------------
+
+
+async def test_lists_are_read_to_their_last_page(shares: VenueBench) -> None:
+    await shares.start()
+    shares.venue.largest_page = 2
+    sent = [(await shares.submit(BUY, 1, LIMIT, limit="1.00")).broker_id for _ in range(5)]
+    assert [o.broker_id for o in await shares.broker.open_orders("main")] == sent
+    listed = await shares.broker.orders_since("main", START)
+    assert {o.broker_id for o in listed} == set(sent)
+
+
+async def test_a_list_that_breaks_off_is_no_list(shares: VenueBench) -> None:
+    """I-27."""
+    await shares.start()
+    shares.venue.largest_page = 2
+    for _ in range(5):
+        await shares.submit(BUY, 1, LIMIT, limit="1.00")
+    shares.venue.faults.strikes = lambda request: "pagination_key" in request.query
+    shares.venue.faults.reject_500 = 100
+    with pytest.raises(BrokerUnavailable):
+        await shares.broker.open_orders("main")
+
+
+async def test_history_is_asked_in_windows_that_webull_takes(shares: VenueBench) -> None:
+    await shares.start()
+    shares.clock.advance(20 * 24 * 3600)
+    later = shares.clock.now() + timedelta(days=5)
+    shares.venue.tokens = dict.fromkeys(shares.venue.tokens, ("NORMAL", later))
+    await shares.broker.orders_since("main", START)
+    asked = shares.venue.log.of("GET", "historical-orders")
+    assert len(asked) == 4
+
+
+async def test_an_unknown_status_is_shown_once_and_counts_as_unknown(shares: VenueBench) -> None:
+    """O-20."""
+    await shares.start()
+    order = await shares.submit(BUY, 1, LIMIT, limit="1.00")
+    group = shares.venue._group
+
+    async def odd(one: object) -> object:
+        said = await group(one)
+        said["orders"][0]["status"] = "HALF_BAKED"
+        return said
+
+    shares.venue._group = odd
+    for _ in range(3):
+        assert (await shares.seen(order)).state == "unknown"
+    await shares.until(lambda: any(isinstance(e, Odd) for e in shares.told))
+    odd_ones = [event for event in shares.told if isinstance(event, Odd)]
+    assert len(odd_ones) == 1
+    assert "HALF_BAKED" in odd_ones[0].note
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "found"),
+    [
+        (404, "X", Absent),
+        (417, "ORDER_NOT_FOUND", Absent),
+        (417, "INVALID_PARAMETER", Unclear),
+        (403, "FORBIDDEN", Unclear),
+    ],
+)
+async def test_only_an_answer_that_says_so_proves_absence(
+    shares: VenueBench, status: int, code: str, found: type
+) -> None:
+    await shares.start()
+    shares.venue.get_says = (status, {"error_code": code})
+    assert isinstance(await shares.broker.find("main", "TSX"), found)
+
+
+# -- orders -----------------------------------------------------------------------------------
+
+
+async def test_a_refusal_carries_webulls_code_and_no_account_number(shares: VenueBench) -> None:
+    await shares.start()
+    with pytest.raises(OrderRejected) as caught:
+        await shares.submit(BUY, 1_000_000, LIMIT, limit="2.00")
+    assert caught.value.code == "INSUFFICIENT_BUYING_POWER"
+    assert "WB7" not in str(caught.value)
+
+
+async def test_shares_that_are_not_held_are_sold_short_and_held_ones_are_sold(
+    shares: VenueBench,
+) -> None:
+    await shares.start()
+    await shares.hold(2)
+    await shares.submit(SELL, 2, LIMIT, limit="2.50")
+    with pytest.raises(OrderRejected, match="would_flip"):
+        await shares.submit(SELL, 3, LIMIT, limit="2.50")
+    short = shares.request(SELL, 1, LIMIT, shares.it2, limit="2.50")
+    await shares.broker.submit(short)
+    sides = [r.body["new_orders"][0]["side"] for r in shares.venue.log.of("POST", "place")]
+    assert sides == ["BUY", "SELL", "SHORT"]
+
+
+async def test_an_exit_needs_no_question_before_it_is_sent(shares: VenueBench) -> None:
+    await shares.start()
+    await shares.hold(2)
+    before = len(shares.venue.log.requests)
+    await shares.submit(SELL, 2, LIMIT, limit="2.50", reduces=True)
+    assert len(shares.venue.log.requests) == before + 1
+
+
+async def test_the_ways_that_it_can_be_checked(shares: VenueBench) -> None:
+    await shares.start()
+    checks = {check.name: check.is_ok for check in await shares.broker.check()}
+    assert checks["auth"] is True
+    assert checks["account main"] is True
+    assert checks["quote"] is None
+
+
+async def test_every_request_that_a_day_makes_is_one_that_webull_publishes(
+    shares: VenueBench, capsys: pytest.CaptureFixture[str]
+) -> None:
+    n = 0
+    for bench in (shares, webull_bench.bench()):
+        if bench.venue is None:
+            await bench.open_venue()
+        await bench.start()
+        caps = bench.broker.caps.by_kind[bench.it.kind]
+        await bench.hold(10)
+        more = {
+            OrderType.MARKET: {},
+            OrderType.LIMIT: {"limit": "2.60"},
+            OrderType.STOP: {"stop": "1.50"},
+            OrderType.STOP_LIMIT: {"stop": "1.50", "limit": "1.45"},
+            OrderType.TRAILING: {"trail": "0.20"},
+        }
+        for type_ in caps.order_types:
+            for tif in caps.tifs:
+                order = await bench.submit(SELL, 1, type_, tif=tif, reduces=True, **more[type_])
+                await bench.broker.preview(bench.request(BUY, 1, LIMIT, limit="1.90"))
+                if type_ is not OrderType.MARKET:
+                    await bench.broker.cancel("main", order.client_order_id)
+        n += len(bench.venue.log.of("POST", "/trading/orders/"))
+        assert bench.venue.log.violations == []
+        if bench is not shares:
+            await bench.stop()
+    assert n > 30
+    with capsys.disabled():
+        print(f"\nwebull: {n} order bodies checked against its golden bodies")  # noqa: T201

@@ -1,0 +1,144 @@
+"""Sums become executions: each once, at the price of the difference, the same after a restart."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.brokers import BrokerOrder
+from engine.brokers._wire.sums import Sums
+from engine.clock import ManualClock
+from engine.domain.instrument import stock
+from engine.domain.order import OrderType, Side
+from engine.domain.quote import Leg
+from tests.conformance.venue_bench import MemoryTokens
+
+D = Decimal
+START = datetime(2026, 11, 18, 15, 0, tzinfo=UTC)
+LONG_AGO = START - timedelta(days=400)
+
+
+def order(filled, broker_id="B1"):
+    return BrokerOrder(
+        client_order_id="TS1",
+        broker_id=broker_id,
+        account="main",
+        state="partial",
+        side=Side.SELL,
+        legs=(Leg(instrument=stock("F")),),
+        qty=D(1000),
+        filled=D(filled),
+        type=OrderType.MARKET,
+        updated_at=START,
+    )
+
+
+def sums(tokens=None):
+    return Sums("x", tokens or MemoryTokens(), ManualClock(START))
+
+
+def told(book, filled=0):
+    return book.of(order(filled), LONG_AGO)
+
+
+def test_each_look_that_finds_more_is_one_execution_at_the_price_of_the_difference():
+    book = sums()
+    book.saw(order(4), D("2.00"), D("0.40"), START)
+    book.saw(order(10), D("2.06"), D("1.00"), START + timedelta(seconds=1))
+    assert [(f.qty, f.price, f.fee_usd, f.side) for f in told(book)] == [
+        (D(4), D(2), D("0.4"), Side.SELL),
+        (D(6), D("2.1"), D("0.6"), Side.SELL),
+    ]
+
+
+def test_the_same_sum_again_is_no_execution():
+    book = sums()
+    for _ in range(5):
+        book.saw(order(4), D("2.00"), D(0), START)
+    assert len(told(book)) == 1
+
+
+def test_a_quantity_without_a_price_waits_for_one():
+    book = sums()
+    book.saw(order(4), None, D(0), START)
+    assert told(book) == []
+    book.saw(order(4), D(2), D(0), START)
+    assert len(told(book)) == 1
+
+
+async def test_a_restart_tells_the_same_executions_under_the_same_ids():
+    tokens = MemoryTokens()
+    book = sums(tokens)
+    await book.load()
+    book.saw(order(4), D("2.00"), D(0), START)
+    await book.keep()
+    again = sums(tokens)
+    await again.load()
+    assert told(again) == told(book)
+    again.saw(order(4), D("2.00"), D(0), START)
+    again.saw(order(10), D("2.06"), D(0), START)
+    assert [f.execution_id for f in told(again)] == ["B1-1", "B1-2"]
+
+
+async def test_what_could_not_be_kept_is_kept_the_next_time():
+    class Full(MemoryTokens):
+        fails = True
+
+        async def save(self, name, text):
+            if self.fails:
+                raise OSError("disk full")
+            await super().save(name, text)
+
+    tokens = Full()
+    book = sums(tokens)
+    book.saw(order(4), D(2), D(0), START)
+    with pytest.raises(OSError, match="full"):
+        await book.keep()
+    tokens.fails = False
+    await book.keep()
+    assert json.loads(tokens.kept["x-fills"])["main/B1"]
+
+
+def test_less_than_was_told_takes_the_newest_back_and_never_an_id_twice():
+    book = sums()
+    book.saw(order(4), D(2), D(0), START)
+    book.saw(order(10), D(2), D(0), START)
+    book.saw(order(4), D(2), D(0), START)
+    book.saw(order(9), D(3), D(0), START)
+    fills = told(book)
+    assert [(f.kind, f.qty, f.of) for f in fills] == [
+        ("fill", D(4), ""),
+        ("fill", D(6), ""),
+        ("bust", D(6), "B1-2"),
+        ("fill", D(5), ""),
+    ]
+    assert len({f.execution_id for f in fills}) == 4
+
+
+async def test_what_is_long_over_is_forgotten():
+    tokens = MemoryTokens()
+    book = sums(tokens)
+    book.saw(order(4), D(2), D(0), START - timedelta(days=101))
+    book.saw(order(4, "B2"), D(2), D(0), START)
+    await book.keep()
+    again = sums(tokens)
+    await again.load()
+    assert told(again) == []
+    assert again.of(order(4, "B2"), LONG_AGO)
+
+
+@given(st.lists(st.tuples(st.integers(0, 30), st.integers(100, 400)), max_size=12))
+def test_what_stands_adds_up_to_the_last_sum(looks):
+    book = sums()
+    cost = filled = 0
+    for qty, cents in looks:
+        filled, cost = filled + qty, cost + qty * cents
+        average = D(cost) / 100 / filled if filled else None
+        book.saw(order(filled), average, D(0), START)
+    fills = told(book)
+    assert sum(f.qty for f in fills) == filled
+    off = abs(sum(f.qty * f.price for f in fills) - D(cost) / 100)
+    assert off <= D("0.000001") * max(filled, 1)
