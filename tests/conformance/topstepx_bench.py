@@ -1,13 +1,22 @@
 """TopStepX for the conformance suite: futures, day orders, two accounts of one login."""
 
+from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 from engine.brokers.topstepx import Topstepx
-from engine.brokers.topstepx.broker import TopstepSettings
+from engine.brokers.topstepx.settings import TopstepSettings
 from engine.domain.instrument import future
 from tests.conformance.broker_bench import MES
 from tests.conformance.venue_bench import VenueBench
 from tests.venues.topstepx import TopstepxVenue
+
+
+@dataclass(kw_only=True)
+class TopstepBench(VenueBench):
+    """With what only this venue can be told."""
+
+    venue: Any = None
 
 
 def settings(url: str, ws_url: str, **more: object) -> TopstepSettings:
@@ -23,9 +32,9 @@ def settings(url: str, ws_url: str, **more: object) -> TopstepSettings:
     )
 
 
-def bench() -> VenueBench:
+def bench() -> "TopstepBench":
     """One adapter at one venue."""
-    return VenueBench(
+    return TopstepBench(
         adapter=Topstepx,
         venue_type=TopstepxVenue,
         settings=settings,

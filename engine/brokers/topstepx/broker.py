@@ -5,8 +5,6 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from pydantic import Field
-
 from engine.brokers import (
     Adapter,
     Balance,
@@ -30,6 +28,7 @@ from engine.brokers.topstepx.api import CANCEL, MODIFY, PLACE, Api
 from engine.brokers.topstepx.books import LIVE, Books, Row
 from engine.brokers.topstepx.contracts import Contracts
 from engine.brokers.topstepx.lineage import Lineage
+from engine.brokers.topstepx.settings import REST, USER_HUB, TopstepSettings, account_of
 from engine.brokers.topstepx.signalr import hub_url
 from engine.brokers.topstepx.stream import Stream
 from engine.brokers.topstepx.translate import (
@@ -50,24 +49,6 @@ from engine.domain.errors import (
     WrongEnvironment,
 )
 from engine.domain.order import OrderType
-
-REST = "https://api.topstepx.com"
-USER_HUB = "https://rtc.topstepx.com/hubs/user"
-MARKET_HUB = "https://rtc.topstepx.com/hubs/market"
-
-
-class TopstepSettings(Adapter.Settings):
-    """Terms and addresses of ``brokers: {topstepx: ...}``."""
-
-    own_machine: bool = False
-    """That this machine stands at the trader's own: the firm forbids servers, VPS and VPN."""
-    rest_url: str = ""
-    user_hub_url: str = ""
-    market_hub_url: str = ""
-    live_data: bool = False
-    """Which contract list to ask: true only with the firm's subscription of live data."""
-    attended_min: Decimal | None = Field(None, gt=0)
-    """Entries only so long after a person confirmed to be there; null: not asked for."""
 
 
 class Topstepx(Adapter):
@@ -163,7 +144,7 @@ class Topstepx(Adapter):
     def _mapped(self, accounts: list[BrokerAccount]) -> dict[str, int]:
         found: dict[str, int] = {}
         for name, number in self.setup.accounts.items():
-            account = _account(self.name, accounts, name, number)
+            account = account_of(self.name, accounts, name, number)
             if account.is_paper is not (self.settings.environment == "paper"):
                 theirs = {True: "simulated", False: "live", None: "of unknown kind"}
                 raise WrongEnvironment(
@@ -386,27 +367,6 @@ class Topstepx(Adapter):
         reports = await self._books.reports(account, row)
         self._stream.tell(order_id, reports)
         return reports[-1] if now is not None else _taken(new, order_id, since, filled=old.filled)
-
-
-def _account(
-    broker: str, accounts: list[BrokerAccount], name: str, number: str | None
-) -> BrokerAccount:
-    """The account that one of ours is.
-
-    Raises:
-        BrokerAuthError: there is no such account, or more than one that could be meant.
-    """
-    if number is not None:
-        found = [a for a in accounts if a.number == number]
-    else:
-        found = [a for a in accounts if a.may_trade]
-    if len(found) == 1:
-        return found[0]
-    if number is None and found:
-        raise BrokerAuthError(
-            f"{broker}: the login reaches {len(found)} accounts; say which is {name}"
-        )
-    raise BrokerAuthError(f"{broker}: the login does not reach the account of {name}")
 
 
 def _taken(
