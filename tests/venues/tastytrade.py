@@ -97,10 +97,14 @@ class TastytradeVenue(Venue):
         self.rename: dict[int, str] = {}
         """Orders with a status that nobody has seen."""
         self.errors_beside: list[dict[str, str]] = []
-        """``errors`` of the next order's answer."""
+        """``errors`` of the next answer to a dry run."""
+        self.errors_placed: list[dict[str, str]] = []
+        """``errors`` of the next answer to an order."""
+        self.is_orderless = False
+        """The next order is refused so that only ``errors`` says it."""
         self.warnings: list[dict[str, str]] = []
         self.page_size = 200
-        self.n_renewals = 0
+        self.n_renewals = self.n_beats = 0
         self._numbers = count(54_758_826)
         self._tokens = count(1)
         self._heard: dict[web.WebSocketResponse, set[str]] = {}
@@ -340,12 +344,11 @@ class TastytradeVenue(Venue):
         preview = await self._refusable(self.exchange.preview(asked))
         order = self._order(Placed(0, number, "", body, self.clock.now()), None)
         del order["id"]
-        return 201, {"order": order, **self._beside(preview)}, {}
+        errors, self.errors_beside = self.errors_beside, []
+        return 201, {"order": order, **self._beside(preview, errors)}, {}
 
-    def _beside(self, preview: Any) -> dict[str, Any]:
-        change = preview.buying_power_change_usd
-        fees, errors = str(preview.fee_usd), self.errors_beside
-        self.errors_beside = []
+    def _beside(self, preview: Any, errors: list[dict[str, str]]) -> dict[str, Any]:
+        change, fees = preview.buying_power_change_usd, str(preview.fee_usd)
         said: dict[str, Any] = {
             "buying-power-effect": {
                 "change-in-margin-requirement": str(abs(change)),
@@ -392,6 +395,10 @@ class TastytradeVenue(Venue):
         number, body = request.match_info["n"], await self._json(request)
         key = self._free_key(str(body.get("external-identifier") or f"APP{next(self._tokens)}"))
         asked = self._asked(number, body, key)
+        errors, self.errors_placed = self.errors_placed, []
+        if self.is_orderless:
+            self.is_orderless = False
+            return 201, {"order": {"status": "Rejected"}, "errors": errors}, {}
         placed = Placed(next(self._numbers), number, key, body, self.clock.now())
         self.orders[placed.no] = placed  # the stream may tell of it before it is answered
         try:
@@ -404,7 +411,7 @@ class TastytradeVenue(Venue):
             del self.orders[placed.no]
             raise
         order = self._order(placed, None)
-        return 201, {"order": {**order, "status": "Routed"}, **self._beside(preview)}, {}
+        return 201, {"order": {**order, "status": "Routed"}, **self._beside(preview, errors)}, {}
 
     def _free_key(self, name: str) -> str:
         """This broker takes an identifier as often as it comes; the exchange takes it once."""
@@ -678,6 +685,7 @@ class TastytradeVenue(Venue):
             "web-socket-session-id": "5b6ae3f1",
             "request-id": said.get("request-id"),
         }
+        self.n_beats += action == "heartbeat"
         token = str(said.get("auth-token", "")).removeprefix("Bearer ")
         ends = self.tokens.get(token)
         self.log.violations += [

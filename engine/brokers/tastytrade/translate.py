@@ -147,7 +147,7 @@ def order_of(
     units, parts = _units(legs)
     filled = min(_leg_filled(raw, leg) / ratio for leg, ratio in zip(legs, parts, strict=True))
     side = _side(raw, legs)
-    state, raw_state = _state(raw, filled)
+    state, raw_state = _state(raw, filled + carried)
     price = number(raw.get("price"))
     return BrokerOrder(
         client_order_id=ours(raw),
