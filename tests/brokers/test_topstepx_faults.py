@@ -38,7 +38,8 @@ async def bench() -> AsyncIterator[TopstepBench]:
     made = topstepx_bench.bench()
     made.impatient()
     try:
-        yield await made.start()
+        await made.start()
+        yield made
     finally:
         await made.stop()
 

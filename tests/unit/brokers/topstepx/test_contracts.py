@@ -17,7 +17,8 @@ DEC, MAR = future("MES", date(2026, 12, 1)), future("MES", date(2027, 3, 1))
 async def bench() -> AsyncIterator[TopstepBench]:
     made = topstepx_bench.bench()
     try:
-        yield await made.start()
+        await made.start()
+        yield made
     finally:
         await made.stop()
 
