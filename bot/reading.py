@@ -25,6 +25,7 @@ from engine.reports import (
     alert_card,
     alerts,
     approval_card,
+    limits,
     performance,
     pnl,
     positions,
@@ -182,6 +183,24 @@ class Reading:
             if accounts
             else Missing("no account"),
             realised_before_usd=ever - within,
+        )
+
+    def limits(self) -> limits.LimitsReport:
+        """How much of each limit is used, as the checks themselves see it."""
+        desk = self._desk
+        seen = {name: facts.gather(desk, name) for name in desk.book.accounts}
+        return limits.build(
+            self.frame(),
+            accounts=[
+                limits.of_account(
+                    known.account,
+                    [gauge for _, check in desk.checks for gauge in check.gauges(known)],
+                    [check.warning(known) for _, check in desk.checks],
+                )
+                for known in seen.values()
+            ],
+            halted=desk.halted,
+            unsound=desk.unsound,
         )
 
     def exposure(self, by: stakes.By = "symbol") -> stakes.ExposureReport:

@@ -1,6 +1,8 @@
 """No, as a value: what a decision answers when it does not go on."""
 
 from dataclasses import dataclass
+from decimal import Decimal
+from typing import Literal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,3 +19,13 @@ class Refused:
 
     code: str
     reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gauge:
+    """Where a limit stands: used and most, in the same unit. None means not known."""
+
+    name: str
+    now: Decimal | None
+    limit: Decimal
+    unit: Literal["$", "%", "n"]

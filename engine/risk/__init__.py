@@ -17,12 +17,13 @@ from pydantic import BaseModel, ConfigDict
 
 from engine.domain.order import Intent, Order, OrderState, Purpose, Verdict
 from engine.domain.quote import Leg, UnitQuote
-from engine.domain.refusal import Denial
+from engine.domain.refusal import Denial, Gauge
 from engine.domain.trade import Account, Trade
 
 __all__ = [
     "Denial",
     "Facts",
+    "Gauge",
     "Holding",
     "RecentExit",
     "RiskCheck",
@@ -127,6 +128,10 @@ class RiskCheck(ABC):
     def warning(self, facts: Facts) -> str:
         """One sentence when the limit is near but not reached; empty otherwise."""
         return ""
+
+    def gauges(self, facts: Facts) -> tuple[Gauge, ...]:
+        """How much of this limit is used, for ``/risk-limits``; () where that says nothing."""
+        return ()
 
 
 def run_checks(

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from engine.domain.order import Intent, Side
 from engine.domain.quote import Leg
-from engine.risk import Denial, Facts, RiskCheck, holdings, is_known
+from engine.risk import Denial, Facts, Gauge, RiskCheck, holdings, is_known
 
 
 class Allocation(RiskCheck):
@@ -53,6 +53,16 @@ class Allocation(RiskCheck):
             pct = self.settings.max_short_options_pct
             return _denied("short_options", total, equity, pct, "tied up by sold options")
         return None
+
+    def gauges(self, facts: Facts) -> tuple[Gauge, ...]:
+        """Percent of equity at work, at its worst case."""
+        equity, at_work = facts.equity_usd, list(facts.notional_by_trade.values())
+        trades = {t.trade_id for t in facts.trades} | {o.trade_id for o in facts.pending}
+        now = None
+        is_whole = trades <= set(facts.notional_by_trade) and all(map(is_known, at_work))
+        if is_known(equity) and equity > 0 and is_whole:
+            now = sum(at_work, Decimal(0)) / equity * 100
+        return (Gauge(name="at work", now=now, limit=self.settings.max_pct, unit="%"),)
 
 
 def _denied(reason: str, total: Decimal, equity: Decimal, pct: Decimal, what: str) -> Denial:

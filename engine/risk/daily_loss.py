@@ -5,7 +5,7 @@ from decimal import Decimal
 from pydantic import Field
 
 from engine.domain.order import Intent
-from engine.risk import Denial, Facts, RiskCheck, is_known
+from engine.risk import Denial, Facts, Gauge, RiskCheck, is_known
 
 
 class DailyLoss(RiskCheck):
@@ -49,9 +49,7 @@ class DailyLoss(RiskCheck):
                 f"realised {facts.account.realised_today_usd}, open {facts.open_pnl_usd}, "
                 f"equity {facts.equity_usd}, at the start {start}",
             )
-        limit = start * self.settings.max_loss_pct / 100
-        if self.settings.max_loss_usd is not None:
-            limit = min(limit, self.settings.max_loss_usd)
+        limit = self._limit_usd(start)
         if loss < limit:
             return None
         return Denial(
@@ -70,6 +68,20 @@ class DailyLoss(RiskCheck):
             return ""
         limit = self.settings.max_loss_pct
         return f"today {_signed(-loss)} ({-pct:.1f} %), entries stop at -{limit} %"
+
+    def gauges(self, facts: Facts) -> tuple[Gauge, ...]:
+        """Dollars lost today against the dollars that end the day."""
+        start = facts.account.day_start_equity_usd
+        if not is_known(start) or start <= 0:
+            return (Gauge(name="lost today", now=None, limit=self.settings.max_loss_pct, unit="%"),)
+        loss = day_loss_usd(facts)
+        now = None if loss is None else max(loss, Decimal(0))
+        return (Gauge(name="lost today", now=now, limit=self._limit_usd(start), unit="$"),)
+
+    def _limit_usd(self, start: Decimal) -> Decimal:
+        limit = start * self.settings.max_loss_pct / 100
+        cap = self.settings.max_loss_usd
+        return limit if cap is None else min(limit, cap)
 
 
 def day_loss_usd(facts: Facts) -> Decimal | None:

@@ -5,7 +5,7 @@ from decimal import Decimal
 from pydantic import Field
 
 from engine.domain.order import Intent
-from engine.risk import Denial, Facts, RiskCheck, is_known
+from engine.risk import Denial, Facts, Gauge, RiskCheck, is_known
 
 
 class Drawdown(RiskCheck):
@@ -52,6 +52,12 @@ class Drawdown(RiskCheck):
         if pct is None or pct < self.settings.warn_pct:
             return ""
         return f"drawdown {pct:.1f} %, entries stop at {self.settings.max_pct} %"
+
+    def gauges(self, facts: Facts) -> tuple[Gauge, ...]:
+        """Percent below the peak."""
+        pct = drawdown_pct(facts)
+        now = None if pct is None else max(pct, Decimal(0))
+        return (Gauge(name="below the peak", now=now, limit=self.settings.max_pct, unit="%"),)
 
 
 def drawdown_pct(facts: Facts) -> Decimal | None:

@@ -1,10 +1,12 @@
 """How many positions at once?"""
 
+from decimal import Decimal
+
 from pydantic import Field
 
 from engine.domain.order import Intent
 from engine.domain.quote import Leg
-from engine.risk import Denial, Facts, RiskCheck, holdings
+from engine.risk import Denial, Facts, Gauge, RiskCheck, holdings
 
 
 class MaxPositions(RiskCheck):
@@ -42,6 +44,12 @@ class MaxPositions(RiskCheck):
                 f"at most {self.settings.max_long_options}",
             )
         return None
+
+    def gauges(self, facts: Facts) -> tuple[Gauge, ...]:
+        """Open and pending trades."""
+        held = len({t.trade_id for t in facts.trades} | {o.trade_id for o in facts.pending})
+        limit = Decimal(self.settings.max_positions)
+        return (Gauge(name="positions", now=Decimal(held), limit=limit, unit="n"),)
 
 
 def _is_long_option(legs: tuple[Leg, ...], sign: int) -> bool:

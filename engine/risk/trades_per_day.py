@@ -1,11 +1,12 @@
 """How often a day?"""
 
 from datetime import datetime, timedelta
+from decimal import Decimal
 
 from pydantic import Field
 
 from engine.domain.order import Intent
-from engine.risk import Denial, Facts, RiskCheck, holdings
+from engine.risk import Denial, Facts, Gauge, RiskCheck, holdings
 from engine.routing import underlying
 
 
@@ -45,6 +46,12 @@ class TradesPerDay(RiskCheck):
                 f"at most {self.settings.max_per_symbol}",
             )
         return None
+
+    def gauges(self, facts: Facts) -> tuple[Gauge, ...]:
+        """Entries sent today."""
+        limit = Decimal(self.settings.max_trades)
+        now = Decimal(facts.account.n_trades_today)
+        return (Gauge(name="entries today", now=now, limit=limit, unit="n"),)
 
 
 def _of_symbol(symbol: str, intent: Intent, facts: Facts) -> int:

@@ -30,11 +30,12 @@ PEOPLE = {
 """Who may do what a right of this name asks for."""
 NEEDS = {
     **dict.fromkeys(("status", "health summary", "health api-usage", "mode show"), "viewer"),
+    **dict.fromkeys(("risk-limits", "circuit-breaker"), "viewer"),
     **dict.fromkeys(("resume-trading", "mode paper", "mode live"), "admin"),
     **dict.fromkeys(("broker test", "broker disable", "broker enable"), "admin"),
 }
 """Everything else needs a trader."""
-PUBLIC = ("mode show", "health api-usage")
+PUBLIC = ("mode show", "health api-usage", "risk-limits", "circuit-breaker")
 """No account's figures in them."""
 PLACES = ("orders", "all-messages", "actions", "admin")
 
