@@ -344,6 +344,7 @@ def settings_of(config: AppConfig) -> DeskSettings:
     return DeskSettings(
         sources=config.profiles(),
         accounts={name: config.broker_of(name) for name in config.accounts},
+        routes=config.routes(),
         start_cash_usd=config.start_cash_usd(),
         sizing=config.sizing,
         max_quote_age_s=config.feed.max_quote_age_s,

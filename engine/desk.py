@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
+from weakref import WeakValueDictionary
 
 from engine.bars import Bars
 from engine.book import Book
@@ -21,7 +22,7 @@ from engine.domain.instrument import Instrument, underlying_of
 from engine.domain.order import Order
 from engine.domain.quote import Leg, UnitQuote
 from engine.domain.record import Event, Record, changed
-from engine.domain.source import SourceProfile
+from engine.domain.source import RouteRule, SourceProfile
 from engine.domain.trade import Trade
 from engine.exits import ExitRule
 from engine.feeds import Feed, QuoteBoard
@@ -41,6 +42,8 @@ class DeskSettings:
     sources: Mapping[str, SourceProfile] = field(default_factory=dict)
     accounts: Mapping[str, str] = field(default_factory=dict)
     """Account name -> broker name."""
+    routes: tuple[RouteRule, ...] = ()
+    """Which accounts an opening alert goes to, where not simply to its room's; the first fits."""
     start_cash_usd: Mapping[str, Decimal] = field(default_factory=dict)
     """Opening deposit per paper account."""
     sizing: SizingSettings = field(default_factory=SizingSettings)
@@ -120,6 +123,10 @@ class Desk:
         """Order -> monotonic time when its broker first said that it has no such order."""
         self.unclear: dict[str, tuple[BrokerOrder, ...]] = {}
         """Order in doubt -> the broker's orders that may be it."""
+        self.stories: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        """Alert -> lock of its record, while anybody holds or waits for it."""
+        self.unsent: dict[str, str] = {}
+        """Entry that provably never left -> why: it may go to the next account of a list."""
         self.pauses: dict[str, float] = {}
         """Exit that was not sent -> seconds that its broker asked us to wait."""
         self.balances: dict[str, Balance] = {}

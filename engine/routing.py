@@ -23,11 +23,20 @@ from engine.domain.money import ZERO, floor_to
 from engine.domain.order import Side
 from engine.domain.quote import Leg
 from engine.domain.refusal import Refused
-from engine.domain.source import SourceProfile
+from engine.domain.source import RouteRule, SourceProfile
 from engine.domain.trade import Trade, TradeState
 from engine.market import NYSE
 
-__all__ = ["Refused", "Routed", "exit_note", "exit_qty", "match_exit", "route", "underlying"]
+__all__ = [
+    "Refused",
+    "Routed",
+    "exit_note",
+    "exit_qty",
+    "lanes",
+    "match_exit",
+    "route",
+    "underlying",
+]
 
 WEEKLY_ROOTS = {"SPX": "SPXW", "NDX": "NDXP", "RUT": "RUTW"}
 """Index -> root of its options that settle at the close, the ones alert rooms trade."""
@@ -106,6 +115,30 @@ def route(
         direction=1 if unit.side is Side.BUY else -1,
         note=unit.note,
     )
+
+
+def lanes(
+    rules: Sequence[RouteRule],
+    asset: Asset | None,
+    channel_id: int,
+    author_id: int | None,
+    home: str,
+) -> tuple[tuple[str, ...], ...]:
+    """Lists of accounts for an opening alert: one account of each list, tried in order.
+
+    The first rule that fits decides; without one it is the room's own account, ``home``.
+    """
+    for rule in rules:
+        fits = (
+            (not rule.assets or asset in rule.assets)
+            and (not rule.channel_ids or channel_id in rule.channel_ids)
+            and (not rule.author_ids or author_id in rule.author_ids)
+        )
+        if fits and rule.to == "all":
+            return tuple((account,) for account in rule.accounts)
+        if fits:
+            return (rule.accounts,)
+    return ((home,),)
 
 
 def _opening_side(signal: Signal) -> Side:

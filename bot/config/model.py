@@ -30,12 +30,13 @@ from bot.config.sections import (
     LogConfig,
     OrdersConfig,
     PaperConfig,
+    RouteConfig,
     StorageConfig,
 )
 from bot.config.sources import SourceConfig
 from bot.config.values import NamedMap, is_loopback
 from engine.domain.errors import ConfigError
-from engine.domain.source import SourceProfile
+from engine.domain.source import RouteRule, SourceProfile
 from engine.sizing import SizingSettings
 
 
@@ -80,6 +81,8 @@ class AppConfig(BaseSettings):
     discord: DiscordConfig = DiscordConfig()
     storage: StorageConfig = StorageConfig()
     accounts: NamedMap[AccountConfig] = Field(min_length=1)
+    routing: tuple[RouteConfig, ...] = ()
+    """Rules in order; the first that fits decides, else the room's own account."""
     brokers: Annotated[Mapping[str, BaseModel], PlainValidator(_brokers)] = Field(
         default_factory=dict
     )
@@ -126,6 +129,32 @@ class AppConfig(BaseSettings):
             if account.start_cash_usd is not None and self.broker_of(name) != adapters.PAPER:
                 refuse(("accounts", name, "start_cash_usd"), "is for paper accounts only")
         return self
+
+    @model_validator(mode="after")
+    def _routes_lead_somewhere(self) -> Self:
+        for number, rule in enumerate(self.routing):
+            for key, names, there in (
+                ("accounts", rule.accounts, self.accounts),
+                ("sources", sorted(rule.sources), self.sources),
+            ):
+                for name in names:
+                    if name not in there:
+                        known = ", ".join(there)
+                        refuse(("routing", number, key), f"must be among {known}", name)
+        return self
+
+    def routes(self) -> tuple[RouteRule, ...]:
+        """The routing rules, as the engine reads them."""
+        return tuple(
+            RouteRule(
+                assets=rule.assets,
+                channel_ids=frozenset(self.sources[name].channel_id for name in rule.sources),
+                author_ids=rule.author_ids,
+                accounts=rule.accounts,
+                to=rule.to,
+            )
+            for rule in self.routing
+        )
 
     @model_validator(mode="after")
     def _brokers_fit_the_mode(self) -> Self:

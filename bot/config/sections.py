@@ -20,6 +20,7 @@ from bot.config.values import (
     Usd,
     is_loopback,
 )
+from engine.domain.alert import Asset
 
 
 class Channels(Section):
@@ -104,6 +105,25 @@ class AccountConfig(Section):
     login must reach exactly one account that may trade."""
     start_cash_usd: Usd | None = None
     """Opening deposit on paper; left out: the paper broker's own."""
+
+
+class RouteConfig(Section):
+    """Where opening alerts go; a condition that is left empty fits everything."""
+
+    assets: frozenset[Asset] = frozenset()
+    sources: frozenset[Name] = frozenset()
+    """Keys of ``sources``."""
+    author_ids: frozenset[Snowflake] = frozenset()
+    accounts: Annotated[tuple[Name, ...], Field(min_length=1)]
+    """In order of preference."""
+    to: Literal["first", "all"] = "first"
+    """``first``: the first that can take it, the next only when nothing was sent."""
+
+    @model_validator(mode="after")
+    def _each_once(self) -> Self:
+        if len(set(self.accounts)) != len(self.accounts):
+            refuse(("accounts",), "must not name an account twice")
+        return self
 
 
 class PaperConfig(Section):

@@ -43,6 +43,19 @@ class TargetRule:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RouteRule:
+    """Which accounts an opening alert goes to; what is left empty fits everything."""
+
+    assets: frozenset[Asset] = frozenset()
+    channel_ids: frozenset[int] = frozenset()
+    author_ids: frozenset[int] = frozenset()
+    accounts: tuple[str, ...]
+    """In order of preference."""
+    to: Literal["first", "all"] = "first"
+    """``first``: the first that can take it, the next one only when nothing was sent."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SourceProfile:
     """One alert room: who is trusted there, how its words are read, what may be traded."""
 
@@ -55,6 +68,8 @@ class SourceProfile:
     """Name of a file in engine/parsers, or ``auto`` to let every parser look."""
     handling: Handling = Handling.APPROVE
     account: str = "main"
+    is_copy: bool = False
+    """True while an alert is judged for one account of several: it sees its own trades alone."""
     allowed_assets: frozenset[Asset] = frozenset({"option", "stock", "future", "spread", "crypto"})
     default_expiry: Literal["ask", "0dte", "weekly", "monthly"] = "ask"
     """What an option without an expiry means in this room; ``ask`` sends it to a person."""

@@ -1,5 +1,7 @@
 """What an order's change means for its trade, its alert and the cards that people see."""
 
+import asyncio
+
 from engine import ledger
 from engine.desk import Desk
 from engine.domain.desk import AlertRecord, AlertState
@@ -15,6 +17,17 @@ _ALERT_OF_ENTRY = {
     OrderState.UNKNOWN: AlertState.ERROR,
     OrderState.PARTIAL: AlertState.PARTIAL,
 }
+
+
+def story(desk: Desk, alert_id: str) -> asyncio.Lock:
+    """Held from reading an alert's record until its next version is stored; taken last.
+
+    Several accounts may be about the same alert at once.
+    """
+    lock = desk.stories.get(alert_id)
+    if lock is None:
+        lock = desk.stories[alert_id] = asyncio.Lock()
+    return lock
 
 
 def of_order(desk: Desk, order: Order) -> list[Record]:

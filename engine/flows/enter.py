@@ -191,6 +191,7 @@ def build(
         return Denial(code="protection.refused", detail=final.reason)
     suffix = f"{number}" + (f"e{record.edit_no}" if record.edit_no else "")
     suffix += f"r{revision}" if revision else ""
+    suffix += f"-{routed.account.replace('_', '-')}" if profile.is_copy else ""
     return Intent(
         intent_id=f"{record.alert_id}/{suffix}",
         alert_id=record.alert_id,

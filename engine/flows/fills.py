@@ -110,24 +110,25 @@ async def _book(desk: Desk, fill: BrokerFill, order: Order, trade: Trade) -> Non
         booking.position,
         booking.account,
     ]
-    alert = effects.alert_after(desk, booking.trade, booking.order)
-    await desk.commit(
-        desk.event(
-            "fill.booked",
-            order.alert_id,
-            *puts,
-            *([alert] if alert is not None else []),
-            cards=(
-                *effects.cards_of(desk, booking.order),
-                *effects.cards_of_end(trade, booking.trade),
-            ),
-            order_id=order.order_id,
-            qty=str(fill.qty),
-            price=str(fill.price),
-            instrument=fill.instrument.key,
-            realised_usd=str(booking.entry.realised_usd),
+    async with effects.story(desk, booking.trade.alert_id):
+        alert = effects.alert_after(desk, booking.trade, booking.order)
+        await desk.commit(
+            desk.event(
+                "fill.booked",
+                order.alert_id,
+                *puts,
+                *([alert] if alert is not None else []),
+                cards=(
+                    *effects.cards_of(desk, booking.order),
+                    *effects.cards_of_end(trade, booking.trade),
+                ),
+                order_id=order.order_id,
+                qty=str(fill.qty),
+                price=str(fill.price),
+                instrument=fill.instrument.key,
+                realised_usd=str(booking.entry.realised_usd),
+            )
         )
-    )
     if booking.trade.state is TradeState.CLOSED:
         water.forget(desk, trade.trade_id)
     elif not was_live:

@@ -23,7 +23,11 @@ async def judge(
     desk: Desk, profile: SourceProfile, record: AlertRecord, number: int, signal: Signal
 ) -> Outcome:
     """Decide about a closing or updating signal, under the account's lock."""
-    mine = [t for t in desk.book.trades.values() if t.source == profile.name]
+    mine = [
+        t
+        for t in desk.book.trades.values()
+        if t.source == profile.name and (not profile.is_copy or t.account == profile.account)
+    ]
     found = match_exit(signal, mine, profile, record.author_id)
     if isinstance(found, Refused):
         return rejected(found.reason)

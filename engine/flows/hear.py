@@ -132,17 +132,18 @@ async def on_report(desk: Desk, report: BrokerOrder, *, asked: bool = False) -> 
 
 async def _store(desk: Desk, order: Order, after: Order, report: BrokerOrder) -> None:
     more: dict[str, Any] = {"reason": report.reason} if report.reason else {}
-    await desk.commit(
-        desk.event(
-            f"order.{after.state.lower()}",
-            order.alert_id,
-            after,
-            *effects.of_order(desk, after),
-            cards=effects.cards_of(desk, after),
-            order_id=order.order_id,
-            **more,
+    async with effects.story(desk, order.alert_id):
+        await desk.commit(
+            desk.event(
+                f"order.{after.state.lower()}",
+                order.alert_id,
+                after,
+                *effects.of_order(desk, after),
+                cards=effects.cards_of(desk, after),
+                order_id=order.order_id,
+                **more,
+            )
         )
-    )
 
 
 async def _fetch_later(desk: Desk, order: Order) -> None:

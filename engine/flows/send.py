@@ -46,6 +46,7 @@ ABSENT_GRACE_S = 5.0
 """A request may still be under way for so long when the broker says that it has no such order."""
 ABSENT_TWICE_S = 1.0
 """What is to be believed absent was found absent twice, so far apart."""
+_UNSENT_KEPT = 1000
 CANCEL_AGAIN_S = (0.2, 0.3, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
 _UNANSWERED = (OrderState.SUBMITTING, OrderState.UNKNOWN)
 
@@ -97,9 +98,10 @@ async def _sent(desk: Desk, order: Order, *, again: bool) -> Order:
                 return order
         return await _answered(desk, order, Trigger.REJECT, str(error))
     except BrokerUnavailable as error:
-        _note_pause(desk, order, error)
+        _note_unsent(desk, order, error)
         return await _answered(desk, order, Trigger.REJECT, f"not sent: {error}")
     except BrokerAuthError as error:
+        _note_unsent(desk, order, error)
         await locked_out(desk, order.broker, error)
         return await _answered(desk, order, Trigger.REJECT, f"not sent: {error}")
     except (OrderStateUnknown, TimeoutError) as error:
@@ -113,8 +115,13 @@ async def _sent(desk: Desk, order: Order, *, again: bool) -> Order:
     return await _taken(desk, order, report)
 
 
-def _note_pause(desk: Desk, order: Order, error: BrokerUnavailable) -> None:
-    if isinstance(error, RateLimited) and order.purpose is not Purpose.ENTRY:
+def _note_unsent(desk: Desk, order: Order, error: Exception) -> None:
+    """Nothing left the house: an exit knows how long to wait, an entry may go elsewhere."""
+    if order.purpose is Purpose.ENTRY:
+        while len(desk.unsent) >= _UNSENT_KEPT:
+            desk.unsent.pop(next(iter(desk.unsent)))
+        desk.unsent[order.order_id] = str(error)
+    elif isinstance(error, RateLimited):
         desk.pauses[order.order_id] = error.retry_after_s
 
 
@@ -254,17 +261,18 @@ async def _answered(
             reason=reason,
             is_flagged=current.is_flagged or flag,
         )
-        await desk.commit(
-            desk.event(
-                f"order.{final.state.lower()}",
-                order.alert_id,
-                final,
-                *effects.of_order(desk, final),
-                cards=effects.cards_of(desk, final),
-                order_id=order.order_id,
-                reason=reason,
+        async with effects.story(desk, order.alert_id):
+            await desk.commit(
+                desk.event(
+                    f"order.{final.state.lower()}",
+                    order.alert_id,
+                    final,
+                    *effects.of_order(desk, final),
+                    cards=effects.cards_of(desk, final),
+                    order_id=order.order_id,
+                    reason=reason,
+                )
             )
-        )
         return final
 
 

@@ -11,7 +11,7 @@ from engine.domain.desk import AlertRecord, AlertState, Intake
 from engine.domain.errors import Conflict
 from engine.domain.record import Event, changed
 from engine.domain.source import Handling, SourceProfile
-from engine.flows import enter, first_quote, follow, withdraw
+from engine.flows import effects, enter, fan, first_quote, follow, withdraw
 from engine.parsers import read
 
 SEVERITY = {
@@ -214,11 +214,31 @@ async def decide(
     """Judge the alert's trades one after the other; each is durable before the next is judged."""
     signals = record.parsed.signals if isinstance(record.parsed, Alert) else ()
     for number, signal in enumerate(signals):
+        found = fan.of(desk, profile, message, record, signal)
+        if found is not None:
+            by_account = _decide_by_account(desk, message, number, signal)
+            record = await fan.run(desk, profile, record, before, found, by_account)
+            before = ()
+            continue
         record, outcome = await _decided(desk, profile, message, record, number, signal, before)
         before = ()
         await enter.act(desk, outcome)
         if outcome.awaits:
             first_quote.await_quote(desk, outcome.awaits)
+
+
+def _decide_by_account(desk: Desk, message: RawAlert, number: int, signal: Signal) -> fan.Decide:
+    async def decide(
+        profile: SourceProfile, record: AlertRecord, before: tuple[Event, ...], part: fan.Part
+    ) -> tuple[AlertRecord, enter.Outcome]:
+        after, outcome = await _decided(
+            desk, profile, message, record, number, signal, before, part
+        )
+        if outcome.awaits:
+            first_quote.await_quote(desk, outcome.awaits)
+        return after, outcome
+
+    return decide
 
 
 async def _decided(
@@ -229,26 +249,28 @@ async def _decided(
     number: int,
     signal: Signal,
     before: tuple[Event, ...],
+    part: fan.Part = fan.ONLY,
 ) -> tuple[AlertRecord, enter.Outcome]:
     """Judge one trade and write it down; anew when the books knew less than the store."""
     for is_last in (False, False, True):
         try:
             async with desk.lock(profile.account):
                 outcome = await judge(desk, profile, message, record, number, signal)
-                stored = desk.book.alerts.get(record.alert_id)
-                known = record if stored is None else changed(stored)
-                after = after_outcome(known, outcome)
-                await desk.commit(
-                    *before,
-                    desk.event(
-                        f"alert.{outcome.state.lower()}",
-                        record.alert_id,
-                        after,
-                        *outcome.puts,
-                        cards=(("alert", record.alert_id, "trade_alerts"), *outcome.cards),
-                        reason=outcome.reason,
-                    ),
-                )
+                async with effects.story(desk, record.alert_id):
+                    stored = desk.book.alerts.get(record.alert_id)
+                    known = record if stored is None else changed(stored)
+                    after = after_outcome(known, outcome, part)
+                    await desk.commit(
+                        *before,
+                        desk.event(
+                            f"alert.{outcome.state.lower()}",
+                            record.alert_id,
+                            after,
+                            *outcome.puts,
+                            cards=(("alert", record.alert_id, "trade_alerts"), *outcome.cards),
+                            reason=outcome.reason,
+                        ),
+                    )
                 return after, outcome
         except Conflict:
             was_delivered = before and await desk.store.get(AlertRecord, record.alert_id)
@@ -257,17 +279,22 @@ async def _decided(
     raise AssertionError("unreachable")
 
 
-def after_outcome(record: AlertRecord, outcome: enter.Outcome) -> AlertRecord:
+def after_outcome(
+    record: AlertRecord, outcome: enter.Outcome, part: fan.Part = fan.ONLY
+) -> AlertRecord:
     """The card after one more decision: the state that went furthest, every reason."""
     state, reason = outcome.state, outcome.reason
-    if record.n_judged:
+    if part.says and reason:
+        reason = f"{part.says}: {reason}"
+        outcome = replace(outcome, reason=reason)
+    if record.n_judged or part.merges:
         state = max(record.state, outcome.state, key=lambda s: SEVERITY.get(s, 9))
         reason = " · ".join(dict.fromkeys(r for r in (record.reason, outcome.reason) if r))
     return replace(
         record,
         state=state,
         reason=reason,
-        n_judged=record.n_judged + 1,
+        n_judged=record.n_judged + part.counts,
         trade_ids=(*record.trade_ids, *outcome.trade_ids),
         approval_ids=(*record.approval_ids, *outcome.approval_ids),
     )

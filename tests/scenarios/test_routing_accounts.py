@@ -1,0 +1,225 @@
+"""One alert and several accounts: rules, priority, fail-over before acceptance, copies (O-23)."""
+
+from contextlib import asynccontextmanager
+from decimal import Decimal
+
+import pytest
+
+from engine.brokers.paper import PaperBroker, PaperSettings
+from engine.domain.desk import AlertState
+from engine.domain.errors import BrokerUnavailable, OrderRejected, OrderStateUnknown, RateLimited
+from engine.domain.order import Intent, OrderState, Purpose
+from engine.domain.source import RouteRule
+from engine.flows import recover, send
+from storage.memory import MemoryVault
+from tests import rig as desks
+from tests import truth
+from tests.conformance.faulty_broker import Faults, FaultyBroker
+from tests.rig import d, spy
+
+BUY = "BTO 2 SPY 603C 1/31 @ 2.15"
+
+
+class Told(FaultyBroker):
+    """Raises what it is told for the next entry."""
+
+    def __init__(self, inner):
+        super().__init__(inner, Faults())
+        self.error = None
+        self.is_after = False
+        """It had accepted when it raised."""
+
+    async def submit(self, request):
+        self.n_submits += 1
+        error, self.error = self.error, None
+        if error is None:
+            return await self.inner.submit(request)
+        if self.is_after:
+            await self.inner.submit(request)
+        raise error
+
+
+@asynccontextmanager
+async def made(n=3, *, to="first", **more):
+    """Accounts a, b, c ... at brokers of their own; options go to them by rule."""
+    names = [chr(97 + i) if n <= 26 else f"acct_{i}" for i in range(n)]
+    rig = await desks.start(**{"broker_timeout_s": 0.2, **more})
+    desk = rig.desk
+    brokers = {"paper": desk.brokers["paper"]}
+    for name in names:
+        paper = PaperBroker(
+            clock=rig.clock,
+            board=rig.board,
+            vault=MemoryVault(),
+            settings=PaperSettings(
+                start_cash_usd={name: d(100_000)}, slippage_ticks=0, latency_ms=250
+            ),
+        )
+        brokers[f"at_{name}"] = Told(paper)
+    desk.brokers = brokers
+    from dataclasses import replace
+
+    desk.settings = replace(
+        desk.settings,
+        accounts={"main": "paper"} | {name: f"at_{name}" for name in names},
+        start_cash_usd={name: d(100_000) for name in ["main", *names]},
+        routes=(RouteRule(assets=frozenset({"option"}), accounts=tuple(names), to=to),),
+    )
+    await recover.start(desk)
+
+    async def pump(name, broker):
+        async for event in broker.events():
+            await send.on_event(desk, name, event)
+
+    import asyncio
+
+    for name in names:
+        key = f"at_{name}"
+        rig.pumps.append(asyncio.create_task(pump(key, brokers[key])))
+    await rig.rest()
+    rig.quote(spy(), "2.14", "2.16")
+    try:
+        yield rig
+        await truth.books(desk.store, auto=frozenset({"options", "stocks"}))
+    finally:
+        await rig.close()
+        for name in names:
+            await brokers[f"at_{name}"].close()
+
+
+def entries(rig):
+    return {o.account: o for o in rig.desk.book.orders.values() if o.purpose is Purpose.ENTRY}
+
+
+async def intents(rig):
+    return {i.account: i for i in await rig.desk.store.find(Intent)}
+
+
+async def test_the_rule_of_the_asset_decides_and_what_fits_none_stays_at_home():
+    async with made() as rig:
+        await rig.say(BUY)
+        assert list(entries(rig)) == ["a"]
+        assert entries(rig)["a"].broker == "at_a"
+        rig.quote(desks.AAPL, "199.99", "200.01")
+        await rig.say("BTO 5 AAPL @ 200 SL 195", desks.STOCKS, desks.MIKE)
+        assert set(await intents(rig)) == {"a", "main"}
+
+
+@pytest.mark.parametrize("error", [BrokerUnavailable("no connection"), RateLimited("slow", 5)])
+async def test_an_entry_that_never_left_goes_to_the_next_account_with_its_own_verdict(error):
+    async with made() as rig:
+        rig.desk.brokers["at_a"].error = error
+        record = await rig.say(BUY)
+        found = entries(rig)
+        assert found["a"].state is OrderState.REJECTED if "a" in found else True
+        assert found["b"].state is OrderState.ACCEPTED
+        assert "c" not in found
+        both = await intents(rig)
+        assert set(both) == {"a", "b"}
+        assert all(i.verdicts for i in both.values())
+        assert len({i.intent_id for i in both.values()}) == 2
+        assert record.state in (AlertState.ORDERED, AlertState.ROUTED)
+        await rig.fill(spy(), "2.13", "2.14")
+        (trade,) = rig.desk.book.open_trades()
+        assert trade.account == "b"
+
+
+@pytest.mark.parametrize(
+    ("error", "is_after"),
+    [
+        (OrderStateUnknown("reset by peer"), True),
+        (OrderStateUnknown("504"), False),
+        (OrderRejected("40310000", "insufficient buying power"), False),
+        (KeyError("id"), True),
+    ],
+    ids=["accepted, no answer", "no answer", "refused", "unreadable answer"],
+)
+async def test_after_doubt_or_a_refusal_nothing_goes_anywhere_else(error, is_after):
+    """O-23: a second broker would make a second position of what the first may have taken."""
+    async with made() as rig:
+        rig.desk.brokers["at_a"].error = error
+        rig.desk.brokers["at_a"].is_after = is_after
+        await rig.say(BUY)
+        assert set(await intents(rig)) == {"a"}
+        assert rig.desk.brokers["at_b"].n_submits == 0
+
+
+async def test_a_broker_that_is_down_or_off_is_passed_over_before_anything_is_tried():
+    async with made() as rig:
+        rig.desk.gates["at_a"] = "its stream is down"
+        rig.desk.backoff.wait("mend|at_a", 1e9)
+        await rig.say(BUY)
+        assert set(await intents(rig)) == {"b"}
+        assert rig.desk.brokers["at_a"].n_submits == 0
+
+
+async def test_with_one_broker_for_futures_that_is_down_the_alert_is_refused_there():
+    """O-23: only the mapped broker, no silent second one."""
+    async with made(1) as rig:
+        rig.desk.gates["at_a"] = "not reachable"
+        rig.desk.backoff.wait("mend|at_a", 1e9)
+        record = await rig.say(BUY)
+        assert record.state is AlertState.RISK_REJECTED
+        assert "compared" in record.reason
+        assert set(await intents(rig)) == {"a"}
+        assert rig.desk.brokers["at_a"].n_submits == 0
+
+
+async def test_a_broker_that_does_not_trade_the_asset_is_no_candidate():
+    from dataclasses import replace
+
+    async with made(2) as rig:
+        paper = rig.desk.brokers["at_a"].inner
+        paper.caps = replace(paper.caps, by_kind={"stock": paper.caps.by_kind["stock"]})
+        await rig.say(BUY)
+        assert set(await intents(rig)) == {"b"}
+
+
+async def test_a_copy_for_every_account_is_judged_and_filled_on_its_own():
+    async with made(to="all") as rig:
+        rig.desk.brokers["at_b"].error = OrderRejected("4003", "account is restricted")
+        record = await rig.say(BUY)
+        both = await intents(rig)
+        assert set(both) == {"a", "b", "c"}
+        assert all(i.verdicts for i in both.values())
+        assert len({i.trade_id for i in both.values()}) == 3
+        assert record.n_judged == 1, "one signal, judged once"
+        assert len(record.trade_ids) == 3
+        await rig.fill(spy(), "2.13", "2.14")
+        held = {t.account: t.qty_open for t in rig.desk.book.open_trades()}
+        assert held == {"a": 2, "c": 2}
+        await rig.say("STC 2 SPY 603C 1/31")
+        await rig.pass_time(1)
+        await rig.fill(spy(), "2.30", "2.32")
+        await rig.pass_time(2)
+        rig.quote(spy(), "2.30", "2.32")
+        await rig.pass_time(2)
+        assert not rig.desk.book.open_trades(), "the closing reaches every account that holds it"
+
+
+async def test_an_edit_before_the_fill_takes_every_copy_back():
+    async with made(to="all") as rig:
+        rig.quote(spy(), "2.20", "2.40")
+        message = rig.message(desks.OPTIONS, desks.RHEA, BUY)
+        from engine.flows import take_alert
+
+        await take_alert.run(rig.desk, message)
+        await rig.rest()
+        await rig.edit(message, "BTO 2 SPY 600C 1/31 @ 2.15")
+        await rig.pass_time(2)
+        assert all(o.state.is_terminal for o in entries(rig).values() if o.sent_at)
+
+
+async def test_limits_of_one_account_stop_its_copy_alone():
+    async with made(2, to="all") as rig:
+        from dataclasses import replace as changed_by
+
+        account = rig.desk.book.accounts["a"]
+        rig.desk.book.accounts["a"] = changed_by(account, tripped_on=account.session_on)
+        poor = changed_by(rig.desk.book.accounts["a"], cash_usd=Decimal(50))
+        rig.desk.book.accounts["a"] = poor
+        await rig.say(BUY)
+        assert [o.account for o in entries(rig).values() if o.state.is_at_broker] == ["b"]
+        both = await intents(rig)
+        assert [v.check for v in both["a"].verdicts if not v.is_ok]
+        assert all(v.is_ok for v in both["b"].verdicts)
