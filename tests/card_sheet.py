@@ -27,9 +27,13 @@ from bot.cards import (
     approval_card,
     brokers,
     closing,
+    exposure,
+    limits,
     message,
     mirror,
     mode,
+    orders,
+    performance,
     pnl,
     positions,
     status,
@@ -44,7 +48,7 @@ from engine import reports as r
 from engine.brokers import Check
 from engine.domain.alert import RawAlert
 from engine.domain.desk import AlertState, ApprovalState, Candidate, Intake
-from engine.domain.order import PlannedTarget, Side, Verdict
+from engine.domain.order import OrderState, PlannedTarget, Purpose, Side, Verdict
 from engine.domain.quote import Leg
 from engine.domain.record import Event
 from engine.domain.trade import Account, StopPlan, TradeState
@@ -54,15 +58,19 @@ from engine.reports import alerts as alerts_report
 from engine.reports import approval_card as approval_report
 from engine.reports import brokers as broker_report
 from engine.reports import closing as closing_report
+from engine.reports import limits as limits_report
+from engine.reports import orders as order_report
 from engine.reports import pnl as pnl_report
 from engine.reports import positions as positions_report
 from engine.reports import status as status_report
 from engine.reports import trace as trace_report
 from engine.reports import trade_card as trade_report
 from engine.reports import trades as trades_report
+from engine.risk.load import load_checks
 from engine.store import ChainReport, Journaled
 from tests.unit.reports import examples as ex
 from tests.unit.reports.examples import NOW, D
+from tests.unit.risk import facts as risk_facts
 
 OUT = Path("demo-out/cards")
 CHROMIUM = (
@@ -394,6 +402,37 @@ def broker_cards() -> Iterator[discord.Embed]:
     yield mode.show(replace(paper, mode="live", asked_by="", readiness=facts[::2]), stamp)
 
 
+def figures() -> Iterator[discord.Embed]:
+    """Limits, orders, exposure, the accounts, performance."""
+    from tests.contact_sheet import exposure_report, performance_report
+
+    seen = risk_facts.facts(
+        account=risk_facts.account(
+            realised_today_usd=D(-2500), n_trades_today=9, peak_equity_usd=D(102_000)
+        ),
+        equity_usd=D(97_500),
+        **risk_facts.held(risk_facts.trade("T-1"), risk_facts.trade("T-2"), usd="22000"),
+    )
+    checks = [check for _, check in load_checks({})]
+    used = limits_report.of_account(
+        seen.account,
+        [gauge for check in checks for gauge in check.gauges(seen)],
+        [check.warning(seen) for check in checks],
+    )
+    yield limits.show(limits_report.build(ex.frame(), accounts=[used]))
+    yield limits.show(limits_report.build(ex.frame(), accounts=[used], halted="by hand (Ada)"))
+    rows = [
+        ex.order(state=OrderState.ACCEPTED),
+        ex.order(order_id="TSB", state=OrderState.UNKNOWN, purpose=Purpose.STOP),
+        ex.order(order_id="TSC"),
+    ]
+    yield orders.show(order_report.build(ex.frame(), orders=rows))
+    yield orders.one(order_report.row(rows[1], ex.frame()), ex.frame().stamp("A-1"))
+    yield exposure.show(exposure_report())
+    yield exposure.summary(exposure_report())
+    yield performance.show(performance_report(60))
+
+
 def journal() -> Iterator[Journaled]:
     """The story of one alert as the journal has it."""
     kinds = ("alert.taken", "alert.held", "order.submitting", "order.accepted", "fill.booked")
@@ -439,7 +478,7 @@ async def post_all(bot: QuickBot, channel_ids: dict[str, int]) -> None:
         "approvals": [*approval_cards()],
         "desk": [*trade_cards()],
         "announcements": [*lists()],
-        "admin": [*broker_cards()],
+        "admin": [*broker_cards(), *figures()],
     }
     for name, embeds in groups.items():
         channel = bot.get_channel(channel_ids[name])
@@ -534,7 +573,9 @@ async def main(wanted: list[str]) -> list[tuple[str, bytes]]:
             for name in wanted or list(HEIGHTS):
                 reader = "olivia" if name == "admin" else "tom"
                 for (width, tall), theme in itertools.product(HEIGHTS[name], ("dark", "light")):
-                    url = f"http://127.0.0.1:{sandbox.port}/?channel={name}&theme={theme}&as={reader}"
+                    url = (
+                        f"http://127.0.0.1:{sandbox.port}/?channel={name}&theme={theme}&as={reader}"
+                    )
                     shot = await photograph(address, url, width, tall)
                     shots.append((f"{name}-{width}-{theme}", shot))
     assert not sandbox.problems, sandbox.problems
@@ -547,7 +588,7 @@ HEIGHTS = {
     "approvals": ((900, 3200), (390, 3800)),
     "desk": ((900, 2600), (390, 2900)),
     "announcements": ((900, 5200), (390, 6400)),
-    "admin": ((900, 2000), (390, 2400)),
+    "admin": ((900, 4200), (390, 5200)),
 }
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from bot.cards._layout import Tone, card
 from engine.domain.refusal import Gauge
 from engine.reports.limits import AccountLimits, LimitsReport, used_pct
 
-_CELLS = 10
+_CELLS = 5
 _NEAR = 80
 
 
@@ -27,7 +27,7 @@ def show(report: LimitsReport) -> discord.Embed:
     )
 
 
-_BREAKERS = ("lost today", "below the peak")
+_BREAKERS = ("lost today", "below peak")
 
 
 def breaker(report: LimitsReport) -> LimitsReport:
@@ -76,4 +76,4 @@ def _figures(gauge: Gauge) -> str:
 def _value(gauge: Gauge, value: Decimal) -> str:
     if gauge.unit == "$":
         return f"${value:,.0f}"
-    return f"{value:.1f}%" if gauge.unit == "%" else f"{value:.0f}"
+    return f"{value:.0f}%" if gauge.unit == "%" else f"{value:.0f}"

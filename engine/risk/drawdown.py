@@ -57,7 +57,7 @@ class Drawdown(RiskCheck):
         """Percent below the peak."""
         pct = drawdown_pct(facts)
         now = None if pct is None else max(pct, Decimal(0))
-        return (Gauge(name="below the peak", now=now, limit=self.settings.max_pct, unit="%"),)
+        return (Gauge(name="below peak", now=now, limit=self.settings.max_pct, unit="%"),)
 
 
 def drawdown_pct(facts: Facts) -> Decimal | None:

@@ -51,7 +51,7 @@ class TradesPerDay(RiskCheck):
         """Entries sent today."""
         limit = Decimal(self.settings.max_trades)
         now = Decimal(facts.account.n_trades_today)
-        return (Gauge(name="entries today", now=now, limit=limit, unit="n"),)
+        return (Gauge(name="entries", now=now, limit=limit, unit="n"),)
 
 
 def _of_symbol(symbol: str, intent: Intent, facts: Facts) -> int:

@@ -34,8 +34,8 @@ def test_what_is_used_of_each_limit():
     found = by_name(report(seen))
     assert (found["lost today"].now, found["lost today"].limit) == (1500, 3000)
     assert found["positions"].now == 2
-    assert (found["entries today"].now, found["entries today"].limit) == (4, 10)
-    assert found["below the peak"].now == pytest.approx(D("3.431"), abs=D("0.001"))
+    assert (found["entries"].now, found["entries"].limit) == (4, 10)
+    assert found["below peak"].now == pytest.approx(D("3.431"), abs=D("0.001"))
     assert found["at work"].now == pytest.approx(D("20.30"), abs=D("0.01"))
 
 
@@ -44,7 +44,7 @@ def test_a_gain_uses_nothing_of_a_loss_limit():
         report(facts(account=account(realised_today_usd=D(800)), equity_usd=D(100_800)))
     )
     assert found["lost today"].now == 0
-    assert found["below the peak"].now == 0
+    assert found["below peak"].now == 0
 
 
 def test_what_is_not_known_comes_first_and_is_never_zero():
@@ -68,7 +68,7 @@ def test_a_tripped_account_says_that_entries_are_off():
 
 def test_the_breaker_shows_what_halts_by_itself():
     only = limits_card.breaker(report(facts()))
-    assert {g.name for g in only.accounts[0].gauges} == {"lost today", "below the peak"}
+    assert {g.name for g in only.accounts[0].gauges} == {"lost today", "below peak"}
 
 
 def test_a_limit_of_zero_is_used_up():
