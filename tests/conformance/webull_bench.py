@@ -12,7 +12,7 @@ def bench(it: Instrument = CALL, it2: Instrument = HIGH_CALL) -> VenueBench:
     return VenueBench(
         adapter=Webull,
         venue_type=WebullVenue,
-        settings=lambda url, _: Webull.Settings(rest=url),
+        settings=lambda url, _: Webull.Settings(rest_url=url),
         secrets={"app_key": APP_KEY, "app_secret": APP_SECRET},
         numbers=NUMBERS,
         it=it,

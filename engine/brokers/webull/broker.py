@@ -7,6 +7,8 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
+from pydantic import SecretStr
+
 from engine.brokers import (
     Absent,
     Adapter,
@@ -40,6 +42,7 @@ from engine.domain.errors import (
     BrokerUnavailable,
     OrderRejected,
     OrderStateUnknown,
+    WrongEnvironment,
 )
 from engine.domain.money import ZERO
 from engine.domain.order import Side
@@ -62,9 +65,18 @@ class Webull(Adapter):
     class Settings(Adapter.Settings):
         """Where it is; the addresses are Webull's own unless said."""
 
-        rest: Address = ""
+        rest_url: Address = ""
 
     secrets = ("app_key", "app_secret")
+
+    @classmethod
+    def mixed_up(cls, settings: Any, secrets: Mapping[str, SecretStr]) -> str:
+        """An address of the other side (O-24); of an account Webull does not say which it is."""
+        del secrets
+        other = "live" if settings.environment == "paper" else "paper"
+        if urlsplit(settings.rest_url).hostname != urlsplit(OWN[other]).hostname:
+            return ""
+        return f"environment: must be {other} with this address, it is {settings.environment}"
 
     def __init__(self, settings: Settings, setup: Setup) -> None:
         super().__init__(settings, setup)
@@ -77,7 +89,7 @@ class Webull(Adapter):
             orders_per_min=600,
         )
         self.usage = Usage(self.clock)
-        self._url = settings.rest or OWN[settings.environment]
+        self._url = settings.rest_url or OWN[settings.environment]
         self._events = Events()
         self._line = Line(
             self.name,
@@ -105,7 +117,8 @@ class Webull(Adapter):
         """
         if self._numbers:
             return
-        self._check_environment()
+        if what := self.mixed_up(self.settings, self.setup.secrets):
+            raise WrongEnvironment(f"{self.name}: {what}")
         self._line.wire.open()
         await self._sums.load()
         await self._line.login.enter()
@@ -123,15 +136,6 @@ class Webull(Adapter):
                 await self._watch
         self._events.end()
         await self._line.wire.close()
-
-    def _check_environment(self) -> None:
-        """An address of the other world in this mode (O-24); Webull itself says nothing of it."""
-        environment = self.settings.environment
-        other = "live" if environment == "paper" else "paper"
-        if urlsplit(self._url).hostname == urlsplit(OWN[other]).hostname:
-            raise BrokerAuthError(
-                f"{self.name} is set to {environment}, but its address is Webull's {other} side"
-            )
 
     def _mapped(self, listed: list[dict[str, Any]]) -> dict[str, str]:
         ids = {name: row["account_id"] for row in listed for name in _names(row)}

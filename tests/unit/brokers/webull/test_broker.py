@@ -8,7 +8,12 @@ import pytest
 
 from engine.brokers import Absent, Odd, Unclear
 from engine.brokers.webull import Webull
-from engine.domain.errors import BrokerAuthError, BrokerUnavailable, OrderRejected
+from engine.domain.errors import (
+    BrokerAuthError,
+    BrokerUnavailable,
+    OrderRejected,
+    WrongEnvironment,
+)
 from engine.domain.order import OrderType, Side
 from tests.conformance import webull_bench
 from tests.conformance.broker_bench import START
@@ -112,8 +117,11 @@ async def test_paper_and_live_are_not_mixed_up(
     shares: VenueBench, environment: str, rest: str
 ) -> None:
     """O-24: nothing is sent to the wrong side."""
-    shares.settings = lambda *_: Webull.Settings(environment=environment, rest=rest)
-    with pytest.raises(BrokerAuthError, match=r"paper.*live|live.*paper"):
+    settings = Webull.Settings(environment=environment, rest_url=rest)
+    assert Webull.mixed_up(settings, {}).startswith("environment: must be ")
+    assert Webull.mixed_up(Webull.Settings(environment=environment), {}) == ""
+    shares.settings = lambda *_: settings
+    with pytest.raises(WrongEnvironment, match=r"paper.*live|live.*paper"):
         await shares.start()
 
 

@@ -1,0 +1,22 @@
+"""The page of what brokers can do is what their adapters declare."""
+
+from pathlib import Path
+
+from bot.cli import caps
+from engine import registry
+
+PAGE = Path(__file__).parents[3] / "docs" / "brokers" / "README.md"
+
+
+def test_the_page_of_brokers_is_current() -> None:
+    assert PAGE.read_text(encoding="utf-8") == caps.page(), (
+        "out of date: tradestream caps > docs/brokers/README.md"
+    )
+
+
+def test_every_broker_stands_on_the_page_with_all_that_it_trades() -> None:
+    page = caps.page()
+    for name in registry.names("engine.brokers"):
+        rows = [line for line in page.splitlines() if line.startswith(f"| {name} |")]
+        assert rows, name
+        assert all(" - |" not in row for row in rows), "order types or times that are none"
