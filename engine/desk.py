@@ -27,6 +27,7 @@ from engine.domain.trade import Trade
 from engine.exits import ExitRule
 from engine.feeds import Feed, QuoteBoard
 from engine.market import ALWAYS, CME, NYSE, Calendar
+from engine.prop import PropFirm
 from engine.risk import RiskCheck
 from engine.sizing import SizingSettings
 from engine.store import Store
@@ -46,6 +47,8 @@ class DeskSettings:
     """Which accounts an opening alert goes to, where not simply to its room's; the first fits."""
     start_cash_usd: Mapping[str, Decimal] = field(default_factory=dict)
     """Opening deposit per paper account."""
+    prop_firms: Mapping[str, PropFirm] = field(default_factory=dict)
+    """Account name -> its prop firm's terms; the others are of none."""
     sizing: SizingSettings = field(default_factory=SizingSettings)
     max_quote_age_s: Decimal = Decimal(5)
     quote_wait_s: float = 1.0

@@ -10,7 +10,7 @@ from engine.domain.order import Intent, Order, OrderState, Purpose
 from engine.domain.quote import UnitQuote
 from engine.domain.record import changed
 from engine.domain.trade import Account, Position, Trade
-from engine.flows import broker_switch, mode
+from engine.flows import broker_switch, mode, prop_account
 from engine.market import new_york_date
 from engine.risk import Facts, RecentExit
 from engine.risk.daily_loss import DailyLoss
@@ -86,6 +86,7 @@ def gather(
         else (),
         recent_entries=_recent_entries(desk, intent) if intent else (),
         quote=quote,
+        prop=prop_account.of(desk, account, pending, worth, ledger.unrealised(held, prices)),
     )
 
 

@@ -30,10 +30,19 @@ async def run(desk: Desk, who: Who, *, reason: str = "flatten") -> dict[str, str
     """
     if not who.may_trade:
         raise NotAllowed("Only a trader may do this. Nothing was changed.")
+    return await _closed(desk, list(desk.book.accounts), f"user:{who.user_id}", reason)
+
+
+async def of_account(desk: Desk, account: str, reason: str) -> dict[str, str]:
+    """The same for one account, because a rule of the desk says so; safe to repeat."""
+    return await _closed(desk, [account], "desk", reason)
+
+
+async def _closed(desk: Desk, accounts: list[str], actor: str, reason: str) -> dict[str, str]:
     outcome: dict[str, str] = {}
     asked: list[str] = []
-    for account in list(desk.book.accounts):
-        asked += await _ask(desk, account, who, reason, outcome)
+    for account in accounts:
+        asked += await _ask(desk, account, actor, reason, outcome)
     works = [desk.spawn(settle.run(desk, i), f"settle {i}") for i in asked]
     if works:
         await asyncio.wait(works, timeout=_ANSWER_S)
@@ -43,7 +52,7 @@ async def run(desk: Desk, who: Who, *, reason: str = "flatten") -> dict[str, str
 
 
 async def _ask(
-    desk: Desk, account: str, who: Who, reason: str, outcome: dict[str, str]
+    desk: Desk, account: str, actor: str, reason: str, outcome: dict[str, str]
 ) -> list[str]:
     """Write all wishes of one account down together; ids of the trades that are to be closed."""
     async with desk.lock(account):
@@ -62,7 +71,7 @@ async def _ask(
                     "close.asked",
                     trade.alert_id,
                     after,
-                    actor=f"user:{who.user_id}",
+                    actor=actor,
                     cards=(("trade", trade.trade_id, "orders"),),
                     trade_id=trade.trade_id,
                     reason=reason,

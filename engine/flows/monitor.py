@@ -15,7 +15,7 @@ from engine.domain.quote import Quote
 from engine.domain.trade import Trade, TradeState
 from engine.exits import View, Wish
 from engine.exits.plan import apply, has_stop_at_broker
-from engine.flows import approve, facts, halt, recover, send, settle, water
+from engine.flows import approve, facts, halt, prop, recover, send, settle, water
 from engine.market import new_york_date
 
 log = logging.getLogger(__name__)
@@ -179,6 +179,7 @@ async def sweep(desk: Desk) -> None:
         "sweep check": partial(_tell_of_check, desk),
         "sweep books": partial(recover.mend, desk),
         "sweep entries": partial(_cancel_stale_entries, desk),
+        "sweep prop": partial(prop.watch, desk),
     }
     for trade_id in dict.fromkeys(
         [*desk.book.trades, *(o.trade_id for o in desk.book.orders.values())]
@@ -263,7 +264,7 @@ async def _cancel_stale(desk: Desk, order_id: str, why: str) -> None:
         await send.ask_cancel(desk, order, why)
 
 
-_PARTS = ("approvals", "days", "halt", "check", "books", "entries")
+_PARTS = ("approvals", "days", "halt", "check", "books", "entries", "prop")
 _OF_ONE = re.compile(
     r"(?:task )?(?:settle|look|lookup|doubt|cancel|fills|trade|sweep|order) (\S+)$"
 )

@@ -19,6 +19,7 @@ from engine.domain.order import Intent, Order, OrderState, Purpose, Verdict
 from engine.domain.quote import Leg, UnitQuote
 from engine.domain.refusal import Denial, Gauge
 from engine.domain.trade import Account, Trade
+from engine.prop import PropAccount
 
 __all__ = [
     "Denial",
@@ -97,6 +98,8 @@ class Facts:
     least of the entry's unit and price."""
     quote: UnitQuote | None = None
     """The unit's newest quote."""
+    prop: PropAccount | None = None
+    """The account at its prop firm; None: it is none of a prop firm."""
 
     @cached_property
     def held(self) -> "tuple[Holding, ...]":

@@ -34,6 +34,7 @@ from tests.unit.risk.facts import (
     intent,
     micro,
     pending,
+    prop,
     quote,
     shares,
     trade,
@@ -80,6 +81,9 @@ def _hostile() -> Iterator[tuple[str, Facts]]:
         yield "no exposure", replace(base, notional_by_trade={})
         yield "halted=None", replace(base, halted=None)
         yield "reconciled=None", replace(base, is_reconciled=None)
+        for field, bad in product(("equity_usd", "at_stops_usd", "contracts"), BAD):
+            yield f"prop.{field}={bad}", replace(base, prop=replace(prop(), **{field: bad}))
+        yield "prop.state=None", replace(base, prop=replace(prop(), state=None))
         yield "is_paper_broker=None", replace(base, is_paper_broker=None)
         yield "clock back", replace(base, now=NOW - timedelta(hours=1))
         yield "clock on", replace(base, now=NOW + timedelta(days=2))
@@ -120,6 +124,9 @@ EXTREME = [
     (intent(), facts(account=account(n_trades_today=99))),
     (intent(side=Side.SELL, stop=D(4)), facts(**held(trade("T-x")))),
     (shares(qty=D(10_000), stop=D(90)), ORDINARY),
+    (micro(), facts(prop=prop(equity_usd=D(47_900), at_stops_usd=D(47_900)))),
+    (micro(), facts(prop=prop(contracts=D(9)))),
+    (micro(), facts(prop=prop(), now=NOW.replace(hour=21, minute=30))),
     (shares(targets=tuple(replace(t, price=D(181)) for t in shares().targets)), ORDINARY),
 ]
 
@@ -324,6 +331,6 @@ def test_every_field_of_recent_exit_and_facts_that_may_be_unknown_is_tried() -> 
     optional = {f.name for f in fields(Facts) if "None" in str(f.type)}
     covered = {"session_on", "minutes_after_open", "minutes_to_close", "quote"}
     covered |= {"is_paper_broker"} | set(NEEDS)
-    assert optional - {"recent_entries"} <= covered
+    assert optional - {"recent_entries", "prop"} <= covered  # without a prop firm it is known
     assert covered <= tried | {"minutes_after_open"}
     assert {f.name for f in fields(RecentExit)} >= {"opened_at", "realised_usd"}

@@ -17,6 +17,7 @@ from engine.domain.order import (
 )
 from engine.domain.quote import Leg, UnitQuote
 from engine.domain.trade import Account, Trade, TradeState
+from engine.prop import PropAccount, PropFirm, PropState
 from engine.risk import Facts, RecentExit, RiskCheck, run_checks
 from engine.risk.load import load_checks
 from engine.sizing import exposure_usd, unit_risk
@@ -73,6 +74,21 @@ def facts(**more: Any) -> Facts:
         "quote": quote(),
     }
     return Facts(**(figures | more))
+
+
+TOPSTEP = PropFirm(start_balance_usd=D(50_000), max_loss_usd=D(2_000), max_contracts=D(5))
+"""The firm's account of 50,000 dollars."""
+
+
+def prop(firm: PropFirm = TOPSTEP, **more: Any) -> PropAccount:
+    """A prop account on its first day, at its start balance and flat."""
+    figures: dict[str, Any] = {
+        "state": PropState(peak_usd=D(50_000), day_on=NOW.date()),
+        "equity_usd": D(50_000),
+        "at_stops_usd": D(50_000),
+        "contracts": D(0),
+    }
+    return PropAccount(firm=firm, **(figures | more))
 
 
 def intent(**more: Any) -> Intent:
