@@ -223,11 +223,11 @@ class Alpaca(Adapter):
         known = self._known.broker_id(client_order_id)
         if child is None:
             return await self._rest.read(
-                "/orders:by_client_order_id", {"client_order_id": client_order_id}, lane
+                "/orders:by_client_order_id", {"client_order_id": client_order_id}, lane=lane
             )
         if known is None:
             parent = await self._rest.read(
-                "/orders:by_client_order_id", {"client_order_id": child.parent}, lane
+                "/orders:by_client_order_id", {"client_order_id": child.parent}, lane=lane
             )
             if parent.is_missing:
                 return None

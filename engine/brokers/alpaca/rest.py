@@ -102,7 +102,12 @@ class Rest:
         return self._client is not None
 
     async def read(
-        self, path: str, asked: Mapping[str, str] | None = None, lane: Lane = "read"
+        self,
+        path: str,
+        asked: Mapping[str, str] | None = None,
+        *,
+        lane: Lane = "read",
+        version: str | None = None,
     ) -> Answer:
         """Ask for something that changes nothing; tried again when there is no answer.
 
@@ -114,7 +119,9 @@ class Rest:
         ):
             with attempt:
                 try:
-                    return await self._once("GET", path, lane, dict(asked or {}) or None)
+                    return await self._once(
+                        "GET", path, lane, dict(asked or {}) or None, version=version
+                    )
                 except OrderStateUnknown as error:
                     raise BrokerUnavailable(str(error)) from error
         raise AssertionError("unreachable")  # pragma: no cover
@@ -127,7 +134,9 @@ class Rest:
         """
         asked = {"symbols": symbol, "feed": "iex"}
         try:
-            return await self._once("GET", "/stocks/quotes/latest", "read", asked, base_url)
+            return await self._once(
+                "GET", "/stocks/quotes/latest", "read", asked, base_url=base_url
+            )
         except OrderStateUnknown as error:
             raise BrokerUnavailable(str(error)) from error
 
@@ -141,7 +150,7 @@ class Rest:
         return await self._once(method, path, lane, body)
 
     async def _once(
-        self, method: Method, path: str, lane: Lane, data: Any, base_url: str | None = None
+        self, method: Method, path: str, lane: Lane, data: Any, **elsewhere: str | None
     ) -> Answer:
         client = self._client
         if client is None:
@@ -154,7 +163,7 @@ class Rest:
         try:
             async with asyncio.timeout(CONNECT_S + READ_S + 0.5):
                 reply = await self._threads[lane].run(
-                    lambda: client.ask(method, path, data, base_url)
+                    lambda: client.ask(method, path, data, **elsewhere)
                 )
         except asyncio.CancelledError:
             self._failed(OrderStateUnknown("interrupted"))

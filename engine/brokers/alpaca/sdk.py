@@ -6,6 +6,7 @@ Importing it takes long (pandas comes along), so it is done in a thread when a c
 import asyncio
 import json
 import logging
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -18,14 +19,22 @@ from alpaca.trading.stream import TradingStream
 from requests import PreparedRequest, Response
 from requests.adapters import HTTPAdapter
 
-_OPEN_S = 8.0
+OPEN_S = 8.0
 _ACK_S = 2.0
 """Time for the answer to ``listen``; without one the stream counts as up all the same."""
 _MOST_CONNECTIONS = 64
 
-_QUIET = logging.getLogger(f"{__name__}.frames")
-_QUIET.setLevel(logging.WARNING)
+QUIET = logging.getLogger(f"{__name__}.frames")
+QUIET.setLevel(logging.WARNING)
 """The library beneath writes every frame to its log, the one with our keys among them."""
+WEBSOCKET: Mapping[str, Any] = {
+    "ping_interval": 10,
+    "ping_timeout": 10,
+    "open_timeout": OPEN_S,
+    "close_timeout": 1,
+    "max_queue": 1024,
+    "logger": QUIET,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,9 +84,17 @@ class Client(RESTClient):
         answer = self._session.request(method, url, **opts)
         return Reply(status=answer.status_code, text=answer.text, headers=answer.headers)
 
-    def ask(self, method: str, path: str, data: Any, base_url: str | None = None) -> Reply:
-        """One request, in the calling thread; ``base_url`` for another address of Alpaca's."""
-        reply: Reply = self._request(method, path, data, base_url=base_url)  # type: ignore[assignment]
+    def ask(
+        self,
+        method: str,
+        path: str,
+        data: Any,
+        *,
+        base_url: str | None = None,
+        version: str | None = None,
+    ) -> Reply:
+        """One request, in the calling thread; another address or version where it is not ours."""
+        reply: Reply = self._request(method, path, data, base_url, version)  # type: ignore[assignment]
         return reply
 
     def close(self) -> None:
@@ -89,33 +106,13 @@ class AuthFailed(Exception):
     """The stream does not take our keys."""
 
 
-class Updates(TradingStream):
-    """The stream of trade updates: one connection, in a thread and a loop of its own."""
+class Listening(ABC):
+    """A stream of the library, run once at a time in a thread and a loop of its own."""
 
-    def __init__(
-        self, key: str, secret: str, url: str, heard: Callable[[Any], None], up: Callable[[], None]
-    ) -> None:
-        """``heard`` takes each message, parsed; text when it is no JSON. Both from the thread."""
-        super().__init__(
-            key,
-            secret,
-            raw_data=True,
-            url_override=url,
-            websocket_params={
-                "ping_interval": 10,
-                "ping_timeout": 10,
-                "open_timeout": _OPEN_S,
-                "close_timeout": 1,
-                "max_queue": 1024,
-                "logger": _QUIET,
-            },
-        )
-        self._heard, self._up = heard, up
-        self._mine: tuple[asyncio.AbstractEventLoop, asyncio.Task[None]] | None = None
-        self.subscribe_trade_updates(self._ignore)
-
-    async def _ignore(self, _: Any) -> None:
-        """The library asks for a handler before it subscribes; messages are taken in raw."""
+    heard: Callable[[Any], None]
+    """Takes each message, parsed; called from the thread, as ``up``."""
+    up: Callable[[], None]
+    mine: tuple[asyncio.AbstractEventLoop, "asyncio.Task[None]"] | None = None
 
     def listen(self) -> None:
         """Connect and hear everything until the connection ends; blocks its thread.
@@ -127,28 +124,73 @@ class Updates(TradingStream):
 
     def stop(self) -> None:
         """End :meth:`listen`, from any thread."""
-        if self._mine is not None:
-            loop, task = self._mine
+        if self.mine is not None:
+            loop, task = self.mine
             with suppress(RuntimeError):  # it ended by itself
                 loop.call_soon_threadsafe(task.cancel)
 
     async def _once(self) -> None:
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - this is a coroutine
-        self._mine = asyncio.get_running_loop(), task
+        self.mine = asyncio.get_running_loop(), task
         try:
-            async with asyncio.timeout(_OPEN_S):
-                await self._start_ws()  # type: ignore[no-untyped-call]
+            async with asyncio.timeout(OPEN_S):
+                await self.begin()
             with suppress(TimeoutError):
                 async with asyncio.timeout(_ACK_S):
-                    self._heard(await self._next())
-            self._up()
+                    self.heard(self.parsed(await self.connection().recv()))
+            self.up()
             while True:
-                self._heard(await self._next())
+                self.heard(self.parsed(await self.connection().recv()))
         except asyncio.CancelledError:
             return
         finally:
-            await self.close()
+            await self.connection_closed()
+
+    @abstractmethod
+    async def begin(self) -> None:
+        """Connect, log in, subscribe."""
+
+    @abstractmethod
+    def connection(self) -> Any:
+        """The open web socket."""
+
+    @abstractmethod
+    def parsed(self, raw: str | bytes) -> Any:
+        """A frame as the house reads it."""
+
+    @abstractmethod
+    async def connection_closed(self) -> None:
+        """Hang up."""
+
+
+class Updates(Listening, TradingStream):
+    """The stream of trade updates."""
+
+    def __init__(
+        self, key: str, secret: str, url: str, heard: Callable[[Any], None], up: Callable[[], None]
+    ) -> None:
+        """``heard`` takes each message; text when it is no JSON."""
+        super().__init__(
+            key, secret, raw_data=True, url_override=url, websocket_params=dict(WEBSOCKET)
+        )
+        self.heard, self.up = heard, up
+        self.subscribe_trade_updates(self._ignore)
+
+    async def _ignore(self, _: Any) -> None:
+        """The library asks for a handler before it subscribes; messages are taken in raw."""
+
+    async def begin(self) -> None:
+        """Connect, log in, subscribe."""
+        await self._start_ws()  # type: ignore[no-untyped-call]
+
+    def connection(self) -> Any:
+        """The open web socket."""
+        return self._ws
+
+    async def connection_closed(self) -> None:
+        """Hang up."""
+        await self.close()
 
     async def _auth(self) -> None:
         try:
@@ -156,9 +198,8 @@ class Updates(TradingStream):
         except ValueError as error:
             raise AuthFailed from error
 
-    async def _next(self) -> Any:
-        ws: Any = self._ws
-        raw: str | bytes = await ws.recv()
+    def parsed(self, raw: str | bytes) -> Any:
+        """JSON with exact numbers, or the text."""
         try:
             return json.loads(raw, parse_float=Decimal)
         except ValueError:

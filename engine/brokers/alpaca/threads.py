@@ -1,6 +1,6 @@
 """Threads of our own for a library that blocks: daemons, so that a hung call never holds an exit.
 
-A thread waits for each lane, so what hangs in one never keeps another from its turn.
+Each lane has its own, so what hangs in one never keeps another from its turn.
 """
 
 import asyncio
@@ -16,43 +16,47 @@ _Job = tuple[asyncio.AbstractEventLoop, "asyncio.Future[Any]", Callable[[], Any]
 
 
 class Threads:
-    """So many at most, made when they are needed, kept until closed."""
+    """So many at most, made when they are needed, kept until closed; may be used again then."""
 
     def __init__(self, name: str, most: int) -> None:
         self._name, self._most = name, most
-        self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
-        self._lock = threading.Lock()
-        self._n_threads = 0
-        self._n_open = 0
-        """Jobs that are not done yet."""
+        self._crew = _Crew(name, most)
 
     async def run(self, work: Callable[[], T]) -> T:
         """Do ``work`` in a thread. Not begun yet when the waiting ends: it never will be."""
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[T] = loop.create_future()
-        self._jobs.put((loop, answer, work))
-        self._see_to_it()
+        self._crew.take((loop, answer, work))
         return await answer
 
     def close(self) -> None:
         """Let the threads end once they have nothing to do."""
+        self._crew.dismiss()
+        self._crew = _Crew(self._name, self._most)
+
+
+class _Crew:
+    def __init__(self, name: str, most: int) -> None:
+        self._name, self._most = name, most
+        self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
+        self._lock = threading.Lock()
+        self._n_threads = self._n_open = 0
+
+    def take(self, job: _Job) -> None:
+        with self._lock:
+            self._n_open += 1  # jobs that are not done yet
+            is_short = self._n_open > self._n_threads < self._most
+            self._n_threads += is_short
+        self._jobs.put(job)
+        if is_short:
+            threading.Thread(target=self._work, name=self._name, daemon=True).start()
+
+    def dismiss(self) -> None:
         for _ in range(self._n_threads):
             self._jobs.put(None)
 
-    def _see_to_it(self) -> None:
-        with self._lock:
-            self._n_open += 1
-            if self._n_open <= self._n_threads or self._n_threads >= self._most:
-                return
-            self._n_threads += 1
-            name = f"{self._name} {self._n_threads}"
-        threading.Thread(target=self._work, name=name, daemon=True).start()
-
     def _work(self) -> None:
-        while True:
-            job = self._jobs.get()
-            if job is None:
-                return
+        while (job := self._jobs.get()) is not None:
             loop, answer, work = job
             done = None if answer.cancelled() else _done(answer, work)
             with self._lock:

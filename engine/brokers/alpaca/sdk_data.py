@@ -1,0 +1,63 @@
+"""alpaca-py's streams of quotes; apart from its trading half, so that one needs not the other."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+import msgpack  # type: ignore[import-untyped]
+from alpaca.data.live.websocket import DataStream
+from websockets.exceptions import ConnectionClosed
+
+from engine.brokers.alpaca.sdk import WEBSOCKET, AuthFailed, Listening
+
+
+class Quotes(Listening, DataStream):
+    """One stream of quotes: shares, options or coins, by its address."""
+
+    def __init__(
+        self,
+        key: str,
+        secret: str,
+        url: str,
+        symbols: list[str],
+        heard: Callable[[Any], None],
+        up: Callable[[], None],
+    ) -> None:
+        """``heard`` takes lists of messages."""
+        super().__init__(url, key, secret, raw_data=True, websocket_params=dict(WEBSOCKET))
+        self.heard, self.up = heard, up
+        self._handlers["quotes"] = dict.fromkeys(symbols)
+
+    async def begin(self) -> None:
+        """Connect, log in, subscribe."""
+        try:
+            await self._start_ws()
+        except ValueError as error:
+            raise AuthFailed(str(error)) from error
+        if self._handlers["quotes"]:
+            await self._send_subscribe_msg()
+
+    def add(self, symbols: list[str]) -> None:
+        """Subscribe to more, from any thread; the answer comes as a message."""
+        self._handlers["quotes"] |= dict.fromkeys(symbols)
+        if self.mine is not None:
+            loop, _ = self.mine
+            with suppress(RuntimeError):  # it ended: the next one subscribes to all
+                loop.call_soon_threadsafe(lambda: loop.create_task(self._more()))
+
+    async def _more(self) -> None:
+        if self.connection() is not None:
+            with suppress(ConnectionClosed):
+                await self._send_subscribe_msg()
+
+    def connection(self) -> Any:
+        """The open web socket."""
+        return self._ws
+
+    async def connection_closed(self) -> None:
+        """Hang up."""
+        await self.close()
+
+    def parsed(self, raw: str | bytes) -> Any:
+        """A list of messages, times as aware datetimes."""
+        return msgpack.unpackb(raw, timestamp=3)

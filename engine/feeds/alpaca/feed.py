@@ -1,0 +1,251 @@
+"""The feed itself: three streams, and questions for whatever they do not tell."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Iterable
+from contextlib import suppress
+from typing import Any, ClassVar, Literal
+
+from pydantic import Field
+
+from engine.brokers._wire.address import Address
+from engine.brokers._wire.lanes import Lanes
+from engine.brokers._wire.usage import Usage
+from engine.brokers.alpaca.rest import Answer, Rest
+from engine.brokers.alpaca.translate import symbol_of
+from engine.domain.errors import BrokerAuthError, BrokerUnavailable
+from engine.domain.instrument import Instrument, Kind
+from engine.domain.quote import Quote
+from engine.feeds import FeedAdapter, FeedSetup
+from engine.feeds.alpaca.line import Line
+from engine.feeds.alpaca.reading import named, quote_of
+
+log = logging.getLogger(__name__)
+
+_REST, _STREAM = "https://data.alpaca.markets", "wss://stream.data.alpaca.markets"
+_BATCH = 100
+_UNREADABLE = (KeyError, ValueError, TypeError, ArithmeticError, AttributeError)
+_MOST_FAILED_POLLS = 3
+
+
+class Alpaca(FeedAdapter):
+    """Quotes of shares (IEX or SIP), options (indicative or OPRA) and coins."""
+
+    class Settings(FeedAdapter.Settings):
+        """Terms and addresses."""
+
+        stock_feed: Literal["iex", "sip"] = "iex"
+        """``sip`` is the whole market and needs Alpaca's paid plan."""
+        option_feed: Literal["indicative", "opra"] = "indicative"
+        """``indicative`` is derived from the market, good for no order; ``opra`` is paid for."""
+        quotes_url: Address = ""
+        stream_url: Address = ""
+        """Of all three streams, without their paths."""
+        poll_s: float = Field(default=3.0, gt=0)
+        """What the stream was silent about for so long is asked for."""
+        reads_per_min: int = Field(default=150, gt=0)
+
+    secrets: ClassVar[tuple[str, ...]] = ("key", "secret")
+    kinds: ClassVar[frozenset[Kind]] = frozenset({"stock", "option", "crypto"})
+
+    def __init__(self, settings: "Alpaca.Settings", setup: FeedSetup) -> None:
+        super().__init__(settings, setup)
+        self._terms = settings
+        self.usage = Usage(setup.clock)
+        self._keys = (
+            setup.secrets["key"].get_secret_value(),
+            setup.secrets["secret"].get_secret_value(),
+        )
+        lanes = Lanes(setup.clock, {"read": (settings.reads_per_min, 60)})
+        self._rest = Rest(setup.name, setup.clock, lanes, self.usage)
+        self._watched: dict[str, Instrument] = {}
+        self._last: dict[str, Quote] = {}
+        self._heard_at: dict[str, float] = {}
+        """Instrument -> monotonic time of its last word, streamed or asked for."""
+        self._queue: asyncio.Queue[Quote | None] = asyncio.Queue()
+        self._lines: dict[str, Line] = {}
+        self._poller: asyncio.Task[None] | None = None
+        self._first: set[asyncio.Task[bool]] = set()
+        self._n_failed = 0
+
+    # -- life -----------------------------------------------------------------------------------
+
+    async def connect(self) -> None:
+        """Log in and begin to deliver what is watched.
+
+        Raises:
+            BrokerAuthError: the keys do not reach market data. BrokerUnavailable.
+        """
+        await self._stop()
+        self._queue, self._n_failed = asyncio.Queue(), 0
+        await self._rest.open(*self._keys, self._terms.quotes_url or _REST)
+        answer = await self._ask("stock", ["SPY"])
+        if not answer.is_ok:
+            raise BrokerAuthError(f"{self.name}: no market data for these keys or this plan")
+        base = self._terms.stream_url or _STREAM
+        paths = {
+            "stock": f"/v2/{self._terms.stock_feed}",
+            "option": f"/v1beta1/{self._terms.option_feed}",
+            "crypto": "/v1beta3/crypto/us",
+        }
+        self._lines = {
+            kind: Line(f"{self.name} {kind}", self.clock, self._keys, base + path, self._streamed)
+            for kind, path in paths.items()
+        }
+        watched, self._watched = self._watched, {}
+        await self.watch(watched.values())
+        self._poller = asyncio.create_task(self._poll(), name=f"poll {self.name}")
+
+    async def close(self) -> None:
+        """Stop delivering."""
+        await self._stop()
+        self._queue.put_nowait(None)
+
+    async def _stop(self) -> None:
+        tasks = [t for t in (self._poller, *self._first) if t is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*(line.close() for line in self._lines.values()))
+        self._poller, self._lines = None, {}
+        await self._rest.close()
+
+    # -- contract -------------------------------------------------------------------------------
+
+    async def quote(self, instrument: Instrument) -> Quote | None:
+        """The newest quote: what was heard within the last moments, else what is answered now.
+
+        Raises:
+            BrokerUnavailable, RateLimited, BrokerAuthError.
+        """
+        if instrument.kind not in self.kinds:
+            return None
+        known = self._last.get(instrument.key)
+        if known is not None and not self._is_silent(instrument):
+            return known
+        for found in await self._asked([instrument]):
+            if instrument.key in self._watched:
+                self._take(found)
+            return found
+        return None
+
+    async def watch(self, instruments: Iterable[Instrument]) -> None:
+        """Stream these from now on; their first quotes are asked for at once."""
+        new = [
+            instrument
+            for instrument in instruments
+            if instrument.kind in self.kinds and instrument.key not in self._watched
+        ]
+        self._watched |= {instrument.key: instrument for instrument in new}
+        if not new or not self._lines:
+            return
+        for kind, line in self._lines.items():
+            symbols = [symbol_of(i) for i in new if i.kind == kind]
+            if symbols:
+                line.add(symbols)
+        task = asyncio.create_task(self._refresh(new), name=f"first quotes {self.name}")
+        self._first.add(task)
+        task.add_done_callback(self._first.discard)
+
+    async def stream(self) -> AsyncIterator[Quote]:
+        """Quotes of everything watched, until closed.
+
+        Raises:
+            BrokerUnavailable: neither the streams nor the answers come any more.
+        """
+        queue = self._queue
+        while (quote := await queue.get()) is not None:
+            yield quote
+        if self._n_failed >= _MOST_FAILED_POLLS:
+            raise BrokerUnavailable(f"{self.name} delivers nothing any more")
+        queue.put_nowait(None)
+
+    @property
+    def silent(self) -> dict[str, str]:
+        """Streams that are down just now, and why."""
+        used = {instrument.kind for instrument in self._watched.values()}
+        return {k: line.why for k, line in self._lines.items() if k in used and not line.is_up}
+
+    # -- streamed -------------------------------------------------------------------------------
+
+    def _streamed(self, messages: Any) -> None:
+        for message in messages if isinstance(messages, list) else [messages]:
+            try:
+                kind = message.get("T")
+                if kind == "q":
+                    instrument = self._watched.get(named(message["S"]).key)
+                    if instrument is not None:
+                        self._take(self._read(message, instrument))
+                elif kind == "error":
+                    log.warning("%s: the stream says %s", self.name, message.get("code"))
+            except _UNREADABLE as error:
+                log.info("%s: a message that cannot be read: %s", self.name, type(error).__name__)
+
+    def _read(self, body: Any, instrument: Instrument) -> Quote:
+        sources = {"stock": self._terms.stock_feed, "option": self._terms.option_feed}
+        source = f"{self.name} {sources.get(instrument.kind, instrument.kind)}"
+        return quote_of(body, instrument, source, self.clock.now())
+
+    def _take(self, quote: Quote) -> None:
+        """Pass on what is not older than what was passed on already."""
+        key = quote.instrument.key
+        self._heard_at[key] = self.clock.monotonic()
+        known = self._last.get(key)
+        if known is None or quote.exchange_at >= known.exchange_at:
+            self._last[key] = quote
+            self._queue.put_nowait(quote)
+
+    # -- asked for ------------------------------------------------------------------------------
+
+    def _is_silent(self, instrument: Instrument) -> bool:
+        heard_at = self._heard_at.get(instrument.key)
+        return heard_at is None or self.clock.monotonic() - heard_at >= self._terms.poll_s
+
+    async def _poll(self) -> None:
+        """A quote that still stands is confirmed; one that the stream lost is found."""
+        while self._n_failed < _MOST_FAILED_POLLS:
+            await self.clock.sleep(self._terms.poll_s)
+            silent = [i for i in self._watched.values() if self._is_silent(i)]
+            if silent and not await self._refresh(silent) and self.silent:
+                self._n_failed += 1
+            else:
+                self._n_failed = 0
+        self._queue.put_nowait(None)
+
+    async def _refresh(self, instruments: list[Instrument]) -> bool:
+        """Ask and pass on; False when nothing was answered."""
+        try:
+            for quote in await self._asked(instruments):
+                self._take(quote)
+        except (BrokerUnavailable, BrokerAuthError) as error:
+            log.info("%s: %s", self.name, error)
+            return False
+        return True
+
+    async def _asked(self, instruments: Iterable[Instrument]) -> list[Quote]:
+        """Newest quotes of those that have one; one request per kind and hundred."""
+        found: list[Quote] = []
+        wanted = list(instruments)
+        for kind in ("stock", "option", "crypto"):
+            own = {symbol_of(i): i for i in wanted if i.kind == kind}
+            names = list(own)
+            for n in range(0, len(names), _BATCH):
+                answer = await self._ask(kind, names[n : n + _BATCH])
+                if not answer.is_ok:
+                    log.info("%s: %s are refused: %s", self.name, kind, answer.refusal())
+                    continue
+                quotes = answer.body.get("quotes") if isinstance(answer.body, dict) else None
+                for symbol, body in (quotes or {}).items():
+                    with suppress(*_UNREADABLE):
+                        found.append(self._read(body, own[symbol]))
+        return found
+
+    async def _ask(self, kind: str, symbols: list[str]) -> Answer:
+        asked = {"symbols": ",".join(symbols)}
+        if kind == "stock":
+            asked["feed"] = self._terms.stock_feed
+            return await self._rest.read("/stocks/quotes/latest", asked)
+        if kind == "option":
+            asked["feed"] = self._terms.option_feed
+            return await self._rest.read("/options/quotes/latest", asked, version="v1beta1")
+        return await self._rest.read("/crypto/us/latest/quotes", asked, version="v1beta3")

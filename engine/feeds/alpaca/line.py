@@ -1,0 +1,98 @@
+"""One of Alpaca's streams of quotes, from the library's thread onto the loop, kept alive."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from typing import Any
+
+from engine.brokers.alpaca.threads import Threads
+from engine.clock import Clock
+
+log = logging.getLogger(__name__)
+
+_PAUSES_S = (0.5, 1, 2, 5, 10, 30)
+
+
+class Line:
+    """A connection that comes back by itself and subscribes anew to all that was asked for."""
+
+    def __init__(
+        self,
+        name: str,
+        clock: Clock,
+        keys: tuple[str, str],
+        url: str,
+        heard: Callable[[Any], None],
+    ) -> None:
+        """``heard`` is called on the loop with each list of messages."""
+        self.is_up = False
+        self.why = "not connected yet"
+        self._name, self._clock, self._keys, self._url = name, clock, keys, url
+        self._heard = heard
+        self._symbols: dict[str, None] = {}
+        self._threads = Threads(f"feed {name}", 2)
+        self._running: Any = None
+        self._task: asyncio.Task[None] | None = None
+
+    def add(self, symbols: Iterable[str]) -> None:
+        """Subscribe to more; the first begins to connect."""
+        new = [symbol for symbol in symbols if symbol not in self._symbols]
+        self._symbols |= dict.fromkeys(new)
+        if self._task is None:
+            self._task = asyncio.create_task(self._keep(), name=f"feed {self._name}")
+        elif new and self._running is not None:
+            self._running.add(new)
+
+    async def close(self) -> None:
+        """Hang up for good."""
+        if self._task is not None:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+        self._threads.close()
+
+    async def _keep(self) -> None:
+        n_failed = 0
+        while True:
+            try:
+                await self._session()
+                self.why = "ended by Alpaca"
+            except asyncio.CancelledError:
+                raise
+            except Exception as error:  # noqa: BLE001 - it ends in whatever its library raises
+                self.why = type(error).__name__
+            n_failed = 0 if self.is_up else n_failed + 1
+            self.is_up = False
+            log.info("quotes of %s: the stream is down (%s)", self._name, self.why)
+            await self._clock.sleep(_PAUSES_S[min(n_failed, len(_PAUSES_S) - 1)])
+
+    async def _session(self) -> None:
+        loop = asyncio.get_running_loop()
+
+        def tell(what: Callable[..., None], *about: Any) -> None:
+            with suppress(RuntimeError):  # the loop is gone
+                loop.call_soon_threadsafe(what, *about)
+
+        def made() -> Any:
+            from engine.brokers.alpaca.sdk_data import Quotes
+
+            return Quotes(
+                *self._keys,
+                self._url,
+                list(self._symbols),
+                lambda said: tell(self._heard, said),
+                lambda: tell(self._is_up),
+            )
+
+        known = set(self._symbols)
+        self._running = await self._threads.run(made)
+        try:
+            self._running.add([symbol for symbol in self._symbols if symbol not in known])
+            await self._threads.run(self._running.listen)
+        finally:
+            self._running.stop()
+            self._running = None
+
+    def _is_up(self) -> None:
+        self.is_up, self.why = True, ""

@@ -1,0 +1,320 @@
+"""Alpaca's quotes over real sockets: streamed first, asked for where the stream is silent."""
+
+import asyncio
+import json
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from engine.clock import ManualClock
+from engine.domain.errors import BrokerAuthError, BrokerUnavailable
+from engine.domain.instrument import crypto, future, option, stock
+from engine.domain.quote import Quote
+from engine.feeds import FeedSetup
+from engine.feeds.alpaca import Alpaca
+from engine.feeds.alpaca.reading import quote_of
+from tests.conformance.venue_bench import MemoryTokens
+from tests.venues.alpaca_data import KEY, SECRET, AlpacaData
+
+D = Decimal
+START = datetime(2026, 11, 18, 15, 0, tzinfo=UTC)
+SPY, QQQ, BTC = stock("SPY"), stock("QQQ"), crypto("BTC")
+CALL = option("SPY", date(2026, 11, 20), D(600), "C")
+
+
+class World:
+    """A feed, its provider, and everything that was delivered."""
+
+    def __init__(self, secret: str = SECRET, key: str = KEY, **terms: Any) -> None:
+        self.clock = ManualClock(START)
+        self.data = AlpacaData(self.clock)
+        self.got: list[Quote] = []
+        self.ended: BaseException | None = None
+        self._secrets, self._terms = {"key": key, "secret": secret}, terms
+        self._news = asyncio.Event()
+        self._reader: asyncio.Task[None] | None = None
+        self.feed: Alpaca = None  # type: ignore[assignment]
+
+    async def open(self) -> "World":
+        await self.data.start()
+        settings = Alpaca.Settings(
+            quotes_url=self.data.url, stream_url=self.data.ws_url, **self._terms
+        )
+        secrets = {name: SecretStr(text) for name, text in self._secrets.items()}
+        setup = FeedSetup(name="alpaca", clock=self.clock, secrets=secrets, tokens=MemoryTokens())
+        self.feed = Alpaca(settings, setup)
+        await self.feed.connect()
+        self._reader = asyncio.create_task(self._read())
+        return self
+
+    async def _read(self) -> None:
+        try:
+            async for quote in self.feed.stream():
+                self.got.append(quote)
+                self._news.set()
+        except BrokerUnavailable as error:
+            self.ended = error
+        self._news.set()
+
+    async def close(self) -> None:
+        if self.feed is not None:
+            await self.feed.close()
+        if self._reader is not None:
+            await asyncio.wait_for(self._reader, 3)
+        await self.data.stop()
+
+    async def until(self, is_so: Callable[[], bool], *, eager: bool = False) -> None:
+        """Wait for a condition; ``eager`` lets the clock run meanwhile."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + 20
+        while not is_so():
+            assert loop.time() < end, "it did not come about"
+            if eager:
+                self.clock.advance(0.5)
+            self._news.clear()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._news.wait(), 0.02)
+
+    async def heard(self, *symbols: str) -> None:
+        await self.until(
+            lambda: set(symbols) <= {s for known in self.data.subscribed.values() for s in known}
+        )
+
+    def last(self, key: str) -> Quote:
+        return [quote for quote in self.got if quote.instrument.key == key][-1]
+
+    def has(self, key: str, bid: str) -> bool:
+        return any(q.instrument.key == key and q.bid == D(bid) for q in self.got)
+
+
+@asynccontextmanager
+async def opened(**terms: Any) -> AsyncIterator[World]:
+    world = World(**terms)
+    try:
+        yield await world.open()
+    finally:
+        await world.close()
+
+
+async def test_the_first_quote_is_asked_for_and_the_next_is_streamed() -> None:
+    async with opened() as world:
+        world.data.put("SPY", 600.01, 600.02)
+        await world.feed.watch([SPY])
+        await world.until(lambda: world.has("SPY", "600.01"))
+        await world.heard("SPY")
+        world.clock.advance(1)
+        await world.data.tell("SPY", 600.03, 600.04)
+        await world.until(lambda: world.has("SPY", "600.03"))
+        quote = world.last("SPY")
+        assert (quote.ask, quote.source) == (D("600.04"), "alpaca iex")
+        assert quote.exchange_at == quote.received_at == START + timedelta(seconds=1)
+        assert not quote.is_synthetic
+
+
+async def test_each_kind_says_where_it_is_from() -> None:
+    async with opened(stock_feed="sip", option_feed="opra") as world:
+        for symbol in ("SPY", "SPY261120C00600000", "BTC/USD"):
+            world.data.put(symbol, 1.1, 1.3)
+        await world.feed.watch([SPY, CALL, BTC])
+        await world.until(lambda: len({q.instrument.key for q in world.got}) == 3)
+        sources = {q.instrument.kind: q.source for q in world.got}
+        assert sources == {
+            "stock": "alpaca sip",
+            "option": "alpaca opra",
+            "crypto": "alpaca crypto",
+        }
+        await world.heard("SPY", "SPY261120C00600000", "BTC/USD")
+        assert set(world.data.subscribed) == {"/v2/sip", "/v1beta1/opra", "/v1beta3/crypto/us"}
+        feeds = {query.get("feed") for _, query in world.data.asked}
+        assert feeds == {"sip", "opra", None}
+        assert world.last(CALL.key).bid_size == 3
+        assert world.last("SPY").bid_size is None
+
+
+async def test_more_can_be_watched_while_it_streams() -> None:
+    async with opened() as world:
+        await world.feed.watch([SPY])
+        await world.heard("SPY")
+        await world.feed.watch([QQQ, SPY])
+        await world.heard("SPY", "QQQ")
+        await world.data.tell("QQQ", 500.0, 500.1)
+        await world.until(lambda: world.has("QQQ", "500.0"))
+
+
+async def test_a_lost_stream_is_stood_in_for_by_questions_and_comes_back() -> None:
+    async with opened() as world:
+        await world.feed.watch([SPY, QQQ])
+        await world.heard("SPY", "QQQ")
+        world.data.is_deaf = True
+        await world.data.drop()
+        world.data.put("SPY", 601.0, 601.1)
+        await world.until(lambda: world.has("SPY", "601.0"), eager=True)
+        assert world.feed.silent.keys() == {"stock"}
+        world.data.is_deaf = False
+        await world.until(lambda: world.data.subscribed != {}, eager=True)
+        await world.heard("SPY", "QQQ")
+        await world.data.tell("QQQ", 502.0, 502.1)
+        await world.until(lambda: world.has("QQQ", "502.0"))
+
+
+async def test_what_the_stream_does_not_take_is_asked_for() -> None:
+    async with opened() as world:
+        world.data.most_symbols = 1
+        await world.feed.watch([SPY])
+        await world.heard("SPY")
+        await world.feed.watch([QQQ])
+        world.data.put("QQQ", 500.0, 500.1)
+        await world.until(lambda: world.has("QQQ", "500.0"), eager=True)
+        await world.data.tell("SPY", 600.0, 600.1)
+        await world.until(lambda: world.has("SPY", "600.0"))
+
+
+async def test_a_stream_that_does_not_take_the_keys_leaves_the_questions() -> None:
+    async with opened() as world:
+        world.data.takes_stream_keys = False
+        await world.feed.watch([SPY])
+        world.data.put("SPY", 600.0, 600.1)
+        await world.until(lambda: world.has("SPY", "600.0"), eager=True)
+        await world.until(lambda: world.feed.silent == {"stock": "AuthFailed"})
+
+
+async def test_a_quote_that_still_stands_is_confirmed() -> None:
+    async with opened() as world:
+        world.data.put("SPY", 600.0, 600.1)
+        await world.feed.watch([SPY])
+        await world.until(lambda: len(world.got) == 1)
+        await world.until(lambda: len(world.got) >= 2, eager=True)
+        first, second = world.got[0], world.got[-1]
+        assert second.exchange_at == first.exchange_at
+        assert second.received_at > first.received_at
+
+
+async def test_an_older_answer_never_follows_a_newer_quote() -> None:
+    async with opened() as world:
+        await world.feed.watch([SPY])
+        await world.heard("SPY")
+        world.clock.advance(1)
+        await world.data.tell("SPY", 605.0, 605.1)
+        await world.until(lambda: world.has("SPY", "605.0"))
+        world.data.put("SPY", 1.0, 1.1, START - timedelta(hours=1))
+        n_asked = len(world.data.asked)
+        await world.until(lambda: len(world.data.asked) > n_asked + 1, eager=True)
+        assert world.last("SPY").bid == D("605.0")
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        {"T": "q", "S": "SPY", "bp": float("nan"), "ap": 1.0, "bs": 1, "as": 1, "t": START},
+        {"T": "q", "S": "SPY", "ap": 1.0, "t": START},
+        {"T": "q", "S": "SPY", "bp": True, "ap": 1.0, "t": START},
+        {"T": "q", "S": "", "bp": 1.0, "ap": 1.0, "t": START},
+        {"T": "q", "S": "MSFT", "bp": 1.0, "ap": 1.0, "t": START},
+        {"T": "beamed_up", "S": "SPY"},
+        {"T": "error", "code": 500, "msg": "internal error"},
+        "text",
+        7,
+    ],
+)
+async def test_a_message_that_is_no_quote_is_passed_over(message: Any) -> None:
+    async with opened() as world:
+        await world.feed.watch([SPY])
+        await world.heard("SPY")
+        await world.data.say(message)
+        await world.data.tell("SPY", 600.5, 600.6)
+        await world.until(lambda: world.has("SPY", "600.5"))
+        assert [q.bid for q in world.got] == [D("600.5")]
+
+
+async def test_a_question_is_answered_from_the_last_moments_or_asked_anew() -> None:
+    async with opened() as world:
+        assert await world.feed.quote(SPY) is None
+        assert await world.feed.quote(future("MES", date(2026, 12, 1))) is None
+        world.data.put("SPY", 600.0, 600.1)
+        fresh = await world.feed.quote(SPY)
+        assert fresh is not None
+        assert fresh.bid == 600
+        await world.feed.watch([SPY])
+        await world.until(lambda: len(world.got) == 1)
+        n_asked = len(world.data.asked)
+        assert await world.feed.quote(SPY) == world.got[-1]
+        assert len(world.data.asked) == n_asked
+
+
+async def test_wrong_keys_are_told_at_once() -> None:
+    world = World(key="PKSOMEBODYELSE")
+    try:
+        with pytest.raises(BrokerAuthError):
+            await world.open()
+    finally:
+        await world.close()
+
+
+async def test_a_source_that_is_wholly_lost_ends_its_stream_and_may_be_connected_again() -> None:
+    world = World()
+    try:
+        await world.open()
+        await world.feed.watch([SPY])
+        await world.heard("SPY")
+        world.data.is_deaf = world.data.is_mute = True
+        await world.data.drop()
+        await world.until(lambda: world.ended is not None, eager=True)
+        assert isinstance(world.ended, BrokerUnavailable)
+        world.data.is_deaf = world.data.is_mute = False
+        world.clock.advance(120)
+        world.data.put("SPY", 610.0, 610.1)
+        await world.feed.connect()
+        reader = asyncio.create_task(world._read())
+        await world.until(lambda: world.has("SPY", "610.0"))
+        await world.feed.close()
+        await asyncio.wait_for(reader, 3)
+    finally:
+        await world.close()
+
+
+async def test_keys_are_never_written_down(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    async with opened() as world:
+        await world.feed.watch([SPY])
+        await world.heard("SPY")
+        await world.data.tell("SPY", 600.0, 600.1)
+        await world.until(lambda: world.has("SPY", "600.0"))
+    assert KEY not in caplog.text
+    assert SECRET not in caplog.text
+
+
+SPEC = Path(__file__).parents[3].parent / "shared/data/specs/alpaca/market-data-api.json"
+EXAMPLES = Path(__file__).parents[3].parent / "shared/data/fixtures/alpaca"
+
+
+@pytest.mark.skipif(not SPEC.exists(), reason="the published interface is not on this machine")
+async def test_what_is_asked_is_published() -> None:
+    spec = json.loads(SPEC.read_text())
+    shared = spec["components"]["parameters"]
+    async with opened() as world:
+        await world.feed.watch([SPY, CALL, BTC])
+        await world.until(lambda: len(world.data.asked) >= 4)
+        for path, query in world.data.asked:
+            described = spec["paths"][path.replace("/us/", "/{loc}/")]["get"]["parameters"]
+            names = {shared[p["$ref"].rpartition("/")[2]]["name"] for p in described}
+            assert set(query) <= names
+
+
+@pytest.mark.skipif(not EXAMPLES.exists(), reason="the sample bodies are not on this machine")
+def test_every_published_quote_is_read() -> None:
+    n = 0
+    for sample in json.loads((EXAMPLES / "spec_market_data_examples.json").read_text()):
+        if not sample["path"].endswith(("quotes/latest", "latest/quotes")):
+            continue
+        quotes = sample["json"].get("quotes") or {}
+        for body in quotes.values():
+            assert quote_of(body, SPY, "alpaca", START).is_sane
+            n += 1
+    assert n >= 6

@@ -1,0 +1,125 @@
+"""Alpaca's market data on loopback: newest quotes by REST, streams of them in MessagePack."""
+
+from datetime import datetime
+from typing import Any
+
+import msgpack
+from aiohttp import WSMsgType, web
+
+from engine.clock import Clock
+
+KEY, SECRET = "PKCANARY0000QUOTES", "canary-secret-of-quotes"
+STREAMS = {"/v2/iex", "/v2/sip", "/v1beta1/indicative", "/v1beta1/opra", "/v1beta3/crypto/us"}
+
+
+class AlpacaData:
+    """Holds one quote per symbol; whoever subscribes hears every new one."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
+        self.quotes: dict[str, dict[str, Any]] = {}
+        self.asked: list[tuple[str, dict[str, str]]] = []
+        self.subscribed: dict[str, set[str]] = {}
+        """Path of a stream -> symbols."""
+        self.most_symbols = 30
+        self.is_deaf = self.is_mute = False
+        """No new streams; no answers by REST (500)."""
+        self.takes_stream_keys = True
+        self._sockets: dict[web.WebSocketResponse, str] = {}
+        self._runner: web.AppRunner | None = None
+        self.url = self.ws_url = ""
+
+    async def start(self) -> "AlpacaData":
+        app = web.Application()
+        app.router.add_get("/v2/stocks/quotes/latest", self._latest)
+        app.router.add_get("/v1beta1/options/quotes/latest", self._latest)
+        app.router.add_get("/v1beta3/crypto/us/latest/quotes", self._latest)
+        for path in STREAMS:
+            app.router.add_get(path, self._stream)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.2)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
+        port = self._runner.addresses[0][1]
+        self.url, self.ws_url = f"http://127.0.0.1:{port}", f"ws://127.0.0.1:{port}"
+        return self
+
+    async def stop(self) -> None:
+        await self.drop()
+        if self._runner is not None:
+            await self._runner.cleanup()
+
+    async def drop(self) -> None:
+        """Cut every stream."""
+        sockets, self._sockets = dict(self._sockets), {}
+        self.subscribed.clear()
+        for socket in sockets:
+            await socket.close(code=1012)
+
+    def put(self, symbol: str, bid: float, ask: float, at: datetime | None = None) -> None:
+        """The newest quote, told to nobody."""
+        at = at or self.clock.now()
+        self.quotes[symbol] = {"bp": bid, "ap": ask, "bs": 3, "as": 4, "t": at}
+
+    async def tell(self, symbol: str, bid: float, ask: float) -> None:
+        """The newest quote, told to whoever subscribed to it."""
+        self.put(symbol, bid, ask)
+        await self.say({"T": "q", "S": symbol, **self.quotes[symbol]}, symbol)
+
+    async def say(self, message: Any, symbol: str | None = None) -> None:
+        """Anything at all, to subscribers of a symbol or to everybody."""
+        for socket, path in tuple(self._sockets.items()):
+            if symbol is None or symbol in self.subscribed.get(path, ()):
+                await socket.send_bytes(_packed([message]))
+
+    async def _latest(self, request: web.Request) -> web.Response:
+        self.asked.append((request.path, dict(request.query)))
+        if self.is_mute:
+            return web.json_response({"message": "internal server error"}, status=500)
+        if request.headers.get("APCA-API-KEY-ID") != KEY:
+            return web.json_response({"message": "forbidden."}, status=403)
+        found = {}
+        for symbol in request.query["symbols"].split(","):
+            if symbol in self.quotes:
+                quote = self.quotes[symbol]
+                stamp = quote["t"].strftime("%Y-%m-%dT%H:%M:%S.%f") + "123Z"
+                found[symbol] = quote | {"t": stamp}
+        return web.json_response({"quotes": found})
+
+    async def _stream(self, request: web.Request) -> web.StreamResponse:
+        if self.is_deaf:
+            return web.Response(status=503)
+        socket, path = web.WebSocketResponse(), request.path
+        await socket.prepare(request)
+        await socket.send_bytes(_packed([{"T": "success", "msg": "connected"}]))
+        async for message in socket:
+            if message.type is not WSMsgType.BINARY:
+                break
+            said = msgpack.unpackb(message.data)
+            if said["action"] == "auth":
+                if said["key"] != KEY or said["secret"] != SECRET or not self.takes_stream_keys:
+                    refusal = {"T": "error", "code": 402, "msg": "auth failed"}
+                    await socket.send_bytes(_packed([refusal]))
+                    break
+                await socket.send_bytes(_packed([{"T": "success", "msg": "authenticated"}]))
+                self._sockets[socket] = path
+            elif said["action"] == "subscribe":
+                await self._subscribe(socket, path, said.get("quotes", []))
+        self._sockets.pop(socket, None)
+        return socket
+
+    async def _subscribe(
+        self, socket: web.WebSocketResponse, path: str, symbols: list[str]
+    ) -> None:
+        own = self.subscribed.setdefault(path, set())
+        if len(own | set(symbols)) > self.most_symbols:
+            refusal = {"T": "error", "code": 405, "msg": "symbol limit exceeded"}
+            await socket.send_bytes(_packed([refusal]))
+            return
+        own |= set(symbols)
+        told = {"T": "subscription", "trades": [], "quotes": sorted(own), "bars": []}
+        await socket.send_bytes(_packed([told]))
+
+
+def _packed(messages: Any) -> bytes:
+    packed: bytes = msgpack.packb(messages, datetime=True)
+    return packed
