@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import discord
 
 from bot import reply
-from bot.access import Access, Caller, ChannelFacts, Overwrite, Refusal, Role
+from bot.access import PERMISSIONS, Access, Caller, ChannelFacts, Overwrite, Refusal, Role
 from engine.domain.desk import Who
 from engine.domain.errors import NotAllowed, UserError
 
@@ -107,6 +107,13 @@ class Gate:
         """Whether he might do ``name`` here: for suggestions while he types."""
         caller = caller_of(asker)
         return self.access().refusal(caller, name, self.admin_channel()) is None
+
+    def might(self, asker: Asker, name: str) -> bool:
+        """Whether his role lets him do ``name`` in the right room: for help."""
+        permission, role_ids = PERMISSIONS.get(name), caller_of(asker).role_ids
+        if permission is None or self.access().role_of(role_ids) < permission.role:
+            return False
+        return not permission.approves or self.access().is_approver(role_ids)
 
     def _refuse_when(self, caller: Caller, name: str, refused: Refusal | None) -> None:
         if refused is not None:

@@ -2,12 +2,13 @@
 
 import asyncio
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from datetime import datetime
 from decimal import Decimal
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from bot import text
+from bot import export, text
 from bot.cards import trade_card as trade_embed
 from bot.cards._layout import badges
 from engine.brokers import Broker, Check
@@ -18,6 +19,7 @@ from engine.domain.money import ZERO, Price, Qty
 from engine.domain.order import Intent, Order
 from engine.domain.trade import Account, LedgerEntry, Trade, TradeState
 from engine.flows import broker_switch, facts, mode
+from engine.market import NYSE, Calendar, Market
 from engine.reports import (
     Frame,
     Missing,
@@ -184,6 +186,30 @@ class Reading:
             else Missing("no account"),
             realised_before_usd=ever - within,
         )
+
+    def calendars(self) -> dict[str, Calendar]:
+        """Each market once, by the name that people know it by."""
+        names = {Market.NYSE: "NYSE", Market.CME: "CME Globex", Market.ALWAYS: "Crypto"}
+        used = {c.market: c for c in (NYSE, *self._desk.calendars.values())}
+        return {names[market]: calendar for market, calendar in used.items()}
+
+    async def records(
+        self, what: str, begin: datetime | None, end: datetime | None
+    ) -> list[export.Row]:
+        """Rows to take along, oldest first; those whose moment is within the time."""
+        store = self._desk.store
+        if what == "positions":
+            return export.position_rows(self.positions())
+        if what == "audit":
+            events = [j.event for j in await store.events()]
+            return [
+                {"at": e.at, "kind": e.kind, "ref": e.ref, "actor": e.actor, "data": str(e.data)}
+                for e in events
+                if _within(e.at, begin, end)
+            ]
+        kind, moment, row = _RECORDS[what]
+        found = await store.find(kind)
+        return [row(r) for r in found if _within(getattr(r, moment), begin, end)]
 
     def limits(self) -> limits.LimitsReport:
         """How much of each limit is used, as the checks themselves see it."""
@@ -423,6 +449,19 @@ class Reading:
             version=version("tradestream"),
             started_at=app.started_at,
         )
+
+
+_RECORDS: dict[str, tuple[type[Any], str, Callable[[Any], export.Row]]] = {
+    "trades": (Trade, "created_at", export.trade_row),
+    "orders": (Order, "created_at", export.order_row),
+    "alerts": (AlertRecord, "received_at", export.alert_row),
+    "ledger": (LedgerEntry, "booked_at", export.ledger_row),
+}
+"""What can be exported: its record, the moment that it is found by, and its row."""
+
+
+def _within(at: datetime, begin: datetime | None, end: datetime | None) -> bool:
+    return (begin is None or at >= begin) and (end is None or at < end)
 
 
 async def _money(account: str, broker: Broker) -> lines.Money:

@@ -31,11 +31,15 @@ PEOPLE = {
 NEEDS = {
     **dict.fromkeys(("status", "health summary", "health api-usage", "mode show"), "viewer"),
     **dict.fromkeys(("risk-limits", "circuit-breaker"), "viewer"),
+    **dict.fromkeys(("help", "about", "market-status"), "viewer"),
     **dict.fromkeys(("resume-trading", "mode paper", "mode live"), "admin"),
     **dict.fromkeys(("broker test", "broker disable", "broker enable"), "admin"),
 }
 """Everything else needs a trader."""
-PUBLIC = ("mode show", "health api-usage", "risk-limits", "circuit-breaker")
+PUBLIC = (
+    *("mode show", "health api-usage", "risk-limits", "circuit-breaker"),
+    *("about", "market-status"),
+)
 """No account's figures in them."""
 PLACES = ("orders", "all-messages", "actions", "admin")
 
@@ -79,7 +83,8 @@ def leaves(commands: Any) -> Iterator[app_commands.Command[Any, ..., Any]]:
 
 
 def options(command: app_commands.Command[Any, ..., Any]) -> dict[str, Any]:
-    return {p.display_name: "X-1" for p in command.parameters if p.required}
+    needed = (p for p in command.parameters if p.required)
+    return {p.display_name: p.choices[0].value if p.choices else "X-1" for p in needed}
 
 
 async def denied(it: Desk) -> int:
@@ -128,7 +133,8 @@ async def test_suggestions_are_for_those_who_may(it: Desk) -> None:
                     "orders", command.qualified_name, str(parameter.display_name)
                 )
                 await shown.acked()
-                assert bool(shown.choices) <= ("trader" in may), (command.qualified_name, who, name)
+                need = NEEDS.get(command.qualified_name, "trader")
+                assert bool(shown.choices) <= (need in may), (command.qualified_name, who, name)
     found = await it.user("tom").autocomplete("orders", "approvals show", "id").acked()
     assert [c["value"] for c in found.choices] == [approval.approval_id]
 
