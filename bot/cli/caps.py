@@ -28,8 +28,8 @@ _WHAT = """
 _WORDS = """
 **Same id twice**: whether the broker itself refuses a client id that was used. **Finds by our id**:
 whether an order without an answer can be looked up by our id; if not, by what it is and when it
-came. **Told unasked**: by a stream; if not, the desk polls. **Replace**: *prices* means that another
-quantity needs a cancel and a new order.
+came. **Told unasked**: by a stream; if not, the desk polls. **Replace**: *prices* means that a new
+quantity needs a cancel and another order.
 """
 
 
