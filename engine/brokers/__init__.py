@@ -46,7 +46,8 @@ class OrderRequest:
     oco_group: str | None = None
     """Orders of one group: a fill of one cancels (or cuts down) the others."""
     attached: tuple["OrderRequest", ...] = ()
-    """Bracket children, live once this order fills, for the filled quantity; one OCO group."""
+    """Bracket children, live once this order fills, for the filled quantity; one OCO group. The
+    stop of an exit, when both name one group: an OCO pair sent as one, both live at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -233,7 +234,13 @@ class Caps:
     tifs: frozenset[Tif]
     max_legs: int = 1
     has_oco: bool = False
+    has_oco_pairs: bool = False
+    """Target and stop of one exit may be sent as one (see ``attached``)."""
     has_brackets: bool = False
+    waits_for_whole: bool = False
+    """Bracket children begin to work once the entry has filled whole, not with its first unit."""
+    locks_units: bool = False
+    """A working exit holds its units: a second exit of them is refused until it is gone."""
     has_replace: bool = True
     replaces_qty: bool = True
     """False: a replacement changes prices only; for another quantity cancel and send anew."""

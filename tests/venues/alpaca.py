@@ -277,6 +277,10 @@ class AlpacaVenue(Venue):
         except OrderRejected:
             del self.asked[name]
             raise
+        if body.get("order_class") == "oco":
+            for child in asked.attached:
+                del self._held_back[child.client_order_id]
+                await self.exchange.submit(child)
         return await self._json(name, is_nested=True, status="pending_new")
 
     def _keep(self, name: str, body: dict[str, Any], children: Iterable[OrderRequest]) -> Asked:
@@ -295,6 +299,7 @@ class AlpacaVenue(Venue):
 
     def _request(self, name: str, body: dict[str, Any]) -> OrderRequest:
         legs = body.get("legs")
+        is_pair = body.get("order_class") == "oco"
         common: dict[str, Any] = {
             "client_order_id": name,
             "account": self.number,
@@ -319,9 +324,10 @@ class AlpacaVenue(Venue):
             side=side,
             legs=one,
             type=KINDS.get(body["type"]) or OrderType(body["type"]),
-            limit=_decimal(body, "limit_price"),
+            limit=_decimal(body["take_profit"] if is_pair else body, "limit_price"),
             stop=_decimal(body, "stop_price"),
             trail=_decimal(body, "trail_price"),
+            oco_group=f"bracket {name}" if is_pair else None,
             attached=tuple(_children(body, name, side, one, common)),
             **common,
         )
@@ -500,13 +506,14 @@ def _children(
 ) -> Iterable[OrderRequest]:
     for key, kind in (("take_profit", OrderType.LIMIT), ("stop_loss", OrderType.STOP)):
         part = body.get(key)
-        if part is None:
+        is_pair = body["order_class"] == "oco" if part else False
+        if part is None or (is_pair and key == "take_profit"):
             continue
         limit, stop = _decimal(part, "limit_price"), _decimal(part, "stop_price")
         is_limited = key == "stop_loss" and limit is not None
         more = common | {"client_order_id": words.uid(name, key)}
         yield OrderRequest(
-            side=side.opposite,
+            side=side if is_pair else side.opposite,
             legs=legs,
             type=OrderType.STOP_LIMIT if is_limited else kind,
             limit=limit,

@@ -378,7 +378,8 @@ class Alpaca(Adapter):
             f"{request.type} orders": request.type not in caps.order_types,
             f"{request.tif} orders": request.tif not in caps.tifs,
             f"units of {len(request.legs)} legs": len(request.legs) > caps.max_legs,
-            "orders that cancel each other": request.oco_group is not None and not caps.has_oco,
+            "orders that cancel each other": request.oco_group is not None
+            and not (translate.is_pair(request) and caps.has_oco_pairs),
             "orders that bring exits along": bool(request.attached) and not caps.has_brackets,
         }
         missing = [what for what, is_lacking in lacks.items() if is_lacking]

@@ -80,14 +80,22 @@ def caps_of(settings: Settings) -> BrokerCaps:
             "stock": Caps(
                 order_types=frozenset(OrderType),
                 tifs=frozenset(Tif),
+                has_oco_pairs=True,
                 has_brackets=True,
+                waits_for_whole=True,
+                locks_units=True,
                 is_fractional=True,
             ),
-            "option": Caps(order_types=_PLAIN | _STOPS, tifs=_DAY, has_reduce_only=True),
-            "spread": Caps(order_types=_PLAIN, tifs=_DAY, max_legs=4, has_reduce_only=True),
+            "option": Caps(
+                order_types=_PLAIN | _STOPS, tifs=_DAY, has_reduce_only=True, locks_units=True
+            ),
+            "spread": Caps(
+                order_types=_PLAIN, tifs=_DAY, max_legs=4, has_reduce_only=True, locks_units=True
+            ),
             "crypto": Caps(
                 order_types=_PLAIN | {OrderType.STOP_LIMIT},
                 tifs=frozenset({Tif.GTC}),
+                locks_units=True,
                 is_fractional=True,
             ),
         },

@@ -76,19 +76,18 @@ def order_body(request: OrderRequest) -> Body:
         OrderRejected: it cannot be said in Alpaca's words; nothing was sent.
     """
     _check(request)
-    body: Body = {"client_order_id": request.client_order_id, "qty": _text(request.qty)}
+    body: Body = {"client_order_id": request.client_order_id, "qty": text(request.qty)}
     body |= {"type": TYPE[request.type], "time_in_force": request.tif.value}
     if len(request.legs) > 1:
         body |= {"order_class": "mleg", "legs": [_leg(request, leg) for leg in request.legs]}
         if request.limit is not None:
-            body["limit_price"] = _text(request.limit * request.side.sign)
+            body["limit_price"] = text(request.limit * request.side.sign)
         return body
     instrument = request.legs[0].instrument
     body |= {"symbol": symbol_of(instrument), "side": request.side.value}
     if instrument.kind == "option":
         body["position_intent"] = _intent(request.side, is_close=request.reduces)
-    body |= _prices(request)
-    return body | _children(request)
+    return body | ({} if is_pair(request) else _prices(request)) | _children(request)
 
 
 def replace_body(new: OrderRequest, old: BrokerOrder, qty: Decimal | None) -> Body:
@@ -109,10 +108,10 @@ def replace_body(new: OrderRequest, old: BrokerOrder, qty: Decimal | None) -> Bo
     if qty is not None:
         if qty != qty.to_integral_value():
             raise OrderRejected("bad_replace", "Alpaca changes whole quantities only")
-        body["qty"] = _text(qty)
+        body["qty"] = text(qty)
     prices = _prices(new)
     if len(new.legs) > 1 and new.limit is not None:
-        prices = {"limit_price": _text(new.limit * new.side.sign)}
+        prices = {"limit_price": text(new.limit * new.side.sign)}
     if "trail_price" in prices:
         prices["trail"] = prices.pop("trail_price")
     return body | prices
@@ -142,21 +141,34 @@ def _prices(request: OrderRequest) -> Body:
     kind = request.type
     body: Body = {}
     if kind in (OrderType.LIMIT, OrderType.STOP_LIMIT) and request.limit is not None:
-        body["limit_price"] = _text(request.limit)
+        body["limit_price"] = text(request.limit)
     if kind in (OrderType.STOP, OrderType.STOP_LIMIT) and request.stop is not None:
-        body["stop_price"] = _text(request.stop)
+        body["stop_price"] = text(request.stop)
     if kind is OrderType.TRAILING and request.trail is not None:
-        body["trail_price"] = _text(request.trail)
+        body["trail_price"] = text(request.trail)
     return body
+
+
+def is_pair(request: OrderRequest) -> bool:
+    """Whether it is an exit's target that brings the stop of its own group along."""
+    return request.oco_group is not None and [c.oco_group for c in request.attached] == [
+        request.oco_group
+    ]
 
 
 def _children(request: OrderRequest) -> Body:
     if not request.attached:
         return {}
     targets, stops = children(request)
+    if is_pair(request):
+        return {
+            "order_class": "oco",
+            "take_profit": {"limit_price": text(request.limit or ZERO)},
+            "stop_loss": _prices(stops[0]),
+        }
     body: Body = {"order_class": "bracket" if targets and stops else "oto"}
     for target in targets:
-        body["take_profit"] = {"limit_price": _text(target.limit or ZERO)}
+        body["take_profit"] = {"limit_price": text(target.limit or ZERO)}
     for stop in stops:
         body["stop_loss"] = _prices(stop)
     return body
@@ -168,12 +180,13 @@ def children(request: OrderRequest) -> tuple[list[OrderRequest], list[OrderReque
     Raises:
         OrderRejected: Alpaca cannot attach these.
     """
-    parent = request.legs
+    parent, terms = request.legs, (request.account, request.tif)
+    pair = is_pair(request)
+    side = request.side if pair else request.side.opposite
     targets = [c for c in request.attached if c.type is OrderType.LIMIT]
     stops = [c for c in request.attached if c.type in (OrderType.STOP, OrderType.STOP_LIMIT)]
     fits = all(
-        (c.legs, c.side, c.qty, c.account, c.tif)
-        == (parent, request.side.opposite, request.qty, request.account, request.tif)
+        (c.legs, c.side, c.qty, c.account, c.tif) == (parent, side, request.qty, *terms)
         for c in request.attached
     )
     is_whole = len(targets) + len(stops) == len(request.attached)
@@ -182,7 +195,9 @@ def children(request: OrderRequest) -> tuple[list[OrderRequest], list[OrderReque
             "bad_bracket",
             "one target and one stop that close the whole entry, of its time in force",
         )
-    if request.oco_group and any(c.oco_group == request.oco_group for c in request.attached):
+    if pair and not (request.reduces and request.type is OrderType.LIMIT and stops):
+        raise OrderRejected("bad_bracket", "an OCO pair is the target and the stop of one exit")
+    if not pair and any(c.oco_group == request.oco_group is not None for c in request.attached):
         raise OrderRejected("bad_bracket", "an entry cannot join its own children's group")
     if parent[0].instrument.kind != "stock":
         raise OrderRejected("unsupported", "Alpaca attaches exits to orders for shares only")
@@ -209,6 +224,7 @@ def _exposure(side: Side, legs: tuple[Leg, ...]) -> dict[str, int]:
     return {leg.instrument.key: leg.ratio * side.sign for leg in legs}
 
 
-def _text(value: Decimal) -> str:
-    text = format(value, "f")
-    return text.rstrip("0").rstrip(".") if "." in text else text
+def text(value: Decimal) -> str:
+    """A number as Alpaca is told it: plain decimals, no exponent."""
+    said = format(value, "f")
+    return said.rstrip("0").rstrip(".") if "." in said else said

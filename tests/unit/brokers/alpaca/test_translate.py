@@ -75,6 +75,17 @@ ASKED = {
         5, SELL, type=OrderType.STOP_LIMIT, stop="180", limit="179.5", tif=Tif.GTC
     ),
     "bracket": request(7, limit="190", attached=EXITS),
+    "oco_exit": request(
+        8,
+        SELL,
+        limit="200",
+        tif=Tif.GTC,
+        reduces=True,
+        oco_group="exit",
+        attached=(
+            request(104, SELL, type=OrderType.STOP, stop="185", tif=Tif.GTC, oco_group="exit"),
+        ),
+    ),
     "oto": request(9, limit="190", attached=(request(103, SELL, type=OrderType.STOP, stop="185"),)),
     "option_single": request(10, limit="1.05", instrument=CALL),
     "mleg_iron_condor_credit": request(11, legs=CONDOR, limit="-1.25"),
@@ -127,6 +138,20 @@ BAD = {
     ),
     "children that outlive the day of their entry": request(
         1, limit="1", attached=(request(2, SELL, limit="2", tif=Tif.GTC),)
+    ),
+    "an entry in the group of its own stop": request(
+        1,
+        limit="1",
+        oco_group="g",
+        attached=(request(2, SELL, type=OrderType.STOP, stop="0.5", oco_group="g"),),
+    ),
+    "a pair of two targets": request(
+        1,
+        SELL,
+        limit="1",
+        reduces=True,
+        oco_group="g",
+        attached=(request(2, SELL, limit="2", oco_group="g"),),
     ),
     "children of half": request(1, qty="2", limit="1", attached=(request(2, SELL, limit="2"),)),
 }
