@@ -32,8 +32,10 @@ from engine.domain.errors import ConfigError, StoreUnavailable, TradeStreamError
 from engine.domain.record import Record
 from engine.exits import ExitRule
 from engine.feeds import Feed, QuoteBoard
+from engine.feeds._several import Several
 from engine.flows import monitor, recover, send, watch
 from engine.market import ALWAYS, CME, NYSE, Calendar
+from engine.quality import Quality
 from engine.risk.load import load_checks
 from storage.sql import SqlStore, SqlVault
 
@@ -74,8 +76,11 @@ class App:
         self.store = SqlStore(
             config.database_url(), config.audit_key(), self.clock, wait_s=config.storage.wait_s
         )
-        self.board = QuoteBoard()
+        self.quality = Quality()
+        self.board = QuoteBoard(self.quality)
         self.feed = feed or _feed(config, self.clock)
+        if isinstance(self.feed, Several):
+            self.feed.quality = self.quality
         self.calendars = _calendars(self.feed)
         self.desk = self._desk()
         self.reading = Reading(self.desk)
@@ -152,8 +157,8 @@ class App:
             self.work.keep(partial(self._pump_quotes, self.feed), "quotes")
         self.report = await recover.start(self.desk)
         await self._note_start()
-        for name, broker in self.desk.brokers.items():
-            self.work.keep(partial(self._pump_events, name, broker), f"events {name}")
+        for name in self.desk.brokers:
+            self.work.keep(partial(self._pump_events, name), f"events {name}")
         self.work.keep(self.monitor.run, "monitor")
         self.work.every(self.config.jobs.monitor_s, self._sweep, "sweep")
         self.work.every(_WATCH_ROUND_S, partial(watch.round_of, self.desk), "watch")
@@ -190,14 +195,22 @@ class App:
         async for quote in feed.stream():
             self.board.put(quote)
 
-    async def _pump_events(self, name: str, broker: Broker) -> None:
-        async for event in broker.events():
-            try:
-                await send.on_event(self.desk, name, event)
-            except Exception as error:
-                # What it told of is found by comparing the books.
-                self.desk.gates[name] = f"something it told was lost: {type(error).__name__}"
-                raise
+    async def _pump_events(self, name: str) -> None:
+        """Until the broker is closed for good; one that was replaced is followed by the new one."""
+        broker: Broker | None = None
+        while broker is not self.desk.brokers[name]:
+            broker = self.desk.brokers[name]
+            async for event in broker.events():
+                try:
+                    await send.on_event(self.desk, name, event)
+                except Exception as error:
+                    # What it told of is found by comparing the books.
+                    self.desk.gates[name] = f"something it told was lost: {type(error).__name__}"
+                    raise
+
+    def use_broker(self, name: str, fresh: Broker) -> None:
+        """From now on this connection serves the accounts of ``name``."""
+        self.desk.brokers = {**self.desk.brokers, name: fresh}
 
     async def _sweep(self) -> None:
         await monitor.sweep(self.desk)

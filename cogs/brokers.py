@@ -4,7 +4,7 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot import dialogs, reply
+from bot import dialogs, reconnect, reply
 from bot.cards import brokers as brokers_card
 from bot.cards import mode as mode_card
 from bot.client import DeskBot
@@ -95,7 +95,46 @@ class Brokers(commands.Cog):
             ),
         )
 
+    @broker.command(name="connect", description="Log in anew; the old connection stays if it fails")
+    @app_commands.describe(broker="Which one")
+    async def connect(self, interaction: Press, broker: str) -> None:
+        """Asks once; secrets come from their source, never from here."""
+        app = self.bot.app
+        await app.gate.begin(interaction, "broker connect")
+        await self._renew(interaction, broker, f"Connect {broker} anew?")
+
+    @broker.command(name="rotate", description="Take the secrets that were put in place; log in")
+    @app_commands.describe(broker="Which one")
+    async def rotate(self, interaction: Press, broker: str) -> None:
+        """Asks once; put the new secret into its file or the environment's first."""
+        app = self.bot.app
+        await app.gate.begin(interaction, "broker rotate")
+        await self._renew(interaction, broker, f"Change to the new secrets of {broker}?")
+
+    async def _renew(self, interaction: Press, broker: str, title: str) -> None:
+        app = self.bot.app
+        app.reading.broker(broker)
+
+        async def go(press: AnyPress) -> str:
+            return await reconnect.run(app, broker, app.gate.who(press))
+
+        await ask_first(
+            app,
+            interaction,
+            Question(
+                title=title,
+                yes=f"Connect {broker}",
+                body=lambda: (
+                    "Secrets are read from their files or the environment. Entries wait until its "
+                    "books were compared; stops at the broker keep working."
+                ),
+                action=go,
+            ),
+        )
+
     @status.autocomplete("broker")
+    @connect.autocomplete("broker")
+    @rotate.autocomplete("broker")
     @test.autocomplete("broker")
     @disable.autocomplete("broker")
     @enable.autocomplete("broker")

@@ -34,6 +34,7 @@ NEEDS = {
     **dict.fromkeys(("help", "about", "market-status"), "viewer"),
     **dict.fromkeys(("resume-trading", "mode paper", "mode live"), "admin"),
     **dict.fromkeys(("broker test", "broker disable", "broker enable"), "admin"),
+    **dict.fromkeys(("broker connect", "broker rotate"), "admin"),
 }
 """Everything else needs a trader."""
 PUBLIC = (

@@ -10,10 +10,13 @@ import pytest
 import yaml
 
 import engine.brokers
+from bot import reconnect
 from bot.app import EXIT_CONFIG, App
 from bot.config import load
-from engine.domain.errors import WrongEnvironment
-from engine.flows import facts
+from engine.brokers import Odd
+from engine.domain.desk import Who
+from engine.domain.errors import NotAllowed, UserError, WrongEnvironment
+from engine.flows import facts, send
 from tests.live import HandFeed
 
 ROOT = Path(__file__).parents[2]
@@ -105,3 +108,50 @@ async def test_people_are_told_once_that_a_broker_does_not_know_us(tmp_path: Pat
         await until(lambda: probe.n_connects >= 3)
         notes = [n for n in app.desk.book.notices.values() if n.channel == "admin"]
         assert len([n for n in notes if "probe" in n.text and "log in again" in n.text]) == 1
+
+
+ADMIN = Who(user_id=9, name="ada", may_trade=True, may_admin=True)
+
+
+async def test_a_renewed_connection_takes_the_place_of_the_old_and_its_events_are_heard(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = made(tmp_path, "works")
+    async with started(app) as old:
+        monkeypatch.setenv("TS_PROBE_SECRET", "canary-new-987654321")
+        said = await reconnect.run(app, "probe", ADMIN)
+        fresh: Any = app.desk.brokers["probe"]
+        assert fresh is not old
+        assert fresh.setup.secrets["secret"].get_secret_value() == "canary-new-987654321"
+        assert "canary" not in said
+        assert "books agree" in said
+        await until(lambda: facts.gather(app.desk, "far").is_reconciled)
+        heard: list[object] = []
+        monkeypatch.setattr(send, "on_event", lambda *args: _note(heard, args))
+        fresh.inner._queue.put_nowait(Odd(note="news", raw=""))
+        await until(lambda: heard)
+
+
+async def test_new_secrets_that_do_not_work_leave_the_old_connection_in_use(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = made(tmp_path, "works")
+    async with started(app) as old:
+        monkeypatch.setitem(app.config.brokers["probe"].__dict__, "connecting", "locked_out")
+        with pytest.raises(UserError, match="does not accept the secrets") as refused:
+            await reconnect.run(app, "probe", ADMIN)
+        assert "canary" not in str(refused.value)
+        assert app.desk.brokers["probe"] is old
+        assert facts.gather(app.desk, "far").is_reconciled
+        monkeypatch.delenv("TS_PROBE_SECRET")
+        with pytest.raises(UserError, match="stays in use"):
+            await reconnect.run(app, "probe", ADMIN)
+        with pytest.raises(NotAllowed):
+            await reconnect.run(app, "probe", Who(user_id=1, name="tom", may_trade=True))
+        with pytest.raises(UserError, match="part of the desk"):
+            await reconnect.run(app, "paper", ADMIN)
+        assert app.desk.brokers["probe"] is old
+
+
+async def _note(heard: list[object], args: object) -> None:
+    heard.append(args)
