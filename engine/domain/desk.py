@@ -109,6 +109,8 @@ class AlertRecord(Record):
     """Why it stands where it stands, in one plain sentence."""
     n_judged: int = 0
     """How many of its signals were decided; fewer than it has: interrupted by a crash."""
+    by_account: tuple[tuple[str, str], ...] = ()
+    """Account and its verdict in one sentence, where the alert went to several."""
     trade_ids: tuple[str, ...] = ()
     approval_ids: tuple[str, ...] = ()
     is_caught_up: bool = False

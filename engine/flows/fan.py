@@ -5,7 +5,7 @@ list only when nothing was sent; after any doubt it stays where it is.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -23,10 +23,10 @@ from engine.routing import Refused, lanes, match_exit, route
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """One of several decisions about the same signal."""
+    """One decision about a signal, which may not be the only one."""
 
     counts: bool
-    """The last of them: the signal is judged now."""
+    """The signal is judged with it."""
     merges: bool
     """Others came before it: the card shows what went furthest."""
     says: str = ""
@@ -36,8 +36,8 @@ class Part:
 ONLY = Part(counts=True, merges=False)
 Lanes = tuple[tuple[str, ...], ...]
 Decide = Callable[
-    [SourceProfile, AlertRecord, tuple[Event, ...], Part],
-    Awaitable[tuple[AlertRecord, Outcome]],
+    [Sequence[SourceProfile], AlertRecord, tuple[Event, ...], Part],
+    Awaitable[tuple[AlertRecord, list[Outcome]]],
 ]
 
 
@@ -103,19 +103,13 @@ async def run(
     found: Lanes,
     decide: Decide,
 ) -> AlertRecord:
-    """Decide for every lane, and send each as soon as it is durable, side by side."""
-    works: list[asyncio.Task[None]] = []
-    for number, lane in enumerate(found):
-        part = Part(
-            counts=number == len(found) - 1,
-            merges=number > 0,
-            says=lane[0] if len(found) > 1 else "",
-        )
-        async with desk.lock(f"alert:{record.alert_id}"):
-            record, outcome = await decide(_at(profile, lane[0]), record, before, part)
-        before = ()
-        name = f"fan {record.alert_id} {lane[0]}"
-        works.append(desk.spawn(_carry(desk, profile, record, lane, outcome, decide), name))
+    """Decide for every lane in one step, then send all of them side by side."""
+    own = [_at(profile, lane[0]) for lane in found]
+    record, outcomes = await decide(own, record, before, ONLY)
+    works = [
+        desk.spawn(_carry(desk, profile, record, lane, outcome, decide), f"fan {lane[0]}")
+        for lane, outcome in zip(found, outcomes, strict=True)
+    ]
     await asyncio.gather(*works, return_exceptions=True)
     return desk.book.alerts.get(record.alert_id, record)
 
@@ -134,8 +128,7 @@ async def _carry(
         if outcome.send is None or desk.unsent.pop(outcome.send.order_id, None) is None:
             return
         part = Part(counts=False, merges=True, says=account)
-        async with desk.lock(f"alert:{record.alert_id}"):
-            record, outcome = await decide(_at(profile, account), record, (), part)
+        record, (outcome,) = await decide([_at(profile, account)], record, (), part)
         await act(desk, outcome)
 
 

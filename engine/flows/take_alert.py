@@ -1,8 +1,11 @@
 """A message arrives: who said it, what does it mean, and what may be done about it."""
 
+import asyncio
 import base64
 import hashlib
 import unicodedata
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
 
 from engine.desk import Desk
 from engine.domain.alert import Alert, Effect, NotAnAlert, Parsed, RawAlert, Signal
@@ -24,6 +27,7 @@ SEVERITY = {
     AlertState.MANAGED: 6,
 }
 """When one message asks for several trades its card shows the one that went furthest."""
+_VERDICT = {AlertState.ROUTED: "sent", AlertState.HELD: "asked", AlertState.MANAGED: "done"}
 
 
 async def run(desk: Desk, message: RawAlert) -> AlertRecord | None:
@@ -220,7 +224,9 @@ async def decide(
             record = await fan.run(desk, profile, record, before, found, by_account)
             before = ()
             continue
-        record, outcome = await _decided(desk, profile, message, record, number, signal, before)
+        record, (outcome,) = await _decided(
+            desk, (profile,), message, record, number, signal, before
+        )
         before = ()
         await enter.act(desk, outcome)
         if outcome.awaits:
@@ -229,49 +235,48 @@ async def decide(
 
 def _decide_by_account(desk: Desk, message: RawAlert, number: int, signal: Signal) -> fan.Decide:
     async def decide(
-        profile: SourceProfile, record: AlertRecord, before: tuple[Event, ...], part: fan.Part
-    ) -> tuple[AlertRecord, enter.Outcome]:
-        after, outcome = await _decided(
-            desk, profile, message, record, number, signal, before, part
+        profiles: Sequence[SourceProfile],
+        record: AlertRecord,
+        before: tuple[Event, ...],
+        part: fan.Part,
+    ) -> tuple[AlertRecord, list[enter.Outcome]]:
+        after, outcomes = await _decided(
+            desk, profiles, message, record, number, signal, before, part
         )
-        if outcome.awaits:
-            first_quote.await_quote(desk, outcome.awaits)
-        return after, outcome
+        for outcome in outcomes:
+            if outcome.awaits:
+                first_quote.await_quote(desk, outcome.awaits)
+        return after, outcomes
 
     return decide
 
 
 async def _decided(
     desk: Desk,
-    profile: SourceProfile,
+    profiles: Sequence[SourceProfile],
     message: RawAlert,
     record: AlertRecord,
     number: int,
     signal: Signal,
     before: tuple[Event, ...],
     part: fan.Part = fan.ONLY,
-) -> tuple[AlertRecord, enter.Outcome]:
-    """Judge one trade and write it down; anew when the books knew less than the store."""
+) -> tuple[AlertRecord, list[enter.Outcome]]:
+    """Judge one trade and write it down; anew when the books knew less than the store.
+
+    ``profiles``: one per account that judges it, all in one step.
+    """
     for is_last in (False, False, True):
         try:
-            async with desk.lock(profile.account):
-                outcome = await judge(desk, profile, message, record, number, signal)
-                async with effects.story(desk, record.alert_id):
-                    stored = desk.book.alerts.get(record.alert_id)
-                    known = record if stored is None else changed(stored)
-                    after = after_outcome(known, outcome, part)
-                    await desk.commit(
-                        *before,
-                        desk.event(
-                            f"alert.{outcome.state.lower()}",
-                            record.alert_id,
-                            after,
-                            *outcome.puts,
-                            cards=(("alert", record.alert_id, "trade_alerts"), *outcome.cards),
-                            reason=outcome.reason,
-                        ),
-                    )
-                return after, outcome
+            async with AsyncExitStack() as held:
+                for account in sorted(p.account for p in profiles):  # always in the same order
+                    await held.enter_async_context(desk.lock(account))
+                outcomes = await _judged(desk, profiles, message, record, number, signal)
+                await held.enter_async_context(effects.story(desk, record.alert_id))
+                stored = desk.book.alerts.get(record.alert_id)
+                known = record if stored is None else changed(stored)
+                after = _after(known, profiles, outcomes, part)
+                await desk.commit(*before, _event(desk, after, outcomes))
+                return after, outcomes
         except Conflict:
             was_delivered = before and await desk.store.get(AlertRecord, record.alert_id)
             if is_last or was_delivered:
@@ -279,13 +284,58 @@ async def _decided(
     raise AssertionError("unreachable")
 
 
+async def _judged(
+    desk: Desk,
+    profiles: Sequence[SourceProfile],
+    message: RawAlert,
+    record: AlertRecord,
+    number: int,
+    signal: Signal,
+) -> list[enter.Outcome]:
+    if len(profiles) == 1:
+        return [await judge(desk, profiles[0], message, record, number, signal)]
+    works = (judge(desk, p, message, record, number, signal) for p in profiles)
+    return list(await asyncio.gather(*works))
+
+
+def _after(
+    record: AlertRecord,
+    profiles: Sequence[SourceProfile],
+    outcomes: Sequence[enter.Outcome],
+    part: fan.Part,
+) -> AlertRecord:
+    if len(outcomes) == 1:
+        return after_outcome(record, outcomes[0], part)
+    for n, (profile, outcome) in enumerate(zip(profiles, outcomes, strict=True), 1):
+        each = fan.Part(counts=n == len(outcomes), merges=n > 1, says=profile.account)
+        record = after_outcome(record, outcome, each)
+    return record
+
+
+def _event(desk: Desk, after: AlertRecord, outcomes: Sequence[enter.Outcome]) -> Event:
+    only = outcomes[0] if len(outcomes) == 1 else None
+    return desk.event(
+        f"alert.{(only or after).state.lower()}",
+        after.alert_id,
+        after,
+        *(put for outcome in outcomes for put in outcome.puts),
+        cards=(
+            ("alert", after.alert_id, "trade_alerts"),
+            *(card for outcome in outcomes for card in outcome.cards),
+        ),
+        reason=(only or after).reason,
+    )
+
+
 def after_outcome(
     record: AlertRecord, outcome: enter.Outcome, part: fan.Part = fan.ONLY
 ) -> AlertRecord:
     """The card after one more decision: the state that went furthest, every reason."""
     state, reason = outcome.state, outcome.reason
-    if part.says and reason:
-        reason = f"{part.says}: {reason}"
+    by_account = record.by_account
+    if part.says:
+        by_account = (*by_account, (part.says, reason or _VERDICT.get(state, str(state))))
+        reason = f"{part.says}: {reason}" if reason else ""
         outcome = replace(outcome, reason=reason)
     if record.n_judged or part.merges:
         state = max(record.state, outcome.state, key=lambda s: SEVERITY.get(s, 9))
@@ -295,6 +345,7 @@ def after_outcome(
         state=state,
         reason=reason,
         n_judged=record.n_judged + part.counts,
+        by_account=by_account,
         trade_ids=(*record.trade_ids, *outcome.trade_ids),
         approval_ids=(*record.approval_ids, *outcome.approval_ids),
     )

@@ -1,7 +1,6 @@
 """One alert and several accounts: rules, priority, fail-over before acceptance, copies (O-23)."""
 
 from contextlib import asynccontextmanager
-from decimal import Decimal
 
 import pytest
 
@@ -9,8 +8,9 @@ from engine.brokers.paper import PaperBroker, PaperSettings
 from engine.domain.desk import AlertState
 from engine.domain.errors import BrokerUnavailable, OrderRejected, OrderStateUnknown, RateLimited
 from engine.domain.order import Intent, OrderState, Purpose
+from engine.domain.record import changed
 from engine.domain.source import RouteRule
-from engine.flows import recover, send
+from engine.flows import facts, recover, send
 from storage.memory import MemoryVault
 from tests import rig as desks
 from tests import truth
@@ -212,14 +212,14 @@ async def test_an_edit_before_the_fill_takes_every_copy_back():
 
 async def test_limits_of_one_account_stop_its_copy_alone():
     async with made(2, to="all") as rig:
-        from dataclasses import replace as changed_by
-
+        await facts.roll(rig.desk, "a")
         account = rig.desk.book.accounts["a"]
-        rig.desk.book.accounts["a"] = changed_by(account, tripped_on=account.session_on)
-        poor = changed_by(rig.desk.book.accounts["a"], cash_usd=Decimal(50))
-        rig.desk.book.accounts["a"] = poor
+        tripped = changed(account, tripped_on=account.session_on)
+        await rig.desk.commit(rig.desk.event("account.day", "day-a", tripped))
         await rig.say(BUY)
         assert [o.account for o in entries(rig).values() if o.state.is_at_broker] == ["b"]
-        both = await intents(rig)
-        assert [v.check for v in both["a"].verdicts if not v.is_ok]
-        assert all(v.is_ok for v in both["b"].verdicts)
+        (record,) = rig.desk.book.alerts.values()
+        said = dict(record.by_account)
+        assert list(said) == ["a", "b"]
+        assert said["b"] == "sent"
+        assert said["a"] != "sent"
