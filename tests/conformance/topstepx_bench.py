@@ -26,7 +26,6 @@ def settings(url: str, ws_url: str, **more: object) -> TopstepSettings:
             "own_machine": True,
             "rest_url": url,
             "user_hub_url": f"{ws_url}/hubs/user",
-            "market_hub_url": f"{ws_url}/hubs/market",
         }
         | more
     )

@@ -28,7 +28,13 @@ from engine.brokers.topstepx.api import CANCEL, MODIFY, PLACE, Api
 from engine.brokers.topstepx.books import LIVE, Books, Row
 from engine.brokers.topstepx.contracts import Contracts
 from engine.brokers.topstepx.lineage import Lineage
-from engine.brokers.topstepx.settings import REST, USER_HUB, TopstepSettings, account_of
+from engine.brokers.topstepx.settings import (
+    REST,
+    USER_HUB,
+    TopstepSettings,
+    account_of,
+    check_machine,
+)
 from engine.brokers.topstepx.signalr import hub_url
 from engine.brokers.topstepx.stream import Stream
 from engine.brokers.topstepx.translate import (
@@ -43,7 +49,6 @@ from engine.brokers.topstepx.translate import (
 from engine.domain.errors import (
     BrokerAuthError,
     BrokerUnavailable,
-    ConfigError,
     OrderRejected,
     OrderStateUnknown,
     WrongEnvironment,
@@ -65,11 +70,7 @@ class Topstepx(Adapter):
             ConfigError: the firm's rule about machines is not confirmed.
         """
         super().__init__(settings, setup)
-        if not settings.own_machine:
-            raise ConfigError(
-                f"brokers.{self.name}.own_machine: must be true: the firm forbids to trade from "
-                "servers, VPS and VPN; set it only where this runs on the trader's own machine"
-            )
+        check_machine(f"brokers.{self.name}", is_own=settings.own_machine)
         self.caps = BrokerCaps(
             by_kind={
                 "future": Caps(

@@ -5,7 +5,8 @@ from decimal import Decimal
 from pydantic import Field
 
 from engine.brokers import Adapter, BrokerAccount
-from engine.domain.errors import BrokerAuthError
+from engine.brokers._wire.address import Address
+from engine.domain.errors import BrokerAuthError, ConfigError
 
 REST = "https://api.topstepx.com"
 USER_HUB = "https://rtc.topstepx.com/hubs/user"
@@ -17,13 +18,25 @@ class TopstepSettings(Adapter.Settings):
 
     own_machine: bool = False
     """That this machine stands at the trader's own: the firm forbids servers, VPS and VPN."""
-    rest_url: str = ""
-    user_hub_url: str = ""
-    market_hub_url: str = ""
+    rest_url: Address = ""
+    user_hub_url: Address = ""
     live_data: bool = False
     """Which contract list to ask: true only with the firm's subscription of live data."""
     attended_min: Decimal | None = Field(None, gt=0)
     """Entries only so long after a person confirmed to be there; null: not asked for."""
+
+
+def check_machine(key: str, *, is_own: bool) -> None:
+    """The firm's rule about machines, confirmed by whoever configures this.
+
+    Raises:
+        ConfigError: it is not.
+    """
+    if not is_own:
+        raise ConfigError(
+            f"{key}.own_machine: must be true: the firm forbids to trade from servers, VPS and "
+            "VPN; set it only where this runs on the trader's own machine"
+        )
 
 
 def account_of(

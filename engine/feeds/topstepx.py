@@ -1,0 +1,226 @@
+"""Futures quotes of TopStepX: the market hub, and the contract that a root means today.
+
+The hub tells what changed, so bid and ask come together here. It has no list of last quotes: the
+first one of an instrument comes when its market moves, which in session is at once.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, ClassVar
+
+from engine.brokers._wire.address import Address
+from engine.brokers.topstepx.api import Api
+from engine.brokers.topstepx.contracts import Contracts
+from engine.brokers.topstepx.settings import MARKET_HUB, REST, check_machine
+from engine.brokers.topstepx.signalr import Call, Hub, hub_url, unwrapped
+from engine.brokers.topstepx.translate import Contract, Odd, moment
+from engine.domain.errors import BrokerAuthError, BrokerUnavailable, OrderRejected
+from engine.domain.instrument import Instrument, Kind
+from engine.domain.money import exact
+from engine.domain.quote import Quote
+from engine.feeds import FeedAdapter, FeedSetup
+
+log = logging.getLogger(__name__)
+
+_FIRST_S = 0.8
+"""How long a question waits for an instrument's first quote; below the desk's own wait."""
+
+
+@dataclass(slots=True)
+class _Top:
+    """The best prices as they were told last."""
+
+    bid: Decimal | None = None
+    ask: Decimal | None = None
+
+
+class Topstepx(FeedAdapter):
+    """Quotes of futures from the firm's market hub, on the trader's own machine."""
+
+    class Settings(FeedAdapter.Settings):
+        """Terms and addresses."""
+
+        own_machine: bool = False
+        """That this machine stands at the trader's own: the firm forbids servers, VPS and VPN."""
+        rest_url: Address = ""
+        market_hub_url: Address = ""
+        live_data: bool = False
+        """Which contract list to ask: true only with the firm's subscription of live data."""
+
+    secrets: ClassVar[tuple[str, ...]] = ("user", "key")
+    kinds: ClassVar[frozenset[Kind]] = frozenset({"future"})
+
+    def __init__(self, settings: "Topstepx.Settings", setup: FeedSetup) -> None:
+        """Nothing is connected.
+
+        Raises:
+            ConfigError: the firm's rule about machines is not confirmed.
+        """
+        super().__init__(settings, setup)
+        check_machine(f"feed.live.{setup.name}", is_own=settings.own_machine)
+        self._hub_url = hub_url(settings.market_hub_url or MARKET_HUB)
+        self._api = Api(
+            setup.name,
+            settings.rest_url or REST,
+            setup.clock,
+            setup.secrets["user"],
+            setup.secrets["key"],
+        )
+        self.usage = self._api.wire.usage
+        self.contracts = Contracts(self._api, setup.clock, is_live_data=settings.live_data)
+        self.unquoted: dict[str, str] = {}
+        """Instrument that is watched in vain -> why."""
+        self._watched: dict[str, Instrument] = {}
+        self._of_contract: dict[str, Instrument] = {}
+        self._tops: dict[str, _Top] = {}
+        self._last: dict[str, Quote] = {}
+        self._moved = asyncio.Condition()
+        self._queue: asyncio.Queue[Quote | None] = asyncio.Queue()
+        self._hub: Hub | None = None
+        self._listener: asyncio.Task[None] | None = None
+
+    # -- life -----------------------------------------------------------------------------------
+
+    async def connect(self) -> None:
+        """Log in, read the contracts, open the hub, ask for what is watched.
+
+        Raises:
+            BrokerAuthError, BrokerUnavailable.
+        """
+        await self._stop()
+        self._queue = asyncio.Queue()
+        self._tops.clear()  # what was told before the gap is no market any more
+        self._last.clear()
+        await self._api.start()
+        await self.contracts.load()
+        hub = Hub(self._api.wire.session(), self._hub_url, self.clock)
+        try:
+            await hub.open(self._api.token)
+        except (BrokerAuthError, BrokerUnavailable):
+            await hub.close()
+            raise
+        self._hub = hub
+        self._of_contract.clear()
+        for instrument in self._watched.values():
+            await self._subscribe(hub, instrument)
+        self._listener = asyncio.create_task(self._listen(hub), name=f"quotes {self.name}")
+
+    async def close(self) -> None:
+        """Stop delivering."""
+        await self._stop()
+        await self._api.close()
+        self._queue.put_nowait(None)
+
+    async def _stop(self) -> None:
+        if self._listener is not None:
+            self._listener.cancel()
+            await asyncio.gather(self._listener, return_exceptions=True)
+            self._listener = None
+        if self._hub is not None:
+            await self._hub.close()
+            self._hub = None
+
+    # -- contract -------------------------------------------------------------------------------
+
+    async def front(self, root: str) -> Instrument:
+        """The month that a root means today: the broker's own active contract.
+
+        Raises:
+            OrderRejected: with the reason, when that is not one for sure. BrokerUnavailable.
+        """
+        return (await self.contracts.front(root)).instrument
+
+    async def quote(self, instrument: Instrument) -> Quote | None:
+        """The newest quote; waits a moment for the first one, None when it does not come."""
+        if instrument.kind not in self.kinds:
+            return None
+        if instrument.key not in self._last:
+            await self.watch([instrument])
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_FIRST_S), self._moved:
+                    await self._moved.wait_for(lambda: instrument.key in self._last)
+        return self._last.get(instrument.key)
+
+    async def watch(self, instruments: Iterable[Instrument]) -> None:
+        """Stream these from now on; one that the broker does not list is noted and left out."""
+        for instrument in instruments:
+            if instrument.kind in self.kinds and instrument.key not in self._watched:
+                self._watched[instrument.key] = instrument
+                if self._hub is not None:
+                    await self._subscribe(self._hub, instrument)
+
+    async def stream(self) -> AsyncIterator[Quote]:
+        """Quotes of everything watched, until closed or the hub is lost."""
+        queue = self._queue
+        while (quote := await queue.get()) is not None:
+            yield quote
+
+    # -- the hub --------------------------------------------------------------------------------
+
+    async def _subscribe(self, hub: Hub, instrument: Instrument) -> None:
+        try:
+            contract: Contract = await self.contracts.of(instrument)
+        except OrderRejected as error:
+            self.unquoted[instrument.key] = str(error)
+            log.warning("%s has no quotes of %s: %s", self.name, instrument.key, error)
+            return
+        self.unquoted.pop(instrument.key, None)
+        self._of_contract[contract.id] = instrument
+        await hub.tell("SubscribeContractQuotes", contract.id)
+
+    async def _listen(self, hub: Hub) -> None:
+        queue = self._queue
+        try:
+            async for call in hub.calls():
+                if isinstance(call, Call) and call.target == "GatewayQuote":
+                    await self._heard(call)
+        finally:
+            queue.put_nowait(None)
+
+    async def _heard(self, call: Call) -> None:
+        if len(call.arguments) < 2:
+            return
+        instrument = self._of_contract.get(str(call.arguments[0]))
+        if instrument is None:
+            return
+        for row, _ in unwrapped(call.arguments[1]):
+            try:
+                quote = self._quote(instrument, row)
+            except (Odd, ValueError, TypeError) as error:
+                log.info("%s: a quote of %s that is none: %s", self.name, instrument.key, error)
+                continue
+            if quote is not None:
+                self._last[instrument.key] = quote
+                self._queue.put_nowait(quote)
+                async with self._moved:
+                    self._moved.notify_all()
+
+    def _quote(self, instrument: Instrument, row: Mapping[str, Any]) -> Quote | None:
+        """What was told, laid over what was told before; None until both sides are known."""
+        top = self._tops.setdefault(instrument.key, _Top())
+        if row.get("bestBid") is not None:
+            top.bid = exact(row["bestBid"])
+        if row.get("bestAsk") is not None:
+            top.ask = exact(row["bestAsk"])
+        if top.bid is None or top.ask is None:
+            return None
+        now = self.clock.now()
+        return Quote(
+            instrument=instrument,
+            bid=top.bid,
+            ask=top.ask,
+            exchange_at=_made_at(row, now),
+            received_at=now,
+            source=self.name,
+        )
+
+
+def _made_at(row: Mapping[str, Any], now: datetime) -> datetime:
+    """When the exchange made it; what lies before us is now, whatever their clock says."""
+    text = row.get("timestamp") or row.get("lastUpdated")
+    return min(moment(text, "timestamp"), now)

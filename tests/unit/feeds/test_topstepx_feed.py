@@ -1,0 +1,232 @@
+"""Futures quotes of TopStepX from its market hub, at the firm's imitation on loopback."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from engine.clock import ManualClock
+from engine.domain.errors import BrokerAuthError, BrokerUnavailable, ConfigError, OrderRejected
+from engine.domain.instrument import Instrument, future, stock
+from engine.domain.quote import Quote
+from engine.feeds import FeedSetup
+from engine.feeds.topstepx import Topstepx
+from tests.conformance.broker_bench import START, MemoryVault
+from tests.conformance.venue_bench import VENUE, MemoryTokens
+from tests.venues.topstepx import TopstepxVenue, contract_id
+
+D = Decimal
+MES, MNQ = future("MES", date(2026, 12, 1)), future("MNQ", date(2026, 12, 1))
+GONE = future("MES", date(2026, 6, 1))
+
+
+@pytest.fixture
+async def venue() -> AsyncIterator[TopstepxVenue]:
+    made = TopstepxVenue(ManualClock(START), MemoryVault(), VENUE)
+    await made.start()
+    yield made
+    await made.stop()
+    assert made.log.violations == []
+
+
+@pytest.fixture
+async def feed(venue: TopstepxVenue) -> AsyncIterator[Topstepx]:
+    made = make(venue)
+    await made.connect()
+    yield made
+    await made.close()
+
+
+def make(venue: TopstepxVenue, **more: Any) -> Topstepx:
+    hub = f"{venue.ws_url}/hubs/market"
+    settings = {"own_machine": True, "rest_url": venue.url, "market_hub_url": hub} | more
+    setup = FeedSetup(
+        name="topstepx",
+        clock=venue.clock,
+        secrets={"user": SecretStr(venue.user), "key": SecretStr(venue.key)},
+        tokens=MemoryTokens(),
+    )
+    return Topstepx(Topstepx.Settings.model_validate(settings), setup)
+
+
+async def watching(venue: TopstepxVenue, *instruments: Instrument) -> None:
+    """Until the hub has heard every subscription."""
+    wanted = {contract_id(instrument) for instrument in instruments}
+    async with asyncio.timeout(5):
+        while not any(wanted <= known for known in venue._quotes.values()):  # noqa: ASYNC110 - the hub tells nobody
+            await asyncio.sleep(0.002)
+
+
+def put(venue: TopstepxVenue, instrument: Instrument, bid: str, ask: str) -> None:
+    now = venue.clock.now()
+    venue.board.put(
+        Quote(
+            instrument=instrument,
+            bid=D(bid),
+            ask=D(ask),
+            exchange_at=now,
+            received_at=now,
+            source="exchange",
+        )
+    )
+
+
+async def hub_says(venue: TopstepxVenue, instrument: Instrument, data: Any) -> None:
+    """One message, whatever it holds."""
+    for socket in tuple(venue._quotes):
+        frame = {"type": 1, "target": "GatewayQuote", "arguments": [contract_id(instrument), data]}
+        await venue.send(socket, frame)
+
+
+async def next_of(feed: Topstepx) -> Quote | None:
+    async with asyncio.timeout(5):
+        return await anext(aiter(feed.stream()), None)
+
+
+async def test_what_is_watched_is_streamed_with_source_and_both_times(
+    venue: TopstepxVenue, feed: Topstepx
+) -> None:
+    await feed.watch([MES, stock("SPY")])
+    await watching(venue, MES)
+    put(venue, MNQ, "21000", "21000.25")
+    put(venue, MES, "6700", "6700.25")
+    quote = await next_of(feed)
+    assert quote is not None
+    assert (quote.instrument, quote.bid, quote.ask) == (MES, D(6700), D("6700.25"))
+    assert (quote.source, quote.exchange_at, quote.received_at) == ("topstepx", START, START)
+
+
+async def test_a_question_subscribes_and_waits_for_the_first_quote(
+    venue: TopstepxVenue, feed: Topstepx
+) -> None:
+    asked = asyncio.create_task(feed.quote(MES))
+    await watching(venue, MES)
+    put(venue, MES, "6700", "6700.25")
+    found = await asked
+    assert found is not None
+    assert found.ask == D("6700.25")
+
+
+async def test_a_market_that_says_nothing_has_no_quote(feed: Topstepx) -> None:
+    assert await feed.quote(MES) is None
+    assert await feed.quote(stock("SPY")) is None
+
+
+async def test_bid_and_ask_told_apart_make_a_quote_once_both_are_known(
+    venue: TopstepxVenue, feed: Topstepx
+) -> None:
+    await feed.watch([MES])
+    await watching(venue, MES)
+    at = START.isoformat()
+    await hub_says(venue, MES, {"bestBid": 6700, "timestamp": at})
+    await hub_says(venue, MES, {"lastPrice": 6700, "timestamp": at})
+    await hub_says(venue, MES, [{"bestAsk": 6700.5, "timestamp": at}])
+    quote = await next_of(feed)
+    assert quote is not None
+    assert (quote.bid, quote.ask) == (D(6700), D("6700.5"))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"bestBid": "x", "bestAsk": 1, "timestamp": START.isoformat()},
+        {"bestBid": 6700, "bestAsk": 6701},
+        {"bestBid": 6700, "bestAsk": 6701, "timestamp": "soon"},
+        "nothing",
+        [[1]],
+    ],
+)
+async def test_a_quote_that_cannot_be_read_is_skipped_and_the_next_one_is_heard(
+    venue: TopstepxVenue, feed: Topstepx, data: Any
+) -> None:
+    await feed.watch([MES])
+    await watching(venue, MES)
+    await hub_says(venue, MES, data)
+    put(venue, MES, "6705", "6705.25")
+    quote = await next_of(feed)
+    assert quote is not None
+    assert quote.bid == 6705
+
+
+async def test_a_time_that_lies_before_us_counts_as_now(
+    venue: TopstepxVenue, feed: Topstepx
+) -> None:
+    await feed.watch([MES])
+    await watching(venue, MES)
+    ahead = (START + timedelta(hours=1)).isoformat()
+    await hub_says(venue, MES, {"bestBid": 6700, "bestAsk": 6701, "timestamp": ahead})
+    quote = await next_of(feed)
+    assert quote is not None
+    assert quote.exchange_at == START
+
+
+async def test_a_month_that_is_not_listed_is_noted_and_stops_nothing_else(
+    venue: TopstepxVenue, feed: Topstepx
+) -> None:
+    await feed.watch([GONE, MES])
+    await watching(venue, MES)
+    assert "/MESM26" in feed.unquoted[GONE.key]
+    put(venue, MES, "6700", "6700.25")
+    assert await next_of(feed) is not None
+
+
+async def test_a_lost_hub_ends_the_stream_and_a_new_connection_watches_the_same(
+    venue: TopstepxVenue, feed: Topstepx
+) -> None:
+    await feed.watch([MES])
+    await watching(venue, MES)
+    put(venue, MES, "6700", "6700.25")
+    assert await next_of(feed) is not None
+    await venue.drop_streams()
+    assert await next_of(feed) is None
+    await feed.connect()
+    await watching(venue, MES)
+    asked = asyncio.create_task(feed.quote(MES))
+    await asyncio.sleep(0)
+    put(venue, MES, "6710", "6710.25")
+    found = await asked
+    assert found is not None
+    assert found.bid == 6710, "a price of before the gap"
+
+
+async def test_close_ends_the_stream(feed: Topstepx) -> None:
+    reader = asyncio.create_task(next_of(feed))
+    await asyncio.sleep(0)
+    await feed.close()
+    assert await reader is None
+
+
+async def test_a_root_means_the_brokers_active_month_or_is_refused(
+    venue: TopstepxVenue, feed: Topstepx
+) -> None:
+    """M-08."""
+    assert await feed.front("MES") == MES
+    venue.active["MES"] = []
+    await feed.contracts.load()
+    with pytest.raises(OrderRejected, match="say which month"):
+        await feed.front("MES")
+
+
+async def test_it_does_not_start_unless_the_machine_is_said_to_be_the_traders_own(
+    venue: TopstepxVenue,
+) -> None:
+    with pytest.raises(ConfigError, match=r"feed\.live\.topstepx\.own_machine"):
+        make(venue, own_machine=False)
+
+
+async def test_a_login_that_is_refused_and_a_hub_that_is_not_there_are_told_apart(
+    venue: TopstepxVenue,
+) -> None:
+    elsewhere = make(venue, market_hub_url=f"{venue.ws_url}/hubs/nowhere")
+    with pytest.raises(BrokerUnavailable):
+        await elsewhere.connect()
+    await elsewhere.close()
+    stranger = make(venue)
+    stranger._api._key = SecretStr("WRONG")
+    with pytest.raises(BrokerAuthError):
+        await stranger.connect()
+    await stranger.close()
