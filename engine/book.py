@@ -52,6 +52,8 @@ class Book:
         self.posted: dict[str, Posted] = {}
         self.alerts: OrderedDict[str, AlertRecord] = OrderedDict()
         self.intents: OrderedDict[str, Intent] = OrderedDict()
+        self._intents_on: dict[str, dict[str, Intent]] = {}
+        """The same by the instrument of their first leg."""
         self.closed: OrderedDict[str, Trade] = OrderedDict()
         """Recently finished trades, oldest first."""
         self.round_trips: OrderedDict[str, Trade] = OrderedDict()
@@ -105,6 +107,10 @@ class Book:
     def pending_entries(self, account: str) -> tuple[Order, ...]:
         """Entry orders that may still add exposure: being approved excluded, sent included."""
         return tuple(self._entries_of.get(account, {}).values())
+
+    def intents_on(self, instrument_key: str) -> Iterable[Intent]:
+        """Recent intents whose first leg is this instrument, newest first."""
+        return reversed(self._intents_on.get(instrument_key, {}).values())
 
     @property
     def halted(self) -> str:
@@ -190,7 +196,13 @@ class Book:
             self.posted.pop(notice_id, None)
 
     def _intent(self, intent: Intent) -> None:
-        _remember(self.intents, intent.intent_id, intent)
+        self._intents_on.setdefault(_unit(intent), {})[intent.intent_id] = intent
+        forgotten = _remember(self.intents, intent.intent_id, intent)
+        if forgotten is not None:
+            alike = self._intents_on[_unit(forgotten)]
+            del alike[forgotten.intent_id]
+            if not alike:
+                del self._intents_on[_unit(forgotten)]
 
     def _execution(self, execution: Execution) -> None:
         _remember(self.executions, execution.execution_id, None)
@@ -238,8 +250,12 @@ _SHELVES: dict[type[Record], str] = {
 """Where the newest version of a kind stands, by its key."""
 
 
-def _remember(shelf: OrderedDict[str, V], key: str, value: V) -> None:
+def _remember(shelf: OrderedDict[str, V], key: str, value: V) -> V | None:
+    """Put it last; the oldest value, if it had to go for that."""
     shelf[key] = value
     shelf.move_to_end(key)
-    while len(shelf) > _RECENT:
-        shelf.popitem(last=False)
+    return shelf.popitem(last=False)[1] if len(shelf) > _RECENT else None
+
+
+def _unit(intent: Intent) -> str:
+    return intent.legs[0].instrument.key

@@ -1,6 +1,7 @@
 """The desk: everything one story needs in hand, and the one way to change anything."""
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -293,11 +294,12 @@ class Desk:
         Raises:
             Conflict, StoreUnavailable: nothing was written, nothing may be sent.
         """
-        await asyncio.shield(asyncio.ensure_future(self._commit(events)))
-
-    async def _commit(self, events: tuple[Event, ...]) -> None:
         try:
             events = await self._stored(_each_card_once(events))
+        except asyncio.CancelledError:
+            with contextlib.suppress(TradeStreamError):
+                await self._read_back(events)
+            raise
         except StoreUnavailable as error:
             self.health["storage"] = str(error)
             self.is_behind = True  # it may have been written all the same
@@ -307,6 +309,14 @@ class Desk:
             for put in event.puts:
                 self.book.put(put)
         self.bus.publish(events)
+
+    async def _read_back(self, events: tuple[Event, ...]) -> None:
+        """The caller is gone and the outcome stands: take in what the store has of it."""
+        self.is_behind = True  # until it is read
+        is_written = await self._catch_up(events)
+        self.is_behind = False
+        if is_written:
+            self.bus.publish(events)
 
     async def _stored(self, events: tuple[Event, ...]) -> tuple[Event, ...]:
         try:
@@ -320,12 +330,18 @@ class Desk:
                 raise
         return events
 
-    async def _catch_up(self, events: tuple[Event, ...]) -> None:
-        """Somebody was faster, or an earlier commit was written in spite of its error: read."""
+    async def _catch_up(self, events: tuple[Event, ...]) -> bool:
+        """Somebody was faster, or a commit was written without our hearing of it: read.
+
+        True when the store has all of it.
+        """
+        is_written = True
         for put in (put for event in events for put in event.puts):
             stored = await self.store.get(type(put), put.key)
             if stored is not None and stored.version >= put.version:
                 self.book.put_newer(stored)
+            is_written &= stored == put or (isinstance(put, Notice) and stored is not None)
+        return is_written
 
     async def _with_newest_cards(self, events: tuple[Event, ...]) -> tuple[Event, ...]:
         """A card so old that the book forgot it must not stop what it tells of."""

@@ -1,5 +1,6 @@
 """The reference store: the same rules as on disk, kept in memory only."""
 
+import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -47,6 +48,7 @@ class MemoryStore:
             self._tables[table][key] = change.put
         self._rows += plan.rows
         self._head = self._sealer.head(plan.seq, plan.mac)
+        await asyncio.sleep(0)  # others run meanwhile, as they do while a disk writes
         return plan.seq
 
     async def get(self, kind: type[R], key: str) -> R | None:

@@ -207,7 +207,7 @@ def move(state: OrderState, trigger: Trigger) -> OrderState:
 def client_order_id(intent_id: str, leg: int = 0, attempt: int = 0) -> str:
     """The id that a broker sees: 20 characters A-Z0-9, the same for ever for the same intent."""
     digest = hashlib.sha256(f"{intent_id}/{leg}/{attempt}".encode()).digest()
-    return "TS" + base64.b32encode(digest).decode()[:18]
+    return "TS" + base64.b32encode(digest[:15]).decode()[:18]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,6 +12,7 @@ from engine.domain.record import changed
 from engine.domain.trade import Account, Position, Trade
 from engine.flows import broker_switch, mode, prop_account
 from engine.market import new_york_date
+from engine.quality import Report
 from engine.risk import Facts, RecentExit
 from engine.risk.daily_loss import DailyLoss
 from engine.risk.duplicate import entry_name
@@ -86,6 +87,7 @@ def gather(
         else (),
         recent_entries=_recent_entries(desk, intent) if intent else (),
         quote=quote,
+        data=_data(desk, intent),
         prop=prop_account.of(desk, account, pending, worth, ledger.unrealised(held, prices)),
     )
 
@@ -93,6 +95,13 @@ def gather(
 def _is_paper(desk: Desk, broker: str) -> bool | None:
     known = desk.brokers.get(broker)
     return None if known is None else known.caps.is_paper
+
+
+def _data(desk: Desk, intent: Intent | None) -> Report | None:
+    quality = desk.board.quality
+    if quality is None or intent is None:
+        return None
+    return quality.worst(intent.legs, desk.clock.now())
 
 
 def _exposure(
@@ -142,13 +151,13 @@ def _recent_entries(
 ) -> tuple[tuple[datetime, str, str, Decimal | None], ...]:
     """Entries of the last minutes that may be repeated by this one."""
     since = desk.since(seconds=600)
-    unit, price = intent.legs[0].instrument.key, intent.alerted_price
+    price = intent.alerted_price
     found = []
-    for other in reversed(desk.book.intents.values()):
+    for other in desk.book.intents_on(intent.legs[0].instrument.key):
         if other.created_at < since:
             break
-        is_like = other.alerted_price == price and other.legs[0].instrument.key == unit
-        if is_like and other.purpose is Purpose.ENTRY and other.intent_id != intent.intent_id:
+        is_like = other.alerted_price == price and other.purpose is Purpose.ENTRY
+        if is_like and other.intent_id != intent.intent_id:
             found.append((other.created_at, entry_name(other), other.alert_id, price))
     return tuple(found)
 

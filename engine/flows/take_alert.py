@@ -60,7 +60,7 @@ def content_hash(message: RawAlert) -> str:
 def alert_id(message: RawAlert) -> str:
     """The same for every delivery of a message: a repeat can never make a second alert."""
     digest = hashlib.sha256(f"{message.channel_id}:{message.message_id}".encode()).digest()
-    return "A-" + base64.b32encode(digest).decode()[:10]
+    return "A-" + base64.b32encode(digest[:10]).decode()[:10]
 
 
 async def _first_look(

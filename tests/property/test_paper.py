@@ -17,7 +17,16 @@ from engine.domain.instrument import Instrument, parse_key
 from engine.domain.money import ZERO
 from engine.domain.order import OrderType, Side, Tif
 from engine.domain.quote import Leg, Quote
-from tests.conformance.broker_bench import CALL, HIGH_CALL, MES, PAPER, START, PaperBench, paper
+from tests.conformance.broker_bench import (
+    CALL,
+    HIGH_CALL,
+    MES,
+    PAPER,
+    START,
+    PaperBench,
+    breathe,
+    paper,
+)
 
 D = Decimal
 EXAMPLES = settings(max_examples=500, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -288,6 +297,7 @@ def test_a_restart_at_any_point_gives_the_same_book(path: list[Step], crashes: s
 
 async def what_was_told_is_what_can_be_asked(world: World) -> None:
     bench = world.bench
+    await breathe()  # whoever asked is answered first, the others are told next
     told = bench.told_fills()
     assert len(told) == len({f.execution_id for f in told})
     assert {f.execution_id: f for f in told} == {f.execution_id: f for f in await bench.fills()}

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from engine.brokers import (
     Absent,
@@ -110,6 +110,8 @@ class PaperBroker:
         self._alarms: dict[datetime, asyncio.Task[None]] = {}
         self._wake = asyncio.Event()
         self._worker: asyncio.Task[None] | None = None
+        self._changes: set[asyncio.Task[None]] = set()
+        """Under way; nobody else keeps them alive."""
         self._stop_listening: Callable[[], None] | None = None
         self._queue: asyncio.Queue[BrokerEvent | None] = asyncio.Queue()
         self._told_at: datetime | None = None
@@ -299,11 +301,20 @@ class PaperBroker:
         """Run a change to its end, even when whoever asked for it stops waiting."""
         if not self._is_up:
             raise BrokerUnavailable(f"{self.name} is not connected; nothing was sent")
-        task = asyncio.create_task(self._locked(work))
-        task.add_done_callback(_heard)
-        return await asyncio.shield(task)
+        answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        task = asyncio.create_task(self._answered(work, answer))
+        self._changes.add(task)
+        task.add_done_callback(self._changes.discard)
+        return await answer
 
-    async def _locked(self, work: Callable[[Draft], T]) -> T:
+    async def _answered(self, work: Callable[[Draft], T], answer: "asyncio.Future[T]") -> None:
+        try:
+            await self._locked(work, answer)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is the caller's
+            if not answer.done():  # else nobody waits any more
+                answer.set_exception(error)
+
+    async def _locked(self, work: Callable[[Draft], T], answer: "asyncio.Future[T]") -> None:
         async with self._lock:
             try:
                 await self._drain()
@@ -311,12 +322,18 @@ class PaperBroker:
                 raise BrokerUnavailable(f"nothing was sent: {error}") from error
             draft = Draft(self._book)
             result = work(draft)
-            await self._commit(draft)
+            await self._save(draft)
+            if not answer.done():
+                answer.set_result(result)  # whoever asked goes on before the others are told
+            self._tell(draft)
             self._ring()
-            return result
 
     async def _commit(self, draft: Draft) -> None:
         """Durable first, then true in memory, then told."""
+        await self._save(draft)
+        self._tell(draft)
+
+    async def _save(self, draft: Draft) -> None:
         self._arm(draft)
         puts = draft.puts()
         self._saving = frozenset(
@@ -338,6 +355,8 @@ class PaperBroker:
         if puts and self._trouble_since is not None:
             draft.events.insert(0, StreamUp(gap_from=self._trouble_since))
             self._trouble_since = None
+
+    def _tell(self, draft: Draft) -> None:
         for event in draft.events:
             self._queue.put_nowait(event)
 
@@ -451,9 +470,3 @@ class PaperBroker:
             await self._clock.sleep(min(left, _LOOK_S))
         self._alarms.pop(at, None)
         self._wake.set()
-
-
-def _heard(task: asyncio.Task[Any]) -> None:
-    """Take the outcome in of a change that nobody waits for any more."""
-    if not task.cancelled():
-        task.exception()
