@@ -201,7 +201,7 @@ async def test_bracket_and_oco_survive_a_crash(bench: Bench) -> None:
     await bench.quote(bench.it, "2.00", "2.10")
     target = bench.request(SELL, 2, LIMIT, limit="2.60", tif=Tif.GTC)
     stop = bench.request(SELL, 2, STOP, stop="1.70", tif=Tif.GTC)
-    await bench.submit(BUY, 2, LIMIT, limit="2.10", tif=Tif.GTC, attached=(target, stop))
+    await bench.submit(BUY, 2, LIMIT, limit="2.10", attached=(target, stop))
     await bench.restart()
     await bench.wait(1)
     await bench.quote(bench.it, "2.00", "2.10")
