@@ -27,10 +27,9 @@ def bench(kind: str = "option", **more: Any) -> AlpacaBench:
         settings=lambda url, ws_url: Alpaca.Settings(
             rest_url=url, stream_url=f"{ws_url}/stream", quotes_url=url
         ),
-        secrets={"key": KEY, "secret": SECRET},
         numbers={"main": "PA3CANARY001"},
         timeouts=("engine.brokers.alpaca.rest.READ_S",),
-        **{**things, **more},
+        **{"secrets": {"key": KEY, "secret": SECRET}, **things, **more},
     )
 
 

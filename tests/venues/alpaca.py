@@ -68,16 +68,16 @@ class AlpacaVenue(Venue):
     # -- the outside ----------------------------------------------------------------------------
 
     def routes(self, app: web.Application) -> None:
-        app.router.add_get("/v2/account", self._said(self._get_account))
-        app.router.add_get("/v2/positions", self._said(self._get_positions))
-        app.router.add_get("/v2/account/activities", self._said(self._get_activities))
-        app.router.add_get("/v2/orders:by_client_order_id", self._said(self._get_by_client))
-        app.router.add_get("/v2/orders", self._said(self._get_orders))
-        app.router.add_post("/v2/orders", self._said(self._post_order))
-        app.router.add_get("/v2/orders/{id}", self._said(self._get_order))
-        app.router.add_patch("/v2/orders/{id}", self._said(self._patch_order))
-        app.router.add_delete("/v2/orders/{id}", self._said(self._delete_order))
-        app.router.add_get("/v2/stocks/quotes/latest", self._said(self._get_quote))
+        app.router.add_get("/v2/account", self._said("_get_account"))
+        app.router.add_get("/v2/positions", self._said("_get_positions"))
+        app.router.add_get("/v2/account/activities", self._said("_get_activities"))
+        app.router.add_get("/v2/orders:by_client_order_id", self._said("_get_by_client"))
+        app.router.add_get("/v2/orders", self._said("_get_orders"))
+        app.router.add_post("/v2/orders", self._said("_post_order"))
+        app.router.add_get("/v2/orders/{id}", self._said("_get_order"))
+        app.router.add_patch("/v2/orders/{id}", self._said("_patch_order"))
+        app.router.add_delete("/v2/orders/{id}", self._said("_delete_order"))
+        app.router.add_get("/v2/stocks/quotes/latest", self._said("_get_quote"))
         app.router.add_get("/stream", self._stream)
 
     def acts(self, request: web.Request) -> bool:
@@ -93,7 +93,7 @@ class AlpacaVenue(Venue):
         """The paper side sends binary frames."""
         await socket.send_bytes(json.dumps(frame).encode())
 
-    def _said(self, work: Any) -> Any:
+    def _said(self, name: str) -> Any:
         async def answer(request: web.Request) -> web.Response:
             if (
                 request.headers.get("APCA-API-KEY-ID") != KEY
@@ -102,7 +102,7 @@ class AlpacaVenue(Venue):
                 body = {"code": 40110000, "message": "request is not authorized"}
                 return web.json_response(body, status=401)
             try:
-                said = await work(request)
+                said = await getattr(self, name)(request)
             except Refused as refusal:
                 return web.json_response(refusal.body, status=refusal.status)
             except OrderRejected as error:
@@ -291,7 +291,13 @@ class AlpacaVenue(Venue):
             self.ids[words.uid(name, "leg", n)] = name
         for child in kept.children:
             key = child.client_order_id
-            part = {"time_in_force": body["time_in_force"], "order_class": body["order_class"]}
+            part = {
+                "symbol": body["symbol"],
+                "side": child.side.value,
+                "type": words.TYPES[child.type],
+                "time_in_force": body["time_in_force"],
+                "order_class": body["order_class"],
+            }
             prices = {"limit_price": words.text(child.limit), "stop_price": words.text(child.stop)}
             self._keep(key, part | {k: v for k, v in prices.items() if v is not None}, ())
             self._held_back[key] = self._seen[key] = _waiting(child, self.clock.now())
@@ -394,8 +400,8 @@ class AlpacaVenue(Venue):
             for n, child in enumerate(parent.children):
                 if child.client_order_id == old_name:
                     parent.children[n] = replace(new, oco_group=child.oco_group)
-        over = self._held_back.pop(old_name)
-        self._seen[old_name] = replace(over, state="replaced", raw_state="replaced")
+        over = replace(self._held_back[old_name], state="replaced", raw_state="replaced")
+        self._held_back[old_name] = self._seen[old_name] = over
         kept = self._keep(name, body, ())
         kept.replaces, self.asked[old_name].replaced_by = words.uid(old_name), words.uid(name)
         self._held_back[name] = self._seen[name] = _waiting(new, self.clock.now())

@@ -102,7 +102,7 @@ class Books:
         bodies = await self._list("all", since - _BEFORE, nested="true")
         bodies = [*bodies, *(leg for body in bodies for leg in _children(body))]
         listed = {body.get("id") for body in bodies}
-        for order_id in self._known.live():
+        for order_id in self._known.moving(since):
             if order_id not in listed:
                 bodies.append(await self._nested(order_id))
         reports = await self._reports(bodies, account)

@@ -130,7 +130,7 @@ def order_of(
         limit=limit,
         stop=_number(body.get("stop_price")),
         reason="rejected by Alpaca or its venue" if status == "rejected" else "",
-        updated_at=moment(body.get("updated_at") or body.get("submitted_at") or body["created_at"]),
+        updated_at=changed_at(body),
         raw_state=status,
     )
 
@@ -143,6 +143,11 @@ def state_of(status: str, filled: Decimal) -> LiveState:
     if status not in _LIVE:
         return "unknown"
     return "partial" if filled > 0 else "accepted"
+
+
+def changed_at(body: Body) -> datetime:
+    """When an order changed last."""
+    return moment(body.get("updated_at") or body.get("submitted_at") or body["created_at"])
 
 
 def filled_of(body: Body) -> Decimal:

@@ -6,11 +6,19 @@ and it counts the fills of a replacement from zero. All of that is put right by 
 
 import json
 from dataclasses import dataclass, replace
+from datetime import datetime
 from decimal import Decimal
 from typing import TypeVar
 
 from engine.brokers import OrderRequest
-from engine.brokers.alpaca.reading import client_id, filled_of, is_live, is_spread, legs_of
+from engine.brokers.alpaca.reading import (
+    changed_at,
+    client_id,
+    filled_of,
+    is_live,
+    is_spread,
+    legs_of,
+)
 from engine.brokers.alpaca.translate import Body, children, instrument_of
 from engine.domain.money import ZERO
 from engine.domain.order import Side
@@ -36,6 +44,7 @@ class Known:
     replaces: str = ""
     filled: Decimal = ZERO
     is_live: bool = True
+    changed_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +64,8 @@ class Register:
         self._by_ours: dict[str, str] = {}
         self._units: dict[str, Unit] = {}
         self._children: dict[str, Child] = {}
+        self._child_ids: dict[str, str] = {}
+        """Alpaca's id of a child -> ours."""
 
     # -- what we ask for
 
@@ -93,6 +104,7 @@ class Register:
             }
         except (ValueError, TypeError, AttributeError):
             self._children = {}
+        self._child_ids = {c.broker_id: name for name, c in self._children.items() if c.broker_id}
 
     # -- what we see
 
@@ -113,6 +125,7 @@ class Register:
             replaces=str(body.get("replaces") or (known.replaces if known else "")),
             filled=filled,
             is_live=is_live(body) and (known is None or known.is_live),
+            changed_at=changed_at(body),
         )
         self._keep(order_id, seen)
         for n, leg in enumerate(legs_of(body)):
@@ -139,7 +152,7 @@ class Register:
                 if not child.broker_id:
                     self._children[name] = replace(child, broker_id=leg_id)
                 if self._children[name].broker_id == leg_id:
-                    self._keep(leg_id, Known(ours=name))
+                    self._child_ids[leg_id] = name
         self.note(leg)
 
     def _keep(self, order_id: str, known: Known) -> None:
@@ -155,8 +168,9 @@ class Register:
 
     def ours(self, body: Body) -> str:
         """Our client id of an order; empty when it is none of ours."""
-        own = client_id(body.get("client_order_id"))
-        known = self._orders.get(str(body.get("id")))
+        order_id = str(body.get("id"))
+        own = client_id(body.get("client_order_id")) or self._child_ids.get(order_id, "")
+        known = self._orders.get(order_id)
         return own or (known.ours if known is not None else "")
 
     def broker_id(self, ours: str) -> str | None:
@@ -168,12 +182,13 @@ class Register:
         """Side and legs of a spread as we asked for them."""
         return self._units.get(self.ours(body))
 
-    def live(self) -> list[str]:
-        """Alpaca's ids of our orders that were alive when last seen."""
+    def moving(self, since: datetime) -> list[str]:
+        """Alpaca's ids of our orders that were alive when last seen, or changed since."""
         return [
             order_id
             for order_id, known in self._orders.items()
-            if known.is_live and known.ours and not known.spread
+            if known.ours and not known.spread
+            if known.is_live or (known.changed_at is not None and known.changed_at >= since)
         ]
 
 

@@ -1,0 +1,632 @@
+"""Alpaca's connection at its venue: who it logs in as, and what only Alpaca does."""
+
+import asyncio
+import json
+import logging
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from aiohttp import web
+from pydantic import SecretStr, ValidationError
+
+from engine.brokers import Absent, Filled, Odd, OrderRequest, OrderSeen, Seen, StreamUp, Unclear
+from engine.brokers.alpaca import Alpaca, books
+from engine.domain.errors import (
+    BrokerAuthError,
+    BrokerUnavailable,
+    OrderRejected,
+    OrderStateUnknown,
+    WrongEnvironment,
+)
+from engine.domain.instrument import crypto, option
+from engine.domain.order import OrderType, Side, Tif
+from engine.domain.quote import Leg
+from tests.conformance.alpaca_bench import AlpacaBench
+from tests.conformance.alpaca_bench import bench as new_bench
+from tests.conformance.broker_bench import CALL, HIGH_CALL, SPY, START
+from tests.venues import alpaca_words as words
+from tests.venues.alpaca import KEY, SECRET, AlpacaVenue
+
+D = Decimal
+BUY, SELL = Side.BUY, Side.SELL
+LIMIT, STOP, MARKET = OrderType.LIMIT, OrderType.STOP, OrderType.MARKET
+
+
+@pytest.fixture
+async def bench() -> AsyncIterator[AlpacaBench]:
+    made = new_bench("stock")
+    made.impatient()
+    try:
+        yield await made.start()  # type: ignore[misc]
+    finally:
+        await made.stop()
+
+
+def venue(bench: AlpacaBench) -> AlpacaVenue:
+    assert isinstance(bench.venue, AlpacaVenue)
+    return bench.venue
+
+
+# -- who it is (O-24) ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("environment", "key", "more", "names"),
+    [
+        ("paper", "AKLIVE", {}, "key"),
+        ("live", "PKPAPER", {}, "key"),
+        ("paper", "PKPAPER", {"rest_url": "https://api.alpaca.markets"}, "rest_url"),
+        ("live", "AKLIVE", {"stream_url": "wss://paper-api.alpaca.markets/stream"}, "stream_url"),
+    ],
+)
+def test_keys_and_addresses_of_the_other_side_are_named(
+    environment: Any, key: str, more: dict[str, str], names: str
+) -> None:
+    settings = Alpaca.Settings(environment=environment, **more)
+    wrong = Alpaca.mixed_up(settings, {"key": SecretStr(key)})
+    assert wrong.startswith(f"{names}: ")
+    assert environment in wrong
+    assert key not in wrong
+
+
+@pytest.mark.parametrize(("environment", "key"), [("paper", "PK1"), ("live", "AK1")])
+def test_keys_of_the_right_side_are_fine(environment: Any, key: str) -> None:
+    settings = Alpaca.Settings(environment=environment)
+    assert Alpaca.mixed_up(settings, {"key": SecretStr(key)}) == ""
+
+
+@pytest.mark.parametrize("url", ["http://example.com", "ftp://127.0.0.1", "https://me@example.com"])
+def test_keys_go_nowhere_in_the_clear(url: str) -> None:
+    with pytest.raises(ValidationError):
+        Alpaca.Settings(rest_url=url)
+
+
+def test_each_side_has_its_own_addresses() -> None:
+    paper, live = Alpaca.Settings(), Alpaca.Settings(environment="live")
+    assert (paper.rest, paper.stream) == (
+        "https://paper-api.alpaca.markets",
+        "wss://paper-api.alpaca.markets/stream",
+    )
+    assert (live.rest, live.stream) == (
+        "https://api.alpaca.markets",
+        "wss://api.alpaca.markets/stream",
+    )
+    ours = Alpaca.Settings(rest_url="http://127.0.0.1:1/v2", stream_url="ws://127.0.0.1:2")
+    assert (ours.rest, ours.stream) == ("http://127.0.0.1:1", "ws://127.0.0.1:2/stream")
+
+
+async def test_a_live_account_behind_a_paper_configuration_is_refused() -> None:
+    made = new_bench()
+    made.connect_faults = lambda v: v.facts.update(account_number="927721227")  # type: ignore[attr-defined]
+    try:
+        with pytest.raises(WrongEnvironment, match="live"):
+            await made.start()
+    finally:
+        made.broker = None
+        await made.stop()
+
+
+@pytest.mark.parametrize(
+    "numbers", [{"main": "PA3CANARY001", "other": "PA3CANARY002"}, {"main": "PA3ANOTHER000"}]
+)
+async def test_a_login_reaches_its_one_account_alone(
+    bench: AlpacaBench, numbers: dict[str, str]
+) -> None:
+    bench.numbers = numbers
+    stranger = bench.build(bench.venue.url, bench.venue.ws_url, bench.clock)
+    with pytest.raises(BrokerAuthError) as caught:
+        await stranger.connect()
+    await stranger.close()
+    assert "PA3" not in str(caught.value)
+
+
+async def test_wrong_keys_are_refused_and_never_repeated_back() -> None:
+    made = new_bench(secrets={"key": "PKWRONG", "secret": "wrong-canary"})
+    try:
+        with pytest.raises(BrokerAuthError) as caught:
+            await made.start()
+        assert "canary" not in str(caught.value)
+    finally:
+        made.broker = None
+        await made.stop()
+
+
+async def test_it_may_be_connected_again_after_it_failed(bench: AlpacaBench) -> None:
+    venue(bench).facts["account_number"] = "927721227"
+    with pytest.raises(WrongEnvironment):
+        await bench.broker.connect()
+    with pytest.raises(BrokerUnavailable):
+        await bench.broker.positions("main")
+    venue(bench).facts.clear()
+    await bench.broker.connect()
+    assert (await bench.submit(BUY, 1, LIMIT, limit="1.95")).state == "accepted"
+
+
+async def test_nothing_is_written_down_that_opens_the_account(
+    bench: AlpacaBench, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    await bench.restart()
+    venue(bench).faults.unknown_frames = 1
+    await bench.submit(BUY, 1, LIMIT, limit="1.95")
+    await bench.settle()
+    said = caplog.text + repr(bench.told) + repr(bench.broker)
+    for canary in (KEY, SECRET, "PA3CANARY001"):
+        assert canary not in said
+
+
+# -- one connection, nothing sent twice -------------------------------------------------------
+
+
+async def test_twenty_orders_one_after_the_other_use_one_connection(bench: AlpacaBench) -> None:
+    peers = set()
+    inner = venue(bench)._note
+
+    async def note(request: web.Request) -> None:
+        peers.add(request.transport.get_extra_info("peername") if request.transport else None)
+        await inner(request)
+
+    venue(bench)._note = note  # type: ignore[method-assign]
+    for _ in range(20):
+        await bench.submit(BUY, 1, LIMIT, limit="1.95")
+    assert len(peers) == 1
+
+
+async def test_a_burst_leaves_side_by_side(bench: AlpacaBench) -> None:
+    venue(bench).faults.slow_s = 0.2
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    asked = [bench.submit(BUY, 1, LIMIT, limit="1.95") for _ in range(20)]
+    assert {order.state for order in await asyncio.gather(*asked)} == {"accepted"}
+    assert loop.time() - began < 20 * 0.2 / 2, "they went one by one"
+
+
+def test_the_library_is_told_to_send_once() -> None:
+    from engine.brokers.alpaca.sdk import Client
+
+    client = Client("PK", "s", "http://127.0.0.1:1", connect_s=1, read_s=2, version="v2")
+    assert (client._retry, client._retry_codes, client._use_raw_data) == (0, [], True)
+    for address in ("http://x", "https://x"):
+        adapter = client._session.get_adapter(address)
+        assert adapter.max_retries.total == 0  # type: ignore[attr-defined]
+    client.close()
+
+
+async def test_usage_is_counted(bench: AlpacaBench) -> None:
+    before = bench.broker.usage.n_calls
+    await bench.broker.positions("main")
+    assert bench.broker.usage.n_calls == before + 1
+    assert (bench.broker.usage.limit, bench.broker.usage.remaining) == (200, 199)
+
+
+# -- refusals and answers -----------------------------------------------------------------------
+
+
+def answering(bench: AlpacaBench, status: int, text: str, kind: str = "application/json") -> None:
+    """The next requests that act, and questions too, get this and nothing else."""
+
+    async def early(_: web.Request) -> web.StreamResponse:
+        return web.Response(status=status, text=text, content_type=kind)
+
+    venue(bench).faults.strikes = lambda _: True
+    venue(bench)._early = early  # type: ignore[method-assign]
+
+
+@pytest.mark.parametrize(
+    ("status", "text", "error", "code"),
+    [
+        (403, '{"code":40310000,"message":"insufficient buying power"}', OrderRejected, "40310000"),
+        (422, '{"code":42210000,"message":"sub-penny"}', OrderRejected, "42210000"),
+        (422, '{"message":"no code"}', OrderRejected, "422"),
+        (403, '{"message":"forbidden."}', BrokerAuthError, None),
+        (401, '{"code":40110000,"message":"not authorized"}', BrokerAuthError, None),
+        (408, '{"message":"timeout"}', OrderStateUnknown, None),
+        (302, "", OrderStateUnknown, None),
+        (404, "<html>no such page</html>", OrderStateUnknown, None),
+        (400, '"text"', OrderStateUnknown, None),
+        (200, "[]", OrderStateUnknown, None),
+        (200, "", OrderStateUnknown, None),
+        (200, '{"id":"x"}', OrderStateUnknown, None),
+    ],
+)
+async def test_what_an_answer_to_an_order_proves(
+    bench: AlpacaBench, status: int, text: str, error: type[Exception], code: str | None
+) -> None:
+    answering(bench, status, text)
+    with pytest.raises(error) as caught:
+        await bench.submit(BUY, 1, LIMIT, limit="1.95")
+    if isinstance(caught.value, OrderRejected):
+        assert caught.value.code == code
+
+
+async def test_an_answer_for_another_order_is_doubt(bench: AlpacaBench) -> None:
+    other = await bench.submit(BUY, 1, LIMIT, limit="1.95")
+    answering(bench, 200, json.dumps({"id": "x", "client_order_id": other.client_order_id}))
+    with pytest.raises(OrderStateUnknown):
+        await bench.submit(BUY, 1, LIMIT, limit="1.95")
+
+
+async def test_a_gateways_404_proves_no_absence(bench: AlpacaBench) -> None:
+    answering(bench, 404, '{"code":40410000,"message":"order not found"}')
+    assert isinstance(await bench.broker.find("main", "TS000000000000009999"), Absent)
+    answering(bench, 404, '{"error":"no route"}')
+    assert isinstance(await bench.broker.find("main", "TS000000000000009999"), Unclear)
+    answering(bench, 404, "<html>", "text/html")
+    with pytest.raises(BrokerUnavailable):
+        await bench.broker.find("main", "TS000000000000009999")
+
+
+async def test_lists_are_read_to_their_end(
+    bench: AlpacaBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(books, "_ORDERS", 3)
+    monkeypatch.setattr(books, "_ACTIVITIES", 2)
+    await bench.quote(SPY, "2.00", "2.00")
+    for _ in range(8):
+        await bench.submit(BUY, 1, LIMIT, SPY, limit="2.00")
+        await bench.wait(0.5)
+        await bench.quote(SPY, "2.00", "2.00")
+    live = [await bench.submit(BUY, 1, LIMIT, limit="1.00") for _ in range(1)]
+    assert len(await bench.broker.orders_since("main", START)) == 9
+    assert len(await bench.broker.fills_since("main", START)) == 8
+    assert len(await bench.broker.open_orders("main")) == len(live)
+
+
+async def test_a_list_that_does_not_end_is_no_list(
+    bench: AlpacaBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(books, "_ORDERS", 2)
+    for _ in range(4):
+        await bench.submit(BUY, 1, LIMIT, limit="1.00")
+    with pytest.raises(BrokerUnavailable):
+        await bench.broker.open_orders("main")  # sent in one moment: no page can follow another
+
+
+async def test_an_old_order_that_ended_since_is_listed(bench: AlpacaBench) -> None:
+    order = await bench.submit(BUY, 1, LIMIT, limit="1.00", tif=Tif.GTC)
+    await bench.wait(3 * 86_400)
+    since = bench.clock.now()
+    await bench.broker.cancel("main", order.client_order_id)
+    await bench.pass_latency()
+    (seen,) = await bench.broker.orders_since("main", since)
+    assert (seen.broker_id, seen.state) == (order.broker_id, "canceled")
+
+
+async def test_money_tells_what_else_decides(bench: AlpacaBench) -> None:
+    venue(bench).facts |= {"pattern_day_trader": True, "daytrade_count": 3}
+    balance = await bench.broker.balance("main")
+    assert balance.facts["pattern_day_trader"] == "True"
+    assert balance.facts["daytrade_count"] == "3"
+    assert balance.equity_usd == balance.cash_usd == 100_000
+
+
+async def test_trying_it_out_names_each_part(bench: AlpacaBench) -> None:
+    checks = {check.name: check for check in await bench.broker.check()}
+    assert {n: c.is_ok for n, c in checks.items()} == {
+        "auth": True,
+        "account": True,
+        "quote": True,
+        "orders": True,
+        "dry run": None,
+    }
+    venue(bench).facts["trading_blocked"] = True
+    checks = {check.name: check for check in await bench.broker.check()}
+    assert checks["account"].is_ok is False
+
+
+# -- brackets and pairs -----------------------------------------------------------------------
+
+
+def bracket(bench: AlpacaBench, qty: int = 2) -> OrderRequest:
+    target = bench.request(SELL, qty, LIMIT, limit="2.60", reduces=True)
+    stop = bench.request(SELL, qty, STOP, stop="1.70", reduces=True)
+    return bench.request(BUY, qty, LIMIT, limit="2.05", attached=(target, stop))
+
+
+async def test_children_are_known_by_our_ids_although_alpaca_gives_its_own(
+    bench: AlpacaBench,
+) -> None:
+    entry = bracket(bench)
+    await bench.broker.submit(entry)
+    target, stop = entry.attached
+    assert (await bench.seen(stop)).raw_state == "held"
+    ids = {o.client_order_id for o in await bench.broker.open_orders("main")}
+    assert ids == {entry.client_order_id, target.client_order_id, stop.client_order_id}
+    await bench.restart()
+    seen = await bench.seen(stop)
+    assert (seen.client_order_id, seen.stop, seen.qty) == (stop.client_order_id, D("1.70"), D(2))
+
+
+async def test_children_of_an_entry_that_never_came_are_absent(bench: AlpacaBench) -> None:
+    entry = bracket(bench)
+    venue(bench).faults.reset = 1
+    with pytest.raises(OrderStateUnknown):
+        await bench.broker.submit(entry)
+    assert isinstance(await bench.broker.find("main", entry.attached[1].client_order_id), Absent)
+
+
+async def test_children_of_an_unanswered_entry_are_found(bench: AlpacaBench) -> None:
+    entry = bracket(bench)
+    venue(bench).faults.accept_then_reset = 1
+    with pytest.raises(OrderStateUnknown):
+        await bench.broker.submit(entry)
+    await bench.restart()
+    target = await bench.broker.find("main", entry.attached[0].client_order_id)
+    assert isinstance(target, Seen)
+    assert target.order.limit == D("2.60")
+
+
+async def test_children_wait_for_the_whole_entry(bench: AlpacaBench) -> None:
+    entry = bracket(bench, qty=10)
+    await bench.broker.submit(entry)
+    await bench.pass_latency()
+    await bench.quote(SPY, "1.99", "2.04", sizes=(9, 4))
+    assert (await bench.seen(entry)).filled == 4
+    assert (await bench.seen(entry.attached[1])).raw_state == "held"
+    assert bench.broker.caps.by_kind["stock"].waits_for_whole
+
+
+async def test_a_childs_fill_is_told_under_our_id(bench: AlpacaBench) -> None:
+    entry = bracket(bench)
+    await bench.broker.submit(entry)
+    await bench.pass_latency()
+    await bench.quote(SPY, "1.99", "2.04")
+    await bench.pass_latency()
+    await bench.quote(SPY, "1.60", "1.65")
+    stop = entry.attached[1]
+    fills = [e.fill for e in bench.told if isinstance(e, Filled)]
+    assert [f.client_order_id for f in fills] == [entry.client_order_id, stop.client_order_id]
+    listed = await bench.fills()
+    assert [f.client_order_id for f in listed] == [f.client_order_id for f in fills]
+    assert (await bench.seen(entry.attached[0])).state == "canceled"
+
+
+async def test_a_held_stop_can_be_moved(bench: AlpacaBench) -> None:
+    entry = bracket(bench)
+    await bench.broker.submit(entry)
+    stop = entry.attached[1]
+    new = bench.request(SELL, 2, STOP, stop="1.80", reduces=True)
+    moved = await bench.broker.replace("main", stop.client_order_id, new)
+    assert (moved.client_order_id, moved.stop) == (new.client_order_id, D("1.80"))
+    assert (await bench.seen(stop)).state == "replaced"
+
+
+async def test_a_target_and_its_stop_go_out_as_one(bench: AlpacaBench) -> None:
+    await bench.hold(2, SPY)
+    stop = bench.request(SELL, 2, STOP, stop="1.80", reduces=True, oco_group="exit")
+    target = bench.request(
+        SELL, 2, LIMIT, limit="2.50", reduces=True, oco_group="exit", attached=(stop,)
+    )
+    await bench.broker.submit(target)
+    await bench.pass_latency()
+    assert len(await bench.broker.open_orders("main")) == 2
+    await bench.quote(SPY, "1.75", "1.80")
+    assert (await bench.seen(stop)).state == "filled"
+    assert (await bench.seen(target)).state == "canceled"
+    assert await bench.position() == 0
+
+
+async def test_a_working_exit_holds_its_shares(bench: AlpacaBench) -> None:
+    await bench.hold(2, SPY)
+    await bench.submit(SELL, 2, STOP, stop="1.80", reduces=True)
+    with pytest.raises(OrderRejected) as caught:
+        await bench.submit(SELL, 2, MARKET, reduces=True)
+    assert caught.value.code == "40310000"
+    assert bench.broker.caps.by_kind["stock"].locks_units
+
+
+# -- spreads ----------------------------------------------------------------------------------
+
+SPREAD = (Leg(instrument=CALL), Leg(instrument=HIGH_CALL, ratio=-2))
+
+
+async def _spread(bench: AlpacaBench) -> OrderRequest:
+    await bench.quote(CALL, "3.00", "3.10")
+    await bench.quote(HIGH_CALL, "1.00", "1.10")
+    request = bench.request(BUY, 2, LIMIT, legs=SPREAD, limit="1.20")
+    await bench.broker.submit(request)
+    await bench.pass_latency()
+    return request
+
+
+async def test_each_leg_of_a_spread_is_told_at_its_own_price(bench: AlpacaBench) -> None:
+    request = await _spread(bench)
+    legs = [(f.leg, f.side, f.qty, f.price) for f in bench.told_fills()]
+    assert legs == [(0, BUY, D(2), D("3.10")), (1, SELL, D(4), D("1.00"))]
+    assert {f.client_order_id for f in bench.told_fills()} == {request.client_order_id}
+    assert bench.told_fills() == await bench.fills()
+
+
+async def test_a_spreads_fills_are_ours_after_a_restart(bench: AlpacaBench) -> None:
+    request = await _spread(bench)
+    before = bench.told_fills()
+    await bench.restart()
+    assert await bench.fills() == before
+    seen = await bench.seen(request)
+    assert (seen.state, seen.filled, seen.limit) == ("filled", D(2), D("1.2"))
+    assert {leg.instrument: leg.ratio for leg in seen.legs} == {CALL: 1, HIGH_CALL: -2}
+    assert await bench.broker.open_orders("main") == []
+
+
+async def test_a_leg_told_by_itself_is_the_same_execution(bench: AlpacaBench) -> None:
+    request = await _spread(bench)
+    leg = (await venue(bench)._json(request.client_order_id))["legs"][1]
+    (listed,) = [f for f in await bench.fills() if f.leg == 1]
+    more = {
+        "execution_id": listed.execution_id,
+        "price": "1",
+        "qty": "4",
+        "timestamp": words.stamp(listed.executed_at),
+    }
+    await venue(bench)._broadcast(venue(bench)._update("fill", leg, **more))
+    await bench.until(lambda: len(bench.told_fills()) == 3)
+    assert bench.told_fills()[-1] == listed
+
+
+# -- the stream -------------------------------------------------------------------------------
+
+
+async def told(bench: AlpacaBench, frame: Any) -> list[Any]:
+    n = len(bench.told)
+    await venue(bench)._broadcast(frame)
+    await bench.until(lambda: len(bench.told) > n)
+    return bench.told[n:]
+
+
+async def test_an_unknown_status_is_shown_and_decides_nothing(bench: AlpacaBench) -> None:
+    order = await bench.submit(BUY, 1, LIMIT, limit="1.95")
+    said = await venue(bench)._json(order.client_order_id) | {"status": "beamed_up"}
+    events = await told(bench, venue(bench)._update("new", said))
+    await bench.until(lambda: any(isinstance(e, OrderSeen) for e in bench.told[-1:]))
+    assert any(isinstance(event, Odd) for event in events)
+    last = [e.order for e in bench.told if isinstance(e, OrderSeen)][-1]
+    assert (last.state, last.raw_state) == ("unknown", "beamed_up")
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        "no json",
+        ["a", "list"],
+        {"stream": "something_else", "data": {}},
+        {"stream": "trade_updates", "data": {"event": "fill"}},
+        {"stream": "trade_updates", "data": {"event": "new", "order": {"id": "x"}}},
+        {"stream": "trade_updates", "data": {"event": "fill", "order": "text"}},
+    ],
+)
+async def test_what_cannot_be_read_is_shown_and_the_next_is_heard(
+    bench: AlpacaBench, frame: Any
+) -> None:
+    (odd, *_) = await told(bench, frame)
+    assert isinstance(odd, Odd)
+    order = await bench.submit(BUY, 1, LIMIT, limit="1.95")
+    await bench.settle()
+    assert bench.told_states(order) == ["accepted"]
+
+
+async def test_a_bust_and_a_correction_name_what_they_undo(bench: AlpacaBench) -> None:
+    await bench.hold(2, SPY)
+    (fill,) = bench.told_fills()
+    said = await venue(bench)._json(fill.client_order_id)
+    at = words.stamp(bench.clock.now())
+    common = {"previous_execution_id": fill.execution_id, "timestamp": at}
+    bust = venue(bench)._update("trade_bust", said, execution_id="b1", **common)
+    more = {"execution_id": "c1", "price": "1.99", "qty": "2"}
+    correction = venue(bench)._update("trade_correct", said, **more, **common)
+    for frame, kind, price in ((bust, "bust", D(0)), (correction, "correct", D("1.99"))):
+        events = await told(bench, frame)
+        (one,) = [e.fill for e in events if isinstance(e, Filled)]
+        assert (one.kind, one.of, one.price) == (kind, fill.execution_id, price)
+
+
+async def test_a_stream_that_is_refused_is_told_and_orders_go_on(bench: AlpacaBench) -> None:
+    venue(bench).is_deaf = True
+    await bench.restart()
+    assert not any(isinstance(event, StreamUp) for event in bench.told)
+    assert (await bench.submit(BUY, 1, LIMIT, limit="1.95")).state == "accepted"
+    venue(bench).is_deaf = False
+    async with bench.eager():
+        assert await bench.until(lambda: any(isinstance(e, StreamUp) for e in bench.told), 10)
+
+
+# -- replacing --------------------------------------------------------------------------------
+
+
+async def test_a_fill_in_flight_while_it_is_replaced_never_makes_the_total_more(
+    bench: AlpacaBench,
+) -> None:
+    """O-21: the entry was for ten; three fill between our look and Alpaca's."""
+    await bench.quote(SPY, "2.00", "2.10", sizes=(9, 3))
+    old = await bench.submit(BUY, 10, LIMIT, limit="1.90")
+    await bench.pass_latency()
+    inner = venue(bench)._patch_order
+
+    async def fills_first(request: web.Request) -> Any:
+        bench.board.put(bench.quote_of(SPY, "1.85", "1.89", (9, 3)))
+        await venue(bench).exchange.settle()
+        return await inner(request)
+
+    venue(bench)._patch_order = fills_first  # type: ignore[method-assign]
+    new = bench.request(BUY, 10, LIMIT, limit="2.20")
+    await bench.broker.replace("main", old.client_order_id, new)
+    await bench.pass_latency()
+    await bench.quote(SPY, "2.10", "2.15", sizes=(9, 99))
+    await bench.pass_latency()
+    assert await bench.position(SPY) <= 10
+
+
+async def test_a_replacement_of_an_order_that_is_going_is_refused(bench: AlpacaBench) -> None:
+    order = await bench.submit(BUY, 2, LIMIT, limit="1.95")
+    await bench.broker.cancel("main", order.client_order_id)
+    with pytest.raises(OrderRejected):
+        await bench.broker.replace(
+            "main", order.client_order_id, bench.request(BUY, 2, LIMIT, limit="1.97")
+        )
+
+
+# -- ends of options, coins -------------------------------------------------------------------
+
+
+async def test_an_option_that_ends_worthless_leaves_by_an_expiry(bench: AlpacaBench) -> None:
+    """M-05: no order did it."""
+    gone = option("SPY", START.date(), D(600), "C")
+    await bench.hold(2, gone)
+    await bench.quote(SPY, "590.00", "590.02")
+    since = bench.clock.now()
+    await bench.wait(6 * 3600 - 10)
+    await bench.quote(SPY, "590.00", "590.02")
+    await bench.wait(60)
+    ends = [f for f in await bench.broker.fills_since("main", since) if f.kind != "fill"]
+    assert [(f.kind, f.instrument, f.side, f.qty, f.price) for f in ends] == [
+        ("expiry", gone, SELL, D(2), D(0))
+    ]
+    assert await bench.broker.positions("main") == []
+
+
+async def test_coins_trade_in_parts_and_until_cancelled(bench: AlpacaBench) -> None:
+    pair = crypto("BTC")
+    await bench.quote(pair, "60000.00", "60010.00")
+    with pytest.raises(OrderRejected):
+        await bench.submit(BUY, "0.001", LIMIT, pair, limit="60010")
+    order = await bench.submit(BUY, "0.001", LIMIT, pair, limit="60010", tif=Tif.GTC)
+    await bench.pass_latency()
+    assert (await bench.seen(order)).state == "filled"
+    (held,) = await bench.broker.positions("main")
+    assert (held.instrument, held.qty) == (pair, D("0.001"))
+    (fill,) = await bench.fills()
+    assert fill.instrument == pair
+
+
+# -- the contract -----------------------------------------------------------------------------
+
+
+async def test_every_request_is_one_that_alpaca_publishes(bench: AlpacaBench) -> None:
+    """The number of bodies and questions checked is printed (``-s``)."""
+    await bench.broker.submit(bracket(bench))
+    await _spread(bench)
+    for kind, prices in (
+        (MARKET, {}),
+        (LIMIT, {"limit": "1.95"}),
+        (STOP, {"stop": "700"}),
+        (OrderType.STOP_LIMIT, {"stop": "700", "limit": "701"}),
+        (OrderType.TRAILING, {"trail": "0.20"}),
+    ):
+        for tif in Tif:
+            order = await bench.submit(BUY, 1, kind, tif=tif, **prices)  # type: ignore[arg-type]
+            if kind is LIMIT:
+                new = bench.request(BUY, 1, LIMIT, limit="1.96", tif=tif)
+                await bench.broker.replace("main", order.client_order_id, new)
+                await bench.broker.cancel("main", new.client_order_id)
+    await bench.submit(BUY, "0.001", LIMIT, crypto("BTC"), limit="60000", tif=Tif.GTC)
+    await bench.broker.check()
+    await bench.broker.fills_since("main", START - timedelta(days=1))
+    await bench.broker.orders_since("main", START)
+    log = venue(bench).log
+    n_bodies = len([seen for seen in log.requests if seen.body is not None])
+    against = "published schema and golden bodies" if words.VALIDATORS else "golden bodies"
+    print(f"\nalpaca: {log.n_checked} requests, {n_bodies} bodies checked against {against}")  # noqa: T201
+    assert n_bodies >= 15
+    assert log.violations == []
