@@ -199,9 +199,11 @@ async def test_an_asked_cancellation_survives_a_crash(bench: Bench) -> None:
 async def test_bracket_and_oco_survive_a_crash(bench: Bench) -> None:
     bench.needs(type=STOP, has_brackets=True)
     await bench.quote(bench.it, "2.00", "2.10")
-    target = bench.request(SELL, 2, LIMIT, limit="2.60", tif=Tif.GTC)
-    stop = bench.request(SELL, 2, STOP, stop="1.70", tif=Tif.GTC)
-    await bench.submit(BUY, 2, LIMIT, limit="2.10", attached=(target, stop))
+    lasts = Tif.GTC in bench.broker.caps.by_kind[bench.it.kind].tifs
+    tif = Tif.GTC if lasts else Tif.DAY
+    target = bench.request(SELL, 2, LIMIT, limit="2.60", tif=tif)
+    stop = bench.request(SELL, 2, STOP, stop="1.70", tif=tif)
+    await bench.submit(BUY, 2, LIMIT, limit="2.10", tif=tif, attached=(target, stop))
     await bench.restart()
     await bench.wait(1)
     await bench.quote(bench.it, "2.00", "2.10")
