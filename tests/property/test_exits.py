@@ -5,7 +5,7 @@ from datetime import timedelta
 from decimal import Decimal
 from itertools import pairwise
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.domain.order import PlannedTarget
@@ -115,7 +115,6 @@ def test_a_wish_to_be_flat_ends_flat(world: World, events: list[tuple[str, int, 
 
 
 @given(world=OPENED, events=EVENTS)
-@settings(max_examples=200)
 def test_the_planned_stop_never_loosens(world: World, events: list[tuple[str, int, int]]) -> None:
     """I-19 through the requests of anybody."""
     play(world, events)

@@ -45,7 +45,6 @@ from tests.unit.risk.facts import (
 
 D = Decimal
 EXAMPLES = settings(max_examples=500, deadline=None)
-FEWER = settings(max_examples=150, deadline=None)
 CHECKS = load_checks({})
 UNITS = {"CALL": CALL, "PUT_SPREAD": PUT_SPREAD, "AAPL": AAPL, "MES": MES, "BTC": BTC}
 WEIGHT = {"trade": 0, "ask": 1, "skip": 2}
@@ -115,52 +114,77 @@ class Desk:
 CHECKS_MANY_A_DAY = load_checks({"trades_per_day": {"max_trades": 1000, "max_per_symbol": 1000}})
 
 
+LARGE = 8
+"""Dollars per step of size: 255 of these are more than one position may cost."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of a sequence, from a few bytes: perhaps a fill of what is pending, then an entry.
+
+    Bytes are drawn in one go: a sequence of sixty entries is as quick to make as to judge.
+    """
+
+    raw: bytes
+    n: int
+    scale: int
+    """Small ones run into the limits of count, large ones into those of money."""
+
+    SIZE = 6
+
+    @property
+    def fills(self) -> bool:
+        return self.raw[0] % 4 == 0
+
+    def entry(self) -> Intent:
+        """An entry of any kind and size in one of 26 symbols."""
+        symbol = f"S{chr(65 + self.raw[1] % 26)}"
+        made: dict[str, Any] = {
+            "intent_id": f"I-{self.n}",
+            "alert_id": f"A-{self.n}",
+            "trade_id": f"T-{self.n}",
+            "symbol": symbol,
+            "author_id": self.n,
+        }
+        kind, size = self.raw[2] % 4, self.raw[3]
+        if self.scale == LARGE:
+            kind, size = kind if self.raw[2] >= 192 else 0, 192 + size % 64
+        usd = (size + 1) * self.scale
+        figure = int.from_bytes(self.raw[4:6], "big")
+        if kind == 0:
+            limit = D(1000 + figure % 9_000) / 100
+            qty = max(D(usd * 5 // limit), D(1))
+            share = {"legs": (Leg(instrument=stock(symbol)),), "targets": ()}
+            return shares(**made, **share, limit=limit, stop=limit * D("0.98"), qty=qty)
+        if kind == 1:
+            strikes = [option(symbol, FRIDAY, D(k), "P") for k in (100, 95)]
+            legs = (Leg(instrument=strikes[0]), Leg(instrument=strikes[1], ratio=-1))
+            limit = D(20 + figure % 380) / 100
+            qty = max(D(usd // ((5 - limit) * 100)), D(1))
+            return credit_spread(**made, legs=legs, limit=limit, qty=qty)
+        limit = D(20 + figure % 980) / 100
+        right: Literal["C", "P"] = "C" if kind == 2 else "P"
+        legs = (Leg(instrument=option(symbol, FRIDAY, D(100), right)),)
+        qty = max(D(usd // (limit * 100)), D(1))
+        return intent(**made, legs=legs, limit=limit, stop=limit / 2, qty=qty)
+
+
 @st.composite
-def entries(draw: st.DrawFn, n: int) -> Intent:
-    """An entry of any kind and size in one of 30 symbols."""
-    symbol = f"S{chr(65 + draw(st.integers(0, 29)) % 26)}"
-    made: dict[str, Any] = {
-        "intent_id": f"I-{n}",
-        "alert_id": f"A-{n}",
-        "trade_id": f"T-{n}",
-        "symbol": symbol,
-        "author_id": n,
-    }
-    kind = draw(st.sampled_from(["call", "put", "stock", "credit"]))
-    if kind == "stock":
-        limit = draw(cents(1000, 40_000))
-        return shares(
-            **made,
-            legs=(Leg(instrument=stock(symbol)),),
-            limit=limit,
-            stop=limit * D("0.98"),
-            qty=D(draw(st.integers(1, 900))),
-            targets=(),
-        )
-    if kind == "credit":
-        strikes = [option(symbol, FRIDAY, D(k), "P") for k in (100, 95)]
-        legs = (Leg(instrument=strikes[0]), Leg(instrument=strikes[1], ratio=-1))
-        limit = draw(cents(20, 400))
-        return credit_spread(**made, legs=legs, limit=limit, qty=D(draw(st.integers(1, 20))))
-    limit = draw(cents(20, 2000))
-    right: Literal["C", "P"] = "C" if kind == "call" else "P"
-    return intent(
-        **made,
-        legs=(Leg(instrument=option(symbol, FRIDAY, D(100), right)),),
-        limit=limit,
-        stop=limit / 2,
-        qty=D(draw(st.integers(1, 40))),
-    )
+def sequences(draw: st.DrawFn) -> list[Step]:
+    n_steps, scale = draw(st.integers(5, 60)), draw(st.sampled_from((1, 3, LARGE)))
+    raw = draw(st.binary(min_size=n_steps * Step.SIZE, max_size=n_steps * Step.SIZE))
+    return [Step(raw[n * Step.SIZE : (n + 1) * Step.SIZE], n, scale) for n in range(n_steps)]
 
 
-@FEWER
-@given(st.data())
-def test_sums_never_exceed_a_limit_however_entries_and_fills_mix(data: st.DataObject) -> None:
+@EXAMPLES
+@given(steps=sequences())
+def test_sums_never_exceed_a_limit_however_entries_and_fills_mix(steps: list[Step]) -> None:
     desk = Desk()
-    for n in range(data.draw(st.integers(5, 60))):
-        if data.draw(st.integers(0, 3)) == 0:
-            desk.fill(data.draw(st.integers(0, 99)))
-        desk.enter(data.draw(entries(n)))
+    for step in steps:
+        if step.fills:
+            desk.fill(step.raw[0] // 4)
+        if not desk.enter(step.entry()) and not step.fills:
+            continue  # nothing moved
         seen = desk.facts()
         held = [(o.legs, o.side.sign) for o in desk.orders]
         held += [(t.legs, t.direction) for t in desk.trades]
