@@ -4,7 +4,8 @@ import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
+from decimal import Decimal
 from typing import ClassVar, Protocol
 
 from pydantic import BaseModel, ConfigDict, SecretStr
@@ -40,6 +41,43 @@ class Feed(Protocol):
     def stream(self) -> AsyncIterator[Quote]:
         """Quotes of everything watched, until closed."""
         ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Greeks:
+    """How an option's price answers to the world, by the source's own model; per share."""
+
+    instrument: Instrument
+    volatility: Decimal
+    """Implied, ratio per year."""
+    delta: Decimal
+    gamma: Decimal
+    theta: Decimal
+    """Per day."""
+    vega: Decimal
+    rho: Decimal
+    price: Decimal
+    """That the model gives."""
+    exchange_at: datetime
+    received_at: datetime
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chain:
+    """Standard options that are listed on one underlying."""
+
+    underlying: str
+    strikes: Mapping[tuple[str, date], tuple[Decimal, ...]]
+    """Root and expiry -> strikes that have a call and a put, rising."""
+    received_at: datetime
+    source: str
+
+    def lists(self, contract: Instrument) -> bool:
+        """Whether this contract exists."""
+        assert contract.expiry is not None  # noqa: S101 - asked of options only
+        found = self.strikes.get((contract.symbol, contract.expiry), ())
+        return contract.strike in found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +137,16 @@ class FeedAdapter(ABC):
     @abstractmethod
     def stream(self) -> AsyncIterator[Quote]:
         """Quotes of everything watched, until closed; ends or raises when the source is lost."""
+
+    async def greeks(self, contract: Instrument) -> Greeks | None:
+        """The newest greeks of an option; None where the source has none."""
+        del contract
+        return None
+
+    async def chain(self, underlying: Instrument) -> Chain | None:
+        """What options are listed; None where the source cannot say or there are none."""
+        del underlying
+        return None
 
 
 class QuoteBoard:

@@ -46,6 +46,7 @@ _TYPES = {
     "Stop Limit": OrderType.STOP_LIMIT,
 }
 _KIND = {"stock": "Equity", "option": "Equity Option", "future": "Future"}
+_ASKED = {"stock": "equity", "option": "equity-option", "future": "future"}
 _OVER = frozenset({"filled", "canceled", "expired", "rejected", "replaced"})
 
 
@@ -129,6 +130,7 @@ class TastytradeVenue(Venue):
         app.router.add_delete("/accounts/{n}/orders/{id}", self._wrapped(self._cancel))
         get("/instruments/futures", self._wrapped(self._futures))
         get("/option-chains/{symbol}/nested", self._wrapped(self._chain))
+        get("/market-data/by-type", self._wrapped(self._market_data))
         get("/stream", self._stream)
         get("/dxlink", self.dxlink.serve)
 
@@ -660,6 +662,26 @@ class TastytradeVenue(Venue):
         if chain is None:
             raise Refusal(404, "record_not_found", "Couldn't find chain")
         return 200, {"items": [chain]}, {}
+
+    async def _market_data(self, request: web.Request) -> Any:
+        asked = {(kind, symbol) for kind, symbol in request.query.items()}
+        if len(asked) > 100:
+            raise _invalid("symbols", "are more than 100")
+        items = [
+            {
+                "symbol": symbol_of(quote.instrument),
+                "instrument-type": _KIND[quote.instrument.kind],
+                "updated-at": quote.exchange_at.isoformat(),
+                "bid": str(quote.bid),
+                "bid-size": str(quote.bid_size or 0),
+                "ask": str(quote.ask),
+                "ask-size": str(quote.ask_size or 0),
+                "is-trading-halted": False,
+            }
+            for quote in self.board.all().values()
+            if (_ASKED[quote.instrument.kind], symbol_of(quote.instrument)) in asked
+        ]
+        return 200, {"items": items}, {}
 
     # -- the account stream
 

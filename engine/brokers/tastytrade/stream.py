@@ -5,8 +5,9 @@ on as it came, and only a lost connection ends the stream. Both sides must hear 
 a heartbeat goes out every half minute, and an unanswered one ends the session.
 """
 
+import asyncio
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -18,6 +19,7 @@ from engine.clock import Clock
 from engine.domain.errors import BrokerAuthError
 
 BEAT_S = 30.0
+_AGAIN_S = 0.1
 
 
 class Stream(AlertStreamer):
@@ -68,13 +70,35 @@ async def listen(
     """Run one session to its end.
 
     Raises:
-        Exception: what really ended it, out of the groups that the library wraps it into.
+        Exception: what ended it, see :func:`alone`.
     """
-    try:
+
+    async def session() -> None:
         async with stream:
             await stream.hear(numbers, clock, is_up)
-    except Exception as error:  # noqa: BLE001 - whatever a library raises ends the session
-        raise innermost(error) from None
+
+    await alone(session())
+
+
+async def alone(session: Coroutine[Any, Any, None]) -> None:
+    """Run a session of the library in a task of its own, to its end.
+
+    The library's task groups may swallow a cancellation that comes while they break; here it is
+    repeated until the session is over, and whoever asked for it gets it.
+
+    Raises:
+        Exception: what really ended it, out of the groups that the library wraps it into.
+    """
+    task = asyncio.create_task(session)
+    try:
+        await asyncio.wait([task])
+    finally:
+        while not task.done():
+            task.cancel()
+            await asyncio.wait([task], timeout=_AGAIN_S)
+    error = None if task.cancelled() else task.exception()
+    if error is not None:
+        raise innermost(error)
 
 
 def innermost(error: BaseException) -> Exception:

@@ -1,0 +1,365 @@
+"""The feed itself: one DXLink session kept alive, and questions for whatever it does not tell."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Iterable, Mapping
+from dataclasses import replace
+from typing import Any, ClassVar, Literal
+from urllib.parse import quote as escaped
+from urllib.parse import urlencode
+
+from pydantic import Field
+from tastytrade.dxfeed import Greeks as GreeksEvent
+from tastytrade.dxfeed import Quote as QuoteEvent
+
+from engine.brokers._wire.address import Address
+from engine.brokers._wire.lanes import Lanes
+from engine.brokers._wire.usage import Usage
+from engine.brokers.tastytrade.login import Login
+from engine.brokers.tastytrade.stream import alone
+from engine.brokers.tastytrade.symbols import Foreign, symbol_of
+from engine.domain.errors import BrokerAuthError, BrokerUnavailable, RateLimited
+from engine.domain.instrument import Instrument, Kind
+from engine.domain.quote import Quote
+from engine.feeds import Chain, FeedAdapter, FeedSetup, Greeks
+from engine.feeds.tastytrade import reading
+from engine.feeds.tastytrade.link import Link
+
+log = logging.getLogger(__name__)
+
+_BATCH = 100
+"""Most symbols of one question, by the broker's own limit."""
+_LINES = 500
+"""Most symbols of one subscription, so that its message is not too long."""
+_PAUSES_S = (0.5, 1, 2, 5, 10, 30)
+_MOST_FAILED_POLLS = 5
+_PATIENCE_S = 2.0
+"""Real seconds that the first greeks of a contract may take."""
+
+
+class _Login(Login):
+    """Tells the library where market data are."""
+
+    quotes_url = ""
+    level = ""
+
+    async def _get(self, url: str, **_: Any) -> dict[str, Any]:
+        data = (await self.ask(url)).get("data")
+        if not isinstance(data, dict) or not data.get("token"):
+            raise BrokerUnavailable(f"{self._name} gives no token for market data")
+        self.level = str(data.get("level", ""))
+        return {**data, "dxlink-url": self.quotes_url or data["dxlink-url"]}
+
+
+class Tastytrade(FeedAdapter):
+    """Quotes of shares, indexes, options and futures; the sandbox's are 15 minutes old."""
+
+    class Settings(FeedAdapter.Settings):
+        """Terms and addresses."""
+
+        environment: Literal["paper", "live"] = "paper"
+        """Of the login: the sandbox's has delayed data."""
+        rest_url: Address = ""
+        token_url: Address = ""
+        """Where tokens are given; empty for ``rest_url``."""
+        quotes_url: Address = ""
+        """Of DXLink; empty for the one that comes with the token for market data."""
+        poll_s: float = Field(default=3.0, gt=0)
+        """What the stream was silent about for so long is asked for."""
+
+    secrets: ClassVar[tuple[str, ...]] = ("client_secret", "refresh_token")
+    kinds: ClassVar[frozenset[Kind]] = frozenset({"stock", "option", "future"})
+
+    def __init__(self, settings: "Tastytrade.Settings", setup: FeedSetup) -> None:
+        super().__init__(settings, setup)
+        self._terms = settings
+        self.usage = Usage(setup.clock)
+        self._lanes = Lanes(setup.clock, {"read": (60, 60)})
+        self._login: _Login | None = None
+        self._link: Link | None = None
+        self._watched: dict[str, Instrument] = {}
+        self._by_symbol: dict[str, Instrument] = {}
+        """The provider's symbol -> instrument."""
+        self._futures: dict[str, str] = {}
+        self._last: dict[str, Quote] = {}
+        self._heard_at: dict[str, float] = {}
+        """Instrument -> monotonic time of its last word, streamed or asked for."""
+        self._greeks: dict[str, asyncio.Future[Greeks]] = {}
+        self._queue: asyncio.Queue[Quote | None] = asyncio.Queue()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._n_failed = 0
+        self.why_silent = "not connected yet"
+        """Why nothing is streamed just now; empty while it is."""
+
+    # -- life -----------------------------------------------------------------------------------
+
+    async def connect(self) -> None:
+        """Log in and begin to deliver what is watched.
+
+        Raises:
+            BrokerAuthError: the keys do not reach market data. BrokerUnavailable.
+        """
+        await self._stop()
+        given = {name: text.get_secret_value() for name, text in self.setup.secrets.items()}
+        if missing := [name for name in self.secrets if not given.get(name)]:
+            raise BrokerAuthError(f"{self.name}: the secret {missing[0]} is missing")
+        login = _Login(
+            name=self.name,
+            clock=self.clock,
+            lanes=self._lanes,
+            usage=self.usage,
+            secret=given["client_secret"],
+            refresh_token=given["refresh_token"],
+            is_paper=self._terms.environment == "paper",
+            rest_url=self._terms.rest_url,
+            token_url=self._terms.token_url,
+        )
+        login.quotes_url = self._terms.quotes_url
+        self._queue.put_nowait(None)  # whoever still reads the old one is told its end
+        self._queue, self._n_failed = asyncio.Queue(), 0
+        try:
+            await login.refresh(force=True)
+            await login._get("/api-quote-tokens")
+        except BaseException:
+            await login.close()
+            raise
+        self._login = login
+        login.keep()
+        self._tasks = [
+            asyncio.create_task(self._keep(login), name=f"link of {self.name}"),
+            asyncio.create_task(self._poll(), name=f"poll of {self.name}"),
+        ]
+
+    async def close(self) -> None:
+        """Stop delivering."""
+        await self._stop()
+        self._queue.put_nowait(None)
+
+    async def _stop(self) -> None:
+        tasks, self._tasks = self._tasks, []
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        login, self._login, self._link = self._login, None, None
+        if login is not None:
+            await login.close()
+
+    def _in(self) -> _Login:
+        if self._login is None:
+            raise BrokerUnavailable(f"{self.name} is not connected")
+        return self._login
+
+    # -- contract -------------------------------------------------------------------------------
+
+    async def quote(self, instrument: Instrument) -> Quote | None:
+        """The newest quote: what was heard within the last moments, else what is answered now.
+
+        Raises:
+            BrokerUnavailable, RateLimited, BrokerAuthError.
+        """
+        if instrument.kind not in self.kinds:
+            return None
+        known = self._last.get(instrument.key)
+        if known is not None and not self._is_silent(instrument):
+            return known
+        for found in await self._asked([instrument]):
+            if instrument.key in self._watched:
+                self._take(found)
+            return found
+        return None
+
+    async def watch(self, instruments: Iterable[Instrument]) -> None:
+        """Stream these from now on; what nothing is heard of soon is asked for."""
+        new = [
+            instrument
+            for instrument in instruments
+            if instrument.kind in self.kinds and instrument.key not in self._watched
+        ]
+        self._watched |= {instrument.key: instrument for instrument in new}
+        link = self._link
+        if new and link is not None:
+            try:
+                await self._subscribe(link, new)
+            except Exception as error:  # noqa: BLE001 - the link ends of what its library raises
+                log.info("%s: not subscribed yet: %s", self.name, type(error).__name__)
+
+    async def stream(self) -> AsyncIterator[Quote]:
+        """Quotes of everything watched, until closed.
+
+        Raises:
+            BrokerUnavailable: neither the stream nor the answers come any more.
+        """
+        queue = self._queue
+        while (quote := await queue.get()) is not None:
+            yield quote
+        if self._n_failed >= _MOST_FAILED_POLLS:
+            raise BrokerUnavailable(f"{self.name} delivers nothing any more")
+        queue.put_nowait(None)
+
+    async def greeks(self, contract: Instrument) -> Greeks | None:
+        """The provider's greeks of an option; None when none come within moments."""
+        link = self._link
+        if contract.kind != "option" or link is None:
+            return None
+        waiting = self._greeks.get(contract.key)
+        if waiting is None:
+            waiting = asyncio.get_running_loop().create_future()
+            self._greeks[contract.key] = waiting
+            self._by_symbol[reading.streamer_symbol(contract)] = contract
+            await link.subscribe(GreeksEvent, [reading.streamer_symbol(contract)])
+        try:
+            return await asyncio.wait_for(asyncio.shield(waiting), _PATIENCE_S)
+        except TimeoutError:
+            return None
+
+    async def chain(self, underlying: Instrument) -> Chain | None:
+        """What options are listed on a share or index; None when there are none.
+
+        Raises:
+            BrokerUnavailable: the list could not be read whole.
+        """
+        login = self._in()
+        symbol = symbol_of(underlying)[1]
+        answer = await login.asked(f"/option-chains/{escaped(symbol, safe='')}/nested")
+        if answer.status == 404:
+            return None
+        if not answer.is_ok:
+            raise BrokerUnavailable(f"{self.name} refuses a chain ({answer.status})")
+        items = login.items_in(answer.body)
+        try:
+            return reading.chain_in(items, underlying.symbol, self.name, self.clock.now())
+        except (KeyError, ValueError, TypeError, AttributeError) as error:
+            raise BrokerUnavailable(f"{self.name}: a chain that cannot be read") from error
+
+    # -- streamed -------------------------------------------------------------------------------
+
+    async def _keep(self, login: _Login) -> None:
+        n_failed = 0
+        while True:
+            try:
+                await alone(self._session(login))
+            except Exception as error:  # noqa: BLE001 - a link ends in whatever its library raises
+                self.why_silent = type(error).__name__
+                log.info("%s: the stream ended: %s", self.name, self.why_silent)
+            n_failed = 0 if self._link is not None else n_failed + 1
+            self._link = None
+            self._greeks.clear()
+            await self.clock.sleep(_PAUSES_S[min(n_failed, len(_PAUSES_S) - 1)])
+
+    async def _session(self, login: _Login) -> None:
+        async with Link(login, self._heard) as link:
+            await self._subscribe(link, self._watched.values())
+            self._link, self.why_silent = link, ""
+            await asyncio.Event().wait()
+
+    async def _subscribe(self, link: Link, instruments: Iterable[Instrument]) -> None:
+        symbols = await self._named(list(instruments))
+        self._by_symbol |= symbols
+        names = list(symbols)
+        for n in range(0, len(names), _LINES):
+            await link.subscribe(QuoteEvent, names[n : n + _LINES])
+
+    async def _named(self, instruments: list[Instrument]) -> dict[str, Instrument]:
+        """The provider's symbol of each; a future that is not listed has none."""
+        roots = {i.symbol for i in instruments if i.kind == "future" and i.key not in self._futures}
+        if roots:
+            asked = urlencode([("product-code[]", root) for root in sorted(roots)])
+            items = self._in().items_in(await self._in().ask(f"/instruments/futures?{asked}"))
+            self._futures |= reading.futures_in(items, self.clock.now().date())
+        found = {}
+        for instrument in instruments:
+            if instrument.kind == "future":
+                symbol = self._futures.get(instrument.key)
+            else:
+                symbol = reading.streamer_symbol(instrument)
+            if symbol is None:
+                log.info("%s: %s is not listed", self.name, instrument.key)
+            else:
+                found[symbol] = instrument
+        return found
+
+    def _heard(self, kind: str, event: Mapping[str, Any]) -> None:
+        instrument = self._by_symbol.get(str(event.get("eventSymbol", "")))
+        if instrument is None:
+            return
+        now = self.clock.now()
+        if kind == "Quote" and instrument.key in self._watched:
+            quote = reading.quote_in(event, instrument, self._source, now)
+            if quote is not None:
+                self._take(self._in_turn(quote))
+        elif kind == "Greeks":
+            found = reading.greeks_in(event, instrument, self._source, now)
+            if found is not None:
+                self._put_greeks(found)
+
+    def _in_turn(self, quote: Quote) -> Quote:
+        """What is streamed comes in order, though its stamps are cut to whole seconds."""
+        known = self._last.get(quote.instrument.key)
+        if known is None or known.exchange_at <= quote.exchange_at:
+            return quote
+        return replace(quote, exchange_at=known.exchange_at)
+
+    def _put_greeks(self, found: Greeks) -> None:
+        waiting = self._greeks.get(found.instrument.key)
+        if waiting is None:
+            return
+        if waiting.done():
+            waiting = asyncio.get_running_loop().create_future()
+            self._greeks[found.instrument.key] = waiting
+        waiting.set_result(found)
+
+    @property
+    def _source(self) -> str:
+        level = "" if self._login is None else self._login.level
+        return f"{self.name} {level}" if level == "demo" else self.name
+
+    def _take(self, quote: Quote) -> None:
+        """Pass on what is not older than what was passed on already."""
+        key = quote.instrument.key
+        self._heard_at[key] = self.clock.monotonic()
+        known = self._last.get(key)
+        if known is None or quote.exchange_at >= known.exchange_at:
+            self._last[key] = quote
+            self._queue.put_nowait(quote)
+
+    # -- asked for ------------------------------------------------------------------------------
+
+    def _is_silent(self, instrument: Instrument) -> bool:
+        heard_at = self._heard_at.get(instrument.key)
+        return heard_at is None or self.clock.monotonic() - heard_at >= self._terms.poll_s
+
+    async def _poll(self) -> None:
+        while True:
+            await self.clock.sleep(self._terms.poll_s)
+            silent = [i for i in self._watched.values() if self._is_silent(i)]
+            try:
+                for quote in await self._asked(silent):
+                    self._take(quote)
+                self._n_failed = 0
+            except RateLimited as error:
+                await self.clock.sleep(error.retry_after_s)
+            except (BrokerUnavailable, BrokerAuthError) as error:
+                log.info("%s: no answer: %s", self.name, error)
+                self._n_failed += 1
+                if self._n_failed >= _MOST_FAILED_POLLS and self.why_silent:
+                    self._queue.put_nowait(None)
+                    return
+
+    async def _asked(self, instruments: Iterable[Instrument]) -> list[Quote]:
+        login, found = self._in(), []
+        wanted: dict[str, Instrument] = {}
+        for instrument in instruments:
+            try:
+                wanted[symbol_of(instrument)[1]] = instrument
+            except Foreign:
+                continue
+        names = list(wanted)
+        for n in range(0, len(names), _BATCH):
+            batch = [wanted[name] for name in names[n : n + _BATCH]]
+            body = await login.ask(f"/market-data/by-type?{urlencode(reading.question(batch))}")
+            now = self.clock.now()
+            for item in login.items_in(body):
+                quote = reading.answered_in(item, wanted, self._source, now)
+                if quote is not None:
+                    found.append(quote)
+        return found

@@ -1,0 +1,260 @@
+"""tastytrade's market data at its venue: streamed by DXLink, asked for where that is silent."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from engine.clock import ManualClock
+from engine.domain.errors import BrokerAuthError, BrokerUnavailable
+from engine.domain.instrument import Instrument, crypto, stock
+from engine.domain.quote import Quote
+from engine.feeds import FeedSetup
+from engine.feeds.tastytrade import Tastytrade
+from tests.conformance.broker_bench import CALL, MES, SPY, START, MemoryVault
+from tests.conformance.tastytrade_bench import NUMBERS
+from tests.conformance.venue_bench import VENUE, MemoryTokens, NoWait
+from tests.venues.tastytrade import REFRESH, SECRET, TastytradeVenue
+
+D = Decimal
+
+
+@dataclass
+class World:
+    """One feed at one venue, and what it delivered."""
+
+    venue: TastytradeVenue
+    clock: ManualClock
+    feed: Tastytrade
+    got: list[Quote] = field(default_factory=list)
+    task: asyncio.Task[None] | None = None
+    ended: list[BaseException | None] = field(default_factory=list)
+
+    async def start(self) -> None:
+        await self.feed.connect()
+        self.task = asyncio.create_task(self._read())
+        await self.until(lambda: not self.feed.why_silent)
+
+    async def _read(self) -> None:
+        try:
+            async for quote in self.feed.stream():
+                self.got.append(quote)
+            self.ended.append(None)
+        except BrokerUnavailable as error:
+            self.ended.append(error)
+
+    async def until(self, is_so: Callable[[], bool], *, eager: bool = False) -> None:
+        async with asyncio.timeout(5):
+            while not is_so():
+                if eager:
+                    self.clock.advance(0.5)
+                await asyncio.sleep(0.002)
+
+    def quote(self, instrument: Instrument, bid: str, ask: str, *, age_s: float = 0) -> Quote:
+        return Quote(
+            instrument=instrument,
+            bid=D(bid),
+            ask=D(ask),
+            bid_size=D(3),
+            ask_size=D(4),
+            exchange_at=self.clock.now() - timedelta(seconds=age_s),
+            received_at=self.clock.now(),
+            source="venue",
+        )
+
+    async def tell(self, *given: Any, **more: Any) -> None:
+        await self.venue.dxlink.tell(self.quote(*given, **more))
+
+    async def stop(self) -> None:
+        await self.feed.close()
+        if self.task is not None:
+            await asyncio.wait_for(self.task, 2)
+        await self.venue.stop()
+
+
+@pytest.fixture
+async def world(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[World]:
+    monkeypatch.setattr("engine.brokers._wire.lanes.AsyncLimiter", NoWait)
+    clock = ManualClock(START)
+    terms = VENUE.__class__(start_cash_usd={NUMBERS["main"]: D(1)})
+    venue = TastytradeVenue(clock, MemoryVault(), terms)
+    venue.dxlink.futures = [
+        {"symbol": "/MESZ6", "product-code": "MES", "streamer-symbol": "/MESZ26:XCME"}
+    ]
+    await venue.start()
+    made = World(venue, clock, make(venue, clock))
+    try:
+        yield made
+    finally:
+        await made.stop()
+
+
+def make(venue: TastytradeVenue, clock: ManualClock, **secrets: str) -> Tastytrade:
+    given = {"client_secret": SECRET, "refresh_token": REFRESH, **secrets}
+    setup = FeedSetup(
+        name="tastytrade",
+        clock=clock,
+        secrets={name: SecretStr(text) for name, text in given.items()},
+        tokens=MemoryTokens(),
+    )
+    return Tastytrade(Tastytrade.Settings(rest_url=venue.url, token_url=venue.url), setup)
+
+
+async def test_streams_what_is_watched_and_nothing_else(world: World) -> None:
+    await world.start()
+    await world.feed.watch([SPY, CALL])
+    await world.until(lambda: len(world.venue.dxlink.channels) == 1)
+    await world.until(lambda: len(world.venue.dxlink.channels[0].symbols.get("Quote", ())) == 2)
+    await world.tell(SPY, "600.10", "600.12")
+    await world.tell(stock("QQQ"), "500", "501")
+    await world.tell(CALL, "2.00", "2.05")
+    await world.until(lambda: len(world.got) == 2)
+    assert [(q.instrument, q.bid, q.ask, q.bid_size, q.ask_size) for q in world.got] == [
+        (SPY, D("600.1"), D("600.12"), D(3), D(4)),
+        (CALL, D("2.0"), D("2.05"), D(3), D(4)),
+    ]
+    assert {q.source for q in world.got} == {"tastytrade demo"}
+    assert all(q.exchange_at == q.received_at == START for q in world.got)
+
+
+async def test_what_was_watched_before_the_line_is_up_is_streamed_too(world: World) -> None:
+    await world.tell(SPY, "600.10", "600.12")
+    await world.feed.watch([SPY])
+    await world.start()
+    await world.until(lambda: bool(world.got))
+    assert world.got[0].bid == D("600.1")
+
+
+async def test_a_future_is_streamed_under_its_listed_name_and_an_unlisted_one_not(
+    world: World,
+) -> None:
+    await world.start()
+    world.venue.dxlink.futures = world.venue.dxlink.futures[:1]
+    await world.feed.watch([MES])
+    await world.until(lambda: bool(world.venue.dxlink.channels))
+    await world.tell(MES, "6700.25", "6700.50")
+    await world.until(lambda: bool(world.got))
+    assert world.got[0].instrument == MES
+
+
+async def test_a_line_that_breaks_comes_back_with_all_that_is_watched(world: World) -> None:
+    await world.start()
+    await world.feed.watch([SPY])
+    await world.until(lambda: bool(world.venue.dxlink.channels))
+    await world.venue.dxlink.drop()
+    await world.until(lambda: bool(world.feed.why_silent))
+    assert "Group" not in world.feed.why_silent
+    await world.until(
+        lambda: not world.feed.why_silent and bool(world.venue.dxlink.channels), eager=True
+    )
+    await world.tell(SPY, "601.00", "601.02")
+    await world.until(lambda: bool(world.got) and world.got[-1].bid == 601)
+
+
+async def test_what_the_stream_is_silent_about_is_asked_for(world: World) -> None:
+    await world.start()
+    world.venue.dxlink.is_silent = True
+    await world.feed.watch([SPY])
+    world.venue.board.put(world.quote(SPY, "602.00", "602.02"))
+    await world.until(lambda: bool(world.got), eager=True)
+    assert world.got[0].bid == D("602.00")
+    n = len(world.got)
+    await world.until(lambda: len(world.got) > n, eager=True)
+    assert world.got[-1].received_at > world.got[0].received_at
+
+
+async def test_a_quote_is_answered_without_being_watched(world: World) -> None:
+    await world.start()
+    world.venue.board.put(world.quote(SPY, "602.00", "602.02", age_s=2))
+    found = await world.feed.quote(SPY)
+    assert found is not None
+    assert (found.bid, found.exchange_at) == (D("602.00"), START - timedelta(seconds=2))
+    assert await world.feed.quote(stock("NONE")) is None
+    assert await world.feed.quote(crypto("BTC")) is None
+    assert world.got == []
+
+
+async def test_a_streamed_quote_with_a_coarser_stamp_is_not_older(world: World) -> None:
+    await world.start()
+    await world.feed.watch([SPY])
+    await world.until(lambda: bool(world.venue.dxlink.channels))
+    await world.tell(SPY, "600.00", "600.02")
+    await world.until(lambda: len(world.got) == 1)
+    await world.tell(SPY, "599.00", "599.02", age_s=0.9)
+    await world.venue.dxlink._send(
+        world.venue.dxlink.channels[0],
+        "Quote",
+        {"eventSymbol": "SPY", "bidPrice": 599.5, "askPrice": 599.52, "bidTime": 1000},
+    )
+    await world.until(lambda: world.got[-1].bid == D("599.5"))
+    times = [q.exchange_at for q in world.got]
+    assert times == sorted(times)
+
+
+async def test_greeks_come_by_the_same_line(world: World) -> None:
+    world.venue.dxlink.greeks[".SPY261120C600"] = {
+        "time": int(START.timestamp() * 1000),
+        "price": 2.01,
+        "volatility": 0.18,
+        "delta": 0.51,
+        "gamma": 0.02,
+        "theta": -0.15,
+        "rho": 0.01,
+        "vega": 0.12,
+    }
+    await world.start()
+    found = await world.feed.greeks(CALL)
+    assert found is not None
+    assert (found.delta, found.theta, found.instrument) == (D("0.51"), D("-0.15"), CALL)
+    assert await world.feed.greeks(CALL) == found
+    assert await world.feed.greeks(SPY) is None
+
+
+async def test_a_chain_says_what_is_listed(world: World) -> None:
+    world.venue.dxlink.chains["SPY"] = {
+        "root-symbol": "SPY",
+        "option-chain-type": "Standard",
+        "shares-per-contract": 100,
+        "expirations": [{"expiration-date": "2026-11-20", "strikes": [{"strike-price": "600.0"}]}],
+    }
+    await world.start()
+    found = await world.feed.chain(SPY)
+    assert found is not None
+    assert found.lists(CALL)
+    assert await world.feed.chain(stock("NONE")) is None
+    world.venue.dxlink.chains["SPY"]["expirations"] = [{"strikes": []}]
+    with pytest.raises(BrokerUnavailable):
+        await world.feed.chain(SPY)
+
+
+@pytest.mark.parametrize("name", ["client_secret", "refresh_token"])
+async def test_keys_that_are_not_accepted_do_not_connect(world: World, name: str) -> None:
+    feed = make(world.venue, world.clock, **{name: "wrong"})
+    with pytest.raises(BrokerAuthError):
+        await feed.connect()
+    await feed.close()
+
+
+async def test_it_ends_when_neither_the_line_nor_an_answer_comes(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.brokers._wire.http._TRIES", 1)
+    await world.start()
+    await world.feed.watch([SPY])
+    await world.venue.stop()
+    await world.until(lambda: bool(world.ended), eager=True)
+    assert isinstance(world.ended[0], BrokerUnavailable)
+
+
+async def test_it_connects_again_after_it_ended(world: World) -> None:
+    await world.start()
+    await world.feed.close()
+    await world.until(lambda: world.ended == [None])
+    await world.start()
+    await world.feed.watch([SPY])
+    await world.until(lambda: bool(world.venue.dxlink.channels))
