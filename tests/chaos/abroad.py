@@ -1,0 +1,356 @@
+"""kill -9 of the real bot while it trades at an outside broker: its adapter, a venue on loopback.
+
+The venue lives on in this process, as a broker does. Every third life ends when the venue says so:
+on receiving an order, or right after taking it; the others end at a random moment. While the desk
+is ready to trade, whatever is held must have a working stop or close at the venue, or be watched by
+the desk itself; longer than five seconds without is a failure. At the end the venue's own books are
+compared with ours: every order once, every execution once, the same holdings.
+"""
+
+import asyncio
+import os
+import random
+import time
+from collections import Counter
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import yaml
+
+from bot.config import load
+from bot.config.layers import merged
+from bot.demo import stage as demo
+from bot.tokens import FileTokens
+from engine.brokers.paper import AlwaysOpen, PaperSettings
+from engine.clock import SystemClock
+from engine.domain.desk import Fact, Intake
+from engine.domain.instrument import Instrument, stock
+from engine.domain.order import Order, OrderState, Purpose
+from engine.domain.record import Event
+from engine.domain.trade import Execution, Position, Trade
+from storage.sql import SqlStore
+from tests import truth
+from tests.chaos import campaign
+from tests.chaos.campaign import AUTO, SYMBOLS, Tally, Watch
+from tests.conformance.broker_bench import BROKERS
+
+CASH = Decimal(10_000_000)
+NAKED_S = 5.0
+SETTLED_S = 45.0
+"""The last doubt is over: the ladder's last look is after 30 s."""
+VENUE_STEP_S = 0.25
+
+
+@dataclass
+class Bare:
+    """How long something was held without a working stop or close while the desk was ready."""
+
+    longest_s: float = 0.0
+    since: dict[str, float] = field(default_factory=dict)
+
+    def seen(self, key: str, *, is_covered: bool, now: float) -> None:
+        """One look."""
+        if is_covered:
+            self.since.pop(key, None)
+        else:
+            began = self.since.setdefault(key, now)
+            self.longest_s = max(self.longest_s, now - began)
+
+
+class Abroad:
+    """A desk, its broker's venue, and the audit of both."""
+
+    def __init__(self, name: str, folder: Path) -> None:
+        self.name, self.folder = name, folder
+        self.kind = name.partition(" ")[2] or ("future" if name == "topstepx" else "stock")
+        self.broker = name.partition(" ")[0]
+        self.tally, self.bare = Tally(), Bare()
+        self.n_venue_kills = 0
+        bench: Any = BROKERS[name if name == "topstepx" else f"{self.broker} stock"]()
+        self.bench = bench
+        bench.clock = SystemClock()
+        bench.numbers = {"main": bench.numbers["main"]}
+        bench.terms = replace(bench.terms, start_cash_usd={"main": CASH}, latency_ms=20)
+        made, terms = bench.venue_type, bench.terms
+        bench.venue_type = lambda clock, vault, settings, *, board: made(
+            clock, vault, _loose(settings, terms), board=board, hours=AlwaysOpen()
+        )
+        self.live = False
+        """Whether the desk is ready to trade just now."""
+
+    @property
+    def venue(self) -> Any:
+        """The broker."""
+        return self.bench.venue
+
+    # -- the scene ----------------------------------------------------------------------------
+
+    def configure(self, scene: demo.Stage, port: int) -> None:
+        """The demo's desk, with its account at this broker."""
+        settings = self.bench.settings(self.venue.url, self.venue.ws_url)
+        values = yaml.safe_load(scene.config.read_text(encoding="utf-8"))
+        terms = settings.model_dump(mode="json", exclude_unset=True)
+        values = merged(
+            values,
+            {k: v for k, v in campaign.LIMITS.items() if k not in ("accounts", "brokers")},
+            {
+                "accounts": {"main": {"broker": self.broker, "start_cash_usd": None}},
+                "brokers": {self.broker: terms},
+                "storage": {"url": "sqlite:///desk.db"},
+                "health": {"port": port},
+                "mode": settings.environment,
+                "orders": {"exit_retry_s": 0.5},
+            },
+        )
+        if self.kind == "future":
+            values["sources"]["futures"].update(chase_limit_pct=2, ask_limit_pct=3)
+        scene.config.write_text(yaml.safe_dump(values), encoding="utf-8")
+        secrets = {f"{self.broker}_{k}": v for k, v in self.bench.secrets.items()}
+        secrets["account_main"] = self.bench.numbers["main"]
+        home = self.folder / ".secrets"
+        home.mkdir(mode=0o700)
+        for key, text in secrets.items():
+            (home / key).write_text(text, encoding="utf-8")
+            (home / key).chmod(0o600)
+
+    async def lay_tokens(self) -> None:
+        """What ``broker connect`` would have left behind."""
+        config = load(self.folder / "config.yaml")
+        settings: Any = config.brokers[self.broker]
+        self.tokens = FileTokens(
+            config.state_dir() / "tokens" / f"{self.broker}-{settings.environment}"
+        )
+        for key, text in self.bench.tokens.kept.items():
+            await self.tokens.save(key, text)
+
+    async def go_live(self) -> None:
+        """Two admins have said so before, where the broker knows no paper side."""
+        config = load(self.folder / "config.yaml")
+        if config.mode != "live":
+            return
+        store = SqlStore(config.database_url(), config.audit_key(), SystemClock())
+        await store.open()
+        now = SystemClock().now()
+        fact = Fact(name="mode", value=f"live|{now.isoformat()}|campaign|test")
+        await store.commit([Event(kind="mode.live", ref="mode", at=now, puts=(fact,))])
+        await store.close()
+
+    # -- the market ---------------------------------------------------------------------------
+
+    def traded(self, scene: demo.Stage) -> list[Instrument]:
+        """What is alerted."""
+        if self.kind == "future":
+            return [scene.market.future("MES")]
+        return [stock(s) for s in SYMBOLS]
+
+    async def keep_quoting(self, scene: demo.Stage) -> None:
+        """The venue sees the same market as the desk."""
+        while True:
+            for instrument in self.traded(scene):
+                quote = await scene.market.feed.quote(instrument)
+                if quote is not None:
+                    self.venue.board.put(quote)
+            await asyncio.sleep(VENUE_STEP_S)
+
+    async def keep_looking(self) -> None:
+        """Is everything that is held covered?"""
+        number = self.bench.numbers["main"]
+        while True:
+            await asyncio.sleep(VENUE_STEP_S)
+            if not self.live:
+                self.bare.since.clear()
+                continue
+            held = await self.venue.exchange.positions(number)
+            working = await self.venue.exchange.open_orders(number)
+            exits = {
+                (leg.instrument.key, o.side.sign * leg.ratio > 0) for o in working for leg in o.legs
+            }
+            now = time.monotonic()
+            for position in held:
+                if position.qty:
+                    key = position.instrument.key
+                    is_covered = (key, position.qty < 0) in exits
+                    self.bare.seen(key, is_covered=is_covered, now=now)
+            for key in set(self.bare.since) - {p.instrument.key for p in held if p.qty}:
+                del self.bare.since[key]
+
+    async def post(self, scene: demo.Stage, chance: random.Random) -> None:
+        """An entry or an exit near the market."""
+        if self.kind != "future":
+            await campaign._post(scene, chance, self.tally)
+            return
+        quote = await scene.market.quote(scene.market.future("ES"))
+        if chance.random() < 0.65:
+            said = f"LONG /ES @ {quote.ask} SL {quote.bid - 8} (B)"
+        else:
+            said = f"closed all /ES @ {quote.bid}"
+        self.tally.posted.add(scene.user("ninja").say("futures-room", said).id)
+
+    async def move(self, scene: demo.Stage, chance: random.Random) -> None:
+        """Prices jump, so that stops and limits are reached."""
+        if self.kind != "future":
+            await campaign._move(scene.market, chance)
+            return
+        step = Decimal(chance.choice([-9, -4, 4, 9]))
+        for root in ("MES", "ES"):
+            of = scene.market.future(root)
+            await scene.market.lead(of, await scene.market.mid(of) + step, campaign.MOVE_S)
+
+    # -- lives --------------------------------------------------------------------------------
+
+    async def run(self, kills: int, seed: int) -> str:
+        """Live, be killed, again; then the audit; one line of figures."""
+        chance = random.Random(seed)
+        scene = await demo.set_up(self.folder, SystemClock(), port=0)
+        await self.bench.open_venue()
+        port = campaign._free_port()
+        self.configure(scene, port)
+        await self.lay_tokens()
+        await self.go_live()
+        works = [
+            asyncio.create_task(self.keep_quoting(scene)),
+            asyncio.create_task(self.keep_looking()),
+        ]
+        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=2)) as http:
+            watch = Watch(http, f"http://127.0.0.1:{port}/health")
+            try:
+                await scene.start_bot()
+                await watch.until_trading()
+                await asyncio.sleep(1)
+                await scene.kill_bot()
+                while self.tally.kills < kills:
+                    await self._life(scene, watch, chance)
+                await scene.start_bot()
+                await watch.until_trading()
+                await asyncio.sleep(SETTLED_S)
+                self.live = True  # what is held now must be covered
+                await asyncio.sleep(2 * NAKED_S)
+                self.live = False
+                await scene.stop_bot()
+                return await self.audit()
+            finally:
+                for work in works:
+                    work.cancel()
+                await asyncio.gather(*works, return_exceptions=True)
+                await scene.close()
+                await self.venue.stop()
+
+    async def _life(self, scene: demo.Stage, watch: Watch, chance: random.Random) -> None:
+        began = time.monotonic()
+        start = asyncio.create_task(scene.start_bot())
+        try:
+            await watch.until_trading()
+            self.tally.trading_s.append(time.monotonic() - began)
+            await start
+            self.live = True
+            await self._trade(scene, chance)
+        finally:
+            self.live = False
+            self.venue.faults.kill_pid = None
+            if scene.is_running:
+                await scene.kill_bot()
+            else:
+                with suppress(Exception):
+                    await scene.kill_bot()
+            start.cancel()
+            await asyncio.gather(start, return_exceptions=True)
+        self.tally.kills += 1
+        await self.post(scene, chance)
+
+    async def _trade(self, scene: demo.Stage, chance: random.Random) -> None:
+        """Alerts and a moving market until the moment of death."""
+        if chance.random() < 0.8:
+            await asyncio.sleep(0.5)
+        if self.tally.kills % 3 == 2:
+            self.venue.faults.kill_at = chance.choice(["request", "accepted"])
+            self.venue.faults.kill_pid = scene.pid
+        until = time.monotonic() + chance.random() * campaign.AFTER_READY_S
+        moved_at = 0.0
+        while time.monotonic() < until and _is_alive(scene.pid):
+            if time.monotonic() - moved_at > campaign.MOVE_S:
+                moved_at = time.monotonic()
+                await self.move(scene, chance)
+            await self.post(scene, chance)
+            await asyncio.sleep(chance.random() * 0.15)
+        self.n_venue_kills += not _is_alive(scene.pid)
+
+    # -- the audit ----------------------------------------------------------------------------
+
+    async def audit(self) -> str:
+        """Our books against the venue's own."""
+        config = load(self.folder / "config.yaml")
+        store = SqlStore(config.database_url(), config.audit_key(), SystemClock())
+        await store.open()
+        try:
+            return await self._audited(store)
+        finally:
+            await store.close()
+
+    async def _audited(self, store: SqlStore) -> str:
+        chain = await store.verify()
+        assert chain.is_ok, chain
+        taken = Counter(i.message_id for i in await store.find(Intake))
+        assert not [m for m, n in taken.items() if n > 1], "a message was taken in twice"
+        lost = self.tally.posted - set(taken)
+        assert not lost, f"{len(lost)} alerts lost"
+        await truth.positions_are_sums_of_fills(store)
+        await truth.orders_have_a_mandate(store, AUTO)
+        orders = await store.find(Order)
+        doubts = [o for o in orders if o.state in (OrderState.UNKNOWN, OrderState.SUBMITTING)]
+        assert not doubts, f"never resolved: {[(o.order_id, o.reason) for o in doubts]}"
+        number = self.bench.numbers["main"]
+        start = min((o.created_at for o in orders), default=SystemClock().now())
+        theirs = await self.venue.exchange.orders_since(number, start)
+        sent = [o for o in orders if o.sent_at is not None]
+        named = [o.broker_id for o in sent if o.broker_id]
+        assert len(named) == len(set(named)), "two of our orders claim one of the broker's"
+        n_known = len({o.broker_id for o in sent if o.broker_id})
+        assert len(theirs) == n_known, f"{len(theirs)} orders there, {n_known} known to us"
+        fills = await self.venue.exchange.fills_since(number, start)
+        executions = await store.find(Execution)
+        there, ours = Counter[str](), Counter[str]()
+        for fill in fills:
+            there[fill.instrument.key] += int(fill.qty * fill.side.sign)
+        for done in executions:
+            ours[done.instrument.key] += int(done.qty * done.side.sign)
+        assert +there == +ours, f"filled there {there}, booked here {ours}"
+        assert -there == -ours, f"filled there {there}, booked here {ours}"
+        assert sum(f.qty for f in fills) == sum(e.qty for e in executions), "a fill booked twice"
+        held: dict[str, Decimal] = {}
+        for position in await store.find(Position):
+            if position.qty:
+                key = position.instrument.key
+                held[key] = held.get(key, Decimal(0)) + position.qty
+        holds = {p.instrument.key: p.qty for p in await self.venue.exchange.positions(number)}
+        assert held == {k: q for k, q in holds.items() if q}, (held, holds)
+        assert not self.venue.log.violations, self.venue.log.violations[:5]
+        assert self.bare.longest_s <= NAKED_S, f"{self.bare.longest_s:.1f} s without a stop"
+        naked = [t for t in await store.find(Trade) if t.is_unprotected_since and t.stop]
+        assert not naked, f"left without a stop: {[t.trade_id for t in naked]}"
+        assert fills or self.tally.kills < 6, "nothing was traded at all"
+        exits = [o for o in orders if o.purpose is not Purpose.ENTRY and o.filled]
+        return (
+            f"{self.tally.kills} kills ({self.n_venue_kills} by the venue within an order), "
+            f"{len(self.tally.posted)} alerts, {len(theirs)} orders at the broker, "
+            f"{len(exits)} exits filled, {len(fills)} fills; 0 lost, 0 doubled, holdings equal, "
+            f"longest without a working stop {self.bare.longest_s:.1f} s, "
+            f"{self.venue.log.n_checked} requests checked, audit chain ok ({chain.n_events} rows)"
+        )
+
+
+def _loose(settings: PaperSettings, terms: PaperSettings) -> PaperSettings:
+    cash = dict.fromkeys(settings.start_cash_usd, terms.start_cash_usd["main"])
+    return replace(settings, start_cash_usd=cash)
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+        state = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+    except (OSError, IndexError):
+        return False
+    return state != "Z"
