@@ -21,6 +21,8 @@ class Quote:
     received_at: datetime
     source: str
     is_synthetic: bool = False
+    is_halted: bool = False
+    """The exchange has stopped trading in it: a price, and nobody to trade with (M-10)."""
 
     @property
     def mid(self) -> Decimal:

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, SecretStr
 from engine.clock import Clock
 from engine.domain.instrument import Instrument, Kind
 from engine.domain.quote import Leg, Quote, UnitQuote, unit_quote
+from engine.quality import Quality
 from engine.store import Tokens
 
 
@@ -152,13 +153,16 @@ class FeedAdapter(ABC):
 class QuoteBoard:
     """Last quote of each watched instrument; tells its listeners about every new one."""
 
-    def __init__(self) -> None:
+    def __init__(self, quality: Quality | None = None) -> None:
+        """``quality``: grades what comes in, and holds spikes back until they are confirmed."""
+        self.quality = quality
         self._last: dict[str, Quote] = {}
         self._listeners: list[Callable[[Quote], None]] = []
 
     def put(self, quote: Quote) -> None:
         """Take a new quote in. Insane ones (M-02) and ones older than the last are dropped."""
-        if not quote.is_sane:
+        is_usable = quote.is_sane if self.quality is None else self.quality.heard(quote)
+        if not is_usable:
             return
         last = self._last.get(quote.instrument.key)
         if last is not None and quote.exchange_at < last.exchange_at:

@@ -9,6 +9,7 @@ from engine.clock import Clock
 from engine.domain.instrument import Instrument
 from engine.domain.quote import Quote
 from engine.feeds import FeedAdapter
+from engine.quality import Quality
 
 log = logging.getLogger(__name__)
 
@@ -18,7 +19,7 @@ STALE = timedelta(seconds=3)
 
 
 class Several:
-    """Feeds in order of priority. One that is down or silent is stood in for by the next."""
+    """Feeds in order of priority. One that is down, silent or poor is stood in for by the next."""
 
     is_synthetic = False
 
@@ -27,10 +28,12 @@ class Several:
         self.name = "+".join(feed.name for feed in feeds)
         self.down: dict[str, str] = {feed.name: "not connected yet" for feed in feeds}
         """Feed -> why it delivers nothing just now."""
+        self.quality: Quality | None = None
+        """Told of quotes that are not passed on, and of feeds that are lost; grade D switches."""
         self._clock = clock
         self._watched: dict[str, Instrument] = {}
-        self._last: dict[str, tuple[int, datetime]] = {}
-        """Instrument -> rank of the feed whose quote was passed on last, and when."""
+        self._last: dict[str, tuple[int, str, datetime]] = {}
+        """Instrument -> rank and source of the quote that was passed on last, and when."""
         self._queue: asyncio.Queue[Quote | None] = asyncio.Queue()
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -93,17 +96,33 @@ class Several:
             if feed.name not in self.down:
                 log.warning("feed %s is down: %s", feed.name, why)
             self.down[feed.name] = why
+            if self.quality is not None:
+                self.quality.down(feed.name, self._clock.now())
             await self._clock.sleep(_PAUSES_S[min(n_failed, len(_PAUSES_S) - 1)])
             n_failed += 1
 
     def _pass_on(self, rank: int, quote: Quote) -> None:
-        """A lesser feed is heard only while all before it are silent about this instrument."""
+        """A lesser feed is heard only while all before it are silent or poor about this."""
         key = quote.instrument.key
         known = self._last.get(key)
-        if known is not None and known[0] < rank and quote.received_at - known[1] < STALE:
+        if known is not None and known[0] < rank and self._stands(known, quote):
+            if self.quality is not None:
+                self.quality.heard(quote)  # for comparison
             return
-        self._last[key] = (rank, quote.received_at)
+        if known is not None and known[0] > rank and self._is_poor(quote.source, quote):
+            if self.quality is not None:
+                self.quality.heard(quote)  # until it is better again
+            return
+        self._last[key] = (rank, quote.source, quote.received_at)
         self._queue.put_nowait(quote)
+
+    def _stands(self, known: tuple[int, str, datetime], quote: Quote) -> bool:
+        _, source, at = known
+        return quote.received_at - at < STALE and not self._is_poor(source, quote)
+
+    def _is_poor(self, source: str, quote: Quote) -> bool:
+        quality = self.quality
+        return quality is not None and quality.is_poor(source, quote.instrument, quote.received_at)
 
 
 async def _watch(feed: FeedAdapter, instruments: Iterable[Instrument]) -> None:

@@ -20,6 +20,7 @@ from engine.domain.quote import Leg, UnitQuote
 from engine.domain.refusal import Denial, Gauge
 from engine.domain.trade import Account, Trade
 from engine.prop import PropAccount
+from engine.quality import Report
 
 __all__ = [
     "Denial",
@@ -98,6 +99,8 @@ class Facts:
     least of the entry's unit and price."""
     quote: UnitQuote | None = None
     """The unit's newest quote."""
+    data: Report | None = None
+    """What the data behind it is worth; None while it was never quoted."""
     prop: PropAccount | None = None
     """The account at its prop firm; None: it is none of a prop firm."""
 

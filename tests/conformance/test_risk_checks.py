@@ -19,6 +19,7 @@ import pytest
 from engine import registry
 from engine.domain.errors import ConfigError
 from engine.domain.order import Intent, OrderType, Purpose, Side
+from engine.quality import Grade, Report
 from engine.risk import Denial, Facts, RecentExit, RiskCheck, run_checks
 from engine.risk.load import check_names, load_checks
 from tests.unit.risk.facts import (
@@ -54,13 +55,19 @@ BUSY = facts(
 )
 
 
+def report(grade: Grade) -> Report:
+    return Report(grade=grade, score=50.0, parts={}, sources=("test",))
+
+
 def _hostile() -> Iterator[tuple[str, Facts]]:
     """Facts with one figure broken at a time."""
     for base in (ORDINARY, BUSY):
         for field, bad in product(("equity_usd", "buying_power_usd", "open_pnl_usd"), BAD):
             yield f"{field}={bad}", replace(base, **{field: bad})
-        for field in ("session_on", "minutes_after_open", "minutes_to_close", "quote"):
+        for field in ("session_on", "minutes_after_open", "minutes_to_close", "quote", "data"):
             yield f"{field}=None", replace(base, **{field: None})
+        for grade in Grade:
+            yield f"data {grade}", replace(base, data=report(grade))
         yield "minutes<0", replace(base, minutes_after_open=-5, minutes_to_close=-5)
         for field, bad in product(
             ("day_start_equity_usd", "peak_equity_usd", "realised_today_usd", "cash_usd"), BAD
@@ -109,6 +116,7 @@ EXTREME = [
     (replace(intent(), qty=D("NaN")), ORDINARY),
     (intent(), facts(session_on=None, minutes_after_open=None, minutes_to_close=None)),
     (intent(), facts(quote=None)),
+    (intent(), facts(data=report(Grade.D))),
     (intent(), facts(equity_usd=D(50_000), open_pnl_usd=D(-50_000), buying_power_usd=D(0))),
     (
         intent(),
@@ -329,7 +337,7 @@ def test_a_warning_that_breaks_or_says_nonsense_denies() -> None:
 def test_every_field_of_recent_exit_and_facts_that_may_be_unknown_is_tried() -> None:
     tried = {what.split("=")[0].removeprefix("account.") for what, _ in HOSTILE}
     optional = {f.name for f in fields(Facts) if "None" in str(f.type)}
-    covered = {"session_on", "minutes_after_open", "minutes_to_close", "quote"}
+    covered = {"session_on", "minutes_after_open", "minutes_to_close", "quote", "data"}
     covered |= {"is_paper_broker"} | set(NEEDS)
     assert optional - {"recent_entries", "prop"} <= covered  # without a prop firm it is known
     assert covered <= tried | {"minutes_after_open"}

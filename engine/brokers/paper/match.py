@@ -82,12 +82,14 @@ def whole(instrument: Instrument, qty: Decimal, n_legs: int = 1) -> Decimal:
 def touch_of(
     legs: tuple[Leg, ...], marks: tuple[Mark | None, ...], at: datetime, max_age_s: Decimal
 ) -> Touch | None:
-    """The unit's touch at ``at``; None when a leg has no sane or no fresh quote."""
+    """The unit's touch at ``at``; None when a leg has no sane or fresh quote, or is halted."""
     bid = ask = ZERO
     found: list[Mark] = []
     oldest = at - timedelta(seconds=float(max_age_s))
     for leg, standing in zip(legs, marks, strict=True):
-        if standing is None or not standing.quote.is_sane or standing.quote.received_at < oldest:
+        if standing is None or not standing.quote.is_sane or standing.quote.is_halted:
+            return None
+        if standing.quote.received_at < oldest:
             return None
         found.append(standing)
         quote = standing.quote

@@ -1,0 +1,310 @@
+"""How good market data is, A to F (rules 3.13): what may be traded on it, source by source.
+
+100 points: 30 fresh, 25 complete, 20 agreed upon by two sources, 15 without outliers, 10 for a
+source that was up. What cannot be measured is left out and the rest counts for it; a symbol with
+one source only is B at best. Pure: time comes in with each call, memory is bounded.
+"""
+
+from collections import OrderedDict, deque
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from itertools import pairwise
+from math import sqrt
+
+from engine.domain.instrument import Instrument
+from engine.domain.quote import Leg, Quote
+
+
+class Grade(StrEnum):
+    """A ≥ 95, B ≥ 85, C ≥ 75, D ≥ 60 points, F below."""
+
+    A = "A"
+    B = "B"
+    C = "C"
+    D = "D"
+    F = "F"
+
+    @property
+    def allows_entries(self) -> bool:
+        """From D down nothing new is opened."""
+        return self <= Grade.C
+
+
+_FROM = ((95.0, Grade.A), (85.0, Grade.B), (75.0, Grade.C), (60.0, Grade.D))
+_POINTS = {
+    "freshness": 30.0,
+    "completeness": 25.0,
+    "agreement": 20.0,
+    "range": 15.0,
+    "uptime": 10.0,
+}
+_MOST_ALONE = 94.0
+
+INTERVAL_S = 2.0
+"""Quotes are expected so often; at five times that nothing is fresh any more."""
+_AGREED_BP, _APART_BP = 5.0, 50.0
+_SIGMAS = 6.0
+_FEWEST_RETURNS = 20
+_SPIKE = {"option": 3.0}
+_SPIKE_ELSE = 1.25
+"""So many times the last price, up or down, is believed only when it is said twice."""
+_WINDOW = 120
+_MOST_SYMBOLS = 2000
+_KEPT_SAMPLES = 288
+_QUARANTINE = timedelta(seconds=60)
+_DAY_S = 86_400.0
+_MOST_OUTAGES = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """The grade of one symbol at one moment, with what it is made of."""
+
+    grade: Grade
+    score: float
+    """0 to 100."""
+    parts: dict[str, float | None]
+    """Freshness, completeness, agreement, range, uptime: 0 to 1 each; None: not measurable."""
+    sources: tuple[str, ...]
+    """That quote it, the one in use first."""
+    is_quarantined: bool = False
+    is_halted: bool = False
+
+
+@dataclass(slots=True)
+class _Series:
+    """What one source said of one symbol lately."""
+
+    mids: deque[float] = field(default_factory=lambda: deque(maxlen=_WINDOW))
+    was_good: deque[bool] = field(default_factory=lambda: deque(maxlen=_WINDOW))
+    """Of every quote heard: sane or not."""
+    last_at: datetime | None = None
+    """Of the last sane one."""
+    is_outlier: bool = False
+    """The last one moved more than six sigmas and nothing has confirmed it."""
+    held: float | None = None
+    """A spike that waits for its confirmation."""
+    is_halted: bool = False
+
+
+@dataclass(slots=True)
+class _Source:
+    """When a source was lost, and since when it is."""
+
+    known_since: datetime
+    lost_at: datetime | None = None
+    outages: deque[tuple[datetime, datetime]] = field(
+        default_factory=lambda: deque(maxlen=_MOST_OUTAGES)
+    )
+
+
+class Quality:
+    """Hears every quote of every source; says what each symbol's data is worth."""
+
+    def __init__(self) -> None:
+        self._series: OrderedDict[str, dict[str, _Series]] = OrderedDict()
+        self._sources: dict[str, _Source] = {}
+        self._samples: dict[str, deque[tuple[datetime, float]]] = {}
+        self._bad_until: dict[str, datetime] = {}
+
+    # -- hearing --------------------------------------------------------------------------------
+
+    def heard(self, quote: Quote) -> bool:
+        """Take one quote in; whether it may be used.
+
+        Not: one that makes no sense, and a spike that nobody has said twice (M-02).
+        """
+        known = self._of(quote.instrument.key)
+        series = known.setdefault(quote.source, _Series())
+        self.up(quote.source, quote.received_at)
+        series.is_halted = quote.is_halted
+        series.was_good.append(quote.is_sane)
+        if not quote.is_sane:
+            return False
+        series.last_at = quote.received_at
+        mid = float(quote.mid)
+        if self._is_spike(quote, series, mid) and not self._is_backed(known, quote.source, mid):
+            series.held = mid
+            series.is_outlier = True
+            return False
+        series.held = None
+        series.is_outlier = _is_outlier(series.mids, mid)
+        series.mids.append(mid)
+        return True
+
+    def up(self, source: str, now: datetime) -> None:
+        """A source delivers."""
+        known = self._sources.setdefault(source, _Source(known_since=now))
+        if known.lost_at is not None:
+            known.outages.append((known.lost_at, now))
+            known.lost_at = None
+
+    def down(self, source: str, now: datetime) -> None:
+        """A source was lost."""
+        known = self._sources.setdefault(source, _Source(known_since=now))
+        if known.lost_at is None:
+            known.lost_at = now
+
+    # -- judging --------------------------------------------------------------------------------
+
+    def of(self, instrument: Instrument, now: datetime) -> Report | None:
+        """The grade of one symbol by its freshest source; None when nobody ever quoted it."""
+        known = self._series.get(instrument.key)
+        if not known:
+            return None
+        fresh = sorted(known, key=lambda source: _age(known[source], now))
+        used = known[fresh[0]]
+        parts = self._parts(fresh[0], used, now) | {"agreement": _agreement(known, now)}
+        score = _score(parts)
+        grade = next((grade for least, grade in _FROM if score >= least), Grade.F)
+        return Report(
+            grade=Grade.F if self._is_shut(instrument.key, grade, now) else grade,
+            score=score,
+            parts=parts,
+            sources=tuple(fresh),
+            is_quarantined=instrument.key in self._bad_until,
+            is_halted=used.is_halted,
+        )
+
+    def worst(self, legs: tuple[Leg, ...], now: datetime) -> Report | None:
+        """The grade of a unit is that of its worst leg; None when one was never quoted."""
+        reports = [self.of(leg.instrument, now) for leg in legs]
+        known = [report for report in reports if report is not None]
+        if len(known) < len(reports):
+            return None
+        halted = [report for report in known if report.is_halted]
+        return (halted or sorted(known, key=lambda report: report.score))[0]
+
+    def is_poor(self, source: str, instrument: Instrument, now: datetime) -> bool:
+        """Whether another source should be heard instead: D or worse by what this one says."""
+        series = self._series.get(instrument.key, {}).get(source)
+        if series is None:
+            return False
+        return _score(self._parts(source, series, now)) < _FROM[2][0]
+
+    def uptime(self, source: str, now: datetime) -> float:
+        """Share of the last day, or since it is known, that a source was up."""
+        known = self._sources.get(source)
+        if known is None:
+            return 0.0
+        since = max(known.known_since, now - timedelta(seconds=_DAY_S))
+        whole = (now - since).total_seconds()
+        outages = [*known.outages, *([(known.lost_at, now)] if known.lost_at else [])]
+        lost = sum(max((end - max(start, since)).total_seconds(), 0) for start, end in outages)
+        if whole <= 0:
+            return 0.0 if known.lost_at else 1.0
+        return min(max(1 - lost / whole, 0.0), 1.0)
+
+    def sources(self) -> tuple[str, ...]:
+        """Every source that was ever heard or lost."""
+        return tuple(self._sources)
+
+    # -- trends ---------------------------------------------------------------------------------
+
+    def sample(self, now: datetime) -> None:
+        """Note every symbol's score; every few minutes, for the trend of a day."""
+        for key, known in self._series.items():
+            source = min(known, key=lambda name: _age(known[name], now))
+            parts = self._parts(source, known[source], now)
+            score = _score(parts | {"agreement": _agreement(known, now)})
+            self._samples.setdefault(key, deque(maxlen=_KEPT_SAMPLES)).append((now, score))
+
+    def trend(self, instrument: Instrument) -> tuple[tuple[datetime, float], ...]:
+        """Score over time, oldest first; at most the last 288 samples."""
+        return tuple(self._samples.get(instrument.key, ()))
+
+    # -- inside ---------------------------------------------------------------------------------
+
+    def _of(self, key: str) -> dict[str, _Series]:
+        known = self._series.get(key)
+        if known is None:
+            known = self._series[key] = {}
+            while len(self._series) > _MOST_SYMBOLS:
+                gone, _ = self._series.popitem(last=False)
+                self._samples.pop(gone, None)
+                self._bad_until.pop(gone, None)
+        else:
+            self._series.move_to_end(key)
+        return known
+
+    def _is_spike(self, quote: Quote, series: _Series, mid: float) -> bool:
+        if not series.mids:
+            return False
+        most = _SPIKE.get(quote.instrument.kind, _SPIKE_ELSE)
+        few_ticks = abs(mid - series.mids[-1]) <= 20 * float(quote.instrument.tick)
+        return not few_ticks and _times(mid, series.mids[-1]) > most
+
+    def _is_backed(self, known: dict[str, _Series], source: str, mid: float) -> bool:
+        """Said twice by this source, or by another one too."""
+        own = known[source].held
+        others: list[float] = [s.mids[-1] for name, s in known.items() if name != source and s.mids]
+        others += [s.held for name, s in known.items() if name != source and s.held is not None]
+        return any(_times(mid, other) <= 1.1 for other in (*others, *([own] if own else [])))
+
+    def _is_shut(self, key: str, grade: Grade, now: datetime) -> bool:
+        """F shuts a symbol until it was better for a minute."""
+        until = self._bad_until.get(key)
+        if grade is Grade.F:
+            self._bad_until[key] = now + _QUARANTINE
+            return True
+        if until is not None and now >= until:
+            del self._bad_until[key]
+        return key in self._bad_until
+
+    def _parts(self, source: str, series: _Series, now: datetime) -> dict[str, float | None]:
+        """What one source is worth by itself."""
+        return {
+            "freshness": _falling(_age(series, now), INTERVAL_S, 5 * INTERVAL_S),
+            "completeness": _share(series.was_good),
+            "agreement": None,
+            "range": 0.0 if series.is_outlier else 1.0,
+            "uptime": self.uptime(source, now),
+        }
+
+
+def _score(parts: dict[str, float | None]) -> float:
+    measured = {name: part for name, part in parts.items() if part is not None}
+    most = sum(_POINTS[name] for name in measured)
+    score = 100 * sum(_POINTS[name] * part for name, part in measured.items()) / most
+    return min(score, _MOST_ALONE) if parts["agreement"] is None else score
+
+
+def _falling(value: float, full: float, none: float) -> float:
+    """1 up to ``full``, then straight down to 0 at ``none``."""
+    return min(max((none - value) / (none - full), 0.0), 1.0)
+
+
+def _age(series: _Series, now: datetime) -> float:
+    if series.last_at is None:
+        return float("inf")
+    return abs((now - series.last_at).total_seconds())
+
+
+def _share(seen: deque[bool]) -> float:
+    return sum(seen) / len(seen) if seen else 0.0
+
+
+def _agreement(known: dict[str, _Series], now: datetime) -> float | None:
+    """Of the two sources furthest apart that spoke lately; None while only one does."""
+    lately = [s for s in known.values() if s.mids and _age(s, now) <= 5 * INTERVAL_S]
+    mids = [s.held if s.held is not None else s.mids[-1] for s in lately]
+    if len(mids) < 2:
+        return None
+    apart_bp = 20_000 * (max(mids) - min(mids)) / (max(mids) + min(mids))
+    return _falling(apart_bp, _AGREED_BP, _APART_BP)
+
+
+def _is_outlier(mids: deque[float], mid: float) -> bool:
+    """A return of more than six rolling sigmas; unknown with few prices."""
+    if len(mids) <= _FEWEST_RETURNS:
+        return False
+    returns = [b / a - 1 for a, b in pairwise(mids)]
+    mean = sum(returns) / len(returns)
+    sigma = sqrt(sum((r - mean) ** 2 for r in returns) / len(returns))
+    return sigma > 0 and abs(mid / mids[-1] - 1) > _SIGMAS * sigma
+
+
+def _times(one: float, other: float) -> float:
+    """How many times the smaller the larger is."""
+    return max(one, other) / min(one, other)
