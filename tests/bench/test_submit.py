@@ -1,176 +1,168 @@
-"""Message received -> the broker's HTTP answer, over an adapter on our own client.
-
-The broker is a process of its own on loopback that says yes at once; the desk writes everything
-ahead on a real disk. Run with ``make bench``. Prints distributions; asserts only what came about.
-"""
+"""Bench: an order from our adapter to the broker's answer, beside the broker's library as it is."""
 
 import asyncio
+import json
 import sys
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import replace
-from pathlib import Path
+from decimal import Decimal
+from itertools import count
 from typing import Any
+from urllib.request import urlopen
 
-import aiohttp
 import pytest
 from pydantic import SecretStr
 
 from engine.brokers import OrderRequest, Setup
-from engine.brokers.topstepx import Topstepx
+from engine.brokers.alpaca import Alpaca
 from engine.clock import SystemClock
-from engine.domain.desk import AlertState
-from engine.domain.instrument import Instrument, front_future
-from engine.domain.order import OrderState
-from engine.domain.source import RouteRule
-from engine.flows import recover, send, take_alert
-from engine.market import ALWAYS
-from tests.bench.far_topstepx import ACCOUNT
-from tests.bench.meter import fsync_ms, line, say
-from tests.bench.test_alert_path import desk_on
-from tests.conformance import topstepx_bench
-from tests.conformance.venue_bench import MemoryTokens, NoWait
-from tests.rig import FUTURES, NINJA, Rig, d
+from engine.domain.instrument import stock
+from engine.domain.order import OrderType, Side
+from engine.domain.quote import Leg
+from tests.bench.meter import line, percentile, say
+from tests.conformance.venue_bench import MemoryTokens
 
 pytestmark = pytest.mark.bench
 
-ALERTS, WARM = 400, 30
+N, BURST, ROUND_TRIP_S = 400, 20, 0.05
+_IDS = count(1)
 
 
-@asynccontextmanager
-async def gateway() -> AsyncIterator[int]:
-    """The broker's port."""
-    process = await asyncio.create_subprocess_exec(
+def request() -> OrderRequest:
+    return OrderRequest(
+        client_order_id=f"TS{next(_IDS):018d}",
+        account="main",
+        side=Side.BUY,
+        legs=(Leg(instrument=stock("SPY")),),
+        qty=Decimal(1),
+        type=OrderType.LIMIT,
+        limit=Decimal("600.25"),
+    )
+
+
+class World:
+    """A server in another process, and our adapter connected to it."""
+
+    def __init__(self, port: int) -> None:
+        self.url = f"http://127.0.0.1:{port}"
+        settings = Alpaca.Settings(
+            rest_url=self.url,
+            stream_url=f"ws://127.0.0.1:{port}/stream",
+            orders_per_min=60_000,
+        )
+        secrets = {name: SecretStr(f"PK-{name}") for name in Alpaca.secrets}
+        setup = Setup(
+            name="alpaca",
+            clock=SystemClock(),
+            accounts={"main": None},
+            secrets=secrets,
+            tokens=MemoryTokens(),
+        )
+        self.adapter = Alpaca(settings, setup)
+
+    async def told(self, slow_s: float = 0.0) -> dict[str, Any]:
+        """What arrived since this was asked last."""
+
+        def ask() -> Any:
+            with urlopen(f"{self.url}/bench?slow={slow_s}") as answer:  # noqa: S310 - loopback
+                return json.load(answer)
+
+        said: dict[str, Any] = await asyncio.to_thread(ask)
+        return said
+
+
+@pytest.fixture
+async def world() -> AsyncIterator[World]:
+    server = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
-        "tests.bench.far_topstepx",
+        "tests.bench.alpaca_server",
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
     )
-    assert process.stdout is not None
-    assert process.stdin is not None
-    try:
-        yield int(await process.stdout.readline())
-    finally:
-        process.stdin.close()
-        await process.wait()
+    assert server.stdin is not None
+    assert server.stdout is not None
+    made = World(int(await server.stdout.readline()))
+    await made.adapter.connect()
+    yield made
+    await made.adapter.close()
+    server.stdin.close()
+    await server.wait()
 
 
-class Timed(Topstepx):
-    """Knows when it was asked last, and when the answer was there."""
+def plain(url: str) -> Any:
+    """alpaca-py as its readme calls it."""
+    from alpaca.trading.client import TradingClient
+    from alpaca.trading.enums import OrderSide, TimeInForce
+    from alpaca.trading.requests import LimitOrderRequest
 
-    asked_at = answered_at = 0.0
+    client = TradingClient("PK-key", "PK-secret", paper=True, url_override=url)
 
-    async def submit(self, request: OrderRequest) -> Any:
-        """As always."""
-        self.asked_at = time.perf_counter()
-        report = await super().submit(request)
-        self.answered_at = time.perf_counter()
-        return report
+    def submit() -> Any:
+        return client.submit_order(
+            LimitOrderRequest(
+                symbol="SPY",
+                qty=1,
+                side=OrderSide.BUY,
+                time_in_force=TimeInForce.DAY,
+                limit_price=600.25,
+                client_order_id=f"TS{next(_IDS):018d}",
+            )
+        )
 
-
-@asynccontextmanager
-async def prop_desk(rig: Rig, port: int) -> AsyncIterator[Timed]:
-    """The desk with one account at the gateway, where every future goes."""
-    setup = Setup(
-        name="topstepx",
-        clock=rig.clock,
-        accounts={"prop": str(ACCOUNT)},
-        secrets={"user": SecretStr("u"), "key": SecretStr("k")},
-        tokens=MemoryTokens(),
-    )
-    url = f"127.0.0.1:{port}"
-    broker = Timed(topstepx_bench.settings(f"http://{url}", f"ws://{url}"), setup)
-    desk = rig.desk
-    desk.brokers = {**desk.brokers, "topstepx": broker}
-    desk.calendars = {"*": ALWAYS}
-    desk.settings = replace(
-        desk.settings,
-        accounts={"main": "paper", "prop": "topstepx"},
-        start_cash_usd={"main": d(100_000), "prop": d(100_000)},
-        routes=(RouteRule(accounts=("prop",), to="all"),),
-    )
-    await broker.connect()
-
-    async def pump() -> None:
-        async for event in broker.events():
-            await send.on_event(desk, "topstepx", event)
-
-    pumping = asyncio.create_task(pump())
-    await recover.start(desk)
-    await rig.rest()
-    try:
-        yield broker
-    finally:
-        await desk.drain()
-        await broker.close()
-        await pumping
+    return submit
 
 
-def month(rig: Rig) -> Instrument:
-    """What ES means to this desk today."""
-    return front_future("MES", rig.clock.now().date())
-
-
-async def one(rig: Rig, broker: Timed, number: int) -> tuple[float, float, float]:
-    """Milliseconds from the message to the request, to the answer, to the stored answer."""
-    price = d("6000") + number % 400
-    rig.quote(month(rig), str(price - d("0.25")), str(price))
-    message = rig.message(FUTURES, NINJA, f"🚨 ES long {price}: A\nStop: {price - 10}")
-    began = time.perf_counter()
-    record = await take_alert.run(rig.desk, message)
-    ended = time.perf_counter()
-    assert record is not None
-    record = rig.desk.book.alerts[record.alert_id]
-    assert record.state is AlertState.ORDERED, record.reason
-    (order,) = rig.desk.book.orders_of(record.trade_ids[0])
-    assert order.state is OrderState.ACCEPTED
-    await gone(rig, order)
-    return (
-        (broker.asked_at - began) * 1e3,
-        (broker.answered_at - began) * 1e3,
-        (ended - began) * 1e3,
-    )
-
-
-async def gone(rig: Rig, order: Any) -> None:
-    """Cancelled, so that nothing piles up."""
-    assert await send.ask_cancel(rig.desk, order, "bench")
-    for _ in range(2000):
-        if not rig.desk.book.trades:
-            return
-        await asyncio.sleep(0.001)
-    raise AssertionError("the entry was not cancelled")
-
-
-async def plain(port: int, n: int) -> list[float]:
-    """The same body by a bare client on one connection: what the wire itself takes."""
-    body = {"accountId": ACCOUNT, "contractId": "X", "type": 1, "side": 0, "size": 1}
-    took = []
-    async with aiohttp.ClientSession() as session:
-        for _ in range(n):
-            began = time.perf_counter()
-            url = f"http://127.0.0.1:{port}/api/Order/place"
-            async with session.post(url, json=body) as answer:
-                await answer.json()
-            took.append((time.perf_counter() - began) * 1e3)
-    return took
-
-
-async def test_alert_to_the_brokers_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engine.brokers._wire.lanes.AsyncLimiter", NoWait)  # more than a day's pace
-    async with gateway() as port, desk_on(tmp_path) as rig, prop_desk(rig, port) as broker:
-        assert isinstance(rig.clock, SystemClock)
-        for number in range(WARM):
-            await one(rig, broker, number)
-        found = [await one(rig, broker, number) for number in range(WARM, WARM + ALERTS)]
-        bare = await plain(port, ALERTS)
-        calls = broker.usage.n_calls
+async def test_an_order_to_its_answer(world: World) -> None:
+    submit = plain(world.url)
+    for _ in range(30):
+        await world.adapter.submit(request())
+        submit()
+    await world.told()
+    took: dict[str, list[float]] = {"ours": [], "plain": [], "thread": []}
+    for _ in range(N):
+        began = time.perf_counter()
+        await world.adapter.submit(request())
+        took["ours"].append((time.perf_counter() - began) * 1e3)
+        began = time.perf_counter()
+        submit()
+        took["plain"].append((time.perf_counter() - began) * 1e3)
+        began = time.perf_counter()
+        await asyncio.to_thread(submit)
+        took["thread"].append((time.perf_counter() - began) * 1e3)
+    told = await world.told()
     say()
-    line("this disk: 64 kB made durable", fsync_ms(tmp_path))
-    line("a bare POST to the same gateway", bare)
-    line("alert -> request leaves, everything durable", [asked for asked, _, _ in found])
-    line("alert -> the broker's HTTP answer", [answered for _, answered, _ in found])
-    line("alert -> answer stored, card due", [stored for _, _, stored in found])
-    say(f"{calls} calls of the adapter for {WARM + ALERTS} orders and as many cancels")
+    line("alpaca: our adapter, off the loop", took["ours"])
+    line("alpaca-py called plainly, blocking the loop", took["plain"])
+    line("alpaca-py called plainly in a thread", took["thread"])
+    for name, other in (("blocking", "plain"), ("in a thread", "thread")):
+        ratios = [percentile(took["ours"], p) / percentile(took[other], p) for p in (50, 99)]
+        say(f"ours / plain {name}: p50 {ratios[0]:.2f}, p99 {ratios[1]:.2f}")
+    say(f"connections of all three together: {told['connections']}")
+    assert len(told["arrived"]) == 3 * N
+    assert told["connections"] <= 3
+
+
+async def test_a_burst_at_a_slow_broker(world: World) -> None:
+    await asyncio.gather(*(world.adapter.submit(request()) for _ in range(BURST)))  # threads, pool
+    last, lag = [], 0.0
+
+    async def heartbeat() -> None:
+        nonlocal lag
+        while True:
+            began = time.perf_counter()
+            await asyncio.sleep(0.001)
+            lag = max(lag, time.perf_counter() - began - 0.001)
+
+    beat = asyncio.create_task(heartbeat())
+    for _ in range(20):
+        await world.told(ROUND_TRIP_S)
+        began = time.monotonic()
+        await asyncio.gather(*(world.adapter.submit(request()) for _ in range(BURST)))
+        arrived = (await world.told(ROUND_TRIP_S))["arrived"]
+        assert len(arrived) == BURST
+        last.append((max(arrived) - began) * 1e3)
+    beat.cancel()
+    say()
+    line(f"alpaca: last of {BURST} orders leaves, {ROUND_TRIP_S * 1e3:.0f} ms round trip", last)
+    say(f"longest hold-up of the loop meanwhile: {lag * 1e3:.1f} ms")

@@ -216,7 +216,7 @@ def fill_of_update(data: Body, account: str, ours: str, leg: int) -> BrokerFill:
         instrument=instrument_of(str(order["symbol"]), str(order.get("asset_class") or "")),
         leg=leg,
         side=Side(order["side"]),
-        qty=(_number(data.get("qty")) or ZERO) if is_bust else _above_zero(data["qty"]),
+        qty=_above_zero(data["qty"]),
         price=(_number(data.get("price")) or ZERO) if is_bust else _needed(data["price"]),
         fee_usd=ZERO,
         executed_at=moment(data.get("timestamp") or order["filled_at"]),

@@ -513,7 +513,7 @@ async def test_a_bust_and_a_correction_name_what_they_undo(bench: AlpacaBench) -
     said = await venue(bench)._json(fill.client_order_id)
     at = words.stamp(bench.clock.now())
     common = {"previous_execution_id": fill.execution_id, "timestamp": at}
-    bust = venue(bench)._update("trade_bust", said, execution_id="b1", **common)
+    bust = venue(bench)._update("trade_bust", said, execution_id="b1", qty="2", **common)
     more = {"execution_id": "c1", "price": "1.99", "qty": "2"}
     correction = venue(bench)._update("trade_correct", said, **more, **common)
     for frame, kind, price in ((bust, "bust", D(0)), (correction, "correct", D("1.99"))):
