@@ -22,7 +22,7 @@ def bench(kind: str = "option") -> VenueBench:
         "stock": (SPY, stock("QQQ")),
         "future": (MES, future("MNQ", date(2026, 12, 1))),
     }[kind]
-    return VenueBench(
+    made = VenueBench(
         adapter=Tastytrade,
         venue_type=TastytradeVenue,
         settings=settings,
@@ -31,6 +31,9 @@ def bench(kind: str = "option") -> VenueBench:
         it=it,
         it2=it2,
     )
+    # A busy machine may take longer than an entry waits in earnest.
+    made._patches.setattr("engine.brokers.tastytrade.broker.DRY_RUN_S", 20.0)
+    return made
 
 
 stocks = partial(bench, "stock")

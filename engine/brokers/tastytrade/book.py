@@ -60,13 +60,19 @@ class Memory:
             if known is None or int_or_0(known[1]) <= int_or_0(order.broker_id):
                 self.ids.put(order.client_order_id, (number, order.broker_id))
         before = self.orders.get(order.broker_id)
+        if before is not None and before.client_order_id != order.client_order_id:
+            before = None  # the broker counts anew: what it was called before is gone
         if before is None or (before.state not in OVER and before.filled <= order.filled):
             self.orders.put(order.broker_id, order)
 
     def by_client_id(self, number: str, client_order_id: str) -> str | None:
         """The broker's id of an order of ours in this account."""
         known = self.ids.get(client_order_id)
-        return known[1] if known is not None and known[0] == number else None
+        if known is None or known[0] != number:
+            return None
+        order = self.orders.get(known[1])
+        is_it = order is not None and order.client_order_id == client_order_id
+        return known[1] if is_it else None
 
 
 def int_or_0(text: str) -> int:

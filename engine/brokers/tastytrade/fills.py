@@ -7,7 +7,7 @@ its share of what the broker calculated when it took the order.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Literal
 
@@ -155,7 +155,7 @@ def order_fills(
     return found
 
 
-def _when(fill: Mapping[str, Any]) -> Any:
+def _when(fill: Mapping[str, Any]) -> datetime:
     at = moment(fill.get("filled-at"))
     if at is None:
         raise Unreadable("a fill without a time")
@@ -166,7 +166,8 @@ def _name(raw: Mapping[str, Any], leg: int, fill: Mapping[str, Any]) -> str:
     own = fill.get("fill-id") or fill.get("ext-exec-id")
     if not own:
         raise Unreadable("a fill without an id")
-    return f"TT-{id_of(raw)}-{leg}-{own}"
+    # The day, because the sandbox forgets its orders daily and may count them anew.
+    return f"TT{_when(fill):%y%m%d}-{id_of(raw)}-{leg}-{own}"
 
 
 def order_ids(transactions: Iterable[Mapping[str, Any]]) -> set[str]:
@@ -204,7 +205,7 @@ def end_of(
     if at is None or qty == 0:
         raise Unreadable(f"{what} without size or time")
     return BrokerFill(
-        execution_id=f"TT-T{id_of(row)}",
+        execution_id=f"TT{at:%y%m%d}-T{id_of(row)}",
         client_order_id="",
         broker_id="",
         account=account,

@@ -277,7 +277,7 @@ class Reading(Adapter):
         known = self._memory.by_client_id(number, client_order_id)
         if known is not None:
             raw = await self._by_id(number, known, lane=lane)
-            if raw is not None:
+            if raw is not None and translate.ours(raw) == client_order_id:
                 return await self._seen(account, [raw])
         raws = [
             raw

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
+from itertools import count
 from json import dumps
 from types import SimpleNamespace
 from typing import Any, cast
@@ -306,6 +307,23 @@ async def test_an_identifier_that_was_used_twice_is_for_a_person(bench: Any) -> 
     found = await bench.broker.find(bench.account, request.client_order_id)
     assert isinstance(found, Unclear)
     assert len(found.candidates) == 2
+
+
+async def test_ids_that_the_sandbox_counts_anew_are_no_old_orders(bench: Any) -> None:
+    """It forgets everything once a day."""
+    old = await bench.submit(BUY, 1, LIMIT, limit="1.95", tif=Tif.GTC)
+    venue = bench.venue
+    (placed,) = venue.orders.values()
+    await venue.exchange.cancel(placed.account, placed.key)
+    await bench.pass_latency()
+    venue.orders.clear()
+    venue._numbers = count(placed.no)
+    stranger = await bench.submit(BUY, 2, LIMIT, limit="1.50", instrument=bench.it2)
+    assert stranger.broker_id == old.broker_id
+    assert isinstance(await bench.broker.find(bench.account, old.client_order_id), Absent)
+    with pytest.raises(OrderRejected):
+        await bench.broker.cancel(bench.account, old.client_order_id)
+    assert (await bench.seen(stranger)).state == "accepted"
 
 
 async def test_an_order_of_the_brokers_own_app_has_no_client_id(bench: Any) -> None:

@@ -233,7 +233,7 @@ def test_a_refusal_names_the_first_inner_reason() -> None:
 def test_fills_are_named_by_order_leg_and_fill() -> None:
     body = raw(**{"leg-fills": [fill(1, 4), fill(2, 6)]})
     found = fills.order_fills(body, "main", TODAY, expected=D("0.01"))
-    assert [f.execution_id for f in found] == ["TT-54758826-0-1_1", "TT-54758826-0-1_2"]
+    assert [f.execution_id for f in found] == ["TT261118-54758826-0-1_1", "TT261118-54758826-0-1_2"]
     assert [f.fee_usd for f in found] == [D("0.04"), D("0.06")]
     assert found[0].price == D("150.25")
     assert found[0].side is Side.BUY
