@@ -51,7 +51,7 @@ _SPIKE_ELSE = 1.25
 """So many times the last price, up or down, is believed only when it is said twice."""
 _WINDOW = 120
 _MOST_SYMBOLS = 2000
-_KEPT_SAMPLES = 288
+_KEPT_SAMPLES, _SAMPLE_EVERY = 288, timedelta(minutes=5)
 _QUARANTINE = timedelta(seconds=60)
 _DAY_S = 86_400.0
 _MOST_OUTAGES = 500
@@ -107,6 +107,7 @@ class Quality:
         self._sources: dict[str, _Source] = {}
         self._samples: dict[str, deque[tuple[datetime, float]]] = {}
         self._bad_until: dict[str, datetime] = {}
+        self._sampled_at: datetime | None = None
 
     # -- hearing --------------------------------------------------------------------------------
 
@@ -118,6 +119,7 @@ class Quality:
         known = self._of(quote.instrument.key)
         series = known.setdefault(quote.source, _Series())
         self.up(quote.source, quote.received_at)
+        self._sample_now_and_then(quote.received_at)
         series.is_halted = quote.is_halted
         series.was_good.append(quote.is_sane)
         if not quote.is_sane:
@@ -203,12 +205,17 @@ class Quality:
     # -- trends ---------------------------------------------------------------------------------
 
     def sample(self, now: datetime) -> None:
-        """Note every symbol's score; every few minutes, for the trend of a day."""
+        """Note every symbol's score; done by itself every five minutes while quotes come."""
         for key, known in self._series.items():
             source = min(known, key=lambda name: _age(known[name], now))
             parts = self._parts(source, known[source], now)
             score = _score(parts | {"agreement": _agreement(known, now)})
             self._samples.setdefault(key, deque(maxlen=_KEPT_SAMPLES)).append((now, score))
+
+    def _sample_now_and_then(self, now: datetime) -> None:
+        if self._sampled_at is None or now - self._sampled_at >= _SAMPLE_EVERY:
+            self._sampled_at = now
+            self.sample(now)
 
     def trend(self, instrument: Instrument) -> tuple[tuple[datetime, float], ...]:
         """Score over time, oldest first; at most the last 288 samples."""

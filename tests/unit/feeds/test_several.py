@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -10,6 +11,7 @@ from engine.clock import ManualClock
 from engine.domain.instrument import Instrument, future, stock
 from engine.domain.quote import Quote
 from engine.feeds._several import Several
+from engine.quality import Quality
 from tests.rig import START
 
 QUIET_FEED = """
@@ -88,8 +90,11 @@ async def until(check: Any) -> None:
             await asyncio.sleep(0)
 
 
-async def collected(feed: Several, into: list[str]) -> None:
+async def collected(feed: Several, into: list[str], quality: Quality | None = None) -> None:
+    """What arrives; with ``quality`` as the board does it."""
     async for said in feed.stream():
+        if quality is not None:
+            quality.heard(said)
         into += [said.source]
 
 
@@ -147,3 +152,48 @@ async def test_only_what_a_feed_quotes_is_asked_of_it() -> None:
     assert (stocks.watched, futures.watched) == ([SPY], [ES])
     assert await both.quote(ES) is None
     await both.close()
+
+
+async def test_a_feed_of_poor_quality_is_stood_in_for_until_it_is_better() -> None:
+    """Rules 3.13: D switches the source; the better one is compared with all the time."""
+    first, second = Told("first"), Told("second")
+    both = Several([first, second], ManualClock(START))  # type: ignore[list-item]
+    both.quality = Quality()
+    await both.connect()
+    heard: list[str] = []
+    task = asyncio.create_task(collected(both, heard, both.quality))
+    await both.watch([SPY])
+    await until(lambda: not both.down)
+    first.queue.put_nowait(quote("first", 0))
+    second.queue.put_nowait(quote("second", 0.5))
+    await until(lambda: heard == ["first"] and second.queue.empty())
+    for n in range(40):
+        broken = replace(quote("first", 1 + n / 100), bid=Decimal("NaN"))
+        first.queue.put_nowait(broken)
+    await until(lambda: both.quality.is_poor("first", SPY, START + timedelta(seconds=2)))
+    second.queue.put_nowait(quote("second", 2))
+    await until(lambda: heard[-1] == "second")
+    n_heard = len(heard)
+    first.queue.put_nowait(quote("first", 2.1))
+    await until(first.queue.empty)
+    assert heard[n_heard:] == [], "one good quote does not make it good"
+    for n in range(100):
+        first.queue.put_nowait(quote("first", 2.2 + n / 100))
+    await until(lambda: heard[-1] == "first")
+    await both.close()
+    await asyncio.wait_for(task, 5)
+
+
+async def test_a_feed_that_is_lost_is_told_to_the_grades() -> None:
+    clock = ManualClock(START)
+    first = Told("first")
+    alone = Several([first], clock)  # type: ignore[list-item]
+    alone.quality = Quality()
+    await alone.connect()
+    await until(lambda: not alone.down)
+    alone.quality.up("first", START - timedelta(seconds=60))
+    first.queue.put_nowait(None)
+    await until(lambda: "first" in alone.down)
+    clock.jump(START + timedelta(seconds=60))
+    assert alone.quality.uptime("first", clock.now()) == 0.5
+    await alone.close()

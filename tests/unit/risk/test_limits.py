@@ -7,9 +7,12 @@ from typing import Any
 
 import pytest
 
+from engine.domain.errors import ConfigError
 from engine.domain.instrument import future, option, stock
 from engine.domain.order import Intent, OrderState, OrderType, PlannedTarget, Side
 from engine.domain.quote import Leg
+from engine.quality import Grade, Report
+from engine.risk.load import load_checks
 from tests.unit.risk.facts import (
     AAPL,
     CALL,
@@ -165,6 +168,29 @@ def test_data_fresh_refuses_quotes_that_make_no_sense(bid: str, ask: str) -> Non
 
 def test_data_fresh_lets_a_cheap_spread_have_no_bid() -> None:
     assert code("data_fresh", credit_spread(), facts(quote=quote("-0.02", "0.10"))) == ""
+
+
+@pytest.mark.parametrize(
+    ("grade", "expected"),
+    [("A", ""), ("B", ""), ("C", ""), ("D", "data_quality.poor"), ("F", "data_quality.poor")],
+)
+def test_data_quality_opens_nothing_on_d_and_f(grade: str, expected: str) -> None:
+    data = Report(grade=Grade(grade), score=70, parts={}, sources=("x",))
+    assert code("data_quality", intent(), facts(data=data)) == expected
+
+
+def test_data_quality_can_be_stricter_but_never_lets_f_pass() -> None:
+    data = Report(grade=Grade.B, score=90, parts={}, sources=("x",))
+    assert code("data_quality", intent(), facts(data=data), worst_grade="A") == "data_quality.poor"
+    with pytest.raises(ConfigError):
+        load_checks({"data_quality": {"worst_grade": "F"}})
+
+
+def test_data_quality_names_a_halt_and_a_quarantine() -> None:
+    data = Report(grade=Grade.B, score=90, parts={}, sources=("x",), is_halted=True)
+    assert code("data_quality", intent(), facts(data=data)) == "data_quality.halted"
+    shut = Report(grade=Grade.F, score=90, parts={}, sources=("x",), is_quarantined=True)
+    assert code("data_quality", intent(), facts(data=shut)) == "data_quality.quarantined"
 
 
 # -- 4 loss of the day, drawdown ---------------------------------------------------------------

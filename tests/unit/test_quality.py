@@ -1,0 +1,248 @@
+"""Grades of market data: each part by its own measure, A to F at their borders, bounded memory."""
+
+from dataclasses import replace
+from datetime import date, timedelta
+from decimal import Decimal
+from itertools import count
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.domain.instrument import option, stock
+from engine.domain.quote import Leg, Quote
+from engine.feeds import QuoteBoard
+from engine.quality import Grade, Quality
+from tests.rig import START
+
+D = Decimal
+SPY, QQQ = stock("SPY"), stock("QQQ")
+CALL = option("SPY", date(2025, 1, 31), D(603), "C")
+
+
+def quote(bid="100.00", ask="100.02", *, after_s=0.0, source="one", instrument=SPY, **more):
+    at = START + timedelta(seconds=after_s)
+    return Quote(
+        instrument=instrument,
+        bid=D(bid),
+        ask=D(ask),
+        exchange_at=at,
+        received_at=at,
+        source=source,
+        **more,
+    )
+
+
+def heard(*quotes):
+    quality = Quality()
+    for one in quotes:
+        quality.heard(one)
+    return quality
+
+
+def grade(quality, after_s=0.0, instrument=SPY):
+    return quality.of(instrument, START + timedelta(seconds=after_s))
+
+
+def test_nothing_is_known_of_what_was_never_quoted():
+    assert grade(Quality()) is None
+    assert Quality().worst((Leg(instrument=SPY),), START) is None
+
+
+def test_one_source_that_does_all_well_is_b_and_two_that_agree_are_a():
+    alone = heard(quote())
+    assert (grade(alone).grade, grade(alone).score) == (Grade.B, 94)
+    assert grade(alone).parts["agreement"] is None
+    both = heard(quote(), quote(source="two"))
+    assert (grade(both).grade, grade(both).score) == (Grade.A, 100)
+    assert set(grade(both).sources) == {"one", "two"}
+
+
+@pytest.mark.parametrize(("age_s", "part"), [(0, 1), (2, 1), (6, 0.5), (10, 0), (100, 0)])
+def test_freshness_falls_from_one_interval_to_five(age_s, part):
+    assert grade(heard(quote()), age_s).parts["freshness"] == part
+
+
+def test_data_that_stopped_is_d_and_opens_nothing():
+    """M-01."""
+    stopped = grade(heard(quote()), 11)
+    assert stopped.grade is Grade.D
+    assert not stopped.grade.allows_entries
+
+
+@pytest.mark.parametrize(("bp", "part"), [(0, 1), (5, 1), (27.5, 0.5), (50, 0), (500, 0)])
+def test_agreement_falls_from_five_to_fifty_basis_points(bp, part):
+    mid = D(100) * (1 + D(str(bp)) / 20_000) / (1 - D(str(bp)) / 20_000)
+    both = heard(quote("100", "100"), quote(str(mid), str(mid), source="two"))
+    assert grade(both).parts["agreement"] == pytest.approx(part, abs=1e-6)
+
+
+def test_sources_that_say_different_things_are_not_both_believed():
+    apart = grade(heard(quote(), quote("103.00", "103.02", source="two")))
+    assert apart.grade is Grade.C
+    assert apart.parts["agreement"] == 0
+
+
+def test_a_source_that_fell_silent_is_not_compared_with():
+    both = heard(quote(source="two"), quote("103.00", "103.02", after_s=20))
+    assert grade(both, 20).parts["agreement"] is None
+
+
+@pytest.mark.parametrize(
+    ("n_bad", "expected"), [(0, Grade.B), (1, Grade.B), (4, Grade.C), (40, Grade.D)]
+)
+def test_quotes_that_make_no_sense_cost_completeness(n_bad, expected):
+    quality = heard(*(quote() for _ in range(3)), *(quote("NaN") for _ in range(n_bad)), quote())
+    assert grade(quality).grade is expected
+
+
+@pytest.mark.parametrize(
+    ("bid", "ask"), [("NaN", "1"), ("0", "1"), ("-1", "1"), ("2", "1"), ("1", "Infinity")]
+)
+def test_a_quote_that_makes_no_sense_never_reaches_the_board(bid, ask):
+    """M-02."""
+    board = QuoteBoard(Quality())
+    board.put(quote())
+    board.put(quote(bid, ask, after_s=1))
+    assert board.last(SPY) == quote()
+    assert board.unit((Leg(instrument=SPY),)).ask == D("100.02")
+
+
+@pytest.mark.parametrize("factor", ["10", "0.1", "1.5", "0.6"])
+def test_a_spike_is_held_until_it_is_said_twice(factor):
+    """M-02: 10x for one tick is never a price for sizes, stops or gains."""
+    board, far = QuoteBoard(Quality()), str(D(100) * D(factor))
+    for n in range(5):
+        board.put(quote(after_s=n))
+    told = []
+    board.listen(told.append)
+    board.put(quote(far, far, after_s=5))
+    assert told == []
+    assert board.last(SPY).bid == D(100)
+    assert board.quality.of(SPY, START + timedelta(seconds=5)).parts["range"] == 0
+    board.put(quote(after_s=6))
+    assert board.last(SPY) == quote(after_s=6)
+    board.put(quote(far, far, after_s=7))
+    board.put(quote(far, far, after_s=8))
+    assert board.last(SPY).bid == D(far), "said twice, it is the market"
+
+
+def test_a_spike_is_believed_when_another_source_says_it_too():
+    board = QuoteBoard(Quality())
+    board.put(quote())
+    board.quality.heard(quote("80.00", "80.02", after_s=1, source="two"))
+    board.put(quote("80.00", "80.02", after_s=2))
+    assert board.last(SPY).bid == D("80.00")
+
+
+def test_a_cheap_option_may_double_and_few_ticks_are_no_spike():
+    board = QuoteBoard(Quality())
+    board.put(quote("0.05", "0.10", instrument=CALL))
+    board.put(quote("0.15", "0.25", after_s=1, instrument=CALL))
+    assert board.last(CALL).bid == D("0.15")
+    board.put(quote("1.00", "1.10", after_s=2, instrument=CALL))
+    assert board.last(CALL).bid == D("0.15")
+
+
+def test_a_move_of_six_sigmas_is_marked_until_the_next_quote_confirms_it():
+    quality = heard(
+        *(quote(str(100 + D(n % 3) / 100), str(100 + D(n % 3) / 100), after_s=n) for n in range(40))
+    )
+    assert quality.heard(quote("101.00", "101.00", after_s=41)), "usable, but not trusted yet"
+    assert grade(quality, 41).parts["range"] == 0
+    quality.heard(quote("101.00", "101.00", after_s=42))
+    assert grade(quality, 42).parts["range"] == 1
+
+
+def test_a_source_that_was_down_half_the_time_keeps_half_its_points():
+    quality = heard(quote())
+    quality.down("one", START + timedelta(seconds=50))
+    quality.heard(quote(after_s=100))
+    assert quality.uptime("one", START + timedelta(seconds=100)) == 0.5
+    assert grade(quality, 100).parts["uptime"] == 0.5
+    assert quality.uptime("nobody", START) == 0
+    assert quality.sources() == ("one",)
+
+
+def test_outages_of_more_than_a_day_ago_are_forgiven():
+    quality = heard(quote())
+    quality.down("one", START + timedelta(hours=1))
+    quality.up("one", START + timedelta(hours=2))
+    assert quality.uptime("one", START + timedelta(hours=27)) == 1
+
+
+def test_f_sets_a_symbol_aside_for_a_minute_after_it_is_better():
+    quality = heard(quote())
+    quality.down("one", START)
+    bad = START + timedelta(hours=1)
+    shut = quality.of(SPY, bad)
+    assert shut.grade is Grade.F
+    assert shut.is_quarantined
+    quality.heard(quote(source="two", after_s=3601))
+    still = quality.of(SPY, START + timedelta(seconds=3601))
+    assert still.is_quarantined
+    assert still.grade is Grade.F
+    quality.heard(quote(source="two", after_s=3670))
+    assert not quality.of(SPY, START + timedelta(seconds=3670)).is_quarantined
+
+
+def test_a_unit_is_worth_what_its_worst_leg_is_worth():
+    legs = (Leg(instrument=SPY), Leg(instrument=QQQ, ratio=-1))
+    quality = heard(quote(), quote(instrument=QQQ, after_s=20))
+    assert quality.worst(legs, START + timedelta(seconds=20)).grade is Grade.D
+    halted = heard(quote(), quote(instrument=QQQ, is_halted=True))
+    assert halted.worst(legs, START).is_halted
+
+
+def test_a_halt_is_known_until_a_quote_without_it_comes():
+    """M-10."""
+    quality = heard(quote(is_halted=True))
+    assert grade(quality).is_halted
+    quality.heard(quote(after_s=1))
+    assert not grade(quality, 1).is_halted
+
+
+def test_trends_are_sampled_as_quotes_come_and_kept_for_a_day():
+    quality = Quality()
+    for minute in range(0, 3 * 24 * 60, 5):
+        quality.heard(quote(after_s=60.0 * minute))
+    trend = quality.trend(SPY)
+    assert len(trend) == 288
+    assert [at for at, _ in trend] == sorted(at for at, _ in trend)
+    assert quality.trend(QQQ) == ()
+
+
+def test_memory_is_bounded_however_many_symbols_are_heard():
+    quality = Quality()
+    for n in range(2500):
+        quality.heard(quote(instrument=stock(f"S{n}")))
+    assert len(quality._series) == 2000
+    assert quality.of(stock("S0"), START) is None
+    assert quality.of(stock("S2499"), START) is not None
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["one", "two", "three"]),
+            st.sampled_from(["NaN", "0", "-5", "99", "100", "101", "1000", "10"]),
+            st.integers(0, 30),
+            st.booleans(),
+        ),
+        max_size=40,
+    )
+)
+def test_whatever_is_heard_the_score_stays_between_none_and_all(said):
+    quality, clock = Quality(), count()
+    at = START
+    for source, price, wait, is_lost in said:
+        at += timedelta(seconds=wait + next(clock) * 0)
+        one = quote(price, price, source=source)
+        quality.heard(replace(one, exchange_at=at, received_at=at))
+        if is_lost:
+            quality.down(source, at)
+        report = quality.of(SPY, at)
+        assert 0 <= report.score <= 100
+        assert all(part is None or 0 <= part <= 1 for part in report.parts.values())
+        if len(report.sources) == 1:
+            assert report.grade >= Grade.B
