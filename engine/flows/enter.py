@@ -23,7 +23,7 @@ from engine.domain.quote import UnitQuote
 from engine.domain.record import Record, changed
 from engine.domain.source import Handling, SourceProfile
 from engine.domain.trade import StopPlan, Trade
-from engine.flows import facts, send, settle
+from engine.flows import facts, month, send, settle
 from engine.market import new_york_date
 from engine.protection import Protection, protect
 from engine.risk import Denial, loss_streak, run_checks
@@ -77,6 +77,8 @@ async def judge(
     """Decide about an opening signal, under the account's lock."""
     on = new_york_date(message.posted_at)
     routed = route(signal, profile, desk.settings.accounts, on)
+    if not isinstance(routed, Refused):
+        routed = await month.judged(desk, signal, routed)
     if isinstance(routed, Refused):
         return rejected(routed.reason)
     late_s = (desk.clock.now() - message.posted_at).total_seconds()

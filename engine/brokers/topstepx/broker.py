@@ -53,6 +53,7 @@ from engine.domain.errors import (
     OrderStateUnknown,
     WrongEnvironment,
 )
+from engine.domain.instrument import Instrument
 from engine.domain.order import OrderType
 
 
@@ -197,6 +198,14 @@ class Topstepx(Adapter):
     async def find(self, account: str, client_order_id: str) -> Found:
         """Look one order up; absence is told from the list of the last days, whole."""
         return await self._books.find(account, client_order_id)
+
+    async def front(self, root: str) -> Instrument:
+        """The month that a root means today: the broker's own active contract.
+
+        Raises:
+            OrderRejected: with the reason, when that is not one for sure. BrokerUnavailable.
+        """
+        return (await self.contracts.front(root)).instrument
 
     async def preview(self, request: OrderRequest) -> Preview | None:
         """ProjectX has no dry run; what it cannot take at all is refused here already.
