@@ -38,6 +38,8 @@ class Database(Protocol):
     """For the async engine that readers use, with these arguments to connect."""
     read_args: dict[str, Any]
     failures: tuple[type[Exception], ...]
+    unread: Path | None
+    """A file that was too large to be looked through while opening."""
 
     def prepare(self) -> None:
         """Take the single-writer lock, check what is there, migrate, connect.

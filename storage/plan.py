@@ -83,16 +83,14 @@ class Stored(NamedTuple):
     version: int
     seq: int
     born: int
-    doc: str | int
-    """The document, or its hash when only sameness matters."""
+    doc: str
 
 
 class Projection:
     """The tables as the journal alone tells them (I-05): table -> key -> row, oldest first."""
 
-    def __init__(self, *, by_hash: bool = False) -> None:
-        self._by_hash = by_hash
-        self.tables: dict[str, dict[str, Stored]] = {table: {} for table in BY_TABLE}
+    def __init__(self) -> None:
+        self._tables: dict[str, dict[str, Stored]] = {table: {} for table in BY_TABLE}
 
     def feed(self, rows: Iterable[Sealed]) -> None:
         """Apply the puts of the next rows.
@@ -102,14 +100,14 @@ class Projection:
         """
         for row in rows:
             for nth, (table, key, version, doc) in enumerate(puts_of(row.puts)):
-                told = self.tables[table]
+                told = self._tables[table]
                 before = told.get(key)
                 born = before.born if before is not None else born_at(row.seq, nth)
-                told[key] = Stored(version, row.seq, born, hash(doc) if self._by_hash else doc)
+                told[key] = Stored(version, row.seq, born, doc)
 
     def state(self) -> State:
         """The records themselves."""
         return {
-            kind: {key: shape.decode(str(row.doc)) for key, row in self.tables[shape.table].items()}
+            kind: {key: shape.decode(row.doc) for key, row in self._tables[shape.table].items()}
             for kind, shape in SHAPES.items()
         }

@@ -8,6 +8,7 @@ answer the look at the journal is final.
 import contextlib
 import threading
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -38,6 +39,7 @@ class PostgresDatabase:
         self.read_args: dict[str, Any] = self._arguments(wait_s, "reader") | {
             "options": f"-c default_transaction_read_only=on -c statement_timeout={READ_S * 1000}"
         }
+        self.unread: Path | None = None  # the server looks after its files
         self._wait_s = wait_s
         self._engine: Engine | None = None
         self._connection: psycopg.Connection[Any] | None = None

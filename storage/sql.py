@@ -64,7 +64,7 @@ class SqlStore:
         await asyncio.gather(writer.open(), asyncio.to_thread(warm))
         self._writer = writer
         self._engine = _reading_engine(self._db)
-        self._check = FirstCheck(self._db.sync_url, self._sealer)
+        self._check = FirstCheck(self._db.sync_url, self._sealer, self._db.unread)
         wait_s = CHECK_S if writer.seq <= CHECK_EVENTS else 0.0
         reason = await asyncio.to_thread(self._check.run_for, wait_s)
         if reason:
@@ -137,7 +137,9 @@ class SqlStore:
             column, moment = since
             floor = shape.cell(column, moment)
             query = query.where(t[column] >= floor)
-        query = query.order_by(t.born.desc() if newest_first else t.born)
+        # The sum keeps SQLite from walking all rows in their order rather than the index of since.
+        born = t.born if since is None else t.born + 0
+        query = query.order_by(born.desc() if newest_first else born)
         if limit is not None:
             query = query.limit(max(limit, 0))
         if limit is None or limit > N_WITH_DOCS:

@@ -38,6 +38,8 @@ ALARM_BYTES = 64 << 20
 """A log of this size means that a reader holds an old snapshot open (S-08)."""
 LIMIT_BYTES = 2 << 30
 """Beyond this nothing is written until the reader lets go: a full disk would be worse."""
+CHECK_BYTES = 32 << 20
+"""A file of up to this size is read whole while opening (0.1 s); a larger one beside the desk."""
 _DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 _MARK = b"%020d %s %d\n"
 
@@ -53,6 +55,7 @@ class SqliteDatabase:
         self.sync_url = url
         self.read_url = url.set(drivername="sqlite+aiosqlite")
         self.read_args: dict[str, Any] = {"timeout": wait_s}
+        self.unread: Path | None = None
         self._wait_s = wait_s
         self._lock = FileLock(self.path)
         self._engine: Engine | None = None
@@ -78,7 +81,10 @@ class SqliteDatabase:
                 connect_args={"timeout": self._wait_s, "check_same_thread": False},
             )
             self.connect()
-            self._quick_check()
+            if self.path.stat().st_size <= CHECK_BYTES:
+                self._quick_check()
+            else:
+                self.unread = self.path
             self._migrate()
         except (sqlite3.Error, SQLAlchemyError, OSError) as error:
             cause = error.orig if isinstance(error, DBAPIError) else error

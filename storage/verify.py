@@ -18,14 +18,19 @@ from engine.store import ChainReport
 from storage.chain import Head, Sealed, Sealer, Walk
 from storage.codec import SHAPES, Shape, Told, puts_of
 from storage.columns import AUDIT, HEAD, TABLES
-from storage.plan import Projection, State, Stored
+from storage.plan import Projection, State
+from storage.tally import Last, Tally
 
 CHUNK = 500
 PACE = 20
 """Rows between two breathers of a check that runs beside the desk."""
+BITE_CHARS = 100_000
+"""The same for rows of many records."""
 
 BREATHER_S = 0.004
 RETRY_S = 1.0
+HEAD_START_S = 3.0
+"""A check that will take long lets the desk start first."""
 
 Pace = Callable[[], None]
 
@@ -53,11 +58,23 @@ def replayed(connection: Connection, upto_seq: int | None = None) -> State:
     return projection.state()
 
 
-def sqlite_damage(path: Path, *, is_thorough: bool = False) -> str:
-    """What SQLite itself finds wrong with a file; empty when nothing."""
+def sqlite_damage(
+    path: Path,
+    *,
+    is_thorough: bool = False,
+    opened: Callable[[sqlite3.Connection], None] = lambda _: None,
+) -> str:
+    """What SQLite itself finds wrong with a file; empty when nothing.
+
+    ``opened`` gets the connection, which any thread may interrupt.
+    """
     pragma = "integrity_check" if is_thorough else "quick_check"
+    uri = f"file:{path}?mode=ro"
     try:
-        with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
+        with contextlib.closing(
+            sqlite3.connect(uri, uri=True, check_same_thread=False)
+        ) as connection:
+            opened(connection)
             said = [str(row[0]) for row in connection.execute(f"PRAGMA {pragma}(3)")]
     except sqlite3.DatabaseError as error:
         said = [str(error)]
@@ -106,17 +123,21 @@ def _read_whatever_is_there(connection: sqlite3.Connection, _: object) -> None:
 
 
 def pages(
-    connection: Connection, table: Table, after: int | None = None, upto: int | None = None
+    connection: Connection,
+    table: Table,
+    after: int | None = None,
+    upto: int | None = None,
+    size: int = CHUNK,
 ) -> Iterator[Sequence[Any]]:
     """All rows by primary key, some at a time; holds no cursor open."""
     (key,) = table.primary_key.columns
-    query = select(table).order_by(key).limit(CHUNK)
+    query = select(table).order_by(key).limit(size)
     if upto is not None:
         query = query.where(key <= upto)
     rows = connection.execute(query if after is None else query.where(key > after)).all()
     while rows:
         yield rows
-        if len(rows) < CHUNK:
+        if len(rows) < size:
             return
         last = rows[-1]._mapping[key]
         rows = connection.execute(query.where(key > last)).all()
@@ -126,34 +147,41 @@ def journal(
     connection: Connection, after: int | None = None, upto: int | None = None
 ) -> Iterator[list[Sealed]]:
     """The journal in order, some rows at a time."""
-    for rows in pages(connection, AUDIT, after, upto):
-        for at in range(0, len(rows), PACE):
-            yield [Sealed(*row) for row in rows[at : at + PACE]]
+    for rows in pages(connection, AUDIT, after, upto, PACE):
+        bite: list[Sealed] = []
+        n_chars = 0
+        for row in rows:
+            bite.append(Sealed(*row))
+            n_chars += len(row.puts)
+            if n_chars > BITE_CHARS:
+                yield bite
+                bite, n_chars = [], 0
+        if bite:
+            yield bite
 
 
 def check(connection: Connection, sealer: Sealer, pace: Pace = lambda: None) -> ChainReport:
     """The whole check: every row's seal, then every record against the last that was told of it."""
     walk = Walk(sealer)
-    projection = Projection(by_hash=True)
     last: int | None = None
-    for rows in journal(connection):
-        if walk.feed(rows):
-            projection.feed(rows)
-        last = rows[-1].seq
-        pace()
-    with one_moment(connection):
-        for rows in journal(connection, after=last):
+    with Tally() as tally:
+        for rows in journal(connection):
             if walk.feed(rows):
-                projection.feed(rows)
-        head = connection.execute(select(HEAD.c.seq, HEAD.c.mac, HEAD.c.seal)).first()
-    report = walk.end(Head(*head) if head is not None else None)
-    if not report.is_ok:
-        return report
-    for shape in SHAPES.values():
-        comparison = _Comparison(connection, sealer, shape, walk.seq)
-        reason = comparison.reason(projection.tables[shape.table], pace)
-        if reason:
-            return ChainReport(n_events=report.n_events, reason=reason)
+                tally.feed(rows)
+            last = rows[-1].seq
+            pace()
+        with one_moment(connection):
+            for rows in journal(connection, after=last):
+                if walk.feed(rows):
+                    tally.feed(rows)
+            head = connection.execute(select(HEAD.c.seq, HEAD.c.mac, HEAD.c.seal)).first()
+        report = walk.end(Head(*head) if head is not None else None)
+        if not report.is_ok:
+            return report
+        for shape in SHAPES.values():
+            reason = _Comparison(connection, sealer, shape, walk.seq).reason(tally, pace)
+            if reason:
+                return ChainReport(n_events=report.n_events, reason=reason)
     return report
 
 
@@ -166,34 +194,40 @@ class _Comparison:
         self._shape = shape
         self._seq = seq
 
-    def reason(self, told: dict[str, Stored], pace: Pace) -> str:
+    def reason(self, tally: Tally, pace: Pace) -> str:
         """Names the first record, in order of creation, that differs; empty when none does."""
-        shape, n_found = self._shape, 0
-        for rows in pages(self._connection, TABLES[shape.table]):
-            for born, key, version, seq, *cells, doc in rows:
-                stored = Stored(version, seq, born, doc)
-                is_told = self._is_as_told(key, stored, told.get(key))
-                if not is_told and key not in told:
-                    return f"{shape.table} {key} is not in the journal"
-                if not is_told or shape.cells(shape.decode(doc)) != tuple(cells):
-                    return f"{shape.table} {key} differs from what the journal says of it"
-                n_found += key in told
-                if n_found % PACE == 0:
-                    pace()
-        if n_found != len(told):
-            query = select(TABLES[shape.table].c.key)
+        table, n_found = self._shape.table, 0
+        for rows in pages(self._connection, TABLES[table]):
+            told = tally.of(table, [row.key for row in rows])
+            for at in range(0, len(rows), PACE):
+                for row in rows[at : at + PACE]:
+                    if why := self._difference(row, told.get(row.key)):
+                        return f"{table} {row.key} {why}"
+                pace()
+            n_found += len(told)
+        if n_found != tally.count(table):
+            query = select(TABLES[table].c.key)
             there = set(self._connection.execute(query).scalars())
-            missing = next(key for key in told if key not in there)
-            return f"{shape.table} {missing} is in the journal but not in its table"
+            missing = next(key for key in tally.keys(table) if key not in there)
+            return f"{table} {missing} is in the journal but not in its table"
         return ""
 
-    def _is_as_told(self, key: str, stored: Stored, told: Stored | None) -> bool:
+    def _difference(self, row: Any, told: Last | None) -> str:
+        born, key, version, seq, *cells, doc = row
+        is_told = self._is_as_told(key, Last(version, seq, born, hash(doc)), doc, told)
+        if not is_told and told is None:
+            return "is not in the journal"
+        if not is_told or self._shape.cells(self._shape.decode(doc)) != tuple(cells):
+            return "differs from what the journal says of it"
+        return ""
+
+    def _is_as_told(self, key: str, stored: Last, doc: str, told: Last | None) -> bool:
         if stored.seq <= self._seq or (told is not None and told.born != stored.born):
-            return told == stored._replace(doc=hash(stored.doc))
+            return told == stored
         # Written since the walk through the journal: look at the event that wrote it.
         for rows in journal(self._connection, after=stored.seq - 1, upto=stored.seq):
             row = rows[0]
-            told_then = Told(self._shape.table, key, stored.version, str(stored.doc))
+            told_then = Told(self._shape.table, key, stored.version, doc)
             is_sealed = row.mac == self._sealer.mac(row.seq, *row[1:8])
             return is_sealed and told_then in puts_of(row.puts)
         return False
@@ -205,9 +239,12 @@ class FirstCheck:
     ``is_ok`` is None until it is done; ``reason`` says what is wrong.
     """
 
-    def __init__(self, url: URL, sealer: Sealer) -> None:
+    def __init__(self, url: URL, sealer: Sealer, unread: Path | None = None) -> None:
+        """``unread``: a SQLite file so large that nobody has looked through it yet."""
         self._url = url
         self._sealer = sealer
+        self._unread = unread
+        self._looking: sqlite3.Connection | None = None
         self._is_over = threading.Event()
         self._is_done = threading.Event()
         self._breather_s = 0.0
@@ -217,6 +254,7 @@ class FirstCheck:
 
     def run_for(self, seconds: float) -> str:
         """Start; what was found wrong within so many seconds, else nothing."""
+        self._breather_s = 0.0 if seconds else BREATHER_S
         self._thread.start()
         self._is_done.wait(seconds)
         self._breather_s = BREATHER_S
@@ -225,16 +263,34 @@ class FirstCheck:
     def stop(self) -> None:
         """Give up."""
         self._is_over.set()
+        if self._looking is not None:
+            with contextlib.suppress(sqlite3.Error):  # it may be over just now
+                self._looking.interrupt()
         if self._thread.is_alive():
             self._thread.join()
 
     def _run(self) -> None:
         try:
+            self._look_through()
+            if self._breather_s:
+                self._rest(HEAD_START_S)
             while self.is_ok is None:
                 self._try()
         except _Stopped:
             pass
         self._is_done.set()
+
+    def _look_through(self) -> None:
+        if self._unread is None:
+            return
+        damage = sqlite_damage(self._unread, opened=self._note)
+        self._rest(0)
+        if damage:
+            self.reason = f"SQLite finds the file damaged: {damage}"
+            self.is_ok = False
+
+    def _note(self, connection: sqlite3.Connection) -> None:
+        self._looking = connection
 
     def _try(self) -> None:
         try:
@@ -251,7 +307,10 @@ class FirstCheck:
             self.is_ok = False
 
     def _pace(self) -> None:
-        if self._is_over.is_set() or (self._breather_s and self._is_over.wait(self._breather_s)):
+        self._rest(self._breather_s)
+
+    def _rest(self, seconds: float) -> None:
+        if self._is_over.is_set() or (seconds and self._is_over.wait(seconds)):
             raise _Stopped
 
 

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -258,19 +258,37 @@ async def everything(path: Path) -> list[Any]:
         return [await store.find(kind) for kind in (Trade, Order, Execution)]
 
 
-@pytest.mark.parametrize("what", ["header", "tree", "text"])
-async def test_damage_that_matters_is_always_refused(tmp_path: Path, what: str) -> None:
+@pytest.mark.parametrize("what", ["header", "tree", "index", "text"])
+@pytest.mark.parametrize("is_large", [False, True], ids=["small", "large"])
+async def test_damage_that_matters_is_always_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str, is_large: bool
+) -> None:
     path = await filled(tmp_path)
+    if is_large:  # read beside the desk; here the start waits for that
+        monkeypatch.setattr("storage.sqlite.CHECK_BYTES", 0)
+        monkeypatch.setattr("storage.sql.CHECK_S", 20.0)
     raw = path.read_bytes()
     changed_raw = {
         "header": b"X" + raw[1:],
         "tree": raw[:4096] + bytes(8192) + raw[4096 + 8192 :],
+        "index": with_an_index_entry_gone(path),
         "text": raw.replace(b'"symbol":"SPY"', b'"symbol":"SPX"'),
     }[what]
     path.write_bytes(changed_raw)
     with pytest.raises(StoreUnavailable, match="damaged"):
         async with opened(f"sqlite:///{path}"):
             pass
+
+
+def with_an_index_entry_gone(path: Path) -> bytes:
+    """What no reading of rows by their keys would ever notice."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        sql = "SELECT rootpage FROM sqlite_master WHERE name = 'ix_orders_alert_id'"
+        ((page,),) = db.execute(sql)
+    raw = bytearray(path.read_bytes())
+    n_cells = (page - 1) * 4096 + 3
+    raw[n_cells : n_cells + 2] = (int.from_bytes(raw[n_cells : n_cells + 2]) - 1).to_bytes(2)
+    return bytes(raw)
 
 
 async def test_an_older_copy_put_in_its_place_is_refused(tmp_path: Path) -> None:
