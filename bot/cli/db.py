@@ -70,6 +70,7 @@ def _verify(config: Any, args: argparse.Namespace) -> int:
 
 def _backup(config: Any, args: argparse.Namespace) -> int:
     from engine.clock import SystemClock
+    from storage import inspection
     from storage.backup import PORTABLE, backup
 
     url = config.database_url()
@@ -78,12 +79,16 @@ def _backup(config: Any, args: argparse.Namespace) -> int:
         ending = ".db" if url.startswith("sqlite") else PORTABLE
         target = config.path(Path("backups")) / f"{SystemClock().now():%Y%m%dT%H%M%S}{ending}"
     made = backup(url, target)
+    found = inspection.inspect(url, config.audit_key())  # of unsound books: kept, and said
     if args.json:
-        print(json.dumps(asdict(made), default=str))
+        print(json.dumps(asdict(made) | {"is_sound": found.is_ok}, default=str))
     else:
         size = f"{made.n_bytes:,} bytes"
         print(f"{made.path}: {made.n_events} event(s), schema {made.schema}, {size}, {made.sha256}")
-    return 0
+    if found.is_ok:
+        return 0
+    print(f"{found.audit_line()} This copy of it cannot be restored.", file=sys.stderr)
+    return 1
 
 
 def _restore(config: Any, args: argparse.Namespace) -> int:

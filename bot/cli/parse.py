@@ -112,7 +112,8 @@ def _file(name: str, channel: str | None) -> int:
     try:
         text = sys.stdin.read() if name == "-" else Path(name).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as why:
-        print(f"{name}: {why}", file=sys.stderr)
+        said = why.strerror if isinstance(why, OSError) else "not UTF-8 text"
+        print(f"{name}: cannot be read: {said}. Nothing was parsed.", file=sys.stderr)
         return _BAD_INPUT
     rows, errors = _rows(text.split("\n"), channel)
     thread = _File(rows)

@@ -100,6 +100,8 @@ def read(message: RawAlert, profile: SourceProfile, context: Context | None = No
     items, is_cut = _items(flat)
     if is_cut:
         return _too_long(items)
+    if all(item.kind == "para" for item in items):
+        return NotAnAlert(why="no words")
     reading = _reading(message, profile, context, flat, items)
     if withdrawn := _withdrawn(reading, flat, profile):
         return withdrawn

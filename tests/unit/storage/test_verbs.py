@@ -208,6 +208,19 @@ def test_backup_and_restore_from_the_command_line(home: Home) -> None:
     assert (code, found["n_events"]) == (0, 1)
 
 
+def test_a_copy_of_unsound_books_is_made_and_said_to_be_unsound(home: Home) -> None:
+    home.commit(event(trade()), event(fact()))
+    home.sql("DROP TRIGGER audit_no_update")
+    home.sql("UPDATE audit SET actor = 'me' WHERE seq = 2")
+    code, said = home.run("db", "backup", str(home.folder / "copy.db"))
+    assert code == 1
+    assert "row 2 is not as it was written. This copy of it cannot be restored." in said
+    assert (home.folder / "copy.db").exists()
+    assert home.run("db", "backup", "--json", str(home.folder / "copy2.db"))[0] == 1
+    code, said = home.run("db", "restore", str(home.folder / "copy.db"))
+    assert code == 1
+
+
 @pytest.mark.parametrize("action", ["verify", "backup"])
 def test_a_database_that_is_not_there_is_not_made(home: Home, action: str) -> None:
     code, said = home.run("db", action)
