@@ -86,6 +86,8 @@ class _Series:
     held: float | None = None
     """A spike that waits for its confirmation."""
     is_halted: bool = False
+    has_spread: bool = False
+    """Its last sane quote had one."""
 
 
 @dataclass(slots=True)
@@ -114,16 +116,19 @@ class Quality:
     def heard(self, quote: Quote) -> bool:
         """Take one quote in; whether it may be used.
 
-        Not: one that makes no sense, and a spike that nobody has said twice (M-02).
+        Not: one that makes no sense, a locked one where this source knows a spread (an index
+        has none), and a spike that nobody has said twice (M-02).
         """
         known = self._of(quote.instrument.key)
         series = known.setdefault(quote.source, _Series())
         self.up(quote.source, quote.received_at)
         self._sample_now_and_then(quote.received_at)
         series.is_halted = quote.is_halted
-        series.was_good.append(quote.is_sane)
-        if not quote.is_sane:
+        is_locked = quote.bid == quote.ask and series.has_spread
+        series.was_good.append(quote.is_sane and not is_locked)
+        if not quote.is_sane or is_locked:
             return False
+        series.has_spread = quote.bid < quote.ask
         series.last_at = quote.received_at
         mid = float(quote.mid)
         if self._is_spike(quote, series, mid) and not self._is_backed(known, quote.source, mid):

@@ -32,7 +32,15 @@ async def test_a_quote_older_than_five_seconds_opens_nothing(rig) -> None:
 
 
 @pytest.mark.parametrize(
-    ("bid", "ask"), [("NaN", "2.16"), ("0", "2.16"), ("-1", "2.16"), ("2.20", "2.16"), ("21", "22")]
+    ("bid", "ask"),
+    [
+        ("NaN", "2.16"),
+        ("0", "2.16"),
+        ("-1", "2.16"),
+        ("2.20", "2.16"),
+        ("2.15", "2.15"),
+        ("21", "22"),
+    ],
 )
 async def test_a_price_that_cannot_be_moves_no_size_no_stop_and_no_gain(rig, bid, ask) -> None:
     """M-02: beside good quotes it changes nothing."""

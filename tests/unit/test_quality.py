@@ -16,7 +16,7 @@ from engine.quality import Grade, Quality
 from tests.rig import START
 
 D = Decimal
-SPY, QQQ = stock("SPY"), stock("QQQ")
+SPY, QQQ, SPX = stock("SPY"), stock("QQQ"), stock("SPX")
 CALL = option("SPY", date(2025, 1, 31), D(603), "C")
 
 
@@ -38,6 +38,11 @@ def heard(*quotes):
     for one in quotes:
         quality.heard(one)
     return quality
+
+
+def wide(bid):
+    """An ask two cents above."""
+    return str(D(bid) + D("0.02"))
 
 
 def grade(quality, after_s=0.0, instrument=SPY):
@@ -108,6 +113,17 @@ def test_a_quote_that_makes_no_sense_never_reaches_the_board(bid, ask):
     assert board.unit((Leg(instrument=SPY),)).ask == D("100.02")
 
 
+def test_a_locked_market_is_no_price_but_an_index_has_no_spread_to_lose():
+    """M-02."""
+    board = QuoteBoard(Quality())
+    board.put(quote())
+    board.put(quote("100.02", "100.02", after_s=1))
+    assert board.last(SPY) == quote()
+    for n in range(3):
+        board.put(quote("6020", "6020", instrument=SPX, after_s=n))
+    assert board.last(SPX).exchange_at == START + timedelta(seconds=2)
+
+
 @pytest.mark.parametrize("factor", ["10", "0.1", "1.5", "0.6"])
 def test_a_spike_is_held_until_it_is_said_twice(factor):
     """M-02: 10x for one tick is never a price for sizes, stops or gains."""
@@ -116,14 +132,14 @@ def test_a_spike_is_held_until_it_is_said_twice(factor):
         board.put(quote(after_s=n))
     told = []
     board.listen(told.append)
-    board.put(quote(far, far, after_s=5))
+    board.put(quote(far, wide(far), after_s=5))
     assert told == []
     assert board.last(SPY).bid == D(100)
     assert board.quality.of(SPY, START + timedelta(seconds=5)).parts["range"] == 0
     board.put(quote(after_s=6))
     assert board.last(SPY) == quote(after_s=6)
-    board.put(quote(far, far, after_s=7))
-    board.put(quote(far, far, after_s=8))
+    board.put(quote(far, wide(far), after_s=7))
+    board.put(quote(far, wide(far), after_s=8))
     assert board.last(SPY).bid == D(far), "said twice, it is the market"
 
 
