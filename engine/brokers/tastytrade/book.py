@@ -4,7 +4,7 @@ All of it can be forgotten: after a restart the broker is asked again.
 """
 
 from collections import OrderedDict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Generic, TypeVar
 
@@ -48,7 +48,7 @@ class Memory:
     orders: Recent[BrokerOrder] = field(default_factory=Recent)
     """Broker's id -> what was last known of the order."""
     expected: Recent[Decimal] = field(default_factory=Recent)
-    """Broker's id -> dollars per contract that the broker expected to take."""
+    """Our client id -> dollars per contract that the broker expects to take."""
     told: Recent[bool] = field(default_factory=Recent)
     """Executions that were told."""
 
@@ -60,10 +60,21 @@ class Memory:
             if known is None or int_or_0(known[1]) <= int_or_0(order.broker_id):
                 self.ids.put(order.client_order_id, (number, order.broker_id))
         before = self.orders.get(order.broker_id)
-        if before is not None and before.client_order_id != order.client_order_id:
+        if (
+            before is not None
+            and order.client_order_id
+            and before.client_order_id != order.client_order_id
+        ):
             before = None  # the broker counts anew: what it was called before is gone
         if before is None or (before.state not in OVER and before.filled <= order.filled):
             self.orders.put(order.broker_id, order)
+
+    def named(self, order: BrokerOrder) -> BrokerOrder:
+        """The order under our id, should this message of it have left that out."""
+        known = self.orders.get(order.broker_id)
+        if order.client_order_id or known is None:
+            return order
+        return replace(order, client_order_id=known.client_order_id)
 
     def by_client_id(self, number: str, client_order_id: str) -> str | None:
         """The broker's id of an order of ours in this account."""

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
@@ -231,12 +232,13 @@ class Tastytrade(Reading):
         login = self._in()
         try:
             async with asyncio.timeout(DRY_RUN_S):
-                answer = await login.act(
-                    "POST", f"/accounts/{number}/orders/dry-run", body, lane=lane
-                )
-        except (OrderStateUnknown, TimeoutError):
+                answer = await login.tried(f"/accounts/{number}/orders/dry-run", body, lane=lane)
+        except TimeoutError:
             raise BrokerUnavailable(f"{self.name}: no answer to the dry run") from None
         data = self._accepted(answer, is_dry_run=True)
+        expected = executions.per_contract(data)
+        if expected is not None:  # a fill may be told before the order is answered
+            self._memory.expected.put(str(body.get("external-identifier")), expected)
         effect = data.get("buying-power-effect")
         fees = translate.cost_of(data.get("fee-calculation"), "total-fees")
         return Preview(
@@ -299,12 +301,14 @@ class Tastytrade(Reading):
             expected = executions.per_contract(data)
         except (Unreadable, Foreign, AttributeError) as error:
             raise OrderStateUnknown(f"{self.name}: an order that cannot be read") from error
+        if not raw.get("external-identifier"):
+            order = replace(order, client_order_id=request.client_order_id)
         if order.client_order_id != request.client_order_id:
             raise OrderStateUnknown(f"{self.name}: an answer about another order")
         if order.state == "rejected":
             raise OrderRejected("Rejected", order.reason or "refused on its way")
         if expected is not None:
-            self._memory.expected.put(order.broker_id, expected)
+            self._memory.expected.put(order.client_order_id, expected)
         self._memory.note(self._numbers[request.account], order)
         return order
 

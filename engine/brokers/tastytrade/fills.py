@@ -98,13 +98,14 @@ def per_contract(data: Mapping[str, Any]) -> Decimal | None:
     calculation = data.get("fee-calculation")
     total = cost_of(calculation, "total-fees")
     order = data.get("order")
-    if total is None or not isinstance(order, Mapping):
+    legs = order.get("legs") if isinstance(order, Mapping) else None
+    if total is None or not isinstance(legs, list):
         return None
     if isinstance(calculation, Mapping) and calculation.get("total-fees-effect") == "Credit":
         total = -total
     else:
         total = abs(total)
-    n = sum((number(leg.get("quantity")) or ZERO for leg in legs_of(order)), ZERO)
+    n = sum((number(leg.get("quantity")) or ZERO for leg in legs), ZERO)
     return total / n if n > 0 else None
 
 

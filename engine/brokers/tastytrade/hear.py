@@ -5,9 +5,8 @@ import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from engine.brokers import BalanceSeen, BrokerFill, Filled, OrderSeen, PositionSeen
+from engine.brokers import BalanceSeen, Filled, OrderSeen, PositionSeen
 from engine.brokers._wire.events import Events
-from engine.brokers.tastytrade import fills as executions
 from engine.brokers.tastytrade import translate
 from engine.brokers.tastytrade.book import Memory
 from engine.brokers.tastytrade.oddities import Oddities
@@ -111,13 +110,8 @@ class Hearing:
             self._oddities.tell(
                 f"an order with a status that it never sent: {order.raw_state}", text
             )
-        for fill in await self._fills(raw, account):
+        for fill in self._broker.fills_in(account, raw):
             if fill.execution_id not in self._memory.told:
                 self._memory.told.put(fill.execution_id, True)
                 self._events.tell(Filled(fill=fill))
         self._events.tell(OrderSeen(order=order))
-
-    async def _fills(self, raw: Mapping[str, Any], account: str) -> list[BrokerFill]:
-        today = self._broker.clock.now().date()
-        expected = self._memory.expected.get(translate.id_of(raw))
-        return executions.order_fills(raw, account, today, expected=expected)

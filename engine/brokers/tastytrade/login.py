@@ -20,9 +20,8 @@ from engine.brokers.tastytrade.translate import refusal
 from engine.clock import Clock
 from engine.domain.errors import BrokerAuthError, BrokerUnavailable
 
-AHEAD_S = 180.0
-"""The keeper renews this long before the end, a request does it in the last minute."""
-_LAST_S = 60.0
+AHEAD, _LAST = 0.2, 0.067
+"""Parts of a token's life before its end: there the keeper renews it, there a request does."""
 _LIFETIME_S = 900.0
 _AGAIN_S = 10.0
 PAGE = 200
@@ -66,7 +65,7 @@ class Login(Session):
         self.wire = Wire(name, rest, clock, lanes, usage=usage)
         own = Lanes(clock, {"read": (10, 60)})
         self._token_wire = Wire(name, token_url or rest, clock, own, usage=usage)
-        self._ends_at = 0.0
+        self._ends_at = self._lives_s = 0.0
         self._renewal: asyncio.Task[None] | None = None
         self._keeper: asyncio.Task[None] | None = None
 
@@ -82,7 +81,7 @@ class Login(Session):
             BrokerAuthError: the refresh token or the secret is not accepted.
             BrokerUnavailable.
         """
-        if not force and self._clock.monotonic() < self._ends_at - _LAST_S:
+        if not force and self._clock.monotonic() < self._ends_at - _LAST * self._lives_s:
             return
         if self._renewal is None or self._renewal.done():
             self._renewal = asyncio.create_task(self._renew(), name=f"token of {self._name}")
@@ -109,9 +108,9 @@ class Login(Session):
         if not isinstance(token, str) or not token:
             raise BrokerUnavailable(f"{self._name} answered a login without a token")
         lives = body.get("expires_in")
-        lives_s = float(lives) if isinstance(lives, int) and lives > 0 else _LIFETIME_S
+        self._lives_s = float(lives) if isinstance(lives, int) and lives > 0 else _LIFETIME_S
         self.session_token = token
-        self._ends_at = asked_at + lives_s
+        self._ends_at = asked_at + self._lives_s
 
     def keep(self) -> None:
         """Renew the token ahead of its end from now on, so that no order waits for it."""
@@ -119,9 +118,9 @@ class Login(Session):
 
     async def _keep(self) -> None:
         while True:
-            left_s = self._ends_at - AHEAD_S - self._clock.monotonic()
+            left_s = self._ends_at - AHEAD * self._lives_s - self._clock.monotonic()
             await self._clock.sleep(max(left_s, _AGAIN_S))
-            if self._clock.monotonic() < self._ends_at - AHEAD_S:
+            if self._clock.monotonic() < self._ends_at - AHEAD * self._lives_s:
                 continue
             try:
                 await self.refresh(force=True)
@@ -168,16 +167,21 @@ class Login(Session):
         Raises:
             BrokerUnavailable, RateLimited, BrokerAuthError.
         """
+        return await self._harmless("GET", path, lane, params=params)
+
+    async def tried(self, path: str, body: Any, *, lane: Lane) -> Answer:
+        """Post something that changes nothing, a dry run; raises like :meth:`asked`."""
+        return await self._harmless("POST", path, lane, json=body)
+
+    async def _harmless(self, method: Method, path: str, lane: Lane, **more: Any) -> Answer:
         await self.refresh()
         token = self.session_token
         try:
-            return await self.wire.read(
-                "GET", path, lane=lane, params=params, headers=self._headers()
-            )
+            return await self.wire.read(method, path, lane=lane, headers=self._headers(), **more)
         except BrokerAuthError:
             if self.session_token == token:  # else it was renewed meanwhile
                 await self.refresh(force=True)
-        return await self.wire.read("GET", path, lane=lane, params=params, headers=self._headers())
+        return await self.wire.read(method, path, lane=lane, headers=self._headers(), **more)
 
     async def act(self, method: Method, path: str, body: Any = None, *, lane: Lane) -> Answer:
         """Ask for something that changes an order: once, whatever happens.

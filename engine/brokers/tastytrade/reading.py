@@ -1,6 +1,7 @@
 """What tastytrade is asked: accounts, money, holdings, orders, executions; never half an answer."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -166,14 +167,28 @@ class Reading(Adapter):
         self, raw: Mapping[str, Any], account: str, fees: executions.Fees
     ) -> list[BrokerFill]:
         try:
-            expected = self._memory.expected.get(translate.id_of(raw))
-            today = self.clock.now().date()
-            return executions.order_fills(raw, account, today, expected=expected, fees=fees)
+            return self.fills_in(account, raw, fees)
         except Foreign as error:
             self._foreign(str(error))
             return []
         except Unreadable as error:
             raise BrokerUnavailable(f"{self.name}: an order with {error}") from error
+
+    def fills_in(
+        self, account: str, raw: Mapping[str, Any], fees: executions.Fees = executions.NO_FEES
+    ) -> list[BrokerFill]:
+        """Executions that an order tells of.
+
+        Raises:
+            Unreadable, Foreign.
+        """
+        known = self._memory.orders.get(translate.id_of(raw))
+        name = translate.ours(raw)
+        if known is not None and not raw.get("external-identifier"):
+            name = known.client_order_id
+        today, expected = self.clock.now().date(), self._memory.expected.get(name)
+        found = executions.order_fills(raw, account, today, expected=expected, fees=fees)
+        return [replace(fill, client_order_id=name) for fill in found]
 
     def _ends(self, rows: Iterable[Mapping[str, Any]], account: str) -> list[BrokerFill]:
         settled = executions.settled_underlyings(rows)
@@ -248,6 +263,8 @@ class Reading(Adapter):
         number = self._number(account)
         carried = await self._carried(number, raw)
         order = translate.order_of(raw, account, self.clock.now(), carried)
+        if not raw.get("external-identifier"):
+            order = self._memory.named(order)
         self._memory.note(number, order)
         return order
 
@@ -277,7 +294,7 @@ class Reading(Adapter):
         known = self._memory.by_client_id(number, client_order_id)
         if known is not None:
             raw = await self._by_id(number, known, lane=lane)
-            if raw is not None and translate.ours(raw) == client_order_id:
+            if raw is not None and translate.ours(raw) in (client_order_id, ""):
                 return await self._seen(account, [raw])
         raws = [
             raw

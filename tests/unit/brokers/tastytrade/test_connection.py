@@ -29,7 +29,7 @@ from tests.conformance.broker_bench import CALL, HIGH_CALL, START
 from tests.conformance.tastytrade_bench import NUMBERS
 from tests.conformance.tastytrade_bench import bench as make
 from tests.conformance.venue_bench import VENUE, VenueBench
-from tests.venues.tastytrade import TastytradeVenue
+from tests.venues.tastytrade import LIVES_S, TastytradeVenue
 
 D = Decimal
 BUY, SELL = Side.BUY, Side.SELL
@@ -78,7 +78,7 @@ def odd(bench: Any) -> list[Odd]:
 
 async def test_the_token_is_renewed_ahead_of_its_end_without_being_asked(bench: Any) -> None:
     before = bench.venue.n_renewals
-    bench.clock.advance(login.AHEAD_S * 4 + 1)  # of 900 s
+    bench.clock.advance(LIVES_S * (1 - login.AHEAD) + 1)
     for _ in range(200):
         if bench.venue.n_renewals > before:
             break
@@ -264,6 +264,30 @@ async def test_a_dry_run_without_an_answer_means_that_nothing_was_sent(
     with pytest.raises(BrokerUnavailable):
         await bench.submit(BUY, 1, LIMIT, limit="1.95")
     assert bench.venue.log.n_acts == 0
+
+
+async def test_a_dry_run_that_got_401_is_tried_with_a_new_token(bench: Any) -> None:
+    bench.venue.tokens.clear()
+    order = await bench.submit(BUY, 1, LIMIT, limit="1.95")
+    assert order.state == "accepted"
+
+
+async def test_an_order_that_leaves_our_id_out_is_known_by_the_brokers(bench: Any) -> None:
+    order_in = bench.venue._order
+
+    def nameless(*args: Any) -> dict[str, Any]:
+        said = order_in(*args)
+        del said["external-identifier"]
+        return dict(said)
+
+    bench.venue._order = nameless
+    await bench.quote(bench.it, "2.00", "2.10")
+    order = await bench.submit(BUY, 1, LIMIT, limit="2.10")
+    await bench.pass_latency()
+    assert bench.told_states(order)[-1] == "filled"
+    assert [f.client_order_id for f in bench.told_fills()] == [order.client_order_id]
+    assert (await bench.seen(order)).state == "filled"
+    assert [f.client_order_id for f in await bench.fills()] == [order.client_order_id]
 
 
 async def test_a_preview_says_what_it_costs_and_leaves_nothing(shut: Any) -> None:

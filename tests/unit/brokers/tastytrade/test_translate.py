@@ -346,6 +346,7 @@ def test_the_broker_says_what_it_expects_to_take() -> None:
     }
     assert fills.per_contract(said) == D("0.13")
     assert fills.per_contract({"order": raw()}) is None
+    assert fills.per_contract({**said, "order": {"id": 1}}) is None
 
 
 # -- sample bodies of others ------------------------------------------------------------------
