@@ -97,7 +97,8 @@ class Topstepx(FeedAdapter):
         self._tops.clear()  # what was told before the gap is no market any more
         self._last.clear()
         await self._api.start()
-        await self.contracts.load()
+        with suppress(BrokerUnavailable):
+            await self.contracts.load()
         hub = Hub(self._api.wire.session(), self._hub_url, self.clock)
         try:
             await hub.open(self._api.token)

@@ -387,3 +387,39 @@ async def test_every_kind_of_request_body_is_what_was_published(bench: TopstepBe
     assert log.n_checked >= 15
     assert len(kinds) >= 11
     assert log.violations == []
+
+
+# -- gateways that say less -------------------------------------------------------------------
+
+
+async def test_a_hub_that_never_confirms_is_listened_to_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("engine.brokers.topstepx.signalr._CONFIRM_S", 0.05)
+    made = topstepx_bench.bench()
+    venue = await made.open_venue()
+    spoken = venue.send
+
+    async def no_completions(socket: Any, frame: Any) -> None:
+        if not (isinstance(frame, dict) and frame.get("type") == 3):
+            await spoken(socket, frame)
+
+    monkeypatch.setattr(venue, "send", no_completions)
+    try:
+        await made.start()
+        order = await made.submit(BUY, 1, LIMIT, limit="1.95")
+        await made.broker.cancel(made.account, order.client_order_id)
+        await made.pass_latency()
+        assert made.told_states(order)[-1] == "canceled"
+    finally:
+        await made.stop()
+
+
+async def test_without_a_list_of_all_contracts_each_is_looked_up_when_it_is_needed(
+    bench: TopstepBench,
+) -> None:
+    bench.venue.refuse_with["/api/Contract/available"] = [99]
+    await bench.restart()
+    assert (await bench.submit(BUY, 1, LIMIT, limit="1.95")).state == "accepted"
+    assert len(bench.venue.log.of("POST", "/api/Contract/search")) == 1
+    assert (await bench.broker.front("MNQ")).key == "/MNQZ26"

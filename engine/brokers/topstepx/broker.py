@@ -1,6 +1,7 @@
 """The TopStepX connection: the Broker contract over ProjectX."""
 
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -138,7 +139,8 @@ class Topstepx(Adapter):
         await self._api.start()
         self._books.numbers = self._mapped(await self._books.accounts())
         await self._lineage.load(self.clock.now())
-        await self.contracts.load()
+        with suppress(BrokerUnavailable):
+            await self.contracts.load()  # without it each contract is looked up when it is needed
         if not self._is_kept:
             self._is_kept = True
             self._keeper.start()

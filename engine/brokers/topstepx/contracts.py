@@ -23,13 +23,14 @@ class Contracts:
         self._api, self._clock, self._is_live_data = api, clock, is_live_data
         self._by_id: dict[str, Contract] = {}
         self._by_key: dict[str, Contract] = {}
-        self._listed_on: date | None = None
+        self._asked_on: dict[str, date] = {}
+        """Root -> trading day on which its active month was asked last."""
         self._asking = asyncio.Lock()
         self.odd: dict[str, str] = {}
         """Contract id -> why it cannot be traded here."""
 
     async def load(self) -> None:
-        """Read everything that is listed.
+        """Read everything that is listed at once, so that no order has to wait for a look-up.
 
         Raises:
             BrokerUnavailable, BrokerAuthError.
@@ -37,10 +38,10 @@ class Contracts:
         async with self._asking:
             body = {"live": self._is_live_data}
             rows = await self._api.rows("/api/Contract/available", body, "contracts")
-            for contract in list(self._by_id.values()):
-                self._by_id[contract.id] = _inactive(contract)
+            self._retire()
             self._take(rows)
-            self._listed_on = self._day()
+            roots = {c.instrument.symbol for c in self._by_id.values()}
+            self._asked_on |= dict.fromkeys(roots, self._day())
 
     async def of(self, instrument: Instrument) -> Contract:
         """The listed contract of a dated future.
@@ -92,12 +93,9 @@ class Contracts:
         """
         if root not in FUTURES:
             raise OrderRejected("unknown_root", f"{root} is not in the futures contract table")
-        if self._listed_on != self._day():
-            await self.load()
-        active = self._active(root)
-        if not active:
+        if self._asked_on.get(root) != self._day():
             await self._search(root)
-            active = self._active(root)
+        active = self._active(root)
         if len(active) != 1:
             names = ", ".join(c.instrument.key for c in active) or "no month"
             raise OrderRejected(
@@ -117,7 +115,16 @@ class Contracts:
     async def _search(self, text: str) -> None:
         async with self._asking:
             body = {"searchText": text, "live": self._is_live_data}
-            self._take(await self._api.rows("/api/Contract/search", body, "contracts"))
+            rows = await self._api.rows("/api/Contract/search", body, "contracts")
+            self._retire(text)
+            self._take(rows)
+            self._asked_on[text] = self._day()
+
+    def _retire(self, root: str | None = None) -> None:
+        """Nothing is active until the new list says so; ``root`` None: of all."""
+        for contract in list(self._by_id.values()):
+            if root in (None, contract.instrument.symbol):
+                self._by_id[contract.id] = _inactive(contract)
 
     def _take(self, rows: Iterable[object]) -> None:
         for row in rows:

@@ -6,7 +6,7 @@ and hear invocations until the hub says goodbye or falls silent.
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
@@ -22,6 +22,7 @@ PING_S = 10.0
 """The hub pings every 15 s: two silent spans of ours in a row mean that it is gone."""
 _MOST_BYTES = 4 * 2**20
 _ANSWER_S = 10.0
+_CONFIRM_S = 3.0
 
 INVOCATION, COMPLETION, PING, CLOSE = 1, 3, 6, 7
 
@@ -63,7 +64,10 @@ class Hub:
         try:
             async with asyncio.timeout(_ANSWER_S):
                 self._socket = await self._session.ws_connect(
-                    self._url, params={"access_token": token}, max_msg_size=_MOST_BYTES
+                    self._url,
+                    params={"access_token": token},
+                    headers={"Authorization": f"Bearer {token}"},
+                    max_msg_size=_MOST_BYTES,
                 )
                 await self._send({"protocol": "json", "version": 1})
                 hello = await self._records()
@@ -87,38 +91,41 @@ class Hub:
         if self._socket is not None:
             await self._socket.close()
 
-    async def invoke(self, target: str, *arguments: Any) -> None:
-        """Call the hub and wait until it has answered.
+    async def subscribe(self, calls: Iterable[tuple[Any, ...]]) -> None:
+        """Call the hub, each a method and its arguments, and hear whether it refuses any.
+
+        A hub that says nothing about a call has taken it; what it does not tell then is found by
+        asking.
 
         Raises:
-            BrokerUnavailable: it refused, or did not answer.
+            BrokerUnavailable: it refused one, or hung up.
         """
-        self._ids += 1
-        id_ = str(self._ids)
-        message = {"type": INVOCATION, "invocationId": id_, "target": target}
-        try:
-            async with asyncio.timeout(_ANSWER_S):
-                await self._send({**message, "arguments": list(arguments)})
-                await self._answer(id_, target)
-        except TimeoutError:
-            raise BrokerUnavailable(f"{target} was not answered") from None
+        waiting: dict[str, str] = {}
+        for target, *arguments in calls:
+            self._ids += 1
+            id_ = str(self._ids)
+            waiting[id_] = target
+            message = {"type": INVOCATION, "invocationId": id_, "target": target}
+            await self._send({**message, "arguments": arguments})
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_CONFIRM_S):
+                while waiting:
+                    await self._confirmed(waiting)
 
     async def tell(self, target: str, *arguments: Any) -> None:
         """Call the hub without waiting; a refusal comes as a completion and ends nothing."""
         await self._send({"type": INVOCATION, "target": target, "arguments": list(arguments)})
 
-    async def _answer(self, id_: str, target: str) -> None:
-        while True:
-            for record in await self._records():
-                if not isinstance(record, dict):
-                    continue
-                if record.get("type") == COMPLETION and record.get("invocationId") == id_:
-                    if record.get("error"):
-                        raise BrokerUnavailable(f"{target} was refused")
-                    return
-                call = _call(record)
-                if call is not None:
-                    self._early.append(call)
+    async def _confirmed(self, waiting: dict[str, str]) -> None:
+        for record in await self._records():
+            if not isinstance(record, dict):
+                continue
+            if record.get("type") == COMPLETION:
+                target = waiting.pop(str(record.get("invocationId")), "a call")
+                if record.get("error"):
+                    raise BrokerUnavailable(f"{target} was refused")
+            elif (call := _call(record)) is not None:
+                self._early.append(call)
 
     async def calls(self) -> AsyncIterator[Call | Odd]:
         """What the hub tells, in order, until the connection ends; Odd for what is unreadable."""

@@ -44,10 +44,9 @@ class Stream:
         used = api.token
         try:
             await hub.open(used)
-            await hub.invoke("SubscribeAccounts")
-            for number in self._books.numbers.values():
-                for what in _SUBSCRIPTIONS:
-                    await hub.invoke(what, number)
+            numbers = self._books.numbers.values()
+            each = [(what, number) for number in numbers for what in _SUBSCRIPTIONS]
+            await hub.subscribe([("SubscribeAccounts",), *each])
             is_up()
             async for call in hub.calls():
                 await self.heard(call)

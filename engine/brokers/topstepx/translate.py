@@ -78,7 +78,7 @@ class Contract:
 
 
 _NAME = re.compile(r"([A-Z0-9]{1,4}?)([FGHJKMNQUVXZ])(\d{1,2})")
-_ID_MONTH = re.compile(r".*\.([FGHJKMNQUVXZ])(\d{2})")
+_ID_MONTH = re.compile(r".*\.([A-Z0-9]+)\.([FGHJKMNQUVXZ])(\d{2})")
 
 
 def contract_of(row: Mapping[str, Any], today: date) -> Contract:
@@ -89,11 +89,13 @@ def contract_of(row: Mapping[str, Any], today: date) -> Contract:
     """
     id_, name = _text(row, "id"), _text(row, "name")
     by_name, by_id = _NAME.fullmatch(name), _ID_MONTH.fullmatch(id_)
-    if by_name is None or by_id is None:
-        raise Odd(f"contract {id_}: its name {name!r} is not a root, a month and a year")
-    root, code, year = by_name[1], by_id[1], 2000 + int(by_id[2])
-    if by_name[2] != code or not str(year).endswith(by_name[3]):
-        raise Odd(f"contract {id_}: its name {name!r} says another month")
+    if by_id is None:
+        raise Odd(f"contract {id_}: its id does not end in a month")
+    root, code, year = by_id[1], by_id[2], 2000 + int(by_id[3])
+    if by_name is not None:  # ES is EP in ids; its name says what traders call it
+        root = by_name[1]
+        if by_name[2] != code or not str(year).endswith(by_name[3]):
+            raise Odd(f"contract {id_}: its name {name!r} says another month")
     if abs(year - today.year) > 10:
         raise Odd(f"contract {id_}: the year {year}")
     if root not in FUTURES:

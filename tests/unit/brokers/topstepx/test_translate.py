@@ -321,6 +321,7 @@ def test_a_contract_is_read_by_its_own_name_and_id() -> None:
     assert contract_of(listed(), TODAY) == CONTRACT
     nasdaq = listed(id="CON.F.US.ENQ.Z26", name="NQZ26", tickValue=D(5))
     assert contract_of(nasdaq, TODAY).instrument.key == "/NQZ26"
+    assert contract_of(listed(name="Micro Nasdaq December"), TODAY) == CONTRACT
 
 
 @pytest.mark.parametrize(
@@ -332,7 +333,7 @@ def test_a_contract_is_read_by_its_own_name_and_id() -> None:
         {"name": "XYZZ6", "id": "CON.F.US.XYZ.Z26"},
         {"id": "CON.F.US.MNQ"},
         {"id": None},
-        {"name": "MNQ-DEC"},
+        {"name": "MNQ-DEC", "id": "CON.F.US.ENX.Z26"},
         {"id": "CON.F.US.MNQ.Z66"},
     ],
     ids=["tick", "value", "month", "root", "no month", "no id", "no name", "year"],
