@@ -18,6 +18,13 @@ class AlpacaBench(VenueBench):
     def impatient(self, seconds: float = 0.4) -> None:
         super().impatient(max(seconds, 1.0))
 
+    async def settle(self) -> None:
+        """What went out on the stream came through the adapter's thread as well."""
+        await super().settle()
+        if self.broker is not None and isinstance(self.venue, AlpacaVenue):
+            sent = self.venue.sent_fills
+            await self.until(lambda: sent <= {f.execution_id for f in self.told_fills()}, 1.0)
+
 
 def bench(kind: str = "option", **more: Any) -> AlpacaBench:
     things = {"stock": {"it": SPY, "it2": stock("QQQ")}}.get(kind, {})

@@ -61,6 +61,8 @@ class AlpacaVenue(Venue):
         self.facts: dict[str, Any] = {}
         """Laid over the account's answer."""
         self.page = 500
+        self.sent_fills: set[str] = set()
+        """Executions that went out on the stream since it was last subscribed to."""
         self._counted: dict[str, Decimal] = {}
         self._seen: dict[str, BrokerOrder] = {}
         self._held_back: dict[str, BrokerOrder] = {}
@@ -92,6 +94,10 @@ class AlpacaVenue(Venue):
     async def send(self, socket: web.WebSocketResponse, frame: Any) -> None:
         """The paper side sends binary frames."""
         await socket.send_bytes(json.dumps(frame).encode())
+        data = frame.get("data") if isinstance(frame, dict) else None
+        is_fill = isinstance(data, dict) and data.get("event") in ("fill", "partial_fill")
+        if is_fill and isinstance(data.get("order"), dict) and not data["order"]["legs"]:
+            self.sent_fills.add(data["execution_id"])
 
     def _said(self, name: str) -> Any:
         async def answer(request: web.Request) -> web.Response:
@@ -432,6 +438,7 @@ class AlpacaVenue(Venue):
                 told = {"action": "authenticate", "status": status}
                 await self.send(socket, {"stream": "authorization", "data": told})
             elif said["action"] == "listen":
+                self.sent_fills.clear()
                 self.sockets.add(socket)
                 await self.send(socket, {"stream": "listening", "data": data})
         self.sockets.discard(socket)
