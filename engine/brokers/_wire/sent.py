@@ -117,7 +117,11 @@ class Sent:
                 sent_at=self._clock.now(),
             )
         )
-        await self._save()
+        try:
+            await self._save()
+        except BaseException:
+            self.landed(request.client_order_id)
+            raise
         return True
 
     def landed(self, client_order_id: str) -> None:

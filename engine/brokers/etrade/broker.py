@@ -53,6 +53,10 @@ _TOKEN = "https://api.etrade.com"  # noqa: S105 - an address, the same for both 
 _AUTHORIZE = "https://us.etrade.com/e/t/etws/authorize"
 
 
+_TICK = timedelta(milliseconds=1)
+"""E*TRADE's times are cut off to this."""
+
+
 def _caps(*types: OrderType, max_legs: int = 1) -> Caps:
     return Caps(
         order_types=frozenset(types),
@@ -267,6 +271,7 @@ class Etrade(Adapter):
         """
         recent = await self._orders.recent(account, since)
         orders = await self._orders.named(account, recent.listed)
+        since -= _TICK
         return [o for o in orders if o.state != "filled" or o.updated_at >= since]
 
     async def fills_since(self, account: str, since: datetime) -> list[BrokerFill]:
@@ -279,7 +284,7 @@ class Etrade(Adapter):
         except UNREADABLE as error:
             raise BrokerUnavailable(f"{self.name}: an execution that cannot be read") from error
         await self._executions.keep()
-        fills = [fill for order in orders for fill in self._executions.of(order, since)]
+        fills = [fill for order in orders for fill in self._executions.of(order, since - _TICK)]
         return sorted(fills, key=lambda f: (f.executed_at, f.execution_id))
 
     async def find(self, account: str, client_order_id: str) -> Found:

@@ -1,0 +1,165 @@
+"""What Schwab lists: orders, executions, holdings, money; ours under our ids."""
+
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from engine.brokers import Balance, BrokerFill, BrokerOrder, BrokerPosition, Odd
+from engine.brokers._wire.events import Events
+from engine.brokers._wire.sent import Listed, Sent
+from engine.brokers.schwab import reading
+from engine.brokers.schwab.reading import UNREADABLE, Json
+from engine.brokers.schwab.sdk import Response, Sdk
+from engine.clock import Clock
+from engine.domain.errors import BrokerUnavailable
+from engine.domain.instrument import Instrument
+
+_MOST = 3000
+"""Schwab cuts longer lists off."""
+_REACH = timedelta(days=59)
+"""It lists orders of 60 days."""
+_MARGIN = timedelta(minutes=5)
+_DAY = timedelta(days=1)
+
+
+@dataclass(slots=True)
+class OrderList:
+    """Orders as listed; ``is_whole``: every one of them could be read."""
+
+    listed: list[Listed] = field(default_factory=list)
+    rows: dict[str, Json] = field(default_factory=dict)
+    is_whole: bool = True
+
+
+class Books:
+    """Reads whole lists, or says that it could not."""
+
+    def __init__(
+        self,
+        name: str,
+        client: Any,
+        library: Sdk,
+        ask: Callable[[Callable[[], Awaitable[Response]]], Awaitable[Any]],
+        events: Events,
+        sent: Sent,
+        clock: Clock,
+        option_fee_usd: Decimal,
+    ) -> None:
+        self._name, self._client, self._ask = name, client, ask
+        self._positions, self._working = library.positions, library.working
+        self._events, self._sent, self._clock = events, sent, clock
+        self._option_fee_usd = option_fee_usd
+        self._odd: set[str] = set()
+
+    async def recent(self, account: str, hashed: str, since: datetime) -> OrderList:
+        """Orders entered since, and since the oldest live one of ours.
+
+        Raises:
+            BrokerUnavailable: the list could not be read whole.
+        """
+        start = min(since, self._sent.oldest_live(account) or since) - _MARGIN
+        return self._read(account, await self._rows(hashed, start))
+
+    async def working(self, account: str, hashed: str) -> OrderList:
+        """What may still fill: all that works, however old, and what is recent in any state."""
+        now = self._clock.now()
+        start = min(now - _DAY, self._sent.oldest_live(account) or now)
+        recent = self._read(account, await self._rows(hashed, start))
+        old = self._read(account, await self._rows(hashed, now - _REACH, self._working))
+        recent.listed += [one for one in old.listed if one.order.broker_id not in recent.rows]
+        recent.rows = {**old.rows, **recent.rows}
+        return recent
+
+    async def _rows(self, hashed: str, start: datetime, status: Any = None) -> list[Json]:
+        now = self._clock.now()
+        rows = await self._ask(
+            lambda: self._client.get_orders_for_account(
+                hashed,
+                max_results=_MOST,
+                from_entered_datetime=max(start, now - _REACH),
+                to_entered_datetime=now + _DAY,
+                status=status,
+            )
+        )
+        if not isinstance(rows, list) or len(rows) >= _MOST:
+            raise BrokerUnavailable(f"{self._name}: the list of orders is not whole")
+        return rows
+
+    def _read(self, account: str, rows: Any) -> OrderList:
+        found = OrderList()
+        try:
+            flat = list(reading.flattened(rows))
+        except UNREADABLE as error:
+            raise BrokerUnavailable(f"{self._name}: a list of orders that is none") from error
+        for row in flat:
+            try:
+                one = reading.listed(account, row)
+            except UNREADABLE as error:
+                self._not_read(row, error, found)
+                continue
+            found.listed.append(one)
+            found.rows[one.order.broker_id] = row
+            if one.order.state == "unknown":
+                said = f"order {one.order.broker_id} has the status {one.order.raw_state[:30]!r}"
+                self._tell_odd(said)
+        return found
+
+    def _not_read(self, row: Json, error: Exception, found: OrderList) -> None:
+        """One of another kind is none of ours; the list is not whole without it, though."""
+        found.is_whole = False
+        number = str(row.get("orderId", ""))
+        if self._sent.is_ours(number):
+            raise BrokerUnavailable(f"{self._name}: order {number} cannot be read") from error
+        self._tell_odd(f"order {number} is of a kind we do not know ({error})")
+
+    def _tell_odd(self, note: str) -> None:
+        if note not in self._odd:
+            self._odd.add(note)
+            self._events.tell(Odd(note=note, raw=f"{self._name}: {note}"))
+
+    async def named(self, account: str, listed: list[Listed]) -> list[BrokerOrder]:
+        """The orders, ours under our ids."""
+        await self._sent.match(account, listed)
+        return self._sent.known(account, listed)
+
+    def fills(self, order: BrokerOrder, row: Json) -> list[BrokerFill]:
+        """The executions of one order.
+
+        Raises:
+            BrokerUnavailable: one cannot be read.
+        """
+        try:
+            return reading.fills_of(order, row, self._fee)
+        except UNREADABLE as error:
+            raise BrokerUnavailable(f"{self._name}: an execution that cannot be read") from error
+
+    def told(self, account: str, row: Any) -> Iterator[tuple[BrokerOrder, list[BrokerFill]]]:
+        """One order, or the orders of one group, each with its executions."""
+        found = self._read(account, [row])
+        for order in self._sent.known(account, found.listed):
+            yield order, self.fills(order, found.rows[order.broker_id])
+
+    def _fee(self, thing: Instrument) -> Decimal:
+        """Per contract, as agreed; shares are free. Schwab says fees in its statements only."""
+        return self._option_fee_usd if thing.kind == "option" else Decimal(0)
+
+    async def balance(self, account: str, hashed: str) -> Balance:
+        """Money as Schwab sees it now."""
+        body = await self._ask(lambda: self._client.get_account(hashed))
+        try:
+            return reading.balance_of(account, body, self._clock.now())
+        except UNREADABLE as error:
+            raise BrokerUnavailable(f"{self._name}: a balance that cannot be read") from error
+
+    async def positions(self, account: str, hashed: str) -> list[BrokerPosition]:
+        """Shares and options held."""
+        wanted = [self._positions]
+        body = await self._ask(lambda: self._client.get_account(hashed, fields=wanted))
+        try:
+            rows = body["securitiesAccount"].get("positions") or ()
+            held = [reading.position_of(account, row) for row in rows]
+        except UNREADABLE as error:
+            raise BrokerUnavailable(f"{self._name}: a holding that cannot be read") from error
+        return [p for p in held if p is not None and p.qty != 0]

@@ -1,0 +1,485 @@
+"""Schwab: no client ids, so every order is written down first and never sent again on doubt."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import suppress
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any, ClassVar
+
+from pydantic import Field, SecretStr
+
+from engine.brokers import (
+    Absent,
+    Adapter,
+    Balance,
+    BrokerAccount,
+    BrokerCaps,
+    BrokerEvent,
+    BrokerFill,
+    BrokerOrder,
+    BrokerPosition,
+    Caps,
+    Check,
+    Filled,
+    Found,
+    Odd,
+    OrderRequest,
+    OrderSeen,
+    Preview,
+    Seen,
+    Setup,
+    Unclear,
+)
+from engine.brokers._wire.address import Address, is_loopback
+from engine.brokers._wire.events import Events, Keeper
+from engine.brokers._wire.http import Wire
+from engine.brokers._wire.lanes import Lane, Lanes
+from engine.brokers._wire.sent import Entry, Sent
+from engine.brokers.schwab import reading, sdk, translate
+from engine.brokers.schwab.books import Books
+from engine.brokers.schwab.login import LASTS, Login, Terms
+from engine.brokers.schwab.sdk import HOST, LANE, Response, Session
+from engine.brokers.schwab.stream import Doorbell
+from engine.domain.errors import (
+    BrokerAuthError,
+    BrokerUnavailable,
+    OrderRejected,
+    OrderStateUnknown,
+    TradeStreamError,
+    WrongEnvironment,
+)
+from engine.domain.instrument import stock
+from engine.domain.order import OrderType, Side, Tif
+from engine.domain.quote import Leg
+
+_WARN = timedelta(hours=24)
+_LOOK_S = 600.0
+_MOST_TOLD = 10_000
+_ORDER_AT = re.compile(r"/orders/(\d+)/?$")
+_PLAIN = (OrderType.MARKET, OrderType.LIMIT, OrderType.STOP, OrderType.STOP_LIMIT)
+
+
+def _caps(*types: OrderType, max_legs: int = 1) -> Caps:
+    return Caps(
+        order_types=frozenset(types),
+        tifs=frozenset({Tif.DAY, Tif.GTC}),
+        max_legs=max_legs,
+        has_replace=False,  # how its new order counts a fill in flight is not documented
+    )
+
+
+class Schwab(Adapter):
+    """A login at Schwab: shares, options, spreads of up to four legs."""
+
+    class Settings(Adapter.Settings):
+        """Schwab has no paper side: ``paper`` is for an imitation on this machine."""
+
+        rest_url: Address = ""
+        """Accounts, orders and quotes."""
+        token_url: Address = ""
+        authorize_url: Address = ""
+        """The page where the owner lets us in."""
+        stream_url: Address = ""
+        """Account activity; empty for the one that Schwab names at each login."""
+        callback: str = "https://127.0.0.1:8182"
+        """As registered with the app, letter by letter; nothing needs to listen there."""
+        fee_per_option_contract_usd: Decimal = Field(default=Decimal("0.65"), ge=0)
+        """Booked with each execution; Schwab says fees in its statements only."""
+
+    secrets: ClassVar[tuple[str, ...]] = ("key", "secret")
+    asks_for = "the whole address that the browser ends at, though its page does not load"
+
+    @classmethod
+    def mixed_up(cls, settings: Any, secrets: Mapping[str, SecretStr]) -> str:
+        """Paper money at the real Schwab."""
+        del secrets
+        if settings.environment == "paper" and not is_loopback(settings.rest_url):
+            return "environment: must be live, Schwab has no paper accounts"
+        return ""
+
+    def __init__(self, settings: Settings, setup: Setup) -> None:
+        super().__init__(settings, setup)
+        library = sdk.load(self.name)
+        self.caps = BrokerCaps(
+            by_kind={
+                "stock": _caps(*_PLAIN),
+                "option": _caps(*_PLAIN),
+                "spread": _caps(OrderType.LIMIT, max_legs=translate.MAX_LEGS),
+            },
+            dedupes_client_id=False,
+            finds_by_client_id=False,
+            is_paper=settings.environment == "paper",
+            has_preview=True,
+            orders_per_min=60,
+        )
+        key, secret = (setup.secrets[name].get_secret_value() for name in self.secrets)
+        terms = Terms(
+            token=settings.token_url or HOST,
+            authorize=settings.authorize_url or f"{HOST}/v1/oauth/authorize",
+            callback=settings.callback,
+        )
+        self._login = Login(
+            self.name, key, secret, settings.environment, terms, setup.tokens, self.clock
+        )
+        lanes = Lanes(self.clock, {"exit": (20, 30.0), "order": (10, 30.0), "read": (45, 30.0)})
+        self._wire = Wire(self.name, settings.rest_url or HOST, self.clock, lanes)
+        self.usage = self._wire.usage
+        self._builder = library.order_builder
+        self._client = sdk.client(library, key, Session(self._wire, self._login.headers))
+        self._events = Events()
+        self._sent = Sent(self.name, setup.tokens, self.clock)
+        self._hashes: dict[str, str] = {}
+        self._names: dict[str, str] = {}
+        """Schwab's number -> our name."""
+        self._books = Books(
+            self.name, self._client, library, self._ask, self._events, self._sent,
+            self.clock, settings.fee_per_option_contract_usd,
+        )  # fmt: skip
+        self._doorbell = Doorbell(
+            self.name, self._wire, self._events, self._preferences, lambda: self._login.access,
+            self._rung, settings.stream_url,
+        )  # fmt: skip
+        self._keeper = Keeper(self.name, self.clock, self._events, self._doorbell.session)
+        self._tasks: list[asyncio.Task[None]] = []
+        self._told: dict[str, None] = {}
+        """Executions of which the doorbell has told."""
+        self._n_flying = 0
+        self._landed = asyncio.Event()
+
+    # -- connection -----------------------------------------------------------------------------
+
+    async def connect(self) -> None:
+        """Log in, learn this login's account hashes, and begin to listen.
+
+        Raises:
+            BrokerAuthError: no consent, or one that is over; WrongEnvironment among them.
+            BrokerUnavailable.
+        """
+        if what := self.mixed_up(self.settings, {}):
+            raise WrongEnvironment(f"{self.name}: {what}")
+        self._wire.open()
+        self._login.forget_look()
+        await self._sent.load()
+        await self._map_accounts()
+        if not self._tasks:
+            self._keeper.start()
+            self._tasks = [
+                asyncio.create_task(self._doorbell.serve(), name=f"doorbell {self.name}"),
+                asyncio.create_task(self._warn(), name=f"login {self.name}"),
+            ]
+
+    async def _map_accounts(self) -> None:
+        rows = await self._ask(self._client.get_account_numbers)
+        may_trade = {account.number for account in await self.accounts() if account.may_trade}
+        try:
+            hashes = {str(row["accountNumber"]): str(row["hashValue"]) for row in rows}
+        except reading.UNREADABLE as error:
+            raise BrokerUnavailable(f"{self.name}: account numbers that cannot be read") from error
+        for name, number in self.setup.accounts.items():
+            if number is None and len(may_trade) != 1:
+                raise BrokerAuthError(
+                    f"{self.name}: the login reaches {len(may_trade)} accounts that may trade; "
+                    f"name the number of {name}"
+                )
+            wanted = next(iter(may_trade)) if number is None else number
+            if wanted not in may_trade or wanted not in hashes:
+                raise BrokerAuthError(
+                    f"{self.name}: the login reaches no open account …{wanted[-3:]} for {name}"
+                )
+            self._hashes[name], self._names[wanted] = hashes[wanted], name
+
+    async def close(self) -> None:
+        """Hang up; orders stay where they are."""
+        tasks, self._tasks = self._tasks, []
+        await self._keeper.close()
+        for task in tasks:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+        self._events.end()
+        await self._wire.close()
+
+    async def _warn(self) -> None:
+        """Say a day ahead that the owner has to come again."""
+        warned: datetime | None = None
+        while True:
+            ends_at = self._login.ends_at()
+            if ends_at is not None and ends_at != warned and ends_at - self.clock.now() <= _WARN:
+                warned = ends_at
+                note = (
+                    f"the consent of {LASTS.days} days ends on {ends_at:%Y-%m-%d %H:%M} UTC: run "
+                    f"`tradestream broker connect {self.name}` before"
+                )
+                self._events.tell(Odd(note=note, raw=f"{self.name} consent {ends_at:%Y-%m-%d}"))
+            await self.clock.sleep(_LOOK_S)
+            with suppress(TradeStreamError):  # told by the stream, which needs it too
+                await self._login.enter(self._wire)
+
+    async def _preferences(self) -> Any:
+        return await self._ask(self._client.get_user_preferences)
+
+    async def authorize_url(self) -> str:
+        """The page on which the owner lets us in."""
+        self._wire.open()
+        return self._login.page()
+
+    async def finish(self, answer: str) -> str:
+        """Trade the address that the page led to for tokens and keep them."""
+        ends_at = await self._login.finish(self._wire, answer)
+        return f"until {ends_at:%Y-%m-%d %H:%M} UTC"
+
+    # -- questions ------------------------------------------------------------------------------
+
+    async def accounts(self) -> list[BrokerAccount]:
+        """All accounts of the login."""
+        rows = await self._ask(self._client.get_accounts)
+        try:
+            return [reading.account_of(row) for row in rows]
+        except reading.UNREADABLE as error:
+            raise BrokerUnavailable(f"{self.name}: accounts that cannot be read") from error
+
+    async def check(self) -> list[Check]:
+        """Log in, read, price and preview one share far below its price."""
+        account = next(iter(self.setup.accounts), "")
+        probe = OrderRequest(
+            client_order_id="CHECK000000000000000",
+            account=account,
+            side=Side.BUY,
+            legs=(Leg(instrument=stock("SPY")),),
+            qty=Decimal(1),
+            type=OrderType.LIMIT,
+            limit=Decimal(1),
+        )
+
+        async def tried(name: str, ask: Callable[[], Awaitable[object]], said: str) -> Check:
+            try:
+                await ask()
+            except TradeStreamError as error:
+                return Check(name=name, is_ok=False, detail=str(error))
+            return Check(name=name, is_ok=True, detail=said)
+
+        async def quote() -> object:
+            return await self._ask(lambda: self._client.get_quote("SPY"))
+
+        return [
+            await tried("auth", self.accounts, f"logged in, {self.settings.environment}"),
+            await tried("account", lambda: self.balance(account), "its money can be read"),
+            await tried("quote", quote, "SPY is quoted"),
+            await tried("orders", lambda: self.open_orders(account), "they can be listed"),
+            await tried("dry run", lambda: self.preview(probe), "1 SPY at 1.00 was previewed"),
+        ]
+
+    async def balance(self, account: str) -> Balance:
+        """Money as Schwab sees it now."""
+        return await self._books.balance(account, self._hash(account))
+
+    async def positions(self, account: str) -> list[BrokerPosition]:
+        """Shares and options held; funds and bonds are none of ours."""
+        return await self._books.positions(account, self._hash(account))
+
+    async def open_orders(self, account: str) -> list[BrokerOrder]:
+        """Working orders."""
+        working = await self._books.working(account, self._hash(account))
+        orders = await self._books.named(account, working.listed)
+        return [o for o in orders if o.raw_state in reading.LIVE]
+
+    async def orders_since(self, account: str, since: datetime) -> list[BrokerOrder]:
+        """Orders entered or changed since."""
+        recent = await self._books.recent(account, self._hash(account), since)
+        orders = await self._books.named(account, recent.listed)
+        since = since.replace(microsecond=0)  # Schwab's times are of whole seconds
+        return [o for o in orders if o.updated_at >= since or o.raw_state in reading.LIVE]
+
+    async def fills_since(self, account: str, since: datetime) -> list[BrokerFill]:
+        """Executions since, oldest first."""
+        recent = await self._books.recent(account, self._hash(account), since)
+        orders = await self._books.named(account, recent.listed)
+        fills = [f for o in orders for f in self._books.fills(o, recent.rows[o.broker_id])]
+        since_then = [f for f in fills if f.executed_at >= since.replace(microsecond=0)]
+        return sorted(since_then, key=lambda f: (f.executed_at, f.execution_id))
+
+    async def find(self, account: str, client_order_id: str) -> Found:
+        """Look for an order by what it is: Schwab has no room for our id."""
+        as_of = self.clock.now()
+        entry = self._sent.get(client_order_id)
+        since = as_of if entry is None else min(entry.sent_at, as_of)
+        recent = await self._books.recent(account, self._hash(account), since - timedelta(days=2))
+        found = await self._sent.found(account, client_order_id, recent.listed, as_of)
+        return Unclear() if isinstance(found, Absent) and not recent.is_whole else found
+
+    async def preview(self, request: OrderRequest) -> Preview:
+        """What Schwab says the order would cost; nothing is placed."""
+        body = translate.order_spec(self._builder, request)
+        hashed = self._hash_to_act(request.account)
+        try:
+            answer = await self._act(lambda: self._client.preview_order(hashed, body), "order")
+        except OrderStateUnknown as error:  # a preview creates nothing
+            raise BrokerUnavailable(str(error)) from error
+        try:
+            return reading.preview_of(answer.body)
+        except reading.UNREADABLE as error:
+            raise BrokerUnavailable(f"{self.name}: a preview that cannot be read") from error
+
+    # -- requests -------------------------------------------------------------------------------
+
+    async def submit(self, request: OrderRequest) -> BrokerOrder:
+        """Send an order, once in its life.
+
+        Raises:
+            OrderRejected, BrokerUnavailable, BrokerAuthError: nothing was placed by this call.
+            OrderStateUnknown: it may have been, by this call or by one before.
+        """
+        hashed = self._hash_to_act(request.account)
+        body = translate.order_spec(self._builder, request)
+        is_first = await self._sent.about_to_send(request)
+        self._n_flying += 1
+        self._landed.clear()
+        try:
+            if not is_first:
+                await self._refuse_repeat(request)
+            broker_id = await self._placed(hashed, body, _lane(request))
+            await self._sent.taken(request.client_order_id, broker_id)
+        except (BrokerUnavailable, BrokerAuthError, OrderRejected):
+            if is_first:  # of a repeated one this proves nothing: the first may be there
+                await self._sent.refused(request.client_order_id)
+            raise
+        finally:
+            self._sent.landed(request.client_order_id)
+            self._n_flying -= 1
+            if not self._n_flying:
+                self._landed.set()
+        return _accepted(request, broker_id, self.clock.now())
+
+    async def _refuse_repeat(self, request: OrderRequest) -> None:
+        """Schwab would take a second one: only what is nowhere to be seen may be sent again."""
+        self._sent.landed(request.client_order_id)
+        found = await self.find(request.account, request.client_order_id)
+        if isinstance(found, Seen):
+            raise OrderRejected("already_sent", f"it is order {found.order.broker_id}")
+        entry = self._sent.get(request.client_order_id)
+        if isinstance(found, Unclear) and (found.candidates or (entry and entry.broker_id)):
+            raise OrderStateUnknown("it was sent before, and may be there")
+
+    async def _placed(self, hashed: str, body: Mapping[str, Any], lane: Lane) -> str:
+        """Schwab's number of the order, which it says in a header."""
+        answer = await self._act(lambda: self._client.place_order(hashed, body), lane)
+        found = _ORDER_AT.search(answer.headers.get("Location", ""))
+        if found is None:
+            raise OrderStateUnknown(f"{self.name}: an answer without an order number")
+        return found.group(1)
+
+    async def replace(self, account: str, client_order_id: str, new: OrderRequest) -> BrokerOrder:
+        """Schwab does not say how a fill in flight counts: cancel and send anew."""
+        raise OrderRejected("unsupported", "orders at Schwab are cancelled and sent anew")
+
+    async def cancel(self, account: str, client_order_id: str) -> None:
+        """Ask for cancellation."""
+        entry = self._sent.get(client_order_id)
+        if entry is None or entry.account != account or entry.is_refused:
+            raise OrderRejected("unknown_order", f"nothing was sent as {client_order_id}")
+        broker_id = entry.broker_id or await self._looked_up(entry)
+        hashed = self._hash(account)
+        await self._act(lambda: self._client.cancel_order(broker_id, hashed), "exit")
+
+    async def recognise(self, account: str, client_order_id: str, broker_id: str) -> None:
+        """A person has said which of the listed orders ours is: it can be cancelled from now on."""
+        await self._sent.recognise(account, client_order_id, broker_id)
+
+    async def _looked_up(self, entry: Entry) -> str:
+        found = await self.find(entry.account, entry.client_order_id)
+        if isinstance(found, Absent):
+            raise OrderRejected("unknown_order", f"{entry.client_order_id} never arrived")
+        if not entry.broker_id:
+            raise OrderStateUnknown("which order it is at Schwab is not known yet")
+        return entry.broker_id
+
+    # -- events ---------------------------------------------------------------------------------
+
+    async def events(self) -> AsyncIterator[BrokerEvent]:
+        """What happens to orders, as the doorbell rings for them."""
+        async for event in self._events.all():
+            yield event
+
+    async def _rung(self, number: str, order_id: str) -> None:
+        """Read one order and tell of it; an order of ours under way gets its number first."""
+        account = self._names.get(number)
+        if account is None:
+            return
+        if self._n_flying and not self._sent.is_ours(order_id):
+            with suppress(TimeoutError):  # no wait_for: it may swallow a cancellation (bpo-37658)
+                async with asyncio.timeout(1.0):
+                    await self._landed.wait()
+        hashed = self._hash(account)
+        row = await self._ask(lambda: self._client.get_order(order_id, hashed))
+        for order, fills in self._books.told(account, row):
+            for fill in fills:
+                if fill.execution_id not in self._told:
+                    self._told[fill.execution_id] = None
+                    self._events.tell(Filled(fill=fill))
+            self._events.tell(OrderSeen(order=order))
+        while len(self._told) > _MOST_TOLD:
+            del self._told[next(iter(self._told))]
+
+    # -- the wire -------------------------------------------------------------------------------
+
+    def _hash(self, account: str) -> str:
+        if account not in self._hashes:
+            raise BrokerUnavailable(f"{self.name} has no account {account}")
+        return self._hashes[account]
+
+    def _hash_to_act(self, account: str) -> str:
+        if self._hashes and account not in self._hashes:
+            raise OrderRejected("unknown_account", f"{self.name} has no account {account!r}")
+        return self._hash(account)
+
+    async def _ask(self, ask: Callable[[], Awaitable[Response]]) -> Any:
+        await self._login.enter(self._wire)
+        access = self._login.access
+        try:
+            answer = await ask()
+        except BrokerAuthError:
+            await self._login.refresh(self._wire, refused=access)
+            answer = await ask()
+        if not 200 <= answer.status_code < 300:
+            said = ": ".join(reading.refusal(answer.status_code, answer.body))
+            raise BrokerUnavailable(f"{self.name}: {said}")
+        return answer.body
+
+    async def _act(self, ask: Callable[[], Awaitable[Response]], lane: Lane) -> Response:
+        await self._login.enter(self._wire)
+        access, before = self._login.access, LANE.set(lane)
+        try:
+            answer = await ask()
+        except BrokerAuthError:
+            with suppress(TradeStreamError):  # so that the desk's next try may pass
+                await self._login.refresh(self._wire, refused=access)
+            raise
+        finally:
+            LANE.reset(before)
+        if not 200 <= answer.status_code < 300:
+            raise OrderRejected(*reading.refusal(answer.status_code, answer.body))
+        return answer
+
+
+def _lane(request: OrderRequest) -> Lane:
+    return "exit" if request.reduces else "order"
+
+
+def _accepted(request: OrderRequest, broker_id: str, at: datetime) -> BrokerOrder:
+    return BrokerOrder(
+        client_order_id=request.client_order_id,
+        broker_id=broker_id,
+        account=request.account,
+        state="accepted",
+        side=request.side,
+        legs=request.legs,
+        qty=request.qty,
+        filled=Decimal(0),
+        type=request.type,
+        limit=request.limit,
+        stop=request.stop,
+        updated_at=at,
+        raw_state="PENDING_ACTIVATION",
+    )

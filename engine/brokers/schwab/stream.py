@@ -1,0 +1,216 @@
+"""Schwab's account activity as a doorbell: it rings for an order, which is then read whole.
+
+What it says of the order is not documented and differs by case; the order itself is neither. So
+executions have one form and one id, rung for or not.
+"""
+
+import asyncio
+import json
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import aiohttp
+
+from engine.brokers import Odd
+from engine.brokers._wire.events import Events
+from engine.brokers._wire.http import Wire
+from engine.domain.errors import BrokerUnavailable, TradeStreamError
+
+log = logging.getLogger(__name__)
+
+SILENCE_S = 45.0
+"""It beats about every ten seconds; a line that is silent for longer is dead."""
+_TRIES = 3
+_KNOWN = frozenset(
+    {
+        "SUBSCRIBED",
+        "CancelAccepted",
+        "CancelCreated",
+        "ChangeAccepted",
+        "ChangeCreated",
+        "ExecutionCreated",
+        "ExecutionRequestCompleted",
+        "ExecutionRequestCreated",
+        "ExecutionRequested",
+        "OrderAccepted",
+        "OrderCreated",
+        "OrderExpired",
+        "OrderFillCompleted",
+        "OrderMonitorCompleted",
+        "OrderMonitorCreated",
+        "OrderMonitorUpdated",
+        "OrderRejected",
+        "OrderUROutCompleted",
+    }
+)
+
+
+class Doorbell:
+    """Listens to the streamer and has every order read that it rings for, one after the other."""
+
+    def __init__(
+        self,
+        name: str,
+        wire: Wire,
+        events: Events,
+        preferences: Callable[[], Awaitable[Any]],
+        access: Callable[[], str],
+        answer: Callable[[str, str], Awaitable[None]],
+        url: str,
+    ) -> None:
+        """Nothing is opened yet.
+
+        Args:
+            name: Of the connection.
+            wire: Whose session is used.
+            events: Where oddities are told.
+            preferences: Asks Schwab where and as whom to listen.
+            access: The access token of now.
+            answer: Reads one order by account number and order id, and tells of it.
+            url: Instead of the streamer that Schwab names; empty for that one.
+        """
+        self._name, self._wire, self._events = name, wire, events
+        self._preferences, self._access, self._answer, self._url = preferences, access, answer, url
+        self._rung: dict[tuple[str, str], None] = {}
+        self._rings = asyncio.Event()
+        self._odd: set[str] = set()
+
+    # -- listening
+
+    async def session(self, is_up: Callable[[], None]) -> None:
+        """Connect, log in, subscribe, and listen until it breaks."""
+        who = _who(await self._preferences())
+        url = self._url or who["streamerSocketUrl"]
+        async with self._wire.session().ws_connect(
+            url, timeout=aiohttp.ClientWSTimeout(ws_close=2.0), max_msg_size=2**22
+        ) as socket:
+            login = {
+                "Authorization": self._access(),
+                "SchwabClientChannel": who["schwabClientChannel"],
+                "SchwabClientFunctionId": who["schwabClientFunctionId"],
+            }
+            await self._request(socket, who, "ADMIN", "LOGIN", login)
+            keys = {"keys": who["schwabClientCorrelId"], "fields": "0,1,2,3"}
+            await self._request(socket, who, "ACCT_ACTIVITY", "SUBS", keys)
+            is_up()
+            while True:
+                self._hear(await _next(socket))
+
+    async def _request(
+        self,
+        socket: aiohttp.ClientWebSocketResponse,
+        who: Mapping[str, str],
+        service: str,
+        command: str,
+        parameters: Mapping[str, str],
+    ) -> None:
+        request = {
+            "service": service,
+            "requestid": "0" if command == "LOGIN" else "1",
+            "command": command,
+            "SchwabClientCustomerId": who["schwabClientCustomerId"],
+            "SchwabClientCorrelId": who["schwabClientCorrelId"],
+            "parameters": parameters,
+        }
+        await socket.send_str(json.dumps({"requests": [request]}))
+        while True:
+            message = await _next(socket)
+            for said in message.get("response") or ():
+                if said.get("requestid") == request["requestid"]:
+                    code = (said.get("content") or {}).get("code")
+                    if code != 0:
+                        raise BrokerUnavailable(f"the streamer refuses {command} (code {code})")
+                    return
+            self._hear(message)
+
+    def _hear(self, message: Mapping[str, Any]) -> None:
+        for part in message.get("data") or ():
+            if part.get("service") != "ACCT_ACTIVITY":
+                self._tell_odd(f"a message of the service {str(part.get('service'))[:30]!r}")
+                continue
+            for content in part.get("content") or ():
+                self._ring(content)
+        unknown = set(message) - {"data", "notify", "response"}
+        if unknown:
+            self._tell_odd(f"a message of the kind {min(unknown)[:30]!r}")
+
+    def _ring(self, content: Mapping[str, Any]) -> None:
+        kind, text = str(content.get("2", "")), content.get("3")
+        if kind not in _KNOWN:
+            self._tell_odd(f"an activity {kind[:40]!r}")
+        try:
+            said = json.loads(text) if isinstance(text, str) and text else {}
+        except ValueError:
+            said = {}
+        order = said.get("SchwabOrderID") if isinstance(said, Mapping) else None
+        if order:
+            self._rung[str(content.get("1", "")), str(order)] = None
+            self._rings.set()
+
+    def _tell_odd(self, note: str) -> None:
+        """Only the name of what is not known: its content holds account numbers."""
+        if note not in self._odd:
+            self._odd.add(note)
+            self._events.tell(Odd(note=note, raw=f"{self._name}: {note}"))
+
+    # -- answering
+
+    async def serve(self) -> None:
+        """Have every order read that it rang for; for ever."""
+        while True:
+            await self._rings.wait()
+            self._rings.clear()
+            while self._rung:
+                at = next(iter(self._rung))
+                del self._rung[at]
+                await self._read(*at)
+
+    async def _read(self, number: str, order_id: str) -> None:
+        for _ in range(_TRIES):
+            try:
+                return await self._answer(number, order_id)
+            except TradeStreamError as error:
+                log.info("%s: order %s was rung for and not read: %s", self._name, order_id, error)
+            except Exception:  # one order that cannot be read must not end the others
+                log.exception("%s: order %s could not be taken in", self._name, order_id)
+                return None
+        return None  # the desk's own look finds it
+
+
+def _who(preferences: Any) -> Mapping[str, str]:
+    try:
+        (who, *_) = preferences["streamerInfo"]
+        return {name: str(who[name]) for name in _NEEDED}
+    except (KeyError, TypeError, ValueError) as error:
+        raise BrokerUnavailable("it does not say where to listen") from error
+
+
+_NEEDED = (
+    "streamerSocketUrl",
+    "schwabClientCustomerId",
+    "schwabClientCorrelId",
+    "schwabClientChannel",
+    "schwabClientFunctionId",
+)
+
+
+async def _next(socket: aiohttp.ClientWebSocketResponse) -> Mapping[str, Any]:
+    """The next message that can be read; raises when the line is dead."""
+    while True:
+        async with asyncio.timeout(SILENCE_S):
+            frame = await socket.receive()
+        if frame.type is aiohttp.WSMsgType.TEXT:
+            try:
+                message = json.loads(frame.data)
+            except ValueError:
+                continue
+            if isinstance(message, Mapping):
+                return message
+        elif frame.type in (
+            aiohttp.WSMsgType.CLOSE,
+            aiohttp.WSMsgType.CLOSING,
+            aiohttp.WSMsgType.CLOSED,
+            aiohttp.WSMsgType.ERROR,
+        ):
+            raise BrokerUnavailable("the streamer hung up")
