@@ -392,6 +392,8 @@ BROKERS: dict[str, Factory] = {
     "etrade": at("tests.conformance.etrade_bench"),
     "etrade stock": at("tests.conformance.etrade_bench", "stocks"),
     "paper": paper,
+    "schwab": at("tests.conformance.schwab_bench"),
+    "schwab stock": at("tests.conformance.schwab_bench", "stocks"),
     "tastytrade": at("tests.conformance.tastytrade_bench"),
     "tastytrade future": at("tests.conformance.tastytrade_bench", "futures"),
     "tastytrade stock": at("tests.conformance.tastytrade_bench", "stocks"),
