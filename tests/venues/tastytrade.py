@@ -104,6 +104,8 @@ class TastytradeVenue(Venue):
         self.is_orderless = False
         """The next order is refused so that only ``errors`` says it."""
         self.warnings: list[dict[str, str]] = []
+        self.fee_factor = Decimal(1)
+        """Of what was expected, what transactions say was taken."""
         self.page_size = 200
         self.n_renewals = self.n_beats = 0
         self._numbers = count(54_758_826)
@@ -613,7 +615,7 @@ class TastytradeVenue(Venue):
             if placed is None or _day(fill.executed_at) < first:
                 continue
             leg = placed.body["legs"][fill.leg]
-            fee = f"{fill.fee_usd:f}"
+            fee = f"{fill.fee_usd * self.fee_factor:f}"
             items.append(
                 {
                     "id": 252_640_963 + n,

@@ -49,8 +49,8 @@ class Memory:
     """Broker's id -> what was last known of the order."""
     expected: Recent[Decimal] = field(default_factory=Recent)
     """Our client id -> dollars per contract that the broker expects to take."""
-    told: Recent[bool] = field(default_factory=Recent)
-    """Executions that were told."""
+    told: Recent[Decimal] = field(default_factory=Recent)
+    """Executions that the stream told of -> the fee that it told."""
 
     def note(self, number: str, order: BrokerOrder) -> None:
         """Remember an order that was just read; readings may come in any order."""

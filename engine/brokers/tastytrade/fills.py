@@ -6,7 +6,7 @@ its share of what the broker calculated when it took the order.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Literal
@@ -36,6 +36,7 @@ _FEES = (
     "other-charge",
 )
 _HUNDREDTH_OF_A_CENT = Decimal("0.0001")
+_CENTS_THAT_COUNT = Decimal("0.05")
 _ENDS: Mapping[str, Literal["expiry", "exercise"]] = {
     "Expiration": "expiry",
     "Exercise": "exercise",
@@ -169,6 +170,38 @@ def _name(raw: Mapping[str, Any], leg: int, fill: Mapping[str, Any]) -> str:
         raise Unreadable("a fill without an id")
     # The day, because the sandbox forgets its orders daily and may count them anew.
     return f"TT{_when(fill):%y%m%d}-{id_of(raw)}-{leg}-{own}"
+
+
+def busts(
+    transactions: Iterable[Mapping[str, Any]],
+    orders: Mapping[str, Mapping[str, Any]],
+    booked: Iterable[BrokerFill],
+) -> list[BrokerFill]:
+    """Executions that a later transaction takes back; ``orders`` by the broker's id."""
+    rows = {str(row.get("id")): row for row in transactions}
+    known = {fill.execution_id: fill for fill in booked}
+    found = []
+    for row in rows.values():
+        wrong = rows.get(str(row.get("reverses-id") or ""), {})
+        raw = orders.get(str(wrong.get("order-id")))
+        if wrong.get("transaction-type") != "Trade" or raw is None:
+            continue
+        for n, leg in enumerate(legs_of(raw)):
+            for fill in leg.get("fills") or ():
+                of = known.get(_name(raw, n, fill))
+                if of is not None and fill.get("ext-exec-id") == wrong.get("ext-exec-id"):
+                    name = f"{of.execution_id}-T{id_of(row)}"
+                    found.append(replace(of, execution_id=name, of=of.execution_id, kind="bust"))
+    return found
+
+
+def fee_corrections(fill: BrokerFill, told_usd: Decimal | None) -> list[BrokerFill]:
+    """The fill as it was told, and its correction where that was wrong by cents that count."""
+    is_ours = bool(fill.client_order_id)
+    if not is_ours or told_usd is None or abs(fill.fee_usd - told_usd) < _CENTS_THAT_COUNT:
+        return [fill]
+    right = replace(fill, execution_id=f"{fill.execution_id}-fee", of=fill.execution_id)
+    return [replace(fill, fee_usd=told_usd), replace(right, kind="correct")]
 
 
 def order_ids(transactions: Iterable[Mapping[str, Any]]) -> set[str]:

@@ -112,6 +112,6 @@ class Hearing:
             )
         for fill in self._broker.fills_in(account, raw):
             if fill.execution_id not in self._memory.told:
-                self._memory.told.put(fill.execution_id, True)
+                self._memory.told.put(fill.execution_id, fill.fee_usd)
                 self._events.tell(Filled(fill=fill))
         self._events.tell(OrderSeen(order=order))

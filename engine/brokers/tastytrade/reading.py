@@ -154,14 +154,18 @@ class Reading(Adapter):
             if older is not None:
                 raws[missing] = older
         fees = executions.fees_in(rows)
+        found = [fill for raw in raws.values() for fill in self._fills_of(raw, account, fees)]
+        found = [fill for fill in found if fill.executed_at >= since]
+        taken_back = executions.busts(rows, raws, found)
         found = [
-            fill
-            for raw in raws.values()
-            for fill in self._fills_of(raw, account, fees)
-            if fill.executed_at >= since
+            amended
+            for fill in found
+            for amended in executions.fee_corrections(
+                fill, self._memory.told.get(fill.execution_id)
+            )
         ]
-        found += [fill for fill in self._ends(rows, account) if fill.executed_at >= since]
-        return sorted(found, key=lambda f: (f.executed_at, int_or_0(f.broker_id), f.leg))
+        found += [*taken_back, *self._ends_since(rows, account, since)]
+        return sorted(found, key=_in_order)
 
     def _fills_of(
         self, raw: Mapping[str, Any], account: str, fees: executions.Fees
@@ -190,7 +194,9 @@ class Reading(Adapter):
         found = executions.order_fills(raw, account, today, expected=expected, fees=fees)
         return [replace(fill, client_order_id=name) for fill in found]
 
-    def _ends(self, rows: Iterable[Mapping[str, Any]], account: str) -> list[BrokerFill]:
+    def _ends_since(
+        self, rows: list[dict[str, Any]], account: str, since: datetime
+    ) -> list[BrokerFill]:
         settled = executions.settled_underlyings(rows)
         found = []
         for row in rows:
@@ -201,7 +207,7 @@ class Reading(Adapter):
             except Unreadable as error:
                 raise BrokerUnavailable(f"{self.name}: a transaction with {error}") from error
             else:
-                found += [end] if end is not None else []
+                found += [end] if end is not None and end.executed_at >= since else []
         return found
 
     def _foreign(self, what: str) -> None:
@@ -325,6 +331,11 @@ class Reading(Adapter):
         except (Foreign, Unreadable) as error:
             raise BrokerUnavailable(f"{self.name}: an order of ours with {error}") from error
         return Seen(order=orders[0]) if len(orders) == 1 else Unclear(candidates=tuple(orders))
+
+
+def _in_order(fill: BrokerFill) -> tuple[datetime, int, int, bool]:
+    """Oldest first; what amends an execution after it."""
+    return fill.executed_at, int_or_0(fill.broker_id), fill.leg, bool(fill.of)
 
 
 def _day(at: datetime) -> str:

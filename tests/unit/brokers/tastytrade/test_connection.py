@@ -431,6 +431,22 @@ async def test_fees_are_what_was_expected_until_it_is_said_what_they_were(shut: 
     assert [fill.fee_usd for fill in await shut.fills()] == [D("2.24")]
 
 
+async def test_a_fee_that_turns_out_otherwise_corrects_what_was_told(shut: Any) -> None:
+    shut.terms = replace(VENUE, fee_per_option_contract_usd=D("1.12"))
+    await shut.venue.stop()
+    await shut.open_venue()
+    await shut.start()
+    shut.venue.fee_factor = D("0.5")
+    await shut.hold(2)
+    first, right = await shut.fills()
+    assert (first.kind, first.fee_usd) == ("fill", D("2.24"))
+    assert (right.kind, right.of, right.fee_usd) == ("correct", first.execution_id, D("1.12"))
+    assert await shut.fills() == [first, right]
+    await shut.restart()
+    (after,) = await shut.fills()
+    assert (after.execution_id, after.fee_usd) == (first.execution_id, D("1.12"))
+
+
 # -- lists ------------------------------------------------------------------------------------
 
 

@@ -1,6 +1,7 @@
 """What tastytrade says, read strictly where it matters and tolerantly elsewhere."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -283,6 +284,34 @@ def test_a_fill_without_what_every_fill_has_is_unreadable(lacks: str) -> None:
     body = raw(**{"leg-fills": [fill(1, 4, **dict.fromkeys(lacks.split(" and ")))]})
     with pytest.raises(Unreadable):
         fills.order_fills(body, "main", TODAY)
+
+
+def test_an_execution_that_a_transaction_takes_back_is_busted() -> None:
+    body = raw(**{"leg-fills": [fill(1, 4), fill(2, 6)]})
+    booked = fills.order_fills(body, "main", TODAY)
+    rows = [
+        transaction(id=1, **{"ext-exec-id": "E1"}),
+        transaction(id=2, **{"ext-exec-id": "E2"}),
+        transaction(id=3, **{"transaction-sub-type": "Reversal", "reverses-id": 2}),
+    ]
+    (bust,) = fills.busts(rows, {"54758826": body}, booked)
+    assert (bust.kind, bust.of) == ("bust", booked[1].execution_id)
+    assert bust.execution_id not in {f.execution_id for f in booked}
+    assert fills.busts(rows[:2], {"54758826": body}, booked) == []
+
+
+def test_a_fee_that_was_told_wrong_is_corrected_and_a_cent_is_not() -> None:
+    (paid,) = fills.order_fills(
+        raw(**{"leg-fills": [fill(1, 4)]}), "main", TODAY, expected=D("0.5")
+    )
+    assert fills.fee_corrections(paid, None) == [paid]
+    assert fills.fee_corrections(paid, D("1.99")) == [paid]
+    stranger = replace(paid, client_order_id="")
+    assert fills.fee_corrections(stranger, D("1.50")) == [stranger]
+    first, right = fills.fee_corrections(paid, D("1.50"))
+    assert (first.execution_id, first.fee_usd, first.kind) == (paid.execution_id, D("1.50"), "fill")
+    assert (right.kind, right.of, right.fee_usd) == ("correct", paid.execution_id, D("2.0000"))
+    assert right.execution_id != paid.execution_id
 
 
 def end(sub: str, **more: Any) -> dict[str, Any]:
