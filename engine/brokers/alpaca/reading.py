@@ -328,10 +328,11 @@ def account_of(body: Body) -> BrokerAccount:
     """
     blocks = ("account_blocked", "trading_blocked", "trade_suspended_by_user")
     margin = str(body.get("multiplier") or "1")
+    number = str(body.get("account_number") or body["id"])
     return BrokerAccount(
-        number=str(body["account_number"]),
+        number=number,
         kind="cash" if margin == "1" else f"margin x{margin}",
-        is_paper=is_paper_number(str(body["account_number"])),
+        is_paper=is_paper_number(number),
         may_trade=body.get("status") == "ACTIVE" and not any(body.get(b) is True for b in blocks),
     )
 

@@ -81,7 +81,10 @@ class Updates:
             return
         self._known.note(order)
         if event in reading.FILLS and not reading.is_spread(order):
-            self._fill(reading.fill_of_update(data, self._account, self._known.ours(order), 0))
+            try:
+                self._fill(reading.fill_of_update(data, self._account, self._known.ours(order), 0))
+            except UNREADABLE:  # the order tells how much is filled: its executions are asked for
+                self._odd("an execution that cannot be read", data)
         report = await self._books.report(order, self._account)
         if report.state == "unknown":
             self._odd("an order in an unknown state", data)

@@ -507,6 +507,20 @@ async def test_what_cannot_be_read_is_shown_and_the_next_is_heard(
     assert bench.told_states(order) == ["accepted"]
 
 
+async def test_half_a_fill_is_shown_and_the_order_still_tells_what_is_filled(
+    bench: AlpacaBench,
+) -> None:
+    order = await bench.submit(BUY, 2, LIMIT, limit="1.95")
+    said = await venue(bench)._json(order.client_order_id)
+    said |= {"status": "partially_filled", "filled_qty": "1"}
+    frame = venue(bench)._update("partial_fill", said, price="1.95", qty=None)
+    await told(bench, frame)
+    await bench.until(lambda: bench.told_states(order)[-1:] == ["partial"])
+    assert any(isinstance(event, Odd) for event in bench.told)
+    assert bench.told_states(order)[-1] == "partial"
+    assert bench.told_fills() == []
+
+
 async def test_a_bust_and_a_correction_name_what_they_undo(bench: AlpacaBench) -> None:
     await bench.hold(2, SPY)
     (fill,) = bench.told_fills()
