@@ -5,6 +5,7 @@ VENV ?= .venv
 PY := $(VENV)/bin/python
 PYTHON ?= $(shell for p in python3.11 python3.12 python3; do command -v $$p && break; done)
 WORKERS ?= auto
+BROKER ?=
 ARGS ?=
 # Python compiles what it imports; compiling all that is installed costs a third more time.
 PIP := $(PY) -m pip install --quiet --disable-pip-version-check --no-compile --constraint constraints.txt
@@ -21,6 +22,7 @@ help: ## Show this help
 	@echo
 	@echo "  SERVE=1    make demo: keep serving the sandbox page until Ctrl-C"
 	@echo "  ARGS=...   passed on to the command, e.g. make test ARGS='-k parser'"
+	@echo "  BROKER=x   make chaos: 200 kills at this broker alone, its venue on loopback"
 	@echo "  WORKERS=n  make test: processes (default: one per core)"
 	@echo "  PYTHON=... which Python makes .venv (default: the first of python3.11, python3.12, python3)"
 
@@ -72,7 +74,7 @@ bench: $(VENV)/.installed-dev ## Measure speed and memory
 	@$(PY) -m pytest -m bench -n 0 -p no:randomly -s $(ARGS)
 
 chaos: $(VENV)/.installed-dev ## Run the long campaigns: kills, faults, many examples
-	@$(PY) -m pytest -m slow -n $(WORKERS) $(ARGS)
+	@BROKER=$(BROKER) $(PY) -m pytest -m slow $(if $(BROKER),-n 0 tests/chaos/test_brokers.py,-n $(WORKERS)) $(ARGS)
 
 ci: ## What the build server runs: lint, test, nothing left behind
 	@.ci/run
