@@ -359,6 +359,7 @@ def settings_of(config: AppConfig) -> DeskSettings:
         accounts={name: config.broker_of(name) for name in config.accounts},
         routes=config.routes(),
         start_cash_usd=config.start_cash_usd(),
+        prop_firms={n: a.prop_firm for n, a in config.accounts.items() if a.prop_firm is not None},
         sizing=config.sizing,
         max_quote_age_s=config.feed.max_quote_age_s,
         quote_wait_s=orders.quote_wait_s,

@@ -21,6 +21,7 @@ from bot.config.values import (
     is_loopback,
 )
 from engine.domain.alert import Asset
+from engine.prop import PropFirm
 
 
 class Channels(Section):
@@ -105,6 +106,8 @@ class AccountConfig(Section):
     login must reach exactly one account that may trade."""
     start_cash_usd: Usd | None = None
     """Opening deposit on paper; left out: the paper broker's own."""
+    prop_firm: PropFirm | None = None
+    """A prop firm's terms, for futures accounts of one."""
 
 
 class RouteConfig(Section):

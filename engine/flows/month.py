@@ -33,7 +33,7 @@ class KnowsFronts(Protocol):
 
 async def judged(desk: Desk, signal: Signal, routed: Routed) -> Routed | Refused:
     """The same unit in the month that its broker calls active; refused when that is not sure."""
-    broker = desk.brokers.get(routed.broker)
+    broker: object = desk.brokers.get(routed.broker)
     if routed.asset != "future" or signal.contract or len(routed.legs) != 1:
         return routed
     if not isinstance(broker, KnowsFronts):
