@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Any
 from weakref import WeakValueDictionary
 
+from engine.bands import Bands
 from engine.bars import Bars
 from engine.book import Book
 from engine.brokers import Balance, Broker, BrokerOrder
@@ -135,6 +136,8 @@ class Desk:
         """Exit that was not sent -> seconds that its broker asked us to wait."""
         self.balances: dict[str, Balance] = {}
         """Account -> money as its broker said last."""
+        self.bands = Bands()
+        """Trade id -> between which prices no exit rule wants anything."""
         self.bars = Bars()
         """What ATR is made of: the prices seen since the start."""
         self.waters: dict[str, tuple[Decimal, Decimal]] = {}

@@ -33,7 +33,7 @@ class BreakEven(ExitRule):
         best = best_price(trade, touch)
         if one_r == 0 or (best - entry) * trade.direction < self._settings.at_r * one_r:
             return None
-        floor = self._floor(trade, entry)
+        floor = self.floor(trade, entry)
         has_it = trade.stop is not None and is_reached(trade, floor, trade.stop.price)
         if has_it or is_reached(trade, touch, floor):
             return None
@@ -42,7 +42,12 @@ class BreakEven(ExitRule):
             stop = replace(trade.stop, price=floor)
         return Wish(rule="break_even", stop=stop, detail=f"{self._settings.at_r}R ahead at {best}")
 
-    def _floor(self, trade: Trade, entry: Decimal) -> Decimal:
+    @property
+    def at_r(self) -> Decimal:
+        """How far ahead, in R of the initial stop, a trade must be."""
+        return self._settings.at_r
+
+    def floor(self, trade: Trade, entry: Decimal) -> Decimal:
         """Entry plus the fees of a way in and a way out, on a tick; rebates do not lower it."""
         ways = 2 * trade.qty_opened - trade.qty_open
         each = max(trade.fees_usd, ZERO) / (ways * trade.multiplier)

@@ -35,12 +35,12 @@ class Trailing(ExitRule):
         if stop is None or stop.kind != "trailing" or touch is None or trade.qty_open <= 0:
             return None
         best = best_price(trade, touch)
-        distance = self._distance(stop, best, view)
+        distance = self.distance(stop, best, view)
         if distance is None or not self._is_active(trade, best) or self._is_early(stop, view):
             return None
         price = on_tick(trade, best - distance * trade.direction, tighter=False)
         better = (price - stop.price) * trade.direction
-        if better < self._worth_sending(trade, view):
+        if better < self.worth_sending(trade, view):
             return None
         return Wish(
             rule="trailing",
@@ -48,7 +48,7 @@ class Trailing(ExitRule):
             detail=f"{distance.normalize():f} behind {best}, the best since entry",
         )
 
-    def _distance(self, stop: StopPlan, best: Decimal, view: View) -> Decimal | None:
+    def distance(self, stop: StopPlan, best: Decimal, view: View) -> Decimal | None:
         """In unit price; None when it cannot be told, then the stop stays."""
         if stop.trail_usd is not None:
             found = stop.trail_usd
@@ -75,7 +75,8 @@ class Trailing(ExitRule):
             return False
         return (view.now - stop.moved_at).total_seconds() < self._settings.min_seconds
 
-    def _worth_sending(self, trade: Trade, view: View) -> Decimal:
+    def worth_sending(self, trade: Trade, view: View) -> Decimal:
+        """How much tighter a stop has to be for the broker to be asked."""
         tick = tick_of(trade)
         if view.atr is None or not view.atr.is_finite():
             return tick

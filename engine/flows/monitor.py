@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -12,10 +12,11 @@ from engine.desk import Desk
 from engine.domain.errors import TradeStreamError
 from engine.domain.order import Order, OrderState, Purpose
 from engine.domain.quote import Quote
+from engine.domain.record import Event
 from engine.domain.trade import Trade, TradeState
 from engine.exits import View, Wish
 from engine.exits.plan import apply, has_stop_at_broker
-from engine.flows import approve, facts, halt, prop, recover, send, settle, water
+from engine.flows import approve, facts, halt, prop, quiet, recover, send, settle, water
 from engine.market import new_york_date
 
 log = logging.getLogger(__name__)
@@ -36,16 +37,56 @@ class Monitor:
         self._moved: set[str] = set()
         self._looking: set[str] = set()
         self._wake = asyncio.Event()
+        self._trades_of: dict[str, dict[str, None]] = {}
+        """Instrument -> live trades that have a leg in it, oldest first."""
+        self._indexed: set[str] = set()
+        desk.bus.listen(self._on_events)
         desk.board.listen(self._on_quote)
+
+    def _on_events(self, events: Sequence[Event]) -> None:
+        """What changed is looked at with fresh eyes."""
+        bands, trades = self._desk.bands, self._desk.book.trades
+        for put in (put for event in events for put in event.puts):
+            if isinstance(put, Trade | Order):
+                bands.drop(put.trade_id)
+            if isinstance(put, Trade):
+                (self._index if put.trade_id in trades else self._forget)(put)
+
+    def _index(self, trade: Trade) -> None:
+        self._indexed.add(trade.trade_id)
+        for leg in trade.legs:
+            self._trades_of.setdefault(leg.instrument.key, {})[trade.trade_id] = None
+
+    def _forget(self, trade: Trade) -> None:
+        self._indexed.discard(trade.trade_id)
+        for leg in trade.legs:
+            known = self._trades_of.get(leg.instrument.key, {})
+            known.pop(trade.trade_id, None)
+            if not known:
+                self._trades_of.pop(leg.instrument.key, None)
+
+    def _in(self, key: str) -> list[Trade]:
+        """Open trades with a leg in this instrument."""
+        trades = self._desk.book.trades
+        if len(trades) != len(self._indexed):  # loaded from the store, not heard of
+            self._trades_of, self._indexed = {}, set()
+            for trade in trades.values():
+                self._index(trade)
+        found = (trades.get(trade_id) for trade_id in self._trades_of.get(key, ()))
+        return [t for t in found if t is not None and t.state is TradeState.OPEN]
 
     def _on_quote(self, quote: Quote) -> None:
         key = quote.instrument.key
         desk = self._desk
         desk.bars.add(key, quote.mid, quote.received_at)
-        for trade in desk.book.trades.values():
-            if trade.state is not TradeState.OPEN or all(
-                leg.instrument.key != key for leg in trade.legs
-            ):
+        held = self._in(key)
+        if not held:
+            return
+        now, bid, ask = desk.clock.monotonic(), float(quote.bid), float(quote.ask)
+        for trade in held:
+            touch = bid if trade.direction > 0 else ask
+            if desk.bands.is_quiet(trade.trade_id, touch, now):
+                _note_extreme(desk, trade, quote)
                 continue
             if len(trade.legs) > 1 and (unit := desk.board.unit(trade.legs)) is not None:
                 desk.bars.add(trade.trade_id, unit.mid, quote.received_at)
@@ -82,6 +123,14 @@ class Monitor:
                 self._wake.set()
 
 
+def _note_extreme(desk: Desk, trade: Trade, quote: Quote) -> None:
+    """A quiet price may still be the best or the worst since entry."""
+    last = quote.bid if trade.direction > 0 else quote.ask
+    seen = desk.waters.get(trade.trade_id)
+    if seen is None or not min(seen) <= last <= max(seen):
+        water.note(desk, trade, desk.quote(trade.legs))
+
+
 async def guarded(desk: Desk, part: str, work: Callable[[], Awaitable[None]]) -> None:
     """One piece of a round: its failure is shown, told in the log, and tried again next round."""
     try:
@@ -103,30 +152,39 @@ async def look(desk: Desk, trade_id: str) -> None:
     view = view_of(desk, trade)
     water.note(desk, trade, view.quote)
     if not _wishes(desk, trade, view):
+        quiet.draw(desk, water.marked(desk, trade), view)
         return
-    async with desk.lock(trade.account):
-        trade = desk.book.trades.get(trade_id)
-        if trade is None or trade.state is not TradeState.OPEN:
+    if not desk.lock(f"trade:{trade_id}").locked():
+        await settle.run(desk, trade_id, partial(_wished, desk))
+        return
+    async with desk.lock(trade.account):  # its exits wait for a broker: the wish does not
+        made = _wished(desk, desk.book.trades.get(trade_id))
+        if made is None:
             return
-        view = view_of(desk, trade)  # a fill may have come while waiting for the lock
-        wishes = _wishes(desk, trade, view)
-        after = marked = water.marked(desk, trade)
-        for wish in wishes:
-            after = apply(after, wish, desk.clock.now(), desk.ids.new("C"))
-        if after is marked:
-            return
-        after = replace(after, version=trade.version + 1)
-        await desk.commit(
-            desk.event(
-                "exit.wished",
-                trade.alert_id,
-                after,
-                cards=(("trade", trade_id, "orders"),),
-                trade_id=trade_id,
-                wishes=[f"{w.rule}: {w.detail}" for w in wishes],
-            )
-        )
+        await desk.commit(made[1])
     await settle.run(desk, trade_id)
+
+
+def _wished(desk: Desk, trade: Trade | None) -> tuple[Trade, Event] | None:
+    """What the rules wish for now, as the trade's next version; under the account's lock."""
+    if trade is None or trade.state is not TradeState.OPEN:
+        return None
+    view = view_of(desk, trade)  # a fill may have come while waiting for the lock
+    wishes = _wishes(desk, trade, view)
+    after = marked = water.marked(desk, trade)
+    for wish in wishes:
+        after = apply(after, wish, desk.clock.now(), desk.ids.new("C"))
+    if after is marked:
+        return None
+    after = replace(after, version=trade.version + 1)
+    return after, desk.event(
+        "exit.wished",
+        trade.alert_id,
+        after,
+        cards=(("trade", trade.trade_id, "orders"),),
+        trade_id=trade.trade_id,
+        wishes=[f"{w.rule}: {w.detail}" for w in wishes],
+    )
 
 
 def view_of(desk: Desk, trade: Trade) -> View:
@@ -181,10 +239,12 @@ async def sweep(desk: Desk) -> None:
         "sweep entries": partial(_cancel_stale_entries, desk),
         "sweep prop": partial(prop.watch, desk),
     }
+    due = set(desk.bands.due(desk.clock.monotonic()))
     for trade_id in dict.fromkeys(
         [*desk.book.trades, *(o.trade_id for o in desk.book.orders.values())]
     ):
-        parts[f"sweep {trade_id}"] = partial(_tend, desk, trade_id)
+        is_due = trade_id in due or trade_id not in desk.bands
+        parts[f"sweep {trade_id}"] = partial(_tend, desk, trade_id, is_due=is_due)
     rounds = [desk.vigil(partial(guarded, desk, name, work), name) for name, work in parts.items()]
     await asyncio.wait(rounds, timeout=SWEEP_WAIT_S)
     _forget_the_dead(desk)
@@ -214,12 +274,13 @@ async def _tell_of_check(desk: Desk) -> None:
     )
 
 
-async def _tend(desk: Desk, trade_id: str) -> None:
+async def _tend(desk: Desk, trade_id: str, *, is_due: bool) -> None:
     """One trade's round; the alarm does not wait for a broker that does not answer."""
     await _alarm(desk, trade_id)
     if desk.lock(f"trade:{trade_id}").locked():
         return  # somebody is at it: its own end looks again
-    await look(desk, trade_id)
+    if is_due:
+        await look(desk, trade_id)
     await settle.run(desk, trade_id)
 
 
@@ -284,5 +345,6 @@ def _forget_the_dead(desk: Desk) -> None:
             desk.backoff.worked(name)
     for trade_id in [t for t in desk.waters if t not in book.trades]:
         water.forget(desk, trade_id)
+        desk.bands.drop(trade_id)
     for order_id in [o for o in desk.absent if o not in book.orders]:
         desk.absent.pop(order_id, None)

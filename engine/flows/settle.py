@@ -4,6 +4,7 @@ Whatever happened (a fill, a click, a crash), run it again: it compares wishes w
 takes the next legal step, until there is none.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
@@ -19,7 +20,7 @@ from engine.domain.order import (
     Trigger,
     client_order_id,
 )
-from engine.domain.record import changed
+from engine.domain.record import Event, changed
 from engine.domain.trade import Trade, TradeState
 from engine.exits import Cancel, Replace, Step, Submit
 from engine.exits.plan import is_protected, plan
@@ -29,22 +30,29 @@ _MAX_STEPS = 25
 """More steps than any trade needs in one go; beyond it something fights back."""
 
 
-async def run(desk: Desk, trade_id: str) -> None:
-    """Take step after step until nothing is left to do for now."""
+Wished = Callable[[Trade | None], tuple[Trade, Event] | None]
+"""What is to be wanted of a trade from now on, with the event that says so; None: nothing new."""
+
+
+async def run(desk: Desk, trade_id: str, wish: Wished | None = None) -> None:
+    """Take step after step until nothing is left to do for now.
+
+    ``wish`` is made durable in one go with the first step that it leads to.
+    """
     part = f"trade {trade_id}"
     async with desk.lock(f"trade:{trade_id}"):
-        for _ in range(_MAX_STEPS):
-            if not await _next(desk, trade_id):
+        for number in range(_MAX_STEPS):
+            if not await _next(desk, trade_id, wish if number == 0 else None):
                 desk.health.pop(part, None)
                 return
         desk.health[part] = "exits do not come to rest"
         desk.backoff.failed(f"{trade_id}|all")
 
 
-async def _next(desk: Desk, trade_id: str) -> bool:
+async def _next(desk: Desk, trade_id: str, wish: Wished | None = None) -> bool:
     """One step: decided and durable under the account's lock, then sent. False when at rest."""
     trade = desk.book.trades.get(trade_id)
-    if desk.backoff.must_wait(f"{trade_id}|all"):
+    if desk.backoff.must_wait(f"{trade_id}|all") and wish is None:
         return False
     if trade is None or trade.broker not in desk.brokers:
         return await _tidy(desk, trade_id)
@@ -52,6 +60,9 @@ async def _next(desk: Desk, trade_id: str) -> bool:
         trade = desk.book.trades.get(trade_id)
         if trade is None:
             return True
+        before: tuple[Event, ...] = ()
+        if wish is not None and (made := wish(trade)) is not None:
+            trade, before = made[0], made[1:]
         broker_stops = capable.holds_stops(desk, trade)
         own = desk.book.orders_of(trade_id)
         noted = _noted(desk, trade, is_protected(trade, own, broker_stops))
@@ -59,10 +70,13 @@ async def _next(desk: Desk, trade_id: str) -> bool:
         steps = tuple(capable.fitted(desk, trade, step) for step in planned)
         step = next((s for s in steps if not desk.backoff.must_wait(_name(trade_id, s))), None)
         if noted is not trade and (step is None or isinstance(step, Cancel)):
-            await _store_protection(desk, noted)
-        if step is None:
+            await _store_protection(desk, noted, before)
+            before = ()
+        if step is None or desk.backoff.must_wait(f"{trade_id}|all"):
+            if before:
+                await desk.commit(*before)
             return False
-        work = await _write_ahead(desk, noted, step)
+        work = await _write_ahead(desk, noted, step, before)
     await _act(desk, *work)
     return True
 
@@ -87,19 +101,22 @@ async def _tidy(desk: Desk, trade_id: str) -> bool:
     return False
 
 
-async def _write_ahead(desk: Desk, trade: Trade, step: Step) -> tuple[Order, Order | None]:
+async def _write_ahead(
+    desk: Desk, trade: Trade, step: Step, before: tuple[Event, ...]
+) -> tuple[Order, Order | None]:
     """Make the step durable; the order to act on, and the order that takes its place."""
     now = desk.clock.now()
     if isinstance(step, Cancel):
         asked = orders.moved(step.order, Trigger.ASK_CANCEL, now, reason=step.reason)
         await desk.commit(
-            desk.event("order.cancel", trade.alert_id, asked, order_id=asked.order_id)
+            *before, desk.event("order.cancel", trade.alert_id, asked, order_id=asked.order_id)
         )
         return asked, None
     new, trade = _exit_order(desk, trade, step, now)
     if isinstance(step, Replace):
         old = orders.moved(step.order, Trigger.ASK_REPLACE, now, reason=step.reason)
         await desk.commit(
+            *before,
             desk.event(
                 "stop.replace",
                 trade.alert_id,
@@ -110,10 +127,11 @@ async def _write_ahead(desk: Desk, trade: Trade, step: Step) -> tuple[Order, Ord
                 qty=str(new.qty),
                 stop=str(new.stop),
                 why=step.reason,
-            )
+            ),
         )
         return old, new
     await desk.commit(
+        *before,
         desk.event(
             f"{step.purpose}.submit",
             trade.alert_id,
@@ -123,7 +141,7 @@ async def _write_ahead(desk: Desk, trade: Trade, step: Step) -> tuple[Order, Ord
             order_id=new.order_id,
             qty=str(new.qty),
             why=step.reason,
-        )
+        ),
     )
     return new, None
 
@@ -230,14 +248,15 @@ def _noted(desk: Desk, trade: Trade, is_safe: bool) -> Trade:
     return replace(trade, is_unprotected_since=None if is_safe else now)
 
 
-async def _store_protection(desk: Desk, noted: Trade) -> None:
+async def _store_protection(desk: Desk, noted: Trade, before: tuple[Event, ...]) -> None:
     is_safe = noted.is_unprotected_since is None
     await desk.commit(
+        *before,
         desk.event(
             "trade.protected" if is_safe else "trade.unprotected",
             noted.alert_id,
             changed(noted),
             cards=(("trade", noted.trade_id, "orders"),),
             trade_id=noted.trade_id,
-        )
+        ),
     )
