@@ -24,7 +24,7 @@ from engine.store import ChainReport
 from storage import migrations
 from storage.chain import Sealer
 from storage.columns import AUDIT
-from storage.database import database_path, database_url
+from storage.database import database_path, database_url, in_words
 from storage.sqlite import OWNER_ONLY
 from storage.verify import check, looking, pages, snapshot, sqlite_damage
 
@@ -329,4 +329,4 @@ def refusing(what: str) -> Iterator[None]:
     try:
         yield
     except (OSError, EOFError, ValueError, KeyError, sqlite3.Error, SQLAlchemyError) as error:
-        raise StoreUnavailable(f"{what}: {error}") from error
+        raise StoreUnavailable(f"{what}: {in_words(error)}") from error

@@ -157,3 +157,9 @@ def open_database(url: str, wait_s: float) -> Database:
     from storage.postgres import PostgresDatabase
 
     return PostgresDatabase(parsed, wait_s)
+
+
+def in_words(error: Exception) -> str:
+    """What the database said, on one line; never the statement or the values in it."""
+    said = getattr(error, "orig", None) or error
+    return " ".join(str(said).split()) or type(said).__name__

@@ -12,7 +12,7 @@ from storage.chain import Sealer
 from storage.closing import ClosingTable, close
 from storage.codec import SHAPES
 from storage.columns import TABLES
-from storage.database import database_path, database_url
+from storage.database import database_path, database_url, in_words
 from storage.verify import check, looking, replayed, sqlite_damage
 
 
@@ -103,7 +103,7 @@ def inspect(url: str, audit_key: bytes, *, wants_table: bool = False) -> Inspect
                 for shape in SHAPES.values()
             }
     except SQLAlchemyError as error:
-        raise StoreUnavailable(f"the database cannot be read: {error}") from error
+        raise StoreUnavailable(f"the database cannot be read: {in_words(error)}") from error
     return Inspection(
         schema=schema,
         damage="",

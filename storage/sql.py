@@ -16,7 +16,7 @@ from engine.store import ChainReport, Journaled, StoreHealth
 from storage.chain import Sealer
 from storage.codec import Put, Shape, entry_of, event_of, shape_of, warm
 from storage.columns import AUDIT, PAPER, TABLES, matching
-from storage.database import Database, open_database
+from storage.database import Database, in_words, open_database
 from storage.job import Job
 from storage.plan import State
 from storage.verify import FirstCheck, replay, verify
@@ -231,7 +231,7 @@ class SqlStore:
             async with self._engine.connect() as connection:
                 return (await connection.execute(query)).fetchall()
         except SQLAlchemyError as error:
-            raise StoreUnavailable(f"cannot be read: {error}") from error
+            raise StoreUnavailable(f"cannot be read: {in_words(error)}") from error
 
     # --- checking
 

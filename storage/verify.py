@@ -18,6 +18,7 @@ from engine.store import ChainReport
 from storage.chain import Head, Sealed, Sealer, Walk
 from storage.codec import SHAPES, Shape, Told, puts_of
 from storage.columns import AUDIT, HEAD, TABLES
+from storage.database import in_words
 from storage.plan import Projection, State
 from storage.tally import Last, Tally
 
@@ -303,7 +304,7 @@ class FirstCheck:
                 if self._is_over.wait(RETRY_S):  # the server is away: that says nothing of its rows
                     raise _Stopped from None
                 return
-            self.reason = f"it cannot be read: {error}"
+            self.reason = f"it cannot be read: {in_words(error)}"
             self.is_ok = False
 
     def _pace(self) -> None:

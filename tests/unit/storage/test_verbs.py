@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from bot.__main__ import main
 from engine.domain.money import ZERO
 from engine.domain.record import Event
 from engine.domain.trade import Account, TradeState
+from storage.database import in_words
 from storage.sql import SqlStore
 from tests.unit.storage.kit import Side, entry, event, execution, fact, trade
 
@@ -233,3 +235,11 @@ def test_an_action_must_be_named(home: Home) -> None:
     assert home.run("db")[0] == 2
     assert home.run("audit")[0] == 2
     assert home.run("db", "restore")[0] == 2
+
+
+def test_an_error_of_the_database_is_told_without_the_statement_and_its_values() -> None:
+    gone = Exception("no such\n  table")
+    error = OperationalError("SELECT doc FROM trades WHERE key = ?", ("T-SECRET",), gone)
+    assert "T-SECRET" in str(error)
+    assert in_words(error) == "no such table"
+    assert in_words(KeyError()) == "KeyError"
