@@ -19,29 +19,39 @@ def brokers(config: AppConfig, clock: Clock) -> dict[str, Broker]:
     """
     found: dict[str, Broker] = {}
     for name in config.brokers_in_use():
-        kind = adapters.broker_kind(name)
-        if kind is None:
-            continue
-        secrets, missing = adapters.secrets_of(name, kind, config.secrets.adapters)
-        if missing:
-            raise ConfigError("\n".join(missing))
-        settings: Any = config.brokers[name]
-        if what := kind.mixed_up(settings, secrets):
-            raise ConfigError(f"brokers.{name}.{what}")
-        setup = Setup(
-            name=name,
-            clock=clock,
-            accounts={
-                account: _number(config, account)
-                for account in config.accounts
-                if config.broker_of(account) == name
-            },
-            secrets=secrets,
-            tokens=FileTokens(config.state_dir() / "tokens" / f"{name}-{settings.environment}"),
-        )
-        made: Any = kind(settings, setup)
-        found[name] = made
+        if adapters.broker_kind(name) is not None:
+            found[name] = broker(config, name, clock)
     return found
+
+
+def broker(config: AppConfig, name: str, clock: Clock) -> Any:
+    """One outside broker that is configured, whether an account trades there or not.
+
+    Raises:
+        ConfigError: it is not configured, a secret is missing, or paper and live are mixed up.
+    """
+    kind = adapters.broker_kind(name) if name in config.brokers else None
+    if kind is None:
+        known = ", ".join(n for n in config.brokers if n != adapters.PAPER) or "none"
+        raise ConfigError(f"brokers.{name}: is no outside broker of the configuration ({known})")
+    secrets, missing = adapters.secrets_of(name, kind, config.secrets.adapters)
+    if missing:
+        raise ConfigError("\n".join(missing))
+    settings: Any = config.brokers[name]
+    if what := kind.mixed_up(settings, secrets):
+        raise ConfigError(f"brokers.{name}.{what}")
+    setup = Setup(
+        name=name,
+        clock=clock,
+        accounts={
+            account: _number(config, account)
+            for account in config.accounts
+            if config.broker_of(account) == name
+        },
+        secrets=secrets,
+        tokens=FileTokens(config.state_dir() / "tokens" / f"{name}-{settings.environment}"),
+    )
+    return kind(settings, setup)
 
 
 def _number(config: AppConfig, account: str) -> str | None:

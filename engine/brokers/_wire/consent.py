@@ -5,6 +5,8 @@ Runs in a terminal (``tradestream broker connect``): codes and tokens never pass
 
 from typing import Protocol, runtime_checkable
 
+from engine.brokers import BrokerAccount
+
 
 @runtime_checkable
 class Consent(Protocol):
@@ -27,6 +29,10 @@ class Consent(Protocol):
         Raises:
             BrokerAuthError: it was not accepted. BrokerUnavailable.
         """
+        ...
+
+    async def accounts(self) -> list[BrokerAccount]:
+        """What the new tokens reach."""
         ...
 
     async def close(self) -> None:

@@ -70,11 +70,17 @@ class Sent:
         """Their answer is being waited for: nothing is made of a likeness yet."""
 
     async def load(self) -> None:
-        """Read back what was sent before; begin anew when there is nothing."""
+        """Read back what was sent before."""
+        self._by_id, self._by_broker_id = {}, {}
+        await self._take_in()
+
+    async def _take_in(self) -> None:
+        """Add what stands in the file and not here: a connection beside this one wrote it."""
         text = await self._tokens.load(self._key)
         now = self._clock.now()
-        self._by_id, self._by_broker_id = {}, {}
         for row in json.loads(text) if text else []:
+            if row["id"] in self._by_id:
+                continue
             entry = _entry(row)
             ended_long_ago = entry.ended_at is not None and now - entry.ended_at > _KEPT_ENDED
             if not ended_long_ago and now - entry.sent_at <= _KEPT_LIVE:
@@ -240,6 +246,7 @@ class Sent:
 
     async def _save(self) -> None:
         async with self._lock:
+            await self._take_in()
             rows = [_row(e) for e in self._by_id.values()]
             await self._tokens.save(self._key, json.dumps(rows))
 
