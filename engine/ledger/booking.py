@@ -110,6 +110,8 @@ def deposit(
 ) -> tuple[Account, LedgerEntry]:
     """Money put in (or, below 0, taken out): neither profit nor loss.
 
+    What the day and the drawdown are measured from moves with it.
+
     Raises:
         InvariantError: no finite Decimal.
     """
@@ -130,8 +132,13 @@ def deposit(
         closed_qty=ZERO,
         booked_at=now,
     )
+    start, peak = account.day_start_equity_usd, account.peak_equity_usd
     after = changed(
-        account, cash_usd=account.cash_usd + usd, deposits_usd=account.deposits_usd + usd
+        account,
+        cash_usd=account.cash_usd + usd,
+        deposits_usd=account.deposits_usd + usd,
+        day_start_equity_usd=None if start is None else start + usd,
+        peak_equity_usd=None if peak is None else peak + usd,
     )
     return after, entry
 

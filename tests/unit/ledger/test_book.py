@@ -295,6 +295,16 @@ def test_versions_follow_on_and_a_new_position_is_version_1() -> None:
     assert (again.position.version, again.trade.version) == (2, 3)
 
 
+@pytest.mark.parametrize("usd", ["10000000", "-200"])
+def test_what_is_put_in_or_taken_out_moves_the_start_of_the_day_and_the_peak(usd: str) -> None:
+    known = Account(name="main", broker="x", day_start_equity_usd=D(1000), peak_equity_usd=D(1200))
+    after, _ = ledger.deposit(known, D(usd), NOW, "d1")
+    assert after.day_start_equity_usd == D(1000) + D(usd)
+    assert after.peak_equity_usd == D(1200) + D(usd)
+    unknown, _ = ledger.deposit(Account(name="main", broker="x"), D(usd), NOW, "d1")
+    assert (unknown.day_start_equity_usd, unknown.peak_equity_usd) == (None, None)
+
+
 def test_a_deposit_is_no_profit() -> None:
     account, entry = ledger.deposit(Account(name="main", broker="paper"), D(500), NOW, "d1")
     account, _ = ledger.deposit(account, D("-200"), NOW, "d2")
