@@ -8,8 +8,9 @@ from aiolimiter import AsyncLimiter
 from engine.clock import Clock
 from engine.domain.errors import RateLimited
 
-Lane = Literal["exit", "order", "read", "other"]
-"""``other``: questions that a broker counts apart from those about orders."""
+Lane = Literal["exit", "order", "read", "open", "history", "detail"]
+"""``exit`` and ``order`` act. ``open``, ``history``, ``detail``: questions about orders, where a
+broker counts each kind apart; else they share ``read``."""
 
 _LONGEST_WAIT_S = 5.0
 """An entry that would wait longer for its turn is refused: its price is too old by then."""

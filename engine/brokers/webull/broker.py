@@ -53,7 +53,7 @@ OWN = {"paper": "https://api.sandbox.webull.com", "live": "https://api.webull.co
 
 _PAGE, _MOST_PAGES = 100, 100
 _WINDOW = timedelta(days=7)
-_BEFORE = timedelta(days=6)
+_BEFORE = timedelta(days=5)
 """Orders are listed by when they were placed; those may be filled or cancelled later."""
 _NONE_SUCH = ("NOT_FOUND", "NOT_EXIST")
 _OVER = frozenset({"filled", "canceled", "expired", "rejected", "replaced"})
@@ -351,6 +351,8 @@ class Webull(Adapter):
         for row in rows:
             if row.order.state == "unknown":
                 self._note(f"unknown order status {row.order.raw_state}")
+            if len(row.order.legs) > 1:
+                continue  # placed by hand: one price for all legs says of none what it cost
             at = row.filled_at or self.clock.now()
             self._sums.saw(row.order, row.average, row.fee_usd, at)
         await self._sums.keep()

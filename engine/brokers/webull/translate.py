@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from math import gcd
 from typing import Any
 
 from engine.brokers import (
@@ -61,7 +62,9 @@ class Row:
     """An order as Webull lists it, with what its sums say of its executions."""
 
     order: BrokerOrder
+    """Perhaps placed by hand in Webull's app: of several legs, of a type that is none of ours."""
     average: Decimal | None
+    """Of the unit; None where nothing is filled."""
     fee_usd: Decimal
     filled_at: datetime | None
     placed_at: datetime
@@ -190,7 +193,13 @@ def rows(answer: Any, account: str) -> list[Row]:
     groups = answer.get("data", answer) if isinstance(answer, Mapping) else answer
     if isinstance(groups, Mapping):
         groups = [groups]
-    return [_row(order, account) for group in groups for order in group["orders"]]
+    orders = [order for group in groups for order in group["orders"]]
+    return [_row(order, account) for order in orders if _is_ours(order)]
+
+
+def _is_ours(said: Json) -> bool:
+    """Shares and options; all else is held in accounts of its own at Webull."""
+    return (said.get("instrument_type") or "EQUITY") in ("EQUITY", "OPTION")
 
 
 def _row(said: Json, account: str) -> Row:
@@ -203,10 +212,10 @@ def _row(said: Json, account: str) -> Row:
         account=account,
         state=state,
         side=_SIDES_BACK[said["side"]],
-        legs=(Leg(instrument=instrument_of(said)),),
+        legs=_legs(said),
         qty=exact(said["total_quantity"]),
         filled=maybe(said.get("filled_quantity")) or ZERO,
-        type=_TYPES_BACK[said["order_type"]],
+        type=_type(said),
         limit=_price(said.get("limit_price")),
         stop=_price(said.get("stop_price")),
         reason=str(said.get("fail_reason") or ""),
@@ -222,18 +231,37 @@ def _row(said: Json, account: str) -> Row:
     )
 
 
-def instrument_of(said: Json) -> Instrument:
-    """The share or option that a row of orders or positions is about."""
-    legs = said.get("legs") or []
-    if len(legs) > 1:
-        raise ValueError("an order or position of several legs")
-    kind = said.get("instrument_type") or (legs[0].get("instrument_type") if legs else "EQUITY")
-    if kind == "EQUITY" and not (legs and legs[0].get("option_type")):
-        return stock(said["symbol"])
-    if not legs:
-        raise ValueError(f"{kind} without its contract")
-    (leg,) = legs
-    strike = leg.get("strike_price") or leg.get("option_exercise_price")
+def _type(said: Json) -> OrderType:
+    """Ours; of a type that we have no word for, what its prices make of it."""
+    known = _TYPES_BACK.get(said["order_type"])
+    if known is not None:
+        return known
+    has_limit, has_stop = _price(said.get("limit_price")), _price(said.get("stop_price"))
+    if has_stop:
+        return OrderType.STOP_LIMIT if has_limit else OrderType.STOP
+    return OrderType.LIMIT if has_limit else OrderType.MARKET
+
+
+def _legs(said: Json) -> tuple[Leg, ...]:
+    legs = said.get("legs") or [said]
+    if len(legs) == 1:
+        return (Leg(instrument=instrument_of(legs[0] | {"symbol": said["symbol"]})),)
+    quantities = [int(exact(leg["quantity"])) for leg in legs]
+    unit, sign = gcd(*quantities), _SIDES_BACK[said["side"]].sign
+    return tuple(
+        Leg(
+            instrument=instrument_of(leg),
+            ratio=sign * _SIDES_BACK[leg["side"]].sign * qty // unit,
+        )
+        for leg, qty in zip(legs, quantities, strict=True)
+    )
+
+
+def instrument_of(leg: Json) -> Instrument:
+    """The share or option that a leg of an order or a position is about."""
+    if leg.get("instrument_type") != "OPTION" and not leg.get("option_type"):
+        return stock(leg["symbol"])
+    strike = leg.get("strike_price") or leg["option_exercise_price"]
     right = {"CALL": "C", "PUT": "P"}[leg["option_type"]]
     return option(
         leg["symbol"],
@@ -247,20 +275,22 @@ def positions(answer: Any, account: str) -> list[BrokerPosition]:
     """All holdings; short ones carry a minus or say so by their side."""
     listed = answer.get("data", answer) if isinstance(answer, Mapping) else answer
     held = []
-    for said in listed:
-        qty = exact(said["quantity"])
-        legs = said.get("legs") or [{}]
-        if qty > 0 and (said.get("side") or legs[0].get("side")) in ("SELL", "SHORT"):
-            qty = -qty
-        if qty:
-            held.append(
-                BrokerPosition(
-                    account=account,
-                    instrument=instrument_of(said),
-                    qty=qty,
-                    avg_price=maybe(said.get("cost_price")),
+    for said in filter(_is_ours, listed):
+        legs = said.get("legs") or []
+        for leg in [said | legs[0]] if len(legs) == 1 else legs or [said]:
+            own = said if len(legs) <= 1 else leg
+            qty = exact(own["quantity"])
+            if qty > 0 and (leg.get("side") or said.get("side")) in ("SELL", "SHORT"):
+                qty = -qty
+            if qty:
+                held.append(
+                    BrokerPosition(
+                        account=account,
+                        instrument=instrument_of(leg),
+                        qty=qty,
+                        avg_price=maybe(own.get("cost_price")),
+                    )
                 )
-            )
     return held
 
 

@@ -26,7 +26,7 @@ BUY, SELL, LIMIT = Side.BUY, Side.SELL, OrderType.LIMIT
 @pytest.fixture
 async def shares():
     bench = webull_bench.stocks()
-    await bench.open_venue()
+    (await bench.open_venue()).late = timedelta(days=1)  # these tests let days go by in a moment
     yield bench
     await bench.stop()
 

@@ -248,6 +248,57 @@ def test_positions_are_signed_however_the_short_side_is_said():
     assert held == {"AAPL": D(2), "F": D(-3), "T": D(-4), PUT.key: D(-5)}
 
 
+def test_orders_placed_by_hand_in_the_app_are_read_whatever_they_are():
+    """O-16: one that we have no words for must not hide the others."""
+    spread = {
+        "side": "BUY",
+        "legs": [
+            {
+                "symbol": "SPY",
+                "side": side,
+                "quantity": qty,
+                "instrument_type": "OPTION",
+                "option_type": "CALL",
+                "strike_price": strike,
+                "option_expire_date": "2026-12-18",
+            }
+            for side, qty, strike in (("BUY", "2", "600"), ("SELL", "4", "605"))
+        ],
+        "instrument_type": "OPTION",
+        "symbol": "SPY",
+    }
+    answer = {
+        "data": [
+            *listed(golden_order(), **spread)["data"],
+            *listed(golden_order(), order_type="MARKET_ON_CLOSE", limit_price="0")["data"],
+            *listed(golden_order(), instrument_type="CRYPTO", symbol="BTCUSD")["data"],
+        ]
+    }
+    two, close = (row.order for row in translate.rows(answer, "main"))
+    assert [(leg.instrument.strike, leg.ratio) for leg in two.legs] == [(D(600), 1), (D(605), -2)]
+    assert close.type is OrderType.MARKET
+
+
+def test_a_position_of_several_legs_is_several_holdings():
+    leg = {
+        "symbol": "SPY",
+        "option_type": "CALL",
+        "option_expire_date": "2026-12-18",
+        "cost_price": "1.10",
+    }
+    row = {
+        "symbol": "SPY",
+        "instrument_type": "OPTION",
+        "quantity": "1",
+        "legs": [
+            leg | {"side": "BUY", "quantity": "1", "option_exercise_price": "600"},
+            leg | {"side": "SELL", "quantity": "2", "option_exercise_price": "605"},
+        ],
+    }
+    held = translate.positions([row], "main")
+    assert [(p.instrument.strike, p.qty) for p in held] == [(D(600), D(1)), (D(605), D(-2))]
+
+
 def test_money_that_is_not_said_is_none_and_never_zero():
     said = {"account_currency_assets": [{"currency": "USD", "cash_balance": "0"}]}
     balance = translate.balance(said, "main", NOW)
