@@ -17,6 +17,7 @@ from engine.brokers import Balance, Broker, BrokerOrder
 from engine.bus import Bus
 from engine.clock import Clock, Ids
 from engine.domain.alert import Asset
+from engine.domain.compared import Compared
 from engine.domain.copying import replace
 from engine.domain.desk import Fact, Notice
 from engine.domain.errors import Conflict, StoreUnavailable, TradeStreamError
@@ -112,6 +113,8 @@ class Desk:
         """Brokers that we have not been connected to since the start."""
         self.compared_at: dict[str, datetime] = {}
         """Account -> when it was last compared with its broker, in this process."""
+        self.compared: dict[str, Compared] = {}
+        """Account -> how that went."""
         self.is_behind = False
         """A commit ended in doubt: the store may know more than the book."""
         self.is_halting = ""

@@ -223,7 +223,16 @@ class Odd:
     raw: str
 
 
-BrokerEvent = OrderSeen | Filled | PositionSeen | BalanceSeen | StreamUp | StreamDown | Odd
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Warned:
+    """Event: something that people have to do in time, such as to log in anew; gates nothing."""
+
+    note: str
+
+
+BrokerEvent = (
+    OrderSeen | Filled | PositionSeen | BalanceSeen | StreamUp | StreamDown | Odd | Warned
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,6 +13,7 @@ from typing import TypeVar
 from engine import orders, reconcile
 from engine.brokers import Balance, BrokerFill, BrokerOrder, BrokerPosition
 from engine.desk import Desk
+from engine.domain.compared import Compared
 from engine.domain.errors import (
     BrokerUnavailable,
     Conflict,
@@ -72,31 +73,45 @@ async def compare(desk: Desk, broker_name: str) -> str:
 
 async def _account(desk: Desk, broker: str, account: str) -> list[str]:
     """One account: resolve doubts, take news in, then judge what still differs, twice."""
+    began = desk.clock.monotonic()
     await _resolve_doubts(desk, account)
-    since = _since(desk, account)
-    findings = await _look(desk, broker, account, since)
+    since, is_full = _since(desk, account)
+    findings, seen = await _look(desk, broker, account, since)
     if not findings.is_clean:
-        before, findings = findings, await _look(desk, broker, account, since)
+        before = findings
+        findings, seen = await _look(desk, broker, account, since)
         if not findings.is_clean:
             await _adopt(desk, broker, account, before, findings)
     lines = reconcile.lines(findings)
     await _record(desk, account, lines)
     desk.compared_at[account] = desk.clock.now()
+    desk.compared[account] = Compared(
+        account=account,
+        broker=broker,
+        at=desk.clock.now(),
+        is_full=is_full,
+        took_s=desk.clock.monotonic() - began,
+        n_orders=len(seen.recent),
+        n_working=len(seen.working),
+        n_fills=len(seen.fills),
+        n_positions=len(seen.positions),
+        cash_usd=seen.balance.cash_usd,
+        differences=tuple(lines),
+    )
     return lines
 
 
-def _since(desk: Desk, account: str) -> datetime:
-    """From when on orders and fills are read."""
+def _since(desk: Desk, account: str) -> tuple[datetime, bool]:
+    """From when on orders and fills are read, and whether that is everything that is live."""
     last = desk.compared_at.get(account)
-    if last is not None and not desk.is_due(
-        f"full comparison of {account}", desk.settings.reconcile_full_s
-    ):
-        return min(last, desk.clock.now()) - _MARGIN
+    is_due = desk.is_due(f"full comparison of {account}", desk.settings.reconcile_full_s)
+    if last is not None and not is_due:
+        return min(last, desk.clock.now()) - _MARGIN, False
     live = [o.created_at for o in desk.book.orders.values() if o.account == account]
-    return min([*live, desk.since(days=1)]) - _MARGIN
+    return min([*live, desk.since(days=1)]) - _MARGIN, True
 
 
-async def _look(desk: Desk, broker: str, account: str, since: datetime) -> Findings:
+async def _look(desk: Desk, broker: str, account: str, since: datetime) -> tuple[Findings, _Seen]:
     seen = await _read(desk, broker, account, since)
     await _take_in(desk, account, since, seen)
     book = desk.book
@@ -114,7 +129,8 @@ async def _look(desk: Desk, broker: str, account: str, since: datetime) -> Findi
         now=desk.clock.now(),
     )
     # An unanswered order is no difference: it is being looked up, and people are told in time.
-    return replace(found, lost=tuple(o for o in found.lost if o.state not in _UNSURE))
+    lost = tuple(o for o in found.lost if o.state not in _UNSURE)
+    return replace(found, lost=lost), seen
 
 
 async def _read(desk: Desk, name: str, account: str, since: datetime) -> _Seen:

@@ -17,6 +17,7 @@ from engine.brokers import (
     PositionSeen,
     StreamDown,
     StreamUp,
+    Warned,
 )
 from engine.desk import Desk
 from engine.domain.errors import (
@@ -29,6 +30,7 @@ from engine.domain.errors import (
 from engine.domain.order import Order
 from engine.flows import effects, own
 from engine.flows.fills import on_fill
+from engine.market import new_york_date
 
 log = logging.getLogger(__name__)
 
@@ -74,6 +76,11 @@ async def _take(desk: Desk, broker: str, event: BrokerEvent) -> None:
     elif isinstance(event, PositionSeen):
         if _differs(desk, event.position):
             desk.vigil(lambda: _compare_later(desk, broker), f"compare {broker} soon")
+    elif isinstance(event, Warned):
+        day = new_york_date(desk.clock.now())
+        await desk.tell(
+            "admin", f"⏰ {broker}: {event.note}", note_id=f"warned-{broker}-{day}-{event.note}"
+        )
     elif isinstance(event, Odd):
         desk.gates.setdefault(broker, "it said something unknown")
         await desk.tell(

@@ -2,20 +2,28 @@
 
 import asyncio
 import logging
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
 from engine import ledger
 from engine.desk import Desk
-from engine.domain.errors import BrokerAuthError, TradeStreamError, WrongEnvironment
+from engine.domain.errors import (
+    BrokerAuthError,
+    TradeStreamError,
+    UserError,
+    WrongEnvironment,
+)
 from engine.domain.record import Record
 from engine.domain.trade import Account
-from engine.flows import send, settle
+from engine.flows import mode, send, settle
 from engine.flows.compare import compare
 from engine.flows.hear import QUIET
 from engine.flows.load import load
+from engine.reports import reconcile as reconcile_report
+from engine.reports.reconcile import ReconcileReport
 
-__all__ = ["again", "compare", "load", "mend", "reconcile", "start"]
+__all__ = ["again", "compare", "load", "mend", "on_demand", "reconcile", "report", "start"]
 
 log = logging.getLogger(__name__)
 
@@ -148,6 +156,39 @@ async def reconcile(desk: Desk) -> None:
         n for n in desk.brokers if n not in desk.offline or not desk.backoff.must_wait(f"mend|{n}")
     ]
     await _side_by_side(desk, due)
+
+
+async def on_demand(desk: Desk, broker: str | None = None) -> ReconcileReport:
+    """Compare everything that is live now, with one broker or with all; for ``/reconcile``.
+
+    Raises:
+        UserError: there is no such broker.
+    """
+    if broker is not None and broker not in desk.brokers:
+        known = ", ".join(sorted(desk.brokers))
+        raise UserError(f"There is no broker of that name; there are: {known}. Nothing was done.")
+    names = [broker] if broker is not None else list(desk.brokers)
+    for account, at in desk.settings.accounts.items():
+        if at in names:
+            desk.compared_at.pop(account, None)  # from its beginning
+    found = await asyncio.gather(*(_reach(desk, n) for n in names), return_exceptions=True)
+    failed = {n: str(e) for n, e in zip(names, found, strict=True) if isinstance(e, Exception)}
+    return report(desk, names, failed)
+
+
+def report(
+    desk: Desk, names: Sequence[str] | None = None, failed: Mapping[str, str] | None = None
+) -> ReconcileReport:
+    """How our books and the brokers' stand, as last compared."""
+    chosen = list(desk.brokers) if names is None else list(names)
+    gates = {name: desk.gate(name) for name in chosen}
+    return reconcile_report.build(
+        {a: n for a, n in desk.settings.accounts.items() if n in chosen},
+        desk.compared,
+        gates | dict(failed or {}),
+        now=desk.clock.now(),
+        mode=mode.of(desk),
+    )
 
 
 async def again(desk: Desk, name: str) -> str:

@@ -66,6 +66,9 @@ async def is_this(desk: Desk, who: Who, order_id: str, broker_id: str) -> str:
             order, Trigger.ACCEPT, desk.clock.now(), reason=said, broker_id=broker_id
         )
         await _commit(desk, who, after, said)
+    tell = getattr(desk.broker(order.broker), "recognise", None)
+    if tell is not None:  # its adapter keeps a list of its own where ids are hidden
+        await tell(order.account, order_id, broker_id)
     await send.on_report(desk, found[0], asked=True)
     effects.settle_soon(desk, order.trade_id)
     return f"Order {order_id} is {broker_id} at {order.broker}."

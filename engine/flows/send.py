@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import re
 from collections.abc import Awaitable
 from typing import TypeVar
 
@@ -47,6 +48,8 @@ ABSENT_GRACE_S = 5.0
 ABSENT_TWICE_S = 1.0
 """What is to be believed absent was found absent twice, so far apart."""
 _UNSENT_KEPT = 1000
+_ID_TAKEN = re.compile(r"(?i)\bunique\b|\bduplicate|already (?:exists|used|been used)")
+"""A refusal of the id, not of the order: a gateway on the way may have repeated our request."""
 CANCEL_AGAIN_S = (0.2, 0.3, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
 _UNANSWERED = (OrderState.SUBMITTING, OrderState.UNKNOWN)
 
@@ -91,7 +94,7 @@ async def _sent(desk: Desk, order: Order, *, again: bool) -> Order:
     try:
         report = await _in_time(desk, broker.submit(request))
     except OrderRejected as error:
-        if again:  # the refusal may be of the repeated id: evidence that it is there
+        if again or _ID_TAKEN.search(str(error)):  # evidence that it is there
             await look_up(desk, order.order_id)
             order = desk.book.orders.get(order.order_id, order)
             if order.state not in _UNANSWERED:

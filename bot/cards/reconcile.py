@@ -1,0 +1,64 @@
+"""The books against the brokers': one line per account, then what differs."""
+
+import discord
+
+from bot import text
+from bot.cards._layout import Tone, card
+from engine.reports.reconcile import AccountBooks, ReconcileReport
+
+_ACCOUNTS, _DIFFERENCES = 20, 12
+
+
+def show(report: ReconcileReport) -> discord.Embed:
+    """What was compared and what is open."""
+    return card(
+        tone=Tone.GOOD if report.is_clean else Tone.WAIT,
+        title=title(report),
+        stamp=report.stamp,
+        lines=[
+            *(_account(a) for a in report.accounts[:_ACCOUNTS]),
+            _more(len(report.accounts) - _ACCOUNTS, "accounts"),
+            *_differences(report),
+            "-# Differences become entries of the books, never orders.",
+        ],
+    )
+
+
+def title(report: ReconcileReport) -> str:
+    """``Books agree`` or how many differences there are."""
+    if not report.accounts:
+        return "No account to compare"
+    if report.is_clean:
+        return "Books agree"
+    n = report.n_differences
+    if n:
+        return f"{n} difference{'' if n == 1 else 's'}"
+    return "Not everything could be compared"
+
+
+def _account(books: AccountBooks) -> str:
+    name = f"**{text.safe_line(books.account, 40)}** at {text.safe_line(books.broker, 40)}"
+    seen = books.compared
+    if seen is None:
+        return f"✗ {name} · {text.safe_line(books.gate, 200) or 'not compared yet'}"
+    mark = "✓" if books.is_clean else "⚠"
+    how = "full" if seen.is_full else "light"
+    words = (
+        f"{mark} {name} · {how}, {text.ago(seen.at)} in {seen.took_s:.1f} s · "
+        f"{seen.n_orders} orders, {seen.n_fills} fills, {seen.n_positions} positions"
+    )
+    return f"{words} · entries wait: {text.safe_line(books.gate, 160)}" if books.gate else words
+
+
+def _differences(report: ReconcileReport) -> list[str]:
+    said = [
+        f"• {text.safe_line(books.account, 40)}: {text.safe_line(line, 240)}"
+        for books in report.accounts
+        if books.compared is not None
+        for line in books.compared.differences
+    ]
+    return [*said[:_DIFFERENCES], _more(len(said) - _DIFFERENCES, "differences")]
+
+
+def _more(n: int, what: str) -> str:
+    return f"and {n} more {what}" if n > 0 else ""

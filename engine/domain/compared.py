@@ -1,0 +1,26 @@
+"""How a comparison of our books with a broker's went."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compared:
+    """How the last comparison of one account went."""
+
+    account: str
+    broker: str
+    at: datetime
+    is_full: bool
+    """All that is live was read from its beginning, not only what is new."""
+    took_s: float
+    n_orders: int
+    """Orders read, whatever became of them."""
+    n_working: int
+    n_fills: int
+    n_positions: int
+    cash_usd: Decimal | None
+    """As the broker says."""
+    differences: tuple[str, ...]
+    """What still differed in the end, one sentence each; empty when the books agree."""

@@ -1,0 +1,97 @@
+"""Comparing on demand: what was read, what differs, said as one report; nothing is ever sent."""
+
+import pytest
+
+from bot.cards import reconcile as card
+from engine.brokers import BrokerFill
+from engine.domain.errors import UserError
+from engine.domain.order import Side
+from engine.flows import recover
+from tests import rig as desks
+from tests.conformance.faulty_broker import Faults, FaultyBroker
+from tests.rig import d, spy
+
+BUY = "BTO 2 SPY 603C 1/31 @ 2.15"
+
+
+@pytest.fixture
+async def rig():
+    faults = Faults()
+    made = await desks.start(wrap=lambda p: FaultyBroker(p, faults), broker_timeout_s=0.05)
+    made.faults = faults
+    made.quote(spy(), "2.14", "2.16")
+    yield made
+    await made.close()
+
+
+async def test_books_that_agree_are_shown_with_what_was_read(rig):
+    await rig.say(BUY)
+    await rig.fill(spy(), "2.14", "2.15")
+    await rig.pass_time(2)
+    report = await recover.on_demand(rig.desk)
+    assert report.is_clean
+    (books,) = report.accounts
+    assert books.compared.is_full
+    assert (books.compared.n_fills, books.compared.n_positions) == (1, 1)
+    assert report.cash_usd == rig.desk.book.accounts["main"].cash_usd
+    shown = card.show(report)
+    assert shown.title == "Books agree"
+    assert "1 fills, 1 positions" in shown.description
+    await recover.reconcile(rig.desk)
+    (books,) = recover.report(rig.desk).accounts
+    assert not books.compared.is_full, "between the full ones only what is new is read"
+
+
+async def test_a_difference_is_named_and_nothing_is_sent_because_of_it(rig):
+    await rig.say(BUY)
+    await rig.fill(spy(), "2.14", "2.15")
+    await rig.pass_time(2)
+    key = rig.trade().trade_id
+    position = next(p for p in rig.desk.book.positions.values() if p.trade_id == key)
+    from dataclasses import replace
+
+    lot = replace(position.lots[0], qty=d(5))
+    rig.desk.book.positions[position.key] = replace(position, lots=(lot,))
+    n_before = len(await rig.broker.orders_since("main", desks.START))
+    report = await recover.on_demand(rig.desk, "paper")
+    assert not report.is_clean
+    assert report.n_differences >= 1
+    shown = card.show(report)
+    assert "we hold 5, the broker 2" in shown.description
+    assert len(await rig.broker.orders_since("main", desks.START)) == n_before
+    assert any("we hold 5, the broker 2" in note for note in rig.notes())
+
+
+async def test_a_broker_that_cannot_be_read_is_said_and_nothing_is_concluded(rig):
+    rig.faults.fail_reads = 100
+    report = await recover.on_demand(rig.desk)
+    assert not report.is_clean
+    assert report.accounts[0].gate
+    assert "504 on a list" in card.show(report).description
+    with pytest.raises(UserError, match="there are: paper"):
+        await recover.on_demand(rig.desk, "nowhere")
+
+
+async def test_outside_trades_are_adopted_by_the_same_step(rig):
+    fill = BrokerFill(
+        execution_id="OUT-1",
+        client_order_id="",
+        broker_id="77",
+        account="main",
+        instrument=spy(),
+        leg=0,
+        side=Side.BUY,
+        qty=d(1),
+        price=d("2.15"),
+        fee_usd=d(0),
+        executed_at=rig.clock.now(),
+    )
+    real = rig.broker.fills_since
+
+    async def with_one_more(account, since):
+        return [*await real(account, since), fill]
+
+    rig.broker.fills_since = with_one_more
+    await recover.on_demand(rig.desk)
+    await rig.rest()
+    assert [t.source for t in rig.trades()] == ["external"]
