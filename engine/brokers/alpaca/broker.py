@@ -47,7 +47,8 @@ from engine.domain.errors import (
 )
 
 _CHILDREN = "alpaca-children"
-_STREAM_WAIT_S = 5.0
+_STREAM_WAIT_S = 1.5
+"""Orders need not wait for the stream: once it is up, what it missed is compared."""
 
 
 class Alpaca(Adapter):

@@ -1,21 +1,19 @@
-"""The only file that imports alpaca-py: its clients with everything switched off that sends twice.
+"""alpaca-py's client with everything switched off that sends twice, and what its streams share.
 
-Importing it takes long (pandas comes along), so it is done in a thread when a connection is made.
+The library is imported here, in sdk_stream and in sdk_data alone, and in threads: its streams bring
+pandas along, which takes long.
 """
 
 import asyncio
-import json
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from decimal import Decimal
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 
 from alpaca.common.rest import RESTClient
-from alpaca.trading.stream import TradingStream
 from requests import PreparedRequest, Response
 from requests.adapters import HTTPAdapter
 
@@ -162,45 +160,3 @@ class Listening(ABC):
     @abstractmethod
     async def connection_closed(self) -> None:
         """Hang up."""
-
-
-class Updates(Listening, TradingStream):
-    """The stream of trade updates."""
-
-    def __init__(
-        self, key: str, secret: str, url: str, heard: Callable[[Any], None], up: Callable[[], None]
-    ) -> None:
-        """``heard`` takes each message; text when it is no JSON."""
-        super().__init__(
-            key, secret, raw_data=True, url_override=url, websocket_params=dict(WEBSOCKET)
-        )
-        self.heard, self.up = heard, up
-        self.subscribe_trade_updates(self._ignore)
-
-    async def _ignore(self, _: Any) -> None:
-        """The library asks for a handler before it subscribes; messages are taken in raw."""
-
-    async def begin(self) -> None:
-        """Connect, log in, subscribe."""
-        await self._start_ws()  # type: ignore[no-untyped-call]
-
-    def connection(self) -> Any:
-        """The open web socket."""
-        return self._ws
-
-    async def connection_closed(self) -> None:
-        """Hang up."""
-        await self.close()
-
-    async def _auth(self) -> None:
-        try:
-            await super()._auth()  # type: ignore[no-untyped-call]
-        except ValueError as error:
-            raise AuthFailed from error
-
-    def parsed(self, raw: str | bytes) -> Any:
-        """JSON with exact numbers, or the text."""
-        try:
-            return json.loads(raw, parse_float=Decimal)
-        except ValueError:
-            return raw if isinstance(raw, str) else raw.decode(errors="replace")

@@ -33,7 +33,7 @@ class Stream:
                 loop.call_soon_threadsafe(what, *about)
 
         def made() -> Any:
-            from engine.brokers.alpaca.sdk import Updates
+            from engine.brokers.alpaca.sdk_stream import Updates
 
             return Updates(
                 *self._keys, self._url, lambda said: tell(self._heard, said), lambda: tell(is_up)
