@@ -327,7 +327,7 @@ _PUT = re.compile(r'\["(\w+)",("(?:[^"\\]|\\.)*"),(\d+),(\d+),')
 def data_text(data: Mapping[str, Any]) -> str:
     """Small JSON for people; Decimals, moments and enums as text."""
     try:
-        return json.dumps(dict(data), default=_plain, allow_nan=False, separators=(",", ":"))
+        return _DATA.encode(dict(data))
     except (TypeError, ValueError) as error:
         raise InvariantError(f"event data cannot be kept: {error}") from error
 
@@ -344,6 +344,9 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Sequence):
         return list(value)
     raise TypeError(f"{type(value).__name__} is no JSON")
+
+
+_DATA = json.JSONEncoder(default=_plain, allow_nan=False, separators=(",", ":"))
 
 
 def event_of(at: str, kind: str, ref: str, actor: str, data: str, puts: str) -> Event:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from typing import Literal
 
 from engine.domain.alert import Right
@@ -165,6 +166,7 @@ def third_friday(year: int, month: int) -> date:
     return first + timedelta(days=(4 - first.weekday()) % 7 + 14)
 
 
+@lru_cache(maxsize=4096)
 def parse_key(key: str) -> Instrument:
     """Read a canonical name back; ``parse_key(i.key) == i``.
 

@@ -105,7 +105,10 @@ def read(message: RawAlert, profile: SourceProfile, context: Context | None = No
     reading = _reading(message, profile, context, flat, items)
     if withdrawn := _withdrawn(reading, flat, profile):
         return withdrawn
-    parsed = _parser(reading, profile).read(reading)
+    parser = _parser(reading, profile)
+    parsed = parser.read(reading)
+    if isinstance(parsed, NotAnAlert) and profile.parser == "auto" and not parser.evidence(reading):
+        parsed = NotAnAlert(why="nothing that is traded is named")
     return _with_suspicion(parsed, flat)
 
 
@@ -149,7 +152,7 @@ def _reading(
         profile=profile,
         base=_base(earlier, items),
         is_reply=message.reply_to is not None,
-        open_trades=tuple(context.open_trades()),
+        open_trades=context.open_trades,
         is_json=flat.is_json,
         is_edit=message.edit_no > 0,
     )

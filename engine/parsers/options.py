@@ -92,9 +92,9 @@ class _Trade:
         price = prices.price(facts, said, is_premium=True)
         if self._is_coin(signal, price.value):
             return None
-        signal = replace(signal, price=price.value, price_range=price.range, quantity=count)
         levels = slots.levels(facts, own=signal.symbol, is_derivative=True)
-        signal = replace(signal, size_class=size, stop=levels.stop, targets=levels.targets,
+        signal = replace(signal, price=price.value, price_range=price.range, quantity=count,
+                         size_class=size, stop=levels.stop, targets=levels.targets,
                          stop_underlying=levels.under, trail=levels.trail)  # fmt: skip
         signal = self._amount(signal, count)
         return self._finish(signal)

@@ -61,9 +61,9 @@ class PositionSize(RiskCheck):
 
 
 def _held_usd(intent: Intent, facts: Facts) -> Decimal | None:
-    total = Decimal(0)
+    total, mine = Decimal(0), _keys(intent.legs)
     for held in holdings(intent, facts):
-        if _keys(held.legs) == _keys(intent.legs):
+        if _keys(held.legs) == mine:
             exposure = facts.notional_by_trade.get(held.trade_id)
             if not is_known(exposure) or exposure < 0:
                 return None

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from operator import attrgetter
 
 from engine.brokers import BrokerEvent, BrokerFill, Filled, OrderSeen
 from engine.brokers.paper.match import Mark
@@ -35,6 +36,7 @@ At one and the same moment ends come first, then a new quote, then orders that g
 """
 
 
+_by_seq = attrgetter("seq")
 _FINE = Decimal("1e-10")
 """Shares of a cost are cut here, so that the parts always add up to the whole."""
 
@@ -201,9 +203,13 @@ class Draft:
         return self._live({*self.book.by_instrument.get(key, ()), *fresh})
 
     def of_account(self, account: str) -> list[PaperOrder]:
-        """Live orders of an account."""
-        fresh = (o.id for o in self._fresh if o.request.account == account)
-        return self._live({*self.book.by_account.get(account, ()), *fresh})
+        """Live orders of an account, first accepted first."""
+        return sorted(self.working(account), key=_by_seq)
+
+    def working(self, account: str) -> Iterator[PaperOrder]:
+        """The same in any order."""
+        fresh = {o.id for o in self._fresh if o.request.account == account}
+        return self._alive(self.book.by_account.get(account, set()) | fresh)
 
     def of_group(self, account: str, group: str) -> list[PaperOrder]:
         """Live orders of one OCO group."""
@@ -221,12 +227,14 @@ class Draft:
         return [order for order in self._live(ids) if order.parent == parent]
 
     def _live(self, ids: Iterable[str]) -> list[PaperOrder]:
-        found = []
+        return sorted(self._alive(ids), key=_by_seq)
+
+    def _alive(self, ids: Iterable[str]) -> Iterator[PaperOrder]:
+        drafted, live = self.orders, self.book.live
         for client_order_id in ids:
-            order = self.orders.get(client_order_id) or self.book.live.get(client_order_id)
+            order = drafted.get(client_order_id) or live.get(client_order_id)
             if order is not None and order.is_live:
-                found.append(order)
-        return sorted(found, key=lambda order: order.seq)
+                yield order
 
     # -- money and holdings ---------------------------------------------------------------------
 

@@ -310,6 +310,9 @@ class PaperBroker:
     async def _answered(self, work: Callable[[Draft], T], answer: "asyncio.Future[T]") -> None:
         try:
             await self._locked(work, answer)
+        except asyncio.CancelledError:
+            answer.cancel()
+            raise
         except Exception as error:  # noqa: BLE001 - whatever it is, it is the caller's
             if not answer.done():  # else nobody waits any more
                 answer.set_exception(error)
@@ -414,6 +417,8 @@ class PaperBroker:
     async def _drain(self) -> None:
         """Let waiting quotes and due moments work, in the order in which they happened."""
         await self._reload()
+        if not self._inbox and not self._is_due():
+            return
         while True:
             batch = [self._inbox[n] for n in range(min(_BATCH, len(self._inbox)))]
             draft = Draft(self._book)
@@ -428,6 +433,9 @@ class PaperBroker:
                 self._inbox.popleft()
             if not self._inbox:
                 return
+
+    def _is_due(self) -> bool:
+        return bool(self._timers) and self._timers[0][0] <= self._clock.now()
 
     def _pass_time(self, draft: Draft, until: Timer) -> None:
         while self._timers and self._timers[0] < until:

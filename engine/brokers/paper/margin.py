@@ -22,7 +22,7 @@ from engine.domain.order import OrderType, Side
 
 def buying_power(draft: Draft, settings: PaperSettings, account: str) -> Decimal:
     """What a new opening order may use."""
-    bound = sum((_bound(order) for order in draft.of_account(account)), ZERO)
+    bound = sum((_bound(order) for order in draft.working(account)), ZERO)
     return _free(draft.cash(account), draft.holdings(account), settings) - bound
 
 

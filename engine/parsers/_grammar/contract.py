@@ -130,7 +130,7 @@ class ContractReader:
         if not signal.symbol or (signal.strike is None and signal.expiry is None):
             return None
         fits = [
-            one for one in self.reading.open_trades
+            one for one in self.reading.open_trades()
             if one.asset == "option" and one.symbol == signal.symbol
             and signal.strike in (None, one.strike) and signal.right in (None, one.right)
             and signal.expiry in (None, one.expiry)

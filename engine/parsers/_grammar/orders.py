@@ -1,5 +1,6 @@
 """What every room's reading ends in: a signal, the doubts about it, and what was left over."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -28,7 +29,8 @@ class Reading:
     base: Signal | None
     """What the message replied to (or the text before an edit) asked for; None when unknown."""
     is_reply: bool
-    open_trades: tuple[Signal, ...] = ()
+    open_trades: Callable[[], Sequence[Signal]]
+    """Entries of this author that are still open; asked for by exits alone."""
     is_json: bool = False
     is_edit: bool = False
 
