@@ -270,6 +270,7 @@ def _open_to_all_roles() -> list[Permission]:
         *_rows(Role.VIEWER, "health", "summary", is_private=True),
         *_rows(Role.VIEWER, "health", "api-usage"),
         *_rows(Role.VIEWER, "mode", "show"),
+        *_rows(Role.VIEWER, "data", "quality sources"),
         *_rows(Role.VIEWER, "alerts", "stats"),
         *_rows(Role.VIEWER, "chart", "candles compare"),
     ]
@@ -326,6 +327,7 @@ def _administration() -> list[Permission]:
         "audit": "search show verify",
         "backup": "create list verify restore",
         "broker": "test enable disable connect rotate default route",
+        "data": "refresh",
         "mode": "paper live",
         "monitor": "start stop status test reconnect sources",
         "press": "resume",

@@ -15,6 +15,7 @@ from engine.brokers import Broker, Check
 from engine.desk import Desk
 from engine.domain.desk import AlertRecord, Approval
 from engine.domain.errors import TradeStreamError, UserError
+from engine.domain.instrument import Instrument
 from engine.domain.money import ZERO, Price, Qty
 from engine.domain.order import Intent, Order
 from engine.domain.trade import Account, LedgerEntry, Trade, TradeState
@@ -37,6 +38,7 @@ from engine.reports import (
     trades,
 )
 from engine.reports import brokers as lines
+from engine.reports import data as quotes
 from engine.reports import exposure as stakes
 from engine.reports import orders as order_rows
 from engine.reports.pnl import By, Period
@@ -46,6 +48,7 @@ if TYPE_CHECKING:
 
 _PER_PAGE = 8
 _MONEY_S, _TEST_S = 2.0, 30.0
+_MOST_ASKED = 100
 _ID = re.compile(r"[A-Za-z0-9/_-]{1,80}")
 """The shape of every id of ours; nothing else is looked up."""
 _SYMBOL = re.compile(r"[A-Za-z0-9./]{1,12}")
@@ -186,6 +189,52 @@ class Reading:
             else Missing("no account"),
             realised_before_usd=ever - within,
         )
+
+    def data(self, name: str | None = None) -> quotes.DataReport:
+        """Grades of everything quoted, or of one symbol.
+
+        Raises:
+            UserError: nothing of that name is quoted, or quotes are not graded here.
+        """
+        board = self._desk.board
+        if board.quality is None:
+            raise UserError("Quotes of this feed are not graded. Nothing was looked up.")
+        known = [q.instrument for q in board.all().values()]
+        if name is not None:
+            wanted = name.strip().upper()
+            known = [i for i in known if wanted in (i.label.upper(), i.symbol)][:1]
+            if not known:
+                shown = text.safe_line(name, 40)
+                raise UserError(f"“{shown}” was never quoted here. Nothing was looked up.")
+        down = getattr(self._desk.feed, "down", {})
+        return quotes.build(self.frame(), board.quality, instruments=known, down=down)
+
+    async def refresh(self) -> tuple[int, list[str]]:
+        """Ask for a fresh quote of everything known; how many came, and what has none.
+
+        Raises:
+            UserError: there is no feed.
+        """
+        desk = self._desk
+        feed = desk.feed
+        if feed is None:
+            raise UserError("No feed is configured. Nothing was asked.")
+        known = [q.instrument for q in desk.board.all().values()]
+        missing: list[str] = []
+
+        async def ask(instrument: Instrument) -> None:
+            try:
+                async with asyncio.timeout(_MONEY_S):
+                    quote = await feed.quote(instrument)
+            except Exception:  # noqa: BLE001 - whatever a feed raises, there is no quote
+                quote = None
+            if quote is None:
+                missing.append(instrument.label)
+            else:
+                desk.board.put(quote)
+
+        await asyncio.gather(*(ask(i) for i in known[:_MOST_ASKED]))
+        return min(len(known), _MOST_ASKED) - len(missing), sorted(missing)
 
     def calendars(self) -> dict[str, Calendar]:
         """Each market once, by the name that people know it by."""

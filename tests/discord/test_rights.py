@@ -32,6 +32,8 @@ NEEDS = {
     **dict.fromkeys(("status", "health summary", "health api-usage", "mode show"), "viewer"),
     **dict.fromkeys(("risk-limits", "circuit-breaker"), "viewer"),
     **dict.fromkeys(("help", "about", "market-status"), "viewer"),
+    **dict.fromkeys(("data quality", "data sources"), "viewer"),
+    "data refresh": "admin",
     **dict.fromkeys(("resume-trading", "mode paper", "mode live"), "admin"),
     **dict.fromkeys(("broker test", "broker disable", "broker enable"), "admin"),
     **dict.fromkeys(("broker connect", "broker rotate"), "admin"),
@@ -39,7 +41,7 @@ NEEDS = {
 """Everything else needs a trader."""
 PUBLIC = (
     *("mode show", "health api-usage", "risk-limits", "circuit-breaker"),
-    *("about", "market-status"),
+    *("about", "market-status", "data quality", "data sources"),
 )
 """No account's figures in them."""
 PLACES = ("orders", "all-messages", "actions", "admin")
@@ -134,7 +136,7 @@ async def test_suggestions_are_for_those_who_may(it: Desk) -> None:
                     "orders", command.qualified_name, str(parameter.display_name)
                 )
                 await shown.acked()
-                need = "viewer" if command.qualified_name == "help" else "trader"
+                need = "viewer" if command.qualified_name in ("help", "data quality") else "trader"
                 assert bool(shown.choices) <= (need in may), (command.qualified_name, who, name)
     found = await it.user("tom").autocomplete("orders", "approvals show", "id").acked()
     assert [c["value"] for c in found.choices] == [approval.approval_id]

@@ -1,0 +1,102 @@
+"""How good the quotes are: letters, what is behind them, and the sources."""
+
+import discord
+
+from bot import text
+from bot.cards._layout import Tone, card
+from engine.quality import Grade
+from engine.reports.data import DataReport, Row, Source
+
+_SHOWN = 15
+_BLOCKS = "▁▂▃▄▅▆▇█"
+_POINTS = 10
+_NAMES = {
+    "freshness": "fresh",
+    "completeness": "complete",
+    "agreement": "agreed",
+    "range": "no outlier",
+    "uptime": "uptime",
+}
+
+
+def show(report: DataReport) -> discord.Embed:
+    """Every symbol, worst first."""
+    rest = len(report.rows) - _SHOWN
+    cells = [
+        [r.graded.grade.value, text.shorten(r.label, 16), f"{r.graded.score:.0f}", spark(r.trend)]
+        for r in report.rows[:_SHOWN]
+    ]
+    return card(
+        tone=Tone.BAD if report.n_poor else Tone.GOOD if report.rows else Tone.QUIET,
+        title=_title(report),
+        stamp=report.stamp,
+        lines=[
+            text.table(cells, "llrl") if cells else "The first quote will show here.",
+            f"-# and {rest} more" if rest > 0 else "",
+            *(_source(s) for s in report.sources[:8]),
+            "-# From D down nothing new is opened; exits go on.",
+        ],
+    )
+
+
+def one(report: DataReport) -> discord.Embed:
+    """One symbol in full."""
+    (row,) = report.rows
+    return card(
+        tone=Tone.GOOD if row.graded.grade.allows_entries else Tone.BAD,
+        title=f"{text.safe_line(row.label, 60)} · {row.graded.grade} "
+        f"({row.graded.score:.0f} of 100)",
+        stamp=report.stamp,
+        lines=[
+            text.table(_parts(row), "lr"),
+            f"used: {text.safe_line(', '.join(row.graded.sources), 120)}",
+            "🛑 trading in it is halted" if row.graded.is_halted else "",
+            "🛑 set aside: of grade F within the last minute" if row.graded.is_quarantined else "",
+            f"the last day {spark(row.trend)}" if row.trend else "",
+        ],
+    )
+
+
+def sources(report: DataReport) -> discord.Embed:
+    """Who delivers, and who does not."""
+    lost = sum(bool(s.down) for s in report.sources)
+    return card(
+        tone=Tone.WAIT if lost else Tone.GOOD if report.sources else Tone.QUIET,
+        title=f"{lost} sources are down" if lost else f"{len(report.sources)} sources deliver",
+        stamp=report.stamp,
+        lines=[_source(s) for s in report.sources[:20]] or ["No source was heard yet."],
+    )
+
+
+def spark(scores: tuple[float, ...]) -> str:
+    """Scores as small blocks, oldest first; a full one is 100."""
+    if not scores:
+        return ""
+    step = max(len(scores) // _POINTS, 1)
+    picked = scores[::-1][::step][:_POINTS][::-1]
+    top = len(_BLOCKS) - 1
+    return "".join(_BLOCKS[min(max(int(s / 100 * top), 0), top)] for s in picked)
+
+
+def _title(report: DataReport) -> str:
+    if report.worst is None:
+        return "No quotes yet"
+    if report.n_poor:
+        return f"{report.n_poor} of {len(report.rows)} symbols are too poor to trade"
+    worst = Grade(report.worst)
+    return f"Data is good: {len(report.rows)} symbols, none below {worst}"
+
+
+def _parts(row: Row) -> list[list[str]]:
+    rows = []
+    for name, word in _NAMES.items():
+        value = row.graded.parts.get(name)
+        rows.append([word, "n/a" if value is None else f"{value:.0%}"])
+    return rows
+
+
+def _source(source: Source) -> str:
+    name = text.safe_line(source.name, 40)
+    if source.down:
+        return f"✗ **{name}** {text.safe_line(source.down, 150)}"
+    return f"✓ **{name}** up {source.uptime:.1%} of the day"

@@ -1,0 +1,65 @@
+"""How good the market data is: /data."""
+
+import discord
+from discord import app_commands
+from discord.ext import commands
+
+from bot import reply
+from bot.cards import data as data_card
+from bot.client import DeskBot
+
+Press = discord.Interaction[DeskBot]
+
+
+class Data(commands.Cog):
+    """Grades, sources, and quotes asked for anew."""
+
+    def __init__(self, bot: DeskBot) -> None:
+        self.bot = bot
+
+    data = app_commands.Group(name="data", description="How good the market data is, A to F")
+
+    @data.command(name="quality", description="Grades A to F per symbol; D and F open nothing new")
+    @app_commands.describe(symbol="Only this one, with what its grade is made of")
+    async def quality(self, interaction: Press, symbol: str = "") -> None:
+        """Worst first."""
+        app = self.bot.app
+        await app.gate.begin(interaction, "data quality")
+        if symbol:
+            await reply.report(interaction, data_card.one(app.reading.data(symbol)))
+        else:
+            await reply.report(interaction, data_card.show(app.reading.data()))
+
+    @quality.autocomplete("symbol")
+    async def _symbols(self, interaction: Press, current: str) -> list[app_commands.Choice[str]]:
+        app = self.bot.app
+        if not app.gate.allows(interaction, "data quality"):
+            return []
+        wanted = current.upper()
+        names = sorted({q.instrument.label for q in app.board.all().values()})
+        fits = [n for n in names if wanted in n.upper()]
+        return [app_commands.Choice(name=n[:100], value=n[:100]) for n in fits[:25]]
+
+    @data.command(name="sources", description="Who delivers quotes, and who does not")
+    async def sources(self, interaction: Press) -> None:
+        """Uptime of the last day."""
+        app = self.bot.app
+        await app.gate.begin(interaction, "data sources")
+        await reply.report(interaction, data_card.sources(app.reading.data()))
+
+    @data.command(name="refresh", description="Ask the sources anew for everything watched")
+    async def refresh(self, interaction: Press) -> None:
+        """One question per symbol; what has no quote is named."""
+        app = self.bot.app
+        await app.gate.begin(interaction, "data refresh")
+        found, missing = await app.reading.refresh()
+        said = f"🔄 {found} quotes are new." if found else "No source had a quote."
+        if missing:
+            said += f" Without one: {', '.join(missing[:10])}"
+            said += f" and {len(missing) - 10} more." if len(missing) > 10 else "."
+        await reply.say(interaction, said)
+
+
+async def setup(bot: DeskBot) -> None:
+    """Called by discord.py when the cog is loaded."""
+    await bot.add_cog(Data(bot))

@@ -1,0 +1,78 @@
+"""How good the quotes are: a grade per symbol with what it is made of, and the sources."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from engine.domain.instrument import Instrument
+from engine.quality import Grade, Quality
+from engine.quality import Report as Graded
+from engine.reports import Frame, Stamp
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One symbol."""
+
+    label: str
+    graded: Graded
+    trend: tuple[float, ...]
+    """Scores of the last day, oldest first; empty before the first sample."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """One source of quotes."""
+
+    name: str
+    uptime: float
+    """Share of the last day, 0 to 1."""
+    down: str
+    """Why it delivers nothing just now; empty when it does."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataReport:
+    """Worst first."""
+
+    stamp: Stamp
+    rows: tuple[Row, ...]
+    sources: tuple[Source, ...]
+
+    @property
+    def n_poor(self) -> int:
+        """Symbols on which nothing new is opened."""
+        return sum(not r.graded.grade.allows_entries for r in self.rows)
+
+    @property
+    def worst(self) -> Grade | None:
+        """Grade of the worst symbol; None when nothing was quoted."""
+        return self.rows[0].graded.grade if self.rows else None
+
+
+def build(
+    frame: Frame,
+    quality: Quality,
+    *,
+    instruments: Iterable[Instrument],
+    down: Mapping[str, str] | None = None,
+    since: datetime | None = None,
+) -> DataReport:
+    """``down``: source -> why; ``since``: how far trends go back."""
+    rows = []
+    for instrument in instruments:
+        graded = quality.of(instrument, frame.now)
+        if graded is None:
+            continue
+        trend = quality.trend(instrument)
+        kept = tuple(score for at, score in trend if since is None or at >= since)
+        rows.append(Row(label=instrument.label, graded=graded, trend=kept))
+    lost = dict(down or {})
+    names = dict.fromkeys((*quality.sources(), *lost))
+    return DataReport(
+        stamp=frame.stamp("data"),
+        rows=tuple(sorted(rows, key=lambda r: (r.graded.score, r.label))),
+        sources=tuple(
+            Source(name=n, uptime=quality.uptime(n, frame.now), down=lost.get(n, "")) for n in names
+        ),
+    )

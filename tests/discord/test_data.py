@@ -1,0 +1,31 @@
+"""/data as people use it."""
+
+from tests.discord.kit import SPY, desk, plain
+
+
+async def test_grades_sources_and_one_symbol_in_full(tmp_path, monkeypatch):
+    async with desk(tmp_path, monkeypatch) as it:
+        empty = plain((await it.slash("vic", "actions", "data quality")).reply)
+        assert "No quotes yet" in empty
+        it.price(SPY, "2.14", "2.16")
+        shown = plain((await it.slash("vic", "actions", "data quality")).reply)
+        assert "SPY 603C" in shown
+        one = plain((await it.slash("vic", "actions", "data quality", symbol=SPY.label)).reply)
+        assert "of 100" in one
+        assert "agreed" in one
+        assert "n/a" in one, "one source cannot agree with itself"
+        unknown = await it.slash("vic", "actions", "data quality", symbol="ZZZ")
+        assert "never quoted" in unknown.text
+        found = await it.user("vic").autocomplete("actions", "data quality", "symbol", symbol="spy")
+        assert [c["value"] for c in found.choices] == [SPY.label]
+        sources = plain((await it.slash("vic", "actions", "data sources")).reply)
+        assert "deliver" in sources
+
+
+async def test_quotes_are_asked_for_anew_by_admins(tmp_path, monkeypatch):
+    async with desk(tmp_path, monkeypatch) as it:
+        it.price(SPY, "2.14", "2.16")
+        said = await it.slash("ada", "admin", "data refresh")
+        assert "quote" in said.text
+        refused = await it.slash("tom", "orders", "data refresh")
+        assert refused.text.startswith("⛔")
