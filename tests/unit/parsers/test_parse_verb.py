@@ -43,6 +43,21 @@ def test_chatter_is_shown_with_the_reason(capsys: pytest.CaptureFixture[str]) ->
     assert capsys.readouterr().out.startswith("No alert: a question")
 
 
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        ("", "no words"),
+        ("\u200b \n", "no words"),
+        ("good morning", "nothing that is traded is named"),
+    ],
+)
+def test_what_is_no_order_at_all_is_said_to_be_none(
+    capsys: pytest.CaptureFixture[str], words: str, why: str
+) -> None:
+    assert main(["parse", words]) == 0
+    assert capsys.readouterr().out == f"No alert: {why}\n"
+
+
 def test_a_bad_time_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["parse", "BTO SPY 640C @ 2.35", "--at", "yesterday"]) == 2
     assert "yesterday" in capsys.readouterr().err
