@@ -1,0 +1,395 @@
+"""Schwab as it behaves: a consent of seven days, no client ids, a doorbell that may be wrong."""
+
+import builtins
+import logging
+import sys
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from engine.brokers import Absent, Filled, Odd, OrderRequest, Seen, StreamDown, StreamUp, Unclear
+from engine.brokers.schwab import Schwab, stream
+from engine.domain.errors import (
+    BrokerAuthError,
+    BrokerUnavailable,
+    ConfigError,
+    OrderRejected,
+    OrderStateUnknown,
+    WrongEnvironment,
+)
+from engine.domain.order import OrderType, Side
+from tests.conformance.broker_bench import HIGH_CALL, START
+from tests.conformance.schwab_bench import SchwabBench
+from tests.conformance.schwab_bench import bench as new_bench
+from tests.venues.schwab import KEY, SECRET, SchwabVenue
+
+D = Decimal
+BUY, SELL, LIMIT = Side.BUY, Side.SELL, OrderType.LIMIT
+NUMBER = "63184290"
+
+
+@pytest.fixture
+async def bench():
+    made = new_bench()
+    made.impatient()
+    try:
+        yield await made.start()
+    finally:
+        await made.stop()
+
+
+def venue(bench: SchwabBench) -> SchwabVenue:
+    assert isinstance(bench.venue, SchwabVenue)
+    return bench.venue
+
+
+def entry(bench: SchwabBench, qty: int = 1, limit: str = "1.95") -> OrderRequest:
+    return bench.request(BUY, qty, LIMIT, limit=limit)
+
+
+# -- the library and the login ------------------------------------------------------------------
+
+
+def test_without_its_library_only_schwab_is_missing(
+    bench: SchwabBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in [n for n in sys.modules if n == "schwab" or n.startswith("schwab.")]:
+        monkeypatch.delitem(sys.modules, name)
+    real = builtins.__import__
+
+    def missing(name: str, *args: Any) -> Any:
+        if name.split(".")[0] == "schwab":
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+        return real(name, *args)
+
+    monkeypatch.setattr(builtins, "__import__", missing)
+    with pytest.raises(ConfigError, match=r"brokers\.schwab: needs schwab-py.*tradestream\[schwab"):
+        bench.build("http://127.0.0.1:9", "", bench.clock)
+
+
+@pytest.mark.parametrize("url", ["", "https://schwab.example"])
+async def test_paper_money_at_the_real_schwab_is_refused(bench: SchwabBench, url: str) -> None:
+    """O-24."""
+    bench.settings = lambda _, __: Schwab.Settings(environment="paper", rest_url=url)
+    broker = bench.build("", "", bench.clock)
+    with pytest.raises(WrongEnvironment, match="no paper accounts"):
+        await broker.connect()
+    await broker.close()
+
+
+async def test_a_token_of_live_is_not_used_for_paper(bench: SchwabBench) -> None:
+    """O-24."""
+    await bench.crash()
+    bench.tokens.kept["schwab"] = bench.tokens.kept["schwab"].replace('"paper"', '"live"')
+    broker = bench.build(bench.venue.url, "", bench.clock)
+    with pytest.raises(WrongEnvironment, match="set to paper, and was connected for live"):
+        await broker.connect()
+    await broker.close()
+
+
+async def test_the_owner_lets_us_in_through_the_terminal(bench: SchwabBench) -> None:
+    await bench.crash()
+    bench.tokens.kept.clear()
+    broker = bench.build(bench.venue.url, bench.venue.ws_url, bench.clock)
+    with pytest.raises(BrokerAuthError, match="tradestream broker connect schwab"):
+        await broker.connect()
+    page = await broker.authorize_url()
+    assert page.startswith(f"{bench.venue.url}/authorize?response_type=code&client_id={KEY}")
+    assert "redirect_uri=https%3A%2F%2F127.0.0.1%3A8182" in page
+    state = page.rpartition("state=")[2]
+    venue(bench).codes.add("C0.abc@")
+    for bad in ("", "C0.abc@", "https://127.0.0.1:8182/?state=x", "https://x/?code=C0&state=x"):
+        with pytest.raises(BrokerAuthError):
+            await broker.finish(bad)
+    said = await broker.finish(f" https://127.0.0.1:8182/?code=C0.abc%40&session=s&state={state}\n")
+    assert said == "until 2026-11-25 15:00 UTC"
+    await broker.connect()
+    assert await broker.open_orders("main") == []
+    await broker.close()
+
+
+async def test_an_access_token_is_renewed_before_it_ends(bench: SchwabBench) -> None:
+    """O-19: nothing is refused at any moment of a day."""
+    for _ in range(40):
+        bench.clock.advance(27 * 60)
+        assert await bench.broker.positions("main") == []
+    assert (await bench.broker.submit(entry(bench))).state == "accepted"
+    answers = bench.venue.log.of("POST", "/v1/oauth/token")
+    assert len(answers) >= 39
+
+
+async def test_a_token_that_was_taken_away_costs_one_more_question(bench: SchwabBench) -> None:
+    venue(bench).access.clear()
+    assert await bench.broker.positions("main") == []
+    venue(bench).access.clear()
+    request = entry(bench)
+    with pytest.raises(BrokerAuthError):
+        await bench.broker.submit(request)
+    assert len(await bench.at_venue()) == 0
+    assert (await bench.broker.submit(request)).state == "accepted"  # the desk asked again
+    assert len(await bench.at_venue()) == 1
+
+
+async def test_the_end_of_the_consent_is_told_a_day_ahead_and_when_it_comes(
+    bench: SchwabBench,
+) -> None:
+    """O-19."""
+    bench.clock.advance((timedelta(days=6, hours=1)).total_seconds())
+    assert await bench.until(lambda: any(isinstance(e, Odd) for e in bench.told))
+    (ahead,) = [e for e in bench.told if isinstance(e, Odd)]
+    assert "2026-11-25 15:00" in ahead.note
+    assert "tradestream broker connect schwab" in ahead.note
+    bench.clock.advance(timedelta(hours=24).total_seconds())
+    n_asked = len(bench.venue.log.requests)
+    for _ in range(3):
+        with pytest.raises(BrokerAuthError, match="tradestream broker connect"):
+            await bench.broker.submit(entry(bench))
+    assert len(bench.venue.log.requests) == n_asked, "a dead token was sent all the same"
+    await bench.venue.drop_streams()
+    n_told = len(bench.told)
+    assert await bench.until(lambda: any(isinstance(e, StreamDown) for e in bench.told))
+    bench.tokens.kept["schwab"] = venue(bench).mint()  # the owner came; nothing was restarted
+    async with bench.eager():
+        assert await bench.until(
+            lambda: any(isinstance(e, StreamUp) for e in bench.told[n_told:]), 10
+        )
+    assert await bench.broker.positions("main") == []
+
+
+async def test_a_consent_that_was_withdrawn_is_told(bench: SchwabBench) -> None:
+    venue(bench).access.clear()
+    venue(bench).consents.clear()
+    with pytest.raises(BrokerAuthError, match="withdrawn"):
+        await bench.broker.positions("main")
+
+
+async def test_an_account_that_the_login_does_not_reach_is_refused(bench: SchwabBench) -> None:
+    await bench.crash()
+    for numbers in ({"main": "99999999"}, {"main": None}):
+        bench.numbers = numbers
+        broker = bench.build(bench.venue.url, "", bench.clock)
+        with pytest.raises(BrokerAuthError) as caught:
+            await broker.connect()
+        assert NUMBER not in str(caught.value)
+        await broker.close()
+
+
+async def test_no_key_token_hash_or_number_is_logged(
+    bench: SchwabBench, caplog: pytest.LogCaptureFixture
+) -> None:
+    """X-05: schwab-py writes whole answers at DEBUG; ours is mute."""
+    caplog.set_level(logging.DEBUG)
+    await bench.broker.submit(entry(bench))
+    await bench.broker.check()
+    await bench.hold(1)
+    canaries = [KEY, SECRET, "access-canary", "refresh-canary", NUMBER, venue(bench).hash(NUMBER)]
+    for canary in canaries:
+        assert canary not in caplog.text
+
+
+# -- orders -----------------------------------------------------------------------------------
+
+
+async def test_an_answer_without_a_number_is_doubt_and_then_found(bench: SchwabBench) -> None:
+    venue(bench).quirks.no_location = 1
+    request = entry(bench)
+    with pytest.raises(OrderStateUnknown):
+        await bench.broker.submit(request)
+    found = await bench.broker.find("main", request.client_order_id)
+    assert isinstance(found, Seen)
+    assert found.order.client_order_id == request.client_order_id
+    await bench.broker.cancel("main", request.client_order_id)
+
+
+async def test_what_may_be_there_is_never_sent_again(bench: SchwabBench) -> None:
+    """Schwab would take a second one."""
+    order = await bench.broker.submit(request := entry(bench))
+    with pytest.raises(OrderRejected, match=order.broker_id):
+        await bench.broker.submit(request)
+    bench.venue.faults.accept_then_reset = 1
+    with pytest.raises(OrderStateUnknown):
+        await bench.broker.submit(doubtful := entry(bench, 2))
+    with pytest.raises(OrderRejected, match="already_sent"):
+        await bench.broker.submit(doubtful)
+    assert len(await bench.at_venue()) == 2
+
+
+async def test_two_alike_of_which_one_arrived_are_nobodys_guess(bench: SchwabBench) -> None:
+    bench.venue.faults.accept_then_reset = 1
+    pair = [entry(bench), entry(bench)]
+    with pytest.raises(OrderStateUnknown):
+        await bench.broker.submit(pair[0])
+    bench.venue.faults.reset = 1
+    with pytest.raises(OrderStateUnknown):
+        await bench.broker.submit(pair[1])
+    bench.clock.advance(60)
+    for request in pair:
+        found = await bench.broker.find("main", request.client_order_id)
+        assert isinstance(found, Unclear)
+        assert len(found.candidates) == 1
+        with pytest.raises(OrderStateUnknown):
+            await bench.broker.submit(request)
+    (there,) = found.candidates
+    await bench.broker.recognise("main", pair[0].client_order_id, there.broker_id)  # by a person
+    assert isinstance(await bench.broker.find("main", pair[0].client_order_id), Seen)
+    assert isinstance(await bench.broker.find("main", pair[1].client_order_id), Absent)
+    assert len(await bench.at_venue()) == 1
+
+
+async def test_a_preview_without_an_answer_creates_no_doubt(bench: SchwabBench) -> None:
+    bench.venue.faults.strikes = lambda request: request.path.endswith("previewOrder")
+    bench.venue.faults.reset = 1
+    with pytest.raises(BrokerUnavailable):
+        await bench.broker.preview(entry(bench))
+
+
+async def test_a_status_nobody_has_seen_is_shown_once_and_polled(bench: SchwabBench) -> None:
+    """O-20."""
+    order = await bench.broker.submit(entry(bench))
+    await bench.settle()
+    venue(bench).quirks.odd_status = 2
+    for _ in range(2):
+        (seen,) = await bench.broker.orders_since("main", START)
+        assert (seen.state, seen.raw_state) == ("unknown", "AWAITING_MOONRISE")
+        assert seen.client_order_id == order.client_order_id
+    (seen,) = await bench.broker.orders_since("main", START)
+    assert seen.state == "accepted"
+    await bench.until(lambda: any(isinstance(e, Odd) for e in bench.told))
+    assert len([e for e in bench.told if isinstance(e, Odd)]) == 1
+
+
+async def test_bonds_and_money_funds_hide_no_order_and_no_absence(bench: SchwabBench) -> None:
+    await bench.hold(2)
+    venue(bench).quirks.foreign_rows = True
+    assert [p.qty for p in await bench.broker.positions("main")] == [D(2)]
+    assert len(await bench.broker.orders_since("main", START)) == 1
+    request = entry(bench)
+    bench.venue.faults.reset = 1
+    with pytest.raises(OrderStateUnknown):
+        await bench.broker.submit(request)
+    bench.clock.advance(60)
+    assert isinstance(await bench.broker.find("main", request.client_order_id), Unclear)
+
+
+async def test_a_list_that_was_cut_off_is_no_list(
+    bench: SchwabBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """I-27."""
+    monkeypatch.setattr("engine.brokers.schwab.books._MOST", 2)
+    for n in range(2):
+        await bench.broker.submit(entry(bench, limit=f"1.9{n}"))
+    for ask in (bench.broker.open_orders("main"), bench.broker.orders_since("main", START)):
+        with pytest.raises(BrokerUnavailable, match="not whole"):
+            await ask
+
+
+async def test_an_order_of_the_owners_own_app_is_a_strangers(bench: SchwabBench) -> None:
+    """O-16."""
+    await bench.venue.exchange.submit(bench.request(BUY, 3, LIMIT, limit="1.90", account=NUMBER))
+    await bench.settle()
+    (order,) = await bench.broker.open_orders("main")
+    assert (order.client_order_id, order.qty) == ("", D(3))
+    with pytest.raises(OrderRejected):
+        await bench.broker.cancel("main", "TSNOBODYSENT")
+
+
+async def test_fees_of_options_are_booked_as_agreed(bench: SchwabBench) -> None:
+    await bench.crash()
+    bench.settings = lambda url, _: Schwab.Settings(rest_url=url, token_url=url)
+    await bench.start()
+    await bench.hold(3)
+    assert [f.fee_usd for f in await bench.fills()] == [D("1.95")]
+
+
+# -- the doorbell -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("has_number", [True, False])
+async def test_executions_have_the_same_ids_rung_for_or_listed(
+    bench: SchwabBench, has_number: bool
+) -> None:
+    """O-09: with the activity's number or without."""
+    venue(bench).quirks.no_activity_ids = not has_number
+    await bench.quote(bench.it, "2.00", "2.10", sizes=(9, 1))
+    await bench.submit(BUY, 2, LIMIT, limit="2.10")
+    await bench.wait(1)
+    await bench.quote(bench.it, "2.00", "2.10", sizes=(9, 1))
+    told = {e.fill.execution_id for e in bench.told if isinstance(e, Filled)}
+    assert len(told) == 2
+    assert told == {f.execution_id for f in await bench.fills()}
+    await bench.restart()
+    assert told == {f.execution_id for f in await bench.fills()}
+
+
+async def test_a_bell_for_an_order_that_cannot_be_read_stops_no_other(bench: SchwabBench) -> None:
+    ring = {"SchwabOrderID": "999", "AccountNumber": NUMBER}
+    await _activity(bench, NUMBER, "OrderAccepted", ring)
+    await _activity(bench, "00000000", "OrderAccepted", ring)
+    await _activity(bench, NUMBER, "ExecutionCreated", "no json {")
+    for socket in bench.venue.sockets:
+        await socket.send_str("no json {")
+        await socket.send_str("[1, 2]")
+    await bench.hold(1)
+    assert len(bench.told_fills()) == 1
+
+
+async def _activity(bench: SchwabBench, number: str, kind: str, said: Any) -> None:
+    import json
+
+    text = said if isinstance(said, str) else json.dumps(said)
+    content = {"1": number, "2": kind, "3": text}
+    part = {"service": "ACCT_ACTIVITY", "command": "SUBS", "content": [content]}
+    for socket in bench.venue.sockets:
+        await bench.venue.send(socket, {"data": [part]})
+
+
+async def test_a_streamer_that_refuses_is_told_and_tried_again(bench: SchwabBench) -> None:
+    await bench.crash()
+    bench.told.clear()
+    venue(bench).quirks.refuse_login = 1
+    bench.broker = bench.build(bench.venue.url, bench.venue.ws_url, bench.clock)
+    await bench.broker.connect()
+    async with bench.eager():
+        events = bench.broker.events()
+        assert isinstance(await anext(events), StreamDown)
+        up = await anext(events)
+    assert isinstance(up, StreamUp)
+    assert up.gap_from is not None
+
+
+async def test_a_streamer_that_falls_silent_is_left(
+    bench: SchwabBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream, "SILENCE_S", 0.1)
+    await bench.crash()
+    bench.told.clear()
+    venue(bench).quirks.silent_streamer = True
+    bench.broker = bench.build(bench.venue.url, bench.venue.ws_url, bench.clock)
+    await bench.broker.connect()
+    assert isinstance(await anext(bench.broker.events()), StreamDown)
+
+
+# -- the count --------------------------------------------------------------------------------
+
+
+async def test_every_body_is_one_that_is_published(bench: SchwabBench) -> None:
+    for instrument in (bench.it, HIGH_CALL):
+        await bench.hold(2, instrument)
+    for kind, more in (
+        (OrderType.STOP, {"stop": "1.50"}),
+        (OrderType.STOP_LIMIT, {"stop": "1.50", "limit": "1.40"}),
+        (LIMIT, {"limit": "2.50"}),
+    ):
+        await bench.broker.preview(bench.request(SELL, 1, kind, reduces=True, **more))
+        order = await bench.submit(SELL, 1, kind, reduces=True, **more)
+        await bench.broker.cancel("main", order.client_order_id)
+        await bench.pass_latency()
+    await bench.submit(SELL, 1, OrderType.MARKET, reduces=True)
+    log = bench.venue.log
+    bodies = [r for r in log.requests if isinstance(r.body, dict)]
+    against = "Schwab's file" if venue(bench)._spec else "its keys and words"
+    print(f"Schwab: {len(bodies)} request bodies against {against}")  # noqa: T201 - shown by -s
+    assert len(bodies) > 8
+    assert log.violations == []
