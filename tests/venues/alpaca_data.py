@@ -21,6 +21,8 @@ class AlpacaData:
         self.asked: list[tuple[str, dict[str, str]]] = []
         self.subscribed: dict[str, set[str]] = {}
         """Path of a stream -> symbols."""
+        self.statuses: set[str] = set()
+        """Symbols whose halts somebody wants to hear of."""
         self.most_symbols = 30
         self.is_deaf = self.is_mute = False
         """No new streams; no answers by REST (500)."""
@@ -103,6 +105,7 @@ class AlpacaData:
                 await socket.send_bytes(_packed([{"T": "success", "msg": "authenticated"}]))
                 self._sockets[socket] = path
             elif said["action"] == "subscribe":
+                self.statuses |= set(said.get("statuses", []))
                 await self._subscribe(socket, path, said.get("quotes", []))
         self._sockets.pop(socket, None)
         return socket

@@ -19,14 +19,16 @@ class Quotes(Listening, DataStream):
         key: str,
         secret: str,
         url: str,
+        channels: tuple[str, ...],
         symbols: list[str],
         heard: Callable[[Any], None],
         up: Callable[[], None],
     ) -> None:
-        """``heard`` takes lists of messages."""
+        """``channels``: quotes, and statuses where there are any; ``heard`` takes lists."""
         super().__init__(url, key, secret, raw_data=True, websocket_params=dict(WEBSOCKET))
         self.heard, self.up = heard, up
-        self._handlers["quotes"] = dict.fromkeys(symbols)
+        self._channels = channels
+        self._want(symbols)
 
     async def begin(self) -> None:
         """Connect, log in, subscribe."""
@@ -39,11 +41,15 @@ class Quotes(Listening, DataStream):
 
     def add(self, symbols: list[str]) -> None:
         """Subscribe to more, from any thread; the answer comes as a message."""
-        self._handlers["quotes"] |= dict.fromkeys(symbols)
+        self._want(symbols)
         if self.mine is not None:
             loop, _ = self.mine
             with suppress(RuntimeError):  # it ended: the next one subscribes to all
                 loop.call_soon_threadsafe(lambda: loop.create_task(self._more()))
+
+    def _want(self, symbols: list[str]) -> None:
+        for channel in self._channels:
+            self._handlers[channel] |= dict.fromkeys(symbols)
 
     async def _more(self) -> None:
         if self.connection() is not None:

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Iterable
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field
@@ -26,6 +27,8 @@ _REST, _STREAM = "https://data.alpaca.markets", "wss://stream.data.alpaca.market
 _BATCH = 100
 _UNREADABLE = (KeyError, ValueError, TypeError, ArithmeticError, AttributeError)
 _MOST_FAILED_POLLS = 3
+_HALTS, _RESUMES = frozenset({"2", "H", "P"}), frozenset({"3", "T"})
+"""Status codes of the New York and Nasdaq tapes: halt, volatility pause; resumption."""
 
 
 class Alpaca(FeedAdapter):
@@ -60,6 +63,8 @@ class Alpaca(FeedAdapter):
         self._rest = Rest(setup.name, setup.clock, lanes, self.usage)
         self._watched: dict[str, Instrument] = {}
         self._last: dict[str, Quote] = {}
+        self._halts: dict[str, bool] = {}
+        """Halted shares; False once the stream was lost since."""
         self._heard_at: dict[str, float] = {}
         """Instrument -> monotonic time of its last word, streamed or asked for."""
         self._queue: asyncio.Queue[Quote | None] = asyncio.Queue()
@@ -89,7 +94,15 @@ class Alpaca(FeedAdapter):
             "crypto": "/v1beta3/crypto/us",
         }
         self._lines = {
-            kind: Line(f"{self.name} {kind}", self.clock, self._keys, base + path, self._streamed)
+            kind: Line(
+                f"{self.name} {kind}",
+                self.clock,
+                self._keys,
+                base + path,
+                ("quotes", "statuses") if kind == "stock" else ("quotes",),
+                self._streamed,
+                self._doubt_halts if kind == "stock" else lambda: None,
+            )
             for kind, path in paths.items()
         }
         watched, self._watched = self._watched, {}
@@ -173,18 +186,42 @@ class Alpaca(FeedAdapter):
             try:
                 kind = message.get("T")
                 if kind == "q":
-                    instrument = self._watched.get(named(message["S"]).key)
-                    if instrument is not None:
-                        self._take(self._read(message, instrument))
+                    self._quoted(message)
+                elif kind == "s":
+                    self._halted_or_not(message)
                 elif kind == "error":
                     log.warning("%s: the stream says %s", self.name, message.get("code"))
             except _UNREADABLE as error:
                 log.info("%s: a message that cannot be read: %s", self.name, type(error).__name__)
 
+    def _quoted(self, message: Any) -> None:
+        instrument = self._watched.get(named(message["S"]).key)
+        if instrument is not None:
+            if self._halts.get(instrument.key) is False:
+                del self._halts[instrument.key]  # it trades again, and nobody heard of it
+            self._take(self._read(message, instrument))
+
+    def _halted_or_not(self, message: Any) -> None:
+        """M-10: the last quote is told again, as one of a market that stands still."""
+        key, code = named(message["S"]).key, str(message["sc"])
+        if key not in self._watched or code not in _HALTS | _RESUMES:
+            return
+        if code in _HALTS:
+            self._halts[key] = True
+        else:
+            self._halts.pop(key, None)
+        last = self._last.get(key)
+        if last is not None:
+            now = self.clock.now()
+            self._take(replace(last, is_halted=key in self._halts, received_at=now))
+
+    def _doubt_halts(self) -> None:
+        """A resumption may have been missed: the next quote of the stream says so."""
+        self._halts = dict.fromkeys(self._halts, False)
+
     def _read(self, body: Any, instrument: Instrument) -> Quote:
-        sources = {"stock": self._terms.stock_feed, "option": self._terms.option_feed}
-        source = f"{self.name} {sources.get(instrument.kind, instrument.kind)}"
-        return quote_of(body, instrument, source, self.clock.now())
+        quote = quote_of(body, instrument, self.name, self.clock.now())
+        return replace(quote, is_halted=True) if instrument.key in self._halts else quote
 
     def _take(self, quote: Quote) -> None:
         """Pass on what is not older than what was passed on already."""

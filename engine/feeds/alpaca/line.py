@@ -23,13 +23,15 @@ class Line:
         clock: Clock,
         keys: tuple[str, str],
         url: str,
+        channels: tuple[str, ...],
         heard: Callable[[Any], None],
+        up: Callable[[], None],
     ) -> None:
-        """``heard`` is called on the loop with each list of messages."""
+        """On the loop: ``heard`` with each list of messages, ``up`` with each new connection."""
         self.is_up = False
         self.why = "not connected yet"
         self._name, self._clock, self._keys, self._url = name, clock, keys, url
-        self._heard = heard
+        self._channels, self._heard, self._up = channels, heard, up
         self._symbols: dict[str, None] = {}
         self._threads = Threads(f"feed {name}", 2)
         self._running: Any = None
@@ -80,6 +82,7 @@ class Line:
             return Quotes(
                 *self._keys,
                 self._url,
+                self._channels,
                 list(self._symbols),
                 lambda said: tell(self._heard, said),
                 lambda: tell(self._is_up),
@@ -96,3 +99,4 @@ class Line:
 
     def _is_up(self) -> None:
         self.is_up, self.why = True, ""
+        self._up()

@@ -113,23 +113,18 @@ async def test_the_first_quote_is_asked_for_and_the_next_is_streamed() -> None:
         await world.data.tell("SPY", 600.03, 600.04)
         await world.until(lambda: world.has("SPY", "600.03"))
         quote = world.last("SPY")
-        assert (quote.ask, quote.source) == (D("600.04"), "alpaca iex")
+        assert (quote.ask, quote.source) == (D("600.04"), "alpaca")
         assert quote.exchange_at == quote.received_at == START + timedelta(seconds=1)
         assert not quote.is_synthetic
 
 
-async def test_each_kind_says_where_it_is_from() -> None:
+async def test_each_kind_comes_from_the_feed_that_was_chosen() -> None:
     async with opened(stock_feed="sip", option_feed="opra") as world:
         for symbol in ("SPY", "SPY261120C00600000", "BTC/USD"):
             world.data.put(symbol, 1.1, 1.3)
         await world.feed.watch([SPY, CALL, BTC])
         await world.until(lambda: len({q.instrument.key for q in world.got}) == 3)
-        sources = {q.instrument.kind: q.source for q in world.got}
-        assert sources == {
-            "stock": "alpaca sip",
-            "option": "alpaca opra",
-            "crypto": "alpaca crypto",
-        }
+        assert {q.source for q in world.got} == {"alpaca"}
         await world.heard("SPY", "SPY261120C00600000", "BTC/USD")
         assert set(world.data.subscribed) == {"/v2/sip", "/v1beta1/opra", "/v1beta3/crypto/us"}
         feeds = {query.get("feed") for _, query in world.data.asked}
@@ -231,6 +226,45 @@ async def test_a_message_that_is_no_quote_is_passed_over(message: Any) -> None:
         await world.data.tell("SPY", 600.5, 600.6)
         await world.until(lambda: world.has("SPY", "600.5"))
         assert [q.bid for q in world.got] == [D("600.5")]
+
+
+def status(code: str) -> dict[str, Any]:
+    return {"T": "s", "S": "SPY", "sc": code, "sm": "", "rc": "", "rm": "", "t": START, "z": "B"}
+
+
+async def test_a_halt_is_told_with_the_last_quote_and_so_is_its_end() -> None:
+    """M-10."""
+    async with opened() as world:
+        await world.feed.watch([SPY])
+        await world.heard("SPY")
+        assert world.data.statuses == {"SPY"}
+        await world.data.tell("SPY", 600.0, 600.1)
+        await world.until(lambda: world.has("SPY", "600.0"))
+        for code, is_halted in (("H", True), ("6", True), ("T", False), ("2", True), ("3", False)):
+            n = len(world.got)
+            await world.data.say(status(code), "SPY")
+            if code != "6":  # says nothing about halts
+                await world.until(lambda n=n: len(world.got) > n)  # type: ignore[misc]
+            assert world.got[-1].is_halted is is_halted
+
+
+async def test_a_halt_outlives_a_lost_stream_until_the_stream_quotes_again() -> None:
+    async with opened() as world:
+        world.data.put("SPY", 600.0, 600.1)
+        await world.feed.watch([SPY])
+        await world.heard("SPY")
+        await world.until(lambda: len(world.got) == 1)
+        await world.data.say(status("P"), "SPY")
+        await world.until(lambda: world.got[-1].is_halted)
+        await world.data.drop()
+        n = len(world.got)
+        await world.until(lambda: len(world.got) > n, eager=True)
+        assert world.got[-1].is_halted, "an answer is no resumption"
+        await world.heard("SPY")
+        await world.until(lambda: world.feed.silent == {}, eager=True)
+        await world.data.tell("SPY", 601.0, 601.1)
+        await world.until(lambda: world.has("SPY", "601.0"))
+        assert not world.got[-1].is_halted
 
 
 async def test_a_question_is_answered_from_the_last_moments_or_asked_anew() -> None:
