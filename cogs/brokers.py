@@ -1,16 +1,18 @@
 """Where orders go: /broker, /mode, /reconcile. No secret is ever typed here."""
 
+from typing import Literal
+
 import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot import dialogs, reconnect, reply
+from bot import dialogs, reconnect, reply, text
 from bot.cards import brokers as brokers_card
 from bot.cards import mode as mode_card
 from bot.client import DeskBot
 from bot.confirm import Question, ask_first
 from bot.reply import Press as AnyPress
-from engine.flows import broker_switch, mode
+from engine.flows import broker_switch, mode, routes
 
 Press = discord.Interaction[DeskBot]
 
@@ -110,6 +112,65 @@ class Brokers(commands.Cog):
         app = self.bot.app
         await app.gate.begin(interaction, "broker rotate")
         await self._renew(interaction, broker, f"Change to the new secrets of {broker}?")
+
+    @broker.command(name="route", description="Which account takes an asset class; alone: the list")
+    @app_commands.describe(
+        asset="Asset class",
+        account="Account that is to take it",
+        priority="1: first; 0: takes it out of the list",
+    )
+    async def route(
+        self,
+        interaction: Press,
+        asset: Literal["stock", "option", "spread", "future", "crypto", "everything else"],
+        account: str = "",
+        priority: app_commands.Range[int, 0, 20] = 1,
+    ) -> None:
+        """Asks once; from then on it comes before the configured routes."""
+        app = self.bot.app
+        await app.gate.begin(interaction, "broker route")
+        what = routes.ANY if asset == "everything else" else asset
+        if not account:
+            now = routes.accounts(app.desk, what)
+            await reply.say(interaction, f"🧭 {routes.said(what, now)}")
+            return
+        await self._ask_route(interaction, what, account, priority)
+
+    @broker.command(name="default", description="The account that takes what no route names")
+    @app_commands.describe(account="Account that is to take it")
+    async def default(self, interaction: Press, account: str) -> None:
+        """Asks once."""
+        app = self.bot.app
+        await app.gate.begin(interaction, "broker default")
+        await self._ask_route(interaction, routes.ANY, account, 1)
+
+    @route.autocomplete("account")
+    @default.autocomplete("account")
+    async def _accounts(self, interaction: Press, current: str) -> list[app_commands.Choice[str]]:
+        app = self.bot.app
+        if not app.gate.allows(interaction, "broker list"):
+            return []
+        names = sorted(n for n in app.desk.settings.accounts if current.lower() in n.lower())
+        return [app_commands.Choice(name=n, value=n) for n in names[:25]]
+
+    async def _ask_route(self, interaction: Press, asset: str, account: str, priority: int) -> None:
+        app = self.bot.app
+
+        async def go(press: AnyPress) -> str:
+            who = app.gate.who(press)
+            return f"🧭 {await routes.put(app.desk, who, asset, account, priority)}"
+
+        question = Question(
+            title="Change where entries go?",
+            yes="Change the route",
+            body=lambda: (
+                f"now {routes.said(asset, routes.accounts(app.desk, asset))}\n"
+                f"{text.safe_line(account, 40)} "
+                + (f"at place {priority}" if priority else "taken out of the list")
+            ),
+            action=go,
+        )
+        await ask_first(app, interaction, question)
 
     async def _renew(self, interaction: Press, broker: str, title: str) -> None:
         app = self.bot.app

@@ -15,7 +15,7 @@ from engine.domain.copying import replace
 from engine.domain.desk import AlertRecord
 from engine.domain.record import Event
 from engine.domain.source import SourceProfile
-from engine.flows import broker_switch
+from engine.flows import broker_switch, routes
 from engine.flows.enter import Outcome, act
 from engine.market import new_york_date
 from engine.routing import Refused, lanes, match_exit, route
@@ -48,7 +48,7 @@ def of(
     if not signal.action.effect.opens:
         return _holding(desk, profile, record, signal)
     found = lanes(
-        desk.settings.routes, signal.asset, profile.channel_id, record.author_id, profile.account
+        routes.rules(desk), signal.asset, profile.channel_id, record.author_id, profile.account
     )
     if found == ((profile.account,),):
         return None

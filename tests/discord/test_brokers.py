@@ -69,3 +69,21 @@ async def test_health_and_usage_answer(tmp_path, monkeypatch):
         assert "Ready to trade" in plain((await it.slash("vic", "actions", "health summary")).reply)
         usage = plain((await it.slash("vic", "actions", "health api-usage")).reply)
         assert "Nothing outside is called" in usage
+
+
+async def test_a_route_is_changed_by_one_confirmed_click_and_shown(tmp_path, monkeypatch):
+    async with desk(tmp_path, monkeypatch) as it:
+        shown = await it.slash("ada", "admin", "broker route", asset="option")
+        assert "as configured" in shown.text
+        asked = await it.slash("ada", "admin", "broker default", account="main")
+        await it.user("ada").click(asked.reply, "Change the route").acked()
+        await it.until(lambda: "everything else: main" in plain(asked.reply))
+        assert await it.see("admin", "Route by")
+        wrong = await it.slash("ada", "admin", "broker route", asset="stock", account="nowhere")
+        await it.user("ada").click(wrong.reply, "Change the route").acked()
+        await it.until(
+            lambda: (
+                any("no account of that name" in plain(n) for n in wrong.followups)
+                or "no account of that name" in plain(wrong.reply)
+            )
+        )
