@@ -24,6 +24,8 @@ SETTLED_S = 10.0
 _EARLY, _LATE = timedelta(seconds=30), timedelta(minutes=2)
 """The broker's stamp of an order lies so far around the moment we sent it: skew, then delay."""
 _KEPT_ENDED, _KEPT_LIVE = timedelta(days=7), timedelta(days=200)
+_YOUNG = timedelta(days=2)
+"""What has not been found by then no longer makes the lists long."""
 _OVER = frozenset({"filled", "canceled", "expired", "rejected", "replaced"})
 
 
@@ -82,8 +84,9 @@ class Sent:
             if row["id"] in self._by_id:
                 continue
             entry = _entry(row)
-            ended_long_ago = entry.ended_at is not None and now - entry.ended_at > _KEPT_ENDED
-            if not ended_long_ago and now - entry.sent_at <= _KEPT_LIVE:
+            over_at = entry.sent_at if entry.is_refused else entry.ended_at
+            is_old = over_at is not None and now - over_at > _KEPT_ENDED
+            if not is_old and now - entry.sent_at <= _KEPT_LIVE:
                 self._put(entry)
 
     def get(self, client_order_id: str) -> Entry | None:
@@ -96,8 +99,9 @@ class Sent:
 
     def oldest_live(self, account: str) -> datetime | None:
         """When the oldest order that may still work was sent."""
-        times = (e.sent_at for e in self._by_id.values() if e.account == account and _lives(e))
-        return min(times, default=None)
+        long_ago = self._clock.now() - _YOUNG
+        mine = (e for e in self._by_id.values() if e.account == account and _lives(e))
+        return min((e.sent_at for e in mine if e.broker_id or e.sent_at > long_ago), default=None)
 
     # -- what becomes of one
 

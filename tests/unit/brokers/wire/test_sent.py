@@ -1,0 +1,229 @@
+"""Orders written down before they are sent: what a list proves of them, and what it does not."""
+
+import asyncio
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.brokers import Absent, BrokerOrder, OrderRequest, Seen, Unclear
+from engine.brokers._wire.sent import Listed, Sent
+from engine.clock import ManualClock
+from engine.domain.instrument import stock
+from engine.domain.order import OrderType, Side
+from engine.domain.quote import Leg
+from tests.conformance.venue_bench import MemoryTokens
+
+D = Decimal
+START = datetime(2026, 11, 18, 15, tzinfo=UTC)
+LEGS = (Leg(instrument=stock("SPY")),)
+A, B, C = ("TS" + letter * 18 for letter in "ABC")
+
+
+class World:
+    def __init__(self) -> None:
+        self.clock, self.tokens = ManualClock(START), MemoryTokens()
+        self.sent = Sent("x", self.tokens, self.clock)
+
+    async def again(self) -> Sent:
+        """Another process, or a connection beside this one."""
+        other = Sent("x", self.tokens, self.clock)
+        await other.load()
+        return other
+
+    async def send(self, name: str, **more: Any) -> None:
+        await self.sent.about_to_send(request(name, **more))
+        self.sent.landed(name)
+
+    async def found(self, name: str, *orders: Listed) -> Any:
+        return await self.sent.found("main", name, orders, self.clock.now())
+
+
+def request(name: str, **more: Any) -> OrderRequest:
+    plain = {"account": "main", "side": Side.BUY, "legs": LEGS, "qty": D(1)}
+    limit = {"type": OrderType.LIMIT, "limit": D(2)}
+    return OrderRequest(**{"client_order_id": name, **plain, **limit, **more})
+
+
+def order(number: str, at: float = 0.5, **more: Any) -> Listed:
+    """An order as listed, placed so many seconds after the start."""
+    placed_at = START + timedelta(seconds=at)
+    plain = {"client_order_id": "", "broker_id": number, "account": "main", "state": "accepted"}
+    asked = {"side": Side.BUY, "legs": LEGS, "qty": D(1), "type": OrderType.LIMIT, "limit": D(2)}
+    whole = {**plain, **asked, "filled": D(0), "updated_at": placed_at, **more}
+    return Listed(placed_at=placed_at, order=BrokerOrder(**whole))
+
+
+@pytest.fixture
+async def world() -> World:
+    made = World()
+    await made.sent.load()
+    return made
+
+
+async def test_an_order_is_durable_before_it_is_sent(world: World) -> None:
+    """I-13."""
+    await world.send(A)
+    assert (await world.again()).get(A) is not None
+
+
+async def test_one_that_fits_is_it(world: World) -> None:
+    await world.send(A)
+    found = await world.found(A, order("1"))
+    assert isinstance(found, Seen)
+    assert found.order.client_order_id == A
+    assert (await world.again()).get(A).broker_id == "1"  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"qty": D(2)},
+        {"side": Side.SELL},
+        {"limit": D("2.01")},
+        {"type": OrderType.MARKET, "limit": None},
+        {"legs": (Leg(instrument=stock("QQQ")),)},
+        {"at": -31},
+        {"at": 121},
+    ],
+)
+async def test_one_that_differs_in_anything_is_not(world: World, more: dict[str, Any]) -> None:
+    await world.send(A)
+    assert await world.found(A, order("1", **more)) == Unclear()
+    world.clock.advance(11)
+    assert isinstance(await world.found(A, order("1", **more)), Absent)
+
+
+async def test_a_spread_is_the_same_the_other_way_round(world: World) -> None:
+    legs = (Leg(instrument=stock("A")), Leg(instrument=stock("B"), ratio=-1))
+    turned = tuple(replace(leg, ratio=-leg.ratio) for leg in legs)
+    await world.send(A, legs=legs, limit=D("-1.25"))
+    found = await world.found(A, order("1", side=Side.SELL, legs=turned, limit=D("1.25")))
+    assert isinstance(found, Seen)
+    assert (found.order.side, found.order.legs, found.order.limit) == (Side.BUY, legs, D("-1.25"))
+
+
+async def test_several_that_fit_are_shown_and_none_is_taken(world: World) -> None:
+    await world.send(A)
+    found = await world.found(A, order("1"), order("2"))
+    assert isinstance(found, Unclear)
+    assert [o.broker_id for o in found.candidates] == ["1", "2"]
+
+
+async def test_one_that_belongs_to_another_order_of_ours_is_no_candidate(world: World) -> None:
+    await world.send(A)
+    await world.sent.taken(A, "1")
+    await world.send(B)
+    world.clock.advance(11)
+    assert isinstance(await world.found(B, order("1")), Absent)
+
+
+async def test_twins_are_told_apart_when_all_are_there_and_only_then(world: World) -> None:
+    await world.send(A)
+    await world.send(B)
+    assert isinstance(await world.found(A, order("1")), Unclear)
+    found = [await world.found(name, order("1"), order("2")) for name in (A, B)]
+    assert [f.order.broker_id for f in found] == ["1", "2"]
+
+
+async def test_an_order_under_way_is_matched_with_nothing(world: World) -> None:
+    """Its answer will name it; a stranger may look alike."""
+    await world.sent.about_to_send(request(A))
+    await world.sent.match("main", [order("1")])
+    assert world.sent.get(A).broker_id == ""  # type: ignore[union-attr]
+    world.clock.advance(60)
+    assert isinstance(await world.found(A), Unclear)
+    await world.sent.taken(A, "2")
+    world.sent.landed(A)
+    assert [o.client_order_id for o in world.sent.known("main", [order("1"), order("2")])] == [
+        "",
+        A,
+    ]
+
+
+async def test_an_order_with_a_number_is_never_absent(world: World) -> None:
+    """O-08: a list that lacks it lags."""
+    await world.send(A)
+    await world.sent.taken(A, "1")
+    world.clock.advance(3600)
+    assert await world.found(A) == Unclear()
+
+
+async def test_a_refused_one_and_one_of_another_account_are_absent(world: World) -> None:
+    await world.send(A)
+    await world.sent.refused(A)
+    assert isinstance(await world.found(A, order("1")), Absent)
+    assert isinstance(await world.sent.found("other", A, [], START), Absent)
+
+
+async def test_an_id_that_is_not_written_down_was_not_sent_unless_the_file_was_lost(
+    world: World,
+) -> None:
+    assert isinstance(await world.found(C), Absent)
+    assert isinstance(await world.found(C, order("7")), Unclear), "a stranger may be it"
+
+
+async def test_a_person_may_say_which_it_is(world: World) -> None:
+    await world.send(A)
+    await world.sent.recognise("other", A, "1")
+    assert isinstance(await world.found(A, order("1"), order("2")), Unclear)
+    await world.sent.recognise("main", A, "2")
+    found = await world.found(A, order("1"), order("2"))
+    assert isinstance(found, Seen)
+    assert found.order.broker_id == "2"
+    await world.sent.recognise("main", A, "1")
+    assert world.sent.get(A).broker_id == "2"  # type: ignore[union-attr]
+
+
+async def test_a_connection_beside_this_one_loses_nothing(world: World) -> None:
+    """A renewed connection is made before the old one is closed."""
+    other = await world.again()
+    await world.send(A)
+    await other.about_to_send(request(B))
+    later = await world.again()
+    assert later.get(A) is not None
+    assert later.get(B) is not None
+
+
+async def test_two_at_once_are_both_kept(world: World) -> None:
+    await asyncio.gather(*(world.send(name) for name in (A, B, C)))
+    later = await world.again()
+    assert all(later.get(name) is not None for name in (A, B, C))
+
+
+async def test_what_is_long_over_is_forgotten_and_what_works_is_not(world: World) -> None:
+    for name in (A, B, C):
+        await world.send(name)
+    await world.sent.taken(A, "1")
+    await world.sent.taken(B, "2")
+    world.sent.known("main", [order("1", state="filled")])
+    await world.sent.refused(C)
+    world.clock.advance(8 * 24 * 3600)
+    later = await world.again()
+    assert [later.get(name) is not None for name in (A, B, C)] == [False, True, False]
+    assert later.oldest_live("main") == START
+
+
+async def test_one_that_never_arrived_does_not_make_the_lists_long_for_ever(world: World) -> None:
+    await world.send(A)
+    assert world.sent.oldest_live("main") == START
+    world.clock.advance(3 * 24 * 3600)
+    assert world.sent.oldest_live("main") is None
+
+
+@given(st.lists(st.sampled_from([A, B, C]), max_size=3, unique=True), st.integers(0, 4))
+async def test_no_two_of_ours_are_ever_the_same_order(names: list[str], n_listed: int) -> None:
+    """I-12."""
+    world = World()
+    await world.sent.load()
+    for name in names:
+        await world.send(name)
+    listed = [order(str(n)) for n in range(n_listed)]
+    found = [await world.found(name, *listed) for name in names]
+    seen = [f.order.broker_id for f in found if isinstance(f, Seen)]
+    assert len(seen) == len(set(seen))
+    assert len(seen) in (0, len(names))
