@@ -22,14 +22,16 @@ _HOW = """
 |---|---|---|---|---|---|
 """
 _WHAT = """
-| Broker | Kind | Order types | Time in force | Legs | OCO | Brackets | Replace | Parts of one |
-|---|---|---|---|---|---|---|---|---|
+| Broker | Kind | Order types | Time in force | Legs | OCO | Brackets | Replace | Parts of one | Exit binds units |
+|---|---|---|---|---|---|---|---|---|---|
 """
 _WORDS = """
 **Same id twice**: whether the broker itself refuses a client id that was used. **Finds by our id**:
 whether an order without an answer can be looked up by our id; if not, by what it is and when it
-came. **Told unasked**: by a stream; if not, the desk polls. **Replace**: *prices* means that a new
-quantity needs a cancel and another order.
+came. **Told unasked**: by a stream; if not, the desk polls. **OCO** *in pairs*: one target with one
+stop, sent together. **Brackets** *once whole*: the exits start when the entry has filled whole.
+**Replace** *prices*: another quantity needs a cancel and a new order. **Exit binds units**: a working
+exit holds what it would sell, a second one is refused.
 """
 
 
@@ -126,10 +128,11 @@ def _what(name: str, kind: str, caps: Any) -> str:
         _words(caps.order_types),
         _words(caps.tifs),
         str(caps.max_legs),
-        _yes(caps.has_oco),
-        _yes(caps.has_brackets),
+        "yes" if caps.has_oco else "in pairs" if caps.has_oco_pairs else "no",
+        "no" if not caps.has_brackets else "once whole" if caps.waits_for_whole else "yes",
         replaces,
         _yes(caps.is_fractional),
+        _yes(caps.locks_units),
     )
 
 
