@@ -1,0 +1,314 @@
+"""A whole desk behind each real adapter at its venue on loopback (O-02 to O-21, one by one).
+
+The network misbehaves; afterwards the venue holds one order per wish, the books equal the venue,
+and what is held is protected, wherever the broker can.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from bot.app import load_rules
+from bot.config import plugins
+from engine.clock import CountingIds
+from engine.desk import Desk, DeskSettings
+from engine.domain.desk import Who
+from engine.domain.order import (
+    Order,
+    OrderState,
+    OrderType,
+    Purpose,
+    Side,
+    client_order_id,
+)
+from engine.domain.quote import Leg
+from engine.domain.trade import StopPlan, Trade, TradeState
+from engine.flows import capable, flatten, monitor, recover, send, watch
+from engine.market import ALWAYS
+from engine.risk.load import load_checks
+from storage.memory import MemoryStore
+from tests import truth
+from tests.conformance.broker_bench import BROKERS, D, breathe
+from tests.conformance.venue_bench import VenueBench
+
+NAMES = sorted(name for name in BROKERS if name != "paper" and " " not in name)
+TRADER = Who(user_id=7, name="tom", may_trade=True, may_approve=True, may_admin=True)
+
+
+class Outside:
+    """A desk at one venue; it may die and come back on the same books."""
+
+    def __init__(self, bench: VenueBench, name: str) -> None:
+        self.bench, self.name = bench, name
+        self.store = MemoryStore()
+        self.desk: Desk = None  # type: ignore[assignment] - made by the start
+        self.pump: asyncio.Task[None] | None = None
+        self.n = 0
+
+    async def start(self) -> None:
+        """A new process on what is durable."""
+        bench = self.bench
+        await self.store.open()
+        bench.connect_faults(bench.venue)
+        bench.broker = bench.build(bench.venue.url, bench.venue.ws_url, bench.clock)
+        ids = CountingIds()
+        ids._n = self.store.health().last_seq * 1000
+        self.desk = Desk(
+            settings=DeskSettings(accounts={"main": self.name}, broker_timeout_s=5),
+            clock=bench.clock,
+            ids=ids,
+            store=self.store,
+            board=bench.board,
+            feed=None,
+            brokers={self.name: bench.broker},
+            checks=load_checks(plugins.validated("engine.risk", {}, all_of_them=True)),
+            exit_rules=load_rules(plugins.validated("engine.exits", {}, all_of_them=True)),
+            calendars={"*": ALWAYS},
+        )
+        self.pump = asyncio.create_task(self._pump(self.desk))
+        await recover.start(self.desk)
+        await self.rest()
+
+    async def _pump(self, desk: Desk) -> None:
+        async for event in self.bench.broker.events():
+            self.bench.told.append(event)
+            self.bench._news.set()
+            await send.on_event(desk, self.name, event)
+
+    async def die(self) -> None:
+        """As by kill -9: nobody ends anything in good order."""
+        assert self.pump is not None
+        self.pump.cancel()
+        await asyncio.gather(self.pump, return_exceptions=True)
+        await self.desk.stop_tasks()
+        old, self.bench.broker = self.bench.broker, None
+        await old.close()
+        self.bench.told.clear()
+        self.bench._given_up = len(self.bench.venue.happened)
+
+    async def rest(self) -> None:
+        """Until nothing is under way any more."""
+        for _ in range(40):
+            await breathe()
+            await self.bench.venue.exchange.settle()
+            await self.bench.venue.quiet()
+            if self.desk._tasks:
+                await asyncio.wait(list(self.desk._tasks), timeout=0.2)
+            else:
+                await asyncio.sleep(0.002)
+                if not self.desk._tasks:
+                    return
+
+    async def seconds(self, n: float, bid: str = "2.00", ask: str = "2.01") -> None:
+        """Time goes by, with quotes, sweeps and polls as the bot runs them."""
+        for _ in range(int(n)):
+            self.bench.clock.advance(1)
+            self.quote(bid, ask)
+            await self.rest()
+            await monitor.sweep(self.desk)
+            await watch.round_of(self.desk)
+            await self.rest()
+
+    def quote(self, bid: str, ask: str) -> None:
+        self.bench.board.put(self.bench.quote_of(self.bench.it, bid, ask))
+
+    async def enter(self, qty: int = 2, limit: str = "2.02") -> Order:
+        """An entry that is durable, sent as the desk sends it."""
+        self.n += 1
+        bench, now, trade_id = self.bench, self.bench.clock.now(), f"T-{self.n}"
+        legs = (Leg(instrument=bench.it),)
+        trade = Trade(
+            trade_id=trade_id,
+            alert_id=f"A-{self.n}",
+            account="main",
+            broker=self.name,
+            source="manual",
+            symbol=bench.it.symbol,
+            asset=bench.it.kind,
+            direction=1,
+            legs=legs,
+            qty_wanted=D(qty),
+            initial_stop=bench.px("1.50"),
+            stop=StopPlan(price=bench.px("1.50")),
+            created_at=now,
+        )
+        order = Order(
+            order_id=client_order_id(f"{trade_id}/entry"),
+            intent_id=f"{trade_id}/entry",
+            alert_id=trade.alert_id,
+            trade_id=trade_id,
+            account="main",
+            broker=self.name,
+            purpose=Purpose.ENTRY,
+            side=Side.BUY,
+            legs=legs,
+            qty=D(qty),
+            type=OrderType.LIMIT,
+            limit=bench.px(limit),
+            state=OrderState.SUBMITTING,
+            created_at=now,
+            sent_at=now,
+            updated_at=now,
+        )
+        await self.desk.commit(self.desk.event("entry", trade.alert_id, trade, order))
+        await send.submit(self.desk, order)
+        await self.rest()
+        return self.order(order)
+
+    def order(self, order: Order) -> Order:
+        return self.desk.book.orders.get(order.order_id, order)
+
+    async def entries_at_venue(self) -> list[Any]:
+        return [o for o in await self.bench.at_venue() if o.side is Side.BUY]
+
+    async def exits_at_venue(self) -> list[Any]:
+        return [o for o in await self.bench.at_venue() if o.side is Side.SELL]
+
+    async def held(self) -> Any:
+        """Units that the venue says are held."""
+        found = await self.bench.venue.exchange.positions(self.bench.numbers["main"])
+        return sum((p.qty for p in found if p.instrument == self.bench.it), D(0))
+
+    def ours(self) -> Any:
+        return sum((t.qty_open for t in self.desk.book.open_trades()), D(0))
+
+    async def protected(self) -> None:
+        """One working stop of what is held, at the venue or watched by the desk."""
+        (trade,) = self.desk.book.open_trades()
+        live = ("accepted", "partial")
+        stops = [o for o in await self.exits_at_venue() if o.state in live]
+        if capable.holds_stops(self.desk, trade):
+            assert [o.qty for o in stops] == [trade.qty_open]
+        assert trade.is_unprotected_since is None
+
+    async def true(self) -> None:
+        """Books equal the venue, and the journal rebuilds them."""
+        report = await recover.on_demand(self.desk)
+        await self.rest()
+        assert self.ours() == await self.held()
+        await truth.memory_equals_disk(self.desk)
+        assert not [line for a in report.accounts if a.compared for line in a.compared.differences]
+
+
+@asynccontextmanager
+async def at(name: str, *, impatient: float | None = None) -> AsyncIterator[Outside]:
+    bench = BROKERS[name]()
+    assert isinstance(bench, VenueBench)
+    if impatient is not None:
+        bench.impatient(impatient)
+    await bench.open_venue()
+    outside = Outside(bench, name)
+    try:
+        await outside.start()
+        outside.quote("2.00", "2.01")
+        await outside.seconds(2)
+        assert not outside.desk.gates, outside.desk.gates
+        yield outside
+    finally:
+        if outside.pump is not None:
+            outside.pump.cancel()
+            await asyncio.gather(outside.pump, return_exceptions=True)
+        if outside.desk is not None:
+            await outside.desk.stop_tasks()
+        await bench.stop()
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_an_entry_fills_is_protected_and_closed_at_the_venue(name):
+    async with at(name) as it:
+        entry = await it.enter()
+        await it.seconds(8)
+        assert it.order(entry).state is OrderState.FILLED
+        assert it.ours() == await it.held() == 2
+        await it.protected()
+        said = await flatten.run(it.desk, TRADER)
+        again = await flatten.run(it.desk, TRADER)
+        assert set(said) == {entry.trade_id}
+        assert set(again) <= {entry.trade_id}
+        await it.seconds(12)
+        assert await it.held() == 0, await it.exits_at_venue()
+        assert not it.desk.book.open_trades()
+        assert len(await it.entries_at_venue()) == 1
+        filled = [o for o in await it.exits_at_venue() if o.filled]
+        assert len(filled) == 1, "closed once"
+        await it.true()
+
+
+@pytest.mark.parametrize(
+    "fault", ["accept_then_hang", "accept_then_504", "accept_then_reset", "cut_json"]
+)
+@pytest.mark.parametrize("name", NAMES)
+async def test_an_entry_whose_answer_is_lost_is_adopted_once(name, fault):  # O-04, O-05
+    async with at(name, impatient=0.3) as it:
+        setattr(it.bench.venue.faults, fault, 1)
+        entry = await it.enter()
+        await it.seconds(20)
+        assert it.order(entry).state is OrderState.FILLED, it.order(entry)
+        assert len(await it.entries_at_venue()) == 1
+        assert it.ours() == await it.held() == 2
+        await it.protected()
+        await it.true()
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_an_entry_that_never_arrived_is_never_doubled(name):  # O-06
+    async with at(name) as it:
+        it.bench.venue.faults.reject_500 = 1
+        entry = await it.enter()
+        await it.seconds(45)
+        assert await it.entries_at_venue() == []
+        after = await it.desk.order(entry.order_id)
+        assert after.state is OrderState.REJECTED, "its absence was proved, and nothing was resent"
+        assert after.attempt == 0
+        assert await it.held() == 0
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_a_desk_that_dies_after_the_order_was_taken_adopts_it(name):  # O-02
+    async with at(name, impatient=0.3) as it:
+        it.bench.venue.faults.accept_then_hang = 1
+        it.quote("2.50", "2.60")
+        entering = asyncio.ensure_future(it.enter())
+        async with asyncio.timeout(5):
+            while not await it.entries_at_venue():  # noqa: ASYNC110 - the venue tells nobody
+                await asyncio.sleep(0.005)
+        entering.cancel()
+        await asyncio.gather(entering, return_exceptions=True)
+        await it.die()
+        await it.start()
+        await it.seconds(20)
+        assert len(await it.entries_at_venue()) == 1
+        assert it.ours() == await it.held() == 2
+        await it.protected()
+        await it.true()
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_frames_that_are_lost_are_found_within_half_a_minute(name):  # lost frame
+    async with at(name) as it:
+        it.quote("2.50", "2.60")
+        entry = await it.enter()
+        assert it.order(entry).state is OrderState.ACCEPTED
+        it.bench.venue.faults.drop_frames = 1_000
+        await it.seconds(30)
+        assert it.ours() == await it.held() == 2
+        await it.protected()
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_a_stop_that_is_refused_once_is_placed_and_the_desk_watches_meanwhile(name):  # O-14
+    async with at(name) as it:
+        entry = await it.enter()
+        it.bench.venue.faults.reject_500 = 1
+        await it.seconds(30)
+        trade = it.desk.book.trades[entry.trade_id]
+        assert trade.state is TradeState.OPEN
+        stops = [o for o in await it.exits_at_venue() if o.state in ("accepted", "partial")]
+        assert len(stops) <= 1, "never two that could both fill"
+        if it.bench.broker.caps.finds_by_client_id:
+            await it.protected()
+        else:
+            assert [o for o in it.desk.book.orders.values() if o.purpose is Purpose.STOP]
