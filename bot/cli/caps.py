@@ -21,17 +21,17 @@ _HOW = """
 | Broker | Same id twice | Finds by our id | Told unasked | Preview | Orders/min |
 |---|---|---|---|---|---|
 """
-_WHAT = """
-| Broker | Kind | Order types | Time in force | Legs | OCO | Brackets | Replace | Parts of one | Exit binds units |
-|---|---|---|---|---|---|---|---|---|---|
-"""
+_WHAT = (
+    *("Broker", "Kind", "Order types", "Time in force", "Legs", "OCO", "Brackets", "Replace"),
+    *("Parts of one", "Exit binds units"),
+)
 _WORDS = """
 **Same id twice**: whether the broker itself refuses a client id that was used. **Finds by our id**:
 whether an order without an answer can be looked up by our id; if not, by what it is and when it
 came. **Told unasked**: by a stream; if not, the desk polls. **OCO** *in pairs*: one target with one
 stop, sent together. **Brackets** *once whole*: the exits start when the entry has filled whole.
-**Replace** *prices*: another quantity needs a cancel and a new order. **Exit binds units**: a working
-exit holds what it would sell, a second one is refused.
+**Replace** *prices*: another quantity needs a cancel and a new order. **Exit binds units**: a
+working exit holds what it would sell, a second one is refused.
 """
 
 
@@ -56,7 +56,8 @@ def page() -> str:
     what = "".join(
         _what(name, kind, caps) for name, of in found.items() for kind, caps in of.by_kind.items()
     )
-    return _INTRO + _HOW + how + _WHAT + what + _WORDS
+    head = f"\n{_row(*_WHAT)}{'|---' * len(_WHAT)}|\n"
+    return _INTRO + _HOW + how + head + what + _WORDS
 
 
 def _caps(name: str) -> Any:

@@ -28,6 +28,7 @@ from engine.brokers import (
     Setup,
     StreamUp,
     Unclear,
+    Warned,
 )
 from engine.brokers._wire.address import Address
 from engine.brokers._wire.events import Events
@@ -372,7 +373,7 @@ class Webull(Adapter):
             self._events.tell(Odd(note=f"{self.name}: {sentence}", raw=""))
 
     def _warn(self, sentence: str) -> None:
-        self._events.tell(Odd(note=sentence, raw=""))
+        self._events.tell(Warned(note=sentence))
 
     def _refusal(self, answer: Answer) -> OrderRejected:
         said = answer.body if isinstance(answer.body, Mapping) else {}

@@ -20,3 +20,9 @@ def test_every_broker_stands_on_the_page_with_all_that_it_trades() -> None:
         rows = [line for line in page.splitlines() if line.startswith(f"| {name} |")]
         assert rows, name
         assert all(" - |" not in row for row in rows), "order types or times that are none"
+
+
+def test_every_broker_has_a_page_of_its_own() -> None:
+    for name in registry.names("engine.brokers"):
+        if name != "paper":
+            assert (PAGE.parent / f"{name}.md").is_file(), name

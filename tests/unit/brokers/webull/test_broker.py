@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from engine.brokers import Absent, Odd, Unclear
+from engine.brokers import Absent, Odd, Unclear, Warned
 from engine.brokers.webull import Webull
 from engine.domain.errors import (
     BrokerAuthError,
@@ -73,10 +73,10 @@ async def test_a_renewal_that_needs_the_phone_is_said_once_and_the_old_token_wor
     venue.phone_approves_at_once, venue.renewals_need_the_phone = False, True
     shares.clock.advance(12.5 * 24 * 3600)
     async with shares.eager(900):
-        await shares.until(lambda: any(isinstance(e, Odd) for e in shares.told))
+        await shares.until(lambda: any(isinstance(e, Warned) for e in shares.told))
         await asyncio.wait_for(asked(shares, "check", 5), 5)
-    (odd,) = [event for event in shares.told if isinstance(event, Odd)]
-    assert "phone" in odd.note
+    (warned,) = [event for event in shares.told if isinstance(event, Warned)]
+    assert "phone" in warned.note
     assert await shares.broker.open_orders("main") == []
     venue.approve()
     async with shares.eager(900):
