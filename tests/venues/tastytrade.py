@@ -427,7 +427,7 @@ class TastytradeVenue(Venue):
         return key
 
     async def _replace(self, request: web.Request) -> Any:
-        old, body = self._known(request), await self._json(request)
+        old, body = await self._known(request), await self._json(request)
         report = await self._report(old)
         if report.state in _OVER:
             raise Refusal(422, "order_not_editable", "Order cannot be replaced")
@@ -452,7 +452,7 @@ class TastytradeVenue(Venue):
         return 200, {**self._order(new, await self._report(new)), "status": "Received"}, {}
 
     async def _cancel(self, request: web.Request) -> Any:
-        placed = self._known(request)
+        placed = await self._known(request)
         report = await self._report(placed)
         if report.state in _OVER:
             raise Refusal(422, "order_not_cancellable", "Order cannot be cancelled")
@@ -463,10 +463,11 @@ class TastytradeVenue(Venue):
         order = self._order(placed, await self._report(placed))
         return 200, {**order, "status": "Cancel Requested"}, {}
 
-    def _known(self, request: web.Request) -> Placed:
+    async def _known(self, request: web.Request) -> Placed:
         number, name = request.match_info["n"], request.match_info["id"]
         placed = self.orders.get(int(name)) if name.isdigit() else None
-        if placed is None or placed.account != number:
+        is_here = placed is not None and placed.account == number
+        if placed is None or not is_here or not await self._is_taken(placed):
             raise Refusal(404, "record_not_found", f"Couldn't find Order with id {name}")
         return placed
 
@@ -476,7 +477,7 @@ class TastytradeVenue(Venue):
         return found.order
 
     async def _one(self, request: web.Request) -> Any:
-        return 200, await self._whole_order(self._known(request)), {}
+        return 200, await self._whole_order(await self._known(request)), {}
 
     async def _whole_order(self, placed: Placed) -> dict[str, Any]:
         report = await self._report(placed)
@@ -491,7 +492,7 @@ class TastytradeVenue(Venue):
         """Of today, whatever became of them, and what still works."""
         number, today = request.match_info["n"], _day(self.clock.now())
         found = []
-        for placed in self._of(number):
+        for placed in await self._of(number):
             report = await self._report(placed)
             if report.state not in _OVER or _day(report.updated_at) == today:
                 found.append(await self._whole_order(placed))
@@ -504,13 +505,21 @@ class TastytradeVenue(Venue):
         first = date.fromisoformat(query.get("start-date", query.get("start-at", "")[:10]))
         found = [
             await self._whole_order(placed)
-            for placed in self._of(request.match_info["n"])
+            for placed in await self._of(request.match_info["n"])
             if _day(placed.received_at) >= first
         ]
         return self._page(request, found)
 
-    def _of(self, number: str) -> list[Placed]:
-        return [p for p in self.orders.values() if p.account == number and p.no not in self.hidden]
+    async def _of(self, number: str) -> list[Placed]:
+        """Orders that were taken: one may be on its way."""
+        return [
+            p
+            for p in tuple(self.orders.values())
+            if p.account == number and p.no not in self.hidden and await self._is_taken(p)
+        ]
+
+    async def _is_taken(self, placed: Placed) -> bool:
+        return isinstance(await self.exchange.find(placed.account, placed.key), Found)
 
     def _page(self, request: web.Request, items: list[dict[str, Any]]) -> Any:
         if request.query.get("sort", "Desc") == "Desc":
@@ -607,7 +616,7 @@ class TastytradeVenue(Venue):
 
     async def _transactions(self, request: web.Request) -> Any:
         number = request.match_info["n"]
-        by_key = {p.key: p for p in self._of(number)}
+        by_key = {p.key: p for p in await self._of(number)}
         first = date.fromisoformat(request.query["start-date"])
         items = []
         for n, fill in enumerate(await self.exchange.fills_since(number, _LONG_AGO)):
