@@ -190,7 +190,8 @@ class Stage:
         bot, self._bot = self._bot, None
         if bot is None:
             raise Missed("there was no bot to kill")
-        os.kill(bot.pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):  # somebody else was quicker
+            os.kill(bot.pid, signal.SIGKILL)
         await bot.wait()
         self._sweep(bot.pid)
 
