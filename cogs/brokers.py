@@ -9,10 +9,11 @@ from discord.ext import commands
 from bot import dialogs, reconnect, reply, text
 from bot.cards import brokers as brokers_card
 from bot.cards import mode as mode_card
+from bot.cards import reconcile as reconcile_card
 from bot.client import DeskBot
 from bot.confirm import Question, ask_first
 from bot.reply import Press as AnyPress
-from engine.flows import broker_switch, mode, routes
+from engine.flows import broker_switch, mode, recover, routes
 
 Press = discord.Interaction[DeskBot]
 
@@ -206,6 +207,35 @@ class Brokers(commands.Cog):
         wanted = current.lower()
         names = sorted(n for n in app.desk.brokers if wanted in n.lower())
         return [app_commands.Choice(name=n, value=n) for n in names[:25]]
+
+    @app_commands.command(description="Our books against the brokers': what was read, what differs")
+    @app_commands.describe(apply="Compare everything now and take over what differs; no orders")
+    async def reconcile(self, interaction: Press, apply: bool = False) -> None:
+        """The last comparison; with ``apply`` a new one from the beginning, asked for once."""
+        app = self.bot.app
+        await app.gate.begin(interaction, "reconcile")
+        if not apply:
+            await reply.report(interaction, reconcile_card.show(recover.report(app.desk)))
+            return
+
+        async def go(press: AnyPress) -> str:
+            report = await recover.on_demand(app.desk)
+            await reply.say(press, embed=reconcile_card.show(report))
+            return f"✔ {reconcile_card.title(report)}"
+
+        await ask_first(
+            app,
+            interaction,
+            Question(
+                title="Compare with every broker now?",
+                yes="Compare and take over",
+                body=lambda: (
+                    "The broker is right about quantity and price. What differs becomes an entry "
+                    "of the books, never an order."
+                ),
+                action=go,
+            ),
+        )
 
     @mode_group.command(name="show", description="Paper or live, since when, and what is missing")
     async def show(self, interaction: Press) -> None:

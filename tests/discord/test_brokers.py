@@ -87,3 +87,17 @@ async def test_a_route_is_changed_by_one_confirmed_click_and_shown(tmp_path, mon
                 or "no account of that name" in plain(wrong.reply)
             )
         )
+
+
+async def test_the_books_are_compared_on_request_and_what_is_foreign_is_adopted(
+    tmp_path, monkeypatch
+):
+    async with desk(tmp_path, monkeypatch) as it:
+        shown = plain((await it.slash("ada", "admin", "reconcile")).reply)
+        assert "Books agree" in shown
+        assert "never orders" in shown
+        asked = await it.slash("ada", "admin", "reconcile", apply=True)
+        await it.user("ada").click(asked.reply, "Compare and take over").acked()
+        await it.until(lambda: "Books agree" in plain(asked.reply))
+        refused = await it.slash("tom", "orders", "reconcile")
+        assert refused.text.startswith("⛔")

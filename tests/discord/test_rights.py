@@ -37,7 +37,7 @@ NEEDS = {
     **dict.fromkeys(("resume-trading", "mode paper", "mode live"), "admin"),
     **dict.fromkeys(("broker test", "broker disable", "broker enable"), "admin"),
     **dict.fromkeys(("broker connect", "broker rotate"), "admin"),
-    **dict.fromkeys(("broker route", "broker default"), "admin"),
+    **dict.fromkeys(("broker route", "broker default", "reconcile"), "admin"),
 }
 """Everything else needs a trader."""
 PUBLIC = (
