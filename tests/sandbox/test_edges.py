@@ -7,7 +7,6 @@ import dataclasses
 import datetime
 import io
 import sys
-import time
 from typing import Any
 
 import aiohttp
@@ -200,9 +199,8 @@ async def test_stopping_does_not_wait_for_hanging_requests() -> None:
         hanging = asyncio.create_task(client.get(f"{sandbox.api_base}/api/v10/users/@me"))
         socket = await client.ws_connect(sandbox.gateway_url)
         await asyncio.sleep(0.05)
-        started = time.perf_counter()
-        await sandbox.stop()
-        assert time.perf_counter() - started < 1
+        async with asyncio.timeout(20):  # the request hangs for longer
+            await sandbox.stop()
         with pytest.raises(aiohttp.ClientError):
             await hanging
         with pytest.raises(aiohttp.ClientError):
