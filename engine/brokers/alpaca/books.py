@@ -152,7 +152,8 @@ class Books:
         try:
             for row in rows:
                 fill = self._fill(row, account)
-                if fill is not None and fill.executed_at >= since:
+                # An option's end is entered days later under the day of the end: never too old.
+                if fill is not None and (fill.executed_at >= since or fill.kind != "fill"):
                     fills[fill.execution_id] = fill
         except UNREADABLE as error:
             raise BrokerUnavailable(f"{self._name}: an execution that cannot be read") from error

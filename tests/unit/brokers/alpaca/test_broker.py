@@ -600,6 +600,25 @@ async def test_an_option_that_ends_worthless_leaves_by_an_expiry(bench: AlpacaBe
     assert await bench.broker.positions("main") == []
 
 
+async def test_an_end_that_is_entered_days_later_is_not_missed(bench: AlpacaBench) -> None:
+    """M-06: found on Monday, dated Friday, and asked for since Monday morning."""
+    row = {
+        "id": "20261113000000000::5f596936",
+        "activity_type": "OPASN",
+        "date": "2026-11-13",
+        "symbol": "SPY261113C00600000",
+        "qty": "2",
+        "net_amount": "0",
+    }
+
+    async def entered(_: web.Request) -> Any:
+        return [row]
+
+    venue(bench)._get_activities = entered  # type: ignore[method-assign]
+    (end,) = await bench.broker.fills_since("main", START)
+    assert (end.kind, end.qty, end.executed_at < START) == ("exercise", D(2), True)
+
+
 async def test_coins_trade_in_parts_and_until_cancelled(bench: AlpacaBench) -> None:
     pair = crypto("BTC")
     await bench.quote(pair, "60000.00", "60010.00")
