@@ -344,3 +344,15 @@ PERMISSIONS: Mapping[str, Permission] = MappingProxyType(
     {row.name: row for row in (*_open_to_all_roles(), *_figures(), *_trading(), *_administration())}
 )
 """Commands by their full name, buttons as ``press <what>``, # actions by their verb."""
+
+ASKS: Mapping[str, str] = MappingProxyType(
+    {
+        **dict.fromkeys(("close", "order cancel", "reconcile"), "one click"),
+        **dict.fromkeys(("broker disable", "broker enable", "broker connect"), "one click"),
+        **dict.fromkeys(("broker rotate", "broker route", "broker default"), "one click"),
+        "emergency-stop": "nothing to stop entries; one click to close",
+        "mode live": "a typed word, and a second admin",
+        "resume-trading": "a typed word",
+    }
+)
+"""Commands that ask before they act: what of the asker; all others act at once or only read."""
