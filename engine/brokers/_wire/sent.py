@@ -188,7 +188,7 @@ class Sent:
         if entry.account != account or entry.is_refused:
             return Absent(as_of=as_of)
         if entry.broker_id:
-            mine = [o for o in self.known(account, listed) if o.broker_id == entry.broker_id]
+            mine = [o for o in self.known(account, listed) if o.client_order_id == client_order_id]
             return Seen(order=mine[0]) if mine else Unclear()
         fitting = tuple(one.order for one in self._fitting(entry, listed))
         if client_order_id in self._flying:
@@ -206,8 +206,8 @@ class Sent:
 
     def _named(self, account: str, order: BrokerOrder) -> BrokerOrder:
         entry = self._by_broker_id.get((account, order.broker_id))
-        if entry is None:
-            return order
+        if entry is None or _fingerprint(entry)[0] != _fingerprint(order)[0]:
+            return order  # a number that was given anew, to something else
         if order.state in _OVER and entry.ended_at is None:
             entry.ended_at = self._clock.now()  # saved with the next order
         return replace(

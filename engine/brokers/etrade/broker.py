@@ -108,7 +108,7 @@ class Etrade(Adapter):
             is_paper=settings.environment == "paper",
             has_stream=False,
             has_preview=True,
-            orders_per_min=30,
+            orders_per_min=20,
         )
         self._rest = settings.rest_url or _REST[settings.environment]
         self._login = Login(

@@ -32,7 +32,7 @@ class Link:
     def __init__(self, name: str, url: str, clock: Clock, login: Login, events: Events) -> None:
         self.name, self._clock, self._events, self.login = name, clock, events, login
         # Two calls a second per module; an order takes two. Exits have a share of their own.
-        lanes = Lanes(clock, {"exit": (2, 2.0), "order": (2, 4.0), "read": (3, 2.0)})
+        lanes = Lanes(clock, {"exit": (4, 4.0), "order": (3, 4.0), "read": (3, 2.0)})
         self.wire = Wire(name, url, clock, lanes, sign=login.headers)
         self._lost_at: datetime | None = None
         self._task: asyncio.Task[None] | None = None

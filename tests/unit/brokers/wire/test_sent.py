@@ -153,6 +153,14 @@ async def test_an_order_with_a_number_is_never_absent(world: World) -> None:
     assert await world.found(A) == Unclear()
 
 
+async def test_a_number_that_is_given_anew_to_something_else_is_not_ours(world: World) -> None:
+    await world.send(A)
+    await world.sent.taken(A, "1")
+    other = order("1", legs=(Leg(instrument=stock("QQQ")),))
+    assert [o.client_order_id for o in world.sent.known("main", [other])] == [""]
+    assert await world.found(A, other) == Unclear()
+
+
 async def test_a_refused_one_and_one_of_another_account_are_absent(world: World) -> None:
     await world.send(A)
     await world.sent.refused(A)
