@@ -23,7 +23,11 @@ async def order_of(desk: Desk, account: str, client_order_id: str, broker_id: st
     if not broker_id or client_order_id:
         return None
     return next(
-        (o for o in desk.book.orders.values() if o.broker_id == broker_id and o.account == account),
+        (
+            o
+            for o in desk.book.orders.values()
+            if o.broker_id == broker_id and o.account == account and _OUR_ID.fullmatch(o.order_id)
+        ),
         None,
     )
 

@@ -7,12 +7,14 @@ and what is held is protected, wherever the broker can.
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from bot.app import load_rules
 from bot.config import plugins
+from engine.brokers import OrderRequest
 from engine.clock import CountingIds
 from engine.desk import Desk, DeskSettings
 from engine.domain.desk import Who
@@ -312,3 +314,102 @@ async def test_a_stop_that_is_refused_once_is_placed_and_the_desk_watches_meanwh
             await it.protected()
         else:
             assert [o for o in it.desk.book.orders.values() if o.purpose is Purpose.STOP]
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_repeated_and_reordered_frames_change_nothing(name):  # O-09, O-10
+    async with at(name) as it:
+        faults = it.bench.venue.faults
+        faults.duplicate_frames = 4
+        faults.unknown_frames = 1
+        await it.enter()
+        await it.seconds(4)
+        faults.reorder_frames = 2
+        await it.seconds(26)
+        assert it.ours() == await it.held() == 2
+        assert len(it.desk.book.executions) == len(set(it.desk.book.executions))
+        await it.protected()
+        await it.true()
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_a_fill_while_the_stream_is_down_is_found_and_entries_wait_for_it(name):  # O-17
+    async with at(name) as it:
+        it.quote("2.50", "2.60")
+        await it.enter()
+        await it.bench.venue.drop_streams()
+        await it.seconds(15)
+        assert it.ours() == await it.held() == 2
+        await it.protected()
+        await it.seconds(45)
+        assert not it.desk.gates, it.desk.gates
+        await it.true()
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_a_trade_made_in_the_brokers_app_is_adopted_and_nothing_is_sent(name):  # O-16
+    async with at(name) as it:
+        bench = it.bench
+        app = OrderRequest(
+            client_order_id=f"APP{bench.id()[3:]}",
+            account="main",
+            side=Side.BUY,
+            legs=(Leg(instrument=bench.it),),
+            qty=D(1),
+            type=OrderType.LIMIT,
+            limit=bench.px("2.05"),
+        )
+        if hasattr(bench.venue, "asked"):  # keeps what was asked over its interface alone
+            await bench.broker.submit(app)
+        else:
+            number = bench.numbers["main"]
+            await bench.venue.exchange.submit(replace(app, account=number))
+        await it.seconds(6)
+        n_acts = bench.venue.log.n_acts
+        for _ in range(3):
+            await recover.on_demand(it.desk)
+            await it.seconds(2)
+        assert await it.held() == 1
+        assert it.ours() == 1
+        (trade,) = it.desk.book.open_trades()
+        assert trade.source == "external"
+        assert bench.venue.log.n_acts == n_acts, "no order makes the books match"
+
+
+@pytest.mark.parametrize("fault", ["limit_429", "expired_token", "html_502", "accept_then_504"])
+@pytest.mark.parametrize("name", NAMES)
+async def test_an_exit_that_meets_trouble_is_done_once_all_the_same(name, fault):  # O-18, O-19
+    async with at(name, impatient=0.3) as it:
+        faults = it.bench.venue.faults
+        await it.enter()
+        await it.seconds(6)
+        assert await it.held() == 2
+        faults.retry_after = "2"
+        setattr(faults, fault, 1)
+        await flatten.run(it.desk, TRADER)
+        await it.seconds(40)
+        sold = sum((o.filled for o in await it.exits_at_venue()), D(0))
+        if await it.held() == 0:
+            assert sold == 2
+            assert not it.desk.book.open_trades()
+            await it.true()
+            return
+        # Where our ids are unknown, a person has to say what became of it: counted, and told.
+        assert sold == 0
+        assert any("no answer" in n.text for n in it.desk.book.notices.values())
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_everything_is_closed_once_though_pressed_twice_amid_errors(name):  # O-27
+    async with at(name, impatient=0.3) as it:
+        entries = [await it.enter(qty=1) for _ in range(3)]
+        await it.seconds(10)
+        assert await it.held() == 3
+        it.bench.venue.faults.retry_after = "1"
+        it.bench.venue.faults.limit_429 = 1
+        said = await asyncio.gather(flatten.run(it.desk, TRADER), flatten.run(it.desk, TRADER))
+        assert set(said[0]) | set(said[1]) == {e.trade_id for e in entries}
+        await it.seconds(30)
+        assert await it.held() == 0, "never short, never left over"
+        assert not it.desk.book.open_trades()
+        await it.true()
