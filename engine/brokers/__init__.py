@@ -230,9 +230,7 @@ class Warned:
     note: str
 
 
-BrokerEvent = (
-    OrderSeen | Filled | PositionSeen | BalanceSeen | StreamUp | StreamDown | Odd | Warned
-)
+BrokerEvent = OrderSeen | Filled | PositionSeen | BalanceSeen | StreamUp | StreamDown | Odd | Warned
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
