@@ -8,7 +8,7 @@ same legs, and lets a token live for 15 minutes.
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from itertools import count
@@ -22,60 +22,22 @@ from engine.domain.errors import BrokerUnavailable, OrderRejected
 from engine.domain.instrument import Instrument, parse_key, stock
 from engine.domain.order import OrderType, Side, Tif
 from engine.domain.quote import Leg
-from engine.market import NEW_YORK
+from tests.venues import tastytrade_words as words
 from tests.venues.dxlink import DxLink
 from tests.venues.tastytrade_contract import Contract
+from tests.venues.tastytrade_words import OVER, Placed, Refusal
 from tests.venues.venue import Seen, Venue
 
 SECRET, REFRESH = "tt-canary-client-secret", "tt-canary-refresh-token"
 LIVES_S = 900
 
-_STATUS = {
-    "accepted": "Live",
-    "partial": "Live",
-    "filled": "Filled",
-    "canceled": "Cancelled",
-    "expired": "Expired",
-    "rejected": "Rejected",
-    "replaced": "Cancelled",
-}
 _TYPES = {
     "Limit": OrderType.LIMIT,
     "Market": OrderType.MARKET,
     "Stop": OrderType.STOP,
     "Stop Limit": OrderType.STOP_LIMIT,
 }
-_KIND = {"stock": "Equity", "option": "Equity Option", "future": "Future"}
 _ASKED = {"stock": "equity", "option": "equity-option", "future": "future"}
-_OVER = frozenset({"filled", "canceled", "expired", "rejected", "replaced"})
-
-
-@dataclass
-class Placed:
-    """An order as this broker keeps it."""
-
-    no: int
-    account: str
-    key: str
-    """Under which the exchange knows it."""
-    body: Mapping[str, Any]
-    received_at: datetime
-    carried: Decimal = Decimal(0)
-    replaces: int | None = None
-    replaced_by: int | None = None
-    fills: list[BrokerFill] = field(default_factory=list)
-    """As far as the stream has told."""
-
-
-class Refusal(Exception):
-    """An answer that is no 2xx."""
-
-    def __init__(self, status: int, code: str, message: str, inner: list[Any] | None = None):
-        super().__init__(code)
-        self.status = status
-        self.body: dict[str, Any] = {"error": {"code": code, "message": message}}
-        if inner:
-            self.body["error"]["errors"] = inner
 
 
 class TastytradeVenue(Venue):
@@ -181,28 +143,8 @@ class TastytradeVenue(Venue):
         return web.json_response(said)
 
     async def _accounts(self, _: web.Request) -> Any:
-        items = [
-            {
-                "account": {
-                    "account-number": number,
-                    "external-id": f"A{number}",
-                    "opened-at": "2025-01-01T10:00:00.000+00:00",
-                    "nickname": "Individual",
-                    "account-type-name": "Individual",
-                    "day-trader-status": False,
-                    "is-closed": number in self.closed_accounts,
-                    "is-firm-error": False,
-                    "is-firm-proprietary": False,
-                    "is-futures-approved": True,
-                    "is-test-drive": False,
-                    "margin-or-cash": "Margin",
-                    "is-foreign": False,
-                    "created-at": "2025-01-01T10:00:00.000+00:00",
-                },
-                "authority-level": "owner",
-            }
-            for number in self._accounts_here()
-        ]
+        closed = self.closed_accounts
+        items = [words.account(n, is_closed=n in closed) for n in self._accounts_here()]
         return 200, {"items": items}, {}
 
     async def _quote_tokens(self, _: web.Request) -> Any:
@@ -219,63 +161,14 @@ class TastytradeVenue(Venue):
 
     async def _balance(self, request: web.Request) -> Any:
         number = request.match_info["n"]
-        said = await self.exchange.balance(number)
-        data = {
-            "account-number": number,
-            "currency": "USD",
-            "cash-balance": str(said.cash_usd),
-            "derivative-buying-power": str(said.buying_power_usd),
-            "equity-buying-power": str(said.buying_power_usd),
-            "net-liquidating-value": str(said.cash_usd),
-            "pending-cash": "0.0",
-            "pending-cash-effect": "None",
-            "snapshot-date": self.clock.now().date().isoformat(),
-            "updated-at": self.clock.now().isoformat(),
-        }
-        return 200, data, {}
+        return 200, words.balance(await self.exchange.balance(number), self.clock.now()), {}
 
     async def _trading_status(self, request: web.Request) -> Any:
-        data = {
-            "account-number": request.match_info["n"],
-            "day-trade-count": 0,
-            "equities-margin-calculation-type": "Reg T",
-            "fee-schedule-name": "default",
-            "id": 1,
-            "is-closed": False,
-            "is-closing-only": False,
-            "is-frozen": False,
-            "is-futures-enabled": True,
-            "is-in-margin-call": False,
-            "is-pattern-day-trader": False,
-            "options-level": "No Restrictions",
-            "updated-at": self.clock.now().isoformat(),
-        }
-        return 200, data, {}
+        return 200, words.trading_status(request.match_info["n"], self.clock.now()), {}
 
     async def _positions(self, request: web.Request) -> Any:
-        number = request.match_info["n"]
-        items = [
-            {
-                "account-number": number,
-                "symbol": symbol_of(held.instrument),
-                "instrument-type": _KIND[held.instrument.kind],
-                "underlying-symbol": held.instrument.symbol,
-                "quantity": _whole(abs(held.qty)),
-                "quantity-direction": "Long" if held.qty > 0 else "Short",
-                "close-price": "0.0",
-                "average-open-price": str(held.avg_price),
-                "multiplier": _whole(held.instrument.multiplier),
-                "cost-effect": "Credit" if held.qty > 0 else "Debit",
-                "is-suppressed": False,
-                "is-frozen": False,
-                "restricted-quantity": 0,
-                "realized-day-gain": "0.0",
-                "realized-today": "0.0",
-                "created-at": self.clock.now().isoformat(),
-                "updated-at": self.clock.now().isoformat(),
-            }
-            for held in await self.exchange.positions(number)
-        ]
+        held = await self.exchange.positions(request.match_info["n"])
+        items = [words.position(one, self.clock.now()) for one in held]
         return 200, {"items": items + self.more_positions}, {}
 
     # -- orders
@@ -352,33 +245,7 @@ class TastytradeVenue(Venue):
         return 201, {"order": order, **self._beside(preview, errors)}, {}
 
     def _beside(self, preview: Any, errors: list[dict[str, str]]) -> dict[str, Any]:
-        change, fees = preview.buying_power_change_usd, str(preview.fee_usd)
-        said: dict[str, Any] = {
-            "buying-power-effect": {
-                "change-in-margin-requirement": str(abs(change)),
-                "change-in-margin-requirement-effect": "Debit",
-                "change-in-buying-power": str(abs(change)),
-                "change-in-buying-power-effect": "Debit" if change < 0 else "Credit",
-                "current-buying-power": "0.0",
-                "current-buying-power-effect": "Credit",
-                "impact": str(abs(change)),
-                "effect": "Debit",
-                "is-spread": False,
-            },
-            "fee-calculation": {
-                "regulatory-fees": "0.0",
-                "regulatory-fees-effect": "None",
-                "clearing-fees": "0.0",
-                "clearing-fees-effect": "None",
-                "commission": fees,
-                "commission-effect": "Debit",
-                "proprietary-index-option-fees": "0.0",
-                "proprietary-index-option-fees-effect": "None",
-                "total-fees": fees,
-                "total-fees-effect": "Debit",
-            },
-            "warnings": self.warnings,
-        }
+        said = {**words.costs(preview), "warnings": self.warnings}
         return {**said, "errors": errors} if errors else said
 
     async def _refusable(self, work: Any) -> Any:
@@ -429,10 +296,11 @@ class TastytradeVenue(Venue):
     async def _replace(self, request: web.Request) -> Any:
         old, body = await self._known(request), await self._json(request)
         report = await self._report(old)
-        if report.state in _OVER:
+        if report.state in OVER:
             raise Refusal(422, "order_not_editable", "Order cannot be replaced")
         legs = [
-            {**leg, "quantity": _whole(Decimal(str(leg["quantity"])))} for leg in old.body["legs"]
+            {**leg, "quantity": words.whole(Decimal(str(leg["quantity"])))}
+            for leg in old.body["legs"]
         ]
         whole = {**body, "legs": legs}
         if "advanced-instructions" in old.body:
@@ -454,7 +322,7 @@ class TastytradeVenue(Venue):
     async def _cancel(self, request: web.Request) -> Any:
         placed = await self._known(request)
         report = await self._report(placed)
-        if report.state in _OVER:
+        if report.state in OVER:
             raise Refusal(422, "order_not_cancellable", "Order cannot be cancelled")
         try:
             await self.exchange.cancel(placed.account, placed.key)
@@ -490,11 +358,11 @@ class TastytradeVenue(Venue):
 
     async def _live(self, request: web.Request) -> Any:
         """Of today, whatever became of them, and what still works."""
-        number, today = request.match_info["n"], _day(self.clock.now())
+        number, today = request.match_info["n"], words.day_of(self.clock.now())
         found = []
         for placed in await self._of(number):
             report = await self._report(placed)
-            if report.state not in _OVER or _day(report.updated_at) == today:
+            if report.state not in OVER or words.day_of(report.updated_at) == today:
                 found.append(await self._whole_order(placed))
         return self._page(request, found)
 
@@ -506,7 +374,7 @@ class TastytradeVenue(Venue):
         found = [
             await self._whole_order(placed)
             for placed in await self._of(request.match_info["n"])
-            if _day(placed.received_at) >= first
+            if words.day_of(placed.received_at) >= first
         ]
         return self._page(request, found)
 
@@ -526,20 +394,8 @@ class TastytradeVenue(Venue):
             items = sorted(items, key=lambda item: -int(item["id"]))
         size = min(int(request.query.get("per-page", 100)), self.page_size)
         n = int(request.query.get("page-offset", 0))
-        pages = max(1, math.ceil(len(items) / size))
         shown = items[n * size : (n + 1) * size]
-        pagination = {
-            "per-page": size,
-            "page-offset": n,
-            "item-offset": n * size,
-            "total-items": len(items),
-            "total-pages": pages,
-            "current-item-count": len(shown),
-            "previous-link": None,
-            "next-link": None,
-            "paging-link-template": None,
-        }
-        return 200, {"items": shown}, {"pagination": pagination}
+        return 200, {"items": shown}, {"pagination": words.pagination(n, size, shown, items)}
 
     def _order(
         self,
@@ -547,70 +403,13 @@ class TastytradeVenue(Venue):
         report: BrokerOrder | None,
         fills: list[BrokerFill] | None = None,
     ) -> dict[str, Any]:
-        body, now = placed.body, self.clock.now()
-        fills = placed.fills if fills is None else fills
-        state = "accepted" if report is None else report.state
-        status = self.rename.get(placed.no, _STATUS[state])
-        if report is not None and report.raw_state == "pending_cancel":
-            status = "Cancel Requested"
-        stamp = (now if report is None else report.updated_at).isoformat()
-        said: dict[str, Any] = {
-            "id": placed.no,
-            "account-number": placed.account,
-            "time-in-force": body.get("time-in-force"),
-            "order-type": body.get("order-type"),
-            "size": _whole(Decimal(math.gcd(*(int(leg["quantity"]) for leg in body["legs"])))),
-            "underlying-symbol": str(body["legs"][0]["symbol"]).split(" ")[0],
-            "underlying-instrument-type": "Equity",
-            "status": status,
-            "cancellable": state not in _OVER,
-            "editable": state not in _OVER,
-            "edited": False,
-            "external-identifier": body.get("external-identifier"),
-            "source": body.get("source"),
-            "username": "canary-username",
-            "received-at": placed.received_at.isoformat(),
-            "updated-at": stamp,
-            "legs": [self._leg(n, leg, placed, fills) for n, leg in enumerate(body["legs"])],
-        }
-        for key in ("price", "price-effect", "stop-trigger"):
-            if key in body:
-                said[key] = body[key]
-        if state in _OVER:
-            said["terminal-at"] = stamp
-        if report is not None and report.reason:
-            said["reject-reason"] = report.reason
-        if placed.replaces is not None:
-            said["replaces-order-id"] = placed.replaces
-        if placed.replaced_by is not None and state not in ("accepted", "partial"):
-            said["replacing-order-id"] = placed.replaced_by
-        return said
-
-    def _leg(
-        self, n: int, leg: Mapping[str, Any], placed: Placed, fills: list[BrokerFill]
-    ) -> dict[str, Any]:
-        sizes = [int(each["quantity"]) for each in placed.body["legs"]]
-        size = Decimal(sizes[n]) - placed.carried * (sizes[n] // math.gcd(*sizes))
-        mine = [fill for fill in fills if fill.leg == n]
-        return {
-            "instrument-type": leg["instrument-type"],
-            "symbol": leg["symbol"],
-            "quantity": _whole(size),
-            "remaining-quantity": _whole(size - sum((f.qty for f in mine), Decimal(0))),
-            "action": leg["action"],
-            "fills": [
-                {
-                    "ext-group-fill-id": f"G{fill.execution_id}",
-                    "ext-exec-id": f"E{fill.execution_id}",
-                    "fill-id": f"1_{fill.execution_id}",
-                    "quantity": _whole(fill.qty),
-                    "fill-price": str(fill.price),
-                    "filled-at": fill.executed_at.isoformat(),
-                    "destination-venue": "CBOE",
-                }
-                for fill in mine
-            ],
-        }
+        return words.order(
+            placed,
+            report,
+            placed.fills if fills is None else fills,
+            self.clock.now(),
+            self.rename.get(placed.no),
+        )
 
     # -- what happened to the account
 
@@ -621,44 +420,8 @@ class TastytradeVenue(Venue):
         items = []
         for n, fill in enumerate(await self.exchange.fills_since(number, _LONG_AGO)):
             placed = by_key.get(fill.client_order_id)
-            if placed is None or _day(fill.executed_at) < first:
-                continue
-            leg = placed.body["legs"][fill.leg]
-            fee = f"{fill.fee_usd * self.fee_factor:f}"
-            items.append(
-                {
-                    "id": 252_640_963 + n,
-                    "account-number": number,
-                    "transaction-type": "Trade",
-                    "transaction-sub-type": leg["action"],
-                    "description": "Bought or sold",
-                    "action": leg["action"],
-                    "symbol": leg["symbol"],
-                    "instrument-type": leg["instrument-type"],
-                    "underlying-symbol": str(leg["symbol"]).split(" ")[0],
-                    "quantity": str(fill.qty),
-                    "price": str(fill.price),
-                    "executed-at": fill.executed_at.isoformat(),
-                    "transaction-date": _day(fill.executed_at).isoformat(),
-                    "value": str(fill.qty * fill.price),
-                    "value-effect": "Debit" if fill.side is Side.BUY else "Credit",
-                    "net-value": str(fill.qty * fill.price),
-                    "net-value-effect": "Debit" if fill.side is Side.BUY else "Credit",
-                    "commission": fee,
-                    "commission-effect": "Debit",
-                    "clearing-fees": "0.0",
-                    "clearing-fees-effect": "None",
-                    "regulatory-fees": "0.0",
-                    "regulatory-fees-effect": "None",
-                    "proprietary-index-option-fees": "0.0",
-                    "proprietary-index-option-fees-effect": "None",
-                    "is-estimated-fee": True,
-                    "order-id": placed.no,
-                    "ext-exec-id": f"E{fill.execution_id}",
-                    "ext-group-fill-id": f"G{fill.execution_id}",
-                    "exec-id": str(n),
-                }
-            )
+            if placed is not None and words.day_of(fill.executed_at) >= first:
+                items.append(words.transaction(n, placed, fill, self.fee_factor))
         return self._page(request, items + self.more_transactions)
 
     # -- instruments
@@ -680,8 +443,8 @@ class TastytradeVenue(Venue):
             raise _invalid("symbols", "are more than 100")
         items = [
             {
-                "symbol": symbol_of(quote.instrument),
-                "instrument-type": _KIND[quote.instrument.kind],
+                "symbol": words.symbol_of(quote.instrument),
+                "instrument-type": words.KIND[quote.instrument.kind],
                 "updated-at": quote.exchange_at.isoformat(),
                 "bid": str(quote.bid),
                 "bid-size": str(quote.bid_size or 0),
@@ -690,7 +453,7 @@ class TastytradeVenue(Venue):
                 "is-trading-halted": False,
             }
             for quote in self.board.all().values()
-            if (_ASKED[quote.instrument.kind], symbol_of(quote.instrument)) in asked
+            if (_ASKED[quote.instrument.kind], words.symbol_of(quote.instrument)) in asked
         ]
         return 200, {"items": items}, {}
 
@@ -791,19 +554,5 @@ def _price(value: Any) -> Decimal | None:
     return None if value is None else Decimal(str(value))
 
 
-def _whole(number: Decimal) -> int | str:
-    return int(number) if number % 1 == 0 else str(number)
-
-
-def _day(at: datetime) -> date:
-    return at.astimezone(NEW_YORK).date()
-
-
 def _dumps(value: Any) -> str:
     return json.dumps(value, default=str)
-
-
-def symbol_of(instrument: Instrument) -> str:
-    """As this broker writes it."""
-    key = instrument.key
-    return f"{key[:-2]}{key[-1]}" if instrument.kind == "future" else key
