@@ -101,13 +101,19 @@ class Books:
         """
         bodies = await self._list("all", since - _BEFORE, nested="true")
         bodies = [*bodies, *(leg for body in bodies for leg in _children(body))]
-        listed = {body.get("id") for body in bodies}
-        for order_id in self._known.moving(since):
-            if order_id not in listed:
-                bodies.append(await self._nested(order_id))
+        bodies += await self._older(since, {body.get("id") for body in bodies})
         reports = await self._reports(bodies, account)
         changed = (report for report in reports if report.updated_at >= since)
         return sorted(changed, key=lambda report: (report.updated_at, report.broker_id))
+
+    async def _older(self, since: datetime, listed: set[Any]) -> list[Body]:
+        """Orders of ours that were sent long ago and live, or changed since."""
+        missing = {order_id for order_id in self._known.moving(since) if order_id not in listed}
+        if not missing:
+            return []
+        live = [b for b in await self._list("open", None, nested="false") if b["id"] in missing]
+        missing -= {body["id"] for body in live}
+        return live + [await self._nested(order_id) for order_id in sorted(missing)]
 
     async def _reports(self, bodies: Iterable[Body], account: str) -> list[BrokerOrder]:
         reports: dict[str, BrokerOrder] = {}

@@ -113,7 +113,7 @@ def order_of(
     filled = filled_of(body)
     qty = qty_of(body)
     kind = TYPE_OF[str(body.get("type") or body["order_type"])]
-    side, legs = unit or _unit(body)
+    side, legs = unit or unit_of(body)
     limit = _number(body.get("limit_price"))
     if limit is not None and len(legs) > 1:
         limit *= side.sign
@@ -176,7 +176,12 @@ def is_spread(body: Body) -> bool:
     return body.get("order_class") == "mleg"
 
 
-def _unit(body: Body) -> tuple[Side, tuple[Leg, ...]]:
+def unit_of(body: Body) -> tuple[Side, tuple[Leg, ...]]:
+    """Side and legs as Alpaca tells them: a spread is bought, its legs have the signs.
+
+    Raises:
+        ValueError, KeyError, TypeError: it cannot be told.
+    """
     if not is_spread(body) or body.get("symbol"):
         instrument = instrument_of(str(body["symbol"]), str(body.get("asset_class") or ""))
         return Side(body["side"]), (Leg(instrument=instrument),)

@@ -18,6 +18,7 @@ from engine.brokers.alpaca.reading import (
     is_live,
     is_spread,
     legs_of,
+    unit_of,
 )
 from engine.brokers.alpaca.translate import Body, children, instrument_of
 from engine.domain.money import ZERO
@@ -128,6 +129,8 @@ class Register:
             changed_at=changed_at(body),
         )
         self._keep(order_id, seen)
+        if seen.ours and seen.ours not in self._units and is_spread(body) and legs_of(body):
+            _put(self._units, seen.ours, unit_of(body))
         for n, leg in enumerate(legs_of(body)):
             if is_spread(body):
                 self._note_leg(order_id, seen.ours, n, leg)

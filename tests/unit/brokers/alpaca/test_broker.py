@@ -295,6 +295,15 @@ async def test_an_old_order_that_ended_since_is_listed(bench: AlpacaBench) -> No
     assert (seen.broker_id, seen.state) == (order.broker_id, "canceled")
 
 
+async def test_many_old_orders_are_asked_for_in_one_list(bench: AlpacaBench) -> None:
+    for _ in range(12):
+        await bench.submit(BUY, 1, LIMIT, limit="1.00", tif=Tif.GTC)
+    await bench.wait(3 * 86_400)
+    before = bench.broker.usage.n_calls
+    assert await bench.broker.orders_since("main", bench.clock.now()) == []
+    assert bench.broker.usage.n_calls - before == 2
+
+
 async def test_money_tells_what_else_decides(bench: AlpacaBench) -> None:
     venue(bench).facts |= {"pattern_day_trader": True, "daytrade_count": 3}
     balance = await bench.broker.balance("main")
