@@ -132,6 +132,7 @@ def answered_in(
         exchange_at=moment(item.get("updated-at")) or now,
         received_at=now,
         source=source,
+        is_halted=any(item.get(key) is True for key in ("is-trading-halted", "trading-halted")),
     )
 
 

@@ -118,6 +118,13 @@ def test_an_answer_without_both_sides_is_no_quote() -> None:
     assert reading.answered_in({**whole, "symbol": "QQQ"}, wanted, "x", NOW) is None
 
 
+def test_a_halt_is_said_with_the_price() -> None:
+    item = {"symbol": "SPY", "bid": "1.00", "ask": "1.01", "is-trading-halted": True}
+    quote = reading.answered_in(item, {"SPY": SPY}, "x", NOW)
+    assert quote is not None
+    assert quote.is_halted
+
+
 def chain(**more: object) -> dict[str, object]:
     return {
         "underlying-symbol": "SPY",
