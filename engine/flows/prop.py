@@ -79,6 +79,10 @@ async def _too_near(desk: Desk, account: str, seen: Facts) -> str:
     if check is None or state is None or account not in desk.compared_at:
         return ""
     denial = check.reached(seen)
+    if denial is not None and denial.code == "prop_loss_limit.unknown" and seen.trades:
+        desk.health[f"prop {account}"] = denial.detail  # what is held cannot be judged
+    else:
+        desk.health.pop(f"prop {account}", None)
     if denial is None or denial.code != "prop_loss_limit.reached":
         return ""
     if state.closed_on != state.day_on:

@@ -361,6 +361,18 @@ def _last(bench: TopstepBench) -> BrokerOrder:
     return order
 
 
+async def test_an_update_that_leaves_the_tag_out_is_still_of_our_order(
+    bench: TopstepBench,
+) -> None:
+    order = await bench.submit(BUY, 2, LIMIT, limit="1.95")
+    await bench.settle()
+    (there,) = await bench.at_venue()
+    row = bench.venue._order_row(there) | {"customTag": None, "fillVolume": 1}
+    await bench.venue._broadcast({"type": 1, "target": "GatewayUserOrder", "arguments": [row]})
+    await until(lambda: _last(bench).filled == 1)
+    assert _last(bench).client_order_id == order.client_order_id
+
+
 # -- contract count ---------------------------------------------------------------------------
 
 

@@ -181,6 +181,21 @@ async def test_a_state_that_cannot_be_read_lets_nothing_in_and_is_shown(make: Ma
     assert "prop_loss_limit.unknown" in codes(rig)
 
 
+async def test_a_distance_that_cannot_be_told_is_shown_and_nothing_is_closed(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rig = await make()
+    await hold(rig)
+    monkeypatch.setattr("engine.ledger.equity", lambda *_: None)
+    monkeypatch.setattr("engine.flows.facts.equity", lambda *_: None)
+    await prop.watch(rig.desk)
+    assert "not known" in rig.desk.health["prop main"]
+    assert rig.trade().closes == ()
+    monkeypatch.undo()
+    await prop.watch(rig.desk)
+    assert "prop main" not in rig.desk.health
+
+
 # -- flat by the afternoon --------------------------------------------------------------------
 
 

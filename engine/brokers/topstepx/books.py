@@ -105,16 +105,12 @@ class Books:
     async def open_rows(self, account: str) -> list[Row]:
         """Working orders as they say them."""
         body = {"accountId": self._known(account)}
-        rows = await self.api.rows("/api/Order/searchOpen", body, "orders")
-        await self.learn(rows)
-        return rows
+        return await self.learn(await self.api.rows("/api/Order/searchOpen", body, "orders"))
 
     async def rows_since(self, account: str, since: datetime) -> list[Row]:
         """Orders made since; they are asked for by the time of their making."""
         body = {"accountId": self._known(account), "startTimestamp": stamp(since)}
-        rows = await self.api.rows("/api/Order/search", body, "orders")
-        await self.learn(rows)
-        return rows
+        return await self.learn(await self.api.rows("/api/Order/search", body, "orders"))
 
     async def open_orders(self, account: str) -> list[BrokerOrder]:
         """Working orders."""
@@ -221,9 +217,12 @@ class Books:
             raise BrokerUnavailable(f"{self.api.name}: a trade of an order that is not listed")
         return replace(fill, client_order_id=self.lineage.name_at(order, fill.executed_at))
 
-    async def learn(self, rows: Iterable[Row]) -> None:
-        """Remember orders, and see what they tell of modifications and brackets."""
-        rows = list(rows)
+    async def learn(self, found: Iterable[Row]) -> list[Row]:
+        """Remember orders, and see what they tell of modifications and brackets.
+
+        Returns: the same, with tags that an order had before and was now told without.
+        """
+        rows = [self._tagged(row) for row in found]
         is_news = False
         for row in rows:
             if "id" not in row or "accountId" not in row:
@@ -234,6 +233,13 @@ class Books:
         is_news |= self.lineage.adopt(rows)
         if is_news:
             await self.lineage.save()
+        return rows
+
+    def _tagged(self, row: Row) -> Row:
+        known = self._rows.get(row.get("id", 0))
+        if row.get("customTag") or known is None or not known.get("customTag"):
+            return row
+        return {**row, "customTag": known["customTag"]}
 
     def placed(self, row: Row) -> None:
         """An order of ours was taken; nothing more is known of it yet."""

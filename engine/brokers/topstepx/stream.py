@@ -20,6 +20,7 @@ from engine.domain.errors import BrokerAuthError, BrokerUnavailable
 
 _SUBSCRIPTIONS = ("SubscribeOrders", "SubscribePositions", "SubscribeTrades")
 _GONE = 2
+_MOST_KNOWN = 20_000
 _DIGITS = re.compile(r"\d{4,}")
 
 
@@ -76,7 +77,7 @@ class Stream:
         account = self._books.account(row["accountId"])
         if account is None:
             return
-        await self._books.learn([row])
+        (row,) = await self._books.learn([row])
         self.tell(row["id"], await self._books.reports(account, row))
 
     def tell(self, order_id: int, reports: list[Any]) -> None:
@@ -87,6 +88,8 @@ class Stream:
         for report in reports[first:]:
             self._events.tell(OrderSeen(order=report))
         self._told[order_id] = reports[-1].client_order_id
+        if len(self._told) > _MOST_KNOWN:
+            self._told.pop(next(iter(self._told)))
 
     async def _trade(self, row: Row, action: int | None) -> None:
         del action
