@@ -1,6 +1,7 @@
 """Wires everything: the only importer of storage and of concrete brokers and feeds."""
 
 import asyncio
+import gc
 import logging
 import signal
 from collections.abc import Awaitable, Mapping
@@ -223,6 +224,7 @@ class App:
         server = await health.serve(self)
         try:
             await self.start_desk()
+            gc.freeze()  # what lives as long as the process is not looked through again and again
             self._run_discord()
             await self._stopping.wait()
         except StoreUnavailable as error:
