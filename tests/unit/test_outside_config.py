@@ -15,9 +15,11 @@ import engine.brokers
 import engine.feeds
 from bot import __main__ as start
 from bot import config, connect
+from bot.config import adapters
 from bot.config.file import read_yaml
 from bot.config.layers import merged
 from bot.tokens import FileTokens
+from engine import registry
 from engine.clock import ManualClock
 from engine.domain.errors import ConfigError
 from engine.domain.instrument import future, stock
@@ -216,8 +218,6 @@ def test_a_misspelt_secret_is_named_and_not_shown(
 
 
 def test_tda_is_schwab(load: Load, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from bot.config import adapters
-
     monkeypatch.setitem(adapters.ALIASES, "old", "probe")
     assert adapters.ALIASES["tda"] == "schwab"
     monkeypatch.setenv("TS_OLD_KEY", KEY)
@@ -298,3 +298,35 @@ async def test_tokens_are_kept_whole_in_files_for_us_alone(tmp_path: Path) -> No
         await again.load("session")
     with pytest.raises(ValueError, match="no name of a token"):
         await again.save("../audit.key", "x")
+
+
+# -- what the shipped file shows ----------------------------------------------------------------
+
+
+def _shown() -> dict[str, dict[str, Any]]:
+    """The examples that stand in config.yaml as comments, by section."""
+    found: dict[str, dict[str, Any]] = {}
+    section = ""
+    for line in (ROOT / "config.yaml").read_text().splitlines():
+        if line[:1].isalpha():
+            section = line.partition(":")[0]
+        if line.startswith("  # ") and ": {" in line:
+            found.setdefault(section, {}).update(yaml.safe_load(line[4:]))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("section", "package"), [("brokers", engine.brokers), ("feed", engine.feeds)]
+)
+def test_the_shipped_file_shows_every_adapter_with_its_defaults(
+    section: str, package: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.undo()
+    kind_of = adapters.broker_kind if section == "brokers" else adapters.feed_kind
+    names = set(registry.names(package.__name__)) - {"paper", "recorded", "synthetic"}
+    shown = _shown()[section]
+    assert set(shown) == names
+    for name in names:
+        kind: Any = kind_of(name)
+        assert set(shown[name]) == set(kind.Settings.model_fields), name
+        assert kind.Settings.model_validate(shown[name]) == kind.Settings(), name
