@@ -330,6 +330,7 @@ def _administration() -> list[Permission]:
         "data": "refresh",
         "mode": "paper live",
         "monitor": "start stop status test reconnect sources",
+        "order": "resolve",
         "press": "resume",
         "risk": "set freeze unfreeze",
         "settings": "view set diff history rollback validate save load export import",
@@ -347,7 +348,7 @@ PERMISSIONS: Mapping[str, Permission] = MappingProxyType(
 
 ASKS: Mapping[str, str] = MappingProxyType(
     {
-        **dict.fromkeys(("close", "order cancel", "reconcile"), "one click"),
+        **dict.fromkeys(("close", "order cancel", "order resolve", "reconcile"), "one click"),
         **dict.fromkeys(("broker disable", "broker enable", "broker connect"), "one click"),
         **dict.fromkeys(("broker rotate", "broker route", "broker default"), "one click"),
         "emergency-stop": "nothing to stop entries; one click to close",

@@ -12,12 +12,13 @@ from bot.cancelling import cancel_question
 from bot.cards import orders as orders_card
 from bot.cards import trace as trace_card
 from bot.client import DeskBot
-from bot.confirm import ask_first
+from bot.confirm import Question, ask_first
 from bot.numbers import optional_number
+from bot.reply import Press as AnyPress
 from bot.views import close_question
 from engine.domain.errors import UserError
 from engine.domain.order import Order
-from engine.flows import follow, manage
+from engine.flows import follow, manage, resolve
 
 Press = discord.Interaction[DeskBot]
 
@@ -79,6 +80,53 @@ class Orders(commands.Cog):
         who = await app.gate.begin(interaction, "order cancel")
         await ask_first(app, interaction, cancel_question(app, id.strip(), who, reason))
 
+    @order.command(name="resolve", description="Decide about an order that has had no answer")
+    @app_commands.describe(
+        id="The order in doubt",
+        broker_id="The broker's own number of it; left out: it never arrived",
+        reason="What you saw in the broker's app",
+    )
+    async def resolve_(
+        self,
+        interaction: Press,
+        id: str,  # noqa: A002
+        reason: app_commands.Range[str, 3, 200],
+        broker_id: str = "",
+    ) -> None:
+        """Shows what at the broker may be it, and asks once."""
+        app = self.bot.app
+        await app.gate.begin(interaction, "order resolve")
+        order_id, number = id.strip().upper(), broker_id.strip()
+        seen = await resolve.candidates(app.desk, order_id)
+        rows = [
+            f"{text.safe_line(c.broker_id, 40)}: {c.side} {c.qty:f} {c.legs[0].instrument.label}, "
+            f"{c.raw_state or c.state}, {c.filled:f} filled"
+            for c in seen[:10]
+        ]
+
+        async def go(press: AnyPress) -> str:
+            who = app.gate.who(press)
+            if number:
+                return await resolve.is_this(app.desk, who, order_id, number)
+            return await resolve.never_arrived(app.desk, who, order_id, reason)
+
+        what = f"It is {text.safe_line(number, 40)}" if number else "It never arrived"
+        question = Question(
+            title=f"{what}?",
+            yes=text.shorten(what, 80),
+            body=lambda: "\n".join(
+                [
+                    (
+                        f"Order {text.safe_line(order_id, 40)} counts as live until somebody says "
+                        "what became of it. Look into the broker's own app first."
+                    ),
+                    *(["At the broker, perhaps it:", *rows] if rows else []),
+                ]
+            ),
+            action=go,
+        )
+        await ask_first(app, interaction, question)
+
     @app_commands.command(name="close", description="Close a position or part of it; asks once")
     @app_commands.describe(
         symbol="What is held", quantity="So many of it", percent="Such a share of it"
@@ -120,6 +168,7 @@ class Orders(commands.Cog):
     @status.autocomplete("id")
     @history.autocomplete("id")
     @cancel.autocomplete("id")
+    @resolve_.autocomplete("id")
     async def _orders(self, interaction: Press, current: str) -> list[app_commands.Choice[str]]:
         app = self.bot.app
         if not app.gate.allows(interaction, "order list"):

@@ -1,5 +1,7 @@
 """/order, /close, /trades open and closed, and the #actions about orders and approvals."""
 
+from engine.brokers import Unclear
+from engine.domain.errors import OrderStateUnknown
 from engine.domain.order import OrderState, Purpose
 from engine.domain.trade import TradeState
 from tests.discord.kit import NAMED, OTHER, QQQ, SPY, desk, plain
@@ -105,3 +107,31 @@ async def test_a_working_entry_is_taken_back_by_command_or_action(tmp_path, monk
             assert "cancelled by tom" in asked_for[0].data["why"].lower()
             assert ended.filled == 0
         assert not it.book.open_trades()
+
+
+async def test_an_order_without_an_answer_is_decided_by_an_admin(tmp_path, monkeypatch):
+    async with desk(tmp_path, monkeypatch) as it:
+        paper = it.app.desk.brokers["paper"]
+        approval, card = await it.asked()
+
+        async def silent(request):
+            raise OrderStateUnknown("no answer")
+
+        async def cannot_tell(account, order_id):
+            return Unclear()
+
+        monkeypatch.setattr(paper, "submit", silent)
+        monkeypatch.setattr(paper, "find", cannot_tell)
+        await it.press("tom", card, "Approve")
+        key = approval.order_id
+        await it.until(lambda: it.book.orders[key].state is OrderState.UNKNOWN)
+        refused = await it.slash("tom", "orders", "order resolve", id=key, reason="looked")
+        assert refused.text.startswith("⛔")
+        wrong = await it.slash("ada", "admin", "order resolve", id="TSNONE", reason="looked")
+        assert "not in doubt" in wrong.text
+        asked = await it.slash("ada", "admin", "order resolve", id=key, reason="not in the app")
+        await it.user("ada").click(asked.reply, "It never arrived").acked()
+        await it.until(lambda: "counts as never sent" in plain(asked.reply))
+        ended = await it.app.desk.order(key)
+        assert ended.state is OrderState.REJECTED
+        assert "not in the app" in ended.reason

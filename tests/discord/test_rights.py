@@ -38,6 +38,7 @@ NEEDS = {
     **dict.fromkeys(("broker test", "broker disable", "broker enable"), "admin"),
     **dict.fromkeys(("broker connect", "broker rotate"), "admin"),
     **dict.fromkeys(("broker route", "broker default", "reconcile"), "admin"),
+    "order resolve": "admin",
 }
 """Everything else needs a trader."""
 PUBLIC = (
