@@ -14,6 +14,7 @@ from typing import Any
 
 from engine.brokers import OrderRequest
 from engine.brokers.topstepx.translate import SIDE_CODES, TYPE_CODES, moment, prices
+from engine.domain.errors import BrokerUnavailable
 from engine.store import Tokens
 
 KEPT = timedelta(days=7)
@@ -66,9 +67,18 @@ class Lineage:
         self._saving = asyncio.Lock()
 
     async def load(self, now: datetime) -> None:
-        """Read it back, without what is long over."""
+        """Read it back, without what is long over.
+
+        Raises:
+            BrokerUnavailable: it cannot be read; without it an order could pass for foreign.
+        """
         text = await self._tokens.load(self._name)
-        body: dict[str, Any] = json.loads(text) if text else {}
+        try:
+            self._take(json.loads(text) if text else {}, now)
+        except (ValueError, TypeError, KeyError, AttributeError, IndexError) as error:
+            raise BrokerUnavailable(f"{self._name} beside the tokens cannot be read") from error
+
+    def _take(self, body: dict[str, Any], now: datetime) -> None:
         lives = {
             int(order_id): tuple(Life(**life) for life in lives)
             for order_id, lives in body.get("lives", {}).items()

@@ -14,6 +14,7 @@ from engine.brokers.topstepx.settings import TopstepSettings
 from engine.clock import ManualClock
 from engine.domain.errors import (
     BrokerAuthError,
+    BrokerUnavailable,
     ConfigError,
     OrderRejected,
     WrongEnvironment,
@@ -99,6 +100,16 @@ async def test_a_login_that_is_refused_says_the_brokers_own_word(bench: TopstepB
     with pytest.raises(BrokerAuthError, match="InvalidCredentials") as caught:
         await bench.start()
     assert "CANARY" not in str(caught.value)
+    bench.broker = None
+
+
+@pytest.mark.parametrize("text", ["{broken", "[1]", '{"lives": {"1": [{}]}}'])
+async def test_what_is_kept_of_changed_orders_must_be_readable(
+    bench: TopstepBench, text: str
+) -> None:
+    bench.tokens.kept["topstepx-orders"] = text
+    with pytest.raises(BrokerUnavailable, match="cannot be read"):
+        await bench.start()
     bench.broker = None
 
 
