@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from datetime import datetime
 from decimal import Decimal
 
-from engine import ledger
+from engine import ledger, standing
 from engine.desk import Desk
+from engine.domain.instrument import Kind
 from engine.domain.order import Intent, Order, OrderState, Purpose
 from engine.domain.quote import UnitQuote
 from engine.domain.record import changed
@@ -68,11 +69,15 @@ def gather(
         unsound=desk.unsound,
         mode=mode.of(desk),
         is_paper_broker=_is_paper(desk, broker),
-        broker_off=broker_switch.off(desk, broker),
+        broker_off=broker_switch.off(desk, broker) or _standing(desk, account_name, kind),
         is_reconciled=not desk.gate(broker),
         account=account,
         equity_usd=worth,
-        buying_power_usd=None if worth is None else worth - sum(notional.values(), Decimal(0)),
+        buying_power_usd=_power(
+            desk,
+            account_name,
+            None if worth is None else worth - sum(notional.values(), Decimal(0)),
+        ),
         open_pnl_usd=ledger.unrealised(held, prices),
         trades=open_trades,
         notional_by_trade=notional,
@@ -90,6 +95,22 @@ def gather(
         data=_data(desk, intent),
         prop=prop_account.of(desk, account, pending, worth, ledger.unrealised(held, prices)),
     )
+
+
+def _standing(desk: Desk, account: str, kind: Kind) -> str:
+    """What the account's broker says against entries, as last heard."""
+    balance = desk.balances.get(account)
+    said = standing.why_no_entry(balance, kind) if balance is not None else ""
+    return f"{account}: {said}" if said else ""
+
+
+def _power(desk: Desk, account: str, ours: Decimal | None) -> Decimal | None:
+    """Ours, and never more than the broker says; of our own paper accounts ours alone."""
+    balance = desk.balances.get(account)
+    if ours is None or balance is None or account in desk.settings.start_cash_usd:
+        return ours
+    theirs = balance.buying_power_usd
+    return ours if theirs is None else min(ours, theirs)
 
 
 def _is_paper(desk: Desk, broker: str) -> bool | None:

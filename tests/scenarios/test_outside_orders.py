@@ -466,3 +466,22 @@ async def test_a_bust_that_comes_before_its_fill_waits_for_the_comparison(opened
     await monitor.sweep(rig.desk)
     assert isinstance(await rig.desk.order(orders(rig, Purpose.ENTRY)[0].order_id), Order)
     await asyncio.sleep(0)
+
+
+# -- what the broker says of the account ------------------------------------------------------
+
+
+async def test_an_account_that_may_only_close_opens_nothing_and_closes_all_the_same(opened):
+    """R-08, O-25."""
+    rig = await opened()
+    await held(rig)
+    balance = await rig.broker.balance("main")
+    blocked = replace(balance, facts={"closing only": "yes"})
+    await send.on_event(rig.desk, "paper", BalanceSeen(balance=blocked))
+    rig.quote(spy("600"), "2.14", "2.16")
+    record = await rig.say("BTO 1 SPY 600C 1/31 @ 2.15")
+    assert "it may only close" in record.reason
+    assert len(orders(rig, Purpose.ENTRY)) == 1
+    await rig.say("STC 2 SPY 603C 1/31")
+    await alive(rig, 4)
+    assert not rig.desk.book.open_trades()
