@@ -49,6 +49,8 @@ from engine.domain.quote import Leg
 
 DRY_RUN_S = 2.5
 """An entry waits this long for its dry run, so that both fit the desk's limit of 10 s."""
+LANES: Mapping[Lane, tuple[float, float]] = {"exit": (50, 60), "order": (30, 60), "read": (40, 60)}
+"""Two requests a second in all; a dry run is a reading."""
 _LIVE_HOSTS = frozenset({"api.tastyworks.com", "api.tastytrade.com", "streamer.tastyworks.com"})
 _PAPER_HOSTS = frozenset({"api.cert.tastyworks.com", "streamer.cert.tastyworks.com"})
 _TYPES = frozenset({OrderType.MARKET, OrderType.LIMIT, OrderType.STOP, OrderType.STOP_LIMIT})
@@ -109,7 +111,7 @@ class Tastytrade(Reading):
             orders_per_min=60,
         )
         self.usage = Usage(self.clock)
-        self._lanes = Lanes(self.clock, {"exit": (50, 50), "order": (40, 80), "read": (20, 40)})
+        self._lanes = Lanes(self.clock, LANES)
         self._keeper: Keeper | None = None
         self._hearing: Hearing | None = None
 
@@ -200,7 +202,11 @@ class Tastytrade(Reading):
         login, hearing = self._in(), self._hearing
         assert hearing is not None  # noqa: S101 - the keeper runs while both are there
         stream = Stream(login, self.settings.stream_url, hearing.put)
-        await listen(stream, list(self._numbers.values()), self.clock, is_up)
+        try:
+            await listen(stream, list(self._numbers.values()), self.clock, is_up)
+        except BrokerAuthError:
+            login.distrust()
+            raise
 
     async def close(self) -> None:
         """Leave; orders stay at the broker."""
@@ -225,14 +231,13 @@ class Tastytrade(Reading):
         """
         self._in()
         body = bodies.new_order(request)
-        lane: Lane = "exit" if request.reduces else "order"
-        return await self._dry_run(self._own_number(request.account), body, lane)
+        return await self._dry_run(self._own_number(request.account), body)
 
-    async def _dry_run(self, number: str, body: Mapping[str, Any], lane: Lane) -> Preview:
+    async def _dry_run(self, number: str, body: Mapping[str, Any]) -> Preview:
         login = self._in()
         try:
             async with asyncio.timeout(DRY_RUN_S):
-                answer = await login.tried(f"/accounts/{number}/orders/dry-run", body, lane=lane)
+                answer = await login.tried(f"/accounts/{number}/orders/dry-run", body)
         except TimeoutError:
             raise BrokerUnavailable(f"{self.name}: no answer to the dry run") from None
         data = self._accepted(answer, is_dry_run=True)
@@ -260,7 +265,7 @@ class Tastytrade(Reading):
         number = self._own_number(request.account)
         lane: Lane = "exit" if request.reduces else "order"
         if not request.reduces:
-            await self._dry_run(number, body, lane)
+            await self._dry_run(number, body)
         answer = await login.act("POST", f"/accounts/{number}/orders", body, lane=lane)
         return self._taken(self._accepted(answer), request)
 

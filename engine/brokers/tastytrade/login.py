@@ -112,6 +112,10 @@ class Login(Session):
         self.session_token = token
         self._ends_at = asked_at + self._lives_s
 
+    def distrust(self) -> None:
+        """The token was refused: whoever asks next gets a new one first."""
+        self._ends_at = 0.0
+
     def keep(self) -> None:
         """Renew the token ahead of its end from now on, so that no order waits for it."""
         self._keeper = asyncio.create_task(self._keep(), name=f"keeper of {self._name}")
@@ -169,9 +173,9 @@ class Login(Session):
         """
         return await self._harmless("GET", path, lane, params=params)
 
-    async def tried(self, path: str, body: Any, *, lane: Lane) -> Answer:
+    async def tried(self, path: str, body: Any) -> Answer:
         """Post something that changes nothing, a dry run; raises like :meth:`asked`."""
-        return await self._harmless("POST", path, lane, json=body)
+        return await self._harmless("POST", path, "read", json=body)
 
     async def _harmless(self, method: Method, path: str, lane: Lane, **more: Any) -> Answer:
         await self.refresh()
@@ -194,7 +198,7 @@ class Login(Session):
         try:
             return await self.wire.act(method, path, lane=lane, json=body, headers=self._headers())
         except BrokerAuthError:
-            self._ends_at = 0.0  # whoever asks next gets a new token first
+            self.distrust()
             raise
 
     async def pages(

@@ -1,5 +1,6 @@
 """What tastytrade is asked: accounts, money, holdings, orders, executions; never half an answer."""
 
+import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -143,12 +144,15 @@ class Reading(Adapter):
     async def fills_since(self, account: str, since: datetime) -> list[BrokerFill]:
         """Executions since, with what they cost as far as the broker has said it."""
         login, number = self._in(), self._number(account)
-        rows, is_whole = await login.pages(
-            f"/accounts/{number}/transactions", {"start-date": _day(since), "sort": "Desc"}
+        (rows, is_whole), listed = await asyncio.gather(
+            login.pages(
+                f"/accounts/{number}/transactions", {"start-date": _day(since), "sort": "Desc"}
+            ),
+            self._raws_since(account, since),
         )
         if not is_whole:
             raise BrokerUnavailable(f"{self.name}: too many transactions to read whole")
-        raws = {str(raw.get("id")): raw for raw in await self._raws_since(account, since)}
+        raws = {str(raw.get("id")): raw for raw in listed}
         for missing in sorted(executions.order_ids(rows) - raws.keys()):
             older = await self._by_id(number, missing)
             if older is not None:
@@ -225,9 +229,9 @@ class Reading(Adapter):
 
     async def _raws_since(self, account: str, since: datetime) -> list[dict[str, Any]]:
         login, number = self._in(), self._number(account)
-        live = await self._live(account)
-        listed, is_whole = await login.pages(
-            f"/accounts/{number}/orders", {"start-date": _day(since), "sort": "Desc"}
+        live, (listed, is_whole) = await asyncio.gather(
+            self._live(account),
+            login.pages(f"/accounts/{number}/orders", {"start-date": _day(since), "sort": "Desc"}),
         )
         if not is_whole:
             raise BrokerUnavailable(f"{self.name}: too many orders to read whole")

@@ -49,7 +49,7 @@ class World:
             self.ended.append(error)
 
     async def until(self, is_so: Callable[[], bool], *, eager: bool = False) -> None:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             while not is_so():
                 if eager:
                     self.clock.advance(0.5)

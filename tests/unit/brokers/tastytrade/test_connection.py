@@ -1,7 +1,7 @@
 """The tastytrade connection at its venue: what is its own, beside the suites of all brokers."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -15,7 +15,7 @@ import pytest
 from pydantic import ValidationError
 
 from engine.brokers import Absent, Odd, OrderSeen, Seen, StreamDown, StreamUp, Unclear
-from engine.brokers.tastytrade import Tastytrade, login, reading
+from engine.brokers.tastytrade import Tastytrade, broker, login, reading
 from engine.domain.errors import (
     BrokerAuthError,
     BrokerUnavailable,
@@ -65,6 +65,13 @@ async def shut() -> AsyncIterator[Any]:
         await made.stop()
 
 
+async def eventually(is_so: Callable[[], bool]) -> None:
+    """For what the venue hears and tells nobody."""
+    async with asyncio.timeout(20):
+        while not is_so():  # noqa: ASYNC110 - it sets no event
+            await asyncio.sleep(0.002)
+
+
 def asked(bench: Any, method: str, part: str) -> int:
     return len(bench.venue.log.of(method, part))
 
@@ -79,11 +86,7 @@ def odd(bench: Any) -> list[Odd]:
 async def test_the_token_is_renewed_ahead_of_its_end_without_being_asked(bench: Any) -> None:
     before = bench.venue.n_renewals
     bench.clock.advance(LIVES_S * (1 - login.AHEAD) + 1)
-    for _ in range(200):
-        if bench.venue.n_renewals > before:
-            break
-        await asyncio.sleep(0.005)
-    assert bench.venue.n_renewals == before + 1
+    await eventually(lambda: bench.venue.n_renewals == before + 1)
 
 
 async def test_a_token_that_ended_while_nobody_ran_is_renewed_before_the_order(bench: Any) -> None:
@@ -601,13 +604,9 @@ async def test_known_messages_that_mean_nothing_to_the_desk_are_passed_over(benc
 
 
 async def test_each_half_minute_both_sides_hear_from_each_other(bench: Any) -> None:
-    for n in range(1, 4):
-        bench.clock.advance(31)
-        for _ in range(400):
-            if bench.venue.n_beats >= n:
-                break
-            await asyncio.sleep(0.005)
-        assert bench.venue.n_beats == n
+    async with bench.eager(every_s=1):
+        await eventually(lambda: bench.venue.n_beats == 3)
+    assert not [event for event in bench.told if isinstance(event, StreamDown)]
 
 
 async def test_the_end_of_a_stream_is_told_by_what_ended_it(bench: Any) -> None:
@@ -619,18 +618,26 @@ async def test_the_end_of_a_stream_is_told_by_what_ended_it(bench: Any) -> None:
         assert await bench.until(lambda: isinstance(bench.told[-1], StreamUp), 10)
 
 
-async def test_a_stream_that_refuses_us_says_why(bench: Any) -> None:
+async def test_a_stream_that_refuses_our_token_is_opened_with_a_new_one(bench: Any) -> None:
     bench.venue.tokens.clear()
     await bench.venue.drop_streams()
-    assert await bench.until(lambda: any(isinstance(e, StreamDown) for e in bench.told))
-    for _ in range(3):
-        bench.clock.advance(40)
-        await asyncio.sleep(0.05)
-    downs = [e.reason for e in bench.told if isinstance(e, StreamDown)]
+    n_ups = sum(isinstance(event, StreamUp) for event in bench.told)
+    async with bench.eager():
+        is_back = await bench.until(
+            lambda: sum(isinstance(event, StreamUp) for event in bench.told) > n_ups, 20
+        )
+    assert is_back
+    downs = [event.reason for event in bench.told if isinstance(event, StreamDown)]
+    assert downs
     assert all("canary" not in reason for reason in downs)
 
 
 # -- all together -----------------------------------------------------------------------------
+
+
+def test_the_lanes_keep_to_two_requests_a_second_and_let_fifty_exits_go_at_once() -> None:
+    assert sum(n / seconds for n, seconds in broker.LANES.values()) <= 2
+    assert broker.LANES["exit"][0] >= 50
 
 
 async def test_every_capability_can_be_tried_out_without_a_trace(bench: Any) -> None:
