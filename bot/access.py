@@ -307,6 +307,7 @@ def _trading() -> list[Permission]:
         *_rows(trader, "", "action buy sell close", is_private=True),
         *_rows(trader, "alerts", "execute ignore"),
         *_rows(trader, "order", "cancel modify"),
+        *_rows(trader, "broker", "attend", is_private=True),
         *_rows(trader, "journal", "note tag"),
         *_rows(trader, "", "emergency-stop"),
         *_rows(trader, "press", "confirm close stop target panel emergency-stop execute ignore"),

@@ -1,6 +1,7 @@
 """Where orders go: /broker, /mode, /reconcile. No secret is ever typed here."""
 
-from typing import Literal
+from datetime import timedelta
+from typing import Any, Literal
 
 import discord
 from discord import app_commands
@@ -13,6 +14,7 @@ from bot.cards import reconcile as reconcile_card
 from bot.client import DeskBot
 from bot.confirm import Question, ask_first
 from bot.reply import Press as AnyPress
+from engine.domain.errors import UserError
 from engine.flows import broker_switch, mode, recover, routes
 
 Press = discord.Interaction[DeskBot]
@@ -51,6 +53,22 @@ class Brokers(commands.Cog):
         checks = await app.reading.tested(broker)
         stamp = app.reading.frame().stamp(f"broker-{broker}")
         await reply.report(interaction, brokers_card.tested(broker, checks, stamp))
+
+    @broker.command(
+        name="attend", description="You are at the desk: an attended broker takes entries"
+    )
+    @app_commands.describe(broker="A broker that wants a person present")
+    async def attend(self, interaction: Press, broker: str) -> None:
+        """Counts for as long as its settings say."""
+        app = self.bot.app
+        await app.gate.begin(interaction, "broker attend")
+        found: Any = app.reading.broker(broker)
+        confirm = getattr(found, "confirm_presence", None)
+        if confirm is None or found.attended_left_s is None:
+            raise UserError(f"{broker} does not ask for a person present. Nothing was changed.")
+        confirm()
+        span = text.span(timedelta(seconds=found.attended_left_s))
+        await reply.say(interaction, f"👤 {broker}: you are present; entries may go for {span}.")
 
     @broker.command(name="disable", description="No new entry goes there; exits and stops still do")
     @app_commands.describe(broker="Which one", reason="Why, for the journal")
@@ -198,6 +216,7 @@ class Brokers(commands.Cog):
     @connect.autocomplete("broker")
     @rotate.autocomplete("broker")
     @test.autocomplete("broker")
+    @attend.autocomplete("broker")
     @disable.autocomplete("broker")
     @enable.autocomplete("broker")
     async def _brokers(self, interaction: Press, current: str) -> list[app_commands.Choice[str]]:

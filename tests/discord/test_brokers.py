@@ -101,3 +101,20 @@ async def test_the_books_are_compared_on_request_and_what_is_foreign_is_adopted(
         await it.until(lambda: "Books agree" in plain(asked.reply))
         refused = await it.slash("tom", "orders", "reconcile")
         assert refused.text.startswith("⛔")
+
+
+async def test_presence_is_confirmed_where_a_broker_wants_it_and_refused_elsewhere(
+    tmp_path, monkeypatch
+):
+    async with desk(tmp_path, monkeypatch) as it:
+        none = await it.slash("tom", "orders", "broker attend", broker="paper")
+        assert "does not ask for a person" in none.text
+        paper = it.app.desk.brokers["paper"]
+        said = []
+        monkeypatch.setattr(paper, "attended_left_s", 1800.0, raising=False)
+        monkeypatch.setattr(paper, "confirm_presence", lambda: said.append(1), raising=False)
+        done = await it.slash("tom", "orders", "broker attend", broker="paper")
+        assert "30 min" in done.text
+        assert said == [1]
+        refused = await it.slash("vic", "orders", "broker attend", broker="paper")
+        assert refused.text.startswith("⛔")
