@@ -54,9 +54,7 @@ class Brokers(commands.Cog):
         stamp = app.reading.frame().stamp(f"broker-{broker}")
         await reply.report(interaction, brokers_card.tested(broker, checks, stamp))
 
-    @broker.command(
-        name="attend", description="You are at the desk: an attended broker takes entries"
-    )
+    @broker.command(name="attend", description="You are present: an attended broker takes entries")
     @app_commands.describe(broker="A broker that wants a person present")
     async def attend(self, interaction: Press, broker: str) -> None:
         """Counts for as long as its settings say."""
