@@ -38,7 +38,6 @@ LIMIT, STOP, MARKET = OrderType.LIMIT, OrderType.STOP, OrderType.MARKET
 @pytest.fixture
 async def bench() -> AsyncIterator[AlpacaBench]:
     made = new_bench("stock")
-    made.impatient()
     try:
         yield await made.start()  # type: ignore[misc]
     finally:
