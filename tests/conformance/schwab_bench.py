@@ -28,10 +28,11 @@ def bench(kind: str = "option", **more: Any) -> SchwabBench:
     return SchwabBench(
         adapter=Schwab,
         venue_type=SchwabVenue,
-        settings=lambda url, _: Schwab.Settings(
+        settings=lambda url, ws: Schwab.Settings(
             rest_url=url,
             token_url=url,
             authorize_url=f"{url}/authorize",
+            stream_url=f"{ws}/ws" if ws else "",
             fee_per_option_contract_usd="0",
         ),
         secrets={"key": KEY, "secret": SECRET},

@@ -22,24 +22,29 @@ log = logging.getLogger(__name__)
 SILENCE_S = 45.0
 """It beats about every ten seconds; a line that is silent for longer is dead."""
 _TRIES = 3
-_KNOWN = frozenset(
+_QUIET = frozenset(
     {
         "SUBSCRIBED",
-        "CancelAccepted",
         "CancelCreated",
-        "ChangeAccepted",
-        "ChangeCreated",
-        "ExecutionCreated",
         "ExecutionRequestCompleted",
         "ExecutionRequestCreated",
         "ExecutionRequested",
+        "OrderMonitorCompleted",
+        "OrderMonitorCreated",
+        "OrderMonitorUpdated",
+    }
+)
+"""On the way to a change that is told by itself: reading the order for each would use up reads."""
+_KNOWN = _QUIET | frozenset(
+    {
+        "CancelAccepted",
+        "ChangeAccepted",
+        "ChangeCreated",
+        "ExecutionCreated",
         "OrderAccepted",
         "OrderCreated",
         "OrderExpired",
         "OrderFillCompleted",
-        "OrderMonitorCompleted",
-        "OrderMonitorCreated",
-        "OrderMonitorUpdated",
         "OrderRejected",
         "OrderUROutCompleted",
     }
@@ -139,6 +144,8 @@ class Doorbell:
         kind, text = str(content.get("2", "")), content.get("3")
         if kind not in _KNOWN:
             self._tell_odd(f"an activity {kind[:40]!r}")
+        if kind in _QUIET:
+            return
         try:
             said = json.loads(text) if isinstance(text, str) and text else {}
         except ValueError:

@@ -345,6 +345,19 @@ async def _activity(bench: SchwabBench, number: str, kind: str, said: Any) -> No
         await bench.venue.send(socket, {"data": [part]})
 
 
+async def test_steps_on_the_way_to_a_change_cost_no_question(bench: SchwabBench) -> None:
+    order = await bench.broker.submit(entry(bench))
+    await bench.settle()
+    said = {"SchwabOrderID": order.broker_id, "AccountNumber": NUMBER}
+    before = len(bench.venue.log.of("GET", f"/orders/{order.broker_id}"))
+    for kind in ("ExecutionRequested", "ExecutionRequestCreated", "OrderMonitorUpdated"):
+        await _activity(bench, NUMBER, kind, said)
+    await bench.quote(bench.it, "1.90", "1.95")
+    await bench.pass_latency()
+    assert len(bench.told_fills()) == 1
+    assert len(bench.venue.log.of("GET", f"/orders/{order.broker_id}")) - before <= 2
+
+
 async def test_a_streamer_that_refuses_is_told_and_tried_again(bench: SchwabBench) -> None:
     await bench.crash()
     bench.told.clear()
