@@ -396,8 +396,10 @@ class Tastytrade(Reading):
         return f"a token for {self.settings.environment}"
 
     async def _check_money(self) -> str:
-        names = list(self._numbers)
-        said = [f"{name} ${(await self.balance(name)).cash_usd or 0:,.2f}" for name in names]
+        said = []
+        for name in self._numbers:
+            cash = (await self.balance(name)).cash_usd
+            said.append(f"{name} {'does not say its cash' if cash is None else f'${cash:,.2f}'}")
         return "; ".join(said)
 
     async def _check_quote(self) -> str:
