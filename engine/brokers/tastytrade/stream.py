@@ -96,7 +96,7 @@ async def alone(session: Coroutine[Any, Any, None]) -> None:
         while not task.done():
             task.cancel()
             await asyncio.wait([task], timeout=_AGAIN_S)
-    error = None if task.cancelled() else task.exception()
+        error = None if task.cancelled() else task.exception()  # heard, whoever ended it
     if error is not None:
         raise innermost(error)
 
