@@ -5,14 +5,13 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.conformance.broker_bench import BROKERS
+from tests.conformance.broker_bench import BROKERS, each
 from tests.conformance.venue_bench import VenueBench
 
 HANGS = re.compile("hang|does_not_come|gives_up")
-VENUES = sorted(set(BROKERS) - {"paper"})
 
 
-@pytest.fixture(params=VENUES)
+@pytest.fixture(params=each(with_paper=False))
 def broker(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 

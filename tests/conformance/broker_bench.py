@@ -403,3 +403,12 @@ BROKERS: dict[str, Factory] = {
 }
 """Every adapter that can run the suite against a world of its own: ``broker`` or, where it trades
 several kinds, ``broker kind`` each."""
+
+
+def each(*, with_paper: bool = True) -> list[Any]:
+    """Every bench as a parameter; a broker's further kinds of contract run with the campaigns."""
+    return [
+        pytest.param(name, marks=[pytest.mark.slow] if " " in name else [])
+        for name in sorted(BROKERS)
+        if with_paper or name != "paper"
+    ]

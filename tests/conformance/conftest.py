@@ -2,10 +2,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.conformance.broker_bench import BROKERS, Bench
+from tests.conformance.broker_bench import BROKERS, Bench, each
 
 
-@pytest.fixture(params=sorted(BROKERS))
+@pytest.fixture(params=each())
 async def bench(request: pytest.FixtureRequest) -> AsyncIterator[Bench]:
     """A connected broker in a world of its own, once per adapter and kind of contract."""
     started = BROKERS[request.param]()
