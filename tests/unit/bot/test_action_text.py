@@ -63,8 +63,8 @@ def test_whatever_is_not_exactly_an_action_is_none(text: str) -> None:
 def test_lines_are_in_order_and_at_most_ten() -> None:
     assert [a.verb for a in read("#AAPL\n\n  #close-all  \n#SPY close")] == [
         "info",
-    "close-all",
-    "close",
+        "close-all",
+        "close",
     ]
     assert len(read("\n".join(["#AAPL"] * 10))) == 10
     with pytest.raises(ActionSyntaxError, match="these are 11"):
