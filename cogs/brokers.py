@@ -259,8 +259,7 @@ class Brokers(commands.Cog):
         """With the facts that decide."""
         app = self.bot.app
         await app.gate.begin(interaction, "mode show")
-        report, stamp = mode.report(app.desk), app.reading.frame().stamp("mode")
-        await reply.report(interaction, mode_card.show(report, stamp))
+        await reply.report(interaction, mode_card.show(mode.report(app.desk)))
 
     @mode_group.command(name="paper", description="No new entry of real money from now on")
     @app_commands.describe(reason="Why, for the journal")

@@ -52,13 +52,13 @@ from engine.domain.order import OrderState, PlannedTarget, Purpose, Side, Verdic
 from engine.domain.quote import Leg
 from engine.domain.record import Event
 from engine.domain.trade import Account, StopPlan, TradeState
-from engine.flows.mode import ModeReport, Readiness
 from engine.reports import alert_card as alert_report
 from engine.reports import alerts as alerts_report
 from engine.reports import approval_card as approval_report
 from engine.reports import brokers as broker_report
 from engine.reports import closing as closing_report
 from engine.reports import limits as limits_report
+from engine.reports import mode as mode_report
 from engine.reports import orders as order_report
 from engine.reports import pnl as pnl_report
 from engine.reports import positions as positions_report
@@ -384,11 +384,14 @@ def broker_cards() -> Iterator[discord.Embed]:
     yield brokers.tested("alpaca", checks, stamp)
     yield brokers.usage([calls, replace(calls, provider="feed", n_limited=0, n_failed=0)], stamp)
     facts = (
-        Readiness(name="configuration", is_ok=True, detail="mode: live"),
-        Readiness(name="books agree with it", is_ok=False, detail="not compared: topstepx"),
-        Readiness(name="every trade has a stop", is_ok=True, detail="all"),
+        mode_report.Readiness(name="configuration", is_ok=True, detail="mode: live"),
+        mode_report.Readiness(
+            name="books agree with it", is_ok=False, detail="not compared: topstepx"
+        ),
+        mode_report.Readiness(name="every trade has a stop", is_ok=True, detail="all"),
     )
-    paper = ModeReport(
+    paper = mode_report.ModeReport(
+        stamp=stamp,
         mode="paper",
         allowed="live",
         since=NOW - timedelta(days=3),
@@ -398,8 +401,8 @@ def broker_cards() -> Iterator[discord.Embed]:
         asked_until=NOW + timedelta(minutes=12),
         readiness=facts,
     )
-    yield mode.show(paper, stamp)
-    yield mode.show(replace(paper, mode="live", asked_by="", readiness=facts[::2]), stamp)
+    yield mode.show(paper)
+    yield mode.show(replace(paper, mode="live", asked_by="", readiness=facts[::2]))
 
 
 def figures() -> Iterator[discord.Embed]:

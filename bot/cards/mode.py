@@ -4,11 +4,10 @@ import discord
 
 from bot import text
 from bot.cards._layout import Tone, card, one_line
-from engine.flows.mode import ModeReport
-from engine.reports import Stamp
+from engine.reports.mode import ModeReport
 
 
-def show(report: ModeReport, stamp: Stamp) -> discord.Embed:
+def show(report: ModeReport) -> discord.Embed:
     """The mode with its readiness facts."""
     is_live = report.mode == "live"
     since = f" since {text.ago(report.since)}" if report.since is not None else ""
@@ -22,7 +21,7 @@ def show(report: ModeReport, stamp: Stamp) -> discord.Embed:
     return card(
         tone=Tone.BAD if is_live else Tone.INFO,
         title="LIVE: entries trade real money" if is_live else "PAPER: no entry of real money",
-        stamp=stamp,
+        stamp=report.stamp,
         lines=[
             f"{report.mode.upper()}{since}{by}" if since or by else "",
             one_line("Why", text.safe_line(report.reason, 200)),

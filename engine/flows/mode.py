@@ -5,7 +5,6 @@ the desk itself is live; exits always pass. What was switched survives a restart
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from engine.desk import Desk
@@ -13,40 +12,12 @@ from engine.domain.desk import Who
 from engine.domain.errors import NotAllowed, UserError
 from engine.domain.order import OrderState
 from engine.domain.record import Record
+from engine.reports import Frame
+from engine.reports.mode import ModeReport, Readiness, build
 
 _MODE, _ASKED = "mode", "mode.asked"
 SECOND_WITHIN = timedelta(minutes=15)
 """How long the first admin's word waits for the second's."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Readiness:
-    """One fact that decides whether real money may be traded."""
-
-    name: str
-    is_ok: bool
-    detail: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ModeReport:
-    """The mode, since when and by whom, and what stands between paper and live."""
-
-    mode: str
-    allowed: str
-    """What the configuration allows at most."""
-    since: datetime | None
-    by: str
-    reason: str
-    asked_by: str
-    """The admin who has asked for live and waits for a second one; empty when nobody has."""
-    asked_until: datetime | None
-    readiness: tuple[Readiness, ...]
-
-    @property
-    def is_ready(self) -> bool:
-        """Every fact is fine."""
-        return all(r.is_ok for r in self.readiness)
 
 
 def of(desk: Desk) -> str:
@@ -60,15 +31,14 @@ def report(desk: Desk) -> ModeReport:
     """For ``/mode show``."""
     _, at, by, reason = _parts(desk, _MODE)
     asked = _asked(desk)
-    return ModeReport(
-        mode=of(desk),
+    return build(
+        Frame(now=desk.clock.now(), mode=of(desk)),
         allowed=desk.settings.mode,
         since=_moment(at),
         by=by,
         reason=reason,
-        asked_by=asked[1] if asked else "",
-        asked_until=asked[2] if asked else None,
-        readiness=tuple(readiness(desk)),
+        readiness=readiness(desk),
+        asked=(asked[1], asked[2]) if asked else None,
     )
 
 

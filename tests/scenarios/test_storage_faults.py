@@ -124,6 +124,12 @@ async def test_a_long_lock_refuses_the_commit_and_health_recovers(tmp_path: Path
 # --- S-02 full
 
 
+async def fill(store: SqlStore, numbers: range) -> None:
+    """One commit after the other."""
+    for n in numbers:
+        await store.commit([event(trade(n), order(n))])
+
+
 async def test_a_full_database_refuses_and_recovers(tmp_path: Path) -> None:
     async with opened(sqlite_url(tmp_path)) as store:
         database = store._db
@@ -140,6 +146,9 @@ async def test_a_full_database_refuses_and_recovers(tmp_path: Path) -> None:
         assert "full" in str(refused[0])
         stored = await store.count(Trade)
         assert await store.count(Order) == stored - 1
+        with pytest.raises(StoreUnavailable):  # the last of them may have found room again
+            await fill(store, range(200, 2_000))
+        stored = await store.count(Trade)
         assert not store.health().is_writable
         await asyncio.sleep(1.3)
         assert not store.health().is_writable
