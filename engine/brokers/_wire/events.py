@@ -3,7 +3,6 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import suppress
 from datetime import datetime
 
 from engine.brokers import BrokerEvent, StreamDown, StreamUp
@@ -13,6 +12,7 @@ from engine.domain.errors import BrokerAuthError
 log = logging.getLogger(__name__)
 
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 30.0
+_CANCEL_AGAIN_S = 0.2
 
 
 class Events:
@@ -58,11 +58,10 @@ class Keeper:
         self._task = asyncio.create_task(self._keep(), name=f"stream {self._name}")
 
     async def close(self) -> None:
-        """Stop listening."""
-        if self._task is not None:
+        """Stop listening; a session whose library swallows a cancellation is cancelled again."""
+        while self._task is not None and not self._task.done():
             self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+            await asyncio.wait({self._task}, timeout=_CANCEL_AGAIN_S)
 
     def _is_up(self) -> None:
         self._pause_s = _FIRST_PAUSE_S

@@ -165,3 +165,25 @@ async def test_events_come_in_order_and_end_for_every_reader():
     events.end()
     assert [event.note async for event in events.all()] == ["0", "1", "2"]
     assert [event async for event in events.all()] == []
+
+
+async def test_a_session_that_swallows_a_cancellation_is_cancelled_again():
+    clock, events = ManualClock(START), Events()
+    n_swallowed = 0
+
+    async def deaf(is_up):
+        nonlocal n_swallowed
+        is_up()
+        while n_swallowed < 2:
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                n_swallowed += 1
+        await asyncio.Event().wait()
+
+    keeper = Keeper("x", clock, events, deaf)
+    keeper.start()
+    await keeper.up.wait()
+    async with asyncio.timeout(5):
+        await keeper.close()
+    assert n_swallowed == 2
