@@ -281,6 +281,7 @@ class Abroad:
                 moved_at = time.monotonic()
                 await self.move(scene, chance)
             await self.post(scene, chance)
+            await campaign._click(scene, chance, self.tally)
             await asyncio.sleep(chance.random() * 0.15)
         self.n_venue_kills += not _is_alive(scene.pid)
 

@@ -158,7 +158,7 @@ class Wire:
         url = f"{self.base_url}{path}"
         if lane != "exit":
             self.breaker.check()  # what takes risk away is tried at a broken broker too
-        await self.lanes.turn(lane)
+        await self.lanes.turn_in_time(lane)
         if self._sign is not None:
             sent.update(self._sign(method, url))
         if self._seal is not None:

@@ -1,5 +1,6 @@
 """A broker's allowance in lanes: exits and cancels have their own, so nothing holds them up."""
 
+import asyncio
 from collections.abc import Mapping
 from typing import Literal
 
@@ -12,6 +13,8 @@ Lane = Literal["exit", "order", "read", "open", "history", "detail"]
 """``exit`` and ``order`` act. ``open``, ``history``, ``detail``: questions about orders, where a
 broker counts each kind apart; else they share ``read``."""
 
+TURN_S = 5.0
+"""Below the desk's own limit for an answer: past that an order is in doubt for nothing."""
 _LONGEST_WAIT_S = 5.0
 """An entry that would wait longer for its turn is refused: its price is too old by then."""
 
@@ -50,6 +53,18 @@ class Lanes:
             await limiter.acquire()
         finally:
             self._waiting[lane] -= 1
+
+    async def turn_in_time(self, lane: Lane) -> None:
+        """The same for a caller who gives up himself soon: until then nothing was sent, for sure.
+
+        Raises:
+            RateLimited: as :meth:`turn`, and when the turn has not come by then.
+        """
+        try:
+            async with asyncio.timeout(TURN_S):
+                await self.turn(lane)
+        except TimeoutError:
+            raise RateLimited(f"no turn within {TURN_S:.0f} s; nothing was sent", 1.0) from None
 
     def pause(self, lane: Lane, seconds: float) -> None:
         """The broker said 429: nothing of this lane until then."""

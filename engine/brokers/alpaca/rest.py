@@ -156,8 +156,10 @@ class Rest:
         if client is None:
             raise BrokerUnavailable(f"{self.name} is not connected; nothing was sent")
         if lane != "exit":
-            self.breaker.enter()  # what takes risk away is tried at a broken broker too
-        await self.lanes.turn(lane)
+            self.breaker.check()  # what takes risk away is tried at a broken broker too
+        await self.lanes.turn_in_time(lane)
+        if lane != "exit":
+            self.breaker.enter()  # last: whoever enters tells how it went
         self.usage.called()
         began = self._clock.monotonic()
         try:

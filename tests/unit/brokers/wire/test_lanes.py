@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from engine.brokers._wire import lanes as module
 from engine.brokers._wire.lanes import Lanes
 from engine.clock import ManualClock
 from engine.domain.errors import RateLimited
@@ -114,3 +115,14 @@ async def test_a_jump_of_the_wall_clock_moves_no_pause(clock, jump_h):
         await all_lanes.turn("order")
     clock.advance(5)
     await all_lanes.turn("order")
+
+
+async def test_a_turn_that_does_not_come_in_time_is_a_refusal_that_proves_nothing_was_sent(
+    clock, monkeypatch
+):
+    monkeypatch.setattr(module, "TURN_S", 0.05)
+    all_lanes = lanes(clock, exit=(1, 60), order=(1, 60))
+    await all_lanes.turn_in_time("exit")
+    with pytest.raises(RateLimited, match="nothing was sent"):
+        await all_lanes.turn_in_time("exit")
+    assert all_lanes._waiting["exit"] == 0
