@@ -183,7 +183,7 @@ async def _use_everything(page: Page, sandbox: Sandbox) -> None:
     await page.press("Enter")
     await page.until(HAS_TEXT.format("Size is 12"))
     await page.click("#theme")
-    assert await page.js("document.documentElement.dataset.theme") == "light"
+    await page.until("document.documentElement.dataset.theme === 'light'")
 
 
 async def _look_small(page: Page) -> None:
