@@ -82,12 +82,19 @@ class Page:
         raise TimeoutError(code)
 
     async def click(self, selector: str) -> None:
-        """Click the middle of an element with the real mouse."""
-        box = await self.until(
+        """Click the middle of an element with the real mouse, once it stands still and on top."""
+        look = (
             f"(() => {{ const e = document.querySelector({json.dumps(selector)}); if (!e) return 0;"
-            " e.scrollIntoView({block: 'center'}); const r = e.getBoundingClientRect();"
-            " return [r.x + r.width / 2, r.y + r.height / 2]; })()"
+            " e.scrollIntoView({block: 'center', behavior: 'instant'});"
+            " const r = e.getBoundingClientRect();"
+            " const x = r.x + r.width / 2, y = r.y + r.height / 2;"
+            " const top = document.elementFromPoint(x, y);"
+            " return top && (e === top || e.contains(top)) && !e.disabled ? [x, y] : 0; })()"
         )
+        box, before = await self.until(look), None
+        while box != before:
+            await asyncio.sleep(0.05)
+            box, before = await self.until(look), box
         for kind in ("mousePressed", "mouseReleased"):
             await self.call(
                 "Input.dispatchMouseEvent",
