@@ -208,6 +208,8 @@ class App:
                     # What it told of is found by comparing the books.
                     self.desk.gates[name] = f"something it told was lost: {type(error).__name__}"
                     raise
+            async with self.desk.lock(f"reach {name}"):
+                pass  # whoever has closed it may be putting another in its place
 
     def use_broker(self, name: str, fresh: Broker) -> None:
         """From now on this connection serves the accounts of ``name``."""

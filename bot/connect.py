@@ -3,12 +3,13 @@
 from typing import Any
 
 from bot.config import AppConfig, adapters
-from bot.tokens import FileTokens
+from bot.tokens import FileTokens, TrialTokens
 from engine.brokers import Broker, Setup
 from engine.clock import Clock
 from engine.domain.errors import ConfigError
 from engine.feeds import Feed, FeedAdapter, FeedSetup
 from engine.feeds._several import Several
+from engine.store import Tokens
 
 
 def brokers(config: AppConfig, clock: Clock) -> dict[str, Broker]:
@@ -24,8 +25,10 @@ def brokers(config: AppConfig, clock: Clock) -> dict[str, Broker]:
     return found
 
 
-def broker(config: AppConfig, name: str, clock: Clock) -> Any:
+def broker(config: AppConfig, name: str, clock: Clock, *, is_trial: bool = False) -> Any:
     """One outside broker that is configured, whether an account trades there or not.
+
+    ``is_trial``: beside the one in use; it writes nothing that the other relies on.
 
     Raises:
         ConfigError: it is not configured, a secret is missing, or paper and live are mixed up.
@@ -40,6 +43,7 @@ def broker(config: AppConfig, name: str, clock: Clock) -> Any:
     settings: Any = config.brokers[name]
     if what := kind.mixed_up(settings, secrets):
         raise ConfigError(f"brokers.{name}.{what}")
+    tokens: Tokens = FileTokens(config.state_dir() / "tokens" / f"{name}-{settings.environment}")
     setup = Setup(
         name=name,
         clock=clock,
@@ -49,7 +53,7 @@ def broker(config: AppConfig, name: str, clock: Clock) -> Any:
             if config.broker_of(account) == name
         },
         secrets=secrets,
-        tokens=FileTokens(config.state_dir() / "tokens" / f"{name}-{settings.environment}"),
+        tokens=TrialTokens(tokens) if is_trial else tokens,
     )
     return kind(settings, setup)
 

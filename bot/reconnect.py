@@ -5,6 +5,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from bot import connect
+from bot.config import AppConfig
 from bot.config.secrets import read_secrets
 from engine.brokers import Broker
 from engine.domain.desk import Who
@@ -26,7 +27,10 @@ _CLOSE_S = 2.0
 
 
 async def run(app: "App", name: str, who: Who) -> str:
-    """Log in with the secrets of now, then take the new connection; the old one stays if not.
+    """Try the secrets of now on a connection of its own; then a new one takes the old one's place.
+
+    What adapters write down (which order is which) has one writer at any time: the trial writes
+    nothing, and the new connection reads once the old one has ended.
 
     Raises:
         NotAllowed: not an admin. UserError: says why the old connection stays.
@@ -37,12 +41,20 @@ async def run(app: "App", name: str, who: Who) -> str:
     if name == "paper":
         raise UserError("The paper broker is part of the desk. Nothing was changed.")
     async with app.desk.lock(f"reach {name}"):
-        fresh = await _logged_in(app, name)
-        app.desk.gates[name] = "its connection was renewed, its books are being compared"
+        config = await _tried(app, name)
+        app.desk.gates[name] = "its connection is being renewed"
+        app.desk.offline.add(name)
+        await _left(old)  # what it was sending ends in doubt, and is looked up by the new one
+        fresh: Broker = connect.broker(config, name, app.clock)
         app.use_broker(name, fresh)
-        app.desk.offline.discard(name)
-        app.desk.streams_down.discard(name)
-    await _left(old)
+        try:
+            async with asyncio.timeout(app.desk.settings.broker_timeout_s):
+                await fresh.connect()
+        except (TradeStreamError, TimeoutError) as error:
+            log.warning("%s: not reached at once after its renewal: %s", name, error)
+        else:
+            app.desk.offline.discard(name)
+            app.desk.streams_down.discard(name)
     await app.desk.commit(
         app.desk.event(
             "broker.renewed",
@@ -52,36 +64,35 @@ async def run(app: "App", name: str, who: Who) -> str:
             broker=name,
         )
     )
-    return f"🔑 Connected anew. {await recover.again(app.desk, name)}"
+    return f"🔑 Renewed. {await recover.again(app.desk, name)}"
 
 
-async def _logged_in(app: "App", name: str) -> Broker:
-    """A connection of its own beside the old one, so that wrong secrets cost nothing."""
+async def _tried(app: "App", name: str) -> AppConfig:
+    """The configuration with the secrets of now, which have just opened a trial connection."""
     stays = "The connection as it was stays in use."
     try:
         secrets = read_secrets(app.config.home, app.config.secrets_dir)
         config = app.config.model_copy(update={"secrets": secrets})
-        fresh = connect.brokers(config, app.clock)[name]
+        trial: Broker = connect.broker(config, name, app.clock, is_trial=True)
     except ConfigError as error:
         raise UserError(f"{error}. {stays}") from None
     try:
         async with asyncio.timeout(app.desk.settings.broker_timeout_s):
-            await fresh.connect()
+            await trial.connect()
     except TimeoutError:
-        await _left(fresh)
         raise UserError(f"{name} does not answer. {stays}") from None
     except BrokerAuthError:
-        await _left(fresh)
         raise UserError(f"{name} does not accept the secrets of now. {stays}") from None
     except TradeStreamError as error:
-        await _left(fresh)
         raise UserError(f"{name}: {error}. {stays}") from None
-    return fresh
+    finally:
+        await _left(trial)
+    return config
 
 
 async def _left(broker: Broker) -> None:
     try:
         async with asyncio.timeout(_CLOSE_S):
             await broker.close()
-    except Exception as error:  # noqa: BLE001 - it is not used any more, whatever it raises
-        log.info("%s: the old connection was not closed properly: %s", broker.name, error)
+    except Exception as error:  # noqa: BLE001 - whatever it raises, it is not used any more
+        log.info("%s: a connection was not closed properly: %s", broker.name, error)

@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from bot.config.secrets import check_private
+from engine.store import Tokens
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")
 
@@ -52,3 +53,19 @@ class FileTokens:
             file.flush()
             os.fsync(file.fileno())
         draft.replace(path)
+
+
+class TrialTokens:
+    """What a trial connection reads and writes: the real files are read and never written."""
+
+    def __init__(self, real: Tokens) -> None:
+        self._real = real
+        self._kept: dict[str, str] = {}
+
+    async def load(self, name: str) -> str | None:
+        """What the trial has saved, else what is really there."""
+        return self._kept[name] if name in self._kept else await self._real.load(name)
+
+    async def save(self, name: str, text: str) -> None:
+        """Keep it for the trial alone."""
+        self._kept[name] = text

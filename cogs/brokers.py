@@ -14,7 +14,7 @@ from bot.cards import reconcile as reconcile_card
 from bot.client import DeskBot
 from bot.confirm import Question, ask_first
 from bot.reply import Press as AnyPress
-from engine.domain.errors import UserError
+from engine.domain.errors import NotAllowed, UserError
 from engine.flows import broker_switch, mode, recover, routes
 
 Press = discord.Interaction[DeskBot]
@@ -87,7 +87,10 @@ class Brokers(commands.Cog):
             Question(
                 title=f"Take {broker} out of use?",
                 yes=f"Disable {broker}",
-                body=lambda: "No new entry goes there. What is open there is managed to its end.",
+                body=lambda: (
+                    "No new entry goes there, working ones are cancelled. What is open there is "
+                    "managed to its end."
+                ),
                 action=go,
             ),
         )
@@ -236,6 +239,8 @@ class Brokers(commands.Cog):
             return
 
         async def go(press: AnyPress) -> str:
+            if not app.gate.who(press).may_admin:
+                raise NotAllowed("Only an admin may compare the books. Nothing was done.")
             report = await recover.on_demand(app.desk)
             await reply.say(press, embed=reconcile_card.show(report))
             return f"✔ {reconcile_card.title(report)}"

@@ -69,14 +69,16 @@ async def to_paper(desk: Desk, who: Who, reason: str) -> str:
     """
     if not who.may_admin:
         raise NotAllowed("Only an admin may change the mode. It stays as it is.")
-    was = of(desk)
-    puts: list[Record] = [_said(desk, "paper", who, reason)]
-    if _ASKED in desk.book.facts:
-        puts.append(desk.fact(_ASKED, ""))
-    text = f"📄 PAPER by {who.name}: {reason or 'no reason given'}. No new entry of real money."
-    if was == "live":
-        puts.append(desk.note("admin", f"{text} What is open is managed to its end."))
-    await _commit(desk, "mode.paper", who, reason, *puts)
+    async with desk.lock("mode"):
+        was = of(desk)
+        puts: list[Record] = [_said(desk, "paper", who, reason)]
+        if _ASKED in desk.book.facts:
+            puts.append(desk.fact(_ASKED, ""))
+        text = f"📄 PAPER by {who.name}: {reason or 'no reason given'}. No new entry of real money."
+        if was == "live":
+            rest = "Working ones are cancelled, what is open is managed to its end."
+            puts.append(desk.note("admin", f"{text} {rest}"))
+        await _commit(desk, "mode.paper", who, reason, *puts)
     return text if was == "live" else "The desk is in paper mode already."
 
 

@@ -309,8 +309,8 @@ def _why_stale(desk: Desk, order: Order) -> str:
         return ""
     if desk.backoff.must_wait(f"{order.order_id}|stale"):
         return ""
-    if desk.halted:
-        return f"trading is halted ({desk.halted})"
+    if why := send.unwanted(desk, order):
+        return why
     is_working = order.state in (OrderState.ACCEPTED, OrderState.PARTIAL)
     if not is_working or order.sent_at is None:
         return ""

@@ -21,7 +21,7 @@ from engine.domain.errors import (
 )
 from engine.domain.order import MOVES, Order, OrderState, OrderType, Purpose, Trigger
 from engine.domain.trade import TradeState
-from engine.flows import effects
+from engine.flows import broker_switch, effects, mode
 from engine.flows.fills import on_fill
 from engine.flows.hear import QUIET, on_event, on_report
 from engine.market import new_york_date
@@ -37,6 +37,7 @@ __all__ = [
     "on_report",
     "replace",
     "submit",
+    "unwanted",
 ]
 
 log = logging.getLogger(__name__)
@@ -62,23 +63,30 @@ async def submit(desk: Desk, order: Order, *, again: bool = False) -> Order:
     current = desk.book.orders.get(order.order_id)
     if current is None or current.state.is_terminal or order.order_id in desk.in_flight:
         return await desk.order(order.order_id) or order
-    if why := _unwanted(desk, current) or _uncarried(desk, current):
+    if why := unwanted(desk, current) or _uncarried(desk, current):
         return await _answered(desk, current, Trigger.REJECT, f"not sent: {why}")
     desk.in_flight.add(order.order_id)
     try:
         after = await _sent(desk, current, again=again)
     finally:
         desk.in_flight.discard(order.order_id)
-    if why := _unwanted(desk, after):
+    if why := unwanted(desk, after):
         await ask_cancel(desk, after, why)
     return after
 
 
-def _unwanted(desk: Desk, order: Order) -> str:
+def unwanted(desk: Desk, order: Order) -> str:
     """Why an entry must not work any more, though it was wanted when it was written down."""
     if order.purpose is not Purpose.ENTRY or order.state.is_terminal:
         return ""
-    return f"trading is halted ({desk.halted})" if desk.halted else ""
+    if desk.halted:
+        return f"trading is halted ({desk.halted})"
+    if off := broker_switch.off(desk, order.broker):
+        return f"{order.broker} takes no entries: {off}"
+    broker = desk.brokers.get(order.broker)
+    if broker is not None and not broker.caps.is_paper and mode.of(desk) != "live":
+        return f"{order.broker} trades real money and the desk is on paper"
+    return ""
 
 
 def _uncarried(desk: Desk, order: Order) -> str:

@@ -6,8 +6,9 @@ import pytest
 
 from engine.domain.desk import AlertState
 from engine.domain.errors import NotAllowed, UserError
+from engine.domain.order import OrderState, Purpose
 from engine.domain.trade import TradeState
-from engine.flows import broker_switch, manage, mode
+from engine.flows import broker_switch, manage, mode, send
 from tests import rig as desks
 from tests.rig import ADMIN, OTHER, TRADER, spy
 
@@ -162,4 +163,56 @@ async def test_live_and_switched_off_survive_a_restart():
     await load.load(rig.desk)
     assert mode.of(rig.desk) == "live"
     assert "maintenance" in broker_switch.off(rig.desk, "paper")
+    await rig.close()
+
+
+async def working(rig):
+    """An entry that rests at the broker, away from the market."""
+    await rig.say(ALERT)
+    rig.quote(spy(), "3.00", "3.02")
+    (order,) = (o for o in rig.desk.book.orders.values() if o.purpose is Purpose.ENTRY)
+    assert order.state is OrderState.ACCEPTED
+    return order
+
+
+@pytest.mark.parametrize("how", ["paper", "off"])
+async def test_working_entries_end_when_the_desk_goes_to_paper_or_their_broker_is_off(how):
+    rig = await real_money()
+    await go_live(rig)
+    order = await working(rig)
+    if how == "paper":
+        await mode.to_paper(rig.desk, ADMIN, "enough")
+    else:
+        await broker_switch.disable(rig.desk, "paper", ADMIN, "updates")
+    await rig.pass_time(3)
+    ended = await rig.desk.order(order.order_id)
+    assert ended.state is OrderState.CANCELED
+    assert ended.filled == 0
+    assert not rig.desk.book.open_trades()
+    await rig.close()
+
+
+@pytest.mark.parametrize("how", ["paper", "off"])
+async def test_an_entry_that_is_durable_but_not_sent_yet_does_not_leave_any_more(how, monkeypatch):
+    rig = await real_money()
+    await go_live(rig)
+    held, submit = [], send.submit
+
+    async def later(desk, order, **more):
+        held.append(order)
+        return order
+
+    monkeypatch.setattr(send, "submit", later)
+    await rig.say(ALERT)
+    monkeypatch.setattr(send, "submit", submit)
+    (order,) = held
+    assert order.state is OrderState.SUBMITTING
+    if how == "paper":
+        await mode.to_paper(rig.desk, ADMIN, "now")
+    else:
+        await broker_switch.disable(rig.desk, "paper", ADMIN, "now")
+    after = await send.submit(rig.desk, order)
+    assert after.state is OrderState.REJECTED
+    assert "not sent" in after.reason
+    assert await rig.broker.open_orders("main") == []
     await rig.close()

@@ -13,6 +13,7 @@ import engine.brokers
 from bot import reconnect
 from bot.app import EXIT_CONFIG, App
 from bot.config import load
+from bot.tokens import FileTokens, TrialTokens
 from engine.brokers import Odd
 from engine.domain.desk import Who
 from engine.domain.errors import NotAllowed, UserError, WrongEnvironment
@@ -142,6 +143,7 @@ async def test_new_secrets_that_do_not_work_leave_the_old_connection_in_use(
             await reconnect.run(app, "probe", ADMIN)
         assert "canary" not in str(refused.value)
         assert app.desk.brokers["probe"] is old
+        assert "probe" not in app.desk.offline
         assert facts.gather(app.desk, "far").is_reconciled
         monkeypatch.delenv("TS_PROBE_SECRET")
         with pytest.raises(UserError, match="stays in use"):
@@ -151,6 +153,40 @@ async def test_new_secrets_that_do_not_work_leave_the_old_connection_in_use(
         with pytest.raises(UserError, match="part of the desk"):
             await reconnect.run(app, "paper", ADMIN)
         assert app.desk.brokers["probe"] is old
+
+
+async def test_a_trial_connection_writes_nothing_that_the_one_in_use_relies_on(
+    tmp_path: Path,
+) -> None:
+    real = FileTokens(tmp_path / "tokens")
+    await real.save("probe-orders", "what was sent")
+    trial = TrialTokens(real)
+    assert await trial.load("probe-orders") == "what was sent"
+    await trial.save("probe-orders", "of the trial")
+    assert await trial.load("probe-orders") == "of the trial"
+    assert await real.load("probe-orders") == "what was sent"
+
+
+async def test_the_new_connection_reads_only_after_the_old_one_has_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = made(tmp_path, "works")
+    async with started(app) as old:
+        order: list[str] = []
+        close, build = old.inner.close, reconnect.connect.broker
+
+        async def closing() -> None:
+            order.append("old ends")
+            await close()
+
+        def building(*args: Any, is_trial: bool = False) -> Any:
+            order.append("trial" if is_trial else "new")
+            return build(*args, is_trial=is_trial)
+
+        monkeypatch.setattr(old.inner, "close", closing)
+        monkeypatch.setattr(reconnect.connect, "broker", building)
+        await reconnect.run(app, "probe", ADMIN)
+        assert order == ["trial", "old ends", "new"]
 
 
 async def _note(heard: list[object], args: object) -> None:
