@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from engine.domain.desk import AlertRecord, Approval, Fact, Intake, Notice, Posted
+from engine.domain.desk import AlertRecord, Approval, Document, Fact, Intake, Notice, Posted
 from engine.domain.order import Intent, Order
 from engine.domain.record import Event, R, Record
 from engine.domain.trade import Account, Execution, LedgerEntry, Position, Trade
@@ -24,6 +24,7 @@ RECORDS: tuple[type[Record], ...] = (
     Notice,
     Posted,
     Fact,
+    Document,
 )
 """Every kind of record; one table each."""
 

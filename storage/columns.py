@@ -53,6 +53,7 @@ INDEXES: dict[str, tuple[tuple[str, ...], ...]] = {
     "positions": (("trade_id",),),
     "outbox": (("created_at",),),
     "posted": (("posted_at",),),
+    "documents": (("kind", "filed_at"), ("subject",)),
 }
 """What is searched often among many rows. Each index costs every commit a page (about 10 us);
 searching 10,000 rows without one costs a reader some 5 ms and the writer nothing."""

@@ -27,8 +27,10 @@ from bot.cards import (
     approval_card,
     brokers,
     closing,
+    data,
     exposure,
     limits,
+    markets,
     message,
     mirror,
     mode,
@@ -36,6 +38,7 @@ from bot.cards import (
     performance,
     pnl,
     positions,
+    reconcile,
     status,
     trace,
     trade_card,
@@ -47,21 +50,27 @@ from bot.sandbox.hooks import QuickBot, point_discord_at, running
 from engine import reports as r
 from engine.brokers import Check
 from engine.domain.alert import RawAlert
+from engine.domain.compared import Compared
 from engine.domain.desk import AlertState, ApprovalState, Candidate, Intake
 from engine.domain.order import OrderState, PlannedTarget, Purpose, Side, Verdict
 from engine.domain.quote import Leg
 from engine.domain.record import Event
 from engine.domain.trade import Account, StopPlan, TradeState
+from engine.market import ALWAYS, CME, NYSE
+from engine.quality import Quality
 from engine.reports import alert_card as alert_report
 from engine.reports import alerts as alerts_report
 from engine.reports import approval_card as approval_report
 from engine.reports import brokers as broker_report
 from engine.reports import closing as closing_report
+from engine.reports import data as data_report
 from engine.reports import limits as limits_report
+from engine.reports import markets as markets_report
 from engine.reports import mode as mode_report
 from engine.reports import orders as order_report
 from engine.reports import pnl as pnl_report
 from engine.reports import positions as positions_report
+from engine.reports import reconcile as reconcile_report
 from engine.reports import status as status_report
 from engine.reports import trace as trace_report
 from engine.reports import trade_card as trade_report
@@ -434,6 +443,55 @@ def figures() -> Iterator[discord.Embed]:
     yield exposure.show(exposure_report())
     yield exposure.summary(exposure_report())
     yield performance.show(performance_report(60))
+    yield from of_the_desk()
+
+
+def of_the_desk() -> Iterator[discord.Embed]:
+    """Data quality, the books against the brokers, the markets."""
+    quality = Quality()
+    for n in range(30):
+        at = NOW - timedelta(seconds=30 - n)
+        for of, price in ((ex.SPY_CALL, "2.50"), (ex.AAPL, "187.10")):
+            if of is ex.AAPL or n < 12:
+                quality.heard(replace(ex.quote(of, price, price[:-1] + "4"), received_at=at))
+    quality.down("backup", NOW)
+    graded = data_report.build(
+        ex.frame(),
+        quality,
+        instruments=[ex.SPY_CALL, ex.AAPL],
+        down={"backup": "no connection"},
+    )
+    yield data.show(graded)
+    yield data.one(replace(graded, rows=graded.rows[:1]))
+    yield data.sources(graded)
+    compared = Compared(
+        account="main",
+        broker="alpaca",
+        at=NOW,
+        is_full=True,
+        took_s=0.4,
+        n_orders=31,
+        n_working=4,
+        n_fills=52,
+        n_positions=3,
+        cash_usd=D(1000),
+        differences=(),
+    )
+    apart = replace(
+        compared, account="prop", differences=("AAPL: we hold 10, the broker 15", "cash differs")
+    )
+    accounts = {"main": "alpaca", "prop": "topstepx", "old": "schwab"}
+    for known in ({"main": compared, "prop": apart}, {"main": compared}):
+        yield reconcile.show(
+            reconcile_report.build(
+                {name: accounts[name] for name in (accounts if len(known) > 1 else known)},
+                known,
+                {"topstepx": "its stream is down"},
+                now=NOW,
+            )
+        )
+    calendars = {"NYSE": NYSE, "CME Globex": CME, "Crypto": ALWAYS}
+    yield markets.show(markets_report.build(ex.frame(), calendars))
 
 
 def journal() -> Iterator[Journaled]:
@@ -591,7 +649,7 @@ HEIGHTS = {
     "approvals": ((900, 3200), (390, 3800)),
     "desk": ((900, 2600), (390, 2900)),
     "announcements": ((900, 5200), (390, 6400)),
-    "admin": ((900, 4200), (390, 5200)),
+    "admin": ((900, 5600), (390, 7000)),
 }
 
 if __name__ == "__main__":

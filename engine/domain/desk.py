@@ -254,3 +254,30 @@ class Fact(Record):
     def key(self) -> str:
         """The fact's name."""
         return self.name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document(Record):
+    """What the desk keeps for people rather than for trading: a note, an answer, a setting.
+
+    Read from the store when somebody asks; never held in memory.
+    """
+
+    TABLE: ClassVar[str] = "documents"
+    COLUMNS: ClassVar[tuple[str, ...]] = ("kind", "subject", "user_id", "filed_at")
+
+    document_id: str
+    kind: str
+    """``journal``, ``answer``, ``recommendation``, ``settings``, ``notification``, ``usage`` ..."""
+    subject: str = ""
+    """What it is about: a trade's id, a symbol, a rule's id."""
+    user_id: int | None = None
+    """Discord user it belongs to; None: the desk's own."""
+    filed_at: datetime
+    body: str
+    """JSON of its kind; money and prices as text."""
+
+    @property
+    def key(self) -> str:
+        """The document's id."""
+        return self.document_id

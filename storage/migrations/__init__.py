@@ -12,7 +12,7 @@ from sqlalchemy import Connection, inspect, text
 
 from engine.domain.errors import StoreUnavailable
 
-HEAD = "0001"
+HEAD = "0002"
 """The schema that this program is written for."""
 
 

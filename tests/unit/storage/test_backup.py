@@ -14,6 +14,7 @@ from engine.domain.record import changed
 from engine.domain.trade import Execution, Trade
 from storage.backup import PORTABLE, backup, inspect
 from storage.chain import Sealer
+from storage.migrations import HEAD
 from storage.restore import restore
 from storage.sql import SqlVault
 from tests.unit.storage.kit import (
@@ -59,7 +60,7 @@ async def test_a_backup_restores_into_either_database(
     first, second = fresh_url(source, tmp_path, "a"), fresh_url(target, tmp_path, "b")
     await fill(first, 6)
     made = backup(first, tmp_path / f"copy{ending}")
-    assert (made.n_events, made.schema) == (6, "0001")
+    assert (made.n_events, made.schema) == (6, HEAD)
 
     _, saved = restore(made.path, second, SEALER, T0)
 

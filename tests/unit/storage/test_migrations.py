@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import NullPool, create_engine, inspect, text
 
+from engine.domain.desk import Document
 from engine.domain.errors import StoreUnavailable
 from engine.domain.trade import Trade
 from storage import migrations
@@ -103,8 +104,10 @@ async def test_an_old_file_is_kept_before_it_is_migrated(
     async with opened(url) as store:
         await store.commit([event(trade())])
     upgraded: list[object] = []
-    monkeypatch.setattr(migrations, "HEAD", "0002")
-    monkeypatch.setattr(migrations, "known", lambda: ["0001", "0002"])
+    old = migrations.HEAD
+    newer = f"{int(old) + 1:04}"
+    monkeypatch.setattr(migrations, "HEAD", newer)
+    monkeypatch.setattr(migrations, "known", lambda: [old, newer])
     monkeypatch.setattr(migrations, "upgrade", upgraded.append)
 
     async with opened(url) as store:
@@ -112,10 +115,24 @@ async def test_an_old_file_is_kept_before_it_is_migrated(
 
     monkeypatch.undo()
     assert len(upgraded) == 1
-    kept = tmp_path / "desk.db.schema-0001"
+    kept = tmp_path / f"desk.db.schema-{old}"
     made, report = inspect_backup(kept, Sealer(KEY))
-    assert (made.n_events, made.schema, report.is_ok) == (1, "0001", True)
+    assert (made.n_events, made.schema, report.is_ok) == (1, old, True)
     assert kept.stat().st_mode & 0o777 == 0o600
+
+
+async def test_books_of_the_first_schema_are_carried_over(tmp_path: Path) -> None:
+    path = tmp_path / "desk.db"
+    engine = create_engine(f"sqlite:///{path}", poolclass=NullPool)
+    with engine.begin() as connection:
+        migrations.upgrade(connection, "0001")
+    engine.dispose()
+
+    async with opened(f"sqlite:///{path}") as store:
+        await store.commit([event(trade())])
+        assert await store.get(Trade, "T-1") == trade()
+        assert await store.find(Document) == []
+        assert (await store.verify()).is_ok
 
 
 async def test_a_migration_that_fails_changes_nothing(

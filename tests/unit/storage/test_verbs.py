@@ -15,6 +15,7 @@ from engine.domain.money import ZERO
 from engine.domain.record import Event
 from engine.domain.trade import Account, TradeState
 from storage.database import in_words
+from storage.migrations import HEAD
 from storage.sql import SqlStore
 from tests.unit.storage.kit import Side, entry, event, execution, fact, trade
 
@@ -100,7 +101,7 @@ def round_trip() -> list[Event]:
 
 
 def test_upgrade_makes_the_database(home: Home) -> None:
-    assert home.run("db", "upgrade") == (0, "The database has schema 0001; 0 event(s).\n")
+    assert home.run("db", "upgrade") == (0, f"The database has schema {HEAD}; 0 event(s).\n")
     assert home.file.stat().st_mode & 0o777 == 0o600
     assert home.run("db", "verify")[0] == 0
 
@@ -111,7 +112,7 @@ def test_verify_counts_what_it_proved(home: Home) -> None:
     assert code == 0
     assert said == (
         "The journal is whole: 2 event(s), chain and head sealed; 2 record(s) equal its replay.\n"
-        "Schema 0001: 1 trades, 1 facts.\n"
+        f"Schema {HEAD}: 1 trades, 1 facts.\n"
     )
     assert home.run("audit", "verify") == (0, said.splitlines()[0] + "\n")
     code, found = home.json("audit", "verify")
