@@ -62,7 +62,7 @@ def sources(report: DataReport) -> discord.Embed:
     lost = sum(bool(s.down) for s in report.sources)
     return card(
         tone=Tone.WAIT if lost else Tone.GOOD if report.sources else Tone.QUIET,
-        title=f"{lost} sources are down" if lost else f"{len(report.sources)} sources deliver",
+        title=_delivery(lost, len(report.sources)),
         stamp=report.stamp,
         lines=[_source(s) for s in report.sources[:20]] or ["No source was heard yet."],
     )
@@ -82,9 +82,15 @@ def _title(report: DataReport) -> str:
     if report.worst is None:
         return "No quotes yet"
     if report.n_poor:
-        return f"{report.n_poor} of {len(report.rows)} symbols are too poor to trade"
+        return f"Too poor to trade: {report.n_poor} of {len(report.rows)} symbols"
     worst = Grade(report.worst)
     return f"Data is good: {len(report.rows)} symbols, none below {worst}"
+
+
+def _delivery(lost: int, n: int) -> str:
+    if not n:
+        return "No sources yet"
+    return f"{lost} of {n} sources down" if lost else f"All sources deliver ({n})"
 
 
 def _parts(row: Row) -> list[list[str]]:

@@ -20,7 +20,9 @@ def show(report: MarketsReport) -> discord.Embed:
 
 
 def _line(market: MarketLine) -> str:
-    at = f"{text.ago(market.changes_at)} ({text.eastern(market.changes_at)} ET)"
+    if market.changes_at is None:
+        return f"🟢 **{market.name}** open around the clock"
+    at = f"{text.ago(market.changes_at)} ({text.eastern(market.changes_at)})"
     if market.state == "open":
         short = " · **short day**" if market.is_short else ""
         return f"🟢 **{market.name}** open, closes {at}{short}"

@@ -19,8 +19,8 @@ class MarketLine:
     state: State
     is_short: bool
     """The running session, or the next one, closes early."""
-    changes_at: datetime
-    """Close when open, opening when closed."""
+    changes_at: datetime | None
+    """Close when open, opening when closed; None: it never closes."""
     why: str
     """Why it is closed on a weekday; empty otherwise."""
 
@@ -42,11 +42,13 @@ def build(frame: Frame, calendars: Mapping[str, Calendar]) -> MarketsReport:
 def _line(name: str, calendar: Calendar, now: datetime) -> MarketLine:
     session = calendar.session_at(now)
     if session is not None:
+        closes_at = session.closes_at
+        never_closes = calendar.session_at(closes_at) is not None
         return MarketLine(
             name=name,
             state="open",
             is_short=session.is_short,
-            changes_at=session.closes_at,
+            changes_at=None if never_closes else closes_at,
             why="",
         )
     opens_at = calendar.next_open(now)
