@@ -1,6 +1,7 @@
 """Tokens of logins that must outlive the process: one file each, for us alone, whole or not."""
 
 import asyncio
+import errno
 import os
 import re
 from contextlib import suppress
@@ -30,6 +31,10 @@ class FileTokens:
         """Keep it, whole or not at all: a crash leaves the one before."""
         await asyncio.to_thread(self._save, name, text)
 
+    async def append(self, name: str, text: str) -> None:
+        """Add to it, durable on return; what could not be added whole is taken back."""
+        await asyncio.to_thread(self._append, name, text.encode())
+
     def _path(self, name: str) -> Path:
         if _NAME.fullmatch(name) is None:
             raise ValueError(f"{name!r} is no name of a token")
@@ -53,6 +58,30 @@ class FileTokens:
             file.flush()
             os.fsync(file.fileno())
         draft.replace(path)
+        folder = os.open(self._folder, os.O_RDONLY)
+        try:
+            os.fsync(folder)  # its new name as well
+        finally:
+            os.close(folder)
+
+    def _append(self, name: str, data: bytes) -> None:
+        path = self._path(name)
+        if not path.exists():
+            self._save(name, "")
+        with path.open("ab", buffering=0) as file:
+            size = file.tell()
+            try:
+                _write_all(file.fileno(), data)
+                os.fsync(file.fileno())
+            except OSError:
+                with suppress(OSError):
+                    file.truncate(size)
+                raise
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    if os.write(descriptor, data) != len(data):
+        raise OSError(errno.ENOSPC, "written in part")
 
 
 class TrialTokens:
@@ -69,3 +98,7 @@ class TrialTokens:
     async def save(self, name: str, text: str) -> None:
         """Keep it for the trial alone."""
         self._kept[name] = text
+
+    async def append(self, name: str, text: str) -> None:
+        """Add to it for the trial alone."""
+        self._kept[name] = (await self.load(name) or "") + text

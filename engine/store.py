@@ -176,3 +176,11 @@ class Tokens(Protocol):
     async def save(self, name: str, text: str) -> None:
         """Keep it, whole or not at all."""
         ...
+
+    async def append(self, name: str, text: str) -> None:
+        """Add to what was saved, durable on return; a crash may leave a part of ``text``.
+
+        Raises:
+            OSError: it was not added.
+        """
+        ...

@@ -101,6 +101,9 @@ class _NoTokens:
     async def save(self, name: str, text: str) -> None:
         """Nothing is connected, nothing kept."""
 
+    async def append(self, name: str, text: str) -> None:
+        """Nothing is connected, nothing kept."""
+
 
 class _NoVault:
     async def load(self) -> dict[str, str]:

@@ -57,6 +57,9 @@ class MemoryTokens:
     async def save(self, name: str, text: str) -> None:
         self.kept[name] = text
 
+    async def append(self, name: str, text: str) -> None:
+        self.kept[name] = self.kept.get(name, "") + text
+
 
 class NoWait:
     """Stands in for a limiter that counts real seconds: these cases are not about pace."""

@@ -300,6 +300,24 @@ async def test_tokens_are_kept_whole_in_files_for_us_alone(tmp_path: Path) -> No
         await again.save("../audit.key", "x")
 
 
+async def test_what_is_appended_is_there_or_not_at_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tokens = FileTokens(tmp_path / "tokens")
+    await tokens.append("orders", "one\n")
+    await tokens.append("orders", "two\n")
+    assert stat.S_IMODE((tmp_path / "tokens" / "orders").stat().st_mode) == 0o600
+
+    def full(_: int) -> None:
+        raise OSError(28, "no space left")
+
+    with monkeypatch.context() as disk:
+        disk.setattr("bot.tokens.os.fsync", full)
+        with pytest.raises(OSError, match="no space"):
+            await tokens.append("orders", "three\n")
+    assert await FileTokens(tmp_path / "tokens").load("orders") == "one\ntwo\n"
+
+
 # -- what the shipped file shows ----------------------------------------------------------------
 
 

@@ -37,6 +37,7 @@ _PAUSE_S = 5.0
 """After a 429 that names no pause."""
 _MOST_PAUSE_S = 60.0
 _TRIES = 3
+_quoted = codec.encoder.encode_basestring_ascii
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -219,12 +220,14 @@ def encoded(value: Any) -> bytes:
 
 
 def _json(value: Any) -> str:
+    if isinstance(value, str):
+        return _quoted(value)
     if isinstance(value, Decimal):
         if not value.is_finite():
             raise ValueError("not a number")
         return format(value, "f")
     if isinstance(value, Mapping):
-        return "{" + ",".join(f"{codec.dumps(str(k))}:{_json(v)}" for k, v in value.items()) + "}"
+        return "{" + ",".join(f"{_quoted(str(k))}:{_json(v)}" for k, v in value.items()) + "}"
     if isinstance(value, (list, tuple)):
         return "[" + ",".join(map(_json, value)) + "]"
     return codec.dumps(value, allow_nan=False)

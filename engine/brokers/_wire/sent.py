@@ -3,6 +3,8 @@
 Each order is written down before it is sent, durable, under our id. Whatever the broker lists is
 laid against that: by the broker's id once an answer named it, by fingerprint (account, legs, side,
 quantity, type, prices, time) after an answer that never came. Two that fit are never guessed at.
+
+The file grows by a line for each order and each thing learnt of one; the last line of an id counts.
 """
 
 import asyncio
@@ -15,6 +17,7 @@ from typing import Any
 
 from engine.brokers import Absent, BrokerOrder, Found, OrderRequest, Seen, Tokens, Unclear
 from engine.clock import Clock
+from engine.domain.errors import BrokerUnavailable
 from engine.domain.instrument import parse_key
 from engine.domain.order import OrderType, Side
 from engine.domain.quote import Leg
@@ -27,6 +30,8 @@ _KEPT_ENDED, _KEPT_LIVE = timedelta(days=7), timedelta(days=200)
 _YOUNG = timedelta(days=2)
 """What has not been found by then no longer makes the lists long."""
 _OVER = frozenset({"filled", "canceled", "expired", "rejected", "replaced"})
+_SPARE_LINES = 200
+"""More lines than orders by so many, and the file is written anew at the next start."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,24 +75,31 @@ class Sent:
         self._lock = asyncio.Lock()
         self._flying: set[str] = set()
         """Their answer is being waited for: nothing is made of a likeness yet."""
+        self._unwritten: dict[str, Entry] = {}
+        """What the file does not say yet; whoever writes next writes all of it."""
 
     async def load(self) -> None:
-        """Read back what was sent before."""
-        self._by_id, self._by_broker_id = {}, {}
-        await self._take_in()
+        """Read back what was sent before, without what is long over.
 
-    async def _take_in(self) -> None:
-        """Add what stands in the file and not here: a connection beside this one wrote it."""
-        text = await self._tokens.load(self._key)
+        Raises:
+            BrokerUnavailable: it cannot be read; without it an order could pass for foreign.
+        """
+        text = await self._tokens.load(self._key) or ""
+        try:
+            rows, n_lines = _rows(text)
+            entries = [_entry(row) for row in rows]
+        except (ValueError, TypeError, KeyError) as error:
+            raise BrokerUnavailable(f"{self._key} beside the tokens cannot be read") from error
+        self._by_id, self._by_broker_id, self._unwritten = {}, {}, {}
         now = self._clock.now()
-        for row in json.loads(text) if text else []:
-            if row["id"] in self._by_id:
-                continue
-            entry = _entry(row)
+        for entry in entries:
             over_at = entry.sent_at if entry.is_refused else entry.ended_at
             is_old = over_at is not None and now - over_at > _KEPT_ENDED
             if not is_old and now - entry.sent_at <= _KEPT_LIVE:
                 self._put(entry)
+        if n_lines > len(self._by_id) + _SPARE_LINES:
+            kept = "".join(_line(e) for e in self._by_id.values())
+            await self._tokens.save(self._key, kept)
 
     def get(self, client_order_id: str) -> Entry | None:
         """What was sent under this id."""
@@ -109,28 +121,36 @@ class Sent:
         """Write it down, durable; False when it was sent before under this id.
 
         Whoever calls this calls :meth:`landed` once the answer, or none, is there.
+
+        Raises:
+            BrokerUnavailable: it could not be written; it must not be sent.
         """
-        self._flying.add(request.client_order_id)
-        known = self._by_id.get(request.client_order_id)
+        name = request.client_order_id
+        self._flying.add(name)
+        known = self._by_id.get(name)
         if known is not None and not known.is_refused:
             return False
-        self._put(
-            Entry(
-                client_order_id=request.client_order_id,
-                account=request.account,
-                side=request.side,
-                legs=request.legs,
-                qty=request.qty,
-                type=request.type,
-                limit=request.limit,
-                stop=request.stop,
-                sent_at=self._clock.now(),
-            )
+        entry = Entry(
+            client_order_id=name,
+            account=request.account,
+            side=request.side,
+            legs=request.legs,
+            qty=request.qty,
+            type=request.type,
+            limit=request.limit,
+            stop=request.stop,
+            sent_at=self._clock.now(),
         )
+        self._put(entry)
         try:
-            await self._save()
+            await self._write(entry)
+        except OSError as error:
+            self.landed(name)
+            self._by_id.pop(name, None)
+            self._unwritten.pop(name, None)
+            raise BrokerUnavailable("the order could not be written down; not sent") from error
         except BaseException:
-            self.landed(request.client_order_id)
+            self.landed(name)
             raise
         return True
 
@@ -143,7 +163,7 @@ class Sent:
         entry = self._by_id[client_order_id]
         entry.broker_id = broker_id
         self._put(entry)
-        await self._save()
+        await self._write(entry)
 
     async def recognise(self, account: str, client_order_id: str, broker_id: str) -> None:
         """A person has said which of the broker's orders it is."""
@@ -153,8 +173,9 @@ class Sent:
 
     async def refused(self, client_order_id: str) -> None:
         """Provably not accepted: its id was never in use."""
-        self._by_id[client_order_id].is_refused = True
-        await self._save()
+        entry = self._by_id[client_order_id]
+        entry.is_refused = True
+        await self._write(entry)
 
     # -- what the broker lists
 
@@ -164,7 +185,7 @@ class Sent:
 
     async def match(self, account: str, listed: Sequence[Listed]) -> None:
         """Give orders without an answer the broker's id where only one can be meant."""
-        is_changed = False
+        matched: list[Entry] = []
         for entry in [e for e in self._by_id.values() if e.account == account]:
             if not entry.is_open or entry.client_order_id in self._flying:
                 continue
@@ -173,9 +194,9 @@ class Sent:
                 for twin, one in zip(twins, fitting, strict=True):
                     twin.broker_id = one.order.broker_id
                     self._put(twin)
-                is_changed = True
-        if is_changed:
-            await self._save()
+                matched += twins
+        if matched:
+            await self._write(*matched)
 
     async def found(
         self, account: str, client_order_id: str, listed: Sequence[Listed], as_of: datetime
@@ -209,7 +230,8 @@ class Sent:
         if entry is None or _fingerprint(entry)[0] != _fingerprint(order)[0]:
             return order  # a number that was given anew, to something else
         if order.state in _OVER and entry.ended_at is None:
-            entry.ended_at = self._clock.now()  # saved with the next order
+            entry.ended_at = self._clock.now()
+            self._unwritten[entry.client_order_id] = entry  # in time: with the next order
         return replace(
             order,
             client_order_id=entry.client_order_id,
@@ -248,11 +270,38 @@ class Sent:
         if entry.broker_id:
             self._by_broker_id[entry.account, entry.broker_id] = entry
 
-    async def _save(self) -> None:
+    async def _write(self, *entries: Entry) -> None:
+        """Have these on disk; several who come at once share one write."""
+        names = [e.client_order_id for e in entries]
+        self._unwritten.update(zip(names, entries, strict=True))
         async with self._lock:
-            await self._take_in()
-            rows = [_row(e) for e in self._by_id.values()]
-            await self._tokens.save(self._key, json.dumps(rows))
+            if not any(name in self._unwritten for name in names):
+                return  # whoever was here before took them along
+            taken, self._unwritten = self._unwritten, {}
+            lines = "".join(map(_line, taken.values()))
+            try:
+                await self._tokens.append(self._key, lines)
+            except BaseException:
+                self._unwritten = taken | self._unwritten
+                raise
+
+
+def _rows(text: str) -> tuple[list[dict[str, Any]], int]:
+    """The last row of each order, and how many lines there are; a cut one was never sent."""
+    found: dict[str, dict[str, Any]] = {}
+    lines = [line for line in text.split("\n") if line]
+    for line in lines:
+        if line.startswith("["):  # as it was written before it grew by lines
+            found |= {row["id"]: row for row in json.loads(line)}
+        elif line.endswith("}"):
+            row = json.loads(line)
+            found[row["id"]] = row
+    return list(found.values()), len(lines)
+
+
+def _line(entry: Entry) -> str:
+    """Begun by a new line: what a crash cut before it spoils nothing."""
+    return "\n" + json.dumps(_row(entry))
 
 
 def _lives(entry: Entry) -> bool:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from engine.brokers import Absent, BrokerOrder, OrderRequest, Seen, Unclear
 from engine.brokers._wire.sent import Listed, Sent
 from engine.clock import ManualClock
+from engine.domain.errors import BrokerUnavailable
 from engine.domain.instrument import stock
 from engine.domain.order import OrderType, Side
 from engine.domain.quote import Leg
@@ -201,6 +202,77 @@ async def test_two_at_once_are_both_kept(world: World) -> None:
     await asyncio.gather(*(world.send(name) for name in (A, B, C)))
     later = await world.again()
     assert all(later.get(name) is not None for name in (A, B, C))
+
+
+class Counting(MemoryTokens):
+    """How often something was made durable; refuses on demand."""
+
+    n, is_full = 0, False
+
+    async def append(self, name: str, text: str) -> None:
+        await asyncio.sleep(0)
+        if self.is_full:
+            raise OSError(28, "no space left")
+        self.n += 1
+        await super().append(name, text)
+
+
+async def test_twenty_at_once_share_two_writes_and_all_are_on_disk(world: World) -> None:
+    names = [f"TS{n:018d}" for n in range(20)]
+    world.tokens = Counting()
+    world.sent = await world.again()
+    await asyncio.gather(*(world.send(name) for name in names))
+    assert world.tokens.n == 2
+    later = await world.again()
+    assert all(later.get(name) is not None for name in names)
+
+
+async def test_what_cannot_be_written_down_is_not_sent_and_may_be_tried_again(world: World) -> None:
+    world.tokens = tokens = Counting()
+    world.sent = await world.again()
+    tokens.is_full = True
+    with pytest.raises(BrokerUnavailable):
+        await world.send(A)
+    assert world.sent.get(A) is None
+    tokens.is_full = False
+    assert await world.sent.about_to_send(request(A))
+    assert (await world.again()).get(A) is not None
+
+
+async def test_a_line_that_a_crash_cut_spoils_no_other(world: World) -> None:
+    await world.send(A)
+    await world.tokens.append("x-orders", '\n{"id": "TSCUT", "acc')
+    await world.sent.taken(A, "1")
+    await world.send(B)
+    later = await world.again()
+    assert later.get(A).broker_id == "1"  # type: ignore[union-attr]
+    assert later.get(B) is not None
+
+
+async def test_a_file_of_the_old_form_is_read_and_one_that_is_damaged_is_not_guessed_at(
+    world: World,
+) -> None:
+    await world.send(A)
+    line = world.tokens.kept["x-orders"].strip()
+    world.tokens.kept["x-orders"] = f"[{line}]"
+    assert (await world.again()).get(A) is not None
+    world.tokens.kept["x-orders"] = '{"id": "TS1"}'
+    with pytest.raises(BrokerUnavailable):
+        await world.again()
+
+
+async def test_a_file_of_many_lines_is_written_anew_without_losing_any(world: World) -> None:
+    for number in range(150):
+        await world.send(f"TS{number:018d}")
+        await world.sent.taken(f"TS{number:018d}", str(number))
+    for number in range(51):
+        await world.sent.refused(f"TS{number:018d}")
+    before = world.tokens.kept["x-orders"].count("{")
+    later = await world.again()
+    assert world.tokens.kept["x-orders"].count("{") == 150 < before
+    again = await world.again()
+    for number in range(150):
+        assert later.get(f"TS{number:018d}") == again.get(f"TS{number:018d}") is not None
 
 
 async def test_what_is_long_over_is_forgotten_and_what_works_is_not(world: World) -> None:
