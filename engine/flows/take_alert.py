@@ -14,7 +14,7 @@ from engine.domain.desk import AlertRecord, AlertState, Intake
 from engine.domain.errors import Conflict
 from engine.domain.record import Event, changed
 from engine.domain.source import Handling, SourceProfile
-from engine.flows import effects, enter, fan, first_quote, follow, withdraw
+from engine.flows import effects, enter, fan, first_quote, follow, listening, withdraw
 from engine.parsers import read
 
 SEVERITY = {
@@ -88,7 +88,9 @@ async def _first_look(
     if not profile.trusts(message.author_id, message.webhook_id):
         await _watch_for_impostors(desk, profile, message)
         return message, "not followed: this sender is not on the trusted list"
-    return message, ""
+    if message.edit_no and (message.channel_id, message.message_id) in desk.book.by_message:
+        return message, ""  # what was acted on is taken back also while the monitor is stopped
+    return message, listening.verdict(desk, message.channel_id)
 
 
 async def _stored(desk: Desk, message: RawAlert) -> list[Intake]:
