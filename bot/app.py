@@ -35,6 +35,7 @@ from engine.exits import ExitRule
 from engine.feeds import Feed, QuoteBoard
 from engine.feeds._several import Several
 from engine.flows import monitor, recover, send, watch
+from engine.history import History
 from engine.market import ALWAYS, CME, NYSE, Calendar
 from engine.quality import Quality
 from engine.risk.load import load_checks
@@ -82,6 +83,7 @@ class App:
         self.feed = feed or _feed(config, self.clock)
         if isinstance(self.feed, Several):
             self.feed.quality = self.quality
+        self.history = History(self.feed, self.clock)
         self.calendars = _calendars(self.feed)
         self.desk = self._desk()
         self.reading = Reading(self.desk)

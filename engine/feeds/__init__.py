@@ -6,11 +6,12 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict, SecretStr
 
 from engine.clock import Clock
+from engine.domain.candle import Candles, Timeframe, no_candles
 from engine.domain.instrument import Instrument, Kind
 from engine.domain.quote import Leg, Quote, UnitQuote, unit_quote
 from engine.quality import Quality
@@ -41,6 +42,24 @@ class Feed(Protocol):
 
     def stream(self) -> AsyncIterator[Quote]:
         """Quotes of everything watched, until closed."""
+        ...
+
+
+@runtime_checkable
+class Archive(Protocol):
+    """A source that knows the past. Not every feed does: ask ``engine.history.History``."""
+
+    async def bars(
+        self, instrument: Instrument, timeframe: Timeframe, n: int, until: datetime | None = None
+    ) -> Candles:
+        """The newest ``n`` candles that began before ``until`` (now, when None), oldest first.
+
+        Empty with the reason where there are none; nothing is made up to fill gaps. The one that
+        is still growing counts.
+
+        Raises:
+            BrokerUnavailable, RateLimited, BrokerAuthError: the source could not be asked.
+        """
         ...
 
 
@@ -148,6 +167,14 @@ class FeedAdapter(ABC):
         """What options are listed; None where the source cannot say or there are none."""
         del underlying
         return None
+
+    async def bars(
+        self, instrument: Instrument, timeframe: Timeframe, n: int, until: datetime | None = None
+    ) -> Candles:
+        """As :meth:`Archive.bars`; none where the source keeps no history."""
+        del n, until
+        why = f"{self.name} keeps no history"
+        return no_candles(instrument, timeframe, self.name, self.clock.now(), why)
 
 
 class QuoteBoard:

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from datetime import datetime, timedelta
 
 from engine.clock import Clock
+from engine.domain.candle import Candles, Timeframe, no_candles
 from engine.domain.instrument import Instrument
 from engine.domain.quote import Quote
 from engine.feeds import FeedAdapter
@@ -64,6 +65,28 @@ class Several:
                 if found is not None:
                     return found
         return None
+
+    async def bars(
+        self, instrument: Instrument, timeframe: Timeframe, n: int, until: datetime | None = None
+    ) -> Candles:
+        """Of the first feed that has any; else why each of them has none."""
+        whys: list[str] = []
+        for feed in self.feeds:
+            if instrument.kind not in feed.kinds:
+                continue
+            if feed.name in self.down:
+                whys.append(f"{feed.name} is down")
+                continue
+            try:
+                found = await feed.bars(instrument, timeframe, n, until)
+            except Exception as error:  # noqa: BLE001 - whatever it raises, the next is asked
+                whys.append(f"{feed.name}: {type(error).__name__}")
+                continue
+            if found.candles:
+                return found
+            whys.append(found.missing)
+        why = "; ".join(whys) or f"no feed has prices of a {instrument.kind}"
+        return no_candles(instrument, timeframe, self.name, self._clock.now(), why)
 
     async def watch(self, instruments: Iterable[Instrument]) -> None:
         """Stream these everywhere they are quoted; what is not connected yet does it then."""

@@ -20,11 +20,13 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from engine.clock import Clock
+from engine.domain.candle import Candles, Timeframe, no_candles
 from engine.domain.errors import ConfigError
 from engine.domain.instrument import Instrument, parse_key
 from engine.domain.money import exact
 from engine.domain.quote import Quote
 from engine.feeds import paced
+from engine.feeds._past import candles_of
 
 _COMPACT = re.compile(r"([A-Z]{1,6})(\d{6}[CP]\d{8})")
 
@@ -82,6 +84,26 @@ class RecordedFeed:
         quotes = self._quotes.get(instrument.key, [])
         n = bisect_right(quotes, self._clock.now(), key=_moment)
         return quotes[n - 1] if n else None
+
+    async def bars(
+        self, instrument: Instrument, timeframe: Timeframe, n: int, until: datetime | None = None
+    ) -> Candles:
+        """Of what was played up to now; volume was not recorded."""
+        now = self._clock.now()
+        quotes = self._quotes.get(instrument.key, [])
+        end = bisect_right(quotes, now, key=_moment)
+        found = await asyncio.to_thread(lambda: list(candles_of(quotes[:end], timeframe)))
+        newest = tuple(c for c in found if until is None or c.at < until)[-n:]
+        if not newest:
+            why = f"the recording holds no {instrument.label} before then"
+            return no_candles(instrument, timeframe, self.name, now, why)
+        return Candles(
+            instrument=instrument,
+            timeframe=timeframe,
+            candles=newest,
+            source=self.name,
+            as_of=now,
+        )
 
     async def watch(self, instruments: Iterable[Instrument]) -> None:
         """Play these from now on; what is not in the files never has a quote."""

@@ -14,11 +14,12 @@ from bisect import bisect_right
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
-from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
 from functools import lru_cache
 from hashlib import blake2b
 
 from engine.clock import Clock
+from engine.domain.candle import Candle, Candles, Timeframe, before, began_at, no_candles
 from engine.domain.errors import ConfigError
 from engine.domain.instrument import Instrument, stock
 from engine.domain.quote import Quote
@@ -27,6 +28,15 @@ from engine.market import NEW_YORK, NYSE
 
 _YEAR_S = 365.0 * 86_400
 _PERIODS_S = (2.0, 8.0, 32.0, 128.0, 512.0, 2_048.0, 8_192.0)
+_LONG_PERIODS_S = (32_768.0, 131_072.0, 524_288.0, 2_097_152.0, 8_388_608.0, 33_554_432.0)
+"""Of the past before moment 0, so that years of it look like a market's."""
+_LONG_SIZE = 0.65
+"""With it the past's days move by about the stated volatility."""
+_TOGETHER = 0.75
+"""How much of the long past all instruments share: their correlation."""
+_MOST_SAMPLES = 8_000
+_SAMPLE_S = 2.0
+"""Distance of looks at a price; between the knots of the shortest noise it is a straight line."""
 _MAX_STEPS = 40
 """Steps of one instrument handed out at once when the clock jumped; way-points come on top."""
 
@@ -99,6 +109,33 @@ class SyntheticFeed:
         """The newest quote; None for what the plan does not know."""
         step = self._step_at(self._clock.now())
         return self._quote_of(instrument, step) if step >= 0 else None
+
+    async def bars(
+        self, instrument: Instrument, timeframe: Timeframe, n: int, until: datetime | None = None
+    ) -> Candles:
+        """The made-up past: since moment 0 the prices that were quoted, before it invented too.
+
+        The market never closes: every day has a candle. Longer candles of the time before
+        moment 0 are looked at more coarsely, so their range may miss a wick of a shorter one.
+        """
+        now = self._clock.now()
+        if self._path_of(instrument) is None:
+            why = f"the made-up market has no {instrument.label}"
+            return no_candles(instrument, timeframe, self.name, now, why)
+        end = now if until is None else min(now, until - timedelta(microseconds=1))
+        starts = [began_at(end, timeframe)]
+        while len(starts) < n:
+            starts.append(began_at(before(starts[-1], timeframe), timeframe))
+        starts.reverse()
+        candles = await asyncio.to_thread(self._candles, instrument, starts, timeframe, now)
+        return Candles(
+            instrument=instrument,
+            timeframe=timeframe,
+            candles=tuple(candles),
+            source=self.name,
+            as_of=now,
+            is_synthetic=True,
+        )
 
     async def watch(self, instruments: Iterable[Instrument]) -> None:
         """Quote these from now on; what the plan does not know never has a quote."""
@@ -224,12 +261,100 @@ class SyntheticFeed:
     def _wobble(self, name: str, step: int) -> float:
         """Like a random walk of volatility 1 per year, but any moment can be asked for."""
         seconds = step * self._plan.step_s
-        total = 0.0
-        for period in _PERIODS_S:
-            n, share = divmod(seconds / period, 1.0)
-            low, high = _chance(name, period, int(n)), _chance(name, period, int(n) + 1)
-            total += (low + (high - low) * share) * math.sqrt(period / _YEAR_S)
-        return total
+        return _noise(name, seconds, _PERIODS_S)
+
+    # -- its past -------------------------------------------------------------------------------
+
+    def _candles(
+        self, instrument: Instrument, starts: list[datetime], timeframe: Timeframe, now: datetime
+    ) -> list[Candle]:
+        ends = [*starts[1:], min(before(starts[-1], timeframe, -1), now)]
+        quoted_s = sum(
+            max(0.0, (b - max(a, self._starts_at)).total_seconds())
+            for a, b in zip(starts, ends, strict=True)
+        )
+        apart_s = max(_SAMPLE_S, quoted_s / _MOST_SAMPLES)
+        found, first = [], self._then(instrument, self._seconds(starts[0]))
+        for start, end in zip(starts, ends, strict=True):
+            prices = [first, *self._seen(instrument, start, end, apart_s)]
+            found.append(self._candle(instrument, start, prices))
+            first = prices[-1]
+        return found
+
+    def _seconds(self, moment: datetime) -> float:
+        return (moment - self._starts_at).total_seconds()
+
+    def _seen(
+        self, instrument: Instrument, start: datetime, end: datetime, apart_s: float
+    ) -> list[float]:
+        """Prices after the first of one candle, its last one last."""
+        begin, last = self._seconds(start), self._seconds(end)
+        looks: list[float] = []
+        if begin < 0:  # nobody saw it: a few looks do
+            looks += [begin + (min(last, 0.0) - begin) * k / 4 for k in (1, 2, 3, 4)]
+        if last > 0:
+            since = max(begin, 0.0)
+            n = math.ceil((last - since) / apart_s)
+            looks += [since + k * apart_s for k in range(1, n)]
+            looks.append(last)
+        return [self._then(instrument, at) for at in looks] or [self._then(instrument, last)]
+
+    def _candle(self, instrument: Instrument, start: datetime, prices: list[float]) -> Candle:
+        tick = instrument.tick
+        low, high = min(prices), max(prices)
+        if self._seconds(start) < 0:  # nobody was quoted: wicks as a market has them
+            name = f"{self._seed}/{instrument.key}/{start.isoformat()}"
+            reach = (high - low) * 0.25
+            high += reach * abs(_chance(name, 1.0, 0))
+            low = max(low - reach * abs(_chance(name, 1.0, 1)), float(tick))
+        shape = math.exp(
+            0.5 * _chance(f"{self._seed}/{instrument.key}", 2.0, int(start.timestamp()))
+        )
+        moved = 1 + 400 * (high - low) / high
+        return Candle(
+            at=start,
+            open=_near(prices[0], tick),
+            high=_near(high, tick),
+            low=_near(low, tick),
+            close=_near(prices[-1], tick),
+            volume=Decimal(round(1_000 * shape * moved)),
+        )
+
+    def _then(self, instrument: Instrument, seconds: float) -> float:
+        """Middle of the market at any moment of its past."""
+        path = self._path_of(instrument)
+        assert path is not None  # noqa: S101 - asked of known ones
+        if seconds >= 0:
+            mid = self._mid(path, math.floor(seconds / self._plan.step_s + 1e-9))
+        else:
+            name = f"{self._seed}/{path.instrument.key}"
+            moved = self._long_ago(name, seconds) - self._long_ago(name, 0.0)
+            mid = float(path.price) * math.exp(path.volatility * moved)
+        if path.instrument.key == instrument.key:
+            return mid
+        at = self._starts_at + timedelta(seconds=seconds)
+        return max(
+            _model(instrument, mid, at, self._plan.option_volatility), float(instrument.tick)
+        )
+
+    def _long_ago(self, name: str, seconds: float) -> float:
+        own = _noise(name, seconds, _LONG_PERIODS_S)
+        common = _noise(f"{self._seed}/everything", seconds, _LONG_PERIODS_S)
+        mixed = math.sqrt(_TOGETHER) * common + math.sqrt(1 - _TOGETHER) * own
+        return _noise(name, seconds, _PERIODS_S) + _LONG_SIZE * mixed
+
+
+def _noise(name: str, seconds: float, periods: tuple[float, ...]) -> float:
+    total = 0.0
+    for period in periods:
+        n, share = divmod(seconds / period, 1.0)
+        low, high = _chance(name, period, int(n)), _chance(name, period, int(n) + 1)
+        total += (low + (high - low) * share) * math.sqrt(period / _YEAR_S)
+    return total
+
+
+def _near(price: float, tick: Decimal) -> Decimal:
+    return max(_on_tick(price, tick, ROUND_HALF_EVEN), tick)
 
 
 def _anchors(path: Path, step_s: float) -> list[tuple[int, float]]:
