@@ -1,11 +1,14 @@
-"""Whether alerts are acted on: people stop and start it, for one room or for all; it survives a
-restart. What is heard meanwhile is kept with its verdict. The desk's own exits never ask.
+"""Whether alerts are acted on: people stop and start it, for one room or for all.
+
+It survives a restart. What is heard meanwhile is kept with its verdict. The desk's own exits never
+ask.
 """
 
 from dataclasses import dataclass
 from datetime import datetime
 
 from engine.desk import Desk
+from engine.domain.alert import RawAlert
 from engine.domain.desk import Who
 from engine.domain.errors import NotAllowed, UserError
 from engine.domain.record import Record
@@ -38,9 +41,14 @@ def stopped(desk: Desk, channel_id: int | None = None) -> Stopped | None:
     return None
 
 
-def verdict(desk: Desk, channel_id: int) -> str:
-    """The mirror's line for a new message of a room that is not acted on; empty while it is."""
-    off = stopped(desk, channel_id)
+def verdict(desk: Desk, message: RawAlert) -> str:
+    """The mirror's line for a message that is not acted on; empty when it is.
+
+    An edit of what was acted on before is: it may take something back.
+    """
+    if message.edit_no and (message.channel_id, message.message_id) in desk.book.by_message:
+        return ""
+    off = stopped(desk, message.channel_id)
     return "" if off is None else f"not acted on: the monitor is {off.words}"
 
 

@@ -88,9 +88,7 @@ async def _first_look(
     if not profile.trusts(message.author_id, message.webhook_id):
         await _watch_for_impostors(desk, profile, message)
         return message, "not followed: this sender is not on the trusted list"
-    if message.edit_no and (message.channel_id, message.message_id) in desk.book.by_message:
-        return message, ""  # what was acted on is taken back also while the monitor is stopped
-    return message, listening.verdict(desk, message.channel_id)
+    return message, listening.verdict(desk, message)
 
 
 async def _stored(desk: Desk, message: RawAlert) -> list[Intake]:
