@@ -301,6 +301,14 @@ def _figures() -> list[Permission]:
     ]
 
 
+def _menus() -> list[Permission]:
+    """Context menus; their names are words for people."""
+    return [
+        Permission(name=name, role=Role.TRADER, is_private=True)
+        for name in ("Parse as alert", "Trace this")
+    ]
+
+
 def _trading() -> list[Permission]:
     trader, actions = Role.TRADER, Where.ACTIONS
     return [
@@ -343,7 +351,11 @@ def _administration() -> list[Permission]:
 
 
 PERMISSIONS: Mapping[str, Permission] = MappingProxyType(
-    {row.name: row for row in (*_open_to_all_roles(), *_figures(), *_trading(), *_administration())}
+    {
+        row.name: row
+        for part in (_open_to_all_roles, _figures, _menus, _trading, _administration)
+        for row in part()
+    }
 )
 """Commands by their full name, buttons as ``press <what>``, # actions by their verb."""
 

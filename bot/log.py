@@ -7,6 +7,7 @@ import re
 import sys
 import threading
 from base64 import b64encode
+from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -14,7 +15,7 @@ from datetime import UTC, datetime
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TextIO
+from typing import Any, NamedTuple, TextIO
 from urllib.parse import quote, quote_plus
 
 from bot.secret_shapes import masked
@@ -29,6 +30,7 @@ _STANDARD = frozenset(vars(logging.LogRecord("", 0, "", 0, "", (), None))) | {
     "correlation",
 }
 _SHORTEST_SECRET = 6
+_KEPT_LINES = 2_000
 
 
 @contextmanager
@@ -118,8 +120,29 @@ class _Quiet:
         sys.stderr.write(json.dumps(lost) + "\n")
 
 
+class _Line(NamedTuple):
+    """One finished line and what it can be searched by."""
+
+    level: int
+    name: str
+    created: float
+    correlation: str
+    text: str
+
+
 class _Stream(_Quiet, logging.StreamHandler[TextIO]):
-    """Standard error."""
+    """Standard error; keeps the last lines for admins who cannot reach the machine."""
+
+    def __init__(self, stream: TextIO) -> None:
+        super().__init__(stream)
+        self.lines: deque[_Line] = deque(maxlen=_KEPT_LINES)
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line as it is written, secrets already out."""
+        text = super().format(record)
+        story = getattr(record, "correlation", "")
+        self.lines.append(_Line(record.levelno, record.name, record.created, story, text))
+        return text
 
 
 class _File(_Quiet, RotatingFileHandler):
@@ -129,6 +152,24 @@ class _File(_Quiet, RotatingFileHandler):
         stream = super()._open()
         Path(self.baseFilename).chmod(0o600)
         return stream
+
+
+def recent(
+    *, at_least: str = "INFO", component: str = "", since: datetime | None = None, story: str = ""
+) -> list[str]:
+    """The last lines of this process that fit, oldest first; at most 2,000 are kept."""
+    level = logging.getLevelNamesMapping()[at_least]
+    begin = 0.0 if since is None else since.timestamp()
+    kept = [h.lines for h in logging.getLogger().handlers if isinstance(h, _Stream)]
+    return [
+        line.text
+        for lines in kept
+        for line in list(lines)
+        if line.level >= level
+        and component.lower() in line.name.lower()
+        and line.created >= begin
+        and story in ("", line.correlation)
+    ]
 
 
 def _record(*args: Any, **kwargs: Any) -> logging.LogRecord:

@@ -12,6 +12,13 @@ from typing import Any
 
 HELP = "Print the table of every slash command (docs/commands.md)."
 
+_MENUS = """
+Right-click (or press long) on a message or a person, then *Apps*:
+
+| Menu | On | Who | Where |
+|---|---|---|---|
+"""
+
 _INTRO = """# Commands
 
 Written by `tradestream commands` from the live command tree; a test fails when it is out of date.
@@ -38,8 +45,10 @@ def run(args: argparse.Namespace) -> int:
 
 async def page() -> str:
     """The whole page, as it stands in docs."""
-    rows = [_row(command) for command in sorted(await tree(), key=lambda c: c.qualified_name)]
-    return _INTRO + "".join(rows)
+    found = sorted(await tree(), key=lambda c: c.qualified_name)
+    rows = [_row(command) for command in found if hasattr(command, "parameters")]
+    menus = [_menu(command) for command in found if not hasattr(command, "parameters")]
+    return _INTRO + "".join(rows) + _MENUS + "".join(menus)
 
 
 async def tree() -> list[Any]:
@@ -80,6 +89,19 @@ def _row(command: Any) -> str:
         permission.where.value,
         ASKS.get(name, "nothing"),
         command.description,
+    )
+    return "| " + " | ".join(cells) + " |\n"
+
+
+def _menu(menu: Any) -> str:
+    from bot.access import PERMISSIONS
+
+    permission = PERMISSIONS[menu.qualified_name]
+    cells = (
+        menu.qualified_name,
+        "a message" if menu.type.value == 3 else "a person",
+        permission.role.name.lower(),
+        permission.where.value,
     )
     return "| " + " | ".join(cells) + " |\n"
 

@@ -39,6 +39,7 @@ NEEDS = {
     **dict.fromkeys(("broker connect", "broker rotate"), "admin"),
     **dict.fromkeys(("broker route", "broker default", "reconcile"), "admin"),
     "order resolve": "admin",
+    **dict.fromkeys(("audit search", "audit show", "logs"), "admin"),
 }
 """Everything else needs a trader."""
 PUBLIC = (
@@ -83,13 +84,22 @@ def leaves(commands: Any) -> Iterator[app_commands.Command[Any, ..., Any]]:
     for command in commands:
         if isinstance(command, app_commands.Group):
             yield from leaves(command.commands)
-        else:
+        elif isinstance(command, app_commands.Command):
             yield command
 
 
 def options(command: app_commands.Command[Any, ..., Any]) -> dict[str, Any]:
-    needed = (p for p in command.parameters if p.required)
-    return {p.display_name: p.choices[0].value if p.choices else "X-1" for p in needed}
+    return {p.display_name: example(p) for p in command.parameters if p.required}
+
+
+def example(parameter: Any) -> Any:
+    """Something that Discord takes for it, and the desk knows nothing of."""
+    kind = discord.AppCommandOptionType
+    if parameter.choices:
+        return parameter.choices[0].value
+    if parameter.type in (kind.integer, kind.number):
+        return parameter.min_value or 1
+    return {kind.boolean: True, kind.user: "vic", kind.channel: "orders"}.get(parameter.type, "X-1")
 
 
 async def denied(it: Desk) -> int:
@@ -125,6 +135,19 @@ async def test_every_command_by_everybody_everywhere(it: Desk) -> None:
                 n_refused += is_refused
     assert await denied(it) == n_refused
     assert n_refused > 100
+
+
+async def test_every_menu_on_a_message_by_everybody(it: Desk) -> None:
+    menus = [c for c in it.app.bot.tree.get_commands() if isinstance(c, app_commands.ContextMenu)]
+    assert {"Parse as alert", "Trace this"} <= {m.name for m in menus}
+    message = it.user("tom").say("actions", "SPY 603C 11/28 @ 2.50")
+    for menu in menus:
+        if menu.type is not discord.AppCommandType.message:
+            continue
+        for who, may in PEOPLE.items():
+            used = it.user(who, strict=False).context("actions", menu.name, message)
+            assert (await said(it, used)).startswith("⛔") != ("trader" in may), (menu.name, who)
+            assert used.ephemeral
 
 
 async def test_suggestions_are_for_those_who_may(it: Desk) -> None:
