@@ -24,6 +24,7 @@ from bot.pace import Pace, Queue
 from bot.reading import Reading
 from bot.stand_in import point_discord_at
 from bot.supervise import Supervisor
+from bot.usage import Usage
 from engine import registry
 from engine.brokers import Broker
 from engine.brokers.paper import AlwaysOpen, PaperBroker, PaperSettings
@@ -57,6 +58,7 @@ _DRAIN_S = 4.5
 _LEAVE_S = 1.0
 """With these a process that is told to end does so within 10 s."""
 _WATCH_ROUND_S = 1.0
+_USAGE_S = 60.0
 _RUN = "desk.run"
 """Fact: whether the desk runs, or had ended properly."""
 
@@ -90,6 +92,7 @@ class App:
         self.confirmations = Confirmations()
         self.drafts = Drafts()
         self.pace = Pace()
+        self.usage = Usage(self)
         self.throttled = Queue()
         self.link = Link(self)
         self.charts = Charts()
@@ -168,6 +171,7 @@ class App:
         self.work.every(
             self.config.jobs.reconcile_s, partial(recover.reconcile, self.desk), "reconcile"
         )
+        self.work.every(_USAGE_S, self.usage.save, "usage")
         log.info("trading ready: %s", self.report)
 
     async def _note_start(self) -> None:
@@ -189,6 +193,8 @@ class App:
     async def _note_end(self) -> None:
         if self._exit_code == EXIT_CRASH or _RUN not in self.desk.book.facts:
             return
+        with suppress(TradeStreamError):
+            await self.usage.save()
         with suppress(TradeStreamError):
             await self.desk.commit(
                 self.desk.event("desk.stopped", "desk", self.desk.fact(_RUN, "stopped"))

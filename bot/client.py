@@ -71,7 +71,13 @@ class Tree(app_commands.CommandTree["DeskBot"]):
         self, interaction: discord.Interaction["DeskBot"], error: app_commands.AppCommandError
     ) -> None:
         """Answer and log once."""
+        interaction.client.app.usage.end(interaction, error)
         await reply.answer(interaction, error)
+
+    async def interaction_check(self, interaction: discord.Interaction["DeskBot"], /) -> bool:
+        """Rights are judged by each command itself; here the clock starts."""
+        interaction.client.app.usage.begin(interaction)
+        return True
 
 
 class DeskBot(commands.Bot):
@@ -252,6 +258,13 @@ class DeskBot(commands.Bot):
                 await reply.say(
                     interaction, "⚠ This card was changed since. Nothing was done; look again."
                 )
+
+    async def on_app_command_completion(
+        self, interaction: discord.Interaction, command: object
+    ) -> None:
+        """A command was carried out."""
+        del command
+        self.app.usage.end(interaction, None)
 
     async def on_error(self, event_method: str, /, *args: Any, **kwargs: Any) -> None:
         """A listener failed: say so with the event's name, for a while."""

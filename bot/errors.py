@@ -21,10 +21,16 @@ log = logging.getLogger(__name__)
 _OUTDATED = (app_commands.CommandSignatureMismatch, app_commands.CommandNotFound)
 
 
-def sentence(error: BaseException) -> str:
-    """An error in words for its sender; never a stack trace, never silence."""
+def root_of(error: BaseException) -> BaseException:
+    """What a command raised, without the library's wrapping."""
     while isinstance(error, app_commands.CommandInvokeError):
         error = error.original
+    return error
+
+
+def sentence(error: BaseException) -> str:
+    """An error in words for its sender; never a stack trace, never silence."""
+    error = root_of(error)
     if isinstance(error, UserError):
         mark = "⛔" if isinstance(error, NotAllowed) else "⚠"
         return f"{mark} {error}"

@@ -39,7 +39,7 @@ NEEDS = {
     **dict.fromkeys(("broker connect", "broker rotate"), "admin"),
     **dict.fromkeys(("broker route", "broker default", "reconcile"), "admin"),
     "order resolve": "admin",
-    **dict.fromkeys(("audit search", "audit show", "logs"), "admin"),
+    **dict.fromkeys(("audit search", "audit show", "logs", "usage"), "admin"),
 }
 """Everything else needs a trader."""
 PUBLIC = (
