@@ -1,0 +1,33 @@
+"""Which way a unit leans: does it gain when its underlying rises, or when it falls?"""
+
+from collections.abc import Sequence
+from math import exp
+
+from engine.domain.quote import Leg
+
+_FLAT = 0.05
+"""Less than so much of the unit leans: it is neutral."""
+
+
+def lean(legs: Sequence[Leg], direction: int) -> int:
+    """1: it gains as the underlying rises, -1: as it falls, 0: neither (a condor, a straddle).
+
+    Options by a stand-in for delta that only knows strikes: calls are the more alive the lower
+    theirs, puts the higher. That is enough for a sign, and needs no price.
+    """
+    strikes = [float(leg.instrument.strike) for leg in legs if leg.instrument.strike is not None]
+    middle = (max(strikes) + min(strikes)) / 2 if strikes else 1.0
+    wide = (max(strikes) - min(strikes) if strikes else 0.0) or 1.0
+    deltas = [leg.ratio * _delta(leg, middle, wide) for leg in legs]
+    total, size = sum(deltas), sum(map(abs, deltas))
+    if size == 0 or abs(total) / size < _FLAT:
+        return 0
+    return direction if total > 0 else -direction
+
+
+def _delta(leg: Leg, middle: float, wide: float) -> float:
+    of = leg.instrument
+    if of.kind != "option" or of.strike is None:
+        return 1.0
+    call = 1 / (1 + exp((float(of.strike) - middle) / wide))
+    return call if of.right == "C" else call - 1
