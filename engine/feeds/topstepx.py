@@ -9,7 +9,7 @@ import logging
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, ClassVar
 
@@ -19,16 +19,28 @@ from engine.brokers.topstepx.contracts import Contracts
 from engine.brokers.topstepx.settings import MARKET_HUB, REST, check_machine
 from engine.brokers.topstepx.signalr import Call, Hub, hub_url, unwrapped
 from engine.brokers.topstepx.translate import Contract, Odd, moment
+from engine.domain.candle import Candle, Candles, Timeframe, began_at, no_candles
 from engine.domain.errors import BrokerAuthError, BrokerUnavailable, OrderRejected
 from engine.domain.instrument import Instrument, Kind
 from engine.domain.money import exact
 from engine.domain.quote import Quote
 from engine.feeds import FeedAdapter, FeedSetup
+from engine.feeds._past import reaching_back, told
 
 log = logging.getLogger(__name__)
 
 _FIRST_S = 0.8
 """How long a question waits for an instrument's first quote; below the desk's own wait."""
+
+
+_UNITS: Mapping[Timeframe, tuple[int, int]] = {
+    "1m": (2, 1),
+    "5m": (2, 5),
+    "15m": (2, 15),
+    "1h": (3, 1),
+    "1d": (4, 1),
+}
+"""ProjectX's unit of time, and how many of it."""
 
 
 @dataclass(slots=True)
@@ -63,6 +75,7 @@ class Topstepx(FeedAdapter):
         """
         super().__init__(settings, setup)
         check_machine(f"feed.live.{setup.name}", is_own=settings.own_machine)
+        self._is_live_data = settings.live_data
         self._hub_url = hub_url(settings.market_hub_url or MARKET_HUB)
         self._api = Api(
             setup.name,
@@ -161,6 +174,43 @@ class Topstepx(FeedAdapter):
         while (quote := await queue.get()) is not None:
             yield quote
 
+    async def bars(
+        self, instrument: Instrument, timeframe: Timeframe, n: int, until: datetime | None = None
+    ) -> Candles:
+        """The contract's own trades; a contract has no past before it was listed.
+
+        Raises:
+            BrokerUnavailable, RateLimited, BrokerAuthError.
+        """
+        now = self.clock.now()
+        if instrument.kind not in self.kinds:
+            why = f"{self.name} has futures alone"
+            return no_candles(instrument, timeframe, self.name, now, why)
+        try:
+            contract = await self.contracts.of(instrument)
+        except OrderRejected as error:
+            return no_candles(instrument, timeframe, self.name, now, str(error))
+        unit, per = _UNITS[timeframe]
+        end = until or now
+        body = {
+            "contractId": contract.id,
+            "live": self._is_live_data,
+            "startTime": _iso(reaching_back(end, timeframe, n)),
+            "endTime": _iso(end),
+            "unit": unit,
+            "unitNumber": per,
+            "limit": n,
+            "includePartialBar": True,
+        }
+        rows = await self._api.rows("/api/History/retrieveBars", body, "bars")
+        found = []
+        for row in rows:
+            try:
+                found.append(_candle(row, timeframe))
+            except (Odd, ValueError, TypeError, KeyError) as error:
+                log.info("%s: a candle that is none: %s", self.name, error)
+        return told(found, instrument, timeframe, n, until, self.name, now)
+
     # -- the hub --------------------------------------------------------------------------------
 
     async def _subscribe(self, hub: Hub, instrument: Instrument) -> None:
@@ -225,3 +275,21 @@ def _made_at(row: Mapping[str, Any], now: datetime) -> datetime:
     """When the exchange made it; what lies before us is now, whatever their clock says."""
     text = row.get("timestamp") or row.get("lastUpdated")
     return min(moment(text, "timestamp"), now)
+
+
+def _candle(row: Mapping[str, Any], timeframe: Timeframe) -> Candle:
+    at = moment(row.get("t"), "time of a candle")
+    if timeframe == "1d":  # stamped with the evening before, when its session opens
+        at = began_at(at + timedelta(hours=6), "1d")
+    return Candle(
+        at=at,
+        open=exact(row["o"]),
+        high=exact(row["h"]),
+        low=exact(row["l"]),
+        close=exact(row["c"]),
+        volume=None if row.get("v") is None else exact(row["v"]),
+    )
+
+
+def _iso(at: datetime) -> str:
+    return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"

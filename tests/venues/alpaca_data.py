@@ -18,6 +18,10 @@ class AlpacaData:
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
         self.quotes: dict[str, dict[str, Any]] = {}
+        self.bars: dict[str, list[dict[str, Any]]] = {}
+        """Symbol -> bars, oldest first, whatever length was asked for."""
+        self.refuses_bars = self.page = 0
+        """Status that bars are refused with; most bars of one page, 0: as many as asked for."""
         self.asked: list[tuple[str, dict[str, str]]] = []
         self.subscribed: dict[str, set[str]] = {}
         """Path of a stream -> symbols."""
@@ -36,6 +40,8 @@ class AlpacaData:
         app.router.add_get("/v2/stocks/quotes/latest", self._latest)
         app.router.add_get("/v1beta1/options/quotes/latest", self._latest)
         app.router.add_get("/v1beta3/crypto/us/latest/quotes", self._latest)
+        for path in ("/v2/stocks/bars", "/v1beta1/options/bars", "/v1beta3/crypto/us/bars"):
+            app.router.add_get(path, self._bars)
         for path in STREAMS:
             app.router.add_get(path, self._stream)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.2)
@@ -86,6 +92,21 @@ class AlpacaData:
                 stamp = quote["t"].strftime("%Y-%m-%dT%H:%M:%S.%f") + "123Z"
                 found[symbol] = quote | {"t": stamp}
         return web.json_response({"quotes": found})
+
+    async def _bars(self, request: web.Request) -> web.Response:
+        query = dict(request.query)
+        self.asked.append((request.path, query))
+        if self.refuses_bars:
+            message = "subscription does not permit querying recent SIP data"
+            return web.json_response({"message": message}, status=self.refuses_bars)
+        symbol = query["symbols"]
+        found = [b for b in self.bars.get(symbol, []) if query["start"] <= b["t"] <= query["end"]]
+        found.sort(key=lambda bar: str(bar["t"]), reverse=query.get("sort") == "desc")
+        first = int(query.get("page_token", 0))
+        last = first + min(int(query["limit"]), self.page or 10_000)
+        token = str(last) if last < len(found) else None
+        bars = {symbol: found[first:last]} if found else {}
+        return web.json_response({"bars": bars, "next_page_token": token})
 
     async def _stream(self, request: web.Request) -> web.StreamResponse:
         if self.is_deaf:

@@ -1,6 +1,7 @@
 """DXLink on loopback: the market data protocol of tastytrade's provider, fed from a quote board."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -34,6 +35,10 @@ class DxLink:
         self.chains: dict[str, dict[str, Any]] = {}
         self.greeks: dict[str, dict[str, Any]] = {}
         """Streamer symbol -> fields of a Greeks event."""
+        self.candles: dict[str, list[dict[str, Any]]] = {}
+        """Streamer symbol -> fields of Candle events, oldest first, of any length."""
+        self.candles_asked: list[dict[str, Any]] = []
+        self.tells_whole_past = True
         self.channels: list[Channel] = []
         self.n_keepalives = 0
         self.is_silent = False
@@ -107,7 +112,10 @@ class DxLink:
             for one in said.get("remove", []):
                 channel.symbols.get(one["type"], set()).discard(one["symbol"])
             for one in said.get("add", []):
-                await self._first(channel, one["type"], one["symbol"])
+                if one["type"] == "Candle":
+                    await self._past(channel, one)
+                else:
+                    await self._first(channel, one["type"], one["symbol"])
 
     async def _first(self, channel: Channel, kind: str, symbol: str) -> None:
         if kind == "Greeks" and symbol in self.greeks:
@@ -115,6 +123,19 @@ class DxLink:
         for quote in self.board.all().values():
             if kind == "Quote" and streamer_symbol(quote.instrument) == symbol:
                 await self._send(channel, kind, _quote(quote))
+
+    async def _past(self, channel: Channel, one: Mapping[str, Any]) -> None:
+        """Newest first, the oldest flagged as the end; lengths of one are written without it."""
+        self.candles_asked.append(dict(one))
+        name, _, rest = one["symbol"].partition("{")
+        symbol = name + "{" + re.sub("=1([mhd])", r"=\1", rest)
+        rows = [c for c in self.candles.get(name, []) if c["time"] >= one["fromTime"]]
+        if not rows:
+            await self._send(channel, "Candle", {"eventSymbol": symbol, "eventFlags": 2 | 4 | 8})
+        for n, row in enumerate(reversed(rows), start=1):
+            is_end = n == len(rows) and self.tells_whole_past
+            flags = (4 if n == 1 else 0) | (8 if is_end else 0)
+            await self._send(channel, "Candle", {"eventSymbol": symbol, "eventFlags": flags, **row})
 
     async def tell(self, quote: Quote) -> None:
         """A new quote goes to whoever subscribed."""

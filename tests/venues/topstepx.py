@@ -253,7 +253,12 @@ class TopstepxVenue(Venue):
         return next((i for i in self._all_listed() if contract_id(i) == wanted), None)
 
     async def _bars(self, body: dict[str, Any]) -> dict[str, Any]:
-        return _yes(bars=self.bars[: body["limit"]])
+        if self._instrument(body["contractId"]) is None:
+            return _no(1, "contract not found")
+        first, last = (datetime.fromisoformat(body[k]) for k in ("startTime", "endTime"))
+        found = [b for b in self.bars if first <= datetime.fromisoformat(b["t"]) <= last]
+        found.sort(key=lambda bar: str(bar["t"]), reverse=True)
+        return _yes(bars=found[: body["limit"]])
 
     # -- orders ---------------------------------------------------------------------------------
 

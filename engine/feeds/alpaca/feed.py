@@ -5,6 +5,7 @@ import logging
 from collections.abc import AsyncIterator, Iterable
 from contextlib import suppress
 from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field
@@ -14,12 +15,14 @@ from engine.brokers._wire.lanes import Lanes
 from engine.brokers._wire.usage import Usage
 from engine.brokers.alpaca.rest import Answer, Rest
 from engine.brokers.alpaca.translate import symbol_of
+from engine.domain.candle import Candle, Candles, Timeframe, no_candles
 from engine.domain.errors import BrokerAuthError, BrokerUnavailable
 from engine.domain.instrument import Instrument, Kind
 from engine.domain.quote import Quote
 from engine.feeds import FeedAdapter, FeedSetup
+from engine.feeds._past import reaching_back, told
 from engine.feeds.alpaca.line import Line
-from engine.feeds.alpaca.reading import named, quote_of
+from engine.feeds.alpaca.reading import TIMEFRAMES, candle_of, named, quote_of, stamp
 
 log = logging.getLogger(__name__)
 
@@ -27,6 +30,12 @@ _REST, _STREAM = "https://data.alpaca.markets", "wss://stream.data.alpaca.market
 _BATCH = 100
 _UNREADABLE = (KeyError, ValueError, TypeError, ArithmeticError, AttributeError)
 _MOST_FAILED_POLLS = 3
+_PAGES = 4
+_BARS = {
+    "stock": ("/stocks/bars", "v2"),
+    "option": ("/options/bars", "v1beta1"),
+    "crypto": ("/crypto/us/bars", "v1beta3"),
+}
 _HALTS, _RESUMES = frozenset({"2", "H", "P"}), frozenset({"3", "T"})
 """Status codes of the New York and Nasdaq tapes: halt, volatility pause; resumption."""
 
@@ -159,6 +168,44 @@ class Alpaca(FeedAdapter):
         task = asyncio.create_task(self._refresh(new), name=f"first quotes {self.name}")
         self._first.add(task)
         task.add_done_callback(self._first.discard)
+
+    async def bars(
+        self, instrument: Instrument, timeframe: Timeframe, n: int, until: datetime | None = None
+    ) -> Candles:
+        """Trades of the chosen feed; shares are adjusted for splits, longer hours included.
+
+        Raises:
+            BrokerUnavailable, RateLimited, BrokerAuthError; OrderRejected: with their reason.
+        """
+        now = self.clock.now()
+        if instrument.kind not in self.kinds:
+            why = f"{self.name} has no {instrument.kind}s"
+            return no_candles(instrument, timeframe, self.name, now, why)
+        end = now if until is None else until - timedelta(seconds=1)
+        path, version = _BARS[instrument.kind]
+        asked = {
+            "symbols": symbol_of(instrument),
+            "timeframe": TIMEFRAMES[timeframe],
+            "start": stamp(reaching_back(end, timeframe, n)),
+            "end": stamp(end),
+            "limit": str(n),
+            "sort": "desc",
+        }
+        if instrument.kind == "stock":
+            asked |= {"feed": self._terms.stock_feed, "adjustment": "split"}
+        found: list[Candle] = []
+        for _ in range(_PAGES):
+            answer = await self._rest.read(path, asked, version=version)
+            if not answer.is_ok:
+                raise answer.refusal()
+            body = answer.body if isinstance(answer.body, dict) else {}
+            for row in (body.get("bars") or {}).get(asked["symbols"]) or ():
+                with suppress(*_UNREADABLE):
+                    found.append(candle_of(row, timeframe))
+            if not body.get("next_page_token") or len(found) >= n:
+                break
+            asked["page_token"] = str(body["next_page_token"])
+        return told(found, instrument, timeframe, n, until, self.name, now)
 
     async def stream(self) -> AsyncIterator[Quote]:
         """Quotes of everything watched, until closed.

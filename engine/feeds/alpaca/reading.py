@@ -6,8 +6,39 @@ from decimal import Decimal
 from typing import Any
 
 from engine.brokers.alpaca.translate import instrument_of
+from engine.domain.candle import Candle, Timeframe, began_at
 from engine.domain.instrument import Instrument
 from engine.domain.quote import Quote
+
+TIMEFRAMES: Mapping[Timeframe, str] = {
+    "1m": "1Min",
+    "5m": "5Min",
+    "15m": "15Min",
+    "1h": "1Hour",
+    "1d": "1Day",
+}
+
+
+def candle_of(body: Mapping[str, Any], timeframe: Timeframe) -> Candle:
+    """A bar as it was asked for.
+
+    Raises:
+        KeyError, ValueError, TypeError, ArithmeticError: it is none.
+    """
+    at = _moment(body["t"])
+    return Candle(
+        at=began_at(at, "1d") if timeframe == "1d" else at,
+        open=_number(body["o"]),
+        high=_number(body["h"]),
+        low=_number(body["l"]),
+        close=_number(body["c"]),
+        volume=_number(body["v"]),
+    )
+
+
+def stamp(at: datetime) -> str:
+    """A moment as a question has it."""
+    return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def quote_of(body: Mapping[str, Any], instrument: Instrument, source: str, now: datetime) -> Quote:

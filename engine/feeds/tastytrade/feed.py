@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import replace
+from datetime import datetime
 from typing import Any, ClassVar, Literal
 from urllib.parse import quote as escaped
 from urllib.parse import urlencode
@@ -18,12 +19,15 @@ from engine.brokers._wire.usage import Usage
 from engine.brokers.tastytrade.login import Login
 from engine.brokers.tastytrade.stream import alone
 from engine.brokers.tastytrade.symbols import Foreign, symbol_of
+from engine.domain.candle import Candles, Timeframe, no_candles
 from engine.domain.errors import BrokerAuthError, BrokerUnavailable, RateLimited
 from engine.domain.instrument import Instrument, Kind
 from engine.domain.quote import Quote
 from engine.feeds import Chain, FeedAdapter, FeedSetup, Greeks
+from engine.feeds._past import reaching_back, told
 from engine.feeds.tastytrade import reading
 from engine.feeds.tastytrade.link import Link
+from engine.feeds.tastytrade.past import Past
 
 log = logging.getLogger(__name__)
 
@@ -85,6 +89,7 @@ class Tastytrade(FeedAdapter):
         self._heard_at: dict[str, float] = {}
         """Instrument -> monotonic time of its last word, streamed or asked for."""
         self._greeks: dict[str, asyncio.Future[Greeks]] = {}
+        self._past = Past()
         self._queue: asyncio.Queue[Quote | None] = asyncio.Queue()
         self._tasks: list[asyncio.Task[None]] = []
         self._n_failed = 0
@@ -212,6 +217,29 @@ class Tastytrade(FeedAdapter):
         except TimeoutError:
             return None
 
+    async def bars(
+        self, instrument: Instrument, timeframe: Timeframe, n: int, until: datetime | None = None
+    ) -> Candles:
+        """By DXLink: regular hours of shares and options, all hours of futures.
+
+        Raises:
+            BrokerUnavailable: the past did not come whole.
+        """
+        link, now = self._link, self.clock.now()
+        symbols = await self._named([instrument]) if instrument.kind in self.kinds else {}
+        if link is None or not symbols:
+            why = "is not streaming just now" if link is None else f"lists no {instrument.label}"
+            return no_candles(instrument, timeframe, self.name, now, f"{self.name} {why}")
+        (symbol,) = symbols
+        since = reaching_back(until or now, timeframe, n)
+        try:
+            found = await self._past.ask(
+                link, symbol, timeframe, since, is_all_hours=instrument.kind == "future"
+            )
+        except TimeoutError:
+            raise BrokerUnavailable(f"{self.name} did not tell the whole past in time") from None
+        return told(found, instrument, timeframe, n, until, self._source, now)
+
     async def chain(self, underlying: Instrument) -> Chain | None:
         """What options are listed on a share or index; None when there are none.
 
@@ -279,6 +307,9 @@ class Tastytrade(FeedAdapter):
         return found
 
     def _heard(self, kind: str, event: Mapping[str, Any]) -> None:
+        if kind == "Candle":
+            self._past.heard(event)
+            return
         instrument = self._by_symbol.get(str(event.get("eventSymbol", "")))
         if instrument is None:
             return

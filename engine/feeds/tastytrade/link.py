@@ -35,7 +35,7 @@ class Link(DXLinkStreamer):
         self._fields: dict[str, list[str]] = {
             name: list(event.model_json_schema()["properties"])
             for name, event in MAP_EVENTS.items()
-            if name in ("Quote", "Greeks")
+            if name in ("Quote", "Greeks", "Candle")
         }
 
     async def _reader(self, *, task_status: TaskStatus[None] = TASK_STATUS_IGNORED) -> None:

@@ -14,12 +14,12 @@ import pytest
 from pydantic import SecretStr
 
 from engine.clock import ManualClock
-from engine.domain.errors import BrokerAuthError, BrokerUnavailable
+from engine.domain.errors import BrokerAuthError, BrokerUnavailable, OrderRejected
 from engine.domain.instrument import crypto, future, option, stock
 from engine.domain.quote import Quote
 from engine.feeds import FeedSetup
 from engine.feeds.alpaca import Alpaca
-from engine.feeds.alpaca.reading import quote_of
+from engine.feeds.alpaca.reading import candle_of, quote_of
 from tests.conformance.venue_bench import MemoryTokens
 from tests.venues.alpaca_data import KEY, SECRET, AlpacaData
 
@@ -328,6 +328,57 @@ SPEC = Path(__file__).parents[3].parent / "shared/data/specs/alpaca/market-data-
 EXAMPLES = Path(__file__).parents[3].parent / "shared/data/fixtures/alpaca"
 
 
+def bar(at: str, close: float, **more: Any) -> dict[str, Any]:
+    shape = {"o": 1.0, "h": 700.0, "l": 0.5, "c": close, "v": 120, "n": 3, "vw": 1.1}
+    return {"t": at, **shape, **more}
+
+
+async def test_the_past_comes_newest_first_in_pages_and_is_told_oldest_first() -> None:
+    async with opened() as world:
+        days = range(1, 18)
+        world.data.bars["SPY"] = [bar(f"2026-11-{d:02d}T05:00:00Z", 600.0 + d) for d in days]
+        world.data.page = 4
+        told = await world.feed.bars(SPY, "1d", 10)
+        assert [c.on.day for c in told.candles] == list(range(8, 18))
+        assert told.closes[-1] == D("617.0")
+        assert (told.source, told.as_of, told.is_synthetic) == ("alpaca", START, False)
+        assert told.candles[-1].volume == 120
+        pages = [query for path, query in world.data.asked if path == "/v2/stocks/bars"]
+        assert [query.get("page_token") for query in pages] == [None, "4", "8"]
+        assert pages[0]["feed"] == "iex"
+        assert (pages[0]["adjustment"], pages[0]["sort"]) == ("split", "desc")
+        until = datetime(2026, 11, 10, 5, tzinfo=UTC)
+        earlier = await world.feed.bars(SPY, "1d", 3, until)
+        assert [c.on.day for c in earlier.candles] == [7, 8, 9]
+
+
+async def test_options_and_coins_have_a_past_of_their_own_and_futures_none() -> None:
+    async with opened() as world:
+        for symbol in ("SPY261120C00600000", "BTC/USD"):
+            world.data.bars[symbol] = [bar("2026-11-18T14:30:00Z", 2.5)]
+        for instrument in (CALL, BTC):
+            told = await world.feed.bars(instrument, "5m", 100)
+            assert [(c.at, c.close) for c in told.candles] == [
+                (datetime(2026, 11, 18, 14, 30, tzinfo=UTC), D("2.5"))
+            ]
+        assert (await world.feed.bars(future("ES", START.date()), "5m", 9)).missing
+
+
+async def test_a_past_that_is_refused_or_unreadable_is_none_and_says_why() -> None:
+    async with opened() as world:
+        world.data.bars["SPY"] = [
+            bar("2026-11-17T05:00:00Z", 5),
+            bar("2026-11-16T05:00:00Z", 900.0),  # above its own high
+            bar("someday", 5),
+            {"t": "2026-11-15T05:00:00Z"},
+        ]
+        assert [c.on.day for c in (await world.feed.bars(SPY, "1d", 9)).candles] == [17]
+        assert "no candles of QQQ" in (await world.feed.bars(QQQ, "1d", 9)).missing
+        world.data.refuses_bars = 403
+        with pytest.raises((BrokerAuthError, OrderRejected)):
+            await world.feed.bars(SPY, "1d", 9)
+
+
 @pytest.mark.skipif(not SPEC.exists(), reason="the published interface is not on this machine")
 async def test_what_is_asked_is_published() -> None:
     spec = json.loads(SPEC.read_text())
@@ -335,6 +386,8 @@ async def test_what_is_asked_is_published() -> None:
     async with opened() as world:
         await world.feed.watch([SPY, CALL, BTC])
         await world.until(lambda: len(world.data.asked) >= 4)
+        for instrument in (SPY, CALL, BTC):
+            await world.feed.bars(instrument, "15m", 10)
         for path, query in world.data.asked:
             described = spec["paths"][path.replace("/us/", "/{loc}/")]["get"]["parameters"]
             names = {shared[p["$ref"].rpartition("/")[2]]["name"] for p in described}
@@ -352,3 +405,15 @@ def test_every_published_quote_is_read() -> None:
             assert quote_of(body, SPY, "alpaca", START).is_sane
             n += 1
     assert n >= 6
+
+
+@pytest.mark.skipif(not EXAMPLES.exists(), reason="the sample bodies are not on this machine")
+def test_every_published_bar_is_read() -> None:
+    n = 0
+    for sample in json.loads((EXAMPLES / "spec_market_data_examples.json").read_text()):
+        bars = sample["json"].get("bars") if sample["path"].endswith("/bars") else None
+        for rows in bars.values() if isinstance(bars, dict) else ():
+            for row in rows if isinstance(rows, list) else ():
+                assert candle_of(row, "1m").is_sane
+                n += 1
+    assert n >= 2

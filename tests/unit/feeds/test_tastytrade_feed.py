@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -230,6 +230,52 @@ async def test_a_chain_says_what_is_listed(world: World) -> None:
     world.venue.dxlink.chains["SPY"]["expirations"] = [{"strikes": []}]
     with pytest.raises(BrokerUnavailable):
         await world.feed.chain(SPY)
+
+
+def candle(at: datetime, close: float, **more: Any) -> dict[str, Any]:
+    shape = {"open": 600.0, "high": 650.0, "low": 550.0, "close": close, "volume": 1_000}
+    return {"time": int(at.timestamp() * 1000), **shape, **more}
+
+
+async def test_the_past_is_told_once_and_the_subscription_ends(world: World) -> None:
+    midnights = [datetime(2026, 11, day, tzinfo=UTC) for day in range(2, 19)]
+    world.venue.dxlink.candles["SPY"] = [
+        candle(at, 600.5 + n) for n, at in enumerate(midnights)
+    ] + [candle(START, "NaN", open="NaN")]  # type: ignore[arg-type]
+    await world.start()
+    told = await world.feed.bars(SPY, "1d", 5)
+    assert [c.on.day for c in told.candles] == [14, 15, 16, 17, 18]
+    assert told.closes == tuple(D(600) + n + D("0.5") for n in range(12, 17))
+    assert (told.source, told.candles[0].volume) == ("tastytrade demo", 1_000)
+    (channel,) = world.venue.dxlink.channels
+    await world.until(lambda: not channel.symbols.get("Candle"))
+    assert world.venue.dxlink.candles_asked[0]["symbol"] == "SPY{=1d,tho=true}"
+    until = datetime(2026, 11, 10, 5, tzinfo=UTC)
+    assert [c.on.day for c in (await world.feed.bars(SPY, "1d", 2, until)).candles] == [8, 9]
+
+
+async def test_a_futures_past_is_of_all_hours_under_its_listed_name(world: World) -> None:
+    at = START - timedelta(minutes=5)
+    world.venue.dxlink.candles["/MESZ26:XCME"] = [candle(at, 601.0)]
+    await world.start()
+    told = await world.feed.bars(MES, "5m", 5)
+    assert [(c.at, c.close) for c in told.candles] == [(at, D("601.0"))]
+    assert world.venue.dxlink.candles_asked[0]["symbol"] == "/MESZ26:XCME{=5m}"
+
+
+async def test_without_a_past_a_line_or_a_listing_it_says_why(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    idle = make(world.venue, world.clock)
+    assert "is not streaming" in (await idle.bars(SPY, "1d", 5)).missing
+    await world.start()
+    assert "no candles of SPY" in (await world.feed.bars(SPY, "1m", 5)).missing
+    assert "lists no BTC" in (await world.feed.bars(crypto("BTC"), "1m", 5)).missing
+    monkeypatch.setattr("engine.feeds.tastytrade.past.PATIENCE_S", 0.05)
+    world.venue.dxlink.candles["SPY"] = [candle(START - timedelta(minutes=3), 600.0)]
+    world.venue.dxlink.tells_whole_past = False
+    with pytest.raises(BrokerUnavailable, match="whole past"):
+        await world.feed.bars(SPY, "1m", 5)
 
 
 @pytest.mark.parametrize("name", ["client_secret", "refresh_token"])

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -230,3 +230,34 @@ async def test_a_login_that_is_refused_and_a_hub_that_is_not_there_are_told_apar
     with pytest.raises(BrokerAuthError):
         await stranger.connect()
     await stranger.close()
+
+
+def bar(at: str, close: float, **more: object) -> dict[str, object]:
+    return {"t": at, "o": 6700.0, "h": 6800.0, "l": 6600.0, "c": close, "v": 40, **more}
+
+
+async def test_the_past_of_a_contract_is_asked_for_and_told_oldest_first(
+    venue: TopstepxVenue, feed: Topstepx
+) -> None:
+    evenings = [f"2026-11-{day:02d}T23:00:00+00:00" for day in range(8, 18)]
+    venue.bars = [bar(at, 6700.25 + n) for n, at in enumerate(evenings)]
+    told = await feed.bars(MES, "1d", 4)
+    assert [c.on.day for c in told.candles] == [15, 16, 17, 18]
+    assert told.closes[-1] == D("6709.25")
+    assert (told.source, told.as_of, told.candles[-1].volume) == ("topstepx", START, 40)
+    venue.bars = [bar(f"2026-11-18T14:{minute}:00+00:00", 6701.5) for minute in (30, 35, 40)]
+    until = datetime(2026, 11, 18, 14, 40, tzinfo=UTC)
+    told = await feed.bars(MES, "5m", 9, until)
+    assert [c.at.minute for c in told.candles] == [30, 35]
+
+
+async def test_what_the_firm_does_not_list_or_cannot_say_has_no_past(
+    venue: TopstepxVenue, feed: Topstepx
+) -> None:
+    assert "futures alone" in (await feed.bars(stock("SPY"), "1d", 4)).missing
+    assert "lists no" in (await feed.bars(GONE, "1d", 4)).missing
+    venue.bars = [bar("2026-11-17T15:00:00+00:00", 6900.0)]  # above its own high
+    assert "no candles" in (await feed.bars(MES, "1h", 4)).missing
+    venue.refuse_with["/api/History/retrieveBars"] = [4]
+    with pytest.raises(BrokerUnavailable):
+        await feed.bars(MES, "1h", 4)
