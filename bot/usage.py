@@ -46,7 +46,7 @@ class Usage:
         """One use of a command (its full name) or of an action (``#close``)."""
         times = [0] * len(Tally(name="", user_id=0).times)
         times[took(seconds)] = 1
-        one = Tally(name=name, user_id=user_id, times=tuple(times), **{outcome: 1})  # type: ignore[arg-type]
+        one = Tally(name=name, user_id=user_id, times=tuple(times), **{outcome: 1})
         key = (new_york_date(self._app.clock.now()), name, user_id)
         known = self._counted.get(key)
         self._counted[key] = known.plus(one) if known is not None else one
