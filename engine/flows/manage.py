@@ -1,5 +1,6 @@
 """A trader acts on an open trade: close it or part of it, move its stop, set targets, trail."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from decimal import ROUND_UP, Decimal
 
@@ -96,12 +97,12 @@ async def set_stop(desk: Desk, trade_id: str, who: Who, price: Decimal) -> Trade
     Raises:
         NotAllowed, UserError: the stop stays where it was.
     """
-    return await _move(desk, trade_id, who, stop=Level(kind="price", value=price))
+    return await move(desk, trade_id, who, stop=Level(kind="price", value=price))
 
 
 async def to_break_even(desk: Desk, trade_id: str, who: Who) -> Trade:
     """Move the stop to the entry price."""
-    return await _move(desk, trade_id, who, stop=Level(kind="breakeven"))
+    return await move(desk, trade_id, who, stop=Level(kind="breakeven"))
 
 
 async def set_target(desk: Desk, trade_id: str, who: Who, price: Decimal) -> Trade:
@@ -116,23 +117,33 @@ async def set_target(desk: Desk, trade_id: str, who: Who, price: Decimal) -> Tra
         last = quote.touch(trade.direction < 0)
         if (price - last) * trade.direction <= 0:
             raise UserError(f"target not set: {price} is reached already at {last}; close instead")
-    return await _move(desk, trade_id, who, targets=(Level(kind="price", value=price),))
+    return await move(desk, trade_id, who, targets=(Level(kind="price", value=price),))
 
 
-async def _move(
+async def move(
     desk: Desk,
     trade_id: str,
     who: Who,
     *,
     stop: Level | None = None,
     targets: tuple[Level, ...] = (),
+    may_loosen: Callable[[Trade], None] | None = None,
 ) -> Trade:
+    """Move the stop or set targets; ``may_loosen`` raises UserError when a stop goes too far.
+
+    Raises:
+        NotAllowed, UserError: everything stays as it was.
+    """
     trade = _open_trade(desk, trade_id, who)
     for level in (stop, *targets):
-        _check_price(trade, level)
+        check_price(trade, level)
     async with desk.lock(trade.account):
         trade = _open_trade(desk, trade_id, who)
-        after, notes = follow.moved(desk, trade, stop=stop, targets=targets)
+        if may_loosen is not None:
+            may_loosen(trade)
+        after, notes = follow.moved(
+            desk, trade, stop=stop, targets=targets, may_loosen=may_loosen is not None
+        )
         after = replace(after, version=trade.version + 1)
         kind = "stop.moved" if stop is not None else "target.set"
         await _store(desk, kind, after, who, what=" · ".join(notes))
@@ -140,7 +151,8 @@ async def _move(
     return desk.book.trades.get(trade_id, after)
 
 
-def _check_price(trade: Trade, level: Level | None) -> None:
+def check_price(trade: Trade, level: Level | None) -> None:
+    """Raise UserError for a price that the instrument cannot have."""
     if level is None or level.value is None:
         return
     tick = trade.legs[0].instrument.tick

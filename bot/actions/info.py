@@ -1,0 +1,41 @@
+"""#AAPL: the position's card with its buttons."""
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from bot.actions import Action, Asker, Card, Offer, Said, Values
+from bot.cards import trade_card
+from bot.views import trade_view
+from engine.domain.desk import Who
+from engine.flows import follow, manage
+
+if TYPE_CHECKING:
+    from bot.app import App
+
+_MOST = 5
+
+
+class Info(Action):
+    """Looking costs nothing."""
+
+    forms = ("HELD", "HELD info")
+    examples = ("AAPL",)
+    says = "the position: P&L, stop, target, buttons"
+    permission = "#position"
+    press = "positions"
+
+    async def run(self, app: "App", asker: Asker, who: Who, found: Values) -> Sequence[Said]:
+        """One card per trade."""
+        del asker, who
+        trades = manage.of_symbol(app.desk, found["HELD"])[:_MOST]
+        return [
+            Card(embed=trade_card.show(app.reading.live_trade(t)), view=trade_view(t))
+            for t in trades
+        ]
+
+    def offers(self, app: "App") -> Iterable[Offer]:
+        """Every position."""
+        return [
+            Offer(text=t.symbol, label=f"Look at {t.symbol}", detail=follow.label(t))
+            for t in app.desk.book.open_trades()
+        ]
