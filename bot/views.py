@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import discord
 
 from bot import dialogs, reply, text
+from bot.actions._button import ActionButton
 from bot.cards import positions as positions_card
 from bot.confirm import ConfirmButton, Question, ask_first
 from bot.reply import Press
@@ -323,6 +324,7 @@ BUTTONS = (
     PageButton,
     ConfirmButton,
     dialogs.AgainButton,
+    ActionButton,
 )
 """Everything that must work after a restart; never mixed with ordinary buttons in one view."""
 
