@@ -53,6 +53,8 @@ class DeskSettings:
     prop_firms: Mapping[str, PropFirm] = field(default_factory=dict)
     """Account name -> its prop firm's terms; the others are of none."""
     sizing: SizingSettings = field(default_factory=SizingSettings)
+    watchlist: tuple[str, ...] = ()
+    """What is watched until people change the list."""
     max_quote_age_s: Decimal = Decimal(5)
     quote_wait_s: float = 1.0
     """How long an alert waits for its first quote."""
