@@ -34,10 +34,13 @@ from bot.config.sections import (
     StorageConfig,
 )
 from bot.config.sources import SourceConfig
-from bot.config.values import NamedMap, is_loopback
+from bot.config.values import NamedMap, Symbol, is_loopback
 from engine.domain.errors import ConfigError
 from engine.domain.source import RouteRule, SourceProfile
 from engine.sizing import SizingSettings
+
+
+WATCHED = tuple("SPY QQQ DIA IWM AAPL MSFT NVDA AMZN META GOOGL TSLA AMD".split())
 
 
 class Environment(StrEnum):
@@ -94,6 +97,8 @@ class AppConfig(BaseSettings):
     exits: Annotated[Mapping[str, BaseModel], PlainValidator(_exits)] = Field(default_factory=dict)
     """File name in engine/exits -> its Settings; every file is in it."""
     sizing: Annotated[SizingSettings, BeforeValidator(_sizing)] = SizingSettings()
+    watchlist: Annotated[tuple[Symbol, ...], Field(max_length=40)] = WATCHED
+    """Symbols that are watched until people change the list in Discord."""
     orders: OrdersConfig = OrdersConfig()
     jobs: JobsConfig = JobsConfig()
     log: LogConfig = LogConfig()
