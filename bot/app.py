@@ -23,6 +23,7 @@ from bot.outbox import Outbox
 from bot.pace import Pace, Queue
 from bot.reading import Reading
 from bot.stand_in import point_discord_at
+from bot.suggest import Suggest
 from bot.supervise import Supervisor
 from bot.usage import Usage
 from engine import registry
@@ -96,6 +97,7 @@ class App:
         self.throttled = Queue()
         self.link = Link(self)
         self.charts = Charts()
+        self.suggest = Suggest(self)
         if config.discord.api_base:
             point_discord_at(config.discord.api_base, config.discord.gateway_url)
         self.bot = DeskBot(self)
@@ -373,6 +375,7 @@ def settings_of(config: AppConfig) -> DeskSettings:
         start_cash_usd=config.start_cash_usd(),
         prop_firms={n: a.prop_firm for n, a in config.accounts.items() if a.prop_firm is not None},
         sizing=config.sizing,
+        watchlist=config.watchlist,
         max_quote_age_s=config.feed.max_quote_age_s,
         quote_wait_s=orders.quote_wait_s,
         approval_expiry_s=config.discord.approval_expiry_s,
