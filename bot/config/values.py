@@ -37,6 +37,9 @@ Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
 """A key that people choose; lower case, so that an environment variable can name it too."""
 
+Symbol = Annotated[str, StringConstraints(pattern=r"^/?[A-Z0-9]{1,6}([./-][A-Z]{1,4})?$")]
+"""``SPY``, ``BRK.B``, ``BTC/USD``, ``/MES``."""
+
 V = TypeVar("V")
 NamedMap = Annotated[Mapping[Name, V], AfterValidator(lambda read: MappingProxyType(dict(read)))]
 """A read-only mapping from chosen names."""
