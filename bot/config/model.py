@@ -39,8 +39,8 @@ from engine.domain.errors import ConfigError
 from engine.domain.source import RouteRule, SourceProfile
 from engine.sizing import SizingSettings
 
-
-WATCHED = tuple("SPY QQQ DIA IWM AAPL MSFT NVDA AMZN META GOOGL TSLA AMD".split())
+_INDEXES = ("SPY", "QQQ", "DIA", "IWM")
+WATCHED = (*_INDEXES, "AAPL", "MSFT", "NVDA", "AMZN", "META", "GOOGL", "TSLA", "AMD")
 
 
 class Environment(StrEnum):
@@ -97,6 +97,10 @@ class AppConfig(BaseSettings):
     exits: Annotated[Mapping[str, BaseModel], PlainValidator(_exits)] = Field(default_factory=dict)
     """File name in engine/exits -> its Settings; every file is in it."""
     sizing: Annotated[SizingSettings, BeforeValidator(_sizing)] = SizingSettings()
+    sectors: Mapping[str, Annotated[str, Field(min_length=1, max_length=40)]] = Field(
+        default_factory=dict
+    )
+    """Symbol -> sector, where the house's table does not have it or is corrected."""
     watchlist: Annotated[tuple[Symbol, ...], Field(max_length=40)] = WATCHED
     """Symbols that are watched until people change the list in Discord."""
     orders: OrdersConfig = OrdersConfig()

@@ -10,7 +10,7 @@ from engine.desk import Desk
 from engine.domain.desk import Who
 from engine.domain.errors import UserError
 from engine.market import new_york_date
-from engine.naming import instrument_named
+from engine.symbols import instrument_named
 
 FACT = "watchlist"
 MOST = 40
