@@ -4,6 +4,7 @@ import re
 from datetime import date
 from decimal import Decimal
 
+from engine.domain.alert import Right
 from engine.domain.errors import UserError
 from engine.domain.instrument import FUTURES, Instrument, front_future, option, parse_key, stock
 from engine.market import NYSE
@@ -77,7 +78,7 @@ def _option(said: re.Match[str], today: date) -> Instrument:
         expiry = expiry.replace(year=year + 1)
     if not NYSE.is_trading_day(expiry):
         raise ValueError("no trading day")
-    right = "C" if said["right"] == "C" else "P"
+    right: Right = "C" if said["right"] == "C" else "P"
     return option(said["root"], expiry, Decimal(said["strike"]), right)
 
 
