@@ -18,6 +18,7 @@ from engine.domain.desk import Intake
 from engine.domain.errors import StoreUnavailable
 from engine.domain.trade import TradeState
 from engine.flows import take_alert, withdraw
+from engine.flows.turns import Turn
 
 if TYPE_CHECKING:
     from bot.client import DeskBot
@@ -278,7 +279,8 @@ class CatchUp:
     async def _withdraw(self, channel_id: int, message_ids: list[int]) -> None:
         for message_id in message_ids:
             # In turn with the channel's messages: it may delete one that is still being judged.
-            async with self._desk.lock(f"channel:{channel_id}"):
+            async with Turn(self._desk, channel_id) as turn:
+                await turn.alone()
                 work = withdraw.deleted(self._desk, channel_id, message_id)
                 if not await self._noting(f"deletion of {message_id}", work):
                     self._is_refused(self._lane(channel_id).undeleted, message_id, channel_id)

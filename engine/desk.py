@@ -127,6 +127,8 @@ class Desk:
         """Ages for time-outs; the wall clock may jump."""
         self.backoff = Backoff(clock, settings.exit_retry_s)
         """What was refused, and when it may be tried again."""
+        self.acting: dict[int, set[Any]] = {}
+        """Channel -> the turns of its messages that are decided and still being carried out."""
         self.in_flight: set[str] = set()
         """Orders whose request to the broker is under way: nobody may judge them yet."""
         self.absent: dict[str, float] = {}

@@ -4,7 +4,7 @@ import asyncio
 import base64
 import hashlib
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 
 from engine.desk import Desk
@@ -15,6 +15,7 @@ from engine.domain.errors import Conflict
 from engine.domain.record import Event, changed
 from engine.domain.source import Handling, SourceProfile
 from engine.flows import effects, enter, fan, first_quote, follow, listening, withdraw
+from engine.flows.turns import Turn
 from engine.parsers import read
 
 SEVERITY = {
@@ -36,7 +37,7 @@ async def run(desk: Desk, message: RawAlert) -> AlertRecord | None:
     if profile is None:
         return None
     digest = content_hash(message)
-    async with desk.lock(f"channel:{message.channel_id}"):
+    async with Turn(desk, message.channel_id) as turn:
         message, verdict = await _first_look(desk, profile, message, digest)
         if verdict == "repeat":
             return None
@@ -48,8 +49,10 @@ async def run(desk: Desk, message: RawAlert) -> AlertRecord | None:
             await _mirror_only(desk, profile, message, digest, f"ignored: {parsed.why}")
             return None
         if message.edit_no:
+            await turn.alone()
             return await withdraw.edited(desk, profile, message, digest, parsed)
-        return await _take(desk, profile, message, digest, parsed)
+        await turn.alone(parsed)
+        return await _take(desk, profile, message, digest, parsed, turn)
 
 
 def content_hash(message: RawAlert) -> str:
@@ -180,7 +183,12 @@ def readable(message: RawAlert) -> str:
 
 
 async def _take(
-    desk: Desk, profile: SourceProfile, message: RawAlert, digest: str, parsed: Parsed
+    desk: Desk,
+    profile: SourceProfile,
+    message: RawAlert,
+    digest: str,
+    parsed: Parsed,
+    turn: Turn,
 ) -> AlertRecord | None:
     """A readable alert of a trusted sender: judge each of its trades in the order written."""
     assert isinstance(parsed, Alert)  # noqa: S101 - NotAnAlert was mirrored by the caller
@@ -200,7 +208,7 @@ async def _take(
         verdict=intake.verdict,
     )
     try:
-        await decide(desk, profile, message, record, before=(taken,))
+        await decide(desk, profile, message, record, before=(taken,), decided=turn.decided)
     except Conflict:
         if await desk.store.get(AlertRecord, record.alert_id) is None:
             raise
@@ -214,13 +222,20 @@ async def decide(
     message: RawAlert,
     record: AlertRecord,
     before: tuple[Event, ...] = (),
+    decided: Callable[[], None] = lambda: None,
 ) -> None:
-    """Judge the alert's trades one after the other; each is durable before the next is judged."""
+    """Judge the alert's trades one after the other; each is durable before the next is judged.
+
+    ``decided`` is called when the last of them is, before it is carried out.
+    """
     signals = record.parsed.signals if isinstance(record.parsed, Alert) else ()
     for number, signal in enumerate(signals):
+        is_last = number + 1 == len(signals)
         found = fan.of(desk, profile, message, record, signal)
         if found is not None:
-            by_account = _decide_by_account(desk, message, number, signal)
+            by_account = _decide_by_account(
+                desk, message, number, signal, decided if is_last else lambda: None
+            )
             record = await fan.run(desk, profile, record, before, found, by_account)
             before = ()
             continue
@@ -228,12 +243,16 @@ async def decide(
             desk, (profile,), message, record, number, signal, before
         )
         before = ()
+        if is_last:
+            decided()
         await enter.act(desk, outcome)
         if outcome.awaits:
             first_quote.await_quote(desk, outcome.awaits)
 
 
-def _decide_by_account(desk: Desk, message: RawAlert, number: int, signal: Signal) -> fan.Decide:
+def _decide_by_account(
+    desk: Desk, message: RawAlert, number: int, signal: Signal, decided: Callable[[], None]
+) -> fan.Decide:
     async def decide(
         profiles: Sequence[SourceProfile],
         record: AlertRecord,
@@ -243,6 +262,8 @@ def _decide_by_account(desk: Desk, message: RawAlert, number: int, signal: Signa
         after, outcomes = await _decided(
             desk, profiles, message, record, number, signal, before, part
         )
+        if part is fan.ONLY:
+            decided()
         for outcome in outcomes:
             if outcome.awaits:
                 first_quote.await_quote(desk, outcome.awaits)

@@ -1,0 +1,103 @@
+"""A burst in one room: decided in order, sent side by side, and nothing overtakes its opening."""
+
+import asyncio
+
+import pytest
+
+from engine.domain.desk import AlertState
+from engine.domain.order import Order, OrderState, Purpose
+from engine.flows import take_alert
+from engine.flows.turns import Turn
+from tests import rig as desks
+from tests.conformance.faulty_broker import Faults, FaultyBroker
+from tests.rig import OPTIONS, RHEA, d, spy
+
+BUY = "BTO 1 SPY {}C 1/31 @ 2.15"
+
+
+@pytest.fixture
+async def rig():
+    faults = Faults()
+    made = await desks.start(
+        wrap=lambda paper: FaultyBroker(paper, faults), broker_timeout_s=5, risk=desks.LOOSE
+    )
+    made.faults = faults
+    for strike in (600, 601, 602, 603):
+        made.quote(spy(d(strike)), "2.14", "2.16")
+    yield made
+    await made.close()
+
+
+def say(rig, words):
+    message = rig.message(OPTIONS, RHEA, words)
+    return asyncio.ensure_future(take_alert.run(rig.desk, message))
+
+
+async def moments(is_so):
+    async with asyncio.timeout(2):
+        while not is_so():  # noqa: ASYNC110 - other tasks move it, there is no event
+            await asyncio.sleep(0.001)
+
+
+def entries(rig):
+    return [o for o in rig.desk.book.orders.values() if o.purpose is Purpose.ENTRY]
+
+
+async def test_an_entry_without_an_answer_holds_up_no_other_entry_of_its_room(rig):
+    rig.faults.hang_before_accept = 1
+    first = say(rig, BUY.format(600))
+    later = [say(rig, BUY.format(strike)) for strike in (601, 602, 603)]
+    records = await asyncio.gather(*later)
+    assert [r.state for r in records] == [AlertState.ORDERED] * 3
+    assert not first.done()
+    assert [o.legs[0].instrument.strike for o in entries(rig)] == [600, 601, 602, 603]
+    first.cancel()
+    await asyncio.gather(first, return_exceptions=True)
+
+
+@pytest.mark.parametrize(
+    "words", ["STC SPY 600C 1/31 @ 2.15", "cancel SPY 600C", BUY.format(600), "all out"]
+)
+async def test_what_may_be_about_the_same_waits_for_the_answer(rig, words):
+    rig.faults.hang_before_accept = 1
+    first = say(rig, BUY.format(600))
+    await moments(lambda: entries(rig))
+    second = say(rig, words)
+    await asyncio.sleep(0.02)
+    assert not second.done()
+    assert len(entries(rig)) == 1
+    first.cancel()
+    await asyncio.gather(first, return_exceptions=True)
+    await asyncio.wait_for(second, 5)
+
+
+async def test_a_deletion_waits_for_everything_that_is_under_way(rig):
+    rig.faults.hang_before_accept = 1
+    first = say(rig, BUY.format(600))
+    await moments(lambda: entries(rig))
+
+    async def alone() -> str:
+        async with Turn(rig.desk, OPTIONS) as turn:
+            await turn.alone()
+        return "done"
+
+    deletion = asyncio.ensure_future(alone())
+    await asyncio.sleep(0.02)
+    assert not deletion.done()
+    first.cancel()
+    await asyncio.gather(first, return_exceptions=True)
+    assert await asyncio.wait_for(deletion, 5) == "done"
+    assert not rig.desk.acting[OPTIONS]
+
+
+async def test_one_that_dies_between_decision_and_answer_leaves_the_room_open(rig):
+    rig.faults.hang_before_accept = 1
+    first = say(rig, BUY.format(600))
+    await moments(lambda: entries(rig))
+    first.cancel()
+    await asyncio.gather(first, return_exceptions=True)
+    await rig.rest()
+    (order,) = await rig.desk.store.find(Order)
+    assert order.state is OrderState.UNKNOWN, "in doubt, not forgotten"
+    record = await asyncio.wait_for(say(rig, "STC SPY 600C 1/31 @ 2.15"), 5)
+    assert record is not None
