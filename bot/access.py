@@ -284,20 +284,21 @@ def _figures() -> list[Permission]:
         "approvals": "list show history",
         "broker": "list status",
         "chart": "pnl equity payoff",
-        "journal": "list search show stats",
+        "journal": "list search show stats chart review",
         "order": "list status history",
         "report": "daily weekly monthly",
         "risk": "check",
         "trades": "recent open closed",
     }
-    more = "explain trace why actions"
+    more = "explain trace why actions ask"
+    advice = "what-to-do take-profits cut-losses opportunities rebalance"
     return [
         *(
             row
             for group, names in rows.items()
             for row in _rows(Role.TRADER, group, names, is_private=True)
         ),
-        *_rows(Role.TRADER, "", more, is_private=True),
+        *_rows(Role.TRADER, "", f"{more} {advice}", is_private=True),
     ]
 
 
@@ -305,7 +306,7 @@ def _menus() -> list[Permission]:
     """Context menus; their names are words for people."""
     return [
         Permission(name=name, role=Role.TRADER, is_private=True)
-        for name in ("Parse as alert", "Trace this")
+        for name in ("Parse as alert", "Trace this", "Save to journal")
     ]
 
 
@@ -316,7 +317,7 @@ def _trading() -> list[Permission]:
         *_rows(trader, "alerts", "execute ignore"),
         *_rows(trader, "order", "cancel modify"),
         *_rows(trader, "broker", "attend", is_private=True),
-        *_rows(trader, "journal", "note tag"),
+        *_rows(trader, "journal", "note tag", is_private=True),
         *_rows(trader, "", "emergency-stop"),
         *_rows(trader, "press", "confirm close stop target panel emergency-stop execute ignore"),
         *_rows(trader, "approvals", "approve reject bulk", approves=True),

@@ -27,7 +27,7 @@ class Gate:
             "guild_id": config.guild_id,
             "admin_channel_id": rooms.admin,
             "action_channel_ids": frozenset(rooms.actions),
-            "desk_channel_ids": frozenset(c for c in desk_rooms if c is not None),
+            "desk_channel_ids": frozenset(c for c in (*desk_rooms, rooms.copilot) if c is not None),
             "viewer": config.roles.viewer,
             "trader": config.roles.trader,
             "admin": config.roles.admin,

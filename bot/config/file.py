@@ -12,7 +12,9 @@ from bot.config.problems import Loc, path_of
 from engine.domain.errors import ConfigError
 
 _SECRET_WORDS = re.compile(r"(?i)token|secret|password|passphrase|api_?key|private_?key|audit_?key")
-_NO_SECRETS = frozenset({"secrets_dir"})
+_NO_SECRETS = frozenset(
+    {"secrets_dir", "max_tokens", "daily_tokens", "daily_tokens_per_user"}  # a model's tokens
+)
 
 
 class _Loader(yaml.SafeLoader):

@@ -23,6 +23,7 @@ from bot.config.problems import refuse
 from bot.config.secrets import Secrets, audit_key, owner_of
 from bot.config.sections import (
     AccountConfig,
+    CopilotConfig,
     DiscordConfig,
     FeedConfig,
     HealthConfig,
@@ -105,6 +106,7 @@ class AppConfig(BaseSettings):
     """Symbols that are watched until people change the list in Discord."""
     orders: OrdersConfig = OrdersConfig()
     jobs: JobsConfig = JobsConfig()
+    copilot: CopilotConfig = CopilotConfig()
     log: LogConfig = LogConfig()
     health: HealthConfig = HealthConfig()
     home: Path
@@ -212,6 +214,8 @@ class AppConfig(BaseSettings):
         url = urlsplit(self.storage.url)
         if url.hostname is not None and not is_loopback(self.storage.url):
             refuse(("storage", "url"), "must be on loopback in test mode", url.hostname)
+        if self.copilot.enabled and not is_loopback(self.copilot.base_url):
+            refuse(("copilot", "base_url"), "must be on loopback in test mode")
         for name, settings in self.brokers.items():
             adapters.check_on_loopback(("brokers", name), settings)
         for name, settings in self.feed.live.items():

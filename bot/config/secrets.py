@@ -1,6 +1,6 @@
 """Secrets: from the environment or from files of their own, never from config.yaml.
 
-Three are ours; the others carry a name of the configuration: ``TS_ACCOUNT_<NAME>`` is an account's
+Four are ours; the others carry a name of the configuration: ``TS_ACCOUNT_<NAME>`` is an account's
 number, ``TS_<BROKER>_<SECRET>`` what that broker's or feed's file declares.
 """
 
@@ -33,6 +33,8 @@ class Secrets(BaseModel):
     """Seals the audit chain; when none is given, one is made beside the database."""
     storage_password: SecretStr | None = None
     """Password of the PostgreSQL user in ``storage.url``."""
+    openai_api_key: SecretStr | None = None
+    """Key of the copilot's model."""
     accounts: Mapping[str, SecretStr] = Field(default_factory=dict)
     """Account -> its number at its broker."""
     adapters: Mapping[str, SecretStr] = Field(default_factory=dict)
@@ -45,7 +47,7 @@ class Secrets(BaseModel):
         return frozenset(secret.get_secret_value() for secret in given if secret is not None)
 
 
-OURS = ("discord_token", "audit_key", "storage_password")
+OURS = ("discord_token", "audit_key", "storage_password", "openai_api_key")
 _ACCOUNT = "account_"
 
 

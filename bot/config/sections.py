@@ -33,6 +33,8 @@ class Channels(Section):
     orders: Snowflake | None = None
     activity: Snowflake | None = None
     reports: Snowflake | None = None
+    copilot: Snowflake | None = None
+    """Where a mention of the bot is a question; whoever is in it sees the answers."""
     admin: Snowflake | None = None
     actions: frozenset[Snowflake] = frozenset()
     """Where #actions are read."""
@@ -201,6 +203,39 @@ class JobsConfig(Section):
     """The same where there is no stream, or while it is down."""
     reconcile_full_s: Seconds = 900.0
     """The same with the day's closed orders and fills."""
+
+
+class CopilotConfig(Section):
+    """Whether a model reads the desk's facts; facts and recommendations need none."""
+
+    enabled: bool = False
+    """True: the model is asked, when TS_OPENAI_API_KEY is given."""
+    base_url: str = ""
+    """Empty: OpenAI's own; any server that speaks its chat completions will do."""
+    model: Annotated[str, Field(min_length=1, max_length=100)] = "gpt-5-mini"
+    timeout_s: Annotated[Seconds, Field(le=15)] = 12.0
+    max_tokens: Annotated[int, Field(ge=100, le=8_000)] = 1_200
+    """Of one answer."""
+    daily_tokens: Count = 200_000
+    daily_tokens_per_user: Count = 50_000
+    daily_usd: Usd | None = None
+    """Needs both prices below."""
+    usd_per_million_in: Usd | None = None
+    usd_per_million_out: Usd | None = None
+    questions_per_min: Annotated[int, Field(ge=1, le=60)] = 6
+    """Of one person."""
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        parts = urlsplit(self.base_url)
+        if self.base_url and not (parts.scheme == "https" or is_loopback(self.base_url)):
+            refuse(("base_url",), "must be https or on loopback", self.base_url)
+        if parts.username is not None or parts.password is not None:
+            refuse(("base_url",), "must hold no user or password", hide=True)
+        prices = (self.usd_per_million_in, self.usd_per_million_out)
+        if self.daily_usd is not None and None in prices:
+            refuse(("daily_usd",), "needs usd_per_million_in and usd_per_million_out")
+        return self
 
 
 class LogConfig(Section):
