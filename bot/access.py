@@ -267,6 +267,8 @@ def _open_to_all_roles() -> list[Permission]:
     return [
         *_rows(Role.VIEWER, "", "about help market-status risk-limits circuit-breaker"),
         *_rows(Role.VIEWER, "", "status", is_private=True),
+        *_rows(Role.VIEWER, "", "invite tutorial examples"),
+        *_rows(Role.VIEWER, "monitor", "status"),
         *_rows(Role.VIEWER, "health", "summary", is_private=True),
         *_rows(Role.VIEWER, "health", "api-usage"),
         *_rows(Role.VIEWER, "mode", "show"),
@@ -339,7 +341,7 @@ def _administration() -> list[Permission]:
         "broker": "test enable disable connect rotate default route",
         "data": "refresh",
         "mode": "paper live",
-        "monitor": "start stop status test reconnect sources",
+        "monitor": "start stop test reconnect sources",
         "order": "resolve",
         "press": "resume",
         "risk": "set freeze unfreeze",
@@ -347,7 +349,9 @@ def _administration() -> list[Permission]:
     }
     admin = Where.ADMIN
     return [
-        r for group, names in rows.items() for r in _rows(Role.ADMIN, group, names, where=admin)
+        *_rows(Role.ADMIN, "", "setup"),
+        *_rows(Role.ADMIN, "press", "monitor"),
+        *(r for group, names in rows.items() for r in _rows(Role.ADMIN, group, names, where=admin)),
     ]
 
 

@@ -19,8 +19,10 @@ from bot.confirm import Confirmations
 from bot.dialogs import Drafts
 from bot.gate import Gate
 from bot.link import Link
+from bot.live import LivePanel
 from bot.outbox import Outbox
 from bot.pace import Pace, Queue
+from bot.presence import EVERY_S, Presence
 from bot.reading import Reading
 from bot.stand_in import point_discord_at
 from bot.suggest import Suggest
@@ -97,6 +99,8 @@ class App:
         self.throttled = Queue()
         self.link = Link(self)
         self.charts = Charts()
+        self.panel = LivePanel(self)
+        self.presence = Presence(self)
         self.suggest = Suggest(self)
         if config.discord.api_base:
             point_discord_at(config.discord.api_base, config.discord.gateway_url)
@@ -254,6 +258,8 @@ class App:
     def _run_discord(self) -> None:
         self.work.keep(self._discord, "discord")
         self.work.keep(self.charts.warm, "warm charts")
+        self.work.keep(self.panel.run, "panel")
+        self.work.every(EVERY_S, self.presence.tell, "presence")
 
     async def _discord(self) -> None:
         """Stay connected for ever; only a refusal that no retry can mend ends the process."""

@@ -4,6 +4,7 @@ import hashlib
 import json
 import logging
 import sys
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import discord
@@ -60,8 +61,16 @@ discord.client.ExponentialBackoff = Patience  # type: ignore[assignment,attr-def
 
 def _has(message: discord.Message, custom_id: str) -> bool:
     """Whether the message still bears this button: discord.py drops the press when it does not."""
-    rows = (getattr(row, "children", ()) for row in message.components)
-    return any(getattr(part, "custom_id", None) == custom_id for row in rows for part in row)
+    return any(getattr(p, "custom_id", None) == custom_id for p in _parts(message.components))
+
+
+def _parts(components: Iterable[Any]) -> Iterator[Any]:
+    """Every component, however deep a layout nests it."""
+    for part in components:
+        yield part
+        yield from _parts(getattr(part, "children", ()))
+        if (accessory := getattr(part, "accessory", None)) is not None:
+            yield accessory
 
 
 class Tree(app_commands.CommandTree["DeskBot"]):
@@ -175,6 +184,8 @@ class DeskBot(commands.Bot):
 
     async def _back(self) -> None:
         self.link.found()
+        self.app.panel.wake()
+        self.app.presence.forget()
         await self.link.summarise(await self.catch_up.run())
 
     async def on_disconnect(self) -> None:

@@ -86,11 +86,15 @@ class Gate:
     async def begin(self, press: discord.Interaction[Any], name: str) -> Who:
         """Judge who uses a command, then acknowledge it in the privacy that its answer needs.
 
+        A command that was pressed on a panel is always answered to the presser alone.
+
         Raises:
             NotAllowed, UserError.
         """
         who = self.require(press, name)
-        await reply.think(press, private=self.is_private(name, press.channel_id))
+        is_command = press.type is discord.InteractionType.application_command
+        private = not is_command or self.is_private(name, press.channel_id)
+        await reply.think(press, private=private)
         return who
 
     def require_answer(self, press: discord.Interaction[Any], asked_by: int) -> Who:

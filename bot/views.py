@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import discord
 
-from bot import dialogs, reply, text
+from bot import dialogs, panel_buttons, reply, text
 from bot.actions._button import ActionButton
 from bot.cards import positions as positions_card
 from bot.confirm import ConfirmButton, Question, ask_first
@@ -318,6 +318,7 @@ def close_question(
 
 
 BUTTONS = (
+    *panel_buttons.BUTTONS,
     ApprovalButton,
     WhichSelect,
     TradeButton,

@@ -56,7 +56,7 @@ def rewrite(file: Path, changes: Mapping[Keys, Any], removed: Sequence[Keys] = (
 
 def with_value(text: str, keys: Keys, value: Any) -> str:
     """``text`` with the value at a path of keys; mappings that are missing are made."""
-    node = _root(text)
+    node: yaml.Node = _root(text)
     for depth, key in enumerate(keys):
         found = _entry(node, key)
         if found is None:
@@ -73,7 +73,7 @@ def with_value(text: str, keys: Keys, value: Any) -> str:
 
 def without(text: str, keys: Keys) -> str:
     """``text`` without the entry at a path of keys; as it was when there is none."""
-    node = _root(text)
+    node: yaml.Node = _root(text)
     holder = node
     for key in keys:
         found = _entry(node, key)
@@ -85,7 +85,7 @@ def without(text: str, keys: Keys) -> str:
     return text[:start] + (text[stop + 1 :] if stop >= 0 else "")
 
 
-def _root(text: str) -> yaml.Node:
+def _root(text: str) -> yaml.MappingNode:
     node = yaml.compose(text, Loader=yaml.SafeLoader)
     if not isinstance(node, yaml.MappingNode):
         raise ConfigError("config.yaml: must be a mapping of sections")
@@ -100,7 +100,7 @@ def _entry(node: yaml.Node, key: str) -> tuple[yaml.Node, yaml.Node] | None:
 
 def _end(node: yaml.Node) -> int:
     """Where the last thing that is written in it ends; comments after it are not its own."""
-    if isinstance(node, yaml.ScalarNode) or node.flow_style or not node.value:
+    if not isinstance(node, yaml.CollectionNode) or node.flow_style or not node.value:
         return int(node.end_mark.index)
     last = node.value[-1]
     return _end(last[1] if isinstance(last, tuple) else last)
@@ -117,13 +117,14 @@ def _replaced(text: str, key: yaml.Node, node: yaml.Node, value: Any) -> str:
         return f"{text[:start]}{comment}\n{block}{text[line:] if line >= 0 else ''}"
     if text[start - 1 : start] == "\n" or start == int(key.end_mark.index) + 1:
         return f"{text[: int(key.end_mark.index) + 1]} {_flow(value)}{text[stop:]}"
-    if not isinstance(node, yaml.ScalarNode) and not node.flow_style:
+    if isinstance(node, yaml.CollectionNode) and not node.flow_style:
         return f"{text[: int(key.end_mark.index) + 1]} {_flow(value)}{text[stop:]}"
     return text[:start] + _flow(value) + text[stop:]
 
 
 def _inserted(text: str, parent: yaml.Node, keys: Keys, value: Any) -> str:
     """A new entry behind the last one of a mapping."""
+    assert isinstance(parent, yaml.MappingNode)  # noqa: S101 - the caller went into it
     made: Any = value
     for name in reversed(keys[1:]):
         made = {name: made}

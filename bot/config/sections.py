@@ -35,6 +35,7 @@ class Channels(Section):
     reports: Snowflake | None = None
     copilot: Snowflake | None = None
     """Where a mention of the bot is a question; whoever is in it sees the answers."""
+    panel: Snowflake | None = None
     admin: Snowflake | None = None
     actions: frozenset[Snowflake] = frozenset()
     """Where #actions are read."""

@@ -38,7 +38,7 @@ NEEDS = {
     **dict.fromkeys(("broker test", "broker disable", "broker enable"), "admin"),
     **dict.fromkeys(("broker connect", "broker rotate"), "admin"),
     **dict.fromkeys(("broker route", "broker default", "reconcile"), "admin"),
-    "order resolve": "admin",
+    **dict.fromkeys(("order resolve", "panel"), "admin"),
     **dict.fromkeys(("audit search", "audit show", "logs", "usage"), "admin"),
 }
 """Everything else needs a trader."""

@@ -1,0 +1,157 @@
+"""The live panel: the desk in two seconds, from the same reports that the commands show."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Literal
+
+from engine.domain.desk import Intake
+from engine.domain.refusal import Gauge
+from engine.reports import Figure, Frame, Missing, Stamp, less, plus, ratio
+from engine.reports.alerts import AlertsReport
+from engine.reports.limits import LimitsReport, used_pct
+from engine.reports.pnl import PnlReport
+from engine.reports.positions import PositionsReport
+from engine.reports.status import StatusReport
+from engine.reports.trades import TradesReport
+
+Section = Literal["positions", "trades", "alerts", "messages", "brokers", "chart"]
+SECTIONS: tuple[Section, ...] = ("positions", "trades", "alerts", "messages", "brokers", "chart")
+STANDARD: tuple[Section, ...] = ("positions", "alerts", "brokers", "chart")
+"""What a panel shows below its figures until a desk chooses."""
+
+_HELD, _LOST, _FALLEN = "positions", "lost today", "below peak"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Room:
+    """One alert room."""
+
+    name: str
+    channel_id: int
+    handling: str
+    """``listen``, ``approve`` or ``auto``."""
+    stopped: str
+    """Why its alerts are not acted on; empty while they are."""
+    last_at: datetime | None
+    """When its last message was heard."""
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heard:
+    """One message of an alert room."""
+
+    at: datetime
+    author_name: str
+    text: str
+    verdict: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PanelReport:
+    """One pinned message."""
+
+    stamp: Stamp
+    sections: tuple[Section, ...]
+    status: StatusReport
+    equity_usd: Figure
+    day_pct: Figure
+    n_positions: Figure
+    max_positions: Figure
+    breaker_pct: Figure
+    """How much of the loss that stops entries is used up, of the account that is nearest to it."""
+    tripped: str
+    """Accounts whose breaker tripped today; empty when none."""
+    win_rate_pct: Figure
+    n_closed: int
+    rooms: tuple[Room, ...]
+    stopped: str
+    """Why no alert is acted on at all; empty while any is."""
+    positions: PositionsReport | None
+    trades: TradesReport | None
+    alerts: AlertsReport | None
+    heard: tuple[Heard, ...]
+    pnl: PnlReport | None
+    """Of today, for the chart."""
+
+
+def build(
+    frame: Frame,
+    *,
+    sections: Sequence[Section] = STANDARD,
+    status: StatusReport,
+    limits: LimitsReport,
+    rooms: Iterable[Room] = (),
+    stopped: str = "",
+    positions: PositionsReport | None = None,
+    trades: TradesReport | None = None,
+    alerts: AlertsReport | None = None,
+    intake: Iterable[Intake] = (),
+    pnl: PnlReport | None = None,
+) -> PanelReport:
+    """The panel as it is now; sections that were not gathered stay away."""
+    gauges = [g for account in limits.accounts for g in account.gauges]
+    return PanelReport(
+        stamp=frame.stamp("panel"),
+        sections=tuple(sections),
+        status=status,
+        equity_usd=equity_of(status),
+        day_pct=day_pct(status),
+        n_positions=_sum(g.now for g in gauges if g.name == _HELD),
+        max_positions=_sum(g.limit for g in gauges if g.name == _HELD),
+        breaker_pct=_nearest([g for g in gauges if g.name in (_LOST, _FALLEN)]),
+        tripped=", ".join(a.account for a in limits.accounts if a.tripped_on is not None),
+        win_rate_pct=Missing("not read yet") if pnl is None else pnl.win_rate_pct,
+        n_closed=0 if pnl is None else pnl.n_closed,
+        rooms=tuple(rooms),
+        stopped=stopped,
+        positions=positions,
+        trades=trades,
+        alerts=alerts,
+        heard=tuple(_heard(i) for i in intake),
+        pnl=pnl,
+    )
+
+
+_NO_ACCOUNT = Missing("no account")
+
+
+def equity_of(status: StatusReport) -> Figure:
+    """All accounts together."""
+    return plus(*(a.equity_usd for a in status.accounts)) if status.accounts else _NO_ACCOUNT
+
+
+def day_pct(status: StatusReport) -> Figure:
+    """Change of the day in percent of the day's opening equity, all accounts."""
+    worth, change = equity_of(status), status.pnl_today_usd
+    return ratio(change, less(worth, change), Missing("the day began with nothing"), 100)
+
+
+def _sum(values: Iterable[Decimal | None]) -> Figure:
+    known = list(values)
+    if not known:
+        return _NO_ACCOUNT
+    if any(v is None for v in known):
+        return Missing("not known yet")
+    return sum((v for v in known if v is not None), Decimal(0))
+
+
+def _nearest(gauges: Sequence[Gauge]) -> Figure:
+    """The fullest; one that is not known hides what the others say."""
+    if not gauges:
+        return _NO_ACCOUNT
+    shares = [used_pct(g) for g in gauges]
+    known = [max(s, Decimal(0)) for s in shares if s is not None]
+    return max(known) if len(known) == len(shares) else Missing("equity is not known")
+
+
+def _heard(intake: Intake) -> Heard:
+    message = intake.message
+    return Heard(
+        at=message.received_at,
+        author_name=message.author_name,
+        text=message.text or next((e.title or e.description for e in message.embeds), ""),
+        verdict=intake.verdict,
+    )
