@@ -378,6 +378,7 @@ def settings_of(config: AppConfig) -> DeskSettings:
         sources=config.profiles(),
         accounts={name: config.broker_of(name) for name in config.accounts},
         routes=config.routes(),
+        manual=config.manual.to_terms(next(iter(config.accounts))),
         start_cash_usd=config.start_cash_usd(),
         prop_firms={n: a.prop_firm for n, a in config.accounts.items() if a.prop_firm is not None},
         sizing=config.sizing,

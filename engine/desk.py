@@ -25,7 +25,7 @@ from engine.domain.instrument import Instrument, underlying_of
 from engine.domain.order import Order
 from engine.domain.quote import Leg, UnitQuote
 from engine.domain.record import Event, Record, changed
-from engine.domain.source import RouteRule, SourceProfile
+from engine.domain.source import ManualTerms, RouteRule, SourceProfile
 from engine.domain.trade import Trade
 from engine.exits import ExitRule
 from engine.feeds import Feed, QuoteBoard
@@ -48,6 +48,8 @@ class DeskSettings:
     """Account name -> broker name."""
     routes: tuple[RouteRule, ...] = ()
     """Which accounts an opening alert goes to, where not simply to its room's; the first fits."""
+    manual: ManualTerms = field(default_factory=ManualTerms)
+    """Terms of what people order by themselves."""
     start_cash_usd: Mapping[str, Decimal] = field(default_factory=dict)
     """Opening deposit per paper account."""
     prop_firms: Mapping[str, PropFirm] = field(default_factory=dict)

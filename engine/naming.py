@@ -133,4 +133,3 @@ def _pair(plain: str) -> dict[str, Any] | None:
 def _share(plain: str) -> dict[str, Any] | None:
     match = _SHARE.fullmatch(plain)
     return {"asset": "stock", "symbol": match["symbol"].upper()} if match else None
-

@@ -16,7 +16,7 @@ from engine.domain.money import ZERO, floor_to
 from engine.domain.order import Side
 from engine.domain.quote import Leg
 from engine.domain.refusal import Denial
-from engine.domain.source import SourceProfile
+from engine.domain.source import MANUAL, SourceProfile
 
 _NAN = Decimal("NaN")
 _D = Decimal
@@ -302,7 +302,8 @@ class _Wanted:
 def _wanted(signal: Signal, profile: SourceProfile, settings: SizingSettings) -> _Wanted | Denial:
     word = signal.size_class
     if signal.quantity is not None:
-        found = _Wanted(qty=signal.quantity, who="the author")
+        who = "the trader" if profile.name == MANUAL else "the author"
+        found = _Wanted(qty=signal.quantity, who=who)
     elif word is not None and word in profile.size_map:
         found = _Wanted(qty=profile.size_map[word], who=f"size {word}")
     elif word is not None and word in settings.size_words:

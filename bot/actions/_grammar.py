@@ -12,6 +12,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from bot.numbers import number
+from engine import naming
 from engine.domain.errors import UserError
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ Values = Mapping[str, Any]
 _ID = re.compile(r"[A-Za-z0-9-]{4,60}")
 _ORDER = re.compile(r"(?i)order-([a-z0-9-]{4,60})")
 _SYMBOL = re.compile(r"[$/]?([A-Za-z][A-Za-z0-9.]{0,9}(?:/[A-Za-z]{2,5})?)")
-_UNIT = re.compile(r"[$/]?[A-Za-z0-9][A-Za-z0-9./ ]{0,24}")
 _OWN = frozenset({"buy", "sell", "watch", "unwatch", "alert", "approve", "reject", "resume"})
 """Words that begin an action of their own and are no symbols here."""
 _SHOWN = 12
@@ -40,7 +40,7 @@ class Place:
     name: str
     read: Callable[[str], Any]
     """Raises UserError."""
-    suggest: Callable[["App", Values], Iterable[str]] = lambda app, found: ()
+    suggest: "Suggest" = lambda app, found, begun: ()
     most: int = 1
     """Words that it may take."""
 
@@ -53,6 +53,8 @@ class Maybe:
 
 
 Part = str | Place | Maybe
+Suggest = Callable[["App", Values, str], Iterable[str]]
+"""What may stand in a place, given what stands before it and how it begins."""
 
 
 @dataclass(slots=True)
@@ -147,7 +149,7 @@ def continued(app: "App", trail: Trail, done: Sequence[str], last: str) -> Itera
     for at, part, found in trail.met:
         begun = " ".join([*done[at:], last]).casefold()
         before = list(done[:at])
-        choices = (part,) if isinstance(part, str) else part.suggest(app, found)
+        choices = (part,) if isinstance(part, str) else part.suggest(app, found, begun)
         for choice in choices:
             if choice.casefold().startswith(begun):
                 yield " ".join([*before, choice])
@@ -165,7 +167,7 @@ def _symbol(word: str) -> str:
 
 def _unit(words_: str) -> str:
     """As typed: what it names is told by :mod:`engine.naming`."""
-    if not _UNIT.fullmatch(words_):
+    if not naming.is_name(words_):
         raise _NotHere(words_)
     return words_
 
@@ -199,7 +201,7 @@ def _dollars(word: str) -> Decimal:
 
 
 def _count(word: str) -> Decimal:
-    if word.endswith("%") or word.lower().endswith("atr"):
+    if word.startswith("$") or word.endswith("%") or word.lower().endswith("atr"):
         raise _NotHere(word)
     return number("quantity", word)
 
@@ -208,36 +210,34 @@ def _price(name: str) -> Callable[[str], Decimal]:
     return lambda word: number(name, word)
 
 
-def _held(app: "App", found: Values) -> Iterable[str]:
-    del found
+def _held(app: "App", found: Values, begun: str) -> Iterable[str]:
+    del found, begun
     return sorted({t.symbol for t in app.desk.book.open_trades()})
 
 
-def _units(app: "App", found: Values) -> Iterable[str]:
-    """What is held, then what was alerted lately, then what is quoted."""
+def _units(app: "App", found: Values, begun: str) -> Iterable[str]:
+    """What is held, with its contract, then what is known."""
     del found
-    book = app.desk.book
-    names = [t.legs[0].instrument.label for t in book.open_trades() if len(t.legs) == 1]
-    names += [i.legs[0].instrument.label for i in reversed(book.intents.values())][:50]
-    names += [q.instrument.label for q in app.desk.board.all().values()]
-    return dict.fromkeys(names)
+    held = [t.legs[0].instrument.label for t in app.desk.book.open_trades() if len(t.legs) == 1]
+    return dict.fromkeys((*held, *app.suggest.symbols(begun)))
 
 
-def _orders(app: "App", found: Values) -> Iterable[str]:
-    del found
+def _orders(app: "App", found: Values, begun: str) -> Iterable[str]:
+    del found, begun
     live = [o for o in app.desk.book.orders.values() if o.state.is_at_broker]
     return [f"order-{o.order_id}" for o in reversed(live)]
 
 
-def _approvals(app: "App", found: Values) -> Iterable[str]:
-    del found
+def _approvals(app: "App", found: Values, begun: str) -> Iterable[str]:
+    del found, begun
     return list(app.desk.book.approvals)
 
 
-def _of_trade(which: str) -> Callable[["App", Values], Iterable[str]]:
+def _of_trade(which: str) -> Suggest:
     """Prices of the one trade in the symbol that was named."""
 
-    def suggest(app: "App", found: Values) -> Iterable[str]:
+    def suggest(app: "App", found: Values, begun: str) -> Iterable[str]:
+        del begun
         wanted = found.get("HELD")
         trades = [t for t in app.desk.book.open_trades() if t.symbol == wanted]
         if len(trades) != 1:
@@ -252,8 +252,8 @@ def _of_trade(which: str) -> Callable[["App", Values], Iterable[str]]:
     return suggest
 
 
-def _fixed(*choices: str) -> Callable[["App", Values], Iterable[str]]:
-    return lambda app, found: choices
+def _fixed(*choices: str) -> Suggest:
+    return lambda app, found, begun: choices
 
 
 PLACES: Mapping[str, Place] = {

@@ -19,6 +19,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from bot.config import adapters, plugins
+from bot.config.manual import ManualConfig
 from bot.config.problems import refuse
 from bot.config.secrets import Secrets, audit_key, owner_of
 from bot.config.sections import (
@@ -104,6 +105,7 @@ class AppConfig(BaseSettings):
     """Symbol -> sector, where the house's table does not have it or is corrected."""
     watchlist: Annotated[tuple[Symbol, ...], Field(max_length=40)] = WATCHED
     """Symbols that are watched until people change the list in Discord."""
+    manual: ManualConfig = ManualConfig()
     orders: OrdersConfig = OrdersConfig()
     jobs: JobsConfig = JobsConfig()
     copilot: CopilotConfig = CopilotConfig()
@@ -187,6 +189,13 @@ class AppConfig(BaseSettings):
             other = followed.setdefault(source.channel_id, name)
             if other != name:
                 refuse(("sources", name, "channel_id"), f"is followed by sources.{other} already")
+        return self
+
+    @model_validator(mode="after")
+    def _manual_account_exists(self) -> Self:
+        account = self.manual.account
+        if account is not None and account not in self.accounts:
+            refuse(("manual", "account"), f"must be one of {', '.join(self.accounts)}", account)
         return self
 
     @model_validator(mode="after")

@@ -122,6 +122,37 @@ class SourceProfile:
         return author_id in self.author_ids
 
 
+MANUAL = "manual"
+"""Source of what a person asked for himself."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ManualTerms:
+    """On what terms a person may order by himself; his price is never chased."""
+
+    profile: SourceProfile = field(
+        default_factory=lambda: SourceProfile(
+            name=MANUAL,
+            guild_id=None,
+            channel_id=0,
+            handling=Handling.AUTO,
+            chase_limit_pct=Decimal(0),
+            chase_limit_by_asset={},
+        )
+    )
+    allow_short: bool = False
+    """Whether a sale of what is not held opens a short position."""
+    stops: Mapping[Asset, Level] = field(
+        default_factory=lambda: {
+            "stock": Level(kind="percent", value=Decimal(2)),
+            "option": Level(kind="percent", value=Decimal(50)),
+            "future": Level(kind="percent", value=Decimal("0.25")),
+            "crypto": Level(kind="percent", value=Decimal(3)),
+        }
+    )
+    """First stop where neither the person names one nor ATR is known."""
+
+
 def _capped(pct: Decimal, caps: Mapping[Asset, Decimal], asset: Asset | None) -> Decimal:
     cap = caps.get(asset) if asset is not None else None
     return pct if cap is None else min(pct, cap)

@@ -116,8 +116,8 @@ async def judge(
     if question:
         others = _question(desk, profile, message, replace(price, decision="trade"), intent)
         waits = is_unquoted and not others
-        return _ask(desk, number, intent, trade, question, waits_for_quote=waits)
-    return _send(desk, record, intent, trade)
+        return asked(desk, number, intent, trade, question, waits_for_quote=waits)
+    return sent(desk, intent, trade)
 
 
 def _question(
@@ -298,7 +298,8 @@ def new_order(desk: Desk, intent: Intent, state: OrderState) -> Order:
     )
 
 
-def _send(desk: Desk, record: AlertRecord, intent: Intent, trade: Trade) -> Outcome:
+def sent(desk: Desk, intent: Intent, trade: Trade) -> Outcome:
+    """The entry goes out."""
     order = new_order(desk, intent, OrderState.SUBMITTING)
     account = desk.book.accounts[intent.account]
     counted = changed(account, n_trades_today=account.n_trades_today + 1)
@@ -310,17 +311,19 @@ def _send(desk: Desk, record: AlertRecord, intent: Intent, trade: Trade) -> Outc
     )
 
 
-def _ask(
+def asked(
     desk: Desk,
     number: int,
     intent: Intent,
     trade: Trade,
     question: str,
     *,
-    waits_for_quote: bool,
+    waits_for_quote: bool = False,
+    proposer: int | None = None,
 ) -> Outcome:
+    """The entry waits for a person."""
     order = new_order(desk, intent, OrderState.PENDING_APPROVAL)
-    approval = new_approval(desk, intent, order, number, question)
+    approval = new_approval(desk, intent, order, number, question, proposer=proposer)
     if waits_for_quote:
         approval = replace(approval, waits_for_quote=True)
     return Outcome(

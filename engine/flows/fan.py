@@ -53,7 +53,7 @@ def of(
     if found == ((profile.account,),):
         return None
     on = new_york_date(message.posted_at)
-    return tuple(_healthy_first(desk, profile, signal, lane, on) for lane in found)
+    return tuple(healthy_first(desk, profile, signal, lane, on) for lane in found)
 
 
 def _holding(
@@ -73,7 +73,7 @@ def _holding(
     return tuple((account,) for account in accounts)
 
 
-def _healthy_first(
+def healthy_first(
     desk: Desk, profile: SourceProfile, signal: Signal, lane: tuple[str, ...], on: date
 ) -> tuple[str, ...]:
     """The accounts that can take it now; none of them: the first, whose checks say why not."""

@@ -16,7 +16,7 @@ from engine.domain.record import Event
 from engine.domain.trade import Trade, TradeState
 from engine.exits import View, Wish
 from engine.exits.plan import apply, has_stop_at_broker
-from engine.flows import approve, facts, halt, prop, quiet, recover, send, settle, water
+from engine.flows import approve, facts, halt, manual, prop, quiet, recover, send, settle, water
 from engine.market import new_york_date
 
 log = logging.getLogger(__name__)
@@ -312,7 +312,7 @@ def _why_stale(desk: Desk, order: Order) -> str:
     if why := send.unwanted(desk, order):
         return why
     is_working = order.state in (OrderState.ACCEPTED, OrderState.PARTIAL)
-    if not is_working or order.sent_at is None:
+    if not is_working or order.sent_at is None or manual.waits_all_day(desk, order):
         return ""
     age = desk.watch_s.age_s(order.order_id, order.sent_at)
     return "not filled in time" if age >= desk.settings.entry_wait_s else ""

@@ -53,16 +53,15 @@ class StopDistance(RiskCheck):
             where = "below" if intent.side is Side.BUY else "above"
             detail = f"the stop {stop} is not {where} the entry {price}"
             return Denial(code="stop_distance.wrong_side", detail=detail)
-        low, high = self._bounds(intent.legs[0].instrument, intent.side, price)
+        low, high = self.bounds(intent.legs[0].instrument, intent.side, price)
         if distance < low:
             return _outside("too_near", distance, price, low, "at least")
         if distance > high:
             return _outside("too_far", distance, price, high, "at most")
         return None
 
-    def _bounds(
-        self, instrument: Instrument, side: Side, price: Decimal
-    ) -> tuple[Decimal, Decimal]:
+    def bounds(self, instrument: Instrument, side: Side, price: Decimal) -> tuple[Decimal, Decimal]:
+        """Least and most distance of a stop from an entry at ``price``, in price units."""
         s = self.settings
         if instrument.kind == "future":
             points = s.future_max_points.get(instrument.symbol)

@@ -1,0 +1,166 @@
+"""/buy, /sell, #buy, #sell, #SYM add: a ticket, a click, an order."""
+
+from collections.abc import AsyncIterator
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from engine.domain.instrument import stock
+from engine.domain.order import OrderState, Purpose
+from engine.domain.trade import TradeState
+from tests.discord.kit import AAPL, NAMED, SPY, Desk, desk, plain
+
+TSLA = stock("TSLA")
+ROOMY = {
+    "cooldown": {"after_exit_min": 0},
+    "trades_per_day": {"max_trades": 500, "max_per_symbol": 500},
+    "entry_window": {"stock": None, "option": None, "future": None, "crypto": None},
+}
+
+
+@pytest.fixture
+async def it(tmp_path: Any, monkeypatch: Any) -> AsyncIterator[Desk]:
+    async with desk(tmp_path, monkeypatch, risk=ROOMY) as made:
+        made.price(AAPL, "189.99", "190.01")
+        made.price(TSLA, "239.98", "240.02")
+        made.price(SPY, "2.14", "2.16")
+        yield made
+
+
+async def bought(it: Desk, text: str, label: str) -> Any:
+    """The trade that a #buy leads to."""
+    before = set(it.book.trades)
+    (ticket,) = await it.told(it.act(text))
+    await it.user("tom").click(ticket, label).acked()
+    trade_id = await it.until(lambda: next(iter(set(it.book.trades) - before), None))
+    await it.until(lambda: (t := it.book.trades.get(trade_id)) and t.state is TradeState.OPEN)
+    await it.until(lambda: any(o.purpose == "stop" for o in it.book.orders_of(trade_id)))
+    return it.book.trades[trade_id]
+
+
+async def test_a_ticket_shows_cost_risk_stop_and_checks_then_one_click_buys(it: Desk) -> None:
+    (ticket,) = await it.told(it.act("#buy AAPL 20 stop 186 target 199"))
+    words = plain(ticket)
+    assert "Buy 20 shares AAPL" in words
+    assert "at risk (1R)" in words
+    assert "186.00" in words
+    assert "199.00" in words
+    assert "as you named it" in words
+    assert "checks passed" in words
+    assert "main via paper" in words
+    assert not it.book.orders
+    await it.user("tom").click(ticket, "Buy AAPL").acked()
+    trade = await it.until(
+        lambda: next((t for t in it.book.open_trades() if t.symbol == "AAPL"), None)
+    )
+    assert (trade.source, trade.author_id) == ("manual", it.user("tom").user.id)
+    await it.until(lambda: it.book.trades[trade.trade_id].qty_open == 20)
+    await it.until(lambda: len(it.book.orders_of(trade.trade_id)) == 2)
+    (entry, stop) = it.book.orders_of(trade.trade_id)
+    assert (stop.stop, stop.qty) == (Decimal("186.00"), 20)
+    intent = it.book.intents[entry.intent_id]
+    assert intent.requested_by == it.user("tom").user.id
+    assert intent.verdicts
+    await it.see("trade-alerts", "BUY 20 AAPL")
+    await it.until(lambda: "Buy" not in ticket.labels)
+
+
+async def test_without_a_stop_the_house_names_one_and_limits_cut_the_size(it: Desk) -> None:
+    (ticket,) = await it.told(it.act("#buy AAPL 500"))
+    words = plain(ticket)
+    assert "the house's 2 % of the price" in words
+    assert "of 500" in words
+    assert "at most 10 %" in words
+    (dollars,) = await it.told(it.act("#buy TSLA $5000"))
+    assert "Buy 20 shares TSLA" in plain(dollars)
+
+
+async def test_a_ticket_that_a_check_denies_has_no_button(it: Desk) -> None:
+    for text, why in (
+        ("#buy AAPL 10 stop 120", "the stop is"),
+        ("#buy AAPL 10 stop 195", "not below"),
+        ("#buy AAPL 10 stop 186 target 191", "the targets win"),
+        ("#buy NVDA 10", "no fresh quote"),
+        ("#buy ES 1", "write /ES or $ES"),
+        ("#buy SPY 603C 2", "Which expiry"),
+        ("#sell AAPL 10", "short entries are off"),
+        ("#buy AAPL 0.5", "whole number"),
+    ):
+        (said,) = await it.told(it.act(text))
+        assert why in plain(said), (text, plain(said))
+        assert not said.labels, text
+    assert not it.book.orders
+
+
+async def test_selling_what_is_held_reduces_it_and_never_flips_it(it: Desk) -> None:
+    trade = await bought(it, "#buy AAPL 20 stop 186", "Buy AAPL")
+    (question,) = await it.told(it.act("#sell AAPL 50"))
+    assert "20 of" in plain(question)
+    await it.user("tom").click(question, "Cancel").acked()
+    (priced,) = await it.told(it.act("#sell AAPL 5 @ 195"))
+    assert "set a target" in plain(priced)
+    (question,) = await it.told(it.act("#sell AAPL 5"))
+    await it.user("tom").click(question, "Close 5 of AAPL").acked()
+    await it.until(lambda: it.book.trades[trade.trade_id].qty_open == 15)
+    asked = await it.slash("tom", "orders", "sell", symbol="AAPL", quantity="100")
+    await it.user("tom").click(asked.reply, "Close 15 of AAPL").acked()
+    over = await it.over(trade.trade_id)
+    assert over.qty_open == 0
+    assert not it.book.open_trades()
+
+
+async def test_adding_goes_through_the_checks_and_the_stop_covers_all(it: Desk) -> None:
+    trade = await bought(it, "#buy AAPL 10 stop 186 target 199", "Buy AAPL")
+    (ticket,) = await it.told(it.act("#AAPL add 5"))
+    assert "the stop of the trade" in plain(ticket)
+    await it.user("tom").click(ticket, "Add AAPL").acked()
+    now = await it.until(lambda: (t := it.book.trades[trade.trade_id]) and t.qty_open == 15 and t)
+    assert now.qty_opened == 15
+    assert [t.qty for t in now.targets] == [15]
+
+    def stops() -> list[Any]:
+        live = [o for o in it.book.orders_of(trade.trade_id) if not o.state.is_terminal]
+        return [o for o in live if o.purpose is Purpose.STOP and o.state is OrderState.ACCEPTED]
+
+    stop = await it.until(lambda: next((o for o in stops() if o.leaves == 15), None))
+    assert stop.stop == Decimal("186.00")
+    (much,) = await it.told(it.act("#AAPL add 500"))
+    assert not much.labels
+    assert "in one position, the limit is" in plain(much)
+
+
+async def test_an_option_is_bought_by_command_at_a_limit_that_waits_all_day(it: Desk) -> None:
+    asked = await it.slash(
+        "tom", "orders", "buy", symbol=NAMED, quantity="2", type="limit", limit="1.90"
+    )
+    words = plain(asked.reply)
+    assert "Buy to open 2 contracts" in words
+    assert "limit 1.90" in words
+    assert "works all day" in words
+    assert asked.ephemeral
+    await it.user("tom").click(asked.reply, f"Buy {SPY.label}").acked()
+    order = await it.until(lambda: next(iter(it.book.orders.values()), None))
+    assert order.limit == Decimal("1.90")
+    await it.until(lambda: it.book.orders[order.order_id].state is OrderState.ACCEPTED)
+    (cancel,) = await it.told(it.act(f"#order-{order.order_id[:6]} cancel"))
+    await it.user("tom").click(cancel, "Cancel SPY").acked()
+    await it.until(lambda: order.order_id not in it.book.orders)
+
+
+async def test_a_large_order_of_ones_own_needs_a_second_person(
+    tmp_path: Any, monkeypatch: Any
+) -> None:
+    two = {"two_person_above_usd": 1000}
+    async with desk(tmp_path, monkeypatch, risk=ROOMY, discord=two) as it:
+        it.price(AAPL, "189.99", "190.01")
+        (ticket,) = await it.told(it.act("#buy AAPL 20 stop 186"))
+        assert "a second person approves it" in plain(ticket)
+        await it.user("tom").click(ticket, "Buy AAPL").acked()
+        approval = await it.until(lambda: next(iter(it.book.approvals.values()), None))
+        assert approval.proposer_id == it.user("tom").user.id
+        (own,) = await it.told(it.act(f"#approve {approval.approval_id}"))
+        assert "a second person must approve" in plain(own)
+        (other,) = await it.told(it.act(f"#approve {approval.approval_id}", who="ann"))
+        assert "approved by Ann" in plain(other)
+        await it.until(it.book.open_trades)
