@@ -38,7 +38,7 @@ from engine.domain.record import Record
 from engine.exits import ExitRule
 from engine.feeds import Feed, QuoteBoard
 from engine.feeds._several import Several
-from engine.flows import monitor, recover, send, watch
+from engine.flows import learning, monitor, recover, send, watch
 from engine.history import History
 from engine.market import ALWAYS, CME, NYSE, Calendar
 from engine.quality import Quality
@@ -61,6 +61,8 @@ _DRAIN_S = 4.5
 _LEAVE_S = 1.0
 """With these a process that is told to end does so within 10 s."""
 _WATCH_ROUND_S = 1.0
+_CLOSES_S = 30.0
+"""Daily closes of what is held are asked for once a day; so often it is looked what is missing."""
 _USAGE_S = 60.0
 _RUN = "desk.run"
 """Fact: whether the desk runs, or had ended properly."""
@@ -91,6 +93,7 @@ class App:
         self.history = History(self.feed, self.clock)
         self.calendars = _calendars(self.feed)
         self.desk = self._desk()
+        self.desk.closes.history = self.history
         self.reading = Reading(self.desk)
         self.confirmations = Confirmations()
         self.drafts = Drafts()
@@ -174,6 +177,7 @@ class App:
         self.work.keep(self.monitor.run, "monitor")
         self.work.every(self.config.jobs.monitor_s, self._sweep, "sweep")
         self.work.every(_WATCH_ROUND_S, partial(watch.round_of, self.desk), "watch")
+        self.work.every(_CLOSES_S, partial(learning.keep, self.desk), "daily closes")
         self.work.every(
             self.config.jobs.reconcile_s, partial(recover.reconcile, self.desk), "reconcile"
         )
@@ -382,6 +386,7 @@ def settings_of(config: AppConfig) -> DeskSettings:
         start_cash_usd=config.start_cash_usd(),
         prop_firms={n: a.prop_firm for n, a in config.accounts.items() if a.prop_firm is not None},
         sizing=config.sizing,
+        sectors=config.sectors,
         watchlist=config.watchlist,
         max_quote_age_s=config.feed.max_quote_age_s,
         quote_wait_s=orders.quote_wait_s,

@@ -16,6 +16,7 @@ from engine.book import Book
 from engine.brokers import Balance, Broker, BrokerOrder
 from engine.bus import Bus
 from engine.clock import Clock, Ids
+from engine.daily import DailyCloses
 from engine.domain.alert import Asset
 from engine.domain.compared import Compared
 from engine.domain.copying import replace
@@ -55,6 +56,8 @@ class DeskSettings:
     prop_firms: Mapping[str, PropFirm] = field(default_factory=dict)
     """Account name -> its prop firm's terms; the others are of none."""
     sizing: SizingSettings = field(default_factory=SizingSettings)
+    sectors: Mapping[str, str] = field(default_factory=dict)
+    """Symbol -> sector, where the house's table is corrected."""
     watchlist: tuple[str, ...] = ()
     """What is watched until people change the list."""
     max_quote_age_s: Decimal = Decimal(5)
@@ -147,6 +150,8 @@ class Desk:
         """Account -> money as its broker said last."""
         self.bands = Bands()
         """Trade id -> between which prices no exit rule wants anything."""
+        self.closes = DailyCloses(clock)
+        """Daily closes, for what entries have in common with what is held."""
         self.bars = Bars()
         """What ATR is made of: the prices seen since the start."""
         self.waters: dict[str, tuple[Decimal, Decimal]] = {}

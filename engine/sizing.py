@@ -115,11 +115,15 @@ def size(
     settings: SizingSettings,
     streaks: tuple[int, int],
     results: Sequence[Decimal] = (),
+    room_usd: Decimal | None = None,
+    said_m: Decimal | None = None,
 ) -> Sized | Denial:
     """Units to enter with.
 
     ``entry``, ``stop``: unit prices. ``streaks``: (losses, wins) in a row. ``results``: net
-    dollars of the source's closed trades, newest first; fewer than 30 do not count.
+    dollars of the source's closed trades, newest first; fewer than 30 do not count. ``room_usd``:
+    worst case that its sector still has room for; the size is cut to it when half remains (a
+    check rejects it otherwise). ``said_m``: the multiplier that an admin has set.
     """
     if equity is None or not equity.is_finite() or equity <= 0:
         return _no(
@@ -132,7 +136,7 @@ def size(
     wanted = _wanted(signal, profile, settings)
     if isinstance(wanted, Denial):
         return wanted
-    m, why = multiplier(streaks, results, settings)
+    m, why = multiplier(streaks, results, settings, said_m)
     budget, basis = _budget(equity, m * wanted.share, legs, settings)
     step = settings.coin_step if legs[0].instrument.kind == "crypto" else Decimal(1)
     caps = [(floor_to(budget / at_risk, step), f"{basis}{why}, {_usd(at_risk)} a unit")]
@@ -141,12 +145,32 @@ def size(
     qty = most if wanted.qty is None else min(floor_to(wanted.qty, step), most)
     if qty <= 0:
         return _too_small(wanted, at_risk, reason)
+    fits = _fitting(qty, legs, side, entry, step, room_usd, settings)
+    if fits < qty:
+        qty, reason = fits, f"{_usd(room_usd or ZERO)} is left in its sector"
     return Sized(
         qty=qty,
         risk_usd=at_risk * qty,
         notional_usd=exposure_usd(legs, side, qty, entry, settings),
         note=_note(qty, wanted, reason),
     )
+
+
+def _fitting(
+    qty: Decimal,
+    legs: tuple[Leg, ...],
+    side: Side,
+    entry: Decimal,
+    step: Decimal,
+    room_usd: Decimal | None,
+    settings: SizingSettings,
+) -> Decimal:
+    """What fits its sector's room, when that is at least half; all of it otherwise."""
+    each = exposure_usd(legs, side, Decimal(1), entry, settings)
+    if room_usd is None or not each.is_finite() or each <= 0:
+        return qty
+    fits = floor_to(room_usd / each, step)
+    return fits if qty / 2 <= fits < qty else qty
 
 
 def unit_risk(
@@ -249,10 +273,18 @@ def _margin(legs: tuple[Leg, ...], sign: int, price: Decimal, settings: SizingSe
 
 
 def multiplier(
-    streaks: tuple[int, int], results: Sequence[Decimal], settings: SizingSettings
+    streaks: tuple[int, int],
+    results: Sequence[Decimal],
+    settings: SizingSettings,
+    said: Decimal | None = None,
 ) -> tuple[Decimal, str]:
-    """Factor on the risk of a trade, and why it is not 1; rules 3.2b."""
+    """Factor on the risk of a trade, and why it is not 1; rules 3.2b.
+
+    ``said``: what an admin has set in its place, inside the same bounds.
+    """
     losses, wins = streaks
+    if said is not None and said.is_finite():
+        return min(max(said, settings.m_min), settings.m_max), ", as an admin has set it"
     m, why = kelly_m(results, settings), ""
     if m != 1:
         why = f", Kelly ×{m:.2f}"

@@ -86,6 +86,10 @@ def profiles(handling: Handling = Handling.AUTO, **more: Any) -> dict[str, Sourc
     }
 
 
+NO_HISTORY: dict[str, Any] = {"correlation": {"max_correlation": 1}}
+"""Quotes are made by hand here: there are no daily closes to compare."""
+
+
 @dataclass
 class Rig:
     """One desk under test."""
@@ -265,7 +269,9 @@ async def start(
         board=board,
         feed=None,
         brokers={"paper": broker},
-        checks=load_checks(plugins.validated("engine.risk", risk or {}, all_of_them=True)),
+        checks=load_checks(
+            plugins.validated("engine.risk", {**NO_HISTORY, **(risk or {})}, all_of_them=True)
+        ),
         exit_rules=load_rules(plugins.validated("engine.exits", exits or {}, all_of_them=True)),
     )
     rig = Rig(
@@ -306,6 +312,7 @@ LOOSE: dict[str, Any] = {
     "trades_per_day": {"max_trades": 999, "max_per_symbol": 999},
     "cooldown": {"after_exit_min": 0, "after_two_stops_h": 0, "after_three_stops_h": 0},
     "allocation": {"max_pct": 1000},
+    "sector": {"max_pct": 1000},
 }
 """Limits that let many trades through, for tests that are not about limits."""
 

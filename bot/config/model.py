@@ -103,6 +103,10 @@ class AppConfig(BaseSettings):
         default_factory=dict
     )
     """Symbol -> sector, where the house's table does not have it or is corrected."""
+    sectors: Mapping[str, Annotated[str, Field(min_length=1, max_length=40)]] = Field(
+        default_factory=dict
+    )
+    """Symbol -> sector, where the house's table does not have it or is corrected."""
     watchlist: Annotated[tuple[Symbol, ...], Field(max_length=40)] = WATCHED
     """Symbols that are watched until people change the list in Discord."""
     manual: ManualConfig = ManualConfig()

@@ -27,6 +27,7 @@ DEMO_RISK: dict[str, Any] = {
     "entry_window": {"stock": None, "option": None, "future": None, "crypto": None},
     "trades_per_day": {"max_trades": 50, "max_per_symbol": 5},
     "cooldown": {"after_exit_min": 1},
+    "correlation": {"max_correlation": 0.9},  # everything made up here moves much alike
 }
 
 

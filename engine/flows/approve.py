@@ -3,6 +3,7 @@
 Every decision is judged at click time, on fresh facts, under the account's lock, and is used once.
 """
 
+import asyncio
 from dataclasses import dataclass, replace
 from decimal import ROUND_UP, Decimal
 
@@ -15,7 +16,7 @@ from engine.domain.order import Intent, Order, Trigger
 from engine.domain.quote import UnitQuote
 from engine.domain.record import Record, changed
 from engine.domain.trade import Trade, TradeState
-from engine.flows import enter, facts, follow, take_alert, withdraw
+from engine.flows import enter, facts, follow, learning, take_alert, withdraw
 from engine.parsers import read
 from engine.protection import rescaled, step_of
 from engine.risk import run_checks
@@ -94,7 +95,10 @@ async def approve(
         if half:
             intent = _halved(intent)
         await facts.roll(desk, account)
-        await desk.watch(intent.legs)
+        await asyncio.gather(
+            desk.watch(intent.legs),
+            learning.before_entry(desk, account, intent.legs, intent.side.sign),
+        )
         quote = desk.quote(intent.legs)
         if quote is None:
             raise UserError(

@@ -1,5 +1,6 @@
 """An alert asks for exposure: route it, price it, size it, check it, then send or ask."""
 
+import asyncio
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
@@ -23,12 +24,12 @@ from engine.domain.quote import UnitQuote
 from engine.domain.record import Record, changed
 from engine.domain.source import Handling, SourceProfile
 from engine.domain.trade import StopPlan, Trade
-from engine.flows import facts, month, send, settle
+from engine.flows import curbs, facts, learning, month, room, send, settle
 from engine.market import new_york_date
 from engine.protection import Protection, protect
 from engine.risk import Denial, loss_streak, run_checks
 from engine.routing import Refused, Routed, route
-from engine.sizing import Sized, size
+from engine.sizing import Sized, kelly_fraction, size
 
 _AUTO_OFF_AFTER = 3
 """Losses in a row after which a source's automatic entries are off (rules 3.2)."""
@@ -88,7 +89,10 @@ async def judge(
             AlertState.HELD,
         )
     await facts.roll(desk, routed.account)
-    await desk.watch(routed.legs)
+    await asyncio.gather(
+        desk.watch(routed.legs),
+        learning.before_entry(desk, routed.account, routed.legs, routed.direction),
+    )
     quote = desk.quote(routed.legs)
     price = guard.judge(
         side=routed.side,
@@ -142,6 +146,9 @@ def _question(
     losses = loss_streak(facts.recent_exits(desk, profile.account), source=profile.name)
     if losses >= _AUTO_OFF_AFTER:
         return f"{losses} losses in a row from this source: it trades with approval until a win"
+    edge = kelly_fraction(_results(desk, profile.name), desk.settings.sizing)
+    if edge is not None and edge <= 0:
+        return f"no edge so far (Kelly {edge:.2f}): this source trades with approval"
     return ""
 
 
@@ -171,6 +178,7 @@ def build(
     if isinstance(plan, Refused):
         return Denial(code="protection.refused", detail=plan.reason)
     account = desk.book.accounts[routed.account]
+    equity = facts.equity(desk, account)
     wanted = signal if qty is None else replace(signal, quantity=qty, size_class=None)
     sized = size(
         signal=wanted,
@@ -179,10 +187,12 @@ def build(
         stop=plan.stop,
         legs=routed.legs,
         direction=routed.direction,
-        equity=facts.equity(desk, account),
+        equity=equity,
         settings=desk.settings.sizing,
         streaks=(account.loss_streak, account.win_streak),
         results=_results(desk, profile.name),
+        room_usd=room.in_sector(desk, routed.account, routed.legs, equity),
+        said_m=curbs.multiplier(desk, routed.legs[0].instrument.symbol),
     )
     if not isinstance(sized, Sized):
         return sized

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 from engine import ledger, standing
 from engine.desk import Desk
@@ -11,8 +12,9 @@ from engine.domain.order import Intent, Order, OrderState, Purpose
 from engine.domain.quote import UnitQuote
 from engine.domain.record import changed
 from engine.domain.trade import Account, Position, Trade
-from engine.flows import broker_switch, mode, prop_account
+from engine.flows import broker_switch, curbs, mode, prop_account
 from engine.market import new_york_date
+from engine.portfolio.sectors import reference_of
 from engine.quality import Report
 from engine.risk import Facts, RecentExit
 from engine.risk.daily_loss import DailyLoss
@@ -59,7 +61,7 @@ def gather(
     pending = tuple(o for o in desk.book.pending_entries(account_name) if o.intent_id != own)
     held, prices = _held(desk, account_name), marks(desk, account_name)
     worth = ledger.equity(account, held, prices)
-    notional = _exposure(desk, open_trades, pending)
+    notional = at_work(desk, open_trades, pending)
     return Facts(
         now=now,
         session_on=session.on if session else None,
@@ -94,7 +96,26 @@ def gather(
         quote=quote,
         data=_data(desk, intent),
         prop=prop_account.of(desk, account, pending, worth, ledger.unrealised(held, prices)),
+        sectors=desk.settings.sectors,
+        freezes=curbs.freezes(desk),
+        overrides=curbs.overrides(desk),
+        **_closes(desk, intent, open_trades, pending),
     )
+
+
+def _closes(
+    desk: Desk, intent: Intent | None, trades: tuple[Trade, ...], pending: tuple[Order, ...]
+) -> dict[str, Any]:
+    """Daily closes behind everything that an entry is compared with."""
+    if intent is None:
+        return {}
+    units = [intent.legs, *(t.legs for t in trades), *(o.legs for o in pending)]
+    wanted = {reference_of(legs[0].instrument) for legs in units}
+    found = desk.closes.of(wanted)
+    return {
+        "closes": found,
+        "no_closes": {name: desk.closes.why_not(name) for name in wanted - found.keys()},
+    }
 
 
 def _standing(desk: Desk, account: str, kind: Kind) -> str:
@@ -125,7 +146,7 @@ def _data(desk: Desk, intent: Intent | None) -> Report | None:
     return quality.worst(intent.legs, desk.clock.now())
 
 
-def _exposure(
+def at_work(
     desk: Desk, open_trades: tuple[Trade, ...], pending: tuple[Order, ...]
 ) -> dict[str, Decimal]:
     """Worst-case dollars per trade: what is held plus what may still fill."""

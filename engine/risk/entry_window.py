@@ -24,6 +24,7 @@ class EntryWindow(RiskCheck):
     """
 
     stage = 2
+    overridable = frozenset({"entry_window.early", "entry_window.late"})
 
     class Settings(RiskCheck.Settings):
         """Window per kind of instrument; null: at any time, market open or not."""

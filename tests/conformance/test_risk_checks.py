@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from engine import registry
+from engine.domain.curbs import Freeze
 from engine.domain.errors import ConfigError
 from engine.domain.order import Intent, OrderType, Purpose, Side
 from engine.quality import Grade, Report
@@ -112,6 +113,8 @@ HOSTILE = [*_hostile()]
 HOSTILE_INTENTS = [*_hostile_intents()]
 EXTREME = [
     (intent(), facts(halted="by hand")),
+    (intent(), facts(freezes=(Freeze(scope="all", by="ada", at=NOW, reason="news"),))),
+    (shares(), facts(**held(trade("T-x")))),  # whether they move together is not known
     (intent(), facts(is_paper_broker=False)),
     (replace(intent(), qty=D("NaN")), ORDINARY),
     (intent(), facts(session_on=None, minutes_after_open=None, minutes_to_close=None)),

@@ -45,7 +45,11 @@ from tests.unit.risk.facts import (
 
 D = Decimal
 EXAMPLES = settings(max_examples=500, deadline=None)
-CHECKS = load_checks({})
+APART: dict[str, dict[str, Any]] = {
+    "correlation": {"max_correlation": 1},  # made-up symbols have no closes
+    "sector": {"max_pct": 100},  # and share one sector; its own limit is tested by itself
+}
+CHECKS = load_checks(APART)
 UNITS = {"CALL": CALL, "PUT_SPREAD": PUT_SPREAD, "AAPL": AAPL, "MES": MES, "BTC": BTC}
 WEIGHT = {"trade": 0, "ask": 1, "skip": 2}
 directions = st.sampled_from([1, -1])
@@ -111,7 +115,9 @@ class Desk:
         self.trades = (*self.trades, filled)
 
 
-CHECKS_MANY_A_DAY = load_checks({"trades_per_day": {"max_trades": 1000, "max_per_symbol": 1000}})
+CHECKS_MANY_A_DAY = load_checks(
+    APART | {"trades_per_day": {"max_trades": 1000, "max_per_symbol": 1000}}
+)
 
 
 LARGE = 8
