@@ -16,6 +16,7 @@ from bot.charts import Charts, Theme
 from engine.domain.quote import Leg
 from engine.domain.trade import StopPlan
 from engine.reports import exposure, performance, pnl, price_path, replay, trade_card
+from tests import market_sheets
 from tests.unit.reports.examples import (
     AAPL,
     MES,
@@ -151,6 +152,7 @@ def sheets() -> Iterator[tuple[str, str, object]]:
     yield "trade-open", "trade", path_report()
     yield "trade-stopped", "trade", closed_path_report()
     yield "trade-no-history", "trade", price_path.build(path_report().card, [])
+    yield from market_sheets.sheets()
 
 
 async def pictures() -> list[tuple[str, bytes]]:

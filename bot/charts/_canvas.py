@@ -193,6 +193,11 @@ def _font(size: int, bold: bool) -> ImageFont.FreeTypeFont:
     return ImageFont.truetype(path, round(size * _DPI / 72), layout_engine=ImageFont.Layout.BASIC)
 
 
+def width_of(text: str, size: int, *, bold: bool = False) -> float:
+    """How wide :meth:`Sheet.words` writes it, in fractions of the figure."""
+    return _font(size, bold).getlength(text) / WIDTH
+
+
 @cache
 def sheet(name: str, theme: str, height: int = HEIGHT) -> Sheet:
     """The kept sheet of a chart and theme."""

@@ -9,6 +9,7 @@ import pytest
 
 from bot.charts import Charts, Theme
 from tests.contact_sheet import pnl_report
+from tests.market_sheets import FOUR, candles_report
 
 pytestmark = pytest.mark.bench
 
@@ -37,6 +38,25 @@ async def test_pnl_chart_of_2000_trades_is_quick_and_small(charts):
     )
     assert min(took) < 60
     assert size < 60_000
+
+
+async def test_500_candles_with_four_indicators_are_quick_and_small(charts):
+    """Averages, bands, RSI and MACD with volume; the report is made anew for every picture."""
+    took, size = [], 0
+    for _ in range(60):
+        started = time.perf_counter()
+        report = candles_report("1y", "1h", *FOUR, n=560, n_shown=500)
+        built = time.perf_counter()
+        size = len(await charts.render("candles", report, Theme.DARK))
+        took.append(((time.perf_counter() - built) * 1000, (built - started) * 1000))
+    drawn = [picture for picture, _ in took]
+    print(
+        f"\ncandles, {len(report.candles)} with {', '.join(FOUR)}: best {min(drawn):.1f} ms, "
+        f"median {statistics.median(drawn):.1f} ms, p95 {percentile(drawn, 95):.1f} ms, "
+        f"{size / 1000:.1f} kB"
+    )
+    assert min(drawn) < 60
+    assert size < 130_000
 
 
 async def test_event_loop_does_not_feel_the_drawing(charts, monkeypatch):

@@ -17,7 +17,16 @@ from tests.contact_sheet import pictures
 HERE = Path(__file__).parent
 TOLERANCE = 2.0
 """Root mean square over all pixels and channels, as matplotlib's compare_images has it."""
-KEPT = ("pnl-12", "pnl-60", "pnl-empty", "replay", "trade-open", "trade-stopped")
+KEPT = (
+    "pnl-12",
+    "pnl-60",
+    "pnl-empty",
+    "replay",
+    "trade-open",
+    "trade-stopped",
+    "candles-four",
+    "candles-year",
+)
 GROUND = {"dark": (43, 45, 49), "light": (242, 243, 245)}
 GOOD = {"dark": (47, 191, 113), "light": (18, 132, 74)}
 BAD = {"dark": (240, 87, 91), "light": (197, 40, 45)}

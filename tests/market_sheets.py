@@ -1,0 +1,129 @@
+"""Charts of the market, made up: for the contact sheet, the golden pictures and the bench."""
+
+import math
+import random
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from engine.domain.candle import LENGTH, Candle, Candles, Timeframe
+from engine.domain.instrument import Instrument
+from engine.domain.quote import Leg
+from engine.domain.trade import StopPlan, TradeState
+from engine.reports import chart
+from tests.unit.reports.examples import AAPL, MES, NOW, D, frame, trade
+
+FOUR = ("sma20", "ema9", "bollinger", "rsi", "macd", "volume")
+
+
+def candles(
+    instrument: Instrument,
+    timeframe: Timeframe,
+    n: int,
+    *,
+    seed: int = 4,
+    price: float = 185.0,
+    has_volume: bool = True,
+    is_synthetic: bool = False,
+) -> Candles:
+    """A walk of so many candles up to now."""
+    rng = random.Random(seed)
+    length = LENGTH[timeframe]
+    sigma = 0.2 * math.sqrt(length / timedelta(days=365))
+    made: list[Candle] = []
+    at = NOW - n * length
+    for _ in range(n):
+        opened = price
+        looks = [price := price * math.exp(rng.gauss(0.02 * sigma, sigma)) for _ in range(4)]
+        made.append(_candle(at, [opened, *looks], instrument.tick, rng, has_volume))
+        at += length
+    return Candles(
+        instrument=instrument,
+        timeframe=timeframe,
+        candles=tuple(made),
+        source="alpaca",
+        as_of=NOW,
+        is_synthetic=is_synthetic,
+    )
+
+
+def _candle(
+    at: datetime, looks: list[float], tick: Decimal, rng: random.Random, has_volume: bool
+) -> Candle:
+    def on_tick(value: float) -> Decimal:
+        return (Decimal(repr(value)) / tick).quantize(Decimal(1)) * tick
+
+    moved = abs(looks[-1] / looks[0] - 1)
+    return Candle(
+        at=at,
+        open=on_tick(looks[0]),
+        high=on_tick(max(looks)),
+        low=on_tick(min(looks)),
+        close=on_tick(looks[-1]),
+        volume=D(round(rng.uniform(400, 900) * (1 + 400 * moved))) if has_volume else None,
+    )
+
+
+def candles_report(
+    range_: chart.Range = "5d",
+    timeframe: Timeframe | None = None,
+    *indicators: str,
+    n: int | None = None,
+    n_shown: int | None = None,
+    is_synthetic: bool = False,
+) -> chart.ChartReport:
+    """A window of Apple with a trade that was closed and one that is open."""
+    view = chart.view_of(range_, timeframe)
+    view = view if n_shown is None else replace(view, n=n_shown)
+    total = view.n + chart.WARM_UP if n is None else n
+    series = candles(AAPL, view.timeframe, total, is_synthetic=is_synthetic)
+    shown = series.candles[-view.n :]
+    early, late = shown[len(shown) // 5], shown[len(shown) // 2]
+    over, since = shown[len(shown) // 3], shown[len(shown) * 3 // 4]
+    common = {"symbol": "AAPL", "asset": "stock", "legs": (Leg(instrument=AAPL),), "targets": ()}
+    was = trade(
+        **common,
+        trade_id="T-8",
+        state=TradeState.CLOSED,
+        qty_open=D(0),
+        entry_price=early.close,
+        exit_price=over.close,
+        opened_at=early.at,
+        closed_at=over.at,
+    )
+    held = trade(
+        **common,
+        trade_id="T-9",
+        entry_price=since.close,
+        stop=StopPlan(price=(late.low * D("0.995")).quantize(D("0.01"))),
+        opened_at=since.at,
+    )
+    return chart.build(
+        frame(is_synthetic=is_synthetic),
+        series,
+        view,
+        indicators=indicators,
+        trades=[was, held],
+        overlays=("trades", "levels"),
+    )
+
+
+def sheets() -> Iterator[tuple[str, str, object]]:
+    """(file stem, chart, report) of everything worth a look."""
+    yield "candles-plain", "candles", candles_report("1d", None, "volume", n=140)
+    yield "candles-four", "candles", candles_report("5d", None, *FOUR, is_synthetic=True)
+    yield "candles-year", "candles", candles_report("1y", None, "sma20", "sma50", "rsi", "volume")
+    yield "candles-500", "candles", candles_report("1y", "1h", *FOUR)
+    view = chart.view_of("3m")
+    none = Candles(
+        instrument=MES,
+        timeframe="1d",
+        candles=(),
+        source="topstepx",
+        as_of=NOW,
+        missing="topstepx is down",
+    )
+    yield "candles-nothing", "candles", chart.build(frame(), none, view)
+    short = candles(MES, "1d", 3, price=6700.0)
+    yield "candles-short", "candles", chart.build(frame(), short, view, indicators=FOUR)
