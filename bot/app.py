@@ -10,12 +10,14 @@ from functools import partial
 
 import discord
 
-from bot import connect, health, render
+from bot import connect, filing, health, render
+from bot.briefing import Briefing
 from bot.cards import recovery
 from bot.charts import Charts
 from bot.client import DeskBot
 from bot.config import AppConfig
 from bot.confirm import Confirmations
+from bot.copilot import Copilot
 from bot.dialogs import Drafts
 from bot.gate import Gate
 from bot.link import Link
@@ -102,6 +104,8 @@ class App:
         self.throttled = Queue()
         self.link = Link(self)
         self.charts = Charts()
+        self.briefing = Briefing(self)
+        self.copilot = Copilot(self)
         self.panel = LivePanel(self)
         self.presence = Presence(self)
         self.suggest = Suggest(self)
@@ -262,6 +266,8 @@ class App:
     def _run_discord(self) -> None:
         self.work.keep(self._discord, "discord")
         self.work.keep(self.charts.warm, "warm charts")
+        self.work.keep(self.copilot.warm, "warm copilot")
+        self.work.every(filing.SCORE_S, partial(filing.score_due, self), "score advice")
         self.work.keep(self.panel.run, "panel")
         self.work.every(EVERY_S, self.presence.tell, "presence")
 
@@ -316,6 +322,7 @@ class App:
         if self.feed is not None:
             await _within(_LEAVE_S, self.feed.close())
         await self.charts.close()
+        await _within(_LEAVE_S, self.copilot.close())
         await self._note_end()
         await self.store.close()
 

@@ -14,6 +14,7 @@ import discord
 
 from bot import dialogs, panel_buttons, reply, text
 from bot.actions._button import ActionButton
+from bot.advising import IdeaButton
 from bot.cards import positions as positions_card
 from bot.confirm import ConfirmButton, Question, ask_first
 from bot.reply import Press
@@ -326,6 +327,7 @@ BUTTONS = (
     ConfirmButton,
     dialogs.AgainButton,
     ActionButton,
+    IdeaButton,
 )
 """Everything that must work after a restart; never mixed with ordinary buttons in one view."""
 

@@ -1,0 +1,77 @@
+"""Buttons below advice and answers: each asks the ordinary confirmation, or shows the question."""
+
+import re
+from collections.abc import Iterable
+from typing import Any, Self
+
+import discord
+
+from bot import reply
+from bot.actions._button import ActionButton
+from bot.cards import approval_card
+from bot.reply import Press
+from engine.domain.errors import ApprovalExpired
+
+_APPROVE = "#approve "
+_MOST = 10
+
+
+class IdeaButton(
+    discord.ui.DynamicItem[discord.ui.Button[discord.ui.View]],
+    template=r"ts:idea:(?P<id>[A-Za-z0-9-]{1,60})",
+):
+    """Show a question that waits, with its own buttons: advice never approves by itself."""
+
+    PERMISSION = "approvals show"
+
+    def __init__(self, approval_id: str, label: str = "…") -> None:
+        super().__init__(
+            discord.ui.Button(
+                label=label[:80],
+                style=discord.ButtonStyle.secondary,
+                custom_id=f"ts:idea:{approval_id}",
+            )
+        )
+        self.approval_id = approval_id
+
+    @classmethod
+    async def from_custom_id(
+        cls, interaction: Press, item: discord.ui.Item[Any], match: re.Match[str], /
+    ) -> Self:
+        """Rebuild the button from its id alone."""
+        del interaction, item
+        return cls(match["id"])
+
+    async def callback(self, interaction: Press) -> None:
+        """The approval's card, as it is now."""
+        from bot.views import approval_view
+
+        app = interaction.client.app
+        await reply.defer(interaction)
+
+        async def work() -> None:
+            app.gate.require(interaction, self.PERMISSION)
+            approval = app.desk.book.approvals.get(self.approval_id)
+            card = await app.reading.approval(self.approval_id)
+            if approval is None or card is None:
+                raise ApprovalExpired("That question is already decided. Nothing was changed.")
+            intent = app.desk.book.intents.get(approval.intent_id)
+            await reply.say(
+                interaction, embed=approval_card.show(card), view=approval_view(approval, intent)
+            )
+
+        await reply.handled(interaction, work)
+
+
+def view(rows: Iterable[tuple[str, str]]) -> discord.ui.View | None:
+    """Buttons for (action, words), each once; None when there is none."""
+    made = discord.ui.View(timeout=None)
+    for number, (action, words) in enumerate(dict(rows).items(), 1):
+        if number > _MOST:
+            break
+        label = f"{number}. {words}"
+        if action.startswith(_APPROVE):
+            made.add_item(IdeaButton(action.removeprefix(_APPROVE), label))
+        else:
+            made.add_item(ActionButton(action.removeprefix("#"), label))
+    return made if made.children else None

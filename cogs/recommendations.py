@@ -1,0 +1,96 @@
+"""What could be done: /what-to-do, /take-profits, /cut-losses, /opportunities."""
+
+from decimal import Decimal
+
+import discord
+from discord import app_commands
+from discord.ext import commands
+
+from bot import advising, filing, reply
+from bot.cards import opportunities as opportunities_card
+from bot.cards import recommendations as card
+from bot.client import DeskBot
+from engine.domain.desk import Who
+from engine.reports.recommendations import RecommendationsReport
+
+Press = discord.Interaction[DeskBot]
+
+
+class Recommendations(commands.Cog):
+    """Advice with its reasons; a button asks the ordinary confirmation, nothing acts by itself."""
+
+    def __init__(self, bot: DeskBot) -> None:
+        self.bot = bot
+
+    @app_commands.command(name="what-to-do", description="What asks for action now, in order")
+    async def what_to_do(self, interaction: Press) -> None:
+        """At most seven things, each with its reason, dollars and button."""
+        who = await self._begin(interaction, "what-to-do")
+        await self._show(interaction, who, await self.bot.app.briefing.what_to_do())
+
+    @app_commands.command(name="take-profits", description="Gains worth taking; advice only")
+    @app_commands.describe(min_r="From so many R on (1 is the initial risk)")
+    async def take_profits(
+        self, interaction: Press, min_r: app_commands.Range[float, 0.0, 20.0] = 1.0
+    ) -> None:
+        """Positions near their target or far enough in profit."""
+        who = await self._begin(interaction, "take-profits")
+        report = self.bot.app.briefing.take_profits(Decimal(str(min_r)))
+        await self._show(interaction, who, report)
+
+    @app_commands.command(name="cut-losses", description="Losses to stop; advice only")
+    async def cut_losses(self, interaction: Press) -> None:
+        """Positions near their stop, unprotected, or given up by their room."""
+        who = await self._begin(interaction, "cut-losses")
+        await self._show(interaction, who, await self.bot.app.briefing.cut_losses())
+
+    @app_commands.command(description="Trades that alerts asked for and that were not taken")
+    @app_commands.describe(
+        count="How many at most",
+        strategy="Only this room",
+        min_confidence="Only a score of at least so much, 0-100",
+    )
+    async def opportunities(
+        self,
+        interaction: Press,
+        count: app_commands.Range[int, 1, 10] = 5,
+        strategy: str | None = None,
+        min_confidence: app_commands.Range[float, 0.0, 100.0] = 65.0,
+    ) -> None:
+        """Ranked by rules that the card states."""
+        await self._begin(interaction, "opportunities")
+        report = await self.bot.app.briefing.opportunities(
+            limit=count, min_score=int(min_confidence), source=strategy or ""
+        )
+        buttons = [
+            (f"#approve {row.approval_id}", f"Look at {row.symbol}")
+            for row in report.rows
+            if row.approval_id
+        ]
+        await reply.report(
+            interaction, opportunities_card.show(report), view=advising.view(buttons)
+        )
+
+    @opportunities.autocomplete("strategy")
+    async def _rooms(self, interaction: Press, current: str) -> list[app_commands.Choice[str]]:
+        app = self.bot.app
+        if not app.gate.allows(interaction, "opportunities"):
+            return []
+        names = [n for n in app.desk.settings.sources if current.lower() in n.lower()]
+        return [app_commands.Choice(name=n, value=n) for n in names[:25]]
+
+    async def _begin(self, interaction: Press, name: str) -> Who:
+        """Always private: advice is the asker's own."""
+        who = self.bot.app.gate.require(interaction, name)
+        await reply.think(interaction, private=True)
+        return who
+
+    async def _show(self, interaction: Press, who: Who, report: RecommendationsReport) -> None:
+        await filing.file(self.bot.app, who, report)
+        buttons = advising.view((row.action, row.button) for row in report.rows)
+        await reply.report(interaction, card.show(report), view=buttons)
+
+
+async def setup(bot: DeskBot) -> None:
+    """Called by discord.py when the cog is loaded."""
+    await bot.add_cog(Recommendations(bot))

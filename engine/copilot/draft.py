@@ -1,0 +1,130 @@
+"""What a model may hand in, and the guard that lets nothing else through.
+
+A sentence of a model is kept only when every figure in it is a fact of the context, put there by
+code: no digit, no number word, no name of a fact that is not there; and when it carries no link,
+mention, command or key. Actions are names of proposals that code has made.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from engine.reports._said import PLACEHOLDER, Fact, Said, names_in, say
+
+MOST_SENTENCES = 8
+_LONGEST = 400
+
+
+class Draft(BaseModel):
+    """A model's interpretation."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    sentences: list[str]
+    """Plain sentences; figures only as names of facts in braces."""
+    proposals: list[str]
+    """Ids of offered actions that fit, most fitting first."""
+    confidence: Literal["high", "medium", "low"]
+
+
+class LookUp(BaseModel):
+    """Read more facts of one subject of the desk's book. Changes nothing."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    topic: Literal[
+        "alerts",
+        "day",
+        "exposure",
+        "market",
+        "moves",
+        "news",
+        "orders",
+        "performance",
+        "plan",
+        "positions",
+        "risk",
+        "what_if",
+    ]
+    """A file of ``engine/copilot/topics``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Guarded:
+    """What is left of a draft."""
+
+    reading: tuple[Said, ...]
+    proposals: tuple[str, ...]
+    """Ids that exist, in the model's order."""
+    n_removed: int
+    """Sentences and actions that were taken out."""
+
+
+_NUMBER_WORDS = (
+    *("two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"),
+    *("thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen", "twenty"),
+    *("thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety", "hundreds?"),
+    *("thousands?", "millions?", "billions?", "trillions?", "dozens?", "half", "quarter", "third"),
+    *("twice", "thrice", "double[ds]?", "tripled?", "quadrupled?", "tenfold", "zero", "percent"),
+)
+_WORD = re.compile(rf"\b({'|'.join(_NUMBER_WORDS)})\b", re.IGNORECASE)
+_ONE = re.compile(
+    r"(?<!this )(?<!that )(?<!no )(?<!which )(?<!each )(?<!any )(?<!every )(?<!the )\bone\b",
+    re.IGNORECASE,
+)
+_LINK = re.compile(r"://|www\.|\b[\w-]+\.[a-z]{2,}\b|@|<|>|`|\[|\]", re.IGNORECASE)
+_COMMAND = re.compile(r"#\w|(?<![\w.])/[a-z]")
+_SECRET = re.compile(
+    r"\b(api[ _-]?keys?|tokens?|passwords?|secrets?|private keys?|system prompt)\b", re.IGNORECASE
+)
+
+
+def guard(
+    draft: Draft,
+    facts: Mapping[str, Fact],
+    offered: Iterable[str],
+    is_harmful: "re.Pattern[str] | None" = None,
+) -> Guarded:
+    """What may be shown of a draft; ``offered``: ids of the proposals that code has made.
+
+    ``is_harmful``: anything else that must not be shown, such as the shapes of keys.
+    """
+    allowed = set(offered)
+    kept: list[Said] = []
+    for sentence in draft.sentences[:MOST_SENTENCES]:
+        text = " ".join(sentence.split())
+        if not why_not(text, facts) and not (is_harmful and is_harmful.search(text)):
+            kept.append(say(text, facts))
+    chosen = [a for a in dict.fromkeys(draft.proposals) if a in allowed]
+    n_removed = len(draft.sentences) - len(kept) + len(draft.proposals) - len(chosen)
+    return Guarded(reading=tuple(kept), proposals=tuple(chosen), n_removed=n_removed)
+
+
+def why_not(sentence: str, facts: Mapping[str, Fact]) -> str:
+    """Why a sentence may not be shown; empty when it may."""
+    if not sentence or len(sentence) > _LONGEST:
+        return "empty or too long"
+    named = [facts.get(name) for name in names_in(sentence)]
+    if any(fact is None or fact.unit == "foreign" for fact in named):
+        return "names a fact that is not there, or other people's words"
+    rest = unicodedata.normalize("NFKC", PLACEHOLDER.sub(" ", sentence))
+    if any(unicodedata.category(c) in _NO_CHARACTERS for c in sentence):
+        return "hidden characters"
+    if any(unicodedata.category(c).startswith("N") for c in rest):
+        return "a figure of its own"
+    if _WORD.search(rest) or _ONE.search(rest):
+        return "a number word"
+    if "{" in rest or "}" in rest or "$" in rest or "%" in rest:
+        return "a broken placeholder or a currency without a fact"
+    if _LINK.search(rest):
+        return "a link or mention"
+    if _COMMAND.search(rest):
+        return "a command"
+    return "about secrets" if _SECRET.search(rest) else ""
+
+
+_NO_CHARACTERS = frozenset({"Cf", "Co", "Cs", "Cn", "Cc"})

@@ -1,0 +1,94 @@
+"""/ask, mentions and the recommendations, through the loopback Discord."""
+
+from bot.demo.world import ACTIVITY
+from tests.discord.kit import NAMED, desk, plain
+
+
+async def test_a_question_is_answered_privately_from_the_book_and_acts_only_after_a_yes(
+    tmp_path, monkeypatch
+):
+    async with desk(tmp_path, monkeypatch) as it:
+        trade, _ = await it.held(f"BTO 4 {NAMED} @ 2.15")
+        used = await it.slash("tom", "all-messages", "ask", question="how is SPY doing?")
+        await used.replied()
+        assert used.ephemeral
+        said = plain(used.reply)
+        net = it.app.reading.live_trade(trade).net_usd
+        assert f"-${-net:,.2f}" in said
+        assert "stop 1.08" in said.lower()
+        assert "no model is configured" in said
+
+        used = await it.slash("tom", "all-messages", "ask", question="close SPY")
+        await used.replied()
+        assert "Nothing was done" in plain(used.reply)
+        assert used.reply.labels == ["1. Close SPY"]
+        pressed = it.user("tom").click(used.reply, "1. Close SPY")
+        await it.until(lambda: any("Close all of SPY?" in plain(m) for m in pressed.followups))
+        assert it.book.trades[trade.trade_id].qty_open == 4
+        question = next(m for m in pressed.followups if "Close all of SPY?" in plain(m))
+        await it.user("tom").click(question, "Close all of SPY").acked()
+        await it.over(trade.trade_id)
+
+        used = await it.slash("tom", "all-messages", "ask", question="what happened today?")
+        await used.replied()
+        closed = it.book.closed[trade.trade_id]
+        assert f"-${-closed.realised_usd:,.2f}" in plain(used.reply)
+        assert "News: n/a" in plain(used.reply)
+
+
+async def test_a_mention_in_its_room_is_a_question_and_elsewhere_is_none(tmp_path, monkeypatch):
+    rooms = {"discord": {"channels": {"copilot": ACTIVITY}}}
+    async with desk(tmp_path, monkeypatch, **rooms) as it:
+        await it.held()
+        me = it.app.bot.user.id
+        asked = it.user("tom").say("activity", f"<@{me}> what do I hold?")
+        (told,) = await it.told(asked)
+        assert "SPY 603C" in plain(told)
+        refused = it.user("vic").say("activity", f"<@{me}> what do I hold?")
+        (told,) = await it.told(refused)
+        assert plain(told).startswith("⛔")
+        it.user("tom").say("activity", "what do I hold?")
+        it.user("tom").say("orders", f"<@{me}> what do I hold?")
+        again = it.user("tom").say("activity", f"<@{me}>")
+        await it.told(again)
+        assert len(await it.events("copilot.answered")) == 2
+
+
+async def test_advice_names_what_is_wrong_and_is_filed_once_a_day(tmp_path, monkeypatch):
+    async with desk(tmp_path, monkeypatch) as it:
+        trade, _ = await it.held(f"BTO 4 {NAMED} @ 2.15")
+        used = await it.slash("tom", "all-messages", "what-to-do")
+        await used.replied()
+        assert "nothing asks for action" in plain(used.reply)
+        for instrument in list(it.prices):
+            if instrument.kind == "option":
+                it.price(instrument, "3.40", "3.42")
+        await it.until(lambda: it.app.reading.positions().rows[0].r_net > 1)
+        for command in ("what-to-do", "take-profits"):
+            used = await it.slash("tom", "all-messages", command)
+            await used.replied()
+            assert used.ephemeral
+            assert used.reply.labels == ["1. Close 50 % of SPY"]
+            assert "#SPY close 50%" in plain(used.reply)
+        assert len(await it.events("copilot.advised")) == 1
+        used = await it.slash("tom", "all-messages", "cut-losses")
+        await used.replied()
+        assert "nothing asks for action" in plain(used.reply)
+        assert it.book.trades[trade.trade_id].qty_open == 4
+
+
+async def test_an_alert_that_waits_is_an_opportunity_and_its_button_shows_the_question(
+    tmp_path, monkeypatch
+):
+    async with desk(tmp_path, monkeypatch) as it:
+        approval, _ = await it.asked()
+        used = await it.slash("tom", "all-messages", "opportunities", min_confidence=0.0)
+        await used.replied()
+        assert "SPY 603C" in plain(used.reply)
+        (label,) = used.reply.labels
+        pressed = it.user("tom").click(used.reply, label)
+        await it.until(lambda: any("Approve" in m.labels for m in pressed.followups))
+        assert approval.approval_id in it.book.approvals
+        used = await it.slash("tom", "all-messages", "what-to-do")
+        await used.replied()
+        assert "waits for a decision" in plain(used.reply)
