@@ -26,6 +26,7 @@ from bot.outbox import Outbox
 from bot.pace import Pace, Queue
 from bot.presence import EVERY_S, Presence
 from bot.reading import Reading
+from bot.settings import Settings
 from bot.stand_in import point_discord_at
 from bot.suggest import Suggest
 from bot.supervise import Supervisor
@@ -101,6 +102,7 @@ class App:
         self.drafts = Drafts()
         self.pace = Pace()
         self.usage = Usage(self)
+        self.settings = Settings(self)
         self.throttled = Queue()
         self.link = Link(self)
         self.charts = Charts()
@@ -171,6 +173,7 @@ class App:
             StoreUnavailable: nothing was started. WrongEnvironment: a login is of the other kind.
         """
         await self.store.open()
+        await self.settings.restore()
         if self.feed is not None:
             await self.feed.connect()
             self.work.keep(partial(self._pump_quotes, self.feed), "quotes")
@@ -232,6 +235,19 @@ class App:
                     raise
             async with self.desk.lock(f"reach {name}"):
                 pass  # whoever has closed it may be putting another in its place
+
+    def use_config(self, config: AppConfig) -> None:
+        """From now on everything that can change while running follows this configuration."""
+        before = {p.channel_id for p in self.desk.settings.sources.values()}
+        self.config = config
+        self.desk.follow(settings_of(config), load_checks(config.risk), load_rules(config.exits))
+        logging.getLogger().setLevel(config.log.level)
+        if self.bot.is_ready() and {p.channel_id for p in config.profiles().values()} - before:
+            self.desk.spawn(self._read_new_rooms(), "new rooms")
+
+    async def _read_new_rooms(self) -> None:
+        """A room is heard from the moment on that its gap was closed."""
+        await self.bot.catch_up.run()
 
     def use_broker(self, name: str, fresh: Broker) -> None:
         """From now on this connection serves the accounts of ``name``."""

@@ -20,19 +20,6 @@ class Gate:
 
     def __init__(self, app: "App") -> None:
         self._app = app
-        config = app.config.discord
-        rooms = config.channels
-        desk_rooms = (rooms.trade_alerts, rooms.approvals, rooms.orders, rooms.activity)
-        self._table = {
-            "guild_id": config.guild_id,
-            "admin_channel_id": rooms.admin,
-            "action_channel_ids": frozenset(rooms.actions),
-            "desk_channel_ids": frozenset(c for c in (*desk_rooms, rooms.copilot) if c is not None),
-            "viewer": config.roles.viewer,
-            "trader": config.roles.trader,
-            "admin": config.roles.admin,
-            "approver": config.roles.approver,
-        }
 
     def access(self) -> Access:
         """The desk's own ids, the bot's own roles included."""
@@ -45,8 +32,18 @@ class Gate:
         if guild is not None:
             users |= {guild.owner_id} if guild.owner_id else set()
             roles = {r.id for r in guild.roles if me and r.tags and r.tags.bot_id == me.id}
+        config = self._app.config.discord
+        rooms = config.channels
+        desk_rooms = (rooms.trade_alerts, rooms.approvals, rooms.orders, rooms.activity)
         return Access(
-            **self._table,  # type: ignore[arg-type]
+            guild_id=config.guild_id,
+            admin_channel_id=rooms.admin,
+            action_channel_ids=frozenset(rooms.actions),
+            desk_channel_ids=frozenset(c for c in (*desk_rooms, rooms.copilot) if c is not None),
+            viewer=config.roles.viewer,
+            trader=config.roles.trader,
+            admin=config.roles.admin,
+            approver=config.roles.approver,
             private_role_ids=frozenset(roles),
             private_user_ids=frozenset(users),
         )

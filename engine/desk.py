@@ -165,6 +165,18 @@ class Desk:
     # -- reading ----------------------------------------------------------------------------
 
     def lock(self, name: str) -> asyncio.Lock:
+    def follow(
+        self,
+        settings: DeskSettings,
+        checks: list[tuple[str, RiskCheck]],
+        exit_rules: list[tuple[str, ExitRule]],
+    ) -> None:
+        """From now on these figures count; the caller holds the locks of all accounts."""
+        self.settings, self.checks, self.exit_rules = settings, checks, exit_rules
+        self.backoff = Backoff(self.clock, settings.exit_retry_s)
+        self.bands = Bands()
+        self._by_channel = {p.channel_id: p for p in settings.sources.values()}
+
         """The lock of an account (decisions) or of ``trade:<id>`` (its exits)."""
         return self._locks.setdefault(name, asyncio.Lock())
 

@@ -2,7 +2,8 @@
 
 Order, weakest first: the defaults written in ``sections``; config.yaml; its overlay
 ``environments.<name>``, chosen by ``TRADESTREAM_ENV``; ``TS_SECTION__KEY`` variables; the caller's
-overrides. Secrets come from the environment or from files of their own (see ``secrets``).
+overrides; what admins changed in Discord (:func:`with_changes`). Secrets come from the environment
+or from files of their own (see ``secrets``).
 """
 
 import os
@@ -19,9 +20,9 @@ from bot.config.problems import Layer, lines
 from bot.config.secrets import Secrets, is_secret, read_secrets
 from engine.domain.errors import ConfigError
 
-__all__ = ["AppConfig", "Environment", "Secrets", "load"]
+__all__ = ["AppConfig", "Environment", "Secrets", "load", "with_changes"]
 
-_NOT_IN_FILE = ("home", "secrets")
+_NOT_IN_FILE = ("home", "layers", "secrets")
 
 
 def load(path: Path | None = None, overrides: Mapping[str, Any] | None = None) -> AppConfig:
@@ -58,9 +59,30 @@ def load(path: Path | None = None, overrides: Mapping[str, Any] | None = None) -
         Layer(values),
     ]
     config = _validated(layers)
-    config = config.model_copy(update={"secrets": read_secrets(home, config.secrets_dir)})
+    secrets = read_secrets(home, config.secrets_dir)
+    config = config.model_copy(update={"secrets": secrets, "layers": tuple(layers)})
     _check_names_of(config)
     return config
+
+
+def with_changes(config: AppConfig, changes: Mapping[str, Any]) -> AppConfig:
+    """The same start's configuration under what admins have changed since, judged as a whole.
+
+    Args:
+        config: As it was loaded; changes that were laid over it before do not count.
+        changes: Shaped like the file; they win over everything. A source that is None is gone.
+
+    Raises:
+        ConfigError: as :func:`load`.
+    """
+    base = tuple(layer for layer in config.layers if not layer.is_change)
+    if not changes:
+        layers = list(base)
+    else:
+        refuse_secrets(dict(changes))
+        layers = [base[0], Layer(changes, is_change=True), *base[1:]]
+    changed = _validated(layers)
+    return changed.model_copy(update={"secrets": config.secrets, "layers": tuple(layers)})
 
 
 def _check_names_of(config: AppConfig) -> None:
@@ -114,4 +136,8 @@ def _validated(layers: list[Layer]) -> AppConfig:
 
 def _sum(layers: list[Layer]) -> dict[str, Any]:
     """One mapping; ``layers``: strongest first."""
-    return merged(*(layer.values for layer in reversed(layers)))
+    values = merged(*(layer.values for layer in reversed(layers)))
+    sources = values.get("sources")
+    if isinstance(sources, dict):
+        values["sources"] = {name: s for name, s in sources.items() if s is not None}
+    return values

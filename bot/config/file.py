@@ -52,6 +52,15 @@ def read_yaml(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path}: no such file") from None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: cannot be read: {type(error).__name__}") from None
+    return read_text(text, str(path))
+
+
+def read_text(text: str, path: str = "value") -> dict[str, Any]:
+    """The mapping that a text holds; ``path`` is what problems call it.
+
+    Raises:
+        ConfigError: not YAML, not a mapping, a key given twice.
+    """
     loader = _Loader(text)
     try:
         node = loader.get_single_node()

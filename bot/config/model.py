@@ -13,6 +13,7 @@ from pydantic import (
     BeforeValidator,
     Field,
     PlainValidator,
+    SkipValidation,
     field_validator,
     model_validator,
 )
@@ -20,7 +21,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from bot.config import adapters, plugins
 from bot.config.manual import ManualConfig
-from bot.config.problems import refuse
+from bot.config.problems import Layer, refuse
 from bot.config.secrets import Secrets, audit_key, owner_of
 from bot.config.sections import (
     AccountConfig,
@@ -115,6 +116,8 @@ class AppConfig(BaseSettings):
     copilot: CopilotConfig = CopilotConfig()
     log: LogConfig = LogConfig()
     health: HealthConfig = HealthConfig()
+    layers: Annotated[tuple[Layer, ...], SkipValidation] = ()
+    """Where the values came from, strongest first; nor is this."""
     home: Path
     """Folder of config.yaml: where relative paths start. Not a key of the file."""
     secrets: Secrets = Secrets()

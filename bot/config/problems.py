@@ -75,6 +75,8 @@ class Layer:
     prefix: str = ""
     """What stands before a key's path there."""
     is_environment: bool = False
+    is_change: bool = False
+    """Changed by admins while the desk runs."""
 
 
 def lines(

@@ -12,12 +12,14 @@ from discord import app_commands
 from bot.demo import world as demo
 from bot.dialogs import FORMS
 from bot.sandbox import Sandbox
+from bot.sandbox.message import Upload
 from bot.sandbox.world import ChannelSpec, GuildSpec, RoleSpec, UserSpec, World
 from bot.views import ApprovalButton, TradeButton
 from tests.discord.kit import Desk, desk, plain
 from tests.live import SPEC
 
 ELSEWHERE = 900_000_000_000_000_000
+SETTINGS = ("view", "set", "diff", "history", "rollback", "validate", "save", "load", "export")
 PEOPLE = {
     "stranger": set(),
     "flag": {"flag"},
@@ -29,6 +31,7 @@ PEOPLE = {
 }
 """Who may do what a right of this name asks for."""
 NEEDS = {
+    **{f"settings {verb}": "admin" for verb in (*SETTINGS, "import")},
     **dict.fromkeys(("status", "health summary", "health api-usage", "mode show"), "viewer"),
     **dict.fromkeys(("risk-limits", "circuit-breaker"), "viewer"),
     **dict.fromkeys(("help", "about", "market-status"), "viewer"),
@@ -99,6 +102,8 @@ def example(parameter: Any) -> Any:
         return parameter.choices[0].value
     if parameter.type in (kind.integer, kind.number):
         return parameter.min_value or 1
+    if parameter.type is kind.attachment:
+        return Upload("settings.json", b"{}")
     return {kind.boolean: True, kind.user: "vic", kind.channel: "orders"}.get(parameter.type, "X-1")
 
 

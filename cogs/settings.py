@@ -1,0 +1,215 @@
+"""Runtime configuration: /settings, for admins in their private channel."""
+
+import io
+import json
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import discord
+from discord import app_commands
+from discord.ext import commands
+
+from bot import reply, setting_paths
+from bot.cards import settings as settings_card
+from bot.client import DeskBot
+from bot.confirm import Question, ask_first
+from bot.settings import Step, Version
+from engine.domain.desk import Who
+from engine.domain.errors import UserError
+
+Press = discord.Interaction[DeskBot]
+AnyPress = discord.Interaction[Any]
+Act = Callable[[Who, str], Awaitable[Version]]
+
+_LARGEST = 200_000
+Name = app_commands.Range[str, 1, 32]
+
+
+class SettingsCog(
+    commands.GroupCog,
+    name="Settings",
+    group_name="settings",
+    group_description="The configuration: see, change, compare, go back",
+):
+    """Every change is a version in the books; loosening a limit needs two admins."""
+
+    def __init__(self, bot: DeskBot) -> None:
+        self.bot = bot
+
+    @app_commands.command(description="Keys with their values and where these come from")
+    @app_commands.describe(path="A key, or a section such as risk.daily_loss")
+    async def view(self, interaction: Press, path: str = "") -> None:
+        """Sections, or the keys at and below a path."""
+        app = self.bot.app
+        await app.gate.begin(interaction, "settings view")
+        stamp, path = app.reading.frame().stamp("settings"), path.strip()
+        found = app.settings.values(path)
+        if not found:
+            raise UserError(f"{path}: unknown key. Nothing was shown.")
+        if not path:
+            counted = Counter(key.split(".")[0] for key in found)
+            embed = settings_card.sections(stamp, counted, app.settings.number)
+        else:
+            sources = {key: app.settings.source(key) for key in found}
+            embed = settings_card.values(stamp, path, found, sources)
+        await reply.report(interaction, embed)
+
+    @app_commands.command(name="set", description="Change one key; in force at once, no restart")
+    @app_commands.describe(path="Which key", value="As in config.yaml: 3, true, null, [1, 2]")
+    async def set_(self, interaction: Press, path: str, value: str, reason: str = "") -> None:
+        """Asks once; what loosens a limit waits for a second admin."""
+        app = self.bot.app
+        await app.gate.begin(interaction, "settings set")
+        changes = {path.strip(): setting_paths.read_value(value)}
+        await self._change(
+            interaction,
+            app.settings.steps(changes),
+            reason,
+            lambda who, why: app.settings.apply(who, changes, why),
+        )
+
+    @app_commands.command(description="Whether a value would fit, and what it would change")
+    @app_commands.describe(path="Which key", value="As in config.yaml")
+    async def validate(self, interaction: Press, path: str, value: str) -> None:
+        """Changes nothing."""
+        app = self.bot.app
+        await app.gate.begin(interaction, "settings validate")
+        steps = app.settings.steps({path.strip(): setting_paths.read_value(value)})
+        stamp = app.reading.frame().stamp("settings")
+        await reply.report(interaction, settings_card.diff(stamp, "It fits", steps))
+
+    @app_commands.command(description="The versions, newest first")
+    async def history(self, interaction: Press) -> None:
+        """Who changed what, and why."""
+        app = self.bot.app
+        await app.gate.begin(interaction, "settings history")
+        stamp = app.reading.frame().stamp("settings")
+        versions = await app.settings.history()
+        await reply.report(interaction, settings_card.history(stamp, versions))
+
+    @app_commands.command(description="What going back to a version would change")
+    @app_commands.describe(version="Its number; 0 is config.yaml alone")
+    async def diff(self, interaction: Press, version: app_commands.Range[int, 0]) -> None:
+        """Changes nothing."""
+        app = self.bot.app
+        await app.gate.begin(interaction, "settings diff")
+        earlier = await app.settings.version(version)
+        stamp = app.reading.frame().stamp("settings")
+        title = f"From now back to version {version}"
+        steps = app.settings.steps_back(earlier)
+        await reply.report(interaction, settings_card.diff(stamp, title, steps))
+
+    @app_commands.command(description="Everything as it was in a version; this makes a new one")
+    @app_commands.describe(version="Its number; 0 is config.yaml alone")
+    async def rollback(
+        self, interaction: Press, version: app_commands.Range[int, 0], reason: str = ""
+    ) -> None:
+        """Asks once; what loosens a limit waits for a second admin."""
+        app = self.bot.app
+        await app.gate.begin(interaction, "settings rollback")
+        earlier = await app.settings.version(version)
+        await self._change(
+            interaction,
+            app.settings.steps_back(earlier),
+            reason,
+            lambda who, why: app.settings.roll_back(who, version, why),
+        )
+
+    @app_commands.command(description="Keep what is in force under a name")
+    async def save(self, interaction: Press, name: Name) -> None:
+        """A later save of the same name takes its place; the versions stay."""
+        app = self.bot.app
+        who = await app.gate.begin(interaction, "settings save")
+        await app.settings.save_as(who, name.strip().lower())
+        await reply.say(interaction, f"💾 Saved as “{name.strip().lower()}”.")
+
+    @app_commands.command(description="Put what was saved under a name in force")
+    async def load(self, interaction: Press, name: Name, reason: str = "") -> None:
+        """Shows the difference and asks; what loosens a limit waits for a second admin."""
+        app = self.bot.app
+        await app.gate.begin(interaction, "settings load")
+        await self._replace(interaction, await app.settings.saved(name.strip().lower()), reason)
+
+    @app_commands.command(description="What was changed above config.yaml, as a file")
+    async def export(self, interaction: Press) -> None:
+        """No secret is ever among the settings."""
+        app = self.bot.app
+        await app.gate.begin(interaction, "settings export")
+        changes = setting_paths.plain(app.settings.current)
+        data = json.dumps({"version": app.settings.number, "changes": changes}, indent=1)
+        file = discord.File(io.BytesIO(data.encode()), "settings.json")
+        await interaction.edit_original_response(
+            content=f"**{len(changes)} changed keys**, version {app.settings.number}",
+            attachments=[file],
+        )
+
+    @app_commands.command(name="import", description="Put the changes of an exported file in force")
+    @app_commands.describe(file="settings.json as /settings export made it")
+    async def import_(self, interaction: Press, file: discord.Attachment, reason: str = "") -> None:
+        """Shows the difference and asks; what loosens a limit waits for a second admin."""
+        app = self.bot.app
+        await app.gate.begin(interaction, "settings import")
+        if file.size > _LARGEST:
+            raise UserError("This file is too large for settings. Nothing was changed.")
+        try:
+            changes = json.loads(await file.read())["changes"]
+            is_one = isinstance(changes, dict) and all(isinstance(k, str) for k in changes)
+        except (ValueError, KeyError, TypeError):
+            is_one = False
+        if not is_one:
+            raise UserError("This is no file of /settings export. Nothing was changed.")
+        await self._replace(interaction, changes, reason)
+
+    @view.autocomplete("path")
+    @set_.autocomplete("path")
+    @validate.autocomplete("path")
+    async def _paths(self, interaction: Press, current: str) -> list[app_commands.Choice[str]]:
+        app = self.bot.app
+        if not app.gate.allows(interaction, "settings view"):
+            return []
+        wanted = current.strip().lower()
+        fits = sorted((not p.startswith(wanted), p) for p in app.settings.known() if wanted in p)
+        return [app_commands.Choice(name=p[-100:], value=p[:100]) for _, p in fits[:25]]
+
+    async def _replace(self, interaction: Press, changes: Mapping[str, Any], reason: str) -> None:
+        app = self.bot.app
+        await self._change(
+            interaction,
+            app.settings.steps_to(changes),
+            reason,
+            lambda who, why: app.settings.replace(who, changes, why),
+        )
+
+    async def _change(self, interaction: Press, steps: list[Step], reason: str, act: Act) -> None:
+        """Show it and ask; a loosening that nobody has asked for yet waits for a second admin."""
+        app = self.bot.app
+        if not steps:
+            raise UserError("It is so already. Nothing was changed.")
+        who = app.gate.who(interaction)
+        instead = await app.settings.second(who, steps, reason)
+        if instead:
+            stamp = app.reading.frame().stamp("settings")
+            await reply.report(
+                interaction, settings_card.diff(stamp, "Waits for a second admin", steps)
+            )
+            await reply.say(interaction, f"⚠ {instead}")
+            return
+
+        async def go(press: AnyPress) -> str:
+            version = await act(app.gate.who(press), reason)
+            return f"⚙ Version {version.number} is in force."
+
+        question = Question(
+            title=f"Change {len(steps)} setting{'s' * (len(steps) > 1)}?",
+            yes="Change",
+            body=lambda: "\n".join(settings_card.said(steps)),
+            action=go,
+            state=lambda: app.settings.number,
+        )
+        await ask_first(app, interaction, question)
+
+
+async def setup(bot: DeskBot) -> None:
+    """Called by discord.py when the cog is loaded."""
+    await bot.add_cog(SettingsCog(bot))

@@ -1,0 +1,102 @@
+"""Keys as paths: what may change live, how a value is read, and which way is tighter."""
+
+from decimal import Decimal
+
+import pytest
+
+from bot import config, setting_paths
+from bot.config import with_changes
+from engine.domain.errors import ConfigError, UserError
+
+D = Decimal
+
+
+@pytest.fixture
+def loaded(tmp_path, monkeypatch):
+    monkeypatch.delenv("TRADESTREAM_ENV", raising=False)
+    file = tmp_path / "config.yaml"
+    file.write_text(
+        "accounts: {main: {broker: paper}}\n"
+        "risk: {daily_loss: {max_loss_pct: 3}}\n"
+        "sources: {room: {channel_id: 5}}\n"
+    )
+    return config.load(file)
+
+
+def test_changes_lie_over_everything_and_can_be_taken_away_again(loaded):
+    one = with_changes(loaded, {"risk": {"daily_loss": {"max_loss_pct": "2"}}})
+    assert setting_paths.flat(one)["risk.daily_loss.max_loss_pct"] == D(2)
+    two = with_changes(one, {"sources": {"room": None, "new": {"channel_id": 6}}})
+    assert set(two.sources) == {"new"}
+    assert setting_paths.flat(two)["risk.daily_loss.max_loss_pct"] == D(3)
+    assert with_changes(two, {}).sources == loaded.sources
+    with pytest.raises(ConfigError, match=r"^risk\.daily_loss\.max_loss_pct: must be"):
+        with_changes(loaded, {"risk": {"daily_loss": {"max_loss_pct": "lots"}}})
+
+
+def test_what_runs_is_shown_without_secrets_and_places(loaded):
+    flat = setting_paths.flat(loaded)
+    assert flat["discord.confirm_expiry_s"] == 60
+    assert not [p for p in flat if p.split(".")[0] in ("secrets", "home", "layers", "secrets_dir")]
+    nested = setting_paths.nested({"a.b": 1, "a.c": 2, "d": None})
+    assert nested == {"a": {"b": 1, "c": 2}, "d": None}
+
+
+@pytest.mark.parametrize(
+    ("typed", "value"),
+    [
+        ("3", 3),
+        ("2.5", 2.5),
+        ("null", None),
+        ("true", True),
+        ("auto", "auto"),
+        ("[1, 2]", [1, 2]),
+        ("{A: 1}", {"A": 1}),
+        ("09:30", "09:30"),
+    ],
+)
+def test_values_are_read_as_in_the_file(typed, value):
+    assert setting_paths.read_value(typed) == value
+
+
+@pytest.mark.parametrize("typed", ["[1", "a: b: c", "{", "x\ny: 3\nvalue: 9", "!!python/none x"])
+def test_what_is_no_value_is_refused(typed):
+    with pytest.raises(UserError, match="Nothing was changed"):
+        setting_paths.read_value(typed)
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["storage.url", "brokers.paper.latency_ms", "accounts.main.broker", "mode", "discord.api_base"],
+)
+def test_what_needs_a_restart_is_said(path):
+    assert setting_paths.refusal(path)
+    assert "/mode" in setting_paths.refusal("mode")
+    assert not setting_paths.refusal("risk.daily_loss.max_loss_pct")
+
+
+@pytest.mark.parametrize(
+    ("path", "old", "new", "is_loosening"),
+    [
+        ("risk.daily_loss.max_loss_pct", D(3), D(2), False),
+        ("risk.daily_loss.max_loss_pct", D(3), D(4), True),
+        ("risk.daily_loss.max_loss_usd", None, D(500), False),
+        ("risk.daily_loss.max_loss_usd", D(500), None, True),
+        ("risk.max_positions.max_positions", 20, 0, False),
+        ("risk.min_reward.min_ratio", D(2), D(3), False),
+        ("risk.min_reward.min_ratio", D(2), D(1), True),
+        ("risk.cooldown.after_exit_min", 15, 30, False),
+        ("risk.undefined_risk.is_allowed", False, True, True),
+        ("risk.undefined_risk.is_allowed", True, False, False),
+        ("risk.data_quality.worst_grade", "C", "D", True),
+        ("sizing.risk_pct", D(1), D("0.5"), False),
+        ("sizing.risk_pct", D(1), D(2), True),
+        ("sizing.kelly_par", D("0.2"), D("0.1"), True),
+        ("discord.roles.admin", frozenset({1, 2}), frozenset({1}), False),
+        ("discord.roles.admin", frozenset({1}), frozenset({1, 2}), True),
+        ("discord.two_person_above_usd", D(1000), None, True),
+        ("orders.entry_wait_s", 120, 600, False),
+    ],
+)
+def test_only_what_is_surely_tighter_needs_one_admin(path, old, new, is_loosening):
+    assert setting_paths.is_loosening(path, old, new) is is_loosening
