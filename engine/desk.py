@@ -162,9 +162,6 @@ class Desk:
         self._vigils: dict[str, asyncio.Task[Any]] = {}
         self._by_channel = {p.channel_id: p for p in settings.sources.values()}
 
-    # -- reading ----------------------------------------------------------------------------
-
-    def lock(self, name: str) -> asyncio.Lock:
     def follow(
         self,
         settings: DeskSettings,
@@ -177,6 +174,9 @@ class Desk:
         self.bands = Bands()
         self._by_channel = {p.channel_id: p for p in settings.sources.values()}
 
+    # -- reading ----------------------------------------------------------------------------
+
+    def lock(self, name: str) -> asyncio.Lock:
         """The lock of an account (decisions) or of ``trade:<id>`` (its exits)."""
         return self._locks.setdefault(name, asyncio.Lock())
 
