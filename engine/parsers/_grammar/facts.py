@@ -37,12 +37,15 @@ class Facts:
 
     def at(self, *kinds: str) -> list[int]:
         """Positions of all items of these kinds, in reading order, used ones left out."""
-        found = [at for kind in kinds for at in self.by.get(kind, ()) if at not in self.used]
+        by, used = self.by, self.used
+        if by.keys().isdisjoint(kinds):  # as most are that are asked for
+            return []
+        found = [at for kind in kinds for at in by.get(kind, ()) if at not in used]
         return sorted(found) if len(kinds) > 1 else found
 
     def has(self, *kinds: str) -> bool:
         """Whether an item of one of these kinds was written, used or not."""
-        return any(self.by.get(kind) for kind in kinds)
+        return any(map(self.by.get, kinds))
 
     def take(self, at: int) -> Item:
         """Mark as understood."""
