@@ -108,6 +108,11 @@ class CatchUp:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
+    def n_waiting(self, channel_id: int) -> int:
+        """Messages of a room that wait until the gap before them has been read."""
+        lane = self._lanes.get(channel_id)
+        return len(lane.waiting) if lane is not None else 0
+
     # -- live -------------------------------------------------------------------------------
 
     async def posted(self, message: discord.Message) -> None:

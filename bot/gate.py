@@ -34,7 +34,7 @@ class Gate:
             roles = {r.id for r in guild.roles if me and r.tags and r.tags.bot_id == me.id}
         config = self._app.config.discord
         rooms = config.channels
-        desk_rooms = (rooms.trade_alerts, rooms.approvals, rooms.orders, rooms.activity)
+        desk_rooms = (rooms.trade_alerts, rooms.approvals, rooms.orders, rooms.activity, rooms.panel)
         return Access(
             guild_id=config.guild_id,
             admin_channel_id=rooms.admin,

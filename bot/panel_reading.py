@@ -1,11 +1,12 @@
-"""Records for the live panel: from memory alone, but for the day's P&L."""
+"""Records for the live panel and the monitor: from memory alone, but for the day's P&L."""
 
 from collections.abc import Sequence
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from engine.domain.desk import Intake
 from engine.flows import listening
-from engine.reports import alerts, panel, trades
+from engine.reports import alerts, monitor, panel, trades
 from engine.reports.pnl import PnlReport
 
 if TYPE_CHECKING:
@@ -50,23 +51,34 @@ async def gather(
     )
 
 
-def rooms(app: "App") -> list[panel.Room]:
+def rooms(app: "App") -> list[monitor.Room]:
     """Every alert room and whether it is heard."""
     desk = app.desk
-    newest = {}
+    heard: dict[int, list[Intake]] = {}
     for intake in desk.book.intake.values():
-        newest[intake.channel_id] = intake.message.received_at
+        heard.setdefault(intake.channel_id, []).append(intake)
     found = []
     for profile in desk.settings.sources.values():
         off = listening.stopped(desk, profile.channel_id)
         found.append(
-            panel.Room(
-                name=profile.name,
-                channel_id=profile.channel_id,
-                handling=profile.handling.value,
+            monitor.room(
+                profile,
+                heard.get(profile.channel_id, ()),
                 stopped=off.words if off is not None else "",
-                last_at=newest.get(profile.channel_id),
                 problem=desk.health.get(f"room {profile.channel_id}", ""),
+                n_waiting=app.bot.catch_up.n_waiting(profile.channel_id),
             )
         )
     return found
+
+
+def heard(app: "App") -> monitor.MonitorReport:
+    """For /monitor status."""
+    off = listening.stopped(app.desk)
+    return monitor.build(
+        app.reading.frame(),
+        rooms=rooms(app),
+        is_connected=app.link.is_up,
+        stopped=off.words if off is not None else "",
+        stopped_at=off.at if off is not None else None,
+    )

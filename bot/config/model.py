@@ -313,20 +313,26 @@ class AppConfig(BaseSettings):
     def check_ready_to_run(self) -> None:
         """Whether the desk can be opened in a server: it needs to know where and who.
 
+        A server whose channels and roles are all open may be: /setup chooses them there.
+
         Raises:
             ConfigError: naming each key that must be set first.
         """
         channels, roles = self.discord.channels, self.discord.roles
-        needed = {
-            "discord.guild_id": self.discord.guild_id,
+        needed: dict[str, object] = {"discord.guild_id": self.discord.guild_id}
+        chosen = {
             "discord.channels.trade_alerts": channels.trade_alerts,
             "discord.channels.approvals": channels.approvals,
             "discord.channels.admin": channels.admin,
             "discord.roles.trader": roles.trader,
             "discord.roles.admin": roles.admin,
         }
+        if any(chosen.values()):
+            needed |= chosen
         lacking = [
-            f"{key}: missing; the desk cannot open without it" for key, v in needed.items() if not v
+            f"{key}: missing; the desk cannot open without it (tradestream init, or /setup)"
+            for key, v in needed.items()
+            if not v
         ]
         lacking += self._unfit_adapters()
         if lacking:

@@ -65,8 +65,15 @@ class DiscordConfig(Section):
     guild_ready_timeout_s: Seconds = 2.0
     confirm_expiry_s: Seconds = 60.0
     approval_expiry_s: Seconds = 900.0
+    disclaimer: bool = True
+    """Each person accepts it once before anything that he opens."""
     two_person_above_usd: Usd | None = None
     """Above this the proposer may not approve his own trade; 0 always, left out never."""
+
+    @property
+    def is_set_up(self) -> bool:
+        """Whether anybody is an admin: until then nobody may do anything but set it up."""
+        return bool(self.roles.admin)
 
     @model_validator(mode="after")
     def _stand_in_is_here(self) -> Self:

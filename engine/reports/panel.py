@@ -11,6 +11,7 @@ from engine.domain.refusal import Gauge
 from engine.reports import Figure, Frame, Missing, Stamp, less, plus, ratio
 from engine.reports.alerts import AlertsReport
 from engine.reports.limits import LimitsReport, used_pct
+from engine.reports.monitor import Room
 from engine.reports.pnl import PnlReport
 from engine.reports.positions import PositionsReport
 from engine.reports.status import StatusReport
@@ -22,21 +23,6 @@ STANDARD: tuple[Section, ...] = ("positions", "alerts", "brokers", "chart")
 """What a panel shows below its figures until a desk chooses."""
 
 _HELD, _LOST, _FALLEN = "positions", "lost today", "below peak"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Room:
-    """One alert room."""
-
-    name: str
-    channel_id: int
-    handling: str
-    """``listen``, ``approve`` or ``auto``."""
-    stopped: str
-    """Why its alerts are not acted on; empty while they are."""
-    last_at: datetime | None
-    """When its last message was heard."""
-    problem: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

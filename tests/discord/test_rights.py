@@ -41,13 +41,15 @@ NEEDS = {
     **dict.fromkeys(("broker test", "broker disable", "broker enable"), "admin"),
     **dict.fromkeys(("broker connect", "broker rotate"), "admin"),
     **dict.fromkeys(("broker route", "broker default", "reconcile"), "admin"),
-    **dict.fromkeys(("order resolve", "panel"), "admin"),
+    **dict.fromkeys(("order resolve", "panel", "diagnose"), "admin"),
+    **dict.fromkeys((f"monitor {w}" for w in ("start", "stop", "test", "sources")), "admin"),
+    **{"monitor reconnect": "admin", "monitor status": "viewer"},
     **dict.fromkeys(("audit search", "audit show", "logs", "usage"), "admin"),
 }
 """Everything else needs a trader."""
 PUBLIC = (
     *("mode show", "health api-usage", "risk-limits", "circuit-breaker"),
-    *("about", "market-status", "data quality", "data sources"),
+    *("about", "market-status", "data quality", "data sources", "monitor status"),
 )
 """No account's figures in them."""
 PLACES = ("orders", "all-messages", "actions", "admin")

@@ -778,16 +778,26 @@ def test_the_example_names_every_secret_and_holds_none() -> None:
 
 
 def test_an_unset_server_is_named_key_by_key(load: Callable[..., config.AppConfig]) -> None:
-    with pytest.raises(ConfigError) as refused:
+    with pytest.raises(ConfigError, match=r"^discord\.guild_id: missing.*tradestream init"):
         load().check_ready_to_run()
+    with pytest.raises(ConfigError) as refused:
+        load(discord={"channels": {"approvals": 5}}).check_ready_to_run()
     assert {line.split(":")[0] for line in str(refused.value).splitlines()} == {
         "discord.guild_id",
         "discord.channels.trade_alerts",
-        "discord.channels.approvals",
         "discord.channels.admin",
         "discord.roles.trader",
         "discord.roles.admin",
     }
+
+
+def test_a_server_without_any_channel_or_role_waits_for_its_setup(
+    load: Callable[..., config.AppConfig], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TS_DISCORD_TOKEN", "x")
+    read = load(discord={"guild_id": 5})
+    read.check_ready_to_run()
+    assert not read.discord.is_set_up
 
 
 SANDBOX = {"api_base": "http://127.0.0.1:9", "gateway_url": "ws://localhost:9"}
