@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Any
 from weakref import WeakValueDictionary
 
+from engine import asking
 from engine.bands import Bands
 from engine.bars import Bars
 from engine.book import Book
@@ -56,10 +57,10 @@ class DeskSettings:
     prop_firms: Mapping[str, PropFirm] = field(default_factory=dict)
     """Account name -> its prop firm's terms; the others are of none."""
     sizing: SizingSettings = field(default_factory=SizingSettings)
-    sectors: Mapping[str, str] = field(default_factory=dict)
-    """Symbol -> sector, where the house's table is corrected."""
     watchlist: tuple[str, ...] = ()
     """What is watched until people change the list."""
+    sectors: Mapping[str, str] = field(default_factory=dict)
+    """Symbol -> sector, where the house's table is corrected."""
     max_quote_age_s: Decimal = Decimal(5)
     quote_wait_s: float = 1.0
     """How long an alert waits for its first quote."""
@@ -122,6 +123,8 @@ class Desk:
         """Account -> when it was last compared with its broker, in this process."""
         self.compared: dict[str, Compared] = {}
         """Account -> how that went."""
+        self.rounds: dict[str, tuple[float, str]] = {}
+        """Broker -> monotonic time at which its last comparison began, and what it found."""
         self.is_behind = False
         """A commit ended in doubt: the store may know more than the book."""
         self.is_halting = ""
@@ -399,7 +402,7 @@ class Desk:
 
     def spawn(self, work: Coroutine[Any, Any, Any], name: str) -> asyncio.Task[Any]:
         """Run a piece of work on the side; what it raises is logged and shown in health."""
-        task = asyncio.create_task(work, name=name)
+        task = asyncio.create_task(work, name=name, context=asking.apart())
         self._tasks.add(task)
         task.add_done_callback(self._done)
         return task
@@ -426,7 +429,7 @@ class Desk:
         known = self._vigils.get(name)
         if known is not None:
             return known
-        task = asyncio.create_task(work(), name=name)
+        task = asyncio.create_task(work(), name=name, context=asking.apart())
         self._vigils[name] = task
 
         def over(task: asyncio.Task[Any]) -> None:

@@ -97,7 +97,7 @@ def _judge(order: Order, report: BrokerOrder) -> tuple[OrderState, OrderState | 
     end = _END_OF.get(report.state)
     if end is not None and (ended is None or end is OrderState.FILLED):
         ended = end
-    if ended is not None and _is_whole(order):
+    if ended is not None and is_whole(order):
         return MOVES.get((state, ENDS[ended]), state), None
     state = MOVES.get((state, Trigger.ACCEPT), state)
     if state is OrderState.ACCEPTED and any(order.leg_filled):
@@ -105,7 +105,7 @@ def _judge(order: Order, report: BrokerOrder) -> tuple[OrderState, OrderState | 
     return state, ended
 
 
-def _is_whole(order: Order) -> bool:
+def is_whole(order: Order) -> bool:
     """Every fill that the broker told of is booked."""
     return order.filled + order.carried >= order.reported
 

@@ -5,12 +5,14 @@ A difference counts only when it is seen twice in a row: the broker trades on wh
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Coroutine, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import TypeVar
+from decimal import Decimal
+from typing import Any, TypeVar
 
 from engine import orders, reconcile
+from engine.asking import Rank, answered_within, asking
 from engine.brokers import Balance, BrokerFill, BrokerOrder, BrokerPosition
 from engine.desk import Desk
 from engine.domain.compared import Compared
@@ -54,29 +56,33 @@ async def compare(desk: Desk, broker_name: str) -> str:
         StoreUnavailable: something could not be written down; compare again.
     """
     async with desk.lock(f"compare {broker_name}"):
+        began = desk.clock.monotonic()
         mark = f"being compared since {desk.clock.now():%H:%M:%S.%f}"
         for gate in desk.gates.keys() & {broker_name}:
             desk.gates[gate] = mark
         if desk.is_behind:
             await load.refresh(desk)
         said: list[str] = []
-        for account, name in desk.settings.accounts.items():
-            if name == broker_name:
-                said += await _account(desk, broker_name, account)
+        with asking(Rank.COMPARE):
+            for account, name in desk.settings.accounts.items():
+                if name == broker_name:
+                    said += await _account(desk, broker_name, account)
         if desk.gates.get(broker_name) == mark:
             if broker_name in desk.streams_down:
                 desk.gates[broker_name] = "its stream is down"
             else:
                 del desk.gates[broker_name]
-        return f"{broker_name}: {'; '.join(said) if said else 'books agree'}"
+        found = f"{broker_name}: {'; '.join(said) if said else 'books agree'}"
+        desk.rounds[broker_name] = (began, found)
+        desk.is_due(f"watch {broker_name}", 0)  # its orders have just been looked at
+        return found
 
 
 async def _account(desk: Desk, broker: str, account: str) -> list[str]:
-    """One account: resolve doubts, take news in, then judge what still differs, twice."""
+    """One account: take news in, resolve doubts, then judge what still differs, twice."""
     began = desk.clock.monotonic()
-    await _resolve_doubts(desk, account)
     since, is_full = _since(desk, account)
-    findings, seen = await _look(desk, broker, account, since)
+    findings, seen = await _look(desk, broker, account, since, is_first=True)
     if not findings.is_clean:
         before = findings
         findings, seen = await _look(desk, broker, account, since)
@@ -111,9 +117,13 @@ def _since(desk: Desk, account: str) -> tuple[datetime, bool]:
     return min([*live, desk.since(days=1)]) - _MARGIN, True
 
 
-async def _look(desk: Desk, broker: str, account: str, since: datetime) -> tuple[Findings, _Seen]:
+async def _look(
+    desk: Desk, broker: str, account: str, since: datetime, *, is_first: bool = False
+) -> tuple[Findings, _Seen]:
     seen = await _read(desk, broker, account, since)
     await _take_in(desk, account, since, seen)
+    if is_first:  # what the lists show needs no question of its own
+        await _resolve_doubts(desk, account)
     book = desk.book
     found = reconcile.compare(
         orders=tuple(o for o in book.orders.values() if o.account == account),
@@ -134,25 +144,46 @@ async def _look(desk: Desk, broker: str, account: str, since: datetime) -> tuple
 
 
 async def _read(desk: Desk, name: str, account: str, since: datetime) -> _Seen:
-    """The broker's lists, with no fill in between where that can be had."""
+    """The broker's lists, with no fill in between: the same is held before and after.
+
+    Side by side, so that what two of them are made of is read once.
+    """
     broker = desk.broker(name)
-    fills = await _ask(desk, broker.fills_since(account, since))
+    held = await _ask(desk, broker.positions(account))
     for _ in range(3):
-        before = fills
-        recent = await _ask(desk, broker.orders_since(account, since))
-        working = await _ask(desk, broker.open_orders(account))
-        positions = await _ask(desk, broker.positions(account))
-        balance = await _ask(desk, broker.balance(account))
+        before = held
+        fills, recent, working, balance = await _together(
+            _ask(desk, broker.fills_since(account, since)),
+            _ask(desk, broker.orders_since(account, since)),
+            _ask(desk, broker.open_orders(account)),
+            _ask(desk, broker.balance(account)),
+        )
         desk.balances[account] = balance
-        fills = await _ask(desk, broker.fills_since(account, since))
-        if len(fills) == len(before):
+        held = await _ask(desk, broker.positions(account))
+        if _sizes(held) == _sizes(before):
             break
-    return _Seen(fills=fills, recent=recent, working=working, positions=positions, balance=balance)
+    return _Seen(fills=fills, recent=recent, working=working, positions=held, balance=balance)
+
+
+def _sizes(held: Sequence[BrokerPosition]) -> dict[str, Decimal]:
+    return {position.instrument.key: position.qty for position in held}
+
+
+async def _together(*questions: Coroutine[Any, Any, Any]) -> list[Any]:
+    """All answers, or the first failure; nobody goes on asking after it."""
+    works = [asyncio.create_task(question) for question in questions]
+    try:
+        return await asyncio.gather(*works)
+    finally:
+        for work in works:
+            work.cancel()
+        await asyncio.gather(*works, return_exceptions=True)
 
 
 async def _ask(desk: Desk, question: Awaitable[T]) -> T:
     try:
-        return await asyncio.wait_for(question, desk.settings.broker_timeout_s)
+        async with answered_within(desk.settings.broker_timeout_s):
+            return await question
     except TimeoutError:
         raise BrokerUnavailable("no answer in time") from None
 

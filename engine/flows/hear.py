@@ -1,11 +1,11 @@
 """What brokers say: any event, in any order, as often as it comes; none may stop the rest."""
 
-import asyncio
 import logging
 from datetime import timedelta
 from typing import Any
 
 from engine import orders
+from engine.asking import Rank, answered_within, asking
 from engine.brokers import (
     BalanceSeen,
     BrokerEvent,
@@ -155,23 +155,35 @@ async def _store(desk: Desk, order: Order, after: Order, report: BrokerOrder) ->
 
 async def _fetch_later(desk: Desk, order: Order) -> None:
     await desk.clock.sleep(FILL_WAIT_S)
-    current = await desk.order(order.order_id)
-    if current is not None and current.filled < current.reported:
-        await fetch_fills(desk, current)
+    with asking(Rank.DOUBT):
+        await fetch_fills(desk, order)
 
 
 async def fetch_fills(desk: Desk, order: Order) -> None:
-    """Book the executions of one order that its broker knows of; silence changes nothing."""
-    try:
-        async with asyncio.timeout(desk.settings.broker_timeout_s):
-            fills = await desk.broker(order.broker).fills_since(
-                order.account, order.created_at - _MARGIN
-            )
-    except QUIET as error:
-        desk.gates.setdefault(order.broker, f"fills could not be read: {error}")
-        return
-    for fill in fills:
-        is_named = fill.client_order_id == order.order_id
-        is_numbered = not fill.client_order_id and fill.broker_id == order.broker_id
-        if is_named or (is_numbered and order.broker_id):
-            await on_fill(desk, fill)
+    """Book what the broker has filled of an order and we have not; silence changes nothing.
+
+    One reading serves every order of the account that lacks some.
+    """
+    async with desk.lock(f"fills {order.account}"):
+        current = await desk.order(order.order_id) or order
+        if orders.is_whole(current):
+            return  # it came meanwhile
+        lacking = [
+            o
+            for o in (current, *desk.book.orders.values())
+            if o.account == order.account and o.broker == order.broker and not orders.is_whole(o)
+        ]
+        try:
+            async with answered_within(desk.settings.broker_timeout_s):
+                fills = await desk.broker(order.broker).fills_since(
+                    order.account, min(o.created_at for o in lacking) - _MARGIN
+                )
+        except QUIET as error:
+            desk.gates.setdefault(order.broker, f"fills could not be read: {error}")
+            return
+        names = {o.order_id for o in lacking}
+        numbers = {o.broker_id for o in lacking if o.broker_id}
+        for fill in fills:
+            is_named = fill.client_order_id in names
+            if is_named or (not fill.client_order_id and fill.broker_id in numbers):
+                await on_fill(desk, fill)

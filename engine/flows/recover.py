@@ -88,7 +88,11 @@ async def _reach(desk: Desk, name: str) -> str:
     Raises:
         WrongEnvironment: paper and live are mixed up. StoreUnavailable.
     """
+    asked_at = desk.clock.monotonic()
     async with desk.lock(f"reach {name}"):
+        began_at, found = desk.rounds.get(name, (asked_at, ""))
+        if began_at > asked_at and name not in desk.offline:
+            return found  # one that began after we asked tells all that we want to know
         try:
             if name in desk.offline:
                 await asyncio.wait_for(desk.broker(name).connect(), desk.settings.broker_timeout_s)

@@ -6,7 +6,8 @@ import re
 from collections.abc import Awaitable
 from typing import TypeVar
 
-from engine import orders
+from engine import asking, orders
+from engine.asking import Rank
 from engine.brokers import Absent, BrokerOrder, Found, Unclear
 from engine.brokers import Seen as FoundOrder
 from engine.desk import Desk
@@ -99,8 +100,9 @@ async def _sent(desk: Desk, order: Order, *, again: bool) -> Order:
     request = orders.request_of(order)
     if order.sent_at is not None:
         desk.watch_s.age_s(order.order_id, order.sent_at)  # its age counts from here
+    who = Rank.ENTRY if order.purpose is Purpose.ENTRY else Rank.EXIT
     try:
-        report = await _in_time(desk, broker.submit(request))
+        report = await _in_time(desk, broker.submit(request), who)
     except OrderRejected as error:
         if again or _ID_TAKEN.search(str(error)):  # evidence that it is there
             await look_up(desk, order.order_id)
@@ -146,9 +148,10 @@ async def _taken(desk: Desk, order: Order, report: BrokerOrder) -> Order:
         return desk.book.orders.get(order.order_id, order)
 
 
-async def _in_time(desk: Desk, work: Awaitable[T]) -> T:
-    async with asyncio.timeout(desk.settings.broker_timeout_s):
-        return await work
+async def _in_time(desk: Desk, work: Awaitable[T], who: Rank) -> T:
+    with asking.asking(who):
+        async with asking.answered_within(desk.settings.broker_timeout_s):
+            return await work
 
 
 async def locked_out(desk: Desk, broker: str, error: Exception) -> None:
@@ -200,7 +203,8 @@ async def cancel(desk: Desk, order: Order) -> None:
 async def _cancel_once(desk: Desk, order: Order) -> None:
     """One request; a repeat is harmless, so silence is simply followed by another."""
     try:
-        await _in_time(desk, desk.broker(order.broker).cancel(order.account, order.order_id))
+        work = desk.broker(order.broker).cancel(order.account, order.order_id)
+        await _in_time(desk, work, Rank.EXIT)
     except OrderRejected as error:
         await look_up(desk, order.order_id, refused=str(error))
     except BrokerAuthError as error:
@@ -234,7 +238,8 @@ async def _replaced(desk: Desk, old: Order, new: Order) -> None:
     broker = desk.broker(old.broker)
     request = orders.request_of(new)
     try:
-        report = await _in_time(desk, broker.replace(old.account, old.order_id, request))
+        work = broker.replace(old.account, old.order_id, request)
+        report = await _in_time(desk, work, Rank.EXIT)
     except OrderRejected as error:
         await _answered(desk, new, Trigger.REJECT, str(error))
         await look_up(desk, old.order_id, refused=str(error))
@@ -343,8 +348,10 @@ async def look_up(desk: Desk, order_id: str, refused: str = "") -> bool:
     order = desk.book.orders.get(order_id)
     if order is None or order.state.is_terminal:
         return True
+    who = Rank.POLL if asking.rank() is Rank.POLL else Rank.DOUBT
     try:
-        found = await _in_time(desk, desk.broker(order.broker).find(order.account, order_id))
+        work = desk.broker(order.broker).find(order.account, order_id)
+        found = await _in_time(desk, work, who)
     except QUIET:
         return False
     desk.unclear.pop(order_id, None)

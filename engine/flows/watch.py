@@ -4,16 +4,21 @@ Only what lives is asked for, at a pace that fits what the broker tells unasked:
 stream, every few seconds without one.
 """
 
-import asyncio
+from datetime import timedelta
 from functools import partial
 
+from engine.asking import Rank, answered_within, asking
+from engine.brokers import BrokerOrder
 from engine.desk import Desk
+from engine.domain.errors import RateLimited
 from engine.domain.order import Order, OrderState
 from engine.flows import send
 from engine.flows.hear import QUIET
 
 _YOUNG_S = 2.0
 """An order sent this lately need not be in the broker's lists yet."""
+_SKEW = timedelta(minutes=5)
+"""The broker's clock and ours need not agree."""
 _LADDER = (OrderState.SUBMITTING, OrderState.UNKNOWN)
 """These are looked up one by one already."""
 
@@ -25,7 +30,9 @@ async def round_of(desk: Desk) -> None:
         if order.state.is_at_broker and order.broker in desk.brokers:
             live.setdefault(order.broker, {}).setdefault(order.account, []).append(order)
     for name, accounts in live.items():
-        if name not in desk.offline and desk.is_due(f"watch {name}", pace_s(desk, name)):
+        if name in desk.offline or desk.lock(f"compare {name}").locked():
+            continue  # a comparison reads all of it just now
+        if desk.is_due(f"watch {name}", pace_s(desk, name)):
             desk.vigil(partial(_watch, desk, name, accounts), f"watch {name}")
 
 
@@ -38,8 +45,11 @@ def pace_s(desk: Desk, name: str) -> float:
 async def _watch(desk: Desk, name: str, accounts: dict[str, list[Order]]) -> None:
     part = f"watch {name}"
     try:
-        for account, orders in accounts.items():
-            await _account(desk, name, account, orders)
+        with asking(Rank.POLL):
+            for account, orders in accounts.items():
+                await _account(desk, name, account, orders)
+    except RateLimited:
+        return  # others wait for a turn there: the next look is soon enough
     except QUIET as error:
         desk.health[part] = f"its orders cannot be read: {str(error) or 'no answer in time'}"
     else:
@@ -47,15 +57,29 @@ async def _watch(desk: Desk, name: str, accounts: dict[str, list[Order]]) -> Non
 
 
 async def _account(desk: Desk, name: str, account: str, orders: list[Order]) -> None:
-    async with asyncio.timeout(desk.settings.broker_timeout_s):
-        working = await desk.broker(name).open_orders(account)
-    for report in working:
+    broker = desk.broker(name)
+    async with answered_within(desk.settings.broker_timeout_s):
+        working = await broker.open_orders(account)
+    gone = await _heard(desk, working, orders)
+    if len(gone) > 1:  # one list tells of all of them
+        since = min(order.created_at for order in gone) - _SKEW
+        async with answered_within(desk.settings.broker_timeout_s):
+            recent = await broker.orders_since(account, since)
+        gone = await _heard(desk, recent, gone)
+    for order in gone:
+        await send.look_up(desk, order.order_id)  # missing from a list proves nothing (O-08)
+
+
+async def _heard(desk: Desk, listed: list[BrokerOrder], orders: list[Order]) -> list[Order]:
+    """Take the reports in; what was to be among them and is not."""
+    for report in listed:
         await send.on_report(desk, report, asked=True)
-    listed = {name for r in working for name in (r.client_order_id, r.broker_id) if name}
-    for order in orders:
-        if order.order_id in listed or order.broker_id in listed or not _is_old(desk, order):
-            continue
-        await send.look_up(desk, order.order_id)  # missing from an open list proves nothing (O-08)
+    told = {name for r in listed for name in (r.client_order_id, r.broker_id) if name}
+    return [
+        order
+        for order in orders
+        if not {order.order_id, order.broker_id} & told and _is_old(desk, order)
+    ]
 
 
 def _is_old(desk: Desk, order: Order) -> bool:

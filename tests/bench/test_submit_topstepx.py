@@ -161,7 +161,7 @@ async def plain(port: int, n: int) -> list[float]:
 
 
 async def test_alert_to_the_brokers_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engine.brokers._wire.lanes.AsyncLimiter", NoWait)  # more than a day's pace
+    monkeypatch.setattr("engine.brokers._wire.lanes.Window", NoWait)  # more than a day's pace
     async with gateway() as port, desk_on(tmp_path) as rig, prop_desk(rig, port) as broker:
         assert isinstance(rig.clock, SystemClock)
         for number in range(WARM):

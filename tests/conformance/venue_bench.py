@@ -62,17 +62,19 @@ class MemoryTokens:
 
 
 class NoWait:
-    """Stands in for a limiter that counts real seconds: these cases are not about pace."""
+    """Stands in for a window that never fills: these cases are not about pace."""
+
+    calls = 1_000
 
     def __init__(self, *_: object) -> None:
         pass
 
-    def has_capacity(self, amount: float = 1) -> bool:
-        del amount
-        return True
+    def opens_in(self, most: int) -> float:
+        del most
+        return 0.0
 
-    async def acquire(self, amount: float = 1) -> None:
-        del amount
+    def take(self) -> None:
+        pass
 
 
 @dataclass(kw_only=True)
@@ -89,7 +91,7 @@ class VenueBench(Bench):
     """Our account name -> the broker's number; the venue keeps its books by number."""
     terms: PaperSettings = VENUE
     tokens: MemoryTokens = field(default_factory=MemoryTokens)
-    paced: tuple[str, ...] = ("engine.brokers._wire.lanes.AsyncLimiter",)
+    paced: tuple[str, ...] = ("engine.brokers._wire.lanes.Window",)
     """Limiters of real time, by dotted name; replaced while the bench stands."""
     timeouts: tuple[str, ...] = ("engine.brokers._wire.http.READ_S",)
     """Read time-outs in seconds, by dotted name; shortened by :meth:`impatient`."""

@@ -16,6 +16,7 @@ import stamina
 
 from engine.brokers._wire.breaker import Breaker
 from engine.brokers._wire.lanes import Lane, Lanes
+from engine.brokers._wire.shared import Shared
 from engine.brokers._wire.usage import Usage
 from engine.clock import Clock
 from engine.domain.errors import (
@@ -85,6 +86,7 @@ class Wire:
         )
         self._session: aiohttp.ClientSession | None = None
         self._is_closed = False
+        self._asked: Shared[Answer] = Shared()
 
     def session(self) -> aiohttp.ClientSession:
         """The session, for streams too; made on first use, inside the loop.
@@ -117,15 +119,28 @@ class Wire:
     async def read(self, method: Method, path: str, *, lane: Lane = "read", **more: Any) -> Answer:
         """Ask for something that changes nothing; tried again when there is no answer.
 
+        The same question that still waits for its turn is asked once.
+
         Raises:
             BrokerUnavailable, RateLimited, BrokerAuthError.
         """
+        asked = tuple(sorted((more.get("params") or {}).items()))
+        body = encoded([more.get("json"), more.get("form")])
+
+        async def ask(leaves: Callable[[], None]) -> Answer:
+            return await self._tried(method, path, lane, leaves, **more)
+
+        return await self._asked.answer((method, path, asked, body), ask)
+
+    async def _tried(
+        self, method: Method, path: str, lane: Lane, leaves: Callable[[], None], **more: Any
+    ) -> Answer:
         async for attempt in stamina.retry_context(
             on=_is_worth_another, attempts=_TRIES, wait_initial=0.5, wait_max=2.0, timeout=9.0
         ):
             with attempt:
                 try:
-                    return await self._once(method, path, lane, **more)
+                    return await self._once(method, path, lane, leaves, **more)
                 except OrderStateUnknown as error:
                     raise BrokerUnavailable(str(error)) from error
         raise AssertionError("unreachable")  # pragma: no cover
@@ -144,6 +159,7 @@ class Wire:
         method: Method,
         path: str,
         lane: Lane,
+        leaves: Callable[[], None] | None = None,
         *,
         params: Mapping[str, str] | None = None,
         json: Any = None,
@@ -166,6 +182,8 @@ class Wire:
             sent.update(self._seal(path, params or {}, data if json is not None else b""))
         if lane != "exit":
             self.breaker.enter()  # last: whoever enters tells how it went
+        if leaves is not None:
+            leaves()
         self.usage.called()
         began = self.clock.monotonic()
         try:

@@ -1,58 +1,169 @@
-"""A broker's allowance in lanes: exits and cancels have their own, so nothing holds them up."""
+"""A broker's allowance, and whose turn it is: exits first, polls last.
+
+Calls are counted over a window that moves with time, so no stretch of it holds more of them than
+the broker allows. Of a window that exits share, a part is kept for those who go first: however
+much is polled or compared, the next exit leaves at once.
+"""
 
 import asyncio
+from collections import deque
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
-from aiolimiter import AsyncLimiter
-
+from engine.asking import Rank, our_own_delay, rank
 from engine.clock import Clock
 from engine.domain.errors import RateLimited
 
-Lane = Literal["exit", "order", "read", "open", "history", "detail"]
-"""``exit`` and ``order`` act. ``open``, ``history``, ``detail``: questions about orders, where a
-broker counts each kind apart; else they share ``read``."""
+Lane = Literal["all", "exit", "order", "read", "account", "open", "history", "detail"]
+"""``exit`` and ``order`` act. ``account``, ``open``, ``history``, ``detail``: questions that some
+brokers count apart; else they share ``read``. ``all``: everything that has no lane of its own."""
 
 TURN_S = 5.0
-"""Below the desk's own limit for an answer: past that an order is in doubt for nothing."""
-_LONGEST_WAIT_S = 5.0
-"""An entry that would wait longer for its turn is refused: its price is too old by then."""
+"""Below the desk's own limit for an answer: past that an order is in doubt for nothing, and the
+price of an entry is too old."""
+PATIENCE_S: Mapping[Rank, float] = {Rank.DOUBT: 30.0, Rank.COMPARE: 60.0}
+"""Who may wait longer: nothing is lost by it, and everything by being refused for a poll."""
+_PASSED = 3
+"""So many may pass a comparison that waits; then only exits go before it."""
+_ROUNDING_S = 1e-6
+_SHARED: Mapping[Rank, float] = {
+    Rank.EXIT: 1.0,
+    Rank.DOUBT: 0.8,
+    Rank.COMPARE: 0.8,
+    Rank.ENTRY: 0.6,
+    Rank.POLL: 0.4,
+}
+"""How full a window that exits share may be for each."""
+_APART: Mapping[Rank, float] = {**dict.fromkeys(Rank, 1.0), Rank.POLL: 0.5}
+"""And one that they do not."""
+
+
+class Window:
+    """The calls of the last seconds."""
+
+    def __init__(self, clock: Clock, calls: float, seconds: float) -> None:
+        self._clock, self._seconds = clock, seconds
+        self.calls = int(calls)
+        self._at: deque[float] = deque()
+
+    def opens_in(self, most: int) -> float:
+        """Seconds until fewer than ``most`` calls stand in it; 0 when that is so now."""
+        now = self._clock.monotonic()
+        while self._at and self._at[0] + self._seconds <= now + _ROUNDING_S:
+            self._at.popleft()
+        if len(self._at) < most:
+            return 0.0
+        return self._at[len(self._at) - most] + self._seconds - now
+
+    def take(self) -> None:
+        """One more."""
+        self._at.append(self._clock.monotonic())
+
+
+@dataclass(slots=True, eq=False)
+class _Waiter:
+    rank: Rank
+    n_passed: int = 0
+    called: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+class _Line:
+    """Those who share one allowance."""
+
+    def __init__(self, clock: Clock, window: Window, shares: Mapping[Rank, float]) -> None:
+        self._clock, self._window = clock, window
+        self._most = {r: max(1, round(window.calls * share)) for r, share in shares.items()}
+        self._waiting: list[_Waiter] = []
+        self._shut_until = dict.fromkeys(("exit", "rest"), 0.0)
+
+    def pause(self, who: Rank, seconds: float) -> None:
+        """The broker wants quiet; where it did not take an exit, nobody else asks either."""
+        until = self._clock.monotonic() + seconds
+        for part in ("exit", "rest") if who is Rank.EXIT else ("rest",):
+            self._shut_until[part] = max(self._shut_until[part], until)
+
+    async def turn(self, who: Rank) -> None:
+        """Wait for it.
+
+        Raises:
+            RateLimited: it would take too long.
+        """
+        shut_s = self._shut_s(who)
+        if shut_s > 0 and who not in PATIENCE_S:
+            raise RateLimited("the broker asked for a pause", shut_s)
+        ahead = sum(self._place(other) <= who for other in self._waiting)
+        if not ahead and self._opens_in(who) <= 0:
+            self._go()
+            return
+        if who not in PATIENCE_S and who is not Rank.EXIT:
+            wait_s = self._window.opens_in(max(1, self._most[who] - ahead))
+            if wait_s > TURN_S:
+                raise RateLimited("too many requests wait already", wait_s)
+        with our_own_delay():
+            await self._stand(_Waiter(who))
+
+    async def _stand(self, me: _Waiter) -> None:
+        self._waiting.append(me)
+        try:
+            while True:
+                if self._first() is not me:
+                    me.called.clear()
+                    await me.called.wait()
+                    continue
+                left_s = self._opens_in(me.rank)
+                if left_s <= 0:
+                    self._go(me)
+                    return
+                await self._clock.sleep(left_s)
+        finally:
+            self._waiting.remove(me)
+            if self._waiting:
+                self._first().called.set()
+
+    def _opens_in(self, who: Rank) -> float:
+        return max(self._shut_s(who), self._window.opens_in(self._most[who]))
+
+    def _shut_s(self, who: Rank) -> float:
+        part = "exit" if who is Rank.EXIT else "rest"
+        return self._shut_until[part] - self._clock.monotonic()
+
+    def _first(self) -> _Waiter:
+        return min(self._waiting, key=self._place)  # of equals the one who came first
+
+    def _place(self, waiter: _Waiter) -> float:
+        is_next = waiter.rank is Rank.COMPARE and waiter.n_passed >= _PASSED
+        return Rank.EXIT + 0.5 if is_next else waiter.rank
+
+    def _go(self, me: _Waiter | None = None) -> None:
+        self._window.take()
+        for other in self._waiting:
+            other.n_passed += other is not me
 
 
 class Lanes:
-    """So many calls in so many seconds per lane; a lane that is not named shares ``read``."""
+    """So many calls in so many seconds per lane; a lane that is not named shares another."""
 
     def __init__(self, clock: Clock, allowed: Mapping[Lane, tuple[float, float]]) -> None:
         """``allowed``: lane -> calls, seconds. Together they must fit the broker's limit."""
-        self._clock = clock
-        self._limiters = {lane: AsyncLimiter(n, s) for lane, (n, s) in allowed.items()}
-        self._waiting = dict.fromkeys(allowed, 0)
-        self._rate = {lane: n / s for lane, (n, s) in allowed.items()}
-        self._shut_until: dict[Lane, float] = {}
+        self._lines = {
+            lane: _Line(clock, Window(clock, *each), _SHARED if lane == "all" else _APART)
+            for lane, each in allowed.items()
+        }
+
+    def _line(self, lane: Lane) -> _Line:
+        for name in (lane, "all", "read"):
+            if name in self._lines:
+                return self._lines[name]
+        raise KeyError(lane)  # pragma: no cover
 
     async def turn(self, lane: Lane) -> None:
-        """Wait for a turn.
+        """Wait for a turn; who asks says :func:`engine.asking.rank`, acts speak for themselves.
 
         Raises:
             RateLimited: it would take too long, or the broker asked for a pause; nothing was sent.
         """
-        if lane not in self._limiters:
-            lane = "read"
-        left = self._shut_until.get(lane, 0.0) - self._clock.monotonic()
-        if left > 0:
-            raise RateLimited("the broker asked for a pause", left)
-        limiter = self._limiters[lane]
-        if limiter.has_capacity():
-            await limiter.acquire()
-            return
-        wait_s = (self._waiting[lane] + 1) / self._rate[lane]
-        if lane != "exit" and wait_s > _LONGEST_WAIT_S:
-            raise RateLimited("too many requests wait already", wait_s)
-        self._waiting[lane] += 1
-        try:
-            await limiter.acquire()
-        finally:
-            self._waiting[lane] -= 1
+        await self._line(lane).turn(_who(lane))
 
     async def turn_in_time(self, lane: Lane) -> None:
         """The same for a caller who gives up himself soon: until then nothing was sent, for sure.
@@ -60,13 +171,21 @@ class Lanes:
         Raises:
             RateLimited: as :meth:`turn`, and when the turn has not come by then.
         """
+        patience_s = PATIENCE_S.get(_who(lane), TURN_S)
         try:
-            async with asyncio.timeout(TURN_S):
+            async with asyncio.timeout(patience_s):
                 await self.turn(lane)
         except TimeoutError:
-            raise RateLimited(f"no turn within {TURN_S:.0f} s; nothing was sent", 1.0) from None
+            said = f"no turn within {patience_s:.0f} s; nothing was sent"
+            raise RateLimited(said, 1.0) from None
 
     def pause(self, lane: Lane, seconds: float) -> None:
         """The broker said 429: nothing of this lane until then."""
-        known = self._shut_until.get(lane, 0.0)
-        self._shut_until[lane] = max(known, self._clock.monotonic() + seconds)
+        self._line(lane).pause(_who(lane), seconds)
+
+
+def _who(lane: Lane) -> Rank:
+    """An order is what it is, whoever asks for it."""
+    if lane == "exit":
+        return Rank.EXIT
+    return Rank.ENTRY if lane == "order" else rank()

@@ -5,7 +5,7 @@ The library blocks, so every lane has threads of its own; all share one pool of 
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
@@ -14,6 +14,7 @@ import stamina
 
 from engine.brokers._wire.breaker import Breaker
 from engine.brokers._wire.lanes import Lane, Lanes
+from engine.brokers._wire.shared import Shared
 from engine.brokers._wire.usage import Usage
 from engine.brokers.alpaca.threads import Threads
 from engine.clock import Clock
@@ -76,6 +77,7 @@ class Rest:
         self._clock = clock
         self._threads = {lane: Threads(f"{name} {lane}", most) for lane, most in _THREADS.items()}
         self._client: Client | None = None
+        self._asked: Shared[Answer] = Shared()
 
     async def open(self, key: str, secret: str, url: str, version: str = "v2") -> None:
         """Make the library's client; nothing is sent."""
@@ -111,17 +113,33 @@ class Rest:
     ) -> Answer:
         """Ask for something that changes nothing; tried again when there is no answer.
 
+        The same question that still waits for its turn is asked once.
+
         Raises:
             BrokerUnavailable, RateLimited, BrokerAuthError.
         """
+        more = dict(asked or {}) or None
+
+        async def ask(leaves: Callable[[], None]) -> Answer:
+            return await self._tried(path, lane, more, leaves, version=version)
+
+        key = (path, tuple(sorted((more or {}).items())), version)
+        return await self._asked.answer(key, ask)
+
+    async def _tried(
+        self,
+        path: str,
+        lane: Lane,
+        asked: dict[str, str] | None,
+        leaves: Callable[[], None],
+        **more: str | None,
+    ) -> Answer:
         async for attempt in stamina.retry_context(
             on=_is_worth_another, attempts=_TRIES, wait_initial=0.3, wait_max=1.0, timeout=9.0
         ):
             with attempt:
                 try:
-                    return await self._once(
-                        "GET", path, lane, dict(asked or {}) or None, version=version
-                    )
+                    return await self._once("GET", path, lane, asked, leaves, **more)
                 except OrderStateUnknown as error:
                     raise BrokerUnavailable(str(error)) from error
         raise AssertionError("unreachable")  # pragma: no cover
@@ -150,7 +168,13 @@ class Rest:
         return await self._once(method, path, lane, body)
 
     async def _once(
-        self, method: Method, path: str, lane: Lane, data: Any, **elsewhere: str | None
+        self,
+        method: Method,
+        path: str,
+        lane: Lane,
+        data: Any,
+        leaves: Callable[[], None] | None = None,
+        **elsewhere: str | None,
     ) -> Answer:
         client = self._client
         if client is None:
@@ -160,6 +184,8 @@ class Rest:
         await self.lanes.turn_in_time(lane)
         if lane != "exit":
             self.breaker.enter()  # last: whoever enters tells how it went
+        if leaves is not None:
+            leaves()
         self.usage.called()
         began = self._clock.monotonic()
         try:

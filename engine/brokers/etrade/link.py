@@ -22,6 +22,9 @@ from engine.domain.errors import (
     TradeStreamError,
 )
 
+ALLOWED: Mapping[Lane, tuple[float, float]] = {"all": (2, 1.05), "account": (2, 1.05)}
+"""Two calls a second per module, orders and accounts. Of two nothing can be kept back: an exit
+waits for a second at most, and is next."""
 _LOOK_S = 30.0
 _WARN = timedelta(hours=1)
 
@@ -31,8 +34,7 @@ class Link:
 
     def __init__(self, name: str, url: str, clock: Clock, login: Login, events: Events) -> None:
         self.name, self._clock, self._events, self.login = name, clock, events, login
-        # Two calls a second per module; an order takes two. Exits have a share of their own.
-        lanes = Lanes(clock, {"exit": (4, 4.0), "order": (3, 4.0), "read": (3, 2.0)})
+        lanes = Lanes(clock, ALLOWED)
         self.wire = Wire(name, url, clock, lanes, sign=login.headers)
         self._lost_at: datetime | None = None
         self._task: asyncio.Task[None] | None = None
@@ -88,11 +90,12 @@ class Link:
         """What is inside the wrapper; empty when there is nothing (204)."""
         await self.login.enter()
         token = self.login.token
+        lane: Lane = "read" if "/orders" in path else "account"
         try:
-            answer = await self.wire.read("GET", path)
+            answer = await self.wire.read("GET", path, lane=lane)
         except BrokerAuthError:
             await self.login.renew(self.wire, refused=token)
-            answer = await self.wire.read("GET", path)
+            answer = await self.wire.read("GET", path, lane=lane)
         self._raise_unread(answer)
         if answer.body is None:
             return {}

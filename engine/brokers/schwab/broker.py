@@ -123,7 +123,7 @@ class Schwab(Adapter):
         self._login = Login(
             self.name, key, secret, settings.environment, terms, setup.tokens, self.clock
         )
-        lanes = Lanes(self.clock, {"exit": (20, 30.0), "order": (10, 30.0), "read": (45, 30.0)})
+        lanes = Lanes(self.clock, {"all": (120, 60.0)})
         self._wire = Wire(self.name, settings.rest_url or HOST, self.clock, lanes)
         self.usage = self._wire.usage
         self._builder = library.order_builder

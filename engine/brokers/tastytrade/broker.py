@@ -49,7 +49,7 @@ from engine.domain.quote import Leg
 
 DRY_RUN_S = 2.5
 """An entry waits this long for its dry run, so that both fit the desk's limit of 10 s."""
-LANES: Mapping[Lane, tuple[float, float]] = {"exit": (50, 60), "order": (30, 60), "read": (40, 60)}
+LANES: Mapping[Lane, tuple[float, float]] = {"all": (120, 60)}
 """Two requests a second in all; a dry run is a reading."""
 _LIVE_HOSTS = frozenset({"api.tastyworks.com", "api.tastytrade.com", "streamer.tastyworks.com"})
 _PAPER_HOSTS = frozenset({"api.cert.tastyworks.com", "streamer.cert.tastyworks.com"})

@@ -20,11 +20,7 @@ from engine.domain.errors import (
     OrderStateUnknown,
 )
 
-ALLOWED: Mapping[Lane, tuple[float, float]] = {
-    "exit": (60, 60),
-    "order": (40, 60),
-    "read": (50, 60),
-}
+ALLOWED: Mapping[Lane, tuple[float, float]] = {"all": (150, 60)}
 """Calls, seconds. ProjectX takes 200 in 60 s; a quarter is left to other programs of the login."""
 
 TOKEN_S = 24 * 3600.0

@@ -18,10 +18,10 @@ from engine.store import Tokens
 LANES: Mapping[Lane, tuple[float, float]] = {
     "exit": (2, 1),
     "order": (3, 1),
-    "read": (2, 2.4),
-    "open": (2, 2.4),
-    "history": (2, 2.4),
-    "detail": (2, 2.4),
+    "read": (2, 2.1),
+    "open": (2, 2.1),
+    "history": (2, 2.1),
+    "detail": (2, 2.1),
 }
 """Orders: 600 a minute are allowed, 300 used. Questions: each may be asked 2 times in 2 s."""
 _LANES: Mapping[str, Lane] = {

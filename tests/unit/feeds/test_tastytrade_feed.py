@@ -79,7 +79,7 @@ class World:
 
 @pytest.fixture
 async def world(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[World]:
-    monkeypatch.setattr("engine.brokers._wire.lanes.AsyncLimiter", NoWait)
+    monkeypatch.setattr("engine.brokers._wire.lanes.Window", NoWait)
     clock = ManualClock(START)
     terms = VENUE.__class__(start_cash_usd={NUMBERS["main"]: D(1)})
     venue = TastytradeVenue(clock, MemoryVault(), terms)

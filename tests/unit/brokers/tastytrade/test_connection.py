@@ -635,9 +635,9 @@ async def test_a_stream_that_refuses_our_token_is_opened_with_a_new_one(bench: A
 # -- all together -----------------------------------------------------------------------------
 
 
-def test_the_lanes_keep_to_two_requests_a_second_and_let_fifty_exits_go_at_once() -> None:
+def test_the_allowance_is_two_requests_a_second_shared_with_exits_first() -> None:
+    assert set(broker.LANES) == {"all"}
     assert sum(n / seconds for n, seconds in broker.LANES.values()) <= 2
-    assert broker.LANES["exit"][0] >= 50
 
 
 async def test_every_capability_can_be_tried_out_without_a_trace(bench: Any) -> None:

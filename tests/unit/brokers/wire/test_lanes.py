@@ -1,16 +1,22 @@
-"""Lanes: exits never wait behind others, a queue that is too long is refused, pauses are kept."""
+"""Lanes: exits first, polls last, never more than the broker allows, pauses are kept."""
 
 import asyncio
+from collections import Counter
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from engine.asking import Rank, answered_within, asking
 from engine.brokers._wire import lanes as module
 from engine.brokers._wire.lanes import Lanes
 from engine.clock import ManualClock
 from engine.domain.errors import RateLimited
 
 START = datetime(2026, 11, 18, 15, 0, tzinfo=UTC)
+CALLS, PER_S = 10, 10.0
 
 
 @pytest.fixture
@@ -20,6 +26,43 @@ def clock():
 
 def lanes(clock, **allowed):
     return Lanes(clock, allowed or {"exit": (2, 60), "order": (2, 60), "read": (2, 60)})
+
+
+def shared(clock):
+    return Lanes(clock, {"all": (CALLS, PER_S)})
+
+
+async def breathe(turns=5):
+    for _ in range(turns):
+        await asyncio.sleep(0)
+
+
+async def turn(all_lanes, who):
+    """One call in this name."""
+    with asking(who):
+        await all_lanes.turn({Rank.EXIT: "exit", Rank.ENTRY: "order"}.get(who, "read"))
+
+
+async def taken(all_lanes, who, most=1_000):
+    """How many of this name pass at once."""
+    for n in range(most):
+        task = asyncio.create_task(turn(all_lanes, who))
+        await breathe()
+        if not task.done() or task.exception() is not None:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            return n
+    return most
+
+
+async def given_up(works):
+    """Nobody waits any more; what was refused is no matter here."""
+    for work in works:
+        work.cancel()
+    await asyncio.gather(*works, return_exceptions=True)
+
+
+# -- lanes of their own
 
 
 async def test_turns_within_the_allowance_come_at_once(clock):
@@ -33,9 +76,10 @@ async def test_a_full_lane_refuses_what_would_wait_too_long_and_names_the_wait(c
     all_lanes = lanes(clock)
     await all_lanes.turn("order")
     await all_lanes.turn("order")
+    clock.advance(20)
     with pytest.raises(RateLimited) as caught:
         await all_lanes.turn("order")
-    assert caught.value.retry_after_s == 30
+    assert caught.value.retry_after_s == 40
 
 
 async def test_exits_pass_while_orders_and_reads_are_full(clock):
@@ -53,16 +97,20 @@ async def test_an_exit_waits_for_its_turn_and_is_never_refused_for_the_wait(cloc
     all_lanes = lanes(clock, exit=(1, 60), order=(1, 60))
     await all_lanes.turn("exit")
     waiting = asyncio.create_task(all_lanes.turn("exit"))
-    done, _ = await asyncio.wait([waiting], timeout=0.05)
-    assert not done
-    waiting.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await waiting
+    await breathe()
+    assert not waiting.done()
+    clock.advance(60)
+    await waiting
 
 
 async def test_a_short_wait_is_waited_for(clock):
-    all_lanes = lanes(clock, order=(1, 0.05))
-    await asyncio.gather(*(all_lanes.turn("order") for _ in range(4)))
+    all_lanes = lanes(clock, order=(1, 1))
+    works = [asyncio.create_task(all_lanes.turn("order")) for _ in range(4)]
+    for n in range(1, 5):
+        await breathe()
+        assert sum(work.done() for work in works) == n
+        clock.advance(1)
+    await asyncio.gather(*works)
 
 
 async def test_who_gives_up_waiting_is_not_counted_any_more(clock):
@@ -70,7 +118,7 @@ async def test_who_gives_up_waiting_is_not_counted_any_more(clock):
     await all_lanes.turn("order")
     for _ in range(5):
         waiting = asyncio.create_task(all_lanes.turn("order"))
-        await asyncio.sleep(0)
+        await breathe()
         waiting.cancel()
         with pytest.raises(asyncio.CancelledError):
             await waiting
@@ -82,6 +130,21 @@ async def test_a_lane_without_an_allowance_of_its_own_shares_the_reads(clock):
     await all_lanes.turn("exit")
     with pytest.raises(RateLimited):
         await all_lanes.turn("read")
+
+
+async def test_a_turn_that_does_not_come_in_time_is_a_refusal_that_proves_nothing_was_sent(
+    clock, monkeypatch
+):
+    monkeypatch.setattr(module, "TURN_S", 0.05)
+    all_lanes = lanes(clock, exit=(1, 60), order=(1, 60))
+    await all_lanes.turn_in_time("exit")
+    with pytest.raises(RateLimited, match="nothing was sent"):
+        await all_lanes.turn_in_time("exit")
+    clock.advance(60)
+    await all_lanes.turn("exit")  # who gave up does not stand in the way
+
+
+# -- pauses
 
 
 async def test_a_pause_shuts_its_lane_alone_until_it_is_over(clock):
@@ -117,12 +180,179 @@ async def test_a_jump_of_the_wall_clock_moves_no_pause(clock, jump_h):
     await all_lanes.turn("order")
 
 
-async def test_a_turn_that_does_not_come_in_time_is_a_refusal_that_proves_nothing_was_sent(
-    clock, monkeypatch
-):
-    monkeypatch.setattr(module, "TURN_S", 0.05)
-    all_lanes = lanes(clock, exit=(1, 60), order=(1, 60))
-    await all_lanes.turn_in_time("exit")
-    with pytest.raises(RateLimited, match="nothing was sent"):
-        await all_lanes.turn_in_time("exit")
-    assert all_lanes._waiting["exit"] == 0
+async def test_a_pause_asked_of_a_poll_does_not_hold_an_exit_up(clock):
+    all_lanes = shared(clock)
+    with asking(Rank.POLL):
+        all_lanes.pause("read", 30)
+    await turn(all_lanes, Rank.EXIT)
+    with pytest.raises(RateLimited):
+        await turn(all_lanes, Rank.ENTRY)
+
+
+async def test_after_a_pause_asked_of_an_exit_nobody_asks(clock):
+    all_lanes = shared(clock)
+    all_lanes.pause("exit", 30)
+    for who in (Rank.EXIT, Rank.ENTRY, Rank.POLL):
+        with pytest.raises(RateLimited):
+            await turn(all_lanes, who)
+
+
+async def test_a_comparison_outwaits_a_pause(clock):
+    all_lanes = shared(clock)
+    all_lanes.pause("read", 30)
+    waiting = asyncio.create_task(turn(all_lanes, Rank.COMPARE))
+    await breathe()
+    assert not waiting.done()
+    clock.advance(30)
+    await waiting
+
+
+# -- one allowance for all
+
+
+async def test_a_part_of_the_allowance_is_kept_for_those_who_go_first(clock):
+    all_lanes = shared(clock)
+    found = {who: await taken(all_lanes, who) for who in reversed(Rank)}
+    assert found == {Rank.POLL: 4, Rank.ENTRY: 2, Rank.COMPARE: 2, Rank.DOUBT: 0, Rank.EXIT: 2}
+
+
+async def test_the_next_turn_is_of_who_goes_first_whoever_came_first(clock):
+    all_lanes = Lanes(clock, {"all": (1, 1.0)})
+    await turn(all_lanes, Rank.EXIT)
+    order = []
+
+    async def one(who):
+        await turn(all_lanes, who)
+        order.append(who)
+
+    works = []
+    for who in reversed(Rank):
+        works.append(asyncio.create_task(one(who)))
+        await breathe()
+    for _ in Rank:
+        clock.advance(1)
+        await breathe()
+    await asyncio.gather(*works)
+    assert order == list(Rank)
+
+
+async def test_a_poll_that_would_wait_long_is_refused_and_a_comparison_is_not(clock):
+    all_lanes = shared(clock)
+    assert await taken(all_lanes, Rank.COMPARE) == 8
+    with pytest.raises(RateLimited):
+        await turn(all_lanes, Rank.POLL)
+    waiting = [asyncio.create_task(turn(all_lanes, Rank.COMPARE)) for _ in range(20)]
+    for n in (8, 16, 20):
+        clock.advance(PER_S)
+        await breathe(60)
+        assert sum(work.done() for work in waiting) == n
+
+
+async def test_three_look_ups_may_pass_a_comparison_then_it_is_next(clock):
+    all_lanes = Lanes(clock, {"all": (1, 1.0)})
+    await turn(all_lanes, Rank.DOUBT)
+    comparison = asyncio.create_task(turn(all_lanes, Rank.COMPARE))
+    await breathe()
+    works = [asyncio.create_task(turn(all_lanes, Rank.DOUBT)) for _ in range(9)]
+    for n in range(1, 5):
+        assert not comparison.done()
+        clock.advance(1)
+        await breathe()
+        assert sum(work.done() for work in works) == min(n, 3)
+    assert comparison.done()
+    await given_up(works)
+
+
+async def test_waiting_for_our_turn_is_not_the_brokers_silence(clock):
+    all_lanes = Lanes(clock, {"all": (1, 30.0)})
+    await turn(all_lanes, Rank.COMPARE)
+
+    async def asked():
+        async with answered_within(0.05):
+            await turn(all_lanes, Rank.COMPARE)
+        return "answered"
+
+    waiting = asyncio.create_task(asked())
+    await asyncio.sleep(0.1)
+    assert not waiting.done()
+    clock.advance(30)
+    assert await waiting == "answered"
+
+
+# -- whatever comes
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    calls=st.integers(2, 12),
+    steps=st.lists(
+        st.tuples(st.sampled_from(list(Rank)), st.integers(1, 8), st.floats(0, 3)), max_size=40
+    ),
+)
+async def test_no_stretch_of_time_holds_more_than_the_broker_allows(calls, steps):
+    clock = ManualClock(START)
+    all_lanes = Lanes(clock, {"all": (calls, PER_S)})
+    at, works = [], []
+
+    async def one(who):
+        with suppress(RateLimited):
+            await turn(all_lanes, who)
+            at.append(clock.monotonic())
+
+    for who, n, pause_s in steps:
+        works += [asyncio.create_task(one(who)) for _ in range(n)]
+        await breathe()
+        clock.advance(pause_s)
+        await breathe()
+    await given_up(works)
+    for n, end in enumerate(at[calls:], calls):
+        assert end - at[n - calls] >= PER_S - 1e-5
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    others=st.lists(
+        st.sampled_from([Rank.DOUBT, Rank.COMPARE, Rank.ENTRY, Rank.POLL]), max_size=60
+    ),
+    spread_s=st.floats(0, 1),
+)
+async def test_an_exit_never_waits_behind_anything_else(others, spread_s):
+    """O-18: two of ten are kept; the third exit in a stretch may have to wait for time itself."""
+    clock = ManualClock(START)
+    all_lanes = shared(clock)
+    works = []
+    for who in others:
+        works.append(asyncio.create_task(turn(all_lanes, who)))
+        await breathe()
+        clock.advance(spread_s)
+    assert await taken(all_lanes, Rank.EXIT, 2) == 2
+    await given_up(works)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    load=st.lists(
+        st.lists(st.sampled_from([Rank.DOUBT, Rank.ENTRY, Rank.POLL]), max_size=12), max_size=60
+    )
+)
+async def test_a_comparison_never_starves(load):
+    """Whatever is looked up, opened and polled meanwhile, each of its questions has its turn."""
+    clock = ManualClock(START)
+    all_lanes = shared(clock)
+    works, turns = [], Counter()
+
+    async def comparison():
+        for _ in range(12):
+            await turn(all_lanes, Rank.COMPARE)
+            turns["comparison"] += 1
+
+    compare = asyncio.create_task(comparison())
+    for each in (*load, *([[Rank.DOUBT, Rank.POLL]] * 120)):
+        works += [asyncio.create_task(turn(all_lanes, who)) for who in each]
+        await breathe()
+        clock.advance(1)
+        await breathe()
+        if compare.done():
+            break
+    assert turns["comparison"] == 12, turns
+    await given_up([*works, compare])
