@@ -7,12 +7,24 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from engine.domain.candle import LENGTH, Candle, Candles, Timeframe
-from engine.domain.instrument import Instrument
+from engine.domain.candle import LENGTH, Candle, Candles, Timeframe, no_candles
+from engine.domain.instrument import Instrument, stock
 from engine.domain.quote import Leg
 from engine.domain.trade import StopPlan, TradeState
-from engine.reports import chart
-from tests.unit.reports.examples import AAPL, MES, NOW, D, frame, trade
+from engine.reports import chart, compare, payoff
+from tests.unit.reports.examples import (
+    AAPL,
+    CREDIT_SPREAD,
+    LONG_PUT,
+    MES,
+    NOW,
+    SHORT_PUT,
+    SPY_CALL,
+    D,
+    frame,
+    quote,
+    trade,
+)
 
 FOUR = ("sma20", "ema9", "bollinger", "rsi", "macd", "volume")
 
@@ -109,6 +121,27 @@ def candles_report(
     )
 
 
+def compare_report(n: int = 4) -> compare.CompareReport:
+    """Some of them against each other over three months; one has no history."""
+    names = ("AAPL", "MSFT", "SPY", "TSLA")[:n]
+    view = chart.view_of("3m")
+    series = [candles(stock(s), "1d", 80, seed=k, price=100.0 + k) for k, s in enumerate(names)]
+    none = no_candles(stock("NONE"), "1d", "alpaca", NOW, "alpaca has no candles of NONE")
+    return compare.build(frame(is_synthetic=True), [*series, none], view)
+
+
+def payoff_report(kind: str = "spread") -> payoff.PayoffReport:
+    """A long call, or a put spread that was sold."""
+    spy = quote(stock("SPY"), "601.10", "601.14")
+    if kind == "call":
+        return payoff.build(frame(spy, quote(SPY_CALL, "2.40", "2.44")), trade())
+    sold = trade(
+        legs=CREDIT_SPREAD, direction=-1, entry_price=D("1.60"), qty_open=D(3), qty_opened=D(3)
+    )
+    quotes = (quote(SHORT_PUT, "9.10", "9.20"), quote(LONG_PUT, "7.20", "7.30"))
+    return payoff.build(frame(spy, *quotes, is_synthetic=True), sold)
+
+
 def sheets() -> Iterator[tuple[str, str, object]]:
     """(file stem, chart, report) of everything worth a look."""
     yield "candles-plain", "candles", candles_report("1d", None, "volume", n=140)
@@ -127,3 +160,8 @@ def sheets() -> Iterator[tuple[str, str, object]]:
     yield "candles-nothing", "candles", chart.build(frame(), none, view)
     short = candles(MES, "1d", 3, price=6700.0)
     yield "candles-short", "candles", chart.build(frame(), short, view, indicators=FOUR)
+    yield "compare-four", "compare", compare_report()
+    none = no_candles(AAPL, "1d", "alpaca", NOW, "alpaca is down")
+    yield "compare-nothing", "compare", compare.build(frame(), [none], view)
+    yield "payoff-call", "payoff", payoff_report("call")
+    yield "payoff-spread", "payoff", payoff_report()

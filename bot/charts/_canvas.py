@@ -193,6 +193,13 @@ def _font(size: int, bold: bool) -> ImageFont.FreeTypeFont:
     return ImageFont.truetype(path, round(size * _DPI / 72), layout_engine=ImageFont.Layout.BASIC)
 
 
+def tints(palette: Palette) -> tuple[str, ...]:
+    """Colours of lines that are all of one rank, told apart on either ground."""
+    if palette is PALETTES["dark"]:
+        return (palette.third, palette.second, "#3ec9c9", "#e879a6", palette.ink, palette.soft)
+    return (palette.third, palette.second, "#0d7d7d", "#b5286a", palette.ink, palette.soft)
+
+
 def width_of(text: str, size: int, *, bold: bool = False) -> float:
     """How wide :meth:`Sheet.words` writes it, in fractions of the figure."""
     return _font(size, bold).getlength(text) / WIDTH

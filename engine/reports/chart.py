@@ -91,6 +91,8 @@ class ChartReport:
     high: Figure
     low: Figure
     source: str
+    grade: str
+    """Of the newest quotes, A to F; empty when none were heard."""
     missing: str
     """Why there is nothing; empty when there is something."""
 
@@ -115,6 +117,7 @@ def build(
     indicators: Collection[str] = (),
     trades: Iterable[Trade] = (),
     overlays: Collection[str] = (),
+    grade: str = "",
 ) -> ChartReport:
     """``series``: the window's candles with those before it that indicators need.
 
@@ -155,6 +158,7 @@ def build(
         high=max((c.high for c in candles), default=Missing(series.missing)),
         low=min((c.low for c in candles), default=Missing(series.missing)),
         source=series.source,
+        grade=grade,
         missing="" if candles else series.missing or "no history",
     )
 
