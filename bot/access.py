@@ -275,6 +275,9 @@ def _open_to_all_roles() -> list[Permission]:
         *_rows(Role.VIEWER, "data", "quality sources"),
         *_rows(Role.VIEWER, "alerts", "stats"),
         *_rows(Role.VIEWER, "chart", "candles compare"),
+        *_rows(
+            Role.VIEWER, "prefs", "show set theme timezone reset export import", is_private=True
+        ),
     ]
 
 

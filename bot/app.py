@@ -24,6 +24,7 @@ from bot.link import Link
 from bot.live import LivePanel
 from bot.outbox import Outbox
 from bot.pace import Pace, Queue
+from bot.prefs import People
 from bot.presence import EVERY_S, Presence
 from bot.reading import Reading
 from bot.settings import Settings
@@ -103,6 +104,7 @@ class App:
         self.pace = Pace()
         self.usage = Usage(self)
         self.settings = Settings(self)
+        self.people = People(self)
         self.throttled = Queue()
         self.link = Link(self)
         self.charts = Charts()

@@ -31,6 +31,10 @@ PEOPLE = {
 }
 """Who may do what a right of this name asks for."""
 NEEDS = {
+    **{
+        f"prefs {verb}": "viewer"
+        for verb in ("show", "set", "theme", "timezone", "reset", "export", "import")
+    },
     **{f"settings {verb}": "admin" for verb in (*SETTINGS, "import")},
     **dict.fromkeys(("status", "health summary", "health api-usage", "mode show"), "viewer"),
     **dict.fromkeys(("risk-limits", "circuit-breaker"), "viewer"),
@@ -168,7 +172,7 @@ async def test_suggestions_are_for_those_who_may(it: Desk) -> None:
                     "orders", command.qualified_name, str(parameter.display_name)
                 )
                 await shown.acked()
-                need = "viewer" if command.qualified_name in ("help", "data quality") else "trader"
+                need = "viewer" if NEEDS.get(command.qualified_name) == "viewer" else "trader"
                 assert bool(shown.choices) <= (need in may), (command.qualified_name, who, name)
     found = await it.user("tom").autocomplete("orders", "approvals show", "id").acked()
     assert [c["value"] for c in found.choices] == [approval.approval_id]
