@@ -34,12 +34,13 @@ class Gate:
             roles = {r.id for r in guild.roles if me and r.tags and r.tags.bot_id == me.id}
         config = self._app.config.discord
         rooms = config.channels
-        desk_rooms = (rooms.trade_alerts, rooms.approvals, rooms.orders, rooms.activity, rooms.panel)
+        desk_rooms = (rooms.trade_alerts, rooms.approvals, rooms.orders, rooms.activity)
+        shown = (*desk_rooms, rooms.copilot, rooms.panel)
         return Access(
             guild_id=config.guild_id,
             admin_channel_id=rooms.admin,
             action_channel_ids=frozenset(rooms.actions),
-            desk_channel_ids=frozenset(c for c in (*desk_rooms, rooms.copilot) if c is not None),
+            desk_channel_ids=frozenset(c for c in shown if c is not None),
             viewer=config.roles.viewer,
             trader=config.roles.trader,
             admin=config.roles.admin,

@@ -175,9 +175,9 @@ async def test_it_survives_a_restart_and_a_lost_answer_in_one_message(
             sandbox.fault(f"/channels/{room.id}/messages", "reset_after", method="POST")
             panel = await posted(it)
             assert len([m for m in room.messages if m.is_v2]) == 1
+            before = len(panel.edits)
         async with desk(tmp_path, monkeypatch, sandbox=sandbox) as it:
             assert it.app.panel.place.message_id == panel.id
-            before = len(panel.edits)
             await it.until(lambda: len(panel.edits) > before)
             assert "⛔" not in await it.press("tom", panel, "Positions")
     finally:
