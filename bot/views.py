@@ -16,6 +16,7 @@ from bot import dialogs, panel_buttons, reply, text
 from bot.actions._button import ActionButton
 from bot.advising import IdeaButton
 from bot.cards import positions as positions_card
+from bot.chart_buttons import ChartButton
 from bot.confirm import ConfirmButton, Question, ask_first
 from bot.reply import Press
 from engine.domain.desk import Approval, ApprovalState
@@ -326,6 +327,7 @@ BUTTONS = (
     PageButton,
     ConfirmButton,
     dialogs.AgainButton,
+    ChartButton,
     ActionButton,
     IdeaButton,
 )
