@@ -40,6 +40,10 @@ NEEDS = {
     **dict.fromkeys(("risk-limits", "circuit-breaker"), "viewer"),
     **dict.fromkeys(("help", "about", "market-status"), "viewer"),
     **dict.fromkeys(("data quality", "data sources"), "viewer"),
+    **dict.fromkeys(("chart candles", "chart compare"), "viewer"),
+    **dict.fromkeys(("watchlist view", "watchlist history"), "viewer"),
+    **dict.fromkeys(("market-summary", "sector-analysis"), "viewer"),
+    "watchlist reset": "admin",
     "data refresh": "admin",
     **dict.fromkeys(("resume-trading", "mode paper", "mode live"), "admin"),
     **dict.fromkeys(("broker test", "broker disable", "broker enable"), "admin"),
@@ -54,6 +58,8 @@ NEEDS = {
 PUBLIC = (
     *("mode show", "health api-usage", "risk-limits", "circuit-breaker"),
     *("about", "market-status", "data quality", "data sources", "monitor status"),
+    *("chart candles", "chart compare", "analyze", "watchlist add", "watchlist remove"),
+    *("watchlist view", "watchlist history"),
 )
 """No account's figures in them."""
 PLACES = ("orders", "all-messages", "actions", "admin")
