@@ -27,6 +27,7 @@ from bot.pace import Pace, Queue
 from bot.prefs import People
 from bot.presence import EVERY_S, Presence
 from bot.reading import Reading
+from bot.risk_reading import RiskReading
 from bot.settings import Settings
 from bot.stand_in import point_discord_at
 from bot.suggest import Suggest
@@ -99,6 +100,7 @@ class App:
         self.desk = self._desk()
         self.desk.closes.history = self.history
         self.reading = Reading(self.desk)
+        self.risks = RiskReading(self)
         self.confirmations = Confirmations()
         self.drafts = Drafts()
         self.pace = Pace()

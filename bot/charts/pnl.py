@@ -17,6 +17,10 @@ _NAMES: dict[Period, str] = {
     "month": "this month",
     "ytd": "this year",
     "all": "since the start",
+    "1d": "1 day",
+    "1w": "1 week",
+    "1m": "1 month",
+    "3m": "3 months",
 }
 
 _NAMED = 10

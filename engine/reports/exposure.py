@@ -1,4 +1,4 @@
-"""What is at stake and where: market value of all that is held, by symbol, asset, account."""
+"""What is at stake and where: market value of all that is held, by sector, position, asset ..."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,9 +7,21 @@ from typing import Literal
 
 from engine.domain.money import ZERO, Price, Qty
 from engine.domain.trade import Account, Position, Trade
-from engine.reports import Figure, Frame, Missing, Stamp, equity, open_pnl, plus, ratio
+from engine.portfolio.sectors import BROAD, sector_of
+from engine.reports import (
+    Figure,
+    Frame,
+    Missing,
+    Stamp,
+    equity,
+    open_pnl,
+    plus,
+    ratio,
+    unit_label,
+)
 
-By = Literal["symbol", "asset", "source", "account", "broker"]
+By = Literal["sector", "position", "asset", "broker", "strategy", "symbol", "source", "account"]
+"""``strategy`` is the room or strategy that opened it, as ``source``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +36,15 @@ class Row:
     """Long less short."""
     pct: Figure
     """Gross in percent of equity."""
+    limit_pct: Decimal | None = None
+    """What one such group may be at most; None: no limit on it."""
+
+    @property
+    def headroom_pct(self) -> Figure | None:
+        """What is left below the limit, in percent of equity; below 0 when it is passed."""
+        if self.limit_pct is None:
+            return None
+        return self.pct if isinstance(self.pct, Missing) else self.limit_pct - self.pct
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +68,11 @@ class ExposureReport:
     n_open: int
 
     @property
+    def score(self) -> Figure:
+        """Diversification, 0-100: 100 x (1 - HHI); 0 is all in one place."""
+        return self.hhi if isinstance(self.hhi, Missing) else (1 - self.hhi) * 100
+
+    @property
     def largest(self) -> Row | None:
         """The group with most at stake."""
         return self.rows[0] if self.rows else None
@@ -59,17 +85,24 @@ def build(
     positions: Iterable[Position],
     accounts: Iterable[Account],
     by: By = "symbol",
+    sectors: Mapping[str, str] | None = None,
+    limits_pct: Mapping[str, Decimal] | None = None,
 ) -> ExposureReport:
-    """The report, from what the desk holds."""
+    """The report, from what the desk holds.
+
+    ``sectors``: corrections of the sector table. ``limits_pct``: what one group may be, by its
+    name; ``*`` for all others; index funds are no sector and have none.
+    """
     held = [p for p in positions if p.qty]
     of_trade = {t.trade_id: t for t in trades}
     owners = tuple(accounts)
     worth = plus(*(equity(a, held, frame) for a in owners)) if owners else Missing("no account")
     groups: dict[str, list[Position]] = {}
     for position in held:
-        groups.setdefault(_name(position, of_trade, by), []).append(position)
+        groups.setdefault(_name(position, of_trade, by, sectors or {}), []).append(position)
     rows = sorted(
-        (_row(name, members, worth, frame) for name, members in groups.items()), key=_size
+        (_row(n, members, worth, frame, limits_pct or {}) for n, members in groups.items()),
+        key=_size,
     )
     gross = plus(*(r.gross_usd for r in rows)) if rows else ZERO
     starts: list[Figure] = [
@@ -98,12 +131,19 @@ def build(
 _OF_TRADE: Mapping[str, Callable[[Trade], str]] = {
     "asset": lambda t: t.asset,
     "source": lambda t: t.source,
+    "strategy": lambda t: t.source,
+    "position": lambda t: unit_label(t.legs),
     "broker": lambda t: t.broker,
 }
 
 
-def _name(position: Position, trades: Mapping[str, Trade], by: By) -> str:
+def _name(
+    position: Position, trades: Mapping[str, Trade], by: By, sectors: Mapping[str, str]
+) -> str:
     trade = trades.get(position.trade_id)
+    of = position.instrument
+    if by == "sector":
+        return sector_of(of.symbol, of.kind, sectors)
     if by == "account":
         return position.account
     if by == "symbol":
@@ -111,7 +151,13 @@ def _name(position: Position, trades: Mapping[str, Trade], by: By) -> str:
     return _OF_TRADE[by](trade) if trade else "unknown"
 
 
-def _row(name: str, members: Sequence[Position], worth: Figure, frame: Frame) -> Row:
+def _row(
+    name: str,
+    members: Sequence[Position],
+    worth: Figure,
+    frame: Frame,
+    limits: Mapping[str, Decimal],
+) -> Row:
     values = [_value(p, frame) for p in members]
     gross = plus(*(v if isinstance(v, Missing) else abs(v) for v in values))
     return Row(
@@ -120,6 +166,7 @@ def _row(name: str, members: Sequence[Position], worth: Figure, frame: Frame) ->
         gross_usd=gross,
         net_usd=plus(*values),
         pct=_share(gross, worth),
+        limit_pct=None if name == BROAD else limits.get(name, limits.get("*")),
     )
 
 

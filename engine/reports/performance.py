@@ -5,16 +5,18 @@ of what the accounts were worth that morning at cost: deposits plus all realised
 and Sortino are annualised with 252 days and no risk-free rate.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 from math import sqrt
 
 from engine.domain.money import ZERO
+from engine.domain.trade import Trade
 from engine.market import NYSE, new_york_date
-from engine.reports import Figure, Missing, Stamp, plus, ratio
-from engine.reports.pnl import Group, Period, PnlReport, Row
+from engine.portfolio.closes import Closes
+from engine.reports import Figure, Missing, Stamp, plus, ratio, unit_value
+from engine.reports.pnl import By, Group, Period, PnlReport, Row, grouped
 
 MIN_DAYS = 20
 """Fewer daily returns say nothing about risk."""
@@ -29,6 +31,17 @@ class Day:
     on: date
     realised_usd: Decimal
     cumulative_usd: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Benchmark:
+    """What a symbol made in the same time, price alone."""
+
+    symbol: str
+    return_pct: Figure
+
+
+ATTRIBUTED: tuple[By, ...] = ("strategy", "sector", "author")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +69,8 @@ class PerformanceReport:
     max_drawdown_usd: Figure
     max_drawdown_trades: int
     """Trades from the peak to the trough."""
+    max_drawdown_days: int
+    """Most trading days below an earlier peak of the daily line; the last may still go on."""
     sharpe: Figure
     sortino: Figure
     best: tuple[Row, ...]
@@ -63,15 +78,30 @@ class PerformanceReport:
     groups: tuple[Group, ...]
     by: str
     days: tuple[Day, ...]
+    mae_r: Figure
+    """Mean worst moment of the trades in R, 0 or below: maximum adverse excursion."""
+    mfe_r: Figure
+    """Mean best moment in R, 0 or above: maximum favourable excursion."""
+    benchmarks: tuple[Benchmark, ...]
+    attribution: tuple[tuple[str, tuple[Group, ...]], ...]
+    """By strategy, sector and author: who earned it."""
 
 
 def build(
-    pnl: PnlReport, *, deposits_usd: Figure, realised_before_usd: Decimal = ZERO
+    pnl: PnlReport,
+    *,
+    deposits_usd: Figure,
+    realised_before_usd: Decimal = ZERO,
+    trades: Iterable[Trade] = (),
+    sectors: Mapping[str, str] | None = None,
+    benchmarks: Iterable[Benchmark] = (),
 ) -> PerformanceReport:
     """Measures of what a P&L report lists.
 
-    ``deposits_usd``: of its accounts; ``realised_before_usd``: before the period.
+    ``deposits_usd``: of its accounts; ``realised_before_usd``: before the period; ``trades``: of
+    its rows, for excursions and attribution.
     """
+    known = {t.trade_id: t for t in trades}
     closed = [r for r in pnl.rows if r.is_closed]
     won = [r.realised_usd for r in closed if r.realised_usd > 0]
     lost = [r.realised_usd for r in closed if r.realised_usd < 0]
@@ -101,6 +131,7 @@ def build(
         losing_streak=_streak(closed),
         max_drawdown_usd=none if not pnl.rows else ZERO if fall is None else fall.usd,
         max_drawdown_trades=0 if fall is None else fall.trough - fall.peak,
+        max_drawdown_days=days_under(days),
         sharpe=_sharpe(returns),
         sortino=_sortino(returns),
         best=tuple(r for r in order[:_SHOWN] if r.realised_usd > 0),
@@ -108,7 +139,62 @@ def build(
         groups=pnl.groups,
         by=pnl.by,
         days=days,
+        mae_r=_excursion(closed, known, is_best=False),
+        mfe_r=_excursion(closed, known, is_best=True),
+        benchmarks=tuple(benchmarks),
+        attribution=tuple(
+            (by, grouped(pnl.rows, known, by, sectors)) for by in ATTRIBUTED if known and pnl.rows
+        ),
     )
+
+
+def benchmark(closes: Closes, since: date, now: Decimal | None = None) -> Benchmark:
+    """Return of a symbol from its last close before ``since`` to now, else to its last close."""
+    before = [p for d, p in zip(closes.days, closes.prices, strict=True) if d < since]
+    if not before:
+        return Benchmark(
+            symbol=closes.symbol, return_pct=Missing(f"no close of {closes.symbol} before {since}")
+        )
+    last = float(now) if now is not None else closes.prices[-1]
+    made = Decimal(str(round((last / before[-1] - 1) * 100, 4)))
+    return Benchmark(symbol=closes.symbol, return_pct=made)
+
+
+def excursions(trade: Trade) -> tuple[Figure, Figure]:
+    """Worst and best moment of a trade in R: MAE (0 or below) and MFE (0 or above)."""
+    worst, best, entry = trade.low_water, trade.high_water, trade.entry_price
+    if worst is None or best is None or entry is None:
+        return Missing("prices were not watched"), Missing("prices were not watched")
+    if trade.risk_usd is None or trade.risk_usd <= 0:
+        return Missing("no stop at entry"), Missing("no stop at entry")
+    in_r = [
+        unit_value(trade.legs, (p - entry) * trade.direction, trade.qty_opened) / trade.risk_usd
+        for p in (worst, best)
+    ]
+    return min(in_r[0], ZERO), max(in_r[1], ZERO)
+
+
+def days_under(days: Sequence[Day]) -> int:
+    """Most days in a row that the cumulative line was below its highest point, 0 at the start."""
+    longest = now = 0
+    peak = ZERO
+    for day in days:
+        if day.cumulative_usd >= peak:
+            peak, now = day.cumulative_usd, 0
+        else:
+            now += 1
+            longest = max(longest, now)
+    return longest
+
+
+def _excursion(closed: Sequence[Row], trades: Mapping[str, Trade], *, is_best: bool) -> Figure:
+    found = [
+        figure
+        for row in closed
+        if row.trade_id in trades
+        and isinstance(figure := excursions(trades[row.trade_id])[is_best], Decimal)
+    ]
+    return _mean(found, Missing("no trade's prices were watched"))
 
 
 def by_day(rows: Iterable[Row]) -> tuple[Day, ...]:

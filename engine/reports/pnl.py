@@ -9,6 +9,7 @@ from typing import Literal
 from engine.domain.money import ZERO
 from engine.domain.trade import Account, LedgerEntry, Position, Trade, TradeState
 from engine.market import NEW_YORK
+from engine.portfolio.sectors import sector_of
 from engine.reports import (
     Figure,
     Frame,
@@ -23,8 +24,22 @@ from engine.reports import (
     unit_value,
 )
 
-Period = Literal["today", "week", "month", "ytd", "all"]
-By = Literal["trade", "symbol", "source", "asset", "account", "broker", "author"]
+Period = Literal["today", "week", "month", "ytd", "all", "1d", "1w", "1m", "3m"]
+By = Literal[
+    "trade",
+    "symbol",
+    "source",
+    "asset",
+    "account",
+    "broker",
+    "author",
+    "position",
+    "strategy",
+    "sector",
+]
+"""``position`` is ``trade`` and ``strategy`` is ``source`` in the commands' words."""
+_ROLLING = {"1d": 0, "1w": 6, "1m": 29, "3m": 90}
+"""Days before today that the period begins."""
 
 NO_TRADES = Missing("no trades yet")
 NONE_CLOSED = Missing("no closed trades yet")
@@ -135,7 +150,10 @@ class PnlReport:
 
 
 def since_of(period: Period, now: datetime) -> datetime | None:
-    """Start of the period: midnight in New York of today, Monday, the 1st, or January 1st."""
+    """Start of the period: midnight in New York of today, Monday, the 1st, or January 1st.
+
+    The rolling ones are so many calendar days, today included: 1, 7, 30, 91.
+    """
     today = now.astimezone(NEW_YORK).date()
     first: dict[Period, date] = {
         "today": today,
@@ -143,6 +161,8 @@ def since_of(period: Period, now: datetime) -> datetime | None:
         "month": today.replace(day=1),
         "ytd": today.replace(month=1, day=1),
     }
+    if period in _ROLLING:
+        first[period] = today - timedelta(days=_ROLLING[period])
     if period not in first:
         return None
     return datetime.combine(first[period], time(), NEW_YORK).astimezone(UTC)
@@ -157,6 +177,7 @@ def build(
     accounts: Iterable[Account] = (),
     positions: Iterable[Position] = (),
     by: By = "trade",
+    sectors: Mapping[str, str] | None = None,
 ) -> PnlReport:
     """P&L of the period.
 
@@ -184,7 +205,7 @@ def build(
         period=period,
         since=since,
         rows=rows,
-        groups=_groups(rows, known, by),
+        groups=grouped(rows, known, by, sectors),
         by=by,
         realised_usd=realised,
         open_usd=open_usd if has_any else NO_TRADES,
@@ -256,16 +277,33 @@ _GROUP_OF: dict[By, Callable[[Trade], str]] = {
     "account": lambda t: t.account,
     "broker": lambda t: t.broker,
     "author": lambda t: "unknown" if t.author_id is None else str(t.author_id),
+    "position": lambda t: t.trade_id,
+    "strategy": lambda t: t.source,
 }
 
 
-def _groups(rows: Sequence[Row], trades: Mapping[str, Trade], by: By) -> tuple[Group, ...]:
-    if by == "trade":
+def group_of(trade: Trade, by: By, sectors: Mapping[str, str] | None = None) -> str:
+    """What a trade is counted under."""
+    if by == "sector":
+        of = trade.legs[0].instrument
+        return sector_of(of.symbol, of.kind, sectors)
+    return _GROUP_OF[by](trade)
+
+
+def grouped(
+    rows: Sequence[Row],
+    trades: Mapping[str, Trade],
+    by: By,
+    sectors: Mapping[str, str] | None = None,
+) -> tuple[Group, ...]:
+    """Rows in groups, most earned first; none by trade."""
+    if by in ("trade", "position"):
         return ()
     found: dict[str, list[Row]] = {}
     for row in rows:
         trade = trades.get(row.trade_id)
-        found.setdefault(_GROUP_OF[by](trade) if trade else "unknown", []).append(row)
+        name = group_of(trade, by, sectors) if trade else "unknown"
+        found.setdefault(name, []).append(row)
     groups = []
     for name, members in found.items():
         closed = [r for r in members if r.is_closed]
