@@ -58,7 +58,8 @@ NEEDS = {
 PUBLIC = (
     *("mode show", "health api-usage", "risk-limits", "circuit-breaker"),
     *("about", "market-status", "data quality", "data sources", "monitor status"),
-    *("chart candles", "chart compare", "analyze", "watchlist add", "watchlist remove"),
+    *("chart candles", "chart compare", "watchlist add", "watchlist remove"),
+    *("market-summary", "sector-analysis"),
     *("watchlist view", "watchlist history"),
 )
 """No account's figures in them."""
