@@ -275,6 +275,8 @@ def _open_to_all_roles() -> list[Permission]:
         *_rows(Role.VIEWER, "data", "quality sources"),
         *_rows(Role.VIEWER, "alerts", "stats"),
         *_rows(Role.VIEWER, "chart", "candles compare"),
+        *_rows(Role.VIEWER, "watchlist", "view history"),
+        *_rows(Role.VIEWER, "", "market-summary sector-analysis"),
         *_rows(
             Role.VIEWER, "prefs", "show set theme timezone reset export import", is_private=True
         ),
@@ -295,7 +297,7 @@ def _figures() -> list[Permission]:
         "risk": "check",
         "trades": "recent open closed",
     }
-    more = "explain trace why actions ask"
+    more = "analyze explain trace why actions ask"
     advice = "what-to-do take-profits cut-losses opportunities rebalance"
     return [
         *(
@@ -320,6 +322,7 @@ def _trading() -> list[Permission]:
     return [
         *_rows(trader, "", "action buy sell close", is_private=True),
         *_rows(trader, "alerts", "execute ignore"),
+        *_rows(trader, "watchlist", "add remove"),
         *_rows(trader, "order", "cancel modify"),
         *_rows(trader, "broker", "attend", is_private=True),
         *_rows(trader, "journal", "note tag", is_private=True),
@@ -348,6 +351,7 @@ def _administration() -> list[Permission]:
         "order": "resolve",
         "press": "resume",
         "risk": "set freeze unfreeze",
+        "watchlist": "reset",
         "settings": "view set diff history rollback validate save load export import",
     }
     admin = Where.ADMIN
