@@ -1,7 +1,7 @@
 """A window of the past: candles, indicators, and the desk's own trades and levels on it."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Literal, get_args
@@ -107,6 +107,14 @@ def view_of(range_: Range, timeframe: Timeframe | None = None, shift: int = 0) -
     note = "" if fitting == wanted else f"{wanted} is too fine for {range_}: shown as {fitting}"
     n = max(_DAYS[range_] * _PER_DAY[fitting], 2)
     return View(timeframe=fitting, range=range_, shift=shift, n=n, note=note)
+
+
+def window(series: Candles, view: View, n: int) -> Candles:
+    """The newest ``n`` candles of the window that lies so many windows back; else why none."""
+    end = len(series.candles) - view.shift * view.n
+    kept = series.candles[max(0, end - n) : end] if end >= min(view.n, 2) else ()
+    why = "" if kept else series.missing or "there is no history so far back"
+    return replace(series, candles=kept, missing=why)
 
 
 def build(

@@ -84,6 +84,11 @@ def build(frame: Frame, trade: Trade) -> PayoffReport:
     )
 
 
+def under(trade: Trade) -> Instrument:
+    """What the options of a trade are written on."""
+    return underlying_of(trade.legs[0].instrument)
+
+
 def _intrinsic(leg: Leg, spot: Decimal) -> Decimal:
     of = leg.instrument
     assert of.strike is not None  # noqa: S101 - options have one

@@ -1,0 +1,106 @@
+"""Records for the market's reports: history, quotes and the desk's own trades, gathered once."""
+
+import asyncio
+from collections.abc import Collection, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from engine.domain.candle import Candles
+from engine.domain.errors import UserError
+from engine.domain.instrument import Instrument
+from engine.domain.trade import Trade
+from engine.market import new_york_date
+from engine.reports import chart, compare, payoff
+from engine.symbols import instrument_named
+
+if TYPE_CHECKING:
+    from bot.app import App
+
+_QUOTE_S = 2.0
+
+
+class MarketReading:
+    """What people look at that is not their own book."""
+
+    def __init__(self, app: "App") -> None:
+        self._app = app
+
+    def named(self, typed: str) -> Instrument:
+        """The instrument that is meant.
+
+        Raises:
+            UserError: it is none.
+        """
+        for trade in self._app.desk.book.open_trades():  # as its card calls it
+            instrument = trade.legs[0].instrument
+            if len(trade.legs) == 1 and typed.strip().upper() == instrument.label.upper():
+                return instrument
+        return instrument_named(typed, new_york_date(self._app.clock.now()))
+
+    async def candles(
+        self,
+        instrument: Instrument,
+        view: chart.View,
+        *,
+        indicators: Collection[str] = (),
+        overlays: Collection[str] = (),
+    ) -> chart.ChartReport:
+        """A window of one instrument, with what is drawn on it."""
+        app = self._app
+        series = await self._series(instrument, view, warm_up=chart.WARM_UP)
+        graded = app.quality.of(instrument, app.clock.now())
+        book = app.desk.book
+        trades: Sequence[Trade] = [*book.closed.values(), *book.open_trades()] if overlays else ()
+        return chart.build(
+            app.reading.frame(),
+            series,
+            view,
+            indicators=indicators,
+            trades=trades,
+            overlays=overlays,
+            grade="" if graded is None else graded.grade.value,
+        )
+
+    async def compare(
+        self, instruments: Sequence[Instrument], view: chart.View
+    ) -> compare.CompareReport:
+        """Several on one scale."""
+        series = await asyncio.gather(*(self._series(i, view) for i in instruments))
+        return compare.build(self._app.reading.frame(), series, view)
+
+    async def payoff(self, trade_id: str) -> payoff.PayoffReport:
+        """Of one open option trade; its underlying's quote is asked for when there is none.
+
+        Raises:
+            UserError: there is no such trade, or it has no pay-off.
+        """
+        app = self._app
+        trade = app.desk.book.trades.get(trade_id)
+        if trade is None:
+            raise UserError(f"No open trade is called “{trade_id[:40]}”. Nothing was drawn.")
+        report = payoff.build(app.reading.frame(), trade)
+        if isinstance(report.now, tuple):
+            return report
+        await self._ask_for(payoff.under(trade))
+        return payoff.build(app.reading.frame(), trade)
+
+    async def _ask_for(self, instrument: Instrument) -> None:
+        """One quote, for a picture that needs it; without an answer it says so itself."""
+        feed = self._app.desk.feed
+        if feed is None:
+            return
+        with suppress(Exception):  # whatever a feed raises, there is no quote
+            async with asyncio.timeout(_QUOTE_S):
+                quote = await feed.quote(instrument)
+            if quote is not None:
+                self._app.board.put(quote)
+
+    async def _series(
+        self, instrument: Instrument, view: chart.View, *, warm_up: int = 0
+    ) -> Candles:
+        """The window's candles; a shifted one ends where the window after it began."""
+        n = view.n + warm_up
+        whole = await self._app.history.bars(
+            instrument, view.timeframe, min(n + view.shift * view.n, chart.MOST_ASKED)
+        )
+        return chart.window(whole, view, n)
