@@ -340,7 +340,7 @@ def _trading() -> list[Permission]:
 
 def _administration() -> list[Permission]:
     rows = {
-        "": "resume-trading override reconcile panel roles logs diagnose usage restart",
+        "": "resume-trading #resume override reconcile panel roles logs diagnose usage restart",
         "alerts": "sources",
         "audit": "search show verify",
         "backup": "create list verify restore",
@@ -374,6 +374,9 @@ PERMISSIONS: Mapping[str, Permission] = MappingProxyType(
 ASKS: Mapping[str, str] = MappingProxyType(
     {
         **dict.fromkeys(("close", "order cancel", "order resolve", "reconcile"), "one click"),
+        **dict.fromkeys(("buy", "sell", "order modify"), "one click"),
+        "action": "what the action asks",
+        "actions": "what the action asks",
         **dict.fromkeys(("broker disable", "broker enable", "broker connect"), "one click"),
         **dict.fromkeys(("broker rotate", "broker route", "broker default"), "one click"),
         "emergency-stop": "nothing to stop entries; one click to close",

@@ -7,8 +7,8 @@ from bot.cards import orders as orders_card
 from bot.confirm import Question
 from bot.reply import Press
 from engine.domain.desk import Who
-from engine.domain.errors import UserError
-from engine.flows import cancel
+from engine.domain.errors import NotAllowed, UserError
+from engine.flows import cancel, unprotect
 
 if TYPE_CHECKING:
     from bot.app import App
@@ -59,3 +59,37 @@ def cancel_all_question(app: "App", who: Who) -> Question:
 
     body()
     return Question(title="Cancel all entries?", yes="Cancel all", body=body, action=go)
+
+
+def cancel_stops_question(app: "App", who: Who) -> Question:
+    """Take every protective stop back? What is held then stands without.
+
+    Raises:
+        NotAllowed, UserError: there is none.
+    """
+    if not who.may_trade:
+        raise NotAllowed("Only a trader may do this. Nothing was changed.")
+
+    def body() -> str:
+        rows = [app.reading.order_row(o.order_id) for o in unprotect.stops(app.desk)]
+        if not rows:
+            raise UserError("No protective stop is working. Nothing was cancelled.")
+        lines = [orders_card.block(r) for r in rows[:_SHOWN]]
+        if len(rows) > _SHOWN:
+            lines.append(f"and {len(rows) - _SHOWN} more")
+        return "\n".join(["⚠ **Positions stay open without any stop.**", *lines])
+
+    async def go(press: Press) -> str:
+        tally = await unprotect.run(app.desk, app.gate.require(press, "order cancel"))
+        odd = [f"{key}: {what}" for key, what in tally.items() if what.startswith("⚠")]
+        done = f"✔ {len(tally) - len(odd)} of {len(tally)} stops taken back."
+        return "\n".join([done, *(text.safe_line(line, 150) for line in odd)])
+
+    body()
+    return Question(
+        title="Take all protective stops back?",
+        yes="Take stops back",
+        body=body,
+        action=go,
+        state=lambda: [o.order_id for o in unprotect.stops(app.desk)],
+    )

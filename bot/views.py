@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import discord
 
 from bot import dialogs, panel_buttons, reply, text
-from bot.actions._button import ActionButton
+from bot.actions._button import ActionButton, OfferSelect
 from bot.advising import IdeaButton
 from bot.cards import positions as positions_card
 from bot.chart_buttons import ChartButton
@@ -329,6 +329,7 @@ BUTTONS = (
     dialogs.AgainButton,
     ChartButton,
     ActionButton,
+    OfferSelect,
     IdeaButton,
 )
 """Everything that must work after a restart; never mixed with ordinary buttons in one view."""

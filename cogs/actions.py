@@ -10,6 +10,8 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot import actions, dialogs, reply
+from bot.actions._button import offers_view
+from bot.cards import actions as actions_card
 from bot.client import DeskBot
 from bot.errors import sentence
 from bot.pace import TooMuch
@@ -56,7 +58,11 @@ class Actions(commands.Cog):
     def _is_for_us(self, message: discord.Message) -> bool:
         if message.author.bot or message.webhook_id is not None:
             return False
-        return message.channel.id in self.bot.app.config.discord.channels.actions
+        rooms = self.bot.app.config.discord.channels
+        if message.channel.id in rooms.actions:
+            return True
+        is_resume = message.content.strip().lower() == "#resume"
+        return message.channel.id == rooms.admin and is_resume
 
     def _plain(self, message: discord.Message) -> str:
         """The text with channel mentions (a channel may bear a symbol's name) as words again."""
@@ -133,6 +139,19 @@ class Actions(commands.Cog):
             return []
         lines = actions.complete(app, interaction, current)
         return [app_commands.Choice(name=line, value=line) for line in lines]
+
+    @app_commands.command(name="actions", description="What can be done now, as a menu")
+    async def menu(self, interaction: Press) -> None:
+        """Positions, orders, and what concerns all; what costs money is asked for once more."""
+        app = self.bot.app
+        app.gate.require(interaction, "actions")
+        await reply.think(interaction, private=True)
+        found = actions.offers(app, interaction)
+        await reply.report(
+            interaction,
+            actions_card.show(found, app.reading.frame().stamp("actions")),
+            view=offers_view(found),
+        )
 
 
 async def setup(bot: DeskBot) -> None:

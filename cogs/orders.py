@@ -8,9 +8,11 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot import reply, text
+from bot.actions._order import order_id_of
 from bot.cancelling import cancel_question
 from bot.cards import orders as orders_card
 from bot.cards import trace as trace_card
+from bot.changing import change_question
 from bot.client import DeskBot
 from bot.confirm import Question, ask_first
 from bot.numbers import optional_number
@@ -79,6 +81,29 @@ class Orders(commands.Cog):
         app = self.bot.app
         who = await app.gate.begin(interaction, "order cancel")
         await ask_first(app, interaction, cancel_question(app, id.strip(), who, reason))
+
+    @order.command(name="modify", description="Another price or quantity for a working entry")
+    @app_commands.describe(
+        id="The order's id", price="The new limit", quantity="The new quantity in all"
+    )
+    async def modify(
+        self,
+        interaction: Press,
+        id: str,  # noqa: A002
+        price: str = "",
+        quantity: str = "",
+    ) -> None:
+        """What risks more is checked like an entry; asks once."""
+        app = self.bot.app
+        who = await app.gate.begin(interaction, "order modify")
+        question = change_question(
+            app,
+            order_id_of(app, id.strip().upper()),
+            who,
+            price=optional_number("price", price),
+            qty=optional_number("quantity", quantity),
+        )
+        await ask_first(app, interaction, question)
 
     @order.command(name="resolve", description="Decide about an order that has had no answer")
     @app_commands.describe(
@@ -168,6 +193,7 @@ class Orders(commands.Cog):
     @status.autocomplete("id")
     @history.autocomplete("id")
     @cancel.autocomplete("id")
+    @modify.autocomplete("id")
     @resolve_.autocomplete("id")
     async def _orders(self, interaction: Press, current: str) -> list[app_commands.Choice[str]]:
         app = self.bot.app

@@ -193,15 +193,16 @@ def complete(app: "App", asker: Asker, typed: str) -> list[str]:
         if not app.gate.might(asker, action.permission):
             continue
         for form in action.forms:
-            trail = Trail()
-            parts = _grammar.compiled(form)
-            if _grammar.whole(parts, words, Trail()) is not None:
-                found = {" ".join(words): None, **found}
-            _grammar.whole(parts, done, trail)
-            for line in _grammar.continued(app, trail, done, last):
-                found.setdefault(line)
-    ranked = sorted(found, key=lambda line: line.casefold() != " ".join(words).casefold())
-    return [line[:100] for line in ranked[:_MOST_CHOICES]]
+            parts, here, after = _grammar.compiled(form), Trail(), Trail()
+            _grammar.whole(parts, done, here)
+            found |= dict.fromkeys(_grammar.continued(app, here, done, last))
+            if _grammar.whole(parts, words, after) is not None:
+                found[" ".join(words)] = None
+            if is_open:
+                found |= dict.fromkeys(_grammar.continued(app, after, words, ""))
+    typed_so_far = " ".join(words).casefold()
+    ranked = sorted(found, key=lambda line: (line.casefold() != typed_so_far, line.count(" ")))
+    return [line for line in ranked if len(line) <= 100][:_MOST_CHOICES]
 
 
 def offers(app: "App", asker: Asker) -> list[Offer]:

@@ -185,6 +185,12 @@ def _id(word: str) -> str:
     return word
 
 
+def _protective(word: str) -> bool:
+    if word.lower() != "protective":
+        raise _NotHere(word)
+    return True
+
+
 def _ending(name: str, end: str) -> Callable[[str], Decimal]:
     def read(word: str) -> Decimal:
         if not word.lower().endswith(end):
@@ -271,6 +277,7 @@ PLACES: Mapping[str, Place] = {
         Place(name="STOP", read=_price("stop"), suggest=_of_trade("STOP")),
         Place(name="TARGET", read=_price("target"), suggest=_of_trade("TARGET")),
         Place(name="ORDER", read=_order, suggest=_orders),
+        Place(name="PROTECTIVE", read=_protective),
         Place(name="ID", read=_id, suggest=_approvals),
     )
 }

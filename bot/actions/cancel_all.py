@@ -1,21 +1,26 @@
-"""#cancel-all: every working entry; what protects a trade stays."""
+"""#cancel-all: every working entry; what protects a trade stays, unless one more click says so."""
 
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from bot.actions import Action, Asker, Offer, Said, Values
-from bot.cancelling import cancel_all_question
+import discord
+
+from bot.actions import Action, Asker, Card, Offer, Said, Values
+from bot.actions._button import ActionButton
+from bot.cancelling import cancel_all_question, cancel_stops_question
 from engine.domain.desk import Who
+from engine.domain.errors import NotAllowed, UserError
 from engine.domain.order import Purpose
+from engine.flows import unprotect
 
 if TYPE_CHECKING:
     from bot.app import App
 
 
 class CancelAll(Action):
-    """Entries only, unless a further click says otherwise."""
+    """Entries by default; stops only by the button below the question, which asks again."""
 
-    forms = ("cancel-all",)
+    forms = ("cancel-all [PROTECTIVE]",)
     examples = ("cancel-all",)
     says = "cancel working entries; stops stay"
     permission = "#cancel-all"
@@ -23,9 +28,26 @@ class CancelAll(Action):
     asks = "one click"
 
     async def run(self, app: "App", asker: Asker, who: Who, found: Values) -> Sequence[Said]:
-        """The list."""
-        del asker, found
-        return [cancel_all_question(app, who)]
+        """The list; below it the way to the stops."""
+        del asker
+        if "PROTECTIVE" in found:
+            return [cancel_stops_question(app, who)]
+        said: list[Said] = []
+        try:
+            said.append(cancel_all_question(app, who))
+        except NotAllowed:
+            raise
+        except UserError as error:
+            if not unprotect.stops(app.desk):
+                raise
+            said.append(f"⚠ {error}")
+        n = len(unprotect.stops(app.desk))
+        if n:
+            view = discord.ui.View(timeout=None)
+            style = discord.ButtonStyle.secondary
+            view.add_item(ActionButton("cancel-all protective", "Also protective stops…", style))
+            said.append(Card(words=f"-# {n} protective stops stay as they are.", view=view))
+        return said
 
     def offers(self, app: "App") -> Iterable[Offer]:
         """While entries work."""

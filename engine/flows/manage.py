@@ -183,7 +183,7 @@ async def trail(
         trade = _open_trade(desk, trade_id, who)
         if trade.state is not TradeState.OPEN:
             raise UserError("the entry is not filled yet. Nothing was changed.")
-        start = _trail_start(desk, trade, percent)
+        start = trail_start(desk, trade, percent)
         plan = StopPlan(
             price=start,
             kind="trailing",
@@ -202,8 +202,12 @@ async def trail(
     return desk.book.trades.get(trade_id, after)
 
 
-def _trail_start(desk: Desk, trade: Trade, percent: Decimal | None) -> Decimal:
-    """First trailing stop: as far behind the market as asked, never behind the current stop."""
+def trail_start(desk: Desk, trade: Trade, percent: Decimal | None) -> Decimal:
+    """First trailing stop: as far behind the market as asked, never behind the current stop.
+
+    Raises:
+        UserError: there is neither a stop nor a fresh price.
+    """
     current = trade.stop.price if trade.stop else None
     quote = desk.quote(trade.legs)
     if percent is None or quote is None:

@@ -5,6 +5,7 @@ is made anew from the facts of that moment and sent. An order never flips a posi
 what is held long takes units off, and no more than are held.
 """
 
+import asyncio
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
@@ -15,13 +16,11 @@ from engine.domain.desk import AlertRecord, Who
 from engine.domain.errors import NotAllowed, UserError
 from engine.domain.money import floor_to
 from engine.domain.order import Intent, Order, Side
-from engine.domain.record import changed
 from engine.domain.source import SourceProfile
 from engine.domain.trade import Trade, TradeState
-from engine.flows import enter, facts, fan, manage, month, routes, take_alert
+from engine.flows import enter, facts, fan, learning, manage, month, reprice, routes, take_alert
 from engine.flows.drafting import Draft, Planned, Wanted, draft, record_of
 from engine.flows.enter import Outcome
-from engine.ledger.trips import scaled_targets
 from engine.market import new_york_date
 from engine.routing import Refused, Routed, lanes, route
 
@@ -66,7 +65,10 @@ async def plan(desk: Desk, who: Who, wanted: Wanted) -> Planned:
 
 
 async def _look(desk: Desk, routed: Routed) -> None:
-    await desk.watch(routed.legs)
+    await asyncio.gather(
+        desk.watch(routed.legs),
+        learning.before_entry(desk, routed.account, routed.legs, routed.direction),
+    )
     async with desk.lock(routed.account):
         await facts.roll(desk, routed.account)
 
@@ -259,7 +261,7 @@ async def _added(desk: Desk, planned: Planned, record: AlertRecord) -> Outcome:
     if made.question:
         raise UserError(f"{made.question}. An addition is not put to anybody. Nothing was sent.")
     outcome = enter.sent(desk, intent, trade)
-    after = grown(trade, intent.qty)
+    after = reprice.grown(trade, intent.qty)
     puts = [after if put is trade else put for put in outcome.puts]
     await desk.commit(
         desk.event(
@@ -274,17 +276,6 @@ async def _added(desk: Desk, planned: Planned, record: AlertRecord) -> Outcome:
         )
     )
     return outcome
-
-
-def grown(trade: Trade, qty: Decimal) -> Trade:
-    """The trade while an entry of ``qty`` further units works."""
-    total = trade.qty_opened + qty
-    return changed(
-        trade,
-        qty_wanted=total,
-        is_entry_over=False,
-        targets=scaled_targets(trade.targets, trade.qty_opened, total),
-    )
 
 
 async def _reduce(desk: Desk, planned: Planned) -> Done:

@@ -15,6 +15,7 @@ TSLA = stock("TSLA")
 ROOMY = {
     "cooldown": {"after_exit_min": 0},
     "trades_per_day": {"max_trades": 500, "max_per_symbol": 500},
+    "correlation": {"max_correlation": 1},
     "entry_window": {"stock": None, "option": None, "future": None, "crypto": None},
 }
 
@@ -32,6 +33,7 @@ async def bought(it: Desk, text: str, label: str) -> Any:
     """The trade that a #buy leads to."""
     before = set(it.book.trades)
     (ticket,) = await it.told(it.act(text))
+    assert label in ticket.labels, plain(ticket)
     await it.user("tom").click(ticket, label).acked()
     trade_id = await it.until(lambda: next(iter(set(it.book.trades) - before), None))
     await it.until(lambda: (t := it.book.trades.get(trade_id)) and t.state is TradeState.OPEN)
@@ -164,3 +166,132 @@ async def test_a_large_order_of_ones_own_needs_a_second_person(
         (other,) = await it.told(it.act(f"#approve {approval.approval_id}", who="ann"))
         assert "approved by Ann" in plain(other)
         await it.until(it.book.open_trades)
+
+
+async def test_a_working_entry_gets_another_price_and_quantity_under_the_same_trade(
+    it: Desk,
+) -> None:
+    (ticket,) = await it.told(it.act("#buy AAPL 10 @ 185 stop 182"))
+    await it.user("tom").click(ticket, "Buy AAPL").acked()
+    order = await it.until(lambda: next(iter(it.book.orders.values()), None))
+    await it.until(lambda: it.book.orders[order.order_id].state is OrderState.ACCEPTED)
+    for text, why in (
+        (f"#order-{order.order_id} modify price 185", "how it is already"),
+        (f"#order-{order.order_id} modify price 190.001", "steps of 0.01"),
+        (f"#order-{order.order_id} modify qty 900", "at work with this entry"),
+        (f"#order-{order.order_id} modify price 189", "is allowed"),
+    ):
+        (no,) = await it.told(it.act(text))
+        assert why in plain(no), plain(no)
+        assert "Nothing was changed" in plain(no)
+    asked = await it.slash(
+        "tom", "orders", "order modify", id=order.order_id, price="186", quantity="8"
+    )
+    words = plain(asked.reply)
+    assert "185.00 → 186.00" in words
+    assert "10 → 8" in words
+    await it.user("tom").click(asked.reply, "Change AAPL").acked()
+    new = await it.until(
+        lambda: next((o for o in it.book.orders.values() if o.replaces == order.order_id), None)
+    )
+    await it.until(lambda: it.book.orders[new.order_id].state is OrderState.ACCEPTED)
+    assert (new.limit, new.qty, new.trade_id) == (Decimal(186), 8, order.trade_id)
+    assert it.book.trades[order.trade_id].qty_wanted == 8
+    it.price(AAPL, "185.80", "185.90")
+    held = await it.until(
+        lambda: (t := it.book.trades[order.trade_id]) and t.state is TradeState.OPEN and t
+    )
+    assert held.qty_open == 8
+
+
+async def test_set_stops_and_take_profits_show_a_table_and_ask_once(it: Desk) -> None:
+    aapl = await bought(it, "#buy AAPL 10 stop 185", "Buy AAPL")
+    tsla = await bought(it, "#buy TSLA 5 stop 236", "Buy TSLA")
+    (asked,) = await it.told(it.act("#set-stops 2%"))
+    assert "1 stop trails by 2 %" in plain(asked)  # Tesla's is tighter
+    assert "186.19" in plain(asked)
+    await it.user("tom").click(asked, "Set stops").acked()
+    await it.until(lambda: it.book.trades[aapl.trade_id].stop.kind == "trailing")
+    assert it.book.trades[tsla.trade_id].stop.kind == "fixed"
+    (none,) = await it.told(it.act("#take-profits"))
+    assert "Nothing is in profit" in plain(none)
+    it.price(TSLA, "244.00", "244.04")
+    (asked,) = await it.told(it.act("#take-profits"))
+    assert "TSLA" in plain(asked)
+    assert "AAPL" not in plain(asked)
+    await it.user("tom").click(asked, "Take profits").acked()
+    await it.over(tsla.trade_id)
+    assert aapl.trade_id in it.book.trades
+
+
+async def test_a_looser_stop_asks_and_stays_inside_what_a_trade_may_risk(it: Desk) -> None:
+    trade = await bought(it, "#buy AAPL 10 stop 188", "Buy AAPL")
+    (asked,) = await it.told(it.act("#AAPL stop 186"))
+    assert "188.00 → 186.00" in plain(asked)
+    assert it.book.trades[trade.trade_id].stop.price == 188
+    await it.user("tom").click(asked, "Loosen to 186").acked()
+    await it.until(lambda: it.book.trades[trade.trade_id].stop.price == 186)
+    (no,) = await it.told(it.act("#AAPL stop 150"))
+    assert "stays where it is" in plain(no)
+    assert not no.labels
+
+
+async def test_stops_are_taken_back_only_by_a_button_of_their_own(it: Desk) -> None:
+    trade = await bought(it, "#buy AAPL 10 stop 186", "Buy AAPL")
+    said = await it.told(it.act("#cancel-all"), 2)
+    assert "No entry is working" in plain(said[0])
+    pressed = it.user("tom").click(said[1], "Also protective stops…")
+    await pressed.acked()
+    question = await it.until(
+        lambda: next((m for m in pressed.followups if "Take stops back" in m.labels), None)
+    )
+    assert "without any stop" in plain(question)
+    await it.user("tom").click(question, "Take stops back").acked()
+    await it.until(lambda: it.book.trades[trade.trade_id].stop is None)
+    await it.until(
+        lambda: all(
+            o.state.is_terminal
+            for o in it.book.orders_of(trade.trade_id)
+            if o.purpose is Purpose.STOP
+        )
+    )
+    (back,) = await it.told(it.act("#AAPL stop 186"))
+    assert "n/a → 186" in plain(back)
+
+
+async def test_action_suggests_every_word_and_actions_offers_what_is_possible(it: Desk) -> None:
+    await bought(it, "#buy AAPL 10 stop 186", "Buy AAPL")
+
+    async def lines(typed: str, who: str = "tom") -> list[str]:
+        shown = await it.user(who).autocomplete("orders", "action", "text", text=typed).acked()
+        return [c["value"] for c in shown.choices]
+
+    assert "AAPL" in await lines("")
+    assert {"AAPL close", "AAPL stop", "AAPL add"} <= set(await lines("AAPL "))
+    assert "aapl close 50%" in await lines("aapl close")
+    assert "AAPL stop 186" in await lines("AAPL stop 1")
+    assert "buy TSLA" in await lines("buy TS")
+    assert "emergency-stop" in await lines("em")
+    assert await lines("AAPL ", who="vic") == []
+    asked = await it.slash("tom", "orders", "action", text="AAPL close 50%")
+    assert asked.ephemeral
+    assert "5 of 10" in plain(asked.reply)
+    menu = await it.slash("tom", "orders", "actions")
+    assert {"Close everything", "Emergency stop"} <= set(menu.reply.labels)
+    chosen = it.user("tom").choose(menu.reply, "AAPL close")
+    question = await it.until(lambda: next((m for m in chosen.followups), None))
+    await it.user("tom").click(question, "Close all of AAPL").acked()
+    await it.until(lambda: not it.book.open_trades())
+    empty = await it.slash("tom", "orders", "actions")
+    assert "Nothing is open" in plain(empty.reply)
+
+
+async def test_resume_is_typed_in_the_admin_room_and_asks_for_a_word(it: Desk) -> None:
+    await it.told(it.act("#emergency-stop"))
+    assert it.app.desk.halted
+    (no,) = await it.told(it.act("#resume", who="ada"))
+    assert plain(no).startswith("⛔")
+    (offer,) = await it.told(it.user("ada").say("admin", "#resume"))
+    opened = await it.fill_in("ada", offer, "Resume trading…", word="RESUME", reason="looked")
+    await opened.acked()
+    await it.until(lambda: not it.app.desk.halted)

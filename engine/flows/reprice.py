@@ -1,0 +1,264 @@
+"""A trader changes a working entry: its price, its quantity, or both; the same line goes on.
+
+Where the broker swaps orders, it is one request. Where it cannot, the old one is cancelled and,
+once it is provably dead, what is left of the new one is sent.
+"""
+
+from dataclasses import dataclass, replace
+from decimal import Decimal
+
+from engine import orders
+from engine.desk import Desk
+from engine.domain.desk import AlertState, Who
+from engine.domain.errors import NotAllowed, UserError
+from engine.domain.order import Intent, Order, OrderState, Purpose, Trigger
+from engine.domain.record import Record, changed
+from engine.domain.trade import Trade
+from engine.flows import capable, effects, enter, send
+from engine.ledger.trips import scaled_targets
+from engine.sizing import exposure_usd, unit_risk
+
+_DEAD_S = 5.0
+"""How long a cancelled order is waited for before its successor is given up."""
+_LOOK_S = 0.05
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """A working entry, and what it would become."""
+
+    order: Order
+    trade: Trade
+    intent: Intent
+    """As it would be: under an id of its own, with every check's verdict where it risks more."""
+
+    @property
+    def qty(self) -> Decimal:
+        """Units of the whole line afterwards."""
+        return self.intent.qty
+
+
+def judged(
+    desk: Desk,
+    who: Who,
+    order_id: str,
+    *,
+    price: Decimal | None = None,
+    qty: Decimal | None = None,
+) -> Change:
+    """What the change would make of the order.
+
+    Raises:
+        NotAllowed, UserError: it may not be changed so; says what to do instead.
+    """
+    if not who.may_trade:
+        raise NotAllowed("Only a trader may change an order. Nothing was changed.")
+    order = desk.book.orders.get(order_id)
+    if order is None or order.state.is_terminal:
+        raise UserError("That order is over or not known. Nothing was changed.")
+    if order.purpose is not Purpose.ENTRY:
+        raise UserError(
+            "That order takes risk away: move the stop or set a target instead "
+            "(#SYMBOL stop 175). Nothing was changed."
+        )
+    if order.state not in (OrderState.ACCEPTED, OrderState.PARTIAL):
+        raise UserError("It is not working at its broker at this moment. Nothing was changed.")
+    trade = desk.book.trades.get(order.trade_id)
+    intent = desk.book.intents.get(order.intent_id)
+    if trade is None or intent is None:
+        raise UserError("What that order belongs to is not known here. Nothing was changed.")
+    if trade.closes:
+        raise UserError("The trade is being closed. Nothing was changed.")
+    _check_figures(order, price, qty)
+    return Change(order=order, trade=trade, intent=_changed(desk, order, intent, price, qty))
+
+
+def _check_figures(order: Order, price: Decimal | None, qty: Decimal | None) -> None:
+    instrument = order.legs[0].instrument
+    for name, value in (("price", price), ("quantity", qty)):
+        if value is not None and not (value.is_finite() and value > 0):
+            raise UserError(f"{name} must be a number above 0. Nothing was changed.")
+    if price is not None and price % instrument.tick:
+        raise UserError(f"prices here move in steps of {instrument.tick}. Nothing was changed.")
+    if qty is not None and instrument.kind != "crypto" and qty != qty.to_integral_value():
+        raise UserError("quantity must be a whole number here. Nothing was changed.")
+    done = order.carried + order.filled
+    if qty is not None and qty <= done:
+        raise UserError(f"{done:f} of it are filled already. Nothing was changed; cancel the rest.")
+    if (price, qty) == (None, None) or (price in (None, order.limit) and qty in (None, order.qty)):
+        raise UserError("That is how it is already. Nothing was changed.")
+
+
+def _changed(
+    desk: Desk, order: Order, intent: Intent, price: Decimal | None, qty: Decimal | None
+) -> Intent:
+    """The new intent; judged like an entry when it costs or risks more than the old one."""
+    limit = price if price is not None else order.limit
+    units = qty if qty is not None else order.qty
+    figures = replace(intent, qty=units, limit=limit, alerted_price=price or intent.alerted_price)
+    if limit is not None:
+        each = unit_risk(order.legs, order.side, limit, intent.stop)
+        risk = each * units if isinstance(each, Decimal) else None
+        tied_up = exposure_usd(order.legs, order.side, units, limit, desk.settings.sizing)
+        figures = replace(figures, risk_usd=risk, notional_usd=tied_up)
+    is_worse = limit is not None and order.limit is not None
+    is_worse = is_worse and (limit - order.limit) * order.side.sign > 0  # type: ignore[operator]
+    if is_worse or units > order.qty:
+        figures = enter.checked(desk, figures, desk.quote(order.legs))
+        denied = enter.first_denial(figures)
+        if denied is not None:
+            raise UserError(f"{denied.detail}. Nothing was changed.")
+        most = desk.settings.two_person_above_usd
+        if most is not None and (figures.notional_usd or Decimal(0)) > most:
+            raise UserError(
+                f"It would be above ${most:,.2f}, which a second person approves: cancel it and "
+                "order anew. Nothing was changed."
+            )
+    base, _, number = intent.intent_id.rpartition("m")
+    is_again = base and number.isdigit()
+    head, n = (base, int(number) + 1) if is_again else (intent.intent_id, 1)
+    return replace(figures, version=1, intent_id=f"{head}m{n}", created_at=desk.clock.now())
+
+
+async def run(
+    desk: Desk,
+    who: Who,
+    order_id: str,
+    *,
+    price: Decimal | None = None,
+    qty: Decimal | None = None,
+) -> Order:
+    """Change it; the order that works from now on.
+
+    Raises:
+        NotAllowed, UserError: the old order works on, or is being cancelled; says which.
+    """
+    first = judged(desk, who, order_id, price=price, qty=qty)
+    if not _swaps(desk, first):
+        return await _anew(desk, who, first, price=price, qty=qty)
+    async with desk.lock(first.order.account):
+        change = judged(desk, who, order_id, price=price, qty=qty)
+        old = orders.moved(change.order, Trigger.ASK_REPLACE, desk.clock.now(), reason="changed")
+        new = replace(
+            enter.new_order(desk, change.intent, OrderState.SUBMITTING),
+            replaces=change.order.order_id,
+            carried=change.order.carried + change.order.filled,
+        )
+        await _store(desk, who, change, old, new)
+    await send.replace(desk, old, new)
+    return await desk.order(new.order_id) or new
+
+
+def _swaps(desk: Desk, change: Change) -> bool:
+    """Whether its broker changes such an order in one request."""
+    caps = capable.caps_of(desk, change.order.broker, change.order.legs)
+    if caps is None or not caps.has_replace:
+        return False
+    whole = desk.broker(change.order.broker).caps
+    if not whole.replaces_in_place:
+        return False
+    return bool(caps.replaces_qty) or change.qty == change.order.qty
+
+
+async def _anew(
+    desk: Desk, who: Who, change: Change, *, price: Decimal | None, qty: Decimal | None
+) -> Order:
+    """Cancel, wait for the proof, send the rest: never both alive."""
+    order_id = change.order.order_id
+    if not await send.ask_cancel(desk, change.order, "changed"):
+        raise UserError("It cannot be cancelled at this moment. Nothing was changed; try again.")
+    for _ in range(int(_DEAD_S / _LOOK_S)):
+        old = await desk.order(order_id)
+        if old is None or old.state.is_terminal:
+            break
+        await desk.clock.sleep(_LOOK_S)
+    else:
+        raise UserError(
+            "Its broker has not confirmed the cancellation yet, so nothing new was sent. Order "
+            "anew once it has."
+        )
+    done = Decimal(0) if old is None else old.filled
+    left = change.qty - change.order.carried - done
+    if old is None or old.state is not OrderState.CANCELED or left <= 0:
+        raise UserError("It ended by itself meanwhile. Nothing new was sent; look at the trade.")
+    return await _sent_anew(desk, who, change, left)
+
+
+async def _sent_anew(desk: Desk, who: Who, change: Change, left: Decimal) -> Order:
+    """The successor as a further entry of the same trade, or of a new round of it."""
+    async with desk.lock(change.order.account):
+        trade = desk.book.trades.get(change.trade.trade_id) or desk.book.closed.get(
+            change.trade.trade_id
+        )
+        intent = replace(change.intent, qty=left)
+        if trade is None or not trade.qty_opened:
+            trade_id = f"{change.trade.trade_id}m{intent.intent_id.rpartition('m')[2]}"
+            intent = replace(intent, trade_id=trade_id)
+            after = replace(change.trade, version=1, trade_id=trade_id, created_at=desk.clock.now())
+            after = replace(
+                after,
+                qty_wanted=left,
+                targets=scaled_targets(after.targets, change.trade.qty_wanted, left),
+            )
+        else:
+            after = grown(trade, left)
+        new = enter.new_order(desk, intent, OrderState.SUBMITTING)
+        async with effects.story(desk, trade_alert := change.trade.alert_id):
+            alert = desk.book.alerts.get(trade_alert)
+            puts: list[Record] = [intent, after, new]
+            if alert is not None and after.trade_id not in alert.trade_ids:
+                ids = (*alert.trade_ids, after.trade_id)
+                said = f"changed by {who.name}"
+                puts.append(changed(alert, state=AlertState.ROUTED, reason=said, trade_ids=ids))
+            await desk.commit(
+                desk.event(
+                    "order.changed",
+                    trade_alert,
+                    *puts,
+                    actor=f"user:{who.user_id}",
+                    cards=(("trade", after.trade_id, "orders"),),
+                    order_id=new.order_id,
+                    instead_of=change.order.order_id,
+                    qty=str(new.qty),
+                    limit=str(new.limit),
+                )
+            )
+    return await send.submit(desk, new)
+
+
+def grown(trade: Trade, qty: Decimal) -> Trade:
+    """The trade while an entry of ``qty`` further units works."""
+    total = trade.qty_opened + qty
+    return changed(
+        trade,
+        qty_wanted=total,
+        is_entry_over=False,
+        targets=scaled_targets(trade.targets, trade.qty_opened, total),
+    )
+
+
+async def _store(desk: Desk, who: Who, change: Change, old: Order, new: Order) -> None:
+    trade = change.trade
+    more = change.qty - change.order.qty
+    total = trade.qty_wanted + more
+    after = changed(
+        trade,
+        qty_wanted=total,
+        targets=scaled_targets(trade.targets, trade.qty_wanted, total),
+    )
+    await desk.commit(
+        desk.event(
+            "order.changed",
+            trade.alert_id,
+            change.intent,
+            after,
+            old,
+            new,
+            actor=f"user:{who.user_id}",
+            cards=(("trade", trade.trade_id, "orders"),),
+            order_id=new.order_id,
+            instead_of=old.order_id,
+            qty=str(new.qty),
+            limit=str(new.limit),
+        )
+    )
