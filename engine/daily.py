@@ -50,11 +50,17 @@ class DailyCloses:
         _, why = self._missing.get(symbol, (0.0, ""))
         return why or f"daily closes of {symbol} are not read yet"
 
+    def lacking(self, symbols: Iterable[str]) -> list[str]:
+        """Of these, what is to be asked for: not known today, and not asked for a moment ago."""
+        wanted = list(dict.fromkeys(symbols))
+        if self.history is None or not wanted:
+            return []
+        known, now = self.of(wanted), self._clock.monotonic()
+        return [s for s in wanted if s not in known and not self._asked_lately(s, now)]
+
     async def learn(self, symbols: Iterable[str], wait_s: float | None = None) -> None:
         """Ask for what is not known today; never raises, and waits ``wait_s`` at most."""
-        wanted = list(dict.fromkeys(symbols))
-        known, now = self.of(wanted), self._clock.monotonic()
-        lacking = [s for s in wanted if s not in known and not self._asked_lately(s, now)]
+        lacking, now = self.lacking(symbols), self._clock.monotonic()
         if self.history is None or not lacking:
             return
         try:

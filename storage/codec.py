@@ -21,7 +21,7 @@ from engine.domain.errors import InvariantError
 from engine.domain.record import Event, R, Record
 from engine.domain.trade import Execution, LedgerEntry
 from engine.store import RECORDS
-from storage.encoding import ZERO, Encode, blame, encoder
+from storage.encoding import ZERO, Encode, blame, encoder, iso_text
 
 Cell = str | int | bool | None
 """What a promoted column holds: UTC moments as ISO text of fixed width, Decimals as exact text."""
@@ -163,8 +163,8 @@ def utc_text(moment: datetime) -> str:
     """
     if moment.tzinfo is not UTC and moment.utcoffset() != ZERO:
         raise InvariantError(f"{moment!r} is not an aware UTC moment")
-    text = moment.isoformat()
-    return f"{text[:26]}Z" if len(text) == 32 else f"{text[:19]}.000000Z"
+    text = iso_text(moment)
+    return f"{text}Z" if len(text) == 26 else f"{text}.000000Z"
 
 
 def utc_moment(text: str) -> datetime:

@@ -3,7 +3,6 @@
 Every decision is judged at click time, on fresh facts, under the account's lock, and is used once.
 """
 
-import asyncio
 from dataclasses import dataclass, replace
 from decimal import ROUND_UP, Decimal
 
@@ -95,10 +94,7 @@ async def approve(
         if half:
             intent = _halved(intent)
         await facts.roll(desk, account)
-        await asyncio.gather(
-            desk.watch(intent.legs),
-            learning.before_entry(desk, account, intent.legs, intent.side.sign),
-        )
+        await learning.before_entry(desk, account, intent.legs, intent.side.sign)
         quote = desk.quote(intent.legs)
         if quote is None:
             raise UserError(

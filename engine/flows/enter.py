@@ -1,6 +1,5 @@
 """An alert asks for exposure: route it, price it, size it, check it, then send or ask."""
 
-import asyncio
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
@@ -89,10 +88,7 @@ async def judge(
             AlertState.HELD,
         )
     await facts.roll(desk, routed.account)
-    await asyncio.gather(
-        desk.watch(routed.legs),
-        learning.before_entry(desk, routed.account, routed.legs, routed.direction),
-    )
+    await learning.before_entry(desk, routed.account, routed.legs, routed.direction)
     quote = desk.quote(routed.legs)
     price = guard.judge(
         side=routed.side,
@@ -196,9 +192,11 @@ def build(
     )
     if not isinstance(sized, Sized):
         return sized
-    final = protect(
-        signal, profile, entry=entry, direction=routed.direction, qty=sized.qty, tick=tick
-    )
+    final: Protection | Refused = plan
+    if plan.targets:  # they share the quantity out among them
+        final = protect(
+            signal, profile, entry=entry, direction=routed.direction, qty=sized.qty, tick=tick
+        )
     if isinstance(final, Refused):
         return Denial(code="protection.refused", detail=final.reason)
     suffix = f"{number}" + (f"e{record.edit_no}" if record.edit_no else "")

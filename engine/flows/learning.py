@@ -1,5 +1,6 @@
 """Which daily closes the desk needs, and getting them before a decision asks."""
 
+import asyncio
 from collections.abc import Iterable
 
 from engine.desk import Desk
@@ -23,13 +24,21 @@ async def keep(desk: Desk) -> None:
 
 
 async def before_entry(desk: Desk, account: str, legs: tuple[Leg, ...], direction: int) -> None:
-    """Closes that the correlation of this entry with what is held will ask for.
+    """The entry's first quote, and the closes that its correlation with what is held asks for.
 
-    Asks for nothing where nothing is compared, and waits no longer than for a first quote.
+    Asks for no closes where nothing is compared, and waits for them no longer than for the quote.
     """
+    lacking = _lacking(desk, account, legs, direction)
+    if not lacking:  # as nearly always
+        await desk.watch(legs)
+        return
+    await asyncio.gather(desk.watch(legs), desk.closes.learn(lacking, desk.settings.quote_wait_s))
+
+
+def _lacking(desk: Desk, account: str, legs: tuple[Leg, ...], direction: int) -> list[str]:
     sign, mine = lean(legs, direction), reference_of(legs[0].instrument)
     if sign == 0:
-        return
+        return []
     others = {
         theirs
         for first, held, way in _held(desk, account)
@@ -37,8 +46,7 @@ async def before_entry(desk: Desk, account: str, legs: tuple[Leg, ...], directio
         and not {mine, theirs} <= INDEX_FUNDS
         and lean(held, way) == sign
     }
-    if others:
-        await desk.closes.learn((mine, *sorted(others)), desk.settings.quote_wait_s)
+    return desk.closes.lacking((mine, *sorted(others))) if others else []
 
 
 def _held(desk: Desk, account: str) -> Iterable[tuple[Instrument, tuple[Leg, ...], int]]:
