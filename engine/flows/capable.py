@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from engine.brokers import Caps
 from engine.desk import Desk
-from engine.domain.order import OrderType, Side, Tif
+from engine.domain.order import OrderState, OrderType, Purpose, Side, Tif
 from engine.domain.quote import Leg
 from engine.domain.trade import Trade
 from engine.exits import Cancel, Replace, Step, Submit
@@ -28,19 +28,31 @@ def fitted(desk: Desk, trade: Trade, step: Step) -> Step:
     """The same step as this broker can take it.
 
     A replacement that is no swap in one go is a cancel; the plan sends the new stop once the old
-    one is provably dead, so that both can never fill. A market exit where there is none is a
-    limit beyond the touch.
+    one is provably dead, so that both can never fill. A market exit where there is none, or where
+    one was lost on the way that would have been taken twice, is a limit beyond the touch.
     """
     caps = caps_of(desk, trade.broker, trade.legs)
     if isinstance(step, Replace) and not _may_replace(desk, trade, step, caps):
         return Cancel(order=step.order, reason=f"to be sent anew: {step.reason}")
-    if not isinstance(step, Submit) or caps is None or step.type in caps.order_types:
+    if not isinstance(step, Submit) or caps is None or step.type is not OrderType.MARKET:
         return step
-    if step.type is not OrderType.MARKET or OrderType.LIMIT not in caps.order_types:
+    is_taken = OrderType.MARKET in caps.order_types and not _was_lost(desk, trade, step)
+    if is_taken or OrderType.LIMIT not in caps.order_types:
         return step
     side = Side.SELL if trade.direction > 0 else Side.BUY
     limit = worst_limit(side, desk.quote(trade.legs), trade.legs[0].instrument.tick)
     return step if limit is None else replace(step, type=OrderType.LIMIT, limit=limit)
+
+
+def _was_lost(desk: Desk, trade: Trade, step: Submit) -> bool:
+    """Whether the same was sent before at any price, and never came, to a broker that takes all."""
+    return not desk.broker(trade.broker).caps.dedupes_client_id and any(
+        order.request_id == step.request_id
+        and order.purpose is Purpose.CLOSE
+        and order.type is OrderType.MARKET
+        and order.state is OrderState.REJECTED
+        for order in desk.book.orders_of(trade.trade_id)
+    )
 
 
 def _may_replace(desk: Desk, trade: Trade, step: Replace, caps: Caps | None) -> bool:

@@ -375,7 +375,10 @@ async def _absent(desk: Desk, order_id: str, found: Found) -> bool:
         return False
     if order.state in _UNANSWERED and await _send_again(desk, order):
         return True
-    if not _is_proven(desk, order) or _needs_person(desk, order):
+    if left_s := _proof_in_s(desk, order):
+        desk.vigil(lambda: _look_later(desk, order_id, left_s), f"absence of {order_id}")
+        return False
+    if _needs_person(desk, order):
         return False
     desk.absent.pop(order_id, None)
     if order.state in _UNANSWERED:
@@ -389,12 +392,18 @@ async def _absent(desk: Desk, order_id: str, found: Found) -> bool:
     return True
 
 
-def _is_proven(desk: Desk, order: Order) -> bool:
+def _proof_in_s(desk: Desk, order: Order) -> float:
     """Absent is proof once nothing can be under way any more, and when it was said twice."""
     now = desk.clock.monotonic()
     first = desk.absent.setdefault(order.order_id, now)
     age = desk.watch_s.age_s(order.order_id, order.sent_at or order.created_at)
-    return age >= ABSENT_GRACE_S and now - first >= ABSENT_TWICE_S
+    return max(ABSENT_GRACE_S - age, ABSENT_TWICE_S - (now - first), 0.0)
+
+
+async def _look_later(desk: Desk, order_id: str, pause_s: float) -> None:
+    """Not a moment after the next look proves something: what it was for may be unprotected."""
+    await desk.clock.sleep(pause_s)
+    await look_up(desk, order_id)
 
 
 async def _gone(desk: Desk, order: Order) -> None:
@@ -413,7 +422,8 @@ def _may_repeat(desk: Desk, order: Order) -> bool:
     """Whether the same request may leave once more under its id, as this broker treats ids.
 
     One that refuses a repeat cannot double; where our id is hidden, once. One that takes repeats
-    must provably lack it, and nothing that fills at any price is repeated there. One that knows
+    must provably lack it, and nothing that fills at any price is repeated there: in its place the
+    plan sends a limit beyond the touch (:func:`engine.flows.capable.fitted`). One that knows
     no ids at all is never asked again: a person decides.
     """
     caps = desk.broker(order.broker).caps
@@ -421,16 +431,14 @@ def _may_repeat(desk: Desk, order: Order) -> bool:
         return caps.finds_by_client_id or order.attempt == 0
     if not caps.finds_by_client_id or order.type is OrderType.MARKET:
         return False
-    return _is_proven(desk, order)
+    return not _proof_in_s(desk, order)
 
 
 def _needs_person(desk: Desk, order: Order) -> bool:
     """A new exit in place of one that cannot be told would be a repeat by another name."""
     caps = desk.broker(order.broker).caps
     is_exit = order.purpose is not Purpose.ENTRY and order.state in _UNANSWERED
-    if caps.dedupes_client_id or not is_exit:
-        return False
-    return not caps.finds_by_client_id or order.type is OrderType.MARKET
+    return is_exit and not caps.dedupes_client_id and not caps.finds_by_client_id
 
 
 async def _send_again(desk: Desk, order: Order) -> bool:

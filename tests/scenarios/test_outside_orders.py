@@ -252,9 +252,7 @@ async def lost_exit(rig, text):
     return [r for r in rig.outside.requests if r.reduces and r.type is not OrderType.STOP]
 
 
-@pytest.mark.parametrize(
-    ("terms", "n_sent"), [(SAFE, 2), (HIDDEN, 2), (LISTED, 1), (BLIND, 1)], ids=str
-)
+@pytest.mark.parametrize(("terms", "n_sent"), [(SAFE, 2), (HIDDEN, 2), (BLIND, 1)], ids=str)
 async def test_a_market_exit_that_never_arrived_is_repeated_only_where_it_cannot_double(
     opened, terms, n_sent
 ):
@@ -276,6 +274,29 @@ async def test_a_market_exit_that_never_arrived_is_repeated_only_where_it_cannot
     with pytest.raises(UserError):
         await resolve.never_arrived(rig.desk, ADMIN, exit_order.order_id, "again")
     await check(rig)
+
+
+async def test_a_market_exit_that_a_whole_list_lacks_is_followed_by_a_limit_beyond_the_touch(
+    opened,
+):
+    """Where a repeat would be taken, nothing leaves twice at any price; nor does it stay naked."""
+    rig = await opened(terms=LISTED)
+    first, *more = await lost_exit(rig, "STC 2 SPY 603C 1/31")
+    assert first.type is OrderType.MARKET
+    assert [r.type for r in more] == [OrderType.LIMIT]
+    assert more[0].client_order_id != first.client_order_id
+    assert not rig.desk.book.open_trades()
+    await check(rig)
+
+
+async def test_what_is_not_there_is_looked_for_again_when_that_proves_something(opened):
+    """Five seconds after it was sent, and not at the next step of the ladder."""
+    rig = await opened(terms=LISTED)
+    await held(rig)
+    rig.outside.loses_closes = 1
+    await rig.say("STC 2 SPY 603C 1/31")
+    await alive(rig, 8)
+    assert not rig.desk.book.open_trades()
 
 
 @pytest.mark.parametrize(("terms", "n_sent"), [(LISTED, 2), (BLIND, 1)], ids=str)

@@ -159,7 +159,7 @@ async def test_the_token_is_renewed_half_a_day_ahead_of_its_end(bench: TopstepBe
     venue: Any = bench.venue
     assert venue.n_logins == 1
     bench.clock.advance(12 * 3600)
-    await until(lambda: venue.n_logins == 2)
+    await until(lambda: bench.broker._api.token == "TOKEN-CANARY-2")
     (asked,) = venue.log.of("POST", "/api/Auth/validate")
     assert asked.headers["Authorization"] == "Bearer TOKEN-CANARY-1"
     await bench.broker.balance("main")
