@@ -14,6 +14,7 @@ from bot import connect, filing, health, render
 from bot.briefing import Briefing
 from bot.cards import recovery
 from bot.charts import Charts
+from bot.chronicle import Chronicle
 from bot.client import DeskBot
 from bot.config import AppConfig
 from bot.confirm import Confirmations
@@ -111,6 +112,7 @@ class App:
         self.link = Link(self)
         self.charts = Charts()
         self.briefing = Briefing(self)
+        self.chronicle = Chronicle(self)
         self.copilot = Copilot(self)
         self.panel = LivePanel(self)
         self.presence = Presence(self)

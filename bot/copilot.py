@@ -116,6 +116,7 @@ class Copilot:
         model = None if asked.wants_secret else self.model()
         note = "" if model is not None else self.why_none
         begun = await ask.begin(app.desk, asked, seen, who, said.plain, note)
+        app.chronicle.remember(who.user_id, begun.document.document_id, question[:60])
         await show(
             answer_card.show(begun.report, is_reading=model is not None), _view(begun.report)
         )

@@ -18,7 +18,7 @@ from bot.errors import sentence
 from bot.numbers import number, optional_number
 from bot.reply import Press
 from engine.domain.errors import ApprovalExpired, NotAllowed, UserError
-from engine.flows import approve, halt, manage, mode, modify
+from engine.flows import approve, halt, journal, manage, mode, modify
 
 if TYPE_CHECKING:
     from bot.app import App
@@ -314,6 +314,22 @@ async def _live(app: "App", press: Press, key: str, version: int, typed: Values)
     return await mode.to_live(app.desk, app.gate.who(press), typed.get("reason", "").strip())
 
 
+def _words(
+    title: str, label: str, hint: str
+) -> Callable[["App", str], tuple[str, tuple[Field, ...]]]:
+    box = Field(name="text", label=label, hint=hint, is_long=True, most=2000)
+    return lambda app, key: (title, (box,))
+
+
+def _write(kind: str) -> Callable[["App", Press, str, int, Values], Awaitable[str]]:
+    async def write(app: "App", press: Press, key: str, version: int, typed: Values) -> str:
+        del version
+        await journal.note(app.desk, app.gate.who(press), key, typed.get("text", ""), kind=kind)
+        return "✎ Written into the journal; /journal search finds it."
+
+    return write
+
+
 def _plain(price: object) -> str:
     return "" if price is None else str(price)
 
@@ -325,4 +341,14 @@ FORMS: Mapping[str, Form] = {
     "target": Form(permission="press target", fields=_price_fields("target"), submit=_target),
     "live": Form(permission="mode live", fields=_live_fields, submit=_live),
     "resume": Form(permission="resume-trading", fields=_resume_fields, submit=_resume),
+    "note": Form(
+        permission="journal note",
+        fields=_words("Note on a trade", "Your note", "Why you took it, what you saw"),
+        submit=_write("note"),
+    ),
+    "review": Form(
+        permission="journal review",
+        fields=_words("Weekly review", "The week in your words", "What worked, what did not"),
+        submit=_write("review"),
+    ),
 }

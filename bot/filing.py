@@ -32,6 +32,7 @@ async def file(app: "App", who: Who, report: RecommendationsReport) -> None:
     new: list[Document] = []
     for row in report.rows:
         made = filing.recommendation(row, said.plain, at=report.stamp.at, user_id=who.user_id)
+        app.chronicle.remember(who.user_id, made.document_id, f"{row.label} {row.action}")
         if await desk.store.get(Document, made.document_id) is None:
             new.append(made)
     if not new:

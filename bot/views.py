@@ -18,6 +18,7 @@ from bot.advising import IdeaButton
 from bot.cards import positions as positions_card
 from bot.chart_buttons import ChartButton
 from bot.confirm import ConfirmButton, Question, ask_first
+from bot.journal_buttons import ReviewButton
 from bot.reply import Press
 from engine.domain.desk import Approval, ApprovalState
 from engine.domain.errors import ApprovalExpired, UserError
@@ -331,6 +332,7 @@ BUTTONS = (
     ActionButton,
     OfferSelect,
     IdeaButton,
+    ReviewButton,
 )
 """Everything that must work after a restart; never mixed with ordinary buttons in one view."""
 

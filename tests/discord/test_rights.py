@@ -248,6 +248,8 @@ async def test_every_dialog_by_everybody(it: Desk) -> None:
         "target": "trader",
         "resume": "admin",
         "live": "admin",
+        "note": "trader",
+        "review": "trader",
     }
     assert set(needs) == set(FORMS)
     for form, need in needs.items():
