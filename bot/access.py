@@ -381,6 +381,7 @@ ASKS: Mapping[str, str] = MappingProxyType(
         **dict.fromkeys(("broker rotate", "broker route", "broker default"), "one click"),
         "emergency-stop": "nothing to stop entries; one click to close",
         "mode live": "a typed word, and a second admin",
+        "watchlist reset": "one click",
         "resume-trading": "a typed word",
     }
 )
