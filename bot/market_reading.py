@@ -1,16 +1,18 @@
 """Records for the market's reports: history, quotes and the desk's own trades, gathered once."""
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from engine.domain.candle import Candles
 from engine.domain.errors import UserError
-from engine.domain.instrument import Instrument
+from engine.domain.instrument import Instrument, stock
 from engine.domain.trade import Trade
+from engine.flows import watchlist
 from engine.market import new_york_date
 from engine.reports import chart, compare, payoff
+from engine.reports import watchlist as watched
 from engine.symbols import instrument_named
 
 if TYPE_CHECKING:
@@ -67,6 +69,31 @@ class MarketReading:
         """Several on one scale."""
         series = await asyncio.gather(*(self._series(i, view) for i in instruments))
         return compare.build(self._app.reading.frame(), series, view)
+
+    async def watchlist(self) -> watched.WatchlistReport:
+        """The list with prices and how strong each is."""
+        app = self._app
+        today = new_york_date(app.clock.now())
+        held = {t.symbol for t in app.desk.book.open_trades()}
+        lines = [
+            watched.Line(
+                symbol=w.symbol,
+                instrument=instrument_named(w.symbol, today),
+                is_pinned=w.is_pinned,
+                source=w.source,
+                is_held=w.symbol.strip("/") in held,
+            )
+            for w in watchlist.current(app.desk)
+        ]
+        history = await self.days([stock("SPY"), *(line.instrument for line in lines)])
+        return watched.build(app.reading.frame(), lines, history)
+
+    async def days(self, instruments: Iterable[Instrument], n: int = 60) -> dict[str, Candles]:
+        """Daily candles with the running one, by instrument key."""
+        wanted = {i.key: i for i in instruments}
+        bars = self._app.history.bars
+        found = await asyncio.gather(*(bars(i, "1d", n) for i in wanted.values()))
+        return dict(zip(wanted, found, strict=True))
 
     async def payoff(self, trade_id: str) -> payoff.PayoffReport:
         """Of one open option trade; its underlying's quote is asked for when there is none.

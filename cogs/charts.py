@@ -9,7 +9,6 @@ from discord.ext import commands
 from bot import chart_buttons as buttons
 from bot import reply
 from bot.cards import chart as chart_card
-from bot.charts import Theme
 from bot.client import DeskBot
 from bot.market_reading import MarketReading
 from engine.domain.candle import Timeframe
@@ -66,7 +65,7 @@ class Charts(commands.Cog):
             range=range,
             timeframe=timeframe,
             marks=buttons.letters(_indicators(indicators), over),
-            theme=Theme(theme or "dark"),
+            theme=app.people.theme(interaction.user.id, theme),
         )
         await self._show(interaction, wish)
 
@@ -91,7 +90,12 @@ class Charts(commands.Cog):
         what = ",".join(keys)
         if len(keys) < 2 or len(what) > _ROOM:
             raise UserError("Name two to four symbols, such as SPY, QQQ. Nothing was drawn.")
-        wish = buttons.Wish(kind="compare", what=what, range=range, theme=Theme(theme or "dark"))
+        wish = buttons.Wish(
+            kind="compare",
+            what=what,
+            range=range,
+            theme=app.people.theme(interaction.user.id, theme),
+        )
         await self._show(interaction, wish)
 
     @chart.command(name="pnl", description="P&L of a period: the curve and each trade")
@@ -100,8 +104,11 @@ class Charts(commands.Cog):
         self, interaction: Press, period: Period = "today", theme: ThemeName | None = None
     ) -> None:
         """As /profit-loss, with buttons for other periods."""
-        await self.bot.app.gate.begin(interaction, "chart pnl")
-        wish = buttons.Wish(kind="pnl", range=period, theme=Theme(theme or "dark"))
+        app = self.bot.app
+        await app.gate.begin(interaction, "chart pnl")
+        wish = buttons.Wish(
+            kind="pnl", range=period, theme=app.people.theme(interaction.user.id, theme)
+        )
         await self._show(interaction, wish)
 
     @chart.command(name="equity", description="Realised P&L by day, and how far below its peak")
@@ -110,8 +117,11 @@ class Charts(commands.Cog):
         self, interaction: Press, period: Period = "month", theme: ThemeName | None = None
     ) -> None:
         """As /performance, with buttons for other periods."""
-        await self.bot.app.gate.begin(interaction, "chart equity")
-        wish = buttons.Wish(kind="equity", range=period, theme=Theme(theme or "dark"))
+        app = self.bot.app
+        await app.gate.begin(interaction, "chart equity")
+        wish = buttons.Wish(
+            kind="equity", range=period, theme=app.people.theme(interaction.user.id, theme)
+        )
         await self._show(interaction, wish)
 
     @chart.command(
@@ -129,7 +139,11 @@ class Charts(commands.Cog):
         await app.gate.begin(interaction, "chart payoff")
         report = await MarketReading(app).payoff(id.strip())
         files = await buttons.drawn(
-            app, "payoff", report, Theme(theme or "dark"), chart_card.payoff_alt(report)
+            app,
+            "payoff",
+            report,
+            app.people.theme(interaction.user.id, theme),
+            chart_card.payoff_alt(report),
         )
         embed = chart_card.payoff(report, has_picture=bool(files))
         await reply.report(interaction, embed, files=files)

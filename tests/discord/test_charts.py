@@ -1,0 +1,154 @@
+"""/chart as people use it: pictures, and buttons that draw another window in their place."""
+
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+
+from bot.chart_buttons import ChartButton, Wish, chart_view
+from bot.views import is_known
+from engine.clock import SystemClock
+from engine.domain.instrument import stock
+from engine.feeds.synthetic import Path, Plan, SyntheticFeed
+from tests.discord.kit import AAPL, desk, plain
+
+D = Decimal
+
+
+def market(it):
+    """A made-up past for the still market."""
+    clock = SystemClock()
+    paths = tuple(
+        Path(instrument=stock(s), price=D(p))
+        for s, p in (("SPY", 600), ("AAPL", 190), ("QQQ", 500))
+    )
+    feed = SyntheticFeed(3, clock, Plan(paths=paths), starts_at=clock.now() - timedelta(hours=1))
+    it.app.history._archive = feed
+    return feed
+
+
+async def test_candles_are_drawn_and_their_buttons_draw_another_window(tmp_path, monkeypatch):
+    async with desk(tmp_path, monkeypatch) as it:
+        market(it)
+        used = it.user("vic").slash(
+            "actions", "chart candles", symbol="spy", indicators="sma20,rsi"
+        )
+        shown = (await used.replied(20)).reply
+        (picture,) = shown.attachments
+        assert picture.data.startswith(b"\x89PNG")
+        assert "Candles of SPY, 15m, 5D" in picture.description
+        assert "SMA 20" in plain(shown)
+        assert "SYNTHETIC" in plain(shown)
+        assert not shown.ephemeral_for
+        before = picture.data
+        await it.user("vic").click(shown, "1Y").acked()
+        await it.until(lambda: "in 1Y" in plain(shown))
+        assert shown.attachments[0].data != before
+        assert len(shown.attachments) == 1
+        await it.user("tom").click(shown, "◀").acked()
+        await it.until(lambda: "in 1Y · 1 back" in plain(shown))
+        await it.user("tom").click(shown, "▶").acked()
+        await it.until(lambda: "back" not in plain(shown))
+        refused = await it.press("rhea", shown, "3M", strict=False)
+        assert refused.startswith("⛔")
+        assert "in 1Y" in plain(shown)
+
+
+async def test_our_own_trades_are_on_it_where_figures_may_be_seen(tmp_path, monkeypatch):
+    async with desk(tmp_path, monkeypatch) as it:
+        market(it)
+        trade, _ = await it.held("BUY AAPL @ 190 stop 185", who="mike", where="stocks-room")
+        assert trade.legs[0].instrument == AAPL
+        in_room = await it.slash("tom", "orders", "chart candles", symbol="AAPL", range="1d")
+        await in_room.replied(20)
+        assert "stop" in in_room.reply.attachments[0].description
+        for who, where in (("tom", "all-messages"), ("vic", "orders")):
+            used = it.user(who).slash(where, "chart candles", symbol="AAPL", range="1d")
+            words = (await used.replied(20)).reply.attachments[0].description
+            assert "stop" not in words
+            assert "entries" not in words
+
+
+async def test_what_cannot_be_drawn_is_said_in_words(tmp_path, monkeypatch):
+    async with desk(tmp_path, monkeypatch) as it:
+        none = await it.slash("vic", "actions", "chart candles", symbol="NONE")
+        assert "no candles" in plain(none.reply)
+        assert "keeps no history" in plain(none.reply)
+        wrong = await it.slash("vic", "actions", "chart candles", symbol="what is this")
+        assert "no symbol that I can read" in wrong.text
+        assert wrong.ephemeral
+        bad = await it.slash("vic", "actions", "chart candles", symbol="SPY", indicators="magic")
+        assert "“magic” is no indicator" in bad.text
+        one = await it.slash("vic", "actions", "chart compare", symbols="SPY")
+        assert "two to four" in one.text
+        nobody = await it.slash("tom", "orders", "chart payoff", id="T-NONE")
+        assert "No open trade" in nobody.text
+
+
+async def test_symbols_are_compared_and_the_desks_own_figures_have_periods(tmp_path, monkeypatch):
+    async with desk(tmp_path, monkeypatch) as it:
+        market(it)
+        used = it.user("vic").slash("actions", "chart compare", symbols="spy, QQQ NONE")
+        shown = (await used.replied(20)).reply
+        words = plain(shown)
+        assert "leads with" in words
+        assert "without NONE" in words
+        assert "rebased to 100" in shown.attachments[0].description
+        for kind, period in (("pnl", "Week"), ("equity", "All")):
+            used = it.user("tom").slash("orders", f"chart {kind}")
+            figures = (await used.replied(20)).reply
+            assert period in figures.labels
+            await it.user("tom").click(figures, period).acked()
+            await it.until(lambda f=figures: f.edits)
+        private = await it.slash("tom", "all-messages", "chart pnl")
+        await private.replied(20)
+        assert private.ephemeral
+
+
+async def test_an_option_position_shows_what_it_pays(tmp_path, monkeypatch):
+    async with desk(tmp_path, monkeypatch) as it:
+        trade, _ = await it.held()
+        it.price(stock("SPY"), "600.00", "600.02")
+        choices = await it.user("tom").autocomplete("orders", "chart payoff", "id", id="spy")
+        assert [c["value"] for c in choices.choices] == [trade.trade_id]
+        used = it.user("tom").slash("orders", "chart payoff", id=trade.trade_id)
+        shown = (await used.replied(20)).reply
+        assert "no limit" in plain(shown)
+        assert "break-even" in plain(shown)
+        assert shown.attachments[0].description.startswith("Pay-off of SPY 603C")
+
+
+async def test_symbols_and_indicators_are_offered_while_typing(tmp_path, monkeypatch):
+    async with desk(tmp_path, monkeypatch) as it:
+        await it.held()
+        found = await it.user("vic").autocomplete("actions", "chart candles", "symbol", symbol="s")
+        names = [c["value"] for c in found.choices]
+        assert names[0] == "SPY"
+        assert len(names) > 10
+        more = await it.user("vic").autocomplete(
+            "actions", "chart compare", "symbols", symbols="SPY, qq"
+        )
+        assert more.choices[0]["value"] == "SPY, QQQ"
+        also = await it.user("vic").autocomplete(
+            "actions", "chart candles", "indicators", indicators="rsi, b"
+        )
+        assert [c["value"] for c in also.choices] == ["rsi, bollinger", "rsi"]
+
+
+@pytest.mark.parametrize("kind", ["candles", "compare", "pnl", "equity"])
+def test_every_button_of_a_chart_is_known_and_fits(kind):
+    what = "SPY261120C00600000" if kind == "candles" else "AAPL,MSFT,GOOGL,BTC/USD"
+    own = kind in ("pnl", "equity")
+    wish = Wish(
+        kind=kind,
+        what="-" if own else what,
+        range="month" if own else "1y",
+        marks="abcdefvrmtl" if kind == "candles" else "",
+    )
+    view = chart_view(wish)
+    ids = [item.custom_id for item in view.children]
+    assert len(set(ids)) == len(ids)
+    assert all(isinstance(item, ChartButton) for item in view.children)
+    for custom_id in ids:
+        assert len(custom_id) <= 100
+        assert is_known(custom_id)
