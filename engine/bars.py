@@ -55,6 +55,10 @@ class Bars:
                 minute=minute, high=max(last.high, price), low=min(last.low, price), close=price
             )
 
+    def forget(self, name: str) -> None:
+        """Its prices were of something else, such as shares before a split."""
+        self._series.pop(name, None)
+
     def of(self, name: str) -> Sequence[Bar]:
         """Finished bars, oldest first."""
         return list(self._series.get(name, ()))[:-1]

@@ -157,6 +157,8 @@ class Desk:
         """Daily closes, for what entries have in common with what is held."""
         self.bars = Bars()
         """What ATR is made of: the prices seen since the start."""
+        self.rebased: dict[str, tuple[Decimal, Decimal, float]] = {}
+        """Shares that were just split: last price before, the same now, until when it matters."""
         self.waters: dict[str, tuple[Decimal, Decimal]] = {}
         """Trade id -> best and worst unit price since the last commit of the trade."""
         self._locks: dict[str, asyncio.Lock] = {}
@@ -230,7 +232,22 @@ class Desk:
         if quote is None:
             return None
         age = (self.clock.now() - quote.received_at).total_seconds()
-        return quote if abs(age) <= self.settings.max_quote_age_s else None
+        if abs(age) > self.settings.max_quote_age_s or self._is_of_before(legs, quote):
+            return None
+        return quote
+
+    def _is_of_before(self, legs: tuple[Leg, ...], quote: UnitQuote) -> bool:
+        """Whether it still is a price of the shares as they were before a split."""
+        change = self.rebased.get(legs[0].instrument.key) if self.rebased else None
+        if change is None or len(legs) != 1:
+            return False
+        old, new, until = change
+        middle = (old * new).sqrt()
+        is_old = (quote.mid - middle) * (old - middle) > 0
+        if not is_old or self.clock.monotonic() > until:
+            del self.rebased[legs[0].instrument.key]
+            return False
+        return True
 
     async def watch(self, legs: Iterable[Leg]) -> None:
         """Ask the feed for quotes of these, and wait a moment for the first ones.

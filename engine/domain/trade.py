@@ -13,7 +13,8 @@ from engine.domain.order import PlannedTarget, Side
 from engine.domain.quote import Leg
 from engine.domain.record import Record
 
-ExecutionKind = Literal["fill", "bust", "correct", "expiry", "exercise", "external"]
+ExecutionKind = Literal["fill", "bust", "correct", "expiry", "exercise", "external", "split"]
+"""``split``: no trade; so many shares more (or, sold, less) for the same money, at price 0."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,7 +25,7 @@ from engine.domain.errors import (
 from engine.domain.money import ZERO
 from engine.domain.order import Order, OrderState, Side, Trigger
 from engine.domain.trade import Execution
-from engine.flows import effects, ends, load, send
+from engine.flows import effects, ends, load, send, splits
 from engine.flows.hear import QUIET
 from engine.reconcile import Findings, PositionGap
 
@@ -265,7 +265,8 @@ async def _adopt(desk: Desk, broker: str, account: str, before: Findings, found:
         return  # they could not be booked: positions and cash mean nothing until they are
     gaps = [gap for gap in found.positions if gap in before.positions]
     for gap in gaps:
-        await _adopt_position(desk, account, gap)
+        if not await splits.on_gap(desk, account, gap):
+            await _adopt_position(desk, account, gap)
     is_same = before.cash is not None and found.cash == before.cash
     if found.cash is not None and is_same and not found.positions:
         await ends.on_cash(desk, account, found.cash.usd, found.cash.theirs)

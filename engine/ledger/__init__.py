@@ -12,7 +12,15 @@ Conventions, the same everywhere:
 """
 
 from engine.ledger.booking import Booking, book, bust, correct, deposit
-from engine.ledger.ends import Delivery, Settlement, deliver, expire, split_position, split_trade
+from engine.ledger.ends import (
+    Delivery,
+    Settlement,
+    deliver,
+    expire,
+    split_held,
+    split_position,
+    split_trade,
+)
 from engine.ledger.fills import filled
 from engine.ledger.marks import equity, open_fees, unrealised, worth
 from engine.ledger.replay import Rebuilt, TradeFigures, rebuild
@@ -36,6 +44,7 @@ __all__ = [
     "open_fees",
     "rebuild",
     "scaled_targets",
+    "split_held",
     "split_position",
     "split_trade",
     "unrealised",

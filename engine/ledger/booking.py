@@ -174,6 +174,8 @@ def bust(
     valid = live(history)
     if execution.execution_id not in {e.execution_id for e in valid}:
         raise InvariantError(f"execution {execution.execution_id} is not booked")
+    if any(e.kind == "split" for e in valid):
+        raise InvariantError(f"execution {execution.execution_id}: its shares were split since")
     was = _replayed(valid)
     will = _replayed([e for e in valid if e.execution_id != execution.execution_id])
     reversal = replace(

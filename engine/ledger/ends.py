@@ -8,7 +8,8 @@ the whole premium is the option's result, the worth inside shows in the shares, 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
-from decimal import Decimal
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from fractions import Fraction
 from typing import Literal
 
 from engine.domain.errors import InvariantError
@@ -20,7 +21,7 @@ from engine.domain.record import changed
 from engine.domain.trade import Account, Execution, LedgerEntry, Position, Trade
 from engine.ledger import trips
 from engine.ledger.booking import Booking, book, credited, entry_of, with_lots
-from engine.ledger.lots import check, take
+from engine.ledger.lots import check, split, take
 
 EndKind = Literal["expiry", "exercise", "external"]
 _REASON = {"expiry": "expiry", "exercise": "expiry", "external": "closed outside"}
@@ -229,34 +230,114 @@ def deliver(
 # -- splits -----------------------------------------------------------------------------------
 
 
-def split_position(position: Position, ratio: Decimal) -> Position:
+def split_position(position: Position, ratio: Decimal | Fraction) -> Position:
     """A share split of ``ratio`` new for one old: quantities x ratio, prices / ratio (I-06)."""
-    lots = tuple(
-        replace(lot, qty=lot.qty * ratio, price=lot.price / ratio) for lot in position.lots
-    )
-    return changed(position, lots=lots)
+    new, old = _terms(ratio)
+    return changed(position, lots=split(position.lots, old, new))
 
 
-def split_trade(trade: Trade, ratio: Decimal) -> Trade:
+def _terms(ratio: Decimal | Fraction) -> tuple[Decimal, Decimal]:
+    """New shares for so many old ones; multiplied before divided, whole shares stay exact."""
+    exact = Fraction(ratio)
+    return Decimal(exact.numerator), Decimal(exact.denominator)
+
+
+def split_trade(trade: Trade, ratio: Decimal | Fraction) -> Trade:
     """The trade after a share split: same money, other quantities and prices (M-07)."""
+    new, old = _terms(ratio)
 
-    def price(old: Decimal | None) -> Decimal | None:
-        return None if old is None else old / ratio
+    def price(was: Decimal | None) -> Decimal | None:
+        return None if was is None else was * old / new
+
+    def ordered(was: Decimal) -> Decimal:
+        return _on_tick(trade, was * old / new)
+
+    def qty(was: Decimal) -> Decimal:
+        return was * new / old
 
     stop = trade.stop
     if stop is not None:
-        stop = replace(stop, price=stop.price / ratio, trail_usd=price(stop.trail_usd))
+        stop = replace(stop, price=ordered(stop.price), trail_usd=price(stop.trail_usd))
     return changed(
         trade,
-        qty_wanted=trade.qty_wanted * ratio,
-        qty_opened=trade.qty_opened * ratio,
-        qty_open=trade.qty_open * ratio,
+        qty_wanted=qty(trade.qty_wanted),
+        qty_opened=qty(trade.qty_opened),
+        qty_open=qty(trade.qty_open),
         entry_price=price(trade.entry_price),
         exit_price=price(trade.exit_price),
+        alerted_price=price(trade.alerted_price),
+        achievable_price=price(trade.achievable_price),
+        alerted_exit=price(trade.alerted_exit),
+        achievable_exit=price(trade.achievable_exit),
         initial_stop=price(trade.initial_stop),
         stop=stop,
-        targets=tuple(replace(t, price=t.price / ratio, qty=t.qty * ratio) for t in trade.targets),
-        closes=tuple(replace(c, qty=c.qty * ratio, limit=price(c.limit)) for c in trade.closes),
+        targets=tuple(replace(t, price=ordered(t.price), qty=qty(t.qty)) for t in trade.targets),
+        closes=tuple(
+            replace(
+                c,
+                qty=qty(c.qty),
+                limit=None if c.limit is None else ordered(c.limit),
+                alerted_price=price(c.alerted_price),
+            )
+            for c in trade.closes
+        ),
         high_water=price(trade.high_water),
         low_water=price(trade.low_water),
+    )
+
+
+def _on_tick(trade: Trade, price: Decimal) -> Decimal:
+    """An order's price: rounded towards the market, so that no stop is looser than before."""
+    tick = trade.legs[0].instrument.tick
+    rounding = ROUND_CEILING if trade.direction > 0 else ROUND_FLOOR
+    return (price / tick).to_integral_value(rounding=rounding) * tick
+
+
+def split_held(
+    position: Position,
+    *,
+    trade: Trade,
+    account: Account,
+    ratio: Decimal | Fraction,
+    source_id: str,
+    now: datetime,
+) -> Settlement:
+    """Book a split of what a trade of one leg holds: no cash, no gain, no order (M-07).
+
+    Args:
+        position: What is held; all of it is split.
+        trade: Its trade.
+        account: Its account; it does not change.
+        ratio: New shares for one old.
+        source_id: Names the split for ever, together with the trade.
+        now: Time of booking.
+
+    Raises:
+        InvariantError: nothing is held, the ratio changes nothing, or the trade has several legs.
+    """
+    new, old = _terms(ratio)
+    more = position.qty * new / old - position.qty
+    if more == 0 or ratio <= 0 or len(trade.legs) != 1:
+        raise InvariantError(f"position {position.key} cannot be split by {ratio}")
+    execution = Execution(
+        execution_id=f"{source_id}/{trade.trade_id}",
+        order_id="",
+        trade_id=trade.trade_id,
+        account=account.name,
+        instrument=position.instrument,
+        side=Side.BUY if more > 0 else Side.SELL,
+        qty=abs(more),
+        price=ZERO,
+        fee_usd=ZERO,
+        executed_at=now,
+        kind="split",
+    )
+    check(execution)
+    taken = take(position.lots, execution)
+    return Settlement(
+        execution=execution,
+        entry=entry_of(execution, taken, now),
+        trade=split_trade(trade, ratio),
+        position=with_lots(position, execution, taken),
+        account=account,
     )

@@ -62,6 +62,8 @@ def share(fee: Decimal, part: Decimal, whole: Decimal) -> Decimal:
 
 def take(lots: Sequence[Lot], execution: Execution) -> Taken:
     """Close the oldest lots of the other side first; what is left opens a lot of its own."""
+    if execution.kind == "split":
+        return _split(lots, execution)
     change = signed(execution)
     left = execution.qty
     kept: list[Lot] = []
@@ -92,6 +94,19 @@ def take(lots: Sequence[Lot], execution: Execution) -> Taken:
             )
         )
     return Taken(lots=tuple(kept), closed_qty=closed, gross_usd=gross, fees_usd=fees + closing_fee)
+
+
+def _split(lots: Sequence[Lot], execution: Execution) -> Taken:
+    held = sum((lot.qty for lot in lots), ZERO)
+    if held == 0:
+        raise InvariantError(f"split {execution.execution_id}: nothing is held")
+    kept = split(lots, held, held + signed(execution))
+    return Taken(lots=kept, closed_qty=ZERO, gross_usd=ZERO, fees_usd=ZERO)
+
+
+def split(lots: Sequence[Lot], old: Decimal, new: Decimal) -> tuple[Lot, ...]:
+    """Lots of ``old`` shares that are ``new`` shares now: each costs what it cost (I-06)."""
+    return tuple(replace(lot, qty=lot.qty * new / old, price=lot.price * old / new) for lot in lots)
 
 
 def _gain(instrument: Instrument, lot: Lot, price: Decimal, part: Decimal) -> Decimal:

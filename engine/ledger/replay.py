@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from itertools import groupby
 
+from engine.domain.copying import replace
 from engine.domain.money import ZERO
 from engine.domain.trade import Execution
 
@@ -68,6 +69,7 @@ def _holding(execution: Execution) -> str:
 
 
 def _figures(fills: Sequence[Execution]) -> tuple[TradeFigures, Decimal]:
+    fills = _after_splits(fills)
     qty = value = fees = ZERO
     for fill in fills:
         qty += fill.qty * fill.side.sign
@@ -81,6 +83,23 @@ def _figures(fills: Sequence[Execution]) -> tuple[TradeFigures, Decimal]:
         realised_usd=gross - (fees - open_fees), fees_usd=fees, cash_usd=moved - fees
     )
     return figures, qty
+
+
+def _after_splits(fills: Sequence[Execution]) -> Sequence[Execution]:
+    """All fills in shares of today: what came before a split is more shares for the same money."""
+    if all(fill.kind != "split" for fill in fills):
+        return fills
+    rows: list[Execution] = []
+    for fill in fills:
+        if fill.kind != "split":
+            rows.append(fill)
+            continue
+        held = sum((row.qty * row.side.sign for row in rows), ZERO)
+        new = held + fill.qty * fill.side.sign
+        rows = [
+            replace(row, qty=row.qty * new / held, price=row.price * held / new) for row in rows
+        ]
+    return rows
 
 
 def _still_open(fills: Sequence[Execution], qty: Decimal) -> tuple[Decimal, Decimal]:

@@ -105,10 +105,11 @@ class Outside:
                     return
 
     async def seconds(self, n: float, bid: str = "2.00", ask: str = "2.01") -> None:
-        """Time goes by, with quotes, sweeps and polls as the bot runs them."""
+        """Time goes by as the bot lives it: quotes (none without ``bid``), sweeps, polls."""
         for _ in range(int(n)):
             self.bench.clock.advance(1)
-            self.quote(bid, ask)
+            if bid:
+                self.quote(bid, ask)
             await self.rest()
             await monitor.sweep(self.desk)
             await watch.round_of(self.desk)
@@ -119,9 +120,21 @@ class Outside:
 
     async def enter(self, qty: int = 2, limit: str = "2.02") -> Order:
         """An entry that is durable, sent as the desk sends it."""
+        legs = (Leg(instrument=self.bench.it),)
+        return await self.enter_unit(legs, qty, self.bench.px(limit), self.bench.px("1.50"))
+
+    async def enter_spread(self) -> Order:
+        """One unit: the bench's contract bought, its other one sold, for a debit of 1."""
+        bench = self.bench
+        bench.board.put(bench.quote_of(bench.it, "2.00", "2.00"))
+        bench.board.put(bench.quote_of(bench.it2, "1.00", "1.00"))
+        legs = (Leg(instrument=bench.it), Leg(instrument=bench.it2, ratio=-1))
+        return await self.enter_unit(legs, 1, D("1.20"), D("0.20"))
+
+    async def enter_unit(self, legs: tuple[Leg, ...], qty: int, limit: Any, stop: Any) -> Order:
+        """The same of any unit."""
         self.n += 1
         bench, now, trade_id = self.bench, self.bench.clock.now(), f"T-{self.n}"
-        legs = (Leg(instrument=bench.it),)
         trade = Trade(
             trade_id=trade_id,
             alert_id=f"A-{self.n}",
@@ -133,8 +146,8 @@ class Outside:
             direction=1,
             legs=legs,
             qty_wanted=D(qty),
-            initial_stop=bench.px("1.50"),
-            stop=StopPlan(price=bench.px("1.50")),
+            initial_stop=stop,
+            stop=StopPlan(price=stop),
             created_at=now,
         )
         order = Order(
@@ -149,7 +162,7 @@ class Outside:
             legs=legs,
             qty=D(qty),
             type=OrderType.LIMIT,
-            limit=bench.px(limit),
+            limit=limit,
             state=OrderState.SUBMITTING,
             created_at=now,
             sent_at=now,
@@ -202,7 +215,7 @@ async def at(name: str, *, impatient: float | None = None) -> AsyncIterator[Outs
     if impatient is not None:
         bench.impatient(impatient)
     await bench.open_venue()
-    outside = Outside(bench, name)
+    outside = Outside(bench, name.partition(" ")[0])
     try:
         await outside.start()
         outside.quote("2.00", "2.01")

@@ -1,6 +1,7 @@
 """Expiry, exercise, assignment and splits: positions end, money is right, nothing twice."""
 
 from dataclasses import replace
+from fractions import Fraction
 
 import pytest
 
@@ -10,6 +11,7 @@ from engine.domain.instrument import option
 from engine.domain.order import Purpose, Side
 from engine.domain.quote import Leg
 from engine.domain.trade import Position, TradeState
+from engine.ledger.lots import take
 from tests.unit.ledger.bench import (
     AAPL,
     CALL,
@@ -176,6 +178,46 @@ def test_what_is_flat_cannot_expire_or_deliver() -> None:
             account=share.account,
             source_id="s",
             at=NOW,
+            now=NOW,
+        )
+
+
+@pytest.mark.parametrize(("new", "old"), [(10, 1), (3, 1), (1, 5), (3, 2)])
+def test_a_booked_split_is_no_trade_and_both_ways_of_adding_up_agree(new: int, old: int) -> None:
+    """M-07, I-04, I-05, I-06."""
+    books = Books()
+    books.open(a_trade(stop="95"), an_order())
+    books.fill("A", 10, 100, "1")
+    position = only(books)
+    done = ledger.split_held(
+        position,
+        trade=books.trade(),
+        account=books.account,
+        ratio=Fraction(new, old),
+        source_id="SPLIT",
+        now=NOW,
+    )
+    assert done.position.qty == position.qty * new / old
+    assert (done.entry.cash_usd, done.entry.realised_usd, done.entry.fee_usd) == (0, 0, 0)
+    assert done.account == books.account
+    assert ledger.open_fees([done.position]) == ledger.open_fees([position])
+    assert done.trade.risk_usd == books.trade().risk_usd
+    sold = replace(
+        done.execution, execution_id="X", kind="external", side=Side.SELL, qty=D(1), price=D(50)
+    )
+    taken = take(done.position.lots, sold)
+    rebuilt = ledger.rebuild([*books.executions, done.execution, sold])
+    figures = rebuilt.trades[done.trade.trade_id]
+    assert abs(figures.realised_usd - taken.realised_usd) < D("1e-9")
+    assert rebuilt.held[done.position.key] == done.position.qty - 1
+    with pytest.raises(InvariantError, match="split since"):
+        ledger.bust(
+            books.executions[0],
+            [*books.executions, done.execution],
+            order=next(iter(books.orders.values())),
+            trade=done.trade,
+            position=done.position,
+            account=books.account,
             now=NOW,
         )
 

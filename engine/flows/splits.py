@@ -1,0 +1,159 @@
+"""Shares that were split: the broker holds another number of them for the same money (M-07).
+
+The evidence is the broker's own position: our cost, another quantity, no trade in between. The
+books follow, stops and targets are rescaled; it is no trade, no gain, and no order makes it so.
+"""
+
+from collections.abc import Sequence
+from decimal import Decimal
+from fractions import Fraction
+
+from engine import ledger
+from engine.desk import Desk
+from engine.domain.money import ZERO
+from engine.domain.record import Event
+from engine.domain.trade import Position, Trade
+from engine.flows import effects, water
+from engine.ledger.ends import Settlement
+from engine.market import new_york_date
+from engine.reconcile import PositionGap
+
+_MOST = 100
+"""Largest number in a ratio: 1:100 is the largest that exchanges have seen in years."""
+_COST_OFF = Decimal("0.005")
+_PRICE_OFF = Decimal("0.006")
+"""A broker's average price is rounded to the cent."""
+_OLD_PRICES_S = 24 * 3600.0
+"""Broker and market need not change over at the same minute: at most from one close to the next."""
+
+
+async def on_gap(desk: Desk, account: str, gap: PositionGap) -> bool:
+    """Book a split over all trades that hold the shares, in one step; False when it is none."""
+    async with desk.lock(account):
+        held = _held(desk, account, gap)
+        ratio = ratio_of(gap, [position for _, position in held])
+        if ratio is None:
+            return False
+        if not _is_bookable(held, ratio):
+            await _tell_unfit(desk, account, gap, ratio)
+            return True
+        await desk.commit(*_events(desk, account, gap, held, ratio))
+    _rebase(desk, gap, ratio)
+    for trade, _ in held:
+        water.forget(desk, trade.trade_id)
+        desk.bars.forget(trade.trade_id)
+        desk.bands.drop(trade.trade_id)
+        effects.settle_soon(desk, trade.trade_id)
+    return True
+
+
+def _rebase(desk: Desk, gap: PositionGap, ratio: Fraction) -> None:
+    """Prices from before are no prices of these shares: none is acted on, none is kept."""
+    key, last = gap.instrument.key, desk.board.last(gap.instrument)
+    desk.bars.forget(key)
+    if last is not None:
+        old, new = last.mid, last.mid * ratio.denominator / ratio.numerator
+        desk.rebased[key] = (old, new, desk.clock.monotonic() + _OLD_PRICES_S)
+
+
+def ratio_of(gap: PositionGap, held: Sequence[Position]) -> Fraction | None:
+    """New shares for one old, when nothing but a split explains the broker's position."""
+    if gap.instrument.kind != "stock" or gap.avg_price is None or gap.avg_price <= 0:
+        return None
+    if gap.ours * gap.theirs <= 0 or sum((p.qty for p in held), ZERO) != gap.ours:
+        return None
+    ours = abs(sum((lot.qty * lot.price for p in held for lot in p.lots), ZERO))
+    theirs = abs(gap.theirs) * gap.avg_price
+    if abs(ours - theirs) > ours * _COST_OFF + abs(gap.theirs) * _PRICE_OFF:
+        return None
+    ratio = Fraction(gap.theirs) / Fraction(gap.ours)
+    is_plain = ratio != 1 and max(ratio.numerator, ratio.denominator) <= _MOST
+    return ratio if is_plain else None
+
+
+def _held(desk: Desk, account: str, gap: PositionGap) -> list[tuple[Trade, Position]]:
+    return [
+        (trade, position)
+        for trade in desk.book.trades.values()
+        if trade.account == account
+        for position in desk.book.positions_of(trade.trade_id)
+        if position.instrument == gap.instrument and position.qty != 0
+    ]
+
+
+def _is_bookable(held: Sequence[tuple[Trade, Position]], ratio: Fraction) -> bool:
+    """Trades of shares alone, and whole shares stay whole."""
+    return all(
+        len(trade.legs) == 1
+        and (position.qty % 1 != 0 or (Fraction(position.qty) * ratio).denominator == 1)
+        for trade, position in held
+    )
+
+
+def _events(
+    desk: Desk,
+    account: str,
+    gap: PositionGap,
+    held: Sequence[tuple[Trade, Position]],
+    ratio: Fraction,
+) -> list[Event]:
+    now = desk.clock.now()
+    name = f"SPLIT-{account}-{gap.instrument.symbol}-{new_york_date(now):%Y%m%d}"
+    events: list[Event] = []
+    for trade, position in held:
+        done = ledger.split_held(
+            position,
+            trade=water.marked(desk, trade),
+            account=desk.book.accounts[account],
+            ratio=ratio,
+            source_id=name,
+            now=now,
+        )
+        notes = () if events else (desk.note("admin", _words(account, gap, ratio), note_id=name),)
+        events.append(
+            desk.event(
+                "position.split",
+                trade.alert_id,
+                done.execution,
+                done.entry,
+                done.trade,
+                done.position,
+                *notes,
+                cards=_cards(desk, done),
+                trade_id=trade.trade_id,
+                instrument=gap.instrument.key,
+                ratio=_text(ratio),
+                qty=str(done.position.qty),
+            )
+        )
+    return events
+
+
+def _cards(desk: Desk, done: Settlement) -> tuple[tuple[str, str, str], ...]:
+    cards = [("trade", done.trade.trade_id, "orders")]
+    if done.trade.alert_id in desk.book.alerts:
+        cards.append(("alert", done.trade.alert_id, "trade_alerts"))
+    return tuple(cards)
+
+
+def _words(account: str, gap: PositionGap, ratio: Fraction) -> str:
+    return (
+        f"✂ {account}: {gap.instrument.symbol} was split {_text(ratio)}: {gap.ours:f} shares are "
+        f"{gap.theirs:f} now, for the same money. Stops and targets were rescaled; no order made "
+        "it so. Alerts with prices from before the split do not fit any more."
+    )
+
+
+async def _tell_unfit(desk: Desk, account: str, gap: PositionGap, ratio: Fraction) -> None:
+    await desk.tell(
+        "admin",
+        f"✂ {account}: {gap.instrument.symbol} seems to have been split {_text(ratio)} (we hold "
+        f"{gap.ours:f}, the broker {gap.theirs:f} for the same money), in a way that the books "
+        "cannot follow by themselves: parts of shares, or a trade of several legs. Nothing was "
+        "changed; close it or book it by hand, and move its stop.",
+        note_id=f"split-{account}-{gap.instrument.symbol}-{gap.theirs:f}",
+    )
+
+
+def _text(ratio: Fraction) -> str:
+    return f"{ratio.numerator}:{ratio.denominator}"

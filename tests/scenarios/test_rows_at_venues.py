@@ -1,0 +1,252 @@
+"""Rows of faults.md that are about quantities, over every adapter at its venue on loopback.
+
+O-12 overfills, O-13 parts, O-21 fills in flight, O-25 refusals, O-26 spreads, M-07 splits.
+"""
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from engine.domain.order import Order, OrderState, Purpose
+from engine.domain.trade import Execution, StopPlan, Trade, TradeState
+from engine.flows import capable, manage, recover, send
+from tests import truth
+from tests.conformance.broker_bench import BROKERS, D
+from tests.rig import ADMIN
+from tests.scenarios.test_desk_at_venues import NAMES, Outside, at
+
+STOCKS = sorted(name for name in BROKERS if name.endswith(" stock"))
+LIVE = ("accepted", "partial")
+
+
+async def waiting(it: Outside, qty: int = 2) -> Order:
+    """An entry at the broker, and a market that does not fill it."""
+    it.quote("2.50", "2.60")
+    entry = await it.enter(qty)
+    assert it.order(entry).state is OrderState.ACCEPTED
+    await it.seconds(1, "2.50", "2.60")  # the venue's own delay is over
+    return it.order(entry)
+
+
+async def both_quoted(it: Outside, seconds: int) -> None:
+    """Time goes by for a spread."""
+    for _ in range(seconds):
+        it.bench.board.put(it.bench.quote_of(it.bench.it2, "1.00", "1.00"))
+        await it.seconds(1, "2.00", "2.00")
+
+
+def told(it: Outside, words: str) -> bool:
+    return any(words in n.text for n in it.desk.book.notices.values())
+
+
+# -- quantities that nobody ordered ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_an_overfill_is_booked_flagged_told_and_protected(name, monkeypatch):  # O-12
+    async with at(name) as it:
+        entry = await waiting(it)
+        with monkeypatch.context() as market:
+            market.setattr("engine.brokers.paper.match.Touch.units", lambda *_: D(3))
+            it.quote("2.00", "2.01")
+            await it.bench.venue.exchange.settle()
+        await it.seconds(20)
+        assert await it.held() == 3
+        assert it.ours() == 3, "an execution is a fact"
+        assert (await it.desk.order(entry.order_id)).is_flagged
+        assert told(it, "A fill that nobody expected")
+        await it.protected()
+        await it.true()
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_a_part_whose_rest_is_cancelled_has_a_stop_of_its_size(name):  # O-13
+    async with at(name) as it:
+        entry = await waiting(it, qty=10)
+        it.bench.board.put(it.bench.quote_of(it.bench.it, "2.00", "2.01", sizes=(3, 3)))
+        await it.bench.venue.exchange.settle()
+        it.quote("2.50", "2.60")
+        await it.seconds(5, "2.50", "2.60")
+        assert it.ours() == await it.held() == 3
+        await it.protected()
+        assert await send.ask_cancel(it.desk, it.order(entry), "test")
+        await it.seconds(8, "2.50", "2.60")
+        assert it.desk.book.trades[entry.trade_id].is_entry_over
+        assert it.ours() == await it.held() == 3
+        await it.protected()
+        await it.true()
+
+
+# -- fills in flight ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_a_fill_in_flight_beats_the_cancel_and_is_protected(name):  # O-21, O-11
+    async with at(name) as it:
+        entry = await waiting(it)
+        it.bench.venue.faults.drop_frames = 1_000  # nobody tells the desk before it asks
+        it.quote("2.00", "2.01")
+        await it.bench.venue.exchange.settle()
+        await send.ask_cancel(it.desk, it.order(entry), "test")
+        it.bench.venue.faults.drop_frames = 0
+        await it.seconds(20)
+        assert len(await it.entries_at_venue()) == 1
+        assert it.ours() == await it.held() == 2
+        await it.protected()
+        await it.true()
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_a_stop_that_fills_while_it_is_moved_sells_no_more_than_is_held(name):  # O-21
+    async with at(name) as it:
+        entry = await it.enter()
+        await it.seconds(6)
+        await it.protected()
+        it.bench.venue.faults.drop_frames = 1_000
+        it.quote("1.40", "1.41")  # the stop at 1.50 is hit; nobody has heard of it
+        await it.bench.venue.exchange.settle()
+        trade = it.desk.book.trades[entry.trade_id]
+        if capable.holds_stops(it.desk, trade):
+            assert await it.held() == 0
+        moved = replace(trade, stop=StopPlan(price=it.bench.px("1.60")), version=trade.version + 1)
+        await it.desk.commit(it.desk.event("test", trade.alert_id, moved))
+        await manage.close(it.desk, entry.trade_id, ADMIN)
+        it.bench.venue.faults.drop_frames = 0
+        await it.seconds(45, "1.40", "1.41")
+        assert await it.held() == 0, "never short"
+        assert not it.desk.book.open_trades()
+        assert sum(o.filled for o in await it.exits_at_venue()) == 2
+        await it.true()
+
+
+# -- refusals -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_a_refused_entry_is_said_once_freed_and_not_repeated(name):  # O-25
+    async with at(name) as it:
+        number = it.bench.numbers["main"]
+        it.bench.venue.exchange._book.cash[number] = D(1)
+        n_acts = it.bench.venue.log.n_acts
+        entry = await it.enter(qty=2, limit="2.02")
+        await it.seconds(20)
+        after = await it.desk.order(entry.order_id)
+        assert after.state is OrderState.REJECTED, after
+        assert after.reason
+        assert "not sent" not in after.reason, "it is the broker's own refusal"
+        (trade,) = await it.desk.store.find(Trade)
+        assert trade.state is TradeState.VOID
+        assert not it.desk.book.pending_entries("main"), "nothing is reserved for it any more"
+        assert not [o for o in await it.entries_at_venue() if o.state in LIVE]
+        assert it.bench.venue.log.n_acts - n_acts <= 2, "sent once (a preview may have come before)"
+
+
+# -- spreads --------------------------------------------------------------------------------------
+
+
+def spread_terms(it: Outside):
+    caps = it.bench.broker.caps.by_kind.get("spread")
+    return caps if caps is not None and caps.max_legs > 1 else None
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_a_spread_goes_as_one_order_or_not_at_all(name):  # O-26
+    async with at(name) as it:
+        n_acts = it.bench.venue.log.n_acts
+        entry = await it.enter_spread()
+        if spread_terms(it) is None:
+            after = await it.desk.order(entry.order_id)
+            assert after.state is OrderState.REJECTED, "no two orders for the legs of one unit"
+            assert it.bench.venue.log.n_acts == n_acts
+            return
+        await both_quoted(it, 8)
+        legs = {leg.instrument.key: leg.ratio for leg in entry.legs}
+        assert {p.instrument.key: p.qty for p in it.desk.book.positions.values()} == legs
+        (trade,) = it.desk.book.open_trades()
+        assert trade.qty_open == 1
+        assert len(await it.bench.at_venue()) == 1, "one order for all legs"
+        await manage.close(it.desk, trade.trade_id, ADMIN)
+        await both_quoted(it, 12)
+        assert not it.desk.book.open_trades()
+        assert await it.bench.broker.positions("main") == []
+        await it.true()
+
+
+# -- splits ---------------------------------------------------------------------------------------
+
+
+async def split(it: Outside, new: int, old: int) -> None:
+    """Overnight at the broker: another number of shares, and orders from before are gone."""
+    exchange, number = it.bench.venue.exchange, it.bench.numbers["main"]
+    it.bench.venue.faults.drop_frames = 1_000
+    for order in await exchange.open_orders(number):
+        await exchange.cancel(number, order.client_order_id)
+    it.bench.clock.advance(1)
+    await exchange.settle()
+    it.bench.venue.faults.drop_frames = 0
+    held = exchange._book.holdings[number]
+    was = held[it.bench.it.key]
+    held[it.bench.it.key] = replace(was, qty=was.qty * new / old)
+
+
+@pytest.mark.parametrize("name", STOCKS)
+async def test_a_split_is_booked_as_one_and_the_stop_follows(name):  # M-07
+    async with at(name) as it:
+        entry = await it.enter(qty=2)
+        await it.seconds(6)
+        before = it.desk.book.trades[entry.trade_id]
+        cost = sum(lot.qty * lot.price for lot in it.desk.book.positions_of(entry.trade_id)[0].lots)
+        n_sold = len([o for o in await it.exits_at_venue() if o.filled])
+        await split(it, 4, 1)
+        await recover.on_demand(it.desk)
+        await it.seconds(8, "")  # long before the open
+        await it.seconds(4, "0.50", "0.51")
+        trade = it.desk.book.trades[entry.trade_id]
+        (held,) = it.desk.book.positions_of(entry.trade_id)
+        assert it.ours() == await it.held() == held.qty == 8
+        assert sum(lot.qty * lot.price for lot in held.lots) == cost
+        assert trade.stop == replace(before.stop, price=D("0.38")), "on a tick, and no looser"
+        assert trade.risk_usd == before.risk_usd
+        assert trade.realised_usd == before.realised_usd == 0
+        assert len([o for o in await it.exits_at_venue() if o.filled]) == n_sold, "nothing was sold"
+        assert len(await it.entries_at_venue()) == 1, "nothing was bought"
+        assert told(it, "was split 4:1")
+        await it.protected()
+        await it.true()
+        await truth.ledger_identity(it.store)
+        await truth.positions_are_sums_of_fills(it.store)
+        await manage.close(it.desk, entry.trade_id, ADMIN, percent=D(50))
+        await it.seconds(12, "0.50", "0.51")
+        assert it.ours() == await it.held() == 4
+        await it.true()
+        await truth.ledger_identity(it.store)
+
+
+async def test_a_split_that_leaves_parts_of_shares_is_told_and_changes_nothing():  # M-07
+    async with at("alpaca stock") as it:
+        await it.enter(qty=2)
+        await it.seconds(6)
+        await split(it, 1, 4)
+        await recover.on_demand(it.desk)
+        await it.seconds(3)
+        assert it.ours() == 2
+        assert told(it, "in a way that the books cannot follow")
+        assert not [e for e in await it.store.find(Execution) if e.kind == "split"]
+
+
+async def test_shares_that_were_bought_outside_are_no_split():
+    async with at("alpaca stock") as it:
+        await it.enter(qty=2)
+        await it.seconds(6)
+        exchange, number = it.bench.venue.exchange, it.bench.numbers["main"]
+        held = exchange._book.holdings[number]
+        was = held[it.bench.it.key]
+        held[it.bench.it.key] = replace(was, qty=was.qty * 2, cost=was.cost * 2)
+        await recover.on_demand(it.desk)
+        await it.seconds(3)
+        assert it.ours() == 4
+        assert {t.source for t in it.desk.book.open_trades()} == {"manual", "external"}
+        await asyncio.sleep(0)
+        assert not told(it, "was split")
+        assert [o for o in it.desk.book.orders.values() if o.purpose is Purpose.STOP]
