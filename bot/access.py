@@ -328,7 +328,7 @@ def _trading() -> list[Permission]:
         *_rows(trader, "journal", "note tag", is_private=True),
         *_rows(trader, "", "emergency-stop"),
         *_rows(trader, "press", "confirm close stop target panel emergency-stop execute ignore"),
-        *_rows(trader, "approvals", "approve reject bulk", approves=True),
+        *_rows(trader, "approvals", "approve reject modify bulk", approves=True),
         *_rows(trader, "press", "approve modify reject rewrite which", approves=True),
         *_rows(trader, "", "#position #close #stop #target #trailing #add #analyze", where=actions),
         *_rows(trader, "", "#order #buy #sell #watch #unwatch #alert", where=actions),
@@ -374,7 +374,8 @@ PERMISSIONS: Mapping[str, Permission] = MappingProxyType(
 ASKS: Mapping[str, str] = MappingProxyType(
     {
         **dict.fromkeys(("close", "order cancel", "order resolve", "reconcile"), "one click"),
-        **dict.fromkeys(("buy", "sell", "order modify"), "one click"),
+        **dict.fromkeys(("buy", "sell", "order modify", "approvals bulk"), "one click"),
+        "approvals approve": "one click in live mode",
         "action": "what the action asks",
         "actions": "what the action asks",
         **dict.fromkeys(("broker disable", "broker enable", "broker connect"), "one click"),

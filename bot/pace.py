@@ -9,7 +9,10 @@ from engine.domain.errors import UserError
 
 _COMMANDS, _ACTIONS = (100.0, 5.0), (20.0, 1.0)
 """At once, and per second after that. Answers to #actions are messages, which Discord counts."""
+_BULK = (10.0, 10 / 60)
+"""Things that touch many orders at once: ten a minute. Closing everything is not among them."""
 _PEOPLE = 5000
+BULK = frozenset({"#cancel-all", "#set-stops", "#take-profits", "approvals bulk"})
 
 EXEMPT = frozenset(
     {
@@ -28,6 +31,9 @@ EXEMPT = frozenset(
 """What takes risk away is never held back."""
 
 
+_LIMITS = {"bulk": _BULK, "action": _ACTIONS, "command": _COMMANDS}
+
+
 class TooMuch(UserError):
     """Not now; the same person may come again in a moment."""
 
@@ -39,10 +45,10 @@ class TooMuch(UserError):
 
 
 class Pace:
-    """A bucket of commands and one of #actions per person: so many at once, so many a second."""
+    """Buckets of commands, #actions and bulk ones per person: so many at once, so many a second."""
 
     def __init__(self) -> None:
-        self._seen: OrderedDict[tuple[int, bool], tuple[float, float]] = OrderedDict()
+        self._seen: OrderedDict[tuple[int, str], tuple[float, float]] = OrderedDict()
         """Person and kind -> requests left, and when that was counted."""
 
     def count(self, user_id: int, name: str, now: float, *, is_allowed: bool = True) -> None:
@@ -53,9 +59,9 @@ class Pace:
         """
         if name in EXEMPT and is_allowed:
             return
-        is_action = name.startswith("#")
-        most, per_s = _ACTIONS if is_action else _COMMANDS
-        key = (user_id, is_action)
+        kind = "bulk" if name in BULK else "action" if name.startswith("#") else "command"
+        most, per_s = _LIMITS[kind]
+        key = (user_id, kind)
         left, at = self._seen.pop(key, (most, now))
         left = min(most, left + max(0.0, now - at) * per_s)
         fits = left >= 1

@@ -15,9 +15,11 @@ import discord
 from bot import dialogs, panel_buttons, reply, text
 from bot.actions._button import ActionButton, OfferSelect
 from bot.advising import IdeaButton
+from bot.bulk import BulkSelect
 from bot.cards import positions as positions_card
 from bot.chart_buttons import ChartButton
 from bot.confirm import ConfirmButton, Question, ask_first
+from bot.deciding import approve_or_ask
 from bot.journal_buttons import ReviewButton
 from bot.reply import Press
 from engine.domain.desk import Approval, ApprovalState
@@ -86,16 +88,20 @@ class ApprovalButton(
         await reply.defer(interaction)
         await reply.handled(interaction, lambda: self._decide(app, interaction))
 
-    async def _decide(self, app: "App", press: Press) -> str:
+    async def _decide(self, app: "App", press: Press) -> str | None:
         who = app.gate.require(press, self.PERMISSIONS[self.verb])
         if self.verb in ("reject", "dismiss"):
             decided = await approve.reject(app.desk, self.approval_id, self.version, who)
+            said: str | Question = f"✔ {decided.said}"
         else:
-            decided = await approve.approve(
-                app.desk, self.approval_id, self.version, who, half=self.verb == "half"
+            said = await approve_or_ask(
+                app, self.approval_id, self.version, who, half=self.verb == "half"
             )
+        if isinstance(said, Question):
+            await ask_first(app, press, said)
+            return None
         await _strip(press)
-        return f"✔ {decided.said}"
+        return said
 
     async def _open_dialog(self, app: "App", press: Press) -> None:
         app.gate.require(press, self.PERMISSIONS[self.verb])
@@ -331,6 +337,7 @@ BUTTONS = (
     ChartButton,
     ActionButton,
     OfferSelect,
+    BulkSelect,
     IdeaButton,
     ReviewButton,
 )

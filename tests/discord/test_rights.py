@@ -53,6 +53,7 @@ NEEDS = {
     **dict.fromkeys((f"monitor {w}" for w in ("start", "stop", "test", "sources")), "admin"),
     **{"monitor reconnect": "admin", "monitor status": "viewer"},
     **dict.fromkeys(("audit search", "audit show", "logs", "usage"), "admin"),
+    **dict.fromkeys((f"approvals {w}" for w in ("approve", "reject", "modify", "bulk")), "approver"),
 }
 """Everything else needs a trader."""
 PUBLIC = (
@@ -272,6 +273,14 @@ ACTIONS = (
     "#SPY target 9",
     "#SPY trailing 2%",
     "#SPY trailing 2atr",
+    "#SPY add 1",
+    "#buy SPY 1",
+    "#sell SPY 1",
+    "#order-TSAB12 cancel",
+    "#order-TSAB12 modify price 1",
+    "#set-stops 2%",
+    "#take-profits",
+    "#cancel-all",
     "#close-all",
     "#emergency-stop",
     "#nonsense here",

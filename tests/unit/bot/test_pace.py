@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from bot.access import PERMISSIONS
-from bot.pace import EXEMPT, Pace, Queue, TooMuch
+from bot.pace import BULK, EXEMPT, Pace, Queue, TooMuch
 
 
 def used(pace: Pace, user: int, now: float, name: str = "status", **more: bool) -> bool:
@@ -28,6 +28,16 @@ def test_actions_are_counted_by_themselves() -> None:
     assert sum(used(pace, 1, 0.0, "#position") for _ in range(500)) == 20
     assert sum(used(pace, 1, 5.0, "#target") for _ in range(500)) == 5
     assert used(pace, 1, 5.0, "status")
+
+
+def test_what_touches_many_orders_at_once_is_for_ten_times_a_minute() -> None:
+    pace = Pace()
+    names = sorted(BULK)
+    assert set(names) <= set(PERMISSIONS)
+    assert sum(used(pace, 1, 0.0, names[n % len(names)]) for n in range(50)) == 10
+    assert sum(used(pace, 1, 60.0, "#set-stops") for _ in range(50)) == 10
+    assert used(pace, 1, 60.0, "#position")
+    assert used(pace, 1, 60.0, "#close-all")
 
 
 def test_one_persons_flood_is_not_anothers() -> None:
