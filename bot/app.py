@@ -22,6 +22,8 @@ from bot.copilot import Copilot
 from bot.dialogs import Drafts
 from bot.gate import Gate
 from bot.link import Link
+from bot.notifier import EVERY_S as NOTIFY_S
+from bot.notifier import Notifier
 from bot.live import LivePanel
 from bot.outbox import Outbox
 from bot.pace import Pace, Queue
@@ -108,6 +110,7 @@ class App:
         self.usage = Usage(self)
         self.settings = Settings(self)
         self.people = People(self)
+        self.notifier = Notifier(self)
         self.throttled = Queue()
         self.link = Link(self)
         self.charts = Charts()
@@ -195,6 +198,8 @@ class App:
             self.config.jobs.reconcile_s, partial(recover.reconcile, self.desk), "reconcile"
         )
         self.work.every(_USAGE_S, self.usage.save, "usage")
+        await self.notifier.begin()
+        self.work.every(NOTIFY_S, self.notifier.look, "rules")
         log.info("trading ready: %s", self.report)
 
     async def _note_start(self) -> None:

@@ -10,12 +10,15 @@ import discord
 from bot.cards import alert_card, approval_card, trade_card
 from bot.cards import exposure as exposure_card
 from bot.cards import mirror as mirror_card
+from bot.cards import notifications as notify_card
 from bot.cards import performance as performance_card
 from bot.cards import pnl as pnl_card
 from bot.charts import ChartError, Theme
+from bot.notify_buttons import notify_view
 from bot.outbox import Content, Render
+from bot.told import told
 from bot.views import approval_view, trade_view
-from engine.domain.desk import Intake, Notice
+from engine.domain.desk import Document, Intake, Notice
 from engine.reports.exposure import ExposureReport
 from engine.reports.performance import PerformanceReport
 from engine.reports.pnl import PnlReport
@@ -63,6 +66,20 @@ async def _trade(app: "App", notice: Notice) -> Content | None:
     if trade is None or card is None:
         return None
     return Content(embeds=(trade_card.show(card),), view=trade_view(trade))
+
+
+async def _notification(app: "App", notice: Notice) -> Content | None:
+    document = await app.desk.store.get(Document, notice.subject_id)
+    if document is None:
+        return None
+    found = told(document)
+    pings = tuple(app.config.discord.roles.trader) if found.severity == "critical" else ()
+    return Content(
+        text=" ".join(f"<@&{role}>" for role in pings),
+        embeds=(notify_card.show(app.reading.frame().stamp(found.rule_id), found),),
+        view=notify_view(found),
+        mentions=pings,
+    )
 
 
 async def _mirror(app: "App", notice: Notice) -> Content | None:
@@ -143,4 +160,5 @@ _KINDS = {
     "mirror": _mirror,
     "chart": _chart,
     "note": _note,
+    "notification": _notification,
 }

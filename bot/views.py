@@ -19,6 +19,7 @@ from bot.bulk import BulkSelect
 from bot.cards import positions as positions_card
 from bot.chart_buttons import ChartButton
 from bot.confirm import ConfirmButton, Question, ask_first
+from bot.notify_buttons import NotifyButton
 from bot.deciding import approve_or_ask
 from bot.journal_buttons import ReviewButton
 from bot.reply import Press
@@ -339,6 +340,7 @@ BUTTONS = (
     OfferSelect,
     BulkSelect,
     IdeaButton,
+    NotifyButton,
     ReviewButton,
 )
 """Everything that must work after a restart; never mixed with ordinary buttons in one view."""

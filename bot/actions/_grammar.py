@@ -191,6 +191,12 @@ def _protective(word: str) -> bool:
     return True
 
 
+def _sign(word: str) -> str:
+    if word not in ("<", ">"):
+        raise _NotHere(word)
+    return word
+
+
 def _ending(name: str, end: str) -> Callable[[str], Decimal]:
     def read(word: str) -> Decimal:
         if not word.lower().endswith(end):
@@ -278,6 +284,7 @@ PLACES: Mapping[str, Place] = {
         Place(name="TARGET", read=_price("target"), suggest=_of_trade("TARGET")),
         Place(name="ORDER", read=_order, suggest=_orders),
         Place(name="PROTECTIVE", read=_protective),
+        Place(name="SIGN", read=_sign, suggest=_fixed(">", "<")),
         Place(name="ID", read=_id, suggest=_approvals),
     )
 }

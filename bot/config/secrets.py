@@ -1,7 +1,8 @@
 """Secrets: from the environment or from files of their own, never from config.yaml.
 
 Four are ours; the others carry a name of the configuration: ``TS_ACCOUNT_<NAME>`` is an account's
-number, ``TS_<BROKER>_<SECRET>`` what that broker's or feed's file declares.
+number, ``TS_NOTIFY_<NAME>`` where notifications go, ``TS_<BROKER>_<SECRET>`` what that broker's
+or feed's file declares.
 """
 
 import os
@@ -39,21 +40,24 @@ class Secrets(BaseModel):
     """Account -> its number at its broker."""
     adapters: Mapping[str, SecretStr] = Field(default_factory=dict)
     """``alpaca_key`` and the like -> the secret."""
+    notify: Mapping[str, SecretStr] = Field(default_factory=dict)
+    """Channel -> address that notifications go to, as apprise writes it."""
 
     def values(self) -> frozenset[str]:
         """All of them as plain text, for whoever must keep them out of an output."""
         given = [getattr(self, name) for name in OURS]
-        given += [*self.accounts.values(), *self.adapters.values()]
+        given += [*self.accounts.values(), *self.adapters.values(), *self.notify.values()]
         return frozenset(secret.get_secret_value() for secret in given if secret is not None)
 
 
 OURS = ("discord_token", "audit_key", "storage_password", "openai_api_key")
-_ACCOUNT = "account_"
+_ACCOUNT, _NOTIFY = "account_", "notify_"
+_NAMED = (_ACCOUNT, _NOTIFY)
 
 
 def is_secret(key: str) -> bool:
     """Whether a lower-case name without ``TS_`` may be a secret's."""
-    if key in OURS or (key.startswith(_ACCOUNT) and key != _ACCOUNT):
+    if key in OURS or (key.startswith(_NAMED) and key not in _NAMED):
         return True
     owner = owner_of(key)
     return owner is not None and len(key) > len(owner) + 1
@@ -81,6 +85,9 @@ def read_secrets(home: Path, secrets_dir: Path) -> Secrets:
     shaped: dict[str, object] = {n: v for n, v in values.items() if n in OURS}
     shaped["accounts"] = {
         n.removeprefix(_ACCOUNT): v for n, v in values.items() if n.startswith(_ACCOUNT)
+    }
+    shaped["notify"] = {
+        n.removeprefix(_NOTIFY): v for n, v in values.items() if n.startswith(_NOTIFY)
     }
     shaped["adapters"] = {_canonical(n): v for n, v in values.items() if owner_of(n) is not None}
     try:
@@ -133,7 +140,7 @@ def _from_files(folder: Path, *, is_ours: bool) -> dict[str, str]:
             if is_ours:
                 raise ConfigError(
                     f"{path}: no such secret; known: {', '.join(OURS)}, "
-                    "account_<name>, <broker>_<secret>"
+                    "account_<name>, notify_<name>, <broker>_<secret>"
                 )
             continue
         if is_ours:
@@ -156,7 +163,7 @@ def check_private(path: Path) -> None:
 
 def _names() -> str:
     ours = ", ".join(f"{PREFIX}{name.upper()}" for name in OURS)
-    return f"{ours}, {PREFIX}ACCOUNT_<NAME>, {PREFIX}<BROKER>_<SECRET>"
+    return f"{ours}, {PREFIX}ACCOUNT_<NAME>, {PREFIX}NOTIFY_<NAME>, {PREFIX}<BROKER>_<SECRET>"
 
 
 def audit_key(given: SecretStr | None, beside: Path) -> bytes:

@@ -196,7 +196,7 @@ class Notice(Record):
     COLUMNS: ClassVar[tuple[str, ...]] = ("channel", "created_at")
 
     notice_id: str
-    kind: Literal["alert", "approval", "trade", "mirror", "chart", "note"]
+    kind: Literal["alert", "approval", "trade", "mirror", "chart", "note", "notification"]
     subject_id: str
     """Id of what it shows; a ``note`` carries its own text instead."""
     channel: str

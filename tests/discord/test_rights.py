@@ -31,6 +31,7 @@ PEOPLE = {
 }
 """Who may do what a right of this name asks for."""
 NEEDS = {
+    "notify channels": "admin",
     **{
         f"prefs {verb}": "viewer"
         for verb in ("show", "set", "theme", "timezone", "reset", "export", "import")

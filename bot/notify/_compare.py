@@ -1,0 +1,52 @@
+"""Conditions of the form ``> 190``: a comparison with a number."""
+
+import operator
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from engine.domain.errors import UserError
+
+_SIGNS: dict[str, Callable[[Any, Any], bool]] = {
+    ">": operator.gt,
+    ">=": operator.ge,
+    "<": operator.lt,
+    "<=": operator.le,
+}
+_FORM = re.compile(
+    r"(?P<name>[a-z ]*?) *(?P<sign>[<>]=?) *(?P<number>-?\$?-?\d[\d,]*\.?\d*)(?P<pct> *%)?"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """A name, a sign and a number: ``day < -500``."""
+
+    name: str
+    sign: str
+    number: Decimal
+    is_percent: bool
+
+    def holds(self, value: Decimal) -> bool:
+        """Whether it is true of this value."""
+        return _SIGNS[self.sign](value, self.number)
+
+
+def comparison(condition: str, names: tuple[str, ...], hint: str) -> Comparison:
+    """Read one; ``names``: what may stand before the sign.
+
+    Raises:
+        UserError: says how it is written.
+    """
+    found = _FORM.fullmatch(" ".join(condition.lower().split()))
+    if found is None or found["name"].strip() not in names:
+        raise UserError(f"condition: write it like {hint}. Nothing was changed.")
+    number = found["number"].replace("$", "").replace(",", "")
+    return Comparison(
+        name=found["name"].strip(),
+        sign=found["sign"],
+        number=Decimal(number),
+        is_percent=bool(found["pct"]),
+    )

@@ -1,0 +1,219 @@
+"""/notify: rules that fire once, reach people by every way, and are seen or put to sleep."""
+
+import asyncio
+import socket
+from datetime import timedelta
+
+import pytest
+from aiohttp import web
+
+from bot.notify import rules
+from bot.notify._compare import comparison
+from bot.told import KIND, told
+from engine.domain.desk import Document, Who
+from engine.domain.errors import NotAllowed, UserError
+from tests.discord.kit import AAPL, desk, plain
+
+TOM = Who(user_id=7, name="Tom", may_trade=True)
+
+
+async def heard(it):
+    return [told(d) for d in await it.app.desk.store.find(Document, where={"kind": KIND})]
+
+
+async def until_heard(it, n):
+    for _ in range(300):
+        found = await heard(it)
+        if len(found) >= n:
+            return found
+        await asyncio.sleep(0.02)
+    raise AssertionError(f"{len(found)} of {n} were told")
+
+
+async def test_a_price_is_told_once_with_buttons_and_quietened(tmp_path, monkeypatch):
+    async with desk(tmp_path, monkeypatch) as it:
+        it.price(AAPL, "189.90", "190.00")
+        made = await it.slash(
+            "tom", "orders", "notify rule-add", type="price", condition="> 190", symbol="aapl"
+        )
+        assert "AAPL > 190" in plain(made.reply).replace("\\", "")
+        await it.app.notifier.look()
+        assert await heard(it) == []
+        it.price(AAPL, "190.40", "190.60")
+        (first,) = await until_heard(it, 1)
+        assert first.text == "AAPL is at 190.5, > 190"
+        for _ in range(3):
+            await it.app.notifier.look()
+        assert len(await heard(it)) == 1
+        card = await it.see("activity", "AAPL is at 190.5")
+        assert "Noted" in await it.press("tom", card, "Seen")
+        await it.until(lambda: not card.labels)
+        assert "seen by" in plain(card)
+        it.price(AAPL, "180.00", "180.10")
+        await it.until(lambda: not rules(it.app)[0].is_on)
+        it.price(AAPL, "191.00", "191.10")
+        await it.app.notifier.look()
+        assert len(await heard(it)) == 1, "it is told at most once in a quarter of an hour"
+
+
+async def test_stale_quotes_and_strangers_tell_nothing(tmp_path, monkeypatch):
+    async with desk(tmp_path, monkeypatch) as it:
+        viewer = Who(user_id=8, name="Vic")
+        with pytest.raises(NotAllowed):
+            await it.app.notifier.add(viewer, kind="price", symbol="SPY", condition="> 1")
+        await it.app.notifier.add(TOM, kind="price", symbol="SPY", condition="> 1")
+        it.it.quote(AAPL, "10", "11")
+        await it.app.notifier.look()
+        assert await heard(it) == []
+
+
+async def test_what_cannot_be_read_is_named_and_makes_no_rule(tmp_path, monkeypatch):
+    async with desk(tmp_path, monkeypatch) as it:
+        for kind, symbol, condition, field in (
+            ("price", "SPY", "190", "condition"),
+            ("price", "SPY", "> lots", "condition"),
+            ("price", "", "> 190", "symbol"),
+            ("price", "?!", "> 190", "no symbol that I can read"),
+            ("pnl", "", "week < 5", "condition"),
+            ("risk", "", "lost today > 5", "condition"),
+            ("quality", "SPY", "below F", "condition"),
+            ("alert", "", "sometimes", "condition"),
+            ("weather", "", "any", "type"),
+        ):
+            with pytest.raises(UserError, match=field):
+                await it.app.notifier.add(TOM, kind=kind, symbol=symbol, condition=condition)
+        with pytest.raises(UserError, match="channels: there is no pager"):
+            await it.app.notifier.add(
+                TOM, kind="health", symbol="", condition="any", channels=("pager",)
+            )
+        assert rules(it.app) == []
+
+
+def test_comparisons_are_read_exactly():
+    found = comparison("day < -$1,500.50", ("day",), "x")
+    assert (found.sign, str(found.number), found.is_percent) == ("<", "-1500.50", False)
+    assert comparison(">= 80 %", ("",), "x").is_percent
+    assert comparison("> 190", ("",), "x").holds(found.number) is False
+
+
+async def test_the_day_limits_health_and_alerts_are_watched(tmp_path, monkeypatch):
+    async with desk(tmp_path, monkeypatch) as it:
+        add = it.app.notifier.add
+        await add(TOM, kind="pnl", symbol="", condition="day < 1")
+        await add(TOM, kind="risk", symbol="", condition="entries > 5%")
+        await add(TOM, kind="health", symbol="", condition="gateway", severity="critical")
+        await add(TOM, kind="alert", symbol="SPY", condition="any")
+        await it.held()
+        it.app.desk.health["gateway"] = "the line is down"
+        await it.app.notifier.look()
+        found = await until_heard(it, 4)
+        words = " | ".join(t.text for t in found)
+        assert "the day's result is" in words
+        assert "entries is at" in words
+        assert "gateway: the line is down" in words
+        assert "alert SPY" in words
+        ping = await it.see("activity", "the line is down")
+        assert ping.text.startswith("<@&")
+        del it.app.desk.health["gateway"]
+
+
+@pytest.fixture
+async def hook():
+    """A webhook on loopback that keeps what it gets; refuses while ``is_down``."""
+    got, state = [], {"is_down": False}
+
+    async def take(request):
+        if state["is_down"]:
+            return web.Response(status=500)
+        got.append(await request.json())
+        return web.Response()
+
+    app = web.Application()
+    app.router.add_post("/{tail:.*}", take)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    await web.TCPSite(runner, "127.0.0.1", port).start()
+    yield port, got, state
+    await runner.cleanup()
+
+
+async def test_a_webhook_is_reached_and_a_failure_is_told(tmp_path, monkeypatch, hook):
+    port, got, state = hook
+    monkeypatch.setenv("TS_NOTIFY_HOOK", f"json://127.0.0.1:{port}/here")
+    monkeypatch.setattr("bot.notifier._PAUSES_S", (0.01, 0.01))
+    async with desk(tmp_path, monkeypatch) as it:
+        shown = await it.slash("tom", "orders", "notify test", channel="hook")
+        assert "✓ hook: sent" in shown.text
+        names = plain((await it.slash("ada", "admin", "notify channels")).reply)
+        assert "hook" in names
+        assert str(port) not in names
+        it.app.desk.health["feed"] = "down"
+        rule = await it.app.notifier.add(
+            TOM, kind="health", symbol="", condition="feed", channels=("hook", "discord")
+        )
+        await it.until(lambda: len(got) == 2)
+        assert got[1]["message"] == "info: feed: down"
+        state["is_down"] = True
+        await it.app.notifier.edit(TOM, rule.rule_id, condition="any")
+        monkeypatch.setattr("bot.notifier.DEDUPE", timedelta(0))
+        assert await it.see("admin", "was not delivered", "hook")
+        failed = [t for t in await heard(it) if t.delivered.get("hook", "").startswith("failed")]
+        assert len(failed) == 1
+        history = plain((await it.slash("tom", "orders", "notify history")).reply)
+        assert "hook: failed" in history
+        it.app.desk.health.clear()
+
+
+async def test_what_was_cut_off_is_delivered_after_the_start(tmp_path, monkeypatch, hook):
+    port, got, _ = hook
+    monkeypatch.setenv("TS_NOTIFY_HOOK", f"json://127.0.0.1:{port}/here")
+    async with desk(tmp_path, monkeypatch) as it:
+        with monkeypatch.context() as cut:
+            cut.setattr(it.app.notifier, "_deliver_later", lambda fresh: None)
+            it.app.desk.health["feed"] = "down"
+            await it.app.notifier.add(
+                TOM, kind="health", symbol="", condition="feed", channels=("hook",)
+            )
+            await until_heard(it, 1)
+        assert got == []
+        await it.app.notifier.begin()
+        await it.until(lambda: got)
+        it.app.desk.health.clear()
+
+
+async def test_direct_messages_follow_the_persons_preferences(tmp_path, monkeypatch):
+    async with desk(tmp_path, monkeypatch) as it:
+        tom = Who(user_id=it.user("tom").user.id, name="Tom", may_trade=True)
+        it.app.desk.health["feed"] = "down"
+        await it.app.notifier.add(tom, kind="health", symbol="", condition="feed", channels=("dm",))
+        await it.app.notifier.add(
+            tom, kind="health", symbol="", condition="any", channels=("dm",), severity="critical"
+        )
+        await until_heard(it, 2)
+        await it.until(lambda: it.sandbox.dm("tom").messages)
+        (sent,) = it.sandbox.dm("tom").messages
+        assert "feed: down" in sent.text
+        for _ in range(200):
+            ways = sorted(t.delivered.get("dm", "") for t in await heard(it))
+            if all(ways):
+                break
+            await asyncio.sleep(0.02)
+        assert ways == ["held back (preferences)", "sent"]
+        it.app.desk.health.clear()
+
+
+async def test_an_action_makes_a_rule_and_only_its_owner_removes_it(tmp_path, monkeypatch):
+    async with desk(tmp_path, monkeypatch) as it:
+        it.price(AAPL, "100", "100.10")
+        it.act("#alert AAPL > 190")
+        await it.until(lambda: rules(it.app))
+        (rule,) = rules(it.app)
+        assert (rule.symbol, rule.condition, rule.channels) == ("AAPL", "> 190", ("discord", "dm"))
+        with pytest.raises(NotAllowed):
+            await it.app.notifier.remove(TOM, rule.rule_id)
+        asked = await it.slash("tom", "orders", "notify rule-remove", id=rule.rule_id)
+        await it.user("tom").click(asked.reply, "Remove").acked()
+        await it.until(lambda: not rules(it.app))
