@@ -343,7 +343,7 @@ def _trading() -> list[Permission]:
 
 def _administration() -> list[Permission]:
     rows = {
-        "": "resume-trading #resume override reconcile panel roles logs diagnose usage restart",
+        "": "resume-trading #resume override reconcile panel setup roles logs diagnose usage restart",
         "alerts": "sources",
         "audit": "search show verify",
         "backup": "create list verify restore",

@@ -1,6 +1,6 @@
 """Discord's payload -> who is asking -> may he? Judged at the moment of the click."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import discord
 
@@ -119,8 +119,16 @@ class Gate:
 
     def _refuse_when(self, caller: Caller, name: str, refused: Refusal | None) -> None:
         if refused is not None:
-            self._record(caller, name, refused)
-            raise NotAllowed(refused.text)
+            self.refuse(caller, name, refused)
+
+    def refuse(self, caller: Caller, name: str, refused: Refusal) -> NoReturn:
+        """Say no, on the record.
+
+        Raises:
+            NotAllowed.
+        """
+        self._record(caller, name, refused)
+        raise NotAllowed(refused.text)
 
     def is_private(self, name: str, channel_id: int | None) -> bool:
         """Whether the answer must be seen by the asker alone."""
@@ -133,20 +141,7 @@ class Gate:
         channel = guild.get_channel(channel_id) if guild and channel_id else None
         if guild is None or channel is None:
             return None
-        return ChannelFacts(
-            channel_id=channel.id,
-            guild_id=guild.id,
-            role_permissions={r.id: r.permissions.value for r in guild.roles},
-            overwrites=tuple(
-                Overwrite(
-                    target_id=target.id,
-                    is_role=overwrite_is_role(target),
-                    allow=overwrite.pair()[0].value,
-                    deny=overwrite.pair()[1].value,
-                )
-                for target, overwrite in channel.overwrites.items()
-            ),
-        )
+        return facts_of(guild, channel)
 
     def admin_room_exposure(self) -> tuple[str, ...]:
         """Who can see the admin channel and should not; anybody stops posts there (X-04)."""
@@ -172,6 +167,24 @@ class Gate:
             ),
             "audit of a refusal",
         )
+
+
+def facts_of(guild: discord.Guild, channel: discord.abc.GuildChannel) -> ChannelFacts:
+    """What decides who can see this channel, as far as Discord has told us."""
+    return ChannelFacts(
+        channel_id=channel.id,
+        guild_id=guild.id,
+        role_permissions={r.id: r.permissions.value for r in guild.roles},
+        overwrites=tuple(
+            Overwrite(
+                target_id=target.id,
+                is_role=overwrite_is_role(target),
+                allow=overwrite.pair()[0].value,
+                deny=overwrite.pair()[1].value,
+            )
+            for target, overwrite in channel.overwrites.items()
+        ),
+    )
 
 
 def overwrite_is_role(target: Any) -> bool:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import discord
 
-from bot import dialogs, panel_buttons, reply, text
+from bot import dialogs, panel_buttons, reply, setup_buttons, text
 from bot.actions._button import ActionButton, OfferSelect
 from bot.advising import IdeaButton
 from bot.bulk import BulkSelect
@@ -329,6 +329,7 @@ def close_question(
 
 BUTTONS = (
     *panel_buttons.BUTTONS,
+    *setup_buttons.BUTTONS,
     ApprovalButton,
     WhichSelect,
     TradeButton,

@@ -28,8 +28,6 @@ def rewrite(file: Path, changes: Mapping[Keys, Any], removed: Sequence[Keys] = (
     Raises:
         ConfigError: it would not be accepted, or cannot be written; the file is as it was.
     """
-    from bot.config import load
-
     try:
         text = file.read_text(encoding="utf-8")
         mode = file.stat().st_mode & 0o777
@@ -37,21 +35,45 @@ def rewrite(file: Path, changes: Mapping[Keys, Any], removed: Sequence[Keys] = (
         raise ConfigError(f"{file}: cannot be read: {type(error).__name__}") from None
     for keys in removed:
         text = without(text, keys)
+    return create(file, text, changes, mode=mode)
+
+
+def create(file: Path, text: str, changes: Mapping[Keys, Any], *, mode: int = 0o644) -> "AppConfig":
+    """Write ``text`` with these changes to ``file``, whole or not at all; how it reads.
+
+    Raises:
+        ConfigError: it would not be accepted, or cannot be written; nothing was.
+    """
+    from bot.config import load
+
     for keys, value in changes.items():
         text = with_value(text, keys, value)
     draft = file.with_name(f".{file.name}.new")
     try:
         draft.write_text(text, encoding="utf-8")
-        draft.chmod(mode)
         config = load(draft)
-        with draft.open("rb") as written:
-            os.fsync(written.fileno())
-        draft.replace(file)
+        write_whole(file, text, mode=mode)
     except OSError as error:
         raise ConfigError(f"{file}: cannot be written: {type(error).__name__}") from None
     finally:
         draft.unlink(missing_ok=True)
     return config
+
+
+def write_whole(file: Path, text: str, *, mode: int) -> None:
+    """The whole file or none of it, in these permission bits from its first byte.
+
+    Raises:
+        OSError.
+    """
+    draft = file.with_name(f".{file.name}.draft")
+    draft.unlink(missing_ok=True)
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as written:
+        written.write(text)
+        written.flush()
+        os.fsync(written.fileno())
+    draft.replace(file)
 
 
 def with_value(text: str, keys: Keys, value: Any) -> str:
@@ -119,7 +141,15 @@ def _replaced(text: str, key: yaml.Node, node: yaml.Node, value: Any) -> str:
         return f"{text[: int(key.end_mark.index) + 1]} {_flow(value)}{text[stop:]}"
     if isinstance(node, yaml.CollectionNode) and not node.flow_style:
         return f"{text[: int(key.end_mark.index) + 1]} {_flow(value)}{text[stop:]}"
-    return text[:start] + _flow(value) + text[stop:]
+    return text[:start] + _beside_comment(_flow(value), text[start:stop], text[stop:])
+
+
+def _beside_comment(written: str, old: str, rest: str) -> str:
+    """The comment behind a value stays in its column while there is room."""
+    gap = len(rest) - len(rest.lstrip(" "))
+    if not rest[gap:].startswith("#"):
+        return written + rest
+    return written + " " * max(gap - len(written) + len(old), 1) + rest[gap:]
 
 
 def _inserted(text: str, parent: yaml.Node, keys: Keys, value: Any) -> str:

@@ -50,7 +50,7 @@ NEEDS = {
     **dict.fromkeys(("broker test", "broker disable", "broker enable"), "admin"),
     **dict.fromkeys(("broker connect", "broker rotate"), "admin"),
     **dict.fromkeys(("broker route", "broker default", "reconcile"), "admin"),
-    **dict.fromkeys(("order resolve", "panel", "diagnose"), "admin"),
+    **dict.fromkeys(("order resolve", "panel", "setup", "diagnose"), "admin"),
     **dict.fromkeys((f"monitor {w}" for w in ("start", "stop", "test", "sources")), "admin"),
     **{"monitor reconnect": "admin", "monitor status": "viewer"},
     **dict.fromkeys(("audit search", "audit show", "logs", "usage"), "admin"),

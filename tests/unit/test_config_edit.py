@@ -54,7 +54,7 @@ def test_values_are_replaced_where_they_stand() -> None:
         "roles": {"viewer": [], "admin": [3]},
     }
     assert comments(text) == comments(TEXT)
-    assert "  guild_id: 7            # our server\n" in text
+    assert "  guild_id: 7               # our server\n" in text
 
 
 def test_what_is_missing_is_put_behind_its_siblings() -> None:
