@@ -1,5 +1,6 @@
 """The Discord client: loads cogs, registers buttons, syncs commands when they changed."""
 
+import gc
 import hashlib
 import json
 import logging
@@ -177,6 +178,8 @@ class DeskBot(commands.Bot):
         await self._back()
         if "commands" in self.app.desk.health:
             await self.sync_when_changed()
+        if gc.get_freeze_count():  # a process of our own: see App.run
+            gc.freeze()  # servers, commands, buttons: looked through again they stall a press
 
     async def on_resumed(self) -> None:
         """Resumed: Discord replays the gap itself; the watermark shows whether it did."""
