@@ -382,7 +382,7 @@ class Abroad:
         chained = {o.replaces for o in sent if o.replaces}  # changed in place: one number for all
         named = [o.broker_id for o in sent if o.broker_id and o.order_id not in chained]
         assert len(named) == len(set(named)), "two of our orders claim one of the broker's"
-        n_known = len({o.broker_id for o in sent if o.broker_id})
+        n_known = sum(bool(o.broker_id) for o in sent)  # each life of one that was changed counts
         assert len(theirs) == n_known, f"{len(theirs)} orders there, {n_known} known to us"
         fills = await self.venue.exchange.fills_since(number, start)
         executions = await store.find(Execution)

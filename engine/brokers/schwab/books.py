@@ -73,7 +73,9 @@ class Books:
         return recent
 
     async def _rows(self, hashed: str, start: datetime, status: Any = None) -> list[Json]:
-        now = self._clock.now()
+        # Whole minutes, so that two who ask at once ask the same and are answered once.
+        now = self._clock.now().replace(second=0, microsecond=0)
+        start = start.replace(second=0, microsecond=0)
         rows = await self._ask(
             lambda: self._client.get_orders_for_account(
                 hashed,

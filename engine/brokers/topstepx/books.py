@@ -161,7 +161,8 @@ class Books:
         row = self._among(await self.open_rows(account), client_order_id)
         if row is not None:
             return row
-        since = self.clock.now() - BACK
+        # The whole hour, so that many who look one up ask the same and are answered once.
+        since = (self.clock.now() - BACK).replace(minute=0, second=0, microsecond=0)
         return self._among(await self.rows_since(account, since), client_order_id)
 
     def _among(self, rows: list[Row], client_order_id: str) -> Row | None:

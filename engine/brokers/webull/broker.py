@@ -318,7 +318,8 @@ class Webull(Adapter):
     async def _rows_since(self, account: str, since: datetime) -> list[translate.Row]:
         """History in windows as wide as Webull allows, and what works still."""
         rows = await self._pages(account, "/trading/orders/open-orders/list", {})
-        end = self.clock.now() + timedelta(minutes=5)  # their clock may be ahead of ours
+        # Their clock may be ahead of ours; whole minutes, so that two who ask ask the same.
+        end = (self.clock.now() + timedelta(minutes=5)).replace(second=0, microsecond=0)
         start = min(since - _BEFORE, end)
         while start < end:
             stop = min(start + _WINDOW, end)
