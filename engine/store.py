@@ -166,8 +166,15 @@ class Vault(Protocol):
         ...
 
 
+REGISTERS = ("-orders", "-fills", "-children")
+"""What an adapter keeps of its orders ends like this, and goes into backups; tokens never do."""
+
+
 class Tokens(Protocol):
-    """Where tokens live that must outlive the process; files of mode 0600, never the books."""
+    """Where tokens live that must outlive the process; files of mode 0600, never the books.
+
+    Registers of sent orders live there too, under names that end as in ``REGISTERS``.
+    """
 
     async def load(self, name: str) -> str | None:
         """What was saved last; None when nothing was."""

@@ -70,7 +70,7 @@ def _verify(config: Any, args: argparse.Namespace) -> int:
 
 def _backup(config: Any, args: argparse.Namespace) -> int:
     from engine.clock import SystemClock
-    from storage import inspection
+    from storage import inspection, registers
     from storage.backup import PORTABLE, backup
 
     url = config.database_url()
@@ -79,12 +79,18 @@ def _backup(config: Any, args: argparse.Namespace) -> int:
         ending = ".db" if url.startswith("sqlite") else PORTABLE
         target = config.path(Path("backups")) / f"{SystemClock().now():%Y%m%dT%H%M%S}{ending}"
     made = backup(url, target)
+    saved = registers.save(config.state_dir() / "tokens", target)
     found = inspection.inspect(url, config.audit_key())  # of unsound books: kept, and said
     if args.json:
-        print(json.dumps(asdict(made) | {"is_sound": found.is_ok}, default=str))
+        print(
+            json.dumps(
+                asdict(made) | {"is_sound": found.is_ok, "beside": asdict(saved)}, default=str
+            )
+        )
     else:
         size = f"{made.n_bytes:,} bytes"
         print(f"{made.path}: {made.n_events} event(s), schema {made.schema}, {size}, {made.sha256}")
+        print(saved.line())
     if found.is_ok:
         return 0
     print(f"{found.audit_line()} This copy of it cannot be restored.", file=sys.stderr)
@@ -93,16 +99,20 @@ def _backup(config: Any, args: argparse.Namespace) -> int:
 
 def _restore(config: Any, args: argparse.Namespace) -> int:
     from engine.clock import SystemClock
+    from storage import registers
     from storage.chain import Sealer
     from storage.restore import restore
 
-    url = config.database_url()
-    made, saved = restore(args.source, url, Sealer(config.audit_key()), SystemClock().now())
+    url, now = config.database_url(), SystemClock().now()
+    registers.prove(args.source)
+    made, saved = restore(args.source, url, Sealer(config.audit_key()), now)
+    said = registers.restore(config.state_dir() / "tokens", args.source, now)
     if args.json:
-        print(json.dumps({**asdict(made), "saved": saved}, default=str))
+        print(json.dumps({**asdict(made), "saved": saved, "registers": said}, default=str))
     else:
         kept = f"what was there before is kept as {saved}" if saved else "there was none before"
         print(f"Restored {made.n_events} event(s) from {made.path}; {kept}.")
+        print("\n".join(said))
     return 0
 
 

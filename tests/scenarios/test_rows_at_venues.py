@@ -11,6 +11,7 @@ import pytest
 from engine.domain.order import Order, OrderState, Purpose
 from engine.domain.trade import Execution, StopPlan, Trade, TradeState
 from engine.flows import capable, manage, recover, send
+from engine.store import REGISTERS
 from tests import truth
 from tests.conformance.broker_bench import BROKERS, D
 from tests.rig import ADMIN
@@ -250,3 +251,16 @@ async def test_shares_that_were_bought_outside_are_no_split():
         await asyncio.sleep(0)
         assert not told(it, "was split")
         assert [o for o in it.desk.book.orders.values() if o.purpose is Purpose.STOP]
+
+
+# -- what is kept of orders -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_what_is_kept_beside_the_books_is_a_login_or_named_as_a_register(name):
+    """Backups take registers along by their names."""
+    async with at(name) as it:
+        await it.enter()
+        await it.seconds(6)
+        kept = {n for n in it.bench.tokens.kept if not n.endswith(REGISTERS)}
+        assert kept <= {name, f"{name}-token", f"{name}-session"}
