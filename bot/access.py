@@ -343,7 +343,7 @@ def _trading() -> list[Permission]:
 
 def _administration() -> list[Permission]:
     rows = {
-        "": "resume-trading #resume override reconcile panel setup roles logs diagnose usage restart",
+        "": "resume-trading #resume override reconcile panel roles logs diagnose usage restart",
         "alerts": "sources",
         "audit": "search show verify",
         "backup": "create list verify restore",
@@ -362,6 +362,7 @@ def _administration() -> list[Permission]:
     return [
         *_rows(Role.ADMIN, "", "setup"),
         *_rows(Role.ADMIN, "press", "monitor"),
+        *_rows(Role.ADMIN, "", "setup", where=admin),
         *(r for group, names in rows.items() for r in _rows(Role.ADMIN, group, names, where=admin)),
     ]
 
