@@ -311,9 +311,10 @@ def _figures() -> list[Permission]:
 
 def _menus() -> list[Permission]:
     """Context menus; their names are words for people."""
+    on_messages = ("Parse as alert", "Trace this", "Save to journal")
     return [
-        Permission(name=name, role=Role.TRADER, is_private=True)
-        for name in ("Parse as alert", "Trace this", "Save to journal")
+        *(Permission(name=name, role=Role.TRADER, is_private=True) for name in on_messages),
+        Permission(name="Show linked account", role=Role.ADMIN, where=Where.ADMIN),
     ]
 
 
@@ -386,6 +387,7 @@ ASKS: Mapping[str, str] = MappingProxyType(
         **dict.fromkeys(("broker disable", "broker enable", "broker connect"), "one click"),
         **dict.fromkeys(("broker rotate", "broker route", "broker default"), "one click"),
         "notify rule-remove": "one click",
+        "roles": "one click",
         "emergency-stop": "nothing to stop entries; one click to close",
         "mode live": "a typed word, and a second admin",
         "watchlist reset": "one click",

@@ -18,7 +18,18 @@ from engine.domain.money import floor_to
 from engine.domain.order import Intent, Order, Side
 from engine.domain.source import SourceProfile
 from engine.domain.trade import Trade, TradeState
-from engine.flows import enter, facts, fan, learning, manage, month, reprice, routes, take_alert
+from engine.flows import (
+    enter,
+    facts,
+    fan,
+    learning,
+    links,
+    manage,
+    month,
+    reprice,
+    routes,
+    take_alert,
+)
 from engine.flows.drafting import Draft, Planned, Wanted, draft, record_of
 from engine.flows.enter import Outcome
 from engine.market import new_york_date
@@ -93,6 +104,9 @@ def _account(desk: Desk, who: Who, wanted: Wanted, signal: Signal, profile: Sour
         if not found:
             raise UserError(f"There is no such account; there are: {', '.join(known)}.")
         return found[0]
+    linked = links.account_of(desk, who.user_id)
+    if linked:
+        return linked
     lane = lanes(
         routes.rules(desk), signal.asset, profile.channel_id, who.user_id, profile.account
     )[0]

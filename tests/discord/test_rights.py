@@ -31,6 +31,7 @@ PEOPLE = {
 }
 """Who may do what a right of this name asks for."""
 NEEDS = {
+    "roles": "admin",
     "notify channels": "admin",
     **{
         f"prefs {verb}": "viewer"
