@@ -232,6 +232,8 @@ def alert_cards() -> Iterator[discord.Embed]:
         author_name="@everyone `x`",
     )
     yield alert_card.show(alert_report.build(odd, live))
+    several = ex.several_accounts()
+    yield alert_card.show(alert_report.build(several.pop("record"), live, **several))
 
 
 def lists() -> Iterator[discord.Embed]:

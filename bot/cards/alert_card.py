@@ -7,8 +7,9 @@ import discord
 from bot import text
 from bot.cards._layout import Tone, card, in_r, one_line, signed, tone_of
 from engine.domain.desk import AlertState
+from engine.domain.trade import TradeState
 from engine.reports import Missing
-from engine.reports.alert_card import AlertCard, Leaning, Step, StepState
+from engine.reports.alert_card import AccountVerdict, AlertCard, Leaning, Step, StepState
 
 VERDICTS: dict[AlertState, tuple[str, Tone]] = {
     AlertState.RECEIVED: ("received", Tone.WAIT),
@@ -39,18 +40,20 @@ _TOLD = frozenset({StepState.DONE, StepState.NOW, StepState.FAILED})
 def show(report: AlertCard) -> discord.Embed:
     """The card of one alert; edited in place as it advances."""
     is_closed = report.state is AlertState.CLOSED
-    shown = report.leanings[:5]
-    more = len(report.leanings) - len(shown)
+    leanings = _told_once(report)
+    shown = leanings[:5]
+    more = len(leanings) - len(shown)
     return card(
         tone=_tone(report),
         title=title(report),
         stamp=report.stamp,
         lines=[
-            "" if is_closed else one_line("Why", text.safe_line(report.reason, 400)),
+            "" if is_closed or report.accounts else _why(report),
             _head(report),
             text.quoted(report.raw_text, 700),
             *(_leaning(leaning) for leaning in shown),
             f"and {more} more trades" if more else "",
+            *_accounts(report),
             *_steps(report),
         ],
     )
@@ -59,11 +62,50 @@ def show(report: AlertCard) -> discord.Embed:
 def title(report: AlertCard) -> str:
     """``SPY 603C 1/31 · filled``; a closed one says what it made."""
     word, _ = VERDICTS[report.state]
-    what = report.leanings[0].label if len(report.leanings) == 1 else report.symbol
+    leanings = _told_once(report)
+    what = leanings[0].label if len(leanings) == 1 else report.symbol
     what = text.safe_line(what, 100) or "Alert"
     if report.state is AlertState.CLOSED and not isinstance(report.realised_usd, Missing):
         return f"{what} · closed {signed(report.realised_usd)}{in_r(report.r_realised)}"
     return f"{what} · {word}"
+
+
+def _why(report: AlertCard) -> str:
+    """The reason; several accounts say theirs line by line."""
+    return one_line("Why", text.safe_line(report.reason, 400))
+
+
+def _told_once(report: AlertCard) -> tuple[Leaning, ...]:
+    """Its trades; the same contract in several accounts is one, and each account has its line."""
+    if not report.accounts:
+        return report.leanings
+    return tuple({leaning.label: leaning for leaning in reversed(report.leanings)}.values())[::-1]
+
+
+def _accounts(report: AlertCard) -> list[str]:
+    """One line per account; those beyond the first ten are counted."""
+    shown = [_account(one) for one in report.accounts[:_MOST_ACCOUNTS]]
+    rest = report.accounts[_MOST_ACCOUNTS:]
+    if rest:
+        n_in = sum(one.state in _TAKEN for one in rest)
+        shown.append(f"-# and {len(rest)} more accounts, {n_in} of them with a trade")
+    return shown
+
+
+def _account(one: AccountVerdict) -> str:
+    name = f"**{text.safe_line(one.account, 30)}**"
+    said = text.safe_line(one.said, 120)
+    if one.state is TradeState.OPEN and one.qty is not None:
+        return f"✓ {name} holds {text.qty(one.qty)} @ {text.price_short(one.price, one.price_of)}"
+    if one.state is TradeState.CLOSED:
+        return f"✓ {name} closed {signed(one.realised_usd)}"
+    if one.state is TradeState.PENDING:
+        return f"▸ {name} {said}"
+    return f"✗ {name} {said}"
+
+
+_MOST_ACCOUNTS = 10
+_TAKEN = (TradeState.OPEN, TradeState.CLOSED, TradeState.PENDING)
 
 
 def _tone(report: AlertCard) -> Tone:

@@ -73,6 +73,23 @@ class Leaning:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AccountVerdict:
+    """What one of several accounts made of the alert."""
+
+    account: str
+    said: str
+    """As it was decided: ``sent``, ``asked``, or why not."""
+    price_of: Instrument | None
+    """None: it has no trade of it."""
+    state: TradeState | None
+    qty: Decimal | None
+    """Units held, or wanted while nothing is filled; None without a trade."""
+    price: Figure
+    """Average of the entry."""
+    realised_usd: Figure
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AlertCard:
     """One alert and how far it has come."""
 
@@ -87,6 +104,8 @@ class AlertCard:
     is_repriced: bool
     steps: tuple[Step, ...]
     leanings: tuple[Leaning, ...]
+    accounts: tuple[AccountVerdict, ...]
+    """Each account that it went to; empty when it is its room's own alone."""
     realised_usd: Figure
     r_realised: Figure
     raw_text: str
@@ -150,6 +169,7 @@ def build(
         is_repriced=bool(outdated),
         steps=tuple(make(story) for make in _steps_of(story)),
         leanings=tuple(_leaning(intent, story) for intent in story.intents),
+        accounts=tuple(_verdict(name, said, story) for name, said in _last_said(record).items()),
         realised_usd=realised,
         r_realised=ratio(realised, risk, Missing("no stop at entry")),
         raw_text=record.text,
@@ -160,6 +180,41 @@ def build(
         is_caught_up=record.is_caught_up,
         channel_id=record.channel_id,
         message_id=record.message_id,
+    )
+
+
+def _last_said(record: AlertRecord) -> dict[str, str]:
+    """Account -> its verdict; of several trades, all that was said."""
+    found: dict[str, str] = {}
+    for account, said in record.by_account:
+        before = found.get(account)
+        found[account] = said if before in (None, said) else f"{before}; {said}"
+    return found
+
+
+def _verdict(account: str, said: str, story: _Story) -> AccountVerdict:
+    trade = next((t for t in reversed(story.trades) if t.account == account), None)
+    none = Missing("no trade here")
+    if trade is None:
+        return AccountVerdict(
+            account=account,
+            said=said,
+            price_of=None,
+            state=None,
+            qty=None,
+            price=none,
+            realised_usd=none,
+        )
+    unfilled = Missing("nothing filled")
+    is_closed = trade.state is TradeState.CLOSED
+    return AccountVerdict(
+        account=account,
+        said=trade.close_reason or said if trade.state is TradeState.VOID else said,
+        price_of=trade.legs[0].instrument,
+        state=trade.state,
+        qty=trade.qty_wanted if trade.state is TradeState.PENDING else trade.qty_open,
+        price=unfilled if trade.entry_price is None else trade.entry_price,
+        realised_usd=trade.realised_usd if is_closed else Missing("not closed yet"),
     )
 
 

@@ -237,6 +237,22 @@ def test_an_alert_tells_its_story_in_order():
     assert "achievable  2.54  1.6% worse" in (embed.description or "")
 
 
+def test_an_alert_to_several_accounts_has_a_line_for_each_and_the_contract_once():
+    several = ex.several_accounts()
+    embed = alert_card.show(alert_report.build(several.pop("record"), AT_310, **several))
+    said = embed.description
+    assert said.count("Buy to open 2 contracts SPY 603C 1/31") == 1
+    assert "✓ **main** holds 2 @ 2.55" in said
+    assert "▸ **roth** sent" in said
+    assert "✗ **prop\\_ny** the loss limit leaves $120.00 of room" in said
+    assert "✓ **kids** closed ▼ -$48.70" in said
+    assert "Why" not in said
+    many = ex.alert(by_account=tuple((f"a{n}", "sent") for n in range(50)))
+    said = alert_card.show(alert_report.build(many, AT_310)).description
+    assert "and 40 more accounts, 0 of them with a trade" in said
+    assert len(said) < 4096
+
+
 def test_a_refused_alert_says_why_once_and_what_did_not_happen():
     refused = ex.alert(state=AlertState.RISK_REJECTED, reason="limit of $300.00 reached")
     embed = alert_card.show(alert_report.build(refused, AT_310))

@@ -277,3 +277,36 @@ def alert(**changes: Any) -> AlertRecord:
         received_at=NOW - timedelta(minutes=15),
     )
     return replace(made, **changes)
+
+
+def several_accounts() -> dict[str, Any]:
+    """One alert to four accounts: filled, waiting, refused, closed; what ``build`` is given."""
+    no = "prop_ny: the loss limit leaves $120.00 of room, this trade risks $450.00"
+    said = (
+        ("main", "sent"),
+        ("roth", "sent"),
+        ("prop_ny", no.partition(": ")[2]),
+        ("kids", "sent"),
+    )
+    record = alert(by_account=said, reason=no)
+    ids = {name: f"T-1-{name}" for name, _ in said}
+    own = {"alert_id": record.alert_id}
+    return {
+        "record": record,
+        "intents": [
+            intent(intent_id=f"A-1/0-{name}", trade_id=ids[name], account=name) for name in ids
+        ],
+        "trades": [
+            trade(trade_id=ids["main"], **own),
+            trade(
+                trade_id=ids["roth"],
+                account="roth",
+                state=TradeState.PENDING,
+                qty_opened=D(0),
+                qty_open=D(0),
+                entry_price=None,
+                **own,
+            ),
+            closed(9, "-48.70", trade_id=ids["kids"], account="kids", **own),
+        ],
+    }

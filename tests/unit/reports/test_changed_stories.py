@@ -4,8 +4,18 @@ import pytest
 
 from engine.domain.desk import AlertState, ApprovalState
 from engine.domain.order import OrderState
+from engine.domain.trade import TradeState
 from engine.reports import alert_card, approval_card
-from tests.unit.reports.examples import D, alert, approval, frame, intent, order, trade
+from tests.unit.reports.examples import (
+    D,
+    alert,
+    approval,
+    frame,
+    intent,
+    order,
+    several_accounts,
+    trade,
+)
 
 EDITED = alert(text="BTO SPY 604C @ 2.10", earlier_texts=("BTO SPY 603C 1/31 @ 2.50",))
 
@@ -82,3 +92,29 @@ def test_an_alert_about_another_alerts_trade_says_what_it_did_and_nothing_of_its
 def test_a_question_keeps_the_words_it_was_asked_about(approval_id: str, text: str):
     asked = approval(approval_id=approval_id)
     assert approval_card.build(asked, frame(), alert=EDITED).raw_text == text
+
+
+def test_an_alert_to_several_accounts_says_what_became_of_it_in_each():
+    several = several_accounts()
+    card = alert_card.build(several.pop("record"), frame(), **several)
+    found = {one.account: one for one in card.accounts}
+    assert [one.state for one in card.accounts] == [
+        TradeState.OPEN,
+        TradeState.PENDING,
+        None,
+        TradeState.CLOSED,
+    ]
+    assert (found["main"].qty, found["main"].price) == (2, D("2.55"))
+    assert found["prop_ny"].qty is None
+    assert "loss limit" in found["prop_ny"].said
+    assert found["kids"].realised_usd == D("-48.70")
+    assert not alert_card.build(alert(), frame()).accounts
+
+
+def test_two_trades_of_one_alert_in_an_account_say_both_verdicts():
+    twice = alert(by_account=(("main", "sent"), ("roth", "sent"), ("main", "too many positions")))
+    card = alert_card.build(twice, frame())
+    assert {one.account: one.said for one in card.accounts} == {
+        "main": "sent; too many positions",
+        "roth": "sent",
+    }
