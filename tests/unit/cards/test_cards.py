@@ -245,7 +245,7 @@ def test_an_alert_to_several_accounts_has_a_line_for_each_and_the_contract_once(
     assert "✓ **main** holds 2 @ 2.55" in said
     assert "▸ **roth** sent" in said
     assert "✗ **prop\\_ny** the loss limit leaves $120.00 of room" in said
-    assert "✓ **kids** closed ▼ -$48.70" in said
+    assert "✓ **kids** closed ▼\xa0-$48.70" in said
     assert "Why" not in said
     many = ex.alert(by_account=tuple((f"a{n}", "sent") for n in range(50)))
     said = alert_card.show(alert_report.build(many, AT_310)).description
