@@ -159,6 +159,8 @@ class Desk:
         """What ATR is made of: the prices seen since the start."""
         self.rebased: dict[str, tuple[Decimal, Decimal, float]] = {}
         """Shares that were just split: last price before, the same now, until when it matters."""
+        self.worst_cases: dict[str, tuple[Record, SizingSettings, Decimal | None]] = {}
+        """Trade or order -> its version, the terms, and its worst case in dollars by both."""
         self.waters: dict[str, tuple[Decimal, Decimal]] = {}
         """Trade id -> best and worst unit price since the last commit of the trade."""
         self._locks: dict[str, asyncio.Lock] = {}

@@ -1,6 +1,6 @@
 """Gather what is true of an account right now: the facts that risk checks judge by."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -10,7 +10,7 @@ from engine.desk import Desk
 from engine.domain.instrument import Kind
 from engine.domain.order import Intent, Order, OrderState, Purpose
 from engine.domain.quote import UnitQuote
-from engine.domain.record import changed
+from engine.domain.record import R, changed
 from engine.domain.trade import Account, Position, Trade
 from engine.flows import broker_switch, curbs, mode, prop_account
 from engine.market import new_york_date
@@ -23,6 +23,7 @@ from engine.routing import underlying
 from engine.sizing import exposure_usd
 
 _EXITS_BACK_S = 72 * 3600
+_WORST_CASES_KEPT = 10_000
 _PEAK_STEP = Decimal("1.001")
 """Within a day a new peak is written down when it is so much higher than the last one."""
 
@@ -152,23 +153,44 @@ def at_work(
     """Worst-case dollars per trade: what is held plus what may still fill."""
     found: dict[str, Decimal] = {}
     for trade in open_trades:
-        if trade.entry_price is not None:
-            side = trade.direction > 0
-            found[trade.trade_id] = exposure_usd(
-                trade.legs, side, trade.qty_open, trade.entry_price, desk.settings.sizing
-            )
+        if (held := _worst_case(desk, trade, _of_trade)) is not None:
+            found[trade.trade_id] = held
     for order in pending:
-        price = order.limit if order.limit is not None else order.stop
-        if price is None:
-            intent = desk.book.intents.get(order.intent_id)
-            quote = intent.quote if intent else None
-            price = quote.ask if quote else None
-        if price is not None:
-            more = exposure_usd(
-                order.legs, order.side.sign > 0, order.leaves, price, desk.settings.sizing
-            )
-            found[order.trade_id] = found.get(order.trade_id, Decimal(0)) + more
+        if (more := _worst_case(desk, order, _of_order)) is not None:
+            known = found.get(order.trade_id)
+            found[order.trade_id] = more if known is None else known + more
     return found
+
+
+def _worst_case(desk: Desk, record: R, work_out: Callable[[Desk, R], Decimal | None]) -> Any:
+    """Worked out once per version of a record: every entry asks it of all that is at work."""
+    sizing = desk.settings.sizing
+    known = desk.worst_cases.get(record.key)
+    if known is not None and known[0] is record and known[1] is sizing:
+        return known[2]
+    if len(desk.worst_cases) >= _WORST_CASES_KEPT:
+        desk.worst_cases.clear()
+    found = work_out(desk, record)
+    desk.worst_cases[record.key] = record, sizing, found
+    return found
+
+
+def _of_trade(desk: Desk, trade: Trade) -> Decimal | None:
+    if trade.entry_price is None:
+        return None
+    side = trade.direction > 0
+    return exposure_usd(trade.legs, side, trade.qty_open, trade.entry_price, desk.settings.sizing)
+
+
+def _of_order(desk: Desk, order: Order) -> Decimal | None:
+    price = order.limit if order.limit is not None else order.stop
+    if price is None:
+        intent = desk.book.intents.get(order.intent_id)  # written before it, and kept as it was
+        price = intent.quote.ask if intent is not None and intent.quote is not None else None
+    if price is None:
+        return None
+    bought = order.side.sign > 0
+    return exposure_usd(order.legs, bought, order.leaves, price, desk.settings.sizing)
 
 
 def recent_exits(desk: Desk, account: str, symbol: str = "") -> Iterator[RecentExit]:
