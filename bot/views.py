@@ -15,6 +15,7 @@ import discord
 from bot import dialogs, panel_buttons, reply, setup_buttons, text
 from bot.actions._button import ActionButton, OfferSelect
 from bot.advising import IdeaButton
+from bot.alert_buttons import AlertButton
 from bot.bulk import BulkSelect
 from bot.cards import positions as positions_card
 from bot.chart_buttons import ChartButton
@@ -340,6 +341,7 @@ BUTTONS = (
     ActionButton,
     OfferSelect,
     BulkSelect,
+    AlertButton,
     IdeaButton,
     NotifyButton,
     ReviewButton,

@@ -1,17 +1,35 @@
 """Alert rooms: every message, edit and deletion, also those missed while away; /alerts."""
 
+from typing import Literal
+
 import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot import dry_run, reply, text
+from bot import alert_buttons, alert_reading, dry_run, reply, text
 from bot.cards import alert_card
 from bot.cards import alerts as alerts_card
 from bot.client import DeskBot
+from bot.confirm import ask_first
 from bot.incoming import is_rewritten, is_unreadable
+from bot.numbers import optional_number
 from engine.desk import Desk
+from engine.domain.alert import Asset
+from engine.domain.desk import AlertState
+from engine.flows import second_look
 
 Press = discord.Interaction[DeskBot]
+Status = Literal["held", "rejected", "risk", "routed", "filled", "closed", "withdrawn", "error"]
+_STATES: dict[str, AlertState] = {
+    "held": AlertState.HELD,
+    "rejected": AlertState.REJECTED,
+    "risk": AlertState.RISK_REJECTED,
+    "routed": AlertState.ROUTED,
+    "filled": AlertState.FILLED,
+    "closed": AlertState.CLOSED,
+    "withdrawn": AlertState.WITHDRAWN,
+    "error": AlertState.ERROR,
+}
 
 
 class Alerts(
@@ -62,19 +80,122 @@ class Alerts(
 
     # -- commands ---------------------------------------------------------------------------
 
-    @app_commands.command(name="list", description="The latest alerts and what became of them")
-    @app_commands.describe(symbol="Only this symbol", page="1 is the newest")
+    @app_commands.command(name="list", description="Alerts and what became of them")
+    @app_commands.describe(
+        symbol="Only this symbol",
+        status="Only those that stand so",
+        author="Only his, by a part of the name",
+        asset="Only this kind of instrument",
+        since="24h, 7d or 2026-01-31",
+        page="1 is the newest",
+    )
     async def list_(
         self,
         interaction: Press,
-        symbol: str | None = None,
-        page: app_commands.Range[int, 1, 100] = 1,
+        symbol: str = "",
+        status: Status | None = None,
+        author: str = "",
+        asset: Asset | None = None,
+        since: str = "",
+        page: app_commands.Range[int, 1, 400] = 1,
     ) -> None:
-        """Rows of recent alerts."""
+        """Rows of alerts, newest first."""
         app = self.bot.app
         await app.gate.begin(interaction, "alerts list")
-        report = await app.reading.alerts(symbol=symbol, page=page)
+        sought = alert_reading.Sought(
+            symbol=symbol,
+            state=None if status is None else _STATES[status],
+            author=author.strip(),
+            asset=asset,
+            since=alert_reading.moment(app, since),
+        )
+        report = await alert_reading.page(app, sought, page)
         await reply.report(interaction, alerts_card.show(report))
+
+    @app_commands.command(name="search", description="Alerts by their words")
+    @app_commands.describe(
+        words="A part of the text", since="24h, 7d or 2026-01-31", page="1 is the newest"
+    )
+    @app_commands.rename(words="text")
+    async def search(
+        self,
+        interaction: Press,
+        words: app_commands.Range[str, 2, 100],
+        since: str = "",
+        page: app_commands.Range[int, 1, 400] = 1,
+    ) -> None:
+        """Newest first, among the last few thousand."""
+        app = self.bot.app
+        await app.gate.begin(interaction, "alerts search")
+        sought = alert_reading.Sought(words=words, since=alert_reading.moment(app, since))
+        report = await alert_reading.page(app, sought, page)
+        await reply.report(interaction, alerts_card.show(report))
+
+    @app_commands.command(
+        name="stats", description="How many got how far, why not, whose were good"
+    )
+    @app_commands.describe(days="So far back", theme="Colours of the chart")
+    async def stats(
+        self,
+        interaction: Press,
+        days: app_commands.Range[int, 1, 365] = 7,
+        theme: Literal["dark", "light"] | None = None,
+    ) -> None:
+        """The funnel with its picture, reasons, authors, latency."""
+        app = self.bot.app
+        await app.gate.begin(interaction, "alerts stats")
+        report = await alert_reading.stats(app, days)
+        colours = app.people.theme(interaction.user.id, theme)
+        embed, files = await alert_reading.with_chart(app, report, colours)
+        await reply.report(interaction, embed, files=files)
+
+    @app_commands.command(name="execute", description="Run a held alert through the checks of now")
+    @app_commands.describe(id="The alert's id", size="So many units instead")
+    async def execute(
+        self,
+        interaction: Press,
+        id: str,  # noqa: A002
+        size: str = "",
+    ) -> None:
+        """Asks once; without the approver flag it then waits for one."""
+        app = self.bot.app
+        who = await app.gate.begin(interaction, "alerts execute")
+        units = optional_number("size", size)
+        await ask_first(
+            app, interaction, await alert_buttons.execute_question(app, who, id.strip(), units)
+        )
+
+    @app_commands.command(name="ignore", description="Drop an alert; nothing more is done about it")
+    @app_commands.describe(id="The alert's id")
+    async def ignore(self, interaction: Press, id: str) -> None:  # noqa: A002
+        """What waits of it is dropped, too."""
+        app = self.bot.app
+        who = await app.gate.begin(interaction, "alerts ignore")
+        looked = await second_look.ignore(app.desk, who, id.strip())
+        await reply.say(interaction, f"✔ {text.safe_line(looked.said, 200)}")
+
+    @app_commands.command(
+        name="replay", description="An earlier alert once more, at today's prices"
+    )
+    @app_commands.describe(id="The alert's id", to="Only shown, or traded on paper")
+    async def replay(
+        self,
+        interaction: Press,
+        id: str,  # noqa: A002
+        to: Literal["dry-run", "paper"] = "dry-run",
+    ) -> None:
+        """Nothing real: a dry run, or a story of its own in the paper account."""
+        app = self.bot.app
+        who = await app.gate.begin(interaction, "alerts replay")
+        if to == "paper":
+            question = await alert_buttons.paper_question(app, who, id.strip())
+            await ask_first(app, interaction, question)
+            return
+        record = await second_look.known(app.desk, id.strip())
+        profile = second_look.room(app.desk, record)
+        source = next(k for k, p in app.desk.settings.sources.items() if p is profile)
+        embed = await dry_run.run(app, record.text, source, record.channel_id)
+        await reply.report(interaction, embed)
 
     @list_.autocomplete("symbol")
     async def _symbols(self, interaction: Press, current: str) -> list[app_commands.Choice[str]]:
@@ -94,9 +215,13 @@ class Alerts(
         if card is None:
             await reply.say(interaction, f"⚠ There is no alert “{text.safe_line(id, 40)}”.")
             return
-        await reply.report(interaction, alert_card.show(card))
+        record = await second_look.known(app.desk, id.strip())
+        await reply.report(interaction, alert_card.show(card), view=alert_buttons.view(record))
 
     @show.autocomplete("id")
+    @execute.autocomplete("id")
+    @ignore.autocomplete("id")
+    @replay.autocomplete("id")
     async def _ids(self, interaction: Press, current: str) -> list[app_commands.Choice[str]]:
         if not self.bot.app.gate.allows(interaction, "alerts show"):
             return []

@@ -17,12 +17,14 @@ _SYM = r"[A-Za-z]{1,5}(?:\.[A-Za-z]{1,2})?"
 _DAY = r"(?P<month>\d{1,2})/(?P<day>\d{1,2})(?:/(?P<year>\d{2}|\d{4}))?"
 _STRIKE = r"(?P<strike>\d{1,5}(?:\.\d{1,3})?)(?P<right>[CcPp])"
 _OPTIONS = (
-    re.compile(rf"\$?(?P<symbol>{_SYM}) {_STRIKE}(?: {_DAY})?"),
-    re.compile(rf"\$?(?P<symbol>{_SYM}) {_DAY} {_STRIKE}"),
+    re.compile(rf"\$?(?P<symbol>{_SYM}) {_STRIKE}(?: {_DAY})?", re.ASCII),
+    re.compile(rf"\$?(?P<symbol>{_SYM}) {_DAY} {_STRIKE}", re.ASCII),
 )
-_OCC = re.compile(r"(?P<root>[A-Za-z]{1,6}) ?(?P<rest>\d{6}[CcPp]\d{8})")
+_OCC = re.compile(r"(?P<root>[A-Za-z]{1,6}) ?(?P<rest>\d{6}[CcPp]\d{8})", re.ASCII)
 _PAIR = re.compile(r"(?P<base>[A-Za-z]{2,6})/USD", re.IGNORECASE)
-_FUTURE = re.compile(r"/(?P<root>[A-Za-z0-9]{1,3}?)(?P<month>[FGHJKMNQUVXZfghjkmnquvxz]\d{1,2})?")
+_FUTURE = re.compile(
+    r"/(?P<root>[A-Za-z0-9]{1,3}?)(?P<month>[FGHJKMNQUVXZfghjkmnquvxz]\d{1,2})?", re.ASCII
+)
 _SHARE = re.compile(rf"(?P<mark>\$?)(?P<symbol>{_SYM})")
 _MICROS = frozenset({"MES", "MNQ", "MYM", "M2K", "MCL", "MGC"})
 """Roots that no listed share bears: they need no slash."""

@@ -40,6 +40,7 @@ NEEDS = {
     **{f"settings {verb}": "admin" for verb in (*SETTINGS, "import")},
     **dict.fromkeys(("status", "health summary", "health api-usage", "mode show"), "viewer"),
     **dict.fromkeys(("risk-limits", "circuit-breaker"), "viewer"),
+    "alerts stats": "viewer",
     **dict.fromkeys(("help", "about", "market-status"), "viewer"),
     **dict.fromkeys(("data quality", "data sources"), "viewer"),
     **dict.fromkeys(("chart candles", "chart compare"), "viewer"),
