@@ -1,12 +1,12 @@
 """kill -9 of the real bot while it trades at an outside broker: its adapter, a venue on loopback.
 
 The venue lives on in this process, as a broker does. Every third life ends when the venue says so:
-on receiving an order, or right after taking it; the others end at a random moment. While the desk
-is ready to trade, whatever is held must have a working stop or close at the venue, or be watched by
-the desk itself; longer than five seconds without is a failure. At the end the venue's own books are
-compared with ours: every order once, every execution once, the same holdings, and no order whose
-outcome is not known. Where a broker can be asked for no order of ours (Schwab), the bot calls a
-person; one answers here from what the venue lists, as in the broker's app, before the end.
+on receiving an order, or right after taking it; every third while it starts, and the others at a
+random moment. While the desk is ready to trade, whatever is held must have a working stop or close at
+the venue; longer than five seconds without is a failure. At the end the venue's own books are compared
+with ours: every order once, every execution once, the same holdings, and no order whose outcome is not
+known. Where a broker can be asked for no order of ours (Schwab), the bot calls a person; one answers
+here from what the venue lists, as in the broker's app, before the end.
 """
 
 import asyncio
@@ -252,11 +252,14 @@ class Abroad:
         began = time.monotonic()
         start = asyncio.create_task(scene.start_bot())
         try:
-            await watch.until_trading()
-            self.tally.trading_s.append(time.monotonic() - began)
-            await start
-            self.live = True
-            await self._trade(scene, chance)
+            if self.tally.kills % 3 == 1 and self.tally.trading_s:
+                await self._start(scene, chance)
+            else:
+                await watch.until_trading()
+                self.tally.trading_s.append(time.monotonic() - began)
+                await start
+                self.live = True
+                await self._trade(scene, chance)
         finally:
             self.live = False
             self.venue.faults.kill_pid = None
@@ -270,13 +273,28 @@ class Abroad:
         self.tally.kills += 1
         await self.post(scene, chance)
 
+    async def _start(self, scene: demo.Stage, chance: random.Random) -> None:
+        """Death at any moment until it would be ready, or at the first order that it sends then."""
+        self.tally.kills_while_starting += 1
+        while scene.pid == 0:  # noqa: ASYNC110 - a process that is being made has no event
+            await asyncio.sleep(0.005)
+        self._arm(scene, chance)
+        usual_s = sorted(self.tally.trading_s)[len(self.tally.trading_s) // 2]
+        until = time.monotonic() + usual_s * chance.random()
+        while time.monotonic() < until and _is_alive(scene.pid):  # noqa: ASYNC110 - nor has a death
+            await asyncio.sleep(0.02)
+        self.n_venue_kills += not _is_alive(scene.pid)
+
+    def _arm(self, scene: demo.Stage, chance: random.Random) -> None:
+        self.venue.faults.kill_at = chance.choice(["request", "accepted"])
+        self.venue.faults.kill_pid = scene.pid
+
     async def _trade(self, scene: demo.Stage, chance: random.Random) -> None:
         """Alerts and a moving market until the moment of death."""
         if chance.random() < 0.8:
             await asyncio.sleep(0.5)
         if self.tally.kills % 3 == 2:
-            self.venue.faults.kill_at = chance.choice(["request", "accepted"])
-            self.venue.faults.kill_pid = scene.pid
+            self._arm(scene, chance)
         until = time.monotonic() + chance.random() * campaign.AFTER_READY_S
         moved_at = 0.0
         while time.monotonic() < until and _is_alive(scene.pid):
@@ -408,7 +426,8 @@ class Abroad:
         assert fills or self.tally.kills < 6, "nothing was traded at all"
         exits = [o for o in orders if o.purpose is not Purpose.ENTRY and o.filled]
         return (
-            f"{self.tally.kills} kills ({self.n_venue_kills} by the venue within an order), "
+            f"{self.tally.kills} kills ({self.n_venue_kills} by the venue within an order, "
+            f"{self.tally.kills_while_starting} while starting), "
             f"{len(self.tally.posted)} alerts, {len(theirs)} orders at the broker, "
             f"{len(exits)} exits filled, {len(fills)} fills; 0 lost, 0 doubled, holdings equal, "
             f"{self.n_decided} decided by a person, "

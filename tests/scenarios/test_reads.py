@@ -1,0 +1,217 @@
+"""What a broker is asked: once for all who want it, in the name of who asks, never for nothing."""
+
+import asyncio
+from collections import Counter
+
+import pytest
+
+from engine import asking
+from engine.asking import Rank
+from engine.domain.order import OrderState, Purpose
+from engine.flows import recover, watch
+from tests import rig as desks
+from tests.conformance.faulty_broker import Faults, FaultyBroker
+from tests.rig import LOOSE, spy
+
+STRIKES = ("600", "601", "602", "604")
+
+
+class Asked(FaultyBroker):
+    """Counts what it is asked, and in whose name."""
+
+    def __init__(self, inner, faults):
+        super().__init__(inner, faults)
+        self.n, self.names = Counter(), {}
+        self.gate = asyncio.Event()
+        """Positions are told when it is set."""
+        self.gate.set()
+
+    def noted(self, what):
+        self.n[what] += 1
+        self.names.setdefault(what, set()).add(asking.rank())
+
+    async def submit(self, request):
+        self.noted("exit" if request.reduces else "entry")
+        return await super().submit(request)
+
+    async def cancel(self, account, client_order_id):
+        self.noted("cancel")
+        await super().cancel(account, client_order_id)
+
+    async def find(self, account, client_order_id):
+        self.noted("find")
+        return await super().find(account, client_order_id)
+
+    async def open_orders(self, account):
+        self.noted("open_orders")
+        return await super().open_orders(account)
+
+    async def orders_since(self, account, since):
+        self.noted("orders_since")
+        return await super().orders_since(account, since)
+
+    async def fills_since(self, account, since):
+        self.noted("fills_since")
+        return await super().fills_since(account, since)
+
+    async def positions(self, account):
+        self.noted("positions")
+        await self.gate.wait()
+        return await super().positions(account)
+
+    async def balance(self, account):
+        self.noted("balance")
+        return await super().balance(account)
+
+
+@pytest.fixture
+async def rig():
+    made = []
+
+    def wrap(paper):
+        made.append(Asked(paper, Faults()))
+        return made[0]
+
+    rig = await desks.start(wrap=wrap, risk=LOOSE, broker_timeout_s=5)
+    rig.asked, rig.faults = made[0], made[0].faults
+    await rig.rest()
+    rig.asked.n.clear()
+    rig.asked.names.clear()
+    yield rig
+    await rig.close()
+
+
+async def entered(rig, *strikes):
+    """One contract of each, bought; whether the broker tells of it is another matter."""
+    for strike in strikes:
+        rig.quote(spy(strike), "2.14", "2.16")
+        await rig.say(f"BTO 1 SPY {strike}C 1/31 @ 2.15")
+    rig.clock.advance(0.3)
+    await rig.rest()
+    for strike in strikes:
+        rig.quote(spy(strike), "2.14", "2.15")
+    await rig.rest()
+
+
+def entries(rig):
+    return [o for o in rig.desk.book.orders.values() if o.purpose is Purpose.ENTRY]
+
+
+async def test_a_comparison_reads_each_list_once_and_what_is_held_before_and_after(rig):
+    await recover.reconcile(rig.desk)
+    assert rig.asked.n == {
+        "positions": 2, "fills_since": 1, "orders_since": 1, "open_orders": 1, "balance": 1
+    }  # fmt: skip
+    assert all(names == {Rank.COMPARE} for names in rig.asked.names.values())
+
+
+async def test_a_fill_while_the_lists_are_read_has_them_read_again(rig):
+    await entered(rig, "600")
+    stop = next(o for o in rig.desk.book.orders.values() if o.purpose is Purpose.STOP)
+    rig.faults.drop_events = 100
+    rig.asked.gate.clear()
+    rig.asked.n.clear()
+    comparing = asyncio.create_task(recover.reconcile(rig.desk))
+    await rig.rest()
+    held = await rig.asked.inner.positions("main")
+    rig.asked.gate.set()
+    first = rig.asked.inner.positions
+
+    async def before(account):  # as it stood when the comparison began
+        rig.asked.inner.positions = first
+        await rig.fill(spy("600"), str(stop.stop / 2), str(stop.stop / 2))
+        return held
+
+    rig.asked.inner.positions = before
+    await comparing
+    assert rig.asked.n["fills_since"] >= 2
+    assert not rig.desk.book.open_trades()
+    assert "reconcile main" not in rig.desk.health
+
+
+async def test_what_the_lists_show_is_not_looked_up_besides(rig):
+    """N unanswered orders cost a comparison no question of their own."""
+    rig.faults.unknown_after_accept = len(STRIKES)
+    rig.faults.drop_events = 1_000
+    for strike in STRIKES:
+        rig.quote(spy(strike), "2.14", "2.16")
+        await rig.say(f"BTO 1 SPY {strike}C 1/31 @ 2.15")
+    assert {o.state for o in entries(rig)} == {OrderState.UNKNOWN}
+    await recover.reconcile(rig.desk)
+    assert {o.state for o in entries(rig)} == {OrderState.ACCEPTED}
+    assert rig.asked.n["find"] == 0
+
+
+async def test_executions_that_many_orders_lack_are_read_once(rig):
+    rig.faults.drop_fills = 100
+    await entered(rig, *STRIKES)
+    rig.asked.n.clear()
+    rig.clock.advance(1.1)
+    await rig.rest()
+    assert rig.asked.n["fills_since"] == 1
+    assert len(rig.desk.book.open_trades()) == len(STRIKES)
+
+
+async def test_many_that_left_the_open_list_are_found_in_one_list(rig):
+    for strike in STRIKES:
+        rig.quote(spy(strike), "2.14", "2.16")
+        await rig.say(f"BTO 1 SPY {strike}C 1/31 @ 2.15")
+    rig.faults.drop_events = 1_000
+    await rig.pass_time(3)
+    for strike in STRIKES:
+        rig.quote(spy(strike), "2.14", "2.15")
+    await rig.rest()
+    assert {o.state for o in entries(rig)} == {OrderState.ACCEPTED}
+    rig.asked.n.clear()
+    rig.desk._done_at.clear()
+    await watch.round_of(rig.desk)
+    await rig.rest()
+    assert {o.state for o in entries(rig)} == {OrderState.FILLED}
+    assert rig.asked.n["find"] == 0
+    assert rig.asked.n["orders_since"] == 1
+    assert rig.asked.names["orders_since"] == {Rank.POLL}
+
+
+async def test_while_the_books_are_compared_nothing_is_polled_nor_right_after(rig):
+    await entered(rig, "600")
+    rig.desk._done_at.clear()
+    rig.asked.gate.clear()
+    comparing = asyncio.create_task(recover.reconcile(rig.desk))
+    await rig.rest()
+    rig.asked.n.clear()
+    await watch.round_of(rig.desk)
+    await rig.rest()
+    assert rig.asked.n["open_orders"] == 0
+    rig.asked.gate.set()
+    await comparing
+    rig.asked.n.clear()
+    await watch.round_of(rig.desk)
+    await rig.rest()
+    assert rig.asked.n["open_orders"] == 0
+    rig.clock.advance(16)
+    await watch.round_of(rig.desk)
+    await rig.rest()
+    assert rig.asked.n["open_orders"] == 1
+
+
+async def test_who_waits_for_a_comparison_is_served_by_one_that_began_after_he_asked(rig):
+    rig.asked.gate.clear()
+    works = [asyncio.create_task(recover.again(rig.desk, "paper"))]
+    await rig.rest()
+    rig.clock.advance(1)
+    works += [asyncio.create_task(recover.again(rig.desk, "paper")) for _ in range(5)]
+    await rig.rest()
+    rig.clock.advance(1)
+    rig.asked.gate.set()
+    said = await asyncio.gather(*works)
+    assert len(set(said)) == 1
+    assert rig.asked.n["balance"] == 2, "the one under way, and one for all the others"
+
+
+async def test_exits_cancels_and_entries_ask_in_their_own_names(rig):
+    await entered(rig, "600")
+    await rig.say("STC 1 SPY 600C 1/31")
+    await rig.rest()
+    assert rig.asked.names["entry"] == {Rank.ENTRY}
+    assert rig.asked.names["exit"] == {Rank.EXIT}
+    assert rig.asked.names["cancel"] == {Rank.EXIT}
