@@ -104,10 +104,6 @@ class AppConfig(BaseSettings):
         default_factory=dict
     )
     """Symbol -> sector, where the house's table does not have it or is corrected."""
-    sectors: Mapping[str, Annotated[str, Field(min_length=1, max_length=40)]] = Field(
-        default_factory=dict
-    )
-    """Symbol -> sector, where the house's table does not have it or is corrected."""
     watchlist: Annotated[tuple[Symbol, ...], Field(max_length=40)] = WATCHED
     """Symbols that are watched until people change the list in Discord."""
     manual: ManualConfig = ManualConfig()
@@ -116,12 +112,12 @@ class AppConfig(BaseSettings):
     copilot: CopilotConfig = CopilotConfig()
     log: LogConfig = LogConfig()
     health: HealthConfig = HealthConfig()
-    layers: Annotated[tuple[Layer, ...], SkipValidation] = ()
-    """Where the values came from, strongest first; nor is this."""
     home: Path
     """Folder of config.yaml: where relative paths start. Not a key of the file."""
     secrets: Secrets = Secrets()
     """Not a key of the file either."""
+    layers: Annotated[tuple[Layer, ...], SkipValidation] = ()
+    """Where the values came from, strongest first; nor is this."""
 
     @classmethod
     def settings_customise_sources(
