@@ -128,14 +128,14 @@ async def shown(app: "App", press: Press, wish: Wish) -> Shown:
     return card.candles(found, has_picture=bool(files)), files
 
 
-def sees_positions(app: "App", press: Press) -> bool:
-    """Whether the desk's own trades may be drawn for this person in this room."""
+def sees_positions(app: "App", press: Press, *, is_private: bool = False) -> bool:
+    """Whether the desk's own figures may be shown to this person in this answer."""
     allowed = app.gate.allows(press, "positions")
-    return allowed and not app.gate.is_private("positions", press.channel_id)
+    return allowed and (is_private or not app.gate.is_private("positions", press.channel_id))
 
 
 async def drawn(
-    app: "App", name: str, report: object, theme: Theme, alt: str
+    app: "App", name: str, report: object, theme: Theme, alt: str, file: str = card.PICTURE
 ) -> tuple[discord.File, ...]:
     """The picture as a file; none when it cannot be drawn."""
     try:
@@ -143,7 +143,7 @@ async def drawn(
     except ChartError as error:
         log.warning("no %s chart: %s", name, error)
         return ()
-    return (discord.File(io.BytesIO(png), card.PICTURE, description=alt[:1024]),)
+    return (discord.File(io.BytesIO(png), file, description=alt[:1024]),)
 
 
 def chart_view(wish: Wish) -> discord.ui.View:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from engine.domain.candle import Candles
 from engine.domain.errors import UserError
@@ -11,7 +11,9 @@ from engine.domain.instrument import Instrument, stock
 from engine.domain.trade import Trade
 from engine.flows import watchlist
 from engine.market import new_york_date
-from engine.reports import chart, compare, payoff
+from engine.portfolio.beta import MARKET
+from engine.portfolio.sectors import SECTOR_FUNDS
+from engine.reports import analysis, chart, compare, market_summary, payoff, sectors
 from engine.reports import watchlist as watched
 from engine.symbols import instrument_named
 
@@ -87,6 +89,38 @@ class MarketReading:
         ]
         history = await self.days([stock("SPY"), *(line.instrument for line in lines)])
         return watched.build(app.reading.frame(), lines, history)
+
+    async def summary(self, *, shows_book: bool) -> market_summary.SummaryReport:
+        """The market on one screen; with what its day does to the book where that may be seen."""
+        app = self._app
+        history, listed = await asyncio.gather(
+            self.days(market_summary.used(), market_summary.N_DAYS), self.watchlist()
+        )
+        beta_usd = (await app.risks.risk()).beta_usd if shows_book else None
+        return market_summary.build(app.reading.frame(), history, listed, beta_usd=beta_usd)
+
+    async def sectors(self, period: sectors.Period, *, shows_book: bool) -> sectors.SectorReport:
+        """The sectors' funds; with what the desk has there where that may be seen."""
+        app = self._app
+        funds = [stock(s) for s in ("SPY", *SECTOR_FUNDS.values())]
+        history = await self.days(funds, sectors.N_DAYS)
+        exposure = app.risks.exposure("sector") if shows_book else None
+        return sectors.build(app.reading.frame(), history, period, exposure=exposure)
+
+    async def analysis(
+        self, instruments: Sequence[Instrument], depth: Literal["quick", "full"]
+    ) -> analysis.AnalysisReport:
+        """One to three instruments looked into."""
+        app = self._app
+        history = await self.days([*instruments, stock(MARKET)], analysis.DAYS)
+        return analysis.build(
+            app.reading.frame(),
+            instruments,
+            history,
+            depth=depth,
+            equity_usd=app.reading.exposure().equity_usd,
+            sizing=app.desk.settings.sizing,
+        )
 
     async def days(self, instruments: Iterable[Instrument], n: int = 60) -> dict[str, Candles]:
         """Daily candles with the running one, by instrument key."""

@@ -85,7 +85,7 @@ def macd(closes: Sequence[float], fast: int = 12, slow: int = 26, signal: int = 
     line: Line = [None if a is None or b is None else a - b for a, b in zip(near, far, strict=True)]
     known = [v for v in line if v is not None]
     n_before = len(line) - len(known)
-    smooth: Line = [None] * n_before + ema(known, signal)
+    smooth: Line = [*(None for _ in range(n_before)), *ema(known, signal)]
     rest: Line = [
         None if a is None or b is None else a - b for a, b in zip(line, smooth, strict=True)
     ]
@@ -141,4 +141,30 @@ def vwap(candles: Sequence[Candle]) -> Line:
             paid += typical * float(candle.volume)
             volume += float(candle.volume)
         found.append(paid / volume if is_known and volume > 0 else None)
+    return found
+
+
+def adx(candles: Sequence[Candle], n: int = 14) -> Line:
+    """Average directional index, 0-100: how strong a trend is, whichever way (Wilder 1978)."""
+    found: Line = [None] * len(candles)
+    if len(candles) < 2 * n:
+        return found
+    reach = up = down = level = 0.0
+    strengths: list[float] = []
+    for i in range(1, len(candles)):
+        before, now = candles[i - 1], candles[i]
+        rise, fall = float(now.high - before.high), float(before.low - now.low)
+        true_range = float(max(now.high, before.close) - min(now.low, before.close))
+        keep = 0.0 if i <= n else 1 / n
+        reach += true_range - reach * keep
+        up += (rise if rise > fall and rise > 0 else 0.0) - up * keep
+        down += (fall if fall > rise and fall > 0 else 0.0) - down * keep
+        if i >= n:
+            strengths.append(0.0 if up + down == 0 else 100 * abs(up - down) / (up + down))
+        if len(strengths) == n:
+            level = sum(strengths) / n
+        elif len(strengths) > n:
+            level += (strengths[-1] - level) / n
+        if len(strengths) >= n:
+            found[i] = level
     return found

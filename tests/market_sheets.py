@@ -11,7 +11,19 @@ from engine.domain.candle import LENGTH, Candle, Candles, Timeframe, no_candles
 from engine.domain.instrument import Instrument, stock
 from engine.domain.quote import Leg
 from engine.domain.trade import StopPlan, TradeState
-from engine.reports import chart, compare, payoff
+from engine.portfolio.sectors import SECTOR_FUNDS
+from engine.reports import (
+    analysis,
+    chart,
+    compare,
+    exposure,
+    market_summary,
+    payoff,
+    sectors,
+    watchlist,
+)
+from engine.sizing import SizingSettings
+from engine.symbols import instrument_named
 from tests.unit.reports.examples import (
     AAPL,
     CREDIT_SPREAD,
@@ -142,6 +154,95 @@ def payoff_report(kind: str = "spread") -> payoff.PayoffReport:
     return payoff.build(frame(spy, *quotes, is_synthetic=True), sold)
 
 
+def days(*symbols: str, n: int = 260) -> dict[str, Candles]:
+    """A year of daily candles of each, by symbol; they differ."""
+    return {
+        s: candles(stock(s), "1d", n, seed=k + 11, price=60.0 + 37 * k)
+        for k, s in enumerate(symbols)
+    }
+
+
+def sector_report(period: sectors.Period = "1m", *, is_mine: bool = True) -> sectors.SectorReport:
+    """All eleven; the desk has something in two of them."""
+    history = days("SPY", *list(SECTOR_FUNDS.values())[:-1])
+    mine = None
+    if is_mine:
+        stakes = exposure_report()
+        rows = (
+            exposure.Row(
+                name="Technology",
+                n=2,
+                gross_usd=D(9_000),
+                net_usd=D(9_000),
+                pct=D(18),
+                limit_pct=D(40),
+            ),
+            exposure.Row(
+                name="Energy",
+                n=1,
+                gross_usd=D(22_000),
+                net_usd=D(22_000),
+                pct=D(44),
+                limit_pct=D(40),
+            ),
+        )
+        mine = replace(stakes, rows=rows)
+    return sectors.build(frame(), history, period, exposure=mine)
+
+
+def exposure_report() -> exposure.ExposureReport:
+    """Nothing at stake."""
+    return exposure.build(frame(), trades=[], positions=[], accounts=[])
+
+
+def summary_report(*, knows: bool = True) -> market_summary.SummaryReport:
+    """A market that is known, or one that nobody can say anything about."""
+    names = (*market_summary.INDEXES, *SECTOR_FUNDS.values(), "TSLA", "NVDA")
+    history = days(*names) if knows else {}
+    lines = [
+        watchlist.Line(
+            symbol=s,
+            instrument=stock(s),
+            is_pinned=s == "SPY",
+            source="default",
+            is_held=s == "TSLA",
+        )
+        for s in ("SPY", "TSLA", "NVDA", "QQQ", "NONE")
+    ]
+    listed = watchlist.build(frame(), lines, history)
+    if knows:
+        history["VIX"] = candles(stock("VIX"), "1d", 260, price=18.0, seed=2)
+    return market_summary.build(frame(), history, listed, beta_usd=D(41_000) if knows else None)
+
+
+def watchlist_report() -> watchlist.WatchlistReport:
+    """Thirty symbols, one of them unknown."""
+    names = ["SPY", "TSLA", "NVDA", *(f"A{chr(65 + n)}" for n in range(26)), "BTC/USD"]
+    of = {s: instrument_named(s, NOW.date()) for s in names}
+    history = {i.key: candles(i, "1d", 60, seed=k) for k, i in enumerate(of.values())}
+    del history["AZ"]
+    lines = [
+        watchlist.Line(
+            symbol=s, instrument=i, is_pinned=s == "SPY", source="manual", is_held=s == "TSLA"
+        )
+        for s, i in of.items()
+    ]
+    return watchlist.build(frame(), lines, history)
+
+
+def analysis_report(*symbols: str, is_full: bool = False) -> analysis.AnalysisReport:
+    """From a year of candles each; the last one has none."""
+    history = days("SPY", *symbols[:2])
+    return analysis.build(
+        frame(),
+        [stock(s) for s in symbols],
+        history,
+        depth="full" if is_full else "quick",
+        equity_usd=D(100_000),
+        sizing=SizingSettings(),
+    )
+
+
 def sheets() -> Iterator[tuple[str, str, object]]:
     """(file stem, chart, report) of everything worth a look."""
     yield "candles-plain", "candles", candles_report("1d", None, "volume", n=140)
@@ -165,3 +266,7 @@ def sheets() -> Iterator[tuple[str, str, object]]:
     yield "compare-nothing", "compare", compare.build(frame(), [none], view)
     yield "payoff-call", "payoff", payoff_report("call")
     yield "payoff-spread", "payoff", payoff_report()
+    yield "sectors-mine", "sectors", sector_report()
+    yield "sectors-day", "sectors", sector_report("1d", is_mine=False)
+    nothing = sectors.build(frame(), {}, "1d", exposure=None)
+    yield "sectors-nothing", "sectors", nothing

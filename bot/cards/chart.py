@@ -1,7 +1,5 @@
 """What stands beside a chart of the market, and in its place when it cannot be drawn."""
 
-from decimal import Decimal
-
 import discord
 
 from bot import text
@@ -53,7 +51,8 @@ def values(report: ChartReport) -> list[tuple[str, str]]:
     """The newest value of each indicator."""
     of = report.instrument
     found = [(name, line[-1] if line else None) for name, line in report.lines.items()]
-    said = [(n, "n/a" if v is None else text.price(_decimal(v), of)) for n, v in found]
+    places = max(2, len(f"{of.tick.normalize():f}".partition(".")[2]))
+    said = [(n, "n/a" if v is None else f"{v:,.{places}f}") for n, v in found]
     if report.rsi:
         said.append(("RSI", "n/a" if report.rsi[-1] is None else f"{report.rsi[-1]:.0f}"))
     if report.macd is not None:
@@ -148,7 +147,3 @@ def _tone(change: Figure) -> Tone:
     if isinstance(change, Missing) or change == 0:
         return Tone.QUIET
     return Tone.GOOD if change > 0 else Tone.BAD
-
-
-def _decimal(value: float) -> Decimal:
-    return Decimal(repr(round(value, 8)))

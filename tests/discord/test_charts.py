@@ -27,13 +27,18 @@ def market(it):
     return feed
 
 
+async def look(it, who, where, command, **options):
+    """Used, and waited for: a picture takes its time on a busy machine."""
+    return await it.user(who).slash(where, command, **options).replied(40)
+
+
 async def test_candles_are_drawn_and_their_buttons_draw_another_window(tmp_path, monkeypatch):
     async with desk(tmp_path, monkeypatch) as it:
         market(it)
-        used = it.user("vic").slash(
-            "actions", "chart candles", symbol="spy", indicators="sma20,rsi"
+        used = await look(
+            it, "vic", "actions", "chart candles", symbol="spy", indicators="sma20,rsi"
         )
-        shown = (await used.replied(20)).reply
+        shown = used.reply
         (picture,) = shown.attachments
         assert picture.data.startswith(b"\x89PNG")
         assert "Candles of SPY, 15m, 5D" in picture.description
@@ -42,13 +47,13 @@ async def test_candles_are_drawn_and_their_buttons_draw_another_window(tmp_path,
         assert not shown.ephemeral_for
         before = picture.data
         await it.user("vic").click(shown, "1Y").acked()
-        await it.until(lambda: "in 1Y" in plain(shown))
+        await it.until(lambda: "in 1Y" in plain(shown), 30)
         assert shown.attachments[0].data != before
         assert len(shown.attachments) == 1
         await it.user("tom").click(shown, "◀").acked()
-        await it.until(lambda: "in 1Y · 1 back" in plain(shown))
+        await it.until(lambda: "in 1Y · 1 back" in plain(shown), 30)
         await it.user("tom").click(shown, "▶").acked()
-        await it.until(lambda: "back" not in plain(shown))
+        await it.until(lambda: "back" not in plain(shown), 30)
         refused = await it.press("rhea", shown, "3M", strict=False)
         assert refused.startswith("⛔")
         assert "in 1Y" in plain(shown)
@@ -59,12 +64,11 @@ async def test_our_own_trades_are_on_it_where_figures_may_be_seen(tmp_path, monk
         market(it)
         trade, _ = await it.held("BUY AAPL @ 190 stop 185", who="mike", where="stocks-room")
         assert trade.legs[0].instrument == AAPL
-        in_room = await it.slash("tom", "orders", "chart candles", symbol="AAPL", range="1d")
-        await in_room.replied(20)
+        in_room = await look(it, "tom", "orders", "chart candles", symbol="AAPL", range="1d")
         assert "stop" in in_room.reply.attachments[0].description
         for who, where in (("tom", "all-messages"), ("vic", "orders")):
-            used = it.user(who).slash(where, "chart candles", symbol="AAPL", range="1d")
-            words = (await used.replied(20)).reply.attachments[0].description
+            used = await look(it, who, where, "chart candles", symbol="AAPL", range="1d")
+            words = used.reply.attachments[0].description
             assert "stop" not in words
             assert "entries" not in words
 
@@ -81,27 +85,26 @@ async def test_what_cannot_be_drawn_is_said_in_words(tmp_path, monkeypatch):
         assert "“magic” is no indicator" in bad.text
         one = await it.slash("vic", "actions", "chart compare", symbols="SPY")
         assert "two to four" in one.text
-        nobody = await it.slash("tom", "orders", "chart payoff", id="T-NONE")
+        nobody = await look(it, "tom", "orders", "chart payoff", id="T-NONE")
         assert "No open trade" in nobody.text
 
 
 async def test_symbols_are_compared_and_the_desks_own_figures_have_periods(tmp_path, monkeypatch):
     async with desk(tmp_path, monkeypatch) as it:
         market(it)
-        used = it.user("vic").slash("actions", "chart compare", symbols="spy, QQQ NONE")
-        shown = (await used.replied(20)).reply
+        used = await look(it, "vic", "actions", "chart compare", symbols="spy, QQQ NONE")
+        shown = used.reply
         words = plain(shown)
         assert "leads with" in words
         assert "without NONE" in words
         assert "rebased to 100" in shown.attachments[0].description
         for kind, period in (("pnl", "Week"), ("equity", "All")):
-            used = it.user("tom").slash("orders", f"chart {kind}")
-            figures = (await used.replied(20)).reply
+            used = await look(it, "tom", "orders", f"chart {kind}")
+            figures = used.reply
             assert period in figures.labels
             await it.user("tom").click(figures, period).acked()
-            await it.until(lambda f=figures: f.edits)
-        private = await it.slash("tom", "all-messages", "chart pnl")
-        await private.replied(20)
+            await it.until(lambda f=figures: f.edits, 30)
+        private = await look(it, "tom", "all-messages", "chart pnl")
         assert private.ephemeral
 
 
@@ -111,8 +114,8 @@ async def test_an_option_position_shows_what_it_pays(tmp_path, monkeypatch):
         it.price(stock("SPY"), "600.00", "600.02")
         choices = await it.user("tom").autocomplete("orders", "chart payoff", "id", id="spy")
         assert [c["value"] for c in choices.choices] == [trade.trade_id]
-        used = it.user("tom").slash("orders", "chart payoff", id=trade.trade_id)
-        shown = (await used.replied(20)).reply
+        used = await look(it, "tom", "orders", "chart payoff", id=trade.trade_id)
+        shown = used.reply
         assert "no limit" in plain(shown)
         assert "break-even" in plain(shown)
         assert shown.attachments[0].description.startswith("Pay-off of SPY 603C")

@@ -102,6 +102,27 @@ def test_macd_is_the_distance_of_two_averages_and_its_own_average(seed: int) -> 
     same(found.histogram, line - signal, 33)
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_adx_is_wilders(seed: int) -> None:
+    made = candles(160, seed)
+    table = frame(made)
+    rise, fall = table["high"].diff(), -table["low"].diff()
+    before = table["close"].shift()
+    reach = pd.concat([table["high"], before], axis=1).max(axis=1) - pd.concat(
+        [table["low"], before], axis=1
+    ).min(axis=1)
+
+    def smooth(series: pd.Series, n: int = 14) -> pd.Series:
+        return seeded_ema(series.iloc[1:].reset_index(drop=True), n, 1 / n)
+
+    up = smooth(rise.where((rise > fall) & (rise > 0), 0.0)) / smooth(reach)
+    down = smooth(fall.where((fall > rise) & (fall > 0), 0.0)) / smooth(reach)
+    index = 100 * (up - down).abs() / (up + down)
+    trend = seeded_ema(index.iloc[13:].reset_index(drop=True), 14, 1 / 14)
+    wanted = pd.concat([pd.Series([math.nan] * 14), trend], ignore_index=True)
+    same(ind.adx(made), wanted, 27)
+
+
 def test_vwap_begins_anew_each_day_and_knows_nothing_without_volume() -> None:
     made = candles(200, every_min=15)
     table = frame(made)
