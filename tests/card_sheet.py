@@ -78,6 +78,7 @@ from engine.reports import trades as trades_report
 from engine.risk.load import load_checks
 from engine.store import ChainReport, Journaled
 from tests import market_cards
+from tests import ticket_sheet
 from tests.unit.reports import examples as ex
 from tests.unit.reports.examples import NOW, D
 from tests.unit.risk import facts as risk_facts
@@ -539,7 +540,7 @@ async def post_all(bot: QuickBot, channel_ids: dict[str, int]) -> None:
     charts = Charts()
     groups = {
         "trade-alerts": [*alert_cards()],
-        "approvals": [*approval_cards()],
+        "approvals": [*approval_cards(), *ticket_sheet.cards()],
         "desk": [*trade_cards(), *market_cards.cards()],
         "announcements": [*lists()],
         "admin": [*broker_cards(), *figures()],
@@ -649,7 +650,7 @@ async def main(wanted: list[str]) -> list[tuple[str, bytes]]:
 
 HEIGHTS = {
     "trade-alerts": ((900, 2600), (390, 3000)),
-    "approvals": ((900, 3200), (390, 3800)),
+    "approvals": ((900, 5600), (390, 6600)),
     "desk": ((900, 7200), (390, 8600)),
     "announcements": ((900, 5200), (390, 6400)),
     "admin": ((900, 5600), (390, 7000)),

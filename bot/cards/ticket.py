@@ -58,9 +58,8 @@ def _money(ticket: Ticket) -> str:
         ["at risk (1R)", text.usd_short(ticket.risk_usd), share],
         ["stop", "none" if ticket.stop is None else text.price(ticket.stop, of), _away(ticket)],
     ]
-    rows += [
-        ["target", text.price(t.price, of), text.r_short(ticket.reward_r)] for t in ticket.targets
-    ]
+    reward = text.r_short(ticket.reward_r) if len(ticket.targets) == 1 else ""
+    rows += [["target", text.price(t.price, of), reward] for t in ticket.targets]
     return text.table(rows, "lrr")
 
 
@@ -90,6 +89,7 @@ def _checks(report: TicketReport) -> str:
     near = [v for v in report.verdicts if v.is_ok and v.detail]
     n_passed = len(report.verdicts) - len(denied)
     rows = [f"**Risk** {n_passed} of {len(report.verdicts)} checks passed"]
-    rows += [f"✗ {text.safe_line(v.detail or v.code, 200)}" for v in denied[:6]]
+    others = [v for v in denied if v.detail != report.refused]
+    rows += [f"✗ {text.safe_line(v.detail or v.code, 200)}" for v in others[:6]]
     rows += [f"⚠ {text.safe_line(v.detail, 200)}" for v in near[:4]]
     return "\n".join(rows)

@@ -1,5 +1,6 @@
 """From alerts heard to trades made: how many got how far, why not, whose were good, how fast."""
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -91,10 +92,12 @@ def _reasons(heard: Iterable[AlertRecord]) -> tuple[tuple[str, int], ...]:
     return tuple(counted.most_common(6))
 
 
+_FIGURE = re.compile(r"\d[\d.,]*\d|\d")
+
+
 def _kind(reason: str) -> str:
     """A reason without its figures: ``$312.40 lost`` and ``$20.00 lost`` are one."""
-    words = [w for w in reason.split() if not any(c.isdigit() for c in w)]
-    return " ".join(words)[:60].rstrip(" ,;:·")
+    return _FIGURE.sub("…", reason)[:60].rstrip(" ,;:·")
 
 
 def _waits(
