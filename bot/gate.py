@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import discord
 
-from bot import reply
+from bot import disclaimer, reply
 from bot.access import PERMISSIONS, Access, Caller, ChannelFacts, Overwrite, Refusal, Role
 from engine.domain.desk import Who
 from engine.domain.errors import NotAllowed, UserError
@@ -70,7 +70,7 @@ class Gate:
 
         Raises:
             NotAllowed: says why; the attempt is recorded.
-            UserError: he asks for too much at once.
+            UserError: he asks for too much at once, or has not accepted the disclaimer.
         """
         caller = caller_of(asker)
         if self._app.is_stopping:
@@ -79,6 +79,7 @@ class Gate:
         now = self._app.clock.monotonic()
         self._app.pace.count(caller.user_id, name, now, is_allowed=refused is None)
         self._refuse_when(caller, name, refused)
+        disclaimer.check(self._app, caller.user_id, name)
         return self.who(asker)
 
     async def begin(self, press: discord.Interaction[Any], name: str) -> Who:

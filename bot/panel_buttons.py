@@ -5,7 +5,7 @@ What only shows something runs the slash command itself, with its rights, its re
 
 import asyncio
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import discord
@@ -17,7 +17,7 @@ from bot.confirm import Question, ask_first
 from bot.halting import close_everything, ended
 from bot.reply import Press
 from engine.domain.errors import UserError
-from engine.flows import halt, listening
+from engine.flows import curbs, halt, listening
 from engine.reports.panel import SECTIONS, PanelReport, Section
 
 if TYPE_CHECKING:
@@ -124,13 +124,15 @@ class MenuSelect(discord.ui.DynamicItem[discord.ui.Select[Any]], template=r"ts:p
 
 class DeskButton(
     discord.ui.DynamicItem[discord.ui.Button[Any]],
-    template=r"ts:panel:(?P<verb>start|stop|emergency)",
+    template=r"ts:panel:(?P<verb>start|stop|pause|resume|emergency)",
 ):
     """Start or stop acting on alerts, or stop everything."""
 
     LOOKS: ClassVar[dict[str, tuple[str, Style, str]]] = {
         "start": ("Start monitor", Style.success, "▶️"),
         "stop": ("Stop monitor", Style.secondary, "⏸️"),
+        "pause": ("Pause entries", Style.secondary, "🧊"),
+        "resume": ("Resume entries", Style.success, "▶️"),
         "emergency": ("Emergency stop", Style.danger, "🛑"),
     }
 
@@ -158,8 +160,7 @@ class DeskButton(
     async def callback(self, interaction: Press) -> None:
         """Act, or ask first."""
         app: App = interaction.client.app
-        work = {"start": _start, "stop": _stop, "emergency": _emergency}[self.verb]
-        await reply.handled(interaction, lambda: work(app, interaction))
+        await reply.handled(interaction, lambda: _WORK[self.verb](app, interaction))
 
 
 async def _start(app: "App", press: Press) -> str:
@@ -173,6 +174,20 @@ async def _stop(app: "App", press: Press) -> None:
     app.gate.require(press, "press monitor")
     await reply.think(press, private=True)
     await ask_first(app, press, stop_question(app))
+
+
+async def _pause(app: "App", press: Press) -> str:
+    who = app.gate.require(press, "press monitor")
+    await reply.think(press, private=True)
+    await curbs.freeze(app.desk, who, "all", "", "paused on the panel")
+    return "🧊 Entries are paused: none is sent until somebody resumes them. Exits go on."
+
+
+async def _resume(app: "App", press: Press) -> str:
+    who = app.gate.require(press, "press monitor")
+    await reply.think(press, private=True)
+    await curbs.unfreeze(app.desk, who, "all", "", "resumed on the panel")
+    return "▶ Entries are allowed again."
 
 
 def stop_question(app: "App", channel_id: int | None = None, reason: str = "") -> Question:
@@ -227,6 +242,15 @@ async def _emergency(app: "App", press: Press) -> str | None:
         return f"{told} Nothing is open."
     await ask_first(app, press, close_everything(app, told))
     return None
+
+
+_WORK: Mapping[str, Callable[["App", Press], Awaitable[str | None]]] = {
+    "start": _start,
+    "stop": _stop,
+    "pause": _pause,
+    "resume": _resume,
+    "emergency": _emergency,
+}
 
 
 class SectionsSelect(discord.ui.DynamicItem[discord.ui.Select[Any]], template=r"ts:panel:sections"):
@@ -297,6 +321,7 @@ def layout(report: PanelReport, client: "DeskBot", *, has_picture: bool) -> disc
         discord.ui.ActionRow(
             DeskButton("start", disabled=not _is_anywhere_stopped(report)),
             DeskButton("stop", disabled=bool(report.stopped)),
+            DeskButton("resume" if report.paused else "pause"),
             DeskButton("emergency"),
         )
     )

@@ -5,7 +5,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from engine.domain.desk import Intake
-from engine.flows import listening
+from engine.flows import curbs, listening
 from engine.reports import alerts, monitor, panel, trades
 from engine.reports.pnl import PnlReport
 
@@ -30,6 +30,7 @@ async def gather(
         limits=reading.limits(),
         rooms=rooms(app),
         stopped=off.words if off is not None else "",
+        paused=paused(app),
         positions=reading.positions() if "positions" in sections else None,
         trades=trades.build(
             frame,
@@ -49,6 +50,12 @@ async def gather(
         intake=islice(reversed(book.intake.values()), _ROWS) if "messages" in sections else (),
         pnl=pnl,
     )
+
+
+def paused(app: "App") -> str:
+    """Why all entries are frozen; empty while they are not."""
+    found = next((f for f in curbs.freezes(app.desk) if f.scope == "all"), None)
+    return "" if found is None else f"by {found.by}: {found.reason or 'no reason given'}"
 
 
 def rooms(app: "App") -> list[monitor.Room]:

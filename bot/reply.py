@@ -9,7 +9,7 @@ import aiohttp
 import discord
 
 from bot import text
-from bot.errors import sentence
+from bot.errors import root_of, sentence
 from bot.pace import TooMuch
 
 log = logging.getLogger(__name__)
@@ -80,7 +80,8 @@ async def answer(press: Press, error: BaseException) -> None:
         ends_at = asyncio.get_running_loop().time() + _ACK_S
         press.client.app.throttled.add(lambda: say(press, said), ends_at=ends_at)
         return
-    await say(press, said)
+    offer = getattr(root_of(error), "offer", None)
+    await say(press, said, view=offer() if offer is not None else None)
 
 
 async def say(

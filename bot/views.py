@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import discord
 
-from bot import dialogs, panel_buttons, reply, setup_buttons, text
+from bot import dialogs, disclaimer, learning, panel_buttons, reply, setup_buttons, text
 from bot.actions._button import ActionButton, OfferSelect
 from bot.advising import IdeaButton
 from bot.alert_buttons import AlertButton
@@ -331,6 +331,8 @@ def close_question(
 BUTTONS = (
     *panel_buttons.BUTTONS,
     *setup_buttons.BUTTONS,
+    *disclaimer.BUTTONS,
+    *learning.BUTTONS,
     ApprovalButton,
     WhichSelect,
     TradeButton,

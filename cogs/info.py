@@ -1,15 +1,15 @@
 """What there is and when it works: /help, /about, /market-status."""
 
 from collections.abc import Iterable, Iterator
-from importlib.metadata import version
-from typing import Any
+from typing import Any, Literal
 
 import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot import reply, text
+from bot import about, disclaimer, reply, text
 from bot.cards import Tone, card
+from bot.cards import about as about_card
 from bot.cards import markets as markets_card
 from bot.client import DeskBot
 from engine.domain.errors import UserError
@@ -70,21 +70,22 @@ class Info(commands.Cog):
         return [app_commands.Choice(name=f"/{n}", value=n) for n in fits[:25]]
 
     @app_commands.command(description="Version, uptime, and what this is not")
-    async def about(self, interaction: Press) -> None:
-        """Nothing secret."""
+    @app_commands.describe(part="The desk, or the disclaimer in full")
+    async def about(self, interaction: Press, part: Literal["desk", "disclaimer"] = "desk") -> None:
+        """Nothing secret; the disclaimer is answered to the asker, who may accept it there."""
         app = self.bot.app
-        await app.gate.begin(interaction, "about")
-        embed = card(
-            tone=Tone.INFO,
-            title=f"TradeStream {version('tradestream')}",
-            stamp=app.reading.frame().stamp("about"),
-            lines=[
-                f"Up since {text.ago(app.started_at)}.",
-                "Alerts in, risk-checked orders out; every figure comes from the ledger.",
-                "-# Not investment advice. Trading loses money; options and futures lose it fast.",
-            ],
-        )
-        await reply.report(interaction, embed)
+        app.gate.require(interaction, "about")
+        is_words = part == "disclaimer"
+        await reply.think(interaction, private=is_words)
+        stamp = app.reading.frame().stamp("about")
+        if is_words:
+            accepted = disclaimer.has_accepted(app, interaction.user.id)
+            embed = about_card.disclaimer(disclaimer.WORDS, stamp, is_accepted=accepted)
+            view = None if accepted else disclaimer.view()
+            await reply.report(interaction, embed, view=view)
+            return
+        made = about.made_of()
+        await reply.report(interaction, about_card.show(made, stamp, since=app.started_at))
 
     def _allowed(self, interaction: Press) -> Iterator[Command]:
         """Commands that he might use, if only in another room."""

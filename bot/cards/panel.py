@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from bot import text
 from bot.cards import status as status_card
 from bot.cards import trades as trades_card
-from bot.cards._layout import Tone, badges
+from bot.cards._layout import Tone, badges, signed
 from bot.cards.alert_card import VERDICTS
 from engine.reports import Missing
 from engine.reports.panel import PanelReport, Section
@@ -32,7 +32,8 @@ def tone(report: PanelReport) -> Tone:
     status = report.status
     if status.halted or not status.may_trade or report.tripped:
         return Tone.BAD
-    return Tone.GOOD if status.is_well and not report.stopped else Tone.WAIT
+    is_held = report.stopped or report.paused
+    return Tone.GOOD if status.is_well and not is_held else Tone.WAIT
 
 
 def blocks(report: PanelReport) -> list[str]:
@@ -54,9 +55,9 @@ def alt(report: PanelReport) -> str:
 
 
 def _title(report: PanelReport) -> str:
-    if report.stopped and not report.status.halted:
-        made = report.status.pnl_today_usd
-        return f"Monitor stopped · today {text.usd_short(made, sign=True)}"
+    held = "Monitor stopped" if report.stopped else "Entries paused" if report.paused else ""
+    if held and not report.status.halted:
+        return f"{held} · today {signed(report.status.pnl_today_usd)}"
     return status_card.title(report.status)
 
 
@@ -107,6 +108,8 @@ def _warnings(report: PanelReport) -> Iterable[str]:
         yield f"🛑 **Halted** {text.safe_line(status.halted, 200)}"
     if report.tripped:
         yield f"🛑 **Breaker tripped** {text.safe_line(report.tripped, 80)}: no entries today"
+    if report.paused:
+        yield f"⏸ **Entries are paused** {text.safe_line(report.paused, 160)}"
     if report.stopped:
         yield f"⏸ **Alerts are not acted on**: {text.safe_line(report.stopped, 160)}"
     if status.unsound:

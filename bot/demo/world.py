@@ -88,6 +88,7 @@ def settings(api_base: str, gateway_url: str) -> dict[str, Any]:
             "api_base": api_base,
             "gateway_url": gateway_url,
             "guild_ready_timeout_s": 0.05,
+            "disclaimer": False,
             "channels": {
                 "trade_alerts": TRADE_ALERTS,
                 "all_messages": ALL_MESSAGES,

@@ -55,6 +55,8 @@ class PanelReport:
     rooms: tuple[Room, ...]
     stopped: str
     """Why no alert is acted on at all; empty while any is."""
+    paused: str
+    """Why all entries are frozen; empty while they are not."""
     positions: PositionsReport | None
     trades: TradesReport | None
     alerts: AlertsReport | None
@@ -71,6 +73,7 @@ def build(
     limits: LimitsReport,
     rooms: Iterable[Room] = (),
     stopped: str = "",
+    paused: str = "",
     positions: PositionsReport | None = None,
     trades: TradesReport | None = None,
     alerts: AlertsReport | None = None,
@@ -93,6 +96,7 @@ def build(
         n_closed=0 if pnl is None else pnl.n_closed,
         rooms=tuple(rooms),
         stopped=stopped,
+        paused=paused,
         positions=positions,
         trades=trades,
         alerts=alerts,

@@ -106,6 +106,18 @@ async def test_the_monitor_is_stopped_by_two_clicks_and_started_by_one(it: Desk)
     await shows(it, panel, "Ready to trade")
 
 
+async def test_entries_are_paused_and_resumed_by_one_click_each(it: Desk) -> None:
+    panel = await posted(it)
+    assert (await it.press("tom", panel, "Pause entries")).startswith("⛔")
+    assert "paused" in await it.press("ada", panel, "Pause entries")
+    await shows(it, panel, "Entries paused", "by Ada")
+    it.user("ninja").say("futures-room", "LONG /ES @ 6725 SL 6717 (B)")
+    await it.until(lambda: "Resume entries" in panel.labels)
+    assert "allowed" in await it.press("ada", panel, "Resume entries")
+    await shows(it, panel, "Ready to trade")
+    await it.until(lambda: "Pause entries" in panel.labels)
+
+
 async def test_emergency_stop_takes_two_clicks_at_most(it: Desk) -> None:
     panel = await posted(it)
     trade, _ = await it.held()

@@ -42,6 +42,7 @@ NEEDS = {
     **dict.fromkeys(("risk-limits", "circuit-breaker"), "viewer"),
     "alerts stats": "viewer",
     **dict.fromkeys(("help", "about", "market-status"), "viewer"),
+    **dict.fromkeys(("invite", "tutorial", "examples"), "viewer"),
     **dict.fromkeys(("data quality", "data sources"), "viewer"),
     **dict.fromkeys(("chart candles", "chart compare"), "viewer"),
     **dict.fromkeys(("watchlist view", "watchlist history"), "viewer"),

@@ -111,8 +111,11 @@ async def first_trade(sandbox: Sandbox) -> str:
     assert example is not None, words
     olivia.say("alert-room", example[1])
     card = await sandbox.until(lambda: newest(sandbox, "approvals", button="Approve"), 10)
-    pressed = olivia.click(card, "Approve")
-    await pressed.acked()
+    pressed = await olivia.click(card, "Approve").replied()
+    assert "Before your first order" in plain(pressed.reply)
+    await olivia.click(pressed, "I understand and accept").replied()
+    pressed = await olivia.click(card, "Approve").replied()
+    assert "approved" in plain(pressed.reply), plain(pressed.reply)
     await sandbox.until(lambda: newest(sandbox, "desk-panel", "1 position"), 20)
     return example[1]
 
