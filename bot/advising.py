@@ -6,14 +6,18 @@ from typing import Any, Self
 
 import discord
 
-from bot import reply
+from bot import actions, reply
 from bot.actions._button import ActionButton
 from bot.cards import approval_card
 from bot.reply import Press
-from engine.domain.errors import ApprovalExpired
+from engine.domain.errors import ActionSyntaxError, ApprovalExpired
+from engine.reports import Missing
+from engine.reports.opportunities import Idea
 
 _APPROVE = "#approve "
 _MOST = 10
+_LONGEST = 90
+"""Of an action in a button's id."""
 
 
 class IdeaButton(
@@ -61,6 +65,23 @@ class IdeaButton(
             )
 
         await reply.handled(interaction, work)
+
+
+def for_idea(idea: Idea) -> tuple[str, str] | None:
+    """An idea's button: the question that waits, else a ticket; None where neither can be."""
+    if idea.approval_id:
+        return f"{_APPROVE}{idea.approval_id}", f"Look at {idea.symbol}"
+    if len(idea.legs) != 1 or isinstance(idea.entry, Missing):
+        return None
+    verb = "buy" if idea.direction > 0 else "sell"
+    line = f"#{verb} {idea.label.lstrip('/')} {idea.qty:f} @ {idea.entry:f}"
+    line += "" if idea.stop is None else f" stop {idea.stop:f}"
+    line += "" if idea.target is None else f" target {idea.target:f}"
+    try:
+        actions.read_line(line)
+    except ActionSyntaxError:
+        return None
+    return (line, f"Propose {idea.symbol}") if len(line) <= _LONGEST else None
 
 
 def view(rows: Iterable[tuple[str, str]]) -> discord.ui.View | None:

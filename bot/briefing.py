@@ -8,13 +8,14 @@ from engine.copilot import ideas as idea_rules
 from engine.copilot import recommend
 from engine.copilot.correlator import Event, Impact, impact
 from engine.copilot.question import Asked
-from engine.copilot.seen import Move, Seen
+from engine.copilot.seen import Jotting, Move, Seen
 from engine.desk import Desk
 from engine.domain.alert import Alert
-from engine.domain.desk import AlertRecord, AlertState
+from engine.domain.desk import AlertRecord, AlertState, Document
 from engine.domain.order import Intent
 from engine.domain.trade import LedgerEntry, Trade
 from engine.market import new_york_date
+from engine.portfolio.beta import MARKET
 from engine.portfolio.stress import World
 from engine.reports import (
     Missing,
@@ -22,9 +23,12 @@ from engine.reports import (
     markets,
     recommendations,
     trades,
+    unit_label,
 )
+from engine.reports import journal as diary
 from engine.reports import opportunities as chances
 from engine.reports import performance as measures
+from engine.reports._lines import lines_of
 from engine.reports.opportunities import Idea
 from engine.reports.pnl import Period
 
@@ -35,6 +39,9 @@ _RECENT = timedelta(hours=24)
 _SHOWN = 50
 _MOVES = ("SPY", "QQQ")
 _MOST_MOVES = 10
+_JOTTINGS = 6
+_CLOSES_S = 1.5
+"""How long an answer waits for daily closes that are not known yet."""
 _UNHEARD = frozenset(
     {AlertState.HELD, AlertState.REJECTED, AlertState.RISK_REJECTED, AlertState.ERROR}
 )
@@ -72,7 +79,7 @@ class Briefing:
             recent=trades.build(frame, trades=recent, positions=held, limit=_SHOWN),
             positions=positions,
             exposure=app.reading.exposure(),
-            sectors=None,
+            sectors=app.risks.exposure("sector"),
             limits=limits,
             markets=markets.build(frame, app.reading.calendars()),
             orders=await app.reading.orders(is_live=True, limit=_SHOWN),
@@ -81,6 +88,7 @@ class Briefing:
             performance=await self._performance(asked),
             impact=await self._impact(asked),
             moves=await self._moves(asked),
+            jottings=await self._jottings(),
         )
 
     # -- recommendations ------------------------------------------------------------------------
@@ -195,9 +203,35 @@ class Briefing:
     async def _impact(self, asked: Asked) -> Impact | None:
         if asked.move_pct is None or not (asked.symbols or asked.is_market):
             return None
+        desk = self._desk
         event = Event(move_pct=asked.move_pct, symbol=next(iter(asked.symbols), ""))
+        lines = lines_of(
+            self._app.reading.frame(),
+            trades=desk.book.open_trades(),
+            positions=list(desk.book.positions.values()),
+            sectors=desk.settings.sectors,
+        )
+        closes = {}
+        if not event.symbol:  # through betas, which need a year of closes
+            wanted = (MARKET, *lines.references)
+            await desk.closes.learn(wanted, wait_s=_CLOSES_S)
+            closes = desk.closes.of(wanted)
         rows = self._app.reading.positions().rows
-        return impact(event, rows, (), World(closes={}))
+        return impact(event, rows, lines.known, World(closes=closes))
+
+    async def _jottings(self) -> tuple[Jotting, ...]:
+        """The newest notes of the journal, with the names of their trades."""
+        found = await self._desk.store.find(
+            Document, where={"kind": diary.KIND}, newest_first=True, limit=_JOTTINGS * 3
+        )
+        notes, _ = diary.read(found)
+        newest = sorted((n for ns in notes.values() for n in ns), key=lambda n: n.at, reverse=True)
+        jottings = []
+        for note in newest[:_JOTTINGS]:
+            trade = await self._desk.trade(note.subject) if note.subject else None
+            about = "" if trade is None else unit_label(trade.legs)
+            jottings.append(Jotting(about=about, text=note.text, by=note.by))
+        return tuple(jottings)
 
     async def _moves(self, asked: Asked) -> tuple[Move, ...]:
         """Changes of the last finished day; only when the day's story is asked for."""

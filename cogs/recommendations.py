@@ -1,6 +1,8 @@
-"""What could be done: /what-to-do, /take-profits, /cut-losses, /opportunities."""
+"""What could be done: /what-to-do, /take-profits, /cut-losses, /opportunities, /rebalance."""
 
+from collections import Counter
 from decimal import Decimal
+from typing import Literal
 
 import discord
 from discord import app_commands
@@ -8,9 +10,11 @@ from discord.ext import commands
 
 from bot import advising, filing, reply
 from bot.cards import opportunities as opportunities_card
+from bot.cards import rebalance as rebalance_card
 from bot.cards import recommendations as card
 from bot.client import DeskBot
 from engine.domain.desk import Who
+from engine.reports.rebalance import RebalanceReport
 from engine.reports.recommendations import RecommendationsReport
 
 Press = discord.Interaction[DeskBot]
@@ -62,14 +66,24 @@ class Recommendations(commands.Cog):
         report = await self.bot.app.briefing.opportunities(
             limit=count, min_score=int(min_confidence), source=strategy or ""
         )
-        buttons = [
-            (f"#approve {row.approval_id}", f"Look at {row.symbol}")
-            for row in report.rows
-            if row.approval_id
-        ]
+        buttons = [b for row in report.rows if (b := advising.for_idea(row)) is not None]
         await reply.report(
             interaction, opportunities_card.show(report), view=advising.view(buttons)
         )
+
+    @app_commands.command(description="What would bring every position to its target; advice only")
+    @app_commands.describe(target="How shares should be", max_trades="Only the largest changes")
+    async def rebalance(
+        self,
+        interaction: Press,
+        target: Literal["equal", "kelly", "sector"] = "kelly",
+        max_trades: app_commands.Range[int, 1, 10] = 5,
+    ) -> None:
+        """The plan; each of its trades is a button that asks first."""
+        await self._begin(interaction, "rebalance")
+        report = self.bot.app.risks.rebalance(target, max_trades)
+        buttons = advising.view(_trades(report))
+        await reply.report(interaction, rebalance_card.show(report), view=buttons)
 
     @opportunities.autocomplete("strategy")
     async def _rooms(self, interaction: Press, current: str) -> list[app_commands.Choice[str]]:
@@ -89,6 +103,21 @@ class Recommendations(commands.Cog):
         await filing.file(self.bot.app, who, report)
         buttons = advising.view((row.action, row.button) for row in report.rows)
         await reply.report(interaction, card.show(report), view=buttons)
+
+
+def _trades(report: RebalanceReport) -> list[tuple[str, str]]:
+    """A # action per step; a symbol that is held more than once is shown instead."""
+    n_of = Counter(step.symbol for step in report.steps)
+    found = []
+    for step in report.trades:
+        units, name = f"{abs(step.units):f}", step.symbol
+        if n_of[name] > 1:
+            found.append((f"#{name}", f"Show {name}"))
+        elif step.units < 0:
+            found.append((f"#{name} close {units}", f"Close {units} of {name}"))
+        else:
+            found.append((f"#{name} add {units}", f"Add {units} {name}"))
+    return found
 
 
 async def setup(bot: DeskBot) -> None:

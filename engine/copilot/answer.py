@@ -65,10 +65,12 @@ def _chosen(asked: Asked) -> tuple[str, ...]:
         names |= set(_STORY)
     if asked.symbols:
         names.add("positions")
+        if not asked.span and "happen" not in asked.text.lower():
+            names.discard("day")
     if asked.move_pct is not None:
         names = {"what_if", *(names & {"positions", "risk", "plan"})}
     if asked.wish:
-        names |= {"positions"}
+        names |= {"orders" if asked.wish == "cancel-all" else "positions"}
     known = topics()
     names &= set(known)
     return tuple(sorted(names or _DEFAULT, key=lambda n: known[n].place))

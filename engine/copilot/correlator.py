@@ -2,7 +2,7 @@
 
 An event is a move in percent of one symbol or of the market. A symbol's move reaches what is held
 in it and what is written on it; the market's move reaches everything by its beta. Options answer
-with their greeks (:mod:`engine.portfolio.lines`). What cannot be told is named, never guessed.
+as :mod:`engine.portfolio.lines` says. What cannot be told is named, never guessed.
 """
 
 from collections.abc import Iterable
@@ -50,14 +50,11 @@ class Impact:
     n_unknown: int
 
 
-def impact(
-    event: Event, held: Iterable[TradeCard], lines: Iterable[Line | Missing], world: World
-) -> Impact:
+def impact(event: Event, held: Iterable[TradeCard], lines: Iterable[Line], world: World) -> Impact:
     """What the event would do; ``lines``: what is held as the mathematics sees it."""
     of_trade: dict[str, list[Line]] = {}
     for line in lines:
-        if isinstance(line, Line):
-            of_trade.setdefault(line.trade_id, []).append(line)
+        of_trade.setdefault(line.trade_id, []).append(line)
     rows = [
         _touched(event, row, of_trade.get(row.trade_id, []), world)
         for row in held

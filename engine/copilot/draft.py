@@ -43,6 +43,7 @@ class LookUp(BaseModel):
         "market",
         "moves",
         "news",
+        "notes",
         "orders",
         "performance",
         "plan",

@@ -28,6 +28,16 @@ class Headline:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Jotting:
+    """A note of the journal; a person's words."""
+
+    about: str
+    """Label of its trade; empty: about none."""
+    text: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Move:
     """How a symbol changed from close to close on its last finished day."""
 
@@ -58,6 +68,8 @@ class Seen:
     impact: Impact | None = None
     """What the supposed event would do."""
     moves: tuple[Move, ...] = ()
+    jottings: tuple[Jotting, ...] = ()
+    """Newest notes of the journal."""
     news: tuple[Headline, ...] = ()
     no_news: str = "no news source is configured"
     """Why there are none."""

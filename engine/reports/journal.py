@@ -6,7 +6,7 @@ exit, by the prices that the desk saw, before fees.
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -180,7 +180,7 @@ def entry(
     """One round trip with what was written about it."""
     card = build_card(trade, frame, positions=held)
     risk = card.risk_usd
-    worst, best = _reached(trade, trade.low_water), _reached(trade, trade.high_water)
+    worst, best = _reached(trade, trade.low_water, min), _reached(trade, trade.high_water, max)
     why = Missing("no stop at entry")
     return Entry(
         card=card,
@@ -196,11 +196,14 @@ def entry(
     )
 
 
-def _reached(trade: Trade, water: Decimal | None) -> Figure:
-    """P&L of everything opened at the best or worst price seen."""
+def _reached(
+    trade: Trade, water: Decimal | None, most: Callable[[Decimal, Decimal], Decimal]
+) -> Figure:
+    """P&L of everything opened at the best or worst price seen; the entry itself was seen too."""
     if water is None or trade.entry_price is None:
         return _NO_WATER
-    return unit_value(trade.legs, (water - trade.entry_price) * trade.direction, trade.qty_opened)
+    move = (water - trade.entry_price) * trade.direction
+    return most(unit_value(trade.legs, move, trade.qty_opened), ZERO)
 
 
 def read(

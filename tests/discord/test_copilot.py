@@ -1,7 +1,11 @@
 """/ask, mentions and the recommendations, through the loopback Discord."""
 
+import re
+
 from bot.demo.world import ACTIVITY
-from tests.discord.kit import NAMED, desk, plain
+from engine.domain.instrument import stock
+from tests.discord.kit import NAMED, OTHER, desk, plain
+from tests.discord.test_buttons import _MANY
 
 
 async def test_a_question_is_answered_privately_from_the_book_and_acts_only_after_a_yes(
@@ -92,3 +96,25 @@ async def test_an_alert_that_waits_is_an_opportunity_and_its_button_shows_the_qu
         used = await it.slash("tom", "all-messages", "what-to-do")
         await used.replied()
         assert "waits for a decision" in plain(used.reply)
+
+
+async def test_a_plan_to_rebalance_offers_each_trade_with_a_question(tmp_path, monkeypatch):
+    async with desk(tmp_path, monkeypatch, risk=_MANY) as it:
+        await it.held(f"BTO 4 {NAMED} @ 2.15")
+        await it.held(f"BTO 1 {OTHER} @ 2.15")
+        used = await it.slash("tom", "all-messages", "rebalance", target="equal")
+        await used.replied()
+        assert used.ephemeral
+        assert "every position the same" in plain(used.reply)
+        assert used.reply.labels, plain(used.reply)
+        label = next(lb for lb in used.reply.labels if "Close" in lb)
+        pressed = it.user("tom").click(used.reply, label)
+        await it.until(
+            lambda: any("Close " in plain(m) and "?" in plain(m) for m in pressed.followups)
+        )
+        it.price(stock("SPY"), "599.99", "600.01")
+        used = await it.slash("tom", "all-messages", "ask", question="what if SPY falls 5%?")
+        await used.replied()
+        assert re.search(
+            r"A move of -5.0% in SPY would change .* by about [+-]\$", plain(used.reply)
+        )

@@ -14,7 +14,8 @@ class Plan(Topic):
     """Recommendations."""
 
     words = (
-        r"\b(what (can|should|could|shall|do|must)|can be done|do now|recommend\w*|advice|advise|"
+        r"\b(what (can|should|could|shall|do|must)|(should|shall|could) i|can be done|do now|"
+        r"recommend\w*|advice|advise|"
         r"suggest\w*|actions?|next step|take profits?|cut (my )?loss\w*|improve|rebalance|ideas?|"
         r"opportunit\w+|help|happened|yesterday|plan|todo|to do)\b"
     )
@@ -47,6 +48,11 @@ class Plan(Topic):
 
 def sentences(seen: Seen) -> list[Said]:
     """One sentence per recommendation, as it stands in the context, and the note on risk."""
-    rows = [under(row.reason, f"do.n{n}") for n, row in enumerate(seen.advice.rows[:_SHOWN], 1)]
+    rows = [_marked("▸", row.reason, f"do.n{n}") for n, row in enumerate(seen.advice.rows, 1)]
     note = seen.advice.risk_note
-    return rows if note is None else [*rows, under(note, "do.note")]
+    return rows[:_SHOWN] if note is None else [*rows[:_SHOWN], _marked("⚠", note, "do.note")]
+
+
+def _marked(mark: str, said: Said, prefix: str) -> Said:
+    own = under(said, prefix)
+    return Said(text=f"{mark} {own.text}", facts=own.facts)
