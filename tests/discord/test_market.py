@@ -63,3 +63,15 @@ async def test_one_symbol_is_looked_into_with_set_ups_of_the_right_size(tmp_path
         assert "at most 3" in many.text
         hidden = await look(it, "tom", "all-messages", "analyze", symbols="SPY")
         assert hidden.ephemeral
+
+
+async def test_watching_and_analyzing_go_by_action_too(tmp_path, monkeypatch):
+    async with desk(tmp_path, monkeypatch, watchlist=["SPY"]) as it:
+        market(it)
+        said = await it.told(it.act("#watch tsla\n#watch SPY\n#unwatch IBM"), 3)
+        words = "\n".join(plain(m) for m in said)
+        assert "✔ TSLA added" in words
+        assert "⚠ SPY is on the list already" in words
+        assert "⚠ IBM is not on the list" in words
+        (seen,) = await it.told(it.act("#aapl analyze"))
+        assert "of 5 signs" in plain(seen)
