@@ -69,12 +69,16 @@ class StoreHealth:
     """Some reader keeps the write-ahead log from being folded in: it grows."""
     is_verified: bool | None = None
     """Outcome of the full check that follows the start; None while it still runs."""
+    is_unread: bool = False
+    """A large file that is still being looked through for damage: nothing rests on it yet."""
 
     @property
     def bars_entries(self) -> str:
         """Why these books cannot carry a new position; empty when they can."""
         if self.is_verified is False:
             return f"the books failed their check: {self.reason or 'no reason given'}"
+        if self.is_unread:
+            return "the books are still being looked through, seconds after the start"
         if not self.is_writable:
             return f"the books cannot be written: {self.reason or 'no reason given'}"
         return ""

@@ -266,6 +266,7 @@ class SqlStore:
             wal_bytes=n_bytes,
             is_wal_large=is_large,
             is_verified=check.is_ok if check is not None else None,
+            is_unread=check is not None and check.is_unread,
         )
 
 

@@ -251,6 +251,8 @@ class FirstCheck:
         self._breather_s = 0.0
         self._thread = threading.Thread(target=self._run, name="storage-check", daemon=True)
         self.is_ok: bool | None = None
+        self.is_unread = unread is not None
+        """The file may be damaged for all that anybody knows."""
         self.reason = ""
 
     def run_for(self, seconds: float) -> str:
@@ -289,6 +291,7 @@ class FirstCheck:
         if damage:
             self.reason = f"SQLite finds the file damaged: {damage}"
             self.is_ok = False
+        self.is_unread = False
 
     def _note(self, connection: sqlite3.Connection) -> None:
         self._looking = connection

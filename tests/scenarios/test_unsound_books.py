@@ -137,6 +137,41 @@ async def test_a_byte_flipped_in_the_journal_stops_entries_within_one_check(tmp_
         await rig.close()
 
 
+@pytest.mark.parametrize("damage", ["", "page 7 is used twice"])
+async def test_no_entry_rests_on_a_large_file_that_is_still_being_looked_through(
+    tmp_path, monkeypatch, damage
+):
+    """S-04: it is read beside the desk; until that is over only exits, stops and cancels pass."""
+    async with opened(sqlite_url(tmp_path)) as store:
+        await store.commit([event(fact("old"))])
+    may_go_on = threading.Event()
+
+    def look(_, opened):
+        del opened
+        assert may_go_on.wait(20)
+        return damage
+
+    monkeypatch.setattr("storage.sqlite.CHECK_BYTES", 0)
+    monkeypatch.setattr("storage.sql.CHECK_S", 0.01)
+    monkeypatch.setattr("storage.verify.sqlite_damage", look)
+    rig = await desk_on(tmp_path / "desk.db")
+    try:
+        record = await buy(rig)
+        assert record.state is AlertState.RISK_REJECTED
+        assert "still being looked through" in record.reason
+        assert not sent_entries(rig)
+        may_go_on.set()
+        await until(lambda: not rig.desk.store.health().is_unread)
+        if damage:
+            assert damage in rig.desk.unsound
+        else:
+            assert rig.desk.unsound == ""
+            await filled(rig, "MSFT")
+    finally:
+        may_go_on.set()
+        await rig.close()
+
+
 async def test_an_approval_is_refused_once_the_books_have_failed_their_check(tmp_path, monkeypatch):
     path = await long_journal(tmp_path)
     check = Held(monkeypatch)
