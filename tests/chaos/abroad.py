@@ -2,11 +2,14 @@
 
 The venue lives on in this process, as a broker does. Every third life ends when the venue says so:
 on receiving an order, or right after taking it; every third while it starts, and the others at a
-random moment. While the desk is ready to trade, whatever is held must have a working stop or close at
-the venue; longer than five seconds without is a failure. At the end the venue's own books are compared
-with ours: every order once, every execution once, the same holdings, and no order whose outcome is not
-known. Where a broker can be asked for no order of ours (Schwab), the bot calls a person; one answers
-here from what the venue lists, as in the broker's app, before the end.
+random moment. While the desk is ready to trade, whatever is held must have a working stop or close
+at the venue; longer than five seconds without is a failure. At the end the venue's own books are
+compared with ours: every order once, every execution once, the same holdings, and no order whose
+outcome is not known. Where a broker can be asked for no order of ours (Schwab), the bot calls a
+person; one answers here from what the venue lists, as in the broker's app, before the end.
+
+One life in ten is started as a user starts it, and its start timed; the others are forked from a
+process that has read the modules in (:mod:`tests.chaos.nursery`).
 """
 
 import asyncio
@@ -29,6 +32,7 @@ import yaml
 from bot.config import load
 from bot.config.layers import merged
 from bot.demo import stage as demo
+from bot.demo import world
 from bot.tokens import FileTokens
 from engine.brokers.paper import AlwaysOpen, PaperSettings
 from engine.clock import SystemClock
@@ -41,10 +45,12 @@ from storage.sql import SqlStore
 from tests import truth
 from tests.chaos import campaign
 from tests.chaos.campaign import AUTO, SYMBOLS, Tally, Watch
+from tests.chaos.nursery import Nursery, is_alive
 from tests.conformance.broker_bench import BROKERS
 
 CASH = Decimal(10_000_000)
 NAKED_S = 5.0
+PLAIN_EVERY = 10
 SETTLED_S = 45.0
 """The last doubt is over by then: the ladder's last look is after 30 s."""
 DOUBTFUL = (OrderState.UNKNOWN, OrderState.SUBMITTING)
@@ -87,6 +93,9 @@ class Abroad:
         )
         self.live = False
         """Whether the desk is ready to trade just now."""
+        self.nursery = Nursery()
+        self.forked_s: list[float] = []
+        """As ``tally.trading_s``, without the reading in of modules."""
         self.n_decided = 0
         """Orders of which a person had to say what became of them."""
 
@@ -219,6 +228,7 @@ class Abroad:
         self.configure(scene, port)
         await self.lay_tokens()
         await self.go_live()
+        await self.nursery.open(self.broker)
         works = [
             asyncio.create_task(self.keep_quoting(scene)),
             asyncio.create_task(self.keep_looking()),
@@ -246,17 +256,20 @@ class Abroad:
                     work.cancel()
                 await asyncio.gather(*works, return_exceptions=True)
                 await scene.close()
+                await self.nursery.close()
                 await self.venue.stop()
 
     async def _life(self, scene: demo.Stage, watch: Watch, chance: random.Random) -> None:
         began = time.monotonic()
-        start = asyncio.create_task(scene.start_bot())
+        is_plain = self.tally.kills % PLAIN_EVERY == 0
+        start = asyncio.create_task(scene.start_bot() if is_plain else self.forked(scene))
         try:
-            if self.tally.kills % 3 == 1 and self.tally.trading_s:
-                await self._start(scene, chance)
+            if self.tally.kills % 3 == 1 and self.forked_s and not is_plain:
+                await self._dying_start(scene, chance)
             else:
                 await watch.until_trading()
-                self.tally.trading_s.append(time.monotonic() - began)
+                took = self.tally.trading_s if is_plain else self.forked_s
+                took.append(time.monotonic() - began)
                 await start
                 self.live = True
                 await self._trade(scene, chance)
@@ -273,17 +286,25 @@ class Abroad:
         self.tally.kills += 1
         await self.post(scene, chance)
 
-    async def _start(self, scene: demo.Stage, chance: random.Random) -> None:
+    async def forked(self, scene: demo.Stage) -> None:
+        """As :meth:`Stage.start_bot`, from the nursery."""
+        keep = {k: v for k, v in os.environ.items() if not k.startswith(("TS_", "TRADESTREAM_"))}
+        env = keep | {"TS_DISCORD_TOKEN": world.TOKEN}
+        born: Any = await self.nursery.birth(scene.config, scene.log, env)
+        scene._bot = born
+        await scene.until(lambda: scene.sandbox.gateway.is_connected, "the bot never connected")
+
+    async def _dying_start(self, scene: demo.Stage, chance: random.Random) -> None:
         """Death at any moment until it would be ready, or at the first order that it sends then."""
         self.tally.kills_while_starting += 1
         while scene.pid == 0:  # noqa: ASYNC110 - a process that is being made has no event
             await asyncio.sleep(0.005)
         self._arm(scene, chance)
-        usual_s = sorted(self.tally.trading_s)[len(self.tally.trading_s) // 2]
+        usual_s = sorted(self.forked_s)[len(self.forked_s) // 2]
         until = time.monotonic() + usual_s * chance.random()
-        while time.monotonic() < until and _is_alive(scene.pid):  # noqa: ASYNC110 - nor has a death
+        while time.monotonic() < until and is_alive(scene.pid):  # noqa: ASYNC110 - nor has a death
             await asyncio.sleep(0.02)
-        self.n_venue_kills += not _is_alive(scene.pid)
+        self.n_venue_kills += not is_alive(scene.pid)
 
     def _arm(self, scene: demo.Stage, chance: random.Random) -> None:
         self.venue.faults.kill_at = chance.choice(["request", "accepted"])
@@ -297,14 +318,14 @@ class Abroad:
             self._arm(scene, chance)
         until = time.monotonic() + chance.random() * campaign.AFTER_READY_S
         moved_at = 0.0
-        while time.monotonic() < until and _is_alive(scene.pid):
+        while time.monotonic() < until and is_alive(scene.pid):
             if time.monotonic() - moved_at > campaign.MOVE_S:
                 moved_at = time.monotonic()
                 await self.move(scene, chance)
             await self.post(scene, chance)
             await campaign._click(scene, chance, self.tally)
             await asyncio.sleep(chance.random() * 0.15)
-        self.n_venue_kills += not _is_alive(scene.pid)
+        self.n_venue_kills += not is_alive(scene.pid)
 
     # -- the end ------------------------------------------------------------------------------
 
@@ -439,12 +460,3 @@ class Abroad:
 def _loose(settings: PaperSettings, terms: PaperSettings) -> PaperSettings:
     cash = dict.fromkeys(settings.start_cash_usd, terms.start_cash_usd["main"])
     return replace(settings, start_cash_usd=cash)
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-        state = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
-    except (OSError, IndexError):
-        return False
-    return state != "Z"

@@ -22,5 +22,6 @@ async def test_kill_campaign_at(name, tmp_path, capsys):
     said = await abroad.run(kills(), int(os.environ.get("CHAOS_SEED", "7")))
     with capsys.disabled():
         print(  # noqa: T201 - the campaign's result
-            f"\n{name}: {said}\n  crash to ready to trade {percentiles(abroad.tally.trading_s)}"
+            f"\n{name}: {said}\n  crash to ready to trade {percentiles(abroad.tally.trading_s)} "
+            f"(n={len(abroad.tally.trading_s)}); forked {percentiles(abroad.forked_s)}"
         )
