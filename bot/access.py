@@ -286,7 +286,8 @@ def _open_to_all_roles() -> list[Permission]:
 def _figures() -> list[Permission]:
     """Reading what the accounts hold and did."""
     rows = {
-        "": "positions profit-loss portfolio-summary performance risk-analysis exposure export",
+        "": "positions profit-loss portfolio-summary performance risk-analysis exposure export "
+        "correlation stress-test",
         "alerts": "list search show test replay",
         "approvals": "list show history",
         "broker": "list status",
@@ -356,6 +357,7 @@ def _administration() -> list[Permission]:
         "order": "resolve",
         "press": "resume",
         "risk": "set freeze unfreeze",
+        "circuit-breaker": "reset test",
         "watchlist": "reset",
         "settings": "view set diff history rollback validate save load export import",
     }
@@ -393,6 +395,8 @@ ASKS: Mapping[str, str] = MappingProxyType(
         "mode live": "a typed word, and a second admin",
         "watchlist reset": "one click",
         "resume-trading": "a typed word",
+        **dict.fromkeys(("override", "risk unfreeze"), "a typed word"),
+        "risk freeze": "one click",
     }
 )
 """Commands that ask before they act: what of the asker; all others act at once or only read."""

@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any, Self
 import discord
 
 from bot import reply
+from bot.curb_forms import CURB_FORMS
 from bot.errors import sentence
+from bot.forms import Field, Form, Values
 from bot.numbers import number, optional_number
 from bot.reply import Press
 from engine.domain.errors import ApprovalExpired, NotAllowed, UserError
@@ -27,34 +29,6 @@ _ID = re.compile(r"ts:form:(?P<form>[a-z]{3,8}):(?P<key>[A-Za-z0-9-]{0,60}):(?P<
 _KEPT = 500
 _UNUSED_S = 1.0
 """discord.py keeps dialogs in memory until they time out; ours are not needed there."""
-
-Values = Mapping[str, str]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Field:
-    """One line to fill in."""
-
-    name: str
-    label: str
-    now: str = ""
-    hint: str = ""
-    explained: str = ""
-    is_required: bool = True
-    is_long: bool = False
-    most: int = 20
-
-
-@dataclass(frozen=True, kw_only=True)
-class Form:
-    """One kind of dialog."""
-
-    permission: str
-    fields: Callable[["App", str], tuple[str, tuple[Field, ...]]]
-    """Title and fields with what they hold now; raises UserError when it is too late."""
-    submit: Callable[["App", Press, str, int, Values], Awaitable[str]]
-    """Do it; what to say."""
-
 
 async def show(
     app: "App", press: Press, form: str, key: str, version: int = 0, typed: Values | None = None
@@ -335,6 +309,7 @@ def _plain(price: object) -> str:
 
 
 FORMS: Mapping[str, Form] = {
+    **CURB_FORMS,
     "modify": Form(permission="press modify", fields=_modify_fields, submit=_modify),
     "rewrite": Form(permission="press rewrite", fields=_rewrite_fields, submit=_rewrite),
     "stop": Form(permission="press stop", fields=_price_fields("stop"), submit=_stop),

@@ -174,6 +174,7 @@ class Reading:
             accounts=accounts,
             positions=list(desk.book.positions.values()),
             by=by,
+            sectors=desk.settings.sectors,
         )
 
     async def performance(self, period: Period, by: By) -> performance.PerformanceReport:

@@ -115,7 +115,7 @@ async def performance_with_chart(app: "App", report: PerformanceReport, theme: T
     """The performance card with the equity line; in words alone when it cannot be drawn."""
     if not report.days:
         return performance_card.show(report), ()
-    files = await _drawn(
+    files = await drawn(
         app, "equity", report, theme, performance_card.PICTURE, performance_card.alt(report)
     )
     return performance_card.show(report, has_picture=bool(files)), files
@@ -130,13 +130,13 @@ async def exposure_with_chart(
     """What is at stake with its bars; ``show``: which card of it."""
     if not report.rows:
         return show(report), ()
-    files = await _drawn(
+    files = await drawn(
         app, "exposure", report, theme, exposure_card.PICTURE, exposure_card.alt(report)
     )
     return show(report, has_picture=bool(files)), files
 
 
-async def _drawn(
+async def drawn(
     app: "App", chart: str, report: object, theme: Theme, name: str, alt: str
 ) -> tuple[discord.File, ...]:
     """The picture as a file; none when it cannot be drawn (D-16)."""

@@ -18,13 +18,14 @@ from engine.portfolio.closes import Closes
 from engine.portfolio.greeks import Sensitivities
 from engine.portfolio.rebalance import Target
 from engine.portfolio.stress import TECH_FUND, VIX, Scenario
-from engine.reports import Figure, Frame, Missing, equity, limits, plus, pnl
+from engine.reports import Figure, Frame, Missing, equity, limits, plus, pnl, unit_label
 from engine.reports import correlation as pairing
 from engine.reports import exposure as stakes
 from engine.reports import performance as measures
 from engine.reports import rebalance as balance
 from engine.reports import risk as dangers
 from engine.reports import stress as storms
+from engine.reports import summary as overview
 from engine.reports._lines import Lines, lines_of
 from engine.risk.correlation import Correlation
 from engine.risk.position_size import PositionSize
@@ -191,9 +192,42 @@ class RiskReading:
             benchmarks=marks,
         )
 
-    async def beta(self) -> Figure:
-        """Of the whole book to SPY."""
-        return (await self.risk()).beta
+    async def summary(
+        self, account: str | None = None, broker: str | None = None
+    ) -> overview.SummaryReport:
+        """The accounts on one screen: all, one, or those at a broker.
+
+        Raises:
+            UserError: there is none of that name.
+        """
+        desk, frame = self._desk, self._frame()
+        accounts, trades, positions = self._book(account)
+        if broker is not None:
+            accounts = [a for a in accounts if a.broker == broker]
+            names = {a.name for a in accounts}
+            trades = [t for t in trades if t.account in names]
+            positions = [p for p in positions if p.account in names]
+            if not accounts:
+                raise UserError("No such account is at that broker. Nothing was looked up.")
+        held = await self._lines(trades, positions)
+        closes = await self._closes(held)
+        worth = _worth(accounts, positions, frame)
+        seen = [facts.gather(desk, a.name) for a in accounts]
+        power = [s.buying_power_usd for s in seen]
+        return overview.build(
+            frame,
+            stakes=self._exposure(frame, "sector", accounts, trades, positions),
+            by_position=self._exposure(frame, "position", accounts, trades, positions),
+            gauges=[g for s in seen for _, check in desk.checks for g in check.gauges(s)],
+            buying_power_usd=Missing("buying power is not known")
+            if None in power
+            else sum((p for p in power if p is not None), ZERO),
+            beta=dangers.beta_of_book(held, closes, worth),
+            halted=desk.halted,
+            unsound=desk.unsound,
+            problems=dict(desk.health),
+            unprotected=[unit_label(t.legs) for t in trades if t.is_unprotected_since],
+        )
 
     # -- parts ------------------------------------------------------------------------------------
 

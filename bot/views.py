@@ -24,6 +24,7 @@ from bot.notify_buttons import NotifyButton
 from bot.deciding import approve_or_ask
 from bot.journal_buttons import ReviewButton
 from bot.reply import Press
+from bot.risk_buttons import RiskSelect
 from engine.domain.desk import Approval, ApprovalState
 from engine.domain.errors import ApprovalExpired, UserError
 from engine.domain.order import Intent
@@ -347,6 +348,7 @@ BUTTONS = (
     IdeaButton,
     NotifyButton,
     ReviewButton,
+    RiskSelect,
 )
 """Everything that must work after a restart; never mixed with ordinary buttons in one view."""
 

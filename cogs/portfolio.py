@@ -8,14 +8,13 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot import reply, text
-from bot.cards import exposure as exposure_card
 from bot.cards import positions as positions_card
 from bot.cards import status as status_card
 from bot.cards import trace as trace_card
 from bot.cards import trade_card
 from bot.cards import trades as trades_card
-from bot.charts import Theme
 from bot.client import DeskBot
+from bot.drawn import summary_with_chart
 from bot.render import exposure_with_chart, performance_with_chart, pnl_with_chart
 from bot.views import PER_PAGE, positions_view, trade_view
 from engine.flows import manage
@@ -25,8 +24,13 @@ Press = discord.Interaction[DeskBot]
 _MOST = 4
 """Further cards of one symbol."""
 
-Period = Literal["today", "week", "month", "ytd", "all"]
-By = Literal["trade", "symbol", "source", "asset", "account", "broker", "author"]
+Period = Literal["today", "week", "month", "ytd"]
+Span = Literal["1d", "1w", "1m", "3m", "ytd", "all"]
+By = Literal["position", "strategy", "sector", "broker", "author"]
+Asset = Literal["all", "equity", "options", "futures"]
+Colours = Literal["dark", "light"]
+Choice = app_commands.Choice[str]
+Stakes = Literal["sector", "position", "asset", "broker", "strategy"]
 
 
 class Portfolio(commands.Cog):
@@ -74,59 +78,106 @@ class Portfolio(commands.Cog):
         self,
         interaction: Press,
         period: Period = "today",
-        by: By = "trade",
-        theme: Literal["dark", "light"] = "dark",
+        by: By = "position",
+        theme: Colours | None = None,
     ) -> None:
         """Realised, open, fees, net; reconciled with the change of equity."""
         app = self.bot.app
         await app.gate.begin(interaction, "profit-loss")
-        embed, files = await pnl_with_chart(app, await app.reading.pnl(period, by), Theme(theme))
+        colours = app.people.theme(interaction.user.id, theme)
+        embed, files = await pnl_with_chart(app, await app.reading.pnl(period, by), colours)
         await reply.report(interaction, embed, files=files)
 
     @app_commands.command(description="Win rate, profit factor, drawdown, Sharpe; with the curve")
-    @app_commands.describe(period="Which days", by="Who earned it", theme="Colours of the chart")
+    @app_commands.describe(
+        period="Which days",
+        asset="Only these",
+        strategy="Only this room or strategy",
+        compare="Another symbol to stand beside, QQQ if none",
+        theme="Colours of the chart",
+    )
     async def performance(
         self,
         interaction: Press,
-        period: Period = "month",
-        by: By = "source",
-        theme: Literal["dark", "light"] = "dark",
+        period: Span = "1m",
+        asset: Asset = "all",
+        strategy: str = "",
+        compare: str = "",
+        theme: Colours | None = None,
     ) -> None:
-        """Measures of closed trades, from the ledger."""
+        """Measures of closed trades, from the ledger; beside SPY."""
         app = self.bot.app
         await app.gate.begin(interaction, "performance")
-        report = await app.reading.performance(period, by)
-        embed, files = await performance_with_chart(app, report, Theme(theme))
+        report = await app.risks.performance(
+            period, asset=asset, strategy=strategy, compare=compare
+        )
+        colours = app.people.theme(interaction.user.id, theme)
+        embed, files = await performance_with_chart(app, report, colours)
         await reply.report(interaction, embed, files=files)
+
+    @performance.autocomplete("strategy")
+    async def _strategies(self, interaction: Press, current: str) -> list[Choice]:
+        app = self.bot.app
+        if not app.gate.allows(interaction, "performance"):
+            return []
+        book = app.desk.book
+        used = {t.source for t in (*book.round_trips.values(), *book.open_trades())}
+        fits = [n for n in sorted(used) if current.lower() in n.lower()]
+        return [app_commands.Choice(name=n[:100], value=n[:100]) for n in fits[:25]]
+
+    @performance.autocomplete("compare")
+    async def _beside(self, interaction: Press, current: str) -> list[Choice]:
+        app = self.bot.app
+        return app.suggest.choices(current) if app.gate.allows(interaction, "performance") else []
 
     @app_commands.command(description="What is at stake and where, in percent of equity")
     @app_commands.describe(by="In groups of", theme="Colours of the chart")
     async def exposure(
-        self,
-        interaction: Press,
-        by: Literal["symbol", "asset", "source", "account", "broker"] = "symbol",
-        theme: Literal["dark", "light"] = "dark",
+        self, interaction: Press, by: Stakes = "sector", theme: Colours | None = None
     ) -> None:
-        """Gross and net, largest first."""
+        """Gross and net, limit and room, largest first."""
         app = self.bot.app
         await app.gate.begin(interaction, "exposure")
-        embed, files = await exposure_with_chart(app, app.reading.exposure(by), Theme(theme))
+        colours = app.people.theme(interaction.user.id, theme)
+        embed, files = await exposure_with_chart(app, app.risks.exposure(by), colours)
         await reply.report(interaction, embed, files=files)
 
     @app_commands.command(
         name="portfolio-summary", description="Equity, cash, the day, and what is at work"
     )
-    @app_commands.describe(theme="Colours of the chart")
+    @app_commands.describe(
+        account="Only this account", broker="Only its accounts", theme="Colours of the chart"
+    )
     async def portfolio_summary(
-        self, interaction: Press, theme: Literal["dark", "light"] = "dark"
+        self,
+        interaction: Press,
+        account: str | None = None,
+        broker: str | None = None,
+        theme: Colours | None = None,
     ) -> None:
-        """All accounts on one screen."""
+        """All accounts on one screen, or some."""
         app = self.bot.app
         await app.gate.begin(interaction, "portfolio-summary")
-        embed, files = await exposure_with_chart(
-            app, app.reading.exposure(), Theme(theme), exposure_card.summary
-        )
+        report = await app.risks.summary(account, broker)
+        colours = app.people.theme(interaction.user.id, theme)
+        embed, files = await summary_with_chart(app, report, colours)
         await reply.report(interaction, embed, files=files)
+
+    @portfolio_summary.autocomplete("account")
+    async def _accounts(self, interaction: Press, current: str) -> list[Choice]:
+        app = self.bot.app
+        if not app.gate.allows(interaction, "portfolio-summary"):
+            return []
+        names = [n for n in sorted(app.desk.book.accounts) if current.lower() in n.lower()]
+        return [app_commands.Choice(name=n[:100], value=n[:100]) for n in names[:25]]
+
+    @portfolio_summary.autocomplete("broker")
+    async def _brokers(self, interaction: Press, current: str) -> list[Choice]:
+        app = self.bot.app
+        if not app.gate.allows(interaction, "portfolio-summary"):
+            return []
+        names = [n for n in sorted(app.desk.brokers) if current.lower() in n.lower()]
+        return [app_commands.Choice(name=n[:100], value=n[:100]) for n in names[:25]]
 
     trades = app_commands.Group(name="trades", description="Round trips, open and closed")
 

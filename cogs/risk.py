@@ -1,12 +1,15 @@
 """Limits and the breaker: /risk-limits, /circuit-breaker."""
 
+from typing import Literal
+
 import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot import reply
+from bot import dialogs, reply
 from bot.cards import limits as limits_card
 from bot.client import DeskBot
+from engine.flows import breaker
 
 Press = discord.Interaction[DeskBot]
 
@@ -27,12 +30,27 @@ class Risk(commands.Cog):
     @app_commands.command(
         name="circuit-breaker", description="Whether entries are off, and how far it is to that"
     )
-    async def circuit_breaker(self, interaction: Press) -> None:
-        """The daily loss and the drawdown alone; an admin resumes with /resume-trading."""
+    @app_commands.describe(action="reset and test are for admins", reason="For a reset: why")
+    async def circuit_breaker(
+        self,
+        interaction: Press,
+        action: Literal["status", "reset", "test"] = "status",
+        reason: app_commands.Range[str, 0, 200] = "",
+    ) -> None:
+        """The daily loss and the drawdown alone; a reset asks for a typed word."""
         app = self.bot.app
+        if action == "reset":
+            await dialogs.show(app, interaction, "breaker", "", typed={"reason": reason})
+            return
+        if action == "test":
+            who = await app.gate.begin(interaction, "circuit-breaker test")
+            drilled = await breaker.drill(app.desk, who)
+            await reply.report(interaction, limits_card.drill(app.reading.limits(), drilled))
+            return
         await app.gate.begin(interaction, "circuit-breaker")
         report = limits_card.breaker(app.reading.limits())
-        await reply.report(interaction, limits_card.show(report))
+        past = await breaker.history(app.desk)
+        await reply.report(interaction, limits_card.show(report, limits_card.told(past)))
 
 
 async def setup(bot: DeskBot) -> None:

@@ -445,7 +445,7 @@ def figures() -> Iterator[discord.Embed]:
     yield orders.show(order_report.build(ex.frame(), orders=rows))
     yield orders.one(order_report.row(rows[1], ex.frame()), ex.frame().stamp("A-1"))
     yield exposure.show(exposure_report())
-    yield exposure.summary(exposure_report())
+    yield exposure.show(exposure_report(by="sector"))
     yield performance.show(performance_report(60))
     yield from of_the_desk()
 

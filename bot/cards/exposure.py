@@ -1,9 +1,9 @@
-"""What is at stake and where; and the accounts on one screen."""
+"""What is at stake and where, and how much room is left."""
 
 import discord
 
 from bot import text
-from bot.cards._layout import Tone, card, signed, tone_of
+from bot.cards._layout import Tone, card
 from engine.reports import Figure, Missing
 from engine.reports.exposure import ExposureReport, Row
 
@@ -29,31 +29,6 @@ def show(report: ExposureReport, *, has_picture: bool = False) -> discord.Embed:
     )
 
 
-def summary(report: ExposureReport, *, has_picture: bool = False) -> discord.Embed:
-    """Equity, cash, the day, and how much of it is at work."""
-    day = report.day_change_usd
-    return card(
-        tone=tone_of(day),
-        title=f"Equity {text.usd(report.equity_usd)} · today {signed(day)}",
-        stamp=report.stamp,
-        lines=[
-            text.table(
-                [
-                    ["cash", text.usd_short(report.cash_usd)],
-                    ["open P&L", text.usd_short(report.open_usd, sign=True)],
-                    ["open trades", str(report.n_open)],
-                    ["at stake", f"{text.usd_short(report.gross_usd)} {_pct(report.gross_pct)}"],
-                    ["largest", _largest(report)],
-                ],
-                "lr",
-            ),
-            _table(report) if report.rows else "",
-            _reasons(report),
-        ],
-        picture=PICTURE if has_picture else "",
-    )
-
-
 def title(report: ExposureReport) -> str:
     """``$12,400.00 at stake · 49% of equity``."""
     share = (
@@ -70,24 +45,27 @@ def alt(report: ExposureReport) -> str:
 
 def _sums(report: ExposureReport) -> list[str]:
     parts = [f"net {text.usd(report.net_usd, sign=True)}", f"equity {text.usd(report.equity_usd)}"]
-    if not isinstance(report.hhi, Missing):
-        parts.append(f"concentration {report.hhi:.2f}")
+    if not isinstance(report.score, Missing):
+        parts.append(f"diversification {report.score:.0f} of 100 (HHI {report.hhi:.2f})")
     return [" · ".join(parts)]
 
 
 def _table(report: ExposureReport) -> str:
-    rows = [
-        [text.shorten(r.name, 12), text.usd_short(r.gross_usd), _pct(r.pct)]
-        for r in report.rows[:_SHOWN]
-    ]
+    has_limits = any(r.limit_pct is not None for r in report.rows)
+    rows = [_cells(r, has_limits=has_limits) for r in report.rows[:_SHOWN]]
     rest = len(report.rows) - _SHOWN
     more = f"\n-# and {rest} more" if rest > 0 else ""
-    return f"**By {report.by}**\n{text.table(rows, 'lrr')}{more}"
+    head = f"**By {report.by}**{' · room up to the limit last' if has_limits else ''}"
+    return f"{head}\n{text.table(rows, 'lrrr' if has_limits else 'lrr')}{more}"
 
 
-def _largest(report: ExposureReport) -> str:
-    row: Row | None = report.largest
-    return "nothing" if row is None else f"{text.shorten(row.name, 12)} {_pct(row.pct)}"
+def _cells(row: Row, *, has_limits: bool) -> list[str]:
+    if not has_limits:
+        return [text.shorten(row.name, 16), text.usd_short(row.gross_usd), _pct(row.pct)]
+    room = row.headroom_pct
+    left = "-" if room is None else "n/a" if isinstance(room, Missing) else f"{room:+.0f}%"
+    gross = "n/a" if isinstance(row.gross_usd, Missing) else f"${row.gross_usd:,.0f}"
+    return [text.shorten(row.name, 14), gross, _pct(row.pct), left]
 
 
 def _pct(value: Figure) -> str:
@@ -95,6 +73,6 @@ def _pct(value: Figure) -> str:
 
 
 def _reasons(report: ExposureReport) -> str:
-    figures = (report.gross_usd, report.equity_usd, report.day_change_usd)
+    figures = (report.gross_usd, report.equity_usd)
     reasons = dict.fromkeys(f.reason for f in figures if isinstance(f, Missing))
     return f"-# n/a: {', '.join(reasons)}" if reasons else ""

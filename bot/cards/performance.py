@@ -7,7 +7,7 @@ from bot.cards._layout import Tone, card, tone_of
 from bot.cards.pnl import NAMES
 from engine.reports import Figure, Missing
 from engine.reports.performance import PerformanceReport
-from engine.reports.pnl import Row
+from engine.reports.pnl import Group, Row
 
 PICTURE = "equity.png"
 _GROUPS = 8
@@ -29,9 +29,11 @@ def show(report: PerformanceReport, *, has_picture: bool = False) -> discord.Emb
         stamp=report.stamp,
         lines=[
             text.table(_measures(report), "lr"),
+            _beside(report),
             _named("Best", report.best),
             _named("Worst", report.worst),
-            _groups(report),
+            *(_attributed(by, groups) for by, groups in report.attribution),
+            "" if report.attribution else _groups(report),
             _reasons(report),
         ],
         picture=PICTURE if has_picture else "",
@@ -63,6 +65,9 @@ def _measures(report: PerformanceReport) -> list[list[str]]:
         ["average win", text.usd_short(report.average_win_usd, sign=True)],
         ["average loss", text.usd_short(report.average_loss_usd, sign=True)],
         ["max drawdown", _fall(report)],
+        ["longest under a peak", f"{report.max_drawdown_days} d"],
+        ["worst moment (MAE)", text.r_short(report.mae_r)],
+        ["best moment (MFE)", text.r_short(report.mfe_r)],
         ["losses in a row", str(report.losing_streak)],
         ["Sharpe, a year", _plain(report.sharpe)],
         ["Sortino, a year", _plain(report.sortino)],
@@ -85,6 +90,30 @@ def _named(word: str, rows: tuple[Row, ...]) -> str:
     return f"**{word}** {' · '.join(said)}"
 
 
+def _beside(report: PerformanceReport) -> str:
+    """Ours beside what the market made in the same time."""
+    if not report.benchmarks:
+        return ""
+    parts = [f"ours {text.pct_short(report.return_pct, sign=True)}"]
+    parts += [
+        f"{text.safe_line(b.symbol, 12)} {text.pct_short(b.return_pct, sign=True)}"
+        for b in report.benchmarks
+    ]
+    return f"**Return** {' · '.join(parts)}"
+
+
+def _attributed(by: str, groups: tuple[Group, ...]) -> str:
+    """Who earned it, one line: the two best and the two worst."""
+    if not groups:
+        return ""
+    shown = groups if len(groups) <= 4 else (*groups[:2], *groups[-2:])
+    said = " · ".join(
+        f"{text.safe_line(g.name, 24)} {text.usd_short(g.realised_usd, sign=True)}" for g in shown
+    )
+    more = f" · {len(groups) - 4} more" if len(groups) > 4 else ""
+    return f"**By {by}** {said}{more}"
+
+
 def _groups(report: PerformanceReport) -> str:
     if not report.groups:
         return ""
@@ -98,6 +127,9 @@ def _groups(report: PerformanceReport) -> str:
 
 
 def _reasons(report: PerformanceReport) -> str:
-    figures = (report.profit_factor, report.expectancy_r, report.sharpe, report.sortino)
+    figures = (
+        *(report.profit_factor, report.expectancy_r, report.sharpe, report.sortino, report.mae_r),
+        *(b.return_pct for b in report.benchmarks),
+    )
     reasons = dict.fromkeys(f.reason for f in figures if isinstance(f, Missing))
     return f"-# n/a: {', '.join(reasons)}" if reasons else ""

@@ -52,12 +52,24 @@ async def freeze(desk: Desk, who: Who, scope: FreezeScope, name: str, reason: st
     async with desk.lock("curbs"):
         now = freezes(desk)
         if any(_is_same(f, made) for f in now):
-            raise UserError(f"{made.words.capitalize()} are frozen already. Nothing was changed.")
+            raise UserError(f"{_upper(made.words)} are frozen already. Nothing was changed.")
         if len(now) >= _MOST:
             raise UserError(f"There are {_MOST} freezes already. Nothing was changed.")
-        said = f"🧊 {made.words.capitalize()} are frozen by {who.name}: {made.reason}. Exits go on."
+        said = f"🧊 {_upper(made.words)} are frozen by {who.name}: {made.reason}. Exits go on."
         await _commit(desk, "freeze.set", who, _FREEZES, (*now, made), said, made)
     return made
+
+
+def named(desk: Desk, scope: FreezeScope, name: str) -> str:
+    """What would be frozen, in words.
+
+    Raises:
+        UserError: nothing was named, or it is frozen already.
+    """
+    made = Freeze(scope=scope, name=_name(scope, name), by="", at=desk.clock.now(), reason="")
+    if any(_is_same(f, made) for f in freezes(desk)):
+        raise UserError(f"{_upper(made.words)} are frozen already. Nothing was changed.")
+    return made.words
 
 
 async def unfreeze(desk: Desk, who: Who, scope: FreezeScope, name: str, reason: str) -> Freeze:
@@ -75,7 +87,7 @@ async def unfreeze(desk: Desk, who: Who, scope: FreezeScope, name: str, reason: 
             held = ", ".join(f.words for f in now) or "nothing"
             raise UserError(f"That is not frozen; frozen is: {held}. Nothing was changed.")
         left = tuple(f for f in now if f is not found)
-        said = f"▶ {found.words.capitalize()} are allowed again by {who.name}: {reason}"
+        said = f"▶ {_upper(found.words)} are allowed again by {who.name}: {reason}"
         await _commit(desk, "freeze.cleared", who, _FREEZES, left, said, found)
     return found
 
@@ -153,6 +165,10 @@ def _name(scope: FreezeScope, name: str) -> str:
     if scope == "author" and not plain.isdigit():
         raise UserError("An author is named by the Discord id. Nothing was changed.")
     return plain.upper() if scope == "symbol" else plain
+
+
+def _upper(words: str) -> str:
+    return words[:1].upper() + words[1:]
 
 
 def _is_same(a: Freeze, b: Freeze) -> bool:

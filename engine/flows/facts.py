@@ -98,6 +98,7 @@ def gather(
         data=_data(desk, intent),
         prop=prop_account.of(desk, account, pending, worth, ledger.unrealised(held, prices)),
         sectors=desk.settings.sectors,
+        accepted_loss_usd=_accepted(desk, account),
         freezes=curbs.freezes(desk),
         overrides=curbs.overrides(desk),
         **_closes(desk, intent, open_trades, pending),
@@ -228,8 +229,10 @@ def _recent_entries(
 
 async def roll(desk: Desk, account_name: str) -> None:
     """Begin the account's new session day, or trip its daily breaker; caller holds its lock."""
-    fresh = _rolled(desk, desk.book.accounts[account_name]) or await _tripped(desk, account_name)
-    if fresh is not None:
+    fresh = _rolled(desk, desk.book.accounts[account_name])
+    if fresh is None:
+        await _trip(desk, account_name)
+    else:
         await desk.commit(
             desk.event(
                 "account.day",
@@ -240,21 +243,25 @@ async def roll(desk: Desk, account_name: str) -> None:
         )
 
 
-async def _tripped(desk: Desk, account_name: str) -> Account | None:
-    """The account with its breaker tripped, once the day has cost enough; told to people once."""
+async def _trip(desk: Desk, account_name: str) -> None:
+    """Trip the account's breaker once the day has cost enough; told to people once."""
     account = desk.book.accounts[account_name]
     breaker = next((c for _, c in desk.checks if isinstance(c, DailyLoss)), None)
     if breaker is None or account.tripped_on == account.session_on:
-        return None
+        return
     denial = breaker.reached(_result_so_far(desk, account))
     if denial is None or denial.code != "daily_loss.reached":
-        return None
-    await desk.tell(
-        "admin",
-        f"🛑 {account_name}: {denial.detail}. Exits keep working.",
-        note_id=f"tripped-{account_name}-{account.session_on}",
+        return
+    await desk.commit(
+        desk.event(
+            "breaker.tripped",
+            "breaker",
+            changed(account, tripped_on=account.session_on),
+            desk.note("admin", f"🛑 {account_name}: {denial.detail}. Exits keep working."),
+            account=account_name,
+            why=denial.detail,
+        )
     )
-    return changed(account, tripped_on=account.session_on)
 
 
 def _result_so_far(desk: Desk, account: Account) -> Facts:
@@ -269,7 +276,19 @@ def _result_so_far(desk: Desk, account: Account) -> Facts:
         equity_usd=ledger.equity(account, held, prices),
         buying_power_usd=None,
         open_pnl_usd=ledger.unrealised(held, prices),
+        accepted_loss_usd=_accepted(desk, account),
     )
+
+
+def accepted_name(account: str) -> str:
+    """Fact: the session day and the loss that an admin has accepted when he reset its breaker."""
+    return f"breaker.accepted:{account}"
+
+
+def _accepted(desk: Desk, account: Account) -> Decimal:
+    fact = desk.book.facts.get(accepted_name(account.name))
+    on, _, usd = (fact.value if fact else "").partition("|")
+    return Decimal(usd) if usd and on == str(account.session_on) else Decimal(0)
 
 
 def _rolled(desk: Desk, account: Account) -> Account | None:

@@ -47,13 +47,15 @@ def years_to(expiry: date, now: datetime) -> float:
     return max((ends - now).total_seconds() / _YEAR_S, 0.0)
 
 
-def price(spot: float, strike: float, years: float, volatility: float, right: Right) -> float:
+def price(
+    spot: float, strike: float, years: float, volatility: float, right: Right, rate: float = RATE
+) -> float:
     """What the model pays for one share's worth."""
     sign = 1.0 if right == "C" else -1.0
-    held = strike * exp(-RATE * years)
+    held = strike * exp(-rate * years)
     if years <= 0 or volatility <= 0:
         return max(sign * (spot - held), 0.0)
-    d1, d2 = _d(spot, strike, years, volatility)
+    d1, d2 = _d(spot, strike, years, volatility, rate)
     return sign * (spot * normal(sign * d1) - held * normal(sign * d2))
 
 
@@ -108,7 +110,9 @@ def _density(x: float) -> float:
     return exp(-x * x / 2) / sqrt(2 * pi)
 
 
-def _d(spot: float, strike: float, years: float, volatility: float) -> tuple[float, float]:
+def _d(
+    spot: float, strike: float, years: float, volatility: float, rate: float = RATE
+) -> tuple[float, float]:
     deviation = volatility * sqrt(years)
-    d1 = (log(spot / strike) + RATE * years) / deviation + deviation / 2
+    d1 = (log(spot / strike) + rate * years) / deviation + deviation / 2
     return d1, d1 - deviation

@@ -1,10 +1,9 @@
 """One instrument of one trade as the mathematics sees it, and what a move does to it."""
 
 from dataclasses import dataclass
-from datetime import date
 from typing import Literal
 
-from engine.portfolio.greeks import Sensitivities
+from engine.portfolio.greeks import RATE, Sensitivities, price
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +26,8 @@ class Line:
     greeks: Sensitivities
     right: Literal["C", "P"] | None = None
     strike: float = 0.0
-    expiry: date | None = None
+    years: float = 0.0
+    """Left to its expiry; 0 for what has none."""
 
     @property
     def units(self) -> float:
@@ -58,24 +58,34 @@ class Move:
 
 
 def price_after(line: Line, move: Move) -> float:
-    """Unit price after the move: delta, gamma, vega and rho from where it stands now.
+    """Unit price after the move; no price falls below 0.
 
-    The expansion is only good for small moves, so an option is kept between the least and the
-    most that anybody could pay for it there: its intrinsic value, and the underlying (a call) or
-    its strike (a put). One that is quoted below its intrinsic value stays so far below it. No
-    price falls below 0.
+    An option whose volatility is known is priced anew by the model, from its mark: that is its
+    delta, gamma, vega and rho and all that lies beyond them. One without is taken as far as its
+    greeks reach, within what anybody could pay for it there.
     """
     after = line.spot * max(1 + move.spot, 0.0)
+    if line.right is not None and line.greeks.volatility and line.years > 0 and after > 0:
+        volatility = line.greeks.volatility
+        then = max(volatility + move.volatility / 100, 0.005)
+        rate = RATE + move.rate / 100
+        new = price(after, line.strike, line.years, then, line.right, rate)
+        old = price(line.spot, line.strike, line.years, volatility, line.right)
+        return max(line.mark + new - old, 0.0)
+    return _expanded(line, after, move)
+
+
+def _expanded(line: Line, after: float, move: Move) -> float:
     change = after - line.spot
     greeks = line.greeks
-    price = line.mark + greeks.delta * change + 0.5 * greeks.gamma * change * change
-    price += greeks.vega * move.volatility + greeks.rho * move.rate
+    found = line.mark + greeks.delta * change + 0.5 * greeks.gamma * change * change
+    found += greeks.vega * move.volatility + greeks.rho * move.rate
     if line.right is not None:
         sign = 1.0 if line.right == "C" else -1.0
         below = max(sign * (line.spot - line.strike) - line.mark, 0.0)
         most = after if line.right == "C" else line.strike
-        price = min(max(price, sign * (after - line.strike) - below), max(most, line.mark))
-    return max(price, 0.0)
+        found = min(max(found, sign * (after - line.strike) - below), max(most, line.mark))
+    return max(found, 0.0)
 
 
 def pnl_of(line: Line, move: Move) -> float:

@@ -6,7 +6,7 @@
 * ``vix30``: the VIX goes to 30; every implied volatility moves by as many points.
 * ``rates+100``: rates rise one point: options by rho, bonds by their duration; shares stay.
 
-Options by delta, gamma, vega and rho from today's price (:mod:`engine.portfolio.lines`).
+Options are priced anew from today's price (:mod:`engine.portfolio.lines`).
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,7 @@
 """What a bad day costs: value at risk by historical simulation.
 
 Each of the newest common days is played again over what is held now: every underlying moves as it
-did that day, options by delta and gamma. VaR 95 is the loss that 5 % of those days exceed (linear
+did that day, options are priced anew. VaR 95 is the loss that 5 % of those days exceed (linear
 interpolation between order statistics); the shortfall is the mean loss of the days beyond it.
 """
 

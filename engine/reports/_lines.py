@@ -95,7 +95,7 @@ def _line(
         greeks=given,
         right=of.right,
         strike=float(of.strike or 0),
-        expiry=of.expiry,
+        years=0.0 if of.expiry is None else g.years_to(of.expiry, frame.now),
     )
 
 

@@ -124,7 +124,7 @@ def build(
         var_pct=var_pct,
         shortfall_usd=short,
         var_days=0 if why is not None or isinstance(var, Unknown) else var.n_days,
-        beta=ratio(weighted, equity_usd, _no_equity(equity_usd)),
+        beta=beta_of_book(lines, closes, equity_usd),
         beta_usd=weighted,
         open_risk_usd=at_risk,
         open_risk_r=plus(*(h.risk_r for h in heat)) if heat else ZERO,
@@ -182,6 +182,11 @@ def _closest(reference: str, correlations: CorrelationReport) -> tuple[str, Figu
         if reference in (pair.a, pair.b) and isinstance(pair.r, Decimal) and pair.r > value:
             best, value = (pair.b if pair.a == reference else pair.a), pair.r
     return (best, value) if best else ("", Missing("nothing to compare with"))
+
+
+def beta_of_book(lines: Lines, closes: Mapping[str, Closes], equity_usd: Figure) -> Figure:
+    """Percent of equity per percent of SPY; options count by delta."""
+    return ratio(_weighted(lines, closes), equity_usd, _no_equity(equity_usd))
 
 
 def _weighted(lines: Lines, closes: Mapping[str, Closes]) -> Figure:

@@ -111,6 +111,8 @@ class Facts:
     """Daily closes by the symbol that stands for an underlying; what is not known is absent."""
     no_closes: Mapping[str, str] = field(default_factory=dict)
     """Why those of others are not known."""
+    accepted_loss_usd: Decimal = Decimal(0)
+    """Lost today before an admin reset the breaker: it counts anew from there."""
     freezes: tuple[Freeze, ...] = ()
     overrides: tuple[Override, ...] = ()
     """Those that have not expired."""

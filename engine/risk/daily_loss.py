@@ -85,14 +85,17 @@ class DailyLoss(RiskCheck):
 
 
 def day_loss_usd(facts: Facts) -> Decimal | None:
-    """Dollars lost today, negative: gained; None when a figure is missing."""
+    """Dollars lost today, negative: gained; None when a figure is missing.
+
+    Since the last reset of the breaker, when there was one today.
+    """
     account = facts.account
     figures = (account.realised_today_usd, facts.open_pnl_usd, facts.equity_usd)
     realised, open_pnl, equity = figures
     start = account.day_start_equity_usd
     if not (is_known(realised) and is_known(open_pnl) and is_known(equity) and is_known(start)):
         return None
-    return max(-(realised + open_pnl), start - equity)
+    return max(-(realised + open_pnl), start - equity) - facts.accepted_loss_usd
 
 
 def _signed(value: Decimal) -> str:

@@ -59,7 +59,7 @@ async def test_performance_comes_with_measures_and_the_curve(tmp_path, monkeypat
         await it.press("tom", card, "Close all")
         await it.user("tom").click(card.channel, "Close all of SPY").acked()
         await it.over(trade.trade_id)
-        used = it.user("tom").slash("orders", "performance", period="all", by="symbol")
+        used = it.user("tom").slash("orders", "performance", period="all", compare="IWM")
         shown = (await used.replied(20)).reply
         (picture,) = shown.attachments
         assert picture.data.startswith(b"\x89PNG")
@@ -67,9 +67,13 @@ async def test_performance_comes_with_measures_and_the_curve(tmp_path, monkeypat
         words = plain(shown)
         assert "100% won" in words
         assert "no losing trade" in words
-        assert "By symbol" in words
-        used = it.user("tom").slash("orders", "profit-loss", period="all", by="asset")
-        assert "option" in plain((await used.replied(20)).reply)
+        assert "By strategy" in words
+        assert "By sector Broad market" in words
+        assert "IWM" in words
+        used = it.user("tom").slash("orders", "profit-loss", by="sector")
+        assert "Broad market" in plain((await used.replied(20)).reply)
+        nobody = await it.slash("tom", "orders", "performance", strategy="nobody")
+        assert "Nothing was traded by" in nobody.text
 
 
 async def test_exposure_and_the_summary_say_what_is_at_stake(tmp_path, monkeypatch):

@@ -54,6 +54,7 @@ NEEDS = {
     **dict.fromkeys(("broker connect", "broker rotate"), "admin"),
     **dict.fromkeys(("broker route", "broker default", "reconcile"), "admin"),
     **dict.fromkeys(("order resolve", "panel", "setup", "diagnose"), "admin"),
+    **dict.fromkeys(("risk freeze", "risk unfreeze", "risk set", "override"), "admin"),
     **dict.fromkeys((f"monitor {w}" for w in ("start", "stop", "test", "sources")), "admin"),
     **{"monitor reconnect": "admin", "monitor status": "viewer"},
     **dict.fromkeys(("audit search", "audit show", "logs", "usage"), "admin"),
@@ -255,6 +256,7 @@ async def test_every_dialog_by_everybody(it: Desk) -> None:
         "live": "admin",
         "note": "trader",
         "review": "trader",
+        **dict.fromkeys(("breaker", "override", "unfreeze"), "admin"),
     }
     assert set(needs) == set(FORMS)
     for form, need in needs.items():

@@ -105,7 +105,7 @@ async def test_frozen_entries_are_refused_until_they_are_allowed_again():
     assert frozen.reason == "entries in MSFT are frozen by ada: earnings"
     other = await buy(it, "NVDA")
     assert other.state in (AlertState.FILLED, AlertState.MANAGED)
-    assert any("Entries in msft are frozen" in n or "MSFT" in n for n in it.notes())
+    assert any("Entries in MSFT are frozen by ada" in n for n in it.notes())
     with pytest.raises(UserError, match="frozen is: entries in MSFT"):
         await curbs.unfreeze(it.desk, ADMIN, "all", "", "x")
     await curbs.unfreeze(it.desk, ADMIN, "symbol", "MSFT", "done")

@@ -1,5 +1,6 @@
 """Options under a move, stress scenarios, which way a unit leans, and rebalancing."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from math import exp
@@ -43,7 +44,7 @@ def option_line(qty: float = 1, right: str = "C", spot: float = 100, strike: flo
         greeks=g.sensitivities(spot, strike, years, 0.3, right),  # type: ignore[arg-type]
         right=right,  # type: ignore[arg-type]
         strike=strike,
-        expiry=FRIDAY,
+        years=years,
     )
 
 
@@ -100,9 +101,14 @@ def test_an_option_lives_until_the_close_of_its_day():
     right=st.sampled_from(["C", "P"]),
     strike=st.floats(60, 160),
     points=st.floats(-20, 40),
+    is_modelled=st.booleans(),
 )
-def test_no_move_makes_an_option_worth_what_nobody_could_pay(move, right, strike, points):
+def test_no_move_makes_an_option_worth_what_nobody_could_pay(
+    move, right, strike, points, is_modelled
+):
     line = option_line(right=right, strike=strike)
+    if not is_modelled:
+        line = replace(line, greeks=replace(line.greeks, volatility=None))
     after = price_after(line, Move(spot=move, volatility=points))
     spot = 100 * (1 + move)
     inside = max(spot - strike if right == "C" else strike - spot, 0.0)
@@ -116,7 +122,19 @@ def test_small_moves_are_what_the_model_itself_says():
     line = option_line(qty=-2)
     after = g.price(101.0, 100, 0.25, 0.31, "C")
     moved = pnl_of(line, Move(spot=0.01, volatility=1.0))
-    assert moved == pytest.approx(-200 * (after - line.mark), rel=0.01)
+    assert moved == pytest.approx(-200 * (after - line.mark), abs=1e-9)
+    by_greeks = replace(line, greeks=replace(line.greeks, volatility=None))
+    near = pnl_of(by_greeks, Move(spot=0.01, volatility=1.0))
+    assert near == pytest.approx(moved, rel=0.01)
+
+
+def test_a_call_never_gains_by_a_fall_however_near_its_expiry():
+    years = 5 / 365
+    greeks = g.sensitivities(601, 603, years, 0.12, "C")
+    mark = g.price(601, 603, years, 0.12, "C")
+    line = replace(option_line(), mark=mark, spot=601, strike=603, years=years, greeks=greeks)
+    for fall in (-0.01, -0.05, -0.10, -0.20):
+        assert -mark * 100 <= pnl_of(line, Move(spot=fall)) < 0
 
 
 # -- scenarios ---------------------------------------------------------------------------------
@@ -145,7 +163,7 @@ def test_what_cannot_be_told_is_said_and_never_zero():
     assert vix == (option_line(), Unknown("the level of the VIX is not known"))
     (known,) = run([option_line()], "vix30", World(closes={}, vix=18.0))
     assert isinstance(known, Result)
-    assert known.pnl_usd == pytest.approx(12 * known.line.greeks.vega * 100)
+    assert known.pnl_usd == pytest.approx(12 * known.line.greeks.vega * 100, rel=0.01)
     (share,) = run([share_of("A", 1)], "vix30", World(closes={}))
     assert isinstance(share, Result)
     assert share.pnl_usd == 0

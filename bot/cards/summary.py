@@ -1,0 +1,79 @@
+"""The accounts on one screen."""
+
+import discord
+
+from bot import text
+from bot.cards._layout import Tone, card, signed, tone_of
+from engine.domain.refusal import Gauge
+from engine.reports import Figure, Missing
+from engine.reports.summary import SummaryReport
+
+_SECTORS = 6
+
+
+def show(report: SummaryReport, *, has_picture: bool = False) -> discord.Embed:
+    """Equity and the day first, then how much is at work, then what is unwell."""
+    stakes = report.stakes
+    day = stakes.day_change_usd
+    flags = [f"⚠ {text.safe_line(f, 140)}" for f in report.flags[:5]]
+    return card(
+        tone=Tone.BAD if report.flags else tone_of(day),
+        title=f"Equity {text.usd(stakes.equity_usd)} · today {signed(day)}",
+        stamp=report.stamp,
+        lines=[
+            *flags,
+            text.table(_figures(report), "lr"),
+            _sectors(report),
+            "" if flags else "✓ nothing is unwell",
+            _reasons(report),
+        ],
+        picture="exposure.png" if has_picture else "",
+    )
+
+
+def _figures(report: SummaryReport) -> list[list[str]]:
+    stakes, day = report.stakes, report.stakes.day_change_usd
+    start = (
+        None
+        if isinstance(day, Missing) or isinstance(stakes.equity_usd, Missing)
+        else stakes.equity_usd - day
+    )
+    pct = "" if not start or isinstance(day, Missing) else f" {day / start * 100:+.2f}%"
+    return [
+        ["today", f"{text.usd_short(day, sign=True)}{pct}"],
+        ["open P&L", text.usd_short(stakes.open_usd, sign=True)],
+        ["cash", f"{text.usd_short(stakes.cash_usd)} {_pct(report.cash_pct)}"],
+        ["buying power", text.usd_short(report.buying_power_usd)],
+        ["positions", _gauge(report.positions, "")],
+        ["at work", _gauge(report.at_work, "%")],
+        ["at stake", f"{text.usd_short(stakes.gross_usd)} {_pct(stakes.gross_pct)}"],
+        ["largest", _largest(report)],
+        ["beta to SPY", "n/a" if isinstance(report.beta, Missing) else f"{report.beta:.2f}"],
+    ]
+
+
+def _gauge(gauge: Gauge | None, unit: str) -> str:
+    if gauge is None or gauge.now is None:
+        return "n/a"
+    return f"{gauge.now:.0f}{unit} of {gauge.limit:.0f}{unit}"
+
+
+def _largest(report: SummaryReport) -> str:
+    row = report.largest
+    return "nothing" if row is None else f"{text.shorten(row.name, 16)} {_pct(row.pct)}"
+
+
+def _sectors(report: SummaryReport) -> str:
+    rows = [[text.shorten(r.name, 22), _pct(r.pct)] for r in report.stakes.rows[:_SECTORS]]
+    return f"**Sectors**\n{text.table(rows, 'lr')}" if rows else ""
+
+
+def _pct(value: Figure) -> str:
+    return "n/a" if isinstance(value, Missing) else f"{value:.0f}%"
+
+
+def _reasons(report: SummaryReport) -> str:
+    stakes = report.stakes
+    figures = (stakes.gross_usd, stakes.equity_usd, stakes.day_change_usd, report.beta)
+    reasons = dict.fromkeys(f.reason for f in figures if isinstance(f, Missing))
+    return f"-# n/a: {text.safe_line(', '.join(reasons), 240)}" if reasons else ""

@@ -1,0 +1,77 @@
+"""The accounts on one screen: money, the day, how much is at work, sectors, what is unwell."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+
+from engine.domain.refusal import Gauge
+from engine.reports import Figure, Frame, Missing, Stamp, ratio
+from engine.reports.exposure import ExposureReport, Row
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SummaryReport:
+    """What a trader looks at first."""
+
+    stamp: Stamp
+    stakes: ExposureReport
+    """By sector, of the same accounts."""
+    largest: Row | None
+    """The largest position."""
+    buying_power_usd: Figure
+    cash_pct: Figure
+    """Cash in percent of equity: the buffer."""
+    positions: Gauge | None
+    """Open and pending against the limit; of the fullest account."""
+    at_work: Gauge | None
+    """Percent of equity at its worst case against the limit; of the fullest account."""
+    beta: Figure
+    flags: tuple[str, ...]
+    """What is unwell, most urgent first."""
+
+
+def build(
+    frame: Frame,
+    *,
+    stakes: ExposureReport,
+    by_position: ExposureReport,
+    gauges: Iterable[Gauge],
+    buying_power_usd: Figure,
+    beta: Figure,
+    halted: str = "",
+    unsound: str = "",
+    problems: Mapping[str, str] | None = None,
+    unprotected: Iterable[str] = (),
+) -> SummaryReport:
+    """The report; ``unprotected``: trades without a working stop, in words."""
+    known = list(gauges)
+    bare = [f"no working stop: {name}" for name in unprotected]
+    off = [f"entries are off: {why}" for why in (halted, unsound) if why]
+    ill = [f"{part}: {why}" for part, why in (problems or {}).items() if why]
+    return SummaryReport(
+        stamp=frame.stamp("summary"),
+        stakes=stakes,
+        largest=by_position.largest,
+        buying_power_usd=buying_power_usd,
+        cash_pct=_share(stakes.cash_usd, stakes.equity_usd),
+        positions=_fullest(known, "positions"),
+        at_work=_fullest(known, "at work"),
+        beta=beta,
+        flags=(*bare, *off, *ill),
+    )
+
+
+def _fullest(gauges: list[Gauge], name: str) -> Gauge | None:
+    """The one nearest to its limit; one that is not known before all others."""
+    same = [g for g in gauges if g.name == name]
+    if any(g.now is None for g in same):
+        return next(g for g in same if g.now is None)
+    return max(same, key=lambda g: g.now or Decimal(0), default=None)
+
+
+def _share(part: Figure, whole: Figure) -> Figure:
+    if isinstance(whole, Missing):
+        return whole
+    if whole <= 0:
+        return Missing("the accounts are worth nothing")
+    return ratio(part, whole, Missing("no equity"), 100)
