@@ -4,7 +4,7 @@ import discord
 
 from bot import text
 from bot.cards._layout import Tone, card
-from engine.reports.markets import MarketLine, MarketsReport
+from engine.reports.markets import Extended, MarketLine, MarketsReport
 
 
 def show(report: MarketsReport) -> discord.Embed:
@@ -15,8 +15,19 @@ def show(report: MarketsReport) -> discord.Embed:
         tone=Tone.GOOD if n_open else Tone.QUIET,
         title=f"{names} open" if n_open else "All markets are closed",
         stamp=report.stamp,
-        lines=[_line(m) for m in report.markets],
+        lines=[line for m in report.markets for line in (_line(m), _extended(m.extended)) if line],
     )
+
+
+def _extended(hours: Extended | None) -> str:
+    if hours is None:
+        return ""
+    if hours.is_on:
+        return (
+            f"-# extended hours are on, until {text.eastern(hours.closes_at)}: limit orders alone"
+        )
+    first, last = text.eastern(hours.opens_at)[:5], text.eastern(hours.closes_at)[:5]
+    return f"-# extended hours {first} to {last} ET"
 
 
 def _line(market: MarketLine) -> str:
