@@ -217,9 +217,12 @@ class _Trade:
             if self.last is None:
                 signal = replace(signal, fraction=Decimal(1))
         signal = replace(
-            signal, action=action, legs=legs, tags=(*signal.tags, *tags_of(facts, said, side))
+            signal,
+            action=action,
+            legs=legs,
+            tags=(*signal.tags, *tags_of(facts, said, side)),
+            targets=in_prices(signal.targets, signal.price, 1),
         )
-        signal = replace(signal, targets=in_prices(signal.targets, signal.price, 1))
         self._check(signal, side)
         anchor = next((at for kind in _ANCHORS for at in facts.by.get(kind, [])), None)
         if is_report(facts, anchor, _REPORTS):

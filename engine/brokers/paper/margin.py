@@ -135,7 +135,8 @@ def _free(cash: Decimal, held: Iterable[Holding], settings: PaperSettings) -> De
             bound += -holding.cost * settings.short_stock_margin_ratio
     shares = {h.instrument.symbol: h.qty for h in held if h.instrument.kind == "stock"}
     for symbol, options in by_underlying.items():
-        bound += _options_bound(options, shares.get(symbol, ZERO), settings)
+        if any(option.qty < 0 for option in options):  # bought ones alone bind nothing
+            bound += _options_bound(options, shares.get(symbol, ZERO), settings)
     return cash - bound
 
 
