@@ -79,11 +79,11 @@ async def test_what_is_pressed_answers_the_presser_alone_by_his_rights(it: Desk)
     panel = await posted(it)
     await it.held()
     for label in ("Positions", "Orders", "Approvals", "Alerts", "Charts"):
-        used = await it.user("tom").click(panel, label).replied()
+        used = await it.user("tom").click(panel, label).replied(30)
         assert used.reply.ephemeral_for is used.user, label
         assert not plain(used.reply).startswith("⛔"), label
     for choice in ("status", "risk-limits", "trades recent", "broker list", "help"):
-        used = await it.user("tom").choose(panel, choice, menu="ts:panel:menu").replied()
+        used = await it.user("tom").choose(panel, choice, menu="ts:panel:menu").replied(30)
         assert used.reply.ephemeral_for is used.user, choice
         assert not plain(used.reply).startswith(("⛔", "⚠")), choice
     assert (await it.press("vic", panel, "Positions")).startswith("⛔")

@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from bot.sandbox import Sandbox, default_world
+from bot.sandbox.interactions import Interaction
 from bot.sandbox.message import Message
 from tests.discord.kit import plain
 from tests.live import SPEC
@@ -65,6 +66,16 @@ def newest(sandbox: Sandbox, where: str, *words: str, button: str = "") -> Messa
     return None
 
 
+async def told(sandbox: Sandbox, used: Interaction) -> Message:
+    """What is said privately about a press."""
+
+    def words() -> Message | None:
+        notes = [n for n in (*used.followups, used.original) if n and not n.is_loading]
+        return next((n for n in notes if n.ephemeral_for is used.user), None)
+
+    return await sandbox.until(words, 15)
+
+
 async def test_from_nothing_to_a_first_approved_paper_trade(tmp_path) -> None:
     began = time.monotonic()
     spec = SPEC if SPEC.exists() else None
@@ -111,11 +122,11 @@ async def first_trade(sandbox: Sandbox) -> str:
     assert example is not None, words
     olivia.say("alert-room", example[1])
     card = await sandbox.until(lambda: newest(sandbox, "approvals", button="Approve"), 10)
-    pressed = await olivia.click(card, "Approve").replied()
-    assert "Before your first order" in plain(pressed.reply)
-    await olivia.click(pressed, "I understand and accept").replied()
-    pressed = await olivia.click(card, "Approve").replied()
-    assert "approved" in plain(pressed.reply), plain(pressed.reply)
+    asked_back = await told(sandbox, olivia.click(card, "Approve"))
+    assert "Before your first order" in plain(asked_back)
+    await told(sandbox, olivia.click(asked_back, "I understand and accept"))
+    answer = await told(sandbox, olivia.click(card, "Approve"))
+    assert "approved" in plain(answer), plain(answer)
     await sandbox.until(lambda: newest(sandbox, "desk-panel", "1 position"), 20)
     return example[1]
 
