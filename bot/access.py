@@ -291,7 +291,7 @@ def _figures() -> list[Permission]:
         "alerts": "list search show test replay",
         "approvals": "list show history",
         "broker": "list status",
-        "chart": "pnl equity payoff",
+        "chart": "pnl equity payoff heatmap",
         "journal": "list search show stats chart review",
         "order": "list status history",
         "report": "daily weekly monthly",
