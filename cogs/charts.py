@@ -10,6 +10,7 @@ from bot import chart_buttons as buttons
 from bot import reply
 from bot.cards import chart as chart_card
 from bot.client import DeskBot
+from bot.drawn import risk_with_chart
 from bot.market_reading import MarketReading
 from engine.domain.candle import Timeframe
 from engine.domain.errors import UserError
@@ -146,6 +147,18 @@ class Charts(commands.Cog):
             chart_card.payoff_alt(report),
         )
         embed = chart_card.payoff(report, has_picture=bool(files))
+        await reply.report(interaction, embed, files=files)
+
+    @chart.command(
+        name="heatmap", description="Where the risk is: each position against each measure"
+    )
+    @app_commands.describe(theme="Colours of the chart")
+    async def heatmap(self, interaction: Press, theme: ThemeName | None = None) -> None:
+        """The picture of /risk-analysis."""
+        app = self.bot.app
+        await app.gate.begin(interaction, "chart heatmap")
+        colours = app.people.theme(interaction.user.id, theme)
+        embed, files = await risk_with_chart(app, await app.risks.risk(), colours)
         await reply.report(interaction, embed, files=files)
 
     async def _show(self, interaction: Press, wish: buttons.Wish) -> None:

@@ -114,6 +114,8 @@ async def test_an_option_position_shows_what_it_pays(tmp_path, monkeypatch):
         it.price(stock("SPY"), "600.00", "600.02")
         choices = await it.user("tom").autocomplete("orders", "chart payoff", "id", id="spy")
         assert [c["value"] for c in choices.choices] == [trade.trade_id]
+        heat = await look(it, "tom", "orders", "chart heatmap")
+        assert heat.reply.attachments[0].data.startswith(b"\x89PNG")
         used = await look(it, "tom", "orders", "chart payoff", id=trade.trade_id)
         shown = used.reply
         assert "no limit" in plain(shown)
