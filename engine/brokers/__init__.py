@@ -270,6 +270,8 @@ class BrokerCaps:
     has_stream: bool = True
     """False: nothing is told unasked, the desk polls."""
     has_preview: bool = False
+    tells_ends: bool = True
+    """False: an option that ended is told by nothing but its absence."""
     replaces_in_place: bool = True
     """False: replace is a cancel and a new order, seen as such."""
     orders_per_min: int | None = None

@@ -8,6 +8,7 @@ from engine.domain.order import OrderState, OrderType, Purpose, Side, Tif
 from engine.domain.quote import Leg
 from engine.domain.trade import Trade
 from engine.exits import Cancel, Replace, Step, Submit
+from engine.market import new_york_date
 from engine.pricing import worst_limit
 
 
@@ -21,6 +22,9 @@ def caps_of(desk: Desk, broker: str, legs: tuple[Leg, ...]) -> Caps | None:
 def holds_stops(desk: Desk, trade: Trade) -> bool:
     """Whether the broker can hold a stop for this unit; if not, the engine watches it."""
     caps = caps_of(desk, trade.broker, trade.legs)
+    expiry = trade.legs[0].instrument.expiry
+    if expiry is not None and new_york_date(desk.clock.now()) > expiry:
+        return False  # the contract is over: its end is about to be heard of
     return len(trade.legs) == 1 and caps is not None and OrderType.STOP in caps.order_types
 
 

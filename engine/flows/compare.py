@@ -25,7 +25,7 @@ from engine.domain.errors import (
 from engine.domain.money import ZERO
 from engine.domain.order import Order, OrderState, Side, Trigger
 from engine.domain.trade import Execution
-from engine.flows import effects, ends, load, send, splits
+from engine.flows import effects, ends, expired, load, send, splits
 from engine.flows.hear import QUIET
 from engine.reconcile import Findings, PositionGap
 
@@ -264,6 +264,7 @@ async def _adopt(desk: Desk, broker: str, account: str, before: Findings, found:
     if found.missed_fills or found.settlements or found.external_fills:
         return  # they could not be booked: positions and cash mean nothing until they are
     gaps = [gap for gap in found.positions if gap in before.positions]
+    gaps = await expired.on_gaps(desk, account, gaps, found.cash)
     for gap in gaps:
         if not await splits.on_gap(desk, account, gap):
             await _adopt_position(desk, account, gap)

@@ -105,6 +105,7 @@ class Etrade(Adapter):
             },
             dedupes_client_id=True,
             finds_by_client_id=False,
+            tells_ends=False,
             is_paper=settings.environment == "paper",
             has_stream=False,
             has_preview=True,

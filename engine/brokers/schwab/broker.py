@@ -110,6 +110,7 @@ class Schwab(Adapter):
             },
             dedupes_client_id=False,
             finds_by_client_id=False,
+            tells_ends=False,
             is_paper=settings.environment == "paper",
             has_preview=True,
             orders_per_min=60,

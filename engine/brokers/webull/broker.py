@@ -84,6 +84,7 @@ class Webull(Adapter):
         self.caps = BrokerCaps(
             by_kind=dict(translate.KINDS),
             dedupes_client_id=False,
+            tells_ends=False,
             is_paper=settings.environment == "paper",
             has_stream=False,
             has_preview=True,

@@ -1,0 +1,98 @@
+"""Options that end, behind each adapter at its venue on loopback (M-05, M-06)."""
+
+from datetime import timedelta
+
+import pytest
+
+from engine.domain.instrument import stock
+from engine.domain.trade import TradeState
+from engine.flows import expired, recover
+from engine.flows.expired import _taken
+from engine.reconcile import PositionGap
+from tests import truth
+from tests.conformance.broker_bench import CALL, HIGH_CALL, D
+from tests.scenarios.test_desk_at_venues import Outside, at
+
+SILENT = ("etrade", "schwab", "webull")
+"""They tell no ends: the positions alone say it."""
+SPY = stock("SPY")
+
+
+async def over(it: Outside, close: str) -> None:
+    """The contract's last close, a night, and the morning after; the desk slept meanwhile."""
+    bench = it.bench
+    bench.venue.faults.drop_frames = 1_000
+    for order in await bench.venue.exchange.open_orders(bench.numbers["main"]):
+        await bench.venue.exchange.cancel(bench.numbers["main"], order.client_order_id)
+    await bench.wait(timedelta(days=2, hours=8).total_seconds())
+    await bench.venue.exchange.expire({"SPY": D(close)})
+    for _ in range(2):
+        await bench.wait(timedelta(hours=8).total_seconds())
+    bench.venue.faults.drop_frames = 0
+    await recover.on_demand(it.desk)
+    await it.seconds(3, "")
+    await recover.on_demand(it.desk)
+    await it.seconds(3, "")
+
+
+@pytest.mark.parametrize("name", SILENT)
+async def test_an_option_that_is_gone_was_worthless(name):  # M-05
+    async with at(name) as it:
+        entry = await it.enter(qty=1)
+        await it.seconds(6)
+        n_acts = it.bench.venue.log.n_acts
+        await over(it, "590")
+        trade = await it.desk.trade(entry.trade_id)
+        assert trade.state is TradeState.CLOSED
+        assert (trade.close_reason, trade.exit_price) == ("expiry", 0)
+        assert trade.realised_usd == -trade.entry_price * 100
+        assert await it.held() == it.ours() == 0
+        assert it.bench.venue.log.n_acts == n_acts, "no order did it"
+        await it.true()
+        await truth.ledger_identity(it.store)
+
+
+@pytest.mark.parametrize("name", SILENT)
+async def test_an_option_that_is_gone_while_its_shares_came_was_exercised(name):  # M-06
+    async with at(name) as it:
+        entry = await it.enter(qty=1)
+        await it.seconds(6)
+        await over(it, "620")
+        trade = await it.desk.trade(entry.trade_id)
+        assert trade.state is TradeState.CLOSED
+        (shares,) = it.desk.book.open_trades()
+        assert (shares.legs[0].instrument, shares.qty_open, shares.entry_price) == (SPY, 100, 600)
+        assert shares.trade_id.startswith(entry.trade_id)
+        assert trade.realised_usd == -trade.entry_price * 100, "the premium, and nothing twice"
+        assert not recover.report(it.desk).accounts[0].compared.differences
+        assert await it.held() == 0
+        await truth.ledger_identity(it.store)
+
+
+def gap(instrument, ours, theirs=0):
+    return PositionGap(instrument=instrument, ours=D(ours), theirs=D(theirs), avg_price=None)
+
+
+@pytest.mark.parametrize(
+    ("held", "shares", "usd", "taken"),
+    [
+        ([(CALL, 1)], 0, 0, []),
+        ([(CALL, 1)], 100, -60_000, [CALL]),
+        ([(CALL, -1)], -100, 60_000, [CALL]),
+        ([(CALL, 1), (HIGH_CALL, -1)], 0, 0, []),
+        ([(CALL, 1), (HIGH_CALL, -1)], 0, 500, [CALL, HIGH_CALL]),
+        ([(CALL, 1), (HIGH_CALL, -1)], 100, -60_000, [CALL]),
+        ([(CALL, 1), (HIGH_CALL, -1)], 100, -60_019, [CALL]),
+    ],
+)
+def test_shares_and_money_say_which_were_exercised(held, shares, usd, taken):
+    gone = [gap(instrument, qty) for instrument, qty in held]
+    found = _taken(gone, D(shares), D(usd))
+    assert [g.instrument for g in found] == taken
+
+
+def test_what_two_stories_explain_is_left_to_a_person():
+    gone = [gap(CALL, 1), gap(HIGH_CALL, -1), gap(HIGH_CALL, 1)]
+    assert _taken(gone, D(0), D(0)) is None
+    assert _taken([gap(CALL, 1)], D(50), D(-30_000)) is None
+    assert expired._shares(gap(CALL, -2)) == -200
