@@ -36,6 +36,7 @@ from bot.stand_in import point_discord_at
 from bot.suggest import Suggest
 from bot.supervise import Supervisor
 from bot.usage import Usage
+from bot.vitals import Vitals
 from engine import registry
 from engine.brokers import Broker
 from engine.brokers.paper import AlwaysOpen, PaperBroker, PaperSettings
@@ -120,6 +121,7 @@ class App:
         self.panel = LivePanel(self)
         self.presence = Presence(self)
         self.suggest = Suggest(self)
+        self.vitals = Vitals(self)
         if config.discord.api_base:
             point_discord_at(config.discord.api_base, config.discord.gateway_url)
         self.bot = DeskBot(self)
@@ -198,6 +200,8 @@ class App:
             self.config.jobs.reconcile_s, partial(recover.reconcile, self.desk), "reconcile"
         )
         self.work.every(_USAGE_S, self.usage.save, "usage")
+        self.work.keep(self.vitals.beat, "heart beat")
+        self.work.every(vitals.EVERY_S, self.vitals.look, "vitals")
         await self.notifier.begin()
         self.work.every(NOTIFY_S, self.notifier.look, "rules")
         log.info("trading ready: %s", self.report)
