@@ -39,6 +39,7 @@ NEEDS = {
     },
     **{f"settings {verb}": "admin" for verb in (*SETTINGS, "import")},
     **dict.fromkeys(("status", "health summary", "health api-usage", "mode show"), "viewer"),
+    **dict.fromkeys(("health detailed", "health metrics"), "viewer"),
     **dict.fromkeys(("risk-limits", "circuit-breaker"), "viewer"),
     "alerts stats": "viewer",
     **dict.fromkeys(("help", "about", "market-status"), "viewer"),
@@ -62,7 +63,7 @@ NEEDS = {
 }
 """Everything else needs a trader."""
 PUBLIC = (
-    *("mode show", "health api-usage", "risk-limits", "circuit-breaker"),
+    *("mode show", "health api-usage", "health metrics", "risk-limits", "circuit-breaker"),
     *("about", "market-status", "data quality", "data sources", "monitor status"),
     *("chart candles", "chart compare", "watchlist add", "watchlist remove"),
     *("market-summary", "sector-analysis"),
