@@ -10,7 +10,7 @@ from functools import partial
 
 import discord
 
-from bot import connect, filing, health, render
+from bot import connect, filing, health, render, vitals
 from bot.briefing import Briefing
 from bot.cards import recovery
 from bot.charts import Charts
