@@ -1,19 +1,22 @@
 """What there is and when it works: /help, /about, /market-status."""
 
 from collections.abc import Iterable, Iterator
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot import about, disclaimer, reply, text
+from bot import about, actions, disclaimer, reply, text
 from bot.cards import Tone, card
 from bot.cards import about as about_card
 from bot.cards import markets as markets_card
 from bot.client import DeskBot
 from engine.domain.errors import UserError
 from engine.reports import markets
+
+if TYPE_CHECKING:
+    from bot.app import App
 
 Press = discord.Interaction[DeskBot]
 Command = app_commands.Command[Any, ..., Any]
@@ -42,7 +45,14 @@ class Info(commands.Cog):
         await reply.think(interaction, private=True)
         stamp = app.reading.frame().stamp("help")
         known = {c.qualified_name: c for c in self._allowed(interaction)}
-        if topic:
+        if topic.strip().startswith("#"):
+            embed = card(
+                tone=Tone.INFO,
+                title="# actions",
+                stamp=stamp,
+                lines=list(_actions(self.bot.app, interaction)),
+            )
+        elif topic:
             wanted = topic.strip().lstrip("/").lower()
             found = known.get(wanted)
             if found is None:
@@ -67,7 +77,10 @@ class Info(commands.Cog):
         wanted = current.strip().lstrip("/").lower()
         names = sorted(c.qualified_name for c in self._allowed(interaction))
         fits = sorted((n for n in names if wanted in n), key=lambda n: not n.startswith(wanted))
-        return [app_commands.Choice(name=f"/{n}", value=n) for n in fits[:25]]
+        shown = [app_commands.Choice(name=f"/{n}", value=n) for n in fits[:24]]
+        if "#actions".startswith(wanted):
+            shown.append(app_commands.Choice(name="# actions", value="#actions"))
+        return shown
 
     @app_commands.command(description="Version, uptime, and what this is not")
     @app_commands.describe(part="The desk, or the disclaimer in full")
@@ -95,7 +108,16 @@ class Info(commands.Cog):
                 yield command
 
 
-_ACTIONS = "**# actions** in the action channel: `#SPY close 50%`, `#SPY stop 2.10`, `#close-all`"
+_ACTIONS = "**# actions** in the action channel or /action: `#SPY close 50%`; `/help #` lists them"
+
+
+def _actions(app: "App", asker: Press) -> Iterator[str]:
+    """One line per verb that he may use: an example, what it does, what it asks first."""
+    for action in actions.every().values():
+        if app.gate.might(asker, action.permission):
+            asks = f" · asks {action.asks}" if action.asks else ""
+            yield f"`#{action.examples[0]}` {action.says}\n-# {action.name}{asks}"
+    yield "-# One per line, at most ten; anything else is answered with this list, never guessed."
 
 
 def _leaves(commands_: Iterable[Any]) -> Iterator[Command]:

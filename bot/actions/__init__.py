@@ -18,9 +18,10 @@ from bot.actions import _grammar
 from bot.actions._grammar import Trail, Values
 from bot.confirm import Question, ask_first
 from bot.text import safe_line
+from bot.usage import outcome_of
 from engine import registry
 from engine.domain.desk import Who
-from engine.domain.errors import ActionSyntaxError
+from engine.domain.errors import ActionSyntaxError, NotAllowed
 
 if TYPE_CHECKING:
     from bot.app import App
@@ -230,11 +231,42 @@ async def propose(app: "App", asker: Asker, line: str) -> Sequence[Said]:
 
 
 async def run(app: "App", asker: Asker, what: Read) -> Sequence[Said]:
-    """The same for a line that was read before."""
+    """The same for a line that was read before; how it went is kept in the journal."""
     by_message = isinstance(asker, discord.Message)
     right = what.action.permission if by_message else what.action.press
-    who = app.gate.require(asker, right)
-    return await what.action.run(app, asker, who, what.found)
+    began, failed = app.clock.monotonic(), None
+    try:
+        who = app.gate.require(asker, right)
+        return await what.action.run(app, asker, who, what.found)
+    except Exception as error:
+        failed = error
+        raise
+    finally:
+        _keep(app, asker, what, failed, app.clock.monotonic() - began)
+
+
+def _keep(app: "App", asker: Asker, what: Read, failed: Exception | None, seconds: float) -> None:
+    """Who asked for what, where, as typed and as read, and how it went; refusals are kept already.
+
+    What it then does is told by the events of the doing, under the same person.
+    """
+    person = asker.author if isinstance(asker, discord.Message) else asker.user
+    app.usage.count(f"#{what.action.name}", person.id, outcome_of(failed), seconds)
+    if isinstance(failed, NotAllowed):
+        return
+    desk, place = app.desk, asker.channel.id if asker.channel is not None else None
+    event = desk.event(
+        "action.asked",
+        f"ask-{asker.id}",
+        actor=f"user:{person.id}",
+        action=what.action.name,
+        text=what.text[:200],
+        read=", ".join(f"{name}={value}" for name, value in what.found.items()),
+        channel_id=place,
+        outcome=str(failed)[:200] if failed is not None else "answered",
+        ms=round(seconds * 1000),
+    )
+    desk.spawn(desk.commit(event), "audit of an action")
 
 
 async def perform(app: "App", asker: Asker, line: str) -> None:

@@ -27,6 +27,16 @@ async def test_help_lists_what_one_may_do_and_nothing_else(tmp_path, monkeypatch
         assert found.choices[0]["value"] == "positions"
 
 
+async def test_help_lists_the_actions_that_one_may_use(tmp_path, monkeypatch):
+    async with desk(tmp_path, monkeypatch) as it:
+        told = plain((await it.slash("tom", "actions", "help", topic="#")).reply)
+        assert "#buy TSLA 50" in told
+        assert "asks one click" in told
+        assert "#resume" not in told  # for admins
+        shown = await it.user("tom").autocomplete("actions", "help", "topic", topic="#")
+        assert [c["value"] for c in shown.choices] == ["#actions"]
+
+
 async def test_every_command_is_explained_within_discords_limits(tmp_path, monkeypatch):
     async with desk(tmp_path, monkeypatch) as it:
         for name in ("profit-loss", "export", "broker disable", "alerts list"):

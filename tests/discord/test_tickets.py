@@ -37,7 +37,12 @@ async def bought(it: Desk, text: str, label: str) -> Any:
     await it.user("tom").click(ticket, label).acked()
     trade_id = await it.until(lambda: next(iter(set(it.book.trades) - before), None))
     await it.until(lambda: (t := it.book.trades.get(trade_id)) and t.state is TradeState.OPEN)
-    await it.until(lambda: any(o.purpose == "stop" for o in it.book.orders_of(trade_id)))
+    await it.until(
+        lambda: any(
+            o.purpose is Purpose.STOP and o.state is OrderState.ACCEPTED
+            for o in it.book.orders_of(trade_id)
+        )
+    )
     return it.book.trades[trade_id]
 
 
@@ -284,6 +289,20 @@ async def test_action_suggests_every_word_and_actions_offers_what_is_possible(it
     await it.until(lambda: not it.book.open_trades())
     empty = await it.slash("tom", "orders", "actions")
     assert "Nothing is open" in plain(empty.reply)
+
+
+async def test_what_was_typed_and_how_it_was_read_stays_in_the_journal(it: Desk) -> None:
+    message = it.act("#TSLA close 50%")
+    await it.told(message)
+    kept = await it.until(lambda: it.app.usage._counted)
+    assert any(name == "#close" for _, name, _ in kept)
+    await it.app.desk.drain()
+    (event,) = await it.events("action.asked")
+    assert event.ref == f"ask-{message.id}"
+    assert event.actor == f"user:{it.user('tom').user.id}"
+    assert event.data["text"] == "#TSLA close 50%"
+    assert event.data["read"] == "HELD=TSLA, PCT=50"
+    assert "not held" in event.data["outcome"]
 
 
 async def test_resume_is_typed_in_the_admin_room_and_asks_for_a_word(it: Desk) -> None:
