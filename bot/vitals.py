@@ -69,7 +69,7 @@ class Vitals:
 
 def _own_process() -> Any:
     """In a thread: the library takes a while to load."""
-    import psutil
+    import psutil  # type: ignore[import-untyped]
 
     process = psutil.Process()
     process.cpu_percent()  # from here on it counts

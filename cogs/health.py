@@ -1,12 +1,16 @@
 """How the desk itself is: /health."""
 
+from typing import Literal
+
 import discord
 from discord import app_commands
 from discord.ext import commands
 
 from bot import reply
 from bot.cards import brokers as brokers_card
+from bot.cards import metrics as metrics_card
 from bot.cards import status as status_card
+from bot.chart_buttons import drawn
 from bot.client import DeskBot
 
 Press = discord.Interaction[DeskBot]
@@ -26,6 +30,43 @@ class Health(commands.Cog):
         app = self.bot.app
         await app.gate.begin(interaction, "health summary")
         await reply.report(interaction, status_card.show(await app.reading.status(app)))
+
+    @health.command(name="detailed", description="Each part in full, or one of them")
+    @app_commands.describe(component="Only this part")
+    async def detailed(self, interaction: Press, component: str = "") -> None:
+        """With the reason and since when."""
+        app = self.bot.app
+        await app.gate.begin(interaction, "health detailed")
+        await reply.report(
+            interaction, status_card.detailed(await app.reading.status(app), component)
+        )
+
+    @detailed.autocomplete("component")
+    async def _parts(self, interaction: Press, current: str) -> list[app_commands.Choice[str]]:
+        app = self.bot.app
+        if not app.gate.allows(interaction, "health detailed"):
+            return []
+        names = ["gateway", "books", "feed", *app.desk.brokers, *sorted(app.desk.health)]
+        fits = [n for n in dict.fromkeys(names) if current.lower() in n.lower()]
+        return [app_commands.Choice(name=n[:100], value=n[:100]) for n in fits[:25]]
+
+    @health.command(name="metrics", description="Memory, processor, lag of the loop, the books")
+    @app_commands.describe(theme="Colours of the chart")
+    async def metrics(
+        self, interaction: Press, theme: Literal["dark", "light"] | None = None
+    ) -> None:
+        """Of the last four hours."""
+        app = self.bot.app
+        await app.gate.begin(interaction, "health metrics")
+        report = app.vitals.report()
+        files: tuple[discord.File, ...] = ()
+        if len(report.samples) > 1:
+            colours = app.people.theme(interaction.user.id, theme)
+            alt = metrics_card.alt(report)
+            files = await drawn(app, "metrics", report, colours, alt, metrics_card.PICTURE)
+        await reply.report(
+            interaction, metrics_card.show(report, has_picture=bool(files)), files=files
+        )
 
     @health.command(name="api-usage", description="Calls, what is left, refusals per provider")
     async def api_usage(self, interaction: Press) -> None:

@@ -7,6 +7,7 @@ import discord
 
 from bot.cards import chart as chart_card
 from bot.cards import market as market_card
+from bot.cards import metrics as metrics_card
 from bot.cards import watchlist as watchlist_card
 from engine.flows.watchlist import Change, Outcome
 from engine.reports import chart
@@ -26,6 +27,8 @@ def cards() -> Iterator[discord.Embed]:
     yield market_card.analysis(made.analysis_report("TSLA"))
     yield market_card.analysis(made.analysis_report("TSLA", "NVDA", "NONE", is_full=True))
     yield watchlist_card.show(made.watchlist_report())
+    yield metrics_card.show(made.metrics_report(is_ill=True))
+    yield metrics_card.show(made.metrics_report(0))
     told = [
         Outcome(symbol="TSLA", is_done=True, said="added and pinned"),
         Outcome(symbol="SPY", is_done=False, said="is on the list already"),

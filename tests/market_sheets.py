@@ -18,6 +18,7 @@ from engine.reports import (
     compare,
     exposure,
     market_summary,
+    metrics,
     payoff,
     sectors,
     watchlist,
@@ -243,6 +244,23 @@ def analysis_report(*symbols: str, is_full: bool = False) -> analysis.AnalysisRe
     )
 
 
+def metrics_report(n: int = 600, *, is_ill: bool = False) -> metrics.MetricsReport:
+    """Two and a half hours of a process; it may be late just now."""
+    rng = random.Random(8)
+    samples = [
+        metrics.Sample(
+            at=NOW - timedelta(seconds=15 * (n - k)),
+            rss_mb=88 + k / n * 9 + rng.random(),
+            cpu_pct=rng.expovariate(1 / 6),
+            lag_ms=rng.expovariate(1 / 4) + (900 if is_ill and k > n - 6 else 0),
+            store_ms=0.4 + rng.expovariate(1 / 0.8),
+            n_threads=14,
+        )
+        for k in range(n)
+    ]
+    return metrics.build(frame(), samples, up_since=NOW - timedelta(hours=9), every_s=15)
+
+
 def sheets() -> Iterator[tuple[str, str, object]]:
     """(file stem, chart, report) of everything worth a look."""
     yield "candles-plain", "candles", candles_report("1d", None, "volume", n=140)
@@ -270,3 +288,6 @@ def sheets() -> Iterator[tuple[str, str, object]]:
     yield "sectors-day", "sectors", sector_report("1d", is_mine=False)
     nothing = sectors.build(frame(), {}, "1d", exposure=None)
     yield "sectors-nothing", "sectors", nothing
+    yield "metrics", "metrics", metrics_report()
+    yield "metrics-ill", "metrics", metrics_report(is_ill=True)
+    yield "metrics-empty", "metrics", metrics_report(0)

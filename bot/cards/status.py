@@ -26,8 +26,36 @@ def show(report: StatusReport) -> discord.Embed:
             *(_part(p) for p in report.parts[:12] if p.condition != "ok"),
             _well(report.parts),
             _counts(report),
+            _breaker(report),
             *(_account(a) for a in report.accounts[:6]),
             _last(report),
+            _foot(report),
+        ],
+    )
+
+
+def detailed(report: StatusReport, component: str = "") -> discord.Embed:
+    """Every part with its reason and since when; one of them when it is named."""
+    wanted = component.strip().lower()
+    parts = [p for p in report.parts if wanted in p.name.lower()]
+    problems = [(part, what) for part, what in report.problems if wanted in part.lower()]
+    n_ill = sum(p.condition != "ok" for p in parts) + len(problems)
+    named = f" called “{text.safe_line(component, 40)}”" if wanted else ""
+    if not parts and not problems:
+        return card(
+            tone=Tone.QUIET,
+            title=f"There is no part{named}",
+            stamp=report.stamp,
+            lines=[f"There are {text.safe_line(', '.join(p.name for p in report.parts), 300)}."],
+        )
+    ill_first = sorted(parts, key=lambda p: p.condition == "ok")
+    return card(
+        tone=Tone.GOOD if not n_ill else Tone.WAIT,
+        title=f"{len(parts)} parts{named} · {n_ill or 'nothing'} to look at",
+        stamp=report.stamp,
+        lines=[
+            *(_problem(part, what) for part, what in problems[:20]),
+            *(_part(p) for p in ill_first[:40]),
             _foot(report),
         ],
     )
@@ -82,6 +110,14 @@ def _counts(report: StatusReport) -> str:
         parts.append(f"**{report.n_approvals}** to approve")
     parts += [f"{text.safe_line(name, 30)} {n}" for name, n in report.queues[:6]]
     return " · ".join(parts)
+
+
+def _breaker(report: StatusReport) -> str:
+    if report.tripped:
+        return f"🛑 **Breaker tripped** {text.safe_line(report.tripped, 80)}: no entries today"
+    if isinstance(report.breaker_pct, Missing):
+        return f"Breaker n/a ({text.safe_line(report.breaker_pct.reason, 60)})"
+    return f"Breaker {text.pct(report.breaker_pct, sign=False, places=0)} used"
 
 
 def _account(line: AccountLine) -> str:
