@@ -6,6 +6,7 @@ books say so too and the alert's card is due.
 """
 
 import asyncio
+import gc
 import shutil
 import statistics
 import time
@@ -60,9 +61,11 @@ async def desk_on(
     )
     rig.desk.calendars = {"*": ALWAYS}
     rig.last_id = NEXT_MESSAGE
+    gc.freeze()  # as the bot does once it is up: pytest's own heap is no part of an alert
     try:
         yield rig
     finally:
+        gc.unfreeze()
         await rig.close()
 
 
@@ -93,6 +96,12 @@ def quote(rig: Rig, instrument: Instrument, bid: str = "0.99", ask: str = "1.00"
 
 async def one(rig: Rig, number: int, meter: Meter | None = None) -> None:
     """One alert up to its acceptance; then its entry is cancelled, so that nothing piles up."""
+    await taken(rig, number, meter)
+    await taken_back(rig)
+
+
+async def taken(rig: Rig, number: int, meter: Meter | None = None) -> None:
+    """One alert up to its acceptance."""
     quote(rig, contract(number))
     message = rig.message(OPTIONS, RHEA, words(number))
     if meter is not None:
@@ -103,9 +112,13 @@ async def one(rig: Rig, number: int, meter: Meter | None = None) -> None:
     assert record is not None
     assert rig.desk.book.alerts[record.alert_id].state is AlertState.ORDERED
     quote(rig, contract(number), "1.49", "1.50")  # away from its limit: it does not fill
-    (order,) = rig.desk.book.orders_of(record.trade_ids[0])
-    assert order.state is OrderState.ACCEPTED
-    assert await send.ask_cancel(rig.desk, order, "bench")
+
+
+async def taken_back(rig: Rig) -> None:
+    """Cancel what works."""
+    for order in list(rig.desk.book.orders.values()):
+        assert order.state is OrderState.ACCEPTED
+        assert await send.ask_cancel(rig.desk, order, "bench")
     for _ in range(2000):
         await asyncio.sleep(0.002)
         if not rig.desk.book.trades:
@@ -156,6 +169,20 @@ async def compare(rigs: dict[str, Rig], watch: Watch, folder: Path) -> None:
 def spread(values: list[float]) -> str:
     """All of them, lowest first."""
     return " ".join(f"{value:.2f}" for value in sorted(values))
+
+
+async def test_alerts_that_follow_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ten without a pause: a processor that has just rested takes two to four times as long."""
+    meter = Meter(Watch(monkeypatch.setattr))
+    async with desk_on(tmp_path) as rig:
+        for turn in range(20):
+            for number in range(turn * 10, turn * 10 + 10):
+                await taken(rig, number, meter if turn else None)
+            await taken_back(rig)
+    say("\nalert -> order, ten that follow on each other at once")
+    line("  to accepted by the paper broker", meter.found["accepted"])
+    line("  of it CPU of the loop's thread", meter.found["loop"])
+    line("  of it CPU of the writer's thread", meter.found["writer"])
 
 
 async def test_a_burst_of_500_alerts_in_a_second(tmp_path: Path) -> None:
