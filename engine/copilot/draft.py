@@ -17,6 +17,8 @@ from engine.reports._said import PLACEHOLDER, Fact, Said, names_in, say
 
 MOST_SENTENCES = 8
 _LONGEST = 400
+_RUN = 4
+"""So many words in a row that stand in a foreign text as well are a quotation."""
 
 
 class Draft(BaseModel):
@@ -88,17 +90,20 @@ def guard(
     draft: Draft,
     facts: Mapping[str, Fact],
     offered: Iterable[str],
-    is_harmful: "re.Pattern[str] | None" = None,
+    is_harmful: re.Pattern[str] | None = None,
+    foreign: Iterable[str] = (),
 ) -> Guarded:
     """What may be shown of a draft; ``offered``: ids of the proposals that code has made.
 
-    ``is_harmful``: anything else that must not be shown, such as the shapes of keys.
+    ``is_harmful``: anything else that must not be shown, such as the shapes of keys; ``foreign``:
+    other people's words, which a model may not pass on as its own.
     """
-    allowed = set(offered)
+    allowed, theirs = set(offered), {run for text in foreign for run in _runs(text)}
     kept: list[Said] = []
     for sentence in draft.sentences[:MOST_SENTENCES]:
         text = " ".join(sentence.split())
-        if not why_not(text, facts) and not (is_harmful and is_harmful.search(text)):
+        is_bad = why_not(text, facts) or (is_harmful and is_harmful.search(text))
+        if not is_bad and not theirs & set(_runs(text)):
             kept.append(say(text, facts))
     chosen = [a for a in dict.fromkeys(draft.proposals) if a in allowed]
     n_removed = len(draft.sentences) - len(kept) + len(draft.proposals) - len(chosen)
@@ -112,10 +117,11 @@ def why_not(sentence: str, facts: Mapping[str, Fact]) -> str:
     named = [facts.get(name) for name in names_in(sentence)]
     if any(fact is None or fact.unit == "foreign" for fact in named):
         return "names a fact that is not there, or other people's words"
-    rest = unicodedata.normalize("NFKC", PLACEHOLDER.sub(" ", sentence))
+    bare = PLACEHOLDER.sub(" ", sentence)
+    rest = unicodedata.normalize("NFKC", bare)
     if any(unicodedata.category(c) in _NO_CHARACTERS for c in sentence):
         return "hidden characters"
-    if any(unicodedata.category(c).startswith("N") for c in rest):
+    if any(unicodedata.category(c).startswith("N") for c in bare + rest):
         return "a figure of its own"
     if _WORD.search(rest) or _ONE.search(rest):
         return "a number word"
@@ -126,6 +132,15 @@ def why_not(sentence: str, facts: Mapping[str, Fact]) -> str:
     if _COMMAND.search(rest):
         return "a command"
     return "about secrets" if _SECRET.search(rest) else ""
+
+
+def _runs(text: str) -> list[tuple[str, ...]]:
+    """Every run of so many words, whatever stands between them; a shorter text is one run."""
+    plain = unicodedata.normalize("NFKC", text).casefold()
+    words = re.findall(r"[^\W_]+", plain)
+    if len(words) <= _RUN:
+        return [tuple(words)] if words else []
+    return [tuple(words[i : i + _RUN]) for i in range(len(words) - _RUN + 1)]
 
 
 _NO_CHARACTERS = frozenset({"Cf", "Co", "Cs", "Cn", "Cc"})

@@ -6,6 +6,7 @@ the report still names it. Nothing is sent from here.
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_FLOOR, Decimal
 
 from engine.domain.order import PlannedTarget
@@ -25,6 +26,7 @@ _NEAR_STOP = Decimal("0.8")
 _NEAR_LIMIT_PCT = Decimal(80)
 _HALF = Decimal(50)
 _LAST_DAY = 1
+_PLACING = timedelta(seconds=5)
 _SOURCE = "/positions"
 
 TAKE_RULES = (
@@ -72,7 +74,7 @@ def cut(held: Held) -> Iterator[Advice]:
         found = _cut(row, held.called_off)
         if found is not None:
             why, rule, urgency = found
-            stake = row.basis_usd if row.unprotected_since is not None else row.net_usd
+            stake = row.basis_usd if _is_bare(row) else row.net_usd
             yield _close(row, n_of, "cut", why, rule, Decimal(100), urgency, stake)
 
 
@@ -157,7 +159,7 @@ def _take(row: TradeCard, min_r: Decimal) -> tuple[Said, str, Decimal, Urgency] 
 
 def _cut(row: TradeCard, called_off: frozenset[str]) -> tuple[Said, str, Urgency] | None:
     known = {f.id: f for f in _facts(row)}
-    if row.unprotected_since is not None or row.stop is None:
+    if _is_bare(row):
         return say("{pos.label} has no working stop; {pos.basis} is unprotected", known), *(
             CUT_RULES[0],
             Urgency.NOW,
@@ -175,6 +177,12 @@ def _cut(row: TradeCard, called_off: frozenset[str]) -> tuple[Said, str, Urgency
         text = "{pos.label} is down {pos.net} ({pos.r}); {pos.to_stop} from its stop {pos.stop}"
         return say(text, known), CUT_RULES[1], Urgency.TODAY
     return None
+
+
+def _is_bare(row: TradeCard) -> bool:
+    """Without a stop, or with none at work for longer than placing one takes."""
+    since = row.unprotected_since
+    return row.stop is None or (since is not None and row.stamp.at - since > _PLACING)
 
 
 def _way_to_target(row: TradeCard) -> Decimal | None:

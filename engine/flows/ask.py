@@ -103,7 +103,8 @@ async def interpret(
             note = f"no reading by {model.name}: {error}"
         else:
             offered = [p.id for p in composed.proposals]
-            kept = guard(drafted.draft, composed.facts, offered, is_harmful)
+            theirs = [asking.asked.text, *_foreign(composed)]
+            kept = guard(drafted.draft, composed.facts, offered, is_harmful, theirs)
             reading, n_removed = kept.reading, kept.n_removed
             first = [p for i in kept.proposals for p in composed.proposals if p.id == i]
             proposals = tuple(dict.fromkeys((*first, *composed.proposals)))
@@ -141,6 +142,11 @@ async def interpret(
         used = desk.fact(FACT, budget.dump())
         await _file(desk, asking.who, "copilot.read", document, used)
     return report
+
+
+def _foreign(composed: Composed) -> list[str]:
+    """Other people's words among the facts."""
+    return [str(f.value) for f in composed.facts.values() if f.unit == "foreign"]
 
 
 def _look_up(composed: Composed, words: Words) -> Callable[[str], str]:

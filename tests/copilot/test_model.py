@@ -11,7 +11,7 @@ from tests.copilot import endpoint as e
 TALK = [{"role": "system", "content": "rules"}, {"role": "user", "content": "Facts: none"}]
 
 
-async def interpret(behaviour, *, look_up=None, timeout_s=5.0):
+async def interpret(behaviour, *, look_up=None, timeout_s=60.0):
     """One conversation with a server that behaves like this."""
     async with e.endpoint(behaviour) as server:
         model = Model(

@@ -1,9 +1,12 @@
 """/ask, mentions and the recommendations, through the loopback Discord."""
 
+import asyncio
+import json
 import re
 
 from bot.demo.world import ACTIVITY
 from engine.domain.instrument import stock
+from tests.copilot import endpoint as e
 from tests.discord.kit import NAMED, OTHER, desk, plain
 from tests.discord.test_buttons import _MANY
 
@@ -118,3 +121,38 @@ async def test_a_plan_to_rebalance_offers_each_trade_with_a_question(tmp_path, m
         assert re.search(
             r"A move of -5.0% in SPY would change .* by about [+-]\$", plain(used.reply)
         )
+
+
+async def test_facts_come_at_once_and_the_reading_follows_in_their_place(tmp_path, monkeypatch):
+    """L-04, L-06: a slow model costs nobody his facts, a used-up one is not asked."""
+    monkeypatch.setenv("TS_OPENAI_API_KEY", "sk-canary-4f9k2m7qXW8yT3zR5vB1")
+    go = asyncio.Event()
+
+    async def slow(_, body):
+        await go.wait()
+        told = json.dumps(body["messages"])
+        assert "sk-canary" not in told
+        return e.completion(e.draft("All of it is {pos.open}.", "It is 31337.", proposals=["a1"]))
+
+    async with e.endpoint(slow) as server:
+        copilot = {"enabled": True, "base_url": server.url, "model": "stub"}
+        async with desk(tmp_path, monkeypatch, copilot=copilot) as it:
+            await it.held()
+            used = await it.slash("tom", "orders", "ask", question="what do I hold?")
+            await it.until(lambda: used.reply and "the model is reading" in plain(used.reply))
+            assert "Open positions: 1" in plain(used.reply)
+            go.set()
+            await it.until(lambda: "Reading by stub" in plain(used.reply))
+            said = plain(used.reply)
+            assert "All of it is -$" in said or "All of it is +$" in said
+            assert "31337" not in said
+            assert "a part of its reading was taken out" in said
+            (filed,) = await it.events("copilot.read")
+            assert len(server.requests) == 1
+
+            it.app.copilot.budget().tokens = 10**9
+            used = await it.slash("tom", "orders", "ask", question="what do I hold?")
+            await it.until(lambda: used.reply and "used up" in plain(used.reply))
+            assert "Open positions: 1" in plain(used.reply)
+            assert len(server.requests) == 1
+            assert filed.actor.startswith("user:")
