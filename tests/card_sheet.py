@@ -79,6 +79,7 @@ from engine.risk.load import load_checks
 from engine.store import ChainReport, Journaled
 from tests import market_cards
 from tests import ticket_sheet
+from tests.unit.reports import book_examples
 from tests.unit.reports import examples as ex
 from tests.unit.reports.examples import NOW, D
 from tests.unit.risk import facts as risk_facts
@@ -445,7 +446,7 @@ def figures() -> Iterator[discord.Embed]:
     yield orders.show(order_report.build(ex.frame(), orders=rows))
     yield orders.one(order_report.row(rows[1], ex.frame()), ex.frame().stamp("A-1"))
     yield exposure.show(exposure_report())
-    yield exposure.show(exposure_report(by="sector"))
+    yield from book_examples.cards()
     yield performance.show(performance_report(60))
     yield from of_the_desk()
 

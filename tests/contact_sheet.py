@@ -17,6 +17,7 @@ from engine.domain.quote import Leg
 from engine.domain.trade import StopPlan
 from engine.reports import exposure, performance, pnl, price_path, replay, trade_card
 from tests import market_sheets
+from tests.unit.reports import book_examples
 from tests.unit.reports.examples import (
     AAPL,
     MES,
@@ -147,6 +148,7 @@ def sheets() -> Iterator[tuple[str, str, object]]:
     yield "equity-losing", "equity", performance_report(400, seed=8, drift=-9)
     yield "exposure", "exposure", exposure_report()
     yield "exposure-empty", "exposure", exposure_report(is_empty=True)
+    yield from book_examples.charts()
     yield "replay", "replay", replay_report()
     yield "replay-empty", "replay", replay.build(frame(), cases=[])
     yield "trade-open", "trade", path_report()

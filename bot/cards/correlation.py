@@ -21,7 +21,7 @@ def show(report: CorrelationReport, *, has_picture: bool = False) -> discord.Emb
             lines=[_added(report)],
         )
     return card(
-        tone=Tone.WAIT if report.above else Tone.GOOD if not report.unknown else Tone.QUIET,
+        tone=Tone.WAIT if report.repeated else Tone.GOOD if not report.unknown else Tone.QUIET,
         title=title(report),
         stamp=report.stamp,
         lines=[
@@ -37,13 +37,13 @@ def show(report: CorrelationReport, *, has_picture: bool = False) -> discord.Emb
 
 def title(report: CorrelationReport) -> str:
     """``2 pairs move as one · above 0.70``."""
-    n = len(report.above)
+    n = len(report.repeated)
     if n:
         said = "pairs move" if n > 1 else "pair moves"
         return f"{n} {said} as one · above {report.limit}"
     if report.unknown:
         return "No pair is known to move as one"
-    return f"No pair above {report.limit}"
+    return f"No pair held the same way is above {report.limit}"
 
 
 def alt(report: CorrelationReport) -> str:
@@ -60,7 +60,11 @@ def _ranked(report: CorrelationReport) -> list[Pair]:
 
 def _pairs(report: CorrelationReport) -> str:
     rows = [
-        [f"{p.a} {p.b}", _r(p.r), "as one" if p in report.above else ""]
+        [
+            f"{p.a} {p.b}",
+            _r(p.r),
+            ("hedge" if p.is_hedge else "as one") if p in report.above else "",
+        ]
         for p in _ranked(report)[:_SHOWN]
     ]
     rest = len(_ranked(report)) - _SHOWN
@@ -90,7 +94,11 @@ def _unknown(report: CorrelationReport) -> str:
 
 
 def _score(value: Figure) -> str:
-    return f"n/a ({value.reason})" if isinstance(value, Missing) else f"**{value:.2f}** of 1"
+    return (
+        f"n/a ({value.reason})"
+        if isinstance(value, Missing)
+        else f"**{value:.2f}** (0 one bet, 1 unrelated)"
+    )
 
 
 def _r(value: Figure) -> str:

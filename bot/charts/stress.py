@@ -17,6 +17,8 @@ def pack(report: StressReport) -> dict[str, Any]:
     """What is drawn, as plain values; positions that cannot be told are named, not drawn."""
     known = [(r.symbol, r.pnl_usd) for r in report.rows if isinstance(r.pnl_usd, Decimal)]
     n_unknown = len(report.rows) - len(known)
+    n_still = sum(usd == 0 for _, usd in known)
+    known = [pair for pair in known if pair[1] != 0]
     known.sort(key=lambda pair: -abs(pair[1]))
     shown = known[: _MOST if len(known) <= _MOST else _MOST - 1]
     shown.sort(key=lambda pair: pair[1])
@@ -26,7 +28,14 @@ def pack(report: StressReport) -> dict[str, Any]:
     total = report.total_usd
     pct = report.total_pct
     share = "" if isinstance(pct, Missing) else f"{pct:+.1f}% of equity"
-    notes = [share, f"{report.n_stops} stops hit" if report.n_stops else "no stop hit"]
+    notes = [
+        share,
+        f"{report.n_stops} stop{'' if report.n_stops == 1 else 's'} hit"
+        if report.n_stops
+        else "no stop hit",
+    ]
+    if n_still:
+        notes.append(f"{n_still} not moved")
     if n_unknown:
         notes.append(f"{n_unknown} not known: no total")
     return {

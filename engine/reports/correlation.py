@@ -20,6 +20,8 @@ class Pair:
     a: str
     b: str
     r: Figure
+    is_hedge: bool = False
+    """They are held opposite ways: what moves together offsets."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +48,11 @@ class CorrelationReport:
         """Pairs above the limit, strongest first."""
         known = [p for p in self.pairs if isinstance(p.r, Decimal) and p.r > self.limit]
         return tuple(sorted(known, key=lambda p: -_r(p)))
+
+    @property
+    def repeated(self) -> tuple[Pair, ...]:
+        """Those of them that are held the same way: one bet twice."""
+        return tuple(p for p in self.above if not p.is_hedge)
 
     @property
     def unknown(self) -> tuple[Pair, ...]:
@@ -80,7 +87,12 @@ def build(
     known = {n: closes[n] for n in names if n in closes}
     found = matrix(known, days, min_days)
     pairs = [
-        Pair(a=a, b=b, r=_figure(_cell(a, b, known, found, no_closes or {})))
+        Pair(
+            a=a,
+            b=b,
+            r=_figure(_cell(a, b, known, found, no_closes or {})),
+            is_hedge=weights.get(a, 1.0) * weights.get(b, 1.0) < 0,
+        )
         for i, a in enumerate(names)
         for b in names[i + 1 :]
     ]

@@ -60,7 +60,7 @@ class RiskReport:
     """Sector and percent of equity, largest first."""
     hhi: Figure
     pairs: tuple[Pair, ...]
-    """Above the limit."""
+    """Above the limit and held the same way."""
     n_unknown_pairs: int
     diversification: Figure
     var_usd: Figure
@@ -110,14 +110,14 @@ def build(
     var_pct = _share(var_usd, equity_usd)
     shares = tuple((r.name, r.pct) for r in sectors.rows)
     return RiskReport(
-        stamp=frame.stamp("risk"),
+        stamp=frame.stamp("risk", [leg.instrument for t in open_trades for leg in t.legs]),
         equity_usd=equity_usd,
         limits=limits,
         gates=gates,
         heat=heat,
         sectors=shares,
         hhi=sectors.hhi,
-        pairs=correlations.above,
+        pairs=correlations.repeated,
         n_unknown_pairs=len(correlations.unknown),
         diversification=correlations.score,
         var_usd=var_usd,
@@ -129,7 +129,7 @@ def build(
         open_risk_usd=at_risk,
         open_risk_r=plus(*(h.risk_r for h in heat)) if heat else ZERO,
         open_risk_pct=_share(at_risk, equity_usd),
-        suggestions=tuple(_suggestions(heat, correlations.above, gates, shares, var_pct)),
+        suggestions=tuple(_suggestions(heat, correlations.repeated, gates, shares, var_pct)),
     )
 
 

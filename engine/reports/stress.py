@@ -69,6 +69,7 @@ def build(
     vix: float | None = None,
 ) -> StressReport:
     """The report; ``at_work_usd`` as the allocation limit counts it."""
+    trades = tuple(trades)
     results = stress.run(lines.known, scenario, World(closes=closes, vix=vix), move_pct)
     why = dict(lines.missing)
     rows = sorted((_row(t, results, why.get(t.trade_id)) for t in trades), key=_worst_first)
@@ -76,7 +77,7 @@ def build(
     after = plus(equity_usd, total)
     exposed = _hedge(lines, closes)
     return StressReport(
-        stamp=frame.stamp(f"stress-{scenario}"),
+        stamp=frame.stamp(f"stress-{scenario}", [leg.instrument for t in trades for leg in t.legs]),
         scenario=scenario,
         words=stress.words(scenario, move_pct),
         rows=tuple(rows),

@@ -1,7 +1,7 @@
 """The accounts on one screen: money, the day, how much is at work, sectors, what is unwell."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from engine.domain.refusal import Gauge
@@ -49,7 +49,7 @@ def build(
     off = [f"entries are off: {why}" for why in (halted, unsound) if why]
     ill = [f"{part}: {why}" for part, why in (problems or {}).items() if why]
     return SummaryReport(
-        stamp=frame.stamp("summary"),
+        stamp=replace(stakes.stamp, ref="summary", at=frame.now),
         stakes=stakes,
         largest=by_position.largest,
         buying_power_usd=buying_power_usd,
