@@ -363,7 +363,17 @@ async def look_up(desk: Desk, order_id: str, refused: str = "") -> bool:
         if refused and found.order.state != "unknown":
             await _refused(desk, order_id, refused)
         return found.order.state != "unknown"
+    if isinstance(found, Unclear) and not found.candidates:
+        return await _unseen(desk, order_id)
     return isinstance(found, Absent) and await _absent(desk, order_id, found)
+
+
+async def _unseen(desk: Desk, order_id: str) -> bool:
+    """Nothing like it is listed yet: an exit goes out again where a second one is refused."""
+    order = desk.book.orders.get(order_id)
+    if order is None or order.state not in _UNANSWERED or order_id in desk.in_flight:
+        return False
+    return desk.broker(order.broker).caps.dedupes_client_id and await _send_again(desk, order)
 
 
 async def _absent(desk: Desk, order_id: str, found: Found) -> bool:

@@ -318,6 +318,21 @@ async def test_where_ids_are_hidden_it_is_repeated_once(opened):
     assert sent.count(sent[0]) == 2, "its answer was lost twice: from here on evidence decides"
 
 
+async def test_where_a_second_one_is_refused_an_exit_goes_out_again_before_its_absence_is_proven(
+    opened,
+):
+    """E*TRADE lists an order late: naked meanwhile for nothing, its id cannot be used twice."""
+    rig = await opened(terms=HIDDEN)
+    await held(rig)
+    rig.outside.loses_closes = 1
+    rig.outside.says["*"] = Unclear()
+    await rig.say("STC 2 SPY 603C 1/31")
+    await alive(rig, 4)
+    assert not rig.desk.book.open_trades()
+    rig.outside.says.clear()
+    await check(rig)
+
+
 async def test_a_person_picks_the_order_among_those_that_may_be_it(opened):
     rig = await opened(terms=BLIND)
     rig.faults.unknown_after_accept = 1
