@@ -1,0 +1,237 @@
+"""Orders of one's own through the engine: stops, additions, changes; the books hold throughout."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from engine.domain.errors import NotAllowed, UserError
+from engine.domain.order import OrderState, Purpose, Side
+from engine.domain.trade import TradeState
+from engine.flows import drafting, halt, manage, manual, reprice, unprotect
+from engine.flows.drafting import Wanted
+from tests import rig as desks
+from tests import truth
+from tests.rig import AAPL, ADMIN, LOOSE, TRADER, VIEWER, Rig, d
+
+AUTO = frozenset({"manual"})
+
+
+@pytest.fixture
+async def rig() -> AsyncIterator[Rig]:
+    made = await desks.start(risk=LOOSE)
+    made.quote(AAPL, "189.98", "190.02")
+    yield made
+    await truth.books(made.desk.store, auto=AUTO)
+    await truth.memory_equals_disk(made.desk)
+    await truth.same_as_broker(made.desk, made.broker)
+    await truth.exits_fit(made.desk, made.broker)
+    await made.close()
+
+
+def wanted(amount: str = "10", **more: Any) -> Wanted:
+    return Wanted(**{"side": Side.BUY, "symbol": "AAPL", "amount": d(amount), **more})
+
+
+async def order(rig: Rig, asked: Wanted, key: int = 77) -> manual.Done:
+    """Ask, confirm, and let it come to rest."""
+    planned = await manual.plan(rig.desk, TRADER, asked)
+    done = await manual.send(rig.desk, planned, key)
+    await rig.rest()
+    return done
+
+
+async def held(rig: Rig, **more: Any) -> Any:
+    """An open position of ten shares with its stop at the broker."""
+    await order(rig, wanted(stop=d(186), **more))
+    await rig.fill(AAPL, "189.98", "190.02")
+    await rig.fill(AAPL, "189.98", "190.02")
+    (trade,) = rig.desk.book.open_trades()
+    return trade
+
+
+def orders(rig: Rig, purpose: Purpose) -> list[Any]:
+    found = rig.desk.book.orders.values()
+    return [o for o in found if o.purpose is purpose and not o.state.is_terminal]
+
+
+async def test_the_first_stop_is_two_atr_within_what_may_be_risked(rig: Rig) -> None:
+    desk = rig.desk
+    planned = await manual.plan(desk, TRADER, wanted())
+    assert "the house's 2 %" in drafting.draft(desk, planned).stop_why
+    for price, kept in ((3, "3.0"), (40, "5.7"), (1, "1.5")):
+        desk.bars._series.clear()
+        at = rig.clock.now()
+        for n in range(20):
+            for edge in (0, price):
+                moment = at.replace(hour=10, minute=n)
+                desk.bars.add(AAPL.key, d(190) + d(edge) / 2, moment)
+        made = drafting.draft(desk, planned)
+        assert made.intent is not None
+        assert made.intent.limit is not None
+        assert made.intent.stop is not None
+        distance = made.intent.limit - made.intent.stop
+        assert f"{distance:.1f}" == kept, (made.stop_why, distance)
+        assert made.refused == "", made.refused
+        assert "2 × ATR(14)" in made.stop_why
+
+
+async def test_dollars_and_risk_percent_become_shares(rig: Rig) -> None:
+    for amount, unit, qty in (("5000", "usd", 26), ("0.1", "risk-pct", 25)):
+        asked = wanted(amount, unit=unit, stop=d("186.21"))
+        made = drafting.draft(rig.desk, await manual.plan(rig.desk, TRADER, asked))
+        assert made.intent is not None
+        assert made.intent.qty == qty, (unit, made.intent.qty)
+    little = wanted("100", unit="usd")
+    made = drafting.draft(rig.desk, await manual.plan(rig.desk, TRADER, little))
+    assert "one unit costs" in made.refused
+
+
+async def test_nothing_leaves_while_halted_denied_or_by_a_viewer(rig: Rig) -> None:
+    planned = await manual.plan(rig.desk, TRADER, wanted(stop=d(186)))
+    await halt.emergency_stop(rig.desk, TRADER, close=False, reason="drill")
+    with pytest.raises(UserError, match="halted"):
+        await manual.send(rig.desk, planned, 1)
+    await halt.resume(rig.desk, ADMIN, "drill is over")
+    with pytest.raises(NotAllowed):
+        await manual.plan(rig.desk, VIEWER, wanted())
+    with pytest.raises(UserError, match="There is no such account"):
+        await manual.plan(rig.desk, TRADER, wanted(at="elsewhere"))
+    rig.clock.advance(60)
+    with pytest.raises(UserError, match="no fresh quote"):
+        await manual.send(rig.desk, planned, 2)
+    assert not rig.desk.book.orders
+
+
+async def test_the_same_click_never_orders_twice(rig: Rig) -> None:
+    planned = await manual.plan(rig.desk, TRADER, wanted(stop=d(186)))
+    first = await manual.send(rig.desk, planned, 5)
+    with pytest.raises(Exception, match=r".+"):
+        await manual.send(rig.desk, planned, 5)
+    await rig.rest()
+    assert [o.order_id for o in orders(rig, Purpose.ENTRY)] == [first.order_id]
+
+
+async def test_an_addition_joins_the_trade_and_its_stop_covers_all(rig: Rig) -> None:
+    trade = await held(rig, target=d(199))
+    risk = trade.risk_usd
+    await order(rig, wanted("5", trade_id=trade.trade_id), key=78)
+    working = rig.desk.book.trades[trade.trade_id]
+    assert (working.qty_wanted, working.is_entry_over) == (15, False)
+    await rig.fill(AAPL, "190.98", "191.02")
+    await rig.fill(AAPL, "189.98", "190.02")
+    await rig.fill(AAPL, "189.98", "190.02")
+    now = rig.desk.book.trades[trade.trade_id]
+    assert (now.qty_open, now.is_entry_over) == (15, True)
+    assert [t.qty for t in now.targets] == [15]
+    assert now.risk_usd > risk
+    (stop,) = orders(rig, Purpose.STOP)
+    assert (stop.leaves, stop.stop) == (15, d(186))
+
+
+async def test_an_addition_that_does_not_fill_leaves_everything_as_it_was(rig: Rig) -> None:
+    trade = await held(rig, target=d(199))
+    done = await order(rig, wanted("5", trade_id=trade.trade_id, limit=d(188)), key=78)
+    with pytest.raises(UserError, match="entry still works"):
+        await manual.plan(rig.desk, TRADER, wanted("5", trade_id=trade.trade_id))
+    await manage.close(rig.desk, trade.trade_id, TRADER, qty=d(4))
+    await rig.rest()
+    await rig.fill(AAPL, "189.98", "190.02")
+    await rig.fill(AAPL, "189.98", "190.02")
+    entry = await rig.desk.order(done.order_id)
+    assert entry.state is OrderState.CANCELED  # while anything is closed, nothing is added
+    now = rig.desk.book.trades[trade.trade_id]
+    assert (now.qty_open, now.qty_opened) == (6, 10)
+    assert [t.qty for t in now.targets] == [10]
+    (stop,) = orders(rig, Purpose.STOP)
+    assert stop.leaves == 6
+
+
+async def test_a_changed_entry_is_swapped_in_place_and_fills_once(rig: Rig) -> None:
+    done = await order(rig, wanted(limit=d(188), stop=d(185)))
+    await rig.fill(AAPL, "189.98", "190.02")
+    new = await reprice.run(rig.desk, TRADER, done.order_id, price=d("188.50"), qty=d(8))
+    await rig.rest()
+    assert new.replaces == done.order_id
+    await rig.fill(AAPL, "188.40", "188.45")
+    await rig.fill(AAPL, "188.40", "188.45")
+    (trade,) = rig.desk.book.open_trades()
+    assert (trade.qty_open, trade.qty_wanted) == (8, 8)
+    assert (await rig.desk.order(done.order_id)).state is OrderState.REPLACED
+
+
+@pytest.mark.parametrize("swaps", [False, True])
+async def test_what_was_filled_before_the_change_counts(rig: Rig, swaps: bool) -> None:
+    """A quantity is that of the whole line; without a swap the rest is sent anew."""
+    paper = rig.broker
+    if not swaps:
+        rig.desk.brokers["paper"].caps = replace(paper.caps, replaces_in_place=False)
+    done = await order(rig, wanted(limit=d(190), stop=d(186)))
+    await rig.fill(AAPL, "189.98", "190.02", ask_size=d(4), bid_size=d(4))
+    await rig.fill(AAPL, "189.90", "189.95", ask_size=d(4), bid_size=d(4))
+    first = rig.desk.book.orders[done.order_id]
+    assert 0 < first.filled < 10, first
+    changing = asyncio.ensure_future(reprice.run(rig.desk, TRADER, done.order_id, qty=d(12)))
+    for _ in range(40):
+        rig.clock.advance(0.1)
+        await rig.rest()
+        if changing.done():
+            break
+    new = await changing
+    assert (new.replaces is not None) == swaps
+    for _ in range(3):
+        await rig.fill(AAPL, "189.90", "189.95")
+    (trade,) = rig.desk.book.open_trades()
+    assert trade.qty_open == 12
+    assert trade.qty_opened == 12
+    (stop,) = orders(rig, Purpose.STOP)
+    assert stop.leaves == 12
+
+
+async def test_without_swaps_an_unfilled_entry_is_cancelled_and_sent_anew(rig: Rig) -> None:
+    rig.desk.brokers["paper"].caps = replace(rig.broker.caps, replaces_in_place=False)
+    done = await order(rig, wanted(limit=d(188), stop=d(185)))
+    await rig.fill(AAPL, "189.98", "190.02")
+    changing = asyncio.ensure_future(reprice.run(rig.desk, TRADER, done.order_id, price=d(189)))
+    for _ in range(40):
+        rig.clock.advance(0.1)
+        await rig.rest()
+        if changing.done():
+            break
+    new = await changing
+    await rig.rest()
+    old = await rig.desk.order(done.order_id)
+    assert old.state is OrderState.CANCELED
+    assert (new.limit, new.replaces) == (d(189), None)
+    for _ in range(3):
+        await rig.fill(AAPL, "188.90", "188.95")
+    (trade,) = rig.desk.book.open_trades()
+    assert trade.qty_open == 10
+    record = next(reversed(rig.desk.book.alerts.values()))
+    assert trade.trade_id in record.trade_ids
+
+
+async def test_stops_taken_back_stay_away_until_one_is_set_again(rig: Rig) -> None:
+    trade = await held(rig)
+    tally = await unprotect.run(rig.desk, TRADER)
+    assert list(tally.values()) == ["cancelling"]
+    for _ in range(3):
+        await rig.fill(AAPL, "189.98", "190.02")
+    assert not orders(rig, Purpose.STOP)
+    assert any("took the stop" in n for n in rig.notes())
+    await manage.set_stop(rig.desk, trade.trade_id, TRADER, d(185))
+    await rig.fill(AAPL, "189.98", "190.02")
+    (stop,) = orders(rig, Purpose.STOP)
+    assert stop.stop == d(185)
+
+
+async def test_a_price_of_ones_own_waits_all_day(rig: Rig) -> None:
+    mine = await order(rig, wanted(limit=d(188), stop=d(185)))
+    for _ in range(5):
+        rig.quote(AAPL, "189.98", "190.02")
+        await rig.pass_time(60, step=30)
+    assert rig.desk.book.orders[mine.order_id].state is OrderState.ACCEPTED
+    assert rig.desk.book.trades
+    assert next(iter(rig.desk.book.trades.values())).state is TradeState.PENDING
