@@ -1,11 +1,14 @@
 """How good the market data is: /data."""
 
+from typing import Literal
+
 import discord
 from discord import app_commands
 from discord.ext import commands
 
 from bot import reply
 from bot.cards import data as data_card
+from bot.chart_buttons import drawn
 from bot.client import DeskBot
 
 Press = discord.Interaction[DeskBot]
@@ -20,15 +23,29 @@ class Data(commands.Cog):
     data = app_commands.Group(name="data", description="How good the market data is, A to F")
 
     @data.command(name="quality", description="Grades A to F per symbol; D and F open nothing new")
-    @app_commands.describe(symbol="Only this one, with what its grade is made of")
-    async def quality(self, interaction: Press, symbol: str = "") -> None:
-        """Worst first."""
+    @app_commands.describe(
+        symbol="Only this one, with what its grade is made of", theme="Colours of the chart"
+    )
+    async def quality(
+        self,
+        interaction: Press,
+        symbol: str = "",
+        theme: Literal["dark", "light"] | None = None,
+    ) -> None:
+        """Worst first; one symbol with its day as a picture."""
         app = self.bot.app
         await app.gate.begin(interaction, "data quality")
-        if symbol:
-            await reply.report(interaction, data_card.one(app.reading.data(symbol)))
-        else:
+        if not symbol:
             await reply.report(interaction, data_card.show(app.reading.data()))
+            return
+        report = app.reading.data(symbol)
+        files: tuple[discord.File, ...] = ()
+        if len(report.rows[0].trend) > 1:
+            colours = app.people.theme(interaction.user.id, theme)
+            alt = data_card.alt(report)
+            files = await drawn(app, "quality", report, colours, alt, data_card.PICTURE)
+        embed = data_card.one(report, has_picture=bool(files))
+        await reply.report(interaction, embed, files=files)
 
     @quality.autocomplete("symbol")
     async def _symbols(self, interaction: Press, current: str) -> list[app_commands.Choice[str]]:

@@ -12,10 +12,13 @@ from engine.domain.instrument import Instrument, stock
 from engine.domain.quote import Leg
 from engine.domain.trade import StopPlan, TradeState
 from engine.portfolio.sectors import SECTOR_FUNDS
+from engine.quality import Grade
+from engine.quality import Report as Graded
 from engine.reports import (
     analysis,
     chart,
     compare,
+    data,
     exposure,
     market_summary,
     metrics,
@@ -261,6 +264,27 @@ def metrics_report(n: int = 600, *, is_ill: bool = False) -> metrics.MetricsRepo
     return metrics.build(frame(), samples, up_since=NOW - timedelta(hours=9), every_s=15)
 
 
+def quality_report(n: int = 120) -> data.DataReport:
+    """A symbol whose quotes were poor for a while."""
+    rng = random.Random(3)
+    scores = [
+        max(0.0, min(100.0, 96 - (45 if n * 0.5 < k < n * 0.62 else 0) + rng.gauss(0, 1.5)))
+        for k in range(n)
+    ]
+    parts = {"freshness": 30, "completeness": 25, "agreement": 0, "range": 15, "uptime": 10}
+    graded = Graded(
+        grade=Grade.B,
+        score=88.0,
+        parts={name: float(value) for name, value in parts.items()},
+        sources=("alpaca",),
+        is_quarantined=False,
+        is_halted=False,
+    )
+    at = tuple(NOW - timedelta(minutes=3 * (n - k)) for k in range(n))
+    row = data.Row(label="SPY", graded=graded, trend=tuple(scores), trend_at=at)
+    return data.DataReport(stamp=frame().stamp("data"), rows=(row,), sources=())
+
+
 def sheets() -> Iterator[tuple[str, str, object]]:
     """(file stem, chart, report) of everything worth a look."""
     yield "candles-plain", "candles", candles_report("1d", None, "volume", n=140)
@@ -291,3 +315,4 @@ def sheets() -> Iterator[tuple[str, str, object]]:
     yield "metrics", "metrics", metrics_report()
     yield "metrics-ill", "metrics", metrics_report(is_ill=True)
     yield "metrics-empty", "metrics", metrics_report(0)
+    yield "quality", "quality", quality_report()

@@ -7,6 +7,7 @@ from bot.cards._layout import Tone, card
 from engine.quality import Grade
 from engine.reports.data import DataReport, Row, Source
 
+PICTURE = "quality.png"
 _SHOWN = 15
 _BLOCKS = "▁▂▃▄▅▆▇█"
 _POINTS = 10
@@ -39,7 +40,7 @@ def show(report: DataReport) -> discord.Embed:
     )
 
 
-def one(report: DataReport) -> discord.Embed:
+def one(report: DataReport, *, has_picture: bool = False) -> discord.Embed:
     """One symbol in full."""
     (row,) = report.rows
     return card(
@@ -52,8 +53,19 @@ def one(report: DataReport) -> discord.Embed:
             f"used: {text.safe_line(', '.join(row.graded.sources), 120)}",
             "🛑 trading in it is halted" if row.graded.is_halted else "",
             "🛑 set aside: of grade F within the last minute" if row.graded.is_quarantined else "",
-            f"the last day {spark(row.trend)}" if row.trend else "",
+            f"the last day {spark(row.trend)}" if row.trend and not has_picture else "",
         ],
+        picture=PICTURE if has_picture else "",
+    )
+
+
+def alt(report: DataReport) -> str:
+    """The picture of one symbol in words."""
+    (row,) = report.rows
+    low, high = min(row.trend, default=0.0), max(row.trend, default=0.0)
+    return (
+        f"Quality of {row.label}'s quotes over its day: now {row.graded.grade.value} "
+        f"({row.graded.score:.0f} of 100), between {low:.0f} and {high:.0f}"
     )
 
 

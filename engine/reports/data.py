@@ -18,6 +18,8 @@ class Row:
     graded: Graded
     trend: tuple[float, ...]
     """Scores of the last day, oldest first; empty before the first sample."""
+    trend_at: tuple[datetime, ...] = ()
+    """When each of them was taken."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,8 +67,14 @@ def build(
         if graded is None:
             continue
         trend = quality.trend(instrument)
-        kept = tuple(score for at, score in trend if since is None or at >= since)
-        rows.append(Row(label=instrument.label, graded=graded, trend=kept))
+        kept = [(at, score) for at, score in trend if since is None or at >= since]
+        row = Row(
+            label=instrument.label,
+            graded=graded,
+            trend=tuple(score for _, score in kept),
+            trend_at=tuple(at for at, _ in kept),
+        )
+        rows.append(row)
     lost = dict(down or {})
     names = dict.fromkeys((*quality.sources(), *lost))
     return DataReport(

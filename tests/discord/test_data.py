@@ -1,5 +1,7 @@
 """/data as people use it."""
 
+from datetime import timedelta
+
 from tests.discord.kit import SPY, desk, plain
 
 
@@ -14,6 +16,12 @@ async def test_grades_sources_and_one_symbol_in_full(tmp_path, monkeypatch):
         assert "of 100" in one
         assert "agreed" in one
         assert "n/a" in one, "one source cannot agree with itself"
+        now = it.app.clock.now()
+        kept = [(now - timedelta(minutes=n), 90.0 - n) for n in (3, 2, 1)]
+        monkeypatch.setattr(it.app.quality, "trend", lambda _: kept)
+        used = it.user("vic").slash("actions", "data quality", symbol=SPY.label)
+        drawn = (await used.replied(40)).reply
+        assert "between 87 and 89" in drawn.attachments[0].description
         unknown = await it.slash("vic", "actions", "data quality", symbol="ZZZ")
         assert "never quoted" in unknown.text
         found = await it.user("vic").autocomplete("actions", "data quality", "symbol", symbol="spy")
