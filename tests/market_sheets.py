@@ -271,11 +271,11 @@ def quality_report(n: int = 120) -> data.DataReport:
         max(0.0, min(100.0, 96 - (45 if n * 0.5 < k < n * 0.62 else 0) + rng.gauss(0, 1.5)))
         for k in range(n)
     ]
-    parts = {"freshness": 30, "completeness": 25, "agreement": 0, "range": 15, "uptime": 10}
+    parts = {"freshness": 1.0, "completeness": 0.9, "agreement": None, "range": 1, "uptime": 0.8}
     graded = Graded(
         grade=Grade.B,
         score=88.0,
-        parts={name: float(value) for name, value in parts.items()},
+        parts=parts,
         sources=("alpaca",),
         is_quarantined=False,
         is_halted=False,

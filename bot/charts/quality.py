@@ -13,7 +13,8 @@ _GRADES = ((95, "A"), (85, "B"), (75, "C"), (60, "D"))
 def pack(report: DataReport) -> dict[str, Any]:
     """What is drawn of the first symbol, as plain values."""
     row = report.rows[0]
-    parts = ", ".join(f"{name} {value:.0f}" for name, value in row.graded.parts.items() if value)
+    known = {name: v for name, v in row.graded.parts.items() if v is not None}
+    parts = ", ".join(f"{name} {value:.0%}" for name, value in known.items())
     return {
         "title": f"{text.shorten(row.label, 26)} · quality of its quotes",
         "value": f"{row.graded.grade.value} {row.graded.score:.0f}",
@@ -29,7 +30,7 @@ EXAMPLE: dict[str, Any] = {
     "title": "SPY · quality of its quotes",
     "value": "A 97",
     "allows": True,
-    "detail": "freshness 30, completeness 25",
+    "detail": "freshness 100%, completeness 90%",
     "scores": (97.0, 80.0, 55.0),
     "ticks": ((0, 1.7e9), (2, 1.7000006e9)),
     "is_synthetic": False,
