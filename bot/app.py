@@ -10,7 +10,7 @@ from functools import partial
 
 import discord
 
-from bot import connect, filing, health, render, vitals
+from bot import banner, connect, filing, health, render, vitals
 from bot.briefing import Briefing
 from bot.cards import recovery
 from bot.charts import Charts
@@ -301,6 +301,7 @@ class App:
         self.work.every(filing.SCORE_S, partial(filing.score_due, self), "score advice")
         self.work.keep(self.panel.run, "panel")
         self.work.every(EVERY_S, self.presence.tell, "presence")
+        self.work.every(banner.EVERY_S, banner.Banner(self).look, "banner")
 
     async def _discord(self) -> None:
         """Stay connected for ever; only a refusal that no retry can mend ends the process."""
