@@ -14,13 +14,15 @@ from typing import TYPE_CHECKING, Any, Self
 import discord
 
 from bot import reply
+from bot.confirm import ask_first
 from bot.curb_forms import CURB_FORMS
 from bot.errors import sentence
 from bot.forms import Field, Form, Values
 from bot.numbers import number, optional_number
 from bot.reply import Press
+from bot.stops import loosen_question
 from engine.domain.errors import ApprovalExpired, NotAllowed, UserError
-from engine.flows import approve, halt, journal, manage, mode, modify
+from engine.flows import approve, halt, journal, loosen, manage, mode, modify
 
 if TYPE_CHECKING:
     from bot.app import App
@@ -241,8 +243,12 @@ def _price_fields(verb: str) -> Callable[["App", str], tuple[str, tuple[Field, .
 
 async def _stop(app: "App", press: Press, key: str, version: int, typed: Values) -> str:
     del version
-    price = number("stop", typed.get("price", ""))
-    trade = await manage.set_stop(app.desk, key, app.gate.who(press), price)
+    price, who = number("stop", typed.get("price", "")), app.gate.who(press)
+    known = app.desk.book.trades.get(key)
+    if known is not None and loosen.is_looser(known, price):
+        await ask_first(app, press, loosen_question(app, key, price, who))
+        return "-# That is looser than it stands: nothing is moved before you confirm."
+    trade = await manage.set_stop(app.desk, key, who, price)
     return f"✔ stop of {trade.symbol} is now {price}"
 
 

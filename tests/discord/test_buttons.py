@@ -182,14 +182,14 @@ async def test_at_most_five_confirmations_are_open_per_person(tmp_path, monkeypa
         )
 
 
-async def test_stops_move_by_button_and_dialog_and_only_tighten(tmp_path, monkeypatch):
+async def test_stops_move_by_button_and_dialog_and_a_looser_one_asks(tmp_path, monkeypatch):
     async with desk(tmp_path, monkeypatch) as it:
         trade, card = await it.held()
         done = await it.fill_in("tom", card, "Stop…", price="1.70")
         assert "1.70" in await it.answer(done)
         await it.until(lambda: it.book.trades[trade.trade_id].stop.price == Decimal("1.70"))
         looser = await it.fill_in("tom", card, "Stop…", price="1.20")
-        assert "only tighten" in await it.answer(looser)
+        assert "1.70 → 1.20" in await it.answer(looser)
         for typed in ("0", "-1", "abc", "1e9", "٣", "1.705"):
             refused = await it.fill_in("tom", card, "Stop…", price=typed)
             assert await it.answer(refused)
