@@ -495,6 +495,8 @@ class Reading:
             positions=list(book.positions.values()),
             accounts=list(book.accounts.values()),
             n_approvals=len(book.approvals),
+            limits=self.limits(),
+            queues=queues(app),
             last_alert=next(reversed(book.alerts.values()), None),
             version=version("tradestream"),
             started_at=app.started_at,
@@ -541,6 +543,18 @@ def _symbol(typed: str) -> str:
     if not _SYMBOL.fullmatch(plain):
         raise UserError(f"“{text.safe_line(typed, 20)}” is no symbol. Nothing was looked up.")
     return plain.upper()
+
+
+def queues(app: "App") -> dict[str, int]:
+    """What waits to be shown, taken in or stored; those that hold anything."""
+    book, store = app.desk.book, app.desk.store.health()
+    rooms = app.desk.settings.sources.values()
+    found = {
+        "cards to show": sum(book.is_due(n) for n in book.notices),
+        "messages to read": sum(app.bot.catch_up.n_waiting(r.channel_id) for r in rooms),
+        "commits": store.n_waiting,
+    }
+    return {name: n for name, n in found.items() if n}
 
 
 def parts(app: "App") -> tuple[status.Part, ...]:

@@ -98,7 +98,7 @@ class Info(commands.Cog):
             await reply.report(interaction, embed, view=view)
             return
         made = about.made_of()
-        await reply.report(interaction, about_card.show(made, stamp, since=app.started_at))
+        await reply.report(interaction, about_card.program(made, stamp, since=app.started_at))
 
     def _allowed(self, interaction: Press) -> Iterator[Command]:
         """Commands that he might use, if only in another room."""

@@ -11,7 +11,7 @@ from bot.cards._layout import Tone, card
 from engine.reports import Stamp
 
 
-def show(made: MadeOf, stamp: Stamp, *, since: datetime) -> discord.Embed:
+def program(made: MadeOf, stamp: Stamp, *, since: datetime) -> discord.Embed:
     """Version, commit, schema, uptime."""
     commit = f"`{made.commit}`" if made.commit else "n/a (not run from a checkout)"
     return card(

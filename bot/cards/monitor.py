@@ -89,7 +89,8 @@ def _stopped(report: MonitorReport) -> str:
 def _room(room: Room, *, is_all_off: bool) -> str:
     mark = "✗" if room.problem else "⏸" if room.stopped else "👂"
     last = f"last message {text.ago(room.last_at)}" if room.last_at else "silent so far"
-    parts = [last, f"{room.n_heard} heard, {room.n_alerts} alerts"]
+    many = "" if room.n_alerts == 1 else "s"
+    parts = [last, f"{room.n_heard} heard, {room.n_alerts} alert{many}"]
     if room.n_waiting:
         parts.append(f"**{room.n_waiting} waiting**")
     why = room.problem or ("" if is_all_off else room.stopped)
@@ -118,5 +119,14 @@ def _finding(mark: str, found: Finding) -> str:
 
 
 def _ticks(well: Iterable[Finding]) -> list[str]:
-    rows = [f"✓ {text.safe_line(f.part, 40)}: {text.safe_line(f.said, 80)}" for f in well]
+    """One line each; channels that are fine share one."""
+    rows, channels = [], []
+    for f in well:
+        said = text.safe_line(f.said, 80)
+        if f.said.startswith("#"):
+            channels.append(said)
+        else:
+            rows.append(f"✓ {text.safe_line(f.part, 40)}: {said}")
+    if channels:
+        rows.append(f"✓ {len(channels)} channels: {' · '.join(dict.fromkeys(channels))}")
     return ["\n".join(rows)] if rows else []

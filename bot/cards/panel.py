@@ -30,7 +30,7 @@ NAMES: Mapping[Section, str] = {
 def tone(report: PanelReport) -> Tone:
     """Red: no entries; amber: somebody should look; green: all is well."""
     status = report.status
-    if status.halted or not status.may_trade or report.tripped:
+    if status.halted or not status.may_trade or status.tripped:
         return Tone.BAD
     is_held = report.stopped or report.paused
     return Tone.GOOD if status.is_well and not is_held else Tone.WAIT
@@ -68,7 +68,7 @@ def _figures(report: PanelReport) -> str:
         ["Open P&L", text.usd_short(status.open_usd, sign=True), ""],
         ["Equity", text.usd_short(report.equity_usd), ""],
         ["Positions", _of(report), ""],
-        ["Breaker", "TRIPPED" if report.tripped else _used(report), _bar(report)],
+        ["Breaker", "TRIPPED" if report.status.tripped else _used(report), _bar(report)],
     ]
     if report.n_closed and not isinstance(report.win_rate_pct, Missing):
         share = text.pct(report.win_rate_pct, sign=False, places=0)
@@ -91,14 +91,14 @@ def _of(report: PanelReport) -> str:
 
 
 def _used(report: PanelReport) -> str:
-    used = report.breaker_pct
+    used = report.status.breaker_pct
     return "n/a" if isinstance(used, Missing) else f"{text.pct(used, sign=False, places=0)} used"
 
 
 def _bar(report: PanelReport) -> str:
-    if isinstance(report.breaker_pct, Missing):
+    if isinstance(report.status.breaker_pct, Missing):
         return ""
-    full = min(int(report.breaker_pct) * _CELLS // 100, _CELLS)
+    full = min(int(report.status.breaker_pct) * _CELLS // 100, _CELLS)
     return "█" * full + "░" * (_CELLS - full)
 
 
@@ -106,8 +106,8 @@ def _warnings(report: PanelReport) -> Iterable[str]:
     status = report.status
     if status.halted:
         yield f"🛑 **Halted** {text.safe_line(status.halted, 200)}"
-    if report.tripped:
-        yield f"🛑 **Breaker tripped** {text.safe_line(report.tripped, 80)}: no entries today"
+    if status.tripped:
+        yield f"🛑 **Breaker tripped** {text.safe_line(status.tripped, 80)}: no entries today"
     if report.paused:
         yield f"⏸ **Entries are paused** {text.safe_line(report.paused, 160)}"
     if report.stopped:

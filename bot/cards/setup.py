@@ -27,12 +27,10 @@ def plan(what: Plan, stamp: Stamp) -> discord.Embed:
             "A practice room is made too: the market is made up, post alerts into it yourself."
             if what.wants_practice
             else "",
-            f"✓ chosen · ○ there, will be taken · ＋ will be made ({n_new})"
+            f"✓ chosen · ○ there, will be taken · + will be made ({n_new})"
             if not what.is_done
             else "Choose another channel or role below.",
-            "New channels are seen by these roles alone; whoever presses becomes the first admin."
-            if not what.is_done
-            else "",
+            _who(what),
         ],
     )
 
@@ -57,6 +55,14 @@ def done(what: Done, found: Sequence[Finding], stamp: Stamp) -> discord.Embed:
     return embed
 
 
+def _who(what: Plan) -> str:
+    if what.is_done:
+        return ""
+    is_first = any(s.purpose == "admin" and not s.is_chosen for s in what.steps if s.kind == "role")
+    first = " Whoever presses becomes the first admin, trader and approver." if is_first else ""
+    return f"New channels are seen by these roles alone.{first}"
+
+
 def _lacking(what: Plan) -> str:
     if not what.lacking:
         return ""
@@ -67,7 +73,7 @@ def _lacking(what: Plan) -> str:
 
 
 def _step(step: Step) -> str:
-    mark = "✓" if step.is_chosen else "○" if step.found_id else "＋"
+    mark = "✓" if step.is_chosen else "○" if step.found_id else "+"
     if step.found_id is None:
         prefix = "@" if step.kind == "role" else "#"
         return f"{mark} {prefix}{text.safe_line(step.name, 40)}"

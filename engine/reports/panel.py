@@ -7,10 +7,9 @@ from decimal import Decimal
 from typing import Literal
 
 from engine.domain.desk import Intake
-from engine.domain.refusal import Gauge
 from engine.reports import Figure, Frame, Missing, Stamp, less, plus, ratio
 from engine.reports.alerts import AlertsReport
-from engine.reports.limits import LimitsReport, used_pct
+from engine.reports.limits import LimitsReport
 from engine.reports.monitor import Room
 from engine.reports.pnl import PnlReport
 from engine.reports.positions import PositionsReport
@@ -22,7 +21,7 @@ SECTIONS: tuple[Section, ...] = ("positions", "trades", "alerts", "messages", "b
 STANDARD: tuple[Section, ...] = ("positions", "alerts", "brokers", "chart")
 """What a panel shows below its figures until a desk chooses."""
 
-_HELD, _LOST, _FALLEN = "positions", "lost today", "below peak"
+_HELD = "positions"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,10 +45,6 @@ class PanelReport:
     day_pct: Figure
     n_positions: Figure
     max_positions: Figure
-    breaker_pct: Figure
-    """How much of the loss that stops entries is used up, of the account that is nearest to it."""
-    tripped: str
-    """Accounts whose breaker tripped today; empty when none."""
     win_rate_pct: Figure
     n_closed: int
     rooms: tuple[Room, ...]
@@ -90,8 +85,6 @@ def build(
         day_pct=day_pct(status),
         n_positions=_sum(g.now for g in gauges if g.name == _HELD),
         max_positions=_sum(g.limit for g in gauges if g.name == _HELD),
-        breaker_pct=_nearest([g for g in gauges if g.name in (_LOST, _FALLEN)]),
-        tripped=", ".join(a.account for a in limits.accounts if a.tripped_on is not None),
         win_rate_pct=Missing("not read yet") if pnl is None else pnl.win_rate_pct,
         n_closed=0 if pnl is None else pnl.n_closed,
         rooms=tuple(rooms),
@@ -126,15 +119,6 @@ def _sum(values: Iterable[Decimal | None]) -> Figure:
     if any(v is None for v in known):
         return Missing("not known yet")
     return sum((v for v in known if v is not None), Decimal(0))
-
-
-def _nearest(gauges: Sequence[Gauge]) -> Figure:
-    """The fullest; one that is not known hides what the others say."""
-    if not gauges:
-        return _NO_ACCOUNT
-    shares = [used_pct(g) for g in gauges]
-    known = [max(s, Decimal(0)) for s in shares if s is not None]
-    return max(known) if len(known) == len(shares) else Missing("equity is not known")
 
 
 def _heard(intake: Intake) -> Heard:

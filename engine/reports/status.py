@@ -19,6 +19,7 @@ from engine.reports import (
     open_pnl,
     plus,
 )
+from engine.reports.limits import LimitsReport, used_pct
 
 Condition = Literal["ok", "warn", "bad", "unknown"]
 
@@ -67,6 +68,10 @@ class StatusReport:
     open_usd: Figure
     accounts: tuple[AccountLine, ...]
     pnl_today_usd: Figure
+    breaker_pct: Figure
+    """How much of the loss that stops entries is used up, of the account that is nearest to it."""
+    tripped: str
+    """Accounts whose breaker tripped today; empty when none."""
     last_alert_id: str
     last_alert: str
     last_alert_at: datetime | None
@@ -99,6 +104,7 @@ def build(
     positions: Iterable[Position] = (),
     accounts: Iterable[Account] = (),
     n_approvals: int = 0,
+    limits: LimitsReport | None = None,
     last_alert: AlertRecord | None = None,
     version: str = "",
     started_at: datetime | None = None,
@@ -122,12 +128,29 @@ def build(
         open_usd=open_pnl(held, frame)[0],
         accounts=lines,
         pnl_today_usd=today,
+        breaker_pct=nearest(limits),
+        tripped=""
+        if limits is None
+        else ", ".join(a.account for a in limits.accounts if a.tripped_on is not None),
         last_alert_id=last_alert.alert_id if last_alert else "",
         last_alert=last_alert.text if last_alert else "",
         last_alert_at=last_alert.received_at if last_alert else None,
         version=version,
         uptime=None if started_at is None else frame.now - started_at,
     )
+
+
+_BREAKERS = ("lost today", "below peak")
+
+
+def nearest(limits: LimitsReport | None) -> Figure:
+    """Percent used of the fullest breaker; one that is not known hides what the others say."""
+    accounts = () if limits is None else limits.accounts
+    shares = [used_pct(g) for a in accounts for g in a.gauges if g.name in _BREAKERS]
+    if not shares:
+        return Missing("no account")
+    known = [max(s, Decimal(0)) for s in shares if s is not None]
+    return max(known) if len(known) == len(shares) else Missing("equity is not known")
 
 
 def _line(account: Account, held: Iterable[Position], frame: Frame) -> AccountLine:

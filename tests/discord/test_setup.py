@@ -112,7 +112,7 @@ async def first_trade(sandbox: Sandbox) -> str:
     asked = olivia.slash("desk", "setup")
     await asked.replied()
     assert "○ <@&" in plain(asked.reply), "roles that are there are taken"
-    assert "＋ #orders" in plain(asked.reply)
+    assert "+ #orders" in plain(asked.reply)
     done = olivia.click(asked, "Set it up")
     await done.replied(20)
     words = plain(done.reply)
