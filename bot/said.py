@@ -47,9 +47,13 @@ def _figure(fact: Fact, value: Decimal) -> str:
     return f"{value:.2f}" if unit == "ratio" else text.qty(value)
 
 
-def sentence(said: Said) -> str:
-    """A sentence for a card, every figure put in."""
-    return filled(said.text, {f.id: words(f) for f in said.facts})
+def sentence(said: Said, *, strong: bool = False) -> str:
+    """A sentence for a card, every figure put in; ``strong``: gains and losses stand out."""
+    values = {f.id: words(f) for f in said.facts}
+    if strong:
+        results = [f.id for f in said.facts if f.unit == "pnl" and isinstance(f.value, Decimal)]
+        values |= {name: f"**{values[name]}**" for name in results}
+    return filled(said.text, values)
 
 
 def filled(template: str, values: Mapping[str, str]) -> str:

@@ -79,6 +79,7 @@ from engine.risk.load import load_checks
 from engine.store import ChainReport, Journaled
 from tests import market_cards
 from tests import ticket_sheet
+from tests.copilot import sheet as copilot_sheet
 from tests.unit.reports import book_examples
 from tests.unit.reports import examples as ex
 from tests.unit.reports.examples import NOW, D
@@ -540,7 +541,7 @@ async def post_all(bot: QuickBot, channel_ids: dict[str, int]) -> None:
     """One group of cards per channel."""
     charts = Charts()
     groups = {
-        "trade-alerts": [*alert_cards()],
+        "trade-alerts": [*alert_cards(), *copilot_sheet.cards()],
         "approvals": [*approval_cards(), *ticket_sheet.cards()],
         "desk": [*trade_cards(), *market_cards.cards()],
         "announcements": [*lists()],
@@ -650,7 +651,7 @@ async def main(wanted: list[str]) -> list[tuple[str, bytes]]:
 
 
 HEIGHTS = {
-    "trade-alerts": ((900, 2600), (390, 3000)),
+    "trade-alerts": ((900, 7800), (390, 9600)),
     "approvals": ((900, 5600), (390, 6600)),
     "desk": ((900, 7200), (390, 8600)),
     "announcements": ((900, 5200), (390, 6400)),

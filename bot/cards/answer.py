@@ -7,7 +7,7 @@ from bot.cards._layout import Tone, card
 from bot.said import sentence
 from engine.reports.answer import AnswerReport
 
-_TITLE = 120
+_TITLE = 80
 _CONFIDENCE = {
     "high": "every figure is known",
     "medium": "a figure is missing",
@@ -23,7 +23,7 @@ def show(report: AnswerReport, *, is_reading: bool = False) -> discord.Embed:
         title=f"💬 {text.safe_line(asked, _TITLE * 2)}",
         stamp=report.stamp,
         lines=[
-            *(sentence(said) for said in report.plain),
+            *(sentence(said, strong=True) for said in report.plain),
             *_reading(report, is_reading=is_reading),
             _foot(report, is_reading=is_reading),
         ],

@@ -116,7 +116,7 @@ def review(report: JournalReport) -> discord.Embed:
             *lines,
             f"**Not written about** {' · '.join(silent)}" if silent else "",
             "**Ask yourself**",
-            *(f"{n}. {prompt}" for n, prompt in enumerate(PROMPTS, 1)),
+            *(f"· {prompt}" for prompt in PROMPTS),
         ],
     )
 

@@ -45,11 +45,11 @@ def _tone(report: RecommendationsReport) -> Tone:
 
 def _row(n: int, row: Advice) -> list[str]:
     stake = row.at_stake_usd
-    money = "" if isinstance(stake, Missing) else f" · {text.usd(stake, sign=True)} at stake"
+    money = "" if isinstance(stake, Missing) else f" · {text.usd(abs(stake))} at stake"
     label = text.safe_line(row.label, 60)
     return [
         f"{_MARK[row.urgency]} **{n}. {label}** · {_WORD[row.urgency]}{money}",
-        f"{sentence(row.reason)} → `{text.code_safe(row.action)}`",
+        f"{sentence(row.reason, strong=True)} → `{text.code_safe(row.action)}`",
     ]
 
 

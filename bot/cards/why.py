@@ -10,7 +10,7 @@ from bot.cards._layout import Tone, card
 from bot.said import filled
 from engine.reports.why import Line, WhyReport
 
-_INPUTS = 24
+_INPUTS = 12
 _WORDS = {"answer": "Answer", "recommendation": "Advice", "decision": "Decision"}
 
 

@@ -89,7 +89,9 @@ def _sentences(
         yield Said(text=_UNREAD)
     known = topics()
     for name in chosen:
-        yield from (say(text, facts) for text in known[name].lines(facts, asked))
+        for at, text in enumerate(known[name].lines(facts, asked)):
+            mark = "" if at else known[name].mark
+            yield say(f"{mark} {text}".strip(), facts)
         if name == "plan":
             yield from plan.sentences(seen)
 

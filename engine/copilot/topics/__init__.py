@@ -25,6 +25,8 @@ class Topic(ABC):
     """Regular expression over the question in lower case."""
     place: ClassVar[int] = 50
     """Where it stands in an answer of several subjects; low numbers first."""
+    mark: ClassVar[str] = ""
+    """Put before its first sentence, so that the eye finds it."""
     source: ClassVar[str]
     """The command that shows the same."""
 

@@ -21,6 +21,7 @@ class Alerts(Topic):
         r"not taken|why (was|were|did|didn)|callouts?|calls?)\b"
     )
     place = 25
+    mark = "📣"
     source = "/alerts list"
 
     def facts(self, seen: Seen) -> Iterable[Fact]:

@@ -22,6 +22,7 @@ class Day(Topic):
         r"summary|recap|how did|how is it going|doing)\b"
     )
     place = 10
+    mark = "📊"
     source = "/profit-loss"
 
     def facts(self, seen: Seen) -> Iterable[Fact]:

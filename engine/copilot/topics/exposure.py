@@ -19,6 +19,7 @@ class Exposure(Topic):
         r"biggest|equity|cash|account|balance|worth|invested|at stake|capital|leverage)\b"
     )
     place = 40
+    mark = "⚖"
     source = "/exposure"
 
     def facts(self, seen: Seen) -> Iterable[Fact]:

@@ -16,6 +16,7 @@ class Market(Topic):
         r"opens|closes)|trading hours|session|holiday|half day|bell|market status)\b"
     )
     place = 60
+    mark = "🕰"
     source = "/market-status"
 
     def facts(self, seen: Seen) -> Iterable[Fact]:

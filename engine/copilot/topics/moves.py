@@ -18,6 +18,7 @@ class Moves(Topic):
         r"\b(happened|moved|market (do|did|go|went)|how (is|was|did) the market|indices|index)\b"
     )
     place = 26
+    mark = "📈"
     source = "/market-summary"
 
     def facts(self, seen: Seen) -> Iterable[Fact]:

@@ -18,6 +18,7 @@ class News(Topic):
         r"\b(news|headlines?|earnings|happen|happened|events?|why (is|did) .*(move|drop|rise))\b"
     )
     place = 27
+    mark = "📰"
     source = "/news"
 
     def facts(self, seen: Seen) -> Iterable[Fact]:

@@ -13,6 +13,7 @@ class Notes(Topic):
 
     words = r"\b(notes?|journal|wrote|written|remarks?|my own words)\b"
     place = 65
+    mark = "✎"
     source = "/journal list"
 
     def facts(self, seen: Seen) -> Iterable[Fact]:

@@ -15,6 +15,7 @@ class Orders(Topic):
 
     words = r"\b(orders?|pending|waiting|approvals?|approve|working|unfilled|in doubt|queue)\b"
     place = 45
+    mark = "🧾"
     source = "/order list"
 
     def facts(self, seen: Seen) -> Iterable[Fact]:

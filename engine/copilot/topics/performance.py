@@ -25,6 +25,7 @@ class Performance(Topic):
         r"statistics|stats|how good|best (room|source)|which room)\b"
     )
     place = 15
+    mark = "🏁"
     source = "/performance"
 
     def facts(self, seen: Seen) -> Iterable[Fact]:

@@ -21,6 +21,7 @@ class Positions(Topic):
         r"unrealized|open trades?|what do i have|am i in|protected|unprotected|expire|expires)\b"
     )
     place = 20
+    mark = "📦"
     source = "/positions"
 
     def facts(self, seen: Seen) -> Iterable[Fact]:

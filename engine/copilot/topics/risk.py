@@ -22,6 +22,7 @@ class Risk(Topic):
         r"can i (still )?(trade|open|enter)|daily loss|lose today|worst case)\b"
     )
     place = 30
+    mark = "🛡"
     source = "/risk-limits"
 
     def facts(self, seen: Seen) -> Iterable[Fact]:

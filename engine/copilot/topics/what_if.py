@@ -16,6 +16,7 @@ class WhatIf(Topic):
 
     words = r"\b(what if|suppose|imagine|if .*(drops?|falls?|rises?|moves?|crash\w*|rall\w+))\b"
     place = 5
+    mark = "🌊"
     source = "/stress-test"
 
     def facts(self, seen: Seen) -> Iterable[Fact]:
