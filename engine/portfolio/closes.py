@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
 from itertools import pairwise
-from math import isfinite, log
+from math import isfinite, log, sqrt
 
 from engine.portfolio import Unknown
 
@@ -36,6 +36,32 @@ class Closes:
     def by_day(self) -> dict[date, float]:
         """Price of each day."""
         return dict(zip(self.days, self.prices, strict=True))
+
+    @cached_property
+    def _tails(self) -> "dict[int, Tail]":
+        return {}
+
+    def tail(self, n: int) -> "Tail":
+        """Its newest ``n`` returns, worked out once."""
+        found = self._tails.get(n)
+        if found is None:
+            days = self.days[-(n + 1) :]
+            returns = log_returns(self, days)
+            mean = sum(returns) / len(returns) if returns else 0.0
+            moves = tuple(r - mean for r in returns)
+            found = Tail(days=days, moves=moves, size=sqrt(sum(m * m for m in moves)))
+            self._tails[n] = found
+        return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tail:
+    """The newest returns of one symbol about their mean."""
+
+    days: tuple[date, ...]
+    moves: tuple[float, ...]
+    size: float
+    """Root of the sum of their squares."""
 
 
 def common_days(series: Iterable[Closes], n_returns: int) -> list[date]:

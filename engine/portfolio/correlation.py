@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from math import sqrt
+from operator import mul
 
 from engine.portfolio import Unknown
 from engine.portfolio.closes import Closes, paired
@@ -26,6 +27,13 @@ def correlation(
     a: Closes, b: Closes, days: int = DAYS, min_days: int = MIN_DAYS
 ) -> float | Unknown:
     """Pearson's r over the newest ``days`` returns on common days; at least ``min_days``."""
+    mine, theirs = a.tail(days), b.tail(days)
+    if mine.days == theirs.days and len(mine.moves) >= max(min_days, 2):
+        size = mine.size * theirs.size
+        if size <= _STILL:
+            return Unknown(f"{a.symbol} or {b.symbol} did not move")
+        shared: float = sum(map(mul, mine.moves, theirs.moves))
+        return min(max(shared / size, -1.0), 1.0)
     both = paired(a, b, days, min(min_days, days))
     if isinstance(both, Unknown):
         return both

@@ -217,3 +217,14 @@ def test_real_closes_give_what_pandas_gives():
     for name in names[1:]:
         expected = last[name].cov(last["SPY"]) / last["SPY"].var()
         assert beta(series[name], series["SPY"]) == pytest.approx(expected, abs=1e-9)
+
+
+def test_the_quick_way_over_one_calendar_says_what_the_long_way_says():
+    a, b = walk("A", 200, like=0.6), walk("B", 200, like=0.6)
+    longer = Closes(symbol="B", days=(DAY0 - timedelta(days=9), *b.days), prices=(1.0, *b.prices))
+    gone = Closes(symbol="B", days=b.days[:-1], prices=b.prices[:-1])
+    quick = correlation(a, b)
+    assert correlation(a, longer) == pytest.approx(quick, abs=1e-12)
+    both = returns(a, gone, n=60)
+    assert correlation(a, gone) == pytest.approx(both["A"].corr(both["B"]), abs=1e-9)
+    assert correlation(b, a) == quick
