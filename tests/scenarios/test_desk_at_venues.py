@@ -133,6 +133,22 @@ class Outside:
 
     async def enter_unit(self, legs: tuple[Leg, ...], qty: int, limit: Any, stop: Any) -> Order:
         """The same of any unit."""
+        order = await self.written(legs, qty, limit, stop)
+        await send.submit(self.desk, order)
+        await self.rest()
+        return self.order(order)
+
+    async def written(
+        self,
+        legs: tuple[Leg, ...] | None = None,
+        qty: int = 2,
+        limit: Any = None,
+        stop: Any = None,
+    ) -> Order:
+        """An entry that is durable and was not sent."""
+        legs = legs or (Leg(instrument=self.bench.it),)
+        limit = self.bench.px("2.02") if limit is None else limit
+        stop = self.bench.px("1.50") if stop is None else stop
         self.n += 1
         bench, now, trade_id = self.bench, self.bench.clock.now(), f"T-{self.n}"
         trade = Trade(
@@ -169,9 +185,7 @@ class Outside:
             updated_at=now,
         )
         await self.desk.commit(self.desk.event("entry", trade.alert_id, trade, order))
-        await send.submit(self.desk, order)
-        await self.rest()
-        return self.order(order)
+        return order
 
     def order(self, order: Order) -> Order:
         return self.desk.book.orders.get(order.order_id, order)

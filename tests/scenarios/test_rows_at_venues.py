@@ -1,16 +1,20 @@
-"""Rows of faults.md that are about quantities, over every adapter at its venue on loopback.
+"""Rows of faults.md, over every adapter at its venue on loopback.
 
-O-12 overfills, O-13 parts, O-21 fills in flight, O-25 refusals, O-26 spreads, M-07 splits.
+O-01 deaths, O-12 overfills, O-13 parts, O-15 orphans, O-21 fills in flight, O-25 refusals,
+O-26 spreads, M-07 splits, X-05 secrets.
 """
 
 import asyncio
+import json
 from dataclasses import replace
 
 import pytest
 
-from engine.domain.order import Order, OrderState, Purpose
+from engine.brokers import OrderRequest
+from engine.domain.order import Order, OrderState, OrderType, Purpose, Side
+from engine.domain.quote import Leg
 from engine.domain.trade import Execution, StopPlan, Trade, TradeState
-from engine.flows import capable, manage, recover, send
+from engine.flows import capable, flatten, manage, recover, send
 from engine.store import REGISTERS
 from tests import truth
 from tests.conformance.broker_bench import BROKERS, D
@@ -264,3 +268,123 @@ async def test_what_is_kept_beside_the_books_is_a_login_or_named_as_a_register(n
         await it.seconds(6)
         kept = {n for n in it.bench.tokens.kept if not n.endswith(REGISTERS)}
         assert kept <= {name, f"{name}-token", f"{name}-session"}
+
+
+# -- death before the request ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_an_entry_that_was_only_written_down_is_never_sent_after_a_restart(name):  # O-01
+    async with at(name) as it:
+        entry = await it.written()
+        await it.die()
+        await it.start()
+        await it.seconds(45)
+        assert await it.entries_at_venue() == []
+        after = await it.desk.order(entry.order_id)
+        assert after.state in (OrderState.REJECTED, OrderState.UNKNOWN), after
+        if after.state is OrderState.UNKNOWN:  # nothing proves it there: a person was called
+            assert told(it, "has had no answer")
+        assert await it.held() == 0
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_a_close_that_was_only_written_down_is_done_once_or_a_person_called(  # O-01
+    name, monkeypatch
+):
+    async with at(name) as it:
+        entry = await it.enter()
+        await it.seconds(6)
+        with monkeypatch.context() as death:
+
+            async def dies(*_, **__):
+                await asyncio.Event().wait()
+
+            death.setattr(it.bench.broker, "submit", dies)
+            death.setattr(it.bench.broker, "replace", dies)
+            death.setattr(it.bench.broker, "cancel", dies)
+            closing = asyncio.ensure_future(manage.close(it.desk, entry.trade_id, ADMIN))
+            await it.rest()
+            closing.cancel()
+            await asyncio.gather(closing, return_exceptions=True)
+            await it.die()
+        await it.start()
+        it.quote("2.00", "2.01")
+        await it.seconds(45)
+        sold = sum(o.filled for o in await it.exits_at_venue())
+        assert sold in (0, 2), "whole or not at all, and never twice"
+        if sold == 0:
+            assert told(it, "has had no answer")
+            return
+        assert await it.held() == 0
+        assert not it.desk.book.open_trades()
+        await it.true()
+
+
+# -- closed elsewhere -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_a_position_closed_in_the_brokers_app_takes_its_stop_along(name):  # O-15
+    async with at(name) as it:
+        entry = await it.enter()
+        await it.seconds(6)
+        bench = it.bench
+        app = OrderRequest(
+            client_order_id=f"APP{bench.id()[3:]}",
+            account="main",
+            side=Side.SELL,
+            legs=(Leg(instrument=bench.it),),
+            qty=D(2),
+            type=OrderType.MARKET,
+            reduces=True,
+        )
+        await bench.broker.submit(app)  # through the same door, under an id that is none of ours
+        await it.seconds(5)
+        await recover.on_demand(it.desk)
+        await it.seconds(5)
+        assert await it.held() == it.ours() == 0
+        assert not [o for o in await it.exits_at_venue() if o.state in LIVE], "no orphan"
+        trade = await it.desk.trade(entry.trade_id)
+        assert trade.state is TradeState.CLOSED
+        await it.true()
+
+
+# -- what is said ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_no_secret_and_no_account_number_is_ever_said(name, caplog):  # X-05
+    with caplog.at_level("DEBUG"):
+        async with at(name, impatient=0.3) as it:
+            faults = it.bench.venue.faults
+            await it.enter()
+            await it.seconds(6)
+            for fault in ("limit_429", "expired_token", "html_502", "cut_json", "reset"):
+                setattr(faults, fault, 1)
+                await it.enter(qty=1)
+                await it.seconds(4)
+            faults.unknown_frames = 1
+            await flatten.run(it.desk, ADMIN)
+            await it.seconds(12)
+            said = caplog.text + str(it.desk.health) + str(it.desk.gates)
+            said += "".join(n.text for n in it.desk.book.notices.values())
+            said += "".join(o.reason for o in await it.store.find(Order))
+            secrets = {text for text in it.bench.secrets.values() if len(text) > 5}
+            secrets |= {t for t in _tokens(it) if len(t) > 12}
+            assert len(secrets) >= 1
+            found = [text[:4] for text in secrets if text in said]
+            assert not found, "a secret was said"
+            assert it.bench.numbers["main"] not in said
+
+
+def _tokens(it: Outside) -> set[str]:
+    """Every token that a login left, however it is written down."""
+    kept = [t for n, t in it.bench.tokens.kept.items() if not n.endswith(REGISTERS)]
+    found: set[str] = set()
+    for text in kept:
+        body = json.loads(text) if text.startswith("{") else {"token": text}
+        for key, value in body.items():
+            if isinstance(value, str) and ("token" in key or "secret" in key):
+                found.add(value)
+    return found
