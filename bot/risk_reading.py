@@ -2,17 +2,16 @@
 
 import asyncio
 from collections.abc import Mapping
-from datetime import date
 from decimal import Decimal
 from itertools import islice
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
+from bot.measuring import WAIT_S, AssetChoice, measured, series_name
 from engine.domain.errors import UserError
-from engine.domain.instrument import Instrument, parse_key
+from engine.domain.instrument import Instrument
 from engine.domain.money import ZERO
-from engine.domain.trade import Account, LedgerEntry, Position, Trade, TradeState
+from engine.domain.trade import Account, Position, Trade
 from engine.flows import facts
-from engine.market import new_york_date
 from engine.portfolio.beta import MARKET
 from engine.portfolio.closes import Closes
 from engine.portfolio.greeks import Sensitivities
@@ -21,12 +20,12 @@ from engine.portfolio.stress import TECH_FUND, VIX, Scenario
 from engine.reports import Figure, Frame, Missing, equity, limits, plus, pnl, unit_label
 from engine.reports import correlation as pairing
 from engine.reports import exposure as stakes
-from engine.reports import performance as measures
 from engine.reports import rebalance as balance
 from engine.reports import risk as dangers
 from engine.reports import stress as storms
 from engine.reports import summary as overview
 from engine.reports._lines import Lines, lines_of
+from engine.reports.performance import PerformanceReport
 from engine.risk.correlation import Correlation
 from engine.risk.position_size import PositionSize
 from engine.risk.sector import Sector
@@ -35,16 +34,7 @@ from engine.sizing import kelly_fraction
 if TYPE_CHECKING:
     from bot.app import App
 
-_WAIT_S = 2.5
-"""How long a report waits for daily closes; what is not there then is n/a."""
 _GREEKS_S = 1.0
-
-AssetChoice = Literal["all", "equity", "options", "futures"]
-_ASSETS: Mapping[str, frozenset[str]] = {
-    "equity": frozenset({"stock"}),
-    "options": frozenset({"option", "spread"}),
-    "futures": frozenset({"future"}),
-}
 
 
 class RiskReading:
@@ -83,7 +73,7 @@ class RiskReading:
         Raises:
             UserError: that is no symbol.
         """
-        more = _series_name(adding) if adding else ""
+        more = series_name(adding) if adding else ""
         _, trades, positions = self._book(None)
         held = await self._lines(trades, positions)
         closes = await self._closes(held, *([more] if more else []))
@@ -145,52 +135,14 @@ class RiskReading:
         asset: AssetChoice = "all",
         strategy: str = "",
         compare: str = "",
-    ) -> measures.PerformanceReport:
+    ) -> PerformanceReport:
         """Measures of the closed trades of a period, beside SPY and another symbol.
 
         Raises:
             UserError: nothing ever traded under that strategy, or that is no symbol.
         """
-        desk, frame = self._desk, self._frame()
-        closed = await desk.store.find(Trade, where={"state": (TradeState.CLOSED,)})
-        known = [*closed, *desk.book.open_trades()]
-        if strategy and strategy not in {t.source for t in known}:
-            raise UserError(f"Nothing was traded by “{strategy[:40]}” yet. Nothing was counted.")
-        kept = {
-            t.trade_id: t
-            for t in known
-            if t.asset in _ASSETS.get(asset, {t.asset}) and strategy in ("", t.source)
-        }
-        is_whole = len(kept) == len(known)
-        entries = [
-            e
-            for e in await desk.store.find(LedgerEntry)
-            if e.trade_id in kept or (is_whole and not e.trade_id)
-        ]
-        accounts = list(desk.book.accounts.values())
-        made = pnl.build(
-            frame,
-            period=period,
-            trades=kept.values(),
-            entries=entries,
-            accounts=accounts if is_whole else (),
-            positions=[p for p in desk.book.positions.values() if p.trade_id in kept],
-            by="strategy",
-            sectors=desk.settings.sectors,
-        )
-        within = ZERO if isinstance(made.realised_usd, Missing) else made.realised_usd
-        ever = sum((a.realised_usd for a in accounts), ZERO)
-        marks = await self._benchmarks(made, frame, compare)
-        return measures.build(
-            made,
-            deposits_usd=sum((a.deposits_usd for a in accounts), ZERO)
-            if accounts
-            else Missing("no account"),
-            realised_before_usd=ever - within if is_whole else ZERO,
-            trades=kept.values(),
-            sectors=desk.settings.sectors,
-            benchmarks=marks,
-        )
+        other = series_name(compare) if compare else "QQQ"
+        return await measured(self._desk, self._frame(), period, asset, strategy, other)
 
     async def summary(
         self, account: str | None = None, broker: str | None = None
@@ -282,7 +234,7 @@ class RiskReading:
 
     async def _closes(self, held: Lines, *more: str) -> dict[str, Closes]:
         wanted = list(dict.fromkeys((MARKET, *held.references, *more)))
-        await self._desk.closes.learn(wanted, _WAIT_S)
+        await self._desk.closes.learn(wanted, WAIT_S)
         return self._desk.closes.of(wanted)
 
     def _correlation(
@@ -377,51 +329,7 @@ class RiskReading:
             "future": paper.fee_per_future_contract_usd,
         }
 
-    async def _benchmarks(
-        self, made: pnl.PnlReport, frame: Frame, compare: str
-    ) -> list[measures.Benchmark]:
-        names = list(dict.fromkeys((MARKET, _series_name(compare) if compare else "QQQ")))
-        await self._desk.closes.learn(names, _WAIT_S)
-        known = self._desk.closes.of(names)
-        since = _first_day(made)
-        found = []
-        for name in names:
-            if since is None:
-                why: Figure = Missing("no closed trades yet")
-                found.append(measures.Benchmark(symbol=name, return_pct=why))
-            elif name not in known:
-                why = Missing(self._desk.closes.why_not(name))
-                found.append(measures.Benchmark(symbol=name, return_pct=why))
-            else:
-                mark = frame.mark(parse_key(name))
-                now = None if isinstance(mark, Missing) else mark
-                found.append(measures.benchmark(known[name], since, now))
-        return found
-
-
-def _first_day(made: pnl.PnlReport) -> date | None:
-    """New York day that the period begins on; the first closing's for all of it."""
-    if made.since is not None:
-        return new_york_date(made.since)
-    return new_york_date(made.rows[0].at) if made.rows else None
-
 
 def _worth(accounts: list[Account], positions: list[Position], frame: Frame) -> Figure:
     held = [p for p in positions if p.qty]
     return plus(*(equity(a, held, frame) for a in accounts)) if accounts else Missing("no account")
-
-
-def _series_name(typed: str) -> str:
-    """A symbol as daily closes are asked for.
-
-    Raises:
-        UserError: it cannot be one.
-    """
-    plain = typed.strip().lstrip("$#").upper()
-    try:
-        of = parse_key(plain)
-    except ValueError:
-        of = None
-    if of is None or of.kind not in ("stock", "crypto") or len(plain) > 12:
-        raise UserError("That is no symbol of a share, fund or coin. Nothing was looked up.")
-    return plain
