@@ -363,7 +363,6 @@ def _administration() -> list[Permission]:
     }
     admin = Where.ADMIN
     return [
-        *_rows(Role.ADMIN, "", "setup"),
         *_rows(Role.ADMIN, "press", "monitor"),
         *_rows(Role.ADMIN, "", "setup", where=admin),
         *(r for group, names in rows.items() for r in _rows(Role.ADMIN, group, names, where=admin)),
@@ -390,6 +389,10 @@ ASKS: Mapping[str, str] = MappingProxyType(
         **dict.fromkeys(("broker disable", "broker enable", "broker connect"), "one click"),
         **dict.fromkeys(("broker rotate", "broker route", "broker default"), "one click"),
         "notify rule-remove": "one click",
+        **dict.fromkeys(
+            ("settings set", "settings rollback", "settings load", "settings import", "risk set"),
+            "one click; a second admin to loosen",
+        ),
         "roles": "one click",
         "emergency-stop": "nothing to stop entries; one click to close",
         "mode live": "a typed word, and a second admin",

@@ -5,7 +5,7 @@ import hashlib
 import io
 import json
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -15,6 +15,8 @@ from engine.domain.desk import AlertRecord
 from engine.domain.order import Order
 from engine.domain.trade import LedgerEntry, Trade
 from engine.reports import Missing
+from engine.reports.journal import Entry
+from engine.reports.performance import PerformanceReport
 from engine.reports.positions import PositionsReport
 
 MOST_BYTES = 9_500_000
@@ -195,3 +197,37 @@ def position_rows(report: PositionsReport) -> list[Row]:
         }
         for row in report.rows
     ]
+
+
+def performance_rows(report: PerformanceReport) -> list[Row]:
+    """The measures of /performance, one each."""
+    names = (
+        *("n_closed", "n_wins", "n_losses", "realised_usd", "return_pct", "win_rate_pct"),
+        *("profit_factor", "expectancy_usd", "expectancy_r", "average_win_usd"),
+        *("average_loss_usd", "losing_streak", "max_drawdown_usd", "max_drawdown_trades"),
+        *("max_drawdown_days", "sharpe", "sortino", "mae_r", "mfe_r"),
+    )
+    return [{"measure": name, "value": getattr(report, name)} for name in names]
+
+
+def journal_rows(entries: Iterable[Entry]) -> list[Row]:
+    """Round trips as the journal tells them."""
+    return [
+        {
+            "trade_id": e.card.trade_id,
+            "unit": e.card.label,
+            "at": e.at,
+            "result_usd": e.result_usd,
+            "r": e.r,
+            "mae_r": e.mae_r,
+            "mfe_r": e.mfe_r,
+            "tags": " ".join(e.tags),
+            "notes": " | ".join(f"{n.by}: {n.text}" for n in e.notes),
+        }
+        for e in entries
+    ]
+
+
+def config_rows(values: Mapping[str, str], source: Callable[[str], str]) -> list[Row]:
+    """Every key that is in force, and where it comes from; secrets are none of them."""
+    return [{"key": k, "value": v, "source": source(k)} for k, v in sorted(values.items())]

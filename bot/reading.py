@@ -290,14 +290,19 @@ class Reading:
             by=by,
         )
 
-    def positions(self) -> positions.PositionsReport:
-        """Everything that is held."""
+    def positions(
+        self, *, broker: str = "", asset: str = "", sort: positions.Sort = "pl"
+    ) -> positions.PositionsReport:
+        """Everything that is held, or what is at one broker or of one asset class."""
         book = self._desk.book
         return positions.build(
             self.frame(),
             trades=book.open_trades(),
             positions=list(book.positions.values()),
             orders=list(book.orders.values()),
+            broker=broker,
+            asset=asset,
+            sort=sort,
         )
 
     async def trades(
@@ -305,9 +310,16 @@ class Reading:
         limit: int,
         symbol: str | None,
         states: Literal["recent", "open", "closed"] = "recent",
+        *,
+        asset: str = "",
+        broker: str = "",
     ) -> trades.TradesReport:
         """The newest round trips: all, the live ones, or those that are over."""
         desk = self._desk
+
+        def fits(trade: Trade) -> bool:
+            return asset in ("", trade.asset) and broker in ("", trade.broker)
+
         where: dict[str, object] = {"state": (TradeState.CLOSED,)}
         if symbol:
             where["symbol"] = _symbol(symbol)
@@ -315,11 +327,13 @@ class Reading:
         live: Sequence[Trade] = ()
         n_closed = 0
         if states != "open":
-            closed = await desk.store.find(Trade, where=where, newest_first=True, limit=limit)
-            n_closed = await desk.store.count(Trade, where=where)
+            most = None if asset or broker else limit
+            found = await desk.store.find(Trade, where=where, newest_first=True, limit=most)
+            closed = [t for t in found if fits(t)]
+            n_closed = await desk.store.count(Trade, where=where) if most else len(closed)
         if states != "closed":
             held = desk.book.trades.values() if states == "open" else desk.book.open_trades()
-            live = [t for t in held if not symbol or t.symbol == where["symbol"]]
+            live = [t for t in held if (not symbol or t.symbol == where["symbol"]) and fits(t)]
         return trades.build(
             self.frame(),
             trades=[*live, *closed],

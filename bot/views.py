@@ -7,6 +7,7 @@ discord.py forgets their class for the whole process when a mixed view ends.
 
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -20,9 +21,9 @@ from bot.bulk import BulkSelect
 from bot.cards import positions as positions_card
 from bot.chart_buttons import ChartButton
 from bot.confirm import ConfirmButton, Question, ask_first
-from bot.notify_buttons import NotifyButton
 from bot.deciding import approve_or_ask
 from bot.journal_buttons import ReviewButton
+from bot.notify_buttons import NotifyButton
 from bot.reply import Press
 from bot.risk_buttons import RiskSelect
 from engine.domain.desk import Approval, ApprovalState
@@ -30,6 +31,7 @@ from engine.domain.errors import ApprovalExpired, UserError
 from engine.domain.order import Intent
 from engine.domain.trade import Trade, TradeState
 from engine.flows import approve, follow, manage
+from engine.reports.positions import Sort
 
 if TYPE_CHECKING:
     from bot.app import App
@@ -234,19 +236,32 @@ class TradeButton(
         return None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """Which positions a page is of, and their order."""
+
+    sort: Sort = "pl"
+    asset: str = ""
+    broker: str = ""
+
+
 class PageButton(
     discord.ui.DynamicItem[discord.ui.Button[discord.ui.View]],
-    template=r"ts:positions:(?P<first>\d{1,4})",
+    template=r"ts:positions:(?P<first>\d{1,4})(?::(?P<sort>pl|size|age|risk)"
+    r":(?P<asset>[a-z]{0,10}):(?P<broker>[a-z0-9_]{0,32}))?",
 ):
     """Another page of /positions, in place."""
 
     PERMISSION: ClassVar[str] = "positions"
 
-    def __init__(self, first: int, label: str = "…") -> None:
+    def __init__(self, first: int, shown: "Shown | None" = None, label: str = "…") -> None:
+        self.first, self.shown = first, shown or Shown()
+        wanted = f"{self.shown.sort}:{self.shown.asset}:{self.shown.broker}"
         super().__init__(
-            discord.ui.Button(label=label, style=Style.secondary, custom_id=f"ts:positions:{first}")
+            discord.ui.Button(
+                label=label, style=Style.secondary, custom_id=f"ts:positions:{first}:{wanted}"
+            )
         )
-        self.first = first
 
     @classmethod
     async def from_custom_id(
@@ -254,29 +269,33 @@ class PageButton(
     ) -> Self:
         """Rebuild the button from its id alone."""
         del interaction, item
-        return cls(int(match["first"]))
+        sort: Any = match["sort"] or "pl"
+        shown = Shown(sort=sort, asset=match["asset"] or "", broker=match["broker"] or "")
+        return cls(int(match["first"]), shown)
 
     async def callback(self, interaction: Press) -> None:
         """Show it, with the figures of now."""
-        app = interaction.client.app
+        app, shown = interaction.client.app, self.shown
 
         async def work() -> None:
             app.gate.require(interaction, self.PERMISSION)
-            report = app.reading.positions()
+            report = app.reading.positions(broker=shown.broker, asset=shown.asset, sort=shown.sort)
             first = self.first if self.first < len(report.rows) else 0
             await interaction.response.edit_message(
                 embed=positions_card.show(report, first=first, per_page=PER_PAGE),
-                view=positions_view(len(report.rows), first),
+                view=positions_view(len(report.rows), first, shown),
             )
 
         await reply.handled(interaction, work)
 
 
-def positions_view(n_rows: int, first: int = 0) -> discord.ui.View | None:
+def positions_view(
+    n_rows: int, first: int = 0, shown: Shown | None = None
+) -> discord.ui.View | None:
     """Buttons to the other pages; None when there is one page only."""
     places = {"◀ Back": first - PER_PAGE, "More ▶": first + PER_PAGE}
-    shown = [PageButton(at, label) for label, at in places.items() if 0 <= at < n_rows]
-    return _view(shown) if shown else None
+    buttons = [PageButton(at, shown, label) for label, at in places.items() if 0 <= at < n_rows]
+    return _view(buttons) if buttons else None
 
 
 def close_question(

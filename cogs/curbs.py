@@ -1,4 +1,4 @@
-"""Limits by hand: /risk check, freeze, unfreeze, and /override."""
+"""Limits by hand: /risk check, set, freeze, unfreeze, and /override."""
 
 from typing import Literal
 
@@ -6,13 +6,14 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot import dialogs, reply, text
+from bot import dialogs, reply, setting_paths, text
 from bot.cards import gates as gates_card
 from bot.client import DeskBot
 from bot.confirm import Question, ask_first
 from bot.curb_forms import override_key, read_multiplier
 from bot.numbers import number, optional_number
 from bot.reply import Press as AnyPress
+from bot.setting_changes import change
 from engine.domain.curbs import FreezeScope, OverrideTarget
 from engine.domain.errors import UserError
 from engine.domain.order import Side
@@ -22,6 +23,7 @@ from engine.reports import gates
 
 Press = discord.Interaction[DeskBot]
 Scope = Literal["all", "symbol", "strategy", "broker", "author"]
+_LIMITS = ("risk.", "sizing.")
 Target = Literal["sizing", "sector", "correlation", "entry-window"]
 
 
@@ -80,6 +82,38 @@ class Curbs(commands.Cog):
     async def _symbols(self, interaction: Press, current: str) -> list[app_commands.Choice[str]]:
         app = self.bot.app
         return app.suggest.choices(current) if app.gate.allows(interaction, "risk check") else []
+
+    @risk.command(name="set", description="Change a limit; looser needs a second admin")
+    @app_commands.describe(path="Which", value="As in config.yaml: 3, null", reason="Why")
+    @app_commands.rename(path="limit")
+    async def set_(
+        self,
+        interaction: Press,
+        path: str,
+        value: str,
+        reason: app_commands.Range[str, 0, 200] = "",
+    ) -> None:
+        """A version of the settings; in force at once."""
+        app = self.bot.app
+        await app.gate.begin(interaction, "risk set")
+        if not path.startswith(_LIMITS):
+            raise UserError("limit: must begin with risk. or sizing. Nothing was changed.")
+        changes = {path.strip(): setting_paths.read_value(value)}
+        await change(
+            interaction,
+            app.settings.steps(changes),
+            reason,
+            lambda who, why: app.settings.apply(who, changes, why),
+        )
+
+    @set_.autocomplete("path")
+    async def _limits(self, interaction: Press, current: str) -> list[app_commands.Choice[str]]:
+        app = self.bot.app
+        if not app.gate.allows(interaction, "risk set"):
+            return []
+        wanted = current.strip().lower()
+        fits = [p for p in app.settings.known() if p.startswith(_LIMITS) and wanted in p]
+        return [app_commands.Choice(name=p[:100], value=p[:100]) for p in fits[:25]]
 
     @risk.command(description="No new entries there until you allow them again; exits pass")
     @app_commands.describe(scope="How much", name="Which one; empty for all", reason="Why")

@@ -1,6 +1,7 @@
 """Take the books along: /export as CSV or JSON."""
 
 import io
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Literal
 
@@ -8,14 +9,29 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot import reply, text
+from bot import export, reply, text
 from bot.client import DeskBot
-from bot.export import as_file
+from bot.export import Row, as_file
 from engine.domain.errors import UserError
 from engine.market import NEW_YORK
+from engine.reports.journal import Wanted
 
 Press = discord.Interaction[DeskBot]
-What = Literal["trades", "orders", "alerts", "positions", "ledger", "audit"]
+What = Literal[
+    "trades",
+    "orders",
+    "alerts",
+    "positions",
+    "ledger",
+    "journal",
+    "performance",
+    "audit",
+    "config",
+]
+_MOST = 5_000
+"""Entries of the journal in one file."""
+_ADMIN = {"audit": "audit show", "config": "settings export"}
+"""What only admins may take along, and the right that says so."""
 
 
 class Export(commands.Cog):
@@ -42,14 +58,14 @@ class Export(commands.Cog):
     ) -> None:
         """For the asker alone."""
         app = self.bot.app
-        app.gate.require(interaction, "audit show" if what == "audit" else "export")
+        app.gate.require(interaction, _ADMIN.get(what, "export"))
         await reply.think(interaction, private=True)
         first, last = _day("since", since), _day("until", until)
         end = None if last is None else _begins(last + timedelta(days=1))
         begin = None if first is None else _begins(first)
         if begin is not None and end is not None and begin >= end:
             raise UserError("until: is before since. Nothing was exported.")
-        rows = await app.reading.records(what, begin, end)
+        rows = await self._rows(what, begin, end)
         if not rows:
             raise UserError(f"There are no {what} in that time. Nothing was exported.")
         try:
@@ -60,6 +76,25 @@ class Export(commands.Cog):
         await interaction.edit_original_response(
             content=f"**{made.n_rows:,} {what}** · SHA-256 `{made.sha256}`", attachments=[file]
         )
+
+    async def _rows(
+        self, what: What, begin: datetime | None, end: datetime | None
+    ) -> Sequence[Row]:
+        app = self.bot.app
+        if what == "config":
+            return export.config_rows(app.settings.values(), app.settings.source)
+        if what == "performance":
+            if begin is not None or end is not None:
+                raise UserError("performance is of all time here. Nothing was exported.")
+            return export.performance_rows(await app.reading.performance("all", "source"))
+        if what == "journal":
+            report = await app.chronicle.journal(Wanted(), per_page=_MOST)
+            return export.journal_rows(
+                e
+                for e in report.rows
+                if (begin is None or e.at >= begin) and (end is None or e.at < end)
+            )
+        return await app.reading.records(what, begin, end)
 
 
 def _day(name: str, typed: str) -> date | None:

@@ -1,7 +1,7 @@
 """The book: /status, /positions, /profit-loss, /trades, /trace."""
 
 from collections.abc import Iterable
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import discord
 from discord import app_commands
@@ -16,10 +16,16 @@ from bot.cards import trades as trades_card
 from bot.client import DeskBot
 from bot.drawn import summary_with_chart
 from bot.render import exposure_with_chart, performance_with_chart, pnl_with_chart
-from bot.views import PER_PAGE, positions_view, trade_view
+from bot.views import PER_PAGE, Shown, positions_view, trade_view
 from engine.flows import manage
+from engine.reports.positions import Sort
+
+if TYPE_CHECKING:
+    from bot.app import App
 
 Press = discord.Interaction[DeskBot]
+Assets = Literal["stock", "option", "spread", "future", "crypto"]
+States = Literal["recent", "open", "closed"]
 
 _MOST = 4
 """Further cards of one symbol."""
@@ -47,15 +53,29 @@ class Portfolio(commands.Cog):
         await reply.report(interaction, status_card.show(await app.reading.status(app)))
 
     @app_commands.command(description="Every open position with P&L, stop, targets and buttons")
-    @app_commands.describe(symbol="Only this symbol, with its buttons")
-    async def positions(self, interaction: Press, symbol: str | None = None) -> None:
+    @app_commands.describe(
+        symbol="Only this symbol, with its buttons",
+        broker="Only at this broker",
+        asset="Only this asset class",
+        sort="Which comes first",
+    )
+    async def positions(
+        self,
+        interaction: Press,
+        symbol: str | None = None,
+        broker: str | None = None,
+        asset: Assets | None = None,
+        sort: Sort = "pl",
+    ) -> None:
         """Open positions; with a symbol, its card with buttons."""
         app = self.bot.app
         await app.gate.begin(interaction, "positions")
         if symbol is None:
-            report = app.reading.positions()
+            shown = Shown(sort=sort, asset=asset or "", broker=_broker(app, broker))
+            report = app.reading.positions(broker=shown.broker, asset=shown.asset, sort=shown.sort)
             embed = positions_card.show(report, per_page=PER_PAGE)
-            await reply.report(interaction, embed, view=positions_view(len(report.rows)))
+            view = positions_view(len(report.rows), 0, shown)
+            await reply.report(interaction, embed, view=view)
             return
         first, *others = manage.of_symbol(app.desk, symbol)
         await reply.report(
@@ -182,41 +202,76 @@ class Portfolio(commands.Cog):
     trades = app_commands.Group(name="trades", description="Round trips, open and closed")
 
     @trades.command(name="recent", description="The latest trades with their P&L")
-    @app_commands.describe(limit="How many", symbol="Only this symbol")
+    @app_commands.describe(
+        limit="How many", symbol="Only this symbol", asset="Only this class", broker="Only there"
+    )
     async def recent(
         self,
         interaction: Press,
         limit: app_commands.Range[int, 1, 25] = 10,
         symbol: str | None = None,
+        asset: Assets | None = None,
+        broker: str | None = None,
     ) -> None:
         """Closed and open trades, newest first."""
-        app = self.bot.app
-        await app.gate.begin(interaction, "trades recent")
-        report = await app.reading.trades(limit=limit, symbol=symbol)
-        await reply.report(interaction, trades_card.show(report))
+        await self._trades(interaction, "recent", limit, symbol, asset, broker)
 
     @trades.command(name="open", description="What is open or waiting to be filled")
-    @app_commands.describe(symbol="Only this symbol")
-    async def open_(self, interaction: Press, symbol: str | None = None) -> None:
+    @app_commands.describe(
+        limit="How many", symbol="Only this symbol", asset="Only this class", broker="Only there"
+    )
+    async def open_(
+        self,
+        interaction: Press,
+        limit: app_commands.Range[int, 1, 25] = 25,
+        symbol: str | None = None,
+        asset: Assets | None = None,
+        broker: str | None = None,
+    ) -> None:
         """Open and pending trades."""
-        app = self.bot.app
-        await app.gate.begin(interaction, "trades open")
-        report = await app.reading.trades(limit=25, symbol=symbol, states="open")
-        await reply.report(interaction, trades_card.show(report))
+        await self._trades(interaction, "open", limit, symbol, asset, broker)
 
     @trades.command(name="closed", description="Round trips that are over, with their P&L")
-    @app_commands.describe(limit="How many", symbol="Only this symbol")
+    @app_commands.describe(
+        limit="How many", symbol="Only this symbol", asset="Only this class", broker="Only there"
+    )
     async def closed(
         self,
         interaction: Press,
         limit: app_commands.Range[int, 1, 25] = 10,
         symbol: str | None = None,
+        asset: Assets | None = None,
+        broker: str | None = None,
     ) -> None:
         """Newest first."""
+        await self._trades(interaction, "closed", limit, symbol, asset, broker)
+
+    async def _trades(
+        self,
+        interaction: Press,
+        states: States,
+        limit: int,
+        symbol: str | None,
+        asset: str | None,
+        broker: str | None,
+    ) -> None:
         app = self.bot.app
-        await app.gate.begin(interaction, "trades closed")
-        report = await app.reading.trades(limit=limit, symbol=symbol, states="closed")
+        await app.gate.begin(interaction, f"trades {states}")
+        report = await app.reading.trades(
+            limit, symbol, states, asset=asset or "", broker=_broker(app, broker)
+        )
         await reply.report(interaction, trades_card.show(report))
+
+    @positions.autocomplete("broker")
+    @recent.autocomplete("broker")
+    @open_.autocomplete("broker")
+    @closed.autocomplete("broker")
+    async def _at(self, interaction: Press, current: str) -> list[Choice]:
+        app = self.bot.app
+        if not app.gate.allows(interaction, "positions"):
+            return []
+        names = [n for n in sorted(app.desk.brokers) if current.lower() in n.lower()]
+        return [app_commands.Choice(name=n[:100], value=n[:100]) for n in names[:25]]
 
     @recent.autocomplete("symbol")
     @open_.autocomplete("symbol")
@@ -257,6 +312,18 @@ class Portfolio(commands.Cog):
             for key, what in found
             if wanted in f"{what} {key}".lower() and len(key) <= 100
         ][:25]
+
+
+def _broker(app: "App", name: str | None) -> str:
+    """A broker that is there; empty: any.
+
+    Raises:
+        UserError: it is not configured.
+    """
+    if name is None:
+        return ""
+    app.reading.broker(name)
+    return name
 
 
 def _choices(symbols: Iterable[str], current: str) -> list[app_commands.Choice[str]]:

@@ -3,7 +3,7 @@
 import io
 import json
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import discord
@@ -13,14 +13,10 @@ from discord.ext import commands
 from bot import reply, setting_paths
 from bot.cards import settings as settings_card
 from bot.client import DeskBot
-from bot.confirm import Question, ask_first
-from bot.settings import Step, Version
-from engine.domain.desk import Who
+from bot.setting_changes import change
 from engine.domain.errors import UserError
 
 Press = discord.Interaction[DeskBot]
-AnyPress = discord.Interaction[Any]
-Act = Callable[[Who, str], Awaitable[Version]]
 
 _LARGEST = 200_000
 Name = app_commands.Range[str, 1, 32]
@@ -62,7 +58,7 @@ class SettingsCog(
         app = self.bot.app
         await app.gate.begin(interaction, "settings set")
         changes = {path.strip(): setting_paths.read_value(value)}
-        await self._change(
+        await change(
             interaction,
             app.settings.steps(changes),
             reason,
@@ -109,7 +105,7 @@ class SettingsCog(
         app = self.bot.app
         await app.gate.begin(interaction, "settings rollback")
         earlier = await app.settings.version(version)
-        await self._change(
+        await change(
             interaction,
             app.settings.steps_back(earlier),
             reason,
@@ -174,40 +170,12 @@ class SettingsCog(
 
     async def _replace(self, interaction: Press, changes: Mapping[str, Any], reason: str) -> None:
         app = self.bot.app
-        await self._change(
+        await change(
             interaction,
             app.settings.steps_to(changes),
             reason,
             lambda who, why: app.settings.replace(who, changes, why),
         )
-
-    async def _change(self, interaction: Press, steps: list[Step], reason: str, act: Act) -> None:
-        """Show it and ask; a loosening that nobody has asked for yet waits for a second admin."""
-        app = self.bot.app
-        if not steps:
-            raise UserError("It is so already. Nothing was changed.")
-        who = app.gate.who(interaction)
-        instead = await app.settings.second(who, steps, reason)
-        if instead:
-            stamp = app.reading.frame().stamp("settings")
-            await reply.report(
-                interaction, settings_card.diff(stamp, "Waits for a second admin", steps)
-            )
-            await reply.say(interaction, f"⚠ {instead}")
-            return
-
-        async def go(press: AnyPress) -> str:
-            version = await act(app.gate.who(press), reason)
-            return f"⚙ Version {version.number} is in force."
-
-        question = Question(
-            title=f"Change {len(steps)} setting{'s' * (len(steps) > 1)}?",
-            yes="Change",
-            body=lambda: "\n".join(settings_card.said(steps)),
-            action=go,
-            state=lambda: app.settings.number,
-        )
-        await ask_first(app, interaction, question)
 
 
 async def setup(bot: DeskBot) -> None:

@@ -38,11 +38,17 @@ def build(
     positions: Iterable[Position],
     orders: Iterable[Order] = (),
     symbol: str = "",
+    broker: str = "",
+    asset: str = "",
     sort: Sort = "pl",
 ) -> PositionsReport:
-    """Open trades among ``trades``, of one symbol when given, in the order asked for."""
+    """Open trades among ``trades``, those asked for, in the order asked for."""
     held, sent = tuple(positions), tuple(orders)
-    live = [t for t in trades if not symbol or _is_of(t, symbol)]
+    live = [
+        t
+        for t in trades
+        if (not symbol or _is_of(t, symbol)) and broker in ("", t.broker) and asset in ("", t.asset)
+    ]
     cards = [
         build_card(t, frame, positions=held, orders=sent)
         for t in live

@@ -1,0 +1,58 @@
+"""What is listed can be narrowed: positions, trades, exports; limits are changed as settings."""
+
+import csv
+import io
+
+from tests.discord.kit import SPY, desk, plain
+
+
+async def test_positions_and_trades_by_broker_and_class(tmp_path, monkeypatch):
+    async with desk(tmp_path, monkeypatch) as it:
+        trade, card = await it.held()
+        here = plain((await it.slash("tom", "orders", "positions", broker="paper")).reply)
+        assert "1 open" in here
+        other = plain(
+            (await it.slash("tom", "orders", "positions", asset="future", sort="age")).reply
+        )
+        assert "Nothing is open" in other
+        unknown = await it.slash("tom", "orders", "positions", broker="nowhere")
+        assert "There is no such broker" in unknown.text
+        it.price(SPY, "2.60", "2.62")
+        await it.press("tom", card, "Close all")
+        await it.user("tom").click(card.channel, "Close all of SPY").acked()
+        await it.over(trade.trade_id)
+        for options, n in (({}, 1), ({"asset": "option"}, 1), ({"asset": "stock"}, 0)):
+            shown = await it.slash("tom", "orders", "trades closed", **options)
+            assert plain(shown.reply).count("SPY 603C") == n, options
+        journal = await it.slash("tom", "orders", "export", what="journal")
+        await it.until(lambda: journal.reply.attachments)
+        (row,) = csv.DictReader(io.StringIO(journal.reply.attachments[0].data.decode()))
+        assert row["trade_id"] == trade.trade_id
+        measures = await it.slash("tom", "orders", "export", what="performance")
+        await it.until(lambda: measures.reply.attachments)
+        found = csv.DictReader(io.StringIO(measures.reply.attachments[0].data.decode()))
+        assert {r["measure"]: r["value"] for r in found}["n_closed"] == "1"
+
+
+async def test_the_configuration_is_exported_to_admins_and_limits_are_set_by_path(
+    tmp_path, monkeypatch
+):
+    async with desk(tmp_path, monkeypatch) as it:
+        refused = await it.slash("tom", "orders", "export", what="config")
+        assert refused.text.startswith("⛔")
+        used = await it.slash("ada", "admin", "export", what="config")
+        await it.until(lambda: used.reply.attachments)
+        kept = used.reply.attachments[0].data.decode()
+        assert "risk.daily_loss.max_loss_pct" in kept
+        assert "sandbox-token" not in kept
+        found = await it.user("ada").autocomplete(
+            "admin", "risk set", "limit", limit="daily_loss.max"
+        )
+        assert "risk.daily_loss.max_loss_pct" in [c["value"] for c in found.choices]
+        asked = await it.slash(
+            "ada", "admin", "risk set", limit="risk.daily_loss.max_loss_pct", value="1"
+        )
+        await it.user("ada").click(asked.reply, "Change").acked()
+        await it.until(lambda: "is in force" in plain(asked.reply))
+        wrong = await it.slash("ada", "admin", "risk set", limit="orders.entry_wait_s", value="1")
+        assert "must begin with risk." in wrong.text
