@@ -4,6 +4,7 @@ Nothing is ever sent because of them; the books follow what the broker says (M-0
 O-16, I-26). All parts of one such execution are booked in one step.
 """
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -23,6 +24,7 @@ from engine.flows import effects, water
 from engine.ledger.ends import EndKind
 from engine.market import new_york_date
 
+_ODD = re.compile(r"[^A-Za-z0-9]+")
 _BACK = timedelta(days=1)
 """How far apart the parts of one exercise may be booked."""
 
@@ -307,7 +309,7 @@ def _opened(desk: Desk, booking: ledger.Booking, why: str) -> Event:
 def _adopt(desk: Desk, parts: _Parts, fill: BrokerFill, qty: Decimal) -> None:
     """Open, or add to, the trade that stands for what was bought or sold outside."""
     legs = (Leg(instrument=fill.instrument),)
-    name = f"{fill.execution_id}/adopted"
+    name = f"{_ODD.sub('-', fill.execution_id)[-40:]}-adopted"  # buttons carry it
     known = next(
         (t for t, p in _holders(desk, fill) if t.source == "external" and t.legs == legs), None
     )

@@ -10,7 +10,8 @@ from engine.domain.order import Order, OrderState
 _OUR_ID = re.compile(r"TS[A-Z0-9]{18}")
 _SKEW = timedelta(minutes=2)
 """The broker's clock and ours need not agree."""
-_UNANSWERED = (OrderState.SUBMITTING, OrderState.UNKNOWN)
+_UNANSWERED = (OrderState.SUBMITTING, OrderState.UNKNOWN, OrderState.PENDING_CANCEL)
+"""Until the broker has named its number; asking to cancel it is no answer."""
 
 
 async def order_of(desk: Desk, account: str, client_order_id: str, broker_id: str) -> Order | None:

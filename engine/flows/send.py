@@ -222,7 +222,8 @@ async def _until_over(desk: Desk, order_id: str) -> None:
         order = desk.book.orders.get(order_id)
         if order is None or order.state is not OrderState.PENDING_CANCEL:
             return
-        await _cancel_once(desk, order)
+        if order.broker_id or desk.broker(order.broker).caps.finds_by_client_id:
+            await _cancel_once(desk, order)  # else there is no number to name, as was just seen
 
 
 async def replace(desk: Desk, old: Order, new: Order) -> None:

@@ -57,6 +57,8 @@ class Entry:
     sent_at: datetime
     broker_id: str = ""
     is_refused: bool = False
+    is_missing: bool = False
+    """A whole list, read when it must have been in it, lacked anything like it."""
     ended_at: datetime | None = None
 
     @property
@@ -129,6 +131,9 @@ class Sent:
         self._flying.add(name)
         known = self._by_id.get(name)
         if known is not None and not known.is_refused:
+            if known.is_missing:  # what is sent now may be there from now on
+                known.is_missing, known.sent_at = False, self._clock.now()
+                await self._write(known)
             return False
         entry = Entry(
             client_order_id=name,
@@ -215,7 +220,11 @@ class Sent:
         if client_order_id in self._flying:
             return Unclear(candidates=fitting)
         if fitting or (as_of - entry.sent_at).total_seconds() < SETTLED_S:
+            entry.is_missing = False
             return Unclear(candidates=fitting)
+        if not entry.is_missing:
+            entry.is_missing = True
+            await self._write(entry)
         return Absent(as_of=as_of)
 
     def _never_sent(self, account: str, listed: Sequence[Listed], as_of: datetime) -> Found:
@@ -247,6 +256,7 @@ class Sent:
             e
             for e in self._by_id.values()
             if e.is_open
+            and not e.is_missing  # one like it that is listed later is another
             and e.account == entry.account
             and _fingerprint(e) == print_
             and abs(e.sent_at - entry.sent_at) <= _EARLY + _LATE
@@ -305,7 +315,7 @@ def _line(entry: Entry) -> str:
 
 
 def _lives(entry: Entry) -> bool:
-    return entry.ended_at is None and not entry.is_refused
+    return entry.ended_at is None and not entry.is_refused and not entry.is_missing
 
 
 def _fingerprint(order: Entry | BrokerOrder) -> tuple[object, ...]:
@@ -334,6 +344,7 @@ def _row(entry: Entry) -> dict[str, Any]:
         "sent_at": entry.sent_at.isoformat(),
         "broker_id": entry.broker_id,
         "refused": entry.is_refused,
+        "missing": entry.is_missing,
         "ended_at": None if entry.ended_at is None else entry.ended_at.isoformat(),
     }
 
@@ -351,5 +362,6 @@ def _entry(row: dict[str, Any]) -> Entry:
         sent_at=datetime.fromisoformat(row["sent_at"]),
         broker_id=row["broker_id"],
         is_refused=row["refused"],
+        is_missing=row.get("missing", False),
         ended_at=None if row["ended_at"] is None else datetime.fromisoformat(row["ended_at"]),
     )

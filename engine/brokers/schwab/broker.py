@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 from pydantic import Field, SecretStr
 
+from engine.asking import Rank, asking
 from engine.brokers import (
     Absent,
     Adapter,
@@ -389,7 +390,8 @@ class Schwab(Adapter):
         await self._sent.recognise(account, client_order_id, broker_id)
 
     async def _looked_up(self, entry: Entry) -> str:
-        found = await self.find(entry.account, entry.client_order_id)
+        with asking(Rank.DOUBT):  # a look, though a cancellation is what it is for
+            found = await self.find(entry.account, entry.client_order_id)
         if isinstance(found, Absent):
             raise OrderRejected("unknown_order", f"{entry.client_order_id} never arrived")
         if not entry.broker_id:

@@ -131,6 +131,37 @@ async def test_twins_are_told_apart_when_all_are_there_and_only_then(world: Worl
     assert [f.order.broker_id for f in found] == ["1", "2"]
 
 
+async def test_one_that_a_whole_list_lacked_is_no_twin_of_one_sent_later(world: World) -> None:
+    """Two alike within the minute, the first lost on the way: what is there is the second."""
+    await world.send(A)
+    world.clock.advance(11)
+    assert isinstance(await world.found(A), Absent)
+    await world.send(B)
+    world.sent = await world.again()
+    assert (await world.found(B, order("1", at=12))).order.client_order_id == B
+    assert isinstance(await world.found(A, order("1", at=12)), Absent)
+
+
+async def test_one_that_a_list_lacked_and_the_next_one_shows_may_be_there(world: World) -> None:
+    await world.send(A)
+    world.clock.advance(11)
+    assert isinstance(await world.found(A), Absent)
+    assert isinstance(await world.found(A, order("1", at=11.5)), Unclear)
+    assert (await world.found(A, order("1", at=11.5))).order.client_order_id == A
+
+
+async def test_one_that_was_missing_and_is_sent_again_is_looked_for_from_then_on(
+    world: World,
+) -> None:
+    await world.send(A)
+    world.clock.advance(180)
+    assert isinstance(await world.found(A), Absent)
+    assert not await world.sent.about_to_send(request(A))
+    world.sent.landed(A)
+    world.sent = await world.again()
+    assert (await world.found(A, order("1", at=181))).order.client_order_id == A
+
+
 async def test_an_order_under_way_is_matched_with_nothing(world: World) -> None:
     """Its answer will name it; a stranger may look alike."""
     await world.sent.about_to_send(request(A))
