@@ -32,6 +32,8 @@ _LONG_PERIODS_S = (32_768.0, 131_072.0, 524_288.0, 2_097_152.0, 8_388_608.0, 33_
 """Of the past before moment 0, so that years of it look like a market's."""
 _LONG_SIZE = 0.65
 """With it the past's days move by about the stated volatility."""
+_ROUGH_PERIODS_S = tuple(period for period in _PERIODS_S if period >= 512)
+"""Enough for looks within a candle of the past."""
 _TOGETHER = 0.75
 """How much of the long past all instruments share: their correlation."""
 _MOST_SAMPLES = 8_000
@@ -290,14 +292,21 @@ class SyntheticFeed:
         """Prices after the first of one candle, its last one last."""
         begin, last = self._seconds(start), self._seconds(end)
         looks: list[float] = []
-        if begin < 0:  # nobody saw it: a few looks do
-            looks += [begin + (min(last, 0.0) - begin) * k / 4 for k in (1, 2, 3, 4)]
+        rough: list[float] = []
+        if begin < 0:  # nobody saw it: a few rough looks do
+            end = min(last, 0.0)
+            rough = [
+                self._then(instrument, begin + (end - begin) * share, _ROUGH_PERIODS_S)
+                for share in (0.3, 0.7)
+            ]
+            looks.append(end)
         if last > 0:
             since = max(begin, 0.0)
             n = math.ceil((last - since) / apart_s)
             looks += [since + k * apart_s for k in range(1, n)]
             looks.append(last)
-        return [self._then(instrument, at) for at in looks] or [self._then(instrument, last)]
+        exact = [self._then(instrument, at) for at in looks or (last,)]
+        return [*rough, *exact]
 
     def _candle(self, instrument: Instrument, start: datetime, prices: list[float]) -> Candle:
         tick = instrument.tick
@@ -320,7 +329,9 @@ class SyntheticFeed:
             volume=Decimal(round(1_000 * shape * moved)),
         )
 
-    def _then(self, instrument: Instrument, seconds: float) -> float:
+    def _then(
+        self, instrument: Instrument, seconds: float, periods: tuple[float, ...] = _PERIODS_S
+    ) -> float:
         """Middle of the market at any moment of its past."""
         path = self._path_of(instrument)
         assert path is not None  # noqa: S101 - asked of known ones
@@ -328,7 +339,7 @@ class SyntheticFeed:
             mid = self._mid(path, math.floor(seconds / self._plan.step_s + 1e-9))
         else:
             name = f"{self._seed}/{path.instrument.key}"
-            moved = self._long_ago(name, seconds) - self._long_ago(name, 0.0)
+            moved = self._long_ago(name, seconds, periods) - self._long_ago(name, 0.0, _PERIODS_S)
             mid = float(path.price) * math.exp(path.volatility * moved)
         if path.instrument.key == instrument.key:
             return mid
@@ -337,11 +348,11 @@ class SyntheticFeed:
             _model(instrument, mid, at, self._plan.option_volatility), float(instrument.tick)
         )
 
-    def _long_ago(self, name: str, seconds: float) -> float:
+    def _long_ago(self, name: str, seconds: float, periods: tuple[float, ...]) -> float:
         own = _noise(name, seconds, _LONG_PERIODS_S)
         common = _noise(f"{self._seed}/everything", seconds, _LONG_PERIODS_S)
         mixed = math.sqrt(_TOGETHER) * common + math.sqrt(1 - _TOGETHER) * own
-        return _noise(name, seconds, _PERIODS_S) + _LONG_SIZE * mixed
+        return _noise(name, seconds, periods) + _LONG_SIZE * mixed
 
 
 def _noise(name: str, seconds: float, periods: tuple[float, ...]) -> float:
