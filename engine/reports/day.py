@@ -25,6 +25,8 @@ _TAKEN = frozenset(
 )
 _REFUSED = frozenset({AlertState.REJECTED, AlertState.RISK_REJECTED, AlertState.ERROR})
 
+_SHOWN = 20
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DayReport:
@@ -43,8 +45,10 @@ class DayReport:
     n_losses: int
     best: pnl_report.Row | None
     worst: pnl_report.Row | None
+    n_opened: int
+    """Trades whose first fill was on this day."""
     opened: tuple[trade_rows.Row, ...]
-    """Trades whose first fill was on this day, newest first."""
+    """The newest of them."""
     n_alerts: int
     n_taken: int
     """Alerts that became an order."""
@@ -53,7 +57,7 @@ class DayReport:
     n_waiting: int
     """The rest: held for a person, withdrawn, or on their way."""
     alerts: tuple[alert_rows.Row, ...]
-    """Newest first."""
+    """The newest of them."""
     refusals: tuple[tuple[str, int], ...]
     """Why alerts were refused, most frequent first."""
 
@@ -111,12 +115,13 @@ def build(
         n_losses=sum(r.realised_usd < 0 for r in closed),
         best=_best(made.rows, 1),
         worst=_best(made.rows, -1),
-        opened=trade_rows.build(frame, trades=opened, limit=len(opened)).rows,
+        n_opened=len(opened),
+        opened=trade_rows.build(frame, trades=opened, limit=_SHOWN).rows,
         n_alerts=len(heard),
         n_taken=sum(a.state in _TAKEN for a in heard),
         n_refused=len(refused),
         n_waiting=len(heard) - len(refused) - sum(a.state in _TAKEN for a in heard),
-        alerts=alert_rows.build(frame, alerts=heard, trades=known, per_page=len(heard) or 1).rows,
+        alerts=alert_rows.build(frame, alerts=heard, trades=known, per_page=_SHOWN).rows,
         refusals=tuple(Counter(a.reason or a.state.value for a in refused).most_common()),
     )
 

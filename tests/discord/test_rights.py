@@ -221,6 +221,7 @@ def presses() -> Iterator[tuple[str, str]]:
         yield f"ts:approval:P-NONE:1:{verb}", "approver"
     for verb in TradeButton.LOOKS:
         yield f"ts:trade:T-NONE:{verb}", "trader"
+    yield "ts:idea:P-NONE", "trader"
 
 
 async def test_every_button_by_everybody(it: Desk) -> None:

@@ -58,9 +58,7 @@ def _day(key: str, name: str, day: DayReport) -> Iterator[Fact]:
     yield number(f"{key}.closed", f"trades closed on {name}", day.n_closed, "n", source)
     yield number(f"{key}.wins", f"of them won on {name}", day.n_wins, "n", source)
     yield number(f"{key}.losses", f"of them lost on {name}", day.n_losses, "n", source)
-    yield number(
-        f"{key}.opened", f"trades opened on {name}", len(day.opened), "n", "/trades recent"
-    )
+    yield number(f"{key}.opened", f"trades opened on {name}", day.n_opened, "n", "/trades recent")
     for word, row in (("best", day.best), ("worst", day.worst)):
         if row is not None:
             yield words(f"{key}.{word}", f"{word} trade of {name}", row.label, source)
