@@ -1,6 +1,7 @@
 """The live panel in words: what must be known in two seconds, then what the desk has chosen."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from decimal import Decimal
 
 from bot import text
 from bot.cards import status as status_card
@@ -81,7 +82,10 @@ def _figures(report: PanelReport) -> str:
 
 
 def _pct(report: PanelReport) -> str:
-    return "" if isinstance(report.day_pct, Missing) else text.pct(report.day_pct, places=2)
+    if isinstance(report.day_pct, Missing):
+        return ""
+    is_flat = abs(report.day_pct) < Decimal("0.005")
+    return text.pct(report.day_pct, sign=not is_flat, places=2)
 
 
 def _of(report: PanelReport) -> str:

@@ -99,11 +99,23 @@ async def _guided(args: argparse.Namespace) -> int:
 def _check_free(file: Path, terminal: Terminal, *, force: bool) -> None:
     from engine.domain.errors import UserError
 
-    if file.exists() and not force:
+    if file.exists() and not force and not _is_blank(file):
         if terminal.is_silent:
             raise UserError(f"{_short(file)} is there already (--force writes over it).")
         if not terminal.agree(f"{_short(file)} is there already. Write over it?", default=False):
             raise UserError("Nothing was written.")
+
+
+def _is_blank(file: Path) -> bool:
+    """Whether it is as it was shipped, for no server yet: nothing of anybody's is lost."""
+    from bot.config.file import read_yaml
+    from engine.domain.errors import ConfigError
+
+    try:
+        discord = read_yaml(file).get("discord") or {}
+    except ConfigError:
+        return False
+    return not discord.get("guild_id")
 
 
 def _check_base(address: str) -> None:

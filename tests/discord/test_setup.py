@@ -10,12 +10,16 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from bot.sandbox import Sandbox, default_world
+from bot.app import App
+from bot.cli import init
+from bot.config import load
+from bot.sandbox import Sandbox, World, default_world
 from bot.sandbox.interactions import Interaction
 from bot.sandbox.message import Message
 from tests.discord.kit import plain
-from tests.live import SPEC
+from tests.live import SPEC, HandFeed
 
 TOKEN = "sandbox-token"
 KEEP = {k: v for k, v in os.environ.items() if not k.startswith(("TS_", "TRADESTREAM_"))}
@@ -136,6 +140,78 @@ async def survives_doctor(folder: Path) -> None:
     assert "✓ token: accepted" in said, said
     assert "✗ setup" in said, "the file does not know what the books know"
     assert code == 1
+
+
+@asynccontextmanager
+async def bare(folder: Path, monkeypatch: Any, world: World) -> AsyncIterator[tuple[App, Sandbox]]:
+    """A bot that nobody has set up, in this process."""
+    monkeypatch.setenv("TS_DISCORD_TOKEN", TOKEN)
+    sandbox = await Sandbox.start(world, token=TOKEN)
+    guild = world.guilds[0].id
+    init._write(
+        folder / "config.yaml", guild, sandbox.api_base, sandbox.gateway_url, practice=False
+    )
+    app = App(load(folder / "config.yaml", {"health": {"port": None}}), feed=HandFeed())
+    try:
+        await app.start_desk()
+        app._run_discord()
+        await sandbox.online()
+        await sandbox.until(app.bot.is_ready, 10)
+        yield app, sandbox
+    finally:
+        await app.stop()
+        await sandbox.stop()
+
+
+async def test_what_the_bot_may_not_do_is_said_and_chosen_by_hand_instead(
+    tmp_path, monkeypatch
+) -> None:
+    few = ("view_channel", "send_messages", "embed_links", "attach_files", "read_message_history")
+    world = replace(default_world(), bot_permissions=few)
+    async with bare(tmp_path, monkeypatch, world) as (app, sandbox):
+        olivia = sandbox.user("olivia")
+        asked = olivia.slash("desk", "setup")
+        await asked.replied()
+        assert "I lack Manage Channels, Manage Roles" in plain(asked.reply)
+        refused = await told(sandbox, olivia.click(asked, "Set it up"))
+        assert "Nothing was done" in plain(refused)
+        assert not app.config.discord.is_set_up
+        for what, chosen in (
+            ("channel:admin", sandbox.channel("admin").id),
+            ("channel:approvals", sandbox.channel("approvals").id),
+            ("role:admin", world.guilds[0].roles[0].id),
+        ):
+            menu = await told(sandbox, olivia.choose(asked, what, menu="ts:setup:what"))
+            answer = await told(sandbox, olivia.choose(menu, str(chosen)))
+            assert "is now" in plain(answer), plain(answer)
+        assert app.config.discord.roles.admin == {world.guilds[0].roles[0].id}
+        assert app.config.discord.channels.approvals == sandbox.channel("approvals").id
+        late = sandbox.user("tom", strict=False).choose(
+            asked, "channel:orders", menu="ts:setup:what"
+        )
+        assert "⛔" in plain(await told(sandbox, late))
+        elsewhere = olivia.slash("desk", "setup")
+        await elsewhere.replied()
+        assert "private admin channel alone" in plain(elsewhere.reply), "admins, there, from now on"
+
+
+async def test_a_second_setup_makes_nothing_twice(tmp_path, monkeypatch) -> None:
+    async with bare(tmp_path, monkeypatch, default_world()) as (app, sandbox):
+        olivia = sandbox.user("olivia")
+        asked = olivia.slash("desk", "setup")
+        await asked.replied()
+        done = await told(sandbox, olivia.click(asked, "Set it up"))
+        assert "everything works" in plain(done), plain(done)
+        made = sandbox.channel("desk-admin")
+        assert app.config.discord.channels.admin == made.id, "one of our own"
+        n_rooms, n_roles = len(made.guild.channels), len(made.guild.roles)
+        again = olivia.slash("desk-admin", "setup")
+        await again.replied()
+        assert "is set up" in plain(again.reply)
+        await told(sandbox, olivia.click(again, "Set it up"))
+        assert (len(made.guild.channels), len(made.guild.roles)) == (n_rooms, n_roles)
+        versions = await app.settings.history()
+        assert [v.why for v in versions] == ["/setup"]
 
 
 async def test_init_says_what_is_wrong_before_it_writes_anything(tmp_path) -> None:
