@@ -68,6 +68,7 @@ class Reading:
             mode=mode.of(desk),
             quotes=desk.board.all(),
             is_synthetic=bool(desk.feed and desk.feed.is_synthetic),
+            feeless=frozenset(n for n, b in desk.brokers.items() if not b.caps.tells_fees),
         )
 
     def badges(self) -> str:

@@ -100,14 +100,14 @@ def _result(report: TradeCard) -> str:
         rows.append(["open fees", text.usd(-report.open_fees_usd), ""])
     rows.append(["net", text.usd_short(report.net_usd, sign=True), text.r_short(report.r_net)])
     rows.append(["return", text.pct_short(report.pct), ""])
-    rows.append(["fees paid", text.usd(report.fees_usd), ""])
+    rows.append(["fees paid", text.usd_short(report.fees_usd), ""])
     why = _why_missing(report)
     return text.table(rows, "lrr") + (f"\n-# {why}" if why else "")
 
 
 def _why_missing(report: TradeCard) -> str:
     """Reasons behind every n/a of the table, each once."""
-    figures = (report.open_usd, report.realised_usd, report.r_net, report.pct)
+    figures = (report.open_usd, report.realised_usd, report.r_net, report.pct, report.fees_usd)
     reasons = dict.fromkeys(f.reason for f in figures if isinstance(f, Missing))
     return "n/a: " + ", ".join(text.safe_line(r, 80) for r in reasons) if reasons else ""
 

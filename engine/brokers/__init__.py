@@ -270,6 +270,8 @@ class BrokerCaps:
     has_stream: bool = True
     """False: nothing is told unasked, the desk polls."""
     has_preview: bool = False
+    tells_fees: bool = True
+    """False: what an execution cost is not said with it, nor later: 0 would be a guess."""
     tells_ends: bool = True
     """False: an option that ended is told by nothing but its absence."""
     replaces_in_place: bool = True

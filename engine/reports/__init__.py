@@ -75,6 +75,15 @@ class Frame:
     quotes: Mapping[str, Quote] = field(default_factory=dict)
     is_synthetic: bool = False
     """The desk trades a made-up market, whether or not a quote is at hand."""
+    feeless: frozenset[str] = frozenset()
+    """Brokers that do not say what an execution cost: no fee of theirs is known to be 0."""
+
+    def fees(self, usd: Decimal, brokers: Iterable[str]) -> Figure:
+        """Fees that were booked; nothing, at brokers that tell none, is not known to be nothing."""
+        silent = sorted(set(brokers))
+        if usd == 0 and silent and self.feeless.issuperset(silent):
+            return Missing(f"{', '.join(silent)} reports none")
+        return usd
 
     def mark(self, instrument: Instrument) -> Figure:
         """Mid of the newest sane quote."""

@@ -210,7 +210,11 @@ def build(
         realised_usd=realised,
         open_usd=open_usd if has_any else NO_TRADES,
         open_fees_usd=open_fees,
-        fees_usd=sum((e.fee_usd for e in within), ZERO) if has_any else NO_TRADES,
+        fees_usd=frame.fees(
+            sum((e.fee_usd for e in within), ZERO), (a.broker for a in accounts if a.n_closed)
+        )
+        if has_any
+        else NO_TRADES,
         net_usd=less(plus(realised, open_usd), open_fees),
         n_closed=len(closed),
         n_wins=n_wins,

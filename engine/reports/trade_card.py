@@ -80,7 +80,7 @@ class TradeCard:
     realised_usd: Figure
     open_usd: Figure
     open_fees_usd: Decimal
-    fees_usd: Decimal
+    fees_usd: Figure
     """All fees so far, opening and closing."""
     net_usd: Figure
     basis_usd: Figure
@@ -157,7 +157,7 @@ def build(
         realised_usd=realised,
         open_usd=open_usd,
         open_fees_usd=open_fees,
-        fees_usd=trade.fees_usd,
+        fees_usd=frame.fees(trade.fees_usd, [trade.broker] if was_filled else []),
         net_usd=net,
         basis_usd=basis,
         pct=ratio(net, basis, Missing("no cost basis"), 100),

@@ -99,6 +99,7 @@ def caps_of(settings: Settings) -> BrokerCaps:
                 is_fractional=True,
             ),
         },
+        tells_fees=False,  # a day's sum comes at night, of no order
         is_paper=settings.environment == "paper",
         orders_per_min=settings.orders_per_min + settings.exits_per_min,
     )

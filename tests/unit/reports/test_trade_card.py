@@ -325,3 +325,12 @@ def test_days_to_expiry_are_counted_in_new_york():
 
 def test_age_of_a_closed_trade_stops_at_its_close():
     assert build(closed(1, "5"), frame()).age == timedelta(hours=1)
+
+
+def test_fees_that_a_broker_does_not_tell_are_not_shown_as_nothing():
+    silent = frame(feeless=frozenset({"alpaca"}))
+    told = build(trade(broker="alpaca", fees_usd=D(0)), silent, positions=[], orders=[])
+    assert told.fees_usd == Missing("alpaca reports none")
+    assert build(trade(fees_usd=D(0)), silent, positions=[], orders=[]).fees_usd == 0
+    paid = build(trade(broker="alpaca", fees_usd=D("0.02")), silent, positions=[], orders=[])
+    assert paid.fees_usd == D("0.02"), "what was told all the same counts"
