@@ -53,6 +53,7 @@ from tests.conformance.broker_bench import BROKERS
 CASH = Decimal(10_000_000)
 NAKED_S = 5.0
 PLAIN_EVERY = 10
+CAUGHT_UP_S = 5.0
 LONG_EVERY, LONG_S = 7, 20.0
 """A life in seven may be long enough for what the one before left in doubt to be found naked."""
 SETTLED_S = 45.0
@@ -263,6 +264,7 @@ class Abroad:
                     await self._life(scene, watch, chance)
                 await scene.start_bot()
                 await watch.until_trading()
+                await self.caught_up(SETTLED_S)
                 await self.settled()
                 await self.decide(scene)
                 self.is_over = True
@@ -333,7 +335,7 @@ class Abroad:
     async def _trade(self, scene: demo.Stage, chance: random.Random) -> None:
         """Alerts and a moving market until the moment of death."""
         if chance.random() < 0.8:
-            await asyncio.sleep(0.5)
+            await self.caught_up(CAUGHT_UP_S)
         if self.tally.kills % 3 == 2:
             self._arm(scene, chance)
         span_s = LONG_S if self.tally.kills % LONG_EVERY == 0 else campaign.AFTER_READY_S
@@ -347,6 +349,18 @@ class Abroad:
             await campaign._click(scene, chance, self.tally)
             await asyncio.sleep(chance.random() * 0.15)
         self.n_venue_kills += not is_alive(scene.pid)
+
+    async def caught_up(self, patience_s: float) -> None:
+        """What was said while nobody listened is taken in: from here on alerts are live."""
+        until = time.monotonic() + patience_s
+        while time.monotonic() < until and self.n_taken() < len(self.tally.posted):  # noqa: ASYNC110
+            await asyncio.sleep(0.1)
+
+    def n_taken(self) -> int:
+        """Alerts on the disk."""
+        with closing(sqlite3.connect(f"file:{self.folder / 'desk.db'}?mode=ro", uri=True)) as db:
+            found: int = db.execute("SELECT count(*) FROM intake").fetchone()[0]
+        return found
 
     # -- the end ------------------------------------------------------------------------------
 
