@@ -341,7 +341,7 @@ class App:
         """Intake first, then what is under way, then the books. Stops stay at the broker."""
         self.is_stopping = True
         await _within(_DRAIN_S, self._come_to_rest())
-        await _within(_LEAVE_S, self.outbox.idle() if self.link.is_up else _nothing())
+        await _within(_LEAVE_S, self._say_goodbye() if self.link.is_up else _nothing())
         await _within(_LEAVE_S, self.bot.close())
         await self.outbox.close()
         await self.confirmations.close()
@@ -357,6 +357,10 @@ class App:
         await _within(_LEAVE_S, self.copilot.close())
         await self._note_end()
         await self.store.close()
+
+    async def _say_goodbye(self) -> None:
+        """What is due is posted, and the panel says that nobody is at work."""
+        await asyncio.gather(self.outbox.idle(), self.panel.farewell())
 
     async def _come_to_rest(self) -> None:
         """Let messages, presses and orders that are under way end."""

@@ -189,6 +189,7 @@ class DeskBot(commands.Bot):
         self.link.found()
         self.app.panel.wake()
         self.app.presence.forget()
+        await self.app.presence.tell()
         await self.link.summarise(await self.catch_up.run())
 
     async def on_disconnect(self) -> None:

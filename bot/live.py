@@ -63,6 +63,7 @@ class LivePanel:
         self._is_pnl_old = True
         self._drawn: tuple[object, bytes] | None = None
         self._pinned, self._pin_at = 0, 0.0
+        self._is_over = False
         self.n_edits = 0
         app.desk.bus.listen(self._on_events)
 
@@ -181,7 +182,7 @@ class LivePanel:
 
     async def _show(self) -> None:
         place = self.place
-        if place is None:
+        if place is None or self._is_over:
             return
         room = await self._room(place)
         if room is None:
@@ -214,6 +215,21 @@ class LivePanel:
         )
         await self._remember(Place(room.id, sent.id, place.n))
         await self._pin(sent)
+
+    async def farewell(self) -> None:
+        """The desk ends: nobody shall take its last figures for those of now."""
+        self._is_over = True
+        place = self.place
+        if place is None or not place.message_id:
+            return
+        view = panel_buttons.stopped_layout(await self.report())
+        try:
+            room = await self._room(place)
+            if room is not None:
+                message = room.get_partial_message(place.message_id)
+                await message.edit(view=view, attachments=[])
+        except UNWELL as error:
+            log.info("the panel could not say goodbye: %s", error)
 
     async def report(self) -> PanelReport:
         """What it would show now."""

@@ -12,6 +12,7 @@ import discord
 from discord import app_commands
 
 from bot import reply, text
+from bot.cards import Tone
 from bot.cards import panel as card
 from bot.confirm import Question, ask_first
 from bot.halting import close_everything, ended
@@ -327,6 +328,16 @@ def layout(report: PanelReport, client: "DeskBot", *, has_picture: bool) -> disc
     )
     box.add_item(discord.ui.ActionRow(MenuSelect(_options(client))))
     box.add_item(discord.ui.TextDisplay(stamp))
+    view = discord.ui.LayoutView(timeout=None)
+    view.add_item(box)
+    return view
+
+
+def stopped_layout(report: PanelReport) -> discord.ui.LayoutView:
+    """What stays when the desk is told to end: no buttons that nobody would answer."""
+    box: discord.ui.Container[Any] = discord.ui.Container(accent_colour=Tone.QUIET.value)
+    for words in card.stopped(report):
+        box.add_item(discord.ui.TextDisplay(words))
     view = discord.ui.LayoutView(timeout=None)
     view.add_item(box)
     return view

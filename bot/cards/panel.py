@@ -49,6 +49,18 @@ def blocks(report: PanelReport) -> list[str]:
     return _fitting([m for m in made if m])
 
 
+def stopped(report: PanelReport) -> list[str]:
+    """The same when the desk has ended: what was true then, and that it is not watched now."""
+    n = report.status.n_open
+    held = f"{n} open position{'' if n == 1 else 's'}" if n else "Nothing is open"
+    kept = "; stops that stand at a broker stay there, the desk's own watch does not." if n else "."
+    return [
+        f"-# {badges(report.stamp)}\n## The desk is stopped",
+        f"{held}{kept}\nIt was ended {text.ago(report.stamp.at)}; figures of then:",
+        _figures(report),
+    ]
+
+
 def alt(report: PanelReport) -> str:
     """What the chart shows, for those who cannot see it."""
     made = report.status.pnl_today_usd

@@ -51,6 +51,7 @@ async def test_it_shows_the_desk_and_follows_it(it: Desk) -> None:
     n_before = len(it.sandbox.channel("activity").messages)
     await it.held()
     await shows(it, panel, "1 position", "+9 SPY 603C", "1 / 20", "filled")
+    assert any("PAPER" in str(s.presence) for s in it.sandbox.gateway.sessions.values())
     figures = it.app.reading.positions()
     assert f"{figures.net_usd:,.2f}".lstrip("-") in plain(panel)
     ours = it.sandbox.channel("activity").messages[n_before:]
@@ -188,9 +189,12 @@ async def test_it_survives_a_restart_and_a_lost_answer_in_one_message(
             panel = await posted(it)
             assert len([m for m in room.messages if m.is_v2]) == 1
             before = len(panel.edits)
+        await sandbox.until(lambda: "The desk is stopped" in plain(panel))
+        assert not panel.labels, "nobody would answer"
         async with desk(tmp_path, monkeypatch, sandbox=sandbox) as it:
             assert it.app.panel.place.message_id == panel.id
-            await it.until(lambda: len(panel.edits) > before)
+            await it.until(lambda: len(panel.edits) > before + 1)
+            await it.until(lambda: "Positions" in panel.labels)
             assert "⛔" not in await it.press("tom", panel, "Positions")
     finally:
         await sandbox.stop()
