@@ -133,11 +133,11 @@ class Journal(
     ) -> None:
         """Keep a note."""
         app = self.bot.app
+        who = app.gate.require(interaction, "journal note")
         if words is None:
             trade = await journal.trade_of(app.desk, id)
             await dialogs.show(app, interaction, "note", trade.trade_id)
             return
-        who = app.gate.require(interaction, "journal note")
         await reply.think(interaction, private=True)
         await journal.note(app.desk, who, id, words)
         await reply.report(interaction, card.one(await app.chronicle.entry(id)))
