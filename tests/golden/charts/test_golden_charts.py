@@ -26,6 +26,11 @@ KEPT = (
     "trade-stopped",
     "candles-four",
     "candles-year",
+    "compare-four",
+    "payoff-spread",
+    "sectors-mine",
+    "metrics-ill",
+    "quality",
 )
 GROUND = {"dark": (43, 45, 49), "light": (242, 243, 245)}
 GOOD = {"dark": (47, 191, 113), "light": (18, 132, 74)}
