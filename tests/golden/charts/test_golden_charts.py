@@ -31,6 +31,9 @@ KEPT = (
     "sectors-mine",
     "metrics-ill",
     "quality",
+    "correlation",
+    "risk-heatmap",
+    "stress-spy-10",
 )
 GROUND = {"dark": (43, 45, 49), "light": (242, 243, 245)}
 GOOD = {"dark": (47, 191, 113), "light": (18, 132, 74)}
