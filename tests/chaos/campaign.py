@@ -50,6 +50,8 @@ LIMITS: dict[str, Any] = {
         "trades_per_day": {"max_trades": 100000, "max_per_symbol": 100000},
         "cooldown": {"after_exit_min": 0, "after_two_stops_h": 0, "after_three_stops_h": 0},
         "allocation": {"max_pct": 100},
+        "sector": {"max_pct": 100},
+        "correlation": {"max_correlation": 1},
         "min_reward": {"kinds": []},
         "daily_loss": {"max_loss_pct": 100, "warn_pct": 100},
         "drawdown": {"max_pct": 100, "warn_pct": 100},
