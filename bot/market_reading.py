@@ -15,6 +15,7 @@ from engine.portfolio.beta import MARKET
 from engine.portfolio.sectors import SECTOR_FUNDS
 from engine.reports import analysis, chart, compare, market_summary, payoff, sectors
 from engine.reports import watchlist as watched
+from engine.reports.analysis import DAYS
 from engine.symbols import instrument_named
 
 if TYPE_CHECKING:
@@ -93,9 +94,7 @@ class MarketReading:
     async def summary(self, *, shows_book: bool) -> market_summary.SummaryReport:
         """The market on one screen; with what its day does to the book where that may be seen."""
         app = self._app
-        history, listed = await asyncio.gather(
-            self.days(market_summary.used(), market_summary.N_DAYS), self.watchlist()
-        )
+        history, listed = await asyncio.gather(self.days(market_summary.used()), self.watchlist())
         beta_usd = (await app.risks.risk()).beta_usd if shows_book else None
         return market_summary.build(app.reading.frame(), history, listed, beta_usd=beta_usd)
 
@@ -103,7 +102,7 @@ class MarketReading:
         """The sectors' funds; with what the desk has there where that may be seen."""
         app = self._app
         funds = [stock(s) for s in ("SPY", *SECTOR_FUNDS.values())]
-        history = await self.days(funds, sectors.N_DAYS)
+        history = await self.days(funds)
         exposure = app.risks.exposure("sector") if shows_book else None
         return sectors.build(app.reading.frame(), history, period, exposure=exposure)
 
@@ -112,7 +111,7 @@ class MarketReading:
     ) -> analysis.AnalysisReport:
         """One to three instruments looked into."""
         app = self._app
-        history = await self.days([*instruments, stock(MARKET)], analysis.DAYS)
+        history = await self.days([*instruments, stock(MARKET)])
         return analysis.build(
             app.reading.frame(),
             instruments,
@@ -122,8 +121,8 @@ class MarketReading:
             sizing=app.desk.settings.sizing,
         )
 
-    async def days(self, instruments: Iterable[Instrument], n: int = 60) -> dict[str, Candles]:
-        """Daily candles with the running one, by instrument key."""
+    async def days(self, instruments: Iterable[Instrument], n: int = DAYS) -> dict[str, Candles]:
+        """Daily candles with the running one, by instrument key; a year, so that all share them."""
         wanted = {i.key: i for i in instruments}
         bars = self._app.history.bars
         found = await asyncio.gather(*(bars(i, "1d", n) for i in wanted.values()))

@@ -29,6 +29,9 @@ _MOST_CANDLES = 20_000
 _SIZES = (130, 300, 600, 1_000, 2_000)
 """A question is rounded up, so that like ones share an answer."""
 
+_RUNNING = 2
+"""Days that are asked for to learn the running one."""
+
 _Key = tuple[str, Timeframe, int, datetime | None]
 
 
@@ -60,8 +63,10 @@ class History:
         """The newest ``n`` candles (<= 2,000) before ``until``; the newest may still be growing."""
         if until is not None and until >= self._clock.now():
             until = None
-        size = next((size for size in _SIZES if n <= size), _SIZES[-1])
-        return _cut(await self._known((instrument.key, timeframe, size, until), instrument), n)
+        if timeframe == "1d" and until is None:
+            return _cut(await self._days(instrument, _size(n)), n)
+        key = (instrument.key, timeframe, _size(n), until)
+        return _cut(await self._known(key, instrument), n)
 
     async def daily(self, what: Iterable[str | Instrument], n: int) -> Mapping[str, Candles]:
         """The newest ``n`` finished days of each, asked once a day; by instrument key.
@@ -71,13 +76,24 @@ class History:
         """
         wanted = {i.key: i for i in (stock(w) if isinstance(w, str) else w for w in what)}
         today = began_at(self._clock.now(), "1d")
-        size = next((size for size in _SIZES if n <= size), _SIZES[-1])
         found = await asyncio.gather(
-            *(self._known((key, "1d", size, today), i) for key, i in wanted.items())
+            *(self._known((key, "1d", _size(n), today), i) for key, i in wanted.items())
         )
         return {key: _cut(series, n) for key, series in zip(wanted, found, strict=True)}
 
     # -- inside ---------------------------------------------------------------------------------
+
+    async def _days(self, instrument: Instrument, size: int) -> Candles:
+        """The days that are over, asked for once a day, and the running one, asked for anew."""
+        today = began_at(self._clock.now(), "1d")
+        over, running = await asyncio.gather(
+            self._known((instrument.key, "1d", size, today), instrument),
+            self._known((instrument.key, "1d", _RUNNING, None), instrument),
+        )
+        newest = tuple(c for c in running.candles if c.at >= today)
+        if not over.candles:
+            return running if newest else over
+        return replace(over, candles=(*over.candles, *newest), as_of=running.as_of)
 
     async def _known(self, key: _Key, instrument: Instrument) -> Candles:
         kept = self._kept.get(key)
@@ -131,6 +147,10 @@ class History:
         while len(self._kept) > 1 and (self._n_kept > _MOST_CANDLES or len(self._kept) > 1_000):
             _, gone = self._kept.popitem(last=False)
             self._n_kept -= len(gone.answer.candles)
+
+
+def _size(n: int) -> int:
+    return next((size for size in _SIZES if n <= size), _SIZES[-1])
 
 
 def _cut(series: Candles, n: int) -> Candles:

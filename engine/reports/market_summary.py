@@ -20,8 +20,6 @@ INDEXES: Mapping[str, str] = {
     "IWM": "Russell 2000",
 }
 FEAR = stock("VIX")
-N_DAYS = 260
-"""Daily candles of SPY and VIX that it looks at; a month of the rest."""
 _FEARED, _CALM_PCT, _WILD_PCT, _TREND = Decimal(30), 20.0, 80.0, 25.0
 """VIX, percentiles of ATR, ADX: rules 3.11."""
 Regime = Literal["trending", "ranging", "volatile", "calm"]

@@ -14,8 +14,6 @@ from engine.reports.exposure import ExposureReport
 
 Period = Literal["1d", "5d", "1m", "3m"]
 DAYS: Mapping[Period, int] = {"1d": 1, "5d": 5, "1m": 21, "3m": 63}
-N_DAYS = 130
-"""Daily candles: the period and the one before it."""
 _HINTS = 3
 
 

@@ -117,6 +117,24 @@ async def test_finished_days_are_asked_once_a_day_and_leave_today_out(
     assert len(source.asked) == 3
 
 
+async def test_days_with_the_running_one_share_what_is_over_and_ask_for_the_last_alone(
+    history: History, source: Source, clock: ManualClock
+) -> None:
+    told = await history.bars(SPY, "1d", 60)
+    assert (len(told.candles), told.candles[-1].on) == (60, START.date())
+    assert [c.on for c in told.candles] == [
+        START.date() - timedelta(days=59 - n) for n in range(60)
+    ]
+    assert sorted(n for _, _, n, _ in source.asked) == [2, 130]
+    await history.daily([SPY], 100)
+    clock.advance(20)
+    await history.bars(SPY, "1d", 130)
+    assert sorted(n for _, _, n, _ in source.asked) == [2, 2, 130]
+    source.has_none = True
+    nobody = await history.bars(stock("NONE"), "1d", 60)
+    assert (nobody.candles, nobody.missing) == ((), "not listed")
+
+
 @pytest.mark.parametrize(
     ("error", "why"),
     [(BrokerUnavailable("the line is cut"), "the line is cut"), (KeyError("t"), "KeyError")],
@@ -128,8 +146,9 @@ async def test_a_source_that_fails_is_a_reason_and_is_asked_again_after_a_minute
     told = await history.bars(SPY, "1d", 10)
     assert told.candles == ()
     assert why in told.missing
+    n_asked = len(source.asked)
     await history.bars(SPY, "1d", 10)
-    assert len(source.asked) == 1
+    assert len(source.asked) == n_asked
     source.error = None
     clock.advance(60)
     assert (await history.bars(SPY, "1d", 10)).candles
