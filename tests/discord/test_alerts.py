@@ -59,7 +59,8 @@ async def test_the_funnel_counts_what_got_how_far_and_whose_was_good(it: Desk) -
     (question,) = await it.told(it.act("#QQQ close"))
     await it.user("tom").click(question, "Close all of QQQ").acked()
     await it.over(trade.trade_id)
-    told = await it.slash("vic", "orders", "alerts stats", days=30)
+    told = it.user("vic").slash("orders", "alerts stats", days=30)
+    await told.replied(60)  # the first picture of a process takes its time
     words = plain(told.reply)
     assert "2 alerts in 30 days · 1 filled" in words
     assert "Came to nothing" in words
