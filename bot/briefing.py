@@ -103,7 +103,7 @@ class Briefing:
         return recommendations.build(
             frame,
             title="Take profits",
-            advices=recommend.take(self._held(()), min_r),
+            advised=recommend.take(self._held(()), min_r),
             rules=recommend.TAKE_RULES,
         )
 
@@ -113,7 +113,7 @@ class Briefing:
         return recommendations.build(
             frame,
             title="Cut losses",
-            advices=recommend.cut(self._held(await self._alerts())),
+            advised=recommend.cut(self._held(await self._alerts())),
             rules=recommend.CUT_RULES,
         )
 
@@ -157,7 +157,7 @@ class Briefing:
         return recommendations.build(
             self._app.reading.frame(),
             title="What to do",
-            advices=[
+            advised=[
                 *recommend.cut(held),
                 *recommend.risk(held),
                 *recommend.take(held),

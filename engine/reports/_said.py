@@ -98,11 +98,8 @@ def number(
     why: str = "not known",
 ) -> Fact:
     """A figure; ``why`` it is missing when it is None."""
-    known: Value
-    if value is None:
-        known = Missing(why)
-    else:
-        known = Decimal(value) if isinstance(value, int) else value
+    figure = Decimal(value) if isinstance(value, int) else value
+    known: Value = Missing(why) if figure is None else figure
     return Fact(id=id_, what=what, value=known, unit=unit, source=source, symbol=symbol, of=of)
 
 

@@ -70,14 +70,14 @@ def build(
     frame: Frame,
     *,
     title: str,
-    advices: Iterable[Advice],
+    advised: Iterable[Advice],
     rules: Iterable[str],
     limit: int = 7,
     risk_note: Said | None = None,
 ) -> RecommendationsReport:
     """The most pressing ``limit``; one per trade and action, the more urgent one stays."""
     found: dict[tuple[str, str], Advice] = {}
-    for advice in sorted(advices, key=_pressing):
+    for advice in sorted(advised, key=_pressing):
         found.setdefault((advice.trade_id or advice.key, advice.action), advice)
     rows = tuple(found.values())
     return RecommendationsReport(

@@ -192,7 +192,7 @@ def seen(question: Asked | None = None, **changes: Any) -> Seen:
         advice=recommendations.build(
             at,
             title="What to do",
-            advices=found,
+            advised=found,
             rules=(*recommend.CUT_RULES, *ideas.IDEA_RULES),
             risk_note=recommend.risk_note(bounds),
         ),

@@ -84,7 +84,7 @@ def advice() -> Iterator[discord.Embed]:
     seen = book.seen()
     yield advice_card.show(seen.advice)
     calm = recommendations.build(
-        book.frame(), title="Cut losses", advices=(), rules=recommend.CUT_RULES
+        book.frame(), title="Cut losses", advised=(), rules=recommend.CUT_RULES
     )
     yield advice_card.show(calm)
     no = Verdict(check="daily_loss", is_ok=False, code="x", detail="today's loss reaches its limit")

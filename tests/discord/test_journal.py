@@ -8,7 +8,7 @@ from tests.discord.kit import NAMED, desk, plain
 async def shown(it, command, who="tom", **options):
     """A private answer to a command."""
     used = await it.slash(who, "all-messages", command, **options)
-    await used.replied(20)
+    await used.replied(60)
     assert used.ephemeral
     return used.reply
 
