@@ -5,6 +5,7 @@ import statistics
 import time
 from collections.abc import AsyncIterator
 
+import psutil  # type: ignore[import-untyped]
 import pytest
 
 from bot.charts import Charts, Theme
@@ -41,21 +42,26 @@ async def test_pnl_chart_of_2000_trades_is_quick_and_small(charts):
 
 
 async def test_500_candles_with_four_indicators_are_quick_and_small(charts):
-    """Averages, bands, RSI and MACD with volume; the report is made anew for every picture."""
-    took, size = [], 0
+    """Averages, bands, RSI and MACD with volume; judged by the processor time of the drawing.
+
+    Other work on the machine lengthens the wall times, which are printed beside it.
+    """
+    took, size, report = [], 0, None
+    (pid,) = charts.pids
+    worker = psutil.Process(pid)
+    before = sum(worker.cpu_times()[:2])
     for _ in range(60):
-        started = time.perf_counter()
         report = candles_report("1y", "1h", *FOUR, n=560, n_shown=500)
-        built = time.perf_counter()
+        started = time.perf_counter()
         size = len(await charts.render("candles", report, Theme.DARK))
-        took.append(((time.perf_counter() - built) * 1000, (built - started) * 1000))
-    drawn = [picture for picture, _ in took]
+        took.append((time.perf_counter() - started) * 1000)
+    spent = (sum(worker.cpu_times()[:2]) - before) / len(took) * 1000
     print(
-        f"\ncandles, {len(report.candles)} with {', '.join(FOUR)}: best {min(drawn):.1f} ms, "
-        f"median {statistics.median(drawn):.1f} ms, p95 {percentile(drawn, 95):.1f} ms, "
-        f"{size / 1000:.1f} kB"
+        f"\ncandles, {len(report.candles)} with {', '.join(FOUR)}: best {min(took):.1f} ms, "
+        f"median {statistics.median(took):.1f} ms, p95 {percentile(took, 95):.1f} ms; of the "
+        f"processor {spent:.1f} ms each; {size / 1000:.1f} kB"
     )
-    assert min(drawn) < 60
+    assert spent < 60
     assert size < 130_000
 
 
