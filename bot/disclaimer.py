@@ -26,11 +26,11 @@ WORDS = (
 )
 OPENS = frozenset(
     {
-        *("buy", "sell", "alerts execute", "approvals approve", "approvals bulk"),
-        *("press approve", "press execute", "#buy", "#sell", "#add", "#approve"),
+        *("buy", "alerts execute", "approvals approve", "approvals bulk"),
+        *("press approve", "press execute", "#buy", "#add", "#approve"),
     }
 )
-"""What puts money at risk."""
+"""What puts money at risk. A sale may close: one that opens is asked when it is confirmed."""
 
 
 class Unaccepted(UserError):

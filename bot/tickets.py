@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from bot import text
+from bot import disclaimer, text
 from bot.actions import Card, Said
 from bot.cards import ticket as ticket_card
 from bot.confirm import Question
@@ -73,6 +73,7 @@ def _entry(app: "App", planned: Planned) -> Question:
 
     async def go(press: Press) -> str:
         who = app.gate.require(press, "buy" if planned.wanted.side is Side.BUY else "sell")
+        disclaimer.check(app, who.user_id, "buy")  # a sale that opens is an opening too
         done = await manual.send(desk, _by(planned, who), press.id)
         if done.approval_id:
             return (

@@ -33,6 +33,7 @@ async def test_nobody_opens_a_position_before_he_has_accepted_once(it: Desk) -> 
 
 
 async def test_stopping_and_rejecting_never_ask_for_it(it: Desk) -> None:
+    assert not {"sell", "#sell", "close", "#close", "press close"} & disclaimer.OPENS
     _, card = await it.asked()
     assert "Before" not in await it.press("ann", card, "Reject")
     used = await it.slash("tom", "orders", "emergency-stop", close=False)
