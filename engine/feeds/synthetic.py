@@ -294,12 +294,12 @@ class SyntheticFeed:
         looks: list[float] = []
         rough: list[float] = []
         if begin < 0:  # nobody saw it: a few rough looks do
-            end = min(last, 0.0)
+            until = min(last, 0.0)
             rough = [
-                self._then(instrument, begin + (end - begin) * share, _ROUGH_PERIODS_S)
+                self._then(instrument, begin + (until - begin) * share, _ROUGH_PERIODS_S)
                 for share in (0.3, 0.7)
             ]
-            looks.append(end)
+            looks.append(until)
         if last > 0:
             since = max(begin, 0.0)
             n = math.ceil((last - since) / apart_s)
