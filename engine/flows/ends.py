@@ -309,7 +309,8 @@ def _opened(desk: Desk, booking: ledger.Booking, why: str) -> Event:
 def _adopt(desk: Desk, parts: _Parts, fill: BrokerFill, qty: Decimal) -> None:
     """Open, or add to, the trade that stands for what was bought or sold outside."""
     legs = (Leg(instrument=fill.instrument),)
-    name = f"{_ODD.sub('-', fill.execution_id)[-40:]}-adopted"  # buttons carry it
+    name = f"{fill.execution_id}/adopted"
+    plain = f"T-{_ODD.sub('-', fill.execution_id)[-40:]}-adopted"  # buttons carry it
     known = next(
         (t for t, p in _holders(desk, fill) if t.source == "external" and t.legs == legs), None
     )
@@ -318,7 +319,7 @@ def _adopt(desk: Desk, parts: _Parts, fill: BrokerFill, qty: Decimal) -> None:
         order_id=name,
         intent_id="",
         alert_id=known.alert_id if known else name,
-        trade_id=known.trade_id if known else f"T-{name}",
+        trade_id=known.trade_id if known else plain,
         account=fill.account,
         broker=parts.account.broker,
         purpose=Purpose.ENTRY,

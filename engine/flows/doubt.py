@@ -1,0 +1,276 @@
+"""An order that nothing is known of: asked for until it is, then a person is called; never guessed.
+
+What the broker provably lacks ends, or goes out once more where it cannot be taken twice.
+"""
+
+from collections.abc import Awaitable
+from typing import TypeVar
+
+from engine import asking, orders
+from engine.asking import Rank
+from engine.brokers import Absent, Found, Unclear
+from engine.brokers import Seen as FoundOrder
+from engine.desk import Desk
+from engine.domain.order import MOVES, Order, OrderState, OrderType, Purpose, Trigger
+from engine.domain.trade import TradeState
+from engine.flows import effects
+from engine.flows.hear import QUIET, on_report
+
+T = TypeVar("T")
+
+ABSENT_GRACE_S = 5.0
+"""A request may still be under way for so long when the broker says that it has no such order."""
+ABSENT_TWICE_S = 1.0
+"""What is to be believed absent was found absent twice, so far apart."""
+UNANSWERED = (OrderState.SUBMITTING, OrderState.UNKNOWN)
+
+
+async def in_time(desk: Desk, work: Awaitable[T], who: Rank) -> T:
+    """A broker's answer; what is waited for in our own line is not its silence."""
+    with asking.asking(who):
+        async with asking.answered_within(desk.settings.broker_timeout_s):
+            return await work
+
+
+async def answered(
+    desk: Desk, order: Order, trigger: Trigger, reason: str, *, flag: bool = False
+) -> Order:
+    """Store a definite answer."""
+    async with desk.lock(order.account):
+        current = desk.book.orders.get(order.order_id, order)
+        if current.state.is_terminal or (current.state, trigger) not in MOVES:
+            return current  # something else was heard of it meanwhile
+        final = orders.moved(
+            current,
+            trigger,
+            desk.clock.now(),
+            reason=reason,
+            is_flagged=current.is_flagged or flag,
+        )
+        async with effects.story(desk, order.alert_id):
+            await desk.commit(
+                desk.event(
+                    f"order.{final.state.lower()}",
+                    order.alert_id,
+                    final,
+                    *effects.of_order(desk, final),
+                    cards=effects.cards_of(desk, final),
+                    order_id=order.order_id,
+                    reason=reason,
+                )
+            )
+        return final
+
+
+async def doubt(desk: Desk, order: Order, reason: str) -> Order:
+    """No proof of the outcome: UNKNOWN, counted at worst case, looked up until known."""
+    async with desk.lock(order.account):
+        current = desk.book.orders.get(order.order_id, order)
+        if current.state is OrderState.SUBMITTING:
+            current = orders.moved(current, Trigger.NO_ANSWER, desk.clock.now(), reason=reason)
+            await desk.commit(
+                desk.event(
+                    "order.unknown",
+                    order.alert_id,
+                    current,
+                    cards=effects.cards_of(desk, current),
+                    order_id=order.order_id,
+                    reason=reason,
+                )
+            )
+    desk.vigil(lambda: _ladder(desk, order.order_id), f"lookup {order.order_id}")
+    return current
+
+
+async def _ladder(desk: Desk, order_id: str) -> None:
+    """Look an unanswered order up at growing distances, then call a person."""
+    waited = 0.0
+    for at in desk.settings.lookup_ladder_s:
+        await desk.clock.sleep(at - waited)
+        waited = at
+        if await look_up(desk, order_id):
+            return
+    order = desk.book.orders.get(order_id)
+    if order is not None and order.state in UNANSWERED:
+        await desk.tell(
+            "admin",
+            f"Order {order_id} ({order.trade_id}) has had no answer for {waited:.0f} s. It counts "
+            "as live; no new entry in its symbol. Look into the broker's own app and reconcile."
+            + _may_be(desk, order_id),
+            note_id=f"unknown-{order_id}",
+        )
+
+
+def _may_be(desk: Desk, order_id: str) -> str:
+    """The broker's orders that may be it, for the person who has to tell."""
+    found = desk.unclear.get(order_id, ())
+    if not found:
+        return ""
+    said = ", ".join(f"{c.broker_id} ({c.side} {c.qty:f}, {c.state})" for c in found[:5])
+    return f" It may be one of: {said}."
+
+
+async def look_up(desk: Desk, order_id: str, refused: str = "") -> bool:
+    """Ask the broker what it knows of an order; True when the doubt is gone.
+
+    ``refused``: it has just refused to cancel or replace it; if it lives, it works on.
+    """
+    order = desk.book.orders.get(order_id)
+    if order is None or order.state.is_terminal:
+        return True
+    who = Rank.POLL if asking.rank() is Rank.POLL else Rank.DOUBT
+    try:
+        work = desk.broker(order.broker).find(order.account, order_id)
+        found = await in_time(desk, work, who)
+    except QUIET:
+        return False
+    desk.unclear.pop(order_id, None)
+    if isinstance(found, Unclear) and found.candidates:
+        desk.unclear[order_id] = found.candidates
+    if isinstance(found, FoundOrder):
+        desk.absent.pop(order_id, None)
+        await on_report(desk, found.order, asked=True)
+        if refused and found.order.state != "unknown":
+            await stands(desk, order_id, refused)
+        return found.order.state != "unknown"
+    if isinstance(found, Unclear) and not found.candidates:
+        return await _unseen(desk, order_id)
+    return isinstance(found, Absent) and await _absent(desk, order_id, found)
+
+
+async def _unseen(desk: Desk, order_id: str) -> bool:
+    """Nothing like it is listed yet: an exit goes out again where a second one is refused."""
+    order = desk.book.orders.get(order_id)
+    if order is None or order.state not in UNANSWERED or order_id in desk.in_flight:
+        return False
+    return desk.broker(order.broker).caps.dedupes_client_id and await _send_again(desk, order)
+
+
+async def _absent(desk: Desk, order_id: str, found: Found) -> bool:
+    """The broker has no such order: believed of one that never was sent, else only in time."""
+    order = desk.book.orders.get(order_id)
+    if order is None or order.state.is_terminal:
+        return True
+    if order_id in desk.in_flight:
+        return False
+    if order.state in UNANSWERED and await _send_again(desk, order):
+        return True
+    if left_s := _proof_in_s(desk, order):
+        desk.vigil(lambda: _look_later(desk, order_id, left_s), f"absence of {order_id}")
+        return False
+    if _needs_person(desk, order):
+        return False
+    desk.absent.pop(order_id, None)
+    if order.state in UNANSWERED:
+        order = await doubt(desk, order, "not answered")
+        await answered(desk, order, Trigger.ABSENT, "the broker never had it")
+    elif order.state.is_at_broker:
+        await _gone(desk, order)
+    if order.replaces is not None:
+        await look_up(desk, order.replaces, refused="its replacement never arrived")
+    effects.settle_soon(desk, order.trade_id)
+    return True
+
+
+def _proof_in_s(desk: Desk, order: Order) -> float:
+    """Absent is proof once nothing can be under way any more, and when it was said twice."""
+    now = desk.clock.monotonic()
+    first = desk.absent.setdefault(order.order_id, now)
+    age = desk.watch_s.age_s(order.order_id, order.sent_at or order.created_at)
+    return max(ABSENT_GRACE_S - age, ABSENT_TWICE_S - (now - first), 0.0)
+
+
+async def _look_later(desk: Desk, order_id: str, pause_s: float) -> None:
+    """Not a moment after the next look proves something: what it was for may be unprotected."""
+    await desk.clock.sleep(pause_s)
+    await look_up(desk, order_id)
+
+
+async def _gone(desk: Desk, order: Order) -> None:
+    """It was there and is not any more, and nobody said how it ended."""
+    await answered(desk, order, Trigger.CANCEL, "the broker does not have it any more", flag=True)
+    if order.accepted_at is not None:
+        await desk.tell(
+            "admin",
+            f"⚠ {order.broker} does not have order {order.order_id} ({order.trade_id}) any more "
+            "and did not say how it ended. It counts as cancelled.",
+            note_id=f"gone-{order.order_id}",
+        )
+
+
+def _may_repeat(desk: Desk, order: Order) -> bool:
+    """Whether the same request may leave once more under its id, as this broker treats ids.
+
+    One that refuses a repeat cannot double; where our id is hidden, once. One that takes repeats
+    must provably lack it, and nothing that fills at any price is repeated there: in its place the
+    plan sends a limit beyond the touch (:func:`engine.flows.capable.fitted`). One that knows
+    no ids at all is never asked again: a person decides.
+    """
+    caps = desk.broker(order.broker).caps
+    if caps.dedupes_client_id:
+        return caps.finds_by_client_id or order.attempt == 0
+    if not caps.finds_by_client_id or order.type is OrderType.MARKET:
+        return False
+    return not _proof_in_s(desk, order)
+
+
+def _needs_person(desk: Desk, order: Order) -> bool:
+    """A new exit in place of one that cannot be told would be a repeat by another name."""
+    caps = desk.broker(order.broker).caps
+    is_exit = order.purpose is not Purpose.ENTRY and order.state in UNANSWERED
+    return is_exit and not caps.dedupes_client_id and not caps.finds_by_client_id
+
+
+async def _send_again(desk: Desk, order: Order) -> bool:
+    """An exit that never arrived is sent again under its own id; an entry never is (O-01)."""
+    trade = desk.book.trades.get(order.trade_id)
+    if order.purpose is Purpose.ENTRY or order.replaces is not None or trade is None:
+        return False
+    if trade.state is not TradeState.OPEN or not _may_repeat(desk, order):
+        return False
+    is_wanted = (
+        any(c.request_id == order.request_id for c in trade.closes)
+        if order.purpose is Purpose.CLOSE
+        else trade.stop is not None and order.stop == trade.stop.price
+    )
+    if not is_wanted or order.qty > trade.qty_open:
+        return False
+    async with desk.lock(order.account):
+        current = desk.book.orders.get(order.order_id)
+        if current is None or current.state not in UNANSWERED:
+            return True
+        if current.state is OrderState.UNKNOWN:
+            current = orders.moved(
+                current,
+                Trigger.SEND,
+                desk.clock.now(),
+                reason=order.reason,
+                attempt=current.attempt + 1,
+            )
+            await desk.commit(
+                desk.event("order.resent", order.alert_id, current, order_id=order.order_id)
+            )
+    from engine.flows import send
+
+    after = await send.submit(desk, current, again=True)
+    return after.state not in UNANSWERED
+
+
+async def stands(desk: Desk, order_id: str, reason: str) -> None:
+    """The broker refused to cancel or replace a still working order: it works on."""
+    order = desk.book.orders.get(order_id)
+    if order is None:
+        return
+    triggers = {
+        OrderState.PENDING_CANCEL: Trigger.REFUSE_CANCEL,
+        OrderState.PENDING_REPLACE: Trigger.REFUSE_REPLACE,
+    }
+    async with desk.lock(order.account):
+        order = desk.book.orders.get(order_id, order)
+        trigger = triggers.get(order.state)
+        if trigger is None:
+            return
+        kept = orders.moved(order, trigger, desk.clock.now(), reason=reason)
+        await desk.commit(
+            desk.event("order.kept", order.alert_id, kept, order_id=order_id, reason=reason)
+        )
