@@ -160,3 +160,14 @@ async def test_every_button_of_a_chart_is_known_and_fits(kind):
     for custom_id in ids:
         assert len(custom_id) <= 100
         assert is_known(custom_id)
+
+
+async def test_a_button_of_an_earlier_life_of_the_bot_works(it):
+    """No view of this process ever bore its id: all it means stands in the id."""
+    shown = (await look(it, "vic", "actions", "chart candles", symbol="SPY")).reply
+    custom_id = Wish(kind="candles", what="QQQ", range="3m", marks="ar").custom_id("r")
+    shown.components[0]["components"][0]["custom_id"] = custom_id
+    data = {"component_type": 2, "custom_id": custom_id, "id": 1}
+    it.sandbox.interactions.create(3, it.user("vic").user, shown.channel, data, shown)
+    await it.until(lambda: "QQQ" in plain(shown) and "in 3M" in plain(shown), 30)
+    assert "Candles of QQQ, 1d" in shown.attachments[0].description
