@@ -7,7 +7,7 @@ from tests.discord.kit import NAMED, desk, plain
 
 async def shown(it, command, who="tom", **options):
     """A private answer to a command."""
-    used = await it.slash(who, "all-messages", command, **options)
+    used = it.user(who).slash("all-messages", command, **options)
     await used.replied(60)
     assert used.ephemeral
     return used.reply
