@@ -70,7 +70,7 @@ async def test_the_tutorial_turns_its_pages_with_what_the_desk_holds(it: Desk) -
         seen.append(plain(page))
         shows = next((label for label in page.labels if label.startswith("Show /")), "")
         assert shows, n
-        looked = await it.user("tom").click(page, shows).replied()
+        looked = await it.user("tom").click(page, shows).replied(40)
         assert not plain(looked.reply).startswith(("⛔", "⚠")), (n, plain(looked.reply))
         if "Next ▶" in page.labels:
             await it.user("tom").click(page, "Next ▶").acked()
@@ -86,6 +86,6 @@ async def test_examples_are_commands_that_there_are_and_their_buttons_work(it: D
         words = plain(used.reply)
         assert words.count("\n") >= 5, category
         for label in used.reply.labels:
-            looked = await it.user("tom").click(used, label).replied()
+            looked = await it.user("tom").click(used, label).replied(40)
             assert not plain(looked.reply).startswith("⛔"), label
             assert "not there any more" not in plain(looked.reply), label
