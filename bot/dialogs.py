@@ -32,6 +32,7 @@ _KEPT = 500
 _UNUSED_S = 1.0
 """discord.py keeps dialogs in memory until they time out; ours are not needed there."""
 
+
 async def show(
     app: "App", press: Press, form: str, key: str, version: int = 0, typed: Values | None = None
 ) -> None:

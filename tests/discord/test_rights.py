@@ -57,9 +57,12 @@ NEEDS = {
     **dict.fromkeys(("order resolve", "panel", "setup", "diagnose"), "admin"),
     **dict.fromkeys(("risk freeze", "risk unfreeze", "risk set", "override"), "admin"),
     **dict.fromkeys((f"monitor {w}" for w in ("start", "stop", "test", "sources")), "admin"),
-    **{"monitor reconnect": "admin", "monitor status": "viewer"},
+    "monitor reconnect": "admin",
+    "monitor status": "viewer",
     **dict.fromkeys(("audit search", "audit show", "logs", "usage"), "admin"),
-    **dict.fromkeys((f"approvals {w}" for w in ("approve", "reject", "modify", "bulk")), "approver"),
+    **dict.fromkeys(
+        (f"approvals {w}" for w in ("approve", "reject", "modify", "bulk")), "approver"
+    ),
 }
 """Everything else needs a trader."""
 PUBLIC = (
