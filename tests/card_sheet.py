@@ -77,8 +77,7 @@ from engine.reports import trade_card as trade_report
 from engine.reports import trades as trades_report
 from engine.risk.load import load_checks
 from engine.store import ChainReport, Journaled
-from tests import market_cards
-from tests import ticket_sheet
+from tests import market_cards, ticket_sheet
 from tests.copilot import sheet as copilot_sheet
 from tests.unit.reports import book_examples
 from tests.unit.reports import examples as ex
