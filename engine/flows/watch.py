@@ -38,14 +38,18 @@ async def round_of(desk: Desk) -> None:
 
 def pace_s(desk: Desk, name: str) -> float:
     """Seconds between two looks at a broker's working orders."""
-    is_told = desk.broker(name).caps.has_stream and name not in desk.streams_down
-    return desk.settings.watch_s if is_told else desk.settings.poll_s
+    return desk.settings.watch_s if _is_told(desk, name) else desk.settings.poll_s
+
+
+def _is_told(desk: Desk, name: str) -> bool:
+    return desk.broker(name).caps.has_stream and name not in desk.streams_down
 
 
 async def _watch(desk: Desk, name: str, accounts: dict[str, list[Order]]) -> None:
     part = f"watch {name}"
     try:
-        with asking(Rank.POLL):
+        # Without a stream this is the only ear: what has filled and has no stop is heard here.
+        with asking(Rank.POLL if _is_told(desk, name) else Rank.COMPARE):
             for account, orders in accounts.items():
                 await _account(desk, name, account, orders)
     except RateLimited:
