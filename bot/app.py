@@ -22,9 +22,9 @@ from bot.copilot import Copilot
 from bot.dialogs import Drafts
 from bot.gate import Gate
 from bot.link import Link
+from bot.live import LivePanel
 from bot.notifier import EVERY_S as NOTIFY_S
 from bot.notifier import Notifier
-from bot.live import LivePanel
 from bot.outbox import Outbox
 from bot.pace import Pace, Queue
 from bot.prefs import People
@@ -118,10 +118,10 @@ class App:
         self.briefing = Briefing(self)
         self.chronicle = Chronicle(self)
         self.copilot = Copilot(self)
-        self.panel = LivePanel(self)
-        self.presence = Presence(self)
         self.suggest = Suggest(self)
         self.vitals = Vitals(self)
+        self.panel = LivePanel(self)
+        self.presence = Presence(self)
         if config.discord.api_base:
             point_discord_at(config.discord.api_base, config.discord.gateway_url)
         self.bot = DeskBot(self)

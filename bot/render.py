@@ -76,7 +76,7 @@ async def _notification(app: "App", notice: Notice) -> Content | None:
     pings = tuple(app.config.discord.roles.trader) if found.severity == "critical" else ()
     return Content(
         text=" ".join(f"<@&{role}>" for role in pings),
-        embeds=(notify_card.show(app.reading.frame().stamp(found.rule_id), found),),
+        embeds=(notify_card.bell(app.reading.frame().stamp(found.rule_id), found),),
         view=notify_view(found),
         mentions=pings,
     )

@@ -149,7 +149,7 @@ class Actions(commands.Cog):
         found = actions.offers(app, interaction)
         await reply.report(
             interaction,
-            actions_card.show(found, app.reading.frame().stamp("actions")),
+            actions_card.menu(found, app.reading.frame().stamp("actions")),
             view=offers_view(found),
         )
 

@@ -109,7 +109,7 @@ def cards() -> Iterator[discord.Embed]:
         Offer(text="order-TSAB12CD cancel", label="Cancel MES", detail="buy 1 /MESH26"),
         Offer(text="close-all", label="Close everything", detail="2 open"),
     ]
-    yield actions_card.show(offers, ex.frame().stamp("actions"))
+    yield actions_card.menu(offers, ex.frame().stamp("actions"))
     heard = [
         ex.alert(),
         ex.alert(alert_id="A-2", state=AlertState.REJECTED, reason="the alert is 92 s old"),

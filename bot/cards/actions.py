@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _SHOWN = 12
 
 
-def show(found: "Sequence[Offer]", stamp: Stamp) -> discord.Embed:
+def menu(found: "Sequence[Offer]", stamp: Stamp) -> discord.Embed:
     """One line per thing that can be typed, too."""
     rows = [f"`#{o.text}` {text.safe_line(o.detail, 60)}".rstrip() for o in found[:_SHOWN]]
     rest = len(found) - _SHOWN

@@ -14,7 +14,7 @@ _TONES = {"info": Tone.INFO, "warning": Tone.WAIT, "critical": Tone.BAD}
 _MARKS = {"info": "🔔", "warning": "⚠", "critical": "🚨"}
 
 
-def show(stamp: Stamp, told: Told) -> discord.Embed:
+def bell(stamp: Stamp, told: Told) -> discord.Embed:
     """One notification; quiet once somebody has seen it."""
     failed = [f"{c} {why}" for c, why in told.delivered.items() if why.startswith("failed")]
     return card(

@@ -57,18 +57,15 @@ def _terms(args: argparse.Namespace) -> "Terms":
     from bot.app import load_rules, paper_settings
     from bot.config import load
     from bot.replay import Terms
-    from engine.risk.correlation import Correlation
     from engine.risk.load import load_checks
 
     config = load(args.config)
-    # Recordings hold no daily closes: what cannot be compared would be denied one and all.
-    apart = Correlation.Settings(max_correlation=Decimal(1))
     half = args.half_spread if args.half_spread is not None else config.feed.half_spread_usd
     return Terms(
         profiles=_profiles(config.profiles()),
         quotes=args.quotes,
         paper=paper_settings(config),
-        checks=load_checks({**config.risk, "correlation": apart}),
+        checks=load_checks(config.risk),
         exit_rules=load_rules(config.exits),
         sizing=config.sizing,
         half_spread=half,

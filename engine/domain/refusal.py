@@ -29,3 +29,11 @@ class Gauge:
     now: Decimal | None
     limit: Decimal
     unit: Literal["$", "%", "n"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remark:
+    """A check has let an entry pass, and people should know what about it."""
+
+    detail: str
+    """One plain sentence."""

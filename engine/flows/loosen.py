@@ -95,4 +95,4 @@ def _denied(desk: Desk, trade: Trade, entry: Decimal, stop: Decimal) -> Denial |
     )
     seen = facts.gather(desk, trade.account, intent, quote)
     answers = (check.check(intent, seen) for name, check in desk.checks if name in _JUDGES)
-    return next((denial for denial in answers if denial is not None), None)
+    return next((a for a in answers if isinstance(a, Denial)), None)

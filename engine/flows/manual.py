@@ -96,7 +96,7 @@ def _check_unit(wanted: Wanted, signal: Signal) -> None:
 
 
 def _account(desk: Desk, who: Who, wanted: Wanted, signal: Signal, profile: SourceProfile) -> str:
-    """Where it goes: as named, else the first account of the routes for such an asset."""
+    """Where it goes: as named, else his linked account, else where routes send such an asset."""
     known = desk.settings.accounts
     if wanted.at:
         name = wanted.at.strip().lower()

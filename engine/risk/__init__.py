@@ -1,7 +1,8 @@
 """The risk contract: each file here is one check; its name is its key in config.yaml.
 
-A check answers None (fine) or a Denial (why not). It sees frozen facts only. Whatever a check does
-not know, it denies; a check that raises or takes too long denies too (see :func:`run_checks`).
+A check answers None (fine), a Remark (fine, but people should know) or a Denial (why not). It sees
+frozen facts only. Whatever a check does not know, it denies; a check that raises or takes too long
+denies too (see :func:`run_checks`).
 Exits, cancels and stop moves are never shown to checks that limit entries.
 """
 
@@ -18,7 +19,7 @@ from pydantic import BaseModel, ConfigDict
 from engine.domain.curbs import Freeze, Override
 from engine.domain.order import Intent, Order, OrderState, Purpose, Verdict
 from engine.domain.quote import Leg, UnitQuote
-from engine.domain.refusal import Denial, Gauge
+from engine.domain.refusal import Denial, Gauge, Remark
 from engine.domain.trade import Account, Trade
 from engine.portfolio.closes import Closes
 from engine.prop import PropAccount
@@ -30,6 +31,7 @@ __all__ = [
     "Gauge",
     "Holding",
     "RecentExit",
+    "Remark",
     "RiskCheck",
     "entry_price",
     "holdings",
@@ -143,8 +145,8 @@ class RiskCheck(ABC):
         self.settings = settings
 
     @abstractmethod
-    def check(self, intent: Intent, facts: Facts) -> Denial | None:
-        """Judge an entry."""
+    def check(self, intent: Intent, facts: Facts) -> Denial | Remark | None:
+        """Judge an entry: why not, what to say besides yes, or nothing to say."""
 
     def warning(self, facts: Facts) -> str:
         """One sentence when the limit is near but not reached; empty otherwise."""
@@ -220,6 +222,8 @@ def _asked(name: str, check: RiskCheck, intent: Intent, facts: Facts) -> Denial 
         return Denial(code=f"{name}.error", detail=f"check failed: {type(error).__name__}")
     if isinstance(answer, Denial):
         return answer
+    if isinstance(answer, Remark):
+        return answer.detail
     if answer is None and isinstance(said, str):
         return said
     return Denial(code=f"{name}.error", detail="check gave no usable answer")

@@ -9,14 +9,15 @@ from engine.portfolio import Unknown
 from engine.portfolio.correlation import DAYS, MIN_DAYS, correlation
 from engine.portfolio.direction import lean
 from engine.portfolio.sectors import INDEX_FUNDS, reference_of
-from engine.risk import Denial, Facts, RiskCheck, holdings
+from engine.risk import Denial, Facts, Remark, RiskCheck, holdings
 
 
 class Correlation(RiskCheck):
     """Deny entries whose daily returns are correlated above 0.70 with something held that way.
 
     Only what leans the same way counts. Index funds are exempt from each other, one underlying
-    from itself (max_per_symbol limits that). What cannot be told is denied; at 1 nothing is asked.
+    from itself (max_per_symbol limits that). What cannot be told is denied where real money is at
+    stake and said where fills are made up; at 1 nothing is asked.
     """
 
     stage = 9
@@ -33,13 +34,13 @@ class Correlation(RiskCheck):
 
     settings: Settings
 
-    def check(self, intent: Intent, facts: Facts) -> Denial | None:
+    def check(self, intent: Intent, facts: Facts) -> Denial | Remark | None:
         """Judge an entry."""
         terms = self.settings
         sign = lean(intent.legs, intent.side.sign)
         if terms.max_correlation >= 1 or sign == 0:
             return None
-        mine = reference_of(intent.legs[0].instrument)
+        mine, unknown = reference_of(intent.legs[0].instrument), ""
         for held in holdings(intent, facts):
             theirs = reference_of(held.legs[0].instrument)
             if theirs == mine or {mine, theirs} <= INDEX_FUNDS:
@@ -48,11 +49,14 @@ class Correlation(RiskCheck):
                 continue
             r = self._between(mine, theirs, facts)
             if isinstance(r, Unknown):
-                return Denial(
-                    code="correlation.unknown",
-                    detail=f"whether {intent.symbol} moves with {held.symbol} ({held.trade_id}) "
-                    f"is not known: {r.reason}",
+                why = (
+                    f"whether {intent.symbol} moves with {held.symbol} ({held.trade_id}) is not "
+                    f"known: {r.reason}"
                 )
+                if facts.is_paper_broker is not True:
+                    return Denial(code="correlation.unknown", detail=why)
+                unknown = unknown or f"{why}; on paper it passes"
+                continue
             if r > terms.max_correlation:
                 return Denial(
                     code="correlation.limit",
@@ -60,7 +64,7 @@ class Correlation(RiskCheck):
                     f"correlation {r:.2f} over {terms.days} days, the limit is "
                     f"{terms.max_correlation}",
                 )
-        return None
+        return Remark(detail=unknown) if unknown else None
 
     def _between(self, mine: str, theirs: str, facts: Facts) -> float | Unknown:
         for name in (mine, theirs):

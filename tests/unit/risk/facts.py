@@ -18,7 +18,7 @@ from engine.domain.order import (
 from engine.domain.quote import Leg, UnitQuote
 from engine.domain.trade import Account, Trade, TradeState
 from engine.prop import PropAccount, PropFirm, PropState
-from engine.risk import Facts, RecentExit, RiskCheck, run_checks
+from engine.risk import Denial, Facts, RecentExit, RiskCheck, run_checks
 from engine.risk.load import load_checks
 from engine.sizing import exposure_usd, unit_risk
 
@@ -248,7 +248,7 @@ def check(name: str, **settings: Any) -> RiskCheck:
 def code(name: str, entry: Intent, seen: Facts, **settings: Any) -> str:
     """Code of the denial, empty when the check lets the entry through."""
     denial = check(name, **settings).check(entry, seen)
-    return "" if denial is None else denial.code
+    return denial.code if isinstance(denial, Denial) else ""
 
 
 def verdicts(entry: Intent, seen: Facts) -> tuple[Verdict, ...]:

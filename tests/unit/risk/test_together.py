@@ -12,7 +12,7 @@ from engine.domain.order import Side
 from engine.domain.quote import Leg
 from engine.portfolio.closes import Closes
 from engine.portfolio.sectors import UNKNOWN
-from engine.risk import run_checks
+from engine.risk import Denial, Remark, run_checks
 from engine.risk.load import load_checks
 from tests.unit.portfolio.test_statistics import walk
 from tests.unit.risk.facts import (
@@ -132,18 +132,26 @@ def test_index_funds_and_futures_are_exempt_from_each_other():
         ({"AAPL": walk("AAPL", 200), "MSFT": walk("MSFT", 30)}, "29 common days of 40"),
     ],
 )
-def test_what_cannot_be_told_is_denied_with_the_reason(closes, why):
-    denial = check("correlation").check(shares(), with_msft(closes=closes))
-    assert denial is not None
-    assert denial.code == "correlation.unknown"
-    assert why in denial.detail
+def test_what_cannot_be_told_is_denied_where_money_is_real_and_said_on_paper(closes, why):
+    for unsure in (False, None):
+        denial = check("correlation").check(
+            shares(), with_msft(closes=closes, is_paper_broker=unsure)
+        )
+        assert isinstance(denial, Denial)
+        assert denial.code == "correlation.unknown"
+        assert why in denial.detail
+    said = check("correlation").check(shares(), with_msft(closes=closes))
+    assert isinstance(said, Remark)
+    assert why in said.detail
+    assert "on paper it passes" in said.detail
 
 
 def test_at_a_limit_of_one_nothing_is_asked_and_at_nought_everything_denied():
     assert code("correlation", shares(), with_msft(), max_correlation=1) == ""
     apart = with_msft(closes=alike("AAPL", "MSFT", share=0.3))
     assert code("correlation", shares(), apart, max_correlation=0) == "correlation.limit"
-    assert code("correlation", shares(), apart, days=0) == "correlation.unknown"
+    real = replace(apart, is_paper_broker=False)
+    assert code("correlation", shares(), real, days=0) == "correlation.unknown"
 
 
 # -- freezes ------------------------------------------------------------------------------------
