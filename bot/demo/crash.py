@@ -142,7 +142,7 @@ async def flat(it: Story) -> None:
     )
     await stage.see("activity", "of 7 closed trades", "Adds up")
     expect(await stage.command("tom", "activity", "positions"), "Nothing is open")
-    said = await stage.command("tom", "activity", "profit-loss", period="all")
+    said = await stage.command("tom", "activity", "profit-loss", period="ytd")
     expect(said, "Adds up")
     it.say("Flat. /profit-loss agrees with the chart in #activity, and both with equity.")
 
