@@ -119,9 +119,14 @@ class Shape(Generic[R]):
             raise ValueError(f"{self.table} has no column {column!r} to search by") from None
 
     def wanted(self, column: str, value: Any) -> tuple[Cell, ...]:
-        """The cells that a search accepts: of one value, or of any in a tuple, list or set."""
+        """The cells that a search accepts: of one value, or of any in a tuple, list or set.
+
+        Text that no row can hold (with NUL, half a surrogate pair) is not among them.
+        """
         values = value if isinstance(value, tuple | list | set | frozenset) else (value,)
-        return tuple(self.cell(column, one) for one in values)
+        return tuple(
+            self.cell(column, one) for one in values if not isinstance(one, str) or is_plain(one)
+        )
 
     def put(self, record: R) -> Put:
         """Make ready to be written.
@@ -137,6 +142,15 @@ class Shape(Generic[R]):
             )
         doc = self.encode(record)
         return Put(self, plain_text(record.key), version, doc, self.cells(record), record)
+
+
+def is_plain(value: str) -> bool:
+    """Whether a database could hold this text at all."""
+    try:
+        plain_text(value)
+    except InvariantError:
+        return False
+    return True
 
 
 def plain_text(value: str) -> str:

@@ -14,7 +14,7 @@ from engine.domain.errors import StoreUnavailable
 from engine.domain.record import Event, R, Record
 from engine.store import ChainReport, Journaled, StoreHealth
 from storage.chain import Sealer
-from storage.codec import Put, Shape, entry_of, event_of, shape_of, warm
+from storage.codec import Put, Shape, entry_of, event_of, is_plain, shape_of, warm
 from storage.columns import AUDIT, PAPER, TABLES, matching
 from storage.database import Database, in_words, open_database
 from storage.job import Job
@@ -111,6 +111,8 @@ class SqlStore:
         known = self._known.get(shape.table, key)
         if known is not None:
             return known  # type: ignore[return-value]
+        if not is_plain(key):
+            return None
         table = TABLES[shape.table]
         moment = self._known.n_commits
         rows = await self.read(select(table.c.doc).where(table.c.key == key))

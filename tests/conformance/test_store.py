@@ -337,6 +337,15 @@ async def test_moments_come_back_as_utc(store: Store) -> None:
     assert found.created_at.utcoffset() == timedelta(0)
 
 
+@pytest.mark.parametrize("typed", ["\x00", "A\x00", "\ud800", "'; --"])
+async def test_what_no_row_can_hold_is_looked_for_and_not_found(store: Store, typed: str) -> None:
+    await store.commit([event(trade(1, symbol="A"))])
+
+    assert await store.get(Trade, typed) is None
+    assert await store.find(Trade, where={"symbol": typed}) == []
+    assert len(await store.find(Trade, where={"symbol": (typed, "A")})) == 1
+
+
 @pytest.fixture(params=KINDS)
 async def vault(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Vault]:
     if request.param == "memory":

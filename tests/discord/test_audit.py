@@ -3,7 +3,12 @@
 import asyncio
 import json
 import logging
+import sys
+import threading
 
+import pytest
+
+from bot import log
 from tests.discord.kit import NAMED, desk, plain
 
 
@@ -42,10 +47,25 @@ async def test_a_change_is_shown_field_by_field(tmp_path, monkeypatch):
         assert "→" in shown
 
 
-async def test_the_log_is_read_in_discord_without_secrets(tmp_path, monkeypatch):
-    async with desk(tmp_path, monkeypatch) as it:
-        from bot import log
+@pytest.fixture
+def logging_as_it_was():
+    root, hooks = logging.getLogger(), (sys.excepthook, threading.excepthook)
+    handlers, level, factory = root.handlers[:], root.level, logging.getLogRecordFactory()
+    yield
+    for made in root.handlers[:]:
+        if made not in handlers:
+            root.removeHandler(made)
+    for kept in handlers:
+        if kept not in root.handlers:
+            root.addHandler(kept)
+    root.setLevel(level)
+    logging.setLogRecordFactory(factory)
+    logging.captureWarnings(capture=False)
+    sys.excepthook, threading.excepthook = hooks
 
+
+async def test_the_log_is_read_in_discord_without_secrets(tmp_path, monkeypatch, logging_as_it_was):
+    async with desk(tmp_path, monkeypatch) as it:
         log.start(level="INFO", secrets=["canary-token-of-the-bot"])
         logging.getLogger("engine.brokers.alpaca").warning("login canary-token-of-the-bot ended")
         logging.getLogger("engine.parsers").info("something else")

@@ -248,7 +248,7 @@ async def test_without_a_chart_there_are_words(tmp_path, monkeypatch, how):
             raise ChartError("not in time")
 
         monkeypatch.setattr(it.app.charts, "render", broken if how == "raises" else hanging)
-        shown = await it.user("tom").slash("orders", "profit-loss", period="all").replied(20)
+        shown = await it.user("tom").slash("orders", "profit-loss", period="ytd").replied(20)
         assert not shown.reply.attachments
         assert shown.reply.embeds
         assert "image" not in shown.reply.embeds[0]
@@ -268,11 +268,11 @@ async def test_a_worker_that_hangs_holds_up_no_order(tmp_path, monkeypatch):
     import signal
 
     async with desk(tmp_path, monkeypatch) as it:
-        await it.user("tom").slash("orders", "profit-loss", period="all").replied(30)
+        await it.user("tom").slash("orders", "profit-loss", period="ytd").replied(30)
         it.app.charts._timeout_s = 1.5
         (pid,) = it.app.charts.pids
         os.kill(pid, signal.SIGSTOP)
-        slow = it.user("tom").slash("orders", "profit-loss", period="all")
+        slow = it.user("tom").slash("orders", "profit-loss", period="ytd")
         trade, _ = await it.held()
         assert trade.qty_open
         shown = await slow.replied(20)

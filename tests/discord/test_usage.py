@@ -29,7 +29,7 @@ async def test_uses_are_counted_with_their_end_and_written_down(tmp_path, monkey
         shown = plain((await it.slash("ada", "admin", "usage")).reply)
         assert "positions" in shown
         assert "Never used" in shown
-        assert "emergency-stop" in shown
+        assert "about" in shown
         people = plain((await it.slash("ada", "admin", "usage", by="user")).reply)
         assert f"<@{tom}> 6" in people
         await it.app.usage.save()

@@ -5,6 +5,7 @@ import pytest
 from engine.domain.desk import AlertState
 from engine.domain.errors import NotAllowed, UserError
 from engine.domain.instrument import stock
+from engine.domain.order import Intent
 from engine.flows import curbs, learning
 from engine.sizing import SizingSettings
 from tests.rig import ADMIN, LOOSE, MIKE, STOCKS, TRADER, Rig, d, profiles, start
@@ -40,9 +41,12 @@ async def test_a_second_bet_that_moves_with_the_first_is_rejected_once_both_are_
     it.desk.closes.put(walk("MSFT", like=1.0))
     first = await buy(it, "MSFT")
     assert first.state in (AlertState.FILLED, AlertState.MANAGED)
-    unknown = await buy(it, "NVDA")
-    assert unknown.state is AlertState.RISK_REJECTED
-    assert "no source of daily closes" in unknown.reason
+    unknown = await buy(it, "XOM")
+    assert unknown.state in (AlertState.FILLED, AlertState.MANAGED)
+    (intent,) = await it.desk.store.find(Intent, where={"alert_id": unknown.alert_id})
+    (said,) = [v for v in intent.verdicts if v.check == "correlation"]
+    assert said.is_ok
+    assert "no source of daily closes" in said.detail
     it.desk.closes.put(walk("NVDA", like=1.0))
     it.clock.advance(120)
     alike = await buy(it, "NVDA")

@@ -164,11 +164,14 @@ def test_the_bot_process_never_loads_matplotlib():
     code = """
 import asyncio, sys
 from bot.charts import Charts, module, names
-from tests.contact_sheet import pnl_report
+from engine.reports import pnl
+from tests.unit.reports.examples import book, frame
 
 async def main():
     drawing = Charts(timeout_s=30)
-    await drawing.render("pnl", pnl_report(3))
+    trades, entries, account = book(["10", "-5"])
+    report = pnl.build(frame(), period="all", trades=trades, entries=entries, accounts=[account])
+    await drawing.render("pnl", report)
     await drawing.close()
 
 for name in names():
