@@ -7,6 +7,7 @@ numbered documents and laid over the file again at every start.
 import hashlib
 import json
 import logging
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ log = logging.getLogger(__name__)
 
 SECOND_WITHIN = timedelta(minutes=15)
 """How long the first admin's word waits for the second's."""
+_NAME = re.compile(r"[a-z0-9_-]{1,32}")
 _FACT, _KIND, _NAMED = "settings", "settings", "settings.saved"
 
 
@@ -178,9 +180,11 @@ class Settings:
         """Keep what is in force under a name.
 
         Raises:
-            NotAllowed, StoreUnavailable.
+            NotAllowed, UserError, StoreUnavailable.
         """
         _must_be_admin(who)
+        if not _NAME.fullmatch(name):
+            raise UserError("name: must be letters, digits, - or _. Nothing was saved.")
         desk, key = self._app.desk, f"{_NAMED}:{name}"
         known = await desk.store.get(Document, key)
         document = Document(

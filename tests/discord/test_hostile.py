@@ -3,6 +3,7 @@
 import asyncio
 import time
 
+import discord
 import pytest
 from aiohttp import web
 
@@ -11,6 +12,7 @@ from bot.sandbox.errors import Refused
 from bot.sandbox.message import Upload
 from engine.domain.desk import Intake
 from tests.discord.kit import NAMED, SPY, desk, plain
+from tests.discord.test_rights import leaves, options
 
 NASTY = (
     "'; DROP TABLE alerts; --",
@@ -287,3 +289,25 @@ async def test_a_viewer_cannot_even_see_dialogs(tmp_path, monkeypatch):
         assert opened.modal is None
         with pytest.raises(Refused):
             it.user("vic").submit(opened, {})
+
+
+async def test_no_command_stumbles_over_words(tmp_path, monkeypatch):
+    """X-10: every parameter that takes words, of every command that there is."""
+    async with desk(tmp_path, monkeypatch) as it:
+        monkeypatch.setattr(it.app.pace, "count", lambda *_, **__: None)
+        await it.held()
+        stumbled = []
+        for command in leaves(it.app.bot.tree.get_commands()):
+            texts = [
+                p.display_name
+                for p in command.parameters
+                if p.type is discord.AppCommandOptionType.string and not p.choices
+            ]
+            for words in ("\u0000", "``` @everyone \u202e🦊", "-1e999") if texts else ():
+                given = {**options(command), **dict.fromkeys(texts, words)}
+                used = it.user("ada", strict=False).slash("admin", command.qualified_name, given)
+                await used.replied(20)
+                said = "a dialog" if used.modal is not None else plain(used.reply)
+                if "Reference" in said or not said:
+                    stumbled.append((command.qualified_name, words, said))
+        assert stumbled == []
