@@ -77,7 +77,7 @@ from engine.reports import trade_card as trade_report
 from engine.reports import trades as trades_report
 from engine.risk.load import load_checks
 from engine.store import ChainReport, Journaled
-from tests import market_cards, ticket_sheet
+from tests import admin_cards, market_cards, ticket_sheet
 from tests.copilot import sheet as copilot_sheet
 from tests.unit.reports import book_examples
 from tests.unit.reports import examples as ex
@@ -544,7 +544,7 @@ async def post_all(bot: QuickBot, channel_ids: dict[str, int]) -> None:
         "approvals": [*approval_cards(), *ticket_sheet.cards()],
         "desk": [*trade_cards(), *market_cards.cards()],
         "announcements": [*lists()],
-        "admin": [*broker_cards(), *figures()],
+        "admin": [*broker_cards(), *figures(), *admin_cards.cards()],
     }
     for name, embeds in groups.items():
         channel = bot.get_channel(channel_ids[name])

@@ -83,6 +83,9 @@ async def drill(desk: Desk, who: Who) -> list[tuple[bool, str]]:
     """
     if not who.may_admin:
         raise NotAllowed("Only an admin may test the breaker. Nothing was tried.")
+    for name in list(desk.book.accounts):
+        async with desk.lock(name):
+            await facts.roll(desk, name)
     found = [one for name in desk.book.accounts for one in _tried(desk, facts.gather(desk, name))]
     await desk.commit(
         desk.event(
