@@ -138,6 +138,8 @@ class App:
         self.started_at = self.clock.now()
         self.report = ""
         """What recovery found at this start."""
+        self.owns_process = False
+        """True once this desk is what the process is there for: not in tests."""
         self.is_stopping = False
         """True once nothing new is taken in."""
         self.work = Supervisor(self.desk)
@@ -279,6 +281,7 @@ class App:
         server = await health.serve(self)
         try:
             await self.start_desk()
+            self.owns_process = True
             gc.freeze()  # what lives as long as the process is not looked through again and again
             self._run_discord()
             await self._stopping.wait()

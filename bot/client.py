@@ -100,6 +100,7 @@ class DeskBot(commands.Bot):
         intents.message_content = True
         self.app = app
         self.catch_up = CatchUp(self)
+        self._is_settled = False
         super().__init__(
             command_prefix=commands.when_mentioned,
             intents=intents,
@@ -178,7 +179,9 @@ class DeskBot(commands.Bot):
         await self._back()
         if "commands" in self.app.desk.health:
             await self.sync_when_changed()
-        if gc.get_freeze_count():  # a process of our own: see App.run
+        if self.app.owns_process and not self._is_settled:
+            self._is_settled = True  # once: garbage of later connections must go
+            gc.collect()
             gc.freeze()  # servers, commands, buttons: looked through again they stall a press
 
     async def on_resumed(self) -> None:

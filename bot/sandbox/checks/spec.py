@@ -31,6 +31,9 @@ _BITS = ("permissions", "allow", "deny")
 _TOO_LONG_TO_QUOTE = 300
 
 
+_COMPILED: dict[Path, dict[tuple[str, str, str], Any]] = {}
+
+
 class Spec:
     """Compiled validators, made when a route is first used."""
 
@@ -47,7 +50,8 @@ class Spec:
         self._requests: Json = {}
         self._answers: Json = {}
         self._paths, self._requests, self._answers = _load(path)
-        self._validators: dict[tuple[str, str, str], Any] = {}
+        # Some 30 MB and half a second for the routes of one test: made once per process.
+        self._validators = _COMPILED.setdefault(path.resolve(), {})
 
     def request(self, method: str, template: str, body: Any) -> Iterator[Flaw]:
         """Yield what the schema says against a request body."""
