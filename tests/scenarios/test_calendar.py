@@ -15,7 +15,7 @@ from engine.domain.source import Handling
 from engine.domain.trade import TradeState
 from engine.flows import monitor
 from tests import rig as desks
-from tests.rig import AAPL, FUTURES, MIKE, NINJA, STOCKS, d
+from tests.rig import AAPL, FUTURES, MIKE, NINJA, STOCKS
 
 NEW_YORK, CHICAGO = ZoneInfo("America/New_York"), ZoneInfo("America/Chicago")
 INTRADAY = {"time_exit": {"intraday_sources": ["stocks"], "minutes_before_close": 5}}
