@@ -1,13 +1,13 @@
 """Running an alert through the checks once more, or dropping it: one question each, and buttons."""
 
-import re
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import discord
 
 from bot import reply, text
 from bot.confirm import Question, ask_first
+from bot.lasting import Lasting, below
 from bot.reply import Press
 from engine.domain.desk import AlertRecord, AlertState, Who
 from engine.flows import second_look
@@ -21,7 +21,7 @@ _AGAIN = (AlertState.HELD, AlertState.REJECTED, AlertState.RISK_REJECTED, AlertS
 
 
 class AlertButton(
-    discord.ui.DynamicItem[discord.ui.Button[discord.ui.View]],
+    Lasting[discord.ui.Button[Any]],
     template=r"ts:alert:(?P<id>[A-Za-z0-9-]{1,60}):(?P<verb>execute|ignore)",
 ):
     """Try again or ignore, below the story of an alert."""
@@ -37,14 +37,6 @@ class AlertButton(
             discord.ui.Button(label=words, style=style, custom_id=f"ts:alert:{alert_id}:{verb}")
         )
         self.alert_id, self.verb = alert_id, verb
-
-    @classmethod
-    async def from_custom_id(
-        cls, interaction: Press, item: discord.ui.Item[Any], match: re.Match[str], /
-    ) -> Self:
-        """Rebuild the button from its id alone."""
-        del interaction, item
-        return cls(match["id"], match["verb"])
 
     async def callback(self, interaction: Press) -> None:
         """Ask, or drop it."""
@@ -65,10 +57,7 @@ def view(record: AlertRecord) -> discord.ui.View | None:
     """The buttons that belong below an alert now; None where there is nothing to do."""
     if record.state not in _AGAIN:
         return None
-    shown = discord.ui.View(timeout=None)
-    for verb in AlertButton.LOOKS:
-        shown.add_item(AlertButton(record.alert_id, verb))
-    return shown
+    return below(AlertButton(record.alert_id, verb) for verb in AlertButton.LOOKS)
 
 
 def _said(looked: second_look.Looked) -> str:

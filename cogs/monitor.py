@@ -12,6 +12,7 @@ from bot.client import DeskBot
 from bot.confirm import ask_first
 from bot.doctor.within import examined
 from bot.panel_buttons import stop_question
+from bot.suggest import among
 from engine.domain.errors import UserError
 from engine.flows import listening
 
@@ -128,8 +129,7 @@ class Monitor(
         app = self.bot.app
         if not app.gate.allows(interaction, "monitor sources"):
             return []
-        names = [n for n in app.desk.settings.accounts if current.lower() in n.lower()]
-        return [app_commands.Choice(name=n, value=n) for n in names[:25]]
+        return among(app.desk.settings.accounts, current)
 
 
 async def setup(bot: DeskBot) -> None:

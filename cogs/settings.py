@@ -14,6 +14,7 @@ from bot import reply, setting_paths
 from bot.cards import settings as settings_card
 from bot.client import DeskBot
 from bot.setting_changes import change
+from bot.suggest import among
 from engine.domain.errors import UserError
 
 Press = discord.Interaction[DeskBot]
@@ -164,9 +165,7 @@ class SettingsCog(
         app = self.bot.app
         if not app.gate.allows(interaction, "settings view"):
             return []
-        wanted = current.strip().lower()
-        fits = sorted((not p.startswith(wanted), p) for p in app.settings.known() if wanted in p)
-        return [app_commands.Choice(name=p[-100:], value=p[:100]) for _, p in fits[:25]]
+        return among(app.settings.known(), current)
 
     async def _replace(self, interaction: Press, changes: Mapping[str, Any], reason: str) -> None:
         app = self.bot.app
