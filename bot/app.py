@@ -22,13 +22,13 @@ from bot.copilot import Copilot
 from bot.dialogs import Drafts
 from bot.gate import Gate
 from bot.link import Link
-from bot.live import LivePanel
 from bot.notifier import EVERY_S as NOTIFY_S
 from bot.notifier import Notifier
 from bot.outbox import Outbox
 from bot.pace import Pace, Queue
+from bot.panel.live import LivePanel
+from bot.panel.presence import EVERY_S, Presence
 from bot.prefs import People
-from bot.presence import EVERY_S, Presence
 from bot.reading import Reading
 from bot.risk_reading import RiskReading
 from bot.settings import Settings

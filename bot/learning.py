@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any, Self
 
 import discord
 
-from bot import panel_reading, reply, text
+from bot import reply, text
 from bot.cards import Tone, card
 from bot.lasting import Lasting, below
-from bot.panel_buttons import RunButton, command_of
+from bot.panel import reading
+from bot.panel.buttons import RunButton, command_of
 from bot.reply import Press
 from engine.reports import Missing
 
@@ -70,7 +71,7 @@ def _made(app: "App") -> str:
 
 
 def _rooms(app: "App") -> str:
-    heard = panel_reading.heard(app)
+    heard = reading.heard(app)
     return f"{heard.n_heard} of {len(heard.rooms)} alert rooms are listened to."
 
 

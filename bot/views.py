@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import discord
 
-from bot import dialogs, disclaimer, learning, panel_buttons, reply, setup_buttons, text
+from bot import dialogs, disclaimer, learning, reply, setup_buttons, text
 from bot.actions._button import ActionButton, OfferSelect
 from bot.advising import IdeaButton
 from bot.alert_buttons import AlertButton
@@ -23,6 +23,7 @@ from bot.deciding import approve_or_ask
 from bot.journal_buttons import ReviewButton
 from bot.lasting import Lasting, below, choice
 from bot.notify_buttons import NotifyButton
+from bot.panel import buttons as panel_buttons
 from bot.reply import Press
 from bot.risk_buttons import RiskSelect
 from engine.domain.desk import Approval, ApprovalState

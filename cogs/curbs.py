@@ -6,14 +6,15 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot import dialogs, reply, setting_paths, text
+from bot import dialogs, reply, text
 from bot.cards import gates as gates_card
 from bot.client import DeskBot
 from bot.confirm import Question, ask_first
 from bot.curb_forms import override_key, read_multiplier
 from bot.numbers import number, optional_number
 from bot.reply import Press as AnyPress
-from bot.setting_changes import change
+from bot.settings import paths
+from bot.settings.changes import change
 from bot.suggest import among
 from engine.domain.curbs import FreezeScope, OverrideTarget
 from engine.domain.errors import UserError
@@ -99,7 +100,7 @@ class Curbs(commands.Cog):
         await app.gate.begin(interaction, "risk set")
         if not path.startswith(_LIMITS):
             raise UserError("limit: must begin with risk. or sizing. Nothing was changed.")
-        changes = {path.strip(): setting_paths.read_value(value)}
+        changes = {path.strip(): paths.read_value(value)}
         await change(
             interaction,
             app.settings.steps(changes),

@@ -13,7 +13,7 @@ from bot.client import DeskBot
 from bot.drawn import drawn
 from bot.lasting import below
 from bot.market_reading import MarketReading
-from bot.panel_buttons import RunButton
+from bot.panel.buttons import RunButton
 from engine.domain.errors import UserError
 from engine.reports.chart import view_of
 from engine.reports.sectors import Period

@@ -9,7 +9,7 @@ from discord.ext import commands
 from bot import reply
 from bot.client import DeskBot
 from bot.lasting import below
-from bot.panel_buttons import SectionsSelect
+from bot.panel.buttons import SectionsSelect
 from engine.domain.errors import UserError
 
 Press = discord.Interaction[DeskBot]

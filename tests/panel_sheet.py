@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from bot import live
+from bot.panel import live
 from tests.card_sheet import OUT, browser, photograph
 from tests.discord.kit import SPY, Desk, desk
 

@@ -66,7 +66,7 @@ def asked_for(source: str) -> Iterator[str]:
 
 def test_nobody_asks_for_a_right_that_is_not_on_the_list() -> None:
     """It would be refused to everyone, always."""
-    files = [*(ROOT / "bot").glob("*.py"), *(ROOT / "cogs").glob("*.py")]
+    files = [*(ROOT / "bot").rglob("*.py"), *(ROOT / "cogs").glob("*.py")]
     asked = {
         (path.name, name) for path in files for name in asked_for(path.read_text(encoding="utf-8"))
     }

@@ -18,7 +18,7 @@ from bot.journal_buttons import ReviewButton
 from bot.lasting import Lasting, choice, choices
 from bot.learning import LessonButton
 from bot.notify_buttons import NotifyButton
-from bot.panel_buttons import DeskButton, MenuSelect, RunButton, SectionsSelect
+from bot.panel.buttons import DeskButton, MenuSelect, RunButton, SectionsSelect
 from bot.risk_buttons import RiskSelect
 from bot.setup_buttons import ChannelPick, RolePick, SetupButton, WhatSelect
 from bot.views import BUTTONS, ApprovalButton, PageButton, Shown, TradeButton, WhichSelect
