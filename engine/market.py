@@ -183,10 +183,6 @@ class Calendar:
         """The first trading day after ``on``."""
         return self.on_or_after(on + _DAY)
 
-    def previous_trading_day(self, on: date) -> date:
-        """The last trading day before ``on``."""
-        return self.on_or_before(on - _DAY)
-
     def on_or_after(self, on: date) -> date:
         """``on`` itself when it is a trading day, else the next one."""
         return next(self._from(on)).on

@@ -30,7 +30,6 @@ from bot.cards import (
     trade_card,
     trades,
 )
-from engine import reports as r
 from engine.brokers import Check
 from engine.domain.alert import RawAlert
 from engine.domain.compared import Compared
@@ -295,13 +294,6 @@ def lists() -> Iterator[discord.Embed]:
         live, trades=closed, entries=entries, accounts=[account], by="symbol"
     )
     yield pnl.show(by_symbol)
-    yield message.failure(
-        what="The broker did not answer in 10 s",
-        not_done="The order was not sent a second time.",
-        do="Look at /positions; the order is looked up until it is found.",
-        reference="4f9k2m7q",
-        stamp=r.Stamp(at=NOW),
-    )
     yield message.question(
         title="Close 2 contracts SPY 603C 1/31 at market?",
         lines=["long 2 from 2.55, now 3.10 · ▲ +$108.70"],

@@ -5,8 +5,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from bot import live
 from bot.charts import Theme
+from bot.panel import live
 from bot.sandbox.message import Message
 from tests.discord.kit import OTHER, QQQ, Desk, desk
 from tests.sandbox.browser import chromium, photographs
