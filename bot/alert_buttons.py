@@ -31,6 +31,8 @@ class AlertButton(
         "ignore": ("Ignore", Style.secondary),
     }
 
+    PERMISSIONS: ClassVar[dict[str, str]] = {"execute": "press execute", "ignore": "press ignore"}
+
     def __init__(self, alert_id: str, verb: str) -> None:
         words, style = self.LOOKS[verb]
         super().__init__(
@@ -44,7 +46,7 @@ class AlertButton(
         await reply.defer(interaction)
 
         async def work() -> str | None:
-            who = app.gate.require(interaction, f"press {self.verb}")
+            who = app.gate.require(interaction, self.PERMISSIONS[self.verb])
             if self.verb == "ignore":
                 return f"✔ {(await second_look.ignore(app.desk, who, self.alert_id)).said}"
             await ask_first(app, interaction, await execute_question(app, who, self.alert_id))

@@ -10,7 +10,7 @@ from functools import partial
 
 import discord
 
-from bot import banner, connect, filing, health, render, vitals
+from bot import advised, banner, connect, health, render, vitals
 from bot.briefing import Briefing
 from bot.cards import recovery
 from bot.charts import Charts
@@ -300,7 +300,7 @@ class App:
         self.work.keep(self._discord, "discord")
         self.work.keep(self.charts.warm, "warm charts")
         self.work.keep(self.copilot.warm, "warm copilot")
-        self.work.every(filing.SCORE_S, partial(filing.score_due, self), "score advice")
+        self.work.every(advised.SCORE_S, partial(advised.score_due, self), "score advice")
         self.work.keep(self.panel.run, "panel")
         self.work.every(EVERY_S, self.presence.tell, "presence")
         self.work.every(banner.EVERY_S, banner.Banner(self).look, "banner")

@@ -8,7 +8,7 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot import advising, filing, reply
+from bot import advised, advising, reply
 from bot.cards import opportunities as opportunities_card
 from bot.cards import rebalance as rebalance_card
 from bot.cards import recommendations as card
@@ -100,7 +100,7 @@ class Recommendations(commands.Cog):
         return who
 
     async def _show(self, interaction: Press, who: Who, report: RecommendationsReport) -> None:
-        await filing.file(self.bot.app, who, report)
+        await advised.file(self.bot.app, who, report)
         buttons = advising.view((row.action, row.button) for row in report.rows)
         await reply.report(interaction, card.show(report), view=buttons)
 

@@ -13,6 +13,8 @@ from functools import cache
 from typing import Literal
 from zoneinfo import ZoneInfo
 
+from engine.domain.instrument import third_friday
+
 NEW_YORK = ZoneInfo("America/New_York")
 
 _DAY = timedelta(days=1)
@@ -207,12 +209,6 @@ class Calendar:
 NYSE = Calendar(Market.NYSE)
 CME = Calendar(Market.CME)
 ALWAYS = Calendar(Market.ALWAYS)
-
-
-def third_friday(year: int, month: int) -> date:
-    """The nominal monthly expiry, whether or not the exchange is open."""
-    first = date(year, month, 1)
-    return first + timedelta(days=(4 - first.weekday()) % 7 + 14)
 
 
 def monthly_expiry(year: int, month: int) -> date:

@@ -7,13 +7,13 @@ from pathlib import Path
 import exchange_calendars
 import pytest
 
+from engine.domain.instrument import third_friday
 from engine.market import (
     CME,
     NYSE,
     Calendar,
     Market,
     monthly_expiry,
-    third_friday,
     weekly_expiry,
 )
 
