@@ -3,14 +3,17 @@
 import asyncio
 import random
 import re
+from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from engine.domain.desk import AlertState
 from engine.domain.errors import UserError
+from engine.domain.order import OrderState
 from engine.domain.source import Handling
-from engine.flows import approve, second_look, withdraw
+from engine.flows import approve, reprice, second_look, withdraw
 from tests import rig as desks
 from tests.rig import AAPL, LOOSE, MIKE, OTHER, STOCKS, TRADER, Rig
 
@@ -97,4 +100,36 @@ async def test_an_alert_that_only_closes_is_not_replayed_on_paper() -> None:
     assert closing is not None
     with pytest.raises(UserError, match="opens nothing"):
         await second_look.on_paper(rig.desk, TRADER, closing.alert_id, 5)
+    await rig.close()
+
+
+async def test_an_alert_deleted_while_its_order_is_changed_is_not_ordered_again() -> None:
+    """The broker swaps nothing and takes its time: the author's word comes in between."""
+    rig = await desks.start(risk=LOOSE)
+    rig.desk.brokers["paper"].caps = replace(rig.broker.caps, replaces_in_place=False)
+    rig.quote(AAPL, "189.98", "190.02")
+    record = await rig.say("BTO 10 AAPL @ 190 SL 186", channel=STOCKS, author=MIKE)
+    assert record is not None
+    rig.quote(AAPL, "194.98", "195.02")
+    await rig.fill(AAPL, "194.98", "195.02")
+    (entry,) = rig.desk.book.orders.values()
+    assert entry.state is OrderState.ACCEPTED
+    real = rig.broker.cancel
+
+    async def slow(account: str, order_id: str) -> None:
+        await rig.clock.sleep(2)
+        await real(account, order_id)
+
+    rig.broker.cancel = slow  # type: ignore[method-assign]
+    changing = asyncio.ensure_future(
+        reprice.run(rig.desk, TRADER, entry.order_id, price=Decimal(189))
+    )
+    await rig.rest()
+    await withdraw.deleted(rig.desk, STOCKS, record.message_id)
+    for _ in range(40):
+        rig.clock.advance(0.1)
+        await rig.rest()
+    with pytest.raises(UserError, match="took the alert back meanwhile"):
+        await changing
+    assert not rig.desk.book.trades
     await rig.close()
