@@ -13,7 +13,7 @@ PIP := $(PY) -m pip install --quiet --disable-pip-version-check --no-compile --c
 BUILD_WITH := setuptools
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo run test lint format bench chaos ci clean
+.PHONY: help install demo sheet run test lint format bench chaos ci clean
 .DELETE_ON_ERROR:
 
 help: ## Show this help
@@ -51,6 +51,9 @@ install: $(VENV)/.installed-dev ## Make .venv with everything for developing
 
 demo: $(VENV)/.installed ## Replay alerts through a sandbox Discord and a paper broker, pictures in demo-out/
 	@SERVE=$(SERVE) $(PY) -m bot demo $(ARGS)
+
+sheet: $(VENV)/.installed-dev ## Picture every card, chart and answer, dark and light, in demo-out/ (needs chromium)
+	@$(PY) -m tests.sheet
 
 run: $(VENV)/.installed ## Start the desk as config.yaml says (needs a Discord token)
 	@$(PY) -m bot run $(ARGS)

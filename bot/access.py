@@ -142,15 +142,9 @@ class Access:
             or self._wrong_channel(caller, permission, admin_channel)
         )
 
-    def press_refusal(
-        self,
-        caller: Caller,
-        name: str,
-        asked_by: int,
-        admin_channel: ChannelFacts | None = None,
-    ) -> Refusal | None:
+    def press_refusal(self, caller: Caller, name: str, asked_by: int) -> Refusal | None:
         """The same for a button of a question: only who asked, or an admin, may answer it."""
-        refused = self.refusal(caller, name, admin_channel)
+        refused = self.refusal(caller, name)
         if refused is not None:
             return refused
         if caller.user_id != asked_by and self.role_of(caller.role_ids) < Role.ADMIN:
@@ -294,7 +288,6 @@ def _figures() -> list[Permission]:
         "chart": "pnl equity payoff heatmap",
         "journal": "list search show stats chart review",
         "order": "list status history",
-        "report": "daily weekly monthly",
         "risk": "check",
         "trades": "recent open closed",
     }
@@ -332,7 +325,7 @@ def _trading() -> list[Permission]:
         *_rows(trader, "broker", "attend", is_private=True),
         *_rows(trader, "journal", "note tag", is_private=True),
         *_rows(trader, "", "emergency-stop"),
-        *_rows(trader, "press", "confirm close stop target panel emergency-stop execute ignore"),
+        *_rows(trader, "press", "confirm close stop target emergency-stop execute ignore"),
         *_rows(trader, "approvals", "approve reject modify bulk", approves=True),
         *_rows(trader, "press", "approve modify reject rewrite which", approves=True),
         *_rows(trader, "", "#position #close #stop #target #trailing #add #analyze", where=actions),
@@ -345,17 +338,14 @@ def _trading() -> list[Permission]:
 
 def _administration() -> list[Permission]:
     rows = {
-        "": "resume-trading #resume override reconcile panel roles logs diagnose usage restart",
-        "alerts": "sources",
-        "audit": "search show verify",
-        "backup": "create list verify restore",
+        "": "resume-trading #resume override reconcile panel roles logs diagnose usage",
+        "audit": "search show",
         "broker": "test enable disable connect rotate default route",
         "data": "refresh",
         "mode": "paper live",
         "monitor": "start stop test reconnect sources",
         "notify": "channels",
         "order": "resolve",
-        "press": "resume",
         "risk": "set freeze unfreeze",
         "circuit-breaker": "reset test",
         "watchlist": "reset",

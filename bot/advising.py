@@ -1,14 +1,15 @@
 """Buttons below advice and answers: each asks the ordinary confirmation, or shows the question."""
 
-import re
 from collections.abc import Iterable
-from typing import Any, Self
+from itertools import islice
+from typing import Any
 
 import discord
 
 from bot import actions, reply
 from bot.actions._button import ActionButton
 from bot.cards import approval_card
+from bot.lasting import Lasting, below
 from bot.reply import Press
 from engine.domain.errors import ActionSyntaxError, ApprovalExpired
 from engine.reports import Missing
@@ -21,7 +22,7 @@ _LONGEST = 90
 
 
 class IdeaButton(
-    discord.ui.DynamicItem[discord.ui.Button[discord.ui.View]],
+    Lasting[discord.ui.Button[Any]],
     template=r"ts:idea:(?P<id>[A-Za-z0-9-]{1,60})",
 ):
     """Show a question that waits, with its own buttons: advice never approves by itself."""
@@ -37,14 +38,6 @@ class IdeaButton(
             )
         )
         self.approval_id = approval_id
-
-    @classmethod
-    async def from_custom_id(
-        cls, interaction: Press, item: discord.ui.Item[Any], match: re.Match[str], /
-    ) -> Self:
-        """Rebuild the button from its id alone."""
-        del interaction, item
-        return cls(match["id"])
 
     async def callback(self, interaction: Press) -> None:
         """The approval's card, as it is now."""
@@ -86,13 +79,12 @@ def for_idea(idea: Idea) -> tuple[str, str] | None:
 
 def view(rows: Iterable[tuple[str, str]]) -> discord.ui.View | None:
     """Buttons for (action, words), each once; None when there is none."""
-    made = discord.ui.View(timeout=None)
-    for number, (action, words) in enumerate(dict(rows).items(), 1):
-        if number > _MOST:
-            break
-        label = f"{number}. {words}"
-        if action.startswith(_APPROVE):
-            made.add_item(IdeaButton(action.removeprefix(_APPROVE), label))
-        else:
-            made.add_item(ActionButton(action.removeprefix("#"), label))
-    return made if made.children else None
+    first = islice(dict(rows).items(), _MOST)
+    made = [_button(action, f"{n}. {words}") for n, (action, words) in enumerate(first, 1)]
+    return below(made) if made else None
+
+
+def _button(action: str, label: str) -> IdeaButton | ActionButton:
+    if action.startswith(_APPROVE):
+        return IdeaButton(action.removeprefix(_APPROVE), label)
+    return ActionButton(action.removeprefix("#"), label)

@@ -1,13 +1,13 @@
 """Running an alert through the checks once more, or dropping it: one question each, and buttons."""
 
-import re
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import discord
 
 from bot import reply, text
 from bot.confirm import Question, ask_first
+from bot.lasting import Lasting, below
 from bot.reply import Press
 from engine.domain.desk import AlertRecord, AlertState, Who
 from engine.flows import second_look
@@ -21,7 +21,7 @@ _AGAIN = (AlertState.HELD, AlertState.REJECTED, AlertState.RISK_REJECTED, AlertS
 
 
 class AlertButton(
-    discord.ui.DynamicItem[discord.ui.Button[discord.ui.View]],
+    Lasting[discord.ui.Button[Any]],
     template=r"ts:alert:(?P<id>[A-Za-z0-9-]{1,60}):(?P<verb>execute|ignore)",
 ):
     """Try again or ignore, below the story of an alert."""
@@ -31,6 +31,8 @@ class AlertButton(
         "ignore": ("Ignore", Style.secondary),
     }
 
+    PERMISSIONS: ClassVar[dict[str, str]] = {"execute": "press execute", "ignore": "press ignore"}
+
     def __init__(self, alert_id: str, verb: str) -> None:
         words, style = self.LOOKS[verb]
         super().__init__(
@@ -38,21 +40,13 @@ class AlertButton(
         )
         self.alert_id, self.verb = alert_id, verb
 
-    @classmethod
-    async def from_custom_id(
-        cls, interaction: Press, item: discord.ui.Item[Any], match: re.Match[str], /
-    ) -> Self:
-        """Rebuild the button from its id alone."""
-        del interaction, item
-        return cls(match["id"], match["verb"])
-
     async def callback(self, interaction: Press) -> None:
         """Ask, or drop it."""
         app = interaction.client.app
         await reply.defer(interaction)
 
         async def work() -> str | None:
-            who = app.gate.require(interaction, f"press {self.verb}")
+            who = app.gate.require(interaction, self.PERMISSIONS[self.verb])
             if self.verb == "ignore":
                 return f"✔ {(await second_look.ignore(app.desk, who, self.alert_id)).said}"
             await ask_first(app, interaction, await execute_question(app, who, self.alert_id))
@@ -65,10 +59,7 @@ def view(record: AlertRecord) -> discord.ui.View | None:
     """The buttons that belong below an alert now; None where there is nothing to do."""
     if record.state not in _AGAIN:
         return None
-    shown = discord.ui.View(timeout=None)
-    for verb in AlertButton.LOOKS:
-        shown.add_item(AlertButton(record.alert_id, verb))
-    return shown
+    return below(AlertButton(record.alert_id, verb) for verb in AlertButton.LOOKS)
 
 
 def _said(looked: second_look.Looked) -> str:

@@ -1,17 +1,11 @@
 """Alerts that fit what somebody asks for, and the figures over all of a time."""
 
-import io
-import logging
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-import discord
-
 from bot import text
-from bot.cards import alert_stats as stats_card
-from bot.charts import ChartError, Theme
 from engine.domain.alert import Alert, Asset
 from engine.domain.desk import AlertRecord, AlertState, Approval
 from engine.domain.errors import UserError
@@ -22,8 +16,6 @@ from engine.reports import alert_stats, alerts
 
 if TYPE_CHECKING:
     from bot.app import App
-
-log = logging.getLogger(__name__)
 
 _PER_PAGE = 8
 _MOST = 3000
@@ -122,18 +114,3 @@ async def stats(app: "App", days: int) -> alert_stats.AlertStats:
         orders=[o for o in orders if o.alert_id in ids],
         asked={a.alert_id for a in asked},
     )
-
-
-async def with_chart(
-    app: "App", report: alert_stats.AlertStats, theme: Theme
-) -> tuple[discord.Embed, tuple[discord.File, ...]]:
-    """The card with its funnel; in words alone when it cannot be drawn."""
-    if not report.funnel[0][1]:
-        return stats_card.show(report), ()
-    try:
-        png = await app.charts.render("alerts", report, theme)
-    except ChartError as error:
-        log.warning("no alerts chart: %s", error)
-        return stats_card.show(report), ()
-    file = discord.File(io.BytesIO(png), stats_card.PICTURE, description=stats_card.alt(report))
-    return stats_card.show(report, has_picture=True), (file,)

@@ -10,7 +10,7 @@ from functools import partial
 
 import discord
 
-from bot import banner, connect, filing, health, render, vitals
+from bot import advised, banner, connect, health, render, vitals
 from bot.briefing import Briefing
 from bot.cards import recovery
 from bot.charts import Charts
@@ -22,13 +22,13 @@ from bot.copilot import Copilot
 from bot.dialogs import Drafts
 from bot.gate import Gate
 from bot.link import Link
-from bot.live import LivePanel
 from bot.notifier import EVERY_S as NOTIFY_S
 from bot.notifier import Notifier
 from bot.outbox import Outbox
 from bot.pace import Pace, Queue
+from bot.panel.live import LivePanel
+from bot.panel.presence import EVERY_S, Presence
 from bot.prefs import People
-from bot.presence import EVERY_S, Presence
 from bot.reading import Reading
 from bot.risk_reading import RiskReading
 from bot.settings import Settings
@@ -227,12 +227,11 @@ class App:
     async def _note_end(self) -> None:
         if self._exit_code == EXIT_CRASH or _RUN not in self.desk.book.facts:
             return
-        with suppress(TradeStreamError):
-            await self.usage.save()
-        with suppress(TradeStreamError):
+        with suppress(TradeStreamError):  # books that refuse the one would keep the other waiting
             await self.desk.commit(
                 self.desk.event("desk.stopped", "desk", self.desk.fact(_RUN, "stopped"))
             )
+            await self.usage.save()
 
     async def _pump_quotes(self, feed: Feed) -> None:
         async for quote in feed.stream():
@@ -301,7 +300,7 @@ class App:
         self.work.keep(self._discord, "discord")
         self.work.keep(self.charts.warm, "warm charts")
         self.work.keep(self.copilot.warm, "warm copilot")
-        self.work.every(filing.SCORE_S, partial(filing.score_due, self), "score advice")
+        self.work.every(advised.SCORE_S, partial(advised.score_due, self), "score advice")
         self.work.keep(self.panel.run, "panel")
         self.work.every(EVERY_S, self.presence.tell, "presence")
         self.work.every(banner.EVERY_S, banner.Banner(self).look, "banner")

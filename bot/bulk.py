@@ -1,12 +1,12 @@
 """Many approvals at once: a menu, then one question with the totals."""
 
-import re
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal
 
 import discord
 
 from bot import reply, text
 from bot.confirm import Question, ask_first
+from bot.lasting import Lasting, below, choices
 from bot.reply import Press
 from engine.domain.desk import Approval
 from engine.domain.errors import NotAllowed, UserError
@@ -37,7 +37,7 @@ def waiting(app: "App", which: Filter, kind: Kind) -> list[Approval]:
 
 
 class BulkSelect(
-    discord.ui.DynamicItem[discord.ui.Select[discord.ui.View]],
+    Lasting[discord.ui.Select[Any]],
     template=r"ts:bulk:(?P<kind>approve|reject)",
 ):
     """Which of them?"""
@@ -55,23 +55,10 @@ class BulkSelect(
         )
         self.kind = kind
 
-    @classmethod
-    async def from_custom_id(
-        cls, interaction: Press, item: discord.ui.Item[Any], match: re.Match[str], /
-    ) -> Self:
-        """Rebuild the menu; the choices come with the press."""
-        del interaction
-        built = cls(match["kind"])
-        if isinstance(item, discord.ui.Select):
-            built.item.options = item.options
-        return built
-
     async def callback(self, interaction: Press) -> None:
         """Put the question with the totals."""
         await reply.defer(interaction)
-        data: Any = interaction.data or {}
-        chosen = [str(v) for v in data.get("values") or []]
-        app = interaction.client.app
+        app, chosen = interaction.client.app, choices(interaction)
         kind: Kind = "approve" if self.kind == "approve" else "reject"
 
         async def work() -> None:
@@ -91,9 +78,7 @@ def view(app: "App", kind: Kind, found: list[Approval]) -> discord.ui.View:
         )
         for a in found
     ]
-    shown = discord.ui.View(timeout=None)
-    shown.add_item(BulkSelect(kind, options))
-    return shown
+    return below([BulkSelect(kind, options)])
 
 
 def question(app: "App", kind: Kind, ids: list[str]) -> Question:

@@ -4,8 +4,6 @@ A press draws the picture anew in its place, from the market as it is then; it w
 restart, and is judged as the command is.
 """
 
-import io
-import logging
 import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, Self, cast
@@ -14,7 +12,9 @@ import discord
 
 from bot import reply
 from bot.cards import chart as card
-from bot.charts import ChartError, Theme
+from bot.charts import Theme
+from bot.drawn import Shown, drawn, performance_with_chart, pnl_with_chart
+from bot.lasting import Lasting, below
 from bot.market_reading import MarketReading
 from bot.reply import Press
 from engine.domain.candle import LENGTH, Timeframe
@@ -25,10 +25,7 @@ from engine.reports.pnl import Period
 if TYPE_CHECKING:
     from bot.app import App
 
-log = logging.getLogger(__name__)
-
 Kind = Literal["candles", "compare", "pnl", "equity"]
-Shown = tuple[discord.Embed, tuple[discord.File, ...]]
 
 _LETTERS = {
     "a": "sma20",
@@ -100,8 +97,6 @@ async def shown(app: "App", press: Press, wish: Wish) -> Shown:
     Raises:
         UserError: it names no instrument.
     """
-    from bot.render import performance_with_chart, pnl_with_chart  # it shows buttons as well
-
     if wish.kind == "pnl":
         return await pnl_with_chart(
             app, await app.reading.pnl(cast("Period", wish.range)), wish.theme
@@ -113,7 +108,9 @@ async def shown(app: "App", press: Press, wish: Wish) -> Shown:
     if wish.kind == "compare":
         named = [market.named(n) for n in wish.what.split(",")]
         compared = await market.compare(named, wish.view)
-        files = await drawn(app, "compare", compared, wish.theme, card.compare_alt(compared))
+        files = await drawn(
+            app, "compare", compared, wish.theme, card.PICTURE, card.compare_alt(compared)
+        )
         return card.compare(compared, has_picture=bool(files)), files
     may_see = sees_positions(app, press)
     found = await market.candles(
@@ -124,7 +121,7 @@ async def shown(app: "App", press: Press, wish: Wish) -> Shown:
     )
     if found.missing:
         return card.candles(found), ()
-    files = await drawn(app, "candles", found, wish.theme, card.candles_alt(found))
+    files = await drawn(app, "candles", found, wish.theme, card.PICTURE, card.candles_alt(found))
     return card.candles(found, has_picture=bool(files)), files
 
 
@@ -134,42 +131,28 @@ def sees_positions(app: "App", press: Press, *, is_private: bool = False) -> boo
     return allowed and (is_private or not app.gate.is_private("positions", press.channel_id))
 
 
-async def drawn(
-    app: "App", name: str, report: object, theme: Theme, alt: str, file: str = card.PICTURE
-) -> tuple[discord.File, ...]:
-    """The picture as a file; none when it cannot be drawn."""
-    try:
-        png = await app.charts.render(name, report, theme)
-    except ChartError as error:
-        log.warning("no %s chart: %s", name, error)
-        return ()
-    return (discord.File(io.BytesIO(png), file, description=alt[:1024]),)
-
-
 def chart_view(wish: Wish) -> discord.ui.View:
     """Ranges, and one window back or forth; periods for the desk's own figures."""
-    view = discord.ui.View(timeout=None)
     if wish.kind in ("pnl", "equity"):
-        for label, period in PERIODS:
-            view.add_item(
-                ChartButton(replace(wish, range=period), "r", label, wish.range == period)
-            )
-        return view
+        return below(
+            ChartButton(replace(wish, range=period), "r", label, wish.range == period)
+            for label, period in PERIODS
+        )
+    buttons = []
     for label, range_ in _RANGES:
         is_it = wish.range == range_ and wish.shift == 0
-        view.add_item(
-            ChartButton(replace(wish, range=range_, timeframe=None, shift=0), "r", label, is_it)
-        )
+        window = replace(wish, range=range_, timeframe=None, shift=0)
+        buttons.append(ChartButton(window, "r", label, is_it))
     n = wish.view.n
     is_last = (wish.shift + 2) * n + chart.WARM_UP > chart.MOST_ASKED
-    view.add_item(ChartButton(replace(wish, shift=wish.shift + 1), "b", "◀", is_last))
+    buttons.append(ChartButton(replace(wish, shift=wish.shift + 1), "b", "◀", is_last))
     ahead = max(0, wish.shift - 1)
-    view.add_item(ChartButton(replace(wish, shift=ahead), "f", "▶", wish.shift == 0))
-    return view
+    buttons.append(ChartButton(replace(wish, shift=ahead), "f", "▶", wish.shift == 0))
+    return below(buttons)
 
 
 class ChartButton(
-    discord.ui.DynamicItem[discord.ui.Button[discord.ui.View]],
+    Lasting[discord.ui.Button[Any]],
     template=r"ts:chart:(?P<kind>candles|compare|pnl|equity):(?P<what>[A-Z0-9/.,-]{1,48}):"
     r"(?P<range>[a-z0-9]{2,5}):(?P<frame>1m|5m|15m|1h|1d|-):(?P<shift>\d{1,3}):"
     r"(?P<marks>[a-z]{1,12}|-):(?P<theme>[dl]):(?P<use>[rbf])",
@@ -189,11 +172,8 @@ class ChartButton(
         self.wish = wish
 
     @classmethod
-    async def from_custom_id(
-        cls, interaction: Press, item: discord.ui.Item[Any], match: re.Match[str], /
-    ) -> Self:
-        """Rebuild the button from its id alone."""
-        del interaction, item
+    def of(cls, match: re.Match[str]) -> Self:
+        """The whole wish is in the id."""
         frame = match["frame"]
         wish = Wish(
             kind=cast("Kind", match["kind"]),

@@ -1,7 +1,5 @@
 """Gathers what the journal, /explain and /why show: records, what was written, what was filed."""
 
-import io
-import logging
 import re
 from collections import OrderedDict, deque
 from datetime import datetime, timedelta
@@ -10,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import discord
 
-from bot.charts import ChartError, Theme
+from bot.charts import Theme
+from bot.drawn import drawn
 from engine.copilot import filing
 from engine.domain.candle import LENGTH, Timeframe
 from engine.domain.desk import AlertRecord, Document, Who
@@ -25,8 +24,6 @@ from engine.reports.trade_card import TradeCard
 
 if TYPE_CHECKING:
     from bot.app import App
-
-log = logging.getLogger(__name__)
 
 _MOST_TRADES, _MOST_NOTES = 2000, 5000
 _PER_USER, _USERS = 25, 500
@@ -154,15 +151,9 @@ class Chronicle:
         self, trade: Trade, card: TradeCard, theme: Theme, name: str
     ) -> tuple[discord.File, ...]:
         """The trade's price with entry, stop, targets and exit; () when it cannot be drawn."""
-        app = self._app
-        history = await self._path(trade, app.clock.now())
-        try:
-            png = await app.charts.render("trade", price_path.build(card, history), theme)
-        except ChartError as error:
-            log.warning("no trade chart: %s", error)
-            return ()
+        history = await self._path(trade, self._app.clock.now())
         alt = f"Price of {card.label} with entry, stop, targets and exit"
-        return (discord.File(io.BytesIO(png), name, description=alt[:1024]),)
+        return await drawn(self._app, "trade", price_path.build(card, history), theme, name, alt)
 
     async def _path(self, trade: Trade, now: datetime) -> list[tuple[datetime, Decimal]]:
         """Closing prices from shortly before the entry to shortly after the exit."""

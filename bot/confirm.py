@@ -2,19 +2,19 @@
 
 import asyncio
 import logging
-import re
 import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import discord
 
 from bot import reply, text
 from bot.cards import message
 from bot.errors import sentence
+from bot.lasting import Lasting, below
 from bot.reply import Press, Sent
 from engine.domain.errors import ApprovalExpired, UserError
 from engine.domain.quote import UnitQuote
@@ -136,7 +136,7 @@ class Confirmations:
 
 
 class ConfirmButton(
-    discord.ui.DynamicItem[discord.ui.Button[discord.ui.View]],
+    Lasting[discord.ui.Button[Any]],
     template=r"ts:confirm:(?P<token>[0-9a-f]{16}):(?P<verb>yes|no)",
 ):
     """Yes or no."""
@@ -147,14 +147,6 @@ class ConfirmButton(
             discord.ui.Button(label=label[:80], style=style, custom_id=f"ts:confirm:{token}:{verb}")
         )
         self.token, self.verb = token, verb
-
-    @classmethod
-    async def from_custom_id(
-        cls, interaction: Press, item: discord.ui.Item[Any], match: re.Match[str], /
-    ) -> Self:
-        """Rebuild the button from its id alone."""
-        del interaction, item
-        return cls(match["token"], match["verb"])
 
     async def callback(self, interaction: Press) -> None:
         """Do it once, or drop it. Whoever may not answer leaves it as it is."""
@@ -255,9 +247,7 @@ def _put(
     )
     token = app.confirmations.add(waiting, now)
     app.confirmations.close_later(app, token, seconds)
-    view = discord.ui.View(timeout=None)
-    view.add_item(ConfirmButton(token, "yes", question.yes))
-    view.add_item(ConfirmButton(token, "no"))
+    view = below((ConfirmButton(token, "yes", question.yes), ConfirmButton(token, "no")))
     embed = message.question(
         title=question.title,
         lines=body.splitlines(),

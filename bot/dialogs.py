@@ -9,7 +9,7 @@ import secrets
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import discord
 
@@ -18,6 +18,7 @@ from bot.confirm import ask_first
 from bot.curb_forms import CURB_FORMS
 from bot.errors import sentence
 from bot.forms import Field, Form, Values
+from bot.lasting import Lasting, below
 from bot.numbers import number, optional_number
 from bot.reply import Press
 from bot.stops import loosen_question
@@ -84,9 +85,7 @@ async def submitted(app: "App", press: Press) -> None:
         await reply.answer(press, error)
     except UserError as error:
         token = app.drafts.keep(Draft(press.user.id, form, key, version, typed))
-        view = discord.ui.View(timeout=None)
-        view.add_item(AgainButton(token))
-        await reply.say(press, sentence(error), view=view)
+        await reply.say(press, sentence(error), view=below([AgainButton(token)]))
     except Exception as error:  # noqa: BLE001 - the outermost edge of every dialog
         await reply.answer(press, error)
     else:
@@ -144,7 +143,7 @@ class Drafts:
 
 
 class AgainButton(
-    discord.ui.DynamicItem[discord.ui.Button[discord.ui.View]],
+    Lasting[discord.ui.Button[Any]],
     template=r"ts:again:(?P<token>[0-9a-f]{16})",
 ):
     """Open the dialog again with what was typed."""
@@ -158,14 +157,6 @@ class AgainButton(
             )
         )
         self.token = token
-
-    @classmethod
-    async def from_custom_id(
-        cls, interaction: Press, item: discord.ui.Item[Any], match: re.Match[str], /
-    ) -> Self:
-        """Rebuild the button from its id alone."""
-        del interaction, item
-        return cls(match["token"])
 
     async def callback(self, interaction: Press) -> None:
         """Open it."""

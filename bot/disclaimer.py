@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 import discord
 
 from bot import reply
+from bot.lasting import Lasting, below
 from bot.reply import Press
 from engine.domain.errors import UserError
 
@@ -64,14 +65,10 @@ def check(app: "App", user_id: int, name: str) -> None:
 
 def view() -> discord.ui.View:
     """One button."""
-    made = discord.ui.View(timeout=None)
-    made.add_item(AcceptButton())
-    return made
+    return below([AcceptButton()])
 
 
-class AcceptButton(
-    discord.ui.DynamicItem[discord.ui.Button[Any]], template=r"ts:accept:(?P<edition>\d{1,4})"
-):
+class AcceptButton(Lasting[discord.ui.Button[Any]], template=r"ts:accept:(?P<edition>\d{1,4})"):
     """“I understand”, on the record."""
 
     def __init__(self, edition: int = EDITION) -> None:
@@ -85,11 +82,8 @@ class AcceptButton(
         self.edition = edition
 
     @classmethod
-    async def from_custom_id(
-        cls, interaction: Press, item: discord.ui.Item[Any], match: re.Match[str], /
-    ) -> Self:
-        """Rebuild the button from its id alone."""
-        del interaction, item
+    def of(cls, match: re.Match[str]) -> Self:
+        """Its edition is a number."""
         return cls(int(match["edition"]))
 
     async def callback(self, interaction: Press) -> None:

@@ -1,17 +1,15 @@
 """The button that opens the weekly review's form."""
 
-import re
-from typing import Any, Self
+from typing import Any
 
 import discord
 
 from bot import dialogs, reply
+from bot.lasting import Lasting
 from bot.reply import Press
 
 
-class ReviewButton(
-    discord.ui.DynamicItem[discord.ui.Button[discord.ui.View]], template=r"ts:review"
-):
+class ReviewButton(Lasting[discord.ui.Button[Any]], template=r"ts:review"):
     """Write the week's review."""
 
     def __init__(self) -> None:
@@ -22,14 +20,6 @@ class ReviewButton(
                 custom_id="ts:review",
             )
         )
-
-    @classmethod
-    async def from_custom_id(
-        cls, interaction: Press, item: discord.ui.Item[Any], match: re.Match[str], /
-    ) -> Self:
-        """Rebuild the button from its id alone."""
-        del interaction, item, match
-        return cls()
 
     async def callback(self, interaction: Press) -> None:
         """Open the form."""

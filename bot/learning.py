@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any, Self
 
 import discord
 
-from bot import panel_reading, reply, text
+from bot import reply, text
 from bot.cards import Tone, card
-from bot.panel_buttons import RunButton, command_of
+from bot.lasting import Lasting, below
+from bot.panel import reading
+from bot.panel.buttons import RunButton, command_of
 from bot.reply import Press
 from engine.reports import Missing
 
@@ -69,7 +71,7 @@ def _made(app: "App") -> str:
 
 
 def _rooms(app: "App") -> str:
-    heard = panel_reading.heard(app)
+    heard = reading.heard(app)
     return f"{heard.n_heard} of {len(heard.rooms)} alert rooms are listened to."
 
 
@@ -160,7 +162,7 @@ LESSONS: Sequence[Lesson] = (
 
 
 class LessonButton(
-    discord.ui.DynamicItem[discord.ui.Button[Any]],
+    Lasting[discord.ui.Button[Any]],
     template=r"ts:tutorial:(?P<step>[1-8]):(?P<way>back|next)",
 ):
     """Another page, in place."""
@@ -171,11 +173,8 @@ class LessonButton(
         self.step, self.way = step, way
 
     @classmethod
-    async def from_custom_id(
-        cls, interaction: Press, item: discord.ui.Item[Any], match: re.Match[str], /
-    ) -> Self:
-        """Rebuild the button from its id alone."""
-        del interaction, item
+    def of(cls, match: re.Match[str]) -> Self:
+        """Its step is a number."""
         return cls(int(match["step"]), match["way"])
 
     async def callback(self, interaction: Press) -> None:
@@ -203,14 +202,15 @@ def page(app: "App", step: int) -> tuple[discord.Embed, discord.ui.View]:
         stamp=app.reading.frame().stamp("tutorial"),
         lines=[*lesson.lines, f"👉 {live}" if live else ""],
     )
-    view = discord.ui.View(timeout=None)
+    items: list[LessonButton | RunButton] = []
     if step > 1:
-        view.add_item(LessonButton(step - 1, "back"))
+        items.append(LessonButton(step - 1, "back"))
     if command_of(app.bot, lesson.shows) is not None:
-        view.add_item(RunButton(lesson.shows, f"Show /{lesson.shows}", discord.ButtonStyle.primary))
+        label = f"Show /{lesson.shows}"
+        items.append(RunButton(lesson.shows, label, discord.ButtonStyle.primary))
     if step < len(LESSONS):
-        view.add_item(LessonButton(step + 1, "next"))
-    return embed, view
+        items.append(LessonButton(step + 1, "next"))
+    return embed, below(items)
 
 
 # -- examples ------------------------------------------------------------------------------------
@@ -268,11 +268,8 @@ def examples(app: "App", category: str) -> tuple[discord.Embed, discord.ui.View 
         stamp=app.reading.frame().stamp("examples"),
         lines=[f"`{typed}`\n-# {what}" for typed, what in there],
     )
-    names = [n for typed, _ in there if (n := _name(typed)) in _LOOKS]
-    view = discord.ui.View(timeout=None)
-    for name in dict.fromkeys(names):
-        view.add_item(RunButton(name, f"/{name}"))
-    return embed, view if view.children else None
+    names = dict.fromkeys(n for typed, _ in there if (n := _name(typed)) in _LOOKS)
+    return embed, below(RunButton(name, f"/{name}") for name in names) if names else None
 
 
 _LOOKS = frozenset(

@@ -1,17 +1,17 @@
 """Below a notification: seen, or quiet for a while."""
 
-import re
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import discord
 
 from bot import reply
+from bot.lasting import Lasting, below
 from bot.reply import Press
 from bot.told import Told
 
 
 class NotifyButton(
-    discord.ui.DynamicItem[discord.ui.Button[discord.ui.View]],
+    Lasting[discord.ui.Button[Any]],
     template=r"ts:notify:(?P<id>[A-Z0-9-]{1,30}):(?P<verb>seen|15|60|1440)",
 ):
     """Works after a restart; who may is judged at the click."""
@@ -35,14 +35,6 @@ class NotifyButton(
         )
         self.notification_id, self.verb = notification_id, verb
 
-    @classmethod
-    async def from_custom_id(
-        cls, interaction: Press, item: discord.ui.Item[Any], match: re.Match[str], /
-    ) -> Self:
-        """Rebuild the button from its id alone."""
-        del interaction, item
-        return cls(match["id"], match["verb"])
-
     async def callback(self, interaction: Press) -> None:
         """Note it."""
         app = interaction.client.app
@@ -61,7 +53,4 @@ def notify_view(told: Told) -> discord.ui.View | None:
     """Buttons of one notification; none once it was seen."""
     if told.seen_by:
         return None
-    view = discord.ui.View(timeout=None)
-    for verb in NotifyButton.LOOKS:
-        view.add_item(NotifyButton(told.notification_id, verb))
-    return view
+    return below(NotifyButton(told.notification_id, verb) for verb in NotifyButton.LOOKS)

@@ -1,32 +1,20 @@
 """A notice of the outbox -> what its card looks like now."""
 
-import io
-import logging
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-import discord
-
 from bot.cards import alert_card, approval_card, trade_card
-from bot.cards import exposure as exposure_card
 from bot.cards import mirror as mirror_card
 from bot.cards import notifications as notify_card
-from bot.cards import performance as performance_card
-from bot.cards import pnl as pnl_card
-from bot.charts import ChartError, Theme
+from bot.charts import Theme
+from bot.drawn import pnl_with_chart
 from bot.notify_buttons import notify_view
 from bot.outbox import Content, Render
 from bot.told import told
 from bot.views import approval_view, trade_view
 from engine.domain.desk import Document, Intake, Notice
-from engine.reports.exposure import ExposureReport
-from engine.reports.performance import PerformanceReport
-from engine.reports.pnl import PnlReport
 
 if TYPE_CHECKING:
     from bot.app import App
-
-log = logging.getLogger(__name__)
 
 
 def renderer(app: "App") -> Render:
@@ -93,59 +81,6 @@ async def _chart(app: "App", notice: Notice) -> Content | None:
     report = await app.reading.pnl("all")
     embed, files = await pnl_with_chart(app, report, Theme.DARK)
     return Content(embeds=(embed,), files=files)
-
-
-Shown = tuple[discord.Embed, tuple[discord.File, ...]]
-
-
-async def pnl_with_chart(app: "App", report: PnlReport, theme: Theme) -> Shown:
-    """The P&L card with its picture; in words alone when it cannot be drawn (D-16)."""
-    try:
-        png = await app.charts.render("pnl", report, theme)
-    except ChartError as error:
-        log.warning("no P&L chart: %s", error)
-        return pnl_card.show(report), ()
-    embed = pnl_card.show(report, has_picture=True)
-    embed.set_image(url="attachment://pnl.png")
-    alt = f"Cumulative realised P&L and each trade: {pnl_card.title(report)}"
-    return embed, (discord.File(io.BytesIO(png), "pnl.png", description=alt[:1024]),)
-
-
-async def performance_with_chart(app: "App", report: PerformanceReport, theme: Theme) -> Shown:
-    """The performance card with the equity line; in words alone when it cannot be drawn."""
-    if not report.days:
-        return performance_card.show(report), ()
-    files = await drawn(
-        app, "equity", report, theme, performance_card.PICTURE, performance_card.alt(report)
-    )
-    return performance_card.show(report, has_picture=bool(files)), files
-
-
-async def exposure_with_chart(
-    app: "App",
-    report: ExposureReport,
-    theme: Theme,
-    show: Callable[..., discord.Embed] = exposure_card.show,
-) -> Shown:
-    """What is at stake with its bars; ``show``: which card of it."""
-    if not report.rows:
-        return show(report), ()
-    files = await drawn(
-        app, "exposure", report, theme, exposure_card.PICTURE, exposure_card.alt(report)
-    )
-    return show(report, has_picture=bool(files)), files
-
-
-async def drawn(
-    app: "App", chart: str, report: object, theme: Theme, name: str, alt: str
-) -> tuple[discord.File, ...]:
-    """The picture as a file; none when it cannot be drawn (D-16)."""
-    try:
-        png = await app.charts.render(chart, report, theme)
-    except ChartError as error:
-        log.warning("no %s chart: %s", chart, error)
-        return ()
-    return (discord.File(io.BytesIO(png), name, description=alt[:1024]),)
 
 
 async def _note(app: "App", notice: Notice) -> Content | None:

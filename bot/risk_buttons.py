@@ -1,12 +1,12 @@
 """The menu under /risk-analysis: one position of the heat map in words."""
 
-import re
-from typing import Any, Self
+from typing import Any
 
 import discord
 
 from bot import reply, text
 from bot.cards import risk as risk_card
+from bot.lasting import Lasting, below, choice
 from bot.reply import Press
 from engine.domain.errors import UserError
 from engine.reports.risk import RiskReport
@@ -14,9 +14,7 @@ from engine.reports.risk import RiskReport
 _MOST = 25
 
 
-class RiskSelect(
-    discord.ui.DynamicItem[discord.ui.Select[discord.ui.View]], template=r"ts:risk:detail"
-):
+class RiskSelect(Lasting[discord.ui.Select[Any]], template=r"ts:risk:detail"):
     """Which position? What is said is of the moment of the choice."""
 
     def __init__(self, options: list[discord.SelectOption] | None = None) -> None:
@@ -28,20 +26,10 @@ class RiskSelect(
             )
         )
 
-    @classmethod
-    async def from_custom_id(
-        cls, interaction: Press, item: discord.ui.Item[Any], match: re.Match[str], /
-    ) -> Self:
-        """Rebuild the menu from its id; the choice comes with the press."""
-        del interaction, item, match
-        return cls()
-
     async def callback(self, interaction: Press) -> None:
         """Show it to the person alone."""
         await reply.defer(interaction)
-        data: Any = interaction.data or {}
-        values = data.get("values") or [""]
-        await reply.handled(interaction, lambda: self._show(interaction, str(values[0])))
+        await reply.handled(interaction, lambda: self._show(interaction, choice(interaction)))
 
     async def _show(self, press: Press, trade_id: str) -> None:
         app = press.client.app
@@ -57,7 +45,6 @@ def risk_view(report: RiskReport) -> discord.ui.View | None:
     """The menu; None while nothing is held."""
     if not report.heat:
         return None
-    view = discord.ui.View(timeout=None)
     options = [
         discord.SelectOption(
             label=text.shorten(h.label, 100),
@@ -66,5 +53,4 @@ def risk_view(report: RiskReport) -> discord.ui.View | None:
         )
         for h in report.heat[:_MOST]
     ]
-    view.add_item(RiskSelect(options))
-    return view
+    return below([RiskSelect(options)])

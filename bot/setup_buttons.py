@@ -1,13 +1,13 @@
 """Buttons and menus of /setup. They hold no state; each press looks at the server anew."""
 
-import re
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import discord
 
 from bot import reply, setting_up
 from bot.cards import setup as card
 from bot.doctor.within import examined
+from bot.lasting import Lasting, below, choice
 from bot.reply import Press
 from engine.domain.errors import UserError
 
@@ -18,9 +18,7 @@ Style = discord.ButtonStyle
 _PARTS = ("login", "rooms")
 
 
-class SetupButton(
-    discord.ui.DynamicItem[discord.ui.Button[Any]], template=r"ts:setup:(?P<verb>go|check)"
-):
+class SetupButton(Lasting[discord.ui.Button[Any]], template=r"ts:setup:(?P<verb>go|check)"):
     """Do it, or look whether all is well."""
 
     LOOKS = {"go": ("Set it up", Style.success), "check": ("Check", Style.secondary)}  # noqa: RUF012
@@ -29,14 +27,6 @@ class SetupButton(
         words, style = self.LOOKS[verb]
         super().__init__(discord.ui.Button(label=words, style=style, custom_id=f"ts:setup:{verb}"))
         self.verb = verb
-
-    @classmethod
-    async def from_custom_id(
-        cls, interaction: Press, item: discord.ui.Item[Any], match: re.Match[str], /
-    ) -> Self:
-        """Rebuild the button from its id alone."""
-        del interaction, item
-        return cls(match["verb"])
 
     async def callback(self, interaction: Press) -> None:
         """Judge, acknowledge, work, answer privately."""
@@ -60,7 +50,7 @@ class SetupButton(
             await reply.report(press, card.done(made, found, stamp))
 
 
-class WhatSelect(discord.ui.DynamicItem[discord.ui.Select[Any]], template=r"ts:setup:what"):
+class WhatSelect(Lasting[discord.ui.Select[Any]], template=r"ts:setup:what"):
     """For which purpose another channel or role is chosen."""
 
     def __init__(self) -> None:
@@ -84,31 +74,22 @@ class WhatSelect(discord.ui.DynamicItem[discord.ui.Select[Any]], template=r"ts:s
             )
         )
 
-    @classmethod
-    async def from_custom_id(
-        cls, interaction: Press, item: discord.ui.Item[Any], match: re.Match[str], /
-    ) -> Self:
-        """Rebuild the menu; the choice comes with the press."""
-        del interaction, item, match
-        return cls()
-
     async def callback(self, interaction: Press) -> None:
         """Offer the server's channels or roles."""
         app: App = interaction.client.app
 
         async def work() -> None:
             setting_up.authority(app, interaction)
-            kind, _, purpose = _chosen(interaction).partition(":")
-            view = discord.ui.View(timeout=None)
-            view.add_item(ChannelPick(purpose) if kind == "channel" else RolePick(purpose))
+            kind, _, purpose = choice(interaction).partition(":")
+            pick = ChannelPick(purpose) if kind == "channel" else RolePick(purpose)
             said = f"Which {kind} for **{purpose.replace('_', ' ')}**?"
-            await interaction.response.send_message(said, view=view, ephemeral=True)
+            await interaction.response.send_message(said, view=below([pick]), ephemeral=True)
 
         await reply.handled(interaction, work)
 
 
 class ChannelPick(
-    discord.ui.DynamicItem[discord.ui.ChannelSelect[Any]],
+    Lasting[discord.ui.ChannelSelect[Any]],
     template=r"ts:setup:channel:(?P<purpose>[a-z_]{3,20})",
 ):
     """One channel for one purpose."""
@@ -123,21 +104,13 @@ class ChannelPick(
         )
         self.purpose = purpose
 
-    @classmethod
-    async def from_custom_id(
-        cls, interaction: Press, item: discord.ui.Item[Any], match: re.Match[str], /
-    ) -> Self:
-        """Rebuild the menu; the choice comes with the press."""
-        del interaction, item
-        return cls(match["purpose"])
-
     async def callback(self, interaction: Press) -> None:
         """Take it."""
         await _take(interaction, "channel", self.purpose)
 
 
 class RolePick(
-    discord.ui.DynamicItem[discord.ui.RoleSelect[Any]],
+    Lasting[discord.ui.RoleSelect[Any]],
     template=r"ts:setup:role:(?P<purpose>[a-z]{3,20})",
 ):
     """One role for one purpose."""
@@ -147,14 +120,6 @@ class RolePick(
             discord.ui.RoleSelect(placeholder="Choose a role", custom_id=f"ts:setup:role:{purpose}")
         )
         self.purpose = purpose
-
-    @classmethod
-    async def from_custom_id(
-        cls, interaction: Press, item: discord.ui.Item[Any], match: re.Match[str], /
-    ) -> Self:
-        """Rebuild the menu; the choice comes with the press."""
-        del interaction, item
-        return cls(match["purpose"])
 
     async def callback(self, interaction: Press) -> None:
         """Take it."""
@@ -166,10 +131,7 @@ BUTTONS = (SetupButton, WhatSelect, ChannelPick, RolePick)
 
 def view() -> discord.ui.View:
     """What stands below the plan."""
-    made = discord.ui.View(timeout=None)
-    for item in (SetupButton("go"), SetupButton("check"), WhatSelect()):
-        made.add_item(item)
-    return made
+    return below((SetupButton("go"), SetupButton("check"), WhatSelect()))
 
 
 async def _take(press: Press, kind: str, purpose: str) -> None:
@@ -179,7 +141,7 @@ async def _take(press: Press, kind: str, purpose: str) -> None:
         who = setting_up.authority(app, press)
         await reply.defer(press)
         known = setting_up.CHANNELS if kind == "channel" else setting_up.ROLES
-        chosen = _chosen(press)
+        chosen = choice(press)
         if purpose not in known or not chosen.isdigit():
             raise UserError("That cannot be chosen here. Nothing was changed.")
         if kind == "role" and press.guild_id == int(chosen):
@@ -189,8 +151,3 @@ async def _take(press: Press, kind: str, purpose: str) -> None:
         return f"✔ {purpose.replace('_', ' ')} is now {named}."
 
     await reply.handled(press, work)
-
-
-def _chosen(press: Press) -> str:
-    data: Any = press.data or {}
-    return str((data.get("values") or [""])[0])

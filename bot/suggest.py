@@ -122,5 +122,13 @@ class Suggest:
         return self._index
 
 
+def among(names: Iterable[str], typed: str) -> list[app_commands.Choice[str]]:
+    """Of these names those that begin with what was typed, then those that hold it."""
+    wanted = typed.strip().casefold().lstrip("$/#")
+    fits = [n for n in dict.fromkeys(names) if 0 < len(n) <= 100 and wanted in n.casefold()]
+    fits.sort(key=lambda name: not name.casefold().startswith(wanted))
+    return [app_commands.Choice(name=n, value=n) for n in fits[:MOST]]
+
+
 def _begins(name: str, wanted: str) -> bool:
     return name.startswith((wanted, "/" + wanted))

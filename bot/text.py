@@ -59,6 +59,18 @@ def pct_short(value: Figure, *, sign: bool = True) -> str:
     return "n/a" if isinstance(value, Missing) else pct(value, sign=sign)
 
 
+def plain(value: Figure, places: int = 2, unit: str = "") -> str:
+    """A figure for narrow columns, a plus never shown: ``0.62``, ``25%``; a missing one ``n/a``."""
+    if isinstance(value, Missing):
+        return "n/a"
+    return f"{_no_minus_zero(value, places):.{places}f}{unit}"
+
+
+def share(value: Figure) -> str:
+    """Percent of a whole, given as 0-100, for narrow columns: ``25%``."""
+    return plain(value, 0, "%")
+
+
 def _no_minus_zero(value: Decimal, places: int) -> Decimal:
     rounded = value.quantize(Decimal(1).scaleb(-places))
     return abs(rounded) if rounded == 0 else rounded

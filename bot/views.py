@@ -1,19 +1,17 @@
 """Buttons and menus. They hold no state: ids only, so they work after a restart.
 
 Every press re-reads the desk, judges the person now, answers privately, and leaves the card itself
-to the outbox, which edits it once the change is committed. A view holds DynamicItems alone:
-discord.py forgets their class for the whole process when a mixed view ends.
+to the outbox, which edits it once the change is committed.
 """
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import discord
 
-from bot import dialogs, disclaimer, learning, panel_buttons, reply, setup_buttons, text
+from bot import dialogs, disclaimer, learning, reply, setup_buttons, text
 from bot.actions._button import ActionButton, OfferSelect
 from bot.advising import IdeaButton
 from bot.alert_buttons import AlertButton
@@ -23,7 +21,9 @@ from bot.chart_buttons import ChartButton
 from bot.confirm import ConfirmButton, Question, ask_first
 from bot.deciding import approve_or_ask
 from bot.journal_buttons import ReviewButton
+from bot.lasting import Lasting, below, choice
 from bot.notify_buttons import NotifyButton
+from bot.panel import buttons as panel_buttons
 from bot.reply import Press
 from bot.risk_buttons import RiskSelect
 from engine.domain.desk import Approval, ApprovalState
@@ -41,7 +41,7 @@ PER_PAGE = 10
 
 
 class ApprovalButton(
-    discord.ui.DynamicItem[discord.ui.Button[discord.ui.View]],
+    Lasting[discord.ui.Button[Any]],
     template=r"ts:approval:(?P<id>[A-Za-z0-9-]{1,60}):(?P<version>\d{1,9})"
     r":(?P<verb>approve|half|modify|rewrite|reject|dismiss)",
 ):
@@ -77,11 +77,8 @@ class ApprovalButton(
         self.approval_id, self.version, self.verb = approval_id, version, verb
 
     @classmethod
-    async def from_custom_id(
-        cls, interaction: Press, item: discord.ui.Item[Any], match: re.Match[str], /
-    ) -> Self:
-        """Rebuild the button from its id alone."""
-        del interaction, item
+    def of(cls, match: re.Match[str]) -> Self:
+        """Its version is a number."""
         return cls(match["id"], int(match["version"]), match["verb"])
 
     async def callback(self, interaction: Press) -> None:
@@ -131,7 +128,7 @@ async def _strip(press: Press) -> None:
 
 
 class WhichSelect(
-    discord.ui.DynamicItem[discord.ui.Select[discord.ui.View]],
+    Lasting[discord.ui.Select[Any]],
     template=r"ts:which:(?P<id>[A-Za-z0-9-]{1,60}):(?P<version>\d{1,9})",
 ):
     """Which of the open trades did the alert mean?"""
@@ -151,22 +148,14 @@ class WhichSelect(
         self.approval_id, self.version = approval_id, version
 
     @classmethod
-    async def from_custom_id(
-        cls, interaction: Press, item: discord.ui.Item[Any], match: re.Match[str], /
-    ) -> Self:
-        """Rebuild the menu from its id; the choice comes with the press."""
-        del interaction
-        built = cls(match["id"], int(match["version"]))
-        if isinstance(item, discord.ui.Select):
-            built.item.options = item.options
-        return built
+    def of(cls, match: re.Match[str]) -> Self:
+        """Its version is a number."""
+        return cls(match["id"], int(match["version"]))
 
     async def callback(self, interaction: Press) -> None:
         """Apply the alert to the chosen trade."""
         await reply.defer(interaction)
-        data: Any = interaction.data or {}
-        values = data.get("values") or [""]
-        await reply.handled(interaction, lambda: self._choose(interaction, str(values[0])))
+        await reply.handled(interaction, lambda: self._choose(interaction, choice(interaction)))
 
     async def _choose(self, press: Press, trade_id: str) -> str:
         app = press.client.app
@@ -177,7 +166,7 @@ class WhichSelect(
 
 
 class TradeButton(
-    discord.ui.DynamicItem[discord.ui.Button[discord.ui.View]],
+    Lasting[discord.ui.Button[Any]],
     template=r"ts:trade:(?P<id>[A-Za-z0-9-]{1,60})"
     r":(?P<verb>close25|close50|close100|entry|stop|target)",
 ):
@@ -206,14 +195,6 @@ class TradeButton(
             discord.ui.Button(label=words, style=style, custom_id=f"ts:trade:{trade_id}:{verb}")
         )
         self.trade_id, self.verb = trade_id, verb
-
-    @classmethod
-    async def from_custom_id(
-        cls, interaction: Press, item: discord.ui.Item[Any], match: re.Match[str], /
-    ) -> Self:
-        """Rebuild the button from its id alone."""
-        del interaction, item
-        return cls(match["id"], match["verb"])
 
     async def callback(self, interaction: Press) -> None:
         """Act, or ask first where it costs money."""
@@ -246,7 +227,7 @@ class Shown:
 
 
 class PageButton(
-    discord.ui.DynamicItem[discord.ui.Button[discord.ui.View]],
+    Lasting[discord.ui.Button[Any]],
     template=r"ts:positions:(?P<first>\d{1,4})(?::(?P<sort>pl|size|age|risk)"
     r":(?P<asset>[a-z]{0,10}):(?P<broker>[a-z0-9_]{0,32}))?",
 ):
@@ -264,11 +245,8 @@ class PageButton(
         )
 
     @classmethod
-    async def from_custom_id(
-        cls, interaction: Press, item: discord.ui.Item[Any], match: re.Match[str], /
-    ) -> Self:
-        """Rebuild the button from its id alone."""
-        del interaction, item
+    def of(cls, match: re.Match[str]) -> Self:
+        """Where the page begins and what it is of; ids of old name the place alone."""
         sort: Any = match["sort"] or "pl"
         shown = Shown(sort=sort, asset=match["asset"] or "", broker=match["broker"] or "")
         return cls(int(match["first"]), shown)
@@ -295,7 +273,7 @@ def positions_view(
     """Buttons to the other pages; None when there is one page only."""
     places = {"◀ Back": first - PER_PAGE, "More ▶": first + PER_PAGE}
     buttons = [PageButton(at, shown, label) for label, at in places.items() if 0 <= at < n_rows]
-    return _view(buttons) if buttons else None
+    return below(buttons) if buttons else None
 
 
 def close_question(
@@ -385,15 +363,15 @@ def approval_view(approval: Approval, intent: Intent | None = None) -> discord.u
     if approval.kind == "entry":
         is_one = intent is not None and intent.qty <= 1
         verbs = ("approve", *(() if is_one else ("half",)), "modify", "reject")
-        return _view(ApprovalButton(key, version, verb) for verb in verbs)
+        return below(ApprovalButton(key, version, verb) for verb in verbs)
     dismiss = ApprovalButton(key, version, "dismiss")
     if approval.kind == "fix":
-        return _view([ApprovalButton(key, version, "rewrite"), dismiss])
+        return below([ApprovalButton(key, version, "rewrite"), dismiss])
     options = [
         discord.SelectOption(label=text.shorten(c.label, 100) or c.trade_id, value=c.trade_id)
         for c in approval.candidates[:25]
     ]
-    return _view([WhichSelect(key, version, options), dismiss])
+    return below([WhichSelect(key, version, options), dismiss])
 
 
 def trade_view(trade: Trade) -> discord.ui.View | None:
@@ -403,11 +381,4 @@ def trade_view(trade: Trade) -> discord.ui.View | None:
     verbs = ["close100", "entry", "stop", "target"]
     if trade.qty_open > 1:
         verbs.insert(0, "close50")
-    return _view(TradeButton(trade.trade_id, verb) for verb in verbs)
-
-
-def _view(items: Iterable[discord.ui.DynamicItem[Any]]) -> discord.ui.View:
-    view = discord.ui.View(timeout=None)
-    for item in items:
-        view.add_item(item)
-    return view
+    return below(TradeButton(trade.trade_id, verb) for verb in verbs)

@@ -11,8 +11,10 @@ from bot.cards import alert_card
 from bot.cards import alerts as alerts_card
 from bot.client import DeskBot
 from bot.confirm import ask_first
+from bot.drawn import alerts_with_chart
 from bot.incoming import is_rewritten, is_unreadable
 from bot.numbers import optional_number
+from bot.suggest import among
 from engine.desk import Desk
 from engine.domain.alert import Asset
 from engine.domain.desk import AlertState
@@ -146,7 +148,7 @@ class Alerts(
         await app.gate.begin(interaction, "alerts stats")
         report = await alert_reading.stats(app, days)
         colours = app.people.theme(interaction.user.id, theme)
-        embed, files = await alert_reading.with_chart(app, report, colours)
+        embed, files = await alerts_with_chart(app, report, colours)
         await reply.report(interaction, embed, files=files)
 
     @app_commands.command(name="execute", description="Run a held alert through the checks of now")
@@ -201,9 +203,7 @@ class Alerts(
     async def _symbols(self, interaction: Press, current: str) -> list[app_commands.Choice[str]]:
         if not self.bot.app.gate.allows(interaction, "alerts list"):
             return []
-        wanted = current.upper().lstrip("$/")
-        names = {a.symbol for a in self._desk.book.alerts.values() if wanted in a.symbol}
-        return [app_commands.Choice(name=n, value=n) for n in sorted(names - {""})[:25]]
+        return among(sorted({a.symbol for a in self._desk.book.alerts.values()}), current)
 
     @app_commands.command(name="show", description="One alert, step by step")
     @app_commands.describe(id="The alert's id, as in its card's footer")
@@ -253,8 +253,7 @@ class Alerts(
     async def _sources(self, interaction: Press, current: str) -> list[app_commands.Choice[str]]:
         if not self.bot.app.gate.allows(interaction, "alerts test"):
             return []
-        names = [n for n in self._desk.settings.sources if current.lower() in n.lower()]
-        return [app_commands.Choice(name=n, value=n) for n in names[:25]]
+        return among(self._desk.settings.sources, current)
 
 
 async def setup(bot: DeskBot) -> None:

@@ -11,6 +11,7 @@ from bot.cards import approvals as approvals_card
 from bot.client import DeskBot
 from bot.deciding import approval_id_of, approve_or_ask
 from bot.numbers import optional_number
+from bot.suggest import among
 from bot.views import approval_view
 from engine.domain.errors import UserError
 from engine.flows import approve as deciding
@@ -168,9 +169,7 @@ class Approvals(
             return []
         book = app.desk.book
         names = {i.symbol for a in book.approvals.values() if (i := book.intents.get(a.intent_id))}
-        wanted = current.upper().lstrip("$/")
-        shown = sorted(n for n in names if wanted in n)
-        return [app_commands.Choice(name=n, value=n) for n in shown[:25]]
+        return among(sorted(names), current)
 
 
 async def setup(bot: DeskBot) -> None:

@@ -10,6 +10,7 @@ from bot import reply
 from bot.client import DeskBot
 from bot.drawn import correlation_with_chart, risk_with_chart, stress_with_chart
 from bot.risk_buttons import risk_view
+from bot.suggest import among
 
 Press = discord.Interaction[DeskBot]
 Scenario = Literal["spy-5", "spy-10", "spy-20", "tech-10", "vix30", "rates+100", "custom"]
@@ -39,8 +40,7 @@ class Book(commands.Cog):
         app = self.bot.app
         if not app.gate.allows(interaction, "risk-analysis"):
             return []
-        names = [n for n in sorted(app.desk.book.accounts) if current.lower() in n.lower()]
-        return [app_commands.Choice(name=n[:100], value=n[:100]) for n in names[:25]]
+        return among(sorted(app.desk.book.accounts), current)
 
     @app_commands.command(description="What moves together, and what one more symbol would change")
     @app_commands.describe(days="Trading days looked at", symbol="What if this were held too?")

@@ -14,6 +14,7 @@ from bot.cards import reconcile as reconcile_card
 from bot.client import DeskBot
 from bot.confirm import Question, ask_first
 from bot.reply import Press as AnyPress
+from bot.suggest import among
 from engine.domain.errors import NotAllowed, UserError
 from engine.flows import broker_switch, mode, recover, routes
 
@@ -170,8 +171,7 @@ class Brokers(commands.Cog):
         app = self.bot.app
         if not app.gate.allows(interaction, "broker list"):
             return []
-        names = sorted(n for n in app.desk.settings.accounts if current.lower() in n.lower())
-        return [app_commands.Choice(name=n, value=n) for n in names[:25]]
+        return among(sorted(app.desk.settings.accounts), current)
 
     async def _ask_route(self, interaction: Press, asset: str, account: str, priority: int) -> None:
         app = self.bot.app
@@ -224,9 +224,7 @@ class Brokers(commands.Cog):
         app = self.bot.app
         if not app.gate.allows(interaction, "broker list"):
             return []
-        wanted = current.lower()
-        names = sorted(n for n in app.desk.brokers if wanted in n.lower())
-        return [app_commands.Choice(name=n, value=n) for n in names[:25]]
+        return among(sorted(app.desk.brokers), current)
 
     @app_commands.command(description="Our books against the brokers': what was read, what differs")
     @app_commands.describe(apply="Compare everything now and take over what differs; no orders")

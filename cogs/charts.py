@@ -10,7 +10,7 @@ from bot import chart_buttons as buttons
 from bot import reply
 from bot.cards import chart as chart_card
 from bot.client import DeskBot
-from bot.drawn import risk_with_chart
+from bot.drawn import drawn, risk_with_chart
 from bot.market_reading import MarketReading
 from engine.domain.candle import Timeframe
 from engine.domain.errors import UserError
@@ -139,11 +139,12 @@ class Charts(commands.Cog):
         app = self.bot.app
         await app.gate.begin(interaction, "chart payoff")
         report = await MarketReading(app).payoff(id.strip())
-        files = await buttons.drawn(
+        files = await drawn(
             app,
             "payoff",
             report,
             app.people.theme(interaction.user.id, theme),
+            chart_card.PICTURE,
             chart_card.payoff_alt(report),
         )
         embed = chart_card.payoff(report, has_picture=bool(files))

@@ -6,14 +6,16 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot import dialogs, reply, setting_paths, text
+from bot import dialogs, reply, text
 from bot.cards import gates as gates_card
 from bot.client import DeskBot
 from bot.confirm import Question, ask_first
 from bot.curb_forms import override_key, read_multiplier
 from bot.numbers import number, optional_number
 from bot.reply import Press as AnyPress
-from bot.setting_changes import change
+from bot.settings import paths
+from bot.settings.changes import change
+from bot.suggest import among
 from engine.domain.curbs import FreezeScope, OverrideTarget
 from engine.domain.errors import UserError
 from engine.domain.order import Side
@@ -98,7 +100,7 @@ class Curbs(commands.Cog):
         await app.gate.begin(interaction, "risk set")
         if not path.startswith(_LIMITS):
             raise UserError("limit: must begin with risk. or sizing. Nothing was changed.")
-        changes = {path.strip(): setting_paths.read_value(value)}
+        changes = {path.strip(): paths.read_value(value)}
         await change(
             interaction,
             app.settings.steps(changes),
@@ -111,9 +113,7 @@ class Curbs(commands.Cog):
         app = self.bot.app
         if not app.gate.allows(interaction, "risk set"):
             return []
-        wanted = current.strip().lower()
-        fits = [p for p in app.settings.known() if p.startswith(_LIMITS) and wanted in p]
-        return [app_commands.Choice(name=p[:100], value=p[:100]) for p in fits[:25]]
+        return among((p for p in app.settings.known() if p.startswith(_LIMITS)), current)
 
     @risk.command(description="No new entries there until you allow them again; exits pass")
     @app_commands.describe(scope="How much", name="Which one; empty for all", reason="Why")
@@ -175,8 +175,7 @@ class Curbs(commands.Cog):
             "broker": sorted(app.desk.brokers),
             "symbol": app.suggest.symbols(current),
         }.get(scope, [])
-        fits = [n for n in known if current.lower() in n.lower()]
-        return [app_commands.Choice(name=n[:100], value=n[:80]) for n in fits[:25]]
+        return among(known, current)
 
     @app_commands.command(description="A soft limit does not bind for a while; hard caps always do")
     @app_commands.describe(

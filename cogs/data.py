@@ -8,8 +8,9 @@ from discord.ext import commands
 
 from bot import reply
 from bot.cards import data as data_card
-from bot.chart_buttons import drawn
 from bot.client import DeskBot
+from bot.drawn import drawn
+from bot.suggest import among
 
 Press = discord.Interaction[DeskBot]
 
@@ -43,7 +44,7 @@ class Data(commands.Cog):
         if len(report.rows[0].trend) > 1:
             colours = app.people.theme(interaction.user.id, theme)
             alt = data_card.alt(report)
-            files = await drawn(app, "quality", report, colours, alt, data_card.PICTURE)
+            files = await drawn(app, "quality", report, colours, data_card.PICTURE, alt)
         embed = data_card.one(report, has_picture=bool(files))
         await reply.report(interaction, embed, files=files)
 
@@ -52,10 +53,7 @@ class Data(commands.Cog):
         app = self.bot.app
         if not app.gate.allows(interaction, "data quality"):
             return []
-        wanted = current.upper()
-        names = sorted({q.instrument.label for q in app.board.all().values()})
-        fits = [n for n in names if wanted in n.upper()]
-        return [app_commands.Choice(name=n[:100], value=n[:100]) for n in fits[:25]]
+        return among(sorted({q.instrument.label for q in app.board.all().values()}), current)
 
     @data.command(name="sources", description="Who delivers quotes, and who does not")
     async def sources(self, interaction: Press) -> None:

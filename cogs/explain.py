@@ -8,6 +8,7 @@ from bot import reply, text
 from bot.cards import explain as explain_card
 from bot.cards import why as why_card
 from bot.client import DeskBot
+from bot.suggest import among
 from bot.views import trade_view
 
 Press = discord.Interaction[DeskBot]
@@ -38,9 +39,7 @@ class Explain(commands.Cog):
         app = self.bot.app
         if not app.gate.allows(interaction, "explain"):
             return []
-        wanted = current.upper().lstrip("$/#")
-        names = sorted({t.symbol for t in app.desk.book.open_trades() if wanted in t.symbol})
-        return [app_commands.Choice(name=n, value=n) for n in names[:25]]
+        return among(sorted({t.symbol for t in app.desk.book.open_trades()}), current)
 
     @app_commands.command(description="What stood behind an answer, a recommendation, a decision")
     @app_commands.describe(action="Its id: Q-…, R-…, or of an alert, order, approval or trade")

@@ -10,8 +10,9 @@ from bot import reply
 from bot.cards import brokers as brokers_card
 from bot.cards import metrics as metrics_card
 from bot.cards import status as status_card
-from bot.chart_buttons import drawn
 from bot.client import DeskBot
+from bot.drawn import drawn
+from bot.suggest import among
 
 Press = discord.Interaction[DeskBot]
 
@@ -47,8 +48,7 @@ class Health(commands.Cog):
         if not app.gate.allows(interaction, "health detailed"):
             return []
         names = ["gateway", "books", "feed", *app.desk.brokers, *sorted(app.desk.health)]
-        fits = [n for n in dict.fromkeys(names) if current.lower() in n.lower()]
-        return [app_commands.Choice(name=n[:100], value=n[:100]) for n in fits[:25]]
+        return among(names, current)
 
     @health.command(name="metrics", description="Memory, processor, lag of the loop, the books")
     @app_commands.describe(theme="Colours of the chart")
@@ -63,7 +63,7 @@ class Health(commands.Cog):
         if len(report.samples) > 1:
             colours = app.people.theme(interaction.user.id, theme)
             alt = metrics_card.alt(report)
-            files = await drawn(app, "metrics", report, colours, alt, metrics_card.PICTURE)
+            files = await drawn(app, "metrics", report, colours, metrics_card.PICTURE, alt)
         await reply.report(
             interaction, metrics_card.show(report, has_picture=bool(files)), files=files
         )

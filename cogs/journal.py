@@ -9,6 +9,8 @@ from bot.cards import journal as card
 from bot.client import DeskBot
 from bot.incoming import raw_alert
 from bot.journal_buttons import ReviewButton
+from bot.lasting import below
+from bot.suggest import among
 from engine.domain.errors import UserError
 from engine.flows import follow, journal
 from engine.reports.journal import Outcome, Wanted, week_before
@@ -116,9 +118,7 @@ class Journal(
         await self._begin(interaction, "journal review")
         wanted = Wanted(since=week_before(app.clock.now()))
         report = await app.chronicle.journal(wanted)
-        view = discord.ui.View(timeout=None)
-        view.add_item(ReviewButton())
-        await reply.report(interaction, card.review(report), view=view)
+        await reply.report(interaction, card.review(report), view=below([ReviewButton()]))
 
     # -- writing -------------------------------------------------------------------------------
 
@@ -216,11 +216,9 @@ class Journal(
         app = self.bot.app
         if not app.gate.allows(interaction, "journal list"):
             return []
-        wanted = current.upper().lstrip("$/")
         book = app.desk.book
         names = {t.symbol for t in (*book.open_trades(), *book.round_trips.values())}
-        fits = sorted(n for n in names if wanted in n)
-        return [app_commands.Choice(name=n, value=n) for n in fits[:25]]
+        return among(sorted(names), current)
 
     @list_.autocomplete("strategy")
     @stats.autocomplete("strategy")
@@ -228,8 +226,7 @@ class Journal(
         app = self.bot.app
         if not app.gate.allows(interaction, "journal list"):
             return []
-        names = [n for n in app.desk.settings.sources if current.lower() in n.lower()]
-        return [app_commands.Choice(name=n, value=n) for n in names[:25]]
+        return among(app.desk.settings.sources, current)
 
     async def _begin(self, interaction: Press, name: str) -> None:
         """Always private: notes are the traders' own."""

@@ -10,8 +10,10 @@ from bot import chart_buttons, reply
 from bot.cards import chart as chart_card
 from bot.cards import market as market_card
 from bot.client import DeskBot
+from bot.drawn import drawn
+from bot.lasting import below
 from bot.market_reading import MarketReading
-from bot.panel_buttons import RunButton
+from bot.panel.buttons import RunButton
 from engine.domain.errors import UserError
 from engine.reports.chart import view_of
 from engine.reports.sectors import Period
@@ -44,21 +46,21 @@ class Market(commands.Cog):
             shows_book=chart_buttons.sees_positions(app, interaction, is_private=private)
         )
         indexes = await market.compare([i.instrument for i in report.indexes], view_of("1m", "1d"))
-        files = await chart_buttons.drawn(
+        files = await drawn(
             app,
             "compare",
             indexes,
             app.people.theme(interaction.user.id, theme),
+            chart_card.PICTURE,
             market_card.summary_alt(report),
         )
         picture = chart_card.PICTURE if files else ""
-        view = discord.ui.View(timeout=None)
-        for name, label in (
-            ("sector-analysis", "Sectors"),
-            ("watchlist view", "Watchlist"),
-            ("risk-analysis", "Risk"),
-        ):
-            view.add_item(RunButton(name, label))
+        further = {
+            "sector-analysis": "Sectors",
+            "watchlist view": "Watchlist",
+            "risk-analysis": "Risk",
+        }
+        view = below(RunButton(name, label) for name, label in further.items())
         embed = market_card.summary(report, picture=picture)
         await reply.report(interaction, embed, view=view, files=files)
 
@@ -83,13 +85,13 @@ class Market(commands.Cog):
             period,
             shows_book=chart_buttons.sees_positions(app, interaction, is_private=private),
         )
-        files = await chart_buttons.drawn(
+        files = await drawn(
             app,
             "sectors",
             report,
             app.people.theme(interaction.user.id, theme),
-            market_card.sectors_alt(report),
             market_card.SECTORS,
+            market_card.sectors_alt(report),
         )
         embed = market_card.sectors(report, has_picture=bool(files))
         await reply.report(interaction, embed, files=files)
@@ -123,14 +125,24 @@ class Market(commands.Cog):
             files = (
                 ()
                 if candles.missing
-                else await chart_buttons.drawn(
-                    app, "candles", candles, colours, chart_card.candles_alt(candles)
+                else await drawn(
+                    app,
+                    "candles",
+                    candles,
+                    colours,
+                    chart_card.PICTURE,
+                    chart_card.candles_alt(candles),
                 )
             )
         else:
             compared = await market.compare(wanted, view_of("6m"))
-            files = await chart_buttons.drawn(
-                app, "compare", compared, colours, chart_card.compare_alt(compared)
+            files = await drawn(
+                app,
+                "compare",
+                compared,
+                colours,
+                chart_card.PICTURE,
+                chart_card.compare_alt(compared),
             )
         picture = chart_card.PICTURE if files else ""
         embed = market_card.analysis(report, picture=picture)

@@ -6,12 +6,14 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot import listening_rooms, panel_reading, reply
+from bot import listening_rooms, reply
 from bot.cards import monitor as card
 from bot.client import DeskBot
 from bot.confirm import ask_first
 from bot.doctor.within import examined
-from bot.panel_buttons import stop_question
+from bot.panel import reading
+from bot.panel.buttons import stop_question
+from bot.suggest import among
 from engine.domain.errors import UserError
 from engine.flows import listening
 
@@ -34,7 +36,7 @@ class Monitor(
         """One line per room."""
         app = self.bot.app
         await app.gate.begin(interaction, "monitor status")
-        await reply.report(interaction, card.show(panel_reading.heard(app)))
+        await reply.report(interaction, card.show(reading.heard(app)))
 
     @app_commands.command(description="Act on alerts again, in one room or in all")
     @app_commands.describe(channel="Only this room")
@@ -43,7 +45,7 @@ class Monitor(
         app = self.bot.app
         who = await app.gate.begin(interaction, "monitor start")
         await listening.start(app.desk, who, channel.id if channel else None)
-        await reply.report(interaction, card.show(panel_reading.heard(app)))
+        await reply.report(interaction, card.show(reading.heard(app)))
 
     @app_commands.command(
         description="Act on no alert any more, in one room or in all; exits go on"
@@ -103,7 +105,7 @@ class Monitor(
         app = self.bot.app
         who = await app.gate.begin(interaction, "monitor sources")
         if action == "list":
-            await reply.report(interaction, card.sources(panel_reading.heard(app)))
+            await reply.report(interaction, card.sources(reading.heard(app)))
             return
         if channel is None:
             raise UserError("Say which room: name the channel. Nothing was changed.")
@@ -121,15 +123,14 @@ class Monitor(
             account=route,
         )
         await listening_rooms.put(app, who, wanted, is_new=action == "add")
-        await reply.report(interaction, card.sources(panel_reading.heard(app)))
+        await reply.report(interaction, card.sources(reading.heard(app)))
 
     @sources.autocomplete("route")
     async def _accounts(self, interaction: Press, current: str) -> list[app_commands.Choice[str]]:
         app = self.bot.app
         if not app.gate.allows(interaction, "monitor sources"):
             return []
-        names = [n for n in app.desk.settings.accounts if current.lower() in n.lower()]
-        return [app_commands.Choice(name=n, value=n) for n in names[:25]]
+        return among(app.desk.settings.accounts, current)
 
 
 async def setup(bot: DeskBot) -> None:

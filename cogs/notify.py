@@ -11,6 +11,7 @@ from bot.cards import notifications as notify_card
 from bot.client import DeskBot
 from bot.confirm import Question, ask_first
 from bot.notify import Severity, kinds, rules
+from bot.suggest import among
 from engine.domain.errors import UserError
 
 Press = discord.Interaction[DeskBot]
@@ -195,8 +196,7 @@ class NotifyCog(
         app = self.bot.app
         if not app.gate.allows(interaction, "notify test"):
             return []
-        names = [n for n in app.notifier.channels()[2:] if current.lower() in n]
-        return [app_commands.Choice(name=n, value=n) for n in names[:25]]
+        return among(app.notifier.channels()[2:], current)
 
     def _stamp(self, ref: str) -> Any:
         return self.bot.app.reading.frame().stamp(ref)

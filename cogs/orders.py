@@ -17,6 +17,7 @@ from bot.client import DeskBot
 from bot.confirm import Question, ask_first
 from bot.numbers import optional_number
 from bot.reply import Press as AnyPress
+from bot.suggest import among
 from bot.views import close_question
 from engine.domain.errors import UserError
 from engine.domain.order import Order
@@ -186,9 +187,7 @@ class Orders(commands.Cog):
         app = self.bot.app
         if not app.gate.allows(interaction, "close"):
             return []
-        wanted = current.upper().lstrip("$/#")
-        names = sorted({t.symbol for t in app.desk.book.open_trades() if wanted in t.symbol})
-        return [app_commands.Choice(name=n, value=n) for n in names[:25]]
+        return among(sorted({t.symbol for t in app.desk.book.open_trades()}), current)
 
     @status.autocomplete("id")
     @history.autocomplete("id")

@@ -8,7 +8,8 @@ from discord.ext import commands
 
 from bot import reply
 from bot.client import DeskBot
-from bot.panel_buttons import SectionsSelect
+from bot.lasting import below
+from bot.panel.buttons import SectionsSelect
 from engine.domain.errors import UserError
 
 Press = discord.Interaction[DeskBot]
@@ -34,8 +35,7 @@ class Panel(commands.Cog):
             await panel.remove(who)
             await reply.say(interaction, "✔ The panel is taken down.")
         elif action == "sections":
-            view = discord.ui.View(timeout=None)
-            view.add_item(SectionsSelect(panel.sections))
+            view = below([SectionsSelect(panel.sections)])
             await reply.say(interaction, "What shall the panel show below its figures?", view=view)
         else:
             room = self._room(action, channel)

@@ -1,6 +1,5 @@
 """The book: /status, /positions, /profit-loss, /trades, /trace."""
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, Literal
 
 import discord
@@ -14,8 +13,13 @@ from bot.cards import trace as trace_card
 from bot.cards import trade_card
 from bot.cards import trades as trades_card
 from bot.client import DeskBot
-from bot.drawn import summary_with_chart
-from bot.render import exposure_with_chart, performance_with_chart, pnl_with_chart
+from bot.drawn import (
+    exposure_with_chart,
+    performance_with_chart,
+    pnl_with_chart,
+    summary_with_chart,
+)
+from bot.suggest import among
 from bot.views import PER_PAGE, Shown, positions_view, trade_view
 from engine.flows import manage
 from engine.reports.positions import Sort
@@ -90,7 +94,7 @@ class Portfolio(commands.Cog):
         app = self.bot.app
         if not app.gate.allows(interaction, "positions"):
             return []
-        return _choices({t.symbol for t in app.desk.book.open_trades()}, current)
+        return among(sorted({t.symbol for t in app.desk.book.open_trades()}), current)
 
     @app_commands.command(name="profit-loss", description="P&L from the ledger, with its chart")
     @app_commands.describe(period="Which days", by="In groups of", theme="Colours of the chart")
@@ -142,8 +146,7 @@ class Portfolio(commands.Cog):
             return []
         book = app.desk.book
         used = {t.source for t in (*book.round_trips.values(), *book.open_trades())}
-        fits = [n for n in sorted(used) if current.lower() in n.lower()]
-        return [app_commands.Choice(name=n[:100], value=n[:100]) for n in fits[:25]]
+        return among(sorted(used), current)
 
     @performance.autocomplete("compare")
     async def _beside(self, interaction: Press, current: str) -> list[Choice]:
@@ -188,16 +191,14 @@ class Portfolio(commands.Cog):
         app = self.bot.app
         if not app.gate.allows(interaction, "portfolio-summary"):
             return []
-        names = [n for n in sorted(app.desk.book.accounts) if current.lower() in n.lower()]
-        return [app_commands.Choice(name=n[:100], value=n[:100]) for n in names[:25]]
+        return among(sorted(app.desk.book.accounts), current)
 
     @portfolio_summary.autocomplete("broker")
     async def _brokers(self, interaction: Press, current: str) -> list[Choice]:
         app = self.bot.app
         if not app.gate.allows(interaction, "portfolio-summary"):
             return []
-        names = [n for n in sorted(app.desk.brokers) if current.lower() in n.lower()]
-        return [app_commands.Choice(name=n[:100], value=n[:100]) for n in names[:25]]
+        return among(sorted(app.desk.brokers), current)
 
     trades = app_commands.Group(name="trades", description="Round trips, open and closed")
 
@@ -270,8 +271,7 @@ class Portfolio(commands.Cog):
         app = self.bot.app
         if not app.gate.allows(interaction, "positions"):
             return []
-        names = [n for n in sorted(app.desk.brokers) if current.lower() in n.lower()]
-        return [app_commands.Choice(name=n[:100], value=n[:100]) for n in names[:25]]
+        return among(sorted(app.desk.brokers), current)
 
     @recent.autocomplete("symbol")
     @open_.autocomplete("symbol")
@@ -281,7 +281,8 @@ class Portfolio(commands.Cog):
         if not app.gate.allows(interaction, "trades recent"):
             return []
         book = app.desk.book
-        return _choices({t.symbol for t in (*book.open_trades(), *book.closed.values())}, current)
+        traded = {t.symbol for t in (*book.open_trades(), *book.closed.values())}
+        return among(sorted(traded), current)
 
     @app_commands.command(description="Every hop of one alert, order or trade, from the journal")
     @app_commands.describe(id="Id of an alert, order, trade or approval")
@@ -324,13 +325,6 @@ def _broker(app: "App", name: str | None) -> str:
         return ""
     app.reading.broker(name)
     return name
-
-
-def _choices(symbols: Iterable[str], current: str) -> list[app_commands.Choice[str]]:
-    """Symbols that begin with what was typed, then those that contain it."""
-    wanted = current.upper().lstrip("$/")
-    fits = sorted((not s.startswith(wanted), s) for s in symbols if wanted in s)
-    return [app_commands.Choice(name=s, value=s) for _, s in fits[:25]]
 
 
 async def setup(bot: DeskBot) -> None:

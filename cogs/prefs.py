@@ -14,6 +14,7 @@ from bot import reply, text
 from bot.cards import Tone, card
 from bot.client import DeskBot
 from bot.prefs import Prefs
+from bot.suggest import among
 from engine.domain.errors import UserError
 
 Press = discord.Interaction[DeskBot]
@@ -71,9 +72,7 @@ class PrefsCog(
     async def _zones(self, interaction: Press, current: str) -> list[app_commands.Choice[str]]:
         if not self.bot.app.gate.allows(interaction, "prefs timezone"):
             return []
-        wanted = current.strip().lower().replace(" ", "_")
-        fits = [z for z in _ZONES if wanted in z.lower()]
-        return [app_commands.Choice(name=z, value=z) for z in fits[:25]]
+        return among(_ZONES, current.strip().replace(" ", "_"))
 
     @app_commands.command(description="Back to the defaults")
     async def reset(self, interaction: Press) -> None:

@@ -8,11 +8,12 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot import advising, filing, reply
+from bot import advised, advising, reply
 from bot.cards import opportunities as opportunities_card
 from bot.cards import rebalance as rebalance_card
 from bot.cards import recommendations as card
 from bot.client import DeskBot
+from bot.suggest import among
 from engine.domain.desk import Who
 from engine.reports.rebalance import RebalanceReport
 from engine.reports.recommendations import RecommendationsReport
@@ -90,8 +91,7 @@ class Recommendations(commands.Cog):
         app = self.bot.app
         if not app.gate.allows(interaction, "opportunities"):
             return []
-        names = [n for n in app.desk.settings.sources if current.lower() in n.lower()]
-        return [app_commands.Choice(name=n, value=n) for n in names[:25]]
+        return among(app.desk.settings.sources, current)
 
     async def _begin(self, interaction: Press, name: str) -> Who:
         """Always private: advice is the asker's own."""
@@ -100,7 +100,7 @@ class Recommendations(commands.Cog):
         return who
 
     async def _show(self, interaction: Press, who: Who, report: RecommendationsReport) -> None:
-        await filing.file(self.bot.app, who, report)
+        await advised.file(self.bot.app, who, report)
         buttons = advising.view((row.action, row.button) for row in report.rows)
         await reply.report(interaction, card.show(report), view=buttons)
 

@@ -10,6 +10,7 @@ from bot import reply, text
 from bot.cards import Tone, card
 from bot.client import DeskBot
 from bot.confirm import Question, ask_first
+from bot.suggest import among
 from engine.domain.errors import UserError
 from engine.flows import links
 
@@ -68,8 +69,7 @@ class RolesCog(commands.Cog, name="Roles"):
         app = self.bot.app
         if not app.gate.allows(interaction, "roles"):
             return []
-        names = sorted(n for n in app.desk.settings.accounts if current.lower() in n)
-        return [app_commands.Choice(name=n, value=n) for n in names[:25]]
+        return among(sorted(app.desk.settings.accounts), current)
 
     async def linked(self, interaction: Press, user: discord.User) -> None:
         """Right-click on a person: where his own orders go."""

@@ -10,10 +10,12 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot import reply, setting_paths
+from bot import reply
 from bot.cards import settings as settings_card
 from bot.client import DeskBot
-from bot.setting_changes import change
+from bot.settings import paths
+from bot.settings.changes import change
+from bot.suggest import among
 from engine.domain.errors import UserError
 
 Press = discord.Interaction[DeskBot]
@@ -57,7 +59,7 @@ class SettingsCog(
         """Asks once; what loosens a limit waits for a second admin."""
         app = self.bot.app
         await app.gate.begin(interaction, "settings set")
-        changes = {path.strip(): setting_paths.read_value(value)}
+        changes = {path.strip(): paths.read_value(value)}
         await change(
             interaction,
             app.settings.steps(changes),
@@ -71,7 +73,7 @@ class SettingsCog(
         """Changes nothing."""
         app = self.bot.app
         await app.gate.begin(interaction, "settings validate")
-        steps = app.settings.steps({path.strip(): setting_paths.read_value(value)})
+        steps = app.settings.steps({path.strip(): paths.read_value(value)})
         stamp = app.reading.frame().stamp("settings")
         await reply.report(interaction, settings_card.diff(stamp, "It fits", steps))
 
@@ -132,7 +134,7 @@ class SettingsCog(
         """No secret is ever among the settings."""
         app = self.bot.app
         await app.gate.begin(interaction, "settings export")
-        changes = setting_paths.plain(app.settings.current)
+        changes = paths.plain(app.settings.current)
         data = json.dumps({"version": app.settings.number, "changes": changes}, indent=1)
         file = discord.File(io.BytesIO(data.encode()), "settings.json")
         await interaction.edit_original_response(
@@ -164,9 +166,7 @@ class SettingsCog(
         app = self.bot.app
         if not app.gate.allows(interaction, "settings view"):
             return []
-        wanted = current.strip().lower()
-        fits = sorted((not p.startswith(wanted), p) for p in app.settings.known() if wanted in p)
-        return [app_commands.Choice(name=p[-100:], value=p[:100]) for _, p in fits[:25]]
+        return among(app.settings.known(), current)
 
     async def _replace(self, interaction: Press, changes: Mapping[str, Any], reason: str) -> None:
         app = self.bot.app

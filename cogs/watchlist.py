@@ -12,6 +12,7 @@ from bot.client import DeskBot
 from bot.confirm import Question, ask_first
 from bot.market_reading import MarketReading
 from bot.reply import Press as AnyPress
+from bot.suggest import among
 from engine.flows import watchlist
 from engine.flows.watchlist import Outcome
 from engine.symbols import symbols_in
@@ -113,9 +114,7 @@ class Watchlist(commands.Cog):
         app = self.bot.app
         if not app.gate.allows(interaction, "watchlist remove"):
             return []
-        wanted = current.upper().split(",")[-1].strip()
-        fits = [w.symbol for w in watchlist.current(app.desk) if wanted in w.symbol]
-        return [app_commands.Choice(name=s, value=s) for s in fits[:25]]
+        return among((w.symbol for w in watchlist.current(app.desk)), current.split(",")[-1])
 
 
 async def setup(bot: DeskBot) -> None:

@@ -6,7 +6,6 @@ from typing import Any, TypeVar
 
 from engine.domain.desk import (
     AlertRecord,
-    AlertState,
     Approval,
     ApprovalState,
     Fact,
@@ -18,9 +17,6 @@ from engine.domain.order import Intent, Order, Purpose
 from engine.domain.record import Record
 from engine.domain.trade import Account, Execution, Position, Trade, TradeState
 
-ENDED_ALERTS = frozenset(
-    {AlertState.CLOSED, AlertState.REJECTED, AlertState.RISK_REJECTED, AlertState.WITHDRAWN}
-)
 V = TypeVar("V")
 
 _RECENT = 2000

@@ -13,6 +13,8 @@ from functools import cache
 from typing import Literal
 from zoneinfo import ZoneInfo
 
+from engine.domain.instrument import third_friday
+
 NEW_YORK = ZoneInfo("America/New_York")
 
 _DAY = timedelta(days=1)
@@ -183,10 +185,6 @@ class Calendar:
         """The first trading day after ``on``."""
         return self.on_or_after(on + _DAY)
 
-    def previous_trading_day(self, on: date) -> date:
-        """The last trading day before ``on``."""
-        return self.on_or_before(on - _DAY)
-
     def on_or_after(self, on: date) -> date:
         """``on`` itself when it is a trading day, else the next one."""
         return next(self._from(on)).on
@@ -211,12 +209,6 @@ class Calendar:
 NYSE = Calendar(Market.NYSE)
 CME = Calendar(Market.CME)
 ALWAYS = Calendar(Market.ALWAYS)
-
-
-def third_friday(year: int, month: int) -> date:
-    """The nominal monthly expiry, whether or not the exchange is open."""
-    first = date(year, month, 1)
-    return first + timedelta(days=(4 - first.weekday()) % 7 + 14)
 
 
 def monthly_expiry(year: int, month: int) -> date:

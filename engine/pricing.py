@@ -4,7 +4,6 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
 from engine.domain.alert import Asset
 from engine.domain.errors import InvariantError
-from engine.domain.instrument import Kind
 from engine.domain.order import Side
 from engine.domain.quote import UnitQuote
 from engine.domain.source import SourceProfile
@@ -15,7 +14,7 @@ BUFFER_TICKS = 1
 """The same for options and futures: 0.10 % of ES would be six points of a ten-point stop."""
 COLLAR_MIN = Decimal("0.10")
 COLLAR_PCT = Decimal(20)
-"""An urgent option exit crosses the market, but not by more than this (rules 3.5)."""
+"""An exit that must leave crosses the market, but not by more than this (rules 3.5)."""
 
 
 def entry_limit(
@@ -45,20 +44,6 @@ def entry_limit(
     if side is Side.BUY:
         return max(_down(min(bounds), tick), tick)
     return max(_up(max(bounds), tick), tick)
-
-
-def exit_limit(side: Side, quote: UnitQuote | None, kind: Kind, tick: Decimal) -> Decimal | None:
-    """Collar of an urgent exit, None for a market order.
-
-    Options cross the market within max(0.10, 20 % of mid); shares, futures and coins go at
-    market. An option without a usable quote has no collar: None, and the caller decides.
-    """
-    if kind != "option" or quote is None or not _is_usable(quote):
-        return None
-    reach = max(COLLAR_MIN, abs(quote.mid) * COLLAR_PCT / 100)
-    if side is Side.BUY:
-        return max(_up(quote.mid + reach, tick), tick)
-    return max(_down(quote.mid - reach, tick), tick)
 
 
 def worst_limit(side: Side, quote: UnitQuote | None, tick: Decimal) -> Decimal | None:

@@ -1,24 +1,10 @@
-"""Posts every card into a sandbox Discord and photographs them: desktop and phone, dark and light.
+"""Cards of alerts, approvals, trades, lists, brokers and figures, made up, for tests/sheet.py."""
 
-Run it with ``.venv/bin/python -m tests.card_sheet``; needs chromium. Pictures in demo-out/cards.
-"""
-
-import asyncio
-import base64
-import io
-import itertools
-import json
-import shutil
-import sys
-import tempfile
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
-import aiohttp
 import discord
 
 from bot.cards import (
@@ -44,10 +30,6 @@ from bot.cards import (
     trade_card,
     trades,
 )
-from bot.charts import Charts, Theme
-from bot.sandbox import Sandbox
-from bot.sandbox.hooks import QuickBot, point_discord_at, running
-from engine import reports as r
 from engine.brokers import Check
 from engine.domain.alert import RawAlert
 from engine.domain.compared import Compared
@@ -77,26 +59,11 @@ from engine.reports import trade_card as trade_report
 from engine.reports import trades as trades_report
 from engine.risk.load import load_checks
 from engine.store import ChainReport, Journaled
-from tests import admin_cards, market_cards, ticket_sheet
-from tests.copilot import sheet as copilot_sheet
 from tests.unit.reports import book_examples
 from tests.unit.reports import examples as ex
 from tests.unit.reports.examples import NOW, D
 from tests.unit.risk import facts as risk_facts
 
-OUT = Path("demo-out/cards")
-CHROMIUM = (
-    "--headless=new",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--hide-scrollbars",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--remote-debugging-port=0",
-)
 HOSTILE = (
     "@everyone **BTO** `SPY` ```603C``` <@123> [x](https://evil.example) ||spoiler|| 🚀\n" * 40
 )
@@ -327,13 +294,6 @@ def lists() -> Iterator[discord.Embed]:
         live, trades=closed, entries=entries, accounts=[account], by="symbol"
     )
     yield pnl.show(by_symbol)
-    yield message.failure(
-        what="The broker did not answer in 10 s",
-        not_done="The order was not sent a second time.",
-        do="Look at /positions; the order is looked up until it is found.",
-        reference="4f9k2m7q",
-        stamp=r.Stamp(at=NOW),
-    )
     yield message.question(
         title="Close 2 contracts SPY 603C 1/31 at market?",
         lines=["long 2 from 2.55, now 3.10 · ▲ +$108.70"],
@@ -514,7 +474,7 @@ def journal() -> Iterator[Journaled]:
         )
 
 
-def mirror_lines() -> Iterator[str]:
+def mirrored() -> Iterator[str]:
     """The all-messages feed."""
     said = RawAlert(
         guild_id=1,
@@ -534,131 +494,3 @@ def mirror_lines() -> Iterator[str]:
     yield mirror.line(replace(intake, message=chat, verdict="ignored: chat", alert_id=""))
     odd = replace(said, text=HOSTILE, author_name="@here")
     yield mirror.line(replace(intake, message=odd, verdict="not followed", alert_id=""))
-
-
-async def post_all(bot: QuickBot, channel_ids: dict[str, int]) -> None:
-    """One group of cards per channel."""
-    charts = Charts()
-    groups = {
-        "trade-alerts": [*alert_cards(), *copilot_sheet.cards()],
-        "approvals": [*approval_cards(), *ticket_sheet.cards()],
-        "desk": [*trade_cards(), *market_cards.cards()],
-        "announcements": [*lists()],
-        "admin": [*broker_cards(), *figures(), *admin_cards.cards()],
-    }
-    for name, embeds in groups.items():
-        channel = bot.get_channel(channel_ids[name])
-        assert isinstance(channel, discord.TextChannel)
-        if name == "announcements":
-            await channel.send("\n".join(mirror_lines()))
-            from tests.contact_sheet import pnl_report as many
-
-            report = many(60)
-            png = await charts.render("pnl", report, Theme.DARK)
-            await channel.send(
-                embed=pnl.show(report, has_picture=True),
-                file=discord.File(io.BytesIO(png), pnl.PICTURE, description=pnl.alt(report)),
-            )
-        for embed in embeds:
-            await channel.send(embed=embed)
-    await charts.close()
-
-
-@asynccontextmanager
-async def browser() -> AsyncIterator[str]:
-    """A headless chromium; the address of its debugging port."""
-    program = shutil.which("chromium") or shutil.which("chromium-browser")
-    if program is None:
-        raise SystemExit("chromium is not installed")
-    home = tempfile.mkdtemp()
-    process = await asyncio.create_subprocess_exec(
-        program,
-        *CHROMIUM,
-        f"--user-data-dir={home}",
-        "about:blank",
-        stderr=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.DEVNULL,
-    )
-    assert process.stderr is not None
-    try:
-        while True:
-            line = (await process.stderr.readline()).decode()
-            if "DevTools listening on ws://" in line:
-                yield line.split("ws://")[1].split("/")[0]
-                break
-            if not line:
-                raise SystemExit("chromium did not start")
-    finally:
-        process.kill()
-        await process.wait()
-        shutil.rmtree(home, ignore_errors=True)
-
-
-async def photograph(address: str, url: str, width: int, height: int) -> bytes:
-    """A page as PNG, as a screen of that size shows it."""
-    async with (
-        aiohttp.ClientSession() as http,
-        http.put(f"http://{address}/json/new?about:blank") as made,
-    ):
-        target = json.loads(await made.text())
-        numbers = itertools.count(1)
-        async with http.ws_connect(target["webSocketDebuggerUrl"], max_msg_size=0) as socket:
-
-            async def do(method: str, **params: Any) -> dict[str, Any]:
-                number = next(numbers)
-                await socket.send_json({"id": number, "method": method, "params": params})
-                while True:
-                    answer = await socket.receive_json()
-                    if answer.get("id") == number:
-                        return dict(answer.get("result", {}))
-
-            await do(
-                "Emulation.setDeviceMetricsOverride",
-                width=width,
-                height=height,
-                deviceScaleFactor=1,
-                mobile=width < 600,
-            )
-            await do("Page.navigate", url=url)
-            await asyncio.sleep(2.0)
-            shot = await do("Page.captureScreenshot", format="png")
-        await http.get(f"http://{address}/json/close/{target['id']}")
-    return base64.b64decode(shot["data"])
-
-
-async def main(wanted: list[str]) -> list[tuple[str, bytes]]:
-    """Pictures of the wanted channels (all of them by default)."""
-    sandbox = await Sandbox.start()
-    point_discord_at(sandbox.api_base, sandbox.gateway_url)
-    bot = QuickBot()
-    shots = []
-    async with running(bot):
-        ids = {c.name: c.id for g in bot.guilds for c in g.text_channels}
-        await post_all(bot, ids)
-        async with browser() as address:
-            for name in wanted or list(HEIGHTS):
-                reader = "olivia" if name == "admin" else "tom"
-                for (width, tall), theme in itertools.product(HEIGHTS[name], ("dark", "light")):
-                    url = (
-                        f"http://127.0.0.1:{sandbox.port}/?channel={name}&theme={theme}&as={reader}"
-                    )
-                    shot = await photograph(address, url, width, tall)
-                    shots.append((f"{name}-{width}-{theme}", shot))
-    assert not sandbox.problems, sandbox.problems
-    await sandbox.stop()
-    return shots
-
-
-HEIGHTS = {
-    "trade-alerts": ((900, 7800), (390, 9600)),
-    "approvals": ((900, 5600), (390, 6600)),
-    "desk": ((900, 7200), (390, 8600)),
-    "announcements": ((900, 5200), (390, 6400)),
-    "admin": ((900, 5600), (390, 7000)),
-}
-
-if __name__ == "__main__":
-    OUT.mkdir(parents=True, exist_ok=True)
-    for stem, png in asyncio.run(main(sys.argv[1:])):
-        (OUT / f"{stem}.png").write_bytes(png)
-        print(OUT / f"{stem}.png")  # noqa: T201 - a tool for the command line

@@ -1,21 +1,16 @@
-"""Draws every chart (dark, light, as a phone shows it) into demo-out/charts, for people to look at.
+"""Every chart, made up, in both themes, for tests/sheet.py; tests draw what is drawn here."""
 
-Run it with ``.venv/bin/python -m tests.contact_sheet``; every chart that is drawn here is drawn in
-the tests as well.
-"""
-
-import asyncio
 import random
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
-from pathlib import Path
 
 from bot.charts import Charts, Theme
+from engine.domain.desk import AlertState
 from engine.domain.quote import Leg
 from engine.domain.trade import StopPlan
-from engine.reports import exposure, performance, pnl, price_path, replay, trade_card
+from engine.reports import alert_stats, exposure, performance, pnl, price_path, replay, trade_card
 from tests import market_sheets
 from tests.unit.reports import book_examples
 from tests.unit.reports.examples import (
@@ -24,6 +19,7 @@ from tests.unit.reports.examples import (
     NOW,
     SPY_CALL,
     D,
+    alert,
     book,
     closed,
     frame,
@@ -32,9 +28,6 @@ from tests.unit.reports.examples import (
     quote,
     trade,
 )
-
-OUT = Path("demo-out/charts")
-PHONE_WIDTH = 480
 
 
 def results(n: int, seed: int = 3, drift: float = 6) -> list[str]:
@@ -135,6 +128,22 @@ def replay_report(n: int = 40) -> replay.ReplayReport:
     return replay.build(frame(), cases=cases, title="Twinsight, 40 alerts")
 
 
+def alert_report(n: int = 23) -> alert_stats.AlertStats:
+    """Alerts of a week: most are parsed, some are refused, fewer are filled."""
+    states = (AlertState.FILLED, AlertState.REJECTED, AlertState.FILLED, AlertState.RISK_REJECTED)
+    heard = [
+        alert(alert_id=f"A-{k}", state=states[k % len(states)], reason="older than 60 s")
+        for k in range(n)
+    ]
+    return alert_stats.build(
+        frame(is_synthetic=True),
+        days=7,
+        alerts=heard,
+        trades=[trade(alert_id=a.alert_id) for a in heard if a.state is AlertState.FILLED],
+        orders=[],
+    )
+
+
 def sheets() -> Iterator[tuple[str, str, object]]:
     """(file stem, chart, report) of everything worth a look."""
     yield "pnl-empty", "pnl", pnl.build(frame(), period="today", trades=[], entries=[])
@@ -155,6 +164,8 @@ def sheets() -> Iterator[tuple[str, str, object]]:
     yield "trade-stopped", "trade", closed_path_report()
     yield "trade-no-history", "trade", price_path.build(path_report().card, [])
     yield from market_sheets.sheets()
+    yield "alerts", "alerts", alert_report()
+    yield "alerts-empty", "alerts", alert_report(0)
 
 
 async def pictures() -> list[tuple[str, bytes]]:
@@ -168,39 +179,3 @@ async def pictures() -> list[tuple[str, bytes]]:
         ]
     finally:
         await charts.close()
-
-
-def draw_all(out: Path = OUT) -> list[Path]:
-    """Write every sheet full size and at a phone's width, and all of them on one page."""
-    from PIL import Image
-
-    out.mkdir(parents=True, exist_ok=True)
-    made = []
-    for stem, png in asyncio.run(pictures()):
-        path = out / f"{stem}.png"
-        path.write_bytes(png)
-        made.append(path)
-        with Image.open(path) as image:
-            height = image.height * PHONE_WIDTH // image.width
-            small = image.convert("RGB").resize((PHONE_WIDTH, height), Image.Resampling.LANCZOS)
-        small.save(out / f"{stem}-480.png")
-    _contact(made, out / "contact.png")
-    return made
-
-
-def _contact(paths: list[Path], to: Path) -> None:
-    from PIL import Image
-
-    columns, width, height = 4, 480, 300
-    rows = -(-len(paths) // columns)
-    sheet = Image.new("RGB", (columns * width, rows * height), "#808080")
-    for i, path in enumerate(paths):
-        with Image.open(path) as image:
-            small = image.convert("RGB").resize((width - 6, height - 6), Image.Resampling.LANCZOS)
-        sheet.paste(small, (i % columns * width + 3, i // columns * height + 3))
-    sheet.save(to)
-
-
-if __name__ == "__main__":
-    for drawn in draw_all():
-        print(drawn)  # noqa: T201 - a tool for the command line

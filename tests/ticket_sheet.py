@@ -1,4 +1,4 @@
-"""Cards of tickets, approvals in bulk, menus and alert figures, for tests/card_sheet.py."""
+"""Cards of tickets, approvals in bulk, menus and alert figures, for tests/sheet.py."""
 
 from collections.abc import Iterator
 from dataclasses import replace

@@ -1,12 +1,12 @@
 """A button that does an #action: its id is the action's text, so it works after a restart."""
 
-import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import discord
 
 from bot import reply
+from bot.lasting import Lasting, below, choice
 from bot.reply import Press
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class ActionButton(
-    discord.ui.DynamicItem[discord.ui.Button[discord.ui.View]],
+    Lasting[discord.ui.Button[Any]],
     template=r"ts:act:(?P<text>[^\n]{1,90})",
 ):
     """Pressing it is typing it: judged, checked and confirmed at that moment."""
@@ -29,14 +29,6 @@ class ActionButton(
             discord.ui.Button(label=label[:80], style=style, custom_id=f"ts:act:{text}")
         )
         self.text = text
-
-    @classmethod
-    async def from_custom_id(
-        cls, interaction: Press, item: discord.ui.Item[Any], match: re.Match[str], /
-    ) -> Self:
-        """Rebuild the button from its id alone."""
-        del interaction, item
-        return cls(match["text"])
 
     async def callback(self, interaction: Press) -> None:
         """Do it, or ask first where it costs money."""
@@ -56,9 +48,7 @@ class ActionButton(
         await reply.handled(interaction, work)
 
 
-class OfferSelect(
-    discord.ui.DynamicItem[discord.ui.Select[discord.ui.View]], template=r"ts:offers"
-):
+class OfferSelect(Lasting[discord.ui.Select[Any]], template=r"ts:offers"):
     """What is possible now, as a menu; choosing is typing it."""
 
     def __init__(self, options: list[discord.SelectOption] | None = None) -> None:
@@ -70,26 +60,13 @@ class OfferSelect(
             )
         )
 
-    @classmethod
-    async def from_custom_id(
-        cls, interaction: Press, item: discord.ui.Item[Any], match: re.Match[str], /
-    ) -> Self:
-        """Rebuild the menu; the choice comes with the press."""
-        del interaction, match
-        built = cls()
-        if isinstance(item, discord.ui.Select):
-            built.item.options = item.options
-        return built
-
     async def callback(self, interaction: Press) -> None:
         """Do it, or ask first where it costs money."""
         from bot import actions
 
         await reply.defer(interaction)
-        data: Any = interaction.data or {}
-        chosen = str((data.get("values") or [""])[0])
-        app = interaction.client.app
-        await reply.handled(interaction, lambda: actions.perform(app, interaction, f"#{chosen}"))
+        app, line = interaction.client.app, f"#{choice(interaction)}"
+        await reply.handled(interaction, lambda: actions.perform(app, interaction, line))
 
 
 QUICK = {
@@ -103,7 +80,7 @@ QUICK = {
 
 def offers_view(found: Sequence["Offer"]) -> discord.ui.View:
     """A menu of what concerns one thing, buttons for what concerns all, and the emergency stop."""
-    view = discord.ui.View(timeout=None)
+    items: list[OfferSelect | ActionButton] = []
     singles = [o for o in found if o.text not in QUICK][:25]
     if singles:
         options = [
@@ -112,9 +89,7 @@ def offers_view(found: Sequence["Offer"]) -> discord.ui.View:
             )
             for o in singles
         ]
-        view.add_item(OfferSelect(options))
-    for offer in found:
-        if offer.text in QUICK:
-            view.add_item(ActionButton(offer.text, offer.label, QUICK[offer.text]))
-    view.add_item(ActionButton("emergency-stop", "Emergency stop", discord.ButtonStyle.danger))
-    return view
+        items.append(OfferSelect(options))
+    items += [ActionButton(o.text, o.label, QUICK[o.text]) for o in found if o.text in QUICK]
+    items.append(ActionButton("emergency-stop", "Emergency stop", discord.ButtonStyle.danger))
+    return below(items)

@@ -3,11 +3,10 @@
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-import discord
-
 from bot.actions import Action, Asker, Card, Offer, Said, Values
 from bot.actions._button import ActionButton
 from bot.cancelling import cancel_all_question, cancel_stops_question
+from bot.lasting import below
 from engine.domain.desk import Who
 from engine.domain.errors import NotAllowed, UserError
 from engine.domain.order import Purpose
@@ -43,9 +42,7 @@ class CancelAll(Action):
             said.append(f"⚠ {error}")
         n = len(unprotect.stops(app.desk))
         if n:
-            view = discord.ui.View(timeout=None)
-            style = discord.ButtonStyle.secondary
-            view.add_item(ActionButton("cancel-all protective", "Also protective stops…", style))
+            view = below([ActionButton("cancel-all protective", "Also protective stops…")])
             said.append(Card(words=f"-# {n} protective stops stay as they are.", view=view))
         return said
 

@@ -7,6 +7,7 @@ import discord
 
 from bot.actions import Action, Asker, Card, Said, Values
 from bot.actions._button import ActionButton
+from bot.lasting import below
 from engine.domain.desk import Who
 from engine.domain.errors import UserError
 
@@ -30,8 +31,6 @@ class Resume(Action):
         del asker, who, found
         if not app.desk.halted:
             raise UserError("Trading is not halted. Nothing was changed.")
-        view = discord.ui.View(timeout=None)
-        view.add_item(ActionButton("resume", "Resume trading…", discord.ButtonStyle.primary))
-        return [
-            Card(words="Trading is halted. The dialog asks for a word and a reason.", view=view)
-        ]
+        button = ActionButton("resume", "Resume trading…", discord.ButtonStyle.primary)
+        words = "Trading is halted. The dialog asks for a word and a reason."
+        return [Card(words=words, view=below([button]))]

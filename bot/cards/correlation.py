@@ -49,7 +49,7 @@ def title(report: CorrelationReport) -> str:
 def alt(report: CorrelationReport) -> str:
     """The chart in words."""
     ranked = _ranked(report)[:5]
-    said = ", ".join(f"{p.a} and {p.b} {_r(p.r)}" for p in ranked)
+    said = ", ".join(f"{p.a} and {p.b} {text.plain(p.r)}" for p in ranked)
     return f"Correlation matrix of {', '.join(report.names[:12])}: {said}"
 
 
@@ -62,7 +62,7 @@ def _pairs(report: CorrelationReport) -> str:
     rows = [
         [
             f"{p.a} {p.b}",
-            _r(p.r),
+            text.plain(p.r),
             ("hedge" if p.is_hedge else "as one") if p in report.above else "",
         ]
         for p in _ranked(report)[:_SHOWN]
@@ -82,7 +82,7 @@ def _added(report: CorrelationReport) -> str:
     if top is not None:
         other = top.b if top.a == report.adding else top.a
         verdict = "would be rejected" if top in report.above else "would pass"
-        with_ = f" Closest to {other} at {_r(top.r)}: an entry the same way {verdict}."
+        with_ = f" Closest to {other} at {text.plain(top.r)}: an entry the same way {verdict}."
     return f"**With {name}** diversification {_score(report.score_with)}.{with_}"
 
 
@@ -99,7 +99,3 @@ def _score(value: Figure) -> str:
         if isinstance(value, Missing)
         else f"**{value:.2f}** (0 one bet, 1 unrelated)"
     )
-
-
-def _r(value: Figure) -> str:
-    return "n/a" if isinstance(value, Missing) else f"{value:.2f}"

@@ -4,7 +4,7 @@ import discord
 
 from bot import text
 from bot.cards._layout import Tone, card
-from engine.reports import Figure, Missing
+from engine.reports import Missing
 from engine.reports.exposure import ExposureReport, Row
 
 PICTURE = "exposure.png"
@@ -32,14 +32,16 @@ def show(report: ExposureReport, *, has_picture: bool = False) -> discord.Embed:
 def title(report: ExposureReport) -> str:
     """``$12,400.00 at stake · 49% of equity``."""
     share = (
-        "" if isinstance(report.gross_pct, Missing) else f" · {_pct(report.gross_pct)} of equity"
+        ""
+        if isinstance(report.gross_pct, Missing)
+        else f" · {text.share(report.gross_pct)} of equity"
     )
     return f"{text.usd(report.gross_usd)} at stake{share}"
 
 
 def alt(report: ExposureReport) -> str:
     """The chart in words."""
-    named = [f"{r.name} {_pct(r.pct)}" for r in report.rows[:5]]
+    named = [f"{r.name} {text.share(r.pct)}" for r in report.rows[:5]]
     return f"Exposure by {report.by} in percent of equity: {', '.join(named)}"
 
 
@@ -61,15 +63,11 @@ def _table(report: ExposureReport) -> str:
 
 def _cells(row: Row, *, has_limits: bool) -> list[str]:
     if not has_limits:
-        return [text.shorten(row.name, 16), text.usd_short(row.gross_usd), _pct(row.pct)]
+        return [text.shorten(row.name, 16), text.usd_short(row.gross_usd), text.share(row.pct)]
     room = row.headroom_pct
     left = "-" if room is None else "n/a" if isinstance(room, Missing) else f"{room:+.0f}%"
     gross = "n/a" if isinstance(row.gross_usd, Missing) else f"${row.gross_usd:,.0f}"
-    return [text.shorten(row.name, 14), gross, _pct(row.pct), left]
-
-
-def _pct(value: Figure) -> str:
-    return "n/a" if isinstance(value, Missing) else f"{value:.0f}%"
+    return [text.shorten(row.name, 14), gross, text.share(row.pct), left]
 
 
 def _reasons(report: ExposureReport) -> str:

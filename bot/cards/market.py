@@ -217,15 +217,15 @@ def _figures(one: Assessment, *, is_full: bool) -> str:
         return str(one.last)
     rows = [
         ["day", text.pct_short(one.day_pct), "20d", text.pct_short(one.changes["20d"])],
-        ["RSI", _plain(one.rsi, 0), "ATR", text.pct_short(one.atr_pct, sign=False)],
-        ["support", text.price_tight(one.support, of), "beta", _plain(one.beta, 2)],
-        ["resist.", text.price_tight(one.resistance, of), "vol", _whole(one.volatility_pct)],
+        ["RSI", text.plain(one.rsi, 0), "ATR", text.pct_short(one.atr_pct, sign=False)],
+        ["support", text.price_tight(one.support, of), "beta", text.plain(one.beta, 2)],
+        ["resist.", text.price_tight(one.resistance, of), "vol", text.share(one.volatility_pct)],
     ]
     if is_full:
         rows += [
             ["5d", text.pct_short(one.changes["5d"]), "60d", text.pct_short(one.changes["60d"])],
-            ["1y", text.pct_short(one.changes["1y"]), "DD", _whole(one.drawdown_pct)],
-            ["EMA21", text.price_tight(one.ema21, of), "MACD", _plain(one.macd, 2)],
+            ["1y", text.pct_short(one.changes["1y"]), "DD", text.share(one.drawdown_pct)],
+            ["EMA21", text.price_tight(one.ema21, of), "MACD", text.plain(one.macd, 2)],
             ["SMA50", text.price_tight(one.sma50, of), "", ""],
             ["high 1y", text.price_tight(one.high_year, of), "", ""],
             ["low 1y", text.price_tight(one.low_year, of), "", ""],
@@ -259,14 +259,6 @@ def _together(a: str, b: str, figure: Figure) -> str:
 def _untold(report: AnalysisReport) -> str:
     said = ", ".join(f"{name} {why}" for name, why in report.untold.items())
     return f"-# {said}"
-
-
-def _plain(figure: Figure, places: int) -> str:
-    return "n/a" if isinstance(figure, Missing) else f"{figure:.{places}f}"
-
-
-def _whole(figure: Figure) -> str:
-    return "n/a" if isinstance(figure, Missing) else f"{figure:.0f}%"
 
 
 def _tone(change: Figure) -> Tone:

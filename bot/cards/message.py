@@ -1,4 +1,4 @@
-"""Cards that carry words of our own: a failure, a question before acting, a plain note."""
+"""A card that carries words of our own: the question before acting."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -6,21 +6,8 @@ from datetime import datetime
 import discord
 
 from bot import text
-from bot.cards._layout import Tone, card, one_line
+from bot.cards._layout import Tone, card
 from engine.reports import Stamp
-
-
-def failure(*, what: str, not_done: str, do: str, reference: str, stamp: Stamp) -> discord.Embed:
-    """What happened, what was not done, what to do now, and the reference to look it up by."""
-    return card(
-        tone=Tone.BAD,
-        title=f"⚠ {text.safe_line(what, 200)}",
-        stamp=Stamp(at=stamp.at, mode=stamp.mode, ref=reference, is_synthetic=stamp.is_synthetic),
-        lines=[
-            one_line("Not done", text.safe_line(not_done, 400)),
-            one_line("What to do", text.safe_line(do, 400)),
-        ],
-    )
 
 
 def question(

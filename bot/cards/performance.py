@@ -5,7 +5,7 @@ import discord
 from bot import text
 from bot.cards._layout import Tone, card, tone_of
 from bot.cards.pnl import NAMES
-from engine.reports import Figure, Missing
+from engine.reports import Missing
 from engine.reports.performance import PerformanceReport
 from engine.reports.pnl import Group, Row
 
@@ -59,7 +59,7 @@ def _measures(report: PerformanceReport) -> list[list[str]]:
     return [
         ["return on deposits", text.pct_short(report.return_pct, sign=True)],
         ["trades", f"{report.n_wins} won {report.n_losses} lost"],
-        ["profit factor", _plain(report.profit_factor)],
+        ["profit factor", text.plain(report.profit_factor)],
         ["per trade", text.usd_short(report.expectancy_usd, sign=True)],
         ["per trade in R", text.r_short(report.expectancy_r)],
         ["average win", text.usd_short(report.average_win_usd, sign=True)],
@@ -69,13 +69,9 @@ def _measures(report: PerformanceReport) -> list[list[str]]:
         ["worst moment (MAE)", text.r_short(report.mae_r)],
         ["best moment (MFE)", text.r_short(report.mfe_r)],
         ["losses in a row", str(report.losing_streak)],
-        ["Sharpe, a year", _plain(report.sharpe)],
-        ["Sortino, a year", _plain(report.sortino)],
+        ["Sharpe, a year", text.plain(report.sharpe)],
+        ["Sortino, a year", text.plain(report.sortino)],
     ]
-
-
-def _plain(value: Figure) -> str:
-    return "n/a" if isinstance(value, Missing) else f"{value:.2f}"
 
 
 def _fall(report: PerformanceReport) -> str:

@@ -5,7 +5,6 @@ import discord
 from bot import text
 from bot.cards._layout import Tone, card
 from engine.portfolio.rebalance import Step
-from engine.reports import Figure, Missing
 from engine.reports.rebalance import RebalanceReport
 
 _NAMES = {
@@ -28,8 +27,10 @@ def show(report: RebalanceReport) -> discord.Embed:
             lines=[f"n/a ({text.safe_line(report.missing, 200)})"],
         )
     rows = [_row(report, s) for s in report.steps[:_SHOWN]]
-    exposure = f"exposure {_pct(report.gross_before_pct)} → {_pct(report.gross_after_pct)}"
-    spread = f"concentration {_ratio(report.hhi_before)} → {_ratio(report.hhi_after)}"
+    exposure = (
+        f"exposure {text.share(report.gross_before_pct)} → {text.share(report.gross_after_pct)}"
+    )
+    spread = f"concentration {text.plain(report.hhi_before)} → {text.plain(report.hhi_after)}"
     return card(
         tone=Tone.INFO,
         title=title(report),
@@ -37,7 +38,7 @@ def show(report: RebalanceReport) -> discord.Embed:
         lines=[
             f"Target: {how}.",
             text.table([["", "now", "goal", "do"], *rows], "lrrr"),
-            f"turnover {_pct(report.turnover_pct)} · cost {text.usd_short(report.cost_usd)}",
+            f"turnover {text.share(report.turnover_pct)} · cost {text.usd_short(report.cost_usd)}",
             f"{exposure} · {spread}",
             "-# Only what takes off is a button that closes; what adds opens a ticket first.",
         ],
@@ -54,11 +55,3 @@ def _row(report: RebalanceReport, step: Step) -> list[str]:
     label = text.shorten(report.labels.get(step.trade_id, step.symbol), 14)
     do = f"{step.units:+,.0f}" if step.units else "-"
     return [label, f"{step.now_pct:.0f}%", f"{step.target_pct:.0f}%", do]
-
-
-def _pct(value: Figure) -> str:
-    return "n/a" if isinstance(value, Missing) else f"{value:.0f}%"
-
-
-def _ratio(value: Figure) -> str:
-    return "n/a" if isinstance(value, Missing) else f"{value:.2f}"

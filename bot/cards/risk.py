@@ -46,7 +46,8 @@ def title(report: RiskReport) -> str:
 def alt(report: RiskReport) -> str:
     """The chart in words."""
     named = [
-        f"{h.label}: {_pct(h.size_pct)} of equity, {text.r_short(h.risk_r)}" for h in report.heat
+        f"{h.label}: {text.plain(h.size_pct, 1, '%')} of equity, {text.r_short(h.risk_r)}"
+        for h in report.heat
     ]
     return f"Risk by position. {'; '.join(named[:6])}"
 
@@ -65,11 +66,11 @@ def detail(report: RiskReport, heat: Heat) -> discord.Embed:
         lines=[
             text.table(
                 [
-                    ["of equity", _pct(heat.size_pct)],
+                    ["of equity", text.plain(heat.size_pct, 1, "%")],
                     ["at risk", text.usd_short(heat.risk_usd)],
                     ["in R", text.r_short(heat.risk_r)],
-                    ["of equity at risk", _pct(heat.risk_pct)],
-                    ["beta to SPY", _plain(heat.beta)],
+                    ["of equity at risk", text.plain(heat.risk_pct, 1, "%")],
+                    ["beta to SPY", text.plain(heat.beta)],
                 ],
                 "lr",
             ),
@@ -91,10 +92,10 @@ def _figures(report: RiskReport) -> list[list[str]]:
     return [
         ["bad day (VaR 95)", _money_pct(report.var_usd, report.var_pct)],
         ["mean of such days", text.usd_short(report.shortfall_usd)],
-        ["open risk in R", _plain_r(report.open_risk_r)],
-        ["beta to SPY", _plain(report.beta)],
-        ["concentration (HHI)", _plain(report.hhi)],
-        ["diversification", _plain(report.diversification)],
+        ["open risk in R", text.plain(report.open_risk_r, 2, "R")],
+        ["beta to SPY", text.plain(report.beta)],
+        ["concentration (HHI)", text.plain(report.hhi)],
+        ["diversification", text.plain(report.diversification)],
     ]
 
 
@@ -105,7 +106,9 @@ def _gates(report: RiskReport) -> str:
 
 
 def _sectors(report: RiskReport) -> str:
-    rows = [[text.shorten(name, 22), _pct(pct)] for name, pct in report.sectors[:_SECTORS]]
+    rows = [
+        [text.shorten(name, 22), text.plain(pct, 1, "%")] for name, pct in report.sectors[:_SECTORS]
+    ]
     return f"**Sectors**\n{text.table(rows, 'lr')}" if rows else ""
 
 
@@ -134,15 +137,3 @@ def _why(*figures: Figure) -> str:
 def _money_pct(usd: Figure, pct: Figure) -> str:
     share = "" if isinstance(pct, Missing) else f" {pct:.1f}%"
     return f"{text.usd_short(usd)}{share}"
-
-
-def _plain(value: Figure) -> str:
-    return "n/a" if isinstance(value, Missing) else f"{value:.2f}"
-
-
-def _plain_r(value: Figure) -> str:
-    return "n/a" if isinstance(value, Missing) else f"{value:.2f}R"
-
-
-def _pct(value: Figure) -> str:
-    return "n/a" if isinstance(value, Missing) else f"{value:.1f}%"

@@ -4,7 +4,7 @@ import discord
 
 from bot import text
 from bot.cards._layout import Tone, card, tone_of
-from engine.reports import Figure, Missing
+from engine.reports import Missing
 from engine.reports.stress import Row, StressReport
 
 PICTURE = "stress.png"
@@ -30,8 +30,8 @@ def show(report: StressReport, *, has_picture: bool = False) -> discord.Embed:
             text.table(
                 [
                     ["equity then", text.usd_short(report.equity_after_usd)],
-                    ["at work now", _pct(report.at_work_pct)],
-                    ["at work then", _pct(report.at_work_after_pct)],
+                    ["at work now", text.share(report.at_work_pct)],
+                    ["at work then", text.share(report.at_work_after_pct)],
                 ],
                 "lr",
             ),
@@ -77,10 +77,6 @@ def _mark(row: Row) -> str:
 
 def _move(row: Row) -> str:
     return "n/a" if isinstance(row.move_pct, Missing) else f"{row.move_pct:+.1f}%"
-
-
-def _pct(value: Figure) -> str:
-    return "n/a" if isinstance(value, Missing) else f"{value:.0f}%"
 
 
 def _reasons(report: StressReport) -> str:

@@ -5,7 +5,7 @@ import discord
 from bot import text
 from bot.cards._layout import Tone, card, signed, tone_of
 from engine.domain.refusal import Gauge
-from engine.reports import Figure, Missing
+from engine.reports import Missing
 from engine.reports.summary import SummaryReport
 
 _SECTORS = 6
@@ -42,13 +42,13 @@ def _figures(report: SummaryReport) -> list[list[str]]:
     return [
         ["today", f"{text.usd_short(day, sign=True)}{pct}"],
         ["open P&L", text.usd_short(stakes.open_usd, sign=True)],
-        ["cash", f"{text.usd_short(stakes.cash_usd)} {_pct(report.cash_pct)}"],
+        ["cash", f"{text.usd_short(stakes.cash_usd)} {text.share(report.cash_pct)}"],
         ["buying power", text.usd_short(report.buying_power_usd)],
         ["positions", _gauge(report.positions, "")],
         ["at work", _gauge(report.at_work, "%")],
-        ["at stake", f"{text.usd_short(stakes.gross_usd)} {_pct(stakes.gross_pct)}"],
+        ["at stake", f"{text.usd_short(stakes.gross_usd)} {text.share(stakes.gross_pct)}"],
         ["largest", _largest(report)],
-        ["beta to SPY", "n/a" if isinstance(report.beta, Missing) else f"{report.beta:.2f}"],
+        ["beta to SPY", text.plain(report.beta)],
     ]
 
 
@@ -60,16 +60,12 @@ def _gauge(gauge: Gauge | None, unit: str) -> str:
 
 def _largest(report: SummaryReport) -> str:
     row = report.largest
-    return "nothing" if row is None else f"{text.shorten(row.name, 16)} {_pct(row.pct)}"
+    return "nothing" if row is None else f"{text.shorten(row.name, 16)} {text.share(row.pct)}"
 
 
 def _sectors(report: SummaryReport) -> str:
-    rows = [[text.shorten(r.name, 22), _pct(r.pct)] for r in report.stakes.rows[:_SECTORS]]
+    rows = [[text.shorten(r.name, 22), text.share(r.pct)] for r in report.stakes.rows[:_SECTORS]]
     return f"**Sectors**\n{text.table(rows, 'lr')}" if rows else ""
-
-
-def _pct(value: Figure) -> str:
-    return "n/a" if isinstance(value, Missing) else f"{value:.0f}%"
 
 
 def _reasons(report: SummaryReport) -> str:

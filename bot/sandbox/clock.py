@@ -57,8 +57,3 @@ class Snowflakes:
 def ms_of(moment: datetime) -> int:
     """Return milliseconds since Discord's epoch."""
     return int(moment.timestamp() * 1000) - DISCORD_EPOCH_MS
-
-
-def moment_of(snowflake: int) -> datetime:
-    """Return the time that an id carries."""
-    return datetime.fromtimestamp(((snowflake >> 22) + DISCORD_EPOCH_MS) / 1000, UTC)

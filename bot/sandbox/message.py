@@ -15,7 +15,6 @@ Json = dict[str, Any]
 
 CROSSPOSTED = 1 << 0
 IS_CROSSPOST = 1 << 1
-SUPPRESS_EMBEDS = 1 << 2
 SOURCE_DELETED = 1 << 3
 HAS_THREAD = 1 << 5
 EPHEMERAL = 1 << 6

@@ -102,11 +102,6 @@ class SourceProfile:
     max_spread_pct: Decimal = Decimal(15)
     """Bid/ask spread in percent of mid above which a person is asked."""
 
-    @property
-    def is_trusted_source(self) -> bool:
-        """True once at least one author or webhook id is trusted."""
-        return bool(self.author_ids or self.webhook_ids)
-
     def chase_pct(self, asset: Asset | None) -> Decimal:
         """Chase limit for this kind of price: the room's, within the cap of the asset."""
         return _capped(self.chase_limit_pct, self.chase_limit_by_asset, asset)

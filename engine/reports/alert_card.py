@@ -7,7 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
-from engine.domain.alert import Alert, NotAnAlert
+from engine.domain.alert import NotAnAlert
 from engine.domain.desk import AlertRecord, AlertState, Approval, ApprovalState
 from engine.domain.instrument import Instrument
 from engine.domain.order import Intent, Order, OrderState, Purpose, Verdict
@@ -100,7 +100,6 @@ class AlertCard:
     state: AlertState
     reason: str
     symbol: str
-    n_signals: int
     is_repriced: bool
     steps: tuple[Step, ...]
     leanings: tuple[Leaning, ...]
@@ -155,7 +154,6 @@ def build(
     stamp = frame.stamp(
         record.alert_id, [i for intent in story.intents for i in instruments_of(intent.legs)]
     )
-    parsed = record.parsed
     rewrites = [a for a in story.approvals if a.kind == "fix" and a.state is ApprovalState.APPROVED]
     return AlertCard(
         stamp=stamp,
@@ -165,7 +163,6 @@ def build(
         state=record.state,
         reason=record.reason,
         symbol=record.symbol,
-        n_signals=len(parsed.signals) if isinstance(parsed, Alert) else 0,
         is_repriced=bool(outdated),
         steps=tuple(make(story) for make in _steps_of(story)),
         leanings=tuple(_leaning(intent, story) for intent in story.intents),

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from engine.portfolio import Unknown
 from engine.portfolio.closes import Closes
-from engine.portfolio.correlation import correlation, diversification, matrix
+from engine.portfolio.correlation import diversification, matrix
 from engine.reports import Figure, Frame, Missing, Stamp
 from engine.reports._lines import Lines
 
@@ -152,11 +152,6 @@ def _with(
     average = sum(abs(w) for w in weights.values()) / len(weights)
     more = {**weights, adding: weights.get(adding, 0.0) + average}
     return _score(more, known, found, lines)
-
-
-def of_two(a: Closes, b: Closes, days: int = 60, min_days: int = 40) -> Figure:
-    """Correlation of two series as a figure."""
-    return _figure(correlation(a, b, days, min_days))
 
 
 def _figure(value: float | Unknown) -> Figure:

@@ -6,9 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from engine.domain.money import ZERO
-from engine.domain.trade import Trade, TradeState
-from engine.reports import Figure, Frame, Missing, Stamp, unit_label
-from engine.reports.pnl import gross
+from engine.reports import Figure, Frame, Missing, Stamp
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,23 +44,6 @@ class ReplayReport:
     n_left_out: int
     """Cases with a figure missing; left out of all three lines."""
     n_skipped: int
-
-
-def case_of(trade: Trade) -> Case | None:
-    """A closed trade as a case; None while it is not closed."""
-    if trade.state is not TradeState.CLOSED or trade.closed_at is None:
-        return None
-    return Case(
-        at=trade.closed_at,
-        label=unit_label(trade.legs),
-        alerted_usd=_gross(trade, trade.alerted_price, trade.alerted_exit),
-        achievable_usd=_gross(trade, trade.achievable_price, trade.achievable_exit),
-        ours_usd=_gross(trade, trade.entry_price, trade.exit_price),
-    )
-
-
-def _gross(trade: Trade, entry: Decimal | None, leave: Decimal | None) -> Decimal | None:
-    return None if entry is None or leave is None else gross(trade, entry, leave)
 
 
 def build(frame: Frame, *, cases: Iterable[Case], title: str = "Replay") -> ReplayReport:

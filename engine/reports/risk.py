@@ -61,14 +61,12 @@ class RiskReport:
     hhi: Figure
     pairs: tuple[Pair, ...]
     """Above the limit and held the same way."""
-    n_unknown_pairs: int
     diversification: Figure
     var_usd: Figure
     """What one day in twenty loses at least, over the last year's days."""
     var_pct: Figure
     shortfall_usd: Figure
     """Mean loss of such a day."""
-    var_days: int
     beta: Figure
     """Of the book to SPY: percent of equity per percent of SPY, options by delta."""
     beta_usd: Figure
@@ -118,12 +116,10 @@ def build(
         sectors=shares,
         hhi=sectors.hhi,
         pairs=correlations.repeated,
-        n_unknown_pairs=len(correlations.unknown),
         diversification=correlations.score,
         var_usd=var_usd,
         var_pct=var_pct,
         shortfall_usd=short,
-        var_days=0 if why is not None or isinstance(var, Unknown) else var.n_days,
         beta=beta_of_book(lines, closes, equity_usd),
         beta_usd=weighted,
         open_risk_usd=at_risk,

@@ -72,7 +72,6 @@ class StatusReport:
     """How much of the loss that stops entries is used up, of the account that is nearest to it."""
     tripped: str
     """Accounts whose breaker tripped today; empty when none."""
-    last_alert_id: str
     last_alert: str
     last_alert_at: datetime | None
     version: str
@@ -132,7 +131,6 @@ def build(
         tripped=""
         if limits is None
         else ", ".join(a.account for a in limits.accounts if a.tripped_on is not None),
-        last_alert_id=last_alert.alert_id if last_alert else "",
         last_alert=last_alert.text if last_alert else "",
         last_alert_at=last_alert.received_at if last_alert else None,
         version=version,

@@ -89,8 +89,6 @@ class TradeCard:
     risk_usd: Figure
     """1R."""
     r_realised: Figure
-    r_open: Figure
-    """Open P&L less its opening fees, in R."""
     r_net: Figure
     stop: StopPlan | None
     stop_usd: Figure
@@ -163,7 +161,6 @@ def build(
         pct=ratio(net, basis, Missing("no cost basis"), 100),
         risk_usd=risk,
         r_realised=ratio(realised, risk, NO_RISK),
-        r_open=ratio(less(open_usd, open_fees), risk, NO_RISK),
         r_net=ratio(net, risk, NO_RISK),
         stop=trade.stop,
         stop_usd=_at_stop(trade, held, open_fees),

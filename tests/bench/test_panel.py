@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bot.demo import world as demo
-from bot.live import LEAST_S
+from bot.panel.live import LEAST_S
 from bot.sandbox import Sandbox
 from tests.discord.kit import desk, plain
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bot import filing as keeping
+from bot import advised
 from bot.app import App
 from bot.cards import why as why_card
 from bot.config import load
@@ -45,22 +45,22 @@ async def test_advice_is_kept_once_and_scored_after_a_day(app: App) -> None:
     await desk.commit(desk.event("test.opened", "A-1", trade, held))
     report = book.seen().advice
     for _ in range(2):
-        await keeping.file(app, TOM, report)
+        await advised.file(app, TOM, report)
     found = await desk.store.find(Document, where={"kind": filing.RECOMMENDATION})
     assert len(found) == len(report.rows)
-    await keeping.score_due(app)
+    await advised.score_due(app)
     assert all(filing.read(d)["outcome"] is None for d in await documents(app))
 
     app.clock.advance(timedelta(hours=25).total_seconds())  # type: ignore[attr-defined]
     price = ex.quote(ex.SHORT_PUT, "2.84", "2.84", received_at=desk.clock.now())
     app.board.put(price)
-    await keeping.score_due(app)
+    await advised.score_due(app)
     scored = {d.subject: filing.read(d)["outcome"] for d in await documents(app)}
     assert scored["SPY"]["followed"] is False
     assert scored["SPY"]["helped"] is True, "half should have been taken at 3.16"
     assert scored["SPY"]["moved_pct"] == "-10.13"
     versions = {d.document_id: d.version for d in await documents(app)}
-    await keeping.score_due(app)
+    await advised.score_due(app)
     assert {d.document_id: d.version for d in await documents(app)} == versions
 
     ref = next(d.document_id for d in await documents(app) if d.subject == "SPY")

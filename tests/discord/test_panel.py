@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from bot import live as live_panel
 from bot.cards import panel as card
 from bot.demo import world as demo
+from bot.panel import live as live_panel
 from bot.sandbox import Sandbox
 from bot.sandbox.message import Message
 from engine.flows import listening

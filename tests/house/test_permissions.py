@@ -66,9 +66,22 @@ def asked_for(source: str) -> Iterator[str]:
 
 def test_nobody_asks_for_a_right_that_is_not_on_the_list() -> None:
     """It would be refused to everyone, always."""
-    files = [*(ROOT / "bot").glob("*.py"), *(ROOT / "cogs").glob("*.py")]
+    files = [*(ROOT / "bot").rglob("*.py"), *(ROOT / "cogs").glob("*.py")]
     asked = {
         (path.name, name) for path in files for name in asked_for(path.read_text(encoding="utf-8"))
     }
     assert {(file, name) for file, name in asked if name not in PERMISSIONS} == set()
     assert len(asked) > 5
+
+
+def test_no_right_stands_on_the_list_that_nobody_asks_for() -> None:
+    files = [p for folder in ("bot", "cogs") for p in (ROOT / folder).rglob("*.py")]
+    words = {
+        node.value
+        for path in files
+        if path.name != "access.py"
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    }
+    known = {name for area in AREAS for name in commands_of(area)}
+    assert set(PERMISSIONS) - known - words == set()

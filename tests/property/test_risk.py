@@ -16,7 +16,7 @@ from engine.domain.quote import Leg
 from engine.domain.source import SourceProfile, TargetRule
 from engine.domain.trade import CloseRequest, Trade
 from engine.guard import judge
-from engine.pricing import entry_limit, exit_limit
+from engine.pricing import entry_limit, worst_limit
 from engine.protection import Protection, protect
 from engine.risk import Denial, Facts, RiskCheck, run_checks
 from engine.risk.load import load_checks
@@ -539,7 +539,7 @@ def test_a_limit_is_on_tick_and_never_past_the_chase_limit(
     assert limit >= tick
     assert (limit - worst) * side.sign <= 0
     if seen is not None:
-        collar = exit_limit(side, seen, "option", tick)
+        collar = worst_limit(side, seen, tick)
         assert collar is not None
         assert collar % tick == 0
         assert (collar - seen.mid) * side.sign >= 0 or collar == tick

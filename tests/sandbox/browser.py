@@ -5,16 +5,20 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
+import io
 import json
 import os
 import shutil
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import aiohttp
+from PIL import Image
 
+_PHONE = 600
+"""Narrower than this, the screen is a phone's."""
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or ""
 _FLAGS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
@@ -150,3 +154,29 @@ async def _port(profile: Path) -> int:
             return int((profile / "DevToolsActivePort").read_text().split()[0])
         await asyncio.sleep(0.05)
     raise TimeoutError("chromium did not start")
+
+
+async def photographs(page: Page, url: str, ids: Sequence[int], width: int) -> list[bytes]:
+    """PNG of each of these messages, as a screen of that width shows the channel at ``url``."""
+    wanted = json.dumps([str(i) for i in ids])
+    found = f'{wanted}.map(i => document.querySelector(`article[data-id="${{i}}"]`))'
+    await page.size(width, 1000, mobile=width < _PHONE)
+    await page.open(url)
+    await page.until(f"{found}.every(Boolean)", 20)
+    tall = await page.js(
+        "(() => { const log = document.getElementById('log');"
+        " return innerHeight - log.clientHeight + log.scrollHeight; })()"
+    )
+    await page.size(width, tall, mobile=width < _PHONE)
+    await page.until("[...document.images].every(i => i.complete)", 20)
+    boxes = await page.js(
+        f"{found}.map(e => e.getBoundingClientRect()).map(r => [r.left, r.top, r.right, r.bottom])"
+    )
+    whole = Image.open(io.BytesIO(await page.shot()))
+    return [_png(whole.crop((x, y - 4, x1, y1 + 4))) for x, y, x1, y1 in boxes]
+
+
+def _png(image: Image.Image) -> bytes:
+    sink = io.BytesIO()
+    image.save(sink, "PNG")
+    return sink.getvalue()

@@ -5,11 +5,10 @@ from decimal import Decimal
 import pytest
 
 from engine.domain.errors import InvariantError
-from engine.domain.instrument import Kind
 from engine.domain.order import Side
 from engine.domain.quote import UnitQuote
 from engine.domain.source import SourceProfile
-from engine.pricing import entry_limit, exit_limit
+from engine.pricing import entry_limit, worst_limit
 from tests.unit.risk.facts import quote
 
 D = Decimal
@@ -74,17 +73,12 @@ def test_a_quote_that_makes_no_sense_is_no_price(bad: UnitQuote | None) -> None:
         (Side.BUY, ("0.03", "0.05"), "0.14"),
     ],
 )
-def test_an_urgent_option_exit_crosses_within_a_collar(
+def test_an_exit_that_must_leave_crosses_within_a_collar(
     side: Side, market: tuple[str, str], expected: str
 ) -> None:
-    assert exit_limit(side, quote(*market), "option", CENT) == D(expected)
+    assert worst_limit(side, quote(*market), CENT) == D(expected)
 
 
-@pytest.mark.parametrize("kind", ["stock", "future", "crypto"])
-def test_an_urgent_exit_of_anything_else_goes_at_market(kind: Kind) -> None:
-    assert exit_limit(Side.SELL, quote(), kind, CENT) is None
-
-
-def test_an_option_without_a_usable_quote_has_no_collar() -> None:
-    assert exit_limit(Side.SELL, None, "option", CENT) is None
-    assert exit_limit(Side.SELL, quote("NaN", "2"), "option", CENT) is None
+def test_without_a_usable_quote_there_is_no_collar() -> None:
+    assert worst_limit(Side.SELL, None, CENT) is None
+    assert worst_limit(Side.SELL, quote("NaN", "2"), CENT) is None

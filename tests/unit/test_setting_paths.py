@@ -4,8 +4,9 @@ from decimal import Decimal
 
 import pytest
 
-from bot import config, setting_paths
+from bot import config
 from bot.config import with_changes
+from bot.settings import paths
 from engine.domain.errors import ConfigError, UserError
 
 D = Decimal
@@ -25,20 +26,20 @@ def loaded(tmp_path, monkeypatch):
 
 def test_changes_lie_over_everything_and_can_be_taken_away_again(loaded):
     one = with_changes(loaded, {"risk": {"daily_loss": {"max_loss_pct": "2"}}})
-    assert setting_paths.flat(one)["risk.daily_loss.max_loss_pct"] == D(2)
+    assert paths.flat(one)["risk.daily_loss.max_loss_pct"] == D(2)
     two = with_changes(one, {"sources": {"room": None, "new": {"channel_id": 6}}})
     assert set(two.sources) == {"new"}
-    assert setting_paths.flat(two)["risk.daily_loss.max_loss_pct"] == D(3)
+    assert paths.flat(two)["risk.daily_loss.max_loss_pct"] == D(3)
     assert with_changes(two, {}).sources == loaded.sources
     with pytest.raises(ConfigError, match=r"^risk\.daily_loss\.max_loss_pct: must be"):
         with_changes(loaded, {"risk": {"daily_loss": {"max_loss_pct": "lots"}}})
 
 
 def test_what_runs_is_shown_without_secrets_and_places(loaded):
-    flat = setting_paths.flat(loaded)
+    flat = paths.flat(loaded)
     assert flat["discord.confirm_expiry_s"] == 60
     assert not [p for p in flat if p.split(".")[0] in ("secrets", "home", "layers", "secrets_dir")]
-    nested = setting_paths.nested({"a.b": 1, "a.c": 2, "d": None})
+    nested = paths.nested({"a.b": 1, "a.c": 2, "d": None})
     assert nested == {"a": {"b": 1, "c": 2}, "d": None}
 
 
@@ -56,13 +57,13 @@ def test_what_runs_is_shown_without_secrets_and_places(loaded):
     ],
 )
 def test_values_are_read_as_in_the_file(typed, value):
-    assert setting_paths.read_value(typed) == value
+    assert paths.read_value(typed) == value
 
 
 @pytest.mark.parametrize("typed", ["[1", "a: b: c", "{", "x\ny: 3\nvalue: 9", "!!python/none x"])
 def test_what_is_no_value_is_refused(typed):
     with pytest.raises(UserError, match="Nothing was changed"):
-        setting_paths.read_value(typed)
+        paths.read_value(typed)
 
 
 @pytest.mark.parametrize(
@@ -70,9 +71,9 @@ def test_what_is_no_value_is_refused(typed):
     ["storage.url", "brokers.paper.latency_ms", "accounts.main.broker", "mode", "discord.api_base"],
 )
 def test_what_needs_a_restart_is_said(path):
-    assert setting_paths.refusal(path)
-    assert "/mode" in setting_paths.refusal("mode")
-    assert not setting_paths.refusal("risk.daily_loss.max_loss_pct")
+    assert paths.refusal(path)
+    assert "/mode" in paths.refusal("mode")
+    assert not paths.refusal("risk.daily_loss.max_loss_pct")
 
 
 @pytest.mark.parametrize(
@@ -99,4 +100,4 @@ def test_what_needs_a_restart_is_said(path):
     ],
 )
 def test_only_what_is_surely_tighter_needs_one_admin(path, old, new, is_loosening):
-    assert setting_paths.is_loosening(path, old, new) is is_loosening
+    assert paths.is_loosening(path, old, new) is is_loosening

@@ -229,7 +229,7 @@ async function show(id) {
   document.body.classList.remove("menu-open");
   $("shade").hidden = true;
   if (changed) composer.reset();
-  const list = await act("history", { as: app.me(), channel: id }, { quiet: true });
+  const list = await act("history", { as: app.me(), channel: id, limit: 200 }, { quiet: true });
   if (state.place !== id || !list) return;
   state.messages = list;
   state.seen[id] = c.last || "0";

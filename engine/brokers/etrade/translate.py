@@ -181,15 +181,6 @@ def product(instrument: Instrument) -> dict[str, Any]:
     }
 
 
-def quote_symbol(instrument: Instrument) -> str:
-    """How E*TRADE names an instrument in a request for a quote."""
-    if instrument.kind == "stock":
-        return instrument.symbol
-    named = product(instrument)
-    parts = ("symbol", "expiryYear", "expiryMonth", "expiryDay", "callPut", "strikePrice")
-    return ":".join(named[part] for part in parts)
-
-
 # -- what it says -------------------------------------------------------------------------------
 
 

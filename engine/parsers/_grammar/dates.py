@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from engine.market import NYSE, monthly_expiry, third_friday, weekly_expiry
+from engine.domain.instrument import third_friday
+from engine.market import NYSE, monthly_expiry, weekly_expiry
 
 MAX_AHEAD_DAYS = 270
 """A month and day without a year that lies further ahead is not believed."""

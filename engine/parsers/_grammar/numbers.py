@@ -3,9 +3,7 @@
 import re
 from decimal import Decimal
 
-MAX_DIGITS = 12
-"""Longer numbers are no price, strike or size of anything we trade."""
-
+# Longer numbers are no price, strike or size of anything we trade.
 _PLAIN = re.compile(r"[0-9]{1,12}(?:\.[0-9]{1,6})?\Z")
 _BARE = re.compile(r"\.[0-9]{1,6}\Z")
 _THOUSANDS = re.compile(r"[1-9][0-9]{0,2}(?:,[0-9]{3}){1,3}(?:\.[0-9]{1,4})?\Z")

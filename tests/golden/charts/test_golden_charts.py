@@ -1,6 +1,6 @@
 """Every chart as a picture: right size, right colours, not blank, and as last looked at.
 
-After a wanted change look at the new pictures (``python -m tests.contact_sheet``), then take them
+After a wanted change look at the new pictures (``make sheet``), then take them
 over with ``python -m tests.golden.charts.test_golden_charts``.
 """
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import discord
 
-from bot.presence import EVERY_S, Presence, colour, words
+from bot.panel.presence import EVERY_S, Presence, colour, words
 from engine.reports import Missing
 from engine.reports import status as status_report
 from tests.unit.reports import examples as ex

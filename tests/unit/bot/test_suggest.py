@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bot.suggest import Index, Suggest
+from bot.suggest import MOST, Index, Suggest, among
 from engine.clock import ManualClock
 from tests.rig import START
 
@@ -75,3 +75,11 @@ def test_a_list_keeps_what_was_typed_and_offers_what_is_not_on_it() -> None:
     assert [c.value for c in made.several("spy, sp", 4)] == ["SPY, SPLG"]
     assert [c.value for c in made.several("q", 4)] == ["QQQ"]
     assert next(c.value for c in made.several("spy,qqq,iwm,dia,s", 4)).count(",") == 3
+
+
+def test_of_given_names_those_that_begin_so_come_first_and_each_once() -> None:
+    rooms = ["twi_options", "Options", "futures", "options_2", "Options", "", "x" * 101]
+    assert [c.value for c in among(rooms, "opt")] == ["Options", "options_2", "twi_options"]
+    assert [c.value for c in among(rooms, " $FUT")] == ["futures"]
+    assert [c.value for c in among(rooms, "")] == ["twi_options", "Options", "futures", "options_2"]
+    assert len(among((f"room-{n}" for n in range(40)), "room")) == MOST

@@ -377,20 +377,6 @@ def test_the_closing_card_is_red_when_the_books_disagree():
 # -- words of our own ----------------------------------------------------------------------------
 
 
-def test_a_failure_says_what_was_not_done():
-    embed = message.failure(
-        what="The broker did not answer",
-        not_done="Nothing was sent twice.",
-        do="Look at /positions.",
-        reference="4f9k",
-        stamp=Stamp(at=NOW),
-    )
-    assert embed.title == "⚠ The broker did not answer"
-    assert "**Not done** Nothing was sent twice." in (embed.description or "")
-    assert "**What to do** Look at /positions." in (embed.description or "")
-    assert embed.footer.text == "ref 4f9k"
-
-
 def test_a_question_has_its_end():
     embed = message.question(
         title="Close 2?", lines=["**now** 3.10"], stamp=Stamp(at=NOW), ends_at=NOW, again="moved"

@@ -153,7 +153,6 @@ def hostile(words: str, n: int) -> list[discord.Embed]:
                 version=words,
             )
         ),
-        message.failure(what=words, not_done=words, do=words, reference=words, stamp=STAMP),
         message.question(
             title=text.safe_line(words, 300),
             lines=[text.safe(words, 900)] * n,

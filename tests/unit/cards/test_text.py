@@ -59,6 +59,11 @@ def test_r_percent_and_quantities():
     assert text.r(D("-0.004")) == "+0.00R"
     assert text.pct(D("21.31")) == "+21.3%"
     assert text.pct(D("-0.04"), sign=False) == "0.0%"
+    assert text.plain(D("-0.004")) == "0.00"
+    assert text.plain(D("-0.616")) == "-0.62"
+    assert text.share(D("-0.4")) == "0%"
+    assert text.share(D("24.6")) == "25%"
+    assert text.plain(Missing("no quote")) == text.share(Missing("no quote")) == "n/a"
     assert text.pct(D("55.4"), sign=False, places=0) == "55%"
     assert [text.qty(D(v)) for v in ("2", "2.00", "0.250", "1500", "100")] == [
         "2",

@@ -7,13 +7,13 @@ from pathlib import Path
 import exchange_calendars
 import pytest
 
+from engine.domain.instrument import third_friday
 from engine.market import (
     CME,
     NYSE,
     Calendar,
     Market,
     monthly_expiry,
-    third_friday,
     weekly_expiry,
 )
 
@@ -141,7 +141,7 @@ def test_next_open_and_close_skip_weekends_holidays_and_pauses() -> None:
 
 def test_days_before_and_after() -> None:
     assert NYSE.next_trading_day(date(2025, 7, 3)) == date(2025, 7, 7)
-    assert NYSE.previous_trading_day(date(2025, 4, 21)) == date(2025, 4, 17)
+    assert NYSE.on_or_before(date(2025, 4, 20)) == date(2025, 4, 17)
     assert NYSE.on_or_before(date(2025, 1, 9)) == date(2025, 1, 8)
     assert not NYSE.is_trading_day(date(2025, 7, 5))
 

@@ -398,15 +398,8 @@ def test_the_closing_table_finds_an_account_that_lies_and_a_broken_journal():
 
 
 def test_replay_compares_only_what_is_known_everywhere():
-    full = closed(
-        1,
-        "28.70",
-        alerted_exit=D("3.00"),
-        achievable_exit=D("2.90"),
-        entry_price=D("2.55"),
-        exit_price=D("2.85"),
-    )
-    cases = [c for t in (full, closed(2, "10")) if (c := replay.case_of(t)) is not None]
+    full = replay.Case(at=NOW, label="SPY", alerted_usd=D(50), achievable_usd=D(36), ours_usd=D(30))
+    partly = replay.Case(at=NOW, label="SPY", alerted_usd=None, achievable_usd=None, ours_usd=D(10))
     skipped = replay.Case(
         at=NOW,
         label="SPY",
@@ -415,12 +408,11 @@ def test_replay_compares_only_what_is_known_everywhere():
         ours_usd=D(0),
         skipped="chased",
     )
-    made = replay.build(frame(), cases=[*cases, skipped])
+    made = replay.build(frame(), cases=[full, partly, skipped])
     assert (made.n, made.n_left_out, made.n_skipped) == (2, 1, 1)
     assert made.alerted.points == (D("50.00"), D("55.00"))
     assert made.achievable.total_usd == D("6.00")
     assert made.ours.points == (D("30.00"), D("30.00"))
-    assert replay.case_of(trade()) is None
 
 
 def test_an_empty_replay_has_no_total():

@@ -289,11 +289,6 @@ def test_a_refusal_keeps_the_brokers_code() -> None:
     assert translate.refusal([]) is None
 
 
-def test_options_are_quoted_by_their_parts() -> None:
-    assert translate.quote_symbol(CALL) == "SPY:2026:11:20:CALL:600"
-    assert translate.quote_symbol(SPY) == "SPY"
-
-
 def test_lists_are_asked_for_by_new_york_days() -> None:
     assert translate.day(datetime(2026, 11, 19, 4, 30, tzinfo=UTC)) == "11182026"
 

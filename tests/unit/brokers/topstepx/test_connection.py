@@ -69,6 +69,7 @@ def test_it_does_not_start_unless_the_machine_is_said_to_be_the_traders_own() ->
 async def test_paper_and_live_are_not_mixed_up(
     bench: TopstepBench, environment: str, is_simulated: bool
 ) -> None:
+    """O-24."""
     with_settings(bench, environment=environment)
     venue: Any = await bench.open_venue()
     venue.is_simulated = is_simulated

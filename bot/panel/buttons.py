@@ -4,9 +4,8 @@ What only shows something runs the slash command itself, with its rights, its re
 """
 
 import asyncio
-import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import discord
 from discord import app_commands
@@ -16,6 +15,7 @@ from bot.cards import Tone
 from bot.cards import panel as card
 from bot.confirm import Question, ask_first
 from bot.halting import close_everything, ended
+from bot.lasting import Lasting, choice, choices
 from bot.reply import Press
 from engine.domain.errors import UserError
 from engine.flows import curbs, halt, listening
@@ -72,7 +72,7 @@ async def run(press: Press, name: str) -> None:
 
 
 class RunButton(
-    discord.ui.DynamicItem[discord.ui.Button[Any]],
+    Lasting[discord.ui.Button[Any]],
     template=r"ts:run:(?P<name>[a-z]+(?:[ -][a-z]+)*)",
 ):
     """One command that only shows something."""
@@ -83,20 +83,12 @@ class RunButton(
         )
         self.name = name
 
-    @classmethod
-    async def from_custom_id(
-        cls, interaction: Press, item: discord.ui.Item[Any], match: re.Match[str], /
-    ) -> Self:
-        """Rebuild the button from its id alone."""
-        del interaction, item
-        return cls(match["name"])
-
     async def callback(self, interaction: Press) -> None:
         """Show it, privately."""
         await reply.handled(interaction, lambda: run(interaction, self.name))
 
 
-class MenuSelect(discord.ui.DynamicItem[discord.ui.Select[Any]], template=r"ts:panel:menu"):
+class MenuSelect(Lasting[discord.ui.Select[Any]], template=r"ts:panel:menu"):
     """Everything else that can be looked at."""
 
     def __init__(self, options: Sequence[discord.SelectOption] = ()) -> None:
@@ -108,23 +100,13 @@ class MenuSelect(discord.ui.DynamicItem[discord.ui.Select[Any]], template=r"ts:p
             )
         )
 
-    @classmethod
-    async def from_custom_id(
-        cls, interaction: Press, item: discord.ui.Item[Any], match: re.Match[str], /
-    ) -> Self:
-        """Rebuild the menu; the choice comes with the press."""
-        del interaction, match
-        return cls(item.options if isinstance(item, discord.ui.Select) else ())
-
     async def callback(self, interaction: Press) -> None:
         """Show what was chosen, privately."""
-        data: Any = interaction.data or {}
-        name = str((data.get("values") or [""])[0])
-        await reply.handled(interaction, lambda: run(interaction, name))
+        await reply.handled(interaction, lambda: run(interaction, choice(interaction)))
 
 
 class DeskButton(
-    discord.ui.DynamicItem[discord.ui.Button[Any]],
+    Lasting[discord.ui.Button[Any]],
     template=r"ts:panel:(?P<verb>start|stop|pause|resume|emergency)",
 ):
     """Start or stop acting on alerts, or stop everything."""
@@ -149,14 +131,6 @@ class DeskButton(
             )
         )
         self.verb = verb
-
-    @classmethod
-    async def from_custom_id(
-        cls, interaction: Press, item: discord.ui.Item[Any], match: re.Match[str], /
-    ) -> Self:
-        """Rebuild the button from its id alone."""
-        del interaction, item
-        return cls(match["verb"])
 
     async def callback(self, interaction: Press) -> None:
         """Act, or ask first."""
@@ -254,7 +228,7 @@ _WORK: Mapping[str, Callable[["App", Press], Awaitable[str | None]]] = {
 }
 
 
-class SectionsSelect(discord.ui.DynamicItem[discord.ui.Select[Any]], template=r"ts:panel:sections"):
+class SectionsSelect(Lasting[discord.ui.Select[Any]], template=r"ts:panel:sections"):
     """What the panel shows below its figures."""
 
     PERMISSION: ClassVar[str] = "panel"
@@ -274,25 +248,16 @@ class SectionsSelect(discord.ui.DynamicItem[discord.ui.Select[Any]], template=r"
             )
         )
 
-    @classmethod
-    async def from_custom_id(
-        cls, interaction: Press, item: discord.ui.Item[Any], match: re.Match[str], /
-    ) -> Self:
-        """Rebuild the menu; the choice comes with the press."""
-        del interaction, item, match
-        return cls()
-
     async def callback(self, interaction: Press) -> None:
         """Keep the choice and show it."""
-        data: Any = interaction.data or {}
-        values = frozenset(map(str, data.get("values") or []))
         await reply.defer(interaction)
-        await reply.handled(interaction, lambda: self._choose(interaction, values))
+        await reply.handled(interaction, lambda: self._choose(interaction))
 
-    async def _choose(self, press: Press, values: frozenset[str]) -> str:
+    async def _choose(self, press: Press) -> str:
         app: App = press.client.app
         who = app.gate.require(press, self.PERMISSION)
-        chosen = tuple(s for s in SECTIONS if s in values)
+        wanted = choices(press)
+        chosen = tuple(s for s in SECTIONS if s in wanted)
         await app.panel.choose(who, chosen)
         return f"✔ The panel shows: {', '.join(card.NAMES[s] for s in chosen) or 'figures alone'}."
 

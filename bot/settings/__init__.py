@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from bot import config as configuration
-from bot import setting_paths as paths
+from bot.settings import paths
 from engine.domain.desk import Document, Fact, Who
 from engine.domain.errors import ConfigError, NotAllowed, UserError
 

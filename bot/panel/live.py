@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 import discord
 
-from bot import panel_buttons, panel_reading
 from bot.cards import panel as card
 from bot.charts import ChartError, Theme
 from bot.outbox import nonce
+from bot.panel import buttons, reading
 from bot.reply import UNWELL
 from engine.domain.desk import Who
 from engine.domain.errors import StoreUnavailable, TradeStreamError, UserError
@@ -192,7 +192,7 @@ class LivePanel:
         picture = await self._picture(report)
         files = [discord.File(io.BytesIO(picture), card.PICTURE, description=card.alt(report))]
         shown: dict[str, Any] = {
-            "view": panel_buttons.layout(report, self._app.bot, has_picture=bool(picture))
+            "view": buttons.layout(report, self._app.bot, has_picture=bool(picture))
         }
         if not place.message_id and (found := await self._posted_before(room)):
             place = Place(place.channel_id, found, place.n)
@@ -222,7 +222,7 @@ class LivePanel:
         place = self.place
         if place is None or not place.message_id:
             return
-        view = panel_buttons.stopped_layout(await self.report())
+        view = buttons.stopped_layout(await self.report())
         try:
             room = await self._room(place)
             if room is not None:
@@ -237,7 +237,7 @@ class LivePanel:
         if self._is_pnl_old or self._pnl is None:
             self._is_pnl_old = False
             self._pnl = await self._app.reading.pnl("today")
-        return await panel_reading.gather(self._app, sections, self._pnl)
+        return await reading.gather(self._app, sections, self._pnl)
 
     async def _picture(self, report: PanelReport) -> bytes:
         """Empty: not wanted, nothing to draw yet, or it cannot be drawn (D-16)."""

@@ -1,0 +1,1 @@
+"""The pinned panel: what it shows, its buttons, when it is edited; and the status text."""
