@@ -227,12 +227,11 @@ class App:
     async def _note_end(self) -> None:
         if self._exit_code == EXIT_CRASH or _RUN not in self.desk.book.facts:
             return
-        with suppress(TradeStreamError):
-            await self.usage.save()
-        with suppress(TradeStreamError):
+        with suppress(TradeStreamError):  # books that refuse the one would keep the other waiting
             await self.desk.commit(
                 self.desk.event("desk.stopped", "desk", self.desk.fact(_RUN, "stopped"))
             )
+            await self.usage.save()
 
     async def _pump_quotes(self, feed: Feed) -> None:
         async for quote in feed.stream():

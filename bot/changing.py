@@ -50,7 +50,8 @@ def change_question(
         by = app.gate.require(press, "order modify")
         order = await reprice.run(desk, by, order_id, price=price, qty=qty)
         if order.state is OrderState.REJECTED:
-            return f"⚠ The old order works on: {text.safe_line(order.reason, 200)}"
+            old = "The old order works on" if order.replaces else "The old order is cancelled"
+            return f"⚠ {old}, the new one was not taken: {text.safe_line(order.reason, 200)}"
         return f"✔ changed. -# {order.order_id} works in place of {order_id}"
 
     symbol = text.safe_line(first.order.legs[0].instrument.symbol, 20)

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from dataclasses import replace as plainly
 from datetime import datetime, timedelta
@@ -16,7 +17,7 @@ from bot.notify import Rule, Severity, kinds, loaded, rule_name, rules
 from bot.sending import send_outside
 from bot.told import KIND, Told, told
 from engine.domain.desk import AlertRecord, Document, Notice, Who
-from engine.domain.errors import NotAllowed, TradeStreamError, UserError
+from engine.domain.errors import Conflict, NotAllowed, TradeStreamError, UserError
 from engine.domain.record import Event, changed
 
 if TYPE_CHECKING:
@@ -160,17 +161,24 @@ class Notifier:
         self.fresh_alerts, self._heard = self._heard, []
         now = self._app.clock.now()
         for rule in rules(self._app):
-            is_event = kinds()[rule.kind].is_event
             said = await self._met(rule)
-            if not said:
-                if rule.is_on and not is_event:
-                    await self._remember(plainly(rule, is_on=False))
-                continue
-            if not is_event and (rule.is_on or _is_recent(rule, now)):
-                continue
-            if rule.snoozed_until is not None and now < rule.snoozed_until:
-                continue
-            await self._fire(rule, said, now)
+            fact = self._app.desk.book.facts.get(rule_name(rule.rule_id))
+            if fact is None or fact.value != rule.dumped():
+                continue  # changed or removed while others were told
+            with suppress(Conflict):  # just now: the next look knows
+                await self._judged(rule, said, now)
+
+    async def _judged(self, rule: Rule, said: str, now: datetime) -> None:
+        is_event = kinds()[rule.kind].is_event
+        if not said:
+            if rule.is_on and not is_event:
+                await self._remember(plainly(rule, is_on=False))
+            return
+        if not is_event and (rule.is_on or _is_recent(rule, now)):
+            return
+        if rule.snoozed_until is not None and now < rule.snoozed_until:
+            return
+        await self._fire(rule, said, now)
 
     async def _met(self, rule: Rule) -> str:
         part, health = f"rule {rule.rule_id}", self._app.desk.health

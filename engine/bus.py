@@ -1,6 +1,7 @@
 """Tells listeners what was committed: after the commit, perhaps again after a crash."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 from engine.domain.record import Event
 
@@ -16,6 +17,15 @@ class Bus:
     def listen(self, listener: Listener) -> None:
         """Hear of every commit from now on."""
         self._listeners.append(listener)
+
+    @contextmanager
+    def hearing(self, listener: Listener) -> Iterator[None]:
+        """Hear of every commit for a while."""
+        self._listeners.append(listener)
+        try:
+            yield
+        finally:
+            self._listeners.remove(listener)
 
     def publish(self, events: Sequence[Event]) -> None:
         """Called by the desk once the events are durable."""

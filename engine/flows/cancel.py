@@ -36,6 +36,8 @@ async def run(desk: Desk, order_id: str, who: Who, reason: str = "") -> str:
     """
     order = entry(desk, order_id, who)
     words = f"cancelled by {who.name}" + (f": {reason}" if reason else "")
+    if order.state is OrderState.PENDING_CANCEL:
+        return await _once_more(desk, order, who, words)
     if not await send.ask_cancel(desk, order, words):
         raise UserError("It cannot be cancelled at this moment: it is being answered. Try again.")
     after = desk.book.orders.get(order_id)
@@ -44,6 +46,19 @@ async def run(desk: Desk, order_id: str, who: Who, reason: str = "") -> str:
     if after.state is OrderState.FILLED:
         return "⚠ It was filled before the cancellation; the trade is open."
     return "⏳ Cancellation asked; the card shows when the broker confirms."
+
+
+async def _once_more(desk: Desk, order: Order, who: Who, words: str) -> str:
+    """It is being cancelled: his word is written down, so that nothing is sent in its place."""
+    event = desk.event(
+        "order.cancel",
+        order.alert_id,
+        actor=f"user:{who.user_id}",
+        order_id=order.order_id,
+        why=words,
+    )
+    await desk.commit(event)
+    return "⏳ It is being cancelled already; nothing is sent in its place."
 
 
 async def run_all(desk: Desk, who: Who) -> dict[str, str]:

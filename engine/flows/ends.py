@@ -49,8 +49,11 @@ async def on_end(desk: Desk, fill: BrokerFill) -> None:
             for trade, position, qty in _ending(desk, fill):
                 _close(desk, parts, fill, trade, position, qty, kind)
         else:
-            for execution, trade in await _exercised(desk, fill):
+            delivered = await _exercised(desk, fill)
+            for execution, trade in delivered:
                 _deliver(desk, parts, fill, execution, trade)
+            if not delivered:
+                await _net(desk, parts, fill)
         if not await _commit(desk, fill, parts):
             return
     await _follow_up(desk, parts)
@@ -212,18 +215,40 @@ def _fee(fill: BrokerFill, parts: _Parts) -> Decimal:
 
 async def _exercised(desk: Desk, fill: BrokerFill) -> list[tuple[Execution, Trade]]:
     """Exercised options that these shares were delivered for; empty when they do not add up."""
+    found = []
+    for row in await _ended(desk, fill):
+        trade = await desk.trade(row.trade_id)
+        if trade is not None and await desk.trade(_shares_id(trade, fill)) is None:
+            found.append((row, trade))
+    total = sum((_shares(row) for row, _ in found), ZERO)
+    return found if total == fill.qty * fill.side.sign else []
+
+
+async def _net(desk: Desk, parts: _Parts, fill: BrokerFill) -> None:
+    """Another leg of the same spread delivered before: its shares go, or more come."""
+    rows = await _ended(desk, fill)
+    total = ZERO
+    for row in rows:
+        trade = await desk.trade(row.trade_id)
+        total += _shares(row) if trade is not None and len(trade.legs) > 1 else ZERO
+    if total != fill.qty * fill.side.sign:
+        return  # shares of a single option that are there already came for it before
+    left = fill.qty
+    for trade, position, qty in _closing(desk, fill):
+        _close(desk, parts, fill, trade, position, qty, "exercise")
+        left -= qty
+    if left > 0:
+        _adopt(desk, parts, fill, left)
+
+
+async def _ended(desk: Desk, fill: BrokerFill) -> list[Execution]:
+    """Exercises of late that these shares may have come or gone for."""
     rows = await desk.store.find(
         Execution,
         where={"account": fill.account, "order_id": ""},
         since=("executed_at", fill.executed_at - _BACK),
     )
-    found = []
-    for row in rows:
-        trade = await desk.trade(row.trade_id) if _delivers(row, fill) else None
-        if trade is not None and await desk.trade(_shares_id(trade, fill)) is None:
-            found.append((row, trade))
-    total = sum((_shares(row) for row, _ in found), ZERO)
-    return found if total == fill.qty * fill.side.sign else []
+    return [row for row in rows if _delivers(row, fill)]
 
 
 def _delivers(row: Execution, fill: BrokerFill) -> bool:

@@ -88,7 +88,7 @@ def gather(
         unknown_symbols=frozenset(
             o.legs[0].instrument.symbol
             for o in desk.book.orders.values()
-            if o.state is OrderState.UNKNOWN and o.account == account_name
+            if o.account == account_name and _is_unanswered(o)
         ),
         recent_exits=tuple(recent_exits(desk, account_name, underlying(intent.symbol)))
         if intent
@@ -118,6 +118,13 @@ def _closes(
         "closes": found,
         "no_closes": {name: desk.closes.why_not(name) for name in wanted - found.keys()},
     }
+
+
+def _is_unanswered(order: Order) -> bool:
+    """Asking to cancel it is no answer."""
+    return order.state is OrderState.UNKNOWN or (
+        order.state is OrderState.PENDING_CANCEL and order.accepted_at is None
+    )
 
 
 def _standing(desk: Desk, account: str, kind: Kind) -> str:

@@ -4,23 +4,27 @@ Where the broker swaps orders, it is one request. Where it cannot, the old one i
 once it is provably dead, what is left of the new one is sent.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from engine import orders
 from engine.desk import Desk
-from engine.domain.desk import AlertState, Who
+from engine.domain.desk import AlertRecord, AlertState, Who
 from engine.domain.errors import NotAllowed, UserError
 from engine.domain.order import Intent, Order, OrderState, Purpose, Trigger
-from engine.domain.record import Record, changed
-from engine.domain.trade import Trade
-from engine.flows import capable, effects, enter, send
+from engine.domain.record import Event, Record, changed
+from engine.domain.trade import Trade, TradeState
+from engine.flows import capable, effects, enter, facts, send
 from engine.ledger.trips import scaled_targets
 from engine.sizing import exposure_usd, unit_risk
 
 _DEAD_S = 5.0
 """How long a cancelled order is waited for before its successor is given up."""
 _LOOK_S = 0.05
+_WHY = "changed"
+_NEVER = ("kill_switch", "live_mode", "frozen")
+"""Checks that say whether anything may be sent at all; they judge every successor."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +74,7 @@ def judged(
     if trade.closes:
         raise UserError("The trade is being closed. Nothing was changed.")
     _check_figures(order, price, qty)
+    _check_stop(trade, intent, price)
     return Change(order=order, trade=trade, intent=_changed(desk, order, intent, price, qty))
 
 
@@ -89,6 +94,18 @@ def _check_figures(order: Order, price: Decimal | None, qty: Decimal | None) -> 
         raise UserError("That is how it is already. Nothing was changed.")
 
 
+def _check_stop(trade: Trade, intent: Intent, price: Decimal | None) -> None:
+    """Raise UserError for an entry that would be stopped out at once."""
+    stop = trade.stop.price if trade.stop else intent.stop
+    if price is None or stop is None or (price - stop) * trade.direction > 0:
+        return
+    side = "above" if trade.direction > 0 else "below"
+    raise UserError(
+        f"the stop stands at {stop}, so the price must be {side} it: an entry at {price} would be "
+        "stopped at once. Move the stop first. Nothing was changed."
+    )
+
+
 def _changed(
     desk: Desk, order: Order, intent: Intent, price: Decimal | None, qty: Decimal | None
 ) -> Intent:
@@ -101,9 +118,7 @@ def _changed(
         risk = each * units if isinstance(each, Decimal) else None
         tied_up = exposure_usd(order.legs, order.side, units, limit, desk.settings.sizing)
         figures = replace(figures, risk_usd=risk, notional_usd=tied_up)
-    is_worse = limit is not None and order.limit is not None
-    is_worse = is_worse and (limit - order.limit) * order.side.sign > 0  # type: ignore[operator]
-    if is_worse or units > order.qty:
+    if _risks_more(order, figures):
         figures = enter.checked(desk, figures, desk.quote(order.legs))
         denied = enter.first_denial(figures)
         if denied is not None:
@@ -118,6 +133,15 @@ def _changed(
     is_again = base and number.isdigit()
     head, n = (base, int(number) + 1) if is_again else (intent.intent_id, 1)
     return replace(figures, version=1, intent_id=f"{head}m{n}", created_at=desk.clock.now())
+
+
+def _risks_more(order: Order, intent: Intent) -> bool:
+    """Whether the line would cost more, or be longer, than the order does and is."""
+    if intent.qty > order.qty:
+        return True
+    if intent.limit is None or order.limit is None:
+        return False
+    return (intent.limit - order.limit) * order.side.sign > 0
 
 
 async def run(
@@ -135,7 +159,7 @@ async def run(
     """
     first = judged(desk, who, order_id, price=price, qty=qty)
     if not _swaps(desk, first):
-        return await _anew(desk, who, first, price=price, qty=qty)
+        return await _anew(desk, who, first)
     async with desk.lock(first.order.account):
         change = judged(desk, who, order_id, price=price, qty=qty)
         old = orders.moved(change.order, Trigger.ASK_REPLACE, desk.clock.now(), reason="changed")
@@ -160,37 +184,107 @@ def _swaps(desk: Desk, change: Change) -> bool:
     return bool(caps.replaces_qty) or change.qty == change.order.qty
 
 
-async def _anew(
-    desk: Desk, who: Who, change: Change, *, price: Decimal | None, qty: Decimal | None
-) -> Order:
+class _Vigil:
+    """Hears whatever makes the successor unwanted while the old order is being cancelled.
+
+    The old order cannot be cancelled once more, so nobody else would stop what comes after it.
+    """
+
+    def __init__(self, change: Change) -> None:
+        self._change = change
+        self.why = ""
+
+    def __call__(self, events: Sequence[Event]) -> None:
+        """Note the first reason."""
+        for event in events:
+            self.why = self.why or self._reason(event)
+
+    def _reason(self, event: Event) -> str:
+        if event.kind == "halt.set":
+            return "Trading was halted meanwhile."
+        cancelled = event.data.get("order_id") == self._change.order.order_id
+        if event.kind == "order.cancel" and cancelled and event.data.get("why") != _WHY:
+            return "Somebody cancelled the order meanwhile."
+        for put in event.puts:
+            if isinstance(put, Trade) and put.trade_id == self._change.trade.trade_id:
+                if put.closes:
+                    return "The trade was closed meanwhile."
+            elif isinstance(put, AlertRecord) and put.alert_id == self._change.trade.alert_id:
+                is_word = event.kind.startswith("alert.")  # not what our own cancel did to it
+                if is_word and put.state is AlertState.WITHDRAWN:
+                    return "Its author took the alert back meanwhile."
+        return ""
+
+
+async def _anew(desk: Desk, who: Who, change: Change) -> Order:
     """Cancel, wait for the proof, send the rest: never both alive."""
-    order_id = change.order.order_id
-    if not await send.ask_cancel(desk, change.order, "changed"):
-        raise UserError("It cannot be cancelled at this moment. Nothing was changed; try again.")
+    if denied := _denied(desk, change.intent, is_more=False):  # more of it was judged already
+        raise UserError(f"{denied}. Nothing was changed.")
+    vigil = _Vigil(change)
+    with desk.bus.hearing(vigil):
+        if not await send.ask_cancel(desk, change.order, _WHY):
+            raise UserError(
+                "It cannot be cancelled at this moment. Nothing was changed; try again."
+            )
+        old = await _over(desk, change.order.order_id)
+        if old is None:
+            raise UserError(
+                "Its broker has not confirmed the cancellation yet, so nothing new was sent. "
+                "Order anew once it has."
+            )
+        left = change.qty - change.order.carried - old.filled
+        if old.state is not OrderState.CANCELED or left <= 0:
+            raise UserError(
+                "It ended by itself meanwhile. Nothing new was sent; look at the trade."
+            )
+        new = await _written_anew(desk, who, change, left, vigil)
+    return await send.submit(desk, new)
+
+
+async def _over(desk: Desk, order_id: str) -> Order | None:
+    """The order once its end is proved; None when it is not within a few seconds."""
     for _ in range(int(_DEAD_S / _LOOK_S)):
         old = await desk.order(order_id)
-        if old is None or old.state.is_terminal:
-            break
+        if old is not None and old.state.is_terminal:
+            return old
         await desk.clock.sleep(_LOOK_S)
-    else:
-        raise UserError(
-            "Its broker has not confirmed the cancellation yet, so nothing new was sent. Order "
-            "anew once it has."
-        )
-    done = Decimal(0) if old is None else old.filled
-    left = change.qty - change.order.carried - done
-    if old is None or old.state is not OrderState.CANCELED or left <= 0:
-        raise UserError("It ended by itself meanwhile. Nothing new was sent; look at the trade.")
-    return await _sent_anew(desk, who, change, left)
+    return None
 
 
-async def _sent_anew(desk: Desk, who: Who, change: Change, left: Decimal) -> Order:
-    """The successor as a further entry of the same trade, or of a new round of it."""
+def _denied(desk: Desk, intent: Intent, *, is_more: bool) -> str:
+    """What the checks say against the successor now; all of them where it risks more."""
+    seen = enter.checked(desk, intent, desk.quote(intent.legs))
+    said = [v for v in seen.verdicts if not v.is_ok and (is_more or v.check in _NEVER)]
+    denied = enter.first_denial(replace(seen, verdicts=tuple(said)))
+    return "" if denied is None else denied.detail
+
+
+def _check_wanted(desk: Desk, change: Change, intent: Intent, vigil: _Vigil) -> None:
+    """Raise UserError when the successor is not wanted, or not allowed, any more.
+
+    Caller holds the account's lock.
+    """
+    trade_id = change.trade.trade_id
+    trade = desk.book.trades.get(trade_id) or desk.book.closed.get(trade_id)
+    why = vigil.why
+    if not why and trade is not None and (trade.closes or trade.state is TradeState.CLOSED):
+        why = "The trade was closed meanwhile."
+    is_more = _risks_more(change.order, change.intent)
+    if not why and (denied := _denied(desk, intent, is_more=is_more)):
+        why = f"{denied}."
+    if why:
+        raise UserError(f"{why} The old order is cancelled and nothing new was sent.")
+
+
+async def _written_anew(
+    desk: Desk, who: Who, change: Change, left: Decimal, vigil: _Vigil
+) -> Order:
+    """The successor as a further entry of the same trade, or of a new round of it; not sent yet."""
     async with desk.lock(change.order.account):
-        trade = desk.book.trades.get(change.trade.trade_id) or desk.book.closed.get(
-            change.trade.trade_id
-        )
-        intent = replace(change.intent, qty=left)
+        await facts.roll(desk, change.order.account)
+        intent = _rest(change.intent, left)
+        _check_wanted(desk, change, intent, vigil)
+        trade = desk.book.trades.get(change.trade.trade_id)
         if trade is None or not trade.qty_opened:
             trade_id = f"{change.trade.trade_id}m{intent.intent_id.rpartition('m')[2]}"
             intent = replace(intent, trade_id=trade_id)
@@ -223,7 +317,18 @@ async def _sent_anew(desk: Desk, who: Who, change: Change, left: Decimal) -> Ord
                     limit=str(new.limit),
                 )
             )
-    return await send.submit(desk, new)
+    return new
+
+
+def _rest(intent: Intent, left: Decimal) -> Intent:
+    """What is left of the line, with risk and exposure to match."""
+    share = left / intent.qty
+    return replace(
+        intent,
+        qty=left,
+        risk_usd=None if intent.risk_usd is None else intent.risk_usd * share,
+        notional_usd=None if intent.notional_usd is None else intent.notional_usd * share,
+    )
 
 
 def grown(trade: Trade, qty: Decimal) -> Trade:

@@ -15,6 +15,7 @@ from engine.domain.source import Handling, SourceProfile
 from engine.domain.trade import TradeState
 from engine.flows import approve, effects, enter, modify, take_alert
 from engine.flows.enter import Outcome
+from engine.flows.turns import Turn
 
 _OVER = (AlertState.WITHDRAWN, AlertState.CLOSED)
 
@@ -87,14 +88,27 @@ async def runnable(desk: Desk, who: Who, alert_id: str) -> AlertRecord:
 async def execute(desk: Desk, who: Who, alert_id: str, *, size: Decimal | None = None) -> Looked:
     """Judge it at the prices of now; an approver's own click also decides it, in ``size`` units.
 
+    It takes its turn in its room, so that two clicks, or a click and an edit, are never about the
+    same alert at once: the second one finds what the first one made of it.
+
     Raises:
         NotAllowed, UserError: nothing was sent.
     """
     record = await runnable(desk, who, alert_id)
-    profile = room(desk, record)
+    async with Turn(desk, record.channel_id) as turn:
+        await turn.alone(record.parsed if isinstance(record.parsed, Alert) else None)
+        await _run(desk, who, await runnable(desk, who, alert_id), turn)
+        return await _decided(desk, who, alert_id, size)
+
+
+async def _run(desk: Desk, who: Who, record: AlertRecord, turn: Turn) -> None:
+    """Through every check once more, always with a person's approval."""
+    alert_id, profile = record.alert_id, room(desk, record)
     message = _again(desk, record)
     async with effects.story(desk, alert_id):
         now = desk.book.alerts.get(alert_id, record)
+        if now.state in _OVER:  # its author was faster
+            raise UserError(f"It is {now.state.lower()} by now. Nothing was sent.")
         fresh = replace(
             changed(now), n_judged=0, reason="", by_account=(), state=AlertState.RECEIVED
         )
@@ -110,8 +124,8 @@ async def execute(desk: Desk, who: Who, alert_id: str, *, size: Decimal | None =
             )
         )
     careful = replace(profile, handling=Handling.APPROVE)
-    await take_alert.decide(desk, careful, message, desk.book.alerts[alert_id])
-    return await _decided(desk, who, alert_id, size)
+    again = desk.book.alerts[alert_id]
+    await take_alert.decide(desk, careful, message, again, decided=turn.decided)
 
 
 async def _decided(desk: Desk, who: Who, alert_id: str, size: Decimal | None) -> Looked:
@@ -166,6 +180,8 @@ async def on_paper(desk: Desk, who: Who, alert_id: str, key: int) -> Looked:
         raise UserError("No account of this desk is on paper. Nothing was sent.")
     if not isinstance(old.parsed, Alert) or old.parsed.needs_human:
         raise UserError("It cannot be read safely. Nothing was sent.")
+    if not any(s.action.effect.opens for s in old.parsed.signals):
+        raise UserError("It opens nothing. Nothing was sent.")
     profile = replace(room(desk, old), account=account, is_copy=True, handling=Handling.APPROVE)
     message = _again(desk, old, key)
     record = take_alert.new_record(profile, message, old.parsed)
@@ -214,6 +230,13 @@ async def ignore(desk: Desk, who: Who, alert_id: str) -> Looked:
     if not who.may_trade:
         raise NotAllowed("Only a trader may do this. Nothing was changed.")
     record = await known(desk, alert_id)
+    async with Turn(desk, record.channel_id) as turn:
+        await turn.alone(record.parsed if isinstance(record.parsed, Alert) else None)
+        return await _ignored(desk, who, await known(desk, alert_id))
+
+
+async def _ignored(desk: Desk, who: Who, record: AlertRecord) -> Looked:
+    alert_id = record.alert_id
     alive = [t for t in record.trade_ids if t in desk.book.trades]
     waits = [a for a in desk.book.approvals.values() if a.alert_id == alert_id]
     asked = {a.trade_id for a in waits}

@@ -28,6 +28,7 @@ SEVERITY = {
     AlertState.MANAGED: 6,
 }
 """When one message asks for several trades its card shows the one that went furthest."""
+_STRICT = (Handling.LISTEN, Handling.APPROVE, Handling.AUTO)
 _VERDICT = {AlertState.ROUTED: "sent", AlertState.HELD: "asked", AlertState.MANAGED: "done"}
 
 
@@ -291,7 +292,8 @@ async def _decided(
             async with AsyncExitStack() as held:
                 for account in sorted(p.account for p in profiles):  # always in the same order
                     await held.enter_async_context(desk.lock(account))
-                outcomes = await _judged(desk, profiles, message, record, number, signal)
+                now = [_as_now(desk, p, message) for p in profiles]
+                outcomes = await _judged(desk, now, message, record, number, signal)
                 await held.enter_async_context(effects.story(desk, record.alert_id))
                 stored = desk.book.alerts.get(record.alert_id)
                 known = record if stored is None else changed(stored)
@@ -303,6 +305,15 @@ async def _decided(
             if is_last or was_delivered:
                 raise
     raise AssertionError("unreachable")
+
+
+def _as_now(desk: Desk, profile: SourceProfile, message: RawAlert) -> SourceProfile:
+    """The room's terms may have changed while the message waited; the stricter handling counts."""
+    now = desk.source_of(message.channel_id)
+    if now is None or not now.trusts(message.author_id, message.webhook_id):
+        return replace(profile, handling=Handling.LISTEN)
+    handling = min(now.handling, profile.handling, key=_STRICT.index)
+    return replace(now, account=profile.account, is_copy=profile.is_copy, handling=handling)
 
 
 async def _judged(

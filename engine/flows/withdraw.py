@@ -25,7 +25,7 @@ def undo(desk: Desk, trade: Trade, reason: str) -> tuple[list[Record], list[Orde
     for order in desk.book.orders_of(trade.trade_id):
         if order.purpose is not Purpose.ENTRY or order.state.is_terminal:
             continue
-        if order.state in (OrderState.ACCEPTED, OrderState.PARTIAL):
+        if order.state in (OrderState.ACCEPTED, OrderState.PARTIAL, OrderState.UNKNOWN):
             asked = orders.moved(order, Trigger.ASK_CANCEL, now, reason=reason)
             puts.append(asked)
             cancels.append(asked)

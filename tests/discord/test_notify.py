@@ -217,3 +217,23 @@ async def test_an_action_makes_a_rule_and_only_its_owner_removes_it(tmp_path, mo
         asked = await it.slash("tom", "orders", "notify rule-remove", id=rule.rule_id)
         await it.user("tom").click(asked.reply, "Remove").acked()
         await it.until(lambda: not rules(it.app))
+
+
+async def test_a_rule_removed_while_another_is_told_does_not_come_back(tmp_path, monkeypatch):
+    async with desk(tmp_path, monkeypatch) as it:
+        notifier = it.app.notifier
+        await notifier.add(TOM, kind="price", symbol="AAPL", condition="> 190")
+        second = await notifier.add(TOM, kind="price", symbol="AAPL", condition="> 180")
+        real, removed = it.app.desk.commit, asyncio.Event()
+
+        async def commit(*events):
+            if events[0].kind == "notify.fired" and not removed.is_set():
+                removed.set()
+                await notifier.remove(TOM, second.rule_id)
+            await real(*events)
+
+        monkeypatch.setattr(it.app.desk, "commit", commit)
+        it.price(AAPL, "200.40", "200.60")
+        await asyncio.wait_for(removed.wait(), 5)
+        await notifier.look()
+        assert second.rule_id not in {rule.rule_id for rule in rules(it.app)}

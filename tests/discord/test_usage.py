@@ -55,6 +55,24 @@ async def test_what_cannot_be_written_is_counted_later(tmp_path, monkeypatch):
         assert (tally.n, tally.done, tally.failed) == (2, 1, 1)
 
 
+async def test_books_that_refuse_the_last_word_are_not_asked_again_at_the_end(
+    tmp_path, monkeypatch
+):
+    """P-01: a locked database makes each try wait five seconds, and ten is all there is."""
+    async with desk(tmp_path, monkeypatch) as it:
+        it.app.usage.count("close", 7, "done", 0.004)
+        asked = []
+
+        async def locked(*events):
+            asked.append(events)
+            raise StoreUnavailable("locked")
+
+        with monkeypatch.context() as broken:
+            broken.setattr(it.app.desk, "commit", locked)
+            await it.app._note_end()
+        assert len(asked) == 1
+
+
 def test_times_are_bounds_and_what_nobody_used_is_named():
     from bot.usage import outcome_of
 

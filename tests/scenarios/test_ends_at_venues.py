@@ -96,3 +96,19 @@ def test_what_two_stories_explain_is_left_to_a_person():
     assert _taken(gone, D(0), D(0)) is None
     assert _taken([gap(CALL, 1)], D(50), D(-30_000)) is None
     assert expired._shares(gap(CALL, -2)) == -200
+
+
+@pytest.mark.parametrize("name", ["etrade", "schwab"])
+async def test_both_legs_of_a_spread_in_the_money_leave_cash_alone(name):  # M-06
+    async with at(name) as it:
+        await it.enter_spread()
+        await it.seconds(6)
+        await over(it, "650")
+        for _ in range(2):
+            await recover.on_demand(it.desk)
+            await it.seconds(3, "")
+        assert not [p for p in it.desk.book.positions.values() if p.qty]
+        assert it.desk.book.trades == {}
+        compared = it.desk.compared["main"]
+        assert it.desk.book.accounts["main"].cash_usd == compared.cash_usd
+        assert compared.differences == ()

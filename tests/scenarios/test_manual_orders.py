@@ -1,7 +1,7 @@
 """Orders of one's own through the engine: stops, additions, changes; the books hold throughout."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from typing import Any
 
@@ -10,11 +10,21 @@ import pytest
 from engine.domain.errors import NotAllowed, UserError
 from engine.domain.order import OrderState, Purpose, Side
 from engine.domain.trade import TradeState
-from engine.flows import drafting, halt, manage, manual, reprice, unprotect
+from engine.flows import (
+    cancel,
+    curbs,
+    drafting,
+    flatten,
+    halt,
+    manage,
+    manual,
+    reprice,
+    unprotect,
+)
 from engine.flows.drafting import Wanted
 from tests import rig as desks
 from tests import truth
-from tests.rig import AAPL, ADMIN, LOOSE, TRADER, VIEWER, Rig, d
+from tests.rig import AAPL, ADMIN, LOOSE, OTHER, TRADER, VIEWER, Rig, d
 
 AUTO = frozenset({"manual"})
 
@@ -211,6 +221,128 @@ async def test_without_swaps_an_unfilled_entry_is_cancelled_and_sent_anew(rig: R
     assert trade.qty_open == 10
     record = next(reversed(rig.desk.book.alerts.values()))
     assert trade.trade_id in record.trade_ids
+
+
+async def while_cancelled(
+    rig: Rig, filled: int, what: Callable[[Any], Awaitable[Any]], price: int = 191
+) -> BaseException | None:
+    """A broker without swaps takes 3 s over the cancel; ``what`` happens then; what was said."""
+    paper = rig.broker
+    rig.desk.brokers["paper"].caps = replace(paper.caps, replaces_in_place=False)
+    done = await order(rig, wanted(limit=d(190 if filled else 188), stop=d(186)))
+    if filled:
+        await rig.fill(AAPL, "189.98", "190.02", ask_size=d(filled), bid_size=d(filled))
+        await rig.fill(AAPL, "189.90", "189.95", ask_size=d(filled), bid_size=d(filled))
+    rig.quote(AAPL, "190.50", "190.55")
+    await rig.rest()
+    assert bool(rig.desk.book.orders[done.order_id].filled) == bool(filled)
+    real = paper.cancel
+
+    async def slow(account: str, order_id: str) -> None:
+        if order_id == done.order_id:
+            await rig.clock.sleep(3)
+        await real(account, order_id)
+
+    paper.cancel = slow  # type: ignore[method-assign]
+    changing = asyncio.ensure_future(reprice.run(rig.desk, TRADER, done.order_id, price=d(price)))
+    await rig.rest()
+    (trade,) = rig.desk.book.trades.values()
+    happens = asyncio.ensure_future(what(trade))
+    for _ in range(60):
+        rig.clock.advance(0.1)
+        rig.quote(AAPL, "190.50", "190.55")
+        await rig.rest()
+    await happens
+    said = (await asyncio.gather(changing, return_exceptions=True))[0]
+    for _ in range(3):
+        await rig.fill(AAPL, "190.50", "190.55")
+    return said if isinstance(said, BaseException) else None
+
+
+@pytest.mark.parametrize("filled", [0, 4])
+@pytest.mark.parametrize("how", ["close", "close all"])
+async def test_what_is_closed_while_its_order_is_changed_is_not_bought_again(
+    rig: Rig, how: str, filled: int
+) -> None:
+    async def closed(trade: Any) -> None:
+        if how == "close":
+            await manage.close(rig.desk, trade.trade_id, OTHER)
+        else:
+            await flatten.run(rig.desk, OTHER)
+
+    said = await while_cancelled(rig, filled, closed)
+    assert isinstance(said, UserError), said
+    assert "closed meanwhile" in str(said)
+    assert "nothing new was sent" in str(said)
+    assert not rig.desk.book.open_trades()
+    assert not orders(rig, Purpose.ENTRY)
+
+
+async def test_an_order_that_is_cancelled_while_it_is_changed_stays_cancelled(rig: Rig) -> None:
+    async def cancelled(trade: Any) -> None:
+        tally = await cancel.run_all(rig.desk, OTHER)
+        (answer,) = tally.values()
+        assert answer == "⏳ It is being cancelled already; nothing is sent in its place."
+
+    said = await while_cancelled(rig, 0, cancelled)
+    assert "Somebody cancelled" in str(said)
+    assert not orders(rig, Purpose.ENTRY)
+
+
+@pytest.mark.parametrize("price", [187, 191])
+async def test_a_freeze_set_while_an_order_is_changed_holds(rig: Rig, price: int) -> None:
+    async def frozen(trade: Any) -> None:
+        await curbs.freeze(rig.desk, ADMIN, "symbol", "AAPL", "news")
+
+    said = await while_cancelled(rig, 0, frozen, price)
+    assert "frozen by ada" in str(said)
+    assert not orders(rig, Purpose.ENTRY)
+
+
+async def test_a_halt_that_is_over_again_still_ended_the_order(rig: Rig) -> None:
+    async def stopped(trade: Any) -> None:
+        await halt.emergency_stop(rig.desk, OTHER, close=False, reason="drill")
+        await halt.resume(rig.desk, ADMIN, "over")
+
+    said = await while_cancelled(rig, 0, stopped)
+    assert "halted meanwhile" in str(said)
+    assert not orders(rig, Purpose.ENTRY)
+
+
+async def test_where_entries_are_frozen_an_order_that_cannot_be_swapped_works_on(rig: Rig) -> None:
+    rig.desk.brokers["paper"].caps = replace(rig.broker.caps, replaces_in_place=False)
+    done = await order(rig, wanted(limit=d(188), stop=d(185)))
+    await rig.fill(AAPL, "189.98", "190.02")
+    await curbs.freeze(rig.desk, ADMIN, "all", "", "news")
+    with pytest.raises(UserError, match=r"frozen.*Nothing was changed"):
+        await reprice.run(rig.desk, TRADER, done.order_id, price=d(187))
+    assert rig.desk.book.orders[done.order_id].state is OrderState.ACCEPTED
+
+
+async def test_what_its_stop_ended_while_its_order_was_changed_is_not_entered_again(
+    rig: Rig,
+) -> None:
+    async def stopped_out(trade: Any) -> None:
+        for _ in range(4):
+            rig.quote(AAPL, "185.90", "190.60")
+            await rig.rest()
+            rig.clock.advance(0.1)
+
+    said = await while_cancelled(rig, 4, stopped_out)
+    assert "closed meanwhile" in str(said)
+    assert not rig.desk.book.open_trades()
+    assert not orders(rig, Purpose.ENTRY)
+
+
+@pytest.mark.parametrize("swaps", [False, True])
+async def test_an_entry_is_never_moved_beyond_its_own_stop(rig: Rig, swaps: bool) -> None:
+    rig.desk.brokers["paper"].caps = replace(rig.broker.caps, replaces_in_place=swaps)
+    done = await order(rig, wanted(limit=d(188), stop=d(186)))
+    await rig.fill(AAPL, "189.98", "190.02")
+    for price in (d(185), d(186)):
+        with pytest.raises(UserError, match=r"the stop stands at 186.*must be above"):
+            await reprice.run(rig.desk, TRADER, done.order_id, price=price)
+    assert rig.desk.book.orders[done.order_id].limit == 188
 
 
 async def test_stops_taken_back_stay_away_until_one_is_set_again(rig: Rig) -> None:

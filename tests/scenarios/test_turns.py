@@ -1,12 +1,14 @@
 """A burst in one room: decided in order, sent side by side, and nothing overtakes its opening."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
 from engine.domain.desk import AlertState
 from engine.domain.order import Order, OrderState, Purpose
-from engine.flows import take_alert
+from engine.domain.source import Handling
+from engine.flows import take_alert, withdraw
 from engine.flows.turns import Turn
 from tests import rig as desks
 from tests.conformance.faulty_broker import Faults, FaultyBroker
@@ -101,3 +103,43 @@ async def test_one_that_dies_between_decision_and_answer_leaves_the_room_open(ri
     assert order.state is OrderState.UNKNOWN, "in doubt, not forgotten"
     record = await asyncio.wait_for(say(rig, "STC SPY 600C 1/31 @ 2.15"), 5)
     assert record is not None
+
+
+@pytest.mark.parametrize("held_by", [f"channel:{OPTIONS}", "main"])
+async def test_a_room_set_to_listen_sends_nothing_that_waited_meanwhile(rig, held_by):
+    async with rig.desk.lock(held_by):  # the message before it, or the change of the settings
+        work = say(rig, BUY.format(600))
+        await rig.rest()
+        listening = replace(rig.desk.settings, sources=desks.profiles(Handling.LISTEN))
+        rig.desk.follow(listening, rig.desk.checks, rig.desk.exit_rules)
+    await work
+    await rig.rest()
+    assert entries(rig) == []
+
+
+@pytest.mark.parametrize("how", ["deleted", "edited", "cancelled"])
+async def test_an_entry_in_doubt_that_is_taken_back_is_cancelled_once_it_is_found(rig, how):
+    faults = rig.faults
+    faults.unknown_after_accept = 1
+    faults.unclear = faults.drop_events = faults.hide_open = 1000
+    message = rig.message(OPTIONS, RHEA, BUY.format(600))
+    await take_alert.run(rig.desk, message)
+    rig.quote(spy(d(600)), "2.40", "2.50")  # away from its limit
+    await rig.rest()
+    (order,) = entries(rig)
+    assert order.state is OrderState.UNKNOWN
+    if how == "deleted":
+        await withdraw.deleted(rig.desk, OPTIONS, message.message_id)
+    elif how == "edited":
+        await rig.edit(message, "watching SPY only")
+    else:
+        await rig.say("CANCEL SPY 600C 1/31")
+    await rig.rest()
+    told = await rig.say(BUY.format(601))
+    assert told.state is AlertState.RISK_REJECTED  # asking to cancel it is no answer
+    faults.unclear = faults.drop_events = faults.hide_open = 0
+    for _ in range(15):
+        rig.quote(spy(d(600)), "2.40", "2.50")
+        await rig.pass_time(1)
+    assert (await rig.desk.order(order.order_id)).state is OrderState.CANCELED
+    assert await rig.broker.open_orders("main") == []

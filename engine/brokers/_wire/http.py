@@ -14,6 +14,7 @@ from typing import Any, Literal
 import aiohttp
 import stamina
 
+from engine.brokers._wire.again import is_worth_another, pause_s
 from engine.brokers._wire.breaker import Breaker
 from engine.brokers._wire.lanes import Lane, Lanes
 from engine.brokers._wire.shared import Shared
@@ -34,9 +35,6 @@ Seal = Callable[[str, Mapping[str, str], bytes], Mapping[str, str]]
 
 CONNECT_S, READ_S = 3.0, 8.0
 """Together with a lane's wait below the desk's own limit of 10 s."""
-_PAUSE_S = 5.0
-"""After a 429 that names no pause."""
-_MOST_PAUSE_S = 60.0
 _TRIES = 3
 _quoted = codec.encoder.encode_basestring_ascii
 
@@ -136,7 +134,7 @@ class Wire:
         self, method: Method, path: str, lane: Lane, leaves: Callable[[], None], **more: Any
     ) -> Answer:
         async for attempt in stamina.retry_context(
-            on=_is_worth_another, attempts=_TRIES, wait_initial=0.5, wait_max=2.0, timeout=9.0
+            on=is_worth_another, attempts=_TRIES, wait_initial=0.5, wait_max=2.0, timeout=9.0
         ):
             with attempt:
                 try:
@@ -210,7 +208,7 @@ class Wire:
     def _judged(self, status: int, text: str, headers: Mapping[str, str], lane: Lane) -> Answer:
         if status == 429:
             self.breaker.succeeded()
-            pause = min(_seconds(headers.get("Retry-After")), _MOST_PAUSE_S)
+            pause = pause_s(headers.get("Retry-After"))
             self.lanes.pause(lane, pause)
             raise RateLimited(f"{self.name} asks for a pause of {pause:.0f} s", pause)
         if status == 401:
@@ -249,15 +247,3 @@ def _json(value: Any) -> str:
     if isinstance(value, (list, tuple)):
         return "[" + ",".join(map(_json, value)) + "]"
     return codec.dumps(value, allow_nan=False)
-
-
-def _is_worth_another(error: Exception) -> bool:
-    return isinstance(error, BrokerUnavailable) and not isinstance(error, RateLimited)
-
-
-def _seconds(text: str | None) -> float:
-    try:
-        seconds = float(text or "")
-    except ValueError:
-        return _PAUSE_S
-    return seconds if 0 <= seconds < float("inf") else _PAUSE_S

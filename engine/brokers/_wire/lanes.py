@@ -139,6 +139,8 @@ class _Line:
         self._window.take()
         for other in self._waiting:
             other.n_passed += other is not me
+        if self._waiting:  # whoever has become the next by it does not know yet
+            self._first().called.set()
 
 
 class Lanes:

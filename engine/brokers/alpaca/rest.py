@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import stamina
 
+from engine.brokers._wire.again import is_worth_another, pause_s
 from engine.brokers._wire.breaker import Breaker
 from engine.brokers._wire.lanes import Lane, Lanes
 from engine.brokers._wire.shared import Shared
@@ -34,7 +35,6 @@ Method = Literal["GET", "POST", "PATCH", "DELETE"]
 CONNECT_S, READ_S = 3.0, 8.0
 """Together with a lane's wait below the desk's own limit of 10 s."""
 _THREADS: dict[Lane, int] = {"exit": 24, "order": 24, "read": 8}
-_PAUSE_S, _MOST_PAUSE_S = 5.0, 60.0
 _TRIES = 3
 _UNPROVEN = frozenset({408, 425})
 """Refusals that do not say whether the request was worked on."""
@@ -135,7 +135,7 @@ class Rest:
         **more: str | None,
     ) -> Answer:
         async for attempt in stamina.retry_context(
-            on=_is_worth_another, attempts=_TRIES, wait_initial=0.3, wait_max=1.0, timeout=9.0
+            on=is_worth_another, attempts=_TRIES, wait_initial=0.3, wait_max=1.0, timeout=9.0
         ):
             with attempt:
                 try:
@@ -205,7 +205,7 @@ class Rest:
         status = reply.status
         if status == 429:
             self.breaker.succeeded()
-            pause = min(_seconds(reply.headers.get("Retry-After")), _MOST_PAUSE_S)
+            pause = pause_s(reply.headers.get("Retry-After"))
             self.lanes.pause(lane, pause)
             raise RateLimited(f"{self.name} asks for a pause of {pause:.0f} s", pause)
         if status == 401:
@@ -244,15 +244,3 @@ def _meaning(name: str, error: Exception) -> Exception:
     if isinstance(error, (http.InvalidURL, http.InvalidSchema, http.MissingSchema)):
         return BrokerUnavailable(f"{name}: its address cannot be used ({what})")
     return OrderStateUnknown(f"{name}: no answer ({what})")
-
-
-def _is_worth_another(error: Exception) -> bool:
-    return isinstance(error, BrokerUnavailable) and not isinstance(error, RateLimited)
-
-
-def _seconds(text: str | None) -> float:
-    try:
-        seconds = float(text or "")
-    except ValueError:
-        return _PAUSE_S
-    return seconds if 0 <= seconds < float("inf") else _PAUSE_S

@@ -263,6 +263,23 @@ async def test_three_look_ups_may_pass_a_comparison_then_it_is_next(clock):
     await given_up(works)
 
 
+async def test_whoever_becomes_the_next_hears_of_it(clock):
+    """A look-up waits for the window; exits make the comparison behind it the next one."""
+    line = Lanes(clock, {"all": (20, PER_S)})
+    for _ in range(16):
+        await turn(line, Rank.DOUBT)
+    doubt = asyncio.create_task(turn(line, Rank.DOUBT))
+    await breathe()
+    compare = asyncio.create_task(turn(line, Rank.COMPARE))
+    await breathe()
+    for _ in range(3):
+        await turn(line, Rank.EXIT)
+    for _ in range(4):
+        clock.advance(5)
+        await breathe()
+    assert (doubt.done(), compare.done()) == (True, True)
+
+
 async def test_waiting_for_our_turn_is_not_the_brokers_silence(clock):
     all_lanes = Lanes(clock, {"all": (1, 30.0)})
     await turn(all_lanes, Rank.COMPARE)
