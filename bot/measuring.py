@@ -5,6 +5,7 @@ from datetime import date
 from typing import Literal
 
 from bot import text
+from bot.reading import authors_of
 from engine.desk import Desk
 from engine.domain.errors import UserError
 from engine.domain.instrument import parse_key
@@ -60,6 +61,7 @@ async def measured(
         positions=[p for p in desk.book.positions.values() if p.trade_id in kept],
         by="strategy",
         sectors=desk.settings.sectors,
+        authors=authors_of(desk),
     )
     within = ZERO if isinstance(made.realised_usd, Missing) else made.realised_usd
     ever = sum((a.realised_usd for a in accounts), ZERO)
@@ -72,6 +74,7 @@ async def measured(
         realised_before_usd=ever - within if is_whole else ZERO,
         trades=kept.values(),
         sectors=desk.settings.sectors,
+        authors=authors_of(desk),
         benchmarks=marks,
     )
 

@@ -54,6 +54,13 @@ _ID = re.compile(r"[A-Za-z0-9/_-]{1,80}")
 _SYMBOL = re.compile(r"[A-Za-z0-9./]{1,12}")
 
 
+def authors_of(desk: Desk) -> dict[int, str]:
+    """Names of alert authors by id, as the desk last heard them."""
+    known = {a.author_id: a.author_name for a in desk.book.alerts.values()}
+    heard = (i.message for i in desk.book.intake.values())
+    return known | {m.author_id: m.author_name for m in heard if m.author_id is not None}
+
+
 class Reading:
     """The one place that gathers what a report is made of."""
 
@@ -176,6 +183,7 @@ class Reading:
             positions=list(desk.book.positions.values()),
             by=by,
             sectors=desk.settings.sectors,
+            authors=authors_of(desk),
         )
 
     async def performance(self, period: Period, by: By) -> performance.PerformanceReport:

@@ -178,11 +178,13 @@ def build(
     positions: Iterable[Position] = (),
     by: By = "trade",
     sectors: Mapping[str, str] | None = None,
+    authors: Mapping[int, str] | None = None,
 ) -> PnlReport:
     """P&L of the period.
 
     ``entries``: bookings of the accounts, oldest first, at least those since :func:`since_of`;
     all of them for ``all``. ``trades``: at least those that the entries name, and all open ones.
+    ``authors``: names by id.
     """
     since = since_of(period, frame.now)
     booked = tuple(entries)
@@ -205,7 +207,7 @@ def build(
         period=period,
         since=since,
         rows=rows,
-        groups=grouped(rows, known, by, sectors),
+        groups=grouped(rows, known, by, sectors, authors),
         by=by,
         realised_usd=realised,
         open_usd=open_usd if has_any else NO_TRADES,
@@ -280,14 +282,21 @@ _GROUP_OF: dict[By, Callable[[Trade], str]] = {
     "asset": lambda t: t.asset,
     "account": lambda t: t.account,
     "broker": lambda t: t.broker,
-    "author": lambda t: "unknown" if t.author_id is None else str(t.author_id),
     "position": lambda t: t.trade_id,
     "strategy": lambda t: t.source,
 }
 
 
-def group_of(trade: Trade, by: By, sectors: Mapping[str, str] | None = None) -> str:
-    """What a trade is counted under."""
+def group_of(
+    trade: Trade,
+    by: By,
+    sectors: Mapping[str, str] | None = None,
+    authors: Mapping[int, str] | None = None,
+) -> str:
+    """What a trade is counted under; an author without a known name by his id."""
+    if by == "author":
+        who = trade.author_id
+        return "unknown" if who is None else (authors or {}).get(who, str(who))
     if by == "sector":
         of = trade.legs[0].instrument
         return sector_of(of.symbol, of.kind, sectors)
@@ -299,6 +308,7 @@ def grouped(
     trades: Mapping[str, Trade],
     by: By,
     sectors: Mapping[str, str] | None = None,
+    authors: Mapping[int, str] | None = None,
 ) -> tuple[Group, ...]:
     """Rows in groups, most earned first; none by trade."""
     if by in ("trade", "position"):
@@ -306,7 +316,7 @@ def grouped(
     found: dict[str, list[Row]] = {}
     for row in rows:
         trade = trades.get(row.trade_id)
-        name = group_of(trade, by, sectors) if trade else "unknown"
+        name = group_of(trade, by, sectors, authors) if trade else "unknown"
         found.setdefault(name, []).append(row)
     groups = []
     for name, members in found.items():

@@ -20,7 +20,7 @@ async def test_orders_are_listed_shown_and_traced(tmp_path, monkeypatch):
         assert "none" in plain(empty.reply)
         _, stop = await resting(it)
         listed = plain((await it.slash("tom", "orders", "order list")).reply)
-        assert "Working orders · 1 live" in listed
+        assert "Working orders · 1 open" in listed
         assert "stop" in listed
         everything = plain((await it.slash("tom", "orders", "order list", status="all")).reply)
         assert "filled" in everything
@@ -63,7 +63,7 @@ async def test_a_position_is_closed_by_command_after_one_question(tmp_path, monk
         closed = await it.app.desk.trade(trade.trade_id)
         assert closed.state is TradeState.CLOSED
         shown = plain((await it.slash("tom", "orders", "trades closed")).reply)
-        assert "Closed trades · 1 trades" in shown
+        assert "Closed trades · 1 trade" in shown
         rest = plain((await it.slash("tom", "orders", "trades open")).reply)
         assert "no trades yet" in rest
 
