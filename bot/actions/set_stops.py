@@ -43,7 +43,9 @@ class SetStops(Action):
         """While something would change."""
         rows, _ = planned(app, _USUAL)
         if rows:
-            yield Offer(text="set-stops", label="Trail all by 2 %", detail=f"{len(rows)} stops")
+            yield Offer(
+                text="set-stops", label="Trail all by 2 %", detail=text.count(len(rows), "stop")
+            )
 
 
 def planned(app: "App", percent: Decimal) -> tuple[list[Row], list[str]]:
