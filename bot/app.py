@@ -273,12 +273,17 @@ class App:
         await monitor.sweep(self.desk)
 
     async def run(self) -> int:
-        """Until a signal or a fatal refusal; the process's exit code."""
+        """Until a signal or a fatal refusal; the process's exit code.
+
+        Raises:
+            ConfigError: nothing was started.
+        """
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stopping.set)
-        server = await health.serve(self)
+        server = None
         try:
+            server = await health.serve(self)
             await self.start_desk()
             self.owns_process = True
             gc.freeze()  # what lives as long as the process is not looked through again and again

@@ -10,10 +10,10 @@ from engine.domain.trade import Trade
 async def author_names(desk: Desk, trades: Iterable[Trade]) -> dict[int, str]:
     """Discord id -> the name under which that author wrote last; those that are known."""
     wanted = {t.author_id for t in trades if t.author_id is not None}
-    found: dict[int, str] = {}
-    for alert in reversed(desk.book.alerts.values()):
-        if alert.author_id in wanted and alert.author_name:
-            found.setdefault(alert.author_id, alert.author_name)
+    known = {a.author_id: a.author_name for a in desk.book.alerts.values()}
+    heard = (i.message for i in desk.book.intake.values())
+    known |= {m.author_id: m.author_name for m in heard if m.author_id is not None}
+    found = {who: name for who, name in known.items() if who in wanted and name}
     for author_id in wanted - found.keys():
         newest = await desk.store.find(
             AlertRecord, where={"author_id": author_id}, newest_first=True, limit=1

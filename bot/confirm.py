@@ -45,6 +45,8 @@ class Question:
     """A price that must not have moved far since the question was put."""
     state: Callable[[], object] | None = None
     """What must not have changed at all since."""
+    is_urgent: bool = False
+    """Asked however many other questions the person has left open."""
 
 
 @dataclass(kw_only=True)
@@ -85,7 +87,8 @@ class Confirmations:
             UserError: the person has too many open already.
         """
         self._open = {k: w for k, w in self._open.items() if w.ends_at > now}
-        if sum(w.user_id == waiting.user_id for w in self._open.values()) >= _MAX_OPEN:
+        n_open = sum(w.user_id == waiting.user_id for w in self._open.values())
+        if n_open >= _MAX_OPEN and not waiting.question.is_urgent:
             raise UserError(
                 f"You have {_MAX_OPEN} open confirmations. Nothing was done; answer one first, or "
                 "wait a minute."

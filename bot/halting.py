@@ -62,6 +62,7 @@ def close_everything(app: "App", told: str = "") -> Question:
         body=body,
         action=go,
         state=lambda: {t.trade_id: t.qty_open for t in book.open_trades()},
+        is_urgent=True,
     )
 
 

@@ -1,5 +1,6 @@
 """Ready and health over HTTP on loopback: reasons, no secrets, no control."""
 
+import errno
 import os
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
@@ -7,6 +8,7 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from bot.config.values import is_loopback
+from engine.domain.errors import ConfigError
 from engine.flows import mode
 
 if TYPE_CHECKING:
@@ -46,7 +48,11 @@ def facts(app: "App") -> dict[str, object]:
 
 
 async def serve(app: "App") -> web.AppRunner | None:
-    """Start the endpoint; None when the configuration has none."""
+    """Start the endpoint; None when the configuration has none.
+
+    Raises:
+        ConfigError: nothing can listen there.
+    """
     config = app.config.health
     if config.port is None:
         return None
@@ -71,5 +77,20 @@ async def serve(app: "App") -> web.AppRunner | None:
     site_app.router.add_get("/ready", ready)
     runner = web.AppRunner(site_app, access_log=None)
     await runner.setup()
-    await web.TCPSite(runner, config.host, config.port).start()
+    try:
+        await web.TCPSite(runner, config.host, config.port).start()
+    except OSError as error:
+        await runner.cleanup()
+        raise ConfigError(f"health.port: {taken(config.host, config.port, error)}") from None
     return runner
+
+
+def taken(host: str, port: int, error: OSError) -> str:
+    """Why nothing can listen there, and what to do."""
+    if error.errno == errno.EADDRINUSE:
+        return (
+            f"{port} on {host} is taken by another program, perhaps by another desk: name a free "
+            "port, or null for none"
+        )
+    why = errno.errorcode.get(error.errno or 0, type(error).__name__)
+    return f"{host}:{port} cannot be listened on ({why}): name another port, or null for none"

@@ -54,6 +54,11 @@ def pct(value: Figure, *, sign: bool = True, places: int = 1) -> str:
     return f"{rounded:+,.{places}f}%" if sign else f"{rounded:,.{places}f}%"
 
 
+def small_pct(value: Decimal) -> str:
+    """A part in percent, never rounded down to nothing: ``12.4%``, ``0.04%``."""
+    return pct(value, sign=False, places=1 if abs(value) >= Decimal("0.1") else 2)
+
+
 def pct_short(value: Figure, *, sign: bool = True) -> str:
     """As :func:`pct`, for narrow columns: a missing figure is just ``n/a``."""
     return "n/a" if isinstance(value, Missing) else pct(value, sign=sign)
@@ -111,6 +116,12 @@ def qty(value: Decimal) -> str:
     return f"{value:,f}".rstrip("0").rstrip(".") if "." in f"{value:f}" else f"{value:,f}"
 
 
+def count(n: int, what: str) -> str:
+    """So many of something: ``1 trade``, ``2 trades``, ``0 entries``."""
+    many = f"{what[:-1]}ies" if what.endswith("ry") else f"{what}s"
+    return f"{n:,} {what if n == 1 else many}"
+
+
 # -- times ---------------------------------------------------------------------------------------
 
 
@@ -137,6 +148,11 @@ def eastern(at: datetime) -> str:
 def eastern_day(at: datetime) -> str:
     """New York date and time for tables: ``01/31 09:31``."""
     return f"{at.astimezone(NEW_YORK):%m/%d %H:%M}"
+
+
+def eastern_weekday(at: datetime) -> str:
+    """New York weekday and time: ``Mon 09:30 ET``."""
+    return f"{at.astimezone(NEW_YORK):%a %H:%M} ET"
 
 
 def span(length: timedelta | None) -> str:

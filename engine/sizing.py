@@ -356,7 +356,8 @@ def _budget(
 ) -> tuple[Decimal, str]:
     """Dollars that the trade may lose, and where the figure comes from."""
     budget = equity * settings.risk_pct * m / 100
-    basis = f"{_usd(budget)} of risk is {settings.risk_pct} % × {m:.2f} of {_usd(equity)}"
+    times = "" if m == 1 else f" × {m:.2f}"
+    basis = f"{_usd(budget)} of risk is {settings.risk_pct} %{times} of {_usd(equity)}"
     hard = equity * settings.hard_cap_pct / 100
     if hard < budget:
         budget, basis = hard, f"{_usd(hard)} of risk is the hard cap {settings.hard_cap_pct} %"

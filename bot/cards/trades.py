@@ -26,12 +26,12 @@ def show(report: TradesReport) -> discord.Embed:
     total = text.usd_short(report.net_usd, sign=True)
     return card(
         tone=tone_of(report.net_usd),
-        title=f"{report.title} · {len(report.rows)} trades {total}",
+        title=f"{report.title} · {text.count(len(report.rows), 'trade')} {total}",
         stamp=report.stamp,
         lines=[
             table(report.rows),
             _missing(report),
-            f"-# {more} older ones are not shown" if more > 0 else "",
+            f"-# {more} older not shown" if more > 0 else "",
         ],
     )
 

@@ -93,7 +93,7 @@ def history(changes: Sequence[Change], days: int, stamp: Stamp) -> discord.Embed
     lines = [_change(c) for c in changes[:25]]
     return card(
         tone=Tone.INFO if changes else Tone.QUIET,
-        title=f"Watchlist · {len(changes)} changes in {days} days",
+        title=f"Watchlist · {text.count(len(changes), 'change')} in {days} days",
         stamp=stamp,
         lines=lines or ["Nobody changed it."],
     )

@@ -5,6 +5,7 @@ import asyncio
 import getpass
 import os
 import sys
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,7 +39,14 @@ def run(args: argparse.Namespace) -> int:
         return asyncio.run(_guided(args))
     except UserError as error:
         print(f"tradestream init: {error}", file=sys.stderr)
-        return 1
+    except OSError as error:  # a full disk, a folder that was taken away meanwhile
+        where = error.filename or "a file"
+        print(f"tradestream init: {where} cannot be written: {_why(error)}.", file=sys.stderr)
+    return 1
+
+
+def _why(error: OSError) -> str:
+    return error.strerror or type(error).__name__
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +81,7 @@ async def _guided(args: argparse.Namespace) -> int:
 
     terminal = Terminal(args.yes)
     file = (args.config or Path("config.yaml")).resolve()
+    _check_folder(file.parent)
     _check_free(file, terminal, force=args.force)
     token, is_new = _token(args, terminal, file.parent)
     _check_base(args.api_base)
@@ -94,6 +103,20 @@ async def _guided(args: argparse.Namespace) -> int:
 
 
 # -- what is asked -------------------------------------------------------------------------------
+
+
+def _check_folder(folder: Path) -> None:
+    """Before anything is asked: both files go there."""
+    from engine.domain.errors import UserError
+
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise UserError(
+            f"the folder {folder} cannot be written: {_why(error)}. Choose another one, or run "
+            "it as a user who may. Nothing was written."
+        ) from None
 
 
 def _check_free(file: Path, terminal: Terminal, *, force: bool) -> None:

@@ -94,8 +94,8 @@ def build(
     realised_before_usd: Decimal = ZERO,
     trades: Iterable[Trade] = (),
     sectors: Mapping[str, str] | None = None,
-    benchmarks: Iterable[Benchmark] = (),
     authors: Mapping[int, str] | None = None,
+    benchmarks: Iterable[Benchmark] = (),
 ) -> PerformanceReport:
     """Measures of what a P&L report lists.
 

@@ -288,8 +288,12 @@ _GROUP_OF: dict[By, Callable[[Trade], str]] = {
 }
 
 
-def group_of(trade: Trade, by: By, sectors: Mapping[str, str] | None = None) -> str:
-    """What a trade is counted under."""
+def group_of(
+    trade: Trade,
+    by: By,
+    sectors: Mapping[str, str] | None = None,
+) -> str:
+    """What a trade is counted under; its author by his id."""
     if by == "sector":
         of = trade.legs[0].instrument
         return sector_of(of.symbol, of.kind, sectors)

@@ -49,10 +49,7 @@ class Correlation(RiskCheck):
                 continue
             r = self._between(mine, theirs, facts)
             if isinstance(r, Unknown):
-                why = (
-                    f"whether {intent.symbol} moves with {held.symbol} ({held.trade_id}) is not "
-                    f"known: {r.reason}"
-                )
+                why = f"whether {intent.symbol} moves with {held.symbol} is not known: {r.reason}"
                 if facts.is_paper_broker is not True:
                     return Denial(code="correlation.unknown", detail=why)
                 unknown = unknown or f"{why}; on paper it passes"

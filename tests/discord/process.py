@@ -80,10 +80,10 @@ class Process:
 
 @asynccontextmanager
 async def bot(
-    folder: Path, sandbox: Sandbox, *, token: str = world.TOKEN, **more: Any
+    folder: Path, sandbox: Sandbox, *, token: str = world.TOKEN, port: int = 0, **more: Any
 ) -> AsyncIterator[Process]:
     """Start it; it is gone afterwards whatever happened."""
-    port = free_port()
+    port = port or free_port()
     config = config_file(folder, sandbox, health={"port": port}, **more)
     log = folder / f"log-{port}.txt"
     keep = {k: v for k, v in os.environ.items() if not k.startswith(("TS_", "TRADESTREAM_"))}

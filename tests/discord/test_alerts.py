@@ -40,15 +40,15 @@ async def test_alerts_are_found_by_state_author_asset_words_and_time(it: Desk) -
         return plain((await it.slash("tom", "orders", "alerts list", **options)).reply)
 
     assert "2 alerts" in await found()
-    assert "1 alerts" in await found(status="rejected")
-    assert "1 alerts" in await found(status="held")
+    assert "1 alert" in await found(status="rejected")
+    assert "1 alert" in await found(status="held")
     assert "2 alerts" in await found(author="rhea", asset="option", since="24h")
     assert "No alerts" in await found(asset="future")
     assert "No alerts" in await found(since="2099-01-01")
     bad = await it.slash("tom", "orders", "alerts list", since="yesterday")
     assert "no time that I can read" in bad.text
     words = await it.slash("tom", "orders", "alerts search", text="qqq")
-    assert "1 alerts" in plain(words.reply)
+    assert "1 alert" in plain(words.reply)
 
 
 async def test_the_funnel_counts_what_got_how_far_and_whose_was_good(it: Desk) -> None:

@@ -176,6 +176,8 @@ async def test_at_most_five_confirmations_are_open_per_person(tmp_path, monkeypa
             asked = await it.user("tom").click(card, "Close all").acked()
             await it.until(lambda used=asked: next(iter(used.followups), None))
         assert "5 open confirmations" in await it.press("tom", card, "Close all")
+        stopped = await (await it.slash("tom", "orders", "emergency-stop")).replied()
+        assert "Close everything?" in plain(stopped.reply), "a stop never waits for other answers"
         other = await it.user("ann").click(card, "Close all").acked()
         assert "Close all of SPY?" in plain(
             await it.until(lambda: next(iter(other.followups), None))

@@ -22,7 +22,7 @@ async def test_orders_are_listed_shown_and_traced(tmp_path, monkeypatch):
         assert "none" in plain(empty.reply)
         trade, stop = await resting(it)
         listed = plain((await it.slash("tom", "orders", "order list")).reply)
-        assert "Working orders · 1 live" in listed
+        assert "Working orders · 1 open" in listed
         assert "stop" in listed
         it.act("#SPY stop 1.50")
         moved = await it.until(
@@ -32,7 +32,7 @@ async def test_orders_are_listed_shown_and_traced(tmp_path, monkeypatch):
         )
         await it.until(lambda: it.book.orders[stop.order_id].state.is_terminal)
         listed = plain((await it.slash("tom", "orders", "order list")).reply)
-        assert "Working orders · 1 live" in listed
+        assert "Working orders · 1 open" in listed
         assert moved.order_id in listed or "1.50" in listed
         assert "replaced" not in listed
         assert "cancelled" not in listed
@@ -79,7 +79,7 @@ async def test_a_position_is_closed_by_command_after_one_question(tmp_path, monk
         closed = await it.app.desk.trade(trade.trade_id)
         assert closed.state is TradeState.CLOSED
         shown = plain((await it.slash("tom", "orders", "trades closed")).reply)
-        assert "Closed trades · 1 trades" in shown
+        assert "Closed trades · 1 trade" in shown
         rest = plain((await it.slash("tom", "orders", "trades open")).reply)
         assert "no trades yet" in rest
 

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import socket
 import time
 from dataclasses import replace
 
@@ -160,6 +161,20 @@ async def test_a_second_instance_is_refused_and_a_killed_one_frees_the_books(tmp
         await it.ended()
         async with bot(tmp_path, sandbox) as third:
             await third.until(lambda seen: seen["ready"])
+
+
+async def test_a_taken_health_port_is_named_and_nothing_is_started(tmp_path):
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        async with discord_server() as sandbox, bot(tmp_path, sandbox, port=port) as it:
+            assert await it.ended() == EXIT_CONFIG
+            assert f"health.port: {port} on 127.0.0.1 is taken" in it.text()
+            assert "Traceback" not in it.text()
+            assert not sandbox.requests
+            async with bot(tmp_path, sandbox) as free:
+                await free.until(lambda seen: seen["ready"])
 
 
 async def test_commands_are_registered_once_over_many_starts(tmp_path):

@@ -214,6 +214,17 @@ async def test_a_second_setup_makes_nothing_twice(tmp_path, monkeypatch) -> None
         assert [v.why for v in versions] == ["/setup"]
 
 
+async def test_init_names_a_folder_that_cannot_be_written_before_it_asks(tmp_path) -> None:
+    for folder in (tmp_path / "nowhere", Path("/proc")):  # not even the superuser may write there
+        code, said = await verb(
+            tmp_path, "init", "--yes", "--config", str(folder / "config.yaml"), TS_DISCORD_TOKEN="x"
+        )
+        assert code == 1
+        assert said.startswith(f"tradestream init: the folder {folder} cannot be written")
+        assert "Nothing was written." in said
+        assert len(said.splitlines()) == 1
+
+
 async def test_init_says_what_is_wrong_before_it_writes_anything(tmp_path) -> None:
     world = replace(default_world(), privileged_intents=("members",))
     sandbox = await Sandbox.start(world, token=TOKEN)

@@ -1,6 +1,7 @@
 """The doctor's sums of Discord's permissions, and its findings without a Discord."""
 
 import asyncio
+import socket
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -115,3 +116,16 @@ async def test_a_discord_that_does_not_answer_is_a_finding(home: Path) -> None:
     assert found["Discord"].is_ok is False
     assert "no answer" in found["Discord"].said
     assert found["clock"].is_ok is None
+
+
+def test_a_taken_health_port_is_found_before_the_start(home: Path) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        home.write_text(f"{home.read_text()}health: {{port: {port}}}\n")
+        found = findings(home)["health.port"]
+        assert found.is_ok is None, "a desk that runs takes its own port"
+        assert f"{port} on 127.0.0.1 is taken" in found.said
+        assert "health.port" in found.mend
+    assert findings(home)["health.port"].is_ok
