@@ -198,7 +198,7 @@ class Briefing:
         period = _PERIODS.get(asked.span or "")
         if period is None and "performance" not in asked.topics:
             return None
-        return await self._app.reading.performance(period or "month", "source")
+        return await self._app.reading.performance(period or "month")
 
     async def _impact(self, asked: Asked) -> Impact | None:
         if asked.move_pct is None or not (asked.symbols or asked.is_market):

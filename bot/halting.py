@@ -62,7 +62,6 @@ def close_everything(app: "App", told: str = "") -> Question:
         body=body,
         action=go,
         state=lambda: {t.trade_id: t.qty_open for t in book.open_trades()},
-        is_urgent=True,
     )
 
 
