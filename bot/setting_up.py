@@ -213,7 +213,7 @@ async def carry_out(app: "App", press: Press, who: Who) -> Done:
         if wanted.wants_practice:
             changes |= await _practice(app, guild, who, done)
         if changes:
-            await app.settings.apply(who, changes, "/setup")
+            await _apply(app, who, changes)
         if isinstance(member, discord.Member):
             await _give(guild, member, wanted, changes, done)
     except UNWELL as error:
@@ -364,12 +364,18 @@ async def choose(app: "App", who: Who, kind: str, purpose: str, chosen_id: int) 
     """Another channel or role for one purpose.
 
     Raises:
-        UserError: the configuration does not take it.
+        UserError: the configuration does not take it, or a second admin has to say so.
     """
     is_list = kind == "role" or purpose == "actions"
     path = f"discord.{kind}s.{purpose}"
-    await app.settings.apply(who, {path: [chosen_id] if is_list else chosen_id}, "/setup")
+    await _apply(app, who, {path: [chosen_id] if is_list else chosen_id})
     app.link.review()
+
+
+async def _apply(app: "App", who: Who, changes: Mapping[str, Any]) -> None:
+    """As /settings set would: once there are admins, two of them say who is one."""
+    agreed = await app.settings.agreed(who, changes, "/setup")
+    await app.settings.apply(who, changes, "/setup", agreed)
 
 
 def _words(permission: str) -> str:

@@ -38,7 +38,7 @@ def usd_short(value: Figure, *, sign: bool = False) -> str:
 
 def r(value: Figure) -> str:
     """Multiples of the initial risk: ``+1.32R``."""
-    return str(value) if isinstance(value, Missing) else f"{_no_minus_zero(value, 2):+,.2f}R"
+    return str(value) if isinstance(value, Missing) else f"{_signed(_no_minus_zero(value, 2), 2)}R"
 
 
 def r_short(value: Figure) -> str:
@@ -51,7 +51,12 @@ def pct(value: Figure, *, sign: bool = True, places: int = 1) -> str:
     if isinstance(value, Missing):
         return str(value)
     rounded = _no_minus_zero(value, places)
-    return f"{rounded:+,.{places}f}%" if sign else f"{rounded:,.{places}f}%"
+    return f"{_signed(rounded, places)}%" if sign else f"{rounded:,.{places}f}%"
+
+
+def small_pct(value: Decimal) -> str:
+    """A part in percent, never rounded down to nothing: ``12.4%``, ``0.04%``."""
+    return pct(value, sign=False, places=1 if abs(value) >= Decimal("0.1") else 2)
 
 
 def pct_short(value: Figure, *, sign: bool = True) -> str:
@@ -69,6 +74,11 @@ def plain(value: Figure, places: int = 2, unit: str = "") -> str:
 def share(value: Figure) -> str:
     """Percent of a whole, given as 0-100, for narrow columns: ``25%``."""
     return plain(value, 0, "%")
+
+
+def _signed(rounded: Decimal, places: int) -> str:
+    """With its sign; nothing is neither up nor down."""
+    return f"{rounded:+,.{places}f}" if rounded else f"{rounded:,.{places}f}"
 
 
 def _no_minus_zero(value: Decimal, places: int) -> Decimal:
@@ -111,6 +121,12 @@ def qty(value: Decimal) -> str:
     return f"{value:,f}".rstrip("0").rstrip(".") if "." in f"{value:f}" else f"{value:,f}"
 
 
+def count(n: int, what: str) -> str:
+    """So many of something: ``1 trade``, ``2 trades``, ``0 entries``."""
+    many = f"{what[:-1]}ies" if what.endswith("ry") else f"{what}s"
+    return f"{n:,} {what if n == 1 else many}"
+
+
 # -- times ---------------------------------------------------------------------------------------
 
 
@@ -137,6 +153,11 @@ def eastern(at: datetime) -> str:
 def eastern_day(at: datetime) -> str:
     """New York date and time for tables: ``01/31 09:31``."""
     return f"{at.astimezone(NEW_YORK):%m/%d %H:%M}"
+
+
+def eastern_weekday(at: datetime) -> str:
+    """New York weekday and time: ``Mon 09:30 ET``."""
+    return f"{at.astimezone(NEW_YORK):%a %H:%M} ET"
 
 
 def span(length: timedelta | None) -> str:

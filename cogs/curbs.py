@@ -105,7 +105,7 @@ class Curbs(commands.Cog):
             interaction,
             app.settings.steps(changes),
             reason,
-            lambda who, why: app.settings.apply(who, changes, why),
+            lambda who, why, steps: app.settings.apply(who, changes, why, steps),
         )
 
     @set_.autocomplete("path")

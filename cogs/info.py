@@ -48,7 +48,7 @@ class Info(commands.Cog):
         if topic.strip().startswith("#"):
             embed = card(
                 tone=Tone.INFO,
-                title="# actions",
+                title="Actions, typed with #",
                 stamp=stamp,
                 lines=list(_actions(self.bot.app, interaction)),
             )
@@ -115,8 +115,8 @@ def _actions(app: "App", asker: Press) -> Iterator[str]:
     """One line per verb that he may use: an example, what it does, what it asks first."""
     for action in actions.every().values():
         if app.gate.might(asker, action.permission):
-            asks = f" · asks {action.asks}" if action.asks else ""
-            yield f"`#{action.examples[0]}` {action.says}\n-# {action.name}{asks}"
+            asks = f"\n-# asks {action.asks}" if action.asks else ""
+            yield f"`#{action.examples[0]}` {action.says}{asks}"
     yield "-# One per line, at most ten; anything else is answered with this list, never guessed."
 
 

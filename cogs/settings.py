@@ -64,7 +64,7 @@ class SettingsCog(
             interaction,
             app.settings.steps(changes),
             reason,
-            lambda who, why: app.settings.apply(who, changes, why),
+            lambda who, why, steps: app.settings.apply(who, changes, why, steps),
         )
 
     @app_commands.command(description="Whether a value would fit, and what it would change")
@@ -111,7 +111,7 @@ class SettingsCog(
             interaction,
             app.settings.steps_back(earlier),
             reason,
-            lambda who, why: app.settings.roll_back(who, version, why),
+            lambda who, why, steps: app.settings.roll_back(who, version, why, steps),
         )
 
     @app_commands.command(description="Keep what is in force under a name")
@@ -174,7 +174,7 @@ class SettingsCog(
             interaction,
             app.settings.steps_to(changes),
             reason,
-            lambda who, why: app.settings.replace(who, changes, why),
+            lambda who, why, steps: app.settings.replace(who, changes, why, steps),
         )
 
 

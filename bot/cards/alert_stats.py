@@ -36,7 +36,7 @@ def title(report: AlertStats) -> str:
     received, filled = report.funnel[0][1], report.funnel[-1][1]
     if not received:
         return f"No alerts in {report.days} days"
-    return f"{received} alerts in {report.days} days · {filled} filled"
+    return f"{text.count(received, 'alert')} in {report.days} days · {filled} filled"
 
 
 def alt(report: AlertStats) -> str:
@@ -74,7 +74,7 @@ def _reasons(report: AlertStats) -> str:
 def _authors(report: AlertStats) -> str:
     if not report.authors:
         return ""
-    rows = [["author", "n", "won", "R", "net"]]
+    rows = [["author", "n", "won", "R", "net $"]]
     for one in report.authors[:_AUTHORS]:
         won = "n/a" if isinstance(one.win_pct, Missing) else f"{one.win_pct:.0f}%"
         mean = "n/a" if isinstance(one.mean_r, Missing) else f"{one.mean_r:+.1f}"

@@ -18,10 +18,11 @@ def show(report: AlertsReport) -> discord.Embed:
             stamp=report.stamp,
             lines=["Alerts of watched channels will show here."],
         )
+    pages = f" · page {report.page} of {report.n_pages}" if report.n_pages > 1 else ""
     counts = " · ".join(f"{n} {VERDICTS[state][0]}" for state, n in report.by_state)
     return card(
         tone=Tone.INFO,
-        title=f"{report.n_in_all} alerts · page {report.page} of {report.n_pages}",
+        title=text.count(report.n_in_all, "alert") + pages,
         stamp=report.stamp,
         lines=[counts, *(_row(r) for r in report.rows)],
     )

@@ -108,7 +108,7 @@ def _share(ticket: Ticket) -> str:
     """1R in percent of equity."""
     if isinstance(ticket.risk_usd, Missing) or isinstance(ticket.risk_pct, Missing):
         return ""
-    return text.pct(ticket.risk_pct, sign=False)
+    return text.small_pct(ticket.risk_pct)
 
 
 def _price_line(ticket: Ticket) -> str:

@@ -35,11 +35,17 @@ def one(report: AuditRow) -> discord.Embed:
         title=f"Audit {row.seq} · {text.safe_line(row.kind, 60)}",
         stamp=report.stamp,
         lines=[
-            f"{_who(row.actor)} · {text.eastern_day(row.at)} ET",
+            f"{who(row.actor)} · {text.eastern_day(row.at)} ET",
             text.safe_line(row.detail, 600),
             *(changed or ["-# It changed no record."]),
         ],
     )
+
+
+def who(actor: str) -> str:
+    """A person as a mention, anything else by its name."""
+    kind, _, user = actor.partition(":")
+    return f"<@{user}>" if kind == "user" and user.isdigit() else text.safe_line(actor, 40)
 
 
 def _line(row: Row) -> str:
@@ -47,12 +53,7 @@ def _line(row: Row) -> str:
     below = " · ".join(
         p for p in (text.safe_line(row.ref, 40), text.safe_line(row.detail, 90)) if p
     )
-    return f"{head} {_who(row.actor)}" + (f"\n-# {below}" if below else "")
-
-
-def _who(actor: str) -> str:
-    kind, _, user = actor.partition(":")
-    return f"<@{user}>" if kind == "user" and user.isdigit() else text.safe_line(actor, 40)
+    return f"{head} {who(row.actor)}" + (f"\n-# {below}" if below else "")
 
 
 def _change(change: Change) -> list[str]:

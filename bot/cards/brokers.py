@@ -85,9 +85,9 @@ def usage_line(api: Api) -> str:
 def _broker(broker: BrokerLine) -> str:
     seen = broker.connection
     mark = "✓" if broker.takes_entries else "✗"
-    kind = "paper" if seen.is_paper else "**REAL MONEY**"
-    head = [f"{mark} **{text.safe_line(seen.name, 40)}** {kind}"]
-    head.append(f"{broker.n_live_orders} live orders")
+    kind = "" if seen.name == "paper" else " paper" if seen.is_paper else " **REAL MONEY**"
+    head = [f"{mark} **{text.safe_line(seen.name, 40)}**{kind}"]
+    head.append(text.count(broker.n_live_orders, "open order"))
     if broker.n_unknown:
         head.append(f"⚠ {broker.n_unknown} in doubt")
     if not seen.has_stream:

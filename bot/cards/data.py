@@ -50,6 +50,7 @@ def one(report: DataReport, *, has_picture: bool = False) -> discord.Embed:
         stamp=report.stamp,
         lines=[
             text.table(_parts(row), "lr"),
+            "-# agreed n/a: one source alone" if row.graded.parts.get("agreement") is None else "",
             f"used: {text.safe_line(', '.join(row.graded.sources), 120)}",
             "🛑 trading in it is halted" if row.graded.is_halted else "",
             "🛑 set aside: of grade F within the last minute" if row.graded.is_quarantined else "",

@@ -18,12 +18,12 @@ def show(report: GatesReport) -> discord.Embed:
         title=title(report),
         stamp=report.stamp,
         lines=[
-            *(f"⛔ **{v.check}** {text.safe_line(v.detail, 220)}" for v in report.denied[:6]),
+            *(f"⛔ **{_name(v)}** {text.safe_line(v.detail, 220)}" for v in report.denied[:6]),
             f"⛔ {text.safe_line(report.refused, 300)}"
             if report.refused and not report.denied
             else "",
             *(
-                f"⚠ {v.check}: {text.safe_line(v.detail, 200)}"
+                f"⚠ **{_name(v)}** {text.safe_line(v.detail, 200)}"
                 for v in report.verdicts
                 if v.is_ok and v.detail
             ),
@@ -58,11 +58,15 @@ def _figures(report: GatesReport) -> list[list[str]]:
 def _gates(report: GatesReport) -> str:
     if not report.verdicts:
         return ""
-    marks = [f"{_mark(v)} {v.check}" for v in report.verdicts[:_SHOWN]]
+    marks = [f"{_mark(v)} {_name(v)}" for v in report.verdicts[:_SHOWN]]
     half = -(-len(marks) // 2)
     right = [*marks[half:], ""]
     rows = [[left, right[i] if i < len(right) else ""] for i, left in enumerate(marks[:half])]
     return f"**{len(report.verdicts)} gates**\n{text.table(rows, 'll', width=38)}"
+
+
+def _name(verdict: Verdict) -> str:
+    return verdict.check.replace("_", " ")
 
 
 def _mark(verdict: Verdict) -> str:

@@ -30,7 +30,7 @@ def show(report: JournalReport, *, title: str = "Journal") -> discord.Embed:
     pages = f" · page {report.page} of {report.n_pages}" if report.n_pages > 1 else ""
     return card(
         tone=tone_of(report.result_usd),
-        title=f"{title} · {report.n_in_all} trades{pages}",
+        title=f"{title} · {text.count(report.n_in_all, 'trade')}{pages}",
         stamp=report.stamp,
         lines=[
             *(line for row in report.rows for line in _row(row)),
@@ -93,7 +93,7 @@ def stats(report: JournalReport) -> discord.Embed:
     ]
     return card(
         tone=tone_of(report.result_usd),
-        title=f"Journal · {report.n_closed} closed trades",
+        title=f"Journal · {text.count(report.n_closed, 'closed trade')}",
         stamp=report.stamp,
         lines=[
             text.table(rows, "lr"),

@@ -33,7 +33,7 @@ def _extended(hours: Extended | None) -> str:
 def _line(market: MarketLine) -> str:
     if market.changes_at is None:
         return f"🟢 **{market.name}** open around the clock"
-    at = f"{text.ago(market.changes_at)} ({text.eastern(market.changes_at)})"
+    at = f"{text.ago(market.changes_at)} ({text.eastern_weekday(market.changes_at)})"
     if market.state == "open":
         short = " · **short day**" if market.is_short else ""
         return f"🟢 **{market.name}** open, closes {at}{short}"

@@ -23,8 +23,8 @@ _WHY = {Purpose.ENTRY: "entry", Purpose.CLOSE: "close", Purpose.STOP: "stop"}
 def show(report: OrdersReport, title: str = "Orders") -> discord.Embed:
     """A page of orders."""
     rest = report.n_in_all - len(report.rows)
-    words = f"{title} · {report.n_live} live" if report.rows else f"{title} · none"
-    doubt = f"⚠ **{report.n_unknown} in doubt**: counted as live" if report.n_unknown else ""
+    words = f"{title} · {report.n_live} open" if report.rows else f"{title} · none"
+    doubt = f"⚠ **{report.n_unknown} in doubt**: counted as open" if report.n_unknown else ""
     return card(
         tone=Tone.WAIT if report.n_unknown else Tone.INFO if report.rows else Tone.QUIET,
         title=words,
@@ -40,10 +40,7 @@ def one(row: Row, stamp: Stamp) -> discord.Embed:
         title=f"{row.side} {text.qty(row.qty)} {text.safe_line(row.label, 60)} · {word(row.state)}",
         stamp=stamp,
         lines=[
-            (
-                f"{_WHY[row.purpose]} · {_price(row)} · filled {text.qty(row.filled)}"
-                f" of {text.qty(row.qty)}"
-            ),
+            (f"{_purpose(row)} · filled {text.qty(row.filled)} of {text.qty(row.qty)}"),
             f"**{text.safe_line(row.account, 40)}** via {text.safe_line(row.broker, 40)}",
             one_line("Why", text.safe_line(row.reason, 200)),
             f"{'took' if row.is_over else 'age'} {text.span(row.age)} · changed {text.ago(row.at)}",
@@ -62,7 +59,7 @@ def block(row: Row) -> str:
     why = f" · {text.safe_line(row.reason, 60)}" if row.reason and row.is_over else ""
     return (
         f"**{side}** · {word(row.state)}{filled}\n"
-        f"-# {_WHY[row.purpose]} {_price(row)} · {text.safe_line(row.broker, 30)} · "
+        f"-# {_purpose(row)} · {text.safe_line(row.broker, 30)} · "
         f"{text.span(row.age)}{why} · {text.safe_line(row.order_id, 30)}"
     )
 
@@ -70,6 +67,12 @@ def block(row: Row) -> str:
 def word(state: OrderState) -> str:
     """The state as people say it."""
     return _WORD.get(state, state.lower().replace("_", " "))
+
+
+def _purpose(row: Row) -> str:
+    """``entry limit 2.17``; a stop's purpose says its type as well."""
+    said, why = _price(row), _WHY[row.purpose]
+    return said if said.startswith(why) else f"{why} {said}"
 
 
 def _price(row: Row) -> str:

@@ -65,7 +65,7 @@ def _measures(report: PerformanceReport) -> list[list[str]]:
         ["average win", text.usd_short(report.average_win_usd, sign=True)],
         ["average loss", text.usd_short(report.average_loss_usd, sign=True)],
         ["max drawdown", _fall(report)],
-        ["longest under a peak", f"{report.max_drawdown_days} d"],
+        ["longest below peak", f"{report.max_drawdown_days} d"],
         ["worst moment (MAE)", text.r_short(report.mae_r)],
         ["best moment (MFE)", text.r_short(report.mfe_r)],
         ["losses in a row", str(report.losing_streak)],

@@ -19,7 +19,9 @@ def values(
     stamp: Stamp, under: str, found: Mapping[str, str], sources: Mapping[str, str]
 ) -> discord.Embed:
     """Keys at or below a path, with what they hold and where it comes from."""
-    lines = [_value(path, value, sources[path]) for path, value in list(found.items())[:_SHOWN]]
+    lines = [
+        _value(path, under, value, sources[path]) for path, value in list(found.items())[:_SHOWN]
+    ]
     rest = len(found) - _SHOWN
     return card(
         tone=Tone.INFO,
@@ -36,7 +38,7 @@ def sections(stamp: Stamp, counted: Mapping[str, int], number: int) -> discord.E
         title=f"Settings · version {number}" if number else "Settings · as the file has them",
         stamp=stamp,
         lines=[
-            *(f"`{name}` {n} keys" for name, n in counted.items()),
+            *(f"`{name}` {text.count(n, 'key')}" for name, n in counted.items()),
             "-# /settings view with a path shows its keys; /settings set changes one.",
         ],
     )
@@ -84,9 +86,12 @@ def said(steps: Sequence[Step]) -> Iterable[str]:
         yield f"-# and {len(steps) - _STEPS} more"
 
 
-def _value(path: str, value: str, source: str) -> str:
+def _value(path: str, under: str, value: str, source: str) -> str:
+    """The title says what all keys have in front."""
+    name = path.removeprefix(f"{under}.") if under else path
+    shown = "not set" if value == "null" else value
     where = "" if source == "default" else f"\n-# {source}"
-    return f"**{text.safe_line(path, 80)}** {text.safe_line(value, 120)}{where}"
+    return f"**{text.safe_line(name, 80)}** {text.safe_line(shown, 120)}{where}"
 
 
 def _version(version: Version) -> Iterable[str]:

@@ -52,7 +52,7 @@ def _cut(report: TicketReport, ticket: Ticket) -> str:
 def _money(ticket: Ticket) -> str:
     of = ticket.price_of
     word = {"option": "credit" if ticket.is_credit else "cost", "future": "notional"}
-    share = "" if isinstance(ticket.risk_pct, Missing) else text.pct(ticket.risk_pct, sign=False)
+    share = "" if isinstance(ticket.risk_pct, Missing) else text.small_pct(ticket.risk_pct)
     rows = [
         [word.get(of.kind, "value"), text.usd_short(ticket.value_usd), ""],
         ["at risk (1R)", text.usd_short(ticket.risk_usd), share],

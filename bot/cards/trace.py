@@ -6,6 +6,7 @@ import discord
 
 from bot import text
 from bot.cards._layout import Tone, card
+from bot.cards.audit import who
 from engine.reports.trace import Hop, TraceReport
 
 _SHOWN = 24
@@ -32,7 +33,7 @@ def show(report: TraceReport) -> discord.Embed:
 
 def _hop(hop: Hop) -> str:
     """Number, time, what; then what it said and which rows it changed."""
-    actor = "" if hop.actor == "desk" else f" by {text.safe_line(hop.actor, 40)}"
+    actor = "" if hop.actor == "desk" else f" by {who(hop.actor)}"
     after = f" +{_long(hop.after)}" if hop.after else ""
     head = f"`{hop.seq}` {text.eastern(hop.at)}{after} **{text.safe_line(hop.kind, 40)}**{actor}"
     rows = ", ".join(hop.rows[:4]) + (f" and {len(hop.rows) - 4} more" if len(hop.rows) > 4 else "")

@@ -52,9 +52,15 @@ def _verdicts(report: WhyReport) -> str:
     failed = [v for v in report.verdicts if not v.is_ok]
     n_ok = len(report.verdicts) - len(failed)
     lines = [f"**Checks** {n_ok} passed, {len(failed)} against"]
-    lines += [f"✖ `{text.code_safe(v.check)}` {text.safe_line(v.detail, 160)}" for v in failed[:8]]
+    lines += [
+        f"✖ **{text.safe_line(v.check.replace('_', ' '), 40)}** {text.safe_line(v.detail, 160)}"
+        for v in failed[:8]
+    ]
     near = [v for v in report.verdicts if v.is_ok and v.detail]
-    lines += [f"⚠ `{text.code_safe(v.check)}` {text.safe_line(v.detail, 160)}" for v in near[:4]]
+    lines += [
+        f"⚠ **{text.safe_line(v.check.replace('_', ' '), 40)}** {text.safe_line(v.detail, 160)}"
+        for v in near[:4]
+    ]
     return "\n".join(lines)
 
 
@@ -63,11 +69,17 @@ def _inputs(report: WhyReport) -> str:
     if not report.inputs:
         return ""
     rows = [
-        [text.shorten(name, 16), text.shorten(value, 16)] for name, value in report.inputs[:_INPUTS]
+        [text.shorten(_input(name), 16), text.shorten(value, 16)]
+        for name, value in report.inputs[:_INPUTS]
     ]
     rest = len(report.inputs) - len(rows)
     more = f"\n-# and {rest} more" if rest > 0 else ""
     return f"**Inputs**\n{text.table(rows, 'lr')}{more}"
+
+
+def _input(name: str) -> str:
+    """``pos.t2.to_stop`` as ``t2 to stop``."""
+    return name.partition(".")[2].replace(".", " ").replace("_", " ") or name
 
 
 def _outcome(outcome: Mapping[str, Any] | None) -> str:

@@ -21,7 +21,7 @@ def pack(report: ExposureReport) -> dict[str, Any]:
     return {
         "title": f"At stake by {report.by}",
         "value": whole,
-        "detail": " · ".join(notes) or f"{report.n_open} open trades",
+        "detail": " · ".join(notes) or text.count(report.n_open, "open trade"),
         "names": tuple(text.shorten(_short(r.name), 13) for r in shown),
         "pcts": numbers([r.pct for r in shown]),
         "is_short": tuple(not isinstance(r.net_usd, Missing) and r.net_usd < 0 for r in shown),

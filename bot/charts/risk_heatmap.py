@@ -18,7 +18,7 @@ def pack(report: RiskReport) -> dict[str, Any]:
     shown = report.heat[:_MOST]
     rest = len(report.heat) - len(shown)
     var = report.var_pct
-    notes = [f"{len(report.heat)} positions"]
+    notes = [text.count(len(report.heat), "position")]
     if not isinstance(report.open_risk_pct, Missing):
         notes.append(f"at risk to the stops {report.open_risk_pct:.1f}% of equity")
     if rest:

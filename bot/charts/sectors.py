@@ -16,9 +16,9 @@ def pack(report: SectorReport) -> dict[str, Any]:
     for row in known:
         pct = row.exposure_pct
         mine.append(0.0 if pct is None or isinstance(pct, Missing) else number(pct))
-    detail = "bar: change of the fund"
+    detail = "bar: change of the fund · dashed: SPY"
     if report.shows_exposure:
-        detail += " · right: share of our equity"
+        detail += " · right: of our equity"
     return {
         "title": f"Sectors over {report.period}",
         "value": ""
@@ -36,7 +36,7 @@ def pack(report: SectorReport) -> dict[str, Any]:
 EXAMPLE: dict[str, Any] = {
     "title": "Sectors over 1d",
     "value": "SPY +0.4%",
-    "detail": "bar: change of the fund · right: share of our equity",
+    "detail": "bar: change of the fund · dashed: SPY · right: of our equity",
     "names": ("Technology", "Energy"),
     "pcts": (1.2, -0.8),
     "mine": (25.0, 0.0),

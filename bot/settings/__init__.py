@@ -8,7 +8,7 @@ import hashlib
 import json
 import logging
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -143,34 +143,48 @@ class Settings:
         """
         return self._steps_to({**self.current, **changes}, changes)
 
-    async def apply(self, who: Who, changes: Mapping[str, Any], why: str) -> Version:
+    async def apply(
+        self, who: Who, changes: Mapping[str, Any], why: str, agreed: Sequence[Step] = ()
+    ) -> Version:
         """Lay this step over what was changed before, for good; in force when it returns.
 
-        Raises:
-            NotAllowed: not an admin. UserError: as :meth:`steps`. StoreUnavailable.
-        """
-        return await self._become(who, {**self.current, **changes}, why, changes)
+        Args:
+            who: An admin.
+            changes: Path -> value of this step.
+            why: In his words.
+            agreed: What he was shown and, where it loosens, :meth:`second` let pass; empty: he
+                was shown nothing, so nothing may loosen.
 
-    async def roll_back(self, who: Who, number: int, why: str) -> Version:
+        Raises:
+            NotAllowed: not an admin. UserError: as :meth:`steps`; or it would change something
+                else than was agreed to. StoreUnavailable.
+        """
+        return await self._become(who, None, why, changes, agreed)
+
+    async def roll_back(
+        self, who: Who, number: int, why: str, agreed: Sequence[Step] = ()
+    ) -> Version:
         """Everything as it was in an earlier version (0: as the file has it); a new version.
 
         Raises:
             NotAllowed, UserError, StoreUnavailable.
         """
         earlier = await self.version(number)
-        return await self._become(who, earlier.changes, why or f"as version {number}", {})
+        return await self._become(who, earlier.changes, why or f"as version {number}", {}, agreed)
 
     def steps_back(self, earlier: Version) -> list[Step]:
         """What going back would change."""
         return self._steps_to(earlier.changes, {})
 
-    async def replace(self, who: Who, changes: Mapping[str, Any], why: str) -> Version:
+    async def replace(
+        self, who: Who, changes: Mapping[str, Any], why: str, agreed: Sequence[Step] = ()
+    ) -> Version:
         """Exactly these changes and no others: a file or a saved set.
 
         Raises:
             NotAllowed, UserError, StoreUnavailable.
         """
-        return await self._become(who, changes, why, changes)
+        return await self._become(who, changes, why, changes, agreed)
 
     def steps_to(self, changes: Mapping[str, Any]) -> list[Step]:
         """What exactly these changes and no others would change."""
@@ -215,6 +229,19 @@ class Settings:
             )
         found: dict[str, Any] = json.loads(document.body)
         return found
+
+    async def agreed(self, who: Who, changes: Mapping[str, Any], why: str) -> tuple[Step, ...]:
+        """What these changes would do, once he may make them; for those who ask no question.
+
+        Raises:
+            UserError: a second admin is asked; nothing was changed yet. NotAllowed.
+        """
+        steps = self.steps(changes)
+        if self._app.config.discord.is_set_up:
+            instead = await self.second(who, steps, why)
+            if instead:
+                raise UserError(instead)
+        return tuple(steps)
 
     async def second(self, who: Who, steps: list[Step], why: str) -> str:
         """Whether these steps may be made now: nothing has to be asked, or a second admin agrees.
@@ -319,17 +346,26 @@ class Settings:
             raise UserError(f"{error}. Nothing was changed.") from None
 
     async def _become(
-        self, who: Who, state: Mapping[str, Any], why: str, named: Mapping[str, Any]
+        self,
+        who: Who,
+        state: Mapping[str, Any] | None,
+        why: str,
+        named: Mapping[str, Any],
+        agreed: Sequence[Step],
     ) -> Version:
+        """``state``: all that differs from the file afterwards; None: what is named, over now."""
         _must_be_admin(who)
         app, desk = self._app, self._app.desk
         async with AsyncExitStack() as held:
             # No decision of any account sees half of it.
             for name in ("settings", *sorted(desk.settings.accounts)):
                 await held.enter_async_context(desk.lock(name))
+            if state is None:
+                state = {**self.current, **named}
             steps = self._steps_to(state, named)
             if not steps:
                 raise UserError("It is so already. Nothing was changed.")
+            self._check_agreed(steps, agreed)
             fresh = self._checked(state)
             version = Version(
                 number=self.number + 1,
@@ -360,6 +396,18 @@ class Settings:
             self.number, self.current = version.number, dict(state)
             app.use_config(fresh)
         return version
+
+    def _check_agreed(self, steps: Sequence[Step], agreed: Sequence[Step]) -> None:
+        """Raise UserError when this is not what was shown and agreed to.
+
+        Until the desk has an admin there is no second one to ask.
+        """
+        if agreed and tuple(steps) != tuple(agreed):
+            raise UserError("It stands otherwise by now. Nothing was changed; ask again.")
+        is_alone = not self._app.config.discord.is_set_up
+        loose = next((s for s in steps if s.is_loosening and s not in agreed), None)
+        if loose is not None and not is_alone:
+            raise UserError(f"{loose.path}: needs a second admin. Nothing was changed.")
 
 
 def _must_be_admin(who: Who) -> None:

@@ -15,7 +15,8 @@ from engine.domain.errors import UserError
 
 Press = discord.Interaction[DeskBot]
 AnyPress = discord.Interaction[Any]
-Act = Callable[[Who, str], Awaitable[Version]]
+Act = Callable[[Who, str, list[Step]], Awaitable[Version]]
+"""Does it: who, why, and exactly what he was shown."""
 
 
 async def change(interaction: Press, steps: list[Step], reason: str, act: Act) -> None:
@@ -36,7 +37,7 @@ async def change(interaction: Press, steps: list[Step], reason: str, act: Act) -
         return
 
     async def go(press: AnyPress) -> str:
-        version = await act(app.gate.who(press), reason)
+        version = await act(app.gate.who(press), reason, steps)
         return f"⚙ Version {version.number} is in force."
 
     question = Question(

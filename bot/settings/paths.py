@@ -34,6 +34,8 @@ _LESS_IS_TIGHTER = re.compile(
     r"(^|_)max(_|$)|^(risk_pct|hard_cap_pct|losses_m|wins_m|m_min|m_max|two_person_above_usd)$"
 )
 _MORE_IS_TIGHTER = re.compile(r"(^|_)min(_|$)|^(buffer_usd|window_s|after_.*_h)$")
+_EITHER_WAY = re.compile(r"^(kelly_|min_days$)")
+"""How much has to be known before a rule counts at all: any change may switch it off."""
 
 
 def flat(config: Any) -> dict[str, Any]:
@@ -155,8 +157,11 @@ def is_loosening(path: str, old: Any, new: Any) -> bool:
     leaf = path.rsplit(".", 1)[-1]
     if leaf == "is_allowed":
         return new is not False
+    if _EITHER_WAY.search(leaf):
+        return True
     if isinstance(old, set | frozenset) and isinstance(new, set | frozenset):
-        return not new <= old
+        # fewer may decide, but what a check looks at is tighter when it is more
+        return not (new <= old if is_below(path, "discord") else new >= old)
     before, after = _number(old), _number(new)
     if _LESS_IS_TIGHTER.search(leaf):
         return after is None or (before is not None and after > before)

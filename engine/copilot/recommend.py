@@ -131,7 +131,10 @@ def risk_note(limits: LimitsReport | None) -> Said | None:
         return None
     first = near[0]
     facts = _gauge_facts(first, used_pct(first) or Decimal(0))
-    return Said(text="{limit.name} is {limit.used} used: what is new has little room.", facts=facts)
+    return Said(
+        text="The limit “{limit.name}” is {limit.used} used: little room for new entries.",
+        facts=facts,
+    )
 
 
 # -- one position ----------------------------------------------------------------------------------

@@ -47,7 +47,7 @@ async def close(
     *,
     qty: Decimal | None = None,
     percent: Decimal | None = None,
-    reason: str = "user",
+    reason: str = "by hand",
 ) -> Trade:
     """Take all, so many, or such a share of a trade off; parts round up to whole units.
 

@@ -33,6 +33,7 @@ from engine.flows import (
 from engine.flows.drafting import Draft, Planned, Wanted, draft, record_of
 from engine.flows.enter import Outcome
 from engine.market import new_york_date
+from engine.reports import unit_label
 from engine.routing import Refused, Routed, lanes, route
 
 _FITS: dict[str, tuple[str, ...]] = {
@@ -66,9 +67,10 @@ async def plan(desk: Desk, who: Who, wanted: Wanted) -> Planned:
         raise UserError(f"{routed.reason}. Nothing was sent.")
     held = _held_against(desk, routed, wanted)
     if wanted.side is Side.SELL and not held and not terms.allow_short:
+        names = sorted({unit_label(t.legs) for t in desk.book.open_trades()})
         raise UserError(
             f"{routed.legs[0].instrument.label} is not held, and short entries are off "
-            "(manual.allow_short). Nothing was sent."
+            f"(manual.allow_short). Nothing was sent. Held: {', '.join(names) or 'nothing'}."
         )
     await _look(desk, routed)
     planned = Planned(wanted=wanted, who=who, signal=signal, profile=profile, routed=routed)

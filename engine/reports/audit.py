@@ -1,13 +1,18 @@
 """Who did what and when: journal rows that match a question, newest first."""
 
+import dataclasses
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 
 from engine.domain.record import Event, Record
 from engine.reports import Frame, Stamp
 from engine.store import Journaled
+
+_CARDS = "card."
+"""Where cards were posted: most rows, nobody's decision; shown to who asks for them by name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +31,8 @@ class Wanted:
         if self.user_id is not None and event.actor != f"user:{self.user_id}":
             return False
         if self.action and self.action.lower() not in event.kind.lower():
+            return False
+        if not (self.action or self.entity) and event.kind.startswith(_CARDS):
             return False
         if self.since is not None and event.at < self.since:
             return False
@@ -105,19 +112,31 @@ def one(frame: Frame, journaled: Journaled, before: dict[tuple[str, str], Record
 
 def _row(journaled: Journaled) -> Row:
     event = journaled.event
-    said = [f"{k} {v}" for k, v in event.data.items() if v not in ("", None)]
     return Row(
         seq=journaled.seq,
         at=event.at,
         kind=event.kind,
         actor=event.actor,
         ref=event.ref,
-        detail=" · ".join(said),
+        detail=said(event),
     )
 
 
+def said(event: Event) -> str:
+    """What an event holds besides records, in one line; passed checks are counted, not listed."""
+    found = [(k.replace("_", " "), v) for k, v in event.data.items() if v not in ("", None)]
+    return " · ".join(f"{k} {_listed(v) if isinstance(v, list | tuple) else v}" for k, v in found)
+
+
+def _listed(values: list[object] | tuple[object, ...]) -> str:
+    words = [str(v) for v in values]
+    others = [w for w in words if not w.endswith(":ok")]
+    n_ok = len(words) - len(others)
+    return ", ".join([*others, f"{n_ok} ok"] if n_ok else others)
+
+
 def _change(after: Record, before: Record | None) -> Change:
-    names = [n for n in type(after).__dataclass_fields__ if n != "version"]
+    names = [f.name for f in dataclasses.fields(after) if f.name != "version"]
     fields = []
     for name in names:
         new = _word(getattr(after, name))
@@ -130,6 +149,10 @@ def _change(after: Record, before: Record | None) -> Change:
 def _word(value: object) -> str:
     if value is None or value == "":
         return ""
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%d %H:%M:%S} UTC"
+    if isinstance(value, Decimal):
+        return f"{value:f}"
     if isinstance(value, str | int | float | bool):
         return str(value)
     return json.dumps(value, default=str, ensure_ascii=False)

@@ -94,12 +94,13 @@ def build(
     realised_before_usd: Decimal = ZERO,
     trades: Iterable[Trade] = (),
     sectors: Mapping[str, str] | None = None,
+    authors: Mapping[int, str] | None = None,
     benchmarks: Iterable[Benchmark] = (),
 ) -> PerformanceReport:
     """Measures of what a P&L report lists.
 
     ``deposits_usd``: of its accounts; ``realised_before_usd``: before the period; ``trades``: of
-    its rows, for excursions and attribution.
+    its rows, for excursions and attribution; ``authors``: their names by Discord id.
     """
     known = {t.trade_id: t for t in trades}
     closed = [r for r in pnl.rows if r.is_closed]
@@ -143,7 +144,9 @@ def build(
         mfe_r=_excursion(closed, known, is_best=True),
         benchmarks=tuple(benchmarks),
         attribution=tuple(
-            (by, grouped(pnl.rows, known, by, sectors)) for by in ATTRIBUTED if known and pnl.rows
+            (by, grouped(pnl.rows, known, by, sectors, authors))
+            for by in ATTRIBUTED
+            if known and pnl.rows
         ),
     )
 

@@ -178,11 +178,13 @@ def build(
     positions: Iterable[Position] = (),
     by: By = "trade",
     sectors: Mapping[str, str] | None = None,
+    authors: Mapping[int, str] | None = None,
 ) -> PnlReport:
     """P&L of the period.
 
     ``entries``: bookings of the accounts, oldest first, at least those since :func:`since_of`;
     all of them for ``all``. ``trades``: at least those that the entries name, and all open ones.
+    ``authors``: their names by Discord id.
     """
     since = since_of(period, frame.now)
     booked = tuple(entries)
@@ -205,7 +207,7 @@ def build(
         period=period,
         since=since,
         rows=rows,
-        groups=grouped(rows, known, by, sectors),
+        groups=grouped(rows, known, by, sectors, authors),
         by=by,
         realised_usd=realised,
         open_usd=open_usd if has_any else NO_TRADES,
@@ -286,8 +288,12 @@ _GROUP_OF: dict[By, Callable[[Trade], str]] = {
 }
 
 
-def group_of(trade: Trade, by: By, sectors: Mapping[str, str] | None = None) -> str:
-    """What a trade is counted under."""
+def group_of(
+    trade: Trade,
+    by: By,
+    sectors: Mapping[str, str] | None = None,
+) -> str:
+    """What a trade is counted under; its author by his id."""
     if by == "sector":
         of = trade.legs[0].instrument
         return sector_of(of.symbol, of.kind, sectors)
@@ -299,8 +305,9 @@ def grouped(
     trades: Mapping[str, Trade],
     by: By,
     sectors: Mapping[str, str] | None = None,
+    authors: Mapping[int, str] | None = None,
 ) -> tuple[Group, ...]:
-    """Rows in groups, most earned first; none by trade."""
+    """Rows in groups, most earned first; none by trade. Authors by name, two of a name apart."""
     if by in ("trade", "position"):
         return ()
     found: dict[str, list[Row]] = {}
@@ -309,7 +316,8 @@ def grouped(
         name = group_of(trade, by, sectors) if trade else "unknown"
         found.setdefault(name, []).append(row)
     groups = []
-    for name, members in found.items():
+    for key, members in found.items():
+        name = _author(key, found, authors or {}) if by == "author" else key
         closed = [r for r in members if r.is_closed]
         wins = Decimal(sum(r.realised_usd > 0 for r in closed))
         groups.append(
@@ -321,6 +329,15 @@ def grouped(
             )
         )
     return tuple(sorted(groups, key=lambda g: (-g.realised_usd, g.name)))
+
+
+def _author(key: str, keys: Iterable[str], names: Mapping[int, str]) -> str:
+    """His name; with the end of his id where another has the same or nobody knows it."""
+    if not key.isdigit():
+        return key
+    name = names.get(int(key), "")
+    others = (names.get(int(k)) for k in keys if k.isdigit() and k != key)
+    return name if name and name not in others else f"{name or 'author'} …{key[-4:]}"
 
 
 def _reconcile(

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from engine.reports import Frame, Stamp
+from engine.reports.audit import said
 from engine.store import Journaled
 
 
@@ -53,7 +54,7 @@ def build(
                 after=event.at - before,
                 kind=event.kind,
                 actor=event.actor,
-                detail=" · ".join(f"{k} {v}" for k, v in event.data.items() if v not in ("", None)),
+                detail=said(event),
                 rows=tuple(f"{p.TABLE} {p.key} v{p.version}" for p in event.puts),
             )
         )

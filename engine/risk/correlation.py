@@ -49,10 +49,7 @@ class Correlation(RiskCheck):
                 continue
             r = self._between(mine, theirs, facts)
             if isinstance(r, Unknown):
-                why = (
-                    f"whether {intent.symbol} moves with {held.symbol} ({held.trade_id}) is not "
-                    f"known: {r.reason}"
-                )
+                why = f"whether {intent.symbol} moves with {held.symbol} is not known: {r.reason}"
                 if facts.is_paper_broker is not True:
                     return Denial(code="correlation.unknown", detail=why)
                 unknown = unknown or f"{why}; on paper it passes"
@@ -60,7 +57,7 @@ class Correlation(RiskCheck):
             if r > terms.max_correlation:
                 return Denial(
                     code="correlation.limit",
-                    detail=f"{intent.symbol} moves with {held.symbol} ({held.trade_id}): "
+                    detail=f"{intent.symbol} moves with {held.symbol}: "
                     f"correlation {r:.2f} over {terms.days} days, the limit is "
                     f"{terms.max_correlation}",
                 )

@@ -65,8 +65,9 @@ async def struck(bench: VenueBench, fault: str, error: type[Exception]) -> Order
     request = entry(bench)
     before = bench.venue.log.n_acts
     setattr(bench.venue.faults, fault, 1)
-    with pytest.raises(error) as caught:
-        await bench.broker.submit(request)
+    async with bench.out_of_patience():
+        with pytest.raises(error) as caught:
+            await bench.broker.submit(request)
     assert type(caught.value) is error
     assert bench.venue.log.n_acts - before == 1, "sent again by itself"
     return request
@@ -168,8 +169,10 @@ async def test_one_answer_that_does_not_come_holds_nothing_else_up(bench: VenueB
         await asyncio.sleep(0.001)
     assert (await bench.broker.submit(entry(bench))).state == "accepted"
     assert await bench.broker.open_orders(bench.account)
-    with pytest.raises(OrderStateUnknown):
-        await stuck
+    assert not stuck.done()
+    async with bench.out_of_patience():
+        with pytest.raises(OrderStateUnknown):
+            await stuck
 
 
 async def test_whoever_gives_up_waiting_leaves_one_order(bench: VenueBench) -> None:
@@ -213,7 +216,8 @@ async def test_a_cancel_says_whether_it_is_in_doubt(bench: VenueBench, fault: st
     setattr(bench.venue.faults, fault, 1)
     # A cancellation may well be answered without a body: nothing is cut or unreadable then.
     try:
-        await bench.broker.cancel(bench.account, order.client_order_id)
+        async with bench.out_of_patience():
+            await bench.broker.cancel(bench.account, order.client_order_id)
     except (NOT_DONE | DONE)[fault]:
         pass
     else:
@@ -235,8 +239,9 @@ async def test_a_replacement_in_doubt_never_leaves_two_live_orders(
     new = bench.request(BUY, 2, LIMIT, limit="1.97")
     before = bench.venue.log.n_acts
     setattr(bench.venue.faults, fault, 1)
-    with pytest.raises((NOT_DONE | DONE)[fault]):
-        await bench.broker.replace(bench.account, old.client_order_id, new)
+    async with bench.out_of_patience():
+        with pytest.raises((NOT_DONE | DONE)[fault]):
+            await bench.broker.replace(bench.account, old.client_order_id, new)
     assert bench.venue.log.n_acts - before == 1, "sent again by itself"
     await bench.pass_latency()
     live = [o for o in await bench.at_venue() if o.state == "accepted"]

@@ -1,5 +1,7 @@
 """Alpaca for the conformance suite: options, or shares, of one paper account."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -17,6 +19,17 @@ class AlpacaBench(VenueBench):
 
     def impatient(self, seconds: float = 0.4) -> None:
         super().impatient(max(seconds, 1.0))
+
+    @asynccontextmanager
+    async def out_of_patience(self) -> AsyncIterator[None]:
+        """Its threads wait in real time: they are given less of it."""
+        transport = self.broker._rest._client._session.get_adapter("http://")
+        patient = transport._timeouts
+        transport._timeouts = (patient[0], 0.6)
+        try:
+            yield
+        finally:
+            transport._timeouts = patient
 
     async def settle(self) -> None:
         """What went out on the stream came through the adapter's thread as well."""

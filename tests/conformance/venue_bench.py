@@ -27,6 +27,7 @@ from engine.brokers import (
     Setup,
     StreamUp,
 )
+from engine.brokers._wire.http import READ_S
 from engine.brokers.paper import PaperSettings
 from engine.clock import Clock
 from tests.conformance.broker_bench import START, Bench, MemoryVault, breathe
@@ -34,6 +35,9 @@ from tests.venues.venue import Venue
 
 PATIENCE_S = 3.0
 """Real seconds that a condition may take; what does not come by then does not come."""
+LOOK_S, STILL = 0.005, 80
+"""So many looks in a row that find nothing new told and nothing asked: it does not come. Venue and
+adapter share a loop: a busy machine that holds up one of them holds up the looks as well."""
 
 VENUE = PaperSettings(
     start_cash_usd={"main": Decimal(100_000), "other": Decimal(50_000)},
@@ -133,6 +137,7 @@ class VenueBench(Bench):
 
     async def open_venue(self) -> Venue:
         """The broker opens, whether anybody connects or not."""
+        stamina.set_testing(True, attempts=3, cap=True)  # as often as ever, without the pauses
         cash = {number: self.terms.start_cash_usd[n] for n, number in self.numbers.items()}
         self.venue = self.venue_type(
             self.clock, self.vault, replace(self.terms, start_cash_usd=cash), board=self.board
@@ -184,7 +189,28 @@ class VenueBench(Bench):
         """Shorten the wait for answers, before the start of whoever is to feel it."""
         for name in self.timeouts:
             self._patches.setattr(name, seconds)
-        stamina.set_testing(True, attempts=3, cap=True)  # as often, without the pauses
+
+    @asynccontextmanager
+    async def out_of_patience(self) -> AsyncIterator[None]:
+        """An answer that the venue keeps back meanwhile is given up at once, not after seconds.
+
+        The loop's own clock leaps over the read time-out, once the venue is seen to hang. Not so
+        for an adapter that waits in threads: there the wait is a real one.
+        """
+        loop: Any = asyncio.get_running_loop()
+        time = loop.time
+
+        async def leap() -> None:
+            await self.venue.faults.is_hanging.wait()
+            loop.time = lambda: time() + READ_S
+
+        task = asyncio.create_task(leap())
+        try:
+            yield
+        finally:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
 
     @asynccontextmanager
     async def eager(self, every_s: float = 0.5) -> AsyncIterator[None]:
@@ -227,9 +253,23 @@ class VenueBench(Bench):
         await self.venue.quiet()
         if self.broker is None or not self.broker.caps.has_stream:
             return
-        if not await self.until(self._is_all_told):
+        if not await self._comes():
             self._given_up = len(self.venue.happened)  # asked for no more
         await breathe()
+
+    async def _comes(self) -> bool:
+        """Whether everything is told; no more is to be expected once nothing has moved for long."""
+        loop = asyncio.get_running_loop()
+        end, n_still, before = loop.time() + PATIENCE_S, 0, (0, 0)
+        while not self._is_all_told():
+            if n_still > STILL or loop.time() > end:
+                return False
+            self._news.clear()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._news.wait(), LOOK_S)
+            now = (len(self.told), self.venue.log.n_checked)
+            n_still, before = (n_still + 1 if now == before else 0), now
+        return True
 
     def _is_all_told(self) -> bool:
         happened = self.venue.happened[self._given_up :]

@@ -40,15 +40,15 @@ async def test_alerts_are_found_by_state_author_asset_words_and_time(it: Desk) -
         return plain((await it.slash("tom", "orders", "alerts list", **options)).reply)
 
     assert "2 alerts" in await found()
-    assert "1 alerts" in await found(status="rejected")
-    assert "1 alerts" in await found(status="held")
+    assert "1 alert" in await found(status="rejected")
+    assert "1 alert" in await found(status="held")
     assert "2 alerts" in await found(author="rhea", asset="option", since="24h")
     assert "No alerts" in await found(asset="future")
     assert "No alerts" in await found(since="2099-01-01")
     bad = await it.slash("tom", "orders", "alerts list", since="yesterday")
     assert "no time that I can read" in bad.text
     words = await it.slash("tom", "orders", "alerts search", text="qqq")
-    assert "1 alerts" in plain(words.reply)
+    assert "1 alert" in plain(words.reply)
 
 
 async def test_the_funnel_counts_what_got_how_far_and_whose_was_good(it: Desk) -> None:
@@ -85,6 +85,23 @@ async def test_an_alert_that_came_to_nothing_is_run_once_more_through_every_chec
     assert "traded already" in again.text
     kept = await it.slash("tom", "orders", "alerts ignore", id=key)
     assert "close or cancel that" in kept.text
+
+
+async def test_what_became_of_a_trade_that_is_over_is_not_rewritten_by_ignoring_its_alert(
+    it: Desk,
+) -> None:
+    trade, _ = await it.held(f"BTO {OTHER} @ 2.15")
+    (question,) = await it.told(it.act("#QQQ close"))
+    await it.user("tom").click(question, "Close all of QQQ").acked()
+    await it.over(trade.trade_id)
+    key = trade.alert_id
+    before = it.book.alerts[key]
+    assert before.state is AlertState.CLOSED
+    kept = await it.slash("tom", "orders", "alerts ignore", id=key)
+    assert "closed already" in kept.text
+    assert it.book.alerts[key] == before
+    shown = await it.slash("tom", "orders", "alerts show", id=key)
+    assert "not traded" not in plain(shown.reply)
 
 
 async def test_it_stays_refused_while_the_price_has_not_come_back(it: Desk) -> None:

@@ -123,7 +123,7 @@ async def test_alerts_can_be_listed_shown_traced_and_tried_out(tmp_path, monkeyp
     async with desk(tmp_path, monkeypatch) as it:
         approval, _ = await it.asked()
         listed = await it.slash("tom", "orders", "alerts list", symbol="spy")
-        assert "1 alerts" in plain(listed.reply)
+        assert "1 alert" in plain(listed.reply)
         found = await it.user("tom").autocomplete("orders", "alerts show", "id", id="spy")
         assert [c["value"] for c in found.choices] == [approval.alert_id]
         shown = await it.slash("tom", "orders", "alerts show", id=approval.alert_id)

@@ -6,10 +6,12 @@ from decimal import Decimal
 
 import pytest
 
-from bot.client import DeskBot
+from bot.client import DeskBot, Patience
 from engine.domain.desk import AlertState, Intake
 from engine.domain.errors import StoreUnavailable
 from tests.discord.kit import NAMED, OTHER, QQQ, SPY, Desk, desk, plain
+
+DELAY = Patience.delay
 
 
 @pytest.fixture(autouse=True)
@@ -20,6 +22,19 @@ def identify_at_once(monkeypatch):
         del self, shard_id, initial
 
     monkeypatch.setattr(DeskBot, "before_identify_hook", hook)
+
+
+@pytest.fixture(autouse=True)
+def dial_again_soon(monkeypatch):
+    """The pauses between attempts grow to 15 s: what happens then is the same after 0.3."""
+    monkeypatch.setattr(Patience, "delay", lambda _: 0.3)
+
+
+def test_no_pause_between_attempts_is_longer_than_a_quarter_of_a_minute():
+    line = Patience()
+    drawn = [DELAY(line) for _ in range(300)]
+    assert max(drawn) == 15
+    assert min(drawn) >= 0
 
 
 async def taken(it: Desk) -> list[Intake]:

@@ -217,6 +217,8 @@ async def test_an_alert_in_an_embed_of_a_trusted_webhook_is_read(tmp_path, monke
             embed = {"title": "New trade", "description": f"BTO 1 {NAMED} @ 2.15"}
             sandbox.webhook_say("Feed", embeds=[embed])
             await it.until(lambda: it.book.approvals)
+            (asked,) = it.book.approvals.values()
+            assert it.book.trades[asked.trade_id].symbol == "SPY"
     finally:
         await sandbox.stop()
 

@@ -1,5 +1,6 @@
 """/settings: in force at once, kept as versions, two admins for what loosens."""
 
+import asyncio
 import json
 from dataclasses import replace
 from datetime import timedelta
@@ -14,7 +15,7 @@ from bot.sandbox.world import UserSpec
 from bot.settings.snapshots import EVERY_S
 from engine.clock import ManualClock
 from engine.domain.desk import Document, Who
-from engine.domain.errors import NotAllowed
+from engine.domain.errors import NotAllowed, UserError
 from engine.domain.record import changed
 from engine.flows import halt
 from tests.discord.kit import desk, plain
@@ -59,7 +60,7 @@ async def test_a_tighter_limit_is_in_force_at_once_and_after_a_restart(it):
     assert "Version 1 is in force" in await change(it, "ada", PATH, "2")
     assert limit(it) == 2
     shown = plain((await it.slash("ada", "admin", "settings view", path="risk.daily_loss")).reply)
-    assert f"{PATH} 2" in shown
+    assert "max_loss_pct 2" in shown
     assert "settings version 1" in shown
     it.app.use_config(it.app.settings._base)
     assert limit(it) == 3
@@ -79,6 +80,65 @@ async def test_looser_needs_a_second_admin_and_the_same_one_twice_is_not_two(it)
     assert limit(it) == 5
     events = await it.events("settings.changed")
     assert len(events) == 1
+
+
+async def test_a_question_shows_what_it_does_or_does_nothing(it):
+    """Shown as tighter, then somebody else tightens more: the same click would loosen."""
+    first = await it.slash("ada", "admin", "settings set", path=PATH, value="2.5")
+    assert "3 → 2.5" in plain(await first.replied())
+    await change(it, "abe", PATH, "1")
+    await it.user("ada").click(first.reply, "Change").acked()
+    await it.until(lambda: "look again" in plain(first.reply))
+    await it.user("ada").click(first.reply, "Change").acked()
+    await it.until(lambda: "stands otherwise by now" in plain(first.reply))
+    assert limit(it) == 1
+    assert len(await it.events("settings.changed")) == 1
+
+
+async def test_nothing_loosens_that_nobody_was_shown(it):
+    settings = it.app.settings
+    for changes in ({PATH: 4}, {"discord.roles.approver": [5]}):
+        with pytest.raises(UserError, match="needs a second admin"):
+            await settings.apply(ADMIN, changes, "by a room that asks nothing")
+    await settings.apply(ADMIN, {PATH: 2}, "tight")
+    for work in (settings.roll_back(ADMIN, 0, ""), settings.replace(ADMIN, {PATH: 3}, "")):
+        with pytest.raises(UserError, match=r"needs a second admin|so already"):
+            await work
+    assert limit(it) == 2
+
+
+async def test_two_rooms_at_once_do_not_take_each_others_change_back(it):
+    settings = it.app.settings
+    lock = it.app.desk.lock("settings")
+    async with lock:
+        both = [
+            asyncio.ensure_future(settings.apply(ADMIN, {PATH: 2}, "one")),
+            asyncio.ensure_future(settings.apply(ADMIN, {"orders.entry_wait_s": 60}, "two")),
+        ]
+        await asyncio.sleep(0)
+    await asyncio.gather(*both)
+    assert (limit(it), it.app.desk.settings.entry_wait_s) == (2, 60)
+
+
+async def test_by_setup_too_two_admins_say_who_is_an_admin(it):
+    roles = it.app.config.discord.roles
+    (trader,), before = roles.trader, roles.admin
+
+    async def chosen(who):
+        asked = await it.slash(who, "admin", "setup")
+        await asked.replied()
+        menu = it.user(who).choose(asked, "role:admin", menu="ts:setup:what")
+        shown = await it.until(lambda: menu.original or next(iter(menu.followups), None))
+        pick = it.user(who).choose(shown, str(trader))
+        found = await it.until(lambda: pick.original or next(iter(pick.followups), None))
+        await it.until(lambda: plain(found))
+        return plain(found)
+
+    for _ in range(2):
+        assert "a second admin has to" in await chosen("ada")
+        assert it.app.config.discord.roles.admin == before
+    assert "admin is now" in await chosen("abe")
+    assert it.app.config.discord.roles.admin == {trader}
 
 
 async def test_versions_are_compared_gone_back_to_saved_and_carried(it):

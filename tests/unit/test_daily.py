@@ -26,7 +26,7 @@ class Past:
     async def daily(self, what: Iterable[Instrument], n: int) -> dict[str, Candles]:
         wanted = list(what)
         self.asked.append([i.key for i in wanted])
-        await asyncio.sleep(self.wait_s)
+        await self.clock.sleep(self.wait_s)
         return {i.key: self._of(i) for i in wanted}
 
     def _of(self, of: Instrument) -> Candles:
@@ -82,7 +82,8 @@ async def test_a_slow_source_is_not_waited_for_and_a_bad_name_does_not_raise():
         await known.learn(["SPY"], 0.05)
     assert known.of(["SPY"]) == {}
     assert known.why_not("SPY") == "its source is slow"
-    await known.learn(["not/a\nname!"])
+    await known.learn(["no name!"])
+    assert known.why_not("no name!") == "'no name!' is not an instrument name"
     without = DailyCloses(ManualClock(NOW))
     await without.learn(["SPY"])
     assert "no source" in without.why_not("SPY")

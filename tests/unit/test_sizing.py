@@ -84,7 +84,7 @@ def test_one_percent_of_equity_at_the_stop() -> None:
     found = sized()
     assert isinstance(found, Sized)
     assert (found.qty, found.risk_usd, found.notional_usd) == (D(10), D(1000), D(2000))
-    assert found.note == ("10: $1,000.00 of risk is 1.0 % × 1.00 of $100,000.00, $100.00 a unit")
+    assert found.note == ("10: $1,000.00 of risk is 1.0 % of $100,000.00, $100.00 a unit")
 
 
 def test_a_stated_quantity_is_a_ceiling_not_an_order() -> None:

@@ -56,6 +56,9 @@ class WireFaults:
     """``request`` or ``accepted``: SIGKILL for the process above, once."""
     strikes: Callable[[web.Request], bool] | None = None
 
+    is_hanging: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set once an answer is kept back for good."""
+
     # -- the stream
     drop_frames: int = 0
     duplicate_frames: int = 0
@@ -71,6 +74,11 @@ class WireFaults:
             return False
         setattr(self, name, left - 1)
         return True
+
+    async def hangs(self) -> None:
+        """No answer, ever."""
+        self.is_hanging.set()
+        await asyncio.Event().wait()
 
     def kills(self, at: str) -> None:
         """Kill the process under test when its moment has come."""
@@ -235,7 +243,7 @@ class Venue:
     async def _early(self, request: web.Request) -> web.StreamResponse | None:
         faults = self.faults
         if faults.takes("hang"):
-            await asyncio.Event().wait()
+            await faults.hangs()
         if faults.takes("reset"):
             return _cut(request)
         if faults.takes("reject_500"):
@@ -252,7 +260,7 @@ class Venue:
     async def _spoilt(self, request: web.Request, answer: web.StreamResponse) -> web.StreamResponse:
         faults = self.faults
         if faults.takes("accept_then_hang"):
-            await asyncio.Event().wait()
+            await faults.hangs()
         if faults.takes("accept_then_reset"):
             return _cut(request)
         if faults.takes("accept_then_504"):

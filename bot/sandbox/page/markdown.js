@@ -162,7 +162,7 @@ const words = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
 export function relative(seconds) {
   const apart = Math.round(seconds - now() / 1000);
   for (const [unit, size] of UNITS) {
-    if (Math.abs(apart) >= size || unit === "second") return words.format(Math.trunc(apart / size), unit);
+    if (Math.abs(apart) >= size || unit === "second") return words.format(Math.round(apart / size), unit);
   }
   return "now";
 }

@@ -12,6 +12,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 from PIL import Image
 
 from bot.charts import ChartError, Charts, Theme, module, names, number, numbers
@@ -29,20 +30,33 @@ async def charts() -> AsyncIterator[Charts]:
     await drawing.close()
 
 
-async def test_a_picture_comes_back_as_png(charts):
-    png = await charts.render("pnl", pnl_report(12), Theme.LIGHT)
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def kept() -> AsyncIterator[Charts]:
+    """One that is shared by those who leave it alive: its start is most of what a picture costs."""
+    drawing = Charts(timeout_s=20)
+    await drawing.warm()
+    yield drawing
+    await drawing.close()
+
+
+SHARED = pytest.mark.asyncio(loop_scope="module")
+
+
+@SHARED
+async def test_a_picture_comes_back_as_png(kept):
+    png = await kept.render("pnl", pnl_report(12), Theme.LIGHT)
     with Image.open(io.BytesIO(png)) as image:
         assert image.format == "PNG"
         assert image.mode == "P"
         assert image.size == (960, 600)
 
 
-async def test_the_worker_is_kept(charts):
-    await charts.warm()
-    pid = charts.pids
+@SHARED
+async def test_the_worker_is_kept(kept):
+    pid = kept.pids
     assert len(pid) == 1
-    await charts.render("pnl", pnl_report(2))
-    assert charts.pids == pid
+    await kept.render("pnl", pnl_report(2))
+    assert kept.pids == pid
 
 
 async def test_a_hung_worker_is_killed_and_replaced():
@@ -70,13 +84,13 @@ async def test_a_worker_that_dies_is_replaced(charts):
     assert await charts.render("pnl", pnl_report(2))
 
 
-async def test_an_error_while_drawing_is_told_and_the_worker_lives_on(charts):
-    await charts.warm()
-    pid = charts.pids
+@SHARED
+async def test_an_error_while_drawing_is_told_and_the_worker_lives_on(kept):
+    pid = kept.pids
     with pytest.raises(ChartError, match="KeyError"):
-        await charts._run("pnl", {"nothing": 1}, Theme.DARK)
-    assert await charts.render("pnl", pnl_report(2))
-    assert charts.pids == pid
+        await kept._run("pnl", {"nothing": 1}, Theme.DARK)
+    assert await kept.render("pnl", pnl_report(2))
+    assert kept.pids == pid
 
 
 async def test_an_answer_never_reaches_the_wrong_question(charts):
@@ -91,8 +105,9 @@ async def test_an_answer_never_reaches_the_wrong_question(charts):
     assert png == fresh
 
 
-async def test_many_at_once_all_arrive(charts):
-    pictures = await asyncio.gather(*(charts.render("pnl", pnl_report(n)) for n in range(12)))
+@SHARED
+async def test_many_at_once_all_arrive(kept):
+    pictures = await asyncio.gather(*(kept.render("pnl", pnl_report(n)) for n in range(12)))
     assert len({len(p) for p in pictures}) > 1
 
 

@@ -25,7 +25,7 @@ def test_a_session_says_when_it_ends_and_coins_never_do():
     assert cme.changes_at == datetime(2026, 1, 30, 22, tzinfo=UTC)
     assert coins.changes_at is None
     assert "open around the clock" in card
-    assert "(16:00:00 ET)" in card
+    assert "(Fri 16:00 ET)" in card
 
 
 def test_a_short_day_is_said_and_a_holiday_named():

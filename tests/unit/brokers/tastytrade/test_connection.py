@@ -263,7 +263,7 @@ async def test_a_dry_run_without_an_answer_means_that_nothing_was_sent(
 ) -> None:
     monkeypatch.setattr("engine.brokers.tastytrade.broker.DRY_RUN_S", 0.1)
     bench.venue.faults.strikes = lambda request: request.path.endswith("/dry-run")
-    setattr(bench.venue.faults, fault, 1)
+    setattr(bench.venue.faults, fault, 9)
     with pytest.raises(BrokerUnavailable):
         await bench.submit(BUY, 1, LIMIT, limit="1.95")
     assert bench.venue.log.n_acts == 0

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
+import stamina
 from aiohttp import web
 
 from engine.brokers._wire import http
@@ -51,6 +52,14 @@ class Server:
         await web.TCPSite(self.runner, "127.0.0.1", 0).start()
         self.url = f"http://127.0.0.1:{self.runner.addresses[0][1]}"
         return self
+
+
+@pytest.fixture(autouse=True)
+def no_pauses():
+    """A reading is tried as often as ever, at once."""
+    stamina.set_testing(True, attempts=99, cap=True)
+    yield
+    stamina.set_testing(False)
 
 
 @pytest.fixture

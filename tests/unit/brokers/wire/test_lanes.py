@@ -67,9 +67,12 @@ async def given_up(works):
 
 async def test_turns_within_the_allowance_come_at_once(clock):
     all_lanes = lanes(clock)
-    for lane in ("exit", "order", "read"):
-        await all_lanes.turn(lane)
-        await all_lanes.turn(lane)
+    works = [all_lanes.turn(lane) for lane in ("exit", "order", "read") for _ in range(2)]
+    tasks = [asyncio.create_task(work) for work in works]
+    await breathe()
+    assert all(task.done() for task in tasks), "one of them waits"
+    await asyncio.gather(*tasks)
+    assert clock.next_wake() is None
 
 
 async def test_a_full_lane_refuses_what_would_wait_too_long_and_names_the_wait(clock):
