@@ -149,12 +149,16 @@ async def test_a_role_is_pinged_by_the_card_in_the_room_and_nobody_else(tmp_path
         for refused in (shut, guild.default_role):
             no = await it.slash(
                 *("tom", "orders", "notify rule-add"),
-                **{"type": "health", "condition": "feed", "channels": f"<@&{refused.id}>"},
+                type="health",
+                condition="feed",
+                channels=f"<@&{refused.id}>",
             )
             assert "everybody may mention" in no.text
         made = await it.slash(
             *("tom", "orders", "notify rule-add"),
-            **{"type": "health", "condition": "feed", "channels": f"<@&{role.id}>"},
+            type="health",
+            condition="feed",
+            channels=f"<@&{role.id}>",
         )
         assert f"<@&{role.id}>" in plain(made.reply)
         it.app.desk.health["feed"] = "down for <@&1> @everyone"
