@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from engine.copilot import ideas as idea_rules
 from engine.copilot import recommend
-from engine.copilot.correlator import Event, Impact, impact
+from engine.copilot.correlator import Impact, event_of, impact
 from engine.copilot.question import Asked
 from engine.copilot.seen import Jotting, Move, Seen
 from engine.desk import Desk
@@ -198,13 +198,13 @@ class Briefing:
         period = _PERIODS.get(asked.span or "")
         if period is None and "performance" not in asked.topics:
             return None
-        return await self._app.reading.performance(period or "month", "source")
+        return await self._app.reading.performance(period or "month")
 
     async def _impact(self, asked: Asked) -> Impact | None:
         if asked.move_pct is None or not (asked.symbols or asked.is_market):
             return None
         desk = self._desk
-        event = Event(move_pct=asked.move_pct, symbol=next(iter(asked.symbols), ""))
+        event = event_of(asked.move_pct, next(iter(asked.symbols), ""))
         lines = lines_of(
             self._app.reading.frame(),
             trades=desk.book.open_trades(),

@@ -102,7 +102,7 @@ async def shown(app: "App", press: Press, wish: Wish) -> Shown:
             app, await app.reading.pnl(cast("Period", wish.range)), wish.theme
         )
     if wish.kind == "equity":
-        report = await app.reading.performance(cast("Period", wish.range), "source")
+        report = await app.risks.performance(cast("Period", wish.range))
         return await performance_with_chart(app, report, wish.theme)
     market = MarketReading(app)
     if wish.kind == "compare":

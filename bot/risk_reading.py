@@ -142,7 +142,14 @@ class RiskReading:
             UserError: nothing ever traded under that strategy, or that is no symbol.
         """
         other = series_name(compare) if compare else "QQQ"
-        return await measured(self._desk, self._frame(), period, asset, strategy, other)
+        return await measured(
+            self._desk,
+            self._frame(),
+            period,
+            asset=asset,
+            strategy=strategy,
+            beside=(MARKET, other),
+        )
 
     async def summary(
         self, account: str | None = None, broker: str | None = None

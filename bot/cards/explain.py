@@ -16,7 +16,9 @@ def show(report: ExplainReport, *, has_picture: bool = False) -> discord.Embed:
     trade = report.entry.card
     of = trade.legs[0].instrument
     side = "long" if trade.is_long else "short"
-    targets = " · ".join(target_words(n, t, of) for n, t in enumerate(trade.targets[:4], 1))
+    targets = " · ".join(
+        target_words(n, t, of, trade.qty_open) for n, t in enumerate(trade.targets[:4], 1)
+    )
     share = "" if isinstance(trade.r_net, Missing) else f" {text.r(trade.r_net)}"
     now = f"{text.qty(trade.qty_open)} {trade.unit}, {text.price_short(trade.entry, of)} → "
     now += f"{text.price_short(trade.last, of)} · {text.span(trade.age)}"

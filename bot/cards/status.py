@@ -128,7 +128,7 @@ def _account(line: AccountLine) -> str:
         ["realised today", text.usd(line.realised_today_usd, sign=True)],
     ]
     name = f"**{text.safe_line(line.name, 40)}** via {text.safe_line(line.broker, 30)}"
-    notes = [f"{line.n_trades_today} entries today"]
+    notes = [f"{text.count(line.n_trades_today, 'entry')} today"]
     if line.loss_streak >= 2:
         notes.append(f"{line.loss_streak} losses in a row")
     if isinstance(line.day_change_usd, Missing):

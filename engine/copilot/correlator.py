@@ -11,6 +11,7 @@ from decimal import Decimal
 
 from engine.domain.money import ZERO
 from engine.portfolio import Unknown, usd
+from engine.portfolio.beta import MARKET
 from engine.portfolio.lines import Line, Move, pnl_of
 from engine.portfolio.stress import World, move_of
 from engine.reports import Figure, Missing, plus
@@ -48,6 +49,11 @@ class Impact:
     total_usd: Figure
     """Sum of those that are known; missing when none is."""
     n_unknown: int
+
+
+def event_of(move_pct: Decimal, symbol: str) -> Event:
+    """What a question supposes; SPY is how people say the market, which moves all by beta."""
+    return Event(move_pct=move_pct, symbol="" if symbol == MARKET else symbol)
 
 
 def impact(event: Event, held: Iterable[TradeCard], lines: Iterable[Line], world: World) -> Impact:

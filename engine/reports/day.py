@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, time, timedelta
 
 from engine.domain.desk import AlertRecord, AlertState
 from engine.domain.money import ZERO
+from engine.domain.source import MANUAL
 from engine.domain.trade import LedgerEntry, Trade
 from engine.market import NEW_YORK, NYSE, new_york_date
 from engine.reports import Figure, Frame, Stamp
@@ -50,6 +51,7 @@ class DayReport:
     opened: tuple[trade_rows.Row, ...]
     """The newest of them."""
     n_alerts: int
+    """Those of rooms; a person's own orders are none."""
     n_taken: int
     """Alerts that became an order."""
     n_refused: int
@@ -97,7 +99,7 @@ def build(
     made = pnl_report.build(frame, period="all", trades=known.values(), entries=within)
     opened = [t for t in known.values() if t.opened_at is not None and begins <= t.opened_at < ends]
     heard = sorted(
-        (a for a in alerts if begins <= a.received_at < ends),
+        (a for a in alerts if begins <= a.received_at < ends and a.source != MANUAL),
         key=lambda a: (a.received_at, a.alert_id),
         reverse=True,
     )

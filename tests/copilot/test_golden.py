@@ -51,10 +51,10 @@ def the(question: dict[str, Any]) -> Composed:
     asked = book.asked(question["ask"])
     seen = book.seen(asked)
     if asked.move_pct is not None:
-        from engine.copilot.correlator import Event, impact
+        from engine.copilot.correlator import event_of, impact
         from engine.portfolio.stress import World
 
-        event = Event(move_pct=asked.move_pct, symbol=next(iter(asked.symbols), ""))
+        event = event_of(asked.move_pct, next(iter(asked.symbols), ""))
         seen = book.seen(asked, impact=impact(event, seen.positions.rows, (), World(closes={})))
     return compose(asked, seen)
 

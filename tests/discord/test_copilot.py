@@ -119,7 +119,8 @@ async def test_a_plan_to_rebalance_offers_each_trade_with_a_question(tmp_path, m
         used = await it.slash("tom", "all-messages", "ask", question="what if SPY falls 5%?")
         await used.replied()
         assert re.search(
-            r"A move of -5.0% in SPY would change .* by about [+-]\$", plain(used.reply)
+            r"A move of -5.0% in the market \(SPY\) would change .* by about [+-]\$",
+            plain(used.reply),
         )
 
 

@@ -2,6 +2,7 @@
 
 import csv
 import io
+from decimal import Decimal
 
 from tests.discord.kit import SPY, desk, plain
 
@@ -31,7 +32,17 @@ async def test_positions_and_trades_by_broker_and_class(tmp_path, monkeypatch):
         measures = await it.slash("tom", "orders", "export", what="performance")
         await it.until(lambda: measures.reply.attachments)
         found = csv.DictReader(io.StringIO(measures.reply.attachments[0].data.decode()))
-        assert {r["measure"]: r["value"] for r in found}["n_closed"] == "1"
+        measured = {r["measure"]: r["value"] for r in found}
+        assert measured["n_closed"] == "1"
+        assert Decimal(measured["mfe_r"]) == Decimal(row["mfe_r"])
+        drawn = it.user("tom").slash("orders", "chart equity", period="week")
+        whole = it.user("tom").slash("orders", "performance", period="1w")
+        best = f"{Decimal(row['mfe_r']):+.2f}R"
+        for used in (await drawn.replied(60), await whole.replied(60)):
+            assert best in plain(used.reply), plain(used.reply)
+        earned = it.user("tom").slash("orders", "profit-loss", period="week", by="author")
+        assert "Rhea" in plain((await earned.replied(60)).reply)
+        assert "By author Rhea" in plain(whole.reply).replace("\n", " ")
 
 
 async def test_the_configuration_is_exported_to_admins_and_limits_are_set_by_path(

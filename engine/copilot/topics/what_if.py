@@ -24,7 +24,7 @@ class WhatIf(Topic):
         impact, source = seen.impact, self.source
         if impact is None:
             return
-        of = impact.event.symbol or "the market"
+        of = impact.event.symbol or "the market (SPY)"
         yield words("if.of", "what is supposed to move", of, source)
         yield number(
             "if.move", "the supposed move", impact.event.move_pct, "change", "your question"
