@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import discord
 
-from bot import reply
+from bot import reply, text
 from bot.config.values import is_loopback
 from bot.notify import Rule, Severity, kinds, loaded, rule_name, rules
 from bot.sending import send_outside
@@ -281,7 +281,7 @@ class Notifier:
         await desk.commit(
             desk.event("notify.snoozed", rule.rule_id, put, actor=actor, minutes=minutes)
         )
-        return f"{rule.words}: quiet for {minutes} minutes."
+        return f"{rule.words}: quiet for {text.span(timedelta(minutes=minutes))}."
 
     async def _change(self, fresh: Told, who: Who | None, what: str) -> None:
         desk = self._app.desk
