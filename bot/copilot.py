@@ -120,7 +120,7 @@ class Copilot:
         begun = await ask.begin(app.desk, asked, seen, who, said.plain, note)
         app.chronicle.remember(who.user_id, begun.document.document_id, question[:60])
         await show(
-            answer_card.show(begun.report, is_reading=model is not None), _view(begun.report)
+            answer_card.show(begun.report, is_reading=model is not None), _view(app, begun.report)
         )
         if model is None:
             return begun.report
@@ -133,7 +133,7 @@ class Copilot:
             research=research,
             is_harmful=self._harmful(),
         )
-        await show(answer_card.show(report), _view(report))
+        await show(answer_card.show(report), _view(app, report))
         return report
 
     def _harmful(self) -> re.Pattern[str]:
@@ -144,5 +144,5 @@ class Copilot:
         return re.compile("|".join([*SHAPES.values(), *ours]))
 
 
-def _view(report: AnswerReport) -> discord.ui.View | None:
-    return advising.view((p.action, p.button) for p in report.proposals)
+def _view(app: "App", report: AnswerReport) -> discord.ui.View | None:
+    return advising.view(app, ((p.action, p.button) for p in report.proposals))

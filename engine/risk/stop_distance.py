@@ -89,9 +89,14 @@ def _without(intent: Intent, price: Decimal) -> Denial | None:
     )
 
 
+def _short(distance: Decimal) -> Decimal:
+    """To the cent where that says enough."""
+    return distance.quantize(Decimal("0.01")) if distance >= 1 else distance.normalize()
+
+
 def _outside(reason: str, distance: Decimal, price: Decimal, bound: Decimal, word: str) -> Denial:
     return Denial(
         code=f"stop_distance.{reason}",
         detail=f"the stop is {distance.normalize():f} ({distance / price * 100:.2f} %) from the "
-        f"entry {price}, {word} {bound.normalize():f} ({bound / price * 100:.2f} %) is allowed",
+        f"entry {price}, {word} {_short(bound):f} ({bound / price * 100:.2f} %) is allowed",
     )
