@@ -23,7 +23,7 @@ help: ## Show this help
 	@echo "  SERVE=1    make demo: keep serving the sandbox page until Ctrl-C"
 	@echo "  ARGS=...   passed on to the command, e.g. make test ARGS='-k parser'"
 	@echo "  BROKER=x   make chaos: 200 kills at this broker alone, its venue on loopback"
-	@echo "  WORKERS=n  make test: processes (default: one per core)"
+	@echo "  WORKERS=n  make test: processes (default: three for two cores)"
 	@echo "  PYTHON=... which Python makes .venv (default: the first of python3.11, python3.12, python3)"
 
 $(PY):
@@ -59,7 +59,7 @@ run: $(VENV)/.installed ## Start the desk as config.yaml says (needs a Discord t
 	@$(PY) -m bot run $(ARGS)
 
 test: $(VENV)/.installed-dev ## Run the tests
-	@$(PY) -m pytest -n $(WORKERS) $(ARGS)
+	@$(PY) -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
 
 lint: $(VENV)/.installed-dev ## Check format, style, types, import rules, spelling, secrets
 	$(VENV)/bin/ruff format --check .

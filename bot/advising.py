@@ -2,18 +2,22 @@
 
 from collections.abc import Iterable
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import discord
 
 from bot import actions, reply
 from bot.actions._button import ActionButton
+from bot.actions._one import pinned
 from bot.cards import approval_card
 from bot.lasting import Lasting, below
 from bot.reply import Press
 from engine.domain.errors import ActionSyntaxError, ApprovalExpired
 from engine.reports import Missing
 from engine.reports.opportunities import Idea
+
+if TYPE_CHECKING:
+    from bot.app import App
 
 _APPROVE = "#approve "
 _MOST = 10
@@ -77,14 +81,14 @@ def for_idea(idea: Idea) -> tuple[str, str] | None:
     return (line, f"Propose {idea.symbol}") if len(line) <= _LONGEST else None
 
 
-def view(rows: Iterable[tuple[str, str]]) -> discord.ui.View | None:
+def view(app: "App", rows: Iterable[tuple[str, str]]) -> discord.ui.View | None:
     """Buttons for (action, words), each once; None when there is none."""
     first = islice(dict(rows).items(), _MOST)
-    made = [_button(action, f"{n}. {words}") for n, (action, words) in enumerate(first, 1)]
+    made = [_button(app, action, f"{n}. {words}") for n, (action, words) in enumerate(first, 1)]
     return below(made) if made else None
 
 
-def _button(action: str, label: str) -> IdeaButton | ActionButton:
+def _button(app: "App", action: str, label: str) -> IdeaButton | ActionButton:
     if action.startswith(_APPROVE):
         return IdeaButton(action.removeprefix(_APPROVE), label)
-    return ActionButton(action.removeprefix("#"), label)
+    return ActionButton(pinned(app, action.removeprefix("#")), label)

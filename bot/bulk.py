@@ -9,7 +9,7 @@ from bot.confirm import Question, ask_first
 from bot.lasting import Lasting, below, choices
 from bot.reply import Press
 from engine.domain.desk import Approval
-from engine.domain.errors import NotAllowed, UserError
+from engine.domain.errors import NotAllowed, TradeStreamError, UserError
 from engine.domain.money import ZERO
 from engine.flows import approve
 
@@ -122,7 +122,7 @@ def question(app: "App", kind: Kind, ids: list[str]) -> Question:
                 await decide(app.desk, one.approval_id, one.version, who)
             except NotAllowed as error:
                 failed.append(f"⛔ {one.approval_id}: {text.safe_line(str(error), 150)}")
-            except UserError as error:
+            except TradeStreamError as error:
                 failed.append(f"⚠ {one.approval_id}: {text.safe_line(str(error), 150)}")
         word = "approved" if kind == "approve" else "rejected"
         return "\n".join([f"✔ {len(found) - len(failed)} of {len(found)} {word}.", *failed])

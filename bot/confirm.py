@@ -16,7 +16,7 @@ from bot.cards import message
 from bot.errors import sentence
 from bot.lasting import Lasting, below
 from bot.reply import Press, Sent
-from engine.domain.errors import ApprovalExpired, UserError
+from engine.domain.errors import ApprovalExpired
 from engine.domain.quote import UnitQuote
 
 if TYPE_CHECKING:
@@ -45,8 +45,6 @@ class Question:
     """A price that must not have moved far since the question was put."""
     state: Callable[[], object] | None = None
     """What must not have changed at all since."""
-    is_urgent: bool = False
-    """Asked however many other questions the person has left open."""
 
 
 @dataclass(kw_only=True)
@@ -60,6 +58,8 @@ class Waiting:
     state: object
     sent: Sent | None = field(default=None)
     """Where it stands, so that it can be closed when its time is over."""
+    is_forgotten: bool = False
+    """Newer ones took its place: it stands there still, and does nothing."""
 
     def has_changed(self) -> bool:
         """Whether the yes was said to something that is no longer so."""
@@ -81,18 +81,14 @@ class Confirmations:
         self._timers: set[asyncio.Task[None]] = set()
 
     def add(self, waiting: Waiting, now: float) -> str:
-        """Keep it; its token.
+        """Keep it; its token. A person's oldest gives way: a new question is never refused.
 
-        Raises:
-            UserError: the person has too many open already.
+        What he wants to close or to stop must not wait for what he left open.
         """
         self._open = {k: w for k, w in self._open.items() if w.ends_at > now}
-        n_open = sum(w.user_id == waiting.user_id for w in self._open.values())
-        if n_open >= _MAX_OPEN and not waiting.question.is_urgent:
-            raise UserError(
-                f"You have {_MAX_OPEN} open confirmations. Nothing was done; answer one first, or "
-                "wait a minute."
-            )
+        mine = [k for k, w in self._open.items() if w.user_id == waiting.user_id]
+        for oldest in mine[: max(len(mine) - _MAX_OPEN + 1, 0)]:
+            self._open.pop(oldest).is_forgotten = True
         token = secrets.token_hex(8)
         self._open[token] = waiting
         return token
@@ -114,11 +110,11 @@ class Confirmations:
 
     def close_later(self, app: "App", token: str, wait_s: float) -> None:
         """Take its buttons away when its time is over."""
+        waiting = self._open[token]
 
         async def close() -> None:
             await app.clock.sleep(wait_s)
-            waiting = self._open.pop(token, None)
-            if waiting is None:
+            if self._open.pop(token, None) is None and not waiting.is_forgotten:
                 return
             log.info("confirmation of user %s expired: %s", waiting.user_id, waiting.question.title)
             await _show(
@@ -215,7 +211,7 @@ async def ask_first(app: "App", asker: Press | discord.Message, question: Questi
     """Put a question; its action runs once if the person says yes in time.
 
     Raises:
-        UserError: there is nothing to ask, or he has too many questions open.
+        UserError: there is nothing to ask.
     """
     person = asker.author if isinstance(asker, discord.Message) else asker.user
     waiting, view, embed = _put(app, question, person.id)

@@ -17,6 +17,7 @@ from engine.copilot.topics import rules
 from engine.domain.desk import Who
 from engine.domain.errors import UserError
 from engine.flows import ask
+from engine.market import new_york_date
 from engine.reports.answer import AnswerReport
 
 if TYPE_CHECKING:
@@ -96,7 +97,8 @@ class Copilot:
 
     def read(self, question: str) -> Asked:
         """What is asked."""
-        return read(question, rules(), ask.known_symbols(self._app.desk))
+        today = new_york_date(self._app.clock.now())
+        return read(question, rules(), ask.known_symbols(self._app.desk), today)
 
     async def answer(self, who: Who, question: str, show: Show, *, research: bool) -> AnswerReport:
         """Facts at once; the model's reading in their place when it comes.
@@ -118,7 +120,7 @@ class Copilot:
         begun = await ask.begin(app.desk, asked, seen, who, said.plain, note)
         app.chronicle.remember(who.user_id, begun.document.document_id, question[:60])
         await show(
-            answer_card.show(begun.report, is_reading=model is not None), _view(begun.report)
+            answer_card.show(begun.report, is_reading=model is not None), _view(app, begun.report)
         )
         if model is None:
             return begun.report
@@ -131,7 +133,7 @@ class Copilot:
             research=research,
             is_harmful=self._harmful(),
         )
-        await show(answer_card.show(report), _view(report))
+        await show(answer_card.show(report), _view(app, report))
         return report
 
     def _harmful(self) -> re.Pattern[str]:
@@ -142,5 +144,5 @@ class Copilot:
         return re.compile("|".join([*SHAPES.values(), *ours]))
 
 
-def _view(report: AnswerReport) -> discord.ui.View | None:
-    return advising.view((p.action, p.button) for p in report.proposals)
+def _view(app: "App", report: AnswerReport) -> discord.ui.View | None:
+    return advising.view(app, ((p.action, p.button) for p in report.proposals))

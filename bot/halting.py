@@ -45,7 +45,7 @@ def close_everything(app: "App", told: str = "") -> Question:
 
     def body() -> str:
         trades = held()
-        lines = [f"**{len(trades)} open trades**, at market", _total(app, trades)]
+        lines = [f"**{text.count(len(trades), 'open trade')}**, at market", _total(app, trades)]
         lines += [text.shorten(app.reading.one_line(t), 200) for t in trades[:_SHOWN]]
         if len(trades) > _SHOWN:
             lines.append(f"and {len(trades) - _SHOWN} more")
@@ -62,7 +62,6 @@ def close_everything(app: "App", told: str = "") -> Question:
         body=body,
         action=go,
         state=lambda: {t.trade_id: t.qty_open for t in book.open_trades()},
-        is_urgent=True,
     )
 
 

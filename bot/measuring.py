@@ -1,18 +1,17 @@
 """How well a period went, gathered: the closed trades asked for, and the market beside."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Literal
 
 from bot import text
-from bot.reading import authors_of
+from bot.authors import author_names
 from engine.desk import Desk
 from engine.domain.errors import UserError
 from engine.domain.instrument import parse_key
 from engine.domain.money import ZERO
 from engine.domain.trade import LedgerEntry, Trade, TradeState
 from engine.market import new_york_date
-from engine.portfolio.beta import MARKET
 from engine.reports import Figure, Frame, Missing, pnl
 from engine.reports import performance as measures
 
@@ -28,9 +27,15 @@ _ASSETS: Mapping[str, frozenset[str]] = {
 
 
 async def measured(
-    desk: Desk, frame: Frame, period: pnl.Period, asset: AssetChoice, strategy: str, compare: str
+    desk: Desk,
+    frame: Frame,
+    period: pnl.Period,
+    *,
+    asset: AssetChoice = "all",
+    strategy: str = "",
+    beside: Sequence[str] = (),
 ) -> measures.PerformanceReport:
-    """Measures of the closed trades of a period, beside SPY and ``compare``.
+    """Measures of the closed trades of a period; ``beside``: symbols to compare with.
 
     Raises:
         UserError: nothing ever traded under that strategy.
@@ -61,11 +66,10 @@ async def measured(
         positions=[p for p in desk.book.positions.values() if p.trade_id in kept],
         by="strategy",
         sectors=desk.settings.sectors,
-        authors=authors_of(desk),
     )
     within = ZERO if isinstance(made.realised_usd, Missing) else made.realised_usd
     ever = sum((a.realised_usd for a in accounts), ZERO)
-    marks = await _benchmarks(desk, made, frame, compare)
+    marks = await _benchmarks(desk, made, frame, beside)
     return measures.build(
         made,
         deposits_usd=sum((a.deposits_usd for a in accounts), ZERO)
@@ -74,15 +78,17 @@ async def measured(
         realised_before_usd=ever - within if is_whole else ZERO,
         trades=kept.values(),
         sectors=desk.settings.sectors,
-        authors=authors_of(desk),
         benchmarks=marks,
+        authors=await author_names(desk, kept.values()),
     )
 
 
 async def _benchmarks(
-    desk: Desk, made: pnl.PnlReport, frame: Frame, compare: str
+    desk: Desk, made: pnl.PnlReport, frame: Frame, beside: Sequence[str]
 ) -> list[measures.Benchmark]:
-    names = list(dict.fromkeys((MARKET, compare)))
+    names = list(dict.fromkeys(beside))
+    if not names:
+        return []
     await desk.closes.learn(names, WAIT_S)
     known = desk.closes.of(names)
     since = _first_day(made)

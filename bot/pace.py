@@ -16,16 +16,12 @@ BULK = frozenset({"#cancel-all", "#set-stops", "#take-profits", "approvals bulk"
 
 EXEMPT = frozenset(
     {
-        "emergency-stop",
-        "#emergency-stop",
-        "#close",
-        "#close-all",
-        "#stop",
-        "#trailing",
-        "press confirm",
-        "press close",
-        "press stop",
-        "press reject",
+        *("emergency-stop", "#emergency-stop", "press emergency-stop"),
+        *("close", "#close", "#close-all", "press close"),
+        *("#stop", "#trailing", "press stop"),
+        *("order cancel", "approvals reject", "#reject", "press reject"),
+        *("press confirm", "press monitor", "monitor stop", "risk freeze", "broker disable"),
+        "mode paper",
     }
 )
 """What takes risk away is never held back."""

@@ -9,21 +9,22 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Literal
 
 from bot import export, text
+from bot.authors import author_names
 from bot.cards import trade_card as trade_embed
 from bot.cards._layout import badges
+from bot.measuring import measured
 from engine.brokers import Broker, Check
 from engine.desk import Desk
 from engine.domain.desk import AlertRecord, Approval
 from engine.domain.errors import TradeStreamError, UserError
 from engine.domain.instrument import Instrument
-from engine.domain.money import ZERO, Price, Qty
+from engine.domain.money import Price, Qty
 from engine.domain.order import Intent, Order
 from engine.domain.trade import Account, LedgerEntry, Trade, TradeState
 from engine.flows import broker_switch, facts, mode
 from engine.market import NYSE, Calendar, Market
 from engine.reports import (
     Frame,
-    Missing,
     Stamp,
     alert_card,
     alerts,
@@ -41,6 +42,7 @@ from engine.reports import brokers as lines
 from engine.reports import data as quotes
 from engine.reports import exposure as stakes
 from engine.reports import orders as order_rows
+from engine.reports.metrics import p95
 from engine.reports.pnl import By, Period
 
 if TYPE_CHECKING:
@@ -52,13 +54,6 @@ _MOST_ASKED = 100
 _ID = re.compile(r"[A-Za-z0-9/_-]{1,80}")
 """The shape of every id of ours; nothing else is looked up."""
 _SYMBOL = re.compile(r"[A-Za-z0-9./]{1,12}")
-
-
-def authors_of(desk: Desk) -> dict[int, str]:
-    """Names of alert authors by id, as the desk last heard them."""
-    known = {a.author_id: a.author_name for a in desk.book.alerts.values()}
-    heard = (i.message for i in desk.book.intake.values())
-    return known | {m.author_id: m.author_name for m in heard if m.author_id is not None}
 
 
 class Reading:
@@ -183,22 +178,12 @@ class Reading:
             positions=list(desk.book.positions.values()),
             by=by,
             sectors=desk.settings.sectors,
-            authors=authors_of(desk),
+            authors=await author_names(desk, closed) if by == "author" else None,
         )
 
-    async def performance(self, period: Period, by: By) -> performance.PerformanceReport:
-        """How well the closed trades of a period did."""
-        accounts = list(self._desk.book.accounts.values())
-        made = await self.pnl(period, by)
-        ever = sum((a.realised_usd for a in accounts), ZERO)
-        within = ZERO if isinstance(made.realised_usd, Missing) else made.realised_usd
-        return performance.build(
-            made,
-            deposits_usd=sum((a.deposits_usd for a in accounts), ZERO)
-            if accounts
-            else Missing("no account"),
-            realised_before_usd=ever - within,
-        )
+    async def performance(self, period: Period) -> performance.PerformanceReport:
+        """How well the closed trades of a period did, without the market beside."""
+        return await measured(self._desk, self.frame(), period)
 
     def data(self, name: str | None = None) -> quotes.DataReport:
         """Grades of everything quoted, or of one symbol.
@@ -356,7 +341,8 @@ class Reading:
         """Orders by their last change: those that are not over, or all."""
         desk = self._desk
         if is_live:
-            return order_rows.build(self.frame(), orders=desk.book.orders.values(), limit=limit)
+            live = [o for o in desk.book.orders.values() if not o.state.is_terminal]
+            return order_rows.build(self.frame(), orders=live, limit=limit)
         found = await desk.store.find(Order, newest_first=True, limit=limit)
         known = {o.order_id: o for o in (*found, *desk.book.orders.values())}
         return order_rows.build(
@@ -499,6 +485,7 @@ class Reading:
                         limit=usage.limit,
                         remaining=usage.remaining,
                         last_ms=usage.last_ms,
+                        p95_ms=p95(usage.waits_ms),
                     )
                 )
         return found
@@ -514,6 +501,7 @@ class Reading:
             is_reconciled=desk.is_reconciled,
             parts=parts(app),
             problems=dict(desk.health),
+            since=desk.health.since,
             trades=book.open_trades(),
             positions=list(book.positions.values()),
             accounts=list(book.accounts.values()),
@@ -583,13 +571,21 @@ def queues(app: "App") -> dict[str, int]:
 def parts(app: "App") -> tuple[status.Part, ...]:
     """Gateway, brokers and feed, and how they are."""
     desk = app.desk
-    gateway = "" if app.link.is_up else "not connected"
-    found = [_part("gateway", gateway)]
-    found += [_part(name, desk.health.get(f"broker {name}", "")) for name in desk.brokers]
+    since, gateway = desk.health.since, "" if app.link.is_up else "not connected"
+    found = [_part("gateway", gateway, since.get("discord"))]
+    found += [
+        _part(name, desk.health.get(f"broker {name}", ""), since.get(f"broker {name}"))
+        for name in desk.brokers
+    ]
     feed = desk.feed
     found.append(_part(f"feed {feed.name}" if feed else "feed", "" if feed else "none"))
     return tuple(found)
 
 
-def _part(name: str, problem: str) -> status.Part:
-    return status.Part(name=name, condition="bad" if problem else "ok", text=problem)
+def _part(name: str, problem: str, since: datetime | None = None) -> status.Part:
+    return status.Part(
+        name=name,
+        condition="bad" if problem else "ok",
+        text=problem,
+        since=since if problem else None,
+    )

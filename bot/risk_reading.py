@@ -142,7 +142,14 @@ class RiskReading:
             UserError: nothing ever traded under that strategy, or that is no symbol.
         """
         other = series_name(compare) if compare else "QQQ"
-        return await measured(self._desk, self._frame(), period, asset, strategy, other)
+        return await measured(
+            self._desk,
+            self._frame(),
+            period,
+            asset=asset,
+            strategy=strategy,
+            beside=(MARKET, other),
+        )
 
     async def summary(
         self, account: str | None = None, broker: str | None = None
@@ -195,6 +202,12 @@ class RiskReading:
         trades = book.open_trades(account)
         positions = [p for p in book.positions.values() if account in (None, p.account)]
         return accounts, trades, positions
+
+    async def lines(self) -> tuple[Lines, Mapping[str, Closes]]:
+        """Everything held as the mathematics sees it, with the daily closes that betas need."""
+        _, trades, positions = self._book(None)
+        held = await self._lines(trades, positions)
+        return held, await self._closes(held)
 
     async def _lines(self, trades: list[Trade], positions: list[Position]) -> Lines:
         contracts = [p.instrument for p in positions if p.qty and p.instrument.kind == "option"]

@@ -38,7 +38,7 @@ def usd_short(value: Figure, *, sign: bool = False) -> str:
 
 def r(value: Figure) -> str:
     """Multiples of the initial risk: ``+1.32R``."""
-    return str(value) if isinstance(value, Missing) else f"{_no_minus_zero(value, 2):+,.2f}R"
+    return str(value) if isinstance(value, Missing) else f"{_signed(_no_minus_zero(value, 2), 2)}R"
 
 
 def r_short(value: Figure) -> str:
@@ -51,7 +51,7 @@ def pct(value: Figure, *, sign: bool = True, places: int = 1) -> str:
     if isinstance(value, Missing):
         return str(value)
     rounded = _no_minus_zero(value, places)
-    return f"{rounded:+,.{places}f}%" if sign else f"{rounded:,.{places}f}%"
+    return f"{_signed(rounded, places)}%" if sign else f"{rounded:,.{places}f}%"
 
 
 def small_pct(value: Decimal) -> str:
@@ -74,6 +74,11 @@ def plain(value: Figure, places: int = 2, unit: str = "") -> str:
 def share(value: Figure) -> str:
     """Percent of a whole, given as 0-100, for narrow columns: ``25%``."""
     return plain(value, 0, "%")
+
+
+def _signed(rounded: Decimal, places: int) -> str:
+    """With its sign; nothing is neither up nor down."""
+    return f"{rounded:+,.{places}f}" if rounded else f"{rounded:,.{places}f}"
 
 
 def _no_minus_zero(value: Decimal, places: int) -> Decimal:

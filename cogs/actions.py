@@ -150,7 +150,7 @@ class Actions(commands.Cog):
         await reply.report(
             interaction,
             actions_card.menu(found, app.reading.frame().stamp("actions")),
-            view=offers_view(found),
+            view=offers_view(app, found),
         )
 
 

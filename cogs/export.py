@@ -86,7 +86,7 @@ class Export(commands.Cog):
         if what == "performance":
             if begin is not None or end is not None:
                 raise UserError("performance is of all time here. Nothing was exported.")
-            return export.performance_rows(await app.reading.performance("all", "source"))
+            return export.performance_rows(await app.reading.performance("all"))
         if what == "journal":
             report = await app.chronicle.journal(Wanted(), per_page=_MOST)
             return export.journal_rows(

@@ -199,7 +199,9 @@ class Orders(commands.Cog):
         if not app.gate.allows(interaction, "order list"):
             return []
         wanted = current.lower()
-        named = ((_name(o), o.order_id) for o in reversed(app.desk.book.orders.values()))
+        newest = reversed(app.desk.book.orders.values())
+        first = sorted(newest, key=lambda o: o.state.is_terminal)
+        named = ((_name(o), o.order_id) for o in first)
         return [
             app_commands.Choice(name=text.shorten(name, 100), value=key)
             for name, key in named

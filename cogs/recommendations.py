@@ -69,7 +69,7 @@ class Recommendations(commands.Cog):
         )
         buttons = [b for row in report.rows if (b := advising.for_idea(row)) is not None]
         await reply.report(
-            interaction, opportunities_card.show(report), view=advising.view(buttons)
+            interaction, opportunities_card.show(report), view=advising.view(self.bot.app, buttons)
         )
 
     @app_commands.command(description="What would bring every position to its target; advice only")
@@ -83,7 +83,7 @@ class Recommendations(commands.Cog):
         """The plan; each of its trades is a button that asks first."""
         await self._begin(interaction, "rebalance")
         report = self.bot.app.risks.rebalance(target, max_trades)
-        buttons = advising.view(_trades(report))
+        buttons = advising.view(self.bot.app, _trades(report))
         await reply.report(interaction, rebalance_card.show(report), view=buttons)
 
     @opportunities.autocomplete("strategy")
@@ -101,7 +101,7 @@ class Recommendations(commands.Cog):
 
     async def _show(self, interaction: Press, who: Who, report: RecommendationsReport) -> None:
         await advised.file(self.bot.app, who, report)
-        buttons = advising.view((row.action, row.button) for row in report.rows)
+        buttons = advising.view(self.bot.app, ((r.action, r.button) for r in report.rows))
         await reply.report(interaction, card.show(report), view=buttons)
 
 

@@ -7,7 +7,7 @@ author or the room states can make it smaller, never larger.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -48,13 +48,13 @@ class SizingSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    risk_pct: Decimal = Field(_D("1.0"), ge=0)
+    risk_pct: Decimal = Field(_D("1.0"), ge=0, le=100)
     """What one trade may lose at its stop, before the multiplier."""
-    hard_cap_pct: Decimal = Field(_D("2.0"), ge=0)
+    hard_cap_pct: Decimal = Field(_D("2.0"), ge=0, le=100)
     """What one trade may lose at most, whatever the multiplier says."""
     max_notional_pct: Decimal = Field(_D(10), ge=0)
     """Value of one position in shares or coins."""
-    max_loss_pct: Decimal = Field(_D("2.0"), ge=0)
+    max_loss_pct: Decimal = Field(_D("2.0"), ge=0, le=100)
     """Worst case of one position whose loss is limited by itself (options, spreads)."""
     futures_max_risk_usd: Decimal | None = Field(_D(100), ge=0)
     """Futures may not lose more at their stop (until live stage L2); null: no such cap."""
@@ -72,14 +72,14 @@ class SizingSettings(BaseModel):
     kelly_max_trades: int = Field(100, ge=1)
     kelly_par: Decimal = Field(_D("0.20"), gt=0)
     """Kelly fraction that counts as 1: win rate 60 %, profit factor 1.5."""
-    size_words: dict[str, Decimal] = {
+    size_words: dict[str, Annotated[Decimal, Field(ge=0)]] = {
         "lotto": _D("0.25"),
         "small": _D("0.5"),
         "half": _D("0.5"),
         "full": _D(1),
     }
     """Share of the risk that a size word means where the room's size_map does not name it."""
-    futures_margin_usd: dict[str, Decimal] = dict(FUTURES_MARGIN_USD)
+    futures_margin_usd: dict[str, Annotated[Decimal, Field(gt=0)]] = dict(FUTURES_MARGIN_USD)
     """Dollars tied up by one contract; a root that is missing counts with its full value."""
     naked_call_margin_pct: Decimal = Field(_D(20), ge=0)
     """Dollars tied up by an uncovered short call, in percent of its strike, plus the premium."""

@@ -6,18 +6,23 @@ from typing import TYPE_CHECKING, Any
 import discord
 
 from bot import reply
+from bot.actions._one import pinned, unpinned
 from bot.lasting import Lasting, below, choice
 from bot.reply import Press
 
 if TYPE_CHECKING:
     from bot.actions import Offer
+    from bot.app import App
 
 
 class ActionButton(
     Lasting[discord.ui.Button[Any]],
     template=r"ts:act:(?P<text>[^\n]{1,90})",
 ):
-    """Pressing it is typing it: judged, checked and confirmed at that moment."""
+    """Pressing it is typing it: judged, checked and confirmed at that moment.
+
+    ``text``: as :func:`pinned` made it where a trade is meant.
+    """
 
     def __init__(
         self,
@@ -35,9 +40,9 @@ class ActionButton(
         from bot import actions, dialogs
 
         app = interaction.client.app
-        line = f"#{self.text}"
 
         async def work() -> None:
+            line = f"#{unpinned(app, self.text)}"
             form = actions.read_line(line).action.form
             if form:
                 await dialogs.show(app, interaction, form, "")
@@ -65,8 +70,12 @@ class OfferSelect(Lasting[discord.ui.Select[Any]], template=r"ts:offers"):
         from bot import actions
 
         await reply.defer(interaction)
-        app, line = interaction.client.app, f"#{choice(interaction)}"
-        await reply.handled(interaction, lambda: actions.perform(app, interaction, line))
+        app = interaction.client.app
+
+        async def work() -> None:
+            await actions.perform(app, interaction, f"#{unpinned(app, choice(interaction))}")
+
+        await reply.handled(interaction, work)
 
 
 QUICK = {
@@ -78,14 +87,16 @@ QUICK = {
 """Offers that get a button of their own."""
 
 
-def offers_view(found: Sequence["Offer"]) -> discord.ui.View:
+def offers_view(app: "App", found: Sequence["Offer"]) -> discord.ui.View:
     """A menu of what concerns one thing, buttons for what concerns all, and the emergency stop."""
     items: list[OfferSelect | ActionButton] = []
     singles = [o for o in found if o.text not in QUICK][:25]
     if singles:
         options = [
             discord.SelectOption(
-                label=o.label[:100], value=o.text[:90], description=o.detail[:100] or None
+                label=o.label[:100],
+                value=pinned(app, o.text)[:90],
+                description=o.detail[:100] or None,
             )
             for o in singles
         ]

@@ -9,7 +9,7 @@ from bot.actions import Action, Asker, Offer, Said, Values
 from bot.confirm import Question
 from bot.reply import Press
 from engine.domain.desk import Who
-from engine.domain.errors import NotAllowed, UserError
+from engine.domain.errors import NotAllowed, TradeStreamError, UserError
 from engine.domain.trade import Trade
 from engine.flows import manage
 
@@ -43,7 +43,9 @@ class SetStops(Action):
         """While something would change."""
         rows, _ = planned(app, _USUAL)
         if rows:
-            yield Offer(text="set-stops", label="Trail all by 2 %", detail=f"{len(rows)} stops")
+            yield Offer(
+                text="set-stops", label="Trail all by 2 %", detail=text.count(len(rows), "stop")
+            )
 
 
 def planned(app: "App", percent: Decimal) -> tuple[list[Row], list[str]]:
@@ -109,7 +111,7 @@ def stops_question(app: "App", percent: Decimal) -> Question:
         for trade, _ in rows:
             try:
                 await manage.trail(app.desk, trade.trade_id, who, percent=percent)
-            except UserError as error:
+            except TradeStreamError as error:
                 failed.append(f"⚠ {text.safe_line(trade.symbol, 40)}: {error}")
         return "\n".join([f"✔ {len(rows) - len(failed)} of {len(rows)} stops trail.", *failed])
 

@@ -8,7 +8,7 @@ from bot.actions import Action, Asker, Offer, Said, Values
 from bot.confirm import Question
 from bot.reply import Press
 from engine.domain.desk import Who
-from engine.domain.errors import NotAllowed, UserError
+from engine.domain.errors import NotAllowed, TradeStreamError, UserError
 from engine.domain.money import ZERO
 from engine.domain.trade import Trade
 from engine.flows import manage
@@ -85,7 +85,7 @@ def profits_question(app: "App") -> Question:
         for trade in trades:
             try:
                 await manage.close(app.desk, trade.trade_id, who)
-            except UserError as error:
+            except TradeStreamError as error:
                 failed.append(f"⚠ {text.safe_line(trade.symbol, 40)}: {error}")
         return "\n".join([f"✔ closing {len(trades) - len(failed)} of {len(trades)}.", *failed])
 

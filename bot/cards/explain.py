@@ -16,7 +16,9 @@ def show(report: ExplainReport, *, has_picture: bool = False) -> discord.Embed:
     trade = report.entry.card
     of = trade.legs[0].instrument
     side = "long" if trade.is_long else "short"
-    targets = " · ".join(target_words(n, t, of) for n, t in enumerate(trade.targets[:4], 1))
+    targets = " · ".join(
+        target_words(n, t, of, trade.qty_open) for n, t in enumerate(trade.targets[:4], 1)
+    )
     share = "" if isinstance(trade.r_net, Missing) else f" {text.r(trade.r_net)}"
     now = f"{text.qty(trade.qty_open)} {trade.unit}, {text.price_short(trade.entry, of)} → "
     now += f"{text.price_short(trade.last, of)} · {text.span(trade.age)}"
@@ -39,7 +41,11 @@ def show(report: ExplainReport, *, has_picture: bool = False) -> discord.Embed:
 
 def _origin(report: ExplainReport) -> list[str]:
     if report.is_by_hand:
-        return ["**Entered by hand**; no alert stands behind it."]
+        if not report.words:
+            return ["**Entered by hand**; no alert stands behind it."]
+        said = f"`{text.code_safe(report.words)}`"
+        why = f"· {text.safe_line(report.sizing, 200)}" if report.sizing else ""
+        return [f"**Entered by hand** by {text.safe_line(report.author, 60)}: {said}", why]
     who = text.safe_line(report.author, 60)
     how = (report.read_as, report.sizing, report.guard)
     return [

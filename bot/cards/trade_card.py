@@ -1,10 +1,13 @@
 """A round trip: profit or loss at a glance, then prices, protection and quality of the fills."""
 
+from decimal import Decimal
+
 import discord
 
 from bot import text
 from bot.cards._layout import Tone, card, in_r, one_line, signed, tone_of
 from engine.domain.instrument import Instrument
+from engine.domain.money import ZERO
 from engine.domain.order import PlannedTarget
 from engine.domain.trade import StopPlan, TradeState
 from engine.reports import Missing
@@ -140,17 +143,23 @@ def stop_words(stop: StopPlan, report: TradeCard) -> str:
 
 
 def _targets(report: TradeCard) -> str:
+    if not report.is_open and report.state is not TradeState.PENDING:
+        return ""
     words = [
-        target_words(number, target, _first(report))
+        target_words(number, target, _first(report), report.qty_open)
         for number, target in enumerate(report.targets, start=1)
     ]
     return one_line("🎯 Targets", " · ".join(words[:6]))
 
 
-def target_words(number: int, target: PlannedTarget, of: Instrument) -> str:
-    """``T1 3.20 × 1`` with ``✓ hit`` once it was reached."""
+def target_words(number: int, target: PlannedTarget, of: Instrument, n_open: Decimal = ZERO) -> str:
+    """``T1 3.20 × 1`` with ``✓ hit`` once it was reached; never more than is open."""
     mark = " ✓ hit" if target.is_hit else ""
-    words = f"T{number} {text.price(target.price, of)} × {text.qty(target.qty)}{mark}"
+    is_more = n_open and not target.is_hit and target.qty > n_open
+    words = (
+        f"T{number} {text.price(target.price, of)} × {text.qty(n_open if is_more else target.qty)}"
+    )
+    words += mark
     return words.replace(" ", text.NBSP)
 
 

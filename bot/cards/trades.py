@@ -47,12 +47,18 @@ def table(rows: Sequence[Row]) -> str:
         is_filled = row.state in _HELD
         cells.append(
             [
-                f"{side}{text.qty(row.qty)} {row.label}",
+                f"{side}{_units(row)} {row.label}",
                 text.usd_short(row.net_usd, sign=True) if is_filled else "",
             ]
         )
         cells.append([f"  {_prices(row)}{_word(row)}", text.r_short(row.r) if is_filled else ""])
     return text.table(cells, "lr")
+
+
+def _units(row: Row) -> str:
+    """``36``, and ``18/36`` when a part was closed."""
+    is_part = row.state is TradeState.OPEN and row.qty_open != row.qty
+    return f"{text.qty(row.qty_open)}/{text.qty(row.qty)}" if is_part else text.qty(row.qty)
 
 
 _HELD = (TradeState.OPEN, TradeState.CLOSED)

@@ -66,11 +66,19 @@ def _missing(rows: Sequence[Row]) -> str:
     whys: dict[str, list[str]] = {}
     for row in rows:
         if isinstance(row.last, Missing):
-            whys.setdefault(row.last.reason.replace(row.symbol, "it"), []).append(row.symbol)
+            whys.setdefault(_why(row.last.reason, row.symbol), []).append(row.symbol)
     return "\n".join(
         f"-# no price of {text.shorten(', '.join(names), 60)}: {text.safe_line(why, 90)}"
         for why, names in list(whys.items())[:3]
     )
+
+
+def _why(reason: str, symbol: str) -> str:
+    """The same words for every symbol, so that one line says it for all."""
+    nothing = f" has no {symbol}"
+    if reason.endswith(nothing):
+        return f"{reason.removesuffix(nothing)} does not have it"
+    return reason.replace(symbol, "it")
 
 
 def outcomes(told: Sequence[Outcome], n_on_it: int, stamp: Stamp) -> discord.Embed:

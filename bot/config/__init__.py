@@ -39,7 +39,8 @@ def load(path: Path | None = None, overrides: Mapping[str, Any] | None = None) -
     values = read_yaml(file)
     refuse_secrets(values)
     overlays = _overlays(values.pop("environments", None))
-    name = os.environ.get("TRADESTREAM_ENV") or values.get("environment") or Environment.DEV
+    said = values.get("environment")
+    name = os.environ.get("TRADESTREAM_ENV") or (Environment.DEV if said is None else said)
     stray = [f"{key}: unknown key" for key in _NOT_IN_FILE if key in values]
     if stray:
         raise ConfigError("\n".join(stray))

@@ -184,7 +184,7 @@ def stop_question(app: "App", channel_id: int | None = None, reason: str = "") -
         return "\n".join(
             [
                 f"Alerts {named} are kept, but **no longer acted on, closings included**.",
-                f"{n_open} open trades keep their stops, targets and buttons.",
+                f"{text.count(n_open, 'open trade')}: stops, targets and buttons stay as they are.",
                 "It holds until somebody starts it again, also over a restart.",
             ]
         )

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 
+from engine.copilot.question import Asked
 from engine.domain.money import ZERO
 from engine.portfolio import Unknown, usd
 from engine.portfolio.lines import Line, Move, pnl_of
@@ -48,6 +49,13 @@ class Impact:
     total_usd: Figure
     """Sum of those that are known; missing when none is."""
     n_unknown: int
+
+
+def event_of(asked: Asked) -> Event | None:
+    """The event that a question supposes; None when it says not how far or not of what."""
+    if asked.move_pct is None or not (asked.moved or asked.is_market):
+        return None
+    return Event(move_pct=asked.move_pct, symbol=asked.moved)
 
 
 def impact(event: Event, held: Iterable[TradeCard], lines: Iterable[Line], world: World) -> Impact:

@@ -38,14 +38,17 @@ def ideas(
     approvals: Iterable[Approval],
     held: Iterable[str],
 ) -> Iterator[Idea]:
-    """Every entry that was worked out and not sent; ``held``: trades that exist already."""
+    """Every entry that was worked out and not sent, as it was changed last.
+
+    ``held``: trades that exist already.
+    """
     known = {a.alert_id: a for a in alerts}
     waiting = {a.intent_id: a for a in approvals if a.state is ApprovalState.PENDING}
     taken = set(held)
-    newest: dict[str, Intent] = {}
+    newest: dict[tuple[str, str], Intent] = {}
     for intent in intents:
         if intent.purpose is Purpose.ENTRY and frame.now - intent.created_at <= _AGE:
-            newest[intent.trade_id] = intent
+            newest[intent.alert_id or intent.trade_id, intent.account] = intent
     for intent in newest.values():
         alert = known.get(intent.alert_id)
         is_over = alert is None or alert.state in _GONE or alert.state in _TAKEN

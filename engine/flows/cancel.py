@@ -2,7 +2,7 @@
 
 from engine.desk import Desk
 from engine.domain.desk import Who
-from engine.domain.errors import NotAllowed, UserError
+from engine.domain.errors import NotAllowed, TradeStreamError, UserError
 from engine.domain.order import Order, OrderState, Purpose
 from engine.flows import send
 
@@ -71,7 +71,7 @@ async def run_all(desk: Desk, who: Who) -> dict[str, str]:
     for order in entries(desk, who):
         try:
             tally[order.order_id] = await run(desk, order.order_id, who, "cancel all")
-        except UserError as error:
+        except TradeStreamError as error:
             tally[order.order_id] = f"⚠ {error}"
     return tally
 

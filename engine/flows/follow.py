@@ -15,8 +15,10 @@ from engine.domain.source import SourceProfile
 from engine.domain.trade import StopPlan, Trade, TradeState
 from engine.exits.plan import close_request
 from engine.flows.enter import Outcome, ask_which, rejected
+from engine.flows.undo import closed_unsent, is_unsent
+from engine.matching import exit_note, exit_qty, match_exit
 from engine.reports import unit_label
-from engine.routing import Refused, exit_note, exit_qty, match_exit
+from engine.routing import Refused
 
 
 async def judge(
@@ -52,6 +54,8 @@ def on_trade(
     trade: Trade,
 ) -> Outcome:
     """Apply a closing or updating signal to the trade that it means. Exits always pass."""
+    if signal.action.effect.closes and is_unsent(desk, trade):
+        return closed_unsent(desk, record, trade, is_all=_is_all(signal))
     said: list[str] = []
     after = trade
     if signal.action.effect.closes:
@@ -85,8 +89,7 @@ def _close(
     trade: Trade,
 ) -> Trade:
     qty = exit_qty(signal, trade, profile)
-    is_all = signal.quantity is None and not signal.is_partial and signal.fraction in (None, 1)
-    if is_all or trade.state is TradeState.PENDING:
+    if _is_all(signal) or trade.state is TradeState.PENDING:
         qty = max(qty, trade.qty_wanted)  # an entry that still works is cancelled, the rest closed
     quote = desk.quote(trade.legs)
     touch = quote.touch(trade.direction < 0) if quote else None
@@ -103,6 +106,10 @@ def _close(
         alerted_exit=signal.price if signal.price is not None else asked.alerted_exit,
         achievable_exit=touch if touch is not None else asked.achievable_exit,
     )
+
+
+def _is_all(signal: Signal) -> bool:
+    return signal.quantity is None and not signal.is_partial and signal.fraction in (None, 1)
 
 
 def moved(

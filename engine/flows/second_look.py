@@ -18,6 +18,7 @@ from engine.flows.enter import Outcome
 from engine.flows.turns import Turn
 
 _OVER = (AlertState.WITHDRAWN, AlertState.CLOSED)
+_TRADED = (AlertState.ORDERED, AlertState.PARTIAL, AlertState.FILLED, AlertState.MANAGED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -237,11 +238,15 @@ async def ignore(desk: Desk, who: Who, alert_id: str) -> Looked:
 
 async def _ignored(desk: Desk, who: Who, record: AlertRecord) -> Looked:
     alert_id = record.alert_id
-    alive = [t for t in record.trade_ids if t in desk.book.trades]
     waits = [a for a in desk.book.approvals.values() if a.alert_id == alert_id]
+    if record.state in _OVER:
+        raise UserError(f"It is {record.state.lower()} already. Nothing was changed.")
     asked = {a.trade_id for a in waits}
-    if any(t not in asked for t in alive):
+    trades = [t for i in record.trade_ids if (t := await desk.trade(i)) and i not in asked]
+    if any(t.state in (TradeState.PENDING, TradeState.OPEN) for t in trades):
         raise UserError("It is traded: close or cancel that. Nothing was changed.")
+    if record.state in _TRADED or any(t.state is not TradeState.VOID for t in trades):
+        raise UserError("It was traded already: that stays as it was. Nothing was changed.")
     for one in waits:
         await approve.reject(desk, one.approval_id, one.version, who, decision="ignored")
     async with effects.story(desk, alert_id):

@@ -310,6 +310,8 @@ async def _decided(
 def _as_now(desk: Desk, profile: SourceProfile, message: RawAlert) -> SourceProfile:
     """The room's terms may have changed while the message waited; the stricter handling counts."""
     now = desk.source_of(message.channel_id)
+    if now is profile:
+        return profile
     if now is None or not now.trusts(message.author_id, message.webhook_id):
         return replace(profile, handling=Handling.LISTEN)
     handling = min(now.handling, profile.handling, key=_STRICT.index)

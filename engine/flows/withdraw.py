@@ -2,54 +2,16 @@
 
 from dataclasses import replace
 
-from engine import orders
 from engine.desk import Desk
 from engine.domain.alert import Alert, Effect, Parsed, RawAlert, Signal
-from engine.domain.desk import AlertRecord, AlertState, Approval, ApprovalState, Intake
-from engine.domain.order import Order, OrderState, Purpose, Trigger
+from engine.domain.desk import AlertRecord, AlertState, ApprovalState, Intake
+from engine.domain.order import Order
 from engine.domain.record import Event, Record, changed
 from engine.domain.source import Handling, SourceProfile
 from engine.domain.trade import Trade, TradeState
 from engine.flows import enter, take_alert
 from engine.flows.enter import Outcome, rejected
-
-
-def undo(desk: Desk, trade: Trade, reason: str) -> tuple[list[Record], list[Order]]:
-    """Records that take a trade back before it holds anything; orders to cancel at the broker.
-
-    What is filled stays: a withdrawn alert closes nothing by itself.
-    """
-    now = desk.clock.now()
-    puts: list[Record] = []
-    cancels: list[Order] = []
-    for order in desk.book.orders_of(trade.trade_id):
-        if order.purpose is not Purpose.ENTRY or order.state.is_terminal:
-            continue
-        if order.state in (OrderState.ACCEPTED, OrderState.PARTIAL, OrderState.UNKNOWN):
-            asked = orders.moved(order, Trigger.ASK_CANCEL, now, reason=reason)
-            puts.append(asked)
-            cancels.append(asked)
-        elif not order.state.is_at_broker:
-            puts.append(orders.moved(order, Trigger.VOID, now, reason=reason))
-    if trade.state is TradeState.PENDING and not cancels and _all_ashore(desk, trade):
-        puts.append(changed(trade, state=TradeState.VOID, close_reason=reason, closed_at=now))
-    return puts, cancels
-
-
-def _all_ashore(desk: Desk, trade: Trade) -> bool:
-    return not any(o.state.is_at_broker for o in desk.book.orders_of(trade.trade_id))
-
-
-def close_approvals(
-    desk: Desk, alert_id: str, state: ApprovalState, decision: str
-) -> tuple[list[Approval], list[tuple[str, str, str]]]:
-    """All open questions of an alert, ended; their cards."""
-    ended = [
-        changed(a, state=state, decision=decision, decided_at=desk.clock.now())
-        for a in desk.book.approvals.values()
-        if a.alert_id == alert_id
-    ]
-    return ended, [("approval", a.approval_id, "approvals") for a in ended]
+from engine.flows.undo import close_approvals, taken_back, undo
 
 
 async def cancelled(
@@ -69,15 +31,13 @@ async def cancelled(
     puts: list[Record] = []
     cancels: list[Order] = []
     cards: list[tuple[str, str, str]] = []
-    for trade in pending:
-        records, asked = undo(desk, trade, "cancelled by its author")
-        ended, shown = close_approvals(
-            desk, trade.alert_id, ApprovalState.WITHDRAWN, "cancelled by its author"
+    for n, trade in enumerate(pending):
+        records, asked, shown = taken_back(
+            desk, trade, record.alert_id, "cancelled by its author", pending[:n]
         )
-        puts += [*records, *ended]
-        puts += _alert_withdrawn(desk, trade.alert_id, record.alert_id)
+        puts += records
         cancels += asked
-        cards += [*shown, ("alert", trade.alert_id, "trade_alerts")]
+        cards += shown
     return Outcome(
         state=AlertState.MANAGED,
         reason=f"took back {len(pending)} waiting trade(s) in {signal.symbol}",
@@ -86,13 +46,6 @@ async def cancelled(
         cancel=tuple(cancels),
         trade_ids=tuple(t.trade_id for t in pending),
     )
-
-
-def _alert_withdrawn(desk: Desk, alert_id: str, by: str) -> list[Record]:
-    alert = desk.book.alerts.get(alert_id)
-    if alert is None or alert_id == by:
-        return []
-    return [changed(alert, state=AlertState.WITHDRAWN, reason="cancelled by its author")]
 
 
 def _names(signal: Signal, trade: Trade) -> bool:

@@ -387,7 +387,7 @@ def _order(story: _Story) -> Step:
     return Step(
         name="order",
         state=_order_state(last),
-        at=last.accepted_at or last.sent_at or last.updated_at,
+        at=last.sent_at or last.accepted_at or last.updated_at,
         text=words,
     )
 

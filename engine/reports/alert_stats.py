@@ -10,16 +10,16 @@ from decimal import Decimal
 from engine.domain.alert import Alert
 from engine.domain.desk import AlertRecord, AlertState
 from engine.domain.order import Order, Purpose
+from engine.domain.source import MANUAL
 from engine.domain.trade import Trade, TradeState
 from engine.reports import Figure, Frame, Missing, Stamp
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuthorRow:
-    """One author of one room: the closed trades that his alerts led to."""
+    """One author: the closed trades that his alerts led to, whichever rooms he wrote in."""
 
     author: str
-    source: str
     n_alerts: int
     n_closed: int
     win_pct: Figure
@@ -53,8 +53,11 @@ def build(
     orders: Iterable[Order],
     asked: Iterable[str] = (),
 ) -> AlertStats:
-    """``asked``: alerts that a person decided; their waiting is no latency of the desk's."""
-    heard = list(alerts)
+    """``asked``: alerts that a person decided; their waiting is no latency of the desk's.
+
+    A person's own orders are no alerts and are not counted.
+    """
+    heard = [a for a in alerts if a.source != MANUAL]
     by_alert: dict[str, list[Trade]] = defaultdict(list)
     for trade in trades:
         by_alert[trade.alert_id].append(trade)
@@ -122,9 +125,9 @@ def _percentile(ordered: Sequence[Decimal], pct: int) -> Figure:
 def _authors(
     heard: Iterable[AlertRecord], by_alert: dict[str, list[Trade]]
 ) -> tuple[AuthorRow, ...]:
-    groups: dict[tuple[int, str], list[AlertRecord]] = defaultdict(list)
+    groups: dict[int, list[AlertRecord]] = defaultdict(list)
     for alert in heard:
-        groups[alert.author_id, alert.source].append(alert)
+        groups[alert.author_id].append(alert)
     rows = [_author(theirs, by_alert) for theirs in groups.values()]
     return tuple(sorted(rows, key=_rank, reverse=True))
 
@@ -141,7 +144,6 @@ def _author(theirs: list[AlertRecord], by_alert: dict[str, list[Trade]]) -> Auth
     wins = sum(t.realised_usd > 0 for t in closed)
     return AuthorRow(
         author=theirs[-1].author_name,
-        source=theirs[-1].source,
         n_alerts=len(theirs),
         n_closed=len(closed),
         win_pct=Decimal(wins * 100) / len(closed) if closed else none,

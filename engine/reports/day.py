@@ -1,4 +1,4 @@
-"""One trading day: what was realised, opened and alerted, and what the desk decided about it."""
+"""A day, or several in a row: what was realised, opened and alerted, and what was decided."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, time, timedelta
 
 from engine.domain.desk import AlertRecord, AlertState
 from engine.domain.money import ZERO
+from engine.domain.source import MANUAL
 from engine.domain.trade import LedgerEntry, Trade
 from engine.market import NEW_YORK, NYSE, new_york_date
 from engine.reports import Figure, Frame, Stamp
@@ -30,10 +31,12 @@ _SHOWN = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DayReport:
-    """One New York day from midnight to midnight."""
+    """One New York day from midnight to midnight, or several."""
 
     stamp: Stamp
     on: date
+    to: date
+    """The last day; ``on`` for one day."""
     is_trading_day: bool
     """Whether the stock market was open at all."""
     rows: tuple[pnl_report.Row, ...]
@@ -50,6 +53,7 @@ class DayReport:
     opened: tuple[trade_rows.Row, ...]
     """The newest of them."""
     n_alerts: int
+    """Those of rooms; a person's own orders are none."""
     n_taken: int
     """Alerts that became an order."""
     n_refused: int
@@ -89,15 +93,20 @@ def build(
     entries: Iterable[LedgerEntry],
     trades: Iterable[Trade],
     alerts: Iterable[AlertRecord] = (),
+    to: date | None = None,
 ) -> DayReport:
-    """The day's story; ``entries``, ``trades`` and ``alerts`` may hold those of other days too."""
-    begins, ends = window(on)
+    """The day's story; ``entries``, ``trades`` and ``alerts`` may hold those of other days too.
+
+    ``to``: the last of several days.
+    """
+    last = on if to is None else to
+    (begins, _), (_, ends) = window(on), window(last)
     known = {t.trade_id: t for t in trades}
     within = [e for e in entries if begins <= e.booked_at < ends]
     made = pnl_report.build(frame, period="all", trades=known.values(), entries=within)
     opened = [t for t in known.values() if t.opened_at is not None and begins <= t.opened_at < ends]
     heard = sorted(
-        (a for a in alerts if begins <= a.received_at < ends),
+        (a for a in alerts if begins <= a.received_at < ends and a.source != MANUAL),
         key=lambda a: (a.received_at, a.alert_id),
         reverse=True,
     )
@@ -106,6 +115,7 @@ def build(
     return DayReport(
         stamp=frame.stamp(f"day-{on.isoformat()}"),
         on=on,
+        to=last,
         is_trading_day=NYSE.is_trading_day(on),
         rows=made.rows,
         realised_usd=sum((r.realised_usd for r in made.rows), ZERO),

@@ -100,7 +100,7 @@ def build(
     """Measures of what a P&L report lists.
 
     ``deposits_usd``: of its accounts; ``realised_before_usd``: before the period; ``trades``: of
-    its rows, for excursions and attribution.
+    its rows, for excursions and attribution; ``authors``: their names by Discord id.
     """
     known = {t.trade_id: t for t in trades}
     closed = [r for r in pnl.rows if r.is_closed]

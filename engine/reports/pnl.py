@@ -184,7 +184,7 @@ def build(
 
     ``entries``: bookings of the accounts, oldest first, at least those since :func:`since_of`;
     all of them for ``all``. ``trades``: at least those that the entries name, and all open ones.
-    ``authors``: names by id.
+    ``authors``: their names by Discord id.
     """
     since = since_of(period, frame.now)
     booked = tuple(entries)
@@ -282,6 +282,7 @@ _GROUP_OF: dict[By, Callable[[Trade], str]] = {
     "asset": lambda t: t.asset,
     "account": lambda t: t.account,
     "broker": lambda t: t.broker,
+    "author": lambda t: "unknown" if t.author_id is None else str(t.author_id),
     "position": lambda t: t.trade_id,
     "strategy": lambda t: t.source,
 }
@@ -291,12 +292,8 @@ def group_of(
     trade: Trade,
     by: By,
     sectors: Mapping[str, str] | None = None,
-    authors: Mapping[int, str] | None = None,
 ) -> str:
-    """What a trade is counted under; an author without a known name by his id."""
-    if by == "author":
-        who = trade.author_id
-        return "unknown" if who is None else (authors or {}).get(who, str(who))
+    """What a trade is counted under; its author by his id."""
     if by == "sector":
         of = trade.legs[0].instrument
         return sector_of(of.symbol, of.kind, sectors)
@@ -310,16 +307,17 @@ def grouped(
     sectors: Mapping[str, str] | None = None,
     authors: Mapping[int, str] | None = None,
 ) -> tuple[Group, ...]:
-    """Rows in groups, most earned first; none by trade."""
+    """Rows in groups, most earned first; none by trade. Authors by name, two of a name apart."""
     if by in ("trade", "position"):
         return ()
     found: dict[str, list[Row]] = {}
     for row in rows:
         trade = trades.get(row.trade_id)
-        name = group_of(trade, by, sectors, authors) if trade else "unknown"
+        name = group_of(trade, by, sectors) if trade else "unknown"
         found.setdefault(name, []).append(row)
     groups = []
-    for name, members in found.items():
+    for key, members in found.items():
+        name = _author(key, found, authors or {}) if by == "author" else key
         closed = [r for r in members if r.is_closed]
         wins = Decimal(sum(r.realised_usd > 0 for r in closed))
         groups.append(
@@ -331,6 +329,15 @@ def grouped(
             )
         )
     return tuple(sorted(groups, key=lambda g: (-g.realised_usd, g.name)))
+
+
+def _author(key: str, keys: Iterable[str], names: Mapping[int, str]) -> str:
+    """His name; with the end of his id where another has the same or nobody knows it."""
+    if not key.isdigit():
+        return key
+    name = names.get(int(key), "")
+    others = (names.get(int(k)) for k in keys if k.isdigit() and k != key)
+    return name if name and name not in others else f"{name or 'author'} …{key[-4:]}"
 
 
 def _reconcile(

@@ -34,6 +34,8 @@ class Row:
     """Reason of the close, or of never having been filled."""
     at: datetime
     """Of the close; else of the first fill; else of its making."""
+    qty_open: Decimal = Decimal(0)
+    """What of it is still open."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +98,7 @@ def _row(trade: Trade, frame: Frame, held: tuple[Position, ...]) -> Row:
         source=trade.source,
         why=trade.close_reason,
         at=_moment(trade),
+        qty_open=trade.qty_open,
     )
 
 

@@ -57,7 +57,7 @@ class Correlation(RiskCheck):
             if r > terms.max_correlation:
                 return Denial(
                     code="correlation.limit",
-                    detail=f"{intent.symbol} moves with {held.symbol} ({held.trade_id}): "
+                    detail=f"{intent.symbol} moves with {held.symbol}: "
                     f"correlation {r:.2f} over {terms.days} days, the limit is "
                     f"{terms.max_correlation}",
                 )

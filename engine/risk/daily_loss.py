@@ -20,8 +20,8 @@ class DailyLoss(RiskCheck):
     class Settings(RiskCheck.Settings):
         """Percents of the day's opening equity, 0-100."""
 
-        max_loss_pct: Decimal = Field(Decimal(3), ge=0)
-        warn_pct: Decimal = Field(Decimal(2), ge=0)
+        max_loss_pct: Decimal = Field(Decimal(3), ge=0, le=100)
+        warn_pct: Decimal = Field(Decimal(2), ge=0, le=100)
         max_loss_usd: Decimal | None = Field(None, ge=0)
         """Cap in dollars, whichever comes first; null: percent alone."""
 

@@ -20,8 +20,8 @@ class Drawdown(RiskCheck):
     class Settings(RiskCheck.Settings):
         """Percents of the peak, 0-100."""
 
-        max_pct: Decimal = Field(Decimal(15), ge=0)
-        warn_pct: Decimal = Field(Decimal(10), ge=0)
+        max_pct: Decimal = Field(Decimal(15), ge=0, le=100)
+        warn_pct: Decimal = Field(Decimal(10), ge=0, le=100)
 
     settings: Settings
 

@@ -24,7 +24,7 @@ class PositionSize(RiskCheck):
 
         max_notional_pct: Decimal = Field(Decimal(10), ge=0)
         """Value of shares or coins."""
-        max_loss_pct: Decimal = Field(Decimal("2.0"), ge=0)
+        max_loss_pct: Decimal = Field(Decimal("2.0"), ge=0, le=100)
         """Worst case of options and spreads whose loss is limited."""
 
     settings: Settings

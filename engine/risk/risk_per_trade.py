@@ -21,7 +21,7 @@ class RiskPerTrade(RiskCheck):
     class Settings(RiskCheck.Settings):
         """Limits per trade."""
 
-        hard_cap_pct: Decimal = Field(Decimal("2.0"), ge=0)
+        hard_cap_pct: Decimal = Field(Decimal("2.0"), ge=0, le=100)
         """Percent of equity that no trade may lose."""
         futures_max_usd: Decimal | None = Field(Decimal(100), ge=0)
         """Until live stage L2; null: no such cap."""

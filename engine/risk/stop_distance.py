@@ -1,6 +1,7 @@
 """Is the stop near enough to limit the loss, and far enough to survive noise?"""
 
 from decimal import Decimal
+from typing import Annotated
 
 from pydantic import Field
 
@@ -30,7 +31,7 @@ class StopDistance(RiskCheck):
         """Of the credit: 300 % stops a cash-secured put at four times its credit."""
         future_min_ticks: int = Field(4, ge=0)
         future_max_pct: Decimal = Field(Decimal(1), ge=0)
-        future_max_points: dict[str, Decimal] = Field(
+        future_max_points: dict[str, Annotated[Decimal, Field(gt=0)]] = Field(
             default_factory=lambda: {"ES": Decimal(50), "MES": Decimal(50)}
         )
         """By root, in place of the percentage."""
@@ -88,9 +89,14 @@ def _without(intent: Intent, price: Decimal) -> Denial | None:
     )
 
 
+def _short(distance: Decimal) -> Decimal:
+    """To the cent where that says enough."""
+    return distance.quantize(Decimal("0.01")) if distance >= 1 else distance.normalize()
+
+
 def _outside(reason: str, distance: Decimal, price: Decimal, bound: Decimal, word: str) -> Denial:
     return Denial(
         code=f"stop_distance.{reason}",
         detail=f"the stop is {distance.normalize():f} ({distance / price * 100:.2f} %) from the "
-        f"entry {price}, {word} {bound.normalize():f} ({bound / price * 100:.2f} %) is allowed",
+        f"entry {price}, {word} {_short(bound):f} ({bound / price * 100:.2f} %) is allowed",
     )

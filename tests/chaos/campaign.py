@@ -10,7 +10,8 @@ import asyncio
 import random
 import socket
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
@@ -18,7 +19,7 @@ from typing import Any
 
 import aiohttp
 import yaml
-from sqlalchemy import create_engine, text
+from sqlalchemy import Connection, create_engine, text
 
 from bot.config import load
 from bot.config.layers import merged
@@ -42,6 +43,10 @@ AFTER_READY_S = 3.0
 MOVE_S = 0.5
 """A share jumps so often while a life lasts, and takes as long to get there; whole steps of the
 market, which are a quarter of a second."""
+REST_S = 13.0
+"""The desk is left alone for so long before the audit."""
+SHORT, QUIET_LOOKS = 10, 4
+"""After fewer kills than that: only until so many looks in a row found nothing going on."""
 LIMITS: dict[str, Any] = {
     "risk": {
         "duplicate": {"window_s": 0},
@@ -112,11 +117,41 @@ async def _lives(folder: Path, url: str, kills: int, chance: random.Random) -> T
                 _look_at_the_disk(folder, tally)
             await scene.start_bot()
             await watch.until_trading()
-            await asyncio.sleep(13)  # the last gap is read, every doubt is past its grace
+            await _at_rest(folder, tally)
             await scene.stop_bot()
         finally:
             await scene.close()
     return tally
+
+
+async def _at_rest(folder: Path, tally: Tally) -> None:
+    """The last gap is read and every doubt past its grace; a short run is at rest when it rests."""
+    ends, n_quiet, before = time.monotonic() + REST_S, 0, 0
+    while time.monotonic() < ends and (tally.kills > SHORT or n_quiet < QUIET_LOOKS):
+        await asyncio.sleep(0.5)
+        is_busy, now = _looked_at(folder, tally)
+        n_quiet, before = (0 if is_busy or now != before else n_quiet + 1), now
+
+
+def _looked_at(folder: Path, tally: Tally) -> tuple[bool, int]:
+    """Whether alerts are still to be read or outcomes to be had; the length of the journal."""
+    with _tables(folder) as db:
+        taken = {row[0] for row in db.execute(text("SELECT message_id FROM intake"))}
+        states = {row[0] for row in db.execute(text("SELECT DISTINCT state FROM orders"))}
+        n_events = db.execute(text("SELECT count(*) FROM audit")).scalar_one()
+    doubts = {OrderState.UNKNOWN.value, OrderState.SUBMITTING.value}
+    return bool(tally.posted - taken or states & doubts), n_events
+
+
+@contextmanager
+def _tables(folder: Path) -> Iterator[Connection]:
+    """The database as it lies on the disk."""
+    engine = create_engine(open_database(load(folder / "config.yaml").database_url(), 5).sync_url)
+    try:
+        with engine.connect() as db:
+            yield db
+    finally:
+        engine.dispose()
 
 
 @dataclass
@@ -214,15 +249,10 @@ async def _move(market: Market, chance: random.Random) -> None:
 
 def _look_at_the_disk(folder: Path, tally: Tally) -> None:
     """Whatever moment it died at: written before sent, sent once, nothing gone (I-11, I-13)."""
-    config = load(folder / "config.yaml")
-    engine = create_engine(open_database(config.database_url(), 5).sync_url)
-    try:
-        with engine.connect() as db:
-            orders = {row[0] for row in db.execute(text("SELECT key FROM orders"))}
-            executions = {row[0] for row in db.execute(text("SELECT key FROM executions"))}
-            paper = {row[0] for row in db.execute(text("SELECT key FROM paper_book"))}
-    finally:
-        engine.dispose()
+    with _tables(folder) as db:
+        orders = {row[0] for row in db.execute(text("SELECT key FROM orders"))}
+        executions = {row[0] for row in db.execute(text("SELECT key FROM executions"))}
+        paper = {row[0] for row in db.execute(text("SELECT key FROM paper_book"))}
     taken = {key.partition("/")[2] for key in paper if key.startswith(("live/", "done/"))}
     filled = {key.partition("/")[2] for key in paper if key.startswith("fill/")}
     assert taken <= orders, f"sent and never written down: {taken - orders}"

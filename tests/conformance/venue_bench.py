@@ -131,7 +131,7 @@ class VenueBench(Bench):
             raise
         self._given_up = len(self.venue.happened)
         self._reader = asyncio.create_task(self._read(self.broker))
-        if self.broker.caps.has_stream:
+        if self.broker.caps.has_stream and not self.venue.is_deaf:
             await self.until(lambda: any(isinstance(e, StreamUp) for e in self.told))
         return self
 

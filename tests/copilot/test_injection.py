@@ -207,7 +207,8 @@ def harmless(app: App, report: Any, embed: Any, view: Any, payload: str) -> None
         assert not sentence.unknown
         assert not re.search(r"\d", re.sub(r"\{[^}]*\}", "", sentence.text))
     for item in view.children if view is not None else ():
-        line = "#" + item.item.custom_id.removeprefix("ts:act:")
+        kept = item.item.custom_id.removeprefix("ts:act:")
+        line = "#" + (kept.partition(" ")[2] if kept.startswith("@") else kept)
         assert actions.read_line(line).text in {p.action for p in report.proposals}
     shown = {said.words(f) for s in report.reading for f in s.facts}
     assert not any("evil" in words for words in shown)

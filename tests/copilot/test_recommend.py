@@ -8,6 +8,7 @@ import pytest
 from bot import actions, said
 from bot.briefing import called_off
 from engine.copilot import filing, ideas, recommend, score
+from engine.copilot.correlator import event_of
 from engine.domain.alert import Action, Alert
 from engine.domain.desk import AlertState
 from engine.domain.order import PlannedTarget, Verdict
@@ -259,3 +260,8 @@ def test_advice_without_a_price_is_scored_without_one():
 @pytest.mark.parametrize("text", ["n/a (no quote)", "", "NaN", "x", None])
 def test_what_was_no_figure_stays_none(text):
     assert filing.number(text) is None
+
+
+def test_a_fall_of_spy_is_a_fall_of_the_market_and_one_of_a_stock_is_its_own() -> None:
+    assert event_of(book.asked("what if SPY falls 5%?")).symbol == ""
+    assert event_of(book.asked("what if AAPL falls 5%?")).symbol == "AAPL"

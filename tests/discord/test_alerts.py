@@ -87,6 +87,23 @@ async def test_an_alert_that_came_to_nothing_is_run_once_more_through_every_chec
     assert "close or cancel that" in kept.text
 
 
+async def test_what_became_of_a_trade_that_is_over_is_not_rewritten_by_ignoring_its_alert(
+    it: Desk,
+) -> None:
+    trade, _ = await it.held(f"BTO {OTHER} @ 2.15")
+    (question,) = await it.told(it.act("#QQQ close"))
+    await it.user("tom").click(question, "Close all of QQQ").acked()
+    await it.over(trade.trade_id)
+    key = trade.alert_id
+    before = it.book.alerts[key]
+    assert before.state is AlertState.CLOSED
+    kept = await it.slash("tom", "orders", "alerts ignore", id=key)
+    assert "closed already" in kept.text
+    assert it.book.alerts[key] == before
+    shown = await it.slash("tom", "orders", "alerts show", id=key)
+    assert "not traded" not in plain(shown.reply)
+
+
 async def test_it_stays_refused_while_the_price_has_not_come_back(it: Desk) -> None:
     key = await lost(it)
     asked = await it.slash("tom", "orders", "alerts execute", id=key)

@@ -169,19 +169,26 @@ async def test_a_confirmation_ends_after_its_time_and_loses_its_buttons(tmp_path
         assert it.book.trades[trade.trade_id].qty_open == trade.qty_open
 
 
-async def test_at_most_five_confirmations_are_open_per_person(tmp_path, monkeypatch):
+async def test_a_sixth_question_takes_the_place_of_the_oldest(tmp_path, monkeypatch):
+    """What somebody wants to close or stop never waits for what he left open."""
     async with desk(tmp_path, monkeypatch) as it:
-        _, card = await it.held()
-        for _ in range(5):
-            asked = await it.user("tom").click(card, "Close all").acked()
-            await it.until(lambda used=asked: next(iter(used.followups), None))
-        assert "5 open confirmations" in await it.press("tom", card, "Close all")
+        trade, card = await it.held()
+        asked = []
+        for _ in range(6):
+            used = await it.user("tom").click(card, "Close all").acked()
+            asked.append(await it.until(lambda used=used: next(iter(used.followups), None)))
+        assert all("Close all of SPY?" in plain(a) for a in asked)
+        await it.user("tom").click(asked[0], "Close all of SPY").acked()
+        await it.until(lambda: "is over" in plain(asked[0]))
+        assert it.book.trades[trade.trade_id].qty_open == trade.qty_open
         stopped = await (await it.slash("tom", "orders", "emergency-stop")).replied()
+        assert "Entries are stopped" in plain(stopped.reply)
         assert "Close everything?" in plain(stopped.reply), "a stop never waits for other answers"
-        other = await it.user("ann").click(card, "Close all").acked()
-        assert "Close all of SPY?" in plain(
-            await it.until(lambda: next(iter(other.followups), None))
-        )
+        (told,) = await it.told(it.act("#emergency-stop"))
+        assert "Entries are stopped" in plain(told)
+        assert "Close everything?" in plain(told)
+        await it.user("tom").click(asked[-1], "Close all of SPY").acked()
+        await it.until(lambda: not it.book.open_trades())
 
 
 async def test_stops_move_by_button_and_dialog_and_a_looser_one_asks(tmp_path, monkeypatch):

@@ -1,5 +1,7 @@
 """/order, /close, /trades open and closed, and the #actions about orders and approvals."""
 
+from decimal import Decimal
+
 from engine.brokers import Unclear
 from engine.domain.errors import OrderStateUnknown
 from engine.domain.order import OrderState, Purpose
@@ -18,15 +20,29 @@ async def test_orders_are_listed_shown_and_traced(tmp_path, monkeypatch):
     async with desk(tmp_path, monkeypatch) as it:
         empty = await it.slash("tom", "orders", "order list")
         assert "none" in plain(empty.reply)
-        _, stop = await resting(it)
+        trade, stop = await resting(it)
         listed = plain((await it.slash("tom", "orders", "order list")).reply)
         assert "Working orders · 1 open" in listed
         assert "stop" in listed
+        it.act("#SPY stop 1.50")
+        moved = await it.until(
+            lambda: next(
+                (o for o in it.book.orders_of(trade.trade_id) if o.stop == Decimal("1.50")), None
+            )
+        )
+        await it.until(lambda: it.book.orders[stop.order_id].state.is_terminal)
+        listed = plain((await it.slash("tom", "orders", "order list")).reply)
+        assert "Working orders · 1 open" in listed
+        assert moved.order_id in listed or "1.50" in listed
+        assert "replaced" not in listed
+        assert "cancelled" not in listed
+        offered = await it.user("tom").autocomplete("orders", "order status", "id", id="")
+        assert offered.choices[0]["value"] == moved.order_id
         everything = plain((await it.slash("tom", "orders", "order list", status="all")).reply)
         assert "filled" in everything
-        one = plain((await it.slash("tom", "orders", "order status", id=stop.order_id)).reply)
+        one = plain((await it.slash("tom", "orders", "order status", id=moved.order_id)).reply)
         assert "working" in one
-        assert stop.order_id in one
+        assert moved.order_id in one
         story = plain((await it.slash("tom", "orders", "order history", id=stop.order_id)).reply)
         assert "Trace" in story
         unknown = await it.slash("tom", "orders", "order status", id="TSNONE")

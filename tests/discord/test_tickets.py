@@ -6,10 +6,15 @@ from typing import Any
 
 import pytest
 
+from bot import advising
+from bot.actions._one import unpinned
+from engine.domain.errors import UserError
 from engine.domain.instrument import stock
 from engine.domain.order import OrderState, Purpose
 from engine.domain.trade import TradeState
+from engine.flows import manage
 from tests.discord.kit import AAPL, NAMED, SPY, Desk, desk, plain
+from tests.rig import ADMIN
 
 TSLA = stock("TSLA")
 ROOMY = {
@@ -265,7 +270,7 @@ async def test_stops_are_taken_back_only_by_a_button_of_their_own(it: Desk) -> N
 
 
 async def test_action_suggests_every_word_and_actions_offers_what_is_possible(it: Desk) -> None:
-    await bought(it, "#buy AAPL 10 stop 186", "Buy AAPL")
+    trade_id = (await bought(it, "#buy AAPL 10 stop 186", "Buy AAPL")).trade_id
 
     async def lines(typed: str, who: str = "tom") -> list[str]:
         shown = await it.user(who).autocomplete("orders", "action", "text", text=typed).acked()
@@ -283,12 +288,36 @@ async def test_action_suggests_every_word_and_actions_offers_what_is_possible(it
     assert "5 of 10" in plain(asked.reply)
     menu = await it.slash("tom", "orders", "actions")
     assert {"Close everything", "Emergency stop"} <= set(menu.reply.labels)
-    chosen = it.user("tom").choose(menu.reply, "AAPL close")
+    chosen = it.user("tom").choose(menu.reply, f"@{trade_id} AAPL close")
     question = await it.until(lambda: next((m for m in chosen.followups), None))
     await it.user("tom").click(question, "Close all of AAPL").acked()
     await it.until(lambda: not it.book.open_trades())
     empty = await it.slash("tom", "orders", "actions")
     assert "Nothing is open" in plain(empty.reply)
+
+
+async def test_what_an_old_button_was_about_is_never_another_trade(it: Desk) -> None:
+    """Advice and menus name a symbol; weeks later the same symbol may be held again."""
+    first = await bought(it, "#buy AAPL 10 stop 186", "Buy AAPL")
+    menu = await it.slash("tom", "orders", "actions")
+    rows = [("#AAPL stop 187", "Stop of AAPL to entry"), ("#AAPL", "Show AAPL")]
+    made = advising.view(it.app, [*rows, ("#AAPL close 50%", "Close 50 % of AAPL")])
+    assert made is not None
+    ids = [str(b.item.custom_id) for b in made.children]
+    pin = f"ts:act:@{first.trade_id} "
+    assert ids == [f"{pin}AAPL stop 187", "ts:act:AAPL", f"{pin}AAPL close 50%"]
+    await manage.close(it.app.desk, first.trade_id, ADMIN)
+    await it.until(lambda: not it.book.open_trades())
+    used = it.user("tom").choose(menu.reply, f"@{first.trade_id} AAPL close")
+    gone = await it.until(lambda: next(iter(used.followups), None))
+    assert "not open any more" in plain(gone)
+    second = await bought(it, "#buy AAPL 10 stop 186", "Buy AAPL")
+    for kept in (f"@{first.trade_id} AAPL stop 187", "AAPL stop 187"):
+        with pytest.raises(UserError, match=r"Nothing was done"):
+            unpinned(it.app, kept)
+    kept = f"@{second.trade_id} AAPL stop 187"
+    assert unpinned(it.app, kept) == "AAPL stop 187"
+    assert unpinned(it.app, "AAPL") == "AAPL"
 
 
 async def test_what_was_typed_and_how_it_was_read_stays_in_the_journal(it: Desk) -> None:

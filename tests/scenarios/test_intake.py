@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from engine.domain.desk import AlertState, Intake
+from engine.domain.errors import ApprovalExpired
 from engine.domain.order import Order, OrderState, Purpose
 from engine.domain.source import Handling
 from engine.domain.trade import Trade, TradeState
@@ -207,6 +208,56 @@ async def test_an_exit_while_the_entry_works_cancels_it_and_never_goes_short(rig
     assert trade.state is TradeState.VOID
     (order,) = await entries(rig)
     assert order.state is OrderState.CANCELED
+
+
+async def test_an_exit_while_the_entry_waits_for_a_person_withdraws_it(asking):
+    opened = await asking.say(BUY)
+    (question,) = asking.approvals()
+    record = await asking.say("STC SPY 603C 1/31 @ 2.20")
+    assert (record.state, record.reason) == (
+        AlertState.MANAGED,
+        "nothing was filled: the entry that waited is withdrawn",
+    )
+    assert asking.approvals() == []
+    assert asking.desk.book.alerts[opened.alert_id].state is AlertState.WITHDRAWN
+    with pytest.raises(ApprovalExpired):
+        await approve.approve(asking.desk, question.approval_id, question.version, TRADER)
+    await asking.fill(spy(), "2.10", "2.12")
+    assert asking.trades() == []
+    assert [o.state for o in await entries(asking)] == [OrderState.VOID]
+
+
+@pytest.mark.parametrize("words", ["STC SPY 603C 1/31 @ 2.20", "CANCEL SPY 603C 1/31"])
+async def test_taking_one_trade_of_a_message_back_leaves_the_other_to_be_asked(asking, words):
+    asking.quote(spy("604"), "2.14", "2.16")
+    opened = await asking.say(f"{BUY}\nBTO 2 SPY 604C 1/31 @ 2.15")
+    assert len(asking.approvals()) == 2
+    await asking.say(words)
+    (left,) = asking.approvals()
+    assert "604" in str(asking.desk.book.intents[left.intent_id].legs)
+    assert asking.desk.book.alerts[opened.alert_id].state is AlertState.HELD
+
+
+async def test_taking_all_trades_of_a_message_back_ends_its_card(asking):
+    asking.quote(spy("604"), "2.14", "2.16")
+    opened = await asking.say(f"{BUY}\nBTO 2 SPY 604C 1/31 @ 2.15")
+    await asking.say("CANCEL SPY")
+    assert asking.approvals() == []
+    assert asking.desk.book.alerts[opened.alert_id].state is AlertState.WITHDRAWN
+
+
+async def test_a_part_of_what_still_waits_cannot_be_closed_and_the_question_says_so(asking):
+    await asking.say(BUY)
+    record = await asking.say("STC half SPY 603C 1/31 @ 2.20")
+    assert record.state is AlertState.REJECTED
+    assert "nothing is filled yet" in record.reason
+    (question,) = asking.approvals()
+    assert "closed a part already" in question.question
+    await approve.approve(asking.desk, question.approval_id, question.version, TRADER)
+    await asking.rest()
+    await asking.fill(spy(), "2.10", "2.12")
+    trade = asking.trade()
+    assert (trade.qty_open, trade.closes) == (trade.qty_wanted, ())
 
 
 async def test_an_exit_for_nothing_held_is_refused(rig):

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from engine.domain.errors import NotAllowed, UserError
+from engine.domain.instrument import stock
 from engine.domain.order import OrderState, Purpose, Side
 from engine.domain.trade import TradeState
 from engine.flows import (
@@ -27,6 +28,7 @@ from tests import truth
 from tests.rig import AAPL, ADMIN, LOOSE, OTHER, TRADER, VIEWER, Rig, d
 
 AUTO = frozenset({"manual"})
+MSFT = stock("MSFT")
 
 
 @pytest.fixture
@@ -357,6 +359,40 @@ async def test_stops_taken_back_stay_away_until_one_is_set_again(rig: Rig) -> No
     await rig.fill(AAPL, "189.98", "190.02")
     (stop,) = orders(rig, Purpose.STOP)
     assert stop.stop == d(185)
+
+
+async def test_a_trade_that_ends_while_stops_are_taken_back_keeps_no_other_from_it(
+    rig: Rig,
+) -> None:
+    rig.quote(MSFT, "399.98", "400.02")
+    for number, (name, stop) in enumerate((("AAPL", 186), ("MSFT", 390))):
+        await order(rig, wanted("5", symbol=name, stop=d(stop)), key=80 + number)
+    for _ in range(2):
+        rig.clock.advance(0.3)
+        await rig.rest()
+        rig.quote(AAPL, "189.98", "190.02")
+        rig.quote(MSFT, "399.98", "400.02")
+        await rig.rest()
+    first, second = rig.desk.book.open_trades()
+    assert len(orders(rig, Purpose.STOP)) == 2
+    held = rig.desk.lock(f"trade:{first.trade_id}")
+    await held.acquire()  # its exits are at work
+    taking = asyncio.ensure_future(unprotect.run(rig.desk, TRADER))
+    await asyncio.sleep(0)
+    rig.quote(AAPL, "185.40", "185.50")  # its stop fills meanwhile
+    for _ in range(3):
+        rig.clock.advance(0.3)
+        await rig.rest()
+    assert first.trade_id not in rig.desk.book.trades
+    held.release()
+    tally = await taking
+    assert list(tally.values()) == ["cancelling"]
+    for _ in range(3):
+        rig.clock.advance(0.3)
+        rig.quote(MSFT, "399.98", "400.02")
+        await rig.rest()
+    assert rig.desk.book.trades[second.trade_id].stop is None
+    assert not orders(rig, Purpose.STOP)
 
 
 async def test_a_price_of_ones_own_waits_all_day(rig: Rig) -> None:

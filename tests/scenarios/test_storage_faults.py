@@ -491,10 +491,10 @@ async def test_a_paper_book_without_an_answer_is_saved_all_the_same(
 
 async def test_slow_reports_do_not_delay_commits(url: str) -> None:
     slow = (
-        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1500000)"
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 500000)"
         " SELECT count(*) FROM n"
         if url.startswith("sqlite")
-        else "SELECT pg_sleep(4)"
+        else "SELECT pg_sleep(1)"
     )
     async with opened(url) as store:
         await store.commit([event(trade(0))])

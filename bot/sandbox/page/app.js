@@ -89,7 +89,7 @@ function drawWorld() {
     users: world.users,
     roles: Object.fromEntries(world.guilds.flatMap((g) => g.roles.map((r) => [r.id, r]))),
     channels: Object.fromEntries(world.channels.map((c) => [c.id, c])),
-  }, new Date(world.time) - Date.now());
+  }, state.apart);
   $("server-name").textContent = guild()?.name || world.guilds[0]?.name || "Direct messages";
   drawChannels();
   drawPersona();
@@ -251,6 +251,7 @@ function onEvent(event) {
 function onWorld(world) {
   const changed = state.world?.me !== world.me;
   state.world = world;
+  state.apart = new Date(world.time) - Date.now();
   for (const c of world.channels) state.seen[c.id] ??= c.last || "0";
   const wanted = channel(state.place) || world.channels.find((c) => c.name === query.get("channel") && TEXT_KINDS.includes(c.kind))
     || world.channels.find((c) => c.kind === 0);

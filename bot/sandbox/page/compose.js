@@ -187,6 +187,7 @@ export class Composer {
   complete(el, option) {
     clearTimeout(this.later);
     this.later = setTimeout(async () => {
+      if (!this.command) return; // sent, or given up, meanwhile
       const typed = el.value;
       const answer = await act("autocomplete", {
         as: this.app.me(), channel: this.app.place(), command: this.command.path, focused: option.name,

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -12,15 +12,15 @@ from pydantic import Field
 
 from engine.brokers._wire.address import Address
 from engine.brokers._wire.lanes import Lanes
-from engine.brokers._wire.usage import Usage
 from engine.brokers.alpaca.rest import Answer, Rest
 from engine.brokers.alpaca.translate import symbol_of
 from engine.domain.candle import Candle, Candles, Timeframe, no_candles
 from engine.domain.errors import BrokerAuthError, BrokerUnavailable
 from engine.domain.instrument import Instrument, Kind
 from engine.domain.quote import Quote
-from engine.feeds import FeedAdapter, FeedSetup
+from engine.feeds import FeedSetup
 from engine.feeds._past import reaching_back, told
+from engine.feeds._polled import Polled
 from engine.feeds.alpaca.line import Line
 from engine.feeds.alpaca.reading import TIMEFRAMES, candle_of, named, quote_of, stamp
 
@@ -29,7 +29,6 @@ log = logging.getLogger(__name__)
 _REST, _STREAM = "https://data.alpaca.markets", "wss://stream.data.alpaca.markets"
 _BATCH = 100
 _UNREADABLE = (KeyError, ValueError, TypeError, ArithmeticError, AttributeError)
-_MOST_FAILED_POLLS = 3
 _PAGES = 4
 _BARS = {
     "stock": ("/stocks/bars", "v2"),
@@ -40,10 +39,10 @@ _HALTS, _RESUMES = frozenset({"2", "H", "P"}), frozenset({"3", "T"})
 """Status codes of the New York and Nasdaq tapes: halt, volatility pause; resumption."""
 
 
-class Alpaca(FeedAdapter):
+class Alpaca(Polled):
     """Quotes of shares (IEX or SIP), options (indicative or OPRA) and coins."""
 
-    class Settings(FeedAdapter.Settings):
+    class Settings(Polled.Settings):
         """Terms and addresses."""
 
         stock_feed: Literal["iex", "sip"] = "iex"
@@ -53,34 +52,26 @@ class Alpaca(FeedAdapter):
         quotes_url: Address = ""
         stream_url: Address = ""
         """Of all three streams, without their paths."""
-        poll_s: float = Field(default=3.0, gt=0)
-        """What the stream was silent about for so long is asked for."""
         reads_per_min: int = Field(default=150, gt=0)
 
     secrets: ClassVar[tuple[str, ...]] = ("key", "secret")
     kinds: ClassVar[frozenset[Kind]] = frozenset({"stock", "option", "crypto"})
+    most_failed_polls: ClassVar[int] = 3
 
     def __init__(self, settings: "Alpaca.Settings", setup: FeedSetup) -> None:
         super().__init__(settings, setup)
         self._terms = settings
-        self.usage = Usage(setup.clock)
         self._keys = (
             setup.secrets["key"].get_secret_value(),
             setup.secrets["secret"].get_secret_value(),
         )
         lanes = Lanes(setup.clock, {"read": (settings.reads_per_min, 60)})
         self._rest = Rest(setup.name, setup.clock, lanes, self.usage)
-        self._watched: dict[str, Instrument] = {}
-        self._last: dict[str, Quote] = {}
         self._halts: dict[str, bool] = {}
         """Halted shares; False once the stream was lost since."""
-        self._heard_at: dict[str, float] = {}
-        """Instrument -> monotonic time of its last word, streamed or asked for."""
-        self._queue: asyncio.Queue[Quote | None] = asyncio.Queue()
         self._lines: dict[str, Line] = {}
         self._poller: asyncio.Task[None] | None = None
         self._first: set[asyncio.Task[bool]] = set()
-        self._n_failed = 0
 
     # -- life -----------------------------------------------------------------------------------
 
@@ -118,11 +109,6 @@ class Alpaca(FeedAdapter):
         await self.watch(watched.values())
         self._poller = asyncio.create_task(self._poll(), name=f"poll {self.name}")
 
-    async def close(self) -> None:
-        """Stop delivering."""
-        await self._stop()
-        self._queue.put_nowait(None)
-
     async def _stop(self) -> None:
         tasks = [t for t in (self._poller, *self._first) if t is not None]
         for task in tasks:
@@ -134,31 +120,9 @@ class Alpaca(FeedAdapter):
 
     # -- contract -------------------------------------------------------------------------------
 
-    async def quote(self, instrument: Instrument) -> Quote | None:
-        """The newest quote: what was heard within the last moments, else what is answered now.
-
-        Raises:
-            BrokerUnavailable, RateLimited, BrokerAuthError.
-        """
-        if instrument.kind not in self.kinds:
-            return None
-        known = self._last.get(instrument.key)
-        if known is not None and not self._is_silent(instrument):
-            return known
-        for found in await self._asked([instrument]):
-            if instrument.key in self._watched:
-                self._take(found)
-            return found
-        return None
-
     async def watch(self, instruments: Iterable[Instrument]) -> None:
         """Stream these from now on; their first quotes are asked for at once."""
-        new = [
-            instrument
-            for instrument in instruments
-            if instrument.kind in self.kinds and instrument.key not in self._watched
-        ]
-        self._watched |= {instrument.key: instrument for instrument in new}
+        new = self._watch_new(instruments)
         if not new or not self._lines:
             return
         for kind, line in self._lines.items():
@@ -206,19 +170,6 @@ class Alpaca(FeedAdapter):
                 break
             asked["page_token"] = str(body["next_page_token"])
         return told(found, instrument, timeframe, n, until, self.name, now)
-
-    async def stream(self) -> AsyncIterator[Quote]:
-        """Quotes of everything watched, until closed.
-
-        Raises:
-            BrokerUnavailable: neither the streams nor the answers come any more.
-        """
-        queue = self._queue
-        while (quote := await queue.get()) is not None:
-            yield quote
-        if self._n_failed >= _MOST_FAILED_POLLS:
-            raise BrokerUnavailable(f"{self.name} delivers nothing any more")
-        queue.put_nowait(None)
 
     @property
     def silent(self) -> dict[str, str]:
@@ -270,26 +221,13 @@ class Alpaca(FeedAdapter):
         quote = quote_of(body, instrument, self.name, self.clock.now())
         return replace(quote, is_halted=True) if instrument.key in self._halts else quote
 
-    def _take(self, quote: Quote) -> None:
-        """Pass on what is not older than what was passed on already."""
-        key = quote.instrument.key
-        self._heard_at[key] = self.clock.monotonic()
-        known = self._last.get(key)
-        if known is None or quote.exchange_at >= known.exchange_at:
-            self._last[key] = quote
-            self._queue.put_nowait(quote)
-
     # -- asked for ------------------------------------------------------------------------------
-
-    def _is_silent(self, instrument: Instrument) -> bool:
-        heard_at = self._heard_at.get(instrument.key)
-        return heard_at is None or self.clock.monotonic() - heard_at >= self._terms.poll_s
 
     async def _poll(self) -> None:
         """A quote that still stands is confirmed; one that the stream lost is found."""
-        while self._n_failed < _MOST_FAILED_POLLS:
-            await self.clock.sleep(self._terms.poll_s)
-            silent = [i for i in self._watched.values() if self._is_silent(i)]
+        while self._n_failed < self.most_failed_polls:
+            await self.clock.sleep(self._poll_s)
+            silent = self._silent()
             if silent and not await self._refresh(silent) and self.silent:
                 self._n_failed += 1
             else:

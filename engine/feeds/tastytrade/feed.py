@@ -2,20 +2,18 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, ClassVar, Literal
 from urllib.parse import quote as escaped
 from urllib.parse import urlencode
 
-from pydantic import Field
 from tastytrade.dxfeed import Greeks as GreeksEvent
 from tastytrade.dxfeed import Quote as QuoteEvent
 
 from engine.brokers._wire.address import Address
 from engine.brokers._wire.lanes import Lanes
-from engine.brokers._wire.usage import Usage
 from engine.brokers.tastytrade.login import Login
 from engine.brokers.tastytrade.stream import alone
 from engine.brokers.tastytrade.symbols import Foreign, symbol_of
@@ -23,8 +21,9 @@ from engine.domain.candle import Candles, Timeframe, no_candles
 from engine.domain.errors import BrokerAuthError, BrokerUnavailable, RateLimited
 from engine.domain.instrument import Instrument, Kind
 from engine.domain.quote import Quote
-from engine.feeds import Chain, FeedAdapter, FeedSetup, Greeks
+from engine.feeds import Chain, FeedSetup, Greeks
 from engine.feeds._past import reaching_back, told
+from engine.feeds._polled import Polled
 from engine.feeds.tastytrade import reading
 from engine.feeds.tastytrade.link import Link
 from engine.feeds.tastytrade.past import Past
@@ -36,7 +35,6 @@ _BATCH = 100
 _LINES = 500
 """Most symbols of one subscription, so that its message is not too long."""
 _PAUSES_S = (0.5, 1, 2, 5, 10, 30)
-_MOST_FAILED_POLLS = 5
 _PATIENCE_S = 2.0
 """Real seconds that the first greeks of a contract may take."""
 
@@ -55,10 +53,10 @@ class _Login(Login):
         return {**data, "dxlink-url": self.quotes_url or data["dxlink-url"]}
 
 
-class Tastytrade(FeedAdapter):
+class Tastytrade(Polled):
     """Quotes of shares, indexes, options and futures; the sandbox's are 15 minutes old."""
 
-    class Settings(FeedAdapter.Settings):
+    class Settings(Polled.Settings):
         """Terms and addresses."""
 
         environment: Literal["paper", "live"] = "paper"
@@ -68,31 +66,23 @@ class Tastytrade(FeedAdapter):
         """Where tokens are given; empty for ``rest_url``."""
         quotes_url: Address = ""
         """Of DXLink; empty for the one that comes with the token for market data."""
-        poll_s: float = Field(default=3.0, gt=0)
-        """What the stream was silent about for so long is asked for."""
 
     secrets: ClassVar[tuple[str, ...]] = ("client_secret", "refresh_token")
     kinds: ClassVar[frozenset[Kind]] = frozenset({"stock", "option", "future"})
+    most_failed_polls: ClassVar[int] = 5
 
     def __init__(self, settings: "Tastytrade.Settings", setup: FeedSetup) -> None:
         super().__init__(settings, setup)
         self._terms = settings
-        self.usage = Usage(setup.clock)
         self._lanes = Lanes(setup.clock, {"read": (60, 60)})
         self._login: _Login | None = None
         self._link: Link | None = None
-        self._watched: dict[str, Instrument] = {}
         self._by_symbol: dict[str, Instrument] = {}
         """The provider's symbol -> instrument."""
         self._futures: dict[str, str] = {}
-        self._last: dict[str, Quote] = {}
-        self._heard_at: dict[str, float] = {}
-        """Instrument -> monotonic time of its last word, streamed or asked for."""
         self._greeks: dict[str, asyncio.Future[Greeks]] = {}
         self._past = Past()
-        self._queue: asyncio.Queue[Quote | None] = asyncio.Queue()
         self._tasks: list[asyncio.Task[None]] = []
-        self._n_failed = 0
         self.why_silent = "not connected yet"
         """Why nothing is streamed just now; empty while it is."""
 
@@ -135,11 +125,6 @@ class Tastytrade(FeedAdapter):
             asyncio.create_task(self._poll(), name=f"poll of {self.name}"),
         ]
 
-    async def close(self) -> None:
-        """Stop delivering."""
-        await self._stop()
-        self._queue.put_nowait(None)
-
     async def _stop(self) -> None:
         tasks, self._tasks = self._tasks, []
         for task in tasks:
@@ -156,50 +141,15 @@ class Tastytrade(FeedAdapter):
 
     # -- contract -------------------------------------------------------------------------------
 
-    async def quote(self, instrument: Instrument) -> Quote | None:
-        """The newest quote: what was heard within the last moments, else what is answered now.
-
-        Raises:
-            BrokerUnavailable, RateLimited, BrokerAuthError.
-        """
-        if instrument.kind not in self.kinds:
-            return None
-        known = self._last.get(instrument.key)
-        if known is not None and not self._is_silent(instrument):
-            return known
-        for found in await self._asked([instrument]):
-            if instrument.key in self._watched:
-                self._take(found)
-            return found
-        return None
-
     async def watch(self, instruments: Iterable[Instrument]) -> None:
         """Stream these from now on; what nothing is heard of soon is asked for."""
-        new = [
-            instrument
-            for instrument in instruments
-            if instrument.kind in self.kinds and instrument.key not in self._watched
-        ]
-        self._watched |= {instrument.key: instrument for instrument in new}
+        new = self._watch_new(instruments)
         link = self._link
         if new and link is not None:
             try:
                 await self._subscribe(link, new)
             except Exception as error:  # noqa: BLE001 - the link ends of what its library raises
                 log.info("%s: not subscribed yet: %s", self.name, type(error).__name__)
-
-    async def stream(self) -> AsyncIterator[Quote]:
-        """Quotes of everything watched, until closed.
-
-        Raises:
-            BrokerUnavailable: neither the stream nor the answers come any more.
-        """
-        queue = self._queue
-        while (quote := await queue.get()) is not None:
-            yield quote
-        if self._n_failed >= _MOST_FAILED_POLLS:
-            raise BrokerUnavailable(f"{self.name} delivers nothing any more")
-        queue.put_nowait(None)
 
     async def greeks(self, contract: Instrument) -> Greeks | None:
         """The provider's greeks of an option; None when none come within moments."""
@@ -344,25 +294,12 @@ class Tastytrade(FeedAdapter):
         level = "" if self._login is None else self._login.level
         return f"{self.name} {level}" if level == "demo" else self.name
 
-    def _take(self, quote: Quote) -> None:
-        """Pass on what is not older than what was passed on already."""
-        key = quote.instrument.key
-        self._heard_at[key] = self.clock.monotonic()
-        known = self._last.get(key)
-        if known is None or quote.exchange_at >= known.exchange_at:
-            self._last[key] = quote
-            self._queue.put_nowait(quote)
-
     # -- asked for ------------------------------------------------------------------------------
-
-    def _is_silent(self, instrument: Instrument) -> bool:
-        heard_at = self._heard_at.get(instrument.key)
-        return heard_at is None or self.clock.monotonic() - heard_at >= self._terms.poll_s
 
     async def _poll(self) -> None:
         while True:
-            await self.clock.sleep(self._terms.poll_s)
-            silent = [i for i in self._watched.values() if self._is_silent(i)]
+            await self.clock.sleep(self._poll_s)
+            silent = self._silent()
             try:
                 for quote in await self._asked(silent):
                     self._take(quote)
@@ -372,7 +309,7 @@ class Tastytrade(FeedAdapter):
             except (BrokerUnavailable, BrokerAuthError) as error:
                 log.info("%s: no answer: %s", self.name, error)
                 self._n_failed += 1
-                if self._n_failed >= _MOST_FAILED_POLLS and self.why_silent:
+                if self._n_failed >= self.most_failed_polls and self.why_silent:
                     self._queue.put_nowait(None)
                     return
 

@@ -1,11 +1,17 @@
 """How much one person may ask for."""
 
 import asyncio
+import re
+from pathlib import Path
 
 import pytest
 
 from bot.access import PERMISSIONS
+from bot.actions import every
 from bot.pace import BULK, EXEMPT, Pace, Queue, TooMuch
+from bot.views import ApprovalButton, TradeButton
+
+ROOT = Path(__file__).parents[3]
 
 
 def used(pace: Pace, user: int, now: float, name: str = "status", **more: bool) -> bool:
@@ -55,6 +61,28 @@ def test_what_takes_risk_away_is_never_held_back() -> None:
     assert all(used(pace, 1, 0.0, name) for name in EXEMPT)
     assert set(PERMISSIONS) >= EXEMPT
     assert not any("approve" in name or "buy" in name for name in EXEMPT)
+
+
+def test_every_way_to_stop_to_close_and_to_cancel_is_free() -> None:
+    """Whichever button, command or word somebody reaches for."""
+    close = {v: n for v, n in TradeButton.PERMISSIONS.items() if v != "target"}
+    used_by = {*close.values(), ApprovalButton.PERMISSIONS["reject"]}
+    for name in ("close", "close-all", "stop", "trailing", "emergency-stop", "reject"):
+        used_by |= {every()[name].permission, every()[name].press}
+    used_by |= {every()["cancel-all"].press, every()["order-cancel"].press}
+    for module, words in (
+        (
+            "bot/panel/buttons.py",
+            r'async def _(?:stop|pause|emergency)\(.*?require\(press, "(.*?)"',
+        ),
+        ("cogs/admin.py", r'require\(interaction, "(emergency-stop)"'),
+        ("cogs/orders.py", r'begin\(interaction, "(close|order cancel)"'),
+        ("cogs/approvals.py", r'begin\(interaction, "(approvals reject)"'),
+    ):
+        found = re.findall(words, (ROOT / module).read_text(), re.DOTALL)
+        assert found, module
+        used_by |= set(found)
+    assert used_by <= EXEMPT, used_by - EXEMPT
 
 
 def test_but_only_from_those_who_may_do_it() -> None:

@@ -102,7 +102,7 @@ def test_what_moves_with_something_held_the_same_way_is_denied():
     denial = check("correlation").check(shares(), seen)
     assert denial is not None
     assert denial.code == "correlation.limit"
-    assert "AAPL moves with MSFT (T-x): correlation 1.00 over 60 days" in denial.detail
+    assert "AAPL moves with MSFT: correlation 1.00 over 60 days" in denial.detail
     assert code("correlation", shares(), with_msft(closes=alike("AAPL", "MSFT", share=0))) == ""
 
 

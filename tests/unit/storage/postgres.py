@@ -52,8 +52,12 @@ class Server:
                 (name,),
             )
 
-    def kill_tree(self) -> None:
-        """kill -9 the postmaster and every backend."""
+    def kill_tree(self, *, is_over: bool = False) -> None:
+        """kill -9 the postmaster and every backend; ``is_over``: nobody starts it again.
+
+        A server can be started again when nothing of the old one is left. Who adopted it may take
+        seconds to bury it, for which nobody has to wait at the end.
+        """
         import psutil
 
         postmaster = psutil.Process(int((self.data / "postmaster.pid").read_text().split()[0]))
@@ -61,12 +65,13 @@ class Server:
         for process in tree:
             with suppress(psutil.NoSuchProcess):
                 process.send_signal(signal.SIGKILL)
-        psutil.wait_procs(tree, timeout=5)
+        if not is_over:
+            psutil.wait_procs(tree, timeout=5)
 
     def remove(self) -> None:
         """The end: pg_ctl stop was seen to wait for ever, a killed tree needs no goodbye."""
         with suppress(Exception):
-            self.kill_tree()
+            self.kill_tree(is_over=True)
         shutil.rmtree(self.data, ignore_errors=True)
 
     def start_again(self) -> None:

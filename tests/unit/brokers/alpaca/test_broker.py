@@ -20,6 +20,7 @@ from engine.brokers import (
     OrderRequest,
     OrderSeen,
     Seen,
+    StreamDown,
     StreamUp,
     Unclear,
 )
@@ -572,6 +573,7 @@ async def test_a_bust_and_a_correction_name_what_they_undo(bench: AlpacaBench) -
 async def test_a_stream_that_is_refused_is_told_and_orders_go_on(bench: AlpacaBench) -> None:
     venue(bench).is_deaf = True
     await bench.restart()
+    assert await bench.until(lambda: any(isinstance(e, StreamDown) for e in bench.told))
     assert not any(isinstance(event, StreamUp) for event in bench.told)
     assert (await bench.submit(BUY, 1, LIMIT, limit="1.95")).state == "accepted"
     venue(bench).is_deaf = False

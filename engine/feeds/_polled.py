@@ -1,0 +1,107 @@
+"""What feeds share that stream, and ask for whatever the stream was silent about."""
+
+import asyncio
+from abc import abstractmethod
+from collections.abc import AsyncIterator, Iterable
+from typing import ClassVar
+
+from pydantic import Field
+
+from engine.brokers._wire.usage import Usage
+from engine.domain.errors import BrokerUnavailable
+from engine.domain.instrument import Instrument
+from engine.domain.quote import Quote
+from engine.feeds import FeedAdapter, FeedSetup
+
+
+class Polled(FeedAdapter):
+    """Quotes in the order they were made, heard or answered; lost when neither comes any more."""
+
+    class Settings(FeedAdapter.Settings):
+        """Terms and addresses."""
+
+        poll_s: float = Field(default=3.0, gt=0)
+        """What the stream was silent about for so long is asked for."""
+
+    most_failed_polls: ClassVar[int]
+    """So many questions in a row without an answer, and nothing streamed: the source is lost."""
+
+    def __init__(self, settings: "Polled.Settings", setup: FeedSetup) -> None:
+        super().__init__(settings, setup)
+        self.usage = Usage(setup.clock)
+        self._poll_s = settings.poll_s
+        self._watched: dict[str, Instrument] = {}
+        self._last: dict[str, Quote] = {}
+        self._heard_at: dict[str, float] = {}
+        """Instrument -> monotonic time of its last word, streamed or asked for."""
+        self._queue: asyncio.Queue[Quote | None] = asyncio.Queue()
+        self._n_failed = 0
+
+    async def close(self) -> None:
+        """Stop delivering."""
+        await self._stop()
+        self._queue.put_nowait(None)
+
+    async def quote(self, instrument: Instrument) -> Quote | None:
+        """The newest quote: what was heard within the last moments, else what is answered now.
+
+        Raises:
+            BrokerUnavailable, RateLimited, BrokerAuthError.
+        """
+        if instrument.kind not in self.kinds:
+            return None
+        known = self._last.get(instrument.key)
+        if known is not None and not self._is_silent(instrument):
+            return known
+        for found in await self._asked([instrument]):
+            if instrument.key in self._watched:
+                self._take(found)
+            return found
+        return None
+
+    async def stream(self) -> AsyncIterator[Quote]:
+        """Quotes of everything watched, until closed.
+
+        Raises:
+            BrokerUnavailable: neither the stream nor the answers come any more.
+        """
+        queue = self._queue
+        while (quote := await queue.get()) is not None:
+            yield quote
+        if self._n_failed >= self.most_failed_polls:
+            raise BrokerUnavailable(f"{self.name} delivers nothing any more")
+        queue.put_nowait(None)
+
+    @abstractmethod
+    async def _stop(self) -> None:
+        """Hang up; may be called when nothing is connected."""
+
+    @abstractmethod
+    async def _asked(self, instruments: Iterable[Instrument]) -> list[Quote]:
+        """Newest quotes of those that have one.
+
+        Raises:
+            BrokerUnavailable, RateLimited, BrokerAuthError.
+        """
+
+    def _watch_new(self, instruments: Iterable[Instrument]) -> list[Instrument]:
+        """Those that it quotes and that were not watched before; they are from now on."""
+        new = [i for i in instruments if i.kind in self.kinds and i.key not in self._watched]
+        self._watched |= {instrument.key: instrument for instrument in new}
+        return new
+
+    def _take(self, quote: Quote) -> None:
+        """Pass on what is not older than what was passed on already."""
+        key = quote.instrument.key
+        self._heard_at[key] = self.clock.monotonic()
+        known = self._last.get(key)
+        if known is None or quote.exchange_at >= known.exchange_at:
+            self._last[key] = quote
+            self._queue.put_nowait(quote)
+
+    def _is_silent(self, instrument: Instrument) -> bool:
+        heard_at = self._heard_at.get(instrument.key)
+        return heard_at is None or self.clock.monotonic() - heard_at >= self._poll_s
+
+    def _silent(self) -> list[Instrument]:
+        return [i for i in self._watched.values() if self._is_silent(i)]
