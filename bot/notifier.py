@@ -8,7 +8,7 @@ from dataclasses import replace as plainly
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from bot import reply
+from bot import reply, text
 from bot.config.values import is_loopback
 from bot.notify import Rule, Severity, in_room, kinds, loaded, role_channel, rule_name, rules
 from bot.sending import Sending, send_outside
@@ -301,7 +301,7 @@ class Notifier:
         await desk.commit(
             desk.event("notify.snoozed", rule.rule_id, put, actor=actor, minutes=minutes)
         )
-        return f"{rule.words}: quiet for {minutes} minutes."
+        return f"{rule.words}: quiet for {text.span(timedelta(minutes=minutes))}."
 
     async def _change(self, fresh: Told, who: Who | None, what: str) -> None:
         desk = self._app.desk
