@@ -33,11 +33,14 @@ class Sought:
     author: str = ""
     asset: Asset | None = None
     words: str = ""
+    channel_id: int | None = None
     since: datetime | None = None
 
     def fits(self, record: AlertRecord) -> bool:
         """Whether this is one of them."""
         if self.author and self.author.casefold() not in record.author_name.casefold():
+            return False
+        if self.channel_id not in (None, record.channel_id):
             return False
         if self.words and self.words.casefold() not in record.text.casefold():
             return False

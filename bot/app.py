@@ -7,6 +7,7 @@ import signal
 from collections.abc import Awaitable, Mapping
 from contextlib import suppress
 from functools import partial
+from pathlib import Path
 
 import discord
 
@@ -31,7 +32,7 @@ from bot.panel.presence import EVERY_S, Presence
 from bot.prefs import People
 from bot.reading import Reading
 from bot.risk_reading import RiskReading
-from bot.settings import Settings
+from bot.settings import Settings, snapshots
 from bot.stand_in import point_discord_at
 from bot.suggest import Suggest
 from bot.supervise import Supervisor
@@ -52,6 +53,7 @@ from engine.history import History
 from engine.market import ALWAYS, CME, NYSE, Calendar
 from engine.quality import Quality
 from engine.risk.load import load_checks
+from storage import keep
 from storage.sql import SqlStore, SqlVault
 
 log = logging.getLogger(__name__)
@@ -110,6 +112,7 @@ class App:
         self.pace = Pace()
         self.usage = Usage(self)
         self.settings = Settings(self)
+        self.snapshots = snapshots.Snapshots(self)
         self.people = People(self)
         self.notifier = Notifier(self)
         self.throttled = Queue()
@@ -202,6 +205,7 @@ class App:
             self.config.jobs.reconcile_s, partial(recover.reconcile, self.desk), "reconcile"
         )
         self.work.every(_USAGE_S, self.usage.save, "usage")
+        self.work.every(snapshots.LOOK_S, self.snapshots.look, "configuration snapshot")
         self.work.keep(self.vitals.beat, "heart beat")
         self.work.every(vitals.EVERY_S, self.vitals.look, "vitals")
         await self.notifier.begin()
@@ -264,6 +268,19 @@ class App:
     async def _read_new_rooms(self) -> None:
         """A room is heard from the moment on that its gap was closed."""
         await self.bot.catch_up.run()
+
+    async def back_up(self, cause: str) -> Path:
+        """Copy the books before something risky; the newest copies of each cause stay.
+
+        Raises:
+            StoreUnavailable: nothing was copied.
+        """
+        config = self.config
+        folder, tokens = config.path(Path("backups")), config.state_dir() / "tokens"
+        url, now = config.database_url(), self.clock.now()
+        made = await asyncio.to_thread(keep.before, url, folder, tokens, cause, now)
+        log.info("backed up to %s before: %s", made.made.path.name, cause)
+        return made.made.path
 
     def use_broker(self, name: str, fresh: Broker) -> None:
         """From now on this connection serves the accounts of ``name``."""

@@ -15,7 +15,6 @@ from engine.domain.desk import AlertRecord, AlertState, Document
 from engine.domain.order import Intent
 from engine.domain.trade import LedgerEntry, Trade
 from engine.market import new_york_date
-from engine.portfolio.beta import MARKET
 from engine.portfolio.stress import World
 from engine.reports import (
     Missing,
@@ -28,7 +27,6 @@ from engine.reports import (
 from engine.reports import journal as diary
 from engine.reports import opportunities as chances
 from engine.reports import performance as measures
-from engine.reports._lines import lines_of
 from engine.reports.opportunities import Idea
 from engine.reports.pnl import Period
 
@@ -40,8 +38,6 @@ _SHOWN = 50
 _MOVES = ("SPY", "QQQ")
 _MOST_MOVES = 10
 _JOTTINGS = 6
-_CLOSES_S = 1.5
-"""How long an answer waits for daily closes that are not known yet."""
 _UNHEARD = frozenset(
     {AlertState.HELD, AlertState.REJECTED, AlertState.RISK_REJECTED, AlertState.ERROR}
 )
@@ -87,6 +83,7 @@ class Briefing:
             advice=self._advice(self._held(alerts), await self.ideas()),
             performance=await self._performance(asked),
             impact=await self._impact(asked),
+            then=await self._then(asked),
             moves=await self._moves(asked),
             jottings=await self._jottings(),
         )
@@ -200,22 +197,27 @@ class Briefing:
             return None
         return await self._app.reading.performance(period or "month")
 
-    async def _impact(self, asked: Asked) -> Impact | None:
-        if asked.move_pct is None or not (asked.symbols or asked.is_market):
+    async def _then(self, asked: Asked) -> day.DayReport | None:
+        """The days that are asked about; those before today are read from the books."""
+        if asked.days is None:
             return None
-        desk = self._desk
-        event = event_of(asked.move_pct, next(iter(asked.symbols), ""))
-        lines = lines_of(
+        begins, _ = day.window(asked.days.first)
+        entries = await self._desk.store.find(LedgerEntry, since=("booked_at", begins))
+        opened = await self._desk.store.find(Trade)
+        return day.build(
             self._app.reading.frame(),
-            trades=desk.book.open_trades(),
-            positions=list(desk.book.positions.values()),
-            sectors=desk.settings.sectors,
+            on=asked.days.first,
+            to=asked.days.last,
+            entries=entries,
+            trades=[*opened, *self._desk.book.open_trades()],
+            alerts=await self._desk.store.find(AlertRecord, since=("received_at", begins)),
         )
-        closes = {}
-        if not event.symbol:  # through betas, which need a year of closes
-            wanted = (MARKET, *lines.references)
-            await desk.closes.learn(wanted, wait_s=_CLOSES_S)
-            closes = desk.closes.of(wanted)
+
+    async def _impact(self, asked: Asked) -> Impact | None:
+        event = event_of(asked)
+        if event is None:
+            return None
+        lines, closes = await self._app.risks.lines()
         rows = self._app.reading.positions().rows
         return impact(event, rows, lines.known, World(closes=closes))
 

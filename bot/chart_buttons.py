@@ -19,7 +19,7 @@ from bot.market_reading import MarketReading
 from bot.reply import Press
 from engine.domain.candle import LENGTH, Timeframe
 from engine.reports import chart
-from engine.reports.chart import Range, View, view_of
+from engine.reports.chart import Range, View
 from engine.reports.pnl import Period
 
 if TYPE_CHECKING:
@@ -79,10 +79,15 @@ class Wish:
             f"{self.marks or '-'}:{self.theme[0]}:{use}"
         )
 
-    @property
-    def view(self) -> View:
-        """The window of the market."""
-        return view_of(cast("Range", self.range), self.timeframe, self.shift)
+    def view(self, app: "App") -> View:
+        """The window of the market.
+
+        Raises:
+            UserError: it names no instrument.
+        """
+        market = MarketReading(app)
+        named = [market.named(n) for n in self.what.split(",")]
+        return market.view(named, cast("Range", self.range), self.timeframe, self.shift)
 
 
 def letters(indicators: list[str], overlays: list[str]) -> str:
@@ -107,7 +112,7 @@ async def shown(app: "App", press: Press, wish: Wish) -> Shown:
     market = MarketReading(app)
     if wish.kind == "compare":
         named = [market.named(n) for n in wish.what.split(",")]
-        compared = await market.compare(named, wish.view)
+        compared = await market.compare(named, wish.view(app))
         files = await drawn(
             app, "compare", compared, wish.theme, card.PICTURE, card.compare_alt(compared)
         )
@@ -115,7 +120,7 @@ async def shown(app: "App", press: Press, wish: Wish) -> Shown:
     may_see = sees_positions(app, press)
     found = await market.candles(
         market.named(wish.what),
-        wish.view,
+        wish.view(app),
         indicators=[_LETTERS[k] for k in wish.marks if k in _LETTERS],
         overlays=[_OVERLAYS[k] for k in wish.marks if k in _OVERLAYS] if may_see else (),
     )
@@ -131,7 +136,7 @@ def sees_positions(app: "App", press: Press, *, is_private: bool = False) -> boo
     return allowed and (is_private or not app.gate.is_private("positions", press.channel_id))
 
 
-def chart_view(wish: Wish) -> discord.ui.View:
+def chart_view(app: "App", wish: Wish) -> discord.ui.View:
     """Ranges, and one window back or forth; periods for the desk's own figures."""
     if wish.kind in ("pnl", "equity"):
         return below(
@@ -143,7 +148,7 @@ def chart_view(wish: Wish) -> discord.ui.View:
         is_it = wish.range == range_ and wish.shift == 0
         window = replace(wish, range=range_, timeframe=None, shift=0)
         buttons.append(ChartButton(window, "r", label, is_it))
-    n = wish.view.n
+    n = wish.view(app).n
     is_last = (wish.shift + 2) * n + chart.WARM_UP > chart.MOST_ASKED
     buttons.append(ChartButton(replace(wish, shift=wish.shift + 1), "b", "◀", is_last))
     ahead = max(0, wish.shift - 1)
@@ -196,5 +201,5 @@ class ChartButton(
         app.gate.require(press, _PERMISSION[self.wish.kind])
         embed, files = await shown(app, press, self.wish)
         await press.edit_original_response(
-            embed=embed, attachments=list(files), view=chart_view(self.wish)
+            embed=embed, attachments=list(files), view=chart_view(app, self.wish)
         )

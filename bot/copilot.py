@@ -17,6 +17,7 @@ from engine.copilot.topics import rules
 from engine.domain.desk import Who
 from engine.domain.errors import UserError
 from engine.flows import ask
+from engine.market import new_york_date
 from engine.reports.answer import AnswerReport
 
 if TYPE_CHECKING:
@@ -96,7 +97,8 @@ class Copilot:
 
     def read(self, question: str) -> Asked:
         """What is asked."""
-        return read(question, rules(), ask.known_symbols(self._app.desk))
+        today = new_york_date(self._app.clock.now())
+        return read(question, rules(), ask.known_symbols(self._app.desk), today)
 
     async def answer(self, who: Who, question: str, show: Show, *, research: bool) -> AnswerReport:
         """Facts at once; the model's reading in their place when it comes.

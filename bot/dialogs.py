@@ -283,7 +283,8 @@ async def _live(app: "App", press: Press, key: str, version: int, typed: Values)
     del key, version
     if typed.get("word", "").strip().upper() != "LIVE":
         raise UserError("The word was not LIVE. The desk stays on paper.")
-    return await mode.to_live(app.desk, app.gate.who(press), typed.get("reason", "").strip())
+    who, reason = app.gate.who(press), typed.get("reason", "").strip()
+    return await mode.to_live(app.desk, who, reason, before=lambda: app.back_up("live"))
 
 
 def _words(

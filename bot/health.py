@@ -3,10 +3,13 @@
 import errno
 import os
 from collections.abc import Awaitable, Callable
+from dataclasses import asdict
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from aiohttp import web
 
+from bot import gauges
 from bot.config.values import is_loopback
 from engine.domain.errors import ConfigError
 from engine.flows import mode
@@ -47,6 +50,34 @@ def facts(app: "App") -> dict[str, object]:
     }
 
 
+async def details(app: "App") -> dict[str, object]:
+    """Each part of the desk with its reason and since when, queues, providers, the process."""
+    report = await app.reading.status(app)
+    return {
+        **facts(app),
+        "version": report.version,
+        "up_s": int((app.clock.now() - app.started_at).total_seconds()),
+        "parts": [
+            {"name": p.name, "condition": p.condition, "text": p.text, "since": _at(p.since)}
+            for p in report.parts
+        ],
+        "problems": [
+            {"part": part, "what": what, "since": _at(report.since.get(part))}
+            for part, what in report.problems
+        ],
+        "queues": dict(report.queues),
+        "providers": [asdict(a) for a in app.reading.apis()],
+        "process": {
+            f"{v.name} {v.unit}": {"now": v.now, "median": v.median, "worst": v.worst}
+            for v in app.vitals.report().vitals
+        },
+    }
+
+
+def _at(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.isoformat()
+
+
 async def serve(app: "App") -> web.AppRunner | None:
     """Start the endpoint; None when the configuration has none.
 
@@ -66,6 +97,15 @@ async def serve(app: "App") -> web.AppRunner | None:
         seen = facts(app)
         return web.json_response(seen, status=200 if seen["ready"] else 503)
 
+    async def detailed(request: web.Request) -> web.Response:
+        del request
+        return web.json_response(await details(app))
+
+    async def metrics(request: web.Request) -> web.Response:
+        del request
+        body = gauges.page(app, facts(app)).encode()
+        return web.Response(body=body, headers={"Content-Type": gauges.CONTENT_TYPE})
+
     @web.middleware
     async def here_only(request: web.Request, handler: Handler) -> web.StreamResponse:
         if not is_loopback(f"http://{request.host}"):  # another name that was led to this machine
@@ -74,7 +114,9 @@ async def serve(app: "App") -> web.AppRunner | None:
 
     site_app = web.Application(middlewares=[here_only])
     site_app.router.add_get("/health", health)
+    site_app.router.add_get("/health/detailed", detailed)
     site_app.router.add_get("/ready", ready)
+    site_app.router.add_get("/metrics", metrics)
     runner = web.AppRunner(site_app, access_log=None)
     await runner.setup()
     try:

@@ -96,7 +96,7 @@ LESSONS: Sequence[Lesson] = (
         (
             "An alert becomes one card that advances with it: read, asked, filled, closed.",
             "What is not clear is never guessed: a person is asked, or it is left alone.",
-            "Try one without trading: `/alerts test text:BTO SPY 600C 1/31 @ 2.15`",
+            "Try one without trading: `/alerts test text:Long AAPL 190, stop 186`",
         ),
         _alert,
         "alerts list",
@@ -219,8 +219,8 @@ EXAMPLES: Mapping[str, Sequence[tuple[str, str]]] = {
     "portfolio": (
         ("/positions", "everything open, with stop, target and buttons"),
         ("/portfolio-summary", "equity, cash and what is at work"),
-        ("/profit-loss period:week by:symbol", "the week, symbol by symbol"),
-        ("/performance period:month", "win rate, profit factor, drawdown, Sharpe"),
+        ("/profit-loss period:week by:strategy", "the week, room by room"),
+        ("/performance period:1m", "win rate, profit factor, drawdown, Sharpe"),
         ("/trades recent limit:5", "the last five round trips"),
         ("/exposure by:asset", "what is at stake, by kind"),
     ),
@@ -234,7 +234,7 @@ EXAMPLES: Mapping[str, Sequence[tuple[str, str]]] = {
         ("#close-all", "closes everything, after one question"),
     ),
     "alerts": (
-        ("/alerts test text:BTO SPY 600C 1/31 @ 2.15", "how it would be read; nothing is sent"),
+        ("/alerts test text:Long AAPL 190, stop 186", "how it would be read; nothing is sent"),
         ("/alerts list symbol:SPY", "what came of the last ones"),
         ("/alerts stats", "from heard to filled, author by author"),
         ("/approvals list", "what waits for a click"),

@@ -3,9 +3,10 @@
 import asyncio
 from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
-from engine.domain.candle import Candles
+from engine.domain.candle import LENGTH, Candles, Timeframe
 from engine.domain.errors import UserError
 from engine.domain.instrument import Instrument, stock
 from engine.domain.trade import Trade
@@ -42,6 +43,21 @@ class MarketReading:
                 return instrument
         return instrument_named(typed, new_york_date(self._app.clock.now()))
 
+    def view(
+        self,
+        instruments: Iterable[Instrument],
+        range_: chart.Range,
+        timeframe: Timeframe | None = None,
+        shift: int = 0,
+    ) -> chart.View:
+        """A window as long as its name says; several share the candles of the shortest day."""
+        markets = {self._app.desk.calendar(i.kind).market for i in instruments}
+        views = [chart.view_of(range_, timeframe, shift, market) for market in markets]
+        coarse = max((v.timeframe for v in views), key=tuple(LENGTH).index)
+        shared = [chart.view_of(range_, coarse, shift, market) for market in markets]
+        note = max((v.note for v in views), key=len)
+        return replace(min(shared, key=lambda v: v.n), note=note)
+
     async def candles(
         self,
         instrument: Instrument,
@@ -70,7 +86,9 @@ class MarketReading:
         self, instruments: Sequence[Instrument], view: chart.View
     ) -> compare.CompareReport:
         """Several on one scale."""
-        series = await asyncio.gather(*(self._series(i, view) for i in instruments))
+        own = [self.view([i], view.range, view.timeframe, view.shift) for i in instruments]
+        wanted = zip(instruments, own, strict=True)
+        series = await asyncio.gather(*(self._series(i, v) for i, v in wanted))
         return compare.build(self._app.reading.frame(), series, view)
 
     async def watchlist(self) -> watched.WatchlistReport:

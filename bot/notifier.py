@@ -4,17 +4,14 @@ import asyncio
 import logging
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
 from dataclasses import replace as plainly
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-import discord
-
-from bot import reply
+from bot import reply, text
 from bot.config.values import is_loopback
-from bot.notify import Rule, Severity, kinds, loaded, rule_name, rules
-from bot.sending import send_outside
+from bot.notify import Rule, Severity, in_room, kinds, loaded, role_channel, rule_name, rules
+from bot.sending import Sending, send_outside
 from bot.told import KIND, Told, told
 from engine.domain.desk import AlertRecord, Document, Notice, Who
 from engine.domain.errors import Conflict, NotAllowed, TradeStreamError, UserError
@@ -82,7 +79,7 @@ class Notifier:
             user_id=who.user_id,
             name=who.name,
         )
-        self._check(rule)
+        rule = self._read(rule)
         await self._keep("notify.rule_added", who, rule)
         await self._watch(rule)
         return rule
@@ -94,7 +91,7 @@ class Notifier:
             NotAllowed, UserError, StoreUnavailable.
         """
         rule = plainly(self._own(who, rule_id), **changes, is_on=False, snoozed_until=None)
-        self._check(rule)
+        rule = self._read(rule)
         await self._keep("notify.rule_changed", who, rule)
         return rule
 
@@ -112,8 +109,14 @@ class Notifier:
         return rule
 
     def channels(self) -> list[str]:
-        """Where rules may be told."""
+        """Where rules may be told, roles of the server apart."""
         return ["discord", "dm", *sorted(self._app.config.secrets.notify)]
+
+    def pingable(self) -> dict[str, str]:
+        """Roles that may be pinged by a rule, as everybody may ping them: channel -> name."""
+        guild = self._app.bot.get_guild(self._app.config.discord.guild_id or 0)
+        found = () if guild is None else guild.roles
+        return {f"role:{r.id}": r.name for r in found if r.mentionable and not r.is_default()}
 
     def _own(self, who: Who, rule_id: str) -> Rule:
         fact = self._app.desk.book.facts.get(rule_name(rule_id.strip().upper()))
@@ -124,19 +127,36 @@ class Notifier:
             raise NotAllowed("Only its owner or an admin may change a rule. Nothing was changed.")
         return rule
 
-    def _check(self, rule: Rule) -> None:
+    def _read(self, rule: Rule) -> Rule:
+        """The rule as it is kept.
+
+        Raises:
+            UserError: names what does not fit.
+        """
         kind = kinds().get(rule.kind)
         if kind is None:
             raise UserError(f"type: must be {', '.join(kinds())}. Nothing was changed.")
-        if kind.needs_symbol and not rule.symbol:
+        symbol, condition = kind.parted(self._app, rule.symbol, rule.condition)
+        channels = tuple(dict.fromkeys(role_channel(c) for c in rule.channels))
+        rule = plainly(rule, symbol=symbol, condition=condition, channels=channels)
+        if kind.needs_symbol and not symbol:
             raise UserError(f"symbol: a {rule.kind} rule needs one. Nothing was changed.")
-        kind.check(rule.condition)
+        kind.check(self._app, condition)
         kind.watches(self._app, rule)
-        known = self.channels()
-        for channel in rule.channels:
-            if channel not in known:
+        known, pingable = self.channels(), self.pingable()
+        for channel in channels:
+            if channel.startswith("role:") and channel not in pingable:
+                raise UserError(
+                    "channels: a role must be one of this server that everybody may mention "
+                    "(Server Settings, Roles). Nothing was changed."
+                )
+            if channel not in (*known, *pingable):
                 there = ", ".join(known)
-                raise UserError(f"channels: there is no {channel[:20]}; there are {there}.")
+                raise UserError(
+                    f"channels: there is no {channel[:20]}; there are {there}, and roles as "
+                    "@Role. Nothing was changed."
+                )
+        return rule
 
     async def _keep(self, what: str, who: Who, rule: Rule) -> None:
         desk = self._app.desk
@@ -207,11 +227,11 @@ class Notifier:
             channels=rule.channels,
             at=now,
             user_id=rule.user_id,
-            delivered={"discord": "sent"} if "discord" in rule.channels else {},
+            delivered=dict.fromkeys(sorted(in_room(rule.channels)), "sent"),
         )
         fired = plainly(rule, is_on=True, fired_at=now)
         puts = [desk.fact(rule_name(rule.rule_id), fired.dumped()), fresh.document()]
-        shown = [self._notice(fresh)] if "discord" in rule.channels else []
+        shown = [self._notice(fresh)] if in_room(rule.channels) else []
         await desk.commit(desk.event("notify.fired", rule.rule_id, *puts, *shown, told=said))
         self._deliver_later(fresh)
 
@@ -281,7 +301,7 @@ class Notifier:
         await desk.commit(
             desk.event("notify.snoozed", rule.rule_id, put, actor=actor, minutes=minutes)
         )
-        return f"{rule.words}: quiet for {minutes} minutes."
+        return f"{rule.words}: quiet for {text.span(timedelta(minutes=minutes))}."
 
     async def _change(self, fresh: Told, who: Who | None, what: str) -> None:
         desk = self._app.desk
@@ -313,7 +333,7 @@ class Notifier:
             note = desk.note("admin", f"⚠ “{fresh.text[:100]}” was not delivered: {why}.")
             await desk.commit(desk.event("notify.undelivered", fresh.rule_id, note))
 
-    async def _tried(self, sending: "_Sending") -> str:
+    async def _tried(self, sending: Sending) -> str:
         """Three tries; what became of it."""
         why = ""
         for pause in (0.0, *_PAUSES_S):
@@ -325,8 +345,8 @@ class Notifier:
                 why = str(error) or type(error).__name__
         return f"failed ({why[:80]})"
 
-    def _send(self, fresh: Told, channel: str) -> "_Sending":
-        return _Sending(self._app, fresh, channel)
+    def _send(self, fresh: Told, channel: str) -> Sending:
+        return Sending(self._app, fresh, channel)
 
     async def test(self, channel: str) -> str:
         """Send one word there; what became of it.
@@ -358,36 +378,6 @@ class Notifier:
         if self._app.config.test_mode and not is_loopback(url):
             raise UserError("test_mode: nothing goes to an outside address")
         await send_outside(url, words)
-
-
-@dataclass(frozen=True, slots=True)
-class _Sending:
-    """One notification to one channel; may be tried again."""
-
-    app: "App"
-    told: Told
-    channel: str
-
-    async def once(self) -> str:
-        """Send it; what became of it.
-
-        Raises:
-            OSError, DiscordException, TradeStreamError: try again.
-        """
-        if self.channel == "dm":
-            return await self._dm()
-        await self.app.notifier.outside(self.channel, f"{self.told.severity}: {self.told.text}")
-        return "sent"
-
-    async def _dm(self) -> str:
-        prefs = self.app.people.of(self.told.user_id)
-        if not prefs.wants(self.told.severity, self.app.clock.now()):
-            return "held back (preferences)"
-        user = await self.app.bot.fetch_user(self.told.user_id)
-        await user.send(
-            f"🔔 {self.told.text}"[:1900], allowed_mentions=discord.AllowedMentions.none()
-        )
-        return "sent"
 
 
 def _is_recent(rule: Rule, now: datetime) -> bool:

@@ -42,6 +42,7 @@ from engine.reports import brokers as lines
 from engine.reports import data as quotes
 from engine.reports import exposure as stakes
 from engine.reports import orders as order_rows
+from engine.reports.metrics import p95
 from engine.reports.pnl import By, Period
 
 if TYPE_CHECKING:
@@ -484,6 +485,7 @@ class Reading:
                         limit=usage.limit,
                         remaining=usage.remaining,
                         last_ms=usage.last_ms,
+                        p95_ms=p95(usage.waits_ms),
                     )
                 )
         return found
@@ -499,6 +501,7 @@ class Reading:
             is_reconciled=desk.is_reconciled,
             parts=parts(app),
             problems=dict(desk.health),
+            since=desk.health.since,
             trades=book.open_trades(),
             positions=list(book.positions.values()),
             accounts=list(book.accounts.values()),
@@ -568,13 +571,21 @@ def queues(app: "App") -> dict[str, int]:
 def parts(app: "App") -> tuple[status.Part, ...]:
     """Gateway, brokers and feed, and how they are."""
     desk = app.desk
-    gateway = "" if app.link.is_up else "not connected"
-    found = [_part("gateway", gateway)]
-    found += [_part(name, desk.health.get(f"broker {name}", "")) for name in desk.brokers]
+    since, gateway = desk.health.since, "" if app.link.is_up else "not connected"
+    found = [_part("gateway", gateway, since.get("discord"))]
+    found += [
+        _part(name, desk.health.get(f"broker {name}", ""), since.get(f"broker {name}"))
+        for name in desk.brokers
+    ]
     feed = desk.feed
     found.append(_part(f"feed {feed.name}" if feed else "feed", "" if feed else "none"))
     return tuple(found)
 
 
-def _part(name: str, problem: str) -> status.Part:
-    return status.Part(name=name, condition="bad" if problem else "ok", text=problem)
+def _part(name: str, problem: str, since: datetime | None = None) -> status.Part:
+    return status.Part(
+        name=name,
+        condition="bad" if problem else "ok",
+        text=problem,
+        since=since if problem else None,
+    )

@@ -7,6 +7,7 @@ from bot.cards import mirror as mirror_card
 from bot.cards import notifications as notify_card
 from bot.charts import Theme
 from bot.drawn import pnl_with_chart
+from bot.notify import roles
 from bot.notify_buttons import notify_view
 from bot.outbox import Content, Render
 from bot.told import told
@@ -61,7 +62,8 @@ async def _notification(app: "App", notice: Notice) -> Content | None:
     if document is None:
         return None
     found = told(document)
-    pings = tuple(app.config.discord.roles.trader) if found.severity == "critical" else ()
+    traders = tuple(app.config.discord.roles.trader) if found.severity == "critical" else ()
+    pings = tuple(dict.fromkeys((*traders, *roles(found.channels))))
     return Content(
         text=" ".join(f"<@&{role}>" for role in pings),
         embeds=(notify_card.bell(app.reading.frame().stamp(found.rule_id), found),),

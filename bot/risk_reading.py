@@ -203,6 +203,12 @@ class RiskReading:
         positions = [p for p in book.positions.values() if account in (None, p.account)]
         return accounts, trades, positions
 
+    async def lines(self) -> tuple[Lines, Mapping[str, Closes]]:
+        """Everything held as the mathematics sees it, with the daily closes that betas need."""
+        _, trades, positions = self._book(None)
+        held = await self._lines(trades, positions)
+        return held, await self._closes(held)
+
     async def _lines(self, trades: list[Trade], positions: list[Position]) -> Lines:
         contracts = [p.instrument for p in positions if p.qty and p.instrument.kind == "option"]
         greeks = await self._greeks(contracts)

@@ -23,6 +23,10 @@ class Supervisor:
         self._desk = desk
         self._tasks: list[asyncio.Task[None]] = []
 
+    def names(self) -> list[str]:
+        """What is kept running."""
+        return [task.get_name() for task in self._tasks]
+
     def keep(self, work: Work, name: str) -> None:
         """Run it until it ends by itself; start it again whenever it fails."""
         self._tasks.append(asyncio.create_task(self._keep(work, name), name=name))

@@ -109,7 +109,7 @@ def said(order: Order | None, name: str) -> str:
         return f"✔ {what}: filled at {at}. -# {order.order_id}"
     word = {OrderState.UNKNOWN: "⚠ no answer yet, it is looked up", OrderState.PARTIAL: "filling"}
     return (
-        f"✔ {what}: {word.get(order.state, 'sent')}. Its card shows the fill. -# {order.order_id}"
+        f"✔ {what}: {word.get(order.state, 'sent')}. Its card shows the fill.\n-# {order.order_id}"
     )
 
 

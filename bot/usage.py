@@ -1,6 +1,7 @@
 """Counts what people use: kept in memory, written down once a minute, one document per day."""
 
 import json
+from collections import deque
 from dataclasses import asdict
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 _BEGAN = "began"
 _KIND = "usage"
+_NEWEST = 500
 
 
 class Usage:
@@ -27,6 +29,8 @@ class Usage:
     def __init__(self, app: "App") -> None:
         self._app = app
         self._counted: dict[tuple[date, str, int], Tally] = {}
+        self.took_ms: deque[float] = deque(maxlen=_NEWEST)
+        """How long the newest replies took."""
 
     def begin(self, interaction: discord.Interaction[Any]) -> None:
         """A command came in."""
@@ -44,6 +48,7 @@ class Usage:
 
     def count(self, name: str, user_id: int, outcome: Outcome, seconds: float) -> None:
         """One use of a command (its full name) or of an action (``#close``)."""
+        self.took_ms.append(seconds * 1000)
         times = [0] * len(Tally(name="", user_id=0).times)
         times[took(seconds)] = 1
         one = Tally(name=name, user_id=user_id, times=tuple(times), **{outcome: 1})

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from engine.domain.desk import Fact
 from engine.domain.errors import TradeStreamError
-from engine.reports.metrics import MetricsReport, Sample, build
+from engine.reports.metrics import MetricsReport, Sample, build, p95
 
 if TYPE_CHECKING:
     from bot.app import App
@@ -56,6 +56,8 @@ class Vitals:
                 lag_ms=lag_s * 1000,
                 store_ms=store_s * 1000,
                 n_threads=seen.num_threads(),
+                reply_ms=p95(self._app.usage.took_ms),
+                api_ms=max((a.p95_ms for a in self._app.reading.apis() if a.p95_ms), default=None),
             )
         self._samples.append(sample)
 

@@ -88,6 +88,7 @@ class Alerts(
         status="Only those that stand so",
         author="Only his, by a part of the name",
         asset="Only this kind of instrument",
+        channel="Only this room's",
         since="24h, 7d or 2026-01-31",
         page="1 is the newest",
     )
@@ -98,6 +99,7 @@ class Alerts(
         status: Status | None = None,
         author: str = "",
         asset: Asset | None = None,
+        channel: discord.TextChannel | None = None,
         since: str = "",
         page: app_commands.Range[int, 1, 400] = 1,
     ) -> None:
@@ -109,6 +111,7 @@ class Alerts(
             state=None if status is None else _STATES[status],
             author=author.strip(),
             asset=asset,
+            channel_id=None if channel is None else channel.id,
             since=alert_reading.moment(app, since),
         )
         report = await alert_reading.page(app, sought, page)
@@ -116,20 +119,28 @@ class Alerts(
 
     @app_commands.command(name="search", description="Alerts by their words")
     @app_commands.describe(
-        words="A part of the text", since="24h, 7d or 2026-01-31", page="1 is the newest"
+        words="A part of the text",
+        channel="Only this room's",
+        since="24h, 7d or 2026-01-31",
+        page="1 is the newest",
     )
     @app_commands.rename(words="text")
     async def search(
         self,
         interaction: Press,
         words: app_commands.Range[str, 2, 100],
+        channel: discord.TextChannel | None = None,
         since: str = "",
         page: app_commands.Range[int, 1, 400] = 1,
     ) -> None:
         """Newest first, among the last few thousand."""
         app = self.bot.app
         await app.gate.begin(interaction, "alerts search")
-        sought = alert_reading.Sought(words=words, since=alert_reading.moment(app, since))
+        sought = alert_reading.Sought(
+            words=words,
+            channel_id=None if channel is None else channel.id,
+            since=alert_reading.moment(app, since),
+        )
         report = await alert_reading.page(app, sought, page)
         await reply.report(interaction, alerts_card.show(report))
 

@@ -163,8 +163,9 @@ class Charts(commands.Cog):
         await reply.report(interaction, embed, files=files)
 
     async def _show(self, interaction: Press, wish: buttons.Wish) -> None:
-        embed, files = await buttons.shown(self.bot.app, interaction, wish)
-        await reply.report(interaction, embed, view=buttons.chart_view(wish), files=files)
+        app = self.bot.app
+        embed, files = await buttons.shown(app, interaction, wish)
+        await reply.report(interaction, embed, view=buttons.chart_view(app, wish), files=files)
 
     # -- suggestions ----------------------------------------------------------------------------
 

@@ -15,7 +15,6 @@ from bot.lasting import below
 from bot.market_reading import MarketReading
 from bot.panel.buttons import RunButton
 from engine.domain.errors import UserError
-from engine.reports.chart import view_of
 from engine.reports.sectors import Period
 from engine.symbols import symbols_in
 
@@ -45,7 +44,8 @@ class Market(commands.Cog):
         report = await market.summary(
             shows_book=chart_buttons.sees_positions(app, interaction, is_private=private)
         )
-        indexes = await market.compare([i.instrument for i in report.indexes], view_of("1m", "1d"))
+        funds = [i.instrument for i in report.indexes]
+        indexes = await market.compare(funds, market.view(funds, "1m", "1d"))
         files = await drawn(
             app,
             "compare",
@@ -120,7 +120,7 @@ class Market(commands.Cog):
         colours = app.people.theme(interaction.user.id, theme)
         if len(wanted) == 1:
             candles = await market.candles(
-                wanted[0], view_of("6m"), indicators=("ema21", "sma50", "volume", "rsi")
+                wanted[0], market.view(wanted, "6m"), indicators=("ema21", "sma50", "volume", "rsi")
             )
             files = (
                 ()
@@ -135,7 +135,7 @@ class Market(commands.Cog):
                 )
             )
         else:
-            compared = await market.compare(wanted, view_of("6m"))
+            compared = await market.compare(wanted, market.view(wanted, "6m"))
             files = await drawn(
                 app,
                 "compare",

@@ -1,5 +1,6 @@
 """What people want to be told of: /notify."""
 
+import re
 from typing import Any, Literal
 
 import discord
@@ -16,7 +17,7 @@ from engine.domain.errors import UserError
 
 Press = discord.Interaction[DeskBot]
 AnyPress = discord.Interaction[Any]
-KindName = Literal["price", "pnl", "risk", "health", "quality", "alert"]
+KindName = Literal["price", "indicator", "pnl", "risk", "health", "quality", "alert"]
 
 
 class NotifyCog(
@@ -33,10 +34,10 @@ class NotifyCog(
     @app_commands.command(name="rule-add", description="Be told when a condition begins to hold")
     @app_commands.describe(
         kind="What it looks at",
-        condition="> 190 · day < -500 · lost today > 80% · any · below C · rejected",
-        symbol="For price and quality; for alert if you like",
+        condition="> 190 · rsi > 70 · day < -500 · lost today > 80% · any · below C · rejected",
+        symbol="For price, indicator, quality (or in the condition: SPY > 190); alert if you like",
         severity="Critical reaches you in quiet hours and pings",
-        channels="discord, dm, or names of /notify channels, with commas",
+        channels="discord, dm, @Role, or names of /notify channels, with commas",
     )
     @app_commands.rename(kind="type")
     async def rule_add(
@@ -191,6 +192,23 @@ class NotifyCog(
         found = dict.fromkeys([*typed, *(e for e in examples if current.lower() in e)])
         return [app_commands.Choice(name=e[:60], value=e[:60]) for e in list(found)[:25]]
 
+    @rule_add.autocomplete("channels")
+    @rule_edit.autocomplete("channels")
+    async def _ways(self, interaction: Press, current: str) -> list[app_commands.Choice[str]]:
+        """One more channel behind those that are typed already."""
+        app = self.bot.app
+        if not app.gate.allows(interaction, "notify rule-add"):
+            return []
+        *typed, last = [part.strip() for part in current.split(",")]
+        head = "".join(f"{part}, " for part in typed)
+        roles = {c: f"@{name}" for c, name in app.notifier.pingable().items()}
+        ways = {**{c: c for c in app.notifier.channels()}, **roles}
+        return [
+            app_commands.Choice(name=f"{head}{name}"[:100], value=f"{head}{way}")
+            for way, name in ways.items()
+            if last.lower() in name.lower() and len(f"{head}{way}") <= 100 and way not in typed
+        ][:25]
+
     @test.autocomplete("channel")
     async def _outside(self, interaction: Press, current: str) -> list[app_commands.Choice[str]]:
         app = self.bot.app
@@ -203,7 +221,8 @@ class NotifyCog(
 
 
 def _channels(typed: str) -> tuple[str, ...]:
-    names = [part.strip().lower() for part in typed.split(",") if part.strip()]
+    spaced = re.sub(r"(<@&\d+>)", r",\1,", typed)
+    names = [part.strip().lower() for part in spaced.split(",") if part.strip()]
     if not names:
         raise UserError("channels: at least one is needed. Nothing was changed.")
     return tuple(dict.fromkeys(names))

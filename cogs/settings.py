@@ -77,14 +77,14 @@ class SettingsCog(
         stamp = app.reading.frame().stamp("settings")
         await reply.report(interaction, settings_card.diff(stamp, "It fits", steps))
 
-    @app_commands.command(description="The versions, newest first")
+    @app_commands.command(description="The versions and snapshots, newest first")
     async def history(self, interaction: Press) -> None:
         """Who changed what, and why."""
         app = self.bot.app
         await app.gate.begin(interaction, "settings history")
         stamp = app.reading.frame().stamp("settings")
-        versions = await app.settings.history()
-        await reply.report(interaction, settings_card.history(stamp, versions))
+        versions, kept = await app.settings.history(), await app.snapshots.newest()
+        await reply.report(interaction, settings_card.history(stamp, versions, kept))
 
     @app_commands.command(description="What going back to a version would change")
     @app_commands.describe(version="Its number; 0 is config.yaml alone")

@@ -48,7 +48,7 @@ class Watchlist(commands.Cog):
         app = self.bot.app
         who = await app.gate.begin(interaction, "watchlist add")
         names = symbols_in(symbols, _AT_ONCE)
-        told = await watchlist.add(app.desk, who, names, is_pinned=pin)
+        told = await watchlist.add(app.desk, who, names, is_pinned=pin, why="/watchlist add")
         await self._said(interaction, told)
 
     @watchlist.command(name="remove", description="Take symbols off the list; positions stay open")
@@ -57,7 +57,8 @@ class Watchlist(commands.Cog):
         """Each symbol with its result."""
         app = self.bot.app
         who = await app.gate.begin(interaction, "watchlist remove")
-        told = await watchlist.remove(app.desk, who, symbols_in(symbols, _AT_ONCE))
+        names = symbols_in(symbols, _AT_ONCE)
+        told = await watchlist.remove(app.desk, who, names, why="/watchlist remove")
         await self._said(interaction, told)
 
     @watchlist.command(name="reset", description="Back to the configured list; asks once")
@@ -67,7 +68,8 @@ class Watchlist(commands.Cog):
         await app.gate.begin(interaction, "watchlist reset")
 
         async def go(press: AnyPress) -> str:
-            rows = await watchlist.reset(app.desk, app.gate.require(press, "watchlist reset"))
+            who = app.gate.require(press, "watchlist reset")
+            rows = await watchlist.reset(app.desk, who, why="/watchlist reset")
             return f"The watchlist has {len(rows)} symbols again."
 
         def body() -> str:

@@ -32,6 +32,8 @@ class DailyCloses:
         self.history = history
         self._known: OrderedDict[str, tuple[date, Closes]] = OrderedDict()
         self._missing: dict[str, tuple[float, str]] = {}
+        self.also: set[str] = set()
+        """Symbols that are needed although nothing is held of them."""
 
     def of(self, symbols: Iterable[str]) -> dict[str, Closes]:
         """What is known of these today; the others are absent."""

@@ -31,6 +31,7 @@ from engine.domain.source import ManualTerms, RouteRule, SourceProfile
 from engine.domain.trade import Trade
 from engine.exits import ExitRule
 from engine.feeds import Feed, QuoteBoard
+from engine.health import Health
 from engine.market import ALWAYS, CME, NYSE, Calendar
 from engine.prop import PropFirm
 from engine.risk import RiskCheck
@@ -129,8 +130,7 @@ class Desk:
         """A commit ended in doubt: the store may know more than the book."""
         self.is_halting = ""
         """Reason of a halt that is in force but perhaps not stored yet."""
-        self.health: dict[str, str] = {}
-        """Part -> what is wrong with it; empty when all is well."""
+        self.health = Health(clock)
         self.watch_s = Stopwatch(clock)
         """Ages for time-outs; the wall clock may jump."""
         self.backoff = Backoff(clock, settings.exit_retry_s)

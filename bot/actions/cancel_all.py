@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from bot import text
 from bot.actions import Action, Asker, Card, Offer, Said, Values
 from bot.actions._button import ActionButton
 from bot.cancelling import cancel_all_question, cancel_stops_question
@@ -43,7 +44,9 @@ class CancelAll(Action):
         n = len(unprotect.stops(app.desk))
         if n:
             view = below([ActionButton("cancel-all protective", "Also protective stops…")])
-            said.append(Card(words=f"-# {n} protective stops stay as they are.", view=view))
+            said.append(
+                Card(words=f"-# {text.count(n, 'protective stop')} left as they are.", view=view)
+            )
         return said
 
     def offers(self, app: "App") -> Iterable[Offer]:

@@ -24,7 +24,7 @@ class Unwatch(Action):
     async def run(self, app: "App", asker: Asker, who: Who, found: Values) -> Sequence[Said]:
         """Done at once."""
         del asker
-        told = await watchlist.remove(app.desk, who, [str(found["UNIT"])])
+        told = await watchlist.remove(app.desk, who, [str(found["UNIT"])], why="#unwatch")
         return [f"{'✔' if o.is_done else '⚠'} {o.symbol} {safe_line(o.said, 160)}" for o in told]
 
     def offers(self, app: "App") -> Iterable[Offer]:

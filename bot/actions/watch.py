@@ -24,5 +24,5 @@ class Watch(Action):
     async def run(self, app: "App", asker: Asker, who: Who, found: Values) -> Sequence[Said]:
         """Done at once."""
         del asker
-        told = await watchlist.add(app.desk, who, [str(found["UNIT"])])
+        told = await watchlist.add(app.desk, who, [str(found["UNIT"])], why="#watch")
         return [f"{'✔' if o.is_done else '⚠'} {o.symbol} {safe_line(o.said, 160)}" for o in told]

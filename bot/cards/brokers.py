@@ -75,6 +75,8 @@ def usage_line(api: Api) -> str:
         parts.append(f"{api.remaining} of {api.limit or '?'} left")
     if api.last_ms is not None:
         parts.append(f"{api.last_ms:.0f} ms")
+    if api.p95_ms is not None:
+        parts.append(f"p95 {api.p95_ms:.0f} ms")
     odd = [f"{api.n_limited} times too many (429)"] if api.n_limited else []
     odd += [f"{api.n_failed} without an answer"] if api.n_failed else []
     return " · ".join(parts) + (f"\n⚠ {' · '.join(odd)}" if odd else "")

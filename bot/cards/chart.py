@@ -5,7 +5,7 @@ import discord
 from bot import text
 from bot.cards._layout import Tone, card
 from engine.reports import Figure, Missing
-from engine.reports.chart import ChartReport
+from engine.reports.chart import ChartReport, length_of
 from engine.reports.compare import CompareReport
 from engine.reports.payoff import PayoffReport
 
@@ -30,7 +30,7 @@ def candles(report: ChartReport, *, has_picture: bool = False) -> discord.Embed:
     ]
     grade = f"quotes of grade {report.grade}" if report.grade else "no quotes heard"
     window = (
-        f"-# {len(report.candles)} candles of {report.view.timeframe}, "
+        f"-# {len(report.candles)} candles of {length_of(report)}, "
         f"{text.eastern_day(first)} to {text.eastern_day(last)} ET · {grade}"
     )
     return card(
@@ -68,7 +68,7 @@ def candles_alt(report: ChartReport) -> str:
     marks = f"; {len(report.marks)} own entries and exits" if report.marks else ""
     levels = ", ".join(f"{v.kind} {text.price(v.price, of)}" for v in report.levels)
     return (
-        f"Candles of {of.label}, {report.view.timeframe}, {report.view.range.upper()}: last "
+        f"Candles of {of.label}, {length_of(report)}, {report.view.range.upper()}: last "
         f"{text.price(report.last, of)}, {text.pct(report.change_pct)}, high "
         f"{text.price(report.high, of)}, low {text.price(report.low, of)}. {known}{marks}"
         f"{'; ' if levels else ''}{levels}"

@@ -41,7 +41,11 @@ def show(report: ExplainReport, *, has_picture: bool = False) -> discord.Embed:
 
 def _origin(report: ExplainReport) -> list[str]:
     if report.is_by_hand:
-        return ["**Entered by hand**; no alert stands behind it."]
+        if not report.words:
+            return ["**Entered by hand**; no alert stands behind it."]
+        said = f"`{text.code_safe(report.words)}`"
+        why = f"· {text.safe_line(report.sizing, 200)}" if report.sizing else ""
+        return [f"**Entered by hand** by {text.safe_line(report.author, 60)}: {said}", why]
     who = text.safe_line(report.author, 60)
     how = (report.read_as, report.sizing, report.guard)
     return [

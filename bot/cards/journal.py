@@ -110,7 +110,9 @@ def review(report: JournalReport) -> discord.Embed:
     silent = [_name(row) for row in report.without_note[:3]]
     return card(
         tone=Tone.INFO,
-        title=f"Weekly review · {report.n_closed} closed · {_total(report.result_usd)}",
+        title=f"Weekly review · {report.n_closed} closed · {_total(report.result_usd)}"
+        if report.n_closed
+        else "Weekly review · nothing was closed",
         stamp=report.stamp,
         lines=[
             *lines,

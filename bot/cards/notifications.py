@@ -63,6 +63,7 @@ def channels(stamp: Stamp, names: Sequence[str]) -> discord.Embed:
         lines=[
             "✓ **discord** the activity room",
             "✓ **dm** the rule's owner, as /prefs dm says",
+            "✓ **@Role** the activity room, and a ping of that role alone",
             *outside,
             "-# Another: put its address into TS_NOTIFY_<NAME> (see .env.example), restart.",
         ],
@@ -73,19 +74,32 @@ def _rule(found: Rule) -> str:
     state = " · holds now" if found.is_on else ""
     quiet = f" · quiet until {text.moment(found.snoozed_until)}" if found.snoozed_until else ""
     last = f" · last {text.ago(found.fired_at)}" if found.fired_at else ""
-    where = ", ".join(found.channels)
+    where = _ways(found.channels)
     owner = text.safe_line(found.name, 30)
     return (
         f"**{found.kind}** {text.safe_line(found.words, 60)}\n"
-        f"-# {found.severity} · {text.safe_line(where, 60)} · {owner}{state}{last}{quiet} · "
+        f"-# {found.severity} · {where} · {owner}{state}{last}{quiet} · "
         f"{found.rule_id}"
     )
 
 
+def _ways(channels: Sequence[str]) -> str:
+    return ", ".join(_way(c) for c in channels)
+
+
+def _way(channel: str) -> str:
+    """Its name; a role as Discord shows it, which pings nobody in a card."""
+    role_id = channel.removeprefix("role:")
+    return f"<@&{role_id}>" if role_id != channel else text.safe_line(channel, 40)
+
+
 def _told(told: Told) -> str:
     seen = f" · seen by {text.safe_line(told.seen_by, 30)}" if told.seen_by else ""
-    ways = ", ".join(f"{c}: {told.delivered.get(c, 'under way')}" for c in told.channels)
+    ways = ", ".join(
+        f"{_way(c)}: {text.safe_line(told.delivered.get(c, 'under way'), 60)}"
+        for c in told.channels
+    )
     return (
         f"{_MARKS[told.severity]} {text.safe_line(told.text, 120)}\n"
-        f"-# {text.ago(told.at)}{seen} · {text.safe_line(ways, 100)} · {told.notification_id}"
+        f"-# {text.ago(told.at)}{seen} · {ways} · {told.notification_id}"
     )

@@ -39,7 +39,7 @@ def title(report: RiskReport) -> str:
     risk, pct = report.open_risk_usd, report.open_risk_pct
     if isinstance(risk, Missing):
         return f"Open risk n/a · {text.shorten(risk.reason, 60)}"
-    share = "" if isinstance(pct, Missing) else f" · {pct:.1f}% of equity"
+    share = "" if isinstance(pct, Missing) else f" · {text.small_pct(pct)} of equity"
     return f"At risk to the stops {text.usd(risk)}{share}"
 
 
@@ -135,5 +135,5 @@ def _why(*figures: Figure) -> str:
 
 
 def _money_pct(usd: Figure, pct: Figure) -> str:
-    share = "" if isinstance(pct, Missing) else f" {pct:.1f}%"
+    share = "" if isinstance(pct, Missing) else f" {text.small_pct(pct)}"
     return f"{text.usd_short(usd)}{share}"

@@ -7,10 +7,12 @@ import discord
 from bot import text
 from bot.cards._layout import Tone, card
 from bot.settings import Step, Version
+from bot.settings.snapshots import Snapshot
 from engine.reports import Stamp
 
 _SHOWN = 40
 _STEPS = 20
+_KEPT = 20
 
 
 def values(
@@ -42,13 +44,25 @@ def sections(stamp: Stamp, counted: Mapping[str, int], number: int) -> discord.E
     )
 
 
-def history(stamp: Stamp, versions: Sequence[Version]) -> discord.Embed:
-    """Newest first."""
+def history(
+    stamp: Stamp, versions: Sequence[Version], snapshots: Sequence[Snapshot] = ()
+) -> discord.Embed:
+    """Newest first: what admins changed, and what a snapshot found different."""
+    kept: list[Version | Snapshot] = [*versions, *(s for s in snapshots if s.changed)]
+    newest = sorted(kept, key=lambda one: one.at, reverse=True)[:_KEPT]
+    taken = f"-# whole configuration last kept {text.ago(snapshots[0].at)}" if snapshots else ""
     return card(
         tone=Tone.INFO if versions else Tone.QUIET,
         title=f"Settings · version {versions[0].number}" if versions else "Settings: never changed",
         stamp=stamp,
-        lines=[line for version in versions for line in _version(version)],
+        lines=[
+            *(
+                line
+                for one in newest
+                for line in (_version(one) if isinstance(one, Version) else _snapshot(one))
+            ),
+            taken,
+        ],
     )
 
 
@@ -84,8 +98,16 @@ def _version(version: Version) -> Iterable[str]:
     who = text.safe_line(version.name, 40)
     yield f"**{version.number}** {text.ago(version.at)} by {who}"
     yield f"-# {text.safe_line(version.why or 'no reason given', 120)}"
-    yield from (
-        f"-# {text.safe_line(f'{s.path}: {s.old} → {s.new}', 120)}" for s in version.steps[:3]
-    )
-    if len(version.steps) > 3:
-        yield f"-# and {len(version.steps) - 3} more"
+    yield from _few([(s.path, s.old, s.new) for s in version.steps])
+
+
+def _snapshot(found: Snapshot) -> Iterable[str]:
+    yield f"**snapshot** {text.ago(found.at)} · version {found.number} in force"
+    yield from _few(found.changed)
+
+
+def _few(changed: Sequence[tuple[str, str, str]]) -> Iterable[str]:
+    for path, old, new in changed[:3]:
+        yield f"-# {text.safe_line(f'{path}: {old} → {new}', 120)}"
+    if len(changed) > 3:
+        yield f"-# and {len(changed) - 3} more"

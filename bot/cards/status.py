@@ -22,7 +22,7 @@ def show(report: StatusReport) -> discord.Embed:
             one_line("Halted", text.safe_line(report.halted, 300)),
             one_line("✗ No entries", text.safe_line(report.unsound, 200)),
             "" if report.is_reconciled else "⚠ **Books not compared with the broker yet**",
-            *(_problem(part, what) for part, what in report.problems[:8]),
+            *(_problem(report, part, what) for part, what in report.problems[:8]),
             *(_part(p) for p in report.parts[:12] if p.condition != "ok"),
             _well(report.parts),
             _counts(report),
@@ -54,7 +54,7 @@ def detailed(report: StatusReport, component: str = "") -> discord.Embed:
         title=f"{len(parts)} parts{named} · {n_ill or 'nothing'} to look at",
         stamp=report.stamp,
         lines=[
-            *(_problem(part, what) for part, what in problems[:20]),
+            *(_problem(report, part, what) for part, what in problems[:20]),
             *(_part(p) for p in ill_first[:40]),
             _foot(report),
         ],
@@ -80,8 +80,10 @@ def _tone(report: StatusReport) -> Tone:
     return Tone.GOOD if report.is_well else Tone.WAIT
 
 
-def _problem(part: str, what: str) -> str:
-    return f"✗ **{text.safe_line(part, 60)}** {text.safe_line(what, 200)}"
+def _problem(report: StatusReport, part: str, what: str) -> str:
+    at = report.since.get(part)
+    since = f" since {text.ago(at)}" if at is not None else ""
+    return f"✗ **{text.safe_line(part, 60)}** {text.safe_line(what, 200)}{since}"
 
 
 def _part(part: Part) -> str:

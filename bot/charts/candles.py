@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 from bot import text
 from bot.charts import Series, number, ticks
 from engine.reports import Missing
-from engine.reports.chart import ChartReport
+from engine.reports.chart import ChartReport, length_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -18,11 +18,10 @@ _NOTHING = float("nan")
 def pack(report: ChartReport) -> dict[str, Any]:
     """What is drawn, as plain values; a line's unknown beginning is not drawn."""
     view, of, candles = report.view, report.instrument, report.candles
-    merged = f" · {report.per_candle} in one" if report.per_candle > 1 else ""
     value = "" if isinstance(report.last, Missing) else text.price(report.last, of)
     change = "" if isinstance(report.change_pct, Missing) else text.pct(report.change_pct)
     return {
-        "title": f"{of.label} · {view.timeframe} · {view.range.upper()}{merged}",
+        "title": f"{of.label} · {length_of(report)} · {view.range.upper()}",
         "value": f"{value}  {change}".strip(),
         "sign": 0.0 if isinstance(report.change_pct, Missing) else number(report.change_pct),
         "missing": report.missing,

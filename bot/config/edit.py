@@ -1,7 +1,7 @@
 """config.yaml changed by the program: the values that were asked for, every comment kept."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,13 +17,12 @@ Keys = tuple[str, ...]
 _INDENT = 2
 
 
-def rewrite(file: Path, changes: Mapping[Keys, Any], removed: Sequence[Keys] = ()) -> "AppConfig":
+def rewrite(file: Path, changes: Mapping[Keys, Any]) -> "AppConfig":
     """Change the file on disk, whole or not at all; the configuration as it reads now.
 
     Args:
         file: config.yaml.
         changes: Path of keys -> new value: a scalar, a list, or a mapping.
-        removed: Paths of keys that are taken out.
 
     Raises:
         ConfigError: it would not be accepted, or cannot be written; the file is as it was.
@@ -33,8 +32,6 @@ def rewrite(file: Path, changes: Mapping[Keys, Any], removed: Sequence[Keys] = (
         mode = file.stat().st_mode & 0o777
     except OSError as error:
         raise ConfigError(f"{file}: cannot be read: {type(error).__name__}") from None
-    for keys in removed:
-        text = without(text, keys)
     return create(file, text, changes, mode=mode)
 
 
@@ -91,20 +88,6 @@ def with_value(text: str, keys: Keys, value: Any) -> str:
                 rest = {name: rest}
             return _replaced(text, holder, node, rest)
     return _replaced(text, holder, node, value)
-
-
-def without(text: str, keys: Keys) -> str:
-    """``text`` without the entry at a path of keys; as it was when there is none."""
-    node: yaml.Node = _root(text)
-    holder = node
-    for key in keys:
-        found = _entry(node, key)
-        if found is None:
-            return text
-        holder, node = found
-    start = text.rfind("\n", 0, holder.start_mark.index) + 1
-    stop = text.find("\n", _end(node))
-    return text[:start] + (text[stop + 1 :] if stop >= 0 else "")
 
 
 def _root(text: str) -> yaml.MappingNode:

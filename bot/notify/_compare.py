@@ -5,9 +5,13 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from engine.domain.errors import UserError
+from engine.domain.instrument import Instrument
+
+if TYPE_CHECKING:
+    from bot.app import App
 
 _SIGNS: dict[str, Callable[[Any, Any], bool]] = {
     ">": operator.gt,
@@ -50,3 +54,14 @@ def comparison(condition: str, names: tuple[str, ...], hint: str) -> Comparison:
         number=Decimal(number),
         is_percent=bool(found["pct"]),
     )
+
+
+def middle(app: "App", instrument: Instrument | None) -> Decimal | None:
+    """Between bid and ask just now; None while the newest quote is old or one-sided."""
+    quote = None if instrument is None else app.board.last(instrument)
+    if quote is None or quote.bid is None or quote.ask is None:
+        return None
+    age_s = (app.clock.now() - quote.received_at).total_seconds()
+    if age_s > float(app.desk.settings.max_quote_age_s):
+        return None
+    return (quote.bid + quote.ask) / 2

@@ -23,8 +23,9 @@ class Alert(Kind):
     is_event = True
     hint = "`any`, `rejected`, `held`, `filled` or `closed`"
 
-    def check(self, condition: str) -> None:
+    def check(self, app: "App", condition: str) -> None:
         """One of the words."""
+        del app
         if condition.strip().lower() not in ("any", *_STATES):
             raise UserError(f"condition: must be {self.hint}. Nothing was changed.")
 

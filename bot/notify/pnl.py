@@ -18,8 +18,9 @@ class Pnl(Kind):
 
     hint = "`day < -500`, `day > 2%` or `open < -300`"
 
-    def check(self, condition: str) -> None:
+    def check(self, app: "App", condition: str) -> None:
         """A name, a sign, dollars or percent."""
+        del app
         comparison(condition, _NAMES, self.hint)
 
     async def met(self, app: "App", rule: Rule) -> str:

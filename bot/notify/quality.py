@@ -5,9 +5,6 @@ from typing import TYPE_CHECKING
 
 from bot.notify import Kind, Rule
 from engine.domain.errors import UserError
-from engine.domain.instrument import Instrument
-from engine.market import new_york_date
-from engine.symbols import instrument_named
 
 if TYPE_CHECKING:
     from bot.app import App
@@ -21,13 +18,10 @@ class Quality(Kind):
     hint = "`below C`"
     needs_symbol = True
 
-    def check(self, condition: str) -> None:
+    def check(self, app: "App", condition: str) -> None:
         """A letter."""
+        del app
         self._letter(condition)
-
-    def watches(self, app: "App", rule: Rule) -> Instrument | None:
-        """What it is about."""
-        return instrument_named(rule.symbol, new_york_date(app.clock.now()))
 
     async def met(self, app: "App", rule: Rule) -> str:
         """A symbol that was never quoted tells nothing."""

@@ -19,8 +19,9 @@ class Risk(Kind):
 
     hint = "`lost today > 80%`, `> 90%` (any limit) or `entries off`"
 
-    def check(self, condition: str) -> None:
+    def check(self, app: "App", condition: str) -> None:
         """A gauge and a percentage."""
+        del app
         if condition.strip().lower() != _OFF:
             self._wanted(condition)
 

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from decimal import Decimal
 
+from engine.copilot.amount import ALL, UNSURE, Part
 from engine.copilot.question import Asked
-from engine.copilot.recommend import close_action
 from engine.copilot.seen import Seen
 from engine.copilot.topics import plan, topics
+from engine.domain.order import Purpose
 from engine.reports._said import Fact, Said, by_id, say
 from engine.reports.answer import Proposal
 from engine.reports.trade_card import TradeCard
@@ -67,7 +67,14 @@ def _chosen(asked: Asked) -> tuple[str, ...]:
         names.add("positions")
         if not asked.span and "happen" not in asked.text.lower():
             names.discard("day")
-    if asked.move_pct is not None:
+    if asked.days is not None:  # the past: nothing of now, and a day's own measures
+        wants = names & {"alerts", "notes"} | (
+            {"alerts"} if "happen" in asked.text.lower() else set()
+        )
+        names = {"day", *wants}
+    if asked.is_day_unread:
+        names.add("day")
+    if asked.move_pct is not None or asked.is_move_unread:
         names = {"what_if", *(names & {"positions", "risk", "plan"})}
     if asked.wish:
         names |= {"orders" if asked.wish == "cancel-all" else "positions"}
@@ -99,7 +106,7 @@ def _sentences(
 def _proposals(asked: Asked, seen: Seen, chosen: tuple[str, ...]) -> tuple[Proposal, ...]:
     """What was wished for first, then the recommendations; each once."""
     found = list(_wished(asked, seen))
-    if _ACTION_TOPICS & set(chosen):
+    if not found and _ACTION_TOPICS & set(chosen):
         found += [
             (row.action, row.button, row.reason)
             for row in seen.advice.rows
@@ -116,18 +123,41 @@ def _proposals(asked: Asked, seen: Seen, chosen: tuple[str, ...]) -> tuple[Propo
 def _wished(asked: Asked, seen: Seen) -> Iterator[tuple[str, str, Said | None]]:
     rows = seen.positions.rows
     mine = [r for r in rows if r.symbol in asked.symbols]
-    if asked.wish == "cancel-all" and seen.orders.n_live:
+    if asked.wish == "cancel-all" and asked.symbols:
+        yield from _cancel(asked, seen)
+        yield from ((f"#{r.symbol}", f"Show {r.symbol}", None) for r in mine)
+    elif asked.wish == "cancel-all" and seen.orders.n_live:
         yield "#cancel-all", "Cancel working entries", None
-    elif asked.wish == "close-all" and rows:
+    elif asked.wish == "close-all" and asked.part == ALL and rows:
         yield "#close-all", "Close everything", None
+    elif asked.wish == "close-all":
+        part = asked.part if asked.part.percent is not None else UNSURE
+        yield from ((*_close(r, seen, part), None) for r in rows)
     elif asked.wish == "close":
-        yield from ((*_close(r, seen), None) for r in mine)
+        part = asked.part if len(mine) == 1 or asked.part == ALL else UNSURE
+        yield from ((*_close(r, seen, part), None) for r in mine)
     elif asked.wish == "stop":
         yield from ((f"#{r.symbol}", f"Show {r.symbol}", None) for r in mine)
 
 
-def _close(row: TradeCard, seen: Seen) -> tuple[str, str]:
-    n_of: dict[str, int] = {}
-    for other in seen.positions.rows:
-        n_of[other.symbol] = n_of.get(other.symbol, 0) + 1
-    return close_action(row, n_of, share=Decimal(100))
+def _close(row: TradeCard, seen: Seen, part: Part) -> tuple[str, str]:
+    """As much as was asked for and never more; what cannot be told is only shown."""
+    name = row.symbol
+    if sum(r.symbol == name for r in seen.positions.rows) > 1 or not part.is_sure:
+        return f"#{name}", f"Show {name}"
+    if part.units is not None:
+        if part.units > row.qty_open:
+            return f"#{name}", f"Show {name}"
+        return f"#{name} close {part.units:f}", f"Close {part.units:f} of {name}"
+    if part == ALL:
+        return f"#{name} close", f"Close {name}"
+    if row.qty_open <= 1 and row.legs[0].instrument.kind != "crypto":
+        return f"#{name}", f"Show {name}"
+    return f"#{name} close {part.percent:f}%", f"Close {part.percent:f} % of {name}"
+
+
+def _cancel(asked: Asked, seen: Seen) -> Iterator[tuple[str, str, Said | None]]:
+    """Working entries of the symbols that were named."""
+    for row in seen.orders.rows:
+        if row.purpose is Purpose.ENTRY and row.price_of.symbol in asked.symbols:
+            yield f"#order-{row.order_id} cancel", f"Cancel {row.label}"[:80], None

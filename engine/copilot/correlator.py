@@ -9,9 +9,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 
+from engine.copilot.question import Asked
 from engine.domain.money import ZERO
 from engine.portfolio import Unknown, usd
-from engine.portfolio.beta import MARKET
 from engine.portfolio.lines import Line, Move, pnl_of
 from engine.portfolio.stress import World, move_of
 from engine.reports import Figure, Missing, plus
@@ -51,9 +51,11 @@ class Impact:
     n_unknown: int
 
 
-def event_of(move_pct: Decimal, symbol: str) -> Event:
-    """What a question supposes; SPY is how people say the market, which moves all by beta."""
-    return Event(move_pct=move_pct, symbol="" if symbol == MARKET else symbol)
+def event_of(asked: Asked) -> Event | None:
+    """The event that a question supposes; None when it says not how far or not of what."""
+    if asked.move_pct is None or not (asked.moved or asked.is_market):
+        return None
+    return Event(move_pct=asked.move_pct, symbol=asked.moved)
 
 
 def impact(event: Event, held: Iterable[TradeCard], lines: Iterable[Line], world: World) -> Impact:

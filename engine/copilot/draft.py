@@ -1,8 +1,8 @@
 """What a model may hand in, and the guard that lets nothing else through.
 
 A sentence of a model is kept only when every figure in it is a fact of the context, put there by
-code: no digit, no number word, no name of a fact that is not there; and when it carries no link,
-mention, command or key. Actions are names of proposals that code has made.
+code, and every word between is one of :mod:`engine.copilot.vocabulary`: no digit, no number word of
+any language, no link, mention, command or key. Actions are names of proposals that code has made.
 """
 
 import re
@@ -13,6 +13,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from engine.copilot.vocabulary import strange
 from engine.reports._said import PLACEHOLDER, Fact, Said, names_in, say
 
 MOST_SENTENCES = 8
@@ -67,18 +68,15 @@ class Guarded:
     """Sentences and actions that were taken out."""
 
 
-_NUMBER_WORDS = (
-    *("two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"),
-    *("thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen", "twenty"),
-    *("thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety", "hundreds?"),
-    *("thousands?", "millions?", "billions?", "trillions?", "dozens?", "half", "quarter", "third"),
-    *("twice", "thrice", "double[ds]?", "tripled?", "quadrupled?", "tenfold", "zero", "percent"),
+_ONE = re.compile(r"\b(?:this|that|no|which|each|any|every|the) one\b", re.IGNORECASE)
+"""Where "one" stands for a thing and counts none."""
+_OWN = re.compile(r"(?<=\s)['’]s\b")
+"""What a placeholder leaves behind of its possessive."""
+_COUNTING = frozenset(
+    {"ONE", "TWO", "SIX", "TEN", "FIVE", "HALF", "BOTH", "PAIR", "ZERO", "MM", "K"}
 )
-_WORD = re.compile(rf"\b({'|'.join(_NUMBER_WORDS)})\b", re.IGNORECASE)
-_ONE = re.compile(
-    r"(?<!this )(?<!that )(?<!no )(?<!which )(?<!each )(?<!any )(?<!every )(?<!the )\bone\b",
-    re.IGNORECASE,
-)
+_GLUED = re.compile(r"[-+−–—*/x^.,\w]\{|\}\s*[-+−–—*/^{]|\}\w|\}[.,:]\S|[-+−–—]\s+\{")
+"""A sign, a letter or another fact that would make another figure of a fact."""
 _LINK = re.compile(r"://|www\.|\b[\w-]+\.[a-z]{2,}\b|@|<|>|`|\[|\]", re.IGNORECASE)
 _COMMAND = re.compile(r"#\w|(?<![\w.])/[a-z]")
 _SECRET = re.compile(
@@ -123,15 +121,25 @@ def why_not(sentence: str, facts: Mapping[str, Fact]) -> str:
         return "hidden characters"
     if any(unicodedata.category(c).startswith("N") for c in bare + rest):
         return "a figure of its own"
-    if _WORD.search(rest) or _ONE.search(rest):
-        return "a number word"
+    if _GLUED.search(sentence):
+        return "a figure made of facts and signs"
     if "{" in rest or "}" in rest or "$" in rest or "%" in rest:
         return "a broken placeholder or a currency without a fact"
     if _LINK.search(rest):
         return "a link or mention"
     if _COMMAND.search(rest):
         return "a command"
-    return "about secrets" if _SECRET.search(rest) else ""
+    if _SECRET.search(rest):
+        return "about secrets"
+    odd = strange(_OWN.sub(" ", _ONE.sub(" ", bare)), _symbols(facts))
+    return f"no plain word: {odd}" if odd else ""
+
+
+def _symbols(facts: Mapping[str, Fact]) -> frozenset[str]:
+    """Tickers of the book, as they are written; a ticker that is a word of counting is none."""
+    return frozenset(
+        f.symbol for f in facts.values() if f.symbol.isalpha() and f.symbol not in _COUNTING
+    )
 
 
 def _runs(text: str) -> list[tuple[str, ...]]:

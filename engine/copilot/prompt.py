@@ -26,6 +26,8 @@ You help a trader read his own book. Answer his question in at most eight short 
 Facts: each has a name and a value. Never write a figure, amount, date, percentage or number word
 yourself. Where a figure or a position belongs, write the fact's name in braces, as in
 {day.realised}; it is put in for you. Use only names from the list or from look_up.
+Use plain everyday English words of trading; a sentence with a rare word, a count, an ordinal or a
+fraction in words is dropped.
 Say what the facts mean together: what drove the result, what is at risk, what to look at first.
 Do not forecast prices. Do not repeat the facts one by one; the trader sees them already.
 Proposals: buttons that exist. Put the ids of those that fit into proposals. You cannot act, and
@@ -91,10 +93,10 @@ def _of_topics(facts: Mapping[str, Fact], names: Iterable[str]) -> list[Fact]:
 
 
 PREFIXES: Mapping[str, tuple[str, ...]] = {
-    "day": ("day", "last", "recent"),
+    "day": ("day", "last", "then", "recent"),
     "positions": ("pos",),
     "exposure": ("exp", "acct", "sector"),
-    "alerts": ("alerts", "last_alerts"),
+    "alerts": ("alerts", "last_alerts", "then_alerts"),
     "orders": ("ord",),
     "performance": ("perf",),
     "plan": ("do",),

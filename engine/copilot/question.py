@@ -3,8 +3,12 @@
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from typing import Literal
+
+from engine.copilot.amount import ALL, Part, part_of, supposed
+from engine.copilot.when import Days, days_of, names_a_day
 
 Span = Literal["today", "yesterday", "week", "month", "ytd", "all"]
 Wish = Literal["", "close", "close-all", "cancel-all", "buy", "stop"]
@@ -17,13 +21,15 @@ _SPANS: tuple[tuple[Span, re.Pattern[str]], ...] = (
     ("ytd", re.compile(r"\b(year|ytd|annual)\b")),
     ("all", re.compile(r"\b(ever|all time|overall|in total|since (the )?(start|beginning))\b")),
 )
-_MOVE = re.compile(r"([-+−]?)\s*(\d{1,2}(?:\.\d{1,2})?)\s*(?:%|percent\b|per cent\b)")
-_DOWN = re.compile(
-    r"\b(drop|drops|fall|falls|fell|falling|down|lose|loses|crash|crashes|sink|sinks|decline|"
-    r"declines|sell-?off|tank|tanks)\b"
+_MARKET = re.compile(r"\b(market|markets|s&p|spy|spx|everything|index|stocks)\b")
+_MARKET_NAMES = frozenset({"SPY", "SPX"})
+_TICKER = re.compile(r"\$([A-Za-z][A-Za-z./]{0,9})|(?<![\w&'’])([A-Z]{2,6})(?![\w&])")
+_MOVED = re.compile(
+    r"\b(?:if|suppose|imagine|when|in case)\s+(?:that\s+)?([a-z]{2,6})\s+"
+    r"(?:drop|fall|fell|lose|crash|sink|decline|tank|rise|rall|jump|gain|gap|move|go|goes|is|was)"
 )
-_SUPPOSE = re.compile(r"\b(what if|if|suppose|imagine|when|in case|effect|impact|affect|affects)\b")
-_MARKET = re.compile(r"\b(market|markets|s&p|everything|index|stocks)\b")
+_NO_TICKERS = frozenset({"IF", "P&L", "PNL", "PL", "OK", "USD", "USA", "US", "ATH", "EOD", "WHAT"})
+"""Words in capitals that are none."""
 _SECRETS = re.compile(
     r"\b(api[ _-]?keys?|tokens?|passwords?|secrets?|credentials?|private keys?|system prompt|"
     r"your (prompt|instructions|rules)|account numbers?|\.env|config\.yaml|"
@@ -37,6 +43,7 @@ _ALL = re.compile(r"\b(all|everything|every position|all positions)\b")
 _CANCEL = re.compile(r"\b(cancel|withdraw|pull)\b")
 _BUY = re.compile(r"\b(buy|long|short|open a|enter)\b")
 _STOP = re.compile(r"\b(stop|stops|trail|trailing|target|protect)\b")
+_NOT = re.compile(r"\b(don'?t|don’t|do not|never|not to|without)\b")
 _ASKING = re.compile(r"^\s*(what|when|which|who|how|why|is|are|am|did|do|does|was|were|has|have)\b")
 
 
@@ -49,31 +56,58 @@ class Asked:
     """Files of ``engine/copilot/topics``, most fitting first; () when none fits."""
     symbols: tuple[str, ...] = ()
     span: Span | None = None
+    days: Days | None = None
+    """Days of its own that it asks about; then no span is set."""
+    is_day_unread: bool = False
+    """It names a day that cannot be read."""
     move_pct: Decimal | None = None
     """A supposed move in percent, signed; None when none is supposed."""
+    is_move_unread: bool = False
+    """A move is supposed that is none, or none that can be reckoned with."""
+    moved: str = ""
+    """Symbol that is supposed to move, held or not; empty: none, or the market."""
     is_market: bool = False
-    """The move is of the market as a whole."""
+    """The move is of the market as a whole, which SPY stands for."""
     wish: Wish = ""
     """What the person wants done; it is only ever offered as a button."""
+    part: Part = ALL
+    """For a close: how much of it."""
     wants_secret: bool = False
     wants_forecast: bool = False
 
 
-def read(text: str, topics: Iterable[tuple[str, re.Pattern[str]]], known: Iterable[str]) -> Asked:
-    """Read a question; ``topics``: name and the words that call for it, ``known``: symbols."""
+def read(
+    text: str,
+    topics: Iterable[tuple[str, re.Pattern[str]]],
+    known: Iterable[str],
+    today: date,
+) -> Asked:
+    """Read a question; ``topics``: name and the words that call for it, ``known``: symbols.
+
+    ``today``: the New York day, for "last week" and "on Monday".
+    """
     low = " ".join(text.lower().split())
     symbols = tuple(dict.fromkeys(_symbols(text, known)))
     found = [(n, len(rule.findall(low))) for n, rule in topics]
     chosen = tuple(n for n, hits in sorted(found, key=lambda f: -f[1]) if hits)
-    move = _move(low)
+    move, is_move_unread = supposed(low)
+    moved = "" if move is None else _moved(text, low, symbols)
+    days = None if move is not None or is_move_unread else days_of(low, today)
+    if days is not None and days.first == days.last == today:
+        days = None
     return Asked(
         text=text,
         topics=chosen,
         symbols=symbols,
-        span=next((name for name, rule in _SPANS if rule.search(low)), None),
+        span=None if days else next((name for name, rule in _SPANS if rule.search(low)), None),
+        days=days,
+        is_day_unread=days is None and move is None and names_a_day(low),
         move_pct=move,
-        is_market=move is not None and not symbols and bool(_MARKET.search(low)),
+        is_move_unread=is_move_unread,
+        moved=moved,
+        is_market=move is not None and not moved and bool(_MARKET.search(low)),
         wish=_wish(low, symbols),
+        part=part_of(low, symbols),
         wants_secret=bool(_SECRETS.search(low)),
         wants_forecast=bool(_FORECAST.search(low)),
     )
@@ -102,15 +136,26 @@ _COMMON = frozenset(
 """Words of questions that are tickers too."""
 
 
-def _move(low: str) -> Decimal | None:
-    found = _MOVE.search(low)
-    if found is None or not _SUPPOSE.search(low):
-        return None
-    size = Decimal(found[2])
-    return -size if found[1] in ("-", "−") or _DOWN.search(low) else size
+def _moved(text: str, low: str, symbols: tuple[str, ...]) -> str:
+    """The symbol that a supposed move is of; the first one named, known to the desk or not."""
+    named = [(low.find(s.lower().lstrip("/")), s) for s in symbols]
+    for found in () if text.isupper() else _TICKER.finditer(text):
+        name = (found[1] or found[2]).upper()
+        if name not in _NO_TICKERS and name not in symbols:
+            named.append((found.start(), name))
+    spoken = _MOVED.search(low)
+    if spoken and not (named or _MARKET.search(spoken[1]) or spoken[1] in _NO_SYMBOLS):
+        named.append((spoken.start(1), spoken[1].upper()))
+    first = min(named, default=(0, ""))[1]
+    return "" if first in _MARKET_NAMES else first
+
+
+_NO_SYMBOLS = frozenset({"the", "it", "they", "that", "this", "price", "prices", "all", "we", "my"})
 
 
 def _wish(low: str, symbols: tuple[str, ...]) -> Wish:
+    if _NOT.search(low):
+        return ""
     if _ASKING.search(low) and not low.startswith(("do ", "can you", "could you")):
         return ""
     if _CANCEL.search(low):

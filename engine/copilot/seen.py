@@ -67,6 +67,8 @@ class Seen:
     """Of the period that was asked for."""
     impact: Impact | None = None
     """What the supposed event would do."""
+    then: DayReport | None = None
+    """Other days, where the question names some."""
     moves: tuple[Move, ...] = ()
     jottings: tuple[Jotting, ...] = ()
     """Newest notes of the journal."""

@@ -42,7 +42,6 @@ def close_request(
     reason: str,
     now: datetime,
     request_id: str,
-    limit: Decimal | None = None,
     alerted_price: Decimal | None = None,
 ) -> Trade:
     """The trade with a wish to close ``qty`` units; the same object when nothing is left to ask.
@@ -56,7 +55,6 @@ def close_request(
             request_id=request_id,
             qty=qty,
             reason=reason,
-            limit=limit,
             asked_at=now,
             alerted_price=alerted_price,
         ),

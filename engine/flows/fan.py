@@ -18,7 +18,8 @@ from engine.domain.source import SourceProfile
 from engine.flows import broker_switch, routes
 from engine.flows.enter import Outcome, act
 from engine.market import new_york_date
-from engine.routing import Refused, lanes, match_exit, route
+from engine.matching import match_exit
+from engine.routing import Refused, lanes, route
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,8 +16,9 @@ from engine.domain.trade import StopPlan, Trade, TradeState
 from engine.exits.plan import close_request
 from engine.flows.enter import Outcome, ask_which, rejected
 from engine.flows.undo import closed_unsent, is_unsent
+from engine.matching import exit_note, exit_qty, match_exit
 from engine.reports import unit_label
-from engine.routing import Refused, exit_note, exit_qty, match_exit
+from engine.routing import Refused
 
 
 async def judge(

@@ -20,7 +20,7 @@ def wanted(desk: Desk) -> set[str]:
 
 async def keep(desk: Desk) -> None:
     """Learn what is needed and not known today; at the start, and every now and then."""
-    await desk.closes.learn(sorted(wanted(desk)))
+    await desk.closes.learn(sorted(wanted(desk) | desk.closes.also))
 
 
 async def before_entry(desk: Desk, account: str, legs: tuple[Leg, ...], direction: int) -> None:

@@ -4,16 +4,18 @@
 the desk itself is live; exits always pass. What was switched survives a restart.
 """
 
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from datetime import datetime, timedelta
 
 from engine.desk import Desk
 from engine.domain.desk import Who
-from engine.domain.errors import NotAllowed, UserError
+from engine.domain.errors import NotAllowed, StoreUnavailable, UserError
 from engine.domain.order import OrderState
 from engine.domain.record import Record
 from engine.reports import Frame
 from engine.reports.mode import ModeReport, Readiness, build
+
+Before = Callable[[], Awaitable[object]]
 
 _MODE, _ASKED = "mode", "mode.asked"
 SECOND_WITHIN = timedelta(minutes=15)
@@ -82,11 +84,13 @@ async def to_paper(desk: Desk, who: Who, reason: str) -> str:
     return text if was == "live" else "The desk is in paper mode already."
 
 
-async def to_live(desk: Desk, who: Who, reason: str) -> str:
+async def to_live(desk: Desk, who: Who, reason: str, before: Before | None = None) -> str:
     """The first admin asks, the second within a quarter of an hour switches; what came of it.
 
+    ``before``: done right before the switch, such as a backup of the books.
+
     Raises:
-        NotAllowed: not an admin. UserError: not ready, or live already.
+        NotAllowed: not an admin. UserError: not ready, live already, or ``before`` failed.
     """
     if not who.may_admin:
         raise NotAllowed("Only an admin may change the mode. It stays as it is.")
@@ -99,6 +103,11 @@ async def to_live(desk: Desk, who: Who, reason: str) -> str:
         asked = _asked(desk)
         if asked is None or asked[0] == who.user_id:
             return await _ask(desk, who, reason)
+        try:
+            if before is not None:
+                await before()
+        except StoreUnavailable as error:
+            raise UserError(f"The books were not backed up: {error}. It stays paper.") from None
         puts = (
             _said(desk, "live", who, reason),
             desk.fact(_ASKED, ""),

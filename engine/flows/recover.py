@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 
@@ -11,7 +11,6 @@ from engine.desk import Desk
 from engine.domain.errors import (
     BrokerAuthError,
     TradeStreamError,
-    UserError,
     WrongEnvironment,
 )
 from engine.domain.record import Record
@@ -162,32 +161,21 @@ async def reconcile(desk: Desk) -> None:
     await _side_by_side(desk, due)
 
 
-async def on_demand(desk: Desk, broker: str | None = None) -> ReconcileReport:
-    """Compare everything that is live now, with one broker or with all; for ``/reconcile``.
-
-    Raises:
-        UserError: there is no such broker.
-    """
-    if broker is not None and broker not in desk.brokers:
-        known = ", ".join(sorted(desk.brokers))
-        raise UserError(f"There is no broker of that name; there are: {known}. Nothing was done.")
-    names = [broker] if broker is not None else list(desk.brokers)
-    for account, at in desk.settings.accounts.items():
-        if at in names:
-            desk.compared_at.pop(account, None)  # from its beginning
+async def on_demand(desk: Desk) -> ReconcileReport:
+    """Compare everything that is live now, with every broker; for ``/reconcile``."""
+    names = list(desk.brokers)
+    for account in desk.settings.accounts:
+        desk.compared_at.pop(account, None)  # from its beginning
     found = await asyncio.gather(*(_reach(desk, n) for n in names), return_exceptions=True)
     failed = {n: str(e) for n, e in zip(names, found, strict=True) if isinstance(e, Exception)}
-    return report(desk, names, failed)
+    return report(desk, failed)
 
 
-def report(
-    desk: Desk, names: Sequence[str] | None = None, failed: Mapping[str, str] | None = None
-) -> ReconcileReport:
-    """How our books and the brokers' stand, as last compared."""
-    chosen = list(desk.brokers) if names is None else list(names)
-    gates = {name: desk.gate(name) for name in chosen}
+def report(desk: Desk, failed: Mapping[str, str] | None = None) -> ReconcileReport:
+    """How our books and the brokers' stand, as last compared; ``failed``: broker -> why not now."""
+    gates = {name: desk.gate(name) for name in desk.brokers}
     return reconcile_report.build(
-        {a: n for a, n in desk.settings.accounts.items() if n in chosen},
+        {a: n for a, n in desk.settings.accounts.items() if n in desk.brokers},
         desk.compared,
         gates | dict(failed or {}),
         now=desk.clock.now(),

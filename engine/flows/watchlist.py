@@ -15,7 +15,7 @@ from engine.symbols import instrument_named
 FACT = "watchlist"
 MOST = 40
 """Symbols on the list; one card shows them all."""
-Source = Literal["default", "manual", "screener"]
+Source = Literal["default", "manual"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +28,7 @@ class Watched:
     is_pinned: bool = False
     """Stays when the list is reset, and stands first."""
     added_by: int | None = None
-    """Discord user; None: the configuration or a screener."""
+    """Discord user; None: the configuration."""
     added_at: datetime | None = None
 
 
@@ -51,6 +51,7 @@ class Change:
     what: Literal["added", "removed", "reset"]
     symbols: tuple[str, ...]
     why: str
+    """What asked for it: the command or #action."""
 
 
 def current(desk: Desk) -> tuple[Watched, ...]:
@@ -66,9 +67,8 @@ async def add(
     who: Who,
     symbols: Iterable[str],
     *,
+    why: str,
     is_pinned: bool = False,
-    source: Source = "manual",
-    why: str = "",
 ) -> tuple[Outcome, ...]:
     """Put symbols on the list, or pin those that are on it already.
 
@@ -88,7 +88,7 @@ async def add(
             else:
                 rows[name] = Watched(
                     symbol=name,
-                    source=known.source if known else source,
+                    source=known.source if known else "manual",
                     is_pinned=is_pinned,
                     added_by=who.user_id or None,
                     added_at=desk.clock.now(),
@@ -106,9 +106,7 @@ async def add(
     return tuple(told)
 
 
-async def remove(
-    desk: Desk, who: Who, symbols: Iterable[str], *, why: str = ""
-) -> tuple[Outcome, ...]:
+async def remove(desk: Desk, who: Who, symbols: Iterable[str], *, why: str) -> tuple[Outcome, ...]:
     """Take symbols off the list; what is open in them stays open, and is said.
 
     Raises:
@@ -132,7 +130,7 @@ async def remove(
     return tuple(told)
 
 
-async def reset(desk: Desk, who: Who, *, why: str = "") -> tuple[Watched, ...]:
+async def reset(desk: Desk, who: Who, *, why: str) -> tuple[Watched, ...]:
     """Back to the configured list; what is pinned stays.
 
     Raises:

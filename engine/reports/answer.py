@@ -70,7 +70,7 @@ def build(
         model=model if read else "",
         note=note,
         proposals=tuple(proposals),
-        sources=tuple(dict.fromkeys(f.source for f in used)),
+        sources=tuple(dict.fromkeys(f.source for f in used if f.source)),
         confidence="low" if is_stale else confidence(used),
     )
 

@@ -31,6 +31,8 @@ class Api:
     limit: int | None
     remaining: int | None
     last_ms: float | None
+    p95_ms: float | None = None
+    """Of the newest answers; None: there is none yet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

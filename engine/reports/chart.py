@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Literal, get_args
 
@@ -10,6 +10,7 @@ from engine import indicators as ind
 from engine.domain.candle import LENGTH, Candle, Candles, Timeframe
 from engine.domain.instrument import Instrument
 from engine.domain.trade import Trade
+from engine.market import Market
 from engine.reports import Figure, Frame, Missing, Stamp
 from engine.reports._moves import change_pct, market_stamp
 
@@ -27,8 +28,14 @@ USUAL: Mapping[Range, Timeframe] = {
     "1y": "1d",
 }
 """Candles that show a range best."""
-_DAYS: Mapping[Range, int] = {"1d": 1, "5d": 5, "1m": 21, "3m": 63, "6m": 126, "1y": 252}
-_PER_DAY: Mapping[Timeframe, int] = {"1m": 390, "5m": 78, "15m": 26, "1h": 7, "1d": 1}
+_TRADING_DAYS: Mapping[Range, int] = {"1d": 1, "5d": 5, "1m": 21, "3m": 63, "6m": 126, "1y": 252}
+_ALL_DAYS: Mapping[Range, int] = {"1d": 1, "5d": 5, "1m": 30, "3m": 91, "6m": 182, "1y": 365}
+_OPEN: Mapping[Market, timedelta] = {
+    Market.NYSE: timedelta(hours=6, minutes=30),
+    Market.CME: timedelta(hours=23),
+    Market.ALWAYS: timedelta(hours=24),
+}
+"""How long a day of trading is."""
 MOST = 500
 """Candles of one picture; more are merged, so that no high or low is lost."""
 MOST_ASKED = 2_000
@@ -96,16 +103,37 @@ class ChartReport:
     """Why there is nothing; empty when there is something."""
 
 
-def view_of(range_: Range, timeframe: Timeframe | None = None, shift: int = 0) -> View:
-    """The window of a range; a timeframe too fine for it becomes the finest that can be had."""
+def view_of(
+    range_: Range,
+    timeframe: Timeframe | None = None,
+    shift: int = 0,
+    market: Market = Market.NYSE,
+) -> View:
+    """The window of a range; a timeframe too fine for it becomes the finest that can be had.
+
+    ``market``: whose days are counted. A share has 7 candles of an hour in a day, a coin 24.
+    """
     wanted = timeframe or USUAL[range_]
     frames: Sequence[Timeframe] = tuple(LENGTH)
     fitting = wanted
-    while _DAYS[range_] * _PER_DAY[fitting] + WARM_UP > MOST_ASKED:
+    while _n(range_, fitting, market) + WARM_UP > MOST_ASKED:
         fitting = frames[frames.index(fitting) + 1]
     note = "" if fitting == wanted else f"{wanted} is too fine for {range_}: shown as {fitting}"
-    n = max(_DAYS[range_] * _PER_DAY[fitting], 2)
+    n = max(_n(range_, fitting, market), 2)
     return View(timeframe=fitting, range=range_, shift=shift, n=n, note=note)
+
+
+def _n(range_: Range, timeframe: Timeframe, market: Market) -> int:
+    """Candles of a range."""
+    days = (_ALL_DAYS if market is Market.ALWAYS else _TRADING_DAYS)[range_]
+    return days * (1 if timeframe == "1d" else -(-_OPEN[market] // LENGTH[timeframe]))
+
+
+def length_of(report: "ChartReport") -> str:
+    """How long one candle of the picture is: ``15m``, ``4h`` where four of an hour were merged."""
+    of = report.view.timeframe
+    number, unit = int(of[:-1]) * report.per_candle, of[-1]
+    return f"{number // 60}h" if unit == "m" and number % 60 == 0 else f"{number}{unit}"
 
 
 def window(series: Candles, view: View, n: int) -> Candles:

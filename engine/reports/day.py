@@ -1,4 +1,4 @@
-"""One trading day: what was realised, opened and alerted, and what the desk decided about it."""
+"""A day, or several in a row: what was realised, opened and alerted, and what was decided."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -31,10 +31,12 @@ _SHOWN = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DayReport:
-    """One New York day from midnight to midnight."""
+    """One New York day from midnight to midnight, or several."""
 
     stamp: Stamp
     on: date
+    to: date
+    """The last day; ``on`` for one day."""
     is_trading_day: bool
     """Whether the stock market was open at all."""
     rows: tuple[pnl_report.Row, ...]
@@ -91,9 +93,14 @@ def build(
     entries: Iterable[LedgerEntry],
     trades: Iterable[Trade],
     alerts: Iterable[AlertRecord] = (),
+    to: date | None = None,
 ) -> DayReport:
-    """The day's story; ``entries``, ``trades`` and ``alerts`` may hold those of other days too."""
-    begins, ends = window(on)
+    """The day's story; ``entries``, ``trades`` and ``alerts`` may hold those of other days too.
+
+    ``to``: the last of several days.
+    """
+    last = on if to is None else to
+    (begins, _), (_, ends) = window(on), window(last)
     known = {t.trade_id: t for t in trades}
     within = [e for e in entries if begins <= e.booked_at < ends]
     made = pnl_report.build(frame, period="all", trades=known.values(), entries=within)
@@ -108,6 +115,7 @@ def build(
     return DayReport(
         stamp=frame.stamp(f"day-{on.isoformat()}"),
         on=on,
+        to=last,
         is_trading_day=NYSE.is_trading_day(on),
         rows=made.rows,
         realised_usd=sum((r.realised_usd for r in made.rows), ZERO),

@@ -9,6 +9,7 @@ from typing import Any
 
 from engine.domain.desk import AlertRecord
 from engine.domain.order import Intent, Verdict
+from engine.domain.source import MANUAL
 from engine.domain.trade import Trade
 from engine.reports import Figure, Frame, Missing, Stamp, instruments_of
 from engine.reports.journal import Entry, Note
@@ -57,7 +58,7 @@ def build(
         guard="" if intent is None else intent.guard,
         verdicts=() if intent is None else intent.verdicts,
         reward=_reward(trade),
-        is_by_hand=alert is None,
+        is_by_hand=alert is None or alert.source == MANUAL,
     )
 
 

@@ -1,13 +1,19 @@
 """How the process itself does: memory, processor, lag of its loop, answers of the books."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from engine.reports import Frame, Stamp
 
-LAG_MS, STORE_MS, RSS_MB = 250.0, 100.0, 512.0
+LAG_MS, STORE_MS, RSS_MB, REPLY_MS = 250.0, 100.0, 512.0, 2_000.0
 """Above these somebody should look: a late loop delays every order."""
+
+
+def p95(values: Iterable[float]) -> float | None:
+    """What 95 of 100 stay below, the nearest rank; None of nothing."""
+    ranked = sorted(values)
+    return ranked[-(-len(ranked) * 95 // 100) - 1] if ranked else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +28,10 @@ class Sample:
     store_ms: float
     """One read of the books, behind whatever they were busy with."""
     n_threads: int
+    reply_ms: float | None = None
+    """p95 of the newest replies; None: nobody has asked for anything yet."""
+    api_ms: float | None = None
+    """p95 of the slowest provider's newest answers; None: nothing outside was called."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +72,8 @@ def build(
         _vital("processor", "%", [s.cpu_pct for s in samples], None),
         _vital("loop lag", "ms", [s.lag_ms for s in samples], LAG_MS),
         _vital("books", "ms", [s.store_ms for s in samples], STORE_MS),
+        _vital("reply p95", "ms", _known(s.reply_ms for s in samples), REPLY_MS),
+        _vital("API p95", "ms", _known(s.api_ms for s in samples), None),
     ]
     return MetricsReport(
         stamp=frame.stamp("metrics"),
@@ -70,6 +82,10 @@ def build(
         samples=tuple(samples),
         vitals=tuple(v for v in vitals if v is not None),
     )
+
+
+def _known(values: Iterable[float | None]) -> list[float]:
+    return [v for v in values if v is not None]
 
 
 def _vital(name: str, unit: str, values: list[float], limit: float | None) -> Vital | None:

@@ -61,6 +61,8 @@ class StatusReport:
     parts: tuple[Part, ...]
     problems: tuple[tuple[str, str], ...]
     """(part, what is wrong) as the desk's own health tells it."""
+    since: Mapping[str, datetime]
+    """Part -> since when it is wrong."""
     queues: tuple[tuple[str, int], ...]
     n_open: int
     n_pending_entries: int
@@ -98,6 +100,7 @@ def build(
     is_reconciled: bool = True,
     parts: Iterable[Part] = (),
     problems: Mapping[str, str] | None = None,
+    since: Mapping[str, datetime] | None = None,
     queues: Mapping[str, int] | None = None,
     trades: Iterable[Trade] = (),
     positions: Iterable[Position] = (),
@@ -120,6 +123,7 @@ def build(
         is_reconciled=is_reconciled,
         parts=tuple(parts),
         problems=tuple(sorted((problems or {}).items())),
+        since=dict(since or {}),
         queues=tuple((queues or {}).items()),
         n_open=sum(t.state is TradeState.OPEN for t in live),
         n_pending_entries=sum(t.state is TradeState.PENDING for t in live),

@@ -286,17 +286,15 @@ def _held(facts: Facts) -> tuple[Holding, ...]:
     return tuple(found.values())
 
 
-def loss_streak(
-    exits: Iterable[RecentExit], *, source: str | None = None, symbol: str | None = None
-) -> int:
-    """Losing trades in a row, newest first, of one room or one symbol or all.
+def loss_streak(exits: Iterable[RecentExit], *, source: str) -> int:
+    """Losing trades of one room in a row, newest first.
 
-    Three of a room switch its automatic entries off (rules 3.2). A trade without gain or loss
+    Three switch its automatic entries off (rules 3.2). A trade without gain or loss
     neither counts nor ends the row; one whose result is not known counts.
     """
     n = 0
     for exit_ in exits:
-        if source not in (None, exit_.source) or symbol not in (None, exit_.symbol):
+        if exit_.source != source:
             continue
         if is_known(exit_.realised_usd) and exit_.realised_usd >= 0:
             if exit_.realised_usd > 0:

@@ -161,7 +161,7 @@ def limits_report(used: str = "85") -> limits.LimitsReport:
 
 def asked(question: str, symbols: Sequence[str] = SYMBOLS) -> Asked:
     """A question as it is read."""
-    return read(question, rules(), symbols)
+    return read(question, rules(), symbols, NOW.date())
 
 
 def seen(question: Asked | None = None, **changes: Any) -> Seen:

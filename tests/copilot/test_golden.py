@@ -13,7 +13,9 @@ import yaml
 from bot import actions, said
 from bot.cards import answer as answer_card
 from engine.copilot.answer import Composed, compose
+from engine.copilot.correlator import event_of, impact
 from engine.copilot.draft import Draft, guard, why_not
+from engine.portfolio.stress import World
 from engine.reports import Missing
 from engine.reports import answer as answers
 from engine.reports._said import PLACEHOLDER, Said
@@ -50,11 +52,8 @@ def the(question: dict[str, Any]) -> Composed:
     """The answer to it, without a model."""
     asked = book.asked(question["ask"])
     seen = book.seen(asked)
-    if asked.move_pct is not None:
-        from engine.copilot.correlator import event_of, impact
-        from engine.portfolio.stress import World
-
-        event = event_of(asked.move_pct, next(iter(asked.symbols), ""))
+    event = event_of(asked)
+    if event is not None:
         seen = book.seen(asked, impact=impact(event, seen.positions.rows, (), World(closes={})))
     return compose(asked, seen)
 

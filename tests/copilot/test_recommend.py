@@ -263,5 +263,5 @@ def test_what_was_no_figure_stays_none(text):
 
 
 def test_a_fall_of_spy_is_a_fall_of_the_market_and_one_of_a_stock_is_its_own() -> None:
-    assert event_of(Decimal(-5), "SPY").symbol == ""
-    assert event_of(Decimal(-5), "AAPL").symbol == "AAPL"
+    assert event_of(book.asked("what if SPY falls 5%?")).symbol == ""
+    assert event_of(book.asked("what if AAPL falls 5%?")).symbol == "AAPL"

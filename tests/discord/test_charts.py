@@ -71,6 +71,11 @@ async def test_candles_are_drawn_and_their_buttons_draw_another_window(it):
     assert "in 1Y" in plain(shown)
 
 
+async def test_five_days_of_a_market_that_never_closes_are_five_days(it):
+    used = await look(it, "vic", "actions", "chart candles", symbol="SPY", range="5d")
+    assert "480 candles of 15m" in plain(used.reply), "the made-up market is open round the clock"
+
+
 async def test_our_own_trades_are_on_it_where_figures_may_be_seen(it):
     assert any(t.legs[0].instrument == AAPL for t in it.book.open_trades())
     in_room = await look(it, "tom", "orders", "chart candles", symbol="AAPL", range="1d")
@@ -144,7 +149,7 @@ async def test_symbols_and_indicators_are_offered_while_typing(it):
 
 
 @pytest.mark.parametrize("kind", ["candles", "compare", "pnl", "equity"])
-async def test_every_button_of_a_chart_is_known_and_fits(kind):
+async def test_every_button_of_a_chart_is_known_and_fits(it, kind):
     what = "SPY261120C00600000" if kind == "candles" else "AAPL,MSFT,GOOGL,BTC/USD"
     own = kind in ("pnl", "equity")
     wish = Wish(
@@ -153,7 +158,7 @@ async def test_every_button_of_a_chart_is_known_and_fits(kind):
         range="month" if own else "1y",
         marks="abcdefvrmtl" if kind == "candles" else "",
     )
-    view = chart_view(wish)
+    view = chart_view(it.app, wish)
     ids = [item.custom_id for item in view.children]
     assert len(set(ids)) == len(ids)
     assert all(isinstance(item, ChartButton) for item in view.children)

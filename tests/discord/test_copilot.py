@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+from decimal import Decimal
 
 from bot.demo.world import ACTIVITY
 from engine.domain.instrument import stock
@@ -119,9 +120,19 @@ async def test_a_plan_to_rebalance_offers_each_trade_with_a_question(tmp_path, m
         used = await it.slash("tom", "all-messages", "ask", question="what if SPY falls 5%?")
         await used.replied()
         assert re.search(
-            r"A move of -5.0% in the market \(SPY\) would change .* by about [+-]\$",
+            r"A move of -5.0% in the market .SPY. would change .* by about [+-]\$",
             plain(used.reply),
         )
+        tested = await it.app.risks.stress("spy-5", None)
+        known = sum(r.pnl_usd for r in tested.rows if isinstance(r.pnl_usd, Decimal))
+        assert f"{known:+,.2f}".replace("+", "+$").replace("-", "-$") in plain(used.reply)
+        used = await it.slash("tom", "all-messages", "ask", question="what happened last week?")
+        await used.replied()
+        assert "nothing was closed" in plain(used.reply)
+        assert "/news" not in plain(used.reply)
+        used = await it.slash("tom", "all-messages", "ask", question="what happened today?")
+        await used.replied()
+        assert "/news" not in plain(used.reply)
 
 
 async def test_facts_come_at_once_and_the_reading_follows_in_their_place(tmp_path, monkeypatch):

@@ -4,7 +4,7 @@ import csv
 import io
 from decimal import Decimal
 
-from tests.discord.kit import SPY, desk, plain
+from tests.discord.kit import AAPL, SPY, desk, plain
 
 
 async def test_positions_and_trades_by_broker_and_class(tmp_path, monkeypatch):
@@ -67,3 +67,21 @@ async def test_the_configuration_is_exported_to_admins_and_limits_are_set_by_pat
         await it.until(lambda: "is in force" in plain(asked.reply))
         wrong = await it.slash("ada", "admin", "risk set", limit="orders.entry_wait_s", value="1")
         assert "must begin with risk." in wrong.text
+
+
+async def test_alerts_are_found_by_the_room_that_they_stood_in(tmp_path, monkeypatch):
+    async with desk(tmp_path, monkeypatch) as it:
+        it.price(AAPL, "189.95", "190.05")
+        await it.held()
+        it.user("mike").say("stocks-room", "BUY AAPL @ 190 stop 185")
+        await it.until(lambda: len(it.book.alerts) == 2)
+        for command, more in (("alerts list", {}), ("alerts search", {"text": "@ "})):
+            for room, there, away in (
+                ("options-room", "SPY 603C", "AAPL"),
+                ("stocks-room", "AAPL", "SPY 603C"),
+            ):
+                channel = it.sandbox.channel(room)
+                used = await it.slash("tom", "orders", command, channel=channel, **more)
+                words = plain(used.reply)
+                assert there in words, (command, room)
+                assert away not in words, (command, room)

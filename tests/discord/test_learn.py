@@ -1,11 +1,13 @@
 """/tutorial, /examples, /invite, /about and the disclaimer at the loopback Discord."""
 
+import re
 from typing import Any
 
 import pytest
 
 from bot import disclaimer
 from bot.learning import EXAMPLES, LESSONS
+from bot.panel.buttons import command_of
 from tests.discord.kit import Desk, desk, plain
 
 
@@ -79,12 +81,27 @@ async def test_the_tutorial_turns_its_pages_with_what_the_desk_holds(it: Desk) -
     await it.until(lambda: f"{len(LESSONS) - 1}/{len(LESSONS)}" in plain(page))
 
 
+def fits(it: Desk, typed: str) -> None:
+    """Every parameter of an example is one of its command, every choice one that it offers."""
+    name, *given = re.split(r" (\w+):", typed)
+    if not typed.startswith("/"):
+        return
+    command = command_of(it.app.bot, name[1:])
+    assert command is not None, typed
+    for parameter, value in zip(given[::2], given[1::2], strict=True):
+        found = {p.display_name: p for p in command.parameters}.get(parameter)
+        assert found is not None, typed
+        assert not found.choices or value in {str(c.value) for c in found.choices}, typed
+
+
 async def test_examples_are_commands_that_there_are_and_their_buttons_work(it: Desk) -> None:
     for category in EXAMPLES:
         used = await it.slash("tom", "orders", "examples", category=category)
         await used.replied()
         words = plain(used.reply)
         assert words.count("\n") >= 5, category
+        for typed, _ in EXAMPLES[category]:
+            fits(it, typed)
         for label in used.reply.labels:
             looked = await it.user("tom").click(used, label).replied(40)
             assert not plain(looked.reply).startswith("⛔"), label

@@ -12,7 +12,8 @@ from bot.notify._compare import comparison
 from bot.told import KIND, told
 from engine.domain.desk import Document, Who
 from engine.domain.errors import NotAllowed, UserError
-from tests.discord.kit import AAPL, desk, plain
+from engine.portfolio.closes import Closes
+from tests.discord.kit import AAPL, NAMED, desk, plain
 
 TOM = Who(user_id=7, name="Tom", may_trade=True)
 
@@ -78,6 +79,14 @@ async def test_what_cannot_be_read_is_named_and_makes_no_rule(tmp_path, monkeypa
             ("risk", "", "lost today > 5", "condition"),
             ("quality", "SPY", "below F", "condition"),
             ("alert", "", "sometimes", "condition"),
+            ("health", "", "down", "condition: must be `any` or one of discord"),
+            ("health", "", "databse", "paper"),
+            ("indicator", "SPY", "rsi > 101", "condition"),
+            ("indicator", "SPY", "rsi > sma20", "condition"),
+            ("indicator", "SPY", "price > 600", "condition"),
+            ("indicator", "SPY", "sma1 > sma20", "condition"),
+            ("indicator", "", "rsi > 70", "symbol"),
+            ("indicator", "/MES", "rsi > 70", "no daily closes"),
             ("weather", "", "any", "type"),
         ):
             with pytest.raises(UserError, match=field):
@@ -87,6 +96,77 @@ async def test_what_cannot_be_read_is_named_and_makes_no_rule(tmp_path, monkeypa
                 TOM, kind="health", symbol="", condition="any", channels=("pager",)
             )
         assert rules(it.app) == []
+
+
+async def test_a_condition_may_name_its_symbol(tmp_path, monkeypatch):
+    async with desk(tmp_path, monkeypatch) as it:
+        for kind, condition, symbol, kept in (
+            ("price", "SPY > 190", "SPY", "> 190"),
+            ("price", "$spy>190", "SPY", ">190"),
+            ("price", f"{NAMED} > 4", NAMED, "> 4"),
+            ("quality", "aapl below C", "AAPL", "below C"),
+            ("indicator", "BTC/USD rsi < 30", "BTC/USD", "rsi < 30"),
+            ("indicator", "SPY price > sma 50", "SPY", "price > sma 50"),
+            ("health", "Gateway", "", "Gateway"),
+            ("health", "task quotes", "", "task quotes"),
+        ):
+            made = await it.app.notifier.add(TOM, kind=kind, symbol="", condition=condition)
+            assert (made.symbol, made.condition) == (symbol, kept)
+        typed = await it.slash(
+            "tom", "orders", "notify rule-add", type="price", condition="QQQ > 190"
+        )
+        assert "price QQQ > 190" in plain(typed.reply).replace("\\", "").replace("*", "")
+
+
+async def test_indicators_of_daily_closes_are_told_with_their_figure(tmp_path, monkeypatch):
+    async with desk(tmp_path, monkeypatch) as it:
+        closes = [100.0 + n for n in range(60)]
+        first = it.app.clock.now().date() - timedelta(days=60)
+        days = tuple(first + timedelta(days=n) for n in range(60))
+        it.app.desk.closes.put(Closes(symbol="AAPL", days=days, prices=tuple(closes)))
+        it.price(AAPL, "170.00", "170.10")
+        for condition in ("rsi > 70", "rsi < 30", "price > sma50", "price < ema20", "sma5 > sma50"):
+            await it.app.notifier.add(TOM, kind="indicator", symbol="AAPL", condition=condition)
+        words = " | ".join(t.text for t in await until_heard(it, 3))
+        told_by = {r.condition for r in rules(it.app) if r.is_on}
+        assert told_by == {"rsi > 70", "price > sma50", "sma5 > sma50"}
+        assert "AAPL: rsi > 70 (rsi 100.00)" in words
+        mean = (sum(closes[-49:]) + 170.05) / 50
+        assert f"price > sma50 (price 170.05, sma50 {mean:.2f})" in words
+        assert "AAPL" in it.app.desk.closes.also, "they are learned every day from now on"
+
+
+async def test_a_role_is_pinged_by_the_card_in_the_room_and_nobody_else(tmp_path, monkeypatch):
+    async with desk(tmp_path, monkeypatch) as it:
+        guild = it.app.bot.get_guild(it.app.config.discord.guild_id)
+        open_roles = [r for r in guild.roles if r.mentionable]
+        shut = next(r for r in guild.roles if not r.mentionable and not r.is_default())
+        (role, *_) = open_roles
+        offered = await it.user("tom").autocomplete(
+            "orders", "notify rule-add", "channels", channels=f"dm, {role.name[:3]}"
+        )
+        assert {"name": f"dm, @{role.name}", "value": f"dm, role:{role.id}"} in offered.choices
+        for refused in (shut, guild.default_role):
+            no = await it.slash(
+                *("tom", "orders", "notify rule-add"),
+                type="health",
+                condition="feed",
+                channels=f"<@&{refused.id}>",
+            )
+            assert "everybody may mention" in no.text
+        made = await it.slash(
+            *("tom", "orders", "notify rule-add"),
+            type="health",
+            condition="feed",
+            channels=f"<@&{role.id}>",
+        )
+        assert f"<@&{role.id}>" in plain(made.reply)
+        it.app.desk.health["feed"] = "down for <@&1> @everyone"
+        card = await it.see("activity", "feed: down")
+        assert card.mention_roles == [role.id]
+        assert card.text.startswith(f"<@&{role.id}>\n")
+        assert not card.mention_everyone
+        del it.app.desk.health["feed"]
 
 
 def test_comparisons_are_read_exactly():

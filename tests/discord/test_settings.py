@@ -3,13 +3,17 @@
 import asyncio
 import json
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
 from bot.demo import world as demo
 from bot.sandbox import Sandbox
 from bot.sandbox.world import UserSpec
+from bot.settings.snapshots import EVERY_S
+from engine.clock import ManualClock
 from engine.domain.desk import Document, Who
 from engine.domain.errors import NotAllowed, UserError
 from engine.domain.record import changed
@@ -205,3 +209,45 @@ async def test_a_change_that_no_longer_fits_the_file_halts_entries(it):
     assert "orders.entry_wait_s" in desk_.halted
     await halt.keep(desk_)
     assert "orders.entry_wait_s" in it.book.halted
+
+
+async def test_the_whole_configuration_is_kept_every_two_hours_when_it_changed(it, monkeypatch):
+    app, now = it.app, 0.0
+    monkeypatch.setattr(app.clock, "monotonic", lambda: now)
+    kept = app.snapshots.newest
+    await app.snapshots.look()
+    (first,) = await kept()
+    assert first.changed == ()
+    now = EVERY_S + 1
+    await app.snapshots.look()
+    assert await kept() == [first], "nothing has changed"
+    app.use_config(app.config.model_copy(update={"timezone": "Europe/Berlin"}))  # by the file
+    now += 60
+    await app.snapshots.look()
+    assert await kept() == [first], "two hours are not over"
+    now += EVERY_S
+    await app.snapshots.look()
+    newest, *_ = await kept()
+    assert newest.changed == (("timezone", "America/New_York", "Europe/Berlin"),)
+    shown = plain((await it.slash("ada", "admin", "settings history")).reply)
+    assert "snapshot" in shown
+    assert "timezone: America/New" in shown.replace("\\", "")
+    (body, *_) = [
+        d.body for d in await app.desk.store.find(Document, where={"kind": "settings.snapshot"})
+    ]
+    assert "secrets" not in json.loads(body)["values"]
+    assert not any(secret in body for secret in app.config.secrets.values())
+
+
+async def test_the_running_desks_books_are_copied_before_live_and_five_are_kept(it, tmp_path):
+    monday = it.app.clock.now()
+    for n in range(7):
+        it.app.clock = ManualClock(monday + timedelta(seconds=n))
+        made = await it.app.back_up("live")
+    kept = sorted(made.parent.glob("before-live-*.db"))
+    assert len(kept) == 5
+    assert kept[-1] == made
+    beside = {f.name.removeprefix(f"{made.name}.") for f in made.parent.glob(f"{made.name}.*")}
+    assert beside == {"sha256", "registers"}
+    assert len(list(made.parent.iterdir())) == 15
+    assert made.parent == it.app.config.path(Path("backups"))

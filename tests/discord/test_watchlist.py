@@ -35,7 +35,7 @@ async def test_the_list_is_shown_with_prices_and_changed_by_traders(tmp_path, mo
         assert it.book.open_trades()
         log = plain((await it.slash("vic", "actions", "watchlist history")).reply)
         assert "3 changes" in log
-        assert "removed SPY" in log
+        assert "removed SPY · /watchlist remove" in log
 
 
 async def test_only_an_admin_resets_it_after_a_question_and_what_is_pinned_stays(
@@ -43,9 +43,9 @@ async def test_only_an_admin_resets_it_after_a_question_and_what_is_pinned_stays
 ):
     async with desk(tmp_path, monkeypatch, watchlist=["SPY", "AAPL"]) as it:
         tom = Who(user_id=7, name="tom", may_trade=True)
-        await watchlist.add(it.app.desk, tom, ["TSLA"])
-        await watchlist.add(it.app.desk, tom, ["/MES"], is_pinned=True)
-        await watchlist.remove(it.app.desk, tom, ["AAPL"])
+        await watchlist.add(it.app.desk, tom, ["TSLA"], why="#watch")
+        await watchlist.add(it.app.desk, tom, ["/MES"], is_pinned=True, why="#watch")
+        await watchlist.remove(it.app.desk, tom, ["AAPL"], why="#unwatch")
         refused = await it.slash("tom", "orders", "watchlist reset")
         assert refused.text.startswith("⛔")
         asked = await it.slash("ada", "admin", "watchlist reset")

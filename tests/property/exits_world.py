@@ -167,7 +167,11 @@ class World:
     def ask(self, qty: int, limit: Decimal | None) -> None:
         before = sum((c.qty for c in self.trade.closes), ZERO)
         self.n += 1
-        after = close_request(self.trade, D(qty), "user", NOW, f"C{self.n}", limit)
+        if limit is None:
+            after = close_request(self.trade, D(qty), "user", NOW, f"C{self.n}")
+        else:
+            wish = Wish(rule="user", close_qty=D(qty), limit=limit)
+            after = apply(self.trade, wish, NOW, f"C{self.n}")
         self.books.trades["T"] = after
         total = sum((c.qty for c in after.closes), ZERO)
         assert total <= self.trade.qty_open + max(self.trade.qty_wanted - self.trade.qty_opened, 0)

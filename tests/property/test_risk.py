@@ -16,11 +16,12 @@ from engine.domain.quote import Leg
 from engine.domain.source import SourceProfile, TargetRule
 from engine.domain.trade import CloseRequest, Trade
 from engine.guard import judge
+from engine.matching import exit_qty, match_exit
 from engine.pricing import entry_limit, worst_limit
 from engine.protection import Protection, protect
 from engine.risk import Denial, Facts, RiskCheck, run_checks
 from engine.risk.load import load_checks
-from engine.routing import Refused, Routed, exit_qty, match_exit, route
+from engine.routing import Refused, Routed, route
 from engine.sizing import SizingSettings, exposure_usd, max_loss, size
 from tests.unit.risk.facts import (
     AAPL,

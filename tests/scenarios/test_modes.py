@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from engine.domain.desk import AlertState
-from engine.domain.errors import NotAllowed, UserError
+from engine.domain.errors import NotAllowed, StoreUnavailable, UserError
 from engine.domain.order import OrderState, Purpose
 from engine.domain.trade import TradeState
 from engine.flows import broker_switch, manage, mode, send
@@ -73,6 +73,26 @@ async def test_one_admin_asking_twice_is_still_one():
     for _ in range(3):
         await mode.to_live(rig.desk, ADMIN, "ready")
     assert mode.of(rig.desk) == "paper"
+    await rig.close()
+
+
+async def test_the_books_are_backed_up_before_the_switch_and_without_a_copy_it_stays_paper():
+    rig = await real_money()
+    seen: list[str] = []
+
+    async def copied():
+        seen.append(mode.of(rig.desk))
+
+    async def lost():
+        raise StoreUnavailable("no room on the disk")
+
+    await mode.to_live(rig.desk, ADMIN, "ready", before=copied)
+    assert seen == [], "asking switches nothing"
+    with pytest.raises(UserError, match=r"not backed up: no room on the disk\. It stays paper"):
+        await mode.to_live(rig.desk, SECOND, "agreed", before=lost)
+    assert mode.of(rig.desk) == "paper"
+    await mode.to_live(rig.desk, SECOND, "agreed", before=copied)
+    assert (seen, mode.of(rig.desk)) == (["paper"], "live")
     await rig.close()
 
 

@@ -4,7 +4,6 @@ import pytest
 
 from bot.cards import reconcile as card
 from engine.brokers import BrokerFill
-from engine.domain.errors import UserError
 from engine.domain.order import Side
 from engine.flows import recover
 from tests import rig as desks
@@ -53,7 +52,7 @@ async def test_a_difference_is_named_and_nothing_is_sent_because_of_it(rig):
     lot = replace(position.lots[0], qty=d(5))
     rig.desk.book.positions[position.key] = replace(position, lots=(lot,))
     n_before = len(await rig.broker.orders_since("main", desks.START))
-    report = await recover.on_demand(rig.desk, "paper")
+    report = await recover.on_demand(rig.desk)
     assert not report.is_clean
     assert report.n_differences >= 1
     shown = card.show(report)
@@ -68,8 +67,6 @@ async def test_a_broker_that_cannot_be_read_is_said_and_nothing_is_concluded(rig
     assert not report.is_clean
     assert report.accounts[0].gate
     assert "504 on a list" in card.show(report).description
-    with pytest.raises(UserError, match="there are: paper"):
-        await recover.on_demand(rig.desk, "nowhere")
 
 
 async def test_outside_trades_are_adopted_by_the_same_step(rig):

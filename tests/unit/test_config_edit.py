@@ -71,18 +71,15 @@ def test_what_is_missing_is_put_behind_its_siblings() -> None:
     assert comments(text) == comments(TEXT)
 
 
-def test_blocks_are_replaced_and_removed_whole() -> None:
+def test_blocks_are_replaced_whole() -> None:
     text = edit.with_value(TEXT, ("sources", "two"), {"channel_id": 10})
     assert read(text)["sources"]["two"] == {"channel_id": 10}
-    text = edit.without(TEXT, ("sources", "one"))
-    assert list(read(text)["sources"]) == ["two"]
     text = edit.with_value(TEXT, ("sources",), {})
     assert read(text)["sources"] == {}
     assert read(text)["log"] == {"level": "INFO"}
     assert "# tail" in text
     again = edit.with_value(text, ("sources", "new"), {"channel_id": 1})
     assert read(again)["sources"] == {"new": {"channel_id": 1}}
-    assert edit.without(TEXT, ("nothing", "here")) == TEXT
 
 
 def test_the_shipped_file_takes_every_id_and_keeps_every_comment(tmp_path) -> None:

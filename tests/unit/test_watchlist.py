@@ -23,7 +23,7 @@ async def test_the_list_survives_a_restart_and_its_changes_stand_in_the_journal(
     desk = rig.desk
     assert [w.symbol for w in watchlist.current(desk)] == ["SPY", "QQQ"]
     await watchlist.add(desk, TRADER, ["tsla", "/ES"], why="earnings")
-    await watchlist.add(desk, ADMIN, ["qqq"], is_pinned=True)
+    await watchlist.add(desk, ADMIN, ["qqq"], is_pinned=True, why="/watchlist add")
     again = await start(store=store, watchlist=("SPY",))
     rows = watchlist.current(again.desk)
     assert [(w.symbol, w.is_pinned, w.source) for w in rows] == [
@@ -44,12 +44,12 @@ async def test_it_has_an_end_and_takes_nothing_that_expires() -> None:
     rig = await start(store=MemoryStore(), watchlist=())
     many = [f"A{chr(65 + n // 26)}{chr(65 + n % 26)}" for n in range(41)]
     with pytest.raises(UserError, match="at most"):
-        await watchlist.add(rig.desk, TRADER, many)
+        await watchlist.add(rig.desk, TRADER, many, why="")
     assert watchlist.current(rig.desk) == ()
-    await watchlist.add(rig.desk, TRADER, many[:40])
-    (said,) = await watchlist.add(rig.desk, TRADER, ["SPY261120C00600000"])
+    await watchlist.add(rig.desk, TRADER, many[:40], why="")
+    (said,) = await watchlist.add(rig.desk, TRADER, ["SPY261120C00600000"], why="")
     assert (said.is_done, said.said) == (False, "options expire; watch their underlying")
-    (said,) = await watchlist.remove(rig.desk, TRADER, ["nothing"])
+    (said,) = await watchlist.remove(rig.desk, TRADER, ["nothing"], why="")
     assert not said.is_done
     await rig.close()
 

@@ -8,6 +8,7 @@ from datetime import datetime
 from engine.clock import Clock
 
 _WINDOW_S = 60.0
+_WAITS = 200
 _LIMIT = ("x-ratelimit-limit", "ratelimit-limit")
 _LEFT = ("x-ratelimit-remaining", "ratelimit-remaining")
 
@@ -28,6 +29,8 @@ class Usage:
     last_at: datetime | None = None
     last_ms: float | None = None
     """Wait for the last answer."""
+    waits_ms: deque[float] = field(default_factory=lambda: deque(maxlen=_WAITS))
+    """Waits for the newest answers."""
     _recent: deque[float] = field(default_factory=deque)
 
     @property
@@ -46,6 +49,7 @@ class Usage:
     def answered(self, status: int, headers: Mapping[str, str], took_s: float) -> None:
         """What came back; header names in any case."""
         self.last_ms = took_s * 1000
+        self.waits_ms.append(self.last_ms)
         self.n_limited += status == 429
         self.n_failed += status >= 500
         self.limit = _number(headers, _LIMIT, self.limit)

@@ -28,6 +28,8 @@ class Alerts(Topic):
         """Counts of both days, reasons of refusal, and today's alerts one by one."""
         yield from _counts("alerts", "today", seen.today)
         yield from _counts("last_alerts", "the last trading day", seen.yesterday)
+        if seen.then is not None:
+            yield from _counts("then_alerts", "the days asked for", seen.then)
         for n, row in enumerate(seen.today.alerts[:_KNOWN], 1):
             key, source = f"alerts.t{n}", self.source
             name = row.read_as or "not a trade"
@@ -39,8 +41,10 @@ class Alerts(Topic):
 
     def lines(self, facts: Facts, asked: Asked) -> Iterable[str]:
         """Counts, reasons, then the newest ones."""
-        is_before = asked.span == "yesterday"
+        is_before = asked.span == "yesterday" or asked.days is not None
         key, when = ("last_alerts", "that day") if is_before else ("alerts", "today")
+        if asked.days is not None and "then_alerts.n" in facts:
+            key, when = "then_alerts", "then"
         yield (
             f"Alerts {when}: {{{key}.n}}; taken {{{key}.taken}}, refused {{{key}.refused}}, "
             f"waiting or withdrawn {{{key}.waiting}}."

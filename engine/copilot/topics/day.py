@@ -1,4 +1,4 @@
-"""What happened today and on the last trading day: results, trades, what was opened."""
+"""What happened today, on the last trading day, or on the days that a question names."""
 
 from collections.abc import Iterable, Iterator
 
@@ -29,6 +29,8 @@ class Day(Topic):
         """Both days, and every trade of the last 24 hours."""
         yield from _day("day", "today", seen.today)
         yield from _day("last", "the last trading day", seen.yesterday)
+        if seen.then is not None:
+            yield from _day("then", "the days asked for", seen.then)
         yield number(
             "recent.n", "trades of the last day and night", len(seen.recent.rows), "n", "/trades"
         )
@@ -40,7 +42,11 @@ class Day(Topic):
 
     def lines(self, facts: Facts, asked: Asked) -> Iterable[str]:
         """The day that was asked for; today when none was."""
-        if asked.span == "yesterday":
+        if asked.is_day_unread:
+            yield "Which day is meant I could not read: name it as year-month-day. So, of today:"
+        if asked.days is not None and "then.on" in facts:
+            yield from _told("then", "On {then.on}", facts)
+        elif asked.span == "yesterday":
             yield from _told("last", "On {last.on}", facts)
             yield "Today so far: {day.realised} realised, open P&L {pos.open}."
         else:
@@ -52,7 +58,7 @@ class Day(Topic):
 
 def _day(key: str, name: str, day: DayReport) -> Iterator[Fact]:
     source = Day.source
-    yield words(f"{key}.on", f"date of {name}", f"{day.on:%a %b} {day.on.day}", source)
+    yield words(f"{key}.on", f"date of {name}", _dates(day), source)
     yield number(f"{key}.realised", f"realised P&L of {name}", day.realised_usd, "pnl", source)
     yield number(f"{key}.fees", f"fees of {name}", day.fees_usd, "usd", source)
     yield number(f"{key}.closed", f"trades closed on {name}", day.n_closed, "n", source)
@@ -72,6 +78,12 @@ def _day(key: str, name: str, day: DayReport) -> Iterator[Fact]:
             f"{key}.t{n}.pnl", f"P&L of {row.label}", row.realised_usd, "pnl", source, symbol=about
         )
         yield number(f"{key}.t{n}.r", f"{row.label} in R", row.r, "r", source, symbol=about)
+
+
+def _dates(day: DayReport) -> str:
+    year = "" if day.on.year == day.to.year == day.stamp.at.year else f" {day.on.year}"
+    first, last = (f"{d:%a %b} {d.day}" for d in (day.on, day.to))
+    return f"{first}{year}" if day.on == day.to else f"{first}{year} to {last}"
 
 
 def _told(key: str, begin: str, facts: Facts) -> Iterator[str]:

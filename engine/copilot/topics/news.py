@@ -19,7 +19,8 @@ class News(Topic):
     )
     place = 27
     mark = "📰"
-    source = "/news"
+    source = ""
+    """No command shows them."""
 
     def facts(self, seen: Seen) -> Iterable[Fact]:
         """Headlines, or why there are none."""

@@ -87,7 +87,7 @@ def _row(key: str, row: TradeCard) -> Iterator[Fact]:
     yield made("at_stop", "P&L if its stop is hit", row.stop_usd, "pnl")
     yield made("target", "next target", ahead, "price", "no target")
     yield made("dte", "days to expiry", row.dte, "n", "does not expire")
-    kind = "no stop" if row.stop is None else row.stop.kind
+    kind = "no stop" if row.stop is None else row.stop.kind.replace("breakeven", "break-even")
     yield words(f"{key}.kind", "how its stop moves", kind, source, symbol=row.symbol)
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from engine.copilot.question import Asked
 from engine.copilot.seen import Seen
 from engine.copilot.topics import Facts, Topic, several
+from engine.reports import Missing
 from engine.reports._said import Fact, number, words
 
 _KNOWN = 8
@@ -41,12 +42,19 @@ class WhatIf(Topic):
 
     def lines(self, facts: Facts, asked: Asked) -> Iterable[str]:
         """The total, then the positions."""
-        if "if.total" not in facts:
-            if asked.move_pct is None:
-                yield "Say how far, and of what: what if SPY falls by some percent?"
+        if asked.is_move_unread:
+            yield "That is no move that I can reckon with: say one percentage, a hundred at most."
+            return
+        if "if.n" not in facts:
+            yield "Say how far, and of what: what if SPY falls by some percent?"
             return
         if not facts["if.n"].value:
             yield "A move of {if.move} in {if.of} touches nothing that is held."
+            if asked.moved:
+                yield "No share, future or option of it is held; SPY stands for the whole market."
+            return
+        if isinstance(facts["if.total"].value, Missing):
+            yield "What a move of {if.move} in {if.of} would do cannot be told: {if.total}."
             return
         yield "A move of {if.move} in {if.of} would change what is held by about {if.total}."
         for row in several(facts, "if.t")[:_SHOWN]:

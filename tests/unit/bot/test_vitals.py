@@ -5,10 +5,11 @@ from types import SimpleNamespace
 from typing import Any
 
 from bot.vitals import Vitals
+from engine.brokers._wire.usage import Usage
 from engine.clock import ManualClock
 from engine.domain.errors import StoreUnavailable
 from engine.reports import Frame
-from engine.reports.metrics import LAG_MS
+from engine.reports.metrics import LAG_MS, p95
 from tests.rig import START
 
 
@@ -28,8 +29,11 @@ class Books:
 
 def vitals(clock: ManualClock) -> tuple[Vitals, Books]:
     books = Books(clock)
-    reading = SimpleNamespace(frame=lambda: Frame(now=clock.now()))
-    app: Any = SimpleNamespace(clock=clock, store=books, started_at=START, reading=reading)
+    reading = SimpleNamespace(frame=lambda: Frame(now=clock.now()), apis=list)
+    usage = SimpleNamespace(took_ms=[])
+    app: Any = SimpleNamespace(
+        clock=clock, store=books, started_at=START, reading=reading, usage=usage
+    )
     return Vitals(app), books
 
 
@@ -66,3 +70,22 @@ async def test_books_that_do_not_answer_leave_no_sample_and_no_error() -> None:
     await made.look()
     assert made.report().samples == ()
     assert made.report().vitals == ()
+
+
+async def test_of_replies_and_brokers_answers_95_of_100_are_quicker() -> None:
+    made, books = vitals(ManualClock(START))
+    app = made._app
+    await made.look()
+    names = [v.name for v in made.report().vitals]
+    assert "reply p95" not in names, "nobody has asked for anything yet"
+    app.usage.took_ms = [float(n) for n in range(1, 101)]
+    quick, slow = Usage(books.clock), Usage(books.clock)
+    for n in range(40):
+        quick.answered(200, {}, 0.020)
+        slow.answered(200, {}, 0.9 if n < 3 else 0.2)
+    apis = [SimpleNamespace(p95_ms=p95(u.waits_ms)) for u in (quick, slow, Usage(books.clock))]
+    app.reading.apis = lambda: apis
+    await made.look()
+    now = {v.name: v.now for v in made.report().vitals}
+    assert (now["reply p95"], now["API p95"]) == (95, 900)
+    assert [p95([]), p95([7.0]), p95([1.0, 2.0])] == [None, 7.0, 2.0]

@@ -14,9 +14,9 @@ from tests.unit.ledger.bench import NOW, D
 
 
 def ask(trade: Trade, qty: int | str, request_id: str = "C1", limit: str | None = None) -> Trade:
-    return close_request(
-        trade, D(qty), "user", NOW, request_id, limit=Decimal(limit) if limit else None
-    )
+    if limit is None:
+        return close_request(trade, D(qty), "user", NOW, request_id)
+    return apply(trade, Wish(rule="user", close_qty=D(qty), limit=D(limit)), NOW, request_id)
 
 
 def wanted(trade: Trade) -> list[tuple[str, Decimal, Decimal | None]]:

@@ -8,9 +8,12 @@ from decimal import Decimal
 
 import pytest
 
+from bot.cards import chart as card
+from bot.charts.candles import pack
 from engine.domain.errors import UserError
 from engine.domain.instrument import future, stock
 from engine.domain.quote import Leg
+from engine.market import Market
 from engine.portfolio.sectors import SECTOR_FUNDS
 from engine.reports import Missing, analysis, chart, compare, market_summary, payoff, watchlist
 from engine.sizing import SizingSettings
@@ -53,6 +56,36 @@ def test_a_timeframe_too_fine_for_its_range_becomes_the_finest_that_can_be_had()
     for range_ in chart.RANGES:
         for frame_ in chart.LENGTH:
             assert chart.view_of(range_, frame_).n + chart.WARM_UP <= chart.MOST_ASKED
+
+
+@pytest.mark.parametrize(
+    ("market", "day", "month", "year"),
+    [
+        (Market.NYSE, 78, 21 * 7, 252),
+        (Market.CME, 276, 21 * 23, 252),
+        (Market.ALWAYS, 288, 30 * 24, 365),
+    ],
+)
+def test_a_window_is_as_long_as_its_name_says_by_the_hours_of_its_market(
+    market, day, month, year
+) -> None:
+    assert chart.view_of("1d", market=market).n == day
+    assert chart.view_of("1m", market=market).n == month
+    assert chart.view_of("1y", market=market).n == year
+    for range_ in chart.RANGES:
+        for frame_ in chart.LENGTH:
+            view = chart.view_of(range_, frame_, market=market)
+            assert view.n + chart.WARM_UP <= chart.MOST_ASKED
+
+
+def test_merged_candles_say_how_long_they_are() -> None:
+    report = made.candles_report("1y", "5m")
+    assert (report.view.timeframe, report.per_candle) == ("1h", 4)
+    assert chart.length_of(report) == "4h"
+    assert "441 candles of 4h" in str(card.candles(report).description)
+    assert "Candles of AAPL, 4h" in card.candles_alt(report)
+    assert pack(report)["title"] == "AAPL · 4h · 1Y"
+    assert chart.length_of(replace(report, view=chart.view_of("5d"))) == "1h", "four of 15 minutes"
 
 
 def test_windows_lie_side_by_side() -> None:

@@ -1,4 +1,4 @@
-"""Losses in a row, by room and by symbol: three of a room switch its automatic entries off."""
+"""Losses in a row, by room: three switch its automatic entries off."""
 
 import pytest
 
@@ -19,18 +19,16 @@ from tests.unit.risk.facts import ended
     ],
 )
 def test_losses_are_counted_from_the_newest(results: list[str], expected: int) -> None:
-    assert loss_streak([ended(usd=usd) for usd in results]) == expected
+    assert loss_streak([ended(usd=usd) for usd in results], source="options") == expected
 
 
-def test_other_rooms_and_symbols_neither_count_nor_end_the_row() -> None:
+def test_other_rooms_neither_count_nor_end_the_row() -> None:
     exits: list[RecentExit] = [
         ended("SPY", usd="-1"),
-        ended("QQQ", usd="9"),
+        ended("QQQ", usd="9", source="stocks"),
         ended("SPY", usd="-1", source="futures"),
-        ended("SPY", usd="-1"),
+        ended("QQQ", usd="-1"),
     ]
-    assert loss_streak(exits) == 1
-    assert loss_streak(exits, symbol="SPY") == 3
+    assert loss_streak(exits, source="options") == 2
     assert loss_streak(exits, source="futures") == 1
-    assert loss_streak(exits, source="options", symbol="SPY") == 2
     assert loss_streak(exits, source="stocks") == 0

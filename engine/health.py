@@ -1,0 +1,24 @@
+"""What is wrong with which part of the desk, and since when."""
+
+from collections import UserDict
+from datetime import datetime
+
+from engine.clock import Clock
+
+
+class Health(UserDict[str, str]):
+    """Part -> what is wrong with it; empty when all is well."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self.since: dict[str, datetime] = {}
+        """Part -> when it began to be wrong; other words for it do not count as a beginning."""
+        super().__init__()
+
+    def __setitem__(self, part: str, what: str) -> None:
+        self.since.setdefault(part, self._clock.now())
+        super().__setitem__(part, what)
+
+    def __delitem__(self, part: str) -> None:
+        super().__delitem__(part)
+        self.since.pop(part, None)
