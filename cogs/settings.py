@@ -138,7 +138,9 @@ class SettingsCog(
         data = json.dumps({"version": app.settings.number, "changes": changes}, indent=1)
         file = discord.File(io.BytesIO(data.encode()), "settings.json")
         await interaction.edit_original_response(
-            content=f"**{len(changes)} changed keys**, version {app.settings.number}",
+            content=reply.badged(
+                app, f"**{len(changes)} changed keys**, version {app.settings.number}"
+            ),
             attachments=[file],
         )
 

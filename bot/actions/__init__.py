@@ -290,4 +290,5 @@ async def show(app: "App", asker: Asker, said: Said) -> None:
         return
     more: dict[str, Any] = {} if card.embed is None else {"embed": card.embed}
     more |= {} if card.view is None else {"view": card.view}
-    await asker.reply(card.words[:2000], mention_author=False, **more)
+    words = reply.badged(app, card.words) if card.embed is None else card.words
+    await asker.reply(words, mention_author=False, **more)
