@@ -10,6 +10,7 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot import actions, dialogs, reply
+from bot.actions import _missed
 from bot.actions._button import offers_view
 from bot.cards import actions as actions_card
 from bot.client import DeskBot
@@ -36,6 +37,11 @@ class Actions(commands.Cog):
         """Who was told to slow down, and when."""
 
     # -- typed --------------------------------------------------------------------------------
+
+    @commands.Cog.listener()
+    async def on_ready(self) -> None:
+        """What was typed while nobody heard it is answered: nothing of it was done."""
+        await _missed.answer(self.bot.app, self._done)
 
     @commands.Cog.listener()
     async def on_message(self, message: discord.Message) -> None:
