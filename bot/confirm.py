@@ -152,6 +152,7 @@ class ConfirmButton(
         """Do it once, or drop it. Whoever may not answer leaves it as it is."""
         await reply.defer(interaction)
         try:
+            await interaction.client.app.gate.admit(interaction)
             said = await self._answer(interaction.client.app, interaction)
         except ApprovalExpired as error:
             said = sentence(error)

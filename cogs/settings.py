@@ -166,7 +166,8 @@ class SettingsCog(
     @validate.autocomplete("path")
     async def _paths(self, interaction: Press, current: str) -> list[app_commands.Choice[str]]:
         app = self.bot.app
-        if not app.gate.allows(interaction, "settings view"):
+        name = interaction.command.qualified_name if interaction.command is not None else ""
+        if not app.gate.allows(interaction, name):
             return []
         return among(app.settings.known(), current)
 

@@ -297,6 +297,7 @@ async def show(app: "App", asker: Asker, said: Said) -> None:
         await reply.say(asker, card.words, view=card.view, embed=card.embed)
         return
     more: dict[str, Any] = {} if card.embed is None else {"embed": card.embed}
-    more |= {} if card.view is None else {"view": card.view}
+    if card.view is not None and asker.guild is not None:  # buttons of cards work in the server
+        more |= {"view": card.view}
     words = reply.badged(app, card.words) if card.embed is None else card.words
     await asker.reply(words, mention_author=False, **more)
