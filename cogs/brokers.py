@@ -267,10 +267,23 @@ class Brokers(commands.Cog):
     @mode_group.command(name="paper", description="No new entry of real money from now on")
     @app_commands.describe(reason="Why, for the journal")
     async def paper(self, interaction: Press, reason: app_commands.Range[str, 0, 200] = "") -> None:
-        """At once: taking risk away needs no question."""
+        """Asks once; exits go on whatever the mode is."""
         app = self.bot.app
-        who = await app.gate.begin(interaction, "mode paper")
-        await reply.say(interaction, await mode.to_paper(app.desk, who, reason))
+        await app.gate.begin(interaction, "mode paper")
+
+        async def go(press: AnyPress) -> str:
+            return await mode.to_paper(app.desk, app.gate.who(press), reason)
+
+        question = Question(
+            title="Back to paper?",
+            yes="Back to paper",
+            body=lambda: (
+                "No new entry of real money; working ones are cancelled. "
+                "What is open is managed to its end."
+            ),
+            action=go,
+        )
+        await ask_first(app, interaction, question)
 
     @mode_group.command(name="live", description="Trade real money; needs a second admin")
     @app_commands.describe(reason="Why now")

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from engine.desk import Desk
 from engine.domain.alert import Alert, RawAlert
-from engine.domain.desk import AlertRecord, AlertState, Who
+from engine.domain.desk import AlertRecord, AlertState, Approval, Who
 from engine.domain.errors import NotAllowed, UserError
 from engine.domain.record import changed
 from engine.domain.source import Handling, SourceProfile
@@ -236,9 +236,24 @@ async def ignore(desk: Desk, who: Who, alert_id: str) -> Looked:
         return await _ignored(desk, who, await known(desk, alert_id))
 
 
-async def _ignored(desk: Desk, who: Who, record: AlertRecord) -> Looked:
-    alert_id = record.alert_id
-    waits = [a for a in desk.book.approvals.values() if a.alert_id == alert_id]
+async def ignorable(desk: Desk, who: Who, alert_id: str) -> AlertRecord:
+    """The alert, when nothing stands against dropping it.
+
+    Raises:
+        NotAllowed, UserError: it is traded, or over already.
+    """
+    if not who.may_trade:
+        raise NotAllowed("Only a trader may do this. Nothing was changed.")
+    record = await known(desk, alert_id)
+    await _check_untraded(desk, record, _waiting(desk, alert_id))
+    return record
+
+
+def _waiting(desk: Desk, alert_id: str) -> list[Approval]:
+    return [a for a in desk.book.approvals.values() if a.alert_id == alert_id]
+
+
+async def _check_untraded(desk: Desk, record: AlertRecord, waits: list[Approval]) -> None:
     if record.state in _OVER:
         raise UserError(f"It is {record.state.lower()} already. Nothing was changed.")
     asked = {a.trade_id for a in waits}
@@ -247,6 +262,12 @@ async def _ignored(desk: Desk, who: Who, record: AlertRecord) -> Looked:
         raise UserError("It is traded: close or cancel that. Nothing was changed.")
     if record.state in _TRADED or any(t.state is not TradeState.VOID for t in trades):
         raise UserError("It was traded already: that stays as it was. Nothing was changed.")
+
+
+async def _ignored(desk: Desk, who: Who, record: AlertRecord) -> Looked:
+    alert_id = record.alert_id
+    waits = _waiting(desk, alert_id)
+    await _check_untraded(desk, record, waits)
     for one in waits:
         await approve.reject(desk, one.approval_id, one.version, who, decision="ignored")
     async with effects.story(desk, alert_id):
