@@ -26,6 +26,7 @@ from bot.link import Link
 from bot.notifier import EVERY_S as NOTIFY_S
 from bot.notifier import Notifier
 from bot.outbox import Outbox
+from bot.outside_reading import OutsideReading
 from bot.pace import Pace, Queue
 from bot.panel.live import LivePanel
 from bot.panel.presence import EVERY_S, Presence
@@ -106,6 +107,7 @@ class App:
         self.desk = self._desk()
         self.desk.closes.history = self.history
         self.reading = Reading(self.desk)
+        self.outside = OutsideReading(self.desk, self.reading.frame)
         self.risks = RiskReading(self)
         self.confirmations = Confirmations()
         self.drafts = Drafts()
