@@ -307,13 +307,13 @@ async def audit(folder: Path, tally: Tally) -> str:
 
 async def _same_as_broker(store: SqlStore, config: Any, orders: list[Order]) -> int:
     """The paper broker's own book and ours tell of the same orders, fills, positions and cash."""
-    from bot.app import paper_settings
+    from bot import parts
 
     broker = PaperBroker(
         clock=SystemClock(),
         board=QuoteBoard(),
         vault=SqlVault(store),
-        settings=paper_settings(config),
+        settings=parts.paper(config),
         hours=AlwaysOpen(),
     )
     await broker.connect()
