@@ -1,4 +1,4 @@
-"""Wires everything: the only importer of storage and of concrete brokers and feeds."""
+"""Wires everything: the desk on its books, its Discord face and its background work."""
 
 import asyncio
 import gc

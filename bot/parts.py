@@ -7,7 +7,7 @@ from bot.config import AppConfig
 from engine import registry
 from engine.brokers.paper import PaperSettings
 from engine.clock import Clock
-from engine.desk import DeskSettings
+from engine.desk_settings import DeskSettings
 from engine.exits import ExitRule
 from engine.feeds import Feed
 from engine.market import ALWAYS, CME, NYSE, Calendar

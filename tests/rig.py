@@ -12,7 +12,8 @@ from bot.config import plugins
 from engine.brokers import Broker
 from engine.brokers.paper import PaperBroker, PaperSettings
 from engine.clock import CountingIds, ManualClock
-from engine.desk import Desk, DeskSettings
+from engine.desk import Desk
+from engine.desk_settings import DeskSettings
 from engine.domain.alert import Level, RawAlert
 from engine.domain.desk import AlertRecord, Approval, Notice, Who
 from engine.domain.instrument import Instrument, option, stock

@@ -16,7 +16,8 @@ from bot import parts
 from bot.config import plugins
 from engine.brokers import OrderRequest
 from engine.clock import CountingIds
-from engine.desk import Desk, DeskSettings
+from engine.desk import Desk
+from engine.desk_settings import DeskSettings
 from engine.domain.desk import Who
 from engine.domain.order import (
     Order,
