@@ -81,7 +81,8 @@ PLAIN = [
     if not {"sl", "pt", "under"} & set(row["expected"].replace("=", " ").split())
     and "stop" not in row["text"]
 ]
-"""Orders without levels or stops: ``tight no stop``, ``sl if 6397`` and ``targets 9 / or 11`` mean what they say without it."""
+"""Orders without levels: ``tight no stop``, ``sl if 6397`` and ``targets 9 / or 11`` mean what
+they say without it."""
 
 
 def read_again(row: dict[str, str], text: str) -> list[list[str]] | None:
