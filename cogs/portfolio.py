@@ -19,6 +19,7 @@ from bot.drawn import (
     summary_with_chart,
 )
 from bot.position_buttons import Shown, positions_page
+from bot.status_reading import status_of
 from bot.suggest import among
 from bot.trade_buttons import trade_view
 from engine.flows import manage
@@ -54,7 +55,7 @@ class Portfolio(commands.Cog):
         """The desk at a glance."""
         app = self.bot.app
         await app.gate.begin(interaction, "status")
-        await reply.report(interaction, status_card.show(await app.reading.status(app)))
+        await reply.report(interaction, status_card.show(status_of(app)))
 
     @app_commands.command(description="Every open position with P&L, stop, targets and buttons")
     @app_commands.describe(
@@ -321,7 +322,7 @@ def _broker(app: "App", name: str | None) -> str:
     """
     if name is None:
         return ""
-    app.reading.broker(name)
+    app.outside.broker(name)
     return name
 
 

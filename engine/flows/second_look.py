@@ -13,8 +13,8 @@ from engine.domain.errors import NotAllowed, UserError
 from engine.domain.record import changed
 from engine.domain.source import Handling, SourceProfile
 from engine.domain.trade import TradeState
-from engine.flows import approve, effects, enter, modify, take_alert
-from engine.flows.enter import Outcome
+from engine.flows import approve, effects, enter, modify, outcomes, take_alert
+from engine.flows.outcomes import Outcome
 from engine.flows.turns import Turn
 
 _OVER = (AlertState.WITHDRAWN, AlertState.CLOSED)
@@ -192,7 +192,7 @@ async def on_paper(desk: Desk, who: Who, alert_id: str, key: int) -> Looked:
         async with desk.lock(account):
             outcome = await enter.judge(desk, profile, message, record, number, signal)
             record = await _stored(desk, who, record, outcome, alert_id)
-        await enter.act(desk, outcome)
+        await outcomes.act(desk, outcome)
     return await _decided(desk, who, record.alert_id, None)
 
 

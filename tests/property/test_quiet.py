@@ -7,7 +7,7 @@ from decimal import Decimal
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from bot.app import load_rules
+from bot import parts
 from bot.config import plugins
 from engine.bands import Bands
 from engine.clock import ManualClock
@@ -19,7 +19,7 @@ from engine.exits import View
 from engine.flows import quiet
 from tests.rig import START, d
 
-RULES = load_rules(plugins.validated("engine.exits", {}, all_of_them=True))
+RULES = parts.exit_rules(plugins.validated("engine.exits", {}, all_of_them=True))
 LEGS = (Leg(instrument=stock("SPY")),)
 
 
