@@ -83,11 +83,10 @@ def _check_space(facts: Facts, at: int) -> None:
     """``AV GO 350C``, ``I WM 200P``: a scrap in capitals beside it may belong to the ticker."""
     after, beyond = _beside(facts, at, 1), _beside(facts, at, 2)
     before, lead = _beside(facts, at, -1), _beside(facts, at, -2)
-    is_named = beyond is not None and beyond.kind in _BEHIND
-    is_entry = after is not None and after.kind == "verb" and beyond is not None
-    is_tail = _is_scrap(after, _TAILS) and is_named
-    if is_entry and beyond is not None and beyond.kind in ("num", "paid", "price"):
-        is_tail = False  # TSLA IN @ 330
+    is_entry = after is not None and after.kind == "verb" and facts.by["verb"][0] > at
+    is_priced = beyond is not None and beyond.kind in ("num", "paid", "price")
+    is_tail = _is_scrap(after, _TAILS) and beyond is not None and beyond.kind in _BEHIND
+    is_tail = is_tail and not (is_entry and is_priced)  # TSLA IN @ 330
     is_led = lead is None or lead.kind in ("verb", "qty", "num")
     is_twice = after is not None and after.kind == "sym" and after.text == facts.items[at].text
     if is_tail or is_twice or (is_led and _is_scrap(before, _HEADS)):
