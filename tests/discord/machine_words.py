@@ -7,6 +7,8 @@ from engine.domain.order import OrderState
 
 _CODE = re.compile(r"(?<!`)`[^`\n]+`(?!`)|https?://\S+|<[@#:][^>]*>|\"[^\"]*\"|“[^”]*”")
 """What is quoted on purpose: settings, commands, ids, other people's words."""
+TECHNICAL = ("Settings ·", "Audit ", "unknown key", "told during ")
+"""Where names are shown as they are stored: settings by name, journal records field by field."""
 _UNDERSCORE = re.compile(r"(?<![\w./:-])[A-Za-z]+(?:_[A-Za-z]+)+(?![\w./:-])")
 _STATES = "|".join(
     sorted({s.value for kind in (AlertState, ApprovalState, OrderState) for s in kind})
