@@ -10,6 +10,8 @@ import argparse
 import ast
 import difflib
 import importlib
+import os
+import select
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -50,15 +52,36 @@ def _run(verb: str, config: Path | None, words: list[str]) -> int:
         except SystemExit as asked:  # argparse has explained itself
             return USAGE if asked.code else CLEAN
         args.config = args.config or config
-        return int(module.run(args) or CLEAN)
+        return _done(int(module.run(args) or CLEAN))
     except ConfigError as error:
         print(f"tradestream: configuration\n{error}\nNothing was started.", file=sys.stderr)
         return CONFIGURATION
     except KeyboardInterrupt:
         return INTERRUPTED
+    except BrokenPipeError as error:
+        if _is_unread():
+            return CLEAN
+        _report_crash(verb, error)
+        return CRASH
     except Exception as error:  # noqa: BLE001 - the outermost edge: log once, exit 1
         _report_crash(verb, error)
         return CRASH
+
+
+def _done(code: int) -> int:
+    """The exit code, once all that was printed is written."""
+    sys.stdout.flush()
+    return code
+
+
+def _is_unread() -> bool:
+    """Whether nobody reads standard output any more, as behind ``| head``; then it is let go."""
+    ear = select.poll()
+    ear.register(sys.stdout.fileno(), 0)
+    if not any(event & select.POLLERR for _, event in ear.poll(0)):
+        return False
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return True
 
 
 def _report_crash(verb: str, error: Exception) -> None:

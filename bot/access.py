@@ -267,7 +267,9 @@ def _open_to_all_roles() -> list[Permission]:
         *_rows(Role.VIEWER, "health", "api-usage metrics"),
         *_rows(Role.VIEWER, "mode", "show"),
         *_rows(Role.VIEWER, "data", "quality sources"),
-        *_rows(Role.VIEWER, "alerts", "stats", is_private=True),
+        *_rows(Role.VIEWER, "alerts", "list search show stats", is_private=True),
+        *_rows(Role.VIEWER, "approvals", "history", is_private=True),
+        *_rows(Role.VIEWER, "settings", "view", is_private=True),
         *_rows(Role.VIEWER, "chart", "candles compare"),
         *_rows(Role.VIEWER, "watchlist", "view history"),
         *_rows(Role.VIEWER, "", "market-summary sector-analysis"),
@@ -282,8 +284,8 @@ def _figures() -> list[Permission]:
     rows = {
         "": "positions profit-loss portfolio-summary performance risk-analysis exposure export "
         "correlation stress-test",
-        "alerts": "list search show test replay",
-        "approvals": "list show history",
+        "alerts": "test replay",
+        "approvals": "list show",
         "broker": "list status",
         "chart": "pnl equity payoff heatmap",
         "journal": "list search show stats chart review",
@@ -349,7 +351,7 @@ def _administration() -> list[Permission]:
         "risk": "set freeze unfreeze",
         "circuit-breaker": "reset test",
         "watchlist": "reset",
-        "settings": "view set diff history rollback validate save load export import",
+        "settings": "set diff history rollback validate save load export import",
     }
     admin = Where.ADMIN
     return [
@@ -373,7 +375,12 @@ ASKS: Mapping[str, str] = MappingProxyType(
         **dict.fromkeys(("close", "order cancel", "order resolve", "reconcile"), "one click"),
         **dict.fromkeys(("buy", "sell", "order modify", "approvals bulk"), "one click"),
         "approvals approve": "one click in live mode",
-        "alerts execute": "one click",
+        **dict.fromkeys(("alerts execute", "alerts ignore", "prefs reset"), "one click"),
+        **dict.fromkeys(("mode paper", "monitor stop"), "one click"),
+        "monitor sources": "one click to remove",
+        "rebalance": "one click to execute",
+        "alerts replay": "one click on paper",
+        "circuit-breaker": "a typed word to reset",
         "action": "what the action asks",
         "actions": "what the action asks",
         **dict.fromkeys(("broker disable", "broker enable", "broker connect"), "one click"),

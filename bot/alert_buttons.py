@@ -47,12 +47,10 @@ class AlertButton(
         app = interaction.client.app
         await reply.defer(interaction)
 
-        async def work() -> str | None:
+        async def work() -> None:
             who = app.gate.require(interaction, self.PERMISSIONS[self.verb])
-            if self.verb == "ignore":
-                return f"✔ {(await second_look.ignore(app.desk, who, self.alert_id)).said}"
-            await ask_first(app, interaction, await execute_question(app, who, self.alert_id))
-            return None
+            ask = ignore_question if self.verb == "ignore" else execute_question
+            await ask_first(app, interaction, await ask(app, who, self.alert_id))
 
         await reply.handled(interaction, work)
 
@@ -92,6 +90,29 @@ async def execute_question(
     )
 
 
+async def ignore_question(app: "App", who: Who, alert_id: str) -> Question:
+    """Drop it, and what waits of it?
+
+    Raises:
+        NotAllowed, UserError: it is traded, or over already.
+    """
+    record = await second_look.ignorable(app.desk, who, alert_id)
+
+    async def go(press: Press) -> str:
+        by = app.gate.require(press, "press ignore")
+        return f"✔ {text.safe_line((await second_look.ignore(app.desk, by, alert_id)).said, 200)}"
+
+    return Question(
+        title="Ignore this alert?",
+        yes="Ignore it",
+        body=lambda: _words(
+            app, record, None, ends="What waits of it is dropped; it stays listed."
+        ),
+        action=go,
+        state=lambda: (a := app.desk.book.alerts.get(alert_id)) and a.version,
+    )
+
+
 async def paper_question(app: "App", who: Who, alert_id: str) -> Question:
     """The same alert once more, on paper?
 
@@ -113,7 +134,10 @@ async def paper_question(app: "App", who: Who, alert_id: str) -> Question:
     )
 
 
-def _words(app: "App", record: AlertRecord, size: Decimal | None) -> str:
+_JUDGED = "Every check judges it anew; only then is anything sent."
+
+
+def _words(app: "App", record: AlertRecord, size: Decimal | None, *, ends: str = _JUDGED) -> str:
     """What it asks for, how old it is, and what was said against it."""
     now = app.desk.book.alerts.get(record.alert_id, record)
     signals = getattr(now.parsed, "signals", ())
@@ -124,5 +148,5 @@ def _words(app: "App", record: AlertRecord, size: Decimal | None) -> str:
         rows.append(f"{said}: {text.safe_line(now.reason, 200)}")
     if size is not None:
         rows.append(f"in {text.qty(size)} units")
-    rows.append("-# Every check judges it anew; only then is anything sent.")
+    rows.append(f"-# {ends}")
     return "\n".join(rows)

@@ -1,17 +1,15 @@
-"""Wires everything: the only importer of storage and of concrete brokers and feeds."""
+"""Wires everything: the desk on its books, its Discord face and its background work."""
 
 import asyncio
 import gc
 import logging
 import signal
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
-import discord
-
-from bot import advised, banner, connect, health, render, vitals
+from bot import advised, banner, connect, health, parts, refusals, render, vitals
 from bot.briefing import Briefing
 from bot.cards import recovery
 from bot.charts import Charts
@@ -26,6 +24,7 @@ from bot.link import Link
 from bot.notifier import EVERY_S as NOTIFY_S
 from bot.notifier import Notifier
 from bot.outbox import Outbox
+from bot.outside_reading import OutsideReading
 from bot.pace import Pace, Queue
 from bot.panel.live import LivePanel
 from bot.panel.presence import EVERY_S, Presence
@@ -38,19 +37,16 @@ from bot.suggest import Suggest
 from bot.supervise import Supervisor
 from bot.usage import Usage
 from bot.vitals import Vitals
-from engine import registry
 from engine.brokers import Broker
-from engine.brokers.paper import AlwaysOpen, PaperBroker, PaperSettings
+from engine.brokers.paper import AlwaysOpen, PaperBroker
 from engine.clock import Clock, Ids, RandomIds, SystemClock
-from engine.desk import Desk, DeskSettings
+from engine.desk import Desk
 from engine.domain.errors import ConfigError, StoreUnavailable, TradeStreamError, WrongEnvironment
 from engine.domain.record import Record
-from engine.exits import ExitRule
 from engine.feeds import Feed, QuoteBoard
 from engine.feeds._several import Several
 from engine.flows import learning, monitor, recover, send, watch
 from engine.history import History
-from engine.market import ALWAYS, CME, NYSE, Calendar
 from engine.quality import Quality
 from engine.risk.load import load_checks
 from storage import keep
@@ -59,14 +55,6 @@ from storage.sql import SqlStore, SqlVault
 log = logging.getLogger(__name__)
 
 EXIT_OK, EXIT_CRASH, EXIT_CONFIG = 0, 1, 78
-_FATAL_CLOSE = {
-    4004: "Discord does not accept the token",
-    4010: "Discord refuses this shard",
-    4011: "Discord requires sharding",
-    4012: "Discord does not know this version of its gateway any more",
-    4013: "Discord does not know an intent that was asked for",
-    4014: "a privileged intent is off",
-}
 _SHORTEST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 15.0
 _DRAIN_S = 4.5
 _LEAVE_S = 1.0
@@ -98,14 +86,15 @@ class App:
         )
         self.quality = Quality()
         self.board = QuoteBoard(self.quality)
-        self.feed = feed or _feed(config, self.clock)
+        self.feed = feed or parts.feed(config, self.clock)
         if isinstance(self.feed, Several):
             self.feed.quality = self.quality
         self.history = History(self.feed, self.clock)
-        self.calendars = _calendars(self.feed)
+        self.calendars = parts.calendars(self.feed)
         self.desk = self._desk()
         self.desk.closes.history = self.history
         self.reading = Reading(self.desk)
+        self.outside = OutsideReading(self.desk, self.reading.frame)
         self.risks = RiskReading(self)
         self.confirmations = Confirmations()
         self.drafts = Drafts()
@@ -152,7 +141,7 @@ class App:
     def _desk(self) -> Desk:
         config = self.config
         return Desk(
-            settings=settings_of(config),
+            settings=parts.settings(config),
             clock=self.clock,
             ids=self.ids,
             store=self.store,
@@ -160,7 +149,7 @@ class App:
             feed=self.feed,
             brokers=self._brokers(),
             checks=load_checks(config.risk),
-            exit_rules=load_rules(config.exits),
+            exit_rules=parts.exit_rules(config.exits),
             calendars=self.calendars,
         )
 
@@ -169,7 +158,7 @@ class App:
             clock=self.clock,
             board=self.board,
             vault=SqlVault(self.store),
-            settings=paper_settings(self.config),
+            settings=parts.paper(self.config),
             hours=AlwaysOpen() if self.feed and self.feed.is_synthetic else None,
         )
         return {"paper": paper, **connect.brokers(self.config, self.clock)}
@@ -260,7 +249,9 @@ class App:
         """From now on everything that can change while running follows this configuration."""
         before = {p.channel_id for p in self.desk.settings.sources.values()}
         self.config = config
-        self.desk.follow(settings_of(config), load_checks(config.risk), load_rules(config.exits))
+        self.desk.follow(
+            parts.settings(config), load_checks(config.risk), parts.exit_rules(config.exits)
+        )
         logging.getLogger().setLevel(config.log.level)
         if self.bot.is_ready() and {p.channel_id for p in config.profiles().values()} - before:
             self.desk.spawn(self._read_new_rooms(), "new rooms")
@@ -335,12 +326,12 @@ class App:
                 async with self.bot:
                     await self.bot.start(self.config.discord_token())
             except Exception as error:  # noqa: BLE001 - the library raises what its parts raise
-                fatal = _never_again(error)
+                fatal = refusals.never_again(error)
                 if fatal:
                     self._fatal(fatal)
                     return
                 log.info("Discord cannot be reached: %s: %s", type(error).__name__, error)
-                why = f"not reachable: {_reason(error)}"
+                why = f"not reachable: {refusals.words(error)}"
             else:
                 return
             if self.link.is_up:
@@ -408,98 +399,6 @@ async def _within(seconds: float, work: Awaitable[object]) -> None:
         log.info("not finished within %s s: %s", seconds, work)
     except Exception:
         log.exception("could not be ended properly")
-
-
-def _reason(error: Exception) -> str:
-    """In words. The library stumbles over itself when the gateway refuses its first attempt."""
-    if isinstance(error, AttributeError):
-        return "its gateway does not answer"
-    return str(error) or type(error).__name__
-
-
-def _never_again(error: Exception) -> str:
-    """Why trying again cannot help; empty when it may."""
-    if isinstance(error, discord.LoginFailure):
-        return f"Discord does not accept the token: {error}"
-    if isinstance(error, discord.PrivilegedIntentsRequired):
-        return "switch on the Message Content intent of the bot in Discord's developer portal"
-    if isinstance(error, discord.ConnectionClosed):
-        return _FATAL_CLOSE.get(error.code, "")
-    return ""
-
-
-def paper_settings(config: AppConfig) -> PaperSettings:
-    """The paper broker's terms."""
-    paper = config.paper
-    return PaperSettings(
-        start_cash_usd=config.start_cash_usd(),
-        latency_ms=paper.latency_ms,
-        slippage_ticks=paper.slippage_ticks,
-        fee_per_option_contract_usd=paper.fee_per_option_contract_usd,
-        fee_per_future_contract_usd=paper.fee_per_future_contract_usd,
-        fee_per_share_usd=paper.fee_per_share_usd,
-        max_quote_age_s=config.feed.max_quote_age_s,
-    )
-
-
-def settings_of(config: AppConfig) -> DeskSettings:
-    """The figures that the engine needs."""
-    orders = config.orders
-    return DeskSettings(
-        sources=config.profiles(),
-        accounts={name: config.broker_of(name) for name in config.accounts},
-        routes=config.routes(),
-        manual=config.manual.to_terms(next(iter(config.accounts))),
-        start_cash_usd=config.start_cash_usd(),
-        prop_firms={n: a.prop_firm for n, a in config.accounts.items() if a.prop_firm is not None},
-        sizing=config.sizing,
-        sectors=config.sectors,
-        watchlist=config.watchlist,
-        max_quote_age_s=config.feed.max_quote_age_s,
-        quote_wait_s=orders.quote_wait_s,
-        approval_expiry_s=config.discord.approval_expiry_s,
-        two_person_above_usd=config.discord.two_person_above_usd,
-        broker_timeout_s=orders.broker_timeout_s,
-        lookup_ladder_s=orders.lookup_ladder_s,
-        unprotected_alarm_s=orders.unprotected_alarm_s,
-        entry_wait_s=orders.entry_wait_s,
-        exit_retry_s=orders.exit_retry_s,
-        reconcile_full_s=config.jobs.reconcile_full_s,
-        watch_s=config.jobs.watch_s,
-        poll_s=config.jobs.poll_s,
-        mode=config.mode,
-    )
-
-
-def load_rules(settings: Mapping[str, object]) -> list[tuple[str, ExitRule]]:
-    """Every exit rule with its figures, by file name."""
-    found = []
-    for name, figures in settings.items():
-        kind = registry.load("engine.exits", name, ExitRule)  # type: ignore[type-abstract]
-        found.append((name, kind(figures)))  # type: ignore[call-arg]
-    return found
-
-
-def _calendars(feed: Feed | None) -> dict[str, Calendar]:
-    """Real hours for real quotes; a made-up market never closes."""
-    if feed is not None and feed.is_synthetic:
-        return {"*": ALWAYS}
-    return {"future": CME, "crypto": ALWAYS, "*": NYSE}
-
-
-def _feed(config: AppConfig, clock: Clock) -> Feed | None:
-    if config.feed.kind == "synthetic" and config.feed.plan is not None:
-        from bot.market_plan import synthetic_feed
-
-        return synthetic_feed(config.path(config.feed.plan), config.feed.seed, clock)
-    if config.feed.kind == "recorded":
-        from engine.feeds.recorded import RecordedFeed
-
-        files = [config.path(f) for f in config.feed.files]
-        return RecordedFeed(files, clock, half_spread=config.feed.half_spread_usd)
-    if config.feed.kind == "live":
-        return connect.live_feed(config, clock)
-    return None
 
 
 def run(config: AppConfig) -> int:

@@ -9,6 +9,7 @@ import secrets
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import discord
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from bot.app import App
 
 _ID = re.compile(r"ts:form:(?P<form>[a-z]{3,8}):(?P<key>[A-Za-z0-9-]{0,60}):(?P<version>\d{1,9})")
+_DISTANCE = re.compile(r"(\d{1,2}(?:\.\d{1,2})?) ?(%|atr)?")
 _KEPT = 500
 _UNUSED_S = 1.0
 """discord.py keeps dialogs in memory until they time out; ours are not needed there."""
@@ -244,6 +246,32 @@ async def _stop(app: "App", press: Press, key: str, version: int, typed: Values)
     return f"✔ stop of {trade.symbol} is now {price}"
 
 
+def _trail_fields(app: "App", key: str) -> tuple[str, tuple[Field, ...]]:
+    trade = app.desk.book.trades.get(key)
+    if trade is None:
+        raise ApprovalExpired("That trade is over. Nothing was changed.")
+    return f"Trail the stop of {trade.symbol}", (
+        Field(
+            name="distance",
+            label="How far behind the price",
+            hint="2% or 2atr",
+            explained="Never worse than where the stop stands now",
+        ),
+    )
+
+
+async def _trail(app: "App", press: Press, key: str, version: int, typed: Values) -> str:
+    del version
+    match = _DISTANCE.fullmatch(typed.get("distance", "").strip().lower())
+    if match is None:
+        raise UserError("Write the distance like 2% or 2atr. Nothing was changed.")
+    value = Decimal(match[1])
+    percent, atr = (None, value) if match[2] == "atr" else (value, None)
+    trade = await manage.trail(app.desk, key, app.gate.who(press), percent=percent, atr=atr)
+    now = trade.stop.price if trade.stop is not None else "n/a"
+    return f"✔ stop of {trade.symbol} trails from {now}"
+
+
 async def _target(app: "App", press: Press, key: str, version: int, typed: Values) -> str:
     del version
     price = number("target", typed.get("price", ""))
@@ -312,6 +340,7 @@ FORMS: Mapping[str, Form] = {
     "modify": Form(permission="press modify", fields=_modify_fields, submit=_modify),
     "rewrite": Form(permission="press rewrite", fields=_rewrite_fields, submit=_rewrite),
     "stop": Form(permission="press stop", fields=_price_fields("stop"), submit=_stop),
+    "trail": Form(permission="press stop", fields=_trail_fields, submit=_trail),
     "target": Form(permission="press target", fields=_price_fields("target"), submit=_target),
     "live": Form(permission="mode live", fields=_live_fields, submit=_live),
     "resume": Form(permission="resume-trading", fields=_resume_fields, submit=_resume),

@@ -12,7 +12,7 @@ from engine.domain.desk import AlertRecord
 from engine.domain.errors import UserError
 from engine.domain.order import Intent
 from engine.domain.source import SourceProfile
-from engine.flows import facts, take_alert
+from engine.flows import facts, referring, take_alert
 from engine.parsers import read
 from engine.reports import alert_card
 
@@ -70,7 +70,7 @@ def _first_that_reads(
             text=text,
             embeds=embeds,
         )
-        parsed = read(message, profile, take_alert.context(desk, profile, message))
+        parsed = read(message, profile, referring.context(desk, profile, message))
         if not isinstance(parsed, NotAnAlert):
             return profile, message, parsed
         tried.append((profile, message, parsed))

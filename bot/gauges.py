@@ -59,7 +59,7 @@ def _lines(app: "App", facts: Mapping[str, object]) -> Iterator[str]:
         if vital.name in _VITALS:
             name, factor, says = _VITALS[vital.name]
             yield from _family(name, "gauge", says, [({}, vital.now * factor)])
-    apis = app.reading.apis()
+    apis = app.outside.apis()
     for field, (name, kind, says, factor) in _PROVIDERS.items():
         known = [(a.provider, getattr(a, field)) for a in apis]
         rows = [({"provider": who}, value * factor) for who, value in known if value is not None]

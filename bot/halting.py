@@ -24,7 +24,7 @@ def ended(tally: Mapping[str, str]) -> str:
     n_ended = len(tally) - len(odd)
     lines = ["🛑 **Entries are stopped.** Exits and stops keep working."]
     if n_ended:
-        lines.append(f"{n_ended} waiting or working entries ended.")
+        lines.append(f"{text.count(n_ended, 'waiting or working entry')} ended.")
     lines += [f"⚠ {key}: {text.safe_line(what, 150)}" for key, what in odd.items()]
     return "\n".join(lines)
 

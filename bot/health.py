@@ -11,6 +11,7 @@ from aiohttp import web
 
 from bot import gauges
 from bot.config.values import is_loopback
+from bot.status_reading import status_of
 from engine.domain.errors import ConfigError
 from engine.flows import mode
 
@@ -52,7 +53,7 @@ def facts(app: "App") -> dict[str, object]:
 
 async def details(app: "App") -> dict[str, object]:
     """Each part of the desk with its reason and since when, queues, providers, the process."""
-    report = await app.reading.status(app)
+    report = status_of(app)
     return {
         **facts(app),
         "version": report.version,
@@ -66,7 +67,7 @@ async def details(app: "App") -> dict[str, object]:
             for part, what in report.problems
         ],
         "queues": dict(report.queues),
-        "providers": [asdict(a) for a in app.reading.apis()],
+        "providers": [asdict(a) for a in app.outside.apis()],
         "process": {
             f"{v.name} {v.unit}": {"now": v.now, "median": v.median, "worst": v.worst}
             for v in app.vitals.report().vitals

@@ -1,27 +1,23 @@
 """Records for reports: from memory while they live, from the store once they are over."""
 
-import asyncio
 import re
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from decimal import Decimal
-from importlib.metadata import version
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from bot import export, text
 from bot.authors import author_names
 from bot.cards import trade_card as trade_embed
 from bot.cards._layout import badges
 from bot.measuring import measured
-from engine.brokers import Broker, Check
 from engine.desk import Desk
 from engine.domain.desk import AlertRecord, Approval
-from engine.domain.errors import TradeStreamError, UserError
-from engine.domain.instrument import Instrument
+from engine.domain.errors import UserError
 from engine.domain.money import Price, Qty
 from engine.domain.order import Intent, Order
 from engine.domain.trade import Account, LedgerEntry, Trade, TradeState
-from engine.flows import broker_switch, facts, mode
+from engine.flows import facts, mode
 from engine.market import NYSE, Calendar, Market
 from engine.reports import (
     Frame,
@@ -33,24 +29,15 @@ from engine.reports import (
     performance,
     pnl,
     positions,
-    status,
     trace,
     trade_card,
     trades,
 )
-from engine.reports import brokers as lines
-from engine.reports import data as quotes
 from engine.reports import exposure as stakes
 from engine.reports import orders as order_rows
-from engine.reports.metrics import p95
 from engine.reports.pnl import By, Period
 
-if TYPE_CHECKING:
-    from bot.app import App
-
 _PER_PAGE = 8
-_MONEY_S, _TEST_S = 2.0, 30.0
-_MOST_ASKED = 100
 _ID = re.compile(r"[A-Za-z0-9/_-]{1,80}")
 """The shape of every id of ours; nothing else is looked up."""
 _SYMBOL = re.compile(r"[A-Za-z0-9./]{1,12}")
@@ -184,52 +171,6 @@ class Reading:
     async def performance(self, period: Period) -> performance.PerformanceReport:
         """How well the closed trades of a period did, without the market beside."""
         return await measured(self._desk, self.frame(), period)
-
-    def data(self, name: str | None = None) -> quotes.DataReport:
-        """Grades of everything quoted, or of one symbol.
-
-        Raises:
-            UserError: nothing of that name is quoted, or quotes are not graded here.
-        """
-        board = self._desk.board
-        if board.quality is None:
-            raise UserError("Quotes of this feed are not graded. Nothing was looked up.")
-        known = [q.instrument for q in board.all().values()]
-        if name is not None:
-            wanted = name.strip().upper()
-            known = [i for i in known if wanted in (i.label.upper(), i.symbol)][:1]
-            if not known:
-                shown = text.safe_line(name, 40)
-                raise UserError(f"“{shown}” was never quoted here. Nothing was looked up.")
-        down = getattr(self._desk.feed, "down", {})
-        return quotes.build(self.frame(), board.quality, instruments=known, down=down)
-
-    async def refresh(self) -> tuple[int, list[str]]:
-        """Ask for a fresh quote of everything known; how many came, and what has none.
-
-        Raises:
-            UserError: there is no feed.
-        """
-        desk = self._desk
-        feed = desk.feed
-        if feed is None:
-            raise UserError("No feed is configured. Nothing was asked.")
-        known = [q.instrument for q in desk.board.all().values()]
-        missing: list[str] = []
-
-        async def ask(instrument: Instrument) -> None:
-            try:
-                async with asyncio.timeout(_MONEY_S):
-                    quote = await feed.quote(instrument)
-            except Exception:  # noqa: BLE001 - whatever a feed raises, there is no quote
-                quote = None
-            if quote is None:
-                missing.append(instrument.label)
-            else:
-                desk.board.put(quote)
-
-        await asyncio.gather(*(ask(i) for i in known[:_MOST_ASKED]))
-        return min(len(known), _MOST_ASKED) - len(missing), sorted(missing)
 
     def calendars(self) -> dict[str, Calendar]:
         """Each market once, by the name that people know it by."""
@@ -422,100 +363,6 @@ class Reading:
                 return record.alert_id  # type: ignore[attr-defined,no-any-return]
         return asked
 
-    async def brokers(self, name: str | None = None) -> lines.BrokersReport:
-        """Every broker, or one of them, with what it says of its accounts just now."""
-        desk = self._desk
-        chosen = dict(desk.brokers) if name is None else {name: self.broker(name)}
-        accounts = list(desk.book.accounts.values())
-        asked = [(a.name, b) for a in accounts if (b := chosen.get(a.broker)) is not None]
-        money = await asyncio.gather(*(_money(account, broker) for account, broker in asked))
-        return lines.build(
-            self.frame(),
-            connections=[self._connection(n, b) for n, b in chosen.items()],
-            accounts=accounts,
-            orders=list(desk.book.orders.values()),
-            money={m.account: m for m in money},
-            apis={a.provider: a for a in self.apis()},
-        )
-
-    def broker(self, name: str) -> Broker:
-        """The connection of that name.
-
-        Raises:
-            UserError: there is none; names those that are there.
-        """
-        found = self._desk.brokers.get(name)
-        if found is None:
-            known = ", ".join(sorted(self._desk.brokers))
-            raise UserError(f"There is no such broker; there are: {known}. Nothing was done.")
-        return found
-
-    async def tested(self, name: str) -> list[Check]:
-        """What a broker can do right now, tried out; a silent one is a failed check."""
-        broker = self.broker(name)
-        try:
-            async with asyncio.timeout(_TEST_S):
-                return await broker.check()
-        except TimeoutError:
-            return [Check(name="answer", is_ok=False, detail=f"none within {_TEST_S:.0f} s")]
-        except TradeStreamError as error:
-            return [Check(name=type(error).__name__, is_ok=False, detail=str(error))]
-
-    def _connection(self, name: str, broker: Broker) -> lines.Connection:
-        desk = self._desk
-        return lines.Connection(
-            name=name,
-            is_paper=broker.caps.is_paper,
-            has_stream=broker.caps.has_stream,
-            gate=desk.gates.get(name) or desk.gates.get("*", ""),
-            off=broker_switch.off(desk, name),
-            problem=desk.health.get(f"broker {name}", ""),
-        )
-
-    def apis(self) -> list[lines.Api]:
-        """How much of each provider's allowance is used; those that count their calls."""
-        found = []
-        for name, part in (*self._desk.brokers.items(), ("feed", self._desk.feed)):
-            usage = getattr(part, "usage", None)
-            if usage is not None:
-                found.append(
-                    lines.Api(
-                        provider=name,
-                        n_calls=usage.n_calls,
-                        per_min=usage.per_min,
-                        n_limited=usage.n_limited,
-                        n_failed=usage.n_failed,
-                        limit=usage.limit,
-                        remaining=usage.remaining,
-                        last_ms=usage.last_ms,
-                        p95_ms=p95(usage.waits_ms),
-                    )
-                )
-        return found
-
-    async def status(self, app: "App") -> status.StatusReport:
-        """The desk at a glance."""
-        desk = self._desk
-        book = desk.book
-        return status.build(
-            self.frame(),
-            halted=desk.halted,
-            unsound=desk.unsound,
-            is_reconciled=desk.is_reconciled,
-            parts=parts(app),
-            problems=dict(desk.health),
-            since=desk.health.since,
-            trades=book.open_trades(),
-            positions=list(book.positions.values()),
-            accounts=list(book.accounts.values()),
-            n_approvals=len(book.approvals),
-            limits=self.limits(),
-            queues=queues(app),
-            last_alert=next(reversed(book.alerts.values()), None),
-            version=version("tradestream"),
-            started_at=app.started_at,
-        )
-
 
 _RECORDS: dict[str, tuple[type[Any], str, Callable[[Any], export.Row]]] = {
     "trades": (Trade, "created_at", export.trade_row),
@@ -530,23 +377,6 @@ def _within(at: datetime, begin: datetime | None, end: datetime | None) -> bool:
     return (begin is None or at >= begin) and (end is None or at < end)
 
 
-async def _money(account: str, broker: Broker) -> lines.Money:
-    """What a broker says of an account within two seconds; else that it did not, and why."""
-    try:
-        async with asyncio.timeout(_MONEY_S):
-            balance = await broker.balance(account)
-    except TimeoutError:
-        return lines.unasked(account, "the broker does not answer")
-    except TradeStreamError as error:
-        return lines.unasked(account, str(error))
-    return lines.Money(
-        account=account,
-        equity_usd=lines.figure(balance.equity_usd),
-        cash_usd=lines.figure(balance.cash_usd),
-        buying_power_usd=lines.figure(balance.buying_power_usd),
-    )
-
-
 def _symbol(typed: str) -> str:
     """A symbol as it is stored.
 
@@ -557,38 +387,3 @@ def _symbol(typed: str) -> str:
     if not _SYMBOL.fullmatch(plain):
         raise UserError(f"“{text.safe_line(typed, 20)}” is no symbol. Nothing was looked up.")
     return plain.upper()
-
-
-def queues(app: "App") -> dict[str, int]:
-    """What waits to be shown, taken in or stored; those that hold anything."""
-    book, store = app.desk.book, app.desk.store.health()
-    rooms = app.desk.settings.sources.values()
-    found = {
-        "cards to show": sum(book.is_due(n) for n in book.notices),
-        "messages to read": sum(app.bot.catch_up.n_waiting(r.channel_id) for r in rooms),
-        "commits": store.n_waiting,
-    }
-    return {name: n for name, n in found.items() if n}
-
-
-def parts(app: "App") -> tuple[status.Part, ...]:
-    """Gateway, brokers and feed, and how they are."""
-    desk = app.desk
-    since, gateway = desk.health.since, "" if app.link.is_up else "not connected"
-    found = [_part("gateway", gateway, since.get("discord"))]
-    found += [
-        _part(name, desk.health.get(f"broker {name}", ""), since.get(f"broker {name}"))
-        for name in desk.brokers
-    ]
-    feed = desk.feed
-    found.append(_part(f"feed {feed.name}" if feed else "feed", "" if feed else "none"))
-    return tuple(found)
-
-
-def _part(name: str, problem: str, since: datetime | None = None) -> status.Part:
-    return status.Part(
-        name=name,
-        condition="bad" if problem else "ok",
-        text=problem,
-        since=since if problem else None,
-    )

@@ -37,7 +37,7 @@ async def run(app: "App", name: str, who: Who) -> str:
     """
     if not who.may_admin:
         raise NotAllowed("Only an admin may renew a connection. Nothing was changed.")
-    old = app.reading.broker(name)
+    old = app.outside.broker(name)
     if name == "paper":
         raise UserError("The paper broker is part of the desk. Nothing was changed.")
     async with app.desk.lock(f"reach {name}"):

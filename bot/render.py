@@ -9,9 +9,11 @@ from bot.charts import Theme
 from bot.drawn import pnl_with_chart
 from bot.notify import roles
 from bot.notify_buttons import notify_view
-from bot.outbox import Content, Render
+from bot.outbox import Render
+from bot.posting import Content
 from bot.told import told
-from bot.views import approval_view, trade_view
+from bot.trade_buttons import trade_view
+from bot.views import approval_view
 from engine.domain.desk import Document, Intake, Notice
 
 if TYPE_CHECKING:

@@ -17,7 +17,8 @@ from typing import Any
 from bot.cli.parse import _embeds, _posted_at
 from engine.brokers.paper import PaperBroker, PaperSettings
 from engine.clock import CountingIds, ManualClock
-from engine.desk import Desk, DeskSettings
+from engine.desk import Desk
+from engine.desk_settings import DeskSettings
 from engine.domain.alert import Alert, RawAlert, Signal
 from engine.domain.desk import AlertRecord, Approval, Who
 from engine.domain.errors import UserError

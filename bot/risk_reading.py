@@ -111,8 +111,13 @@ class RiskReading:
         accounts, trades, positions = self._book(None)
         return self._exposure(self._frame(), by, accounts, trades, positions)
 
-    def rebalance(self, target: Target, max_trades: int = 5) -> balance.RebalanceReport:
-        """What would bring every position to its target."""
+    def rebalance(
+        self,
+        target: Target,
+        max_trades: int = 5,
+        wanted_pct: Mapping[str, Decimal] | None = None,
+    ) -> balance.RebalanceReport:
+        """What would bring every position to its target; ``wanted_pct``: for ``custom``."""
         accounts, trades, positions = self._book(None)
         frame = self._frame()
         size = next((c for _, c in self._desk.checks if isinstance(c, PositionSize)), None)
@@ -126,6 +131,7 @@ class RiskReading:
             max_position_pct=size.settings.max_notional_pct if size else Decimal(10),
             max_trades=max_trades,
             fee_usd=self._fees(),
+            wanted_pct=wanted_pct,
         )
 
     async def performance(

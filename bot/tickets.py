@@ -8,7 +8,7 @@ from bot.actions import Card, Said
 from bot.cards import ticket as ticket_card
 from bot.confirm import Question
 from bot.reply import Press
-from bot.views import close_question
+from bot.trade_buttons import close_question
 from engine.domain.desk import Who
 from engine.domain.errors import UserError
 from engine.domain.order import Order, OrderState, Side

@@ -57,7 +57,7 @@ class Vitals:
                 store_ms=store_s * 1000,
                 n_threads=seen.num_threads(),
                 reply_ms=p95(self._app.usage.took_ms),
-                api_ms=max((a.p95_ms for a in self._app.reading.apis() if a.p95_ms), default=None),
+                api_ms=max((a.p95_ms for a in self._app.outside.apis() if a.p95_ms), default=None),
             )
         self._samples.append(sample)
 

@@ -181,11 +181,11 @@ class Alerts(
     @app_commands.command(name="ignore", description="Drop an alert; nothing more is done about it")
     @app_commands.describe(id="The alert's id")
     async def ignore(self, interaction: Press, id: str) -> None:  # noqa: A002
-        """What waits of it is dropped, too."""
+        """Asks once; what waits of it is dropped, too."""
         app = self.bot.app
         who = await app.gate.begin(interaction, "alerts ignore")
-        looked = await second_look.ignore(app.desk, who, id.strip())
-        await reply.say(interaction, f"✔ {text.safe_line(looked.said, 200)}")
+        question = await alert_buttons.ignore_question(app, who, id.strip())
+        await ask_first(app, interaction, question)
 
     @app_commands.command(
         name="replay", description="An earlier alert once more, at today's prices"

@@ -35,7 +35,7 @@ class Brokers(commands.Cog):
         """One screen."""
         app = self.bot.app
         await app.gate.begin(interaction, "broker list")
-        await reply.report(interaction, brokers_card.show(await app.reading.brokers()))
+        await reply.report(interaction, brokers_card.show(await app.outside.brokers()))
 
     @broker.command(name="status", description="One broker with what its accounts hold right now")
     @app_commands.describe(broker="Which one")
@@ -43,7 +43,7 @@ class Brokers(commands.Cog):
         """One of them, in full."""
         app = self.bot.app
         await app.gate.begin(interaction, "broker status")
-        await reply.report(interaction, brokers_card.one(await app.reading.brokers(broker)))
+        await reply.report(interaction, brokers_card.one(await app.outside.brokers(broker)))
 
     @broker.command(name="test", description="Try each capability, without leaving a trace")
     @app_commands.describe(broker="Which one")
@@ -51,7 +51,7 @@ class Brokers(commands.Cog):
         """Log in, read, price, dry-run an order."""
         app = self.bot.app
         await app.gate.begin(interaction, "broker test")
-        checks = await app.reading.tested(broker)
+        checks = await app.outside.tested(broker)
         stamp = app.reading.frame().stamp(f"broker-{broker}")
         await reply.report(interaction, brokers_card.tested(broker, checks, stamp))
 
@@ -61,7 +61,7 @@ class Brokers(commands.Cog):
         """Counts for as long as its settings say."""
         app = self.bot.app
         await app.gate.begin(interaction, "broker attend")
-        found: Any = app.reading.broker(broker)
+        found: Any = app.outside.broker(broker)
         confirm = getattr(found, "confirm_presence", None)
         if confirm is None or found.attended_left_s is None:
             raise UserError(f"{broker} does not ask for a person present. Nothing was changed.")
@@ -77,7 +77,7 @@ class Brokers(commands.Cog):
         """Asks once."""
         app = self.bot.app
         await app.gate.begin(interaction, "broker disable")
-        app.reading.broker(broker)
+        app.outside.broker(broker)
 
         async def go(press: AnyPress) -> str:
             return await broker_switch.disable(app.desk, broker, app.gate.who(press), reason)
@@ -102,7 +102,7 @@ class Brokers(commands.Cog):
         """Asks once."""
         app = self.bot.app
         await app.gate.begin(interaction, "broker enable")
-        app.reading.broker(broker)
+        app.outside.broker(broker)
 
         async def go(press: AnyPress) -> str:
             return await broker_switch.enable(app.desk, broker, app.gate.who(press))
@@ -194,7 +194,7 @@ class Brokers(commands.Cog):
 
     async def _renew(self, interaction: Press, broker: str, title: str) -> None:
         app = self.bot.app
-        app.reading.broker(broker)
+        app.outside.broker(broker)
 
         async def go(press: AnyPress) -> str:
             return await reconnect.run(app, broker, app.gate.who(press))
@@ -267,10 +267,23 @@ class Brokers(commands.Cog):
     @mode_group.command(name="paper", description="No new entry of real money from now on")
     @app_commands.describe(reason="Why, for the journal")
     async def paper(self, interaction: Press, reason: app_commands.Range[str, 0, 200] = "") -> None:
-        """At once: taking risk away needs no question."""
+        """Asks once; exits go on whatever the mode is."""
         app = self.bot.app
-        who = await app.gate.begin(interaction, "mode paper")
-        await reply.say(interaction, await mode.to_paper(app.desk, who, reason))
+        await app.gate.begin(interaction, "mode paper")
+
+        async def go(press: AnyPress) -> str:
+            return await mode.to_paper(app.desk, app.gate.who(press), reason)
+
+        question = Question(
+            title="Back to paper?",
+            yes="Back to paper",
+            body=lambda: (
+                "No new entry of real money; working ones are cancelled. "
+                "What is open is managed to its end."
+            ),
+            action=go,
+        )
+        await ask_first(app, interaction, question)
 
     @mode_group.command(name="live", description="Trade real money; needs a second admin")
     @app_commands.describe(reason="Why now")

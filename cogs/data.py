@@ -37,9 +37,9 @@ class Data(commands.Cog):
         app = self.bot.app
         await app.gate.begin(interaction, "data quality")
         if not symbol:
-            await reply.report(interaction, data_card.show(app.reading.data()))
+            await reply.report(interaction, data_card.show(app.outside.data()))
             return
-        report = app.reading.data(symbol)
+        report = app.outside.data(symbol)
         files: tuple[discord.File, ...] = ()
         if len(report.rows[0].trend) > 1:
             colours = app.people.theme(interaction.user.id, theme)
@@ -60,14 +60,14 @@ class Data(commands.Cog):
         """Uptime of the last day."""
         app = self.bot.app
         await app.gate.begin(interaction, "data sources")
-        await reply.report(interaction, data_card.sources(app.reading.data()))
+        await reply.report(interaction, data_card.sources(app.outside.data()))
 
     @data.command(name="refresh", description="Ask the sources anew for everything watched")
     async def refresh(self, interaction: Press) -> None:
         """One question per symbol; what has no quote is named."""
         app = self.bot.app
         await app.gate.begin(interaction, "data refresh")
-        found, missing = await app.reading.refresh()
+        found, missing = await app.outside.refresh()
         said = f"🔄 {found} quotes are new." if found else "No source had a quote."
         if missing:
             said += f" Without one: {', '.join(missing[:10])}"

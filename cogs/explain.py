@@ -9,7 +9,7 @@ from bot.cards import explain as explain_card
 from bot.cards import why as why_card
 from bot.client import DeskBot
 from bot.suggest import among
-from bot.views import trade_view
+from bot.trade_buttons import trade_view
 
 Press = discord.Interaction[DeskBot]
 

@@ -12,6 +12,7 @@ from bot.cards import metrics as metrics_card
 from bot.cards import status as status_card
 from bot.client import DeskBot
 from bot.drawn import drawn
+from bot.status_reading import status_of
 from bot.suggest import among
 
 Press = discord.Interaction[DeskBot]
@@ -30,7 +31,7 @@ class Health(commands.Cog):
         """The same figures as /status."""
         app = self.bot.app
         await app.gate.begin(interaction, "health summary")
-        await reply.report(interaction, status_card.show(await app.reading.status(app)))
+        await reply.report(interaction, status_card.show(status_of(app)))
 
     @health.command(name="detailed", description="Each part in full, or one of them")
     @app_commands.describe(component="Only this part")
@@ -38,9 +39,7 @@ class Health(commands.Cog):
         """With the reason and since when."""
         app = self.bot.app
         await app.gate.begin(interaction, "health detailed")
-        await reply.report(
-            interaction, status_card.detailed(await app.reading.status(app), component)
-        )
+        await reply.report(interaction, status_card.detailed(status_of(app), component))
 
     @detailed.autocomplete("component")
     async def _parts(self, interaction: Press, current: str) -> list[app_commands.Choice[str]]:
@@ -74,7 +73,7 @@ class Health(commands.Cog):
         app = self.bot.app
         await app.gate.begin(interaction, "health api-usage")
         stamp = app.reading.frame().stamp("api-usage")
-        await reply.report(interaction, brokers_card.usage(app.reading.apis(), stamp))
+        await reply.report(interaction, brokers_card.usage(app.outside.apis(), stamp))
 
 
 async def setup(bot: DeskBot) -> None:

@@ -18,7 +18,7 @@ from bot.confirm import Question, ask_first
 from bot.numbers import optional_number
 from bot.reply import Press as AnyPress
 from bot.suggest import among
-from bot.views import close_question
+from bot.trade_buttons import close_question
 from engine.domain import words
 from engine.domain.errors import UserError
 from engine.domain.order import Order

@@ -7,7 +7,6 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot import reply, text
-from bot.cards import positions as positions_card
 from bot.cards import status as status_card
 from bot.cards import trace as trace_card
 from bot.cards import trade_card
@@ -19,8 +18,10 @@ from bot.drawn import (
     pnl_with_chart,
     summary_with_chart,
 )
+from bot.position_buttons import Shown, positions_page
+from bot.status_reading import status_of
 from bot.suggest import among
-from bot.views import PER_PAGE, Shown, positions_view, trade_view
+from bot.trade_buttons import trade_view
 from engine.flows import manage
 from engine.reports.positions import Sort
 
@@ -54,7 +55,7 @@ class Portfolio(commands.Cog):
         """The desk at a glance."""
         app = self.bot.app
         await app.gate.begin(interaction, "status")
-        await reply.report(interaction, status_card.show(await app.reading.status(app)))
+        await reply.report(interaction, status_card.show(status_of(app)))
 
     @app_commands.command(description="Every open position with P&L, stop, targets and buttons")
     @app_commands.describe(
@@ -76,9 +77,7 @@ class Portfolio(commands.Cog):
         await app.gate.begin(interaction, "positions")
         if symbol is None:
             shown = Shown(sort=sort, asset=asset or "", broker=_broker(app, broker))
-            report = app.reading.positions(broker=shown.broker, asset=shown.asset, sort=shown.sort)
-            embed = positions_card.show(report, per_page=PER_PAGE)
-            view = positions_view(len(report.rows), 0, shown)
+            embed, view = positions_page(app, shown)
             await reply.report(interaction, embed, view=view)
             return
         first, *others = manage.of_symbol(app.desk, symbol)
@@ -323,7 +322,7 @@ def _broker(app: "App", name: str | None) -> str:
     """
     if name is None:
         return ""
-    app.reading.broker(name)
+    app.outside.broker(name)
     return name
 
 

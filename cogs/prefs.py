@@ -3,7 +3,7 @@
 import io
 import json
 from dataclasses import asdict
-from typing import Literal
+from typing import Any, Literal
 from zoneinfo import available_timezones
 
 import discord
@@ -13,6 +13,7 @@ from discord.ext import commands
 from bot import reply, text
 from bot.cards import Tone, card
 from bot.client import DeskBot
+from bot.confirm import Question, ask_first
 from bot.prefs import Prefs
 from bot.suggest import among
 from engine.domain.errors import UserError
@@ -76,10 +77,23 @@ class PrefsCog(
 
     @app_commands.command(description="Back to the defaults")
     async def reset(self, interaction: Press) -> None:
-        """Nothing of it can be lost that matters to money, so it does not ask."""
-        who = await self.bot.app.gate.begin(interaction, "prefs reset")
-        await self.bot.app.people.reset(who)
-        await self._shown(interaction, Prefs())
+        """Asks once: what was set is lost."""
+        app = self.bot.app
+        await app.gate.begin(interaction, "prefs reset")
+        own = asdict(app.people.of(interaction.user.id))
+        set_ = [f"{k} {v}" for k, v in own.items() if v != asdict(Prefs())[k]]
+
+        async def go(press: discord.Interaction[Any]) -> str:
+            await app.people.reset(app.gate.require(press, "prefs reset"))
+            return "✔ Your preferences are the defaults again."
+
+        question = Question(
+            title="Reset your preferences?",
+            yes="Reset",
+            body=lambda: f"You have set: {text.safe_line(', '.join(set_) or 'nothing', 200)}",
+            action=go,
+        )
+        await ask_first(app, interaction, question)
 
     @app_commands.command(description="Your preferences as a file")
     async def export(self, interaction: Press) -> None:

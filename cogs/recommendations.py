@@ -1,8 +1,8 @@
 """What could be done: /what-to-do, /take-profits, /cut-losses, /opportunities, /rebalance."""
 
 from collections import Counter
+from collections.abc import Iterable
 from decimal import Decimal
-from typing import Literal
 
 import discord
 from discord import app_commands
@@ -15,8 +15,11 @@ from bot.cards import recommendations as card
 from bot.client import DeskBot
 from bot.suggest import among
 from engine.domain.desk import Who
+from engine.domain.errors import UserError
+from engine.portfolio.rebalance import Target
 from engine.reports.rebalance import RebalanceReport
 from engine.reports.recommendations import RecommendationsReport
+from engine.symbols import shares_in
 
 Press = discord.Interaction[DeskBot]
 
@@ -73,16 +76,25 @@ class Recommendations(commands.Cog):
         )
 
     @app_commands.command(description="What would bring every position to its target; advice only")
-    @app_commands.describe(target="How shares should be", max_trades="Only the largest changes")
+    @app_commands.describe(
+        target="How shares should be",
+        max_trades="Only the largest changes",
+        shares="For custom: percent of equity, AAPL 10, SPY 5; what is not named stays",
+    )
     async def rebalance(
         self,
         interaction: Press,
-        target: Literal["equal", "kelly", "sector"] = "kelly",
+        target: Target = "kelly",
         max_trades: app_commands.Range[int, 1, 10] = 5,
+        shares: str = "",
     ) -> None:
         """The plan; each of its trades is a button that asks first."""
         await self._begin(interaction, "rebalance")
-        report = self.bot.app.risks.rebalance(target, max_trades)
+        wanted = shares_in(shares) if shares or target == "custom" else {}
+        if wanted and target != "custom":
+            raise UserError("shares: only with target custom. Nothing was done.")
+        self._must_hold(wanted)
+        report = self.bot.app.risks.rebalance(target, max_trades, wanted)
         buttons = advising.view(self.bot.app, _trades(report))
         await reply.report(interaction, rebalance_card.show(report), view=buttons)
 
@@ -92,6 +104,15 @@ class Recommendations(commands.Cog):
         if not app.gate.allows(interaction, "opportunities"):
             return []
         return among(app.desk.settings.sources, current)
+
+    def _must_hold(self, symbols: Iterable[str]) -> None:
+        held = sorted({t.symbol for t in self.bot.app.desk.book.open_trades()})
+        strange = sorted(set(symbols) - set(held))
+        if strange:
+            raise UserError(
+                f"{', '.join(strange)[:60]} is not held; open are: {', '.join(held) or 'none'}. "
+                "Nothing was done."
+            )
 
     async def _begin(self, interaction: Press, name: str) -> Who:
         """Always private: advice is the asker's own."""

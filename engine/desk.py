@@ -3,14 +3,13 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Coroutine, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from weakref import WeakValueDictionary
 
-from engine import asking
+from engine.background import Background
 from engine.bands import Bands
 from engine.bars import Bars
 from engine.book import Book
@@ -18,6 +17,7 @@ from engine.brokers import Balance, Broker, BrokerOrder
 from engine.bus import Bus
 from engine.clock import Clock, Ids
 from engine.daily import DailyCloses
+from engine.desk_settings import DeskSettings
 from engine.domain.alert import Asset
 from engine.domain.compared import Compared
 from engine.domain.copying import replace
@@ -27,13 +27,12 @@ from engine.domain.instrument import Instrument, underlying_of
 from engine.domain.order import Order
 from engine.domain.quote import Leg, UnitQuote
 from engine.domain.record import Event, Record, changed
-from engine.domain.source import ManualTerms, RouteRule, SourceProfile
+from engine.domain.source import SourceProfile
 from engine.domain.trade import Trade
 from engine.exits import ExitRule
 from engine.feeds import Feed, QuoteBoard
 from engine.health import Health
 from engine.market import ALWAYS, CME, NYSE, Calendar
-from engine.prop import PropFirm
 from engine.risk import RiskCheck
 from engine.sizing import SizingSettings
 from engine.store import Store
@@ -42,50 +41,7 @@ from engine.waiting import Backoff, Stopwatch
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeskSettings:
-    """The figures of config.yaml that the engine itself needs."""
-
-    sources: Mapping[str, SourceProfile] = field(default_factory=dict)
-    accounts: Mapping[str, str] = field(default_factory=dict)
-    """Account name -> broker name."""
-    routes: tuple[RouteRule, ...] = ()
-    """Which accounts an opening alert goes to, where not simply to its room's; the first fits."""
-    manual: ManualTerms = field(default_factory=ManualTerms)
-    """Terms of what people order by themselves."""
-    start_cash_usd: Mapping[str, Decimal] = field(default_factory=dict)
-    """Opening deposit per paper account."""
-    prop_firms: Mapping[str, PropFirm] = field(default_factory=dict)
-    """Account name -> its prop firm's terms; the others are of none."""
-    sizing: SizingSettings = field(default_factory=SizingSettings)
-    watchlist: tuple[str, ...] = ()
-    """What is watched until people change the list."""
-    sectors: Mapping[str, str] = field(default_factory=dict)
-    """Symbol -> sector, where the house's table is corrected."""
-    max_quote_age_s: Decimal = Decimal(5)
-    quote_wait_s: float = 1.0
-    """How long an alert waits for its first quote."""
-    approval_expiry_s: float = 900
-    two_person_above_usd: Decimal | None = None
-    """Above this notional the proposer may not approve his own trade; None: never above."""
-    broker_timeout_s: float = 10
-    lookup_ladder_s: tuple[float, ...] = (1, 3, 10, 30)
-    """When an unanswered order is looked up; after the last a person is called."""
-    unprotected_alarm_s: float = 5
-    entry_wait_s: float = 120
-    """How long an entry may work before it is cancelled."""
-    exit_retry_s: float = 2
-    """Pause before a refused exit order is sent again."""
-    reconcile_full_s: float = 900
-    """Once in so long all that is live is compared from its beginning, else only what is new."""
-    watch_s: float = 15
-    """Working orders are read so often beside a stream, so that a lost frame is found."""
-    poll_s: float = 3
-    """The same where there is no stream, or while it is down."""
-    mode: str = "paper"
-
-
-class Desk:
+class Desk(Background):
     """One running desk. Stories read the book, decide, commit here, and only then act."""
 
     def __init__(
@@ -102,8 +58,8 @@ class Desk:
         exit_rules: list[tuple[str, ExitRule]],
         calendars: Mapping[str, Calendar] | None = None,
     ) -> None:
+        super().__init__(clock, Health(clock))
         self.settings = settings
-        self.clock = clock
         self.ids = ids
         self.store = store
         self.board = board
@@ -130,7 +86,6 @@ class Desk:
         """A commit ended in doubt: the store may know more than the book."""
         self.is_halting = ""
         """Reason of a halt that is in force but perhaps not stored yet."""
-        self.health = Health(clock)
         self.watch_s = Stopwatch(clock)
         """Ages for time-outs; the wall clock may jump."""
         self.backoff = Backoff(clock, settings.exit_retry_s)
@@ -164,9 +119,6 @@ class Desk:
         self.waters: dict[str, tuple[Decimal, Decimal]] = {}
         """Trade id -> best and worst unit price since the last commit of the trade."""
         self._locks: dict[str, asyncio.Lock] = {}
-        self._tasks: set[asyncio.Task[Any]] = set()
-        self._done_at: dict[str, float] = {}
-        self._vigils: dict[str, asyncio.Task[Any]] = {}
         self._by_channel = {p.channel_id: p for p in settings.sources.values()}
 
     def follow(
@@ -287,6 +239,10 @@ class Desk:
             or self.book.closed.get(trade_id)
             or await self.store.get(Trade, trade_id)
         )
+
+    def since(self, **back: float) -> datetime:
+        """A moment so long ago."""
+        return self.clock.now() - timedelta(**back)
 
     # -- writing ----------------------------------------------------------------------------
 
@@ -416,72 +372,6 @@ class Desk:
             return
         except TradeStreamError:
             log.exception("a notice could not be stored: %s", text)
-
-    # -- background -------------------------------------------------------------------------
-
-    def spawn(self, work: Coroutine[Any, Any, Any], name: str) -> asyncio.Task[Any]:
-        """Run a piece of work on the side; what it raises is logged and shown in health."""
-        task = asyncio.create_task(work, name=name, context=asking.apart())
-        self._tasks.add(task)
-        task.add_done_callback(self._done)
-        return task
-
-    def _done(self, task: asyncio.Task[Any]) -> None:
-        self._tasks.discard(task)
-        if task.cancelled():
-            return
-        error = task.exception()
-        if error is None:
-            self.health.pop(f"task {task.get_name()}", None)
-        else:
-            self.health[f"task {task.get_name()}"] = f"{type(error).__name__}: {error}"
-            is_ours = not isinstance(error, TradeStreamError)  # else it is known, and tried again
-            log.error(
-                "background work %s failed: %s",
-                task.get_name(),
-                error,
-                exc_info=error if is_ours else None,
-            )
-
-    def vigil(self, work: Callable[[], Coroutine[Any, Any, Any]], name: str) -> asyncio.Task[Any]:
-        """Watch over something for a while; once per name, and nobody waits for it at the end."""
-        known = self._vigils.get(name)
-        if known is not None:
-            return known
-        task = asyncio.create_task(work(), name=name, context=asking.apart())
-        self._vigils[name] = task
-
-        def over(task: asyncio.Task[Any]) -> None:
-            self._vigils.pop(name, None)
-            self._done(task)
-
-        task.add_done_callback(over)
-        return task
-
-    async def drain(self) -> None:
-        """Wait until everything that was spawned has ended."""
-        while self._tasks:
-            await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    async def stop_tasks(self) -> None:
-        """Cancel background work and wait for it."""
-        tasks = [*self._tasks, *self._vigils.values()]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-    def is_due(self, job: str, every_s: float) -> bool:
-        """Whether a job's turn has come; asking counts as doing it."""
-        now = self.clock.monotonic()
-        last = self._done_at.get(job)
-        if last is not None and now - last < every_s:
-            return False
-        self._done_at[job] = now
-        return True
-
-    def since(self, **back: float) -> datetime:
-        """A moment so long ago."""
-        return self.clock.now() - timedelta(**back)
 
 
 def _each_card_once(events: tuple[Event, ...]) -> tuple[Event, ...]:

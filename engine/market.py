@@ -211,6 +211,13 @@ CME = Calendar(Market.CME)
 ALWAYS = Calendar(Market.ALWAYS)
 
 
+@cache
+def last_moment(on: date) -> datetime:
+    """When a contract ends whose last day is ``on``: the NYSE close, 16:00 where there is none."""
+    session = NYSE.session(on)
+    return _at(on, _NYSE_CLOSE) if session is None else session.closes_at
+
+
 def monthly_expiry(year: int, month: int) -> date:
     """The third Friday, or the trading day before when that Friday is a holiday."""
     return NYSE.on_or_before(third_friday(year, month))

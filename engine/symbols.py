@@ -15,6 +15,7 @@ _STOCK = re.compile(r"[A-Z]{1,6}([.-][A-Z]{1,2})?")
 _PAIR = re.compile(r"[A-Z]{2,6}/[A-Z]{3,4}")
 _ROOT = re.compile(r"/([A-Z0-9]{2,3})")
 _MONTH = re.compile(r"/([A-Z0-9]{1,3}?)([FGHJKMNQUVXZ])(\d{1,2})")
+_SHARE = re.compile(r"\$?(/?[A-Z0-9]{1,6}(?:[./-][A-Z]{1,4})?)[ =:]+(\d{1,3}(?:\.\d{1,2})?) ?%?")
 _OCC = re.compile(r"([A-Z]{1,6}) *(\d{6}[CP]\d{8})")
 _NAMES = re.compile(
     r"\$?[A-Z]{1,6} \d{1,5}(?:\.\d{1,3})?[CP] \d{1,2}/\d{1,2}(?:/\d{2,4})?|[^,;\s]+"
@@ -60,6 +61,26 @@ def symbols_in(typed: str, most: int) -> list[str]:
     if len(names) > most:
         raise UserError(f"{len(names)} symbols at once; at most {most}. Nothing was done.")
     return names
+
+
+def shares_in(typed: str) -> dict[str, Decimal]:
+    """``AAPL 10, SPY=5%``: percent of equity by symbol, 0 to 100 each and together.
+
+    Raises:
+        UserError: names what cannot be read.
+    """
+    found: dict[str, Decimal] = {}
+    for part in filter(None, (p.strip() for p in re.split(r"[,;]", typed.upper()))):
+        match = _SHARE.fullmatch(part)
+        if match is None or match[1] in found:
+            shown = re.sub(r"[^A-Z0-9/.$=% -]", "?", part)[:24]
+            raise UserError(
+                f"“{shown}”: write it like AAPL 10, SPY 5, each once. Nothing was done."
+            )
+        found[match[1]] = Decimal(match[2])
+    if not found or sum(found.values()) > 100:
+        raise UserError("shares: 0 to 100 percent together, like AAPL 10, SPY 5. Nothing was done.")
+    return found
 
 
 def _other(name: str, today: date) -> Instrument | None:

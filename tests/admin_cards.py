@@ -11,7 +11,7 @@ from bot.cards import notifications as notify_card
 from bot.cards import settings as settings_card
 from bot.cards import usage as usage_card
 from bot.notify import Rule
-from bot.settings import Step, Version
+from bot.settings.versions import Step, Version
 from bot.told import Told
 from engine.domain.record import Event
 from engine.reports import audit, usage

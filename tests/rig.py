@@ -7,12 +7,13 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from bot.app import load_rules
+from bot import parts
 from bot.config import plugins
 from engine.brokers import Broker
 from engine.brokers.paper import PaperBroker, PaperSettings
 from engine.clock import CountingIds, ManualClock
-from engine.desk import Desk, DeskSettings
+from engine.desk import Desk
+from engine.desk_settings import DeskSettings
 from engine.domain.alert import Level, RawAlert
 from engine.domain.desk import AlertRecord, Approval, Notice, Who
 from engine.domain.instrument import Instrument, option, stock
@@ -272,7 +273,9 @@ async def start(
         checks=load_checks(
             plugins.validated("engine.risk", {**NO_HISTORY, **(risk or {})}, all_of_them=True)
         ),
-        exit_rules=load_rules(plugins.validated("engine.exits", exits or {}, all_of_them=True)),
+        exit_rules=parts.exit_rules(
+            plugins.validated("engine.exits", exits or {}, all_of_them=True)
+        ),
     )
     rig = Rig(
         desk=desk,

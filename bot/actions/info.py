@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from bot.actions import Action, Asker, Card, Offer, Said, Values
 from bot.cards import trade_card
-from bot.views import trade_view
+from bot.trade_buttons import trade_view
 from engine.domain.desk import Who
 from engine.flows import follow, manage
 

@@ -6,8 +6,8 @@ import discord
 
 from bot import text
 from bot.cards._layout import Tone, card
-from bot.settings import Step, Version
 from bot.settings.snapshots import Snapshot
+from bot.settings.versions import Step, Version
 from engine.reports import Stamp
 
 _SHOWN = 40

@@ -38,7 +38,9 @@ def _figures(report: SummaryReport) -> list[list[str]]:
         if isinstance(day, Missing) or isinstance(stakes.equity_usd, Missing)
         else stakes.equity_usd - day
     )
-    pct = "" if not start or isinstance(day, Missing) else f" {day / start * 100:+.2f}%"
+    pct = (
+        "" if not start or isinstance(day, Missing) else f" {text.pct(day / start * 100, places=2)}"
+    )
     return [
         ["today", f"{text.usd_short(day, sign=True)}{pct}"],
         ["open P&L", text.usd_short(stakes.open_usd, sign=True)],

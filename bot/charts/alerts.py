@@ -42,7 +42,7 @@ def draw(data: dict[str, Any], theme: str) -> bytes:
     if not counts or not counts[0]:
         page.middle("no alerts")
         return page.png()
-    axes = page.panel(0.20, 0.10, 0.66, 0.70)
+    axes = page.panel(0.20, 0.10, 0.60, 0.70)
     n, most = len(counts), float(max(counts))
     axes.set_xlim(0, most)
     axes.set_ylim(n, 0)

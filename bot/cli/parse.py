@@ -28,6 +28,8 @@ HELP = "Show what the parsers make of an alert text, or of a JSONL file of messa
 
 CHANNELS = ("options", "futures", "stocks")
 _BAD_INPUT = 2
+_YEARS = range(1971, 2100)
+"""Trading days are known for these; a time far outside cannot even be moved to New York."""
 _MAX_CHAIN = 50
 """Replies to replies to ... are followed so far."""
 
@@ -65,6 +67,8 @@ def profile_of(channel: str | None) -> SourceProfile:
 
 def _moment(text: str) -> datetime:
     moment = datetime.fromisoformat(text)
+    if moment.year not in _YEARS:
+        raise ValueError(f"the year {moment.year} is not between 1971 and 2099")
     return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
 
 
@@ -118,10 +122,24 @@ def _file(name: str, channel: str | None) -> int:
     rows, errors = _rows(text.split("\n"), channel)
     thread = _File(rows)
     for row in rows:
-        print(json.dumps({"id": row.key, "result": label(thread.parsed(row))}, ensure_ascii=False))
+        print(_json({"id": row.key, "result": label(thread.parsed(row))}))
     for error in errors:
         print(f"{name}: {error}", file=sys.stderr)
     return _BAD_INPUT if errors else 0
+
+
+def _json(row: dict[str, Any]) -> str:
+    """One line of output; half a surrogate pair, which no encoding can write, stays escaped."""
+    text = json.dumps(row, ensure_ascii=False)
+    return text if text.isascii() or _is_text(text) else json.dumps(row)
+
+
+def _is_text(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _rows(lines: Iterable[str], channel: str | None) -> tuple[list[_Row], list[str]]:

@@ -56,7 +56,7 @@ async def _run(args: argparse.Namespace) -> int:
 
 def _terms(args: argparse.Namespace) -> "Terms":
     """Terms of the configuration: limits, exit rules, paper terms, and one room of each kind."""
-    from bot.app import load_rules, paper_settings
+    from bot import parts
     from bot.config import load
     from bot.replay import Terms
     from engine.risk.load import load_checks
@@ -66,9 +66,9 @@ def _terms(args: argparse.Namespace) -> "Terms":
     return Terms(
         profiles=_profiles(config.profiles()),
         quotes=args.quotes,
-        paper=paper_settings(config),
+        paper=parts.paper(config),
         checks=load_checks(config.risk),
-        exit_rules=load_rules(config.exits),
+        exit_rules=parts.exit_rules(config.exits),
         sizing=config.sizing,
         half_spread=half,
     )

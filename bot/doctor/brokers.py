@@ -20,7 +20,7 @@ async def look(patient: Patient) -> AsyncIterator[Finding]:
         yield Finding(part="broker paper", is_ok=True, said="always there")
     for name in names:
         if patient.app is not None:
-            yield _summed(name, await patient.app.reading.tested(name))
+            yield _summed(name, await patient.app.outside.tested(name))
         else:
             yield await _tried(patient, name)
 

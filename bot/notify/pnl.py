@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from bot import text
 from bot.notify import Kind, Rule
 from bot.notify._compare import comparison
+from bot.status_reading import status_of
 from engine.reports import Missing
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ class Pnl(Kind):
     async def met(self, app: "App", rule: Rule) -> str:
         """An unknown figure tells nothing."""
         wanted = comparison(rule.condition, _NAMES, self.hint)
-        report = await app.reading.status(app)
+        report = status_of(app)
         value = report.pnl_today_usd if wanted.name == "day" else report.open_usd
         if isinstance(value, Missing):
             return ""

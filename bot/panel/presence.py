@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import discord
 
 from bot.reply import UNWELL
+from bot.status_reading import status_of
 from engine.flows import listening
 from engine.reports import Missing, panel
 from engine.reports.status import StatusReport
@@ -35,7 +36,7 @@ class Presence:
         app = self._app
         if not app.link.is_up:
             return
-        report = await app.reading.status(app)
+        report = status_of(app)
         wanted = words(report), colour(report, is_heard=listening.stopped(app.desk) is None)
         if wanted == self._shown:
             return

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from bot.status_reading import status_of
 from engine.domain.desk import Intake
 from engine.flows import curbs, listening
 from engine.reports import alerts, monitor, panel, trades
@@ -26,7 +27,7 @@ async def gather(
     return panel.build(
         frame,
         sections=sections,
-        status=await reading.status(app),
+        status=status_of(app),
         limits=reading.limits(),
         rooms=rooms(app),
         stopped=off.words if off is not None else "",

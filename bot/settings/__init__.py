@@ -4,68 +4,25 @@ config.yaml stays what it is; the changes are a layer above it, judged by the sa
 numbered documents and laid over the file again at every start.
 """
 
-import hashlib
 import json
-import logging
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
-from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from bot import config as configuration
 from bot.settings import paths
+from bot.settings.agreement import Agreement, must_be_admin
+from bot.settings.versions import KIND, Step, Version, checksum, document_of, id_of, version_of
 from engine.domain.desk import Document, Fact, Who
-from engine.domain.errors import ConfigError, NotAllowed, UserError
+from engine.domain.errors import ConfigError, UserError
 
 if TYPE_CHECKING:
     from bot.app import App
     from bot.config import AppConfig
 
-log = logging.getLogger(__name__)
-
-SECOND_WITHIN = timedelta(minutes=15)
-"""How long the first admin's word waits for the second's."""
 _NAME = re.compile(r"[a-z0-9_-]{1,32}")
-_FACT, _KIND, _NAMED = "settings", "settings", "settings.saved"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
-    """One key that changes."""
-
-    path: str
-    old: str
-    new: str
-    is_loosening: bool
-    """A limit that would let more through: two admins have to say so."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
-    """A loosening that one admin wants and a second has not confirmed yet."""
-
-    steps: tuple[Step, ...]
-    user_id: int
-    name: str
-    until: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Version:
-    """One state of everything that admins have changed."""
-
-    number: int
-    changes: Mapping[str, Any]
-    """Path -> value of all that differs from the file, not of this step alone."""
-    steps: tuple[Step, ...]
-    by: int
-    name: str
-    why: str
-    at: datetime
-    checksum: str
-    """SHA-256 of ``changes``."""
+_FACT, _NAMED = "settings", "settings.saved"
 
 
 class Settings:
@@ -77,7 +34,7 @@ class Settings:
         self.current: Mapping[str, Any] = {}
         """Path -> value, as of the newest version."""
         self.number = 0
-        self._asked: Asked | None = None
+        self.agreement = Agreement(app)
 
     # -- reading ----------------------------------------------------------------------------
 
@@ -116,19 +73,19 @@ class Settings:
                 name="config.yaml",
                 why="as the file has it",
                 at=self._app.started_at,
-                checksum=_checksum({}),
+                checksum=checksum({}),
             )
-        document = await self._app.desk.store.get(Document, _id(number))
+        document = await self._app.desk.store.get(Document, id_of(number))
         if document is None:
             raise UserError(f"There is no version {number}. The newest is {self.number}.")
-        return _version(document)
+        return version_of(document)
 
     async def history(self, limit: int = 20) -> list[Version]:
         """Newest first."""
         found = await self._app.desk.store.find(
-            Document, where={"kind": _KIND}, newest_first=True, limit=limit
+            Document, where={"kind": KIND}, newest_first=True, limit=limit
         )
-        return [_version(d) for d in found]
+        return [version_of(d) for d in found]
 
     # -- changing ---------------------------------------------------------------------------
 
@@ -152,7 +109,7 @@ class Settings:
             who: An admin.
             changes: Path -> value of this step.
             why: In his words.
-            agreed: What he was shown and, where it loosens, :meth:`second` let pass; empty: he
+            agreed: What he was shown and, where it loosens, a second admin let pass; empty: he
                 was shown nothing, so nothing may loosen.
 
         Raises:
@@ -196,7 +153,7 @@ class Settings:
         Raises:
             NotAllowed, UserError, StoreUnavailable.
         """
-        _must_be_admin(who)
+        must_be_admin(who)
         if not _NAME.fullmatch(name):
             raise UserError("name: must be letters, digits, - or _. Nothing was saved.")
         desk, key = self._app.desk, f"{_NAMED}:{name}"
@@ -238,51 +195,10 @@ class Settings:
         """
         steps = self.steps(changes)
         if self._app.config.discord.is_set_up:
-            instead = await self.second(who, steps, why)
+            instead = await self.agreement.second(who, steps, why)
             if instead:
                 raise UserError(instead)
         return tuple(steps)
-
-    async def second(self, who: Who, steps: list[Step], why: str) -> str:
-        """Whether these steps may be made now: nothing has to be asked, or a second admin agrees.
-
-        Returns:
-            Empty when they may; otherwise what was said to whom instead. Forgotten by a restart.
-
-        Raises:
-            NotAllowed: not an admin. StoreUnavailable.
-        """
-        _must_be_admin(who)
-        if not any(s.is_loosening for s in steps):
-            return ""
-        desk, asked, now = self._app.desk, self._asked, self._app.desk.clock.now()
-        same = asked is not None and asked.steps == tuple(steps) and now <= asked.until
-        if asked is not None and same and asked.user_id != who.user_id:
-            self._asked = None
-            return ""
-        said = "; ".join(f"{s.path}: {s.old} → {s.new}" for s in steps[:8])
-        minutes = SECOND_WITHIN.seconds // 60
-        await desk.commit(
-            desk.event(
-                "settings.asked",
-                "settings",
-                desk.note(
-                    "admin",
-                    f"⚠ {who.name} asks to loosen {said}. A second admin gives the same command "
-                    f"within {minutes} minutes. Until then nothing is changed.",
-                ),
-                actor=f"user:{who.user_id}",
-                why=why,
-                asked=said[:500],
-            )
-        )
-        self._asked = Asked(
-            steps=tuple(steps), user_id=who.user_id, name=who.name, until=now + SECOND_WITHIN
-        )
-        return (
-            f"Asked. This loosens a limit: a second admin has to give the same command within "
-            f"{minutes} minutes. Nothing was changed yet."
-        )
 
     # -- the start --------------------------------------------------------------------------
 
@@ -296,11 +212,11 @@ class Settings:
         fact = await store.get(Fact, _FACT)
         if fact is None:
             return
-        document = await store.get(Document, _id(int(fact.value)))
+        document = await store.get(Document, id_of(int(fact.value)))
         if document is None:
             raise ConfigError(f"settings: version {fact.value} is missing in the books")
         self.number = int(fact.value)
-        kept = dict(_version(document).changes)
+        kept = dict(version_of(document).changes)
         lost = []
         while True:
             try:
@@ -354,7 +270,7 @@ class Settings:
         agreed: Sequence[Step],
     ) -> Version:
         """``state``: all that differs from the file afterwards; None: what is named, over now."""
-        _must_be_admin(who)
+        must_be_admin(who)
         app, desk = self._app, self._app.desk
         async with AsyncExitStack() as held:
             # No decision of any account sees half of it.
@@ -365,7 +281,7 @@ class Settings:
             steps = self._steps_to(state, named)
             if not steps:
                 raise UserError("It is so already. Nothing was changed.")
-            self._check_agreed(steps, agreed)
+            self.agreement.check(steps, agreed)
             fresh = self._checked(state)
             version = Version(
                 number=self.number + 1,
@@ -375,14 +291,14 @@ class Settings:
                 name=who.name,
                 why=why,
                 at=desk.clock.now(),
-                checksum=_checksum(state),
+                checksum=checksum(state),
             )
             said = "; ".join(f"{s.path}: {s.old} → {s.new}" for s in steps[:8])
             await desk.commit(
                 desk.event(
                     "settings.changed",
                     "settings",
-                    _document(version),
+                    document_of(version),
                     desk.fact(_FACT, str(version.number)),
                     desk.note(
                         "admin", f"⚙ Settings version {version.number} by {who.name}: {said}"
@@ -396,66 +312,3 @@ class Settings:
             self.number, self.current = version.number, dict(state)
             app.use_config(fresh)
         return version
-
-    def _check_agreed(self, steps: Sequence[Step], agreed: Sequence[Step]) -> None:
-        """Raise UserError when this is not what was shown and agreed to.
-
-        Until the desk has an admin there is no second one to ask.
-        """
-        if agreed and tuple(steps) != tuple(agreed):
-            raise UserError("It stands otherwise by now. Nothing was changed; ask again.")
-        is_alone = not self._app.config.discord.is_set_up
-        loose = next((s for s in steps if s.is_loosening and s not in agreed), None)
-        if loose is not None and not is_alone:
-            raise UserError(f"{loose.path}: needs a second admin. Nothing was changed.")
-
-
-def _must_be_admin(who: Who) -> None:
-    if not who.may_admin:
-        raise NotAllowed("Only an admin may change settings. Nothing was changed.")
-
-
-def _id(number: int) -> str:
-    return f"settings:{number:06}"
-
-
-def _checksum(changes: Mapping[str, Any]) -> str:
-    text = json.dumps(paths.plain(changes), sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _document(version: Version) -> Document:
-    body = {
-        "changes": dict(version.changes),
-        "steps": [[s.path, s.old, s.new, s.is_loosening] for s in version.steps],
-        "name": version.name,
-        "why": version.why,
-        "checksum": version.checksum,
-    }
-    return Document(
-        document_id=_id(version.number),
-        kind=_KIND,
-        subject=str(version.number),
-        user_id=version.by,
-        filed_at=version.at,
-        body=json.dumps(body),
-    )
-
-
-def _version(document: Document) -> Version:
-    body = json.loads(document.body)
-    return Version(
-        number=int(document.subject),
-        changes=body["changes"],
-        steps=tuple(_steps(body["steps"])),
-        by=document.user_id or 0,
-        name=body["name"],
-        why=body["why"],
-        at=document.filed_at,
-        checksum=body["checksum"],
-    )
-
-
-def _steps(rows: list[list[Any]]) -> Iterator[Step]:
-    for path, old, new, is_loosening in rows:
-        yield Step(path=path, old=old, new=new, is_loosening=is_loosening)

@@ -9,7 +9,7 @@ from bot import reply
 from bot.cards import settings as settings_card
 from bot.client import DeskBot
 from bot.confirm import Question, ask_first
-from bot.settings import Step, Version
+from bot.settings.versions import Step, Version
 from engine.domain.desk import Who
 from engine.domain.errors import UserError
 
@@ -28,7 +28,7 @@ async def change(interaction: Press, steps: list[Step], reason: str, act: Act) -
     app = interaction.client.app
     if not steps:
         raise UserError("It is so already. Nothing was changed.")
-    instead = await app.settings.second(app.gate.who(interaction), steps, reason)
+    instead = await app.settings.agreement.second(app.gate.who(interaction), steps, reason)
     if instead:
         stamp = app.reading.frame().stamp("settings")
         shown = settings_card.diff(stamp, "Waits for a second admin", steps)

@@ -13,7 +13,7 @@ import math
 from bisect import bisect_right
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
+from datetime import datetime, timedelta
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
 from functools import lru_cache
 from hashlib import blake2b
@@ -24,7 +24,7 @@ from engine.domain.errors import ConfigError
 from engine.domain.instrument import Instrument, stock
 from engine.domain.quote import Quote
 from engine.feeds import paced
-from engine.market import NEW_YORK, NYSE
+from engine.market import last_moment
 
 _YEAR_S = 365.0 * 86_400
 _PERIODS_S = (2.0, 8.0, 32.0, 128.0, 512.0, 2_048.0, 8_192.0)
@@ -400,9 +400,10 @@ def _chance(name: str, period: float, n: int) -> float:
 def _model(instrument: Instrument, spot: float, at: datetime, volatility: float) -> float:
     """Black-Scholes without rates; the intrinsic value once the contract is over."""
     assert instrument.strike is not None  # noqa: S101 - options have one
+    assert instrument.expiry is not None  # noqa: S101 - as above
     strike = float(instrument.strike)
     sign = 1.0 if instrument.right == "C" else -1.0
-    left = (_last_moment(instrument) - at).total_seconds() / _YEAR_S
+    left = (last_moment(instrument.expiry) - at).total_seconds() / _YEAR_S
     if left <= 0:
         return max(sign * (spot - strike), 0.0)
     deviation = volatility * math.sqrt(left)
@@ -413,15 +414,6 @@ def _model(instrument: Instrument, spot: float, at: datetime, volatility: float)
 
 def _normal(x: float) -> float:
     return 0.5 * (1.0 + math.erf(x / math.sqrt(2.0)))
-
-
-@lru_cache(maxsize=1_024)
-def _last_moment(instrument: Instrument) -> datetime:
-    assert instrument.expiry is not None  # noqa: S101 - options have one
-    session = NYSE.session(instrument.expiry)
-    if session is not None:
-        return session.closes_at
-    return datetime.combine(instrument.expiry, time(16), NEW_YORK).astimezone(UTC)
 
 
 def _on_tick(price: float, tick: Decimal, rounding: str) -> Decimal:

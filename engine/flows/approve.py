@@ -15,7 +15,7 @@ from engine.domain.order import Intent, Order, Trigger
 from engine.domain.quote import UnitQuote
 from engine.domain.record import Record, changed
 from engine.domain.trade import Trade, TradeState
-from engine.flows import enter, facts, follow, learning, take_alert, withdraw
+from engine.flows import enter, facts, follow, learning, outcomes, referring, take_alert, withdraw
 from engine.parsers import read
 from engine.protection import rescaled, step_of
 from engine.risk import run_checks
@@ -129,7 +129,7 @@ async def approve(
                 verdicts=[f"{v.check}:{'ok' if v.is_ok else v.code}" for v in verdicts],
             )
         )
-    await enter.act(desk, enter.Outcome(state=AlertState.ROUTED, send=sent))
+    await outcomes.act(desk, outcomes.Outcome(state=AlertState.ROUTED, send=sent))
     return Decided(approval=decided, said=said, order_id=sent.order_id)
 
 
@@ -304,7 +304,7 @@ async def choose(
                 trade_id=trade_id,
             )
         )
-    await enter.act(desk, outcome)
+    await outcomes.act(desk, outcome)
     return Decided(approval=decided, said=said)
 
 
@@ -322,7 +322,7 @@ async def fix(desk: Desk, approval_id: str, version: int | None, who: Who, text:
     if record is None or profile is None:
         raise ApprovalExpired("The alert is gone. Nothing was done.")
     message = _rewritten(desk, record, text)
-    parsed = read(message, profile, take_alert.context(desk, profile, message))
+    parsed = read(message, profile, referring.context(desk, profile, message))
     if isinstance(parsed, NotAnAlert):
         raise UserError(f"That still reads as no alert ({parsed.why}). Nothing was done.")
     if parsed.needs_human:

@@ -1,7 +1,5 @@
 """An alert asks for exposure: route it, price it, size it, check it, then send or ask."""
 
-from dataclasses import dataclass
-from datetime import timedelta
 from decimal import Decimal
 from itertools import islice
 
@@ -9,21 +7,17 @@ from engine import guard, pricing
 from engine.desk import Desk
 from engine.domain.alert import RawAlert, Signal
 from engine.domain.copying import replace
-from engine.domain.desk import AlertRecord, AlertState, Approval, Candidate
+from engine.domain.desk import AlertRecord, AlertState
 from engine.domain.order import (
     Intent,
-    Order,
-    OrderState,
     OrderType,
     Purpose,
     Verdict,
-    client_order_id,
 )
 from engine.domain.quote import UnitQuote
-from engine.domain.record import Record, changed
 from engine.domain.source import Handling, SourceProfile
-from engine.domain.trade import StopPlan, Trade
-from engine.flows import curbs, facts, learning, month, room, send, settle
+from engine.flows import curbs, facts, learning, month, room
+from engine.flows.outcomes import Outcome, asked, new_trade, rejected, sent
 from engine.market import new_york_date
 from engine.protection import Protection, protect
 from engine.risk import Denial, loss_streak, run_checks
@@ -32,38 +26,6 @@ from engine.sizing import Sized, kelly_fraction, size
 
 _AUTO_OFF_AFTER = 3
 """Losses in a row after which a source's automatic entries are off (rules 3.2)."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """What was decided about one signal: records to write, and what to do once they are."""
-
-    state: AlertState
-    reason: str = ""
-    puts: tuple[Record, ...] = ()
-    cards: tuple[tuple[str, str, str], ...] = ()
-    trade_ids: tuple[str, ...] = ()
-    approval_ids: tuple[str, ...] = ()
-    send: Order | None = None
-    cancel: tuple[Order, ...] = ()
-    settle: tuple[str, ...] = ()
-    awaits: str = ""
-    """Approval that waits for nothing but a first quote."""
-
-
-async def act(desk: Desk, outcome: Outcome) -> None:
-    """Do what was decided, now that it is durable."""
-    for order in outcome.cancel:
-        await send.cancel(desk, order)
-    if outcome.send is not None:
-        await send.submit(desk, outcome.send)
-    for trade_id in outcome.settle:
-        await settle.run(desk, trade_id)
-
-
-def rejected(reason: str, state: AlertState = AlertState.REJECTED) -> Outcome:
-    """Nothing is done, and the card says why."""
-    return Outcome(state=state, reason=reason)
 
 
 async def judge(
@@ -256,171 +218,3 @@ def first_denial(intent: Intent, but_for: tuple[str, ...] = ()) -> Verdict | Non
     """First check in the order of evaluation that said no; a mere repeat is asked about."""
     passed = ("duplicate", *but_for)
     return next((v for v in intent.verdicts if not v.is_ok and v.check not in passed), None)
-
-
-def new_trade(
-    desk: Desk, profile: SourceProfile, record: AlertRecord, intent: Intent, routed: Routed
-) -> Trade:
-    """The round trip that this entry would begin."""
-    return Trade(
-        trade_id=intent.trade_id,
-        alert_id=record.alert_id,
-        account=intent.account,
-        broker=intent.broker,
-        source=profile.name,
-        author_id=record.author_id,
-        symbol=intent.symbol,
-        asset=routed.asset,
-        direction=routed.direction,
-        legs=intent.legs,
-        qty_wanted=intent.qty,
-        alerted_price=intent.alerted_price,
-        achievable_price=intent.quote.touch(intent.side.sign > 0) if intent.quote else None,
-        initial_stop=intent.stop,
-        stop=StopPlan(price=intent.stop) if intent.stop is not None else None,
-        targets=intent.targets,
-        created_at=desk.clock.now(),
-    )
-
-
-def new_order(desk: Desk, intent: Intent, state: OrderState) -> Order:
-    """The entry order of an intent."""
-    now = desk.clock.now()
-    return Order(
-        order_id=client_order_id(intent.intent_id),
-        intent_id=intent.intent_id,
-        alert_id=intent.alert_id,
-        trade_id=intent.trade_id,
-        account=intent.account,
-        broker=intent.broker,
-        purpose=Purpose.ENTRY,
-        side=intent.side,
-        legs=intent.legs,
-        qty=intent.qty,
-        type=intent.type,
-        limit=intent.limit,
-        state=state,
-        created_at=now,
-        sent_at=now if state is OrderState.SUBMITTING else None,
-        updated_at=now,
-    )
-
-
-def sent(desk: Desk, intent: Intent, trade: Trade) -> Outcome:
-    """The entry goes out."""
-    order = new_order(desk, intent, OrderState.SUBMITTING)
-    account = desk.book.accounts[intent.account]
-    counted = changed(account, n_trades_today=account.n_trades_today + 1)
-    return Outcome(
-        state=AlertState.ROUTED,
-        puts=(intent, trade, order, counted),
-        trade_ids=(trade.trade_id,),
-        send=order,
-    )
-
-
-def asked(
-    desk: Desk,
-    number: int,
-    intent: Intent,
-    trade: Trade,
-    question: str,
-    *,
-    waits_for_quote: bool = False,
-    proposer: int | None = None,
-) -> Outcome:
-    """The entry waits for a person."""
-    order = new_order(desk, intent, OrderState.PENDING_APPROVAL)
-    approval = new_approval(desk, intent, order, number, question, proposer=proposer)
-    if waits_for_quote:
-        approval = replace(approval, waits_for_quote=True)
-    return Outcome(
-        state=AlertState.HELD,
-        reason=question,
-        puts=(intent, trade, order, approval),
-        cards=(("approval", approval.approval_id, "approvals"),),
-        trade_ids=(trade.trade_id,),
-        approval_ids=(approval.approval_id,),
-        awaits=approval.approval_id if waits_for_quote else "",
-    )
-
-
-def new_approval(
-    desk: Desk,
-    intent: Intent,
-    order: Order,
-    number: int,
-    question: str,
-    *,
-    proposer: int | None = None,
-) -> Approval:
-    """The question whether this intent may be sent."""
-    return Approval(
-        approval_id=f"P-{intent.intent_id[2:].replace('/', '-')}",
-        kind="entry",
-        alert_id=intent.alert_id,
-        account=intent.account,
-        signal_no=number,
-        intent_id=intent.intent_id,
-        order_id=order.order_id,
-        trade_id=intent.trade_id,
-        question=question,
-        proposer_id=proposer,
-        notional_usd=intent.notional_usd,
-        expires_at=desk.clock.now() + _expiry(desk),
-        created_at=desk.clock.now(),
-    )
-
-
-def ask_to_fix(
-    desk: Desk, profile: SourceProfile, record: AlertRecord, number: int, question: str
-) -> Outcome:
-    """The alert cannot be read safely: a person writes it anew or drops it."""
-    if number > 0:
-        return Outcome(state=AlertState.HELD, reason=question)
-    return _ask_person(desk, profile, record, number, question, "fix", ())
-
-
-def ask_which(
-    desk: Desk,
-    profile: SourceProfile,
-    record: AlertRecord,
-    number: int,
-    question: str,
-    candidates: tuple[Candidate, ...],
-) -> Outcome:
-    """Several open trades may be meant: a person picks one."""
-    return _ask_person(desk, profile, record, number, question, "which", candidates)
-
-
-def _ask_person(
-    desk: Desk,
-    profile: SourceProfile,
-    record: AlertRecord,
-    number: int,
-    question: str,
-    kind: str,
-    candidates: tuple[Candidate, ...],
-) -> Outcome:
-    approval = Approval(
-        approval_id=f"P-{record.alert_id[2:]}-{number}{kind[0]}{record.edit_no or ''}",
-        kind="fix" if kind == "fix" else "which",
-        alert_id=record.alert_id,
-        account=profile.account,
-        signal_no=number,
-        question=question,
-        candidates=candidates,
-        expires_at=desk.clock.now() + _expiry(desk),
-        created_at=desk.clock.now(),
-    )
-    return Outcome(
-        state=AlertState.HELD,
-        reason=question,
-        puts=(approval,),
-        cards=(("approval", approval.approval_id, "approvals"),),
-        approval_ids=(approval.approval_id,),
-    )
-
-
-def _expiry(desk: Desk) -> timedelta:
-    return timedelta(seconds=desk.settings.approval_expiry_s)

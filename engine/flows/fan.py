@@ -16,7 +16,7 @@ from engine.domain.desk import AlertRecord
 from engine.domain.record import Event
 from engine.domain.source import SourceProfile
 from engine.flows import broker_switch, routes
-from engine.flows.enter import Outcome, act
+from engine.flows.outcomes import Outcome, act
 from engine.market import new_york_date
 from engine.matching import match_exit
 from engine.routing import Refused, lanes, route

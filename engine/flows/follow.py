@@ -14,7 +14,7 @@ from engine.domain.record import changed
 from engine.domain.source import SourceProfile
 from engine.domain.trade import StopPlan, Trade, TradeState
 from engine.exits.plan import close_request
-from engine.flows.enter import Outcome, ask_which, rejected
+from engine.flows.outcomes import Outcome, ask_which, rejected
 from engine.flows.undo import closed_unsent, is_unsent
 from engine.matching import exit_note, exit_qty, match_exit
 from engine.reports import unit_label

@@ -19,19 +19,19 @@ from engine.domain.order import Intent, Order, Side
 from engine.domain.source import SourceProfile
 from engine.domain.trade import Trade, TradeState
 from engine.flows import (
-    enter,
     facts,
     fan,
     learning,
     links,
     manage,
     month,
+    outcomes,
     reprice,
     routes,
     take_alert,
 )
 from engine.flows.drafting import Draft, Planned, Wanted, draft, record_of
-from engine.flows.enter import Outcome
+from engine.flows.outcomes import Outcome
 from engine.market import new_york_date
 from engine.reports import unit_label
 from engine.routing import Refused, Routed, lanes, route
@@ -232,7 +232,7 @@ async def send(desk: Desk, planned: Planned, key: int) -> Done:
             outcome = await _added(desk, planned, record)
         else:
             outcome = await _entered(desk, planned, record)
-    await enter.act(desk, outcome)
+    await outcomes.act(desk, outcome)
     return Done(
         order_id=outcome.send.order_id if outcome.send else "",
         approval_id=outcome.approval_ids[0] if outcome.approval_ids else "",
@@ -249,11 +249,12 @@ def _certain(desk: Desk, planned: Planned, record: AlertRecord) -> tuple[Draft, 
 
 async def _entered(desk: Desk, planned: Planned, record: AlertRecord) -> Outcome:
     made, intent = _certain(desk, planned, record)
-    trade = enter.new_trade(desk, planned.profile, record, intent, planned.routed)
+    trade = outcomes.new_trade(desk, planned.profile, record, intent, planned.routed)
     if made.question:
-        outcome = enter.asked(desk, 0, intent, trade, made.question, proposer=planned.who.user_id)
+        proposer = planned.who.user_id
+        outcome = outcomes.asked(desk, 0, intent, trade, made.question, proposer=proposer)
     else:
-        outcome = enter.sent(desk, intent, trade)
+        outcome = outcomes.sent(desk, intent, trade)
     after = take_alert.after_outcome(record, outcome)
     await desk.commit(
         desk.event(
@@ -276,7 +277,7 @@ async def _added(desk: Desk, planned: Planned, record: AlertRecord) -> Outcome:
     made, intent = _certain(desk, planned, record)
     if made.question:
         raise UserError(f"{made.question}. An addition is not put to anybody. Nothing was sent.")
-    outcome = enter.sent(desk, intent, trade)
+    outcome = outcomes.sent(desk, intent, trade)
     after = reprice.grown(trade, intent.qty)
     puts = [after if put is trade else put for put in outcome.puts]
     await desk.commit(

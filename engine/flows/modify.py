@@ -10,7 +10,7 @@ from engine.domain.errors import NotAllowed, UserError
 from engine.domain.order import Intent, Order, OrderState, Trigger
 from engine.domain.record import Record, changed
 from engine.domain.trade import Trade, TradeState
-from engine.flows import approve, enter
+from engine.flows import approve, outcomes
 from engine.protection import rescaled, step_of
 
 
@@ -134,7 +134,7 @@ def _modified(
         targets=new.targets,
         created_at=desk.clock.now(),
     )
-    return new, enter.new_order(desk, new, OrderState.PENDING_APPROVAL), new_trade
+    return new, outcomes.new_order(desk, new, OrderState.PENDING_APPROVAL), new_trade
 
 
 def _tail(intent: Intent) -> str:

@@ -15,7 +15,7 @@ from engine.domain.errors import NotAllowed, UserError
 from engine.domain.order import Intent, Order, OrderState, Purpose, Trigger
 from engine.domain.record import Event, Record, changed
 from engine.domain.trade import Trade, TradeState
-from engine.flows import capable, effects, enter, facts, send
+from engine.flows import capable, effects, enter, facts, outcomes, send
 from engine.ledger.trips import scaled_targets
 from engine.sizing import exposure_usd, unit_risk
 
@@ -164,7 +164,7 @@ async def run(
         change = judged(desk, who, order_id, price=price, qty=qty)
         old = orders.moved(change.order, Trigger.ASK_REPLACE, desk.clock.now(), reason="changed")
         new = replace(
-            enter.new_order(desk, change.intent, OrderState.SUBMITTING),
+            outcomes.new_order(desk, change.intent, OrderState.SUBMITTING),
             replaces=change.order.order_id,
             carried=change.order.carried + change.order.filled,
         )
@@ -296,7 +296,7 @@ async def _written_anew(
             )
         else:
             after = grown(trade, left)
-        new = enter.new_order(desk, intent, OrderState.SUBMITTING)
+        new = outcomes.new_order(desk, intent, OrderState.SUBMITTING)
         async with effects.story(desk, trade_alert := change.trade.alert_id):
             alert = desk.book.alerts.get(trade_alert)
             puts: list[Record] = [intent, after, new]

@@ -9,13 +9,13 @@ from decimal import Decimal
 from engine.desk import Desk
 from engine.domain import words
 from engine.domain.alert import Alert, RawAlert
-from engine.domain.desk import AlertRecord, AlertState, Who
+from engine.domain.desk import AlertRecord, AlertState, Approval, Who
 from engine.domain.errors import NotAllowed, UserError
 from engine.domain.record import changed
 from engine.domain.source import Handling, SourceProfile
 from engine.domain.trade import TradeState
-from engine.flows import approve, effects, enter, modify, take_alert
-from engine.flows.enter import Outcome
+from engine.flows import approve, effects, enter, modify, outcomes, take_alert
+from engine.flows.outcomes import Outcome
 from engine.flows.turns import Turn
 
 _OVER = (AlertState.WITHDRAWN, AlertState.CLOSED)
@@ -193,7 +193,7 @@ async def on_paper(desk: Desk, who: Who, alert_id: str, key: int) -> Looked:
         async with desk.lock(account):
             outcome = await enter.judge(desk, profile, message, record, number, signal)
             record = await _stored(desk, who, record, outcome, alert_id)
-        await enter.act(desk, outcome)
+        await outcomes.act(desk, outcome)
     return await _decided(desk, who, record.alert_id, None)
 
 
@@ -237,9 +237,24 @@ async def ignore(desk: Desk, who: Who, alert_id: str) -> Looked:
         return await _ignored(desk, who, await known(desk, alert_id))
 
 
-async def _ignored(desk: Desk, who: Who, record: AlertRecord) -> Looked:
-    alert_id = record.alert_id
-    waits = [a for a in desk.book.approvals.values() if a.alert_id == alert_id]
+async def ignorable(desk: Desk, who: Who, alert_id: str) -> AlertRecord:
+    """The alert, when nothing stands against dropping it.
+
+    Raises:
+        NotAllowed, UserError: it is traded, or over already.
+    """
+    if not who.may_trade:
+        raise NotAllowed("Only a trader may do this. Nothing was changed.")
+    record = await known(desk, alert_id)
+    await _check_untraded(desk, record, _waiting(desk, alert_id))
+    return record
+
+
+def _waiting(desk: Desk, alert_id: str) -> list[Approval]:
+    return [a for a in desk.book.approvals.values() if a.alert_id == alert_id]
+
+
+async def _check_untraded(desk: Desk, record: AlertRecord, waits: list[Approval]) -> None:
     if record.state in _OVER:
         raise UserError(f"It is {words.ALERT[record.state]} already. Nothing was changed.")
     asked = {a.trade_id for a in waits}
@@ -248,6 +263,12 @@ async def _ignored(desk: Desk, who: Who, record: AlertRecord) -> Looked:
         raise UserError("It is traded: close or cancel that. Nothing was changed.")
     if record.state in _TRADED or any(t.state is not TradeState.VOID for t in trades):
         raise UserError("It was traded already: that stays as it was. Nothing was changed.")
+
+
+async def _ignored(desk: Desk, who: Who, record: AlertRecord) -> Looked:
+    alert_id = record.alert_id
+    waits = _waiting(desk, alert_id)
+    await _check_untraded(desk, record, waits)
     for one in waits:
         await approve.reject(desk, one.approval_id, one.version, who, decision="ignored")
     async with effects.story(desk, alert_id):

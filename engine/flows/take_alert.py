@@ -3,7 +3,6 @@
 import asyncio
 import base64
 import hashlib
-import unicodedata
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 
@@ -14,7 +13,17 @@ from engine.domain.desk import AlertRecord, AlertState, Intake
 from engine.domain.errors import Conflict
 from engine.domain.record import Event, changed
 from engine.domain.source import Handling, SourceProfile
-from engine.flows import effects, enter, fan, first_quote, follow, listening, withdraw
+from engine.flows import (
+    effects,
+    enter,
+    fan,
+    first_look,
+    first_quote,
+    follow,
+    referring,
+    withdraw,
+)
+from engine.flows.outcomes import Outcome, act, ask_to_fix
 from engine.flows.turns import Turn
 from engine.parsers import read
 
@@ -39,15 +48,15 @@ async def run(desk: Desk, message: RawAlert) -> AlertRecord | None:
         return None
     digest = content_hash(message)
     async with Turn(desk, message.channel_id) as turn:
-        message, verdict = await _first_look(desk, profile, message, digest)
+        message, verdict = await first_look.judge(desk, profile, message, digest)
         if verdict == "repeat":
             return None
         if verdict:
-            await _mirror_only(desk, profile, message, digest, verdict)
+            await first_look.mirror_only(desk, profile, message, digest, verdict)
             return None
-        parsed = read(message, profile, context(desk, profile, message))
+        parsed = read(message, profile, referring.context(desk, profile, message))
         if isinstance(parsed, NotAnAlert) and message.edit_no == 0:
-            await _mirror_only(desk, profile, message, digest, f"ignored: {parsed.why}")
+            await first_look.mirror_only(desk, profile, message, digest, f"ignored: {parsed.why}")
             return None
         if message.edit_no:
             await turn.alone()
@@ -65,112 +74,6 @@ def alert_id(message: RawAlert) -> str:
     """The same for every delivery of a message: a repeat can never make a second alert."""
     digest = hashlib.sha256(f"{message.channel_id}:{message.message_id}".encode()).digest()
     return "A-" + base64.b32encode(digest[:10]).decode()[:10]
-
-
-async def _first_look(
-    desk: Desk, profile: SourceProfile, message: RawAlert, digest: str
-) -> tuple[RawAlert, str]:
-    """Repeat, stranger or worth reading? Counts edits; the verdict is empty when worth reading."""
-    seen = desk.book.seen(message.channel_id, message.message_id)
-    if seen is None:
-        rows = await _stored(desk, message)
-        seen = rows[-1] if rows else None
-    if seen is not None:
-        if seen.content_hash == digest:
-            return message, "repeat"
-        if message.is_caught_up or message.edit_no == 0:
-            message = replace(message, edit_no=0)
-            if not message.is_caught_up:
-                return message, "repeat"
-        message = replace(message, edit_no=seen.edit_no + 1)
-    elif message.edit_no:
-        message = replace(message, edit_no=0, is_caught_up=True)
-    if message.origin is not None and message.origin in desk.book.by_message:
-        return message, "ignored: the same alert was already delivered where it was first posted"
-    if profile.guild_id is not None and message.guild_id != profile.guild_id:
-        return message, "refused: this channel does not belong to the configured server"
-    if not profile.trusts(message.author_id, message.webhook_id):
-        await _watch_for_impostors(desk, profile, message)
-        return message, "not followed: this sender is not on the trusted list"
-    return message, listening.verdict(desk, message)
-
-
-async def _stored(desk: Desk, message: RawAlert) -> list[Intake]:
-    if message.message_id > desk.book.newest_message.get(message.channel_id, -1):
-        return []
-    return await desk.store.find(
-        Intake, where={"channel_id": message.channel_id, "message_id": message.message_id}
-    )
-
-
-async def _watch_for_impostors(desk: Desk, profile: SourceProfile, message: RawAlert) -> None:
-    """A stranger with a trusted sender's name is told to the admins, once per name and id."""
-    folded = _fold(message.author_name)
-    for known in list(desk.book.intake.values()):
-        trusted = profile.trusts(known.message.author_id, known.message.webhook_id)
-        if trusted and _fold(known.message.author_name) == folded:
-            sender = message.webhook_id or message.author_id
-            await desk.tell(
-                "admin",
-                f"Security: sender {sender} posts in {profile.name} under the name of a trusted "
-                f"author ({message.author_name!r}). The message was refused: trust is by id.",
-                note_id=f"impostor-{profile.name}-{sender}",
-            )
-            return
-
-
-def _fold(name: str) -> str:
-    plain = unicodedata.normalize("NFKD", name).casefold()
-    return "".join(c for c in plain if c.isalnum())
-
-
-async def _mirror_only(
-    desk: Desk, profile: SourceProfile, message: RawAlert, digest: str, verdict: str
-) -> None:
-    intake = Intake(source=profile.name, message=message, content_hash=digest, verdict=verdict)
-    try:
-        await desk.commit(
-            desk.event(
-                "message.taken",
-                f"M-{message.message_id}",
-                intake,
-                cards=(("mirror", intake.key, "all_messages"),),
-                verdict=verdict,
-            )
-        )
-    except Conflict:
-        return  # delivered before: the first delivery stands
-
-
-class DeskContext:
-    """What an author may be referring to: earlier alerts of the room, his open trades there."""
-
-    def __init__(self, desk: Desk, profile: SourceProfile, author_id: int) -> None:
-        self._desk, self._profile, self._author_id = desk, profile, author_id
-
-    def alert_of(self, message_id: int) -> Alert | None:
-        """The alert that an earlier message of this channel was."""
-        found = self._desk.book.by_message.get((self._profile.channel_id, message_id))
-        record = self._desk.book.alerts.get(found) if found else None
-        return record.parsed if record and isinstance(record.parsed, Alert) else None
-
-    def open_trades(self) -> list[Signal]:
-        """The opening signals behind this author's live trades from this room."""
-        found: dict[tuple[str, int], Signal] = {}
-        for trade in self._desk.book.trades.values():
-            if trade.source != self._profile.name or trade.author_id != self._author_id:
-                continue
-            record = self._desk.book.alerts.get(trade.alert_id)
-            signals = record.parsed.signals if record and isinstance(record.parsed, Alert) else ()
-            for number, signal in enumerate(signals):
-                if signal.action.effect.opens:
-                    found[trade.alert_id, number] = signal
-        return list(found.values())
-
-
-def context(desk: Desk, profile: SourceProfile, message: RawAlert) -> DeskContext:
-    """The context of one message."""
-    return DeskContext(desk, profile, message.author_id)
 
 
 def readable(message: RawAlert) -> str:
@@ -246,7 +149,7 @@ async def decide(
         before = ()
         if is_last:
             decided()
-        await enter.act(desk, outcome)
+        await act(desk, outcome)
         if outcome.awaits:
             first_quote.await_quote(desk, outcome.awaits)
 
@@ -259,7 +162,7 @@ def _decide_by_account(
         record: AlertRecord,
         before: tuple[Event, ...],
         part: fan.Part,
-    ) -> tuple[AlertRecord, list[enter.Outcome]]:
+    ) -> tuple[AlertRecord, list[Outcome]]:
         after, outcomes = await _decided(
             desk, profiles, message, record, number, signal, before, part
         )
@@ -282,7 +185,7 @@ async def _decided(
     signal: Signal,
     before: tuple[Event, ...],
     part: fan.Part = fan.ONLY,
-) -> tuple[AlertRecord, list[enter.Outcome]]:
+) -> tuple[AlertRecord, list[Outcome]]:
     """Judge one trade and write it down; anew when the books knew less than the store.
 
     ``profiles``: one per account that judges it, all in one step.
@@ -325,7 +228,7 @@ async def _judged(
     record: AlertRecord,
     number: int,
     signal: Signal,
-) -> list[enter.Outcome]:
+) -> list[Outcome]:
     if len(profiles) == 1:
         return [await judge(desk, profiles[0], message, record, number, signal)]
     works = (judge(desk, p, message, record, number, signal) for p in profiles)
@@ -335,7 +238,7 @@ async def _judged(
 def _after(
     record: AlertRecord,
     profiles: Sequence[SourceProfile],
-    outcomes: Sequence[enter.Outcome],
+    outcomes: Sequence[Outcome],
     part: fan.Part,
 ) -> AlertRecord:
     if len(outcomes) == 1:
@@ -346,7 +249,7 @@ def _after(
     return record
 
 
-def _event(desk: Desk, after: AlertRecord, outcomes: Sequence[enter.Outcome]) -> Event:
+def _event(desk: Desk, after: AlertRecord, outcomes: Sequence[Outcome]) -> Event:
     only = outcomes[0] if len(outcomes) == 1 else None
     return desk.event(
         f"alert.{(only or after).state.lower()}",
@@ -361,9 +264,7 @@ def _event(desk: Desk, after: AlertRecord, outcomes: Sequence[enter.Outcome]) ->
     )
 
 
-def after_outcome(
-    record: AlertRecord, outcome: enter.Outcome, part: fan.Part = fan.ONLY
-) -> AlertRecord:
+def after_outcome(record: AlertRecord, outcome: Outcome, part: fan.Part = fan.ONLY) -> AlertRecord:
     """The card after one more decision: the state that went furthest, every reason."""
     state, reason = outcome.state, outcome.reason
     by_account = record.by_account
@@ -412,13 +313,13 @@ async def judge(
     record: AlertRecord,
     number: int,
     signal: Signal,
-) -> enter.Outcome:
+) -> Outcome:
     """Decide about one trade of an alert; nothing is written or sent yet."""
     alert = record.parsed
     if profile.handling is Handling.LISTEN:
-        return enter.Outcome(state=AlertState.PARSED, reason="this source is only listened to")
+        return Outcome(state=AlertState.PARSED, reason="this source is only listened to")
     if isinstance(alert, Alert) and alert.needs_human:
-        return enter.ask_to_fix(desk, profile, record, number, alert.question)
+        return ask_to_fix(desk, profile, record, number, alert.question)
     effect = signal.action.effect
     if effect.opens:
         return await enter.judge(desk, profile, message, record, number, signal)

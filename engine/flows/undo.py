@@ -9,7 +9,7 @@ from engine.domain.desk import AlertRecord, AlertState, Approval, ApprovalState
 from engine.domain.order import Order, OrderState, Purpose, Trigger
 from engine.domain.record import Record, changed
 from engine.domain.trade import Trade, TradeState
-from engine.flows.enter import Outcome, rejected
+from engine.flows.outcomes import Outcome, rejected
 
 _CLOSED = "its author closed it before it was sent"
 

@@ -9,8 +9,8 @@ from engine.domain.order import Order
 from engine.domain.record import Event, Record, changed
 from engine.domain.source import Handling, SourceProfile
 from engine.domain.trade import Trade, TradeState
-from engine.flows import enter, take_alert
-from engine.flows.enter import Outcome, rejected
+from engine.flows import take_alert
+from engine.flows.outcomes import Outcome, act, rejected
 from engine.flows.undo import close_approvals, taken_back, undo
 
 
@@ -142,7 +142,7 @@ async def _amend(
             ),
         )
     for order in cancels:
-        await enter.act(desk, Outcome(state=AlertState.WITHDRAWN, cancel=(order,)))
+        await act(desk, Outcome(state=AlertState.WITHDRAWN, cancel=(order,)))
     if is_filled or not isinstance(newer.parsed, Alert):
         return desk.book.alerts.get(record.alert_id)
     if any(s.action.effect is Effect.CANCEL for s in newer.parsed.signals):
@@ -211,4 +211,4 @@ async def deleted(desk: Desk, channel_id: int, message_id: int) -> None:
                 text=record.text,
             )
         )
-    await enter.act(desk, Outcome(state=AlertState.WITHDRAWN, cancel=tuple(cancels)))
+    await act(desk, Outcome(state=AlertState.WITHDRAWN, cancel=tuple(cancels)))

@@ -5,8 +5,10 @@ a gap goes to a person (``needs_human``), never to the market. Every number and 
 could change the meaning must be accounted for before an alert counts as clear.
 """
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from datetime import date, datetime
 from functools import cache
 from typing import Protocol
 
@@ -14,13 +16,14 @@ from engine import registry
 from engine.domain.alert import Action, Alert, NotAnAlert, Parsed, RawAlert, Signal
 from engine.domain.copying import replace
 from engine.domain.source import SourceProfile
-from engine.market import new_york_date
+from engine.market import NYSE, new_york_date
 from engine.parsers._grammar.flatten import Flat, flatten
 from engine.parsers._grammar.items import Item, Itemiser
 from engine.parsers._grammar.orders import Reading
 from engine.parsers._grammar.reduce import Reducer
+from engine.parsers._grammar.remains import mark
 from engine.parsers._grammar.render import render
-from engine.parsers._grammar.text import normalise
+from engine.parsers._grammar.text import has_link, normalise
 from engine.parsers._grammar.tokens import scan
 
 __all__ = ["Context", "NoContext", "RoomParser", "Thread", "normalise", "read", "render"]
@@ -84,6 +87,14 @@ class RoomParser(ABC):
         """All trades of the message, or why there is none."""
 
 
+_SAMPLE = re.compile(
+    r"\b(?:examples?|sample|test(?:ing)?|demo|paper|simulat(?:ed|ion)|practice|template|dummy"
+    r"|backtest)\b",
+    re.IGNORECASE,
+)
+"""In the footer of an embed: what stands above it is no order."""
+
+
 def read(message: RawAlert, profile: SourceProfile, context: Context | None = None) -> Parsed:
     """What a message asks for.
 
@@ -96,6 +107,24 @@ def read(message: RawAlert, profile: SourceProfile, context: Context | None = No
         An Alert (``needs_human`` with a question when anything is uncertain) or NotAnAlert.
     """
     context = context or NoContext()
+    if message.embeds and has_link(message.text):
+        return _beside_link(message, profile, context)
+    return _read(message, profile, context)
+
+
+def _beside_link(message: RawAlert, profile: SourceProfile, context: Context) -> Parsed:
+    """An embed below a link may be its preview, and so another's words: alone it is asked about."""
+    own = _read(replace(message, embeds=()), profile, context)
+    if isinstance(own, Alert):
+        return own
+    parsed = _read(message, profile, context)
+    if isinstance(parsed, NotAnAlert):
+        return parsed
+    question = f"The order stands in an embed that may be the preview of a link. {parsed.question}"
+    return replace(parsed, needs_human=True, question=question.strip())
+
+
+def _read(message: RawAlert, profile: SourceProfile, context: Context) -> Parsed:
     flat = flatten(message)
     items, is_cut = _items(flat)
     if is_cut:
@@ -103,6 +132,8 @@ def read(message: RawAlert, profile: SourceProfile, context: Context | None = No
     if all(item.kind == "para" for item in items):
         return NotAnAlert(why="no words")
     reading = _reading(message, profile, context, flat, items)
+    if _SAMPLE.search(flat.footer):
+        return NotAnAlert(why=f"an example or a test ({flat.footer.strip()[:40]!r} in the footer)")
     if withdrawn := _withdrawn(reading, flat, profile):
         return withdrawn
     parser = _parser(reading, profile)
@@ -123,7 +154,7 @@ def _items(flat: Flat) -> tuple[list[Item], bool]:
         reader.clause = items[-1].clause + 1 if items else 0
         if items:
             reader.put("para", None, "\n")
-        items += Reducer(reader.run()).run()
+        items += Reducer(mark(reader.run())).run()
     return items, is_cut
 
 
@@ -144,18 +175,25 @@ def _any_action() -> Action:
 def _reading(
     message: RawAlert, profile: SourceProfile, context: Context, flat: Flat, items: list[Item]
 ) -> Reading:
+    today = new_york_date(message.posted_at)
     answered = message.message_id if message.edit_no and not items else message.reply_to
     earlier = context.alert_of(answered) if answered is not None else None
     return Reading(
         items=items,
-        today=new_york_date(message.posted_at),
+        today=today,
         profile=profile,
         base=_base(earlier, items),
         is_reply=message.reply_to is not None,
         open_trades=context.open_trades,
         is_json=flat.is_json,
         is_edit=message.edit_no > 0,
+        is_after_close=_is_after_close(message.posted_at, today),
     )
+
+
+def _is_after_close(posted_at: datetime, today: date) -> bool:
+    session = NYSE.session(today)
+    return session is not None and posted_at >= session.closes_at
 
 
 def _base(earlier: Alert | None, items: list[Item]) -> Signal | None:

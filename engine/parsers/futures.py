@@ -163,6 +163,8 @@ class _Trade(PlainTrade):
     def _check_size(self, signal: Signal) -> None:
         """An index stands in the thousands, moves in ticks, and its stops lie near."""
         price, stop = signal.price, signal.stop
+        if price is None and self.intent.family == "update" and self.base is not None:
+            price = self.base.price
         if price is None:
             return
         tick = FUTURES.get(signal.symbol, ("", ""))[1]

@@ -1,5 +1,6 @@
 """Option rooms: single contracts in every spelling, spreads, rolls, exits and updates."""
 
+from datetime import date, timedelta
 from decimal import Decimal
 
 from engine.domain.alert import Action, Parsed, Signal, SignalLeg
@@ -96,7 +97,7 @@ class _Trade:
         signal = replace(signal, price=price.value, price_range=price.range, quantity=count,
                          size_class=size, stop=levels.stop, targets=levels.targets,
                          stop_underlying=levels.under, trail=levels.trail)  # fmt: skip
-        signal = self._amount(signal, count)
+        signal = slots.even_stop(facts, said, self._amount(signal, count))
         return self._finish(signal)
 
     def _is_coin(self, signal: Signal, price: Decimal | None) -> bool:
@@ -145,7 +146,7 @@ class _Trade:
                 return False
             is_before = is_before and item.kind not in _ANCHORS
             is_before = is_before and item.kind not in ("slash", "date", "sym", "strike")
-            if is_before and item.kind in ("note", "fill") and item.text not in _HEADINGS:
+            if is_before and item.kind in ("note", "kept", "fill") and item.text not in _HEADINGS:
                 return False
             signs = _ENTRY_EMOJI | (_STOP_EMOJI if self.facts.has("stop") else frozenset())
             is_odd = item.kind == "emoji" and not set(item.text) <= signs
@@ -265,12 +266,21 @@ class _Trade:
 
     def _check(self, signal: Signal, side: Side) -> None:
         facts, said = self.facts, self.intent
+        if _is_on_future(signal, facts):
+            facts.doubt("asset", "an option on a future is not read")
+        if _is_total(signal, facts, self.reading.today, is_open=said.family == "open"):
+            facts.doubt("price", f"is {signal.price} per share, or dollars for a contract?")
         if said.family == "open":
+            days = (signal.expiry, *(leg.expiry for leg in signal.legs))
+            if self.reading.is_after_close and self.reading.today in days:
+                facts.doubt("expiry", "it expires that day, and the session is over")
             check_levels(signal, side, facts.doubts)
             _check_premium(signal, facts)
             if facts.has("part") and not said.is_add:
                 self._open_parts()
             is_priced = signal.price or signal.price_range or facts.has("market")
+            if not is_priced and signal.stop is not None and signal.stop.kind == "price":
+                facts.doubt("price", "no price is stated: is the stop the price to buy at?")
             if facts.has("lookback") and not is_priced:
                 facts.doubt("price", "a number may be the price or a level")
         is_even = signal.stop is not None and signal.stop.kind == "breakeven"
@@ -352,6 +362,40 @@ def _closing(leg: SignalLeg) -> SignalLeg:
 def _opening(leg: SignalLeg) -> SignalLeg:
     is_long = leg.action in (Action.BTO, Action.STC)
     return replace(leg, action=Action.BTO if is_long else Action.STO)
+
+
+_LEAST_TOTAL = 20
+_NEAR = timedelta(days=45)
+
+
+_FUTURES_ONLY = frozenset(("MES", "MNQ", "NQ", "MYM", "YM", "RTY", "M2K", "MCL", "MGC", "GC", "ZB",
+                           "ZN", "ZF", "ZT", "6E", "6B", "6J"))  # fmt: skip
+_LEAST_INDEX = 1000
+
+
+def _is_on_future(signal: Signal, facts: Facts) -> bool:
+    """``ES 6500C`` and ``/ES``: an option on a future, which is no option on a share."""
+    is_slashed = any(item.kind == "sym" and item.value == 4 for item in facts.items)
+    strikes = [signal.strike or Decimal(0), *(leg.strike for leg in signal.legs)]
+    is_index = signal.symbol == "ES" and max(strikes) >= _LEAST_INDEX
+    return is_slashed or facts.has("future") or is_index or signal.symbol in _FUTURES_ONLY
+
+
+def _is_total(signal: Signal, facts: Facts, today: date, *, is_open: bool) -> bool:
+    """``@ $100`` beside a near SPY call: whole dollars per contract, not a premium per share."""
+    price = signal.price
+    if price is None or price < _LEAST_TOTAL or price.as_tuple().exponent != 0:
+        return False
+    if any(item.text in _PER_CONTRACT or item.text.startswith("cost ") for item in facts.items):
+        return True
+    if signal.strike is None or signal.expiry is None or signal.expiry - today > _NEAR:
+        return False
+    return price * (20 if is_open else 4) >= signal.strike
+
+
+_PER_CONTRACT = frozenset(
+    ("per contract", "a contract", "each contract", "contract", "per con", "a piece", "apiece")
+)
 
 
 def _check_premium(signal: Signal, facts: Facts) -> None:

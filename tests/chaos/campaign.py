@@ -47,7 +47,7 @@ REST_S = 13.0
 """The desk is left alone for so long before the audit."""
 SHORT, QUIET_LOOKS = 10, 4
 """After fewer kills than that: only until so many looks in a row found nothing going on."""
-LIMITS: dict[str, Any] = {
+LIMITS: dict[str, Any] = {  # and questions that end soon: restarts leave hundreds of them
     "risk": {
         "duplicate": {"window_s": 0},
         "max_positions": {"max_positions": 5000, "max_long_options": 5000},
@@ -65,6 +65,7 @@ LIMITS: dict[str, Any] = {
     "accounts": {"main": {"broker": "paper", "start_cash_usd": 10_000_000}},
     "brokers": {"paper": {"latency_ms": 20}},
     "jobs": {"monitor_s": 0.5},
+    "discord": {"approval_expiry_s": 60},
     "sources": {
         "stocks": {
             "handling": "auto",
@@ -306,13 +307,13 @@ async def audit(folder: Path, tally: Tally) -> str:
 
 async def _same_as_broker(store: SqlStore, config: Any, orders: list[Order]) -> int:
     """The paper broker's own book and ours tell of the same orders, fills, positions and cash."""
-    from bot.app import paper_settings
+    from bot import parts
 
     broker = PaperBroker(
         clock=SystemClock(),
         board=QuoteBoard(),
         vault=SqlVault(store),
-        settings=paper_settings(config),
+        settings=parts.paper(config),
         hours=AlwaysOpen(),
     )
     await broker.connect()

@@ -114,7 +114,10 @@ async def test_it_stays_refused_while_the_price_has_not_come_back(it: Desk) -> N
     await it.until(lambda: plain(asked.reply).startswith("⚠") and "not chased" in asked.text)
     assert not it.book.orders
     dropped = await it.slash("tom", "orders", "alerts ignore", id=key)
-    assert "ignored by Tom" in dropped.text
+    assert "Ignore this alert?" in plain(dropped.reply)
+    assert it.book.alerts[key].reason != "ignored by Tom", "nothing before the click"
+    await it.user("tom").click(dropped.reply, "Ignore it").acked()
+    await it.until(lambda: "ignored by Tom" in dropped.text)
     assert it.book.alerts[key].reason == "ignored by Tom"
     nobody = await it.slash("tom", "orders", "alerts execute", id="A-NONE")
     assert "no alert of that id" in nobody.text

@@ -61,7 +61,8 @@ async def test_real_money_needs_a_typed_word_and_says_what_is_missing(tmp_path, 
         refused = it.user("ada").submit(again, {"word": "LIVE"})
         assert "Not ready for real money" in await it.answer(refused)
         paper = await it.slash("ada", "admin", "mode paper", reason="just checking")
-        assert "in paper mode already" in paper.text
+        await it.user("ada").click(paper.reply, "Back to paper").acked()
+        await it.until(lambda: "in paper mode already" in paper.text)
 
 
 async def test_health_and_usage_answer(tmp_path, monkeypatch):

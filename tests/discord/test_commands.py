@@ -230,9 +230,30 @@ async def test_a_command_that_is_not_ours_is_not_offered(tmp_path, monkeypatch):
         assert it.sandbox.commands.n_syncs == 1
 
 
+async def test_a_position_of_the_list_opens_with_every_button_it_has(tmp_path, monkeypatch):
+    async with desk(tmp_path, monkeypatch) as it:
+        trade, _ = await it.held(f"BTO 4 {NAMED} @ 2.15")
+        listed = await it.slash("tom", "orders", "positions")
+        picked = it.user("tom").choose(listed.reply, trade.trade_id)
+        card = await it.until(lambda: next(iter(picked.followups), None))
+        assert card.ephemeral_for
+        assert {"Close 25 %", "Close 50 %", "Close all", "Trail…"} <= set(card.labels)
+        opened = await it.user("tom").click(card, "Trail…").acked()
+        wrong = it.user("tom").submit(opened, {"distance": "soon"})
+        assert "like 2% or 2atr" in await it.answer(wrong)
+        opened = await it.user("tom").click(card, "Trail…").acked()
+        done = it.user("tom").submit(opened, {"distance": "20 %"})
+        assert "trails from" in await it.answer(done)
+        assert it.book.trades[trade.trade_id].stop.trail_pct == 20
+        pressed = it.user("tom").click(card, "Close 25 %")
+        asked = await it.until(lambda: next(iter(pressed.followups), None))
+        assert "**1** of" in plain(asked) or "Close 25 % of SPY" in asked.labels
+        no = it.user("vic").choose(listed.reply, trade.trade_id)
+        assert "role trader" in await it.answer(no)
+
+
 async def test_many_positions_come_in_pages(tmp_path, monkeypatch):
-    monkeypatch.setattr("bot.views.PER_PAGE", 1)
-    monkeypatch.setattr("cogs.portfolio.PER_PAGE", 1)
+    monkeypatch.setattr("bot.position_buttons.PER_PAGE", 1)
     async with desk(tmp_path, monkeypatch) as it:
         await it.held()
         await it.held(f"BTO {OTHER} @ 2.15")

@@ -116,6 +116,19 @@ async def test_a_plan_to_rebalance_offers_each_trade_with_a_question(tmp_path, m
         await it.until(
             lambda: any("Close " in plain(m) and "?" in plain(m) for m in pressed.followups)
         )
+        own = await it.slash(
+            "tom", "all-messages", "rebalance", target="custom", shares="SPY 0.2, QQQ=0%"
+        )
+        assert "as given" in plain(own.reply)
+        assert any("Close 1 of QQQ" in label for label in own.reply.labels), own.reply.labels
+        for shares, why in (
+            ("", "0 to 100 percent"),
+            ("SPY lots", "write it like"),
+            ("SPY 60, QQQ 50", "0 to 100 percent"),
+            ("TSLA 5", "TSLA is not held; open are: QQQ, SPY"),
+        ):
+            no = await it.slash("tom", "orders", "rebalance", target="custom", shares=shares)
+            assert why in no.text, shares
         it.price(stock("SPY"), "599.99", "600.01")
         used = await it.slash("tom", "all-messages", "ask", question="what if SPY falls 5%?")
         await used.replied()

@@ -37,7 +37,11 @@ async def test_a_person_chooses_and_only_he_is_changed(tmp_path, monkeypatch):
         assert "dm: must be" in refused.text
         assert people.theme(tom) == "light"
         again = await it.slash("tom", "orders", "prefs reset")
-        assert "theme dark" in plain(again.reply).replace("*", "")
+        assert "timezone Europe/Berlin" in plain(again.reply)
+        assert people.theme(tom) == "light", "nothing before the click"
+        await it.user("tom").click(again.reply, "Reset").acked()
+        await it.until(lambda: "defaults again" in again.text)
+        assert people.theme(tom) == "dark"
 
 
 @pytest.mark.parametrize(

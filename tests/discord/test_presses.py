@@ -88,7 +88,7 @@ async def test_a_slow_broker_keeps_nobody_waiting_for_an_acknowledgement(tmp_pat
     """D-09."""
     async with desk(tmp_path, monkeypatch) as it:
         approval, card = await it.asked()
-        await slowly(it, 4)
+        await slowly(it, 1.5)
         used = it.user("tom").click(card, "Approve")
         loop = asyncio.get_running_loop()
         started = loop.time()

@@ -14,12 +14,13 @@ from bot.dialogs import FORMS
 from bot.sandbox import Sandbox
 from bot.sandbox.message import Upload
 from bot.sandbox.world import ChannelSpec, GuildSpec, RoleSpec, UserSpec, World
-from bot.views import ApprovalButton, TradeButton
+from bot.trade_buttons import TradeButton
+from bot.views import ApprovalButton
 from tests.discord.kit import Desk, desk, plain
 from tests.live import SPEC
 
 ELSEWHERE = 900_000_000_000_000_000
-SETTINGS = ("view", "set", "diff", "history", "rollback", "validate", "save", "load", "export")
+SETTINGS = ("set", "diff", "history", "rollback", "validate", "save", "load", "export")
 PEOPLE = {
     "stranger": set(),
     "flag": {"flag"},
@@ -41,7 +42,8 @@ NEEDS = {
     **dict.fromkeys(("status", "health summary", "health api-usage", "mode show"), "viewer"),
     **dict.fromkeys(("health detailed", "health metrics"), "viewer"),
     **dict.fromkeys(("risk-limits", "circuit-breaker"), "viewer"),
-    "alerts stats": "viewer",
+    **dict.fromkeys((f"alerts {w}" for w in ("list", "search", "show", "stats")), "viewer"),
+    **dict.fromkeys(("approvals history", "settings view"), "viewer"),
     **dict.fromkeys(("help", "about", "market-status"), "viewer"),
     **dict.fromkeys(("invite", "tutorial", "examples"), "viewer"),
     **dict.fromkeys(("data quality", "data sources"), "viewer"),

@@ -4,10 +4,10 @@ from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from bot.app import load_rules
+from bot import parts
 from bot.config import plugins
 from engine.bands import Bands
 from engine.clock import ManualClock
@@ -19,7 +19,7 @@ from engine.exits import View
 from engine.flows import quiet
 from tests.rig import START, d
 
-RULES = load_rules(plugins.validated("engine.exits", {}, all_of_them=True))
+RULES = parts.exit_rules(plugins.validated("engine.exits", {}, all_of_them=True))
 LEGS = (Leg(instrument=stock("SPY")),)
 
 
@@ -96,26 +96,32 @@ def view(trade: Trade, touch: Decimal, atr: Decimal | None) -> View:
     return View(now=START, quote=quote, atr=atr, minutes_to_close=60)
 
 
-@settings(max_examples=600, deadline=None)
 @given(
     trade=trades(),
     first=cents(4_000, 16_000),
-    later=cents(4_000, 16_000),
+    far=st.lists(cents(4_000, 16_000), min_size=2, max_size=2),
+    near=st.lists(cents(-400, 400), min_size=4, max_size=4),
     atr=st.one_of(st.none(), cents(1, 500)),
 )
 def test_inside_a_band_no_rule_ever_speaks(
-    trade: Trade, first: Decimal, later: Decimal, atr: Decimal | None
+    trade: Trade, first: Decimal, far: list[Decimal], near: list[Decimal], atr: Decimal | None
 ) -> None:
     desk = Desk()
     seen = view(trade, first, atr)
     assume(all(rule.look(trade, seen) is None for _, rule in RULES))
     quiet.draw(desk, trade, seen)  # type: ignore[arg-type]
-    assume(desk.bands.is_quiet("T", float(later), desk.clock.monotonic()))
+    inside = [
+        price
+        for price in (*far, *(first + cents for cents in near))
+        if desk.bands.is_quiet("T", float(price), desk.clock.monotonic())
+    ]
+    assume(inside)
     best = max if trade.direction > 0 else min
     water = first if trade.high_water is None else best(trade.high_water, first)
-    moved = replace(trade, high_water=best(water, later))
-    for name, rule in RULES:
-        assert rule.look(moved, view(moved, later, atr)) is None, name
+    for later in inside:
+        moved = replace(trade, high_water=best(water, later))
+        for name, rule in RULES:
+            assert rule.look(moved, view(moved, later, atr)) is None, (name, later)
 
 
 def test_a_band_is_left_by_price_by_time_and_by_being_dropped() -> None:

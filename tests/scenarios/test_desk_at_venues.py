@@ -12,11 +12,12 @@ from typing import Any
 
 import pytest
 
-from bot.app import load_rules
+from bot import parts
 from bot.config import plugins
 from engine.brokers import OrderRequest
 from engine.clock import CountingIds
-from engine.desk import Desk, DeskSettings
+from engine.desk import Desk
+from engine.desk_settings import DeskSettings
 from engine.domain.desk import Who
 from engine.domain.order import (
     Order,
@@ -67,7 +68,7 @@ class Outside:
             feed=None,
             brokers={self.name: bench.broker},
             checks=load_checks(plugins.validated("engine.risk", {}, all_of_them=True)),
-            exit_rules=load_rules(plugins.validated("engine.exits", {}, all_of_them=True)),
+            exit_rules=parts.exit_rules(plugins.validated("engine.exits", {}, all_of_them=True)),
             calendars={"*": ALWAYS},
         )
         self.pump = asyncio.create_task(self._pump(self.desk))

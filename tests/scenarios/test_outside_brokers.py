@@ -84,6 +84,7 @@ async def test_a_broker_that_hangs_holds_up_neither_start_nor_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("engine.flows.recover.START_WAIT_S", 0.2)
+    monkeypatch.setattr("bot.app._DRAIN_S", 0.3)
     app = made(tmp_path, "hangs")
     async with asyncio.timeout(5), started(app):
         assert "probe: does not answer yet" in app.report

@@ -11,8 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from bot import replay
-from bot.app import load_rules, paper_settings
+from bot import parts, replay
 from bot.config import load
 from engine.risk.load import load_checks
 
@@ -30,9 +29,9 @@ def terms(quotes):
     return replay.Terms(
         profiles=profiles,
         quotes=[quotes],
-        paper=paper_settings(config),
+        paper=parts.paper(config),
         checks=load_checks(config.risk),
-        exit_rules=load_rules(config.exits),
+        exit_rules=parts.exit_rules(config.exits),
         sizing=config.sizing,
         half_spread=HALF,
     )

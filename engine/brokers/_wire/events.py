@@ -5,7 +5,7 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import datetime
 
-from engine.brokers import BrokerEvent, StreamDown, StreamUp
+from engine.brokers import BrokerEvent, Odd, StreamDown, StreamUp
 from engine.clock import Clock
 from engine.domain.errors import BrokerAuthError
 
@@ -20,10 +20,17 @@ class Events:
 
     def __init__(self) -> None:
         self._queue: asyncio.Queue[BrokerEvent | None] = asyncio.Queue()
+        self._told: set[str] = set()
 
     def tell(self, event: BrokerEvent) -> None:
         """Put one event out."""
         self._queue.put_nowait(event)
+
+    def tell_once(self, odd: Odd) -> None:
+        """Something that nobody knows what to do with; told again only after a restart."""
+        if odd.raw not in self._told:
+            self._told.add(odd.raw)
+            self.tell(odd)
 
     def end(self) -> None:
         """No more will come."""

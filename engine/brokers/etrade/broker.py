@@ -1,6 +1,6 @@
 """E*TRADE: every order previewed, then placed identically at once; outcomes are polled."""
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, ClassVar
@@ -8,46 +8,38 @@ from urllib.parse import quote, urlsplit
 
 from pydantic import SecretStr
 
-from engine.asking import Rank, asking
 from engine.brokers import (
-    Absent,
     Adapter,
     Balance,
     BrokerAccount,
     BrokerCaps,
-    BrokerEvent,
     BrokerFill,
     BrokerOrder,
     BrokerPosition,
-    Caps,
     Check,
-    Found,
     OrderRequest,
     Preview,
     Setup,
-    Unclear,
 )
 from engine.brokers._wire.address import Address
 from engine.brokers._wire.events import Events
-from engine.brokers._wire.lanes import Lane
-from engine.brokers._wire.sent import Entry, Listed, Sent
+from engine.brokers._wire.figures import UNREADABLE, Json, maybe, number
+from engine.brokers._wire.nameless import PLAIN, Nameless, OrderList, accepted, caps, lane
+from engine.brokers._wire.sent import Listed, Sent
+from engine.brokers._wire.trial import tried_out
 from engine.brokers.etrade import translate
 from engine.brokers.etrade.executions import Executions
 from engine.brokers.etrade.link import Link
 from engine.brokers.etrade.lists import LIVE, MOST_PAGES, PAGE, Orders
 from engine.brokers.etrade.login import Addresses, Login
-from engine.brokers.etrade.translate import UNREADABLE, Json
 from engine.domain.errors import (
     BrokerAuthError,
     BrokerUnavailable,
     OrderRejected,
     OrderStateUnknown,
-    TradeStreamError,
     WrongEnvironment,
 )
-from engine.domain.instrument import stock
-from engine.domain.order import OrderType, Side, Tif
-from engine.domain.quote import Leg
+from engine.domain.order import OrderType
 
 _REST = {"paper": "https://apisb.etrade.com", "live": "https://api.etrade.com"}
 _TOKEN = "https://api.etrade.com"  # noqa: S105 - an address, the same for both environments
@@ -58,19 +50,7 @@ _TICK = timedelta(milliseconds=1)
 """E*TRADE's times are cut off to this."""
 
 
-def _caps(*types: OrderType, max_legs: int = 1) -> Caps:
-    return Caps(
-        order_types=frozenset(types),
-        tifs=frozenset({Tif.DAY, Tif.GTC}),
-        max_legs=max_legs,
-        has_replace=False,  # how a change counts what was filled before is not documented
-    )
-
-
-_PLAIN = (OrderType.MARKET, OrderType.LIMIT, OrderType.STOP, OrderType.STOP_LIMIT)
-
-
-class Etrade(Adapter):
+class Etrade(Nameless):
     """A login at E*TRADE: shares, options, spreads of two legs."""
 
     class Settings(Adapter.Settings):
@@ -84,6 +64,8 @@ class Etrade(Adapter):
         """The page where the owner lets us in."""
 
     secrets: ClassVar[tuple[str, ...]] = ("key", "secret")
+    house: ClassVar[str] = "E*TRADE"
+    days_back: ClassVar[int] = 1
     asks_for = "the code that E*TRADE shows"
 
     @classmethod
@@ -100,9 +82,9 @@ class Etrade(Adapter):
         super().__init__(settings, setup)
         self.caps = BrokerCaps(
             by_kind={
-                "stock": _caps(*_PLAIN),
-                "option": _caps(*_PLAIN),
-                "spread": _caps(OrderType.MARKET, OrderType.LIMIT, max_legs=translate.MAX_LEGS),
+                "stock": caps(*PLAIN),
+                "option": caps(*PLAIN),
+                "spread": caps(OrderType.MARKET, OrderType.LIMIT, max_legs=translate.MAX_LEGS),
             },
             dedupes_client_id=True,
             finds_by_client_id=False,
@@ -155,20 +137,7 @@ class Etrade(Adapter):
         """Our account name -> E*TRADE's key of it."""
         keys = {str(row["accountId"]): str(row["accountIdKey"]) for row in rows}
         may_trade = [a.number for a in map(translate.account_of, rows) if a.may_trade]
-        found = {}
-        for name, number in self.setup.accounts.items():
-            if number is None and len(may_trade) != 1:
-                raise BrokerAuthError(
-                    f"{self.name}: the login reaches {len(may_trade)} accounts that may trade; "
-                    f"name the number of {name}"
-                )
-            wanted = may_trade[0] if number is None else number
-            if wanted not in may_trade:
-                raise BrokerAuthError(
-                    f"{self.name}: the login reaches no open account …{wanted[-3:]} for {name}"
-                )
-            found[name] = keys[wanted]
-        return found
+        return {name: keys[one] for name, one in self._chosen(may_trade, keys).items()}
 
     async def close(self) -> None:
         """Hang up; orders stay where they are."""
@@ -189,7 +158,11 @@ class Etrade(Adapter):
 
     async def accounts(self) -> list[BrokerAccount]:
         """All accounts of the login."""
-        return [translate.account_of(row) for row in await self._account_rows()]
+        rows = await self._account_rows()
+        try:
+            return [translate.account_of(row) for row in rows]
+        except UNREADABLE as error:
+            raise BrokerUnavailable(f"{self.name}: accounts that cannot be read") from error
 
     async def _account_rows(self) -> list[Json]:
         body = await self._link.ask("/v1/accounts/list.json", "AccountListResponse")
@@ -200,31 +173,8 @@ class Etrade(Adapter):
 
     async def check(self) -> list[Check]:
         """Log in, read, price and preview one share far below its price."""
-        probe = OrderRequest(
-            client_order_id="CHECK000000000000000",
-            account=next(iter(self.setup.accounts), ""),
-            side=Side.BUY,
-            legs=(Leg(instrument=stock("SPY")),),
-            qty=Decimal(1),
-            type=OrderType.LIMIT,
-            limit=Decimal(1),
-        )
-        account = probe.account
-
-        async def tried(name: str, ask: Callable[[], Any], said: str) -> Check:
-            try:
-                await ask()
-            except TradeStreamError as error:
-                return Check(name=name, is_ok=False, detail=str(error))
-            return Check(name=name, is_ok=True, detail=said)
-
-        return [
-            await tried("auth", self._account_rows, f"logged in, {self.settings.environment}"),
-            await tried("account", lambda: self.balance(account), "its money can be read"),
-            await tried("quote", self._quote, "SPY is quoted"),
-            await tried("orders", lambda: self.open_orders(account), "they can be listed"),
-            await tried("dry run", lambda: self.preview(probe), "1 SPY at 1.00 was previewed"),
-        ]
+        account = next(iter(self.setup.accounts), "")
+        return await tried_out(self, account, self.settings.environment, self._quote)
 
     async def _quote(self) -> None:
         await self._link.ask("/v1/market/quote/SPY.json", "QuoteResponse")
@@ -271,14 +221,14 @@ class Etrade(Adapter):
 
         E*TRADE does not say when an order was cancelled or lapsed: those of the range are all here.
         """
-        recent = await self._orders.recent(account, since)
+        recent = await self._recent(account, since)
         orders = await self._orders.named(account, recent.listed)
         since -= _TICK
         return [o for o in orders if o.state != "filled" or o.updated_at >= since]
 
     async def fills_since(self, account: str, since: datetime) -> list[BrokerFill]:
         """Executions since, oldest first, made out of the sums that E*TRADE tells."""
-        recent = await self._orders.recent(account, since)
+        recent = await self._recent(account, since)
         orders = await self._orders.named(account, recent.listed)
         try:
             for order in orders:
@@ -289,14 +239,8 @@ class Etrade(Adapter):
         fills = [fill for order in orders for fill in self._executions.of(order, since - _TICK)]
         return sorted(fills, key=lambda f: (f.executed_at, f.execution_id))
 
-    async def find(self, account: str, client_order_id: str) -> Found:
-        """Look for an order by what it is: E*TRADE never tells our id."""
-        as_of = self.clock.now()
-        entry = self._sent.get(client_order_id)
-        since = as_of if entry is None else min(entry.sent_at, as_of)
-        recent = await self._orders.recent(account, since - timedelta(days=1))
-        found = await self._sent.found(account, client_order_id, recent.listed, as_of)
-        return Unclear() if isinstance(found, Absent) and not recent.is_whole else found
+    async def _recent(self, account: str, since: datetime) -> OrderList:
+        return await self._orders.recent(account, since)
 
     async def preview(self, request: OrderRequest) -> Preview:
         """What E*TRADE says the order would cost; nothing is placed."""
@@ -305,11 +249,11 @@ class Etrade(Adapter):
         rows = translate.many(body.get("Order"))
         try:
             fees = [
-                translate.number(row.get(name) or 0)
+                number(row.get(name) or 0)
                 for row in rows
                 for name in ("estimatedCommission", "estimatedFees")
             ]
-            cost = [translate.maybe(row.get("estimatedTotalAmount")) for row in rows]
+            cost = [maybe(row.get("estimatedTotalAmount")) for row in rows]
         except UNREADABLE as error:
             raise BrokerUnavailable(f"{self.name}: a preview that cannot be read") from error
         known = [c for c in cost if c is not None]
@@ -340,7 +284,7 @@ class Etrade(Adapter):
             raise
         finally:
             self._sent.landed(request.client_order_id)
-        return _accepted(request, broker_id, self.clock.now())
+        return accepted(request, broker_id, self.clock.now(), "OPEN")
 
     async def _placed(self, key: str, request: OrderRequest, ids: list[Decimal]) -> str:
         """E*TRADE's number of the order."""
@@ -348,7 +292,7 @@ class Etrade(Adapter):
             "POST",
             f"/v1/accounts/{key}/orders/place.json",
             translate.place_body(request, ids),
-            _lane(request),
+            lane(request),
         )
         self._link.raise_refusal(answer, OrderStateUnknown)
         try:
@@ -362,31 +306,10 @@ class Etrade(Adapter):
 
     async def cancel(self, account: str, client_order_id: str) -> None:
         """Ask for cancellation."""
-        entry = self._sent.get(client_order_id)
-        if entry is None or entry.account != account or entry.is_refused:
-            raise OrderRejected("unknown_order", f"nothing was sent as {client_order_id}")
-        broker_id = entry.broker_id or await self._looked_up(entry)
+        broker_id = await self._number(account, client_order_id)
         path = f"{self._path(account)}/orders/cancel.json"
         answer = await self._link.act("PUT", path, translate.cancel_body(broker_id), "exit")
         self._link.raise_refusal(answer, OrderStateUnknown)
-
-    async def recognise(self, account: str, client_order_id: str, broker_id: str) -> None:
-        """A person has said which of the listed orders ours is: it can be cancelled from now on."""
-        await self._sent.recognise(account, client_order_id, broker_id)
-
-    async def _looked_up(self, entry: Entry) -> str:
-        with asking(Rank.DOUBT):  # a look, though a cancellation is what it is for
-            found = await self.find(entry.account, entry.client_order_id)
-        if isinstance(found, Absent):
-            raise OrderRejected("unknown_order", f"{entry.client_order_id} never arrived")
-        if not entry.broker_id:
-            raise OrderStateUnknown("which order it is at E*TRADE is not known yet")
-        return entry.broker_id
-
-    async def events(self) -> AsyncIterator[BrokerEvent]:
-        """When the login works and when it does not; orders are polled."""
-        async for event in self._events.all():
-            yield event
 
     # -- the wire -------------------------------------------------------------------------------
 
@@ -404,7 +327,7 @@ class Etrade(Adapter):
         body = translate.preview_body(request)
         path = f"/v1/accounts/{key}/orders/preview.json"
         try:
-            answer = await self._link.act("POST", path, body, _lane(request))
+            answer = await self._link.act("POST", path, body, lane(request))
             self._link.raise_refusal(answer, BrokerUnavailable)
         except OrderStateUnknown as error:  # a preview creates nothing
             raise BrokerUnavailable(str(error)) from error
@@ -421,25 +344,3 @@ class Etrade(Adapter):
         if not ids:
             raise BrokerUnavailable(f"{self.name}: a preview without a number")
         return ids
-
-
-def _lane(request: OrderRequest) -> Lane:
-    return "exit" if request.reduces else "order"
-
-
-def _accepted(request: OrderRequest, broker_id: str, at: datetime) -> BrokerOrder:
-    return BrokerOrder(
-        client_order_id=request.client_order_id,
-        broker_id=broker_id,
-        account=request.account,
-        state="accepted",
-        side=request.side,
-        legs=request.legs,
-        qty=request.qty,
-        filled=Decimal(0),
-        type=request.type,
-        limit=request.limit,
-        stop=request.stop,
-        updated_at=at,
-        raw_state="OPEN",
-    )

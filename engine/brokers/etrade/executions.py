@@ -13,7 +13,8 @@ from decimal import Decimal
 from typing import Any, Literal
 
 from engine.brokers import BrokerFill, BrokerOrder, Tokens
-from engine.brokers.etrade.translate import Json, instrument_of, many, maybe, moment, number
+from engine.brokers._wire.figures import Json, maybe, number
+from engine.brokers.etrade.translate import instrument_of, many, moment
 from engine.clock import Clock
 from engine.domain.order import Side
 

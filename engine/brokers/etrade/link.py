@@ -8,11 +8,11 @@ from typing import Any
 
 from engine.brokers import Odd, StreamDown, StreamUp
 from engine.brokers._wire.events import Events
+from engine.brokers._wire.figures import Json
 from engine.brokers._wire.http import Answer, Method, Wire
 from engine.brokers._wire.lanes import Lane, Lanes
 from engine.brokers.etrade import translate
 from engine.brokers.etrade.login import Login
-from engine.brokers.etrade.translate import Json
 from engine.clock import Clock
 from engine.domain.errors import (
     BrokerAuthError,

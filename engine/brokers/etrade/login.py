@@ -4,7 +4,6 @@ The signature is authlib's, the clock ours. A dead token needs its owner in a br
 that was put into the token file meanwhile is picked up without a restart.
 """
 
-import asyncio
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from authlib.oauth1.rfc5849.parameters import prepare_headers  # type: ignore[im
 
 from engine.brokers import Tokens
 from engine.brokers._wire.http import Wire
+from engine.brokers._wire.kept import Kept
 from engine.clock import Clock
 from engine.domain.errors import BrokerAuthError, BrokerUnavailable, WrongEnvironment
 from engine.market import NEW_YORK
@@ -27,8 +27,6 @@ Signer = Callable[[str, str], Mapping[str, str]]
 
 IDLE = timedelta(minutes=100)
 """A token sleeps after two hours without a call: renewed before."""
-_AGAIN = timedelta(seconds=10)
-"""The token file is looked at again so often while nobody is let in."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +51,7 @@ class Addresses:
     authorize: str
 
 
-class Login:
+class Login(Kept[Token]):
     """Who we are towards E*TRADE."""
 
     def __init__(
@@ -66,16 +64,11 @@ class Login:
         tokens: Tokens,
         clock: Clock,
     ) -> None:
-        self._name, self._tokens, self._clock = name, tokens, clock
+        super().__init__(name, tokens, clock, _read)
         self._key, self._secret, self._environment = key, secret, environment
         self._at = addresses
-        self._token: Token | None = None
-        self._dead = ""
-        """Why the token we hold is of no use; empty while it may be."""
-        self._looked_at: datetime | None = None
         self._used_at = clock.now()
         self._asked: tuple[str, str] | None = None
-        self._lock = asyncio.Lock()
 
     # -- signing
 
@@ -107,8 +100,7 @@ class Login:
         now = self._clock.now()
         if self._token is not None and not self._dead and not self._token.is_over(now):
             return
-        if self._looked_at is None or now - self._looked_at >= _AGAIN:
-            await self._look(now)
+        await self._look(now)
         if self._token is None:
             raise BrokerAuthError(f"{self._name} was never connected{self._remedy()}")
         if self._token.environment != self._environment:
@@ -120,17 +112,6 @@ class Login:
             raise BrokerAuthError(f"{self._name}: the login of yesterday is over{self._remedy()}")
         if self._dead:
             raise BrokerAuthError(f"{self._dead}{self._remedy()}")
-
-    async def _look(self, now: datetime) -> None:
-        self._looked_at = now
-        text = await self._tokens.load(self._name)
-        found = None if text is None else _read(text)
-        if found is not None and found != self._token:
-            self._token, self._dead = found, ""
-
-    def forget_look(self) -> None:
-        """The token file may be new: look at once."""
-        self._looked_at = None
 
     def ends_at(self) -> datetime | None:
         """Midnight in New York after the token was made."""

@@ -5,7 +5,7 @@ Its API v1 in JSON. It names options by their parts, has no execution ids and hi
 
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from math import gcd
 from typing import Any
 
@@ -17,14 +17,13 @@ from engine.brokers import (
     LiveState,
     OrderRequest,
 )
+from engine.brokers._wire.figures import Json, Unreadable, maybe, number
 from engine.brokers._wire.sent import Listed
 from engine.domain.errors import OrderRejected
 from engine.domain.instrument import Instrument, option, stock
 from engine.domain.order import OrderType, Side, Tif
 from engine.domain.quote import Leg
 from engine.market import NEW_YORK
-
-Json = Mapping[str, Any]
 
 ZERO = Decimal(0)
 MAX_LEGS = 2
@@ -56,14 +55,6 @@ STATES: dict[str, LiveState] = {
 }
 _BUYS = frozenset({"BUY", "BUY_OPEN", "BUY_CLOSE", "BUY_TO_COVER"})
 _SELLS = frozenset({"SELL", "SELL_OPEN", "SELL_CLOSE", "SELL_SHORT"})
-
-
-class Unreadable(ValueError):
-    """An answer that lacks what it must hold, or says something of a kind we do not trade."""
-
-
-UNREADABLE = (Unreadable, KeyError, TypeError, ValueError, ArithmeticError, AttributeError)
-"""Whatever comes of reading an answer that is not as documented."""
 
 
 # -- what we ask --------------------------------------------------------------------------------
@@ -189,26 +180,6 @@ def many(value: Any) -> list[Any]:
     if value is None:
         return []
     return list(value) if isinstance(value, list) else [value]
-
-
-def number(value: Any) -> Decimal:
-    """A figure, sent as number or text.
-
-    Raises:
-        Unreadable: it is none.
-    """
-    try:
-        found = Decimal(str(value))
-    except InvalidOperation:
-        raise Unreadable(f"{str(value)[:20]!r} is not a figure") from None
-    if not found.is_finite():
-        raise Unreadable("a figure that is not finite")
-    return found.quantize(Decimal(1)) if found == found.to_integral() else found.normalize()
-
-
-def maybe(value: Any) -> Decimal | None:
-    """A figure that may be missing; 0 where E*TRADE writes 0 for none."""
-    return None if value in (None, "") else number(value)
 
 
 def moment(millis: Any) -> datetime:

@@ -2,14 +2,14 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, time, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Protocol
 
 from engine.domain.instrument import Instrument
 from engine.domain.money import ZERO
 from engine.domain.quote import Quote
-from engine.market import CME, NEW_YORK, NYSE
+from engine.market import CME, NYSE, last_moment
 from engine.sizing import FUTURES_MARGIN_USD
 
 
@@ -92,15 +92,6 @@ class Hours(Protocol):
         ...
 
 
-def last_moment(instrument: Instrument) -> datetime:
-    """Close of the NYSE session on the contract's last day (16:00 when there is none)."""
-    assert instrument.expiry is not None  # noqa: S101 - asked of dated contracts only
-    session = NYSE.session(instrument.expiry)
-    if session is not None:
-        return session.closes_at
-    return datetime.combine(instrument.expiry, time(16), NEW_YORK).astimezone(UTC)
-
-
 class MarketHours:
     """Real hours: NYSE for shares and options, Globex for futures, crypto at any time."""
 
@@ -118,7 +109,8 @@ class MarketHours:
 
     def expires_at(self, instrument: Instrument) -> datetime:
         """Close of the session on the contract's last day."""
-        return last_moment(instrument)
+        assert instrument.expiry is not None  # noqa: S101 - asked of dated contracts only
+        return last_moment(instrument.expiry)
 
 
 class AlwaysOpen(MarketHours):

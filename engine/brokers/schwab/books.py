@@ -1,16 +1,16 @@
 """What Schwab lists: orders, executions, holdings, money; ours under our ids."""
 
 from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from engine.brokers import Balance, BrokerFill, BrokerOrder, BrokerPosition, Odd
+from engine.brokers import Balance, BrokerFill, BrokerOrder, BrokerPosition
 from engine.brokers._wire.events import Events
-from engine.brokers._wire.sent import Listed, Sent
+from engine.brokers._wire.figures import UNREADABLE, Json
+from engine.brokers._wire.nameless import Lists, OrderList
+from engine.brokers._wire.sent import Sent
 from engine.brokers.schwab import reading
-from engine.brokers.schwab.reading import UNREADABLE, Json
 from engine.brokers.schwab.sdk import Response, Sdk
 from engine.clock import Clock
 from engine.domain.errors import BrokerUnavailable
@@ -22,15 +22,6 @@ _REACH = timedelta(days=59)
 """It lists orders of 60 days."""
 _MARGIN = timedelta(minutes=5)
 _DAY = timedelta(days=1)
-
-
-@dataclass(slots=True)
-class OrderList:
-    """Orders as listed; ``is_whole``: every one of them could be read."""
-
-    listed: list[Listed] = field(default_factory=list)
-    rows: dict[str, Json] = field(default_factory=dict)
-    is_whole: bool = True
 
 
 class Books:
@@ -49,9 +40,10 @@ class Books:
     ) -> None:
         self._name, self._client, self._ask = name, client, ask
         self._positions, self._working = library.positions, library.working
-        self._events, self._sent, self._clock = events, sent, clock
+        self._sent, self._clock = sent, clock
         self._option_fee_usd = option_fee_usd
-        self._odd: set[str] = set()
+        self._lists = Lists(name, sent, events, reading.listed)
+        self.named = self._lists.named
 
     async def recent(self, account: str, hashed: str, since: datetime) -> OrderList:
         """Orders entered since, and since the oldest live one of ours.
@@ -96,35 +88,8 @@ class Books:
         except UNREADABLE as error:
             raise BrokerUnavailable(f"{self._name}: a list of orders that is none") from error
         for row in flat:
-            try:
-                one = reading.listed(account, row)
-            except UNREADABLE as error:
-                self._not_read(row, error, found)
-                continue
-            found.listed.append(one)
-            found.rows[one.order.broker_id] = row
-            if one.order.state == "unknown":
-                said = f"order {one.order.broker_id} has the status {one.order.raw_state[:30]!r}"
-                self._tell_odd(said)
+            self._lists.take(account, row, found)
         return found
-
-    def _not_read(self, row: Json, error: Exception, found: OrderList) -> None:
-        """One of another kind is none of ours; the list is not whole without it, though."""
-        found.is_whole = False
-        number = str(row.get("orderId", ""))
-        if self._sent.is_ours(number):
-            raise BrokerUnavailable(f"{self._name}: order {number} cannot be read") from error
-        self._tell_odd(f"order {number} is of a kind we do not know ({error})")
-
-    def _tell_odd(self, note: str) -> None:
-        if note not in self._odd:
-            self._odd.add(note)
-            self._events.tell(Odd(note=note, raw=f"{self._name}: {note}"))
-
-    async def named(self, account: str, listed: list[Listed]) -> list[BrokerOrder]:
-        """The orders, ours under our ids."""
-        await self._sent.match(account, listed)
-        return self._sent.known(account, listed)
 
     def fills(self, order: BrokerOrder, row: Json) -> list[BrokerFill]:
         """The executions of one order.

@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -10,21 +10,16 @@ from typing import Any, ClassVar
 
 from pydantic import Field, SecretStr
 
-from engine.asking import Rank, asking
 from engine.brokers import (
-    Absent,
     Adapter,
     Balance,
     BrokerAccount,
     BrokerCaps,
-    BrokerEvent,
     BrokerFill,
     BrokerOrder,
     BrokerPosition,
-    Caps,
     Check,
     Filled,
-    Found,
     Odd,
     OrderRequest,
     OrderSeen,
@@ -35,9 +30,12 @@ from engine.brokers import (
 )
 from engine.brokers._wire.address import Address, is_loopback
 from engine.brokers._wire.events import Events, Keeper
+from engine.brokers._wire.figures import UNREADABLE
 from engine.brokers._wire.http import Wire
 from engine.brokers._wire.lanes import Lane, Lanes
-from engine.brokers._wire.sent import Entry, Sent
+from engine.brokers._wire.nameless import PLAIN, Nameless, OrderList, accepted, caps, lane
+from engine.brokers._wire.sent import Sent
+from engine.brokers._wire.trial import tried_out
 from engine.brokers.schwab import reading, sdk, translate
 from engine.brokers.schwab.books import Books
 from engine.brokers.schwab.login import LASTS, Login, Terms
@@ -51,27 +49,15 @@ from engine.domain.errors import (
     TradeStreamError,
     WrongEnvironment,
 )
-from engine.domain.instrument import stock
-from engine.domain.order import OrderType, Side, Tif
-from engine.domain.quote import Leg
+from engine.domain.order import OrderType
 
 _WARN = timedelta(hours=24)
 _LOOK_S = 600.0
 _MOST_TOLD = 10_000
 _ORDER_AT = re.compile(r"/orders/(\d+)/?$")
-_PLAIN = (OrderType.MARKET, OrderType.LIMIT, OrderType.STOP, OrderType.STOP_LIMIT)
 
 
-def _caps(*types: OrderType, max_legs: int = 1) -> Caps:
-    return Caps(
-        order_types=frozenset(types),
-        tifs=frozenset({Tif.DAY, Tif.GTC}),
-        max_legs=max_legs,
-        has_replace=False,  # how its new order counts a fill in flight is not documented
-    )
-
-
-class Schwab(Adapter):
+class Schwab(Nameless):
     """A login at Schwab: shares, options, spreads of up to four legs."""
 
     class Settings(Adapter.Settings):
@@ -90,6 +76,8 @@ class Schwab(Adapter):
         """Booked with each execution; Schwab says fees in its statements only."""
 
     secrets: ClassVar[tuple[str, ...]] = ("key", "secret")
+    house: ClassVar[str] = "Schwab"
+    days_back: ClassVar[int] = 2
     asks_for = "the whole address that the browser ends at, though its page does not load"
 
     @classmethod
@@ -105,9 +93,9 @@ class Schwab(Adapter):
         library = sdk.load(self.name)
         self.caps = BrokerCaps(
             by_kind={
-                "stock": _caps(*_PLAIN),
-                "option": _caps(*_PLAIN),
-                "spread": _caps(OrderType.LIMIT, max_legs=translate.MAX_LEGS),
+                "stock": caps(*PLAIN),
+                "option": caps(*PLAIN),
+                "spread": caps(OrderType.LIMIT, max_legs=translate.MAX_LEGS),
             },
             dedupes_client_id=False,
             finds_by_client_id=False,
@@ -177,20 +165,10 @@ class Schwab(Adapter):
         may_trade = {account.number for account in await self.accounts() if account.may_trade}
         try:
             hashes = {str(row["accountNumber"]): str(row["hashValue"]) for row in rows}
-        except reading.UNREADABLE as error:
+        except UNREADABLE as error:
             raise BrokerUnavailable(f"{self.name}: account numbers that cannot be read") from error
-        for name, number in self.setup.accounts.items():
-            if number is None and len(may_trade) != 1:
-                raise BrokerAuthError(
-                    f"{self.name}: the login reaches {len(may_trade)} accounts that may trade; "
-                    f"name the number of {name}"
-                )
-            wanted = next(iter(may_trade)) if number is None else number
-            if wanted not in may_trade or wanted not in hashes:
-                raise BrokerAuthError(
-                    f"{self.name}: the login reaches no open account …{wanted[-3:]} for {name}"
-                )
-            self._hashes[name], self._names[wanted] = hashes[wanted], name
+        for name, number in self._chosen(may_trade, hashes).items():
+            self._hashes[name], self._names[number] = hashes[number], name
 
     async def close(self) -> None:
         """Hang up; orders stay where they are."""
@@ -239,39 +217,16 @@ class Schwab(Adapter):
         rows = await self._ask(self._client.get_accounts)
         try:
             return [reading.account_of(row) for row in rows]
-        except reading.UNREADABLE as error:
+        except UNREADABLE as error:
             raise BrokerUnavailable(f"{self.name}: accounts that cannot be read") from error
 
     async def check(self) -> list[Check]:
         """Log in, read, price and preview one share far below its price."""
         account = next(iter(self.setup.accounts), "")
-        probe = OrderRequest(
-            client_order_id="CHECK000000000000000",
-            account=account,
-            side=Side.BUY,
-            legs=(Leg(instrument=stock("SPY")),),
-            qty=Decimal(1),
-            type=OrderType.LIMIT,
-            limit=Decimal(1),
-        )
+        return await tried_out(self, account, self.settings.environment, self._quote)
 
-        async def tried(name: str, ask: Callable[[], Awaitable[object]], said: str) -> Check:
-            try:
-                await ask()
-            except TradeStreamError as error:
-                return Check(name=name, is_ok=False, detail=str(error))
-            return Check(name=name, is_ok=True, detail=said)
-
-        async def quote() -> object:
-            return await self._ask(lambda: self._client.get_quote("SPY"))
-
-        return [
-            await tried("auth", self.accounts, f"logged in, {self.settings.environment}"),
-            await tried("account", lambda: self.balance(account), "its money can be read"),
-            await tried("quote", quote, "SPY is quoted"),
-            await tried("orders", lambda: self.open_orders(account), "they can be listed"),
-            await tried("dry run", lambda: self.preview(probe), "1 SPY at 1.00 was previewed"),
-        ]
+    async def _quote(self) -> object:
+        return await self._ask(lambda: self._client.get_quote("SPY"))
 
     async def balance(self, account: str) -> Balance:
         """Money as Schwab sees it now."""
@@ -289,27 +244,21 @@ class Schwab(Adapter):
 
     async def orders_since(self, account: str, since: datetime) -> list[BrokerOrder]:
         """Orders entered or changed since."""
-        recent = await self._books.recent(account, self._hash(account), since)
+        recent = await self._recent(account, since)
         orders = await self._books.named(account, recent.listed)
         since = since.replace(microsecond=0)  # Schwab's times are of whole seconds
         return [o for o in orders if o.updated_at >= since or o.raw_state in reading.LIVE]
 
     async def fills_since(self, account: str, since: datetime) -> list[BrokerFill]:
         """Executions since, oldest first."""
-        recent = await self._books.recent(account, self._hash(account), since)
+        recent = await self._recent(account, since)
         orders = await self._books.named(account, recent.listed)
         fills = [f for o in orders for f in self._books.fills(o, recent.rows[o.broker_id])]
         since_then = [f for f in fills if f.executed_at >= since.replace(microsecond=0)]
         return sorted(since_then, key=lambda f: (f.executed_at, f.execution_id))
 
-    async def find(self, account: str, client_order_id: str) -> Found:
-        """Look for an order by what it is: Schwab has no room for our id."""
-        as_of = self.clock.now()
-        entry = self._sent.get(client_order_id)
-        since = as_of if entry is None else min(entry.sent_at, as_of)
-        recent = await self._books.recent(account, self._hash(account), since - timedelta(days=2))
-        found = await self._sent.found(account, client_order_id, recent.listed, as_of)
-        return Unclear() if isinstance(found, Absent) and not recent.is_whole else found
+    async def _recent(self, account: str, since: datetime) -> OrderList:
+        return await self._books.recent(account, self._hash(account), since)
 
     async def preview(self, request: OrderRequest) -> Preview:
         """What Schwab says the order would cost; nothing is placed."""
@@ -321,7 +270,7 @@ class Schwab(Adapter):
             raise BrokerUnavailable(str(error)) from error
         try:
             return reading.preview_of(answer.body)
-        except reading.UNREADABLE as error:
+        except UNREADABLE as error:
             raise BrokerUnavailable(f"{self.name}: a preview that cannot be read") from error
 
     # -- requests -------------------------------------------------------------------------------
@@ -341,7 +290,7 @@ class Schwab(Adapter):
         try:
             if not is_first:
                 await self._refuse_repeat(request)
-            broker_id = await self._placed(hashed, body, _lane(request))
+            broker_id = await self._placed(hashed, body, lane(request))
             await self._sent.taken(request.client_order_id, broker_id)
         except (BrokerUnavailable, BrokerAuthError, OrderRejected):
             if is_first:  # of a repeated one this proves nothing: the first may be there
@@ -352,7 +301,7 @@ class Schwab(Adapter):
             self._n_flying -= 1
             if not self._n_flying:
                 self._landed.set()
-        return _accepted(request, broker_id, self.clock.now())
+        return accepted(request, broker_id, self.clock.now(), "PENDING_ACTIVATION")
 
     async def _refuse_repeat(self, request: OrderRequest) -> None:
         """Schwab would take a second one: only what is nowhere to be seen may be sent again."""
@@ -378,32 +327,11 @@ class Schwab(Adapter):
 
     async def cancel(self, account: str, client_order_id: str) -> None:
         """Ask for cancellation."""
-        entry = self._sent.get(client_order_id)
-        if entry is None or entry.account != account or entry.is_refused:
-            raise OrderRejected("unknown_order", f"nothing was sent as {client_order_id}")
-        broker_id = entry.broker_id or await self._looked_up(entry)
+        broker_id = await self._number(account, client_order_id)
         hashed = self._hash(account)
         await self._act(lambda: self._client.cancel_order(broker_id, hashed), "exit")
 
-    async def recognise(self, account: str, client_order_id: str, broker_id: str) -> None:
-        """A person has said which of the listed orders ours is: it can be cancelled from now on."""
-        await self._sent.recognise(account, client_order_id, broker_id)
-
-    async def _looked_up(self, entry: Entry) -> str:
-        with asking(Rank.DOUBT):  # a look, though a cancellation is what it is for
-            found = await self.find(entry.account, entry.client_order_id)
-        if isinstance(found, Absent):
-            raise OrderRejected("unknown_order", f"{entry.client_order_id} never arrived")
-        if not entry.broker_id:
-            raise OrderStateUnknown("which order it is at Schwab is not known yet")
-        return entry.broker_id
-
     # -- events ---------------------------------------------------------------------------------
-
-    async def events(self) -> AsyncIterator[BrokerEvent]:
-        """What happens to orders, as the doorbell rings for them."""
-        async for event in self._events.all():
-            yield event
 
     async def _rung(self, number: str, order_id: str) -> None:
         """Read one order and tell of it; an order of ours under way gets its number first."""
@@ -464,25 +392,3 @@ class Schwab(Adapter):
         if not 200 <= answer.status_code < 300:
             raise OrderRejected(*reading.refusal(answer.status_code, answer.body))
         return answer
-
-
-def _lane(request: OrderRequest) -> Lane:
-    return "exit" if request.reduces else "order"
-
-
-def _accepted(request: OrderRequest, broker_id: str, at: datetime) -> BrokerOrder:
-    return BrokerOrder(
-        client_order_id=request.client_order_id,
-        broker_id=broker_id,
-        account=request.account,
-        state="accepted",
-        side=request.side,
-        legs=request.legs,
-        qty=request.qty,
-        filled=Decimal(0),
-        type=request.type,
-        limit=request.limit,
-        stop=request.stop,
-        updated_at=at,
-        raw_state="PENDING_ACTIVATION",
-    )

@@ -3,7 +3,6 @@
 Then the owner has to let us in again; a newer token in the file is picked up without a restart.
 """
 
-import asyncio
 import base64
 import json
 import secrets
@@ -17,14 +16,13 @@ import aiohttp
 
 from engine.brokers import Tokens
 from engine.brokers._wire.http import Wire
+from engine.brokers._wire.kept import Kept
 from engine.clock import Clock
 from engine.domain.errors import BrokerAuthError, BrokerUnavailable, WrongEnvironment
 
 LASTS = timedelta(days=7)
 """A consent is good for so long, whatever is renewed meanwhile."""
 AHEAD = timedelta(minutes=5)
-_AGAIN = timedelta(seconds=10)
-"""The token file is looked at again so often while nobody is let in."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +46,7 @@ class Terms:
     callback: str
 
 
-class Login:
+class Login(Kept[Token]):
     """Who we are towards Schwab."""
 
     def __init__(
@@ -61,14 +59,10 @@ class Login:
         tokens: Tokens,
         clock: Clock,
     ) -> None:
-        self._name, self._tokens, self._clock, self._terms = name, tokens, clock, terms
+        super().__init__(name, tokens, clock, _read)
         self._key, self._secret, self._environment = key, secret, environment
-        self._token: Token | None = None
-        self._dead = ""
-        """Why the token we hold is of no use; empty while it may be."""
-        self._looked_at: datetime | None = None
+        self._terms = terms
         self._state = ""
-        self._lock = asyncio.Lock()
 
     def headers(self) -> Mapping[str, str]:
         """The ``Authorization`` of a request."""
@@ -83,10 +77,6 @@ class Login:
         """When the owner has to come again."""
         return None if self._token is None else self._token.made_at + LASTS
 
-    def forget_look(self) -> None:
-        """The token file may be new: look at once."""
-        self._looked_at = None
-
     # -- the token
 
     async def enter(self, wire: Wire) -> None:
@@ -96,7 +86,7 @@ class Login:
             BrokerAuthError: the owner has to let us in. BrokerUnavailable: no answer.
         """
         now = self._clock.now()
-        if self._reason(now) and (self._looked_at is None or now - self._looked_at >= _AGAIN):
+        if self._reason(now):
             await self._look(now)
         if reason := self._reason(now):
             remedy = f"run `tradestream broker connect {self._name}` in a terminal"
@@ -126,13 +116,6 @@ class Login:
             assert self._token is not None  # noqa: S101 - it is being renewed
             if self._token.expires_at <= now:
                 raise  # else it is good for a little while, and asked for again
-
-    async def _look(self, now: datetime) -> None:
-        self._looked_at = now
-        text = await self._tokens.load(self._name)
-        found = None if text is None else _read(text)
-        if found is not None and found != self._token:
-            self._token, self._dead = found, ""
 
     async def refresh(self, wire: Wire, refused: str) -> None:
         """A new access token; together with others that ask for it at the same time.

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from math import gcd
 from typing import Any
 
@@ -16,14 +16,13 @@ from engine.brokers import (
     LiveState,
     Preview,
 )
+from engine.brokers._wire.figures import Json, Unreadable, maybe, number
 from engine.brokers._wire.sent import Listed
 from engine.brokers.schwab.translate import LIMITS, STOPS, TYPES
 from engine.domain.errors import OrderRejected
 from engine.domain.instrument import Instrument, parse_key, stock
 from engine.domain.order import OrderType, Side
 from engine.domain.quote import Leg
-
-Json = Mapping[str, Any]
 
 _OURS = {name: kind for kind, name in TYPES.items()} | {
     "NET_DEBIT": OrderType.LIMIT,
@@ -64,34 +63,6 @@ FOREIGN = frozenset(
     {"MUTUAL_FUND", "FIXED_INCOME", "CASH_EQUIVALENT", "CURRENCY", "INDEX", "FUTURE", "FOREX"}
 )
 """Holdings that are none of ours: cash in a money fund, a bond."""
-
-
-class Unreadable(ValueError):
-    """An answer that lacks what it must hold, or says something of a kind we do not trade."""
-
-
-UNREADABLE = (Unreadable, KeyError, TypeError, ValueError, ArithmeticError, AttributeError)
-"""Whatever comes of reading an answer that is not as documented."""
-
-
-def number(value: Any) -> Decimal:
-    """A figure, sent as number or text.
-
-    Raises:
-        Unreadable: it is none.
-    """
-    try:
-        found = Decimal(str(value))
-    except InvalidOperation:
-        raise Unreadable(f"{str(value)[:20]!r} is not a figure") from None
-    if not found.is_finite():
-        raise Unreadable("a figure that is not finite")
-    return found.quantize(Decimal(1)) if found == found.to_integral() else found.normalize()
-
-
-def maybe(value: Any) -> Decimal | None:
-    """A figure that may be missing."""
-    return None if value in (None, "") else number(value)
 
 
 def moment(text: Any) -> datetime:

@@ -79,7 +79,6 @@ class Doorbell:
         self._preferences, self._access, self._answer, self._url = preferences, access, answer, url
         self._rung: dict[tuple[str, str], None] = {}
         self._rings = asyncio.Event()
-        self._odd: set[str] = set()
 
     # -- listening
 
@@ -157,9 +156,7 @@ class Doorbell:
 
     def _tell_odd(self, note: str) -> None:
         """Only the name of what is not known: its content holds account numbers."""
-        if note not in self._odd:
-            self._odd.add(note)
-            self._events.tell(Odd(note=note, raw=f"{self._name}: {note}"))
+        self._events.tell_once(Odd(note=note, raw=f"{self._name}: {note}"))
 
     # -- answering
 

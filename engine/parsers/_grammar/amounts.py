@@ -46,7 +46,6 @@ _COUNTED_PAST = (
 _REMARKS = {
     **dict.fromkeys(_TIME, "clock"),
     **dict.fromkeys(_COUNTED_PAST, "cue"),
-    **dict.fromkeys(("left", "remaining", "remain"), "note"),
 }
 """Words that make the number before them a remark."""
 _CURRENCY_FUTURES = frozenset("ABCEJLMNSZ")
@@ -175,6 +174,13 @@ def _counted(reader: Itemiser, at: int, end: int, what: str) -> int:
             reader.items.pop()
         kind = "gain" if sign else "points"
         return put(reader, kind, token.value, f"{sign}{token.text}pt", end)
+    if what == "cents":
+        return _cents(reader, at, end)
+    if what == "ticks":
+        if sign := _sign(reader, token):
+            reader.items.pop()
+        text = f"{sign}{token.text} {reader.tokens[end - 1].low}"
+        return put(reader, "ticks", token.value, text, end)
     if what == "dte":
         return put(reader, "ndte", token.value, token.text + "dte", end)
     return put(reader, "qty", token.value, f"{token.text} {what}", end)
@@ -294,10 +300,10 @@ def _worded(reader: Itemiser, at: int, after: Token, is_money: bool) -> int:
         return _spaced_right(reader, at, after)
     if what := unit(low):
         return _unit_word(reader, at, after, what)
-    if low in ("runner", "runners") and not _is_behind_verb(reader):
+    if low in ("runner", "runners") and token.text.isdigit() and not _is_behind_verb(reader):
         beyond = reader.look(at + 2)
         end = at + 2 + (beyond is not None and beyond.low in ("left", "on"))
-        return put(reader, "note", token.value, f"{token.text} {low}", end)
+        return put(reader, "kept", token.value, f"{token.text} {low}", end)
     if kind := _REMARKS.get(low):
         value = "recap" if kind == "cue" else token.value
         return put(reader, kind, value, f"{token.text} {low}", at + 2)
@@ -310,6 +316,18 @@ def _worded(reader: Itemiser, at: int, after: Token, is_money: bool) -> int:
     if low in ("k", "mil", "m", "b", "bn", "million", "billion", "thousand"):
         return put(reader, "oddnum", None, f"{token.text} {low}", at + 2)
     return 0 if is_money else months.day_month(reader, at, token)
+
+
+def _cents(reader: Itemiser, at: int, end: int) -> int:
+    """``95 cents`` is 0.95; ``.95 cents`` means the same; anything else is odd."""
+    token = reader.tokens[at]
+    value, is_money = token.value, at > 0 and reader.tokens[at - 1].text == "$"
+    if value is not None and token.text.isdigit() and 0 < value < 100 and not is_money:
+        value /= 100
+        return put(reader, "money", value, f"{value:f}¢", end)
+    if value is not None and 0 < value < 1:
+        return put(reader, "money", value, f"{token.text}¢", end)
+    return put(reader, "oddnum", None, f"{token.text} cents", end)
 
 
 def _is_behind_verb(reader: Itemiser) -> bool:

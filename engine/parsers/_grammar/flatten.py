@@ -134,6 +134,15 @@ _IDLE = frozenset(
      "passphrase", "key", "token", "source", "name", "currency", "tif", "timeinforce", "duration",
      "assettype", "asset", "securitytype", "extras", "delay", "version", "account", "accounttype")
 )  # fmt: skip
+_REAL = frozenset(("live", "islive", "real"))
+_MOCK = _REAL | frozenset(
+    ("dryrun", "test", "istest", "testing", "testmode", "paper", "ispaper", "papertrade",
+     "papertrading", "simulated", "simulation", "issimulated", "sim", "demo", "isdemo", "sandbox",
+     "backtest", "isbacktest", "preview", "validateonly", "example", "mock")
+)  # fmt: skip
+"""Keys that say the order is not to be carried out, or (``live``) that it is."""
+_NUMERIC = frozenset(("price", "qty", "strike", "stop", "target"))
+_IN_WORDS = frozenset(("market", "mkt", "be", "breakeven", "all", "half"))
 _ORDER_TYPES = frozenset(("limit", "lmt", "market", "mkt"))
 
 
@@ -191,7 +200,9 @@ def _order(payload: dict[str, Any], odd: list[str]) -> str:
         if value is None or value == "" or key in _IDLE or key == "sentiment":
             continue
         name = _SAME.get(key, key)
-        if name == "action":
+        if key in _MOCK:
+            lines.append("paper trade" if _is_on(value) != (key in _REAL) else "")
+        elif name == "action":
             lines.append(_action(str(value), str(payload.get("sentiment") or "")))
         elif name == "type" and str(value).lower() in _ORDER_TYPES:
             lines.append("" if str(value).lower()[0] == "l" else "price: market")
@@ -200,6 +211,10 @@ def _order(payload: dict[str, Any], odd: list[str]) -> str:
         elif name != "quantitytype":
             lines.append(_line(name, _value(name, value, odd), payload, odd))
     return "\n".join(line for line in lines if line)
+
+
+def _is_on(value: Any) -> bool:
+    return str(value).lower() not in ("false", "0", "no", "off", "none", "")
 
 
 _SENTIMENTS = {
@@ -227,6 +242,8 @@ def _order_type(value: str) -> str:
 
 
 def _value(name: str, value: Any, odd: list[str]) -> str:
+    if name in _NUMERIC and not isinstance(value, dict | list) and not _is_numeric(value):
+        odd.append(f"the {name} {str(value)[:20]!r} is no number")
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, dict):
@@ -234,6 +251,12 @@ def _value(name: str, value: Any, odd: list[str]) -> str:
     if isinstance(value, list):
         return " / ".join(_value(name, one, odd) for one in value)
     return str(value)
+
+
+def _is_numeric(value: Any) -> bool:
+    text = str(value).lower()
+    is_number = any(map(str.isdigit, text)) and not isinstance(value, bool)
+    return is_number or text.strip() in _IN_WORDS
 
 
 def _level(value: dict[str, Any], odd: list[str]) -> str:

@@ -74,7 +74,9 @@ class Itemiser:
         label = next((mean for sign, mean in _SIGNS.items() if sign in text), "")
         last = self.items[-1].kind if self.items else ""
         self.clause += 1
-        if not _WHALES.isdisjoint(text):
+        if not _MONEYS.isdisjoint(text):
+            self.put("odd", None, text)
+        elif not _WHALES.isdisjoint(text):
             self.put("cue", "flow", text)
         elif label and last not in ("level", "price", "label") and self._is_lone_number(at + 1):
             self.put("level", label, text)
@@ -144,6 +146,9 @@ class Itemiser:
         if after is None or after.gap:
             self.put("odd", None, "$")
             return at + 1
+        if after.kind == "word" and self._has_exchange(at + 1):
+            self.put("odd", None, f"{after.text}.{self.tokens[at + 3].text}")
+            return at + 4
         if after.kind == "word" and after.text.isascii() and len(after.text) <= 6:
             self.put("sym", 3, after.text.upper().rstrip("."))
             return at + 2
@@ -154,6 +159,14 @@ class Itemiser:
             return at + 2
         self.put("odd", None, "$")
         return at + 1
+
+    def _has_exchange(self, at: int) -> bool:
+        """``TSLA.TO``, ``VOD.L``: listed elsewhere, and not the ticker before the point."""
+        dot, end, beyond = self.look(at + 1), self.look(at + 2), self.look(at + 3)
+        if dot is None or end is None or dot.text != "." or dot.gap or end.gap:
+            return False
+        is_whole = beyond is None or beyond.gap or beyond.kind != "num"
+        return is_whole and end.kind == "word" and end.low in _EXCHANGES
 
     def signed_dollar(self, at: int) -> int:
         """``+$800`` and ``-$120``: a result, not a price."""
@@ -241,6 +254,11 @@ class Itemiser:
         low = self.tokens[at].low
         if low in _WORDLIKE or phrases(low):
             return self.word(at)
+        after = self.look(at + 1)
+        if after is not None and after.text[0] == "!" and not after.gap and low[-1] in "12":
+            root = self.tokens[at].text[:-1].upper()  # as TradingView writes the front month
+            self.put("sym" if low[-1] == "1" else "odd", 4, root)
+            return at + 2
         if found := _LEVEL.match(low):
             return self._numbered(at, found.group(1), found.group(2))
         if found := _MONTH_DAY.match(low):
@@ -291,9 +309,17 @@ class Itemiser:
         if token.low == "x" and self.is_count(at + 1):
             self.put("qty", self.tokens[at + 1].value, f"x{self.tokens[at + 1].text}")
             return at + 2
-        if token.low == "bot" and token.text != "bot" and self._is_counted(at + 1):
+        is_first = not self.items or self.items[-1].kind in ("line", "para", "emoji")
+        is_bot = token.low == "bot" and (token.text != "bot" or is_first)
+        if is_bot and self._is_counted(at + 1):
             self.put("verb", "bto!", token.low)
             return at + 1
+        if "'" in token.text and (whose := self._whose(at)):
+            self.put("fill" if whose == "today" else "cue", whose, token.low)
+            return at + 1
+        if token.text.isupper() and self._has_exchange(at):
+            self.put("odd", None, f"{token.text}.{self.tokens[at + 2].text}")
+            return at + 3
         found = self.match(at, token.low)
         if found is None and (better := corrected(token.low)):
             found = self.match(at, better)
@@ -304,6 +330,16 @@ class Itemiser:
             return self.known(at, end, entry)
         self.unknown(token)
         return at + 1
+
+    def _whose(self, at: int) -> str:
+        """``Dan's trade`` is another's, ``Friday's trade`` one of another day; else empty."""
+        token, after = self.tokens[at], self.look(at + 1)
+        stem, _, end = token.text.lower().rpartition("'")
+        if end != "s" or stem in _OURS or after is None or after.low not in _OWNED:
+            return ""
+        if stem == "today":
+            return stem
+        return "status" if stem in _OTHER_DAYS else "recap" if stem == "yesterday" else "source"
 
     def _is_small_size(self, at: int) -> bool:
         """``long 6948: a``: a size letter typed small, behind price and colon."""
@@ -414,6 +450,18 @@ def _month(name: str) -> int | None:
 
 _SIGNS = {"🎯": "target", "🛑": "stop", "⛔": "stop"}
 _WHALES = frozenset("🐋🐳")
+_OWNED = frozenset(
+    ("trade", "trades", "alert", "alerts", "play", "plays", "idea", "pick", "entry", "position",
+     "signal", "setup", "order", "bto", "stc", "buy", "call")
+)  # fmt: skip
+_EXCHANGES = frozenset(
+    ("to", "v", "l", "de", "f", "pa", "as", "mi", "sw", "hk", "ax", "t", "ns", "bo", "ss", "sz",
+     "sa", "mx", "ks", "si", "st", "he", "co", "br", "mc", "vi", "cn", "ne", "x", "o", "n", "us")
+)  # fmt: skip
+_OURS = frozenset(("it", "that", "let", "here", "there", "what", "this", "tomorrow"))
+_OTHER_DAYS = frozenset(("monday", "tuesday", "wednesday", "thursday", "friday", "week", "morning"))
+_MONEYS = frozenset("€£¥₹₿₽₩")
+"""Nothing of ours is priced in these."""
 _ROOTS = frozenset(("m2k", "m6e", "m6a", "m6b", "m6j"))
 _WORDLIKE = frozenset(("tp1", "tp2"))
 _LONG = 5

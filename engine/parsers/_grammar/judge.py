@@ -21,6 +21,7 @@ _WHY = {
     "plan": "a plan or a wish",
     "neg": "a negation",
     "status": "a status",
+    "source": "the name of another trader",
     "choice": "a choice between trades",
     "praise": "praise for a past trade",
 }

@@ -26,6 +26,8 @@ _UNDER_WORDS = frozenset(
 )  # fmt: skip
 _CONTRACT = frozenset(("opt", "occ", "slash", "date", "when", "right", "ndte", "future"))
 _TIES = frozenset(("to", "at", "@", "on", "for", "now", ":", "->", "is", "my", "the"))
+_UNITS = frozenset("$ ")
+"""A gain of so many dollars or ticks is no distance in points."""
 _STOCK = frozenset(("stock", "underlying", "the stock", "chart"))
 
 
@@ -47,7 +49,7 @@ def stop(reader: Reducer, at: int) -> int:
     found = reader.look(end)
     if found is not None and (value := _level(found, is_stop=True)) is not None:
         return _aside(reader, _stop_value(reader, label, value, found, end + 1))
-    if found is not None and found.kind == "oddnum":
+    if found is not None and (found.kind == "oddnum" or found.text.endswith("¢")):
         reader.put(label, "oddlevel", "stop", f"{label.text} {found.text}")
         return end + 1
     if _far(reader, at):
@@ -199,7 +201,7 @@ def _values(reader: Reducer, at: int) -> tuple[tuple[Level, ...] | None, int]:
     found: list[Level] = []
     end = at
     while (item := reader.look(at)) is not None:
-        if item.kind in ("oddnum", "range"):
+        if item.kind in ("oddnum", "range") or item.text.endswith("¢"):
             return None, at + 1
         more = _levels(item)
         if not more:
@@ -283,7 +285,7 @@ def _name(item: Item) -> str:
 
 def _level(item: Item, is_stop: bool) -> Level | None:
     """The one level that an item states, or None."""
-    if item.kind in ("num", "money"):
+    if item.kind in ("num", "money") and not item.text.endswith("¢"):
         return Level(kind="price", value=item.value)
     if item.kind == "points":
         return Level(kind="points", value=item.value)
@@ -292,7 +294,7 @@ def _level(item: Item, is_stop: bool) -> Level | None:
     is_entry = item.kind == "price" and item.value == "entry"
     if is_stop and (item.kind == "even" or item.text == "be" or is_entry):
         return Level(kind="breakeven")
-    if item.kind == "gain" and "$" not in item.text and not is_stop:
+    if item.kind == "gain" and not _UNITS.intersection(item.text) and not is_stop:
         return Level(kind="points", value=item.value)
     return None
 

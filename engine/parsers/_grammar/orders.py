@@ -8,11 +8,13 @@ from decimal import Decimal
 from engine.domain.alert import Action, Alert, Effect, Level, NotAnAlert, Parsed, Signal
 from engine.domain.copying import replace
 from engine.domain.source import SourceProfile
+from engine.parsers._grammar.around import quoted
 from engine.parsers._grammar.english import COMMON
 from engine.parsers._grammar.facts import CORE, Facts
 from engine.parsers._grammar.items import Item
 from engine.parsers._grammar.judge import judge
 from engine.parsers._grammar.verbs import Intent, Side
+from engine.parsers._grammar.words import is_nearly
 
 CONTRACT = frozenset(("symbol", "expiry", "strike", "right", "legs", "contract"))
 """Doubts in these fields mean that it is not known what should be traded."""
@@ -33,6 +35,8 @@ class Reading:
     """Entries of this author that are still open; asked for by exits alone."""
     is_json: bool = False
     is_edit: bool = False
+    is_after_close: bool = False
+    """Posted when the session of its day was over: what expires that day is gone."""
 
 
 @dataclass(slots=True)
@@ -146,6 +150,8 @@ def _is_remark(loose: list[Item], facts: Facts) -> bool:
         return False
     if any(item.value == 1 and item.is_upper for item in loose):
         return False
+    if any(is_nearly(item.text.lower()) for item in loose):
+        return False
     if any(item.kind in CORE for item in _same_clauses(loose, facts)):
         return False
     return not any(item.text.lower().endswith(("ed", "ing", "ould", "nt")) and
@@ -166,6 +172,8 @@ def check_words(draft: Draft, reading: Reading) -> None:
     is_new = said.is_add or said.is_explicit or _is_again(facts)
     if reading.base is not None and said.family == "open" and not is_new:
         facts.doubt("action", "is it bought again, or is that the fill of the alert?")
+    if reading.base is not None and _is_contrary(said, side_of(reading.base)):
+        facts.doubt("action", f"the alert it answers is {side_of(reading.base)}")
     is_priced = signal.price is not None or signal.price_range is not None
     if said.family == "close" and facts.has("ref") and not is_priced and not facts.has("market"):
         facts.doubt("price", "is that the entry or the exit price?")
@@ -205,7 +213,11 @@ def _aftermath(facts: Facts, said: Intent) -> str:
     is_noun = _is_noun(facts)
     for item in facts.items:
         words = set(item.text.lower().split())
-        if item.kind != "note" or said.is_add or (words & _AHEAD and "free" not in words):
+        if (
+            item.kind not in ("note", "kept")
+            or said.is_add
+            or (words & _AHEAD and "free" not in words)
+        ):
             continue
         if words & _MADE or (is_noun and words & _CHEERS):
             return item.text
@@ -248,6 +260,13 @@ def _check_new_stop(signal: Signal, base: Signal | None, facts: Facts) -> None:
     low, high = sorted((base.price, stop.value))
     if high > low * _ODD_RATIO[signal.asset or "stock"]:
         facts.doubt("stop", f"the stop {stop.value} is far from the entry {base.price}")
+
+
+def _is_contrary(said: Intent, held: Side) -> bool:
+    """``sold .80`` answers a short, or ``BTC`` a long: it cannot close what is held."""
+    if said.family not in ("open", "close"):
+        return False
+    return (said.is_sell and held == "short") or said.stated not in (None, held)
 
 
 def _is_again(facts: Facts) -> bool:
@@ -342,28 +361,54 @@ def decide(reading: Reading, drafts: list[Draft], why: str) -> Parsed:
         return NotAnAlert(why=why)
     for draft in drafts:
         check_words(draft, reading)
+    _check_shared_price(drafts)
+    _check_shared_amount(drafts)
     if all(draft.is_talk for draft in drafts):
         return NotAnAlert(why="it tells how a position stands")
     is_complete = all(draft.is_complete for draft in drafts)
     is_order = is_complete or any(one.is_near and one.intent.is_explicit for one in drafts)
     found = judge(reading.items, is_complete=is_order)
     is_bare = any(draft.is_bare for draft in drafts)
+    quote = quoted(reading.items)
+    if quote == "told":
+        return NotAnAlert(why="what somebody else said, between quotation marks")
     if found.verdict == "none" or (found.verdict == "ask" and is_bare):
         return NotAnAlert(why=found.why)
     strange = [text for draft in drafts for text in draft.strange]
     if strange and not is_complete and not any(draft.is_near for draft in drafts):
         return NotAnAlert(why=f"not understood: {', '.join(strange[:4])}")
     reasons = [f"unclear: {', '.join(strange[:4])}"] if strange else []
-    if found.verdict == "ask":
-        reasons.append(f"beside the order there is {found.why}")
-    for draft in drafts:
-        reasons += draft.doubts.values()
+    reasons += ["the order stands between quotation marks"] if quote else []
+    reasons += [f"beside the order there is {found.why}"] if found.verdict == "ask" else []
+    reasons += [why for draft in drafts for why in draft.doubts.values()]
     signals = tuple(
         replace(draft.signal, ambiguous=tuple(sorted(draft.doubts))) for draft in drafts
     )
     if not reasons:
         return Alert(signals=signals)
     return Alert(signals=signals, needs_human=True, question=_sentence(reasons))
+
+
+def _check_shared_amount(drafts: list[Draft]) -> None:
+    """``STC A @ 2 half, B @ 3``: half of B as well?"""
+    first = drafts[0].signal
+    is_part = first.is_partial or first.fraction not in (None, 1)
+    for draft in drafts[1:]:
+        if is_part and draft.signal.fraction == 1 and not draft.facts.has("verb", "part", "share"):
+            draft.doubts.setdefault("fraction", "is the amount said for both?")
+
+
+def _check_shared_price(drafts: list[Draft]) -> None:
+    """Two contracts bought and one price: whose is it?"""
+    opens = [draft for draft in drafts if draft.intent.family == "open"]
+    unpriced = [
+        draft for draft in opens
+        if draft.signal.price is None and draft.signal.price_range is None
+        and not draft.facts.has("market")
+    ]  # fmt: skip
+    if len(unpriced) < len(opens):
+        for draft in unpriced:
+            draft.doubts.setdefault("price", "one price is stated for two contracts")
 
 
 _CORRECTIONS = frozenset(

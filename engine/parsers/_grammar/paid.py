@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from engine.parsers._grammar import around
+
 if TYPE_CHECKING:
     from engine.parsers._grammar.items import Item
     from engine.parsers._grammar.reduce import Reducer
@@ -18,6 +20,9 @@ _PRICED = {
 
 def price(reader: Reducer, at: int) -> int:
     label = reader.items[at]
+    if label.text == "from" and around.by(reader, at):
+        reader.put(label, "cue", "source")
+        return at + 1
     if label.value == "market":
         reader.put(label, "market", None)
         return at + 1
@@ -70,6 +75,8 @@ def _loose_price(reader: Reducer, at: int) -> int:
     after = reader.look(at + 1)
     if label.text in ("filled", "fill", "fills") and after is not None and after.text == ":":
         reader.put(label, "cue", "echo")
+    elif label.text == "@" and after is not None and after.kind == "even":
+        reader.put(label, "fill", "@")
     elif label.text == "@" or (label.text in ("at", "for") and _is_end(after)):
         reader.put(label, "dangling", None)
     elif label.value == "entry" and label.text in ("entry", "entries"):

@@ -81,7 +81,10 @@ class PlainTrade:
                          stop_underlying=levels.under)  # fmt: skip
         if said.is_sell:
             self.settle_sell(signal)
-        return self._finish(self._amount(signal, count), is_market=price.is_market)
+        if said.is_short_sale and _protects_short(signal):
+            said.conflict = ""
+        signal = slots.even_stop(facts, said, self._amount(signal, count))
+        return self._finish(signal, is_market=price.is_market)
 
     def _family(self) -> bool:
         said, facts = self.intent, self.facts
@@ -203,6 +206,14 @@ class PlainTrade:
         for at in facts.by.get("part", []):
             if facts.items[at].value == "some":
                 facts.take(at)
+
+
+def _protects_short(signal: Signal) -> bool:
+    """Whether the stop lies above the price, where only a new short has one."""
+    stop, price = signal.stop, signal.price
+    if stop is None or stop.value is None or price is None:
+        return False
+    return stop.kind == "price" and stop.value > price
 
 
 def breakeven(level: Level | None) -> bool:

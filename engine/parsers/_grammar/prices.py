@@ -96,7 +96,9 @@ def _bare_price(facts: Facts, out: Price, intent: Intent, is_premium: bool) -> N
     if left[0] and facts.items[left[0] - 1].text in ("<", ">", "<=", ">="):
         facts.doubt("price", f"{facts.items[left[0] - 1].text}{item.text} is a limit, not a price")
     is_count = is_premium and item.kind == "num" and "." not in item.text and "," not in item.text
-    if is_count and intent.family == "close" and facts.kind(facts.before(left[0])) == "verb":
+    is_told = intent.family == "close" and facts.kind(facts.before(left[0])) == "verb"
+    named = [at for kind in ("opt", "occ", "strikes") for at in facts.by.get(kind, ())]
+    if is_count and (is_told or (named and left[0] < min(named))):
         facts.doubt("price", f"{item.text} may be a price or a count")
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from engine.parsers._grammar import labels, levels, paid, remarks
+from engine.parsers._grammar import around, labels, levels, paid, remarks, ticks
 from engine.parsers._grammar.items import Item
 
 JOINTS = frozenset((":", "=", "@", "-", "~", "<", ">", "<=", ">=", "->", "=>"))
@@ -25,6 +25,7 @@ class Reducer:
 
     def run(self) -> list[Item]:
         """The reduced items."""
+        ticks.settle(self.items)
         at = 0
         while at < len(self.items):
             item = self.items[at]
@@ -62,13 +63,13 @@ class Reducer:
 _READERS: dict[str, Callable[[Reducer, int], int]] = {
     "level": levels.level,
     "price": paid.price,
-    "keep": remarks.keep,
     "verb": remarks.take,
     "fill": remarks.fill,
     "part": remarks.part,
     "note": remarks.note,
     "cue": remarks.cue,
     "resting": remarks.resting,
+    "occasion": around.occasion,
     "label": labels.label,
     "softlabel": labels.label,
 }

@@ -1,11 +1,11 @@
-"""Small words that need their neighbour: now, off, take, keep, up, over."""
+"""Small words that need their neighbour: now, off, take, up, over."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from engine.domain.alert import Level
-from engine.parsers._grammar import levels
+from engine.parsers._grammar import around, levels
 from engine.parsers._grammar.facts import is_fraction
 
 if TYPE_CHECKING:
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from engine.parsers._grammar.reduce import Reducer
 
 _SIDES = frozenset(("over", "above", "under", "below", "through", "at", "near"))
-_GAINS = frozenset(("num", "money", "pct", "gainpct", "gain", "oddnum", "points", "note"))
+_GAINS = frozenset(("num", "money", "pct", "gainpct", "gain", "oddnum", "points", "note", "kept"))
 _RESULTS = frozenset(
     ("profit", "profits", "gain", "gains", "loss", "losses", "win", "wins", "money", "l", "w",
      "nice profit", "nice gains", "small loss", "small gain", "quick profit", "good profit",
@@ -26,53 +26,7 @@ _WITH_STOP = frozenset(
 _ENTRIES = frozenset(("bto!", "buy", "open", "in", "long"))
 _NUMBERS = frozenset(("num", "money"))
 _COIN_PRICE = 20_000
-_KEPT = frozenset(
-    (
-        "one",
-        "ones",
-        "it",
-        "them",
-        "piece",
-        "the",
-        "a",
-        "my",
-        "some",
-        "of",
-        "left",
-        "on",
-        "rest",
-        "runner",
-        "runners",
-        "with",
-    )
-)
 _SHARES = frozenset(("part", "num", "pct", "share", "qty"))
-_RIDE = frozenset(("ride", "run", "running", "riding", "work", "go", "on", "left", "open"))
-_KEPT_KINDS = frozenset(("num", "part", "slash", "pct", "qty", "share"))
-
-
-def keep(reader: Reducer, at: int) -> int:
-    """``leaving 2 runners``, ``holding half``: what stays is no order."""
-    label = reader.items[at]
-    after = reader.look(at + 1)
-    if after is not None and after.kind in ("sym", "opt", "occ", "slash", "date"):
-        reader.put(label, "cue", "status")
-        return at + 1
-    end = at + 1
-    for _ in range(4):
-        item = reader.look(end)
-        if item is None or (item.text not in _KEPT and item.kind not in _KEPT_KINDS):
-            break
-        end += 1
-    if end > at + 1 and end < len(reader.items) and reader.items[end].text in _RIDE:
-        end += 1
-    while end > at + 1 and reader.items[end - 1].kind == "fill":
-        end -= 1
-    if end > at + 1:
-        reader.put(label, "note", None, " ".join(one.text for one in reader.items[at:end]))
-        return end
-    reader.put(label, "cue" if label.value == "hold" else "note", "status")
-    return at + 1
 
 
 def take(reader: Reducer, at: int) -> int:
@@ -127,7 +81,7 @@ def _taken(reader: Reducer, item: Item, at: int) -> str:
 def fill(reader: Reducer, at: int) -> int:
     """``now 2.95`` is a status, ``order 88121`` a broker's number."""
     item, after = reader.items[at], reader.look(at + 1)
-    kind, value = _filled(reader, item, after)
+    kind, value = around.told(reader, at) or _filled(reader, item, after)
     if kind:
         reader.put(item, kind, value)
     else:
@@ -139,6 +93,8 @@ def _filled(reader: Reducer, item: Item, after: Item | None) -> tuple[str, str]:
     """(kind, value) of a filler that its neighbours turn into something; empty when none do."""
     kind = after.kind if after is not None else ""
     last = reader.out[-1] if reader.out else None
+    if item.text == "be" and _is_even(item, last, after):
+        return "even", "even"
     if item.text == "one" and last is not None and last.kind == "verb":
         return "oddnum", ""  # sold one: a count in letters
     if item.text == "off" and _ends_share(reader, item):
@@ -154,8 +110,15 @@ def _filled(reader: Reducer, item: Item, after: Item | None) -> tuple[str, str]:
     return "", ""
 
 
+def _is_even(item: Item, last: Item | None, after: Item | None) -> bool:
+    """``BE`` for break-even: in capitals, or behind ``to``, at the end of what is said."""
+    is_end = after is None or after.kind in ("line", "para", "stopmark", "punct", "emoji")
+    is_end = is_end or (after is not None and after.text in ("now", "here", "on"))
+    return is_end and (item.is_upper or (last is not None and last.text in ("to", "at", "@")))
+
+
 def _is_start(reader: Reducer, item: Item) -> bool:
-    return all(one.sent != item.sent or one.kind in ("emoji", "note") for one in reader.out)
+    return all(one.sent != item.sent or one.kind in ("emoji", "note", "kept") for one in reader.out)
 
 
 def _ends_share(reader: Reducer, item: Item) -> bool:
@@ -181,6 +144,9 @@ def cue(reader: Reducer, at: int) -> int:
     """``breakout over 358``: a level behind a remark about the chart is part of it."""
     item, after = reader.items[at], reader.look(at + 1)
     last = reader.out[-1] if reader.out else None
+    if said := around.told(reader, at):
+        reader.put(item, *said)
+        return at + 1
     is_level = after is not None and after.kind in ("num", "money")
     if item.text in ("paying", "im paying") and after is not None and is_level:
         reader.put(item, "paid", ("plain", after.value), f"{item.text} {after.text}")
@@ -203,6 +169,9 @@ def cue(reader: Reducer, at: int) -> int:
 def note(reader: Reducer, at: int) -> int:
     """``a gain of 60%`` is a result, not a share."""
     item, tie, after = reader.items[at], reader.look(at + 1), reader.look(at + 2)
+    if said := around.told(reader, at):
+        reader.put(item, *said)
+        return at + 1
     if item.text in _WITH_STOP and tie is not None and tie.kind in _NUMBERS:
         reader.put(item, "stop", Level(kind="price", value=tie.value), f"{item.text} {tie.text}")
         return at + 2

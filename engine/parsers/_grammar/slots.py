@@ -3,7 +3,8 @@
 from decimal import Decimal
 from typing import cast
 
-from engine.domain.alert import Level, SizeClass
+from engine.domain.alert import Level, Signal, SizeClass
+from engine.domain.copying import replace
 from engine.parsers._grammar.facts import Facts, as_share, is_fraction, is_whole
 from engine.parsers._grammar.symbols import closes, root_of
 from engine.parsers._grammar.verbs import Intent
@@ -41,9 +42,12 @@ def quantity(facts: Facts, intent: Intent, anchor: int | None, *, kind: str) -> 
     values = {item.value for item in found}
     if intent.family != "close" and any(" of " in item.text for item in found):
         facts.doubt("quantity", "a part of a position cannot be bought")
-    slot = _slot_quantity(facts, anchor)
+    slot = _slot_quantity(facts, anchor, MAX_QTY[kind])
     if slot is not None:
-        values.add(facts.take(slot).value)
+        item = facts.take(slot)
+        values.add(item.value)
+        if item.kind == "gain" and (item.text[0] == "-") != _is_selling(facts):
+            facts.doubt("quantity", f"{item.text} does not fit the verb")
     if len(values) > 1:
         facts.doubt("quantity", "two quantities are stated")
         return None
@@ -57,14 +61,20 @@ def quantity(facts: Facts, intent: Intent, anchor: int | None, *, kind: str) -> 
     return value
 
 
-def _slot_quantity(facts: Facts, anchor: int | None) -> int | None:
+def _is_selling(facts: Facts) -> bool:
+    """The sign of a count says whether it is bought or sold, as thinkorswim writes it."""
+    codes = {str(code) for code in facts.values("verb")}
+    return not codes.isdisjoint(("sell", "stc!", "sto!", "short", "write", "out", "close", "trim"))
+
+
+def _slot_quantity(facts: Facts, anchor: int | None, most: int) -> int | None:
     for at in facts.at("num", "gain"):
         item = facts.items[at]
         is_tos = item.kind == "gain" and item.text.lstrip("+-").isdigit()
         if item.kind == "gain" and not is_tos:
             continue
         last = facts.before(at)
-        if last is None and (_opens_line(facts, at, anchor) or _is_before_out(facts, at)):
+        if last is None and (_opens_line(facts, at, most) or _is_before_out(facts, at)):
             return at
         if last is None or facts.kind(last) not in _COUNT_LEADS or not is_whole(item.value):
             continue
@@ -82,12 +92,17 @@ def _is_before_out(facts: Facts, at: int) -> bool:
     return is_count and after is not None and after.text == "out" and facts.has("paid")
 
 
-def _opens_line(facts: Facts, at: int, anchor: int | None) -> bool:
-    """``3 MES long 6950``: a count before the symbol, and nothing before the count."""
-    item = facts.items[at]
-    is_first = at == 0 or facts.items[at - 1].kind in ("line", "para", "emoji")
-    is_count = item.kind == "num" and item.text.isdigit() and is_whole(item.value)
-    return is_first and is_count and anchor == at + 1 and len(facts.at("num", "paid")) > 1
+def _opens_line(facts: Facts, at: int, most: int) -> bool:
+    """``3 MES long 6950``, or a verb on a line of its own and ``10 SNAP 11C`` on the next."""
+    items = facts.items
+    item, after = items[at], (items[at + 1] if at + 1 < len(items) else None)
+    is_first = at == 0 or items[at - 1].kind in ("line", "para", "emoji")
+    is_count = item.kind == "num" and item.text.isdigit() and 0 < item.value <= most
+    is_named = after is not None and after.kind in ("sym", "root", "occ")
+    is_led = bool(facts.by.get("verb")) and facts.by["verb"][0] < at
+    is_option = facts.has("opt", "occ", "strikes")
+    is_priced = not is_option and len(facts.at("num", "paid")) > 1
+    return is_first and is_count and is_named and (is_led or is_priced)
 
 
 _COUNT_LEADS = ("verb", "size", "part")
@@ -119,21 +134,38 @@ def amount(facts: Facts, intent: Intent, count: Decimal | None) -> Amount:
     out = Amount()
     out.quantity = count
     shares, is_some = _shares(facts)
+    kept, is_free = _kept(facts)
     if count is not None:
         if "pct" in facts.by and shares:
             facts.doubt("quantity", "a count and a share are stated")
         return out
+    if Decimal(1) in shares and kept is not None:
+        facts.doubt("fraction", "all is sold and something is kept")
     if len(shares) > 1:
         facts.doubt("fraction", "two shares of the position are stated")
     elif shares:
         out.fraction = shares.pop()
     elif is_some or intent.is_trim:
         out.is_partial = True
+    elif kept is not None:
+        out.fraction = 1 - kept if kept else None
+        out.is_partial = not kept
     else:
+        if is_free:
+            facts.doubt("fraction", "is a part of it kept?")
         out.fraction = Decimal(1)
     if out.fraction is not None and not 0 < out.fraction <= 1:
         facts.doubt("fraction", f"{out.fraction:%} of a position is impossible")
     return out
+
+
+def _kept(facts: Facts) -> tuple[Decimal | None, bool]:
+    """(share that stays, 0 when only that something stays, None when nothing; is it risk-free)."""
+    found = [item for item in facts.items if item.kind == "kept"]
+    told = [item.value for item in found if item.value != "free"]
+    shares = {value for value in told if value}
+    share = shares.pop() if len(shares) == 1 else Decimal(0)
+    return (share if told else None), len(told) < len(found)
 
 
 def _shares(facts: Facts) -> tuple[set[Decimal], bool]:
@@ -141,6 +173,8 @@ def _shares(facts: Facts) -> tuple[set[Decimal], bool]:
     is_some = False
     for at in facts.at("part"):
         code = str(facts.take(at).value)
+        if code in _SHARES and facts.kind(_behind_of(facts, at)) in ("part", "share"):
+            facts.doubt("fraction", "a part of a part")
         is_some = is_some or code == "some"
         if code in _SHARES:
             shares.add(_SHARES[code])
@@ -157,12 +191,45 @@ def _shares(facts: Facts) -> tuple[set[Decimal], bool]:
     return shares, is_some
 
 
+def _behind_of(facts: Facts, at: int) -> int | None:
+    """What follows ``half of my``; ``half of`` is one word of ours."""
+    for k in range(at + 1, min(at + 4, len(facts.items))):
+        if facts.items[k].text not in ("of", "my", "the"):
+            return k
+    return None
+
+
 def _is_share(facts: Facts, at: int) -> bool:
     """``sold 50%``, ``33% of``, ``25% off`` are shares; a bare ``50%`` behind a price is not."""
     nearest = facts.items[at + 1] if at + 1 < len(facts.items) else None
     if nearest is not None and nearest.text in ("of", "off", "position", "of my"):
         return True
     return facts.kind(facts.before(at)) == "verb"
+
+
+_EVEN = frozenset(("breakeven", "break even", "b/e", "bep", "be", "brekeven"))
+_RESULT = frozenset(("at", "@", "for", "near", "around", "out", "about", "~"))
+
+
+def even_stop(facts: Facts, intent: Intent, signal: Signal) -> Signal:
+    """``sold half, BE now``: the stop of what is left; ``sold half at breakeven`` is the price."""
+    if intent.family != "close" or signal.stop is not None:
+        return signal
+    for at in facts.at("even"):
+        last = facts.items[at - 1] if at else None
+        is_price = last is not None and (last.text in _RESULT or last.kind == "verb")
+        if facts.items[at].text not in _EVEN or (is_price and last and last.text not in _MOVES):
+            continue
+        is_part = signal.is_partial or signal.quantity is not None or signal.fraction != 1
+        if is_part:
+            facts.take(at)
+            return replace(signal, stop=Level(kind="breakeven"))
+        if last is not None and (last.text == "to" or last.text in _MOVES):
+            facts.doubt("stop", "is it closed, or is its stop moved to the entry?")
+    return signal
+
+
+_MOVES = frozenset(("moved", "moving", "move", "raised", "raising", "raise", "set"))
 
 
 # --- levels and size ----------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from engine.parsers._grammar.facts import Facts
 from engine.parsers._grammar.items import Item
 
+COINS = frozenset(("BTC", "ETH"))
 COIN_PRICE = 1000
 """``BTC`` at such a price, with no contract beside it, is the coin."""
 
@@ -23,7 +24,8 @@ def root_of(symbol: str) -> str:
 
 
 _BETWEEN = frozenset(
-    ("fill", "note", "punct", "emoji", "slash", "date", "when", "ndte", "right", "num", "money",
+    ("fill", "note", "kept", "punct", "emoji", "slash", "date", "when", "ndte", "right", "num",
+         "money",
      "size", "spread", "part", "line", "qty", "price", "list", "month", "monthyear")
 )  # fmt: skip
 
@@ -52,8 +54,25 @@ def symbol(facts: Facts, anchor: int | None, *, is_reply: bool = False) -> str:
     name = names.pop()
     for at in facts.at("sym"):
         if root_of(facts.items[at].text) == name:
+            _check_space(facts, at)
             facts.take(at)
     return _checked(facts, name)
+
+
+_TAILS = frozenset(
+    ("go", "in", "on", "it", "up", "me", "or", "he", "an", "at", "am", "pm", "be", "to", "by", "is",
+     "as", "we", "us", "my", "so", "no", "et", "out", "one", "all")
+)  # fmt: skip
+
+
+def _check_space(facts: Facts, at: int) -> None:
+    """``AV GO 350C``: a short word in capitals right behind the ticker may belong to it."""
+    after = facts.items[at + 1] if at + 1 < len(facts.items) else None
+    beyond = facts.items[at + 2] if at + 2 < len(facts.items) else None
+    if after is None or not after.is_upper or after.text not in _TAILS or beyond is None:
+        return
+    if beyond.kind in ("opt", "slash", "date", "strike", "num", "paid", "price", "when", "ndte"):
+        facts.doubt("symbol", f"{facts.items[at].text} {after.text.upper()}: one word or two?")
 
 
 def _checked(facts: Facts, name: str) -> str:
@@ -101,7 +120,7 @@ def _weak_symbol(facts: Facts, found: list[int], anchor: int | None) -> str:
 _TIES = frozenset(("", "exp", "expiry", "expiring", "expires", "expiration", "for"))
 _LEADS = frozenset(
     ("verb", "num", "qty", "part", "share", "pct", "size", "slash", "date", "punct", "emoji",
-     "line",     "para", "when", "note", "opt", "entryword", "paid", "spread")
+     "line",     "para", "when", "note", "kept", "opt", "entryword", "paid", "spread")
 )  # fmt: skip
 
 
@@ -110,7 +129,7 @@ def _stands_alone(facts: Facts, at: int, anchor: int | None) -> bool:
     if anchor is None:
         return False
     between = facts.items[min(at, anchor) + 1 : max(at, anchor)]
-    if any(item.kind in ("note", "month") or _is_loose(item) for item in between):
+    if any(item.kind in ("note", "kept", "month") or _is_loose(item) for item in between):
         return False
     before = facts.items[at - 1] if at else None
     if before is None or before.kind in _LEADS:

@@ -29,7 +29,17 @@ _MAP: dict[str, str] = {
     "″": '"',
     "«": '"',
     "»": '"',
+    "‹": '"',
+    "›": '"',
+    "「": '"',
+    "」": '"',
+    "『": '"',
+    "』": '"',
+    "〝": '"',
+    "〞": '"',
     "…": "...",
+    "¢": " cents",
+    "￠": " cents",
     "×": "x",
     "✕": "x",
     "✖": "x",
@@ -124,6 +134,14 @@ _SPACES = re.compile(r" {2,}")
 _EDGE_STAR = re.compile(r"(?<![\w.])[*_]|[*_](?![\w.])")
 
 
+_SAMPLE = re.compile(
+    r"(?<![\w.])(?:e\.\s?g\b\.?|i\.\s?e\b\.?|z\.\s?b\b\.?|viz\b\.?"
+    r"|ex[.:,](?=\s)|ex\b(?=\s+(?:bto|stc|sto|btc|buy|bought|sell|sold|long|short|entered|in)\b))",
+    re.IGNORECASE,
+)
+"""``e.g.`` and its kind, whose points would end a sentence."""
+
+
 def strip_markup(text: str) -> str:
     """Text as it shows on screen: no mentions, links, list marks, bold, spoilers or code ticks."""
     if "<" in text:
@@ -136,11 +154,17 @@ def strip_markup(text: str) -> str:
         text = _SHORTCODE.sub(" ", text)
     if "`" in text:
         text = _LANG.sub("\n", text).replace("`", " ")
+    text = _SAMPLE.sub(" example ", text)
     text = _SPACES.sub(" ", _LINE_MARK.sub("", text))
     text = text.replace("||", " ")
     if "*" in text or "_" in text:
         text = _EDGE_STAR.sub("", text.replace("**", "").replace("__", ""))
     return text
+
+
+def has_link(text: str) -> bool:
+    """Whether a web address stands in the text."""
+    return ("http" in text or "www." in text) and _LINK.search(text) is not None
 
 
 def split_struck(text: str) -> tuple[str, str]:

@@ -14,6 +14,8 @@ _SIDES: dict[str, Side] = {
 }  # fmt: skip
 _BOUGHT = ("bought at", "entered at", "in at")
 _OPEN = frozenset(("bto!", "sto!", "buy", "open", "in", "starter", "add", "write"))
+_ENDS = frozenset(("cover", "close", "out", "stopped", "trim", "btc!"))
+"""Beside one of these ``short`` only names what is held."""
 _CLOSE = frozenset(("stc!", "btc!", "sell", "cover", "close", "out", "stopped", "trim"))
 
 
@@ -24,12 +26,16 @@ class Intent:
     family: Family = "none"
     side: Side | None = None
     """The side of the position, not of the order; None when not said."""
+    stated: Side | None = None
+    """The side by the verbs alone."""
     is_explicit: bool = False
     """An order word such as BTO was used, not only everyday English."""
     is_trim: bool = False
     is_add: bool = False
     is_sell: bool = False
     """Only ``sell`` was said: closes a long, or opens a short where that is usual."""
+    is_short_sale: bool = False
+    """``sell`` and ``short`` both: a short is opened, or one that is held is closed."""
     is_late_cancel: bool = False
     """Said behind the order: clear where an alert is answered."""
     is_unfilled: bool = False
@@ -64,8 +70,12 @@ def intent(facts: Facts, *, is_reply: bool = False) -> Intent:
     out.is_add = "add" in said
     _side(out, said)
     _family(out, said)
+    if {"sell", "short"} <= said and not said & _ENDS:
+        out.family, out.is_short_sale = "open", True
+        out.conflict = "does it sell short, or close a short?"
     if {"short", "cover"} <= said and facts.has("stop", "target", "under"):
         out.conflict = "a short is opened or covered?"
+    out.stated = out.side
     out.is_sell = out.family == "close" and "sell" in said and not said & {"stc!", "trim", "out"}
     return out
 

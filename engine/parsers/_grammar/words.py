@@ -63,7 +63,9 @@ close = booking gains; banked profits; ring the register; ringing the register; 
 close = secured profits; securing profits; secure profits
 stopped = stoped out; stoped; stopped out; stopped; stop out; stopped out of; stopped on
 stopped = got stopped out; stop hit; stop loss hit; sl hit; stopped at; stop was hit; hit stop
-stopped = hit my stop; hit stop loss
+stopped = hit my stop; hit stop loss; sl triggered; stop triggered; stop loss triggered; hit sl
+stopped = stops hit; stops triggered; sl was hit; stop got hit; sl got hit; stopped me out
+stopped = hit the stop; stop was triggered; stop taken out; stop taken; took my stop
 trim = trimed; triming; trim; trimmed; trimming; trims; scale out; scaled out; scaling out; scaling
 trim = scaled; scale; scaling out of; scaled out of; scale out of; peeled; peeling; peel
 trim = peeled off; peeling off; peel off; lightened; lightening; lighten; lightened up
@@ -80,7 +82,8 @@ add = doubled down; doubling down; double down; topping up; topped up; added to;
 add = scaling in; scaled in; scaling into; scaled into; bought more; buying more; buy more
 add = adding more; added more; add more; averaged long; averaging in to; averaged into
 add = grabbed more; grabbing more; avging; avgd; avging down; avgd down; avg in; dca; dcaing; dcad
-add = dca in
+add = dca in; adding here; add here; added here; doubling; doubled up; double up; doubling up
+add = double
 update = exit update; move; moved; moving; raise; raised; raising; raises; lower; lowered; lowering
 update = bump; bumped; bumping; tighten; tightened; tightening; adjust; adjusted; adjusting; drag
 update = dragging; dragged; slide; sliding; slid; ratchet; ratcheting; exits update
@@ -158,11 +161,6 @@ _EVEN = """
 even = breakeven; break even; b/e; bep; even; scratch; cost basis; brekeven
 """
 
-_KEEP = """
-keep = leaving; leave; leaves; keeping; keep; keeps; left with; letting; hold back
-hold = holding; hold; still holding; riding; ride; still have; still hold; still in
-"""
-
 _TIMES = """
 0dte = same day; sameday; today; todays; same day exp; same day expiry; exp today; expiring today
 tomorrow = tomorrow; tommorow; tommorrow; tomorow; tmrw; tmr; tomorrows; tmw; tmrow
@@ -227,7 +225,9 @@ notes = notes; note; comment; comments; reason; thesis; remarks; commentary
 _UNITS = """
 contracts = contracts; contract; cons; con; cont; conts; cars; car; lots; lot; ctrs; cts; ct; ctr
 shares = shares; share; shs; sh
-points = points; point; pts; pt; handles; handle; ticks; tick; pips
+points = points; point; pts; pt; handles; handle
+ticks = ticks; tick; tks; pips; pip
+cents = cents; cent; pennies
 dte = dte; dtes; day dte; days dte; d t e
 """
 
@@ -285,7 +285,9 @@ _TABLES: tuple[tuple[str, str], ...] = (
     ("part", _PARTS),
     ("level", _LEVELS),
     ("even", _EVEN),
-    ("keep", _KEEP),
+    ("keep", chatter.KEEP),
+    ("kept", chatter.KEPT),
+    ("occasion", chatter.OCCASIONS),
     ("price", _PRICES),
     ("when", _TIMES),
     ("month", _MONTHS),
@@ -370,6 +372,19 @@ def corrected(word: str) -> str | None:
     if len(found) > 1:
         found = _best(word, found)
     return found.pop() if len(found) == 1 else None
+
+
+_TELLING = frozenset(("verb", "level", "part", "even", "right", "price"))
+
+
+@lru_cache(maxsize=4096)
+def is_nearly(word: str) -> bool:
+    """Whether an unknown word may be a slip of an order word too short to be corrected."""
+    if not 4 <= len(word) <= 16 or not word.isalpha() or word in english.COMMON:
+        return False
+    near, table = _near(), _compiled()[0]
+    found = {hit for key in _slips(word) if (hit := near.get(key))}
+    return any(not rest and entry.kind in _TELLING for hit in found for rest, entry in table[hit])
 
 
 _ORDER_WORDS = frozenset(("right", "verb", "level", "label", "price"))

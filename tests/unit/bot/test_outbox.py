@@ -9,7 +9,8 @@ import aiohttp
 import discord
 import pytest
 
-from bot.outbox import Content, Outbox, nonce
+from bot.outbox import Outbox
+from bot.posting import Content, nonce
 from engine.domain.desk import Notice
 from engine.domain.errors import StoreUnavailable
 from tests import rig

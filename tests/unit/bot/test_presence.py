@@ -6,6 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import discord
+import pytest
 
 from bot.panel.presence import EVERY_S, Presence, colour, words
 from engine.reports import Missing
@@ -43,19 +44,18 @@ def test_red_is_no_entries_amber_is_look_here() -> None:
     assert colour(report(is_reconciled=False), is_heard=True) is discord.Status.dnd
 
 
-async def test_nothing_is_sent_while_nothing_changed_and_anew_after_a_new_session() -> None:
+async def test_nothing_is_sent_while_nothing_changed_and_anew_after_a_new_session(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     sent: list[str] = []
     now = report()
 
     async def change(*, activity: discord.CustomActivity, status: discord.Status) -> None:
         sent.append(f"{activity.name} {status}")
 
-    async def status(_: object) -> status_report.StatusReport:
-        return now
-
+    monkeypatch.setattr("bot.panel.presence.status_of", lambda _: now)
     app: Any = SimpleNamespace(
         link=SimpleNamespace(is_up=True),
-        reading=SimpleNamespace(status=status),
         bot=SimpleNamespace(change_presence=change),
         desk=SimpleNamespace(book=SimpleNamespace(facts={})),
     )

@@ -29,10 +29,11 @@ class Books:
 
 def vitals(clock: ManualClock) -> tuple[Vitals, Books]:
     books = Books(clock)
-    reading = SimpleNamespace(frame=lambda: Frame(now=clock.now()), apis=list)
+    reading = SimpleNamespace(frame=lambda: Frame(now=clock.now()))
+    outside = SimpleNamespace(apis=list)
     usage = SimpleNamespace(took_ms=[])
     app: Any = SimpleNamespace(
-        clock=clock, store=books, started_at=START, reading=reading, usage=usage
+        clock=clock, store=books, started_at=START, reading=reading, outside=outside, usage=usage
     )
     return Vitals(app), books
 
@@ -84,7 +85,7 @@ async def test_of_replies_and_brokers_answers_95_of_100_are_quicker() -> None:
         quick.answered(200, {}, 0.020)
         slow.answered(200, {}, 0.9 if n < 3 else 0.2)
     apis = [SimpleNamespace(p95_ms=p95(u.waits_ms)) for u in (quick, slow, Usage(books.clock))]
-    app.reading.apis = lambda: apis
+    app.outside.apis = lambda: apis
     await made.look()
     now = {v.name: v.now for v in made.report().vitals}
     assert (now["reply p95"], now["API p95"]) == (95, 900)

@@ -79,8 +79,10 @@ PLAIN = [
     row
     for row in CLEAR
     if not {"sl", "pt", "under"} & set(row["expected"].replace("=", " ").split())
+    and "stop" not in row["text"]
 ]
-"""Orders without levels: ``sl if 6397`` and ``targets 9 / or 11`` mean what they say without it."""
+"""Orders without levels: ``tight no stop``, ``sl if 6397`` and ``targets 9 / or 11`` mean what
+they say without it."""
 
 
 def read_again(row: dict[str, str], text: str) -> list[list[str]] | None:

@@ -171,3 +171,45 @@ def test_nothing_heavy_is_imported() -> None:
         "assert not heavy & set(sys.modules), heavy & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize(
+    "at",
+    [
+        "9999-12-31T23:59:59-12:00",
+        "0001-01-01T00:00:00+14:00",
+        "9999-12-31",
+        "1066-10-14T09:00:00Z",
+    ],
+)
+def test_a_time_at_the_end_of_the_calendar_costs_only_its_own_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], at: str
+) -> None:
+    lines = [line("a", "BTO SPY 640C 8/15 @ 1"), line("b", "BTO SPY 640C 8/15 @ 1", posted_at=at)]
+    code, found, err = parse_file(tmp_path / "f.jsonl", capsys, *lines, line("c", "out"))
+    assert code == 2
+    assert list(found) == ["a", "c"]
+    assert "line 2: posted_at" in err
+
+
+def test_half_a_surrogate_pair_in_an_id_comes_back_as_it_was(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    odd = '{"id": "\\ud800x", "posted_at": "2025-08-12T10:00:00Z", "content": "BTO \\udc00 SPY"}'
+    code, found, _ = parse_file(tmp_path / "f.jsonl", capsys, odd, line("ü", "gm"))
+    assert code == 0
+    assert list(found) == ["\ud800x", "ü"]
+
+
+def test_a_reader_who_has_seen_enough_is_no_crash(tmp_path: Path) -> None:
+    file = tmp_path / "f.jsonl"
+    file.write_text("\n".join(line(str(k), "gm") for k in range(3000)), encoding="utf-8")
+    command = [sys.executable, "-m", "bot", "parse", "--jsonl", str(file)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as ran:
+        assert ran.stdout is not None
+        assert ran.stderr is not None
+        assert json.loads(ran.stdout.readline())["id"] == "0"
+        ran.stdout.close()
+        said = ran.stderr.read()
+    assert not said
+    assert ran.returncode == 0

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.brokers import OrderRequest
+from engine.brokers._wire.figures import UNREADABLE, Unreadable, number
 from engine.brokers.etrade import translate
-from engine.brokers.etrade.translate import Unreadable
 from engine.domain.errors import OrderRejected
 from engine.domain.instrument import option, stock
 from engine.domain.order import OrderType, Side, Tif
@@ -248,7 +248,7 @@ def test_nonsense_in_the_executed_time_of_a_cancelled_order_is_no_time() -> None
     ],
 )
 def test_what_cannot_be_read_is_not_made_up(detail: dict[str, Any]) -> None:
-    with pytest.raises(translate.UNREADABLE):
+    with pytest.raises(UNREADABLE):
         translate.listed("main", row(**detail))
 
 
@@ -312,8 +312,8 @@ def test_published_bodies_are_read() -> None:
 
 
 def test_figures_are_exact_and_finite() -> None:
-    assert str(translate.number(10.0)) == "10"
-    assert str(translate.number("1.4050")) == "1.405"
+    assert str(number(10.0)) == "10"
+    assert str(number("1.4050")) == "1.405"
     for bad in ("NaN", "inf", "", None, "1,5", []):
         with pytest.raises(Unreadable):
-            translate.number(bad)
+            number(bad)

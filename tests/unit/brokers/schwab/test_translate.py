@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.brokers import OrderRequest
+from engine.brokers._wire.figures import UNREADABLE, Unreadable
 from engine.brokers.schwab import reading, sdk, translate
-from engine.brokers.schwab.reading import Unreadable
 from engine.domain.errors import OrderRejected
 from engine.domain.instrument import option, stock
 from engine.domain.order import OrderType, Side, Tif
@@ -281,7 +281,7 @@ def test_orders_of_a_group_are_read_one_by_one() -> None:
     ],
 )
 def test_what_cannot_be_read_is_not_made_up(more: dict[str, Any]) -> None:
-    with pytest.raises(reading.UNREADABLE):
+    with pytest.raises(UNREADABLE):
         reading.listed("main", as_listed(request(), **more))
 
 

@@ -187,3 +187,11 @@ async def test_a_session_that_swallows_a_cancellation_is_cancelled_again():
     async with asyncio.timeout(5):
         await keeper.close()
     assert n_swallowed == 2
+
+
+async def test_what_nobody_knows_is_told_once():
+    events = Events()
+    for raw in ("a new status", "a new status", "another"):
+        events.tell_once(Odd(note=f"the broker said {raw}", raw=raw))
+    events.end()
+    assert [event.raw async for event in events.all()] == ["a new status", "another"]

@@ -1,0 +1,159 @@
+"""What the outside world says of itself: brokers, their accounts and allowances, quotes."""
+
+import asyncio
+from collections.abc import Callable
+
+from bot import text
+from engine.brokers import Broker, Check
+from engine.desk import Desk
+from engine.domain.errors import TradeStreamError, UserError
+from engine.domain.instrument import Instrument
+from engine.flows import broker_switch
+from engine.reports import Frame
+from engine.reports import brokers as lines
+from engine.reports import data as quotes
+from engine.reports.metrics import p95
+
+_MONEY_S, _TEST_S = 2.0, 30.0
+_MOST_ASKED = 100
+
+
+class OutsideReading:
+    """Asks where it must, and waits for nobody longer than a moment."""
+
+    def __init__(self, desk: Desk, frame: Callable[[], Frame]) -> None:
+        self._desk, self._frame = desk, frame
+
+    async def brokers(self, name: str | None = None) -> lines.BrokersReport:
+        """Every broker, or one of them, with what it says of its accounts just now."""
+        desk = self._desk
+        chosen = dict(desk.brokers) if name is None else {name: self.broker(name)}
+        accounts = list(desk.book.accounts.values())
+        asked = [(a.name, b) for a in accounts if (b := chosen.get(a.broker)) is not None]
+        money = await asyncio.gather(*(_money(account, broker) for account, broker in asked))
+        return lines.build(
+            self._frame(),
+            connections=[self._connection(n, b) for n, b in chosen.items()],
+            accounts=accounts,
+            orders=list(desk.book.orders.values()),
+            money={m.account: m for m in money},
+            apis={a.provider: a for a in self.apis()},
+        )
+
+    def broker(self, name: str) -> Broker:
+        """The connection of that name.
+
+        Raises:
+            UserError: there is none; names those that are there.
+        """
+        found = self._desk.brokers.get(name)
+        if found is None:
+            known = ", ".join(sorted(self._desk.brokers))
+            raise UserError(f"There is no such broker; there are: {known}. Nothing was done.")
+        return found
+
+    async def tested(self, name: str) -> list[Check]:
+        """What a broker can do right now, tried out; a silent one is a failed check."""
+        broker = self.broker(name)
+        try:
+            async with asyncio.timeout(_TEST_S):
+                return await broker.check()
+        except TimeoutError:
+            return [Check(name="answer", is_ok=False, detail=f"none within {_TEST_S:.0f} s")]
+        except TradeStreamError as error:
+            return [Check(name=type(error).__name__, is_ok=False, detail=str(error))]
+
+    def _connection(self, name: str, broker: Broker) -> lines.Connection:
+        desk = self._desk
+        return lines.Connection(
+            name=name,
+            is_paper=broker.caps.is_paper,
+            has_stream=broker.caps.has_stream,
+            gate=desk.gates.get(name) or desk.gates.get("*", ""),
+            off=broker_switch.off(desk, name),
+            problem=desk.health.get(f"broker {name}", ""),
+        )
+
+    def apis(self) -> list[lines.Api]:
+        """How much of each provider's allowance is used; those that count their calls."""
+        found = []
+        for name, part in (*self._desk.brokers.items(), ("feed", self._desk.feed)):
+            usage = getattr(part, "usage", None)
+            if usage is not None:
+                found.append(
+                    lines.Api(
+                        provider=name,
+                        n_calls=usage.n_calls,
+                        per_min=usage.per_min,
+                        n_limited=usage.n_limited,
+                        n_failed=usage.n_failed,
+                        limit=usage.limit,
+                        remaining=usage.remaining,
+                        last_ms=usage.last_ms,
+                        p95_ms=p95(usage.waits_ms),
+                    )
+                )
+        return found
+
+    def data(self, name: str | None = None) -> quotes.DataReport:
+        """Grades of everything quoted, or of one symbol.
+
+        Raises:
+            UserError: nothing of that name is quoted, or quotes are not graded here.
+        """
+        board = self._desk.board
+        if board.quality is None:
+            raise UserError("Quotes of this feed are not graded. Nothing was looked up.")
+        known = [q.instrument for q in board.all().values()]
+        if name is not None:
+            wanted = name.strip().upper()
+            known = [i for i in known if wanted in (i.label.upper(), i.symbol)][:1]
+            if not known:
+                shown = text.safe_line(name, 40)
+                raise UserError(f"“{shown}” was never quoted here. Nothing was looked up.")
+        down = getattr(self._desk.feed, "down", {})
+        return quotes.build(self._frame(), board.quality, instruments=known, down=down)
+
+    async def refresh(self) -> tuple[int, list[str]]:
+        """Ask for a fresh quote of everything known; how many came, and what has none.
+
+        Raises:
+            UserError: there is no feed.
+        """
+        desk = self._desk
+        feed = desk.feed
+        if feed is None:
+            raise UserError("No feed is configured. Nothing was asked.")
+        known = [q.instrument for q in desk.board.all().values()]
+        missing: list[str] = []
+
+        async def ask(instrument: Instrument) -> None:
+            try:
+                async with asyncio.timeout(_MONEY_S):
+                    quote = await feed.quote(instrument)
+            except Exception:  # noqa: BLE001 - whatever a feed raises, there is no quote
+                quote = None
+            if quote is None:
+                missing.append(instrument.label)
+            else:
+                desk.board.put(quote)
+
+        await asyncio.gather(*(ask(i) for i in known[:_MOST_ASKED]))
+        return min(len(known), _MOST_ASKED) - len(missing), sorted(missing)
+
+
+async def _money(account: str, broker: Broker) -> lines.Money:
+    """What a broker says of an account within two seconds; else that it did not, and why."""
+    try:
+        async with asyncio.timeout(_MONEY_S):
+            balance = await broker.balance(account)
+    except TimeoutError:
+        return lines.unasked(account, "the broker does not answer")
+    except TradeStreamError as error:
+        return lines.unasked(account, str(error))
+    return lines.Money(
+        account=account,
+        equity_usd=lines.figure(balance.equity_usd),
+        cash_usd=lines.figure(balance.cash_usd),
+        buying_power_usd=lines.figure(balance.buying_power_usd),
+    )

@@ -1,0 +1,279 @@
+"""Forms that read plausibly and were once read wrongly: each as templates and the words for them.
+
+``{x}`` in a template stands for each of the words in turn; the label says what a person
+understands by every one of them, in the notation of ``labelled``.
+"""
+
+import pytest
+
+from engine.domain.alert import Alert, EmbedText, NotAnAlert
+from tests.unit.parsers.labelled import DEFAULT_AT, message, outcome, profile, score
+
+CLOSE = "STC SPY 640C 8/15 @ 2.00"
+OPEN = "BTO SPY 640C 8/15 @ 1.00"
+SPY = "SPY 08-15 640C"
+
+Row = tuple[str, str, str, str | None]
+
+
+def rows(
+    channel: str, expected: str, template: str, words: str = "", first: str | None = None
+) -> list[Row]:
+    """One row for each word; the words are separated by ``|``."""
+    each = words.split("|") if words else [""]
+    return [(channel, expected, template.replace("{x}", word), first) for word in each]
+
+
+SOMETHING_STAYS = (
+    rows("options", f"close+ {SPY} @2 part=y", f"{CLOSE} {{x}}",
+         "leaving 2|keeping 2|2 left|holding 1|with 1 runner|with a runner|letting 2 ride"
+         "|leaving two"
+         "|2 remaining|leaving runners|rest riding|2 cons left|1 contract left|one runner left"
+         "|kept 1"
+         "|still in 1|got 2 left|have 2 left|runner on|1 more to go|2 runners left"
+         "|holding the rest")
+    + rows("options", f"close+ {SPY} @2 part=y", f"{CLOSE}, {{x}}",
+           "2 left|one left|two left|runner left|1 still on|letting the rest run|kept a runner")
+    + rows("options", f"close+ {SPY} @2 f=0.75", f"{CLOSE}, {{x}}",
+           "keeping a quarter|1/4 left|25% left|25% still on|holding 1/4|quarter left")
+    + rows("options", f"close+ {SPY} @2 f=0.5", f"{CLOSE}, {{x}}",
+           "keeping half|half left|still have half|50% remaining|1/2 riding|still in with half")
+    + rows("options", f"close+ {SPY} @2 q=2", "STC 2 SPY 640C 8/15 @ 2.00 {x}",
+           "leaving 1|, 1 left|with a runner|, half left")
+    + rows("options", f"close+ {SPY} @2 f=1", "Sold {x} SPY 640C 8/15 @ 2.00",
+           "my 2 left|my 2 runners|the rest of")
+    + rows("options", "ask", "STC all SPY 640C 8/15 @ 2.00 {x}", "leaving 1|keeping half|2 left")
+    + rows("options", "ask", f"{CLOSE}, {{x}}", "risk free now|free ride|house money now")
+    + rows("options", "no order", "Sold {x} SPY 640C 8/15 @ 2.00",
+         "half of my half|half my quarter")
+    + rows("options", f"close+ {SPY} @2 part=y", "out @ 2.00 {x}", "leaving 1|, 1 left|, runner on",
+           "BTO 4 SPY 640C 8/15 @ 1.00")
+    + rows("stocks", "close+ AAPL @200 part=y", "Sold AAPL @ 200 {x}",
+           "leaving 100|keeping 100|, 100 left|, 100 shares left|with 50 left|holding 25")
+    + rows("stocks", "close- TSLA @200 part=y", "Covered TSLA @ 200, {x}", "50 left|leaving 50")
+    + rows("futures", "close+ NQ @24850 part=y", "NQ out 24850, {x}",
+           "leaving 1|1 left|holding 1 runner|runner left")
+)  # fmt: skip
+
+TICKS = (
+    rows("futures", "open+ NQ @24800 sl=24790", "NQ long 24800 {x}",
+         "stop 40 ticks|, 40 tick stop|risk 40 ticks|SL 40 ticks")
+    + rows("futures", "open- ES @6450 sl=6452", "ES short 6450, {x}", "8 tick stop|stop 8 ticks")
+    + rows("futures", "open+ CL @67.2 sl=67 pt=67.6", "CL long 67.20 {x} 20 ticks, target 40 ticks",
+           "stop|SL|stop loss")
+    + rows("futures", "open+ GC @3032 sl=3024", "GC long 3032 stop {x}", "80 ticks|8 pts|3024")
+    + rows("futures", "open+ ZN @110.5 sl=110.375", "ZN long 110.5 stop {x}", "8 ticks")
+    + rows("futures", "open+ ES ESU25 @6450 sl=6448", "ESU5 long 6450 stop {x}", "8 ticks")
+    + rows("futures", "ask", "{x} stop 20 ticks", "HG long 4.50|6A long .6520|ZC long 412")
+    + rows("futures", "ask", "6E long 1.1650 stop {x}", "20 pips|20 pip|20t")
+    + rows("futures", "ask", "stop {x}", "8 ticks|8 tick", "ES long 6450 stop 6440")
+    + rows("futures", "close+ ES f=0.5", "out half {x}", "+12 ticks|+3 pts",
+         "ES long 6450 stop 6440")
+)  # fmt: skip
+
+SOLD_SHORT = (
+    rows("futures", "open- ES @6450 sl=6458", "{x} 6450 stop 6458",
+         "Sell ES short|Sold ES short|Selling ES short|Short ES|Sell short ES")
+    + rows("stocks", "open- TSLA @220 sl=226", "{x} 220 stop 226",
+           "Selling TSLA short|Sold TSLA short|Sold short TSLA|Sell short TSLA")
+    + rows("stocks", "ask", "{x} @ 220", "Sell 100 TSLA short|Sold TSLA short|Sold my TSLA short")
+    + rows("futures", "ask", "{x} 6450", "selling ES short|Sold my ES short|sell ES short")
+    + rows("options", "ask", "{x} @ 1.00",
+         "Sold SPY 640C 8/15 short|Sell short-dated SPY 640C short")
+    + rows("stocks", "close- TSLA @215 f=1", "{x} TSLA short @ 215",
+         "Covered|Closed|Out of|Bought back")
+)  # fmt: skip
+
+COUNT_ON_ITS_LINE = (
+    rows("options", "open+ SNAP 09-19 11C q=10", "{x}\n10 SNAP 9/19 11 CALLS",
+         "BOUGHT|BTO|BUY|BTO 🚨")
+    + rows("options", f"close+ {SPY} q=2", "{x}\n2 SPY 640C 8/15", "STC|SOLD|SELLING|CLOSED")
+    + rows("options", f"open+ {SPY} @2 q=5", "BTO\n5 SPY 640C 8/15 {x}",
+         "@ 2.00|2.00|at 2|\n@ 2.00")
+    + rows("options", "ask", "{x}",
+         "BTO\n5\nSPY 640C 8/15|5 SPY 640C 8/15|BTO\n5\nSPY 640C 8/15\n2.00")
+    + rows("stocks", "open+ AAPL q=100", "{x}\n100 AAPL", "BUY|BOUGHT|BTO")
+    + rows("stocks", "close+ AAPL q=50", "{x}\n50 AAPL", "SOLD|SELL")
+    + rows("futures", "open+ ES @6450 q=2 sl=6440", "{x}\n2 ES 6450 stop 6440", "LONG|BUY|BTO")
+)  # fmt: skip
+
+CENTS = (
+    rows("options", f"open+ {SPY} @0.95", "BTO SPY 640C 8/15 {x}",
+         "@ 95 cents|@ 95¢|for 95 cents|95 cents|@ .95 cents|@ $.95 cents|@ 95cents")
+    + rows("options", f"close+ {SPY} @0.95 f=1", "STC SPY 640C 8/15 {x}", "@ 95 cents|95¢")
+    + rows("stocks", "open+ SOFI @0.95", "Bought SOFI {x}", "@ 95 cents|@ 95¢")
+    + rows("options", "ask", "BTO SPY 640C 8/15 {x}",
+           "cost $100|$100 per contract|@ $100|@ 100|100 a contract|$95/contract|@ 95|@ $235"
+           "|@ 120 cents|@ €1.05|@ 1.05€|@ £1.05|@ 1.00 SL 50 cents|@ 1.00 stop 50¢")
+    + rows("options", "open+ SPX 08-15 6400C @45", "BTO SPX 6400C 8/15 {x}", "@ 45|@ $45|for 45")
+    + rows("options", "open+ NVDA 2027-01-15 100C @95", "BTO NVDA 100C 1/15/27 {x}", "@ 95|for $95")
+)  # fmt: skip
+
+SAMPLES = (
+    rows("options", "none", f"{{x}} {OPEN}",
+         "e.g.|E.g.|e.g.:|i.e.|Ex.|ex:|Ex|like this:|alerts look like this:|such as|for instance"
+         "|as follows:|in the form|type|z.B.|viz.|Example:|sample -|Format:")
+    + rows("options", "none", f"({{x}} {OPEN})", "e.g.|i.e.|ex:|for example")
+    + rows("stocks", "none", "{x} Bought AAPL @ 190", "e.g.|Ex.|such as|like this:")
+    + rows("futures", "none", "{x} ES long 6450 stop 6440", "e.g.|Ex.|such as|like this:")
+    + rows("options", f"open+ {SPY} @1", "BTO SPY {x} @ 1.00", "exp. 8/15 640C|640C exp 8/15")
+)  # fmt: skip
+
+ANOTHERS = (
+    rows("options", "ask", "{x}", f'"{OPEN}"|“{OPEN}”|«{OPEN}»|「{OPEN}」|„{OPEN}“')
+    + rows("options", "no order", "{x}",
+           f'"{OPEN}" - great alert by Dan|“{OPEN}” lol ok Dan|Dan: "{OPEN}"|«{OPEN}» Dan'
+           '|@dan: {OPEN}'
+           f"|'{OPEN}' nice one|From Dan - {OPEN}")
+    + rows("options", "no order", f"{OPEN} {{x}}",
+           "- great alert by Dan|(Dan's trade)|via @dan|h/t Dan|credit to Dan|credit @dan|per Dan"
+           "|from @dan|by @dan|thanks @dan|following Dan|copying Dan|with @dan|tailing dan"
+           "|(Mike's alert)|courtesy of Dan|not my trade")
+    + rows("options", "no order", f"{{x}} {OPEN}",
+           "Friday's trade|Yesterday's trade:|this AM|from this morning|Dan's play:")
+    + rows("options", f"open+ {SPY} @1", f"{{x}} {OPEN}",
+           "Today's play:|Today's trade -|Let's|@Swing|@Options Alerts")
+    + rows("options", f"open+ {SPY} @1", 'BTO {x} @ 1.00', '"SPY" 640C 8/15|SPY "640C" 8/15')
+    + rows("stocks", "no order", "{x}", '"Bought AAPL @ 190" - Dan|"Bought AAPL @ 190"')
+    + rows("futures", "no order", "{x}", '"ES long 6450 stop 6440"|“NQ short 24800” nice')
+)  # fmt: skip
+
+LATER = (
+    rows("options", "no order", f"{OPEN} {{x}}",
+         "on pullback|on a pullback|on dip|on dips|at the open|on the open|on a retest|on weakness"
+         "|stop limit|by EOD|before the close|at the bell")
+    + rows("options", "no order", "Close SPY 640C 8/15 {x}",
+           "by EOD|before the close|into strength|at the open|by the close|EOD|into the close")
+    + rows("options", f"open+ {SPY} @1", "{x} SPY 640C 8/15 @ 1.00 on the dip",
+         "Bought|Adding|Grabbed")
+    + rows("options", f"close+ {SPY} @2 f=1", "{x} SPY 640C 8/15 @ 2.00 into strength",
+           "Sold|Selling|Closed")
+    + rows("options", f"close+ {SPY} @2 f=1", "{x} SPY 640C 8/15 @ 2.00 before the close",
+           "Sold|Closed|Exited")
+    + rows("options", "ask", "BTO SPY 640C 8/15 {x}",
+           "stop limit 1.00|stop @ 1.00|stop 1.00|buy stop 1.00|SL 1.00")
+    + rows("stocks", "ask", "Buy AAPL {x}", "stop 190|stop limit 190|buy stop 190")
+    + rows("options", "none", f"{{x}} {OPEN} ok", "is|Is|are")
+    + rows("options", "none", f"{{x}} {OPEN}", "ok to|safe to|is it good to|worth buying")
+)  # fmt: skip
+
+MISFITS = (
+    rows("options", "ask", "BTO {x} SPY 640C 8/15 @ 1.00", "-3|-1")
+    + rows("options", "ask", "SOLD {x} SPY 640C 8/15 @ 1.00", "+3|+1")
+    + rows("options", f"open+ {SPY} @1 q=3", "BOT {x} SPY 640C 8/15 @ 1.00", "+3|3")
+    + rows("stocks", "no order", "Bought {x} @ 20", "$TSLA.TO|TSLA.TO|VOD.L|SAP.DE|$RY.TO|BHP.AX")
+    + rows("stocks", "open+ BRK.B @490", "Bought {x} @ 490", "BRK.B|$BRK.B|BRK/B")
+    + rows("stocks", "open+ AAPL @190 sl=185", "Bought AAPL @ 190.{x} 185", "Stop| Stop|SL")
+    + rows("options", "ask", "BTO {x} 8/15 @ 3.00",
+           "AV GO 350C|CO IN 300C|NV DA 180C|T SLA 330C|S PY 640C|AM D 180C|AAP L 230C|N VDA 180C")
+    + rows("stocks", "ask", "Bought {x} @ 300", "AV GO|CO IN")
+    + rows("options", "ask", "BTO {x} 8/15 @ 20", "ES 6500C|/ES 6500C|NQ 24000C|MNQ 24000C|/CL 70C")
+    + rows("options", "open+ ES 08-15 65C @2", "BTO ES 65C 8/15 {x}", "@ 2|@ 2.00")
+    + rows("stocks", "ask", "{x} @ 64000", "sell half BTC|Bought BTC")
+    + rows("options", "ask", "{x} @ 5.00", "BTC|buy back|bought to cover", OPEN)
+    + rows("options", "ask", "{x} .80", "sold|STC|selling",
+         "STO IWM 8/15 200/195 put credit spread @ 1")
+    + rows("options", "ask", "{x}", "STC SPY 640C 8/15 @ 2 half, QQQ 570C 8/15 @ 3"
+           "|BUY\nContract: SPY 8/15 640C\nContract: SPY 8/15 645C\nPrice: 1.00")
+)  # fmt: skip
+
+MOVED_TO_ENTRY = (
+    rows("options", f"close+ {SPY} f=0.5 sl=BE", "sold half, {x}",
+         "stop to breakeven|stp to breakeven|moved to breakeven|BE now|sl BE|stop to BE", OPEN)
+    + rows("options", "ask", "sold half, {x} to breakeven", "sstop|stoop|sto|rest", OPEN)[:1]
+    + rows("options", f"close+ {SPY} f=0.5", "sold half {x}", "at breakeven|@ breakeven", OPEN)
+    + rows("futures", "close+ ES f=0.5 sl=BE", "half off, {x}", "BE now|stop BE|SL to BE",
+           "ES long 6450 stop 6440")
+)  # fmt: skip
+
+ONCE_MISSED = (
+    rows("options", f"open+ {SPY} @3.5", "{x} @ 3.50",
+         "adding here|adding|double|doubling|add here|doubled down", OPEN)
+    + rows("options", f"close+ {SPY} f=1", "SPY 640C 8/15 {x}",
+           "SL triggered|stop triggered|stopped out|stop hit|SL hit")
+    + rows("futures", "open+ ES @6450 sl=6440", "{x} long 6450 stop 6440", "ES1!|/ES|ES|es1!")
+    + rows("futures", "open- MNQ @24800 sl=24850", "{x} short 24800 SL 24850", "MNQ1!|MNQ")
+    + rows("futures", "no order", "{x} long 6450 stop 6440", "ES2!|NQ2!")
+    + rows("stocks", "open+ PLTR @82.5 q=200 sl=80", "{x} 200 pltr 82.5 sl 80",
+         "bot|Bot|BOT|bought")
+)  # fmt: skip
+
+FORMS = {
+    name.lower(): made for name, made in list(globals().items())
+    if name.isupper() and isinstance(made, list)
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_every_word_of_a_form_is_read_as_a_person_understands_it(name: str) -> None:
+    wrong = []
+    for channel, expected, text, first in FORMS[name]:
+        found = score(expected, outcome(channel, text, DEFAULT_AT, first))
+        if found.verdict not in ("exact", "ok"):
+            wrong.append(f"{found.verdict}: {text!r} is {found.got}, not {expected}")
+    assert not wrong, "\n".join(wrong)
+
+
+# --- payloads, embeds, hours ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("value", ['"abc"', '"NaN"', "NaN", '"ten"', "true", '"n/a"', "Infinity"])
+@pytest.mark.parametrize("key", ["price", "quantity", "limitPrice", "stopLoss"])
+def test_a_payload_with_a_word_for_a_number_is_not_traded(key: str, value: str) -> None:
+    text = f'{{"ticker":"AAPL","action":"buy","{key}":{value}}}'
+    parsed = outcome("stocks", text)
+    assert isinstance(parsed, NotAnAlert) or parsed.needs_human
+
+
+@pytest.mark.parametrize("key", ["dryRun", "dry_run", "test", "isTest", "paper", "paper_trade"])
+@pytest.mark.parametrize("value", ["true", "1", '"yes"', "false"])
+def test_a_payload_that_is_only_tried_out_is_no_order(key: str, value: str) -> None:
+    text = f'{{"ticker":"AAPL","action":"buy","price":190,"quantity":10,"{key}":{value}}}'
+    parsed = outcome("stocks", text)
+    assert isinstance(parsed, Alert) == (value == "false")
+
+
+@pytest.mark.parametrize("footer", ["EXAMPLE ONLY", "Test alert", "Demo", "Paper trading"])
+def test_a_footer_may_say_that_it_is_an_example(footer: str) -> None:
+    said = message("", embeds=(EmbedText(description=OPEN, footer=footer),))
+    assert isinstance(_read(said), NotAnAlert)
+
+
+@pytest.mark.parametrize(
+    "footer", ["Twinsight", "Not financial advice", "Educational use only", ""]
+)
+def test_other_footers_change_nothing(footer: str) -> None:
+    said = message("", embeds=(EmbedText(description=OPEN, footer=footer),))
+    assert score(f"open+ {SPY} @1", _read(said)).verdict == "exact"
+
+
+def test_the_preview_of_a_link_is_anothers_words() -> None:
+    preview = (EmbedText(title="Dan on X", description="BTO QQQ 570C 8/15 @ 2.00"),)
+    alone = _read(message("https://x.com/dan/status/1", embeds=preview))
+    assert isinstance(alone, Alert)
+    assert alone.needs_human
+    own = _read(message(f"{OPEN} https://x.com/dan/status/1", embeds=preview))
+    assert score(f"open+ {SPY} @1", own).verdict == "exact"
+
+
+@pytest.mark.parametrize("when", ["0DTE", "8/12", "today"])
+@pytest.mark.parametrize(
+    ("at", "expected"),
+    [
+        ("2025-08-12T15:59:59-04:00", "open+ SPY 08-12 640C @0.4"),
+        ("2025-08-12T19:59:00Z", "open+ SPY 08-12 640C @0.4"),
+        ("2025-08-12T16:00:00-04:00", "ask"),
+        ("2025-08-13T01:30:00+02:00", "ask"),
+    ],
+)
+def test_what_expires_today_is_not_bought_after_the_close(
+    when: str, at: str, expected: str
+) -> None:
+    found = score(expected, outcome("options", f"BTO SPY 640C {when} @ .40", at), at)
+    assert found.verdict in ("exact", "ok"), found.got
+
+
+def _read(said):
+    from engine.parsers import read
+
+    return read(said, profile("options"))
