@@ -83,7 +83,8 @@ class _Trade(PlainTrade):
         return found
 
     def check(self, signal: Signal) -> None:
-        if signal.symbol in symbols.COINS and (signal.price or 0) >= symbols.COIN_PRICE:
+        least = symbols.COINS.get(signal.symbol)
+        if least is not None and (signal.price or 0) >= least:
             self.facts.doubt("symbol", f"{signal.symbol} may be the coin or the fund of that name")
         if signal.contract is not None:
             self.facts.doubt("asset", "a futures contract is named in a share room")

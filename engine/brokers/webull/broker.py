@@ -105,7 +105,6 @@ class Webull(Adapter):
         self._sums = Sums(self.name, setup.tokens, self.clock)
         self._numbers: dict[str, str] = {}
         """Our account name -> the id that requests name."""
-        self._odd: set[str] = set()
         self._watch: asyncio.Task[None] | None = None
 
     # -- connection -----------------------------------------------------------------------------
@@ -370,9 +369,7 @@ class Webull(Adapter):
 
     def _note(self, sentence: str) -> None:
         """Shown to an admin once."""
-        if sentence not in self._odd:
-            self._odd.add(sentence)
-            self._events.tell(Odd(note=f"{self.name}: {sentence}", raw=""))
+        self._events.tell_once(Odd(note=sentence, raw=f"{self.name}: {sentence}"))
 
     def _warn(self, sentence: str) -> None:
         self._events.tell(Warned(note=sentence))

@@ -73,7 +73,8 @@ def number(reader: Itemiser, at: int, is_money: bool = False) -> int:
 
 def _plain(reader: Itemiser, at: int, is_money: bool) -> int:
     token = reader.tokens[at]
-    sign = _sign(reader, token)
+    is_tagged = is_money and at > 0 and reader.tokens[at - 1].text == "$"
+    sign = _sign(reader, reader.tokens[at - 1] if is_tagged else token)  # exp 8/15 - $1.20
     if token.value is None:
         reader.put("oddnum", None, token.text)
     elif sign:
@@ -266,7 +267,8 @@ def _dash(reader: Itemiser, at: int, dash: Token) -> int:
         return 0
     end = at + 3 + money
     if dash.text != "-":
-        return put(reader, "moved", None, tokens[at].text + dash.text + following.text, end)
+        value = None if following.value is None else (tokens[at].value, following.value)
+        return put(reader, "moved", value, tokens[at].text + dash.text + following.text, end)
     low, high = tokens[at].value, following.value
     right, after_right = _right_after(reader, end)
     third = reader.look(end)
@@ -311,6 +313,10 @@ def _worded(reader: Itemiser, at: int, after: Token, is_money: bool) -> int:
         return end
     if low == "x" and reader.is_count(at + 2):
         return 0  # 1.20 x 2: the count stands behind
+    beyond = reader.look(at + 2)
+    is_quote = beyond is not None and beyond.kind == "num" and "." in beyond.text
+    if low == "x" and beyond is not None and is_quote and "." in token.text:
+        return put(reader, "oddnum", None, f"{token.text} x {beyond.text}", at + 3)  # bid x ask
     if low == "x" and after.gap and (after.text == "x" or _is_capital_word(reader, at + 2)):
         return put(reader, "qty", token.value, f"{token.text} x", at + 2)
     if low in ("k", "mil", "m", "b", "bn", "million", "billion", "thousand"):

@@ -54,6 +54,8 @@ class ContractReader:
         for at in facts.at("opt"):
             facts.take(at)
         rights = {str(facts.take(at).value) for at in facts.at("right")}
+        if not found and not rights:
+            rights = self._lone_letter()
         if found:
             strike, right = found[0]
             if len(found) > 1:
@@ -65,6 +67,15 @@ class ContractReader:
             facts.doubt("right", "calls and puts are both named")
         right = cast("Right", rights.pop()) if len(rights) == 1 else None
         return self._loose_strike(), right
+
+    def _lone_letter(self) -> set[str]:
+        """``640 | C |``: a cell of its own."""
+        facts = self.facts
+        cells = [
+            at for at in facts.at("letter")
+            if facts.items[at].text in ("C", "P") and at and facts.items[at - 1].text == "|"
+        ]  # fmt: skip
+        return {facts.take(at).text for at in cells}
 
     def _loose_strike(self) -> Decimal | None:
         """A labelled strike, or a number beside the right or symbol when the price is known."""
@@ -214,7 +225,8 @@ class ContractReader:
         names = " ".join(str(value) for value in facts.values("spread"))
         if not said.is_sell:
             return
-        if "credit" in names or is_tos_order:
+        is_condor = "condor" in names and "credit" in facts.values("effect")
+        if "credit" in names or is_tos_order or is_condor:
             said.family, said.side, said.is_sell = "open", "short", False
         elif "debit" not in names:
             facts.doubt("action", "does it open a credit spread or close a debit spread?")

@@ -208,7 +208,9 @@ def _order(payload: dict[str, Any], odd: list[str]) -> str:
             lines.append("" if str(value).lower()[0] == "l" else "price: market")
         elif name == "ordertype":
             lines.append(_order_type(str(value)))
-        elif name != "quantitytype":
+        elif name == "quantitytype":
+            odd += _unmeasured(payload)
+        else:
             lines.append(_line(name, _value(name, value, odd), payload, odd))
     return "\n".join(line for line in lines if line)
 
@@ -268,6 +270,12 @@ def _level(value: dict[str, Any], odd: list[str]) -> str:
             return f"{one}%"
     odd.append("a bracket of the payload has no price")
     return ""
+
+
+def _unmeasured(payload: dict[str, Any]) -> list[str]:
+    """A unit of the quantity, and the quantity under a name that is not known."""
+    is_stated = any(_SAME.get(key) == "qty" for key in payload)
+    return [] if is_stated else ["a kind of quantity is stated, and no quantity"]
 
 
 def _line(name: str, value: str, payload: dict[str, Any], odd: list[str]) -> str:

@@ -36,6 +36,11 @@ def label_symbol(reader: Reducer, at: int, label: Item, found: Item) -> int:
 
 
 def label_strike(reader: Reducer, at: int, label: Item, found: Item) -> int:
+    last = reader.out[-1] if reader.out else None
+    is_behind = label.kind == "softlabel" and found.kind not in ("num", "money")
+    if is_behind and last is not None and last.kind in ("num", "money"):
+        last.kind = "strike"  # 575 strike 8/15
+        return at + 1
     kind = {"num": "strike", "money": "strike", "slash": "strikes"}.get(found.kind)
     if kind == "strikes":
         pairs = tuple((Decimal(part), "") for part in found.value)

@@ -216,6 +216,8 @@ def _values(reader: Reducer, at: int) -> tuple[tuple[Level, ...] | None, int]:
 
 def _goes_on(last: Level, item: Item | None) -> bool:
     """``TP 6960 6970``: a second price of the same size right behind the first."""
+    if item is not None and item.kind in ("gainpct", "pct") and last.kind == "percent":
+        return bool(item.value > (last.value or 0))
     if item is None or item.kind not in ("num", "money") or last.kind != "price" or not last.value:
         return False
     return bool(abs(item.value - last.value) * 20 < last.value)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
+from itertools import pairwise
 
 from engine.domain.alert import Action, Alert, Effect, Level, NotAnAlert, Parsed, Signal
 from engine.domain.copying import replace
@@ -301,22 +302,25 @@ _ODD_RATIO = {"option": Decimal(8), "spread": Decimal(8), "stock": Decimal("1.6"
 
 def check_levels(signal: Signal, side: str, doubts: dict[str, str]) -> None:
     """Stop on the losing side, targets on the winning one, and prices of one magnitude."""
-    price = signal.price
-    if signal.price_range is not None:
-        price = (signal.price_range[0] + signal.price_range[1]) / 2
-    if not price:
-        return
     sign = 1 if side == "long" else -1
+    near = far = signal.price  # the end of a range that the stop, or a target, must lie beyond
+    if signal.price_range is not None:
+        near, far = signal.price_range[::sign]
+    if not near or not far:
+        return
     odd = _ODD_RATIO[signal.asset or "stock"]
+    reach = 1 if signal.asset == "future" else 3
     if signal.stop is not None:
-        _check_stop(signal.stop, price, sign, odd, doubts)
+        _check_stop(signal.stop, near, sign, odd, doubts)
     for target in signal.targets:
+        if target.kind == "percent" and not target.value:
+            doubts.setdefault("targets", "a target of 0% is none")
         if target.kind != "price" or target.value is None:
             continue
-        if (target.value - price) * sign <= 0:
+        if (target.value - far) * sign <= 0:
             doubts.setdefault("targets", f"the target {target.value} is on the losing side")
-        elif max(target.value, price) > min(target.value, price) * odd * 3:
-            doubts.setdefault("targets", f"the target {target.value} is far from {price}")
+        elif max(target.value, far) > min(target.value, far) * odd * reach:
+            doubts.setdefault("targets", f"the target {target.value} is far from {far}")
 
 
 def _check_stop(
@@ -406,9 +410,14 @@ def _check_shared_price(drafts: list[Draft]) -> None:
         if draft.signal.price is None and draft.signal.price_range is None
         and not draft.facts.has("market")
     ]  # fmt: skip
-    if len(unpriced) < len(opens):
-        for draft in unpriced:
-            draft.doubts.setdefault("price", "one price is stated for two contracts")
+    if len(unpriced) == len(opens):
+        unpriced = []
+    for one, two in pairwise(drafts):
+        is_led = two.facts.has("verb", "entryword") or two.signal.price is None
+        if not is_led and one.signal.price is None and one.intent.family == "close":
+            unpriced.append(one)
+    for draft in unpriced:
+        draft.doubts.setdefault("price", "one price is stated for two contracts")
 
 
 _CORRECTIONS = frozenset(

@@ -40,6 +40,7 @@ def price(facts: Facts, intent: Intent, *, is_premium: bool) -> Price:
     for value in stated[:1]:
         out.value = value
         _zone(facts, value)
+    _moved(facts, out, intent)
     is_withdrawn = intent.family == "cancel" and facts.has("opt", "occ", "strikes")
     if out.value is None and out.range is None and not out.is_market and not is_withdrawn:
         _bare_price(facts, out, intent, is_premium)
@@ -59,6 +60,13 @@ def _stated(facts: Facts, intent: Intent) -> list[Decimal]:
     if intent.family in ("close", "update") or (intent.is_add and is_other):
         entry = []
     return list(dict.fromkeys(plain + entry))
+
+
+def _moved(facts: Facts, out: Price, intent: Intent) -> None:
+    """``STC ... 1.00 -> 1.50``: from the entry to the exit."""
+    moved = facts.at("moved")
+    if out.value is None and len(moved) == 1 and intent.family == "close" and not facts.at("num"):
+        out.value = facts.take(moved[0]).value[1]
 
 
 def _zone(facts: Facts, value: Decimal) -> None:
@@ -97,6 +105,8 @@ def _bare_price(facts: Facts, out: Price, intent: Intent, is_premium: bool) -> N
         facts.doubt("price", f"{facts.items[left[0] - 1].text}{item.text} is a limit, not a price")
     is_count = is_premium and item.kind == "num" and "." not in item.text and "," not in item.text
     is_told = intent.family == "close" and facts.kind(facts.before(left[0])) == "verb"
+    last = facts.items[left[0] - 1].text if left[0] else ""
+    is_told = is_told or last in ("of", "my", "of my", "of the")
     named = [at for kind in ("opt", "occ", "strikes") for at in facts.by.get(kind, ())]
     if is_count and (is_told or (named and left[0] < min(named))):
         facts.doubt("price", f"{item.text} may be a price or a count")

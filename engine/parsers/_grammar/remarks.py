@@ -25,6 +25,8 @@ _WITH_STOP = frozenset(
 )  # fmt: skip
 _ENTRIES = frozenset(("bto!", "buy", "open", "in", "long"))
 _NUMBERS = frozenset(("num", "money"))
+_TALLIES = frozenset(("p/l", "p&l", "pnl", "gain", "profit", "result", "results"))
+"""``P/L: +50%`` in the lines of an exit only says how it went."""
 _COIN_PRICE = 20_000
 _SHARES = frozenset(("part", "num", "pct", "share", "qty"))
 
@@ -147,6 +149,11 @@ def cue(reader: Reducer, at: int) -> int:
     if said := around.told(reader, at):
         reader.put(item, *said)
         return at + 1
+    if item.text in _TALLIES and after is not None and after.text == ":":
+        result = reader.look(at + 2)
+        if result is not None and result.kind in ("gain", "gainpct", "pct"):
+            reader.put(item, "note", None)
+            return at + 3
     is_level = after is not None and after.kind in ("num", "money")
     if item.text in ("paying", "im paying") and after is not None and is_level:
         reader.put(item, "paid", ("plain", after.value), f"{item.text} {after.text}")

@@ -3,10 +3,15 @@
 from engine.parsers._grammar.facts import Facts
 from engine.parsers._grammar.items import Item
 
-COINS = frozenset(("BTC", "ETH"))
 COIN_PRICE = 1000
 """``BTC`` at such a price, with no contract beside it, is the coin."""
 
+
+COINS = {
+    **dict.fromkeys(("BTC", "ETH"), COIN_PRICE), "SOL": 20, "LTC": 60,
+    **dict.fromkeys(("XRP", "DOGE", "ADA", "AVAX", "BNB", "SHIB", "PEPE", "SUI", "LINK", "DOT"), 0),
+}  # fmt: skip
+"""Coin -> the price from which the share of that name is not what is meant."""
 
 _COMPANY = frozenset(
     ("APPLE", "TESLA", "FORD", "INTEL", "VISA", "NIKE", "CHASE", "DELTA", "NVIDI", "GOLD",
@@ -15,7 +20,15 @@ _COMPANY = frozenset(
 """Names people write for a ticker; which ticker is for a person to say."""
 
 
-_ROOT = {"SPXW": "SPX", "NDXP": "NDX", "RUTW": "RUT", "VIXW": "VIX", "XSPW": "XSP"}
+_ROOT = {
+    "SPXW": "SPX",
+    "NDXP": "NDX",
+    "RUTW": "RUT",
+    "VIXW": "VIX",
+    "XSPW": "XSP",
+    "BRKB": "BRK.B",
+    "BRKA": "BRK.A",
+}
 
 
 def root_of(symbol: str) -> str:
@@ -61,18 +74,42 @@ def symbol(facts: Facts, anchor: int | None, *, is_reply: bool = False) -> str:
 
 _TAILS = frozenset(
     ("go", "in", "on", "it", "up", "me", "or", "he", "an", "at", "am", "pm", "be", "to", "by", "is",
-     "as", "we", "us", "my", "so", "no", "et", "out", "one", "all")
+     "as", "we", "us", "so", "no", "et", "i", "a")
 )  # fmt: skip
+_HEADS = frozenset(("i", "a", "am", "an", "so", "he", "be", "avg", "go", "it"))
 
 
 def _check_space(facts: Facts, at: int) -> None:
-    """``AV GO 350C``: a short word in capitals right behind the ticker may belong to it."""
-    after = facts.items[at + 1] if at + 1 < len(facts.items) else None
-    beyond = facts.items[at + 2] if at + 2 < len(facts.items) else None
-    if after is None or not after.is_upper or after.text not in _TAILS or beyond is None:
-        return
-    if beyond.kind in ("opt", "slash", "date", "strike", "num", "paid", "price", "when", "ndte"):
-        facts.doubt("symbol", f"{facts.items[at].text} {after.text.upper()}: one word or two?")
+    """``AV GO 350C``, ``I WM 200P``: a scrap in capitals beside it may belong to the ticker."""
+    after, beyond = _beside(facts, at, 1), _beside(facts, at, 2)
+    before, lead = _beside(facts, at, -1), _beside(facts, at, -2)
+    is_entry = after is not None and after.kind == "verb" and facts.by["verb"][0] > at
+    is_priced = beyond is not None and beyond.kind in ("num", "paid", "price")
+    is_tail = _is_scrap(after, _TAILS) and beyond is not None and beyond.kind in _BEHIND
+    is_tail = is_tail and not (is_entry and is_priced)  # TSLA IN @ 330
+    is_led = lead is None or lead.kind in ("verb", "qty", "num")
+    is_twice = after is not None and after.kind == "sym" and after.text == facts.items[at].text
+    if is_tail or is_twice or (is_led and _is_scrap(before, _HEADS)):
+        facts.doubt("symbol", f"is {facts.items[at].text} the whole of the symbol?")
+
+
+def _beside(facts: Facts, at: int, step: int) -> Item | None:
+    """The item so many places on; a new line alone is no place."""
+    way = 1 if step > 0 else -1
+    for _ in range(abs(step)):
+        at += way
+        if 0 <= at < len(facts.items) and facts.items[at].kind == "line":
+            at += way
+    return facts.items[at] if 0 <= at < len(facts.items) else None
+
+
+def _is_scrap(item: Item | None, words: frozenset[str]) -> bool:
+    return item is not None and item.is_upper and item.text.lower() in words
+
+
+_BEHIND = frozenset(
+    ("opt", "slash", "date", "strike", "num", "paid", "price", "when", "ndte", "range", "paidrange")
+)
 
 
 def _checked(facts: Facts, name: str) -> str:
@@ -107,6 +144,7 @@ def _weak_symbol(facts: Facts, found: list[int], anchor: int | None) -> str:
     ]
     if len(joined) == 1:
         item = facts.take(joined[0])
+        _check_space(facts, joined[0])
         return _checked(facts, root_of(item.text.upper()))
     if joined or found:
         facts.doubt("symbol", "it is not certain which word is the symbol")

@@ -10,6 +10,7 @@ _STRIKES = frozenset("\u0335\u0336\u0337\u0338")
 
 _MAP: dict[str, str] = {
     "\t": " ",
+    "\u2800": " ",
     "\r": "\n",
     "\x0b": "\n",
     "\x0c": "\n",

@@ -62,6 +62,8 @@ def intent(facts: Facts, *, is_reply: bool = False) -> Intent:
         codes.append("open")
     out = Intent(is_explicit=any(code.endswith("!") for code in codes))
     said = set(codes)
+    if "sto!" in said and not said & _ENDS:
+        said -= {"sell"}  # selling puts: STO ...
     out.is_late_cancel = is_late
     out.is_unfilled = said & {"cancel", "nofill"} == {"nofill"}
     if len(codes) == 1 and any(_is_half_code(facts, at) for at in facts.by.get("verb", [])):

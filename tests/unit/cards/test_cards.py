@@ -21,6 +21,7 @@ from bot.cards import (
     trace,
     trade_card,
     trades,
+    watchlist,
 )
 from engine.domain.alert import EmbedText, RawAlert
 from engine.domain.desk import AlertState, ApprovalState, Intake
@@ -443,3 +444,9 @@ def test_colour_follows_the_sign_to_the_cent():
     assert tone_of(D("-0.01")) is Tone.BAD
     assert tone_of(D("0.004")) is Tone.QUIET
     assert tone_of(Missing("x")) is Tone.QUIET
+
+
+@pytest.mark.parametrize("called", ["/MES", "/MESZ26", "SPY 603C 1/31"])
+def test_a_symbol_that_the_market_does_not_have_is_said_in_whole_words(called):
+    said = watchlist._why(f"the made-up market has no {called}", "/MES")
+    assert said == "the made-up market does not have it"
