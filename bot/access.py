@@ -50,6 +50,8 @@ class Caller:
     """None in a direct message."""
     channel_id: int | None
     is_dm: bool = False
+    is_linked_dm: bool = False
+    """A direct message of somebody with a linked account, whose roles were asked for just now."""
     is_bot: bool = False
     """Bots and webhooks never act for a person."""
     is_user_install: bool = False
@@ -187,7 +189,8 @@ class Access:
     def _wrong_channel(
         self, caller: Caller, permission: Permission, admin_channel: ChannelFacts | None
     ) -> Refusal | None:
-        if permission.where is Where.ACTIONS and caller.channel_id not in self.action_channel_ids:
+        is_read = caller.is_linked_dm or caller.channel_id in self.action_channel_ids
+        if permission.where is Where.ACTIONS and not is_read:
             return _no("channel", "# actions are read in the action channels alone.")
         if permission.where is not Where.ADMIN:
             return None

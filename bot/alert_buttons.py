@@ -9,6 +9,7 @@ from bot import reply, text
 from bot.confirm import Question, ask_first
 from bot.lasting import Lasting, below
 from bot.reply import Press
+from engine.domain import words
 from engine.domain.desk import AlertRecord, AlertState, Who
 from engine.flows import second_look
 from engine.reports.alerts import signal_words
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
     from bot.app import App
 
 Style = discord.ButtonStyle
-_AGAIN = (AlertState.HELD, AlertState.REJECTED, AlertState.RISK_REJECTED, AlertState.ERROR)
+_LOST = (AlertState.REJECTED, AlertState.RISK_REJECTED, AlertState.ERROR)
+_AGAIN = (AlertState.HELD, *_LOST)
 
 
 class AlertButton(
@@ -142,7 +144,8 @@ def _words(app: "App", record: AlertRecord, size: Decimal | None, *, ends: str =
     rows = [f"**{text.safe_line(signal_words(s), 100)}**" for s in signals[:5]]
     rows.append(f"{text.safe_line(now.author_name, 40)} · {text.ago(now.posted_at)}")
     if now.reason:
-        rows.append(f"it came to nothing: {text.safe_line(now.reason, 200)}")
+        said = "it came to nothing" if now.state in _LOST else words.ALERT[now.state]
+        rows.append(f"{said}: {text.safe_line(now.reason, 200)}")
     if size is not None:
         rows.append(f"in {text.qty(size)} units")
     rows.append(f"-# {ends}")

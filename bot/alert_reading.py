@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from bot import text
+from engine.domain import words
 from engine.domain.alert import Alert, Asset
 from engine.domain.desk import AlertRecord, AlertState, Approval
 from engine.domain.errors import UserError
@@ -35,6 +36,21 @@ class Sought:
     words: str = ""
     channel_id: int | None = None
     since: datetime | None = None
+
+    @property
+    def said(self) -> str:
+        """In words: ``author rhea, option``; empty when everything fits."""
+        since = "" if self.since is None else f"since {text.eastern_day(self.since)} ET"
+        parts = (
+            self.symbol.strip().upper(),
+            "" if self.state is None else words.ALERT[self.state],
+            f"author {self.author}" if self.author else "",
+            self.asset or "",
+            f"“{self.words}”" if self.words else "",
+            "of that room" if self.channel_id is not None else "",
+            since,
+        )
+        return ", ".join(p for p in parts if p)
 
     def fits(self, record: AlertRecord) -> bool:
         """Whether this is one of them."""
@@ -97,6 +113,8 @@ async def page(app: "App", sought: Sought, number: int) -> alerts.AlertsReport:
         page=number,
         per_page=_PER_PAGE,
         n_in_all=len(fitting),
+        sought=sought.said,
+        n_else=0 if fitting else await desk.store.count(AlertRecord),
     )
 
 

@@ -97,6 +97,7 @@ class DeskBot(commands.Bot):
         intents = discord.Intents.none()
         intents.guilds = True
         intents.guild_messages = True
+        intents.dm_messages = True
         intents.message_content = True
         self.app = app
         self.catch_up = CatchUp(self)

@@ -118,7 +118,8 @@ class Confirmations:
                 return
             log.info("confirmation of user %s expired: %s", waiting.user_id, waiting.question.title)
             await _show(
-                waiting.sent, f"⌛ {waiting.question.title} Not answered; nothing was done."
+                waiting.sent,
+                reply.badged(app, f"⌛ {waiting.question.title} Not answered; nothing was done."),
             )
 
         task = asyncio.create_task(close(), name=f"confirmation {token}")
@@ -151,6 +152,7 @@ class ConfirmButton(
         """Do it once, or drop it. Whoever may not answer leaves it as it is."""
         await reply.defer(interaction)
         try:
+            await interaction.client.app.gate.admit(interaction)
             said = await self._answer(interaction.client.app, interaction)
         except ApprovalExpired as error:
             said = sentence(error)
@@ -191,8 +193,9 @@ async def _run(press: Press, question: Question) -> str:
 
 async def _replace(press: Press, said: str) -> None:
     """Put the outcome where the question stood; elsewhere when that is closed."""
+    words = reply.badged(press.client.app, said)
     try:
-        await press.edit_original_response(content=said[:2000], embed=None, view=None)
+        await press.edit_original_response(content=words, embed=None, view=None)
     except reply.UNWELL as error:
         log.info("the question could not be closed: %s", error)
         await reply.say(press, said)
@@ -202,7 +205,7 @@ async def _show(sent: Sent | None, said: str) -> None:
     if sent is None:
         return
     try:
-        await sent.edit(content=said[:2000], embed=None, view=None)
+        await sent.edit(content=said, embed=None, view=None)
     except reply.UNWELL as error:
         log.info("the question could not be closed: %s", error)
 

@@ -13,11 +13,24 @@ if TYPE_CHECKING:
     from bot.app import App
 
 
-def approval_id_of(app: "App", typed: str) -> str:
-    """The id as it is stored; people type it in any case."""
+async def approval_id_of(app: "App", typed: str) -> str:
+    """The id as it is stored; people type it in any case.
+
+    Raises:
+        UserError: there never was one of that id.
+    """
     wanted = typed.strip()
-    known = {key.casefold(): key for key in app.desk.book.approvals}
-    return known.get(wanted.casefold(), wanted)
+    for key in app.desk.book.approvals:
+        if key.casefold() == wanted.casefold():
+            return key
+    stored = await app.reading.approval(wanted) or await app.reading.approval(wanted.upper())
+    if stored is None:
+        shown = text.safe_line(wanted, 40)
+        raise UserError(
+            f"There is no approval “{shown}”; /approvals list shows those that wait. "
+            "Nothing was sent."
+        )
+    return stored.approval_id
 
 
 async def approve_or_ask(

@@ -93,12 +93,11 @@ async def risk_with_chart(app: "App", report: RiskReport, theme: Theme) -> Shown
 
 
 async def summary_with_chart(app: "App", report: SummaryReport, theme: Theme) -> Shown:
-    """The accounts on one screen with their sectors as bars."""
-    stakes = report.stakes
-    if not stakes.rows:
+    """The accounts on one screen with what they are made of and how they went."""
+    if not report.stakes.rows and not report.equity_line:
         return summary_card.show(report), ()
     files = await drawn(
-        app, "exposure", stakes, theme, exposure_card.PICTURE, exposure_card.alt(stakes)
+        app, "allocation", report, theme, summary_card.PICTURE, summary_card.alt(report)
     )
     return summary_card.show(report, has_picture=bool(files)), files
 

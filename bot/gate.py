@@ -1,5 +1,7 @@
 """Discord's payload -> who is asking -> may he? Judged at the moment of the click."""
 
+from collections import OrderedDict
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import discord
@@ -8,10 +10,16 @@ from bot import disclaimer, reply
 from bot.access import PERMISSIONS, Access, Caller, ChannelFacts, Overwrite, Refusal, Role
 from engine.domain.desk import Who
 from engine.domain.errors import NotAllowed, UserError
+from engine.flows import links
 
 if TYPE_CHECKING:
     from bot.app import App
 
+_ADMITTED = 200
+_NOT_LINKED = (
+    "# actions by direct message are for traders whose account is linked (/roles). Type them in "
+    "the action channel, or use /action in the server. Nothing was done."
+)
 Asker = discord.Interaction[Any] | discord.Message
 
 
@@ -20,6 +28,44 @@ class Gate:
 
     def __init__(self, app: "App") -> None:
         self._app = app
+        self._admitted: OrderedDict[int, frozenset[int]] = OrderedDict()
+        """Direct message, or press in one -> its author's roles as Discord told them for it."""
+
+    async def admit(self, asker: Asker) -> None:
+        """Let a linked trader act in a direct message; elsewhere nothing is to be done.
+
+        A direct message tells no roles, so Discord is asked for them, for each message and press.
+
+        Raises:
+            NotAllowed: not linked, or no member any more; recorded.
+            UserError: Discord did not tell, or it is too much at once.
+        """
+        caller = caller_of(asker)
+        if not caller.is_dm:
+            return
+        now = self._app.clock.monotonic()
+        guild, linked = self._guild(), links.account_of(self._app.desk, caller.user_id)
+        is_known = guild is not None and bool(linked) and not caller.is_bot
+        self._app.pace.count(caller.user_id, "direct message", now, is_allowed=is_known)
+        if guild is None or not is_known:
+            self.refuse(caller, "direct message", Refusal(code="access.dm", text=_NOT_LINKED))
+        try:
+            member = await guild.fetch_member(caller.user_id)
+        except discord.NotFound:
+            self.refuse(caller, "direct message", Refusal(code="access.dm", text=_NOT_LINKED))
+        except reply.UNWELL:
+            raise UserError("Discord did not tell your roles. Nothing was done.") from None
+        self._admitted[asker.id] = _roles(member)
+        while len(self._admitted) > _ADMITTED:
+            self._admitted.popitem(last=False)
+
+    def _caller(self, asker: Asker) -> Caller:
+        """Who asks; where he was admitted in a direct message, as a member of our server."""
+        caller, roles = caller_of(asker), self._admitted.get(asker.id)
+        if roles is None or not caller.is_dm:
+            return caller
+        guild_id = self._app.config.discord.guild_id
+        return replace(caller, role_ids=roles, guild_id=guild_id, is_dm=False, is_linked_dm=True)
 
     def access(self) -> Access:
         """The desk's own ids, the bot's own roles included."""
@@ -51,7 +97,7 @@ class Gate:
 
     def who(self, asker: Asker) -> Who:
         """The person with what he may do right now; nothing in the wrong place."""
-        caller = caller_of(asker)
+        caller = self._caller(asker)
         access = self.access()
         role = access.role_of(caller.role_ids)
         if access.refusal(caller, "about") is not None:
@@ -72,7 +118,7 @@ class Gate:
             NotAllowed: says why; the attempt is recorded.
             UserError: he asks for too much at once, or has not accepted the disclaimer.
         """
-        caller = caller_of(asker)
+        caller = self._caller(asker)
         if self._app.is_stopping:
             raise UserError("The desk is shutting down. Nothing was done; try again in a minute.")
         refused = self.access().refusal(caller, name, self.admin_channel())
@@ -102,18 +148,18 @@ class Gate:
         Raises:
             NotAllowed: says why; the attempt is recorded.
         """
-        caller, name = caller_of(press), "press confirm"
+        caller, name = self._caller(press), "press confirm"
         self._refuse_when(caller, name, self.access().press_refusal(caller, name, asked_by))
         return self.who(press)
 
     def allows(self, asker: Asker, name: str) -> bool:
         """Whether he might do ``name`` here: for suggestions while he types."""
-        caller = caller_of(asker)
+        caller = self._caller(asker)
         return self.access().refusal(caller, name, self.admin_channel()) is None
 
     def might(self, asker: Asker, name: str) -> bool:
         """Whether his role lets him do ``name`` in the right room: for help."""
-        permission, role_ids = PERMISSIONS.get(name), caller_of(asker).role_ids
+        permission, role_ids = PERMISSIONS.get(name), self._caller(asker).role_ids
         if permission is None or self.access().role_of(role_ids) < permission.role:
             return False
         return not permission.approves or self.access().is_approver(role_ids)

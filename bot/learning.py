@@ -14,6 +14,7 @@ from bot.lasting import Lasting, below
 from bot.panel import reading
 from bot.panel.buttons import RunButton, command_of
 from bot.reply import Press
+from engine.domain import words
 from engine.reports import Missing
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def _alert(app: "App") -> str:
     if newest is None:
         return "No alert was heard yet."
     said = text.safe_line(newest.text, 80)
-    return f"The newest: “{said}” became **{newest.state.value.lower()}**."
+    return f"The newest: “{said}” became **{words.ALERT[newest.state]}**."
 
 
 def _waiting(app: "App") -> str:

@@ -25,6 +25,11 @@ if TYPE_CHECKING:
 _QUOTE_S = 2.0
 
 
+def by_its_underlying(option: Instrument) -> str:
+    """Why an option is not analyzed itself, and what to write instead."""
+    return f"Analyze an option by its underlying: {option.symbol}. Nothing was looked up."
+
+
 class MarketReading:
     """What people look at that is not their own book."""
 

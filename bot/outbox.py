@@ -5,16 +5,15 @@ answer was lost is sent again with the same nonce, which Discord folds into one.
 """
 
 import asyncio
-import hashlib
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import aiohttp
 import discord
 
+from bot.posting import OLD_EDITS_S, Content, Dead, Refused, Unwell, show
 from engine.desk import Desk
 from engine.domain.desk import Notice, Posted
 from engine.domain.errors import Conflict, StoreUnavailable, TradeStreamError
@@ -28,47 +27,12 @@ _PROBE_S = 60.0
 """How often a channel that cannot be posted to is tried again."""
 _CARD_S = 1.0
 """Least time between two changes of one card: what happens in between is shown once."""
-_OLD_CARD_S = 3.0
-"""The same for cards older than an hour, which Discord lets be edited three times in 6 s."""
 _OLD_AFTER_S = 3600.0
-_GONE = {10003, 10004, 50001, 50013, 50083}
-"""Channel or server gone, no access, archived: trying again now cannot help."""
-_MESSAGE_GONE, _OLD_EDITS = 10008, 30046
 _REMEMBERED = 1000
-
-
-@dataclass(frozen=True, kw_only=True)
-class Content:
-    """What one card looks like now."""
-
-    text: str = ""
-    embeds: tuple[discord.Embed, ...] = ()
-    view: discord.ui.View | None = None
-    files: tuple[discord.File, ...] = ()
-    mentions: tuple[int, ...] = field(default=())
-    """Role ids that may be pinged when this card is first posted; nothing else ever pings."""
 
 
 Render = Callable[[Notice], Awaitable[Content | None]]
 ChannelOf = Callable[[str], int | None]
-Say = Callable[..., None]
-Room = discord.TextChannel | discord.Thread
-
-
-class _Refused(Exception):
-    """Discord does not take this card as it is; the next version may do."""
-
-
-class _Unwell(Exception):
-    """Discord could not answer; the card goes out later."""
-
-    def __init__(self, why: str, wait_s: float | None = None) -> None:
-        super().__init__(why)
-        self.wait_s = wait_s
-
-
-class _Dead(Exception):
-    """This channel cannot be posted to."""
 
 
 @dataclass
@@ -200,7 +164,7 @@ class Outbox:
             return 0.0
         born = discord.utils.snowflake_time(posted.message_id)
         age_s = (self._desk.clock.now() - born).total_seconds()
-        rest_s = _OLD_CARD_S if age_s > _OLD_AFTER_S else _CARD_S
+        rest_s = OLD_EDITS_S if age_s > _OLD_AFTER_S else _CARD_S
         return last + rest_s - self._desk.clock.monotonic()
 
     async def _enqueue_later(self, notice: Notice, wait_s: float) -> None:
@@ -222,15 +186,15 @@ class Outbox:
                 return
             try:
                 await self._show(notice_id)
-            except _Unwell as error:
+            except Unwell as error:
                 await self._rest(lane, error)
                 continue
-            except _Dead as error:
+            except Dead as error:
                 lane.due.clear()
                 lane.probe = asyncio.create_task(self._probe(lane), name=f"probe {purpose}")
                 self._on_dead(purpose, str(error))
                 return
-            except _Refused:
+            except Refused:
                 pass
             else:
                 self._on_alive(purpose)
@@ -246,7 +210,7 @@ class Outbox:
         if notice is not None and not is_refused and self._is_due(notice):
             self._enqueue(notice)
 
-    async def _rest(self, lane: _Lane, error: _Unwell) -> None:
+    async def _rest(self, lane: _Lane, error: Unwell) -> None:
         pause = error.wait_s or _PATIENCE_S[min(lane.n_failed, len(_PATIENCE_S) - 1)]
         lane.n_failed += 1
         log.info("Discord is unwell (%s), again in %s s", error, pause)
@@ -282,24 +246,23 @@ class Outbox:
             await self._record(notice_id)
             return
         try:
+            posted = await self._where(notice_id)
             content = await self._render(notice)
         except StoreUnavailable as error:
-            raise _Unwell(str(error)) from error
+            raise Unwell(str(error)) from error
         except Exception as error:
             log.exception("card %s could not be drawn", notice_id)
             self._refuse(notice, f"{type(error).__name__}: {error}")
-            raise _Refused from error
+            raise Refused(str(error)) from error
         if content is None:
             self._refused[notice_id] = notice.version
             return
         try:
-            message = await self._post_or_edit(notice, content)
-        except discord.HTTPException as error:
-            raise self._meaning(notice, error) from error
-        except discord.RateLimited as error:
-            raise _Unwell("rate limited", error.retry_after) from error
-        except (aiohttp.ClientError, OSError, TimeoutError, RuntimeError) as error:
-            raise _Unwell(str(error) or type(error).__name__) from error
+            channel_id = self._channel_of(notice.channel)
+            message = await show(self._client, channel_id, notice_id, content, posted)
+        except Refused as error:
+            self._refuse(notice, str(error))
+            raise
         self._note_shown(notice_id)
         self._desk.health.pop(f"card {notice.kind}", None)
         await self._remember(notice, message)
@@ -309,53 +272,11 @@ class Outbox:
         while len(self._shown_at) > _REMEMBERED:
             del self._shown_at[next(iter(self._shown_at))]
 
-    def _meaning(self, notice: Notice, error: discord.HTTPException) -> Exception:
-        if error.code in _GONE or (error.status in (403, 404) and not error.code):
-            return _Dead(error.text or str(error))
-        if error.code == _OLD_EDITS:
-            return _Unwell(error.text, 2 * _OLD_CARD_S)
-        if error.status == 429 or error.status >= 500 or error.status == 401:
-            return _Unwell(str(error))
-        self._refuse(notice, f"Discord refused it: {error}")
-        return _Refused()
-
     def _refuse(self, notice: Notice, why: str) -> None:
         """Say so, and wait for the card's next version."""
         self._refused[notice.notice_id] = notice.version
         self._desk.health[f"card {notice.kind}"] = f"{notice.notice_id}: {why}"[:300]
         log.error("card %s: %s", notice.notice_id, why)
-
-    async def _post_or_edit(self, notice: Notice, content: Content) -> discord.Message:
-        channel = await self._channel(notice.channel)
-        posted = await self._where(notice.notice_id)
-        shown: dict[str, Any] = {"content": content.text or None, "embeds": list(content.embeds)}
-        name = notice.notice_id
-        if posted is not None and posted.channel_id == channel.id:
-            partial = channel.get_partial_message(posted.message_id)
-            try:
-                return await partial.edit(
-                    **shown, view=content.view, attachments=list(content.files)
-                )
-            except discord.NotFound as error:
-                if error.code != _MESSAGE_GONE:
-                    raise
-            for file in content.files:
-                file.reset()
-            log.info("card %s was deleted by somebody; it is posted again", notice.notice_id)
-            name = f"{name}:{posted.message_id}"  # somebody deleted our card: post it again
-        roles = content.mentions if posted is None else ()
-        return await channel.send(
-            **shown,
-            view=content.view or discord.utils.MISSING,
-            files=list(content.files),
-            nonce=nonce(name),
-            allowed_mentions=discord.AllowedMentions(
-                everyone=False,
-                users=False,
-                roles=[discord.Object(r) for r in roles],
-                replied_user=False,
-            ),
-        )
 
     async def _where(self, notice_id: str) -> Posted | None:
         """Where the card stands; a very old one is known to the store alone."""
@@ -365,17 +286,6 @@ class Outbox:
             if known is not None:
                 self._desk.book.posted[notice_id] = known
         return known
-
-    async def _channel(self, purpose: str) -> Room:
-        channel_id = self._channel_of(purpose)
-        if channel_id is None:
-            raise _Dead("no channel is configured for it")
-        channel = self._client.get_channel(channel_id) or await self._client.fetch_channel(
-            channel_id
-        )
-        if not isinstance(channel, Room):
-            raise _Dead("it is no text channel")
-        return channel
 
     async def _remember(self, notice: Notice, message: discord.Message) -> None:
         facts: dict[str, Any] = {
@@ -406,8 +316,3 @@ class Outbox:
             log.warning("card %s is shown but not recorded: %s", notice_id, error)
             return
         self._unrecorded.pop(notice_id, None)
-
-
-def nonce(name: str) -> str:
-    """At most 25 characters, the same for the same card for ever."""
-    return hashlib.sha256(name.encode()).hexdigest()[:25]

@@ -276,6 +276,9 @@ class Reading:
             title=f"{states.capitalize()} trades",
             limit=limit,
             n_in_all=len(live) + n_closed,
+            sought=" ".join(
+                w for w in ((symbol or "").upper(), asset, f"at {broker}" if broker else "") if w
+            ),
         )
 
     async def orders(self, *, is_live: bool, limit: int) -> order_rows.OrdersReport:

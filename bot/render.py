@@ -9,7 +9,8 @@ from bot.charts import Theme
 from bot.drawn import pnl_with_chart
 from bot.notify import roles
 from bot.notify_buttons import notify_view
-from bot.outbox import Content, Render
+from bot.outbox import Render
+from bot.posting import Content
 from bot.told import told
 from bot.trade_buttons import trade_view
 from bot.views import approval_view

@@ -22,6 +22,7 @@ UNWELL = (discord.DiscordException, aiohttp.ClientError, OSError, TimeoutError, 
 _ACK_S = 2.0
 """How long work waits for Discord to take the acknowledgement; its own window is 3 s."""
 _AGAIN_S = 0.5
+_LONGEST = 2000
 _THINKING = "thinking"
 _pending: set[asyncio.Task[None]] = set()
 
@@ -84,6 +85,12 @@ async def answer(press: Press, error: BaseException) -> None:
     await say(press, said, view=offer() if offer is not None else None)
 
 
+def badged(app: Any, words: str) -> str:
+    """A short answer with the mode below it: whether it was about real money is never a guess."""
+    badge = f"\n-# {app.reading.badges()}"
+    return f"{words[: _LONGEST - len(badge)]}{badge}" if words else ""
+
+
 async def say(
     press: Press,
     words: str = "",
@@ -92,7 +99,7 @@ async def say(
     embed: discord.Embed | None = None,
 ) -> Sent | None:
     """A private answer; None when every door was closed."""
-    shown: dict[str, Any] = {"content": words[:2000]}
+    shown: dict[str, Any] = {"content": badged(press.client.app, words) if embed is None else words}
     if view is not None:
         shown["view"] = view
     if embed is not None:

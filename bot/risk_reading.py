@@ -179,6 +179,8 @@ class RiskReading:
         worth = _worth(accounts, positions, frame)
         seen = [facts.gather(desk, a.name) for a in accounts]
         power = [s.buying_power_usd for s in seen]
+        is_all = account is None and broker is None
+        made = await self._app.reading.performance("1m") if is_all else None
         return overview.build(
             frame,
             stakes=self._exposure(frame, "sector", accounts, trades, positions),
@@ -192,6 +194,7 @@ class RiskReading:
             unsound=desk.unsound,
             problems=dict(desk.health),
             unprotected=[unit_label(t.legs) for t in trades if t.is_unprotected_since],
+            days=made.days if made is not None else (),
         )
 
     # -- parts ------------------------------------------------------------------------------------

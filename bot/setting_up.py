@@ -31,6 +31,7 @@ CHANNELS: Mapping[str, tuple[str, str]] = {
     "activity": ("activity", "Fills, exits, reports, notices"),
     "all_messages": ("all-messages", "Everything heard, with its verdict"),
     "actions": ("actions", "Type #actions here: #SPY close 50%"),
+    "copilot": ("copilot", "Ask about the book: mention the bot"),
     "panel": ("desk-panel", "The live panel"),
     "admin": ("desk-admin", "Admins and the bot alone"),
 }

@@ -83,7 +83,8 @@ class WhatSelect(Lasting[discord.ui.Select[Any]], template=r"ts:setup:what"):
             kind, _, purpose = choice(interaction).partition(":")
             pick = ChannelPick(purpose) if kind == "channel" else RolePick(purpose)
             said = f"Which {kind} for **{purpose.replace('_', ' ')}**?"
-            await interaction.response.send_message(said, view=below([pick]), ephemeral=True)
+            words = reply.badged(app, said)
+            await interaction.response.send_message(words, view=below([pick]), ephemeral=True)
 
         await reply.handled(interaction, work)
 

@@ -37,8 +37,11 @@ def usd_short(value: Figure, *, sign: bool = False) -> str:
 
 
 def r(value: Figure) -> str:
-    """Multiples of the initial risk: ``+1.32R``."""
-    return str(value) if isinstance(value, Missing) else f"{_signed(_no_minus_zero(value, 2), 2)}R"
+    """Multiples of the initial risk: ``+1.32R``; a small one keeps two digits: ``-0.0041R``."""
+    if isinstance(value, Missing):
+        return str(value)
+    places = _enough(value, 2)
+    return f"{_signed(_no_minus_zero(value, places), places)}R"
 
 
 def r_short(value: Figure) -> str:
@@ -47,9 +50,13 @@ def r_short(value: Figure) -> str:
 
 
 def pct(value: Figure, *, sign: bool = True, places: int = 1) -> str:
-    """Percent of a value that is given as 0-100: ``+12.4%``."""
+    """Percent of a value that is given as 0-100: ``+12.4%``.
+
+    With a sign, a change is never rounded to nothing: two digits of it stay, ``-0.0033%``.
+    """
     if isinstance(value, Missing):
         return str(value)
+    places = _enough(value, places) if sign else places
     rounded = _no_minus_zero(value, places)
     return f"{_signed(rounded, places)}%" if sign else f"{rounded:,.{places}f}%"
 
@@ -74,6 +81,17 @@ def plain(value: Figure, places: int = 2, unit: str = "") -> str:
 def share(value: Figure) -> str:
     """Percent of a whole, given as 0-100, for narrow columns: ``25%``."""
     return plain(value, 0, "%")
+
+
+_MOST_PLACES = 6
+
+
+def _enough(value: Decimal, places: int) -> int:
+    """So many decimals that something is not shown as nothing."""
+    if value == 0 or value.quantize(Decimal(1).scaleb(-places)) != 0:
+        return places
+    enough = 1 - value.adjusted()
+    return enough if enough <= _MOST_PLACES else places
 
 
 def _signed(rounded: Decimal, places: int) -> str:

@@ -10,6 +10,7 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot import actions, dialogs, reply
+from bot.actions import _missed
 from bot.actions._button import offers_view
 from bot.cards import actions as actions_card
 from bot.client import DeskBot
@@ -38,6 +39,11 @@ class Actions(commands.Cog):
     # -- typed --------------------------------------------------------------------------------
 
     @commands.Cog.listener()
+    async def on_ready(self) -> None:
+        """What was typed while nobody heard it is answered: nothing of it was done."""
+        await _missed.answer(self.bot.app, self._done)
+
+    @commands.Cog.listener()
     async def on_message(self, message: discord.Message) -> None:
         """Every line of a message in an action channel is one action."""
         if not self._is_for_us(message) or message.id in self._done:
@@ -45,7 +51,7 @@ class Actions(commands.Cog):
         self._done[message.id] = None
         while len(self._done) > _REMEMBER:
             self._done.popitem(last=False)
-        if not message.content:
+        if not message.content or not await self._admitted(message):
             return
         try:
             found = actions.read(self._plain(message))
@@ -58,11 +64,25 @@ class Actions(commands.Cog):
     def _is_for_us(self, message: discord.Message) -> bool:
         if message.author.bot or message.webhook_id is not None:
             return False
+        if message.guild is None:  # people who write to the bot without acting get no answer
+            return message.content.lstrip().startswith("#")
         rooms = self.bot.app.config.discord.channels
         if message.channel.id in rooms.actions:
             return True
         is_resume = message.content.strip().lower() == "#resume"
         return message.channel.id == rooms.admin and is_resume
+
+    async def _admitted(self, message: discord.Message) -> bool:
+        """Whether he may act here at all; who may not in a direct message is told so."""
+        is_in = False
+
+        async def admit() -> None:
+            nonlocal is_in
+            await self.bot.app.gate.admit(message)
+            is_in = True
+
+        await self._guarded(message, admit)
+        return is_in
 
     def _plain(self, message: discord.Message) -> str:
         """The text with channel mentions (a channel may bear a symbol's name) as words again."""

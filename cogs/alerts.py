@@ -234,7 +234,8 @@ class Alerts(
     @ignore.autocomplete("id")
     @replay.autocomplete("id")
     async def _ids(self, interaction: Press, current: str) -> list[app_commands.Choice[str]]:
-        if not self.bot.app.gate.allows(interaction, "alerts show"):
+        name = interaction.command.qualified_name if interaction.command is not None else ""
+        if not self.bot.app.gate.allows(interaction, name):
             return []
         wanted = current.lower()
         found = [

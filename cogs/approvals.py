@@ -59,7 +59,7 @@ class Approvals(
         """The card again, with its buttons."""
         app = self.bot.app
         await app.gate.begin(interaction, "approvals show")
-        card = await app.reading.approval(approval_id_of(app, id))
+        card = await app.reading.approval(await approval_id_of(app, id))
         if card is None:
             await reply.say(interaction, f"⚠ There is no approval “{text.safe_line(id, 40)}”.")
             return
@@ -74,7 +74,7 @@ class Approvals(
         """As the button; with real money it asks once more."""
         app = self.bot.app
         who = await app.gate.begin(interaction, "approvals approve")
-        said = await approve_or_ask(app, approval_id_of(app, id), None, who)
+        said = await approve_or_ask(app, await approval_id_of(app, id), None, who)
         await actions.show(app, interaction, said)
 
     @app_commands.command(name="reject", description="Drop what waits; nothing of it is ever sent")
@@ -89,7 +89,9 @@ class Approvals(
         app = self.bot.app
         who = await app.gate.begin(interaction, "approvals reject")
         word = f"rejected ({reason.strip()})" if reason.strip() else "rejected"
-        decided = await deciding.reject(app.desk, approval_id_of(app, id), None, who, decision=word)
+        decided = await deciding.reject(
+            app.desk, await approval_id_of(app, id), None, who, decision=word
+        )
         await reply.say(interaction, f"✔ {text.safe_line(decided.said, 200)}")
 
     @app_commands.command(name="modify", description="Another quantity or limit; it then asks anew")
@@ -112,7 +114,7 @@ class Approvals(
         if (qty, price, floor) == (None, None, None):
             raise UserError("Say a quantity, a limit or a stop. Nothing was changed.")
         decided = await changing.run(
-            app.desk, approval_id_of(app, id), None, who, qty=qty, limit=price, stop=floor
+            app.desk, await approval_id_of(app, id), None, who, qty=qty, limit=price, stop=floor
         )
         said = text.safe_line(decided.said, 200)
         await reply.say(interaction, f"✔ {said}. The card asks anew.")

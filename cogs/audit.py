@@ -94,7 +94,7 @@ class Audit(commands.Cog):
         if not lines:
             raise UserError("The log has no such line in that time. Nothing was shown.")
         whole = "\n".join(lines)
-        shown = f"**{len(lines):,} lines**, the last {minutes} min"
+        shown = reply.badged(app, f"**{len(lines):,} lines**, the last {minutes} min")
         if len(whole) <= _INLINE and "```" not in whole:
             await interaction.edit_original_response(content=f"{shown}\n```json\n{whole}\n```")
             return

@@ -82,7 +82,7 @@ class Copilot(commands.Cog):
 
     async def _say(self, message: discord.Message, words: str) -> None:
         try:
-            await message.reply(words[:2000], mention_author=False)
+            await message.reply(reply.badged(self.bot.app, words), mention_author=False)
         except reply.UNWELL as error:
             log.warning("the answer to question %s was lost: %s", message.id, error)
 

@@ -74,7 +74,8 @@ class Export(commands.Cog):
             raise UserError(f"{error}: choose a shorter time. Nothing was sent.") from None
         file = discord.File(io.BytesIO(made.data), made.name)
         await interaction.edit_original_response(
-            content=f"**{made.n_rows:,} {what}** · SHA-256 `{made.sha256}`", attachments=[file]
+            content=reply.badged(app, f"**{made.n_rows:,} {what}** · SHA-256 `{made.sha256}`"),
+            attachments=[file],
         )
 
     async def _rows(

@@ -12,7 +12,7 @@ from bot.cards import market as market_card
 from bot.client import DeskBot
 from bot.drawn import drawn
 from bot.lasting import below
-from bot.market_reading import MarketReading
+from bot.market_reading import MarketReading, by_its_underlying
 from bot.panel.buttons import RunButton
 from engine.domain.errors import UserError
 from engine.reports.sectors import Period
@@ -114,8 +114,8 @@ class Market(commands.Cog):
         await app.gate.begin(interaction, "analyze")
         market = MarketReading(app)
         wanted = [market.named(name) for name in symbols_in(symbols, _MOST)]
-        if any(i.kind == "option" for i in wanted):
-            raise UserError("Analyze an option by its underlying. Nothing was looked up.")
+        for option in (i for i in wanted if i.kind == "option"):
+            raise UserError(by_its_underlying(option))
         report = await market.analysis(wanted, depth)
         colours = app.people.theme(interaction.user.id, theme)
         if len(wanted) == 1:

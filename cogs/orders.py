@@ -19,6 +19,7 @@ from bot.numbers import optional_number
 from bot.reply import Press as AnyPress
 from bot.suggest import among
 from bot.trade_buttons import close_question
+from engine.domain import words
 from engine.domain.errors import UserError
 from engine.domain.order import Order
 from engine.flows import follow, manage, resolve
@@ -126,7 +127,7 @@ class Orders(commands.Cog):
         seen = await resolve.candidates(app.desk, order_id)
         rows = [
             f"{text.safe_line(c.broker_id, 40)}: {c.side} {c.qty:f} {c.legs[0].instrument.label}, "
-            f"{c.raw_state or c.state}, {c.filled:f} filled"
+            f"{c.raw_state or words.at_broker(c.state)}, {c.filled:f} filled"
             for c in seen[:10]
         ]
 
@@ -211,7 +212,7 @@ class Orders(commands.Cog):
 
 def _name(order: Order) -> str:
     what = f"{order.purpose} {order.side} {order.qty:f} {order.legs[0].instrument.label}"
-    return f"{what} · {order.state.lower()} · {order.order_id}"
+    return f"{what} · {words.ORDER[order.state]} · {order.order_id}"
 
 
 async def setup(bot: DeskBot) -> None:

@@ -101,7 +101,8 @@ class PrefsCog(
         await self.bot.app.gate.begin(interaction, "prefs export")
         data = json.dumps(asdict(self.bot.app.people.of(interaction.user.id)), indent=1)
         file = discord.File(io.BytesIO(data.encode()), "prefs.json")
-        await interaction.edit_original_response(content="Your preferences", attachments=[file])
+        words = reply.badged(self.bot.app, "Your preferences")
+        await interaction.edit_original_response(content=words, attachments=[file])
 
     @app_commands.command(name="import", description="Take over preferences from a file")
     async def import_(self, interaction: Press, file: discord.Attachment) -> None:

@@ -138,7 +138,9 @@ class SettingsCog(
         data = json.dumps({"version": app.settings.number, "changes": changes}, indent=1)
         file = discord.File(io.BytesIO(data.encode()), "settings.json")
         await interaction.edit_original_response(
-            content=f"**{len(changes)} changed keys**, version {app.settings.number}",
+            content=reply.badged(
+                app, f"**{len(changes)} changed keys**, version {app.settings.number}"
+            ),
             attachments=[file],
         )
 
@@ -164,7 +166,8 @@ class SettingsCog(
     @validate.autocomplete("path")
     async def _paths(self, interaction: Press, current: str) -> list[app_commands.Choice[str]]:
         app = self.bot.app
-        if not app.gate.allows(interaction, "settings view"):
+        name = interaction.command.qualified_name if interaction.command is not None else ""
+        if not app.gate.allows(interaction, name):
             return []
         return among(app.settings.known(), current)
 

@@ -17,6 +17,9 @@ _ROOT = re.compile(r"/([A-Z0-9]{2,3})")
 _MONTH = re.compile(r"/([A-Z0-9]{1,3}?)([FGHJKMNQUVXZ])(\d{1,2})")
 _SHARE = re.compile(r"\$?(/?[A-Z0-9]{1,6}(?:[./-][A-Z]{1,4})?)[ =:]+(\d{1,3}(?:\.\d{1,2})?) ?%?")
 _OCC = re.compile(r"([A-Z]{1,6}) *(\d{6}[CP]\d{8})")
+_NAMES = re.compile(
+    r"\$?[A-Z]{1,6} \d{1,5}(?:\.\d{1,3})?[CP] \d{1,2}/\d{1,2}(?:/\d{2,4})?|[^,;\s]+"
+)
 _OPTION = re.compile(
     r"(?P<root>[A-Z]{1,6}) (?P<strike>\d{1,5}(\.\d{1,3})?)(?P<right>[CP]) "
     r"(?P<month>\d{1,2})/(?P<day>\d{1,2})(/(?P<year>\d{2}|\d{4}))?"
@@ -45,10 +48,13 @@ def instrument_named(typed: str, today: date) -> Instrument:
 def symbols_in(typed: str, most: int) -> list[str]:
     """Names that were typed with commas or blanks between them, upper case, each once.
 
+    An option's name has blanks of its own: ``SPY 603C 11/20`` is one.
+
     Raises:
         UserError: there is none, or more than ``most``.
     """
-    named = (name.lstrip("$") for name in re.split(r"[,;\s]+", typed.upper()))
+    plain = " ".join(typed.upper().split())
+    named = (name.lstrip("$") for name in _NAMES.findall(plain))
     names = list(dict.fromkeys(name for name in named if name))
     if not names:
         raise UserError("No symbol was named. Nothing was done.")

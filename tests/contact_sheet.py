@@ -10,7 +10,17 @@ from bot.charts import Charts, Theme
 from engine.domain.desk import AlertState
 from engine.domain.quote import Leg
 from engine.domain.trade import StopPlan
-from engine.reports import alert_stats, exposure, performance, pnl, price_path, replay, trade_card
+from engine.reports import (
+    Missing,
+    alert_stats,
+    exposure,
+    performance,
+    pnl,
+    price_path,
+    replay,
+    summary,
+    trade_card,
+)
 from tests import market_sheets
 from tests.unit.reports import book_examples
 from tests.unit.reports.examples import (
@@ -107,6 +117,21 @@ def exposure_report(*, is_empty: bool = False) -> exposure.ExposureReport:
     )
 
 
+def allocation_report(n: int = 40) -> summary.SummaryReport:
+    """The accounts with what is at stake and a month behind them."""
+    stakes = exposure_report(is_empty=not n)
+    made = performance_report(n) if n else None
+    return summary.build(
+        frame(is_synthetic=True),
+        stakes=stakes,
+        by_position=stakes,
+        gauges=(),
+        buying_power_usd=Missing("not known"),
+        beta=Missing("not known"),
+        days=made.days if made is not None else (),
+    )
+
+
 def replay_report(n: int = 40) -> replay.ReplayReport:
     """A room whose alerts look better than they can be traded."""
     rng = random.Random(9)
@@ -155,6 +180,8 @@ def sheets() -> Iterator[tuple[str, str, object]]:
     yield "equity-empty", "equity", performance.build(none, deposits_usd=Decimal(0))
     yield "equity-60", "equity", performance_report(60)
     yield "equity-losing", "equity", performance_report(400, seed=8, drift=-9)
+    yield "allocation", "allocation", allocation_report()
+    yield "allocation-empty", "allocation", allocation_report(0)
     yield "exposure", "exposure", exposure_report()
     yield "exposure-empty", "exposure", exposure_report(is_empty=True)
     yield from book_examples.charts()

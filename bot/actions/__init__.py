@@ -185,7 +185,10 @@ def _not_read(line: str) -> ActionSyntaxError:
 
 
 def complete(app: "App", asker: Asker, typed: str) -> list[str]:
-    """Whole lines that what is typed so far may become, for those who may use them."""
+    """Whole lines that what is typed so far may become, for those who may use them.
+
+    Verbs come before symbols: of these there are more than Discord shows.
+    """
     words = _grammar.words("#" + typed.lstrip().removeprefix("#"))
     is_open = bool(words) and not typed.endswith(" ")
     done, last = (words[:-1], words[-1]) if is_open else (words, "")
@@ -202,7 +205,12 @@ def complete(app: "App", asker: Asker, typed: str) -> list[str]:
             if is_open:
                 found |= dict.fromkeys(_grammar.continued(app, after, words, ""))
     typed_so_far = " ".join(words).casefold()
-    ranked = sorted(found, key=lambda line: (line.casefold() != typed_so_far, line.count(" ")))
+    verbs = {form.split()[0] for action in every().values() for form in action.forms}
+
+    def rank(line: str) -> tuple[bool, int, bool]:
+        return line.casefold() != typed_so_far, line.count(" "), line.split()[0] not in verbs
+
+    ranked = sorted(found, key=rank)
     return [line for line in ranked if len(line) <= 100][:_MOST_CHOICES]
 
 
@@ -289,5 +297,7 @@ async def show(app: "App", asker: Asker, said: Said) -> None:
         await reply.say(asker, card.words, view=card.view, embed=card.embed)
         return
     more: dict[str, Any] = {} if card.embed is None else {"embed": card.embed}
-    more |= {} if card.view is None else {"view": card.view}
-    await asker.reply(card.words[:2000], mention_author=False, **more)
+    if card.view is not None and asker.guild is not None:  # buttons of cards work in the server
+        more |= {"view": card.view}
+    words = reply.badged(app, card.words) if card.embed is None else card.words
+    await asker.reply(words, mention_author=False, **more)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from bot.actions import Action, Asker, Card, Said, Values
 from bot.cards import market as market_card
-from bot.market_reading import MarketReading
+from bot.market_reading import MarketReading, by_its_underlying
 from engine.domain.desk import Who
 from engine.domain.errors import UserError
 
@@ -28,5 +28,5 @@ class Analyze(Action):
         market = MarketReading(app)
         wanted = market.named(str(found["UNIT"]))
         if wanted.kind == "option":
-            raise UserError("Analyze an option by its underlying. Nothing was looked up.")
+            raise UserError(by_its_underlying(wanted))
         return [Card(embed=market_card.analysis(await market.analysis([wanted], "quick")))]

@@ -24,4 +24,4 @@ class Approve(Action):
     async def run(self, app: "App", asker: Asker, who: Who, found: Values) -> Sequence[Said]:
         """Done, or in live mode the question."""
         del asker
-        return [await approve_or_ask(app, approval_id_of(app, found["ID"]), None, who)]
+        return [await approve_or_ask(app, await approval_id_of(app, found["ID"]), None, who)]

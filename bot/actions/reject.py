@@ -25,5 +25,5 @@ class Reject(Action):
     async def run(self, app: "App", asker: Asker, who: Who, found: Values) -> Sequence[Said]:
         """Done."""
         del asker
-        decided = await approve.reject(app.desk, approval_id_of(app, found["ID"]), None, who)
+        decided = await approve.reject(app.desk, await approval_id_of(app, found["ID"]), None, who)
         return [f"✔ {safe_line(decided.said, 200)}"]

@@ -6,25 +6,26 @@ import discord
 
 from bot import text
 from bot.cards._layout import Tone, card, in_r, one_line, signed, tone_of
+from engine.domain import words
 from engine.domain.desk import AlertState
 from engine.domain.trade import TradeState
 from engine.reports import Missing
 from engine.reports.alert_card import AccountVerdict, AlertCard, Leaning, Step, StepState
 
 VERDICTS: dict[AlertState, tuple[str, Tone]] = {
-    AlertState.RECEIVED: ("received", Tone.WAIT),
-    AlertState.PARSED: ("read, not traded", Tone.QUIET),
-    AlertState.REJECTED: ("not traded", Tone.QUIET),
-    AlertState.HELD: ("waits for a person", Tone.WAIT),
-    AlertState.RISK_REJECTED: ("refused by risk", Tone.BAD),
-    AlertState.ROUTED: ("order on its way", Tone.INFO),
-    AlertState.ORDERED: ("order working", Tone.INFO),
-    AlertState.PARTIAL: ("partly filled", Tone.INFO),
-    AlertState.FILLED: ("filled", Tone.GOOD),
-    AlertState.MANAGED: ("position managed", Tone.GOOD),
-    AlertState.CLOSED: ("closed", Tone.QUIET),
-    AlertState.WITHDRAWN: ("withdrawn", Tone.QUIET),
-    AlertState.ERROR: ("needs a look", Tone.BAD),
+    AlertState.RECEIVED: (words.ALERT[AlertState.RECEIVED], Tone.WAIT),
+    AlertState.PARSED: (words.ALERT[AlertState.PARSED], Tone.QUIET),
+    AlertState.REJECTED: (words.ALERT[AlertState.REJECTED], Tone.QUIET),
+    AlertState.HELD: (words.ALERT[AlertState.HELD], Tone.WAIT),
+    AlertState.RISK_REJECTED: (words.ALERT[AlertState.RISK_REJECTED], Tone.BAD),
+    AlertState.ROUTED: (words.ALERT[AlertState.ROUTED], Tone.INFO),
+    AlertState.ORDERED: (words.ALERT[AlertState.ORDERED], Tone.INFO),
+    AlertState.PARTIAL: (words.ALERT[AlertState.PARTIAL], Tone.INFO),
+    AlertState.FILLED: (words.ALERT[AlertState.FILLED], Tone.GOOD),
+    AlertState.MANAGED: (words.ALERT[AlertState.MANAGED], Tone.GOOD),
+    AlertState.CLOSED: (words.ALERT[AlertState.CLOSED], Tone.QUIET),
+    AlertState.WITHDRAWN: (words.ALERT[AlertState.WITHDRAWN], Tone.QUIET),
+    AlertState.ERROR: (words.ALERT[AlertState.ERROR], Tone.BAD),
 }
 _MARK = {
     StepState.DONE: "✓",

@@ -11,6 +11,17 @@ from engine.reports.alerts import AlertsReport, Row
 
 def show(report: AlertsReport) -> discord.Embed:
     """One page of alerts."""
+    sought = text.safe_line(report.sought, 100)
+    if not report.rows and sought:
+        return card(
+            tone=Tone.QUIET,
+            title="No alerts that fit",
+            stamp=report.stamp,
+            lines=[
+                f"Looked for: {sought}.",
+                f"{text.count(report.n_else, 'alert')} in all." if report.n_else else "",
+            ],
+        )
     if not report.rows:
         return card(
             tone=Tone.QUIET,
@@ -19,6 +30,8 @@ def show(report: AlertsReport) -> discord.Embed:
             lines=["Alerts of watched channels will show here."],
         )
     pages = f" · page {report.page} of {report.n_pages}" if report.n_pages > 1 else ""
+    if sought:
+        pages = f" · {sought}{pages}"
     counts = " · ".join(f"{n} {VERDICTS[state][0]}" for state, n in report.by_state)
     return card(
         tone=Tone.INFO,

@@ -6,6 +6,7 @@ import discord
 
 from bot import text
 from bot.cards._layout import Tone, card, one_line
+from engine.domain import words
 from engine.domain.desk import ApprovalState
 from engine.domain.order import OrderType, Verdict
 from engine.reports import Missing
@@ -67,7 +68,7 @@ def _deadline(report: ApprovalCard) -> str:
         return f"⏳ **{word}** {text.ago(report.expires_at)}"
     who = f" by <@{report.decided_by}>" if report.decided_by is not None else ""
     when = f" {text.ago(report.decided_at)}" if report.decided_at is not None else ""
-    what = text.safe_line(report.decision, 200) or report.state.value.lower()
+    what = text.safe_line(report.decision, 200) or words.APPROVAL[report.state]
     if who:
         what = what.rpartition(" by ")[0] or what  # the mention names the same person
     return f"**{what[:1].upper()}{what[1:]}**{who}{when}"

@@ -7,6 +7,7 @@ import discord
 from bot import text
 from bot.cards import approval_card
 from bot.cards._layout import Tone, card
+from engine.domain import words
 from engine.domain.desk import ApprovalState
 from engine.reports import Stamp
 from engine.reports.approval_card import ApprovalCard
@@ -22,7 +23,7 @@ _MARK = {
 
 def history(report: ApprovalsReport) -> discord.Embed:
     """Newest first."""
-    counts = " · ".join(f"{n} {state.lower()}" for state, n in report.by_state)
+    counts = " · ".join(f"{n} {words.APPROVAL[state]}" for state, n in report.by_state)
     wait = f" · answered in {text.span(report.median_wait)} (median)" if report.median_wait else ""
     rest = report.n_in_all - len(report.rows)
     return card(

@@ -1,6 +1,6 @@
 """The market on one screen, its sectors, and one to three instruments looked into."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 import discord
@@ -41,6 +41,7 @@ def summary(report: SummaryReport, *, picture: str = "") -> discord.Embed:
             text.table(
                 [["", "last", "day", "EMA21"], *(_index(i) for i in report.indexes)], "lrrr"
             ),
+            _why({i.symbol: i.day_pct for i in report.indexes}),
             _sectors_line(report.sectors),
             _fear(report),
             f"**Watchlist** {_movers('▲', report.best)} {_movers('▼', report.worst)}".strip()
@@ -123,11 +124,25 @@ def sectors(report: SectorReport, *, has_picture: bool = False) -> discord.Embed
                 "lrrr",
             ),
             f"SPY {text.pct(report.market_pct)}",
+            _why({r.fund: r.change_pct for r in report.rows}),
             *(f"💡 {text.safe_line(hint, 160)}" for hint in report.hints),
             _room(report),
             "" if report.shows_exposure else "-# ± places gained against the period before",
         ],
         picture=SECTORS if has_picture else "",
+    )
+
+
+def _why(figures: Mapping[str, Figure]) -> str:
+    """Why some are n/a, those of one reason together."""
+    of: dict[str, list[str]] = {}
+    for name, figure in figures.items():
+        if isinstance(figure, Missing):
+            of.setdefault(figure.reason, []).append(name)
+    return "\n".join(
+        f"-# {'all' if len(names) == len(figures) else ' '.join(names)}: n/a "
+        f"({text.safe_line(reason, 100)})"
+        for reason, names in of.items()
     )
 
 

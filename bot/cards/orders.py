@@ -4,19 +4,11 @@ import discord
 
 from bot import text
 from bot.cards._layout import Tone, card, one_line
+from engine.domain import words
 from engine.domain.order import OrderState, OrderType, Purpose
 from engine.reports import Missing, Stamp
 from engine.reports.orders import OrdersReport, Row
 
-_WORD = {
-    OrderState.PENDING_APPROVAL: "waits for approval",
-    OrderState.SUBMITTING: "being sent",
-    OrderState.ACCEPTED: "working",
-    OrderState.PARTIAL: "partly filled",
-    OrderState.UNKNOWN: "⚠ in doubt",
-    OrderState.PENDING_CANCEL: "being cancelled",
-    OrderState.PENDING_REPLACE: "being replaced",
-}
 _WHY = {Purpose.ENTRY: "entry", Purpose.CLOSE: "close", Purpose.STOP: "stop"}
 
 
@@ -66,7 +58,8 @@ def block(row: Row) -> str:
 
 def word(state: OrderState) -> str:
     """The state as people say it."""
-    return _WORD.get(state, state.lower().replace("_", " "))
+    mark = "⚠ " if state is OrderState.UNKNOWN else ""
+    return f"{mark}{words.ORDER[state]}"
 
 
 def _purpose(row: Row) -> str:

@@ -1,7 +1,6 @@
 """The live panel in words: what must be known in two seconds, then what the desk has chosen."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from decimal import Decimal
 
 from bot import text
 from bot.cards import status as status_card
@@ -96,8 +95,7 @@ def _figures(report: PanelReport) -> str:
 def _pct(report: PanelReport) -> str:
     if isinstance(report.day_pct, Missing):
         return ""
-    is_flat = abs(report.day_pct) < Decimal("0.005")
-    return text.pct(report.day_pct, sign=not is_flat, places=2)
+    return text.pct(report.day_pct, places=2)
 
 
 def _of(report: PanelReport) -> str:

@@ -15,8 +15,14 @@ _SHOWN = 12
 def show(report: PositionsReport, *, first: int = 0, per_page: int = _SHOWN) -> discord.Embed:
     """Open trades from ``first`` on."""
     if not report.rows:
-        waiting = f"{report.n_pending} entries are waiting" if report.n_pending else ""
-        return card(tone=Tone.QUIET, title="Nothing is open", stamp=report.stamp, lines=[waiting])
+        waiting = f"{text.count(report.n_pending, 'entry')} waiting" if report.n_pending else ""
+        sought = text.safe_line(report.sought, 60)
+        return card(
+            tone=Tone.QUIET,
+            title=f"Nothing is open ({sought})" if sought else "Nothing is open",
+            stamp=report.stamp,
+            lines=[waiting, f"{report.n_else} open that do not fit" if report.n_else else ""],
+        )
     shown = report.rows[first : first + per_page]
     rest = len(report.rows) - first - len(shown)
     return card(

@@ -8,6 +8,7 @@ from engine.domain.refusal import Gauge
 from engine.reports import Missing
 from engine.reports.summary import SummaryReport
 
+PICTURE = "allocation.png"
 _SECTORS = 6
 
 
@@ -27,7 +28,7 @@ def show(report: SummaryReport, *, has_picture: bool = False) -> discord.Embed:
             "" if flags else "✓ nothing is unwell",
             _reasons(report),
         ],
-        picture="exposure.png" if has_picture else "",
+        picture=PICTURE if has_picture else "",
     )
 
 
@@ -75,3 +76,12 @@ def _reasons(report: SummaryReport) -> str:
     figures = (stakes.gross_usd, stakes.equity_usd, stakes.day_change_usd, report.beta)
     reasons = dict.fromkeys(f.reason for f in figures if isinstance(f, Missing))
     return f"-# n/a: {text.safe_line(', '.join(reasons), 240)}" if reasons else ""
+
+
+def alt(report: SummaryReport) -> str:
+    """The picture in words."""
+    rows = report.stakes.rows[:_SECTORS]
+    parts = ", ".join(f"{r.name} {text.share(r.pct)}" for r in rows) or "nothing at stake"
+    line = report.equity_line
+    went = f"; in a month from {text.usd(line[0][1])} to {text.usd(line[-1][1])}" if line else ""
+    return f"Equity {text.usd(report.stakes.equity_usd)}: {parts}{went}"

@@ -78,7 +78,8 @@ def _standing(report: TradeCard) -> str:
         why = text.safe_line(report.close_reason, 120)
         path = f"{entry} → {text.price_short(report.exit, of)}"
         held = f"{text.qty(report.qty_opened)} {unit} · {path} · held {text.span(report.age)}"
-        return f"**Closed**{f' by {why}' if why else ''} · {held}"
+        by = "" if not why else f" {why}" if why.startswith(("by ", "at ")) else f" by {why}"
+        return f"**Closed**{by} · {held}"
     held = f"{text.qty(report.qty_open)} of {text.qty(report.qty_opened)} {unit}"
     path = f"{entry} → {text.price_short(report.last, of)}"
     return f"**Open** {held} · {path} · {text.span(report.age)}"
@@ -203,7 +204,7 @@ def _working(report: TradeCard) -> str:
     shown = [
         f"{o.purpose.value} {o.side.value} {text.qty(o.qty)}"
         + (f" @ {text.price(o.price, _first(report))}" if o.price is not None else "")
-        + f" {o.state.lower().replace('_', ' ')}"
+        + f" {o.state}"
         for o in report.working[:4]
     ]
     more = len(report.working) - len(shown)

@@ -15,12 +15,15 @@ _STATE = {TradeState.OPEN: "open", TradeState.PENDING: "waiting", TradeState.VOI
 
 def show(report: TradesReport) -> discord.Embed:
     """One page of trades."""
+    sought = text.safe_line(report.sought, 60)
     if not report.rows:
         return card(
             tone=Tone.QUIET,
-            title=f"{report.title} · no trades yet",
+            title=f"{report.title} · none that fit"
+            if sought
+            else f"{report.title} · no trades yet",
             stamp=report.stamp,
-            lines=["The first fill will show here."],
+            lines=[f"Looked for: {sought}." if sought else "The first fill will show here."],
         )
     more = report.n_in_all - len(report.rows)
     total = text.usd_short(report.net_usd, sign=True)

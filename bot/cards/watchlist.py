@@ -75,10 +75,8 @@ def _missing(rows: Sequence[Row]) -> str:
 
 def _why(reason: str, symbol: str) -> str:
     """The same words for every symbol, so that one line says it for all."""
-    nothing = f" has no {symbol}"
-    if reason.endswith(nothing):
-        return f"{reason.removesuffix(nothing)} does not have it"
-    return reason.replace(symbol, "it")
+    source, has_no, _ = reason.partition(" has no ")  # by the name of its contract, say /MESZ26
+    return f"{source} does not have it" if has_no else reason.replace(symbol, "it")
 
 
 def outcomes(told: Sequence[Outcome], n_on_it: int, stamp: Stamp) -> discord.Embed:

@@ -7,6 +7,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from engine.domain import words
+
 if TYPE_CHECKING:
     from bot.replay import Played, Terms
     from engine.domain.desk import AlertRecord
@@ -117,7 +119,7 @@ def _why(played: "Played", alert: "AlertRecord") -> str:
     question = played.questions.get(alert.alert_id)
     if question:
         return f"a person would have been asked: {question}"
-    return record.reason or record.state.lower()
+    return record.reason or words.ALERT[record.state]
 
 
 def _print(ours: "Played", free: "Played", report: "ReplayReport") -> None:

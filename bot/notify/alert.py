@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from bot.notify import Kind, Rule
+from engine.domain import words
 from engine.domain.desk import AlertState
 from engine.domain.errors import UserError
 
@@ -33,7 +34,7 @@ class Alert(Kind):
         """What has come about since the last look; several at once are told together."""
         wanted = rule.condition.strip().lower()
         found = [
-            f"{alert.symbol or alert.alert_id}: {alert.state.value.lower()}"
+            f"{alert.symbol or alert.alert_id}: {words.ALERT[alert.state]}"
             for alert in app.notifier.fresh_alerts
             if (wanted == "any" or alert.state in _STATES[wanted])
             and rule.symbol in ("", alert.symbol)

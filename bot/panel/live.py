@@ -16,8 +16,8 @@ import discord
 
 from bot.cards import panel as card
 from bot.charts import ChartError, Theme
-from bot.outbox import nonce
 from bot.panel import buttons, reading
+from bot.posting import nonce
 from bot.reply import UNWELL
 from engine.domain.desk import Who
 from engine.domain.errors import StoreUnavailable, TradeStreamError, UserError

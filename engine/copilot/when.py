@@ -15,15 +15,15 @@ _MONTHS = (
 _MONTH = "|".join(f"{m[:3]}(?:{m[3:]})?" if len(m) > 3 else m for m in _MONTHS)
 _ISO = re.compile(r"\b(\d{4})-(\d{1,2})-(\d{1,2})\b")
 _US = re.compile(r"\bon (\d{1,2})/(\d{1,2})(?:/(\d{2}|\d{4}))?\b")
-_NAMED = re.compile(rf"\b({_MONTH})\.? (\d{{1,2}})(?:st|nd|rd|th)?\b(?:,? (\d{{4}}))?")
-_NAMED_LATE = re.compile(rf"\b(\d{{1,2}})(?:st|nd|rd|th)?\.? (?:of )?({_MONTH})\b(?:,? (\d{{4}}))?")
+_NAMED = re.compile(rf"\b({_MONTH})\.? (\d{{1,2}})(?:st|[nr]d|th)?\b(?:,? (\d{{4}}))?")
+_NAMED_LATE = re.compile(rf"\b(\d{{1,2}})(?:st|[nr]d|th)?\.? (?:of )?({_MONTH})\b(?:,? (\d{{4}}))?")
 _IN_MONTH = re.compile(rf"\b(?:in|during|of) ({_MONTH})\b(?! ?\d)")
 _WEEKDAY = re.compile(rf"\b(next |this coming )?({'|'.join(_WEEKDAYS)})(?:'s|s)?\b")
 _AGO = re.compile(r"\b(\d{1,3}|a|one|two|three) (day|week)s? ago\b")
 _BACK = re.compile(r"\b(?:last|previous|past) (week|month)(?:'s)?\b(?! of)")
 _UNREAD = re.compile(
     r"\b\d{1,2}\.\d{1,2}\.(\d{2,4})?|\blast (quarter|year)\b|\bago\b|\bq[1-4]\b|"
-    r"\b\d{1,2}(st|nd|rd|th)\b"
+    r"\b\d{1,2}(st|[nr]d|th)\b"
 )
 _COUNTS = {"a": 1, "one": 1, "two": 2, "three": 3}
 

@@ -11,6 +11,7 @@ from engine.asking import Rank
 from engine.brokers import Absent, Found, Unclear
 from engine.brokers import Seen as FoundOrder
 from engine.desk import Desk
+from engine.domain import words
 from engine.domain.order import MOVES, Order, OrderState, OrderType, Purpose, Trigger
 from engine.domain.trade import TradeState
 from engine.flows import effects
@@ -106,7 +107,9 @@ def _may_be(desk: Desk, order_id: str) -> str:
     found = desk.unclear.get(order_id, ())
     if not found:
         return ""
-    said = ", ".join(f"{c.broker_id} ({c.side} {c.qty:f}, {c.state})" for c in found[:5])
+    said = ", ".join(
+        f"{c.broker_id} ({c.side} {c.qty:f}, {words.at_broker(c.state)})" for c in found[:5]
+    )
     return f" It may be one of: {said}."
 
 

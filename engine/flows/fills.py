@@ -6,6 +6,7 @@ from decimal import Decimal
 from engine import ledger
 from engine.brokers import BrokerFill
 from engine.desk import Desk
+from engine.domain import words
 from engine.domain.errors import Conflict, InvariantError
 from engine.domain.order import Order
 from engine.domain.record import Record
@@ -153,7 +154,8 @@ async def _tell_odd(desk: Desk, fill: BrokerFill, order: Order, trade: Trade) ->
         rest = f"it is booked; {trade.qty_open:f} are held and being protected"
     await desk.tell(
         "admin",
-        f"⚠ A fill that nobody expected ({what}, order {order.order_id}, {order.state}): {rest}.",
+        f"⚠ A fill that nobody expected ({what}, order {order.order_id}, "
+        f"{words.ORDER[order.state]}): {rest}.",
         note_id=f"odd-{fill.execution_id}",
     )
 

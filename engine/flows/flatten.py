@@ -19,7 +19,7 @@ _ANSWER_S = 5.0
 """How long the answer waits for brokers; they are waited for longer on the side."""
 
 
-async def run(desk: Desk, who: Who, *, reason: str = "flatten") -> dict[str, str]:
+async def run(desk: Desk, who: Who, *, reason: str = "close all") -> dict[str, str]:
     """Close every trade that holds something or still may; trade id -> what happened to it.
 
     Pressed twice it asks for nothing twice. A trade that cannot be closed now is named with the

@@ -12,6 +12,7 @@ from engine.domain.trade import TradeState
 from engine.flows import facts, flatten, send
 from engine.risk.drawdown import Drawdown
 
+_HALTED = "trading was halted"
 _ANSWER_S = 0.9
 """How long the answer waits for brokers; cancels go on being sent on the side."""
 
@@ -95,7 +96,7 @@ def _outcome(order: Order | None) -> str:
 
 
 def _cancelled(desk: Desk, order: Order) -> tuple[Event, Order]:
-    asked = orders.moved(order, Trigger.ASK_CANCEL, desk.clock.now(), reason="halt")
+    asked = orders.moved(order, Trigger.ASK_CANCEL, desk.clock.now(), reason=_HALTED)
     event = desk.event("order.cancel", order.alert_id, asked, order_id=order.order_id, why="halt")
     return event, asked
 
@@ -103,14 +104,14 @@ def _cancelled(desk: Desk, order: Order) -> tuple[Event, Order]:
 def _voided(desk: Desk, order: Order, alerts: dict[str, AlertRecord]) -> Event:
     """End one draft; ``alerts``: as they are after the drafts before it."""
     now = desk.clock.now()
-    puts: list[Record] = [orders.moved(order, Trigger.VOID, now, reason="halt")]
+    puts: list[Record] = [orders.moved(order, Trigger.VOID, now, reason=_HALTED)]
     cards: list[tuple[str, str, str]] = [("alert", order.alert_id, "trade_alerts")]
     trade = desk.book.trades.get(order.trade_id)
     if trade is not None and trade.state is TradeState.PENDING:
-        puts.append(changed(trade, state=TradeState.VOID, close_reason="halt", closed_at=now))
+        puts.append(changed(trade, state=TradeState.VOID, close_reason=_HALTED, closed_at=now))
     alert = alerts.get(order.alert_id) or desk.book.alerts.get(order.alert_id)
     if alert is not None and alert.state is AlertState.HELD:
-        alert = changed(alert, state=AlertState.WITHDRAWN, reason="trading was halted")
+        alert = changed(alert, state=AlertState.WITHDRAWN, reason=_HALTED)
         alerts[order.alert_id] = alert
         puts.append(alert)
     for approval in list(desk.book.approvals.values()):

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from engine.desk import Desk
+from engine.domain import words
 from engine.domain.alert import Alert, RawAlert
 from engine.domain.desk import AlertRecord, AlertState, Approval, Who
 from engine.domain.errors import NotAllowed, UserError
@@ -73,7 +74,7 @@ async def runnable(desk: Desk, who: Who, alert_id: str) -> AlertRecord:
     if not any(s.action.effect.opens for s in alert.signals):
         raise UserError("It opens nothing. Nothing was done.")
     if record.state in _OVER:
-        raise UserError(f"It is {record.state.lower()} already. Nothing was done.")
+        raise UserError(f"It is {words.ALERT[record.state]} already. Nothing was done.")
     waits = [a for a in desk.book.approvals.values() if a.alert_id == record.alert_id]
     if waits:
         raise UserError(
@@ -109,7 +110,7 @@ async def _run(desk: Desk, who: Who, record: AlertRecord, turn: Turn) -> None:
     async with effects.story(desk, alert_id):
         now = desk.book.alerts.get(alert_id, record)
         if now.state in _OVER:  # its author was faster
-            raise UserError(f"It is {now.state.lower()} by now. Nothing was sent.")
+            raise UserError(f"It is {words.ALERT[now.state]} by now. Nothing was sent.")
         fresh = replace(
             changed(now), n_judged=0, reason="", by_account=(), state=AlertState.RECEIVED
         )
@@ -134,7 +135,7 @@ async def _decided(desk: Desk, who: Who, alert_id: str, size: Decimal | None) ->
     record = desk.book.alerts[alert_id]
     waits = [a for a in desk.book.approvals.values() if a.alert_id == alert_id]
     if not waits:
-        return Looked(record=record, said=record.reason or str(record.state).lower())
+        return Looked(record=record, said=record.reason or words.ALERT[record.state])
     said: list[str] = []
     left = ""
     for one in waits:
@@ -255,7 +256,7 @@ def _waiting(desk: Desk, alert_id: str) -> list[Approval]:
 
 async def _check_untraded(desk: Desk, record: AlertRecord, waits: list[Approval]) -> None:
     if record.state in _OVER:
-        raise UserError(f"It is {record.state.lower()} already. Nothing was changed.")
+        raise UserError(f"It is {words.ALERT[record.state]} already. Nothing was changed.")
     asked = {a.trade_id for a in waits}
     trades = [t for i in record.trade_ids if (t := await desk.trade(i)) and i not in asked]
     if any(t.state in (TradeState.PENDING, TradeState.OPEN) for t in trades):

@@ -7,6 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
+from engine.domain import words
 from engine.domain.alert import NotAnAlert
 from engine.domain.desk import AlertRecord, AlertState, Approval, ApprovalState
 from engine.domain.instrument import Instrument
@@ -339,7 +340,7 @@ def _approval(story: _Story) -> Step:
         name="approval",
         state=StepState.DONE if is_yes else StepState.FAILED,
         at=last.decided_at,
-        text=last.decision or last.state.value.lower(),
+        text=last.decision or words.APPROVAL[last.state],
         by=last.decided_by,
     )
 
@@ -381,14 +382,14 @@ def _order(story: _Story) -> Step:
         is_over = story.record.state in _OVER
         return Step(name="order", state=StepState.SKIPPED if is_over else StepState.AHEAD)
     last = sent[-1]
-    words = _ORDER_WORDS.get(last.state, last.state.value.lower())
+    said = _ORDER_WORDS.get(last.state, words.ORDER[last.state])
     if last.reason and last.state is not OrderState.FILLED:
-        words = f"{words}: {last.reason}"
+        said = f"{said}: {last.reason}"
     return Step(
         name="order",
         state=_order_state(last),
         at=last.sent_at or last.accepted_at or last.updated_at,
-        text=words,
+        text=said,
     )
 
 

@@ -39,6 +39,10 @@ class AlertsReport:
     n_in_all: int
     by_state: tuple[tuple[AlertState, int], ...]
     """Over the rows of this page, most frequent first."""
+    sought: str = ""
+    """What was asked for, in words; empty: everything."""
+    n_else: int = 0
+    """How many there are that do not fit, where none does."""
 
 
 def build(
@@ -49,6 +53,8 @@ def build(
     page: int = 1,
     per_page: int = 8,
     n_in_all: int | None = None,
+    sought: str = "",
+    n_else: int = 0,
 ) -> AlertsReport:
     """A page of ``alerts`` given newest first; ``n_in_all`` when they are this page alone."""
     given = tuple(alerts)
@@ -62,6 +68,8 @@ def build(
         n_pages=max(-(-total // per_page), 1),
         n_in_all=total,
         by_state=tuple(Counter(a.state for a in shown).most_common()),
+        sought=sought,
+        n_else=n_else,
     )
 
 

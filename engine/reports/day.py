@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
+from engine.domain import words
 from engine.domain.desk import AlertRecord, AlertState
 from engine.domain.money import ZERO
 from engine.domain.source import MANUAL
@@ -132,7 +133,7 @@ def build(
         n_refused=len(refused),
         n_waiting=len(heard) - len(refused) - sum(a.state in _TAKEN for a in heard),
         alerts=alert_rows.build(frame, alerts=heard, trades=known, per_page=_SHOWN).rows,
-        refusals=tuple(Counter(a.reason or a.state.value for a in refused).most_common()),
+        refusals=tuple(Counter(a.reason or words.ALERT[a.state] for a in refused).most_common()),
     )
 
 

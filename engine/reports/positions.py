@@ -29,6 +29,10 @@ class PositionsReport:
     at_stops_usd: Figure
     """P&L of what is held if every stop filled at its price now."""
     n_unprotected: int
+    sought: str = ""
+    """What was asked for, in words; empty: everything."""
+    n_else: int = 0
+    """Open trades that were not asked for."""
 
 
 def build(
@@ -44,9 +48,10 @@ def build(
 ) -> PositionsReport:
     """Open trades among ``trades``, those asked for, in the order asked for."""
     held, sent = tuple(positions), tuple(orders)
+    known = tuple(trades)
     live = [
         t
-        for t in trades
+        for t in known
         if (not symbol or _is_of(t, symbol)) and broker in ("", t.broker) and asset in ("", t.asset)
     ]
     cards = [
@@ -65,6 +70,8 @@ def build(
         net_usd=plus(*(c.net_usd for c in cards)),
         at_stops_usd=plus(*(c.stop_usd for c in cards)),
         n_unprotected=sum(c.unprotected_since is not None for c in cards),
+        sought=" ".join(w for w in (symbol, asset, f"at {broker}" if broker else "") if w),
+        n_else=sum(t.state is TradeState.OPEN for t in known) - len(cards),
     )
 
 

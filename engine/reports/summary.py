@@ -1,12 +1,15 @@
 """The accounts on one screen: money, the day, how much is at work, sectors, what is unwell."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime, time, timedelta
 from decimal import Decimal
 
 from engine.domain.refusal import Gauge
+from engine.market import NEW_YORK
 from engine.reports import Figure, Frame, Missing, Stamp, ratio
 from engine.reports.exposure import ExposureReport, Row
+from engine.reports.performance import Day
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +31,8 @@ class SummaryReport:
     beta: Figure
     flags: tuple[str, ...]
     """What is unwell, most urgent first."""
+    equity_line: tuple[tuple[datetime, Decimal], ...]
+    """Equity at the end of each day by closed trades, and now with what is open; may be empty."""
 
 
 def build(
@@ -42,8 +47,12 @@ def build(
     unsound: str = "",
     problems: Mapping[str, str] | None = None,
     unprotected: Iterable[str] = (),
+    days: Sequence[Day] = (),
 ) -> SummaryReport:
-    """The report; ``unprotected``: trades without a working stop, in words."""
+    """The report; ``unprotected``: trades without a working stop, in words.
+
+    ``days``: realised day by day of these accounts, oldest first.
+    """
     known = list(gauges)
     bare = [f"no working stop: {name}" for name in unprotected]
     off = [f"entries are off: {why}" for why in (halted, unsound) if why]
@@ -58,7 +67,22 @@ def build(
         at_work=_fullest(known, "at work"),
         beta=beta,
         flags=(*bare, *off, *ill),
+        equity_line=_line(stakes, days, frame.now),
     )
+
+
+def _line(
+    stakes: ExposureReport, days: Sequence[Day], now: datetime
+) -> tuple[tuple[datetime, Decimal], ...]:
+    """Counted back from the equity of now; empty while that is not known."""
+    equity, held = stakes.equity_usd, stakes.open_usd
+    if not days or isinstance(equity, Missing) or isinstance(held, Missing):
+        return ()
+    before = equity - held - days[-1].cumulative_usd
+    ends = [(datetime.combine(d.on, time(16), NEW_YORK), before + d.cumulative_usd) for d in days]
+    started = (ends[0][0] - timedelta(days=1), before)
+    past = [(at, usd) for at, usd in ends if at < now]
+    return (started, *past, (now, equity))
 
 
 def _fullest(gauges: list[Gauge], name: str) -> Gauge | None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+from engine.domain import words
 from engine.domain.order import Order, PlannedTarget, Purpose, Side
 from engine.domain.quote import Leg
 from engine.domain.trade import Position, StopPlan, Trade, TradeState
@@ -246,7 +247,7 @@ def _working(trade: Trade, orders: Iterable[Order]) -> tuple[WorkingOrder, ...]:
             side=o.side,
             qty=o.leaves,
             price=o.limit if o.limit is not None else o.stop,
-            state=o.state.value,
+            state=words.ORDER[o.state],
         )
         for o in orders
         if o.trade_id == trade.trade_id and not o.state.is_terminal

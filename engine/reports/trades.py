@@ -49,6 +49,8 @@ class TradesReport:
     """How many there are; more than the rows when it is only a page."""
     net_usd: Figure
     """Sum of the rows; missing when one of them is."""
+    sought: str = ""
+    """What was asked for, in words; empty: everything."""
 
 
 def build(
@@ -60,6 +62,7 @@ def build(
     limit: int = 10,
     n_in_all: int | None = None,
     with_void: bool = False,
+    sought: str = "",
 ) -> TradesReport:
     """The newest ``limit`` of ``trades``; those never filled only when asked for."""
     held = tuple(positions)
@@ -73,6 +76,7 @@ def build(
         rows=rows,
         n_in_all=len(wanted) if n_in_all is None else n_in_all,
         net_usd=_total(rows),
+        sought=sought,
     )
 
 

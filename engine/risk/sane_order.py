@@ -45,6 +45,7 @@ def _price(intent: Intent) -> Denial | None:
         limit is not None and (not is_known(limit) or limit <= 0)
     ):
         return Denial(
-            code="sane_order.price", detail=f"{limit} is no limit of a {intent.type} order"
+            code="sane_order.price",
+            detail=f"{limit} is no limit of a {intent.type.replace('_', '-')} order",
         )
     return None

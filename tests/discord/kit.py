@@ -17,6 +17,7 @@ from engine.clock import SystemClock
 from engine.domain.desk import Approval
 from engine.domain.instrument import Instrument, option, stock
 from engine.domain.trade import Trade, TradeState
+from tests.discord.machine_words import TECHNICAL, found_in
 from tests.live import Live, live
 
 QUIET = {"jobs": {"monitor_s": 0.2, "reconcile_s": 600}}
@@ -216,6 +217,10 @@ async def desk(
         market = asyncio.create_task(made.keep_quoting())
         try:
             yield made
+            for message in made.sandbox.sent():
+                is_technical = any(mark in message.text for mark in TECHNICAL)
+                odd = [] if is_technical else found_in(message.text)
+                assert not odd, f"machine words {odd} in: {message.text}"
         finally:
             market.cancel()
             with suppress(asyncio.CancelledError):

@@ -3,6 +3,9 @@
 import asyncio
 from decimal import Decimal
 
+from bot.actions import _missed
+from engine.domain.desk import Who
+from engine.flows import links
 from tests.discord.kit import NAMED, OTHER, SPY, desk, plain
 from tests.discord.test_buttons import _MANY
 
@@ -171,3 +174,74 @@ async def test_a_symbol_held_twice_is_not_guessed(tmp_path, monkeypatch):
         assert all("Close all" in m.labels for m in shown)
         assert SPY.symbol in plain(shown[0])
         assert OTHER not in plain(shown[0])
+
+
+async def test_what_was_typed_while_the_desk_was_away_is_answered_and_not_done(
+    tmp_path, monkeypatch
+):
+    async with desk(tmp_path, monkeypatch) as it:
+        trade, _ = await it.held()
+        heard = it.act("#SPY")
+        await it.told(heard)
+        await it.app.stop()
+        missed = it.act("#close-all")
+        chat = it.act("back in ten minutes")
+        async with desk(tmp_path, monkeypatch, sandbox=it.sandbox) as again:
+            (said,) = await again.told(missed)
+            assert "nothing of it was done" in said.text
+            fresh = again.act("#watch NVDA")
+            (done,) = await again.told(fresh)
+            assert "away" not in done.text
+            assert again.book.trades[trade.trade_id].qty_open == trade.qty_open
+            assert await _missed.answer(again.app, {fresh.id}) == 0, "once"
+            for message in (heard, chat, fresh):
+                replies = [
+                    m
+                    for m in message.channel.messages
+                    if (m.reference or {}).get("message_id") == str(message.id)
+                ]
+                assert not any("away" in m.text for m in replies)
+
+
+async def test_verbs_are_suggested_before_symbols(tmp_path, monkeypatch):
+    async with desk(tmp_path, monkeypatch) as it:
+        for typed in ("", "#"):
+            found = await it.user("tom").autocomplete("orders", "action", "text", text=typed)
+            values = [c["value"] for c in found.choices]
+            verbs = ("alert", "buy", "sell", "close-all", "cancel-all", "emergency-stop", "watch")
+            assert set(verbs) <= set(values[:16]), values
+            assert len(values) == 25
+
+
+async def test_a_linked_trader_acts_by_direct_message_and_nobody_else_does(tmp_path, monkeypatch):
+    async with desk(tmp_path, monkeypatch) as it:
+        trade, _ = await it.held()
+        admin = Who(user_id=1, name="Ada", may_admin=True)
+        tom, vic = it.user("tom").user, it.user("vic").user
+
+        async def answered(message):
+            (said,) = await it.told(message)
+            return said
+
+        stranger = await answered(it.user("tom").dm("#SPY close"))
+        assert "whose account is linked" in plain(stranger)
+        for who in (tom, vic):
+            await links.put(it.app.desk, admin, who.id, "main")
+        card = await answered(it.user("tom").dm("#SPY"))
+        assert "SPY 603C" in plain(card)
+        assert card.labels == [], "buttons of cards work in the server"
+        asked = await answered(it.user("tom").dm("#SPY close"))
+        assert it.book.trades[trade.trade_id].qty_open == trade.qty_open
+        await it.user("tom").click(asked, "Close all of SPY").acked()
+        await it.over(trade.trade_id)
+        viewer = await answered(it.user("vic").dm("#close-all"))
+        assert "role trader" in plain(viewer), "a link gives no right"
+        admins = await answered(it.user("tom").dm("#resume"))
+        assert plain(admins).startswith("⛔")
+        chat = it.user("tom").dm("thanks")
+        it.sandbox.guild().members[tom.id].roles.clear()
+        gone = await answered(it.user("tom").dm("#buy AAPL 1"))
+        assert "role trader" in plain(gone), "roles are those of this moment"
+        assert not any(
+            (m.reference or {}).get("message_id") == str(chat.id) for m in chat.channel.messages
+        )

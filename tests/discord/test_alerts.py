@@ -43,7 +43,10 @@ async def test_alerts_are_found_by_state_author_asset_words_and_time(it: Desk) -
     assert "1 alert" in await found(status="rejected")
     assert "1 alert" in await found(status="held")
     assert "2 alerts" in await found(author="rhea", asset="option", since="24h")
-    assert "No alerts" in await found(asset="future")
+    assert "No alerts that fit" in await found(asset="future")
+    nobody = await found(author="nobody")
+    assert "Looked for: author nobody" in nobody
+    assert "2 alerts in all" in nobody
     assert "No alerts" in await found(since="2099-01-01")
     bad = await it.slash("tom", "orders", "alerts list", since="yesterday")
     assert "no time that I can read" in bad.text

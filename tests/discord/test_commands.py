@@ -90,6 +90,7 @@ async def test_exposure_and_the_summary_say_what_is_at_stake(tmp_path, monkeypat
         summary = (await used.replied(20)).reply
         assert "Equity $" in plain(summary)
         assert "at stake" in plain(summary)
+        assert summary.attachments[0].description.startswith("Equity $")
         hidden = await it.slash("tom", "all-messages", "portfolio-summary")
         assert hidden.ephemeral
 

@@ -15,7 +15,10 @@ async def test_positions_and_trades_by_broker_and_class(tmp_path, monkeypatch):
         other = plain(
             (await it.slash("tom", "orders", "positions", asset="future", sort="age")).reply
         )
-        assert "Nothing is open" in other
+        assert "Nothing is open (future)" in other
+        assert "1 open that do not fit" in other
+        none = plain((await it.slash("tom", "orders", "trades closed", asset="future")).reply)
+        assert "Looked for: future" in none
         unknown = await it.slash("tom", "orders", "positions", broker="nowhere")
         assert "There is no such broker" in unknown.text
         it.price(SPY, "2.60", "2.62")

@@ -5,6 +5,7 @@ import hashlib
 import io
 import json
 
+from bot import reply
 from tests.discord.kit import SPY, desk, plain
 
 
@@ -90,3 +91,26 @@ async def test_a_wrong_day_is_named_and_the_journal_is_for_admins(tmp_path, monk
         assert wrong_room.text.startswith("⛔")
         journal = await it.slash("ada", "admin", "export", what="audit")
         await it.until(lambda: journal.reply.attachments)
+
+
+async def test_every_short_answer_says_in_which_mode_the_desk_is(tmp_path, monkeypatch):
+    """A19: answers, refusals, outcomes of a click, files and # actions alike."""
+    async with desk(tmp_path, monkeypatch) as it:
+        badge = "PAPER · SYNTHETIC MARKET"
+        refused = await it.slash("vic", "orders", "buy", symbol="AAPL", quantity=1)
+        wrong = await it.slash("tom", "orders", "alerts show", id="A-NONE")
+        for used in (refused, wrong):
+            assert used.text.endswith(f"\n-# {badge}"), used.text
+        asked = await it.slash("tom", "orders", "prefs reset")
+        await it.user("tom").click(asked.reply, "Reset").acked()
+        await it.until(lambda: asked.text.endswith(f"again.\n-# {badge}"))
+        exported = await it.slash("tom", "orders", "prefs export")
+        await it.until(lambda: exported.reply.attachments)
+        assert exported.text.endswith(badge)
+        (typed,) = await it.told(it.act("#watch NVDA"))
+        assert typed.text.endswith(badge)
+        (card,) = await it.told(it.act("#SPY"))
+        assert plain(card).count("PAPER") == 1, "a card bears its own"
+        whole = reply.badged(it.app, "x" * 3000)
+        assert len(whole) == 2000
+        assert whole.endswith(badge)

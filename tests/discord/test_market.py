@@ -63,7 +63,10 @@ async def test_one_symbol_is_looked_into_with_set_ups_of_the_right_size(it):
     assert "SPY and QQQ correlation" in words
     assert "NONE nothing is known" in words
     option = await it.slash("tom", "orders", "analyze", symbols="SPY261120C00600000")
-    assert "by its underlying" in option.text
+    assert "by its underlying: SPY" in option.text
+    for form in ("SPY 668C 11/27", "spy 668c 11/27, QQQ"):
+        option = await it.slash("tom", "orders", "analyze", symbols=form)
+        assert "by its underlying: SPY" in option.text
     many = await it.slash("tom", "orders", "analyze", symbols="A B C D")
     assert "at most 3" in many.text
     hidden = await look(it, "tom", "all-messages", "analyze", symbols="SPY")

@@ -84,6 +84,15 @@ async def test_a_position_is_closed_by_command_after_one_question(tmp_path, monk
         assert "no trades yet" in rest
 
 
+async def test_an_approval_that_never_was_is_not_said_to_be_decided(tmp_path, monkeypatch):
+    async with desk(tmp_path, monkeypatch) as it:
+        (told,) = await it.told(it.act("#approve P-XXXX"))
+        assert "There is no approval" in plain(told)
+        for command in ("approvals approve", "approvals reject", "approvals show"):
+            used = await it.slash("tom", "orders", command, id="P-XXXX")
+            assert "There is no approval" in used.text
+
+
 async def test_approvals_are_decided_by_action_too(tmp_path, monkeypatch):
     async with desk(tmp_path, monkeypatch) as it:
         approval, _ = await it.asked()

@@ -264,6 +264,7 @@ async def test_every_dialog_by_everybody(it: Desk) -> None:
         "note": "trader",
         "review": "trader",
         **dict.fromkeys(("breaker", "override", "unfreeze"), "admin"),
+        "trail": "trader",
     }
     assert set(needs) == set(FORMS)
     for form, need in needs.items():

@@ -122,6 +122,7 @@ async def first_trade(sandbox: Sandbox) -> str:
     words = plain(done.reply)
     assert "everything works" in words, words
     assert "You now have" in words
+    assert "mention the bot" in (sandbox.channel("copilot").topic or "")
     example = re.search(r"`(Long [^`]+)`", done.reply.text)
     assert example is not None, words
     olivia.say("alert-room", example[1])

@@ -1,4 +1,4 @@
-"""What every connection that can preview tries out when an admin asks whether it works."""
+"""Trying out what a connection can do, when an admin asks whether it works."""
 
 from collections.abc import Awaitable, Callable
 from decimal import Decimal
@@ -9,10 +9,10 @@ from engine.domain.instrument import stock
 from engine.domain.order import OrderType, Side
 from engine.domain.quote import Leg
 
-Ask = Callable[[], Awaitable[object]]
 
-
-async def tried_out(broker: Broker, account: str, environment: str, quote: Ask) -> list[Check]:
+async def tried_out(
+    broker: Broker, account: str, environment: str, quote: Callable[[], Awaitable[object]]
+) -> list[Check]:
     """Log in, read, price and preview one share far below its price; ``quote`` asks for SPY."""
     probe = OrderRequest(
         client_order_id="CHECK000000000000000",
@@ -24,17 +24,18 @@ async def tried_out(broker: Broker, account: str, environment: str, quote: Ask) 
         limit=Decimal(1),
     )
     return [
-        await _tried("auth", broker.accounts, f"logged in, {environment}"),
-        await _tried("account", lambda: broker.balance(account), "its money can be read"),
-        await _tried("quote", quote, "SPY is quoted"),
-        await _tried("orders", lambda: broker.open_orders(account), "they can be listed"),
-        await _tried("dry run", lambda: broker.preview(probe), "1 SPY at 1.00 was previewed"),
+        await tried("auth", broker.accounts(), f"logged in, {environment}"),
+        await tried("account", broker.balance(account), "its money can be read"),
+        await tried("quote", quote(), "SPY is quoted"),
+        await tried("orders", broker.open_orders(account), "they can be listed"),
+        await tried("dry run", broker.preview(probe), "1 SPY at 1.00 was previewed"),
     ]
 
 
-async def _tried(name: str, ask: Ask, said: str) -> Check:
+async def tried(name: str, work: Awaitable[object], said: str = "") -> Check:
+    """One trial; ``said`` of a success, or what the work itself says of it."""
     try:
-        await ask()
+        found = await work
     except TradeStreamError as error:
         return Check(name=name, is_ok=False, detail=str(error))
-    return Check(name=name, is_ok=True, detail=said)
+    return Check(name=name, is_ok=True, detail=said or str(found))

@@ -1,7 +1,7 @@
 """The tastytrade connection: the Broker contract over its REST interface and account stream."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any, ClassVar
@@ -26,6 +26,7 @@ from engine.brokers._wire.address import Address
 from engine.brokers._wire.events import Keeper
 from engine.brokers._wire.http import Answer
 from engine.brokers._wire.lanes import Lane, Lanes
+from engine.brokers._wire.trial import tried
 from engine.brokers._wire.usage import Usage
 from engine.brokers.tastytrade import bodies, translate
 from engine.brokers.tastytrade import fills as executions
@@ -378,18 +379,12 @@ class Tastytrade(Reading):
     async def check(self) -> list[Check]:
         """Log in anew, read money, prices and orders, try an order; nothing is left behind."""
         return [
-            await self._tried("auth", self._check_auth()),
-            await self._tried("account", self._check_money()),
-            await self._tried("quote", self._check_quote()),
-            await self._tried("orders", self._check_orders()),
-            await self._tried("dry run", self._check_dry_run()),
+            await tried("auth", self._check_auth()),
+            await tried("account", self._check_money()),
+            await tried("quote", self._check_quote()),
+            await tried("orders", self._check_orders()),
+            await tried("dry run", self._check_dry_run()),
         ]
-
-    async def _tried(self, name: str, work: Awaitable[str]) -> Check:
-        try:
-            return Check(name=name, is_ok=True, detail=await work)
-        except (BrokerUnavailable, BrokerAuthError, OrderRejected, OrderStateUnknown) as error:
-            return Check(name=name, is_ok=False, detail=str(error))
 
     async def _check_auth(self) -> str:
         await self._in().refresh(force=True)

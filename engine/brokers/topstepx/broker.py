@@ -24,6 +24,7 @@ from engine.brokers import (
 )
 from engine.brokers._wire.events import Events, Keeper
 from engine.brokers._wire.lanes import Lane
+from engine.brokers._wire.trial import tried
 from engine.brokers._wire.usage import Usage
 from engine.brokers.topstepx.api import CANCEL, MODIFY, PLACE, Api
 from engine.brokers.topstepx.books import LIVE, Books, Row
@@ -222,17 +223,11 @@ class Topstepx(Adapter):
         """Log in, read, price; nothing is ordered."""
         done = [Check(name="auth", is_ok=bool(self._api.token), detail="logged in with the key")]
         for name in self._books.numbers:
-            done.append(await self._tried(f"account {name}", self._try_account(name)))
-            done.append(await self._tried(f"orders {name}", self._try_orders(name)))
-        done.append(await self._tried("quote", self._try_quote()))
+            done.append(await tried(f"account {name}", self._try_account(name)))
+            done.append(await tried(f"orders {name}", self._try_orders(name)))
+        done.append(await tried("quote", self._try_quote()))
         done.append(Check(name="dry run", is_ok=None, detail="ProjectX has none"))
         return done
-
-    async def _tried(self, name: str, trial: Any) -> Check:
-        try:
-            return Check(name=name, is_ok=True, detail=await trial)
-        except (BrokerUnavailable, BrokerAuthError, OrderRejected) as error:
-            return Check(name=name, is_ok=False, detail=str(error))
 
     async def _try_account(self, account: str) -> str:
         balance = await self._books.balance(account)

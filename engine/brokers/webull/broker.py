@@ -35,6 +35,7 @@ from engine.brokers._wire.events import Events
 from engine.brokers._wire.http import Answer
 from engine.brokers._wire.lanes import Lane
 from engine.brokers._wire.sums import Sums
+from engine.brokers._wire.trial import tried
 from engine.brokers._wire.usage import Usage
 from engine.brokers.webull import translate
 from engine.brokers.webull.line import Line, code
@@ -105,7 +106,6 @@ class Webull(Adapter):
         self._sums = Sums(self.name, setup.tokens, self.clock)
         self._numbers: dict[str, str] = {}
         """Our account name -> the id that requests name."""
-        self._odd: set[str] = set()
         self._watch: asyncio.Task[None] | None = None
 
     # -- connection -----------------------------------------------------------------------------
@@ -173,10 +173,10 @@ class Webull(Adapter):
 
     async def check(self) -> list[Check]:
         """Token, accounts, money, orders; an order is priced and not sent."""
-        said = [await _tried("auth", self._line.login.again())]
+        said = [await tried("auth", self._line.login.again(), "answers")]
         for name in self._numbers:
-            said.append(await _tried(f"account {name}", self.balance(name)))
-            said.append(await _tried(f"orders {name}", self.open_orders(name)))
+            said.append(await tried(f"account {name}", self.balance(name), "answers"))
+            said.append(await tried(f"orders {name}", self.open_orders(name), "answers"))
         said.append(Check(name="quote", is_ok=None, detail="quotes are not read from Webull"))
         return said
 
@@ -370,9 +370,7 @@ class Webull(Adapter):
 
     def _note(self, sentence: str) -> None:
         """Shown to an admin once."""
-        if sentence not in self._odd:
-            self._odd.add(sentence)
-            self._events.tell(Odd(note=f"{self.name}: {sentence}", raw=""))
+        self._events.tell_once(Odd(note=sentence, raw=f"{self.name}: {sentence}"))
 
     def _warn(self, sentence: str) -> None:
         self._events.tell(Warned(note=sentence))
@@ -391,11 +389,3 @@ def _names(row: Mapping[str, Any]) -> list[str]:
 
 def _stamp(at: datetime) -> str:
     return f"{at:%Y-%m-%dT%H:%M:%S}.{at.microsecond // 1000:03d}Z"
-
-
-async def _tried(name: str, asking: Any) -> Check:
-    try:
-        await asking
-    except (BrokerAuthError, BrokerUnavailable) as error:
-        return Check(name=name, is_ok=False, detail=str(error))
-    return Check(name=name, is_ok=True, detail="answers")

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from engine.copilot.question import Asked
 from engine.copilot.seen import Seen
 from engine.copilot.topics import Facts, Topic, several
+from engine.domain.words import ALERT
 from engine.reports._said import Fact, foreign, number, words
 from engine.reports.day import DayReport
 
@@ -34,7 +35,7 @@ class Alerts(Topic):
             key, source = f"alerts.t{n}", self.source
             name = row.read_as or "not a trade"
             yield words(f"{key}.name", "how an alert was read", name, source)
-            yield words(f"{key}.state", "its verdict", _plain(row.state.value), source)
+            yield words(f"{key}.state", "its verdict", ALERT[row.state], source)
             yield words(f"{key}.reason", "why", row.reason or "no reason noted", source)
             yield foreign(f"{key}.text", "an alert as written", row.text, source)
             yield foreign(f"{key}.author", "who wrote it", row.author_name, source)
@@ -66,7 +67,3 @@ def _counts(key: str, name: str, day: DayReport) -> Iterator[Fact]:
     for n, (reason, count) in enumerate(day.refusals[:_REASONS], 1):
         yield words(f"{key}.why{n}.name", "a reason of refusal", reason, source)
         yield number(f"{key}.why{n}.n", "how often", count, "n", source)
-
-
-def _plain(state: str) -> str:
-    return state.lower().replace("_", " ")

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from engine.copilot.question import Asked
 from engine.copilot.seen import Seen
 from engine.copilot.topics import Facts, Topic, several
+from engine.domain.words import TRADE
 from engine.reports import Missing
 from engine.reports._said import Fact, number, words
 from engine.reports.day import DayReport
@@ -36,7 +37,7 @@ class Day(Topic):
         )
         for n, row in enumerate(seen.recent.rows[:_RECENT], 1):
             yield words(f"recent.t{n}.name", "a recent trade", row.label, "/trades")
-            yield words(f"recent.t{n}.state", "its state", row.state.value.lower(), "/trades")
+            yield words(f"recent.t{n}.state", "its state", TRADE[row.state], "/trades")
             yield number(f"recent.t{n}.net", f"net of {row.label}", row.net_usd, "pnl", "/trades")
             yield number(f"recent.t{n}.r", f"result of {row.label}", row.r, "r", "/trades")
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from engine.copilot.question import Asked
 from engine.copilot.seen import Seen
 from engine.copilot.topics import Facts, Topic, several
+from engine.domain.words import ORDER
 from engine.reports._said import Fact, number, words
 
 _KNOWN = 10
@@ -31,7 +32,7 @@ class Orders(Topic):
             key, of = f"ord.t{n}", row.price_of
             name = f"{row.purpose.value} {row.side.value} {row.label}"
             yield words(f"{key}.name", "an order at work", name, source)
-            yield words(f"{key}.state", "its state", row.state.value.lower(), source)
+            yield words(f"{key}.state", "its state", ORDER[row.state], source)
             yield number(f"{key}.qty", f"quantity of the {name}", row.qty, "n", source)
             yield number(f"{key}.price", f"price of the {name}", row.price, "price", source, of=of)
 

@@ -19,9 +19,11 @@ from bot.lasting import Lasting, choice, choices
 from bot.learning import LessonButton
 from bot.notify_buttons import NotifyButton
 from bot.panel.buttons import DeskButton, MenuSelect, RunButton, SectionsSelect
+from bot.position_buttons import PageButton, PositionSelect, Shown
 from bot.risk_buttons import RiskSelect
 from bot.setup_buttons import ChannelPick, RolePick, SetupButton, WhatSelect
-from bot.views import BUTTONS, ApprovalButton, PageButton, Shown, TradeButton, WhichSelect
+from bot.trade_buttons import TradeButton
+from bot.views import BUTTONS, ApprovalButton, WhichSelect
 
 MADE: tuple[Lasting[Any], ...] = (
     ActionButton("SPY close 50%"),
@@ -51,6 +53,7 @@ MADE: tuple[Lasting[Any], ...] = (
     ApprovalButton("AP-1", 12, "half"),
     WhichSelect("AP-1", 3),
     TradeButton("T-1", "entry"),
+    PositionSelect(),
     PageButton(10, Shown(sort="risk", asset="option", broker="paper")),
 )
 

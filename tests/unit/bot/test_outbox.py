@@ -9,8 +9,9 @@ import aiohttp
 import discord
 import pytest
 
-from bot.outbox import Content, Outbox, nonce
-from engine.domain.desk import Notice
+from bot.outbox import Outbox
+from bot.posting import Content, nonce
+from engine.domain.desk import Notice, Posted
 from engine.domain.errors import StoreUnavailable
 from tests import rig
 
@@ -239,6 +240,23 @@ async def test_a_card_whose_record_could_not_be_written_is_not_posted_again(benc
     await bench.rest()
     assert len(room.posts) == 1
     assert desk.book.posted["trade:T-1"].shown_version == 2
+
+
+async def test_a_card_whose_place_cannot_be_read_waits_and_is_shown_then(bench: Bench) -> None:
+    get, is_down = bench.it.desk.store.get, True
+
+    async def failing(kind: Any, key: str) -> Any:
+        if is_down and kind is Posted:
+            raise StoreUnavailable("disk full")
+        return await get(kind, key)
+
+    bench.it.desk.store.get = failing  # type: ignore[method-assign]
+    await bench.change()
+    await bench.rest()
+    assert not bench.rooms["orders"].posts
+    is_down = False
+    await bench.pass_time(2)
+    assert [p["content"] for p in bench.rooms["orders"].posts] == ["card 1"]
 
 
 async def test_nothing_is_posted_while_discord_is_away_and_all_of_it_afterwards(

@@ -9,7 +9,8 @@ import pytest
 from bot.access import PERMISSIONS
 from bot.actions import every
 from bot.pace import BULK, EXEMPT, Pace, Queue, TooMuch
-from bot.views import ApprovalButton, TradeButton
+from bot.trade_buttons import TradeButton
+from bot.views import ApprovalButton
 
 ROOT = Path(__file__).parents[3]
 

@@ -11,6 +11,7 @@ from bot.cards import (
     alert_card,
     approval_card,
     closing,
+    market,
     message,
     mirror,
     pnl,
@@ -20,10 +21,11 @@ from bot.cards import (
     trace,
     trade_card,
     trades,
+    watchlist,
 )
 from engine.domain.alert import EmbedText, RawAlert
 from engine.domain.desk import AlertState, ApprovalState, Intake
-from engine.domain.order import OrderType, Verdict
+from engine.domain.order import OrderType, PlannedTarget, Verdict
 from engine.domain.record import Event
 from engine.domain.trade import StopPlan, TradeState
 from engine.reports import Frame, Missing, Stamp
@@ -32,6 +34,7 @@ from engine.reports import approval_card as approval_report
 from engine.reports import closing as closing_report
 from engine.reports import pnl as pnl_report
 from engine.reports import positions as positions_report
+from engine.reports import sectors as sectors_report
 from engine.reports import status as status_report
 from engine.reports import trace as trace_report
 from engine.reports import trade_card as trade_report
@@ -324,6 +327,25 @@ def test_positions_show_result_stop_and_target_of_each():
     assert "2.55 → 3.10 · 🔒 2.10 fixed · 🎯 3.20 · 14 min · +21.3% · expires in 1 d" in described
     nothing = positions.show(positions_report.build(AT_310, trades=[], positions=[]))
     assert nothing.title == "Nothing is open"
+    held = {"trades": [ex.trade()], "positions": HELD}
+    other = positions.show(positions_report.build(AT_310, **held, asset="future", broker="paper"))
+    assert other.title == "Nothing is open (future at paper)"
+    assert "1 open that do not fit" in (other.description or "")
+
+
+def test_targets_are_of_what_is_held_and_none_of_a_closed_trade():
+    big = (PlannedTarget(price=D("3.20"), qty=D(36)),)
+    one = {"positions": HELD, "orders": []}
+    shown = trade_card.show(trade_report.build(ex.trade(targets=big), AT_310, **one))
+    assert "T1 3.20 × 2" in plain(shown.description)
+    over = ex.trade(targets=big, state=TradeState.CLOSED, qty_open=D(0), closed_at=ex.NOW)
+    shown = trade_card.show(trade_report.build(over, AT_310))
+    assert "Targets" not in plain(shown.description)
+
+
+def test_why_a_sector_has_no_figure_is_said_once():
+    report = sectors_report.build(AT_310, {}, "1d", exposure=None)
+    assert "all: n/a (" in plain(market.sectors(report).description)
 
 
 def test_trades_are_two_short_lines_each():
@@ -422,3 +444,9 @@ def test_colour_follows_the_sign_to_the_cent():
     assert tone_of(D("-0.01")) is Tone.BAD
     assert tone_of(D("0.004")) is Tone.QUIET
     assert tone_of(Missing("x")) is Tone.QUIET
+
+
+@pytest.mark.parametrize("called", ["/MES", "/MESZ26", "SPY 603C 1/31"])
+def test_a_symbol_that_the_market_does_not_have_is_said_in_whole_words(called):
+    said = watchlist._why(f"the made-up market has no {called}", "/MES")
+    assert said == "the made-up market does not have it"

@@ -56,7 +56,11 @@ def test_prices_have_the_decimals_of_their_tick(value, instrument, expected):
 
 def test_r_percent_and_quantities():
     assert text.r(D("1.305")) == "+1.30R"
-    assert text.r(D("-0.004")) == "0.00R"
+    assert text.r(D("-0.004")) == "-0.0040R"
+    assert text.r(D("0")) == "0.00R"
+    assert text.pct(D("-0.00327")) == "-0.0033%"
+    assert text.pct(D("0.04")) == "+0.040%"
+    assert text.pct(D("-0.000000001")) == "0.0%"
     assert text.pct(D("21.31")) == "+21.3%"
     assert text.pct(D("-0.04"), sign=False) == "0.0%"
     assert text.plain(D("-0.004")) == "0.00"

@@ -17,6 +17,7 @@ from engine.domain.refusal import Gauge
 from engine.portfolio.greeks import Sensitivities
 from engine.reports import Missing, correlation, exposure, rebalance, risk, stress, summary
 from engine.reports import _lines as lines
+from tests.contact_sheet import allocation_report, performance_report
 from tests.unit.reports import book_examples as b
 from tests.unit.reports.examples import NOW, D, frame, lot, position, quote, trade
 
@@ -195,3 +196,16 @@ def test_prices_that_are_stale_are_said_on_every_card_of_the_book():
     assert made.stamp.source == "alpaca"
     old = replace(made, stamp=late.stamp("risk", [AAPL]))
     assert risk_card.show(old).author.name == "PAPER · SYNTHETIC MARKET · STALE PRICES"
+
+
+def test_the_equity_line_ends_at_what_the_accounts_are_worth_now() -> None:
+    report = allocation_report()
+    (first_at, first), *_, (last_at, last) = report.equity_line
+    assert last == report.stakes.equity_usd
+    assert last_at == report.stamp.at
+    days = performance_report(40).days
+    assert last - report.stakes.open_usd - first == days[-1].cumulative_usd
+    moments = [at for at, _ in report.equity_line]
+    assert moments == sorted(moments)
+    assert first_at < moments[1]
+    assert allocation_report(0).equity_line == (), "nothing is drawn of nothing"

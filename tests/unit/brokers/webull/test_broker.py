@@ -195,6 +195,7 @@ async def test_an_unknown_status_is_shown_once_and_counts_as_unknown(shares: Ven
     odd_ones = [event for event in shares.told if isinstance(event, Odd)]
     assert len(odd_ones) == 1
     assert "HALF_BAKED" in odd_ones[0].note
+    assert "HALF_BAKED" in odd_ones[0].raw, "people are told of each once, by this"
 
 
 @pytest.mark.parametrize(
