@@ -129,7 +129,8 @@ def _read(message: RawAlert, profile: SourceProfile, context: Context) -> Parsed
     items, is_cut = _items(flat)
     if is_cut:
         return _too_long(items)
-    if all(item.kind == "para" for item in items):
+    is_struck_out = bool(flat.struck) and message.edit_no > 0
+    if all(item.kind == "para" for item in items) and not is_struck_out:
         return NotAnAlert(why="no words")
     reading = _reading(message, profile, context, flat, items)
     if _SAMPLE.search(flat.footer):
@@ -232,7 +233,7 @@ def _withdrawn(reading: Reading, flat: Flat, profile: SourceProfile) -> Parsed |
     if not reading.is_edit:
         return NotAnAlert(why="struck through")
     items, _ = _items(Flat(blocks=[flat.struck]))
-    old = _parser(reading, profile).read(replace(reading, items=items, is_edit=False))
+    old = _parser(reading, profile).read(replace(reading, items=items, is_edit=False, base=None))
     if isinstance(old, NotAnAlert):
         return None
     signals = tuple(_cancelled(one) for one in old.signals)

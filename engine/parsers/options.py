@@ -269,7 +269,7 @@ class _Trade:
         if _is_on_future(signal, facts):
             facts.doubt("asset", "an option on a future is not read")
         if _is_total(signal, facts, self.reading.today, is_open=said.family == "open"):
-            facts.doubt("price", f"is {signal.price} per share, or dollars for a contract?")
+            facts.doubt("price", f"{signal.price} is much for it: is it the premium of a share?")
         if said.family == "open":
             days = (signal.expiry, *(leg.expiry for leg in signal.legs))
             if self.reading.is_after_close and self.reading.today in days:
@@ -365,6 +365,7 @@ def _opening(leg: SignalLeg) -> SignalLeg:
 
 
 _LEAST_TOTAL = 20
+_LEAST_STRIKE = 20
 _NEAR = timedelta(days=45)
 
 
@@ -384,7 +385,14 @@ def _is_on_future(signal: Signal, facts: Facts) -> bool:
 def _is_total(signal: Signal, facts: Facts, today: date, *, is_open: bool) -> bool:
     """``@ $100`` beside a near SPY call: whole dollars per contract, not a premium per share."""
     price = signal.price
-    if price is None or price < _LEAST_TOTAL or price.as_tuple().exponent != 0:
+    if price is None:
+        return False
+    is_near = signal.expiry is not None and signal.expiry - today <= _NEAR
+    if is_near and signal.strike is not None and signal.strike >= _LEAST_STRIKE:
+        share = price / signal.strike
+        if share >= (Decimal("0.5") if is_open else Decimal("0.6")):
+            return True  # the price of the stock, as in "NVDA 185C with NVDA at 182.5"
+    if price < _LEAST_TOTAL or price.as_tuple().exponent != 0:
         return False
     if any(item.text in _PER_CONTRACT or item.text.startswith("cost ") for item in facts.items):
         return True

@@ -6,7 +6,19 @@ from decimal import Decimal
 from engine.parsers._grammar.items import Item
 
 SILENT = frozenset(
-    ("fill", "note", "kept", "punct", "emoji", "line", "para", "stopmark", "cue", "lookback")
+    (
+        "fill",
+        "note",
+        "kept",
+        "chart",
+        "punct",
+        "emoji",
+        "line",
+        "para",
+        "stopmark",
+        "cue",
+        "lookback",
+    )
 )
 """Kinds that say nothing about the trade; cues and question marks are judged elsewhere."""
 

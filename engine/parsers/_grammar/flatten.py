@@ -1,6 +1,7 @@
 """One message as lines of text: content, every part of every embed, and JSON as ``key: value``."""
 
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -54,9 +55,17 @@ def _add(flat: Flat, raw: str) -> None:
     text, struck = split_struck(text)
     flat.quoted = _join(flat.quoted, strip_markup(quoted))
     flat.struck = _join(flat.struck, strip_markup(struck))
-    text = _tables(strip_markup(text))
+    text = _tables(_CREDITS.sub("", strip_markup(text)))
     if text.strip() and text not in flat.blocks:
         flat.blocks.append(text)
+
+
+_CREDITS = re.compile(
+    r"^ *(?:(?:analyst|trader|author|caller|posted by|alerted by|alert by|trade id|alert id) *:.*"
+    r"|status *: *(?:open|active|live|new|opened) *)$",
+    re.IGNORECASE | re.MULTILINE,
+)
+"""Lines of a form that only say who posts it, or that it is new."""
 
 
 def _join(one: str, two: str) -> str:

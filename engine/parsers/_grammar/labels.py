@@ -68,6 +68,9 @@ def label_qty(reader: Reducer, at: int, label: Item, found: Item) -> int:
     if found.kind == "num":
         reader.put(found, "oddnum", None)
         return at + 2
+    if found.kind == "pct" and label.kind == "label":
+        reader.put(found, "share", found.value / 100)
+        return at + 2
     reader.put(label, "fill", "", label.value)
     return at + 1
 

@@ -301,6 +301,11 @@ def _level(item: Item, is_stop: bool) -> Level | None:
     return None
 
 
+def level_of(item: Item) -> Level | None:
+    """The stop that an item states, or None."""
+    return _level(item, is_stop=True)
+
+
 def _levels(item: Item) -> list[Level]:
     if item.kind == "slash":
         return [Level(kind="price", value=Decimal(part)) for part in item.value]

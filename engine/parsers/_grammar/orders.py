@@ -367,6 +367,7 @@ def decide(reading: Reading, drafts: list[Draft], why: str) -> Parsed:
         check_words(draft, reading)
     _check_shared_price(drafts)
     _check_shared_amount(drafts)
+    _check_twice(drafts)
     if all(draft.is_talk for draft in drafts):
         return NotAnAlert(why="it tells how a position stands")
     is_complete = all(draft.is_complete for draft in drafts)
@@ -391,6 +392,17 @@ def decide(reading: Reading, drafts: list[Draft], why: str) -> Parsed:
     if not reasons:
         return Alert(signals=signals)
     return Alert(signals=signals, needs_human=True, question=_sentence(reasons))
+
+
+def _check_twice(drafts: list[Draft]) -> None:
+    """The same contract opened twice in one message: which of the two prices?"""
+    seen: set[tuple[object, ...]] = set()
+    for draft in drafts:
+        one = draft.signal
+        key = (one.symbol, one.expiry, one.strike, one.right, one.legs, one.contract, one.action)
+        if draft.intent.family == "open" and key in seen:
+            draft.doubts.setdefault("price", "the same is opened twice")
+        seen.add(key)
 
 
 def _check_shared_amount(drafts: list[Draft]) -> None:

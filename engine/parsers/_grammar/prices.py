@@ -44,6 +44,7 @@ def price(facts: Facts, intent: Intent, *, is_premium: bool) -> Price:
     is_withdrawn = intent.family == "cancel" and facts.has("opt", "occ", "strikes")
     if out.value is None and out.range is None and not out.is_market and not is_withdrawn:
         _bare_price(facts, out, intent, is_premium)
+    _check_chart(facts, out)
     if out.value is not None:
         _check_price(facts, out, is_premium)
     return out
@@ -110,6 +111,12 @@ def _bare_price(facts: Facts, out: Price, intent: Intent, is_premium: bool) -> N
     named = [at for kind in ("opt", "occ", "strikes") for at in facts.by.get(kind, ())]
     if is_count and (is_told or (named and left[0] < min(named))):
         facts.doubt("price", f"{item.text} may be a price or a count")
+
+
+def _check_chart(facts: Facts, out: Price) -> None:
+    is_told = out.value is not None or out.range is not None or out.is_market
+    if facts.has("chart") and not is_told:
+        facts.doubt("price", "is that the price, or a level of the chart?")
 
 
 def _check_price(facts: Facts, out: Price, is_premium: bool) -> None:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from engine.domain.alert import Level
-from engine.parsers._grammar import around, levels
+from engine.parsers._grammar import around, charts, levels
 from engine.parsers._grammar.facts import is_fraction
 
 if TYPE_CHECKING:
@@ -19,14 +18,11 @@ _RESULTS = frozenset(
      "nice profit", "nice gains", "small loss", "small gain", "quick profit", "good profit",
      "nice win", "small win", "small profit", "nice profits")
 )  # fmt: skip
-_WITH_STOP = frozenset(
-    ("tight stop", "tight stops", "use a tight stop", "with a tight stop", "tight sl",
-     "mental stop", "soft stop")
-)  # fmt: skip
 _ENTRIES = frozenset(("bto!", "buy", "open", "in", "long"))
 _NUMBERS = frozenset(("num", "money"))
 _TALLIES = frozenset(("p/l", "p&l", "pnl", "gain", "profit", "result", "results"))
 """``P/L: +50%`` in the lines of an exit only says how it went."""
+_FEW = 20
 _COIN_PRICE = 20_000
 _SHARES = frozenset(("part", "num", "pct", "share", "qty"))
 
@@ -46,6 +42,14 @@ def take(reader: Reducer, at: int) -> int:
     else:
         reader.out.append(item)
     return at + 1
+
+
+def _is_held(item: Item | None) -> bool:
+    """``last 1/4 out``, ``sold my last 2``: all that is left."""
+    if item is None:
+        return False
+    is_count = item.kind == "num" and item.text.isdigit() and item.value <= _FEW
+    return is_count or item.kind == "qty" or (item.kind == "slash" and is_fraction(item.value))
 
 
 def _conditional_exit(reader: Reducer, item: Item, at: int) -> int:
@@ -149,6 +153,9 @@ def cue(reader: Reducer, at: int) -> int:
     if said := around.told(reader, at):
         reader.put(item, *said)
         return at + 1
+    if item.text == "last" and _is_held(after):
+        reader.put(item, "part", "rest")
+        return at + 2
     if item.text in _TALLIES and after is not None and after.text == ":":
         result = reader.look(at + 2)
         if result is not None and result.kind in ("gain", "gainpct", "pct"):
@@ -179,9 +186,8 @@ def note(reader: Reducer, at: int) -> int:
     if said := around.told(reader, at):
         reader.put(item, *said)
         return at + 1
-    if item.text in _WITH_STOP and tie is not None and tie.kind in _NUMBERS:
-        reader.put(item, "stop", Level(kind="price", value=tie.value), f"{item.text} {tie.text}")
-        return at + 2
+    if end := charts.stop(reader, at) or charts.chart(reader, at):
+        return end
     if item.text == "flow" and tie is not None and tie.text == ":":
         reader.put(item, "cue", "flow")
         return at + 1

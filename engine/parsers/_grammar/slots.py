@@ -74,6 +74,8 @@ def _slot_quantity(facts: Facts, anchor: int | None, most: int) -> int | None:
         if item.kind == "gain" and not is_tos:
             continue
         last = facts.before(at)
+        if _is_bracketed(facts, at) and is_whole(item.value):
+            return at
         if last is None and (_opens_line(facts, at, most) or _is_before_out(facts, at)):
             return at
         if last is None or facts.kind(last) not in _COUNT_LEADS or not is_whole(item.value):
@@ -83,6 +85,13 @@ def _slot_quantity(facts: Facts, anchor: int | None, most: int) -> int | None:
         if anchor is None and _is_followed_by_amount_word(facts, at):
             return at
     return None
+
+
+def _is_bracketed(facts: Facts, at: int) -> bool:
+    """``AAPL 230C 8/15 (2) @ 1.20``: a count in brackets, and the price elsewhere."""
+    items = facts.items
+    around = [items[k].text for k in (at - 1, at + 1) if 0 <= k < len(items)]
+    return around == ["(", ")"] and items[at].text.isdigit() and facts.has("paid", "market")
 
 
 def _is_before_out(facts: Facts, at: int) -> bool:

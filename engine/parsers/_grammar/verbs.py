@@ -77,7 +77,9 @@ def intent(facts: Facts, *, is_reply: bool = False) -> Intent:
         out.conflict = "does it sell short, or close a short?"
     if {"short", "cover"} <= said and facts.has("stop", "target", "under"):
         out.conflict = "a short is opened or covered?"
-    out.stated = out.side
+    more = [facts.items[at] for at in facts.by.get("verb", []) if facts.items[at].value == "add"]
+    is_bought = any(item.text.startswith(("bought", "buy")) for item in more)
+    out.stated = "long" if is_bought and out.side is None else out.side
     out.is_sell = out.family == "close" and "sell" in said and not said & {"stc!", "trim", "out"}
     return out
 

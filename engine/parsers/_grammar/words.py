@@ -115,6 +115,7 @@ all = all; everything; all of it; entire; entire position; whole; whole position
 all = all contracts; all cons; all my; all of my; all of the; 100 percent; completely; fully
 rest = rest; the rest; remainder; remaining; the remainder; balance; the balance; final; whats left
 rest = rest of it; rest of them; last of it; last of them; the other half; other half; last runner
+rest = last quarter; last third; last few; last bit; last half
 rest = last runners; last one; last con; last contract; remaining runners; remaining half; rest of
 rest = the last; final piece; last piece; final runner; final runners; the rest of; remainder of
 rest = the remainder of; what was left; what is left; remaining position; last half; final half

@@ -7,6 +7,7 @@ understands by every one of them, in the notation of ``labelled``.
 import pytest
 
 from engine.domain.alert import Alert, EmbedText, NotAnAlert
+from engine.parsers import Thread, read
 from tests.unit.parsers.labelled import DEFAULT_AT, message, outcome, profile, score
 
 CLOSE = "STC SPY 640C 8/15 @ 2.00"
@@ -186,6 +187,28 @@ MOVED_TO_ENTRY = (
            "ES long 6450 stop 6440")
 )  # fmt: skip
 
+NUMBERS_OF_REMARKS = (
+    rows("stocks", "close+ NVDA f=0.5 sl=180", "sold half NVDA, {x} 180",
+         "stop moved to|stops moved up to|stop now|stop at|mental stop|mental stop at"
+         "|hard stop in at"
+         "|stop is in at|tight stop at|soft stop|stop moved")
+    + rows("futures", "close+ ES f=0.5 sl=6450", "out half, {x} 6450",
+           "stop moved to|stop now|mental stop at|stop in at", "ES long 6450 stop 6440")
+    + rows("futures", "update NQ sl=23890", "NQ {x} 23890", "stop moved to|stop to|stops moved to")
+    + rows("stocks", "ask", "{x}",
+         "Bought NVDA, support 180|Bought NVDA, vwap 180|Bought NVDA, 180 vwap"
+           "|Bought NVDA, gap fill 180|Bought NVDA off 180 support|sold half NVDA, 180 support"
+           "|Bought NVDA, 50 ema at 180|sold half NVDA, support at 180")
+    + rows("futures", "ask", "ES long, {x}", "vwap 6445|support 6445|support at 6445|6445 support")
+    + rows("options", "ask", "BTO NVDA 185C 8/15{x}",
+           ", vwap 182.5|, support 180| NVDA 182.5| stock at 182.5| with NVDA at 182.5"
+           "|, mental stop 180")
+    + rows("options", "open+ NVDA 08-15 185C @1.2", "BTO NVDA 185C 8/15 @ 1.20, {x}",
+           "support 180|vwap at 182.5|support at 180|180 support|above vwap")
+    + rows("options", "open+ NVDA 08-15 185C @1.2", "BTO NVDA 185C 8/15 {x}",
+           "off vwap @ 1.20|vwap bounce 1.20|off support 1.20|at support @ 1.20|1.20 vwap bounce")
+)  # fmt: skip
+
 ONCE_MISSED = (
     rows("options", f"open+ {SPY} @3.5", "{x} @ 3.50",
          "adding here|adding|double|doubling|add here|doubled down", OPEN)
@@ -212,6 +235,51 @@ def test_every_word_of_a_form_is_read_as_a_person_understands_it(name: str) -> N
         if found.verdict not in ("exact", "ok"):
             wrong.append(f"{found.verdict}: {text!r} is {found.got}, not {expected}")
     assert not wrong, "\n".join(wrong)
+
+
+# --- threads --------------------------------------------------------------------------------------
+
+ENTRY = "BTO 4 SPY 640C 8/15 @ 1.00"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (f"~~{ENTRY}~~", f"cancel {SPY}"),
+        ("BTO 4 SPY 640C 8/15 @ 1.10", f"open+ {SPY} @1.1 q=4"),
+        ("BTO 4 SPY 645C 8/15 @ 1.00 (edit: strike fixed)", "open+ SPY 08-15 645C @1 q=4"),
+        (f"{ENTRY} closed @ 1.50", "no order"),
+        (f"{ENTRY} - stopped", "no order"),
+    ],
+)
+def test_an_edit_is_read_by_its_new_text(text: str, expected: str) -> None:
+    thread = Thread()
+    thread.remember(1, read(message(ENTRY), profile("options"), thread))
+    found = score(expected, read(message(text, edit_no=1), profile("options"), thread))
+    assert found.verdict in ("exact", "ok"), found.got
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({}, f"open+ {SPY} @1"),
+        ({"Analyst": "Mike"}, f"open+ {SPY} @1"),
+        ({"Trader": "He who buys"}, f"open+ {SPY} @1"),
+        ({"Status": "Open"}, f"open+ {SPY} @1"),
+        ({"Status": "Pending"}, "no order"),
+        ({"Status": "Cancelled"}, "no order"),
+    ],
+)
+def test_a_form_may_say_who_posts_it(fields: dict[str, str], expected: str) -> None:
+    said = {"Ticker": "SPY", "Strike": "640C", "Exp": "8/15", "Entry": "1.00", **fields}
+    embed = EmbedText(title="BTO", fields=tuple(said.items()))
+    found = score(expected, _read(message("", embeds=(embed,))))
+    assert found.verdict in ("exact", "ok"), found.got
+
+
+def test_one_contract_at_two_prices_in_one_message_is_asked_about() -> None:
+    embed = EmbedText(description="BTO SPY 640C 8/15 @ 1.10")
+    assert score("ask", _read(message(OPEN, embeds=(embed,)))).verdict == "ok"
 
 
 # --- payloads, embeds, hours ----------------------------------------------------------------------
@@ -274,6 +342,4 @@ def test_what_expires_today_is_not_bought_after_the_close(
 
 
 def _read(said):
-    from engine.parsers import read
-
     return read(said, profile("options"))
