@@ -84,7 +84,9 @@ async def _take(desk: Desk, broker: str, event: BrokerEvent) -> None:
     elif isinstance(event, Odd):
         desk.gates.setdefault(broker, "it said something unknown")
         await desk.tell(
-            "admin", f"{broker} sent something unknown: {event.note}", note_id=f"odd-{event.raw}"
+            "admin",
+            f"{broker} sent something unknown: {event.note}",
+            note_id=f"odd-{broker}-{event.raw}",
         )
 
 

@@ -6,7 +6,7 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
-from engine.brokers import Odd, StreamDown, StreamUp
+from engine.brokers import StreamDown, StreamUp, Warned
 from engine.brokers._wire.events import Events
 from engine.brokers._wire.figures import Json
 from engine.brokers._wire.http import Answer, Method, Wire
@@ -79,7 +79,7 @@ class Link:
                     "the login ends at midnight in New York: run `tradestream broker connect "
                     f"{self.name}` after it"
                 )
-                self._events.tell(Odd(note=note, raw=f"{self.name} login {ends_at:%Y-%m-%d}"))
+                self._events.tell(Warned(note=note))
 
     def _is_lost(self, reason: str) -> None:
         if self._lost_at is None:

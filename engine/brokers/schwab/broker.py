@@ -20,13 +20,13 @@ from engine.brokers import (
     BrokerPosition,
     Check,
     Filled,
-    Odd,
     OrderRequest,
     OrderSeen,
     Preview,
     Seen,
     Setup,
     Unclear,
+    Warned,
 )
 from engine.brokers._wire.address import Address, is_loopback
 from engine.brokers._wire.events import Events, Keeper
@@ -192,7 +192,7 @@ class Schwab(Nameless):
                     f"the consent of {LASTS.days} days ends on {ends_at:%Y-%m-%d %H:%M} UTC: run "
                     f"`tradestream broker connect {self.name}` before"
                 )
-                self._events.tell(Odd(note=note, raw=f"{self.name} consent {ends_at:%Y-%m-%d}"))
+                self._events.tell(Warned(note=note))
             await self.clock.sleep(_LOOK_S)
             with suppress(TradeStreamError):  # told by the stream, which needs it too
                 await self._login.enter(self._wire)

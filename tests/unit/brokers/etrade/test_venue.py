@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 from pydantic import ValidationError
 
-from engine.brokers import Absent, Odd, OrderRequest, Seen, StreamDown, StreamUp, Unclear
+from engine.brokers import Absent, Odd, OrderRequest, Seen, StreamDown, StreamUp, Unclear, Warned
 from engine.brokers.etrade import Etrade
 from engine.domain.errors import (
     BrokerAuthError,
@@ -116,8 +116,8 @@ async def test_the_end_of_the_login_is_told_ahead_and_when_it_comes(bench: Etrad
     bench.clock.advance((EVENING - START).total_seconds())
     await bench.until(lambda: False, 0.05)
     bench.clock.advance(45 * 60)
-    assert await bench.until(lambda: any(isinstance(e, Odd) for e in bench.told))
-    (ahead,) = [e for e in bench.told if isinstance(e, Odd)]
+    assert await bench.until(lambda: any(isinstance(e, Warned) for e in bench.told))
+    (ahead,) = [e for e in bench.told if isinstance(e, Warned)]
     assert "midnight" in ahead.note
     bench.clock.advance(60 * 60)
     assert await bench.until(lambda: any(isinstance(e, StreamDown) for e in bench.told))

@@ -9,7 +9,17 @@ from typing import Any
 
 import pytest
 
-from engine.brokers import Absent, Filled, Odd, OrderRequest, Seen, StreamDown, StreamUp, Unclear
+from engine.brokers import (
+    Absent,
+    Filled,
+    Odd,
+    OrderRequest,
+    Seen,
+    StreamDown,
+    StreamUp,
+    Unclear,
+    Warned,
+)
 from engine.brokers.schwab import Schwab, stream
 from engine.domain.errors import (
     BrokerAuthError,
@@ -137,8 +147,8 @@ async def test_the_end_of_the_consent_is_told_a_day_ahead_and_when_it_comes(
 ) -> None:
     """O-19."""
     bench.clock.advance((timedelta(days=6, hours=1)).total_seconds())
-    assert await bench.until(lambda: any(isinstance(e, Odd) for e in bench.told))
-    (ahead,) = [e for e in bench.told if isinstance(e, Odd)]
+    assert await bench.until(lambda: any(isinstance(e, Warned) for e in bench.told))
+    (ahead,) = [e for e in bench.told if isinstance(e, Warned)]
     assert "2026-11-25 15:00" in ahead.note
     assert "tradestream broker connect schwab" in ahead.note
     bench.clock.advance(timedelta(hours=24).total_seconds())
