@@ -21,7 +21,7 @@ EXEMPT = frozenset(
         *("#stop", "#trailing", "press stop"),
         *("order cancel", "approvals reject", "#reject", "press reject"),
         *("press confirm", "press monitor", "monitor stop", "risk freeze", "broker disable"),
-        "mode paper",
+        *("mode paper", "direct message"),
     }
 )
 """What takes risk away is never held back."""

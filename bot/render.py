@@ -65,7 +65,9 @@ async def _notification(app: "App", notice: Notice) -> Content | None:
         return None
     found = told(document)
     traders = tuple(app.config.discord.roles.trader) if found.severity == "critical" else ()
-    pings = tuple(dict.fromkeys((*traders, *roles(found.channels))))
+    may = app.notifier.pingable()
+    asked = (role for role in roles(found.channels) if f"role:{role}" in may)
+    pings = tuple(dict.fromkeys((*traders, *asked)))
     return Content(
         text=" ".join(f"<@&{role}>" for role in pings),
         embeds=(notify_card.bell(app.reading.frame().stamp(found.rule_id), found),),

@@ -23,8 +23,8 @@ _ANSWERED = 10
 _ARRIVES_S = 2.0
 """What stands in the room is heard within this, when it is heard at all."""
 _SAID = (
-    "⚠ This was typed while the desk was away: nothing of it was done. Prices have moved since; "
-    "look at /positions and type it again."
+    "⚠ This was typed while the desk was away and is not done now: prices have moved since. Look "
+    "at /positions whether anything of it was done before you type it again."
 )
 
 

@@ -75,7 +75,10 @@ _OWN = re.compile(r"(?<=\s)['’]s\b")
 _COUNTING = frozenset(
     {"ONE", "TWO", "SIX", "TEN", "FIVE", "HALF", "BOTH", "PAIR", "ZERO", "MM", "K"}
 )
-_GLUED = re.compile(r"[-+−–—*/x^.,\w]\{|\}\s*[-+−–—*/^{]|\}\w|\}[.,:]\S|[-+−–—]\s+\{")
+_GLUED = re.compile(
+    r"[-+−–—*/x^.,\w]\{|\}\s*[-+−–—*/^{]|\}\w|\}[.,:]\S|[-+−–—]\s+\{"
+    r"|\}\s+(?:point|times|by|over|and a half)\s+\{"
+)
 """A sign, a letter or another fact that would make another figure of a fact."""
 _LINK = re.compile(r"://|www\.|\b[\w-]+\.[a-z]{2,}\b|@|<|>|`|\[|\]", re.IGNORECASE)
 _COMMAND = re.compile(r"#\w|(?<![\w.])/[a-z]")

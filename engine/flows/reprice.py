@@ -170,6 +170,9 @@ async def run(
         )
         await _store(desk, who, change, old, new)
     await send.replace(desk, old, new)
+    after = desk.book.orders.get(new.order_id)
+    if after is not None and (why := send.unwanted(desk, after)):
+        await send.ask_cancel(desk, after, why)
     return await desk.order(new.order_id) or new
 
 
@@ -209,6 +212,8 @@ class _Vigil:
             if isinstance(put, Trade) and put.trade_id == self._change.trade.trade_id:
                 if put.closes:
                     return "The trade was closed meanwhile."
+                if put.close_reason and event.kind.startswith("alert."):
+                    return "Its author took the alert back meanwhile."
             elif isinstance(put, AlertRecord) and put.alert_id == self._change.trade.alert_id:
                 is_word = event.kind.startswith("alert.")  # not what our own cancel did to it
                 if is_word and put.state is AlertState.WITHDRAWN:

@@ -70,6 +70,9 @@ def unwanted(desk: Desk, order: Order) -> str:
     """Why an entry must not work any more, though it was wanted when it was written down."""
     if order.purpose is not Purpose.ENTRY or order.state.is_terminal:
         return ""
+    trade = desk.book.trades.get(order.trade_id)
+    if trade is not None and trade.close_reason:
+        return trade.close_reason  # taken back while it was on its way
     if desk.halted:
         return f"trading is halted ({desk.halted})"
     if off := broker_switch.off(desk, order.broker):

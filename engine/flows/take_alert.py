@@ -37,7 +37,6 @@ SEVERITY = {
     AlertState.MANAGED: 6,
 }
 """When one message asks for several trades its card shows the one that went furthest."""
-_STRICT = (Handling.LISTEN, Handling.APPROVE, Handling.AUTO)
 _VERDICT = {AlertState.ROUTED: "sent", AlertState.HELD: "asked", AlertState.MANAGED: "done"}
 
 
@@ -211,14 +210,23 @@ async def _decided(
 
 
 def _as_now(desk: Desk, profile: SourceProfile, message: RawAlert) -> SourceProfile:
-    """The room's terms may have changed while the message waited; the stricter handling counts."""
+    """What would go out by itself goes by the room's terms of now, not of when it arrived.
+
+    What a person decides about anyway is his to decide.
+    """
     now = desk.source_of(message.channel_id)
     if now is profile:
         return profile
-    if now is None or not now.trusts(message.author_id, message.webhook_id):
+    if now is None or not _trusts(now, message):
         return replace(profile, handling=Handling.LISTEN)
-    handling = min(now.handling, profile.handling, key=_STRICT.index)
+    handling = now.handling if profile.handling is Handling.AUTO else profile.handling
     return replace(now, account=profile.account, is_copy=profile.is_copy, handling=handling)
+
+
+def _trusts(now: SourceProfile, message: RawAlert) -> bool:
+    """What a person puts again tells its sender alone; a webhook is its own author."""
+    again = message.webhook_id is None and message.author_id in now.webhook_ids
+    return again or now.trusts(message.author_id, message.webhook_id)
 
 
 async def _judged(

@@ -6,9 +6,10 @@ from engine import orders
 from engine.desk import Desk
 from engine.domain.copying import replace
 from engine.domain.desk import AlertRecord, AlertState, Approval, ApprovalState
-from engine.domain.order import Order, OrderState, Purpose, Trigger
+from engine.domain.order import Order, Purpose, Trigger
 from engine.domain.record import Record, changed
 from engine.domain.trade import Trade, TradeState
+from engine.flows import send
 from engine.flows.outcomes import Outcome, rejected
 
 _CLOSED = "its author closed it before it was sent"
@@ -25,7 +26,7 @@ def undo(desk: Desk, trade: Trade, reason: str) -> tuple[list[Record], list[Orde
     for order in desk.book.orders_of(trade.trade_id):
         if order.purpose is not Purpose.ENTRY or order.state.is_terminal:
             continue
-        if order.state in (OrderState.ACCEPTED, OrderState.PARTIAL, OrderState.UNKNOWN):
+        if send.may_cancel(order):
             asked = orders.moved(order, Trigger.ASK_CANCEL, now, reason=reason)
             puts.append(asked)
             cancels.append(asked)
@@ -33,6 +34,8 @@ def undo(desk: Desk, trade: Trade, reason: str) -> tuple[list[Record], list[Orde
             puts.append(orders.moved(order, Trigger.VOID, now, reason=reason))
     if trade.state is TradeState.PENDING and not cancels and _all_ashore(desk, trade):
         puts.append(changed(trade, state=TradeState.VOID, close_reason=reason, closed_at=now))
+    elif trade.state is TradeState.PENDING:  # what is on its way dies when it arrives
+        puts.append(changed(trade, close_reason=reason))
     return puts, cancels
 
 

@@ -88,11 +88,12 @@ class RoomParser(ABC):
 
 
 _SAMPLE = re.compile(
-    r"\b(?:examples?|sample|test(?:ing)?|demo|paper|simulat(?:ed|ion)|practice|template|dummy"
-    r"|backtest)\b",
+    r"\W*(?:(?:this is|for|an?|only)\W+)*(?:examples?|sample|test(?:ing)?|demo|paper"
+    r"|simulat(?:ed|ion)|practice|template|dummy|backtest)"
+    r"(?:\W+(?:only|alerts?|messages?|posts?|signals?|trad(?:es?|ing)|account|mode|purposes))*\W*",
     re.IGNORECASE,
 )
-"""In the footer of an embed: what stands above it is no order."""
+"""All that the footer of an embed says: what stands above it is no order."""
 
 
 def read(message: RawAlert, profile: SourceProfile, context: Context | None = None) -> Parsed:
@@ -107,7 +108,7 @@ def read(message: RawAlert, profile: SourceProfile, context: Context | None = No
         An Alert (``needs_human`` with a question when anything is uncertain) or NotAnAlert.
     """
     context = context or NoContext()
-    if message.embeds and has_link(message.text):
+    if message.webhook_id is None and message.embeds and has_link(message.text):
         return _beside_link(message, profile, context)
     return _read(message, profile, context)
 
@@ -133,7 +134,7 @@ def _read(message: RawAlert, profile: SourceProfile, context: Context) -> Parsed
     if all(item.kind == "para" for item in items) and not is_struck_out:
         return NotAnAlert(why="no words")
     reading = _reading(message, profile, context, flat, items)
-    if _SAMPLE.search(flat.footer):
+    if _SAMPLE.fullmatch(flat.footer):
         return NotAnAlert(why=f"an example or a test ({flat.footer.strip()[:40]!r} in the footer)")
     if withdrawn := _withdrawn(reading, flat, profile):
         return withdrawn

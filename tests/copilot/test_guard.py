@@ -94,6 +94,8 @@ def test_a_sentence_of_facts_is_kept(sentence):
         "It is minus {day.realised}.",
         "It is {day.realised}k.",
         "It is {day.realised} {day.realised}.",
+        "It is {day.realised} point {day.realised}.",
+        "It is {day.realised} times {day.realised}.",
         "It is {day.realised}.{day.realised}",
         "",
         "word " * 100,

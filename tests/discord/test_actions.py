@@ -188,7 +188,7 @@ async def test_what_was_typed_while_the_desk_was_away_is_answered_and_not_done(
         chat = it.act("back in ten minutes")
         async with desk(tmp_path, monkeypatch, sandbox=it.sandbox) as again:
             (said,) = await again.told(missed)
-            assert "nothing of it was done" in said.text
+            assert "is not done now" in said.text
             fresh = again.act("#watch NVDA")
             (done,) = await again.told(fresh)
             assert "away" not in done.text

@@ -133,3 +133,20 @@ async def test_an_alert_deleted_while_its_order_is_changed_is_not_ordered_again(
         await changing
     assert not rig.desk.book.trades
     await rig.close()
+
+
+@pytest.mark.parametrize("handling", [Handling.APPROVE, Handling.LISTEN])
+async def test_a_webhooks_alert_may_be_run_by_a_person(handling):
+    sources = desks.profiles(handling)
+    hook = {"webhook_ids": frozenset({555}), "author_ids": frozenset()}
+    sources["stocks"] = replace(sources["stocks"], **hook)
+    rig = await desks.start(risk=desks.LOOSE, sources=sources)
+    rig.quote(AAPL, "189.98", "190.02")
+    record = await rig.say("BTO 10 AAPL @ 190 SL 186", channel=STOCKS, author=555, webhook_id=555)
+    for asked in rig.approvals():
+        await approve.reject(rig.desk, asked.approval_id, asked.version, TRADER)
+    await second_look.execute(rig.desk, TRADER, record.alert_id)
+    await rig.rest()
+    (trade,) = rig.trades()
+    assert trade.alert_id == record.alert_id
+    await rig.close()

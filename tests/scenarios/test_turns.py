@@ -8,7 +8,7 @@ import pytest
 from engine.domain.desk import AlertState
 from engine.domain.order import Order, OrderState, Purpose
 from engine.domain.source import Handling
-from engine.flows import take_alert, withdraw
+from engine.flows import approve, take_alert, withdraw
 from engine.flows.turns import Turn
 from tests import rig as desks
 from tests.conformance.faulty_broker import Faults, FaultyBroker
@@ -143,3 +143,33 @@ async def test_an_entry_in_doubt_that_is_taken_back_is_cancelled_once_it_is_foun
         await rig.pass_time(1)
     assert (await rig.desk.order(order.order_id)).state is OrderState.CANCELED
     assert await rig.broker.open_orders("main") == []
+
+
+async def test_an_entry_on_its_way_whose_message_is_deleted_dies_when_it_arrives():
+    """A person has approved it, the broker takes two seconds, and its author takes it back."""
+    made = await desks.start(risk=desks.LOOSE, sources=desks.profiles(Handling.APPROVE))
+    made.quote(spy(d(600)), "2.14", "2.16")
+    record = await made.say(BUY.format(600))
+    (question,) = made.approvals()
+    real = made.broker.submit
+
+    async def slow(request):
+        await made.clock.sleep(2)
+        return await real(request)
+
+    made.broker.submit = slow
+    work = asyncio.ensure_future(
+        approve.approve(made.desk, question.approval_id, question.version, desks.TRADER)
+    )
+    await made.rest()
+    await withdraw.deleted(made.desk, OPTIONS, record.message_id)
+    made.quote(spy(d(600)), "2.40", "2.50")  # away from its limit
+    for _ in range(30):
+        made.clock.advance(0.1)
+        await made.rest()
+    await work
+    made.quote(spy(d(600)), "2.10", "2.12")
+    await made.fill(spy(d(600)), "2.10", "2.12")
+    assert [t.qty_open for t in made.trades()] == []
+    assert await made.broker.open_orders("main") == []
+    await made.close()

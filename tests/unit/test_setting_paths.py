@@ -24,6 +24,11 @@ def loaded(tmp_path, monkeypatch):
     return config.load(file)
 
 
+def test_naming_nobody_an_admin_is_looser() -> None:
+    assert paths.is_loosening("discord.roles.admin", frozenset({1}), frozenset())
+    assert not paths.is_loosening("discord.roles.admin", frozenset({1, 2}), frozenset({1}))
+
+
 def test_changes_lie_over_everything_and_can_be_taken_away_again(loaded):
     one = with_changes(loaded, {"risk": {"daily_loss": {"max_loss_pct": "2"}}})
     assert paths.flat(one)["risk.daily_loss.max_loss_pct"] == D(2)

@@ -1,5 +1,6 @@
 """What stays of a position: ``leaving 2``, ``1/4 left``, ``runner on``; never what is sold."""
 
+import re
 from decimal import Decimal
 
 from engine.parsers._grammar.facts import as_share, is_fraction
@@ -14,6 +15,10 @@ _BETWEEN = frozenset(
     ("one", "ones", "it", "them", "piece", "the", "a", "my", "some", "of", "left", "on", "rest",
      "runner", "runners", "with", "only", "just", "last", "final", "still", "more", "position",
      "shares", "contracts", "cons", "contract", "share", *_WORDS)
+)  # fmt: skip
+_HELD = frozenset(
+    ("one", "ones", "piece", "some", "rest", "runner", "runners", "more", "position", "shares",
+     "contracts", "cons", "contract", "share", "ride", "riding", "run", "running", *_WORDS)
 )  # fmt: skip
 _RIDE = frozenset(("ride", "run", "running", "riding", "work", "go", "on", "left", "open"))
 _NAMES = frozenset(("sym", "opt", "occ", "slash", "date"))
@@ -39,7 +44,10 @@ def mark(items: list[Item]) -> list[Item]:
     at = 0
     while at < len(items):
         item = items[at]
-        if item.kind == "keep" or _leaves(items, at):
+        if end := _none_left(items, at):
+            _put(out, item, "note", "status", _text(items[at:end]))
+            at = end
+        elif item.kind == "keep" or _leaves(items, at):
             at = _keep(items, at, out)
         elif item.kind == "kept":
             out.append(_phrase(item, out))
@@ -50,6 +58,14 @@ def mark(items: list[Item]) -> list[Item]:
             out.append(item)
             at += 1
     return out
+
+
+def _none_left(items: list[Item], at: int) -> int:
+    """``0 left``, ``leaving 0``: all of it is sold; index behind it, else 0."""
+    first = at + (items[at].kind == "keep")
+    if first >= len(items) or not re.match(r"0(?!\S)", items[first].text):
+        return 0
+    return first + 1 if first > at or items[first].kind == "kept" else _tail(items, at)
 
 
 def _put(out: list[Item], like: Item, kind: str, value: object, text: str) -> None:
@@ -106,16 +122,26 @@ def _keep(items: list[Item], at: int, out: list[Item]) -> int:
         return at + 1
     if end > at + 1 and end < len(items) and items[end].text in _RIDE:
         end += 1
+    said = items[at:end]
     while end > at + 1 and items[end - 1].kind == "fill" and items[end - 1].text not in _WORDS:
         end -= 1
     held = items[at + 1 : end]
-    if any(item.kind == "part" and item.value == "all" for item in held):
+    is_phrase = bool(held) or (after is not None and after.text in _BETWEEN)
+    is_all = any(item.kind == "part" and item.value == "all" for item in held)
+    if is_all or (is_phrase and not _says_what(said)):
         _put(out, label, "cue", "status", _text(items[at:end]))
-    elif held or (after is not None and after.text in _BETWEEN):
+    elif is_phrase:
         _put(out, label, "kept", _share(held), _text(items[at:end]))
     else:
         _put(out, label, "cue" if label.value == "hold" else "note", "status", label.text)
     return end
+
+
+def _says_what(items: list[Item]) -> bool:
+    """A count, a share or a thing that is held; ``keep the profit``, ``let it go`` name none."""
+    is_on = len(items) > 2 and items[-1].text in ("on", "open")
+    named = is_on or any(i.text in _HELD or _is_kept(i) for i in items[1:])
+    return named and items[-1].text != "go"
 
 
 def _is_kept(item: Item) -> bool:

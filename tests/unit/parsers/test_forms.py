@@ -7,6 +7,7 @@ understands by every one of them, in the notation of ``labelled``.
 import pytest
 
 from engine.domain.alert import Alert, EmbedText, NotAnAlert
+from engine.domain.copying import replace
 from engine.parsers import Thread, read
 from tests.unit.parsers.labelled import DEFAULT_AT, message, outcome, profile, score
 
@@ -308,10 +309,41 @@ def test_a_footer_may_say_that_it_is_an_example(footer: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "footer", ["Twinsight", "Not financial advice", "Educational use only", ""]
+    "footer",
+    [
+        "Twinsight",
+        "Not financial advice",
+        "Educational use only",
+        "Not financial advice. Simulated and live results differ.",
+        "Practice makes perfect",
+        "Stress test your plan",
+        "",
+    ],
 )
 def test_other_footers_change_nothing(footer: str) -> None:
     said = message("", embeds=(EmbedText(description=OPEN, footer=footer),))
+    assert score(f"open+ {SPY} @1", _read(said)).verdict == "exact"
+
+
+@pytest.mark.parametrize("tail", ["0 left", "leaving 0", "0 remaining"])
+def test_none_left_means_all_of_it(tail: str) -> None:
+    parsed = outcome("stocks", f"Sold AAPL @ 190, {tail}")
+    assert isinstance(parsed, Alert)
+    (signal,) = parsed.signals
+    assert not parsed.needs_human
+    assert (signal.fraction, signal.is_partial) in ((1, False), (None, False))
+
+
+@pytest.mark.parametrize("tail", ["keep the profit", "keep the gains", "letting it go"])
+def test_what_is_kept_is_only_a_part_when_it_is_a_count_or_a_thing(tail: str) -> None:
+    parsed = outcome("stocks", f"Sold AAPL @ 190, {tail}")
+    assert isinstance(parsed, Alert)
+    assert parsed.needs_human or not parsed.signals[0].is_partial
+
+
+def test_a_webhooks_own_embed_beside_a_link_is_its_own() -> None:
+    own = (EmbedText(title="Alert", description=OPEN),)
+    said = replace(message("https://charts.example/1", embeds=own), webhook_id=5)
     assert score(f"open+ {SPY} @1", _read(said)).verdict == "exact"
 
 
