@@ -83,7 +83,7 @@ async def test_a_configured_broker_is_connected_compared_and_closed(
         assert name not in desk.offline
         assert facts.gather(desk, "main").is_reconciled
         assert desk.compared["main"].cash_usd == 100_000
-        said = caplog.text + app.report + json.dumps(desk.health)
+        said = caplog.text + app.report + json.dumps(dict(desk.health))
         assert bench.numbers["main"] not in said
         assert not any(text in said for text in bench.secrets.values() if len(text) > 5)
     finally:
