@@ -1,6 +1,5 @@
 """Option rooms: single contracts in every spelling, spreads, rolls, exits and updates."""
 
-from datetime import date, timedelta
 from decimal import Decimal
 
 from engine.domain.alert import Action, Parsed, Signal, SignalLeg
@@ -14,12 +13,12 @@ from engine.parsers._grammar.orders import (
     Draft,
     Reading,
     account,
-    check_levels,
     decide,
-    in_prices,
     side_of,
     tags_of,
 )
+from engine.parsers._grammar.premium import check_premium, is_on_future, is_total
+from engine.parsers._grammar.sanity import check_levels, in_prices
 from engine.parsers._grammar.segments import split
 from engine.parsers._grammar.spreads import spelled_verbs
 from engine.parsers._grammar.verbs import Intent, Side, intent
@@ -266,16 +265,16 @@ class _Trade:
 
     def _check(self, signal: Signal, side: Side) -> None:
         facts, said = self.facts, self.intent
-        if _is_on_future(signal, facts):
+        if is_on_future(signal, facts):
             facts.doubt("asset", "an option on a future is not read")
-        if _is_total(signal, facts, self.reading.today, is_open=said.family == "open"):
+        if is_total(signal, facts, self.reading.today, is_open=said.family == "open"):
             facts.doubt("price", f"{signal.price} is much for it: is it the premium of a share?")
         if said.family == "open":
             days = (signal.expiry, *(leg.expiry for leg in signal.legs))
             if self.reading.is_after_close and self.reading.today in days:
                 facts.doubt("expiry", "it expires that day, and the session is over")
             check_levels(signal, side, facts.doubts)
-            _check_premium(signal, facts)
+            check_premium(signal, facts)
             if facts.has("part") and not said.is_add:
                 self._open_parts()
             is_priced = signal.price or signal.price_range or facts.has("market")
@@ -362,59 +361,3 @@ def _closing(leg: SignalLeg) -> SignalLeg:
 def _opening(leg: SignalLeg) -> SignalLeg:
     is_long = leg.action in (Action.BTO, Action.STC)
     return replace(leg, action=Action.BTO if is_long else Action.STO)
-
-
-_LEAST_TOTAL = 20
-_LEAST_STRIKE = 20
-_NEAR = timedelta(days=45)
-
-
-_FUTURES_ONLY = frozenset(("MES", "MNQ", "NQ", "MYM", "YM", "RTY", "M2K", "MCL", "MGC", "GC", "ZB",
-                           "ZN", "ZF", "ZT", "6E", "6B", "6J"))  # fmt: skip
-_LEAST_INDEX = 1000
-
-
-def _is_on_future(signal: Signal, facts: Facts) -> bool:
-    """``ES 6500C`` and ``/ES``: an option on a future, which is no option on a share."""
-    is_slashed = any(item.kind == "sym" and item.value == 4 for item in facts.items)
-    strikes = [signal.strike or Decimal(0), *(leg.strike for leg in signal.legs)]
-    is_index = signal.symbol == "ES" and max(strikes) >= _LEAST_INDEX
-    return is_slashed or facts.has("future") or is_index or signal.symbol in _FUTURES_ONLY
-
-
-def _is_total(signal: Signal, facts: Facts, today: date, *, is_open: bool) -> bool:
-    """``@ $100`` beside a near SPY call: whole dollars per contract, not a premium per share."""
-    price = signal.price
-    if price is None:
-        return False
-    is_near = signal.expiry is not None and signal.expiry - today <= _NEAR
-    if is_near and signal.strike is not None and signal.strike >= _LEAST_STRIKE:
-        share = price / signal.strike
-        if share >= (Decimal("0.5") if is_open else Decimal("0.6")):
-            return True  # the price of the stock, as in "NVDA 185C with NVDA at 182.5"
-    if price < _LEAST_TOTAL or price.as_tuple().exponent != 0:
-        return False
-    if any(item.text in _PER_CONTRACT or item.text.startswith("cost ") for item in facts.items):
-        return True
-    if signal.strike is None or signal.expiry is None or signal.expiry - today > _NEAR:
-        return False
-    return price * (20 if is_open else 4) >= signal.strike
-
-
-_PER_CONTRACT = frozenset(
-    ("per contract", "a contract", "each contract", "contract", "per con", "a piece", "apiece")
-)
-
-
-def _check_premium(signal: Signal, facts: Facts) -> None:
-    """A premium above the strike, or a net price beyond the width, is a slip."""
-    price = signal.price if signal.price_range is None else signal.price_range[1]
-    if price is None:
-        return
-    if signal.strike is not None and price >= signal.strike:
-        facts.doubt("price", f"the price {price} is not below the strike {signal.strike}")
-    kinds = {(leg.right, leg.expiry, leg.ratio) for leg in signal.legs}
-    if len(signal.legs) == 2 and len(kinds) == 1 and len({leg.action for leg in signal.legs}) == 2:
-        width = abs(signal.legs[0].strike - signal.legs[1].strike)
-        if price >= width:
-            facts.doubt("price", f"the net price {price} is not below the width {width}")

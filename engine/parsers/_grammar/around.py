@@ -67,6 +67,17 @@ def by(reader: Reducer, at: int) -> bool:
     return is_mention or (is_name and (is_trade or is_start or item.text in ("via", "h/t")))
 
 
+_TRADED = frozenset(("bought", "sold", "added", "bought more", "sold some", "shorted", "covered"))
+
+
+def is_third(reader: Reducer, at: int) -> bool:
+    """``Buffett bought OXY``: the sentence begins with a name that is no ticker."""
+    last = reader.out[-1] if reader.out else None
+    if reader.items[at].text not in _TRADED or last is None or last.kind != "word":
+        return False
+    return last.text.istitle() and all(one is last or one.sent != last.sent for one in reader.out)
+
+
 def mention(reader: Reducer, at: int) -> bool:
     """``@dan: BTO ...``: what he says."""
     after = reader.items[at + 1] if at + 1 < len(reader.items) else None

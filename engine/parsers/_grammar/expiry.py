@@ -131,6 +131,9 @@ _FITS: dict[str, Callable[[date], bool]] = {
 def _agree(facts: Facts, found: list[Word], words: list[Word]) -> None:
     """A date and a word must not contradict each other."""
     for at, said in words:
+        after = facts.text(at + 1) if at + 1 < len(facts.items) else ""
+        if after == ":" and facts.has("verb") and at < facts.by["verb"][0]:
+            facts.doubt("text", f"{facts.items[at].text!r} may tell when it is to be done")
         code = str(facts.items[at].value)
         fits = _FITS.get(code)
         days = [one.on for _, one in found if one.on is not None]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from engine.parsers._grammar import amounts, months
+from engine.parsers._grammar import amounts, months, names
 from engine.parsers._grammar.english import COMMON, TICKER_WORDS
 from engine.parsers._grammar.tokens import Token
 from engine.parsers._grammar.words import Entry, corrected, label, phrases, unit
@@ -146,7 +146,7 @@ class Itemiser:
         if after is None or after.gap:
             self.put("odd", None, "$")
             return at + 1
-        if after.kind == "word" and self._has_exchange(at + 1):
+        if after.kind == "word" and names.has_exchange(self, at + 1):
             self.put("odd", None, f"{after.text}.{self.tokens[at + 3].text}")
             return at + 4
         if after.kind == "word" and after.text.isascii() and len(after.text) <= 6:
@@ -159,14 +159,6 @@ class Itemiser:
             return at + 2
         self.put("odd", None, "$")
         return at + 1
-
-    def _has_exchange(self, at: int) -> bool:
-        """``TSLA.TO``, ``VOD.L``: listed elsewhere, and not the ticker before the point."""
-        dot, end, beyond = self.look(at + 1), self.look(at + 2), self.look(at + 3)
-        if dot is None or end is None or dot.text != "." or dot.gap or end.gap:
-            return False
-        is_whole = beyond is None or beyond.gap or beyond.kind != "num"
-        return is_whole and end.kind == "word" and end.low in _EXCHANGES
 
     def signed_dollar(self, at: int) -> int:
         """``+$800`` and ``-$120``: a result, not a price."""
@@ -314,10 +306,10 @@ class Itemiser:
         if is_bot and self._is_counted(at + 1):
             self.put("verb", "bto!", token.low)
             return at + 1
-        if "'" in token.text and (whose := self._whose(at)):
+        if "'" in token.text and (whose := names.whose(self, at)):
             self.put("fill" if whose == "today" else "cue", whose, token.low)
             return at + 1
-        if token.text.isupper() and self._has_exchange(at):
+        if token.text.isupper() and names.has_exchange(self, at):
             self.put("odd", None, f"{token.text}.{self.tokens[at + 2].text}")
             return at + 3
         found = self.match(at, token.low)
@@ -330,16 +322,6 @@ class Itemiser:
             return self.known(at, end, entry)
         self.unknown(token)
         return at + 1
-
-    def _whose(self, at: int) -> str:
-        """``Dan's trade`` is another's, ``Friday's trade`` one of another day; else empty."""
-        token, after = self.tokens[at], self.look(at + 1)
-        stem, _, end = token.text.lower().rpartition("'")
-        if end != "s" or stem in _OURS or after is None or after.low not in _OWNED:
-            return ""
-        if stem == "today":
-            return stem
-        return "status" if stem in _OTHER_DAYS else "recap" if stem == "yesterday" else "source"
 
     def _is_small_size(self, at: int) -> bool:
         """``long 6948: a``: a size letter typed small, behind price and colon."""
@@ -450,16 +432,6 @@ def _month(name: str) -> int | None:
 
 _SIGNS = {"🎯": "target", "🛑": "stop", "⛔": "stop"}
 _WHALES = frozenset("🐋🐳")
-_OWNED = frozenset(
-    ("trade", "trades", "alert", "alerts", "play", "plays", "idea", "pick", "entry", "position",
-     "signal", "setup", "order", "bto", "stc", "buy", "call")
-)  # fmt: skip
-_EXCHANGES = frozenset(
-    ("to", "v", "l", "de", "f", "pa", "as", "mi", "sw", "hk", "ax", "t", "ns", "bo", "ss", "sz",
-     "sa", "mx", "ks", "si", "st", "he", "co", "br", "mc", "vi", "cn", "ne", "x", "o", "n", "us")
-)  # fmt: skip
-_OURS = frozenset(("it", "that", "let", "here", "there", "what", "this", "tomorrow"))
-_OTHER_DAYS = frozenset(("monday", "tuesday", "wednesday", "thursday", "friday", "week", "morning"))
 _MONEYS = frozenset("€£¥₹₿₽₩")
 """Nothing of ours is priced in these."""
 _ROOTS = frozenset(("m2k", "m6e", "m6a", "m6b", "m6j"))

@@ -11,11 +11,10 @@ from engine.parsers._grammar.orders import (
     Draft,
     Reading,
     account,
-    check_levels,
-    in_prices,
     side_of,
     tags_of,
 )
+from engine.parsers._grammar.sanity import check_levels, in_prices
 from engine.parsers._grammar.verbs import Side, intent
 
 _REPORTS = frozenset(

@@ -30,6 +30,9 @@ _SHARES = frozenset(("part", "num", "pct", "share", "qty"))
 def take(reader: Reducer, at: int) -> int:
     """``taking half off`` closes; ``taking AVGO 265c`` opens."""
     item = reader.items[at]
+    if around.is_third(reader, at):
+        reader.put(item, "cue", "flow")
+        return at + 1
     if item.value in ("out", "close") and (end := _conditional_exit(reader, item, at)):
         return end
     if _is_covered_sale(reader, item, at):

@@ -121,7 +121,7 @@ SAMPLES = (
     + rows("options", f"open+ {SPY} @1", "BTO SPY {x} @ 1.00", "exp. 8/15 640C|640C exp 8/15")
 )  # fmt: skip
 
-ANOTHERS = (
+OF_ANOTHER = (
     rows("options", "ask", "{x}", f'"{OPEN}"|“{OPEN}”|«{OPEN}»|「{OPEN}」|„{OPEN}“')
     + rows("options", "no order", "{x}",
            f'"{OPEN}" - great alert by Dan|“{OPEN}” lol ok Dan|Dan: "{OPEN}"|«{OPEN}» Dan'
