@@ -8,7 +8,6 @@ could change the meaning must be accounted for before an alert counts as clear.
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from datetime import date, datetime
 from functools import cache
 from typing import Protocol
 
@@ -16,7 +15,7 @@ from engine import registry
 from engine.domain.alert import Action, Alert, NotAnAlert, Parsed, RawAlert, Signal
 from engine.domain.copying import replace
 from engine.domain.source import SourceProfile
-from engine.market import NYSE, new_york_date
+from engine.market import new_york_date
 from engine.parsers._grammar.flatten import Flat, flatten
 from engine.parsers._grammar.items import Item, Itemiser
 from engine.parsers._grammar.orders import Reading
@@ -189,13 +188,7 @@ def _reading(
         open_trades=context.open_trades,
         is_json=flat.is_json,
         is_edit=message.edit_no > 0,
-        is_after_close=_is_after_close(message.posted_at, today),
     )
-
-
-def _is_after_close(posted_at: datetime, today: date) -> bool:
-    session = NYSE.session(today)
-    return session is not None and posted_at >= session.closes_at
 
 
 def _base(earlier: Alert | None, items: list[Item]) -> Signal | None:

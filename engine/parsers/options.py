@@ -270,9 +270,6 @@ class _Trade:
         if is_total(signal, facts, self.reading.today, is_open=said.family == "open"):
             facts.doubt("price", f"{signal.price} is much for it: is it the premium of a share?")
         if said.family == "open":
-            days = (signal.expiry, *(leg.expiry for leg in signal.legs))
-            if self.reading.is_after_close and self.reading.today in days:
-                facts.doubt("expiry", "it expires that day, and the session is over")
             check_levels(signal, side, facts.doubts)
             check_premium(signal, facts)
             if facts.has("part") and not said.is_add:

@@ -85,6 +85,17 @@ async def test_closed_means_closed(closed):
     await rig.close()
 
 
+@pytest.mark.parametrize("words", ["0DTE", "11/18", "today"])
+async def test_what_expires_today_is_not_bought_after_the_close(words):
+    """Rules 3.1: today until 16:00."""
+    rig = await begin(at("2026-11-18T16:00"))
+    rig.quote(desks.spy(on="2026-11-18"), "2.14", "2.16")
+    record = await rig.say(f"BTO 1 SPY 603C {words} @ 2.15")
+    assert record.state in (AlertState.REJECTED, AlertState.RISK_REJECTED)
+    assert not rig.desk.book.orders
+    await rig.close()
+
+
 @pytest.mark.parametrize("night", ["2026-10-31T23:30", "2027-03-13T23:30"])
 async def test_a_day_begins_once_in_the_night_in_which_the_clocks_change(night):
     rig = await begin(at(night))

@@ -42,8 +42,6 @@ class Reading:
     """Entries of this author that are still open; asked for by exits alone."""
     is_json: bool = False
     is_edit: bool = False
-    is_after_close: bool = False
-    """Posted when the session of its day was over: what expires that day is gone."""
 
 
 @dataclass(slots=True)

@@ -167,7 +167,7 @@ def test_lists_of_shares_and_futures_too(channel: str, text: str, n_trades: int)
         ("2026-01-01T10:00:00-05:00", "BTO SPY 690C 1/2 @ 4", "2026-01-02"),
         ("2026-01-02T10:00:00-05:00", "BTO SPY 690C 1/2 @ 4", "2026-01-02"),
         ("2025-12-31T23:30:00-05:00", "BTO SPY 690C 1DTE @ 4", "2026-01-02"),
-        ("2026-01-01T03:00:00+00:00", "BTO SPY 690C 1DTE @ 4", "2026-01-02"),
+        ("2026-01-01T03:00:00+00:00", "BTO SPY 690C 0DTE @ 4", "2025-12-31"),
     ],
 )
 def test_a_date_without_a_year_is_the_next_one(at: str, text: str, expiry: str) -> None:
