@@ -91,7 +91,7 @@ def _without(intent: Intent, price: Decimal) -> Denial | None:
 
 def _short(distance: Decimal) -> Decimal:
     """To the cent where that says enough."""
-    return distance.quantize(Decimal("0.01")) if distance >= 1 else distance.normalize()
+    return distance.quantize(Decimal("0.01")) if 1 <= distance < 1_000_000 else distance.normalize()
 
 
 def _outside(reason: str, distance: Decimal, price: Decimal, bound: Decimal, word: str) -> Denial:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import time
 
 import aiohttp
 import discord
@@ -14,10 +13,10 @@ from bot.sandbox import NotAnswered, Refused, Sandbox
 from bot.sandbox.hooks import QuickBot, running
 
 
-async def test_login_to_ready_takes_well_under_a_second(sandbox: Sandbox, bot: QuickBot) -> None:
-    started = time.perf_counter()
+async def test_a_login_brings_the_server_and_everybody_in_it(
+    sandbox: Sandbox, bot: QuickBot
+) -> None:
     async with running(bot):
-        took = time.perf_counter() - started
         guild = bot.guilds[0]
         assert guild.chunked
         assert {m.name for m in guild.members} == {
@@ -28,7 +27,6 @@ async def test_login_to_ready_takes_well_under_a_second(sandbox: Sandbox, bot: Q
             "TradeStream",
         }
         assert bot.application_id == sandbox.state.bot.id
-    assert took < 1.0
 
 
 async def test_a_message_goes_round(sandbox: Sandbox, bot: QuickBot) -> None:
