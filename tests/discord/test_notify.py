@@ -80,7 +80,7 @@ async def test_what_cannot_be_read_is_named_and_makes_no_rule(tmp_path, monkeypa
             ("quality", "SPY", "below F", "condition"),
             ("alert", "", "sometimes", "condition"),
             ("health", "", "down", "condition: must be `any` or one of discord"),
-            ("health", "", "storag", "paper"),
+            ("health", "", "attic", "paper"),
             ("indicator", "SPY", "rsi > 101", "condition"),
             ("indicator", "SPY", "rsi > sma20", "condition"),
             ("indicator", "SPY", "price > 600", "condition"),

@@ -13,9 +13,7 @@ from bot.sandbox import NotAnswered, Refused, Sandbox
 from bot.sandbox.hooks import QuickBot, running
 
 
-async def test_a_login_brings_the_server_and_everybody_in_it(
-    sandbox: Sandbox, bot: QuickBot
-) -> None:
+async def test_a_login_brings_everybody_in_the_server(sandbox: Sandbox, bot: QuickBot) -> None:
     async with running(bot):
         guild = bot.guilds[0]
         assert guild.chunked
