@@ -46,8 +46,8 @@ class Gate:
         now = self._app.clock.monotonic()
         guild, linked = self._guild(), links.account_of(self._app.desk, caller.user_id)
         is_known = guild is not None and bool(linked) and not caller.is_bot
-        self._app.pace.count(caller.user_id, "direct message", now, is_allowed=is_known)
         if guild is None or not is_known:
+            self._app.pace.count(caller.user_id, "direct message", now)  # of others, what they ask
             self.refuse(caller, "direct message", Refusal(code="access.dm", text=_NOT_LINKED))
         try:
             member = await guild.fetch_member(caller.user_id)

@@ -21,7 +21,7 @@ EXEMPT = frozenset(
         *("#stop", "#trailing", "press stop"),
         *("order cancel", "approvals reject", "#reject", "press reject"),
         *("press confirm", "press monitor", "monitor stop", "risk freeze", "broker disable"),
-        *("mode paper", "direct message"),
+        "mode paper",
     }
 )
 """What takes risk away is never held back."""
