@@ -277,9 +277,10 @@ class CatchUp:
         self, message: discord.Message, *, is_edit: bool = False, is_caught_up: bool = False
     ) -> None:
         raw = raw_alert(message, self._desk.clock.now(), is_edit=is_edit, is_caught_up=is_caught_up)
-        work = take_alert.run(self._desk, raw)
+        lane = self._lane(raw.channel_id)
+        work = take_alert.run(self._desk, raw, is_held_up=lambda: lane.is_stuck)
         if not await self._noting(f"message {message.id}", work):
-            self._is_refused(self._lane(raw.channel_id).unwritten, message.id, raw.channel_id)
+            self._is_refused(lane.unwritten, message.id, raw.channel_id)
 
     async def _withdraw(self, channel_id: int, message_ids: list[int]) -> None:
         for message_id in message_ids:
@@ -301,7 +302,7 @@ class CatchUp:
             await work
         except StoreUnavailable as error:
             log.warning("%s waits to be taken in: %s", what, error)
-            self._desk.health["intake"] = f"{what} waits to be taken in: {error}"
+            self._desk.health.setdefault("intake", f"{what} waits to be taken in: {error}")
             return False
         except Exception as error:  # one message must not keep the next ones out
             log.exception("%s was not taken in", what)

@@ -10,7 +10,7 @@ from engine.desk import Desk
 from engine.domain.alert import Alert, Effect, NotAnAlert, Parsed, RawAlert, Signal
 from engine.domain.copying import replace
 from engine.domain.desk import AlertRecord, AlertState, Intake
-from engine.domain.errors import Conflict
+from engine.domain.errors import Conflict, StoreUnavailable
 from engine.domain.record import Event, changed
 from engine.domain.source import Handling, SourceProfile
 from engine.flows import (
@@ -40,13 +40,24 @@ SEVERITY = {
 _VERDICT = {AlertState.ROUTED: "sent", AlertState.HELD: "asked", AlertState.MANAGED: "done"}
 
 
-async def run(desk: Desk, message: RawAlert) -> AlertRecord | None:
-    """Take one delivery in. Repeats, strangers and chat change nothing but the mirror."""
+async def run(
+    desk: Desk, message: RawAlert, *, is_held_up: Callable[[], bool] = lambda: False
+) -> AlertRecord | None:
+    """Take one delivery in. Repeats, strangers and chat change nothing but the mirror.
+
+    ``is_held_up``: asked when its turn has come; true while an earlier message of the room waits to
+    be written down, which a later one must not overtake (S-02).
+
+    Raises:
+        StoreUnavailable: it was not taken in.
+    """
     profile = desk.source_of(message.channel_id)
     if profile is None:
         return None
     digest = content_hash(message)
     async with Turn(desk, message.channel_id) as turn:
+        if is_held_up():
+            raise StoreUnavailable("an earlier message of this room waits to be written down")
         message, verdict = await first_look.judge(desk, profile, message, digest)
         if verdict == "repeat":
             return None

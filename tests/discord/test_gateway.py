@@ -169,18 +169,19 @@ async def test_a_gap_that_cannot_be_read_is_said_and_read_later_while_live_goes_
 @asynccontextmanager
 async def no_space(it):
     """A database that cannot grow; nothing of the bot's fits in any more."""
-    database = it.app.store._db
-    pages = database.query("PRAGMA page_count")[0][0]
-    database.query(f"PRAGMA max_page_count={pages}")
-    with suppress(StoreUnavailable):
-        for n in range(200):
-            filler = it.app.desk.fact(f"filler-{n}", "x" * 2000)
-            await it.app.store.commit([it.app.desk.event("filler", "filler", filler)])
-    assert not it.app.store.health().is_writable
+    cursor = it.app.store._db._connection.cursor()  # the writer's own is the writer's alone
+    (pages,) = cursor.execute("PRAGMA page_count").fetchone()
+    cursor.execute(f"PRAGMA max_page_count={pages}").fetchall()
+    for size in (2000, 200, 1):
+        with suppress(StoreUnavailable):
+            for n in range(200):
+                filler = it.app.desk.fact(f"filler-{size}-{n}", "x" * size)
+                await it.app.store.commit([it.app.desk.event("filler", "filler", filler)])
     try:
         yield
     finally:
-        database.query("PRAGMA max_page_count=1000000")
+        cursor.execute("PRAGMA max_page_count=1000000").fetchall()
+        cursor.close()
 
 
 async def test_what_could_not_be_written_down_is_read_again_in_order_and_never_lost(
@@ -207,6 +208,28 @@ async def test_what_could_not_be_written_down_is_read_again_in_order_and_never_l
         await it.until(lambda: "intake" not in it.app.desk.health)
         await it.until(lambda: approval.approval_id not in it.book.approvals)
         assert it.book.alerts[alert.alert_id].state is AlertState.WITHDRAWN
+
+
+async def test_what_came_close_behind_a_refused_message_does_not_overtake_it(tmp_path, monkeypatch):
+    """S-02: the store takes the next one again while the one before is still to be read anew."""
+    monkeypatch.setattr("bot.catch_up._AGAIN_S", 0.5)
+    async with desk(tmp_path, monkeypatch) as it:
+        it.user("rhea").say("options-room", "first")
+        await it.until(lambda: len(it.book.intake) == 1)
+        real, refused = it.app.desk.commit, []
+
+        async def commit(*events):
+            if events[0].kind == "message.taken" and not refused:
+                refused.append(events)
+                await asyncio.sleep(0.2)  # the next one arrives meanwhile
+                raise StoreUnavailable("disk full")
+            await real(*events)
+
+        monkeypatch.setattr(it.app.desk, "commit", commit)
+        it.user("rhea").say("options-room", "second")
+        it.user("rhea").say("options-room", "third")
+        await it.until(lambda: len(it.book.intake) == 3)
+        assert texts(await taken(it)) == ["first", "second", "third"]
 
 
 async def test_an_alert_delivered_twice_and_found_in_history_is_one(tmp_path, monkeypatch):
