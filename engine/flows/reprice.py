@@ -343,6 +343,7 @@ def grown(trade: Trade, qty: Decimal) -> Trade:
         trade,
         qty_wanted=total,
         is_entry_over=False,
+        close_reason="",
         targets=scaled_targets(trade.targets, trade.qty_opened, total),
     )
 

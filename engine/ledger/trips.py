@@ -130,7 +130,9 @@ def with_state(trade: Trade, reason: str, at: datetime) -> Trade:
     """PENDING, OPEN or CLOSED from the quantities."""
     trade = replace(trade, closes=clamped(trade))
     if trade.qty_open != 0:
-        return replace(trade, state=TradeState.OPEN, closed_at=None, close_reason="")
+        was_over = trade.is_entry_over or trade.state in (TradeState.CLOSED, TradeState.VOID)
+        said = "" if was_over else trade.close_reason  # why what still works of it is to end
+        return replace(trade, state=TradeState.OPEN, closed_at=None, close_reason=said)
     if trade.qty_opened <= 0:
         was_held = trade.state in (TradeState.OPEN, TradeState.CLOSED)
         gone = replace(trade, state=TradeState.VOID, closed_at=at, close_reason=reason)

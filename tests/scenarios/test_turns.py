@@ -173,3 +173,25 @@ async def test_an_entry_on_its_way_whose_message_is_deleted_dies_when_it_arrives
     assert [t.qty_open for t in made.trades()] == []
     assert await made.broker.open_orders("main") == []
     await made.close()
+
+
+async def test_what_is_left_of_an_entry_taken_back_dies_when_a_part_fills_first():
+    """The part stays held; nothing more of it is bought."""
+    made = await desks.start(risk=desks.LOOSE)
+    call = spy(d(600))
+    made.quote(call, "2.14", "2.16")
+    await made.say("BTO 4 SPY 600C 1/31 @ 2.15")
+    made.quote(call, "2.40", "2.50")  # away from its limit
+    (order,) = entries(made)
+    trade = made.trade()
+    taken_back = replace(trade, close_reason="its message was deleted", version=trade.version + 1)
+    await made.desk.commit(made.desk.event("alert.deleted", order.alert_id, taken_back))
+    await made.fill(call, "2.40", "2.50")
+    await made.fill(call, "2.10", "2.15", ask_size=d(1), bid_size=d(1))
+    assert made.trade().qty_open == 1
+    for _ in range(4):
+        await made.pass_time(1)
+    await made.fill(call, "2.10", "2.12")
+    assert made.trade().qty_open == 1
+    assert (await made.desk.order(order.order_id)).state is OrderState.CANCELED
+    await made.close()
