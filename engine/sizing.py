@@ -166,8 +166,10 @@ def _fitting(
     settings: SizingSettings,
 ) -> Decimal:
     """What fits its sector's room, when that is at least half; all of it otherwise."""
+    if room_usd is None:
+        return qty
     each = exposure_usd(legs, side, Decimal(1), entry, settings)
-    if room_usd is None or not each.is_finite() or each <= 0:
+    if not each.is_finite() or each <= 0:
         return qty
     fits = floor_to(room_usd / each, step)
     return fits if qty / 2 <= fits < qty else qty
