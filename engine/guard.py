@@ -77,11 +77,11 @@ def judge(
 def _verdict(
     findings: list[_Finding], achievable: Decimal | None, deviation: Decimal | None
 ) -> GuardVerdict:
-    if not findings:
+    if findings:
+        gravest = max(findings, key=lambda f: _WEIGHT[f[0]])
+    else:
         how = "no price was alerted" if deviation is None else f"{_worse(deviation)} than alerted"
-        reason = f"{achievable} can be had, {how}"
-        findings = [("trade", "guard.ok", reason)]
-    gravest = max(findings, key=lambda f: _WEIGHT[f[0]])
+        gravest = ("trade", "guard.ok", f"{achievable} can be had, {how}")
     return GuardVerdict(
         decision=gravest[0],
         reason=gravest[2],
