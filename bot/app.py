@@ -1,7 +1,6 @@
 """Wires everything: the desk on its books, its Discord face and its background work."""
 
 import asyncio
-import gc
 import logging
 import signal
 from collections.abc import Awaitable
@@ -9,7 +8,7 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
-from bot import advised, banner, connect, health, parts, refusals, render, vitals
+from bot import advised, banner, connect, garbage, health, parts, refusals, render, vitals
 from bot.briefing import Briefing
 from bot.cards import recovery
 from bot.charts import Charts
@@ -294,7 +293,8 @@ class App:
             server = await health.serve(self)
             await self.start_desk()
             self.owns_process = True
-            gc.freeze()  # what lives as long as the process is not looked through again and again
+            garbage.out_of_the_way()
+            self.work.every(garbage.LOOK_S, garbage.Garbage(self.desk).look, "garbage")
             self._run_discord()
             await self._stopping.wait()
         except StoreUnavailable as error:
