@@ -2,13 +2,12 @@
 
 import asyncio
 import logging
-import signal
 from collections.abc import Awaitable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
-from bot import advised, banner, connect, garbage, health, parts, refusals, render, vitals
+from bot import connect, parts, render, vitals
 from bot.briefing import Briefing
 from bot.cards import recovery
 from bot.charts import Charts
@@ -26,7 +25,7 @@ from bot.outbox import Outbox
 from bot.outside_reading import OutsideReading
 from bot.pace import Pace, Queue
 from bot.panel.live import LivePanel
-from bot.panel.presence import EVERY_S, Presence
+from bot.panel.presence import Presence
 from bot.prefs import People
 from bot.reading import Reading
 from bot.risk_reading import RiskReading
@@ -40,7 +39,7 @@ from engine.brokers import Broker
 from engine.brokers.paper import AlwaysOpen, PaperBroker
 from engine.clock import Clock, Ids, RandomIds, SystemClock
 from engine.desk import Desk
-from engine.domain.errors import ConfigError, StoreUnavailable, TradeStreamError, WrongEnvironment
+from engine.domain.errors import TradeStreamError
 from engine.domain.record import Record
 from engine.feeds import Feed, QuoteBoard
 from engine.feeds._several import Several
@@ -53,8 +52,6 @@ from storage.sql import SqlStore, SqlVault
 
 log = logging.getLogger(__name__)
 
-EXIT_OK, EXIT_CRASH, EXIT_CONFIG = 0, 1, 78
-_SHORTEST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 15.0
 _DRAIN_S = 4.5
 _LEAVE_S = 1.0
 """With these a process that is told to end does so within 10 s."""
@@ -134,8 +131,6 @@ class App:
         self.is_stopping = False
         """True once nothing new is taken in."""
         self.work = Supervisor(self.desk)
-        self._stopping = asyncio.Event()
-        self._exit_code = EXIT_OK
 
     def _desk(self) -> Desk:
         config = self.config
@@ -217,7 +212,7 @@ class App:
         await desk.commit(desk.event("desk.started", "desk", *puts, found=self.report))
 
     async def _note_end(self) -> None:
-        if self._exit_code == EXIT_CRASH or _RUN not in self.desk.book.facts:
+        if _RUN not in self.desk.book.facts:
             return
         with suppress(TradeStreamError):  # books that refuse the one would keep the other waiting
             await self.desk.commit(
@@ -279,81 +274,16 @@ class App:
     async def _sweep(self) -> None:
         await monitor.sweep(self.desk)
 
-    async def run(self) -> int:
-        """Until a signal or a fatal refusal; the process's exit code.
-
-        Raises:
-            ConfigError: nothing was started.
-        """
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._stopping.set)
-        server = None
-        try:
-            server = await health.serve(self)
-            await self.start_desk()
-            self.owns_process = True
-            garbage.out_of_the_way()
-            self.work.every(garbage.LOOK_S, garbage.Garbage(self.desk).look, "garbage")
-            self._run_discord()
-            await self._stopping.wait()
-        except StoreUnavailable as error:
-            log.critical("the books cannot be opened: %s", error)
-            self._exit_code = EXIT_CRASH
-        except WrongEnvironment as error:
-            log.critical("configuration: %s", error)
-            self._exit_code = EXIT_CONFIG
-        finally:
-            await self.stop()
-            if server is not None:
-                await server.cleanup()
-        return self._exit_code
-
-    def _run_discord(self) -> None:
-        self.work.keep(self._discord, "discord")
-        self.work.keep(self.charts.warm, "warm charts")
-        self.work.keep(self.copilot.warm, "warm copilot")
-        self.work.every(advised.SCORE_S, partial(advised.score_due, self), "score advice")
-        self.work.keep(self.panel.run, "panel")
-        self.work.every(EVERY_S, self.presence.tell, "presence")
-        self.work.every(banner.EVERY_S, banner.Banner(self).look, "banner")
-
-    async def _discord(self) -> None:
-        """Stay connected for ever; only a refusal that no retry can mend ends the process."""
-        pause = _SHORTEST_PAUSE_S
-        while True:
-            try:
-                async with self.bot:
-                    await self.bot.start(self.config.discord_token())
-            except Exception as error:  # noqa: BLE001 - the library raises what its parts raise
-                fatal = refusals.never_again(error)
-                if fatal:
-                    self._fatal(fatal)
-                    return
-                log.info("Discord cannot be reached: %s: %s", type(error).__name__, error)
-                why = f"not reachable: {refusals.words(error)}"
-            else:
-                return
-            if self.link.is_up:
-                pause = _SHORTEST_PAUSE_S
-            self.link.lost(why)
-            await self.clock.sleep(pause)
-            pause = min(pause * 2, _LONGEST_PAUSE_S)
-            self._renew_bot()
-
-    def _renew_bot(self) -> None:
+    def renew_bot(self) -> None:
         """A client that was closed cannot start again."""
         self.bot = DeskBot(self)
         self.outbox.use(self.bot)
 
-    def _fatal(self, reason: str) -> None:
-        log.critical("%s", reason)
-        self.desk.health["discord"] = reason
-        self._exit_code = EXIT_CONFIG
-        self._stopping.set()
+    async def stop(self, *, is_proper: bool = True) -> None:
+        """Intake first, then what is under way, then the books. Stops stay at the broker.
 
-    async def stop(self) -> None:
-        """Intake first, then what is under way, then the books. Stops stay at the broker."""
+        ``is_proper``: the next start is not told that this one was killed.
+        """
         self.is_stopping = True
         await _within(_DRAIN_S, self._come_to_rest())
         await _within(_LEAVE_S, self._say_goodbye() if self.link.is_up else _nothing())
@@ -370,7 +300,8 @@ class App:
             await _within(_LEAVE_S, self.feed.close())
         await self.charts.close()
         await _within(_LEAVE_S, self.copilot.close())
-        await self._note_end()
+        if is_proper:
+            await self._note_end()
         await self.store.close()
 
     async def _say_goodbye(self) -> None:
@@ -399,22 +330,3 @@ async def _within(seconds: float, work: Awaitable[object]) -> None:
         log.info("not finished within %s s: %s", seconds, work)
     except Exception:
         log.exception("could not be ended properly")
-
-
-def run(config: AppConfig) -> int:
-    """The verb ``run``.
-
-    Raises:
-        ConfigError: something is missing that running needs.
-    """
-    config.check_ready_to_run()
-    try:
-        return asyncio.run(_run(config))
-    except ConfigError:
-        raise
-    except KeyboardInterrupt:
-        return EXIT_OK
-
-
-async def _run(config: AppConfig) -> int:
-    return await App(config).run()

@@ -12,8 +12,10 @@ import discord
 
 from bot import reply
 from bot.cards import chart as card
+from bot.cards import performance as performance_card
+from bot.cards import pnl as pnl_card
 from bot.charts import Theme
-from bot.drawn import Shown, drawn, performance_with_chart, pnl_with_chart
+from bot.drawn import Shown, drawn, with_chart
 from bot.lasting import Lasting, below
 from bot.market_reading import MarketReading
 from bot.reply import Press
@@ -103,12 +105,11 @@ async def shown(app: "App", press: Press, wish: Wish) -> Shown:
         UserError: it names no instrument.
     """
     if wish.kind == "pnl":
-        return await pnl_with_chart(
-            app, await app.reading.pnl(cast("Period", wish.range)), wish.theme
-        )
+        figures = await app.reading.pnl(cast("Period", wish.range))
+        return await with_chart(app, pnl_card, figures, wish.theme)
     if wish.kind == "equity":
         report = await app.risks.performance(cast("Period", wish.range))
-        return await performance_with_chart(app, report, wish.theme)
+        return await with_chart(app, performance_card, report, wish.theme)
     market = MarketReading(app)
     if wish.kind == "compare":
         named = [market.named(n) for n in wish.what.split(",")]

@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING
 from bot.cards import alert_card, approval_card, trade_card
 from bot.cards import mirror as mirror_card
 from bot.cards import notifications as notify_card
+from bot.cards import pnl as pnl_card
 from bot.charts import Theme
-from bot.drawn import pnl_with_chart
+from bot.drawn import with_chart
 from bot.notify import roles
 from bot.notify_buttons import notify_view
 from bot.outbox import Render
@@ -85,7 +86,7 @@ async def _chart(app: "App", notice: Notice) -> Content | None:
     """The P&L picture, one message that is edited after every closed trade."""
     del notice
     report = await app.reading.pnl("all")
-    embed, files = await pnl_with_chart(app, report, Theme.DARK)
+    embed, files = await with_chart(app, pnl_card, report, Theme.DARK)
     return Content(embeds=(embed,), files=files)
 
 

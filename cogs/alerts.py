@@ -8,10 +8,11 @@ from discord.ext import commands
 
 from bot import alert_buttons, alert_reading, dry_run, reply, text
 from bot.cards import alert_card
+from bot.cards import alert_stats as alert_stats_card
 from bot.cards import alerts as alerts_card
 from bot.client import DeskBot
 from bot.confirm import ask_first
-from bot.drawn import alerts_with_chart
+from bot.drawn import with_chart
 from bot.incoming import is_rewritten, is_unreadable
 from bot.numbers import optional_number
 from bot.suggest import among
@@ -159,7 +160,7 @@ class Alerts(
         await app.gate.begin(interaction, "alerts stats")
         report = await alert_reading.stats(app, days)
         colours = app.people.theme(interaction.user.id, theme)
-        embed, files = await alerts_with_chart(app, report, colours)
+        embed, files = await with_chart(app, alert_stats_card, report, colours)
         await reply.report(interaction, embed, files=files)
 
     @app_commands.command(name="execute", description="Run a held alert through the checks of now")

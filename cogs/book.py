@@ -7,8 +7,11 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot import reply
+from bot.cards import correlation as correlation_card
+from bot.cards import risk as risk_card
+from bot.cards import stress as stress_card
 from bot.client import DeskBot
-from bot.drawn import correlation_with_chart, risk_with_chart, stress_with_chart
+from bot.drawn import with_chart
 from bot.risk_buttons import risk_view
 from bot.suggest import among
 
@@ -32,7 +35,7 @@ class Book(commands.Cog):
         await app.gate.begin(interaction, "risk-analysis")
         report = await app.risks.risk(account or None)
         theme = app.people.theme(interaction.user.id)
-        embed, files = await risk_with_chart(app, report, theme)
+        embed, files = await with_chart(app, risk_card, report, theme)
         await reply.report(interaction, embed, files=files, view=risk_view(report))
 
     @risk_analysis.autocomplete("account")
@@ -55,7 +58,7 @@ class Book(commands.Cog):
         await app.gate.begin(interaction, "correlation")
         report = await app.risks.correlation(days, symbol)
         theme = app.people.theme(interaction.user.id)
-        embed, files = await correlation_with_chart(app, report, theme)
+        embed, files = await with_chart(app, correlation_card, report, theme)
         await reply.report(interaction, embed, files=files)
 
     @correlation.autocomplete("symbol")
@@ -78,7 +81,7 @@ class Book(commands.Cog):
         await app.gate.begin(interaction, "stress-test")
         report = await app.risks.stress(scenario, move)
         theme = app.people.theme(interaction.user.id)
-        embed, files = await stress_with_chart(app, report, theme)
+        embed, files = await with_chart(app, stress_card, report, theme)
         await reply.report(interaction, embed, files=files)
 
 

@@ -9,8 +9,9 @@ from discord.ext import commands
 from bot import chart_buttons as buttons
 from bot import reply
 from bot.cards import chart as chart_card
+from bot.cards import risk as risk_card
 from bot.client import DeskBot
-from bot.drawn import drawn, risk_with_chart
+from bot.drawn import drawn, with_chart
 from bot.market_reading import MarketReading
 from engine.domain.candle import Timeframe
 from engine.domain.errors import UserError
@@ -159,7 +160,7 @@ class Charts(commands.Cog):
         app = self.bot.app
         await app.gate.begin(interaction, "chart heatmap")
         colours = app.people.theme(interaction.user.id, theme)
-        embed, files = await risk_with_chart(app, await app.risks.risk(), colours)
+        embed, files = await with_chart(app, risk_card, await app.risks.risk(), colours)
         await reply.report(interaction, embed, files=files)
 
     async def _show(self, interaction: Press, wish: buttons.Wish) -> None:

@@ -7,17 +7,16 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot import reply, text
+from bot.cards import exposure as exposure_card
+from bot.cards import performance as performance_card
+from bot.cards import pnl as pnl_card
 from bot.cards import status as status_card
+from bot.cards import summary as summary_card
 from bot.cards import trace as trace_card
 from bot.cards import trade_card
 from bot.cards import trades as trades_card
 from bot.client import DeskBot
-from bot.drawn import (
-    exposure_with_chart,
-    performance_with_chart,
-    pnl_with_chart,
-    summary_with_chart,
-)
+from bot.drawn import with_chart
 from bot.position_buttons import Shown, positions_page
 from bot.status_reading import status_of
 from bot.suggest import among
@@ -108,7 +107,7 @@ class Portfolio(commands.Cog):
         app = self.bot.app
         await app.gate.begin(interaction, "profit-loss")
         colours = app.people.theme(interaction.user.id, theme)
-        embed, files = await pnl_with_chart(app, await app.reading.pnl(period, by), colours)
+        embed, files = await with_chart(app, pnl_card, await app.reading.pnl(period, by), colours)
         await reply.report(interaction, embed, files=files)
 
     @app_commands.command(description="Win rate, profit factor, drawdown, Sharpe; with the curve")
@@ -135,7 +134,7 @@ class Portfolio(commands.Cog):
             period, asset=asset, strategy=strategy, compare=compare
         )
         colours = app.people.theme(interaction.user.id, theme)
-        embed, files = await performance_with_chart(app, report, colours)
+        embed, files = await with_chart(app, performance_card, report, colours)
         await reply.report(interaction, embed, files=files)
 
     @performance.autocomplete("strategy")
@@ -161,7 +160,7 @@ class Portfolio(commands.Cog):
         app = self.bot.app
         await app.gate.begin(interaction, "exposure")
         colours = app.people.theme(interaction.user.id, theme)
-        embed, files = await exposure_with_chart(app, app.risks.exposure(by), colours)
+        embed, files = await with_chart(app, exposure_card, app.risks.exposure(by), colours)
         await reply.report(interaction, embed, files=files)
 
     @app_commands.command(
@@ -182,7 +181,7 @@ class Portfolio(commands.Cog):
         await app.gate.begin(interaction, "portfolio-summary")
         report = await app.risks.summary(account, broker)
         colours = app.people.theme(interaction.user.id, theme)
-        embed, files = await summary_with_chart(app, report, colours)
+        embed, files = await with_chart(app, summary_card, report, colours)
         await reply.report(interaction, embed, files=files)
 
     @portfolio_summary.autocomplete("account")

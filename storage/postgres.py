@@ -16,7 +16,7 @@ from sqlalchemy import URL, Dialect, Engine, NullPool, create_engine, text
 from sqlalchemy.dialects.postgresql import psycopg as dialects
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from engine.domain.errors import StoreUnavailable
+from engine.domain.errors import StoreUnavailable, StoreUnreachable
 from storage import migrations
 from storage.database import Mark, Step
 
@@ -65,7 +65,8 @@ class PostgresDatabase:
                 raise StoreUnavailable(f"the database is encoded in {encoding}; it must be UTF8")
             self._migrate()
         except (psycopg.Error, SQLAlchemyError, OSError) as error:
-            raise StoreUnavailable(f"the database cannot be opened: {_cause(error)}") from error
+            kind = StoreUnreachable if _may_come_back(error) else StoreUnavailable
+            raise kind(f"the database cannot be opened: {_cause(error)}") from error
 
     def take_lock(self) -> None:
         """Open the writing session, which holds the lock.
@@ -242,3 +243,11 @@ def _ms(seconds: float) -> int:
 
 def _cause(error: Exception) -> object:
     return error.orig if isinstance(error, DBAPIError) else error
+
+
+def _may_come_back(error: Exception) -> bool:
+    """Whether the server is away or still starting; one that says no goes on saying so."""
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    if not isinstance(cause, psycopg.OperationalError):
+        return False
+    return "FATAL" not in str(cause) or "starting up" in str(cause)

@@ -14,6 +14,7 @@ from bot.app import App
 from bot.config import load
 from bot.config.layers import merged
 from bot.demo import world
+from bot.process import Process
 from bot.sandbox import Sandbox
 from engine.domain.instrument import Instrument
 from engine.domain.quote import Quote
@@ -105,7 +106,7 @@ async def live(
     app = App(load(config_file(folder, sandbox, **overrides)), feed=HandFeed())
     try:
         await app.start_desk()
-        app._run_discord()
+        Process(app).show()
         await sandbox.online()
         await sandbox.until(app.bot.is_ready)
         yield Live(app, sandbox)

@@ -10,6 +10,7 @@ from bot.cards._layout import Tone, card
 from engine.reports import Figure, Missing
 from engine.reports.alert_stats import AlertStats
 
+CHART = "alerts"
 PICTURE = "alerts.png"
 _AUTHORS = 8
 
@@ -37,6 +38,11 @@ def title(report: AlertStats) -> str:
     if not received:
         return f"No alerts in {report.days} days"
     return f"{text.count(received, 'alert')} in {report.days} days · {filled} filled"
+
+
+def has_chart(report: AlertStats) -> bool:
+    """Whether there is anything to draw."""
+    return bool(report.funnel[0][1])
 
 
 def alt(report: AlertStats) -> str:

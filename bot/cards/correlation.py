@@ -7,6 +7,7 @@ from bot.cards._layout import Tone, card
 from engine.reports import Figure, Missing
 from engine.reports.correlation import CorrelationReport, Pair
 
+CHART = "correlation"
 PICTURE = "correlation.png"
 _SHOWN = 8
 
@@ -44,6 +45,11 @@ def title(report: CorrelationReport) -> str:
     if report.unknown:
         return "No pair is known to move as one"
     return f"No pair held the same way is above {report.limit}"
+
+
+def has_chart(report: CorrelationReport) -> bool:
+    """Whether there is anything to draw."""
+    return len(report.names) > 1
 
 
 def alt(report: CorrelationReport) -> str:

@@ -7,6 +7,7 @@ from bot.cards._layout import Tone, card
 from engine.reports import Missing
 from engine.reports.exposure import ExposureReport, Row
 
+CHART = "exposure"
 PICTURE = "exposure.png"
 _SHOWN = 15
 
@@ -37,6 +38,11 @@ def title(report: ExposureReport) -> str:
         else f" · {text.share(report.gross_pct)} of equity"
     )
     return f"{text.usd(report.gross_usd)} at stake{share}"
+
+
+def has_chart(report: ExposureReport) -> bool:
+    """Whether there is anything to draw."""
+    return bool(report.rows)
 
 
 def alt(report: ExposureReport) -> str:

@@ -9,6 +9,7 @@ from engine.reports import Missing
 from engine.reports.performance import PerformanceReport
 from engine.reports.pnl import Group, Row
 
+CHART = "equity"
 PICTURE = "equity.png"
 _GROUPS = 8
 
@@ -45,6 +46,11 @@ def title(report: PerformanceReport) -> str:
     won = text.pct(report.win_rate_pct, sign=False, places=0)
     total = text.usd(report.realised_usd, sign=True)
     return f"Performance {NAMES[report.period]} · {total} · {won} won"
+
+
+def has_chart(report: PerformanceReport) -> bool:
+    """Whether there is anything to draw."""
+    return bool(report.days)
 
 
 def alt(report: PerformanceReport) -> str:

@@ -18,6 +18,7 @@ NAMES: dict[Period, str] = {
     "1m": "1 month",
     "3m": "3 months",
 }
+CHART = "pnl"
 PICTURE = "pnl.png"
 _SHOWN = 8
 
@@ -48,6 +49,12 @@ def show(report: PnlReport, *, has_picture: bool = False) -> discord.Embed:
         ],
         picture=PICTURE if has_picture else "",
     )
+
+
+def has_chart(report: PnlReport) -> bool:
+    """Whether there is anything to draw."""
+    del report  # a flat line says that nothing was closed
+    return True
 
 
 def alt(report: PnlReport) -> str:

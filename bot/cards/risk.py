@@ -9,6 +9,7 @@ from engine.reports import Figure, Missing
 from engine.reports.limits import used_pct
 from engine.reports.risk import Heat, RiskReport
 
+CHART = "risk_heatmap"
 PICTURE = "risk_heatmap.png"
 _GATES, _SECTORS = 6, 5
 _NEAR = 80
@@ -41,6 +42,11 @@ def title(report: RiskReport) -> str:
         return f"Open risk n/a · {text.shorten(risk.reason, 60)}"
     share = "" if isinstance(pct, Missing) else f" · {text.small_pct(pct)} of equity"
     return f"At risk to the stops {text.usd(risk)}{share}"
+
+
+def has_chart(report: RiskReport) -> bool:
+    """Whether there is anything to draw."""
+    return bool(report.heat)
 
 
 def alt(report: RiskReport) -> str:

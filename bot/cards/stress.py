@@ -7,6 +7,7 @@ from bot.cards._layout import Tone, card, tone_of
 from engine.reports import Missing
 from engine.reports.stress import Row, StressReport
 
+CHART = "stress"
 PICTURE = "stress.png"
 _SHOWN = 10
 
@@ -53,6 +54,11 @@ def title(report: StressReport) -> str:
         return f"If {report.words} · n/a"
     share = "" if isinstance(report.total_pct, Missing) else f" ({report.total_pct:+.1f}%)"
     return f"If {report.words} · {text.usd(total, sign=True)}{share}"
+
+
+def has_chart(report: StressReport) -> bool:
+    """Whether there is anything to draw."""
+    return bool(report.rows)
 
 
 def alt(report: StressReport) -> str:

@@ -8,6 +8,7 @@ from engine.domain.refusal import Gauge
 from engine.reports import Missing
 from engine.reports.summary import SummaryReport
 
+CHART = "allocation"
 PICTURE = "allocation.png"
 _SECTORS = 6
 
@@ -76,6 +77,11 @@ def _reasons(report: SummaryReport) -> str:
     figures = (stakes.gross_usd, stakes.equity_usd, stakes.day_change_usd, report.beta)
     reasons = dict.fromkeys(f.reason for f in figures if isinstance(f, Missing))
     return f"-# n/a: {text.safe_line(', '.join(reasons), 240)}" if reasons else ""
+
+
+def has_chart(report: SummaryReport) -> bool:
+    """Whether there is anything to draw."""
+    return bool(report.stakes.rows or report.equity_line)
 
 
 def alt(report: SummaryReport) -> str:

@@ -13,7 +13,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Start, recover, trade, until told to stop; the exit code."""
-    from bot import app, log
+    from bot import log, process
     from bot.config import load
 
     config = load(getattr(args, "config", None))
@@ -24,4 +24,4 @@ def run(args: argparse.Namespace) -> int:
         max_bytes=config.log.max_bytes,
         backups=config.log.backups,
     )
-    return app.run(config)
+    return process.run(config)

@@ -61,6 +61,10 @@ class StoreUnavailable(TradeStreamError):
     """The store could not commit (locked, full, down): nothing may be sent."""
 
 
+class StoreUnreachable(StoreUnavailable):
+    """The database server does not answer yet: nothing was started, asking again is harmless."""
+
+
 class Conflict(TradeStreamError):
     """Somebody else changed the record first; read again and decide anew."""
 

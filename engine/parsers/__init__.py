@@ -133,7 +133,7 @@ def _read(message: RawAlert, profile: SourceProfile, context: Context) -> Parsed
     if all(item.kind == "para" for item in items) and not is_struck_out:
         return NotAnAlert(why="no words")
     reading = _reading(message, profile, context, flat, items)
-    if _SAMPLE.fullmatch(flat.footer):
+    if flat.footer and _SAMPLE.fullmatch(flat.footer):
         return NotAnAlert(why=f"an example or a test ({flat.footer.strip()[:40]!r} in the footer)")
     if withdrawn := _withdrawn(reading, flat, profile):
         return withdrawn

@@ -32,9 +32,10 @@ class Futures(RoomParser):
 
     def evidence(self, reading: Reading) -> int:
         """Contract codes and roots speak for futures; a root alone is weak beside a strike."""
-        codes = sum(item.kind == "future" or _is_slashed(item) for item in reading.items)
-        roots = sum(item.kind == "sym" and item.text in ROOTS for item in reading.items)
-        return 4 * codes + 2 * (roots > 0)
+        named = [item for item in reading.items if item.kind in ("sym", "future")]
+        codes = [item for item in named if item.kind == "future" or item.value == 4]
+        roots = [item for item in named if item.kind == "sym" and item.text in ROOTS]
+        return 4 * len(codes) + 2 * bool(roots)
 
     def read(self, reading: Reading) -> Parsed:
         """All trades of the message, or why there is none."""
@@ -43,10 +44,6 @@ class Futures(RoomParser):
         if drafts is None:
             drafts = _drafts(reading, [items]) or []
         return decide(reading, drafts, "no action on a future")
-
-
-def _is_slashed(item: Item) -> bool:
-    return item.kind == "sym" and item.value == 4
 
 
 def _root(item: Item, today: date) -> Item:

@@ -34,7 +34,7 @@ class Options(RoomParser):
 
     def evidence(self, reading: Reading) -> int:
         """Contracts, rights and spreads speak for options."""
-        return 3 * sum(item.kind in _EVIDENCE for item in reading.items)
+        return 3 * len([1 for item in reading.items if item.kind in _EVIDENCE])
 
     def read(self, reading: Reading) -> Parsed:
         """All trades of the message, or why there is none."""
@@ -101,9 +101,10 @@ class _Trade:
 
     def _is_coin(self, signal: Signal, price: Decimal | None) -> bool:
         """``BTC at 96500`` is the coin, not buy-to-close."""
+        if signal.strike is not None or signal.legs or self.base is not None:
+            return False
         is_btc = any(item.kind == "verb" and item.text == "btc" for item in self.facts.items)
-        is_contract = signal.strike is not None or bool(signal.legs) or self.base is not None
-        return is_btc and not is_contract and (price is None or price >= symbols.COIN_PRICE)
+        return is_btc and (price is None or price >= symbols.COIN_PRICE)
 
     def _anchor(self) -> int | None:
         found = self.facts.at(*_ANCHORS, "strike")

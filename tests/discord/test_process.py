@@ -12,6 +12,7 @@ import pytest
 from bot.demo import world
 from bot.sandbox import Sandbox
 from tests.discord.process import bot, discord_server, free_port
+from tests.unit.storage.postgres import Server, server
 
 EXIT_CONFIG = 78
 
@@ -206,3 +207,35 @@ async def test_a_card_is_posted_once_although_the_process_died_before_it_knew(tm
         assert len(shown) == 1
         posts = [r for r in sandbox.requests if r.method == "POST" and r.path.startswith(mirror)]
         assert len(posts) == 2
+
+
+def _storage(url: str) -> dict[str, object]:
+    return {"url": url.replace("://postgres:@/", "://postgres@localhost/"), "wait_s": 0.2}
+
+
+async def test_a_database_server_that_is_away_at_the_start_is_waited_for(tmp_path):
+    """P-05: nobody has to start the bot again, and nothing is sent before the books are open."""
+    own = Server()
+    storage = _storage(own.new_database("template1"))
+    own.kill_tree()
+    async with discord_server() as sandbox, bot(tmp_path, sandbox, storage=storage) as it:
+        await it.until(lambda _: "until the books can be opened" in it.text())
+        assert not (await it.facts() or {})["trading_ready"]
+        assert not sandbox.requests
+        await asyncio.to_thread(own.start_again)
+        await it.until(lambda seen: seen["ready"])
+
+
+async def test_waiting_for_a_database_server_ends_when_asked(tmp_path):
+    storage = _storage(f"postgresql://desk@127.0.0.1:{free_port()}/desk")
+    async with discord_server() as sandbox, bot(tmp_path, sandbox, storage=storage) as it:
+        await it.until(lambda _: "until the books can be opened" in it.text())
+        it.child.terminate()
+        assert await it.ended() == 0
+
+
+async def test_a_database_that_the_server_does_not_have_is_not_waited_for(tmp_path):
+    storage = _storage(server().url("nobody_made_this"))
+    async with discord_server() as sandbox, bot(tmp_path, sandbox, storage=storage) as it:
+        assert await it.ended() == 1
+        assert 'nobody_made_this\\" does not exist' in it.text()

@@ -15,6 +15,7 @@ from typing import Any
 from bot.app import App
 from bot.cli import init
 from bot.config import load
+from bot.process import Process
 from bot.sandbox import Sandbox, World, default_world
 from bot.sandbox.interactions import Interaction
 from bot.sandbox.message import Message
@@ -155,7 +156,7 @@ async def bare(folder: Path, monkeypatch: Any, world: World) -> AsyncIterator[tu
     app = App(load(folder / "config.yaml", {"health": {"port": None}}), feed=HandFeed())
     try:
         await app.start_desk()
-        app._run_discord()
+        Process(app).show()
         await sandbox.online()
         await sandbox.until(app.bot.is_ready, 10)
         yield app, sandbox

@@ -11,8 +11,9 @@ import yaml
 
 import engine.brokers
 from bot import reconnect
-from bot.app import EXIT_CONFIG, App
+from bot.app import App
 from bot.config import load
+from bot.process import EXIT_CONFIG, Process
 from bot.tokens import FileTokens, TrialTokens
 from engine.brokers import Odd
 from engine.domain.desk import Who
@@ -97,7 +98,7 @@ async def test_a_login_of_the_other_kind_refuses_to_start(
 ) -> None:
     """O-24: what only the broker can tell."""
     app = made(tmp_path, "other_kind")
-    assert await app.run() == EXIT_CONFIG
+    assert await Process(app).run() == EXIT_CONFIG
     assert "brokers.probe.environment: configured paper, but this login is live" in caplog.text
     with pytest.raises(WrongEnvironment):
         async with started(made(tmp_path, "other_kind")):

@@ -197,15 +197,14 @@ def _run(reader: Itemiser, at: int) -> int:
     while True:
         right, end = _right_after(reader, here + 1)
         parts.append((tokens[here], right))
-        slash, following = reader.look(end), reader.look(end + 1)
-        if slash is None or slash.text != "/" or following is None or following.kind != "num":
+        slash = reader.look(end)
+        if slash is None or slash.text != "/":
             break
-        if slash.gap != following.gap:
+        following = reader.look(end + 1)
+        if following is None or following.kind != "num" or slash.gap != following.gap:
             break
         here = end + 1
-    if len(parts) < 2:
-        return 0
-    return _joined(reader, parts, end)
+    return _joined(reader, parts, end) if len(parts) > 1 else 0
 
 
 def _right_after(reader: Itemiser, at: int) -> tuple[str, int]:
@@ -216,15 +215,17 @@ def _right_after(reader: Itemiser, at: int) -> tuple[str, int]:
 
 
 def _joined(reader: Itemiser, parts: list[tuple[Token, str]], end: int) -> int:
-    text = "/".join(token.text + right for token, right in parts)
+    texts = [token.text for token, _ in parts]
     rights = [right for _, right in parts]
-    has_space = any(token.gap for token, _ in parts[1:])
-    if not any(rights) and not has_space and _may_be_date([token.text for token, _ in parts]):
-        return put(reader, "slash", tuple(int(token.text) for token, _ in parts), text, end)
+    has_space = True in [token.gap for token, _ in parts[1:]]
+    has_right = any(rights)
+    if not has_right and not has_space and _may_be_date(texts):
+        return put(reader, "slash", tuple(map(int, texts)), "/".join(texts), end)
+    text = "/".join([token.text + right for token, right in parts])
     values = [token.value for token, _ in parts]
-    if any(value is None for value in values):
+    if None in values:
         return put(reader, "oddnum", None, text, end)
-    if not any(rights):
+    if not has_right:
         kind = "list" if has_space else "strikes"
     else:
         kind = "strikes"
@@ -246,9 +247,10 @@ def _filled(rights: list[str]) -> list[str]:
 
 def _may_be_date(texts: list[str]) -> bool:
     """Month and day in either order (the wrong one is doubted later), with or without a year."""
-    if len(texts) not in (2, 3) or not all(text.isdigit() and len(text) <= 2 for text in texts[:2]):
+    sizes = [len(text) if text.isdigit() else 9 for text in texts]
+    if len(texts) not in (2, 3) or sizes[0] > 2 or sizes[1] > 2:
         return False
-    if len(texts) == 3 and not (texts[2].isdigit() and len(texts[2]) in (2, 4)):
+    if len(texts) == 3 and sizes[2] not in (2, 4):
         return False
     one, two = int(texts[0]), int(texts[1])
     return min(one, two) <= 12 and max(one, two) <= 31

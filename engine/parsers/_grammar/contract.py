@@ -50,10 +50,10 @@ class ContractReader:
 
     def _strike(self) -> tuple[Decimal | None, Right | None]:
         facts = self.facts
-        found = list(dict.fromkeys(facts.items[at].value for at in facts.at("opt")))
-        for at in facts.at("opt"):
-            facts.take(at)
-        rights = {str(facts.take(at).value) for at in facts.at("right")}
+        found = list(dict.fromkeys([facts.take(at).value for at in facts.at("opt")]))
+        rights: set[str] = set()
+        for at in facts.at("right"):
+            rights.add(str(facts.take(at).value))
         if not found and not rights:
             rights = self._lone_letter()
         if found:
@@ -161,7 +161,7 @@ class ContractReader:
             one = dates.from_word(default, self.reading.today)
         else:
             one = found[0]
-        if len({each.on for each in found}) > 1:
+        if len(found) > 1 and len({each.on for each in found}) > 1:
             facts.doubt("expiry", "two expiries are named")
         if one.doubt:
             facts.doubt("expiry", one.doubt)

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cached_property
 from typing import Any
 
 from engine.parsers._grammar import amounts, months, names
@@ -42,14 +43,18 @@ class Itemiser:
         self.items: list[Item] = []
         self.sent = 0
         self.clause = 0
-        self.is_mixed = any(t.kind == "word" and t.low == t.text and len(t.low) > 2 for t in tokens)
+
+    @cached_property
+    def is_mixed(self) -> bool:
         """Small letters occur, so that capitals mean something."""
+        words = [t.text for t in self.tokens if t.kind == "word" and len(t.text) > 2]
+        return any("'" not in text and text == text.lower() for text in words)
 
     def run(self) -> list[Item]:
         """All items, in order."""
-        at, n = 0, len(self.tokens)
-        while at < n:
-            at = _READERS[self.tokens[at].kind](self, at)
+        at, tokens = 0, self.tokens
+        while at < len(tokens):
+            at = _READERS[tokens[at].kind](self, at)
         return self.items
 
     def put(self, kind: str, value: Any, text: str, *, is_upper: bool = False) -> None:
@@ -95,6 +100,11 @@ class Itemiser:
 
     def punct(self, at: int) -> int:
         token, after = self.tokens[at], self.look(at + 1)
+        if token.text == "@":
+            if after is not None and not after.gap and after.kind == "word":
+                return self.mention(at, after)
+            self.put("price", "plain", "@")
+            return at + 1
         if token.text == "$":
             return self.dollar(at, after)
         if token.text in "+-" and after is not None and after.text == "$" and not after.gap:
@@ -102,11 +112,6 @@ class Itemiser:
         if token.text == "#" and after is not None and not after.gap and after.text.isdigit():
             self.put("note", None, f"#{after.text}")
             return at + 2
-        if token.text == "@" and after is not None and not after.gap and after.kind == "word":
-            return self.mention(at, after)
-        if token.text == "@":
-            self.put("price", "plain", "@")
-            return at + 1
         if token.text == "%":
             self.put("odd", None, "%")
             return at + 1
@@ -295,15 +300,13 @@ class Itemiser:
         if len(token.text) == 1 and token.text.isupper() and token.text != "I":
             self.put("letter", token.text, token.text, is_upper=True)
             return at + 1
-        if self._is_small_size(at):
+        if token.text in _SMALL_SIZES and self._is_small_size(at):
             self.put("letter", token.text.upper(), token.text.upper(), is_upper=True)
             return at + 1
         if token.low == "x" and self.is_count(at + 1):
             self.put("qty", self.tokens[at + 1].value, f"x{self.tokens[at + 1].text}")
             return at + 2
-        is_first = not self.items or self.items[-1].kind in ("line", "para", "emoji")
-        is_bot = token.low == "bot" and (token.text != "bot" or is_first)
-        if is_bot and self._is_counted(at + 1):
+        if token.low == "bot" and self._is_bought(at):
             self.put("verb", "bto!", token.low)
             return at + 1
         if "'" in token.text and (whose := names.whose(self, at)):
@@ -325,7 +328,7 @@ class Itemiser:
 
     def _is_small_size(self, at: int) -> bool:
         """``long 6948: a``: a size letter typed small, behind price and colon."""
-        if at < 2 or self.tokens[at].text not in ("a", "b", "c"):
+        if at < 2:
             return False
         colon, price, after = self.tokens[at - 1], self.tokens[at - 2], self.look(at + 1)
         is_end = after is None or after.kind in ("line", "para", "emoji") or after.low == "gamma"
@@ -341,9 +344,12 @@ class Itemiser:
         is_tied = after.text in ("/", "%") or not (after.gap or after.kind in ("line", "punct"))
         return not is_tied and after.low not in ("c", "p", "call", "calls", "put", "puts")
 
-    def _is_counted(self, at: int) -> bool:
-        after = self.look(at)
-        return after is not None and (after.kind == "num" or after.text in ("+", "$"))
+    def _is_bought(self, at: int) -> bool:
+        """``Bot 5``; small letters only at the beginning of a line: elsewhere it is a machine."""
+        is_first = not self.items or self.items[-1].kind in ("line", "para", "emoji")
+        after = self.look(at + 1)
+        is_counted = after is not None and (after.kind == "num" or after.text in ("+", "$"))
+        return is_counted and (is_first or self.tokens[at].text != "bot")
 
     def match(self, at: int, low: str) -> tuple[Entry, int] | None:
         """(meaning, index behind it) of the longest phrase whose first word is ``low``."""
@@ -435,6 +441,7 @@ _WHALES = frozenset("🐋🐳")
 _MONEYS = frozenset("€£¥₹₿₽₩")
 """Nothing of ours is priced in these."""
 _ROOTS = frozenset(("m2k", "m6e", "m6a", "m6b", "m6j"))
+_SMALL_SIZES = frozenset(("a", "b", "c"))
 _WORDLIKE = frozenset(("tp1", "tp2"))
 _LONG = 5
 _Special = Callable[[Itemiser, int, int, Entry, str], int]

@@ -35,8 +35,9 @@ _MONTHS = (
 )
 _SCAN = re.compile(
     rf"""
-      (?P<space>\ +)
-    | (?P<line>\n\s*)
+    \ *+
+    (?:
+      (?P<line>\n\s*)
     | (?P<occ>\.?[A-Za-z]{{1,6}}\d?(?:\ {{0,5}}|_|\ ?\.)\d{{6}}[CPcp]
         (?:\d{{8}}|\d{{1,5}}(?:\.\d{{1,3}})?)(?![\w.]*\w))
     | (?P<iso>[0-9]{{4}}[-/][0-9]{{1,2}}[-/][0-9]{{1,2}}(?![0-9]))
@@ -52,9 +53,11 @@ _SCAN = re.compile(
     | (?P<word>[^\W\d_]+(?:'[^\W\d_]+)*)
     | (?P<more>[^\x00-\x7f]+)
     | (?P<punct>-+>|=+>|>=|<=|//+|--+|\.\.+|[!?]+|.)
+    )
     """,
     re.VERBOSE,
 )
+"""White space, then one token."""
 _WE = {"we're": "weare"}
 """Without its apostrophe it would read as the past tense."""
 _LIST = re.compile(r"[0-9]*\.[0-9]+(?:,[0-9]*\.[0-9]+)+\Z")
@@ -63,16 +66,11 @@ _LIST = re.compile(r"[0-9]*\.[0-9]+(?:,[0-9]*\.[0-9]+)+\Z")
 def scan(text: str) -> tuple[list[Token], bool]:
     """All tokens of ``text``, and whether the text was cut short."""
     tokens: list[Token] = []
-    gap = False
     for match in _SCAN.finditer(text):
-        kind = match.lastgroup
-        if kind == "space":
-            gap = True
-            continue
         if len(tokens) >= MAX_TOKENS:
             return tokens, True
-        _append(tokens, kind or "punct", match.group(), gap)
-        gap = False
+        kind = match.lastgroup or "punct"
+        _append(tokens, kind, match[kind], match[0][0] == " ")
     return tokens, False
 
 
@@ -83,9 +81,10 @@ def _append(tokens: list[Token], kind: str, text: str, gap: bool) -> None:
         kind = "para" if text.count("\n") > 1 else "line"
         tokens.append(Token(kind, "\n", "\n", gap, None))
     elif kind == "word":
-        kind = "word" if text.isascii() else "odd"
-        low = sys.intern(_WE.get(text.lower()) or text.lower().replace("'", ""))
-        tokens.append(Token(kind, text, low, gap, None))
+        low = text.lower()
+        if "'" in low:
+            low = _WE.get(low) or low.replace("'", "")
+        tokens.append(Token("word" if text.isascii() else "odd", text, sys.intern(low), gap, None))
     elif kind == "slash":
         tokens.append(_slash(text, gap))
     elif kind == "more":
@@ -96,10 +95,13 @@ def _append(tokens: list[Token], kind: str, text: str, gap: bool) -> None:
 
 
 def _append_number(tokens: list[Token], text: str, gap: bool) -> None:
+    if "," not in text:
+        tokens.append(Token("num", text, text, gap, read_number(text)))
+        return
     if text[0] == "," and "." in text:
         tokens.append(Token("punct", ",", ",", gap, None))
         text, gap = text[1:], False
-    parts = text.split(",") if "," in text and _LIST.match(text) else (text,)
+    parts = text.split(",") if _LIST.match(text) else (text,)
     for at, part in enumerate(parts):
         if at:
             tokens.append(Token("punct", ",", ",", False, None))
