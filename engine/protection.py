@@ -137,6 +137,8 @@ def _no_number(what: str) -> Refused:
 def _targets(
     signal: Signal, profile: SourceProfile, at: _Entry, qty: Decimal, step: Decimal
 ) -> tuple[PlannedTarget, ...] | Refused:
+    if not (signal.targets or profile.targets):
+        return ()
     levels = signal.targets or tuple(rule.level for rule in profile.targets)
     prices: list[Decimal] = []
     for level in levels:

@@ -30,6 +30,8 @@ _FREE_FROM_USD = Decimal(25_000)
 
 def why_no_entry(balance: Balance, kind: Kind) -> str:
     """Why the broker would refuse an entry of this kind; empty when nothing is known against it."""
+    if not balance.facts:
+        return ""
     facts = {name: text.strip().lower() for name, text in balance.facts.items()}
     blocks = [said for name, said in _BLOCKS.items() if facts.get(name) in _YES]
     if facts.get("status", "active") != "active":
