@@ -63,6 +63,8 @@ def number(reader: Itemiser, at: int, is_money: bool = False) -> int:
         end = _glued(reader, at, token, after, is_money)
         if end:
             return end
+    if after.text == "." and not after.gap and (end := months.dotted_day(reader, at)):
+        return end
     if after.text == "%" or after.low in _PERCENT:
         return _percent(reader, at, at + 2)
     if after.text == "/" and (end := _run(reader, at)):
