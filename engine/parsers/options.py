@@ -92,7 +92,9 @@ class _Trade:
         price = prices.price(facts, said, is_premium=True)
         if self._is_coin(signal, price.value):
             return None
-        levels = slots.levels(facts, own=signal.symbol, is_derivative=True)
+        entry = price.value or (self.base.price if self.base is not None else None)
+        levels = slots.levels(facts, own=signal.symbol, is_derivative=True, entry=entry,
+                              strike=signal.strike)  # fmt: skip
         signal = replace(signal, price=price.value, price_range=price.range, quantity=count,
                          size_class=size, stop=levels.stop, targets=levels.targets,
                          stop_underlying=levels.under, trail=levels.trail)  # fmt: skip
@@ -258,11 +260,10 @@ class _Trade:
         return "long"
 
     def _is_premium_sale(self) -> bool:
-        hints = ("cash secured", "cash covered", "csp", "naked", "covered",
-                 "premium", "for premium")  # fmt: skip
-        texts = {item.text for item in self.facts.items}
+        hints = ("cash secured", "covered", "csp", "naked", "premium")
+        is_told = any(item.text.endswith(hints) for item in self.facts.items)
         is_tos = any(item.kind == "gain" and item.text[0] == "-" for item in self.facts.items)
-        return is_tos or self.facts.has("effect") or not texts.isdisjoint(hints)
+        return is_tos or self.facts.has("effect") or is_told
 
     def _check(self, signal: Signal, side: Side) -> None:
         facts, said = self.facts, self.intent

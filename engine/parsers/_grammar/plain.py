@@ -154,6 +154,8 @@ class PlainTrade:
         side = self.side()
         signal = replace(signal, action=self._action(side), tags=self._tags())
         signal = self._in_prices(signal, 1 if side == "long" else -1)
+        if said.is_sell and any(item.text == "covered" for item in facts.items):
+            facts.doubt("action", "does it close a long or cover a short?")
         if said.conflict:
             facts.doubt("action", said.conflict)
         if said.family == "roll":

@@ -64,7 +64,8 @@ def _stated(facts: Facts, intent: Intent) -> list[Decimal]:
     entry: list[Decimal] = []
     for at in facts.at("paid"):
         flavour, value = facts.take(at).value
-        (entry if flavour == "entry" else plain).append(value)
+        was_paid = intent.family == "close" and facts.items[at].text.startswith("paid ")
+        (entry if flavour == "entry" or was_paid else plain).append(value)
     is_other = plain or facts.at("num", "money")
     if intent.family in ("close", "update") or (intent.is_add and is_other):
         entry = []

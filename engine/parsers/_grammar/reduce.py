@@ -66,6 +66,7 @@ _READERS: dict[str, Callable[[Reducer, int], int]] = {
     "verb": remarks.take,
     "fill": remarks.fill,
     "part": remarks.part,
+    "spread": remarks.spread,
     "note": remarks.note,
     "cue": remarks.cue,
     "resting": remarks.resting,

@@ -69,8 +69,22 @@ def _is_covered_sale(reader: Reducer, item: Item, at: int) -> bool:
         return False
     after = reader.look(at + 1)
     is_end = after is None or after.kind in ("line", "para", "stopmark", "punct", "emoji", "fill")
-    is_sale = any(one.kind == "verb" and one.value in ("sto!", "write") for one in reader.out)
-    return is_end and is_sale
+    is_end = is_end or (after is not None and after.kind in ("qty", "paid", "price", "effect"))
+    return is_end and _has_sold(reader)
+
+
+def _has_sold(reader: Reducer) -> bool:
+    return any(one.kind == "verb" and one.value in ("sto!", "write", "sell") for one in reader.out)
+
+
+def spread(reader: Reducer, at: int) -> int:
+    """``sold covered call: AAPL 280C``: one call is written, against shares."""
+    item = reader.items[at]
+    if item.text in ("covered call", "covered calls") and _has_sold(reader):
+        reader.put(item, "note", None, "covered")
+    else:
+        reader.out.append(item)
+    return at + 1
 
 
 def _taken(reader: Reducer, item: Item, at: int) -> str:

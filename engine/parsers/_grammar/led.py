@@ -1,0 +1,69 @@
+"""Counts in letters, and strikes that stand behind their right: ``two SPY``, ``call 663``."""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from engine.parsers._grammar.numbers import read_number
+from engine.parsers._grammar.words import phrases, unit
+
+if TYPE_CHECKING:
+    from engine.parsers._grammar.items import Itemiser
+
+_TICKER = re.compile(r"[A-Z]{1,5}(?:\.[A-Z])?\Z")
+_STRIKE = re.compile(r"([CPcp])(\d{1,5})\Z")
+_NAMED = frozenset(("sym", "slash", "date", "when", "ndte"))
+_LEAST_STRIKE = 100
+"""A smaller number behind ``calls`` may be how many."""
+_TIES = frozenset(("/", "-", "%", ":", "x"))
+COUNTS = {
+    "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8,
+    "nine": 9, "ten": 10,
+}  # fmt: skip
+
+
+def count(reader: Itemiser, at: int) -> int:
+    """``four contracts``, ``STC two SPY``: index behind the count, 0 when it is none."""
+    token, after = reader.tokens[at], reader.look(at + 1)
+    if after is None or after.kind in ("line", "para"):
+        return 0
+    value = Decimal(COUNTS[token.low])
+    if unit(after.low) in ("contracts", "shares"):
+        reader.put("qty", value, f"{token.low} {after.low}")
+        return at + 2
+    is_name = after.text == "$" or (_TICKER.match(after.text) and not phrases(after.low))
+    if not is_name or not reader.items or reader.items[-1].kind != "verb":
+        return 0
+    reader.put("num", value, str(value))
+    return at + 1
+
+
+def strike(reader: Itemiser, at: int, right: str, text: str) -> int:
+    """``SPY call 663 10/17 @``: index behind the strike, 0 when none stands there."""
+    found, after = reader.look(at), reader.look(at + 1)
+    if found is None or after is None or not found.text.isdigit() or not _is_named(reader):
+        return 0
+    ahead = [token.text for token in reader.tokens[at + 1 : at + 8]]
+    is_dated = len(ahead) > 1 and (ahead[1] == "/" or after.kind == "word")
+    if (found.value or 0) < _LEAST_STRIKE or not is_dated or "@" not in ahead:
+        return 0
+    if after.text in _TIES:
+        return 0
+    reader.put("opt", (found.value, right), f"{text} {found.text}")
+    return at + 1
+
+
+def led(reader: Itemiser, at: int) -> bool:
+    """Reads ``C663`` behind a ticker or a date."""
+    text = reader.tokens[at].text
+    found = _STRIKE.match(text)
+    if found is None or not _is_named(reader):
+        return False
+    reader.put("opt", (read_number(found.group(2)), found.group(1).upper()), text)
+    return True
+
+
+def _is_named(reader: Itemiser) -> bool:
+    return bool(reader.items) and reader.items[-1].kind in _NAMED

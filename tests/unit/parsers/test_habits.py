@@ -1,0 +1,118 @@
+"""Habits of other authors and rooms: each as templates and the words for them.
+
+Written as ``test_forms`` is: ``{x}`` stands for each of the words, and the label says what a
+person understands by every one of them.
+"""
+
+import pytest
+
+from tests.unit.parsers.labelled import outcome, score
+from tests.unit.parsers.test_forms import CLOSE, OPEN, SPY, rows
+
+COUNTS_IN_LETTERS = (
+    rows("options", f"open+ {SPY} @1 q=2", "BTO {x} 640C 8/15 @ 1.00", "two SPY|two $SPY|2 SPY")
+    + rows("options", f"close+ {SPY} @2 q=3", "STC {x} SPY 640C 8/15 @ 2.00",
+           "three|three contracts|three contracts of")
+    + rows("options", f"open+ {SPY} @1 q=4", f"{OPEN}, {{x}}",
+           "four contracts|four cons|4 contracts")
+    + rows("options", f"close+ {SPY} @2 f=0.67", "STC {x} SPY 640C 8/15 @ 2.00", "two thirds of")
+    + rows("options", f"close+ {SPY} @2 part=y", f"{CLOSE}, {{x}}",
+           "one contract left|leaving two contracts")
+    + rows("options", f"close+ {SPY} @2 f=0.5", "STC {x} SPY 640C 8/15 @ 2.00",
+           "50 percent|50 pct|50%|50 percent of my")
+    + rows("options", f"close+ {SPY} @2 part=y", "Sold {x} SPY 640C 8/15 @ 2.00",
+           "all but one|all but a few|all but 1")
+    + rows("options", f"open+ {SPY} @1 q=2", "{x} BTO SPY 640C 8/15 @ 1.00", "2️⃣ contracts")
+)  # fmt: skip
+
+NUMBERED_LINES = (
+    rows("options", f"open+ {SPY} @1", "{x}BTO SPY 640C 8/15 @ 1.00", "1) |1. |1️⃣ |2) ")
+    + rows("options", f"open+ {SPY} @1 + open+ QQQ 08-15 570C @1.1",
+           "{x}) BTO SPY 640C 8/15 @ 1.00\n2) BTO QQQ 570C 8/15 @ 1.10", "1")
+    + rows("options", "ask", "BTO\n{x}\nSPY 640C 8/15 @ 1.00", "5|5)")
+)  # fmt: skip
+
+STRIKES_AND_DATES = (
+    rows("options", f"open+ {SPY} @1", "BTO SPY {x} @ 1.00",
+         "C640 8/15|call 640 8/15|Call 640 Aug 15|640-call 8/15|640-C 8/15|640 c 8/15|640 cals 8/15"
+         "|640 clls 8/15|640C Aug-15|640C Aug15'25|8/15 640 callls")
+    + rows("options", "open+ SPY 08-15 640P @1", "BTO SPY {x} @ 1.00",
+           "P640 8/15|put 640 8/15|640 ptus 8/15|640-put 8/15|640 p 8/15")
+    + rows("options", "open+ SPY 08-12 640C @1", "BTO SPY 640C {x} @ 1.00", "0-dte|0DTE|0 DTE")
+    + rows("options", f"open+ {SPY} @1", "{x} @ 1.00",
+           "SPY C640 8/15|SPY Call 640 8/15|BTO O:SPY250815C00640000")
+    + rows("options", "ask", "BTO SPY 640C {x} @ 1.00", "Aug-27|Jan-26|Sep-30")
+    + rows("options", "no order", "{x}", "SPY calls 3 @ 1.12 8/15|SPY calls 12 8/15 @ 1.12")
+)  # fmt: skip
+
+LEVELS = (
+    rows("options", f"open+ {SPY} @1 sl=0.8 pt=1.5", "BTO SPY 640C 8/15 {x}",
+         "@ 1.00 sl.80 tp1.5|@1.00SL.80 TP 1.5|1.00 sl0.8 tp1.50|@ 1.00 S/L .80 T/P 1.50")
+    + rows("options", f"open+ {SPY} @1 pt=50%", f"{OPEN} {{x}}", "PT +50%|TP +50%|PT 50%")
+    + rows("options", f"open+ {SPY} @1 sl=0.8", f"{OPEN}, {{x}}",
+           "stop below 0.80|stop on a close below .80|stop under .80|SL if under 0.80")
+    + rows("options", f"open+ {SPY} @1 under=635", f"{OPEN}, stop {{x}}",
+           "below SPY 635|under 635 SPY|below 635 on SPY")
+    + rows("options", "ask", f"{OPEN}, stop {{x}}", "below 635|under 300|below 5|1.20")
+    + rows("options", f"update {SPY} sl=1.2", "{x}",
+           "SPY 640C 8/15 stop raised from .80 to 1.20|SPY 640C 8/15 stop from .80 to 1.20")
+    + rows("options", f"update {SPY} sl=1.2", "stop moved {x}",
+           "from .80 to 1.20|to 1.20|up to 1.20", OPEN)
+    + rows("options", f"update {SPY} sl=0.8", "stop {x}", "below .80|under 0.80", OPEN)
+    + rows("stocks", "open+ AAPL @230 sl=225", "AAPL long 230 {x}",
+           "stop below 225|stop under 225 AAPL|SL 225")
+    + rows("stocks", "open- CVNA @305 q=50 sl=318", "Sell short 50 CVNA 305, {x} 318",
+           "cover stop|stop")
+)  # fmt: skip
+
+SOLD_AND_COVERED = (
+    rows("options", "ask", "{x} SPY 640C 8/15 @ 3.00 covered", "Sold|Sold 2|Selling")
+    + rows("options", "ask", "Sold 2 SPY 610P 8/15 @ 3.00 {x}",
+           "cash-secured|cash secured|csp|naked|fully cash secured")
+    + rows("options", "ask", "Sold SPY 640C 8/15 for 3.00{x}", " covered| (covered)|, covered x2")
+    + rows("options", "open- SPY 08-15 640C @3", "STO SPY 640C 8/15 @ 3.00 {x}",
+           "covered|covered call")
+    + rows("options", "open- SPY 08-15 640C @3 q=10", "STO SPY 640C 8/15 @ 3.00 {x}", "covered x10")
+    + rows("options", "close- SPY 08-15 640C @0.1 f=1", "{x} SPY 640C 8/15 @ .10",
+           "Covered|covered")
+    + rows("stocks", "ask", "Sold TSLA @ 330 {x}", "covered|(covered)")
+)  # fmt: skip
+
+HOW_A_POSITION_STANDS = (
+    rows("stocks", "no order", "{x} UNH is 322.75",
+         "My cost basis in|My average in|My avg in|My entry in|Our cost basis in"
+         "|my average price in")
+    + rows("options", "no order", "{x} SPY 640C 8/15 is 1.12",
+           "My avg in|My cost basis in|my fill on")
+    + rows("options", f"close+ {SPY} @1.8 f=1", "sold SPY 640C 8/15 for 1.80, {x}",
+           "paid 1.12|in at 1.12|entry 1.12|from 1.12")
+    + rows("stocks", "none", "{x} long GLD now", "Everyone is|Everybody is")
+)  # fmt: skip
+
+TAKEN_BACK_AND_DONE = (
+    rows("options", f"cancel {SPY}", "{x} SPY 640C 8/15 order", "scrap the|scrap my|cancel the")
+    + rows("options", f"cancel {SPY}", "{x}", "pulling it|scrap it|pulled it", OPEN)
+    + rows("options", f"close+ {SPY} @2 f=1", "{x} 2.00", "done here|gone|profit taken", OPEN)
+    + rows("options", f"close+ {SPY} @2 f=1", "{x} SPY 640C 8/15 @ 2.00",
+           "Profit taken on|STC'd|STCing|profits taken")
+    + rows("options", f"open+ {SPY} @1", "{x} SPY 640C 8/15 @ 1.00",
+           "pulled the trigger on|BTO'd|BTO'ing|Don't miss this one: BTO|Don't miss this: BTO")
+)  # fmt: skip
+
+GROUPS = {
+    "counts in letters": COUNTS_IN_LETTERS,
+    "numbered lines": NUMBERED_LINES,
+    "strikes and dates": STRIKES_AND_DATES,
+    "levels": LEVELS,
+    "sold and covered": SOLD_AND_COVERED,
+    "how a position stands": HOW_A_POSITION_STANDS,
+    "taken back and done": TAKEN_BACK_AND_DONE,
+}
+
+
+@pytest.mark.parametrize("name", GROUPS)
+def test_other_authors_habits_are_read_as_a_person_reads_them(name: str) -> None:
+    found = [(row, score(row[1], outcome(row[0], row[2], first=row[3]))) for row in GROUPS[name]]
+    wrong = [f"{row[2]!r}: {one.verdict}: {one.got}, not {row[1]}" for row, one in found
+             if one.verdict not in ("exact", "ok")]  # fmt: skip
+    assert not wrong, "\n".join(wrong)
