@@ -424,7 +424,7 @@ class Itemiser:
         if is_name and not (entry.kind == "level" and self._is_label(end)):
             self.put("sym", 2, self.tokens[at].text, is_upper=True)
             return end
-        text = " ".join(one.low for one in self.tokens[at:end] if one.text not in _GLUE)
+        text = " ".join([one.low for one in self.tokens[at:end] if one.text not in _GLUE])
         special = _SPECIAL.get(entry.kind)
         if special is not None:
             return special(self, at, end, entry, text)
