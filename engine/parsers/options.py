@@ -282,7 +282,7 @@ class _Trade:
             if facts.has("lookback") and not is_priced:
                 facts.doubt("price", "a number may be the price or a level")
         is_even = signal.stop is not None and signal.stop.kind == "breakeven"
-        is_alone = self.base is None and not facts.has("verb")
+        is_alone = self.base is None and not facts.has("verb") and facts.items[0].text not in _NEWS
         if said.family == "update" and is_alone and not is_even:
             facts.doubt("action", "a new trade, or new levels for an open one?")
         if said.family == "cancel" and self.base is None and not signal.symbol:
@@ -316,11 +316,17 @@ def _is_opinion(item: Item) -> bool:
     return item.kind == "note" and item.text.startswith(_OPINIONS)
 
 
+_NEWS = frozenset(("update", "updates", "trade update", "alert update", "position update"))
 _BARE_FILLS = frozenset(
-    ("the", "a", "at", "for", "of", "on", "in", "and", "with", "w/", "lmt", "limit", "each", "exp",
+    ("filled", "the", "a", "at", "for", "of", "on", "in", "and", "with", "w/", "lmt", "limit",
+     "each", "exp",
      "expiring", "expires", "expiration", "@", "entry", "per", "per contract", "just", "to")
 )  # fmt: skip
-_ENTRY_EMOJI = frozenset("🚨🔥🚀🟢⚡🎯📈🔔⚠💎📢‼❗⭐🌟💥🐂🐻💪🤞🎰🟩📊🔊➡🎟🍉🗨☀")
+_ENTRY_EMOJI = frozenset(
+    "🚨🔥🚀🟢⚡🎯📈🔔⚠💎📢‼❗⭐🌟💥🐂🐻💪🤞🎰🟩📊🔊➡🎟🍉🗨☀"
+    "🎲🤏🙌👉👇☝⚔🧨🦅🐳🐋🦁🍀🤠😎👊✊🫡📌📍🧲🎣🏹🛒🆕🔵🟣🟠🛸🚂🏎⚙🔑👑🎬🌊🧪🦾🛫🪂🏄"
+    "🏻🏼🏽🏾🏿"
+)
 """Signs that may decorate an entry; a red light or a tick may stand for an exit."""
 _GREETINGS = frozenset(
     ("good morning", "morning", "gm", "hey", "hi", "hello", "team", "guys", "everyone", "all",

@@ -63,6 +63,8 @@ def number(reader: Itemiser, at: int, is_money: bool = False) -> int:
         end = _glued(reader, at, token, after, is_money)
         if end:
             return end
+    if after.text == "." and not after.gap and (end := months.dotted_day(reader, at)):
+        return end
     if after.text == "%" or after.low in _PERCENT:
         return _percent(reader, at, at + 2)
     if after.text == "/" and (end := _run(reader, at)):
@@ -212,9 +214,12 @@ def _run(reader: Itemiser, at: int) -> int:
     parts: list[tuple[Token, str]] = []
     tokens, here = reader.tokens, at
     while True:
-        right, end = _right_after(reader, here + 1)
-        parts.append((tokens[here], right))
+        right, end = "", here + 1
         slash = reader.look(end)
+        if slash is not None and slash.low in ("c", "p") and not slash.gap:
+            right, end = slash.low.upper(), end + 1
+            slash = reader.look(end)
+        parts.append((tokens[here], right))
         if slash is None or slash.text != "/":
             break
         following = reader.look(end + 1)

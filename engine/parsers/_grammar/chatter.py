@@ -25,7 +25,8 @@ FILLERS = """
 """
 
 NOTES = """
- = dont miss this; dont miss this one; dont miss it; dont miss out
+ = broke out; breaks out; broke down; the table; dont miss this; dont miss this one; dont miss it
+ = dont miss out
  = fully cash secured; fully covered
  = to lock in profits; to lock in profit; to lock in gains; to lock in a profit; to lock in some
  = to secure profits; to secure gains; to protect profits; to protect gains; to protect the profit

@@ -7,8 +7,9 @@ from decimal import Decimal
 from functools import cached_property
 from typing import Any
 
-from engine.parsers._grammar import amounts, led, months, names
+from engine.parsers._grammar import amounts, foreign, led, months, names
 from engine.parsers._grammar.english import COMMON, TICKER_WORDS
+from engine.parsers._grammar.text import folded
 from engine.parsers._grammar.tokens import Token
 from engine.parsers._grammar.words import Entry, corrected, label, phrases, unit
 
@@ -85,11 +86,19 @@ class Itemiser:
             self.put("odd", None, text)
         elif not _WHALES.isdisjoint(text):
             self.put("cue", "flow", text)
-        elif label and last not in ("level", "price", "label") and self._is_lone_number(at + 1):
+        elif label and last not in ("level", "price", "label") and self._is_labelled(at + 1, label):
             self.put("level", label, text)
         else:
             self.put("emoji", None, text)
         return at + 1
+
+    def _is_labelled(self, at: int, label: str) -> bool:
+        """``🛑 2.20``, ``🛑 -> BE`` and ``🎯 hit``."""
+        token = self.look(at)
+        if label == "stop" and token is not None and token.text in ("->", ":"):
+            token = self.look(at + 1)
+        words = ("be", "breakeven") if label == "stop" else ("hit", "reached", "smashed")
+        return (token is not None and token.low in words) or self._is_lone_number(at)
 
     def _is_lone_number(self, at: int) -> bool:
         """A number with nothing tied to it: no right, date or percent sign."""
@@ -186,6 +195,13 @@ class Itemiser:
         return at + 2
 
     def odd(self, at: int) -> int:
+        """A word with an accent may be an order word of another language."""
+        token = self.tokens[at]
+        low = folded(token.low)
+        if low.isascii() and (found := self.match(at, low)):
+            if low in foreign.WORDS:
+                self.put("odd", None, token.text)
+            return self.known(at, found[1], found[0])
         self.put("odd", None, self.tokens[at].text)
         return at + 1
 
@@ -345,13 +361,16 @@ class Itemiser:
         return self._known_or_not(at, token)
 
     def _known_or_not(self, at: int, token: Token) -> int:
-        found = self.match(at, token.low)
-        if found is None and (better := corrected(token.low)):
-            found = self.match(at, better)
+        low = token.low
+        found = self.match(at, low)
+        if found is None and (better := corrected(low)):
+            low, found = better, self.match(at, better)
             if found is not None and found[0].kind in ("note", "fill"):
                 found = None
         if found is not None:
             entry, end = found
+            if low in foreign.WORDS:
+                self.put("odd", None, token.text)
             return self.known(at, end, entry)
         self.unknown(token)
         return at + 1
@@ -405,7 +424,7 @@ class Itemiser:
         if is_name and not (entry.kind == "level" and self._is_label(end)):
             self.put("sym", 2, self.tokens[at].text, is_upper=True)
             return end
-        text = " ".join(one.low for one in self.tokens[at:end] if one.text not in _GLUE)
+        text = " ".join([one.low for one in self.tokens[at:end] if one.text not in _GLUE])
         special = _SPECIAL.get(entry.kind)
         if special is not None:
             return special(self, at, end, entry, text)

@@ -26,6 +26,10 @@ _UNDER_WORDS = frozenset(
 )  # fmt: skip
 _CONTRACT = frozenset(("opt", "occ", "slash", "date", "when", "right", "ndte", "future"))
 _TIES = frozenset(("to", "at", "@", "on", "for", "now", ":", "->", "is", "my", "the"))
+_HELD = frozenset(
+    ("position", "this position", "trade", "this trade", "this", "it", "this one", "on this",
+     "on this one", "on it")
+)  # fmt: skip
 _UNITS = frozenset("$ ")
 """A gain of so many dollars or ticks is no distance in points."""
 _STOCK = frozenset(("stock", "underlying", "the stock", "chart"))
@@ -119,8 +123,10 @@ def _far(reader: Reducer, at: int) -> bool:
             del reader.items[end : end + 2]
             return True
         is_contract = is_contract or item.kind in _CONTRACT or item.kind in ("sym", "part")
+        is_contract = is_contract or item.text in _HELD
         is_moved = item.kind == "verb" and item.value == "update"
         is_known = item.kind in _CONTRACT or item.text in _TIES or item.kind in ("sym", "part")
+        is_known = is_known or item.text in _HELD
         if not is_known and not is_moved:
             return False
     return False
@@ -192,6 +198,7 @@ def target(reader: Reducer, at: int) -> int:
         after = reader.look(end)
         if after is not None and after.text in _BEHIND_HIT:
             reader.put(label, "tag", f"{label.text.upper()} hit")
+            reader.put(label, "hit", values)
             return end + 1
         reader.put(label, "target", values)
         return end

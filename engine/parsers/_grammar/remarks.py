@@ -24,6 +24,7 @@ _TALLIES = frozenset(("p/l", "p&l", "pnl", "gain", "profit", "result", "results"
 """``P/L: +50%`` in the lines of an exit only says how it went."""
 _FEW = 20
 _COIN_PRICE = 20_000
+_CONTRACTS = frozenset(("opt", "occ", "strikes", "sym", "future", "slash", "date"))
 _SHARES = frozenset(("part", "num", "pct", "share", "qty"))
 
 
@@ -89,7 +90,7 @@ def spread(reader: Reducer, at: int) -> int:
 
 def _taken(reader: Reducer, item: Item, at: int) -> str:
     """What is taken: some off, all of it off, a profit or loss, or a position."""
-    ahead = [one for one in reader.items[at + 1 : at + 7] if one.sent == item.sent]
+    ahead = [one for one in reader.items[at + 1 : at + 13] if one.sent == item.sent]
     off = next((k for k, one in enumerate(ahead) if one.text.endswith("off")), None)
     if off is not None:
         is_share = ahead[off].kind != "fill" or any(
@@ -97,6 +98,12 @@ def _taken(reader: Reducer, item: Item, at: int) -> str:
             for one in ahead[:off]
         )
         return "trim" if is_share else "close"
+    after = reader.look(at + 1)
+    is_part = after is not None and (
+        after.kind in ("part", "pct") or (after.kind == "slash" and is_fraction(after.value))
+    )
+    if is_part and not any(one.kind in _CONTRACTS for one in reader.items[at + 2 :]):
+        return "trim"  # a reply: took half 1.50
     nearby = reader.items[at + 1 : at + 7]
     return "close" if any(one.text in _RESULTS for one in nearby) else "open"
 
@@ -148,7 +155,16 @@ def _ends_share(reader: Reducer, item: Item) -> bool:
     """``half off at 235`` without a verb is a trim."""
     last = reader.out[-1] if reader.out else None
     is_share = last is not None and last.kind in ("part", "slash", "pct", "share")
-    return is_share and not any(one.kind == "verb" and one.sent == item.sent for one in reader.out)
+    return is_share and not any(
+        one.kind == "verb" and one.sent == item.sent and not _is_side(reader.out, at)
+        for at, one in enumerate(reader.out)
+    )
+
+
+def _is_side(items: list[Item], at: int) -> bool:
+    """``ES long:``: only the side of what is held."""
+    is_behind = at > 0 and items[at - 1].kind in ("sym", "future", "opt", "slash")
+    return items[at].text in ("long", "short") and is_behind
 
 
 def part(reader: Reducer, at: int) -> int:

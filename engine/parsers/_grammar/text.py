@@ -110,6 +110,13 @@ def normalise(text: str) -> str:
     return "".join(out)
 
 
+@lru_cache(maxsize=1024)
+def folded(word: str) -> str:
+    """A word without its accents: ``Hälfte`` is ``Halfte``, ``vendí`` is ``vendi``."""
+    plain = unicodedata.normalize("NFD", word)
+    return "".join(char for char in plain if not "\u0300" <= char <= "\u036f")
+
+
 def hidden(text: str) -> str:
     """Why a text may not be what it looks like, in words for the question; else empty."""
     if _CONTROL.search(text):

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from functools import cache, lru_cache
 
-from engine.parsers._grammar import chatter, english
+from engine.parsers._grammar import chatter, english, foreign
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +136,7 @@ some = all but the runner; all but runners; all but the runners; all except one;
 _LEVELS = """
 stop = sl; s/l; stop; stops; stoploss; stop loss; stop losses; hard stop; stoplosses; stope; stp
 stop = stop level; hard sl; my stop; my sl; stop price; stp loss; initial stop; sls
-stop = protective stop; invalidation; cover stop; cover stop at; stopp
+stop = protective stop; invalidation; cover stop; cover stop at
 target = pt; pts; tp; tps; tgt; tgts; target; targets; take profit; profit target; price target
 target = profit targets; price targets; pt1; pt2; pt3; pt4; tp1; tp2; tp3; tp4; t1; t2; t3; t4
 target = tgt1; tgt2; tgt3; target1; target2; target3; first target; second target; third target
@@ -214,7 +214,8 @@ odd = go big; sized up; third position; quarter position; double position; heavy
 
 _LABELS = """
 symbol = ticker; symbol; underlying; stock; tickers; instrument
-contract = contract; option; contracts traded; option contract; options contract
+contract = contract; option; contracts traded; option contract; options contract; shares; lots
+contract = contracts; cons
 strike = strike; strike price; strikes; k; strick; stike; strk
 exp = exp; expiry; expiration; expires; expiring; expiration date; exp date; expiry date; exprity
 exp = expitry; experation; exipration; expirey; xp date; expirations; expire; expiries; exps; expir
@@ -280,6 +281,12 @@ debit = db; debit; net debit; debits; dr; for a debit
 """
 
 _TABLES: tuple[tuple[str, str], ...] = (
+    ("cue", foreign.CUES),
+    ("verb", foreign.VERBS),
+    ("part", foreign.PARTS),
+    ("level", foreign.LEVELS),
+    ("price", foreign.PRICES),
+    ("even", foreign.EVEN),
     ("fill", chatter.FILLERS),
     ("note", chatter.NOTES),
     ("cue", chatter.CUES),

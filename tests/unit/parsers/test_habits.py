@@ -99,6 +99,90 @@ TAKEN_BACK_AND_DONE = (
            "pulled the trigger on|BTO'd|BTO'ing|Don't miss this one: BTO|Don't miss this: BTO")
 )  # fmt: skip
 
+REASONS = (
+    rows("options", f"open+ {SPY} @1", f"{OPEN} {{x}}",
+         "because the gap held|because it reclaimed and ran|since we broke out"
+         "|bc volume was great|because the gap held and breadth is improving.")
+    + rows("options", f"close+ {SPY} @2 f=1", f"{CLOSE} {{x}}",
+           "because I have a meeting|since it hit the area I like|because theta was eating it")
+    + rows("options", "no order", f"{OPEN} {{x}}",
+           "because this is a test|because he said so|because why not?|if it holds"
+           "|because he bought 570C @ 2.00, not adding")
+    + rows("options", f"update {SPY} sl=1.2", "raising the stop on this position to 1.20 {x}",
+           "so that we lock in a profit|", OPEN)
+)  # fmt: skip
+
+OTHER_LANGUAGES = (
+    rows("options", "no order", "{x} SPY 640C 8/15 @ 1,00",
+         "kaufe|Kauf|Verkauf|verkauft|Compré|vendí|achat|Hälfte verkauft|no compren|Würde kaufen"
+         "|kein Kauf|nicht kaufen")
+    + rows("options", f"open+ {SPY} @1 sl=0.8 pt=1.5", "BTO SPY 640C {x} 0,80 Ziel 1,50",
+           "15. August @ 1,00 SL|8/15 @ 1,00 Stopp")
+)  # fmt: skip
+
+FUTURES_HABITS = (
+    rows("futures", "open+ ES @6450 sl=6440 pt=6470", "ES {x} 6450 SL 6440 TP 6470", "L|long|LONG")
+    + rows("futures", "open- ES @6450 sl=6460 pt=6430", "ES {x} 6450 SL 6460 TP 6430", "S|short")
+    + rows("futures", "open+ NQ @24810 sl=24775 pt=24866", "🚨 NQ long 24810, SL 24775, {x} 24866",
+           "T1|target|TP")
+    + rows("futures", "ask", "{x}",
+           "🚨 ES long 6450\nStop: 6440|🚨 ES long 6450, stop 6440"
+           "|🚨 ES long 6450\nStop: 6440\nTarget 1: 6457")
+    + rows("futures", "open- ES @6450 sl=6458", "{x} ES from 6450, stop 6458",
+           "Shorting|Shorted|Going short")
+    + rows("futures", "no order", "{x}",
+           "ES short from 6450 still, stop 6458|I'm long ES from 6450, stop 6440"
+           "|Long ES from 6450, stop 6440|ES long from 6450 still running, stop now 6455"
+           "|ES long from 6450 hit T2, +12|ES long from 6450, stop to 6455")
+    + rows("futures", "close+ ES @6460 f=0.5 sl=BE", "ES long: {x} 6460, stop to BE",
+           "half off|1/2 off|50% off")
+    + rows("futures", "close- ES @6440 f=0.5", "ES short: {x} 6440", "half off|half covered")
+    + rows("futures", "update NQ sl=24800", "NQ long {x} 24800",
+           "stop moved up to|stop to|stop now")
+    + rows("futures", "ask", "{x}", "T2 6462 hit, flat|T1 6458 hit, all out",
+           "ES long 6450 stop 6440")
+    + rows("futures", "close+ ES @6462 f=1", "{x}", "T2 hit, flat 6462|T2 hit, out 6462",
+           "ES long 6450 stop 6440")
+    + rows("futures", "update ES sl=BE", "{x}", "T1 6458 hit, stop to BE|T1 hit, stop to BE",
+           "ES long 6450 stop 6440")
+)  # fmt: skip
+
+SHARES_HABITS = (
+    rows("stocks", "open+ AMD @170 q=40 sl=165", "Bought AMD @ 170\n{x}: 40\nStop: 165",
+         "Shares|Qty|Quantity")
+    + rows("futures", "open+ MNQ @24790 q=2 sl=24750", "MNQ buy 24790\n{x}: 2\nStop: 24750",
+           "Contracts|Lots|Qty")
+    + rows("options", f"open+ {SPY} @1 q=3", f"{OPEN}\n{{x}}: 3", "Contracts|Cons|Qty")
+    + rows("stocks", "open- MP @56.42 sl=59.81", "{x} MP 56.42 stop 59.81", "Short|Shorting")
+    + rows("stocks", "open+ MP", "Buy MP {x}", "@ market|@ mkt")
+)  # fmt: skip
+
+EMOJI_HABITS = (
+    rows("options", f"open+ {SPY} @1", "{x} SPY 640C 8/15 @ 1.00 {x}",
+         "🎲|🐻|💎🙌|🤏|🚀|👉|🧨|🔵|💪🏽")
+    + rows("options", "no order", "{x} SPY 640C 8/15 @ 1.00", "✅|🔴|👋|💰|🏁|👀|📉|💸")
+    + rows("options", f"update {SPY} sl=BE", "{x}", "🛑➡️ BE|🛑 BE|🛑: BE", OPEN)
+    + rows("options", f"close+ {SPY} @2 f=0.5", "{x} half 2.00",
+           "🎯 hit! took|🎯 hit, sold|took|🎯 reached, sold", OPEN)
+)  # fmt: skip
+
+CODES_APART = (
+    rows("options", "open- SPY 08-15 640C @3", "{x} SPY 640C 8/15 @ 3.00 to open",
+         "Sell|Sold|Selling")
+    + rows("options", f"open+ {SPY} @1", "{x} SPY 640C 8/15 @ 1.00 to open", "Buy|Bought")
+    + rows("options", "close- SPY 08-15 640C @0.1 f=1", "{x} SPY 640C 8/15 @ .10 to close", "Buy")
+    + rows("options", f"close+ {SPY} @2 f=1", "{x} SPY 640C 8/15 @ 2.00 to close", "Sell|Sold")
+    + rows("options", "ask", "{x}", "SPY 640C 8/15 @ 1.00 to open|SPY 640C 8/15 @ 1.00 to close")
+    + rows("options", f"update {SPY} sl=0.8 pt=2", "{x}: SPY 640C 8/15 stop 0.80 target 2.00",
+           "Update|UPDATE|Trade update")
+    + rows("options", "open+ SPY 08-15 BTO:640C STO:645C @1.7", "{x} 8/15 for 1.70",
+           "buy SPY 640C / sell SPY 645C|buy the 640c sell the 645c SPY")
+    + rows("options", f"open+ {SPY} @1", f"{OPEN} {{x}}", "($100)|")
+    + rows("options", "ask", f"{OPEN} {{x}}", "($200)|($1000)")
+    + rows("options", f"close+ {SPY} @2 f=0.5", "taking half of the SPY 640 calls 8/15 {x} at 2.00",
+           "off the table here|off here")
+)  # fmt: skip
+
 GROUPS = {
     "counts in letters": COUNTS_IN_LETTERS,
     "numbered lines": NUMBERED_LINES,
@@ -107,6 +191,12 @@ GROUPS = {
     "sold and covered": SOLD_AND_COVERED,
     "how a position stands": HOW_A_POSITION_STANDS,
     "taken back and done": TAKEN_BACK_AND_DONE,
+    "reasons": REASONS,
+    "other languages": OTHER_LANGUAGES,
+    "futures": FUTURES_HABITS,
+    "shares": SHARES_HABITS,
+    "emoji": EMOJI_HABITS,
+    "codes apart": CODES_APART,
 }
 
 
