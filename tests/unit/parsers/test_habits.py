@@ -48,7 +48,7 @@ STRIKES_AND_DATES = (
 TICKERS_THAT_ARE_WORDS = (
     rows("options", "close+ OPEN 08-15 8C @0.6 f=1", "{x} OPEN 8C 8/15 @ .60", "STC|Sold|SOLD")
     + rows("options", "open+ LOW 08-15 240C @3.1", "{x}LOW 8/15/2025 240C @ 3.10",
-           "ENTRY: |BTO |Bought ||BUY ")
+           "ENTRY: |BTO |Bought |")
     + rows("options", "open+ BE 08-15 45C @2.2", "{x} 2.20",
            "BTO BE 45C 8/15 @|BE 45 calls 8/15 @|New position: BE 45 calls 8/15,")
     + rows("options", "close+ BE 08-15 45C @2.2 f=0.5", "{x} BE 45C 8/15 2.20",
