@@ -166,7 +166,7 @@ class Desk(Background):
 
         Exits, cancels and stops never ask: they go out as far as they can.
         """
-        return self.store.health().bars_entries
+        return self.store.bars_entries
 
     def source_of(self, channel_id: int) -> SourceProfile | None:
         """The room that this channel is, if it is watched."""
