@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from engine.parsers._grammar import amounts, foreign, led, months, names
-from engine.parsers._grammar.english import COMMON, TICKER_WORDS
+from engine.parsers._grammar.english import COMMON
 from engine.parsers._grammar.text import folded
 from engine.parsers._grammar.tokens import Token
 from engine.parsers._grammar.words import Entry, corrected, label, phrases, unit
@@ -420,7 +420,7 @@ class Itemiser:
         return at + 1 if is_glue and after is not None and not after.gap else at
 
     def known(self, at: int, end: int, entry: Entry) -> int:
-        is_name = end == at + 1 and self.tokens[at].text in TICKER_WORDS and self.is_mixed
+        is_name = end == at + 1 and led.is_name(self, at)
         if is_name and not (entry.kind == "level" and self._is_label(end)):
             self.put("sym", 2, self.tokens[at].text, is_upper=True)
             return end

@@ -1,11 +1,14 @@
-"""Counts in letters, and strikes that stand behind their right: ``two SPY``, ``call 663``."""
+"""What its neighbours make of it: ``two SPY``, ``call 663``, ``BE 170 calls``."""
 
 from __future__ import annotations
 
 import re
 from decimal import Decimal
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from engine.parsers._grammar.english import TICKER_WORDS
+from engine.parsers._grammar.months import RIGHTS, is_month
 from engine.parsers._grammar.numbers import read_number
 from engine.parsers._grammar.words import phrases, unit
 
@@ -14,6 +17,7 @@ if TYPE_CHECKING:
 
 _TICKER = re.compile(r"[A-Z]{1,5}(?:\.[A-Z])?\Z")
 _STRIKE = re.compile(r"([CPcp])(\d{1,5})\Z")
+_DATES = frozenset(("iso", "day", "mday", "nday"))
 _NAMED = frozenset(("sym", "slash", "date", "when", "ndte"))
 _LEAST_STRIKE = 100
 """A smaller number behind ``calls`` may be how many."""
@@ -63,6 +67,33 @@ def led(reader: Itemiser, at: int) -> bool:
         return False
     reader.put("opt", (read_number(found.group(2)), found.group(1).upper()), text)
     return True
+
+
+_SLOTS = TICKER_WORDS | {"BE"}
+
+
+def is_name(reader: Itemiser, at: int) -> bool:
+    """A word that is a ticker: in capitals amid small letters, or right before its contract."""
+    text = reader.tokens[at].text
+    if text not in _SLOTS:
+        return False
+    if reader.is_mixed and text != "BE":
+        return True
+    last = reader.tokens[at - 1].low if at else ""
+    return last not in ("to", "at", "sl", "stop", "@", "the") and _is_contract(reader, at + 1)
+
+
+def _is_contract(reader: Itemiser, at: int) -> bool:
+    """``8C``, ``170 calls`` or a date with such a thing behind it."""
+    token, after, beyond = (reader.look(at + k) for k in range(3))
+    if token is None or after is None:
+        return False
+    if token.kind == "num" and after.low in RIGHTS:
+        return True
+    is_date = (token.kind == "num" and after.text == "/") or token.kind in _DATES
+    is_date = is_date or (is_month(token.low) and after.kind == "num" and beyond is not None)
+    ahead = reader.tokens[at + 1 : at + 8]
+    return is_date and any(one.kind == "num" and two.low in RIGHTS for one, two in pairwise(ahead))
 
 
 def _is_named(reader: Itemiser) -> bool:

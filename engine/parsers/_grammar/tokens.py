@@ -60,8 +60,13 @@ _SCAN = re.compile(
     re.VERBOSE,
 )
 """White space, then one token."""
-_WE = {"we're": "weare"}
-"""Without its apostrophe it would read as the past tense."""
+_WE = {
+    "we're": "weare",
+    **{
+        f"{code}'{end}": code for code in ("bto", "stc", "sto", "btc") for end in ("d", "ed", "ing")
+    },
+}
+"""Without its apostrophe it would read as another word."""
 _LIST = re.compile(r"[0-9]*\.[0-9]+(?:,[0-9]*\.[0-9]+)+\Z")
 
 

@@ -17,10 +17,10 @@ class Entry:
 # Each line: meaning = phrase; phrase; ... Words are compared in lower case without apostrophes.
 
 _VERBS = """
-bto! = bto; buy to open; bought to open; buying to open; b t o; btoo; btod; btoed; btoing
-sto! = sto; sell to open; sold to open; selling to open; s t o; stod; stoed; stoing
-stc! = stc; sell to close; sold to close; selling to close; s t c; stcd; stced; stcing
-btc! = btc; buy to close; bought to close; buying to close; b t c; btcd; btced; btcing
+bto! = bto; buy to open; bought to open; buying to open; b t o; btoo
+sto! = sto; sell to open; sold to open; selling to open; s t o
+stc! = stc; sell to close; sold to close; selling to close; s t c
+btc! = btc; buy to close; bought to close; buying to close; b t c
 buy = buy; buying; bought; purchased; purchasing; purchase; buys
 sell = sld; sell; selling; sold; sells; offloaded; offloading; offload; unloaded; unloading; unload
 sell = dumped; dumping; dump; sold out; selling out

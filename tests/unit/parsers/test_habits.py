@@ -45,6 +45,21 @@ STRIKES_AND_DATES = (
     + rows("options", "no order", "{x}", "SPY calls 3 @ 1.12 8/15|SPY calls 12 8/15 @ 1.12")
 )  # fmt: skip
 
+TICKERS_THAT_ARE_WORDS = (
+    rows("options", "close+ OPEN 08-15 8C @0.6 f=1", "{x} OPEN 8C 8/15 @ .60", "STC|Sold|SOLD")
+    + rows("options", "open+ LOW 08-15 240C @3.1", "{x}LOW 8/15/2025 240C @ 3.10",
+           "ENTRY: |BTO |Bought |")
+    + rows("options", "open+ BE 08-15 45C @2.2", "{x} 2.20",
+           "BTO BE 45C 8/15 @|BE 45 calls 8/15 @|New position: BE 45 calls 8/15,")
+    + rows("options", "close+ BE 08-15 45C @2.2 f=0.5", "{x} BE 45C 8/15 2.20",
+           "Taking half off|Sold half|STC 1/2")
+    + rows("options", f"update {SPY} sl=BE", "{x}", "SPY 640C 8/15 SL TO BE|SPY 640C 8/15 STOP BE")
+    + rows("options", "no order", "{x}", "STOP TO BE 640C 8/15|OPEN 1/2 SPY 640C 8/15 @ 1.00"
+           "|LOW OF DAY 640 CALLS 8/15 @ 1.00")
+    + rows("options", "open+ F 08-15 12C @0.72", "Entered F {x} 12C avg 0.72", "8-15|8/15|Aug 15")
+    + rows("options", f"open+ {SPY} @4.08", "BTO SPY 640C {x} 4.08", "8-15|8/15")
+)  # fmt: skip
+
 LEVELS = (
     rows("options", f"open+ {SPY} @1 sl=0.8 pt=1.5", "BTO SPY 640C 8/15 {x}",
          "@ 1.00 sl.80 tp1.5|@1.00SL.80 TP 1.5|1.00 sl0.8 tp1.50|@ 1.00 S/L .80 T/P 1.50")
@@ -94,7 +109,7 @@ TAKEN_BACK_AND_DONE = (
     + rows("options", f"cancel {SPY}", "{x}", "pulling it|scrap it|pulled it", OPEN)
     + rows("options", f"close+ {SPY} @2 f=1", "{x} 2.00", "done here|gone|profit taken", OPEN)
     + rows("options", f"close+ {SPY} @2 f=1", "{x} SPY 640C 8/15 @ 2.00",
-           "Profit taken on|STC'd|STCing|profits taken")
+           "Profit taken on|STC'd|STC'ing|profits taken")
     + rows("options", f"open+ {SPY} @1", "{x} SPY 640C 8/15 @ 1.00",
            "pulled the trigger on|BTO'd|BTO'ing|Don't miss this one: BTO|Don't miss this: BTO")
 )  # fmt: skip
@@ -187,6 +202,7 @@ GROUPS = {
     "counts in letters": COUNTS_IN_LETTERS,
     "numbered lines": NUMBERED_LINES,
     "strikes and dates": STRIKES_AND_DATES,
+    "tickers that are words": TICKERS_THAT_ARE_WORDS,
     "levels": LEVELS,
     "sold and covered": SOLD_AND_COVERED,
     "how a position stands": HOW_A_POSITION_STANDS,
