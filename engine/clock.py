@@ -101,6 +101,7 @@ class Ids(Protocol):
 
 
 _ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
+"""32 of them: each byte of chance picks one, all equally often."""
 
 
 class RandomIds:
@@ -108,7 +109,7 @@ class RandomIds:
 
     def new(self, prefix: str) -> str:
         """Ten random characters: no visible order, no clash in a lifetime of one desk."""
-        return f"{prefix}-{''.join(secrets.choice(_ALPHABET) for _ in range(10))}"
+        return f"{prefix}-{''.join([_ALPHABET[byte % 32] for byte in secrets.token_bytes(10)])}"
 
 
 class CountingIds:

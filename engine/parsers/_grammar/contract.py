@@ -250,7 +250,7 @@ def _fits(base: Signal, ticker: str, strike: Decimal | None, found: list[dates.E
 
 def _read_occ(text: str, today: date) -> tuple[str, dates.Expiry, Decimal | None, Right]:
     """``SPY250404P00550000``, ``.SPY250404C560`` or ``TSLA_041125C260``."""
-    upper = text.upper().lstrip(".")
+    upper = text.upper().removeprefix("O:").lstrip(".")
     cut = next(at for at in range(len(upper) - 1, -1, -1) if upper[at] in "CP")
     body, right, tail = upper[:cut], upper[cut], upper[cut + 1 :]
     digits, name = body[-6:], body[:-6].rstrip(" ._")

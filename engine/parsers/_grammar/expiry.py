@@ -62,7 +62,7 @@ def _is_near(facts: Facts, at: int, today: date) -> bool:
 
 def _dashed(facts: Facts, today: date) -> list[tuple[int, Expiry]]:
     """``8-15`` as a date, when a price stands elsewhere."""
-    if not facts.has("paid", "market"):
+    if not facts.has("paid", "market") and len(facts.at("num", "money")) != 1:
         return []
     for at in facts.at("range"):
         texts = facts.items[at].text.split("-")

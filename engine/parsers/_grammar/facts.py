@@ -51,8 +51,10 @@ class Facts:
         found: list[int] = []
         by, used = self.by, self.used
         for kind in kinds:
-            if kind in by:  # few are of those that are asked for
+            if kind in by:
                 found += by[kind]
+        if not found:  # as mostly
+            return found
         if not used.isdisjoint(found):
             found = [at for at in found if at not in used]
         if len(kinds) > 1:

@@ -7,8 +7,9 @@ from decimal import Decimal
 from functools import cached_property
 from typing import Any
 
-from engine.parsers._grammar import amounts, months, names
-from engine.parsers._grammar.english import COMMON, TICKER_WORDS
+from engine.parsers._grammar import amounts, foreign, led, months, names
+from engine.parsers._grammar.english import COMMON
+from engine.parsers._grammar.text import folded
 from engine.parsers._grammar.tokens import Token
 from engine.parsers._grammar.words import Entry, corrected, label, phrases, unit
 
@@ -32,6 +33,8 @@ _MONTH_DAY = re.compile(
     r"(jan|feb|mar|apr|may|june?|july?|aug|sept?|oct|nov|dec)(\d{1,2})(?:st|nd|rd|th)?\Z"
 )
 _END = frozenset("!?;")
+_GLUE = frozenset("-/&")
+"""What ties the words of a phrase, as in ``cash-secured``."""
 _SEPARATORS = frozenset((",", "(", ")", "-", "--", "---", "//", "|", "[", "]", "~", "->", '"', "+"))
 
 
@@ -83,11 +86,19 @@ class Itemiser:
             self.put("odd", None, text)
         elif not _WHALES.isdisjoint(text):
             self.put("cue", "flow", text)
-        elif label and last not in ("level", "price", "label") and self._is_lone_number(at + 1):
+        elif label and last not in ("level", "price", "label") and self._is_labelled(at + 1, label):
             self.put("level", label, text)
         else:
             self.put("emoji", None, text)
         return at + 1
+
+    def _is_labelled(self, at: int, label: str) -> bool:
+        """``🛑 2.20``, ``🛑 -> BE`` and ``🎯 hit``."""
+        token = self.look(at)
+        if label == "stop" and token is not None and token.text in ("->", ":"):
+            token = self.look(at + 1)
+        words = ("be", "breakeven") if label == "stop" else ("hit", "reached", "smashed")
+        return (token is not None and token.low in words) or self._is_lone_number(at)
 
     def _is_lone_number(self, at: int) -> bool:
         """A number with nothing tied to it: no right, date or percent sign."""
@@ -159,7 +170,7 @@ class Itemiser:
             return at + 2
         if after.kind == "glued":
             return self.glued(at + 1)
-        if after.kind in ("day", "iso", "time", "mday"):
+        if after.kind in ("day", "iso", "time", "mday", "nday"):
             self.put("oddnum", None, "$" + after.text)
             return at + 2
         self.put("odd", None, "$")
@@ -184,6 +195,13 @@ class Itemiser:
         return at + 2
 
     def odd(self, at: int) -> int:
+        """A word with an accent may be an order word of another language."""
+        token = self.tokens[at]
+        low = folded(token.low)
+        if low.isascii() and (found := self.match(at, low)):
+            if low in foreign.WORDS:
+                self.put("odd", None, token.text)
+            return self.known(at, found[1], found[0])
         self.put("odd", None, self.tokens[at].text)
         return at + 1
 
@@ -238,6 +256,13 @@ class Itemiser:
             self.put("date", (month, int(day), int(year)), self.tokens[at].text)
         return at + 1
 
+    def nday(self, at: int) -> int:
+        """``Oct-17``; from 25 on the number may be a year."""
+        name, day = self.tokens[at].low.split("-")
+        month = _month(name)
+        self.put("date" if month else "oddnum", (month, int(day), None), self.tokens[at].text)
+        return at + 1
+
     def glued(self, at: int) -> int:
         """``SPY590C``: ticker, strike and right in one piece; ``PT2C`` is nothing."""
         text = self.tokens[at].text
@@ -249,9 +274,12 @@ class Itemiser:
 
     def alnum(self, at: int) -> int:
         low = self.tokens[at].low
+        after = self.look(at + 1)
+        is_part = after is not None and not after.gap and after.text[0] == "." and len(low) > 2
+        if (found := _LEVEL.match(low)) and is_part and after is not None and after.kind == "num":
+            return self._numbered(at, found.group(1), found.group(2))
         if low in _WORDLIKE or phrases(low):
             return self.word(at)
-        after = self.look(at + 1)
         if after is not None and after.text[0] == "!" and not after.gap and low[-1] in "12":
             root = self.tokens[at].text[:-1].upper()  # as TradingView writes the front month
             self.put("sym" if low[-1] == "1" else "odd", 4, root)
@@ -263,6 +291,8 @@ class Itemiser:
         if found := _CONTRACT.match(low):
             self.put("future", found.groups(), self.tokens[at].text)
             return at + 1
+        if led.led(self, at):
+            return at + 1
         self.put("sym" if low in _ROOTS else "odd", 2, self.tokens[at].text.upper())
         return at + 1
 
@@ -273,6 +303,13 @@ class Itemiser:
             self.put("qty", Decimal(digits), text)
             return at + 1
         is_target = name in ("pt", "tp", "t", "tgt", "target")
+        after = self.look(at + 1)
+        is_part = after is not None and after.kind == "num" and not after.gap
+        if is_part and after is not None and after.text[0] == "." and name != "t":
+            self.put("level", "target" if is_target else _LEVEL_OF.get(name, "stop"), text)
+            value = digits + after.text
+            self.tokens[at + 1] = Token("num", value, value, False, amounts.read_number(value))
+            return amounts.number(self, at + 1)
         if is_target and len(digits) == 1:
             self.put("level", "target", text)
             return at + 1
@@ -288,7 +325,11 @@ class Itemiser:
         return amounts.number(self, at)
 
     def _month_day(self, at: int, name: str, day: int) -> int:
-        month = _month(name)
+        month, mark, short = _month(name), self.look(at + 1), self.look(at + 2)
+        is_year = mark is not None and mark.text == "'" and not mark.gap and short is not None
+        if is_year and short is not None and short.text.isdigit() and len(short.text) == 2:
+            self.put("date", (month, day, 2000 + int(short.text)), self.tokens[at].text)
+            return at + 3
         self.put("date", (month, day, None), self.tokens[at].text)
         return at + 1
 
@@ -315,13 +356,21 @@ class Itemiser:
         if token.text.isupper() and names.has_exchange(self, at):
             self.put("odd", None, f"{token.text}.{self.tokens[at + 2].text}")
             return at + 3
-        found = self.match(at, token.low)
-        if found is None and (better := corrected(token.low)):
-            found = self.match(at, better)
+        if token.low in led.COUNTS and (end := led.count(self, at)):
+            return end
+        return self._known_or_not(at, token)
+
+    def _known_or_not(self, at: int, token: Token) -> int:
+        low = token.low
+        found = self.match(at, low)
+        if found is None and (better := corrected(low)):
+            low, found = better, self.match(at, better)
             if found is not None and found[0].kind in ("note", "fill"):
                 found = None
         if found is not None:
             entry, end = found
+            if low in foreign.WORDS:
+                self.put("odd", None, token.text)
             return self.known(at, end, entry)
         self.unknown(token)
         return at + 1
@@ -367,15 +416,15 @@ class Itemiser:
 
     def _skip_hyphen(self, at: int) -> int:
         token, after = self.look(at), self.look(at + 1)
-        is_glue = token is not None and token.text in "-/&" and not token.gap
+        is_glue = token is not None and token.text in _GLUE and not token.gap
         return at + 1 if is_glue and after is not None and not after.gap else at
 
     def known(self, at: int, end: int, entry: Entry) -> int:
-        is_name = end == at + 1 and self.tokens[at].text in TICKER_WORDS and self.is_mixed
+        is_name = end == at + 1 and led.is_name(self, at)
         if is_name and not (entry.kind == "level" and self._is_label(end)):
             self.put("sym", 2, self.tokens[at].text, is_upper=True)
             return end
-        text = " ".join(token.low for token in self.tokens[at:end])
+        text = " ".join([one.low for one in self.tokens[at:end] if one.text not in _GLUE])
         special = _SPECIAL.get(entry.kind)
         if special is not None:
             return special(self, at, end, entry, text)
@@ -416,6 +465,8 @@ class Itemiser:
 
     def right(self, at: int, end: int, entry: Entry, text: str) -> int:
         """``calls`` or ``put`` without a strike before it."""
+        if len(text) > 1 and (behind := led.strike(self, end, entry.value, text)):
+            return behind
         self.put("right" if len(text) > 1 else "fill", entry.value, text)
         return end
 
@@ -440,6 +491,7 @@ _SIGNS = {"🎯": "target", "🛑": "stop", "⛔": "stop"}
 _WHALES = frozenset("🐋🐳")
 _MONEYS = frozenset("€£¥₹₿₽₩")
 """Nothing of ours is priced in these."""
+_LEVEL_OF = {"ts": "trail", "tsl": "trail"}
 _ROOTS = frozenset(("m2k", "m6e", "m6a", "m6b", "m6j"))
 _SMALL_SIZES = frozenset(("a", "b", "c"))
 _WORDLIKE = frozenset(("tp1", "tp2"))
@@ -460,6 +512,7 @@ _READERS: dict[str, Callable[[Itemiser, int], int]] = {
     "day": Itemiser.day,
     "dots": Itemiser.dots,
     "mday": Itemiser.mday,
+    "nday": Itemiser.nday,
     "time": Itemiser.time,
     "glued": Itemiser.glued,
     "odd": Itemiser.odd,

@@ -124,8 +124,9 @@ def _is_ticker(item: Item) -> bool:
 # --- what is left over --------------------------------------------------------------------------
 
 _FINE = {
-    "close": frozenset(("gain", "gainpct", "ref", "tag", "even", "ordinal", "clock", "market")),
-    "update": frozenset(("gain", "gainpct", "tag", "ordinal", "clock", "part")),
+    "close": frozenset(("gain", "gainpct", "ref", "tag", "hit", "even", "ordinal", "clock",
+                        "market")),
+    "update": frozenset(("gain", "gainpct", "tag", "hit", "ordinal", "clock", "part")),
     "cancel": frozenset(("gain", "ordinal", "clock", "paid", "num", "money", "stop", "target",
                          "range", "paidrange", "market")),
 }  # fmt: skip
@@ -187,6 +188,8 @@ def check_words(draft: Draft, reading: Reading) -> None:
     is_priced = signal.price is not None or signal.price_range is not None
     if said.family == "close" and facts.has("ref") and not is_priced and not facts.has("market"):
         facts.doubt("price", "is that the entry or the exit price?")
+    if said.family == "close" and facts.has("hit") and not is_priced and not facts.has("market"):
+        facts.doubt("price", "was it closed at the target?")
     if said.family == "open" and _is_crossed(facts):
         facts.doubt("action", "a cross or stop sign stands beside the order")
     if said.family == "open" and (remark := _aftermath(facts, said)):

@@ -43,7 +43,16 @@ def price(facts: Facts, intent: Intent, *, is_premium: bool) -> Price:
         _unworded(facts, out, intent, is_premium)
     if out.value is not None:
         _check_price(facts, out.value, is_premium)
+        _total(facts, out.value)
     return out
+
+
+def _total(facts: Facts, value: Decimal) -> None:
+    """``@ 1.12 ($112)``: what one contract costs."""
+    for at in facts.at("money"):
+        around = [facts.items[k].text for k in (at - 1, at + 1) if 0 <= k < len(facts.items)]
+        if around == ["(", ")"] and facts.items[at].value == value * 100:
+            facts.take(at)
 
 
 def _unworded(facts: Facts, out: Price, intent: Intent, is_premium: bool) -> None:
@@ -53,9 +62,29 @@ def _unworded(facts: Facts, out: Price, intent: Intent, is_premium: bool) -> Non
     is_withdrawn = intent.family == "cancel" and facts.has("opt", "occ", "strikes")
     if out.value is None and out.range is None and not out.is_market and not is_withdrawn:
         _bare_price(facts, out, intent, is_premium)
+    if facts.has("ref") and intent.family == "open" and not is_premium:
+        _from(facts, out)
     is_told = out.value is not None or out.range is not None or out.is_market
     if facts.has("chart") and not is_told:
         facts.doubt("price", "is that the price, or a level of the chart?")
+
+
+_HELD = frozenset(
+    ("im", "i", "am", "we", "weare", "are", "still", "is", "my", "our", "have", "was")
+)
+"""Who says one of these tells how he stands."""
+
+
+def _from(facts: Facts, out: Price) -> None:
+    """``Shorted ES from 6838 stop 6846`` is an entry; ``ES short from 6838`` may be held."""
+    found = facts.at("ref")
+    if len(found) != 1 or out.value is not None or out.range is not None or out.is_market:
+        return
+    is_held = any(item.text in _HELD for item in facts.items)
+    is_held = is_held or {facts.text(at) for at in facts.by.get("verb", ())} <= {"long", "short"}
+    if facts.has("stop", "target", "under") and not facts.has("tag") and not is_held:
+        out.value = facts.take(found[0]).value
+        facts.doubts.pop("price", None)
 
 
 def _stated(facts: Facts, intent: Intent) -> list[Decimal]:
@@ -64,7 +93,8 @@ def _stated(facts: Facts, intent: Intent) -> list[Decimal]:
     entry: list[Decimal] = []
     for at in facts.at("paid"):
         flavour, value = facts.take(at).value
-        (entry if flavour == "entry" else plain).append(value)
+        was_paid = intent.family == "close" and facts.items[at].text.startswith("paid ")
+        (entry if flavour == "entry" or was_paid else plain).append(value)
     is_other = plain or facts.at("num", "money")
     if intent.family in ("close", "update") or (intent.is_add and is_other):
         entry = []

@@ -259,8 +259,18 @@ class Levels:
         self.trail: str | None = None
 
 
-def levels(facts: Facts, *, own: str, is_derivative: bool) -> Levels:
-    """Collect stops, targets and trail; ``own`` is the traded symbol."""
+def levels(
+    facts: Facts,
+    *,
+    own: str,
+    is_derivative: bool,
+    entry: Decimal | None = None,
+    strike: Decimal | None = None,
+) -> Levels:
+    """Collect stops, targets and trail; ``own`` is the traded symbol.
+
+    ``entry`` and ``strike`` tell a level of the option from one of its underlying.
+    """
     out = Levels()
     if not facts.has("stop", "under", "target", "trail", "oddlevel"):
         return out
@@ -268,6 +278,9 @@ def levels(facts: Facts, *, own: str, is_derivative: bool) -> Levels:
         _add_stop(facts, out, facts.take(at).value)
     for at in facts.at("under"):
         value, name = facts.take(at).value
+        if is_derivative and not name and _is_premium(value, entry, strike):
+            _add_stop(facts, out, Level(kind="price", value=value))
+            continue
         _add_under(facts, out, value, name, own if not is_derivative else "")
         if own and name and root_of(name) != root_of(own):
             facts.doubt("stop", f"the stop names {name}, the trade {own}")
@@ -286,6 +299,13 @@ def _add_stop(facts: Facts, out: Levels, level: Level) -> None:
     if out.stop is not None and out.stop != level:
         facts.doubt("stop", "two stops are stated")
     out.stop = level
+
+
+def _is_premium(value: Decimal, entry: Decimal | None, strike: Decimal | None) -> bool:
+    """Of the size of the premium paid, and far from the strike."""
+    if not entry or not strike or not value:
+        return False
+    return entry / 8 <= value <= entry * 3 and value * 3 < strike
 
 
 def _add_under(facts: Facts, out: Levels, value: Decimal, name: str, own: str) -> None:

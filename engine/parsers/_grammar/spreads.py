@@ -189,7 +189,7 @@ def spelled_verbs(facts: Facts) -> set[int]:
             if item.kind == "verb":
                 found |= {k} if item.value in _BUYS | _SELLS else set()
                 break
-            if item.kind not in ("fill", "num", "qty", "money", "opt"):
+            if item.kind not in ("fill", "num", "qty", "money", "opt", "sym"):
                 break
     return found
 
@@ -203,7 +203,8 @@ def _own_action(facts: Facts, at: int) -> Action | None:
             return Action.STO
         if item.kind == "punct" and item.value in ("+", "-"):
             return Action.BTO if item.value == "+" else Action.STO
-        if item.kind not in ("fill", "num", "qty", "money"):
+        is_named = item.kind == "sym" and facts.text(k - 1) in ("buy", "sell", "bto", "sto")
+        if item.kind not in ("fill", "num", "qty", "money") and not is_named:
             return None
     return None
 

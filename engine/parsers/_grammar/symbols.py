@@ -39,7 +39,7 @@ def root_of(symbol: str) -> str:
 _BETWEEN = frozenset(
     ("fill", "note", "kept", "punct", "emoji", "slash", "date", "when", "ndte", "right", "num",
          "money",
-     "size", "spread", "part", "line", "qty", "price", "list", "month", "monthyear")
+     "size", "spread", "part", "line", "qty", "price", "list", "month", "monthyear", "range")
 )  # fmt: skip
 
 

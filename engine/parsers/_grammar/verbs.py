@@ -56,13 +56,14 @@ def intent(facts: Facts, *, is_reply: bool = False) -> Intent:
         codes.append("open")
     if not codes and not is_reply and _is_bought(facts):
         codes.append("open")
+    is_joined = codes != (codes := _joined(facts, codes))
     out = Intent(is_explicit=any(code.endswith("!") for code in codes))
     said = set(codes)
     if "sto!" in said and not said & _ENDS:
         said -= {"sell"}  # selling puts: STO ...
     out.is_late_cancel = is_late
     out.is_unfilled = said & {"cancel", "nofill"} == {"nofill"}
-    if len(codes) == 1 and _is_half_code(facts):
+    if len(codes) == 1 and not is_joined and _is_half_code(facts):
         out.conflict = "bought or sold?"
     out.is_trim = "trim" in said
     out.is_add = "add" in said
@@ -87,6 +88,17 @@ def _is_bought_more(facts: Facts) -> bool:
     """``bought more``: what is held is long."""
     verbs = [facts.items[at] for at in facts.by.get("verb", [])]
     return any(one.value == "add" and one.text.startswith(("bought", "buy")) for one in verbs)
+
+
+_JOINED = {("sell", "open"): "sto!", ("buy", "open"): "bto!", ("sell", "close"): "stc!",
+           ("buy", "close"): "btc!"}  # fmt: skip
+
+
+def _joined(facts: Facts, codes: list[str]) -> list[str]:
+    """``Sell TSLA 450C @ 3 to open``: the order word and its end stand apart."""
+    if len(codes) != 2 or (codes[0], codes[1]) not in _JOINED:
+        return codes
+    return [_JOINED[codes[0], codes[1]]] if _is_half_code(facts) else codes
 
 
 def _is_half_code(facts: Facts) -> bool:
