@@ -40,6 +40,9 @@ def why_no_entry(balance: Balance, kind: Kind) -> str:
         blocks.append("futures may only be closed")
     if facts.get("open_margin_calls", "0") not in ("", "0"):
         blocks.append("it is in a margin call")
+    worth = balance.equity_usd
+    if worth is not None and (not worth.is_finite() or worth <= 0):
+        blocks.append(f"the account is worth {worth:,.2f} dollars there")
     return blocks[0] if blocks else _day_trades(balance, facts, kind)
 
 
