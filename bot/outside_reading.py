@@ -8,10 +8,11 @@ from engine.brokers import Broker, Check
 from engine.desk import Desk
 from engine.domain.errors import TradeStreamError, UserError
 from engine.domain.instrument import Instrument
-from engine.flows import broker_switch
+from engine.flows import broker_switch, routes
 from engine.reports import Frame
 from engine.reports import brokers as lines
 from engine.reports import data as quotes
+from engine.reports import routes as route_report
 from engine.reports.metrics import p95
 
 _MONEY_S, _TEST_S = 2.0, 30.0
@@ -38,6 +39,17 @@ class OutsideReading:
             orders=list(desk.book.orders.values()),
             money={m.account: m for m in money},
             apis={a.provider: a for a in self.apis()},
+        )
+
+    def routes(self) -> route_report.RoutesReport:
+        """Where entries go, as it is judged for every one of them."""
+        settings = self._desk.settings
+        return route_report.build(
+            self._frame(),
+            running=routes.running(self._desk),
+            configured=settings.routes,
+            accounts=settings.accounts,
+            rooms={name: profile.account for name, profile in settings.sources.items()},
         )
 
     def broker(self, name: str) -> Broker:

@@ -1,13 +1,12 @@
 """The process around the desk: signals, books that are not there yet, Discord, the exit code."""
 
 import asyncio
-import gc
 import logging
 import signal
 from contextlib import suppress
 from functools import partial
 
-from bot import advised, banner, health, refusals
+from bot import advised, banner, garbage, health, refusals
 from bot.app import App
 from bot.config import AppConfig
 from bot.panel.presence import EVERY_S
@@ -59,7 +58,7 @@ class Process:
             server = await health.serve(self._app)
             if await self._started():
                 self._app.owns_process = True
-                gc.freeze()  # what lives as long as the process is not looked through again
+                self._keep_clean()
                 self.show()
             await self._stopping.wait()
         except StoreUnavailable as error:
@@ -100,6 +99,10 @@ class Process:
         app.work.keep(app.panel.run, "panel")
         app.work.every(EVERY_S, app.presence.tell, "presence")
         app.work.every(banner.EVERY_S, banner.Banner(app).look, "banner")
+
+    def _keep_clean(self) -> None:
+        garbage.out_of_the_way()
+        self._app.work.every(garbage.LOOK_S, garbage.Garbage(self._app.desk).look, "garbage")
 
     async def _discord(self) -> None:
         """Stay connected for ever; only a refusal that no retry can mend ends the process."""

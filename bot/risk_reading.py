@@ -26,6 +26,7 @@ from engine.reports import stress as storms
 from engine.reports import summary as overview
 from engine.reports._lines import Lines, lines_of
 from engine.reports.performance import PerformanceReport
+from engine.risk import only
 from engine.risk.correlation import Correlation
 from engine.risk.position_size import PositionSize
 from engine.risk.sector import Sector
@@ -120,7 +121,7 @@ class RiskReading:
         """What would bring every position to its target; ``wanted_pct``: for ``custom``."""
         accounts, trades, positions = self._book(None)
         frame = self._frame()
-        size = next((c for _, c in self._desk.checks if isinstance(c, PositionSize)), None)
+        size = only(self._desk.checks, PositionSize)
         return balance.build(
             frame,
             target=target,
@@ -267,7 +268,7 @@ class RiskReading:
         days: int | None = None,
         adding: str = "",
     ) -> pairing.CorrelationReport:
-        check = next((c for _, c in self._desk.checks if isinstance(c, Correlation)), None)
+        check = only(self._desk.checks, Correlation)
         terms = check.settings if check else Correlation.Settings()
         days = terms.days if days is None else days
         names = {*held.references, adding} - {""}
@@ -301,7 +302,7 @@ class RiskReading:
         )
 
     def _limits_pct(self, by: stakes.By) -> dict[str, Decimal]:
-        check = next((c for _, c in self._desk.checks if isinstance(c, Sector)), None)
+        check = only(self._desk.checks, Sector)
         if by != "sector" or check is None:
             return {}
         return {"*": check.settings.max_pct}

@@ -11,6 +11,7 @@ from bot import dialogs, reconnect, reply, text
 from bot.cards import brokers as brokers_card
 from bot.cards import mode as mode_card
 from bot.cards import reconcile as reconcile_card
+from bot.cards import routes as routes_card
 from bot.client import DeskBot
 from bot.confirm import Question, ask_first
 from bot.reply import Press as AnyPress
@@ -134,7 +135,7 @@ class Brokers(commands.Cog):
         await app.gate.begin(interaction, "broker rotate")
         await self._renew(interaction, broker, f"Change to the new secrets of {broker}?")
 
-    @broker.command(name="route", description="Which account takes an asset class; alone: the list")
+    @broker.command(name="route", description="Which account takes what; alone: the table")
     @app_commands.describe(
         asset="Asset class",
         account="Account that is to take it",
@@ -143,18 +144,20 @@ class Brokers(commands.Cog):
     async def route(
         self,
         interaction: Press,
-        asset: Literal["stock", "option", "spread", "future", "crypto", "everything else"],
+        asset: Literal["stock", "option", "spread", "future", "crypto", "everything else"]
+        | None = None,
         account: str = "",
         priority: app_commands.Range[int, 0, 20] = 1,
     ) -> None:
         """Asks once; from then on it comes before the configured routes."""
         app = self.bot.app
         await app.gate.begin(interaction, "broker route")
-        what = routes.ANY if asset == "everything else" else asset
         if not account:
-            now = routes.accounts(app.desk, what)
-            await reply.say(interaction, f"🧭 {routes.said(what, now)}")
+            await reply.report(interaction, routes_card.show(app.outside.routes()))
             return
+        if asset is None:
+            raise UserError("Which asset class is it to take? Choose one. Nothing was changed.")
+        what = routes.ANY if asset == "everything else" else asset
         await self._ask_route(interaction, what, account, priority)
 
     @broker.command(name="default", description="The account that takes what no route names")

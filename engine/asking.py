@@ -5,10 +5,11 @@ line is not the broker's silence.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from contextvars import Context, ContextVar, copy_context
 from enum import IntEnum
+from types import TracebackType
 
 
 class Rank(IntEnum):
@@ -27,7 +28,7 @@ class Rank(IntEnum):
 
 
 _RANK: ContextVar[Rank] = ContextVar("who asks a broker", default=Rank.ENTRY)
-_LIMIT: ContextVar["_Limit | None"] = ContextVar("how long an answer may take", default=None)
+_LIMIT: ContextVar["answered_within | None"] = ContextVar("how long it may take", default=None)
 
 
 def rank() -> Rank:
@@ -35,14 +36,17 @@ def rank() -> Rank:
     return _RANK.get()
 
 
-@contextmanager
-def asking(who: Rank) -> Iterator[None]:
+class asking:  # noqa: N801 - used as ``with asking(Rank.EXIT):``
     """Everything that a broker is asked in here is asked in this name."""
-    token = _RANK.set(who)
-    try:
-        yield
-    finally:
-        _RANK.reset(token)
+
+    def __init__(self, who: Rank) -> None:
+        self._who = who
+
+    def __enter__(self) -> None:
+        self._before = _RANK.set(self._who)
+
+    def __exit__(self, *raised: object) -> None:
+        _RANK.reset(self._before)
 
 
 def apart() -> Context:
@@ -53,18 +57,37 @@ def apart() -> Context:
     return context
 
 
-class _Limit:
-    """The time that the broker has left to answer."""
+class answered_within:  # noqa: N801 - used as ``async with answered_within(5.0):``
+    """A limit for what the broker takes; what passes in :func:`our_own_delay` does not count.
 
-    def __init__(self, timeout: asyncio.Timeout, seconds: float) -> None:
-        self._timeout, self._seconds = timeout, seconds
+    Raises:
+        TimeoutError: the broker did not answer in time.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds, self._timeout = seconds, asyncio.timeout(seconds)
         self._n_waiting = 0
 
+    async def __aenter__(self) -> None:
+        await self._timeout.__aenter__()
+        self._before = _LIMIT.set(self)
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        _LIMIT.reset(self._before)
+        await self._timeout.__aexit__(kind, error, trace)
+
     def stop(self) -> None:
+        """From here on it is we who wait."""
         self._n_waiting += 1
         self._set(None)
 
     def go_on(self) -> None:
+        """Our turn has come: the broker has its whole time again."""
         self._n_waiting -= 1
         if not self._n_waiting:
             self._set(asyncio.get_running_loop().time() + self._seconds)
@@ -72,21 +95,6 @@ class _Limit:
     def _set(self, when: float | None) -> None:
         with suppress(RuntimeError):  # it is over already
             self._timeout.reschedule(when)
-
-
-@asynccontextmanager
-async def answered_within(seconds: float) -> AsyncIterator[None]:
-    """A limit for what the broker takes; what passes in :func:`our_own_delay` does not count.
-
-    Raises:
-        TimeoutError: the broker did not answer in time.
-    """
-    async with asyncio.timeout(seconds) as timeout:
-        token = _LIMIT.set(_Limit(timeout, seconds))
-        try:
-            yield
-        finally:
-            _LIMIT.reset(token)
 
 
 @contextmanager

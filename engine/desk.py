@@ -137,7 +137,10 @@ class Desk(Background):
 
     def lock(self, name: str) -> asyncio.Lock:
         """The lock of an account (decisions) or of ``trade:<id>`` (its exits)."""
-        return self._locks.setdefault(name, asyncio.Lock())
+        lock = self._locks.get(name)
+        if lock is None:
+            lock = self._locks[name] = asyncio.Lock()
+        return lock
 
     @property
     def is_reconciled(self) -> bool:
@@ -163,7 +166,7 @@ class Desk(Background):
 
         Exits, cancels and stops never ask: they go out as far as they can.
         """
-        return self.store.health().bars_entries
+        return self.store.bars_entries
 
     def source_of(self, channel_id: int) -> SourceProfile | None:
         """The room that this channel is, if it is watched."""
@@ -256,7 +259,7 @@ class Desk(Background):
         **data: Any,
     ) -> Event:
         """One fact of the journal; ``cards`` are (kind, subject id, channel) to be shown anew."""
-        shown = tuple(self.card(*card) for card in cards)
+        shown = [self.card(*card) for card in cards]
         return Event(
             kind=kind, ref=ref, at=self.clock.now(), actor=actor, data=data, puts=(*puts, *shown)
         )
@@ -376,6 +379,9 @@ class Desk(Background):
 
 def _each_card_once(events: tuple[Event, ...]) -> tuple[Event, ...]:
     """Events made side by side may show the same card anew: its next version is one, the last."""
+    cards = [put.notice_id for event in events for put in event.puts if isinstance(put, Notice)]
+    if len(set(cards)) == len(cards):
+        return events
     shown: set[str] = set()
     kept: list[Event] = []
     for event in reversed(events):

@@ -77,11 +77,11 @@ def judge(
 def _verdict(
     findings: list[_Finding], achievable: Decimal | None, deviation: Decimal | None
 ) -> GuardVerdict:
-    if not findings:
+    if findings:
+        gravest = max(findings, key=lambda f: _WEIGHT[f[0]])
+    else:
         how = "no price was alerted" if deviation is None else f"{_worse(deviation)} than alerted"
-        reason = f"{achievable} can be had, {how}"
-        findings = [("trade", "guard.ok", reason)]
-    gravest = max(findings, key=lambda f: _WEIGHT[f[0]])
+        gravest = ("trade", "guard.ok", f"{achievable} can be had, {how}")
     return GuardVerdict(
         decision=gravest[0],
         reason=gravest[2],
@@ -150,10 +150,13 @@ def _price(
     asset: Asset | None,
 ) -> Iterator[_Finding]:
     low, high = wanted
+    chase, ask = profile.chase_pct(asset), profile.ask_pct(asset)
+    is_slip = achievable >= high * MAGNITUDE or achievable * MAGNITUDE <= low
+    if not is_slip and -ask <= deviation <= min(chase, ask):
+        return
     said = f"alerted {low}" if low == high else f"alerted {low} to {high}"
     seen = f"{said}, now {achievable}: {_worse(deviation)}"
-    chase, ask = profile.chase_pct(asset), profile.ask_pct(asset)
-    if achievable >= high * MAGNITUDE or achievable * MAGNITUDE <= low:
+    if is_slip:
         yield "ask", "guard.magnitude", f"{said}, but the market is at {achievable}: a slip?"
     elif deviation > ask:
         yield "skip", "guard.too_far", f"{seen}, more than {ask:f} %; not chased"

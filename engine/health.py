@@ -2,6 +2,7 @@
 
 from collections import UserDict
 from datetime import datetime
+from typing import Any
 
 from engine.clock import Clock
 
@@ -18,6 +19,10 @@ class Health(UserDict[str, str]):
     def __setitem__(self, part: str, what: str) -> None:
         self.since.setdefault(part, self._clock.now())
         super().__setitem__(part, what)
+
+    def pop(self, part: str, default: Any = None) -> Any:
+        """It works again; of most parts nothing else was ever known."""
+        return super().pop(part, default) if part in self.data else default
 
     def __delitem__(self, part: str) -> None:
         super().__delitem__(part)

@@ -175,6 +175,9 @@ class Calendar:
 
     def next_close(self, at: datetime) -> datetime:
         """The first close after ``at``, in UTC."""
+        running = self.session_at(at)
+        if running is not None:
+            return running.closes_at
         return next(s.closes_at for s in self._from(new_york_date(at)) if s.closes_at > at)
 
     def is_trading_day(self, on: date) -> bool:

@@ -28,8 +28,6 @@ class Protection:
 
     stop: Decimal | None
     targets: tuple[PlannedTarget, ...] = ()
-    note: str = ""
-    """Where both came from, in one sentence."""
 
 
 def protect(
@@ -54,8 +52,7 @@ def protect(
     planned = _targets(signal, profile, at, qty, step)
     if isinstance(planned, Refused):
         return planned
-    note = f"{_stop_note(signal, profile, stop)}; {_targets_note(signal, planned)}"
-    return Protection(stop=stop, targets=planned, note=note)
+    return Protection(stop=stop, targets=planned)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,6 +134,8 @@ def _no_number(what: str) -> Refused:
 def _targets(
     signal: Signal, profile: SourceProfile, at: _Entry, qty: Decimal, step: Decimal
 ) -> tuple[PlannedTarget, ...] | Refused:
+    if not (signal.targets or profile.targets):
+        return ()
     levels = signal.targets or tuple(rule.level for rule in profile.targets)
     prices: list[Decimal] = []
     for level in levels:
@@ -228,20 +227,3 @@ def rescaled(
             found.append(replace(target, qty=share))
         left -= share
     return tuple(found)
-
-
-def _stop_note(signal: Signal, profile: SourceProfile, stop: Decimal | None) -> str:
-    watched = ""
-    if signal.stop_underlying is not None and signal.stop is None:
-        watched = f" (the author's stop {signal.stop_underlying} of the underlying is not watched)"
-    if stop is None:
-        return f"no stop{watched}"
-    whose = "alert" if signal.stop is not None else f"room {profile.name}"
-    return f"stop {stop} from the {whose}{watched}"
-
-
-def _targets_note(signal: Signal, planned: tuple[PlannedTarget, ...]) -> str:
-    if not planned:
-        return "no targets"
-    whose = "alert" if signal.targets else "room"
-    return f"targets from the {whose}: " + ", ".join(f"{t.qty:f} at {t.price}" for t in planned)

@@ -7,6 +7,7 @@ author or the room states can make it smaller, never larger.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from operator import itemgetter
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -141,7 +142,7 @@ def size(
     step = settings.coin_step if legs[0].instrument.kind == "crypto" else Decimal(1)
     caps = [(floor_to(budget / at_risk, step), f"{basis}{why}, {_usd(at_risk)} a unit")]
     caps += _position_caps(legs, side, entry, equity, step, settings)
-    most, reason = min(caps, key=lambda cap: cap[0])
+    most, reason = min(caps, key=itemgetter(0))
     qty = most if wanted.qty is None else min(floor_to(wanted.qty, step), most)
     if qty <= 0:
         return _too_small(wanted, at_risk, reason)
@@ -166,8 +167,10 @@ def _fitting(
     settings: SizingSettings,
 ) -> Decimal:
     """What fits its sector's room, when that is at least half; all of it otherwise."""
+    if room_usd is None:
+        return qty
     each = exposure_usd(legs, side, Decimal(1), entry, settings)
-    if room_usd is None or not each.is_finite() or each <= 0:
+    if not each.is_finite() or each <= 0:
         return qty
     fits = floor_to(room_usd / each, step)
     return fits if qty / 2 <= fits < qty else qty
@@ -302,6 +305,8 @@ def kelly_fraction(
 
     0 or less: the source has no edge and its entries belong to a person (rules 3.2b).
     """
+    if len(results) < settings.kelly_min_trades:
+        return None
     newest = [r for r in results[: settings.kelly_max_trades] if r.is_finite()]
     if len(newest) < settings.kelly_min_trades:
         return None

@@ -30,6 +30,11 @@ _FREE_FROM_USD = Decimal(25_000)
 
 def why_no_entry(balance: Balance, kind: Kind) -> str:
     """Why the broker would refuse an entry of this kind; empty when nothing is known against it."""
+    worth = balance.equity_usd
+    if worth is not None and (not worth.is_finite() or worth <= 0):
+        return f"the account is worth {worth:,.2f} dollars there"
+    if not balance.facts:
+        return ""
     facts = {name: text.strip().lower() for name, text in balance.facts.items()}
     blocks = [said for name, said in _BLOCKS.items() if facts.get(name) in _YES]
     if facts.get("status", "active") != "active":
@@ -40,9 +45,6 @@ def why_no_entry(balance: Balance, kind: Kind) -> str:
         blocks.append("futures may only be closed")
     if facts.get("open_margin_calls", "0") not in ("", "0"):
         blocks.append("it is in a margin call")
-    worth = balance.equity_usd
-    if worth is not None and (not worth.is_finite() or worth <= 0):
-        blocks.append(f"the account is worth {worth:,.2f} dollars there")
     return blocks[0] if blocks else _day_trades(balance, facts, kind)
 
 

@@ -153,6 +153,11 @@ class Store(Protocol):
         """Facts known right now; costs nothing and never waits."""
         ...
 
+    @property
+    def bars_entries(self) -> str:
+        """What its health says of a new position; asked several times of every entry."""
+        ...
+
 
 class Vault(Protocol):
     """The paper broker's own book: named texts, as durable as the journal."""

@@ -12,6 +12,8 @@ from decimal import Decimal
 from enum import Enum
 from functools import cached_property
 from json.encoder import encode_basestring as quote
+from json.encoder import encode_basestring_ascii as ascii_quote
+from operator import attrgetter
 from types import NoneType, UnionType
 from typing import Any, Generic, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
 
@@ -64,8 +66,9 @@ class Shape(Generic[R]):
         self.table = kind.TABLE
         self.columns: tuple[str, ...] = kind.COLUMNS
         self.kinds: tuple[CellKind, ...] = tuple(_cell_kind(kind, name) for name in kind.COLUMNS)
-        self._cells = tuple(zip(self.columns, map(_TO_CELL.__getitem__, self.kinds), strict=True))
-        self._by_name = dict(self._cells)
+        to_cells = [_TO_CELL[cell] for cell in self.kinds]
+        self._cells = tuple(zip(map(attrgetter, self.columns), to_cells, strict=True))
+        self._by_name = dict(zip(self.columns, to_cells, strict=True))
 
     @cached_property
     def _adapter(self) -> TypeAdapter[R]:
@@ -105,7 +108,7 @@ class Shape(Generic[R]):
 
     def cells(self, record: R) -> tuple[Cell, ...]:
         """Values of the promoted columns, in their order."""
-        return tuple([to_cell(getattr(record, name)) for name, to_cell in self._cells])
+        return tuple([to_cell(value_of(record)) for value_of, to_cell in self._cells])
 
     def cell(self, column: str, value: Any) -> Cell:
         """One searched-for value as its column holds it.
@@ -279,7 +282,7 @@ def entry_of(event: Event) -> Entry:
     """
     if len(event.puts) >= _PUTS_PER_EVENT:
         raise InvariantError(f"{event.kind}: {len(event.puts)} records in one event are too many")
-    puts = tuple(shape_of(type(record)).put(record) for record in event.puts)
+    puts = tuple([shape_of(record.__class__).put(record) for record in event.puts])
     return Entry(
         utc_text(event.at),
         plain_text(event.kind),
@@ -341,6 +344,8 @@ _PUT = re.compile(r'\["(\w+)",("(?:[^"\\]|\\.)*"),(\d+),(\d+),')
 def data_text(data: Mapping[str, Any]) -> str:
     """Small JSON for people; Decimals, moments and enums as text."""
     try:
+        if _TEXT.issuperset(map(type, data.values())):  # as mostly; nothing has to be looked into
+            return f"{{{','.join([f'{ascii_quote(k)}:{ascii_quote(data[k])}' for k in data])}}}"
         return _DATA.encode(dict(data))
     except (TypeError, ValueError) as error:
         raise InvariantError(f"event data cannot be kept: {error}") from error
@@ -360,6 +365,7 @@ def _plain(value: Any) -> Any:
     raise TypeError(f"{type(value).__name__} is no JSON")
 
 
+_TEXT = frozenset({str})
 _DATA = json.JSONEncoder(default=_plain, allow_nan=False, separators=(",", ":"))
 
 

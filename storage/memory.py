@@ -105,6 +105,11 @@ class MemoryStore:
         projection.feed(self._rows[:upto_seq])
         return projection.state()
 
+    @property
+    def bars_entries(self) -> str:
+        """Only that it is not open."""
+        return "" if self._is_open else self.health().bars_entries
+
     def health(self) -> StoreHealth:
         """Memory is writable while it is open."""
         reason = "" if self._is_open else "not open"

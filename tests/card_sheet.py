@@ -25,6 +25,7 @@ from bot.cards import (
     pnl,
     positions,
     reconcile,
+    routes,
     status,
     trace,
     trade_card,
@@ -37,6 +38,7 @@ from engine.domain.desk import AlertState, ApprovalState, Candidate, Intake
 from engine.domain.order import OrderState, PlannedTarget, Purpose, Side, Verdict
 from engine.domain.quote import Leg
 from engine.domain.record import Event
+from engine.domain.source import RouteRule
 from engine.domain.trade import Account, StopPlan, TradeState
 from engine.market import ALWAYS, CME, NYSE
 from engine.quality import Quality
@@ -53,6 +55,7 @@ from engine.reports import orders as order_report
 from engine.reports import pnl as pnl_report
 from engine.reports import positions as positions_report
 from engine.reports import reconcile as reconcile_report
+from engine.reports import routes as routes_report
 from engine.reports import status as status_report
 from engine.reports import trace as trace_report
 from engine.reports import trade_card as trade_report
@@ -303,6 +306,29 @@ def lists() -> Iterator[discord.Embed]:
     )
 
 
+def route_cards() -> Iterator[discord.Embed]:
+    """Where entries go: by rules, and where there is none."""
+    accounts = {"main": "alpaca", "second": "tastytrade", "prop": "topstepx"}
+    rooms = {"TWI_Futures": "prop", "TWI_Options": "main"}
+    yield routes.show(
+        routes_report.build(
+            ex.frame(),
+            running=[
+                RouteRule(assets=frozenset({"option", "spread"}), accounts=("second", "main"))
+            ],
+            configured=[
+                RouteRule(author_ids=frozenset({4711}), accounts=("main", "second"), to="all")
+            ],
+            accounts=accounts,
+            rooms=rooms,
+        )
+    )
+    none = routes_report.build(
+        ex.frame(), running=(), configured=(), accounts=accounts, rooms=rooms
+    )
+    yield routes.show(none)
+
+
 def broker_cards() -> Iterator[discord.Embed]:
     """Brokers, one of them, a trial of its capabilities, its allowance, and the mode."""
     stamp = ex.frame().stamp("brokers")
@@ -356,6 +382,7 @@ def broker_cards() -> Iterator[discord.Embed]:
         Check(name="dry run", is_ok=None, detail="this broker has none"),
     ]
     yield brokers.tested("alpaca", checks, stamp)
+    yield from route_cards()
     yield brokers.usage([calls, replace(calls, provider="feed", n_limited=0, n_failed=0)], stamp)
     facts = (
         mode_report.Readiness(name="configuration", is_ok=True, detail="mode: live"),

@@ -34,7 +34,7 @@ COMMANDS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("broker status", {"broker": "paper"}),
     ("broker test", {"broker": "paper"}),
     ("broker disable", {"broker": "paper", "reason": "holiday"}),
-    ("broker route", {"asset": "stock"}),
+    ("broker route", {}),
     ("buy", {"symbol": "AAPL", "quantity": 10, "stop": 186}),
     ("sell", {"symbol": "SPY", "quantity": 1}),
     ("chart candles", {"symbol": "AAPL"}),

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from operator import attrgetter
 
 from engine.domain.instrument import Instrument
 
@@ -65,6 +66,11 @@ class UnitQuote:
         return self.ask if side_is_buy else self.bid
 
 
+_exchange_at, _received_at, _is_synthetic = map(
+    attrgetter, ("exchange_at", "received_at", "is_synthetic")
+)
+
+
 def unit_quote(legs: tuple[Leg, ...], quotes: Mapping[str, Quote]) -> UnitQuote | None:
     """Price a unit from its legs' quotes (by instrument key); None when a leg has no sane quote."""
     bid = ask = Decimal(0)
@@ -80,8 +86,8 @@ def unit_quote(legs: tuple[Leg, ...], quotes: Mapping[str, Quote]) -> UnitQuote 
     return UnitQuote(
         bid=bid,
         ask=ask,
-        exchange_at=min(q.exchange_at for q in found),
-        received_at=min(q.received_at for q in found),
+        exchange_at=min(map(_exchange_at, found)),
+        received_at=min(map(_received_at, found)),
         source=found[0].source,
-        is_synthetic=any(q.is_synthetic for q in found),
+        is_synthetic=any(map(_is_synthetic, found)),
     )

@@ -202,8 +202,30 @@ async def _take_in(desk: Desk, account: str, since: datetime, seen: _Seen) -> No
             desk.book.put(row)
     for fill in sorted(fresh, key=lambda f: f.kind in ("bust", "correct")):
         await send.on_fill(desk, fill)
-    for report in [*seen.recent, *seen.working]:
+    for report in await _news(desk, account, since, [*seen.recent, *seen.working]):
         await send.on_report(desk, report)
+
+
+async def _news(
+    desk: Desk, account: str, since: datetime, reports: list[BrokerOrder]
+) -> list[BrokerOrder]:
+    """Without what only repeats how an order ended: a day has a thousand of those.
+
+    They are read from the store at once; one by one takes longer than all of the broker's lists.
+    """
+    live = desk.book.orders
+    if all(r.client_order_id in live for r in reports):
+        return reports
+    known = await desk.store.find(Order, where={"account": account}, since=("created_at", since))
+    over = {o.order_id: o for o in known if o.state.is_terminal and o.order_id not in live}
+    now = desk.clock.now()
+    return [
+        report
+        for report in reports
+        if (order := over.get(report.client_order_id)) is None
+        or orders.seen(order, report, now) is not order
+        or orders.needs_fills(order, report)
+    ]
 
 
 # -- orders of which we do not know whether they left -----------------------------------------

@@ -24,14 +24,20 @@ def freezes(desk: Desk) -> tuple[Freeze, ...]:
 
 def overrides(desk: Desk) -> tuple[Override, ...]:
     """What is overridden now; what has expired is left out."""
+    said = _read_overrides(_value(desk, _OVERRIDES))
+    if not said:
+        return ()
     now = desk.clock.now()
-    return tuple(o for o in _read_overrides(_value(desk, _OVERRIDES)) if now < o.until)
+    return tuple(o for o in said if now < o.until)
 
 
 def multiplier(desk: Desk, symbol: str) -> Decimal | None:
     """The sizing multiplier that an admin has set for this underlying; None: none."""
+    said = overrides(desk)
+    if not said:
+        return None
     now = desk.clock.now()
-    held = [o for o in overrides(desk) if o.holds("sizing", symbol, now)]
+    held = [o for o in said if o.holds("sizing", symbol, now)]
     return held[-1].multiplier if held else None
 
 

@@ -15,7 +15,7 @@ from engine.domain.refusal import Denial
 from engine.domain.source import SourceProfile
 from engine.domain.trade import Trade
 from engine.flows import enter, facts, take_alert
-from engine.risk import run_checks
+from engine.risk import only, run_checks
 from engine.risk.stop_distance import StopDistance
 from engine.routing import Routed
 from engine.sizing import exposure_usd, unit_risk
@@ -240,7 +240,7 @@ def _stop(desk: Desk, planned: Planned, limit: Decimal) -> tuple[Level | None, s
 def _by_atr(desk: Desk, routed: Routed, limit: Decimal, distance: Decimal) -> tuple[Level, str]:
     """Two ATR away, within what the distance check allows, on a tick."""
     instrument = routed.legs[0].instrument
-    check = next((c for _, c in desk.checks if isinstance(c, StopDistance)), None)
+    check = only(desk.checks, StopDistance)
     why = f"2 × ATR({_ATR_BARS}) = {distance.normalize():.4f}".rstrip("0").rstrip(".")
     if check is not None:
         low, high = check.bounds(instrument, routed.side, limit)

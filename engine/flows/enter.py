@@ -90,7 +90,7 @@ def _question(
     intent: Intent,
 ) -> str:
     """Why a person has to decide; empty when the entry may go out by itself."""
-    repeat = next((v.detail for v in intent.verdicts if v.check == "duplicate" and not v.is_ok), "")
+    repeat = next((v.detail for v in intent.verdicts if not v.is_ok and v.check == "duplicate"), "")
     if repeat:
         return repeat
     if price.decision == "ask":

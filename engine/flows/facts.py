@@ -8,6 +8,7 @@ from typing import Any
 from engine import ledger, standing
 from engine.desk import Desk
 from engine.domain.instrument import Kind
+from engine.domain.money import ZERO
 from engine.domain.order import Intent, Order, OrderState, Purpose
 from engine.domain.quote import UnitQuote
 from engine.domain.record import R, changed
@@ -16,8 +17,8 @@ from engine.flows import broker_switch, curbs, mode, prop_account
 from engine.market import new_york_date
 from engine.portfolio.sectors import reference_of
 from engine.quality import Report
-from engine.risk import Facts, RecentExit
-from engine.risk.daily_loss import DailyLoss
+from engine.risk import Facts, RecentExit, only
+from engine.risk.daily_loss import DailyLoss, Day
 from engine.risk.duplicate import entry_name
 from engine.routing import underlying
 from engine.sizing import exposure_usd
@@ -41,7 +42,16 @@ def marks(desk: Desk, account: str) -> dict[str, Decimal]:
 
 def equity(desk: Desk, account: Account) -> Decimal | None:
     """Cash plus marked positions; None when a mark is missing."""
-    return ledger.equity(account, _held(desk, account.name), marks(desk, account.name))
+    return _marked(desk, account)[0]
+
+
+def _marked(desk: Desk, account: Account) -> tuple[Decimal | None, Decimal | None]:
+    """Equity and open P&L by the marks of this moment."""
+    held = _held(desk, account.name)
+    if not held:
+        return account.cash_usd, ZERO
+    prices = marks(desk, account.name)
+    return ledger.equity(account, held, prices), ledger.unrealised(held, prices)
 
 
 def _held(desk: Desk, account: str) -> list[Position]:
@@ -60,8 +70,7 @@ def gather(
     session = desk.calendar(kind).session_at(now)
     open_trades = tuple(desk.book.open_trades(account_name))
     pending = tuple(o for o in desk.book.pending_entries(account_name) if o.intent_id != own)
-    held, prices = _held(desk, account_name), marks(desk, account_name)
-    worth = ledger.equity(account, held, prices)
+    worth, open_pnl = _marked(desk, account)
     notional = at_work(desk, open_trades, pending)
     return Facts(
         now=now,
@@ -79,9 +88,9 @@ def gather(
         buying_power_usd=_power(
             desk,
             account_name,
-            None if worth is None else worth - sum(notional.values(), Decimal(0)),
+            None if worth is None else worth - sum(notional.values(), ZERO),
         ),
-        open_pnl_usd=ledger.unrealised(held, prices),
+        open_pnl_usd=open_pnl,
         trades=open_trades,
         notional_by_trade=notional,
         pending=pending,
@@ -96,7 +105,7 @@ def gather(
         recent_entries=_recent_entries(desk, intent) if intent else (),
         quote=quote,
         data=_data(desk, intent),
-        prop=prop_account.of(desk, account, pending, worth, ledger.unrealised(held, prices)),
+        prop=prop_account.of(desk, account, pending, worth, open_pnl),
         sectors=desk.settings.sectors,
         accepted_loss_usd=_accepted(desk, account),
         freezes=curbs.freezes(desk),
@@ -109,8 +118,8 @@ def _closes(
     desk: Desk, intent: Intent | None, trades: tuple[Trade, ...], pending: tuple[Order, ...]
 ) -> dict[str, Any]:
     """Daily closes behind everything that an entry is compared with."""
-    if intent is None:
-        return {}
+    if intent is None or not (trades or pending):
+        return {}  # nothing to compare with
     units = [intent.legs, *(t.legs for t in trades), *(o.legs for o in pending)]
     wanted = {reference_of(legs[0].instrument) for legs in units}
     found = desk.closes.of(wanted)
@@ -236,9 +245,11 @@ def _recent_entries(
 
 async def roll(desk: Desk, account_name: str) -> None:
     """Begin the account's new session day, or trip its daily breaker; caller holds its lock."""
-    fresh = _rolled(desk, desk.book.accounts[account_name])
+    account = desk.book.accounts[account_name]
+    worth, open_pnl = _marked(desk, account)
+    fresh = _rolled(desk, account, worth)
     if fresh is None:
-        await _trip(desk, account_name)
+        await _trip(desk, account, worth, open_pnl)
     else:
         await desk.commit(
             desk.event(
@@ -250,13 +261,20 @@ async def roll(desk: Desk, account_name: str) -> None:
         )
 
 
-async def _trip(desk: Desk, account_name: str) -> None:
+async def _trip(
+    desk: Desk, account: Account, worth: Decimal | None, open_pnl: Decimal | None
+) -> None:
     """Trip the account's breaker once the day has cost enough; told to people once."""
-    account = desk.book.accounts[account_name]
-    breaker = next((c for _, c in desk.checks if isinstance(c, DailyLoss)), None)
+    breaker = only(desk.checks, DailyLoss)
     if breaker is None or account.tripped_on == account.session_on:
         return
-    denial = breaker.reached(_result_so_far(desk, account))
+    day = Day(
+        account=account,
+        equity_usd=worth,
+        open_pnl_usd=open_pnl,
+        accepted_loss_usd=_accepted(desk, account),
+    )
+    denial = breaker.reached(day)
     if denial is None or denial.code != "daily_loss.reached":
         return
     await desk.commit(
@@ -264,26 +282,10 @@ async def _trip(desk: Desk, account_name: str) -> None:
             "breaker.tripped",
             "breaker",
             changed(account, tripped_on=account.session_on),
-            desk.note("admin", f"🛑 {account_name}: {denial.detail}. Exits keep working."),
-            account=account_name,
+            desk.note("admin", f"🛑 {account.name}: {denial.detail}. Exits keep working."),
+            account=account.name,
             why=denial.detail,
         )
-    )
-
-
-def _result_so_far(desk: Desk, account: Account) -> Facts:
-    """What the daily breaker judges by, without all that only an entry is judged by."""
-    held, prices = _held(desk, account.name), marks(desk, account.name)
-    return Facts(
-        now=desk.clock.now(),
-        session_on=None,
-        minutes_after_open=None,
-        minutes_to_close=None,
-        account=account,
-        equity_usd=ledger.equity(account, held, prices),
-        buying_power_usd=None,
-        open_pnl_usd=ledger.unrealised(held, prices),
-        accepted_loss_usd=_accepted(desk, account),
     )
 
 
@@ -294,15 +296,16 @@ def accepted_name(account: str) -> str:
 
 def _accepted(desk: Desk, account: Account) -> Decimal:
     fact = desk.book.facts.get(accepted_name(account.name))
-    on, _, usd = (fact.value if fact else "").partition("|")
-    return Decimal(usd) if usd and on == str(account.session_on) else Decimal(0)
+    if fact is None:
+        return ZERO
+    on, _, usd = fact.value.partition("|")
+    return Decimal(usd) if usd and on == str(account.session_on) else ZERO
 
 
-def _rolled(desk: Desk, account: Account) -> Account | None:
+def _rolled(desk: Desk, account: Account, worth: Decimal | None) -> Account | None:
     now = desk.clock.now()
     session = desk.calendar("stock").session_at(now)
     day = session.on if session else new_york_date(now)
-    worth = equity(desk, account)
     peak = account.peak_equity_usd
     if account.session_on == day:
         start = worth if account.day_start_equity_usd is None else account.day_start_equity_usd
@@ -317,7 +320,7 @@ def _rolled(desk: Desk, account: Account) -> Account | None:
         account,
         session_on=day,
         day_start_equity_usd=worth,
-        realised_today_usd=Decimal(0),
+        realised_today_usd=ZERO,
         n_trades_today=0,
         peak_equity_usd=peak,
     )

@@ -10,6 +10,7 @@ from engine.domain.order import Order, OrderState, Purpose, Trigger
 from engine.domain.record import Event, Record, changed
 from engine.domain.trade import TradeState
 from engine.flows import facts, flatten, send
+from engine.risk import only
 from engine.risk.drawdown import Drawdown
 
 _HALTED = "trading was halted"
@@ -133,7 +134,7 @@ _BY_DRAWDOWN = Who(user_id=0, name="the drawdown limit", may_trade=True)
 
 def _fallen(desk: Desk, account: str) -> str:
     """How far an account is below its peak, when that is as far as it may be; else empty."""
-    check = next((c for _, c in desk.checks if isinstance(c, Drawdown)), None)
+    check = only(desk.checks, Drawdown)
     denial = check.reached(facts.gather(desk, account)) if check is not None else None
     return denial.detail if denial is not None and denial.code == "drawdown.reached" else ""
 

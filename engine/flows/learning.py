@@ -1,7 +1,6 @@
 """Which daily closes the desk needs, and getting them before a decision asks."""
 
 import asyncio
-from collections.abc import Iterable
 
 from engine.desk import Desk
 from engine.domain.instrument import Instrument
@@ -36,12 +35,14 @@ async def before_entry(desk: Desk, account: str, legs: tuple[Leg, ...], directio
 
 
 def _lacking(desk: Desk, account: str, legs: tuple[Leg, ...], direction: int) -> list[str]:
-    sign, mine = lean(legs, direction), reference_of(legs[0].instrument)
+    at_work = _held(desk, account)
+    sign = lean(legs, direction) if at_work else 0
     if sign == 0:
         return []
+    mine = reference_of(legs[0].instrument)
     others = {
         theirs
-        for first, held, way in _held(desk, account)
+        for first, held, way in at_work
         if (theirs := reference_of(first)) != mine
         and not {mine, theirs} <= INDEX_FUNDS
         and lean(held, way) == sign
@@ -49,7 +50,6 @@ def _lacking(desk: Desk, account: str, legs: tuple[Leg, ...], direction: int) ->
     return desk.closes.lacking((mine, *sorted(others))) if others else []
 
 
-def _held(desk: Desk, account: str) -> Iterable[tuple[Instrument, tuple[Leg, ...], int]]:
-    for trade in desk.book.trades.values():
-        if trade.account == account:
-            yield trade.legs[0].instrument, trade.legs, trade.direction
+def _held(desk: Desk, account: str) -> list[tuple[Instrument, tuple[Leg, ...], int]]:
+    trades = desk.book.trades.values()
+    return [(t.legs[0].instrument, t.legs, t.direction) for t in trades if t.account == account]

@@ -9,7 +9,7 @@ from dataclasses import replace
 from engine import prop
 from engine.desk import Desk
 from engine.flows import facts, flatten, prop_account
-from engine.risk import Facts
+from engine.risk import Facts, only
 from engine.risk.prop_flat_by import PropFlatBy
 from engine.risk.prop_loss_limit import PropLossLimit
 
@@ -68,13 +68,13 @@ async def _keep(desk: Desk, account: str, state: prop.PropState) -> None:
 
 def _why_flat(desk: Desk, seen: Facts) -> str:
     """Why the firm's time is up; empty when it is not, or nothing is held."""
-    check = next((c for _, c in desk.checks if isinstance(c, PropFlatBy)), None)
+    check = only(desk.checks, PropFlatBy)
     return "the prop firm wants it flat" if check is not None and check.is_due(seen) else ""
 
 
 async def _too_near(desk: Desk, account: str, seen: Facts) -> str:
     """Why everything must go before the firm closes the account; said and kept once a day."""
-    check = next((c for _, c in desk.checks if isinstance(c, PropLossLimit)), None)
+    check = only(desk.checks, PropLossLimit)
     state = seen.prop.state if seen.prop is not None else None
     if check is None or state is None or account not in desk.compared_at:
         return ""

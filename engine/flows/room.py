@@ -7,6 +7,7 @@ from engine.domain.money import ZERO
 from engine.domain.quote import Leg
 from engine.flows import curbs, facts
 from engine.portfolio.sectors import BROAD, sector_of
+from engine.risk import only
 from engine.risk.sector import Sector
 
 
@@ -14,11 +15,12 @@ def in_sector(
     desk: Desk, account: str, legs: tuple[Leg, ...], equity: Decimal | None
 ) -> Decimal | None:
     """Dollars of worst case left in the entry's sector; None: no such limit, or not known."""
-    check = next((c for _, c in desk.checks if isinstance(c, Sector)), None)
-    name, now = _name(desk, legs), desk.clock.now()
+    name = _name(desk, legs)
+    if name == BROAD or equity is None or not equity.is_finite():
+        return None
+    check, now = only(desk.checks, Sector), desk.clock.now()
     symbol = legs[0].instrument.symbol
-    is_free = any(o.holds("sector", symbol, now) for o in curbs.overrides(desk))
-    if check is None or name == BROAD or is_free or equity is None or not equity.is_finite():
+    if check is None or any(o.holds("sector", symbol, now) for o in curbs.overrides(desk)):
         return None
     trades = tuple(t for t in desk.book.open_trades(account) if _name(desk, t.legs) == name)
     pending = tuple(o for o in desk.book.pending_entries(account) if _name(desk, o.legs) == name)

@@ -15,7 +15,12 @@ _PREFIX = "route:"
 
 
 def rules(desk: Desk) -> tuple[RouteRule, ...]:
-    """Every rule in order: set while running, one asset class before all of them; configured."""
+    """Every rule in the order in which they are asked: set while running, then configured."""
+    return (*running(desk), *desk.settings.routes)
+
+
+def running(desk: Desk) -> tuple[RouteRule, ...]:
+    """Those set while running: one asset class before all of them."""
     named = (
         RouteRule(assets=frozenset({asset}), accounts=names)
         for asset in ASSETS
@@ -23,7 +28,7 @@ def rules(desk: Desk) -> tuple[RouteRule, ...]:
     )
     rest = accounts(desk, ANY)
     every = (RouteRule(accounts=rest),) if rest else ()
-    return (*named, *every, *desk.settings.routes)
+    return (*named, *every)
 
 
 def accounts(desk: Desk, asset: str) -> tuple[str, ...]:
@@ -53,7 +58,11 @@ async def put(desk: Desk, who: Who, asset: str, account: str, priority: int) -> 
 def said(asset: str, names: Sequence[str]) -> str:
     """``option: main, then second``."""
     what = "everything else" if asset == ANY else asset
-    return f"{what}: {', then '.join(names)}" if names else f"{what}: as configured"
+    return (
+        f"{what}: {', then '.join(names)}"
+        if names
+        else f"{what}: nothing set, what is configured decides"
+    )
 
 
 def _check(desk: Desk, who: Who, asset: str, account: str) -> None:

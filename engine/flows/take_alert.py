@@ -3,8 +3,8 @@
 import asyncio
 import base64
 import hashlib
-from collections.abc import Callable, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 
 from engine.desk import Desk
 from engine.domain.alert import Alert, Effect, NotAnAlert, Parsed, RawAlert, Signal
@@ -202,22 +202,35 @@ async def _decided(
     """
     for is_last in (False, False, True):
         try:
-            async with AsyncExitStack() as held:
-                for account in sorted(p.account for p in profiles):  # always in the same order
-                    await held.enter_async_context(desk.lock(account))
+            async with _locks(desk, profiles):
                 now = [_as_now(desk, p, message) for p in profiles]
                 outcomes = await _judged(desk, now, message, record, number, signal)
-                await held.enter_async_context(effects.story(desk, record.alert_id))
-                stored = desk.book.alerts.get(record.alert_id)
-                known = record if stored is None else changed(stored)
-                after = _after(known, profiles, outcomes, part)
-                await desk.commit(*before, _event(desk, after, outcomes))
+                async with effects.story(desk, record.alert_id):
+                    stored = desk.book.alerts.get(record.alert_id)
+                    known = record if stored is None else changed(stored)
+                    after = _after(known, profiles, outcomes, part)
+                    await desk.commit(*before, _event(desk, after, outcomes))
                 return after, outcomes
         except Conflict:
             was_delivered = before and await desk.store.get(AlertRecord, record.alert_id)
             if is_last or was_delivered:
                 raise
     raise AssertionError("unreachable")
+
+
+def _locks(desk: Desk, profiles: Sequence[SourceProfile]) -> AbstractAsyncContextManager[object]:
+    """The locks of all accounts that judge."""
+    if len(profiles) == 1:
+        return desk.lock(profiles[0].account)
+    return _all_locks(desk, sorted(p.account for p in profiles))  # always in the same order
+
+
+@asynccontextmanager
+async def _all_locks(desk: Desk, accounts: list[str]) -> AsyncIterator[None]:
+    async with AsyncExitStack() as held:
+        for account in accounts:
+            await held.enter_async_context(desk.lock(account))
+        yield
 
 
 def _as_now(desk: Desk, profile: SourceProfile, message: RawAlert) -> SourceProfile:

@@ -19,6 +19,7 @@ from engine.market import new_york_date
 from engine.parsers._grammar.flatten import Flat, flatten
 from engine.parsers._grammar.items import Item, Itemiser
 from engine.parsers._grammar.orders import Reading
+from engine.parsers._grammar.reasons import mute
 from engine.parsers._grammar.reduce import Reducer
 from engine.parsers._grammar.remains import mark
 from engine.parsers._grammar.render import render
@@ -133,7 +134,7 @@ def _read(message: RawAlert, profile: SourceProfile, context: Context) -> Parsed
     if all(item.kind == "para" for item in items) and not is_struck_out:
         return NotAnAlert(why="no words")
     reading = _reading(message, profile, context, flat, items)
-    if _SAMPLE.fullmatch(flat.footer):
+    if flat.footer and _SAMPLE.fullmatch(flat.footer):
         return NotAnAlert(why=f"an example or a test ({flat.footer.strip()[:40]!r} in the footer)")
     if withdrawn := _withdrawn(reading, flat, profile):
         return withdrawn
@@ -155,7 +156,7 @@ def _items(flat: Flat) -> tuple[list[Item], bool]:
         reader.clause = items[-1].clause + 1 if items else 0
         if items:
             reader.put("para", None, "\n")
-        items += Reducer(mark(reader.run())).run()
+        items += Reducer(mark(mute(reader.run()))).run()
     return items, is_cut
 
 

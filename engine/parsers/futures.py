@@ -17,6 +17,7 @@ _MORE_ROOTS = (
 )
 ROOTS = frozenset((*FUTURES, *_MORE_ROOTS.split()))
 """Roots that are read without a slash or month code; what is traded is decided elsewhere."""
+_SIDES = {"L": "long", "S": "short"}
 _LETTERS: dict[str, SizeClass] = {"A": "A", "B": "B", "C": "C"}
 _INDEXES = frozenset(("ES", "MES", "NQ", "MNQ", "YM", "MYM", "RTY", "M2K"))
 _LEAST_INDEX = 1000
@@ -32,21 +33,18 @@ class Futures(RoomParser):
 
     def evidence(self, reading: Reading) -> int:
         """Contract codes and roots speak for futures; a root alone is weak beside a strike."""
-        codes = sum(item.kind == "future" or _is_slashed(item) for item in reading.items)
-        roots = sum(item.kind == "sym" and item.text in ROOTS for item in reading.items)
-        return 4 * codes + 2 * (roots > 0)
+        named = [item for item in reading.items if item.kind in ("sym", "future")]
+        codes = [item for item in named if item.kind == "future" or item.value == 4]
+        roots = [item for item in named if item.kind == "sym" and item.text in ROOTS]
+        return 4 * len(codes) + 2 * bool(roots)
 
     def read(self, reading: Reading) -> Parsed:
         """All trades of the message, or why there is none."""
-        items = [_root(item, reading.today) for item in reading.items]
+        items = _sides([_root(item, reading.today) for item in reading.items])
         drafts = _drafts(reading, split(items, frozenset(("root",))))
         if drafts is None:
             drafts = _drafts(reading, [items]) or []
         return decide(reading, drafts, "no action on a future")
-
-
-def _is_slashed(item: Item) -> bool:
-    return item.kind == "sym" and item.value == 4
 
 
 def _root(item: Item, today: date) -> Item:
@@ -57,6 +55,15 @@ def _root(item: Item, today: date) -> Item:
     elif item.kind == "sym" and (item.value == 4 or item.text in ROOTS):
         item.kind, item.value = "root", (item.text, None)
     return item
+
+
+def _sides(items: list[Item]) -> list[Item]:
+    """``MNQ L 25410``: a letter between root and price is the side."""
+    for before, item, after in zip(items, items[1:], items[2:], strict=False):
+        is_side = item.kind == "letter" and item.text in _SIDES and before.kind == "root"
+        if is_side and after.kind in ("num", "paid", "money", "price"):
+            item.kind, item.value = "verb", _SIDES[item.text]
+    return items
 
 
 def _contract(root: str, month: str, year: str, today: date) -> str:
@@ -182,5 +189,7 @@ class _Trade(PlainTrade):
         """The siren form: a siren, or a size letter behind the price."""
         items = self.facts.items
         has_siren = any(item.kind == "emoji" and "🚨" in item.text for item in items)
+        if has_siren and self.facts.has("target") and not self.facts.has("line", "para"):
+            has_siren = False  # the form has a line for the stop
         has_letter = any(item.kind == "letter" for item in items)
         return has_siren or has_letter

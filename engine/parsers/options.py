@@ -34,7 +34,7 @@ class Options(RoomParser):
 
     def evidence(self, reading: Reading) -> int:
         """Contracts, rights and spreads speak for options."""
-        return 3 * sum(item.kind in _EVIDENCE for item in reading.items)
+        return 3 * len([1 for item in reading.items if item.kind in _EVIDENCE])
 
     def read(self, reading: Reading) -> Parsed:
         """All trades of the message, or why there is none."""
@@ -92,7 +92,9 @@ class _Trade:
         price = prices.price(facts, said, is_premium=True)
         if self._is_coin(signal, price.value):
             return None
-        levels = slots.levels(facts, own=signal.symbol, is_derivative=True)
+        entry = price.value or (self.base.price if self.base is not None else None)
+        levels = slots.levels(facts, own=signal.symbol, is_derivative=True, entry=entry,
+                              strike=signal.strike)  # fmt: skip
         signal = replace(signal, price=price.value, price_range=price.range, quantity=count,
                          size_class=size, stop=levels.stop, targets=levels.targets,
                          stop_underlying=levels.under, trail=levels.trail)  # fmt: skip
@@ -101,9 +103,10 @@ class _Trade:
 
     def _is_coin(self, signal: Signal, price: Decimal | None) -> bool:
         """``BTC at 96500`` is the coin, not buy-to-close."""
+        if signal.strike is not None or signal.legs or self.base is not None:
+            return False
         is_btc = any(item.kind == "verb" and item.text == "btc" for item in self.facts.items)
-        is_contract = signal.strike is not None or bool(signal.legs) or self.base is not None
-        return is_btc and not is_contract and (price is None or price >= symbols.COIN_PRICE)
+        return is_btc and (price is None or price >= symbols.COIN_PRICE)
 
     def _anchor(self) -> int | None:
         found = self.facts.at(*_ANCHORS, "strike")
@@ -257,11 +260,10 @@ class _Trade:
         return "long"
 
     def _is_premium_sale(self) -> bool:
-        hints = ("cash secured", "cash covered", "csp", "naked", "covered",
-                 "premium", "for premium")  # fmt: skip
-        texts = {item.text for item in self.facts.items}
+        hints = ("cash secured", "covered", "csp", "naked", "premium")
+        is_told = any(item.text.endswith(hints) for item in self.facts.items)
         is_tos = any(item.kind == "gain" and item.text[0] == "-" for item in self.facts.items)
-        return is_tos or self.facts.has("effect") or not texts.isdisjoint(hints)
+        return is_tos or self.facts.has("effect") or is_told
 
     def _check(self, signal: Signal, side: Side) -> None:
         facts, said = self.facts, self.intent
@@ -280,7 +282,7 @@ class _Trade:
             if facts.has("lookback") and not is_priced:
                 facts.doubt("price", "a number may be the price or a level")
         is_even = signal.stop is not None and signal.stop.kind == "breakeven"
-        is_alone = self.base is None and not facts.has("verb")
+        is_alone = self.base is None and not facts.has("verb") and facts.items[0].text not in _NEWS
         if said.family == "update" and is_alone and not is_even:
             facts.doubt("action", "a new trade, or new levels for an open one?")
         if said.family == "cancel" and self.base is None and not signal.symbol:
@@ -314,11 +316,17 @@ def _is_opinion(item: Item) -> bool:
     return item.kind == "note" and item.text.startswith(_OPINIONS)
 
 
+_NEWS = frozenset(("update", "updates", "trade update", "alert update", "position update"))
 _BARE_FILLS = frozenset(
-    ("the", "a", "at", "for", "of", "on", "in", "and", "with", "w/", "lmt", "limit", "each", "exp",
+    ("filled", "the", "a", "at", "for", "of", "on", "in", "and", "with", "w/", "lmt", "limit",
+     "each", "exp",
      "expiring", "expires", "expiration", "@", "entry", "per", "per contract", "just", "to")
 )  # fmt: skip
-_ENTRY_EMOJI = frozenset("🚨🔥🚀🟢⚡🎯📈🔔⚠💎📢‼❗⭐🌟💥🐂🐻💪🤞🎰🟩📊🔊➡🎟🍉🗨☀")
+_ENTRY_EMOJI = frozenset(
+    "🚨🔥🚀🟢⚡🎯📈🔔⚠💎📢‼❗⭐🌟💥🐂🐻💪🤞🎰🟩📊🔊➡🎟🍉🗨☀"
+    "🎲🤏🙌👉👇☝⚔🧨🦅🐳🐋🦁🍀🤠😎👊✊🫡📌📍🧲🎣🏹🛒🆕🔵🟣🟠🛸🚂🏎⚙🔑👑🎬🌊🧪🦾🛫🪂🏄"
+    "🏻🏼🏽🏾🏿"
+)
 """Signs that may decorate an entry; a red light or a tick may stand for an exit."""
 _GREETINGS = frozenset(
     ("good morning", "morning", "gm", "hey", "hi", "hello", "team", "guys", "everyone", "all",

@@ -16,7 +16,7 @@ class Stocks(RoomParser):
 
     def evidence(self, reading: Reading) -> int:
         """A ticker speaks for shares when nothing speaks for more."""
-        return int(any(item.kind == "sym" for item in reading.items))
+        return int("sym" in [item.kind for item in reading.items])
 
     def read(self, reading: Reading) -> Parsed:
         """All trades of the message, or why there is none."""

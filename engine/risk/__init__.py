@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from functools import cache, cached_property
-from typing import Any, ClassVar, TypeGuard
+from typing import Any, ClassVar, TypeGuard, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
@@ -37,6 +37,7 @@ __all__ = [
     "holdings",
     "is_known",
     "loss_streak",
+    "only",
     "run_checks",
 ]
 
@@ -141,6 +142,13 @@ class RiskCheck(ABC):
     settings: Any
     """Instance of the subclass's own ``Settings``; subclasses annotate it so."""
 
+    warns: ClassVar[bool] = False
+    """Whether it has a :meth:`warning` of its own: most have none, and none is asked of them."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls.warns = cls.warning is not RiskCheck.warning
+
     def __init__(self, settings: Any) -> None:
         self.settings = settings
 
@@ -155,6 +163,17 @@ class RiskCheck(ABC):
     def gauges(self, facts: Facts) -> tuple[Gauge, ...]:
         """How much of this limit is used, for ``/risk-limits``; () where that says nothing."""
         return ()
+
+
+C = TypeVar("C", bound=RiskCheck)
+
+
+def only(checks: Iterable[tuple[str, RiskCheck]], kind: type[C]) -> C | None:
+    """The check of this kind; None when it is not among them."""
+    for _, check in checks:
+        if type(check) is kind:
+            return check
+    return None
 
 
 def run_checks(
@@ -173,7 +192,12 @@ def run_checks(
     verdicts = []
     ended = monotonic() if monotonic is not None else 0.0
     for name, check in checks:
-        answer = _asked(name, check, intent, facts)
+        try:
+            said: Any = check.check(intent, facts)
+            near: Any = check.warning(facts) if said is None and check.warns else ""
+        except Exception as error:  # noqa: BLE001 - R-10: whatever breaks in a check is a denial
+            near, said = "", _broken(name, f"check failed: {type(error).__name__}")
+        answer = "" if said is None and near == "" else _answer(name, said, near)
         began, ended = ended, monotonic() if monotonic is not None else 0.0
         if ended - began > MAX_S and not isinstance(answer, Denial):
             answer = Denial(code=f"{name}.slow", detail=f"check took more than {MAX_S:g} s")
@@ -213,20 +237,19 @@ def _passed(name: str) -> Verdict:
     return Verdict(check=name, is_ok=True)
 
 
-def _asked(name: str, check: RiskCheck, intent: Intent, facts: Facts) -> Denial | str:
+def _answer(name: str, said: object, near: object) -> Denial | str:
     """Why not, or what to say besides yes."""
-    try:
-        answer: Any = check.check(intent, facts)
-        said: Any = check.warning(facts) if answer is None else ""
-    except Exception as error:  # noqa: BLE001 - R-10: whatever breaks in a check is a denial
-        return Denial(code=f"{name}.error", detail=f"check failed: {type(error).__name__}")
-    if isinstance(answer, Denial):
-        return answer
-    if isinstance(answer, Remark):
-        return answer.detail
-    if answer is None and isinstance(said, str):
+    if isinstance(said, Denial):
         return said
-    return Denial(code=f"{name}.error", detail="check gave no usable answer")
+    if isinstance(said, Remark):
+        return said.detail
+    if said is None and isinstance(near, str):
+        return near
+    return _broken(name, "check gave no usable answer")
+
+
+def _broken(name: str, detail: str) -> Denial:
+    return Denial(code=f"{name}.error", detail=detail)
 
 
 # -- words that the checks share --------------------------------------------------------------

@@ -29,14 +29,14 @@ class Allocation(RiskCheck):
     def check(self, intent: Intent, facts: Facts) -> Denial | None:
         """Judge an entry."""
         equity, own = facts.equity_usd, intent.notional_usd
-        held = {h.trade_id: h for h in holdings(intent, facts)}
-        at_work = {trade_id: facts.notional_by_trade.get(trade_id) for trade_id in held}
-        at_work |= {k: v for k, v in facts.notional_by_trade.items() if k != intent.trade_id}
-        known = {k: v for k, v in at_work.items() if is_known(v) and v >= 0}
+        held = holdings(intent, facts)
+        at_work = dict.fromkeys((h.trade_id for h in held), None) | facts.notional_by_trade
+        at_work.pop(intent.trade_id, None)
         if not is_known(equity) or equity <= 0 or not is_known(own) or own < 0:
             return Denial(
                 code="allocation.unknown", detail=f"equity {equity} or size {own} is not known"
             )
+        known = {k: v for k, v in at_work.items() if is_known(v) and v >= 0}
         if len(known) < len(at_work):
             missing = ", ".join(sorted(set(at_work) - set(known)))
             return Denial(
@@ -47,8 +47,8 @@ class Allocation(RiskCheck):
             return _denied("total", total, equity, self.settings.max_pct, "at work")
         if not _is_sold_option(intent.legs, intent.side.sign):
             return None
-        sold = [k for k, h in held.items() if _is_sold_option(h.legs, h.direction)]
-        total = sum((known[k] for k in sold), own)
+        sold = [h.trade_id for h in held if _is_sold_option(h.legs, h.direction)]
+        total = sum((known[trade_id] for trade_id in sold), own)
         if total > equity * self.settings.max_short_options_pct / 100:
             pct = self.settings.max_short_options_pct
             return _denied("short_options", total, equity, pct, "tied up by sold options")

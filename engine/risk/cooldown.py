@@ -29,6 +29,8 @@ class Cooldown(RiskCheck):
 
     def check(self, intent: Intent, facts: Facts) -> Denial | None:
         """Judge an entry."""
+        if not facts.recent_exits:
+            return None
         symbol = underlying(intent.symbol)
         exits = [e for e in facts.recent_exits if underlying(e.symbol) == symbol]
         if not exits:

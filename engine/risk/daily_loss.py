@@ -1,11 +1,23 @@
 """Has the day cost enough?"""
 
+from dataclasses import dataclass
 from decimal import Decimal
 
 from pydantic import Field
 
 from engine.domain.order import Intent
+from engine.domain.trade import Account
 from engine.risk import Denial, Facts, Gauge, RiskCheck, is_known
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Day:
+    """What an account's day has come to: all that the daily breaker judges by."""
+
+    account: Account
+    equity_usd: Decimal | None
+    open_pnl_usd: Decimal | None
+    accepted_loss_usd: Decimal
 
 
 class DailyLoss(RiskCheck):
@@ -38,7 +50,7 @@ class DailyLoss(RiskCheck):
             )
         return self.reached(facts)
 
-    def reached(self, facts: Facts) -> Denial | None:
+    def reached(self, facts: Facts | Day) -> Denial | None:
         """Whether the limit is reached now, or cannot be told."""
         loss = day_loss_usd(facts)
         start = facts.account.day_start_equity_usd
@@ -84,7 +96,7 @@ class DailyLoss(RiskCheck):
         return limit if cap is None else min(limit, cap)
 
 
-def day_loss_usd(facts: Facts) -> Decimal | None:
+def day_loss_usd(facts: Facts | Day) -> Decimal | None:
     """Dollars lost today, negative: gained; None when a figure is missing.
 
     Since the last reset of the breaker, when there was one today.

@@ -25,7 +25,7 @@ class Duplicate(RiskCheck):
 
     def check(self, intent: Intent, facts: Facts) -> Denial | None:
         """Judge an entry."""
-        name = entry_name(intent)
+        name = entry_name(intent) if facts.recent_entries else ""
         for at, seen, alert_id, price in facts.recent_entries:
             if seen != name or alert_id == intent.alert_id or price != intent.alerted_price:
                 continue

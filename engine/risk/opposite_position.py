@@ -15,8 +15,9 @@ class OppositePosition(RiskCheck):
 
     def check(self, intent: Intent, facts: Facts) -> Denial | None:
         """Judge an entry."""
-        mine = _signs(intent.legs, intent.side.sign)
-        for held in holdings(intent, facts):
+        others = holdings(intent, facts)
+        mine = _signs(intent.legs, intent.side.sign) if others else {}
+        for held in others:
             for key, sign in _signs(held.legs, held.direction).items():
                 if mine.get(key, 0) * sign < 0:
                     has = "long" if sign > 0 else "short"

@@ -4,6 +4,7 @@ from decimal import Decimal
 
 from pydantic import Field
 
+from engine.domain.money import ZERO
 from engine.domain.order import Intent
 from engine.domain.quote import Leg
 from engine.risk import Denial, Facts, RiskCheck, entry_price, holdings, is_known
@@ -61,8 +62,9 @@ class PositionSize(RiskCheck):
 
 
 def _held_usd(intent: Intent, facts: Facts) -> Decimal | None:
-    total, mine = Decimal(0), _keys(intent.legs)
-    for held in holdings(intent, facts):
+    others, total = holdings(intent, facts), ZERO
+    mine = _keys(intent.legs) if others else None
+    for held in others:
         if _keys(held.legs) == mine:
             exposure = facts.notional_by_trade.get(held.trade_id)
             if not is_known(exposure) or exposure < 0:

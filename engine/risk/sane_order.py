@@ -20,11 +20,13 @@ class SaneOrder(RiskCheck):
 
 
 def _legs(intent: Intent) -> Denial | None:
-    multipliers = {leg.instrument.multiplier for leg in intent.legs}
-    if len(multipliers) != 1 or any(leg.ratio == 0 for leg in intent.legs):
-        detail = f"{len(intent.legs)} legs do not make one unit of {intent.symbol}"
-        return Denial(code="sane_order.legs", detail=detail)
-    return None
+    legs, is_unit = intent.legs, bool(intent.legs)
+    for leg in legs:
+        is_unit &= leg.ratio != 0 and leg.instrument.multiplier == legs[0].instrument.multiplier
+    if is_unit:
+        return None
+    detail = f"{len(legs)} legs do not make one unit of {intent.symbol}"
+    return Denial(code="sane_order.legs", detail=detail)
 
 
 def _quantity(intent: Intent) -> Denial | None:

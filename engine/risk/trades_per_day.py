@@ -55,11 +55,13 @@ class TradesPerDay(RiskCheck):
 
 
 def _of_symbol(symbol: str, intent: Intent, facts: Facts) -> int:
+    held = holdings(intent, facts)
+    if not held and not facts.recent_exits:
+        return 0
     since = _day_began(facts)
     began = {t.trade_id: t.opened_at or t.created_at for t in facts.trades}
     n_held = sum(
-        underlying(h.symbol) == symbol and began.get(h.trade_id, since) >= since
-        for h in holdings(intent, facts)
+        underlying(h.symbol) == symbol and began.get(h.trade_id, since) >= since for h in held
     )
     n_closed = sum(
         underlying(e.symbol) == symbol and (e.opened_at or e.closed_at) >= since

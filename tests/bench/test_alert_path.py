@@ -18,6 +18,7 @@ from pathlib import Path
 
 import pytest
 
+from bot import garbage
 from engine.clock import SystemClock
 from engine.domain.desk import AlertState, Intake
 from engine.domain.instrument import Instrument, option
@@ -61,11 +62,13 @@ async def desk_on(
     )
     rig.desk.calendars = {"*": ALWAYS}
     rig.last_id = NEXT_MESSAGE
-    gc.freeze()  # as the bot does once it is up: pytest's own heap is no part of an alert
+    usual = gc.get_threshold()
+    garbage.out_of_the_way()  # as the bot does once it is up: pytest's own heap is no part of it
     try:
         yield rig
     finally:
         gc.unfreeze()
+        gc.set_threshold(*usual)
         await rig.close()
 
 

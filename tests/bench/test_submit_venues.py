@@ -6,15 +6,12 @@ came about. The venue's own work is told apart: a real broker's is not ours to m
 """
 
 import asyncio
-import json
-import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from urllib.request import urlopen
 
 import pytest
 from pydantic import SecretStr
@@ -31,6 +28,7 @@ from tests.bench.test_alert_path import contract, desk_on, quote, words
 from tests.conformance.broker_bench import BROKERS
 from tests.conformance.venue_bench import NoWait
 from tests.rig import OPTIONS, RHEA, Rig, d
+from tests.venues import far as elsewhere
 
 pytestmark = pytest.mark.bench
 
@@ -42,9 +40,9 @@ BURST, BURSTS, ROUND_TRIP_S = 20, 7, 0.05
 class Far:
     """A venue elsewhere, our adapter there, and when it was asked last."""
 
-    def __init__(self, rig: Rig, name: str, told: dict[str, Any], tokens: FileTokens) -> None:
+    def __init__(self, rig: Rig, name: str, venue: elsewhere.Far, tokens: FileTokens) -> None:
         self.bench: Any = BROKERS[name]()
-        self.url = told["url"]
+        self.venue = venue
         setup = Setup(
             name=name,
             clock=rig.clock,
@@ -52,7 +50,7 @@ class Far:
             secrets={key: SecretStr(text) for key, text in self.bench.secrets.items()},
             tokens=tokens,
         )
-        self.broker = self.bench.adapter(self.bench.settings(self.url, told["ws_url"]), setup)
+        self.broker = self.bench.adapter(self.bench.settings(venue.url, venue.ws_url), setup)
         self.asked_at = self.answered_at = 0.0
         inner = self.broker.submit
 
@@ -66,43 +64,17 @@ class Far:
 
     async def told(self, slow_s: float = 0.0) -> dict[str, Any]:
         """What arrived since this was asked last."""
-
-        def ask() -> Any:
-            with urlopen(f"{self.url}/bench?slow={slow_s}") as answer:  # noqa: S310 - loopback
-                return json.load(answer)
-
-        said: dict[str, Any] = await asyncio.to_thread(ask)
-        return said
-
-
-@asynccontextmanager
-async def venue(name: str) -> AsyncIterator[dict[str, Any]]:
-    """Its addresses, and the tokens that its owner made there."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "tests.bench.far_venue",
-        name,
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-    )
-    assert process.stdout is not None
-    assert process.stdin is not None
-    try:
-        yield json.loads(await process.stdout.readline())
-    finally:
-        process.stdin.close()
-        await process.wait()
+        return await self.venue.orders_arrived(slow_s)
 
 
 @asynccontextmanager
 async def far_desk(rig: Rig, name: str, folder: Path) -> AsyncIterator[Far]:
     """The desk with an account at the venue, where every option goes."""
-    async with venue(name) as told:
+    async with elsewhere.far(name) as venue:
         tokens = FileTokens(folder / "tokens")
-        for key, text in told["tokens"].items():
+        for key, text in venue.tokens.items():
             await tokens.save(key, text)
-        far = Far(rig, name, told, tokens)
+        far = Far(rig, name, venue, tokens)
         desk = rig.desk
         desk.brokers = {**desk.brokers, name: far.broker}
         desk.calendars = {"*": ALWAYS}

@@ -1,12 +1,13 @@
 """kill -9 of the real bot while it trades at an outside broker: its adapter, a venue on loopback.
 
-The venue lives on in this process, as a broker does. Every third life ends when the venue says so:
-on receiving an order, or right after taking it; every third while it starts, and the others at a
-random moment. While the desk is ready to trade, whatever is held must have a working stop or close
-at the venue; longer than five seconds without is a failure. At the end the venue's own books are
-compared with ours: every order once, every execution once, the same holdings, and no order whose
-outcome is not known. Where a broker can be asked for no order of ours (Schwab), the bot calls a
-person; one answers here from what the venue lists, as in the broker's app, before the end.
+The venue lives on in a process of its own, as a broker does (:mod:`tests.venues.far`). Every third
+life ends when the venue says so: on receiving an order, or right after taking it; every third while
+it starts, and the others at a random moment. While the desk is ready to trade, whatever is held
+must have a working stop or close at the venue; longer than five seconds without is a failure. At
+the end the venue's own books are compared with ours: every order once, every execution once, the
+same holdings, and no order whose outcome is not known. Where a broker can be asked for no order of
+ours (Schwab), the bot calls a person; one answers here from what the venue lists, as in the
+broker's app, before the end.
 
 One life in ten is started as a user starts it, and its start timed; the others are forked from a
 process that has read the modules in (:mod:`tests.chaos.nursery`).
@@ -20,7 +21,7 @@ import sqlite3
 import time
 from collections import Counter
 from contextlib import closing, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import cached_property
@@ -36,7 +37,6 @@ from bot.demo import stage as demo
 from bot.demo import world
 from bot.tokens import FileTokens
 from engine.brokers import BrokerCaps
-from engine.brokers.paper import AlwaysOpen, PaperSettings
 from engine.clock import SystemClock
 from engine.domain.desk import Fact, Intake
 from engine.domain.instrument import Instrument, stock
@@ -49,8 +49,9 @@ from tests.chaos import campaign
 from tests.chaos.campaign import AUTO, SYMBOLS, Tally, Watch
 from tests.chaos.nursery import Nursery, is_alive
 from tests.conformance.broker_bench import BROKERS
+from tests.venues.far import Far, far
 
-CASH = Decimal(10_000_000)
+CASH = 10_000_000
 NAKED_S = 5.0
 PLAIN_EVERY = 10
 CAUGHT_UP_S = 5.0
@@ -87,15 +88,10 @@ class Abroad:
         self.broker = name.partition(" ")[0]
         self.tally, self.bare = Tally(), Bare()
         self.n_venue_kills = 0
-        bench: Any = BROKERS[name if name == "topstepx" else f"{self.broker} stock"]()
-        self.bench = bench
-        bench.clock = SystemClock()
-        bench.numbers = {"main": bench.numbers["main"]}
-        bench.terms = replace(bench.terms, start_cash_usd={"main": CASH}, latency_ms=20)
-        made, terms = bench.venue_type, bench.terms
-        bench.venue_type = lambda clock, vault, settings, *, board: made(
-            clock, vault, _loose(settings, terms), board=board, hours=AlwaysOpen()
-        )
+        self.place = name if name == "topstepx" else f"{self.broker} stock"
+        self.bench: Any = BROKERS[self.place]()
+        self.number = self.bench.numbers["main"]
+        self.venue: Far
         self.live = False
         """Whether the desk is ready to trade just now."""
         self.is_over = False
@@ -105,11 +101,6 @@ class Abroad:
         """As ``tally.trading_s``, without the reading in of modules."""
         self.n_decided = 0
         """Orders of which a person had to say what became of them."""
-
-    @property
-    def venue(self) -> Any:
-        """The broker."""
-        return self.bench.venue
 
     @cached_property
     def caps(self) -> BrokerCaps:
@@ -141,7 +132,7 @@ class Abroad:
             values["sources"]["futures"].update(chase_limit_pct=2, ask_limit_pct=3)
         scene.config.write_text(yaml.safe_dump(values), encoding="utf-8")
         secrets = {f"{self.broker}_{k}": v for k, v in self.bench.secrets.items()}
-        secrets["account_main"] = self.bench.numbers["main"]
+        secrets["account_main"] = self.number
         home = self.folder / ".secrets"
         home.mkdir(mode=0o700)
         for key, text in secrets.items():
@@ -155,7 +146,7 @@ class Abroad:
         self.tokens = FileTokens(
             config.state_dir() / "tokens" / f"{self.broker}-{settings.environment}"
         )
-        for key, text in self.bench.tokens.kept.items():
+        for key, text in self.venue.tokens.items():
             await self.tokens.save(key, text)
 
     async def go_live(self) -> None:
@@ -181,32 +172,24 @@ class Abroad:
     async def keep_quoting(self, scene: demo.Stage) -> None:
         """The venue sees the same market as the desk."""
         while True:
-            for instrument in self.traded(scene):
-                quote = await scene.market.feed.quote(instrument)
-                if quote is not None:
-                    self.venue.board.put(quote)
+            found = [await scene.market.feed.quote(one) for one in self.traded(scene)]
+            await self.venue.show((q.instrument.key, q.bid, q.ask) for q in found if q is not None)
             await asyncio.sleep(VENUE_STEP_S)
 
     async def keep_looking(self) -> None:
         """Is everything that is held covered?"""
-        number = self.bench.numbers["main"]
         while True:
             await asyncio.sleep(VENUE_STEP_S)
+            books = await self.venue.books(self.number)
             if not self.live:
                 self.bare.since.clear()
                 continue
-            held = await self.venue.exchange.positions(number)
-            working = await self.venue.exchange.open_orders(number)
-            exits = {
-                (leg.instrument.key, o.side.sign * leg.ratio > 0) for o in working for leg in o.legs
-            }
             now, excused = time.monotonic(), self.excused()
-            for position in held:
-                key = position.instrument.key
-                if position.qty and key not in excused:
-                    is_covered = (key, position.qty < 0) in exits
+            for key, qty in books.held.items():
+                if key not in excused:
+                    is_covered = (key, qty < 0) in books.exits
                     self.bare.seen(key, is_covered=is_covered, now=now)
-            for key in set(self.bare.since) - {p.instrument.key for p in held if p.qty}:
+            for key in self.bare.since.keys() - books.held.keys():
                 del self.bare.since[key]
 
     def excused(self) -> set[str]:
@@ -241,9 +224,14 @@ class Abroad:
 
     async def run(self, kills: int, seed: int) -> str:
         """Live, be killed, again; then the audit; one line of figures."""
-        chance = random.Random(seed)
+        async with far(self.place, cash=CASH, latency_ms=20) as self.venue:
+            try:
+                return await self._run(kills, random.Random(seed))
+            finally:
+                self.bench._patches.undo()
+
+    async def _run(self, kills: int, chance: random.Random) -> str:
         scene = await demo.set_up(self.folder, SystemClock(), port=0)
-        await self.bench.open_venue()
         port = campaign._free_port()
         self.configure(scene, port)
         await self.lay_tokens()
@@ -279,7 +267,6 @@ class Abroad:
                 await asyncio.gather(*works, return_exceptions=True)
                 await scene.close()
                 await self.nursery.close()
-                await self.venue.stop()
 
     async def _life(self, scene: demo.Stage, watch: Watch, chance: random.Random) -> None:
         began = time.monotonic()
@@ -297,7 +284,7 @@ class Abroad:
                 await self._trade(scene, chance)
         finally:
             self.live = False
-            self.venue.faults.kill_pid = None
+            await self.venue.kill(None)
             if scene.is_running:
                 await scene.kill_bot()
             else:
@@ -321,23 +308,22 @@ class Abroad:
         self.tally.kills_while_starting += 1
         while scene.pid == 0:  # noqa: ASYNC110 - a process that is being made has no event
             await asyncio.sleep(0.005)
-        self._arm(scene, chance)
+        await self._arm(scene, chance)
         usual_s = sorted(self.forked_s)[len(self.forked_s) // 2]
         until = time.monotonic() + usual_s * chance.random()
         while time.monotonic() < until and is_alive(scene.pid):  # noqa: ASYNC110 - nor has a death
             await asyncio.sleep(0.02)
         self.n_venue_kills += not is_alive(scene.pid)
 
-    def _arm(self, scene: demo.Stage, chance: random.Random) -> None:
-        self.venue.faults.kill_at = chance.choice(["request", "accepted"])
-        self.venue.faults.kill_pid = scene.pid
+    async def _arm(self, scene: demo.Stage, chance: random.Random) -> None:
+        await self.venue.kill(scene.pid, chance.choice(["request", "accepted"]))
 
     async def _trade(self, scene: demo.Stage, chance: random.Random) -> None:
         """Alerts and a moving market until the moment of death."""
         if chance.random() < 0.8:
             await self.caught_up(CAUGHT_UP_S)
         if self.tally.kills % 3 == 2:
-            self._arm(scene, chance)
+            await self._arm(scene, chance)
         span_s = LONG_S if self.tally.kills % LONG_EVERY == 0 else campaign.AFTER_READY_S
         until = time.monotonic() + chance.random() * span_s
         moved_at = 0.0
@@ -410,16 +396,14 @@ class Abroad:
         """The broker's number of the order that it can only be; empty when there is none."""
         ours = {doc["broker_id"] for _, doc in self.on_disk() if doc.get("broker_id")}
         sent_at = datetime.fromisoformat(order["sent_at"])
-        theirs = await self.venue.exchange.orders_since(
-            self.bench.numbers["main"], sent_at - timedelta(minutes=5)
-        )
+        books = await self.venue.books(self.number, sent_at - timedelta(minutes=5))
         fitting = [
             one.broker_id
-            for one in theirs
+            for one in books.orders
             if one.broker_id not in ours
-            and (one.side.value, one.type.value, one.qty)
+            and (one.side, one.type, one.qty)
             == (order["side"], order["type"], Decimal(order["qty"]))
-            and one.legs[0].instrument.symbol == order["legs"][0]["instrument"]["symbol"]
+            and one.symbol == order["legs"][0]["instrument"]["symbol"]
         ]
         return min(fitting, default="")  # twins, in the order in which they were placed
 
@@ -448,49 +432,43 @@ class Abroad:
         open_ends = (*DOUBTFUL, OrderState.INTENT)
         doubts = [(o.order_id, o.reason) for o in orders if o.state in open_ends]
         assert not doubts, f"never resolved: {doubts}"
-        number = self.bench.numbers["main"]
         start = min((o.created_at for o in orders), default=SystemClock().now())
-        theirs = await self.venue.exchange.orders_since(number, start)
+        books = await self.venue.books(self.number, start)
         sent = [o for o in orders if o.sent_at is not None]
         chained = {o.replaces for o in sent if o.replaces}  # changed in place: one number for all
         named = [o.broker_id for o in sent if o.broker_id and o.order_id not in chained]
         assert len(named) == len(set(named)), "two of our orders claim one of the broker's"
         n_known = sum(bool(o.broker_id) for o in sent)  # each life of one that was changed counts
-        assert len(theirs) == n_known, f"{len(theirs)} orders there, {n_known} known to us"
-        fills = await self.venue.exchange.fills_since(number, start)
+        n_there = len(books.orders)
+        assert n_there == n_known, f"{n_there} orders there, {n_known} known to us"
         executions = await store.find(Execution)
         there, ours = Counter[str](), Counter[str]()
-        for fill in fills:
-            there[fill.instrument.key] += int(fill.qty * fill.side.sign)
+        for key, qty in books.fills:
+            there[key] += int(qty)
         for done in executions:
             ours[done.instrument.key] += int(done.qty * done.side.sign)
         assert +there == +ours, f"filled there {there}, booked here {ours}"
         assert -there == -ours, f"filled there {there}, booked here {ours}"
-        assert sum(f.qty for f in fills) == sum(e.qty for e in executions), "a fill booked twice"
+        n_filled = sum(abs(qty) for _, qty in books.fills)
+        assert n_filled == sum(e.qty for e in executions), "a fill booked twice"
         held: dict[str, Decimal] = {}
         for position in await store.find(Position):
             if position.qty:
                 key = position.instrument.key
                 held[key] = held.get(key, Decimal(0)) + position.qty
-        holds = {p.instrument.key: p.qty for p in await self.venue.exchange.positions(number)}
-        assert held == {k: q for k, q in holds.items() if q}, (held, holds)
-        assert not self.venue.log.violations, self.venue.log.violations[:5]
+        assert held == books.held, (held, books.held)
+        assert not books.violations, books.violations
         assert self.bare.longest_s <= NAKED_S, f"{self.bare.longest_s:.1f} s without a stop"
         naked = [t for t in await store.find(Trade) if t.is_unprotected_since and t.stop]
         assert not naked, f"left without a stop: {[t.trade_id for t in naked]}"
-        assert fills or self.tally.kills < 6, "nothing was traded at all"
+        assert books.fills or self.tally.kills < 6, "nothing was traded at all"
         exits = [o for o in orders if o.purpose is not Purpose.ENTRY and o.filled]
         return (
             f"{self.tally.kills} kills ({self.n_venue_kills} by the venue within an order, "
             f"{self.tally.kills_while_starting} while starting), "
-            f"{len(self.tally.posted)} alerts, {len(theirs)} orders at the broker, "
-            f"{len(exits)} exits filled, {len(fills)} fills; 0 lost, 0 doubled, holdings equal, "
-            f"{self.n_decided} decided by a person, "
+            f"{len(self.tally.posted)} alerts, {n_there} orders at the broker, "
+            f"{len(exits)} exits filled, {len(books.fills)} fills; "
+            f"0 lost, 0 doubled, holdings equal, {self.n_decided} decided by a person, "
             f"longest without a working stop {self.bare.longest_s:.1f} s, "
-            f"{self.venue.log.n_checked} requests checked, audit chain ok ({chain.n_events} rows)"
+            f"{books.n_checked} requests checked, audit chain ok ({chain.n_events} rows)"
         )
-
-
-def _loose(settings: PaperSettings, terms: PaperSettings) -> PaperSettings:
-    cash = dict.fromkeys(settings.start_cash_usd, terms.start_cash_usd["main"])
-    return replace(settings, start_cash_usd=cash)

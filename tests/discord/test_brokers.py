@@ -74,12 +74,17 @@ async def test_health_and_usage_answer(tmp_path, monkeypatch):
 
 async def test_a_route_is_changed_by_one_confirmed_click_and_shown(tmp_path, monkeypatch):
     async with desk(tmp_path, monkeypatch) as it:
-        shown = await it.slash("ada", "admin", "broker route", asset="option")
-        assert "as configured" in shown.text
+        shown = await it.slash("ada", "admin", "broker route")
+        assert "Entries go to the room's own account" in plain(shown.reply)
+        assert "options → main at paper" in plain(shown.reply)
+        unsaid = await it.slash("ada", "admin", "broker route", account="main")
+        assert "Which asset class" in unsaid.text
         asked = await it.slash("ada", "admin", "broker default", account="main")
         await it.user("ada").click(asked.reply, "Change the route").acked()
         await it.until(lambda: "everything else: main" in plain(asked.reply))
         assert await it.see("admin", "Route by")
+        now = plain((await it.slash("ada", "admin", "broker route")).reply)
+        assert "everything → main at paper" in now
         wrong = await it.slash("ada", "admin", "broker route", asset="stock", account="nowhere")
         await it.user("ada").click(wrong.reply, "Change the route").acked()
         await it.until(

@@ -244,6 +244,43 @@ async def test_all_events_lost_is_found_by_the_next_comparison(rig):
     await at_rest(rig)
 
 
+async def test_what_ended_and_is_listed_again_is_read_at_once(rig):
+    await waiting(rig, BUY)
+    (order,) = await orders(rig)
+    await send.ask_cancel(rig.desk, order, "test")
+    rig.clock.advance(1)
+    await rig.rest()
+    assert len(await rig.broker.orders_since("main", desks.START)) == 1
+    get, asked = rig.desk.store.get, []
+
+    async def counted(kind, key):
+        asked.append(key)
+        return await get(kind, key)
+
+    rig.desk.store.get = counted
+    await recover.reconcile(rig.desk)
+    assert not asked
+
+
+async def test_what_ended_there_after_it_ended_here_is_taken_in(rig):
+    """The book has let go of the order; the broker's list says that more of it was filled."""
+    await waiting(rig, BUY)
+    (order,) = await orders(rig)
+    await send.ask_cancel(rig.desk, order, "test")
+    rig.clock.advance(1)
+    await rig.rest()
+    (report,) = await rig.broker.orders_since("main", desks.START)
+
+    async def told(*_):
+        return [desks.replace(report, filled=d(1))]
+
+    rig.broker.orders_since = told
+    await recover.reconcile(rig.desk)
+    await rig.rest()
+    (order,) = await orders(rig)
+    assert order.reported == 1
+
+
 async def test_a_late_fill_after_cancel_opens_the_trade_and_is_protected(rig):  # O-11
     await waiting(rig, BUY)
     (order,) = await orders(rig)

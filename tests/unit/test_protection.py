@@ -111,21 +111,15 @@ def test_a_stop_that_is_none_is_refused(stop: Level, direction: Literal[1, -1], 
 
 def test_the_rooms_stop_when_the_author_has_none() -> None:
     assert planned(signal(), OPTIONS).stop == D("1.18")
-    found = planned(signal(stop=at("1.50")), OPTIONS)
-    assert found.stop == D("1.50")
-    assert found.note == "stop 1.50 from the alert; no targets"
+    assert planned(signal(stop=at("1.50")), OPTIONS).stop == D("1.50")
 
 
-def test_no_stop_at_all_is_said() -> None:
-    found = planned(signal())
-    assert found.stop is None
-    assert found.note == "no stop; no targets"
+def test_no_stop_is_made_up_where_nobody_names_one() -> None:
+    assert planned(signal()).stop is None
 
 
 def test_a_stop_on_the_underlying_is_not_taken_for_one_of_the_option() -> None:
-    found = planned(signal(stop_underlying=D("598.5")), OPTIONS)
-    assert found.stop == D("1.18")
-    assert "598.5 of the underlying is not watched" in found.note
+    assert planned(signal(stop_underlying=D("598.5")), OPTIONS).stop == D("1.18")
 
 
 def test_a_stop_price_off_tick_moves_towards_the_entry() -> None:
@@ -253,10 +247,11 @@ def test_coins_are_split_in_parts() -> None:
     assert [t.qty for t in found.targets] == [D("0.0250"), D("0.0250")]
 
 
-def test_the_note_says_where_both_come_from() -> None:
+def test_the_alerts_stop_goes_with_the_rooms_targets() -> None:
     said = signal(asset="future", stop=at("6316"))
     found = planned(said, FUTURES, entry="6326", tick="1", qty="2")
-    assert found.note == "stop 6316 from the alert; targets from the room: 1 at 6333, 1 at 6338"
+    assert found.stop == D(6316)
+    assert [(t.qty, t.price) for t in found.targets] == [(D(1), D(6333)), (D(1), D(6338))]
 
 
 @pytest.mark.parametrize(

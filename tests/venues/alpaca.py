@@ -233,10 +233,14 @@ class AlpacaVenue(Venue):
     async def _json(self, name: str, *, is_nested: bool = False, status: str = "") -> Any:
         return self._order(
             await self._found(name),
-            await self.exchange.fills_since(self.number, LONG_AGO),
+            [f for n in self._family(name) for f in await self.exchange.fills_of(n)],
             is_nested=is_nested,
             status=status,
         )
+
+    def _family(self, name: str) -> list[str]:
+        """An order and what hangs on it."""
+        return [name, *(c.client_order_id for c in self.asked[name].children)]
 
     def _order(
         self,

@@ -8,6 +8,7 @@ import base64
 import hashlib
 import hmac
 import json
+from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -414,8 +415,10 @@ class EtradeVenue(Venue):
     async def _orders(self, request: web.Request) -> web.Response:
         number, query = self._number(request), request.query
         orders = await self.exchange.orders_since(number, LONG_AGO)
-        fills = await self.exchange.fills_since(number, LONG_AGO)
-        rows = [] if self.quirks.hidden_orders else [self._row(o, fills) for o in orders]
+        fills = await self._executed(number)
+        rows = (
+            [] if self.quirks.hidden_orders else [self._row(o, fills[o.broker_id]) for o in orders]
+        )
         if self.quirks.foreign_row:
             rows.append(_fund_order(self.clock.now()))
         if "status" in query:
@@ -434,9 +437,15 @@ class EtradeVenue(Venue):
             body["next"] = f"{self.url}{request.path}?marker={start + size}"
         return _json({"OrdersResponse": body})
 
-    def _row(self, order: BrokerOrder, fills: list[BrokerFill]) -> dict[str, Any]:
+    async def _executed(self, number: str) -> dict[str, list[BrokerFill]]:
+        """Executions by the order's number."""
+        found = defaultdict[str, list[BrokerFill]](list)
+        for fill in await self.exchange.fills_since(number, LONG_AGO):
+            found[fill.broker_id].append(fill)
+        return found
+
+    def _row(self, order: BrokerOrder, mine: list[BrokerFill]) -> dict[str, Any]:
         placed = self._placed(order)
-        mine = [f for f in fills if f.broker_id == order.broker_id]
         status = STATUS.get(order.state, order.state.upper())
         if order.raw_state == "pending_cancel":
             status = "CANCEL_REQUESTED"

@@ -8,7 +8,7 @@ import base64
 import hashlib
 import json
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -322,7 +322,7 @@ class SchwabVenue(Venue):
         name = self._name(number, request)
         orders = await self.exchange.orders_since(number, LONG_AGO)
         (order,) = [o for o in orders if o.client_order_id == name]
-        return _json(self._row(order, await self.exchange.fills_since(number, LONG_AGO)))
+        return _json(self._row(order, (await self._executed(number))[order.broker_id]))
 
     async def _orders(self, request: web.Request) -> web.Response:
         number, query = self._number(request), request.query
@@ -330,8 +330,10 @@ class SchwabVenue(Venue):
         if self.clock.now() - first > REACH or first > last:
             return web.json_response({"message": "invalid range", "errors": []}, status=400)
         orders = await self.exchange.orders_since(number, LONG_AGO)
-        fills = await self.exchange.fills_since(number, LONG_AGO)
-        rows = [] if self.quirks.hidden_orders else [self._row(o, fills) for o in orders]
+        fills = await self._executed(number)
+        rows = (
+            [] if self.quirks.hidden_orders else [self._row(o, fills[o.broker_id]) for o in orders]
+        )
         rows = [r for r in rows if first <= _time(r["enteredTime"]) <= last]
         if self.quirks.foreign_rows:
             rows.append(_bond_order(self.clock.now()))
@@ -340,9 +342,15 @@ class SchwabVenue(Venue):
         rows.sort(key=lambda r: -r["orderId"])
         return _json(rows[: int(query.get("maxResults", "3000"))])
 
-    def _row(self, order: BrokerOrder, fills: list[BrokerFill]) -> dict[str, Any]:
+    async def _executed(self, number: str) -> dict[str, list[BrokerFill]]:
+        """Executions by the order's number."""
+        found = defaultdict[str, list[BrokerFill]](list)
+        for fill in await self.exchange.fills_since(number, LONG_AGO):
+            found[fill.broker_id].append(fill)
+        return found
+
+    def _row(self, order: BrokerOrder, mine: list[BrokerFill]) -> dict[str, Any]:
         placed = self._placed(order)
-        mine = [f for f in fills if f.broker_id == order.broker_id]
         body = placed.body or _body_of(order)
         done = order.state not in ("accepted", "partial")
         row = {

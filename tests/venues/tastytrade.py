@@ -349,12 +349,7 @@ class TastytradeVenue(Venue):
 
     async def _whole_order(self, placed: Placed) -> dict[str, Any]:
         report = await self._report(placed)
-        fills = [
-            fill
-            for fill in await self.exchange.fills_since(placed.account, placed.received_at)
-            if fill.client_order_id == placed.key
-        ]
-        return self._order(placed, report, fills)
+        return self._order(placed, report, await self.exchange.fills_of(placed.key))
 
     async def _live(self, request: web.Request) -> Any:
         """Of today, whatever became of them, and what still works."""
@@ -363,8 +358,8 @@ class TastytradeVenue(Venue):
         for placed in await self._of(number):
             report = await self._report(placed)
             if report.state not in OVER or words.day_of(report.updated_at) == today:
-                found.append(await self._whole_order(placed))
-        return self._page(request, found)
+                found.append(placed)
+        return await self._order_page(request, found)
 
     async def _history(self, request: web.Request) -> Any:
         query = request.query
@@ -372,11 +367,17 @@ class TastytradeVenue(Venue):
             raise _invalid("start-at", "is missing")
         first = date.fromisoformat(query.get("start-date", query.get("start-at", "")[:10]))
         found = [
-            await self._whole_order(placed)
+            placed
             for placed in await self._of(request.match_info["n"])
             if words.day_of(placed.received_at) >= first
         ]
-        return self._page(request, found)
+        return await self._order_page(request, found)
+
+    async def _order_page(self, request: web.Request, placed: list[Placed]) -> Any:
+        """Only what is shown is put into words."""
+        status, shown, more = self._page(request, [{"id": p.no, "it": p} for p in placed])
+        items = [await self._whole_order(item["it"]) for item in shown["items"]]
+        return status, {"items": items}, more
 
     async def _of(self, number: str) -> list[Placed]:
         """Orders that were taken: one may be on its way."""

@@ -17,10 +17,11 @@ from typing import Any, ClassVar
 from aiohttp import WSMsgType, web
 
 from engine.brokers import BrokerEvent, Filled, OrderSeen
-from engine.brokers.paper import Hours, PaperBroker, PaperSettings
+from engine.brokers.paper import Hours, PaperSettings
 from engine.clock import Clock
 from engine.feeds import QuoteBoard
 from engine.store import Vault
+from tests.venues.exchange import Remembering
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -131,7 +132,7 @@ class Venue:
     ) -> None:
         self.clock = clock
         self.board = board or QuoteBoard()
-        self.exchange = PaperBroker(
+        self.exchange = Remembering(
             clock=clock, board=self.board, vault=vault, settings=settings, hours=hours
         )
         self.faults = WireFaults()

@@ -287,9 +287,7 @@ class WebullVenue(Venue):
         return said
 
     async def _group(self, order: BrokerOrder) -> Any:
-        long_ago = self.clock.now() - timedelta(days=3650)
-        fills = await self.exchange.fills_since(order.account, long_ago)
-        mine = [fill for fill in fills if fill.client_order_id == order.client_order_id]
+        mine = await self.exchange.fills_of(order.client_order_id)
         cost = sum((fill.qty * fill.price for fill in mine), D(0))
         said: dict[str, Any] = {
             "client_order_id": order.client_order_id,

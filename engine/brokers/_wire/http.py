@@ -242,8 +242,8 @@ def _json(value: Any) -> str:
         if not value.is_finite():
             raise ValueError("not a number")
         return format(value, "f")
-    if isinstance(value, Mapping):
-        return "{" + ",".join(f"{_quoted(str(k))}:{_json(v)}" for k, v in value.items()) + "}"
     if isinstance(value, (list, tuple)):
         return "[" + ",".join(map(_json, value)) + "]"
+    if isinstance(value, Mapping):
+        return "{" + ",".join([f"{_quoted(str(k))}:{_json(v)}" for k, v in value.items()]) + "}"
     return codec.dumps(value, allow_nan=False)

@@ -92,16 +92,25 @@ class _Line:
         shut_s = self._shut_s(who)
         if shut_s > 0 and who not in PATIENCE_S:
             raise RateLimited("the broker asked for a pause", shut_s)
-        ahead = sum(self._place(other) <= who for other in self._waiting)
-        if not ahead and self._opens_in(who) <= 0:
-            self._go()
+        if self.is_taken(who):
             return
+        ahead = self._n_ahead(who)
         if who not in PATIENCE_S and who is not Rank.EXIT:
             wait_s = self._window.opens_in(max(1, self._most[who] - ahead))
             if wait_s > TURN_S:
                 raise RateLimited("too many requests wait already", wait_s)
         with our_own_delay():
             await self._stand(_Waiter(who))
+
+    def is_taken(self, who: Rank) -> bool:
+        """Take the turn when there is nothing to wait for."""
+        if self._n_ahead(who) or self._opens_in(who) > 0:
+            return False
+        self._go()
+        return True
+
+    def _n_ahead(self, who: Rank) -> int:
+        return sum([self._place(other) <= who for other in self._waiting])
 
     async def _stand(self, me: _Waiter) -> None:
         self._waiting.append(me)
@@ -173,10 +182,13 @@ class Lanes:
         Raises:
             RateLimited: as :meth:`turn`, and when the turn has not come by then.
         """
-        patience_s = PATIENCE_S.get(_who(lane), TURN_S)
+        line, who = self._line(lane), _who(lane)
+        if line.is_taken(who):  # as nearly always
+            return
+        patience_s = PATIENCE_S.get(who, TURN_S)
         try:
             async with asyncio.timeout(patience_s):
-                await self.turn(lane)
+                await line.turn(who)
         except TimeoutError:
             said = f"no turn within {patience_s:.0f} s; nothing was sent"
             raise RateLimited(said, 1.0) from None

@@ -1,5 +1,6 @@
 """Alpaca's lists read whole: orders, executions, the ends of options. A part is never the whole."""
 
+import asyncio
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -161,7 +162,10 @@ class Books:
         Raises:
             BrokerUnavailable, RateLimited, BrokerAuthError.
         """
-        rows = await self._activities(since)
+        if self._known.is_new:  # beside the same list for :meth:`orders_since`: it is asked once
+            rows, _ = await asyncio.gather(self._activities(since), self._learn_listed(since))
+        else:
+            rows = await self._activities(since)
         await self._learn_all(rows, since)
         fills: dict[str, BrokerFill] = {}
         try:
@@ -205,15 +209,19 @@ class Books:
         """Whose orders these executions are of: one list first, then one by one."""
         wanted = {str(row.get("order_id")) for row in rows if row.get("activity_type") == "FILL"}
         if self._unknown(wanted):
-            try:
-                for body in await self._list("all", since - _BEFORE, nested="true"):
-                    self._known.note(body)
-            except UNREADABLE as error:
-                raise BrokerUnavailable(f"{self._name}: an unreadable order") from error
+            await self._learn_listed(since)
         for order_id in self._unknown(wanted):
             answer = await self._rest.read(f"/orders/{order_id}", {"nested": "true"})
             if not answer.is_missing:
                 self._known.note(whole(self._name, answer, dict))
+
+    async def _learn_listed(self, since: datetime) -> None:
+        bodies = await self._list("all", since - _BEFORE, nested="true")
+        try:
+            for body in bodies:
+                self._known.note(body)
+        except UNREADABLE as error:
+            raise BrokerUnavailable(f"{self._name}: an unreadable order") from error
 
     def _unknown(self, order_ids: set[str]) -> list[str]:
         return sorted(order_id for order_id in order_ids if self._known.get(order_id) is None)

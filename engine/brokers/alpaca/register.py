@@ -165,6 +165,11 @@ class Register:
 
     # -- questions
 
+    @property
+    def is_new(self) -> bool:
+        """No order was seen yet."""
+        return not self._orders
+
     def get(self, order_id: str) -> Known | None:
         """What is known of one of Alpaca's ids."""
         return self._orders.get(order_id)

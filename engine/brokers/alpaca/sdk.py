@@ -1,7 +1,6 @@
 """alpaca-py's client with everything switched off that sends twice, and what its streams share.
 
-The library is imported here, in sdk_stream and in sdk_data alone, and in threads: its streams bring
-pandas along, which takes long.
+The library is imported here, in sdk_stream and in sdk_data alone, and in threads: it takes long.
 """
 
 import asyncio

@@ -5,10 +5,13 @@ from contextlib import suppress
 from typing import Any
 
 import msgpack  # type: ignore[import-untyped]
-from alpaca.data.live.websocket import DataStream
 from websockets.exceptions import ConnectionClosed
 
+from engine.brokers._wire.put_off import put_off
 from engine.brokers.alpaca.sdk import WEBSOCKET, AuthFailed, Listening
+
+with put_off("pandas"):
+    from alpaca.data.live.websocket import DataStream
 
 
 class Quotes(Listening, DataStream):

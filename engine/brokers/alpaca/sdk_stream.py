@@ -5,9 +5,11 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
-from alpaca.trading.stream import TradingStream
-
+from engine.brokers._wire.put_off import put_off
 from engine.brokers.alpaca.sdk import WEBSOCKET, AuthFailed, Listening
+
+with put_off("pandas"):
+    from alpaca.trading.stream import TradingStream
 
 
 class Updates(Listening, TradingStream):

@@ -1,6 +1,6 @@
 """E*TRADE's OAuth 1: each request signed; a token that idles after two hours and dies at midnight.
 
-The signature is authlib's, the clock ours. A dead token needs its owner in a browser; a newer one
+A dead token needs its owner in a browser; a newer one
 that was put into the token file meanwhile is picked up without a restart.
 """
 
@@ -11,14 +11,12 @@ from datetime import datetime, timedelta
 from urllib.parse import parse_qsl, quote
 
 import aiohttp
-from authlib.oauth1 import ClientAuth  # type: ignore[import-untyped]
-from authlib.oauth1.rfc5849.client_auth import generate_nonce  # type: ignore[import-untyped]
-from authlib.oauth1.rfc5849.parameters import prepare_headers  # type: ignore[import-untyped]
 
 from engine.brokers import Tokens
 from engine.brokers._wire.http import Wire
 from engine.brokers._wire.kept import Kept
-from engine.clock import Clock
+from engine.brokers.etrade.sign import authorization
+from engine.clock import Clock, RandomIds
 from engine.domain.errors import BrokerAuthError, BrokerUnavailable, WrongEnvironment
 from engine.market import NEW_YORK
 
@@ -66,7 +64,7 @@ class Login(Kept[Token]):
     ) -> None:
         super().__init__(name, tokens, clock, _read)
         self._key, self._secret, self._environment = key, secret, environment
-        self._at = addresses
+        self._at, self._ids = addresses, RandomIds()
         self._used_at = clock.now()
         self._asked: tuple[str, str] | None = None
 
@@ -78,16 +76,18 @@ class Login(Kept[Token]):
         self._used_at = self._clock.now()
         if token is None:
             return self._signed(method, url)
-        return self._signed(method, url, token=token.token, token_secret=token.secret)
+        return self._signed(method, url, token.secret, oauth_token=token.token)
 
-    def _signed(self, method: str, url: str, **more: str) -> dict[str, str]:
-        auth = ClientAuth(self._key, self._secret, **more)
-        stamp = str(int(self._clock.now().timestamp()))
-        params = auth.get_oauth_params(generate_nonce(), stamp)
-        unsigned = prepare_headers(params, {})
-        signature = auth.get_oauth_signature(method, url, unsigned, b"")
-        headers: dict[str, str] = prepare_headers([*params, ("oauth_signature", signature)], {})
-        return headers
+    def _signed(self, method: str, url: str, token_secret: str = "", **more: str) -> dict[str, str]:
+        said = {
+            "oauth_nonce": self._ids.new("N"),
+            "oauth_timestamp": str(int(self._clock.now().timestamp())),
+            "oauth_version": "1.0",
+            "oauth_signature_method": "HMAC-SHA1",
+            "oauth_consumer_key": self._key,
+            **more,
+        }
+        return {"Authorization": authorization(method, url, said, self._secret, token_secret)}
 
     # -- the token
 
@@ -156,7 +156,7 @@ class Login(Kept[Token]):
         """Ask for a request token; the page on which its owner lets us in."""
 
         def sign(method: str, url: str) -> Mapping[str, str]:
-            return self._signed(method, url, redirect_uri="oob")
+            return self._signed(method, url, oauth_callback="oob")
 
         given = await self._ask(wire, "request_token", sign)
         self._asked = _pair(given)
@@ -171,7 +171,7 @@ class Login(Kept[Token]):
         code = verifier.strip()
 
         def sign(method: str, url: str) -> Mapping[str, str]:
-            return self._signed(method, url, token=token, token_secret=secret, verifier=code)
+            return self._signed(method, url, secret, oauth_token=token, oauth_verifier=code)
 
         made = _pair(await self._ask(wire, "access_token", sign))
         self._token = Token(

@@ -10,7 +10,7 @@ from engine.brokers.paper.match import Touch, whole
 from engine.brokers.paper.orders import LIMITS
 from engine.brokers.paper.settings import Hours, PaperSettings
 from engine.domain.errors import OrderRejected
-from engine.domain.instrument import parse_key
+from engine.domain.instrument import Instrument, parse_key
 from engine.domain.order import OrderType, Side
 
 MAX_LEGS = 4
@@ -44,6 +44,13 @@ def check(
 def _check_legs(
     settings: PaperSettings, hours: Hours, request: OrderRequest, now: datetime
 ) -> None:
+    if len(request.legs) != 1 or request.legs[0].ratio != 1:
+        _check_unit(request)
+    for leg in request.legs:
+        _check_instrument(settings, hours, leg.instrument, now)
+
+
+def _check_unit(request: OrderRequest) -> None:
     legs = request.legs
     keys = {leg.instrument.key for leg in legs}
     if not 1 <= len(legs) <= MAX_LEGS or len(keys) != len(legs) or any(not x.ratio for x in legs):
@@ -57,23 +64,23 @@ def _check_legs(
         raise OrderRejected(
             "unsupported_legs", "legs of one order must all be options, or all the same future"
         )
-    for leg in legs:
-        _check_instrument(settings, hours, leg.instrument.key, now)
-        if parse_key(leg.instrument.key) != leg.instrument:
-            raise OrderRejected(
-                "unknown_instrument", f"{leg.instrument.key} has other terms here than you said"
-            )
 
 
-def _check_instrument(settings: PaperSettings, hours: Hours, key: str, now: datetime) -> None:
+def _check_instrument(
+    settings: PaperSettings, hours: Hours, stated: Instrument, now: datetime
+) -> None:
     try:
-        instrument = parse_key(key)
+        instrument = parse_key(stated.key)
     except ValueError as error:
         raise OrderRejected("unknown_instrument", str(error)) from None
     if instrument.kind == "future" and instrument.symbol not in settings.future_margin_usd:
         raise OrderRejected("unsupported_asset", f"no margin is stated for {instrument.symbol}")
     if instrument.kind in ("option", "future") and now >= hours.expires_at(instrument):
         raise OrderRejected("contract_expired", f"{instrument.label} is past its last day")
+    if instrument != stated:
+        raise OrderRejected(
+            "unknown_instrument", f"{stated.key} has other terms here than you said"
+        )
 
 
 def _check_qty(request: OrderRequest) -> None:

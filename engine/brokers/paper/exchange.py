@@ -126,7 +126,7 @@ class Exchange:
 
     def _new(self, draft: Draft, request: OrderRequest, now: datetime) -> PaperOrder:
         return PaperOrder(
-            request=replace(request, attached=()),
+            request=replace(request, attached=()) if request.attached else request,
             broker_id=f"P-{request.client_order_id}",
             seq=draft.next_seq(),
             qty=request.qty,
@@ -156,15 +156,14 @@ class Exchange:
 
     def _deadline(self, request: OrderRequest, now: datetime) -> datetime | None:
         """When the order lapses: its session's end, and never after a contract's last moment."""
-        instruments = [leg.instrument for leg in request.legs]
-        ends = [
-            self._hours.expires_at(instrument)
-            for instrument in instruments
-            if instrument.kind in ("option", "future")
-        ]
-        if request.tif is Tif.DAY:
-            session_ends = (self._hours.session_end(instrument, now) for instrument in instruments)
-            ends += [end for end in session_ends if end is not None]
+        ends: list[datetime] = []
+        for leg in request.legs:
+            if leg.instrument.kind in ("option", "future"):
+                ends.append(self._hours.expires_at(leg.instrument))
+            if request.tif is Tif.DAY:
+                end = self._hours.session_end(leg.instrument, now)
+                if end is not None:
+                    ends.append(end)
         return min(ends, default=None)
 
     def _priced(self, draft: Draft, order: PaperOrder, now: datetime) -> PaperOrder:

@@ -70,9 +70,10 @@ def reserve(
     unit = _worst(settings, request, touch)
     if unit is None:
         return None
-    prices = touch.prices(request.side) if touch else (unit,) * len(request.legs)
-    if len(request.legs) == 1:
-        prices = (unit,)
+    if touch is None or len(request.legs) == 1:
+        prices: tuple[Decimal, ...] = (unit,) * len(request.legs)
+    else:
+        prices = touch.prices(request.side)
     need = cost_usd(draft, settings, request, leaves, prices, unit)
     have = buying_power(draft, settings, request.account)
     if need > have and need > 0:

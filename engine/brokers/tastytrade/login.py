@@ -206,13 +206,22 @@ class Login(Session):
     ) -> tuple[list[dict[str, Any]], bool]:
         """All items of a list to its end, each once; False when there is more than ``most`` pages.
 
+        The first page says how many there are; those are asked for side by side.
+
         Raises:
             BrokerUnavailable: a page is missing, so nothing is known. BrokerAuthError.
         """
+
+        async def page(n: int) -> Any:
+            asked = {**params, "per-page": str(PAGE), "page-offset": str(n)}
+            return await self.ask(path, asked, lane=lane)
+
+        bodies = [await page(0)]
+        said = min(_extent(bodies[0])[0] or 0, most)
+        bodies += await asyncio.gather(*(page(n) for n in range(1, said)))
         found: dict[str, dict[str, Any]] = {}
         for n in range(most):
-            asked = {**params, "per-page": str(PAGE), "page-offset": str(n)}
-            body = await self.ask(path, asked, lane=lane)
+            body = bodies[n] if n < len(bodies) else await page(n)
             items = self.items_in(body)
             fresh = {str(item.get("id", f"{n}/{k}")): item for k, item in enumerate(items)}
             is_new = bool(fresh.keys() - found.keys())

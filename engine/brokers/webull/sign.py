@@ -5,7 +5,8 @@ import hashlib
 import hmac
 from collections.abc import Mapping
 from datetime import datetime
-from urllib.parse import quote
+
+from engine.brokers._wire.percent import percent
 
 ALGORITHM, VERSION = "HMAC-SHA256", "1.0"
 
@@ -20,8 +21,8 @@ def signature(
     parts = [path, *(f"{name}={said[name]}" for name in sorted(said))]
     if body:
         parts.append(hashlib.sha256(body).hexdigest().upper())
-    text = quote("&".join(parts), safe="")
-    digest = hmac.new(f"{secret}&".encode(), text.encode(), hashlib.sha256).digest()
+    text = percent("&".join(parts))
+    digest = hmac.digest(f"{secret}&".encode(), text.encode(), hashlib.sha256)
     return base64.b64encode(digest).decode()
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from engine.parsers._grammar import months
 from engine.parsers._grammar.months import ORDINALS, RIGHTS, put
 from engine.parsers._grammar.numbers import read_number
-from engine.parsers._grammar.words import corrected, unit
+from engine.parsers._grammar.words import corrected, is_nearly, unit
 
 if TYPE_CHECKING:
     from engine.parsers._grammar.items import Itemiser
@@ -48,6 +48,9 @@ _REMARKS = {
     **dict.fromkeys(_COUNTED_PAST, "cue"),
 }
 """Words that make the number before them a remark."""
+_PERCENT = frozenset(("percent", "pct", "prozent"))
+_TAIL_LABELS = frozenset(("cr", "db", "sl", "tp", "stop", "tgt"))
+"""Written against a price they are words of their own: ``1.12SL.80``."""
 _CURRENCY_FUTURES = frozenset("ABCEJLMNSZ")
 
 
@@ -60,7 +63,9 @@ def number(reader: Itemiser, at: int, is_money: bool = False) -> int:
         end = _glued(reader, at, token, after, is_money)
         if end:
             return end
-    if after.text == "%":
+    if after.text == "." and not after.gap and (end := months.dotted_day(reader, at)):
+        return end
+    if after.text == "%" or after.low in _PERCENT:
         return _percent(reader, at, at + 2)
     if after.text == "/" and (end := _run(reader, at)):
         return end
@@ -101,11 +106,25 @@ def _glued(reader: Itemiser, at: int, token: Token, after: Token, is_money: bool
         return _percent(reader, at, at + 2)
     if after.kind == "word":
         return _suffix(reader, at, token, after, is_money)
+    if after.text == "-" and (end := _hyphened(reader, at)):
+        return end
     if after.kind == "odd" or after.text == "'":
         reader.put("oddnum", None, token.text + after.text)
         return at + 2
     if after.kind == "alnum":
         return _glued_alnum(reader, at, token, after)
+    return 0
+
+
+def _hyphened(reader: Itemiser, at: int) -> int:
+    """``663-call`` and ``0-DTE``."""
+    word = reader.look(at + 2)
+    if word is None or word.gap:
+        return 0
+    if word.low in RIGHTS:
+        return _option(reader, at, at + 3, RIGHTS[word.low])
+    if word.low in ("dte", "dtes"):
+        return put(reader, "ndte", reader.tokens[at].value, reader.tokens[at].text + "dte", at + 3)
     return 0
 
 
@@ -125,8 +144,8 @@ def _suffix(reader: Itemiser, at: int, token: Token, after: Token, is_money: boo
         return _counted(reader, at, at + 2, unit(low) or "")
     if months.is_month(low) and not is_money:
         return months.day_month(reader, at, token) or put(reader, "oddnum", None, low, at + 2)
-    if low in ("cr", "db"):
-        return _plain(reader, at, False)
+    if low in _TAIL_LABELS:
+        return _plain(reader, at, is_money and low not in ("cr", "db"))
     if len(token.text) == 1 and after.text in _CURRENCY_FUTURES and token.text == "6":
         return put(reader, "sym", 2, f"6{after.text}", at + 2)
     return put(reader, "oddnum", None, token.text + after.text, at + 2)
@@ -195,17 +214,19 @@ def _run(reader: Itemiser, at: int) -> int:
     parts: list[tuple[Token, str]] = []
     tokens, here = reader.tokens, at
     while True:
-        right, end = _right_after(reader, here + 1)
+        right, end = "", here + 1
+        slash = reader.look(end)
+        if slash is not None and slash.low in ("c", "p") and not slash.gap:
+            right, end = slash.low.upper(), end + 1
+            slash = reader.look(end)
         parts.append((tokens[here], right))
-        slash, following = reader.look(end), reader.look(end + 1)
-        if slash is None or slash.text != "/" or following is None or following.kind != "num":
+        if slash is None or slash.text != "/":
             break
-        if slash.gap != following.gap:
+        following = reader.look(end + 1)
+        if following is None or following.kind != "num" or slash.gap != following.gap:
             break
         here = end + 1
-    if len(parts) < 2:
-        return 0
-    return _joined(reader, parts, end)
+    return _joined(reader, parts, end) if len(parts) > 1 else 0
 
 
 def _right_after(reader: Itemiser, at: int) -> tuple[str, int]:
@@ -216,15 +237,17 @@ def _right_after(reader: Itemiser, at: int) -> tuple[str, int]:
 
 
 def _joined(reader: Itemiser, parts: list[tuple[Token, str]], end: int) -> int:
-    text = "/".join(token.text + right for token, right in parts)
+    texts = [token.text for token, _ in parts]
     rights = [right for _, right in parts]
-    has_space = any(token.gap for token, _ in parts[1:])
-    if not any(rights) and not has_space and _may_be_date([token.text for token, _ in parts]):
-        return put(reader, "slash", tuple(int(token.text) for token, _ in parts), text, end)
+    has_space = True in [token.gap for token, _ in parts[1:]]
+    has_right = any(rights)
+    if not has_right and not has_space and _may_be_date(texts):
+        return put(reader, "slash", tuple(map(int, texts)), "/".join(texts), end)
+    text = "/".join([token.text + right for token, right in parts])
     values = [token.value for token, _ in parts]
-    if any(value is None for value in values):
+    if None in values:
         return put(reader, "oddnum", None, text, end)
-    if not any(rights):
+    if not has_right:
         kind = "list" if has_space else "strikes"
     else:
         kind = "strikes"
@@ -246,9 +269,10 @@ def _filled(rights: list[str]) -> list[str]:
 
 def _may_be_date(texts: list[str]) -> bool:
     """Month and day in either order (the wrong one is doubted later), with or without a year."""
-    if len(texts) not in (2, 3) or not all(text.isdigit() and len(text) <= 2 for text in texts[:2]):
+    sizes = [len(text) if text.isdigit() else 9 for text in texts]
+    if len(texts) not in (2, 3) or sizes[0] > 2 or sizes[1] > 2:
         return False
-    if len(texts) == 3 and not (texts[2].isdigit() and len(texts[2]) in (2, 4)):
+    if len(texts) == 3 and sizes[2] not in (2, 4):
         return False
     one, two = int(texts[0]), int(texts[1])
     return min(one, two) <= 12 and max(one, two) <= 31
@@ -298,7 +322,7 @@ def _dashed_date(reader: Itemiser, at: int, end: int) -> int:
 
 def _worded(reader: Itemiser, at: int, after: Token, is_money: bool) -> int:
     token, low = reader.tokens[at], _mended(after)
-    if low in RIGHTS and (len(low) > 1 or after.text.isupper()):
+    if low in RIGHTS and (len(low) > 1 or after.text.isupper() or _is_right(reader, at + 2)):
         return _spaced_right(reader, at, after)
     if what := unit(low):
         return _unit_word(reader, at, after, what)
@@ -345,7 +369,20 @@ def _mended(token: Token) -> str:
     better = corrected(token.low) if len(token.low) > 3 else None
     if better in RIGHTS:
         token.low = better or token.low
+    elif token.low not in RIGHTS and is_nearly(token.low):
+        token.low = next((one for one in _SPELLED if _is_slip(token.low, one)), token.low)
     return token.low
+
+
+_SPELLED = ("calls", "puts", "call")
+
+
+def _is_slip(word: str, known: str) -> bool:
+    """``cals``, ``clls``, ``ptus``: a letter left out, or two swapped."""
+    if word[0] != known[0]:
+        return False
+    is_short = any(word == known[:k] + known[k + 1 :] for k in range(1, len(known)))
+    return is_short or (len(word) == len(known) and sorted(word) == sorted(known))
 
 
 def _is_capital_word(reader: Itemiser, at: int) -> bool:
@@ -362,10 +399,21 @@ def _spaced_right(reader: Itemiser, at: int, after: Token) -> int:
     return _option(reader, at, end, RIGHTS[after.low])
 
 
+def _is_right(reader: Itemiser, at: int) -> bool:
+    """``695 c 2/13``: a small letter between strike and date or price."""
+    token = reader.look(at)
+    return token is not None and (token.kind == "num" or token.text in ("@", "$"))
+
+
+_VALUED = frozenset((":", "=", "@", "$", "+"))
+
+
 def _unit_word(reader: Itemiser, at: int, after: Token, what: str) -> int:
     if after.low in ("pts", "pt"):
         beyond = reader.look(at + 2)
-        if beyond is not None and (beyond.kind == "num" or beyond.text in (":", "=", "@", "$")):
+        if beyond is not None and (
+            beyond.kind == "num" or beyond.text in (":", "=", "@", "$", "+")
+        ):
             return 0  # PT before a value is a target
     return _counted(reader, at, at + 2, what)
 

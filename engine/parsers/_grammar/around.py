@@ -133,6 +133,8 @@ def quoted(items: list[Item]) -> str:
 
     ``told``: somebody says something about it.
     """
+    if '"' not in [item.text for item in items]:
+        return ""
     marks = [at for at, item in enumerate(items) if item.kind == "punct" and item.value == '"']
     for start, end in zip(marks[::2], marks[1::2], strict=False):
         kinds = {item.kind for item in items[start:end]}

@@ -32,6 +32,7 @@ def stop(reader: Reducer, at: int) -> int:
         return 0
     while (tie := reader.look(end)) is not None and tie.text in _TIES and end < at + 4:
         end += 1
+    end = levels.new_level(reader, end)
     found = reader.look(end)
     value = levels.level_of(found) if found is not None else None
     if value is None:

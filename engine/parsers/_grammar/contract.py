@@ -50,10 +50,10 @@ class ContractReader:
 
     def _strike(self) -> tuple[Decimal | None, Right | None]:
         facts = self.facts
-        found = list(dict.fromkeys(facts.items[at].value for at in facts.at("opt")))
-        for at in facts.at("opt"):
-            facts.take(at)
-        rights = {str(facts.take(at).value) for at in facts.at("right")}
+        found = list(dict.fromkeys([facts.take(at).value for at in facts.at("opt")]))
+        rights: set[str] = set()
+        for at in facts.at("right"):
+            rights.add(str(facts.take(at).value))
         if not found and not rights:
             rights = self._lone_letter()
         if found:
@@ -161,7 +161,7 @@ class ContractReader:
             one = dates.from_word(default, self.reading.today)
         else:
             one = found[0]
-        if len({each.on for each in found}) > 1:
+        if len(found) > 1 and len({each.on for each in found}) > 1:
             facts.doubt("expiry", "two expiries are named")
         if one.doubt:
             facts.doubt("expiry", one.doubt)
@@ -250,7 +250,7 @@ def _fits(base: Signal, ticker: str, strike: Decimal | None, found: list[dates.E
 
 def _read_occ(text: str, today: date) -> tuple[str, dates.Expiry, Decimal | None, Right]:
     """``SPY250404P00550000``, ``.SPY250404C560`` or ``TSLA_041125C260``."""
-    upper = text.upper().lstrip(".")
+    upper = text.upper().removeprefix("O:").lstrip(".")
     cut = next(at for at in range(len(upper) - 1, -1, -1) if upper[at] in "CP")
     body, right, tail = upper[:cut], upper[cut], upper[cut + 1 :]
     digits, name = body[-6:], body[:-6].rstrip(" ._")

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import date
+from operator import itemgetter
 
 from engine.parsers._grammar import dates
 from engine.parsers._grammar.dates import Expiry
@@ -16,18 +17,19 @@ def read_expiries(facts: Facts, intent: Intent, today: date) -> list[Expiry]:
     _settle_slashes(facts, intent, today)
     found: list[tuple[int, Expiry]] = []
     for at in facts.at("date", "slash"):
-        parts = tuple(part for part in facts.take(at).value if part is not None)
+        parts = tuple([part for part in facts.take(at).value if part is not None])
         if intent.family != "close" and is_fraction(parts) and facts.has("when", "ndte", "date"):
             facts.doubt("expiry", f"{facts.items[at].text} may be a date or a share")
         found.append((at, dates.from_date(parts, today)))
-    days = [(at, int(facts.take(at).value)) for at in facts.at("ndte")]
-    found += [(at, dates.in_days(n, today)) for at, n in days]
+    if facts.has("ndte"):
+        days = [(at, int(facts.take(at).value)) for at in facts.at("ndte")]
+        found += [(at, dates.in_days(n, today)) for at, n in days]
     if not found:
         found = _dashed(facts, today)
     words = _words(facts, today, is_dated=bool(found))
     if found and words:
         _agree(facts, found, words)
-    return [one for _, one in sorted(found or words, key=lambda pair: pair[0])]
+    return [one for _, one in sorted(found or words, key=itemgetter(0))]
 
 
 def _settle_slashes(facts: Facts, intent: Intent, today: date) -> None:
@@ -60,7 +62,7 @@ def _is_near(facts: Facts, at: int, today: date) -> bool:
 
 def _dashed(facts: Facts, today: date) -> list[tuple[int, Expiry]]:
     """``8-15`` as a date, when a price stands elsewhere."""
-    if not facts.has("paid", "market"):
+    if not facts.has("paid", "market") and len(facts.at("num", "money")) != 1:
         return []
     for at in facts.at("range"):
         texts = facts.items[at].text.split("-")
@@ -77,6 +79,8 @@ Word = tuple[int, Expiry]
 
 def _words(facts: Facts, today: date, *, is_dated: bool) -> list[Word]:
     found: list[Word] = []
+    if not facts.has("when", "month", "monthyear"):
+        return found
     months = _months(facts)
     for at in facts.at("when"):
         code = str(facts.items[at].value)

@@ -1,6 +1,5 @@
 """The items of one trade, with a ledger of what has been understood: nothing may be left over."""
 
-from collections.abc import Iterator
 from decimal import Decimal
 
 from engine.parsers._grammar.items import Item
@@ -49,11 +48,18 @@ class Facts:
 
     def at(self, *kinds: str) -> list[int]:
         """Positions of all items of these kinds, in reading order, used ones left out."""
+        found: list[int] = []
         by, used = self.by, self.used
-        if by.keys().isdisjoint(kinds):  # as most are that are asked for
-            return []
-        found = [at for kind in kinds for at in by.get(kind, ()) if at not in used]
-        return sorted(found) if len(kinds) > 1 else found
+        for kind in kinds:
+            if kind in by:
+                found += by[kind]
+        if not found:  # as mostly
+            return found
+        if not used.isdisjoint(found):
+            found = [at for at in found if at not in used]
+        if len(kinds) > 1:
+            found.sort()
+        return found
 
     def has(self, *kinds: str) -> bool:
         """Whether an item of one of these kinds was written, used or not."""
@@ -66,7 +72,7 @@ class Facts:
 
     def values(self, kind: str) -> list[object]:
         """Values of all items of a kind."""
-        return [self.items[at].value for at in self.by.get(kind, ())]
+        return [self.items[at].value for at in self.by[kind]] if kind in self.by else []
 
     def before(self, at: int, skip: frozenset[str] = SILENT) -> int | None:
         """Position of the nearest telling item before ``at`` on the same line."""
@@ -93,11 +99,12 @@ class Facts:
         """Text of the item there; empty for None."""
         return "" if at is None else self.items[at].text
 
-    def left(self) -> Iterator[tuple[int, Item]]:
+    def left(self) -> list[Item]:
         """What has not been understood, silent kinds left out."""
-        for at, item in enumerate(self.items):
-            if at not in self.used and item.kind not in SILENT:
-                yield at, item
+        used = self.used
+        return [
+            item for at, item in enumerate(self.items) if at not in used and item.kind not in SILENT
+        ]
 
 
 def is_report(facts: Facts, anchor: int | None, verbs: frozenset[str]) -> bool:
@@ -107,10 +114,11 @@ def is_report(facts: Facts, anchor: int | None, verbs: frozenset[str]) -> bool:
     amount is named.
     """
     found = facts.by.get("verb", [])
-    if anchor is None or len(found) != 1 or facts.has("part", "share", "qty", "pct"):
+    if anchor is None or len(found) != 1 or facts.items[found[0]].text not in verbs:
         return False
-    item = facts.items[found[0]]
-    return item.text in verbs and found[0] > anchor and item.sent == facts.items[anchor].sent
+    if facts.has("part", "share", "qty", "pct"):
+        return False
+    return found[0] > anchor and facts.items[found[0]].sent == facts.items[anchor].sent
 
 
 def is_fraction(parts: tuple[int, ...]) -> bool:

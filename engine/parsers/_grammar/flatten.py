@@ -53,8 +53,10 @@ def _add(flat: Flat, raw: str) -> None:
         text = _unfold_json(flat, text)
     text, quoted = split_quoted(text)
     text, struck = split_struck(text)
-    flat.quoted = _join(flat.quoted, strip_markup(quoted))
-    flat.struck = _join(flat.struck, strip_markup(struck))
+    if quoted:
+        flat.quoted = _join(flat.quoted, strip_markup(quoted))
+    if struck:
+        flat.struck = _join(flat.struck, strip_markup(struck))
     text = _tables(_CREDITS.sub("", strip_markup(text)))
     if text.strip() and text not in flat.blocks:
         flat.blocks.append(text)
@@ -101,6 +103,8 @@ _HEADINGS = frozenset(
 
 def _tables(text: str) -> str:
     """A pipe table with a heading row as ``heading: cell`` lines; other text as it is."""
+    if "\n" not in text:
+        return text
     lines = text.split("\n")
     for at, line in enumerate(lines[:-1]):
         heads = _cells(line)

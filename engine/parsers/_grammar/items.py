@@ -4,10 +4,12 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cached_property
 from typing import Any
 
-from engine.parsers._grammar import amounts, months, names
-from engine.parsers._grammar.english import COMMON, TICKER_WORDS
+from engine.parsers._grammar import amounts, foreign, led, months, names
+from engine.parsers._grammar.english import COMMON
+from engine.parsers._grammar.text import folded
 from engine.parsers._grammar.tokens import Token
 from engine.parsers._grammar.words import Entry, corrected, label, phrases, unit
 
@@ -31,6 +33,8 @@ _MONTH_DAY = re.compile(
     r"(jan|feb|mar|apr|may|june?|july?|aug|sept?|oct|nov|dec)(\d{1,2})(?:st|nd|rd|th)?\Z"
 )
 _END = frozenset("!?;")
+_GLUE = frozenset("-/&")
+"""What ties the words of a phrase, as in ``cash-secured``."""
 _SEPARATORS = frozenset((",", "(", ")", "-", "--", "---", "//", "|", "[", "]", "~", "->", '"', "+"))
 
 
@@ -42,14 +46,18 @@ class Itemiser:
         self.items: list[Item] = []
         self.sent = 0
         self.clause = 0
-        self.is_mixed = any(t.kind == "word" and t.low == t.text and len(t.low) > 2 for t in tokens)
+
+    @cached_property
+    def is_mixed(self) -> bool:
         """Small letters occur, so that capitals mean something."""
+        words = [t.text for t in self.tokens if t.kind == "word" and len(t.text) > 2]
+        return any("'" not in text and text == text.lower() for text in words)
 
     def run(self) -> list[Item]:
         """All items, in order."""
-        at, n = 0, len(self.tokens)
-        while at < n:
-            at = _READERS[self.tokens[at].kind](self, at)
+        at, tokens = 0, self.tokens
+        while at < len(tokens):
+            at = _READERS[tokens[at].kind](self, at)
         return self.items
 
     def put(self, kind: str, value: Any, text: str, *, is_upper: bool = False) -> None:
@@ -78,11 +86,19 @@ class Itemiser:
             self.put("odd", None, text)
         elif not _WHALES.isdisjoint(text):
             self.put("cue", "flow", text)
-        elif label and last not in ("level", "price", "label") and self._is_lone_number(at + 1):
+        elif label and last not in ("level", "price", "label") and self._is_labelled(at + 1, label):
             self.put("level", label, text)
         else:
             self.put("emoji", None, text)
         return at + 1
+
+    def _is_labelled(self, at: int, label: str) -> bool:
+        """``🛑 2.20``, ``🛑 -> BE`` and ``🎯 hit``."""
+        token = self.look(at)
+        if label == "stop" and token is not None and token.text in ("->", ":"):
+            token = self.look(at + 1)
+        words = ("be", "breakeven") if label == "stop" else ("hit", "reached", "smashed")
+        return (token is not None and token.low in words) or self._is_lone_number(at)
 
     def _is_lone_number(self, at: int) -> bool:
         """A number with nothing tied to it: no right, date or percent sign."""
@@ -95,6 +111,11 @@ class Itemiser:
 
     def punct(self, at: int) -> int:
         token, after = self.tokens[at], self.look(at + 1)
+        if token.text == "@":
+            if after is not None and not after.gap and after.kind == "word":
+                return self.mention(at, after)
+            self.put("price", "plain", "@")
+            return at + 1
         if token.text == "$":
             return self.dollar(at, after)
         if token.text in "+-" and after is not None and after.text == "$" and not after.gap:
@@ -102,11 +123,6 @@ class Itemiser:
         if token.text == "#" and after is not None and not after.gap and after.text.isdigit():
             self.put("note", None, f"#{after.text}")
             return at + 2
-        if token.text == "@" and after is not None and not after.gap and after.kind == "word":
-            return self.mention(at, after)
-        if token.text == "@":
-            self.put("price", "plain", "@")
-            return at + 1
         if token.text == "%":
             self.put("odd", None, "%")
             return at + 1
@@ -154,7 +170,7 @@ class Itemiser:
             return at + 2
         if after.kind == "glued":
             return self.glued(at + 1)
-        if after.kind in ("day", "iso", "time", "mday"):
+        if after.kind in ("day", "iso", "time", "mday", "nday"):
             self.put("oddnum", None, "$" + after.text)
             return at + 2
         self.put("odd", None, "$")
@@ -179,6 +195,13 @@ class Itemiser:
         return at + 2
 
     def odd(self, at: int) -> int:
+        """A word with an accent may be an order word of another language."""
+        token = self.tokens[at]
+        low = folded(token.low)
+        if low.isascii() and (found := self.match(at, low)):
+            if low in foreign.WORDS:
+                self.put("odd", None, token.text)
+            return self.known(at, found[1], found[0])
         self.put("odd", None, self.tokens[at].text)
         return at + 1
 
@@ -233,6 +256,13 @@ class Itemiser:
             self.put("date", (month, int(day), int(year)), self.tokens[at].text)
         return at + 1
 
+    def nday(self, at: int) -> int:
+        """``Oct-17``; from 25 on the number may be a year."""
+        name, day = self.tokens[at].low.split("-")
+        month = _month(name)
+        self.put("date" if month else "oddnum", (month, int(day), None), self.tokens[at].text)
+        return at + 1
+
     def glued(self, at: int) -> int:
         """``SPY590C``: ticker, strike and right in one piece; ``PT2C`` is nothing."""
         text = self.tokens[at].text
@@ -244,9 +274,12 @@ class Itemiser:
 
     def alnum(self, at: int) -> int:
         low = self.tokens[at].low
+        after = self.look(at + 1)
+        is_part = after is not None and not after.gap and after.text[0] == "." and len(low) > 2
+        if (found := _LEVEL.match(low)) and is_part and after is not None and after.kind == "num":
+            return self._numbered(at, found.group(1), found.group(2))
         if low in _WORDLIKE or phrases(low):
             return self.word(at)
-        after = self.look(at + 1)
         if after is not None and after.text[0] == "!" and not after.gap and low[-1] in "12":
             root = self.tokens[at].text[:-1].upper()  # as TradingView writes the front month
             self.put("sym" if low[-1] == "1" else "odd", 4, root)
@@ -258,6 +291,8 @@ class Itemiser:
         if found := _CONTRACT.match(low):
             self.put("future", found.groups(), self.tokens[at].text)
             return at + 1
+        if led.led(self, at):
+            return at + 1
         self.put("sym" if low in _ROOTS else "odd", 2, self.tokens[at].text.upper())
         return at + 1
 
@@ -268,6 +303,13 @@ class Itemiser:
             self.put("qty", Decimal(digits), text)
             return at + 1
         is_target = name in ("pt", "tp", "t", "tgt", "target")
+        after = self.look(at + 1)
+        is_part = after is not None and after.kind == "num" and not after.gap
+        if is_part and after is not None and after.text[0] == "." and name != "t":
+            self.put("level", "target" if is_target else _LEVEL_OF.get(name, "stop"), text)
+            value = digits + after.text
+            self.tokens[at + 1] = Token("num", value, value, False, amounts.read_number(value))
+            return amounts.number(self, at + 1)
         if is_target and len(digits) == 1:
             self.put("level", "target", text)
             return at + 1
@@ -283,7 +325,11 @@ class Itemiser:
         return amounts.number(self, at)
 
     def _month_day(self, at: int, name: str, day: int) -> int:
-        month = _month(name)
+        month, mark, short = _month(name), self.look(at + 1), self.look(at + 2)
+        is_year = mark is not None and mark.text == "'" and not mark.gap and short is not None
+        if is_year and short is not None and short.text.isdigit() and len(short.text) == 2:
+            self.put("date", (month, day, 2000 + int(short.text)), self.tokens[at].text)
+            return at + 3
         self.put("date", (month, day, None), self.tokens[at].text)
         return at + 1
 
@@ -295,15 +341,13 @@ class Itemiser:
         if len(token.text) == 1 and token.text.isupper() and token.text != "I":
             self.put("letter", token.text, token.text, is_upper=True)
             return at + 1
-        if self._is_small_size(at):
+        if token.text in _SMALL_SIZES and self._is_small_size(at):
             self.put("letter", token.text.upper(), token.text.upper(), is_upper=True)
             return at + 1
         if token.low == "x" and self.is_count(at + 1):
             self.put("qty", self.tokens[at + 1].value, f"x{self.tokens[at + 1].text}")
             return at + 2
-        is_first = not self.items or self.items[-1].kind in ("line", "para", "emoji")
-        is_bot = token.low == "bot" and (token.text != "bot" or is_first)
-        if is_bot and self._is_counted(at + 1):
+        if token.low == "bot" and self._is_bought(at):
             self.put("verb", "bto!", token.low)
             return at + 1
         if "'" in token.text and (whose := names.whose(self, at)):
@@ -312,20 +356,28 @@ class Itemiser:
         if token.text.isupper() and names.has_exchange(self, at):
             self.put("odd", None, f"{token.text}.{self.tokens[at + 2].text}")
             return at + 3
-        found = self.match(at, token.low)
-        if found is None and (better := corrected(token.low)):
-            found = self.match(at, better)
+        if token.low in led.COUNTS and (end := led.count(self, at)):
+            return end
+        return self._known_or_not(at, token)
+
+    def _known_or_not(self, at: int, token: Token) -> int:
+        low = token.low
+        found = self.match(at, low)
+        if found is None and (better := corrected(low)):
+            low, found = better, self.match(at, better)
             if found is not None and found[0].kind in ("note", "fill"):
                 found = None
         if found is not None:
             entry, end = found
+            if low in foreign.WORDS:
+                self.put("odd", None, token.text)
             return self.known(at, end, entry)
         self.unknown(token)
         return at + 1
 
     def _is_small_size(self, at: int) -> bool:
         """``long 6948: a``: a size letter typed small, behind price and colon."""
-        if at < 2 or self.tokens[at].text not in ("a", "b", "c"):
+        if at < 2:
             return False
         colon, price, after = self.tokens[at - 1], self.tokens[at - 2], self.look(at + 1)
         is_end = after is None or after.kind in ("line", "para", "emoji") or after.low == "gamma"
@@ -341,9 +393,12 @@ class Itemiser:
         is_tied = after.text in ("/", "%") or not (after.gap or after.kind in ("line", "punct"))
         return not is_tied and after.low not in ("c", "p", "call", "calls", "put", "puts")
 
-    def _is_counted(self, at: int) -> bool:
-        after = self.look(at)
-        return after is not None and (after.kind == "num" or after.text in ("+", "$"))
+    def _is_bought(self, at: int) -> bool:
+        """``Bot 5``; small letters only at the beginning of a line: elsewhere it is a machine."""
+        is_first = not self.items or self.items[-1].kind in ("line", "para", "emoji")
+        after = self.look(at + 1)
+        is_counted = after is not None and (after.kind == "num" or after.text in ("+", "$"))
+        return is_counted and (is_first or self.tokens[at].text != "bot")
 
     def match(self, at: int, low: str) -> tuple[Entry, int] | None:
         """(meaning, index behind it) of the longest phrase whose first word is ``low``."""
@@ -361,15 +416,15 @@ class Itemiser:
 
     def _skip_hyphen(self, at: int) -> int:
         token, after = self.look(at), self.look(at + 1)
-        is_glue = token is not None and token.text in "-/&" and not token.gap
+        is_glue = token is not None and token.text in _GLUE and not token.gap
         return at + 1 if is_glue and after is not None and not after.gap else at
 
     def known(self, at: int, end: int, entry: Entry) -> int:
-        is_name = end == at + 1 and self.tokens[at].text in TICKER_WORDS and self.is_mixed
+        is_name = end == at + 1 and led.is_name(self, at)
         if is_name and not (entry.kind == "level" and self._is_label(end)):
             self.put("sym", 2, self.tokens[at].text, is_upper=True)
             return end
-        text = " ".join(token.low for token in self.tokens[at:end])
+        text = " ".join([one.low for one in self.tokens[at:end] if one.text not in _GLUE])
         special = _SPECIAL.get(entry.kind)
         if special is not None:
             return special(self, at, end, entry, text)
@@ -410,6 +465,8 @@ class Itemiser:
 
     def right(self, at: int, end: int, entry: Entry, text: str) -> int:
         """``calls`` or ``put`` without a strike before it."""
+        if len(text) > 1 and (behind := led.strike(self, end, entry.value, text)):
+            return behind
         self.put("right" if len(text) > 1 else "fill", entry.value, text)
         return end
 
@@ -434,7 +491,9 @@ _SIGNS = {"🎯": "target", "🛑": "stop", "⛔": "stop"}
 _WHALES = frozenset("🐋🐳")
 _MONEYS = frozenset("€£¥₹₿₽₩")
 """Nothing of ours is priced in these."""
+_LEVEL_OF = {"ts": "trail", "tsl": "trail"}
 _ROOTS = frozenset(("m2k", "m6e", "m6a", "m6b", "m6j"))
+_SMALL_SIZES = frozenset(("a", "b", "c"))
 _WORDLIKE = frozenset(("tp1", "tp2"))
 _LONG = 5
 _Special = Callable[[Itemiser, int, int, Entry, str], int]
@@ -453,6 +512,7 @@ _READERS: dict[str, Callable[[Itemiser, int], int]] = {
     "day": Itemiser.day,
     "dots": Itemiser.dots,
     "mday": Itemiser.mday,
+    "nday": Itemiser.nday,
     "time": Itemiser.time,
     "glued": Itemiser.glued,
     "odd": Itemiser.odd,

@@ -58,10 +58,13 @@ def judge(items: list[Item], *, is_complete: bool) -> Judgement:
     ``is_complete``: contract and action were read without a gap. A cue beside a complete order
     sends it to a person; beside anything less it makes the message no order.
     """
+    cues = _cues(items)
+    if not cues:
+        return ORDER
     core = _core_sentences(items)
     first = _first_of_core(items, core)
     worst = ORDER
-    for at, cue, why in _cues(items):
+    for at, cue, why in cues:
         if cue in _WHOLE:
             return Judgement("none", why)
         sent = items[at].sent

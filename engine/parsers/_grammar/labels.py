@@ -83,8 +83,20 @@ def label_fraction(reader: Reducer, at: int, label: Item, found: Item) -> int:
     return at + 1
 
 
+def label_count(reader: Reducer, at: int, label: Item, found: Item) -> int:
+    """``Contracts: 2`` and ``Shares: 40`` count; ``Contract: 640C`` names."""
+    if found.kind == "num" and label.kind == "label" and label.text.endswith("s"):
+        after = reader.look(at + 2)
+        if after is None or after.kind in ("line", "para", "punct"):
+            reader.put(found, "qty", found.value)
+            return at + 2
+    reader.put(label, "fill", "", label.value)
+    return at + 1
+
+
 _LABELLED: dict[str, Callable[[Reducer, int, Item, Item], int]] = {
     "symbol": label_symbol,
+    "contract": label_count,
     "strike": label_strike,
     "type": label_type,
     "qty": label_qty,

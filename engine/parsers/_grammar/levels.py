@@ -26,6 +26,10 @@ _UNDER_WORDS = frozenset(
 )  # fmt: skip
 _CONTRACT = frozenset(("opt", "occ", "slash", "date", "when", "right", "ndte", "future"))
 _TIES = frozenset(("to", "at", "@", "on", "for", "now", ":", "->", "is", "my", "the"))
+_HELD = frozenset(
+    ("position", "this position", "trade", "this trade", "this", "it", "this one", "on this",
+     "on this one", "on it")
+)  # fmt: skip
 _UNITS = frozenset("$ ")
 """A gain of so many dollars or ticks is no distance in points."""
 _STOCK = frozenset(("stock", "underlying", "the stock", "chart"))
@@ -45,9 +49,11 @@ def level(reader: Reducer, at: int) -> int:
 
 def stop(reader: Reducer, at: int) -> int:
     label = reader.items[at]
-    end = reader.joints(at + 1)
+    end = new_level(reader, reader.joints(at + 1))
     found = reader.look(end)
     if found is not None and (value := _level(found, is_stop=True)) is not None:
+        if _is_below(reader, at, end) and value.kind == "price":
+            return _below(reader, label, value, end)
         return _aside(reader, _stop_value(reader, label, value, found, end + 1))
     if found is not None and (found.kind == "oddnum" or found.text.endswith("¢")):
         reader.put(label, "oddlevel", "stop", f"{label.text} {found.text}")
@@ -57,6 +63,37 @@ def stop(reader: Reducer, at: int) -> int:
     if end := under(reader, at + 1, label):
         return end
     return _behind(reader, at, "stop")
+
+
+def new_level(reader: Reducer, at: int) -> int:
+    """``raised from .80 to 1.12``: index of the new level; ``at`` when no old one is told."""
+    lead, old, to, new = (reader.look(at + k) for k in range(4))
+    is_told = lead is not None and lead.text == "from" and to is not None and to.text in _NEW_TIES
+    if not is_told or old is None or new is None:
+        return at
+    is_pair = _level(old, is_stop=True) and _level(new, is_stop=True)
+    return at + 3 if is_pair else at
+
+
+_NEW_TIES = frozenset(("to", "->", "up to", "=>"))
+_SIDES = frozenset(("below", "under", "above", "over"))
+
+
+def _is_below(reader: Reducer, at: int, end: int) -> bool:
+    return any(item.text in _SIDES for item in reader.items[at + 1 : end])
+
+
+def _below(reader: Reducer, label: Item, value: Level, end: int) -> int:
+    """``stop below 660``: of what, its size will tell; ``stop under 660 SPY`` says it."""
+    on = reader.look(end + 1)
+    is_on = on is not None and on.text in ("on", "on the")
+    symbol = reader.look(end + 1 + is_on)
+    is_named = symbol is not None and symbol.kind == "sym" and symbol.value >= 2
+    name = symbol.text if is_named and symbol is not None else ""
+    found = reader.items[end]
+    _note_move(reader, label, end + 1)
+    reader.put(label, "under", (value.value, name), f"{label.text} {found.text}")
+    return end + 1 + (is_on + is_named if is_named else 0)
 
 
 def _aside(reader: Reducer, at: int) -> int:
@@ -86,8 +123,10 @@ def _far(reader: Reducer, at: int) -> bool:
             del reader.items[end : end + 2]
             return True
         is_contract = is_contract or item.kind in _CONTRACT or item.kind in ("sym", "part")
+        is_contract = is_contract or item.text in _HELD
         is_moved = item.kind == "verb" and item.value == "update"
         is_known = item.kind in _CONTRACT or item.text in _TIES or item.kind in ("sym", "part")
+        is_known = is_known or item.text in _HELD
         if not is_known and not is_moved:
             return False
     return False
@@ -159,6 +198,7 @@ def target(reader: Reducer, at: int) -> int:
         after = reader.look(end)
         if after is not None and after.text in _BEHIND_HIT:
             reader.put(label, "tag", f"{label.text.upper()} hit")
+            reader.put(label, "hit", values)
             return end + 1
         reader.put(label, "target", values)
         return end

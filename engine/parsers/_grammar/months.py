@@ -42,6 +42,15 @@ def day_month(reader: Itemiser, at: int, token: Token) -> int:
     return at + 2 + (year is not None)
 
 
+def dotted_day(reader: Itemiser, at: int) -> int:
+    """``15. August``, as German rooms write it: index behind it, else 0."""
+    month, token = _month_at(reader, at + 2), reader.tokens[at]
+    if month is None or not token.text.isdigit() or len(token.text) > 2:
+        return 0
+    reader.put("date", (month, int(token.text), None), f"{token.text} {month}")
+    return at + 3
+
+
 def _is_year(token: Token) -> bool:
     return len(token.text) == 4 and token.text.startswith("20")
 

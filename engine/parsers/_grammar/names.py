@@ -32,8 +32,11 @@ def whose(reader: Itemiser, at: int) -> str:
 
 def has_exchange(reader: Itemiser, at: int) -> bool:
     """``TSLA.TO``, ``VOD.L``: listed elsewhere, and not the ticker before the point."""
-    dot, end, beyond = reader.look(at + 1), reader.look(at + 2), reader.look(at + 3)
-    if dot is None or end is None or dot.text != "." or dot.gap or end.gap:
+    dot = reader.look(at + 1)
+    if dot is None or dot.text != "." or dot.gap:
+        return False
+    end, beyond = reader.look(at + 2), reader.look(at + 3)
+    if end is None or end.gap:
         return False
     is_whole = beyond is None or beyond.gap or beyond.kind != "num"
     return is_whole and end.kind == "word" and end.low in _EXCHANGES

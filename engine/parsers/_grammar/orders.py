@@ -16,9 +16,7 @@ from engine.parsers._grammar.sanity import (
     check_exit_price,
     check_new_stop,
     check_rest_stop,
-    check_shared_amount,
-    check_shared_price,
-    check_twice,
+    check_together,
 )
 from engine.parsers._grammar.verbs import Intent, Side
 from engine.parsers._grammar.words import is_nearly
@@ -57,6 +55,13 @@ class Draft:
     """It only tells how a position stands."""
     is_bare: bool = False
     """No verb was written: the contract and its price alone stand for an entry."""
+
+    @property
+    def doubted(self) -> Signal:
+        """The signal, naming what a person has to settle."""
+        if not self.doubts:
+            return self.signal
+        return replace(self.signal, ambiguous=tuple(sorted(self.doubts)))
 
     @property
     def is_complete(self) -> bool:
@@ -119,8 +124,9 @@ def _is_ticker(item: Item) -> bool:
 # --- what is left over --------------------------------------------------------------------------
 
 _FINE = {
-    "close": frozenset(("gain", "gainpct", "ref", "tag", "even", "ordinal", "clock", "market")),
-    "update": frozenset(("gain", "gainpct", "tag", "ordinal", "clock", "part")),
+    "close": frozenset(("gain", "gainpct", "ref", "tag", "hit", "even", "ordinal", "clock",
+                        "market")),
+    "update": frozenset(("gain", "gainpct", "tag", "hit", "ordinal", "clock", "part")),
     "cancel": frozenset(("gain", "ordinal", "clock", "paid", "num", "money", "stop", "target",
                          "range", "paidrange", "market")),
 }  # fmt: skip
@@ -130,12 +136,15 @@ _WORDS = frozenset(("word", "sym"))
 
 def account(facts: Facts, intent: Intent) -> list[str]:
     """Texts that were not understood. Words of a separate remark may stay unknown; see below."""
+    unread = facts.left()
+    if not unread:
+        return []
     fine = _FINE.get(intent.family, _OPEN_FINE)
     used = [facts.items[at] for at in facts.used]
     core = {item.clause for item in used if item.kind != "size"}
     left: list[str] = []
     loose: list[Item] = []
-    for _, item in facts.left():
+    for item in unread:
         if item.kind in fine or (item.kind == "tag" and item.value == "GAMMA"):
             continue
         if item.kind in _WORDS and item.clause not in core and item.value in (None, 0, 1):
@@ -174,17 +183,14 @@ def check_words(draft: Draft, reading: Reading) -> None:
     is_known = reading.base is not None or reading.is_edit
     if said.family == "cancel" and (said.is_unfilled or (said.is_late_cancel and not is_known)):
         facts.doubt("action", "is the order withdrawn?")
-    is_new = said.is_add or said.is_explicit or _is_again(facts)
-    if reading.base is not None and said.family == "open" and not is_new:
-        facts.doubt("action", "is it bought again, or is that the fill of the alert?")
-    if reading.base is not None and _is_contrary(said, side_of(reading.base)):
-        facts.doubt("action", f"the alert it answers is {side_of(reading.base)}")
+    if reading.base is not None:
+        _check_answer(said, facts, side_of(reading.base))
     is_priced = signal.price is not None or signal.price_range is not None
     if said.family == "close" and facts.has("ref") and not is_priced and not facts.has("market"):
         facts.doubt("price", "is that the entry or the exit price?")
-    signs = _NO - _STOPS if facts.has("stop", "under") else _NO
-    crossed = any(item.kind == "emoji" and not signs.isdisjoint(item.text) for item in facts.items)
-    if said.family == "open" and crossed:
+    if said.family == "close" and facts.has("hit") and not is_priced and not facts.has("market"):
+        facts.doubt("price", "was it closed at the target?")
+    if said.family == "open" and _is_crossed(facts):
         facts.doubt("action", "a cross or stop sign stands beside the order")
     if said.family == "open" and (remark := _aftermath(facts, said)):
         facts.doubt("action", f"{remark!r} is said of a trade already made")
@@ -194,6 +200,23 @@ def check_words(draft: Draft, reading: Reading) -> None:
     if said.family == "close":
         check_rest_stop(signal, facts)
         check_exit_price(signal, reading.base, facts)
+
+
+def _check_answer(said: Intent, facts: Facts, held: Side) -> None:
+    """A reply to an alert does what can be done with the ``held`` side."""
+    is_new = said.is_add or said.is_explicit or _is_again(facts)
+    if said.family == "open" and not is_new:
+        facts.doubt("action", "is it bought again, or is that the fill of the alert?")
+    if _is_contrary(said, held):
+        facts.doubt("action", f"the alert it answers is {held}")
+
+
+def _is_crossed(facts: Facts) -> bool:
+    """Beside a stop its sign only marks it."""
+    if not facts.has("emoji"):
+        return False
+    signs = _NO - _STOPS if facts.has("stop", "under") else _NO
+    return any(item.kind == "emoji" and not signs.isdisjoint(item.text) for item in facts.items)
 
 
 _MADE_WORDS = """
@@ -217,12 +240,10 @@ def _aftermath(facts: Facts, said: Intent) -> str:
     """The remark beside an entry that only fits a trade already made; else empty."""
     is_noun = _is_noun(facts)
     for item in facts.items:
+        if item.kind not in ("note", "kept") or said.is_add:
+            continue
         words = set(item.text.lower().split())
-        if (
-            item.kind not in ("note", "kept")
-            or said.is_add
-            or (words & _AHEAD and "free" not in words)
-        ):
+        if words & _AHEAD and "free" not in words:
             continue
         if words & _MADE or (is_noun and words & _CHEERS):
             return item.text
@@ -234,9 +255,11 @@ def _aftermath(facts: Facts, said: Intent) -> str:
 def _is_noun(facts: Facts) -> bool:
     """``ES 6412 long`` or no verb at all, and no level or amount goes with it."""
     found = facts.by.get("verb", [])
-    is_word = {facts.items[at].text.lower() for at in found} <= {"long", "short"}
+    for at in found:
+        if facts.items[at].text.lower() not in ("long", "short"):
+            return False
     is_behind = all(any(one.kind in _NAMES for one in facts.items[:at]) for at in found)
-    return is_word and is_behind and not facts.has(*_ORDERED)
+    return is_behind and not facts.has(*_ORDERED)
 
 
 _NAMES = ("sym", "root", "num", "opt", "occ")
@@ -283,19 +306,18 @@ def decide(reading: Reading, drafts: list[Draft], why: str) -> Parsed:
         return NotAnAlert(why=why)
     for draft in drafts:
         check_words(draft, reading)
-    check_shared_price(drafts)
-    check_shared_amount(drafts)
-    check_twice(drafts)
+    check_together(drafts)
     if all(draft.is_talk for draft in drafts):
         return NotAnAlert(why="it tells how a position stands")
     is_complete = all(draft.is_complete for draft in drafts)
     is_order = is_complete or any(one.is_near and one.intent.is_explicit for one in drafts)
     found = judge(reading.items, is_complete=is_order)
-    is_bare = any(draft.is_bare for draft in drafts)
     quote = quoted(reading.items)
     if quote == "told":
         return NotAnAlert(why="what somebody else said, between quotation marks")
-    if found.verdict == "none" or (found.verdict == "ask" and is_bare):
+    if found.verdict == "none":
+        return NotAnAlert(why=found.why)
+    if found.verdict == "ask" and any(draft.is_bare for draft in drafts):
         return NotAnAlert(why=found.why)
     strange = [text for draft in drafts for text in draft.strange]
     if strange and not is_complete and not any(draft.is_near for draft in drafts):
@@ -304,9 +326,7 @@ def decide(reading: Reading, drafts: list[Draft], why: str) -> Parsed:
     reasons += ["the order stands between quotation marks"] if quote else []
     reasons += [f"beside the order there is {found.why}"] if found.verdict == "ask" else []
     reasons += [why for draft in drafts for why in draft.doubts.values()]
-    signals = tuple(
-        replace(draft.signal, ambiguous=tuple(sorted(draft.doubts))) for draft in drafts
-    )
+    signals = tuple([draft.doubted for draft in drafts])
     if not reasons:
         return Alert(signals=signals)
     return Alert(signals=signals, needs_human=True, question=_sentence(reasons))

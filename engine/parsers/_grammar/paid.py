@@ -24,7 +24,10 @@ def price(reader: Reducer, at: int) -> int:
         reader.put(label, "cue", "source")
         return at + 1
     if label.value == "market":
-        reader.put(label, "market", None)
+        if label.text == "mp" and label.is_upper and not _is_end(reader.look(at + 1)):
+            reader.put(label, "sym", 2, "MP")
+        else:
+            reader.put(label, "market", None)
         return at + 1
     if label.text == "lmt" and _is_ticker(reader, at):
         reader.put(label, "fill", "")
@@ -39,6 +42,12 @@ def price(reader: Reducer, at: int) -> int:
             return _loose_price(reader, at)
         reader.put(label, "market", None)
         return end + 1
+    return _given(reader, at, end, kind)
+
+
+def _given(reader: Reducer, at: int, end: int, kind: str) -> int:
+    """A price word at ``at`` with the number at ``end``."""
+    label, found = reader.items[at], reader.items[end]
     if label.value == "ref":
         reader.put(label, "ref", found.value, f"{label.text} {found.text}")
     elif kind == "price":

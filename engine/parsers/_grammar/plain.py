@@ -17,6 +17,8 @@ from engine.parsers._grammar.orders import (
 from engine.parsers._grammar.sanity import check_levels, in_prices
 from engine.parsers._grammar.verbs import Side, intent
 
+_PRICED = ("paid", "paidrange", "num", "money", "range", "market", "ref", "kept", "cue")
+_HELD = ({"long", "upd"}, {"short", "upd"})
 _REPORTS = frozenset(
     ("opened", "opens", "open", "closed", "closes", "close", "flat", "added", "adds", "dumped",
      "cut", "stopped", "stopped at", "started", "reduced", "dumping", "covered", "locked")
@@ -91,6 +93,8 @@ class PlainTrade:
             last = self.last.intent
             said.family, said.side, said.is_sell = last.family, last.side, last.is_sell
             said.is_explicit = last.is_explicit
+        if said.family == "open" and self._is_moved():
+            said.family = "update"
         has_levels = facts.has("stop", "target", "trail", "under", "oddlevel")
         if said.family in ("none", "update"):
             has_price = facts.has("paid", "num", "money", "paidrange", "range", "market")
@@ -100,6 +104,11 @@ class PlainTrade:
                 return False  # AAPL PT 250: somebody's target
             said.family = "update"
         return True
+
+    def _is_moved(self) -> bool:
+        """``NQ long stop moved up to 25,400``: a side, a new stop and no price."""
+        is_held = {str(code) for code in self.facts.values("verb")} in _HELD
+        return is_held and not self.facts.has(*_PRICED)
 
     def _shares(self) -> None:
         """There are no dates here: ``1/2`` is half of the position."""
@@ -154,6 +163,8 @@ class PlainTrade:
         side = self.side()
         signal = replace(signal, action=self._action(side), tags=self._tags())
         signal = self._in_prices(signal, 1 if side == "long" else -1)
+        if said.is_sell and any(item.text == "covered" for item in facts.items):
+            facts.doubt("action", "does it close a long or cover a short?")
         if said.conflict:
             facts.doubt("action", said.conflict)
         if said.family == "roll":

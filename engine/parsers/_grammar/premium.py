@@ -18,10 +18,14 @@ _LEAST_INDEX = 1000
 
 def is_on_future(signal: Signal, facts: Facts) -> bool:
     """``ES 6500C`` and ``/ES``: an option on a future, which is no option on a share."""
-    is_slashed = any(item.kind == "sym" and item.value == 4 for item in facts.items)
+    if facts.has("future") or signal.symbol in _FUTURES_ONLY:
+        return True
+    if 4 in [item.value for item in facts.items if item.kind == "sym"]:  # written with a slash
+        return True
+    if signal.symbol != "ES":
+        return False
     strikes = [signal.strike or Decimal(0), *(leg.strike for leg in signal.legs)]
-    is_index = signal.symbol == "ES" and max(strikes) >= _LEAST_INDEX
-    return is_slashed or facts.has("future") or is_index or signal.symbol in _FUTURES_ONLY
+    return max(strikes) >= _LEAST_INDEX
 
 
 def is_total(signal: Signal, facts: Facts, today: date, *, is_open: bool) -> bool:
@@ -55,8 +59,10 @@ def check_premium(signal: Signal, facts: Facts) -> None:
         return
     if signal.strike is not None and price >= signal.strike:
         facts.doubt("price", f"the price {price} is not below the strike {signal.strike}")
+    if len(signal.legs) != 2:
+        return
     kinds = {(leg.right, leg.expiry, leg.ratio) for leg in signal.legs}
-    if len(signal.legs) == 2 and len(kinds) == 1 and len({leg.action for leg in signal.legs}) == 2:
+    if len(kinds) == 1 and len({leg.action for leg in signal.legs}) == 2:
         width = abs(signal.legs[0].strike - signal.legs[1].strike)
         if price >= width:
             facts.doubt("price", f"the net price {price} is not below the width {width}")

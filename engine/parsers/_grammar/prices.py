@@ -27,10 +27,9 @@ def price(facts: Facts, intent: Intent, *, is_premium: bool) -> Price:
     if intent.family == "update":
         return out
     stated = _stated(facts, intent)
-    if facts.at("market"):
+    for at in facts.at("market"):
         out.is_market = True
-        for at in facts.at("market"):
-            facts.take(at)
+        facts.take(at)
     for at in facts.at("paidrange"):
         _range(facts, out, at)
     if facts.has("oddprice"):
@@ -40,14 +39,52 @@ def price(facts: Facts, intent: Intent, *, is_premium: bool) -> Price:
     for value in stated[:1]:
         out.value = value
         _zone(facts, value)
-    _moved(facts, out, intent)
+    if out.value is None:
+        _unworded(facts, out, intent, is_premium)
+    if out.value is not None:
+        _check_price(facts, out.value, is_premium)
+        _total(facts, out.value)
+    return out
+
+
+def _total(facts: Facts, value: Decimal) -> None:
+    """``@ 1.12 ($112)``: what one contract costs."""
+    for at in facts.at("money"):
+        around = [facts.items[k].text for k in (at - 1, at + 1) if 0 <= k < len(facts.items)]
+        if around == ["(", ")"] and facts.items[at].value == value * 100:
+            facts.take(at)
+
+
+def _unworded(facts: Facts, out: Price, intent: Intent, is_premium: bool) -> None:
+    """No price word goes with a number: a way of the price, the one number, or none at all."""
+    if intent.family == "close":
+        _moved(facts, out)
     is_withdrawn = intent.family == "cancel" and facts.has("opt", "occ", "strikes")
     if out.value is None and out.range is None and not out.is_market and not is_withdrawn:
         _bare_price(facts, out, intent, is_premium)
-    _check_chart(facts, out)
-    if out.value is not None:
-        _check_price(facts, out, is_premium)
-    return out
+    if facts.has("ref") and intent.family == "open" and not is_premium:
+        _from(facts, out)
+    is_told = out.value is not None or out.range is not None or out.is_market
+    if facts.has("chart") and not is_told:
+        facts.doubt("price", "is that the price, or a level of the chart?")
+
+
+_HELD = frozenset(
+    ("im", "i", "am", "we", "weare", "are", "still", "is", "my", "our", "have", "was")
+)
+"""Who says one of these tells how he stands."""
+
+
+def _from(facts: Facts, out: Price) -> None:
+    """``Shorted ES from 6838 stop 6846`` is an entry; ``ES short from 6838`` may be held."""
+    found = facts.at("ref")
+    if len(found) != 1 or out.value is not None or out.range is not None or out.is_market:
+        return
+    is_held = any(item.text in _HELD for item in facts.items)
+    is_held = is_held or {facts.text(at) for at in facts.by.get("verb", ())} <= {"long", "short"}
+    if facts.has("stop", "target", "under") and not facts.has("tag") and not is_held:
+        out.value = facts.take(found[0]).value
+        facts.doubts.pop("price", None)
 
 
 def _stated(facts: Facts, intent: Intent) -> list[Decimal]:
@@ -56,17 +93,18 @@ def _stated(facts: Facts, intent: Intent) -> list[Decimal]:
     entry: list[Decimal] = []
     for at in facts.at("paid"):
         flavour, value = facts.take(at).value
-        (entry if flavour == "entry" else plain).append(value)
+        was_paid = intent.family == "close" and facts.items[at].text.startswith("paid ")
+        (entry if flavour == "entry" or was_paid else plain).append(value)
     is_other = plain or facts.at("num", "money")
     if intent.family in ("close", "update") or (intent.is_add and is_other):
         entry = []
     return list(dict.fromkeys(plain + entry))
 
 
-def _moved(facts: Facts, out: Price, intent: Intent) -> None:
+def _moved(facts: Facts, out: Price) -> None:
     """``STC ... 1.00 -> 1.50``: from the entry to the exit."""
     moved = facts.at("moved")
-    if out.value is None and len(moved) == 1 and intent.family == "close" and not facts.at("num"):
+    if len(moved) == 1 and not facts.at("num"):
         out.value = facts.take(moved[0]).value[1]
 
 
@@ -113,25 +151,16 @@ def _bare_price(facts: Facts, out: Price, intent: Intent, is_premium: bool) -> N
         facts.doubt("price", f"{item.text} may be a price or a count")
 
 
-def _check_chart(facts: Facts, out: Price) -> None:
-    is_told = out.value is not None or out.range is not None or out.is_market
-    if facts.has("chart") and not is_told:
-        facts.doubt("price", "is that the price, or a level of the chart?")
-
-
-def _check_price(facts: Facts, out: Price, is_premium: bool) -> None:
-    value = out.value
-    if value is None:
-        return
+def _check_price(facts: Facts, value: Decimal, is_premium: bool) -> None:
     if value <= 0:
         facts.doubt("price", "the price is zero")
-    texts = [
-        item.text.split()[-1].lstrip("$@") for item in facts.items if item.kind in _PRICE_KINDS
-    ]
-    if is_premium and any(is_european_thousand(text) for text in texts):
-        facts.doubt("price", "the price may have a thousands point")
-    if not is_premium and any(is_decimal_comma(text) for text in texts):
-        facts.doubt("price", "the comma of the price is unclear")
+    for item in facts.items:
+        if item.kind in _PRICE_KINDS:
+            text = item.text.split()[-1].lstrip("$@")
+            if is_premium and is_european_thousand(text):
+                facts.doubt("price", "the price may have a thousands point")
+            elif not is_premium and is_decimal_comma(text):
+                facts.doubt("price", "the comma of the price is unclear")
 
 
 _PRICE_KINDS = frozenset(("paid", "num", "money"))

@@ -25,10 +25,10 @@ class Reducer:
 
     def run(self) -> list[Item]:
         """The reduced items."""
-        ticks.settle(self.items)
-        at = 0
-        while at < len(self.items):
-            item = self.items[at]
+        items, at = self.items, 0
+        ticks.settle(items)
+        while at < len(items):
+            item = items[at]
             reader = _READERS.get(item.kind)
             if reader is None:
                 self.out.append(item)
@@ -66,6 +66,7 @@ _READERS: dict[str, Callable[[Reducer, int], int]] = {
     "verb": remarks.take,
     "fill": remarks.fill,
     "part": remarks.part,
+    "spread": remarks.spread,
     "note": remarks.note,
     "cue": remarks.cue,
     "resting": remarks.resting,

@@ -23,6 +23,7 @@ _HELD = frozenset(
 _RIDE = frozenset(("ride", "run", "running", "riding", "work", "go", "on", "left", "open"))
 _NAMES = frozenset(("sym", "opt", "occ", "slash", "date"))
 _AMOUNTS = frozenset(("num", "part", "slash", "pct", "share", "qty"))
+_KEPT = frozenset(("keep", "kept"))
 _TRIGGERS = frozenset(
     ("left", "remaining", "remain", "remains", "riding", "running", "go", "still")
 )
@@ -38,7 +39,9 @@ def mark(items: list[Item]) -> list[Item]:
 
     Its value is the share that stays, when one was said.
     """
-    if not any(item.kind in ("keep", "kept") or item.text in _TRIGGERS for item in items):
+    if _KEPT.isdisjoint([item.kind for item in items]) and _TRIGGERS.isdisjoint(
+        [item.text for item in items]
+    ):
         return items
     out: list[Item] = []
     at = 0

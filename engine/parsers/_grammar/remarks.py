@@ -24,6 +24,7 @@ _TALLIES = frozenset(("p/l", "p&l", "pnl", "gain", "profit", "result", "results"
 """``P/L: +50%`` in the lines of an exit only says how it went."""
 _FEW = 20
 _COIN_PRICE = 20_000
+_CONTRACTS = frozenset(("opt", "occ", "strikes", "sym", "future", "slash", "date"))
 _SHARES = frozenset(("part", "num", "pct", "share", "qty"))
 
 
@@ -69,13 +70,27 @@ def _is_covered_sale(reader: Reducer, item: Item, at: int) -> bool:
         return False
     after = reader.look(at + 1)
     is_end = after is None or after.kind in ("line", "para", "stopmark", "punct", "emoji", "fill")
-    is_sale = any(one.kind == "verb" and one.value in ("sto!", "write") for one in reader.out)
-    return is_end and is_sale
+    is_end = is_end or (after is not None and after.kind in ("qty", "paid", "price", "effect"))
+    return is_end and _has_sold(reader)
+
+
+def _has_sold(reader: Reducer) -> bool:
+    return any(one.kind == "verb" and one.value in ("sto!", "write", "sell") for one in reader.out)
+
+
+def spread(reader: Reducer, at: int) -> int:
+    """``sold covered call: AAPL 280C``: one call is written, against shares."""
+    item = reader.items[at]
+    if item.text in ("covered call", "covered calls") and _has_sold(reader):
+        reader.put(item, "note", None, "covered")
+    else:
+        reader.out.append(item)
+    return at + 1
 
 
 def _taken(reader: Reducer, item: Item, at: int) -> str:
     """What is taken: some off, all of it off, a profit or loss, or a position."""
-    ahead = [one for one in reader.items[at + 1 : at + 7] if one.sent == item.sent]
+    ahead = [one for one in reader.items[at + 1 : at + 13] if one.sent == item.sent]
     off = next((k for k, one in enumerate(ahead) if one.text.endswith("off")), None)
     if off is not None:
         is_share = ahead[off].kind != "fill" or any(
@@ -83,6 +98,12 @@ def _taken(reader: Reducer, item: Item, at: int) -> str:
             for one in ahead[:off]
         )
         return "trim" if is_share else "close"
+    after = reader.look(at + 1)
+    is_part = after is not None and (
+        after.kind in ("part", "pct") or (after.kind == "slash" and is_fraction(after.value))
+    )
+    if is_part and not any(one.kind in _CONTRACTS for one in reader.items[at + 2 :]):
+        return "trim"  # a reply: took half 1.50
     nearby = reader.items[at + 1 : at + 7]
     return "close" if any(one.text in _RESULTS for one in nearby) else "open"
 
@@ -134,7 +155,16 @@ def _ends_share(reader: Reducer, item: Item) -> bool:
     """``half off at 235`` without a verb is a trim."""
     last = reader.out[-1] if reader.out else None
     is_share = last is not None and last.kind in ("part", "slash", "pct", "share")
-    return is_share and not any(one.kind == "verb" and one.sent == item.sent for one in reader.out)
+    return is_share and not any(
+        one.kind == "verb" and one.sent == item.sent and not _is_side(reader.out, at)
+        for at, one in enumerate(reader.out)
+    )
+
+
+def _is_side(items: list[Item], at: int) -> bool:
+    """``ES long:``: only the side of what is held."""
+    is_behind = at > 0 and items[at - 1].kind in ("sym", "future", "opt", "slash")
+    return items[at].text in ("long", "short") and is_behind
 
 
 def part(reader: Reducer, at: int) -> int:

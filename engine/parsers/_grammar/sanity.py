@@ -57,7 +57,7 @@ def _check_stop(
 
 def in_prices(levels: tuple[Level, ...], entry: Decimal | None, sign: int) -> tuple[Level, ...]:
     """Points turned into prices when the entry is known; ``sign`` 1 is above the entry."""
-    if entry is None:
+    if entry is None or not levels:
         return levels
     return tuple(
         Level(kind="price", value=entry + sign * level.value)
@@ -96,7 +96,15 @@ def check_rest_stop(signal: Signal, facts: Facts) -> None:
         facts.doubt("stop", f"the stop {stop.value} is on the wrong side of {price}")
 
 
-def check_twice(drafts: list[Draft]) -> None:
+def check_together(drafts: list[Draft]) -> None:
+    """What only several trades of one message can have wrong."""
+    if len(drafts) > 1:
+        _check_shared_price(drafts)
+        _check_shared_amount(drafts)
+        _check_twice(drafts)
+
+
+def _check_twice(drafts: list[Draft]) -> None:
     """The same contract opened twice in one message: which of the two prices?"""
     seen: set[tuple[object, ...]] = set()
     for draft in drafts:
@@ -107,7 +115,7 @@ def check_twice(drafts: list[Draft]) -> None:
         seen.add(key)
 
 
-def check_shared_amount(drafts: list[Draft]) -> None:
+def _check_shared_amount(drafts: list[Draft]) -> None:
     """``STC A @ 2 half, B @ 3``: half of B as well?"""
     first = drafts[0].signal
     is_part = first.is_partial or first.fraction not in (None, 1)
@@ -116,7 +124,7 @@ def check_shared_amount(drafts: list[Draft]) -> None:
             draft.doubts.setdefault("fraction", "is the amount said for both?")
 
 
-def check_shared_price(drafts: list[Draft]) -> None:
+def _check_shared_price(drafts: list[Draft]) -> None:
     """Two contracts bought and one price: whose is it?"""
     opens = [draft for draft in drafts if draft.intent.family == "open"]
     unpriced = [

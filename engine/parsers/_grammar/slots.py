@@ -38,10 +38,12 @@ def quantity(facts: Facts, intent: Intent, anchor: int | None, *, kind: str) -> 
 
     ``anchor``: position of the symbol or contract; a bare number counts only before it.
     """
-    found = [facts.take(at) for at in facts.at("qty")]
-    values = {item.value for item in found}
-    if intent.family != "close" and any(" of " in item.text for item in found):
-        facts.doubt("quantity", "a part of a position cannot be bought")
+    values = set()
+    for at in facts.at("qty"):
+        item = facts.take(at)
+        values.add(item.value)
+        if intent.family != "close" and " of " in item.text:
+            facts.doubt("quantity", "a part of a position cannot be bought")
     slot = _slot_quantity(facts, anchor, MAX_QTY[kind])
     if slot is not None:
         item = facts.take(slot)
@@ -90,8 +92,9 @@ def _slot_quantity(facts: Facts, anchor: int | None, most: int) -> int | None:
 def _is_bracketed(facts: Facts, at: int) -> bool:
     """``AAPL 230C 8/15 (2) @ 1.20``: a count in brackets, and the price elsewhere."""
     items = facts.items
-    around = [items[k].text for k in (at - 1, at + 1) if 0 <= k < len(items)]
-    return around == ["(", ")"] and items[at].text.isdigit() and facts.has("paid", "market")
+    if not 0 < at < len(items) - 1 or items[at - 1].text != "(" or items[at + 1].text != ")":
+        return False
+    return items[at].text.isdigit() and facts.has("paid", "market")
 
 
 def _is_before_out(facts: Facts, at: int) -> bool:
@@ -256,13 +259,28 @@ class Levels:
         self.trail: str | None = None
 
 
-def levels(facts: Facts, *, own: str, is_derivative: bool) -> Levels:
-    """Collect stops, targets and trail; ``own`` is the traded symbol."""
+def levels(
+    facts: Facts,
+    *,
+    own: str,
+    is_derivative: bool,
+    entry: Decimal | None = None,
+    strike: Decimal | None = None,
+) -> Levels:
+    """Collect stops, targets and trail; ``own`` is the traded symbol.
+
+    ``entry`` and ``strike`` tell a level of the option from one of its underlying.
+    """
     out = Levels()
+    if not facts.has("stop", "under", "target", "trail", "oddlevel"):
+        return out
     for at in facts.at("stop"):
         _add_stop(facts, out, facts.take(at).value)
     for at in facts.at("under"):
         value, name = facts.take(at).value
+        if is_derivative and not name and _is_premium(value, entry, strike):
+            _add_stop(facts, out, Level(kind="price", value=value))
+            continue
         _add_under(facts, out, value, name, own if not is_derivative else "")
         if own and name and root_of(name) != root_of(own):
             facts.doubt("stop", f"the stop names {name}, the trade {own}")
@@ -283,6 +301,13 @@ def _add_stop(facts: Facts, out: Levels, level: Level) -> None:
     out.stop = level
 
 
+def _is_premium(value: Decimal, entry: Decimal | None, strike: Decimal | None) -> bool:
+    """Of the size of the premium paid, and far from the strike."""
+    if not entry or not strike or not value:
+        return False
+    return entry / 8 <= value <= entry * 3 and value * 3 < strike
+
+
 def _add_under(facts: Facts, out: Levels, value: Decimal, name: str, own: str) -> None:
     """A level of the underlying; for stocks and futures that is the price itself."""
     if own and root_of(name) in ("", own):
@@ -297,8 +322,11 @@ def _add_under(facts: Facts, out: Levels, value: Decimal, name: str, own: str) -
 
 def size_class(facts: Facts) -> SizeClass | None:
     """``lotto``, ``small``, ``half``, ``full``; a size without a class of ours is doubted."""
-    found = {str(facts.take(at).value) for at in facts.at("size")}
-    found |= _half_size(facts)
+    found = _half_size(facts)
+    for at in facts.at("size"):
+        found.add(str(facts.take(at).value))
+    if not found:
+        return None
     if "odd" in found:
         facts.doubt("size_class", "the size is stated in words we have no class for")
         found.discard("odd")
@@ -313,17 +341,14 @@ def _half_size(facts: Facts) -> set[str]:
     """``1/2 size``: half of the usual size, not half of a position."""
     for at in facts.at("slash", "pct"):
         nearest = facts.items[at + 1] if at + 1 < len(facts.items) else None
-        if nearest is None or nearest.text not in (
-            "size",
-            "qty",
-            "position",
-            "sized",
-            "position size",
-        ):
+        if nearest is None or nearest.text not in _SIZE_WORDS:
             continue
-        if facts.has("opt", "occ") or facts.has("paid"):
+        if facts.has("opt", "occ", "paid"):
             item = facts.items[at]
             if item.value in ((1, 2), Decimal(50)) and not closes(facts):
                 facts.take(at)
                 return {"half"}
     return set()
+
+
+_SIZE_WORDS = frozenset(("size", "qty", "position", "sized", "position size"))

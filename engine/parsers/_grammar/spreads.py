@@ -25,15 +25,17 @@ def is_spread(facts: Facts) -> bool:
     """Whether the trade names a spread, or more than one strike."""
     if facts.has("spread"):
         return True
-    pairs = [at for at in facts.at("strikes") if len(facts.items[at].value) >= 2]
-    return bool(pairs) or bool(leg_verbs(facts))
+    for at in facts.at("strikes"):
+        if len(facts.items[at].value) >= 2:
+            return True
+    return bool(leg_verbs(facts))
 
 
 def settle_strikes(facts: Facts) -> None:
     """``8/22 12/14 call debit spread``: of two slashed pairs the one before the name is strikes."""
-    slashes = facts.at("slash")
     if facts.has("strikes", "opt", "list") or not facts.has("spread"):
         return
+    slashes = facts.at("slash")
     if len(slashes) < 2 and not facts.has("date", "when", "ndte"):
         return
     for at in slashes:
@@ -161,6 +163,8 @@ _SELLS = frozenset(("sell", "short", "sto!", "write"))
 def leg_verbs(facts: Facts) -> list[tuple[int, Action]]:
     """(position of the strike, action) of legs that have a verb or sign of their own."""
     opts = facts.at("opt")
+    if len(opts) < 2:
+        return []
     found: list[tuple[int, Action]] = []
     for at in opts:
         action = _own_action(facts, at)
@@ -168,23 +172,24 @@ def leg_verbs(facts: Facts) -> list[tuple[int, Action]]:
             return []
         found.append((at, action))
     actions = {action for _, action in found}
-    return found if len(found) >= 2 and len(actions) == 2 else []
+    return found if len(actions) == 2 else []
 
 
 def spelled_verbs(facts: Facts) -> set[int]:
     """Positions of verbs that belong to one leg or one expiry, not to the whole order."""
     found: set[int] = set()
     anchors = [at for at, _ in leg_verbs(facts)]
-    names = " ".join(str(name) for name in facts.values("spread"))
-    if "calendar" in names or "diagonal" in names:
-        anchors += facts.at("slash", "date", "when")
+    if facts.has("spread"):
+        names = " ".join(map(str, facts.values("spread")))
+        if "calendar" in names or "diagonal" in names:
+            anchors += facts.at("slash", "date", "when")
     for at in anchors:
         for k in range(at - 1, max(at - 5, -1), -1):
             item = facts.items[k]
             if item.kind == "verb":
                 found |= {k} if item.value in _BUYS | _SELLS else set()
                 break
-            if item.kind not in ("fill", "num", "qty", "money", "opt"):
+            if item.kind not in ("fill", "num", "qty", "money", "opt", "sym"):
                 break
     return found
 
@@ -198,7 +203,8 @@ def _own_action(facts: Facts, at: int) -> Action | None:
             return Action.STO
         if item.kind == "punct" and item.value in ("+", "-"):
             return Action.BTO if item.value == "+" else Action.STO
-        if item.kind not in ("fill", "num", "qty", "money"):
+        is_named = item.kind == "sym" and facts.text(k - 1) in ("buy", "sell", "bto", "sto")
+        if item.kind not in ("fill", "num", "qty", "money") and not is_named:
             return None
     return None
 

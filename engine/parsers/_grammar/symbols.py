@@ -39,7 +39,7 @@ def root_of(symbol: str) -> str:
 _BETWEEN = frozenset(
     ("fill", "note", "kept", "punct", "emoji", "slash", "date", "when", "ndte", "right", "num",
          "money",
-     "size", "spread", "part", "line", "qty", "price", "list", "month", "monthyear")
+     "size", "spread", "part", "line", "qty", "price", "list", "month", "monthyear", "range")
 )  # fmt: skip
 
 
@@ -51,7 +51,7 @@ def symbol(facts: Facts, anchor: int | None, *, is_reply: bool = False) -> str:
     Doubts ``symbol`` when two are named or only an everyday word could be meant.
     """
     found = facts.at("sym")
-    best = max((facts.items[at].value for at in found), default=-1)
+    best = max([facts.items[at].value for at in found], default=-1)
     if best < 2 and is_reply:
         return ""
     if best < 2:
@@ -65,7 +65,7 @@ def symbol(facts: Facts, anchor: int | None, *, is_reply: bool = False) -> str:
         facts.doubt("symbol", "more than one symbol is named")
         return ""
     name = names.pop()
-    for at in facts.at("sym"):
+    for at in found:
         if root_of(facts.items[at].text) == name:
             _check_space(facts, at)
             facts.take(at)
@@ -81,26 +81,36 @@ _HEADS = frozenset(("i", "a", "am", "an", "so", "he", "be", "avg", "go", "it"))
 
 def _check_space(facts: Facts, at: int) -> None:
     """``AV GO 350C``, ``I WM 200P``: a scrap in capitals beside it may belong to the ticker."""
-    after, beyond = _beside(facts, at, 1), _beside(facts, at, 2)
-    before, lead = _beside(facts, at, -1), _beside(facts, at, -2)
-    is_entry = after is not None and after.kind == "verb" and facts.by["verb"][0] > at
-    is_priced = beyond is not None and beyond.kind in ("num", "paid", "price")
-    is_tail = _is_scrap(after, _TAILS) and beyond is not None and beyond.kind in _BEHIND
-    is_tail = is_tail and not (is_entry and is_priced)  # TSLA IN @ 330
-    is_led = lead is None or lead.kind in ("verb", "qty", "num")
-    is_twice = after is not None and after.kind == "sym" and after.text == facts.items[at].text
-    if is_tail or is_twice or (is_led and _is_scrap(before, _HEADS)):
-        facts.doubt("symbol", f"is {facts.items[at].text} the whole of the symbol?")
+    name, after, before = facts.items[at], _beside(facts, at, 1), _beside(facts, at, -1)
+    is_twice = after is not None and after.kind == "sym" and after.text == name.text
+    is_tail = after is not None and _is_scrap(after, _TAILS) and _is_tail(facts, at, after)
+    if is_twice or is_tail or (_is_scrap(before, _HEADS) and _is_head(facts, at)):
+        facts.doubt("symbol", f"is {name.text} the whole of the symbol?")
+
+
+def _is_tail(facts: Facts, at: int, after: Item) -> bool:
+    """The contract or price stands behind the scrap, as if that belonged to the name."""
+    beyond = _beside(facts, at, 2)
+    if beyond is None or beyond.kind not in _BEHIND:
+        return False
+    is_entry = after.kind == "verb" and facts.by["verb"][0] > at
+    return not (is_entry and beyond.kind in ("num", "paid", "price"))  # TSLA IN @ 330
+
+
+def _is_head(facts: Facts, at: int) -> bool:
+    """The order begins before the scrap."""
+    lead = _beside(facts, at, -2)
+    return lead is None or lead.kind in ("verb", "qty", "num")
 
 
 def _beside(facts: Facts, at: int, step: int) -> Item | None:
     """The item so many places on; a new line alone is no place."""
-    way = 1 if step > 0 else -1
+    items, way = facts.items, 1 if step > 0 else -1
     for _ in range(abs(step)):
         at += way
-        if 0 <= at < len(facts.items) and facts.items[at].kind == "line":
+        if 0 <= at < len(items) and items[at].kind == "line":
             at += way
-    return facts.items[at] if 0 <= at < len(facts.items) else None
+    return items[at] if 0 <= at < len(items) else None
 
 
 def _is_scrap(item: Item | None, words: frozenset[str]) -> bool:

@@ -11,6 +11,7 @@ _STRIKES = frozenset("\u0335\u0336\u0337\u0338")
 _MAP: dict[str, str] = {
     "\t": " ",
     "\u2800": " ",
+    "\u2024": ".",
     "\r": "\n",
     "\x0b": "\n",
     "\x0c": "\n",
@@ -82,7 +83,8 @@ def _char(char: str) -> str:
 
 def _wide(char: str, category: str) -> str:
     """Full-width and mathematical letters, digits and signs as their ASCII twins."""
-    if "\uff01" <= char <= "\uffe6" or "\U0001d400" <= char <= "\U0001d7ff" or char == "﹩":
+    is_wide = "\uff01" <= char <= "\uffe6" or char == "﹩"
+    if is_wide or "\U0001d400" <= char <= "\U0001d7ff":
         plain = unicodedata.normalize("NFKC", char)
         if plain.isascii() and category != "Sk":
             return plain
@@ -108,6 +110,13 @@ def normalise(text: str) -> str:
     return "".join(out)
 
 
+@lru_cache(maxsize=1024)
+def folded(word: str) -> str:
+    """A word without its accents: ``Hälfte`` is ``Halfte``, ``vendí`` is ``vendi``."""
+    plain = unicodedata.normalize("NFD", word)
+    return "".join(char for char in plain if not "\u0300" <= char <= "\u036f")
+
+
 def hidden(text: str) -> str:
     """Why a text may not be what it looks like, in words for the question; else empty."""
     if _CONTROL.search(text):
@@ -129,8 +138,15 @@ _LABELLED = re.compile(r"\[([^\[\]\n]{1,200})\]\(https?://[^\s()]{1,1000}\)")
 _SHORTCODE = re.compile(r"(?<![\w:]):[a-z][a-z0-9_+-]{1,31}:(?![\w:])")
 """``:rocket:`` as bots write it."""
 _PING = re.compile(r"@(?:everyone|here)\b", re.IGNORECASE)
-_LINE_MARK = re.compile(r"^ *(?:#{1,3} |-# |[-*•▪●‣] ) *", re.MULTILINE)
+_LINE_MARK = re.compile(
+    r"^ *(?:#{1,3} |-# |[-*•▪●‣] ) *|^ *[0-9]{1,2}[.)] +(?=[A-Za-z$*_])", re.MULTILINE
+)
+"""Heading, list and count marks that open a line."""
 _LANG = re.compile(r"```[a-z]{0,10}\n?")
+_KEYCAP = re.compile(
+    r"^ *[0-9]\u20e3 *(?=\$?[A-Za-z])(?!(?:contract|con|lot|share|x\b))", re.MULTILINE
+)
+"""``1\u20e3 BTO ...``: the number of a line."""
 _SPACES = re.compile(r" {2,}")
 _EDGE_STAR = re.compile(r"(?<![\w.])[*_]|[*_](?![\w.])")
 
@@ -155,6 +171,8 @@ def strip_markup(text: str) -> str:
         text = _SHORTCODE.sub(" ", text)
     if "`" in text:
         text = _LANG.sub("\n", text).replace("`", " ")
+    if "\u20e3" in text:
+        text = _KEYCAP.sub("", text).replace("\u20e3", "")
     text = _SAMPLE.sub(" example ", text)
     text = _SPACES.sub(" ", _LINE_MARK.sub("", text))
     text = text.replace("||", " ")

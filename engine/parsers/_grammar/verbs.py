@@ -54,19 +54,16 @@ def intent(facts: Facts, *, is_reply: bool = False) -> Intent:
     for at in facts.at("entryword"):
         facts.take(at)
         codes.append("open")
-    if (
-        not codes
-        and not is_reply
-        and any(facts.text(at).startswith(_BOUGHT) for at in facts.at("paid"))
-    ):
+    if not codes and not is_reply and _is_bought(facts):
         codes.append("open")
+    is_joined = codes != (codes := _joined(facts, codes))
     out = Intent(is_explicit=any(code.endswith("!") for code in codes))
     said = set(codes)
     if "sto!" in said and not said & _ENDS:
         said -= {"sell"}  # selling puts: STO ...
     out.is_late_cancel = is_late
     out.is_unfilled = said & {"cancel", "nofill"} == {"nofill"}
-    if len(codes) == 1 and any(_is_half_code(facts, at) for at in facts.by.get("verb", [])):
+    if len(codes) == 1 and not is_joined and _is_half_code(facts):
         out.conflict = "bought or sold?"
     out.is_trim = "trim" in said
     out.is_add = "add" in said
@@ -77,17 +74,39 @@ def intent(facts: Facts, *, is_reply: bool = False) -> Intent:
         out.conflict = "does it sell short, or close a short?"
     if {"short", "cover"} <= said and facts.has("stop", "target", "under"):
         out.conflict = "a short is opened or covered?"
-    more = [facts.items[at] for at in facts.by.get("verb", []) if facts.items[at].value == "add"]
-    is_bought = any(item.text.startswith(("bought", "buy")) for item in more)
-    out.stated = "long" if is_bought and out.side is None else out.side
+    out.stated = "long" if out.side is None and out.is_add and _is_bought_more(facts) else out.side
     out.is_sell = out.family == "close" and "sell" in said and not said & {"stc!", "trim", "out"}
     return out
 
 
-def _is_half_code(facts: Facts, at: int) -> bool:
+def _is_bought(facts: Facts) -> bool:
+    """``in at 2.55``: the words before a price are the verb."""
+    return any(facts.text(at).startswith(_BOUGHT) for at in facts.at("paid"))
+
+
+def _is_bought_more(facts: Facts) -> bool:
+    """``bought more``: what is held is long."""
+    verbs = [facts.items[at] for at in facts.by.get("verb", [])]
+    return any(one.value == "add" and one.text.startswith(("bought", "buy")) for one in verbs)
+
+
+_JOINED = {("sell", "open"): "sto!", ("buy", "open"): "bto!", ("sell", "close"): "stc!",
+           ("buy", "close"): "btc!"}  # fmt: skip
+
+
+def _joined(facts: Facts, codes: list[str]) -> list[str]:
+    """``Sell TSLA 450C @ 3 to open``: the order word and its end stand apart."""
+    if len(codes) != 2 or (codes[0], codes[1]) not in _JOINED:
+        return codes
+    return [_JOINED[codes[0], codes[1]]] if _is_half_code(facts) else codes
+
+
+def _is_half_code(facts: Facts) -> bool:
     """``to open`` and ``to close`` without the word before them."""
-    is_word = facts.items[at].text in ("open", "close")
-    return is_word and at > 0 and facts.items[at - 1].text == "to"
+    for at in facts.by.get("verb", ()):
+        if facts.items[at].text in ("open", "close") and facts.text(at - 1 if at else None) == "to":
+            return True
+    return False
 
 
 def _side(out: Intent, said: set[str]) -> None:

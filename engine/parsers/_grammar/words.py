@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from functools import cache, lru_cache
 
-from engine.parsers._grammar import chatter, english
+from engine.parsers._grammar import chatter, english, foreign
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +34,7 @@ open = re entered; reentry; re entry; reentering; re entering; reloading; reload
 open = position in; new position; new entry; opening position; opening a position
 open = starting a position; opened a position; started a position; entering a position; got some
 open = new position in; getting into; got into; going in; went in; im buying; entered long
+open = pulled the trigger; pulling the trigger; pull the trigger
 open = picked some; picked up some; grabbed some; grabbing some; getting some
 take = took; taking; take; im taking
 in = in
@@ -60,7 +61,8 @@ close = close it; closed it; dumping it; selling it; sold it; took it off; takin
 close = exit trade; exited trade; trade closed; position closed; closed position; closing position
 close = locked in profits; locking in profits; locked in gains; locking in gains; booked gains
 close = booking gains; banked profits; ring the register; ringing the register; rang the register
-close = secured profits; securing profits; secure profits
+close = secured profits; securing profits; secure profits; profit taken; profits taken; done here
+close = gains taken
 stopped = stoped out; stoped; stopped out; stopped; stop out; stopped out of; stopped on
 stopped = got stopped out; stop hit; stop loss hit; sl hit; stopped at; stop was hit; hit stop
 stopped = hit my stop; hit stop loss; sl triggered; stop triggered; stop loss triggered; hit sl
@@ -95,7 +97,7 @@ cancel = never mind; disregard; scratch that; void; voided; ignore that; ignore 
 cancel = pulling the order; pulled the order; pull the order; pulling my order; pulled my order
 cancel = order pulled; order canceled; order cancelled; withdrawn; withdraw; withdrawing
 cancel = scrap that; taking the order off; taking this off; kill that; kill the order; scrap it
-cancel = cancelled order
+cancel = cancelled order; scrap the; scrap my; scrapped; scrapping; pulling it; pulled it; pull it
 roll = roll; rolled; rolling; rolls; rolling to; rolled to; roll to; rolling into; rolled into
 roll = rolling out; rolled out; rolling up; rolled up; roll up; roll out; rolling out to
 roll = rolled out to; rolling up to; rolled up to; rolling down to; rolled down to
@@ -127,20 +129,21 @@ twothirds = two thirds
 threequarters = three quarters; three fourths
 some = some; a few; few; a bit; bit; a little; little; portion; a portion; a piece; piece; most
 some = several; couple; a couple; a chunk; chunk; some of; a few of; a bit of; part; part of
-some = a part
+some = a part; all but one; all but 1; all but two; all but 2; all but a few; all but a runner
+some = all but the runner; all but runners; all but the runners; all except one; all except a few
 """
 
 _LEVELS = """
 stop = sl; s/l; stop; stops; stoploss; stop loss; stop losses; hard stop; stoplosses; stope; stp
 stop = stop level; hard sl; my stop; my sl; stop price; stp loss; initial stop; sls
-stop = protective stop; invalidation
+stop = protective stop; invalidation; cover stop; cover stop at
 target = pt; pts; tp; tps; tgt; tgts; target; targets; take profit; profit target; price target
 target = profit targets; price targets; pt1; pt2; pt3; pt4; tp1; tp2; tp3; tp4; t1; t2; t3; t4
 target = tgt1; tgt2; tgt3; target1; target2; target3; first target; second target; third target
 target = 1st target; 2nd target; 3rd target; cover target; exit target; upside target; final target
 target = looking for; aiming for; targeting; goal; goals; trim target; next target; main target
 target = downside target; take profits at; targetting; profit tgt; take profit 1; take profit 2
-target = take profit 3; take profit target
+target = take profit 3; take profit target; t/p
 trail = ts; tsl; tsbuy; trail; trailing; trailing stop; trail stop; trailing sl; trailed; trails
 trail = trailing stop loss; trailing stops
 risk = risk; risking
@@ -211,7 +214,8 @@ odd = go big; sized up; third position; quarter position; double position; heavy
 
 _LABELS = """
 symbol = ticker; symbol; underlying; stock; tickers; instrument
-contract = contract; option; contracts traded; option contract; options contract
+contract = contract; option; contracts traded; option contract; options contract; shares; lots
+contract = contracts; cons
 strike = strike; strike price; strikes; k; strick; stike; strk
 exp = exp; expiry; expiration; expires; expiring; expiration date; exp date; expiry date; exprity
 exp = expitry; experation; exipration; expirey; xp date; expirations; expire; expiries; exps; expir
@@ -277,6 +281,12 @@ debit = db; debit; net debit; debits; dr; for a debit
 """
 
 _TABLES: tuple[tuple[str, str], ...] = (
+    ("cue", foreign.CUES),
+    ("verb", foreign.VERBS),
+    ("part", foreign.PARTS),
+    ("level", foreign.LEVELS),
+    ("price", foreign.PRICES),
+    ("even", foreign.EVEN),
     ("fill", chatter.FILLERS),
     ("note", chatter.NOTES),
     ("cue", chatter.CUES),

@@ -342,6 +342,18 @@ async def test_an_answer_that_comes_by_the_byte_keeps_no_thread(
         assert await asked._threads["read"].run(lambda: "free") == "free"
 
 
+async def test_a_start_reads_the_days_orders_once(bench: AlpacaBench) -> None:
+    """Executions and orders are asked for side by side; both need the same list."""
+    await bench.hold(1)
+    await bench.restart()
+    n_before = len(bench.venue.log.of("GET", "/v2/orders"))
+    fills, orders = await asyncio.gather(
+        bench.broker.fills_since("main", START), bench.broker.orders_since("main", START)
+    )
+    assert [f.client_order_id for f in fills] == [o.client_order_id for o in orders]
+    assert len(bench.venue.log.of("GET", "/v2/orders")) == n_before + 1
+
+
 async def test_a_list_that_does_not_end_is_no_list(
     bench: AlpacaBench, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -461,6 +461,31 @@ async def test_a_list_is_read_to_its_last_page(bench: Any, monkeypatch: pytest.M
     assert {o.broker_id for o in await bench.broker.orders_since(bench.account, START)} == ids
 
 
+async def test_pages_after_the_first_are_asked_for_side_by_side(
+    bench: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(login, "PAGE", 2)
+    bench.venue.page_size = 2
+    for _ in range(8):
+        await bench.submit(BUY, 1, LIMIT, limit="1.50")
+    all_came, waiting, listed = asyncio.Event(), set(), bench.venue._live
+
+    async def slow(request: Any) -> Any:
+        page = int(request.query["page-offset"])
+        waiting.update({page} - {0})
+        if waiting == {1, 2, 3}:
+            all_came.set()
+        if page:
+            await all_came.wait()
+        return await listed(request)
+
+    monkeypatch.setattr(bench.venue, "_live", slow)
+    await bench.venue.stop()  # its addresses were bound to the old answer
+    await bench.venue.start()
+    async with asyncio.timeout(5):
+        assert len(await bench.broker.open_orders(bench.account)) == 8
+
+
 async def test_a_list_that_lacks_what_it_counts_is_no_list(bench: Any) -> None:
     """I-27."""
     await bench.submit(BUY, 1, LIMIT, limit="1.50")

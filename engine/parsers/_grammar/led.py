@@ -1,0 +1,100 @@
+"""What its neighbours make of it: ``two SPY``, ``call 663``, ``BE 170 calls``."""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from engine.parsers._grammar.english import TICKER_WORDS
+from engine.parsers._grammar.months import RIGHTS, is_month
+from engine.parsers._grammar.numbers import read_number
+from engine.parsers._grammar.words import phrases, unit
+
+if TYPE_CHECKING:
+    from engine.parsers._grammar.items import Itemiser
+
+_TICKER = re.compile(r"[A-Z]{1,5}(?:\.[A-Z])?\Z")
+_STRIKE = re.compile(r"([CPcp])(\d{1,5})\Z")
+_DATES = frozenset(("iso", "day", "mday", "nday"))
+_NAMED = frozenset(("sym", "slash", "date", "when", "ndte"))
+_LEAST_STRIKE = 100
+"""A smaller number behind ``calls`` may be how many."""
+_TIES = frozenset(("/", "-", "%", ":", "x"))
+COUNTS = {
+    "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8,
+    "nine": 9, "ten": 10,
+}  # fmt: skip
+
+
+def count(reader: Itemiser, at: int) -> int:
+    """``four contracts``, ``STC two SPY``: index behind the count, 0 when it is none."""
+    token, after = reader.tokens[at], reader.look(at + 1)
+    if after is None or after.kind in ("line", "para"):
+        return 0
+    value = Decimal(COUNTS[token.low])
+    if unit(after.low) in ("contracts", "shares"):
+        reader.put("qty", value, f"{token.low} {after.low}")
+        return at + 2
+    is_name = after.text == "$" or (_TICKER.match(after.text) and not phrases(after.low))
+    if not is_name or not reader.items or reader.items[-1].kind != "verb":
+        return 0
+    reader.put("num", value, str(value))
+    return at + 1
+
+
+def strike(reader: Itemiser, at: int, right: str, text: str) -> int:
+    """``SPY call 663 10/17 @``: index behind the strike, 0 when none stands there."""
+    found, after = reader.look(at), reader.look(at + 1)
+    if found is None or after is None or not found.text.isdigit() or not _is_named(reader):
+        return 0
+    ahead = [token.text for token in reader.tokens[at + 1 : at + 8]]
+    is_dated = len(ahead) > 1 and (ahead[1] == "/" or after.kind == "word")
+    if (found.value or 0) < _LEAST_STRIKE or not is_dated or "@" not in ahead:
+        return 0
+    if after.text in _TIES:
+        return 0
+    reader.put("opt", (found.value, right), f"{text} {found.text}")
+    return at + 1
+
+
+def led(reader: Itemiser, at: int) -> bool:
+    """Reads ``C663`` behind a ticker or a date."""
+    text = reader.tokens[at].text
+    found = _STRIKE.match(text)
+    if found is None or not _is_named(reader):
+        return False
+    reader.put("opt", (read_number(found.group(2)), found.group(1).upper()), text)
+    return True
+
+
+_SLOTS = TICKER_WORDS | {"BE"}
+
+
+def is_name(reader: Itemiser, at: int) -> bool:
+    """A word that is a ticker: in capitals amid small letters, or right before its contract."""
+    text = reader.tokens[at].text
+    if text not in _SLOTS:
+        return False
+    if reader.is_mixed and text != "BE":
+        return True
+    last = reader.tokens[at - 1].low if at else ""
+    return last not in ("to", "at", "sl", "stop", "@", "the") and _is_contract(reader, at + 1)
+
+
+def _is_contract(reader: Itemiser, at: int) -> bool:
+    """``8C``, ``170 calls`` or a date with such a thing behind it."""
+    token, after, beyond = (reader.look(at + k) for k in range(3))
+    if token is None or after is None:
+        return False
+    if token.kind == "num" and after.low in RIGHTS:
+        return True
+    is_date = (token.kind == "num" and after.text == "/") or token.kind in _DATES
+    is_date = is_date or (is_month(token.low) and after.kind == "num" and beyond is not None)
+    ahead = reader.tokens[at + 1 : at + 8]
+    return is_date and any(one.kind == "num" and two.low in RIGHTS for one, two in pairwise(ahead))
+
+
+def _is_named(reader: Itemiser) -> bool:
+    return bool(reader.items) and reader.items[-1].kind in _NAMED

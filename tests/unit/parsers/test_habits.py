@@ -1,0 +1,224 @@
+"""Habits of other authors and rooms: each as templates and the words for them.
+
+Written as ``test_forms`` is: ``{x}`` stands for each of the words, and the label says what a
+person understands by every one of them.
+"""
+
+import pytest
+
+from tests.unit.parsers.labelled import outcome, score
+from tests.unit.parsers.test_forms import CLOSE, OPEN, SPY, rows
+
+COUNTS_IN_LETTERS = (
+    rows("options", f"open+ {SPY} @1 q=2", "BTO {x} 640C 8/15 @ 1.00", "two SPY|two $SPY|2 SPY")
+    + rows("options", f"close+ {SPY} @2 q=3", "STC {x} SPY 640C 8/15 @ 2.00",
+           "three|three contracts|three contracts of")
+    + rows("options", f"open+ {SPY} @1 q=4", f"{OPEN}, {{x}}",
+           "four contracts|four cons|4 contracts")
+    + rows("options", f"close+ {SPY} @2 f=0.67", "STC {x} SPY 640C 8/15 @ 2.00", "two thirds of")
+    + rows("options", f"close+ {SPY} @2 part=y", f"{CLOSE}, {{x}}",
+           "one contract left|leaving two contracts")
+    + rows("options", f"close+ {SPY} @2 f=0.5", "STC {x} SPY 640C 8/15 @ 2.00",
+           "50 percent|50 pct|50%|50 percent of my")
+    + rows("options", f"close+ {SPY} @2 part=y", "Sold {x} SPY 640C 8/15 @ 2.00",
+           "all but one|all but a few|all but 1")
+    + rows("options", f"open+ {SPY} @1 q=2", "{x} BTO SPY 640C 8/15 @ 1.00", "2️⃣ contracts")
+)  # fmt: skip
+
+NUMBERED_LINES = (
+    rows("options", f"open+ {SPY} @1", "{x}BTO SPY 640C 8/15 @ 1.00", "1) |1. |1️⃣ |2) ")
+    + rows("options", f"open+ {SPY} @1 + open+ QQQ 08-15 570C @1.1",
+           "{x}) BTO SPY 640C 8/15 @ 1.00\n2) BTO QQQ 570C 8/15 @ 1.10", "1")
+    + rows("options", "ask", "BTO\n{x}\nSPY 640C 8/15 @ 1.00", "5|5)")
+)  # fmt: skip
+
+STRIKES_AND_DATES = (
+    rows("options", f"open+ {SPY} @1", "BTO SPY {x} @ 1.00",
+         "C640 8/15|call 640 8/15|Call 640 Aug 15|640-call 8/15|640-C 8/15|640 c 8/15|640 cals 8/15"
+         "|640 clls 8/15|640C Aug-15|640C Aug15'25|8/15 640 callls")
+    + rows("options", "open+ SPY 08-15 640P @1", "BTO SPY {x} @ 1.00",
+           "P640 8/15|put 640 8/15|640 ptus 8/15|640-put 8/15|640 p 8/15")
+    + rows("options", "open+ SPY 08-12 640C @1", "BTO SPY 640C {x} @ 1.00", "0-dte|0DTE|0 DTE")
+    + rows("options", f"open+ {SPY} @1", "{x} @ 1.00",
+           "SPY C640 8/15|SPY Call 640 8/15|BTO O:SPY250815C00640000")
+    + rows("options", "ask", "BTO SPY 640C {x} @ 1.00", "Aug-27|Jan-26|Sep-30")
+    + rows("options", "no order", "{x}", "SPY calls 3 @ 1.12 8/15|SPY calls 12 8/15 @ 1.12")
+)  # fmt: skip
+
+TICKERS_THAT_ARE_WORDS = (
+    rows("options", "close+ OPEN 08-15 8C @0.6 f=1", "{x} OPEN 8C 8/15 @ .60", "STC|Sold|SOLD")
+    + rows("options", "open+ LOW 08-15 240C @3.1", "{x}LOW 8/15/2025 240C @ 3.10",
+           "ENTRY: |BTO |Bought |")
+    + rows("options", "open+ BE 08-15 45C @2.2", "{x} 2.20",
+           "BTO BE 45C 8/15 @|BE 45 calls 8/15 @|New position: BE 45 calls 8/15,")
+    + rows("options", "close+ BE 08-15 45C @2.2 f=0.5", "{x} BE 45C 8/15 2.20",
+           "Taking half off|Sold half|STC 1/2")
+    + rows("options", f"update {SPY} sl=BE", "{x}", "SPY 640C 8/15 SL TO BE|SPY 640C 8/15 STOP BE")
+    + rows("options", "no order", "{x}", "STOP TO BE 640C 8/15|OPEN 1/2 SPY 640C 8/15 @ 1.00"
+           "|LOW OF DAY 640 CALLS 8/15 @ 1.00")
+    + rows("options", "open+ F 08-15 12C @0.72", "Entered F {x} 12C avg 0.72", "8-15|8/15|Aug 15")
+    + rows("options", f"open+ {SPY} @4.08", "BTO SPY 640C {x} 4.08", "8-15|8/15")
+)  # fmt: skip
+
+LEVELS = (
+    rows("options", f"open+ {SPY} @1 sl=0.8 pt=1.5", "BTO SPY 640C 8/15 {x}",
+         "@ 1.00 sl.80 tp1.5|@1.00SL.80 TP 1.5|1.00 sl0.8 tp1.50|@ 1.00 S/L .80 T/P 1.50")
+    + rows("options", f"open+ {SPY} @1 pt=50%", f"{OPEN} {{x}}", "PT +50%|TP +50%|PT 50%")
+    + rows("options", f"open+ {SPY} @1 sl=0.8", f"{OPEN}, {{x}}",
+           "stop below 0.80|stop on a close below .80|stop under .80|SL if under 0.80")
+    + rows("options", f"open+ {SPY} @1 under=635", f"{OPEN}, stop {{x}}",
+           "below SPY 635|under 635 SPY|below 635 on SPY")
+    + rows("options", "ask", f"{OPEN}, stop {{x}}", "below 635|under 300|below 5|1.20")
+    + rows("options", f"update {SPY} sl=1.2", "{x}",
+           "SPY 640C 8/15 stop raised from .80 to 1.20|SPY 640C 8/15 stop from .80 to 1.20")
+    + rows("options", f"update {SPY} sl=1.2", "stop moved {x}",
+           "from .80 to 1.20|to 1.20|up to 1.20", OPEN)
+    + rows("options", f"update {SPY} sl=0.8", "stop {x}", "below .80|under 0.80", OPEN)
+    + rows("stocks", "open+ AAPL @230 sl=225", "AAPL long 230 {x}",
+           "stop below 225|stop under 225 AAPL|SL 225")
+    + rows("stocks", "open- CVNA @305 q=50 sl=318", "Sell short 50 CVNA 305, {x} 318",
+           "cover stop|stop")
+)  # fmt: skip
+
+SOLD_AND_COVERED = (
+    rows("options", "ask", "{x} SPY 640C 8/15 @ 3.00 covered", "Sold|Sold 2|Selling")
+    + rows("options", "ask", "Sold 2 SPY 610P 8/15 @ 3.00 {x}",
+           "cash-secured|cash secured|csp|naked|fully cash secured")
+    + rows("options", "ask", "Sold SPY 640C 8/15 for 3.00{x}", " covered| (covered)|, covered x2")
+    + rows("options", "open- SPY 08-15 640C @3", "STO SPY 640C 8/15 @ 3.00 {x}",
+           "covered|covered call")
+    + rows("options", "open- SPY 08-15 640C @3 q=10", "STO SPY 640C 8/15 @ 3.00 {x}", "covered x10")
+    + rows("options", "close- SPY 08-15 640C @0.1 f=1", "{x} SPY 640C 8/15 @ .10",
+           "Covered|covered")
+    + rows("stocks", "ask", "Sold TSLA @ 330 {x}", "covered|(covered)")
+)  # fmt: skip
+
+HOW_A_POSITION_STANDS = (
+    rows("stocks", "no order", "{x} UNH is 322.75",
+         "My cost basis in|My average in|My avg in|My entry in|Our cost basis in"
+         "|my average price in")
+    + rows("options", "no order", "{x} SPY 640C 8/15 is 1.12",
+           "My avg in|My cost basis in|my fill on")
+    + rows("options", f"close+ {SPY} @1.8 f=1", "sold SPY 640C 8/15 for 1.80, {x}",
+           "paid 1.12|in at 1.12|entry 1.12|from 1.12")
+    + rows("stocks", "none", "{x} long GLD now", "Everyone is|Everybody is")
+)  # fmt: skip
+
+TAKEN_BACK_AND_DONE = (
+    rows("options", f"cancel {SPY}", "{x} SPY 640C 8/15 order", "scrap the|scrap my|cancel the")
+    + rows("options", f"cancel {SPY}", "{x}", "pulling it|scrap it|pulled it", OPEN)
+    + rows("options", f"close+ {SPY} @2 f=1", "{x} 2.00", "done here|gone|profit taken", OPEN)
+    + rows("options", f"close+ {SPY} @2 f=1", "{x} SPY 640C 8/15 @ 2.00",
+           "Profit taken on|STC'd|STC'ing|profits taken")
+    + rows("options", f"open+ {SPY} @1", "{x} SPY 640C 8/15 @ 1.00",
+           "pulled the trigger on|BTO'd|BTO'ing|Don't miss this one: BTO|Don't miss this: BTO")
+)  # fmt: skip
+
+REASONS = (
+    rows("options", f"open+ {SPY} @1", f"{OPEN} {{x}}",
+         "because the gap held|because it reclaimed and ran|since we broke out"
+         "|bc volume was great|because the gap held and breadth is improving.")
+    + rows("options", f"close+ {SPY} @2 f=1", f"{CLOSE} {{x}}",
+           "because I have a meeting|since it hit the area I like|because theta was eating it")
+    + rows("options", "no order", f"{OPEN} {{x}}",
+           "because this is a test|because he said so|because why not?|if it holds"
+           "|because he bought 570C @ 2.00, not adding")
+    + rows("options", f"update {SPY} sl=1.2", "raising the stop on this position to 1.20 {x}",
+           "so that we lock in a profit|", OPEN)
+)  # fmt: skip
+
+OTHER_LANGUAGES = (
+    rows("options", "no order", "{x} SPY 640C 8/15 @ 1,00",
+         "kaufe|Kauf|Verkauf|verkauft|Compré|vendí|achat|Hälfte verkauft|no compren|Würde kaufen"
+         "|kein Kauf|nicht kaufen")
+    + rows("options", f"open+ {SPY} @1 sl=0.8 pt=1.5", "BTO SPY 640C {x} 0,80 Ziel 1,50",
+           "15. August @ 1,00 SL|8/15 @ 1,00 Stopp")
+)  # fmt: skip
+
+FUTURES_HABITS = (
+    rows("futures", "open+ ES @6450 sl=6440 pt=6470", "ES {x} 6450 SL 6440 TP 6470", "L|long|LONG")
+    + rows("futures", "open- ES @6450 sl=6460 pt=6430", "ES {x} 6450 SL 6460 TP 6430", "S|short")
+    + rows("futures", "open+ NQ @24810 sl=24775 pt=24866", "🚨 NQ long 24810, SL 24775, {x} 24866",
+           "T1|target|TP")
+    + rows("futures", "ask", "{x}",
+           "🚨 ES long 6450\nStop: 6440|🚨 ES long 6450, stop 6440"
+           "|🚨 ES long 6450\nStop: 6440\nTarget 1: 6457")
+    + rows("futures", "open- ES @6450 sl=6458", "{x} ES from 6450, stop 6458",
+           "Shorting|Shorted|Going short")
+    + rows("futures", "no order", "{x}",
+           "ES short from 6450 still, stop 6458|I'm long ES from 6450, stop 6440"
+           "|Long ES from 6450, stop 6440|ES long from 6450 still running, stop now 6455"
+           "|ES long from 6450 hit T2, +12|ES long from 6450, stop to 6455")
+    + rows("futures", "close+ ES @6460 f=0.5 sl=BE", "ES long: {x} 6460, stop to BE",
+           "half off|1/2 off|50% off")
+    + rows("futures", "close- ES @6440 f=0.5", "ES short: {x} 6440", "half off|half covered")
+    + rows("futures", "update NQ sl=24800", "NQ long {x} 24800",
+           "stop moved up to|stop to|stop now")
+    + rows("futures", "ask", "{x}", "T2 6462 hit, flat|T1 6458 hit, all out",
+           "ES long 6450 stop 6440")
+    + rows("futures", "close+ ES @6462 f=1", "{x}", "T2 hit, flat 6462|T2 hit, out 6462",
+           "ES long 6450 stop 6440")
+    + rows("futures", "update ES sl=BE", "{x}", "T1 6458 hit, stop to BE|T1 hit, stop to BE",
+           "ES long 6450 stop 6440")
+)  # fmt: skip
+
+SHARES_HABITS = (
+    rows("stocks", "open+ AMD @170 q=40 sl=165", "Bought AMD @ 170\n{x}: 40\nStop: 165",
+         "Shares|Qty|Quantity")
+    + rows("futures", "open+ MNQ @24790 q=2 sl=24750", "MNQ buy 24790\n{x}: 2\nStop: 24750",
+           "Contracts|Lots|Qty")
+    + rows("options", f"open+ {SPY} @1 q=3", f"{OPEN}\n{{x}}: 3", "Contracts|Cons|Qty")
+    + rows("stocks", "open- MP @56.42 sl=59.81", "{x} MP 56.42 stop 59.81", "Short|Shorting")
+    + rows("stocks", "open+ MP", "Buy MP {x}", "@ market|@ mkt")
+)  # fmt: skip
+
+EMOJI_HABITS = (
+    rows("options", f"open+ {SPY} @1", "{x} SPY 640C 8/15 @ 1.00 {x}",
+         "🎲|🐻|💎🙌|🤏|🚀|👉|🧨|🔵|💪🏽")
+    + rows("options", "no order", "{x} SPY 640C 8/15 @ 1.00", "✅|🔴|👋|💰|🏁|👀|📉|💸")
+    + rows("options", f"update {SPY} sl=BE", "{x}", "🛑➡️ BE|🛑 BE|🛑: BE", OPEN)
+    + rows("options", f"close+ {SPY} @2 f=0.5", "{x} half 2.00",
+           "🎯 hit! took|🎯 hit, sold|took|🎯 reached, sold", OPEN)
+)  # fmt: skip
+
+CODES_APART = (
+    rows("options", "open- SPY 08-15 640C @3", "{x} SPY 640C 8/15 @ 3.00 to open",
+         "Sell|Sold|Selling")
+    + rows("options", f"open+ {SPY} @1", "{x} SPY 640C 8/15 @ 1.00 to open", "Buy|Bought")
+    + rows("options", "close- SPY 08-15 640C @0.1 f=1", "{x} SPY 640C 8/15 @ .10 to close", "Buy")
+    + rows("options", f"close+ {SPY} @2 f=1", "{x} SPY 640C 8/15 @ 2.00 to close", "Sell|Sold")
+    + rows("options", "ask", "{x}", "SPY 640C 8/15 @ 1.00 to open|SPY 640C 8/15 @ 1.00 to close")
+    + rows("options", f"update {SPY} sl=0.8 pt=2", "{x}: SPY 640C 8/15 stop 0.80 target 2.00",
+           "Update|UPDATE|Trade update")
+    + rows("options", "open+ SPY 08-15 BTO:640C STO:645C @1.7", "{x} 8/15 for 1.70",
+           "buy SPY 640C / sell SPY 645C|buy the 640c sell the 645c SPY")
+    + rows("options", f"open+ {SPY} @1", f"{OPEN} {{x}}", "($100)|")
+    + rows("options", "ask", f"{OPEN} {{x}}", "($200)|($1000)")
+    + rows("options", f"close+ {SPY} @2 f=0.5", "taking half of the SPY 640 calls 8/15 {x} at 2.00",
+           "off the table here|off here")
+)  # fmt: skip
+
+GROUPS = {
+    "counts in letters": COUNTS_IN_LETTERS,
+    "numbered lines": NUMBERED_LINES,
+    "strikes and dates": STRIKES_AND_DATES,
+    "tickers that are words": TICKERS_THAT_ARE_WORDS,
+    "levels": LEVELS,
+    "sold and covered": SOLD_AND_COVERED,
+    "how a position stands": HOW_A_POSITION_STANDS,
+    "taken back and done": TAKEN_BACK_AND_DONE,
+    "reasons": REASONS,
+    "other languages": OTHER_LANGUAGES,
+    "futures": FUTURES_HABITS,
+    "shares": SHARES_HABITS,
+    "emoji": EMOJI_HABITS,
+    "codes apart": CODES_APART,
+}
+
+
+@pytest.mark.parametrize("name", GROUPS)
+def test_other_authors_habits_are_read_as_a_person_reads_them(name: str) -> None:
+    found = [(row, score(row[1], outcome(row[0], row[2], first=row[3]))) for row in GROUPS[name]]
+    wrong = [f"{row[2]!r}: {one.verdict}: {one.got}, not {row[1]}" for row, one in found
+             if one.verdict not in ("exact", "ok")]  # fmt: skip
+    assert not wrong, "\n".join(wrong)
