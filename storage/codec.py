@@ -9,11 +9,9 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from enum import Enum
 from functools import cached_property
 from json.encoder import encode_basestring as quote
 from json.encoder import encode_basestring_ascii as ascii_quote
-from operator import attrgetter
 from types import NoneType, UnionType
 from typing import Any, Generic, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
 
@@ -66,9 +64,7 @@ class Shape(Generic[R]):
         self.table = kind.TABLE
         self.columns: tuple[str, ...] = kind.COLUMNS
         self.kinds: tuple[CellKind, ...] = tuple(_cell_kind(kind, name) for name in kind.COLUMNS)
-        to_cells = [_TO_CELL[cell] for cell in self.kinds]
-        self._cells = tuple(zip(map(attrgetter, self.columns), to_cells, strict=True))
-        self._by_name = dict(zip(self.columns, to_cells, strict=True))
+        self._cell_kinds = dict(zip(self.columns, self.kinds, strict=True))
 
     @cached_property
     def _adapter(self) -> TypeAdapter[R]:
@@ -79,9 +75,13 @@ class Shape(Generic[R]):
         kind: type = self.kind
         return encoder(kind)
 
+    @cached_property
+    def _cells(self) -> Callable[[R], tuple[Cell, ...]]:
+        return _cells_writer(self._cell_kinds)
+
     def warm(self) -> None:
-        """Make reader and writer now rather than at first use."""
-        _ = self._adapter, self._encode
+        """Make reader and writers now rather than at first use."""
+        _ = self._adapter, self._encode, self._cells
 
     def encode(self, record: R) -> str:
         """The whole record as JSON text.
@@ -108,7 +108,7 @@ class Shape(Generic[R]):
 
     def cells(self, record: R) -> tuple[Cell, ...]:
         """Values of the promoted columns, in their order."""
-        return tuple([to_cell(value_of(record)) for value_of, to_cell in self._cells])
+        return self._cells(record)
 
     def cell(self, column: str, value: Any) -> Cell:
         """One searched-for value as its column holds it.
@@ -117,7 +117,7 @@ class Shape(Generic[R]):
             ValueError: the column is not promoted.
         """
         try:
-            return self._by_name[column](value)
+            return _TO_CELL[self._cell_kinds[column]](value)
         except KeyError:
             raise ValueError(f"{self.table} has no column {column!r} to search by") from None
 
@@ -144,7 +144,7 @@ class Shape(Generic[R]):
                 + (" (written once, never changed)" if version > 1 else "")
             )
         doc = self.encode(record)
-        return Put(self, plain_text(record.key), version, doc, self.cells(record), record)
+        return Put(self, plain_text(record.key), version, doc, self._cells(record), record)
 
 
 def is_plain(value: str) -> bool:
@@ -190,9 +190,7 @@ def utc_moment(text: str) -> datetime:
 
 
 def _text_cell(value: str | None) -> Cell:
-    if value.__class__ is str and value.isascii() and "\x00" not in value:
-        return value
-    return None if value is None else plain_text(value.value if isinstance(value, Enum) else value)
+    return None if value is None else plain_text(value)  # the text of a StrEnum is its value
 
 
 def _int_cell(value: int | None) -> Cell:
@@ -220,6 +218,27 @@ _TO_CELL: dict[CellKind, Callable[[Any], Cell]] = {
     "decimal": _decimal_cell,
     "utc": _utc_cell,
 }
+
+
+def _cells_writer(kinds: Mapping[str, CellKind]) -> Callable[[Any], tuple[Cell, ...]]:
+    """What makes a record's columns: one expression, for it runs for each record written.
+
+    Plain text, of which most are, is let through without a call.
+    """
+    is_plain = '(t := record.{}).__class__ is str and t.isascii() and "\\x00" not in t'
+    values = [
+        f"t if {is_plain.format(name)} else text_cell(t)"
+        if kind == "text"
+        else f"{kind}_cell(record.{name})"
+        for name, kind in kinds.items()
+    ]
+    code = f"def cells(record):\n    return ({''.join(f'{value}, ' for value in values)})"
+    names: dict[str, Any] = {f"{kind}_cell": to_cell for kind, to_cell in _TO_CELL.items()}
+    exec(code, names)  # noqa: S102 - names of our own fields
+    made: Callable[[Any], tuple[Cell, ...]] = names["cells"]
+    return made
+
+
 _CELL_OF: tuple[tuple[type, CellKind], ...] = (
     (bool, "bool"),
     (int, "int"),

@@ -46,11 +46,13 @@ class Monitor:
     def _on_events(self, events: Sequence[Event]) -> None:
         """What changed is looked at with fresh eyes."""
         bands, trades = self._desk.bands, self._desk.book.trades
-        for put in (put for event in events for put in event.puts):
-            if isinstance(put, Trade | Order):
-                bands.drop(put.trade_id)
-            if isinstance(put, Trade):
-                (self._index if put.trade_id in trades else self._forget)(put)
+        for event in events:
+            for put in event.puts:
+                if isinstance(put, Trade):
+                    bands.drop(put.trade_id)
+                    (self._index if put.trade_id in trades else self._forget)(put)
+                elif isinstance(put, Order):
+                    bands.drop(put.trade_id)
 
     def _index(self, trade: Trade) -> None:
         self._indexed.add(trade.trade_id)

@@ -338,9 +338,10 @@ _HEADINGS = frozenset(
     ("alert", "alerts", "new", "new trade", "new alert", "trade alert", "options alert", "trade",
      "option alert", "entry alert", "signal", "contract", "contracts", "option", "options",
      "ticker", "symbol", "play", "day trade", "daytrade", "scalp", "swing", "swing trade",
-     "risky", "degen", "quick", "exp", "", "strike", "expiration", "and", "also", "the", "a",
+     "risky", "degen", "quick",  "exp", "", "strike", "expiration", "and", "also", "the", "a",
      "new play", "qty", "notes", "expiry", "type", "direction", "option type", "side", "action",
-     "earnings play", "weekly play", "first trade")
+     "earnings play", "weekly play", "first trade", "scalping", "swinging", "swing trading",
+     "day trading")
 )  # fmt: skip
 """Words that may stand over a contract that is named without a verb."""
 

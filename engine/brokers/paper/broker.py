@@ -327,9 +327,13 @@ class PaperBroker:
             result = work(draft)
             await self._save(draft)
             if not answer.done():
-                answer.set_result(result)  # whoever asked goes on before the others are told
-            self._tell(draft)
-            self._ring()
+                answer.set_result(result)
+            # Whoever asked goes on before the others are told: he is called first.
+            asyncio.get_running_loop().call_soon(self._follow, draft)
+
+    def _follow(self, draft: Draft) -> None:
+        self._tell(draft)
+        self._ring()
 
     async def _commit(self, draft: Draft) -> None:
         """Durable first, then true in memory, then told."""

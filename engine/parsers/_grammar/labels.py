@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 
 _TICKER = re.compile(r"[A-Za-z]{1,6}(?:[./][A-Za-z])?\Z")
+_MOST_RISKED = 10
 _NUMBERS = frozenset(("opt", "qty", "num", "money", "odd", "oddnum"))
 
 
@@ -62,14 +63,17 @@ def label_type(reader: Reducer, at: int, label: Item, found: Item) -> int:
 
 
 def label_qty(reader: Reducer, at: int, label: Item, found: Item) -> int:
-    if found.kind == "num" and label.text != "size":
+    if found.kind == "num" and not label.text.endswith("size"):
         reader.put(found, "qty", found.value)
         return at + 2
     if found.kind == "num":
         reader.put(found, "oddnum", None)
         return at + 2
-    if found.kind == "pct" and label.kind == "label":
+    if found.kind == "pct" and label.kind == "label" and not label.text.endswith("size"):
         reader.put(found, "share", found.value / 100)
+        return at + 2
+    if found.kind == "pct" and label.kind == "label" and found.value <= _MOST_RISKED:
+        reader.put(label, "note", None)  # of the account
         return at + 2
     reader.put(label, "fill", "", label.value)
     return at + 1

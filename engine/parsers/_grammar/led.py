@@ -14,6 +14,7 @@ from engine.parsers._grammar.words import phrases, unit
 
 if TYPE_CHECKING:
     from engine.parsers._grammar.items import Itemiser
+    from engine.parsers._grammar.tokens import Token
 
 _TICKER = re.compile(r"[A-Z]{1,5}(?:\.[A-Z])?\Z")
 _STRIKE = re.compile(r"([CPcp])(\d{1,5})\Z")
@@ -37,11 +38,34 @@ def count(reader: Itemiser, at: int) -> int:
     if unit(after.low) in ("contracts", "shares"):
         reader.put("qty", value, f"{token.low} {after.low}")
         return at + 2
+    if _is_piece(reader, at, after):
+        reader.put("qty", value, token.low)
+        return at + 1
     is_name = after.text == "$" or (_TICKER.match(after.text) and not phrases(after.low))
     if not is_name or not reader.items or reader.items[-1].kind != "verb":
         return 0
     reader.put("num", value, str(value))
     return at + 1
+
+
+_PIECE_VERBS = frozenset(("sell", "stc!", "btc!", "cover", "close", "out", "trim", "take", "add"))
+_BEHIND_PIECE = frozenset(("off", "out", "@", "at", "here", "for", "more", ",", "."))
+_GONE = frozenset(("out", "off", "sold", "closed", "trimmed", "covered"))
+
+
+def _is_piece(reader: Itemiser, at: int, after: Token) -> bool:
+    """``sold one 6.40``, ``took two off``, ``one more out``: how many are closed."""
+    items = reader.items
+    is_led = bool(items) and items[-1].kind == "verb" and items[-1].value in _PIECE_VERBS
+    if is_led and items[-1].value == "sell" and reader.tokens[at].low == "one":
+        return False  # sold one: of the contracts, or of the positions?
+    if is_led:
+        return after.low in _BEHIND_PIECE or after.kind == "num"
+    is_first = not items or items[-1].kind in ("line", "para", "emoji", "stopmark", "tag")
+    beyond = reader.look(at + 2)
+    if after.low == "more" and beyond is not None:
+        after = beyond
+    return is_first and after.low in _GONE
 
 
 def strike(reader: Itemiser, at: int, right: str, text: str) -> int:

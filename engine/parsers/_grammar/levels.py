@@ -55,6 +55,10 @@ def stop(reader: Reducer, at: int) -> int:
         if _is_below(reader, at, end) and value.kind == "price":
             return _below(reader, label, value, end)
         return _aside(reader, _stop_value(reader, label, value, found, end + 1))
+    if found is not None and found.kind == "moved" and found.value:
+        reader.put(label, "verb", "upd")
+        reader.put(label, "stop", Level(kind="price", value=found.value[1]), label.text)
+        return end + 1
     if found is not None and (found.kind == "oddnum" or found.text.endswith("¢")):
         reader.put(label, "oddlevel", "stop", f"{label.text} {found.text}")
         return end + 1
@@ -76,6 +80,7 @@ def new_level(reader: Reducer, at: int) -> int:
 
 
 _NEW_TIES = frozenset(("to", "->", "up to", "=>"))
+_MOVED = frozenset(("moved", "raised", "moving", "move"))
 _SIDES = frozenset(("below", "under", "above", "over"))
 
 
@@ -101,7 +106,8 @@ def _aside(reader: Reducer, at: int) -> int:
     shape = [item for item in (reader.look(at), reader.look(at + 1), reader.look(at + 2)) if item]
     if len(shape) < 3 or shape[0].text != "(" or shape[2].text != ")":
         return at
-    return at + 3 if shape[1].kind in ("pct", "gainpct", "gain", "points") else at
+    is_same = shape[1].kind in ("pct", "gainpct", "gain", "points", "even") or shape[1].text == "be"
+    return at + 3 if is_same else at
 
 
 def _note_move(reader: Reducer, label: Item, end: int) -> None:
@@ -124,6 +130,11 @@ def _far(reader: Reducer, at: int) -> bool:
             return True
         is_contract = is_contract or item.kind in _CONTRACT or item.kind in ("sym", "part")
         is_contract = is_contract or item.text in _HELD
+        is_rest = item.kind == "part" and item.value in ("rest", "runner") and found is not None
+        if is_rest and found is not None and (value := _level(found, is_stop=True)):
+            reader.put(label, "stop", value, f"{label.text} {found.text}")
+            del reader.items[end : end + 2]
+            return True
         is_moved = item.kind == "verb" and item.value == "update"
         is_known = item.kind in _CONTRACT or item.text in _TIES or item.kind in ("sym", "part")
         is_known = is_known or item.text in _HELD
@@ -185,7 +196,7 @@ def target(reader: Reducer, at: int) -> int:
     nearest = reader.look(at + 1)
     skip = int(nearest is not None and nearest.text in "12345" and nearest.kind == "num")
     told = reader.look(at + 1 + skip)
-    if told is not None and (told.text in _HIT or _is_tick(told)):
+    if told is not None and (told.text in _HIT or _is_tick(told) or told.text[0] == "!"):
         reader.put(label, "tag", f"{label.text.upper()} hit")
         return at + 2 + skip
     end = _ordinal(reader, at + 1)
@@ -200,6 +211,9 @@ def target(reader: Reducer, at: int) -> int:
             reader.put(label, "tag", f"{label.text.upper()} hit")
             reader.put(label, "hit", values)
             return end + 1
+        is_moved = any(item.text in _MOVED for item in reader.items[at + 1 : end])
+        if is_moved:
+            reader.put(label, "verb", "upd")
         reader.put(label, "target", values)
         return end
     if label.text.endswith(("for", "ing")):

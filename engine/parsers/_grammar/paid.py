@@ -72,6 +72,11 @@ def _loose_price(reader: Reducer, at: int) -> int:
     """A price word without a number behind it: ``3.40 entry``, ``for Friday``."""
     label = reader.items[at]
     last = reader.out[-1] if reader.out else None
+    if label.text in ("at", "@", "for") and (end := at_level(reader, at)):
+        return end
+    if label.text == "filled on" and _names(reader.look(at + 1)):
+        reader.put(label, "verb", "open")
+        return at + 1
     if label.text in ("avg", "average") and (last is None or last.sent != label.sent):
         reader.put(label, "verb", "add")
         return at + 1
@@ -93,6 +98,29 @@ def _loose_price(reader: Reducer, at: int) -> int:
     else:
         reader.put(label, "fill", "")
     return at + 1
+
+
+_CLOSES = frozenset(("sell", "stc!", "btc!", "cover", "close", "out"))
+
+
+def at_level(reader: Reducer, at: int) -> int:
+    """``out at stop 3.90``, ``sold at TP 5``: there it was closed; index behind it, else 0."""
+    last = reader.out[-1] if reader.out else None
+    named = reader.joints(at + 1)
+    level = reader.look(named)
+    is_level = level is not None and level.kind == "level" and level.value in ("stop", "target")
+    if last is None or last.kind != "verb" or last.value not in _CLOSES or not is_level:
+        return 0
+    end = reader.joints(named + 1)
+    found = reader.look(end)
+    if found is None or found.kind not in ("num", "money"):
+        return 0
+    reader.put(reader.items[at], "paid", ("plain", found.value), f"@ {found.text}")
+    return end + 1
+
+
+def _names(item: Item | None) -> bool:
+    return item is not None and item.kind in ("sym", "opt", "occ", "future")
 
 
 def _is_end(item: Item | None) -> bool:

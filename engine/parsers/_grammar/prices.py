@@ -27,13 +27,8 @@ def price(facts: Facts, intent: Intent, *, is_premium: bool) -> Price:
     if intent.family == "update":
         return out
     stated = _stated(facts, intent)
-    for at in facts.at("market"):
-        out.is_market = True
-        facts.take(at)
-    for at in facts.at("paidrange"):
-        _range(facts, out, at)
-    if facts.has("oddprice"):
-        facts.doubt("price", f"the price {facts.items[facts.by['oddprice'][0]].text!r} is unclear")
+    if facts.has("market", "paidrange", "oddprice"):
+        _unusual(facts, out)
     if len(stated) > 1 or (stated and out.is_market):
         facts.doubt("price", "two prices are stated")
     for value in stated[:1]:
@@ -53,6 +48,17 @@ def _total(facts: Facts, value: Decimal) -> None:
         around = [facts.items[k].text for k in (at - 1, at + 1) if 0 <= k < len(facts.items)]
         if around == ["(", ")"] and facts.items[at].value == value * 100:
             facts.take(at)
+
+
+def _unusual(facts: Facts, out: Price) -> None:
+    """At market, a range with a price word, or a price that cannot be read."""
+    for at in facts.at("market"):
+        out.is_market = True
+        facts.take(at)
+    for at in facts.at("paidrange"):
+        _range(facts, out, at)
+    if facts.has("oddprice"):
+        facts.doubt("price", f"the price {facts.items[facts.by['oddprice'][0]].text!r} is unclear")
 
 
 def _unworded(facts: Facts, out: Price, intent: Intent, is_premium: bool) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from engine.parsers._grammar import around, charts, levels
+from engine.parsers._grammar import around, charts, levels, paid
 from engine.parsers._grammar.facts import is_fraction
 
 if TYPE_CHECKING:
@@ -111,6 +111,8 @@ def _taken(reader: Reducer, item: Item, at: int) -> str:
 def fill(reader: Reducer, at: int) -> int:
     """``now 2.95`` is a status, ``order 88121`` a broker's number."""
     item, after = reader.items[at], reader.look(at + 1)
+    if item.text == "at the" and (end := paid.at_level(reader, at)):
+        return end
     kind, value = around.told(reader, at) or _filled(reader, item, after)
     if kind:
         reader.put(item, kind, value)
@@ -154,7 +156,7 @@ def _is_start(reader: Reducer, item: Item) -> bool:
 def _ends_share(reader: Reducer, item: Item) -> bool:
     """``half off at 235`` without a verb is a trim."""
     last = reader.out[-1] if reader.out else None
-    is_share = last is not None and last.kind in ("part", "slash", "pct", "share")
+    is_share = last is not None and last.kind in ("part", "slash", "pct", "share", "qty")
     return is_share and not any(
         one.kind == "verb" and one.sent == item.sent and not _is_side(reader.out, at)
         for at, one in enumerate(reader.out)
@@ -186,6 +188,14 @@ def cue(reader: Reducer, at: int) -> int:
     if said := around.told(reader, at):
         reader.put(item, *said)
         return at + 1
+    if (
+        item.text == "back at"
+        and after is not None
+        and after.kind in _NUMBERS
+        and "." in after.text
+    ):
+        reader.put(item, "paid", ("plain", after.value), f"@ {after.text}")
+        return at + 2
     if item.text == "last" and _is_held(after):
         reader.put(item, "part", "rest")
         return at + 2

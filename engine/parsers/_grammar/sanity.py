@@ -89,6 +89,9 @@ def check_exit_price(signal: Signal, base: Signal | None, facts: Facts) -> None:
 def check_rest_stop(signal: Signal, facts: Facts) -> None:
     """The stop of what is kept lies on the losing side of the exit price."""
     stop, price = signal.stop, signal.price
+    is_all = signal.fraction == 1 and not facts.has("part", "share", "pct")
+    if is_all and (stop is not None or signal.targets) and signal.price_range is None:
+        facts.doubt("fraction", "is a part of it kept, with that stop or target?")
     if stop is None or stop.kind != "price" or stop.value is None or price is None:
         return
     is_short = signal.action.effect.value == "close-"

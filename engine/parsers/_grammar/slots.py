@@ -6,6 +6,7 @@ from typing import cast
 from engine.domain.alert import Level, Signal, SizeClass
 from engine.domain.copying import replace
 from engine.parsers._grammar.facts import Facts, as_share, is_fraction, is_whole
+from engine.parsers._grammar.singles import is_single
 from engine.parsers._grammar.symbols import closes, root_of
 from engine.parsers._grammar.verbs import Intent
 
@@ -78,11 +79,13 @@ def _slot_quantity(facts: Facts, anchor: int | None, most: int) -> int | None:
         last = facts.before(at)
         if _is_bracketed(facts, at) and is_whole(item.value):
             return at
-        if last is None and (_opens_line(facts, at, most) or _is_before_out(facts, at)):
+        if last is None and _opens_line(facts, at, most):
+            return at
+        if facts.kind(last) in ("", "tag") and _is_before_out(facts, at):
             return at
         if last is None or facts.kind(last) not in _COUNT_LEADS or not is_whole(item.value):
             continue
-        if anchor is not None and (at < anchor or _is_alone_behind_code(facts, at, last)):
+        if anchor is not None and (at < anchor or _is_behind_code(facts, at, last)):
             return at
         if anchor is None and _is_followed_by_amount_word(facts, at):
             return at
@@ -98,10 +101,13 @@ def _is_bracketed(facts: Facts, at: int) -> bool:
 
 
 def _is_before_out(facts: Facts, at: int) -> bool:
-    """``2 out @ 7.50``: a count at the beginning, then the verb and a price."""
+    """``2 out @ 7.50``, ``2 more sold at 8``: a count, then the verb and a price."""
     after = facts.items[at + 1] if at + 1 < len(facts.items) else None
     is_count = facts.items[at].text.isdigit() and is_whole(facts.items[at].value)
-    return is_count and after is not None and after.text == "out" and facts.has("paid")
+    if is_count and after is not None and after.text == "more" and at + 2 < len(facts.items):
+        after = facts.items[at + 2]
+    is_gone = after is not None and after.text in ("out", "sold", "closed", "covered", "trimmed")
+    return is_count and is_gone and facts.has("paid")
 
 
 def _opens_line(facts: Facts, at: int, most: int) -> bool:
@@ -120,10 +126,12 @@ def _opens_line(facts: Facts, at: int, most: int) -> bool:
 _COUNT_LEADS = ("verb", "size", "part")
 
 
-def _is_alone_behind_code(facts: Facts, at: int, verb: int) -> bool:
-    """``... @ 1.60 credit, STO 2``: a count behind an order word at the end."""
+def _is_behind_code(facts: Facts, at: int, verb: int) -> bool:
+    """``... @ 1.60 credit, STO 2``, ``SPY 640C BTO 3 @ 1.00``: a count behind an order word."""
     is_code = str(facts.items[verb].value).endswith("!")
-    return is_code and facts.after(at) is None and facts.has("paid")
+    after = facts.after(at)
+    is_priced = facts.kind(after) == "paid" and facts.items[at].text.isdigit()
+    return is_code and (is_priced or (after is None and facts.has("paid")))
 
 
 def _is_followed_by_amount_word(facts: Facts, at: int) -> bool:
@@ -163,12 +171,18 @@ def amount(facts: Facts, intent: Intent, count: Decimal | None) -> Amount:
         out.fraction = 1 - kept if kept else None
         out.is_partial = not kept
     else:
-        if is_free:
-            facts.doubt("fraction", "is a part of it kept?")
+        _check_whole(facts, is_free)
         out.fraction = Decimal(1)
     if out.fraction is not None and not 0 < out.fraction <= 1:
         facts.doubt("fraction", f"{out.fraction:%} of a position is impossible")
     return out
+
+
+def _check_whole(facts: Facts, is_free: bool) -> None:
+    if is_free:
+        facts.doubt("fraction", "is a part of it kept?")
+    if is_single(facts):
+        facts.doubt("fraction", "is only one of them closed?")
 
 
 def _kept(facts: Facts) -> tuple[Decimal | None, bool]:

@@ -162,11 +162,10 @@ _SELLS = frozenset(("sell", "short", "sto!", "write"))
 
 def leg_verbs(facts: Facts) -> list[tuple[int, Action]]:
     """(position of the strike, action) of legs that have a verb or sign of their own."""
-    opts = facts.at("opt")
-    if len(opts) < 2:
+    if len(facts.by.get("opt", ())) < 2:
         return []
     found: list[tuple[int, Action]] = []
-    for at in opts:
+    for at in facts.at("opt"):
         action = _own_action(facts, at)
         if action is None:
             return []

@@ -90,7 +90,7 @@ def _check_space(facts: Facts, at: int) -> None:
 
 def _is_tail(facts: Facts, at: int, after: Item) -> bool:
     """The contract or price stands behind the scrap, as if that belonged to the name."""
-    beyond = _beside(facts, at, 2)
+    beyond = _beside(facts, at, 1, 2)
     if beyond is None or beyond.kind not in _BEHIND:
         return False
     is_entry = after.kind == "verb" and facts.by["verb"][0] > at
@@ -99,14 +99,14 @@ def _is_tail(facts: Facts, at: int, after: Item) -> bool:
 
 def _is_head(facts: Facts, at: int) -> bool:
     """The order begins before the scrap."""
-    lead = _beside(facts, at, -2)
+    lead = _beside(facts, at, -1, 2)
     return lead is None or lead.kind in ("verb", "qty", "num")
 
 
-def _beside(facts: Facts, at: int, step: int) -> Item | None:
+def _beside(facts: Facts, at: int, way: int, places: int = 1) -> Item | None:
     """The item so many places on; a new line alone is no place."""
-    items, way = facts.items, 1 if step > 0 else -1
-    for _ in range(abs(step)):
+    items = facts.items
+    for _ in range(places):
         at += way
         if 0 <= at < len(items) and items[at].kind == "line":
             at += way

@@ -142,6 +142,8 @@ _LINE_MARK = re.compile(
     r"^ *(?:#{1,3} |-# |[-*•▪●‣] ) *|^ *[0-9]{1,2}[.)] +(?=[A-Za-z$*_])", re.MULTILINE
 )
 """Heading, list and count marks that open a line."""
+_STAMP = re.compile(r"^ *[\[(]\d{1,2}:\d\d(?::\d\d)?(?: ?[AaPp][Mm])?[\])]", re.MULTILINE)
+"""``[13:30]`` before what was said then."""
 _LANG = re.compile(r"```[a-z]{0,10}\n?")
 _KEYCAP = re.compile(
     r"^ *[0-9]\u20e3 *(?=\$?[A-Za-z])(?!(?:contract|con|lot|share|x\b))", re.MULTILINE
@@ -173,6 +175,8 @@ def strip_markup(text: str) -> str:
         text = _LANG.sub("\n", text).replace("`", " ")
     if "\u20e3" in text:
         text = _KEYCAP.sub("", text).replace("\u20e3", "")
+    if ":" in text:
+        text = _STAMP.sub("", text)
     text = _SAMPLE.sub(" example ", text)
     text = _SPACES.sub(" ", _LINE_MARK.sub("", text))
     text = text.replace("||", " ")

@@ -198,6 +198,60 @@ CODES_APART = (
            "off the table here|off here")
 )  # fmt: skip
 
+ENTRY = "BTO 6 SPY 640C 8/15 @ 1.00"
+
+ONE_OF_SEVERAL = (
+    rows("options", f"close+ {SPY} @2 q=1", "{x}",
+         "one out, 2.00|one more out 2.00|took one off 2.00|trim one 2.00|out of one 2.00"
+         "|1 more out @ 2.00", ENTRY)
+    + rows("options", f"close+ {SPY} @2 q=2", "{x} 2.00",
+           "took two off @|two sold|2 out @|2 more sold @|T2 done, 2 more sold at", ENTRY)
+    + rows("options", "ask", "{x} 2.00",
+           "another one sold|next one out|first one sold|sold a contract|sold another"
+           "|sold one", ENTRY)
+    + rows("options", f"close+ {SPY} @2 f=1", "{x}",
+           "sold at 2.00 a contract|closing this one out 2.00|sold 2.00|out of it 2.00", ENTRY)
+    + rows("options", f"close+ {SPY} @2 f=0.5", "sold {x} 2.00", "one half|half|a half", ENTRY)
+    + rows("options", f"open+ {SPY} @1 q=3", "SPY 640C 8/15 {x} 3 @ 1.00", "BTO|- BUY TO OPEN|bto")
+    + rows("futures", "close+ ES @6460 q=1", "{x} 6460", "one off|one out|1 out @",
+           "ES long 6450 stop 6440")
+    + rows("futures", "open+ ES @6445 q=1", "added one more 6445", "", "ES long 6450 stop 6440")
+)  # fmt: skip
+
+EXITS_AT_A_LEVEL = (
+    rows("options", f"close+ {SPY} @0.8 f=1", "{x} .80",
+         "out at stop|out at my stop|sold at the stop|closed at stop|stopped at", ENTRY)
+    + rows("options", f"close+ {SPY} @3 f=1", "{x} 3.00",
+           "closed at target|sold at TP|out at my target|out @ target", ENTRY)
+    + rows("stocks", "close+ AAPL @225 f=1", "{x} 225", "out at stop|sold at my stop",
+           "Bought AAPL 230")
+    + rows("stocks", "close+ CAT @641 f=1", "{x} on CAT, sold at 641",
+           "Trailing stop hit|Trailing stop triggered")
+    + rows("options", "ask", "{x}",
+           "out, stop .80|sold @ 2.40, SL to 1.50|sold @ 2.40, stop 1.50|closed, target 3", ENTRY)
+    + rows("options", f"close+ {SPY} @2.4 f=0.5 sl=1.5", "sold half @ 2.40, {x} 1.50",
+           "SL to|stop|SL|stop on the rest|stop on the rest to", ENTRY)
+    + rows("options", f"close+ {SPY} @2.4 q=2 sl=1.5", "{x} sold 2 @ 2.40, SL to 1.50",
+           "T1!|T1 hit,|TP1 hit!", ENTRY)
+    + rows("futures", "update ES pt=6620", "ES {x} 6620", "TP moved to|target raised to")
+    + rows("futures", "update ES sl=6600", "ES {x}",
+           "stop 6596 → 6600|stop moved to 6600|stop to 6600 (BE)|stop to 6600")
+)  # fmt: skip
+
+SHORT_WORDS = (
+    rows("options", f"open+ {SPY} @1", "{x} SPY 640C 8/15 @ 1.00",
+         "lng|opn|bght|Filled on|Going with|picked these up:|Took a shot at|Scalping|[13:30] BTO"
+         "|(9:45 AM) BTO")
+    + rows("options", f"close+ {SPY} @2 f=1", "{x} SPY 640C 8/15 @ 2.00",
+           "cls|clsd|Cashing in|cashed in")
+    + rows("options", f"close+ {SPY} @2 f=1", f"{CLOSE} {{x}}", "gg|ggs|✅")
+    + rows("options", "none", "{x}",
+           "SPY 640C 8/15 trading 1.00|SPY 640C 8/15 mark 1.00|SPY 640C 8/15 traded @ 1.00"
+           "|ideal: SPY 640C 8/15 @ .80|alarm set: SPY 640C 8/15 @ .80"
+           "|got assigned on SPY 640P @ 640")
+    + rows("options", f"open+ {SPY} @1", f"{OPEN}\n{{x}}: 2%", "Position size|Size")
+)  # fmt: skip
+
 GROUPS = {
     "counts in letters": COUNTS_IN_LETTERS,
     "numbered lines": NUMBERED_LINES,
@@ -208,6 +262,9 @@ GROUPS = {
     "how a position stands": HOW_A_POSITION_STANDS,
     "taken back and done": TAKEN_BACK_AND_DONE,
     "reasons": REASONS,
+    "one of several": ONE_OF_SEVERAL,
+    "exits at a level": EXITS_AT_A_LEVEL,
+    "short words": SHORT_WORDS,
     "other languages": OTHER_LANGUAGES,
     "futures": FUTURES_HABITS,
     "shares": SHARES_HABITS,
