@@ -207,7 +207,11 @@ class Book:
                 del self._intents_on[_unit(forgotten)]
 
     def _execution(self, execution: Execution) -> None:
-        _remember(self.executions, execution.execution_id, None)
+        self.known_execution(execution.execution_id)
+
+    def known_execution(self, execution_id: str) -> None:
+        """What it names is in the books, if under another id."""
+        _remember(self.executions, execution_id, None)
 
     def _intake(self, intake: Intake) -> None:
         _remember(self.intake, f"{intake.channel_id}:{intake.message_id}", intake)
