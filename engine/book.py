@@ -16,6 +16,7 @@ from engine.domain.desk import (
 from engine.domain.order import Intent, Order, Purpose
 from engine.domain.record import Record
 from engine.domain.trade import Account, Execution, Position, Trade, TradeState
+from engine.ended import Ended
 
 V = TypeVar("V")
 
@@ -54,6 +55,8 @@ class Book:
         """Recently finished trades, oldest first."""
         self.round_trips: OrderedDict[str, Trade] = OrderedDict()
         """Those of them that ever held something."""
+        self.ended = Ended()
+        """The same by symbol and time."""
         self.executions: OrderedDict[str, None] = OrderedDict()
         """Ids of executions booked lately; the store refuses older repeats."""
         self.intake: OrderedDict[str, Intake] = OrderedDict()
@@ -127,7 +130,10 @@ class Book:
         self.trades.pop(trade.trade_id, None)
         _remember(self.closed, trade.trade_id, trade)
         if trade.qty_opened:
-            _remember(self.round_trips, trade.trade_id, trade)
+            forgotten = _remember(self.round_trips, trade.trade_id, trade)
+            self.ended.put(trade)
+            if forgotten is not None:
+                self.ended.drop(forgotten.trade_id)
         for order in self.orders_of(trade.trade_id):
             if order.state.is_terminal:
                 self._drop_order(order)
@@ -201,7 +207,11 @@ class Book:
                 del self._intents_on[_unit(forgotten)]
 
     def _execution(self, execution: Execution) -> None:
-        _remember(self.executions, execution.execution_id, None)
+        self.known_execution(execution.execution_id)
+
+    def known_execution(self, execution_id: str) -> None:
+        """What it names is in the books, if under another id."""
+        _remember(self.executions, execution_id, None)
 
     def _intake(self, intake: Intake) -> None:
         _remember(self.intake, f"{intake.channel_id}:{intake.message_id}", intake)

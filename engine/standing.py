@@ -30,6 +30,9 @@ _FREE_FROM_USD = Decimal(25_000)
 
 def why_no_entry(balance: Balance, kind: Kind) -> str:
     """Why the broker would refuse an entry of this kind; empty when nothing is known against it."""
+    worth = balance.equity_usd
+    if worth is not None and (not worth.is_finite() or worth <= 0):
+        return f"the account is worth {worth:,.2f} dollars there"
     if not balance.facts:
         return ""
     facts = {name: text.strip().lower() for name, text in balance.facts.items()}

@@ -35,6 +35,8 @@ T = TypeVar("T")
 
 _MARGIN = timedelta(hours=1)
 _UNSURE = (OrderState.SUBMITTING, OrderState.UNKNOWN)
+_LAG = timedelta(minutes=5)
+"""A broker's positions may be older than its executions; its clock and ours need not agree."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -330,6 +332,8 @@ async def _adopt_position(desk: Desk, account: str, gap: PositionGap) -> None:
     is_more = gap.theirs * gap.qty > 0 and gap.ours * gap.qty >= 0
     if not is_more or gap.avg_price is None:
         return  # shown and told as a difference; a person, or the missing fill, resolves it
+    if await _lags(desk, account, gap):
+        return
     now = desk.clock.now()
     await ends.on_external(
         desk,
@@ -347,6 +351,22 @@ async def _adopt_position(desk: Desk, account: str, gap: PositionGap) -> None:
             executed_at=now,
         ),
     )
+
+
+async def _lags(desk: Desk, account: str, gap: PositionGap) -> bool:
+    """Whether it is what was held before executions of just now: the list has not heard of them."""
+    rows = await desk.store.find(
+        Execution,
+        where={"account": account},
+        since=("executed_at", desk.clock.now() - _LAG),
+    )
+    held = gap.ours
+    for row in sorted(rows, key=lambda row: row.executed_at, reverse=True):
+        if row.instrument == gap.instrument:
+            held -= row.qty * row.side.sign
+            if held == gap.theirs:
+                return True
+    return False
 
 
 async def _record(desk: Desk, account: str, lines: list[str]) -> None:

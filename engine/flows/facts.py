@@ -1,6 +1,6 @@
 """Gather what is true of an account right now: the facts that risk checks judge by."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -212,10 +212,9 @@ def _of_order(desk: Desk, order: Order) -> Decimal | None:
 
 def recent_exits(desk: Desk, account: str, symbol: str = "") -> Iterator[RecentExit]:
     """Closed trades of the last days, newest first; of what one symbol is counted by, or all."""
-    since = desk.since(seconds=_EXITS_BACK_S)
-    for t in reversed(desk.book.round_trips.values()):
-        if symbol and t.symbol != symbol:  # a trade's symbol is its underlying
-            continue
+    since, book = desk.since(seconds=_EXITS_BACK_S), desk.book
+    every: Iterable[Trade] = reversed(book.round_trips.values())
+    for t in book.ended.since(symbol, since) if symbol else every:  # a trade's is its underlying
         if t.account == account and t.closed_at and t.closed_at >= since:
             yield RecentExit(
                 symbol=t.symbol,

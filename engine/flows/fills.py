@@ -11,7 +11,7 @@ from engine.domain.errors import Conflict, InvariantError
 from engine.domain.order import Order
 from engine.domain.record import Record
 from engine.domain.trade import Execution, Position, Trade, TradeState
-from engine.flows import amend, effects, ends, own, water
+from engine.flows import amend, echo, effects, ends, own, water
 from engine.reconcile import is_booked
 
 log = logging.getLogger(__name__)
@@ -67,6 +67,8 @@ async def _on_own(desk: Desk, fill: BrokerFill, known: Order) -> None:
         if fill.execution_id in desk.book.executions:
             return
         order = desk.book.orders.get(known.order_id) or await desk.order(known.order_id) or known
+        if await echo.is_heard(desk, fill, order):
+            return
         trade = await desk.trade(order.trade_id)
         if trade is None:
             raise InvariantError(f"order {order.order_id} has no trade {order.trade_id}")

@@ -1,7 +1,7 @@
 """What brokers say: any event, in any order, as often as it comes; none may stop the rest."""
 
 import logging
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from engine import orders
@@ -38,6 +38,8 @@ FILL_WAIT_S = 1.0
 """The execution usually follows its order's report; after so long it is asked for."""
 _MARGIN = timedelta(hours=1)
 """The broker's clock and ours need not agree."""
+_MOST_BEHIND_DAYS = 7
+"""A clock further behind than that is no clock: what it says is not asked for."""
 QUIET = (BrokerUnavailable, OrderStateUnknown, BrokerAuthError, TimeoutError)
 """A question that was not answered: nothing is concluded from it."""
 
@@ -131,9 +133,9 @@ async def on_report(desk: Desk, report: BrokerOrder, *, asked: bool = False) -> 
             await _store(desk, order, after, report)
         missing = orders.needs_fills(after, report)
     if missing and asked:
-        await fetch_fills(desk, after)
+        await fetch_fills(desk, after, report.updated_at)
     elif missing:
-        desk.vigil(lambda: _fetch_later(desk, after), f"fills {after.order_id}")
+        desk.vigil(lambda: _fetch_later(desk, after, report.updated_at), f"fills {after.order_id}")
     if after is not order:
         effects.settle_soon(desk, order.trade_id)
     return desk.book.orders.get(known.order_id, after)
@@ -155,16 +157,17 @@ async def _store(desk: Desk, order: Order, after: Order, report: BrokerOrder) ->
         )
 
 
-async def _fetch_later(desk: Desk, order: Order) -> None:
+async def _fetch_later(desk: Desk, order: Order, told_at: datetime) -> None:
     await desk.clock.sleep(FILL_WAIT_S)
     with asking(Rank.DOUBT):
-        await fetch_fills(desk, order)
+        await fetch_fills(desk, order, told_at)
 
 
-async def fetch_fills(desk: Desk, order: Order) -> None:
+async def fetch_fills(desk: Desk, order: Order, told_at: datetime) -> None:
     """Book what the broker has filled of an order and we have not; silence changes nothing.
 
-    One reading serves every order of the account that lacks some.
+    One reading serves every order of the account that lacks some. ``told_at``: when the order
+    changed by the broker's own clock, which may be far behind ours.
     """
     async with desk.lock(f"fills {order.account}"):
         current = await desk.order(order.order_id) or order
@@ -175,10 +178,11 @@ async def fetch_fills(desk: Desk, order: Order) -> None:
             for o in (current, *desk.book.orders.values())
             if o.account == order.account and o.broker == order.broker and not orders.is_whole(o)
         ]
+        since = max(told_at, desk.since(days=_MOST_BEHIND_DAYS))
         try:
             async with answered_within(desk.settings.broker_timeout_s):
                 fills = await desk.broker(order.broker).fills_since(
-                    order.account, min(o.created_at for o in lacking) - _MARGIN
+                    order.account, min(since, *(o.created_at for o in lacking)) - _MARGIN
                 )
         except QUIET as error:
             desk.gates.setdefault(order.broker, f"fills could not be read: {error}")

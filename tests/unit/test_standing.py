@@ -62,6 +62,12 @@ def test_what_blocks_nothing_blocks_nothing(facts: dict[str, str]) -> None:
     assert why_no_entry(balance(**facts), "stock") == ""
 
 
+@pytest.mark.parametrize("worth", ["0", "-5", "NaN"])
+def test_an_account_that_its_broker_says_is_worth_nothing_opens_nothing(worth: str) -> None:
+    """R-03."""
+    assert "is worth" in why_no_entry(balance(Decimal(worth)), "crypto")
+
+
 def test_the_count_ends_at_25_000_dollars_and_is_none_of_futures_business() -> None:
     assert why_no_entry(balance(RICH, daytrade_count="9"), "stock") == ""
     assert why_no_entry(balance(None, daytrade_count="9"), "option") != "", "unknown is not enough"

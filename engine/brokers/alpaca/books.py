@@ -59,6 +59,15 @@ class Books:
         """Find out what one of Alpaca's ids stands for, and those below it."""
         self._known.note(await self._nested(order_id))
 
+    async def has(self, order_id: str) -> bool:
+        """Whether the account has an order of this id, whoever placed it.
+
+        Raises:
+            BrokerUnavailable, RateLimited, BrokerAuthError.
+        """
+        answer = await self._rest.read(f"/orders/{order_id}")
+        return not answer.is_missing and bool(whole(self._name, answer, dict))
+
     async def _nested(self, order_id: str) -> Body:
         answer = await self._rest.read(f"/orders/{order_id}", {"nested": "true"})
         body: Body = whole(self._name, answer, dict)
@@ -189,9 +198,9 @@ class Books:
             page = whole(self._name, answer, list)
             n_known = len(found)
             found |= {_id(self._name, row): row for row in page}
-            if len(page) < _ACTIVITIES:
-                return list(found.values())
-            if len(found) == n_known:
+            if len(found) == n_known:  # else a short page proves no end: its size may be cut
+                if len(page) < _ACTIVITIES:
+                    return list(found.values())
                 break
             asked["page_token"] = _id(self._name, page[-1])
         raise BrokerUnavailable(f"{self._name}: a list of executions without an end")

@@ -314,12 +314,16 @@ _FACTS = (
 
 
 def balance_of(body: Body, account: str, now: datetime) -> Balance:
-    """Money, and what else decides whether the account may trade."""
+    """Money, and what else decides whether the account may trade.
+
+    Raises:
+        ValueError: a figure that Alpaca always tells is missing, or is none.
+    """
     return Balance(
         account=account,
-        cash_usd=_number(body.get("cash")),
-        buying_power_usd=_number(body.get("buying_power")),
-        equity_usd=_number(body.get("equity")),
+        cash_usd=_needed(body.get("cash")),
+        buying_power_usd=_needed(body.get("buying_power")),
+        equity_usd=_needed(body.get("equity")),
         as_of=now,
         facts={name: str(body[name]) for name in _FACTS if body.get(name) is not None},
     )

@@ -17,7 +17,7 @@ from engine.brokers._wire.breaker import Breaker
 from engine.brokers._wire.lanes import Lane, Lanes
 from engine.brokers._wire.shared import Shared
 from engine.brokers._wire.usage import Usage
-from engine.brokers.alpaca.threads import Threads
+from engine.brokers.alpaca.threads import Call, Threads
 from engine.clock import Clock
 from engine.domain.errors import (
     BrokerAuthError,
@@ -188,15 +188,18 @@ class Rest:
             leaves()
         self.usage.called()
         began = self._clock.monotonic()
+        call = Call()
         try:
             async with asyncio.timeout(CONNECT_S + READ_S + 0.5):
                 reply = await self._threads[lane].run(
-                    lambda: client.ask(method, path, data, **elsewhere)
+                    lambda: client.ask(method, path, data, call=call, **elsewhere)
                 )
         except asyncio.CancelledError:
+            call.hang_up()
             self._failed(OrderStateUnknown("interrupted"))
             raise
         except Exception as error:
+            call.hang_up()
             raise self._failed(_meaning(self.name, error)) from error
         self.usage.answered(reply.status, reply.headers, self._clock.monotonic() - began)
         return self._judged(reply, lane)

@@ -5,6 +5,8 @@ The library is imported here, in sdk_stream and in sdk_data alone, and in thread
 
 import asyncio
 import logging
+import socket
+import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -15,6 +17,10 @@ from typing import Any
 from alpaca.common.rest import RESTClient
 from requests import PreparedRequest, Response
 from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+
+from engine.brokers.alpaca.threads import Call
 
 OPEN_S = 8.0
 _ACK_S = 2.0
@@ -43,6 +49,36 @@ class Reply:
     headers: Mapping[str, str]
 
 
+_HERE = threading.local()
+"""``call``: what this thread does just now."""
+
+
+class _Plain(HTTPConnection):
+    def getresponse(self) -> Any:
+        _told(self.sock)
+        return super().getresponse()
+
+
+class _Sealed(HTTPSConnection):
+    def getresponse(self) -> Any:
+        _told(self.sock)
+        return super().getresponse()
+
+
+def _told(line: socket.socket | None) -> None:
+    call: Call | None = getattr(_HERE, "call", None)
+    if call is not None and line is not None:
+        call.answers_on(line)
+
+
+class _PlainPool(HTTPConnectionPool):
+    ConnectionCls = _Plain
+
+
+class _SealedPool(HTTPSConnectionPool):
+    ConnectionCls = _Sealed
+
+
 class TimeoutAdapter(HTTPAdapter):
     """Gives every request a time-out: the library sets none, and would wait for ever."""
 
@@ -51,6 +87,7 @@ class TimeoutAdapter(HTTPAdapter):
         super().__init__(
             pool_connections=4, pool_maxsize=_MOST_CONNECTIONS, max_retries=0, pool_block=False
         )
+        self.poolmanager.pool_classes_by_scheme = {"http": _PlainPool, "https": _SealedPool}
 
     def send(self, request: PreparedRequest, *args: Any, **more: Any) -> Response:
         """Send once."""
@@ -89,9 +126,16 @@ class Client(RESTClient):
         *,
         base_url: str | None = None,
         version: str | None = None,
+        call: Call | None = None,
     ) -> Reply:
         """One request, in the calling thread; another address or version where it is not ours."""
-        reply: Reply = self._request(method, path, data, base_url, version)  # type: ignore[assignment]
+        _HERE.call = call
+        try:
+            reply: Reply = self._request(method, path, data, base_url, version)  # type: ignore[assignment]
+        finally:
+            _HERE.call = None
+            if call is not None:
+                call.is_over()
         return reply
 
     def close(self) -> None:

@@ -4,6 +4,7 @@ Each lane has its own, so what hangs in one never keeps another from its turn.
 """
 
 import asyncio
+import socket
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -13,6 +14,32 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 _Job = tuple[asyncio.AbstractEventLoop, "asyncio.Future[Any]", Callable[[], Any]]
+
+
+class Call:
+    """One request of a thread that whoever waits for it may end.
+
+    The library's time-outs count from byte to byte: what comes slowly enough would keep its thread
+    and its connection for as long as it likes.
+    """
+
+    def __init__(self) -> None:
+        self._line: socket.socket | None = None
+
+    def answers_on(self, line: socket.socket) -> None:
+        """The connection on which the answer is waited for; called by the thread."""
+        self._line = line
+
+    def is_over(self) -> None:
+        """The answer is there, and the connection is another's to use; called by the thread."""
+        self._line = None
+
+    def hang_up(self) -> None:
+        """Whoever reads the answer finds that it has ended."""
+        line = self._line
+        if line is not None:
+            with suppress(OSError):  # it has ended by itself
+                line.shutdown(socket.SHUT_RDWR)
 
 
 class Threads:

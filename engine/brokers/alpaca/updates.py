@@ -79,6 +79,9 @@ class Updates:
         if reading.is_spread(order) and order.get("symbol"):
             await self._leg(event, data, order)
             return
+        if not self._known.ours(order) and not await self._is_mine(str(order["id"])):
+            self._odd("a trade update of an order that this account does not have", data)
+            return
         self._known.note(order)
         if event in reading.FILLS and not reading.is_spread(order):
             try:
@@ -91,6 +94,10 @@ class Updates:
         self._events.tell(OrderSeen(order=report))
         if event in reading.FILLS and reading.is_spread(order):
             await self._spread_filled(report.client_order_id, data)
+
+    async def _is_mine(self, order_id: str) -> bool:
+        """What is not ours is adopted: not before the account's own list shows it."""
+        return self._known.get(order_id) is not None or await self._books.has(order_id)
 
     async def _leg(self, event: str, data: Body, order: Body) -> None:
         """A leg's own execution; what else becomes of a leg is told of the whole."""

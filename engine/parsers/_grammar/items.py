@@ -402,22 +402,38 @@ class Itemiser:
 
     def match(self, at: int, low: str) -> tuple[Entry, int] | None:
         """(meaning, index behind it) of the longest phrase whose first word is ``low``."""
-        for rest, entry in phrases(low) or ():
-            end = at + 1
-            for word in rest:
-                end = self._skip_hyphen(end)
-                token = self.look(end)
-                if token is None or not _is_word(token.low, word):
-                    break
-                end += 1
-            else:
+        known = phrases(low)
+        if known is None:
+            return None
+        if not known[0][0]:  # the longest is this word alone
+            return known[0][1], at + 1
+        second = self._skip_hyphen(at + 1)
+        after = self.look(second)
+        for rest, entry in known:
+            if not rest:
+                return entry, at + 1
+            if after is None or not _is_word(after.low, rest[0]):
+                continue
+            if end := self._behind(second + 1, rest[1:]):
                 return entry, end
         return None
 
+    def _behind(self, at: int, words: tuple[str, ...]) -> int:
+        """Index behind these words; 0 when others stand there."""
+        for word in words:
+            at = self._skip_hyphen(at)
+            token = self.look(at)
+            if token is None or not _is_word(token.low, word):
+                return 0
+            at += 1
+        return at
+
     def _skip_hyphen(self, at: int) -> int:
-        token, after = self.look(at), self.look(at + 1)
-        is_glue = token is not None and token.text in _GLUE and not token.gap
-        return at + 1 if is_glue and after is not None and not after.gap else at
+        token = self.look(at)
+        if token is None or token.text not in _GLUE or token.gap:
+            return at
+        after = self.look(at + 1)
+        return at + 1 if after is not None and not after.gap else at
 
     def known(self, at: int, end: int, entry: Entry) -> int:
         is_name = end == at + 1 and led.is_name(self, at)

@@ -4,6 +4,7 @@ import asyncio
 import json
 import logging
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -24,7 +25,7 @@ from engine.brokers import (
     StreamUp,
     Unclear,
 )
-from engine.brokers.alpaca import Alpaca, books
+from engine.brokers.alpaca import Alpaca, books, rest
 from engine.domain.errors import (
     BrokerAuthError,
     BrokerUnavailable,
@@ -297,6 +298,50 @@ async def test_lists_are_read_to_their_end(
     assert len(await bench.broker.open_orders("main")) == len(live)
 
 
+async def test_executions_are_read_to_their_end_though_pages_are_shorter_than_asked(
+    bench: AlpacaBench,
+) -> None:
+    await bench.quote(SPY, "2.00", "2.00")
+    for _ in range(7):
+        await bench.submit(BUY, 1, LIMIT, SPY, limit="2.00")
+        await bench.wait(0.5)
+        await bench.quote(SPY, "2.00", "2.00")
+    whole = venue(bench)._get_activities
+
+    async def cut(request: web.Request) -> Any:
+        return (await whole(request))[:3]
+
+    venue(bench)._get_activities = cut  # type: ignore[method-assign]
+    assert len(await bench.broker.fills_since("main", START)) == 7
+
+
+async def test_an_answer_that_comes_by_the_byte_keeps_no_thread(
+    bench: AlpacaBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The library's time-outs count from byte to byte: eight such answers would end all reading."""
+    monkeypatch.setattr(rest, "CONNECT_S", 0.1)
+    monkeypatch.setattr(rest, "READ_S", 0.2)
+
+    async def trickling(request: web.Request) -> web.StreamResponse:
+        answer = web.StreamResponse(headers={"Content-Length": "100000"})
+        await answer.prepare(request)
+        with suppress(ConnectionError):
+            while True:
+                await answer.write(b" ")
+                await asyncio.sleep(0.05)
+        return answer
+
+    venue(bench).faults.strikes = lambda _: True
+    venue(bench)._early = trickling  # type: ignore[method-assign]
+    asked = bench.broker._rest
+    n_threads = rest._THREADS["read"]
+    questions = (asked.act("GET", f"/orders/{n}", "read") for n in range(n_threads))
+    ended = await asyncio.gather(*questions, return_exceptions=True)
+    assert [type(error) for error in ended] == [OrderStateUnknown] * n_threads
+    async with asyncio.timeout(5):
+        assert await asked._threads["read"].run(lambda: "free") == "free"
+
+
 async def test_a_start_reads_the_days_orders_once(bench: AlpacaBench) -> None:
     """Executions and orders are asked for side by side; both need the same list."""
     await bench.hold(1)
@@ -551,6 +596,22 @@ async def test_what_cannot_be_read_is_shown_and_the_next_is_heard(
     order = await bench.submit(BUY, 1, LIMIT, limit="1.95")
     await bench.settle()
     assert bench.told_states(order) == ["accepted"]
+
+
+async def test_a_fill_of_an_order_that_the_account_does_not_have_is_none(
+    bench: AlpacaBench,
+) -> None:
+    order = await bench.submit(BUY, 1, LIMIT, limit="1.95")
+    await bench.settle()
+    said = await venue(bench)._json(order.client_order_id)
+    said |= {"id": "11111111-2222-4333-8444-555555555555", "client_order_id": "theirs"}
+    said |= {"status": "filled", "filled_qty": "1"}
+    at = words.stamp(bench.clock.now())
+    frame = venue(bench)._update("fill", said, execution_id="e9", price="1.95", qty="1")
+    frame["data"]["timestamp"] = at
+    events = await told(bench, frame)
+    assert [type(event) for event in events] == [Odd]
+    assert bench.told_fills() == []
 
 
 async def test_half_a_fill_is_shown_and_the_order_still_tells_what_is_filled(

@@ -208,11 +208,22 @@ def test_a_held_pair_is_the_pair() -> None:
     assert reading.position_of(body, "main").instrument == crypto("BTC")
 
 
-def test_money_that_is_not_told_is_not_zero() -> None:
+MONEY = {"cash": "-23140.2", "buying_power": "262113.632", "equity": "103820.56"}
+
+
+def test_money_is_read_as_it_is_told() -> None:
     now = datetime(2026, 11, 18, tzinfo=UTC)
-    money = reading.balance_of({"cash": "-23140.2", "trading_blocked": False}, "main", now)
-    assert (money.cash_usd, money.buying_power_usd) == (D("-23140.2"), None)
+    money = reading.balance_of(MONEY | {"trading_blocked": False}, "main", now)
+    assert (money.cash_usd, money.equity_usd) == (D("-23140.2"), D("103820.56"))
     assert money.facts == {"trading_blocked": "False"}
+
+
+@pytest.mark.parametrize("figure", sorted(MONEY))
+@pytest.mark.parametrize("told", [None, "", "NaN", "Infinity", "much"])
+def test_money_that_is_not_told_makes_the_balance_unreadable(figure: str, told: str | None) -> None:
+    """R-03: nothing is opened upon it."""
+    with pytest.raises(ValueError):  # noqa: PT011 - what a figure that is none raises
+        reading.balance_of(MONEY | {figure: told}, "main", datetime(2026, 11, 18, tzinfo=UTC))
 
 
 @pytest.mark.parametrize(

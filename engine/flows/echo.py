@@ -1,0 +1,55 @@
+"""One execution under two ids: a broker's list need not name it as its stream did (I-10).
+
+Booked twice it would double what is held, and the stop would grow with it.
+"""
+
+from datetime import timedelta
+
+from engine.brokers import BrokerFill
+from engine.desk import Desk
+from engine.domain.money import ZERO
+from engine.domain.order import Order
+from engine.domain.trade import Execution
+
+_APART = timedelta(seconds=1)
+"""Both tell the exchange's time; one of them may be rounded."""
+
+
+async def is_heard(desk: Desk, fill: BrokerFill, order: Order) -> bool:
+    """Whether it is as good as certain to be one that is booked; then it must not be booked now.
+
+    It looks like one of the same order, and the broker's own report of the order does not hold
+    both. While the order lives entries wait for the comparison: a report that comes later may hold
+    them. Once it is over, the second id is taken for the first one's.
+    """
+    if not await _looks_booked(desk, fill, order):
+        return False
+    if not order.state.is_terminal:
+        desk.gates[order.broker] = f"an execution of order {order.order_id} may be told twice"
+        return True
+    desk.book.known_execution(fill.execution_id)
+    await desk.tell(
+        "admin",
+        f"{order.broker} told an execution of order {order.order_id} ({fill.side} {fill.qty:f} "
+        f"{fill.instrument.label} @ {fill.price:f}) under two ids. It is booked once: the order "
+        "itself has not filled more.",
+        note_id=f"echo-{order.order_id}",
+    )
+    return True
+
+
+async def _looks_booked(desk: Desk, fill: BrokerFill, order: Order) -> bool:
+    done = {
+        leg.instrument.key: (filled, (order.reported - order.carried) * abs(leg.ratio))
+        for leg, filled in zip(order.legs, order.leg_filled, strict=False)
+    }
+    filled, reported = done.get(fill.instrument.key, (ZERO, ZERO))
+    if not filled or filled + fill.qty <= reported:
+        return False
+    rows = await desk.store.find(Execution, where={"order_id": order.order_id})
+    return any(
+        (row.instrument, row.side, row.qty, row.price)
+        == (fill.instrument, fill.side, fill.qty, fill.price)
+        and abs(row.executed_at - fill.executed_at) <= _APART
+        for row in rows
+    )

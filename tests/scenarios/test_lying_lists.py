@@ -1,0 +1,177 @@
+"""Lists that are late, of another time, or name things otherwise than the stream (I-10, I-25)."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from engine.brokers import Filled
+from engine.domain.order import OrderState, Purpose
+from engine.domain.trade import Execution
+from engine.flows import recover, send
+from tests import rig as desks
+from tests import truth
+from tests.conformance.faulty_broker import Faults, FaultyBroker
+from tests.rig import d, spy
+
+BUY = "BTO 2 SPY 603C 1/31 @ 2.15"
+
+
+class Lying(FaultyBroker):
+    """Paper that shows its lists otherwise than they are."""
+
+    def __init__(self, inner, faults):
+        super().__init__(inner, faults)
+        self.held = None
+        """What ``positions`` shows; None for the truth."""
+        self.is_renaming = False
+        """``fills_since`` names executions otherwise than the stream."""
+        self.behind = timedelta(0)
+        """How far its clock is behind ours."""
+
+    async def positions(self, account):
+        return await super().positions(account) if self.held is None else self.held
+
+    async def fills_since(self, account, since):
+        fills = [self._told(f) for f in await super().fills_since(account, desks.START)]
+        return [f for f in fills if f.executed_at >= since]
+
+    def _told(self, fill):
+        name = f"{fill.execution_id}-listed" if self.is_renaming else fill.execution_id
+        return replace(fill, execution_id=name, executed_at=fill.executed_at - self.behind)
+
+    async def find(self, account, client_order_id):
+        found = await super().find(account, client_order_id)
+        order = getattr(found, "order", None)
+        if order is None:
+            return found
+        return replace(found, order=replace(order, updated_at=order.updated_at - self.behind))
+
+
+@pytest.fixture
+async def rig():
+    faults, made = Faults(), []
+
+    def wrap(paper):
+        made.append(Lying(paper, faults))
+        return made[0]
+
+    desk = await desks.start(wrap=wrap, broker_timeout_s=0.05)
+    desk.faults, desk.lying = faults, made[0]
+    desk.quote(spy(), "2.14", "2.16")
+    yield desk
+    await desk.close()
+
+
+async def bought(rig):
+    await rig.say(BUY)
+    await rig.fill(spy(), "2.14", "2.15")
+    await rig.pass_time(1)
+    assert rig.trade().qty_open == 2
+
+
+async def sold(rig):
+    await rig.say("STC SPY 603C 1/31 @ 2.15")
+    for _ in range(3):
+        await rig.fill(spy(), "2.16", "2.17")
+        await rig.pass_time(1)
+    assert held(rig) == 0
+
+
+def held(rig):
+    return sum(p.qty for p in rig.desk.book.positions.values())
+
+
+def stops(rig):
+    orders = rig.desk.book.orders.values()
+    return [o.qty for o in orders if o.purpose is Purpose.STOP and not o.state.is_terminal]
+
+
+async def compared(rig):
+    await recover.on_demand(rig.desk)
+    await rig.rest()
+
+
+async def check(rig):
+    await truth.books(rig.desk.store, auto=frozenset({"options"}))
+    await truth.memory_equals_disk(rig.desk)
+
+
+async def test_a_list_of_positions_that_has_not_heard_of_our_exit_brings_nothing_back(rig):
+    await bought(rig)
+    rig.lying.held = await rig.broker.positions("main")
+    await sold(rig)
+    assert held(rig) == 0
+    for _ in range(2):
+        await compared(rig)
+        assert held(rig) == 0, "it is what was held before the exit"
+    assert any("we hold 0, the broker 2" in note for note in rig.notes()), "people are told"
+    rig.lying.held = None
+    await compared(rig)
+    assert not rig.desk.health.get("reconcile main")
+    assert [e.kind for e in await rig.desk.store.find(Execution)] == ["fill", "fill"]
+    await check(rig)
+
+
+async def test_what_a_list_still_shows_much_later_is_adopted(rig):
+    await bought(rig)
+    rig.lying.held = await rig.broker.positions("main")
+    await sold(rig)
+    await rig.pass_time(301)
+    await compared(rig)
+    assert held(rig) == 2
+
+
+async def test_an_execution_that_the_list_names_otherwise_is_booked_once(rig):
+    await bought(rig)
+    assert stops(rig) == [2]
+    rig.lying.is_renaming = True
+    for _ in range(2):
+        await compared(rig)
+    assert held(rig) == 2
+    assert stops(rig) == [2], "a stop for four would sell two that nobody has"
+    assert sum("under two ids" in note for note in rig.notes()) == 1
+    assert not rig.desk.gate("paper")
+    await check(rig)
+
+
+async def test_while_the_order_lives_its_second_telling_waits_and_entries_with_it(rig):
+    rig.quote(spy(), "2.14", "2.16", ask_size=d(1))
+    await rig.say(BUY)
+    rig.quote(spy(), "2.14", "2.15", ask_size=d(1))
+    await rig.pass_time(1)
+    (entry,) = (o for o in rig.desk.book.orders.values() if o.purpose is Purpose.ENTRY)
+    assert (entry.state, held(rig)) == (OrderState.PARTIAL, 1)
+    (fill,) = await rig.broker.fills_since("main", desks.START)
+    await send.on_event(
+        rig.desk, "paper", Filled(fill=replace(fill, execution_id=f"{fill.execution_id}-again"))
+    )
+    assert held(rig) == 1
+    assert rig.desk.gate("paper")
+
+
+async def test_two_alike_executions_that_the_order_holds_are_both_booked(rig):
+    """A print of one and one more of one, at the same price in the same moment, happens."""
+    await bought(rig)
+    (fill,) = await rig.broker.fills_since("main", desks.START)
+    (entry,) = (o for o in rig.desk.book.orders.values() if o.purpose is Purpose.ENTRY)
+    report = (await rig.broker.find("main", entry.order_id)).order
+    await send.on_report(rig.desk, replace(report, filled=d(4), qty=d(4)))
+    await send.on_event(
+        rig.desk, "paper", Filled(fill=replace(fill, execution_id=f"{fill.execution_id}-more"))
+    )
+    await rig.rest()
+    assert held(rig) == 4
+
+
+async def test_fills_of_a_broker_whose_clock_is_far_behind_are_found(rig):
+    """M-03: the order says when it filled by that clock; executions are asked for by it."""
+    rig.lying.behind = timedelta(days=3)
+    rig.faults.drop_events = 1000
+    await rig.say(BUY)
+    await rig.fill(spy(), "2.14", "2.15")
+    (entry,) = (o for o in rig.desk.book.orders.values() if o.purpose is Purpose.ENTRY)
+    await send.look_up(rig.desk, entry.order_id)
+    await rig.rest()
+    assert held(rig) == 2
+    assert stops(rig) == [2]
