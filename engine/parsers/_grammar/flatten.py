@@ -64,10 +64,14 @@ def _add(flat: Flat, raw: str) -> None:
 
 _CREDITS = re.compile(
     r"^ *(?:(?:analyst|trader|author|caller|posted by|alerted by|alert by|trade id|alert id) *:.*"
-    r"|status *: *(?:open|active|live|new|opened) *)$",
+    r"|status *: *(?:open|active|live|new|opened) *"
+    r"|(?:exit|exit price|close price|sold|sold at|closed|closed at|exit date) *:"
+    r"[ *_]*(?:-+|n/?a|none|tbd|tba|pending|open|null|\?+)?[ *_]*"
+    r"|(?:posted|posted at|timestamp) *:.*"
+    r"|risk(?: level)? *: *(?:very )?(?:low|medium|med|high) *)$",
     re.IGNORECASE | re.MULTILINE,
 )
-"""Lines of a form that only say who posts it, or that it is new."""
+"""Lines of a form that only say who posts it and when, that it is new, or that nothing is sold."""
 
 
 def _join(one: str, two: str) -> str:
