@@ -292,7 +292,18 @@ NUMBERS_THAT_ARE_NO_PRICE = (
     + rows("futures", "update ES sl=6438", "ES long{x} 6438", ", stop now| stop to| stop moved to")
 )  # fmt: skip
 
+HEADINGS = (
+    rows("options", "close+ SPY 08-15 640C @2 f=1 + close+ QQQ 08-15 570C @1.1 f=1",
+         "{x}:\nSPY 640C 8/15 @ 2.00\nQQQ 570C 8/15 @ 1.10", "Sold|STC|Closed|Exits|Exit")
+    + rows("options", f"close+ {SPY} @2 f=1", "{x}:\nSPY 640C 8/15 @ 2.00", "Sold|Closed|Exit|Out")
+    + rows("options", f"open+ {SPY} @1 + close+ QQQ 08-15 570C @1.1 f=1",
+           "Bought:\nSPY 640C 8/15 @ 1.00\n{x}:\nQQQ 570C 8/15 @ 1.10", "Sold|Closed")
+    + rows("options", f"open+ {SPY} @1", "BTO SPY 640C 8/15 @ 1.00\n{x}",
+           "Exit: -|Exit: N/A|Exit: TBD")
+)  # fmt: skip
+
 GROUPS = {
+    "headings": HEADINGS,
     "counts in letters": COUNTS_IN_LETTERS,
     "numbered lines": NUMBERED_LINES,
     "strikes and dates": STRIKES_AND_DATES,
