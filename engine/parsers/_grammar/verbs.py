@@ -110,7 +110,16 @@ def _is_turned(facts: Facts) -> bool:
     found = [facts.items[at] for at in facts.by.get("verb", ())]
     closes = {item.clause for item in found if item.value in _CLOSE}
     sides = {item.clause for item in found if item.value in ("long", "short")} - closes
-    return bool(closes and sides) and max(sides) > min(closes)
+    return bool(closes and sides) and (max(sides) > min(closes) or _is_bar(facts))
+
+
+def _is_bar(facts: Facts) -> bool:
+    """``Close: 230`` beside ``Signal: LONG``: where the bar closed, as charts send it."""
+    items = facts.items
+    return any(
+        items[at].text == "close" and at + 1 < len(items) and items[at + 1].text == ":"
+        for at in facts.by.get("verb", ())
+    )
 
 
 def _is_half_code(facts: Facts) -> bool:
