@@ -210,13 +210,13 @@ async def test_a_card_is_posted_once_although_the_process_died_before_it_knew(tm
 
 
 def _storage(url: str) -> dict[str, object]:
-    return {"url": url.replace("://postgres:@/", "://postgres@localhost/"), "wait_s": 0.2}
+    return {"url": url.replace("://postgres:@/", "://postgres@localhost/"), "wait_s": 1.0}
 
 
 async def test_a_database_server_that_is_away_at_the_start_is_waited_for(tmp_path):
     """P-05: nobody has to start the bot again, and nothing is sent before the books are open."""
     own = Server()
-    storage = _storage(own.new_database("template1"))
+    storage = _storage(own.new_database())
     own.kill_tree()
     async with discord_server() as sandbox, bot(tmp_path, sandbox, storage=storage) as it:
         await it.until(lambda _: "until the books can be opened" in it.text())
