@@ -92,7 +92,10 @@ SOLD_AND_COVERED = (
     + rows("options", "open- SPY 08-15 640C @3 q=10", "STO SPY 640C 8/15 @ 3.00 {x}", "covered x10")
     + rows("options", "close- SPY 08-15 640C @0.1 f=1", "{x} SPY 640C 8/15 @ .10",
            "Covered|covered")
-    + rows("stocks", "ask", "Sold TSLA @ 330 {x}", "covered|(covered)")
+    + rows("stocks", "ask", "Sold TSLA @ 330 {x}", "covered|(covered)|fully covered|, cvr")
+    + rows("options", "no order", "SPY 640C 8/15 @ 3.00 {x}",
+           "cash secured|fully covered|naked|csp")
+    + rows("options", "ask", "{x} BTO SPY 640C 8/15 @ 3.00", "all but one|all but 1")
 )  # fmt: skip
 
 HOW_A_POSITION_STANDS = (
@@ -272,7 +275,9 @@ FROM_ONE_INTO_ANOTHER = (
 
 NUMBERS_THAT_ARE_NO_PRICE = (
     rows("stocks", "close+ AAPL f=1", "AAPL sold {x}",
-         "for $500 profit|$500 profit|for a 500 profit|, $500 gain|for a $200 loss|+$500|+2%")
+         "for $500 profit|for a 500 profit|for a $200 loss|+$500|+2%")
+    + rows("stocks", "ask", "AAPL sold {x}", "$500 profit|, $500 gain")
+    + rows("futures", "close- ES @6440 f=1", "covered ES 6440 {x}", "profit|winner|gain|for a loss")
     + rows("stocks", "close+ AAPL @235 f=1", "AAPL sold {x}",
            "235 for a $500 profit|@ 235 $500 profit|235, 2% gain")
     + rows("options", f"close+ {SPY} @2 f=1", "Closed SPY 640C 8/15 {x}",
