@@ -222,9 +222,53 @@ ONCE_MISSED = (
          "bot|Bot|BOT|bought")
 )  # fmt: skip
 
+SLIPS = (
+    rows("options", f"close+ {SPY} @2 f=1", "{x} SPY 640C 8/15 @ 2.00",
+         "Solld|solld|SOOLD|Selll|Closedd|Closign|Exitted|sodl|Slod|Exitd|Sokd|seell|Dumpped")
+    + rows("options", f"open+ {SPY} @2", "{x} SPY 640C 8/15 @ 2.00",
+           "Bougth|BOUHGT|Boought|boufht|Bougt|Entred|Enterred|Grabbbed|Addded|Openning")
+    + rows("options", f"open+ {SPY} @2", "Bought SPY 8/15 640 {x} @ 2.00",
+           "clals|cals|callls|caals|caalls|cslls|cll|calld|CALLLS")
+    + rows("options", "open+ SPY 08-15 640P @2", "Bought SPY 8/15 640 {x} @ 2.00",
+           "ptus|puuts|putts|pust|pus|pits")
+    + rows("options", f"open+ {SPY} @2 sl=1.4", "BTO SPY 640C 8/15 @ 2.00 {x} 1.40",
+           "stopp|stoop|sotp|stpo|syop|Stopp")
+    + rows("options", f"open+ {SPY} @2 sl=1.4 pt=3", "BTO SPY 640C 8/15 @ 2.00 SL 1.40 {x} 3.00",
+           "targt|targget|tarrget|tatget|traget|Targte")
+    + rows("futures", "open+ ES @6450 sl=6440", "ES {x} 6450 stop 6440",
+           "lonng|loong|lonf|logn")
+    + rows("futures", "open- ES @6450 sl=6458", "ES {x} 6450 stop 6458",
+           "shrt|shrot|shorrt|shory")
+    + rows("futures", "open+ ES @6450 sl=6440", "ES {x} 6450 STOP 6440", "LOONG|LONNG")
+    + rows("futures", "close+ ES @6455 f=1", "{x} here 6455", "flaat|fllat|flst|stoppped out",
+           "ES long 6450 stop 6440")
+    + rows("futures", "close+ ES @6455 f=0.5", "{x} 6455", "hlf off|haalf off|sold hlf|trimed half"
+           "|trimmng half|trim haf", "ES long 6450 stop 6440")
+)  # fmt: skip
+
+NO_SLIPS = tuple(
+    row
+    for name in ("HLF", "TGTX", "LOTZ", "STRL", "TRMB", "HALO", "FLT", "LNG", "RST", "ENTG", "CLSK")
+    for row in (
+        *rows("options", f"open+ {name} 08-15 25C @1", "{x} 8/15 @ 1.00",
+              f"BTO {name} 25C|Bought {name} $25 calls|BOUGHT {name} 25C"),
+        *rows("options", f"open+ {SPY} @1 + open+ {name} 08-15 25C @2", "{x}",
+              f"BTO SPY 640C 8/15 @ 1.00\nBTO {name} 25C 8/15 @ 2.00"),
+        *rows("stocks", f"open+ {name} @20", f"Bought {name} @ 20"),
+    )
+)  # fmt: skip
+"""Tickers that look like a slip of an order word."""
+
+NAMED_MONTHS = (
+    rows("options", "open+ SPY 09-10 640C @1", "BTO SPY 640C {x} @ 1.00",
+           "Sep 10|Sep10|Sept 10th|10 Sep|10SEP|September 10")
+    + rows("options", "open+ SPY 2026-03-04 640C @1", "BTO SPY 640C {x} @ 1.00",
+           "Mar 4|March 4th|4 Mar|Mar4")
+)  # fmt: skip
+
 FORMS = {
     name.lower(): made for name, made in list(globals().items())
-    if name.isupper() and isinstance(made, list)
+    if name.isupper() and isinstance(made, list | tuple)
 }  # fmt: skip
 
 
