@@ -216,7 +216,7 @@ def _storage(url: str) -> dict[str, object]:
 async def test_a_database_server_that_is_away_at_the_start_is_waited_for(tmp_path):
     """P-05: nobody has to start the bot again, and nothing is sent before the books are open."""
     own = Server()
-    storage = _storage(own.new_database())
+    storage = _storage(own.new_database("template1"))
     own.kill_tree()
     async with discord_server() as sandbox, bot(tmp_path, sandbox, storage=storage) as it:
         await it.until(lambda _: "until the books can be opened" in it.text())
