@@ -92,7 +92,10 @@ SOLD_AND_COVERED = (
     + rows("options", "open- SPY 08-15 640C @3 q=10", "STO SPY 640C 8/15 @ 3.00 {x}", "covered x10")
     + rows("options", "close- SPY 08-15 640C @0.1 f=1", "{x} SPY 640C 8/15 @ .10",
            "Covered|covered")
-    + rows("stocks", "ask", "Sold TSLA @ 330 {x}", "covered|(covered)")
+    + rows("stocks", "ask", "Sold TSLA @ 330 {x}", "covered|(covered)|fully covered|, cvr")
+    + rows("options", "no order", "SPY 640C 8/15 @ 3.00 {x}",
+           "cash secured|fully covered|naked|csp")
+    + rows("options", "ask", "{x} BTO SPY 640C 8/15 @ 3.00", "all but one|all but 1")
 )  # fmt: skip
 
 HOW_A_POSITION_STANDS = (
@@ -139,6 +142,8 @@ OTHER_LANGUAGES = (
 
 FUTURES_HABITS = (
     rows("futures", "open+ ES @6450 sl=6440 pt=6470", "ES {x} 6450 SL 6440 TP 6470", "L|long|LONG")
+    + rows("futures", "no order", "{x}",
+           "NQ S 24000 support|ES L 6450|ES S 6450|ES H 6470 L 6430 stop 6420|ES S: 6430 R: 6470")
     + rows("futures", "open- ES @6450 sl=6460 pt=6430", "ES {x} 6450 SL 6460 TP 6430", "S|short")
     + rows("futures", "open+ NQ @24810 sl=24775 pt=24866", "🚨 NQ long 24810, SL 24775, {x} 24866",
            "T1|target|TP")
@@ -272,7 +277,9 @@ FROM_ONE_INTO_ANOTHER = (
 
 NUMBERS_THAT_ARE_NO_PRICE = (
     rows("stocks", "close+ AAPL f=1", "AAPL sold {x}",
-         "for $500 profit|$500 profit|for a 500 profit|, $500 gain|for a $200 loss|+$500|+2%")
+         "for $500 profit|for a 500 profit|for a $200 loss|+$500|+2%")
+    + rows("stocks", "ask", "AAPL sold {x}", "$500 profit|, $500 gain")
+    + rows("futures", "close- ES @6440 f=1", "covered ES 6440 {x}", "profit|winner|gain|for a loss")
     + rows("stocks", "close+ AAPL @235 f=1", "AAPL sold {x}",
            "235 for a $500 profit|@ 235 $500 profit|235, 2% gain")
     + rows("options", f"close+ {SPY} @2 f=1", "Closed SPY 640C 8/15 {x}",
@@ -292,7 +299,18 @@ NUMBERS_THAT_ARE_NO_PRICE = (
     + rows("futures", "update ES sl=6438", "ES long{x} 6438", ", stop now| stop to| stop moved to")
 )  # fmt: skip
 
+HEADINGS = (
+    rows("options", "close+ SPY 08-15 640C @2 f=1 + close+ QQQ 08-15 570C @1.1 f=1",
+         "{x}:\nSPY 640C 8/15 @ 2.00\nQQQ 570C 8/15 @ 1.10", "Sold|STC|Closed|Exits|Exit")
+    + rows("options", f"close+ {SPY} @2 f=1", "{x}:\nSPY 640C 8/15 @ 2.00", "Sold|Closed|Exit|Out")
+    + rows("options", f"open+ {SPY} @1 + close+ QQQ 08-15 570C @1.1 f=1",
+           "Bought:\nSPY 640C 8/15 @ 1.00\n{x}:\nQQQ 570C 8/15 @ 1.10", "Sold|Closed")
+    + rows("options", f"open+ {SPY} @1", "BTO SPY 640C 8/15 @ 1.00\n{x}",
+           "Exit: -|Exit: N/A|Exit: TBD")
+)  # fmt: skip
+
 GROUPS = {
+    "headings": HEADINGS,
     "counts in letters": COUNTS_IN_LETTERS,
     "numbered lines": NUMBERED_LINES,
     "strikes and dates": STRIKES_AND_DATES,
