@@ -4,7 +4,8 @@ import re
 import unicodedata
 from functools import lru_cache
 
-_BIDI = frozenset("\u061c\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+_BIDI = frozenset("\u061c\u200f\u202b\u202d\u202e\u2067")
+"""Not those that only set text apart or say it runs from left to right, as phones paste them."""
 _STRIKES = frozenset("\u0335\u0336\u0337\u0338")
 """Overlays that people use to strike letters through."""
 
@@ -62,6 +63,8 @@ _MAP: dict[str, str] = {
     "┃": "|",
 }
 _FRACTIONS = {"½": "1/2", "⅓": "1/3", "⅔": "2/3", "¼": "1/4", "¾": "3/4", "⅕": "1/5"}
+_MARKS = re.compile(r"[^\W\d_][\u0300-\u0334\u0339-\u036f]")
+"""A letter with its accent written behind it."""
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
 _PLAIN = re.compile(r"[\n -~]*\Z")
 
@@ -81,9 +84,15 @@ def _char(char: str) -> str:
     return _wide(char, category)
 
 
+_SMALL_CAPITALS = dict(zip("ᴀʙᴄᴅᴇꜰɢʜɪᴊᴋʟᴍɴᴏᴘʀꜱᴛᴜᴠᴡʏᴢ", "ABCDEFGHIJKLMNOPRSTUVWYZ", strict=True))
+
+
 def _wide(char: str, category: str) -> str:
-    """Full-width and mathematical letters, digits and signs as their ASCII twins."""
-    is_wide = "\uff01" <= char <= "\uffe6" or char == "﹩"
+    """Full-width, circled and mathematical letters, digits and signs as their ASCII twins."""
+    if char in _SMALL_CAPITALS:
+        return _SMALL_CAPITALS[char]
+    is_wide = "\uff01" <= char <= "\uffe6" or char == "﹩" or "Ⓐ" <= char <= "ⓩ"
+    is_wide = is_wide or "\U0001f130" <= char <= "\U0001f149"
     if is_wide or "\U0001d400" <= char <= "\U0001d7ff":
         plain = unicodedata.normalize("NFKC", char)
         if plain.isascii() and category != "Sk":
@@ -96,6 +105,8 @@ def normalise(text: str) -> str:
     if _PLAIN.match(text):
         return text
     out: list[str] = []
+    if _MARKS.search(text):
+        text = unicodedata.normalize("NFC", text)
     for char in text.replace("\r\n", "\n"):
         if " " <= char <= "~" or char == "\n":
             out.append(char)

@@ -266,6 +266,24 @@ NAMED_MONTHS = (
            "Mar 4|March 4th|4 Mar|Mar4")
 )  # fmt: skip
 
+ODD_LETTERS = (
+    rows("options", f"open+ {SPY} @1", "{x} SPY 640C 8/15 @ 1.00",
+         "ⒷⓉⓄ|ⓑⓣⓞ|ʙᴏᴜɢʜᴛ|🄱🅃🄾|𝐁𝐓𝐎|ＢＴＯ|bou\u0308ght|b\u00f2ught")
+    + rows("options", "none", f"{{x}} you {OPEN}", "Ⓦⓞⓤⓛⓓ|ᴡᴏᴜʟᴅ|𝐖𝐨𝐮𝐥𝐝")
+    + rows("options", f"open+ {SPY} @1", "{x}",
+           f"\u2068{OPEN}\u2069|\u202a{OPEN}\u202c|\u2066{OPEN}\u2069|{OPEN}\u200e")
+    + rows("options", "ask", "{x}", f"\u202e{OPEN}|{OPEN}\u200f|\u2067{OPEN}\u2069")
+)  # fmt: skip
+
+HEADED = (
+    rows("options", "no order", "{x}\n- SPY 640C 8/15 (2.15)\n- QQQ 570C 8/15 (0.95)",
+         "Openpositions:|Mypositons|Currentholds:|Opne positions|Portfoliio:")
+    + rows("stocks", "no order", "BOUGHT 50 SHARES {x} AT 1042", "OF COST|IN COST|FROM COST")
+    + rows("futures", "open+ ES @6450 q=2", "BTO 2 /ES @ 6450 {x}", "🚨|🚨🚨🚨")
+    + rows("futures", "ask", "{x} ES long 6450", "🚨|🚨🚨")
+    + rows("options", "ask", "trim {x}", "1 - 1.45|2-2.10|1 – 1.45", OPEN)
+)  # fmt: skip
+
 FORMS = {
     name.lower(): made for name, made in list(globals().items())
     if name.isupper() and isinstance(made, list | tuple)
@@ -344,6 +362,18 @@ def test_a_payload_that_is_only_tried_out_is_no_order(key: str, value: str) -> N
     text = f'{{"ticker":"AAPL","action":"buy","price":190,"quantity":10,"{key}":{value}}}'
     parsed = outcome("stocks", text)
     assert isinstance(parsed, Alert) == (value == "false")
+
+
+@pytest.mark.parametrize(
+    "fence", ["{}", "```{}```", "```yaml\n{}\n```", "```\n{}```", "\n{}\n", "**{}**"]
+)
+def test_the_value_of_a_field_may_stand_in_a_block(fence: str) -> None:
+    said = {"Ticker": "SPY", "Strike": "640", "Type": "CALL", "Exp": "8/15", "Price": "$1.00"}
+    fields = tuple((name, fence.format(value)) for name, value in said.items())
+    found = score(
+        f"open+ {SPY} @1", _read(message("", embeds=(EmbedText(title="BTO", fields=fields),)))
+    )
+    assert found.verdict in ("exact", "ok"), found.got
 
 
 @pytest.mark.parametrize("footer", ["EXAMPLE ONLY", "Test alert", "Demo", "Paper trading"])
