@@ -6,7 +6,7 @@ from datetime import datetime
 from engine.domain.trade import Trade
 
 _Place = tuple[datetime, int]
-"""When it ended, and as the how manieth it was put."""
+"""When it ended, and how many were put before it."""
 
 
 class Ended:

@@ -18,7 +18,7 @@ from engine.parsers._grammar.orders import (
     tags_of,
 )
 from engine.parsers._grammar.premium import check_premium, is_on_future, is_total
-from engine.parsers._grammar.sanity import check_levels, in_prices
+from engine.parsers._grammar.sanity import check_into, check_levels, in_prices
 from engine.parsers._grammar.segments import split
 from engine.parsers._grammar.spreads import spelled_verbs
 from engine.parsers._grammar.verbs import Intent, Side, intent
@@ -178,6 +178,7 @@ class _Trade:
         self.intent.is_explicit = last.intent.is_explicit
         self.intent.is_trim = last.intent.is_trim
         self.intent.is_sell = last.intent.is_sell
+        check_into(last, self.facts)
         is_priced = self.facts.has("paid", "paidrange", "market", "num", "money")
         was_priced = last.signal.price is not None or last.signal.price_range is not None
         if was_priced and not is_priced:

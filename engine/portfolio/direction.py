@@ -15,6 +15,8 @@ def lean(legs: Sequence[Leg], direction: int) -> int:
     Options by a stand-in for delta that only knows strikes: calls are the more alive the lower
     theirs, puts the higher. That is enough for a sign, and needs no price.
     """
+    if len(legs) == 1:
+        return _lean_of_one(legs[0], direction)
     strikes = [float(leg.instrument.strike) for leg in legs if leg.instrument.strike is not None]
     middle = (max(strikes) + min(strikes)) / 2 if strikes else 1.0
     wide = (max(strikes) - min(strikes) if strikes else 0.0) or 1.0
@@ -23,6 +25,14 @@ def lean(legs: Sequence[Leg], direction: int) -> int:
     if size == 0 or abs(total) / size < _FLAT:
         return 0
     return direction if total > 0 else -direction
+
+
+def _lean_of_one(leg: Leg, direction: int) -> int:
+    """A put falls as its underlying rises, all else rises with it; sold, the other way round."""
+    if leg.ratio == 0:
+        return 0
+    is_put = leg.instrument.kind == "option" and leg.instrument.right == "P"
+    return direction if (leg.ratio > 0) is not is_put else -direction
 
 
 def _delta(leg: Leg, middle: float, wide: float) -> float:

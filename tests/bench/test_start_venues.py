@@ -23,7 +23,7 @@ from engine.brokers.paper import AlwaysOpen
 from engine.clock import SystemClock
 from engine.domain.instrument import Instrument, future, stock, third_friday
 from engine.domain.order import Order, OrderState
-from engine.flows import send
+from engine.flows import send, watch
 from storage.sql import SqlStore
 from tests.bench.history import KEY
 from tests.bench.meter import line, say
@@ -59,9 +59,12 @@ def opened(name: str) -> Any:
     return bench
 
 
-async def until(check: Any) -> None:
-    async with asyncio.timeout(20):
-        while not check():  # noqa: ASYNC110 - other tasks move it, there is no event
+async def until(check: Any, desk: Any = None) -> None:
+    """``desk``: looks at its brokers meanwhile; some tell nothing unasked."""
+    async with asyncio.timeout(120):
+        while not check():
+            if desk is not None:
+                await watch.round_of(desk)
             await asyncio.sleep(0.002)
 
 
@@ -79,7 +82,7 @@ class Day(Outside):
             self.bench.it = traded(kind, number)
             self.quote("2.00", "2.01")
             await self.enter(qty=1)
-        await until(lambda: len(desk.book.open_trades()) == POSITIONS)
+        await until(lambda: len(desk.book.open_trades()) == POSITIONS, desk)
         n_orders = count(2 * POSITIONS)
         while next(n_orders) < ORDERS:
             self.quote("2.50", "2.60")
@@ -90,7 +93,8 @@ class Day(Outside):
                     break
                 await send.look_up(desk, entry.order_id)
             assert self.is_over(entry)
-        await until(lambda: all(t.is_unprotected_since is None for t in desk.book.open_trades()))
+        trades = desk.book.open_trades
+        await until(lambda: all(t.is_unprotected_since is None for t in trades()), desk)
         await until(lambda: not desk.in_flight)
 
     def is_over(self, order: Order) -> bool:

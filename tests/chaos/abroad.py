@@ -14,14 +14,10 @@ process that has read the modules in (:mod:`tests.chaos.nursery`).
 """
 
 import asyncio
-import json
 import os
 import random
-import sqlite3
 import time
-from collections import Counter
-from contextlib import closing, suppress
-from dataclasses import dataclass, field
+from contextlib import suppress
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import cached_property
@@ -38,45 +34,25 @@ from bot.demo import world
 from bot.tokens import FileTokens
 from engine.brokers import BrokerCaps
 from engine.clock import SystemClock
-from engine.domain.desk import Fact, Intake
+from engine.domain.desk import Fact
 from engine.domain.instrument import Instrument, stock
-from engine.domain.order import Order, OrderState, Purpose
 from engine.domain.record import Event
-from engine.domain.trade import Execution, Position, Trade
 from storage.sql import SqlStore
-from tests import truth
 from tests.chaos import campaign
-from tests.chaos.campaign import AUTO, SYMBOLS, Tally, Watch
+from tests.chaos.abroad_audit import DOUBTFUL, NAKED_S, Bare, Disk, audited
+from tests.chaos.campaign import SYMBOLS, Tally, Watch
 from tests.chaos.nursery import Nursery, is_alive
 from tests.conformance.broker_bench import BROKERS
 from tests.venues.far import Far, far
 
 CASH = 10_000_000
-NAKED_S = 5.0
 PLAIN_EVERY = 10
 CAUGHT_UP_S = 5.0
 LONG_EVERY, LONG_S = 7, 20.0
 """A life in seven may be long enough for what the one before left in doubt to be found naked."""
 SETTLED_S = 45.0
 """The last doubt is over by then: the ladder's last look is after 30 s."""
-DOUBTFUL = (OrderState.UNKNOWN, OrderState.SUBMITTING)
 VENUE_STEP_S = 0.25
-
-
-@dataclass
-class Bare:
-    """How long something was held without a working stop or close while the desk was ready."""
-
-    longest_s: float = 0.0
-    since: dict[str, float] = field(default_factory=dict)
-
-    def seen(self, key: str, *, is_covered: bool, now: float) -> None:
-        """One look."""
-        if is_covered:
-            self.since.pop(key, None)
-        else:
-            began = self.since.setdefault(key, now)
-            self.longest_s = max(self.longest_s, now - began)
 
 
 class Abroad:
@@ -86,6 +62,7 @@ class Abroad:
         self.name, self.folder = name, folder
         self.kind = name.partition(" ")[2] or ("future" if name == "topstepx" else "stock")
         self.broker = name.partition(" ")[0]
+        self.disk = Disk(folder / "desk.db")
         self.tally, self.bare = Tally(), Bare()
         self.n_venue_kills = 0
         self.place = name if name == "topstepx" else f"{self.broker} stock"
@@ -260,7 +237,7 @@ class Abroad:
                 await asyncio.sleep(2 * NAKED_S)
                 self.live = False
                 await scene.stop_bot()
-                return await self.audit()
+                return await audited(self)
             finally:
                 for work in works:
                     work.cancel()
@@ -339,26 +316,14 @@ class Abroad:
     async def caught_up(self, patience_s: float) -> None:
         """What was said while nobody listened is taken in: from here on alerts are live."""
         until = time.monotonic() + patience_s
-        while time.monotonic() < until and self.n_taken() < len(self.tally.posted):  # noqa: ASYNC110
+        while time.monotonic() < until and self.disk.n_taken() < len(self.tally.posted):  # noqa: ASYNC110
             await asyncio.sleep(0.1)
-
-    def n_taken(self) -> int:
-        """Alerts on the disk."""
-        with closing(sqlite3.connect(f"file:{self.folder / 'desk.db'}?mode=ro", uri=True)) as db:
-            found: int = db.execute("SELECT count(*) FROM intake").fetchone()[0]
-        return found
 
     # -- the end ------------------------------------------------------------------------------
 
-    def on_disk(self) -> list[tuple[str, dict[str, Any]]]:
-        """Orders as the disk has them just now: state and whole record."""
-        with closing(sqlite3.connect(f"file:{self.folder / 'desk.db'}?mode=ro", uri=True)) as db:
-            rows = db.execute("SELECT state, doc FROM orders").fetchall()
-        return [(state, json.loads(doc)) for state, doc in rows]
-
     def doubts(self) -> list[dict[str, Any]]:
         """Orders whose outcome is not known yet."""
-        return [doc for state, doc in self.on_disk() if state in DOUBTFUL]
+        return self.disk.orders(*DOUBTFUL)
 
     async def settled(self) -> None:
         """The venue is healthy: the desk finds out by itself, or has called somebody."""
@@ -371,7 +336,7 @@ class Abroad:
         for order in self.doubts():
             name = order["order_id"]
             assert not self.caps.finds_by_client_id, f"{name} could be found and was not"
-            assert self.was_told(name), f"{name}: nobody was called"
+            assert self.disk.was_told(name), f"{name}: nobody was called"
             said = {"broker_id": number} if (number := await self.recognised(order)) else {}
             ask = {"id": name, "reason": "looked at the broker's list", **said}
             asked = await scene._acked(
@@ -386,15 +351,9 @@ class Abroad:
         if self.n_decided:
             await asyncio.sleep(NAKED_S)  # what it was for is planned anew
 
-    def was_told(self, order_id: str) -> bool:
-        """Whether the admins were called about it."""
-        with closing(sqlite3.connect(f"file:{self.folder / 'desk.db'}?mode=ro", uri=True)) as db:
-            found = db.execute("SELECT 1 FROM outbox WHERE key = ?", (f"note:unknown-{order_id}",))
-            return found.fetchone() is not None
-
     async def recognised(self, order: dict[str, Any]) -> str:
         """The broker's number of the order that it can only be; empty when there is none."""
-        ours = {doc["broker_id"] for _, doc in self.on_disk() if doc.get("broker_id")}
+        ours = {doc["broker_id"] for doc in self.disk.orders() if doc.get("broker_id")}
         sent_at = datetime.fromisoformat(order["sent_at"])
         books = await self.venue.books(self.number, sent_at - timedelta(minutes=5))
         fitting = [
@@ -406,69 +365,3 @@ class Abroad:
             and one.symbol == order["legs"][0]["instrument"]["symbol"]
         ]
         return min(fitting, default="")  # twins, in the order in which they were placed
-
-    # -- the audit ----------------------------------------------------------------------------
-
-    async def audit(self) -> str:
-        """Our books against the venue's own."""
-        config = load(self.folder / "config.yaml")
-        store = SqlStore(config.database_url(), config.audit_key(), SystemClock())
-        await store.open()
-        try:
-            return await self._audited(store)
-        finally:
-            await store.close()
-
-    async def _audited(self, store: SqlStore) -> str:
-        chain = await store.verify()
-        assert chain.is_ok, chain
-        taken = Counter(i.message_id for i in await store.find(Intake))
-        assert not [m for m, n in taken.items() if n > 1], "a message was taken in twice"
-        lost = self.tally.posted - set(taken)
-        assert not lost, f"{len(lost)} alerts lost"
-        await truth.positions_are_sums_of_fills(store)
-        await truth.orders_have_a_mandate(store, AUTO)
-        orders = await store.find(Order)
-        open_ends = (*DOUBTFUL, OrderState.INTENT)
-        doubts = [(o.order_id, o.reason) for o in orders if o.state in open_ends]
-        assert not doubts, f"never resolved: {doubts}"
-        start = min((o.created_at for o in orders), default=SystemClock().now())
-        books = await self.venue.books(self.number, start)
-        sent = [o for o in orders if o.sent_at is not None]
-        chained = {o.replaces for o in sent if o.replaces}  # changed in place: one number for all
-        named = [o.broker_id for o in sent if o.broker_id and o.order_id not in chained]
-        assert len(named) == len(set(named)), "two of our orders claim one of the broker's"
-        n_known = sum(bool(o.broker_id) for o in sent)  # each life of one that was changed counts
-        n_there = len(books.orders)
-        assert n_there == n_known, f"{n_there} orders there, {n_known} known to us"
-        executions = await store.find(Execution)
-        there, ours = Counter[str](), Counter[str]()
-        for key, qty in books.fills:
-            there[key] += int(qty)
-        for done in executions:
-            ours[done.instrument.key] += int(done.qty * done.side.sign)
-        assert +there == +ours, f"filled there {there}, booked here {ours}"
-        assert -there == -ours, f"filled there {there}, booked here {ours}"
-        n_filled = sum(abs(qty) for _, qty in books.fills)
-        assert n_filled == sum(e.qty for e in executions), "a fill booked twice"
-        held: dict[str, Decimal] = {}
-        for position in await store.find(Position):
-            if position.qty:
-                key = position.instrument.key
-                held[key] = held.get(key, Decimal(0)) + position.qty
-        assert held == books.held, (held, books.held)
-        assert not books.violations, books.violations
-        assert self.bare.longest_s <= NAKED_S, f"{self.bare.longest_s:.1f} s without a stop"
-        naked = [t for t in await store.find(Trade) if t.is_unprotected_since and t.stop]
-        assert not naked, f"left without a stop: {[t.trade_id for t in naked]}"
-        assert books.fills or self.tally.kills < 6, "nothing was traded at all"
-        exits = [o for o in orders if o.purpose is not Purpose.ENTRY and o.filled]
-        return (
-            f"{self.tally.kills} kills ({self.n_venue_kills} by the venue within an order, "
-            f"{self.tally.kills_while_starting} while starting), "
-            f"{len(self.tally.posted)} alerts, {n_there} orders at the broker, "
-            f"{len(exits)} exits filled, {len(books.fills)} fills; "
-            f"0 lost, 0 doubled, holdings equal, {self.n_decided} decided by a person, "
-            f"longest without a working stop {self.bare.longest_s:.1f} s, "
-            f"{books.n_checked} requests checked, audit chain ok ({chain.n_events} rows)"
-        )

@@ -60,6 +60,7 @@ STATUS = {
     "expired": "EXPIRED",
     "rejected": "REJECTED",
 }
+OVER = ("filled", "canceled", "expired", "rejected")
 
 
 @dataclass
@@ -123,6 +124,8 @@ class EtradeVenue(Venue):
         self.numbers = sorted(self.exchange._settings.start_cash_usd)
         self.previews: dict[int, Previewed] = {}
         self.placed: dict[tuple[str, str], Placed] = {}
+        self._over: dict[str, tuple[BrokerOrder, dict[str, Any]]] = {}
+        """Orders that are over and their rows: put into words once."""
         self._ids = count(479)
         self._preview_ids = count(2785277279)
 
@@ -445,6 +448,15 @@ class EtradeVenue(Venue):
         return found
 
     def _row(self, order: BrokerOrder, mine: list[BrokerFill]) -> dict[str, Any]:
+        known = self._over.get(order.broker_id)
+        if known is not None and known[0] is order and not self.quirks.odd_status:
+            return known[1]
+        row = self._made_row(order, mine)
+        if order.state in OVER and not self.quirks.odd_status:
+            self._over[order.broker_id] = (order, row)
+        return row
+
+    def _made_row(self, order: BrokerOrder, mine: list[BrokerFill]) -> dict[str, Any]:
         placed = self._placed(order)
         status = STATUS.get(order.state, order.state.upper())
         if order.raw_state == "pending_cancel":

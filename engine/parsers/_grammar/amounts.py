@@ -77,7 +77,10 @@ def number(reader: Itemiser, at: int, is_money: bool = False) -> int:
 
 
 def _plain(reader: Itemiser, at: int, is_money: bool) -> int:
-    token = reader.tokens[at]
+    token, after = reader.tokens[at], reader.look(at + 1)
+    if after is not None and after.low in _MADE and _is_result(reader, at, is_money):
+        reader.put("gain" if token.text.isdigit() else "oddnum", token.value, token.text)
+        return at + 1
     is_tagged = is_money and at > 0 and reader.tokens[at - 1].text == "$"
     sign = _sign(reader, reader.tokens[at - 1] if is_tagged else token)  # exp 8/15 - $1.20
     if token.value is None:
@@ -88,6 +91,15 @@ def _plain(reader: Itemiser, at: int, is_money: bool) -> int:
     else:
         reader.put("money" if is_money else "num", token.value, token.text)
     return at + 1
+
+
+_MADE = frozenset(("profit", "profits", "gain", "gains", "loss", "win", "winner", "loser"))
+
+
+def _is_result(reader: Itemiser, at: int, is_money: bool) -> bool:
+    """``for a $500 profit``; but ``@ 2.00 profit`` states a price before it cheers."""
+    before = reader.look(at - 1 - is_money) if at > is_money else None
+    return before is None or before.low not in ("@", "at", "price")
 
 
 def _sign(reader: Itemiser, token: Token) -> str:
@@ -330,7 +342,7 @@ def _worded(reader: Itemiser, at: int, after: Token, is_money: bool) -> int:
         beyond = reader.look(at + 2)
         end = at + 2 + (beyond is not None and beyond.low in ("left", "on"))
         return put(reader, "kept", token.value, f"{token.text} {low}", end)
-    if kind := _REMARKS.get(low):
+    if (kind := _REMARKS.get(low)) and (kind != "cue" or token.text.isdigit()):
         value = "recap" if kind == "cue" else token.value
         return put(reader, kind, value, f"{token.text} {low}", at + 2)
     if low == "of" and (end := _of(reader, at)):

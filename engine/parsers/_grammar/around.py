@@ -29,8 +29,14 @@ def occasion(reader: Reducer, at: int) -> int:
     verbs = [one for one in reader.items if one.kind == "verb" and one.sent == item.sent]
     told = item.value == "run" and not any(one.value in _CLOSERS for one in verbs)
     is_remark = not verbs or told or any(_is_done(one, str(item.value)) for one in verbs)
+    is_aim = item.text.startswith(("by ", "before ")) and all(one.text in _OUT for one in verbs)
+    is_remark = is_remark and not (verbs and is_aim)
     reader.put(item, "note" if is_remark else "cue", "cond")
     return at + 1
+
+
+_OUT = frozenset(("out", "im out", "in", "im in", "flat", "out of"))
+"""Beside ``by EOD`` these tell what is meant to be done."""
 
 
 def _is_done(verb: Item, when: str) -> bool:

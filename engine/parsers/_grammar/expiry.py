@@ -1,7 +1,7 @@
 """The expiry of one option trade, from every way it may be written."""
 
 from collections.abc import Callable
-from datetime import date
+from datetime import date, timedelta
 from operator import itemgetter
 
 from engine.parsers._grammar import dates
@@ -20,7 +20,7 @@ def read_expiries(facts: Facts, intent: Intent, today: date) -> list[Expiry]:
         parts = tuple([part for part in facts.take(at).value if part is not None])
         if intent.family != "close" and is_fraction(parts) and facts.has("when", "ndte", "date"):
             facts.doubt("expiry", f"{facts.items[at].text} may be a date or a share")
-        found.append((at, dates.from_date(parts, today)))
+        found.append((at, _dated(facts, at, parts, today)))
     if facts.has("ndte"):
         days = [(at, int(facts.take(at).value)) for at in facts.at("ndte")]
         found += [(at, dates.in_days(n, today)) for at, n in days]
@@ -30,6 +30,26 @@ def read_expiries(facts: Facts, intent: Intent, today: date) -> list[Expiry]:
     if found and words:
         _agree(facts, found, words)
     return [one for _, one in sorted(found or words, key=itemgetter(0))]
+
+
+_SOON = timedelta(days=60)
+
+
+def _dated(facts: Facts, at: int, parts: tuple[int, ...], today: date) -> Expiry:
+    """``Jan 26`` may be a day or, as ``LEAPS Jan 26``, a month and its year."""
+    one = dates.from_date(parts, today)
+    is_year = len(parts) == 2 and 0 <= parts[1] - today.year % 100 <= _YEARS
+    if not is_year or one.on is None or one.on - today < _SOON or one.doubt:
+        return one
+    if "leaps" in facts.values("when"):
+        return dates.from_month(parts[0], 2000 + parts[1], today)
+    if one.on.weekday() == _FRIDAY or facts.items[at].kind == "slash":
+        return one
+    return Expiry(one.on, f"{one.on:%b} {parts[1]} may be a day or a month and its year")
+
+
+_YEARS = 3
+_FRIDAY = 4
 
 
 def _settle_slashes(facts: Facts, intent: Intent, today: date) -> None:

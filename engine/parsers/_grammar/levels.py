@@ -51,6 +51,9 @@ def stop(reader: Reducer, at: int) -> int:
     label = reader.items[at]
     end = new_level(reader, reader.joints(at + 1))
     found = reader.look(end)
+    if found is not None and found.kind == "gainpct" and found.text[0] == "+":
+        reader.put(label, "oddlevel", "stop", f"{label.text} {found.text}")  # above the entry
+        return end + 1
     if found is not None and (value := _level(found, is_stop=True)) is not None:
         if _is_below(reader, at, end) and value.kind == "price":
             return _below(reader, label, value, end)
@@ -112,8 +115,12 @@ def _aside(reader: Reducer, at: int) -> int:
 
 def _note_move(reader: Reducer, label: Item, end: int) -> None:
     """``SL to 5``: something held gets a new stop."""
-    if any(item.text in ("to", "->", "now") for item in reader.items[max(end - 3, 0) : end - 1]):
-        reader.put(label, "verb", "upd")
+    for item in reversed(reader.items[max(end - 4, 0) : end - 1]):
+        if item is label:
+            return
+        if item.text in ("to", "->", "now"):
+            reader.put(label, "verb", "upd")
+            return
 
 
 def _far(reader: Reducer, at: int) -> bool:

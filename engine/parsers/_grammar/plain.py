@@ -14,7 +14,7 @@ from engine.parsers._grammar.orders import (
     side_of,
     tags_of,
 )
-from engine.parsers._grammar.sanity import check_levels, in_prices
+from engine.parsers._grammar.sanity import check_into, check_levels, in_prices
 from engine.parsers._grammar.verbs import Side, intent
 
 _PRICED = ("paid", "paidrange", "num", "money", "range", "market", "ref", "kept", "cue")
@@ -93,6 +93,7 @@ class PlainTrade:
             last = self.last.intent
             said.family, said.side, said.is_sell = last.family, last.side, last.is_sell
             said.is_explicit = last.is_explicit
+            check_into(self.last, facts)
         if said.family == "open" and self._is_moved():
             said.family = "update"
         has_levels = facts.has("stop", "target", "trail", "under", "oddlevel")

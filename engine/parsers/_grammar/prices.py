@@ -102,9 +102,15 @@ def _stated(facts: Facts, intent: Intent) -> list[Decimal]:
         was_paid = intent.family == "close" and facts.items[at].text.startswith("paid ")
         (entry if flavour == "entry" or was_paid else plain).append(value)
     is_other = plain or facts.at("num", "money")
+    if intent.family == "close" and entry and not plain and _is_average(facts):
+        facts.doubt("price", "is that the average of the exit?")
     if intent.family in ("close", "update") or (intent.is_add and is_other):
         entry = []
     return list(dict.fromkeys(plain + entry))
+
+
+def _is_average(facts: Facts) -> bool:
+    return any(facts.text(at).endswith((" avg", " average")) for at in facts.by["paid"])
 
 
 def _moved(facts: Facts, out: Price) -> None:
@@ -146,6 +152,8 @@ def _bare_price(facts: Facts, out: Price, intent: Intent, is_premium: bool) -> N
         return
     item = facts.take(left[0])
     out.value = item.value
+    if intent.is_add and facts.text(left[0] - 1 if left[0] else None) == "to":
+        facts.doubt("price", f"is {item.text} the price, or the new average?")
     if left[0] and facts.items[left[0] - 1].text in ("<", ">", "<=", ">="):
         facts.doubt("price", f"{facts.items[left[0] - 1].text}{item.text} is a limit, not a price")
     is_count = is_premium and item.kind == "num" and "." not in item.text and "," not in item.text

@@ -99,6 +99,12 @@ def check_rest_stop(signal: Signal, facts: Facts) -> None:
         facts.doubt("stop", f"the stop {stop.value} is on the wrong side of {price}")
 
 
+def check_into(last: Draft, facts: Facts) -> None:
+    """``Out of A into B``: what follows is bought, and its verb is missing."""
+    if last.intent.family == "close" and last.facts.items[-1].text in ("into", "to", "for"):
+        facts.doubt("action", "is the second one bought?")
+
+
 def check_together(drafts: list[Draft]) -> None:
     """What only several trades of one message can have wrong."""
     if len(drafts) > 1:

@@ -34,6 +34,9 @@ class Amount:
         self.is_partial = False
 
 
+_SHARE_WORDS = (" shares", " share", " shs", " sh")
+
+
 def quantity(facts: Facts, intent: Intent, anchor: int | None, *, kind: str) -> Decimal | None:
     """The stated count: ``5x``, ``3 contracts``, or the number right behind the verb.
 
@@ -43,6 +46,8 @@ def quantity(facts: Facts, intent: Intent, anchor: int | None, *, kind: str) -> 
     for at in facts.at("qty"):
         item = facts.take(at)
         values.add(item.value)
+        if kind != "stock" and item.text.endswith(_SHARE_WORDS):
+            facts.doubt("quantity", "shares are counted of what is no share")
         if intent.family != "close" and " of " in item.text:
             facts.doubt("quantity", "a part of a position cannot be bought")
     slot = _slot_quantity(facts, anchor, MAX_QTY[kind])
@@ -84,6 +89,8 @@ def _slot_quantity(facts: Facts, anchor: int | None, most: int) -> int | None:
         if facts.kind(last) in ("", "tag") and _is_before_out(facts, at):
             return at
         if last is None or facts.kind(last) not in _COUNT_LEADS or not is_whole(item.value):
+            continue
+        if "." in item.text:
             continue
         if anchor is not None and (at < anchor or _is_behind_code(facts, at, last)):
             return at

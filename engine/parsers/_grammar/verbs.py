@@ -13,6 +13,8 @@ _SIDES: dict[str, Side] = {
     "sto!": "short", "write": "short", "btc!": "short", "cover": "short", "short": "short",
 }  # fmt: skip
 _BOUGHT = ("bought at", "entered at", "in at")
+_EXITS = frozenset(("sell", "stc!", "btc!", "cover", "close", "trim"))
+"""``cancel the sell``: which order is withdrawn?"""
 _OPEN = frozenset(("bto!", "sto!", "buy", "open", "in", "starter", "add", "write"))
 _ENDS = frozenset(("cover", "close", "out", "stopped", "trim", "btc!"))
 """Beside one of these ``short`` only names what is held."""
@@ -72,6 +74,8 @@ def intent(facts: Facts, *, is_reply: bool = False) -> Intent:
     if {"sell", "short"} <= said and not said & _ENDS:
         out.family, out.is_short_sale = "open", True
         out.conflict = "does it sell short, or close a short?"
+    if out.family == "close" and _is_turned(facts):
+        out.conflict = "is it closed, or turned or opened again?"
     if {"short", "cover"} <= said and facts.has("stop", "target", "under"):
         out.conflict = "a short is opened or covered?"
     out.stated = "long" if out.side is None and out.is_add and _is_bought_more(facts) else out.side
@@ -101,6 +105,14 @@ def _joined(facts: Facts, codes: list[str]) -> list[str]:
     return [_JOINED[codes[0], codes[1]]] if _is_half_code(facts) else codes
 
 
+def _is_turned(facts: Facts) -> bool:
+    """``out, long again 6445``: behind the exit, and apart from it, a side is taken."""
+    found = [facts.items[at] for at in facts.by.get("verb", ())]
+    closes = {item.clause for item in found if item.value in _CLOSE}
+    sides = {item.clause for item in found if item.value in ("long", "short")} - closes
+    return bool(closes and sides) and max(sides) > min(closes)
+
+
 def _is_half_code(facts: Facts) -> bool:
     """``to open`` and ``to close`` without the word before them."""
     for at in facts.by.get("verb", ()):
@@ -124,7 +136,7 @@ def _family(out: Intent, said: set[str]) -> None:
     if said & {"cancel", "nofill"}:
         out.family = "cancel"
         is_entered = "open" in said or "in" in said
-        is_both = is_entered or (opens and closes)
+        is_both = is_entered or "add" in said or bool(closes & _EXITS)
         out.conflict = "it cancels and trades at once" if is_both else ""
     elif "roll" in said:
         out.family = "roll"

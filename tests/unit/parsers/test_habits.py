@@ -252,6 +252,44 @@ SHORT_WORDS = (
     + rows("options", f"open+ {SPY} @1", f"{OPEN}\n{{x}}: 2%", "Position size|Size")
 )  # fmt: skip
 
+FROM_ONE_INTO_ANOTHER = (
+    rows("options", "ask", "Out {x} QQQ 570C 8/15 1.10",
+         "SPY 640C 8/15 2.00 into|SPY 640C 8/15 2.00 to")
+    + rows("stocks", "ask", "Out of MSFT 520 {x} AAPL 230", "into|to")
+    + rows("stocks", "close+ MSFT @520 f=1 + open+ AAPL @230", "Sold MSFT 520, {x} AAPL 230",
+           "bought|long|buying")
+    + rows("futures", "ask", "{x} 6445", "out, long again|flat, short|out, now short",
+           "ES long 6450 stop 6440")
+    + rows("futures", "close+ ES @6460 f=1", "{x} 6460",
+           "Closed ES long|ES: out of long|out of ES long")
+    + rows("options", "no order", "{x}", "cancel the sell|cancelling the add|cancel that exit"
+           "|cancel stop|cancel TP", ENTRY)
+    + rows("options", f"cancel {SPY}", "{x}",
+           "cancel|cancel it|cancel that BTO|cancel the buy", ENTRY)
+)  # fmt: skip
+
+NUMBERS_THAT_ARE_NO_PRICE = (
+    rows("stocks", "close+ AAPL f=1", "AAPL sold {x}",
+         "for $500 profit|$500 profit|for a 500 profit|, $500 gain|for a $200 loss|+$500|+2%")
+    + rows("stocks", "close+ AAPL @235 f=1", "AAPL sold {x}",
+           "235 for a $500 profit|@ 235 $500 profit|235, 2% gain")
+    + rows("options", f"close+ {SPY} @2 f=1", "Closed SPY 640C 8/15 {x}",
+           "@ 2.00 profit|2.00 for a loss|@ 2.00 $100 profit|at 2.00 for a 50% gain")
+    + rows("options", "ask", "{x}",
+           "Closed SPY 640C 8/15 2.00 profit|Closed SPY 640C 8/15 for 2.00 profit"
+           "|BTO SPY 640C 8/15 @ 1.00 100 shares|BTO 2.0 SPY 640C 8/15 @ 1.00")
+    + rows("stocks", "ask", "{x}", "AAPL sold 235 avg|Buy 1.000 AAPL @ 230")
+    + rows("options", "ask", "{x}", "SL +10%|avg down to .95|averaged to .95|sold one at 2", ENTRY)
+    + rows("options", f"update {SPY} sl=10%", "{x}", "SL -10%|SL 10%|stop 10%", ENTRY)
+    + rows("options", "open+ SPY 2026-01-16 640C @30", "BTO SPY 640C {x} @ 30.00",
+           "LEAPS Jan 26|Jan 2026 leaps|LEAPS Jan 2026|Jan 16")
+    + rows("options", "ask", "BTO SPY 640C {x} @ 30.00", "Jan 26|Jan 27|26 Jan")
+    + rows("options", "open+ SPY 08-26 640C @3", "BTO SPY 640C {x} @ 3.00", "Aug 26|8/26")
+    + rows("options", "no order", "out {x}", "by EOD|before the close|by the bell", ENTRY)
+    + rows("futures", "no order", "ES long now {x}", "stop 6438|SL 6438")
+    + rows("futures", "update ES sl=6438", "ES long{x} 6438", ", stop now| stop to| stop moved to")
+)  # fmt: skip
+
 GROUPS = {
     "counts in letters": COUNTS_IN_LETTERS,
     "numbered lines": NUMBERED_LINES,
@@ -265,6 +303,8 @@ GROUPS = {
     "one of several": ONE_OF_SEVERAL,
     "exits at a level": EXITS_AT_A_LEVEL,
     "short words": SHORT_WORDS,
+    "from one into another": FROM_ONE_INTO_ANOTHER,
+    "numbers that are no price": NUMBERS_THAT_ARE_NO_PRICE,
     "other languages": OTHER_LANGUAGES,
     "futures": FUTURES_HABITS,
     "shares": SHARES_HABITS,
