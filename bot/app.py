@@ -35,6 +35,7 @@ from bot.suggest import Suggest
 from bot.supervise import Supervisor
 from bot.usage import Usage
 from bot.vitals import Vitals
+from engine import parsers
 from engine.brokers import Broker
 from engine.brokers.paper import AlwaysOpen, PaperBroker
 from engine.clock import Clock, Ids, RandomIds, SystemClock
@@ -193,6 +194,8 @@ class App:
         self.work.every(vitals.EVERY_S, self.vitals.look, "vitals")
         await self.notifier.begin()
         self.work.every(NOTIFY_S, self.notifier.look, "rules")
+        words = partial(asyncio.to_thread, parsers.warm, self.clock.now())
+        self.work.keep(words, "warm parsers")
         log.info("trading ready: %s", self.report)
 
     async def _note_start(self) -> None:

@@ -17,6 +17,7 @@ from typing import Any, Generic, Literal, NamedTuple, Union, get_args, get_origi
 
 from pydantic import TypeAdapter
 
+from engine.domain import copying
 from engine.domain.errors import InvariantError
 from engine.domain.record import Event, R, Record
 from engine.domain.trade import Execution, LedgerEntry
@@ -80,8 +81,9 @@ class Shape(Generic[R]):
         return _cells_writer(self._cell_kinds)
 
     def warm(self) -> None:
-        """Make reader and writers now rather than at first use."""
+        """Make reader, writers and copier now rather than at first use."""
         _ = self._adapter, self._encode, self._cells
+        copying.warm(self.kind)
 
     def encode(self, record: R) -> str:
         """The whole record as JSON text.
@@ -285,7 +287,7 @@ def shape_of(kind: type[R]) -> Shape[R]:
 
 
 def warm() -> None:
-    """Make every reader and writer now, so that no commit has to wait for it."""
+    """Make every reader, writer and copier now, so that no commit has to wait for it."""
     for shape in SHAPES.values():
         shape.warm()
 

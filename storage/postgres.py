@@ -23,6 +23,8 @@ from storage.database import Mark, Step
 LOCK = 0x7472_6164_6573  # "trades"
 READ_S = 60
 """The longest that a report may keep the server busy."""
+_NOT_YET = ("starting up", "shutting down", "not yet accepting", "in recovery mode")
+"""What a server says that will answer once it has recovered (57P03)."""
 RETRY_S = 0.1
 """Between two attempts to reach a server that is not there."""
 
@@ -250,4 +252,5 @@ def _may_come_back(error: Exception) -> bool:
     cause = error.orig if isinstance(error, DBAPIError) else error
     if not isinstance(cause, psycopg.OperationalError):
         return False
-    return "FATAL" not in str(cause) or "starting up" in str(cause)
+    said = str(cause)
+    return "FATAL" not in said or any(words in said for words in _NOT_YET)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
-__all__ = ["replace"]
+__all__ = ["replace", "warm"]
 
 T = TypeVar("T")
 
@@ -30,6 +30,15 @@ def _replaced(value: T, /, **changes: Any) -> T:
     except KeyError as error:
         raise TypeError(f"{kind.__name__} has no field {error}") from None
     return new
+
+
+def warm(kind: type) -> None:
+    """Make now what copies values of this kind: writing that code takes longer than many copies.
+
+    Raises:
+        TypeError: they are not copied field by field.
+    """
+    _parts(kind)
 
 
 @cache

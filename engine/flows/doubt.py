@@ -121,7 +121,7 @@ async def look_up(desk: Desk, order_id: str, refused: str = "") -> bool:
     order = desk.book.orders.get(order_id)
     if order is None or order.state.is_terminal:
         return True
-    who = Rank.POLL if asking.rank() is Rank.POLL else Rank.DOUBT
+    who = asking.rank() if asking.rank() in (Rank.EXIT, Rank.POLL) else Rank.DOUBT
     try:
         work = desk.broker(order.broker).find(order.account, order_id)
         found = await in_time(desk, work, who)

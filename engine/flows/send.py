@@ -5,7 +5,7 @@ import logging
 import re
 
 from engine import orders
-from engine.asking import Rank
+from engine.asking import Rank, asking
 from engine.brokers import BrokerOrder
 from engine.desk import Desk
 from engine.domain.errors import (
@@ -203,9 +203,13 @@ async def _cancel_once(desk: Desk, order: Order) -> None:
 
 
 async def _until_over(desk: Desk, order_id: str) -> None:
+    order = desk.book.orders.get(order_id)
+    is_exit = order is not None and order.purpose is not Purpose.ENTRY
     for pause in CANCEL_AGAIN_S:
         await desk.clock.sleep(pause)
-        await look_up(desk, order_id)
+        # What is held has no stop until the next one can be sent: that waits for nobody's polls.
+        with asking(Rank.EXIT if is_exit else Rank.DOUBT):
+            await look_up(desk, order_id)
         order = desk.book.orders.get(order_id)
         if order is None or order.state is not OrderState.PENDING_CANCEL:
             return

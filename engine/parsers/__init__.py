@@ -8,6 +8,7 @@ could change the meaning must be accounted for before an alert counts as clear.
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from datetime import date, datetime
 from functools import cache
 from typing import Protocol
 
@@ -15,7 +16,7 @@ from engine import registry
 from engine.domain.alert import Action, Alert, NotAnAlert, Parsed, RawAlert, Signal
 from engine.domain.copying import replace
 from engine.domain.source import SourceProfile
-from engine.market import new_york_date
+from engine.market import NYSE, new_york_date
 from engine.parsers._grammar.flatten import Flat, flatten
 from engine.parsers._grammar.items import Item, Itemiser
 from engine.parsers._grammar.orders import Reading
@@ -26,7 +27,7 @@ from engine.parsers._grammar.render import render
 from engine.parsers._grammar.text import has_link, normalise
 from engine.parsers._grammar.tokens import scan
 
-__all__ = ["Context", "NoContext", "RoomParser", "Thread", "normalise", "read", "render"]
+__all__ = ["Context", "NoContext", "RoomParser", "Thread", "normalise", "read", "render", "warm"]
 
 
 class Context(Protocol):
@@ -213,6 +214,21 @@ def _loaded(name: str) -> RoomParser:
 @cache
 def _all_parsers() -> tuple[RoomParser, ...]:
     return tuple(_loaded(name) for name in registry.names("engine.parsers"))
+
+
+def warm(at: datetime) -> None:
+    """Load every file of this folder, all words and the holidays around ``at``.
+
+    Else the first alert after a start would wait a quarter of a second for them.
+    """
+    for year in (at.year, at.year + 1):  # what is written in December expires in January
+        NYSE.is_trading_day(date(year, 1, 2))
+    for name in registry.names("engine.parsers"):
+        sample = RawAlert(
+            guild_id=None, channel_id=0, message_id=0, author_id=0, author_name="",
+            posted_at=at, received_at=at, text="BTO 1 SPY 500C 0dte @ 1.00, SL 0.50, wrods",
+        )  # fmt: skip
+        read(sample, SourceProfile(name=name, guild_id=None, channel_id=0, parser=name))
 
 
 def _parser(reading: Reading, profile: SourceProfile) -> RoomParser:

@@ -233,6 +233,8 @@ class _Trade:
             facts.doubt("action", "is that a trade, or what the market did?")
         is_bare = not facts.has("verb", "entryword") and not self.has_leg_verbs
         is_bare = is_bare and self.last is None
+        if is_bare and said.family == "open" and self._is_premium_sale():
+            facts.doubt("action", "is it bought, or written?")
         return Draft(
             signal=signal,
             intent=said,
@@ -291,7 +293,7 @@ class _Trade:
 
     def _open_parts(self) -> None:
         for at in self.facts.by["part"]:
-            if self.facts.items[at].value == "some":
+            if self.facts.items[at].value == "some" and self.facts.text(at)[:4] != "all ":
                 self.facts.take(at)
 
 

@@ -36,6 +36,7 @@ from engine.brokers import BrokerCaps
 from engine.clock import SystemClock
 from engine.domain.desk import Fact
 from engine.domain.instrument import Instrument, stock
+from engine.domain.order import OrderState
 from engine.domain.record import Event
 from storage.sql import SqlStore
 from tests.chaos import campaign
@@ -71,6 +72,8 @@ class Abroad:
         self.venue: Far
         self.live = False
         """Whether the desk is ready to trade just now."""
+        self.life = 0
+        """Counts up whenever that changes."""
         self.is_over = False
         """Every order came to its end; nothing may be naked any more for any reason."""
         self.nursery = Nursery()
@@ -157,23 +160,32 @@ class Abroad:
         """Is everything that is held covered?"""
         while True:
             await asyncio.sleep(VENUE_STEP_S)
+            life = self.life
             books = await self.venue.books(self.number)
-            if not self.live:
-                self.bare.since.clear()
+            if not self.live or life != self.life:
                 continue
-            now, excused = time.monotonic(), self.excused()
-            for key, qty in books.held.items():
-                if key not in excused:
-                    is_covered = (key, qty < 0) in books.exits
-                    self.bare.seen(key, is_covered=is_covered, now=now)
-            for key in self.bare.since.keys() - books.held.keys():
-                del self.bare.since[key]
+            covered = {key for key, qty in books.held.items() if (key, qty < 0) in books.exits}
+            clock = f"{SystemClock().now():%H:%M:%S}"
+            now = time.monotonic()
+            self.bare.look(set(books.held), covered, self.excused(), now, clock)
+
+    def ready(self, is_so: bool) -> None:
+        """From now on the desk can protect what it holds, or cannot."""
+        self.live = is_so
+        self.life += 1
+        self.bare.forget()
 
     def excused(self) -> set[str]:
-        """What an exit was for of which only a person can tell; at the end nothing is excused."""
+        """What an exit was for of which only a person can tell; at the end nothing is excused.
+
+        An order without an answer whose cancel was asked has none still, nor a number to cancel.
+        """
         if self.caps.finds_by_client_id or self.caps.dedupes_client_id or self.is_over:
             return set()
-        return {leg["instrument"]["symbol"] for doc in self.doubts() for leg in doc["legs"]}
+        doubts = self.doubts()
+        asked = self.disk.orders(OrderState.PENDING_CANCEL)
+        doubts += [doc for doc in asked if not doc["broker_id"] and not doc["accepted_at"]]
+        return {leg["instrument"]["symbol"] for doc in doubts for leg in doc["legs"]}
 
     async def post(self, scene: demo.Stage, chance: random.Random) -> None:
         """An entry or an exit near the market."""
@@ -233,9 +245,9 @@ class Abroad:
                 await self.settled()
                 await self.decide(scene)
                 self.is_over = True
-                self.live = True  # what is held now must be covered
+                self.ready(True)  # what is held now must be covered
                 await asyncio.sleep(2 * NAKED_S)
-                self.live = False
+                self.ready(False)
                 await scene.stop_bot()
                 return await audited(self)
             finally:
@@ -257,10 +269,10 @@ class Abroad:
                 took = self.tally.trading_s if is_plain else self.forked_s
                 took.append(time.monotonic() - began)
                 await start
-                self.live = True
+                self.ready(True)
                 await self._trade(scene, chance)
         finally:
-            self.live = False
+            self.ready(False)
             await self.venue.kill(None)
             if scene.is_running:
                 await scene.kill_bot()

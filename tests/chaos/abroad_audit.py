@@ -30,15 +30,28 @@ class Bare:
     """How long something was held without a working stop or close while the desk was ready."""
 
     longest_s: float = 0.0
+    worst: str = ""
+    """Of what, and until when by the wall clock."""
     since: dict[str, float] = field(default_factory=dict)
+    looked_at: float = 0.0
 
-    def seen(self, key: str, *, is_covered: bool, now: float) -> None:
-        """One look."""
-        if is_covered:
+    def look(
+        self, held: set[str], covered: set[str], excused: set[str], now: float, clock: str
+    ) -> None:
+        """One look; what is excused stands still, it does not begin anew."""
+        for key in self.since.keys() & excused:
+            self.since[key] += now - self.looked_at
+        self.looked_at = now
+        for key in self.since.keys() - held | covered:
             self.since.pop(key, None)
-        else:
-            began = self.since.setdefault(key, now)
-            self.longest_s = max(self.longest_s, now - began)
+        for key in held - covered - excused:
+            took = now - self.since.setdefault(key, now)
+            if took > self.longest_s:
+                self.longest_s, self.worst = took, f"{key} until {clock}"
+
+    def forget(self) -> None:
+        """The desk is not ready, or another one is."""
+        self.since.clear()
 
 
 class Disk:
@@ -118,7 +131,7 @@ async def _compared(it: "Abroad", store: SqlStore) -> str:
             held[key] = held.get(key, Decimal(0)) + position.qty
     assert held == books.held, (held, books.held)
     assert not books.violations, books.violations
-    assert it.bare.longest_s <= NAKED_S, f"{it.bare.longest_s:.1f} s without a stop"
+    assert it.bare.longest_s <= NAKED_S, f"{it.bare.longest_s:.1f} s bare: {it.bare.worst}"
     naked = [t for t in await store.find(Trade) if t.is_unprotected_since and t.stop]
     assert not naked, f"left without a stop: {[t.trade_id for t in naked]}"
     assert books.fills or it.tally.kills < 6, "nothing was traded at all"
@@ -129,6 +142,6 @@ async def _compared(it: "Abroad", store: SqlStore) -> str:
         f"{len(it.tally.posted)} alerts, {n_there} orders at the broker, "
         f"{len(exits)} exits filled, {len(books.fills)} fills; "
         f"0 lost, 0 doubled, holdings equal, {it.n_decided} decided by a person, "
-        f"longest without a working stop {it.bare.longest_s:.1f} s, "
+        f"longest without a working stop {it.bare.longest_s:.1f} s ({it.bare.worst}), "
         f"{books.n_checked} requests checked, audit chain ok ({chain.n_events} rows)"
     )

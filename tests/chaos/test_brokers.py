@@ -8,6 +8,7 @@ import os
 import pytest
 
 from tests.chaos.abroad import Abroad
+from tests.chaos.abroad_audit import Bare
 from tests.chaos.test_kill import kills, percentiles
 
 NAMES = ("alpaca", "etrade", "schwab", "tastytrade", "topstepx", "webull")
@@ -25,3 +26,18 @@ async def test_kill_campaign_at(name, tmp_path, capsys):
             f"\n{name}: {said}\n  crash to ready to trade {percentiles(abroad.tally.trading_s)} "
             f"(n={len(abroad.tally.trading_s)}); forked {percentiles(abroad.forked_s)}"
         )
+
+
+def test_the_audit_counts_what_is_bare_and_holds_the_clock_while_it_is_excused():
+    bare = Bare()
+    bare.look({"A"}, set(), set(), 0.0, "")
+    bare.look({"A"}, set(), set(), 2.0, "12:00:02")
+    assert (bare.longest_s, bare.worst) == (2.0, "A until 12:00:02")
+    bare.look({"A"}, set(), {"A"}, 8.0, "")
+    bare.look({"A"}, set(), set(), 9.0, "")
+    assert bare.longest_s == 3.0
+    bare.look({"A"}, {"A"}, set(), 10.0, "")
+    bare.look({"A", "B"}, {"A"}, set(), 11.0, "")
+    bare.forget()
+    bare.look({"B"}, set(), set(), 20.0, "")
+    assert bare.longest_s == 3.0

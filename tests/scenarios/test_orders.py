@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from engine.asking import Rank, rank
 from engine.brokers import BrokerFill, Filled, Odd, OrderSeen, StreamDown, StreamUp
 from engine.domain.desk import AlertState
 from engine.domain.errors import BrokerUnavailable
@@ -279,6 +280,43 @@ async def test_what_ended_there_after_it_ended_here_is_taken_in(rig):
     await rig.rest()
     (order,) = await orders(rig)
     assert order.reported == 1
+
+
+async def test_what_became_of_a_cancelled_stop_is_asked_in_the_name_of_exits(rig):
+    """Until it is known the next stop cannot be sent: it does not wait behind entries."""
+    await rig.say(BUY)
+    await rig.fill(spy(), "2.14", "2.15")
+    (stop,) = await orders(rig, Purpose.STOP)
+    find, ranks = rig.desk.brokers["paper"].find, []
+
+    async def seen(account, order_id):
+        ranks.append((order_id == stop.order_id, rank()))
+        return await find(account, order_id)
+
+    rig.desk.brokers["paper"].find = seen
+    rig.faults.drop_events = 99
+    await send.ask_cancel(rig.desk, stop, "test")
+    await alive(rig, 2)
+    rig.faults.drop_events = 0
+    assert (True, Rank.EXIT) in ranks
+    assert (True, Rank.DOUBT) not in ranks
+
+
+async def test_what_became_of_a_cancelled_entry_is_not(rig):
+    await waiting(rig, BUY)
+    (entry,) = await orders(rig)
+    find, ranks = rig.desk.brokers["paper"].find, []
+
+    async def seen(account, order_id):
+        ranks.append(rank())
+        return await find(account, order_id)
+
+    rig.desk.brokers["paper"].find = seen
+    rig.faults.drop_events = 99
+    await send.ask_cancel(rig.desk, entry, "test")
+    await alive(rig, 2)
+    rig.faults.drop_events = 0
+    assert set(ranks) == {Rank.DOUBT}
 
 
 async def test_a_late_fill_after_cancel_opens_the_trade_and_is_protected(rig):  # O-11

@@ -12,6 +12,7 @@ from typing import Any
 
 import aiohttp
 
+from engine.asking import Rank, asking
 from engine.brokers import Odd
 from engine.brokers._wire.events import Events
 from engine.brokers._wire.http import Wire
@@ -161,14 +162,18 @@ class Doorbell:
     # -- answering
 
     async def serve(self) -> None:
-        """Have every order read that it rang for; for ever."""
-        while True:
-            await self._rings.wait()
-            self._rings.clear()
-            while self._rung:
-                at = next(iter(self._rung))
-                del self._rung[at]
-                await self._read(*at)
+        """Have every order read that it rang for; for ever.
+
+        It may be an entry's fill that has no stop yet: more entries do not go before it.
+        """
+        with asking(Rank.DOUBT):
+            while True:
+                await self._rings.wait()
+                self._rings.clear()
+                while self._rung:
+                    at = next(iter(self._rung))
+                    del self._rung[at]
+                    await self._read(*at)
 
     async def _read(self, number: str, order_id: str) -> None:
         for _ in range(_TRIES):

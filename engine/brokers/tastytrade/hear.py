@@ -5,6 +5,7 @@ import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from engine.asking import Rank, asking
 from engine.brokers import BalanceSeen, Filled, OrderSeen, PositionSeen
 from engine.brokers._wire.events import Events
 from engine.brokers.tastytrade import translate
@@ -69,7 +70,8 @@ class Hearing:
         while True:
             text, frame = await self._inbox.get()
             try:
-                await self._take(text, frame)
+                with asking(Rank.DOUBT):  # it may be a fill that has no stop yet
+                    await self._take(text, frame)
             except (Unreadable, Foreign) as error:
                 self._oddities.tell(f"a message with {error}", text)
             except (BrokerUnavailable, BrokerAuthError) as error:

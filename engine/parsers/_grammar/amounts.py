@@ -78,8 +78,8 @@ def number(reader: Itemiser, at: int, is_money: bool = False) -> int:
 
 def _plain(reader: Itemiser, at: int, is_money: bool) -> int:
     token, after = reader.tokens[at], reader.look(at + 1)
-    if after is not None and after.low in _MADE and _is_result(reader, at, is_money):
-        reader.put("gain" if token.text.isdigit() else "oddnum", token.value, token.text)
+    if after is not None and after.low in _MADE and (kind := _result(reader, at, is_money)):
+        reader.put(kind, token.value, token.text)
         return at + 1
     is_tagged = is_money and at > 0 and reader.tokens[at - 1].text == "$"
     sign = _sign(reader, reader.tokens[at - 1] if is_tagged else token)  # exp 8/15 - $1.20
@@ -96,10 +96,18 @@ def _plain(reader: Itemiser, at: int, is_money: bool) -> int:
 _MADE = frozenset(("profit", "profits", "gain", "gains", "loss", "win", "winner", "loser"))
 
 
-def _is_result(reader: Itemiser, at: int, is_money: bool) -> bool:
-    """``for a $500 profit``; but ``@ 2.00 profit`` states a price before it cheers."""
+def _result(reader: Itemiser, at: int, is_money: bool) -> str:
+    """``for a $500 profit`` is a result; ``@ 2.00 profit`` a price before a cheer; else empty."""
     before = reader.look(at - 1 - is_money) if at > is_money else None
-    return before is None or before.low not in ("@", "at", "price")
+    is_whole = reader.tokens[at].text.isdigit()
+    if before is not None and before.low in ("for", "a"):
+        return "gain" if is_whole else "oddnum"
+    if before is not None and before.low in ("@", "at", "price"):
+        return ""
+    if not is_money:
+        return "" if is_whole else "oddnum"
+    is_behind = before is not None and before.kind == "num"
+    return "gain" if is_whole and is_behind else "oddnum"
 
 
 def _sign(reader: Itemiser, token: Token) -> str:

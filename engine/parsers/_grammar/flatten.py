@@ -64,10 +64,14 @@ def _add(flat: Flat, raw: str) -> None:
 
 _CREDITS = re.compile(
     r"^ *(?:(?:analyst|trader|author|caller|posted by|alerted by|alert by|trade id|alert id) *:.*"
-    r"|status *: *(?:open|active|live|new|opened) *)$",
+    r"|status *: *(?:open|active|live|new|opened) *"
+    r"|(?:exit|exit price|close price|sold|sold at|closed|closed at|exit date) *:"
+    r"[ *_]*(?:-+|n/?a|none|tbd|tba|pending|open|null|\?+)[ *_]*"
+    r"|(?:posted|posted at|timestamp) *:[0-9/:. apmet,-]*"
+    r"|risk(?: level)? *: *(?:very )?(?:low|medium|med|high) *)$",
     re.IGNORECASE | re.MULTILINE,
 )
-"""Lines of a form that only say who posts it, or that it is new."""
+"""Lines of a form that only say who posts it and when, that it is new, or that nothing is sold."""
 
 
 def _join(one: str, two: str) -> str:
@@ -86,8 +90,15 @@ def _author(name: str) -> str:
     return next((verb for verb in _AUTHOR_VERBS if low.endswith(verb)), "")
 
 
+_EXITS = frozenset(("exit", "exit price", "close price", "sold", "sold at", "closed", "closed at"))
+"""Fields of a form that stay empty until the trade is over."""
+
+
 def _embed(embed: EmbedText) -> str:
-    fields = (f"{name.strip().rstrip(':')}: {value}" for name, value in embed.fields)
+    fields = (
+        f"{name.strip().rstrip(':')}: {value}" for name, value in embed.fields
+        if normalise(value).strip(" *_") or name.strip().rstrip(":").lower() not in _EXITS
+    )  # fmt: skip
     parts = (_author(normalise(embed.author)), embed.title, embed.description, *fields)
     return "\n".join(part for part in parts if part and part.strip())
 

@@ -66,7 +66,7 @@ def label_qty(reader: Reducer, at: int, label: Item, found: Item) -> int:
     if found.kind == "num" and not label.text.endswith("size"):
         reader.put(found, "qty", found.value)
         return at + 2
-    if found.kind == "num":
+    if found.kind == "num" or (found.kind == "gain" and label.kind == "label"):
         reader.put(found, "oddnum", None)
         return at + 2
     if found.kind == "pct" and label.kind == "label" and not label.text.endswith("size"):
@@ -98,9 +98,18 @@ def label_count(reader: Reducer, at: int, label: Item, found: Item) -> int:
     return at + 1
 
 
+def label_days(reader: Reducer, at: int, label: Item, found: Item) -> int:
+    if found.kind == "num" and label.kind == "label":
+        reader.put(found, "ndte", found.value, f"{found.text}dte")
+        return at + 2
+    reader.put(label, "fill", "", label.value)
+    return at + 1
+
+
 _LABELLED: dict[str, Callable[[Reducer, int, Item, Item], int]] = {
     "symbol": label_symbol,
     "contract": label_count,
+    "dte": label_days,
     "strike": label_strike,
     "type": label_type,
     "qty": label_qty,

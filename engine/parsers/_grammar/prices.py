@@ -102,15 +102,20 @@ def _stated(facts: Facts, intent: Intent) -> list[Decimal]:
         was_paid = intent.family == "close" and facts.items[at].text.startswith("paid ")
         (entry if flavour == "entry" or was_paid else plain).append(value)
     is_other = plain or facts.at("num", "money")
-    if intent.family == "close" and entry and not plain and _is_average(facts):
-        facts.doubt("price", "is that the average of the exit?")
+    if intent.family == "close" and entry and not plain:
+        _check_entry(facts, intent)
     if intent.family in ("close", "update") or (intent.is_add and is_other):
         entry = []
     return list(dict.fromkeys(plain + entry))
 
 
-def _is_average(facts: Facts) -> bool:
-    return any(facts.text(at).endswith((" avg", " average")) for at in facts.by["paid"])
+def _check_entry(facts: Facts, intent: Intent) -> None:
+    """An exit with no price but that of an entry."""
+    texts = [facts.text(at) for at in facts.by["paid"]]
+    if any(text.endswith((" avg", " average")) for text in texts):
+        facts.doubt("price", "is that the average of the exit?")
+    if intent.is_sell and any(text.startswith("entry") for text in texts):
+        facts.doubt("action", "does it sell to open, or close what was entered there?")
 
 
 def _moved(facts: Facts, out: Price) -> None:
@@ -152,7 +157,7 @@ def _bare_price(facts: Facts, out: Price, intent: Intent, is_premium: bool) -> N
         return
     item = facts.take(left[0])
     out.value = item.value
-    if intent.is_add and facts.text(left[0] - 1 if left[0] else None) == "to":
+    if intent.is_add and facts.text(left[0] - 1 if left[0] else None).endswith("to"):
         facts.doubt("price", f"is {item.text} the price, or the new average?")
     if left[0] and facts.items[left[0] - 1].text in ("<", ">", "<=", ">="):
         facts.doubt("price", f"{facts.items[left[0] - 1].text}{item.text} is a limit, not a price")

@@ -22,6 +22,7 @@ _ENTRIES = frozenset(("bto!", "buy", "open", "in", "long"))
 _NUMBERS = frozenset(("num", "money"))
 _TALLIES = frozenset(("p/l", "p&l", "pnl", "gain", "profit", "result", "results"))
 """``P/L: +50%`` in the lines of an exit only says how it went."""
+_OVER = frozenset(("sell", "stc!", "btc!", "cover", "close", "out", "stopped", "trim"))
 _FEW = 20
 _COIN_PRICE = 20_000
 _CONTRACTS = frozenset(("opt", "occ", "strikes", "sym", "future", "slash", "date"))
@@ -202,7 +203,8 @@ def cue(reader: Reducer, at: int) -> int:
     if item.text in _TALLIES and after is not None and after.text == ":":
         result = reader.look(at + 2)
         if result is not None and result.kind in ("gain", "gainpct", "pct"):
-            reader.put(item, "note", None)
+            is_over = any(one.kind == "verb" and one.value in _OVER for one in reader.items)
+            reader.put(item, "note" if is_over else "cue", "status")
             return at + 3
     is_level = after is not None and after.kind in ("num", "money")
     if item.text in ("paying", "im paying") and after is not None and is_level:

@@ -76,6 +76,8 @@ def intent(facts: Facts, *, is_reply: bool = False) -> Intent:
         out.conflict = "does it sell short, or close a short?"
     if out.family == "close" and _is_turned(facts):
         out.conflict = "is it closed, or turned or opened again?"
+    if {"sell", "cover"} <= said and "short" not in said:
+        out.conflict = "does it close a long or cover a short?"
     if {"short", "cover"} <= said and facts.has("stop", "target", "under"):
         out.conflict = "a short is opened or covered?"
     out.stated = "long" if out.side is None and out.is_add and _is_bought_more(facts) else out.side
@@ -110,7 +112,16 @@ def _is_turned(facts: Facts) -> bool:
     found = [facts.items[at] for at in facts.by.get("verb", ())]
     closes = {item.clause for item in found if item.value in _CLOSE}
     sides = {item.clause for item in found if item.value in ("long", "short")} - closes
-    return bool(closes and sides) and max(sides) > min(closes)
+    return bool(closes and sides) and (max(sides) > min(closes) or _is_bar(facts))
+
+
+def _is_bar(facts: Facts) -> bool:
+    """``Close: 230`` beside ``Signal: LONG``: where the bar closed, as charts send it."""
+    items = facts.items
+    return any(
+        items[at].text == "close" and at + 1 < len(items) and items[at + 1].text == ":"
+        for at in facts.by.get("verb", ())
+    )
 
 
 def _is_half_code(facts: Facts) -> bool:

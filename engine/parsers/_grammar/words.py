@@ -227,6 +227,7 @@ exp = expitry; experation; exipration; expirey; xp date; expirations; expire; ex
 exp = exp on; expiring on; expires on; date; dte date
 type = type; option type; direction; put call; call put; cp; c/p; p/c
 action = action; side; order; signal; instruction; order type; trade; trade type
+dte = dte; days to expiration; days to expiry; days to exp
 qty = qty; quantity; size; position size; q; amount; no of contracts; number of contracts
 fraction = fraction
 notes = notes; note; comment; comments; reason; thesis; remarks; commentary

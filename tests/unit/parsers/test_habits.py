@@ -6,7 +6,9 @@ person understands by every one of them.
 
 import pytest
 
-from tests.unit.parsers.labelled import outcome, score
+from engine.domain.alert import EmbedText
+from engine.parsers import read
+from tests.unit.parsers.labelled import message, outcome, profile, score
 from tests.unit.parsers.test_forms import CLOSE, OPEN, SPY, rows
 
 COUNTS_IN_LETTERS = (
@@ -90,7 +92,10 @@ SOLD_AND_COVERED = (
     + rows("options", "open- SPY 08-15 640C @3 q=10", "STO SPY 640C 8/15 @ 3.00 {x}", "covered x10")
     + rows("options", "close- SPY 08-15 640C @0.1 f=1", "{x} SPY 640C 8/15 @ .10",
            "Covered|covered")
-    + rows("stocks", "ask", "Sold TSLA @ 330 {x}", "covered|(covered)")
+    + rows("stocks", "ask", "Sold TSLA @ 330 {x}", "covered|(covered)|fully covered|, cvr")
+    + rows("options", "no order", "SPY 640C 8/15 @ 3.00 {x}",
+           "cash secured|fully covered|naked|csp")
+    + rows("options", "ask", "{x} BTO SPY 640C 8/15 @ 3.00", "all but one|all but 1")
 )  # fmt: skip
 
 HOW_A_POSITION_STANDS = (
@@ -270,7 +275,9 @@ FROM_ONE_INTO_ANOTHER = (
 
 NUMBERS_THAT_ARE_NO_PRICE = (
     rows("stocks", "close+ AAPL f=1", "AAPL sold {x}",
-         "for $500 profit|$500 profit|for a 500 profit|, $500 gain|for a $200 loss|+$500|+2%")
+         "for $500 profit|for a 500 profit|for a $200 loss|+$500|+2%")
+    + rows("stocks", "ask", "AAPL sold {x}", "$500 profit|, $500 gain")
+    + rows("futures", "close- ES @6440 f=1", "covered ES 6440 {x}", "profit|winner|gain|for a loss")
     + rows("stocks", "close+ AAPL @235 f=1", "AAPL sold {x}",
            "235 for a $500 profit|@ 235 $500 profit|235, 2% gain")
     + rows("options", f"close+ {SPY} @2 f=1", "Closed SPY 640C 8/15 {x}",
@@ -290,7 +297,18 @@ NUMBERS_THAT_ARE_NO_PRICE = (
     + rows("futures", "update ES sl=6438", "ES long{x} 6438", ", stop now| stop to| stop moved to")
 )  # fmt: skip
 
+HEADINGS = (
+    rows("options", "close+ SPY 08-15 640C @2 f=1 + close+ QQQ 08-15 570C @1.1 f=1",
+         "{x}:\nSPY 640C 8/15 @ 2.00\nQQQ 570C 8/15 @ 1.10", "Sold|STC|Closed|Exits|Exit")
+    + rows("options", f"close+ {SPY} @2 f=1", "{x}:\nSPY 640C 8/15 @ 2.00", "Sold|Closed|Exit|Out")
+    + rows("options", f"open+ {SPY} @1 + close+ QQQ 08-15 570C @1.1 f=1",
+           "Bought:\nSPY 640C 8/15 @ 1.00\n{x}:\nQQQ 570C 8/15 @ 1.10", "Sold|Closed")
+    + rows("options", f"open+ {SPY} @1", "BTO SPY 640C 8/15 @ 1.00\n{x}",
+           "Exit: -|Exit: N/A|Exit: TBD")
+)  # fmt: skip
+
 GROUPS = {
+    "headings": HEADINGS,
     "counts in letters": COUNTS_IN_LETTERS,
     "numbered lines": NUMBERED_LINES,
     "strikes and dates": STRIKES_AND_DATES,
@@ -319,3 +337,44 @@ def test_other_authors_habits_are_read_as_a_person_reads_them(name: str) -> None
     wrong = [f"{row[2]!r}: {one.verdict}: {one.got}, not {row[1]}" for row, one in found
              if one.verdict not in ("exact", "ok")]  # fmt: skip
     assert not wrong, "\n".join(wrong)
+
+
+FORM = "Symbol=SPY;Strike=640;Type=Call;Expiration=8/15"
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        *[(f"Entry=1.00;Exit={none}", f"open+ {SPY} @1") for none in ("", "-", "—", "N/A", "TBD")],
+        ("Entry=1.00;Exit=1.20", f"close+ {SPY} @1.2 f=1"),
+        ("Entry=1.00;DTE=3", f"open+ {SPY} @1"),
+        ("Entry=1.00;DTE=5", "ask"),
+        ("Entry=1.00;Risk=Low", f"open+ {SPY} @1"),
+        ("Entry=1.00;Posted=8/12/2025 10:00", f"open+ {SPY} @1"),
+        ("Entry=1.00;Size=2%", f"open+ {SPY} @1"),
+        ("Entry=1.00;Contracts=3", f"open+ {SPY} @1 q=3"),
+        ("Entry=1.00;P/L=+20%", "no order"),
+        ("Price=1.20;P/L=+20%;Action=Sold", f"close+ {SPY} @1.2 f=1"),
+        ("Entry=1.00;Action=SELL", "ask"),
+        ("Entry=1.00;Notes=added to 2", "ask"),
+    ],
+)
+def test_the_lines_of_a_form_say_what_they_say(fields: str, expected: str) -> None:
+    pairs = [line.split("=", 1) for line in f"{FORM};{fields}".split(";")]
+    embed = EmbedText(title="Trade Alert", fields=tuple((name, said) for name, said in pairs))
+    found = score(expected, read(message("", embeds=(embed,)), profile("options")))
+    assert found.verdict in ("exact", "ok"), found.got
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Ticker: AAPL\nSignal: LONG\nClose: 230",
+        '{"ticker":"AAPL","signal":"long","close":230}',
+        '{"ticker":"AAPL","action":"buy","close":230}',
+        '{"symbol":"AAPL","action":"sell","quantity":-5}',
+        "Ticker: AAPL\nSide: Long\nEntry: 230\nP/L: +5%",
+    ],
+)
+def test_the_close_of_a_bar_is_no_exit_and_a_result_no_entry(text: str) -> None:
+    assert score("no order", outcome("stocks", text)).verdict == "ok"

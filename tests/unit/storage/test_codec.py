@@ -14,9 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
+from engine.domain import copying
 from engine.domain.errors import InvariantError
 from engine.domain.instrument import Instrument, crypto, future, option, stock
-from engine.domain.record import Event, Record
+from engine.domain.record import Event, Record, changed
 from engine.store import RECORDS
 from storage.codec import (
     APPEND_ONLY,
@@ -27,6 +28,7 @@ from storage.codec import (
     puts_of,
     utc_moment,
     utc_text,
+    warm,
 )
 from tests.unit.storage.kit import T0, execution, fact, trade
 
@@ -173,6 +175,14 @@ def test_moments_sort_as_text(one: datetime, other: datetime) -> None:
     assert (utc_text(one) < utc_text(other)) == (one < other)
     assert utc_moment(utc_text(one)) == one
     assert len(utc_text(one)) == 27
+
+
+def test_once_warm_no_record_waits_for_what_copies_and_writes_it() -> None:
+    copying._parts.cache_clear()
+    warm()
+    made = copying._parts.cache_info().misses
+    entry_of(Event(kind="x", ref="r", at=T0, puts=(changed(trade()), changed(fact()))))
+    assert copying._parts.cache_info().misses == made
 
 
 def test_event_data_is_small_json_for_people() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from engine.asking import Rank, rank
 from engine.brokers import (
     Absent,
     Filled,
@@ -331,6 +332,22 @@ async def test_executions_have_the_same_ids_rung_for_or_listed(
     assert told == {f.execution_id for f in await bench.fills()}
     await bench.restart()
     assert told == {f.execution_id for f in await bench.fills()}
+
+
+async def test_what_it_rings_for_is_read_before_more_entries_go_out(
+    bench: SchwabBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may be a fill that has no stop yet; entries had used up what it was to be read with."""
+    ranks, answer = [], bench.broker._doorbell._answer
+
+    async def read(number: str, order_id: str) -> None:
+        ranks.append(rank())
+        await answer(number, order_id)
+
+    monkeypatch.setattr(bench.broker._doorbell, "_answer", read)
+    await bench.hold(1)
+    assert set(ranks) == {Rank.DOUBT}
+    assert Rank.DOUBT < rank() == Rank.ENTRY
 
 
 async def test_a_bell_for_an_order_that_cannot_be_read_stops_no_other(bench: SchwabBench) -> None:
