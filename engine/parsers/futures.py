@@ -59,6 +59,8 @@ def _root(item: Item, today: date) -> Item:
 
 def _sides(items: list[Item]) -> list[Item]:
     """``MNQ L 25410``: a letter between root and price is the side."""
+    if not any(item.kind in ("stop", "target") for item in items):
+        return items  # S 24000: a support
     for before, item, after in zip(items, items[1:], items[2:], strict=False):
         is_side = item.kind == "letter" and item.text in _SIDES and before.kind == "root"
         if is_side and after.kind in ("num", "paid", "money", "price"):

@@ -142,6 +142,8 @@ OTHER_LANGUAGES = (
 
 FUTURES_HABITS = (
     rows("futures", "open+ ES @6450 sl=6440 pt=6470", "ES {x} 6450 SL 6440 TP 6470", "L|long|LONG")
+    + rows("futures", "no order", "{x}",
+           "NQ S 24000 support|ES L 6450|ES S 6450|ES H 6470 L 6430 stop 6420|ES S: 6430 R: 6470")
     + rows("futures", "open- ES @6450 sl=6460 pt=6430", "ES {x} 6450 SL 6460 TP 6430", "S|short")
     + rows("futures", "open+ NQ @24810 sl=24775 pt=24866", "🚨 NQ long 24810, SL 24775, {x} 24866",
            "T1|target|TP")
