@@ -422,9 +422,16 @@ def _spaced_right(reader: Itemiser, at: int, after: Token) -> int:
 
 
 def _is_right(reader: Itemiser, at: int) -> bool:
-    """``695 c 2/13``: a small letter between strike and date or price."""
+    """``695 c 2/13``, ``695 c Feb 13``: a small letter between strike and date or price."""
     token = reader.look(at)
-    return token is not None and (token.kind == "num" or token.text in ("@", "$"))
+    if token is None:
+        return False
+    is_dated = token.kind in _DATED or months.is_month(token.low)
+    return is_dated or token.low in _BEHIND_RIGHT
+
+
+_DATED = ("num", "day", "iso", "mday", "nday", "dots")
+_BEHIND_RIGHT = frozenset(("@", "$", "at", "for", "exp", "expiring", "0dte", "weekly"))
 
 
 _VALUED = frozenset((":", "=", "@", "$", "+"))

@@ -127,6 +127,9 @@ class Itemiser:
         if token.text == "%":
             self.put("odd", None, "%")
             return at + 1
+        if token.text == "'" and after is not None and not after.gap and after.kind == "num":
+            self.put("oddnum", None, f"'{after.text}")  # a year, or a quotation
+            return at + 2
         if token.text == "/" and after is not None and not after.gap and self._is_start(at):
             return self.slashed(at, after)
         if self._ends_sentence(token, after):
@@ -200,6 +203,7 @@ class Itemiser:
         token = self.tokens[at]
         low = folded(token.low)
         if low.isascii() and (found := self.match(at, low)):
+            token.low = low
             if low in foreign.WORDS:
                 self.put("odd", None, token.text)
             return self.known(at, found[1], found[0])

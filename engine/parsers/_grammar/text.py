@@ -87,6 +87,10 @@ def _char(char: str) -> str:
 _SMALL_CAPITALS = dict(zip("ᴀʙᴄᴅᴇꜰɢʜɪᴊᴋʟᴍɴᴏᴘʀꜱᴛᴜᴠᴡʏᴢ", "ABCDEFGHIJKLMNOPRSTUVWYZ", strict=True))
 
 
+_STYLED = frozenset(_SMALL_CAPITALS) | frozenset(map(chr, range(0x24B6, 0x24EA)))
+_STYLED |= frozenset(map(chr, range(0x1F130, 0x1F14A)))
+
+
 def _wide(char: str, category: str) -> str:
     """Full-width, circled and mathematical letters, digits and signs as their ASCII twins."""
     if char in _SMALL_CAPITALS:
@@ -100,11 +104,31 @@ def _wide(char: str, category: str) -> str:
     return char
 
 
+_TWINS = str.maketrans(
+    "асеорхуАВСЕНКМОРТХЅсіјѕԁοΑΒΕΗΙΚΜΝΟΡΤΧΥΖνυαρτκικ",
+    "aceopxyABCEHKMOPTXScijsdoABEHIKMNOPTXYZvuaptkik",
+)
+_TWIN_WORD = re.compile(f"[A-Za-z{''.join(map(chr, _TWINS))}]+")
+_TWIN = re.compile(f"[{''.join(map(chr, _TWINS))}]")
+_ALL_LETTERS = re.compile(r"[^\W\d_]+")
+
+
+def _untwinned(text: str) -> str:
+    """Words with letters of another alphabet that look like ours, spelled with ours."""
+
+    def plain(word: re.Match[str]) -> str:
+        return word[0].translate(_TWINS) if _TWIN_WORD.fullmatch(word[0]) else word[0]
+
+    return _ALL_LETTERS.sub(plain, text)
+
+
 def normalise(text: str) -> str:
     """One spelling for what looks alike; invisible characters gone. Idempotent."""
     if _PLAIN.match(text):
         return text
     out: list[str] = []
+    if _TWIN.search(text):
+        text = _untwinned(text)
     if _MARKS.search(text):
         text = unicodedata.normalize("NFC", text)
     for char in text.replace("\r\n", "\n"):
@@ -138,6 +162,8 @@ def hidden(text: str) -> str:
         return "the text holds characters that change the reading direction"
     if not _STRIKES.isdisjoint(text):
         return "some letters are struck through"
+    if _untwinned(text) != text or not _STYLED.isdisjoint(text):
+        return "some letters only look like ours"
     if any("\U000e0000" <= char <= "\U000e007f" for char in text):
         return "the text holds invisible tag characters"
     return ""
@@ -172,6 +198,17 @@ _SAMPLE = re.compile(
 """``e.g.`` and its kind, whose points would end a sentence."""
 
 
+_BRACKETED = re.compile(
+    r"((?:@|\b(?:stop|sl|pt|tp|target|at|entry|price|strike)\b ?:?) ?)"
+    r"(?:\((\$?[\d.,]*\d)\)|\[(\$?[\d.,]*\d)\])",
+    re.IGNORECASE,
+)
+_BRACKETED_LABEL = re.compile(
+    r"[(\[](stop|sl|pt|tp|target|bto|stc|sto|btc|entry|strike|exp|price)[)\]]", re.IGNORECASE
+)
+"""``@ (1.92)``, ``[SL] 1.20``: brackets that only adorn."""
+
+
 def strip_markup(text: str) -> str:
     """Text as it shows on screen: no mentions, links, list marks, bold, spoilers or code ticks."""
     if "<" in text:
@@ -191,6 +228,9 @@ def strip_markup(text: str) -> str:
     text = _SAMPLE.sub(" example ", text)
     text = _SPACES.sub(" ", _LINE_MARK.sub("", text))
     text = text.replace("||", " ")
+    if ")" in text or "]" in text:
+        text = _BRACKETED_LABEL.sub(r"\1", text)
+        text = _BRACKETED.sub(lambda found: f"{found[1]}{found[2] or found[3]}", text)
     if "*" in text or "_" in text:
         text = _EDGE_STAR.sub("", text.replace("**", "").replace("__", ""))
     return text

@@ -268,11 +268,28 @@ NAMED_MONTHS = (
 
 ODD_LETTERS = (
     rows("options", f"open+ {SPY} @1", "{x} SPY 640C 8/15 @ 1.00",
-         "ⒷⓉⓄ|ⓑⓣⓞ|ʙᴏᴜɢʜᴛ|🄱🅃🄾|𝐁𝐓𝐎|ＢＴＯ|bou\u0308ght|b\u00f2ught")
-    + rows("options", "none", f"{{x}} you {OPEN}", "Ⓦⓞⓤⓛⓓ|ᴡᴏᴜʟᴅ|𝐖𝐨𝐮𝐥𝐝")
+         "𝐁𝐓𝐎|ＢＴＯ|bou\u0308ght|b\u00f2ught")
+    + rows("options", "ask", "{x} SPY 640C 8/15 @ 1.00",
+           "ⒷⓉⓄ|ⓑⓣⓞ|ʙᴏᴜɢʜᴛ|🄱🅃🄾|ВТO|BTО|Воught|Bοught|ΒΤΟ")
+    + rows("options", "ask", "BTO {x} 8/15 @ 1.00", "SРY 640C|ЅPY 640C|SPY 640С|SPΥ 640C")
+    + rows("options", "none", f"{{x}} you {OPEN}", "Ⓦⓞⓤⓛⓓ|ᴡᴏᴜʟᴅ|𝐖𝐨𝐮𝐥𝐝|Wоuld|Wοuld")
+    + rows("stocks", "none", "{x} buy SOFI again around 13", "Ⓦⓞⓤⓛⓓ|Wоuld|Ẃould|Would")
+    + rows("options", "ask", "BTO SPY 640C {x} Friday @ 1.00", "ñext|nex\u0301t|next")
+    + rows("options", "ask", OPEN.replace("@ 1.00", "{x}"), "'25|’25")
     + rows("options", f"open+ {SPY} @1", "{x}",
            f"\u2068{OPEN}\u2069|\u202a{OPEN}\u202c|\u2066{OPEN}\u2069|{OPEN}\u200e")
     + rows("options", "ask", "{x}", f"\u202e{OPEN}|{OPEN}\u200f|\u2067{OPEN}\u2069")
+)  # fmt: skip
+
+ADORNED = (
+    rows("options", f"open+ {SPY} @1 sl=0.7", "BTO SPY 640C 8/15 {x}",
+         "@ (1.00) SL 0.70|@ [1.00] (SL) 0.70|@ 1.00 [stop]: 0.70|@ 1.00 SL: (0.70)"
+         "|at [$1.00] sl (.70)")
+    + rows("futures", "open+ ES @6450 sl=6440", "ES long 6450 {x}",
+           "stop (6440)|(stop) 6440|[SL] 6440|SL [6440]")
+    + rows("options", f"open+ {SPY} @1", "BTO SPY 640 c {x}",
+           "Aug 15 @ 1.00|8/15 @ 1.00|15 Aug @ 1.00|2025-08-15 at 1")
+    + rows("options", f"open+ {SPY} @1", "BTO 8/15 SPY 640 {x}", "c @ 1.00|c at 1.00|c for 1.00")
 )  # fmt: skip
 
 HEADED = (
