@@ -286,8 +286,20 @@ _OWN = frozenset(("im", "i", "am", "we", "are", "weare", "currently", "been"))
 _COSTS = ("cost", "avg", "average", "my a", "our a", "basis")
 
 
+def _is_owned(facts: Facts, at: int) -> bool:
+    """``my DASH long``: a noun, and whose it is."""
+    is_noun = at > 1 and facts.text(at) in ("long", "short") and facts.items[at - 1].kind in _NAMES
+    return is_noun and facts.text(at - 2) in ("my", "our")
+
+
 def _is_held(facts: Facts) -> bool:
-    """``I'm long DASH, cost 198.50``: he tells what he holds."""
+    """``I'm long DASH, cost 198.50``, ``our DASH long 198.50``: he tells what he holds."""
+    if any(facts.text(at).startswith("cost basis") for at in facts.by.get("paid", ())):
+        return True
+    if _is_noun(facts) and any(facts.text(at).endswith(" paid") for at in facts.by.get("paid", ())):
+        return True
+    if any(_is_owned(facts, at) for at in facts.by.get("verb", ())):
+        return True
     if not any(facts.text(at).startswith(_COSTS) for at in facts.by.get("paid", ())):
         return False
     found = facts.by.get("verb", ())
