@@ -106,6 +106,11 @@ HOW_A_POSITION_STANDS = (
            "My avg in|My cost basis in|my fill on")
     + rows("options", f"close+ {SPY} @1.8 f=1", "sold SPY 640C 8/15 for 1.80, {x}",
            "paid 1.12|in at 1.12|entry 1.12|from 1.12")
+    + rows("stocks", "no order", "{x} DASH, cost 198.50",
+           "I'm long|We are long|I am short|currently long")
+    + rows("stocks", "no order", "I'm long DASH, {x} 198.50", "avg|average|cost basis|my avg")
+    + rows("stocks", "close- AFRM @61.2 f=1", "AFRM covered {x}", "61.20|@ 61.20|at 61.20")
+    + rows("stocks", "no order", "AFRM covered {x}", "the gap|by analysts")
     + rows("stocks", "none", "{x} long GLD now", "Everyone is|Everybody is")
 )  # fmt: skip
 
