@@ -199,14 +199,14 @@ _SAMPLE = re.compile(
 
 
 _BRACKETED = re.compile(
-    r"((?:@|\b(?:stop|sl|pt|tp|target|at|entry|price|strike)\b ?:?) ?)"
-    r"(?:\((\$?[\d.,]*\d)\)|\[(\$?[\d.,]*\d)\])",
+    r"(\b(?:stop|sl|pt|tp|target|strike)\b ?:? ?)\((\$?[\d.,]*\d)\)"
+    r"|((?:@|\b(?:stop|sl|pt|tp|target|strike|at|entry|price)\b ?:?) ?)\[(\$?[\d.,]*\d)\]",
     re.IGNORECASE,
 )
 _BRACKETED_LABEL = re.compile(
     r"[(\[](stop|sl|pt|tp|target|bto|stc|sto|btc|entry|strike|exp|price)[)\]]", re.IGNORECASE
 )
-"""``@ (1.92)``, ``[SL] 1.20``: brackets that only adorn."""
+"""``@ [1.92]``, ``[SL] 1.20``: brackets that only adorn; round ones may say minus."""
 
 
 def strip_markup(text: str) -> str:
@@ -230,7 +230,7 @@ def strip_markup(text: str) -> str:
     text = text.replace("||", " ")
     if ")" in text or "]" in text:
         text = _BRACKETED_LABEL.sub(r"\1", text)
-        text = _BRACKETED.sub(lambda found: f"{found[1]}{found[2] or found[3]}", text)
+        text = _BRACKETED.sub(lambda found: "".join(filter(None, found.groups())), text)
     if "*" in text or "_" in text:
         text = _EDGE_STAR.sub("", text.replace("**", "").replace("__", ""))
     return text
