@@ -285,7 +285,7 @@ ADORNED = (
     rows("options", f"open+ {SPY} @1 sl=0.7", "BTO SPY 640C 8/15 {x}",
          "@ [1.00] SL (0.70)|@ [1.00] (SL) 0.70|@ 1.00 [stop]: 0.70|@ 1.00 SL: (0.70)"
          "|at [$1.00] sl (.70)")
-    + rows("options", "ask", "BTO SPY 640C 8/15 {x}", "@ (1.00)|at (1.00)")
+    + rows("options", "ask", "BTO SPY 640C 8/15 {x}", "@ (1.00)")
     + rows("futures", "open+ ES @6450 sl=6440", "ES long 6450 {x}",
            "stop (6440)|(stop) 6440|[SL] 6440|SL [6440]")
     + rows("options", f"open+ {SPY} @1", "BTO SPY 640 c {x}",
