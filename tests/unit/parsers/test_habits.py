@@ -268,6 +268,8 @@ SHORT_WORDS = (
     + rows("options", f"close+ {SPY} @2 f=1", "{x} SPY 640C 8/15 @ 2.00",
            "cls|clsd|Cashing in|cashed in")
     + rows("options", f"close+ {SPY} @2 f=1", f"{CLOSE} {{x}}", "gg|ggs|✅")
+    + rows("options", "no order", "SPY 640C 8/15 @ 1.00 {x}",
+           "on close|at the close|at the open|at the bell")
     + rows("options", "none", "{x}",
            "SPY 640C 8/15 trading 1.00|SPY 640C 8/15 mark 1.00|SPY 640C 8/15 traded @ 1.00"
            "|ideal: SPY 640C 8/15 @ .80|alarm set: SPY 640C 8/15 @ .80"
