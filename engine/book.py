@@ -57,8 +57,9 @@ class Book:
         """Those of them that ever held something."""
         self.ended = Ended()
         """The same by symbol and time."""
-        self.executions: OrderedDict[str, None] = OrderedDict()
-        """Ids of executions booked lately; the store refuses older repeats."""
+        self.executions: OrderedDict[str, Execution | None] = OrderedDict()
+        """Executions booked lately, by id; the store refuses older repeats. None: an id beside
+        the one under which it is booked."""
         self.intake: OrderedDict[str, Intake] = OrderedDict()
         """By ``channel:message``: the newest text of recent messages."""
         self.newest_message: dict[int, int] = {}
@@ -207,7 +208,7 @@ class Book:
                 del self._intents_on[_unit(forgotten)]
 
     def _execution(self, execution: Execution) -> None:
-        self.known_execution(execution.execution_id)
+        _remember(self.executions, execution.execution_id, execution)
 
     def known_execution(self, execution_id: str) -> None:
         """What it names is in the books, if under another id."""

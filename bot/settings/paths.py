@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
-from datetime import date, datetime
+from datetime import date, datetime, time
 from decimal import Decimal, InvalidOperation
 from enum import Enum
 from pathlib import Path
@@ -140,7 +140,7 @@ def _plain(value: Any) -> Any:
         return format(value, "f")
     if isinstance(value, str | float):
         return value
-    if isinstance(value, date | datetime | Path):
+    if isinstance(value, date | datetime | time | Path):
         return str(value)
     if isinstance(value, BaseModel):
         return {n: _plain(getattr(value, n)) for n in type(value).model_fields}

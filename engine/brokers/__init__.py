@@ -422,3 +422,11 @@ class Adapter(ABC):  # noqa: B024 - its abstract part is the Broker protocol
         self.setup = setup
         self.name = setup.name
         self.clock = setup.clock
+        self._shy = {number for number in setup.accounts.values() if number}
+
+    def unnamed(self, text: str, *numbers: str) -> str:
+        """The broker's own words without the numbers of our accounts; ``numbers``: further ones."""
+        self._shy.update(number for number in numbers if number)
+        for number in self._shy:
+            text = text.replace(number, "***")
+        return text

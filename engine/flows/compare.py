@@ -25,7 +25,7 @@ from engine.domain.errors import (
 from engine.domain.money import ZERO
 from engine.domain.order import Order, OrderState, Side, Trigger
 from engine.domain.trade import Execution
-from engine.flows import effects, ends, expired, load, send, splits
+from engine.flows import echo, effects, ends, expired, load, send, splits
 from engine.flows.hear import QUIET
 from engine.reconcile import Findings, PositionGap
 
@@ -134,7 +134,7 @@ async def _look(
         executions=book.executions,
         broker_open=seen.working,
         broker_recent=seen.recent,
-        broker_fills=seen.fills,
+        broker_fills=[echo.named(f, book.executions) for f in seen.fills],
         broker_positions=seen.positions,
         balance=seen.balance,
         account=book.accounts[account],
@@ -192,7 +192,9 @@ async def _ask(desk: Desk, question: Awaitable[T]) -> T:
 
 async def _take_in(desk: Desk, account: str, since: datetime, seen: _Seen) -> None:
     """Book every fill that is not, then hear every report."""
-    fresh = [f for f in seen.fills if not reconcile.is_booked(f, desk.book.executions)]
+    known = desk.book.executions
+    fills = [echo.named(f, known) for f in seen.fills]
+    fresh = [f for f in fills if not reconcile.is_booked(f, known)]
     if fresh:
         oldest = min([since, *(f.executed_at for f in fresh)])
         rows = await desk.store.find(

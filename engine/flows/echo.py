@@ -1,8 +1,11 @@
-"""One execution under two ids: a broker's list need not name it as its stream did (I-10).
+"""One execution under two ids, and two under one: what a broker calls them is not what they are.
 
-Booked twice it would double what is held, and the stop would grow with it.
+A list need not name an execution as the stream did: booked twice it would double what is held, and
+the stop would grow with it (I-10). Where ids are counted anew, an exit may bear an entry's.
 """
 
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 
 from engine.brokers import BrokerFill
@@ -13,6 +16,22 @@ from engine.domain.trade import Execution
 
 _APART = timedelta(seconds=1)
 """Both tell the exchange's time; one of them may be rounded."""
+_SAME_MOMENT = timedelta(seconds=2)
+
+
+def named(fill: BrokerFill, executions: Mapping[str, Execution | None]) -> BrokerFill:
+    """The fill under an id that is its own: where a broker counts anew, an old one names it.
+
+    Of the other side, or of another order at another time: that is no repeat.
+    """
+    known = executions.get(fill.execution_id)
+    if known is None or fill.kind != "fill":
+        return fill
+    is_other_order = bool(fill.client_order_id) and fill.client_order_id != known.order_id
+    is_later = abs(fill.executed_at - known.executed_at) > _SAME_MOMENT
+    if known.side == fill.side and not (is_other_order and is_later):
+        return fill
+    return replace(fill, execution_id=f"{fill.execution_id}@{fill.executed_at:%Y%m%d%H%M%S}")
 
 
 async def is_heard(desk: Desk, fill: BrokerFill, order: Order) -> bool:

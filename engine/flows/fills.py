@@ -23,6 +23,7 @@ async def on_fill(desk: Desk, fill: BrokerFill) -> None:
     Raises:
         StoreUnavailable: it is not booked; comparing with the broker brings it again.
     """
+    fill = echo.named(fill, desk.book.executions)
     if is_booked(fill, desk.book.executions):
         return
     try:
@@ -75,9 +76,13 @@ async def _on_own(desk: Desk, fill: BrokerFill, known: Order) -> None:
         try:
             await _book(desk, fill, order, trade)
         except Conflict:
-            if await desk.store.get(Execution, fill.execution_id) is None:
+            booked = await desk.store.get(Execution, fill.execution_id)
+            if booked is None:
                 raise
-            return
+            desk.book.put(booked)
+            if is_booked(echo.named(fill, desk.book.executions), desk.book.executions):
+                return
+            await _book(desk, echo.named(fill, desk.book.executions), order, trade)
     effects.settle_soon(desk, order.trade_id)
 
 

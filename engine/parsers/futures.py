@@ -59,6 +59,8 @@ def _root(item: Item, today: date) -> Item:
 
 def _sides(items: list[Item]) -> list[Item]:
     """``MNQ L 25410``: a letter between root and price is the side."""
+    if not any(item.kind in ("stop", "target") for item in items):
+        return items  # S 24000: a support
     for before, item, after in zip(items, items[1:], items[2:], strict=False):
         is_side = item.kind == "letter" and item.text in _SIDES and before.kind == "root"
         if is_side and after.kind in ("num", "paid", "money", "price"):
@@ -188,7 +190,8 @@ class _Trade(PlainTrade):
     def _is_form(self) -> bool:
         """The siren form: a siren, or a size letter behind the price."""
         items = self.facts.items
-        has_siren = any(item.kind == "emoji" and "🚨" in item.text for item in items)
+        first = next((at for at, item in enumerate(items) if item.kind in ("root", "verb")), 0)
+        has_siren = any(item.kind == "emoji" and "🚨" in item.text for item in items[:first])
         if has_siren and self.facts.has("target") and not self.facts.has("line", "para"):
             has_siren = False  # the form has a line for the stop
         has_letter = any(item.kind == "letter" for item in items)

@@ -150,6 +150,8 @@ class _Trade:
             is_before = is_before and item.kind not in ("slash", "date", "sym", "strike")
             if is_before and item.kind in ("note", "kept", "fill") and item.text not in _HEADINGS:
                 return False
+            if is_before and item.kind == "word" and item.sent < named:
+                self.facts.doubt("action", f"{item.text!r} may say what this is")
             signs = _ENTRY_EMOJI | (_STOP_EMOJI if self.facts.has("stop") else frozenset())
             is_odd = item.kind == "emoji" and not set(item.text) <= signs
             if is_odd and not any(one.value[0] == "entry" for one in self._paid()):
@@ -233,6 +235,8 @@ class _Trade:
             facts.doubt("action", "is that a trade, or what the market did?")
         is_bare = not facts.has("verb", "entryword") and not self.has_leg_verbs
         is_bare = is_bare and self.last is None
+        if is_bare and said.family == "open" and self._is_premium_sale():
+            facts.doubt("action", "is it bought, or written?")
         return Draft(
             signal=signal,
             intent=said,
@@ -291,7 +295,7 @@ class _Trade:
 
     def _open_parts(self) -> None:
         for at in self.facts.by["part"]:
-            if self.facts.items[at].value == "some":
+            if self.facts.items[at].value == "some" and self.facts.text(at)[:4] != "all ":
                 self.facts.take(at)
 
 

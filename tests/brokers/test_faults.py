@@ -9,8 +9,10 @@ import asyncio
 import json
 import sys
 from datetime import timedelta
+from typing import Any
 
 import pytest
+from aiohttp import web
 
 from engine.brokers import (
     Absent,
@@ -119,6 +121,35 @@ async def test_the_same_id_again_after_doubt_makes_no_second_order(
     with pytest.raises(OrderRejected):
         await bench.broker.submit(request)
     assert len(await bench.at_venue()) == 1
+
+
+def _noes(text: str) -> dict[str, tuple[int, Any]]:
+    """How each broker says no, in these words."""
+    return {
+        "alpaca": (422, {"code": 42210000, "message": text}),
+        "etrade": (400, {"Error": {"code": 100, "message": text}}),
+        "schwab": (400, {"message": text}),
+        "tastytrade": (422, {"error": {"code": "not_permitted", "message": text}}),
+        "topstepx": (200, {"success": False, "errorCode": 2, "errorMessage": text, "orderId": 0}),
+        "webull": (417, {"error_code": "NO", "message": text}),
+    }
+
+
+async def test_a_refusal_is_told_in_the_brokers_words_without_the_accounts_number(
+    bench: VenueBench,
+) -> None:
+    """X-05: it is shown in Discord."""
+    number = bench.numbers[bench.account]
+    status, body = _noes(f"account {number} may not")[bench.venue.name]
+
+    async def no(_: web.Request) -> web.StreamResponse:
+        return web.json_response(body, status=status)
+
+    bench.venue.faults.strikes = lambda request: "order" in request.path.lower()
+    bench.venue._early = no  # type: ignore[method-assign]
+    with pytest.raises(OrderRejected, match="may not") as caught:
+        await bench.broker.submit(entry(bench))
+    assert number not in str(caught.value)
 
 
 async def test_nobody_listening_means_that_nothing_was_sent(bench: VenueBench) -> None:

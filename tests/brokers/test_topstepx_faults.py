@@ -1,11 +1,13 @@
 """TopStepX alone: success=false, orders without tags, hubs that fall silent or lie."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Callable
 from decimal import Decimal
 from typing import Any
 
 import pytest
+from aiohttp import web
 
 from engine.brokers import (
     Absent,
@@ -21,9 +23,10 @@ from engine.brokers import (
     StreamUp,
 )
 from engine.brokers.topstepx.api import PLACE
-from engine.domain.errors import OrderRejected, OrderStateUnknown
+from engine.domain.errors import BrokerUnavailable, OrderRejected, OrderStateUnknown
 from engine.domain.order import OrderType, Side
 from tests.conformance import topstepx_bench
+from tests.conformance.broker_bench import START
 from tests.conformance.topstepx_bench import TopstepBench
 from tests.venues.topstepx import not_published
 
@@ -31,6 +34,7 @@ D = Decimal
 BUY, SELL, LIMIT, STOP = Side.BUY, Side.SELL, OrderType.LIMIT, OrderType.STOP
 PLACE_PATH, MODIFY_PATH = "/api/Order/place", "/api/Order/modify"
 CANCEL_PATH, OPEN_PATH = "/api/Order/cancel", "/api/Order/searchOpen"
+SEARCH_PATH = "/api/Order/search"
 
 
 @pytest.fixture
@@ -130,6 +134,41 @@ async def test_an_open_list_that_lies_does_not_make_an_order_absent(bench: Topst
     order = await bench.submit(BUY, 1, LIMIT, limit="1.95")
     bench.venue.lost = [OPEN_PATH]
     assert (await bench.seen(order)).state == "accepted"
+
+
+async def test_lists_that_lack_what_they_have_shown_prove_no_absence(bench: TopstepBench) -> None:
+    """A second stop in place of one that lives would sell twice."""
+    order = await bench.submit(BUY, 1, LIMIT, limit="1.95")
+    assert await bench.broker.orders_since("main", START)
+    bench.venue.lost = [OPEN_PATH, SEARCH_PATH] * 50
+    with pytest.raises(BrokerUnavailable, match="lacks 1"):
+        await bench.broker.find("main", order.client_order_id)
+    bench.venue.lost = []
+    assert (await bench.seen(order)).state == "accepted"
+    bench.venue.lost = [OPEN_PATH, SEARCH_PATH] * 50
+    with pytest.raises(BrokerUnavailable):
+        await bench.broker.find("main", order.client_order_id)
+    await bench.wait(301)
+    assert isinstance(await bench.broker.find("main", order.client_order_id), Absent), "it is gone"
+
+
+async def test_ids_and_codes_may_come_as_text_but_not_be_missing(bench: TopstepBench) -> None:
+    order = await bench.submit(BUY, 1, LIMIT, limit="1.95")
+    said, changes = bench.venue._said, dict[str, Any]()
+
+    def as_text(path: str, body: dict[str, Any]) -> web.Response:
+        answer: web.Response = said(path, body)
+        told = json.loads(str(answer.text))
+        for row in told.get("orders", ()):
+            row |= {n: str(row[n]) for n in ("id", "accountId", "status", "side")} | changes
+        return web.json_response(told)
+
+    bench.venue._said = as_text
+    assert (await bench.seen(order)).state == "accepted"
+    changes["id"] = None
+    for question in (bench.broker.open_orders("main"), bench.broker.orders_since("main", START)):
+        with pytest.raises(BrokerUnavailable, match="without an id"):
+            await question
 
 
 async def test_a_status_that_nobody_has_seen_is_unknown_and_the_stream_lives_on(

@@ -210,7 +210,7 @@ async def test_a_card_is_posted_once_although_the_process_died_before_it_knew(tm
 
 
 def _storage(url: str) -> dict[str, object]:
-    return {"url": url.replace("://postgres:@/", "://postgres@localhost/"), "wait_s": 0.2}
+    return {"url": url.replace("://postgres:@/", "://postgres@localhost/"), "wait_s": 1.0}
 
 
 async def test_a_database_server_that_is_away_at_the_start_is_waited_for(tmp_path):

@@ -26,6 +26,8 @@ class Lying(FaultyBroker):
         """What ``positions`` shows; None for the truth."""
         self.is_renaming = False
         """``fills_since`` names executions otherwise than the stream."""
+        self.only_id = ""
+        """What every execution is called: ids are counted anew all the time."""
         self.behind = timedelta(0)
         """How far its clock is behind ours."""
 
@@ -38,6 +40,7 @@ class Lying(FaultyBroker):
 
     def _told(self, fill):
         name = f"{fill.execution_id}-listed" if self.is_renaming else fill.execution_id
+        name = self.only_id or name
         return replace(fill, execution_id=name, executed_at=fill.executed_at - self.behind)
 
     async def find(self, account, client_order_id):
@@ -162,6 +165,28 @@ async def test_two_alike_executions_that_the_order_holds_are_both_booked(rig):
     )
     await rig.rest()
     assert held(rig) == 4
+
+
+async def test_an_exit_that_bears_the_id_of_its_entry_is_booked(rig):
+    """Where ids are counted anew, one names two executions."""
+    rig.lying.only_id = "X-1"
+    rig.faults.drop_events = 1000
+    await rig.say(BUY)
+    await rig.fill(spy(), "2.14", "2.15")
+    await compared(rig)
+    assert held(rig) == 2
+    await rig.say("STC SPY 603C 1/31 @ 2.15")
+    for _ in range(3):
+        await rig.fill(spy(), "2.16", "2.17")
+        await rig.pass_time(1)
+        await compared(rig)
+    assert held(rig) == 0
+    for _ in range(2):
+        await compared(rig)
+    booked = await rig.desk.store.find(Execution)
+    assert sorted(e.side for e in booked) == ["buy", "sell"], "each once"
+    assert not rig.desk.health.get("reconcile main")
+    await check(rig)
 
 
 async def test_fills_of_a_broker_whose_clock_is_far_behind_are_found(rig):

@@ -15,7 +15,8 @@ async def test_a_route_that_was_set_comes_before_the_configured_one_and_can_be_t
         await rig.say("BTO 1 SPY 603C 1/31 @ 2.15")
         assert set(entries(rig)) == {"b"}
         assert any("Route by ada" in note for note in rig.notes())
-        assert await routes.put(rig.desk, ADMIN, "option", "b", 0) == "option: as configured"
+        none = await routes.put(rig.desk, ADMIN, "option", "b", 0)
+        assert none == "option: nothing set, what is configured decides"
         assert routes.rules(rig.desk) == rig.desk.settings.routes
 
 

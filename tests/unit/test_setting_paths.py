@@ -1,5 +1,6 @@
 """Keys as paths: what may change live, how a value is read, and which way is tighter."""
 
+from datetime import time
 from decimal import Decimal
 
 import pytest
@@ -46,6 +47,12 @@ def test_what_runs_is_shown_without_secrets_and_places(loaded):
     assert not [p for p in flat if p.split(".")[0] in ("secrets", "home", "layers", "secrets_dir")]
     nested = paths.nested({"a.b": 1, "a.c": 2, "d": None})
     assert nested == {"a": {"b": 1, "c": 2}, "d": None}
+
+
+def test_a_time_of_day_is_shown_as_one():
+    """A prop firm's account has some; the snapshot of the configuration shows everything."""
+    assert paths.shown(time(15, 10)) == "15:10:00"
+    assert paths.plain({"a": {"b": time(15, 10)}}) == {"a": {"b": "15:10:00"}}
 
 
 @pytest.mark.parametrize(

@@ -116,6 +116,7 @@ class Alpaca(Adapter):
                 f"{self.name}: environment is {self._terms.environment}, but the login is of a "
                 f"{kind} account"
             )
+        self.unnamed("", account.number)
         return account
 
     def _ours(self, account: BrokerAccount) -> str:
@@ -332,7 +333,7 @@ class Alpaca(Adapter):
                 )
                 if body["status"] == "pending_cancel":
                     return
-        raise answer.refusal()
+        raise self._refusal(answer)
 
     async def _working(
         self, account: str, client_order_id: str, lane: Lane
@@ -349,7 +350,7 @@ class Alpaca(Adapter):
     async def _answered(self, answer: Answer, request: OrderRequest) -> BrokerOrder:
         """The order as Alpaca took it; a yes that cannot be read is doubt."""
         if not answer.is_ok:
-            raise answer.refusal()
+            raise self._refusal(answer)
         try:
             order = await self._books.report(answer.body, request.account)
         except (*UNREADABLE, BrokerUnavailable) as error:
@@ -357,6 +358,13 @@ class Alpaca(Adapter):
         if order.client_order_id != request.client_order_id:
             raise OrderStateUnknown(f"{self.name} answers for another order")
         return order
+
+    def _refusal(self, answer: Answer) -> Exception:
+        error = answer.refusal()
+        if isinstance(error, OrderRejected):
+            said = str(error).removeprefix(f"{error.code}: ")
+            return OrderRejected(error.code, self.unnamed(said))
+        return error
 
     async def _not_more(self, order: BrokerOrder, filled: Decimal, old_id: str) -> None:
         """A fill that was in flight while it was replaced must not make the total more (O-21)."""

@@ -107,7 +107,9 @@ class Etrade(Nameless):
             self.clock,
         )
         self._events = Events()
-        self._link = Link(self.name, self._rest, self.clock, self._login, self._events)
+        self._link = Link(
+            self.name, self._rest, self.clock, self._login, self._events, self.unnamed
+        )
         self._wire = self._link.wire
         self.usage = self._wire.usage
         self._sent = Sent(self.name, setup.tokens, self.clock)
@@ -136,6 +138,7 @@ class Etrade(Nameless):
     def _mapped(self, rows: list[Json]) -> dict[str, str]:
         """Our account name -> E*TRADE's key of it."""
         keys = {str(row["accountId"]): str(row["accountIdKey"]) for row in rows}
+        self.unnamed("", *keys)
         may_trade = [a.number for a in map(translate.account_of, rows) if a.may_trade]
         return {name: keys[one] for name, one in self._chosen(may_trade, keys).items()}
 

@@ -1,7 +1,7 @@
 """The line to E*TRADE: every request signed, a token that sleeps woken, a dead one told."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
@@ -32,8 +32,18 @@ _WARN = timedelta(hours=1)
 class Link:
     """Asks and acts; tells when the login works and when it does not."""
 
-    def __init__(self, name: str, url: str, clock: Clock, login: Login, events: Events) -> None:
+    def __init__(
+        self,
+        name: str,
+        url: str,
+        clock: Clock,
+        login: Login,
+        events: Events,
+        unnamed: Callable[[str], str],
+    ) -> None:
+        """``unnamed``: takes the numbers of our accounts out of what the broker says."""
         self.name, self._clock, self._events, self.login = name, clock, events, login
+        self._unnamed = unnamed
         lanes = Lanes(clock, ALLOWED)
         self.wire = Wire(name, url, clock, lanes, sign=login.headers)
         self._lost_at: datetime | None = None
@@ -126,7 +136,7 @@ class Link:
         """A refusal in E*TRADE's own words is one, whatever the status."""
         refusal = translate.refusal(answer.body)
         if refusal is not None:
-            raise OrderRejected(*refusal)
+            raise OrderRejected(refusal[0], self._unnamed(refusal[1]))
         if not answer.is_ok or not isinstance(answer.body, Mapping):
             raise otherwise(f"{self.name}: status {answer.status} without a reason")
 
@@ -134,4 +144,4 @@ class Link:
         refusal = translate.refusal(answer.body)
         if refusal is not None or not answer.is_ok:
             said = ": ".join(refusal or (str(answer.status), "no reason given"))
-            raise BrokerUnavailable(f"{self.name}: {said}")
+            raise BrokerUnavailable(f"{self.name}: {self._unnamed(said)}")

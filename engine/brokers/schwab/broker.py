@@ -390,5 +390,6 @@ class Schwab(Nameless):
         finally:
             LANE.reset(before)
         if not 200 <= answer.status_code < 300:
-            raise OrderRejected(*reading.refusal(answer.status_code, answer.body))
+            code, said = reading.refusal(answer.status_code, answer.body)
+            raise OrderRejected(code, self.unnamed(said, *self._names))
         return answer

@@ -285,14 +285,14 @@ class Tastytrade(Reading):
         body = answer.body if isinstance(answer.body, Mapping) else {}
         data = body.get("data")
         if not answer.is_ok:
-            raise _refused(answer)
+            raise self._refused(answer)
         if not isinstance(data, Mapping):
             raise OrderStateUnknown(f"{self.name}: an answer without data")
         errors = translate.complaints(data, "errors")
         order = data.get("order")
         has_order = isinstance(order, Mapping) and order.get("id") not in (None, "", 0, "0")
         if errors and (is_dry_run or not has_order):
-            raise OrderRejected(*errors[0])
+            raise OrderRejected(errors[0][0], self._said(errors[0][1]))
         if errors:
             raise OrderStateUnknown(f"{self.name}: an order and an error ({errors[0][0]})")
         return data
@@ -312,7 +312,7 @@ class Tastytrade(Reading):
         if order.client_order_id != request.client_order_id:
             raise OrderStateUnknown(f"{self.name}: an answer about another order")
         if order.state == "rejected":
-            raise OrderRejected("Rejected", order.reason or "refused on its way")
+            raise OrderRejected("Rejected", self._said(order.reason or "refused on its way"))
         if expected is not None:
             self._memory.expected.put(order.client_order_id, expected)
         self._memory.note(self._numbers[request.account], order)
@@ -353,7 +353,7 @@ class Tastytrade(Reading):
         path = f"/accounts/{number}/orders/{broker_id}"
         answer = await login.act("DELETE", path, lane="exit")
         if not answer.is_ok:
-            raise _refused(answer)
+            raise self._refused(answer)
 
     async def _working(self, account: str, client_order_id: str) -> BrokerOrder:
         """The order to act on, as last heard of; the broker itself refuses one that is over.
@@ -421,10 +421,12 @@ class Tastytrade(Reading):
         await self.preview(request)
         return "1 SPY at 1.00 would be taken"
 
+    def _refused(self, answer: Answer) -> OrderRejected | OrderStateUnknown:
+        """The broker's own no; a status alone proves nothing."""
+        said = translate.refusal(answer.body)
+        if said is None:
+            return OrderStateUnknown(f"tastytrade: {answer.status} without a reason")
+        return OrderRejected(said[0], self._said(said[1]))
 
-def _refused(answer: Answer) -> OrderRejected | OrderStateUnknown:
-    """The broker's own no; a status alone proves nothing."""
-    said = translate.refusal(answer.body)
-    if said is None:
-        return OrderStateUnknown(f"tastytrade: {answer.status} without a reason")
-    return OrderRejected(*said)
+    def _said(self, sentence: str) -> str:
+        return self.unnamed(sentence, *self._numbers.values())

@@ -12,6 +12,7 @@ from pydantic import SecretStr
 
 from engine.brokers._wire.http import Wire
 from engine.brokers._wire.lanes import Lane, Lanes
+from engine.brokers.topstepx.translate import tidy
 from engine.clock import Clock
 from engine.domain.errors import (
     BrokerAuthError,
@@ -182,7 +183,7 @@ class Api:
         found = (await self.read(path, body, lane=lane)).get(part)
         if not isinstance(found, list) or not all(isinstance(row, Mapping) for row in found):
             raise BrokerUnavailable(f"{self.name}: {path} answered without its {part}")
-        return found
+        return [tidy(row) for row in found]
 
     async def act(
         self, path: str, body: Mapping[str, Any], refusals: Mapping[int, str], *, lane: Lane

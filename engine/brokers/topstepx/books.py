@@ -24,6 +24,7 @@ from engine.brokers.topstepx.translate import (
     Odd,
     balance_of,
     fill_of,
+    moment,
     order_of,
     position_of,
     stamp,
@@ -38,6 +39,10 @@ T = TypeVar("T")
 BACK = timedelta(days=3)
 """How far back lists are asked for: an order that works longer is in the open list."""
 _MOST_KNOWN = 20_000
+_ROUNDED = timedelta(seconds=1)
+"""Their times are rounded: what was made at the very edge may be listed or not."""
+_BELIEVED_S = 300.0
+"""What a list has lacked for so long is gone."""
 LIVE = ("accepted", "partial")
 
 
@@ -51,6 +56,9 @@ class Books:
         self._rows: dict[int, Row] = {}
         """Newest row of every order seen, by its id."""
         self._by_tag: dict[tuple[int, str], int] = {}
+        self._shown: dict[int, tuple[int, datetime]] = {}
+        """Account and time of making of every order that a list has shown, by its id."""
+        self._lacks_since: float | None = None
 
     def number(self, account: str) -> int:
         """Theirs of an account.
@@ -108,9 +116,36 @@ class Books:
         return await self.learn(await self.api.rows("/api/Order/searchOpen", body, "orders"))
 
     async def rows_since(self, account: str, since: datetime) -> list[Row]:
-        """Orders made since; they are asked for by the time of their making."""
-        body = {"accountId": self._known(account), "startTimestamp": stamp(since)}
-        return await self.learn(await self.api.rows("/api/Order/search", body, "orders"))
+        """Orders made since; they are asked for by the time of their making.
+
+        Raises:
+            BrokerUnavailable: also when it lacks what it has shown: it would prove things absent.
+        """
+        number = self._known(account)
+        body = {"accountId": number, "startTimestamp": stamp(since)}
+        from_then = since + _ROUNDED
+        due = {i for i, (of, made) in self._shown.items() if of == number and made >= from_then}
+        rows = await self.learn(await self.api.rows("/api/Order/search", body, "orders"))
+        self._check_whole(due - {_id(row) for row in rows})
+        for row in rows:
+            if _id(row) not in self._shown:
+                _put(self._shown, _id(row), (number, _read(_made_at, row)))
+        return rows
+
+    def _check_whole(self, lacking: set[int]) -> None:
+        if not lacking:
+            self._lacks_since = None
+            return
+        now = self.clock.monotonic()
+        if self._lacks_since is None:
+            self._lacks_since = now
+        if now - self._lacks_since < _BELIEVED_S:
+            raise BrokerUnavailable(
+                f"{self.api.name}: the list of orders lacks {len(lacking)} that it has shown"
+            )
+        for order_id in lacking:
+            del self._shown[order_id]
+        self._lacks_since = None
 
     async def open_orders(self, account: str) -> list[BrokerOrder]:
         """Working orders."""
@@ -226,7 +261,7 @@ class Books:
         rows = [self._tagged(row) for row in found]
         is_news = False
         for row in rows:
-            if "id" not in row or "accountId" not in row:
+            if not isinstance(row.get("id"), int) or not isinstance(row.get("accountId"), int):
                 raise BrokerUnavailable(f"{self.api.name}: an order without an id")
             self._keep(row)
             if self.lineage.doubtful(row["id"]) is not None:
@@ -265,6 +300,16 @@ class Books:
 
 def _id(row: Row) -> int:
     return int(row["id"])
+
+
+def _made_at(row: Row) -> datetime:
+    return moment(row.get("creationTimestamp"), "creationTimestamp")
+
+
+def _put(shelf: dict[int, T], key: int, value: T) -> None:
+    shelf[key] = value
+    if len(shelf) > _MOST_KNOWN:
+        del shelf[next(iter(shelf))]
 
 
 def _read(how: Callable[..., T], row: Row, **more: Any) -> T:

@@ -15,7 +15,7 @@ from engine.brokers import Odd as OddEvent
 from engine.brokers._wire.events import Events
 from engine.brokers.topstepx.books import Books, Row
 from engine.brokers.topstepx.signalr import Call, Hub, Odd, unwrapped
-from engine.brokers.topstepx.translate import balance_of, position_of
+from engine.brokers.topstepx.translate import balance_of, position_of, tidy
 from engine.domain.errors import BrokerAuthError, BrokerUnavailable
 
 _SUBSCRIPTIONS = ("SubscribeOrders", "SubscribePositions", "SubscribeTrades")
@@ -68,7 +68,7 @@ class Stream:
             return
         for row, action in unwrapped(list(call.arguments)):
             try:
-                await hear(self, row, action)
+                await hear(self, tidy(row), action)
             except (BrokerUnavailable, BrokerAuthError, ValueError, KeyError, TypeError) as error:
                 self._odd(f"{call.target}: {_scrubbed(str(error))}", row)
 

@@ -329,6 +329,16 @@ def balance_of(row: Mapping[str, Any], *, account: str, as_of: datetime) -> Bala
     )
 
 
+_COUNTS = ("id", "accountId", "orderId", "status", "type", "side")
+
+
+def tidy(row: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A row whose ids and codes are whole numbers, though they came as text."""
+    texts = {n: v for n in _COUNTS if isinstance(v := row.get(n), str) and v.isascii()}
+    wrong = {n: int(v) for n, v in texts.items() if v.isdigit()}
+    return {**row, **wrong} if wrong else row
+
+
 # -- words ------------------------------------------------------------------------------------
 
 

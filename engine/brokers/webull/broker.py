@@ -376,11 +376,10 @@ class Webull(Adapter):
         self._events.tell(Warned(note=sentence))
 
     def _refusal(self, answer: Answer) -> OrderRejected:
-        said = answer.body if isinstance(answer.body, Mapping) else {}
-        sentence = str(said.get("message") or "it gave no reason")
-        for number in self._numbers.values():
-            sentence = sentence.replace(number, "***")
-        return OrderRejected(code(answer), f"{self.name} refused the request: {sentence}")
+        body = answer.body if isinstance(answer.body, Mapping) else {}
+        sentence = str(body.get("message") or "it gave no reason")
+        said = self.unnamed(sentence, *self._numbers.values())
+        return OrderRejected(code(answer), f"{self.name} refused the request: {said}")
 
 
 def _names(row: Mapping[str, Any]) -> list[str]:

@@ -18,7 +18,8 @@ def read_expiries(facts: Facts, intent: Intent, today: date) -> list[Expiry]:
     found: list[tuple[int, Expiry]] = []
     for at in facts.at("date", "slash"):
         parts = tuple([part for part in facts.take(at).value if part is not None])
-        if intent.family != "close" and is_fraction(parts) and facts.has("when", "ndte", "date"):
+        is_share = facts.kind(at) == "slash" and is_fraction(parts)
+        if is_share and intent.family != "close" and facts.has("when", "ndte", "date"):
             facts.doubt("expiry", f"{facts.items[at].text} may be a date or a share")
         found.append((at, _dated(facts, at, parts, today)))
     if facts.has("ndte"):

@@ -164,7 +164,7 @@ class PlainTrade:
         side = self.side()
         signal = replace(signal, action=self._action(side), tags=self._tags())
         signal = self._in_prices(signal, 1 if side == "long" else -1)
-        if said.is_sell and any(item.text == "covered" for item in facts.items):
+        if said.is_sell and any(item.text.endswith("covered") for item in facts.items):
             facts.doubt("action", "does it close a long or cover a short?")
         if said.conflict:
             facts.doubt("action", said.conflict)
@@ -215,7 +215,7 @@ class PlainTrade:
         if not is_priced and not said.is_explicit and signal.quantity is None:
             facts.doubt("price", "no price is stated")
         for at in facts.by.get("part", []):
-            if facts.items[at].value == "some":
+            if facts.items[at].value == "some" and facts.text(at)[:4] != "all ":
                 facts.take(at)
 
 

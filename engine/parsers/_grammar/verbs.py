@@ -76,6 +76,8 @@ def intent(facts: Facts, *, is_reply: bool = False) -> Intent:
         out.conflict = "does it sell short, or close a short?"
     if out.family == "close" and _is_turned(facts):
         out.conflict = "is it closed, or turned or opened again?"
+    if {"sell", "cover"} <= said and "short" not in said:
+        out.conflict = "does it close a long or cover a short?"
     if {"short", "cover"} <= said and facts.has("stop", "target", "under"):
         out.conflict = "a short is opened or covered?"
     out.stated = "long" if out.side is None and out.is_add and _is_bought_more(facts) else out.side

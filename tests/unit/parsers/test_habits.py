@@ -92,7 +92,10 @@ SOLD_AND_COVERED = (
     + rows("options", "open- SPY 08-15 640C @3 q=10", "STO SPY 640C 8/15 @ 3.00 {x}", "covered x10")
     + rows("options", "close- SPY 08-15 640C @0.1 f=1", "{x} SPY 640C 8/15 @ .10",
            "Covered|covered")
-    + rows("stocks", "ask", "Sold TSLA @ 330 {x}", "covered|(covered)")
+    + rows("stocks", "ask", "Sold TSLA @ 330 {x}", "covered|(covered)|fully covered|, cvr")
+    + rows("options", "no order", "SPY 640C 8/15 @ 3.00 {x}",
+           "cash secured|fully covered|naked|csp")
+    + rows("options", "ask", "{x} BTO SPY 640C 8/15 @ 3.00", "all but one|all but 1")
 )  # fmt: skip
 
 HOW_A_POSITION_STANDS = (
@@ -103,6 +106,22 @@ HOW_A_POSITION_STANDS = (
            "My avg in|My cost basis in|my fill on")
     + rows("options", f"close+ {SPY} @1.8 f=1", "sold SPY 640C 8/15 for 1.80, {x}",
            "paid 1.12|in at 1.12|entry 1.12|from 1.12")
+    + rows("stocks", "no order", "{x} DASH, cost 198.50",
+           "I'm long|We are long|I am short|currently long")
+    + rows("stocks", "no order", "I'm long DASH, {x} 198.50", "avg|average|cost basis|my avg")
+    + rows("stocks", "no order", "{x} 198.50",
+           "Our DASH long|My DASH long|DASH long cost basis|DASH buy level|DASH buy point"
+           "|DASH buy area|DASH loading zone|DASH short level|DASH add zone|DASH entry area")
+    + rows("stocks", "open+ DASH @198.5", "{x} 198.50",
+           "Long DASH|DASH long|I'm long DASH|DASH buy|Adding to DASH")
+    + rows("futures", "no order", "ES {x}",
+           "long to 6470|short to 6430|long 6450 paid|long 6450 off the table|long zone 6440-6445"
+           "|long 6450 on close|long 6450 on the close")
+    + rows("futures", "open+ ES @6441 sl=6435",
+           "ES 6440-6442 long zone filled 6441, stop {x}", "6435")
+    + rows("futures", "no order", "ES {x} 6450", "buy level|long level|short levels|sell area")
+    + rows("stocks", "close- AFRM @61.2 f=1", "AFRM covered {x}", "61.20|@ 61.20|at 61.20")
+    + rows("stocks", "no order", "AFRM covered {x}", "the gap|by analysts")
     + rows("stocks", "none", "{x} long GLD now", "Everyone is|Everybody is")
 )  # fmt: skip
 
@@ -139,6 +158,8 @@ OTHER_LANGUAGES = (
 
 FUTURES_HABITS = (
     rows("futures", "open+ ES @6450 sl=6440 pt=6470", "ES {x} 6450 SL 6440 TP 6470", "L|long|LONG")
+    + rows("futures", "no order", "{x}",
+           "NQ S 24000 support|ES L 6450|ES S 6450|ES H 6470 L 6430 stop 6420|ES S: 6430 R: 6470")
     + rows("futures", "open- ES @6450 sl=6460 pt=6430", "ES {x} 6450 SL 6460 TP 6430", "S|short")
     + rows("futures", "open+ NQ @24810 sl=24775 pt=24866", "🚨 NQ long 24810, SL 24775, {x} 24866",
            "T1|target|TP")
@@ -247,6 +268,8 @@ SHORT_WORDS = (
     + rows("options", f"close+ {SPY} @2 f=1", "{x} SPY 640C 8/15 @ 2.00",
            "cls|clsd|Cashing in|cashed in")
     + rows("options", f"close+ {SPY} @2 f=1", f"{CLOSE} {{x}}", "gg|ggs|✅")
+    + rows("options", "no order", "SPY 640C 8/15 @ 1.00 {x}",
+           "on close|at the close|at the open|at the bell")
     + rows("options", "none", "{x}",
            "SPY 640C 8/15 trading 1.00|SPY 640C 8/15 mark 1.00|SPY 640C 8/15 traded @ 1.00"
            "|ideal: SPY 640C 8/15 @ .80|alarm set: SPY 640C 8/15 @ .80"
@@ -272,7 +295,9 @@ FROM_ONE_INTO_ANOTHER = (
 
 NUMBERS_THAT_ARE_NO_PRICE = (
     rows("stocks", "close+ AAPL f=1", "AAPL sold {x}",
-         "for $500 profit|$500 profit|for a 500 profit|, $500 gain|for a $200 loss|+$500|+2%")
+         "for $500 profit|for a 500 profit|for a $200 loss|+$500|+2%")
+    + rows("stocks", "ask", "AAPL sold {x}", "$500 profit|, $500 gain")
+    + rows("futures", "close- ES @6440 f=1", "covered ES 6440 {x}", "profit|winner|gain|for a loss")
     + rows("stocks", "close+ AAPL @235 f=1", "AAPL sold {x}",
            "235 for a $500 profit|@ 235 $500 profit|235, 2% gain")
     + rows("options", f"close+ {SPY} @2 f=1", "Closed SPY 640C 8/15 {x}",
