@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from engine import orders
-from engine.asking import Rank, answered_within, asking
+from engine.asking import Rank, answered_within, asking, rank
 from engine.brokers import (
     BalanceSeen,
     BrokerEvent,
@@ -179,11 +179,12 @@ async def fetch_fills(desk: Desk, order: Order, told_at: datetime) -> None:
             if o.account == order.account and o.broker == order.broker and not orders.is_whole(o)
         ]
         since = max(told_at, desk.since(days=_MOST_BEHIND_DAYS))
+        oldest = min(since, *(o.created_at for o in lacking)) - _MARGIN
         try:
-            async with answered_within(desk.settings.broker_timeout_s):
-                fills = await desk.broker(order.broker).fills_since(
-                    order.account, min(since, *(o.created_at for o in lacking)) - _MARGIN
-                )
+            # What is held and not booked has no stop yet: this waits behind no entry.
+            with asking(min(rank(), Rank.DOUBT)):
+                async with answered_within(desk.settings.broker_timeout_s):
+                    fills = await desk.broker(order.broker).fills_since(order.account, oldest)
         except QUIET as error:
             desk.gates.setdefault(order.broker, f"fills could not be read: {error}")
             return

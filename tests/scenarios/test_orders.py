@@ -302,6 +302,25 @@ async def test_what_became_of_a_cancelled_stop_is_asked_in_the_name_of_exits(rig
     assert (True, Rank.DOUBT) not in ranks
 
 
+async def test_a_fill_that_is_known_to_be_missing_is_read_before_more_entries_go_out(rig):
+    """What is held has no stop until it is booked."""
+    rig.faults.drop_events = 99
+    await rig.say(BUY)
+    (entry,) = await orders(rig)
+    read, ranks = rig.desk.brokers["paper"].fills_since, []
+
+    async def seen(account, since):
+        ranks.append(rank())
+        return await read(account, since)
+
+    rig.desk.brokers["paper"].fills_since = seen
+    await rig.fill(spy(), "2.14", "2.15")
+    await send.look_up(rig.desk, entry.order_id)
+    rig.faults.drop_events = 0
+    assert rig.trade().qty_open == 2
+    assert ranks == [Rank.DOUBT]
+
+
 async def test_what_became_of_a_cancelled_entry_is_not(rig):
     await waiting(rig, BUY)
     (entry,) = await orders(rig)
