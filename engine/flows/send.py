@@ -43,6 +43,7 @@ log = logging.getLogger(__name__)
 _UNSENT_KEPT = 1000
 _ID_TAKEN = re.compile(r"(?i)\bunique\b|\bduplicate|already (?:exists|used|been used)")
 """A refusal of the id, not of the order: a gateway on the way may have repeated our request."""
+SOON_S = 0.5
 CANCEL_AGAIN_S = (0.2, 0.3, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
 
 
@@ -63,7 +64,23 @@ async def submit(desk: Desk, order: Order, *, again: bool = False) -> Order:
         desk.in_flight.discard(order.order_id)
     if why := unwanted(desk, after):
         await ask_cancel(desk, after, why)
+    elif after.purpose is Purpose.ENTRY and after.state.is_at_broker:
+        _look_soon(desk, after)
     return after
+
+
+def _look_soon(desk: Desk, entry: Order) -> None:
+    """Most entries fill at once: where nothing is told unasked, a poll is late for their stop."""
+    if desk.broker(entry.broker).caps.has_stream:
+        return
+
+    async def look() -> None:
+        await desk.clock.sleep(SOON_S)
+        order = desk.book.orders.get(entry.order_id)
+        if order is not None and order.state is OrderState.ACCEPTED:
+            await look_up(desk, entry.order_id)
+
+    desk.vigil(look, f"look at {entry.order_id}")
 
 
 def unwanted(desk: Desk, order: Order) -> str:

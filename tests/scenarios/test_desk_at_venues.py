@@ -267,6 +267,21 @@ async def test_an_entry_fills_is_protected_and_closed_at_the_venue(name):
         await it.true()
 
 
+@pytest.mark.parametrize("name", ["etrade", "webull"])
+async def test_where_nothing_is_told_an_entry_that_fills_at_once_needs_no_poll_for_its_stop(name):
+    async with at(name) as it:
+        entry = await it.enter()
+        it.bench.clock.advance(0.3)
+        it.quote("2.00", "2.01")
+        await it.rest()
+        it.bench.clock.advance(0.3)
+        async with asyncio.timeout(5):
+            while not (trades := it.desk.book.open_trades()) or trades[0].is_unprotected_since:
+                await it.rest()
+        assert it.ours() == entry.qty
+        await it.protected()
+
+
 @pytest.mark.parametrize(
     "fault", ["accept_then_hang", "accept_then_504", "accept_then_reset", "cut_json"]
 )
