@@ -274,7 +274,11 @@ ODD_LETTERS = (
     + rows("options", "ask", "BTO {x} 8/15 @ 1.00", "SРY 640C|ЅPY 640C|SPY 640С|SPΥ 640C")
     + rows("options", "none", f"{{x}} you {OPEN}", "Ⓦⓞⓤⓛⓓ|ᴡᴏᴜʟᴅ|𝐖𝐨𝐮𝐥𝐝|Wоuld|Wοuld")
     + rows("stocks", "none", "{x} buy SOFI again around 13", "Ⓦⓞⓤⓛⓓ|Wоuld|Ẃould|Would")
-    + rows("options", "ask", "BTO SPY 640C {x} Friday @ 1.00", "ñext|nex\u0301t|next")
+    + rows("options", "ask", "BTO SPY 640C {x} Friday @ 1.00", "ñext|nex\u0301t|next|(next)|next,"
+           "|next -|[next]|next\n|**next**|NEXT")
+    + rows("options", "ask", "BTO SPY 640C {x} @ 1.00",
+           "next [Friday]|next (friday)|next - Friday|next/Friday|nxt friday"
+           "|nexxt Friday|next Firday")
     + rows("options", "ask", OPEN.replace("@ 1.00", "{x}"), "'25|’25")
     + rows("options", f"open+ {SPY} @1", "{x}",
            f"\u2068{OPEN}\u2069|\u202a{OPEN}\u202c|\u2066{OPEN}\u2069|{OPEN}\u200e")
