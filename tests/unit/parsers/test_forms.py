@@ -246,6 +246,9 @@ SLIPS = (
            "|trimmng half|trim haf", "ES long 6450 stop 6440")
 )  # fmt: skip
 
+SLIPS += rows("stocks", "open+ AAPL @190 q=50", "Bought 50 {x} of AAPL at 190",
+              "sharees|sahres|shars|shares")  # fmt: skip
+
 NO_SLIPS = tuple(
     row
     for name in ("HLF", "TGTX", "LOTZ", "STRL", "TRMB", "HALO", "FLT", "LNG", "RST", "ENTG", "CLSK")
@@ -303,6 +306,8 @@ HEADED = (
     + rows("stocks", "no order", "BOUGHT 50 SHARES {x} AT 1042", "OF COST|IN COST|FROM COST")
     + rows("futures", "open+ ES @6450 q=2", "BTO 2 /ES @ 6450 {x}", "🚨|🚨🚨🚨")
     + rows("futures", "ask", "{x} ES long 6450", "🚨|🚨🚨")
+    + rows("stocks", "no order", "{x}", "HAKF out|HLAF out|Hakf out|HAALF off")
+    + rows("stocks", "close+ AAPL f=1", "{x}", "AAPL out")
     + rows("options", "ask", "trim {x}", "1 - 1.45|2-2.10|1 – 1.45", OPEN)
 )  # fmt: skip
 
