@@ -31,6 +31,9 @@ def occasion(reader: Reducer, at: int) -> int:
     is_remark = not verbs or told or any(_is_done(one, str(item.value)) for one in verbs)
     is_aim = item.text.startswith(("by ", "before ")) and all(one.text in _OUT for one in verbs)
     is_remark = is_remark and not (verbs and is_aim)
+    if not verbs and item.value == "hour":  # SPY 640C @ 1.00 at the close: where it stood
+        reader.put(item, "cue", "status")
+        return at + 1
     reader.put(item, "note" if is_remark else "cue", "cond")
     return at + 1
 

@@ -107,6 +107,9 @@ class Facts:
         ]
 
 
+_NUMBERS = frozenset(("num", "paid", "money"))
+
+
 def is_report(facts: Facts, anchor: int | None, verbs: frozenset[str]) -> bool:
     """``AAPL closed at 229``: the thing itself did it, nobody says he traded.
 
@@ -118,6 +121,8 @@ def is_report(facts: Facts, anchor: int | None, verbs: frozenset[str]) -> bool:
         return False
     if facts.has("part", "share", "qty", "pct"):
         return False
+    if facts.text(found[0]) == "covered" and facts.kind(facts.after(found[0])) in _NUMBERS:
+        return False  # a gap is covered, a price is not
     return found[0] > anchor and facts.items[found[0]].sent == facts.items[anchor].sent
 
 

@@ -190,6 +190,8 @@ def check_words(draft: Draft, reading: Reading) -> None:
         facts.doubt("price", "is that the entry or the exit price?")
     if said.family == "close" and facts.has("hit") and not is_priced and not facts.has("market"):
         facts.doubt("price", "was it closed at the target?")
+    if said.family == "open" and _is_held(facts):
+        facts.doubt("action", "is that an entry, or what is held?")
     if said.family == "open" and _is_crossed(facts):
         facts.doubt("action", "a cross or stop sign stands beside the order")
     if said.family == "open" and (remark := _aftermath(facts, said)):
@@ -278,6 +280,33 @@ _TALLY = frozenset("✅☑✔💰🤑💵💸🏆🎉")
 _STOPS = frozenset("🛑⛔")
 """Beside a stop these only mark it."""
 _NO = frozenset("❌🚫⛔🛑✖❎")
+
+
+_OWN = frozenset(("im", "i", "am", "we", "are", "weare", "currently", "been"))
+_COSTS = ("cost", "avg", "average", "my a", "our a", "basis")
+
+
+def _is_owned(facts: Facts, at: int) -> bool:
+    """``my DASH long``: a noun, and whose it is."""
+    is_noun = at > 1 and facts.text(at) in ("long", "short") and facts.items[at - 1].kind in _NAMES
+    return is_noun and facts.text(at - 2) in ("my", "our")
+
+
+def _is_held(facts: Facts) -> bool:
+    """``I'm long DASH, cost 198.50``, ``our DASH long 198.50``: he tells what he holds."""
+    if any(facts.text(at).startswith("cost basis") for at in facts.by.get("paid", ())):
+        return True
+    if _is_noun(facts) and any(facts.text(at).endswith(" paid") for at in facts.by.get("paid", ())):
+        return True
+    if any(_is_owned(facts, at) for at in facts.by.get("verb", ())):
+        return True
+    if not any(facts.text(at).startswith(_COSTS) for at in facts.by.get("paid", ())):
+        return False
+    found = facts.by.get("verb", ())
+    return bool(found) and all(
+        facts.text(at) in ("long", "short") and at > 0 and facts.text(at - 1) in _OWN
+        for at in found
+    )
 
 
 def _is_contrary(said: Intent, held: Side) -> bool:

@@ -150,6 +150,8 @@ def _bare_price(facts: Facts, out: Price, intent: Intent, is_premium: bool) -> N
     left = facts.at("num", "money")
     if len(ranges) == 1 and not left:
         _range(facts, out, ranges[0])
+        if intent.family == "open" and any("zone" in item.text for item in facts.items):
+            facts.doubt("price", "is that the price, or a zone to wait for?")
         return
     if len(left) != 1:
         if len(left) > 1:
@@ -157,8 +159,8 @@ def _bare_price(facts: Facts, out: Price, intent: Intent, is_premium: bool) -> N
         return
     item = facts.take(left[0])
     out.value = item.value
-    if intent.is_add and facts.text(left[0] - 1 if left[0] else None).endswith("to"):
-        facts.doubt("price", f"is {item.text} the price, or the new average?")
+    if intent.family == "open" and facts.text(left[0] - 1 if left[0] else None).endswith("to"):
+        facts.doubt("price", f"is {item.text} the price, or where it should go?")
     if left[0] and facts.items[left[0] - 1].text in ("<", ">", "<=", ">="):
         facts.doubt("price", f"{facts.items[left[0] - 1].text}{item.text} is a limit, not a price")
     is_count = is_premium and item.kind == "num" and "." not in item.text and "," not in item.text

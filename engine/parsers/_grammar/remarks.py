@@ -22,6 +22,7 @@ _ENTRIES = frozenset(("bto!", "buy", "open", "in", "long"))
 _NUMBERS = frozenset(("num", "money"))
 _TALLIES = frozenset(("p/l", "p&l", "pnl", "gain", "profit", "result", "results"))
 """``P/L: +50%`` in the lines of an exit only says how it went."""
+_OFF = ("off", "off the table")
 _OVER = frozenset(("sell", "stc!", "btc!", "cover", "close", "out", "stopped", "trim"))
 _FEW = 20
 _COIN_PRICE = 20_000
@@ -92,7 +93,9 @@ def spread(reader: Reducer, at: int) -> int:
 def _taken(reader: Reducer, item: Item, at: int) -> str:
     """What is taken: some off, all of it off, a profit or loss, or a position."""
     ahead = [one for one in reader.items[at + 1 : at + 13] if one.sent == item.sent]
-    off = next((k for k, one in enumerate(ahead) if one.text.endswith("off")), None)
+    off = next((k for k, one in enumerate(ahead) if one.text.endswith(_OFF)), None)
+    if off is not None and ahead[off].text == _OFF[1]:
+        ahead[off].kind, ahead[off].value = "fill", ""
     if off is not None:
         is_share = ahead[off].kind != "fill" or any(
             one.kind in _SHARES or (one.kind == "slash" and is_fraction(one.value))

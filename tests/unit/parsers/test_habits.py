@@ -106,6 +106,22 @@ HOW_A_POSITION_STANDS = (
            "My avg in|My cost basis in|my fill on")
     + rows("options", f"close+ {SPY} @1.8 f=1", "sold SPY 640C 8/15 for 1.80, {x}",
            "paid 1.12|in at 1.12|entry 1.12|from 1.12")
+    + rows("stocks", "no order", "{x} DASH, cost 198.50",
+           "I'm long|We are long|I am short|currently long")
+    + rows("stocks", "no order", "I'm long DASH, {x} 198.50", "avg|average|cost basis|my avg")
+    + rows("stocks", "no order", "{x} 198.50",
+           "Our DASH long|My DASH long|DASH long cost basis|DASH buy level|DASH buy point"
+           "|DASH buy area|DASH loading zone|DASH short level|DASH add zone|DASH entry area")
+    + rows("stocks", "open+ DASH @198.5", "{x} 198.50",
+           "Long DASH|DASH long|I'm long DASH|DASH buy|Adding to DASH")
+    + rows("futures", "no order", "ES {x}",
+           "long to 6470|short to 6430|long 6450 paid|long 6450 off the table|long zone 6440-6445"
+           "|long 6450 on close|long 6450 on the close")
+    + rows("futures", "open+ ES @6441 sl=6435",
+           "ES 6440-6442 long zone filled 6441, stop {x}", "6435")
+    + rows("futures", "no order", "ES {x} 6450", "buy level|long level|short levels|sell area")
+    + rows("stocks", "close- AFRM @61.2 f=1", "AFRM covered {x}", "61.20|@ 61.20|at 61.20")
+    + rows("stocks", "no order", "AFRM covered {x}", "the gap|by analysts")
     + rows("stocks", "none", "{x} long GLD now", "Everyone is|Everybody is")
 )  # fmt: skip
 
@@ -252,6 +268,8 @@ SHORT_WORDS = (
     + rows("options", f"close+ {SPY} @2 f=1", "{x} SPY 640C 8/15 @ 2.00",
            "cls|clsd|Cashing in|cashed in")
     + rows("options", f"close+ {SPY} @2 f=1", f"{CLOSE} {{x}}", "gg|ggs|✅")
+    + rows("options", "no order", "SPY 640C 8/15 @ 1.00 {x}",
+           "on close|at the close|at the open|at the bell")
     + rows("options", "none", "{x}",
            "SPY 640C 8/15 trading 1.00|SPY 640C 8/15 mark 1.00|SPY 640C 8/15 traded @ 1.00"
            "|ideal: SPY 640C 8/15 @ .80|alarm set: SPY 640C 8/15 @ .80"
