@@ -190,7 +190,8 @@ class _Trade(PlainTrade):
     def _is_form(self) -> bool:
         """The siren form: a siren, or a size letter behind the price."""
         items = self.facts.items
-        has_siren = any(item.kind == "emoji" and "🚨" in item.text for item in items)
+        first = next((at for at, item in enumerate(items) if item.kind in ("root", "verb")), 0)
+        has_siren = any(item.kind == "emoji" and "🚨" in item.text for item in items[:first])
         if has_siren and self.facts.has("target") and not self.facts.has("line", "para"):
             has_siren = False  # the form has a line for the stop
         has_letter = any(item.kind == "letter" for item in items)

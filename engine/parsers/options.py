@@ -150,6 +150,8 @@ class _Trade:
             is_before = is_before and item.kind not in ("slash", "date", "sym", "strike")
             if is_before and item.kind in ("note", "kept", "fill") and item.text not in _HEADINGS:
                 return False
+            if is_before and item.kind == "word" and item.sent < named:
+                self.facts.doubt("action", f"{item.text!r} may say what this is")
             signs = _ENTRY_EMOJI | (_STOP_EMOJI if self.facts.has("stop") else frozenset())
             is_odd = item.kind == "emoji" and not set(item.text) <= signs
             if is_odd and not any(one.value[0] == "entry" for one in self._paid()):

@@ -18,6 +18,7 @@ from engine.store import Tokens
 LANES: Mapping[Lane, tuple[float, float]] = {
     "exit": (2, 1),
     "order": (3, 1),
+    "account": (2, 2.1),
     "read": (2, 2.1),
     "open": (2, 2.1),
     "history": (2, 2.1),
@@ -25,6 +26,7 @@ LANES: Mapping[Lane, tuple[float, float]] = {
 }
 """Orders: 600 a minute are allowed, 300 used. Questions: each may be asked 2 times in 2 s."""
 _LANES: Mapping[str, Lane] = {
+    "/trading/accounts/list": "account",
     "/trading/orders/open-orders/list": "open",
     "/trading/orders/historical-orders/list": "history",
     "/trading/orders/get": "detail",

@@ -109,7 +109,7 @@ class Login:
         return _read(await self._ask("/auth/tokens/check", {"token": token.text}))
 
     async def _ask(self, path: str, asked: dict[str, str]) -> Any:
-        answer: Answer = await self._wire.read("POST", path, json=asked)
+        answer: Answer = await self._wire.read("POST", path, json=asked, lane="account")
         if not answer.is_ok or not isinstance(answer.body, dict):
             code = (answer.body or {}).get("error_code", answer.status)
             raise BrokerAuthError(f"{self._wire.name} gives no token: {code}")

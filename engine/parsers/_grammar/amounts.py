@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from engine.parsers._grammar import months
 from engine.parsers._grammar.months import ORDINALS, RIGHTS, put
 from engine.parsers._grammar.numbers import read_number
-from engine.parsers._grammar.words import corrected, is_nearly, unit
+from engine.parsers._grammar.slips import corrected, is_nearly, mistyped
+from engine.parsers._grammar.words import unit
 
 if TYPE_CHECKING:
     from engine.parsers._grammar.items import Itemiser
@@ -386,15 +387,16 @@ def _is_behind_verb(reader: Itemiser) -> bool:
 
 def _mended(token: Token) -> str:
     """``clals`` behind a number is ``calls``; the token keeps the right spelling."""
-    better = corrected(token.low) if len(token.low) > 3 else None
+    better = (corrected(token.low) or mistyped(token.low)) if len(token.low) > 3 else None
     if better in RIGHTS:
         token.low = better or token.low
-    elif token.low not in RIGHTS and is_nearly(token.low):
+    elif token.low not in RIGHTS and (token.low in _SHORTENED or is_nearly(token.low)):
         token.low = next((one for one in _SPELLED if _is_slip(token.low, one)), token.low)
     return token.low
 
 
 _SPELLED = ("calls", "puts", "call")
+_SHORTENED = ("cll", "pus", "cls", "clls")
 
 
 def _is_slip(word: str, known: str) -> bool:
@@ -420,9 +422,16 @@ def _spaced_right(reader: Itemiser, at: int, after: Token) -> int:
 
 
 def _is_right(reader: Itemiser, at: int) -> bool:
-    """``695 c 2/13``: a small letter between strike and date or price."""
+    """``695 c 2/13``, ``695 c Feb 13``: a small letter between strike and date or price."""
     token = reader.look(at)
-    return token is not None and (token.kind == "num" or token.text in ("@", "$"))
+    if token is None:
+        return False
+    is_dated = token.kind in _DATED or months.is_month(token.low)
+    return is_dated or token.low in _BEHIND_RIGHT
+
+
+_DATED = ("num", "day", "iso", "mday", "nday", "dots")
+_BEHIND_RIGHT = frozenset(("@", "$", "at", "for", "exp", "expiring", "0dte", "weekly"))
 
 
 _VALUED = frozenset((":", "=", "@", "$", "+"))

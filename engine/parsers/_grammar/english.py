@@ -104,6 +104,16 @@ wide wider wife wild will win wind window wine wing wings winner winter wipe wir
 within wobble woke woman women won wont wood wool word words wore work works world worn worry
 worse worst worth would wow wrap write wrong wrote yard yeah year years yell yelling yep yes yet
 yield you young your youre yours youth zero zone
+abort aborted backed backing bounced bugs cached caching cased casing casted casting cats choosing
+chose chosen clearer clone closest compare compared compares contact contacts contrast copies
+cores counted crashed crashing divide divided editing existed existing exists extensive feeds
+filler flips handler handlers lacking lacks latter launch leaks lease loader logged logging looked
+merge merged merges newer opener packed packing paused placing pointed pointing project quoted
+reached reloader reporter reporting resume resumed roles saves saving saying scope seconds served
+serves shaped shapes sharing shells shipped shorten shorter simple single slice slicing slope
+slopes sole solely sorted sorting source stable stated stating status stored strange strict stride
+strides string stroke supposed tested texts tighter timing trailer unbound valued wherever worker
+writer
 """
 _TICKERS = """
 ANY BEST BIG BILL BOOM CARS CASH CAT COST EAT EDIT FAST FLY FUN GAP GM GOOD HAS HEAR HOPE KEY LAND

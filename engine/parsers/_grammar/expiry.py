@@ -18,7 +18,8 @@ def read_expiries(facts: Facts, intent: Intent, today: date) -> list[Expiry]:
     found: list[tuple[int, Expiry]] = []
     for at in facts.at("date", "slash"):
         parts = tuple([part for part in facts.take(at).value if part is not None])
-        if intent.family != "close" and is_fraction(parts) and facts.has("when", "ndte", "date"):
+        is_share = facts.kind(at) == "slash" and is_fraction(parts)
+        if is_share and intent.family != "close" and facts.has("when", "ndte", "date"):
             facts.doubt("expiry", f"{facts.items[at].text} may be a date or a share")
         found.append((at, _dated(facts, at, parts, today)))
     if facts.has("ndte"):
@@ -141,11 +142,12 @@ def _word(
             return dates.from_month(*months[0], today)
         if months or code == "leaps":
             return Expiry(None, "LEAPS of which month?")
-    last = facts.items[at - 1] if at else None
-    is_next = last is not None and last.text == "next"
+    said = (item.text for item in facts.items[at - 1 :: -1] if item.kind not in _MARKS)
+    is_next = at > 0 and next(said, "") == "next"
     return dates.from_word(code, today, is_next)
 
 
+_MARKS = frozenset(("punct", "line", "para", "emoji"))
 _FITS: dict[str, Callable[[date], bool]] = {
     "weekly": dates.is_weekly,
     "monthly": dates.is_monthly,

@@ -96,11 +96,19 @@ _EXITS = frozenset(("exit", "exit price", "close price", "sold", "sold at", "clo
 
 def _embed(embed: EmbedText) -> str:
     fields = (
-        f"{name.strip().rstrip(':')}: {value}" for name, value in embed.fields
+        f"{name.strip().rstrip(':')}: {_bare(value)}" for name, value in embed.fields
         if normalise(value).strip(" *_") or name.strip().rstrip(":").lower() not in _EXITS
     )  # fmt: skip
     parts = (_author(normalise(embed.author)), embed.title, embed.description, *fields)
     return "\n".join(part for part in parts if part and part.strip())
+
+
+_FENCE = re.compile(r"\A```(?:[a-z]{1,10}\n)?|```\Z")
+
+
+def _bare(value: str) -> str:
+    """The value of a field without the code block around it, so that it stays beside its name."""
+    return _FENCE.sub("", value.strip()).strip()
 
 
 # --- tables -------------------------------------------------------------------------------------

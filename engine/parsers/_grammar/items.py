@@ -7,11 +7,12 @@ from decimal import Decimal
 from functools import cached_property
 from typing import Any
 
-from engine.parsers._grammar import amounts, foreign, led, months, names
+from engine.parsers._grammar import amounts, foreign, led, months, names, slips
 from engine.parsers._grammar.english import COMMON
+from engine.parsers._grammar.slips import corrected, mistyped
 from engine.parsers._grammar.text import folded
 from engine.parsers._grammar.tokens import Token
-from engine.parsers._grammar.words import Entry, corrected, label, phrases, unit
+from engine.parsers._grammar.words import Entry, label, phrases, unit
 
 
 @dataclass(slots=True)
@@ -126,6 +127,9 @@ class Itemiser:
         if token.text == "%":
             self.put("odd", None, "%")
             return at + 1
+        if token.text == "'" and after is not None and not after.gap and after.kind == "num":
+            self.put("oddnum", None, f"'{after.text}")  # a year, or a quotation
+            return at + 2
         if token.text == "/" and after is not None and not after.gap and self._is_start(at):
             return self.slashed(at, after)
         if self._ends_sentence(token, after):
@@ -199,6 +203,7 @@ class Itemiser:
         token = self.tokens[at]
         low = folded(token.low)
         if low.isascii() and (found := self.match(at, low)):
+            token.low = low
             if low in foreign.WORDS:
                 self.put("odd", None, token.text)
             return self.known(at, found[1], found[0])
@@ -363,11 +368,13 @@ class Itemiser:
     def _known_or_not(self, at: int, token: Token) -> int:
         low = token.low
         found = self.match(at, low)
-        if found is None and (better := corrected(low)):
+        if found is None and (better := slips.meant(self, at) or corrected(low)):
             low, found = better, self.match(at, better)
-            if found is not None and found[0].kind in ("note", "fill"):
+            if found is not None and found[0].kind in ("note", "fill") and len(low) <= _TICKER_SIZE:
                 found = None
         if found is not None:
+            if not token.text.isupper():
+                token.low = low
             entry, end = found
             if low in foreign.WORDS:
                 self.put("odd", None, token.text)
@@ -437,7 +444,7 @@ class Itemiser:
 
     def known(self, at: int, end: int, entry: Entry) -> int:
         is_name = end == at + 1 and led.is_name(self, at)
-        if is_name and not (entry.kind == "level" and self._is_label(end)):
+        if is_name and not (entry.kind == "level" and self.is_label(end)):
             self.put("sym", 2, self.tokens[at].text, is_upper=True)
             return end
         text = " ".join([one.low for one in self.tokens[at:end] if one.text not in _GLUE])
@@ -448,7 +455,7 @@ class Itemiser:
         self.put(entry.kind, entry.value, text, is_upper=is_upper)
         return end
 
-    def _is_label(self, at: int) -> bool:
+    def is_label(self, at: int) -> bool:
         """``| TGT 6956``: behind a symbol and before a number it is no symbol itself."""
         token = self.look(at)
         is_named = any(item.kind in ("sym", "future") for item in self.items)
@@ -493,7 +500,9 @@ class Itemiser:
 
 def _is_word(low: str, word: str) -> bool:
     """Whether ``low`` is that word of a phrase, typing slips included."""
-    return low == word or (len(word) >= _LONG and corrected(low) == word)
+    if low == word:
+        return True
+    return len(word) >= _LONG and word in (corrected(low), mistyped(low))
 
 
 def _month(name: str) -> int | None:
@@ -511,7 +520,9 @@ _LEVEL_OF = {"ts": "trail", "tsl": "trail"}
 _ROOTS = frozenset(("m2k", "m6e", "m6a", "m6b", "m6j"))
 _SMALL_SIZES = frozenset(("a", "b", "c"))
 _WORDLIKE = frozenset(("tp1", "tp2"))
-_LONG = 5
+_LONG = 4
+_TICKER_SIZE = 5
+"""A longer word is no ticker; one so short may be, when it is a slip of a mere remark."""
 _Special = Callable[[Itemiser, int, int, Entry, str], int]
 _SPECIAL: dict[str, _Special] = {
     "label": Itemiser.label,

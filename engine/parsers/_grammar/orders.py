@@ -18,8 +18,8 @@ from engine.parsers._grammar.sanity import (
     check_rest_stop,
     check_together,
 )
+from engine.parsers._grammar.slips import is_nearly
 from engine.parsers._grammar.verbs import Intent, Side
-from engine.parsers._grammar.words import is_nearly
 
 CONTRACT = frozenset(("symbol", "expiry", "strike", "right", "legs", "contract"))
 """Doubts in these fields mean that it is not known what should be traded."""

@@ -149,6 +149,9 @@ def _bare_price(facts: Facts, out: Price, intent: Intent, is_premium: bool) -> N
     ranges = facts.at("range")
     left = facts.at("num", "money")
     if len(ranges) == 1 and not left:
+        first, _, second = facts.items[ranges[0]].text.partition("-")
+        if is_premium and intent.family == "close" and first.isdigit() and not second.isdigit():
+            facts.doubt("price", f"{first} may be a count")
         _range(facts, out, ranges[0])
         if intent.family == "open" and any("zone" in item.text for item in facts.items):
             facts.doubt("price", "is that the price, or a zone to wait for?")

@@ -208,13 +208,20 @@ def _word_as_symbol(facts: Facts, anchor: int | None) -> str:
         )  # fmt: skip
         is_slot = is_slot or (before is not None and before.text in ("of", "my", "of my"))
         shouts = sum(one.is_upper for one in facts.items if one.kind in ("fill", "note", "part"))
-        is_shaped = item.is_upper and len(item.text) <= 5 and item.kind in _TICKER_KINDS
+        is_shaped = (
+            item.is_upper
+            and item.text not in _SMALL_WORDS
+            and len(item.text) <= 5
+            and item.kind in _TICKER_KINDS
+        )
         if is_shaped and is_slot and shouts <= 1:
             return _as_symbol(facts, at, item)
         return ""
     return ""
 
 
+_SMALL_WORDS = frozenset(("of", "in", "my", "the", "at", "for", "to", "and", "with", "from", "our"))
+"""No tickers, though all of a message be in capitals."""
 _TICKER_KINDS = frozenset(
     ("fill", "note", "cue", "part", "size", "verb", "barelevel", "paid", "month", "keep")
 )

@@ -4,7 +4,8 @@ import re
 import unicodedata
 from functools import lru_cache
 
-_BIDI = frozenset("\u061c\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+_BIDI = frozenset("\u061c\u200f\u202b\u202d\u202e\u2067")
+"""Not those that only set text apart or say it runs from left to right, as phones paste them."""
 _STRIKES = frozenset("\u0335\u0336\u0337\u0338")
 """Overlays that people use to strike letters through."""
 
@@ -62,6 +63,8 @@ _MAP: dict[str, str] = {
     "┃": "|",
 }
 _FRACTIONS = {"½": "1/2", "⅓": "1/3", "⅔": "2/3", "¼": "1/4", "¾": "3/4", "⅕": "1/5"}
+_MARKS = re.compile(r"[^\W\d_][\u0300-\u0334\u0339-\u036f]")
+"""A letter with its accent written behind it."""
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
 _PLAIN = re.compile(r"[\n -~]*\Z")
 
@@ -81,9 +84,19 @@ def _char(char: str) -> str:
     return _wide(char, category)
 
 
+_SMALL_CAPITALS = dict(zip("ᴀʙᴄᴅᴇꜰɢʜɪᴊᴋʟᴍɴᴏᴘʀꜱᴛᴜᴠᴡʏᴢ", "ABCDEFGHIJKLMNOPRSTUVWYZ", strict=True))
+
+
+_STYLED = frozenset(_SMALL_CAPITALS) | frozenset(map(chr, range(0x24B6, 0x24EA)))
+_STYLED |= frozenset(map(chr, range(0x1F130, 0x1F14A)))
+
+
 def _wide(char: str, category: str) -> str:
-    """Full-width and mathematical letters, digits and signs as their ASCII twins."""
-    is_wide = "\uff01" <= char <= "\uffe6" or char == "﹩"
+    """Full-width, circled and mathematical letters, digits and signs as their ASCII twins."""
+    if char in _SMALL_CAPITALS:
+        return _SMALL_CAPITALS[char]
+    is_wide = "\uff01" <= char <= "\uffe6" or char == "﹩" or "Ⓐ" <= char <= "ⓩ"
+    is_wide = is_wide or "\U0001f130" <= char <= "\U0001f149"
     if is_wide or "\U0001d400" <= char <= "\U0001d7ff":
         plain = unicodedata.normalize("NFKC", char)
         if plain.isascii() and category != "Sk":
@@ -91,11 +104,33 @@ def _wide(char: str, category: str) -> str:
     return char
 
 
+_TWINS = str.maketrans(
+    "асеорхуАВСЕНКМОРТХЅсіјѕԁοΑΒΕΗΙΚΜΝΟΡΤΧΥΖνυαρτκικ",
+    "aceopxyABCEHKMOPTXScijsdoABEHIKMNOPTXYZvuaptkik",
+)
+_TWIN_WORD = re.compile(f"[A-Za-z{''.join(map(chr, _TWINS))}]+")
+_TWIN = re.compile(f"[{''.join(map(chr, _TWINS))}]")
+_ALL_LETTERS = re.compile(r"[^\W\d_]+")
+
+
+def _untwinned(text: str) -> str:
+    """Words with letters of another alphabet that look like ours, spelled with ours."""
+
+    def plain(word: re.Match[str]) -> str:
+        return word[0].translate(_TWINS) if _TWIN_WORD.fullmatch(word[0]) else word[0]
+
+    return _ALL_LETTERS.sub(plain, text)
+
+
 def normalise(text: str) -> str:
     """One spelling for what looks alike; invisible characters gone. Idempotent."""
     if _PLAIN.match(text):
         return text
     out: list[str] = []
+    if _TWIN.search(text):
+        text = _untwinned(text)
+    if _MARKS.search(text):
+        text = unicodedata.normalize("NFC", text)
     for char in text.replace("\r\n", "\n"):
         if " " <= char <= "~" or char == "\n":
             out.append(char)
@@ -127,6 +162,8 @@ def hidden(text: str) -> str:
         return "the text holds characters that change the reading direction"
     if not _STRIKES.isdisjoint(text):
         return "some letters are struck through"
+    if _untwinned(text) != text or not _STYLED.isdisjoint(text):
+        return "some letters only look like ours"
     if any("\U000e0000" <= char <= "\U000e007f" for char in text):
         return "the text holds invisible tag characters"
     return ""
@@ -161,6 +198,17 @@ _SAMPLE = re.compile(
 """``e.g.`` and its kind, whose points would end a sentence."""
 
 
+_BRACKETED = re.compile(
+    r"(\b(?:stop|sl|pt|tp|target|strike)\b ?:? ?)\((\$?[\d.,]*\d)\)"
+    r"|((?:@|\b(?:stop|sl|pt|tp|target|strike|at|entry|price)\b ?:?) ?)\[(\$?[\d.,]*\d)\]",
+    re.IGNORECASE,
+)
+_BRACKETED_LABEL = re.compile(
+    r"[(\[](stop|sl|pt|tp|target|bto|stc|sto|btc|entry|strike|exp|price)[)\]]", re.IGNORECASE
+)
+"""``@ [1.92]``, ``[SL] 1.20``: brackets that only adorn; round ones may say minus."""
+
+
 def strip_markup(text: str) -> str:
     """Text as it shows on screen: no mentions, links, list marks, bold, spoilers or code ticks."""
     if "<" in text:
@@ -180,6 +228,9 @@ def strip_markup(text: str) -> str:
     text = _SAMPLE.sub(" example ", text)
     text = _SPACES.sub(" ", _LINE_MARK.sub("", text))
     text = text.replace("||", " ")
+    if ")" in text or "]" in text:
+        text = _BRACKETED_LABEL.sub(r"\1", text)
+        text = _BRACKETED.sub(lambda found: "".join(filter(None, found.groups())), text)
     if "*" in text or "_" in text:
         text = _EDGE_STAR.sub("", text.replace("**", "").replace("__", ""))
     return text

@@ -1,7 +1,8 @@
-"""The words of alert rooms: what each word or phrase can mean, and tolerance for typing slips."""
+"""The words of alert rooms: what each word or phrase can mean."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache
 
 from engine.parsers._grammar import chatter, english, foreign
 
@@ -345,6 +346,16 @@ def phrases(first: str) -> Phrases | None:
     return _compiled()[0].get(first)
 
 
+def words() -> Iterable[str]:
+    """Every word that may begin a phrase."""
+    return _compiled()[0].keys()
+
+
+def meaning(word: str) -> Entry | None:
+    """What the word alone means."""
+    return next((entry for rest, entry in phrases(word) or () if not rest), None)
+
+
 def unit(word: str) -> str | None:
     """``contracts``, ``shares``, ``points`` or ``dte`` when the word counts something."""
     return _compiled()[1]["unit"].get(word)
@@ -353,79 +364,3 @@ def unit(word: str) -> str | None:
 def label(word: str) -> str | None:
     """What a ``word:`` before a value names, if it names something."""
     return _compiled()[1]["label"].get(word)
-
-
-# --- typing slips -------------------------------------------------------------------------------
-
-_MIN_FUZZY = 5
-
-
-@cache
-def _near() -> dict[str, str]:
-    """Every one-slip spelling key of the longer words -> the word; None-like when two share it."""
-    table: dict[str, str] = {}
-    for word in _compiled()[0]:
-        if len(word) >= 4 and word.isalpha():
-            for key in _slips(word):
-                table[key] = word if table.get(key, word) == word else ""
-    return table
-
-
-def _slips(word: str) -> set[str]:
-    """The word itself, and the word with one letter (but the first) left out."""
-    return {word} | {word[:at] + word[at + 1 :] for at in range(1, len(word))}
-
-
-@lru_cache(maxsize=4096)
-def corrected(word: str) -> str | None:
-    """The known word that ``word`` is one slip away from: a letter more, less, other or swapped.
-
-    English words and short words are left alone; so is a slip that fits two known words.
-    """
-    if len(word) < 4 or len(word) > 16 or not word.isalpha() or word in english.COMMON:
-        return None
-    near = _near()
-    found = {hit for key in _slips(word) if (hit := near.get(key)) and _is_one_slip(word, hit)}
-    if len(found) > 1:
-        found = _best(word, found)
-    return found.pop() if len(found) == 1 else None
-
-
-_TELLING = frozenset(("verb", "level", "part", "even", "right", "price"))
-
-
-@lru_cache(maxsize=4096)
-def is_nearly(word: str) -> bool:
-    """Whether an unknown word may be a slip of an order word too short to be corrected."""
-    if not 4 <= len(word) <= 16 or not word.isalpha() or word in english.COMMON:
-        return False
-    near, table = _near(), _compiled()[0]
-    found = {hit for key in _slips(word) if (hit := near.get(key))}
-    return any(not rest and entry.kind in _TELLING for hit in found for rest, entry in table[hit])
-
-
-_ORDER_WORDS = frozenset(("right", "verb", "level", "label", "price"))
-
-
-def _best(word: str, found: set[str]) -> set[str]:
-    """Of several known words the one of an order, then the one with the same letters."""
-    table = _compiled()[0]
-    orders = {
-        hit for hit in found
-        if any(not rest and entry.kind in _ORDER_WORDS for rest, entry in table[hit])
-    }  # fmt: skip
-    if len(orders) == 1:
-        return orders
-    return {hit for hit in found if sorted(hit) == sorted(word)}
-
-
-def _is_one_slip(word: str, known: str) -> bool:
-    if word == known:
-        return True
-    is_swap = len(word) == len(known) and sorted(word) == sorted(known)
-    if min(len(word), len(known)) < _MIN_FUZZY and not is_swap:
-        return False
-    if len(word) != len(known):
-        return abs(len(word) - len(known)) == 1
-    wrong = [at for at in range(len(word)) if word[at] != known[at]]
-    return len(wrong) == 1 or (len(wrong) == 2 and wrong[1] == wrong[0] + 1 and is_swap)

@@ -222,9 +222,93 @@ ONCE_MISSED = (
          "bot|Bot|BOT|bought")
 )  # fmt: skip
 
+SLIPS = (
+    rows("options", f"close+ {SPY} @2 f=1", "{x} SPY 640C 8/15 @ 2.00",
+         "Solld|solld|SOOLD|Selll|Closedd|Closign|Exitted|sodl|Slod|Exitd|Sokd|seell|Dumpped")
+    + rows("options", f"open+ {SPY} @2", "{x} SPY 640C 8/15 @ 2.00",
+           "Bougth|BOUHGT|Boought|boufht|Bougt|Entred|Enterred|Grabbbed|Addded|Openning")
+    + rows("options", f"open+ {SPY} @2", "Bought SPY 8/15 640 {x} @ 2.00",
+           "clals|cals|callls|caals|caalls|cslls|cll|calld|CALLLS")
+    + rows("options", "open+ SPY 08-15 640P @2", "Bought SPY 8/15 640 {x} @ 2.00",
+           "ptus|puuts|putts|pust|pus|pits")
+    + rows("options", f"open+ {SPY} @2 sl=1.4", "BTO SPY 640C 8/15 @ 2.00 {x} 1.40",
+           "stopp|stoop|sotp|stpo|syop|Stopp")
+    + rows("options", f"open+ {SPY} @2 sl=1.4 pt=3", "BTO SPY 640C 8/15 @ 2.00 SL 1.40 {x} 3.00",
+           "targt|targget|tarrget|tatget|traget|Targte")
+    + rows("futures", "open+ ES @6450 sl=6440", "ES {x} 6450 stop 6440",
+           "lonng|loong|lonf|logn")
+    + rows("futures", "open- ES @6450 sl=6458", "ES {x} 6450 stop 6458",
+           "shrt|shrot|shorrt|shory")
+    + rows("futures", "open+ ES @6450 sl=6440", "ES {x} 6450 STOP 6440", "LOONG|LONNG")
+    + rows("futures", "close+ ES @6455 f=1", "{x} here 6455", "flaat|fllat|flst|stoppped out",
+           "ES long 6450 stop 6440")
+    + rows("futures", "close+ ES @6455 f=0.5", "{x} 6455", "hlf off|haalf off|sold hlf|trimed half"
+           "|trimmng half|trim haf", "ES long 6450 stop 6440")
+)  # fmt: skip
+
+NO_SLIPS = tuple(
+    row
+    for name in ("HLF", "TGTX", "LOTZ", "STRL", "TRMB", "HALO", "FLT", "LNG", "RST", "ENTG", "CLSK")
+    for row in (
+        *rows("options", f"open+ {name} 08-15 25C @1", "{x} 8/15 @ 1.00",
+              f"BTO {name} 25C|Bought {name} $25 calls|BOUGHT {name} 25C"),
+        *rows("options", f"open+ {SPY} @1 + open+ {name} 08-15 25C @2", "{x}",
+              f"BTO SPY 640C 8/15 @ 1.00\nBTO {name} 25C 8/15 @ 2.00"),
+        *rows("stocks", f"open+ {name} @20", f"Bought {name} @ 20"),
+    )
+)  # fmt: skip
+"""Tickers that look like a slip of an order word."""
+
+NAMED_MONTHS = (
+    rows("options", "open+ SPY 09-10 640C @1", "BTO SPY 640C {x} @ 1.00",
+           "Sep 10|Sep10|Sept 10th|10 Sep|10SEP|September 10")
+    + rows("options", "open+ SPY 2026-03-04 640C @1", "BTO SPY 640C {x} @ 1.00",
+           "Mar 4|March 4th|4 Mar|Mar4")
+)  # fmt: skip
+
+ODD_LETTERS = (
+    rows("options", f"open+ {SPY} @1", "{x} SPY 640C 8/15 @ 1.00",
+         "𝐁𝐓𝐎|ＢＴＯ|bou\u0308ght|b\u00f2ught")
+    + rows("options", "ask", "{x} SPY 640C 8/15 @ 1.00",
+           "ⒷⓉⓄ|ⓑⓣⓞ|ʙᴏᴜɢʜᴛ|🄱🅃🄾|ВТO|BTО|Воught|Bοught|ΒΤΟ")
+    + rows("options", "ask", "BTO {x} 8/15 @ 1.00", "SРY 640C|ЅPY 640C|SPY 640С|SPΥ 640C")
+    + rows("options", "none", f"{{x}} you {OPEN}", "Ⓦⓞⓤⓛⓓ|ᴡᴏᴜʟᴅ|𝐖𝐨𝐮𝐥𝐝|Wоuld|Wοuld")
+    + rows("stocks", "none", "{x} buy SOFI again around 13", "Ⓦⓞⓤⓛⓓ|Wоuld|Ẃould|Would")
+    + rows("options", "ask", "BTO SPY 640C {x} Friday @ 1.00", "ñext|nex\u0301t|next|(next)|next,"
+           "|next -|[next]|next\n|**next**|NEXT")
+    + rows("options", "ask", "BTO SPY 640C {x} @ 1.00",
+           "next [Friday]|next (friday)|next - Friday|next/Friday|nxt friday"
+           "|nexxt Friday|next Firday")
+    + rows("options", "ask", OPEN.replace("@ 1.00", "{x}"), "'25|’25")
+    + rows("options", f"open+ {SPY} @1", "{x}",
+           f"\u2068{OPEN}\u2069|\u202a{OPEN}\u202c|\u2066{OPEN}\u2069|{OPEN}\u200e")
+    + rows("options", "ask", "{x}", f"\u202e{OPEN}|{OPEN}\u200f|\u2067{OPEN}\u2069")
+)  # fmt: skip
+
+ADORNED = (
+    rows("options", f"open+ {SPY} @1 sl=0.7", "BTO SPY 640C 8/15 {x}",
+         "@ [1.00] SL (0.70)|@ [1.00] (SL) 0.70|@ 1.00 [stop]: 0.70|@ 1.00 SL: (0.70)"
+         "|at [$1.00] sl (.70)")
+    + rows("options", "ask", "BTO SPY 640C 8/15 {x}", "@ (1.00)")
+    + rows("futures", "open+ ES @6450 sl=6440", "ES long 6450 {x}",
+           "stop (6440)|(stop) 6440|[SL] 6440|SL [6440]")
+    + rows("options", f"open+ {SPY} @1", "BTO SPY 640 c {x}",
+           "Aug 15 @ 1.00|8/15 @ 1.00|15 Aug @ 1.00|2025-08-15 at 1")
+    + rows("options", f"open+ {SPY} @1", "BTO 8/15 SPY 640 {x}", "c @ 1.00|c at 1.00|c for 1.00")
+)  # fmt: skip
+
+HEADED = (
+    rows("options", "no order", "{x}\n- SPY 640C 8/15 (2.15)\n- QQQ 570C 8/15 (0.95)",
+         "Openpositions:|Mypositons|Currentholds:|Opne positions|Portfoliio:")
+    + rows("stocks", "no order", "BOUGHT 50 SHARES {x} AT 1042", "OF COST|IN COST|FROM COST")
+    + rows("futures", "open+ ES @6450 q=2", "BTO 2 /ES @ 6450 {x}", "🚨|🚨🚨🚨")
+    + rows("futures", "ask", "{x} ES long 6450", "🚨|🚨🚨")
+    + rows("options", "ask", "trim {x}", "1 - 1.45|2-2.10|1 – 1.45", OPEN)
+)  # fmt: skip
+
 FORMS = {
     name.lower(): made for name, made in list(globals().items())
-    if name.isupper() and isinstance(made, list)
+    if name.isupper() and isinstance(made, list | tuple)
 }  # fmt: skip
 
 
@@ -300,6 +384,18 @@ def test_a_payload_that_is_only_tried_out_is_no_order(key: str, value: str) -> N
     text = f'{{"ticker":"AAPL","action":"buy","price":190,"quantity":10,"{key}":{value}}}'
     parsed = outcome("stocks", text)
     assert isinstance(parsed, Alert) == (value == "false")
+
+
+@pytest.mark.parametrize(
+    "fence", ["{}", "```{}```", "```yaml\n{}\n```", "```\n{}```", "\n{}\n", "**{}**"]
+)
+def test_the_value_of_a_field_may_stand_in_a_block(fence: str) -> None:
+    said = {"Ticker": "SPY", "Strike": "640", "Type": "CALL", "Exp": "8/15", "Price": "$1.00"}
+    fields = tuple((name, fence.format(value)) for name, value in said.items())
+    found = score(
+        f"open+ {SPY} @1", _read(message("", embeds=(EmbedText(title="BTO", fields=fields),)))
+    )
+    assert found.verdict in ("exact", "ok"), found.got
 
 
 @pytest.mark.parametrize("footer", ["EXAMPLE ONLY", "Test alert", "Demo", "Paper trading"])
