@@ -15,7 +15,6 @@ from engine.parsers._grammar.spreads import flipped, is_spread, read_spread, set
 from engine.parsers._grammar.structures import Plan
 from engine.parsers._grammar.verbs import Intent, Side
 
-
 _JOINTS = frozenset(("and", "also", "plus", "then", "the", "with", "bto", "buy", "x", "both"))
 """Words between two contracts of one symbol."""
 
