@@ -67,9 +67,12 @@ def _may_replace(desk: Desk, trade: Trade, step: Replace, caps: Caps | None) -> 
     return caps.replaces_qty or step.qty == step.order.qty
 
 
-def tif_of(desk: Desk, trade: Trade, wanted: Tif) -> Tif:
-    """How long an exit may work there; a stop of one day is sent anew on the next."""
-    caps = caps_of(desk, trade.broker, trade.legs)
+def tif_of(desk: Desk, broker: str, legs: tuple[Leg, ...], wanted: Tif) -> Tif:
+    """How long an order may work there.
+
+    A stop of one day is sent anew on the next; an entry is cancelled by the desk anyway.
+    """
+    caps = caps_of(desk, broker, legs)
     if caps is None or wanted in caps.tifs or not caps.tifs:
         return wanted
     return Tif.DAY if Tif.DAY in caps.tifs else Tif.GTC

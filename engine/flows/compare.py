@@ -25,7 +25,7 @@ from engine.domain.errors import (
 from engine.domain.money import ZERO
 from engine.domain.order import Order, OrderState, Side, Trigger
 from engine.domain.trade import Execution
-from engine.flows import echo, effects, ends, expired, load, send, splits
+from engine.flows import coin_fee, echo, effects, ends, expired, load, send, splits
 from engine.flows.hear import QUIET
 from engine.reconcile import Findings, PositionGap
 
@@ -330,12 +330,16 @@ def _may_protect(desk: Desk, account: str, report: BrokerOrder) -> bool:
 
 
 async def _adopt_position(desk: Desk, account: str, gap: PositionGap) -> None:
-    """More there than here is adopted at the broker's price; less is nothing that we can price."""
+    """More there than here is adopted at the broker's price; less is nothing that we can price.
+
+    A bought coin of which a little is missing paid its fee in itself: what is not there cannot be
+    sold, and an exit of all of it would be refused for ever.
+    """
     is_more = gap.theirs * gap.qty > 0 and gap.ours * gap.qty >= 0
-    if not is_more or gap.avg_price is None:
+    is_fee = coin_fee.is_one(desk, account, gap)
+    price = ZERO if is_fee else gap.avg_price if is_more else None
+    if price is None or await _lags(desk, account, gap):
         return  # shown and told as a difference; a person, or the missing fill, resolves it
-    if await _lags(desk, account, gap):
-        return
     now = desk.clock.now()
     await ends.on_external(
         desk,
@@ -348,10 +352,11 @@ async def _adopt_position(desk: Desk, account: str, gap: PositionGap) -> None:
             leg=0,
             side=Side.BUY if gap.qty > 0 else Side.SELL,
             qty=abs(gap.qty),
-            price=gap.avg_price,
+            price=price,
             fee_usd=ZERO,
             executed_at=now,
         ),
+        said=coin_fee.said(account, gap) if is_fee else "",
     )
 
 

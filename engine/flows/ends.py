@@ -59,8 +59,11 @@ async def on_end(desk: Desk, fill: BrokerFill) -> None:
     await _follow_up(desk, parts)
 
 
-async def on_external(desk: Desk, fill: BrokerFill) -> None:
-    """Book a trade made in the broker's own app: it closes what it closes, the rest is adopted."""
+async def on_external(desk: Desk, fill: BrokerFill, *, said: str = "") -> None:
+    """Book a trade made in the broker's own app: it closes what it closes, the rest is adopted.
+
+    ``said``: what people are told, where it was no such trade.
+    """
     async with desk.lock(fill.account):
         if await _is_booked(desk, fill):
             return
@@ -75,7 +78,8 @@ async def on_external(desk: Desk, fill: BrokerFill) -> None:
             return
     await desk.tell(
         "admin",
-        f"{fill.account}: {fill.side} {fill.qty:f} {fill.instrument.label} @ {fill.price:f} was "
+        said
+        or f"{fill.account}: {fill.side} {fill.qty:f} {fill.instrument.label} @ {fill.price:f} was "
         "traded outside TradeStream. It is in the books; nothing was sent because of it.",
         note_id=f"external-{fill.execution_id}",
     )

@@ -67,6 +67,7 @@ async def _take(desk: Desk, broker: str, event: BrokerEvent) -> None:
         await on_report(desk, event.order)
     elif isinstance(event, Filled):
         await on_fill(desk, event.fill)
+        _look_for_fee(desk, broker, event)
     elif isinstance(event, StreamDown):
         desk.health[f"broker {broker}"] = event.reason
         desk.streams_down.add(broker)
@@ -90,6 +91,12 @@ async def _take(desk: Desk, broker: str, event: BrokerEvent) -> None:
             f"{broker} sent something unknown: {event.note}",
             note_id=f"odd-{broker}-{event.raw}",
         )
+
+
+def _look_for_fee(desk: Desk, broker: str, event: Filled) -> None:
+    """A bought coin may arrive a little short, and nobody says so: see ``coin_fee``."""
+    if event.fill.instrument.kind == "crypto" and not desk.broker(broker).caps.tells_fees:
+        desk.vigil(lambda: _compare_later(desk, broker), f"compare {broker} soon")
 
 
 def stream_up(desk: Desk, broker: str) -> None:

@@ -6,11 +6,11 @@ from datetime import timedelta
 from engine.desk import Desk
 from engine.domain.copying import replace
 from engine.domain.desk import AlertRecord, AlertState, Approval, Candidate
-from engine.domain.order import Intent, Order, OrderState, Purpose, client_order_id
+from engine.domain.order import Intent, Order, OrderState, Purpose, Tif, client_order_id
 from engine.domain.record import Record, changed
 from engine.domain.source import SourceProfile
 from engine.domain.trade import StopPlan, Trade
-from engine.flows import send, settle
+from engine.flows import capable, send, settle
 from engine.routing import Routed
 
 
@@ -87,6 +87,7 @@ def new_order(desk: Desk, intent: Intent, state: OrderState) -> Order:
         qty=intent.qty,
         type=intent.type,
         limit=intent.limit,
+        tif=capable.tif_of(desk, intent.broker, intent.legs, Tif.DAY),
         state=state,
         created_at=now,
         sent_at=now if state is OrderState.SUBMITTING else None,

@@ -167,7 +167,7 @@ def _exit_order(
         type=OrderType.STOP if isinstance(step, Replace) else step.type,
         limit=None if isinstance(step, Replace) else step.limit,
         stop=step.stop,
-        tif=capable.tif_of(desk, trade, Tif.GTC if is_stop else Tif.DAY),
+        tif=capable.tif_of(desk, trade.broker, trade.legs, Tif.GTC if is_stop else Tif.DAY),
         state=OrderState.SUBMITTING,
         replaces=step.order.order_id if isinstance(step, Replace) else None,
         request_id="" if isinstance(step, Replace) else step.request_id,

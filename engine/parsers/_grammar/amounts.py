@@ -388,7 +388,7 @@ def _is_behind_verb(reader: Itemiser) -> bool:
 def _mended(token: Token) -> str:
     """``clals`` behind a number is ``calls``; the token keeps the right spelling."""
     better = (corrected(token.low) or mistyped(token.low)) if len(token.low) > 3 else None
-    if better in RIGHTS:
+    if better in RIGHTS or (better is not None and len(better) > 4 and unit(better)):
         token.low = better or token.low
     elif token.low not in RIGHTS and (token.low in _SHORTENED or is_nearly(token.low)):
         token.low = next((one for one in _SPELLED if _is_slip(token.low, one)), token.low)

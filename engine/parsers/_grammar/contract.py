@@ -8,12 +8,15 @@ from engine.domain.alert import Action, Right, Signal
 from engine.domain.copying import replace
 from engine.parsers._grammar import dates, symbols
 from engine.parsers._grammar.expiry import read_expiries
-from engine.parsers._grammar.facts import Facts
+from engine.parsers._grammar.facts import SILENT, Facts
 from engine.parsers._grammar.numbers import read_number
 from engine.parsers._grammar.orders import Draft, Reading
 from engine.parsers._grammar.spreads import flipped, is_spread, read_spread, settle_strikes
 from engine.parsers._grammar.structures import Plan
 from engine.parsers._grammar.verbs import Intent, Side
+
+_JOINTS = frozenset(("and", "also", "plus", "then", "the", "with", "bto", "buy", "x", "both"))
+"""Words between two contracts of one symbol."""
 
 
 class ContractReader:
@@ -120,6 +123,7 @@ class ContractReader:
         facts = self.facts
         if not ticker and self.last is not None and facts.doubts.pop("symbol", ""):
             ticker = self.last.signal.symbol
+            self._check_inherited(ticker)
         if not ticker:
             facts.doubt("symbol", "no symbol is named")
         expiry = self._one_expiry(found)
@@ -135,6 +139,16 @@ class ContractReader:
         if right is None:
             facts.doubt("right", "neither call nor put is said")
         return signal
+
+    def _check_inherited(self, ticker: str) -> None:
+        """``BTO SPY 640C @ 1, SO 25C @ 2``: the word in capitals may be a ticker of its own."""
+        facts = self.facts
+        for at in facts.by.get("opt", ()):
+            word = facts.items[at - 1] if at else None
+            if word is None or word.kind not in SILENT or not word.is_upper:
+                continue
+            if word.text.isalpha() and word.text.lower() not in _JOINTS:
+                facts.doubt("symbol", f"is it {ticker} or {word.text.upper()}?")
 
     def _held(self, signal: Signal) -> Signal | None:
         """The one open contract of this author that fits what an exit names."""

@@ -142,11 +142,12 @@ def _word(
             return dates.from_month(*months[0], today)
         if months or code == "leaps":
             return Expiry(None, "LEAPS of which month?")
-    last = facts.items[at - 1] if at else None
-    is_next = last is not None and last.text == "next"
+    said = (item.text for item in facts.items[at - 1 :: -1] if item.kind not in _MARKS)
+    is_next = at > 0 and next(said, "") == "next"
     return dates.from_word(code, today, is_next)
 
 
+_MARKS = frozenset(("punct", "line", "para", "emoji"))
 _FITS: dict[str, Callable[[date], bool]] = {
     "weekly": dates.is_weekly,
     "monthly": dates.is_monthly,

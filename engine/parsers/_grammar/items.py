@@ -379,7 +379,7 @@ class Itemiser:
             if low in foreign.WORDS:
                 self.put("odd", None, token.text)
             return self.known(at, end, entry)
-        self.unknown(token)
+        self.unknown(at, token)
         return at + 1
 
     def _is_small_size(self, at: int) -> bool:
@@ -463,9 +463,11 @@ class Itemiser:
         is_value = token is not None and (token.kind == "num" or token.text in (":", "$", "@", "="))
         return is_named and not is_lead and is_value
 
-    def unknown(self, token: Token) -> None:
+    def unknown(self, at: int, token: Token) -> None:
         text = token.text
-        if _TICKER.match(text):
+        if slips.may_be_part(self, at):
+            self.put("odd", None, text)
+        elif _TICKER.match(text):
             strength = 1 if token.low in COMMON or len(text) == 1 else 2
             self.put("sym", strength, text, is_upper=True)
         elif len(text) <= 5 and text.isalpha() and token.low not in COMMON:

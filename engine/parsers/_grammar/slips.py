@@ -219,6 +219,15 @@ def meant(reader: Itemiser, at: int) -> str | None:
     return better if is_first and (_is_name(reader, at + 1) or _is_share(reader, at + 1)) else None
 
 
+def may_be_part(reader: Itemiser, at: int) -> bool:
+    """``HAKF out``: a ticker, or a part of the position."""
+    token, after = reader.tokens[at], reader.look(at + 1)
+    if after is None or after.low not in ("out", "off", "here"):
+        return False
+    found = meaning(mistyped(token.low) or "")
+    return found is not None and found.kind == "part"
+
+
 def _is_name(reader: Itemiser, at: int) -> bool:
     """Capitals that no table knows: the ticker itself."""
     token = reader.look(at)

@@ -246,6 +246,9 @@ SLIPS = (
            "|trimmng half|trim haf", "ES long 6450 stop 6440")
 )  # fmt: skip
 
+SLIPS += rows("stocks", "open+ AAPL @190 q=50", "Bought 50 {x} of AAPL at 190",
+              "sharees|sahres|shars|shares")  # fmt: skip
+
 NO_SLIPS = tuple(
     row
     for name in ("HLF", "TGTX", "LOTZ", "STRL", "TRMB", "HALO", "FLT", "LNG", "RST", "ENTG", "CLSK")
@@ -274,7 +277,11 @@ ODD_LETTERS = (
     + rows("options", "ask", "BTO {x} 8/15 @ 1.00", "SРY 640C|ЅPY 640C|SPY 640С|SPΥ 640C")
     + rows("options", "none", f"{{x}} you {OPEN}", "Ⓦⓞⓤⓛⓓ|ᴡᴏᴜʟᴅ|𝐖𝐨𝐮𝐥𝐝|Wоuld|Wοuld")
     + rows("stocks", "none", "{x} buy SOFI again around 13", "Ⓦⓞⓤⓛⓓ|Wоuld|Ẃould|Would")
-    + rows("options", "ask", "BTO SPY 640C {x} Friday @ 1.00", "ñext|nex\u0301t|next")
+    + rows("options", "ask", "BTO SPY 640C {x} Friday @ 1.00", "ñext|nex\u0301t|next|(next)|next,"
+           "|next -|[next]|next\n|**next**|NEXT")
+    + rows("options", "ask", "BTO SPY 640C {x} @ 1.00",
+           "next [Friday]|next (friday)|next - Friday|next/Friday|nxt friday"
+           "|nexxt Friday|next Firday")
     + rows("options", "ask", OPEN.replace("@ 1.00", "{x}"), "'25|’25")
     + rows("options", f"open+ {SPY} @1", "{x}",
            f"\u2068{OPEN}\u2069|\u202a{OPEN}\u202c|\u2066{OPEN}\u2069|{OPEN}\u200e")
@@ -299,6 +306,8 @@ HEADED = (
     + rows("stocks", "no order", "BOUGHT 50 SHARES {x} AT 1042", "OF COST|IN COST|FROM COST")
     + rows("futures", "open+ ES @6450 q=2", "BTO 2 /ES @ 6450 {x}", "🚨|🚨🚨🚨")
     + rows("futures", "ask", "{x} ES long 6450", "🚨|🚨🚨")
+    + rows("stocks", "no order", "{x}", "HAKF out|HLAF out|Hakf out|HAALF off")
+    + rows("stocks", "close+ AAPL f=1", "{x}", "AAPL out")
     + rows("options", "ask", "trim {x}", "1 - 1.45|2-2.10|1 – 1.45", OPEN)
 )  # fmt: skip
 

@@ -48,7 +48,10 @@ STRIKES_AND_DATES = (
 )  # fmt: skip
 
 TICKERS_THAT_ARE_WORDS = (
-    rows("options", "close+ OPEN 08-15 8C @0.6 f=1", "{x} OPEN 8C 8/15 @ .60", "STC|Sold|SOLD")
+    rows("options", "ask", "BTO SPY 640C 8/15 @ 1, {x} 25C 8/15 @ 2", "SO|ON|GO|ALL|IT")
+    + rows("options", f"open+ {SPY} @1 + open+ SPY 08-15 645C @2",
+           "BTO SPY 640C 8/15 @ 1 {x} 645C 8/15 @ 2", "AND|and|plus|+")
+    + rows("options", "close+ OPEN 08-15 8C @0.6 f=1", "{x} OPEN 8C 8/15 @ .60", "STC|Sold|SOLD")
     + rows("options", "open+ LOW 08-15 240C @3.1", "{x}LOW 8/15/2025 240C @ 3.10",
            "ENTRY: |BTO |Bought |")
     + rows("options", "open+ BE 08-15 45C @2.2", "{x} 2.20",
