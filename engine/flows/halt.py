@@ -41,9 +41,13 @@ async def emergency_stop(desk: Desk, who: Who, *, close: bool, reason: str) -> d
 
 async def keep(desk: Desk, actor: str = "desk") -> None:
     """Make a halt durable that is in force in this process; the sweep tries until it is."""
-    said = desk.is_halting
-    if not said or desk.book.halted == said:
-        return
+    async with desk.lock("halt:"):  # the sweep and whoever halted may want the same at once
+        said = desk.is_halting
+        if said and desk.book.halted != said:
+            await _store(desk, said, actor)
+
+
+async def _store(desk: Desk, said: str, actor: str) -> None:
     try:
         await desk.commit(
             desk.event(

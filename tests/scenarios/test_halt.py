@@ -14,6 +14,7 @@ from engine.domain.source import Handling
 from engine.domain.trade import Trade, TradeState
 from engine.flows import approve, flatten, halt, manage, monitor, recover
 from storage.memory import MemoryStore
+from storage.sql import SqlStore
 from tests import rig as desks
 from tests import truth
 from tests.conformance.faulty_broker import Faults, FaultyBroker
@@ -439,3 +440,17 @@ async def test_fifteen_percent_below_the_peak_halts_until_an_admin_resumes():
     taken = await rig.say("BTO SPY 603C 1/31 @ 2.15")
     assert taken.state is not AlertState.RISK_REJECTED, taken.reason
     await rig.close()
+
+
+async def test_a_halt_that_two_make_durable_at_once_is_stored_once_and_can_be_resumed(tmp_path):
+    """The sweep comes by while the stop's own commit is under way."""
+    store = SqlStore(f"sqlite:///{tmp_path}/desk.db", b"key")
+    rig = await desks.start(store=store)
+    try:
+        rig.desk.is_halting = "enough"
+        await asyncio.gather(halt.keep(rig.desk), halt.keep(rig.desk))
+        assert "halt" not in rig.desk.health
+        await halt.resume(rig.desk, ADMIN, "looked")
+        assert not rig.desk.halted
+    finally:
+        await rig.close()
