@@ -135,7 +135,8 @@ async def on_report(desk: Desk, report: BrokerOrder, *, asked: bool = False) -> 
         return None
     async with desk.lock(known.account):
         order = desk.book.orders.get(known.order_id) or await desk.order(known.order_id) or known
-        after = orders.seen(order, report, desk.clock.now())
+        before = orders.carried_by(order, desk.book.orders.values())
+        after = orders.seen(order, report, desk.clock.now(), carried=before)
         if after is not order:
             await _store(desk, order, after, report)
         missing = orders.needs_fills(after, report)

@@ -10,6 +10,7 @@ from datetime import datetime
 
 from engine import orders
 from engine.desk import Desk
+from engine.domain.money import ZERO
 from engine.domain.order import (
     Order,
     OrderState,
@@ -170,6 +171,7 @@ def _exit_order(
         tif=capable.tif_of(desk, trade.broker, trade.legs, Tif.GTC if is_stop else Tif.DAY),
         state=OrderState.SUBMITTING,
         replaces=step.order.order_id if isinstance(step, Replace) else None,
+        carried=step.carried if isinstance(step, Replace) else ZERO,
         request_id="" if isinstance(step, Replace) else step.request_id,
         reason=step.reason,
         created_at=now,

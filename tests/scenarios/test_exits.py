@@ -150,6 +150,25 @@ async def test_a_stop_is_hit_at_the_broker_and_the_trade_is_over(rig):
     await check(rig)
 
 
+async def test_a_partly_filled_stop_that_is_moved_ends_when_the_rest_fills(rig):
+    """What the stop before it had filled counts: the line is over with the trade."""
+    trade = await held(rig)
+    (stop,) = await stops(rig)
+    rig.quote(spy(), str(stop.stop), str(stop.stop + d("0.02")), bid_size=d(1))
+    await rig.pass_time(1)
+    (stop,) = await stops(rig)
+    assert stop.filled == 1
+    await manage.close(rig.desk, trade.trade_id, TRADER, percent=d(34))
+    await rig.rest()
+    (moved,) = await stops(rig)
+    assert (moved.replaces, moved.carried) == (stop.order_id, 1)
+    rig.quote(spy(), "1.00", "1.02")
+    await rig.pass_time(1)
+    assert (await only(rig)).state is TradeState.CLOSED
+    assert await stops(rig) == []
+    await check(rig)
+
+
 async def test_a_percent_trail_follows_up_and_never_down(rig):  # R-06, I-19
     trade = await held(rig)
     await manage.trail(rig.desk, trade.trade_id, TRADER, percent=d(20))
