@@ -135,7 +135,7 @@ async def on_report(desk: Desk, report: BrokerOrder, *, asked: bool = False) -> 
         return None
     async with desk.lock(known.account):
         order = desk.book.orders.get(known.order_id) or await desk.order(known.order_id) or known
-        before = orders.carried_by(order, desk.book.orders.values())
+        before = orders.carried_by(order, desk.book.orders.values()) if order.replaces else None
         after = orders.seen(order, report, desk.clock.now(), carried=before)
         if after is not order:
             await _store(desk, order, after, report)
