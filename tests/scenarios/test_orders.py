@@ -282,24 +282,41 @@ async def test_what_ended_there_after_it_ended_here_is_taken_in(rig):
     assert order.reported == 1
 
 
+def ranks_of(rig, question):
+    """In whose name the broker is asked this from now on, and about what."""
+    ask, ranks = getattr(rig.desk.brokers["paper"], question), []
+
+    async def asked(account, about):
+        ranks.append((about, rank()))
+        return await ask(account, about)
+
+    setattr(rig.desk.brokers["paper"], question, asked)
+    return ranks
+
+
 async def test_what_became_of_a_cancelled_stop_is_asked_in_the_name_of_exits(rig):
     """Until it is known the next stop cannot be sent: it does not wait behind entries."""
     await rig.say(BUY)
     await rig.fill(spy(), "2.14", "2.15")
     (stop,) = await orders(rig, Purpose.STOP)
-    find, ranks = rig.desk.brokers["paper"].find, []
-
-    async def seen(account, order_id):
-        ranks.append((order_id == stop.order_id, rank()))
-        return await find(account, order_id)
-
-    rig.desk.brokers["paper"].find = seen
+    ranks = ranks_of(rig, "find")
     rig.faults.drop_events = 99
     await send.ask_cancel(rig.desk, stop, "test")
     await alive(rig, 2)
     rig.faults.drop_events = 0
-    assert (True, Rank.EXIT) in ranks
-    assert (True, Rank.DOUBT) not in ranks
+    assert (stop.order_id, Rank.EXIT) in ranks
+    assert (stop.order_id, Rank.DOUBT) not in ranks
+
+
+async def test_what_became_of_a_cancelled_entry_is_not(rig):
+    await waiting(rig, BUY)
+    (entry,) = await orders(rig)
+    ranks = ranks_of(rig, "find")
+    rig.faults.drop_events = 99
+    await send.ask_cancel(rig.desk, entry, "test")
+    await alive(rig, 2)
+    rig.faults.drop_events = 0
+    assert {each for _, each in ranks} == {Rank.DOUBT}
 
 
 async def test_a_fill_that_is_known_to_be_missing_is_read_before_more_entries_go_out(rig):
@@ -307,35 +324,12 @@ async def test_a_fill_that_is_known_to_be_missing_is_read_before_more_entries_go
     rig.faults.drop_events = 99
     await rig.say(BUY)
     (entry,) = await orders(rig)
-    read, ranks = rig.desk.brokers["paper"].fills_since, []
-
-    async def seen(account, since):
-        ranks.append(rank())
-        return await read(account, since)
-
-    rig.desk.brokers["paper"].fills_since = seen
+    ranks = ranks_of(rig, "fills_since")
     await rig.fill(spy(), "2.14", "2.15")
     await send.look_up(rig.desk, entry.order_id)
     rig.faults.drop_events = 0
     assert rig.trade().qty_open == 2
-    assert ranks == [Rank.DOUBT]
-
-
-async def test_what_became_of_a_cancelled_entry_is_not(rig):
-    await waiting(rig, BUY)
-    (entry,) = await orders(rig)
-    find, ranks = rig.desk.brokers["paper"].find, []
-
-    async def seen(account, order_id):
-        ranks.append(rank())
-        return await find(account, order_id)
-
-    rig.desk.brokers["paper"].find = seen
-    rig.faults.drop_events = 99
-    await send.ask_cancel(rig.desk, entry, "test")
-    await alive(rig, 2)
-    rig.faults.drop_events = 0
-    assert set(ranks) == {Rank.DOUBT}
+    assert [each for _, each in ranks] == [Rank.DOUBT]
 
 
 async def test_a_late_fill_after_cancel_opens_the_trade_and_is_protected(rig):  # O-11
