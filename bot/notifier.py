@@ -39,8 +39,8 @@ class Notifier:
     def __init__(self, app: "App") -> None:
         self._app = app
         self._heard: list[AlertRecord] = []
-        self.fresh_alerts: list[AlertRecord] = []
-        """Alerts that advanced since the last look."""
+        self._news: dict[str, list[AlertRecord]] = {}
+        self._looking = asyncio.Lock()
         app.desk.bus.listen(self._hear)
 
     def _hear(self, events: Iterable[Event]) -> None:
@@ -177,16 +177,32 @@ class Notifier:
             self._deliver_later(told(document))
 
     async def look(self) -> None:
-        """Every rule once."""
-        self.fresh_alerts, self._heard = self._heard, []
-        now = self._app.clock.now()
-        for rule in rules(self._app):
-            said = await self._met(rule)
-            fact = self._app.desk.book.facts.get(rule_name(rule.rule_id))
-            if fact is None or fact.value != rule.dumped():
-                continue  # changed or removed while others were told
-            with suppress(Conflict):  # just now: the next look knows
-                await self._judged(rule, said, now)
+        """Every rule once.
+
+        Raises:
+            StoreUnavailable: the rules that were not told yet are told by a later look.
+        """
+        async with self._looking:
+            now, due = self._app.clock.now(), rules(self._app)
+            self._hand_out(due)
+            for rule in due:
+                said = await self._met(rule)
+                fact = self._app.desk.book.facts.get(rule_name(rule.rule_id))
+                if fact is None or fact.value != rule.dumped():
+                    continue  # changed or removed while others were told
+                with suppress(Conflict):  # just now: the next look knows
+                    await self._judged(rule, said, now)
+                    self._news.pop(rule.rule_id, None)
+
+    def news(self, rule: Rule) -> list[AlertRecord]:
+        """Alerts that advanced since this rule was judged last."""
+        return self._news.get(rule.rule_id, [])
+
+    def _hand_out(self, due: list[Rule]) -> None:
+        """Each rule has its own news: a look that breaks off loses none of another's."""
+        heard, self._heard = self._heard, []
+        events = [r.rule_id for r in due if kinds()[r.kind].is_event]
+        self._news = {i: self._news.get(i, []) + heard for i in events}
 
     async def _judged(self, rule: Rule, said: str, now: datetime) -> None:
         is_event = kinds()[rule.kind].is_event

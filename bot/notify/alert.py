@@ -35,7 +35,7 @@ class Alert(Kind):
         wanted = rule.condition.strip().lower()
         found = [
             f"{alert.symbol or alert.alert_id}: {words.ALERT[alert.state]}"
-            for alert in app.notifier.fresh_alerts
+            for alert in app.notifier.news(rule)
             if (wanted == "any" or alert.state in _STATES[wanted])
             and rule.symbol in ("", alert.symbol)
         ]

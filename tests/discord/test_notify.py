@@ -11,7 +11,7 @@ from bot.notify import rules
 from bot.notify._compare import comparison
 from bot.told import KIND, told
 from engine.domain.desk import Document, Who
-from engine.domain.errors import NotAllowed, UserError
+from engine.domain.errors import NotAllowed, StoreUnavailable, UserError
 from engine.portfolio.closes import Closes
 from tests.discord.kit import AAPL, NAMED, desk, plain
 
@@ -195,6 +195,29 @@ async def test_the_day_limits_health_and_alerts_are_watched(tmp_path, monkeypatc
         ping = await it.see("activity", "the line is down")
         assert ping.text.startswith("<@&")
         del it.app.desk.health["gateway"]
+
+
+async def test_a_look_that_breaks_off_loses_no_alert(tmp_path, monkeypatch):
+    async with desk(tmp_path, monkeypatch) as it:
+        add, real = it.app.notifier.add, it.app.desk.commit
+        for condition in ("any", "held"):
+            await add(TOM, kind="alert", symbol="SPY", condition=condition)
+        is_away = True
+
+        async def commit(event, *more, **how):
+            if is_away and event.kind == "notify.fired":
+                raise StoreUnavailable("the disk is full")
+            return await real(event, *more, **how)
+
+        monkeypatch.setattr(it.app.desk, "commit", commit)
+        await it.held()
+        with pytest.raises(StoreUnavailable):
+            await it.app.notifier.look()
+        assert await heard(it) == []
+        is_away = False
+        await asyncio.gather(*(it.app.notifier.look() for _ in range(3)))
+        (anything,) = [t for t in await until_heard(it, 1) if "filled" in t.text]
+        assert "SPY" in anything.text
 
 
 @pytest.fixture
