@@ -89,7 +89,7 @@ class Itemiser:
             self.put("cue", "flow", text)
         elif label and last not in ("level", "price", "label") and self._is_labelled(at + 1, label):
             self.put("level", label, text)
-        else:
+        elif last != "price" or not self._is_lone_number(at + 1):  # @ 🔥 2.10
             self.put("emoji", None, text)
         return at + 1
 
@@ -108,7 +108,8 @@ class Itemiser:
         token, after = self.look(at), self.look(at + 1)
         if token is None or token.kind != "num":
             return False
-        return after is None or after.kind in ("line", "para", "emoji") or after.gap
+        is_listed = after is not None and after.text == ","
+        return after is None or after.kind in ("line", "para", "emoji") or after.gap or is_listed
 
     def punct(self, at: int) -> int:
         token, after = self.tokens[at], self.look(at + 1)
@@ -212,7 +213,7 @@ class Itemiser:
 
     def time(self, at: int) -> int:
         text = self.tokens[at].low
-        is_clock = text[-1] in "mt"
+        is_clock = text[-1] in "mt" or not self.items or self.items[-1].kind == "line"
         self.put("clock" if is_clock else "oddnum", None, text)
         return at + 1
 
@@ -405,6 +406,7 @@ class Itemiser:
         is_first = not self.items or self.items[-1].kind in ("line", "para", "emoji")
         after = self.look(at + 1)
         is_counted = after is not None and (after.kind == "num" or after.text in ("+", "$"))
+        is_counted = is_counted or (self.tokens[at].text == "BOT" and led.names(self, at + 1))
         return is_counted and (is_first or self.tokens[at].text != "bot")
 
     def match(self, at: int, low: str) -> tuple[Entry, int] | None:

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from engine.domain.alert import Level
+from engine.parsers._grammar.english import TICKER_WORDS
 from engine.parsers._grammar.items import Item
 
 if TYPE_CHECKING:
@@ -174,8 +175,8 @@ def under(reader: Reducer, at: int, label: Item) -> int:
         if item.kind in ("num", "money") and end > at:
             reader.put(label, "under", (item.value, symbol), f"{label.text} {item.text}")
             return end + 1
-        if item.kind == "sym":
-            symbol = symbol or item.text
+        if item.kind == "sym" or (item.is_upper and item.text.upper() in TICKER_WORDS):
+            symbol = symbol or item.text.upper()
         elif item.text not in _UNDER_WORDS and item.text not in _SIGNS:
             return 0
     return 0

@@ -6,6 +6,8 @@ from functools import lru_cache
 
 _BIDI = frozenset("\u061c\u200f\u202b\u202d\u202e\u2067")
 """Not those that only set text apart or say it runs from left to right, as phones paste them."""
+_EDGE_MARK = re.compile(r"\A\u200f+(?=[A-Za-z])|\u200f+\Z")
+"""A mark before the first letter or behind the last moves nothing that is seen."""
 _STRIKES = frozenset("\u0335\u0336\u0337\u0338")
 """Overlays that people use to strike letters through."""
 
@@ -81,6 +83,8 @@ def _char(char: str) -> str:
         return " "
     if category == "Pd":
         return "-"
+    if category == "Nd" and char < "\uff00":
+        return str(unicodedata.decimal(char))
     return _wide(char, category)
 
 
@@ -158,8 +162,10 @@ def hidden(text: str) -> str:
         return "the text holds control characters"
     if text.isascii():
         return ""
-    if not _BIDI.isdisjoint(text):
+    if not _BIDI.isdisjoint(_EDGE_MARK.sub("", text)):
         return "the text holds characters that change the reading direction"
+    if any("\u0660" <= char <= "\u0669" for char in text):
+        return "the numbers may be shown in another order"
     if not _STRIKES.isdisjoint(text):
         return "some letters are struck through"
     if _untwinned(text) != text or not _STYLED.isdisjoint(text):

@@ -284,8 +284,9 @@ ODD_LETTERS = (
            "|nexxt Friday|next Firday")
     + rows("options", "ask", OPEN.replace("@ 1.00", "{x}"), "'25|’25")
     + rows("options", f"open+ {SPY} @1", "{x}",
-           f"\u2068{OPEN}\u2069|\u202a{OPEN}\u202c|\u2066{OPEN}\u2069|{OPEN}\u200e")
-    + rows("options", "ask", "{x}", f"\u202e{OPEN}|{OPEN}\u200f|\u2067{OPEN}\u2069")
+           f"\u2068{OPEN}\u2069|\u202a{OPEN}\u202c|\u2066{OPEN}\u2069|{OPEN}\u200e"
+           f"|\u200f{OPEN}|{OPEN}\u200f")
+    + rows("options", "ask", "{x}", f"\u202e{OPEN}|BTO\u200f {OPEN[4:]}|\u2067{OPEN}\u2069")
 )  # fmt: skip
 
 ADORNED = (
