@@ -360,7 +360,8 @@ _HEADINGS = frozenset(
      "ticker", "symbol", "play", "day trade", "daytrade", "scalp", "swing", "swing trade",
      "risky", "degen", "quick",  "exp", "", "strike", "expiration", "and", "also", "the", "a",
      "new play", "qty", "notes", "expiry", "type", "direction", "option type", "side", "action",
-     "earnings play", "weekly play", "first trade", "scalping", "swinging", "swing trading",
+     "earnings play", "weekly play", "first trade", "first entry", "second entry", "third entry",
+     "scalping", "swinging", "swing trading",
      "day trading")
 )  # fmt: skip
 """Words that may stand over a contract that is named without a verb."""

@@ -26,6 +26,7 @@ FILLERS = """
 
 NOTES = """
  = gg; ggs
+ = two entries; three entries
  = broke out; breaks out; broke down; dont miss this; dont miss this one; dont miss it
  = dont miss out
  = fully cash secured; fully covered

@@ -105,10 +105,25 @@ def is_name(reader: Itemiser, at: int) -> bool:
         return _is_led(reader, at) and is_contract(reader, at + 1)
     if text not in _SLOTS:
         return False
+    if text in _HEADWORDS and _is_share(reader, at):
+        return True
     if reader.is_mixed and text != "BE":
         return True
     last = reader.tokens[at - 1].low if at else ""
     return last not in ("to", "at", "sl", "stop", "@", "the") and is_contract(reader, at + 1)
+
+
+_HEADWORDS = frozenset(("COST", "TGT", "OPEN"))
+
+
+def _is_share(reader: Itemiser, at: int) -> bool:
+    """``BTO 100 COST @ 1042``: between a count and the price sign."""
+    items, after = reader.items, reader.look(at + 1)
+    is_counted = len(items) == 2 and items[1].kind in ("num", "qty") and items[0].kind == "verb"
+    return is_counted and items[0].text in CODES and after is not None and after.text == "@"
+
+
+CODES = frozenset(("bto", "stc", "sto", "btc"))
 
 
 def _is_led(reader: Itemiser, at: int) -> bool:

@@ -348,6 +348,15 @@ SIDES_AND_DATES = (
     + rows("options", "open+ C 08-15 95C @2 q=4", "BTO 4 C {x} @ 2.00", "95C 8/15|8/15 95C")
     + rows("options", "open+ IT 08-15 320C @2", "{x} IT 320C 8/15\nEntry: 2.00", "Contract:")
     + rows("options", "open+ IT 08-15 320C @2", "{x} IT 320C 8/15 @ 2.00", "Entry:|BOT")
+    + rows("options", "ask", "BTO SPY {x} 8/15 @ 1.00", "6۴0C|64٠C")
+    + rows("options", f"close+ {SPY} @2 f=0.5", "{x} half SPY 640C 8/15 @ 2.00", "SSold|oSld")
+    + rows("options", "open+ SPY 08-15 640P @2", "{x} SPY 8/15 640 purs @ 2.00",
+           "nEtered|Second entry")
+    + rows("options", "update U 08-15 40C sl=BE", "Stop on U 40C 8/15 now {x}", "at breakeven")
+    + rows("options", "update U 08-15 40C sl=1.2", "Trailing stop on U 40C 8/15 {x} 1.20", "up to")
+    + rows("stocks", "open+ COST @990 q=20", "BTO 20 {x} @ 990", "COST")
+    + rows("stocks", "open+ M @17.5 q=20", "BTO 20 {x} @ 17.50", "M")
+    + rows("stocks", "close+ RUN @17.5 f=1", "{x} stopped at 17.50, all out", "RUN")
 )  # fmt: skip
 
 GROUPS = {
