@@ -21,6 +21,8 @@ T = TypeVar("T")
 
 ABSENT_GRACE_S = 5.0
 """A request may still be under way for so long when the broker says that it has no such order."""
+NAMED_GRACE_S = 30.0
+"""One that the broker took by its own answer is somewhere: a look-up may lag behind for so long."""
 ABSENT_TWICE_S = 1.0
 """What is to be believed absent was found absent twice, so far apart."""
 UNANSWERED = (OrderState.SUBMITTING, OrderState.UNKNOWN)
@@ -180,7 +182,8 @@ def _proof_in_s(desk: Desk, order: Order) -> float:
     now = desk.clock.monotonic()
     first = desk.absent.setdefault(order.order_id, now)
     age = desk.watch_s.age_s(order.order_id, order.sent_at or order.created_at)
-    return max(ABSENT_GRACE_S - age, ABSENT_TWICE_S - (now - first), 0.0)
+    grace_s = ABSENT_GRACE_S if order.accepted_at is None else NAMED_GRACE_S
+    return max(grace_s - age, ABSENT_TWICE_S - (now - first), 0.0)
 
 
 async def _look_later(desk: Desk, order_id: str, pause_s: float) -> None:

@@ -141,6 +141,23 @@ async def test_a_false_absence_does_not_lose_a_live_order(rig):
     await at_rest(rig)
 
 
+async def test_what_was_taken_is_not_given_up_for_a_look_up_that_lags_behind(rig):
+    """An order in its place, or its fill booked as a stranger's, would be one too many."""
+    rig.faults.drop_events = rig.faults.hide_open = rig.faults.falsely_absent = 99
+    rig.quote(spy(), "2.16", "2.20")
+    await rig.say(BUY)
+    (order,) = await orders(rig)
+    for state in (OrderState.ACCEPTED, OrderState.CANCELED):
+        assert order.state is OrderState.ACCEPTED
+        for _ in range(3):
+            await rig.pass_time(9 if state is OrderState.ACCEPTED else 2)
+            await send.look_up(rig.desk, order.order_id)
+        (order,) = await orders(rig)
+        assert order.state is state
+        await rig.pass_time(4)
+    assert any("does not have order" in n for n in rig.notes())
+
+
 async def test_a_person_is_called_when_it_stays_unknown(rig):  # I-14
     rig.faults.unknown_after_accept = 1
     rig.faults.drop_events = 9

@@ -88,6 +88,7 @@ class Quirks:
     hidden_orders: bool = False
     foreign_rows: bool = False
     """A money fund is held, and a bond was ordered by hand."""
+    closing_only: bool = False
     odd_execution: bool = False
     """Shares bought by hand, executed on a leg that the order does not have."""
     no_location: int = 0
@@ -245,7 +246,7 @@ class SchwabVenue(Venue):
             "accountNumber": number,
             "roundTrips": 0,
             "isDayTrader": False,
-            "isClosingOnlyRestricted": False,
+            "isClosingOnlyRestricted": self.quirks.closing_only,
             "pfcbFlag": False,
             "currentBalances": {
                 "cashBalance": float(money.cash_usd),

@@ -133,8 +133,8 @@ class Schwab(Nameless):
         )  # fmt: skip
         self._keeper = Keeper(self.name, self.clock, self._events, self._doorbell.session)
         self._tasks: list[asyncio.Task[None]] = []
-        self._told: dict[str, None] = {}
-        """Executions of which the doorbell has told."""
+        self._told: dict[tuple[str, str], None] = {}
+        """Executions of which the doorbell has told, by their order."""
         self._n_flying = 0
         self._landed = asyncio.Event()
 
@@ -162,7 +162,9 @@ class Schwab(Nameless):
 
     async def _map_accounts(self) -> None:
         rows = await self._ask(self._client.get_account_numbers)
-        may_trade = {account.number for account in await self.accounts() if account.may_trade}
+        # One that may only close is closed and watched: entries are kept out by what it says.
+        named = set(self.setup.accounts.values())
+        may_trade = {a.number for a in await self.accounts() if a.may_trade or a.number in named}
         try:
             hashes = {str(row["accountNumber"]): str(row["hashValue"]) for row in rows}
         except UNREADABLE as error:
@@ -347,8 +349,9 @@ class Schwab(Nameless):
         row = await self._ask(lambda: self._client.get_order(order_id, hashed))
         for order, fills in self._books.told(account, row):
             for fill in fills:
-                if fill.execution_id not in self._told:
-                    self._told[fill.execution_id] = None
+                told = (order_id, fill.execution_id)
+                if told not in self._told:
+                    self._told[told] = None
                     self._events.tell(Filled(fill=fill))
             self._events.tell(OrderSeen(order=order))
         while len(self._told) > _MOST_TOLD:

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from engine.brokers._wire.figures import UNREADABLE, Unreadable
 from engine.brokers._wire.http import Answer, Wire
 from engine.clock import Clock
 from engine.domain.errors import BrokerAuthError, BrokerUnavailable
@@ -103,17 +104,22 @@ class Login:
 
     async def _made(self, old: Token | None) -> Token:
         asked = {"token": old.text} if old is not None else {}
-        return _read(await self._ask("/auth/tokens/create", asked))
+        return await self._ask("/auth/tokens/create", asked)
 
     async def _checked(self, token: Token) -> Token:
-        return _read(await self._ask("/auth/tokens/check", {"token": token.text}))
+        return await self._ask("/auth/tokens/check", {"token": token.text})
 
-    async def _ask(self, path: str, asked: dict[str, str]) -> Any:
+    async def _ask(self, path: str, asked: dict[str, str]) -> Token:
         answer: Answer = await self._wire.read("POST", path, json=asked, lane="account")
-        if not answer.is_ok or not isinstance(answer.body, dict):
-            code = (answer.body or {}).get("error_code", answer.status)
+        if not answer.is_ok:
+            said = answer.body if isinstance(answer.body, dict) else {}
+            code = said.get("error_code", answer.status)
             raise BrokerAuthError(f"{self._wire.name} gives no token: {code}")
-        return answer.body
+        try:
+            return _read(answer.body)
+        except UNREADABLE as error:
+            what = f"{self._wire.name}: an answer about tokens without one"
+            raise BrokerUnavailable(what) from error
 
     async def _keep(self, token: Token) -> None:
         await self._tokens.save(self._key, json.dumps(asdict(token)))
@@ -138,4 +144,6 @@ def _read(said: Any) -> Token:
     until = said.get("expires_at") or said.get("expires") or 0
     ends = datetime.fromtimestamp(int(until) / 1000, UTC)
     is_approved = said.get("status") == "NORMAL"
-    return Token(text=said["token"], expires_at=ends.isoformat(), is_approved=is_approved)
+    if not said["token"]:
+        raise Unreadable("no token")
+    return Token(text=str(said["token"]), expires_at=ends.isoformat(), is_approved=is_approved)

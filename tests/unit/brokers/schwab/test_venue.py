@@ -31,6 +31,7 @@ from engine.domain.errors import (
     WrongEnvironment,
 )
 from engine.domain.order import OrderType, Side
+from engine.standing import why_no_entry
 from tests.conformance.broker_bench import HIGH_CALL, START
 from tests.conformance.schwab_bench import SchwabBench
 from tests.conformance.schwab_bench import bench as new_bench
@@ -282,6 +283,17 @@ async def test_bonds_and_money_funds_hide_no_order_and_no_absence(bench: SchwabB
         await bench.broker.submit(request)
     bench.clock.advance(60)
     assert isinstance(await bench.broker.find("main", request.client_order_id), Unclear)
+
+
+async def test_an_account_that_may_only_close_is_reached_and_closed(bench: SchwabBench) -> None:
+    """R-08: nothing is opened there, and what is held is not left alone."""
+    await bench.hold(2)
+    venue(bench).quirks.closing_only = True
+    await bench.restart()
+    said = await bench.broker.balance("main")
+    assert why_no_entry(said, "option") == "it may only close"
+    sale = bench.request(SELL, 2, LIMIT, limit="1.95", reduces=True)
+    assert (await bench.broker.submit(sale)).state == "accepted"
 
 
 async def test_an_execution_by_hand_that_cannot_be_read_hides_none_of_ours(

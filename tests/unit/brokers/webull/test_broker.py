@@ -7,6 +7,7 @@ from decimal import Decimal
 import pytest
 
 from engine.brokers import Absent, Odd, Unclear, Warned
+from engine.brokers._wire.http import Answer
 from engine.brokers.webull import Webull
 from engine.domain.errors import (
     BrokerAuthError,
@@ -107,6 +108,22 @@ async def test_one_401_in_between_is_asked_about_and_the_question_repeated(
     shares.venue.faults.strikes = lambda request: "open-orders" in request.path
     shares.venue.faults.expired_token = 1
     assert await shares.broker.open_orders("main") == []
+
+
+@pytest.mark.parametrize(
+    "body", [None, [], {}, {"token": None, "status": "NORMAL"}, {"token": "x", "expires": "soon"}]
+)
+async def test_an_odd_answer_about_the_token_is_no_answer(
+    shares: VenueBench, monkeypatch: pytest.MonkeyPatch, body: object
+) -> None:
+    await shares.start()
+
+    async def says(*_: object, **__: object) -> Answer:
+        return Answer(status=200, body=body, headers={})
+
+    monkeypatch.setattr(shares.broker._line.wire, "read", says)
+    with pytest.raises(BrokerUnavailable, match="without one"):
+        await shares.broker._line.login.again()
 
 
 @pytest.mark.parametrize(
