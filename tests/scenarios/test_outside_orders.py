@@ -307,6 +307,36 @@ async def test_a_limit_exit_is_repeated_where_a_whole_list_lacks_it(opened, term
     assert len(sent) == n_sent
 
 
+async def test_two_looks_that_find_it_absent_at_once_have_it_repeated_once(opened):
+    """The second one took what was on its way again for what never came: two exits worked."""
+    rig = await opened(terms=LISTED, kinds={"order_types": frozenset({OrderType.LIMIT})})
+    await held(rig)
+    rig.outside.loses_closes = 1
+    rig.outside.says["*"] = Unclear()
+    await rig.say("STC 2 SPY 603C 1/31")
+    await alive(rig, 8)
+    rig.outside.says.clear()
+    (lost,) = live(rig, Purpose.CLOSE)
+    rig.desk.absent[lost.order_id] = rig.clock.monotonic() - 2
+    send_it, may_go = rig.outside.submit, asyncio.Event()
+
+    async def slowly(request):
+        await may_go.wait()
+        return await send_it(request)
+
+    rig.outside.submit = slowly
+    looks = [asyncio.create_task(send.look_up(rig.desk, lost.order_id)) for _ in range(2)]
+    await rig.rest()
+    assert [o.order_id for o in live(rig, Purpose.CLOSE)] == [lost.order_id]
+    may_go.set()
+    await asyncio.gather(*looks)
+    await alive(rig, 2)
+    sent = [r.client_order_id for r in rig.outside.requests if r.type is OrderType.LIMIT]
+    assert sent.count(lost.order_id) == 2
+    assert not rig.desk.book.open_trades()
+    await check(rig)
+
+
 async def test_where_ids_are_hidden_it_is_repeated_once(opened):
     rig = await opened(terms=HIDDEN)
     await held(rig)
