@@ -118,6 +118,8 @@ class Desk(Background):
         """Trade or order -> its version, the terms, and its worst case in dollars by both."""
         self.waters: dict[str, tuple[Decimal, Decimal]] = {}
         """Trade id -> best and worst unit price since the last commit of the trade."""
+        self.marks: dict[str, tuple[Decimal, float]] = {}
+        """Instrument -> its broker's own price, and the monotonic time at which it was asked."""
         self._locks: dict[str, asyncio.Lock] = {}
         self._by_channel = {p.channel_id: p for p in settings.sources.values()}
 

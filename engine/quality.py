@@ -6,12 +6,14 @@ one source only is B at best. Pure: time comes in with each call, memory is boun
 """
 
 from collections import OrderedDict, deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import pairwise
 from math import sqrt
 
+from engine.belief import Belief
 from engine.domain.instrument import Instrument
 from engine.domain.quote import Leg, Quote
 
@@ -46,9 +48,6 @@ INTERVAL_S = 2.0
 _AGREED_BP, _APART_BP = 5.0, 50.0
 _SIGMAS = 6.0
 _FEWEST_RETURNS = 20
-_SPIKE = {"option": 3.0}
-_SPIKE_ELSE = 1.25
-"""So many times the last price, up or down, is believed only when it is said twice."""
 _WINDOW = 120
 _MOST_SYMBOLS = 2000
 _KEPT_SAMPLES, _SAMPLE_EVERY = 288, timedelta(minutes=5)
@@ -84,7 +83,7 @@ class _Series:
     is_outlier: bool = False
     """The last one moved more than six sigmas and nothing has confirmed it."""
     held: float | None = None
-    """A spike that waits for its confirmation."""
+    """Middle of its newest quote, while that is not believed."""
     is_halted: bool = False
     has_spread: bool = False
     """Its last sane quote had one."""
@@ -105,6 +104,7 @@ class Quality:
     """Hears every quote of every source; says what each symbol's data is worth."""
 
     def __init__(self) -> None:
+        self.belief = Belief()
         self._series: OrderedDict[str, dict[str, _Series]] = OrderedDict()
         self._sources: dict[str, _Source] = {}
         self._samples: dict[str, deque[tuple[datetime, float]]] = {}
@@ -117,8 +117,15 @@ class Quality:
         """Take one quote in; whether it may be used.
 
         Not: one that makes no sense, a locked one where this source knows a spread (an index
-        has none), and a spike that nobody has said twice (M-02).
+        has none), and one that is not believed yet (M-02, ``engine.belief``).
         """
+        return self._take(quote, is_used=True)
+
+    def compared(self, quote: Quote) -> None:
+        """Take in what another source says of a symbol whose quotes are not taken from it."""
+        self._take(quote, is_used=False)
+
+    def _take(self, quote: Quote, *, is_used: bool) -> bool:
         known = self._of(quote.instrument.key)
         series = known.setdefault(quote.source, _Series())
         self.up(quote.source, quote.received_at)
@@ -131,14 +138,14 @@ class Quality:
         series.has_spread = quote.bid < quote.ask
         series.last_at = quote.received_at
         mid = float(quote.mid)
-        if self._is_spike(quote, series, mid) and not self._is_backed(known, quote.source, mid):
-            series.held = mid
-            series.is_outlier = True
-            return False
-        series.held = None
-        series.is_outlier = _is_outlier(series.mids, mid)
-        series.mids.append(mid)
-        return True
+        rest = [s for s in known.values() if s is not series]
+        others = _lately(rest, quote.received_at) if rest else ()
+        is_believed = self.belief.judge(quote, others, is_used=is_used)
+        series.held = None if is_believed else mid
+        series.is_outlier = not is_believed or _is_outlier(series.mids, mid)
+        if is_believed:
+            series.mids.append(mid)
+        return is_believed
 
     def up(self, source: str, now: datetime) -> None:
         """A source delivers."""
@@ -184,10 +191,12 @@ class Quality:
         return (halted or sorted(known, key=lambda report: report.score))[0]
 
     def is_poor(self, source: str, instrument: Instrument, now: datetime) -> bool:
-        """Whether another source should be heard instead: D or worse by what this one says."""
+        """Whether another should be heard instead: this one is D or worse, or not believed."""
         series = self._series.get(instrument.key, {}).get(source)
         if series is None:
             return False
+        if self.belief.is_doubted(instrument.key, source, now):
+            return True
         return _score(self._parts(source, series, now)) < _FROM[2][0]
 
     def uptime(self, source: str, now: datetime) -> float:
@@ -236,23 +245,10 @@ class Quality:
                 gone, _ = self._series.popitem(last=False)
                 self._samples.pop(gone, None)
                 self._bad_until.pop(gone, None)
+                self.belief.forget(gone)
         else:
             self._series.move_to_end(key)
         return known
-
-    def _is_spike(self, quote: Quote, series: _Series, mid: float) -> bool:
-        if not series.mids:
-            return False
-        most = _SPIKE.get(quote.instrument.kind, _SPIKE_ELSE)
-        few_ticks = abs(mid - series.mids[-1]) <= 20 * float(quote.instrument.tick)
-        return not few_ticks and _times(mid, series.mids[-1]) > most
-
-    def _is_backed(self, known: dict[str, _Series], source: str, mid: float) -> bool:
-        """Said twice by this source, or by another one too."""
-        own = known[source].held
-        others: list[float] = [s.mids[-1] for name, s in known.items() if name != source and s.mids]
-        others += [s.held for name, s in known.items() if name != source and s.held is not None]
-        return any(_times(mid, other) <= 1.1 for other in (*others, *([own] if own else [])))
 
     def _is_shut(self, key: str, grade: Grade, now: datetime) -> bool:
         """F shuts a symbol until it was better for a minute."""
@@ -297,10 +293,15 @@ def _share(seen: deque[bool]) -> float:
     return sum(seen) / len(seen) if seen else 0.0
 
 
+def _lately(known: Iterable[_Series], now: datetime) -> list[float]:
+    """Middles that sources name just now, believed or not."""
+    lately = (s for s in known if _age(s, now) <= 5 * INTERVAL_S)
+    return [s.mids[-1] if s.held is None else s.held for s in lately]
+
+
 def _agreement(known: dict[str, _Series], now: datetime) -> float | None:
     """Of the two sources furthest apart that spoke lately; None while only one does."""
-    lately = [s for s in known.values() if s.mids and _age(s, now) <= 5 * INTERVAL_S]
-    mids = [s.held if s.held is not None else s.mids[-1] for s in lately]
+    mids = _lately(known.values(), now)
     if len(mids) < 2:
         return None
     apart_bp = 20_000 * (max(mids) - min(mids)) / (max(mids) + min(mids))
@@ -315,8 +316,3 @@ def _is_outlier(mids: deque[float], mid: float) -> bool:
     mean = sum(returns) / len(returns)
     sigma = sqrt(sum((r - mean) ** 2 for r in returns) / len(returns))
     return sigma > 0 and abs(mid / mids[-1] - 1) > _SIGMAS * sigma
-
-
-def _times(one: float, other: float) -> float:
-    """How many times the smaller the larger is."""
-    return max(one, other) / min(one, other)

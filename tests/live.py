@@ -68,7 +68,7 @@ class Live:
             )
         )
 
-    async def until(self, check: Any, timeout_s: float = 5.0) -> Any:
+    async def until(self, check: Any, timeout_s: float = 30.0) -> Any:
         """Wait for something to be true; its value."""
         return await self.sandbox.until(check, timeout_s)
 

@@ -79,7 +79,7 @@ class Driver(Havoc):
         ]
         return sorted(found, key=lambda m: m.id)
 
-    async def until(self, check: Callable[[], T], timeout_s: float = 5.0) -> T:
+    async def until(self, check: Callable[[], T], timeout_s: float = 30.0) -> T:
         """Wait until `check()` is truthy and return it.
 
         Raises:
@@ -87,7 +87,7 @@ class Driver(Havoc):
         """
         return await until(self.gateway, check, timeout_s)
 
-    async def online(self, timeout_s: float = 5.0) -> None:
+    async def online(self, timeout_s: float = 30.0) -> None:
         """Wait until a bot is connected to the gateway."""
         await self.until(lambda: self.gateway.is_connected, timeout_s)
 

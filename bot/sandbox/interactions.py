@@ -102,7 +102,7 @@ class Interaction:
             raise NotAnswered(f"{self.name}: the application did not respond") from None
         return self
 
-    async def replied(self, timeout_s: float = 10.0) -> Interaction:
+    async def replied(self, timeout_s: float = 30.0) -> Interaction:
         """Wait for the answer that a person reads: a thinking defer is followed to its end.
 
         Raises:

@@ -11,7 +11,7 @@ from bot.sandbox.gateway import Gateway
 T = TypeVar("T")
 
 
-async def until(gateway: Gateway, check: Callable[[], T], timeout_s: float = 5.0) -> T:
+async def until(gateway: Gateway, check: Callable[[], T], timeout_s: float = 30.0) -> T:
     """Return the first truthy value of `check`.
 
     Raises:

@@ -103,6 +103,8 @@ class BrokerPosition:
     instrument: Instrument
     qty: Decimal
     avg_price: Decimal | None
+    mark: Decimal | None = None
+    """What one unit is worth by the broker's own prices; None: it does not say."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,6 +26,8 @@ class View:
     now: datetime
     quote: UnitQuote | None
     """None when the legs have no fresh, sane quote: price rules then say nothing."""
+    mark: Decimal | None = None
+    """The broker's own price of the unit, while quotes are doubted or missing; else None."""
     atr: Decimal | None = None
     """ATR(14) of the unit's trading timeframe; None when too few bars are known."""
     minutes_to_close: int | None = None

@@ -10,7 +10,9 @@ class HardStop(ExitRule):
     """Close what is held once closing would bring the stop's price or worse.
 
     For units whose broker holds no stops, and as back-up while a stop is refused or missing; where
-    a working stop covers the position this rule is silent, so that nothing is closed twice.
+    a working stop covers the position this rule is silent, so that nothing is closed twice. It
+    looks at the bid (a short: the ask) of quotes that are believed (``engine.belief``); while they
+    are doubted or missing, at what the broker itself says the unit is worth.
     """
 
     class Settings(ExitRule.Settings):
@@ -21,7 +23,7 @@ class HardStop(ExitRule):
 
     def look(self, trade: Trade, view: View) -> Wish | None:
         """Close everything, or None."""
-        touch = closing_touch(trade, view)
+        touch = closing_touch(trade, view) if view.mark is None else view.mark
         if trade.stop is None or touch is None or view.has_stop_at_broker:
             return None
         qty = not_closing(trade)

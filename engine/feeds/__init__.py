@@ -3,7 +3,7 @@
 import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from typing import ClassVar, Protocol, runtime_checkable
@@ -177,6 +177,16 @@ class FeedAdapter(ABC):
         return no_candles(instrument, timeframe, self.name, self.clock.now(), why)
 
 
+def not_ahead(quote: Quote) -> Quote:
+    """The quote as made no later than it came: a stamp from the future would shut all others out.
+
+    What comes after it in truth would count as older, for as long as its clock is ahead.
+    """
+    if quote.exchange_at <= quote.received_at:
+        return quote
+    return replace(quote, exchange_at=quote.received_at)
+
+
 class QuoteBoard:
     """Last quote of each watched instrument; tells its listeners about every new one."""
 
@@ -188,11 +198,12 @@ class QuoteBoard:
 
     def put(self, quote: Quote) -> None:
         """Take a new quote in. Insane ones (M-02) and ones older than the last are dropped."""
-        is_usable = quote.is_sane if self.quality is None else self.quality.heard(quote)
-        if not is_usable:
-            return
+        quote = not_ahead(quote)
         last = self._last.get(quote.instrument.key)
         if last is not None and quote.exchange_at < last.exchange_at:
+            return  # of an older market: no price, and nothing to compare with either
+        is_usable = quote.is_sane if self.quality is None else self.quality.heard(quote)
+        if not is_usable:
             return
         self._last[quote.instrument.key] = quote
         for listener in self._listeners:

@@ -11,7 +11,7 @@ from engine.brokers._wire.usage import Usage
 from engine.domain.errors import BrokerUnavailable
 from engine.domain.instrument import Instrument
 from engine.domain.quote import Quote
-from engine.feeds import FeedAdapter, FeedSetup
+from engine.feeds import FeedAdapter, FeedSetup, not_ahead
 
 
 class Polled(FeedAdapter):
@@ -92,6 +92,7 @@ class Polled(FeedAdapter):
 
     def _take(self, quote: Quote) -> None:
         """Pass on what is not older than what was passed on already."""
+        quote = not_ahead(quote)
         key = quote.instrument.key
         self._heard_at[key] = self.clock.monotonic()
         known = self._last.get(key)

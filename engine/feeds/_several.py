@@ -130,11 +130,12 @@ class Several:
         known = self._last.get(key)
         if known is not None and known[0] < rank and self._stands(known, quote):
             if self.quality is not None:
-                self.quality.heard(quote)  # for comparison
+                self.quality.compared(quote)  # for comparison
             return
-        if known is not None and known[0] > rank and self._is_poor(quote.source, quote):
+        is_poor = known is not None and known[0] > rank and self._is_poor(quote.source, quote)
+        if is_poor and known is not None and self._stands(known, quote):
             if self.quality is not None:
-                self.quality.heard(quote)  # until it is better again
+                self.quality.compared(quote)  # until it is better again
             return
         self._last[key] = (rank, quote.source, quote.received_at)
         self._queue.put_nowait(quote)

@@ -16,7 +16,19 @@ from engine.domain.record import Event
 from engine.domain.trade import Trade, TradeState
 from engine.exits import View, Wish
 from engine.exits.plan import apply, has_stop_at_broker
-from engine.flows import approve, facts, halt, manual, prop, quiet, recover, send, settle, water
+from engine.flows import (
+    approve,
+    facts,
+    halt,
+    manual,
+    prop,
+    quiet,
+    recover,
+    second_truth,
+    send,
+    settle,
+    water,
+)
 from engine.market import new_york_date
 
 log = logging.getLogger(__name__)
@@ -201,6 +213,7 @@ def view_of(desk: Desk, trade: Trade) -> View:
         quote=desk.quote(trade.legs),
         atr=bars.atr(desk.bars.of(series), ATR_BARS) if is_trailing else None,
         minutes_to_close=minutes,
+        mark=second_truth.mark(desk, trade),
         has_stop_at_broker=has_stop_at_broker(trade, desk.book.orders_of(trade.trade_id)),
     )
 
@@ -279,6 +292,7 @@ async def _tell_of_check(desk: Desk) -> None:
 async def _tend(desk: Desk, trade_id: str, *, is_due: bool) -> None:
     """One trade's round; the alarm does not wait for a broker that does not answer."""
     await _alarm(desk, trade_id)
+    await second_truth.seek(desk, desk.book.trades.get(trade_id))
     if desk.lock(f"trade:{trade_id}").locked():
         return  # somebody is at it: its own end looks again
     if is_due:

@@ -1,7 +1,8 @@
 """Poll beside the stream: a frame that was lost is found within half a minute.
 
 Only what lives is asked for, at a pace that fits what the broker tells unasked: seldom beside a
-stream, every few seconds without one.
+stream, every few seconds without one. An entry that the market should have filled is asked for
+much sooner: what it brought would have no stop, and nobody would know.
 """
 
 from datetime import timedelta
@@ -11,12 +12,14 @@ from engine.asking import Rank, answered_within, asking
 from engine.brokers import BrokerOrder
 from engine.desk import Desk
 from engine.domain.errors import RateLimited
-from engine.domain.order import Order, OrderState
+from engine.domain.order import Order, OrderState, OrderType, Purpose, Side
 from engine.flows import send
 from engine.flows.hear import QUIET
 
 _YOUNG_S = 2.0
 """An order sent this lately need not be in the broker's lists yet."""
+_OVERDUE_S = 3.0
+"""At most so often a broker is asked for entries that should have filled."""
 _SKEW = timedelta(minutes=5)
 """The broker's clock and ours need not agree."""
 _LADDER = (OrderState.SUBMITTING, OrderState.UNKNOWN)
@@ -34,35 +37,87 @@ async def round_of(desk: Desk) -> None:
             continue
         if _is_told(desk, name) and desk.lock(f"compare {name}").locked():
             continue  # a comparison reads all of it just now; where nothing is told it is too slow
-        if desk.is_due(f"watch {name}", pace_s(desk, name)):
-            desk.vigil(partial(_watch, desk, name, accounts), f"watch {name}")
+        late = [
+            order
+            for orders in accounts.values()
+            for order in orders
+            if not desk.backoff.must_wait(_overdue(order)) and _should_have_filled(desk, order)
+        ]
+        is_late = bool(late) and desk.is_due(f"overdue {name}", _OVERDUE_S)
+        if desk.is_due(f"watch {name}", pace_s(desk, name)) or is_late:
+            for order in late:
+                desk.backoff.failed(_overdue(order))
+            rank = Rank.POLL if _is_told(desk, name) and not late else Rank.COMPARE
+            desk.vigil(partial(_watch, desk, name, accounts, rank), f"watch {name}")
 
 
 def pace_s(desk: Desk, name: str) -> float:
     """Seconds between two looks at a broker's working orders."""
-    return desk.settings.watch_s if _is_told(desk, name) else desk.settings.poll_s
+    is_told = _is_told(desk, name) and f"watch {name}" not in desk.health
+    return desk.settings.watch_s if is_told else desk.settings.poll_s
+
+
+def _overdue(order: Order) -> str:
+    return f"{order.order_id}|overdue"
+
+
+def _should_have_filled(desk: Desk, order: Order) -> bool:
+    """An entry that works, by what we know, though the market pays its price."""
+    if order.purpose is not Purpose.ENTRY or not _is_old(desk, order):
+        return False
+    if order.type is OrderType.MARKET:
+        return True
+    quote = desk.quote(order.legs) if order.type is OrderType.LIMIT else None
+    if quote is None or order.limit is None:
+        return False
+    return (quote.touch(order.side is Side.BUY) - order.limit) * order.side.sign <= 0
 
 
 def _is_told(desk: Desk, name: str) -> bool:
     return desk.broker(name).caps.has_stream and name not in desk.streams_down
 
 
-async def _watch(desk: Desk, name: str, accounts: dict[str, list[Order]]) -> None:
-    part = f"watch {name}"
+async def _watch(desk: Desk, name: str, accounts: dict[str, list[Order]], rank: Rank) -> None:
+    """One look at all of them. Without a stream this is the only ear, so it goes before entries."""
+    part, adrift = f"watch {name}", []
     try:
-        # Without a stream this is the only ear: what has filled and has no stop is heard here.
-        with asking(Rank.POLL if _is_told(desk, name) else Rank.COMPARE):
+        with asking(rank):
             for account, orders in accounts.items():
-                await _account(desk, name, account, orders)
-    except RateLimited:
-        return  # others wait for a turn there: the next look is soon enough
+                adrift += await _account(desk, name, account, orders)
+    except RateLimited:  # others wait for a turn there: the next look is soon enough
+        await _tell(desk, name, accounts, desk.settings.watch_s)
     except QUIET as error:
         desk.health[part] = f"its orders cannot be read: {str(error) or 'no answer in time'}"
+        await _tell(desk, name, accounts, desk.settings.unprotected_alarm_s)
     else:
-        desk.health.pop(part, None)
+        if adrift:
+            desk.health[part] = f"it cannot say what became of {', '.join(sorted(adrift)[:5])}"
+            await _tell(desk, name, accounts, desk.settings.unprotected_alarm_s)
+        else:
+            desk.health.pop(part, None)
 
 
-async def _account(desk: Desk, name: str, account: str, orders: list[Order]) -> None:
+async def _tell(desk: Desk, name: str, accounts: dict[str, list[Order]], after_s: float) -> None:
+    """Call people: what may have filled unheard has no stop, and is in no book (I-20)."""
+    late = [
+        order
+        for orders in accounts.values()
+        for order in orders
+        if _should_have_filled(desk, order)
+        and desk.watch_s.age_s(order.order_id, order.sent_at or order.created_at) > after_s
+    ]
+    if late:
+        named = ", ".join(f"{o.legs[0].instrument.label} ({o.order_id})" for o in late[:5])
+        await desk.tell(
+            "admin",
+            f"⚠ {name} does not say what became of {named}. It may have filled, and what filled "
+            "has no stop yet: look at the broker. It is asked again every few seconds.",
+            note_id=f"adrift-{late[0].order_id}",
+        )
+
+
+async def _account(desk: Desk, name: str, account: str, orders: list[Order]) -> list[str]:
+    """One look at one account; the orders that it is silent about."""
     broker = desk.broker(name)
     async with answered_within(desk.settings.broker_timeout_s):
         working = await broker.open_orders(account)
@@ -72,8 +127,8 @@ async def _account(desk: Desk, name: str, account: str, orders: list[Order]) -> 
         async with answered_within(desk.settings.broker_timeout_s):
             recent = await broker.orders_since(account, since)
         gone = await _heard(desk, recent, gone)
-    for order in gone:
-        await send.look_up(desk, order.order_id)  # missing from a list proves nothing (O-08)
+    # Missing from a list proves nothing (O-08).
+    return [o.order_id for o in gone if not await send.look_up(desk, o.order_id)]
 
 
 async def _heard(desk: Desk, listed: list[BrokerOrder], orders: list[Order]) -> list[Order]:

@@ -233,6 +233,8 @@ class _Trade:
         anchor = next((at for kind in _ANCHORS for at in facts.by.get(kind, [])), None)
         if is_report(facts, anchor, _REPORTS):
             facts.doubt("action", "is that a trade, or what the market did?")
+        if said.family == "open" and _is_by_way(facts, signal):
+            facts.doubt("action", "is the option traded so, or the stock by way of it?")
         is_bare = not facts.has("verb", "entryword") and not self.has_leg_verbs
         is_bare = is_bare and self.last is None
         if is_bare and said.family == "open" and self._is_premium_sale():
@@ -279,7 +281,7 @@ class _Trade:
         if said.family == "open":
             check_levels(signal, side, facts.doubts)
             check_premium(signal, facts)
-            if facts.has("part") and not said.is_add:
+            if facts.has("part"):
                 self._open_parts()
             is_priced = signal.price or signal.price_range or facts.has("market")
             if not is_priced and signal.stop is not None and signal.stop.kind == "price":
@@ -304,6 +306,19 @@ def _is_cost(item: Item) -> bool:
     return item.kind == "paid" and item.text.startswith(("cost", "avg", "average", "my a", "new a"))
 
 
+def _is_by_way(facts: Facts, signal: Signal) -> bool:
+    """``short SPY with 600p``, ``Shorting TSLA, 240p``: of what is the side said?"""
+    sides = [at for at in facts.by.get("verb", ()) if facts.items[at].value in ("long", "short")]
+    anchor = next(iter(facts.by.get("opt", ())), None)
+    if not sides or anchor is None or (facts.items[sides[0]].value, signal.right) == ("long", "C"):
+        return False
+    between = facts.items[sides[0] : anchor]
+    named = next((k for k, item in enumerate(between) if item.kind == "sym"), None)
+    ties = _WAYS if facts.items[sides[0]].value == "long" else _WAYS | {",", "-", "here"}
+    return named is not None and any(item.text in ties for item in between[named:])
+
+
+_WAYS = frozenset(("with", "w/", "via", "using", "through", "by"))
 _REPORTS = frozenset(("opened", "opens", "closed", "closes", "flat"))
 _NUMBERS = ("num", "money")
 _STOP_EMOJI = frozenset("🛑⛔")
@@ -345,7 +360,8 @@ _HEADINGS = frozenset(
      "ticker", "symbol", "play", "day trade", "daytrade", "scalp", "swing", "swing trade",
      "risky", "degen", "quick",  "exp", "", "strike", "expiration", "and", "also", "the", "a",
      "new play", "qty", "notes", "expiry", "type", "direction", "option type", "side", "action",
-     "earnings play", "weekly play", "first trade", "scalping", "swinging", "swing trading",
+     "earnings play", "weekly play", "first trade", "first entry", "second entry", "third entry",
+     "scalping", "swinging", "swing trading",
      "day trading")
 )  # fmt: skip
 """Words that may stand over a contract that is named without a verb."""

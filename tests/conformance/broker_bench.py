@@ -128,7 +128,7 @@ class Bench:
         if self.broker is not None:
             await self.broker.close()
         if self._reader is not None:
-            await asyncio.wait_for(asyncio.gather(self._reader, return_exceptions=True), 1)
+            await asyncio.wait_for(asyncio.gather(self._reader, return_exceptions=True), 20)
 
     # -- world
 

@@ -75,7 +75,7 @@ async def _collect(feed: Any, clock: ManualClock, seconds: int) -> list[Quote]:
         clock.advance(0.25)
     await _breathe()
     await feed.close()
-    await asyncio.wait_for(reader, 1)
+    await asyncio.wait_for(reader, 20)
     return got
 
 

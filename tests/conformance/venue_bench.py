@@ -176,7 +176,7 @@ class VenueBench(Bench):
             if self.broker is not None:
                 await self.broker.close()
             if self._reader is not None:
-                await asyncio.wait_for(asyncio.gather(self._reader, return_exceptions=True), 3)
+                await asyncio.wait_for(asyncio.gather(self._reader, return_exceptions=True), 20)
         finally:
             if self.venue is not None:
                 await self.venue.stop()

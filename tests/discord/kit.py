@@ -67,7 +67,7 @@ class Desk:
                 self.it.quote(instrument, bid, ask)
             await asyncio.sleep(0.1)
 
-    async def until(self, check: Callable[[], Any], timeout_s: float = 8.0) -> Any:
+    async def until(self, check: Callable[[], Any], timeout_s: float = 30.0) -> Any:
         return await self.it.until(check, timeout_s)
 
     # -- people -------------------------------------------------------------------------------

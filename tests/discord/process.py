@@ -46,7 +46,7 @@ class Process:
         except aiohttp.ClientError:
             return None
 
-    async def until(self, check: Any, timeout_s: float = 20.0) -> dict[str, Any]:
+    async def until(self, check: Any, timeout_s: float = 40.0) -> dict[str, Any]:
         """Wait for something to be true of its health."""
         seen: dict[str, Any] | None = None
         deadline = time.monotonic() + timeout_s
@@ -58,7 +58,7 @@ class Process:
             await asyncio.sleep(0.02)
         raise AssertionError(f"never true; health {seen}; log {self.text()[-2000:]}")
 
-    async def ended(self, timeout_s: float = 15.0) -> int:
+    async def ended(self, timeout_s: float = 40.0) -> int:
         return await asyncio.wait_for(self.child.wait(), timeout_s)
 
     def text(self) -> str:

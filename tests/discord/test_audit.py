@@ -16,7 +16,7 @@ async def test_admins_see_who_did_what_and_what_it_changed(tmp_path, monkeypatch
     async with desk(tmp_path, monkeypatch) as it:
         await it.held()
         await (await it.slash("tom", "actions", "mode paper")).replied()
-        for _ in range(200):
+        for _ in range(1500):
             if await it.events("access.denied"):
                 break
             await asyncio.sleep(0.02)

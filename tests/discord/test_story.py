@@ -31,7 +31,7 @@ async def test_an_alert_is_approved_by_button_filled_closed_and_charted(tmp_path
         await it.until(lambda: app.desk.book.trades)
         import asyncio
 
-        for _ in range(20):
+        for _ in range(600):
             await asyncio.sleep(0.05)
             it.quote(spy, "2.14", "2.16")
             if app.desk.book.open_trades():
@@ -40,7 +40,7 @@ async def test_an_alert_is_approved_by_button_filled_closed_and_charted(tmp_path
         alert = next(iter(app.desk.book.alerts.values()))
         assert alert.state is AlertState.FILLED
         sandbox.user("rhea").say("options-room", f"STC SPY 603C {day.month}/{day.day} @ 2.90")
-        for _ in range(40):
+        for _ in range(600):
             await asyncio.sleep(0.05)
             it.quote(spy, "2.88", "2.92")
             if app.desk.book.closed:

@@ -75,7 +75,7 @@ class Page:
             raise RuntimeError(json.dumps(answer["exceptionDetails"])[:600])
         return answer["result"].get("value")
 
-    async def until(self, code: str, timeout_s: float = 8.0) -> Any:
+    async def until(self, code: str, timeout_s: float = 30.0) -> Any:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + timeout_s
         while loop.time() < deadline:
@@ -142,7 +142,7 @@ async def chromium(profile: Path) -> AsyncIterator[Page]:
                 await page.call("Browser.close")
     finally:
         try:
-            await asyncio.wait_for(process.wait(), 3)
+            await asyncio.wait_for(process.wait(), 20)
         except TimeoutError:
             os.killpg(process.pid, signal.SIGKILL)
             await process.wait()

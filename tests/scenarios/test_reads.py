@@ -189,7 +189,49 @@ async def test_many_that_left_the_open_list_are_found_in_one_list(rig):
     assert {o.state for o in entries(rig)} == {OrderState.FILLED}
     assert rig.asked.n["find"] == 0
     assert rig.asked.n["orders_since"] == 1
-    assert rig.asked.names["orders_since"] == {Rank.POLL}
+    assert rig.asked.names["orders_since"] == {Rank.COMPARE}, "what may be held unheard is no poll"
+
+
+async def test_an_entry_that_the_market_should_have_filled_is_asked_for_at_once(rig):
+    rig.quote(spy("600"), "2.14", "2.16")
+    await rig.say("BTO 1 SPY 600C 1/31 @ 2.15")
+    rig.quote(spy("600"), "2.28", "2.30")
+    await rig.pass_time(3)
+    await watch.round_of(rig.desk)
+    await rig.rest()
+    rig.asked.n.clear()
+    rig.faults.drop_events = 1_000
+    for _ in range(3):
+        await rig.pass_time(1)
+        rig.quote(spy("600"), "2.28", "2.30")
+        await watch.round_of(rig.desk)
+    await rig.rest()
+    assert rig.asked.n["open_orders"] == 0, "its price is not there: the stream is listened to"
+    rig.quote(spy("600"), "2.14", "2.15")
+    await rig.rest()
+    assert [o.state for o in entries(rig)] == [OrderState.ACCEPTED]
+    await watch.round_of(rig.desk)
+    await rig.rest()
+    assert rig.asked.n["open_orders"] == 1
+    assert [o.state for o in entries(rig)] == [OrderState.FILLED]
+
+
+async def test_an_entry_of_which_its_broker_says_nothing_is_told_within_seconds(rig):
+    rig.quote(spy("600"), "2.14", "2.15")
+    rig.faults.drop_events = 1_000
+    rig.faults.fail_reads = 1_000
+    await rig.say("BTO 1 SPY 600C 1/31 @ 2.15")
+    told = []
+    for second in range(9):
+        rig.quote(spy("600"), "2.14", "2.15")
+        await rig.pass_time(1)
+        await watch.round_of(rig.desk)
+        await rig.rest()
+        told += [second for n in rig.notes() if "what filled has no stop" in n][:1]
+    (order,) = entries(rig)
+    assert order.state is OrderState.ACCEPTED, "nothing is concluded from silence"
+    assert told[0] <= 6
+    assert sum("what filled has no stop" in n for n in rig.notes()) == 1
 
 
 async def test_while_the_books_are_compared_nothing_is_polled_nor_right_after(rig):

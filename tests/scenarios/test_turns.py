@@ -70,7 +70,7 @@ async def test_what_may_be_about_the_same_waits_for_the_answer(rig, words):
     assert len(entries(rig)) == 1
     first.cancel()
     await asyncio.gather(first, return_exceptions=True)
-    await asyncio.wait_for(second, 5)
+    await asyncio.wait_for(second, 20)
 
 
 async def test_a_deletion_waits_for_everything_that_is_under_way(rig):
@@ -101,7 +101,7 @@ async def test_one_that_dies_between_decision_and_answer_leaves_the_room_open(ri
     await rig.rest()
     (order,) = await rig.desk.store.find(Order)
     assert order.state is OrderState.UNKNOWN, "in doubt, not forgotten"
-    record = await asyncio.wait_for(say(rig, "STC SPY 600C 1/31 @ 2.15"), 5)
+    record = await asyncio.wait_for(say(rig, "STC SPY 600C 1/31 @ 2.15"), 20)
     assert record is not None
 
 

@@ -124,9 +124,9 @@ def test_a_locked_market_is_no_price_but_an_index_has_no_spread_to_lose():
     assert board.last(SPX).exchange_at == START + timedelta(seconds=2)
 
 
-@pytest.mark.parametrize("factor", ["10", "0.1", "1.5", "0.6"])
-def test_a_spike_is_held_until_it_is_said_twice(factor):
-    """M-02: 10x for one tick is never a price for sizes, stops or gains."""
+@pytest.mark.parametrize(("factor", "stands_s"), [("10", 30), ("0.1", 30), ("1.5", 5), ("0.6", 5)])
+def test_a_spike_is_held_until_it_has_stood(factor, stands_s):
+    """M-02: 10x for some ticks is never a price for sizes, stops or gains."""
     board, far = QuoteBoard(Quality()), str(D(100) * D(factor))
     for n in range(5):
         board.put(quote(after_s=n))
@@ -138,17 +138,81 @@ def test_a_spike_is_held_until_it_is_said_twice(factor):
     assert board.quality.of(SPY, START + timedelta(seconds=5)).parts["range"] == 0
     board.put(quote(after_s=6))
     assert board.last(SPY) == quote(after_s=6)
-    board.put(quote(far, wide(far), after_s=7))
-    board.put(quote(far, wide(far), after_s=8))
-    assert board.last(SPY).bid == D(far), "said twice, it is the market"
+    for n in range(stands_s):
+        board.put(quote(far, wide(far), after_s=7 + n))
+    assert board.last(SPY).bid == D(100)
+    at = START + timedelta(seconds=6 + stands_s)
+    assert board.quality.belief.doubt(SPY.key, at).quote.bid == D(far)
+    board.put(quote(far, wide(far), after_s=7 + stands_s))
+    assert board.last(SPY).bid == D(far), "it stood: it is the market"
+    assert board.quality.belief.doubt(SPY.key, START + timedelta(seconds=37)) is None
 
 
-def test_a_spike_is_believed_when_another_source_says_it_too():
+def test_a_market_as_wide_as_none_is_held_until_it_has_stood():
+    board = QuoteBoard(Quality())
+    board.put(quote("97.00", "103.00"))
+    assert board.last(SPY) is None, "the first one too: phantoms stand at the open"
+    board.put(quote(after_s=1))
+    for n in range(2, 7):
+        board.put(quote("95.00", "100.02", after_s=n))
+    assert board.last(SPY) == quote(after_s=1)
+    board.put(quote("95.00", "100.02", after_s=7))
+    board.put(quote("94.00", "100.02", after_s=8))
+    assert board.last(SPY).bid == D("94.00"), "a wide market is what it has got used to"
+
+
+@pytest.mark.parametrize(("after_s", "is_believed"), [(2, True), (20, False)])
+def test_a_spike_is_believed_when_another_source_says_it_too_just_now(after_s, is_believed):
     board = QuoteBoard(Quality())
     board.put(quote())
-    board.quality.heard(quote("80.00", "80.02", after_s=1, source="two"))
-    board.put(quote("80.00", "80.02", after_s=2))
-    assert board.last(SPY).bid == D("80.00")
+    board.quality.compared(quote("70.00", "70.02", after_s=1, source="two"))
+    board.put(quote("70.00", "70.02", after_s=after_s))
+    assert (board.last(SPY).bid == D("70.00")) is is_believed
+
+
+def test_what_another_source_denies_is_held_for_long_and_that_source_is_heard_instead():
+    quality = heard(quote())
+    board = QuoteBoard(quality)
+    for n in range(1, 30):
+        quality.compared(quote(after_s=n, source="two"))
+        board.put(quote("60.00", "60.02", after_s=n))
+    at = START + timedelta(seconds=29)
+    assert board.last(SPY) is None
+    assert quality.is_poor("one", SPY, at)
+    assert not quality.is_poor("two", SPY, at)
+
+
+def test_one_that_steps_in_with_another_price_is_no_better_than_a_spike():
+    """A feed that always was wrong must not be believed the moment the right one is lost."""
+    board = QuoteBoard(Quality())
+    for n in range(60):
+        board.put(quote(after_s=n))
+        board.quality.compared(quote("60.00", "60.02", after_s=n, source="two"))
+    board.put(quote("60.00", "60.02", after_s=63, source="two"))
+    assert board.last(SPY).bid == D("100.00")
+    board.put(quote("60.00", "60.02", after_s=68, source="two"))
+    assert board.last(SPY).bid == D("100.00"), "what the lost one said is not forgotten at once"
+    board.put(quote("60.00", "60.02", after_s=70, source="two"))
+    assert board.last(SPY).bid == D("60.00")
+
+
+def test_a_stamp_from_the_future_shuts_nothing_out():
+    board = QuoteBoard(Quality())
+    ahead = replace(quote(), exchange_at=START + timedelta(hours=1))
+    board.put(ahead)
+    board.put(quote("100.10", "100.12", after_s=1))
+    assert board.last(SPY).bid == D("100.10")
+
+
+def test_an_older_price_is_neither_shown_nor_what_the_next_is_compared_with():
+    board = QuoteBoard(Quality())
+    board.put(quote(after_s=10))
+    late = replace(quote("70.00", "70.02"), received_at=START + timedelta(seconds=11))
+    for _ in range(3):
+        board.put(late)
+    board.put(quote(after_s=12))
+    assert board.last(SPY) == quote(after_s=12)
+    assert board.quality.belief.doubt(SPY.key, START + timedelta(seconds=12)) is None
 
 
 def test_a_cheap_option_may_double_and_few_ticks_are_no_spike():

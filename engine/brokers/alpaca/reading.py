@@ -294,6 +294,7 @@ def position_of(body: Body, account: str) -> BrokerPosition:
         instrument=instrument_of(str(body["symbol"]), str(body.get("asset_class") or "")),
         qty=-qty if body.get("side") == "short" else qty,
         avg_price=_number(body.get("avg_entry_price")),
+        mark=_number(body.get("current_price")),
     )
 
 

@@ -289,6 +289,7 @@ def positions(answer: Any, account: str) -> list[BrokerPosition]:
                         instrument=instrument_of(leg),
                         qty=qty,
                         avg_price=maybe(own.get("cost_price")),
+                        mark=maybe(own.get("last_price")),
                     )
                 )
     return held

@@ -5,10 +5,10 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from engine.parsers._grammar import months
+from engine.parsers._grammar import led, months
 from engine.parsers._grammar.months import ORDINALS, RIGHTS, put
 from engine.parsers._grammar.numbers import read_number
-from engine.parsers._grammar.slips import corrected, is_nearly, mistyped
+from engine.parsers._grammar.slips import beside_keys, corrected, is_nearly, mistyped
 from engine.parsers._grammar.words import unit
 
 if TYPE_CHECKING:
@@ -72,6 +72,8 @@ def number(reader: Itemiser, at: int, is_money: bool = False) -> int:
         return end
     if after.text in ("-", "->", "=>", "--") and (end := _dash(reader, at, after)):
         return end
+    if _is_counted_letter(reader, at, after):
+        return _plain(reader, at, is_money)
     if after.kind in ("word", "alnum") and (end := _worded(reader, at, after, is_money)):
         return end
     return _plain(reader, at, is_money)
@@ -156,7 +158,9 @@ def _suffix(reader: Itemiser, at: int, token: Token, after: Token, is_money: boo
     if low in RIGHTS:
         return _option(reader, at, at + 2, RIGHTS[low])
     if low == "x":
-        return put(reader, "qty", token.value, token.text + "x", at + 2)
+        is_result = bool(reader.items) and reader.items[-1].text == "for"  # sold for 2x
+        kind = "oddnum" if is_result else "qty"
+        return put(reader, kind, token.value, token.text + "x", at + 2)
     if low in ("dte", "dtes"):
         return put(reader, "ndte", token.value, token.text + "dte", at + 2)
     if low in ORDINALS:
@@ -369,6 +373,17 @@ def _worded(reader: Itemiser, at: int, after: Token, is_money: bool) -> int:
     return 0 if is_money else months.day_month(reader, at, token)
 
 
+def _is_counted_letter(reader: Itemiser, at: int, after: Token) -> bool:
+    """``BTO 4 C 212C``, ``STC 10 M 8/15 23C``: a count, and a ticker of one letter."""
+    is_letter = len(after.text) == 1 and after.text.isupper() and after.gap
+    text = reader.tokens[at].text
+    if not is_letter or not text.isdigit() or len(text) > 3 or not _is_behind_verb(reader):
+        return False
+    price = reader.look(at + 2)
+    is_priced = price is not None and price.text == "@" and reader.items[-1].text in led.CODES
+    return is_priced or (len(text) < 3 and led.is_contract(reader, at + 2))
+
+
 def _cents(reader: Itemiser, at: int, end: int) -> int:
     """``95 cents`` is 0.95; ``.95 cents`` means the same; anything else is odd."""
     token = reader.tokens[at]
@@ -400,11 +415,13 @@ _SHORTENED = ("cll", "pus", "cls", "clls")
 
 
 def _is_slip(word: str, known: str) -> bool:
-    """``cals``, ``clls``, ``ptus``: a letter left out, or two swapped."""
+    """``cals``, ``clls``, ``ptus``, ``purs``: left out, swapped, or the key beside."""
     if word[0] != known[0]:
         return False
     is_short = any(word == known[:k] + known[k + 1 :] for k in range(1, len(known)))
-    return is_short or (len(word) == len(known) and sorted(word) == sorted(known))
+    if is_short or len(word) != len(known):
+        return is_short
+    return sorted(word) == sorted(known) or known in beside_keys(word)
 
 
 def _is_capital_word(reader: Itemiser, at: int) -> bool:
@@ -431,7 +448,10 @@ def _is_right(reader: Itemiser, at: int) -> bool:
 
 
 _DATED = ("num", "day", "iso", "mday", "nday", "dots")
-_BEHIND_RIGHT = frozenset(("@", "$", "at", "for", "exp", "expiring", "0dte", "weekly"))
+_BEHIND_RIGHT = frozenset(
+    ("@", "$", "at", "for", "exp", "expiring", "0dte", "weekly", "weeklies", "monthlies", "opex",
+     "eow", "this", "next", "same", "tomorrow")
+)  # fmt: skip
 
 
 _VALUED = frozenset((":", "=", "@", "$", "+"))

@@ -61,7 +61,8 @@ def _settle_slashes(facts: Facts, intent: Intent, today: date) -> None:
     shares = [at for at in slashes if is_fraction(facts.items[at].value)]
     others = facts.has("date", "ndte", "when", "occ") or len(slashes) > len(shares)
     for at in shares:
-        if others or _is_share_place(facts, at) or not _is_near(facts, at, today):
+        is_date = _is_near(facts, at, today) or _is_date_place(facts, at)
+        if others or _is_share_place(facts, at) or not is_date:
             facts.items[at].kind = "share"
             facts.items[at].value = as_share(facts.items[at].value)
     facts.by["share"] = [at for at, item in enumerate(facts.items) if item.kind == "share"]
@@ -74,6 +75,18 @@ def _is_share_place(facts: Facts, at: int) -> bool:
     if nearest is not None and nearest.text in ("off", "of", "out", "position", "pos"):
         return True
     return facts.kind(facts.before(at)) == "verb"
+
+
+_SPOKEN = ((1, 2), (1, 3), (2, 3), (1, 4), (3, 4), (1, 5), (2, 4))
+
+
+def _is_date_place(facts: Facts, at: int) -> bool:
+    """Against the strike, and no share that people speak of: ``515P 2/6``, ``02/03 40C``."""
+    item = facts.items[at]
+    if item.value in _SPOKEN and item.text[0] != "0":
+        return False
+    around = facts.items[max(at - 1, 0) : at + 2]
+    return any(one.kind in ("opt", "strikes") for one in around if one is not item)
 
 
 def _is_near(facts: Facts, at: int, today: date) -> bool:

@@ -89,7 +89,7 @@ class Itemiser:
             self.put("cue", "flow", text)
         elif label and last not in ("level", "price", "label") and self._is_labelled(at + 1, label):
             self.put("level", label, text)
-        else:
+        elif last != "price" or not self._is_lone_number(at + 1):  # @ 🔥 2.10
             self.put("emoji", None, text)
         return at + 1
 
@@ -108,7 +108,8 @@ class Itemiser:
         token, after = self.look(at), self.look(at + 1)
         if token is None or token.kind != "num":
             return False
-        return after is None or after.kind in ("line", "para", "emoji") or after.gap
+        is_listed = after is not None and after.text == ","
+        return after is None or after.kind in ("line", "para", "emoji") or after.gap or is_listed
 
     def punct(self, at: int) -> int:
         token, after = self.tokens[at], self.look(at + 1)
@@ -212,7 +213,7 @@ class Itemiser:
 
     def time(self, at: int) -> int:
         text = self.tokens[at].low
-        is_clock = text[-1] in "mt"
+        is_clock = text[-1] in "mt" or not self.items or self.items[-1].kind == "line"
         self.put("clock" if is_clock else "oddnum", None, text)
         return at + 1
 
@@ -368,7 +369,9 @@ class Itemiser:
     def _known_or_not(self, at: int, token: Token) -> int:
         low = token.low
         found = self.match(at, low)
-        if found is None and (better := slips.meant(self, at) or corrected(low)):
+        if found is None and (
+            better := slips.meant(self, at) or corrected(low) or self._misled(at)
+        ):
             low, found = better, self.match(at, better)
             if found is not None and found[0].kind in ("note", "fill") and len(low) <= _TICKER_SIZE:
                 found = None
@@ -381,6 +384,12 @@ class Itemiser:
             return self.known(at, end, entry)
         self.unknown(at, token)
         return at + 1
+
+    def _misled(self, at: int) -> str | None:
+        """What a word with a slip at its beginning is meant to be; short capitals are a ticker."""
+        token = self.tokens[at]
+        is_ticker = token.text.isupper() and len(token.text) <= _TICKER_SIZE
+        return None if is_ticker else slips.misled(token.low)
 
     def _is_small_size(self, at: int) -> bool:
         """``long 6948: a``: a size letter typed small, behind price and colon."""
@@ -405,6 +414,7 @@ class Itemiser:
         is_first = not self.items or self.items[-1].kind in ("line", "para", "emoji")
         after = self.look(at + 1)
         is_counted = after is not None and (after.kind == "num" or after.text in ("+", "$"))
+        is_counted = is_counted or (self.tokens[at].text == "BOT" and led.names(self, at + 1))
         return is_counted and (is_first or self.tokens[at].text != "bot")
 
     def match(self, at: int, low: str) -> tuple[Entry, int] | None:
@@ -468,7 +478,8 @@ class Itemiser:
         if slips.may_be_part(self, at):
             self.put("odd", None, text)
         elif _TICKER.match(text):
-            strength = 1 if token.low in COMMON or len(text) == 1 else 2
+            is_word = token.low in COMMON and not led.is_name(self, at)
+            strength = 1 if is_word or len(text) == 1 else 2
             self.put("sym", strength, text, is_upper=True)
         elif len(text) <= 5 and text.isalpha() and token.low not in COMMON:
             self.put("sym", 0, text.upper())

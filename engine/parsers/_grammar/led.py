@@ -94,20 +94,59 @@ def led(reader: Itemiser, at: int) -> bool:
 
 
 _SLOTS = TICKER_WORDS | {"BE"}
+_NAMESAKES = frozenset(("ON", "IT", "SO", "GO", "ARE", "ALL"))
+"""Tickers that are little words, and named only where nothing else can stand."""
 
 
 def is_name(reader: Itemiser, at: int) -> bool:
     """A word that is a ticker: in capitals amid small letters, or right before its contract."""
     text = reader.tokens[at].text
+    if text in _NAMESAKES:
+        return _is_led(reader, at) and is_contract(reader, at + 1)
     if text not in _SLOTS:
         return False
+    if text in _HEADWORDS and _is_share(reader, at):
+        return True
     if reader.is_mixed and text != "BE":
         return True
     last = reader.tokens[at - 1].low if at else ""
-    return last not in ("to", "at", "sl", "stop", "@", "the") and _is_contract(reader, at + 1)
+    return last not in ("to", "at", "sl", "stop", "@", "the") and is_contract(reader, at + 1)
 
 
-def _is_contract(reader: Itemiser, at: int) -> bool:
+_HEADWORDS = frozenset(("COST", "TGT", "OPEN"))
+
+
+def _is_share(reader: Itemiser, at: int) -> bool:
+    """``BTO 100 COST @ 1042``: between a count and the price sign."""
+    items, after = reader.items, reader.look(at + 1)
+    is_counted = len(items) == 2 and items[1].kind in ("num", "qty") and items[0].kind == "verb"
+    return is_counted and items[0].text in CODES and after is not None and after.text == "@"
+
+
+CODES = frozenset(("bto", "stc", "sto", "btc"))
+
+
+def _is_led(reader: Itemiser, at: int) -> bool:
+    """``Contract: IT 8/15 420C``, ``Entry: SO 90C``, ``STC 1/2 ON 75C``: a ticker must follow."""
+    items = reader.items
+    if not items:
+        return False
+    if items[-1].kind == "label":
+        return items[-1].value in ("contract", "symbol")
+    if len(items) > 1 and items[-1].text == ":":
+        return items[-2].text == "entry"
+    is_share = len(items) > 1 and items[-1].kind == "slash" and items[-2].kind == "verb"
+    return is_share and reader.tokens[at].text != "ALL"
+
+
+def names(reader: Itemiser, at: int) -> bool:
+    """A ticker and its contract: ``SBUX 299C``, ``C 8/15 95C``."""
+    token = reader.look(at)
+    is_ticker = token is not None and bool(_TICKER.match(token.text))
+    return is_ticker and is_contract(reader, at + 1)
+
+
+def is_contract(reader: Itemiser, at: int) -> bool:
     """``8C``, ``170 calls`` or a date with such a thing behind it."""
     token, after, beyond = (reader.look(at + k) for k in range(3))
     if token is None or after is None:

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from engine.domain.alert import Level
+from engine.parsers._grammar.english import TICKER_WORDS
 from engine.parsers._grammar.items import Item
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ _UNDER_WORDS = frozenset(
      "reaches", "gets to", "through", "to", "stop", "down", "up")
 )  # fmt: skip
 _CONTRACT = frozenset(("opt", "occ", "slash", "date", "when", "right", "ndte", "future"))
-_TIES = frozenset(("to", "at", "@", "on", "for", "now", ":", "->", "is", "my", "the"))
+_TIES = frozenset(("to", "at", "@", "on", "for", "now", ":", "->", "is", "my", "the", "up"))
 _HELD = frozenset(
     ("position", "this position", "trade", "this trade", "this", "it", "this one", "on this",
      "on this one", "on it")
@@ -135,7 +136,8 @@ def _far(reader: Reducer, at: int) -> bool:
             reader.put(label, "stop", value, f"{label.text} {found.text}")
             del reader.items[end : end + 2]
             return True
-        is_contract = is_contract or item.kind in _CONTRACT or item.kind in ("sym", "part")
+        is_named = item.kind in ("sym", "part", "letter") or item.is_upper
+        is_contract = is_contract or item.kind in _CONTRACT or is_named
         is_contract = is_contract or item.text in _HELD
         is_rest = item.kind == "part" and item.value in ("rest", "runner") and found is not None
         if is_rest and found is not None and (value := _level(found, is_stop=True)):
@@ -143,7 +145,7 @@ def _far(reader: Reducer, at: int) -> bool:
             del reader.items[end : end + 2]
             return True
         is_moved = item.kind == "verb" and item.value == "update"
-        is_known = item.kind in _CONTRACT or item.text in _TIES or item.kind in ("sym", "part")
+        is_known = item.kind in _CONTRACT or item.text in _TIES or is_named
         is_known = is_known or item.text in _HELD
         if not is_known and not is_moved:
             return False
@@ -174,8 +176,8 @@ def under(reader: Reducer, at: int, label: Item) -> int:
         if item.kind in ("num", "money") and end > at:
             reader.put(label, "under", (item.value, symbol), f"{label.text} {item.text}")
             return end + 1
-        if item.kind == "sym":
-            symbol = symbol or item.text
+        if item.kind == "sym" or (item.is_upper and item.text.upper() in TICKER_WORDS):
+            symbol = symbol or item.text.upper()
         elif item.text not in _UNDER_WORDS and item.text not in _SIGNS:
             return 0
     return 0
@@ -308,7 +310,8 @@ def trail(reader: Reducer, at: int) -> int:
     end = reader.joints(end)
     found = reader.look(end)
     if found is None or (value := _level(found, is_stop=True)) is None:
-        reader.put(label, "barelevel", "trail")
+        if not _far(reader, at):
+            reader.put(label, "barelevel", "trail")
         return at + 1
     if value.kind == "breakeven" or (value.kind == "price" and is_price):
         reader.put(label, "verb", "update")

@@ -201,7 +201,18 @@ def check_words(draft: Draft, reading: Reading) -> None:
         check_new_stop(signal, reading.base, facts)
     if said.family == "close":
         check_rest_stop(signal, facts)
+        _check_round_trip(facts, reading.base)
         check_exit_price(signal, reading.base, facts)
+
+
+def _check_round_trip(facts: Facts, base: Signal | None) -> None:
+    """``In at 2.10, out at 3.15``: one breath tells the entry, then the exit."""
+    entries = [at for at in facts.by.get("paid", ()) if facts.items[at].value[0] == "entry"]
+    verbs = facts.by.get("verb", ())
+    if base is not None or not entries or not verbs or entries[0] > verbs[0]:
+        return
+    if facts.items[entries[0]].sent == facts.items[verbs[0]].sent:
+        facts.doubt("action", "is that an exit, or a trade that is over?")
 
 
 def _check_answer(said: Intent, facts: Facts, held: Side) -> None:

@@ -143,7 +143,9 @@ def _loose_strikes(facts: Facts, found: list[Strike]) -> None:
     stated = facts.has("paid", "market")
     nums = facts.at("num", "money")
     if nums and (stated or len(nums) == 2):
-        found.append((facts.take(nums[0]).value, ""))
+        tied = [at for at in nums if facts.kind(facts.after(at)) in ("spread", "")]
+        at = tied[0] if stated and tied else nums[0]
+        found.append((facts.take(at).value, ""))
 
 
 def _common_right(facts: Facts, kinds: set[str]) -> str:

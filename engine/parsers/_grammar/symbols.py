@@ -84,8 +84,17 @@ def _check_space(facts: Facts, at: int) -> None:
     name, after, before = facts.items[at], _beside(facts, at, 1), _beside(facts, at, -1)
     is_twice = after is not None and after.kind == "sym" and after.text == name.text
     is_tail = after is not None and _is_scrap(after, _TAILS) and _is_tail(facts, at, after)
-    if is_twice or is_tail or (_is_scrap(before, _HEADS) and _is_head(facts, at)):
+    is_scrap = _is_scrap(before, _HEADS) and _is_head(facts, at)
+    if is_twice or is_tail or is_scrap or _is_second(facts, at):
         facts.doubt("symbol", f"is {name.text} the whole of the symbol?")
+
+
+def _is_second(facts: Facts, at: int) -> bool:
+    """``OPEN/AFRM``: the word before the stroke may be a ticker of its own."""
+    stroke, word = _beside(facts, at, -1), _beside(facts, at, -1, 2)
+    if stroke is None or stroke.text != "/" or word is None:
+        return False
+    return word.is_upper and not str(word.value).endswith("!")
 
 
 def _is_tail(facts: Facts, at: int, after: Item) -> bool:

@@ -74,6 +74,8 @@ def intent(facts: Facts, *, is_reply: bool = False) -> Intent:
     if {"sell", "short"} <= said and not said & _ENDS:
         out.family, out.is_short_sale = "open", True
         out.conflict = "does it sell short, or close a short?"
+    if not is_reply and any(facts.text(at) == "stop out" for at in facts.by.get("verb", ())):
+        out.conflict = "was it stopped out, or is that its stop?"
     if out.family == "close" and _is_turned(facts):
         out.conflict = "is it closed, or turned or opened again?"
     if {"sell", "cover"} <= said and "short" not in said:

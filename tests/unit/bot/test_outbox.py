@@ -213,7 +213,7 @@ async def test_what_cannot_be_drawn_is_not_tried_for_ever(bench: Bench, subject:
     await bench.rest()
     await bench.pass_time(5)
     assert len(bench.rooms["orders"].posts) == 1
-    await asyncio.wait_for(bench.outbox.idle(), 1)
+    await asyncio.wait_for(bench.outbox.idle(), 20)
 
 
 async def test_a_card_whose_record_could_not_be_written_is_not_posted_again(bench: Bench) -> None:

@@ -67,7 +67,7 @@ class World:
         if self.feed is not None:
             await self.feed.close()
         if self._reader is not None:
-            await asyncio.wait_for(self._reader, 3)
+            await asyncio.wait_for(self._reader, 20)
         await self.data.stop()
 
     async def until(self, is_so: Callable[[], bool], *, eager: bool = False) -> None:
@@ -308,7 +308,7 @@ async def test_a_source_that_is_wholly_lost_ends_its_stream_and_may_be_connected
         reader = asyncio.create_task(world._read())
         await world.until(lambda: world.has("SPY", "610.0"))
         await world.feed.close()
-        await asyncio.wait_for(reader, 3)
+        await asyncio.wait_for(reader, 20)
     finally:
         await world.close()
 

@@ -116,7 +116,7 @@ async def test_the_first_feed_wins_and_the_next_stands_in_when_it_is_silent() ->
     first.queue.put_nowait(quote("first", 6))
     await until(lambda: heard[-1] == "first")
     await both.close()
-    await asyncio.wait_for(task, 5)
+    await asyncio.wait_for(task, 20)
 
 
 async def test_a_feed_that_is_down_stops_nothing_and_is_connected_when_it_is_back() -> None:
@@ -181,7 +181,7 @@ async def test_a_feed_of_poor_quality_is_stood_in_for_until_it_is_better() -> No
         first.queue.put_nowait(quote("first", 2.2 + n / 100))
     await until(lambda: heard[-1] == "first")
     await both.close()
-    await asyncio.wait_for(task, 5)
+    await asyncio.wait_for(task, 20)
 
 
 async def test_a_feed_that_is_lost_is_told_to_the_grades() -> None:

@@ -73,7 +73,7 @@ class World:
     async def stop(self) -> None:
         await self.feed.close()
         if self.task is not None:
-            await asyncio.wait_for(self.task, 2)
+            await asyncio.wait_for(self.task, 20)
         await self.venue.stop()
 
 

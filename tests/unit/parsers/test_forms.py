@@ -181,8 +181,9 @@ MISFITS = (
 
 MOVED_TO_ENTRY = (
     rows("options", f"close+ {SPY} f=0.5 sl=BE", "sold half, {x}",
-         "stop to breakeven|stp to breakeven|moved to breakeven|BE now|sl BE|stop to BE", OPEN)
-    + rows("options", "ask", "sold half, {x} to breakeven", "sstop|stoop|sto|rest", OPEN)[:1]
+         "stop to breakeven|stp to breakeven|moved to breakeven|BE now|sl BE|stop to BE"
+         "|sstop to breakeven", OPEN)
+    + rows("options", "ask", "sold half, {x} to breakeven", "stxp", OPEN)
     + rows("options", f"close+ {SPY} f=0.5", "sold half {x}", "at breakeven|@ breakeven", OPEN)
     + rows("futures", "close+ ES f=0.5 sl=BE", "half off, {x}", "BE now|stop BE|SL to BE",
            "ES long 6450 stop 6440")
@@ -284,8 +285,9 @@ ODD_LETTERS = (
            "|nexxt Friday|next Firday")
     + rows("options", "ask", OPEN.replace("@ 1.00", "{x}"), "'25|’25")
     + rows("options", f"open+ {SPY} @1", "{x}",
-           f"\u2068{OPEN}\u2069|\u202a{OPEN}\u202c|\u2066{OPEN}\u2069|{OPEN}\u200e")
-    + rows("options", "ask", "{x}", f"\u202e{OPEN}|{OPEN}\u200f|\u2067{OPEN}\u2069")
+           f"\u2068{OPEN}\u2069|\u202a{OPEN}\u202c|\u2066{OPEN}\u2069|{OPEN}\u200e"
+           f"|\u200f{OPEN}|{OPEN}\u200f")
+    + rows("options", "ask", "{x}", f"\u202e{OPEN}|BTO\u200f {OPEN[4:]}|\u2067{OPEN}\u2069")
 )  # fmt: skip
 
 ADORNED = (

@@ -330,8 +330,38 @@ HEADINGS = (
            "Exit: -|Exit: N/A|Exit: TBD")
 )  # fmt: skip
 
+SIDES_AND_DATES = (
+    rows("options", "ask", "{x} 640P 8/15 @ 2.00",
+         "short SPY with|Short SPY via|Shorting SPY here,|Long SPY via|BTO OPEN/SPY|Stop out SPY")
+    + rows("options", "open- SPY 08-15 640P @2", "{x} SPY 640P 8/15 @ 2.00", "Short|Shorting")
+    + rows("options", f"open+ {SPY} @2", "Long SPY {x} 640C 8/15 @ 2.00", "with|via")
+    + rows("options", "no order", "{x} SPY 640C 8/15 @ 2.00", "everyone sold|Everybody bought")
+    + rows("options", "ask", "{x}", "In at 1.00 out at 2.00 SPY 640C 8/15|STC SPY 640C 8/15 for 2x"
+           "|STC SPY 640C 1/2 @ 2.00|BTO SPY \u200f640C 8/15 @ 1.00|BTO SPY ٦٤٠C 8/15 @ 1.00")
+    + rows("options", "no order", "Trade journal\nSPY 640C 8/15\nEntry {x}\nExit 2.05", "1.05")
+    + rows("options", "close+ SPY 2026-02-06 640C @2 f=1", "STC SPY {x} @ 2.00",
+           "640C 2/6|2/6 640C|640C 02/06|2/6 640 calls")
+    + rows("options", "close+ SPY 2026-02-06 640C @2 f=0.33", "STC 1/3 SPY 640C {x} @ 2.00", "2/6")
+    + rows("options", f"open+ {SPY} @1", "BTO SPY {x} 8/15 @ 1.00", "۶۴۰C|६४०C")
+    + rows("options", f"open+ {SPY} @1 pt=1.5,2", "BTO SPY 640C 8/15 {x}",
+           "@ 🔥 1.00 🎯 1.50, 2.00|@ 1.00, p/t 1.50 / 2.00")
+    + rows("options", "open+ C 08-15 95C @2 q=4", "BTO 4 C {x} @ 2.00", "95C 8/15|8/15 95C")
+    + rows("options", "open+ IT 08-15 320C @2", "{x} IT 320C 8/15\nEntry: 2.00", "Contract:")
+    + rows("options", "open+ IT 08-15 320C @2", "{x} IT 320C 8/15 @ 2.00", "Entry:|BOT")
+    + rows("options", "ask", "BTO SPY {x} 8/15 @ 1.00", "6۴0C|64٠C")
+    + rows("options", f"close+ {SPY} @2 f=0.5", "{x} half SPY 640C 8/15 @ 2.00", "SSold|oSld")
+    + rows("options", "open+ SPY 08-15 640P @2", "{x} SPY 8/15 640 purs @ 2.00",
+           "nEtered|Second entry")
+    + rows("options", "update U 08-15 40C sl=BE", "Stop on U 40C 8/15 now {x}", "at breakeven")
+    + rows("options", "update U 08-15 40C sl=1.2", "Trailing stop on U 40C 8/15 {x} 1.20", "up to")
+    + rows("stocks", "open+ COST @990 q=20", "BTO 20 {x} @ 990", "COST")
+    + rows("stocks", "open+ M @17.5 q=20", "BTO 20 {x} @ 17.50", "M")
+    + rows("stocks", "close+ RUN @17.5 f=1", "{x} stopped at 17.50, all out", "RUN")
+)  # fmt: skip
+
 GROUPS = {
     "headings": HEADINGS,
+    "sides and dates": SIDES_AND_DATES,
     "counts in letters": COUNTS_IN_LETTERS,
     "numbered lines": NUMBERED_LINES,
     "strikes and dates": STRIKES_AND_DATES,

@@ -83,7 +83,7 @@ async def fill_disk(url: str) -> None:
         say("full", str(error).replace("\n", " "))
     say("health", store.health().is_writable)
     resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
-    for _ in range(100):
+    for _ in range(600):
         await asyncio.sleep(0.05)
         if store.health().is_writable:
             break

@@ -60,7 +60,7 @@ async def test_a_token_near_its_end_is_renewed_while_it_still_works(shares: Venu
     (text,) = shares.venue.tokens
     shares.clock.advance(12.5 * 24 * 3600)
     async with shares.eager(60):
-        await asyncio.wait_for(asked(shares, "create", 2), 5)
+        await asyncio.wait_for(asked(shares, "create", 2), 20)
     assert shares.venue.tokens[text][1] > shares.clock.now() + timedelta(days=14)
     assert await shares.broker.open_orders("main") == []
 
@@ -74,13 +74,13 @@ async def test_a_renewal_that_needs_the_phone_is_said_once_and_the_old_token_wor
     shares.clock.advance(12.5 * 24 * 3600)
     async with shares.eager(900):
         await shares.until(lambda: any(isinstance(e, Warned) for e in shares.told))
-        await asyncio.wait_for(asked(shares, "check", 5), 5)
+        await asyncio.wait_for(asked(shares, "check", 5), 20)
     (warned,) = [event for event in shares.told if isinstance(event, Warned)]
     assert "phone" in warned.note
     assert await shares.broker.open_orders("main") == []
     venue.approve()
     async with shares.eager(900):
-        await asyncio.wait_for(asked(shares, "check", len(venue.log.of("POST", "check")) + 1), 5)
+        await asyncio.wait_for(asked(shares, "check", len(venue.log.of("POST", "check")) + 1), 20)
     assert len(venue.tokens) == 2
     assert await shares.broker.open_orders("main") == []
 

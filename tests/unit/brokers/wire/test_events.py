@@ -54,7 +54,7 @@ async def world():
     yield made
     await made.keeper.close()
     made.events.end()
-    await asyncio.wait_for(reader, 1)
+    await asyncio.wait_for(reader, 20)
 
 
 async def test_the_first_start_has_no_gap(world):

@@ -196,7 +196,7 @@ async def test_429_pauses_its_lane_for_as_long_as_is_said_within_reason(
 async def test_a_cancelled_caller_leaves_one_request_and_a_breaker_that_works(server, wire):
     server.answers = [never, text(200, "{}")]
     task = asyncio.create_task(wire.act("POST", "/orders", json={}))
-    await asyncio.wait_for(server.asked.wait(), 3)
+    await asyncio.wait_for(server.asked.wait(), 20)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task

@@ -1,0 +1,103 @@
+"""A stop that the desk watches itself while its quotes are doubted or missing.
+
+The broker is asked what it says the position is worth: that backs or denies a doubted quote
+(``engine.belief``), and the stop is judged by it until quotes can be believed again. People are
+told, because a stop that nobody can judge is none (I-20).
+"""
+
+from decimal import Decimal
+from functools import partial
+
+from engine.asking import Rank, answered_within, asking
+from engine.belief import Doubt
+from engine.desk import Desk
+from engine.domain.money import ZERO
+from engine.domain.trade import Trade, TradeState
+from engine.exits.plan import has_stop_at_broker
+from engine.flows.hear import QUIET
+
+_EVERY_S = 3.0
+_LASTS_S = 10.0
+"""A mark that is older says nothing about now."""
+
+
+def mark(desk: Desk, trade: Trade) -> Decimal | None:
+    """The broker's own price of the unit, where quotes cannot be believed; None where they can."""
+    if not desk.marks or (_doubt(desk, trade) is None and desk.quote(trade.legs) is not None):
+        return None
+    now, total = desk.clock.monotonic(), ZERO
+    for leg in trade.legs:
+        price, asked_at = desk.marks.get(leg.instrument.key, (ZERO, float("-inf")))
+        if now - asked_at > _LASTS_S:
+            return None
+        total += price * leg.ratio
+    return total
+
+
+async def seek(desk: Desk, trade: Trade | None) -> None:
+    """Ask for a second truth about a trade whose stop the desk cannot judge, and tell people."""
+    if trade is None or trade.state is not TradeState.OPEN or trade.qty_open <= 0:
+        return
+    doubt = _doubt(desk, trade)
+    if trade.stop is None or (doubt is None and desk.quote(trade.legs) is not None):
+        return
+    is_open = desk.calendar(trade.asset).is_open(desk.clock.now())
+    if not is_open or has_stop_at_broker(trade, desk.book.orders_of(trade.trade_id)):
+        return
+    if desk.is_due(f"marks {trade.account}", _EVERY_S):
+        desk.vigil(partial(_ask, desk, trade.broker, trade.account), f"marks {trade.account}")
+    await _tell(desk, trade, trade.stop.price, doubt)
+
+
+def _doubt(desk: Desk, trade: Trade) -> Doubt | None:
+    """Of the first leg whose quotes are not believed just now."""
+    quality = desk.board.quality
+    if quality is None:
+        return None
+    now = desk.clock.now()
+    doubts = (quality.belief.doubt(leg.instrument.key, now) for leg in trade.legs)
+    return next((doubt for doubt in doubts if doubt is not None), None)
+
+
+async def _ask(desk: Desk, broker: str, account: str) -> None:
+    """What everything in the account is worth there; silence changes nothing."""
+    from engine.flows import monitor
+
+    try:
+        with asking(Rank.EXIT):
+            async with answered_within(desk.settings.broker_timeout_s):
+                held = await desk.broker(broker).positions(account)
+    except (TimeoutError, *QUIET):
+        return
+    marks = {
+        p.instrument.key: p.mark
+        for p in held
+        if p.mark is not None and (p.mark > 0 or (p.mark == 0 and p.instrument.kind == "option"))
+    }
+    quality, now, asked_at = desk.board.quality, desk.clock.now(), desk.clock.monotonic()
+    for key, price in marks.items():
+        desk.marks[key] = (price, asked_at)
+        if quality is not None and price > 0:
+            quality.belief.marked(key, float(price), now)
+    for trade in desk.book.open_trades(account):
+        if any(leg.instrument.key in marks for leg in trade.legs):
+            desk.bands.drop(trade.trade_id)
+            await monitor.look(desk, trade.trade_id)
+
+
+async def _tell(desk: Desk, trade: Trade, stop: Decimal, doubt: Doubt | None) -> None:
+    now = desk.clock.now()
+    if doubt is None:
+        why = f"no usable quote for {desk.settings.max_quote_age_s:f} s"
+    else:
+        seen = doubt.quote
+        why = (
+            f"{seen.source} says {seen.bid:f} / {seen.ask:f} ({doubt.why}), which is not believed "
+            "before it has stood for a while or somebody else says so"
+        )
+    await desk.tell(
+        "admin",
+        f"⚠ {trade.symbol} ({trade.trade_id}): {why}. Its stop at {stop:f} does not rest at the "
+        "broker: until then it is watched by the broker's own mark alone, where it has one.",
+        note_id=f"{'unpriced' if doubt is None else 'doubted'}-{trade.trade_id}-{now:%d%H}",
+    )

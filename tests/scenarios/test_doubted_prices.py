@@ -1,0 +1,136 @@
+"""Stops that the desk watches itself, on prices that may be none: slips, phantoms, silence."""
+
+from dataclasses import replace
+
+import pytest
+
+from engine.domain.instrument import crypto
+from engine.domain.order import OrderType, Purpose, Side
+from engine.flows import manual
+from engine.flows.drafting import Wanted
+from engine.quality import Quality
+from tests import rig as desks
+from tests.conformance.faulty_broker import Faults, FaultyBroker
+from tests.rig import LOOSE, TRADER, d
+
+BTC = crypto("BTC")
+FAIR, TENTH, HALF_BOOK, CRASH = (
+    ("59994", "60006"),
+    ("5999", "6001"),
+    ("30000", "60006"),
+    ("40000", "40006"),
+)
+
+
+class NoStops(FaultyBroker):
+    """Paper that holds no stops for coins, and says what they are worth when it is told to."""
+
+    mark = None
+
+    @property
+    def caps(self):
+        kinds = dict(self.inner.caps.by_kind)
+        coins = frozenset({OrderType.MARKET, OrderType.LIMIT})
+        kinds["crypto"] = replace(kinds["crypto"], order_types=coins)
+        return replace(self.inner.caps, by_kind=kinds)
+
+    async def positions(self, account):
+        return [replace(p, mark=self.mark) for p in await super().positions(account)]
+
+
+@pytest.fixture
+async def rig():
+    made = []
+
+    def wrap(paper):
+        made.append(NoStops(paper, Faults()))
+        return made[0]
+
+    rig = await desks.start(wrap=wrap, risk=LOOSE)
+    rig.board.quality, rig.coins = Quality(), made[0]
+    rig.quote(BTC, *FAIR)
+    asked = Wanted(side=Side.BUY, symbol="BTC/USD", amount=d("0.02"), stop=d(58800))
+    await manual.send(rig.desk, await manual.plan(rig.desk, TRADER, asked), 77)
+    await said(rig, FAIR, 3)
+    (trade,) = rig.desk.book.open_trades()
+    assert trade.qty_open == d("0.02")
+    yield rig
+    await rig.close()
+
+
+async def said(rig, prices, seconds, mark=None):
+    """So many seconds of these quotes; ``mark``: what the broker says each second."""
+    for n in range(seconds):
+        if mark is not None:
+            rig.coins.mark = mark(n)
+        if prices is not None:
+            rig.quote(BTC, *prices)
+        await rig.pass_time(1)
+
+
+def closing(rig):
+    return [o for o in rig.desk.book.orders.values() if o.purpose is Purpose.CLOSE]
+
+
+def is_out(rig):
+    return bool(closing(rig)) or not rig.desk.book.open_trades()
+
+
+@pytest.mark.parametrize("wrong", [TENTH, HALF_BOOK, CRASH, ("29990", "30010")])
+async def test_a_wrong_price_of_some_seconds_sells_nothing_and_people_are_told(rig, wrong) -> None:
+    await said(rig, wrong, 4)
+    assert not is_out(rig)
+    (note,) = [n for n in rig.notes() if "does not rest at the broker" in n]
+    assert "58800" in note
+    await said(rig, FAIR, 2)
+    assert not is_out(rig)
+
+
+@pytest.mark.parametrize(("price", "within_s"), [(CRASH, 7), (HALF_BOOK, 7), (TENTH, 32)])
+async def test_a_collapse_that_nobody_denies_is_sold_before_long(rig, price, within_s) -> None:
+    await said(rig, price, within_s)
+    assert is_out(rig)
+
+
+@pytest.mark.parametrize("wrong", [TENTH, HALF_BOOK, CRASH])
+async def test_what_the_broker_itself_denies_is_not_believed_while_its_price_lives(
+    rig, wrong
+) -> None:
+    await said(rig, wrong, 60, mark=lambda n: d(59900 + n))
+    assert not is_out(rig)
+    await said(rig, wrong, 12, mark=lambda n: d(58700))
+    assert is_out(rig), "by the broker's own price it is at its stop"
+
+
+async def test_a_mark_that_stands_still_keeps_a_collapse_waiting_for_half_a_minute_at_most(
+    rig,
+) -> None:
+    await said(rig, CRASH, 25, mark=lambda n: d(60000))
+    assert not is_out(rig)
+    await said(rig, CRASH, 12, mark=lambda n: d(60000))
+    assert is_out(rig)
+
+
+async def test_a_collapse_that_the_broker_confirms_is_sold_at_once(rig) -> None:
+    await said(rig, CRASH, 3, mark=lambda n: d(40000))
+    assert is_out(rig)
+
+
+async def test_without_quotes_the_stop_is_judged_by_the_brokers_mark(rig) -> None:
+    await said(rig, None, 8, mark=lambda n: d(59900))
+    assert not is_out(rig)
+    assert sum("no usable quote" in n for n in rig.notes()) == 1
+    await said(rig, None, 8, mark=lambda n: d(58790))
+    assert is_out(rig)
+
+
+async def test_a_stop_that_rests_at_its_broker_needs_no_second_truth() -> None:
+    rig = await desks.start(risk=LOOSE)
+    rig.quote(BTC, *FAIR)
+    asked = Wanted(side=Side.BUY, symbol="BTC/USD", amount=d("0.02"), stop=d(58800))
+    await manual.send(rig.desk, await manual.plan(rig.desk, TRADER, asked), 77)
+    rig.quote(BTC, *FAIR)
+    await rig.pass_time(10)
+    assert rig.desk.book.open_trades()
+    assert not [n for n in rig.notes() if "does not rest at the broker" in n]
+    await rig.close()
