@@ -225,7 +225,9 @@ async def _until_over(desk: Desk, order_id: str) -> None:
     for pause in CANCEL_AGAIN_S:
         await desk.clock.sleep(pause)
         # What is held has no stop until the next one can be sent: that waits for nobody's polls.
-        with asking(Rank.EXIT if is_exit else Rank.DOUBT):
+        trade = desk.book.trades.get(order.trade_id) if order is not None else None
+        is_naked = is_exit and trade is not None and trade.qty_open != 0
+        with asking(Rank.EXIT if is_naked else Rank.DOUBT):
             await look_up(desk, order_id)
         order = desk.book.orders.get(order_id)
         if order is None or order.state is not OrderState.PENDING_CANCEL:
