@@ -411,6 +411,38 @@ async def test_a_stop_is_moved_by_cancel_and_anew_where_replacing_is_no_swap(ope
     await check(rig)
 
 
+async def test_of_many_stops_that_are_moved_few_are_gone_at_once_where_their_end_is_asked_for(
+    opened,
+):
+    """At two questions in two seconds the last of eight would be known to be gone in eight."""
+    terms, kinds = {"has_stream": False}, {"has_replace": False}
+    rig = await opened(terms=terms, kinds=kinds, risk=desks.LOOSE)
+    strikes = ("600", "601", "602", "604", "605")
+    for strike in strikes:
+        rig.quote(spy(strike), "2.14", "2.16")
+        await rig.say(f"BTO 1 SPY {strike}C 1/31 @ 2.15")
+        rig.quote(spy(strike), "2.14", "2.15")
+        await alive(rig, 4)
+    assert len(live(rig, Purpose.STOP)) == len(strikes)
+    ask, most = rig.outside.find, []
+
+    async def find(account, name):
+        stops = [o for o in live(rig, Purpose.STOP) if o.state is OrderState.PENDING_CANCEL]
+        most.append(len(stops))
+        return await ask(account, name)
+
+    rig.outside.find = find
+    for strike in strikes:
+        await rig.say(f"move stop to 1.90 on SPY {strike}C", channel=desks.OPTIONS)
+    for _ in range(12):
+        for strike in strikes:
+            rig.quote(spy(strike), "2.14", "2.16")
+        await alive(rig, 1)
+    assert {o.stop for o in live(rig, Purpose.STOP)} == {d("1.90")}
+    assert 1 <= max(most) <= 2
+    await check(rig)
+
+
 async def test_a_quantity_that_cannot_be_replaced_is_cancelled_and_sent_anew(opened):
     rig = await opened(kinds={"replaces_qty": False})
     await held(rig)
