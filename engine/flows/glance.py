@@ -12,13 +12,15 @@ from engine import reconcile
 from engine.asking import Rank, asking
 from engine.brokers import Balance, Broker, BrokerOrder, BrokerPosition
 from engine.desk import Desk
-from engine.domain.order import Order, OrderState
-from engine.flows import send, unsettled
+from engine.domain.order import Order, OrderState, Purpose
+from engine.flows import effects, send, unsettled
 from engine.flows.compare import asked, together
+from engine.flows.doubt import UNANSWERED
 from engine.reconcile import Findings
 
 _WORKING = (OrderState.ACCEPTED, OrderState.PARTIAL)
 _LATELY = timedelta(minutes=10)
+_LOOKS, _PAUSE_S = 30, 0.25
 _MANY = 3
 """Fewer are looked up one by one."""
 _SKEW = timedelta(minutes=1)
@@ -61,6 +63,14 @@ async def _agrees(desk: Desk, name: str, account: str) -> bool:
         unsettled.resolve(desk, account, {gap.instrument for gap in found.positions}),
         *(send.look_up(desk, o.order_id) for o in gone),
     )
+    for trade in desk.book.trades.values():
+        if trade.account == account:
+            effects.settle_soon(desk, trade.trade_id)
+    for _ in range(_LOOKS):  # what has no stop comes first: nothing new is opened beside it
+        exits = [o for o in _of(desk, account) if o.purpose is not Purpose.ENTRY]
+        if not any(o.state in UNANSWERED for o in exits):
+            break
+        await desk.clock.sleep(_PAUSE_S)
     if _is_same(_found(desk, account, working, held, balance)):
         return True
     held, balance = await together(  # it was read before what it is compared with
@@ -72,12 +82,12 @@ async def _agrees(desk: Desk, name: str, account: str) -> bool:
 def _unseen(desk: Desk, account: str, working: Sequence[BrokerOrder]) -> list[Order]:
     """Orders of ours that may be there and do not work there."""
     listed = {one for r in working for one in (r.client_order_id, r.broker_id) if one}
-    return [
-        o
-        for o in desk.book.orders.values()
-        if o.account == account and o.state.is_at_broker
-        if not {o.order_id, o.broker_id} & listed
-    ]
+    mine = [o for o in _of(desk, account) if o.state.is_at_broker]
+    return [o for o in mine if not {o.order_id, o.broker_id} & listed]
+
+
+def _of(desk: Desk, account: str) -> list[Order]:
+    return [o for o in desk.book.orders.values() if o.account == account]
 
 
 async def _listed(desk: Desk, broker: Broker, account: str, unseen: Sequence[Order]) -> None:
@@ -104,7 +114,7 @@ def _found(
     book = desk.book
     desk.balances[account] = balance
     return reconcile.compare(
-        orders=tuple(o for o in book.orders.values() if o.account == account),
+        orders=_of(desk, account),
         trades=tuple(t for t in book.trades.values() if t.account == account),
         positions=tuple(p for p in book.positions.values() if p.account == account),
         executions=book.executions,
