@@ -125,6 +125,44 @@ async def test_where_nothing_is_told_unasked_a_start_reads_what_is_over_only_if_
     assert not await glance.is_as_left(rig.desk, "paper"), "one that tells is read whole"
 
 
+async def test_entries_just_taken_are_looked_at_by_one_list_where_nothing_is_told_unasked(rig):
+    """What filled has no stop yet; one question for all of them is as quick as one for one."""
+    rig.asked.inner.__dict__["caps"] = replace(rig.asked.inner.caps, has_stream=False)
+    rig.faults.drop_events = 1_000
+    for strike in STRIKES:
+        rig.quote(spy(strike), "2.14", "2.16")
+        await rig.say(f"BTO 1 SPY {strike}C 1/31 @ 2.15")
+    for strike in STRIKES:
+        rig.quote(spy(strike), "2.14", "2.15")
+    rig.clock.advance(0.3)
+    await rig.rest()
+    assert not rig.desk.book.open_trades()
+    rig.asked.n.clear()
+    rig.clock.advance(0.3)
+    await rig.rest()
+    assert len(rig.desk.book.open_trades()) == len(STRIKES)
+    assert (rig.asked.n["orders_since"], rig.asked.n["find"]) == (1, 0)
+
+
+async def test_a_start_waits_for_an_exit_without_an_answer_before_it_opens(rig):
+    await entered(rig, "600")
+    terms = {"has_stream": False, "dedupes_client_id": False}
+    rig.asked.inner.__dict__["caps"] = replace(rig.asked.inner.caps, **terms)
+    (stop,) = [o for o in rig.desk.book.orders.values() if o.purpose is Purpose.STOP]
+    rig.desk.book.orders[stop.order_id] = replace(stop, state=OrderState.UNKNOWN)
+    rig.faults.unclear, rig.asked.inner.open_orders = 1, nothing
+    looking = asyncio.create_task(glance.is_as_left(rig.desk, "paper"))
+    await rig.rest()
+    assert not looking.done()
+    while not looking.done():
+        await rig.pass_time(1)
+    assert rig.desk.book.orders[stop.order_id].state is OrderState.ACCEPTED
+
+
+async def nothing(*_):
+    return []
+
+
 async def test_a_fill_while_the_lists_are_read_has_them_read_again(rig):
     await entered(rig, "600")
     stop = next(o for o in rig.desk.book.orders.values() if o.purpose is Purpose.STOP)
