@@ -297,8 +297,8 @@ class Itemiser:
         if found := _CONTRACT.match(low):
             self.put("future", found.groups(), self.tokens[at].text)
             return at + 1
-        if led.led(self, at):
-            return at + 1
+        if end := led.led(self, at):
+            return end
         self.put("sym" if low in _ROOTS else "odd", 2, self.tokens[at].text.upper())
         return at + 1
 

@@ -26,7 +26,10 @@ _UNDER_WORDS = frozenset(
      "reaches", "gets to", "through", "to", "stop", "down", "up")
 )  # fmt: skip
 _CONTRACT = frozenset(("opt", "occ", "slash", "date", "when", "right", "ndte", "future"))
-_TIES = frozenset(("to", "at", "@", "on", "for", "now", ":", "->", "is", "my", "the", "up"))
+_TIES = frozenset(
+    ("to", "at", "@", "on", "for", "now", ":", "->", "is", "my", "the", "up", "exp", "expiring",
+     "expires")
+)  # fmt: skip
 _HELD = frozenset(
     ("position", "this position", "trade", "this trade", "this", "it", "this one", "on this",
      "on this one", "on it")
