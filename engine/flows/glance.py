@@ -18,6 +18,7 @@ from engine.flows.compare import asked, together
 from engine.flows.doubt import UNANSWERED
 from engine.reconcile import Findings
 
+_OPEN_ENDED = (*UNANSWERED, OrderState.PENDING_CANCEL)
 _WORKING = (OrderState.ACCEPTED, OrderState.PARTIAL)
 _LATELY = timedelta(minutes=10)
 _LOOKS, _PAUSE_S = 30, 0.25
@@ -67,8 +68,7 @@ async def _agrees(desk: Desk, name: str, account: str) -> bool:
         if trade.account == account:
             effects.settle_soon(desk, trade.trade_id)
     for _ in range(_LOOKS):  # what has no stop comes first: nothing new is opened beside it
-        exits = [o for o in _of(desk, account) if o.purpose is not Purpose.ENTRY]
-        if not any(o.state in UNANSWERED for o in exits):
+        if not any(o.state in _OPEN_ENDED and _is_exit(desk, o) for o in _of(desk, account)):
             break
         await desk.clock.sleep(_PAUSE_S)
     if _is_same(_found(desk, account, working, held, balance)):
@@ -84,6 +84,11 @@ def _unseen(desk: Desk, account: str, working: Sequence[BrokerOrder]) -> list[Or
     listed = {one for r in working for one in (r.client_order_id, r.broker_id) if one}
     mine = [o for o in _of(desk, account) if o.state.is_at_broker]
     return [o for o in mine if not {o.order_id, o.broker_id} & listed]
+
+
+def _is_exit(desk: Desk, order: Order) -> bool:
+    trade = desk.book.trades.get(order.trade_id)
+    return order.purpose is not Purpose.ENTRY and trade is not None and trade.qty_open != 0
 
 
 def _of(desk: Desk, account: str) -> list[Order]:
