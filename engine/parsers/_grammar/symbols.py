@@ -241,8 +241,10 @@ _TICKER_KINDS = frozenset(
 
 
 def _as_symbol(facts: Facts, at: int, item: Item) -> str:
-    if item.text == "on" and at and facts.items[at - 1].value in ("add", "trim"):
-        facts.doubt("symbol", "is ON a symbol?")  # ADD ON 46C
+    lead = facts.items[at - 1] if at else item
+    is_said = item.text == "now" and lead.text in ("buy", "sell") and not facts.has("opt")
+    if is_said or (item.text == "on" and lead.value in ("add", "trim")):
+        facts.doubt("symbol", f"is {item.text.upper()} a symbol?")  # SELL NOW 100, ADD ON 46C
         return ""
     if item.kind == "part" and closes(facts):
         facts.doubt("symbol", f"{item.text.upper()} may be a symbol or an amount")
