@@ -253,7 +253,7 @@ async def _adopt(desk: Desk, broker: str, account: str, before: Findings, found:
         )
     if found.missed_fills or found.settlements or found.external_fills:
         return  # they could not be booked: positions and cash mean nothing until they are
-    mine = [o for o in desk.book.orders.values() if o.account == account and o.state in _UNSURE]
+    mine = [o for o in desk.book.orders.values() if o.account == account and _is_unsure(desk, o)]
     unsure = {leg.instrument for o in (*found.lost, *mine) for leg in o.legs}  # it may be theirs
     gaps = [g for g in found.positions if g in before.positions and g.instrument not in unsure]
     gaps = await expired.on_gaps(desk, account, gaps, found.cash)
@@ -263,6 +263,12 @@ async def _adopt(desk: Desk, broker: str, account: str, before: Findings, found:
     is_same = before.cash is not None and found.cash == before.cash
     if found.cash is not None and is_same and not found.positions:
         await ends.on_cash(desk, account, found.cash.usd, found.cash.theirs)
+
+
+def _is_unsure(desk: Desk, order: Order) -> bool:
+    """What it has filled may be on its way still: without an answer, or told and not priced yet."""
+    is_late = not orders.is_whole(order) and desk.clock.now() - order.updated_at < _LAG
+    return order.state in _UNSURE or is_late
 
 
 async def _end_zombie(desk: Desk, broker: str, account: str, report: BrokerOrder) -> None:

@@ -5,14 +5,13 @@ from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 from engine.asking import Rank, asking
 from engine.brokers import (
     Absent,
     Adapter,
     BrokerEvent,
-    BrokerFill,
     BrokerOrder,
     Caps,
     Found,
@@ -32,6 +31,8 @@ from engine.domain.errors import (
     OrderStateUnknown,
 )
 from engine.domain.order import OrderType, Tif
+
+T = TypeVar("T")
 
 PLAIN = (OrderType.MARKET, OrderType.LIMIT, OrderType.STOP, OrderType.STOP_LIMIT)
 
@@ -105,10 +106,8 @@ class Lists:
             said = f"order {one.order.broker_id} has the status {one.order.raw_state[:30]!r}"
             self._tell(said)
 
-    def executions(
-        self, order: BrokerOrder, read: Callable[[], list[BrokerFill]]
-    ) -> list[BrokerFill]:
-        """Those of one order; none where it is not ours and they cannot be read.
+    def executions(self, order: BrokerOrder, read: Callable[[], T]) -> T | None:
+        """What is read of those of one order; None where it is a stranger's that cannot be.
 
         Raises:
             BrokerUnavailable: it is ours.
@@ -120,7 +119,7 @@ class Lists:
             if order.client_order_id:
                 raise BrokerUnavailable(f"{self._name}: {what}") from error
             self._tell(what)
-            return []
+            return None
 
     def _not_read(self, row: Any, error: Exception, found: OrderList) -> None:
         """One of another kind is none of ours; the list is not whole without it, though."""

@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import Literal
 
 from engine.brokers import BrokerFill, BrokerOrder
+from engine.brokers._wire.less import Less
 from engine.clock import Clock
 from engine.domain.money import ZERO
 from engine.domain.order import Side
@@ -41,6 +42,7 @@ class Sums:
     def __init__(self, name: str, tokens: Tokens, clock: Clock) -> None:
         self._key, self._tokens, self._clock = f"{name}-fills", tokens, clock
         self._parts: dict[str, tuple[Part, ...]] = {}
+        self._less = Less(clock)
         self._lock = asyncio.Lock()
         self._is_changed = False
 
@@ -69,10 +71,13 @@ class Sums:
         ``may_lag``: in a list that need not know yet what was told elsewhere a while ago.
         """
         known = self._parts.get(_key(order), ())
-        if order.filled < _qty(known):
-            if may_lag and self._clock.now() - datetime.fromisoformat(known[-1].at) < _LAG:
-                return
+        told = _qty(known)
+        if may_lag and order.filled < told and self._is_of_late(known[-1]):
+            return
+        if self._less.is_sure(_key(order), order.filled, told):
             known = self._taken_back(order, known, at)
+        elif order.filled < told:
+            return
         more = order.filled - _qty(known)
         if more > 0 and average is not None:  # without a price the next look has it
             price = (order.filled * average - _cost(known)) / more
@@ -84,6 +89,9 @@ class Sums:
                 at=at.isoformat(),
             )
             self._put(order, (*known, part))
+
+    def _is_of_late(self, part: Part) -> bool:
+        return self._clock.now() - datetime.fromisoformat(part.at) < _LAG
 
     async def keep(self) -> None:
         """Make it durable, before anything of it is told."""

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Any, ClassVar
 from urllib.parse import quote, urlsplit
 
@@ -132,7 +133,11 @@ class Etrade(Nameless):
         self._login.forget_look()
         await self._sent.load()
         await self._executions.load()
-        self._keys = self._mapped(await self._account_rows())
+        rows = await self._account_rows()
+        try:
+            self._keys = self._mapped(rows)
+        except UNREADABLE as error:
+            raise BrokerUnavailable(f"{self.name}: accounts that cannot be read") from error
         self._link.start()
 
     def _mapped(self, rows: list[Json]) -> dict[str, str]:
@@ -254,11 +259,10 @@ class Etrade(Nameless):
         self, orders: list[BrokerOrder], rows: Mapping[str, Json]
     ) -> list[BrokerOrder]:
         """The orders with their executions, those durable first."""
-        try:
-            for order in orders:
-                self._executions.look(order, rows[order.broker_id])
-        except UNREADABLE as error:
-            raise BrokerUnavailable(f"{self.name}: an execution that cannot be read") from error
+        for order in orders:
+            self._orders.executions(
+                order, partial(self._executions.look, order, rows[order.broker_id])
+            )
         await self._executions.keep()
         return [self._executions.told(order) for order in orders]
 

@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from engine.brokers import BrokerFill, BrokerOrder, Tokens
 from engine.brokers._wire.figures import Json, maybe, number
+from engine.brokers._wire.less import Less
 from engine.brokers.etrade.translate import instrument_of, many, moment
 from engine.clock import Clock
 from engine.domain.order import Side
@@ -42,6 +43,7 @@ class Executions:
     def __init__(self, name: str, tokens: Tokens, clock: Clock) -> None:
         self._key, self._tokens, self._clock = f"{name}-fills", tokens, clock
         self._parts: dict[str, list[Part]] = {}
+        self._less = Less(clock)
         self._lock = asyncio.Lock()
         self._is_changed = False
 
@@ -66,7 +68,7 @@ class Executions:
             if filled > 0 and price is None:
                 continue  # not yet said: the next look has it
             at = _at(detail, self._clock.now())
-            if filled < held:
+            if self._less.is_sure((_key(order), n), filled, held):
                 self._bust(order, n, at, filled)
                 held, cost = _sum(self._parts[_key(order)], n)
             if filled > held:

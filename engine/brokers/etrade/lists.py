@@ -26,7 +26,7 @@ class Orders:
         """``path``: our account name -> the beginning of its addresses."""
         self._link, self._sent, self._clock, self._path = link, sent, clock, path
         self._lists = Lists(link.name, sent, events, translate.listed)
-        self.named = self._lists.named
+        self.named, self.executions = self._lists.named, self._lists.executions
 
     async def recent(self, account: str, since: datetime) -> OrderList:
         """All of the New York days since, and since the oldest live one of ours was sent."""

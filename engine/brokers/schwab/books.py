@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Iterator
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from engine.brokers import Balance, BrokerFill, BrokerOrder, BrokerPosition
@@ -97,7 +98,8 @@ class Books:
         Raises:
             BrokerUnavailable: one of ours cannot be read.
         """
-        return self._lists.executions(order, lambda: reading.fills_of(order, row, self._fee))
+        read = partial(reading.fills_of, order, row, self._fee)
+        return self._lists.executions(order, read) or []
 
     def told(self, account: str, row: Any) -> Iterator[tuple[BrokerOrder, list[BrokerFill]]]:
         """One order, or the orders of one group, each with its executions."""

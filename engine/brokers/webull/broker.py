@@ -63,7 +63,8 @@ _BEFORE = timedelta(days=5)
 """Orders are listed by when they were placed; those may be filled or cancelled later."""
 _SKEW = timedelta(minutes=1)
 _DAY = timedelta(days=1)
-_NONE_SUCH = ("NOT_FOUND", "NOT_EXIST")
+_NONE_SUCH = frozenset({"ORDER_NOT_FOUND", "ORDER_NOT_EXIST", "ORDER_NOT_EXISTS"})
+"""That a path, an account or an instrument is not found says nothing of the order."""
 _OVER = frozenset({"filled", "canceled", "expired", "rejected", "replaced"})
 
 
@@ -132,7 +133,8 @@ class Webull(Adapter):
         self._line.wire.open()
         await self._sums.load()
         await self._line.login.enter()
-        self._numbers = self._mapped(await self._line.accounts())
+        listed = await self._line.accounts()
+        self._numbers = self._understood(lambda: self._mapped(listed), "a list of accounts")
         self._events = Events()
         self._events.tell(StreamUp(gap_from=None))
         self._watch = asyncio.create_task(self._line.login.watch(), name=f"{self.name} token")
@@ -236,8 +238,7 @@ class Webull(Adapter):
         answer = await self._line.ask("GET", "/trading/orders/get", params=params)
         if answer.is_ok:
             return await self._taken(answer.body, account, "an order")
-        is_none = answer.status == 404 or any(part in code(answer) for part in _NONE_SUCH)
-        return [] if is_none else None
+        return [] if code(answer) in _NONE_SUCH else None
 
     # -- requests -------------------------------------------------------------------------------
 
@@ -354,7 +355,7 @@ class Webull(Adapter):
             if found is None:  # no answer: asked again at the next look
                 working[key] = name
         for row in newest.values():
-            if row.order.state not in _OVER:
+            if row.order.state not in _OVER and row.order.client_order_id:
                 working[row.order.broker_id] = row.order.client_order_id
         self._worked[account] = working
         return [

@@ -351,6 +351,22 @@ async def test_neither_number_nor_key_of_an_account_is_shown(bench: EtradeBench)
     assert bench.broker.unnamed(f"{number} is {venue(bench).key(number)}") == "*** is ***"
 
 
+async def test_an_execution_by_hand_that_cannot_be_read_hides_none_of_ours(
+    bench: EtradeBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = EtradeVenue._leg
+
+    def odd(self, order, n, fills):  # type: ignore[no-untyped-def]
+        row = whole(self, order, n, fills)
+        return row if order.qty == 2 else {**row, "averageExecutionPrice": "none"}
+
+    monkeypatch.setattr(EtradeVenue, "_leg", odd)
+    by_hand = bench.request(BUY, 3, LIMIT, limit="2.50", account="84010429")
+    await bench.venue.exchange.submit(by_hand)
+    await bench.hold(2)
+    assert [f.qty for f in await bench.fills()] == [D(2)]
+
+
 async def test_an_order_of_days_ago_is_still_found(bench: EtradeBench) -> None:
     order = await bench.broker.submit(
         bench.request(BUY, 1, LIMIT, limit="1.00", tif=Tif.GTC, instrument=HIGH_CALL)
@@ -423,6 +439,8 @@ async def test_a_fill_that_is_taken_back_is_a_bust(
 
     monkeypatch.setattr(EtradeVenue, "_leg", less)
     bench.venue._over.clear()  # type: ignore[attr-defined]
+    assert [f.kind for f in await bench.fills()] == ["fill"], "it may be a list of before"
+    bench.clock.advance(10)
     fills = await bench.fills()
     assert [(f.kind, f.of, f.qty) for f in fills] == [
         ("fill", "", D(3)),

@@ -238,8 +238,10 @@ async def test_an_unknown_status_is_shown_once_and_counts_as_unknown(shares: Ven
 @pytest.mark.parametrize(
     ("status", "code", "found"),
     [
-        (404, "X", Absent),
+        (404, "ORDER_NOT_FOUND", Absent),
         (417, "ORDER_NOT_FOUND", Absent),
+        (404, "ROUTE_NOT_FOUND", Unclear),
+        (400, "ACCOUNT_NOT_FOUND", Unclear),
         (417, "INVALID_PARAMETER", Unclear),
         (403, "FORBIDDEN", Unclear),
     ],

@@ -102,10 +102,13 @@ async def test_what_could_not_be_kept_is_kept_the_next_time():
 
 
 def test_less_than_was_told_takes_the_newest_back_and_never_an_id_twice():
-    book = sums()
+    clock = ManualClock(START)
+    book = Sums("x", MemoryTokens(), clock)
     book.saw(order(4), D(2), D(0), START)
     book.saw(order(10), D(2), D(0), START)
-    book.saw(order(4), D(2), D(0), START)
+    for _ in range(2):
+        book.saw(order(4), D(2), D(0), START)
+        clock.advance(10)
     book.saw(order(9), D(3), D(0), START)
     fills = told(book)
     assert [(f.kind, f.qty, f.of) for f in fills] == [
@@ -117,14 +120,24 @@ def test_less_than_was_told_takes_the_newest_back_and_never_an_id_twice():
     assert len({f.execution_id for f in fills}) == 4
 
 
+def test_one_look_at_how_it_was_before_takes_nothing_back():
+    clock = ManualClock(START)
+    book = Sums("x", MemoryTokens(), clock)
+    for filled in (10, 4, 10, 4):
+        book.saw(order(filled), D(2), D(0), START)
+        clock.advance(9)
+    assert [(f.kind, f.qty) for f in told(book)] == [("fill", D(10))]
+
+
 def test_a_list_that_may_lag_takes_nothing_back_that_was_told_just_now():
     clock = ManualClock(START)
     book = Sums("x", MemoryTokens(), clock)
     book.saw(order(4), D(2), D(0), START)
     book.saw(order(0), None, D(0), START, may_lag=True)
     assert [f.kind for f in told(book)] == ["fill"]
-    clock.advance(3601)
-    book.saw(order(0), None, D(0), START, may_lag=True)
+    for seconds in (3601, 10):
+        clock.advance(seconds)
+        book.saw(order(0), None, D(0), START, may_lag=True)
     assert [f.kind for f in told(book)] == ["fill", "bust"]
 
 
