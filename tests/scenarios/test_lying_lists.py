@@ -32,6 +32,8 @@ class Lying(FaultyBroker):
         """How far its clock is behind ours."""
         self.second = None
         """When everything is executed, by its own word."""
+        self.has_prices = True
+        """Else what is filled is told, and the executions are still to come."""
 
     async def events(self):
         async for event in super().events():
@@ -46,6 +48,8 @@ class Lying(FaultyBroker):
         return text.replace("PA3XCANARY", "***")
 
     async def fills_since(self, account, since):
+        if not self.has_prices:
+            return []
         fills = [self._told(f) for f in await super().fills_since(account, desks.START)]
         return [f for f in fills if f.executed_at >= since]
 
@@ -136,6 +140,22 @@ async def test_executions_of_one_second_are_undone_newest_first(rig):
     assert len({row.executed_at for row in await rig.desk.store.find(Execution)}) == 1
     await compared(rig)
     assert held(rig) == 0
+
+
+async def test_what_is_filled_and_has_no_price_yet_is_not_a_strangers(rig):
+    """It would be booked twice."""
+    rig.lying.has_prices, rig.faults.drop_fills = False, 99
+    await rig.say(BUY)
+    await rig.fill(spy(), "2.14", "2.15")
+    for _ in range(2):
+        await compared(rig)
+        assert held(rig) == 0
+    rig.lying.has_prices, rig.faults.drop_fills = True, 0
+    await compared(rig)
+    assert held(rig) == 2
+    assert stops(rig) == [2]
+    assert [e.kind for e in await rig.desk.store.find(Execution)] == ["fill"]
+    await check(rig)
 
 
 async def test_what_a_list_still_shows_much_later_is_adopted(rig):
