@@ -25,7 +25,7 @@ from engine.domain.errors import (
 from engine.domain.money import ZERO
 from engine.domain.order import Order, OrderState, Side, Trigger
 from engine.domain.trade import Execution
-from engine.flows import coin_fee, echo, effects, ends, expired, load, send, splits
+from engine.flows import coin_fee, echo, effects, ends, expired, load, second_truth, send, splits
 from engine.flows.hear import QUIET
 from engine.reconcile import Findings, PositionGap
 
@@ -162,6 +162,7 @@ async def _read(desk: Desk, name: str, account: str, since: datetime) -> _Seen:
         )
         desk.balances[account] = balance
         held = await _ask(desk, broker.positions(account))
+        second_truth.said(desk, held)
         if _sizes(held) == _sizes(before):
             break
     return _Seen(fills=fills, recent=recent, working=working, positions=held, balance=balance)
