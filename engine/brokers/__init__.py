@@ -371,6 +371,10 @@ class Broker(Protocol):
         """Everything that happens at the broker, until closed."""
         ...
 
+    def unnamed(self, text: str) -> str:
+        """The broker's own words without the numbers of our accounts."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setup:

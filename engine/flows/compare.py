@@ -369,7 +369,8 @@ async def _lags(desk: Desk, account: str, gap: PositionGap) -> bool:
         since=("executed_at", desk.clock.now() - _LAG),
     )
     held = gap.ours
-    for row in sorted(rows, key=lambda row: row.executed_at, reverse=True):
+    # Of one second the one booked last is the newest.
+    for row in sorted(rows, key=lambda row: row.executed_at)[::-1]:
         if row.instrument == gap.instrument:
             held -= row.qty * row.side.sign
             if held == gap.theirs:

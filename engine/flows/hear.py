@@ -1,6 +1,7 @@
 """What brokers say: any event, in any order, as often as it comes; none may stop the rest."""
 
 import logging
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -133,6 +134,8 @@ async def on_report(desk: Desk, report: BrokerOrder, *, asked: bool = False) -> 
     known = await own.order_of(desk, report.account, report.client_order_id, report.broker_id)
     if known is None:
         return None
+    if report.reason:  # it is shown in Discord
+        report = replace(report, reason=desk.broker(known.broker).unnamed(report.reason))
     async with desk.lock(known.account):
         order = desk.book.orders.get(known.order_id) or await desk.order(known.order_id) or known
         before = orders.carried_by(order, desk.book.orders.values()) if order.replaces else None

@@ -233,11 +233,11 @@ class _Trade:
         anchor = next((at for kind in _ANCHORS for at in facts.by.get(kind, [])), None)
         if is_report(facts, anchor, _REPORTS):
             facts.doubt("action", "is that a trade, or what the market did?")
-        if said.family == "open" and _is_by_way(facts, signal):
+        if said.family in ("open", "close") and _is_by_way(facts, signal):
             facts.doubt("action", "is the option traded so, or the stock by way of it?")
         is_bare = not facts.has("verb", "entryword") and not self.has_leg_verbs
         is_bare = is_bare and self.last is None
-        if is_bare and said.family == "open" and self._is_premium_sale():
+        if is_bare and said.family == "open" and not legs and self._is_premium_sale():
             facts.doubt("action", "is it bought, or written?")
         return Draft(
             signal=signal,
@@ -307,17 +307,18 @@ def _is_cost(item: Item) -> bool:
 
 
 def _is_by_way(facts: Facts, signal: Signal) -> bool:
-    """``short SPY with 600p``, ``Shorting TSLA, 240p``: of what is the side said?"""
-    sides = [at for at in facts.by.get("verb", ()) if facts.items[at].value in ("long", "short")]
+    """``short SPY with 600p``, ``Covered NKE with 75c``: is the option meant, or the stock?"""
+    sides = [at for at in facts.by.get("verb", ()) if facts.items[at].value in _SIDES]
     anchor = next(iter(facts.by.get("opt", ())), None)
     if not sides or anchor is None or (facts.items[sides[0]].value, signal.right) == ("long", "C"):
         return False
     between = facts.items[sides[0] : anchor]
     named = next((k for k, item in enumerate(between) if item.kind == "sym"), None)
-    ties = _WAYS if facts.items[sides[0]].value == "long" else _WAYS | {",", "-", "here"}
+    ties = _WAYS | {",", "-", "here"} if facts.items[sides[0]].value == "short" else _WAYS
     return named is not None and any(item.text in ties for item in between[named:])
 
 
+_SIDES = frozenset(("long", "short", "cover"))
 _WAYS = frozenset(("with", "w/", "via", "using", "through", "by"))
 _REPORTS = frozenset(("opened", "opens", "closed", "closes", "flat"))
 _NUMBERS = ("num", "money")
@@ -360,7 +361,8 @@ _HEADINGS = frozenset(
      "ticker", "symbol", "play", "day trade", "daytrade", "scalp", "swing", "swing trade",
      "risky", "degen", "quick",  "exp", "", "strike", "expiration", "and", "also", "the", "a",
      "new play", "qty", "notes", "expiry", "type", "direction", "option type", "side", "action",
-     "earnings play", "weekly play", "first trade", "scalping", "swinging", "swing trading",
+     "earnings play", "weekly play", "first trade", "first entry", "second entry", "third entry",
+     "scalping", "swinging", "swing trading",
      "day trading")
 )  # fmt: skip
 """Words that may stand over a contract that is named without a verb."""

@@ -150,6 +150,8 @@ async def test_a_refusal_is_told_in_the_brokers_words_without_the_accounts_numbe
     with pytest.raises(OrderRejected, match="may not") as caught:
         await bench.broker.submit(entry(bench))
     assert number not in str(caught.value)
+    hidden = bench.broker.unnamed(f"order of {number} refused")
+    assert hidden == "order of *** refused", "what a list says of a refused order is shown too"
 
 
 async def test_nobody_listening_means_that_nothing_was_sent(bench: VenueBench) -> None:

@@ -30,9 +30,20 @@ class Lying(FaultyBroker):
         """What every execution is called: ids are counted anew all the time."""
         self.behind = timedelta(0)
         """How far its clock is behind ours."""
+        self.second = None
+        """When everything is executed, by its own word."""
+
+    async def events(self):
+        async for event in super().events():
+            if isinstance(event, Filled) and self.second is not None:
+                event = replace(event, fill=replace(event.fill, executed_at=self.second))
+            yield event
 
     async def positions(self, account):
         return await super().positions(account) if self.held is None else self.held
+
+    def unnamed(self, text):
+        return text.replace("PA3XCANARY", "***")
 
     async def fills_since(self, account, since):
         fills = [self._told(f) for f in await super().fills_since(account, desks.START)]
@@ -114,6 +125,17 @@ async def test_a_list_of_positions_that_has_not_heard_of_our_exit_brings_nothing
     assert not rig.desk.health.get("reconcile main")
     assert [e.kind for e in await rig.desk.store.find(Execution)] == ["fill", "fill"]
     await check(rig)
+
+
+async def test_executions_of_one_second_are_undone_newest_first(rig):
+    """Some brokers tell whole seconds, and a stop may fill within the entry's."""
+    rig.lying.second = rig.clock.now()
+    await bought(rig)
+    rig.lying.held = await rig.broker.positions("main")
+    await sold(rig)
+    assert len({row.executed_at for row in await rig.desk.store.find(Execution)}) == 1
+    await compared(rig)
+    assert held(rig) == 0
 
 
 async def test_what_a_list_still_shows_much_later_is_adopted(rig):
@@ -200,3 +222,14 @@ async def test_fills_of_a_broker_whose_clock_is_far_behind_are_found(rig):
     await rig.rest()
     assert held(rig) == 2
     assert stops(rig) == [2]
+
+
+async def test_why_an_order_was_refused_is_shown_without_the_accounts_number(rig):
+    """X-05: what a list says later of an order that was taken."""
+    await rig.say(BUY)
+    (entry,) = rig.desk.book.orders.values()
+    (report,) = await rig.broker.open_orders("main")
+    why = "account PA3XCANARY lacks money"
+    await send.on_report(rig.desk, replace(report, state="rejected", reason=why), asked=True)
+    order = await rig.desk.order(entry.order_id)
+    assert (order.state, order.reason) == (OrderState.REJECTED, "account *** lacks money")

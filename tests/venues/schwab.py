@@ -88,6 +88,8 @@ class Quirks:
     hidden_orders: bool = False
     foreign_rows: bool = False
     """A money fund is held, and a bond was ordered by hand."""
+    odd_execution: bool = False
+    """Shares bought by hand, executed on a leg that the order does not have."""
     no_location: int = 0
     """Placed, and the answer does not say its number."""
     no_activity_ids: bool = False
@@ -337,6 +339,8 @@ class SchwabVenue(Venue):
         rows = [r for r in rows if first <= _time(r["enteredTime"]) <= last]
         if self.quirks.foreign_rows:
             rows.append(_bond_order(self.clock.now()))
+        if self.quirks.odd_execution:
+            rows.append(_oddly_executed(self.clock.now()))
         if "status" in query:
             rows = [r for r in rows if r["status"] == query["status"]]
         rows.sort(key=lambda r: -r["orderId"])
@@ -636,6 +640,23 @@ def _position(held: Any) -> dict[str, Any]:
         "averagePrice": float(held.avg_price or 0),
         "instrument": named,
         "marketValue": 0.0,
+    }
+
+
+def _oddly_executed(now: datetime) -> dict[str, Any]:
+    at = _stamp(now)
+    leg = {"legId": 7, "quantity": 3.0, "price": 20.0, "time": at}
+    shares = {"assetType": "EQUITY", "symbol": "GME"}
+    return {
+        "orderId": 910000098,
+        "status": "FILLED",
+        "enteredTime": at,
+        "orderType": "MARKET",
+        "filledQuantity": 3.0,
+        "orderLegCollection": [
+            {"legId": 1, "instruction": "BUY", "quantity": 3.0, "instrument": shares}
+        ],
+        "orderActivityCollection": [{"activityType": "EXECUTION", "executionLegs": [leg]}],
     }
 
 

@@ -12,6 +12,7 @@ from engine.brokers import (
     Absent,
     Adapter,
     BrokerEvent,
+    BrokerFill,
     BrokerOrder,
     Caps,
     Found,
@@ -102,6 +103,23 @@ class Lists:
         if one.order.state == "unknown":
             said = f"order {one.order.broker_id} has the status {one.order.raw_state[:30]!r}"
             self._tell(said)
+
+    def executions(
+        self, order: BrokerOrder, read: Callable[[], list[BrokerFill]]
+    ) -> list[BrokerFill]:
+        """Those of one order; none where it is not ours and they cannot be read.
+
+        Raises:
+            BrokerUnavailable: it is ours.
+        """
+        try:
+            return read()
+        except UNREADABLE as error:
+            what = f"executions of order {order.broker_id} cannot be read"
+            if order.client_order_id:
+                raise BrokerUnavailable(f"{self._name}: {what}") from error
+            self._tell(what)
+            return []
 
     def _not_read(self, row: Any, error: Exception, found: OrderList) -> None:
         """One of another kind is none of ours; the list is not whole without it, though."""

@@ -138,7 +138,7 @@ class Etrade(Nameless):
     def _mapped(self, rows: list[Json]) -> dict[str, str]:
         """Our account name -> E*TRADE's key of it."""
         keys = {str(row["accountId"]): str(row["accountIdKey"]) for row in rows}
-        self.unnamed("", *keys)
+        self.unnamed("", *keys, *keys.values())
         may_trade = [a.number for a in map(translate.account_of, rows) if a.may_trade]
         return {name: keys[one] for name, one in self._chosen(may_trade, keys).items()}
 

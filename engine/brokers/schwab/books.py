@@ -92,15 +92,12 @@ class Books:
         return found
 
     def fills(self, order: BrokerOrder, row: Json) -> list[BrokerFill]:
-        """The executions of one order.
+        """The executions of one order; none of a stranger's that cannot be read.
 
         Raises:
-            BrokerUnavailable: one cannot be read.
+            BrokerUnavailable: one of ours cannot be read.
         """
-        try:
-            return reading.fills_of(order, row, self._fee)
-        except UNREADABLE as error:
-            raise BrokerUnavailable(f"{self._name}: an execution that cannot be read") from error
+        return self._lists.executions(order, lambda: reading.fills_of(order, row, self._fee))
 
     def told(self, account: str, row: Any) -> Iterator[tuple[BrokerOrder, list[BrokerFill]]]:
         """One order, or the orders of one group, each with its executions."""

@@ -170,6 +170,7 @@ class Schwab(Nameless):
             raise BrokerUnavailable(f"{self.name}: account numbers that cannot be read") from error
         for name, number in self._chosen(may_trade, hashes).items():
             self._hashes[name], self._names[number] = hashes[number], name
+        self.unnamed("", *hashes, *hashes.values())
 
     async def close(self) -> None:
         """Hang up; orders stay where they are."""
@@ -392,5 +393,5 @@ class Schwab(Nameless):
             LANE.reset(before)
         if not 200 <= answer.status_code < 300:
             code, said = reading.refusal(answer.status_code, answer.body)
-            raise OrderRejected(code, self.unnamed(said, *self._names))
+            raise OrderRejected(code, self.unnamed(said))
         return answer

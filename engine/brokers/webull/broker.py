@@ -32,6 +32,7 @@ from engine.brokers import (
 )
 from engine.brokers._wire.address import Address
 from engine.brokers._wire.events import Events
+from engine.brokers._wire.figures import UNREADABLE
 from engine.brokers._wire.http import Answer
 from engine.brokers._wire.lanes import Lane
 from engine.brokers._wire.sums import Sums
@@ -141,6 +142,7 @@ class Webull(Adapter):
 
     def _mapped(self, listed: list[dict[str, Any]]) -> dict[str, str]:
         ids = {name: row["account_id"] for row in listed for name in _names(row)}
+        self.unnamed("", *ids, *ids.values())
         numbers = {}
         for ours, number in self.setup.accounts.items():
             if number is None and len(listed) != 1:
@@ -254,7 +256,7 @@ class Webull(Adapter):
             raise OrderStateUnknown(f"{self.name} took an order without naming it")
         return BrokerOrder(
             client_order_id=request.client_order_id,
-            broker_id=said["order_id"],
+            broker_id=str(said["order_id"]),
             account=request.account,
             state="accepted",
             side=request.side,
@@ -350,7 +352,7 @@ class Webull(Adapter):
 
     async def _taken(self, said: Any, account: str, what: str) -> list[translate.Row]:
         """Understood whole or not at all; what is filled is durable before it is told."""
-        rows = self._understood(lambda: translate.rows(said, account), what)
+        rows = self._understood(lambda: translate.rows(said, account, self._note), what)
         for row in rows:
             if row.order.state == "unknown":
                 self._note(f"unknown order status {row.order.raw_state}")
@@ -364,7 +366,7 @@ class Webull(Adapter):
     def _understood(self, read: Callable[[], T], what: str) -> T:
         try:
             return read()
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except UNREADABLE as error:
             self._note(f"{what} that cannot be read: {type(error).__name__}")
             raise BrokerUnavailable(f"{self.name}: {what} that cannot be read") from error
 
@@ -378,7 +380,7 @@ class Webull(Adapter):
     def _refusal(self, answer: Answer) -> OrderRejected:
         body = answer.body if isinstance(answer.body, Mapping) else {}
         sentence = str(body.get("message") or "it gave no reason")
-        said = self.unnamed(sentence, *self._numbers.values())
+        said = self.unnamed(sentence)
         return OrderRejected(code(answer), f"{self.name} refused the request: {said}")
 
 

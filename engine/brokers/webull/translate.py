@@ -1,6 +1,7 @@
 """Webull's words and ours: order bodies, orders, positions and balances read back. Pure."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -15,6 +16,7 @@ from engine.brokers import (
     LiveState,
     OrderRequest,
 )
+from engine.brokers._wire.figures import UNREADABLE
 from engine.domain.errors import OrderRejected
 from engine.domain.instrument import CASH_SETTLED, Instrument, option, stock
 from engine.domain.money import ZERO, exact
@@ -47,6 +49,7 @@ STATES: Mapping[str, LiveState] = {
 _TYPES_BACK = {theirs: ours for ours, theirs in TYPES.items()}
 _SIDES_BACK = {"BUY": Side.BUY, "SELL": Side.SELL, "SHORT": Side.SELL}
 _STEP = Decimal("0.0001")
+_OUR_ID = re.compile(r"[A-Z0-9]{20}")
 
 _PLAIN = frozenset(TYPES) - {OrderType.TRAILING}
 KINDS = {
@@ -184,20 +187,36 @@ def plain(value: Decimal) -> str:
 # -- answers ----------------------------------------------------------------------------------
 
 
-def rows(answer: Any, account: str) -> list[Row]:
-    """The orders of a list or of one look-up, whole.
+def rows(answer: Any, account: str, odd: Callable[[str], None]) -> list[Row]:
+    """The orders of a list or of one look-up; ``odd`` is told of others' that cannot be read.
 
     Raises:
-        ValueError, KeyError, TypeError: it is not what Webull documents.
+        UNREADABLE: it is not what Webull documents, or one of ours is not.
     """
     groups = answer.get("data", answer) if isinstance(answer, Mapping) else answer
     if isinstance(groups, Mapping):
         groups = [groups]
     orders = [order for group in groups for order in group["orders"]]
-    return [_row(order, account) for order in orders if _is_ours(order)]
+    found = []
+    for said in orders:
+        try:
+            if _is_traded(said):
+                found.append(_row(said, account))
+        except UNREADABLE:
+            if _may_be_ours(said):
+                raise
+            odd(f"order {said.get('order_id')} is of a kind we do not know")
+    return found
 
 
-def _is_ours(said: Json) -> bool:
+def _may_be_ours(said: Any) -> bool:
+    """By its client id; one placed by hand has another or none."""
+    if not isinstance(said, Mapping) or not said.get("order_id"):
+        return True
+    return _OUR_ID.fullmatch(str(said.get("client_order_id") or "")) is not None
+
+
+def _is_traded(said: Json) -> bool:
     """Shares and options; all else is held in accounts of its own at Webull."""
     return (said.get("instrument_type") or "EQUITY") in ("EQUITY", "OPTION")
 
@@ -207,8 +226,8 @@ def _row(said: Json, account: str) -> Row:
     placed_at = moment(said["place_time_at"])
     filled_at = moment(said["filled_time_at"]) if said.get("filled_time_at") else None
     order = BrokerOrder(
-        client_order_id=said["client_order_id"],
-        broker_id=said["order_id"],
+        client_order_id=str(said.get("client_order_id") or ""),
+        broker_id=str(said["order_id"]),
         account=account,
         state=state,
         side=_SIDES_BACK[said["side"]],
@@ -275,7 +294,7 @@ def positions(answer: Any, account: str) -> list[BrokerPosition]:
     """All holdings; short ones carry a minus or say so by their side."""
     listed = answer.get("data", answer) if isinstance(answer, Mapping) else answer
     held = []
-    for said in filter(_is_ours, listed):
+    for said in filter(_is_traded, listed):
         legs = said.get("legs") or []
         for leg in [said | legs[0]] if len(legs) == 1 else legs or [said]:
             own = said if len(legs) <= 1 else leg

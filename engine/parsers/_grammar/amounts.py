@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from engine.parsers._grammar import led, months
 from engine.parsers._grammar.months import ORDINALS, RIGHTS, put
 from engine.parsers._grammar.numbers import read_number
-from engine.parsers._grammar.slips import corrected, is_nearly, mistyped
+from engine.parsers._grammar.slips import beside_keys, corrected, is_nearly, mistyped
 from engine.parsers._grammar.words import unit
 
 if TYPE_CHECKING:
@@ -377,8 +377,11 @@ def _is_counted_letter(reader: Itemiser, at: int, after: Token) -> bool:
     """``BTO 4 C 212C``, ``STC 10 M 8/15 23C``: a count, and a ticker of one letter."""
     is_letter = len(after.text) == 1 and after.text.isupper() and after.gap
     text = reader.tokens[at].text
-    is_count = text.isdigit() and len(text) <= 2 and _is_behind_verb(reader)
-    return is_letter and is_count and led.is_contract(reader, at + 2)
+    if not is_letter or not text.isdigit() or len(text) > 3 or not _is_behind_verb(reader):
+        return False
+    price = reader.look(at + 2)
+    is_priced = price is not None and price.text == "@" and reader.items[-1].text in led.CODES
+    return is_priced or (len(text) < 3 and led.is_contract(reader, at + 2))
 
 
 def _cents(reader: Itemiser, at: int, end: int) -> int:
@@ -412,11 +415,13 @@ _SHORTENED = ("cll", "pus", "cls", "clls")
 
 
 def _is_slip(word: str, known: str) -> bool:
-    """``cals``, ``clls``, ``ptus``: a letter left out, or two swapped."""
+    """``cals``, ``clls``, ``ptus``, ``purs``: left out, swapped, or the key beside."""
     if word[0] != known[0]:
         return False
     is_short = any(word == known[:k] + known[k + 1 :] for k in range(1, len(known)))
-    return is_short or (len(word) == len(known) and sorted(word) == sorted(known))
+    if is_short or len(word) != len(known):
+        return is_short
+    return sorted(word) == sorted(known) or known in beside_keys(word)
 
 
 def _is_capital_word(reader: Itemiser, at: int) -> bool:

@@ -145,7 +145,7 @@ class ContractReader:
         facts = self.facts
         for at in facts.by.get("opt", ()):
             word = facts.items[at - 1] if at else None
-            if word is None or word.kind not in SILENT or not word.is_upper:
+            if word is None or word.kind not in SILENT | {"part"} or not word.is_upper:
                 continue
             if word.text.isalpha() and word.text.lower() not in _JOINTS:
                 facts.doubt("symbol", f"is it {ticker} or {word.text.upper()}?")

@@ -124,6 +124,8 @@ COMMON = frozenset(_COMMON.split())
 """Words of everyday talk. A ticker that is one of them needs a ``$`` or capitals to be read."""
 TICKER_WORDS = frozenset(_TICKERS.split())
 """Words that are tickers when written in capitals amid small letters."""
+NAMESAKES = frozenset(("ON", "IT", "SO", "GO", "ARE", "ALL"))
+"""Tickers that are little words, and named only where nothing else can stand."""
 
 
 def rows(table: str) -> Iterator[tuple[str, str]]:

@@ -81,12 +81,14 @@ _SPOKEN = ((1, 2), (1, 3), (2, 3), (1, 4), (3, 4), (1, 5), (2, 4))
 
 
 def _is_date_place(facts: Facts, at: int) -> bool:
-    """Against the strike, and no share that people speak of: ``515P 2/6``, ``02/03 40C``."""
+    """Labelled, or against the strike and no share that people speak of: ``515P 2/6``."""
     item = facts.items[at]
+    if at and facts.items[at - 1].text == "exp":
+        return True
     if item.value in _SPOKEN and item.text[0] != "0":
         return False
-    around = facts.items[max(at - 1, 0) : at + 2]
-    return any(one.kind in ("opt", "strikes") for one in around if one is not item)
+    around = {facts.kind(facts.before(at)), facts.kind(facts.after(at))}
+    return not around.isdisjoint(("opt", "strikes", "strike"))
 
 
 def _is_near(facts: Facts, at: int, today: date) -> bool:

@@ -297,8 +297,8 @@ class Itemiser:
         if found := _CONTRACT.match(low):
             self.put("future", found.groups(), self.tokens[at].text)
             return at + 1
-        if led.led(self, at):
-            return at + 1
+        if end := led.led(self, at):
+            return end
         self.put("sym" if low in _ROOTS else "odd", 2, self.tokens[at].text.upper())
         return at + 1
 
@@ -369,7 +369,9 @@ class Itemiser:
     def _known_or_not(self, at: int, token: Token) -> int:
         low = token.low
         found = self.match(at, low)
-        if found is None and (better := slips.meant(self, at) or corrected(low)):
+        if found is None and (
+            better := slips.meant(self, at) or corrected(low) or self._misled(at)
+        ):
             low, found = better, self.match(at, better)
             if found is not None and found[0].kind in ("note", "fill") and len(low) <= _TICKER_SIZE:
                 found = None
@@ -382,6 +384,12 @@ class Itemiser:
             return self.known(at, end, entry)
         self.unknown(at, token)
         return at + 1
+
+    def _misled(self, at: int) -> str | None:
+        """What a word with a slip at its beginning is meant to be; short capitals are a ticker."""
+        token = self.tokens[at]
+        is_ticker = token.text.isupper() and len(token.text) <= _TICKER_SIZE
+        return None if is_ticker else slips.misled(token.low)
 
     def _is_small_size(self, at: int) -> bool:
         """``long 6948: a``: a size letter typed small, behind price and colon."""
@@ -470,7 +478,8 @@ class Itemiser:
         if slips.may_be_part(self, at):
             self.put("odd", None, text)
         elif _TICKER.match(text):
-            strength = 1 if token.low in COMMON or len(text) == 1 else 2
+            is_word = token.low in COMMON and not led.is_name(self, at)
+            strength = 1 if is_word or len(text) == 1 else 2
             self.put("sym", strength, text, is_upper=True)
         elif len(text) <= 5 and text.isalpha() and token.low not in COMMON:
             self.put("sym", 0, text.upper())

@@ -7,7 +7,7 @@ from decimal import Decimal
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from engine.parsers._grammar.english import TICKER_WORDS
+from engine.parsers._grammar.english import NAMESAKES, TICKER_WORDS
 from engine.parsers._grammar.months import RIGHTS, is_month
 from engine.parsers._grammar.numbers import read_number
 from engine.parsers._grammar.words import phrases, unit
@@ -83,39 +83,57 @@ def strike(reader: Itemiser, at: int, right: str, text: str) -> int:
     return at + 1
 
 
-def led(reader: Itemiser, at: int) -> bool:
-    """Reads ``C663`` behind a ticker or a date."""
+def led(reader: Itemiser, at: int) -> int:
+    """``C663`` behind a ticker or a date: index behind it, else 0."""
     text = reader.tokens[at].text
     found = _STRIKE.match(text)
     if found is None or not _is_named(reader):
-        return False
-    reader.put("opt", (read_number(found.group(2)), found.group(1).upper()), text)
-    return True
+        return 0
+    digits, part = found.group(2), reader.look(at + 1)
+    if part is not None and part.text[0] == "." and not part.gap and part.kind == "num":
+        digits, text, at = digits + part.text, text + part.text, at + 1
+    reader.put("opt", (read_number(digits), found.group(1).upper()), text)
+    return at + 1
 
 
 _SLOTS = TICKER_WORDS | {"BE"}
-_NAMESAKES = frozenset(("ON", "IT", "SO", "GO", "ARE", "ALL"))
-"""Tickers that are little words, and named only where nothing else can stand."""
 
 
 def is_name(reader: Itemiser, at: int) -> bool:
     """A word that is a ticker: in capitals amid small letters, or right before its contract."""
     text = reader.tokens[at].text
-    if text in _NAMESAKES:
+    if text in NAMESAKES:
         return _is_led(reader, at) and is_contract(reader, at + 1)
     if text not in _SLOTS:
         return False
+    if text in _HEADWORDS and _is_share(reader, at):
+        return True
     if reader.is_mixed and text != "BE":
         return True
     last = reader.tokens[at - 1].low if at else ""
     return last not in ("to", "at", "sl", "stop", "@", "the") and is_contract(reader, at + 1)
 
 
+_HEADWORDS = frozenset(("COST", "TGT", "OPEN"))
+
+
+def _is_share(reader: Itemiser, at: int) -> bool:
+    """``BTO 100 COST @ 1042``: between a count and the price sign, or as thinkorswim has it."""
+    items, after = reader.items, reader.look(at + 1)
+    if items and items[-1].kind == "spread":
+        return after is not None and after.text == "100"  # Vertical COST 100 (Weeklys)
+    is_counted = len(items) == 2 and items[1].kind in ("num", "qty") and items[0].kind == "verb"
+    return is_counted and items[0].text in CODES and after is not None and after.text == "@"
+
+
+CODES = frozenset(("bto", "stc", "sto", "btc"))
+
+
 def _is_led(reader: Itemiser, at: int) -> bool:
     """``Contract: IT 8/15 420C``, ``Entry: SO 90C``, ``STC 1/2 ON 75C``: a ticker must follow."""
     items = reader.items
     if not items:
-        return False
+        return reader.tokens[at].text in ("ON", "IT", "ARE")
     if items[-1].kind == "label":
         return items[-1].value in ("contract", "symbol")
     if len(items) > 1 and items[-1].text == ":":
@@ -139,10 +157,11 @@ def is_contract(reader: Itemiser, at: int) -> bool:
     if token.kind == "num" and after.low in RIGHTS:
         return True
     is_date = (token.kind == "num" and after.text == "/") or token.kind in _DATES
+    is_date = is_date or (token.kind == "alnum" and is_month(token.low.rstrip("0123456789")))
     is_date = is_date or (is_month(token.low) and after.kind == "num" and beyond is not None)
     ahead = reader.tokens[at + 1 : at + 8]
     return is_date and any(one.kind == "num" and two.low in RIGHTS for one, two in pairwise(ahead))
 
 
 def _is_named(reader: Itemiser) -> bool:
-    return bool(reader.items) and reader.items[-1].kind in _NAMED
+    return bool(reader.items) and reader.items[-1].kind in _NAMED | {"letter"}

@@ -26,7 +26,10 @@ _UNDER_WORDS = frozenset(
      "reaches", "gets to", "through", "to", "stop", "down", "up")
 )  # fmt: skip
 _CONTRACT = frozenset(("opt", "occ", "slash", "date", "when", "right", "ndte", "future"))
-_TIES = frozenset(("to", "at", "@", "on", "for", "now", ":", "->", "is", "my", "the"))
+_TIES = frozenset(
+    ("to", "at", "@", "on", "for", "now", ":", "->", "is", "my", "the", "up", "exp", "expiring",
+     "expires")
+)  # fmt: skip
 _HELD = frozenset(
     ("position", "this position", "trade", "this trade", "this", "it", "this one", "on this",
      "on this one", "on it")
@@ -136,7 +139,8 @@ def _far(reader: Reducer, at: int) -> bool:
             reader.put(label, "stop", value, f"{label.text} {found.text}")
             del reader.items[end : end + 2]
             return True
-        is_contract = is_contract or item.kind in _CONTRACT or item.kind in ("sym", "part")
+        is_named = item.kind in ("sym", "part", "letter") or item.is_upper
+        is_contract = is_contract or item.kind in _CONTRACT or is_named
         is_contract = is_contract or item.text in _HELD
         is_rest = item.kind == "part" and item.value in ("rest", "runner") and found is not None
         if is_rest and found is not None and (value := _level(found, is_stop=True)):
@@ -144,7 +148,7 @@ def _far(reader: Reducer, at: int) -> bool:
             del reader.items[end : end + 2]
             return True
         is_moved = item.kind == "verb" and item.value == "update"
-        is_known = item.kind in _CONTRACT or item.text in _TIES or item.kind in ("sym", "part")
+        is_known = item.kind in _CONTRACT or item.text in _TIES or is_named
         is_known = is_known or item.text in _HELD
         if not is_known and not is_moved:
             return False
@@ -309,7 +313,8 @@ def trail(reader: Reducer, at: int) -> int:
     end = reader.joints(end)
     found = reader.look(end)
     if found is None or (value := _level(found, is_stop=True)) is None:
-        reader.put(label, "barelevel", "trail")
+        if not _far(reader, at):
+            reader.put(label, "barelevel", "trail")
         return at + 1
     if value.kind == "breakeven" or (value.kind == "price" and is_price):
         reader.put(label, "verb", "update")

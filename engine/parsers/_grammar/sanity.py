@@ -111,6 +111,19 @@ def check_together(drafts: list[Draft]) -> None:
         _check_shared_price(drafts)
         _check_shared_amount(drafts)
         _check_twice(drafts)
+        _check_round_trip(drafts)
+
+
+def _check_round_trip(drafts: list[Draft]) -> None:
+    """``BTO ... @ 1.00`` and then ``STC`` of the same: a trade that is over, or a plan for it."""
+    opened: set[tuple[object, ...]] = set()
+    for draft in drafts:
+        one = draft.signal
+        key = (one.symbol, one.expiry, one.strike, one.right, one.contract)
+        if draft.intent.family == "close" and key in opened:
+            draft.doubts.setdefault("action", "the same is opened and closed at once")
+        if draft.intent.family == "open":
+            opened.add(key)
 
 
 def _check_twice(drafts: list[Draft]) -> None:

@@ -66,6 +66,15 @@ def mistyped(word: str) -> str | None:
     return _struck_twice(word) or _short(word)
 
 
+@lru_cache(maxsize=4096)
+def misled(word: str) -> str | None:
+    """``tsop``, ``SSold``, ``nEtered``: the first letter struck twice, or after the second."""
+    if not 4 <= len(word) <= 16 or not word.isalpha() or word in english.COMMON:
+        return None
+    one = word[1:] if word[0] == word[1] else word[1] + word[0] + word[2:]
+    return one if len(one) >= 4 and _is_order(one) else None
+
+
 _SHORTENED = {
     "hlf": "half", "haf": "half", "rst": "rest", "shrt": "short", "sod": "sold", "sll": "sell",
     "sel": "sell", "sop": "stop", "flt": "flat", "trm": "trim", "opn": "open", "cll": "call",
@@ -107,7 +116,7 @@ def _short(word: str) -> str | None:
     """
     if len(word) != 4 or not word.isascii():
         return None
-    for slips in (_beside_keys(word), _left_out(word)):
+    for slips in (beside_keys(word), _left_out(word)):
         near = {one for one in slips if phrases(one) or one in english.COMMON}
         if near:
             is_clear = len(near) == 1 or _mean_the_same(near)
@@ -115,7 +124,7 @@ def _short(word: str) -> str | None:
     return None
 
 
-def _beside_keys(word: str) -> Iterator[str]:
+def beside_keys(word: str) -> Iterator[str]:
     """What was meant if one finger, though not the first, hit the key beside."""
     for at in range(1, len(word)):
         yield from (word[:at] + key + word[at + 1 :] for key in _beside()[word[at]])

@@ -138,7 +138,8 @@ def _is_behind_code(facts: Facts, at: int, verb: int) -> bool:
     is_code = str(facts.items[verb].value).endswith("!")
     after = facts.after(at)
     is_priced = facts.kind(after) == "paid" and facts.items[at].text.isdigit()
-    return is_code and (is_priced or (after is None and facts.has("paid")))
+    is_traded = is_code or facts.items[verb].value in ("buy", "sell", "short", "cover")
+    return (is_traded and is_priced) or (is_code and after is None and facts.has("paid"))
 
 
 def _is_followed_by_amount_word(facts: Facts, at: int) -> bool:
@@ -209,7 +210,7 @@ def _shares(facts: Facts) -> tuple[set[Decimal], bool]:
         if code in _SHARES and facts.kind(_behind_of(facts, at)) in ("part", "share"):
             facts.doubt("fraction", "a part of a part")
         is_some = is_some or code == "some"
-        if code in _SHARES:
+        if code in _SHARES and not _is_protected(facts, at):
             shares.add(_SHARES[code])
     for at in facts.at("slash"):
         if is_fraction(facts.items[at].value):
@@ -222,6 +223,14 @@ def _shares(facts: Facts) -> tuple[set[Decimal], bool]:
         else:
             facts.doubt("fraction", f"{facts.items[at].text} may be a share or a result")
     return shares, is_some
+
+
+def _is_protected(facts: Facts, at: int) -> bool:
+    """``BE on rest``: not sold, but given a stop."""
+    if facts.items[at].value not in ("rest", "runner") or at < 2:
+        return False
+    is_on = facts.items[at - 1].text in ("on", "for", "on the")
+    return is_on and (facts.items[at - 2].kind == "even" or facts.items[at - 2].text == "be")
 
 
 def _behind_of(facts: Facts, at: int) -> int | None:

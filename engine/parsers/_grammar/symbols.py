@@ -1,5 +1,6 @@
 """Which word is the ticker: tags and labels first, then capitals beside the contract."""
 
+from engine.parsers._grammar.english import NAMESAKES, TICKER_WORDS
 from engine.parsers._grammar.facts import Facts
 from engine.parsers._grammar.items import Item
 
@@ -90,11 +91,12 @@ def _check_space(facts: Facts, at: int) -> None:
 
 
 def _is_second(facts: Facts, at: int) -> bool:
-    """``OPEN/AFRM``: the word before the stroke may be a ticker of its own."""
+    """``OPEN/AFRM``, ``ON, CHWY``: the word before the stroke may be a ticker of its own."""
     stroke, word = _beside(facts, at, -1), _beside(facts, at, -1, 2)
-    if stroke is None or stroke.text != "/" or word is None:
+    if stroke is None or word is None or not word.is_upper or stroke.text not in ("/", ","):
         return False
-    return word.is_upper and not str(word.value).endswith("!")
+    is_ticker = word.text.upper() in TICKER_WORDS | NAMESAKES
+    return is_ticker if stroke.text == "," else not str(word.value).endswith("!")
 
 
 def _is_tail(facts: Facts, at: int, after: Item) -> bool:
@@ -211,6 +213,8 @@ def _word_as_symbol(facts: Facts, anchor: int | None) -> str:
         item = facts.items[at]
         if item.kind in ("slash", "date", "when", "ndte", "money", "num", "right"):
             continue
+        if item.text == "exp":
+            continue
         before = facts.items[at - 1] if at else None
         is_slot = before is not None and before.kind in (
             "verb", "num", "qty", "part", "share", "pct"
@@ -237,6 +241,9 @@ _TICKER_KINDS = frozenset(
 
 
 def _as_symbol(facts: Facts, at: int, item: Item) -> str:
+    if item.text == "on" and at and facts.items[at - 1].value in ("add", "trim"):
+        facts.doubt("symbol", "is ON a symbol?")  # ADD ON 46C
+        return ""
     if item.kind == "part" and closes(facts):
         facts.doubt("symbol", f"{item.text.upper()} may be a symbol or an amount")
         return ""

@@ -8,6 +8,8 @@ _BIDI = frozenset("\u061c\u200f\u202b\u202d\u202e\u2067")
 """Not those that only set text apart or say it runs from left to right, as phones paste them."""
 _EDGE_MARK = re.compile(r"\A\u200f+(?=[A-Za-z])|\u200f+\Z")
 """A mark before the first letter or behind the last moves nothing that is seen."""
+_FAR_DIGITS = re.compile("[\u0660-\u0669]|[0-9](?![0-9])\\d|(?![0-9])\\d[0-9]")
+"""Arabic numbers are shown from right to left; digits of two alphabets in one are no number."""
 _STRIKES = frozenset("\u0335\u0336\u0337\u0338")
 """Overlays that people use to strike letters through."""
 
@@ -164,8 +166,8 @@ def hidden(text: str) -> str:
         return ""
     if not _BIDI.isdisjoint(_EDGE_MARK.sub("", text)):
         return "the text holds characters that change the reading direction"
-    if any("\u0660" <= char <= "\u0669" for char in text):
-        return "the numbers may be shown in another order"
+    if _FAR_DIGITS.search(text):
+        return "the numbers may not be what they look like"
     if not _STRIKES.isdisjoint(text):
         return "some letters are struck through"
     if _untwinned(text) != text or not _STYLED.isdisjoint(text):

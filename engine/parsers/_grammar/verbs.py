@@ -74,8 +74,7 @@ def intent(facts: Facts, *, is_reply: bool = False) -> Intent:
     if {"sell", "short"} <= said and not said & _ENDS:
         out.family, out.is_short_sale = "open", True
         out.conflict = "does it sell short, or close a short?"
-    if not is_reply and any(facts.text(at) == "stop out" for at in facts.by.get("verb", ())):
-        out.conflict = "was it stopped out, or is that its stop?"
+    out.conflict = out.conflict or _unclear_word(facts, is_reply=is_reply)
     if out.family == "close" and _is_turned(facts):
         out.conflict = "is it closed, or turned or opened again?"
     if {"sell", "cover"} <= said and "short" not in said:
@@ -85,6 +84,16 @@ def intent(facts: Facts, *, is_reply: bool = False) -> Intent:
     out.stated = "long" if out.side is None and out.is_add and _is_bought_more(facts) else out.side
     out.is_sell = out.family == "close" and "sell" in said and not said & {"stc!", "trim", "out"}
     return out
+
+
+def _unclear_word(facts: Facts, *, is_reply: bool) -> str:
+    """Why a single verb may mean its opposite; empty when none does."""
+    texts = [facts.text(at) for at in facts.by.get("verb", ())]
+    if texts.count("cancel") > 1:
+        return "is the cancel itself cancelled?"
+    if "stop out" in texts and not is_reply:
+        return "was it stopped out, or is that its stop?"
+    return ""
 
 
 def _is_bought(facts: Facts) -> bool:

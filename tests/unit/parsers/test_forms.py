@@ -181,8 +181,9 @@ MISFITS = (
 
 MOVED_TO_ENTRY = (
     rows("options", f"close+ {SPY} f=0.5 sl=BE", "sold half, {x}",
-         "stop to breakeven|stp to breakeven|moved to breakeven|BE now|sl BE|stop to BE", OPEN)
-    + rows("options", "ask", "sold half, {x} to breakeven", "sstop|stoop|sto|rest", OPEN)[:1]
+         "stop to breakeven|stp to breakeven|moved to breakeven|BE now|sl BE|stop to BE"
+         "|sstop to breakeven", OPEN)
+    + rows("options", "ask", "sold half, {x} to breakeven", "stxp", OPEN)
     + rows("options", f"close+ {SPY} f=0.5", "sold half {x}", "at breakeven|@ breakeven", OPEN)
     + rows("futures", "close+ ES f=0.5 sl=BE", "half off, {x}", "BE now|stop BE|SL to BE",
            "ES long 6450 stop 6440")

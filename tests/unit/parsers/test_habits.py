@@ -348,6 +348,28 @@ SIDES_AND_DATES = (
     + rows("options", "open+ C 08-15 95C @2 q=4", "BTO 4 C {x} @ 2.00", "95C 8/15|8/15 95C")
     + rows("options", "open+ IT 08-15 320C @2", "{x} IT 320C 8/15\nEntry: 2.00", "Contract:")
     + rows("options", "open+ IT 08-15 320C @2", "{x} IT 320C 8/15 @ 2.00", "Entry:|BOT")
+    + rows("options", "ask", "BTO SPY {x} 8/15 @ 1.00", "6۴0C|64٠C")
+    + rows("options", f"close+ {SPY} @2 f=0.5", "{x} half SPY 640C 8/15 @ 2.00", "SSold|oSld")
+    + rows("options", "open+ SPY 08-15 640P @2", "{x} SPY 8/15 640 purs @ 2.00",
+           "nEtered|Second entry")
+    + rows("options", "update U 08-15 40C sl=BE", "Stop on U 40C 8/15 now {x}", "at breakeven")
+    + rows("options", "update U 08-15 40C sl=1.2", "Trailing stop on U 40C 8/15 {x} 1.20", "up to")
+    + rows("options", "ask", "{x}", "BTO SPY 640C 8/15 @ 1.00\nSTC SPY 640C 8/15 @ 2.00"
+           "|STC SPY 640C 8/15 @ 1 / STC ALL 200C 8/15 @ 2|Covered NKE with 75c 8/15 @ 1.00"
+           "|ADD ON 46C 8/15 @ 1.00|cancel my cancel on SPY 640C 8/15|BTO ON, SPY 640C 8/15 @ 1.00")
+    + rows("options", "no order", "{x} SPY 640C 8/15 @ 1.00", "yeah right, BTO|retail bought")
+    + rows("options", f"close+ {SPY} @2 f=0.5 sl=BE", "STC half SPY 640C 8/15 @ 2, {x}",
+           "BE on rest|BE on the rest|breakeven on runners")
+    + rows("options", "close+ SPY 2026-02-06 640C @2 f=1",
+           "Action: STC\nTicker: SPY\nStrike: 640\nType: CALL\n{x}: 2/6\nPrice: 2.00", "Exp|Expiry")
+    + rows("options", "open+ U 08-15 40.5C @1", "BTO U {x} @ 1.00",
+           "C40.5 8/15|8/15 C40.5")
+    + rows("options", "open+ SPY 08-15 STO:635P BTO:640P @1.5",
+           "SPY 8/15 640/635 put debit spread @ 1.50 {x}", "debit")
+    + rows("stocks", "open+ COST @990 q=20", "$COST bought 20 {x} 990", "@|at")
+    + rows("stocks", "open+ COST @990 q=20", "BTO 20 {x} @ 990", "COST")
+    + rows("stocks", "open+ M @17.5 q=20", "BTO 20 {x} @ 17.50", "M")
+    + rows("stocks", "close+ RUN @17.5 f=1", "{x} stopped at 17.50, all out", "RUN")
 )  # fmt: skip
 
 GROUPS = {

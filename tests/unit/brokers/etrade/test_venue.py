@@ -345,6 +345,12 @@ async def test_a_fund_bought_by_hand_hides_no_order_and_no_absence(bench: Etrade
     assert isinstance(await bench.broker.find("main", request.client_order_id), Unclear)
 
 
+async def test_neither_number_nor_key_of_an_account_is_shown(bench: EtradeBench) -> None:
+    """X-05."""
+    number = bench.numbers["main"]
+    assert bench.broker.unnamed(f"{number} is {venue(bench).key(number)}") == "*** is ***"
+
+
 async def test_an_order_of_days_ago_is_still_found(bench: EtradeBench) -> None:
     order = await bench.broker.submit(
         bench.request(BUY, 1, LIMIT, limit="1.00", tif=Tif.GTC, instrument=HIGH_CALL)

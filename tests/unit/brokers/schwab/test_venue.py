@@ -284,6 +284,21 @@ async def test_bonds_and_money_funds_hide_no_order_and_no_absence(bench: SchwabB
     assert isinstance(await bench.broker.find("main", request.client_order_id), Unclear)
 
 
+async def test_an_execution_by_hand_that_cannot_be_read_hides_none_of_ours(
+    bench: SchwabBench,
+) -> None:
+    venue(bench).quirks.odd_execution = True
+    await bench.hold(2)
+    assert [f.qty for f in await bench.fills()] == [D(2)]
+    await bench.until(lambda: any(isinstance(e, Odd) for e in bench.told))
+
+
+async def test_neither_number_nor_hash_of_an_account_is_shown(bench: SchwabBench) -> None:
+    """X-05."""
+    said = f"{NUMBER} is {venue(bench).hash(NUMBER)}"
+    assert bench.broker.unnamed(said) == "*** is ***"
+
+
 async def test_a_list_that_was_cut_off_is_no_list(
     bench: SchwabBench, monkeypatch: pytest.MonkeyPatch
 ) -> None:

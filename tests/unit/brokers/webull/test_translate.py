@@ -173,7 +173,7 @@ def test_an_order_read_back_is_the_order_that_was_sent(it, side, type_, qty, lim
         more["stop"] = stop
     asked = request(it, side, type_, qty=qty, **more)
     (order,) = translate.body(asked, "ACC", is_short=False)["new_orders"]
-    (row,) = translate.rows(listed(order), "main")
+    (row,) = translate.rows(listed(order), "main", pytest.fail)
     seen = row.order
     assert (seen.client_order_id, seen.side, seen.legs) == (
         asked.client_order_id,
@@ -189,12 +189,12 @@ def golden_order():
 
 @pytest.mark.parametrize(("said", "state"), translate.STATES.items())
 def test_every_known_status_has_its_state(said, state):
-    (row,) = translate.rows(listed(golden_order(), status=said), "main")
+    (row,) = translate.rows(listed(golden_order(), status=said), "main", pytest.fail)
     assert (row.order.state, row.order.raw_state) == (state, said)
 
 
 def test_an_unknown_status_is_kept_raw():
-    (row,) = translate.rows(listed(golden_order(), status="HALF_BAKED"), "main")
+    (row,) = translate.rows(listed(golden_order(), status="HALF_BAKED"), "main", pytest.fail)
     assert (row.order.state, row.order.raw_state) == ("unknown", "HALF_BAKED")
 
 
@@ -205,7 +205,7 @@ def test_fees_are_what_was_charged_and_zero_is_no_price():
         "commission": {"actual_commission": "1.00", "receivable_commission": "0.50"},
         "fees": [{"type": "A", "actual_value": "0.02"}, {"type": "B", "actual_value": "0.01"}],
     }
-    (row,) = translate.rows(listed(golden_order(), **more), "main")
+    (row,) = translate.rows(listed(golden_order(), **more), "main", pytest.fail)
     assert (row.fee_usd, row.average) == (D("1.03"), None)
 
 
@@ -214,13 +214,33 @@ def test_an_order_without_what_we_use_is_not_read_as_something_else(gone):
     body = listed(golden_order())
     del body["data"][0]["orders"][0][gone]
     with pytest.raises(KeyError):
-        translate.rows(body, "main")
+        translate.rows(body, "main", pytest.fail)
+
+
+def test_one_placed_by_hand_that_cannot_be_read_is_told_and_hides_no_other():
+    """O-16."""
+    by_hand = [
+        {"client_order_id": "hand1", "side": "SELL_SHORT"},
+        {"client_order_id": None, "place_time_at": None},
+        {"client_order_id": "hand3", "total_quantity": None},
+        {"client_order_id": "hand4", "instrument_type": "OPTION", "legs": [None]},
+    ]
+    hand = [row for more in by_hand for row in listed(golden_order(), **more)["data"]]
+    told = []
+    found = translate.rows({"data": hand + listed(golden_order())["data"]}, "main", told.append)
+    assert [row.order.client_order_id for row in found] == [golden_order()["client_order_id"]]
+    assert len(told) == 4
+
+
+def test_ids_that_come_as_numbers_are_kept_as_text():
+    (row,) = translate.rows(listed(golden_order(), order_id=4711), "main", pytest.fail)
+    assert row.order.broker_id == "4711"
 
 
 @pytest.mark.parametrize("figure", ["NaN", "Infinity", "1,5", "x"])
 def test_a_figure_that_is_none_is_refused(figure):
     with pytest.raises(ValueError, match=r"number"):
-        translate.rows(listed(golden_order(), total_quantity=figure), "main")
+        translate.rows(listed(golden_order(), total_quantity=figure), "main", pytest.fail)
 
 
 def test_positions_are_signed_however_the_short_side_is_said():
@@ -274,7 +294,7 @@ def test_orders_placed_by_hand_in_the_app_are_read_whatever_they_are():
             *listed(golden_order(), instrument_type="CRYPTO", symbol="BTCUSD")["data"],
         ]
     }
-    two, close = (row.order for row in translate.rows(answer, "main"))
+    two, close = (row.order for row in translate.rows(answer, "main", pytest.fail))
     assert [(leg.instrument.strike, leg.ratio) for leg in two.legs] == [(D(600), 1), (D(605), -2)]
     assert close.type is OrderType.MARKET
 
