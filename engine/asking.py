@@ -17,13 +17,15 @@ class Rank(IntEnum):
 
     EXIT = 0
     """Takes risk away: exits, cancels, and what those have to read."""
-    DOUBT = 1
-    """Looks for an order of which nothing is known."""
-    COMPARE = 2
+    NAKED = 1
+    """Looks for what may be held without a stop: an exit without an answer, an entry's fill."""
+    DOUBT = 2
+    """Looks for an entry of which nothing is known."""
+    COMPARE = 3
     """Compares the books: at the start, after a gap, as the clock asks."""
-    ENTRY = 3
+    ENTRY = 4
     """Opens something, or answers a person."""
-    POLL = 4
+    POLL = 5
     """Looks whether there is news."""
 
 

@@ -69,6 +69,8 @@ class BrokerOrder:
     reason: str = ""
     updated_at: datetime
     raw_state: str = ""
+    fills: "tuple[BrokerFill, ...]" = ()
+    """Its executions, where the report of an order tells them too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,12 +4,14 @@ from dataclasses import replace
 
 from engine.brokers import Caps
 from engine.desk import Desk
-from engine.domain.order import OrderState, OrderType, Purpose, Side, Tif
+from engine.domain.order import Order, OrderState, OrderType, Purpose, Side, Tif
 from engine.domain.quote import Leg
 from engine.domain.trade import Trade
 from engine.exits import Cancel, Replace, Step, Submit
 from engine.market import new_york_date
 from engine.pricing import worst_limit
+
+_MOST_MOVED, _MOST_CLOSED = 2, 3
 
 
 def caps_of(desk: Desk, broker: str, legs: tuple[Leg, ...]) -> Caps | None:
@@ -46,6 +48,31 @@ def fitted(desk: Desk, trade: Trade, step: Step) -> Step:
     side = Side.SELL if trade.direction > 0 else Side.BUY
     limit = worst_limit(side, desk.quote(trade.legs), trade.legs[0].instrument.tick)
     return step if limit is None else replace(step, type=OrderType.LIMIT, limit=limit)
+
+
+def must_queue(desk: Desk, trade: Trade, step: Cancel) -> bool:
+    """Whether a working exit stays until others have gone.
+
+    Where nothing is told unasked, the end of a cancelled stop has to be asked for before the next
+    one can be sent, and few questions a second are answered: of many that were let go at once the
+    last would leave what it protected naked for long. A close goes before a move.
+    """
+    if step.order.purpose is Purpose.ENTRY or desk.broker(trade.broker).caps.has_stream:
+        return False
+    going = [
+        order.order_id
+        for order in desk.book.orders.values()
+        if order.broker == trade.broker
+        and order.state is OrderState.PENDING_CANCEL
+        and order.purpose is not Purpose.ENTRY
+        and _is_held(desk, order)
+    ]
+    return len(going) >= (_MOST_CLOSED if trade.closes else _MOST_MOVED)
+
+
+def _is_held(desk: Desk, order: Order) -> bool:
+    trade = desk.book.trades.get(order.trade_id)
+    return trade is not None and trade.qty_open != 0
 
 
 def _was_lost(desk: Desk, trade: Trade, step: Submit) -> bool:

@@ -23,9 +23,19 @@ from engine.domain.errors import (
     StoreUnavailable,
 )
 from engine.domain.money import ZERO
-from engine.domain.order import Order, OrderState, Side, Trigger
+from engine.domain.order import Order, OrderState, Side
 from engine.domain.trade import Execution
-from engine.flows import coin_fee, echo, effects, ends, expired, load, second_truth, send, splits
+from engine.flows import (
+    coin_fee,
+    echo,
+    ends,
+    expired,
+    load,
+    second_truth,
+    send,
+    splits,
+    unsettled,
+)
 from engine.flows.hear import QUIET
 from engine.reconcile import Findings, PositionGap
 
@@ -125,7 +135,7 @@ async def _look(
     seen = await _read(desk, broker, account, since)
     await _take_in(desk, account, since, seen)
     if is_first:  # what the lists show needs no question of its own
-        await _resolve_doubts(desk, account)
+        await unsettled.resolve(desk, account)
     book = desk.book
     found = reconcile.compare(
         orders=tuple(o for o in book.orders.values() if o.account == account),
@@ -151,17 +161,17 @@ async def _read(desk: Desk, name: str, account: str, since: datetime) -> _Seen:
     Side by side, so that what two of them are made of is read once.
     """
     broker = desk.broker(name)
-    held = await _ask(desk, broker.positions(account))
+    held = await asked(desk, broker.positions(account))
     for _ in range(3):
         before = held
-        fills, recent, working, balance = await _together(
-            _ask(desk, broker.fills_since(account, since)),
-            _ask(desk, broker.orders_since(account, since)),
-            _ask(desk, broker.open_orders(account)),
-            _ask(desk, broker.balance(account)),
+        fills, recent, working, balance = await together(
+            asked(desk, broker.fills_since(account, since)),
+            asked(desk, broker.orders_since(account, since)),
+            asked(desk, broker.open_orders(account)),
+            asked(desk, broker.balance(account)),
         )
         desk.balances[account] = balance
-        held = await _ask(desk, broker.positions(account))
+        held = await asked(desk, broker.positions(account))
         second_truth.said(desk, held)
         if _sizes(held) == _sizes(before):
             break
@@ -172,7 +182,7 @@ def _sizes(held: Sequence[BrokerPosition]) -> dict[str, Decimal]:
     return {position.instrument.key: position.qty for position in held}
 
 
-async def _together(*questions: Coroutine[Any, Any, Any]) -> list[Any]:
+async def together(*questions: Coroutine[Any, Any, Any]) -> list[Any]:
     """All answers, or the first failure; nobody goes on asking after it."""
     works = [asyncio.create_task(question) for question in questions]
     try:
@@ -183,7 +193,12 @@ async def _together(*questions: Coroutine[Any, Any, Any]) -> list[Any]:
         await asyncio.gather(*works, return_exceptions=True)
 
 
-async def _ask(desk: Desk, question: Awaitable[T]) -> T:
+async def asked(desk: Desk, question: Awaitable[T]) -> T:
+    """A broker's answer in time.
+
+    Raises:
+        BrokerUnavailable, BrokerAuthError: there is none.
+    """
     try:
         async with answered_within(desk.settings.broker_timeout_s):
             return await question
@@ -231,47 +246,6 @@ async def _news(
     ]
 
 
-# -- orders of which we do not know whether they left -----------------------------------------
-
-
-async def _resolve_doubts(desk: Desk, account: str) -> None:
-    """Ask, adopt or void; never guess. Cancels that may not have arrived are sent again."""
-    mine = [o for o in desk.book.orders.values() if o.account == account]
-    await asyncio.gather(*(_resolve(desk, o) for o in mine if o.order_id not in desk.in_flight))
-
-
-async def _resolve(desk: Desk, order: Order) -> None:
-    if order.state is OrderState.INTENT:
-        await _void(desk, order)
-    elif order.state is OrderState.PENDING_CANCEL:
-        await send.cancel(desk, order)
-    elif order.state in _UNSURE:
-        if not await send.look_up(desk, order.order_id):
-            await send.doubt(desk, order, "not answered yet")
-    elif order.state is OrderState.PENDING_REPLACE and not _is_being_replaced(desk, order):
-        await send.look_up(desk, order.order_id, refused="its replacement never arrived")
-
-
-def _is_being_replaced(desk: Desk, order: Order) -> bool:
-    return any(
-        other.replaces == order.order_id and not other.state.is_terminal
-        for other in desk.book.orders_of(order.trade_id)
-    )
-
-
-async def _void(desk: Desk, order: Order) -> None:
-    async with desk.lock(order.account):
-        current = desk.book.orders.get(order.order_id)
-        if current is None or current.state is not OrderState.INTENT:
-            return
-        void = orders.moved(current, Trigger.VOID, desk.clock.now(), reason="never sent")
-        await desk.commit(
-            desk.event(
-                "order.void", order.alert_id, void, *effects.of_order(desk, void), why="restart"
-            )
-        )
-
-
 # -- what differs -----------------------------------------------------------------------------
 
 
@@ -290,7 +264,9 @@ async def _adopt(desk: Desk, broker: str, account: str, before: Findings, found:
         )
     if found.missed_fills or found.settlements or found.external_fills:
         return  # they could not be booked: positions and cash mean nothing until they are
-    gaps = [gap for gap in found.positions if gap in before.positions]
+    mine = [o for o in desk.book.orders.values() if o.account == account and o.state in _UNSURE]
+    unsure = {leg.instrument for o in (*found.lost, *mine) for leg in o.legs}  # it may be theirs
+    gaps = [g for g in found.positions if g in before.positions and g.instrument not in unsure]
     gaps = await expired.on_gaps(desk, account, gaps, found.cash)
     for gap in gaps:
         if not await splits.on_gap(desk, account, gap):
@@ -309,7 +285,7 @@ async def _end_zombie(desk: Desk, broker: str, account: str, report: BrokerOrder
     else:
         what = "over with us; it is being cancelled"
         try:
-            await _ask(desk, desk.broker(broker).cancel(account, name))
+            await asked(desk, desk.broker(broker).cancel(account, name))
         except (OrderRejected, *QUIET) as error:
             what = f"over with us, and could not be cancelled: {error}"
     await desk.tell(

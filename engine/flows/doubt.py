@@ -24,6 +24,7 @@ ABSENT_GRACE_S = 5.0
 ABSENT_TWICE_S = 1.0
 """What is to be believed absent was found absent twice, so far apart."""
 UNANSWERED = (OrderState.SUBMITTING, OrderState.UNKNOWN)
+_MAY_HAVE_FILLED = (OrderState.ACCEPTED, OrderState.PARTIAL)
 
 
 async def in_time(desk: Desk, work: Awaitable[T], who: Rank) -> T:
@@ -121,7 +122,9 @@ async def look_up(desk: Desk, order_id: str, refused: str = "") -> bool:
     order = desk.book.orders.get(order_id)
     if order is None or order.state.is_terminal:
         return True
-    who = asking.rank() if asking.rank() in (Rank.EXIT, Rank.POLL) else Rank.DOUBT
+    may_be_naked = order.purpose is not Purpose.ENTRY or order.state in _MAY_HAVE_FILLED
+    own = Rank.NAKED if may_be_naked else Rank.DOUBT
+    who = own if asking.rank() in (Rank.COMPARE, Rank.ENTRY) else asking.rank()
     try:
         work = desk.broker(order.broker).find(order.account, order_id)
         found = await in_time(desk, work, who)
@@ -242,6 +245,7 @@ async def _send_again(desk: Desk, order: Order) -> bool:
         current = desk.book.orders.get(order.order_id)
         if current is None or current.state not in UNANSWERED:
             return True
+        desk.absent.pop(current.order_id, None)  # what was absent before proves nothing from here
         if current.state is OrderState.UNKNOWN:
             current = orders.moved(
                 current,

@@ -143,6 +143,10 @@ async def on_report(desk: Desk, report: BrokerOrder, *, asked: bool = False) -> 
         if after is not order:
             await _store(desk, order, after, report)
         missing = orders.needs_fills(after, report)
+    if missing and report.fills:  # told in one: no question and no turn in a line is spent on it
+        for fill in report.fills:
+            await on_fill(desk, fill)
+        missing = orders.needs_fills(await desk.order(known.order_id) or after, report)
     if missing and asked:
         await fetch_fills(desk, after, report.updated_at)
     elif missing:
@@ -170,7 +174,7 @@ async def _store(desk: Desk, order: Order, after: Order, report: BrokerOrder) ->
 
 async def _fetch_later(desk: Desk, order: Order, told_at: datetime) -> None:
     await desk.clock.sleep(FILL_WAIT_S)
-    with asking(Rank.DOUBT):
+    with asking(Rank.NAKED):
         await fetch_fills(desk, order, told_at)
 
 
@@ -193,7 +197,7 @@ async def fetch_fills(desk: Desk, order: Order, told_at: datetime) -> None:
         oldest = min(since, *(o.created_at for o in lacking)) - _MARGIN
         try:
             # What is held and not booked has no stop yet: this waits behind no entry.
-            with asking(min(rank(), Rank.DOUBT)):
+            with asking(min(rank(), Rank.NAKED)):
                 async with answered_within(desk.settings.broker_timeout_s):
                     fills = await desk.broker(order.broker).fills_since(order.account, oldest)
         except QUIET as error:

@@ -17,6 +17,7 @@ from engine.domain.record import Record
 from engine.domain.trade import Account
 from engine.flows import mode, send, settle
 from engine.flows.compare import compare
+from engine.flows.glance import is_as_left
 from engine.flows.hear import QUIET
 from engine.flows.load import load
 from engine.reports import reconcile as reconcile_report
@@ -75,15 +76,17 @@ async def _reach_all(desk: Desk) -> list[str]:
 
 async def _begin(desk: Desk, name: str) -> str:
     """Reach one broker, then protect what is held there."""
-    said = await _reach(desk, name)
+    said = await _reach(desk, name, is_start=True)
     if name not in desk.offline:
         ids = {t.trade_id: None for t in desk.book.trades.values() if t.broker == name}
         ids |= {o.trade_id: None for o in desk.book.orders.values() if o.broker == name}
         await asyncio.gather(*(_protect(desk, trade_id) for trade_id in ids))
+        if name not in desk.rounds and not desk.lock(f"reach {name}").locked():
+            desk.vigil(partial(_reach, desk, name), f"compare {name}")
     return said
 
 
-async def _reach(desk: Desk, name: str) -> str:
+async def _reach(desk: Desk, name: str, *, is_start: bool = False) -> str:
     """Connect where that is still to be done, and compare; says what was found.
 
     Raises:
@@ -99,7 +102,7 @@ async def _reach(desk: Desk, name: str) -> str:
                 await asyncio.wait_for(desk.broker(name).connect(), desk.settings.broker_timeout_s)
                 desk.offline.discard(name)
                 desk.streams_down.discard(name)
-            found = await compare(desk, name)
+            found = await _looked_at(desk, name, is_start=is_start)
         except WrongEnvironment as error:
             _unreached(desk, name, str(error))
             raise WrongEnvironment(f"brokers.{name}.environment: {error}") from error
@@ -123,6 +126,13 @@ async def _reach(desk: Desk, name: str) -> str:
         if name not in desk.streams_down:
             desk.health.pop(f"broker {name}", None)
         return found
+
+
+async def _looked_at(desk: Desk, name: str, *, is_start: bool) -> str:
+    if is_start and await is_as_left(desk, name):
+        del desk.gates[name]
+        return f"{name}: as it was left"
+    return await compare(desk, name)
 
 
 def _unreached(desk: Desk, name: str, said: str, most_s: float | None = None) -> str:

@@ -3,10 +3,13 @@
 import asyncio
 import logging
 import re
+from collections.abc import Collection
+from contextlib import suppress
+from datetime import timedelta
 
 from engine import orders
 from engine.asking import Rank, asking
-from engine.brokers import BrokerOrder
+from engine.brokers import Broker, BrokerOrder
 from engine.desk import Desk
 from engine.domain.errors import (
     BrokerAuthError,
@@ -44,6 +47,7 @@ _UNSENT_KEPT = 1000
 _ID_TAKEN = re.compile(r"(?i)\bunique\b|\bduplicate|already (?:exists|used|been used)")
 """A refusal of the id, not of the order: a gateway on the way may have repeated our request."""
 SOON_S = 0.5
+_JUST, _SKEW = timedelta(seconds=30), timedelta(minutes=1)
 CANCEL_AGAIN_S = (0.2, 0.3, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
 
 
@@ -71,16 +75,35 @@ async def submit(desk: Desk, order: Order, *, again: bool = False) -> Order:
 
 def _look_soon(desk: Desk, entry: Order) -> None:
     """Most entries fill at once: where nothing is told unasked, a poll is late for their stop."""
-    if desk.broker(entry.broker).caps.has_stream:
-        return
+    account, broker = entry.account, desk.broker(entry.broker)
+    if not broker.caps.has_stream:
+        desk.vigil(lambda: _look(desk, broker, account), f"look at entries of {account}")
 
-    async def look() -> None:
+
+async def _look(desk: Desk, broker: Broker, account: str) -> None:
+    """At those that were just taken: one is asked for alone, several by one list of the newest."""
+    seen: set[str] = set()
+    while fresh := _just_taken(desk, account, seen):
         await desk.clock.sleep(SOON_S)
-        order = desk.book.orders.get(entry.order_id)
-        if order is not None and order.state is OrderState.ACCEPTED:
-            await look_up(desk, entry.order_id)
+        fresh = _just_taken(desk, account, seen) or fresh
+        seen.update(o.order_id for o in fresh)
+        if len(fresh) == 1:
+            await look_up(desk, fresh[0].order_id)
+            continue
+        since = min(o.created_at for o in fresh) - _SKEW
+        with suppress(*QUIET):  # the next poll tells
+            for report in await in_time(desk, broker.orders_since(account, since), Rank.NAKED):
+                await on_report(desk, report, asked=True)
 
-    desk.vigil(look, f"look at {entry.order_id}")
+
+def _just_taken(desk: Desk, account: str, seen: Collection[str]) -> list[Order]:
+    since = desk.clock.now() - _JUST
+    return [
+        o
+        for o in desk.book.orders.values()
+        if o.account == account and o.purpose is Purpose.ENTRY and o.order_id not in seen
+        if o.state is OrderState.ACCEPTED and o.created_at >= since
+    ]
 
 
 def unwanted(desk: Desk, order: Order) -> str:
@@ -225,7 +248,9 @@ async def _until_over(desk: Desk, order_id: str) -> None:
     for pause in CANCEL_AGAIN_S:
         await desk.clock.sleep(pause)
         # What is held has no stop until the next one can be sent: that waits for nobody's polls.
-        with asking(Rank.EXIT if is_exit else Rank.DOUBT):
+        trade = desk.book.trades.get(order.trade_id) if order is not None else None
+        is_naked = is_exit and trade is not None and trade.qty_open != 0
+        with asking(Rank.EXIT if is_naked else Rank.DOUBT):
             await look_up(desk, order_id)
         order = desk.book.orders.get(order_id)
         if order is None or order.state is not OrderState.PENDING_CANCEL:

@@ -69,7 +69,7 @@ async def _next(desk: Desk, trade_id: str, wish: Wished | None = None) -> bool:
         noted = _noted(desk, trade, is_protected(trade, own, broker_stops))
         planned = plan(trade, own, broker_stops=broker_stops)
         steps = tuple(capable.fitted(desk, trade, step) for step in planned)
-        step = next((s for s in steps if not desk.backoff.must_wait(_name(trade_id, s))), None)
+        step = next((s for s in steps if not _must_wait(desk, trade, s)), None)
         if noted is not trade and (step is None or isinstance(step, Cancel)):
             await _store_protection(desk, noted, before)
             before = ()
@@ -80,6 +80,13 @@ async def _next(desk: Desk, trade_id: str, wish: Wished | None = None) -> bool:
         work = await _write_ahead(desk, noted, step, before)
     await _act(desk, *work)
     return True
+
+
+def _must_wait(desk: Desk, trade: Trade, step: Step) -> bool:
+    """Until it was refused long enough ago, or its turn has come; the clock looks again."""
+    if desk.backoff.must_wait(_name(trade.trade_id, step)):
+        return True
+    return isinstance(step, Cancel) and capable.must_queue(desk, trade, step)
 
 
 def _name(trade_id: str, step: Step) -> str:

@@ -33,8 +33,10 @@ async def round_of(desk: Desk) -> None:
         if order.state.is_at_broker and order.broker in desk.brokers:
             live.setdefault(order.broker, {}).setdefault(order.account, []).append(order)
     for name, accounts in live.items():
-        if name in desk.offline or desk.lock(f"compare {name}").locked():
-            continue  # a comparison reads all of it just now
+        if name in desk.offline:
+            continue
+        if _is_told(desk, name) and desk.lock(f"compare {name}").locked():
+            continue  # a comparison reads all of it just now; where nothing is told it is too slow
         late = [
             order
             for orders in accounts.values()

@@ -237,6 +237,8 @@ class _Trade:
             facts.doubt("action", "is the option traded so, or the stock by way of it?")
         is_bare = not facts.has("verb", "entryword") and not self.has_leg_verbs
         is_bare = is_bare and self.last is None
+        if is_bare and said.family == "open" and _is_in_brackets(facts):
+            facts.doubt("action", "is that an entry, or how it stands?")
         if is_bare and said.family == "open" and not legs and self._is_premium_sale():
             facts.doubt("action", "is it bought, or written?")
         return Draft(
@@ -306,6 +308,15 @@ def _is_cost(item: Item) -> bool:
     return item.kind == "paid" and item.text.startswith(("cost", "avg", "average", "my a", "new a"))
 
 
+def _is_in_brackets(facts: Facts) -> bool:
+    """``SPY 640C 8/15 (2.15)``: as positions are listed."""
+    texts = [item.text for item in facts.items]
+    return any(
+        texts[at - 1 : at + 2 : 2] == ["(", ")"]
+        for kind in _NUMBERS for at in facts.by.get(kind, ()) if at
+    )  # fmt: skip
+
+
 def _is_by_way(facts: Facts, signal: Signal) -> bool:
     """``short SPY with 600p``, ``Covered NKE with 75c``: is the option meant, or the stock?"""
     sides = [at for at in facts.by.get("verb", ()) if facts.items[at].value in _SIDES]
@@ -313,7 +324,7 @@ def _is_by_way(facts: Facts, signal: Signal) -> bool:
     if not sides or anchor is None or (facts.items[sides[0]].value, signal.right) == ("long", "C"):
         return False
     between = facts.items[sides[0] : anchor]
-    named = next((k for k, item in enumerate(between) if item.kind == "sym"), None)
+    named = next((k for k, item in enumerate(between) if item.kind in ("sym", "letter")), None)
     ties = _WAYS | {",", "-", "here"} if facts.items[sides[0]].value == "short" else _WAYS
     return named is not None and any(item.text in ties for item in between[named:])
 

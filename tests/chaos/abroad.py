@@ -82,6 +82,20 @@ class Abroad:
         self.n_decided = 0
         """Orders of which a person had to say what became of them."""
 
+    @property
+    def pause_s(self) -> float:
+        """Between two alerts at most; where less than one order a second is allowed, so few come.
+
+        At ten times that pace all is refused in our own line: a kill strikes a desk at rest.
+        """
+        allowed = self.caps.orders_per_min or 600
+        return 60 / allowed if allowed < 60 else 0.15
+
+    @property
+    def span_s(self) -> float:
+        """A life ends within so long; of a slow desk after a few alerts, whose orders take long."""
+        return max(campaign.AFTER_READY_S, 4 * self.pause_s)
+
     @cached_property
     def caps(self) -> BrokerCaps:
         """What the broker says of itself."""
@@ -313,7 +327,7 @@ class Abroad:
             await self.caught_up(CAUGHT_UP_S)
         if self.tally.kills % 3 == 2:
             await self._arm(scene, chance)
-        span_s = LONG_S if self.tally.kills % LONG_EVERY == 0 else campaign.AFTER_READY_S
+        span_s = LONG_S if self.tally.kills % LONG_EVERY == 0 else self.span_s
         until = time.monotonic() + chance.random() * span_s
         moved_at = 0.0
         while time.monotonic() < until and is_alive(scene.pid):
@@ -322,7 +336,7 @@ class Abroad:
                 await self.move(scene, chance)
             await self.post(scene, chance)
             await campaign._click(scene, chance, self.tally)
-            await asyncio.sleep(chance.random() * 0.15)
+            await asyncio.sleep(chance.random() * self.pause_s)
         self.n_venue_kills += not is_alive(scene.pid)
 
     async def caught_up(self, patience_s: float) -> None:

@@ -66,6 +66,13 @@ async def waiting(rig, text=BUY):
     return record
 
 
+LISTS = ("open_orders", "orders_since", "fills_since")
+
+
+async def nothing(*_):
+    return []
+
+
 async def at_rest(rig):
     await alive(rig, 3)
     await recover.reconcile(rig.desk)
@@ -319,6 +326,38 @@ async def test_what_became_of_a_cancelled_entry_is_not(rig):
     assert {each for _, each in ranks} == {Rank.DOUBT}
 
 
+async def test_an_exit_without_an_answer_is_looked_for_before_an_entry_without_one(rig):
+    """What the exit was for may have no stop; of entries there may be many, of looks few."""
+    ranks = ranks_of(rig, "find")
+    rig.faults.unknown_after_accept = 1
+    rig.faults.drop_events = 99
+    await waiting(rig, BUY)
+    await alive(rig, 2, ("2.50", "2.60"))
+    rig.faults.unknown_after_accept = 1
+    await rig.fill(spy(), "2.14", "2.15")
+    await recover.reconcile(rig.desk)
+    await alive(rig, 2)
+    rig.faults.drop_events = 0
+    (entry,), (stop,) = await orders(rig), await orders(rig, Purpose.STOP)
+    assert {each for name, each in ranks if name == entry.order_id} == {Rank.DOUBT}
+    assert {each for name, each in ranks if name == stop.order_id} == {Rank.NAKED}
+    assert Rank.NAKED < Rank.DOUBT
+
+
+async def test_a_report_that_tells_its_executions_costs_no_other_question(rig):
+    rig.faults.drop_events = 99
+    await rig.say(BUY)
+    (entry,) = await orders(rig)
+    await rig.fill(spy(), "2.14", "2.15")
+    found = await rig.broker.find("main", entry.order_id)
+    fills = tuple(await rig.broker.fills_since("main", desks.START))
+    asked = ranks_of(rig, "fills_since")
+    await send.on_report(rig.desk, desks.replace(found.order, fills=fills), asked=True)
+    rig.faults.drop_events = 0
+    assert rig.trade().qty_open == 2
+    assert not asked
+
+
 async def test_a_fill_that_is_known_to_be_missing_is_read_before_more_entries_go_out(rig):
     """What is held has no stop until it is booked."""
     rig.faults.drop_events = 99
@@ -329,7 +368,7 @@ async def test_a_fill_that_is_known_to_be_missing_is_read_before_more_entries_go
     await send.look_up(rig.desk, entry.order_id)
     rig.faults.drop_events = 0
     assert rig.trade().qty_open == 2
-    assert [each for _, each in ranks] == [Rank.DOUBT]
+    assert [each for _, each in ranks] == [Rank.NAKED]
 
 
 async def test_a_late_fill_after_cancel_opens_the_trade_and_is_protected(rig):  # O-11
@@ -683,6 +722,25 @@ async def test_a_position_that_only_the_broker_has_is_adopted_at_its_price(rig):
     await recover.reconcile(rig.desk)
     await check(rig)
     await truth.same_as_broker(rig.desk, rig.broker)
+
+
+async def test_what_an_order_without_an_answer_may_have_brought_is_not_adopted_as_foreign(rig):
+    """No list shows it yet, the holding does: adopted, it would count twice once it is found."""
+    lists = {name: getattr(rig.desk.brokers["paper"], name) for name in LISTS}
+    for name in LISTS:
+        setattr(rig.desk.brokers["paper"], name, nothing)
+    rig.faults.unknown_after_accept, rig.faults.drop_events, rig.faults.unclear = 1, 99, 99
+    await rig.say(BUY)
+    await rig.fill(spy(), "2.14", "2.15")
+    for _ in range(3):
+        await recover.reconcile(rig.desk)
+        await rig.rest()
+    assert not [t for t in rig.trades() if t.source == "external"]
+    rig.faults.unclear = 0
+    for name, ask in lists.items():
+        setattr(rig.desk.brokers["paper"], name, ask)
+    await at_rest(rig)
+    assert rig.trade().qty_open == 2
 
 
 async def test_a_position_that_is_gone_without_a_trace_is_told_not_guessed(rig):

@@ -307,6 +307,36 @@ async def test_a_limit_exit_is_repeated_where_a_whole_list_lacks_it(opened, term
     assert len(sent) == n_sent
 
 
+async def test_two_looks_that_find_it_absent_at_once_have_it_repeated_once(opened):
+    """The second one took what was on its way again for what never came: two exits worked."""
+    rig = await opened(terms=LISTED, kinds={"order_types": frozenset({OrderType.LIMIT})})
+    await held(rig)
+    rig.outside.loses_closes = 1
+    rig.outside.says["*"] = Unclear()
+    await rig.say("STC 2 SPY 603C 1/31")
+    await alive(rig, 8)
+    rig.outside.says.clear()
+    (lost,) = live(rig, Purpose.CLOSE)
+    rig.desk.absent[lost.order_id] = rig.clock.monotonic() - 2
+    send_it, may_go = rig.outside.submit, asyncio.Event()
+
+    async def slowly(request):
+        await may_go.wait()
+        return await send_it(request)
+
+    rig.outside.submit = slowly
+    looks = [asyncio.create_task(send.look_up(rig.desk, lost.order_id)) for _ in range(2)]
+    await rig.rest()
+    assert [o.order_id for o in live(rig, Purpose.CLOSE)] == [lost.order_id]
+    may_go.set()
+    await asyncio.gather(*looks)
+    await alive(rig, 2)
+    sent = [r.client_order_id for r in rig.outside.requests if r.type is OrderType.LIMIT]
+    assert sent.count(lost.order_id) == 2
+    assert not rig.desk.book.open_trades()
+    await check(rig)
+
+
 async def test_where_ids_are_hidden_it_is_repeated_once(opened):
     rig = await opened(terms=HIDDEN)
     await held(rig)
@@ -378,6 +408,38 @@ async def test_a_stop_is_moved_by_cancel_and_anew_where_replacing_is_no_swap(ope
     assert rig.desk.book.orders[before.order_id].state is OrderState.CANCELED
     working = await rig.broker.open_orders("main")
     assert [o.qty for o in working] == [2]
+    await check(rig)
+
+
+async def test_of_many_stops_that_are_moved_few_are_gone_at_once_where_their_end_is_asked_for(
+    opened,
+):
+    """At two questions in two seconds the last of eight would be known to be gone in eight."""
+    terms, kinds = {"has_stream": False}, {"has_replace": False}
+    rig = await opened(terms=terms, kinds=kinds, risk=desks.LOOSE)
+    strikes = ("600", "601", "602", "604", "605")
+    for strike in strikes:
+        rig.quote(spy(strike), "2.14", "2.16")
+        await rig.say(f"BTO 1 SPY {strike}C 1/31 @ 2.15")
+        rig.quote(spy(strike), "2.14", "2.15")
+        await alive(rig, 4)
+    assert len(live(rig, Purpose.STOP)) == len(strikes)
+    ask, most = rig.outside.find, []
+
+    async def find(account, name):
+        stops = [o for o in live(rig, Purpose.STOP) if o.state is OrderState.PENDING_CANCEL]
+        most.append(len(stops))
+        return await ask(account, name)
+
+    rig.outside.find = find
+    for strike in strikes:
+        await rig.say(f"move stop to 1.90 on SPY {strike}C", channel=desks.OPTIONS)
+    for _ in range(12):
+        for strike in strikes:
+            rig.quote(spy(strike), "2.14", "2.16")
+        await alive(rig, 1)
+    assert {o.stop for o in live(rig, Purpose.STOP)} == {d("1.90")}
+    assert 1 <= max(most) <= 2
     await check(rig)
 
 

@@ -2,13 +2,15 @@
 
 import asyncio
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
 from engine import asking
 from engine.asking import Rank
+from engine.brokers.paper.book import Holding
 from engine.domain.order import OrderState, Purpose
-from engine.flows import recover, watch
+from engine.flows import glance, recover, watch
 from tests import rig as desks
 from tests.conformance.faulty_broker import Faults, FaultyBroker
 from tests.rig import LOOSE, spy
@@ -103,6 +105,62 @@ async def test_a_comparison_reads_each_list_once_and_what_is_held_before_and_aft
         "positions": 2, "fills_since": 1, "orders_since": 1, "open_orders": 1, "balance": 1
     }  # fmt: skip
     assert all(names == {Rank.COMPARE} for names in rig.asked.names.values())
+
+
+async def test_where_nothing_is_told_unasked_a_start_reads_what_is_over_only_if_something_differs(
+    rig,
+):
+    """History comes in pages, and few of them a second."""
+    await entered(rig, "600")
+    own = rig.asked.inner.caps
+    rig.asked.inner.__dict__["caps"] = replace(own, has_stream=False)
+    rig.asked.n.clear()
+    assert await glance.is_as_left(rig.desk, "paper")
+    assert rig.asked.n == {"open_orders": 1, "positions": 1, "balance": 1}
+    held = rig.asked.inner._book.holdings["main"]
+    held[desks.AAPL.key] = Holding(instrument=desks.AAPL, qty=desks.d(10), cost=desks.d(2000))
+    assert not await glance.is_as_left(rig.desk, "paper")
+    del held[desks.AAPL.key]
+    rig.asked.inner.__dict__["caps"] = own
+    assert not await glance.is_as_left(rig.desk, "paper"), "one that tells is read whole"
+
+
+async def test_entries_just_taken_are_looked_at_by_one_list_where_nothing_is_told_unasked(rig):
+    """What filled has no stop yet; one question for all of them is as quick as one for one."""
+    rig.asked.inner.__dict__["caps"] = replace(rig.asked.inner.caps, has_stream=False)
+    rig.faults.drop_events = 1_000
+    for strike in STRIKES:
+        rig.quote(spy(strike), "2.14", "2.16")
+        await rig.say(f"BTO 1 SPY {strike}C 1/31 @ 2.15")
+    for strike in STRIKES:
+        rig.quote(spy(strike), "2.14", "2.15")
+    rig.clock.advance(0.3)
+    await rig.rest()
+    assert not rig.desk.book.open_trades()
+    rig.asked.n.clear()
+    rig.clock.advance(0.3)
+    await rig.rest()
+    assert len(rig.desk.book.open_trades()) == len(STRIKES)
+    assert (rig.asked.n["orders_since"], rig.asked.n["find"]) == (1, 0)
+
+
+async def test_a_start_waits_for_an_exit_without_an_answer_before_it_opens(rig):
+    await entered(rig, "600")
+    terms = {"has_stream": False, "dedupes_client_id": False}
+    rig.asked.inner.__dict__["caps"] = replace(rig.asked.inner.caps, **terms)
+    (stop,) = [o for o in rig.desk.book.orders.values() if o.purpose is Purpose.STOP]
+    rig.desk.book.orders[stop.order_id] = replace(stop, state=OrderState.UNKNOWN)
+    rig.faults.unclear, rig.asked.inner.open_orders = 1, nothing
+    looking = asyncio.create_task(glance.is_as_left(rig.desk, "paper"))
+    await rig.rest()
+    assert not looking.done()
+    while not looking.done():
+        await rig.pass_time(1)
+    assert rig.desk.book.orders[stop.order_id].state is OrderState.ACCEPTED
+
+
+async def nothing(*_):
+    return []
 
 
 async def test_a_fill_while_the_lists_are_read_has_them_read_again(rig):

@@ -22,13 +22,14 @@ brokers count apart; else they share ``read``. ``all``: everything that has no l
 TURN_S = 5.0
 """Below the desk's own limit for an answer: past that an order is in doubt for nothing, and the
 price of an entry is too old."""
-PATIENCE_S: Mapping[Rank, float] = {Rank.DOUBT: 30.0, Rank.COMPARE: 60.0}
+PATIENCE_S: Mapping[Rank, float] = {Rank.NAKED: 30.0, Rank.DOUBT: 30.0, Rank.COMPARE: 60.0}
 """Who may wait longer: nothing is lost by it, and everything by being refused for a poll."""
 _PASSED = 3
-"""So many may pass a comparison that waits; then only exits go before it."""
+"""So many may pass a comparison that waits; then only exits, and looks for one, go before it."""
 _ROUNDING_S = 1e-6
 _SHARED: Mapping[Rank, float] = {
     Rank.EXIT: 1.0,
+    Rank.NAKED: 0.9,
     Rank.DOUBT: 0.8,
     Rank.COMPARE: 0.8,
     Rank.ENTRY: 0.6,
@@ -142,7 +143,7 @@ class _Line:
 
     def _place(self, waiter: _Waiter) -> float:
         is_next = waiter.rank is Rank.COMPARE and waiter.n_passed >= _PASSED
-        return Rank.EXIT + 0.5 if is_next else waiter.rank
+        return Rank.NAKED + 0.5 if is_next else waiter.rank
 
     def _go(self, me: _Waiter | None = None) -> None:
         self._window.take()

@@ -18,6 +18,7 @@ from engine.brokers import (
     Found,
     Odd,
     OrderRequest,
+    Seen,
     Unclear,
 )
 from engine.brokers._wire.events import Events
@@ -184,7 +185,16 @@ class Nameless(Adapter):
         since = as_of if entry is None else min(entry.sent_at, as_of)
         recent = await self._recent(account, since - timedelta(days=self.days_back))
         found = await self._sent.found(account, client_order_id, recent.listed, as_of)
+        if isinstance(found, Seen):
+            return Seen(order=(await self._with_fills([found.order], recent.rows))[0])
         return Unclear() if isinstance(found, Absent) and not recent.is_whole else found
+
+    async def _with_fills(
+        self, orders: list[BrokerOrder], rows: Mapping[str, Json]
+    ) -> list[BrokerOrder]:
+        """The orders with their executions, where ``rows``, as listed, tell them."""
+        del rows
+        return orders
 
     async def recognise(self, account: str, client_order_id: str, broker_id: str) -> None:
         """A person has said which of the listed orders ours is: it can be cancelled from now on."""

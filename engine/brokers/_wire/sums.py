@@ -6,7 +6,7 @@ anybody hears of it: after a restart the same sums give the same executions unde
 
 import asyncio
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Literal
@@ -19,6 +19,7 @@ from engine.store import Tokens
 
 _MICRO = Decimal("0.000001")
 _KEPT = timedelta(days=100)
+_LAG = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,11 +56,22 @@ class Sums:
                 self._parts[key] = kept
 
     def saw(
-        self, order: BrokerOrder, average: Decimal | None, fee_usd: Decimal, at: datetime
+        self,
+        order: BrokerOrder,
+        average: Decimal | None,
+        fee_usd: Decimal,
+        at: datetime,
+        *,
+        may_lag: bool = False,
     ) -> None:
-        """What the broker says now: ``order.filled`` at ``average``, all fees so far."""
+        """What the broker says now: ``order.filled`` at ``average``, all fees so far.
+
+        ``may_lag``: in a list that need not know yet what was told elsewhere a while ago.
+        """
         known = self._parts.get(_key(order), ())
         if order.filled < _qty(known):
+            if may_lag and self._clock.now() - datetime.fromisoformat(known[-1].at) < _LAG:
+                return
             known = self._taken_back(order, known, at)
         more = order.filled - _qty(known)
         if more > 0 and average is not None:  # without a price the next look has it
@@ -86,11 +98,11 @@ class Sums:
                 self._is_changed = True
                 raise
 
-    def of(self, order: BrokerOrder, since: datetime) -> list[BrokerFill]:
-        """All executions of one order since."""
+    def told(self, order: BrokerOrder) -> BrokerOrder:
+        """The order with all of its executions."""
         leg = order.legs[0]
         is_buy = order.side.sign * leg.ratio > 0
-        return [
+        fills = tuple(
             BrokerFill(
                 execution_id=part.execution_id,
                 client_order_id=order.client_order_id,
@@ -107,8 +119,8 @@ class Sums:
                 of=part.of,
             )
             for part in self._parts.get(_key(order), ())
-            if datetime.fromisoformat(part.at) >= since
-        ]
+        )
+        return replace(order, fills=fills)
 
     def _taken_back(
         self, order: BrokerOrder, known: tuple[Part, ...], at: datetime

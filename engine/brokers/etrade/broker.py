@@ -214,10 +214,12 @@ class Etrade(Nameless):
     async def open_orders(self, account: str) -> list[BrokerOrder]:
         """Working orders."""
         found: dict[str, Listed] = {}
+        rows: dict[str, Json] = {}
         for status in LIVE:
             more = await self._orders.read(account, f"status={status}")
             found |= {one.order.broker_id: one for one in more.listed}
-        return await self._orders.named(account, list(found.values()))
+            rows |= more.rows
+        return await self._with_fills(await self._orders.named(account, list(found.values())), rows)
 
     async def orders_since(self, account: str, since: datetime) -> list[BrokerOrder]:
         """Orders of that New York day and later, and of every day with a live one of ours.
@@ -225,25 +227,40 @@ class Etrade(Nameless):
         E*TRADE does not say when an order was cancelled or lapsed: those of the range are all here.
         """
         recent = await self._recent(account, since)
-        orders = await self._orders.named(account, recent.listed)
+        orders = await self._with_fills(
+            await self._orders.named(account, recent.listed), recent.rows
+        )
         since -= _TICK
         return [o for o in orders if o.state != "filled" or o.updated_at >= since]
 
     async def fills_since(self, account: str, since: datetime) -> list[BrokerFill]:
         """Executions since, oldest first, made out of the sums that E*TRADE tells."""
         recent = await self._recent(account, since)
-        orders = await self._orders.named(account, recent.listed)
-        try:
-            for order in orders:
-                self._executions.look(order, recent.rows[order.broker_id])
-        except UNREADABLE as error:
-            raise BrokerUnavailable(f"{self.name}: an execution that cannot be read") from error
-        await self._executions.keep()
-        fills = [fill for order in orders for fill in self._executions.of(order, since - _TICK)]
+        orders = await self._with_fills(
+            await self._orders.named(account, recent.listed), recent.rows
+        )
+        since -= _TICK
+        fills = [f for order in orders for f in order.fills if f.executed_at >= since]
         return sorted(fills, key=lambda f: (f.executed_at, f.execution_id))
+
+    async def _orders_of(self, account: str, since: datetime) -> list[BrokerOrder]:
+        recent = await self._recent(account, since)
+        return await self._with_fills(await self._orders.named(account, recent.listed), recent.rows)
 
     async def _recent(self, account: str, since: datetime) -> OrderList:
         return await self._orders.recent(account, since)
+
+    async def _with_fills(
+        self, orders: list[BrokerOrder], rows: Mapping[str, Json]
+    ) -> list[BrokerOrder]:
+        """The orders with their executions, those durable first."""
+        try:
+            for order in orders:
+                self._executions.look(order, rows[order.broker_id])
+        except UNREADABLE as error:
+            raise BrokerUnavailable(f"{self.name}: an execution that cannot be read") from error
+        await self._executions.keep()
+        return [self._executions.told(order) for order in orders]
 
     async def preview(self, request: OrderRequest) -> Preview:
         """What E*TRADE says the order would cost; nothing is placed."""

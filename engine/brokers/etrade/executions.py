@@ -7,7 +7,7 @@ anybody hears of them: after a restart the same sums give the same executions un
 import asyncio
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Literal
@@ -83,13 +83,10 @@ class Executions:
             await self._tokens.save(self._key, json.dumps(rows))
             self._is_changed = False
 
-    def of(self, order: BrokerOrder, since: datetime) -> list[BrokerFill]:
-        """All of one order since; its legs are ours where the order is."""
-        return [
-            _fill(order, part)
-            for part in self._parts.get(_key(order), [])
-            if datetime.fromisoformat(part.at) >= since
-        ]
+    def told(self, order: BrokerOrder) -> BrokerOrder:
+        """The order with all of its executions; their legs are ours where the order is."""
+        fills = tuple(_fill(order, part) for part in self._parts.get(_key(order), []))
+        return replace(order, fills=fills)
 
     def _bust(self, order: BrokerOrder, leg: int, at: datetime, filled: Decimal) -> None:
         """Less is filled than was told: the newest are taken back until the rest fits."""

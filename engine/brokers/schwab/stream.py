@@ -166,7 +166,7 @@ class Doorbell:
 
         It may be an entry's fill that has no stop yet: more entries do not go before it.
         """
-        with asking(Rank.DOUBT):
+        with asking(Rank.NAKED):
             while True:
                 await self._rings.wait()
                 self._rings.clear()

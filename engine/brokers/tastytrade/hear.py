@@ -70,7 +70,7 @@ class Hearing:
         while True:
             text, frame = await self._inbox.get()
             try:
-                with asking(Rank.DOUBT):  # it may be a fill that has no stop yet
+                with asking(Rank.NAKED):  # it may be a fill that has no stop yet
                     await self._take(text, frame)
             except (Unreadable, Foreign) as error:
                 self._oddities.tell(f"a message with {error}", text)

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -54,10 +55,14 @@ T = TypeVar("T")
 
 OWN = {"paper": "https://api.sandbox.webull.com", "live": "https://api.webull.com"}
 
+_PAST = "/trading/orders/historical-orders/list"
+"""Webull says of it that it may not know the newest yet; of one order alone it does."""
 _PAGE, _MOST_PAGES = 100, 100
 _WINDOW = timedelta(days=7)
 _BEFORE = timedelta(days=5)
 """Orders are listed by when they were placed; those may be filled or cancelled later."""
+_SKEW = timedelta(minutes=1)
+_DAY = timedelta(days=1)
 _NONE_SUCH = ("NOT_FOUND", "NOT_EXIST")
 _OVER = frozenset({"filled", "canceled", "expired", "rejected", "replaced"})
 
@@ -107,6 +112,8 @@ class Webull(Adapter):
         self._sums = Sums(self.name, setup.tokens, self.clock)
         self._numbers: dict[str, str] = {}
         """Our account name -> the id that requests name."""
+        self._worked: dict[str, dict[str, str]] = {}
+        """Account -> what worked when all was read last: Webull's id and the client's."""
         self._watch: asyncio.Task[None] | None = None
 
     # -- connection -----------------------------------------------------------------------------
@@ -209,22 +216,28 @@ class Webull(Adapter):
     async def fills_since(self, account: str, since: datetime) -> list[BrokerFill]:
         """Executions as the orders' sums tell them, written down first."""
         rows = await self._rows_since(account, since)
-        fills = [fill for row in rows for fill in self._sums.of(row.order, since)]
+        fills = [f for row in rows for f in row.order.fills if f.executed_at >= since]
         return sorted(fills, key=lambda fill: (fill.executed_at, fill.execution_id))
 
     async def find(self, account: str, client_order_id: str) -> Found:
         """Look one order up by our id."""
         asked_at = self.clock.now()
-        params = {"account_id": self._id(account), "client_order_id": client_order_id}
-        answer = await self._line.ask("GET", "/trading/orders/get", params=params)
-        if not answer.is_ok:
-            is_none = answer.status == 404 or any(part in code(answer) for part in _NONE_SUCH)
-            return Absent(as_of=asked_at) if is_none else Unclear()
-        rows = await self._taken(answer.body, account, "an order")
+        rows = await self._got(account, client_order_id)
+        if rows is None:
+            return Unclear()
         mine = [row.order for row in rows if row.order.client_order_id == client_order_id]
         if len(mine) == 1:
             return Seen(order=mine[0])
         return Unclear(candidates=tuple(mine)) if rows else Absent(as_of=asked_at)
+
+    async def _got(self, account: str, client_order_id: str) -> list[translate.Row] | None:
+        """The order as it is now, [] when there is none; None: that was no answer to it."""
+        params = {"account_id": self._id(account), "client_order_id": client_order_id}
+        answer = await self._line.ask("GET", "/trading/orders/get", params=params)
+        if answer.is_ok:
+            return await self._taken(answer.body, account, "an order")
+        is_none = answer.status == 404 or any(part in code(answer) for part in _NONE_SUCH)
+        return [] if is_none else None
 
     # -- requests -------------------------------------------------------------------------------
 
@@ -319,17 +332,31 @@ class Webull(Adapter):
         return False
 
     async def _rows_since(self, account: str, since: datetime) -> list[translate.Row]:
-        """History in windows as wide as Webull allows, and what works still."""
+        """What works, what was placed since, and what became of all that worked at the last look.
+
+        A look at more than a day goes back to what may have worked before that and ended since.
+        """
         rows = await self._pages(account, "/trading/orders/open-orders/list", {})
+        before = self._worked.get(account)
         # Their clock may be ahead of ours; whole minutes, so that two who ask ask the same.
         end = (self.clock.now() + timedelta(minutes=5)).replace(second=0, microsecond=0)
-        start = min(since - _BEFORE, end)
+        start = min(since - (_BEFORE if end - since > _DAY else _SKEW), end)
         while start < end:
             stop = min(start + _WINDOW, end)
             window = {"start_time": _stamp(start), "end_time": _stamp(stop)}
-            rows += await self._pages(account, "/trading/orders/historical-orders/list", window)
+            rows += await self._pages(account, _PAST, window)
             start = stop
         newest = {row.order.broker_id: row for row in rows}
+        working: dict[str, str] = {}
+        for key, name in (before or {}).items():
+            found = [] if key in newest else await self._got(account, name)
+            newest |= {row.order.broker_id: row for row in found or ()}
+            if found is None:  # no answer: asked again at the next look
+                working[key] = name
+        for row in newest.values():
+            if row.order.state not in _OVER:
+                working[row.order.broker_id] = row.order.client_order_id
+        self._worked[account] = working
         return [
             row
             for row in newest.values()
@@ -343,14 +370,16 @@ class Webull(Adapter):
         rows: list[translate.Row] = []
         for _ in range(_MOST_PAGES):
             said = await self._line.read(path, asked)
-            rows += await self._taken(said, account, "a list of orders")
+            rows += await self._taken(said, account, "a list of orders", may_lag=path == _PAST)
             key = said.get("pagination_key") if isinstance(said, Mapping) else None
             if not key:
                 return rows
             asked["pagination_key"] = key
         raise BrokerUnavailable(f"{self.name} lists orders without end")
 
-    async def _taken(self, said: Any, account: str, what: str) -> list[translate.Row]:
+    async def _taken(
+        self, said: Any, account: str, what: str, *, may_lag: bool = False
+    ) -> list[translate.Row]:
         """Understood whole or not at all; what is filled is durable before it is told."""
         rows = self._understood(lambda: translate.rows(said, account, self._note), what)
         for row in rows:
@@ -359,9 +388,9 @@ class Webull(Adapter):
             if len(row.order.legs) > 1:
                 continue  # placed by hand: one price for all legs says of none what it cost
             at = row.filled_at or self.clock.now()
-            self._sums.saw(row.order, row.average, row.fee_usd, at)
+            self._sums.saw(row.order, row.average, row.fee_usd, at, may_lag=may_lag)
         await self._sums.keep()
-        return rows
+        return [replace(row, order=self._sums.told(row.order)) for row in rows]
 
     def _understood(self, read: Callable[[], T], what: str) -> T:
         try:

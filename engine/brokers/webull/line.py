@@ -16,7 +16,7 @@ from engine.domain.errors import BrokerAuthError, BrokerUnavailable
 from engine.store import Tokens
 
 LANES: Mapping[Lane, tuple[float, float]] = {
-    "exit": (2, 1),
+    "exit": (5, 1),
     "order": (3, 1),
     "account": (2, 2.1),
     "read": (2, 2.1),
@@ -24,7 +24,7 @@ LANES: Mapping[Lane, tuple[float, float]] = {
     "history": (2, 2.1),
     "detail": (2, 2.1),
 }
-"""Orders: 600 a minute are allowed, 300 used. Questions: each may be asked 2 times in 2 s."""
+"""Orders: 600 a minute are allowed, 480 used. Questions: each may be asked 2 times in 2 s."""
 _LANES: Mapping[str, Lane] = {
     "/trading/accounts/list": "account",
     "/trading/orders/open-orders/list": "open",

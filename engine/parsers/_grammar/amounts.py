@@ -206,7 +206,7 @@ def _percent(reader: Itemiser, at: int, end: int) -> int:
 
 def _option(reader: Itemiser, at: int, end: int, right: str) -> int:
     token = reader.tokens[at]
-    if token.value is None:
+    if token.value is None or token.text[-3:-2] == ",":  # 6,00C
         return put(reader, "oddnum", None, token.text + right, end)
     return put(reader, "opt", (token.value, right), token.text + right, end)
 

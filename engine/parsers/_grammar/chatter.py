@@ -311,6 +311,7 @@ status = my cost basis in; cost basis in; basis in; my average in; my avg in; my
 status = my cost in; our cost basis in; our average in; our avg in; our entry in; my avg on
 status = my cost basis on; my average on; my entry on; my average cost in; my average price in
 status = my avg price in; average cost in; my fill in; my fill on
+status = out of the money; sold off; sells off; selling off
 status = trading; traded; trades at; mark; marked; marked at
 status = total; totals; in total; was; longs; shorts; up; down; bid; ask; vol; iv on; delta; vega
 status = rho; currently; sitting at; trading at; sitting; hovering; in profit; in the money

@@ -193,7 +193,7 @@ def check_words(draft: Draft, reading: Reading) -> None:
     if said.family == "open" and _is_held(facts):
         facts.doubt("action", "is that an entry, or what is held?")
     if said.family == "open" and _is_crossed(facts):
-        facts.doubt("action", "a cross or stop sign stands beside the order")
+        facts.doubt("action", "a sign against it stands beside the order")
     if said.family == "open" and (remark := _aftermath(facts, said)):
         facts.doubt("action", f"{remark!r} is said of a trade already made")
         draft.is_talk = _is_noun(facts) and bool(facts.by.get("verb"))
@@ -206,13 +206,19 @@ def check_words(draft: Draft, reading: Reading) -> None:
 
 
 def _check_round_trip(facts: Facts, base: Signal | None) -> None:
-    """``In at 2.10, out at 3.15``: one breath tells the entry, then the exit."""
-    entries = [at for at in facts.by.get("paid", ()) if facts.items[at].value[0] == "entry"]
+    """``In at 2.10, out at 3.15``: the entry, then the exit; ``ES long 6320 closed``: which?"""
     verbs = facts.by.get("verb", ())
-    if base is not None or not entries or not verbs or entries[0] > verbs[0]:
+    if base is not None or not verbs:
         return
-    if facts.items[entries[0]].sent == facts.items[verbs[0]].sent:
+    entries = [at for at in facts.by.get("paid", ()) if facts.items[at].value[0] == "entry"]
+    sent = facts.items[verbs[0]].sent
+    if entries and entries[0] < verbs[0] and facts.items[entries[0]].sent == sent:
         facts.doubt("action", "is that an exit, or a trade that is over?")
+    prices = [at for kind in ("paid", "num", "money") for at in facts.by.get(kind, ())]
+    is_held = facts.items[verbs[0]].value in ("long", "short")
+    is_held = is_held and facts.items[verbs[-1]].value in ("close", "out", "sell", "cover")
+    if is_held and prices and verbs[0] < min(prices) and max(prices) < verbs[-1]:
+        facts.doubt("price", "is that the entry or the exit price?")
 
 
 def _check_answer(said: Intent, facts: Facts, held: Side) -> None:
@@ -290,7 +296,7 @@ def _is_tally(item: Item) -> bool:
 _TALLY = frozenset("✅☑✔💰🤑💵💸🏆🎉")
 _STOPS = frozenset("🛑⛔")
 """Beside a stop these only mark it."""
-_NO = frozenset("❌🚫⛔🛑✖❎")
+_NO = frozenset("❌🚫⛔🛑✖❎👎🤡🤔")
 
 
 _OWN = frozenset(("im", "i", "am", "we", "are", "weare", "currently", "been"))

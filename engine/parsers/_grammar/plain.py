@@ -21,6 +21,7 @@ _PRICED = ("paid", "paidrange", "num", "money", "range", "market", "ref", "kept"
 _HELD = ({"long", "upd"}, {"short", "upd"})
 _REPORTS = frozenset(
     ("opened", "opens", "open", "closed", "closes", "close", "flat", "added", "adds", "dumped",
+     "sells", "buys",
      "cut", "stopped", "stopped at", "started", "reduced", "dumping", "covered", "locked")
 )  # fmt: skip
 

@@ -138,7 +138,8 @@ def _is_behind_code(facts: Facts, at: int, verb: int) -> bool:
     is_code = str(facts.items[verb].value).endswith("!")
     after = facts.after(at)
     is_priced = facts.kind(after) == "paid" and facts.items[at].text.isdigit()
-    is_traded = is_code or facts.items[verb].value in ("buy", "sell", "short", "cover")
+    is_traded = facts.items[verb].value in ("buy", "sell", "short", "cover")
+    is_traded = is_code or (is_traded and facts.text(after).startswith(("@", "at ")))
     return (is_traded and is_priced) or (is_code and after is None and facts.has("paid"))
 
 
@@ -189,6 +190,8 @@ def amount(facts: Facts, intent: Intent, count: Decimal | None) -> Amount:
 def _check_whole(facts: Facts, is_free: bool) -> None:
     if is_free:
         facts.doubt("fraction", "is a part of it kept?")
+    if any(facts.items[at].value == "half" for at in facts.by.get("size", ())):
+        facts.doubt("fraction", "is half of it closed, or is it a half-sized position?")
     if is_single(facts):
         facts.doubt("fraction", "is only one of them closed?")
 

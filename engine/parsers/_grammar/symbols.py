@@ -93,7 +93,11 @@ def _check_space(facts: Facts, at: int) -> None:
 def _is_second(facts: Facts, at: int) -> bool:
     """``OPEN/AFRM``, ``ON, CHWY``: the word before the stroke may be a ticker of its own."""
     stroke, word = _beside(facts, at, -1), _beside(facts, at, -1, 2)
-    if stroke is None or word is None or not word.is_upper or stroke.text not in ("/", ","):
+    if stroke is None or word is None:
+        return False
+    if stroke.is_upper and stroke.text.upper() in TICKER_WORDS:
+        return word.kind == "verb" and stroke.kind == "note"  # BTO FAST CRWD
+    if not word.is_upper or stroke.text not in ("/", ","):
         return False
     is_ticker = word.text.upper() in TICKER_WORDS | NAMESAKES
     return is_ticker if stroke.text == "," else not str(word.value).endswith("!")
@@ -241,8 +245,10 @@ _TICKER_KINDS = frozenset(
 
 
 def _as_symbol(facts: Facts, at: int, item: Item) -> str:
-    if item.text == "on" and at and facts.items[at - 1].value in ("add", "trim"):
-        facts.doubt("symbol", "is ON a symbol?")  # ADD ON 46C
+    lead = facts.items[at - 1] if at else item
+    is_said = item.text == "now" and lead.text in ("buy", "sell") and not facts.has("opt")
+    if is_said or (item.text == "on" and lead.value in ("add", "trim")):
+        facts.doubt("symbol", f"is {item.text.upper()} a symbol?")  # SELL NOW 100, ADD ON 46C
         return ""
     if item.kind == "part" and closes(facts):
         facts.doubt("symbol", f"{item.text.upper()} may be a symbol or an amount")

@@ -356,7 +356,8 @@ SIDES_AND_DATES = (
     + rows("options", "update U 08-15 40C sl=1.2", "Trailing stop on U 40C 8/15 {x} 1.20", "up to")
     + rows("options", "ask", "{x}", "BTO SPY 640C 8/15 @ 1.00\nSTC SPY 640C 8/15 @ 2.00"
            "|STC SPY 640C 8/15 @ 1 / STC ALL 200C 8/15 @ 2|Covered NKE with 75c 8/15 @ 1.00"
-           "|ADD ON 46C 8/15 @ 1.00|cancel my cancel on SPY 640C 8/15|BTO ON, SPY 640C 8/15 @ 1.00")
+           "|ADD ON 46C 8/15 @ 1.00|going short S, 18C 8/15 @ 1.00|BTO FAST CRWD 400C 8/15 @ 3.00"
+           "|cancel my cancel on SPY 640C 8/15|BTO ON, SPY 640C 8/15 @ 1.00")
     + rows("options", "no order", "{x} SPY 640C 8/15 @ 1.00", "yeah right, BTO|retail bought")
     + rows("options", f"close+ {SPY} @2 f=0.5 sl=BE", "STC half SPY 640C 8/15 @ 2, {x}",
            "BE on rest|BE on the rest|breakeven on runners")
@@ -366,6 +367,16 @@ SIDES_AND_DATES = (
            "C40.5 8/15|8/15 C40.5")
     + rows("options", "open+ SPY 08-15 STO:635P BTO:640P @1.5",
            "SPY 8/15 640/635 put debit spread @ 1.50 {x}", "debit")
+    + rows("options", "no order", "{x} @ 2.00", "out of the money SPY 640C 8/15"
+           "|SPY 640C 8/15 sold off|SPY 640C 8/15 is out of the money")
+    + rows("options", "ask", "{x}", "STC half size SPY 640C 8/15 @ 2.00|BTO SPY 6,00C 8/15 @ 2.00"
+           "|BTO SPY 640C 8/15 @ 1.00 👎|BTO SPY 640C 8/15 @ 1.00 🤡")
+    + rows("options", "no order", "SPY 640C 8/15 {x}", "(2.15)")
+    + rows("options", "close- SPY 08-15 640C @2 f=1", "Bought it back SPY 640C 8/15 {x}", "@ 2.00")
+    + rows("futures", "ask", "{x}", "ES long 6320 closed|NQ short 22000 closed")
+    + rows("stocks", "no order", "{x}", "AAPL sells for 230|SELL NOW 100|BUY NOW 100")
+    + rows("stocks", "open+ NOW @100", "BTO {x} 100", "NOW")
+    + rows("stocks", "close+ AAPL @230 f=1", "AAPL sold 230 {x}", "(avg 210)")
     + rows("stocks", "open+ COST @990 q=20", "$COST bought 20 {x} 990", "@|at")
     + rows("stocks", "open+ COST @990 q=20", "BTO 20 {x} @ 990", "COST")
     + rows("stocks", "open+ M @17.5 q=20", "BTO 20 {x} @ 17.50", "M")

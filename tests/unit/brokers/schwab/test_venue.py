@@ -361,8 +361,8 @@ async def test_what_it_rings_for_is_read_before_more_entries_go_out(
 
     monkeypatch.setattr(bench.broker._doorbell, "_answer", read)
     await bench.hold(1)
-    assert set(ranks) == {Rank.DOUBT}
-    assert Rank.DOUBT < rank() == Rank.ENTRY
+    assert set(ranks) == {Rank.NAKED}
+    assert Rank.NAKED < rank() == Rank.ENTRY
 
 
 async def test_a_bell_for_an_order_that_cannot_be_read_stops_no_other(bench: SchwabBench) -> None:

@@ -177,6 +177,26 @@ async def test_history_is_asked_in_windows_that_webull_takes(shares: VenueBench)
     assert len(asked) == 4
 
 
+async def test_what_worked_at_the_last_look_and_left_the_lists_is_asked_for_alone(
+    shares: VenueBench,
+) -> None:
+    """Orders are listed by when they were placed, and the list of what is over may lag."""
+    await shares.start()
+    order = await shares.submit(BUY, 1, LIMIT, limit="1.00")
+    await shares.broker.orders_since("main", shares.clock.now())
+    shares.clock.advance(7200)
+    await shares.broker.cancel("main", order.client_order_id)
+    shares.clock.advance(1)
+    await shares.venue.exchange.settle()
+
+    async def empty(*_: object) -> list[object]:
+        return []
+
+    shares.venue.exchange.orders_since = empty
+    (seen,) = await shares.broker.orders_since("main", shares.clock.now())
+    assert (seen.client_order_id, seen.state) == (order.client_order_id, "canceled")
+
+
 async def test_an_unknown_status_is_shown_once_and_counts_as_unknown(shares: VenueBench) -> None:
     """O-20."""
     await shares.start()

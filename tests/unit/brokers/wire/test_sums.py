@@ -18,7 +18,6 @@ from tests.conformance.venue_bench import MemoryTokens
 
 D = Decimal
 START = datetime(2026, 11, 18, 15, 0, tzinfo=UTC)
-LONG_AGO = START - timedelta(days=400)
 
 
 def order(filled, broker_id="B1"):
@@ -41,7 +40,7 @@ def sums(tokens=None):
 
 
 def told(book, filled=0):
-    return book.of(order(filled), LONG_AGO)
+    return list(book.told(order(filled)).fills)
 
 
 def test_each_look_that_finds_more_is_one_execution_at_the_price_of_the_difference():
@@ -118,6 +117,17 @@ def test_less_than_was_told_takes_the_newest_back_and_never_an_id_twice():
     assert len({f.execution_id for f in fills}) == 4
 
 
+def test_a_list_that_may_lag_takes_nothing_back_that_was_told_just_now():
+    clock = ManualClock(START)
+    book = Sums("x", MemoryTokens(), clock)
+    book.saw(order(4), D(2), D(0), START)
+    book.saw(order(0), None, D(0), START, may_lag=True)
+    assert [f.kind for f in told(book)] == ["fill"]
+    clock.advance(3601)
+    book.saw(order(0), None, D(0), START, may_lag=True)
+    assert [f.kind for f in told(book)] == ["fill", "bust"]
+
+
 async def test_what_is_long_over_is_forgotten():
     tokens = MemoryTokens()
     book = sums(tokens)
@@ -127,7 +137,7 @@ async def test_what_is_long_over_is_forgotten():
     again = sums(tokens)
     await again.load()
     assert told(again) == []
-    assert again.of(order(4, "B2"), LONG_AGO)
+    assert again.told(order(4, "B2")).fills
 
 
 @given(st.lists(st.tuples(st.integers(0, 30), st.integers(100, 400)), max_size=12))

@@ -1,0 +1,134 @@
+"""The first look after a start, where lists are long and turns are few: all as it was left?
+
+What is held, the money and what works there agree with the books to the unit and to the cent: then
+nothing that matters for the next entry stands in the list of what is over. It is read afterwards.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import timedelta
+
+from engine import reconcile
+from engine.asking import Rank, asking
+from engine.brokers import Balance, Broker, BrokerOrder, BrokerPosition
+from engine.desk import Desk
+from engine.domain.order import Order, OrderState, Purpose
+from engine.flows import effects, second_truth, send, unsettled
+from engine.flows.compare import asked, together
+from engine.flows.doubt import UNANSWERED
+from engine.reconcile import Findings
+
+_OPEN_ENDED = (*UNANSWERED, OrderState.PENDING_CANCEL)
+_WORKING = (OrderState.ACCEPTED, OrderState.PARTIAL)
+_LATELY = timedelta(minutes=10)
+_LOOKS, _PAUSE_S = 30, 0.25
+_MANY = 3
+"""Fewer are looked up one by one."""
+_SKEW = timedelta(minutes=1)
+"""The broker's clock and ours need not agree."""
+
+
+async def is_as_left(desk: Desk, name: str) -> bool:
+    """Whether entries may go there before all lists have been read; news on the way is taken in.
+
+    Raises:
+        BrokerUnavailable, BrokerAuthError, OrderStateUnknown: nothing was concluded.
+        StoreUnavailable.
+    """
+    if desk.broker(name).caps.has_stream:
+        return False  # whoever tells by himself lists fast enough
+    mark = f"looked at since {desk.clock.now():%H:%M:%S.%f}"
+    desk.gates[name] = mark
+    with asking(Rank.COMPARE):
+        for account, at in desk.settings.accounts.items():
+            if at == name and not await _agrees(desk, name, account):
+                return False
+    return desk.gates.get(name) == mark
+
+
+async def _agrees(desk: Desk, name: str, account: str) -> bool:
+    broker = desk.broker(name)
+    working, held, balance = await together(
+        asked(desk, broker.open_orders(account)),
+        asked(desk, broker.positions(account)),
+        asked(desk, broker.balance(account)),
+    )
+    for report in working:
+        await send.on_report(desk, report, asked=True)
+    unseen = _unseen(desk, account, working)
+    await _listed(desk, broker, account, unseen)
+    found = _found(desk, account, working, held, balance)
+    known = [desk.book.orders.get(o.order_id) for o in unseen]
+    gone = [o for o in known if o is not None and o.state in _WORKING]
+    await asyncio.gather(
+        unsettled.resolve(desk, account, {gap.instrument for gap in found.positions}),
+        *(send.look_up(desk, o.order_id) for o in gone),
+    )
+    for trade in desk.book.trades.values():
+        if trade.account == account:
+            effects.settle_soon(desk, trade.trade_id)
+    for _ in range(_LOOKS):  # what has no stop comes first: nothing new is opened beside it
+        if not any(o.state in _OPEN_ENDED and _is_exit(desk, o) for o in _of(desk, account)):
+            break
+        await desk.clock.sleep(_PAUSE_S)
+    if _is_same(_found(desk, account, working, held, balance)):
+        return True
+    held, balance = await together(  # it was read before what it is compared with
+        asked(desk, broker.positions(account)), asked(desk, broker.balance(account))
+    )
+    return _is_same(_found(desk, account, working, held, balance))
+
+
+def _unseen(desk: Desk, account: str, working: Sequence[BrokerOrder]) -> list[Order]:
+    """Orders of ours that may be there and do not work there."""
+    listed = {one for r in working for one in (r.client_order_id, r.broker_id) if one}
+    mine = [o for o in _of(desk, account) if o.state.is_at_broker]
+    return [o for o in mine if not {o.order_id, o.broker_id} & listed]
+
+
+def _is_exit(desk: Desk, order: Order) -> bool:
+    trade = desk.book.trades.get(order.trade_id)
+    return order.purpose is not Purpose.ENTRY and trade is not None and trade.qty_open != 0
+
+
+def _of(desk: Desk, account: str) -> list[Order]:
+    return [o for o in desk.book.orders.values() if o.account == account]
+
+
+async def _listed(desk: Desk, broker: Broker, account: str, unseen: Sequence[Order]) -> None:
+    """One list of what was sent lately tells of most of them; the rest is looked up one by one."""
+    now = desk.clock.now()
+    lately = [o.created_at for o in unseen if now - o.created_at < _LATELY]
+    if len(lately) < _MANY:
+        return
+    for report in await asked(desk, broker.orders_since(account, min(lately) - _SKEW)):
+        await send.on_report(desk, report, asked=True)
+
+
+def _is_same(found: Findings) -> bool:
+    return not (found.positions or found.cash or found.zombies or found.uneven or found.unread)
+
+
+def _found(
+    desk: Desk,
+    account: str,
+    working: Sequence[BrokerOrder],
+    held: Sequence[BrokerPosition],
+    balance: Balance,
+) -> Findings:
+    book = desk.book
+    desk.balances[account] = balance
+    second_truth.said(desk, held)
+    return reconcile.compare(
+        orders=_of(desk, account),
+        trades=tuple(t for t in book.trades.values() if t.account == account),
+        positions=tuple(p for p in book.positions.values() if p.account == account),
+        executions=book.executions,
+        broker_open=working,
+        broker_recent=(),
+        broker_fills=(),
+        broker_positions=held,
+        balance=balance if balance.cash_usd is not None else None,
+        account=book.accounts[account],
+        now=desk.clock.now(),
+    )
