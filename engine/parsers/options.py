@@ -324,7 +324,7 @@ def _is_by_way(facts: Facts, signal: Signal) -> bool:
     if not sides or anchor is None or (facts.items[sides[0]].value, signal.right) == ("long", "C"):
         return False
     between = facts.items[sides[0] : anchor]
-    named = next((k for k, item in enumerate(between) if item.kind == "sym"), None)
+    named = next((k for k, item in enumerate(between) if item.kind in ("sym", "letter")), None)
     ties = _WAYS | {",", "-", "here"} if facts.items[sides[0]].value == "short" else _WAYS
     return named is not None and any(item.text in ties for item in between[named:])
 

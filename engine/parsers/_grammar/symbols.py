@@ -93,7 +93,11 @@ def _check_space(facts: Facts, at: int) -> None:
 def _is_second(facts: Facts, at: int) -> bool:
     """``OPEN/AFRM``, ``ON, CHWY``: the word before the stroke may be a ticker of its own."""
     stroke, word = _beside(facts, at, -1), _beside(facts, at, -1, 2)
-    if stroke is None or word is None or not word.is_upper or stroke.text not in ("/", ","):
+    if stroke is None or word is None:
+        return False
+    if stroke.is_upper and stroke.text.upper() in TICKER_WORDS:
+        return word.kind == "verb" and stroke.kind == "note"  # BTO FAST CRWD
+    if not word.is_upper or stroke.text not in ("/", ","):
         return False
     is_ticker = word.text.upper() in TICKER_WORDS | NAMESAKES
     return is_ticker if stroke.text == "," else not str(word.value).endswith("!")

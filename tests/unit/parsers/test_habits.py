@@ -356,7 +356,8 @@ SIDES_AND_DATES = (
     + rows("options", "update U 08-15 40C sl=1.2", "Trailing stop on U 40C 8/15 {x} 1.20", "up to")
     + rows("options", "ask", "{x}", "BTO SPY 640C 8/15 @ 1.00\nSTC SPY 640C 8/15 @ 2.00"
            "|STC SPY 640C 8/15 @ 1 / STC ALL 200C 8/15 @ 2|Covered NKE with 75c 8/15 @ 1.00"
-           "|ADD ON 46C 8/15 @ 1.00|cancel my cancel on SPY 640C 8/15|BTO ON, SPY 640C 8/15 @ 1.00")
+           "|ADD ON 46C 8/15 @ 1.00|going short S, 18C 8/15 @ 1.00|BTO FAST CRWD 400C 8/15 @ 3.00"
+           "|cancel my cancel on SPY 640C 8/15|BTO ON, SPY 640C 8/15 @ 1.00")
     + rows("options", "no order", "{x} SPY 640C 8/15 @ 1.00", "yeah right, BTO|retail bought")
     + rows("options", f"close+ {SPY} @2 f=0.5 sl=BE", "STC half SPY 640C 8/15 @ 2, {x}",
            "BE on rest|BE on the rest|breakeven on runners")
