@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from engine.domain.instrument import Instrument
 from engine.domain.quote import Quote
 
 _FAR, _FAR_ELSE = {"option": 3.0}, 1.25
@@ -51,6 +52,8 @@ class _Known:
     ask: float = 0.0
     at: datetime | None = None
     """When a quote was believed last; None: none was yet."""
+    first: Quote | None = None
+    """The quote that was believed because nothing was known before it."""
     doubts: dict[str, Doubt] = field(default_factory=dict)
     """By source."""
     mark: float | None = None
@@ -84,16 +87,34 @@ class Belief:
             if not (_is_backed(doubt, known, others) or _has_stood(doubt, known, others)):
                 return False
         if is_used:
+            if known.at is None:
+                known.first = quote
             known.doubts.pop(quote.source, None)
             known.bid, known.ask, known.at = bid, ask, now
         return True
 
-    def marked(self, key: str, price: float, now: datetime) -> None:
-        """What a broker says that a unit of it is worth, asked just now."""
-        known = self._known.setdefault(key, _Known())
-        if price != known.mark or _s(now, known.marked_at) > _LIVES_S:
+    def marked(self, instrument: Instrument, price: float, now: datetime) -> bool:
+        """What a broker says that a unit of it is worth, asked just now; whether to act on it.
+
+        A mark that is far from all that was known counts when it is said again. The first quotes
+        after a start, believed unseen, are doubted when they are far from it.
+        """
+        known = self._known.setdefault(instrument.key, _Known())
+        far = _FAR.get(instrument.kind, _FAR_ELSE)
+        before, last = known.mark, _reference(known)
+        is_old = _s(now, known.marked_at) > _LIVES_S
+        if price != before or is_old:
             known.moved_at = now
         known.mark, known.marked_at = price, now
+        first = known.first
+        is_new = first is not None and _s(now, first.received_at) <= _STANDS_S
+        if first is not None and is_new and _times(float(first.mid), price) > far:
+            why = f"the broker's own price is {price:.10g}"
+            known.doubts[first.source] = Doubt(quote=first, since=first.received_at, why=why)
+            known.at = known.first = None
+            return True
+        is_said_again = before is not None and not is_old and _times(price, before) <= _SAME
+        return last is None or is_said_again or _times(price, last) <= far
 
     def doubt(self, key: str, now: datetime) -> Doubt | None:
         """The oldest doubt that is still being said; None when all that is heard is believed."""

@@ -209,6 +209,10 @@ class QuoteBoard:
         for listener in self._listeners:
             listener(quote)
 
+    def withdraw(self, instrument: Instrument) -> None:
+        """Its last quote is not believed after all: it has none."""
+        self._last.pop(instrument.key, None)
+
     def listen(self, listener: Callable[[Quote], None]) -> Callable[[], None]:
         """Call ``listener`` with every new quote; it must be quick and must not raise.
 

@@ -25,7 +25,17 @@ from engine.domain.errors import (
 from engine.domain.money import ZERO
 from engine.domain.order import Order, OrderState, Side
 from engine.domain.trade import Execution
-from engine.flows import coin_fee, echo, ends, expired, load, send, splits, unsettled
+from engine.flows import (
+    coin_fee,
+    echo,
+    ends,
+    expired,
+    load,
+    second_truth,
+    send,
+    splits,
+    unsettled,
+)
 from engine.flows.hear import QUIET
 from engine.reconcile import Findings, PositionGap
 
@@ -162,6 +172,7 @@ async def _read(desk: Desk, name: str, account: str, since: datetime) -> _Seen:
         )
         desk.balances[account] = balance
         held = await asked(desk, broker.positions(account))
+        second_truth.said(desk, held)
         if _sizes(held) == _sizes(before):
             break
     return _Seen(fills=fills, recent=recent, working=working, positions=held, balance=balance)

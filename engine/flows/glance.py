@@ -13,7 +13,7 @@ from engine.asking import Rank, asking
 from engine.brokers import Balance, Broker, BrokerOrder, BrokerPosition
 from engine.desk import Desk
 from engine.domain.order import Order, OrderState, Purpose
-from engine.flows import effects, send, unsettled
+from engine.flows import effects, second_truth, send, unsettled
 from engine.flows.compare import asked, together
 from engine.flows.doubt import UNANSWERED
 from engine.reconcile import Findings
@@ -118,6 +118,7 @@ def _found(
 ) -> Findings:
     book = desk.book
     desk.balances[account] = balance
+    second_truth.said(desk, held)
     return reconcile.compare(
         orders=_of(desk, account),
         trades=tuple(t for t in book.trades.values() if t.account == account),

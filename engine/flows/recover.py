@@ -27,6 +27,8 @@ __all__ = ["again", "compare", "load", "mend", "on_demand", "reconcile", "report
 
 log = logging.getLogger(__name__)
 
+MEND_EVERY_S = 8.0
+"""At least so often a broker that was reached before and is silent is asked again."""
 START_WAIT_S = 3.0
 """A broker that takes longer at the start is waited for on the side."""
 
@@ -108,7 +110,10 @@ async def _reach(desk: Desk, name: str, *, is_start: bool = False) -> str:
             said = str(error) or "no answer in time"
             if isinstance(error, BrokerAuthError):
                 await send.locked_out(desk, name, error)
-            return _unreached(desk, name, said)
+                return _unreached(desk, name, said)
+            # Reached before: its breaker keeps us from pressing it, and entries wait for this.
+            most_s = None if name in desk.offline else MEND_EVERY_S
+            return _unreached(desk, name, said, most_s)
         except TradeStreamError:
             raise
         except Exception as error:  # an adapter's own bug must not keep the others from starting
@@ -130,10 +135,10 @@ async def _looked_at(desk: Desk, name: str, *, is_start: bool) -> str:
     return await compare(desk, name)
 
 
-def _unreached(desk: Desk, name: str, said: str) -> str:
+def _unreached(desk: Desk, name: str, said: str, most_s: float | None = None) -> str:
     desk.health[f"broker {name}"] = said
     desk.gates.setdefault(name, said)
-    desk.backoff.failed(f"mend|{name}")
+    desk.backoff.failed(f"mend|{name}", most_s)
     return f"{name}: not reachable, entries stay off ({said})"
 
 

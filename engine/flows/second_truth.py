@@ -5,11 +5,13 @@ The broker is asked what it says the position is worth: that backs or denies a d
 told, because a stop that nobody can judge is none (I-20).
 """
 
+from collections.abc import Iterable
 from decimal import Decimal
 from functools import partial
 
 from engine.asking import Rank, answered_within, asking
 from engine.belief import Doubt
+from engine.brokers import BrokerPosition
 from engine.desk import Desk
 from engine.domain.money import ZERO
 from engine.domain.trade import Trade, TradeState
@@ -69,20 +71,27 @@ async def _ask(desk: Desk, broker: str, account: str) -> None:
                 held = await desk.broker(broker).positions(account)
     except (TimeoutError, *QUIET):
         return
-    marks = {
-        p.instrument.key: p.mark
-        for p in held
-        if p.mark is not None and (p.mark > 0 or (p.mark == 0 and p.instrument.kind == "option"))
-    }
-    quality, now, asked_at = desk.board.quality, desk.clock.now(), desk.clock.monotonic()
-    for key, price in marks.items():
-        desk.marks[key] = (price, asked_at)
-        if quality is not None and price > 0:
-            quality.belief.marked(key, float(price), now)
+    said(desk, held)
     for trade in desk.book.open_trades(account):
-        if any(leg.instrument.key in marks for leg in trade.legs):
-            desk.bands.drop(trade.trade_id)
+        if mark(desk, trade) is not None:
             await monitor.look(desk, trade.trade_id)
+
+
+def said(desk: Desk, held: Iterable[BrokerPosition]) -> None:
+    """Take in what a broker says that things are worth; a worthless option is no wrong price."""
+    quality, now, asked_at = desk.board.quality, desk.clock.now(), desk.clock.monotonic()
+    for position in held:
+        price, instrument = position.mark, position.instrument
+        if price is None or price < 0 or (price == 0 and instrument.kind != "option"):
+            continue
+        is_likely = True
+        if quality is not None and price > 0:
+            is_likely = quality.belief.marked(instrument, float(price), now)
+            doubt = quality.belief.doubt(instrument.key, now)
+            if doubt is not None and doubt.quote is desk.board.last(instrument):
+                desk.board.withdraw(instrument)
+        if is_likely:
+            desk.marks[instrument.key] = (price, asked_at)
 
 
 async def _tell(desk: Desk, trade: Trade, stop: Decimal, doubt: Doubt | None) -> None:

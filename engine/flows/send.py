@@ -47,7 +47,7 @@ _UNSENT_KEPT = 1000
 _ID_TAKEN = re.compile(r"(?i)\bunique\b|\bduplicate|already (?:exists|used|been used)")
 """A refusal of the id, not of the order: a gateway on the way may have repeated our request."""
 SOON_S = 0.5
-_JUST, _SKEW = timedelta(seconds=30), timedelta(minutes=1)
+_JUST, _SKEW = timedelta(seconds=30), timedelta(seconds=15)
 CANCEL_AGAIN_S = (0.2, 0.3, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
 
 

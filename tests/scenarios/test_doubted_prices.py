@@ -6,7 +6,7 @@ import pytest
 
 from engine.domain.instrument import crypto
 from engine.domain.order import OrderType, Purpose, Side
-from engine.flows import manual
+from engine.flows import manual, recover
 from engine.flows.drafting import Wanted
 from engine.quality import Quality
 from tests import rig as desks
@@ -122,6 +122,23 @@ async def test_without_quotes_the_stop_is_judged_by_the_brokers_mark(rig) -> Non
     assert sum("no usable quote" in n for n in rig.notes()) == 1
     await said(rig, None, 8, mark=lambda n: d(58790))
     assert is_out(rig)
+
+
+async def test_one_slip_of_the_brokers_mark_sells_nothing(rig) -> None:
+    await said(rig, None, 21, mark=lambda n: d(30000) if 10 <= n < 13 else d(59900))
+    assert not is_out(rig)
+
+
+async def test_a_wrong_first_price_after_a_start_sells_nothing(rig) -> None:
+    rig.board.quality, rig.coins.mark = Quality(), d(60000)
+    rig.board.withdraw(BTC)
+    rig.quote(BTC, *TENTH)
+    await recover.reconcile(rig.desk)
+    assert rig.board.last(BTC) is None, "it moves no target and no limit either"
+    await said(rig, TENTH, 4)
+    assert not is_out(rig)
+    await said(rig, FAIR, 3)
+    assert not is_out(rig)
 
 
 async def test_a_stop_that_rests_at_its_broker_needs_no_second_truth() -> None:

@@ -272,6 +272,16 @@ async def test_an_entry_of_which_its_broker_says_nothing_is_told_within_seconds(
     assert sum("what filled has no stop" in n for n in rig.notes()) == 1
 
 
+async def test_a_broker_that_was_silent_for_long_is_asked_again_within_seconds(rig):
+    rig.faults.fail_reads = 1_000_000
+    rig.desk.gates["paper"] = "its stream was down"
+    await rig.pass_time(70, step=2)
+    assert rig.desk.gates
+    rig.faults.fail_reads = 0
+    await rig.pass_time(10, step=2)
+    assert not rig.desk.gates
+
+
 async def test_while_the_books_are_compared_nothing_is_polled_nor_right_after(rig):
     await entered(rig, "600")
     rig.desk._done_at.clear()

@@ -196,6 +196,28 @@ def test_one_that_steps_in_with_another_price_is_no_better_than_a_spike():
     assert board.last(SPY).bid == D("60.00")
 
 
+def test_the_first_price_after_a_start_is_doubted_when_the_broker_says_another():
+    board, told = QuoteBoard(Quality()), []
+    board.put(quote("10.00", "10.02"))
+    at = START + timedelta(seconds=1)
+    assert board.quality.belief.marked(SPY, 100.0, at), "nothing else is known"
+    assert board.quality.belief.doubt(SPY.key, at).quote.bid == D("10.00")
+    board.listen(told.append)
+    board.put(quote("10.00", "10.02", after_s=2))
+    assert told == []
+    board.put(quote(after_s=3))
+    assert told == [quote(after_s=3)]
+
+
+def test_a_mark_that_is_far_from_all_that_was_known_counts_when_it_is_said_again():
+    belief = heard(quote()).belief
+    said = [
+        belief.marked(SPY, price, START + timedelta(seconds=10 + 3 * n))
+        for n, price in enumerate((99.0, 10.0, 99.0, 60.0, 59.0))
+    ]
+    assert said == [True, False, True, False, True]
+
+
 def test_a_stamp_from_the_future_shuts_nothing_out():
     board = QuoteBoard(Quality())
     ahead = replace(quote(), exchange_at=START + timedelta(hours=1))

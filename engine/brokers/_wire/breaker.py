@@ -60,6 +60,11 @@ class Breaker:
         self._failed_at.clear()
         self._opened_at, self._is_trying = None, False
 
+    def invite(self) -> None:
+        """It lives, by another line of its own: the one call that may try need not wait."""
+        if self._opened_at is not None:
+            self._opened_at = self._clock.monotonic() - self._open_s
+
     def failed(self) -> None:
         """It did not."""
         now = self._clock.monotonic()

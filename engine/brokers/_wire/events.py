@@ -11,7 +11,8 @@ from engine.domain.errors import BrokerAuthError
 
 log = logging.getLogger(__name__)
 
-_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 30.0
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 8.0
+"""While the stream is lost no entry passes, and fills are heard by polling alone."""
 _CANCEL_AGAIN_S = 0.2
 
 
@@ -59,6 +60,8 @@ class Keeper:
         self._lost_at: datetime | None = None
         self._pause_s = _FIRST_PAUSE_S
         self.up = asyncio.Event()
+        self.is_back: Callable[[], None] = lambda: None
+        """Called with each new session, before the desk is told and asks the broker."""
 
     def start(self) -> None:
         """Begin; at once back, :attr:`up` tells when it listens."""
@@ -72,6 +75,7 @@ class Keeper:
 
     def _is_up(self) -> None:
         self._pause_s = _FIRST_PAUSE_S
+        self.is_back()
         self._events.tell(StreamUp(gap_from=self._lost_at))
         self.up.set()
 

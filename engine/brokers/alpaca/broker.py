@@ -138,6 +138,7 @@ class Alpaca(Adapter):
             self.name, keys["key"], keys["secret"], self._terms.stream, self._updates.take
         )
         self._keeper = Keeper(self.name, self.clock, self._events, self._stream.session)
+        self._keeper.is_back = self._rest.breaker.invite
         self._keeper.start()
         with suppress(TimeoutError):  # else the desk is told that it is down
             await asyncio.wait_for(self._keeper.up.wait(), _STREAM_WAIT_S)

@@ -132,6 +132,7 @@ class Schwab(Nameless):
             self._rung, settings.stream_url,
         )  # fmt: skip
         self._keeper = Keeper(self.name, self.clock, self._events, self._doorbell.session)
+        self._keeper.is_back = self._wire.breaker.invite
         self._tasks: list[asyncio.Task[None]] = []
         self._told: dict[tuple[str, str], None] = {}
         """Executions of which the doorbell has told, by their order."""

@@ -145,6 +145,7 @@ class Tastytrade(Reading):
         self._hearing = Hearing(self, self._memory, self._events, self._oddities, names)
         self._hearing.start()
         self._keeper = Keeper(self.name, self.clock, self._events, self._session)
+        self._keeper.is_back = login.wire.breaker.invite
         self._keeper.start()
 
     def _new_login(self) -> Login:

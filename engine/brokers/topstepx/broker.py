@@ -99,6 +99,7 @@ class Topstepx(Adapter):
         self._events = Events()
         self._stream = Stream(self._books, self._events, hub_url(settings.user_hub_url or USER_HUB))
         self._keeper = Keeper(self.name, self.clock, self._events, self._stream.session)
+        self._keeper.is_back = self._api.wire.breaker.invite
         self._is_kept = False
         self._confirmed_at: float | None = None
 

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
+from engine.asking import Rank, rank
 from engine.brokers import (
     Absent,
     Adapter,
@@ -61,7 +62,7 @@ _PAGE, _MOST_PAGES = 100, 100
 _WINDOW = timedelta(days=7)
 _BEFORE = timedelta(days=5)
 """Orders are listed by when they were placed; those may be filled or cancelled later."""
-_SKEW = timedelta(minutes=1)
+_SKEW = timedelta(seconds=15)
 _DAY = timedelta(days=1)
 _NONE_SUCH = frozenset({"ORDER_NOT_FOUND", "ORDER_NOT_EXIST", "ORDER_NOT_EXISTS"})
 """That a path, an account or an instrument is not found says nothing of the order."""
@@ -338,7 +339,6 @@ class Webull(Adapter):
         A look at more than a day goes back to what may have worked before that and ended since.
         """
         rows = await self._pages(account, "/trading/orders/open-orders/list", {})
-        before = self._worked.get(account)
         # Their clock may be ahead of ours; whole minutes, so that two who ask ask the same.
         end = (self.clock.now() + timedelta(minutes=5)).replace(second=0, microsecond=0)
         start = min(since - (_BEFORE if end - since > _DAY else _SKEW), end)
@@ -348,8 +348,18 @@ class Webull(Adapter):
             rows += await self._pages(account, _PAST, window)
             start = stop
         newest = {row.order.broker_id: row for row in rows}
+        if rank() > Rank.NAKED:  # else it is the newest that is asked for, and in haste
+            await self._add_worked(account, newest)
+        return [
+            row
+            for row in newest.values()
+            if row.order.state not in _OVER or row.filled_at is None or row.filled_at >= since
+        ]
+
+    async def _add_worked(self, account: str, newest: dict[str, translate.Row]) -> None:
+        """What worked at the last look and is in no list is asked for alone."""
         working: dict[str, str] = {}
-        for key, name in (before or {}).items():
+        for key, name in self._worked.get(account, {}).items():
             found = [] if key in newest else await self._got(account, name)
             newest |= {row.order.broker_id: row for row in found or ()}
             if found is None:  # no answer: asked again at the next look
@@ -358,11 +368,6 @@ class Webull(Adapter):
             if row.order.state not in _OVER and row.order.client_order_id:
                 working[row.order.broker_id] = row.order.client_order_id
         self._worked[account] = working
-        return [
-            row
-            for row in newest.values()
-            if row.order.state not in _OVER or row.filled_at is None or row.filled_at >= since
-        ]
 
     async def _pages(
         self, account: str, path: str, params: Mapping[str, str]

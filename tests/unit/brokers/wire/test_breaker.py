@@ -104,3 +104,19 @@ def test_a_jump_of_the_wall_clock_neither_opens_nor_closes_it(breaker, clock, ju
     assert breaker.is_open
     clock.advance(30)
     assert not breaker.is_open
+
+
+def test_a_sign_of_life_lets_one_call_try_at_once_and_opens_nothing_that_is_closed(breaker):
+    breaker.invite()
+    breaker.enter()
+    breaker.succeeded()
+    opened(breaker)
+    breaker.invite()
+    breaker.enter()
+    assert breaker.is_open, "one call, not many"
+    breaker.failed()
+    assert breaker.is_open
+    breaker.invite()
+    breaker.enter()
+    breaker.succeeded()
+    assert not breaker.is_open
