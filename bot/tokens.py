@@ -18,6 +18,8 @@ class FileTokens:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._lock = asyncio.Lock()
+        """Two who keep the same at once would take each other's draft away."""
 
     async def load(self, name: str) -> str | None:
         """What was saved last; None when nothing was.
@@ -29,11 +31,13 @@ class FileTokens:
 
     async def save(self, name: str, text: str) -> None:
         """Keep it, whole or not at all: a crash leaves the one before."""
-        await asyncio.to_thread(self._save, name, text)
+        async with self._lock:
+            await asyncio.to_thread(self._save, name, text)
 
     async def append(self, name: str, text: str) -> None:
         """Add to it, durable on return; what could not be added whole is taken back."""
-        await asyncio.to_thread(self._append, name, text.encode())
+        async with self._lock:
+            await asyncio.to_thread(self._append, name, text.encode())
 
     def _path(self, name: str) -> Path:
         if _NAME.fullmatch(name) is None:

@@ -6,9 +6,10 @@ from datetime import timedelta
 import pytest
 
 from engine.brokers import Filled
+from engine.domain.instrument import stock
 from engine.domain.order import OrderState, Purpose
 from engine.domain.trade import Execution
-from engine.flows import recover, send
+from engine.flows import echo, recover, send
 from tests import rig as desks
 from tests import truth
 from tests.conformance.faulty_broker import Faults, FaultyBroker
@@ -229,6 +230,18 @@ async def test_an_exit_that_bears_the_id_of_its_entry_is_booked(rig):
     assert sorted(e.side for e in booked) == ["buy", "sell"], "each once"
     assert not rig.desk.health.get("reconcile main")
     await check(rig)
+
+
+async def test_an_id_of_before_names_another_orders_execution_in_something_else(rig):
+    """Within the same second."""
+    await bought(rig)
+    (row,) = await rig.desk.store.find(Execution)
+    (fill,) = await rig.broker.fills_since("main", desks.START)
+    fill = replace(fill, client_order_id="TSANOTHERORDEROFOURS")
+    known = {row.execution_id: row}
+    assert echo.named(fill, known).execution_id == row.execution_id
+    other = replace(fill, instrument=stock("MSFT"))
+    assert echo.named(other, known).execution_id != row.execution_id
 
 
 async def test_fills_of_a_broker_whose_clock_is_far_behind_are_found(rig):

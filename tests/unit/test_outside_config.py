@@ -1,5 +1,6 @@
 """Brokers and live feeds in the configuration: files, secrets, paper or live, addresses."""
 
+import asyncio
 import copy
 import os
 import stat
@@ -298,6 +299,12 @@ async def test_tokens_are_kept_whole_in_files_for_us_alone(tmp_path: Path) -> No
         await again.load("session")
     with pytest.raises(ValueError, match="no name of a token"):
         await again.save("../audit.key", "x")
+
+
+async def test_tokens_kept_at_once_do_not_take_each_others_draft_away(tmp_path: Path) -> None:
+    tokens = FileTokens(tmp_path)
+    await asyncio.gather(*(tokens.save("session", str(n)) for n in range(40)))
+    assert await tokens.load("session") == "39"
 
 
 async def test_what_is_appended_is_there_or_not_at_all(

@@ -7,6 +7,7 @@ from typing import Generic, TypeVar
 
 from engine.brokers import Tokens
 from engine.clock import Clock
+from engine.domain.errors import BrokerAuthError
 
 T = TypeVar("T")
 _AGAIN = timedelta(seconds=10)
@@ -30,11 +31,20 @@ class Kept(Generic[T]):
         self._looked_at = None
 
     async def _look(self, now: datetime) -> None:
-        """Take a newer token in, unless it was looked for a moment ago."""
+        """Take a newer token in, unless it was looked for a moment ago.
+
+        Raises:
+            BrokerAuthError: what lies there is none.
+        """
         if self._looked_at is not None and now - self._looked_at < _AGAIN:
             return
         self._looked_at = now
         text = await self._tokens.load(self._name)
-        found = None if text is None else self._read(text)
+        try:
+            found = None if text is None else self._read(text)
+        except (ValueError, KeyError, TypeError):
+            remedy = f"run `tradestream broker connect {self._name}` in a terminal"
+            said = f"{self._name}: its token file cannot be read: {remedy}"
+            raise BrokerAuthError(said) from None  # the cause would quote it
         if found is not None and found != self._token:
             self._token, self._dead = found, ""

@@ -135,6 +135,19 @@ async def test_the_end_of_the_login_is_told_ahead_and_when_it_comes(bench: Etrad
     assert (await bench.broker.submit(entry(bench))).state == "accepted"
 
 
+@pytest.mark.parametrize("text", ['{"token": "canar', "{}", "[]"])
+async def test_a_token_file_that_was_spoilt_is_said_without_what_it_holds(
+    bench: EtradeBench, text: str
+) -> None:
+    await bench.crash()
+    bench.tokens.kept["etrade"] = text
+    broker = bench.build(bench.venue.url, "", bench.clock)
+    with pytest.raises(BrokerAuthError, match="cannot be read: run") as caught:
+        await broker.connect()
+    await broker.close()
+    assert caught.value.__suppress_context__
+
+
 async def test_a_token_of_live_is_not_used_in_the_sandbox(bench: EtradeBench) -> None:
     """O-24."""
     await bench.crash()
