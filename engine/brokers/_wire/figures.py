@@ -34,3 +34,12 @@ def number(value: Any) -> Decimal:
 def maybe(value: Any) -> Decimal | None:
     """A figure that may be missing."""
     return None if value in (None, "") else number(value)
+
+
+def figure(row: Json, name: str) -> Decimal | None:
+    """A figure that need not be told; one that is told empty is refused.
+
+    Raises:
+        Unreadable: it is empty, or no figure.
+    """
+    return number(row[name]) if name in row else None

@@ -17,7 +17,7 @@ from engine.brokers import (
     LiveState,
     OrderRequest,
 )
-from engine.brokers._wire.figures import Json, Unreadable, maybe, number
+from engine.brokers._wire.figures import Json, Unreadable, figure, maybe, number
 from engine.brokers._wire.sent import Listed
 from engine.domain.errors import OrderRejected
 from engine.domain.instrument import Instrument, option, stock
@@ -352,7 +352,7 @@ def balance_of(account: str, body: Json, as_of: datetime) -> Balance:
         account=account,
         cash_usd=maybe(computed.get("netCash")),
         buying_power_usd=maybe(computed.get(power)),
-        equity_usd=maybe(real_time.get("totalAccountValue")),
+        equity_usd=figure(real_time, "totalAccountValue"),
         as_of=as_of,
         facts={name: text for name, text in facts.items() if text},
     )

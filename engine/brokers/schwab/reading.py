@@ -16,7 +16,7 @@ from engine.brokers import (
     LiveState,
     Preview,
 )
-from engine.brokers._wire.figures import Json, Unreadable, maybe, number
+from engine.brokers._wire.figures import Json, Unreadable, figure, maybe, number
 from engine.brokers._wire.sent import Listed
 from engine.brokers.schwab.translate import LIMITS, STOPS, TYPES
 from engine.domain.errors import OrderRejected
@@ -277,7 +277,7 @@ def balance_of(account: str, body: Json, as_of: datetime) -> Balance:
         account=account,
         cash_usd=maybe(now.get("totalCash" if is_cash else "cashBalance")),
         buying_power_usd=maybe(now.get("cashAvailableForTrading" if is_cash else "buyingPower")),
-        equity_usd=maybe(now.get("liquidationValue", now.get("equity"))),
+        equity_usd=figure(now, "liquidationValue" if "liquidationValue" in now else "equity"),
         as_of=as_of,
         facts={name: str(value) for name, value in facts.items() if value is not None},
     )

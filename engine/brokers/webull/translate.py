@@ -16,7 +16,7 @@ from engine.brokers import (
     LiveState,
     OrderRequest,
 )
-from engine.brokers._wire.figures import UNREADABLE
+from engine.brokers._wire.figures import UNREADABLE, figure
 from engine.domain.errors import OrderRejected
 from engine.domain.instrument import CASH_SETTLED, Instrument, option, stock
 from engine.domain.money import ZERO, exact
@@ -329,7 +329,7 @@ def balance(said: Json, account: str, as_of: datetime) -> Balance:
         account=account,
         cash_usd=maybe(asset.get("cash_balance")),
         buying_power_usd=maybe(asset.get("buying_power")),
-        equity_usd=maybe(asset.get("net_liquidation_value")),
+        equity_usd=figure(asset, "net_liquidation_value"),
         as_of=as_of,
         facts=facts,
     )

@@ -274,6 +274,14 @@ def test_money_that_is_not_said_is_not_zero() -> None:
     assert balance.buying_power_usd is None
 
 
+@pytest.mark.parametrize("figure", [None, "", "NaN"])
+def test_an_account_whose_worth_is_told_empty_is_not_read(figure: str | None) -> None:
+    """R-03: entries wait."""
+    body = {"Computed": {"RealTimeValues": {"totalAccountValue": figure}}}
+    with pytest.raises(Unreadable):
+        translate.balance_of("main", body, AT)
+
+
 def test_a_cash_account_buys_with_cash() -> None:
     computed = {"netCash": 12.5, "cashBuyingPower": 10, "marginBuyingPower": 99}
     body = {"accountMode": "CASH", "Computed": computed}

@@ -303,6 +303,14 @@ def test_money_that_is_not_said_is_not_zero() -> None:
     assert balance.buying_power_usd is None
 
 
+@pytest.mark.parametrize("figure", [None, "", "NaN"])
+def test_an_account_whose_worth_is_told_empty_is_not_read(figure: str | None) -> None:
+    """R-03: entries wait."""
+    body = {"securitiesAccount": {"currentBalances": {"liquidationValue": figure, "equity": 5}}}
+    with pytest.raises(Unreadable):
+        reading.balance_of("main", body, AT)
+
+
 def test_a_cash_account_buys_with_cash() -> None:
     now = {"totalCash": 12.5, "cashAvailableForTrading": 10, "buyingPower": 99}
     body = {"securitiesAccount": {"type": "CASH", "currentBalances": now}}

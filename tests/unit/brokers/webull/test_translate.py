@@ -327,6 +327,14 @@ def test_money_that_is_not_said_is_none_and_never_zero():
     assert none.cash_usd is None
 
 
+@pytest.mark.parametrize("worth", [None, "", "NaN"])
+def test_an_account_whose_worth_is_told_empty_is_not_read(worth):
+    """R-03: entries wait."""
+    asset = {"currency": "USD", "net_liquidation_value": worth}
+    with pytest.raises(ValueError, match="figure"):
+        translate.balance({"account_currency_assets": [asset]}, "main", NOW)
+
+
 def test_the_signature_is_the_one_reckoned_by_hand():
     """Reckoned with openssl: sha256 of the body, the string, its percent form, HMAC, base64."""
     headers = signed_headers("KEY", "api.webull.com", "NONCE", NOW)
