@@ -5,7 +5,6 @@ a gap goes to a person (``needs_human``), never to the market. Every number and 
 could change the meaning must be accounted for before an alert counts as clear.
 """
 
-import logging
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -31,8 +30,6 @@ from engine.parsers._grammar.tokens import scan
 __all__ = [
     "BROKEN", "Context", "NoContext", "RoomParser", "Thread", "normalise", "read", "render", "warm",
 ]  # fmt: skip
-
-log = logging.getLogger(__name__)
 
 BROKEN = "The reader failed at this message: read it yourself."
 
@@ -118,8 +115,7 @@ def read(message: RawAlert, profile: SourceProfile, context: Context | None = No
     """
     try:
         return _whole(message, profile, context or NoContext())
-    except Exception:  # a fault of ours must not hide what may be an order
-        log.exception("message %s could not be read", message.message_id)
+    except Exception:  # noqa: BLE001 - a fault of ours must not hide what may be an order
         return _unread(BROKEN)
 
 
