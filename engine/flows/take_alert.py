@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import hashlib
+import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 
@@ -25,7 +26,9 @@ from engine.flows import (
 )
 from engine.flows.outcomes import Outcome, act, ask_to_fix
 from engine.flows.turns import Turn
-from engine.parsers import read
+from engine.parsers import BROKEN, read
+
+log = logging.getLogger(__name__)
 
 SEVERITY = {
     AlertState.REJECTED: 0,
@@ -65,6 +68,8 @@ async def run(
             await first_look.mirror_only(desk, profile, message, digest, verdict)
             return None
         parsed = read(message, profile, referring.context(desk, profile, message))
+        if isinstance(parsed, Alert) and parsed.question == BROKEN:
+            log.error("message %s broke the reader", message.message_id)
         if isinstance(parsed, NotAnAlert) and message.edit_no == 0:
             await first_look.mirror_only(desk, profile, message, digest, f"ignored: {parsed.why}")
             return None

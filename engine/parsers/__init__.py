@@ -27,7 +27,11 @@ from engine.parsers._grammar.render import render
 from engine.parsers._grammar.text import has_link, normalise
 from engine.parsers._grammar.tokens import scan
 
-__all__ = ["Context", "NoContext", "RoomParser", "Thread", "normalise", "read", "render", "warm"]
+__all__ = [
+    "BROKEN", "Context", "NoContext", "RoomParser", "Thread", "normalise", "read", "render", "warm",
+]  # fmt: skip
+
+BROKEN = "The reader failed at this message: read it yourself."
 
 
 class Context(Protocol):
@@ -106,9 +110,22 @@ def read(message: RawAlert, profile: SourceProfile, context: Context | None = No
         context: earlier alerts and open trades; None knows nothing.
 
     Returns:
-        An Alert (``needs_human`` with a question when anything is uncertain) or NotAnAlert.
+        An Alert (``needs_human`` with a question when anything is uncertain, BROKEN when the reader
+        itself failed) or NotAnAlert.
     """
-    context = context or NoContext()
+    try:
+        return _whole(message, profile, context or NoContext())
+    except Exception:  # noqa: BLE001 - a fault of ours must not hide what may be an order
+        return _unread(BROKEN)
+
+
+def _unread(why: str) -> Alert:
+    """What may be an order is for a person to find."""
+    signal = Signal(action=Action.BTO, asset=None, symbol="", ambiguous=("symbol",))
+    return Alert(signals=(signal,), needs_human=True, question=why)
+
+
+def _whole(message: RawAlert, profile: SourceProfile, context: Context) -> Parsed:
     if message.webhook_id is None and message.embeds and has_link(message.text):
         return _beside_link(message, profile, context)
     return _read(message, profile, context)
@@ -167,12 +184,7 @@ def _too_long(items: list[Item]) -> Parsed:
     contracts = sum(item.kind in ("opt", "occ", "paid") for item in items)
     if not codes or not contracts:
         return NotAnAlert(why="too long for an order")
-    signal = Signal(action=_any_action(), asset=None, symbol="", ambiguous=("symbol",))
-    return Alert(signals=(signal,), needs_human=True, question="The message is too long to read.")
-
-
-def _any_action() -> Action:
-    return Action.BTO
+    return _unread("The message is too long to read.")
 
 
 def _reading(

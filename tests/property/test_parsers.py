@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.domain.alert import Action, Alert, Level, RawAlert, Signal, SignalLeg
+from engine import parsers
+from engine.domain.alert import Action, Alert, Level, Parsed, RawAlert, Signal, SignalLeg
 from engine.domain.source import SourceProfile
 from engine.market import NYSE
-from engine.parsers import normalise, read, render
+from engine.parsers import BROKEN, normalise, render
 
 POSTED_AT = datetime(2025, 8, 12, 14, tzinfo=UTC)
 HANG_S = 1.0
@@ -31,6 +32,12 @@ def message(text: str) -> RawAlert:
         received_at=POSTED_AT,
         text=text,
     )
+
+
+def read(raw: RawAlert, profile: SourceProfile) -> Parsed:
+    parsed = parsers.read(raw, profile)
+    assert getattr(parsed, "question", "") != BROKEN, raw.text
+    return parsed
 
 
 def room(name: str) -> SourceProfile:
@@ -145,6 +152,7 @@ ADVERSARIAL = {
     "letters": "a1" * 2000,
     "accents": "e\u0301" * 2000,
     "keep": "holding half " * 300,
+    "days": "from 8/15 BTO PT 8/15",
 }
 
 

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from engine import parsers
 from engine.domain.desk import AlertState, Intake
 from engine.domain.errors import ApprovalExpired
 from engine.domain.order import Order, OrderState, Purpose
@@ -51,6 +52,23 @@ async def test_the_same_message_delivered_twice_makes_one_order(rig):  # A-01
 async def test_twenty_deliveries_at_once_make_one_order(rig):
     message = rig.message(OPTIONS, RHEA, BUY)
     await asyncio.gather(*(take_alert.run(rig.desk, message) for _ in range(20)))
+    assert len(await entries(rig)) == 1
+
+
+async def test_what_breaks_the_reader_is_asked_and_the_next_is_traded(rig, monkeypatch):
+    real = parsers._whole
+
+    def whole(message, *more):
+        if "603P" in message.text:
+            raise TypeError("a fault of ours")
+        return real(message, *more)
+
+    monkeypatch.setattr(parsers, "_whole", whole)
+    broken = await rig.say("BTO 1 SPY 603P 1/31 @ 2.15")
+    assert broken.state is AlertState.HELD
+    assert "read it yourself" in broken.parsed.question
+    assert await entries(rig) == []
+    await rig.say(BUY)
     assert len(await entries(rig)) == 1
 
 

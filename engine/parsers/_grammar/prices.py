@@ -86,6 +86,8 @@ def _from(facts: Facts, out: Price) -> None:
     found = facts.at("ref")
     if len(found) != 1 or out.value is not None or out.range is not None or out.is_market:
         return
+    if not isinstance(facts.items[found[0]].value, Decimal):  # from 8/15: a day
+        return
     is_held = any(item.text in _HELD for item in facts.items)
     is_held = is_held or {facts.text(at) for at in facts.by.get("verb", ())} <= {"long", "short"}
     if facts.has("stop", "target", "under") and not facts.has("tag") and not is_held:
