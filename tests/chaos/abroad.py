@@ -257,7 +257,7 @@ class Abroad:
                 await watch.until_trading()
                 await self.caught_up(SETTLED_S)
                 await self.settled()
-                await self.decide(scene)
+                await self.decide(scene, self.doubts())
                 self.is_over = True
                 self.ready(True)  # what is held now must be covered
                 await asyncio.sleep(2 * NAKED_S)
@@ -279,7 +279,7 @@ class Abroad:
             if self.tally.kills % 3 == 1 and self.forked_s and not is_plain:
                 await self._dying_start(scene, chance)
             else:
-                await watch.until_trading()
+                await self._ready(scene, watch)
                 took = self.tally.trading_s if is_plain else self.forked_s
                 took.append(time.monotonic() - began)
                 await start
@@ -297,6 +297,18 @@ class Abroad:
             await asyncio.gather(start, return_exceptions=True)
         self.tally.kills += 1
         await self.post(scene, chance)
+
+    async def _ready(self, scene: demo.Stage, watch: Watch) -> None:
+        """Until entries are allowed; where that hangs on a person who was called, he answers."""
+        ready = asyncio.create_task(watch.until_trading(2 * SETTLED_S))
+        try:
+            await asyncio.wait({ready}, timeout=SETTLED_S)
+            called = [doc for doc in self.doubts() if self.disk.was_told(doc["order_id"])]
+            if not ready.done() and called:
+                await self.decide(scene, called)
+            await ready
+        finally:
+            ready.cancel()
 
     async def forked(self, scene: demo.Stage) -> None:
         """As :meth:`Stage.start_bot`, from the nursery."""
@@ -357,9 +369,9 @@ class Abroad:
         while time.monotonic() < until and self.doubts():  # noqa: ASYNC110 - a file has no event
             await asyncio.sleep(0.5)
 
-    async def decide(self, scene: demo.Stage) -> None:
+    async def decide(self, scene: demo.Stage, doubts: list[dict[str, Any]]) -> None:
         """Somebody was called: an admin looks at the broker's own list and says what he sees."""
-        for order in self.doubts():
+        for order in doubts:
             name = order["order_id"]
             assert not self.caps.finds_by_client_id, f"{name} could be found and was not"
             assert self.disk.was_told(name), f"{name}: nobody was called"
