@@ -137,12 +137,7 @@ async def _sent(desk: Desk, order: Order, *, again: bool) -> Order:
     try:
         report = await in_time(desk, broker.submit(request), who)
     except OrderRejected as error:
-        if again or _ID_TAKEN.search(str(error)):  # evidence that it is there
-            await look_up(desk, order.order_id)
-            order = desk.book.orders.get(order.order_id, order)
-            if order.state not in UNANSWERED:
-                return order
-        return await answered(desk, order, Trigger.REJECT, str(error))
+        return await _refused(desk, order, str(error), again=again)
     except BrokerUnavailable as error:
         _note_unsent(desk, order, error)
         return await answered(desk, order, Trigger.REJECT, f"not sent: {error}")
@@ -159,6 +154,19 @@ async def _sent(desk: Desk, order: Order, *, again: bool) -> Order:
         log.exception("order %s: the adapter failed", order.order_id)
         return await doubt(desk, order, f"{type(error).__name__}: {error}")
     return await _taken(desk, order, report)
+
+
+async def _refused(desk: Desk, order: Order, why: str, *, again: bool) -> Order:
+    """Refused; unless it is there, as a repeat or an id that is taken tells."""
+    is_taken = bool(_ID_TAKEN.search(why))
+    if again or is_taken:
+        await look_up(desk, order.order_id)
+        order = desk.book.orders.get(order.order_id, order)
+        if order.state not in UNANSWERED:
+            return order
+    if is_taken:  # the lists lag
+        return await doubt(desk, order, why)
+    return await answered(desk, order, Trigger.REJECT, why)
 
 
 def _note_unsent(desk: Desk, order: Order, error: Exception) -> None:

@@ -53,7 +53,7 @@ def entry(bench: TopstepBench) -> OrderRequest:
 
 
 async def until(is_so: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while not is_so():  # noqa: ASYNC110 - venue and adapter tell nobody
             await asyncio.sleep(0.002)
 

@@ -33,7 +33,7 @@ from engine.clock import Clock
 from tests.conformance.broker_bench import START, Bench, MemoryVault, breathe
 from tests.venues.venue import Venue
 
-PATIENCE_S = 3.0
+PATIENCE_S = 10.0
 """Real seconds that a condition may take; what does not come by then does not come."""
 LOOK_S, STILL = 0.005, 80
 """So many looks in a row that find nothing new told and nothing asked: it does not come. Venue and

@@ -275,7 +275,7 @@ async def test_where_nothing_is_told_an_entry_that_fills_at_once_needs_no_poll_f
         it.quote("2.00", "2.01")
         await it.rest()
         it.bench.clock.advance(0.3)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             while not (trades := it.desk.book.open_trades()) or trades[0].is_unprotected_since:
                 await it.rest()
         assert it.ours() == entry.qty
@@ -317,7 +317,7 @@ async def test_a_desk_that_dies_after_the_order_was_taken_adopts_it(name):  # O-
         it.bench.venue.faults.accept_then_hang = 1
         it.quote("2.50", "2.60")
         entering = asyncio.ensure_future(it.enter())
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             while not await it.entries_at_venue():  # noqa: ASYNC110 - the venue tells nobody
                 await asyncio.sleep(0.005)
         entering.cancel()

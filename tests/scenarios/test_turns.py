@@ -36,7 +36,7 @@ def say(rig, words):
 
 
 async def moments(is_so):
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(20):
         while not is_so():  # noqa: ASYNC110 - other tasks move it, there is no event
             await asyncio.sleep(0.001)
 

@@ -78,7 +78,7 @@ async def test_what_is_missing_says_why_and_is_asked_for_again_a_minute_later():
 
 async def test_a_slow_source_is_not_waited_for_and_a_bad_name_does_not_raise():
     known, _, _ = closes(wait_s=30)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         await known.learn(["SPY"], 0.05)
     assert known.of(["SPY"]) == {}
     assert known.why_not("SPY") == "its source is slow"

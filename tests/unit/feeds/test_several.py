@@ -85,7 +85,7 @@ def quote(source: str, after_s: float = 0, instrument: Instrument = SPY) -> Quot
 
 
 async def until(check: Any) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while not check():  # noqa: ASYNC110 - moved by other tasks, no event to wait for
             await asyncio.sleep(0)
 

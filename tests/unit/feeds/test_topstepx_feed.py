@@ -56,7 +56,7 @@ def make(venue: TopstepxVenue, **more: Any) -> Topstepx:
 async def watching(venue: TopstepxVenue, *instruments: Instrument) -> None:
     """Until the hub has heard every subscription."""
     wanted = {contract_id(instrument) for instrument in instruments}
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while not any(wanted <= known for known in venue._quotes.values()):  # noqa: ASYNC110 - the hub tells nobody
             await asyncio.sleep(0.002)
 
@@ -83,7 +83,7 @@ async def hub_says(venue: TopstepxVenue, instrument: Instrument, data: Any) -> N
 
 
 async def next_of(feed: Topstepx) -> Quote | None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         return await anext(aiter(feed.stream()), None)
 
 

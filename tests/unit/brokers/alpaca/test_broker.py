@@ -338,7 +338,7 @@ async def test_an_answer_that_comes_by_the_byte_keeps_no_thread(
     questions = (asked.act("GET", f"/orders/{n}", "read") for n in range(n_threads))
     ended = await asyncio.gather(*questions, return_exceptions=True)
     assert [type(error) for error in ended] == [OrderStateUnknown] * n_threads
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         assert await asked._threads["read"].run(lambda: "free") == "free"
 
 

@@ -482,7 +482,7 @@ async def test_pages_after_the_first_are_asked_for_side_by_side(
     monkeypatch.setattr(bench.venue, "_live", slow)
     await bench.venue.stop()  # its addresses were bound to the old answer
     await bench.venue.start()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         assert len(await bench.broker.open_orders(bench.account)) == 8
 
 

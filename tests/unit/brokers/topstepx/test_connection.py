@@ -150,7 +150,7 @@ async def test_where_nobody_asks_it_counts_as_attended(bench: TopstepBench) -> N
 
 
 async def until(is_so: Any) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while not is_so():  # noqa: ASYNC110 - the venue tells nobody
             await asyncio.sleep(0.005)
 
