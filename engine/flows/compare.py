@@ -30,6 +30,7 @@ from engine.flows import (
     echo,
     ends,
     expired,
+    late_fill,
     load,
     second_truth,
     send,
@@ -321,13 +322,16 @@ async def _adopt_position(desk: Desk, account: str, gap: PositionGap) -> None:
     is_more = gap.theirs * gap.qty > 0 and gap.ours * gap.qty >= 0
     is_fee = coin_fee.is_one(desk, account, gap)
     price = ZERO if is_fee else gap.avg_price if is_more else None
-    if price is None or await _lags(desk, account, gap):
+    said = coin_fee.said(account, gap) if is_fee else ""
+    if price is None and (price := await late_fill.price(desk, account, gap)) is not None:
+        said = late_fill.said(account, gap)
+    elif price is None or await _lags(desk, account, gap):
         return  # shown and told as a difference; a person, or the missing fill, resolves it
     now = desk.clock.now()
     await ends.on_external(
         desk,
         BrokerFill(
-            execution_id=f"GAP-{account}-{gap.instrument.key.replace(' ', '')}-{now:%Y%m%d%H%M%S}",
+            execution_id=late_fill.adoption_id(account, gap, now),
             client_order_id="",
             broker_id="",
             account=account,
@@ -339,7 +343,7 @@ async def _adopt_position(desk: Desk, account: str, gap: PositionGap) -> None:
             fee_usd=ZERO,
             executed_at=now,
         ),
-        said=coin_fee.said(account, gap) if is_fee else "",
+        said=said,
     )
 
 

@@ -5,9 +5,9 @@ from datetime import timedelta
 
 import pytest
 
-from engine.brokers import Filled
+from engine.brokers import Absent, Filled
 from engine.domain.instrument import stock
-from engine.domain.order import OrderState, Purpose
+from engine.domain.order import Order, OrderState, Purpose
 from engine.domain.trade import Execution
 from engine.flows import echo, recover, send
 from tests import rig as desks
@@ -33,6 +33,8 @@ class Lying(FaultyBroker):
         """How far its clock is behind ours."""
         self.second = None
         """When everything is executed, by its own word."""
+        self.is_blind = False
+        """No list and no look-up shows an order or an execution; positions are shown."""
         self.has_prices = True
         """Else what is filled is told, and the executions are still to come."""
 
@@ -48,8 +50,14 @@ class Lying(FaultyBroker):
     def unnamed(self, text):
         return text.replace("PA3XCANARY", "***")
 
+    async def open_orders(self, account):
+        return [] if self.is_blind else await super().open_orders(account)
+
+    async def orders_since(self, account, since):
+        return [] if self.is_blind else await super().orders_since(account, since)
+
     async def fills_since(self, account, since):
-        if not self.has_prices:
+        if self.is_blind or not self.has_prices:
             return []
         fills = [self._told(f) for f in await super().fills_since(account, desks.START)]
         return [f for f in fills if f.executed_at >= since]
@@ -60,6 +68,8 @@ class Lying(FaultyBroker):
         return replace(fill, execution_id=name, executed_at=fill.executed_at - self.behind)
 
     async def find(self, account, client_order_id):
+        if self.is_blind:
+            return Absent(as_of=desks.START)
         found = await super().find(account, client_order_id)
         order = getattr(found, "order", None)
         if order is None:
@@ -129,6 +139,34 @@ async def test_a_list_of_positions_that_has_not_heard_of_our_exit_brings_nothing
     await compared(rig)
     assert not rig.desk.health.get("reconcile main")
     assert [e.kind for e in await rig.desk.store.find(Execution)] == ["fill", "fill"]
+    await check(rig)
+
+
+async def test_what_was_adopted_before_its_own_fill_came_is_held_once(rig):
+    """No answer, no list for a while, and the position is there all the time."""
+    rig.lying.is_blind, rig.faults.unknown_after_accept = True, 1
+    rig.faults.drop_events = rig.faults.drop_fills = 9
+    await rig.say(BUY)
+    await rig.fill(spy(), "2.14", "2.15")
+    for _ in range(8):
+        rig.quote(spy(), "2.14", "2.16")
+        await rig.pass_time(1)
+    rig.lying.is_blind = False
+    (entry,) = [o for o in await rig.desk.store.find(Order) if o.purpose is Purpose.ENTRY]
+    assert entry.state is OrderState.REJECTED, "it was nowhere to be found"
+    rig.lying.is_blind = True
+    await compared(rig)
+    assert held(rig) == 2, "it is in the books as traded outside"
+    rig.lying.is_blind = False
+    for _ in range(3):
+        await rig.pass_time(1)
+        await compared(rig)
+    assert held(rig) == 2
+    assert {t.source for t in rig.desk.book.open_trades()} == {"options"}
+    assert any("whose fill came late" in note for note in rig.notes())
+    assert stops(rig) == [2]
+    assert not rig.desk.health.get("reconcile main")
+    assert await rig.desk.store.find(Execution)
     await check(rig)
 
 
