@@ -328,7 +328,12 @@ async def _same_as_broker(store: SqlStore, config: Any, orders: list[Order]) -> 
             mine = ours[report.client_order_id]
             assert mine.filled + _before(mine, ours) == report.filled, report.client_order_id
         live = {o.client_order_id for o in await broker.open_orders("main")}
-        assert live == {o.order_id for o in orders if o.state.is_at_broker}
+        differ = live ^ {o.order_id for o in orders if o.state.is_at_broker}
+        assert not differ, [
+            (o.order_id, o.state, o.purpose, o.reason, o.updated_at, o.order_id in live)
+            for o in orders
+            if o.order_id in differ
+        ]
         fills = await broker.fills_since("main", long_ago)
         executions = await store.find(Execution)
         assert sorted(f.execution_id for f in fills) == sorted(e.execution_id for e in executions)
