@@ -1,6 +1,7 @@
 """What a broker cannot do, made up for here: adapters only say what they can."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 from engine.brokers import Caps
 from engine.desk import Desk
@@ -12,6 +13,8 @@ from engine.market import new_york_date
 from engine.pricing import worst_limit
 
 _MOST_MOVED, _MOST_CLOSED = 2, 3
+_GOING = timedelta(seconds=5)
+"""A cancel that takes longer holds nobody up: exits always pass."""
 
 
 def caps_of(desk: Desk, broker: str, legs: tuple[Leg, ...]) -> Caps | None:
@@ -65,6 +68,7 @@ def must_queue(desk: Desk, trade: Trade, step: Cancel) -> bool:
         if order.broker == trade.broker
         and order.state is OrderState.PENDING_CANCEL
         and order.purpose is not Purpose.ENTRY
+        and desk.clock.now() - order.updated_at < _GOING
         and _is_held(desk, order)
     ]
     return len(going) >= (_MOST_CLOSED if trade.closes else _MOST_MOVED)

@@ -32,6 +32,9 @@ async def price(desk: Desk, account: str, gap: PositionGap) -> Decimal | None:
     )
     mine = [row for row in rows if row.instrument_key == gap.instrument.key]
     for adopted in mine:
+        held = desk.book.positions.get(f"{adopted.trade_id}|{gap.instrument.key}")
+        if held is None or held.qty != adopted.qty:
+            continue  # it has been closed since, by this or by somebody
         if adopted.execution_id.startswith(_GAP) and adopted.qty == -gap.qty:
             late = [row for row in mine if await _is_late(desk, row, adopted)]
             if sum((row.qty for row in late), ZERO) == adopted.qty:

@@ -3,13 +3,10 @@
 import asyncio
 import logging
 import re
-from collections.abc import Collection
-from contextlib import suppress
-from datetime import timedelta
 
 from engine import orders
 from engine.asking import Rank, asking
-from engine.brokers import Broker, BrokerOrder
+from engine.brokers import BrokerOrder
 from engine.desk import Desk
 from engine.domain.errors import (
     BrokerAuthError,
@@ -21,7 +18,7 @@ from engine.domain.errors import (
     StoreUnavailable,
 )
 from engine.domain.order import Order, OrderState, Purpose, Trigger
-from engine.flows import broker_switch, mode
+from engine.flows import broker_switch, just_taken, mode
 from engine.flows.doubt import UNANSWERED, answered, doubt, in_time, look_up, stands
 from engine.flows.fills import on_fill
 from engine.flows.hear import QUIET, on_event, on_report
@@ -46,8 +43,6 @@ log = logging.getLogger(__name__)
 _UNSENT_KEPT = 1000
 _ID_TAKEN = re.compile(r"(?i)\bunique\b|\bduplicate|already (?:exists|used|been used)")
 """A refusal of the id, not of the order: a gateway on the way may have repeated our request."""
-SOON_S = 0.5
-_JUST, _SKEW = timedelta(seconds=30), timedelta(seconds=15)
 CANCEL_AGAIN_S = (0.2, 0.3, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
 
 
@@ -69,41 +64,8 @@ async def submit(desk: Desk, order: Order, *, again: bool = False) -> Order:
     if why := unwanted(desk, after):
         await ask_cancel(desk, after, why)
     elif after.purpose is Purpose.ENTRY and after.state.is_at_broker:
-        _look_soon(desk, after)
+        just_taken.look_soon(desk, after)
     return after
-
-
-def _look_soon(desk: Desk, entry: Order) -> None:
-    """Most entries fill at once: where nothing is told unasked, a poll is late for their stop."""
-    account, broker = entry.account, desk.broker(entry.broker)
-    if not broker.caps.has_stream:
-        desk.vigil(lambda: _look(desk, broker, account), f"look at entries of {account}")
-
-
-async def _look(desk: Desk, broker: Broker, account: str) -> None:
-    """At those that were just taken: one is asked for alone, several by one list of the newest."""
-    seen: set[str] = set()
-    while fresh := _just_taken(desk, account, seen):
-        await desk.clock.sleep(SOON_S)
-        fresh = _just_taken(desk, account, seen) or fresh
-        seen.update(o.order_id for o in fresh)
-        if len(fresh) == 1:
-            await look_up(desk, fresh[0].order_id)
-            continue
-        since = min(o.created_at for o in fresh) - _SKEW
-        with suppress(*QUIET):  # the next poll tells
-            for report in await in_time(desk, broker.orders_since(account, since), Rank.NAKED):
-                await on_report(desk, report, asked=True)
-
-
-def _just_taken(desk: Desk, account: str, seen: Collection[str]) -> list[Order]:
-    since = desk.clock.now() - _JUST
-    return [
-        o
-        for o in desk.book.orders.values()
-        if o.account == account and o.purpose is Purpose.ENTRY and o.order_id not in seen
-        if o.state is OrderState.ACCEPTED and o.created_at >= since
-    ]
 
 
 def unwanted(desk: Desk, order: Order) -> str:

@@ -319,6 +319,7 @@ async def test_a_position_that_is_gone_is_told_as_flat(bench: TopstepBench) -> N
     await until(
         lambda: bool(told(bench, PositionSeen)) and told(bench, PositionSeen)[-1].position.qty == 0
     )
+    assert told(bench, PositionSeen)[-1].position.account == "main"
 
 
 async def test_a_hub_that_says_goodbye_is_reconnected_and_the_gap_is_named(
@@ -362,6 +363,7 @@ async def test_a_hub_that_refuses_the_token_gets_a_new_one(bench: TopstepBench) 
     await until(lambda: bool(told(bench, StreamDown)))
     async with bench.eager():
         await until(lambda: len(told(bench, StreamUp)) == 2)
+    assert bench.venue.n_open_hubs == 1
 
 
 # -- brackets ---------------------------------------------------------------------------------

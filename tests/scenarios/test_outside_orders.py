@@ -411,6 +411,37 @@ async def test_a_stop_is_moved_by_cancel_and_anew_where_replacing_is_no_swap(ope
     await check(rig)
 
 
+async def test_cancels_that_nobody_answers_hold_no_other_exit_up(opened):
+    terms, kinds = {"has_stream": False}, {"has_replace": False}
+    rig = await opened(terms=terms, kinds=kinds, risk=desks.LOOSE)
+    strikes = ("600", "601", "602", "604")
+    for strike in strikes:
+        rig.quote(spy(strike), "2.14", "2.16")
+        await rig.say(f"BTO 1 SPY {strike}C 1/31 @ 2.15")
+        rig.quote(spy(strike), "2.14", "2.15")
+        await alive(rig, 4)
+    stuck = {o.order_id for o in live(rig, Purpose.STOP) if o.legs[0].instrument != spy("604")}
+    assert len(stuck) == 3
+    cancel = rig.outside.cancel
+
+    async def unheard(account, name):
+        if name in stuck:
+            raise OrderStateUnknown("504")
+        await cancel(account, name)
+
+    rig.outside.cancel = unheard
+    for strike in strikes:
+        await rig.say(f"STC SPY {strike}C 1/31 @ 2.15")
+    for _ in range(12):
+        for strike in strikes:
+            rig.quote(spy(strike), "2.14", "2.16")
+        await alive(rig, 1)
+    assert {o.order_id for o in live(rig, Purpose.STOP)} == stuck
+    assert {t.legs[0].instrument for t in rig.desk.book.open_trades()} == {
+        spy(strike) for strike in strikes[:3]
+    }
+
+
 async def test_of_many_stops_that_are_moved_few_are_gone_at_once_where_their_end_is_asked_for(
     opened,
 ):

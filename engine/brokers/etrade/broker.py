@@ -231,19 +231,13 @@ class Etrade(Nameless):
 
         E*TRADE does not say when an order was cancelled or lapsed: those of the range are all here.
         """
-        recent = await self._recent(account, since)
-        orders = await self._with_fills(
-            await self._orders.named(account, recent.listed), recent.rows
-        )
+        orders = await self._orders_of(account, since)
         since -= _TICK
         return [o for o in orders if o.state != "filled" or o.updated_at >= since]
 
     async def fills_since(self, account: str, since: datetime) -> list[BrokerFill]:
         """Executions since, oldest first, made out of the sums that E*TRADE tells."""
-        recent = await self._recent(account, since)
-        orders = await self._with_fills(
-            await self._orders.named(account, recent.listed), recent.rows
-        )
+        orders = await self._orders_of(account, since)
         since -= _TICK
         fills = [f for order in orders for f in order.fills if f.executed_at >= since]
         return sorted(fills, key=lambda f: (f.executed_at, f.execution_id))

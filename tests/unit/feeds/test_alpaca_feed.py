@@ -141,6 +141,7 @@ async def test_more_can_be_watched_while_it_streams() -> None:
         await world.heard("SPY", "QQQ")
         await world.data.tell("QQQ", 500.0, 500.1)
         await world.until(lambda: world.has("QQQ", "500.0"))
+        assert world.last("QQQ").ask == D("500.1")
 
 
 async def test_a_lost_stream_is_stood_in_for_by_questions_and_comes_back() -> None:
@@ -169,6 +170,7 @@ async def test_what_the_stream_does_not_take_is_asked_for() -> None:
         await world.until(lambda: world.has("QQQ", "500.0"), eager=True)
         await world.data.tell("SPY", 600.0, 600.1)
         await world.until(lambda: world.has("SPY", "600.0"))
+        assert {s for known in world.data.subscribed.values() for s in known} == {"SPY"}
 
 
 async def test_a_stream_that_does_not_take_the_keys_leaves_the_questions() -> None:
@@ -178,6 +180,7 @@ async def test_a_stream_that_does_not_take_the_keys_leaves_the_questions() -> No
         world.data.put("SPY", 600.0, 600.1)
         await world.until(lambda: world.has("SPY", "600.0"), eager=True)
         await world.until(lambda: world.feed.silent == {"stock": "AuthFailed"})
+        assert not any(world.data.subscribed.values())
 
 
 async def test_a_quote_that_still_stands_is_confirmed() -> None:

@@ -304,3 +304,4 @@ async def test_it_connects_again_after_it_ended(world: World) -> None:
     await world.start()
     await world.feed.watch([SPY])
     await world.until(lambda: bool(world.venue.dxlink.channels))
+    assert world.ended == [None], "the second reading goes on"

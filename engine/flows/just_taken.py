@@ -1,0 +1,48 @@
+"""Entries that were just taken: most fill at once, and what fills unheard has no stop."""
+
+from collections.abc import Collection
+from contextlib import suppress
+from datetime import timedelta
+
+from engine.asking import Rank
+from engine.brokers import Broker
+from engine.desk import Desk
+from engine.domain.order import Order, OrderState, Purpose
+from engine.flows.doubt import in_time, look_up
+from engine.flows.hear import QUIET, on_report
+
+_SOON_S = 0.5
+_JUST, _SKEW = timedelta(seconds=30), timedelta(seconds=15)
+
+
+def look_soon(desk: Desk, entry: Order) -> None:
+    """Most entries fill at once: where nothing is told unasked, a poll is late for their stop."""
+    account, broker = entry.account, desk.broker(entry.broker)
+    if not broker.caps.has_stream:
+        desk.vigil(lambda: _look(desk, broker, account), f"look at entries of {account}")
+
+
+async def _look(desk: Desk, broker: Broker, account: str) -> None:
+    """At those that were just taken: one is asked for alone, several by one list of the newest."""
+    seen: set[str] = set()
+    while fresh := _just_taken(desk, account, seen):
+        await desk.clock.sleep(_SOON_S)
+        fresh = _just_taken(desk, account, seen) or fresh
+        seen.update(o.order_id for o in fresh)
+        if len(fresh) == 1:
+            await look_up(desk, fresh[0].order_id)
+            continue
+        since = min(o.created_at for o in fresh) - _SKEW
+        with suppress(*QUIET):  # the next poll tells
+            for report in await in_time(desk, broker.orders_since(account, since), Rank.NAKED):
+                await on_report(desk, report, asked=True)
+
+
+def _just_taken(desk: Desk, account: str, seen: Collection[str]) -> list[Order]:
+    since = desk.clock.now() - _JUST
+    return [
+        o
+        for o in desk.book.orders.values()
+        if o.account == account and o.purpose is Purpose.ENTRY and o.order_id not in seen
+        if o.state is OrderState.ACCEPTED and o.created_at >= since
+    ]
