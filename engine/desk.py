@@ -96,6 +96,8 @@ class Desk(Background):
         """Orders whose request to the broker is under way: nobody may judge them yet."""
         self.absent: dict[str, float] = {}
         """Order -> monotonic time when its broker first said that it has no such order."""
+        self.lacking: dict[str, float] = {}
+        """Holding that lacks executions of ours -> monotonic time when that was first seen."""
         self.unclear: dict[str, tuple[BrokerOrder, ...]] = {}
         """Order in doubt -> the broker's orders that may be it."""
         self.stories: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()

@@ -35,6 +35,7 @@ from engine.flows import (
     second_truth,
     send,
     splits,
+    taken_back,
     unsettled,
 )
 from engine.flows.hear import QUIET
@@ -100,7 +101,7 @@ async def _account(desk: Desk, broker: str, account: str) -> list[str]:
         before = findings
         findings, seen = await _look(desk, broker, account, since)
         if not findings.is_clean:
-            await _adopt(desk, broker, account, before, findings)
+            await _adopt(desk, broker, account, before, findings, seen)
     lines = reconcile.lines(findings)
     await _record(desk, account, lines)
     desk.compared_at[account] = desk.clock.now()
@@ -250,7 +251,9 @@ async def _news(
 # -- what differs -----------------------------------------------------------------------------
 
 
-async def _adopt(desk: Desk, broker: str, account: str, before: Findings, found: Findings) -> None:
+async def _adopt(
+    desk: Desk, broker: str, account: str, before: Findings, found: Findings, seen: _Seen
+) -> None:
     """Differences that two looks agree on become entries of ours, or somebody is told."""
     for order in found.lost:
         await send.look_up(desk, order.order_id)
@@ -270,6 +273,8 @@ async def _adopt(desk: Desk, broker: str, account: str, before: Findings, found:
     gaps = [g for g in found.positions if g in before.positions and g.instrument not in unsure]
     gaps = await expired.on_gaps(desk, account, gaps, found.cash)
     for gap in gaps:
+        if await taken_back.on_gap(desk, account, gap, seen.recent, seen.fills):
+            continue
         if not await splits.on_gap(desk, account, gap):
             await _adopt_position(desk, account, gap)
     is_same = before.cash is not None and found.cash == before.cash
