@@ -4,6 +4,7 @@ What the broker provably lacks ends, or goes out once more where it cannot be ta
 """
 
 from collections.abc import Awaitable
+from functools import partial
 from typing import TypeVar
 
 from engine import asking, orders
@@ -12,9 +13,10 @@ from engine.brokers import Absent, Found, Unclear
 from engine.brokers import Seen as FoundOrder
 from engine.desk import Desk
 from engine.domain import words
+from engine.domain.money import ZERO
 from engine.domain.order import MOVES, Order, OrderState, OrderType, Purpose, Trigger
 from engine.domain.trade import TradeState
-from engine.flows import effects
+from engine.flows import effects, second_truth
 from engine.flows.hear import QUIET, on_report
 
 T = TypeVar("T")
@@ -25,6 +27,7 @@ NAMED_GRACE_S = 30.0
 """One that the broker took by its own answer is somewhere: a look-up may lag behind for so long."""
 ABSENT_TWICE_S = 1.0
 """What is to be believed absent was found absent twice, so far apart."""
+_URGE_S = 3.0
 UNANSWERED = (OrderState.SUBMITTING, OrderState.UNKNOWN)
 _MAY_HAVE_FILLED = (OrderState.ACCEPTED, OrderState.PARTIAL)
 
@@ -161,6 +164,8 @@ async def _absent(desk: Desk, order_id: str, found: Found) -> bool:
         return True
     if order_id in desk.in_flight:
         return False
+    if not await _is_still_held(desk, order):
+        return False
     if order.state in UNANSWERED and await _send_again(desk, order):
         return True
     if left_s := _proof_in_s(desk, order):
@@ -177,6 +182,36 @@ async def _absent(desk: Desk, order_id: str, found: Found) -> bool:
     if order.replaces is not None:
         await look_up(desk, order.replaces, refused="its replacement never arrived")
     effects.settle_soon(desk, order.trade_id)
+    return True
+
+
+async def _is_still_held(desk: Desk, order: Order) -> bool:
+    """Whether all that an exit is to close is there: else it may have filled, unseen by a list.
+
+    Asked where a second one would be taken as well, once there is anything to be concluded.
+    """
+    trade = desk.book.trades.get(order.trade_id)
+    is_exit = order.purpose is not Purpose.ENTRY and trade is not None and trade.qty_open > 0
+    if not is_exit or desk.broker(order.broker).caps.dedupes_client_id or _proof_in_s(desk, order):
+        return True
+    try:
+        work = desk.broker(order.broker).positions(order.account)
+        listed = await in_time(desk, work, Rank.NAKED)
+    except QUIET:
+        return False
+    for leg in order.legs:
+        theirs = sum((p.qty for p in listed if p.instrument == leg.instrument), ZERO)
+        ours = sum(
+            (
+                p.qty
+                for p in desk.book.positions.values()
+                if p.account == order.account and p.instrument == leg.instrument
+            ),
+            ZERO,
+        )
+        if abs(theirs) < abs(ours) or theirs * ours < 0:
+            desk.gates.setdefault(order.broker, "it says that less is held than the books do")
+            return False
     return True
 
 
@@ -224,10 +259,33 @@ def _may_repeat(desk: Desk, order: Order) -> bool:
 
 
 def _needs_person(desk: Desk, order: Order) -> bool:
-    """A new exit in place of one that cannot be told would be a repeat by another name."""
+    """A new exit in place of one that cannot be told would be a repeat by another name.
+
+    Past its stop the position does not wait for him: two whole lists without it have to do.
+    """
     caps = desk.broker(order.broker).caps
     is_exit = order.purpose is not Purpose.ENTRY and order.state in UNANSWERED
-    return is_exit and not caps.dedupes_client_id and not caps.finds_by_client_id
+    is_hidden = not caps.dedupes_client_id and not caps.finds_by_client_id
+    return is_exit and is_hidden and not _is_past_stop(desk, order)
+
+
+def _is_past_stop(desk: Desk, order: Order) -> bool:
+    """Whether closing now would bring the stop's price or worse, by what is believed."""
+    trade = desk.book.trades.get(order.trade_id)
+    if trade is None or trade.stop is None or trade.qty_open <= 0:
+        return False
+    quote = desk.quote(trade.legs)
+    touch = second_truth.mark(desk, trade) if quote is None else quote.touch(trade.direction < 0)
+    return touch is not None and (touch - trade.stop.price) * trade.direction <= 0
+
+
+async def urge(desk: Desk, trade_id: str) -> None:
+    """Look for a close without an answer every few seconds while the price is past the stop."""
+    for order in desk.book.orders_of(trade_id):
+        if order.purpose is not Purpose.CLOSE or order.state is not OrderState.UNKNOWN:
+            continue
+        if _is_past_stop(desk, order) and desk.is_due(f"urge {order.account}", _URGE_S):
+            desk.vigil(partial(look_up, desk, order.order_id), f"urge {order.order_id}")
 
 
 async def _send_again(desk: Desk, order: Order) -> bool:

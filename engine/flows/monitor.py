@@ -18,6 +18,7 @@ from engine.exits import View, Wish
 from engine.exits.plan import apply, has_stop_at_broker
 from engine.flows import (
     approve,
+    doubt,
     facts,
     halt,
     manual,
@@ -292,6 +293,7 @@ async def _tell_of_check(desk: Desk) -> None:
 async def _tend(desk: Desk, trade_id: str, *, is_due: bool) -> None:
     """One trade's round; the alarm does not wait for a broker that does not answer."""
     await _alarm(desk, trade_id)
+    await doubt.urge(desk, trade_id)
     await second_truth.seek(desk, desk.book.trades.get(trade_id))
     if desk.lock(f"trade:{trade_id}").locked():
         return  # somebody is at it: its own end looks again

@@ -39,10 +39,15 @@ class Outside(FaultyBroker):
         """Seconds that the next exit is asked to wait."""
         self.loses_closes = 0
         """So many closing orders never arrive, and nobody says so."""
+        self.holds_nothing = False
+        """Its list of positions is empty."""
 
     @property
     def caps(self):
         return self.own_caps
+
+    async def positions(self, account):
+        return [] if self.holds_nothing else await super().positions(account)
 
     async def find(self, account, client_order_id):
         said = self.says.get(client_order_id) or self.says.get("*")
@@ -274,6 +279,37 @@ async def test_a_market_exit_that_never_arrived_is_repeated_only_where_it_cannot
     with pytest.raises(UserError):
         await resolve.never_arrived(rig.desk, ADMIN, exit_order.order_id, "again")
     await check(rig)
+
+
+async def test_past_its_stop_a_position_does_not_wait_for_a_person(opened):
+    """Its close is in no list of a broker that hides our ids, and nothing else protects it."""
+    rig = await opened(terms=BLIND)
+    (first,) = await lost_exit(rig, "STC 2 SPY 603C 1/31")
+    await alive(rig, 15)
+    assert live(rig, Purpose.CLOSE), "above the stop a person decides"
+    assert any("has had no answer" in note for note in rig.notes())
+    stop = rig.trade().stop.price
+    quotes = (f"{stop - d('0.02')}", f"{stop}")
+    await watched(rig, 3, quotes)
+    await alive(rig, 10, quotes)
+    assert not rig.desk.book.open_trades()
+    closes = [r for r in rig.outside.requests if r.reduces and r.type is not OrderType.STOP]
+    assert [r.type for r in closes] == [first.type, OrderType.LIMIT], "once, and at no price"
+    await check(rig)
+
+
+async def test_an_exit_in_no_list_is_not_followed_by_another_when_less_is_held(opened):
+    """It filled, and the lists do not know it yet: a second one would sell what nobody has."""
+    rig = await opened(terms=BLIND)
+    await lost_exit(rig, "STC 2 SPY 603C 1/31")
+    rig.outside.holds_nothing = True
+    stop = rig.trade().stop.price
+    quotes = (f"{stop - d('0.02')}", f"{stop}")
+    await watched(rig, 3, quotes)
+    await alive(rig, 40, quotes)
+    closes = [r for r in rig.outside.requests if r.reduces and r.type is not OrderType.STOP]
+    assert len(closes) == 1
+    assert [o.state for o in live(rig, Purpose.CLOSE)] == [OrderState.UNKNOWN]
 
 
 async def test_a_market_exit_that_a_whole_list_lacks_is_followed_by_a_limit_beyond_the_touch(

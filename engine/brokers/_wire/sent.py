@@ -204,9 +204,18 @@ class Sent:
             await self._write(*matched)
 
     async def found(
-        self, account: str, client_order_id: str, listed: Sequence[Listed], as_of: datetime
+        self,
+        account: str,
+        client_order_id: str,
+        listed: Sequence[Listed],
+        as_of: datetime,
+        *,
+        lags: bool = False,
     ) -> Found:
-        """What a whole list of at least two days, read after ``as_of``, says of one order."""
+        """What a whole list of at least two days, read after ``as_of``, says of one order.
+
+        ``lags``: it is known to lack what came in since the order was sent.
+        """
         await self.match(account, listed)
         entry = self._by_id.get(client_order_id)
         if entry is None:
@@ -219,7 +228,7 @@ class Sent:
         fitting = tuple(one.order for one in self._fitting(entry, listed))
         if client_order_id in self._flying:
             return Unclear(candidates=fitting)
-        if fitting or (as_of - entry.sent_at).total_seconds() < SETTLED_S:
+        if fitting or lags or (as_of - entry.sent_at).total_seconds() < SETTLED_S:
             entry.is_missing = False
             return Unclear(candidates=fitting)
         if not entry.is_missing:

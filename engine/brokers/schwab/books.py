@@ -69,18 +69,31 @@ class Books:
         # Whole minutes, so that two who ask at once ask the same and are answered once.
         now = self._clock.now().replace(second=0, microsecond=0)
         start = start.replace(second=0, microsecond=0)
+        return await self._between(hashed, max(start, now - _REACH), now + _DAY, status)
+
+    async def _between(
+        self, hashed: str, start: datetime, end: datetime, status: Any
+    ) -> list[Json]:
+        """Orders entered in a span of time, in as many lists as it takes."""
         rows = await self._ask(
             lambda: self._client.get_orders_for_account(
                 hashed,
                 max_results=_MOST,
-                from_entered_datetime=max(start, now - _REACH),
-                to_entered_datetime=now + _DAY,
+                from_entered_datetime=start,
+                to_entered_datetime=end,
                 status=status,
             )
         )
-        if not isinstance(rows, list) or len(rows) >= _MOST:
+        if not isinstance(rows, list):
+            raise BrokerUnavailable(f"{self._name}: a list of orders that is none")
+        if len(rows) < _MOST:
+            return rows
+        middle = (start + (end - start) / 2).replace(second=0, microsecond=0)
+        if middle <= start:
             raise BrokerUnavailable(f"{self._name}: the list of orders is not whole")
-        return rows
+        newer = await self._between(hashed, middle, end, status)
+        older = await self._between(hashed, start, middle, status)
+        return [*newer, *(row for row in older if row not in newer)]  # of that very minute: both
 
     def _read(self, account: str, rows: Any) -> OrderList:
         found = OrderList()

@@ -34,7 +34,7 @@ from engine.brokers._wire.figures import UNREADABLE
 from engine.brokers._wire.http import Wire
 from engine.brokers._wire.lanes import Lane, Lanes
 from engine.brokers._wire.nameless import PLAIN, Nameless, OrderList, accepted, caps, lane
-from engine.brokers._wire.sent import Sent
+from engine.brokers._wire.sent import Entry, Sent
 from engine.brokers._wire.trial import tried_out
 from engine.brokers.schwab import reading, sdk, translate
 from engine.brokers.schwab.books import Books
@@ -54,6 +54,8 @@ from engine.domain.order import OrderType
 _WARN = timedelta(hours=24)
 _LOOK_S = 600.0
 _MOST_TOLD = 10_000
+_RUNG_WITHIN = timedelta(seconds=30)
+"""Of an order that was taken it rings at once."""
 _ORDER_AT = re.compile(r"/orders/(\d+)/?$")
 
 
@@ -136,6 +138,8 @@ class Schwab(Nameless):
         self._tasks: list[asyncio.Task[None]] = []
         self._told: dict[tuple[str, str], None] = {}
         """Executions of which the doorbell has told, by their order."""
+        self._unread: dict[str, datetime] = {}
+        """Orders that it rang for and that could not be read: lists lag behind, when it rang."""
         self._n_flying = 0
         self._landed = asyncio.Event()
 
@@ -347,7 +351,9 @@ class Schwab(Nameless):
                 async with asyncio.timeout(1.0):
                     await self._landed.wait()
         hashed = self._hash(account)
+        self._unread.setdefault(order_id, self.clock.now())
         row = await self._ask(lambda: self._client.get_order(order_id, hashed))
+        self._unread.pop(order_id, None)
         for order, fills in self._books.told(account, row):
             for fill in fills:
                 told = (order_id, fill.execution_id)
@@ -357,6 +363,13 @@ class Schwab(Nameless):
             self._events.tell(OrderSeen(order=order))
         while len(self._told) > _MOST_TOLD:
             del self._told[next(iter(self._told))]
+
+    def _lags(self, entry: Entry, recent: OrderList) -> bool:
+        """It rang for an order soon after this one was sent, and no list shows that order yet."""
+        return any(
+            number not in recent.rows and timedelta() <= at - entry.sent_at <= _RUNG_WITHIN
+            for number, at in self._unread.items()
+        )
 
     # -- the wire -------------------------------------------------------------------------------
 

@@ -323,6 +323,17 @@ async def test_a_list_that_was_cut_off_is_no_list(
             await ask
 
 
+async def test_more_orders_than_one_list_holds_are_read_in_several(
+    bench: SchwabBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.brokers.schwab.books._MOST", 2)
+    for n in range(5):
+        await bench.broker.submit(entry(bench, limit=f"1.9{n}"))
+        bench.clock.advance(61)
+    for ask in (bench.broker.open_orders("main"), bench.broker.orders_since("main", START)):
+        assert sorted(o.limit for o in await ask) == [D(f"1.9{n}") for n in range(5)]
+
+
 async def test_an_order_of_the_owners_own_app_is_a_strangers(bench: SchwabBench) -> None:
     """O-16."""
     await bench.venue.exchange.submit(bench.request(BUY, 3, LIMIT, limit="1.90", account=NUMBER))
@@ -387,6 +398,32 @@ async def test_a_bell_for_an_order_that_cannot_be_read_stops_no_other(bench: Sch
         await socket.send_str("[1, 2]")
     await bench.hold(1)
     assert len(bench.told_fills()) == 1
+
+
+@pytest.mark.parametrize("rings", ["before it", "for it", "much later"])
+async def test_lists_without_what_it_rang_for_prove_no_absence(
+    bench: SchwabBench, rings: str
+) -> None:
+    """It rang for an order that was just taken; which one it is nobody can read yet."""
+    request, ring = entry(bench), {"SchwabOrderID": "999", "AccountNumber": NUMBER}
+
+    async def rung() -> None:
+        await _activity(bench, NUMBER, "OrderCreated", ring)
+        await bench.until(lambda: "999" in bench.broker._unread)
+        bench.clock.advance(1)
+
+    if rings == "before it":
+        await rung()
+    bench.venue.faults.reset = 1
+    with pytest.raises(OrderStateUnknown):
+        await bench.broker.submit(request)
+    if rings == "for it":
+        await rung()
+    bench.clock.advance(60)
+    if rings == "much later":
+        await rung()
+    found = await bench.broker.find("main", request.client_order_id)
+    assert isinstance(found, Unclear if rings == "for it" else Absent)
 
 
 async def _activity(bench: SchwabBench, number: str, kind: str, said: Any) -> None:
