@@ -4,6 +4,7 @@ What the broker provably lacks ends, or goes out once more where it cannot be ta
 """
 
 from collections.abc import Awaitable
+from contextlib import suppress
 from typing import TypeVar
 
 from engine import asking, orders
@@ -23,6 +24,8 @@ ABSENT_GRACE_S = 5.0
 """A request may still be under way for so long when the broker says that it has no such order."""
 NAMED_GRACE_S = 30.0
 """One that the broker took by its own answer is somewhere: a look-up may lag behind for so long."""
+LOOK_BACK_S = (5.0, 12.0, 25.0)
+"""After it was believed that an entry never arrived, it is looked for again."""
 ABSENT_TWICE_S = 1.0
 """What is to be believed absent was found absent twice, so far apart."""
 UNANSWERED = (OrderState.SUBMITTING, OrderState.UNKNOWN)
@@ -172,6 +175,8 @@ async def _absent(desk: Desk, order_id: str, found: Found) -> bool:
     if order.state in UNANSWERED:
         order = await doubt(desk, order, "not answered")
         await answered(desk, order, Trigger.ABSENT, "the broker never had it")
+        if order.purpose is Purpose.ENTRY:
+            desk.vigil(lambda: _look_back(desk, order_id), f"afterwards {order_id}")
     elif order.state.is_at_broker:
         await _gone(desk, order)
     if order.replaces is not None:
@@ -193,6 +198,26 @@ async def _look_later(desk: Desk, order_id: str, pause_s: float) -> None:
     """Not a moment after the next look proves something: what it was for may be unprotected."""
     await desk.clock.sleep(pause_s)
     await look_up(desk, order_id)
+
+
+async def _look_back(desk: Desk, order_id: str) -> None:
+    """Lists may lag behind for longer than we believe: what it filled after all has no stop."""
+    from engine.flows import recover
+
+    waited = 0.0
+    for at in LOOK_BACK_S:
+        await desk.clock.sleep(at - waited)
+        waited = at
+        order = await desk.order(order_id)
+        if order is None or order.filled:
+            return  # it was heard of meanwhile
+        with suppress(*QUIET):
+            work = desk.broker(order.broker).find(order.account, order_id)
+            found = await in_time(desk, work, Rank.DOUBT)
+            if isinstance(found, FoundOrder) and found.order.state != "unknown":
+                await on_report(desk, found.order, asked=True)
+                await recover.again(desk, order.broker)  # what lives there unwatched is cancelled
+                return
 
 
 async def _gone(desk: Desk, order: Order) -> None:
