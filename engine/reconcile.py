@@ -165,7 +165,10 @@ class _Ours:
     def __init__(self, orders: Iterable[Order]) -> None:
         self.all = tuple(orders)
         self._by_id = {o.order_id: o for o in self.all}
-        self._by_broker_id = {o.broker_id: o for o in self._by_id.values() if o.broker_id}
+        # A part of an order from outside bears its number and not its size: no report is about it.
+        self._by_broker_id = {
+            o.broker_id: o for o in self.all if o.broker_id and "/" not in o.order_id
+        }
 
     def find(self, client_order_id: str, broker_id: str) -> Order | None:
         """The order that a broker means; its own number counts where it hides our id."""

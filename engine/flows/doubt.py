@@ -4,6 +4,7 @@ What the broker provably lacks ends, or goes out once more where it cannot be ta
 """
 
 from collections.abc import Awaitable
+from contextlib import suppress
 from functools import partial
 from typing import TypeVar
 
@@ -25,6 +26,8 @@ ABSENT_GRACE_S = 5.0
 """A request may still be under way for so long when the broker says that it has no such order."""
 NAMED_GRACE_S = 30.0
 """One that the broker took by its own answer is somewhere: a look-up may lag behind for so long."""
+LOOK_BACK_S = (5.0, 12.0, 25.0)
+"""After it was believed that an entry never arrived, it is looked for again."""
 ABSENT_TWICE_S = 1.0
 """What is to be believed absent was found absent twice, so far apart."""
 _URGE_S = 3.0
@@ -164,35 +167,40 @@ async def _absent(desk: Desk, order_id: str, found: Found) -> bool:
         return True
     if order_id in desk.in_flight:
         return False
-    if not await _is_still_held(desk, order):
+    left_s = _proof_in_s(desk, order)
+    if not left_s and not await _is_still_held(desk, order):
         return False
     if order.state in UNANSWERED and await _send_again(desk, order):
         return True
-    if left_s := _proof_in_s(desk, order):
+    if left_s:
         desk.vigil(lambda: _look_later(desk, order_id, left_s), f"absence of {order_id}")
         return False
     if _needs_person(desk, order):
         return False
+    await _over(desk, order)
+    return True
+
+
+async def _over(desk: Desk, order: Order) -> None:
+    """It is not there: what it was for is planned anew."""
+    order_id = order.order_id
     desk.absent.pop(order_id, None)
     if order.state in UNANSWERED:
         order = await doubt(desk, order, "not answered")
         await answered(desk, order, Trigger.ABSENT, "the broker never had it")
+        if order.purpose is Purpose.ENTRY:
+            desk.vigil(lambda: _look_back(desk, order_id), f"afterwards {order_id}")
     elif order.state.is_at_broker:
         await _gone(desk, order)
     if order.replaces is not None:
         await look_up(desk, order.replaces, refused="its replacement never arrived")
     effects.settle_soon(desk, order.trade_id)
-    return True
 
 
 async def _is_still_held(desk: Desk, order: Order) -> bool:
-    """Whether all that an exit is to close is there: else it may have filled, unseen by a list.
-
-    Asked where a second one would be taken as well, once there is anything to be concluded.
-    """
+    """Whether all that an exit is to close is there: else it may have filled, unseen by a list."""
     trade = desk.book.trades.get(order.trade_id)
-    is_exit = order.purpose is not Purpose.ENTRY and trade is not None and trade.qty_open > 0
-    if not is_exit or desk.broker(order.broker).caps.dedupes_client_id or _proof_in_s(desk, order):
+    if order.purpose is Purpose.ENTRY or trade is None or trade.qty_open <= 0:
         return True
     try:
         work = desk.broker(order.broker).positions(order.account)
@@ -228,6 +236,26 @@ async def _look_later(desk: Desk, order_id: str, pause_s: float) -> None:
     """Not a moment after the next look proves something: what it was for may be unprotected."""
     await desk.clock.sleep(pause_s)
     await look_up(desk, order_id)
+
+
+async def _look_back(desk: Desk, order_id: str) -> None:
+    """Lists may lag behind for longer than we believe: what it filled after all has no stop."""
+    from engine.flows import recover
+
+    waited = 0.0
+    for at in LOOK_BACK_S:
+        await desk.clock.sleep(at - waited)
+        waited = at
+        order = await desk.order(order_id)
+        if order is None or order.filled:
+            return  # it was heard of meanwhile
+        with suppress(*QUIET):
+            work = desk.broker(order.broker).find(order.account, order_id)
+            found = await in_time(desk, work, Rank.DOUBT)
+            if isinstance(found, FoundOrder) and found.order.state != "unknown":
+                await on_report(desk, found.order, asked=True)
+                await recover.again(desk, order.broker)  # what lives there unwatched is cancelled
+                return
 
 
 async def _gone(desk: Desk, order: Order) -> None:

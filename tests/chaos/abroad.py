@@ -17,6 +17,7 @@ import asyncio
 import os
 import random
 import time
+from collections import Counter
 from contextlib import suppress
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -36,7 +37,7 @@ from engine.brokers import BrokerCaps
 from engine.clock import SystemClock
 from engine.domain.desk import Fact
 from engine.domain.instrument import Instrument, stock
-from engine.domain.order import OrderState
+from engine.domain.order import OrderState, Purpose
 from engine.domain.record import Event
 from storage.sql import SqlStore
 from tests.chaos import campaign
@@ -44,7 +45,7 @@ from tests.chaos.abroad_audit import DOUBTFUL, NAKED_S, Bare, Disk, audited
 from tests.chaos.campaign import SYMBOLS, Tally, Watch
 from tests.chaos.nursery import Nursery, is_alive
 from tests.conformance.broker_bench import BROKERS
-from tests.venues.far import Far, far
+from tests.venues.far import Books, Far, far
 
 CASH = 10_000_000
 PLAIN_EVERY = 10
@@ -178,10 +179,40 @@ class Abroad:
             books = await self.venue.books(self.number)
             if not self.live or life != self.life:
                 continue
-            covered = {key for key, qty in books.held.items() if (key, qty < 0) in books.exits}
             clock = f"{SystemClock().now():%H:%M:%S}"
-            now = time.monotonic()
-            self.bare.look(set(books.held), covered, self.excused(), now, clock)
+            self.bare.look(self.uncovered(books), self.excused(), time.monotonic(), clock)
+
+    def uncovered(self, books: Books) -> set[tuple[str, str]]:
+        """Of each instrument with less at work to close it than is held: the entries without.
+
+        An entry goes by its number at the venue, so that it is one before and after it is booked.
+        """
+        found = set[tuple[str, str]]()
+        for key, qty in books.held.items():
+            exits = {n: abs(left) for n, of, left in books.working if of == key and left * qty < 0}
+            if sum(exits.values()) >= abs(qty):
+                continue
+            known = self.disk.orders()
+            trade_of = {doc.get("broker_id"): doc["trade_id"] for doc in known}
+            booked = {doc.get("broker_id"): Decimal(doc.get("filled", 0)) for doc in known}
+            at_work = Counter[str]()
+            for number, left in exits.items():
+                at_work[trade_of.get(number, "")] += left
+            bare = {
+                t.trade_id
+                for t in self.disk.trades()
+                if t.legs[0].instrument.key == key and at_work[t.trade_id] < t.qty_open
+            }
+            numbers = {
+                doc.get("broker_id", "")
+                for doc in known
+                if doc["trade_id"] in bare and doc["purpose"] == Purpose.ENTRY.value
+            }
+            for number, of, filled in books.filled:
+                if of == key and filled * qty > 0 and abs(filled) > booked.get(number, 0):
+                    numbers.add(number)
+            found |= {(key, number) for number in numbers or {""}}
+        return found
 
     def ready(self, is_so: bool) -> None:
         """From now on the desk can protect what it holds, or cannot."""
@@ -263,6 +294,8 @@ class Abroad:
                 await asyncio.sleep(2 * NAKED_S)
                 self.ready(False)
                 await scene.stop_bot()
+                for work in works:
+                    assert not work.done(), work.exception()
                 return await audited(self)
             finally:
                 for work in works:

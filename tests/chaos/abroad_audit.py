@@ -13,7 +13,8 @@ from bot.config import load
 from engine.clock import SystemClock
 from engine.domain.desk import Intake
 from engine.domain.order import Order, OrderState, Purpose
-from engine.domain.trade import Execution, Position, Trade
+from engine.domain.trade import Execution, Position, Trade, TradeState
+from storage.codec import shape_of
 from storage.sql import SqlStore
 from tests import truth
 from tests.chaos.campaign import AUTO
@@ -27,27 +28,26 @@ DOUBTFUL = (OrderState.UNKNOWN, OrderState.SUBMITTING)
 
 @dataclass
 class Bare:
-    """How long something was held without a working stop or close while the desk was ready."""
+    """How long an entry's units were held without a working stop or close on a ready desk."""
 
     longest_s: float = 0.0
     worst: str = ""
     """Of what, and until when by the wall clock."""
-    since: dict[str, float] = field(default_factory=dict)
+    since: dict[tuple[str, str], float] = field(default_factory=dict)
     looked_at: float = 0.0
 
-    def look(
-        self, held: set[str], covered: set[str], excused: set[str], now: float, clock: str
-    ) -> None:
-        """One look; what is excused stands still, it does not begin anew."""
-        for key in self.since.keys() & excused:
-            self.since[key] += now - self.looked_at
+    def look(self, bare: set[tuple[str, str]], excused: set[str], now: float, clock: str) -> None:
+        """One look; of an instrument that is excused the time stands still."""
+        for of in self.since:
+            if of[0] in excused:
+                self.since[of] += now - self.looked_at
         self.looked_at = now
-        for key in self.since.keys() - held | covered:
-            self.since.pop(key, None)
-        for key in held - covered - excused:
-            took = now - self.since.setdefault(key, now)
-            if took > self.longest_s:
-                self.longest_s, self.worst = took, f"{key} until {clock}"
+        still = {of: at for of, at in self.since.items() if of[0] in excused}
+        live = {of for of in bare if of[0] not in excused}
+        self.since = still | {of: self.since.get(of, now) for of in live}
+        for (key, entry), at in self.since.items():
+            if now - at > self.longest_s:
+                self.longest_s, self.worst = now - at, f"{key} {entry} until {clock}"
 
     def forget(self) -> None:
         """The desk is not ready, or another one is."""
@@ -75,6 +75,11 @@ class Disk:
         which = f" WHERE state IN ({marks})" if states else ""
         found = self._rows(f"SELECT doc FROM orders{which}", *(s.value for s in states))  # noqa: S608
         return [json.loads(doc) for (doc,) in found]
+
+    def trades(self) -> list[Trade]:
+        """Those that are not over."""
+        found = self._rows("SELECT doc FROM trades WHERE state <> ?", TradeState.CLOSED.value)
+        return [shape_of(Trade).decode(doc) for (doc,) in found]
 
     def was_told(self, order_id: str) -> bool:
         """Whether the admins were called about it."""

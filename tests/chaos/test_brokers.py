@@ -29,15 +29,15 @@ async def test_kill_campaign_at(name, tmp_path, capsys):
 
 
 def test_the_audit_counts_what_is_bare_and_holds_the_clock_while_it_is_excused():
-    bare = Bare()
-    bare.look({"A"}, set(), set(), 0.0, "")
-    bare.look({"A"}, set(), set(), 2.0, "12:00:02")
-    assert (bare.longest_s, bare.worst) == (2.0, "A until 12:00:02")
-    bare.look({"A"}, set(), {"A"}, 8.0, "")
-    bare.look({"A"}, set(), set(), 9.0, "")
+    bare, first, second = Bare(), ("A", "1"), ("A", "2")
+    bare.look({first}, set(), 0.0, "")
+    bare.look({first}, set(), 2.0, "12:00:02")
+    assert (bare.longest_s, bare.worst) == (2.0, "A 1 until 12:00:02")
+    bare.look({first}, {"A"}, 8.0, "")
+    bare.look({first}, set(), 9.0, "")
     assert bare.longest_s == 3.0
-    bare.look({"A"}, {"A"}, set(), 10.0, "")
-    bare.look({"A", "B"}, {"A"}, set(), 11.0, "")
+    bare.look({second}, set(), 10.0, "")
+    bare.look({second}, set(), 12.0, "")
     bare.forget()
-    bare.look({"B"}, set(), set(), 20.0, "")
+    bare.look({second}, set(), 20.0, "")
     assert bare.longest_s == 3.0

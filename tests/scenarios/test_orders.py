@@ -171,6 +171,22 @@ async def test_a_false_absence_does_not_lose_a_live_order(rig):
     await at_rest(rig)
 
 
+async def test_an_entry_that_lists_show_only_after_it_was_given_up_is_found_and_protected(rig):
+    """Between two comparisons nobody asks for what is over with us: it would have no stop."""
+    rig.faults.unknown_after_accept = 1
+    rig.faults.drop_events = rig.faults.falsely_absent = 99
+    await rig.say(BUY)
+    await alive(rig, 9)
+    (order,) = await orders(rig)
+    assert order.state is OrderState.REJECTED
+    rig.faults.falsely_absent = 0
+    await alive(rig, 14)
+    (trade,) = await rig.desk.store.find(Trade)
+    assert trade.qty_open == 2
+    assert [o.qty for o in await at_broker(rig) if o.stop is not None] == [2]
+    await at_rest(rig)
+
+
 async def test_what_was_taken_is_not_given_up_for_a_look_up_that_lags_behind(rig):
     """An order in its place, or its fill booked as a stranger's, would be one too many."""
     rig.faults.drop_events = rig.faults.hide_open = rig.faults.falsely_absent = 99

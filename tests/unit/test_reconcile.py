@@ -155,6 +155,21 @@ def test_what_is_over_with_us_and_lives_there_is_a_zombie() -> None:
     assert compare(books(), broker_open=(unknown, report(an_order()))).zombies == (unknown,)
 
 
+def test_an_order_from_outside_of_which_a_part_was_adopted_stays_its_owners() -> None:
+    """Its number names the adopted part too, which is over with us and smaller than the order."""
+    part = an_order("x1/adopted", qty=51, broker_id="B-app", updated_at=NOW - 10 * (LATER - NOW))
+    part = replace(part, state=S.FILLED, leg_filled=(D(51),))
+    made = books(an_order(broker_id="B-1"), part)
+    theirs = replace(
+        report(part, "partial", 100), client_order_id="", broker_id="B-app", qty=D(150)
+    )
+    rest = replace(report(made.orders["A"], "accepted"), broker_id="B-1")
+    found = compare(made, broker_open=(theirs, rest), broker_recent=(theirs, rest))
+    assert found.zombies == (), "a person's own order is never cancelled"
+    assert [o.broker_id for o in found.external_orders] == ["B-app"]
+    assert "B-app" not in [g.report.broker_id for g in found.states]
+
+
 def test_trades_made_elsewhere_are_external() -> None:
     made = books(fill=True)
     sold = a_fill("f2", "", side=Side.SELL, qty=D(4), broker_id="B-app")

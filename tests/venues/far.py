@@ -12,7 +12,7 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -27,6 +27,7 @@ from tests.conformance.broker_bench import BROKERS
 
 ORDERS = ("/place", "/orders")
 PATIENCE_S = 30.0
+_RECENT = timedelta(seconds=60)
 
 
 # -- here
@@ -52,8 +53,10 @@ class Books:
     fills: list[tuple[str, Decimal]]
     """Instrument and signed quantity of every execution."""
     held: dict[str, Decimal]
-    exits: set[tuple[str, bool]]
-    """Instruments with a working order, and whether it buys."""
+    working: list[tuple[str, str, Decimal]]
+    """Broker's number, instrument and signed quantity left of every order at work."""
+    filled: list[tuple[str, str, Decimal]]
+    """The same of what was filled in the orders of the last minute."""
     violations: list[str]
     n_checked: int
 
@@ -88,7 +91,8 @@ class Far:
             orders=[Row(**row | {"qty": Decimal(row["qty"])}) for row in said["orders"]],
             fills=[(key, Decimal(qty)) for key, qty in said["fills"]],
             held={key: Decimal(qty) for key, qty in said["held"].items()},
-            exits={(key, is_buy) for key, is_buy in said["exits"]},
+            working=[(number, key, Decimal(qty)) for number, key, qty in said["working"]],
+            filled=[(number, key, Decimal(qty)) for number, key, qty in said["filled"]],
             violations=said["violations"],
             n_checked=said["n_checked"],
         )
@@ -187,6 +191,7 @@ class Desk:
             fills = await exchange.fills_since(number, since)
         held = await exchange.positions(number)
         working = await exchange.open_orders(number)
+        recent = await exchange.orders_since(number, SystemClock().now() - _RECENT)
         return {
             "orders": [
                 {
@@ -200,9 +205,20 @@ class Desk:
             ],
             "fills": [(f.instrument.key, str(f.qty * f.side.sign)) for f in fills],
             "held": {p.instrument.key: str(p.qty) for p in held if p.qty},
-            "exits": [
-                (leg.instrument.key, order.side.sign * leg.ratio > 0)
+            "working": [
+                (order.broker_id, leg.instrument.key, str(left * order.side.sign * leg.ratio))
                 for order in working
+                if (left := order.qty - order.filled)
+                for leg in order.legs
+            ],
+            "filled": [
+                (
+                    order.broker_id,
+                    leg.instrument.key,
+                    str(order.filled * order.side.sign * leg.ratio),
+                )
+                for order in recent
+                if order.filled
                 for leg in order.legs
             ],
             "violations": self.venue.log.violations[:5],
