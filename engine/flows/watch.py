@@ -93,8 +93,26 @@ async def _watch(desk: Desk, name: str, accounts: dict[str, list[Order]], rank: 
         if adrift:
             desk.health[part] = f"it cannot say what became of {', '.join(sorted(adrift)[:5])}"
             await _tell(desk, name, accounts, desk.settings.unprotected_alarm_s)
+            for order_id in adrift:
+                desk.vigil(partial(_unseen, desk, order_id), f"unseen {order_id}")
         else:
             desk.health.pop(part, None)
+
+
+async def _unseen(desk: Desk, order_id: str) -> None:
+    """Call people about a stop that is in no list: what it is for may stand without (I-20)."""
+    await desk.clock.sleep(desk.settings.unprotected_alarm_s)
+    order = desk.book.orders.get(order_id)
+    if order is None or order.purpose is not Purpose.STOP or not order.state.is_at_broker:
+        return
+    if not await send.look_up(desk, order_id):
+        await desk.tell(
+            "admin",
+            f"⚠ {order.broker} lists the stop of {order.legs[0].instrument.label} ({order_id}, "
+            f"{order.trade_id}) nowhere. It may not work any more: look at the broker. A new one "
+            "is sent once it is sure to be gone.",
+            note_id=f"unseen-{order_id}",
+        )
 
 
 async def _tell(desk: Desk, name: str, accounts: dict[str, list[Order]], after_s: float) -> None:

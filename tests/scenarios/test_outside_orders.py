@@ -41,6 +41,8 @@ class Outside(FaultyBroker):
         """So many closing orders never arrive, and nobody says so."""
         self.holds_nothing = False
         """Its list of positions is empty."""
+        self.hides = False
+        """Its list of working orders is empty."""
 
     @property
     def caps(self):
@@ -48,6 +50,9 @@ class Outside(FaultyBroker):
 
     async def positions(self, account):
         return [] if self.holds_nothing else await super().positions(account)
+
+    async def open_orders(self, account):
+        return [] if self.hides else await super().open_orders(account)
 
     async def find(self, account, client_order_id):
         said = self.says.get(client_order_id) or self.says.get("*")
@@ -233,6 +238,22 @@ async def test_a_fill_under_the_brokers_own_number_is_booked_to_our_order(opened
     await rig.rest()
     assert rig.trade().qty_open == 2
     assert orders(rig, Purpose.ENTRY)[0].state is OrderState.FILLED
+
+
+async def test_a_stop_that_no_list_shows_any_more_is_told(opened):
+    """It counts as working, so nothing else would."""
+    rig = await opened(terms={"finds_by_client_id": False, "has_stream": False})
+    await held(rig)
+    (stop,) = live(rig, Purpose.STOP)
+    rig.outside.hides, rig.outside.says[stop.order_id] = True, Unclear()
+    await watched(rig, 4)
+    rig.outside.hides = False
+    rig.outside.says.clear()
+    await watched(rig, 8)
+    assert not any("nowhere" in note for note in rig.notes()), "a slip of one list is none"
+    rig.outside.hides, rig.outside.says[stop.order_id] = True, Unclear()
+    await watched(rig, 10)
+    assert sum(f"lists the stop of {stop.legs[0].instrument.label}" in n for n in rig.notes()) == 1
 
 
 # -- sending again, as each broker treats ids ---------------------------------------------------

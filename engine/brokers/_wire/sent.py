@@ -27,6 +27,10 @@ SETTLED_S = 10.0
 _EARLY, _LATE = timedelta(seconds=30), timedelta(minutes=2)
 """The broker's stamp of an order lies so far around the moment we sent it: skew, then delay."""
 _KEPT_ENDED, _KEPT_LIVE = timedelta(days=7), timedelta(days=200)
+_UNSEEN_S = 30.0
+"""An order that the broker numbered and lists no more is gone after this, not before."""
+_LISTED = timedelta(days=50)
+"""So far back orders are listed by every broker that is read so."""
 _YOUNG = timedelta(days=2)
 """What has not been found by then no longer makes the lists long."""
 _OVER = frozenset({"filled", "canceled", "expired", "rejected", "replaced"})
@@ -79,6 +83,8 @@ class Sent:
         """Their answer is being waited for: nothing is made of a likeness yet."""
         self._unwritten: dict[str, Entry] = {}
         """What the file does not say yet; whoever writes next writes all of it."""
+        self._unseen: dict[str, float] = {}
+        """Numbered by the broker and in no list of it -> since when, monotonic."""
 
     async def load(self) -> None:
         """Read back what was sent before, without what is long over.
@@ -224,7 +230,7 @@ class Sent:
             return Absent(as_of=as_of)
         if entry.broker_id:
             mine = [o for o in self.known(account, listed) if o.client_order_id == client_order_id]
-            return Seen(order=mine[0]) if mine else Unclear()
+            return Seen(order=mine[0]) if mine else self._unlisted(entry, as_of)
         fitting = tuple(one.order for one in self._fitting(entry, listed))
         if client_order_id in self._flying:
             return Unclear(candidates=fitting)
@@ -236,6 +242,13 @@ class Sent:
             await self._write(entry)
         return Absent(as_of=as_of)
 
+    def _unlisted(self, entry: Entry, as_of: datetime) -> Found:
+        """It was there: one list without it is a slip, all lists for long are none."""
+        name, now = entry.client_order_id, self._clock.monotonic()
+        since = self._unseen.setdefault(name, now)
+        is_listed = entry.ended_at is None and as_of - entry.sent_at < _LISTED
+        return Absent(as_of=as_of) if is_listed and now - since >= _UNSEEN_S else Unclear()
+
     def _never_sent(self, account: str, listed: Sequence[Listed], as_of: datetime) -> Found:
         """Not in our file: never sent, unless the file was lost and one of these is it."""
         strangers = tuple(
@@ -245,6 +258,8 @@ class Sent:
 
     def _named(self, account: str, order: BrokerOrder) -> BrokerOrder:
         entry = self._by_broker_id.get((account, order.broker_id))
+        if entry is not None:
+            self._unseen.pop(entry.client_order_id, None)
         if entry is None or _fingerprint(entry)[0] != _fingerprint(order)[0]:
             return order  # a number that was given anew, to something else
         if order.state in _OVER and entry.ended_at is None:

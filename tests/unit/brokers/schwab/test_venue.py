@@ -323,6 +323,21 @@ async def test_a_list_that_was_cut_off_is_no_list(
             await ask
 
 
+async def test_what_was_numbered_and_is_in_no_list_for_long_is_gone(bench: SchwabBench) -> None:
+    """A venue that forgot its orders; one list that lacks it proves nothing."""
+    order = await bench.broker.submit(entry(bench))
+    for is_hidden, passes_s, says in (
+        (True, 60, Unclear),
+        (True, 29, Unclear),
+        (False, 5, Seen),
+        (True, 60, Unclear),
+        (True, 31, Absent),
+    ):
+        venue(bench).quirks.hidden_orders = is_hidden
+        bench.clock.advance(passes_s)
+        assert isinstance(await bench.broker.find("main", order.client_order_id), says)
+
+
 async def test_more_orders_than_one_list_holds_are_read_in_several(
     bench: SchwabBench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
