@@ -105,10 +105,17 @@ async def _ladder(desk: Desk, order_id: str) -> None:
         await desk.tell(
             "admin",
             f"Order {order_id} ({order.trade_id}) has had no answer for {waited:.0f} s. It counts "
-            "as live; no new entry in its symbol. Look into the broker's own app and reconcile."
-            + _may_be(desk, order_id),
+            "as live; no new entry in its symbol. Look into the broker's own app, then say what is "
+            f"there: /order resolve.{_meanwhile(order)}{_may_be(desk, order_id)}",
             note_id=f"unknown-{order_id}",
         )
+
+
+def _meanwhile(order: Order) -> str:
+    """What the desk does of itself until somebody has decided."""
+    if order.purpose is Purpose.ENTRY:
+        return ""
+    return " Until then what it was to close is closed only if the price reaches its stop."
 
 
 def _may_be(desk: Desk, order_id: str) -> str:
