@@ -50,6 +50,11 @@ _UNSURE = (OrderState.SUBMITTING, OrderState.UNKNOWN)
 _LAG = timedelta(minutes=5)
 """A broker's positions may be older than its executions; its clock and ours need not agree."""
 
+_OURS_TOO = (
+    " The desk keeps a stop of its own for what is held: both together may close more than that."
+    " Take yours back, or close the trade."
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Seen:
@@ -260,10 +265,12 @@ async def _adopt(
     for report in found.zombies:
         await _end_zombie(desk, broker, account, report)
     for report in found.external_orders:
+        closes = _OURS_TOO if _may_protect(desk, account, report) else ""
         await desk.tell(
             "admin",
             f"{account}: order {report.broker_id} ({report.side} {report.qty:f} "
-            f"{report.legs[0].instrument.label}) was placed outside TradeStream. It is left alone.",
+            f"{report.legs[0].instrument.label}) was placed outside TradeStream. It is left alone."
+            + closes,
             note_id=f"outside-{report.broker_id or report.client_order_id}",
         )
     if found.missed_fills or found.settlements or found.external_fills:

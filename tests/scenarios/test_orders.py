@@ -1,6 +1,7 @@
 """Sending orders through brokers that fail, lie, repeat and forget (faults O, I-09 to I-16)."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -11,6 +12,7 @@ from engine.domain.errors import BrokerUnavailable
 from engine.domain.order import Order, OrderState, Purpose, Side
 from engine.domain.trade import Execution, LedgerEntry, Trade, TradeState
 from engine.flows import monitor, recover, send
+from engine.orders import request_of
 from tests import rig as desks
 from tests import truth
 from tests.conformance.faulty_broker import Faults, FaultyBroker
@@ -752,6 +754,17 @@ async def test_a_part_closed_by_hand_leaves_the_rest_protected(rig):
     live = [s for s in await orders(rig, Purpose.STOP) if not s.state.is_terminal]
     assert [s.qty for s in live] == [1]
     await check(rig)
+
+
+async def test_an_exit_placed_outside_beside_our_stop_is_said_to_be_one_too_many(rig):
+    await rig.say(BUY)
+    await rig.fill(spy(), "2.14", "2.15")
+    (stop,) = [s for s in await orders(rig, Purpose.STOP) if not s.state.is_terminal]
+    by_hand = replace(request_of(stop), client_order_id="app-1")
+    await rig.broker.submit(by_hand)
+    await recover.reconcile(rig.desk)
+    assert any("close more than that" in n for n in rig.notes())
+    assert (await orders(rig, Purpose.STOP))[0].state is OrderState.ACCEPTED
 
 
 async def test_a_deposit_in_the_brokers_app_is_booked_as_one_and_said(rig):  # O-16
