@@ -54,7 +54,9 @@ from storage.sql import SqlStore, SqlVault
 log = logging.getLogger(__name__)
 
 _DRAIN_S = 4.5
+_REST_S = 2.0
 _LEAVE_S = 1.0
+_EVENTS = "events "
 """With these a process that is told to end does so within 10 s."""
 _WATCH_ROUND_S = 1.0
 _CLOSES_S = 30.0
@@ -180,7 +182,7 @@ class App:
         self.report = await recover.start(self.desk)
         await self._note_start()
         for name in self.desk.brokers:
-            self.work.keep(partial(self._pump_events, name), f"events {name}")
+            self.work.keep(partial(self._pump_events, name), _EVENTS + name)
         self.work.keep(self.monitor.run, "monitor")
         self.work.every(self.config.jobs.monitor_s, self._sweep, "sweep")
         self.work.every(_WATCH_ROUND_S, partial(watch.round_of, self.desk), "watch")
@@ -294,11 +296,14 @@ class App:
         await self.outbox.close()
         await self.confirmations.close()
         await self.throttled.close()
-        await self.work.close(_LEAVE_S)
-        await self.desk.stop_tasks()
+        await self.work.close(_LEAVE_S, but=_EVENTS)
+        await _within(_REST_S, self._come_to_rest())  # what prices and presses began meanwhile
         await asyncio.gather(
             *(_within(_LEAVE_S, broker.close()) for broker in self.desk.brokers.values())
         )
+        await self.work.drain(_LEAVE_S)  # all that the brokers told is booked
+        await self.work.close(_LEAVE_S)
+        await self.desk.stop_tasks()
         if self.feed is not None:
             await _within(_LEAVE_S, self.feed.close())
         await self.charts.close()

@@ -41,10 +41,16 @@ class Supervisor:
 
         self.keep(rounds, name)
 
-    async def close(self, patience_s: float) -> None:
-        """End all of it."""
-        for task in self._tasks:
+    async def close(self, patience_s: float, *, but: str = "") -> None:
+        """End all of it; what has a name that begins with ``but`` goes on."""
+        ends = [t for t in self._tasks if not but or not t.get_name().startswith(but)]
+        for task in ends:
             task.cancel()
+        if ends:
+            await asyncio.wait(ends, timeout=patience_s)
+
+    async def drain(self, patience_s: float) -> None:
+        """Wait for what ends by itself."""
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=patience_s)
 

@@ -167,16 +167,18 @@ async def _absent(desk: Desk, order_id: str, found: Found) -> bool:
         return True
     if order_id in desk.in_flight:
         return False
+    is_unanswered = order.state in UNANSWERED
+    is_safe = desk.broker(order.broker).caps.dedupes_client_id
     left_s = _proof_in_s(desk, order)
-    if not left_s and not await _is_still_held(desk, order):
-        return False
-    if order.state in UNANSWERED and await _send_again(desk, order):
+    if is_unanswered and is_safe and await _send_again(desk, order):
         return True
     if left_s:
         desk.vigil(lambda: _look_later(desk, order_id, left_s), f"absence of {order_id}")
         return False
-    if _needs_person(desk, order):
+    if await _may_be_there(desk, order):
         return False
+    if is_unanswered and not is_safe and await _send_again(desk, order):
+        return True
     await _over(desk, order)
     return True
 
@@ -197,16 +199,18 @@ async def _over(desk: Desk, order: Order) -> None:
     effects.settle_soon(desk, order.trade_id)
 
 
-async def _is_still_held(desk: Desk, order: Order) -> bool:
-    """Whether all that an exit is to close is there: else it may have filled, unseen by a list."""
+async def _may_be_there(desk: Desk, order: Order) -> bool:
+    """Whether an exit may be at the broker, or have filled there, though no list shows it."""
     trade = desk.book.trades.get(order.trade_id)
     if order.purpose is Purpose.ENTRY or trade is None or trade.qty_open <= 0:
+        return False
+    if _needs_person(desk, order):
         return True
     try:
         work = desk.broker(order.broker).positions(order.account)
         listed = await in_time(desk, work, Rank.NAKED)
     except QUIET:
-        return False
+        return True
     for leg in order.legs:
         theirs = sum((p.qty for p in listed if p.instrument == leg.instrument), ZERO)
         ours = sum(
@@ -219,8 +223,8 @@ async def _is_still_held(desk: Desk, order: Order) -> bool:
         )
         if abs(theirs) < abs(ours) or theirs * ours < 0:
             desk.gates.setdefault(order.broker, "it says that less is held than the books do")
-            return False
-    return True
+            return True
+    return False
 
 
 def _proof_in_s(desk: Desk, order: Order) -> float:

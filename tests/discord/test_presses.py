@@ -1,6 +1,8 @@
 """Presses that cross, repeat, come late or are answered into the void."""
 
 import asyncio
+import sqlite3
+from contextlib import closing
 from decimal import Decimal
 
 import pytest
@@ -241,3 +243,33 @@ async def test_nothing_new_is_taken_in_while_the_desk_ends(tmp_path, monkeypatch
         it.user("rhea").say("options-room", "too late for this run")
         await asyncio.sleep(0.2)
         assert len(it.book.intake) == 1
+
+
+@pytest.mark.parametrize(
+    ("part", "step", "n_fills"), [("throttled", "close", 2), ("desk", "stop_tasks", 1)]
+)
+async def test_what_fills_while_the_desk_ends_is_booked_or_did_not_happen(
+    part, step, n_fills, tmp_path, monkeypatch
+):
+    """P-01: after a proper stop the books and the paper broker tell of the same fills."""
+    async with desk(tmp_path, monkeypatch) as it:
+        approval, card = await it.asked()
+        await it.press("tom", card, "Approve")
+        await it.until(lambda: it.book.trades[approval.trade_id].state is TradeState.OPEN)
+        await it.until(
+            lambda: [o for o in it.book.orders.values() if o.purpose == "stop" and o.accepted_at]
+        )
+        end = getattr(getattr(it.app, part), step)
+
+        async def fallen():
+            it.price(option("SPY", friday(), Decimal(603), "C"), "1.02", "1.04")
+            await asyncio.sleep(0.3)
+            await end()
+
+        monkeypatch.setattr(getattr(it.app, part), step, fallen)
+        await it.app.stop()
+        with closing(sqlite3.connect(tmp_path / "desk.db")) as db:
+            booked = {key for (key,) in db.execute("SELECT key FROM executions")}
+            there = {key for (key,) in db.execute("SELECT key FROM paper_book")}
+        assert booked == {key.partition("/")[2] for key in there if key.startswith("fill/")}
+        assert len(booked) == n_fills

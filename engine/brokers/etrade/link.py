@@ -135,6 +135,8 @@ class Link:
     ) -> None:
         """A refusal in E*TRADE's own words is one, whatever the status."""
         refusal = translate.refusal(answer.body)
+        if refusal is not None and refusal[0] == translate.NOT_AVAILABLE:
+            raise otherwise(f"{self.name}: its service says that it is not available")
         if refusal is not None:
             raise OrderRejected(refusal[0], self._unnamed(refusal[1]))
         if not answer.is_ok or not isinstance(answer.body, Mapping):

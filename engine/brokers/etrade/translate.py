@@ -317,6 +317,10 @@ def order_id(body: Json) -> str:
     return str(int(number(found["orderId"])))
 
 
+NOT_AVAILABLE = "100"
+"""E*TRADE's code for a service that is down: what became of a request it does not say."""
+
+
 def refusal(body: Any) -> tuple[str, str] | None:
     """Code and sentence of E*TRADE's own refusal; None when the body is none."""
     error = body.get("Error") if isinstance(body, Mapping) else None

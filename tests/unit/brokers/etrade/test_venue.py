@@ -1,8 +1,10 @@
 """E*TRADE as it behaves: tokens that sleep and die, lists with gaps, previews that lapse."""
 
 import logging
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
@@ -216,6 +218,41 @@ async def test_no_key_and_no_token_is_logged(
 
 
 # -- orders -----------------------------------------------------------------------------------
+
+
+def told_otherwise(bench: EtradeBench, monkeypatch: pytest.MonkeyPatch, body: Any) -> None:
+    """Orders are placed, and answered by something else."""
+    real = bench.broker._link.wire.act
+
+    async def act(method: Any, path: str, **more: Any) -> Any:
+        answer = await real(method, path, **more)
+        return replace(answer, body=body) if path.endswith("place.json") else answer
+
+    monkeypatch.setattr(bench.broker._link.wire, "act", act)
+
+
+async def test_a_service_that_is_not_available_refuses_nothing(
+    bench: EtradeBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told_otherwise(bench, monkeypatch, {"Error": {"code": 100, "message": "not available"}})
+    request = entry(bench)
+    with pytest.raises(OrderStateUnknown):
+        await bench.broker.submit(request)
+    assert isinstance(await bench.broker.find("main", request.client_order_id), Seen)
+
+
+async def test_an_order_that_was_answered_with_a_wrong_number_is_found(
+    bench: EtradeBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told_otherwise(bench, monkeypatch, {"PlaceOrderResponse": {"OrderIds": [{"orderId": 12}]}})
+    request = entry(bench)
+    assert (await bench.broker.submit(request)).broker_id == "12"
+    assert isinstance(await bench.broker.find("main", request.client_order_id), Unclear)
+    bench.clock.advance(11)
+    found = await bench.broker.find("main", request.client_order_id)
+    assert isinstance(found, Seen)
+    assert found.order.broker_id != "12"
+    await bench.broker.cancel("main", request.client_order_id)
 
 
 async def test_a_preview_that_lapsed_is_a_refusal_and_no_order(bench: EtradeBench) -> None:
