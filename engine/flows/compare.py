@@ -140,6 +140,7 @@ async def _look(
     desk: Desk, broker: str, account: str, since: datetime, *, is_first: bool = False
 ) -> tuple[Findings, _Seen]:
     seen = await _read(desk, broker, account, since)
+    splits.hold(desk, account, seen.positions)
     await _take_in(desk, account, since, seen)
     if is_first:  # what the lists show needs no question of its own
         await unsettled.resolve(desk, account)
