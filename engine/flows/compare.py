@@ -50,6 +50,11 @@ _UNSURE = (OrderState.SUBMITTING, OrderState.UNKNOWN)
 _LAG = timedelta(minutes=5)
 """A broker's positions may be older than its executions; its clock and ours need not agree."""
 
+_OURS_TOO = (
+    " The desk keeps a stop of its own for what is held: both together may close more than that."
+    " Take yours back, or close the trade."
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Seen:
@@ -135,6 +140,7 @@ async def _look(
     desk: Desk, broker: str, account: str, since: datetime, *, is_first: bool = False
 ) -> tuple[Findings, _Seen]:
     seen = await _read(desk, broker, account, since)
+    splits.hold(desk, account, seen.positions)
     await _take_in(desk, account, since, seen)
     if is_first:  # what the lists show needs no question of its own
         await unsettled.resolve(desk, account)
@@ -260,10 +266,12 @@ async def _adopt(
     for report in found.zombies:
         await _end_zombie(desk, broker, account, report)
     for report in found.external_orders:
+        closes = _OURS_TOO if _may_protect(desk, account, report) else ""
         await desk.tell(
             "admin",
             f"{account}: order {report.broker_id} ({report.side} {report.qty:f} "
-            f"{report.legs[0].instrument.label}) was placed outside TradeStream. It is left alone.",
+            f"{report.legs[0].instrument.label}) was placed outside TradeStream. It is left alone."
+            + closes,
             note_id=f"outside-{report.broker_id or report.client_order_id}",
         )
     if found.missed_fills or found.settlements or found.external_fills:

@@ -13,7 +13,7 @@ from engine.asking import Rank, asking
 from engine.brokers import Balance, Broker, BrokerOrder, BrokerPosition
 from engine.desk import Desk
 from engine.domain.order import Order, OrderState, Purpose
-from engine.flows import effects, second_truth, send, unsettled
+from engine.flows import effects, second_truth, send, splits, unsettled
 from engine.flows.compare import asked, together
 from engine.flows.doubt import UNANSWERED
 from engine.reconcile import Findings
@@ -53,6 +53,7 @@ async def _agrees(desk: Desk, name: str, account: str) -> bool:
         asked(desk, broker.positions(account)),
         asked(desk, broker.balance(account)),
     )
+    splits.hold(desk, account, held)
     for report in working:
         await send.on_report(desk, report, asked=True)
     unseen = _unseen(desk, account, working)

@@ -32,6 +32,7 @@ from engine.domain.order import Order
 from engine.flows import effects, own
 from engine.flows.fills import on_fill
 from engine.market import new_york_date
+from engine.reconcile import GRACE
 
 log = logging.getLogger(__name__)
 
@@ -151,9 +152,19 @@ async def on_report(desk: Desk, report: BrokerOrder, *, asked: bool = False) -> 
         await fetch_fills(desk, after, report.updated_at)
     elif missing:
         desk.vigil(lambda: _fetch_later(desk, after, report.updated_at), f"fills {after.order_id}")
+    if after.state.is_terminal and after.is_flagged and not order.is_flagged:
+        desk.vigil(lambda: _end_later(desk, order.broker), f"over, and lives at {order.broker}")
     if after is not order:
         effects.settle_soon(desk, order.trade_id)
     return desk.book.orders.get(known.order_id, after)
+
+
+async def _end_later(desk: Desk, broker: str) -> None:
+    """What is over with us and lives there fills unwatched: a comparison cancels it."""
+    from engine.flows import recover
+
+    await desk.clock.sleep(2 * GRACE.total_seconds())
+    await recover.again(desk, broker)
 
 
 async def _store(desk: Desk, order: Order, after: Order, report: BrokerOrder) -> None:

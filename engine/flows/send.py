@@ -101,12 +101,10 @@ async def _sent(desk: Desk, order: Order, *, again: bool) -> Order:
     except OrderRejected as error:
         return await _refused(desk, order, str(error), again=again)
     except BrokerUnavailable as error:
-        _note_unsent(desk, order, error)
-        return await answered(desk, order, Trigger.REJECT, f"not sent: {error}")
+        return await _unsent(desk, order, error)
     except BrokerAuthError as error:
-        _note_unsent(desk, order, error)
         await locked_out(desk, order.broker, error)
-        return await answered(desk, order, Trigger.REJECT, f"not sent: {error}")
+        return await _unsent(desk, order, error)
     except (OrderStateUnknown, TimeoutError) as error:
         return await doubt(desk, order, str(error) or "no answer in time")
     except asyncio.CancelledError:
@@ -129,6 +127,15 @@ async def _refused(desk: Desk, order: Order, why: str, *, again: bool) -> Order:
     if is_taken:  # the lists lag
         return await doubt(desk, order, why)
     return await answered(desk, order, Trigger.REJECT, why)
+
+
+async def _unsent(desk: Desk, order: Order, error: Exception) -> Order:
+    """Nothing was taken, says the answer; unless the broker's stream has shown it meanwhile."""
+    current = desk.book.orders.get(order.order_id, order)
+    if current.state not in UNANSWERED:
+        return current
+    _note_unsent(desk, order, error)
+    return await answered(desk, order, Trigger.REJECT, f"not sent: {error}")
 
 
 def _note_unsent(desk: Desk, order: Order, error: Exception) -> None:

@@ -9,7 +9,9 @@ from decimal import Decimal
 from fractions import Fraction
 
 from engine import ledger
+from engine.brokers import BrokerPosition
 from engine.desk import Desk
+from engine.domain.instrument import Instrument
 from engine.domain.money import ZERO
 from engine.domain.record import Event
 from engine.domain.trade import Position, Trade
@@ -23,14 +25,31 @@ _MOST = 100
 _COST_OFF = Decimal("0.005")
 _PRICE_OFF = Decimal("0.006")
 """A broker's average price is rounded to the cent."""
+_HOLD_S = 10.0
+"""Longer than a comparison takes, which says whether it was split."""
 _OLD_PRICES_S = 24 * 3600.0
 """Broker and market need not change over at the same minute: at most from one close to the next."""
+
+
+def hold(desk: Desk, account: str, positions: Sequence[BrokerPosition]) -> None:
+    """While the broker's position looks split no exit leaves: its size and price are of before."""
+    for theirs in positions:
+        held = _held(desk, account, theirs.instrument)
+        gap = PositionGap(
+            instrument=theirs.instrument,
+            ours=sum((position.qty for _, position in held), ZERO),
+            theirs=theirs.qty,
+            avg_price=theirs.avg_price,
+        )
+        if ratio_of(gap, [position for _, position in held]) is not None:
+            for trade, _ in held:
+                desk.backoff.wait(f"{trade.trade_id}|all", _HOLD_S)
 
 
 async def on_gap(desk: Desk, account: str, gap: PositionGap) -> bool:
     """Book a split over all trades that hold the shares, in one step; False when it is none."""
     async with desk.lock(account):
-        held = _held(desk, account, gap)
+        held = _held(desk, account, gap.instrument)
         ratio = ratio_of(gap, [position for _, position in held])
         if ratio is None:
             return False
@@ -43,6 +62,7 @@ async def on_gap(desk: Desk, account: str, gap: PositionGap) -> bool:
         water.forget(desk, trade.trade_id)
         desk.bars.forget(trade.trade_id)
         desk.bands.drop(trade.trade_id)
+        desk.backoff.worked(f"{trade.trade_id}|all")
         effects.settle_soon(desk, trade.trade_id)
     return True
 
@@ -73,13 +93,13 @@ def ratio_of(gap: PositionGap, held: Sequence[Position]) -> Fraction | None:
     return ratio if is_plain else None
 
 
-def _held(desk: Desk, account: str, gap: PositionGap) -> list[tuple[Trade, Position]]:
+def _held(desk: Desk, account: str, instrument: Instrument) -> list[tuple[Trade, Position]]:
     return [
         (trade, position)
         for trade in desk.book.trades.values()
         if trade.account == account
         for position in desk.book.positions_of(trade.trade_id)
-        if position.instrument == gap.instrument and position.qty != 0
+        if position.instrument == instrument and position.qty != 0
     ]
 
 

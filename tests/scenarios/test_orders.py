@@ -1,16 +1,18 @@
 """Sending orders through brokers that fail, lie, repeat and forget (faults O, I-09 to I-16)."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
 from engine.asking import Rank, rank
 from engine.brokers import BrokerFill, Filled, Odd, OrderSeen, StreamDown, StreamUp
 from engine.domain.desk import AlertState
-from engine.domain.errors import BrokerUnavailable
+from engine.domain.errors import BrokerUnavailable, RateLimited
 from engine.domain.order import Order, OrderState, Purpose, Side
 from engine.domain.trade import Execution, LedgerEntry, Trade, TradeState
 from engine.flows import monitor, recover, send
+from engine.orders import request_of
 from tests import rig as desks
 from tests import truth
 from tests.conformance.faulty_broker import Faults, FaultyBroker
@@ -108,6 +110,32 @@ async def test_no_answer_and_no_event_is_unknown_until_it_is_looked_up(rig, faul
     assert order.state in (OrderState.ACCEPTED, OrderState.PARTIAL, OrderState.FILLED)
     entries = [o for o in await at_broker(rig) if o.client_order_id == order.order_id]
     assert len(entries) == 1
+    await at_rest(rig)
+
+
+@pytest.mark.parametrize("is_heard_first", [True, False])
+async def test_a_stop_that_lives_though_its_answer_was_a_pause_is_not_doubled(
+    rig, monkeypatch, is_heard_first
+):
+    """A gateway may say 429 of what it has passed on; the stream tells better."""
+    await waiting(rig)
+    plain, asked = rig.desk.broker("paper").submit, []
+
+    async def submit(request):
+        report = await plain(request)
+        asked.append(request.client_order_id)
+        if len(asked) == 1:
+            if is_heard_first:
+                await send.on_report(rig.desk, report)
+            raise RateLimited("slow down", 1)
+        return report
+
+    monkeypatch.setattr(rig.desk.broker("paper"), "submit", submit)
+    await rig.fill(spy(), "2.14", "2.15")
+    await alive(rig, 14)
+    assert len(asked) == (1 if is_heard_first else 2)
+    live = [o for o in await at_broker(rig) if o.stop is not None and o.state == "accepted"]
+    assert [o.qty for o in live] == [2]
     await at_rest(rig)
 
 
@@ -752,6 +780,17 @@ async def test_a_part_closed_by_hand_leaves_the_rest_protected(rig):
     live = [s for s in await orders(rig, Purpose.STOP) if not s.state.is_terminal]
     assert [s.qty for s in live] == [1]
     await check(rig)
+
+
+async def test_an_exit_placed_outside_beside_our_stop_is_said_to_be_one_too_many(rig):
+    await rig.say(BUY)
+    await rig.fill(spy(), "2.14", "2.15")
+    (stop,) = [s for s in await orders(rig, Purpose.STOP) if not s.state.is_terminal]
+    by_hand = replace(request_of(stop), client_order_id="app-1")
+    await rig.broker.submit(by_hand)
+    await recover.reconcile(rig.desk)
+    assert any("close more than that" in n for n in rig.notes())
+    assert (await orders(rig, Purpose.STOP))[0].state is OrderState.ACCEPTED
 
 
 async def test_a_deposit_in_the_brokers_app_is_booked_as_one_and_said(rig):  # O-16

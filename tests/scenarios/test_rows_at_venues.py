@@ -228,6 +228,22 @@ async def test_a_split_is_booked_as_one_and_the_stop_follows(name):  # M-07
         await truth.ledger_identity(it.store)
 
 
+@pytest.mark.parametrize("name", ["alpaca stock", "webull stock"])
+async def test_no_exit_of_before_a_split_is_sent_while_it_is_being_found(name):  # M-07
+    """The old stop, four times as dear as the market, would sell at once."""
+    async with at(name) as it:
+        await it.enter(qty=2)
+        await it.seconds(6)
+        await split(it, 4, 1)
+        before = {o.client_order_id for o in await it.exits_at_venue()}
+        await recover.on_demand(it.desk)
+        await it.seconds(8, "0.50", "0.51")
+        sent = [o.qty for o in await it.exits_at_venue() if o.client_order_id not in before]
+        assert set(sent) == {8}
+        assert it.ours() == await it.held() == 8
+        await it.protected()
+
+
 async def test_a_split_that_leaves_parts_of_shares_is_told_and_changes_nothing():  # M-07
     async with at("alpaca stock") as it:
         await it.enter(qty=2)
