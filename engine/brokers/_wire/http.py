@@ -193,7 +193,7 @@ class Wire:
                 headers=sent,
                 allow_redirects=False,
             ) as answer:
-                text = await answer.text()
+                text = (await answer.text()).removeprefix("\ufeff")  # a mark that JSON lacks
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             raise self._failed(BrokerUnavailable(f"{self.name}: no connection")) from error
         except (aiohttp.ClientError, TimeoutError, OSError, UnicodeError) as error:

@@ -137,6 +137,11 @@ async def test_a_read_without_a_readable_answer_is_tried_again_and_then_unavaila
     assert len(server.seen) == 2
 
 
+async def test_a_byte_order_mark_before_an_answer_is_no_part_of_it(server, wire):
+    server.answers = [text(200, '\ufeff{"n": 1}')]
+    assert (await wire.act("POST", "/orders", json={})).body == {"n": 1}
+
+
 async def test_a_read_that_never_works_ends_as_unavailable(server, wire):
     server.answers = [UNKNOWN["500"]]
     with pytest.raises(BrokerUnavailable):
