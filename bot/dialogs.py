@@ -29,7 +29,7 @@ from engine.flows import approve, halt, journal, loosen, manage, mode, modify
 if TYPE_CHECKING:
     from bot.app import App
 
-_ID = re.compile(r"ts:form:(?P<form>[a-z]{3,8}):(?P<key>[A-Za-z0-9-]{0,60}):(?P<version>\d{1,9})")
+_ID = re.compile(r"ts:form:(?P<form>[a-z]{3,8}):(?P<key>[A-Za-z0-9./-]{0,60}):(?P<version>\d{1,9})")
 _DISTANCE = re.compile(r"(\d{1,2}(?:\.\d{1,2})?) ?(%|atr)?")
 _KEPT = 500
 _UNUSED_S = 1.0

@@ -23,7 +23,7 @@ _QUARTERS = 4
 
 class TradeButton(
     Lasting[discord.ui.Button[Any]],
-    template=r"ts:trade:(?P<id>[A-Za-z0-9-]{1,60})"
+    template=r"ts:trade:(?P<id>[A-Za-z0-9./-]{1,60})"
     r":(?P<verb>close25|close50|close100|entry|stop|target|trail)",
 ):
     """Close a share, move or trail the stop, set a target: on the card of an open trade."""

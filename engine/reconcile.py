@@ -272,6 +272,7 @@ def _strangers(
 ) -> tuple[list[BrokerOrder], list[BrokerOrder]]:
     zombies: list[BrokerOrder] = []
     external: list[BrokerOrder] = []
+    listed = {(r.client_order_id, r.broker_id) for r in working if r.state in _LIVE}
     for report in working:
         if report.state not in _LIVE:
             continue
@@ -279,7 +280,13 @@ def _strangers(
         if order is None:
             is_ours = _is_our_id(report.client_order_id)
             (zombies if is_ours else external).append(report)
-        elif order.state.is_terminal and now - order.updated_at >= GRACE:
+            continue
+        is_over = order.state.is_terminal and now - order.updated_at >= GRACE
+        # A broker that takes an id twice took a repeat beside what its lists showed late.
+        is_double = report.broker_id != order.broker_id and (
+            (report.client_order_id, order.broker_id) in listed
+        )
+        if is_over or is_double:
             zombies.append(report)
     return zombies, external
 

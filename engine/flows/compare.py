@@ -50,10 +50,7 @@ _UNSURE = (OrderState.SUBMITTING, OrderState.UNKNOWN)
 _LAG = timedelta(minutes=5)
 """A broker's positions may be older than its executions; its clock and ours need not agree."""
 
-_OURS_TOO = (
-    " The desk keeps a stop of its own for what is held: both together may close more than that."
-    " Take yours back, or close the trade."
-)
+_OURS_TOO = " The desk has a stop of its own: both may close more than is held. Take yours back."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -303,7 +300,8 @@ async def _end_zombie(desk: Desk, broker: str, account: str, report: BrokerOrder
     if order is None and _may_protect(desk, account, report):
         what = "unknown to the books, and left alone because it may protect a position"
     else:
-        what = "over with us; it is being cancelled"
+        is_over = order is None or order.state.is_terminal
+        what = f"{'over with us' if is_over else 'there twice'}; it is being cancelled"
         try:
             await asked(desk, desk.broker(broker).cancel(account, name))
         except (OrderRejected, *QUIET) as error:

@@ -27,7 +27,7 @@ ABSENT_GRACE_S = 5.0
 NAMED_GRACE_S = 30.0
 """One that the broker took by its own answer is somewhere: a look-up may lag behind for so long."""
 LOOK_BACK_S = (5.0, 12.0, 25.0)
-"""After it was believed that an entry never arrived, it is looked for again."""
+"""After it was believed that an order never arrived, it is looked for again."""
 ABSENT_TWICE_S = 1.0
 """What is to be believed absent was found absent twice, so far apart."""
 _URGE_S = 3.0
@@ -197,8 +197,7 @@ async def _over(desk: Desk, order: Order) -> None:
     if order.state in UNANSWERED:
         order = await doubt(desk, order, "not answered")
         await answered(desk, order, Trigger.ABSENT, "the broker never had it")
-        if order.purpose is Purpose.ENTRY:
-            desk.vigil(lambda: _look_back(desk, order_id), f"afterwards {order_id}")
+        desk.vigil(lambda: _look_back(desk, order_id), f"afterwards {order_id}")
     elif order.state.is_at_broker:
         await _gone(desk, order)
     if order.replaces is not None:
@@ -360,7 +359,17 @@ async def _send_again(desk: Desk, order: Order) -> bool:
     from engine.flows import send
 
     after = await send.submit(desk, current, again=True)
+    if not desk.broker(order.broker).caps.dedupes_client_id:
+        desk.vigil(lambda: _was_twice(desk, order.broker), f"twice at {order.broker}")
     return after.state not in UNANSWERED
+
+
+async def _was_twice(desk: Desk, broker: str) -> None:
+    """A list that lagged shows the first one by now: what is there twice is cancelled."""
+    from engine.flows import recover
+
+    await desk.clock.sleep(LOOK_BACK_S[-1])
+    await recover.again(desk, broker)
 
 
 async def stands(desk: Desk, order_id: str, reason: str) -> None:

@@ -789,7 +789,7 @@ async def test_an_exit_placed_outside_beside_our_stop_is_said_to_be_one_too_many
     by_hand = replace(request_of(stop), client_order_id="app-1")
     await rig.broker.submit(by_hand)
     await recover.reconcile(rig.desk)
-    assert any("close more than that" in n for n in rig.notes())
+    assert any("close more than is held" in n for n in rig.notes())
     assert (await orders(rig, Purpose.STOP))[0].state is OrderState.ACCEPTED
 
 

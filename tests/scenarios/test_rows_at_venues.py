@@ -15,6 +15,7 @@ from engine.domain.order import Order, OrderState, OrderType, Purpose, Side
 from engine.domain.quote import Leg
 from engine.domain.trade import Execution, StopPlan, Trade, TradeState
 from engine.flows import capable, flatten, manage, recover, send
+from engine.orders import request_of
 from engine.store import REGISTERS
 from tests import truth
 from tests.conformance.broker_bench import BROKERS, D
@@ -176,6 +177,22 @@ async def test_a_spread_goes_as_one_order_or_not_at_all(name):  # O-26
         assert not it.desk.book.open_trades()
         assert await it.bench.broker.positions("main") == []
         await it.true()
+
+
+async def test_a_stop_that_is_there_twice_under_one_id_is_there_once_again():
+    """tastytrade takes an id twice: a repeat may stand beside what its lists showed late."""
+    async with at("tastytrade stock") as it:
+        entry = await it.enter(qty=2)
+        await it.seconds(6)
+        (stop,) = [o for o in it.desk.book.orders_of(entry.trade_id) if o.purpose is Purpose.STOP]
+        await it.bench.broker.submit(request_of(stop))
+        await it.seconds(6)
+        assert len([o for o in await it.exits_at_venue() if o.state in LIVE]) == 2
+        await recover.on_demand(it.desk)
+        await it.seconds(6)
+        assert [o.qty for o in await it.exits_at_venue() if o.state in LIVE] == [2]
+        assert told(it, "there twice")
+        await it.protected()
 
 
 # -- splits ---------------------------------------------------------------------------------------

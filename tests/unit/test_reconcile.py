@@ -170,6 +170,14 @@ def test_an_order_from_outside_of_which_a_part_was_adopted_stays_its_owners() ->
     assert "B-app" not in [g.report.broker_id for g in found.states]
 
 
+def test_a_second_live_order_under_one_id_is_a_zombie() -> None:
+    made = books(an_order(broker_id="B-2"))
+    first, second = (replace(report(made.orders["A"]), broker_id=n) for n in ("B-1", "B-2"))
+    assert compare(made, broker_open=(first, second)).zombies == (first,)
+    assert compare(made, broker_open=(second, second)).zombies == ()
+    assert compare(made, broker_open=(first,)).zombies == (), "its number may have changed"
+
+
 def test_trades_made_elsewhere_are_external() -> None:
     made = books(fill=True)
     sold = a_fill("f2", "", side=Side.SELL, qty=D(4), broker_id="B-app")

@@ -35,6 +35,10 @@ class Recent(Generic[T]):
         """What was kept; None when nothing was."""
         return self._kept.get(key)
 
+    def values(self) -> list[T]:
+        """All that is kept."""
+        return list(self._kept.values())
+
     def __contains__(self, key: object) -> bool:
         return key in self._kept
 
@@ -75,6 +79,16 @@ class Memory:
         if order.client_order_id or known is None:
             return order
         return replace(order, client_order_id=known.client_order_id)
+
+    def beside(self, broker_id: str, client_order_id: str) -> list[str]:
+        """Broker's ids of other working orders under our id: the broker takes one twice."""
+        return [
+            order.broker_id
+            for order in self.orders.values()
+            if order.client_order_id == client_order_id
+            and order.broker_id != broker_id
+            and order.state not in OVER
+        ]
 
     def by_client_id(self, number: str, client_order_id: str) -> str | None:
         """The broker's id of an order of ours in this account."""

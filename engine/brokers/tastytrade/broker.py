@@ -351,8 +351,8 @@ class Tastytrade(Reading):
         broker_id = self._memory.by_client_id(number, client_order_id)
         if broker_id is None:
             broker_id = (await self._working(account, client_order_id)).broker_id
-        path = f"/accounts/{number}/orders/{broker_id}"
-        answer = await login.act("DELETE", path, lane="exit")
+        for one in (*self._memory.beside(broker_id, client_order_id), broker_id):
+            answer = await login.act("DELETE", f"/accounts/{number}/orders/{one}", lane="exit")
         if not answer.is_ok:
             raise self._refused(answer)
 

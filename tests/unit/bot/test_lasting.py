@@ -53,6 +53,7 @@ MADE: tuple[Lasting[Any], ...] = (
     ApprovalButton("AP-1", 12, "half"),
     WhichSelect("AP-1", 3),
     TradeButton("T-1", "entry"),
+    TradeButton("T-1/BRK.B", "close100"),
     PositionSelect(),
     PageButton(10, Shown(sort="risk", asset="option", broker="paper")),
 )
