@@ -85,6 +85,8 @@ class Quirks:
     """Things Schwab may do; counters or switches."""
 
     odd_status: int = 0
+    published_balance: bool = False
+    """No key of a balance but those of its published type."""
     hidden_orders: bool = False
     foreign_rows: bool = False
     """A money fund is held, and a bond was ordered by hand."""
@@ -262,6 +264,9 @@ class SchwabVenue(Venue):
                 fund = {"assetType": "CASH_EQUIVALENT", "symbol": "MMDA1"}
                 rows.append({"longQuantity": 812.5, "shortQuantity": 0, "instrument": fund})
             held["positions"] = rows
+        if self.quirks.published_balance:
+            for name in ("cashBalance", "liquidationValue"):
+                del held["currentBalances"][name]
         return {"securitiesAccount": held}
 
     # -- orders

@@ -230,9 +230,6 @@ class Sent:
             return Absent(as_of=as_of)
         if entry.broker_id:
             mine = [o for o in self.known(account, listed) if o.client_order_id == client_order_id]
-            is_settled = not lags and (as_of - entry.sent_at).total_seconds() >= SETTLED_S
-            if not mine and is_settled and await self._renumbered(entry, listed):
-                return await self.found(account, client_order_id, listed, as_of)
             return Seen(order=mine[0]) if mine else self._unlisted(entry, as_of)
         fitting = tuple(one.order for one in self._fitting(entry, listed))
         if client_order_id in self._flying:
@@ -244,19 +241,6 @@ class Sent:
             entry.is_missing = True
             await self._write(entry)
         return Absent(as_of=as_of)
-
-    async def _renumbered(self, entry: Entry, listed: Sequence[Listed]) -> bool:
-        """Its number is in no list, and just what was sent is, under another: that one is it."""
-        if not self._fitting(entry, listed):
-            return False
-        told = entry.broker_id
-        del self._by_broker_id[entry.account, told]
-        entry.broker_id = ""
-        await self.match(entry.account, listed)
-        if not entry.broker_id:
-            entry.broker_id = told
-            self._put(entry)
-        return entry.broker_id != told
 
     def _unlisted(self, entry: Entry, as_of: datetime) -> Found:
         """It was there: one list without it is a slip, all lists for long are none."""

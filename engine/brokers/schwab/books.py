@@ -128,14 +128,22 @@ class Books:
         """Money as Schwab sees it now."""
         body = await self._ask(lambda: self._client.get_account(hashed))
         try:
-            return reading.balance_of(account, body, self._clock.now())
+            said = reading.balance_of(account, body, self._clock.now())
+            if said.cash_usd is None and said.equity_usd is not None:
+                body = await self._with_positions(hashed)
+                body["securitiesAccount"].setdefault("positions", [])
+                said = reading.balance_of(account, body, self._clock.now())
         except UNREADABLE as error:
             raise BrokerUnavailable(f"{self._name}: a balance that cannot be read") from error
+        return said
+
+    async def _with_positions(self, hashed: str) -> Any:
+        wanted = [self._positions]
+        return await self._ask(lambda: self._client.get_account(hashed, fields=wanted))
 
     async def positions(self, account: str, hashed: str) -> list[BrokerPosition]:
         """Shares and options held."""
-        wanted = [self._positions]
-        body = await self._ask(lambda: self._client.get_account(hashed, fields=wanted))
+        body = await self._with_positions(hashed)
         try:
             rows = body["securitiesAccount"].get("positions") or ()
             held = [reading.position_of(account, row) for row in rows]

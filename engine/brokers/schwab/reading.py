@@ -21,6 +21,7 @@ from engine.brokers._wire.sent import Listed
 from engine.brokers.schwab.translate import LIMITS, STOPS, TYPES
 from engine.domain.errors import OrderRejected
 from engine.domain.instrument import Instrument, parse_key, stock
+from engine.domain.money import ZERO
 from engine.domain.order import OrderType, Side
 from engine.domain.quote import Leg
 
@@ -262,7 +263,11 @@ def account_of(row: Json) -> BrokerAccount:
 
 
 def balance_of(account: str, body: Json, as_of: datetime) -> Balance:
-    """Money; what is not said stays unknown."""
+    """Money; what is not said stays unknown.
+
+    The published type says no cash of a margin account; it is what is left of its worth without
+    its holdings, where ``body`` tells those at the same moment.
+    """
     held = body["securitiesAccount"]
     now = held.get("currentBalances") or {}
     is_cash = held.get("type") == "CASH"
@@ -273,11 +278,17 @@ def balance_of(account: str, body: Json, as_of: datetime) -> Balance:
         "closing only": held.get("isClosingOnlyRestricted"),
         "buying power for options": now.get("optionBuyingPower", now.get("availableFunds")),
     }
+    equity = figure(now, "liquidationValue" if "liquidationValue" in now else "equity")
+    cash = maybe(now.get("totalCash" if is_cash else "cashBalance"))
+    if cash is None and equity is not None and "positions" in held:
+        values = [maybe(row.get("marketValue")) for row in held["positions"] or ()]
+        worth = [value for value in values if value is not None]
+        cash = round(equity - sum(worth, ZERO), 2) if len(worth) == len(values) else None
     return Balance(
         account=account,
-        cash_usd=maybe(now.get("totalCash" if is_cash else "cashBalance")),
+        cash_usd=cash,
         buying_power_usd=maybe(now.get("cashAvailableForTrading" if is_cash else "buyingPower")),
-        equity_usd=figure(now, "liquidationValue" if "liquidationValue" in now else "equity"),
+        equity_usd=equity,
         as_of=as_of,
         facts={name: str(value) for name, value in facts.items() if value is not None},
     )

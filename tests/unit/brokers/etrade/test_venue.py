@@ -241,20 +241,6 @@ async def test_a_service_that_is_not_available_refuses_nothing(
     assert isinstance(await bench.broker.find("main", request.client_order_id), Seen)
 
 
-async def test_an_order_that_was_answered_with_a_wrong_number_is_found(
-    bench: EtradeBench, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    told_otherwise(bench, monkeypatch, {"PlaceOrderResponse": {"OrderIds": [{"orderId": 12}]}})
-    request = entry(bench)
-    assert (await bench.broker.submit(request)).broker_id == "12"
-    assert isinstance(await bench.broker.find("main", request.client_order_id), Unclear)
-    bench.clock.advance(11)
-    found = await bench.broker.find("main", request.client_order_id)
-    assert isinstance(found, Seen)
-    assert found.order.broker_id != "12"
-    await bench.broker.cancel("main", request.client_order_id)
-
-
 async def test_a_preview_that_lapsed_is_a_refusal_and_no_order(bench: EtradeBench) -> None:
     venue(bench).quirks.expire_previews = 1
     request = entry(bench)

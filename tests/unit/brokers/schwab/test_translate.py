@@ -311,6 +311,16 @@ def test_an_account_whose_worth_is_told_empty_is_not_read(figure: str | None) ->
         reading.balance_of("main", body, AT)
 
 
+def test_the_cash_of_a_margin_account_is_what_its_holdings_leave_of_its_worth() -> None:
+    """The published type of its balances says none."""
+    account = {"type": "MARGIN", "currentBalances": {"equity": 100000.1, "buyingPower": 200000}}
+    told = reading.balance_of("main", {"securitiesAccount": account}, AT)
+    assert told.cash_usd is None, "nothing is held, or that was not asked"
+    account["positions"] = [{"marketValue": 9900.05}, {"marketValue": -250.0}]
+    told = reading.balance_of("main", {"securitiesAccount": account}, AT)
+    assert (told.cash_usd, told.equity_usd) == (D("90350.05"), D("100000.1"))
+
+
 def test_a_cash_account_buys_with_cash() -> None:
     now = {"totalCash": 12.5, "cashAvailableForTrading": 10, "buyingPower": 99}
     body = {"securitiesAccount": {"type": "CASH", "currentBalances": now}}

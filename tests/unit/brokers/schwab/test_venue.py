@@ -296,6 +296,15 @@ async def test_an_account_that_may_only_close_is_reached_and_closed(bench: Schwa
     assert (await bench.broker.submit(sale)).state == "accepted"
 
 
+async def test_a_balance_of_published_keys_alone_has_its_cash(bench: SchwabBench) -> None:
+    """Else its equity would never be known, and nothing could be sized."""
+    await bench.hold(2)
+    before = await bench.broker.balance("main")
+    venue(bench).quirks.published_balance = True
+    after = await bench.broker.balance("main")
+    assert after.cash_usd == after.equity_usd == before.equity_usd  # what it holds is worth 0 there
+
+
 async def test_an_execution_by_hand_that_cannot_be_read_hides_none_of_ours(
     bench: SchwabBench,
 ) -> None:
