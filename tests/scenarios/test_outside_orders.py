@@ -186,6 +186,21 @@ async def test_news_of_a_position_or_of_money_is_a_reason_to_look_and_no_fill(op
     assert rig.desk.balances["main"] == balance
 
 
+async def test_a_stop_that_cannot_be_changed_is_not_made_anew_for_every_part(opened):
+    """An entry that fills in ninety parts would use up all that the broker allows in a minute."""
+    rig = await opened(kinds={"has_replace": False})
+    rig.quote(spy(), "2.14", "2.16", ask_size=d(1))
+    await rig.say("BTO 6 SPY 603C 1/31 @ 2.15")
+    for _ in range(9):
+        rig.quote(spy(), "2.14", "2.15", ask_size=d(1))
+        await rig.pass_time(0.1)
+        rig.quote(spy(), "2.15", "2.17")
+        await rig.pass_time(0.1)
+    sent = [r.qty for r in rig.outside.requests if r.type is OrderType.STOP]
+    assert (len(sent), sent[-1]) == (2, rig.trade().qty_open), "the end at once"
+    await check(rig)
+
+
 # -- brokers that hide our ids ------------------------------------------------------------------
 
 
