@@ -303,6 +303,7 @@ class App:
         )
         await self.work.drain(_LEAVE_S)  # all that the brokers told is booked
         await self.work.close(_LEAVE_S)
+        await _within(_LEAVE_S, self._cut_off())
         await self.desk.stop_tasks()
         if self.feed is not None:
             await _within(_LEAVE_S, self.feed.close())
@@ -318,11 +319,23 @@ class App:
 
     async def _come_to_rest(self) -> None:
         """Let messages, presses and orders that are under way end."""
-        names = ("discord.py: on_", "discord-ui-", "CommandTree-invoker")
-        under_way = [t for t in asyncio.all_tasks() if t.get_name().startswith(names)]
-        if under_way:
+        if under_way := _under_way():
             await asyncio.wait(under_way)
         await self.desk.drain()
+
+    async def _cut_off(self) -> None:
+        """Whoever still waits for a broker waits in vain; who asked for what is kept."""
+        cut = _under_way()
+        for task in cut:
+            task.cancel()
+        await asyncio.gather(*cut, return_exceptions=True)
+        await self.desk.drain()
+
+
+def _under_way() -> list[asyncio.Task[object]]:
+    """Messages, presses and commands that are being dealt with."""
+    names = ("discord.py: on_", "discord-ui-", "CommandTree-invoker")
+    return [task for task in asyncio.all_tasks() if task.get_name().startswith(names)]
 
 
 async def _nothing() -> None:

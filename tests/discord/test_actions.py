@@ -1,6 +1,8 @@
 """#actions in the action channel."""
 
 import asyncio
+import sqlite3
+from contextlib import closing
 from decimal import Decimal
 
 from bot.actions import _missed
@@ -174,6 +176,28 @@ async def test_a_symbol_held_twice_is_not_guessed(tmp_path, monkeypatch):
         assert all("Close all" in m.labels for m in shown)
         assert SPY.symbol in plain(shown[0])
         assert OTHER not in plain(shown[0])
+
+
+async def test_who_asked_for_what_is_kept_though_the_broker_does_not_answer_before_the_end(
+    tmp_path, monkeypatch
+):
+    async with desk(tmp_path, monkeypatch) as it:
+        trade, _ = await it.held()
+        for pause in ("_DRAIN_S", "_REST_S", "_LEAVE_S"):
+            monkeypatch.setattr(f"bot.app.{pause}", 0.2)
+        asked = asyncio.Event()
+
+        async def replace(*_):
+            asked.set()
+            await asyncio.Event().wait()
+
+        monkeypatch.setattr(it.app.desk.broker(trade.broker), "replace", replace)
+        it.act("#SPY stop 1.60")
+        await asyncio.wait_for(asked.wait(), 20)
+        await it.app.stop()
+        with closing(sqlite3.connect(tmp_path / "desk.db")) as db:
+            told = {kind for (kind,) in db.execute("SELECT kind FROM audit")}
+        assert "action.asked" in told
 
 
 async def test_what_was_typed_while_the_desk_was_away_is_answered_and_not_done(
