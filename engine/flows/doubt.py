@@ -197,7 +197,8 @@ async def _over(desk: Desk, order: Order) -> None:
     if order.state in UNANSWERED:
         order = await doubt(desk, order, "not answered")
         await answered(desk, order, Trigger.ABSENT, "the broker never had it")
-        desk.vigil(lambda: _look_back(desk, order_id), f"afterwards {order_id}")
+        if desk.broker(order.broker).caps.finds_by_client_id:  # else one like it may be another
+            desk.vigil(lambda: _look_back(desk, order_id), f"afterwards {order_id}")
     elif order.state.is_at_broker:
         await _gone(desk, order)
     if order.replaces is not None:

@@ -98,6 +98,29 @@ async def opened():
         await rig.close()
 
 
+@pytest.mark.parametrize(("finds", "n_more"), [(True, 3), (False, 0)])
+async def test_what_was_given_up_is_asked_for_again_only_where_its_id_names_it(
+    opened, monkeypatch, finds, n_more
+):
+    """By its looks alone one like it that came later would be taken for it."""
+    rig = await opened({"finds_by_client_id": finds})
+    rig.faults.unknown_before_accept = 1
+    await rig.say(BUY)
+    await alive(rig, 12)
+    (order,) = await rig.desk.store.find(Order)
+    assert order.state is OrderState.REJECTED
+    asked, plain = [], rig.outside.find
+
+    async def find(account, client_order_id):
+        asked.append(client_order_id)
+        return await plain(account, client_order_id)
+
+    monkeypatch.setattr(rig.outside, "find", find)
+    await alive(rig, 40)
+    assert len(asked) <= n_more
+    assert bool(asked) is finds
+
+
 async def held(rig):
     """Two contracts, entered at 2.15 or better, with their stop."""
     await rig.say(BUY)
