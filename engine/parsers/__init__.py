@@ -238,7 +238,7 @@ def warm(at: datetime) -> None:
     for name in registry.names("engine.parsers"):
         sample = RawAlert(
             guild_id=None, channel_id=0, message_id=0, author_id=0, author_name="",
-            posted_at=at, received_at=at, text="BTO 1 SPY 500C 0dte @ 1.00, SL 0.50, wrods",
+            posted_at=at, received_at=at, text="BTO 1 SPY 500C 0dte @ 1.00, SL 0.50, bougth",
         )  # fmt: skip
         read(sample, SourceProfile(name=name, guild_id=None, channel_id=0, parser=name))
 

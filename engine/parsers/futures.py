@@ -112,6 +112,8 @@ class _Trade(PlainTrade):
         if len(names) > 1 or len(contracts) > 1:
             facts.doubt("symbol", "more than one future is named")
             return "", None, found[0]
+        if not names <= ROOTS:
+            facts.doubt("symbol", f"{', '.join(sorted(names))} is no future known here")
         contract = contracts.pop() if contracts else None
         if contract is not None and _is_past(contract, self.reading.today):
             facts.doubt("contract", f"the contract {contract} is past or too far ahead")

@@ -165,7 +165,7 @@ def _suffix(reader: Itemiser, at: int, token: Token, after: Token, is_money: boo
         return put(reader, "ndte", token.value, token.text + "dte", at + 2)
     if low in ORDINALS:
         return put(reader, "ordinal", token.value, token.text + low, at + 2)
-    if unit(low):
+    if unit(low) and after.text != "CAR":  # the ticker
         return _counted(reader, at, at + 2, unit(low) or "")
     if months.is_month(low) and not is_money:
         return months.day_month(reader, at, token) or put(reader, "oddnum", None, low, at + 2)
@@ -349,7 +349,7 @@ def _worded(reader: Itemiser, at: int, after: Token, is_money: bool) -> int:
     token, low = reader.tokens[at], _mended(after)
     if low in RIGHTS and (len(low) > 1 or after.text.isupper() or _is_right(reader, at + 2)):
         return _spaced_right(reader, at, after)
-    if what := unit(low):
+    if (what := unit(low)) and after.text != "CAR":
         return _unit_word(reader, at, after, what)
     if low in ("runner", "runners") and token.text.isdigit() and not _is_behind_verb(reader):
         beyond = reader.look(at + 2)

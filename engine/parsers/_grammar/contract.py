@@ -9,14 +9,17 @@ from engine.domain.copying import replace
 from engine.parsers._grammar import dates, symbols
 from engine.parsers._grammar.expiry import read_expiries
 from engine.parsers._grammar.facts import SILENT, Facts
+from engine.parsers._grammar.items import Item
 from engine.parsers._grammar.numbers import read_number
 from engine.parsers._grammar.orders import Draft, Reading
 from engine.parsers._grammar.spreads import flipped, is_spread, read_spread, settle_strikes
 from engine.parsers._grammar.structures import Plan
 from engine.parsers._grammar.verbs import Intent, Side
 
-_JOINTS = frozenset(("and", "also", "plus", "then", "the", "with", "bto", "buy", "x", "both"))
+_JOINTS = frozenset(("and", "also", "plus", "then", "the", "with", "bto", "buy", "x", "both",
+                     "some", "more", "my", "of"))  # fmt: skip
 """Words between two contracts of one symbol."""
+_TICKER_SIZE = 5
 
 
 class ContractReader:
@@ -146,9 +149,19 @@ class ContractReader:
         for at in facts.by.get("opt", ()):
             word = facts.items[at - 1] if at else None
             if word is None or word.kind not in SILENT | {"part"} or not word.is_upper:
-                continue
-            if word.text.isalpha() and word.text.lower() not in _JOINTS:
+                word = self._behind_code(at)
+            if word and word.text.isalpha() and word.text.lower() not in _JOINTS:
                 facts.doubt("symbol", f"is it {ticker} or {word.text.upper()}?")
+
+    def _behind_code(self, at: int) -> Item | None:
+        """The small word between ``BTO`` and the contract, where a ticker stands: ``BTO lmt``."""
+        items = self.facts.items
+        while at and items[at - 1].kind in symbols.PASSED - {"price"}:
+            at -= 1
+        if at < 2 or items[at - 1].kind in ("sym", "size", "punct") or _is_code(items[at - 1]):
+            return None
+        is_led = items[at - 2].kind in ("num", "qty") or _is_code(items[at - 2])
+        return items[at - 1] if is_led and len(items[at - 1].text) <= _TICKER_SIZE else None
 
     def _held(self, signal: Signal) -> Signal | None:
         """The one open contract of this author that fits what an exit names."""
@@ -271,3 +284,8 @@ def _read_occ(text: str, today: date) -> tuple[str, dates.Expiry, Decimal | None
     expiry = dates.from_occ(digits, "_" in body, today)
     strike = Decimal(tail) / 1000 if len(tail) == 8 and "." not in tail else read_number(tail)
     return symbols.root_of(name), expiry, strike, cast("Right", right)
+
+
+def _is_code(item: Item) -> bool:
+    """``BTO`` and its kind."""
+    return item.kind == "verb" and str(item.value).endswith("!")

@@ -7,6 +7,7 @@ from operator import itemgetter
 from engine.parsers._grammar import dates
 from engine.parsers._grammar.dates import Expiry
 from engine.parsers._grammar.facts import Facts, as_share, is_fraction
+from engine.parsers._grammar.slips import is_slip_of
 from engine.parsers._grammar.verbs import Intent
 
 _NEAR_DAYS = 14
@@ -158,7 +159,7 @@ def _word(
         if months or code == "leaps":
             return Expiry(None, "LEAPS of which month?")
     said = (item.text for item in facts.items[at - 1 :: -1] if item.kind not in _MARKS)
-    is_next = at > 0 and next(said, "") == "next"
+    is_next = at > 0 and is_slip_of(next(said, "").lower(), "next")  # net Friday: which one?
     return dates.from_word(code, today, is_next)
 
 

@@ -153,6 +153,9 @@ class Itemiser:
     def slashed(self, at: int, after: Token) -> int:
         """``/ES`` and ``/ESM5`` are futures."""
         if after.kind == "word" and after.text.isascii():
+            if _is_level(after.low):  # 6162 /tp 6174
+                self.put("punct", "/", "/")
+                return at + 1
             self.put("sym", 4, after.text.upper())
             return at + 2
         if after.kind == "num" and (end := amounts.number(self, at + 1)):
@@ -369,6 +372,8 @@ class Itemiser:
     def _known_or_not(self, at: int, token: Token) -> int:
         low = token.low
         found = self.match(at, low)
+        if found is None and (code := slips.meant_code(self, at)):
+            token.low, found = code, self.match(at, code)
         if found is None and (
             better := slips.meant(self, at) or corrected(low) or self._misled(at)
         ):
@@ -388,8 +393,10 @@ class Itemiser:
     def _misled(self, at: int) -> str | None:
         """What a word with a slip at its beginning is meant to be; short capitals are a ticker."""
         token = self.tokens[at]
-        is_ticker = token.text.isupper() and len(token.text) <= _TICKER_SIZE
-        return None if is_ticker else slips.misled(token.low)
+        better = slips.misled(token.low)
+        if not token.text.isupper() or len(token.text) > _TICKER_SIZE or better is None:
+            return better
+        return better if _is_level(better) and self.is_label(at + 1) else None
 
     def _is_small_size(self, at: int) -> bool:
         """``long 6948: a``: a size letter typed small, behind price and colon."""
@@ -516,6 +523,10 @@ def _is_word(low: str, word: str) -> bool:
     if low == word:
         return True
     return len(word) >= _LONG and word in (corrected(low), mistyped(low))
+
+
+def _is_level(low: str) -> bool:
+    return any(not rest and entry.kind == "level" for rest, entry in phrases(low) or ())
 
 
 def _month(name: str) -> int | None:

@@ -1,5 +1,6 @@
 """What every room's reading ends in: a signal, the doubts about it, and what was left over."""
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -42,6 +43,9 @@ class Reading:
     is_edit: bool = False
 
 
+_NAME = re.compile("[A-Z]{1,5}")
+
+
 @dataclass(slots=True)
 class Draft:
     """One trade as read, before anything is decided."""
@@ -59,9 +63,10 @@ class Draft:
     @property
     def doubted(self) -> Signal:
         """The signal, naming what a person has to settle."""
-        if not self.doubts:
-            return self.signal
-        return replace(self.signal, ambiguous=tuple(sorted(self.doubts)))
+        fields = {*self.doubts}
+        if any(_NAME.fullmatch(text) for text in self.strange):
+            fields.add("symbol")  # what was not understood may be the ticker
+        return replace(self.signal, ambiguous=tuple(sorted(fields))) if fields else self.signal
 
     @property
     def is_complete(self) -> bool:

@@ -46,12 +46,48 @@ def corrected(word: str) -> str | None:
     """
     if len(word) < 4 or len(word) > 16 or not word.isalpha() or word in english.COMMON:
         return None
-    if len(word) > _MIN_FUZZY and (twice := _struck_twice(word)):
-        return twice
     found = {hit for hit in _candidates(word) if _is_one_slip(word, hit)}
+    if len(word) > _MIN_FUZZY and (twice := _struck_twice(word)):
+        return None if _has_rival(twice, found) else twice
     if len(found) > 1:
         found = _best(word, found)
-    return _commonest(found) if found else None
+    best = _commonest(found) if found else None
+    return None if best is None or _has_rival(best, misled_all(word)) else best
+
+
+def _has_rival(best: str, others: set[str]) -> bool:
+    """``stoppe`` is ``stop`` or ``stopped``, ``wxiting`` is ``writing`` or ``exiting``."""
+    said = meaning(best)
+    return any(_is_order(one) and meaning(one) != said for one in others)
+
+
+@cache
+def _by_tail() -> dict[str, tuple[str, ...]]:
+    """Every longer word without its first letter -> the words that end so."""
+    table: dict[str, tuple[str, ...]] = {}
+    for word in words():
+        if len(word) >= 4 and word.isalpha():
+            table[word[1:]] = (*table.get(word[1:], ()), word)
+    return table
+
+
+def misled_all(word: str) -> set[str]:
+    """The known words that ``word`` is if its first letter is wrong, lost or one too many."""
+    tails = _by_tail()
+    found = {*tails.get(word[1:], ()), *tails.get(word, ())}
+    turned = word[1] + word[0] + word[2:]
+    return found | {one for one in (word[1:], turned) if len(one) >= 4 and phrases(one)}
+
+
+def is_slip_of(word: str, known: str) -> bool:
+    """Whether ``word`` is ``known`` with a letter more, less, other or swapped, or ``known``."""
+    if len(word) == len(known):
+        wrong = [at for at in range(len(word)) if word[at] != known[at]]
+        is_swap = len(wrong) == 2 and wrong[1] == wrong[0] + 1 and sorted(word) == sorted(known)
+        return len(wrong) < 2 or is_swap
+    long, short = (word, known) if len(word) > len(known) else (known, word)
+    is_near = len(long) == len(short) + 1
+    return is_near and any(long[:at] + long[at + 1 :] == short for at in range(len(long)))
 
 
 @lru_cache(maxsize=4096)
@@ -159,7 +195,8 @@ def _best(word: str, found: set[str]) -> set[str]:
     """Of several known words the one of an order, then the one with the same letters."""
     orders = {hit for hit in found if (one := meaning(hit)) and one.kind in _ORDER_WORDS}
     if len(orders) == 1 or (orders and _mean_the_same(orders)):
-        return orders
+        is_verb = any((one := meaning(hit)) and one.kind == "verb" for hit in orders)
+        return set() if is_verb and orders != found else orders  # scalo: scale or scalp?
     if _mean_the_same(found):
         return found
     return {hit for hit in found if sorted(hit) == sorted(word)}
@@ -226,6 +263,45 @@ def meant(reader: Itemiser, at: int) -> str | None:
         return better if _is_level(better) else None
     is_first = last is None or last.kind in ("line", "para", "emoji")
     return better if is_first and (_is_name(reader, at + 1) or _is_share(reader, at + 1)) else None
+
+
+_CODES = ("bto", "stc", "sto", "btc")
+
+
+@lru_cache(maxsize=4096)
+def code_slip(word: str) -> str | None:
+    """``TBO``, ``BTTO``: the one order code whose letters were swapped or struck twice."""
+    if word in _CODES or phrases(word) or word in english.COMMON:
+        return None
+    slips: tuple[str, ...] = ()
+    if len(word) == 3:
+        slips = (word[1] + word[0] + word[2], word[0] + word[2] + word[1])
+    elif len(word) == 4:
+        slips = tuple(word[:at] + word[at + 1 :] for at in range(1, 4) if word[at] == word[at - 1])
+    found = {one for one in slips if one in _CODES}
+    return found.pop() if len(found) == 1 else None
+
+
+def meant_code(reader: Itemiser, at: int) -> str | None:
+    """The order code that the first word is meant to be, where the ticker stands behind it."""
+    if any(item.kind not in _AHEAD for item in reader.items):
+        return None
+    code = code_slip(reader.tokens[at].low)
+    if code is None:
+        return None
+    after = reader.look(at + 1)
+    if after is not None and after.kind == "num" and after.text.isdigit() and after.gap:
+        at += 1
+        after = reader.look(at + 1)
+    if after is not None and after.low in ("x", "$", "."):
+        after = reader.look(at + 2)
+    is_name = after is not None and after.kind == "word" and len(after.text) <= _MIN_FUZZY
+    is_bare = is_name and after is not None and not phrases(after.low)
+    is_bare = is_bare or (after is not None and after.text in english.TICKER_WORDS)
+    return code if is_bare or (after is not None and after.kind == "occ") else None
+
+
+_AHEAD = frozenset(("line", "para", "emoji", "punct"))
 
 
 def may_be_part(reader: Itemiser, at: int) -> bool:

@@ -3,6 +3,7 @@
 from engine.parsers._grammar.english import NAMESAKES, TICKER_WORDS
 from engine.parsers._grammar.facts import Facts
 from engine.parsers._grammar.items import Item
+from engine.parsers._grammar.slips import code_slip
 
 COIN_PRICE = 1000
 """``BTC`` at such a price, with no contract beside it, is the coin."""
@@ -45,6 +46,41 @@ _BETWEEN = frozenset(
 
 
 def symbol(facts: Facts, anchor: int | None, *, is_reply: bool = False) -> str:
+    """The underlying; a doubt when a word in capitals stands where the ticker belongs."""
+    name = _named(facts, anchor, is_reply=is_reply)
+    if code_slip(name.lower()):
+        facts.doubt("symbol", f"is {name} a ticker, or an order word with a slip?")
+    elif name and (other := _in_slot(facts, anchor, name)):
+        facts.doubt("symbol", f"is it {name} or {other}?")  # BTO IT 243C 8/14 1.73 lotto SZE
+    return name
+
+
+def _in_slot(facts: Facts, anchor: int | None, name: str) -> str:
+    """The word in capitals between verb and contract that is not ``name``; else empty."""
+    if anchor is None or any(facts.items[at].value in (3, 4) for at in facts.by.get("sym", ())):
+        return ""
+    others = frozenset(("sym", "verb", "letter"))
+    for at in range(anchor - 1, 0, -1):
+        item = facts.items[at]
+        if item.kind in PASSED:
+            continue
+        if item.kind == "sym" and root_of(item.text.upper()) == name:
+            others |= {"part", "size"}  # STC ALL SPY 640C
+            continue
+        if item.text in _SMALL_WORDS:
+            return ""
+        is_name = item.is_upper and 1 < len(item.text) <= _LONGEST and item.text.isalpha()
+        is_led = facts.items[at - 1].kind in _LEADING
+        return item.text.upper() if is_name and is_led and item.kind not in others else ""
+    return ""
+
+
+PASSED = frozenset(("slash", "date", "when", "ndte", "money", "num", "right", "price", "strike"))
+_LEADING = frozenset(("verb", "num", "qty", "part", "share", "pct", "slash"))
+_LONGEST = 5
+
+
+def _named(facts: Facts, anchor: int | None, *, is_reply: bool) -> str:
     """The underlying: a cash tag, a labelled ticker, or the capitals beside the contract.
 
     ``anchor`` is the position of the contract (options) or price (others); None when unknown.
@@ -237,7 +273,26 @@ def _word_as_symbol(facts: Facts, anchor: int | None) -> str:
     return ""
 
 
-_SMALL_WORDS = frozenset(("of", "in", "my", "the", "at", "for", "to", "and", "with", "from", "our"))
+_SMALL_WORDS = frozenset(
+    (
+        "of",
+        "in",
+        "my",
+        "the",
+        "some",
+        "more",
+        "this",
+        "these",
+        "those",
+        "at",
+        "for",
+        "to",
+        "and",
+        "with",
+        "from",
+        "our",
+    )
+)
 """No tickers, though all of a message be in capitals."""
 _TICKER_KINDS = frozenset(
     ("fill", "note", "cue", "part", "size", "verb", "barelevel", "paid", "month", "keep")

@@ -67,8 +67,10 @@ _MAP: dict[str, str] = {
     "┃": "|",
 }
 _FRACTIONS = {"½": "1/2", "⅓": "1/3", "⅔": "2/3", "¼": "1/4", "¾": "3/4", "⅕": "1/5"}
-_MARKS = re.compile(r"[^\W\d_][\u0300-\u0334\u0339-\u036f]")
-"""A letter with its accent written behind it."""
+_MARKS = re.compile(r"[\u0300-\u0334\u0339-\u036f]")
+"""An accent written behind its letter, or a line under a sign."""
+_UNDERLINES = re.compile(r"[\u034f\u0305\u0331-\u0333]|(?<=[A-Za-z])[\u0300-\u0334\u0339-\u034e]")
+"""Lines under letters, and accents that no letter of ours can carry: adornments, as bold is."""
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
 _PLAIN = re.compile(r"[\n -~]*\Z")
 
@@ -136,7 +138,7 @@ def normalise(text: str) -> str:
     if _TWIN.search(text):
         text = _untwinned(text)
     if _MARKS.search(text):
-        text = unicodedata.normalize("NFC", text)
+        text = _UNDERLINES.sub("", unicodedata.normalize("NFC", text))
     for char in text.replace("\r\n", "\n"):
         if " " <= char <= "~" or char == "\n":
             out.append(char)

@@ -14,7 +14,7 @@ from engine.parsers._grammar import slips, words
 at = datetime(2025, 12, 12, 15, tzinfo=UTC)
 parsers.warm(at)
 def known():
-    caches = (market._holidays, words._compiled, slips._near, parsers._loaded)
+    caches = (market._holidays, words._compiled, slips._near, slips._by_tail, parsers._loaded)
     return sorted(sys.modules), [one.cache_info().currsize for one in caches]
 before = known()
 text = "BTO SPY 640C 1/16/26 @ 2.35, stop 1.20 targt 3.50"
