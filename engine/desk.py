@@ -96,6 +96,8 @@ class Desk(Background):
         """Orders whose request to the broker is under way: nobody may judge them yet."""
         self.absent: dict[str, float] = {}
         """Order -> monotonic time when its broker first said that it has no such order."""
+        self.used: set[str] = set()
+        """Orders whose id their broker refused as used: they are there, whatever its lists say."""
         self.lacking: dict[str, float] = {}
         """Holding that lacks executions of ours -> monotonic time when that was first seen."""
         self.unclear: dict[str, tuple[BrokerOrder, ...]] = {}

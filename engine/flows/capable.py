@@ -13,6 +13,8 @@ from engine.market import new_york_date
 from engine.pricing import worst_limit
 
 _MOST_MOVED, _MOST_CLOSED = 2, 3
+_GROWS_S, _GROWS_LATER_S, _OFTEN = 1.0, 2.5, 4
+"""A stop grows no sooner than that after it was sent; later, when it has grown so often."""
 _GOING = timedelta(seconds=5)
 """A cancel that takes longer holds nobody up: exits always pass."""
 
@@ -60,6 +62,8 @@ def must_queue(desk: Desk, trade: Trade, step: Cancel) -> bool:
     one can be sent, and few questions a second are answered: of many that were let go at once the
     last would leave what it protected naked for long. A close goes before a move.
     """
+    if _is_growing(desk, trade, step.order):
+        return True
     if step.order.purpose is Purpose.ENTRY or desk.broker(trade.broker).caps.has_stream:
         return False
     going = [
@@ -72,6 +76,19 @@ def must_queue(desk: Desk, trade: Trade, step: Cancel) -> bool:
         and _is_held(desk, order)
     ]
     return len(going) >= (_MOST_CLOSED if trade.closes else _MOST_MOVED)
+
+
+def _is_growing(desk: Desk, trade: Trade, order: Order) -> bool:
+    """Whether it only is to cover the next part of an entry that fills in many, and is young.
+
+    Anew for each part it would use up what the broker allows in a minute, and all would be naked.
+    """
+    if order.purpose is not Purpose.STOP or trade.is_entry_over or trade.closes:
+        return False
+    if trade.stop is None or order.stop != trade.stop.price or order.qty >= abs(trade.qty_open):
+        return False
+    pause_s = _GROWS_S if trade.exit_seq < _OFTEN else _GROWS_LATER_S
+    return desk.watch_s.age_s(order.order_id, order.sent_at or order.created_at) < pause_s
 
 
 def _is_held(desk: Desk, order: Order) -> bool:

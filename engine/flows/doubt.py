@@ -25,7 +25,7 @@ T = TypeVar("T")
 ABSENT_GRACE_S = 5.0
 """A request may still be under way for so long when the broker says that it has no such order."""
 NAMED_GRACE_S = 30.0
-"""One that the broker took by its own answer is somewhere: a look-up may lag behind for so long."""
+"""One that the broker took, by its answer or as its id is taken, is there: lists lag so long."""
 LOOK_BACK_S = (5.0, 12.0, 25.0)
 """After it was believed that an order never arrived, it is looked for again."""
 ABSENT_TWICE_S = 1.0
@@ -176,10 +176,9 @@ async def _absent(desk: Desk, order_id: str, found: Found) -> bool:
         return False
     is_unanswered = order.state in UNANSWERED
     is_safe = desk.broker(order.broker).caps.dedupes_client_id
-    left_s = _proof_in_s(desk, order)
     if is_unanswered and is_safe and await _send_again(desk, order):
         return True
-    if left_s:
+    if left_s := _proof_in_s(desk, desk.book.orders.get(order_id, order)):
         desk.vigil(lambda: _look_later(desk, order_id, left_s), f"absence of {order_id}")
         return False
     if await _may_be_there(desk, order):
@@ -194,6 +193,7 @@ async def _over(desk: Desk, order: Order) -> None:
     """It is not there: what it was for is planned anew."""
     order_id = order.order_id
     desk.absent.pop(order_id, None)
+    desk.used.discard(order_id)
     if order.state in UNANSWERED:
         order = await doubt(desk, order, "not answered")
         await answered(desk, order, Trigger.ABSENT, "the broker never had it")
@@ -239,7 +239,8 @@ def _proof_in_s(desk: Desk, order: Order) -> float:
     now = desk.clock.monotonic()
     first = desk.absent.setdefault(order.order_id, now)
     age = desk.watch_s.age_s(order.order_id, order.sent_at or order.created_at)
-    grace_s = ABSENT_GRACE_S if order.accepted_at is None else NAMED_GRACE_S
+    is_there = order.accepted_at is not None or order.order_id in desk.used
+    grace_s = NAMED_GRACE_S if is_there else ABSENT_GRACE_S
     return max(grace_s - age, ABSENT_TWICE_S - (now - first), 0.0)
 
 

@@ -125,6 +125,7 @@ async def _refused(desk: Desk, order: Order, why: str, *, again: bool) -> Order:
         if order.state not in UNANSWERED:
             return order
     if is_taken:  # the lists lag
+        desk.used.add(order.order_id)
         return await doubt(desk, order, why)
     return await answered(desk, order, Trigger.REJECT, why)
 

@@ -139,22 +139,26 @@ async def test_a_stop_that_lives_though_its_answer_was_a_pause_is_not_doubled(
     await at_rest(rig)
 
 
-async def test_a_repeated_stop_whose_id_is_taken_is_there_though_no_list_shows_it_yet(rig):  # O-05
+@pytest.mark.parametrize(("lists", "lag_s"), [("unclear", 3), ("falsely_absent", 15)])
+async def test_a_repeated_stop_whose_id_is_taken_is_there_though_no_list_shows_it_yet(
+    rig, lists, lag_s
+):  # O-05
     await waiting(rig)
 
     def hide(what):
         if what == "before submit":
             faults = rig.faults
-            faults.unknown_after_accept, faults.drop_events, faults.unclear = 1, 1, 9
+            faults.unknown_after_accept, faults.drop_events = 1, 1
+            setattr(faults, lists, 99)
             faults.at = lambda _: None
 
     rig.faults.at = hide
     await rig.fill(spy(), "2.14", "2.15")
-    await alive(rig, 3)
+    await alive(rig, lag_s)
     (stop,) = await orders(rig, Purpose.STOP)
     assert stop.state is OrderState.UNKNOWN
     assert stop.attempt > 0
-    rig.faults.unclear = 0
+    setattr(rig.faults, lists, 0)
     await alive(rig, 30)
     (stop,) = await orders(rig, Purpose.STOP)
     assert stop.state is OrderState.ACCEPTED

@@ -7,6 +7,7 @@ import pytest
 
 from engine.asking import our_own_delay
 from engine.brokers import (
+    Absent,
     BalanceSeen,
     BrokerFill,
     BrokerPosition,
@@ -226,6 +227,19 @@ async def test_news_of_a_position_or_of_money_is_a_reason_to_look_and_no_fill(op
     assert rig.desk.balances["main"] == balance
 
 
+async def test_a_stop_that_cannot_be_changed_is_not_made_anew_for_every_part(opened):
+    """An entry that fills in ninety parts would use up all that the broker allows in a minute."""
+    rig = await opened(kinds={"has_replace": False})
+    rig.quote(spy(), "2.14", "2.16", ask_size=d(1))
+    await rig.say("BTO 6 SPY 603C 1/31 @ 2.15")
+    for _ in range(12):
+        rig.quote(spy(), "2.14", "2.15", ask_size=d(1))
+        await rig.pass_time(0.2)
+    sent = [r.qty for r in rig.outside.requests if r.type is OrderType.STOP]
+    assert sent == [1, 6], "the first at once, then with what came in a second"
+    await check(rig)
+
+
 # -- brokers that hide our ids ------------------------------------------------------------------
 
 
@@ -316,6 +330,31 @@ async def lost_exit(rig, text):
     await rig.say(text)
     await alive(rig, 20)
     return [r for r in rig.outside.requests if r.reduces and r.type is not OrderType.STOP]
+
+
+async def test_a_stop_whose_id_is_taken_is_not_absent_because_lists_lag(opened):  # O-05
+    """E*TRADE refuses the repeat, and no list shows the first one for a quarter of a minute."""
+    rig = await opened(terms=HIDDEN)
+    await rig.say(BUY)
+
+    def hide(what):
+        if what == "before submit":
+            rig.faults.unknown_after_accept = rig.faults.drop_events = 1
+            rig.outside.says["*"] = Unclear()
+            rig.faults.at = lambda _: None
+
+    rig.faults.at = hide
+    await rig.fill(spy(), "2.14", "2.15")
+    await alive(rig, 8)
+    (stop,) = live(rig, Purpose.STOP)
+    assert (stop.state, stop.attempt) == (OrderState.UNKNOWN, 1)
+    rig.outside.says["*"] = Absent(as_of=desks.START)
+    await alive(rig, 14)
+    assert [o.order_id for o in live(rig, Purpose.STOP)] == [stop.order_id], "no second one"
+    rig.outside.says.clear()
+    await alive(rig, 10)
+    assert [o.state for o in live(rig, Purpose.STOP)] == [OrderState.ACCEPTED]
+    await check(rig)
 
 
 @pytest.mark.parametrize(("terms", "n_sent"), [(SAFE, 2), (HIDDEN, 2), (BLIND, 1)], ids=str)
