@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import partial
 
 from engine import ledger
+from engine.asking import answered_within
 from engine.desk import Desk
 from engine.domain.errors import (
     BrokerAuthError,
@@ -99,7 +100,8 @@ async def _reach(desk: Desk, name: str, *, is_start: bool = False) -> str:
             return found  # one that began after we asked tells all that we want to know
         try:
             if name in desk.offline:
-                await asyncio.wait_for(desk.broker(name).connect(), desk.settings.broker_timeout_s)
+                async with answered_within(desk.settings.broker_timeout_s):
+                    await desk.broker(name).connect()  # several questions, each with that time
                 desk.offline.discard(name)
                 desk.streams_down.discard(name)
             found = await _looked_at(desk, name, is_start=is_start)

@@ -127,7 +127,7 @@ def _noes(text: str) -> dict[str, tuple[int, Any]]:
     """How each broker says no, in these words."""
     return {
         "alpaca": (422, {"code": 42210000, "message": text}),
-        "etrade": (400, {"Error": {"code": 100, "message": text}}),
+        "etrade": (400, {"Error": {"code": 1037, "message": text}}),
         "schwab": (400, {"message": text}),
         "tastytrade": (422, {"error": {"code": "not_permitted", "message": text}}),
         "topstepx": (200, {"success": False, "errorCode": 2, "errorMessage": text, "orderId": 0}),

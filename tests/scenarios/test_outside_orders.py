@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from engine.asking import our_own_delay
 from engine.brokers import (
     Absent,
     BalanceSeen,
@@ -119,6 +120,22 @@ async def test_what_was_given_up_is_asked_for_again_only_where_its_id_names_it(
     await alive(rig, 40)
     assert len(asked) <= n_more
     assert bool(asked) is finds
+
+
+async def test_a_broker_that_takes_its_time_for_every_question_of_the_login_is_reached():
+    """All of them together take longer than one may; silence in one of them still ends it."""
+
+    class Slow(FaultyBroker):
+        async def connect(self):
+            for _ in range(5):
+                with our_own_delay():
+                    pass
+                await asyncio.sleep(0.2)
+            await super().connect()
+
+    rig = await desks.start(wrap=Slow, broker_timeout_s=0.7)
+    assert "paper" not in rig.desk.offline
+    await rig.close()
 
 
 async def held(rig):
