@@ -183,6 +183,8 @@ async def _absent(desk: Desk, order_id: str, found: Found) -> bool:
         return False
     if await _may_be_there(desk, order):
         return False
+    if order_id in desk.in_flight or order_id not in desk.absent:
+        return False  # another look has found it meanwhile, or sends it again
     if is_unanswered and not is_safe and await _send_again(desk, order):
         return True
     await _over(desk, order)

@@ -138,6 +138,37 @@ async def test_a_broker_that_takes_its_time_for_every_question_of_the_login_is_r
     await rig.close()
 
 
+async def test_two_looks_at_one_lost_stop_send_one_stop(opened, monkeypatch):
+    """While one of them sends it again, the other must not give it up for a new one."""
+    rig = await opened({"dedupes_client_id": False})
+    await rig.say(BUY)
+    rig.faults.at = lambda _: None
+    plain, held_at, sent = rig.outside.submit, rig.outside.positions, []
+
+    async def submit(request):
+        sent.append(request.client_order_id)
+        if len(sent) == 1:
+            raise OrderStateUnknown("reset by peer")
+        await asyncio.sleep(0.02)
+        return await plain(request)
+
+    async def positions(account):
+        await asyncio.sleep(0.005)
+        return await held_at(account)
+
+    monkeypatch.setattr(rig.outside, "submit", submit)
+    await rig.fill(spy(), "2.14", "2.15")
+    await alive(rig, 2)
+    monkeypatch.setattr(rig.outside, "positions", positions)
+    rig.clock.advance(9)
+    (name,) = sent
+    await asyncio.gather(*(send.look_up(rig.desk, name) for _ in range(3)))
+    await alive(rig, 3)
+    assert sent == [name, name]
+    stops = [o for o in await rig.broker.open_orders("main") if o.stop is not None]
+    assert [o.qty for o in stops] == [2]
+
+
 async def held(rig):
     """Two contracts, entered at 2.15 or better, with their stop."""
     await rig.say(BUY)
