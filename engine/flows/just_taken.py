@@ -4,7 +4,7 @@ from collections.abc import Collection
 from contextlib import suppress
 from datetime import timedelta
 
-from engine.asking import Rank
+from engine.asking import Rank, asking
 from engine.brokers import Broker
 from engine.desk import Desk
 from engine.domain.order import Order, OrderState, Purpose
@@ -23,19 +23,38 @@ def look_soon(desk: Desk, entry: Order) -> None:
 
 
 async def _look(desk: Desk, broker: Broker, account: str) -> None:
-    """At those that were just taken: one is asked for alone, several by one list of the newest."""
+    """At those that were just taken: one is asked for alone, several by one list of the newest.
+
+    Where an exit's end is being asked for as well, questions of one order each stand in line.
+    """
     seen: set[str] = set()
     while fresh := _just_taken(desk, account, seen):
         await desk.clock.sleep(_SOON_S)
         fresh = _just_taken(desk, account, seen) or fresh
         seen.update(o.order_id for o in fresh)
-        if len(fresh) == 1:
-            await look_up(desk, fresh[0].order_id)
-            continue
-        since = min(o.created_at for o in fresh) - _SKEW
-        with suppress(*QUIET):  # the next poll tells
-            for report in await in_time(desk, broker.orders_since(account, since), Rank.NAKED):
-                await on_report(desk, report, asked=True)
+        if len(fresh) > 1 or _are_ends_asked_for(desk, account):
+            fresh = await _unlisted(desk, broker, account, fresh)
+        with asking(Rank.EXIT):  # what it holds is as naked as what a cancelled stop held
+            for order in fresh:
+                await look_up(desk, order.order_id)
+
+
+async def _unlisted(desk: Desk, broker: Broker, account: str, fresh: list[Order]) -> list[Order]:
+    """Those of which the list of the newest says nothing."""
+    since = min(o.created_at for o in fresh) - _SKEW
+    told: set[str] = set()
+    with suppress(*QUIET):
+        for report in await in_time(desk, broker.orders_since(account, since), Rank.NAKED):
+            told.add(report.client_order_id)
+            await on_report(desk, report, asked=True)
+    return [o for o in fresh if o.order_id not in told]
+
+
+def _are_ends_asked_for(desk: Desk, account: str) -> bool:
+    return any(
+        o.account == account and o.state is OrderState.PENDING_CANCEL
+        for o in desk.book.orders.values()
+    )
 
 
 def _just_taken(desk: Desk, account: str, seen: Collection[str]) -> list[Order]:

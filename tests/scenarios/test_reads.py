@@ -144,6 +144,25 @@ async def test_entries_just_taken_are_looked_at_by_one_list_where_nothing_is_tol
     assert (rig.asked.n["orders_since"], rig.asked.n["find"]) == (1, 0)
 
 
+async def test_an_entry_just_taken_does_not_stand_in_line_behind_exits_whose_end_is_asked_for(rig):
+    """At Webull two questions of one order are allowed in two seconds: a stop was 9 s late."""
+    await entered(rig, "600")
+    rig.asked.inner.__dict__["caps"] = replace(rig.asked.inner.caps, has_stream=False)
+    (stop,) = [o for o in rig.desk.book.orders.values() if o.purpose is Purpose.STOP]
+    rig.desk.book.orders[stop.order_id] = replace(stop, state=OrderState.PENDING_CANCEL)
+    rig.faults.drop_events = 1_000
+    rig.quote(spy("601"), "2.14", "2.16")
+    await rig.say("BTO 1 SPY 601C 1/31 @ 2.15")
+    rig.quote(spy("601"), "2.14", "2.15")
+    rig.clock.advance(0.3)
+    await rig.rest()
+    rig.asked.n.clear()
+    rig.clock.advance(0.3)
+    await rig.rest()
+    assert len(rig.desk.book.open_trades()) == 2
+    assert (rig.asked.n["orders_since"], rig.asked.n["find"]) == (1, 0)
+
+
 async def test_a_start_waits_for_an_exit_without_an_answer_before_it_opens(rig):
     await entered(rig, "600")
     terms = {"has_stream": False, "dedupes_client_id": False}
