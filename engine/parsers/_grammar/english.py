@@ -113,7 +113,7 @@ reached reloader reporter reporting resume resumed roles saves saving saying sco
 serves shaped shapes sharing shells shipped shorten shorter simple single slice slicing slope
 slopes sole solely sorted sorting source stable stated stating status stored strange strict stride
 strides string stroke supposed tested texts tighter timing trailer unbound valued wherever worker
-writer
+writer hooked hooking tolled tolling welling nought losing topped
 """
 _TICKERS = """
 ANY BEST BIG BILL BOOM CAR CARS CASH CAT COST EAT EDIT FAST FLY FUN GAP GM GOOD HAS HEAR HOPE KEY

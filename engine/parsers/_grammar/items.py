@@ -158,7 +158,8 @@ class Itemiser:
                 return at + 1
             self.put("sym", 4, after.text.upper())
             return at + 2
-        if after.kind == "num" and (end := amounts.number(self, at + 1)):
+        is_listed = bool(self.items) and self.items[-1].kind in ("num", "money")  # 2.00 /2.75
+        if after.kind == "num" and not is_listed and (end := amounts.number(self, at + 1)):
             return end
         self.put("punct", "/", "/")
         return at + 1

@@ -58,7 +58,10 @@ def corrected(word: str) -> str | None:
 def _has_rival(best: str, others: set[str]) -> bool:
     """``stoppe`` is ``stop`` or ``stopped``, ``wxiting`` is ``writing`` or ``exiting``."""
     said = meaning(best)
-    return any(_is_order(one) and meaning(one) != said for one in others)
+    return any(_is_order(one) and meaning(one) != said for one in others) or any(
+        meaning(one) is None and any(entry.kind == "verb" for _, entry in phrases(one) or ())
+        for one in others
+    )
 
 
 @cache
@@ -93,8 +96,8 @@ def is_slip_of(word: str, known: str) -> bool:
 @lru_cache(maxsize=4096)
 def mistyped(word: str) -> str | None:
     """As :func:`corrected` for what is as short as a ticker: only where none can stand."""
-    if word in _SHORTENED:
-        return _SHORTENED[word]
+    if word in _SHORTENED or word in _three_letters():
+        return _SHORTENED.get(word) or _three_letters()[word]
     if not 4 <= len(word) <= _MIN_FUZZY or not word.isalpha() or word in english.COMMON:
         return None
     if any(sorted(hit) == sorted(word) for hit in _candidates(word)):
@@ -108,7 +111,30 @@ def misled(word: str) -> str | None:
     if not 4 <= len(word) <= 16 or not word.isalpha() or word in english.COMMON:
         return None
     one = word[1:] if word[0] == word[1] else word[1] + word[0] + word[2:]
-    return one if len(one) >= 4 and _is_order(one) else None
+    if len(one) >= 4 and _is_order(one):
+        return one
+    return _first_missed(word) if len(word) >= _MIN_FUZZY else None
+
+
+def _first_missed(word: str) -> str | None:
+    """``rarget``, ``vovered``: the first key missed for the one beside it; ``eekly``: not hit.
+
+    ``topped`` is no ``stopped``, ``pocked`` may be ``locked`` or ``picked``.
+    """
+    near = [key + word[1:] for key in _beside().get(word[0], "")] if len(word) > _MIN_FUZZY else []
+    lost = [one for key in _LETTERS if not _is_verb(one := key + word)]
+    found = {one for one in (*near, *lost) if phrases(one)}
+    is_clear = len(found) == 1 or _mean_the_same(found)
+    if not is_clear or not all(map(_is_order, found)):
+        return None
+    best = _commonest(found)
+    others = {hit for hit in _candidates(word) if _is_one_slip(word, hit)}
+    return None if _has_rival(best, others) else best
+
+
+def _is_verb(word: str) -> bool:
+    found = meaning(word)
+    return found is not None and found.kind == "verb"
 
 
 _SHORTENED = {
@@ -116,6 +142,20 @@ _SHORTENED = {
     "sel": "sell", "sop": "stop", "flt": "flat", "trm": "trim", "opn": "open", "cll": "call",
 }  # fmt: skip
 """Too short for the rules, and nothing else in a room."""
+_THREE = ("the", "and", "for", "off", "out", "buy", "cut", "hit", "put", "all", "day", "exp")
+
+
+@cache
+def _three_letters() -> dict[str, str]:
+    """``teh``, ``forr``, ``otu``: two letters swapped or one struck twice, and nothing else."""
+    found: dict[str, set[str]] = {}
+    for word in _THREE:
+        turned = (word[1] + word[0] + word[2], word[0] + word[2] + word[1])
+        twice = [word[: at + 1] + word[at:] for at in range(3)]
+        for one in (*turned, *twice):
+            if one != word and one not in english.COMMON and not phrases(one):
+                found.setdefault(one, set()).add(word)
+    return {slip: meant.pop() for slip, meant in found.items() if len(meant) == 1}
 
 
 def _struck_twice(word: str) -> str | None:
@@ -195,7 +235,7 @@ def _best(word: str, found: set[str]) -> set[str]:
     """Of several known words the one of an order, then the one with the same letters."""
     orders = {hit for hit in found if (one := meaning(hit)) and one.kind in _ORDER_WORDS}
     if len(orders) == 1 or (orders and _mean_the_same(orders)):
-        is_verb = any((one := meaning(hit)) and one.kind == "verb" for hit in orders)
+        is_verb = any(map(_is_verb, orders))
         return set() if is_verb and orders != found else orders  # scalo: scale or scalp?
     if _mean_the_same(found):
         return found

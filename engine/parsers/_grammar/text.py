@@ -103,18 +103,19 @@ def _wide(char: str, category: str) -> str:
     """Full-width, circled and mathematical letters, digits and signs as their ASCII twins."""
     if char in _SMALL_CAPITALS:
         return _SMALL_CAPITALS[char]
-    is_wide = "\uff01" <= char <= "\uffe6" or char == "﹩" or "Ⓐ" <= char <= "ⓩ"
+    is_wide = "\uff01" <= char <= "\uffe6" or char in "﹩﹫" or "Ⓐ" <= char <= "ⓩ"
     is_wide = is_wide or "\U0001f130" <= char <= "\U0001f149"
-    if is_wide or "\U0001d400" <= char <= "\U0001d7ff":
+    is_letter = "\u2100" <= char <= "\u2149"  # those that the mathematical alphabets leave out
+    if is_wide or is_letter or "\U0001d400" <= char <= "\U0001d7ff":
         plain = unicodedata.normalize("NFKC", char)
-        if plain.isascii() and category != "Sk":
+        if plain.isascii() and category != "Sk" and not (is_letter and len(plain) > 1):
             return plain
     return char
 
 
 _TWINS = str.maketrans(
-    "асеорхуАВСЕНКМОРТХЅсіјѕԁοΑΒΕΗΙΚΜΝΟΡΤΧΥΖνυαρτκικ",
-    "aceopxyABCEHKMOPTXScijsdoABEHIKMNOPTXYZvuaptkik",
+    "асеорхуАВСЕНКМОРТХЅІсіјѕԁοΑΒΕΗΙΚΜΝΟΡΤΧΥΖνυαρτκικ",
+    "aceopxyABCEHKMOPTXSIcijsdoABEHIKMNOPTXYZvuaptkik",
 )
 _TWIN_WORD = re.compile(f"[A-Za-z{''.join(map(chr, _TWINS))}]+")
 _TWIN = re.compile(f"[{''.join(map(chr, _TWINS))}]")

@@ -26,7 +26,8 @@ TWO_VERBS = (
 
 NAMES = (
     rows("options", "ask", "BTO {x} @ 1.00 nffa", "LMT 480C 8/15|IT 243C 8/15")
-    + rows("options", "ask", "Sold 3 {x} 35C 8/15 ofr 1.04", "BE|ALL|ON")
+    + rows("options", "ask", "Sold 3 {x} 35C 8/15 ogr 1.04", "BE|ALL|ON")
+    + rows("options", "ask", "SOLD {x} ALL 197 CALLS 8/15 @ 1.06", "RWST|RESR|RET")
     + rows("options", "ask", "AOLD 1/2 {x} 8/15 49 puts @ 4.71", "ON")
     + rows("options", "ask", f"{OPEN}\nBTO {{x}} 465C 8/15 @ 0.66", "lmt|now|be|open")
     + rows("options", f"open+ {SPY} @1 + open+ SPY 08-15 645C @0.66",
@@ -51,7 +52,21 @@ ADORNED = rows(
     "St\u0331op|S\u0332t\u0332o\u0332p\u0332|Sto\u034fp|Stop\u0308",
 )  # fmt: skip
 
+SHORT_AND_FIRST = (
+    rows("options", f"close+ {SPY} @2 f=1", "Sold {x} rest SPY 640C 8/15 @ 2.00", "teh|hte|thhe")
+    + rows("options", f"open+ {SPY} @1", "BTO SPY 640C 8/15 {x} 1.00", "ofr|forr|fro")
+    + rows("options", "open+ OTU 08-15 25C @1", "BTO {x} 25C 8/15 @ 1.00", "OTU|otu")
+    + rows("options", f"open+ {SPY} @1 pt=2", "BTO SPY 640C 8/15 @ 1.00 {x} 2", "rarget|arget")
+    + rows("options", f"open+ {SPY} @1", "BTO SPY 640C {x} @ 1.00", "eekly|qeekly")
+    + rows("options", f"open+ {SPY} @1", "{x} SPY 640C 8/15 @ 1.00", "vought|Vought")
+    + rows("options", "no order", "{x} up SPY 640C 8/15 @ 1.00", "Pocked")
+    + rows("stocks", "no order", "AAPL {x} at 230", "topped|opped")
+    + rows("options", f"close+ {SPY} @2 f=0.5", "Sold {x} SPY 640C 8/15 \ufe6b 2.00",
+           "\u210e\U0001d44e\U0001d459\U0001d453|half")
+)  # fmt: skip
+
 GROUPS = {
+    "short and first": SHORT_AND_FIRST,
     "codes": CODES, "two verbs": TWO_VERBS, "names": NAMES, "labels and dates": LABELS_AND_DATES,
     "adorned": ADORNED,
 }  # fmt: skip
