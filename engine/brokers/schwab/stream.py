@@ -23,6 +23,10 @@ log = logging.getLogger(__name__)
 SILENCE_S = 45.0
 """It beats about every ten seconds; a line that is silent for longer is dead."""
 _TRIES = 3
+_PAUSES_S = (0.0, 0.0, 0.0, 0.0, 0.5, 1.0, 2.0)
+"""After the first, second, ... reading of one order in a row, and for ever after the last."""
+_CALM_S = 10.0
+"""Not read for so long, it begins anew."""
 _QUIET = frozenset(
     {
         "SUBSCRIBED",
@@ -80,6 +84,9 @@ class Doorbell:
         self._preferences, self._access, self._answer, self._url = preferences, access, answer, url
         self._rung: dict[tuple[str, str], None] = {}
         self._rings = asyncio.Event()
+        self._reads: dict[tuple[str, str], tuple[int, float]] = {}
+        """How often each was read in a row, and when last."""
+        self._resting: set[tuple[str, str]] = set()
 
     # -- listening
 
@@ -164,16 +171,36 @@ class Doorbell:
     async def serve(self) -> None:
         """Have every order read that it rang for; for ever.
 
-        It may be an entry's fill that has no stop yet: more entries do not go before it.
+        It may be an entry's fill that has no stop yet: more entries do not go before it. One that
+        fills in a hundred parts is not read for each: its stop needs the questions.
         """
         with asking(Rank.NAKED):
-            while True:
-                await self._rings.wait()
-                self._rings.clear()
-                while self._rung:
-                    at = next(iter(self._rung))
-                    del self._rung[at]
-                    await self._read(*at)
+            async with asyncio.TaskGroup() as rests:
+                while True:
+                    await self._rings.wait()
+                    self._rings.clear()
+                    while at := next((a for a in self._rung if a not in self._resting), None):
+                        del self._rung[at]
+                        await self._read(*at)
+                        if pause_s := self._pause_s(at):
+                            self._resting.add(at)
+                            rests.create_task(self._rest(at, pause_s))
+
+    def _pause_s(self, at: tuple[str, str]) -> float:
+        """How long it is not read again, now that it was."""
+        now = self._wire.clock.monotonic()
+        self._reads = {a: r for a, r in self._reads.items() if now - r[1] <= _CALM_S}
+        n_read, _ = self._reads.pop(at, (0, now))
+        self._reads[at] = (n_read + 1, now)
+        return _PAUSES_S[min(n_read, len(_PAUSES_S) - 1)]
+
+    async def _rest(self, at: tuple[str, str], pause_s: float) -> None:
+        """What rings meanwhile is one more reading, afterwards."""
+        try:
+            await self._wire.clock.sleep(pause_s)
+        finally:
+            self._resting.discard(at)
+            self._rings.set()
 
     async def _read(self, number: str, order_id: str) -> None:
         for _ in range(_TRIES):

@@ -1,6 +1,7 @@
 """Schwab as it behaves: a consent of seven days, no client ids, a doorbell that may be wrong."""
 
 import builtins
+import json
 import logging
 import sys
 from datetime import timedelta
@@ -32,7 +33,7 @@ from engine.domain.errors import (
 )
 from engine.domain.order import OrderType, Side
 from engine.standing import why_no_entry
-from tests.conformance.broker_bench import HIGH_CALL, START
+from tests.conformance.broker_bench import HIGH_CALL, START, breathe
 from tests.conformance.schwab_bench import SchwabBench
 from tests.conformance.schwab_bench import bench as new_bench
 from tests.venues.schwab import KEY, SECRET, SchwabVenue
@@ -412,6 +413,43 @@ async def test_what_it_rings_for_is_read_before_more_entries_go_out(
     assert Rank.NAKED < rank() == Rank.ENTRY
 
 
+async def test_an_order_that_fills_in_a_hundred_parts_does_not_use_up_all_questions(
+    bench: SchwabBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """56 s without a stop: each part was read, and no question was left for the stop."""
+    read: list[str] = []
+
+    async def answer(_: str, order_id: str) -> None:
+        read.append(order_id)
+
+    async def ring(order_id: str) -> int:
+        said = json.dumps({"SchwabOrderID": order_id})
+        bench.broker._doorbell._ring({"1": NUMBER, "2": "ExecutionCreated", "3": said})
+        await breathe()
+        return len(read)
+
+    monkeypatch.setattr(bench.broker._doorbell, "_answer", answer)
+    n_read = [await ring("1") for _ in range(20)]
+    assert n_read[:4] == [1, 2, 3, 4]
+    assert n_read[-1] == 5
+    assert await ring("2") == 6, "another one does not wait for it"
+    at = []
+    for quarter in range(1, 25):
+        bench.clock.advance(0.25)
+        await breathe()
+        if read.count("1") > 5 + len(at):
+            at.append(quarter / 4)
+        await ring("1")
+    assert at == [0.5, 1.5, 3.5, 5.5]
+    bench.clock.advance(2)
+    await breathe()
+    n = len(read)
+    bench.clock.advance(20)
+    await breathe()
+    assert len(read) == n, "what rang was read once more, and then it is calm"
+    assert [await ring("1") for _ in range(2)] == [n + 1, n + 2]
+
+
 async def test_a_bell_for_an_order_that_cannot_be_read_stops_no_other(bench: SchwabBench) -> None:
     ring = {"SchwabOrderID": "999", "AccountNumber": NUMBER}
     await _activity(bench, NUMBER, "OrderAccepted", ring)
@@ -451,8 +489,6 @@ async def test_lists_without_what_it_rang_for_prove_no_absence(
 
 
 async def _activity(bench: SchwabBench, number: str, kind: str, said: Any) -> None:
-    import json
-
     text = said if isinstance(said, str) else json.dumps(said)
     content = {"1": number, "2": kind, "3": text}
     part = {"service": "ACCT_ACTIVITY", "command": "SUBS", "content": [content]}
