@@ -379,7 +379,10 @@ class Itemiser:
             better := slips.meant(self, at) or corrected(low) or self._misled(at)
         ):
             low, found = better, self.match(at, better)
-            if found is not None and found[0].kind in ("note", "fill") and len(low) <= _TICKER_SIZE:
+            is_short = len(low) <= _TICKER_SIZE
+            if found is not None and (
+                found[0].kind == "unit" or (found[0].kind in ("note", "fill") and is_short)
+            ):
                 found = None
         if found is not None:
             if not token.text.isupper():

@@ -139,6 +139,10 @@ class PlainTrade:
             for field in base.ambiguous:
                 if field in ("symbol", "contract", "asset"):
                     facts.doubt(field, f"the {field} of the alert it replies to is not certain")
+            is_crossed = "stop" in base.ambiguous and base.stop is not None
+            is_sideless = self.intent.family == "close" and self.intent.side is None
+            if is_sideless and (is_crossed or "action" in base.ambiguous):
+                facts.doubt("action", "the side of the alert it replies to is not certain")
             return replace(signal, symbol=base.symbol, asset=base.asset,
                            contract=signal.contract or base.contract)  # fmt: skip
         if not signal.symbol and self.last is not None and self.intent.family == "close":

@@ -58,7 +58,9 @@ def corrected(word: str) -> str | None:
 def _has_rival(best: str, others: set[str]) -> bool:
     """``stoppe`` is ``stop`` or ``stopped``, ``wxiting`` is ``writing`` or ``exiting``."""
     said = meaning(best)
-    return any(_is_order(one) and meaning(one) != said for one in others) or any(
+    kinds = _MEANT | {"cue"}  # eaiting: exiting or waiting?
+    found = [one for one in map(meaning, others) if one is not None]
+    return any(one.kind in kinds and one != said for one in found) or any(
         meaning(one) is None and any(entry.kind == "verb" for _, entry in phrases(one) or ())
         for one in others
     )

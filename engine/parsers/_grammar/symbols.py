@@ -72,7 +72,11 @@ def _in_slot(facts: Facts, anchor: int | None, name: str) -> str:
         is_name = item.is_upper and 1 < len(item.text) <= _LONGEST and item.text.isalpha()
         before = facts.items[at - 1]
         is_namesake = item.text.upper() in TICKER_WORDS | NAMESAKES  # SOLD RWST ALL 197C
-        is_led = before.kind in _LEADING or (is_namesake and before.text.upper() == name)
+        is_led = (
+            before.kind in _LEADING
+            or before.text == ":"
+            or (is_namesake and before.text.upper() == name)
+        )
         return item.text.upper() if is_name and is_led and item.kind not in others else ""
     return ""
 

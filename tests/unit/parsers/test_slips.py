@@ -20,6 +20,8 @@ CODES = (
 
 TWO_VERBS = (
     rows("options", "ask", "{x} SPY 640P 8/15 @ 1.00", "Wxiting|wxiting")
+    + rows("futures", "no order", "{x} for CL 65.60 to go long", "Eaiting|Waiting")
+    + rows("options", "ask", "Took {x} on SPY 640C 8/15 @ 1.00", "poits|pionts")
     + rows("stocks", "ask", "$ASTS {x} at 47.74 all out", "stoppe")
     + rows("options", "ask", f"{OPEN} {{x}}", "scalo")
 )
@@ -28,6 +30,7 @@ NAMES = (
     rows("options", "ask", "BTO {x} @ 1.00 nffa", "LMT 480C 8/15|IT 243C 8/15")
     + rows("options", "ask", "Sold 3 {x} 35C 8/15 ogr 1.04", "BE|ALL|ON")
     + rows("options", "ask", "SOLD {x} ALL 197 CALLS 8/15 @ 1.06", "RWST|RESR|RET")
+    + rows("options", "ask", "{x}: LMT 465P 8/15 @ 0.67", "WXTI|EXXIT|ENTRY ALRT")
     + rows("options", "ask", "AOLD 1/2 {x} 8/15 49 puts @ 4.71", "ON")
     + rows("options", "ask", f"{OPEN}\nBTO {{x}} 465C 8/15 @ 0.66", "lmt|now|be|open")
     + rows("options", f"open+ {SPY} @1 + open+ SPY 08-15 645C @0.66",
@@ -84,6 +87,7 @@ def test_a_slip_is_read_as_what_it_can_only_mean_or_asked_about(name: str) -> No
     ("first", "reply"),
     [
         ("Xbuy 2 spy 640c 8/15 @ 1.00", "out @ 2.00"),
+        ("Took MNQ shirt at 21991.50, stop at 22010", "out 21950"),
         ("🚨MNQ KONG 21991.50:A\nSTO:21943.50", "flat the rest 22070"),
     ],
 )
