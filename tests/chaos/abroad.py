@@ -192,24 +192,23 @@ class Abroad:
             exits = {n: abs(left) for n, of, left in books.working if of == key and left * qty < 0}
             if sum(exits.values()) >= abs(qty):
                 continue
-            known = self.disk.orders()
-            trade_of = {doc.get("broker_id"): doc["trade_id"] for doc in known}
-            booked = {doc.get("broker_id"): Decimal(doc.get("filled", 0)) for doc in known}
+            known = {o.broker_id: o for o in self.disk.fresh_orders() if o.broker_id}
             at_work = Counter[str]()
             for number, left in exits.items():
-                at_work[trade_of.get(number, "")] += left
+                at_work[known[number].trade_id if number in known else ""] += left
             bare = {
                 t.trade_id
                 for t in self.disk.trades()
                 if t.legs[0].instrument.key == key and at_work[t.trade_id] < t.qty_open
             }
             numbers = {
-                doc.get("broker_id", "")
-                for doc in known
-                if doc["trade_id"] in bare and doc["purpose"] == Purpose.ENTRY.value
+                number
+                for number, order in known.items()
+                if order.trade_id in bare and order.purpose is Purpose.ENTRY
             }
             for number, of, filled in books.filled:
-                if of == key and filled * qty > 0 and abs(filled) > booked.get(number, 0):
+                booked = known[number].filled if number in known else 0
+                if of == key and filled * qty > 0 and abs(filled) > booked:
                     numbers.add(number)
             found |= {(key, number) for number in numbers or {""}}
         return found

@@ -77,9 +77,18 @@ class Disk:
         return [json.loads(doc) for (doc,) in found]
 
     def trades(self) -> list[Trade]:
-        """Those that are not over."""
-        found = self._rows("SELECT doc FROM trades WHERE state <> ?", TradeState.CLOSED.value)
+        """Those that are open."""
+        found = self._rows("SELECT doc FROM trades WHERE state = ?", TradeState.OPEN.value)
         return [shape_of(Trade).decode(doc) for (doc,) in found]
+
+    def fresh_orders(self) -> list[Order]:
+        """Those of open trades, and the newest."""
+        found = self._rows(
+            "SELECT doc FROM orders WHERE trade_id IN (SELECT key FROM trades WHERE state = ?) "
+            "OR born IN (SELECT born FROM orders ORDER BY born DESC LIMIT 200)",
+            TradeState.OPEN.value,
+        )
+        return [shape_of(Order).decode(doc) for (doc,) in found]
 
     def was_told(self, order_id: str) -> bool:
         """Whether the admins were called about it."""
