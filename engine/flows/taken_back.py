@@ -2,21 +2,27 @@
 
 The evidence is threefold, and has to last: the order reports less filled than is booked, its
 executions are listed without precisely those, and precisely those are missing from the holding.
+Where executions are made of sums, the order itself has to tell the lower one: a list may lag.
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from decimal import Decimal
 
-from engine.brokers import BrokerFill, BrokerOrder
+from engine.asking import Rank
+from engine.brokers import BrokerFill, BrokerOrder, Seen
 from engine.desk import Desk
 from engine.domain.money import ZERO
 from engine.domain.trade import Execution
-from engine.flows import fills
+from engine.flows import doubt, fills
+from engine.flows.hear import QUIET
 from engine.ledger.booking import live
 from engine.reconcile import PositionGap
 
 SURE_S = 10.0
 """Said again so long afterwards: no list lags behind for that."""
+_TOLD_S = 3 * SURE_S
+"""What is not taken back by then is a gap like others, and people are told."""
 
 
 async def on_gap(
@@ -31,7 +37,7 @@ async def on_gap(
     name = f"{account}|{gap.instrument.key}|{gap.theirs}"
     if not gone or -sum((e.qty * e.side.sign for e in gone), ZERO) != gap.qty:
         desk.lacking.pop(name, None)
-        return False
+        return await _says_less(desk, account, gap, reports)
     now = desk.clock.monotonic()
     if now - desk.lacking.setdefault(name, now) < SURE_S:
         desk.vigil(lambda: _look_again(desk, account), f"taken back {account}")
@@ -51,16 +57,62 @@ async def _gone(
 ) -> list[Execution]:
     """What is booked of an order of ours and no longer listed, where its report lacks the same."""
     name = report.client_order_id
-    if not name or [leg.instrument for leg in report.legs] != [gap.instrument]:
-        return []
-    rows = await desk.store.find(Execution, where={"order_id": name, "account": account})
-    booked = live(rows)
-    if sum((e.qty for e in booked), ZERO) <= report.filled:
-        return []
+    booked = await _booked(desk, account, gap, report)
     there = {fill.execution_id: fill.qty for fill in listed if fill.client_order_id == name}
     gone = [e for e in booked if e.execution_id not in there]
     stand: Decimal = sum((e.qty for e in booked if e.execution_id in there), ZERO)
     return gone if stand == report.filled == sum(there.values(), ZERO) else []
+
+
+async def _booked(
+    desk: Desk, account: str, gap: PositionGap, report: BrokerOrder
+) -> list[Execution]:
+    """What is booked of an order of ours, where its report lacks some of it."""
+    name = report.client_order_id
+    if not name or [leg.instrument for leg in report.legs] != [gap.instrument]:
+        return []
+    rows = await desk.store.find(Execution, where={"order_id": name, "account": account})
+    booked = live(rows)
+    return booked if sum((e.qty for e in booked), ZERO) > report.filled else []
+
+
+async def _says_less(
+    desk: Desk, account: str, gap: PositionGap, reports: Sequence[BrokerOrder]
+) -> bool:
+    """Ask the order itself, where its report lacks what the holding lacks; its busts are booked.
+
+    Its adapter tells a bust once the order, asked alone, has said less for long enough.
+    """
+    name = f"{account}|{gap.instrument.key}|{gap.theirs}|alone"
+    for report in reports:
+        booked = await _booked(desk, account, gap, report)
+        stands = sum((e.qty * e.side.sign for e in booked), gap.qty)
+        if not booked or stands != report.filled * booked[0].side.sign:
+            continue
+        order = await _alone(desk, account, report.client_order_id)
+        if order is None or order.filled != report.filled:
+            break
+        for fill in sorted(order.fills, key=lambda f: f.kind == "bust"):
+            await fills.on_fill(desk, fill)
+        if not await _booked(desk, account, gap, report):
+            desk.lacking.pop(name, None)
+            return True
+        now = desk.clock.monotonic()
+        if now - desk.lacking.setdefault(name, now) >= _TOLD_S:
+            return False
+        desk.vigil(lambda: _look_again(desk, account), f"taken back {account}")
+        return True
+    desk.lacking.pop(name, None)
+    return False
+
+
+async def _alone(desk: Desk, account: str, order_id: str) -> BrokerOrder | None:
+    """An order as the broker tells it by itself; None without an answer."""
+    work = desk.broker(desk.settings.accounts[account]).find(account, order_id)
+    with suppress(*QUIET):
+        found = await doubt.in_time(desk, work, Rank.COMPARE)
+        return found.order if isinstance(found, Seen) else None
+    return None
 
 
 async def _look_again(desk: Desk, account: str) -> None:

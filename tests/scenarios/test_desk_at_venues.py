@@ -28,7 +28,7 @@ from engine.domain.order import (
     client_order_id,
 )
 from engine.domain.quote import Leg
-from engine.domain.trade import StopPlan, Trade, TradeState
+from engine.domain.trade import Execution, StopPlan, Trade, TradeState
 from engine.flows import capable, flatten, monitor, recover, send, watch
 from engine.market import ALWAYS
 from engine.risk.load import load_checks
@@ -280,6 +280,36 @@ async def test_where_nothing_is_told_an_entry_that_fills_at_once_needs_no_poll_f
                 await it.rest()
         assert it.ours() == entry.qty
         await it.protected()
+
+
+async def test_what_an_order_of_sums_says_by_itself_and_is_held_no_more_was_taken_back():
+    """For an hour the books said more than was held, and the stop would have sold it."""
+    async with at("webull") as it:
+        await it.enter()
+        await it.seconds(8)
+        it.bench.venue.undone = D(1)
+        for _ in range(4):
+            await recover.again(it.desk, "webull")
+            await it.seconds(2)
+            assert it.ours() == 2, "one look may be of before"
+        await it.seconds(8)
+        assert it.ours() == 1
+        await it.protected()
+        kinds = [e.kind for e in await it.desk.store.find(Execution)]
+        assert kinds.count("bust") == 1
+
+
+async def test_lists_that_lag_take_nothing_back_that_the_order_itself_still_says():
+    """A position stood 72 s without a stop: the list did not know yet what had filled."""
+    async with at("webull") as it:
+        await it.enter()
+        await it.seconds(8)
+        it.bench.venue.undone, it.bench.venue.is_late = D(2), True
+        for _ in range(5):
+            await recover.again(it.desk, "webull")
+            await it.seconds(4)
+            assert it.ours() == 2
+            await it.protected()
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import hashlib
 import hmac
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -93,6 +94,10 @@ class WebullVenue(Venue):
         self.largest_page = 100
         self.get_says: tuple[int, Any] | None = None
         """What a look-up answers instead of the truth."""
+        self.undone = D(0)
+        """So many of each purchase were taken back: no list and no answer has them."""
+        self.is_late = False
+        """Only lists lack them; the order, asked alone, knows better."""
         self._nonces: set[str] = set()
 
     def routes(self, app: web.Application) -> None:
@@ -222,7 +227,7 @@ class WebullVenue(Venue):
                 "position_id": f"P{n}",
                 "currency": "USD",
                 "symbol": position.instrument.symbol,
-                "quantity": str(position.qty),
+                "quantity": str(position.qty - self.undone),
                 "cost_price": str(position.avg_price),
                 "last_price": "0",
                 "unrealized_profit_loss": "0",
@@ -230,6 +235,7 @@ class WebullVenue(Venue):
                 **_thing(position.instrument),
             }
             for n, position in enumerate(held)
+            if position.qty != self.undone
         ]
 
     async def preview(self, request: web.Request) -> Any:
@@ -264,7 +270,9 @@ class WebullVenue(Venue):
             raise Refused(said["error_code"], "no", status)
         key = request.query["client_order_id"]
         found = await self.exchange.find(self._account(request.query), key)
-        return await self._group(found.order) if isinstance(found, Found) else {"orders": []}
+        if not isinstance(found, Found):
+            return {"orders": []}
+        return await self._group(found.order if self.is_late else self._after(found.order))
 
     async def open_orders(self, request: web.Request) -> Any:
         orders = await self.exchange.open_orders(self._account(request.query))
@@ -281,10 +289,16 @@ class WebullVenue(Venue):
     async def _page(self, request: web.Request, orders: list[BrokerOrder]) -> Any:
         size = min(int(request.query.get("page_size", "10")), self.largest_page)
         at = int(request.query.get("pagination_key", "0"))
-        said: dict[str, Any] = {"data": [await self._group(o) for o in orders[at : at + size]]}
+        part = [await self._group(self._after(o)) for o in orders[at : at + size]]
+        said: dict[str, Any] = {"data": part}
         if at + size < len(orders):
             said["pagination_key"] = str(at + size)
         return said
+
+    def _after(self, order: BrokerOrder) -> BrokerOrder:
+        if not self.undone or order.side is Side.SELL:
+            return order
+        return replace(order, filled=order.filled - self.undone, state="canceled")
 
     async def _group(self, order: BrokerOrder) -> Any:
         mine = await self.exchange.fills_of(order.client_order_id)
@@ -299,7 +313,7 @@ class WebullVenue(Venue):
             "time_in_force": "DAY",
             "total_quantity": str(order.qty),
             "filled_quantity": str(order.filled),
-            "filled_price": str(cost / order.filled) if order.filled else "0",
+            "filled_price": str(cost / sum(f.qty for f in mine)) if order.filled else "0",
             "place_time_at": f"{order.updated_at:%Y-%m-%dT%H:%M:%S}.000Z",
             "commission": {"actual_commission": "0.00", "receivable_commission": "0.00"},
             "fees": [],
