@@ -211,13 +211,20 @@ async def _cancel_once(desk: Desk, order: Order) -> None:
         work = desk.broker(order.broker).cancel(order.account, order.order_id)
         await in_time(desk, work, Rank.EXIT)
     except OrderRejected as error:
-        await look_up(desk, order.order_id, refused=str(error))
+        why = str(error)
+        desk.vigil(lambda: _why_uncut(desk, order.order_id, why), f"uncut {order.order_id}")
     except BrokerAuthError as error:
         await locked_out(desk, order.broker, error)
     except QUIET as error:
         log.info("cancel of %s unanswered: %s", order.order_id, error)
     except Exception:  # an adapter's own bug must not keep the others from being cancelled
         log.exception("cancel of %s: the adapter failed", order.order_id)
+
+
+async def _why_uncut(desk: Desk, order_id: str, why: str) -> None:
+    """What cannot be cancelled has filled, mostly; its trade does not stand still meanwhile."""
+    with asking(Rank.NAKED):
+        await look_up(desk, order_id, refused=why)
 
 
 async def _until_over(desk: Desk, order_id: str) -> None:

@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import pytest
 
-from engine.asking import Rank, rank
+from engine.asking import Rank, our_own_delay, rank
 from engine.brokers import BrokerFill, Filled, Odd, OrderSeen, StreamDown, StreamUp
 from engine.domain.desk import AlertState
-from engine.domain.errors import BrokerUnavailable, RateLimited
+from engine.domain.errors import BrokerUnavailable, OrderRejected, RateLimited
 from engine.domain.order import Order, OrderState, Purpose, Side
 from engine.domain.trade import Execution, LedgerEntry, Trade, TradeState
 from engine.flows import monitor, recover, send
@@ -412,6 +412,38 @@ async def test_what_became_of_a_cancelled_entry_is_not(rig):
     await alive(rig, 2)
     rig.faults.drop_events = 0
     assert {each for _, each in ranks} == {Rank.DOUBT}
+
+
+async def test_a_trade_does_not_stand_still_while_its_uncut_entry_is_looked_for(rig):
+    """It filled before it was withdrawn; its fill is heard while that question waits in line."""
+    await waiting(rig, BUY)
+    (entry,) = await orders(rig)
+    rig.faults.drop_events = 99
+    rig.quote(spy(), "2.14", "2.15")
+    rig.clock.advance(0.3)
+    await rig.rest()
+    broker = rig.desk.brokers["paper"]
+    broker.find, find = never, broker.find
+    cancel, broker.cancel = broker.cancel, already_filled
+    async with asyncio.timeout(20):
+        await rig.say("STC SPY 603C 1/31 @ 2.15")
+    broker.cancel, rig.faults.drop_events = cancel, 0
+    for report in await broker.orders_since("main", entry.created_at):
+        await send.on_report(rig.desk, report, asked=True)
+    await rig.rest()
+    assert await orders(rig, Purpose.CLOSE)
+    broker.find = find
+    await at_rest(rig)
+
+
+async def never(*_):
+    """Our own line is long."""
+    with our_own_delay():
+        await asyncio.Event().wait()
+
+
+async def already_filled(*_):
+    raise OrderRejected("already_filled", "it has filled")
 
 
 async def test_an_exit_without_an_answer_is_looked_for_before_an_entry_without_one(rig):
