@@ -54,10 +54,10 @@ from storage.sql import SqlStore, SqlVault
 log = logging.getLogger(__name__)
 
 _DRAIN_S = 4.5
-_REST_S = 2.0
+_REST_S = 1.0
 _LEAVE_S = 1.0
+"""With these a process that is told to end does so within 10 s, though broker and Discord hang."""
 _EVENTS = "events "
-"""With these a process that is told to end does so within 10 s."""
 _WATCH_ROUND_S = 1.0
 _CLOSES_S = 30.0
 """Daily closes of what is held are asked for once a day; so often it is looked what is missing."""

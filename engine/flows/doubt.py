@@ -18,7 +18,7 @@ from engine.domain.money import ZERO
 from engine.domain.order import MOVES, Order, OrderState, OrderType, Purpose, Trigger
 from engine.domain.trade import TradeState
 from engine.flows import effects, second_truth
-from engine.flows.hear import QUIET, on_report
+from engine.flows.hear import QUIET, compare_later, on_report
 
 T = TypeVar("T")
 
@@ -106,14 +106,14 @@ async def _ladder(desk: Desk, order_id: str) -> None:
             "admin",
             f"Order {order_id} ({order.trade_id}) has had no answer for {waited:.0f} s. It counts "
             "as live; no new entry in its symbol. Look into the broker's own app, then say what is "
-            f"there: /order resolve.{_meanwhile(order)}{_may_be(desk, order_id)}",
+            f"there: /order resolve.{_meanwhile(desk, order)}{_may_be(desk, order_id)}",
             note_id=f"unknown-{order_id}",
         )
 
 
-def _meanwhile(order: Order) -> str:
-    """What the desk does of itself until somebody has decided."""
-    if order.purpose is Purpose.ENTRY:
+def _meanwhile(desk: Desk, order: Order) -> str:
+    """What the desk does of itself until somebody has decided, where it waits for that."""
+    if order.purpose is Purpose.ENTRY or not _is_hidden(desk, order):
         return ""
     return " Until then what it was to close is closed only if the price reaches its stop."
 
@@ -305,10 +305,14 @@ def _needs_person(desk: Desk, order: Order) -> bool:
 
     Past its stop the position does not wait for him: two whole lists without it have to do.
     """
-    caps = desk.broker(order.broker).caps
     is_exit = order.purpose is not Purpose.ENTRY and order.state in UNANSWERED
-    is_hidden = not caps.dedupes_client_id and not caps.finds_by_client_id
-    return is_exit and is_hidden and not _is_past_stop(desk, order)
+    return is_exit and _is_hidden(desk, order) and not _is_past_stop(desk, order)
+
+
+def _is_hidden(desk: Desk, order: Order) -> bool:
+    """Its broker neither knows it by our id nor refuses a second one."""
+    caps = desk.broker(order.broker).caps
+    return not caps.dedupes_client_id and not caps.finds_by_client_id
 
 
 def _is_past_stop(desk: Desk, order: Order) -> bool:
@@ -364,16 +368,9 @@ async def _send_again(desk: Desk, order: Order) -> bool:
 
     after = await send.submit(desk, current, again=True)
     if not desk.broker(order.broker).caps.dedupes_client_id:
-        desk.vigil(lambda: _was_twice(desk, order.broker), f"twice at {order.broker}")
+        # A list that lagged shows the first one by then: what is there twice is cancelled.
+        compare_later(desk, order.broker, LOOK_BACK_S[-1], "twice")
     return after.state not in UNANSWERED
-
-
-async def _was_twice(desk: Desk, broker: str) -> None:
-    """A list that lagged shows the first one by now: what is there twice is cancelled."""
-    from engine.flows import recover
-
-    await desk.clock.sleep(LOOK_BACK_S[-1])
-    await recover.again(desk, broker)
 
 
 async def stands(desk: Desk, order_id: str, reason: str) -> None:

@@ -153,18 +153,23 @@ async def on_report(desk: Desk, report: BrokerOrder, *, asked: bool = False) -> 
     elif missing:
         desk.vigil(lambda: _fetch_later(desk, after, report.updated_at), f"fills {after.order_id}")
     if after.state.is_terminal and after.is_flagged and not order.is_flagged:
-        desk.vigil(lambda: _end_later(desk, order.broker), f"over, and lives at {order.broker}")
+        # Over with us and alive there it fills unwatched: a comparison cancels it.
+        compare_later(desk, order.broker, 2 * GRACE.total_seconds(), "over, and lives")
     if after is not order:
         effects.settle_soon(desk, order.trade_id)
     return desk.book.orders.get(known.order_id, after)
 
 
-async def _end_later(desk: Desk, broker: str) -> None:
-    """What is over with us and lives there fills unwatched: a comparison cancels it."""
-    from engine.flows import recover
+def compare_later(desk: Desk, broker: str, pause_s: float, why: str) -> None:
+    """Compare the books when lists that lag have caught up; once at a time for each reason."""
 
-    await desk.clock.sleep(2 * GRACE.total_seconds())
-    await recover.again(desk, broker)
+    async def compare() -> None:
+        from engine.flows import recover
+
+        await desk.clock.sleep(pause_s)
+        await recover.again(desk, broker)
+
+    desk.vigil(compare, f"{why} at {broker}")
 
 
 async def _store(desk: Desk, order: Order, after: Order, report: BrokerOrder) -> None:

@@ -15,7 +15,7 @@ from engine.desk import Desk
 from engine.domain.money import ZERO
 from engine.domain.trade import Execution
 from engine.flows import doubt, fills
-from engine.flows.hear import QUIET
+from engine.flows.hear import QUIET, compare_later
 from engine.ledger.booking import live
 from engine.reconcile import PositionGap
 
@@ -40,7 +40,7 @@ async def on_gap(
         return await _says_less(desk, account, gap, reports)
     now = desk.clock.monotonic()
     if now - desk.lacking.setdefault(name, now) < SURE_S:
-        desk.vigil(lambda: _look_again(desk, account), f"taken back {account}")
+        compare_later(desk, desk.settings.accounts[account], SURE_S, "taken back")
         return True
     del desk.lacking[name]
     for one in gone:
@@ -100,7 +100,7 @@ async def _says_less(
         now = desk.clock.monotonic()
         if now - desk.lacking.setdefault(name, now) >= _TOLD_S:
             return False
-        desk.vigil(lambda: _look_again(desk, account), f"taken back {account}")
+        compare_later(desk, desk.settings.accounts[account], SURE_S, "taken back")
         return True
     desk.lacking.pop(name, None)
     return False
@@ -113,13 +113,6 @@ async def _alone(desk: Desk, account: str, order_id: str) -> BrokerOrder | None:
         found = await doubt.in_time(desk, work, Rank.COMPARE)
         return found.order if isinstance(found, Seen) else None
     return None
-
-
-async def _look_again(desk: Desk, account: str) -> None:
-    from engine.flows import recover
-
-    await desk.clock.sleep(SURE_S)
-    await recover.again(desk, desk.settings.accounts[account])
 
 
 def _bust(desk: Desk, gone: Execution) -> BrokerFill:

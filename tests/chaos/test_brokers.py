@@ -8,7 +8,7 @@ import os
 import pytest
 
 from tests.chaos.abroad import Abroad
-from tests.chaos.abroad_audit import Bare
+from tests.chaos.abroad_audit import NAKED_S, Bare
 from tests.chaos.test_kill import kills, percentiles
 
 NAMES = ("alpaca", "etrade", "schwab", "tastytrade", "topstepx", "webull")
@@ -21,6 +21,8 @@ async def test_kill_campaign_at(name, tmp_path, capsys):
         pytest.skip(f"only {os.environ['BROKER']} was asked for")
     abroad = Abroad(name, tmp_path)
     said = await abroad.run(kills(), int(os.environ.get("CHAOS_SEED", "7")))
+    assert abroad.tally.kills == kills()
+    assert abroad.bare.longest_s <= NAKED_S
     with capsys.disabled():
         print(  # noqa: T201 - the campaign's result
             f"\n{name}: {said}\n  crash to ready to trade {percentiles(abroad.tally.trading_s)} "

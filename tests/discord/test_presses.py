@@ -120,6 +120,8 @@ async def test_an_order_does_not_depend_on_its_answer(tmp_path, monkeypatch, kin
             lambda: (t := it.book.trades.get(approval.trade_id)) and t.state is TradeState.OPEN
         )
         await it.until(lambda: not card.labels)
+        sent = await it.app.store.find(Order, where={"alert_id": approval.alert_id})
+        assert [o.purpose for o in sent if o.purpose == "entry"] == ["entry"]
         it.sandbox.problems.clear()
 
 

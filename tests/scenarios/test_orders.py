@@ -1,7 +1,6 @@
 """Sending orders through brokers that fail, lie, repeat and forget (faults O, I-09 to I-16)."""
 
 import asyncio
-from dataclasses import replace
 
 import pytest
 
@@ -10,9 +9,8 @@ from engine.brokers import BrokerFill, Filled, Odd, OrderSeen, StreamDown, Strea
 from engine.domain.desk import AlertState
 from engine.domain.errors import BrokerUnavailable, OrderRejected, RateLimited
 from engine.domain.order import Order, OrderState, Purpose, Side
-from engine.domain.trade import Execution, LedgerEntry, Trade, TradeState
+from engine.domain.trade import Execution, Trade, TradeState
 from engine.flows import monitor, recover, send
-from engine.orders import request_of
 from tests import rig as desks
 from tests import truth
 from tests.conformance.faulty_broker import Faults, FaultyBroker
@@ -753,145 +751,3 @@ async def test_a_lost_cancel_confirmation_is_looked_up(rig):
         await rig.rest()
     (order,) = await orders(rig)
     assert order.state is OrderState.CANCELED
-
-
-# -- what others did --------
-
-
-def outside(rig, side, qty, price="2.20", name="ext-1", instrument=None):
-    return BrokerFill(
-        execution_id=name,
-        client_order_id="manual",
-        broker_id="M-1",
-        account="main",
-        instrument=instrument or spy(),
-        leg=0,
-        side=side,
-        qty=d(qty),
-        price=d(price),
-        fee_usd=d("0.65"),
-        executed_at=rig.clock.now(),
-    )
-
-
-async def test_an_outside_trade_is_adopted_counted_and_never_undone(rig):  # O-16, I-26
-    before = rig.faults and rig.desk.broker("paper").n_submits
-    await send.on_fill(rig.desk, outside(rig, Side.BUY, 3))
-    await send.on_fill(rig.desk, outside(rig, Side.BUY, 3))
-    await rig.rest()
-    trade = rig.trade()
-    assert (trade.source, trade.qty_open, trade.entry_price) == ("external", 3, d("2.20"))
-    await send.on_fill(rig.desk, outside(rig, Side.BUY, 2, "2.30", "ext-2"))
-    await rig.rest()
-    assert rig.trade().qty_open == 5
-    assert rig.desk.broker("paper").n_submits == before
-    assert any("traded outside" in n for n in rig.notes())
-    await check(rig)
-
-
-async def test_a_trade_closed_by_hand_at_the_broker_is_closed_here_and_its_stop_dies(rig):  # O-15
-    await rig.say(BUY)
-    await rig.fill(spy(), "2.14", "2.15")
-    (stop,) = [s for s in await orders(rig, Purpose.STOP) if not s.state.is_terminal]
-    await send.on_fill(rig.desk, outside(rig, Side.SELL, 2, "2.40"))
-    await rig.rest()
-    rig.clock.advance(0.3)
-    await rig.rest()
-    (trade,) = await rig.desk.store.find(Trade)
-    assert trade.state is TradeState.CLOSED
-    assert trade.close_reason == "closed outside"
-    assert trade.realised_usd == (d("2.40") - d("2.16")) * 200 - d("1.30") - d("0.65")
-    stop = await rig.desk.store.get(Order, stop.order_id)
-    assert stop.state is OrderState.CANCELED
-    await check(rig)
-
-
-async def test_a_part_closed_by_hand_leaves_the_rest_protected(rig):
-    await rig.say(BUY)
-    await rig.fill(spy(), "2.14", "2.15")
-    await send.on_fill(rig.desk, outside(rig, Side.SELL, 1, "2.40"))
-    await rig.rest()
-    await alive(rig, 2)
-    assert rig.trade().qty_open == 1
-    live = [s for s in await orders(rig, Purpose.STOP) if not s.state.is_terminal]
-    assert [s.qty for s in live] == [1]
-    await check(rig)
-
-
-async def test_an_exit_placed_outside_beside_our_stop_is_said_to_be_one_too_many(rig):
-    await rig.say(BUY)
-    await rig.fill(spy(), "2.14", "2.15")
-    (stop,) = [s for s in await orders(rig, Purpose.STOP) if not s.state.is_terminal]
-    by_hand = replace(request_of(stop), client_order_id="app-1")
-    await rig.broker.submit(by_hand)
-    await recover.reconcile(rig.desk)
-    assert any("close more than is held" in n for n in rig.notes())
-    assert (await orders(rig, Purpose.STOP))[0].state is OrderState.ACCEPTED
-
-
-async def test_a_deposit_in_the_brokers_app_is_booked_as_one_and_said(rig):  # O-16
-    rig.broker._book.cash["main"] += 500
-    await recover.reconcile(rig.desk)
-    await recover.reconcile(rig.desk)
-    deposits = [e for e in await rig.desk.store.find(LedgerEntry) if e.kind == "deposit"]
-    assert [e.cash_usd for e in deposits] == [100_000, 500]
-    assert any("no trade explains" in n for n in rig.notes())
-    assert not [k for k in rig.desk.health if k.startswith("reconcile")]
-    await at_rest(rig)
-
-
-async def test_a_position_that_only_the_broker_has_is_adopted_at_its_price(rig):
-    from engine.brokers.paper.book import Holding
-
-    holding = Holding(instrument=desks.AAPL, qty=d(10), cost=d(2000))
-    rig.broker._book.holdings["main"][desks.AAPL.key] = holding
-    await recover.reconcile(rig.desk)
-    await rig.rest()
-    (trade,) = rig.trades()
-    assert (trade.source, trade.qty_open, trade.entry_price) == ("external", 10, 200)
-    await recover.reconcile(rig.desk)
-    await recover.reconcile(rig.desk)
-    await check(rig)
-    await truth.same_as_broker(rig.desk, rig.broker)
-
-
-async def test_what_an_order_without_an_answer_may_have_brought_is_not_adopted_as_foreign(rig):
-    """No list shows it yet, the holding does: adopted, it would count twice once it is found."""
-    lists = {name: getattr(rig.desk.brokers["paper"], name) for name in LISTS}
-    for name in LISTS:
-        setattr(rig.desk.brokers["paper"], name, nothing)
-    rig.faults.unknown_after_accept, rig.faults.drop_events, rig.faults.unclear = 1, 99, 99
-    await rig.say(BUY)
-    await rig.fill(spy(), "2.14", "2.15")
-    for _ in range(3):
-        await recover.reconcile(rig.desk)
-        await rig.rest()
-    assert not [t for t in rig.trades() if t.source == "external"]
-    rig.faults.unclear = 0
-    for name, ask in lists.items():
-        setattr(rig.desk.brokers["paper"], name, ask)
-    await at_rest(rig)
-    assert rig.trade().qty_open == 2
-
-
-async def test_a_position_that_is_gone_without_a_trace_is_told_not_guessed(rig):
-    await rig.say(BUY)
-    await rig.fill(spy(), "2.14", "2.15")
-    rig.broker._book.holdings["main"].clear()
-    await recover.reconcile(rig.desk)
-    assert rig.trade().qty_open == 2
-    assert "we hold 2, the broker 0" in rig.desk.health["reconcile main"]
-    assert len([n for n in rig.notes() if "we hold 2" in n]) == 1
-
-
-async def test_an_order_alive_there_and_over_here_is_cancelled(rig):  # I-12
-    await waiting(rig, BUY)
-    (order,) = await orders(rig)
-    dead = desks.replace(order, state=OrderState.REJECTED, version=order.version + 1)
-    await rig.desk.commit(rig.desk.event("test", order.alert_id, dead))
-    rig.clock.advance(6)
-    await recover.reconcile(rig.desk)
-    rig.clock.advance(1)
-    await rig.rest()
-    assert not await rig.broker.open_orders("main")
-    assert any("over with us" in n for n in rig.notes())

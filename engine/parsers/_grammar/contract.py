@@ -19,7 +19,6 @@ from engine.parsers._grammar.verbs import Intent, Side
 _JOINTS = frozenset(("and", "also", "plus", "then", "the", "with", "bto", "buy", "x", "both",
                      "some", "more", "my", "of"))  # fmt: skip
 """Words between two contracts of one symbol."""
-_TICKER_SIZE = 5
 
 
 class ContractReader:
@@ -161,7 +160,7 @@ class ContractReader:
         if at < 2 or items[at - 1].kind in ("sym", "size", "punct") or _is_code(items[at - 1]):
             return None
         is_led = items[at - 2].kind in ("num", "qty") or _is_code(items[at - 2])
-        return items[at - 1] if is_led and len(items[at - 1].text) <= _TICKER_SIZE else None
+        return items[at - 1] if is_led and len(items[at - 1].text) <= symbols.LONGEST else None
 
     def _held(self, signal: Signal) -> Signal | None:
         """The one open contract of this author that fits what an exit names."""

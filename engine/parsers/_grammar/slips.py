@@ -266,15 +266,8 @@ def _is_order(word: str) -> bool:
 
 
 def _is_one_slip(word: str, known: str) -> bool:
-    if word == known:
-        return True
-    is_swap = len(word) == len(known) and sorted(word) == sorted(known)
-    if min(len(word), len(known)) < _MIN_FUZZY and not is_swap:
-        return False
-    if len(word) != len(known):
-        return abs(len(word) - len(known)) == 1
-    wrong = [at for at in range(len(word)) if word[at] != known[at]]
-    return len(wrong) == 1 or (len(wrong) == 2 and wrong[1] == wrong[0] + 1 and is_swap)
+    is_short = min(len(word), len(known)) < _MIN_FUZZY
+    return is_slip_of(word, known) and (not is_short or sorted(word) == sorted(known))
 
 
 # --- in its place in the text ---------------------------------------------------------------------

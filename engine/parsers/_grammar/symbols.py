@@ -69,7 +69,7 @@ def _in_slot(facts: Facts, anchor: int | None, name: str) -> str:
             continue
         if item.text in _SMALL_WORDS:
             return ""
-        is_name = item.is_upper and 1 < len(item.text) <= _LONGEST and item.text.isalpha()
+        is_name = item.is_upper and 1 < len(item.text) <= LONGEST and item.text.isalpha()
         before = facts.items[at - 1]
         is_namesake = item.text.upper() in TICKER_WORDS | NAMESAKES  # SOLD RWST ALL 197C
         is_led = (
@@ -82,8 +82,10 @@ def _in_slot(facts: Facts, anchor: int | None, name: str) -> str:
 
 
 PASSED = frozenset(("slash", "date", "when", "ndte", "money", "num", "right", "price", "strike"))
+"""What may stand between a ticker and the price or the contract."""
 _LEADING = frozenset(("verb", "num", "qty", "part", "share", "pct", "slash"))
-_LONGEST = 5
+LONGEST = 5
+"""Letters of a ticker."""
 
 
 def _named(facts: Facts, anchor: int | None, *, is_reply: bool) -> str:
@@ -279,26 +281,8 @@ def _word_as_symbol(facts: Facts, anchor: int | None) -> str:
     return ""
 
 
-_SMALL_WORDS = frozenset(
-    (
-        "of",
-        "in",
-        "my",
-        "the",
-        "some",
-        "more",
-        "this",
-        "these",
-        "those",
-        "at",
-        "for",
-        "to",
-        "and",
-        "with",
-        "from",
-        "our",
-    )
-)
+_SMALL_WORDS = frozenset(("of", "in", "my", "the", "some", "more", "this", "these", "those", "at",
+                          "for", "to", "and", "with", "from", "our"))  # fmt: skip
 """No tickers, though all of a message be in capitals."""
 _TICKER_KINDS = frozenset(
     ("fill", "note", "cue", "part", "size", "verb", "barelevel", "paid", "month", "keep")

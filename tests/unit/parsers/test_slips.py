@@ -94,4 +94,5 @@ def test_a_slip_is_read_as_what_it_can_only_mean_or_asked_about(name: str) -> No
 def test_what_was_not_understood_of_an_alert_is_not_inherited_by_a_reply(
     first: str, reply: str
 ) -> None:
-    asked(outcome("futures" if "MNQ" in first else "options", reply, first=first))
+    room = "futures" if "MNQ" in first else "options"
+    assert asked(outcome(room, reply, first=first))
