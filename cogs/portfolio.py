@@ -321,8 +321,7 @@ def _broker(app: "App", name: str | None) -> str:
     """
     if name is None:
         return ""
-    app.outside.broker(name)
-    return name
+    return app.outside.named(name)
 
 
 async def setup(bot: DeskBot) -> None:
