@@ -197,7 +197,7 @@ def level_price(level: Level, trade: Trade, *, is_target: bool = False) -> Decim
 
 
 def _planned(desk: Desk, trade: Trade, prices: list[Decimal]) -> tuple[PlannedTarget, ...]:
-    """What is still open, split over the new targets as an entry's are, with the room's stop moves."""
+    """What is still open over the new targets: shares and stop moves as at an entry."""
     profile = desk.settings.sources.get(trade.source, desk.settings.manual.profile)
     step = step_of(trade.legs[0].instrument)
     nearest_first = sorted(prices, key=lambda price: price * trade.direction)
