@@ -60,14 +60,15 @@ def _is_meant(signal: Signal, trade: Trade, source: SourceProfile) -> bool:
         return False
     if signal.asset is not None and signal.asset != trade.asset:
         return False
-    return _same_symbol(signal.symbol, trade, source) and _same_contract(signal, trade)
+    return is_symbol_of(signal.symbol, trade, source) and _same_contract(signal, trade)
 
 
 def _may_be_any_side(signal: Signal, trade: Trade) -> bool:
     return trade.asset == "future" and signal.action in (Action.STC, Action.SELL)
 
 
-def _same_symbol(symbol: str, trade: Trade, source: SourceProfile) -> bool:
+def is_symbol_of(symbol: str, trade: Trade, source: SourceProfile) -> bool:
+    """Whether the author's word for it means this trade: ES where the room trades MES, SPX, BTC."""
     if not symbol:
         return True
     said = underlying(symbol)

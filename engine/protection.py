@@ -147,7 +147,7 @@ def _targets(
     then += ["keep"] * (len(prices) - len(then))
     if signal.targets:
         prices.sort(key=at.gain)
-        shares = _equal(qty, len(prices), step, profile)
+        shares = equal_shares(qty, len(prices), step, profile)
     else:
         shares = _by_rule(qty, [r.fraction for r in profile.targets], step, profile)
     return tuple(
@@ -182,8 +182,11 @@ def _single(n: int, qty: Decimal, profile: SourceProfile) -> list[Decimal]:
     return [qty if i == at else Decimal(0) for i in range(n)]
 
 
-def _equal(qty: Decimal, n: int, step: Decimal, profile: SourceProfile) -> list[Decimal]:
-    """As many for each target, the remainder for the last; too few units: the nearer targets."""
+def equal_shares(qty: Decimal, n: int, step: Decimal, profile: SourceProfile) -> list[Decimal]:
+    """As many for each of ``n`` targets, nearest first, the remainder for the last.
+
+    Too few units: the nearer targets; one that cannot be split goes where the room says.
+    """
     units = (qty / step).to_integral_value(rounding=ROUND_DOWN)
     if units <= 1:
         return _single(n, qty, profile)

@@ -190,7 +190,11 @@ async def on_demand(desk: Desk) -> ReconcileReport:
 
 def report(desk: Desk, failed: Mapping[str, str] | None = None) -> ReconcileReport:
     """How our books and the brokers' stand, as last compared; ``failed``: broker -> why not now."""
-    gates = {name: desk.gate(name) for name in desk.brokers}
+    gates = {
+        name: gate and desk.health.get(f"broker {name}", gate)  # why rather than since when
+        for name in desk.brokers
+        for gate in (desk.gate(name),)
+    }
     return reconcile_report.build(
         {a: n for a, n in desk.settings.accounts.items() if n in desk.brokers},
         desk.compared,
