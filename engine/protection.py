@@ -12,12 +12,10 @@ from typing import Literal
 from engine.domain.alert import Level, Signal
 from engine.domain.copying import replace
 from engine.domain.instrument import Instrument
+from engine.domain.money import COIN_STEP, rounded
 from engine.domain.order import PlannedTarget
 from engine.domain.refusal import Refused
 from engine.domain.source import SourceProfile
-
-COIN_STEP = Decimal("0.0001")
-"""Smallest part of a coin that a target may take off; everything else goes in whole units."""
 
 _Then = Literal["keep", "entry"]
 
@@ -79,7 +77,7 @@ class _Entry:
 
     def _round(self, price: Decimal, *, up: bool) -> Decimal:
         way = ROUND_CEILING if up else ROUND_FLOOR
-        return (price / self.tick).to_integral_value(rounding=way) * self.tick
+        return rounded(price, self.tick, way)
 
     def gain(self, price: Decimal) -> Decimal:
         """How far ``price`` lies on our side."""
@@ -206,7 +204,7 @@ def _by_rule(
     shares: list[Decimal] = []
     left = qty
     for fraction in fractions[:-1]:
-        share = (qty * fraction / step).to_integral_value(rounding=ROUND_HALF_UP) * step
+        share = rounded(qty * fraction, step, ROUND_HALF_UP)
         shares.append(min(max(share, Decimal(0)), left))
         left -= shares[-1]
     return [*shares, left]
@@ -224,7 +222,7 @@ def rescaled(
     found: list[PlannedTarget] = []
     left = qty
     for number, target in enumerate(targets, start=1):
-        share = (target.qty * qty / before / step).to_integral_value(rounding=ROUND_HALF_UP) * step
+        share = rounded(target.qty * qty / before, step, ROUND_HALF_UP)
         share = left if number == len(targets) else min(share, left)
         if share > 0:
             found.append(replace(target, qty=share))

@@ -197,14 +197,16 @@ def level_price(level: Level, trade: Trade, *, is_target: bool = False) -> Decim
 
 
 def _planned(desk: Desk, trade: Trade, prices: list[Decimal]) -> tuple[PlannedTarget, ...]:
-    """What is still open, split over the new targets as an entry's are."""
+    """What is still open over the new targets: shares and stop moves as at an entry."""
     profile = desk.settings.sources.get(trade.source, desk.settings.manual.profile)
     step = step_of(trade.legs[0].instrument)
     nearest_first = sorted(prices, key=lambda price: price * trade.direction)
     shares = equal_shares(trade.qty_open or trade.qty_wanted, len(prices), step, profile)
+    then = [rule.then_stop for rule in profile.targets]
+    then += ["keep"] * len(prices)
     return tuple(
-        PlannedTarget(price=price, qty=share)
-        for price, share in zip(nearest_first, shares, strict=True)
+        PlannedTarget(price=price, qty=share, then_stop=after)
+        for price, share, after in zip(nearest_first, shares, then, strict=False)
         if share > 0
     )
 

@@ -335,6 +335,9 @@ async def test_futures_take_house_targets_and_move_the_stop_to_entry():
     trade = rig.trade()
     assert trade.qty_open == 2
     assert [(t.price, t.qty) for t in trade.targets] == [(d("6333"), 1), (d("6338"), 1)]
+    await rig.say("move ES targets to 6338 and 6333", channel=FUTURES, author=NINJA)
+    renewed = [(t.price, t.then_stop) for t in rig.trade().targets]
+    assert renewed == [(d("6333"), "entry"), (d("6338"), "keep")], "the room's way with stops stays"
     await rig.fill(mes, "6333.25", "6333.50")
     await rig.fill(mes, "6333.25", "6333.50")
     trade = rig.trade()

@@ -264,7 +264,10 @@ class Tastytrade(Reading):
         if not request.reduces:
             await self._dry_run(number, body)
         answer = await login.act("POST", f"/accounts/{number}/orders", body, lane=lane)
-        return self._taken(self._accepted(answer), request)
+        data = self._accepted(answer)
+        order = self._taken(data, request)
+        self._memory.hides_names = not data.get("order", data).get("external-identifier")
+        return order
 
     def _own_number(self, account: str) -> str:
         number = self._numbers.get(account)
