@@ -139,6 +139,19 @@ async def test_a_close_that_ends_its_trade_before_its_answer_is_lost_is_over(mon
     await rig.close()
 
 
+async def test_after_each_login_the_broker_is_told_the_numbers_of_what_works_there(
+    rig, monkeypatch
+):
+    await waiting(rig)
+    await rig.fill(spy(), "2.14", "2.15")
+    told = []
+    monkeypatch.setattr(rig.desk.broker("paper"), "recall", lambda *known: told.append(known))
+    rig.desk.offline.add("paper")
+    await recover.reconcile(rig.desk)
+    (stop,) = await orders(rig, Purpose.STOP)
+    assert ("main", stop.order_id, stop.broker_id) in told
+
+
 @pytest.mark.parametrize("is_heard_first", [True, False])
 async def test_a_stop_that_lives_though_its_answer_was_a_pause_is_not_doubled(
     rig, monkeypatch, is_heard_first
