@@ -6,18 +6,26 @@ from typing import Any
 
 from engine.clock import Clock
 
+_OF_BROKERS = ("broker", "watch")
+
 
 class Health(UserDict[str, str]):
     """Part -> what is wrong with it; empty when all is well."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
+        self.last: dict[str, tuple[datetime, str]] = {}
+        """Broker -> what was said of it last, and when; it stays when all is well again."""
         self.since: dict[str, datetime] = {}
         """Part -> when it began to be wrong; other words for it do not count as a beginning."""
         super().__init__()
 
     def __setitem__(self, part: str, what: str) -> None:
-        self.since.setdefault(part, self._clock.now())
+        now = self._clock.now()
+        self.since.setdefault(part, now)
+        kind, _, name = part.partition(" ")
+        if kind in _OF_BROKERS:
+            self.last[name] = (now, what)
         super().__setitem__(part, what)
 
     def pop(self, part: str, default: Any = None) -> Any:

@@ -349,13 +349,20 @@ def broker_cards() -> Iterator[discord.Embed]:
             equity_usd=D("100412.30"),
             cash_usd=D("80000"),
             buying_power_usd=D("160824.60"),
+            knows_us=True,
         ),
         "prop": broker_report.unasked("prop", "the broker does not answer"),
     }
     common: dict[str, Any] = {"is_paper": True, "has_stream": True, "gate": "", "problem": ""}
     links = [
         broker_report.Connection(name="paper", off="", **common),
-        broker_report.Connection(name="alpaca", off="", **common | {"is_paper": False}),
+        broker_report.Connection(
+            name="alpaca",
+            off="",
+            last_error="its orders cannot be read: no answer in time",
+            last_error_at=NOW - timedelta(minutes=5),
+            **common | {"is_paper": False},
+        ),
         broker_report.Connection(
             name="topstepx", off="", **common | {"problem": "no connection", "has_stream": False}
         ),

@@ -8,7 +8,7 @@ from bot import text
 from bot.cards._layout import Tone, card
 from engine.brokers import Check
 from engine.reports import Missing, Stamp
-from engine.reports.brokers import Api, BrokerLine, BrokersReport, Money
+from engine.reports.brokers import Api, BrokerLine, BrokersReport, Connection, Money
 
 _MOST = 10
 
@@ -32,8 +32,8 @@ def show(report: BrokersReport) -> discord.Embed:
 def one(report: BrokersReport) -> discord.Embed:
     """One broker in full."""
     (broker,) = report.brokers
-    said = [] if broker.api is None else [usage_line(broker.api)]
     seen = broker.connection
+    said = [] if broker.api is None else [_login(broker), usage_line(broker.api)]
     if seen.off or seen.gate or seen.problem:
         tone, state = Tone.BAD, "takes no entries"
     elif broker.is_silent:
@@ -44,7 +44,7 @@ def one(report: BrokersReport) -> discord.Embed:
         tone=tone,
         title=f"{text.safe_line(broker.name, 40)} {state}",
         stamp=report.stamp,
-        lines=[_broker(broker), *said],
+        lines=[_broker(broker), *said, _last_error(seen)],
     )
 
 
@@ -77,8 +77,8 @@ def usage(apis: Sequence[Api], stamp: Stamp) -> discord.Embed:
 def usage_line(api: Api) -> str:
     """``42 calls in the last minute · 158 of 200 left · 81 ms``."""
     parts = [f"{text.count(api.per_min, 'call')} in the last minute, {api.n_calls:,} in all"]
-    if api.remaining is not None:
-        parts.append(f"{api.remaining} of {api.limit or '?'} left")
+    told = f"{api.remaining} of {api.limit or '?'} left"
+    parts.append("limit left n/a (it tells none)" if api.remaining is None else told)
     if api.last_ms is not None:
         parts.append(f"{api.last_ms:.0f} ms")
     if api.p95_ms is not None:
@@ -87,6 +87,18 @@ def usage_line(api: Api) -> str:
     odd = [too_many] if api.n_limited else []
     odd += [f"{api.n_failed} without an answer"] if api.n_failed else []
     return " · ".join(parts) + (f"\n⚠ {' · '.join(odd)}" if odd else "")
+
+
+def _login(broker: BrokerLine) -> str:
+    said = {True: "✓ login holds", False: "✗ login refused", None: "– login n/a (it did not say)"}
+    return said[broker.login_holds]
+
+
+def _last_error(seen: Connection) -> str:
+    if seen.last_error_at is None:
+        return "-# last error: none since the start"
+    what = text.safe_line(seen.last_error, 200)
+    return f"-# last error {text.ago(seen.last_error_at)}: {what}"
 
 
 def _broker(broker: BrokerLine) -> str:

@@ -18,7 +18,7 @@ What a broker lacks is made up for by the desk (brackets, OCO, trailing, reduce-
 by the desk itself) or refused in one sentence; it is never sent as something else.
 """
 _HOW = """
-| Broker | Same id twice | Finds by our id | Told unasked | Preview | Orders/min |
+| Broker | Same id twice | Finds by our id | Told unasked | Preview | Entries/min |
 |---|---|---|---|---|---|
 """
 _WHAT = (
@@ -31,7 +31,8 @@ whether an order without an answer can be looked up by our id; if not, by what i
 came. **Told unasked**: by a stream; if not, the desk polls. **OCO** *in pairs*: one target with one
 stop, sent together. **Brackets** *once whole*: the exits start when the entry has filled whole.
 **Replace** *prices*: another quantity needs a cancel and a new order. **Exit binds units**: a
-working exit holds what it would sell, a second one is refused.
+working exit holds what it would sell, a second one is refused. **Entries/min**: so many new
+entries our own lanes let out, within the broker's limit and beside the part that exits keep.
 """
 
 
@@ -120,7 +121,7 @@ def _how(name: str, caps: Any) -> str:
         _yes(caps.finds_by_client_id),
         _yes(caps.has_stream),
         _yes(caps.has_preview),
-        "no limit" if caps.orders_per_min is None else str(caps.orders_per_min),
+        "no limit" if caps.entries_per_min is None else str(caps.entries_per_min),
     )
 
 

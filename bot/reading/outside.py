@@ -7,7 +7,7 @@ from bot import text
 from bot.config.adapters import ALIASES
 from engine.brokers import Broker, Check
 from engine.desk import Desk
-from engine.domain.errors import TradeStreamError, UserError
+from engine.domain.errors import BrokerAuthError, TradeStreamError, UserError
 from engine.domain.instrument import Instrument
 from engine.flows import broker_switch, routes
 from engine.reports import Frame
@@ -90,6 +90,7 @@ class OutsideReading:
 
     def _connection(self, name: str, broker: Broker) -> lines.Connection:
         desk = self._desk
+        at, error = desk.health.last.get(name, (None, ""))
         return lines.Connection(
             name=name,
             is_paper=broker.caps.is_paper,
@@ -97,6 +98,8 @@ class OutsideReading:
             gate=desk.gates.get(name) or desk.gates.get("*", ""),
             off=broker_switch.off(desk, name),
             problem=desk.health.get(f"broker {name}", ""),
+            last_error=error,
+            last_error_at=at,
         )
 
     def apis(self) -> list[lines.Api]:
@@ -187,10 +190,12 @@ async def _money(account: str, broker: Broker) -> lines.Money:
     except TimeoutError:
         return lines.unasked(account, "the broker does not answer")
     except TradeStreamError as error:
-        return lines.unasked(account, str(error))
+        locked_out = isinstance(error, BrokerAuthError)
+        return lines.unasked(account, str(error), knows_us=False if locked_out else None)
     return lines.Money(
         account=account,
         equity_usd=lines.figure(balance.equity_usd),
         cash_usd=lines.figure(balance.cash_usd),
         buying_power_usd=lines.figure(balance.buying_power_usd),
+        knows_us=True,
     )

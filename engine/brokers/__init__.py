@@ -286,8 +286,8 @@ class BrokerCaps:
     """False: an option that ended is told by nothing but its absence."""
     replaces_in_place: bool = True
     """False: replace is a cancel and a new order, seen as such."""
-    orders_per_min: int | None = None
-    """What the broker takes; None when it sets no limit."""
+    entries_per_min: int | None = None
+    """That our own lanes let out, within what the broker takes; None when it sets no limit."""
 
 
 class Broker(Protocol):

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 
 from engine.domain.order import Order, OrderState
@@ -19,6 +20,8 @@ class Money:
     buying_power_usd: Figure
     is_refused: bool = False
     """The broker was asked just now, and did not say."""
+    knows_us: bool | None = None
+    """Whether our login held for it; None: it was not asked, or did not say."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +53,9 @@ class Connection:
     """Why it was switched off; empty when it is in use."""
     problem: str
     """What health says of it; empty when it is well."""
+    last_error: str = ""
+    """What was wrong with it last since the start, also when all is well again."""
+    last_error_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +73,12 @@ class BrokerLine:
     def name(self) -> str:
         """Ours."""
         return self.connection.name
+
+    @property
+    def login_holds(self) -> bool | None:
+        """By what it answered just now; None: it did not say."""
+        said = [m.knows_us for m in self.accounts if m.knows_us is not None]
+        return all(said) if said else None
 
     @property
     def takes_entries(self) -> bool:
@@ -115,7 +127,7 @@ def build(
     return BrokersReport(stamp=frame.stamp("brokers"), brokers=lines)
 
 
-def unasked(account: str, why: str = "") -> Money:
+def unasked(account: str, why: str = "", *, knows_us: bool | None = None) -> Money:
     """An account that the broker said nothing of; ``why``: it was asked."""
     nothing = Missing(why or "not asked")
     return Money(
@@ -124,6 +136,7 @@ def unasked(account: str, why: str = "") -> Money:
         cash_usd=nothing,
         buying_power_usd=nothing,
         is_refused=bool(why),
+        knows_us=knows_us,
     )
 
 

@@ -85,12 +85,13 @@ class Abroad:
 
     @property
     def pause_s(self) -> float:
-        """Between two alerts at most; where less than one order a second is allowed, so few come.
+        """Between two alerts at most; where an entry leaves every two seconds, so few come.
 
-        At ten times that pace all is refused in our own line: a kill strikes a desk at rest.
+        At ten times that pace all is refused in our own line: a kill strikes a desk at rest. Where
+        the allowance is counted by the minute, all of a life leave at once.
         """
-        allowed = self.caps.orders_per_min or 600
-        return 60 / allowed if allowed < 60 else 0.15
+        allowed = self.caps.entries_per_min or 600
+        return 90 / allowed if allowed < 30 else 0.15
 
     @property
     def span_s(self) -> float:

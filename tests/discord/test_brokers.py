@@ -1,5 +1,6 @@
 """/broker, /mode and /health as people use them."""
 
+from bot import text
 from tests.discord.kit import desk, plain
 
 
@@ -11,6 +12,12 @@ async def test_the_list_says_who_takes_entries_and_what_is_there(tmp_path, monke
         assert "$100,000" in shown
         one = plain((await it.slash("tom", "orders", "broker status", broker="paper")).reply)
         assert "paper takes entries" in one
+        assert "last error: none since the start" in one
+        it.app.desk.health["watch paper"] = "no answer from **[here](https://evil.example)**"
+        del it.app.desk.health["watch paper"]
+        one = plain((await it.slash("tom", "orders", "broker status", broker="paper")).reply)
+        assert f"last error {text.ago(it.app.clock.now())[:8]}" in one
+        assert "https://" not in one, "no link of a broker's making"
         unknown = await it.slash("tom", "orders", "broker status", broker="robin")
         assert "there are: paper" in unknown.text
         assert unknown.ephemeral

@@ -158,6 +158,14 @@ class _Line:
             self._first().called.set()
 
 
+def entries_per_min(allowed: Mapping[Lane, tuple[float, float]], requests: int = 1) -> int:
+    """How many entries leave in a minute in which nothing else does, of ``requests`` each."""
+    lane: Lane = "order" if "order" in allowed else "all"
+    calls, seconds = allowed[lane]
+    share = (_SHARED if lane == "all" else _APART)[Rank.ENTRY]
+    return int(max(1, round(calls * share)) * 60 / seconds / requests)
+
+
 class Lanes:
     """So many calls in so many seconds per lane; a lane that is not named shares another."""
 

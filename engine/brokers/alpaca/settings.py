@@ -7,7 +7,7 @@ from pydantic import Field, SecretStr
 
 from engine.brokers import Adapter, BrokerCaps, Caps
 from engine.brokers._wire.address import Address
-from engine.brokers._wire.lanes import Lane
+from engine.brokers._wire.lanes import Lane, entries_per_min
 from engine.domain.order import OrderType, Tif
 
 _PAPER, _LIVE = "paper-api.alpaca.markets", "api.alpaca.markets"
@@ -97,5 +97,5 @@ def caps_of(settings: Settings) -> BrokerCaps:
         },
         tells_fees=False,  # a day's sum comes at night, of no order
         is_paper=settings.environment == "paper",
-        orders_per_min=settings.orders_per_min + settings.exits_per_min,
+        entries_per_min=entries_per_min(settings.lanes),
     )

@@ -26,12 +26,13 @@ from engine.brokers import (
 from engine.brokers._wire.address import Address
 from engine.brokers._wire.events import Events
 from engine.brokers._wire.figures import UNREADABLE, Json, maybe, number, once, word
+from engine.brokers._wire.lanes import entries_per_min
 from engine.brokers._wire.nameless import PLAIN, Nameless, OrderList, accepted, caps, lane
 from engine.brokers._wire.sent import Listed, Sent
 from engine.brokers._wire.trial import tried_out
 from engine.brokers.etrade import translate
 from engine.brokers.etrade.executions import Executions
-from engine.brokers.etrade.link import Link
+from engine.brokers.etrade.link import ALLOWED, Link
 from engine.brokers.etrade.lists import LIVE, MOST_PAGES, PAGE, Orders
 from engine.brokers.etrade.login import Addresses, Login
 from engine.domain.errors import (
@@ -94,7 +95,7 @@ class Etrade(Nameless):
             is_paper=settings.environment == "paper",
             has_stream=False,
             has_preview=True,
-            orders_per_min=20,
+            entries_per_min=entries_per_min(ALLOWED, requests=2),
         )
         self._rest = settings.rest_url or _REST[settings.environment]
         self._login = Login(

@@ -32,7 +32,7 @@ from engine.brokers._wire.address import Address, is_loopback
 from engine.brokers._wire.events import Events, Keeper
 from engine.brokers._wire.figures import UNREADABLE
 from engine.brokers._wire.http import Wire
-from engine.brokers._wire.lanes import Lane, Lanes
+from engine.brokers._wire.lanes import Lane, Lanes, entries_per_min
 from engine.brokers._wire.nameless import PLAIN, Nameless, OrderList, accepted, caps, lane
 from engine.brokers._wire.sent import Entry, Sent
 from engine.brokers._wire.trial import tried_out
@@ -51,6 +51,7 @@ from engine.domain.errors import (
 )
 from engine.domain.order import OrderType
 
+LANES: Mapping[Lane, tuple[float, float]] = {"all": (120, 60)}
 _WARN = timedelta(hours=24)
 _LOOK_S = 600.0
 _MOST_TOLD = 10_000
@@ -104,7 +105,7 @@ class Schwab(Nameless):
             tells_ends=False,
             is_paper=settings.environment == "paper",
             has_preview=True,
-            orders_per_min=60,
+            entries_per_min=entries_per_min(LANES),
         )
         key, secret = (setup.secrets[name].get_secret_value() for name in self.secrets)
         terms = Terms(
@@ -115,7 +116,7 @@ class Schwab(Nameless):
         self._login = Login(
             self.name, key, secret, settings.environment, terms, setup.tokens, self.clock
         )
-        lanes = Lanes(self.clock, {"all": (120, 60.0)})
+        lanes = Lanes(self.clock, LANES)
         self._wire = Wire(self.name, settings.rest_url or HOST, self.clock, lanes)
         self.usage = self._wire.usage
         self._builder = library.order_builder

@@ -26,7 +26,7 @@ from engine.brokers._wire.address import Address
 from engine.brokers._wire.events import Keeper
 from engine.brokers._wire.figures import UNREADABLE
 from engine.brokers._wire.http import Answer
-from engine.brokers._wire.lanes import Lane, Lanes
+from engine.brokers._wire.lanes import Lane, Lanes, entries_per_min
 from engine.brokers._wire.trial import dry_run, tried
 from engine.brokers._wire.usage import Usage
 from engine.brokers.tastytrade import bodies, translate
@@ -103,7 +103,7 @@ class Tastytrade(Reading):
             dedupes_client_id=False,
             is_paper=self.is_paper,
             has_preview=True,
-            orders_per_min=60,
+            entries_per_min=entries_per_min(LANES, requests=2),
         )
         self.usage = Usage(self.clock)
         self._lanes = Lanes(self.clock, LANES)

@@ -23,10 +23,10 @@ from engine.brokers import (
     Setup,
 )
 from engine.brokers._wire.events import Events, Keeper
-from engine.brokers._wire.lanes import Lane
+from engine.brokers._wire.lanes import Lane, entries_per_min
 from engine.brokers._wire.trial import tried
 from engine.brokers._wire.usage import Usage
-from engine.brokers.topstepx.api import CANCEL, MODIFY, PLACE, Api
+from engine.brokers.topstepx.api import ALLOWED, CANCEL, MODIFY, PLACE, Api
 from engine.brokers.topstepx.books import LIVE, Books, Row
 from engine.brokers.topstepx.contracts import Contracts
 from engine.brokers.topstepx.lineage import Lineage
@@ -85,7 +85,7 @@ class Topstepx(Adapter):
                 )
             },
             is_paper=settings.environment == "paper",
-            orders_per_min=100,
+            entries_per_min=entries_per_min(ALLOWED),
         )
         self._api = Api(
             self.name,

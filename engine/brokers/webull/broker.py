@@ -36,12 +36,12 @@ from engine.brokers._wire.address import Address
 from engine.brokers._wire.events import Events
 from engine.brokers._wire.figures import UNREADABLE, ident
 from engine.brokers._wire.http import Answer
-from engine.brokers._wire.lanes import Lane
+from engine.brokers._wire.lanes import Lane, entries_per_min
 from engine.brokers._wire.sums import Sums
 from engine.brokers._wire.trial import dry_run, tried
 from engine.brokers._wire.usage import Usage
 from engine.brokers.webull import translate
-from engine.brokers.webull.line import Line, code
+from engine.brokers.webull.line import LANES, Line, code
 from engine.domain.errors import (
     BrokerAuthError,
     BrokerUnavailable,
@@ -97,7 +97,7 @@ class Webull(Adapter):
             is_paper=settings.environment == "paper",
             has_stream=False,
             has_preview=True,
-            orders_per_min=600,
+            entries_per_min=entries_per_min(LANES),
         )
         self.usage = Usage(self.clock)
         self._url = settings.rest_url or OWN[settings.environment]

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from bot.cli import caps
 from engine import registry
+from engine.brokers._wire.lanes import entries_per_min
 
 PAGE = Path(__file__).parents[3] / "docs" / "brokers" / "README.md"
 
@@ -26,3 +27,10 @@ def test_every_broker_has_a_page_of_its_own() -> None:
     for name in registry.names("engine.brokers"):
         if name != "paper":
             assert (PAGE.parent / f"{name}.md").is_file(), name
+
+
+def test_entries_a_minute_are_what_the_lanes_let_out_beside_exits() -> None:
+    assert entries_per_min({"all": (150, 60)}) == 90
+    assert entries_per_min({"all": (120, 60)}, requests=2) == 36
+    assert entries_per_min({"exit": (5, 1), "order": (3, 1), "read": (2, 2)}) == 180
+    assert entries_per_min({"all": (2, 1.05)}, requests=2) == 28, "one of two, each second"

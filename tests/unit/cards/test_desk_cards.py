@@ -4,9 +4,11 @@ from dataclasses import replace
 from datetime import timedelta
 
 from bot import text
-from bot.cards import orders, routes
+from bot.cards import brokers, orders, routes
 from engine.domain.order import OrderState, Purpose
 from engine.domain.source import RouteRule
+from engine.domain.trade import Account
+from engine.reports import brokers as broker_report
 from engine.reports import orders as order_report
 from engine.reports import routes as routes_report
 from tests.unit.reports import examples as ex
@@ -74,3 +76,35 @@ def test_a_reason_that_only_repeats_the_purpose_is_left_out():
     stop = ex.order(purpose=Purpose.STOP, reason="stop")
     assert "Why" not in order_card(stop)
     assert "**Why** margin" in order_card(replace(stop, reason="margin"))
+
+
+def test_a_broker_says_whether_the_login_holds_and_that_it_tells_no_limit():
+    link = broker_report.Connection(
+        name="alpaca", is_paper=True, has_stream=True, gate="", off="", problem=""
+    )
+    calls = broker_report.Api(
+        provider="alpaca",
+        n_calls=3,
+        per_min=3,
+        n_limited=0,
+        n_failed=0,
+        limit=None,
+        remaining=None,
+        last_ms=None,
+    )
+
+    def shown(knows_us):
+        report = broker_report.build(
+            ex.frame(),
+            connections=[link],
+            accounts=[Account(name="main", broker="alpaca")],
+            orders=(),
+            money={"main": broker_report.unasked("main", "no", knows_us=knows_us)},
+            apis={"alpaca": calls},
+        )
+        return plain(brokers.one(report).description)
+
+    assert "✓ login holds" in shown(True)
+    assert "✗ login refused" in shown(False)
+    assert "login n/a (it did not say)" in shown(None)
+    assert "limit left n/a (it tells none)" in shown(True)
