@@ -2,8 +2,8 @@
 
 A verb's file says ``HELP`` (a line of text), ``add_arguments(parser)`` and ``run(args) -> int``;
 ``args.config`` is the file named by ``--config`` (before or after the verb), or None. Only the verb
-that is asked for is imported. Exit codes: 0 clean, 1 crash (start again), 2 not understood, 26
-restart asked (start again), 78 configuration (do not start again until it is mended).
+that is asked for is imported. Exit codes: 0 clean, 1 crash (start again), 2 not understood, 78
+configuration (do not start again until it is mended), 130 interrupted.
 """
 
 import argparse
@@ -16,7 +16,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-CLEAN, CRASH, USAGE, RESTART, CONFIGURATION, INTERRUPTED = 0, 1, 2, 26, 78, 130
+CLEAN, CRASH, USAGE, CONFIGURATION, INTERRUPTED = 0, 1, 2, 78, 130
 VERBS = Path(__file__).parent / "cli"
 DEFAULT = "run"
 

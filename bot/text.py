@@ -134,6 +134,11 @@ def _places(value: Decimal) -> int:
     return max(-exponent, 0) if isinstance(exponent, int) else 0
 
 
+def sector(name: str) -> str:
+    """A sector's name for narrow labels: ``Cons. Staples``, ``Comm. Services``."""
+    return name.replace("Consumer ", "Cons. ").replace("Communication", "Comm.")
+
+
 def qty(value: Decimal) -> str:
     """Contracts or shares without trailing zeros: ``2``, ``1,500``, ``0.25``."""
     return f"{value:,f}".rstrip("0").rstrip(".") if "." in f"{value:f}" else f"{value:,f}"

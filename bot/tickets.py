@@ -50,7 +50,6 @@ def reported(app: "App", made: Draft) -> report.TicketReport:
         stop_why=made.stop_why,
         asked_qty=wanted.amount if in_units else None,
         equity_usd=app.reading.equity(planned.routed.account),
-        is_addition=bool(wanted.trade_id),
         waits_s=None if is_own else app.desk.settings.entry_wait_s,
     )
 

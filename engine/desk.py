@@ -86,7 +86,7 @@ class Desk(Background):
         """A commit ended in doubt: the store may know more than the book."""
         self.is_halting = ""
         """Reason of a halt that is in force but perhaps not stored yet."""
-        self.watch_s = Stopwatch(clock)
+        self.stopwatch = Stopwatch(clock)
         """Ages for time-outs; the wall clock may jump."""
         self.backoff = Backoff(clock, settings.exit_retry_s)
         """What was refused, and when it may be tried again."""

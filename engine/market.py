@@ -197,11 +197,6 @@ class Calendar:
         days = (on - n * _DAY for n in range(_LOOK_AHEAD))
         return next(day for day in days if self.is_trading_day(day))
 
-    def trading_days(self, first: date, last: date) -> list[date]:
-        """Every trading day from ``first`` to ``last``, both included."""
-        days = (first + n * _DAY for n in range((last - first).days + 1))
-        return [day for day in days if self.is_trading_day(day)]
-
     def _from(self, on: date) -> Iterator[Session]:
         for n in range(_LOOK_AHEAD):
             session = self.session(on + n * _DAY)

@@ -10,6 +10,7 @@ from typing import Literal
 from engine.domain.alert import Asset, Effect, Signal, SignalLeg
 from engine.domain.instrument import (
     FUTURES,
+    INDEX_OF,
     MONTH_CODES,
     Instrument,
     crypto,
@@ -30,7 +31,6 @@ __all__ = ["Refused", "Routed", "lanes", "route", "underlying"]
 
 WEEKLY_ROOTS = {"SPX": "SPXW", "NDX": "NDXP", "RUT": "RUTW"}
 """Index -> root of its options that settle at the close, the ones alert rooms trade."""
-_INDEX_OF = {"SPXW": "SPX", "NDXP": "NDX", "RUTW": "RUT", "VIXW": "VIX"}
 QUARTERLY = frozenset({"ES", "MES", "NQ", "MNQ", "YM", "MYM", "RTY", "M2K"})
 """Index futures: the front month follows from the date. Other roots need their month named."""
 _LAST_ENTRY_DAYS = {"CL": 16, "MCL": 16, "NG": 8, "GC": 6, "MGC": 6, "SI": 6, "ZB": 6, "ZN": 6}
@@ -71,7 +71,7 @@ class _Unit:
 
 def underlying(symbol: str) -> str:
     """The name that limits per symbol count by: SPXW and SPX are one."""
-    return _INDEX_OF.get(symbol, symbol)
+    return INDEX_OF.get(symbol, symbol)
 
 
 def route(
@@ -203,7 +203,7 @@ def _root(symbol: str, expiry: date) -> str:
 
 
 def _settlement(instrument: Instrument) -> str:
-    index = _INDEX_OF.get(instrument.symbol)
+    index = INDEX_OF.get(instrument.symbol)
     return f"{index} traded as {instrument.symbol}" if index else ""
 
 

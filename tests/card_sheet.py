@@ -394,7 +394,6 @@ def broker_cards() -> Iterator[discord.Embed]:
     paper = mode_report.ModeReport(
         stamp=stamp,
         mode="paper",
-        allowed="live",
         since=NOW - timedelta(days=3),
         by="Ada",
         reason="first week is over",
@@ -463,7 +462,6 @@ def of_the_desk() -> Iterator[discord.Embed]:
         is_full=True,
         took_s=0.4,
         n_orders=31,
-        n_working=4,
         n_fills=52,
         n_positions=3,
         cash_usd=D(1000),

@@ -22,15 +22,11 @@ def pack(report: ExposureReport) -> dict[str, Any]:
         "title": f"At stake by {report.by}",
         "value": whole,
         "detail": " · ".join(notes) or text.count(report.n_open, "open trade"),
-        "names": tuple(text.shorten(_short(r.name), 13) for r in shown),
+        "names": tuple(text.shorten(text.sector(r.name), 13) for r in shown),
         "pcts": numbers([r.pct for r in shown]),
         "is_short": tuple(not isinstance(r.net_usd, Missing) and r.net_usd < 0 for r in shown),
         "is_synthetic": report.stamp.is_synthetic,
     }
-
-
-def _short(name: str) -> str:
-    return name.replace("Consumer ", "Cons. ").replace("Communication", "Comm.")
 
 
 EXAMPLE: dict[str, Any] = {

@@ -28,7 +28,7 @@ def pack(report: RiskReport) -> dict[str, Any]:
         "value": "" if isinstance(var, Missing) else f"VaR {var:.1f}%",
         "detail": " · ".join(notes),
         "names": tuple(text.shorten(h.label, 14) for h in shown),
-        "notes": tuple(text.shorten(_short(h.sector), 14) for h in shown),
+        "notes": tuple(text.shorten(text.sector(h.sector), 14) for h in shown),
         "cells": tuple(_cells(h) for h in shown),
         "is_synthetic": report.stamp.is_synthetic,
     }
@@ -54,10 +54,6 @@ def _cells(heat: Heat) -> tuple[tuple[str, float | None], ...]:
 
 def _said(figure: Figure, form: str) -> str:
     return "n/a" if isinstance(figure, Missing) else form.format(figure)
-
-
-def _short(sector: str) -> str:
-    return sector.replace("Consumer ", "Cons. ").replace("Communication", "Comm.")
 
 
 EXAMPLE: dict[str, Any] = {

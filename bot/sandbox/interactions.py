@@ -47,7 +47,6 @@ class Interaction:
     cause: Interaction | None = None
     """For a modal submit, the interaction that the modal answered."""
     ack: int | None = None
-    acked_at: datetime | None = None
     original: Message | None = None
     followups: list[Message] = field(default_factory=list)
     modal: Json | None = None
@@ -232,7 +231,7 @@ class Interactions:
             flaw = Flaw(("type",), "BASE_TYPE_CHOICES", f"type {kind} does not answer this")
             raise invalid_form(flaw)
         shown = self._take(item, kind, body.get("data") or {}, files)
-        item.ack, item.acked_at = kind, self._state.clock.now()
+        item.ack = kind
         self._gateway.tell_watchers("interaction", item)
         return self._callback_answer(item, kind, shown)
 

@@ -345,7 +345,7 @@ def reference_to(item: Message, kind: int) -> Json:
 def sender_for(hook: Webhook, body: Json) -> Sender:
     """Return who a webhook posts as: its own name unless the body gives another."""
     name = body.get("username") or hook.name
-    author = User(hook.id, name, name, bot=True, is_webhook=True, avatar_url=body.get("avatar_url"))
+    author = User(hook.id, name, name, bot=True, is_webhook=True)
     return Sender(user=author, webhook=hook)
 
 

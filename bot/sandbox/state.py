@@ -26,7 +26,6 @@ class User:
     display_name: str
     bot: bool = False
     is_webhook: bool = False
-    avatar_url: str | None = None
     has_dms_open: bool = True
 
 

@@ -255,8 +255,6 @@ class Caps:
     has_replace: bool = True
     replaces_qty: bool = True
     """False: a replacement changes prices only; for another quantity cancel and send anew."""
-    has_reduce_only: bool = False
-    """The broker itself keeps an exit from opening or flipping; else only our own count does."""
     is_fractional: bool = False
 
 

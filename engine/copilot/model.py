@@ -40,15 +40,6 @@ class ModelSettings:
     max_tokens: int = 1200
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Drafted:
-    """A draft and what it cost."""
-
-    draft: Draft
-    n_asked: int
-    """Requests that it took."""
-
-
 @dataclass(kw_only=True)
 class Spent:
     """Tokens so far, also of attempts that failed."""
@@ -97,7 +88,7 @@ class Model:
         messages: Sequence[Message],
         look_up: Callable[[str], str] | None,
         spent: Spent,
-    ) -> Drafted:
+    ) -> Draft:
         """A draft for this conversation; ``look_up``: subject -> facts, None: not allowed.
 
         Raises:
@@ -112,18 +103,17 @@ class Model:
 
     async def _converse(
         self, talk: list[Message], look_up: Callable[[str], str] | None, spent: Spent
-    ) -> Drafted:
-        n_bad, n_looked, n_asked = 0, 0, 0
+    ) -> Draft:
+        n_bad, n_looked = 0, 0
         while True:
             may_look = look_up is not None and n_looked < _ROUNDS
             answer = await self._ask(talk, spent, with_tools=may_look)
-            n_asked += 1
             if answer.tool_calls and may_look and look_up is not None:
                 n_looked += 1
                 talk += _looked(answer, look_up)
                 continue
             try:
-                return Drafted(draft=_read(answer.content), n_asked=n_asked)
+                return _read(answer.content)
             except ValueError:
                 n_bad += 1
                 if n_bad == 2:

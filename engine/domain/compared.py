@@ -17,7 +17,6 @@ class Compared:
     took_s: float
     n_orders: int
     """Orders read, whatever became of them."""
-    n_working: int
     n_fills: int
     n_positions: int
     cash_usd: Decimal | None

@@ -11,7 +11,7 @@ from engine.domain.errors import BrokerUnavailable
 from engine.domain.instrument import Instrument
 from engine.domain.news import News, no_news
 from engine.domain.quote import Quote
-from engine.feeds import FeedAdapter
+from engine.feeds import FeedAdapter, Greeks
 from engine.quality import Quality
 
 log = logging.getLogger(__name__)
@@ -63,6 +63,19 @@ class Several:
                     found = await feed.quote(instrument)
                 except Exception as error:  # noqa: BLE001 - whatever it raises, the next is asked
                     log.info("feed %s has no quote: %s", feed.name, type(error).__name__)
+                    continue
+                if found is not None:
+                    return found
+        return None
+
+    async def greeks(self, contract: Instrument) -> Greeks | None:
+        """Of the first feed that has a model of it."""
+        for feed in self.feeds:
+            if contract.kind in feed.kinds and feed.name not in self.down:
+                try:
+                    found = await feed.greeks(contract)
+                except Exception as error:  # noqa: BLE001 - whatever it raises, the next is asked
+                    log.info("feed %s has no greeks: %s", feed.name, type(error).__name__)
                     continue
                 if found is not None:
                     return found

@@ -96,7 +96,7 @@ async def interpret(
         note = f"no reading: {refused}"
     else:
         try:
-            drafted = await model.interpret(
+            draft = await model.interpret(
                 talk, _look_up(composed, words) if research else None, spent
             )
         except ModelDown as error:
@@ -104,7 +104,7 @@ async def interpret(
         else:
             offered = [p.id for p in composed.proposals]
             theirs = [asking.asked.text, *_foreign(composed)]
-            kept = guard(drafted.draft, composed.facts, offered, is_harmful, theirs)
+            kept = guard(draft, composed.facts, offered, is_harmful, theirs)
             reading, n_removed = kept.reading, kept.n_removed
             first = [p for i in kept.proposals for p in composed.proposals if p.id == i]
             proposals = tuple(dict.fromkeys((*first, *composed.proposals)))

@@ -88,7 +88,7 @@ def _is_growing(desk: Desk, trade: Trade, order: Order) -> bool:
     if trade.stop is None or order.stop != trade.stop.price or order.qty >= abs(trade.qty_open):
         return False
     pause_s = _GROWS_S if trade.exit_seq < _OFTEN else _GROWS_LATER_S
-    return desk.watch_s.age_s(order.order_id, order.sent_at or order.created_at) < pause_s
+    return desk.stopwatch.age_s(order.order_id, order.sent_at or order.created_at) < pause_s
 
 
 def _is_held(desk: Desk, order: Order) -> bool:

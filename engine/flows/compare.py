@@ -114,7 +114,6 @@ async def _account(desk: Desk, broker: str, account: str) -> list[str]:
         is_full=is_full,
         took_s=desk.clock.monotonic() - began,
         n_orders=len(seen.recent),
-        n_working=len(seen.working),
         n_fills=len(seen.fills),
         n_positions=len(seen.positions),
         cash_usd=seen.balance.cash_usd,

@@ -240,7 +240,7 @@ def _proof_in_s(desk: Desk, order: Order) -> float:
     """Absent is proof once nothing can be under way any more, and when it was said twice."""
     now = desk.clock.monotonic()
     first = desk.absent.setdefault(order.order_id, now)
-    age = desk.watch_s.age_s(order.order_id, order.sent_at or order.created_at)
+    age = desk.stopwatch.age_s(order.order_id, order.sent_at or order.created_at)
     is_there = order.accepted_at is not None or order.order_id in desk.used
     grace_s = NAMED_GRACE_S if is_there else ABSENT_GRACE_S
     return max(grace_s - age, ABSENT_TWICE_S - (now - first), 0.0)

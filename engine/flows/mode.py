@@ -35,7 +35,6 @@ def report(desk: Desk) -> ModeReport:
     asked = _asked(desk)
     return build(
         Frame(now=desk.clock.now(), mode=of(desk)),
-        allowed=desk.settings.mode,
         since=_moment(at),
         by=by,
         reason=reason,

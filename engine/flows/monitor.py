@@ -307,7 +307,7 @@ async def _alarm(desk: Desk, trade_id: str) -> None:
     trade = desk.book.trades.get(trade_id)
     if trade is None or trade.is_unprotected_since is None:
         return
-    naked_s = desk.watch_s.age_s(trade_id, trade.is_unprotected_since)
+    naked_s = desk.stopwatch.age_s(trade_id, trade.is_unprotected_since)
     if naked_s > desk.settings.unprotected_alarm_s:
         await desk.tell(
             "admin",
@@ -332,7 +332,7 @@ def _why_stale(desk: Desk, order: Order) -> str:
     is_working = order.state in (OrderState.ACCEPTED, OrderState.PARTIAL)
     if not is_working or order.sent_at is None or manual.waits_all_day(desk, order):
         return ""
-    age = desk.watch_s.age_s(order.order_id, order.sent_at)
+    age = desk.stopwatch.age_s(order.order_id, order.sent_at)
     return "not filled in time" if age >= desk.settings.entry_wait_s else ""
 
 

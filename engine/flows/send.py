@@ -94,7 +94,7 @@ async def _sent(desk: Desk, order: Order, *, again: bool) -> Order:
     broker = desk.broker(order.broker)
     request = orders.request_of(order)
     if order.sent_at is not None:
-        desk.watch_s.age_s(order.order_id, order.sent_at)  # its age counts from here
+        desk.stopwatch.age_s(order.order_id, order.sent_at)  # its age counts from here
     who = Rank.ENTRY if order.purpose is Purpose.ENTRY else Rank.EXIT
     try:
         report = await in_time(desk, broker.submit(request), who)

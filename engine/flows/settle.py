@@ -253,7 +253,7 @@ def _noted(desk: Desk, trade: Trade, is_safe: bool) -> Trade:
     if trade.state is not TradeState.OPEN or is_safe == (since is None):
         return trade
     now = desk.clock.now()
-    desk.watch_s.age_s(trade.trade_id, now)  # its alarm counts from here, whatever the wall does
+    desk.stopwatch.age_s(trade.trade_id, now)  # its alarm counts from here, whatever the wall does
     return replace(trade, is_unprotected_since=None if is_safe else now)
 
 

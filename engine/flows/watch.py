@@ -122,7 +122,7 @@ async def _tell(desk: Desk, name: str, accounts: dict[str, list[Order]], after_s
         for orders in accounts.values()
         for order in orders
         if _should_have_filled(desk, order)
-        and desk.watch_s.age_s(order.order_id, order.sent_at or order.created_at) > after_s
+        and desk.stopwatch.age_s(order.order_id, order.sent_at or order.created_at) > after_s
     ]
     if late:
         named = ", ".join(f"{o.legs[0].instrument.label} ({o.order_id})" for o in late[:5])
@@ -167,4 +167,4 @@ def _is_old(desk: Desk, order: Order) -> bool:
         return False
     if current.order_id in desk.in_flight:
         return False
-    return desk.watch_s.age_s(order.order_id, order.sent_at or order.created_at) >= _YOUNG_S
+    return desk.stopwatch.age_s(order.order_id, order.sent_at or order.created_at) >= _YOUNG_S

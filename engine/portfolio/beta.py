@@ -7,13 +7,11 @@ MARKET = "SPY"
 DAYS, MIN_DAYS = 250, 60
 
 
-def beta(
-    asset: Closes, market: Closes, days: int = DAYS, min_days: int = MIN_DAYS
-) -> float | Unknown:
+def beta(asset: Closes, market: Closes) -> float | Unknown:
     """cov(asset, market) / var(market) over the newest common days."""
     if asset.symbol == market.symbol:
         return 1.0
-    both = paired(asset, market, days, min(min_days, days))
+    both = paired(asset, market, DAYS, MIN_DAYS)
     if isinstance(both, Unknown):
         return both
     x, y = both

@@ -11,7 +11,7 @@ Options are priced anew from today's price (:mod:`engine.portfolio.lines`).
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal
 
 from engine.portfolio import Unknown
 from engine.portfolio.beta import MARKET, beta
@@ -19,7 +19,6 @@ from engine.portfolio.closes import Closes
 from engine.portfolio.lines import Line, Move, pnl_of, price_after
 
 Scenario = Literal["spy-5", "spy-10", "spy-20", "tech-10", "vix30", "rates+100", "custom"]
-SCENARIOS: tuple[Scenario, ...] = get_args(Scenario)
 TECH_FUND = "XLK"
 VIX = "VIX"
 _SPY = {"spy-5": -0.05, "spy-10": -0.10, "spy-20": -0.20}

@@ -23,43 +23,32 @@ class Risk:
 
     var_usd: float
     shortfall_usd: float
-    n_days: int
 
 
-def value_at_risk(
-    lines: Sequence[Line],
-    series: Mapping[str, Closes],
-    *,
-    days: int = DAYS,
-    min_days: int = MIN_DAYS,
-    level: float = LEVEL,
-) -> Risk | Unknown:
+def value_at_risk(lines: Sequence[Line], series: Mapping[str, Closes]) -> Risk | Unknown:
     """VaR and expected shortfall of what is held, over one day."""
     if not lines:
         return Unknown("nothing is held")
-    results = replayed(lines, series, days=days, min_days=min_days)
+    results = _replayed(lines, series)
     if isinstance(results, Unknown):
         return results
-    cut = quantile(results, 1 - level)
+    cut = quantile(results, 1 - LEVEL)
     beyond = [r for r in results if r <= cut]
     return Risk(
         var_usd=max(-cut, 0.0),
         shortfall_usd=max(-sum(beyond) / len(beyond), 0.0),
-        n_days=len(results),
     )
 
 
-def replayed(
-    lines: Sequence[Line], series: Mapping[str, Closes], *, days: int = DAYS, min_days: int
-) -> list[float] | Unknown:
+def _replayed(lines: Sequence[Line], series: Mapping[str, Closes]) -> list[float] | Unknown:
     """Dollars that each of the newest common days would have made, oldest first."""
     names = list(dict.fromkeys(line.reference for line in lines))
     for name in names:
         if name not in series:
             return Unknown(f"no daily closes of {name}")
-    on = common_days((series[n] for n in names), days)
-    if len(on) - 1 < min_days:
-        return Unknown(f"{max(len(on) - 1, 0)} common days of {min_days}")
+    on = common_days((series[n] for n in names), DAYS)
+    if len(on) - 1 < MIN_DAYS:
+        return Unknown(f"{max(len(on) - 1, 0)} common days of {MIN_DAYS}")
     moves = {n: [Move(spot=expm1(r)) for r in log_returns(series[n], on)] for n in names}
     return [
         sum(pnl_of(line, moves[line.reference][day]) for line in lines)

@@ -63,9 +63,8 @@ class Leaning:
     price_of: Instrument
     alerted: Figure
     achievable: Figure
-    worse_usd: Figure
-    """Dollars that the achievable price is worse than the alerted one; negative: better."""
     worse_pct: Figure
+    """By how much the achievable price is worse than the alerted one; negative: better."""
     limit: Figure
     filled: Figure
     guard: str
@@ -101,7 +100,6 @@ class AlertCard:
     state: AlertState
     reason: str
     symbol: str
-    is_repriced: bool
     steps: tuple[Step, ...]
     leanings: tuple[Leaning, ...]
     accounts: tuple[AccountVerdict, ...]
@@ -164,7 +162,6 @@ def build(
         state=record.state,
         reason=record.reason,
         symbol=record.symbol,
-        is_repriced=bool(outdated),
         steps=tuple(make(story) for make in _steps_of(story)),
         leanings=tuple(_leaning(intent, story) for intent in story.intents),
         accounts=tuple(_verdict(name, said, story) for name, said in _last_said(record).items()),
@@ -231,11 +228,9 @@ def _leaning(intent: Intent, story: _Story) -> Leaning:
     qty = intent.qty if sent is None else sent.qty
     alerted, quote = intent.alerted_price, intent.quote
     touch = None if quote is None else quote.touch(side_is_buy=intent.side.sign > 0)
-    worse: Figure = Missing("no alerted price" if alerted is None else "no quote")
-    worse_pct = worse
+    worse_pct: Figure = Missing("no alerted price" if alerted is None else "no quote")
     if alerted is not None and touch is not None:
         gap = (touch - alerted) * intent.side.sign
-        worse = intent.legs[0].instrument.multiplier * gap * qty
         worse_pct = ratio(gap, alerted, Missing("alerted price is 0"), 100)
     own = next((t for t in story.trades if t.trade_id == intent.trade_id), None)
     filled = own.entry_price if own and intent.purpose is Purpose.ENTRY else None
@@ -249,7 +244,6 @@ def _leaning(intent: Intent, story: _Story) -> Leaning:
         price_of=intent.legs[0].instrument,
         alerted=Missing("not alerted") if alerted is None else alerted,
         achievable=Missing("no quote") if touch is None else touch,
-        worse_usd=worse,
         worse_pct=worse_pct,
         limit=Missing("at market") if intent.limit is None else intent.limit,
         filled=Missing("not filled") if filled is None else filled,

@@ -17,7 +17,6 @@ from engine.reports._moves import change_pct, market_stamp
 Range = Literal["1d", "5d", "1m", "3m", "6m", "1y"]
 Indicator = Literal["sma20", "sma50", "ema9", "ema21", "bollinger", "vwap", "volume", "rsi", "macd"]
 
-RANGES: tuple[Range, ...] = get_args(Range)
 INDICATORS: tuple[Indicator, ...] = get_args(Indicator)
 USUAL: Mapping[Range, Timeframe] = {
     "1d": "5m",

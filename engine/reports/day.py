@@ -14,7 +14,6 @@ from engine.market import NEW_YORK, NYSE, new_york_date
 from engine.reports import Figure, Frame, Stamp
 from engine.reports import alerts as alert_rows
 from engine.reports import pnl as pnl_report
-from engine.reports import trades as trade_rows
 
 _TAKEN = frozenset(
     {
@@ -51,8 +50,6 @@ class DayReport:
     worst: pnl_report.Row | None
     n_opened: int
     """Trades whose first fill was on this day."""
-    opened: tuple[trade_rows.Row, ...]
-    """The newest of them."""
     n_alerts: int
     """Those of rooms; a person's own orders are none."""
     n_taken: int
@@ -127,7 +124,6 @@ def build(
         best=_best(made.rows, 1),
         worst=_best(made.rows, -1),
         n_opened=len(opened),
-        opened=trade_rows.build(frame, trades=opened, limit=_SHOWN).rows,
         n_alerts=len(heard),
         n_taken=sum(a.state in _TAKEN for a in heard),
         n_refused=len(refused),

@@ -22,8 +22,6 @@ class ModeReport:
 
     stamp: Stamp
     mode: str
-    allowed: str
-    """What the configuration allows at most."""
     since: datetime | None
     by: str
     reason: str
@@ -41,7 +39,6 @@ class ModeReport:
 def build(
     frame: Frame,
     *,
-    allowed: str,
     since: datetime | None,
     by: str,
     reason: str,
@@ -52,7 +49,6 @@ def build(
     return ModeReport(
         stamp=frame.stamp("mode"),
         mode=frame.mode,
-        allowed=allowed,
         since=since,
         by=by,
         reason=reason,

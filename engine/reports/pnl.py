@@ -143,11 +143,6 @@ class PnlReport:
     check: Reconciliation
     compared: Comparison
 
-    @property
-    def is_empty(self) -> bool:
-        """Nothing was realised in the period and nothing is held."""
-        return not self.rows and self.n_open == 0
-
 
 def since_of(period: Period, now: datetime) -> datetime | None:
     """Start of the period: midnight in New York of today, Monday, the 1st, or January 1st.

@@ -16,7 +16,7 @@ from engine.reports._lines import Lines
 from engine.reports.correlation import CorrelationReport, Pair
 from engine.reports.exposure import ExposureReport
 from engine.reports.limits import LimitsReport, used_pct
-from engine.reports.stress import beta_of
+from engine.reports.stress import beta_dollars, beta_of
 
 _NEAR = 80
 _VAR_HIGH = Decimal(3)
@@ -102,7 +102,7 @@ def build(
         why = Missing("nothing is held")
     var_usd: Figure = why or (ZERO if isinstance(var, Unknown) else usd(var.var_usd))
     short: Figure = why or (ZERO if isinstance(var, Unknown) else usd(var.shortfall_usd))
-    weighted = _weighted(lines, closes)
+    weighted = beta_dollars(lines, closes)
     at_risk = plus(*(h.risk_usd for h in heat)) if heat else ZERO
     gates = tuple(sorted((g for a in limits.accounts for g in a.gauges), key=_fullest_first))
     var_pct = _share(var_usd, equity_usd)
@@ -182,20 +182,7 @@ def _closest(reference: str, correlations: CorrelationReport) -> tuple[str, Figu
 
 def beta_of_book(lines: Lines, closes: Mapping[str, Closes], equity_usd: Figure) -> Figure:
     """Percent of equity per percent of SPY; options count by delta."""
-    return ratio(_weighted(lines, closes), equity_usd, _no_equity(equity_usd))
-
-
-def _weighted(lines: Lines, closes: Mapping[str, Closes]) -> Figure:
-    """Dollars that move as SPY does."""
-    if lines.why_not_all is not None:
-        return lines.why_not_all
-    total = 0.0
-    for line in lines.known:
-        found = beta_of(line, closes)
-        if isinstance(found, Missing):
-            return found
-        total += line.delta_usd * float(found)
-    return usd(total)
+    return ratio(beta_dollars(lines, closes), equity_usd, _no_equity(equity_usd))
 
 
 def _suggestions(

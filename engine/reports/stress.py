@@ -37,7 +37,6 @@ class StressReport:
     """The book in one scenario, worst first."""
 
     stamp: Stamp
-    scenario: Scenario
     words: str
     rows: tuple[Row, ...]
     total_usd: Figure
@@ -75,10 +74,9 @@ def build(
     rows = sorted((_row(t, results, why.get(t.trade_id)) for t in trades), key=_worst_first)
     total = plus(*(r.pnl_usd for r in rows)) if rows else ZERO
     after = plus(equity_usd, total)
-    exposed = _hedge(lines, closes)
+    exposed = beta_dollars(lines, closes)
     return StressReport(
         stamp=frame.stamp(f"stress-{scenario}", [leg.instrument for t in trades for leg in t.legs]),
-        scenario=scenario,
         words=stress.words(scenario, move_pct),
         rows=tuple(rows),
         total_usd=total,
@@ -123,16 +121,16 @@ def _hits(trade: Trade, price: float) -> bool | None:
     return (unit - float(trade.stop.price)) * trade.direction <= 0
 
 
-def _hedge(lines: Lines, closes: Mapping[str, Closes]) -> Figure:
+def beta_dollars(lines: Lines, closes: Mapping[str, Closes]) -> Figure:
     """Dollars of SPY that move as the book does: delta dollars times beta."""
     if lines.why_not_all is not None:
         return lines.why_not_all
     total = 0.0
     for line in lines.known:
-        b = beta_of(line, closes)
-        if isinstance(b, Missing):
-            return b
-        total += line.delta_usd * float(b)
+        found = beta_of(line, closes)
+        if isinstance(found, Missing):
+            return found
+        total += line.delta_usd * float(found)
     return usd(total)
 
 

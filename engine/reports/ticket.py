@@ -17,7 +17,6 @@ class TicketReport:
     """As the person asked for it."""
     ticket: Ticket | None
     """None when not even a size could be worked out."""
-    is_addition: bool
     asked_qty: Decimal | None
     """Units asked for, when the limits cut them; else None."""
     stop_why: str
@@ -40,7 +39,6 @@ def build(
     stop_why: str = "",
     asked_qty: Decimal | None = None,
     equity_usd: Decimal | None = None,
-    is_addition: bool = False,
     waits_s: float | None = None,
 ) -> TicketReport:
     """``asked_qty``: units, when he named units; ``equity_usd``: of the account it goes to."""
@@ -50,7 +48,6 @@ def build(
         stamp=frame.stamp("ticket", used),
         asked=asked,
         ticket=None if intent is None else ticket(intent, equity_usd),
-        is_addition=is_addition,
         asked_qty=asked_qty if is_cut else None,
         stop_why=stop_why,
         refused=refused,

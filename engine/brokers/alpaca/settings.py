@@ -86,12 +86,8 @@ def caps_of(settings: Settings) -> BrokerCaps:
                 locks_units=True,
                 is_fractional=True,
             ),
-            "option": Caps(
-                order_types=_PLAIN | _STOPS, tifs=_DAY, has_reduce_only=True, locks_units=True
-            ),
-            "spread": Caps(
-                order_types=_PLAIN, tifs=_DAY, max_legs=4, has_reduce_only=True, locks_units=True
-            ),
+            "option": Caps(order_types=_PLAIN | _STOPS, tifs=_DAY, locks_units=True),
+            "spread": Caps(order_types=_PLAIN, tifs=_DAY, max_legs=4, locks_units=True),
             "crypto": Caps(
                 order_types=_PLAIN | {OrderType.STOP_LIMIT},
                 tifs=frozenset({Tif.GTC}),

@@ -60,7 +60,6 @@ def _caps(n_legs: int = 1, *, is_fractional: bool = False) -> Caps:
         max_legs=n_legs,
         has_oco=True,
         has_brackets=True,
-        has_reduce_only=True,
         is_fractional=is_fractional,
     )
 

@@ -58,16 +58,13 @@ _TYPES = frozenset({OrderType.MARKET, OrderType.LIMIT, OrderType.STOP, OrderType
 _NO_SPREAD_STOPS = frozenset({OrderType.MARKET, OrderType.LIMIT})
 
 
-def _caps(
-    types: frozenset[OrderType] = _TYPES, legs: int = 1, *, has_reduce_only: bool = True
-) -> Caps:
+def _caps(types: frozenset[OrderType] = _TYPES, legs: int = 1) -> Caps:
     return Caps(
         order_types=types,
         tifs=frozenset({Tif.DAY, Tif.GTC}),
         max_legs=legs,
         has_replace=True,
         replaces_qty=False,
-        has_reduce_only=has_reduce_only,
     )
 
 
@@ -103,7 +100,7 @@ class Tastytrade(Reading):
             by_kind={
                 "stock": _caps(),
                 "option": _caps(),
-                "future": _caps(has_reduce_only=False),
+                "future": _caps(),
                 "spread": _caps(_NO_SPREAD_STOPS, bodies.MAX_LEGS),
             },
             dedupes_client_id=False,

@@ -454,9 +454,6 @@ _BEHIND_RIGHT = frozenset(
 )  # fmt: skip
 
 
-_VALUED = frozenset((":", "=", "@", "$", "+"))
-
-
 def _unit_word(reader: Itemiser, at: int, after: Token, what: str) -> int:
     if after.low in ("pts", "pt"):
         beyond = reader.look(at + 2)

@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from engine.domain.alert import Action, Asset, Level, Signal, SizeClass
+from engine.domain.alert import Action, Asset, Signal, SizeClass
 from engine.domain.copying import replace
 from engine.parsers._grammar import prices, slots, symbols
 from engine.parsers._grammar.facts import Facts, as_share, is_fraction, is_report
@@ -230,8 +230,3 @@ def _protects_short(signal: Signal) -> bool:
     if stop is None or stop.value is None or price is None:
         return False
     return stop.kind == "price" and stop.value > price
-
-
-def breakeven(level: Level | None) -> bool:
-    """Whether the stop is the entry itself."""
-    return level is not None and level.kind == "breakeven"

@@ -8,8 +8,9 @@ from decimal import Decimal
 from typing import Any
 
 from engine.clock import ManualClock
-from engine.domain.instrument import Instrument, future, stock
+from engine.domain.instrument import Instrument, future, option, stock
 from engine.domain.quote import Quote
+from engine.feeds import Greeks
 from engine.feeds._several import Several
 from engine.quality import Quality
 from tests.rig import START
@@ -197,3 +198,33 @@ async def test_a_feed_that_is_lost_is_told_to_the_grades() -> None:
     clock.jump(START + timedelta(seconds=60))
     assert alone.quality.uptime("first", clock.now()) == 0.5
     await alone.close()
+
+
+async def test_greeks_are_those_of_the_first_feed_that_has_a_model() -> None:
+    call = option("SPY", START.date(), Decimal(600), "C")
+    known = Greeks(
+        instrument=call,
+        **dict.fromkeys(
+            ("volatility", "delta", "gamma", "theta", "vega", "rho", "price"), Decimal("0.5")
+        ),
+        exchange_at=START,
+        received_at=START,
+        source="third",
+    )
+
+    async def broken(contract: Instrument) -> Greeks | None:
+        raise OSError(contract.key)
+
+    async def nothing(contract: Instrument) -> Greeks | None:
+        del contract
+
+    async def model(contract: Instrument) -> Greeks | None:
+        return known if contract == call else None
+
+    feeds = [Told(name, ("option",)) for name in ("first", "second", "third")]
+    for feed, said in zip(feeds, (broken, nothing, model), strict=True):
+        feed.greeks = said  # type: ignore[attr-defined]
+    several = Several([Told("shares", ("stock",)), *feeds], ManualClock(START))  # type: ignore[list-item]
+    assert await several.greeks(call) is None, "none of them is connected yet"
+    several.down.clear()
+    assert await several.greeks(call) == known

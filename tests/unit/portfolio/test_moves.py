@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from math import exp
+from typing import get_args
 
 import pytest
 from hypothesis import given, settings
@@ -16,7 +17,7 @@ from engine.portfolio import greeks as g
 from engine.portfolio.direction import lean
 from engine.portfolio.lines import Line, Move, pnl_of, price_after
 from engine.portfolio.rebalance import Held, plan
-from engine.portfolio.stress import SCENARIOS, Result, World, run, words
+from engine.portfolio.stress import Result, Scenario, World, run, words
 from tests.unit.portfolio.test_statistics import share_of, walk
 
 D = Decimal
@@ -173,7 +174,7 @@ def test_what_cannot_be_told_is_said_and_never_zero():
 
 
 def test_every_scenario_has_words_and_a_custom_one_needs_its_move():
-    for scenario in SCENARIOS:
+    for scenario in get_args(Scenario):
         assert words(scenario, -3.0)
     assert words("custom", 2.5) == "SPY rises 2.5%"
     with pytest.raises(ValueError, match="needs the move"):

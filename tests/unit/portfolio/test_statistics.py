@@ -22,7 +22,7 @@ from engine.portfolio.correlation import correlation, diversification, matrix
 from engine.portfolio.greeks import LINEAR
 from engine.portfolio.lines import Line
 from engine.portfolio.sectors import BROAD, NAMES, UNKNOWN, reference_of, sector_of
-from engine.portfolio.var import quantile, replayed, value_at_risk
+from engine.portfolio.var import quantile, value_at_risk
 
 SHARED = Path(__file__).resolve().parents[4] / "shared" / "data" / "market"
 DAY0 = date(2025, 1, 1)
@@ -145,7 +145,6 @@ def test_var_is_the_quantile_that_pandas_finds(seed, qty):
     cut = days.quantile(0.05)
     assert risk.var_usd == pytest.approx(max(-cut, 0.0), abs=1e-6)
     assert risk.shortfall_usd == pytest.approx(-days[days <= cut].mean(), abs=1e-6)
-    assert risk.n_days == len(days)
 
 
 def test_var_without_history_says_whose_is_missing():
@@ -153,7 +152,6 @@ def test_var_without_history_says_whose_is_missing():
     assert value_at_risk([share_of("A", 1)], {}) == Unknown("no daily closes of A")
     short = value_at_risk([share_of("A", 1)], {"A": walk("A", 20)})
     assert short == Unknown("19 common days of 60")
-    assert isinstance(replayed([share_of("A", 1)], {"A": walk("A", 5)}, min_days=1), list)
 
 
 def test_quantile_interpolates_as_pandas_does():

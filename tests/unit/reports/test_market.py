@@ -53,7 +53,7 @@ def test_a_timeframe_too_fine_for_its_range_becomes_the_finest_that_can_be_had()
     assert chart.view_of("1y", "1m").timeframe == "1h"
     assert "too fine" in chart.view_of("1y", "1m").note
     assert chart.view_of("5d", "1m").timeframe == "5m" or chart.view_of("5d", "1m").n <= 1_940
-    for range_ in chart.RANGES:
+    for range_ in chart.USUAL:
         for frame_ in chart.LENGTH:
             assert chart.view_of(range_, frame_).n + chart.WARM_UP <= chart.MOST_ASKED
 
@@ -72,7 +72,7 @@ def test_a_window_is_as_long_as_its_name_says_by_the_hours_of_its_market(
     assert chart.view_of("1d", market=market).n == day
     assert chart.view_of("1m", market=market).n == month
     assert chart.view_of("1y", market=market).n == year
-    for range_ in chart.RANGES:
+    for range_ in chart.USUAL:
         for frame_ in chart.LENGTH:
             view = chart.view_of(range_, frame_, market=market)
             assert view.n + chart.WARM_UP <= chart.MOST_ASKED

@@ -80,10 +80,9 @@ def test_a_limit_that_is_near_is_told_with_the_checks_that_passed():
     assert states(card)["risk"] == "done"
 
 
-def test_alerted_against_achievable_in_dollars_and_percent():
+def test_alerted_against_achievable_in_percent():
     leaning = alert_card.build(alert(), frame(), intents=[intent()]).leanings[0]
     assert (leaning.alerted, leaning.achievable) == (D("2.50"), D("2.54"))
-    assert leaning.worse_usd == D("8.00")  # 0.04 x 2 x 100
     assert leaning.worse_pct == D("1.6")
 
 
@@ -91,12 +90,12 @@ def test_for_a_sale_a_lower_price_is_the_worse_one():
     sale = intent(side=Side.SELL, alerted_price=D("2.60"))
     leaning = alert_card.build(alert(), frame(), intents=[sale]).leanings[0]
     assert leaning.achievable == D("2.50")
-    assert leaning.worse_usd == D("20.00")
+    assert leaning.worse_pct == D("0.1") / D("2.6") * 100
 
 
 def test_without_a_quote_the_gap_is_missing():
     leaning = alert_card.build(alert(), frame(), intents=[intent(quote=None)]).leanings[0]
-    assert leaning.worse_usd == Missing("no quote")
+    assert leaning.worse_pct == Missing("no quote")
 
 
 def test_refused_by_risk_names_the_check_and_what_did_not_happen():
@@ -166,7 +165,6 @@ def test_a_closed_alert_tells_what_it_made():
 def test_a_repriced_entry_is_shown_once_with_its_newest_price():
     newer = intent(intent_id="A-1/0/r1", limit=D("2.60"))
     card = alert_card.build(alert(), frame(), intents=[intent(), newer])
-    assert card.is_repriced
     assert [one.limit for one in card.leanings] == [D("2.60")]
 
 
