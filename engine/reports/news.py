@@ -147,7 +147,7 @@ def _row(article: Article, asked: Sequence[str], held: Mapping[str, object]) -> 
     changed = _changed(article)
     return Row(
         headline=article.headline,
-        source=article.source,
+        source=article.source or article.author,
         symbols=tuple(sorted(article.symbols, key=lambda s: s not in asked)),
         held=frozenset(held) & frozenset(article.symbols),
         url=article.url,
