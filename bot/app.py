@@ -8,10 +8,8 @@ from functools import partial
 from pathlib import Path
 
 from bot import connect, parts, render, vitals
-from bot.briefing import Briefing
 from bot.cards import recovery
 from bot.charts import Charts
-from bot.chronicle import Chronicle
 from bot.client import DeskBot
 from bot.config import AppConfig
 from bot.confirm import Confirmations
@@ -22,13 +20,15 @@ from bot.link import Link
 from bot.notifier import EVERY_S as NOTIFY_S
 from bot.notifier import Notifier
 from bot.outbox import Outbox
-from bot.outside_reading import OutsideReading
 from bot.pace import Pace, Queue
 from bot.panel.live import LivePanel
 from bot.panel.presence import Presence
 from bot.prefs import People
-from bot.reading import Reading
-from bot.risk_reading import RiskReading
+from bot.reading.briefing import Briefing
+from bot.reading.chronicle import Chronicle
+from bot.reading.outside import OutsideReading
+from bot.reading.records import Reading
+from bot.reading.risk import RiskReading
 from bot.settings import Settings, snapshots
 from bot.stand_in import point_discord_at
 from bot.suggest import Suggest

@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from bot import text
-from bot.market_reading import MarketReading
+from bot.reading.market import MarketReading
 from engine.domain.instrument import stock
 from engine.market import Market, Session
 from engine.reports import Missing

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import discord
 
-from bot import advising, said
+from bot import said
+from bot.buttons import advice
 from bot.cards import answer as answer_card
 from bot.secret_shapes import SHAPES
 from engine.copilot.budget import FACT, Budget, Caps
@@ -145,4 +146,4 @@ class Copilot:
 
 
 def _view(app: "App", report: AnswerReport) -> discord.ui.View | None:
-    return advising.view(app, ((p.action, p.button) for p in report.proposals))
+    return advice.view(app, ((p.action, p.button) for p in report.proposals))

@@ -21,8 +21,8 @@ from bot.errors import sentence
 from bot.forms import Field, Form, Values
 from bot.lasting import Lasting, below
 from bot.numbers import number, optional_number
+from bot.questions.loosen_stop import loosen_question
 from bot.reply import Press
-from bot.stops import loosen_question
 from engine.domain.errors import ApprovalExpired, NotAllowed, UserError
 from engine.flows import approve, halt, journal, loosen, manage, mode, modify
 

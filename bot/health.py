@@ -11,7 +11,7 @@ from aiohttp import web
 
 from bot import gauges
 from bot.config.values import is_loopback
-from bot.status_reading import status_of
+from bot.reading.status import status_of
 from engine.domain.errors import ConfigError
 from engine.flows import mode
 

@@ -5,7 +5,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from bot import connect
-from bot.config import AppConfig
+from bot.config import AppConfig, adapters
 from bot.config.secrets import read_secrets
 from engine.brokers import Broker
 from engine.domain.desk import Who
@@ -38,8 +38,7 @@ async def run(app: "App", name: str, who: Who) -> str:
     if not who.may_admin:
         raise NotAllowed("Only an admin may renew a connection. Nothing was changed.")
     old = app.outside.broker(name)
-    if name == "paper":
-        raise UserError("The paper broker is part of the desk. Nothing was changed.")
+    check(name)
     async with app.desk.lock(f"reach {name}"):
         config = await _tried(app, name)
         app.desk.gates[name] = "its connection is being renewed"
@@ -67,6 +66,16 @@ async def run(app: "App", name: str, who: Who) -> str:
     return f"🔑 Renewed. {await recover.again(app.desk, name)}"
 
 
+def check(name: str) -> None:
+    """Whether there is a connection to renew.
+
+    Raises:
+        UserError: there is none.
+    """
+    if name == adapters.PAPER:
+        raise UserError("The paper broker is part of the desk. Nothing was changed.")
+
+
 async def _tried(app: "App", name: str) -> AppConfig:
     """The configuration with the secrets of now, which have just opened a trial connection."""
     stays = "The connection as it was stays in use."
@@ -84,7 +93,8 @@ async def _tried(app: "App", name: str) -> AppConfig:
     except BrokerAuthError:
         raise UserError(f"{name} does not accept the secrets of now. {stays}") from None
     except TradeStreamError as error:
-        raise UserError(f"{name}: {error}. {stays}") from None
+        said = str(error).removeprefix(f"{name}: ")
+        raise UserError(f"{name}: {said}. {stays}") from None
     finally:
         await _left(trial)
     return config

@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING
 
+from bot.buttons.notify import notify_view
+from bot.buttons.trade import trade_view
 from bot.cards import alert_card, approval_card, trade_card
 from bot.cards import mirror as mirror_card
 from bot.cards import notifications as notify_card
@@ -9,11 +11,9 @@ from bot.cards import pnl as pnl_card
 from bot.charts import Theme
 from bot.drawn import with_chart
 from bot.notify import roles
-from bot.notify_buttons import notify_view
 from bot.outbox import Render
 from bot.posting import Content
 from bot.told import told
-from bot.trade_buttons import trade_view
 from bot.views import approval_view
 from engine.domain.desk import Document, Intake, Notice
 

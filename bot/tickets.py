@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING
 
 from bot import disclaimer, text
 from bot.actions import Card, Said
+from bot.buttons.trade import close_question
 from bot.cards import ticket as ticket_card
 from bot.confirm import Question
 from bot.reply import Press
-from bot.trade_buttons import close_question
 from engine.domain.desk import Who
 from engine.domain.errors import UserError
 from engine.domain.order import Order, OrderState, Side

@@ -9,22 +9,23 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import discord
 
-from bot import dialogs, disclaimer, learning, reply, setup_buttons, text
+from bot import dialogs, disclaimer, learning, reply, text
 from bot.actions._button import ActionButton, OfferSelect
-from bot.advising import IdeaButton
-from bot.alert_buttons import AlertButton
 from bot.bulk import BulkSelect
-from bot.chart_buttons import ChartButton
+from bot.buttons import setup as setup_buttons
+from bot.buttons.advice import IdeaButton
+from bot.buttons.alert import AlertButton
+from bot.buttons.chart import ChartButton
+from bot.buttons.journal import ReviewButton
+from bot.buttons.notify import NotifyButton
+from bot.buttons.position import PageButton, PositionSelect
+from bot.buttons.risk import RiskSelect
+from bot.buttons.trade import TradeButton
 from bot.confirm import ConfirmButton, Question, ask_first
-from bot.deciding import approve_or_ask
-from bot.journal_buttons import ReviewButton
 from bot.lasting import Lasting, below, choice
-from bot.notify_buttons import NotifyButton
 from bot.panel import buttons as panel_buttons
-from bot.position_buttons import PageButton, PositionSelect
+from bot.questions.approve import approve_or_ask
 from bot.reply import Press
-from bot.risk_buttons import RiskSelect
-from bot.trade_buttons import TradeButton
 from engine.domain.desk import Approval, ApprovalState
 from engine.domain.errors import ApprovalExpired
 from engine.domain.order import Intent

@@ -9,7 +9,7 @@ from discord.ext import commands
 from bot import dialogs, reply
 from bot.client import DeskBot
 from bot.confirm import ask_first
-from bot.halting import close_everything, ended
+from bot.questions.flatten import close_everything, ended
 from engine.flows import halt
 
 Press = discord.Interaction[DeskBot]

@@ -6,7 +6,8 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot import alert_buttons, alert_reading, dry_run, reply, text
+from bot import dry_run, reply, text
+from bot.buttons import alert as alert_buttons
 from bot.cards import alert_card
 from bot.cards import alert_stats as alert_stats_card
 from bot.cards import alerts as alerts_card
@@ -15,6 +16,7 @@ from bot.confirm import ask_first
 from bot.drawn import with_chart
 from bot.incoming import is_rewritten, is_unreadable
 from bot.numbers import optional_number
+from bot.reading import alerts as alert_reading
 from bot.suggest import among
 from engine.desk import Desk
 from engine.domain.alert import Asset

@@ -4,13 +4,14 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot import actions, approval_reading, reply, text
+from bot import actions, reply, text
 from bot import bulk as many
 from bot.cards import approval_card
 from bot.cards import approvals as approvals_card
 from bot.client import DeskBot
-from bot.deciding import approval_id_of, approve_or_ask
 from bot.numbers import optional_number
+from bot.questions.approve import approval_id_of, approve_or_ask
+from bot.reading import approvals as approval_reading
 from bot.suggest import among
 from bot.views import approval_view
 from engine.domain.errors import UserError

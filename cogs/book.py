@@ -7,12 +7,12 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot import reply
+from bot.buttons.risk import risk_view
 from bot.cards import correlation as correlation_card
 from bot.cards import risk as risk_card
 from bot.cards import stress as stress_card
 from bot.client import DeskBot
 from bot.drawn import with_chart
-from bot.risk_buttons import risk_view
 from bot.suggest import among
 
 Press = discord.Interaction[DeskBot]

@@ -52,9 +52,10 @@ class Brokers(commands.Cog):
         """Log in, read, price, dry-run an order."""
         app = self.bot.app
         await app.gate.begin(interaction, "broker test")
-        checks = await app.outside.tested(broker)
-        stamp = app.reading.frame().stamp(f"broker-{broker}")
-        await reply.report(interaction, brokers_card.tested(broker, checks, stamp))
+        name = app.outside.named(broker)
+        checks = await app.outside.tested(name)
+        stamp = app.reading.frame().stamp(f"broker-{name}")
+        await reply.report(interaction, brokers_card.tested(name, checks, stamp))
 
     @broker.command(name="attend", description="You are present: an attended broker takes entries")
     @app_commands.describe(broker="A broker that wants a person present")
@@ -62,13 +63,14 @@ class Brokers(commands.Cog):
         """Counts for as long as its settings say."""
         app = self.bot.app
         await app.gate.begin(interaction, "broker attend")
-        found: Any = app.outside.broker(broker)
+        name = app.outside.named(broker)
+        found: Any = app.desk.brokers[name]
         confirm = getattr(found, "confirm_presence", None)
         if confirm is None or found.attended_left_s is None:
-            raise UserError(f"{broker} does not ask for a person present. Nothing was changed.")
+            raise UserError(f"{name} does not ask for a person present. Nothing was changed.")
         confirm()
         span = text.span(timedelta(seconds=found.attended_left_s))
-        await reply.say(interaction, f"👤 {broker}: you are present; entries may go for {span}.")
+        await reply.say(interaction, f"👤 {name}: you are present; entries may go for {span}.")
 
     @broker.command(name="disable", description="No new entry goes there; exits and stops still do")
     @app_commands.describe(broker="Which one", reason="Why, for the journal")
@@ -78,17 +80,18 @@ class Brokers(commands.Cog):
         """Asks once."""
         app = self.bot.app
         await app.gate.begin(interaction, "broker disable")
-        app.outside.broker(broker)
+        name = app.outside.named(broker)
+        broker_switch.is_to_be(app.desk, name, in_use=False)
 
         async def go(press: AnyPress) -> str:
-            return await broker_switch.disable(app.desk, broker, app.gate.who(press), reason)
+            return await broker_switch.disable(app.desk, name, app.gate.who(press), reason)
 
         await ask_first(
             app,
             interaction,
             Question(
-                title=f"Take {broker} out of use?",
-                yes=f"Disable {broker}",
+                title=f"Take {name} out of use?",
+                yes=f"Disable {name}",
                 body=lambda: (
                     "No new entry goes there, working ones are cancelled. What is open there is "
                     "managed to its end."
@@ -103,18 +106,19 @@ class Brokers(commands.Cog):
         """Asks once."""
         app = self.bot.app
         await app.gate.begin(interaction, "broker enable")
-        app.outside.broker(broker)
+        name = app.outside.named(broker)
+        broker_switch.is_to_be(app.desk, name, in_use=True)
 
         async def go(press: AnyPress) -> str:
-            return await broker_switch.enable(app.desk, broker, app.gate.who(press))
+            return await broker_switch.enable(app.desk, name, app.gate.who(press))
 
         await ask_first(
             app,
             interaction,
             Question(
-                title=f"Let entries go to {broker} again?",
-                yes=f"Enable {broker}",
-                body=lambda: broker_switch.off(app.desk, broker) or "It takes entries already.",
+                title=f"Let entries go to {name} again?",
+                yes=f"Enable {name}",
+                body=lambda: text.safe_line(broker_switch.off(app.desk, name), 300),
                 action=go,
             ),
         )
@@ -125,7 +129,7 @@ class Brokers(commands.Cog):
         """Asks once; secrets come from their source, never from here."""
         app = self.bot.app
         await app.gate.begin(interaction, "broker connect")
-        await self._renew(interaction, broker, f"Connect {broker} anew?")
+        await self._renew(interaction, broker, "Connect {} anew?")
 
     @broker.command(name="rotate", description="Take the secrets that were put in place; log in")
     @app_commands.describe(broker="Which one")
@@ -133,7 +137,7 @@ class Brokers(commands.Cog):
         """Asks once; put the new secret into its file or the environment's first."""
         app = self.bot.app
         await app.gate.begin(interaction, "broker rotate")
-        await self._renew(interaction, broker, f"Change to the new secrets of {broker}?")
+        await self._renew(interaction, broker, "Change to the new secrets of {}?")
 
     @broker.command(name="route", description="Which account takes what; alone: the table")
     @app_commands.describe(
@@ -178,36 +182,39 @@ class Brokers(commands.Cog):
 
     async def _ask_route(self, interaction: Press, asset: str, account: str, priority: int) -> None:
         app = self.bot.app
+        account = account.strip()
 
         async def go(press: AnyPress) -> str:
             who = app.gate.who(press)
             return f"🧭 {await routes.put(app.desk, who, asset, account, priority)}"
 
+        def body() -> str:
+            then = routes.changed(app.desk, asset, account, priority)
+            now = routes.accounts(app.desk, asset)
+            return f"now {routes.said(asset, now)}\nthen {routes.said(asset, then)}"
+
         question = Question(
             title="Change where entries go?",
             yes="Change the route",
-            body=lambda: (
-                f"now {routes.said(asset, routes.accounts(app.desk, asset))}\n"
-                f"{text.safe_line(account, 40)} "
-                + (f"at place {priority}" if priority else "taken out of the list")
-            ),
+            body=body,
             action=go,
         )
         await ask_first(app, interaction, question)
 
     async def _renew(self, interaction: Press, broker: str, title: str) -> None:
         app = self.bot.app
-        app.outside.broker(broker)
+        name = app.outside.named(broker)
+        reconnect.check(name)
 
         async def go(press: AnyPress) -> str:
-            return await reconnect.run(app, broker, app.gate.who(press))
+            return await reconnect.run(app, name, app.gate.who(press))
 
         await ask_first(
             app,
             interaction,
             Question(
-                title=title,
-                yes=f"Connect {broker}",
+                title=title.format(name),
+                yes=f"Connect {name}",
                 body=lambda: (
                     "Secrets are read from their files or the environment. Entries wait until its "
                     "books were compared; stops at the broker keep working."
@@ -244,7 +251,7 @@ class Brokers(commands.Cog):
                 raise NotAllowed("Only an admin may compare the books. Nothing was done.")
             report = await recover.on_demand(app.desk)
             await reply.say(press, embed=reconcile_card.show(report))
-            return f"✔ {reconcile_card.title(report)}"
+            return f"{'✔' if report.is_clean else '⚠'} {reconcile_card.title(report)}"
 
         await ask_first(
             app,

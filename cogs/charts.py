@@ -6,13 +6,13 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot import chart_buttons as buttons
 from bot import reply
+from bot.buttons import chart as buttons
 from bot.cards import chart as chart_card
 from bot.cards import risk as risk_card
 from bot.client import DeskBot
 from bot.drawn import drawn, with_chart
-from bot.market_reading import MarketReading
+from bot.reading.market import MarketReading
 from engine.domain.candle import Timeframe
 from engine.domain.errors import UserError
 from engine.domain.instrument import Instrument

@@ -6,11 +6,12 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot import reply
+from bot import reply, text
 from bot.cards import data as data_card
 from bot.client import DeskBot
 from bot.drawn import drawn
 from bot.suggest import among
+from engine.domain.errors import UserError
 
 Press = discord.Interaction[DeskBot]
 
@@ -68,7 +69,9 @@ class Data(commands.Cog):
         app = self.bot.app
         await app.gate.begin(interaction, "data refresh")
         found, missing = await app.outside.refresh()
-        said = f"🔄 {found} quotes are new." if found else "No source had a quote."
+        if not found and not missing:
+            raise UserError("Nothing is quoted yet. Nothing was asked.")
+        said = f"🔄 {text.count(found, 'new quote')}." if found else "No source had a quote."
         if missing:
             said += f" Without one: {', '.join(missing[:10])}"
             said += f" and {len(missing) - 10} more." if len(missing) > 10 else "."

@@ -5,11 +5,11 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot import reply, text
+from bot.buttons.trade import trade_view
 from bot.cards import explain as explain_card
 from bot.cards import why as why_card
 from bot.client import DeskBot
 from bot.suggest import among
-from bot.trade_buttons import trade_view
 
 Press = discord.Interaction[DeskBot]
 

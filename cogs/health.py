@@ -12,7 +12,7 @@ from bot.cards import metrics as metrics_card
 from bot.cards import status as status_card
 from bot.client import DeskBot
 from bot.drawn import drawn
-from bot.status_reading import status_of
+from bot.reading.status import status_of
 from bot.suggest import among
 
 Press = discord.Interaction[DeskBot]

@@ -5,10 +5,10 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot import dialogs, reply, text
+from bot.buttons.journal import ReviewButton
 from bot.cards import journal as card
 from bot.client import DeskBot
 from bot.incoming import raw_alert
-from bot.journal_buttons import ReviewButton
 from bot.lasting import below
 from bot.suggest import among
 from engine.domain.errors import UserError

@@ -6,14 +6,15 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot import chart_buttons, reply
+from bot import reply
+from bot.buttons import chart as chart_buttons
 from bot.cards import chart as chart_card
 from bot.cards import market as market_card
 from bot.client import DeskBot
 from bot.drawn import drawn
 from bot.lasting import below
-from bot.market_reading import MarketReading, by_its_underlying
 from bot.panel.buttons import RunButton
+from bot.reading.market import MarketReading, by_its_underlying
 from engine.domain.errors import UserError
 from engine.reports.sectors import Period
 from engine.symbols import symbols_in

@@ -4,10 +4,11 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot import chart_buttons, reply
+from bot import reply
+from bot.buttons import chart as chart_buttons
 from bot.cards import news as news_card
 from bot.client import DeskBot
-from bot.news_reading import NewsReading
+from bot.reading.news import NewsReading
 
 Press = discord.Interaction[DeskBot]
 

@@ -9,16 +9,16 @@ from discord.ext import commands
 
 from bot import reply, text
 from bot.actions._order import order_id_of
-from bot.cancelling import cancel_question
+from bot.buttons.trade import close_question
 from bot.cards import orders as orders_card
 from bot.cards import trace as trace_card
-from bot.changing import change_question
 from bot.client import DeskBot
 from bot.confirm import Question, ask_first
 from bot.numbers import optional_number
+from bot.questions.cancel import cancel_question
+from bot.questions.change_order import change_question
 from bot.reply import Press as AnyPress
 from bot.suggest import among
-from bot.trade_buttons import close_question
 from engine.domain import words
 from engine.domain.errors import UserError
 from engine.domain.order import Order

@@ -7,6 +7,8 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot import reply, text
+from bot.buttons.position import Shown, positions_page
+from bot.buttons.trade import trade_view
 from bot.cards import exposure as exposure_card
 from bot.cards import performance as performance_card
 from bot.cards import pnl as pnl_card
@@ -17,10 +19,8 @@ from bot.cards import trade_card
 from bot.cards import trades as trades_card
 from bot.client import DeskBot
 from bot.drawn import with_chart
-from bot.position_buttons import Shown, positions_page
-from bot.status_reading import status_of
+from bot.reading.status import status_of
 from bot.suggest import among
-from bot.trade_buttons import trade_view
 from engine.flows import manage
 from engine.reports.positions import Sort
 
@@ -321,8 +321,7 @@ def _broker(app: "App", name: str | None) -> str:
     """
     if name is None:
         return ""
-    app.outside.broker(name)
-    return name
+    return app.outside.named(name)
 
 
 async def setup(bot: DeskBot) -> None:

@@ -8,7 +8,8 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot import advised, advising, reply
+from bot import advised, reply
+from bot.buttons import advice
 from bot.cards import opportunities as opportunities_card
 from bot.cards import rebalance as rebalance_card
 from bot.cards import recommendations as card
@@ -70,9 +71,9 @@ class Recommendations(commands.Cog):
         report = await self.bot.app.briefing.opportunities(
             limit=count, min_score=int(min_confidence), source=strategy or ""
         )
-        buttons = [b for row in report.rows if (b := advising.for_idea(row)) is not None]
+        buttons = [b for row in report.rows if (b := advice.for_idea(row)) is not None]
         await reply.report(
-            interaction, opportunities_card.show(report), view=advising.view(self.bot.app, buttons)
+            interaction, opportunities_card.show(report), view=advice.view(self.bot.app, buttons)
         )
 
     @app_commands.command(description="What would bring every position to its target; advice only")
@@ -95,7 +96,7 @@ class Recommendations(commands.Cog):
             raise UserError("shares: only with target custom. Nothing was done.")
         self._must_hold(wanted)
         report = self.bot.app.risks.rebalance(target, max_trades, wanted)
-        buttons = advising.view(self.bot.app, _trades(report))
+        buttons = advice.view(self.bot.app, _trades(report))
         await reply.report(interaction, rebalance_card.show(report), view=buttons)
 
     @opportunities.autocomplete("strategy")
@@ -122,7 +123,7 @@ class Recommendations(commands.Cog):
 
     async def _show(self, interaction: Press, who: Who, report: RecommendationsReport) -> None:
         await advised.file(self.bot.app, who, report)
-        buttons = advising.view(self.bot.app, ((r.action, r.button) for r in report.rows))
+        buttons = advice.view(self.bot.app, ((r.action, r.button) for r in report.rows))
         await reply.report(interaction, card.show(report), view=buttons)
 
 

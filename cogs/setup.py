@@ -4,7 +4,8 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot import reply, setting_up, setup_buttons
+from bot import reply, setting_up
+from bot.buttons import setup as setup_buttons
 from bot.cards import setup as card
 from bot.client import DeskBot
 

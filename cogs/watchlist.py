@@ -10,7 +10,7 @@ from bot import reply
 from bot.cards import watchlist as watchlist_card
 from bot.client import DeskBot
 from bot.confirm import Question, ask_first
-from bot.market_reading import MarketReading
+from bot.reading.market import MarketReading
 from bot.reply import Press as AnyPress
 from bot.suggest import among
 from engine.flows import watchlist

@@ -5,13 +5,11 @@ from decimal import ROUND_HALF_UP, Decimal
 
 from engine.domain.alert import Action, Effect, Signal
 from engine.domain.instrument import MONTH_CODES, Instrument
-from engine.domain.money import ZERO, floor_to
+from engine.domain.money import COIN_STEP, ZERO, floor_to, rounded
 from engine.domain.refusal import Refused
 from engine.domain.source import SourceProfile
 from engine.domain.trade import Trade, TradeState
 from engine.routing import CONTRACT, underlying
-
-_COIN_STEP = Decimal("0.0001")
 
 
 def match_exit(
@@ -60,14 +58,15 @@ def _is_meant(signal: Signal, trade: Trade, source: SourceProfile) -> bool:
         return False
     if signal.asset is not None and signal.asset != trade.asset:
         return False
-    return _same_symbol(signal.symbol, trade, source) and _same_contract(signal, trade)
+    return is_symbol_of(signal.symbol, trade, source) and _same_contract(signal, trade)
 
 
 def _may_be_any_side(signal: Signal, trade: Trade) -> bool:
     return trade.asset == "future" and signal.action in (Action.STC, Action.SELL)
 
 
-def _same_symbol(symbol: str, trade: Trade, source: SourceProfile) -> bool:
+def is_symbol_of(symbol: str, trade: Trade, source: SourceProfile) -> bool:
+    """Whether the author's word for it means this trade: ES where the room trades MES, SPX, BTC."""
     if not symbol:
         return True
     said = underlying(symbol)
@@ -119,7 +118,7 @@ def exit_qty(signal: Signal, trade: Trade, profile: SourceProfile) -> Decimal:
     free = trade.qty_open - sum((c.qty for c in trade.closes), ZERO)
     if not free.is_finite() or free <= 0:
         return ZERO
-    step = _COIN_STEP if trade.asset == "crypto" else Decimal(1)
+    step = COIN_STEP if trade.asset == "crypto" else Decimal(1)
     if signal.quantity is not None:
         return _clamped(floor_to(min(signal.quantity, free), step), free)
     share = signal.fraction
@@ -127,7 +126,7 @@ def exit_qty(signal: Signal, trade: Trade, profile: SourceProfile) -> Decimal:
         share = profile.partial_fraction if signal.is_partial else Decimal(1)
     if share >= 1:
         return free
-    units = (trade.qty_open * share / step).to_integral_value(rounding=ROUND_HALF_UP) * step
+    units = rounded(trade.qty_open * share, step, ROUND_HALF_UP)
     return _clamped(max(units, step), free) if share > 0 else ZERO
 
 

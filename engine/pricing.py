@@ -4,6 +4,7 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
 from engine.domain.alert import Asset
 from engine.domain.errors import InvariantError
+from engine.domain.money import rounded
 from engine.domain.order import Side
 from engine.domain.quote import UnitQuote
 from engine.domain.source import SourceProfile
@@ -84,8 +85,8 @@ def _is_usable(quote: UnitQuote) -> bool:
 
 
 def _down(price: Decimal, tick: Decimal) -> Decimal:
-    return (price / tick).to_integral_value(rounding=ROUND_FLOOR) * tick
+    return rounded(price, tick, ROUND_FLOOR)
 
 
 def _up(price: Decimal, tick: Decimal) -> Decimal:
-    return (price / tick).to_integral_value(rounding=ROUND_CEILING) * tick
+    return rounded(price, tick, ROUND_CEILING)

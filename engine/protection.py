@@ -12,12 +12,10 @@ from typing import Literal
 from engine.domain.alert import Level, Signal
 from engine.domain.copying import replace
 from engine.domain.instrument import Instrument
+from engine.domain.money import COIN_STEP, rounded
 from engine.domain.order import PlannedTarget
 from engine.domain.refusal import Refused
 from engine.domain.source import SourceProfile
-
-COIN_STEP = Decimal("0.0001")
-"""Smallest part of a coin that a target may take off; everything else goes in whole units."""
 
 _Then = Literal["keep", "entry"]
 
@@ -79,7 +77,7 @@ class _Entry:
 
     def _round(self, price: Decimal, *, up: bool) -> Decimal:
         way = ROUND_CEILING if up else ROUND_FLOOR
-        return (price / self.tick).to_integral_value(rounding=way) * self.tick
+        return rounded(price, self.tick, way)
 
     def gain(self, price: Decimal) -> Decimal:
         """How far ``price`` lies on our side."""
@@ -147,7 +145,7 @@ def _targets(
     then += ["keep"] * (len(prices) - len(then))
     if signal.targets:
         prices.sort(key=at.gain)
-        shares = _equal(qty, len(prices), step, profile)
+        shares = equal_shares(qty, len(prices), step, profile)
     else:
         shares = _by_rule(qty, [r.fraction for r in profile.targets], step, profile)
     return tuple(
@@ -182,8 +180,11 @@ def _single(n: int, qty: Decimal, profile: SourceProfile) -> list[Decimal]:
     return [qty if i == at else Decimal(0) for i in range(n)]
 
 
-def _equal(qty: Decimal, n: int, step: Decimal, profile: SourceProfile) -> list[Decimal]:
-    """As many for each target, the remainder for the last; too few units: the nearer targets."""
+def equal_shares(qty: Decimal, n: int, step: Decimal, profile: SourceProfile) -> list[Decimal]:
+    """As many for each of ``n`` targets, nearest first, the remainder for the last.
+
+    Too few units: the nearer targets; one that cannot be split goes where the room says.
+    """
     units = (qty / step).to_integral_value(rounding=ROUND_DOWN)
     if units <= 1:
         return _single(n, qty, profile)
@@ -203,7 +204,7 @@ def _by_rule(
     shares: list[Decimal] = []
     left = qty
     for fraction in fractions[:-1]:
-        share = (qty * fraction / step).to_integral_value(rounding=ROUND_HALF_UP) * step
+        share = rounded(qty * fraction, step, ROUND_HALF_UP)
         shares.append(min(max(share, Decimal(0)), left))
         left -= shares[-1]
     return [*shares, left]
@@ -221,7 +222,7 @@ def rescaled(
     found: list[PlannedTarget] = []
     left = qty
     for number, target in enumerate(targets, start=1):
-        share = (target.qty * qty / before / step).to_integral_value(rounding=ROUND_HALF_UP) * step
+        share = rounded(target.qty * qty / before, step, ROUND_HALF_UP)
         share = left if number == len(targets) else min(share, left)
         if share > 0:
             found.append(replace(target, qty=share))

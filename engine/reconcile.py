@@ -396,9 +396,13 @@ def lines(findings: Findings) -> list[str]:
     ]
     if findings.cash is not None:
         cash = findings.cash
-        said.append(f"cash: {cash.ours:.2f} with us, {cash.theirs:.2f} there")
+        said.append(f"cash: {_usd(cash.ours)} with us, {_usd(cash.theirs)} there")
     said += [f"trade {t.trade_id}: its legs are uneven" for t in findings.uneven]
     return said
+
+
+def _usd(value: Decimal) -> str:
+    return f"{'-' if value < 0 else ''}${abs(value):,.2f}"
 
 
 def _fill(fill: BrokerFill) -> str:

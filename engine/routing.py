@@ -12,6 +12,7 @@ from engine.domain.instrument import (
     FUTURES,
     INDEX_OF,
     MONTH_CODES,
+    QUARTERLY,
     Instrument,
     crypto,
     front_future,
@@ -31,8 +32,6 @@ __all__ = ["Refused", "Routed", "lanes", "route", "underlying"]
 
 WEEKLY_ROOTS = {"SPX": "SPXW", "NDX": "NDXP", "RUT": "RUTW"}
 """Index -> root of its options that settle at the close, the ones alert rooms trade."""
-QUARTERLY = frozenset({"ES", "MES", "NQ", "MNQ", "YM", "MYM", "RTY", "M2K"})
-"""Index futures: the front month follows from the date. Other roots need their month named."""
 _LAST_ENTRY_DAYS = {"CL": 16, "MCL": 16, "NG": 8, "GC": 6, "MGC": 6, "SI": 6, "ZB": 6, "ZN": 6}
 """Delivery: no entry later than so many days before the first of the contract's month."""
 _FARTHEST = timedelta(days=3 * 366)

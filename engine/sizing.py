@@ -13,7 +13,8 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from engine.domain.alert import Signal
-from engine.domain.money import ZERO, floor_to
+from engine.domain.instrument import Instrument
+from engine.domain.money import COIN_STEP, ZERO, floor_to
 from engine.domain.order import Side
 from engine.domain.quote import Leg
 from engine.domain.refusal import Denial
@@ -84,8 +85,12 @@ class SizingSettings(BaseModel):
     """Dollars tied up by one contract; a root that is missing counts with its full value."""
     naked_call_margin_pct: Decimal = Field(_D(20), ge=0)
     """Dollars tied up by an uncovered short call, in percent of its strike, plus the premium."""
-    coin_step: Decimal = Field(_D("0.0001"), gt=0)
+    coin_step: Decimal = Field(COIN_STEP, gt=0)
     """Smallest part of a coin that is traded."""
+
+    def step_of(self, instrument: Instrument) -> Decimal:
+        """Smallest quantity of it that an order may be for."""
+        return self.coin_step if instrument.kind == "crypto" else Decimal(1)
 
 
 DEFAULTS = SizingSettings()
@@ -139,7 +144,7 @@ def size(
         return wanted
     m, why = multiplier(streaks, results, settings, said_m)
     budget, basis = _budget(equity, m * wanted.share, legs, settings)
-    step = settings.coin_step if legs[0].instrument.kind == "crypto" else Decimal(1)
+    step = settings.step_of(legs[0].instrument)
     caps = [(floor_to(budget / at_risk, step), f"{basis}{why}, {_usd(at_risk)} a unit")]
     caps += _position_caps(legs, side, entry, equity, step, settings)
     most, reason = min(caps, key=itemgetter(0))

@@ -6,11 +6,17 @@ from decimal import Decimal
 
 from engine.domain.alert import Right
 from engine.domain.errors import UserError
-from engine.domain.instrument import FUTURES, Instrument, front_future, option, parse_key, stock
+from engine.domain.instrument import (
+    FUTURES,
+    QUARTERLY,
+    Instrument,
+    front_future,
+    option,
+    parse_key,
+    stock,
+)
 from engine.market import NYSE
 
-QUARTERLY = frozenset({"ES", "MES", "NQ", "MNQ", "YM", "MYM", "RTY", "M2K"})
-"""Roots whose front month is a matter of the calendar; any other needs its month."""
 _STOCK = re.compile(r"[A-Z]{1,6}([.-][A-Z]{1,2})?")
 _PAIR = re.compile(r"[A-Z]{2,6}/[A-Z]{3,4}")
 _ROOT = re.compile(r"/([A-Z0-9]{2,3})")

@@ -375,6 +375,8 @@ def broker_cards() -> Iterator[discord.Embed]:
     )
     yield brokers.show(report)
     yield brokers.one(replace(report, brokers=report.brokers[1:2]))
+    lost = replace(report.brokers[2].connection, problem="")
+    yield brokers.one(replace(report, brokers=(replace(report.brokers[2], connection=lost),)))
     checks = [
         Check(name="auth", is_ok=True, detail="the key is accepted"),
         Check(name="account", is_ok=True, detail="1 account, may trade"),
@@ -467,8 +469,9 @@ def of_the_desk() -> Iterator[discord.Embed]:
         cash_usd=D(1000),
         differences=(),
     )
+    compared = replace(compared, taken_over=("cash: $0.00 with us, $1,000.00 there",))
     apart = replace(
-        compared, account="prop", differences=("AAPL: we hold 10, the broker 15", "cash differs")
+        compared, account="prop", differences=("AAPL: we hold 10, the broker 15",), taken_over=()
     )
     accounts = {"main": "alpaca", "prop": "topstepx", "old": "schwab"}
     for known in ({"main": compared, "prop": apart}, {"main": compared}):

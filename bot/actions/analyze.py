@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from bot.actions import Action, Asker, Card, Said, Values
 from bot.cards import market as market_card
-from bot.market_reading import MarketReading, by_its_underlying
+from bot.reading.market import MarketReading, by_its_underlying
 from engine.domain.desk import Who
 from engine.domain.errors import UserError
 

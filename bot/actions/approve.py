@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from bot.actions import Action, Asker, Said, Values
-from bot.deciding import approval_id_of, approve_or_ask
+from bot.questions.approve import approval_id_of, approve_or_ask
 from engine.domain.desk import Who
 
 if TYPE_CHECKING:

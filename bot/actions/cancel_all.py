@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 from bot import text
 from bot.actions import Action, Asker, Card, Offer, Said, Values
 from bot.actions._button import ActionButton
-from bot.cancelling import cancel_all_question, cancel_stops_question
 from bot.lasting import below
+from bot.questions.cancel import cancel_all_question, cancel_stops_question
 from engine.domain.desk import Who
 from engine.domain.errors import NotAllowed, UserError
 from engine.domain.order import Purpose

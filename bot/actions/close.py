@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from bot.actions import Action, Asker, Offer, Said, Values
 from bot.actions._one import named_trades, trade_of
-from bot.trade_buttons import close_question
+from bot.buttons.trade import close_question
 from engine.domain.desk import Who
 from engine.flows import follow
 

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from bot import halting
 from bot.actions import Action, Asker, Offer, Said, Values
+from bot.questions import flatten
 from engine.domain.desk import Who
 
 if TYPE_CHECKING:
@@ -35,5 +35,5 @@ class CloseAll(Action):
 def ask_all(app: "App", told: str = "") -> Said:
     """The question, or that nothing is open; ``told``: what was done before."""
     if app.desk.book.open_trades():
-        return halting.close_everything(app, told)
+        return flatten.close_everything(app, told)
     return f"{told}\nNothing is open.".strip()

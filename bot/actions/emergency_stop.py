@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from bot import halting
 from bot.actions import Action, Asker, Said, Values
 from bot.actions.close_all import ask_all
+from bot.questions import flatten
 from engine.domain.desk import Who
 from engine.flows import halt
 
@@ -27,4 +27,4 @@ class EmergencyStop(Action):
         """What was ended, and the question about what is open."""
         del asker, found
         tally = await halt.emergency_stop(app.desk, who, close=False, reason="#emergency-stop")
-        return [ask_all(app, halting.ended(tally))]
+        return [ask_all(app, flatten.ended(tally))]

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from bot.actions import Action, Asker, Card, Offer, Said, Values
+from bot.buttons.trade import trade_view
 from bot.cards import trade_card
-from bot.news_reading import NewsReading
-from bot.trade_buttons import trade_view
+from bot.reading.news import NewsReading
 from engine.domain.desk import Who
 from engine.flows import follow, manage
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from bot.actions import Action, Asker, Offer, Said, Values
 from bot.actions._order import order_id_of
-from bot.cancelling import cancel_question
+from bot.questions.cancel import cancel_question
 from engine.domain.desk import Who
 from engine.domain.order import Purpose
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from bot.actions import Action, Asker, Said, Values
 from bot.actions._order import order_id_of
-from bot.changing import change_question
+from bot.questions.change_order import change_question
 from engine.domain.desk import Who
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from bot.actions import Action, Asker, Said, Values
 from bot.actions._one import trade_of
-from bot.stops import loosen_question
+from bot.questions.loosen_stop import loosen_question
 from bot.text import safe_line
 from engine.domain.desk import Who
 from engine.flows import loosen, manage

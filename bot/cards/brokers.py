@@ -33,10 +33,16 @@ def one(report: BrokersReport) -> discord.Embed:
     """One broker in full."""
     (broker,) = report.brokers
     said = [] if broker.api is None else [usage_line(broker.api)]
+    seen = broker.connection
+    if seen.off or seen.gate or seen.problem:
+        tone, state = Tone.BAD, "takes no entries"
+    elif broker.is_silent:
+        tone, state = Tone.WAIT, "does not answer as it should"
+    else:
+        tone, state = Tone.GOOD, "takes entries"
     return card(
-        tone=Tone.GOOD if broker.takes_entries else Tone.BAD,
-        title=f"{text.safe_line(broker.name, 40)} "
-        + ("takes entries" if broker.takes_entries else "takes no entries"),
+        tone=tone,
+        title=f"{text.safe_line(broker.name, 40)} {state}",
         stamp=report.stamp,
         lines=[_broker(broker), *said],
     )
@@ -70,21 +76,23 @@ def usage(apis: Sequence[Api], stamp: Stamp) -> discord.Embed:
 
 def usage_line(api: Api) -> str:
     """``42 calls in the last minute · 158 of 200 left · 81 ms``."""
-    parts = [f"{api.per_min} calls in the last minute, {api.n_calls:,} in all"]
+    parts = [f"{text.count(api.per_min, 'call')} in the last minute, {api.n_calls:,} in all"]
     if api.remaining is not None:
         parts.append(f"{api.remaining} of {api.limit or '?'} left")
     if api.last_ms is not None:
         parts.append(f"{api.last_ms:.0f} ms")
     if api.p95_ms is not None:
         parts.append(f"p95 {api.p95_ms:.0f} ms")
-    odd = [f"{api.n_limited} times too many (429)"] if api.n_limited else []
+    too_many = f"refused {text.count(api.n_limited, 'time')} as too many (429)"
+    odd = [too_many] if api.n_limited else []
     odd += [f"{api.n_failed} without an answer"] if api.n_failed else []
     return " · ".join(parts) + (f"\n⚠ {' · '.join(odd)}" if odd else "")
 
 
 def _broker(broker: BrokerLine) -> str:
     seen = broker.connection
-    mark = "✓" if broker.takes_entries else "✗"
+    why = seen.off or seen.problem or seen.gate
+    mark = "✗" if why else "⚠" if broker.is_silent else "✓"
     kind = "" if seen.name == "paper" else " paper" if seen.is_paper else " **REAL MONEY**"
     head = [f"{mark} **{text.safe_line(seen.name, 40)}**{kind}"]
     head.append(text.count(broker.n_live_orders, "open order"))
@@ -93,7 +101,6 @@ def _broker(broker: BrokerLine) -> str:
     if not seen.has_stream:
         head.append("polled")
     lines = [" · ".join(head)]
-    why = seen.off or seen.problem or seen.gate
     if why:
         lines.append(f"-# {text.safe_line(why, 200)}")
     lines += [_money(m) for m in broker.accounts[:6]]
@@ -102,9 +109,11 @@ def _broker(broker: BrokerLine) -> str:
 
 def _money(money: Money) -> str:
     name = text.safe_line(money.account, 30)
-    figures = (("equity", money.equity_usd), ("buying power", money.buying_power_usd))
+    has_equity = not isinstance(money.equity_usd, Missing)
+    worth = ("equity", money.equity_usd) if has_equity else ("cash", money.cash_usd)
+    figures = (worth, ("buying power", money.buying_power_usd))
     known = [f"{what} {text.usd(v)}" for what, v in figures if not isinstance(v, Missing)]
     if known:
         return f"-# {name}: {' · '.join(known)}"
     reason = getattr(money.equity_usd, "reason", "")
-    return f"-# {name}: n/a ({text.safe_line(reason, 80)})"
+    return f"-# {name}: n/a ({text.safe_line(reason, 160)})"

@@ -97,7 +97,7 @@ def _title(report: DataReport) -> str:
     if report.n_poor:
         return f"Too poor to trade: {report.n_poor} of {len(report.rows)} symbols"
     worst = Grade(report.worst)
-    return f"Data is good: {len(report.rows)} symbols, none below {worst}"
+    return f"Data is good: {text.count(len(report.rows), 'symbol')}, none below {worst}"
 
 
 def _delivery(lost: int, n: int) -> str:

@@ -18,21 +18,24 @@ def show(report: ReconcileReport) -> discord.Embed:
         lines=[
             *(_account(a) for a in report.accounts[:_ACCOUNTS]),
             _more(len(report.accounts) - _ACCOUNTS, "accounts"),
-            *_differences(report),
+            *_said("⚠", [(a, a.compared.differences) for a in report.accounts if a.compared]),
+            "**Taken over**" if report.n_taken_over else "",
+            *_said("•", [(a, a.compared.taken_over) for a in report.accounts if a.compared]),
             "-# Differences become entries of the books, never orders.",
         ],
     )
 
 
 def title(report: ReconcileReport) -> str:
-    """``Books agree`` or how many differences there are."""
+    """``Books agree`` or how many differences are left."""
     if not report.accounts:
         return "No account to compare"
     if report.is_clean:
-        return "Books agree"
+        n = report.n_taken_over
+        return "Books agree" + (f", {text.count(n, 'difference')} taken over" if n else "")
     n = report.n_differences
     if n:
-        return f"{n} difference{'' if n == 1 else 's'}"
+        return text.count(n, "difference")
     return "Not everything could be compared"
 
 
@@ -45,19 +48,19 @@ def _account(books: AccountBooks) -> str:
     how = "full" if seen.is_full else "light"
     words = (
         f"{mark} {name} · {how}, {text.ago(seen.at)} in {seen.took_s:.1f} s · "
-        f"{seen.n_orders} orders, {seen.n_fills} fills, {seen.n_positions} positions"
+        f"{text.count(seen.n_orders, 'order')}, {text.count(seen.n_fills, 'fill')}, "
+        f"{text.count(seen.n_positions, 'position')}"
     )
     return f"{words} · entries wait: {text.safe_line(books.gate, 160)}" if books.gate else words
 
 
-def _differences(report: ReconcileReport) -> list[str]:
-    said = [
-        f"• {text.safe_line(books.account, 40)}: {text.safe_line(line, 240)}"
-        for books in report.accounts
-        if books.compared is not None
-        for line in books.compared.differences
+def _said(mark: str, found: list[tuple[AccountBooks, tuple[str, ...]]]) -> list[str]:
+    lines = [
+        f"{mark} {text.safe_line(books.account, 40)}: {text.safe_line(line, 240)}"
+        for books, said in found
+        for line in said
     ]
-    return [*said[:_DIFFERENCES], _more(len(said) - _DIFFERENCES, "differences")]
+    return [*lines[:_DIFFERENCES], _more(len(lines) - _DIFFERENCES, "differences")]
 
 
 def _more(n: int, what: str) -> str:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from bot import text
 from bot.notify import Kind, Rule
 from bot.notify._compare import comparison
-from bot.status_reading import status_of
+from bot.reading.status import status_of
 from engine.reports import Missing
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ from bot import reply, text
 from bot.cards import Tone
 from bot.cards import panel as card
 from bot.confirm import Question, ask_first
-from bot.halting import close_everything, ended
 from bot.lasting import Lasting, choice, choices
+from bot.questions.flatten import close_everything, ended
 from bot.reply import Press
 from engine.domain.errors import UserError
 from engine.flows import curbs, halt, listening

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 import discord
 
+from bot.reading.status import status_of
 from bot.reply import UNWELL
-from bot.status_reading import status_of
 from engine.flows import listening
 from engine.reports import Missing, panel
 from engine.reports.status import StatusReport

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from bot.status_reading import status_of
+from bot.reading.status import status_of
 from engine.domain.desk import Intake
 from engine.flows import curbs, listening
 from engine.reports import alerts, monitor, panel, trades

@@ -375,6 +375,13 @@ class Broker(Protocol):
         """The broker's own words without the numbers of our accounts."""
         ...
 
+    def recall(self, account: str, client_order_id: str, broker_id: str) -> None:
+        """Told after each login: an order of ours and the broker's own number of it.
+
+        Lists need not say our ids back; without its number such an order would be a stranger's.
+        """
+        ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setup:
@@ -429,6 +436,10 @@ class Adapter(ABC):  # noqa: B024 - its abstract part is the Broker protocol
         self.name = setup.name
         self.clock = setup.clock
         self._shy = {number for number in setup.accounts.values() if number}
+
+    def recall(self, account: str, client_order_id: str, broker_id: str) -> None:
+        """Nothing has to be remembered where lists say our ids, or where they are kept here."""
+        del account, client_order_id, broker_id
 
     def unnamed(self, text: str, *numbers: str) -> str:
         """The broker's own words without the numbers of our accounts; ``numbers``: further ones."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_FLOOR, Decimal
 
+from engine.domain.money import rounded
 from engine.domain.order import PlannedTarget
 from engine.domain.refusal import Gauge
 from engine.reports import Figure, Missing
@@ -309,7 +310,7 @@ def _entry_level(row: TradeCard) -> Decimal | None:
         return None
     tick = row.legs[0].instrument.tick
     rounding = ROUND_CEILING if row.direction > 0 else ROUND_FLOOR
-    level = (row.entry / tick).to_integral_value(rounding=rounding) * tick
+    level = rounded(row.entry, tick, rounding)
     is_behind = (row.last - level) * row.direction > 0
     is_tighter = row.stop is None or (level - row.stop.price) * row.direction > 0
     return level.quantize(tick, rounding=ROUND_DOWN) if is_behind and is_tighter else None

@@ -23,3 +23,5 @@ class Compared:
     """As the broker says."""
     differences: tuple[str, ...]
     """What still differed in the end, one sentence each; empty when the books agree."""
+    taken_over: tuple[str, ...] = ()
+    """What differed and was booked as the broker has it, one sentence each."""

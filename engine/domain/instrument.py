@@ -35,6 +35,9 @@ FUTURES: dict[str, tuple[str, str]] = {
 }
 """Contract table: an alerted root that is not here is refused, never guessed."""
 
+QUARTERLY = frozenset({"ES", "MES", "NQ", "MNQ", "YM", "MYM", "RTY", "M2K"})
+"""Index futures: the front month follows from the date. Other roots need their month named."""
+
 CASH_SETTLED = frozenset({"SPX", "SPXW", "NDX", "NDXP", "RUT", "RUTW", "VIX", "VIXW", "XSP", "DJX"})
 """Index options: exercise pays cash; all other options deliver stock."""
 

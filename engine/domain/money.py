@@ -9,6 +9,8 @@ Usd = NewType("Usd", Decimal)
 
 ZERO = Decimal(0)
 CENT = Decimal("0.01")
+COIN_STEP = Decimal("0.0001")
+"""Smallest part of a coin that is traded; everything else goes in whole units."""
 
 
 def exact(text: str | int | Decimal) -> Decimal:
@@ -33,11 +35,16 @@ def cents(value: Decimal) -> Usd:
     return Usd(value.quantize(CENT, rounding=ROUND_HALF_EVEN))
 
 
+def rounded(value: Decimal, step: Decimal, rounding: str) -> Decimal:
+    """Round a size or price to a whole number of steps, ``ROUND_UP`` and so on; ``step`` > 0."""
+    return (value / step).to_integral_value(rounding=rounding) * step
+
+
 def floor_to(value: Decimal, step: Decimal) -> Decimal:
     """Round a size or price down (towards zero) to a whole number of steps; ``step`` > 0."""
-    return (value / step).to_integral_value(rounding=ROUND_DOWN) * step
+    return rounded(value, step, ROUND_DOWN)
 
 
 def nearest(value: Decimal, step: Decimal) -> Decimal:
     """Round a price to the nearest whole number of ticks; ``step`` > 0."""
-    return (value / step).to_integral_value(rounding=ROUND_HALF_EVEN) * step
+    return rounded(value, step, ROUND_HALF_EVEN)

@@ -2,6 +2,7 @@
 
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
+from engine.domain.money import rounded
 from engine.domain.trade import Trade
 from engine.exits import View
 
@@ -32,5 +33,4 @@ def tick_of(trade: Trade) -> Decimal:
 def on_tick(trade: Trade, price: Decimal, *, tighter: bool) -> Decimal:
     """``price`` on a tick, towards the market (``tighter``) or away from it."""
     way = ROUND_CEILING if tighter == (trade.direction > 0) else ROUND_FLOOR
-    tick = tick_of(trade)
-    return (price / tick).to_integral_value(rounding=way) * tick
+    return rounded(price, tick_of(trade), way)

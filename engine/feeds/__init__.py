@@ -4,7 +4,7 @@ import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import ClassVar, Protocol, runtime_checkable
 
@@ -100,6 +100,23 @@ class Greeks:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Chain:
+    """Standard options that are listed on one underlying."""
+
+    underlying: str
+    strikes: Mapping[tuple[str, date], tuple[Decimal, ...]]
+    """Root and expiry -> strikes that have a call and a put, rising."""
+    received_at: datetime
+    source: str
+
+    def lists(self, contract: Instrument) -> bool:
+        """Whether this contract exists."""
+        assert contract.expiry is not None  # noqa: S101 - asked of options only
+        found = self.strikes.get((contract.symbol, contract.expiry), ())
+        return contract.strike in found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FeedSetup:
     """What the desk hands to a live feed."""
 
@@ -161,6 +178,11 @@ class FeedAdapter(ABC):
     async def greeks(self, contract: Instrument) -> Greeks | None:
         """The newest greeks of an option; None where the source has none."""
         del contract
+        return None
+
+    async def chain(self, underlying: Instrument) -> Chain | None:
+        """What options are listed; None where the source cannot say or there are none."""
+        del underlying
         return None
 
     async def bars(

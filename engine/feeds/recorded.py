@@ -23,7 +23,7 @@ from engine.clock import Clock
 from engine.domain.candle import Candles, Timeframe, no_candles
 from engine.domain.errors import ConfigError
 from engine.domain.instrument import Instrument, parse_key
-from engine.domain.money import exact
+from engine.domain.money import exact, rounded
 from engine.domain.quote import Quote
 from engine.feeds import paced
 from engine.feeds._past import candles_of
@@ -196,8 +196,8 @@ class RecordedFeed:
         mid = _price(row["price"])
         if mid <= 0:
             raise ValueError(f"price {mid} is not above 0")
-        bid = _on_tick(mid - self._half_spread, tick, ROUND_FLOOR)
-        ask = _on_tick(mid + self._half_spread, tick, ROUND_CEILING)
+        bid = rounded(mid - self._half_spread, tick, ROUND_FLOOR)
+        ask = rounded(mid + self._half_spread, tick, ROUND_CEILING)
         return max(bid, tick), max(ask, tick)
 
 
@@ -253,7 +253,3 @@ def _size(text: Any) -> Decimal | None:
     if size < 0:
         raise ValueError(f"size {size} is below 0")
     return size
-
-
-def _on_tick(price: Decimal, tick: Decimal, rounding: str) -> Decimal:
-    return (price / tick).to_integral_value(rounding=rounding) * tick

@@ -25,7 +25,7 @@ async def on_amended(desk: Desk, fill: BrokerFill) -> bool:
         if history is None:
             return await _is_of_stranger(desk, fill)
         wrong = _standing(history, fill.of)
-        if wrong is None or _is_done(history, fill):
+        if wrong is None or _is_done(history, fill) or _says_nothing_new(wrong, fill):
             return True
         try:
             await _book(desk, fill, wrong, history)
@@ -74,6 +74,12 @@ def _is_done(history: list[Execution], fill: BrokerFill) -> bool:
     return fill.kind == "correct" and any(
         e.execution_id == fill.execution_id and e.kind == "correct" for e in history
     )
+
+
+def _says_nothing_new(wrong: Execution, fill: BrokerFill) -> bool:
+    """A broker asked after a restart may correct what the books had right all along."""
+    told = (fill.side, fill.qty, fill.price, fill.fee_usd)
+    return fill.kind == "correct" and told == (wrong.side, wrong.qty, wrong.price, wrong.fee_usd)
 
 
 async def _book(desk: Desk, fill: BrokerFill, wrong: Execution, history: list[Execution]) -> None:

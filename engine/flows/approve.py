@@ -11,6 +11,7 @@ from engine.desk import Desk
 from engine.domain.alert import Alert, NotAnAlert, RawAlert
 from engine.domain.desk import AlertRecord, AlertState, Approval, ApprovalState, Who
 from engine.domain.errors import ApprovalExpired, NotAllowed, UserError
+from engine.domain.money import rounded
 from engine.domain.order import Intent, Order, Trigger
 from engine.domain.quote import UnitQuote
 from engine.domain.record import Record, changed
@@ -136,7 +137,7 @@ async def approve(
 def _halved(intent: Intent) -> Intent:
     """Half the units, rounded up to whole ones, with risk, exposure and targets to match."""
     step = step_of(intent.legs[0].instrument)
-    qty = (intent.qty / 2 / step).to_integral_value(rounding=ROUND_UP) * step
+    qty = rounded(intent.qty / 2, step, ROUND_UP)
     share = qty / intent.qty
     return replace(
         intent,

@@ -18,8 +18,7 @@ async def disable(desk: Desk, broker: str, who: Who, reason: str) -> str:
         NotAllowed: not an admin. UserError: not known, or off already.
     """
     _check(desk, broker, who)
-    if off(desk, broker):
-        raise UserError(f"{broker} takes no entries already. Nothing was changed.")
+    is_to_be(desk, broker, in_use=False)
     said = f"switched off by {who.name}: {reason or 'no reason given'}"
     await _set(desk, broker, who, said, f"⏸ {broker}: {said}. Exits and stops keep working there.")
     return f"⏸ No new entry goes to {broker}. What is open there is managed to its end."
@@ -32,12 +31,27 @@ async def enable(desk: Desk, broker: str, who: Who) -> str:
         NotAllowed: not an admin. UserError: not known, or not off.
     """
     _check(desk, broker, who)
-    if not off(desk, broker):
-        raise UserError(f"{broker} takes entries already. Nothing was changed.")
+    is_to_be(desk, broker, in_use=True)
     await _set(desk, broker, who, "", f"▶ {broker}: entries allowed again by {who.name}.")
     gate = desk.gates.get(broker) or desk.gates.get("*", "")
     wait = f" They still wait: {gate}." if gate else ""
     return f"▶ Entries may go to {broker} again.{wait}"
+
+
+def is_to_be(desk: Desk, broker: str, *, in_use: bool) -> None:
+    """Whether there is anything to switch.
+
+    Raises:
+        UserError: it stands so already.
+    """
+    said = off(desk, broker)
+    if in_use is bool(said):
+        return
+    if in_use:
+        gate = desk.gates.get(broker) or desk.gates.get("*", "")
+        wait = f" What it waits for: {gate}." if gate else ""
+        raise UserError(f"{broker} is not switched off. Nothing was changed.{wait}")
+    raise UserError(f"{broker} is out of use already: {said}. Nothing was changed.")
 
 
 def _check(desk: Desk, broker: str, who: Who) -> None:

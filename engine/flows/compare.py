@@ -99,13 +99,16 @@ async def _account(desk: Desk, broker: str, account: str) -> list[str]:
     began = desk.clock.monotonic()
     since, is_full = _since(desk, account)
     findings, seen = await _look(desk, broker, account, since, is_first=True)
+    left = findings
     if not findings.is_clean:
         before = findings
         findings, seen = await _look(desk, broker, account, since)
+        left = findings
         if not findings.is_clean:
             await _adopt(desk, broker, account, before, findings, seen)
-    lines = reconcile.lines(findings)
-    await _record(desk, account, lines)
+            left = _judged(desk, account, seen)
+    lines, still = reconcile.lines(findings), reconcile.lines(left)
+    await _record(desk, account, lines, still)
     desk.compared_at[account] = desk.clock.now()
     desk.compared[account] = Compared(
         account=account,
@@ -117,7 +120,8 @@ async def _account(desk: Desk, broker: str, account: str) -> list[str]:
         n_fills=len(seen.fills),
         n_positions=len(seen.positions),
         cash_usd=seen.balance.cash_usd,
-        differences=tuple(lines),
+        differences=tuple(still),
+        taken_over=_taken_over(lines, still),
     )
     return lines
 
@@ -140,6 +144,11 @@ async def _look(
     await _take_in(desk, account, since, seen)
     if is_first:  # what the lists show needs no question of its own
         await unsettled.resolve(desk, account)
+    return _judged(desk, account, seen), seen
+
+
+def _judged(desk: Desk, account: str, seen: _Seen) -> Findings:
+    """What differs between the books of now and what was read."""
     book = desk.book
     found = reconcile.compare(
         orders=tuple(o for o in book.orders.values() if o.account == account),
@@ -156,7 +165,7 @@ async def _look(
     )
     # An unanswered order is no difference: it is being looked up, and people are told in time.
     lost = tuple(o for o in found.lost if o.state not in _UNSURE)
-    return replace(found, lost=lost), seen
+    return replace(found, lost=lost)
 
 
 async def _read(desk: Desk, name: str, account: str, since: datetime) -> _Seen:
@@ -374,16 +383,23 @@ async def _lags(desk: Desk, account: str, gap: PositionGap) -> bool:
     return False
 
 
-async def _record(desk: Desk, account: str, lines: list[str]) -> None:
-    """Differences are shown while they last, and told once."""
-    part = f"reconcile {account}"
-    if not lines:
+def _taken_over(lines: list[str], still: list[str]) -> tuple[str, ...]:
+    """Differences that are none any more; of the same thing another figure may be left."""
+    left = {line.partition(":")[0] for line in still}
+    return tuple(line for line in lines if line.partition(":")[0] not in left)
+
+
+async def _record(desk: Desk, account: str, lines: list[str], still: list[str]) -> None:
+    """Differences are shown while they last, and told once; ``still``: not taken over."""
+    part, said = f"reconcile {account}", f"Reconciliation of {account}: "
+    before, now = desk.health.get(part), said + "; ".join(still)
+    if still:
+        desk.health[part] = now
+    else:
         desk.health.pop(part, None)
+    if not lines or (lines == still and before == now):
         return
-    text = f"Reconciliation of {account}: " + "; ".join(lines)
-    if desk.health.get(part) == text:
-        return
-    desk.health[part] = text
+    text = said + "; ".join(lines) + ("" if still else ". Taken over: the books agree.")
     try:
         await desk.commit(
             desk.event(

@@ -42,12 +42,17 @@ async def in_time(desk: Desk, work: Awaitable[T], who: Rank) -> T:
             return await work
 
 
+async def as_known(desk: Desk, order: Order) -> Order:
+    """As it stands now; one that filled and closed its trade meanwhile is in memory no more."""
+    return await desk.order(order.order_id) or order
+
+
 async def answered(
     desk: Desk, order: Order, trigger: Trigger, reason: str, *, flag: bool = False
 ) -> Order:
     """Store a definite answer."""
     async with desk.lock(order.account):
-        current = desk.book.orders.get(order.order_id, order)
+        current = await as_known(desk, order)
         if current.state.is_terminal or (current.state, trigger) not in MOVES:
             return current  # something else was heard of it meanwhile
         final = orders.moved(
@@ -75,7 +80,7 @@ async def answered(
 async def doubt(desk: Desk, order: Order, reason: str) -> Order:
     """No proof of the outcome: UNKNOWN, counted at worst case, looked up until known."""
     async with desk.lock(order.account):
-        current = desk.book.orders.get(order.order_id, order)
+        current = await as_known(desk, order)
         if current.state is OrderState.SUBMITTING:
             current = orders.moved(current, Trigger.NO_ANSWER, desk.clock.now(), reason=reason)
             await desk.commit(
@@ -88,7 +93,8 @@ async def doubt(desk: Desk, order: Order, reason: str) -> Order:
                     reason=reason,
                 )
             )
-    desk.vigil(lambda: _ladder(desk, order.order_id), f"lookup {order.order_id}")
+    if current.state in UNANSWERED:
+        desk.vigil(lambda: _ladder(desk, order.order_id), f"lookup {order.order_id}")
     return current
 
 

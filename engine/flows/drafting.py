@@ -8,7 +8,7 @@ from engine import bars, guard, pricing
 from engine.desk import Desk
 from engine.domain.alert import Alert, Level, RawAlert, Signal
 from engine.domain.desk import AlertRecord, Who
-from engine.domain.money import floor_to
+from engine.domain.money import floor_to, rounded
 from engine.domain.order import Intent, Side, Verdict
 from engine.domain.quote import UnitQuote
 from engine.domain.refusal import Denial
@@ -181,7 +181,7 @@ def _quantity(desk: Desk, planned: Planned, limit: Decimal, stop: Level | None) 
     """Units asked for; the limits may still cut them."""
     wanted, routed = planned.wanted, planned.routed
     instrument = routed.legs[0].instrument
-    step = desk.settings.sizing.coin_step if instrument.kind == "crypto" else Decimal(1)
+    step = desk.settings.sizing.step_of(instrument)
     if wanted.unit == "usd":
         units = floor_to(wanted.amount / (limit * instrument.multiplier), step)
         if units <= 0:
@@ -248,7 +248,7 @@ def _by_atr(desk: Desk, routed: Routed, limit: Decimal, distance: Decimal) -> tu
         if held != distance:
             why += f", held within {low.normalize():f} and {high.normalize():f}"
         up = ROUND_CEILING if held < high else ROUND_FLOOR
-        distance = (held / instrument.tick).to_integral_value(rounding=up) * instrument.tick
+        distance = rounded(held, instrument.tick, up)
     price = limit - distance * routed.direction
     return Level(kind="price", value=price), why
 

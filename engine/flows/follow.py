@@ -17,6 +17,7 @@ from engine.exits.plan import close_request
 from engine.flows.outcomes import Outcome, ask_which, rejected
 from engine.flows.undo import closed_unsent, is_unsent
 from engine.matching import exit_note, exit_qty, match_exit
+from engine.protection import equal_shares, step_of
 from engine.reports import unit_label
 from engine.routing import Refused
 
@@ -63,11 +64,12 @@ def on_trade(
         asked = sum((c.qty for c in after.closes), Decimal(0))
         said.append(f"closing {asked:f} of {label(trade)}")
         said += [note] if (note := exit_note(signal, trade, profile)) else []
-    try:
-        after, notes = moved(desk, after, stop=signal.stop, targets=signal.targets)
-        said += notes
-    except UserError as refused:
-        said.append(str(refused))
+    for stop, targets in ((signal.stop, ()), (None, signal.targets)):  # one may be refused alone
+        try:
+            after, notes = moved(desk, after, stop=stop, targets=targets)
+            said += notes
+        except UserError as refused:
+            said.append(str(refused))
     if after is trade:
         return rejected(" · ".join(said) or "nothing to change")
     return Outcome(
@@ -123,7 +125,8 @@ def moved(
     """The trade with a new stop or new targets; what changed, in words.
 
     Raises:
-        UserError: a stop that loosens or stands beyond the market, a target already passed.
+        UserError: a stop that loosens or stands beyond the market, a target that would close the
+            trade at once and without a gain.
     """
     notes: list[str] = []
     if stop is not None:
@@ -138,8 +141,10 @@ def moved(
         )
         notes.append(f"stop {old if old is not None else 'n/a'} → {price}")
     if targets:
-        prices = [level_price(t, trade) for t in targets]
-        trade = changed(trade, targets=_planned(trade, prices))
+        prices = [level_price(t, trade, is_target=True) for t in targets]
+        for price in prices:
+            _check_target(desk, trade, price)
+        trade = changed(trade, targets=_planned(desk, trade, prices))
         notes.append("targets → " + ", ".join(str(p) for p in prices))
     return trade, notes
 
@@ -156,8 +161,24 @@ def _check_stop(desk: Desk, trade: Trade, price: Decimal, *, may_loosen: bool) -
         raise UserError(f"stop not moved: {price} is beyond the market at {last}; close instead")
 
 
-def level_price(level: Level, trade: Trade) -> Decimal:
-    """A level as unit price of this trade.
+def _check_target(desk: Desk, trade: Trade, price: Decimal) -> None:
+    """A target behind the entry is a way out of a loss; the market must not be there already."""
+    entry = trade.entry_price
+    is_gain = entry is None or (price - entry) * trade.direction > 0
+    if is_gain or trade.state is not TradeState.OPEN:
+        return
+    quote = desk.quote(trade.legs)
+    if quote is None:
+        raise UserError(f"target not set: {price} is no gain, and no fresh price says where we are")
+    last = quote.touch(trade.direction < 0)
+    if (last - price) * trade.direction >= 0:
+        raise UserError(
+            f"target not set: {price} is no gain, and {last} is to be had; close instead"
+        )
+
+
+def level_price(level: Level, trade: Trade, *, is_target: bool = False) -> Decimal:
+    """A level as unit price of this trade: a distance lies behind the entry, a target's beyond it.
 
     Raises:
         UserError: when it needs an entry price that is not known yet.
@@ -172,20 +193,22 @@ def level_price(level: Level, trade: Trade) -> Decimal:
     if level.kind == "breakeven" or level.value is None:
         return nearest(entry, tick)
     distance = level.value if level.kind == "points" else entry * level.value / 100
-    return nearest(entry - distance * trade.direction, tick)
+    return nearest(entry + distance * (trade.direction if is_target else -trade.direction), tick)
 
 
-def _planned(trade: Trade, prices: list[Decimal]) -> tuple[PlannedTarget, ...]:
-    """What is still open, split over the new targets; the last takes the rest."""
-    left = trade.qty_open or trade.qty_wanted
-    share = (left / len(prices)).to_integral_value(rounding="ROUND_DOWN")
-    planned = []
-    for number, price in enumerate(prices):
-        qty = left if number == len(prices) - 1 else share
-        if qty > 0:
-            planned.append(PlannedTarget(price=price, qty=qty))
-            left -= qty
-    return tuple(planned)
+def _planned(desk: Desk, trade: Trade, prices: list[Decimal]) -> tuple[PlannedTarget, ...]:
+    """What is still open over the new targets: shares and stop moves as at an entry."""
+    profile = desk.settings.sources.get(trade.source, desk.settings.manual.profile)
+    step = step_of(trade.legs[0].instrument)
+    nearest_first = sorted(prices, key=lambda price: price * trade.direction)
+    shares = equal_shares(trade.qty_open or trade.qty_wanted, len(prices), step, profile)
+    then = [rule.then_stop for rule in profile.targets]
+    then += ["keep"] * len(prices)
+    return tuple(
+        PlannedTarget(price=price, qty=share, then_stop=after)
+        for price, share, after in zip(nearest_first, shares, then, strict=False)
+        if share > 0
+    )
 
 
 def label(trade: Trade) -> str:

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from decimal import ROUND_UP, Decimal
+from decimal import ROUND_DOWN, ROUND_UP, Decimal
 
 from engine.desk import Desk
 from engine.domain.alert import Level
 from engine.domain.desk import Who
 from engine.domain.errors import NotAllowed, UserError
+from engine.domain.money import rounded
 from engine.domain.record import changed
 from engine.domain.trade import StopPlan, Trade, TradeState
 from engine.exits.plan import close_request
@@ -219,10 +220,7 @@ def trail_start(desk: Desk, trade: Trade, percent: Decimal | None) -> Decimal:
     tick = trade.legs[0].instrument.tick
     last = quote.bid if trade.direction > 0 else quote.ask
     raw = last - last * percent / 100 * trade.direction
-    steps = (raw / tick).to_integral_value(
-        rounding="ROUND_DOWN" if trade.direction > 0 else "ROUND_UP"
-    )
-    start = steps * tick
+    start = rounded(raw, tick, ROUND_DOWN if trade.direction > 0 else ROUND_UP)
     if current is None:
         return start
     return max(current, start) if trade.direction > 0 else min(current, start)

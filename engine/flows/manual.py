@@ -156,7 +156,7 @@ def _units(desk: Desk, planned: Planned, trade: Trade) -> Decimal:
         quote = desk.quote(trade.legs)
         if quote is None:
             raise UserError("There is no fresh price to count dollars by. Nothing was sent.")
-        step = desk.settings.sizing.coin_step if instrument.kind == "crypto" else Decimal(1)
+        step = desk.settings.sizing.step_of(instrument)
         units = floor_to(wanted.amount / (quote.mid * instrument.multiplier), step)
     elif instrument.kind != "crypto" and units != units.to_integral_value():
         raise UserError("The quantity must be a whole number here. Nothing was sent.")

@@ -49,7 +49,8 @@ def readiness(desk: Desk) -> Iterator[Readiness]:
     yield _fact("configuration", desk.settings.mode == "live", "mode: live", "mode: paper")
     yield _fact("a live broker", bool(live), ", ".join(live), "none is configured")
     down = sorted(n for n in live if n in desk.gates or n in desk.offline or "*" in desk.gates)
-    yield _fact("books agree with it", not down, "compared", f"not compared: {', '.join(down)}")
+    what = f"not compared: {', '.join(down)}" if live else "there is none to compare with"
+    yield _fact("books agree with it", bool(live) and not down, "compared", what)
     yield _fact("books are sound", not desk.unsound, "written and checked", desk.unsound)
     yield _fact("not halted", not desk.halted, "entries are allowed", f"halted: {desk.halted}")
     unknown = sum(o.state is OrderState.UNKNOWN for o in desk.book.orders.values())

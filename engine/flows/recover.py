@@ -102,6 +102,7 @@ async def _reach(desk: Desk, name: str, *, is_start: bool = False) -> str:
             if name in desk.offline:
                 async with answered_within(desk.settings.broker_timeout_s):
                     await desk.broker(name).connect()  # several questions, each with that time
+                _recall(desk, name)
                 desk.offline.discard(name)
                 desk.streams_down.discard(name)
             found = await _looked_at(desk, name, is_start=is_start)
@@ -128,6 +129,13 @@ async def _reach(desk: Desk, name: str, *, is_start: bool = False) -> str:
         if name not in desk.streams_down:
             desk.health.pop(f"broker {name}", None)
         return found
+
+
+def _recall(desk: Desk, name: str) -> None:
+    """What works there was numbered before this login: not every list says our ids back."""
+    for order in desk.book.orders.values():
+        if order.broker == name and order.broker_id:
+            desk.broker(name).recall(order.account, order.order_id, order.broker_id)
 
 
 async def _looked_at(desk: Desk, name: str, *, is_start: bool) -> str:
@@ -190,7 +198,11 @@ async def on_demand(desk: Desk) -> ReconcileReport:
 
 def report(desk: Desk, failed: Mapping[str, str] | None = None) -> ReconcileReport:
     """How our books and the brokers' stand, as last compared; ``failed``: broker -> why not now."""
-    gates = {name: desk.gate(name) for name in desk.brokers}
+    gates = {
+        name: gate and desk.health.get(f"broker {name}", gate)  # why rather than since when
+        for name in desk.brokers
+        for gate in (desk.gate(name),)
+    }
     return reconcile_report.build(
         {a: n for a, n in desk.settings.accounts.items() if n in desk.brokers},
         desk.compared,

@@ -44,15 +44,28 @@ async def put(desk: Desk, who: Who, asset: str, account: str, priority: int) -> 
     Raises:
         NotAllowed: not an admin. UserError: no such asset class or account, or nothing to do.
     """
-    _check(desk, who, asset, account)
+    if not who.may_admin:
+        raise NotAllowed("Only an admin may change routes. Nothing was changed.")
+    rest = changed(desk, asset, account, priority)
+    await _set(desk, who, asset, rest)
+    return said(asset, rest)
+
+
+def changed(desk: Desk, asset: str, account: str, priority: int) -> tuple[str, ...]:
+    """The list of an asset class as it would be.
+
+    Raises:
+        UserError: no such asset class or account, one that cannot take it, or nothing to do.
+    """
+    _check(desk, asset, account)
     now = accounts(desk, asset)
     rest = [n for n in now if n != account]
     if priority > 0:
+        _check_kind(desk, asset, account)
         rest.insert(min(priority - 1, len(rest)), account)
     if tuple(rest) == now:
         raise UserError(f"That is how it is already: {said(asset, now)}. Nothing was changed.")
-    await _set(desk, who, asset, rest)
-    return said(asset, rest)
+    return tuple(rest)
 
 
 def said(asset: str, names: Sequence[str]) -> str:
@@ -65,14 +78,25 @@ def said(asset: str, names: Sequence[str]) -> str:
     )
 
 
-def _check(desk: Desk, who: Who, asset: str, account: str) -> None:
-    if not who.may_admin:
-        raise NotAllowed("Only an admin may change routes. Nothing was changed.")
+def _check(desk: Desk, asset: str, account: str) -> None:
+    unchanged = "Nothing was changed."
     if asset not in (*ASSETS, ANY):
-        raise UserError(f"There is no such asset class; there are: {', '.join(ASSETS)}.")
+        known = ", ".join(ASSETS)
+        raise UserError(f"There is no such asset class; there are: {known}. {unchanged}")
     if account not in desk.settings.accounts:
         known = ", ".join(sorted(desk.settings.accounts))
-        raise UserError(f"There is no account of that name; there are: {known}.")
+        raise UserError(f"There is no account of that name; there are: {known}. {unchanged}")
+
+
+def _check_kind(desk: Desk, asset: str, account: str) -> None:
+    """An account whose broker does not trade it would refuse every alert."""
+    name = desk.settings.accounts[account]
+    broker = desk.brokers.get(name)
+    if asset != ANY and broker is not None and asset not in broker.caps.by_kind:
+        kinds = ", ".join(broker.caps.by_kind)
+        raise UserError(
+            f"{account} is at {name}, which trades no {asset} here ({kinds}). Nothing was changed."
+        )
 
 
 async def _set(desk: Desk, who: Who, asset: str, names: Sequence[str]) -> None:

@@ -75,7 +75,7 @@ async def runnable(desk: Desk, who: Who, alert_id: str) -> AlertRecord:
         raise UserError("It opens nothing. Nothing was done.")
     if record.state in _OVER:
         raise UserError(f"It is {words.ALERT[record.state]} already. Nothing was done.")
-    waits = [a for a in desk.book.approvals.values() if a.alert_id == record.alert_id]
+    waits = _waiting(desk, record.alert_id)
     if waits:
         raise UserError(
             f"It waits for a decision: approve {waits[0].approval_id}. Nothing was done."
@@ -133,7 +133,7 @@ async def _run(desk: Desk, who: Who, record: AlertRecord, turn: Turn) -> None:
 async def _decided(desk: Desk, who: Who, alert_id: str, size: Decimal | None) -> Looked:
     """The approvals that it led to, answered where the person may."""
     record = desk.book.alerts[alert_id]
-    waits = [a for a in desk.book.approvals.values() if a.alert_id == alert_id]
+    waits = _waiting(desk, alert_id)
     if not waits:
         return Looked(record=record, said=record.reason or words.ALERT[record.state])
     said: list[str] = []

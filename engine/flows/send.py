@@ -19,7 +19,7 @@ from engine.domain.errors import (
 )
 from engine.domain.order import Order, OrderState, Purpose, Trigger
 from engine.flows import broker_switch, just_taken, mode
-from engine.flows.doubt import UNANSWERED, answered, doubt, in_time, look_up, stands
+from engine.flows.doubt import UNANSWERED, answered, as_known, doubt, in_time, look_up, stands
 from engine.flows.fills import on_fill
 from engine.flows.hear import QUIET, on_event, on_report
 from engine.market import new_york_date
@@ -121,7 +121,7 @@ async def _refused(desk: Desk, order: Order, why: str, *, again: bool) -> Order:
     is_taken = bool(_ID_TAKEN.search(why))
     if again or is_taken:
         await look_up(desk, order.order_id)
-        order = desk.book.orders.get(order.order_id, order)
+        order = await as_known(desk, order)
         if order.state not in UNANSWERED:
             return order
     if is_taken:  # the lists lag
@@ -132,7 +132,7 @@ async def _refused(desk: Desk, order: Order, why: str, *, again: bool) -> Order:
 
 async def _unsent(desk: Desk, order: Order, error: Exception) -> Order:
     """Nothing was taken, says the answer; unless the broker's stream has shown it meanwhile."""
-    current = desk.book.orders.get(order.order_id, order)
+    current = await as_known(desk, order)
     if current.state not in UNANSWERED:
         return current
     _note_unsent(desk, order, error)
@@ -156,7 +156,7 @@ async def _taken(desk: Desk, order: Order, report: BrokerOrder) -> Order:
     except (StoreUnavailable, Conflict) as error:
         log.warning("order %s: its answer could not be stored: %s", order.order_id, error)
         desk.gates[order.broker] = f"an answer could not be stored: {error}"
-        return desk.book.orders.get(order.order_id, order)
+        return await as_known(desk, order)
 
 
 async def locked_out(desk: Desk, broker: str, error: Exception) -> None:

@@ -14,7 +14,7 @@ from engine.desk import Desk
 from engine.domain.errors import RateLimited
 from engine.domain.order import Order, OrderState, OrderType, Purpose, Side
 from engine.flows import send
-from engine.flows.hear import QUIET
+from engine.flows.hear import QUIET, compare_later
 
 _YOUNG_S = 2.0
 """An order sent this lately need not be in the broker's lists yet."""
@@ -22,6 +22,7 @@ _OVERDUE_S = 3.0
 """At most so often a broker is asked for entries that should have filled."""
 _SKEW = timedelta(minutes=5)
 """The broker's clock and ours need not agree."""
+_LIVE = ("accepted", "partial")
 _LADDER = (OrderState.SUBMITTING, OrderState.UNKNOWN)
 """These are looked up one by one already."""
 
@@ -139,6 +140,9 @@ async def _account(desk: Desk, name: str, account: str, orders: list[Order]) -> 
     broker = desk.broker(name)
     async with answered_within(desk.settings.broker_timeout_s):
         working = await broker.open_orders(account)
+    names = [r.client_order_id for r in working if r.client_order_id and r.state in _LIVE]
+    if len(names) > len(set(names)):  # both would fill: one is cancelled as soon as it is seen
+        compare_later(desk, name, 0.0, "seen twice")
     gone = await _heard(desk, working, orders)
     if len(gone) > 1:  # one list tells of all of them
         since = min(order.created_at for order in gone) - _SKEW

@@ -12,6 +12,7 @@ from engine.domain.trade import Trade, TradeState
 from engine.flows import take_alert
 from engine.flows.outcomes import Outcome, act, rejected
 from engine.flows.undo import close_approvals, taken_back, undo
+from engine.matching import is_symbol_of
 
 
 async def cancelled(
@@ -22,7 +23,9 @@ async def cancelled(
     trades = [
         t
         for t in desk.book.trades.values()
-        if t.source == profile.name and t.author_id == record.author_id and _names(signal, t)
+        if t.source == profile.name
+        and t.author_id == record.author_id
+        and _names(signal, t, profile)
     ]
     pending = [t for t in trades if t.state is TradeState.PENDING]
     if not pending:
@@ -48,10 +51,10 @@ async def cancelled(
     )
 
 
-def _names(signal: Signal, trade: Trade) -> bool:
+def _names(signal: Signal, trade: Trade, profile: SourceProfile) -> bool:
     """Whether a cancel, as far as it says, means this trade."""
     instrument = trade.legs[0].instrument
-    if signal.symbol and signal.symbol not in (trade.symbol, instrument.symbol):
+    if not is_symbol_of(signal.symbol, trade, profile):
         return False
     for said, held in (
         (signal.strike, instrument.strike),

@@ -14,7 +14,7 @@ from typing import Literal
 
 from engine.domain.errors import InvariantError
 from engine.domain.instrument import Instrument, stock
-from engine.domain.money import ZERO
+from engine.domain.money import ZERO, rounded
 from engine.domain.order import Order, OrderState, OrderType, Purpose, Side
 from engine.domain.quote import Leg
 from engine.domain.record import changed
@@ -288,9 +288,8 @@ def split_trade(trade: Trade, ratio: Decimal | Fraction) -> Trade:
 
 def _on_tick(trade: Trade, price: Decimal) -> Decimal:
     """An order's price: rounded towards the market, so that no stop is looser than before."""
-    tick = trade.legs[0].instrument.tick
-    rounding = ROUND_CEILING if trade.direction > 0 else ROUND_FLOOR
-    return (price / tick).to_integral_value(rounding=rounding) * tick
+    way = ROUND_CEILING if trade.direction > 0 else ROUND_FLOOR
+    return rounded(price, trade.legs[0].instrument.tick, way)
 
 
 def split_held(

@@ -17,6 +17,8 @@ class Money:
     equity_usd: Figure
     cash_usd: Figure
     buying_power_usd: Figure
+    is_refused: bool = False
+    """The broker was asked just now, and did not say."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,8 +70,14 @@ class BrokerLine:
 
     @property
     def takes_entries(self) -> bool:
-        """Neither off nor waiting for anything."""
-        return not (self.connection.off or self.connection.gate or self.connection.problem)
+        """Neither off nor waiting for anything, and it answers."""
+        seen = self.connection
+        return not (seen.off or seen.gate or seen.problem or self.is_silent)
+
+    @property
+    def is_silent(self) -> bool:
+        """It was asked about money just now, and did not say: an entry would fare no better."""
+        return any(money.is_refused for money in self.accounts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,10 +115,16 @@ def build(
     return BrokersReport(stamp=frame.stamp("brokers"), brokers=lines)
 
 
-def unasked(account: str, why: str = "not asked") -> Money:
-    """An account that the broker said nothing of."""
-    nothing = Missing(why)
-    return Money(account=account, equity_usd=nothing, cash_usd=nothing, buying_power_usd=nothing)
+def unasked(account: str, why: str = "") -> Money:
+    """An account that the broker said nothing of; ``why``: it was asked."""
+    nothing = Missing(why or "not asked")
+    return Money(
+        account=account,
+        equity_usd=nothing,
+        cash_usd=nothing,
+        buying_power_usd=nothing,
+        is_refused=bool(why),
+    )
 
 
 def figure(value: Decimal | None) -> Figure:

@@ -44,6 +44,11 @@ class ReconcileReport:
         return sum(len(a.compared.differences) for a in self.accounts if a.compared is not None)
 
     @property
+    def n_taken_over(self) -> int:
+        """Differences that the books took over as the brokers have them."""
+        return sum(len(a.compared.taken_over) for a in self.accounts if a.compared is not None)
+
+    @property
     def cash_usd(self) -> Decimal | None:
         """What the brokers say together; None as soon as one does not say."""
         known = [a.compared.cash_usd if a.compared is not None else None for a in self.accounts]

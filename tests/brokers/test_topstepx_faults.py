@@ -396,6 +396,41 @@ async def test_an_order_from_the_firms_own_app_is_nobodys_of_ours(bench: Topstep
     assert _last(bench).client_order_id == ""
 
 
+async def test_an_order_whose_tag_is_said_nowhere_is_known_by_its_number_even_after_a_crash(
+    bench: TopstepBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The published list of an order's fields does not promise its tag."""
+    plain = bench.venue._order_row
+
+    def untagged(order: BrokerOrder) -> dict[str, Any]:
+        return {name: said for name, said in plain(order).items() if name != "customTag"}
+
+    monkeypatch.setattr(bench.venue, "_order_row", untagged)
+    books, taken = bench.broker._books, bench.broker._api.act  # type: ignore[attr-defined]
+
+    async def shown_first(*args: Any, **more: Any) -> Any:
+        answer = await taken(*args, **more)
+        await books.open_rows(bench.account)
+        return answer
+
+    monkeypatch.setattr(bench.broker._api, "act", shown_first)  # type: ignore[attr-defined]
+    order = await bench.submit(BUY, 2, LIMIT, limit="1.95")
+    assert (await bench.seen(order)).state == "accepted"
+    await bench.crash()
+    await bench.start()
+    bench.broker.recall(bench.account, order.client_order_id, order.broker_id)
+    new = bench.request(BUY, 2, LIMIT, limit="1.96")
+    await bench.broker.replace(bench.account, order.client_order_id, new)
+    await until(lambda: (order.client_order_id, "replaced") in _states(bench))
+    await bench.broker.cancel(bench.account, new.client_order_id)
+    await bench.pass_latency()
+    assert "canceled" in [there.state for there in await bench.at_venue()]
+
+
+def _states(bench: TopstepBench) -> list[tuple[str, str]]:
+    return [(e.order.client_order_id, e.order.state) for e in told(bench, OrderSeen)]
+
+
 def _last(bench: TopstepBench) -> BrokerOrder:
     order = told(bench, OrderSeen)[-1].order
     assert isinstance(order, BrokerOrder)

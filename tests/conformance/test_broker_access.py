@@ -27,6 +27,8 @@ async def test_trying_it_out_leaves_no_trace(bench: Bench) -> None:
     assert checks
     assert all(check.name and check.detail for check in checks)
     assert not [check for check in checks if check.is_ok is False]
+    if isinstance(bench, VenueBench) and bench.broker.caps.has_preview:
+        assert [check.is_ok for check in checks if check.name == "dry run"] == [True]
     assert await bench.broker.orders_since(bench.account, START) == []
 
 

@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from bot import actions, said
-from bot.briefing import called_off
+from bot.reading.briefing import called_off
 from engine.copilot import filing, ideas, recommend, score
 from engine.copilot.correlator import event_of
 from engine.domain.alert import Action, Alert

@@ -24,6 +24,10 @@ async def test_a_silent_broker_is_told_as_not_known_never_as_nothing(tmp_path, m
         shown = plain((await it.slash("tom", "orders", "broker status", broker="paper")).reply)
         assert "n/a (paper is not connected)" in shown
         assert "$0" not in shown
+        assert "takes entries" not in shown, "the card must not contradict itself"
+        assert "⚠ paper" in shown
+        listed = plain((await it.slash("tom", "orders", "broker list")).reply)
+        assert "0 of 1 take entries" in listed
 
 
 async def test_each_capability_is_tried_on_request(tmp_path, monkeypatch):
@@ -44,9 +48,15 @@ async def test_a_broker_is_taken_out_of_use_and_back_by_one_confirmed_click(tmp_
         assert await it.see("admin", "switched off by", "updates")
         shown = plain((await it.slash("tom", "orders", "broker list")).reply)
         assert "0 of 1 take entries" in shown
-        asked = await it.slash("ada", "admin", "broker enable", broker="paper")
+        again = await it.slash("ada", "admin", "broker disable", broker="paper")
+        assert "out of use already: switched off by Ada: updates. Nothing" in plain(again.reply)
+        asked = await it.slash("ada", "admin", "broker enable", broker=" Paper")
         await it.user("ada").click(asked.reply, "Enable paper").acked()
         await it.until(lambda: "Entries may go to paper again" in plain(asked.reply))
+        needless = await it.slash("ada", "admin", "broker enable", broker="paper")
+        assert "not switched off. Nothing was changed" in plain(needless.reply)
+        renewed = await it.slash("ada", "admin", "broker connect", broker="paper")
+        assert "part of the desk. Nothing was changed" in plain(renewed.reply)
 
 
 async def test_real_money_needs_a_typed_word_and_says_what_is_missing(tmp_path, monkeypatch):
@@ -54,6 +64,7 @@ async def test_real_money_needs_a_typed_word_and_says_what_is_missing(tmp_path, 
         shown = plain((await it.slash("vic", "actions", "mode show")).reply)
         assert "PAPER: no entry of real money" in shown
         assert "✗ configuration · mode: paper" in shown
+        assert "✗ books agree with it · there is none to compare with" in shown
         opened = await it.user("ada").slash("admin", "mode live", reason="ready").acked()
         wrong = it.user("ada").submit(opened, {"word": "yes please"})
         assert "stays on paper" in await it.answer(wrong)
@@ -80,19 +91,15 @@ async def test_a_route_is_changed_by_one_confirmed_click_and_shown(tmp_path, mon
         unsaid = await it.slash("ada", "admin", "broker route", account="main")
         assert "Which asset class" in unsaid.text
         asked = await it.slash("ada", "admin", "broker default", account="main")
+        assert "then everything else: main" in plain(asked.reply)
         await it.user("ada").click(asked.reply, "Change the route").acked()
         await it.until(lambda: "everything else: main" in plain(asked.reply))
         assert await it.see("admin", "Route by")
         now = plain((await it.slash("ada", "admin", "broker route")).reply)
         assert "everything → main at paper" in now
         wrong = await it.slash("ada", "admin", "broker route", asset="stock", account="nowhere")
-        await it.user("ada").click(wrong.reply, "Change the route").acked()
-        await it.until(
-            lambda: (
-                any("no account of that name" in plain(n) for n in wrong.followups)
-                or "no account of that name" in plain(wrong.reply)
-            )
-        )
+        assert "no account of that name" in plain(wrong.reply), "said before anything is asked"
+        assert not wrong.reply.labels
 
 
 async def test_the_books_are_compared_on_request_and_what_is_foreign_is_adopted(

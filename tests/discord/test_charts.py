@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 import pytest_asyncio
 
-from bot.chart_buttons import ChartButton, Wish, chart_view
+from bot.buttons.chart import ChartButton, Wish, chart_view
 from bot.views import is_known
 from engine.clock import SystemClock
 from engine.domain.instrument import stock

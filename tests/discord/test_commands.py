@@ -254,7 +254,7 @@ async def test_a_position_of_the_list_opens_with_every_button_it_has(tmp_path, m
 
 
 async def test_many_positions_come_in_pages(tmp_path, monkeypatch):
-    monkeypatch.setattr("bot.position_buttons.PER_PAGE", 1)
+    monkeypatch.setattr("bot.buttons.position.PER_PAGE", 1)
     async with desk(tmp_path, monkeypatch) as it:
         await it.held()
         await it.held(f"BTO {OTHER} @ 2.15")

@@ -32,6 +32,8 @@ async def test_grades_sources_and_one_symbol_in_full(tmp_path, monkeypatch):
 
 async def test_quotes_are_asked_for_anew_by_admins(tmp_path, monkeypatch):
     async with desk(tmp_path, monkeypatch) as it:
+        nothing = await it.slash("ada", "admin", "data refresh")
+        assert "Nothing is quoted yet. Nothing was asked." in nothing.text
         it.price(SPY, "2.14", "2.16")
         said = await it.slash("ada", "admin", "data refresh")
         assert "quote" in said.text

@@ -38,6 +38,10 @@ async def test_each_part_is_named_and_one_can_be_picked(tmp_path, monkeypatch):
         whole = plain((await look(it, "vic", "orders", "health detailed")).reply)
         assert "✗ feed hand silent" in whole
         assert "✓ gateway" in whole
+        it.app.desk.health["broker paper"] = "does not answer"
+        twice = plain((await look(it, "vic", "orders", "health summary")).reply)
+        assert twice.count("does not answer") == 1, "a broker is one part"
+        del it.app.desk.health["broker paper"]
         one = plain((await look(it, "vic", "orders", "health detailed", component="gate")).reply)
         assert "1 parts called “gate”" in one
         none = plain((await look(it, "vic", "orders", "health detailed", component="moon")).reply)

@@ -107,12 +107,12 @@ async def test_what_cannot_be_asked_is_said_and_symbols_are_suggested(it):
 
 
 async def test_a_position_shows_its_headlines_and_never_waits_for_them(it, monkeypatch):
-    monkeypatch.setattr("bot.news_reading._CARD_S", 30.0)
+    monkeypatch.setattr("bot.reading.news._CARD_S", 30.0)
     (card,) = await it.told(it.act("#SPY"))
     assert "SPY 603C" in plain(card)
     assert "📰 Two funds" in plain(card)
     it.app.headlines = Headlines(it.feed, it.app.clock)
-    monkeypatch.setattr("bot.news_reading._CARD_S", 0.02)
+    monkeypatch.setattr("bot.reading.news._CARD_S", 0.02)
     it.data.news_waits = asyncio.Event()
     (card,) = await it.told(it.act("#SPY"))
     it.data.news_waits.set()

@@ -9,12 +9,12 @@ import discord
 import pytest
 from discord import app_commands
 
+from bot.buttons.trade import TradeButton
 from bot.demo import world as demo
 from bot.dialogs import FORMS
 from bot.sandbox import Sandbox
 from bot.sandbox.message import Upload
 from bot.sandbox.world import ChannelSpec, GuildSpec, RoleSpec, UserSpec, World
-from bot.trade_buttons import TradeButton
 from bot.views import ApprovalButton
 from tests.discord.kit import Desk, desk, plain
 from tests.live import SPEC

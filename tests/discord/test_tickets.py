@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from bot import advising
 from bot.actions._one import unpinned
+from bot.buttons import advice
 from engine.domain.errors import UserError
 from engine.domain.instrument import stock
 from engine.domain.order import OrderState, Purpose
@@ -301,7 +301,7 @@ async def test_what_an_old_button_was_about_is_never_another_trade(it: Desk) -> 
     first = await bought(it, "#buy AAPL 10 stop 186", "Buy AAPL")
     menu = await it.slash("tom", "orders", "actions")
     rows = [("#AAPL stop 187", "Stop of AAPL to entry"), ("#AAPL", "Show AAPL")]
-    made = advising.view(it.app, [*rows, ("#AAPL close 50%", "Close 50 % of AAPL")])
+    made = advice.view(it.app, [*rows, ("#AAPL close 50%", "Close 50 % of AAPL")])
     assert made is not None
     ids = [str(b.item.custom_id) for b in made.children]
     pin = f"ts:act:@{first.trade_id} "

@@ -129,6 +129,44 @@ async def test_a_fast_market_through_both_targets_closes_all_once(rig):
 # -- stops that move --------
 
 
+def planned(rig):
+    return [(target.price, target.qty) for target in rig.trade().targets]
+
+
+async def test_a_target_in_percent_lies_beyond_the_entry_and_closes_nothing_at_once(rig):
+    await held(rig)
+    await rig.say("raise SPY 603C target to 50%")
+    await quotes(rig, "2.16", "2.14")
+    assert planned(rig) == [(d("3.24"), 4)]
+    assert rig.trade().qty_open == 4
+
+
+async def test_a_target_that_would_close_at_once_without_a_gain_is_refused_alone(rig):
+    trade = await held(rig)
+    said = await rig.say("move SPY 603C stop to 1.50 and target to 2.00")
+    assert "target not set" in said.reason
+    assert (rig.trade().stop.price, planned(rig)) == (d("1.50"), [])
+    await quotes(rig, "1.70")
+    await rig.say("move SPY 603C target to 2.00")
+    assert planned(rig) == [(d("2.00"), 4)], "a way out of a loss"
+    rig.clock.advance(60)
+    assert rig.desk.quote(trade.legs) is None
+    said = await rig.say("move SPY 603C target to 1.60")
+    assert "no fresh price" in said.reason
+    assert planned(rig) == [(d("2.00"), 4)]
+
+
+async def test_new_targets_are_split_as_those_of_an_entry_are(rig):
+    await held(rig)
+    await rig.say("move SPY 603C targets to 3.00 and 2.80")
+    assert planned(rig) == [(d("2.80"), 2), (d("3.00"), 2)], "the nearest first"
+    await manage.close(rig.desk, rig.trade().trade_id, TRADER, qty=d(3))
+    await quotes(rig, "2.16", "2.16")
+    assert rig.trade().qty_open == 1
+    await rig.say("move SPY 603C targets to 3.10 and 2.90")
+    assert planned(rig) == [(d("2.90"), 1)], "one contract goes at the first"
+
+
 async def test_break_even_puts_the_stop_at_the_entry(rig):
     trade = await held(rig)
     await quotes(rig, "2.60")

@@ -9,6 +9,7 @@ import pytest
 from engine import parsers
 from engine.domain.desk import AlertState, Intake
 from engine.domain.errors import ApprovalExpired
+from engine.domain.instrument import front_future
 from engine.domain.order import Order, OrderState, Purpose
 from engine.domain.source import Handling
 from engine.domain.trade import Trade, TradeState
@@ -256,6 +257,17 @@ async def test_taking_one_trade_of_a_message_back_leaves_the_other_to_be_asked(a
     assert asking.desk.book.alerts[opened.alert_id].state is AlertState.HELD
 
 
+async def test_a_cancel_names_the_future_as_the_room_does_not_as_we_trade_it(asking):
+    mes = front_future("MES", asking.clock.now().date())
+    asking.quote(mes, "6325.75", "6326.00")
+    await asking.say("🚨 ES long 6326: B\nStop: 6318", channel=FUTURES, author=NINJA)
+    await asking.say("CANCEL NQ", channel=FUTURES, author=NINJA)
+    assert len(asking.approvals()) == 1
+    said = await asking.say("CANCEL ES", channel=FUTURES, author=NINJA)
+    assert said.state is AlertState.MANAGED, said.reason
+    assert asking.approvals() == []
+
+
 async def test_taking_all_trades_of_a_message_back_ends_its_card(asking):
     asking.quote(spy("604"), "2.14", "2.16")
     opened = await asking.say(f"{BUY}\nBTO 2 SPY 604C 1/31 @ 2.15")
@@ -314,8 +326,6 @@ async def test_a_storm_of_500_alerts_loses_none_and_keeps_their_order(rig):  # A
 
 
 async def test_futures_take_house_targets_and_move_the_stop_to_entry():
-    from engine.domain.instrument import front_future
-
     rig = await desks.start()
     mes = front_future("MES", rig.clock.now().date())
     rig.quote(mes, "6325.75", "6326.00")
@@ -325,6 +335,9 @@ async def test_futures_take_house_targets_and_move_the_stop_to_entry():
     trade = rig.trade()
     assert trade.qty_open == 2
     assert [(t.price, t.qty) for t in trade.targets] == [(d("6333"), 1), (d("6338"), 1)]
+    await rig.say("move ES targets to 6338 and 6333", channel=FUTURES, author=NINJA)
+    renewed = [(t.price, t.then_stop) for t in rig.trade().targets]
+    assert renewed == [(d("6333"), "entry"), (d("6338"), "keep")], "the room's way with stops stays"
     await rig.fill(mes, "6333.25", "6333.50")
     await rig.fill(mes, "6333.25", "6333.50")
     trade = rig.trade()

@@ -7,7 +7,7 @@ import pytest
 from engine.asking import Rank, our_own_delay, rank
 from engine.brokers import BrokerFill, Filled, Odd, OrderSeen, StreamDown, StreamUp
 from engine.domain.desk import AlertState
-from engine.domain.errors import BrokerUnavailable, OrderRejected, RateLimited
+from engine.domain.errors import BrokerUnavailable, OrderRejected, OrderStateUnknown, RateLimited
 from engine.domain.order import Order, OrderState, Purpose, Side
 from engine.domain.trade import Execution, Trade, TradeState
 from engine.flows import monitor, recover, send
@@ -109,6 +109,47 @@ async def test_no_answer_and_no_event_is_unknown_until_it_is_looked_up(rig, faul
     entries = [o for o in await at_broker(rig) if o.client_order_id == order.order_id]
     assert len(entries) == 1
     await at_rest(rig)
+
+
+async def test_a_close_that_ends_its_trade_before_its_answer_is_lost_is_over(monkeypatch, caplog):
+    """It is in memory no more: the doubt finds how it ended, and does not begin anew."""  # O-04
+    rig = await make(broker_timeout_s=5)
+    await waiting(rig)
+    await rig.fill(spy(), "2.14", "2.15")
+    plain = rig.desk.broker("paper").submit
+
+    async def submit(request):
+        await plain(request)
+        rig.quote(spy(), "2.14", "2.15")
+        for _ in range(2000):
+            if not rig.desk.book.open_trades():
+                break
+            await asyncio.sleep(0.001)
+        raise OrderStateUnknown("reset by peer")
+
+    monkeypatch.setattr(rig.desk.broker("paper"), "submit", submit)
+    await rig.say("STC 2 SPY 603C 1/31")
+    await alive(rig, 2)
+    (close,) = await orders(rig, Purpose.CLOSE)
+    assert close.state is OrderState.FILLED
+    assert not [r.getMessage() for r in caplog.records if r.levelname == "ERROR"]
+    assert "paper" not in rig.desk.gates
+    assert not rig.desk.health
+    await at_rest(rig)
+    await rig.close()
+
+
+async def test_after_each_login_the_broker_is_told_the_numbers_of_what_works_there(
+    rig, monkeypatch
+):
+    await waiting(rig)
+    await rig.fill(spy(), "2.14", "2.15")
+    told = []
+    monkeypatch.setattr(rig.desk.broker("paper"), "recall", lambda *known: told.append(known))
+    rig.desk.offline.add("paper")
+    await recover.reconcile(rig.desk)
+    (stop,) = await orders(rig, Purpose.STOP)
+    assert ("main", stop.order_id, stop.broker_id) in told
 
 
 @pytest.mark.parametrize("is_heard_first", [True, False])

@@ -724,6 +724,9 @@ async def test_a_fee_that_is_told_later_is_a_correction_too(opened):
     rig = await opened()
     await held(rig)
     fill = (await rig.broker.fills_since("main", desks.START))[0]
+    await send.on_event(rig.desk, "paper", Filled(fill=amended(fill, "correct")))
+    await rig.rest()
+    assert not reports_of(rig), "what says nothing new is none"
     await send.on_event(
         rig.desk, "paper", Filled(fill=amended(fill, "correct", fee_usd=fill.fee_usd + 1))
     )

@@ -156,6 +156,39 @@ async def test_the_floor_moves_only_when_a_day_has_ended(make: Make) -> None:
     assert floor(FIRM, state(rig)) == d(99_930)
 
 
+async def test_a_working_entrys_risk_is_not_free_for_the_next(make: Make) -> None:
+    rig = await make(FIRM.model_copy(update={"max_loss_usd": d(250)}))
+    await enter(rig)
+    assert rig.trade().qty_open == 0, "it works, and has not filled"
+    rig.clock.advance(61)
+    rig.quote(MES, "6325.75", "6326.00")
+    await enter(rig, "🚨 ES long 6326: A\nStop: 6315")
+    assert "prop_loss_limit.room" in codes(rig)
+
+
+async def test_a_balance_that_was_not_compared_ends_no_day(make: Make) -> None:
+    """After a start the broker may know of a gain or a loss that we do not."""
+    rig = await make()
+    del rig.desk.compared_at["main"]
+    richer = changed(rig.desk.book.accounts["main"], cash_usd=d("100150"))
+    await rig.desk.commit(rig.desk.event("test.gain", "gain", richer))
+    rig.clock.to(chicago("2025-01-29T17:00"))
+    await prop.watch(rig.desk)
+    assert (state(rig).day_on, floor(FIRM, state(rig))) == (date(2025, 1, 29), d(99_780))
+    rig.desk.compared_at["main"] = rig.clock.now()
+    await prop.watch(rig.desk)
+    assert (state(rig).day_on, floor(FIRM, state(rig))) == (date(2025, 1, 30), d(99_930))
+
+
+async def test_an_open_gain_at_the_end_of_a_day_moves_the_floor(make: Make) -> None:
+    rig = await make()
+    await hold(rig)
+    rig.clock.to(chicago("2025-01-29T17:00"))
+    rig.quote(MES, "6356.00", "6356.00")
+    await prop.watch(rig.desk)
+    assert floor(FIRM, state(rig)) > d(99_920), "30 points of a micro are 150 dollars"
+
+
 async def test_floor_and_peak_survive_a_restart(make: Make) -> None:
     store: Store = MemoryStore()
     vault, clock = MemoryVault(), ManualClock(desks.START)

@@ -1,5 +1,7 @@
 """Comparing on demand: what was read, what differs, said as one report; nothing is ever sent."""
 
+from dataclasses import replace
+
 import pytest
 
 from bot.cards import reconcile as card
@@ -35,7 +37,7 @@ async def test_books_that_agree_are_shown_with_what_was_read(rig):
     assert report.cash_usd == rig.desk.book.accounts["main"].cash_usd
     shown = card.show(report)
     assert shown.title == "Books agree"
-    assert "1 fills, 1 positions" in shown.description
+    assert "1 fill, 1 position" in shown.description
     await recover.reconcile(rig.desk)
     (books,) = recover.report(rig.desk).accounts
     assert not books.compared.is_full, "between the full ones only what is new is read"
@@ -47,8 +49,6 @@ async def test_a_difference_is_named_and_nothing_is_sent_because_of_it(rig):
     await rig.pass_time(2)
     key = rig.trade().trade_id
     position = next(p for p in rig.desk.book.positions.values() if p.trade_id == key)
-    from dataclasses import replace
-
     lot = replace(position.lots[0], qty=d(5))
     rig.desk.book.positions[position.key] = replace(position, lots=(lot,))
     n_before = len(await rig.broker.orders_since("main", desks.START))
@@ -67,6 +67,26 @@ async def test_a_broker_that_cannot_be_read_is_said_and_nothing_is_concluded(rig
     assert not report.is_clean
     assert report.accounts[0].gate
     assert "504 on a list" in card.show(report).description
+
+
+async def test_money_put_in_is_taken_over_and_said_so_and_nothing_is_left_open(rig):
+    account = rig.desk.book.accounts["main"]
+    rig.desk.book.accounts["main"] = replace(account, cash_usd=account.cash_usd - d("1234.50"))
+    report = await recover.on_demand(rig.desk)
+    assert report.is_clean, "what was booked differs no more"
+    shown = card.show(report)
+    assert shown.title == "Books agree, 1 difference taken over"
+    assert "cash: $98,765.50 with us, $100,000.00 there" in shown.description
+    assert "reconcile main" not in rig.desk.health
+    assert any("Taken over: the books agree" in note for note in rig.notes())
+
+
+async def test_why_a_broker_could_not_be_read_is_said_and_not_since_when(rig):
+    rig.desk.gates["paper"] = "being compared since 10:00:00.123456"
+    rig.desk.health["broker paper"] = "no connection"
+    said = card.show(recover.report(rig.desk)).description
+    assert "no connection" in said
+    assert "being compared" not in said
 
 
 async def test_outside_trades_are_adopted_by_the_same_step(rig):

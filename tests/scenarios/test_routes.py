@@ -41,6 +41,10 @@ async def test_what_is_not_there_and_who_may_not_change_nothing():
             await routes.put(rig.desk, ADMIN, "option", "z", 1)
         with pytest.raises(UserError, match="asset class"):
             await routes.put(rig.desk, ADMIN, "bonds", "a", 1)
+        for kind in ("stock", "future"):
+            rig.desk.brokers["at_a"].caps.by_kind.pop(kind, None)
+        with pytest.raises(UserError, match=r"at at_a, which trades no future here.*Nothing"):
+            await routes.put(rig.desk, ADMIN, "future", "a", 1)
         with pytest.raises(NotAllowed):
             await routes.put(rig.desk, TRADER, "option", "a", 1)
         with pytest.raises(UserError, match="how it is already"):

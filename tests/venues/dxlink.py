@@ -32,6 +32,7 @@ class DxLink:
         self.token = "dx-canary-token"
         self.board, self.clock = board, clock
         self.futures: list[dict[str, Any]] = []
+        self.chains: dict[str, dict[str, Any]] = {}
         self.greeks: dict[str, dict[str, Any]] = {}
         """Streamer symbol -> fields of a Greeks event."""
         self.candles: dict[str, list[dict[str, Any]]] = {}

@@ -93,6 +93,7 @@ class TastytradeVenue(Venue):
         app.router.add_put("/accounts/{n}/orders/{id}", self._wrapped(self._replace))
         app.router.add_delete("/accounts/{n}/orders/{id}", self._wrapped(self._cancel))
         get("/instruments/futures", self._wrapped(self._futures))
+        get("/option-chains/{symbol}/nested", self._wrapped(self._chain))
         get("/market-data/by-type", self._wrapped(self._market_data))
         get("/stream", self._stream)
         get("/dxlink", self.dxlink.serve)
@@ -430,6 +431,12 @@ class TastytradeVenue(Venue):
         codes = request.query.getall("product-code[]", [])
         items = [item for item in self.dxlink.futures if item["product-code"] in codes]
         return 200, {"items": items}, {}
+
+    async def _chain(self, request: web.Request) -> Any:
+        chain = self.dxlink.chains.get(request.match_info["symbol"])
+        if chain is None:
+            raise Refusal(404, "record_not_found", "Couldn't find chain")
+        return 200, {"items": [chain]}, {}
 
     async def _market_data(self, request: web.Request) -> Any:
         asked = {(kind, symbol) for kind, symbol in request.query.items()}

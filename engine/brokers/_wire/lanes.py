@@ -24,6 +24,9 @@ TURN_S = 5.0
 price of an entry is too old."""
 PATIENCE_S: Mapping[Rank, float] = {Rank.NAKED: 30.0, Rank.DOUBT: 30.0, Rank.COMPARE: 60.0}
 """Who may wait longer: nothing is lost by it, and everything by being refused for a poll."""
+PAUSE_S: Mapping[Rank, float] = {Rank.EXIT: 3.0, Rank.NAKED: 10.0}
+"""However long a pause the broker wants, these ask again after so long, at its usual pace: a
+refusal costs nothing, what is held without a stop may cost all."""
 _PASSED = 3
 """So many may pass a comparison that waits; then only exits, and looks for one, go before it."""
 _ROUNDING_S = 1e-6
@@ -76,13 +79,16 @@ class _Line:
         self._clock, self._window = clock, window
         self._most = {r: max(1, round(window.calls * share)) for r, share in shares.items()}
         self._waiting: list[_Waiter] = []
-        self._shut_until = dict.fromkeys(("exit", "rest"), 0.0)
+        self._shut_until = dict.fromkeys(Rank, 0.0)
 
-    def pause(self, who: Rank, seconds: float) -> None:
+    def pause(self, who: Rank, seconds: float) -> float:
         """The broker wants quiet; where it did not take an exit, nobody else asks either."""
-        until = self._clock.monotonic() + seconds
-        for part in ("exit", "rest") if who is Rank.EXIT else ("rest",):
-            self._shut_until[part] = max(self._shut_until[part], until)
+        now = self._clock.monotonic()
+        pauses = {each: min(seconds, PAUSE_S.get(each, seconds)) for each in Rank}
+        for each, pause_s in pauses.items():
+            if who is Rank.EXIT or each is not Rank.EXIT:
+                self._shut_until[each] = max(self._shut_until[each], now + pause_s)
+        return pauses[who]
 
     async def turn(self, who: Rank) -> None:
         """Wait for it.
@@ -135,8 +141,7 @@ class _Line:
         return max(self._shut_s(who), self._window.opens_in(self._most[who]))
 
     def _shut_s(self, who: Rank) -> float:
-        part = "exit" if who is Rank.EXIT else "rest"
-        return self._shut_until[part] - self._clock.monotonic()
+        return self._shut_until[who] - self._clock.monotonic()
 
     def _first(self) -> _Waiter:
         return min(self._waiting, key=self._place)  # of equals the one who came first
@@ -194,9 +199,9 @@ class Lanes:
             said = f"no turn within {patience_s:.0f} s; nothing was sent"
             raise RateLimited(said, 1.0) from None
 
-    def pause(self, lane: Lane, seconds: float) -> None:
-        """The broker said 429: nothing of this lane until then."""
-        self._line(lane).pause(_who(lane), seconds)
+    def pause(self, lane: Lane, seconds: float) -> float:
+        """The broker said 429: nothing of this lane until then; seconds for whoever was refused."""
+        return self._line(lane).pause(_who(lane), seconds)
 
 
 def _who(lane: Lane) -> Rank:

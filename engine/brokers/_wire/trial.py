@@ -14,6 +14,17 @@ async def tried_out(
     broker: Broker, account: str, environment: str, quote: Callable[[], Awaitable[object]]
 ) -> list[Check]:
     """Log in, read, price and preview one share far below its price; ``quote`` asks for SPY."""
+    return [
+        await tried("auth", broker.accounts(), f"logged in, {environment}"),
+        await tried("account", broker.balance(account), "its money can be read"),
+        await tried("quote", quote(), "SPY is quoted"),
+        await tried("orders", broker.open_orders(account), "they can be listed"),
+        await dry_run(broker, account),
+    ]
+
+
+async def dry_run(broker: Broker, account: str) -> Check:
+    """Preview one share far below its price; nothing is sent."""
     probe = OrderRequest(
         client_order_id="CHECK000000000000000",
         account=account,
@@ -23,13 +34,7 @@ async def tried_out(
         type=OrderType.LIMIT,
         limit=Decimal(1),
     )
-    return [
-        await tried("auth", broker.accounts(), f"logged in, {environment}"),
-        await tried("account", broker.balance(account), "its money can be read"),
-        await tried("quote", quote(), "SPY is quoted"),
-        await tried("orders", broker.open_orders(account), "they can be listed"),
-        await tried("dry run", broker.preview(probe), "1 SPY at 1.00 was previewed"),
-    ]
+    return await tried("dry run", broker.preview(probe), "1 SPY at 1.00 was previewed")
 
 
 async def tried(name: str, work: Awaitable[object], said: str = "") -> Check:

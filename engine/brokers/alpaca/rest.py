@@ -208,8 +208,7 @@ class Rest:
         status = reply.status
         if status == 429:
             self.breaker.succeeded()
-            pause = pause_s(reply.headers.get("Retry-After"))
-            self.lanes.pause(lane, pause)
+            pause = self.lanes.pause(lane, pause_s(reply.headers.get("Retry-After")))
             raise RateLimited(f"{self.name} asks for a pause of {pause:.0f} s", pause)
         if status == 401:
             self.breaker.succeeded()

@@ -71,6 +71,8 @@ class Link:
         while True:
             await self._clock.sleep(_LOOK_S)
             try:
+                if self.login.may_wake:
+                    await self.login.renew(self.wire)
                 await self.login.enter()
                 if self.login.is_idle:
                     await self.login.renew(self.wire)

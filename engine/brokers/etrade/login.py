@@ -125,6 +125,12 @@ class Login(Kept[Token]):
         """So long without a request that the token is about to sleep."""
         return self._token is not None and self._clock.now() - self._used_at >= IDLE
 
+    @property
+    def may_wake(self) -> bool:
+        """Refused on a day that it is good for: that may be a slip of their service."""
+        token = self._token
+        return bool(self._dead) and token is not None and not token.is_over(self._clock.now())
+
     async def renew(self, wire: Wire, refused: str = "") -> None:
         """Wake the token; together with others that ask for it at the same time.
 
@@ -144,6 +150,8 @@ class Login(Kept[Token]):
                 self._dead = f"{self._name} does not know our token any more"
                 self._looked_at = None
                 await self.enter()  # unless a newer one lies there
+            else:
+                self._dead = ""
 
     @property
     def token(self) -> str:

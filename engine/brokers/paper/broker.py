@@ -284,6 +284,9 @@ class PaperBroker:
             self._told_at = self._clock.now()
             yield event
 
+    def recall(self, account: str, client_order_id: str, broker_id: str) -> None:
+        """Its book knows our ids."""
+
     def unnamed(self, text: str) -> str:
         """The same: imaginary money has no account number."""
         return text

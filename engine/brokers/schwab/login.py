@@ -23,6 +23,8 @@ from engine.domain.errors import BrokerAuthError, BrokerUnavailable, WrongEnviro
 LASTS = timedelta(days=7)
 """A consent is good for so long, whatever is renewed meanwhile."""
 AHEAD = timedelta(minutes=5)
+DOUBTED_S = 30.0
+"""A refusal may be a slip of their service: it is asked once more after so long."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +65,7 @@ class Login(Kept[Token]):
         self._key, self._secret, self._environment = key, secret, environment
         self._terms = terms
         self._state = ""
+        self._refused_at = 0.0
 
     def headers(self) -> Mapping[str, str]:
         """The ``Authorization`` of a request."""
@@ -88,6 +91,9 @@ class Login(Kept[Token]):
         now = self._clock.now()
         if self._reason(now):
             await self._look(now)
+        is_refused = self._dead and self._reason(now) == self._dead
+        if is_refused and self._clock.monotonic() - self._refused_at >= DOUBTED_S:
+            await self.refresh(wire, refused=self.access)
         if reason := self._reason(now):
             remedy = f"run `tradestream broker connect {self._name}` in a terminal"
             raise BrokerAuthError(f"{self._name}: {reason}: {remedy}")
@@ -135,6 +141,7 @@ class Login(Kept[Token]):
                 given = await self._ask(wire, form)
             except BrokerAuthError:
                 self._dead, self._looked_at = "the consent was withdrawn or is over", None
+                self._refused_at = self._clock.monotonic()
                 await self.enter(wire)  # unless a newer one lies there
                 return
             await self._keep(given, self._token.made_at)

@@ -53,6 +53,10 @@ class Memory:
     """Broker's id -> what was last known of the order."""
     expected: Recent[Decimal] = field(default_factory=Recent)
     """Our client id -> dollars per contract that the broker expects to take."""
+    names: Recent[str] = field(default_factory=Recent)
+    """Broker's id -> our client id, of orders from before this login."""
+    hides_names: bool = False
+    """It took our last order without saying our id: a list without that id proves nothing."""
     told: Recent[Decimal] = field(default_factory=Recent)
     """Executions that the stream told of -> the fee that it told."""
 
@@ -75,10 +79,14 @@ class Memory:
 
     def named(self, order: BrokerOrder) -> BrokerOrder:
         """The order under our id, should this message of it have left that out."""
-        known = self.orders.get(order.broker_id)
-        if order.client_order_id or known is None:
-            return order
-        return replace(order, client_order_id=known.client_order_id)
+        name = order.client_order_id or self.name_of(order.broker_id)
+        return replace(order, client_order_id=name)
+
+    def name_of(self, broker_id: str) -> str:
+        """Our id of an order that is told without it; empty when it is none of ours."""
+        known = self.orders.get(broker_id)
+        name = known.client_order_id if known is not None else ""
+        return name or self.names.get(broker_id) or ""
 
     def beside(self, broker_id: str, client_order_id: str) -> list[str]:
         """Broker's ids of other working orders under our id: the broker takes one twice."""

@@ -26,7 +26,7 @@ from engine.brokers._wire.address import Address
 from engine.brokers._wire.events import Keeper
 from engine.brokers._wire.http import Answer
 from engine.brokers._wire.lanes import Lane, Lanes
-from engine.brokers._wire.trial import tried
+from engine.brokers._wire.trial import dry_run, tried
 from engine.brokers._wire.usage import Usage
 from engine.brokers.tastytrade import bodies, translate
 from engine.brokers.tastytrade import fills as executions
@@ -44,9 +44,7 @@ from engine.domain.errors import (
     OrderStateUnknown,
     WrongEnvironment,
 )
-from engine.domain.instrument import stock
-from engine.domain.order import OrderType, Side, Tif
-from engine.domain.quote import Leg
+from engine.domain.order import OrderType, Tif
 
 DRY_RUN_S = 2.5
 """An entry waits this long for its dry run, so that both fit the desk's limit of 10 s."""
@@ -266,7 +264,10 @@ class Tastytrade(Reading):
         if not request.reduces:
             await self._dry_run(number, body)
         answer = await login.act("POST", f"/accounts/{number}/orders", body, lane=lane)
-        return self._taken(self._accepted(answer), request)
+        data = self._accepted(answer)
+        order = self._taken(data, request)
+        self._memory.hides_names = not data.get("order", data).get("external-identifier")
+        return order
 
     def _own_number(self, account: str) -> str:
         number = self._numbers.get(account)
@@ -381,7 +382,7 @@ class Tastytrade(Reading):
             await tried("account", self._check_money()),
             await tried("quote", self._check_quote()),
             await tried("orders", self._check_orders()),
-            await tried("dry run", self._check_dry_run()),
+            await dry_run(self, next(iter(self._numbers), "")),
         ]
 
     async def _check_auth(self) -> str:
@@ -404,20 +405,6 @@ class Tastytrade(Reading):
 
     async def _check_orders(self) -> str:
         return f"{sum([len(await self.open_orders(name)) for name in self._numbers])} open"
-
-    async def _check_dry_run(self) -> str:
-        account = next(iter(self._numbers))
-        request = OrderRequest(
-            client_order_id="TSCHECK0000000000000",
-            account=account,
-            side=Side.BUY,
-            legs=(Leg(instrument=stock("SPY")),),
-            qty=Decimal(1),
-            type=OrderType.LIMIT,
-            limit=Decimal("1.00"),
-        )
-        await self.preview(request)
-        return "1 SPY at 1.00 would be taken"
 
     def _refused(self, answer: Answer) -> OrderRejected | OrderStateUnknown:
         """The broker's own no; a status alone proves nothing."""

@@ -37,6 +37,7 @@ _FEES = (
 )
 _HUNDREDTH_OF_A_CENT = Decimal("0.0001")
 _CENTS_THAT_COUNT = Decimal("0.05")
+_A_CENT = Decimal("0.01")
 _ENDS: Mapping[str, Literal["expiry", "exercise"]] = {
     "Expiration": "expiry",
     "Exercise": "exercise",
@@ -198,7 +199,8 @@ def busts(
 def fee_corrections(fill: BrokerFill, told_usd: Decimal | None) -> list[BrokerFill]:
     """The fill as it was told, and its correction where that was wrong by cents that count."""
     is_ours = bool(fill.client_order_id)
-    if not is_ours or told_usd is None or abs(fill.fee_usd - told_usd) < _CENTS_THAT_COUNT:
+    least = _CENTS_THAT_COUNT if told_usd else _A_CENT  # 0 was told where nothing was estimated
+    if not is_ours or told_usd is None or abs(fill.fee_usd - told_usd) < least:
         return [fill]
     right = replace(fill, execution_id=f"{fill.execution_id}-fee", of=fill.execution_id)
     return [replace(fill, fee_usd=told_usd), replace(right, kind="correct")]

@@ -190,13 +190,20 @@ class Reading(Adapter):
         Raises:
             Unreadable, Foreign.
         """
-        known = self._memory.orders.get(translate.id_of(raw))
-        name = translate.ours(raw)
-        if known is not None and not raw.get("external-identifier"):
-            name = known.client_order_id
+        name = self._name(raw)
         today, expected = self.clock.now().date(), self._memory.expected.get(name)
         found = executions.order_fills(raw, account, today, expected=expected, fees=fees)
         return [replace(fill, client_order_id=name) for fill in found]
+
+    def _name(self, raw: Mapping[str, Any]) -> str:
+        """Our id of an order; empty when it is none of ours."""
+        if raw.get("external-identifier"):
+            return translate.ours(raw)
+        return self._memory.name_of(str(raw.get("id", "")))
+
+    def recall(self, account: str, client_order_id: str, broker_id: str) -> None:
+        """An order from before this login; lists need not say our id."""
+        self._memory.names.put(broker_id, client_order_id)
 
     def _ends_since(
         self, rows: list[dict[str, Any]], account: str, since: datetime
@@ -306,11 +313,8 @@ class Reading(Adapter):
             raw = await self._by_id(number, known, lane=lane)
             if raw is not None and translate.ours(raw) in (client_order_id, ""):
                 return await self._seen(account, [raw])
-        raws = [
-            raw
-            for raw in await self._live(account, lane=lane)
-            if translate.ours(raw) == client_order_id
-        ]
+        live = await self._live(account, lane=lane)
+        raws = [raw for raw in live if self._name(raw) == client_order_id]
         if raws:
             return await self._seen(account, raws)
         listed, is_whole = await login.pages(
@@ -319,12 +323,13 @@ class Reading(Adapter):
             lane=lane,
             most=_FIND_PAGES,
         )
-        raws = [raw for raw in listed if translate.ours(raw) == client_order_id]
+        raws = [raw for raw in listed if self._name(raw) == client_order_id]
         if raws:
             return await self._seen(account, raws)
         times = [translate.moment(raw.get("received-at")) for raw in listed]
         oldest = min((at for at in times if at is not None), default=as_of)
-        if is_whole or oldest <= as_of - _PROOF_BACK:
+        is_proof = is_whole or oldest <= as_of - _PROOF_BACK
+        if is_proof and not self._memory.hides_names:
             return Absent(as_of=as_of)
         return Unclear()
 

@@ -56,6 +56,8 @@ class Books:
         self._rows: dict[int, Row] = {}
         """Newest row of every order seen, by its id."""
         self._by_tag: dict[tuple[int, str], int] = {}
+        self._recalled: dict[int, str] = {}
+        """Tags of orders from before this login, by their ids."""
         self._shown: dict[int, tuple[int, datetime]] = {}
         """Account and time of making of every order that a list has shown, by its id."""
         self._lacks_since: float | None = None
@@ -233,6 +235,7 @@ class Books:
                 reason=f"replaced by {life.client_id}",
             )
             for name, life in zip(names, lives, strict=False)
+            if name
         ]
         return [*past, now]
 
@@ -272,15 +275,18 @@ class Books:
         return rows
 
     def _tagged(self, row: Row) -> Row:
-        known = self._rows.get(row.get("id", 0))
-        if row.get("customTag") or known is None or not known.get("customTag"):
-            return row
-        return {**row, "customTag": known["customTag"]}
+        order_id = row.get("id", 0)
+        tag = self._rows.get(order_id, {}).get("customTag") or self._recalled.get(order_id)
+        return row if row.get("customTag") or not tag else {**row, "customTag": tag}
 
     def placed(self, row: Row) -> None:
-        """An order of ours was taken; nothing more is known of it yet."""
-        if row["id"] not in self._rows:
-            self._keep(row)
+        """An order of ours was taken; the stream may have shown it already, without our tag."""
+        self._keep({**row, **self._rows.get(row["id"], {}), "customTag": row["customTag"]})
+
+    def recall(self, account: str, client_order_id: str, order_id: int) -> None:
+        """An order that was placed before this login; its tag need not be listed."""
+        _put(self._recalled, order_id, client_order_id)
+        self._by_tag[self.numbers[account], client_order_id] = order_id
 
     def _keep(self, row: Row) -> None:
         self._rows.pop(row["id"], None)

@@ -203,6 +203,12 @@ class Topstepx(Adapter):
         """Look one order up; absence is told from the list of the last days, whole."""
         return await self._books.find(account, client_order_id)
 
+    def recall(self, account: str, client_order_id: str, broker_id: str) -> None:
+        """An order from before this login; what was modified or a child is in the lineage."""
+        is_kept = self._lineage.order_of(client_order_id)
+        if account in self._books.numbers and broker_id.isdigit() and not is_kept:
+            self._books.recall(account, client_order_id, int(broker_id))
+
     async def front(self, root: str) -> Instrument:
         """The month that a root means today: the broker's own active contract.
 

@@ -81,10 +81,10 @@ class Stream:
         self.tell(row["id"], await self._books.reports(account, row))
 
     def tell(self, order_id: int, reports: list[Any]) -> None:
-        """Put an order out; the lives it has just left go first, each once."""
+        """Put an order out; the lives that it has left since it was last told of go first."""
         known = self._told.get(order_id)
-        past = [report.client_order_id for report in reports[:-1]]
-        first = past.index(known) if known in past else len(past)
+        names = [report.client_order_id for report in reports]
+        first = names.index(known) if known in names else 0
         for report in reports[first:]:
             self._events.tell(OrderSeen(order=report))
         self._told[order_id] = reports[-1].client_order_id

@@ -38,7 +38,7 @@ from engine.brokers._wire.figures import UNREADABLE
 from engine.brokers._wire.http import Answer
 from engine.brokers._wire.lanes import Lane
 from engine.brokers._wire.sums import Sums
-from engine.brokers._wire.trial import tried
+from engine.brokers._wire.trial import dry_run, tried
 from engine.brokers._wire.usage import Usage
 from engine.brokers.webull import translate
 from engine.brokers.webull.line import Line, code
@@ -185,11 +185,14 @@ class Webull(Adapter):
 
     async def check(self) -> list[Check]:
         """Token, accounts, money, orders; an order is priced and not sent."""
-        said = [await tried("auth", self._line.login.again(), "answers")]
+        said = [await tried("auth", self._line.login.again(), "logged in")]
         for name in self._numbers:
-            said.append(await tried(f"account {name}", self.balance(name), "answers"))
-            said.append(await tried(f"orders {name}", self.open_orders(name), "answers"))
+            money = "its money can be read"
+            said.append(await tried(f"account {name}", self.balance(name), money))
+            listed = "they can be listed"
+            said.append(await tried(f"orders {name}", self.open_orders(name), listed))
         said.append(Check(name="quote", is_ok=None, detail="quotes are not read from Webull"))
+        said.append(await dry_run(self, next(iter(self._numbers), "")))
         return said
 
     async def balance(self, account: str) -> Balance:

@@ -1,4 +1,4 @@
-"""tastytrade's market data: quotes and greeks by DXLink, asked for where it is silent."""
+"""tastytrade's market data: quotes and greeks by DXLink, asked for where it is silent; chains."""
 
 from engine.brokers._wire.put_off import put_off
 

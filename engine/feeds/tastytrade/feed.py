@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, ClassVar, Literal
+from urllib.parse import quote as escaped
 from urllib.parse import urlencode
 
 from tastytrade.dxfeed import Greeks as GreeksEvent
@@ -20,7 +21,7 @@ from engine.domain.candle import Candles, Timeframe, no_candles
 from engine.domain.errors import BrokerAuthError, BrokerUnavailable, RateLimited
 from engine.domain.instrument import Instrument, Kind
 from engine.domain.quote import Quote
-from engine.feeds import FeedSetup, Greeks
+from engine.feeds import Chain, FeedSetup, Greeks
 from engine.feeds._past import reaching_back, told
 from engine.feeds._polled import Polled
 from engine.feeds.tastytrade import reading
@@ -188,6 +189,25 @@ class Tastytrade(Polled):
         except TimeoutError:
             raise BrokerUnavailable(f"{self.name} did not tell the whole past in time") from None
         return told(found, instrument, timeframe, n, until, self._source, now)
+
+    async def chain(self, underlying: Instrument) -> Chain | None:
+        """What options are listed on a share or index; None when there are none.
+
+        Raises:
+            BrokerUnavailable: the list could not be read whole.
+        """
+        login = self._in()
+        symbol = symbol_of(underlying)[1]
+        answer = await login.asked(f"/option-chains/{escaped(symbol, safe='')}/nested")
+        if answer.status == 404:
+            return None
+        if not answer.is_ok:
+            raise BrokerUnavailable(f"{self.name} refuses a chain ({answer.status})")
+        items = login.items_in(answer.body)
+        try:
+            return reading.chain_in(items, underlying.symbol, self.name, self.clock.now())
+        except (KeyError, ValueError, TypeError, AttributeError) as error:
+            raise BrokerUnavailable(f"{self.name}: a chain that cannot be read") from error
 
     # -- streamed -------------------------------------------------------------------------------
 

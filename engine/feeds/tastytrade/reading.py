@@ -1,14 +1,15 @@
-"""Quotes and greeks as tastytrade and its provider write them; pure."""
+"""Quotes, greeks and chains as tastytrade and its provider write them; pure."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from typing import Any
 
 from engine.brokers.tastytrade.symbols import Foreign, instrument_of, symbol_of
 from engine.brokers.tastytrade.translate import moment, number
 from engine.domain.instrument import INDEX_OF, Instrument
 from engine.domain.quote import Quote
-from engine.feeds import Greeks
+from engine.feeds import Chain, Greeks
 
 INDEXES = frozenset(INDEX_OF.values()) | {"XSP", "DJX"}
 """Underlyings that are no shares; their quotes are asked for as such."""
@@ -133,3 +134,22 @@ def answered_in(
         source=source,
         is_halted=any(item.get(key) is True for key in ("is-trading-halted", "trading-halted")),
     )
+
+
+def chain_in(items: Iterable[Any], underlying: str, source: str, now: datetime) -> Chain | None:
+    """Standard contracts of all roots of an underlying; None when there are none."""
+    found: dict[tuple[str, date], tuple[Decimal, ...]] = {}
+    for item in items:
+        if not isinstance(item, Mapping) or item.get("option-chain-type") != "Standard":
+            continue
+        if number(item.get("shares-per-contract")) != 100:
+            continue
+        root = str(item.get("root-symbol", ""))
+        for expiry in item.get("expirations") or ():
+            day = date.fromisoformat(str(expiry["expiration-date"]))
+            strikes = (number(s.get("strike-price")) for s in expiry.get("strikes") or ())
+            listed = {s for s in strikes if s is not None}
+            found[root, day] = tuple(sorted(listed | set(found.get((root, day), ()))))
+    if not found:
+        return None
+    return Chain(underlying=underlying, strikes=found, received_at=now, source=source)

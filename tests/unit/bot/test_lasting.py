@@ -6,23 +6,23 @@ from typing import Any
 import pytest
 
 from bot.actions._button import ActionButton, OfferSelect
-from bot.advising import IdeaButton
-from bot.alert_buttons import AlertButton
 from bot.bulk import BulkSelect
-from bot.chart_buttons import ChartButton, Wish
+from bot.buttons.advice import IdeaButton
+from bot.buttons.alert import AlertButton
+from bot.buttons.chart import ChartButton, Wish
+from bot.buttons.journal import ReviewButton
+from bot.buttons.notify import NotifyButton
+from bot.buttons.position import PageButton, PositionSelect, Shown
+from bot.buttons.risk import RiskSelect
+from bot.buttons.setup import ChannelPick, RolePick, SetupButton, WhatSelect
+from bot.buttons.trade import TradeButton
 from bot.charts import Theme
 from bot.confirm import ConfirmButton
 from bot.dialogs import AgainButton
 from bot.disclaimer import AcceptButton
-from bot.journal_buttons import ReviewButton
 from bot.lasting import Lasting, choice, choices
 from bot.learning import LessonButton
-from bot.notify_buttons import NotifyButton
 from bot.panel.buttons import DeskButton, MenuSelect, RunButton, SectionsSelect
-from bot.position_buttons import PageButton, PositionSelect, Shown
-from bot.risk_buttons import RiskSelect
-from bot.setup_buttons import ChannelPick, RolePick, SetupButton, WhatSelect
-from bot.trade_buttons import TradeButton
 from bot.views import BUTTONS, ApprovalButton, WhichSelect
 
 MADE: tuple[Lasting[Any], ...] = (

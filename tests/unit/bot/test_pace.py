@@ -8,8 +8,8 @@ import pytest
 
 from bot.access import PERMISSIONS
 from bot.actions import every
+from bot.buttons.trade import TradeButton
 from bot.pace import BULK, EXEMPT, Pace, Queue, TooMuch
-from bot.trade_buttons import TradeButton
 from bot.views import ApprovalButton
 
 ROOT = Path(__file__).parents[3]

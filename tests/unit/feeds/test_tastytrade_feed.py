@@ -215,6 +215,23 @@ async def test_greeks_come_by_the_same_line(world: World) -> None:
     assert await world.feed.greeks(SPY) is None
 
 
+async def test_a_chain_says_what_is_listed(world: World) -> None:
+    world.venue.dxlink.chains["SPY"] = {
+        "root-symbol": "SPY",
+        "option-chain-type": "Standard",
+        "shares-per-contract": 100,
+        "expirations": [{"expiration-date": "2026-11-20", "strikes": [{"strike-price": "600.0"}]}],
+    }
+    await world.start()
+    found = await world.feed.chain(SPY)
+    assert found is not None
+    assert found.lists(CALL)
+    assert await world.feed.chain(stock("NONE")) is None
+    world.venue.dxlink.chains["SPY"]["expirations"] = [{"strikes": []}]
+    with pytest.raises(BrokerUnavailable):
+        await world.feed.chain(SPY)
+
+
 def candle(at: datetime, close: float, **more: Any) -> dict[str, Any]:
     shape = {"open": 600.0, "high": 650.0, "low": 550.0, "close": close, "volume": 1_000}
     return {"time": int(at.timestamp() * 1000), **shape, **more}

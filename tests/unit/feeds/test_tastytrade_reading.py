@@ -1,8 +1,11 @@
-"""Quotes and greeks as tastytrade's provider writes them."""
+"""Quotes, greeks and chains as tastytrade's provider writes them."""
 
+import json
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,6 +16,7 @@ D = Decimal
 NOW = datetime(2026, 11, 18, 15, 0, tzinfo=UTC)
 SPY = stock("SPY")
 CALL = option("SPY", date(2026, 12, 18), D("602.5"), "C")
+FIXTURES = Path(__file__).parents[3].parent / "shared/data/fixtures/tastytrade"
 
 
 def test_options_have_a_dot_and_no_zeros() -> None:
@@ -119,3 +123,50 @@ def test_a_halt_is_said_with_the_price() -> None:
     quote = reading.answered_in(item, {"SPY": SPY}, "x", NOW)
     assert quote is not None
     assert quote.is_halted
+
+
+def chain(**more: object) -> dict[str, object]:
+    return {
+        "underlying-symbol": "SPY",
+        "root-symbol": "SPY",
+        "option-chain-type": "Standard",
+        "shares-per-contract": 100,
+        "expirations": [
+            {
+                "expiration-date": "2026-12-18",
+                "strikes": [
+                    {"strike-price": "602.5", "call": "", "put": ""},
+                    {"strike-price": "600.0"},
+                ],
+            }
+        ],
+        **more,
+    }
+
+
+def test_a_chain_knows_what_is_listed() -> None:
+    found = reading.chain_in([chain()], "SPY", "x", NOW)
+    assert found is not None
+    assert found.strikes == {("SPY", date(2026, 12, 18)): (D("600.0"), D("602.5"))}
+    assert found.lists(CALL)
+    assert not found.lists(option("SPY", date(2026, 12, 18), D(601), "C"))
+    assert not found.lists(option("SPY", date(2026, 12, 19), D(600), "C"))
+    assert not found.lists(option("SPYX", date(2026, 12, 18), D(600), "C"))
+
+
+@pytest.mark.parametrize(
+    "odd", [{"option-chain-type": "Non-standard"}, {"shares-per-contract": 150}]
+)
+def test_adjusted_contracts_are_in_no_chain(odd: dict[str, object]) -> None:
+    assert reading.chain_in([chain(**odd), None], "SPY", "x", NOW) is None
+
+
+@pytest.mark.skipif(not FIXTURES.exists(), reason="the shared samples are not on this machine")
+def test_a_sample_chain_of_others_is_read() -> None:
+    groups = json.loads((FIXTURES / "sdk_mock_bodies.json").read_text())
+    (sample,) = (
+        s["json"] for s in groups["nested_option_chain"] if s["name"] == "nested_chain_data"
+    )
+    found = reading.chain_in([sample], "SPY", "x", NOW)
+    assert found is not None
+    assert found.strikes[("SPY", date(2024, 3, 22))] == (D("460.00"),)

@@ -113,6 +113,20 @@ async def test_a_token_is_kept_awake_while_nothing_is_asked(bench: EtradeBench) 
     assert await bench.broker.open_orders("main") == []
 
 
+async def test_a_token_that_was_refused_by_mistake_is_tried_again(bench: EtradeBench) -> None:
+    """Nobody has to come to a browser for a slip of the token service."""
+    tokens = dict(venue(bench).tokens)
+    venue(bench).tokens.clear()
+    with pytest.raises(BrokerAuthError, match="does not know our token"):
+        await bench.broker.positions("main")
+    venue(bench).tokens.update(tokens)
+    n_asked = len(bench.venue.log.of("GET", "renew_access_token"))
+    bench.clock.advance(30)
+    await bench.until(lambda: len(bench.venue.log.of("GET", "renew_access_token")) > n_asked)
+    await bench.until(lambda: not bench.broker._login._dead)
+    assert (await bench.broker.submit(entry(bench))).state == "accepted"
+
+
 async def test_the_end_of_the_login_is_told_ahead_and_when_it_comes(bench: EtradeBench) -> None:
     """O-19: the owner has to come every New York day."""
     bench.clock.advance((EVENING - START).total_seconds())

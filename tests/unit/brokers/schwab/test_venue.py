@@ -179,6 +179,20 @@ async def test_a_consent_that_was_withdrawn_is_told(bench: SchwabBench) -> None:
         await bench.broker.positions("main")
 
 
+async def test_a_consent_that_was_refused_by_mistake_is_asked_for_again(bench: SchwabBench) -> None:
+    """Nobody has to come to a browser for a slip of the token service."""
+    consents = dict(venue(bench).consents)
+    venue(bench).access.clear()
+    venue(bench).consents.clear()
+    for _ in range(3):
+        with pytest.raises(BrokerAuthError, match="withdrawn"):
+            await bench.broker.positions("main")
+    assert len(bench.venue.log.of("POST", "/v1/oauth/token")) == 1, "not with every question"
+    venue(bench).consents.update(consents)
+    bench.clock.advance(30)
+    assert await bench.broker.positions("main") == []
+
+
 async def test_an_account_that_the_login_does_not_reach_is_refused(bench: SchwabBench) -> None:
     await bench.crash()
     for numbers in ({"main": "99999999"}, {"main": None}):

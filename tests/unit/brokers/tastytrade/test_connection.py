@@ -292,6 +292,19 @@ async def test_an_order_that_leaves_our_id_out_is_known_by_the_brokers(bench: An
     assert [f.client_order_id for f in bench.told_fills()] == [order.client_order_id]
     assert (await bench.seen(order)).state == "filled"
     assert [f.client_order_id for f in await bench.fills()] == [order.client_order_id]
+    lost = await bench.broker.find(bench.account, bench.id())
+    assert isinstance(lost, Unclear), "what is listed without a name may be it"
+    stop = await bench.submit(SELL, 1, STOP, stop="1.00", tif=Tif.GTC, reduces=True)
+    await bench.restart()
+    for known in (order, stop):
+        bench.broker.recall(bench.account, known.client_order_id, known.broker_id)
+    assert [f.client_order_id for f in await bench.fills()] == [order.client_order_id]
+    assert (await bench.seen(stop)).state == "accepted"
+    await bench.restart()
+    bench.broker.recall(bench.account, stop.client_order_id, stop.broker_id)
+    await bench.broker.cancel(bench.account, stop.client_order_id)
+    await bench.pass_latency()
+    assert (await bench.seen(stop)).state == "canceled"
 
 
 async def test_a_preview_says_what_it_costs_and_leaves_nothing(shut: Any) -> None:
@@ -449,6 +462,19 @@ async def test_a_fee_that_turns_out_otherwise_corrects_what_was_told(shut: Any) 
     await shut.restart()
     (after,) = await shut.fills()
     assert (after.execution_id, after.fee_usd) == (first.execution_id, D("1.12"))
+
+
+async def test_a_fee_that_was_never_estimated_is_corrected_to_the_cent(
+    shut: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(broker.executions, "per_contract", lambda _: None)
+    shut.terms = replace(VENUE, fee_per_option_contract_usd=D("0.02"))
+    await shut.venue.stop()
+    await shut.open_venue()
+    await shut.start()
+    await shut.hold(1)
+    first, right = await shut.fills()
+    assert (first.fee_usd, right.fee_usd, right.kind) == (0, D("0.02"), "correct")
 
 
 # -- lists ------------------------------------------------------------------------------------

@@ -171,6 +171,15 @@ async def test_a_shorter_pause_does_not_end_a_longer_one(clock):
         await all_lanes.turn("order")
 
 
+async def test_however_long_a_pause_is_asked_for_an_exit_is_tried_again_after_3_s(clock):
+    all_lanes = shared(clock)
+    assert all_lanes.pause("exit", 60) == 3
+    for who, left_s in ((Rank.EXIT, 3), (Rank.NAKED, 7), (Rank.ENTRY, 50)):
+        assert await taken(all_lanes, who) == 0
+        clock.advance(left_s)
+        assert await taken(all_lanes, who, 1) == 1
+
+
 @pytest.mark.parametrize("jump_h", [-1, 1])
 async def test_a_jump_of_the_wall_clock_moves_no_pause(clock, jump_h):
     """M-03."""

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from bot.market_reading import MarketReading
+from bot.reading.market import MarketReading
 from engine.domain.errors import UserError
 from engine.domain.instrument import Instrument
 from engine.domain.news import no_news

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 
 from bot import text
+from bot.config.adapters import ALIASES
 from engine.brokers import Broker, Check
 from engine.desk import Desk
 from engine.domain.errors import TradeStreamError, UserError
@@ -28,7 +29,8 @@ class OutsideReading:
     async def brokers(self, name: str | None = None) -> lines.BrokersReport:
         """Every broker, or one of them, with what it says of its accounts just now."""
         desk = self._desk
-        chosen = dict(desk.brokers) if name is None else {name: self.broker(name)}
+        names = desk.brokers if name is None else [self.named(name)]
+        chosen = {n: desk.brokers[n] for n in names}
         accounts = list(desk.book.accounts.values())
         asked = [(a.name, b) for a in accounts if (b := chosen.get(a.broker)) is not None]
         money = await asyncio.gather(*(_money(account, broker) for account, broker in asked))
@@ -52,17 +54,27 @@ class OutsideReading:
             rooms={name: profile.account for name, profile in settings.sources.items()},
         )
 
+    def named(self, typed: str) -> str:
+        """The broker's name as it is configured, however it was typed; ``tda`` is ``schwab``.
+
+        Raises:
+            UserError: there is none; names those that are there.
+        """
+        wanted = typed.strip().casefold()
+        wanted = ALIASES.get(wanted, wanted)
+        for name in self._desk.brokers:
+            if name.casefold() == wanted:
+                return name
+        known = ", ".join(sorted(self._desk.brokers))
+        raise UserError(f"There is no such broker; there are: {known}. Nothing was done.")
+
     def broker(self, name: str) -> Broker:
         """The connection of that name.
 
         Raises:
             UserError: there is none; names those that are there.
         """
-        found = self._desk.brokers.get(name)
-        if found is None:
-            known = ", ".join(sorted(self._desk.brokers))
-            raise UserError(f"There is no such broker; there are: {known}. Nothing was done.")
-        return found
+        return self._desk.brokers[self.named(name)]
 
     async def tested(self, name: str) -> list[Check]:
         """What a broker can do right now, tried out; a silent one is a failed check."""

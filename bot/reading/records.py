@@ -10,7 +10,7 @@ from bot import export, text
 from bot.authors import author_names
 from bot.cards import trade_card as trade_embed
 from bot.cards._layout import badges
-from bot.measuring import measured
+from bot.reading.performance import measured
 from engine.desk import Desk
 from engine.domain.desk import AlertRecord, Approval
 from engine.domain.errors import UserError

@@ -13,13 +13,14 @@ if TYPE_CHECKING:
 def status_of(app: "App") -> status.StatusReport:
     """The desk at a glance."""
     desk, book = app.desk, app.desk.book
+    shown = {f"broker {name}" for name in desk.brokers}  # among the parts
     return status.build(
         app.reading.frame(),
         halted=desk.halted,
         unsound=desk.unsound,
         is_reconciled=desk.is_reconciled,
         parts=_parts(app),
-        problems=dict(desk.health),
+        problems={part: what for part, what in desk.health.items() if part not in shown},
         since=desk.health.since,
         trades=book.open_trades(),
         positions=list(book.positions.values()),

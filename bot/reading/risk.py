@@ -6,7 +6,7 @@ from decimal import Decimal
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from bot.measuring import WAIT_S, AssetChoice, measured, series_name
+from bot.reading.performance import WAIT_S, AssetChoice, measured, series_name
 from engine.domain.errors import UserError
 from engine.domain.instrument import Instrument
 from engine.domain.money import ZERO

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import discord
 
 from bot import reply, text
+from bot.buttons.trade import trade_view
 from bot.cards import positions as positions_card
 from bot.cards import trade_card
 from bot.lasting import Lasting, below, choice
 from bot.reply import Press
-from bot.trade_buttons import trade_view
 from engine.domain.errors import UserError
 from engine.domain.trade import TradeState
 from engine.reports.positions import Sort

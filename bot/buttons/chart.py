@@ -17,7 +17,7 @@ from bot.cards import pnl as pnl_card
 from bot.charts import Theme
 from bot.drawn import Shown, drawn, with_chart
 from bot.lasting import Lasting, below
-from bot.market_reading import MarketReading
+from bot.reading.market import MarketReading
 from bot.reply import Press
 from engine.domain.candle import LENGTH, Timeframe
 from engine.reports import chart
