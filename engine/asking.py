@@ -69,9 +69,18 @@ class answered_within:  # noqa: N801 - used as ``async with answered_within(5.0)
     def __init__(self, seconds: float) -> None:
         self._seconds, self._timeout = seconds, asyncio.timeout(seconds)
         self._n_waiting = 0
+        self._began: float | None = None
+
+    @property
+    def asked_for_s(self) -> float:
+        """Seconds since the broker has been asked; 0 while it is we who wait."""
+        if self._began is None or self._n_waiting:
+            return 0.0
+        return asyncio.get_running_loop().time() - self._began
 
     async def __aenter__(self) -> None:
         await self._timeout.__aenter__()
+        self._began = asyncio.get_running_loop().time()
         self._before = _LIMIT.set(self)
 
     async def __aexit__(
@@ -92,6 +101,7 @@ class answered_within:  # noqa: N801 - used as ``async with answered_within(5.0)
         """Our turn has come: the broker has its whole time again."""
         self._n_waiting -= 1
         if not self._n_waiting:
+            self._began = asyncio.get_running_loop().time()
             self._set(asyncio.get_running_loop().time() + self._seconds)
 
     def _set(self, when: float | None) -> None:

@@ -5,6 +5,7 @@ import logging
 import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
+from datetime import datetime
 from functools import partial
 
 from engine import bars
@@ -15,9 +16,10 @@ from engine.domain.quote import Quote
 from engine.domain.record import Event
 from engine.domain.trade import Trade, TradeState
 from engine.exits import View, Wish
-from engine.exits.plan import apply, has_stop_at_broker
+from engine.exits.plan import apply, has_stop_at_broker, is_protected
 from engine.flows import (
     approve,
+    capable,
     doubt,
     facts,
     halt,
@@ -305,15 +307,29 @@ async def _tend(desk: Desk, trade_id: str, *, is_due: bool) -> None:
 async def _alarm(desk: Desk, trade_id: str) -> None:
     """Call people when a held position has had no working stop for too long (I-20)."""
     trade = desk.book.trades.get(trade_id)
-    if trade is None or trade.is_unprotected_since is None:
+    since = None if trade is None else _bare_since(desk, trade)
+    if trade is None or since is None:
         return
-    naked_s = desk.stopwatch.age_s(trade_id, trade.is_unprotected_since)
+    naked_s = desk.stopwatch.age_s(trade_id, since)
     if naked_s > desk.settings.unprotected_alarm_s:
         await desk.tell(
             "admin",
             f"⚠ {trade.symbol} ({trade_id}) has no working stop for {naked_s:.0f} s.",
-            note_id=f"naked-{trade_id}-{trade.is_unprotected_since:%d%H%M%S}",
+            note_id=f"naked-{trade_id}-{since:%d%H%M%S}",
         )
+
+
+def _bare_since(desk: Desk, trade: Trade) -> datetime | None:
+    """Since when nothing protects it; a stop whose cancellation is not answered may be gone."""
+    own = desk.book.orders_of(trade.trade_id)
+    leaving = [o.updated_at for o in own if _is_leaving(o)]
+    if trade.is_unprotected_since is not None or not leaving:
+        return trade.is_unprotected_since
+    return None if is_protected(trade, own, capable.holds_stops(desk, trade)) else min(leaving)
+
+
+def _is_leaving(order: Order) -> bool:
+    return order.purpose is Purpose.STOP and order.state is OrderState.PENDING_CANCEL
 
 
 async def _cancel_stale_entries(desk: Desk) -> None:

@@ -5,7 +5,7 @@ import logging
 import re
 
 from engine import orders
-from engine.asking import Rank, asking
+from engine.asking import Rank, answered_within, asking
 from engine.brokers import BrokerOrder
 from engine.desk import Desk
 from engine.domain.errors import (
@@ -43,6 +43,8 @@ log = logging.getLogger(__name__)
 _UNSENT_KEPT = 1000
 _ID_TAKEN = re.compile(r"(?i)\bunique\b|\bduplicate|already (?:exists|used|been used)")
 """A refusal of the id, not of the order: a gateway on the way may have repeated our request."""
+HANGS_S = 2.0
+"""A broker that has not answered a cancellation for so long is asked what became of its order."""
 CANCEL_AGAIN_S = (0.2, 0.3, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
 
 
@@ -200,16 +202,24 @@ def may_cancel(order: Order) -> bool:
 
 
 async def cancel(desk: Desk, order: Order) -> None:
-    """Ask the broker to cancel an order that is durable as PENDING_CANCEL, until it is over."""
-    await _cancel_once(desk, order)
-    desk.vigil(lambda: _until_over(desk, order.order_id), f"cancel {order.order_id}")
+    """Ask the broker to cancel an order that is durable as PENDING_CANCEL, until it is over.
+
+    An answer that hangs holds nobody up: what a stop protected is bare once the stop is gone.
+    """
+    limit = answered_within(desk.settings.broker_timeout_s)
+    asked = desk.spawn(_cancel_once(desk, order, limit), f"ask to cancel {order.order_id}")
+    while not asked.done() and (left_s := HANGS_S - limit.asked_for_s) > 0:
+        await asyncio.wait((asked,), timeout=left_s)
+    over = desk.vigil(lambda: _until_over(desk, order.order_id, asked), f"cancel {order.order_id}")
+    await asyncio.wait((asked, over), return_when=asyncio.FIRST_COMPLETED)
 
 
-async def _cancel_once(desk: Desk, order: Order) -> None:
+async def _cancel_once(desk: Desk, order: Order, limit: answered_within) -> None:
     """One request; a repeat is harmless, so silence is simply followed by another."""
     try:
-        work = desk.broker(order.broker).cancel(order.account, order.order_id)
-        await in_time(desk, work, Rank.EXIT)
+        with asking(Rank.EXIT):
+            async with limit:
+                await desk.broker(order.broker).cancel(order.account, order.order_id)
     except OrderRejected as error:
         why = str(error)
         desk.vigil(lambda: _why_uncut(desk, order.order_id, why), f"uncut {order.order_id}")
@@ -227,7 +237,7 @@ async def _why_uncut(desk: Desk, order_id: str, why: str) -> None:
         await look_up(desk, order_id, refused=why)
 
 
-async def _until_over(desk: Desk, order_id: str) -> None:
+async def _until_over(desk: Desk, order_id: str, asked: asyncio.Task[None]) -> None:
     order = desk.book.orders.get(order_id)
     is_exit = order is not None and order.purpose is not Purpose.ENTRY
     for pause in CANCEL_AGAIN_S:
@@ -240,8 +250,10 @@ async def _until_over(desk: Desk, order_id: str) -> None:
         order = desk.book.orders.get(order_id)
         if order is None or order.state is not OrderState.PENDING_CANCEL:
             return
-        if order.broker_id or desk.broker(order.broker).caps.finds_by_client_id:
-            await _cancel_once(desk, order)  # else there is no number to name, as was just seen
+        is_named = order.broker_id or desk.broker(order.broker).caps.finds_by_client_id
+        if is_named and asked.done():
+            limit = answered_within(desk.settings.broker_timeout_s)
+            await _cancel_once(desk, order, limit)  # else there is no number, as was just seen
 
 
 async def replace(desk: Desk, old: Order, new: Order) -> None:

@@ -20,6 +20,8 @@ _YOUNG_S = 2.0
 """An order sent this lately need not be in the broker's lists yet."""
 _OVERDUE_S = 3.0
 """At most so often a broker is asked for entries that should have filled."""
+_SAID_S = 3_600.0
+"""People are told once of an entry without an answer."""
 _SKEW = timedelta(minutes=5)
 """The broker's clock and ours need not agree."""
 _LIVE = ("accepted", "partial")
@@ -32,6 +34,9 @@ async def round_of(desk: Desk) -> None:
     live: dict[str, dict[str, list[Order]]] = {}
     for order in desk.book.orders.values():
         if order.state.is_at_broker and order.broker in desk.brokers:
+            if _is_adrift(desk, order):
+                named = f"adrift {order.order_id}"
+                desk.vigil(partial(_tell_of, desk, order.broker, [order]), named)
             live.setdefault(order.broker, {}).setdefault(order.account, []).append(order)
     for name, accounts in live.items():
         if name in desk.offline:
@@ -64,8 +69,20 @@ def _overdue(order: Order) -> str:
 
 def _should_have_filled(desk: Desk, order: Order) -> bool:
     """An entry that works, by what we know, though the market pays its price."""
-    if order.purpose is not Purpose.ENTRY or not _is_old(desk, order):
+    return order.purpose is Purpose.ENTRY and _is_old(desk, order) and _is_paid(desk, order)
+
+
+def _is_adrift(desk: Desk, order: Order) -> bool:
+    """An entry without an answer: what it may have filled is bare for as long as a stop may be."""
+    if order.purpose is not Purpose.ENTRY or order.state is not OrderState.UNKNOWN:
         return False
+    age_s = desk.stopwatch.age_s(order.order_id, order.sent_at or order.created_at)
+    is_late = age_s > desk.settings.unprotected_alarm_s
+    return is_late and _is_paid(desk, order) and desk.is_due(f"adrift {order.order_id}", _SAID_S)
+
+
+def _is_paid(desk: Desk, order: Order) -> bool:
+    """Whether the market pays its price."""
     if order.type is OrderType.MARKET:
         return True
     quote = desk.quote(order.legs) if order.type is OrderType.LIMIT else None
@@ -126,13 +143,17 @@ async def _tell(desk: Desk, name: str, accounts: dict[str, list[Order]], after_s
         and desk.stopwatch.age_s(order.order_id, order.sent_at or order.created_at) > after_s
     ]
     if late:
-        named = ", ".join(f"{o.legs[0].instrument.label} ({o.order_id})" for o in late[:5])
-        await desk.tell(
-            "admin",
-            f"⚠ {name} does not say what became of {named}. It may have filled, and what filled "
-            "has no stop yet: look at the broker. It is asked again every few seconds.",
-            note_id=f"adrift-{late[0].order_id}",
-        )
+        await _tell_of(desk, name, late)
+
+
+async def _tell_of(desk: Desk, name: str, late: list[Order]) -> None:
+    named = ", ".join(f"{o.legs[0].instrument.label} ({o.order_id})" for o in late[:5])
+    await desk.tell(
+        "admin",
+        f"⚠ {name} does not say what became of {named}. It may have filled, and what filled "
+        "has no stop yet: look at the broker. It is asked again every few seconds.",
+        note_id=f"adrift-{late[0].order_id}",
+    )
 
 
 async def _account(desk: Desk, name: str, account: str, orders: list[Order]) -> list[str]:

@@ -18,7 +18,7 @@ from engine.brokers import (
 from engine.domain.errors import NotAllowed, OrderStateUnknown, RateLimited, UserError
 from engine.domain.order import Order, OrderState, OrderType, Purpose, Side
 from engine.domain.trade import Execution, TradeState
-from engine.flows import monitor, recover, resolve, send, watch
+from engine.flows import manage, monitor, recover, resolve, send, watch
 from tests import rig as desks
 from tests import truth
 from tests.conformance.faulty_broker import Faults, FaultyBroker
@@ -502,6 +502,56 @@ async def test_two_looks_that_find_it_absent_at_once_have_it_repeated_once(opene
     assert sent.count(lost.order_id) == 2
     assert not rig.desk.book.open_trades()
     await check(rig)
+
+
+@pytest.mark.parametrize(("ask", "n_told"), [("2.15", 1), ("2.60", 0)])
+async def test_people_are_told_after_5_s_of_an_entry_that_may_have_filled_unheard(
+    opened, ask, n_told
+):
+    """Nobody knows whether it is there; if it is, what it filled has no stop."""
+    rig = await opened()
+    rig.faults.unknown_after_accept = 1
+    rig.outside.says["*"] = Unclear()
+    rig.faults.drop_events = 1_000
+    await rig.say(BUY)
+    await watched(rig, 4, ("2.14", ask))
+    assert not [n for n in rig.notes() if "does not say what became of" in n]
+    await watched(rig, 4, ("2.14", ask))
+    assert len([n for n in rig.notes() if "does not say what became of" in n]) == n_told
+
+
+async def hanging_cancel(opened, monkeypatch, *, is_done):
+    """A stop is to be moved where that takes a cancellation, which is never answered."""
+    rig = await opened(kinds={"has_replace": False}, broker_timeout_s=60)
+    trade = await held(rig)
+    plain = rig.outside.cancel
+
+    async def cancel(account, client_order_id):
+        if is_done:
+            await plain(account, client_order_id)
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(rig.outside, "cancel", cancel)
+    work = manage.to_break_even(rig.desk, trade.trade_id, TRADER)
+    return rig, asyncio.create_task(work)
+
+
+async def test_a_cancellation_that_is_not_answered_keeps_no_new_stop_waiting(opened, monkeypatch):
+    monkeypatch.setattr(send, "HANGS_S", 0.02)
+    rig, moving = await hanging_cancel(opened, monkeypatch, is_done=True)
+    await alive(rig, 2, ("2.60", "2.62"))
+    stops = [o for o in await rig.broker.open_orders("main") if o.stop is not None]
+    assert [(o.qty, o.stop) for o in stops] == [(2, d("2.16"))]
+    await moving
+
+
+async def test_while_a_cancellation_hangs_the_alarm_counts(opened, monkeypatch):
+    """Whether the stop still works nobody knows: five seconds, whatever the answer takes."""
+    monkeypatch.setattr(send, "HANGS_S", 60)
+    rig, moving = await hanging_cancel(opened, monkeypatch, is_done=False)
+    await alive(rig, 7, ("2.60", "2.62"))
+    assert any("has no working stop" in text for text in rig.notes())
+    moving.cancel()
 
 
 async def test_where_ids_are_hidden_it_is_repeated_once(opened):

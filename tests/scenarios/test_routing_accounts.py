@@ -10,7 +10,7 @@ from engine.domain.errors import BrokerUnavailable, OrderRejected, OrderStateUnk
 from engine.domain.order import Intent, OrderState, Purpose
 from engine.domain.record import changed
 from engine.domain.source import RouteRule
-from engine.flows import facts, recover, send
+from engine.flows import broker_switch, facts, recover, send
 from storage.memory import MemoryVault
 from tests import rig as desks
 from tests import truth
@@ -103,6 +103,15 @@ async def test_the_rule_of_the_asset_decides_and_what_fits_none_stays_at_home():
         rig.quote(desks.AAPL, "199.99", "200.01")
         await rig.say("BTO 5 AAPL @ 200 SL 195", desks.STOCKS, desks.MIKE)
         assert set(await intents(rig)) == {"a", "main"}
+
+
+async def test_a_broker_that_is_switched_off_or_not_reached_is_passed_over():
+    async with made() as rig:
+        await broker_switch.disable(rig.desk, "at_a", desks.ADMIN, "")
+        rig.desk.offline.add("at_b")
+        await rig.say(BUY)
+        assert set(entries(rig)) == {"c"}
+        assert "b" not in await intents(rig), "nothing was tried there"
 
 
 @pytest.mark.parametrize("error", [BrokerUnavailable("no connection"), RateLimited("slow", 5)])
