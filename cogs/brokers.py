@@ -139,7 +139,9 @@ class Brokers(commands.Cog):
         await app.gate.begin(interaction, "broker rotate")
         await self._renew(interaction, broker, "Change to the new secrets of {}?")
 
-    @broker.command(name="route", description="Which account takes what; alone: the table")
+    @broker.command(
+        name="route", description="Which account takes what; without an account: the table"
+    )
     @app_commands.describe(
         asset="Asset class",
         account="Account that is to take it",
@@ -157,7 +159,7 @@ class Brokers(commands.Cog):
         app = self.bot.app
         await app.gate.begin(interaction, "broker route")
         if not account:
-            await reply.report(interaction, routes_card.show(app.outside.routes()))
+            await reply.report(interaction, routes_card.show(app.outside.routes(asset or "")))
             return
         if asset is None:
             raise UserError("Which asset class is it to take? Choose one. Nothing was changed.")

@@ -21,7 +21,7 @@ def show(report: PositionsReport, *, first: int = 0, per_page: int = _SHOWN) -> 
             tone=Tone.QUIET,
             title=f"Nothing is open ({sought})" if sought else "Nothing is open",
             stamp=report.stamp,
-            lines=[waiting, f"{report.n_else} open that do not fit" if report.n_else else ""],
+            lines=[waiting, _elsewhere(report.n_else)],
         )
     shown = report.rows[first : first + per_page]
     rest = len(report.rows) - first - len(shown)
@@ -41,6 +41,12 @@ def show(report: PositionsReport, *, first: int = 0, per_page: int = _SHOWN) -> 
 def title(report: PositionsReport) -> str:
     """``3 open · ▲ +$412.30``."""
     return f"{len(report.rows)} open · {signed(report.net_usd)}"
+
+
+def _elsewhere(n: int) -> str:
+    if not n:
+        return ""
+    return f"{text.count(n, 'other trade')} {'is' if n == 1 else 'are'} open"
 
 
 def _sums(report: PositionsReport) -> str:

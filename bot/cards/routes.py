@@ -18,18 +18,21 @@ def show(report: RoutesReport) -> discord.Embed:
     if len(report.rooms) > _MOST:
         rooms.append(f"and {len(report.rooms) - _MOST} more rooms")
     head = "**What no rule names** goes to the room's own account" if lines else ""
+    kept = "-# Only what decides about that; without an asset class: every rule."
     return card(
         tone=Tone.INFO,
         title=_title(report),
         stamp=report.stamp,
-        lines=[*lines, head, *rooms],
+        lines=[*lines, head, *rooms, kept if report.asset else ""],
     )
 
 
 def _title(report: RoutesReport) -> str:
+    what = {"": "Entries go", "crypto": "Crypto goes", "everything else": "Everything else goes"}
+    who = what.get(report.asset, f"{report.asset.capitalize()}s go")
     if not report.routes:
-        return "Entries go to the room's own account"
-    return f"Entries go by {text.count(len(report.routes), 'rule')}, the first that fits"
+        return f"{who} to the room's own account"
+    return f"{who} by {text.count(len(report.routes), 'rule')}, the first that fits"
 
 
 def _rule(route: Route) -> str:

@@ -43,8 +43,8 @@ class OutsideReading:
             apis={a.provider: a for a in self.apis()},
         )
 
-    def routes(self) -> route_report.RoutesReport:
-        """Where entries go, as it is judged for every one of them."""
+    def routes(self, asset: str = "") -> route_report.RoutesReport:
+        """Where entries go, as it is judged for every one of them, or for one asset class."""
         settings = self._desk.settings
         return route_report.build(
             self._frame(),
@@ -52,6 +52,7 @@ class OutsideReading:
             configured=settings.routes,
             accounts=settings.accounts,
             rooms={name: profile.account for name, profile in settings.sources.items()},
+            asset=asset,
         )
 
     def named(self, typed: str) -> str:

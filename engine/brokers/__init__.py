@@ -72,6 +72,10 @@ class BrokerOrder:
     fills: "tuple[BrokerFill, ...]" = ()
     """Its executions, where the report of an order tells them too."""
 
+    def __post_init__(self) -> None:
+        if self.qty < 0 or self.filled < 0:
+            raise ValueError("an order of less than nothing")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BrokerFill:
@@ -93,6 +97,10 @@ class BrokerFill:
     takes the execution ``of`` back; a correction replaces it by this one."""
     of: str = ""
     """The execution that a bust or a correction is about."""
+
+    def __post_init__(self) -> None:
+        if self.qty.is_finite() and self.qty <= 0:
+            raise ValueError("an execution of nothing, or less")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -304,19 +304,19 @@ def _is_unsure(desk: Desk, order: Order) -> bool:
 async def _end_zombie(desk: Desk, broker: str, account: str, report: BrokerOrder) -> None:
     """Over with us, alive there: an order that nobody watches must not fill."""
     name = report.client_order_id
+    note_id = f"zombie-{name}"
     order = await desk.order(name)
     if order is None and _may_protect(desk, account, report):
         what = "unknown to the books, and left alone because it may protect a position"
     else:
         is_over = order is None or order.state.is_terminal
-        what = f"{'over with us' if is_over else 'there twice'}; it is being cancelled"
+        how = "over with us" if is_over else "there twice"
+        what = f"{how}; it is being cancelled"
         try:
             await asked(desk, desk.broker(broker).cancel(account, name))
         except (OrderRejected, *QUIET) as error:
-            what = f"over with us, and could not be cancelled: {error}"
-    await desk.tell(
-        "admin", f"⚠ Order {name} lives at {broker} and is {what}.", note_id=f"zombie-{name}"
-    )
+            what, note_id = f"{how}, and could not be cancelled: {error}", f"{note_id}-stays"
+    await desk.tell("admin", f"⚠ Order {name} lives at {broker} and is {what}.", note_id=note_id)
 
 
 def _may_protect(desk: Desk, account: str, report: BrokerOrder) -> bool:

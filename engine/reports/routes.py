@@ -38,6 +38,8 @@ class RoutesReport:
     routes: tuple[Route, ...]
     rooms: tuple[tuple[str, Place], ...]
     """Room -> its own account."""
+    asset: str = ""
+    """Only rules that this asset class meets, ``everything else``: that name none; empty: all."""
 
 
 def build(
@@ -47,8 +49,9 @@ def build(
     configured: Sequence[RouteRule],
     accounts: Mapping[str, str],
     rooms: Mapping[str, str],
+    asset: str = "",
 ) -> RoutesReport:
-    """``accounts``: account -> broker. ``rooms``: source -> account."""
+    """``accounts``: account -> broker. ``rooms``: source -> account. ``asset``: of it alone."""
 
     def place(account: str) -> Place:
         return Place(account=account, broker=accounts.get(account, "no broker"))
@@ -63,11 +66,15 @@ def build(
             is_set=is_set,
         )
 
+    def is_met(rule: RouteRule) -> bool:
+        return not asset or not rule.assets or asset in rule.assets
+
     return RoutesReport(
         stamp=frame.stamp("routes"),
         routes=(
-            *(route(rule, is_set=True) for rule in running),
-            *(route(rule, is_set=False) for rule in configured),
+            *(route(rule, is_set=True) for rule in running if is_met(rule)),
+            *(route(rule, is_set=False) for rule in configured if is_met(rule)),
         ),
         rooms=tuple((name, place(account)) for name, account in sorted(rooms.items())),
+        asset=asset,
     )

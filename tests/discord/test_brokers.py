@@ -88,6 +88,8 @@ async def test_a_route_is_changed_by_one_confirmed_click_and_shown(tmp_path, mon
         shown = await it.slash("ada", "admin", "broker route")
         assert "Entries go to the room's own account" in plain(shown.reply)
         assert "options → main at paper" in plain(shown.reply)
+        stocks = plain((await it.slash("ada", "admin", "broker route", asset="stock")).reply)
+        assert "Stocks go to the room's own account" in stocks
         unsaid = await it.slash("ada", "admin", "broker route", account="main")
         assert "Which asset class" in unsaid.text
         asked = await it.slash("ada", "admin", "broker default", account="main")

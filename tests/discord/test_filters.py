@@ -16,7 +16,7 @@ async def test_positions_and_trades_by_broker_and_class(tmp_path, monkeypatch):
             (await it.slash("tom", "orders", "positions", asset="future", sort="age")).reply
         )
         assert "Nothing is open (future)" in other
-        assert "1 open that do not fit" in other
+        assert "1 other trade is open" in other
         none = plain((await it.slash("tom", "orders", "trades closed", asset="future")).reply)
         assert "Looked for: future" in none
         unknown = await it.slash("tom", "orders", "positions", broker="nowhere")

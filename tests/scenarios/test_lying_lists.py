@@ -57,7 +57,10 @@ class Lying(FaultyBroker):
 
     async def orders_since(self, account, since):
         found = [] if self.is_blind else await super().orders_since(account, since)
-        return [replace(o, filled=o.filled - 1) if self.is_undone else o for o in found]
+        return [
+            replace(o, filled=max(o.filled - 1, o.filled * 0)) if self.is_undone else o
+            for o in found
+        ]
 
     async def fills_since(self, account, since):
         if self.is_blind or not self.has_prices:

@@ -11,6 +11,7 @@ from dataclasses import replace
 import pytest
 
 from engine.brokers import OrderRequest
+from engine.domain.errors import OrderRejected
 from engine.domain.order import Order, OrderState, OrderType, Purpose, Side
 from engine.domain.quote import Leg
 from engine.domain.trade import Execution, StopPlan, Trade, TradeState
@@ -179,7 +180,11 @@ async def test_a_spread_goes_as_one_order_or_not_at_all(name):  # O-26
         await it.true()
 
 
-async def test_a_stop_that_is_there_twice_under_one_id_is_there_once_again():
+async def refused(account, client_order_id):
+    raise OrderRejected("too_late", "no")
+
+
+async def test_a_stop_that_is_there_twice_under_one_id_is_there_once_again(monkeypatch):
     """tastytrade takes an id twice: a repeat may stand beside what its lists showed late."""
     async with at("tastytrade stock") as it:
         entry = await it.enter(qty=2)
@@ -190,8 +195,12 @@ async def test_a_stop_that_is_there_twice_under_one_id_is_there_once_again():
         assert len([o for o in await it.exits_at_venue() if o.state in LIVE]) == 2
         await it.seconds(16)  # its next look at what works
         assert [o.qty for o in await it.exits_at_venue() if o.state in LIVE] == [2]
-        assert told(it, "there twice")
+        assert told(it, "there twice; it is being cancelled")
         await it.protected()
+        monkeypatch.setattr(it.bench.broker, "cancel", refused)
+        await it.bench.broker.submit(request_of(stop))
+        await recover.on_demand(it.desk)
+        assert told(it, "could not be cancelled"), "said of this one before, and it stays"
 
 
 # -- splits ---------------------------------------------------------------------------------------

@@ -1,9 +1,10 @@
 """Figures of answers that write them as numbers or as text."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal, InvalidOperation
-from typing import Any
+from typing import Any, TypeVar
 
+T = TypeVar("T")
 Json = Mapping[str, Any]
 """One object of an answer."""
 
@@ -43,3 +44,32 @@ def figure(row: Json, name: str) -> Decimal | None:
         Unreadable: it is empty, or no figure.
     """
     return number(row[name]) if name in row else None
+
+
+def word(value: Any) -> str:
+    """A symbol, or another name that is always text: ``null`` is none.
+
+    Raises:
+        Unreadable: it is none.
+    """
+    if not isinstance(value, str) or not value:
+        raise Unreadable("a name that is none")
+    return value
+
+
+def ident(value: Any) -> str:
+    """The number or text by which a broker knows an order; 1001.0 is 1001.
+
+    Raises:
+        Unreadable: it is none, so nothing can be asked about it.
+    """
+    if isinstance(value, str) and value:
+        return value
+    if isinstance(value, (int, Decimal)) and not isinstance(value, bool):
+        return f"{number(value):f}"
+    raise Unreadable("an id that is none")
+
+
+def once(rows: Iterable[T]) -> list[T]:
+    """The rows of a list without those that repeat one to the letter: a holding counts once."""
+    return list({repr(row): row for row in rows}.values())

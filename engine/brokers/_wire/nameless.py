@@ -100,6 +100,8 @@ class Lists:
         except UNREADABLE as error:
             self._not_read(row, error, found)
             return
+        if found.rows.get(one.order.broker_id) == row:
+            return  # listed twice
         found.listed.append(one)
         found.rows[one.order.broker_id] = row
         if one.order.state == "unknown":

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any, TypeVar
 
 from engine.brokers import BrokerFill, BrokerOrder
+from engine.brokers._wire.figures import UNREADABLE
 from engine.brokers.alpaca import reading
 from engine.brokers.alpaca.register import Known, Register
 from engine.brokers.alpaca.rest import Answer, Rest
@@ -16,9 +17,6 @@ from engine.domain.errors import BrokerUnavailable
 from engine.domain.money import ZERO
 
 T = TypeVar("T")
-
-UNREADABLE = (KeyError, TypeError, ValueError, AttributeError)
-"""What reading a body raises that is not what it should be."""
 
 _ORDERS, _ACTIVITIES, _MOST_PAGES = 500, 100, 200
 _BEFORE = timedelta(days=1)

@@ -29,10 +29,11 @@ from engine.brokers import (
     Unclear,
 )
 from engine.brokers._wire.events import Events, Keeper
+from engine.brokers._wire.figures import UNREADABLE, once
 from engine.brokers._wire.lanes import Lane, Lanes
 from engine.brokers._wire.usage import Usage
 from engine.brokers.alpaca import reading, settings, translate
-from engine.brokers.alpaca.books import UNREADABLE, Books, whole
+from engine.brokers.alpaca.books import Books, whole
 from engine.brokers.alpaca.register import Register
 from engine.brokers.alpaca.rest import Answer, Rest
 from engine.brokers.alpaca.stream import Stream
@@ -186,7 +187,7 @@ class Alpaca(Adapter):
         self._reading(account)
         bodies = whole(self.name, await self._rest.read("/positions"), list)
         try:
-            held = [reading.position_of(body, account) for body in bodies]
+            held = [reading.position_of(body, account) for body in once(bodies)]
         except UNREADABLE as error:
             raise BrokerUnavailable(f"{self.name}: a holding that cannot be read") from error
         return sorted((p for p in held if p.qty), key=lambda p: p.instrument.key)

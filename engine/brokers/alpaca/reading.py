@@ -17,6 +17,7 @@ from engine.brokers import (
     BrokerPosition,
     LiveState,
 )
+from engine.brokers._wire.figures import ident, word
 from engine.brokers.alpaca.translate import TYPE_OF, Body, instrument_of
 from engine.domain.money import ZERO, exact
 from engine.domain.order import Side
@@ -112,6 +113,8 @@ def order_of(
     status = str(body["status"])
     filled = filled_of(body)
     qty = qty_of(body)
+    if qty is None and _number(body.get("notional")) is None:
+        raise ValueError("an order of neither a quantity nor dollars")
     kind = TYPE_OF[str(body.get("type") or body["order_type"])]
     side, legs = unit or unit_of(body)
     limit = _number(body.get("limit_price"))
@@ -119,7 +122,7 @@ def order_of(
         limit *= side.sign
     return BrokerOrder(
         client_order_id=client_id(body.get("client_order_id")) if ours is None else ours,
-        broker_id=str(body["id"]),
+        broker_id=ident(body["id"]),
         account=account,
         state=state_of(status, filled),
         side=side,
@@ -183,11 +186,11 @@ def unit_of(body: Body) -> tuple[Side, tuple[Leg, ...]]:
         ValueError, KeyError, TypeError: it cannot be told.
     """
     if not is_spread(body) or body.get("symbol"):
-        instrument = instrument_of(str(body["symbol"]), str(body.get("asset_class") or ""))
+        instrument = instrument_of(word(body["symbol"]), str(body.get("asset_class") or ""))
         return Side(body["side"]), (Leg(instrument=instrument),)
     legs = tuple(
         Leg(
-            instrument=instrument_of(str(leg["symbol"])),
+            instrument=instrument_of(word(leg["symbol"])),
             ratio=int(exact(str(leg["ratio_qty"]))) * Side(leg["side"]).sign,
         )
         for leg in legs_of(body)
@@ -216,9 +219,9 @@ def fill_of_update(data: Body, account: str, ours: str, leg: int) -> BrokerFill:
     return BrokerFill(
         execution_id=_execution_id(data["execution_id"]),
         client_order_id=ours,
-        broker_id=str(order["id"]),
+        broker_id=ident(order["id"]),
         account=account,
-        instrument=instrument_of(str(order["symbol"]), str(order.get("asset_class") or "")),
+        instrument=instrument_of(word(order["symbol"]), str(order.get("asset_class") or "")),
         leg=leg,
         side=Side(order["side"]),
         qty=_above_zero(data["qty"]),
@@ -243,9 +246,9 @@ def fill_of_activity(body: Body, account: str, ours: str, leg: int) -> BrokerFil
     return BrokerFill(
         execution_id=_execution_id(body["id"]),
         client_order_id=ours,
-        broker_id=str(body["order_id"]),
+        broker_id=ident(body["order_id"]),
         account=account,
-        instrument=instrument_of(str(body["symbol"]), _class_of(str(body["symbol"]))),
+        instrument=instrument_of(word(body["symbol"]), _class_of(word(body["symbol"]))),
         leg=leg,
         side=Side.SELL if str(body["side"]).startswith("sell") else Side(body["side"]),
         qty=_above_zero(body["qty"]),
@@ -271,7 +274,7 @@ def end_of_activity(body: Body, account: str) -> BrokerFill | None:
         client_order_id="",
         broker_id=str(body.get("group_id") or body["id"]),
         account=account,
-        instrument=instrument_of(str(body["symbol"])),
+        instrument=instrument_of(word(body["symbol"])),
         leg=1 if name == "OPTRD" else 0,
         side=Side.BUY if moved > 0 else Side.SELL,
         qty=abs(moved),
@@ -288,11 +291,13 @@ def position_of(body: Body, account: str) -> BrokerPosition:
     Raises:
         ValueError, KeyError, TypeError: it cannot be read.
     """
-    qty = abs(_needed(body["qty"]))
+    qty, side = _needed(body["qty"]), body.get("side")
+    if side not in (None, "long", "short") or (qty < 0 and side == "long"):
+        raise ValueError("a holding that is neither long nor short")
     return BrokerPosition(
         account=account,
-        instrument=instrument_of(str(body["symbol"]), str(body.get("asset_class") or "")),
-        qty=-qty if body.get("side") == "short" else qty,
+        instrument=instrument_of(word(body["symbol"]), str(body.get("asset_class") or "")),
+        qty=-abs(qty) if side == "short" else qty,
         avg_price=_number(body.get("avg_entry_price")),
         mark=_number(body.get("current_price")),
     )

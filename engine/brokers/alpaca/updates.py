@@ -9,8 +9,9 @@ from typing import Any
 
 from engine.brokers import BrokerFill, Filled, Odd, OrderSeen
 from engine.brokers._wire.events import Events
+from engine.brokers._wire.figures import UNREADABLE
 from engine.brokers.alpaca import reading
-from engine.brokers.alpaca.books import UNREADABLE, Books
+from engine.brokers.alpaca.books import Books
 from engine.brokers.alpaca.register import Register
 from engine.brokers.alpaca.translate import Body
 from engine.domain.errors import BrokerAuthError, BrokerUnavailable

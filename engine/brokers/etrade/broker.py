@@ -18,13 +18,14 @@ from engine.brokers import (
     BrokerOrder,
     BrokerPosition,
     Check,
+    Odd,
     OrderRequest,
     Preview,
     Setup,
 )
 from engine.brokers._wire.address import Address
 from engine.brokers._wire.events import Events
-from engine.brokers._wire.figures import UNREADABLE, Json, maybe, number
+from engine.brokers._wire.figures import UNREADABLE, Json, maybe, number, once, word
 from engine.brokers._wire.nameless import PLAIN, Nameless, OrderList, accepted, caps, lane
 from engine.brokers._wire.sent import Listed, Sent
 from engine.brokers._wire.trial import tried_out
@@ -206,7 +207,7 @@ class Etrade(Nameless):
             try:
                 portfolios = translate.many(body.get("AccountPortfolio"))
                 rows = [row for one in portfolios for row in translate.many(one.get("Position"))]
-                ours = [r for r in rows if r["Product"]["securityType"] in ("EQ", "OPTN")]
+                ours = [row for row in once(rows) if self._is_traded(row["Product"])]
                 held += [translate.position_of(account, row) for row in ours]
                 following = [one.get("nextPageNo") for one in portfolios]
             except UNREADABLE as error:
@@ -215,6 +216,13 @@ class Etrade(Nameless):
             if page is None:
                 return [p for p in held if p.qty != 0]
         raise BrokerUnavailable(f"{self.name}: the list of holdings does not end")
+
+    def _is_traded(self, product: Json) -> bool:
+        kind = word(product["securityType"])
+        if kind not in translate.KINDS:
+            note = f"a holding of kind {kind[:12]!r} is none of ours"
+            self._events.tell_once(Odd(note=note, raw=f"{self.name}: {note}"))
+        return kind in ("EQ", "OPTN")
 
     async def open_orders(self, account: str) -> list[BrokerOrder]:
         """Working orders."""

@@ -109,7 +109,7 @@ class Link:
             await self.login.renew(self.wire, refused=token)
             answer = await self.wire.read("GET", path, lane=lane)
         self._raise_unread(answer)
-        if answer.body is None:
+        if answer.body is None and answer.status == 204:
             return {}
         inside = answer.body.get(wrapper) if isinstance(answer.body, Mapping) else None
         if not isinstance(inside, Mapping):

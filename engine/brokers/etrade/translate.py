@@ -17,7 +17,7 @@ from engine.brokers import (
     LiveState,
     OrderRequest,
 )
-from engine.brokers._wire.figures import Json, Unreadable, figure, maybe, number
+from engine.brokers._wire.figures import Json, Unreadable, figure, ident, maybe, number, word
 from engine.brokers._wire.sent import Listed
 from engine.domain.errors import OrderRejected
 from engine.domain.instrument import Instrument, option, stock
@@ -172,6 +172,10 @@ def product(instrument: Instrument) -> dict[str, Any]:
     }
 
 
+KINDS = ("EQ", "OPTN", "MF", "MMF", "BOND")
+"""Of holdings; only the first two are traded here."""
+
+
 # -- what it says -------------------------------------------------------------------------------
 
 
@@ -194,10 +198,10 @@ def instrument_of(named: Json) -> Instrument:
         Unreadable: of a kind we do not trade.
     """
     kind = str(named.get("securityType", ""))
-    symbol = str(named.get("symbol", ""))
-    if kind == "EQ" and symbol:
+    symbol = word(named.get("symbol"))
+    if kind == "EQ":
         return stock(symbol)
-    if kind != "OPTN" or not symbol:
+    if kind != "OPTN":
         raise Unreadable(f"a product of kind {kind[:12]!r}")
     day = date(*(int(number(named[f"expiry{part}"])) for part in ("Year", "Month", "Day")))
     right = str(named["callPut"])[:1]
@@ -221,6 +225,8 @@ def listed(account: str, row: Json) -> Listed:
         number(one.get("filledQuantity") or 0) // abs(leg.ratio)
         for one, leg in zip(rows, legs, strict=True)
     )
+    if filled > units:
+        raise Unreadable("more filled than ordered")
     raw = str(detail.get("status", ""))
     placed_at = moment(detail["placedTime"])
     kind = _TYPES.get(str(detail.get("priceType")))
@@ -228,7 +234,7 @@ def listed(account: str, row: Json) -> Listed:
         placed_at=placed_at,
         order=BrokerOrder(
             client_order_id="",
-            broker_id=str(row["orderId"]),
+            broker_id=ident(row["orderId"]),
             account=account,
             state=_state(raw, detail, filled, units),
             side=side,
@@ -368,9 +374,11 @@ def position_of(account: str, row: Json) -> BrokerPosition:
     Raises:
         Unreadable, KeyError: it cannot be told what it is.
     """
-    qty = abs(number(row["quantity"]))
-    if str(row.get("positionType", "")).upper() == "SHORT":
-        qty = -qty
+    qty, kind = number(row["quantity"]), str(row.get("positionType") or "").upper()
+    if kind not in ("", "LONG", "SHORT") or (qty < 0 and kind == "LONG"):
+        raise Unreadable("a holding that is neither long nor short")
+    if kind == "SHORT":
+        qty = -abs(qty)
     return BrokerPosition(
         account=account,
         instrument=instrument_of(row["Product"]),

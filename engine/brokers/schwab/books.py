@@ -8,7 +8,7 @@ from typing import Any
 
 from engine.brokers import Balance, BrokerFill, BrokerOrder, BrokerPosition
 from engine.brokers._wire.events import Events
-from engine.brokers._wire.figures import UNREADABLE, Json
+from engine.brokers._wire.figures import UNREADABLE, Json, once
 from engine.brokers._wire.nameless import Lists, OrderList
 from engine.brokers._wire.sent import Sent
 from engine.brokers.schwab import reading
@@ -146,7 +146,7 @@ class Books:
         body = await self._with_positions(hashed)
         try:
             rows = body["securitiesAccount"].get("positions") or ()
-            held = [reading.position_of(account, row) for row in rows]
+            held = [reading.position_of(account, row) for row in once(rows)]
         except UNREADABLE as error:
             raise BrokerUnavailable(f"{self._name}: a holding that cannot be read") from error
         return [p for p in held if p is not None and p.qty != 0]

@@ -16,7 +16,7 @@ from engine.brokers import (
     LiveState,
     Preview,
 )
-from engine.brokers._wire.figures import Json, Unreadable, figure, maybe, number
+from engine.brokers._wire.figures import Json, Unreadable, figure, ident, maybe, number, word
 from engine.brokers._wire.sent import Listed
 from engine.brokers.schwab.translate import LIMITS, STOPS, TYPES
 from engine.domain.errors import OrderRejected
@@ -87,11 +87,11 @@ def instrument_of(named: Json) -> Instrument:
     Raises:
         Unreadable: of a kind we do not trade.
     """
-    kind, name = str(named.get("assetType", "")), str(named.get("symbol", ""))
-    if kind in _SHARES and name:
-        return stock(name.replace("/", "."))
+    kind, symbol = str(named.get("assetType", "")), word(named.get("symbol"))
+    if kind in _SHARES:
+        return stock(symbol.replace("/", "."))
     if kind == "OPTION":
-        return parse_key(f"{name[:-15].strip():<6}{name[-15:]}")
+        return parse_key(f"{symbol[:-15].strip():<6}{symbol[-15:]}")
     raise Unreadable(f"an instrument of kind {kind[:24]!r}")
 
 
@@ -123,7 +123,7 @@ def listed(account: str, row: Json) -> Listed:
         placed_at=placed_at,
         order=BrokerOrder(
             client_order_id="",
-            broker_id=str(row["orderId"]),
+            broker_id=ident(row["orderId"]),
             account=account,
             state=state,
             side=side,
@@ -245,7 +245,8 @@ def refusal(status: int, body: Any) -> tuple[str, str]:
     said: list[str] = []
     if isinstance(body, Mapping):
         said += [str(body["message"])] if body.get("message") else []
-        for one in body.get("errors") or ():
+        errors = body.get("errors")
+        for one in errors if isinstance(errors, list) else ():
             said.append(
                 str(one.get("detail") or one.get("title")) if isinstance(one, Mapping) else str(one)
             )
@@ -302,11 +303,14 @@ def position_of(account: str, row: Json) -> BrokerPosition | None:
     """
     if row["instrument"].get("assetType") in FOREIGN:
         return None
-    qty = number(row.get("longQuantity") or 0) - number(row.get("shortQuantity") or 0)
+    sides = [row.get("longQuantity"), row.get("shortQuantity")]
+    long, short = (number(said or 0) for said in sides)
+    if not long and not short and None in sides:
+        raise Unreadable("a holding without its quantity")
     return BrokerPosition(
         account=account,
         instrument=instrument_of(row["instrument"]),
-        qty=qty,
+        qty=long - short,
         avg_price=maybe(row.get("averagePrice")),
     )
 

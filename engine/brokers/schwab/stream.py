@@ -15,6 +15,7 @@ import aiohttp
 from engine.asking import Rank, asking
 from engine.brokers import Odd
 from engine.brokers._wire.events import Events
+from engine.brokers._wire.figures import UNREADABLE
 from engine.brokers._wire.http import Wire
 from engine.domain.errors import BrokerUnavailable, TradeStreamError
 
@@ -107,7 +108,7 @@ class Doorbell:
             await self._request(socket, who, "ACCT_ACTIVITY", "SUBS", keys)
             is_up()
             while True:
-                self._hear(await _next(socket))
+                self._heard(await _next(socket))
 
     async def _request(
         self,
@@ -134,7 +135,13 @@ class Doorbell:
                     if code != 0:
                         raise BrokerUnavailable(f"the streamer refuses {command} (code {code})")
                     return
+            self._heard(message)
+
+    def _heard(self, message: Mapping[str, Any]) -> None:
+        try:
             self._hear(message)
+        except UNREADABLE:  # one that cannot be read must not cost the line
+            self._tell_odd("a message that cannot be read")
 
     def _hear(self, message: Mapping[str, Any]) -> None:
         for part in message.get("data") or ():

@@ -24,6 +24,7 @@ from engine.brokers import (
 )
 from engine.brokers._wire.address import Address
 from engine.brokers._wire.events import Keeper
+from engine.brokers._wire.figures import UNREADABLE
 from engine.brokers._wire.http import Answer
 from engine.brokers._wire.lanes import Lane, Lanes
 from engine.brokers._wire.trial import dry_run, tried
@@ -35,8 +36,6 @@ from engine.brokers.tastytrade.hear import Hearing
 from engine.brokers.tastytrade.login import Login
 from engine.brokers.tastytrade.reading import Reading
 from engine.brokers.tastytrade.stream import Stream, listen
-from engine.brokers.tastytrade.symbols import Foreign
-from engine.brokers.tastytrade.translate import Unreadable
 from engine.domain.errors import (
     BrokerAuthError,
     BrokerUnavailable,
@@ -304,7 +303,7 @@ class Tastytrade(Reading):
         try:
             order = translate.order_of(raw, request.account, self.clock.now(), carried)
             expected = executions.per_contract(data)
-        except (Unreadable, Foreign, AttributeError) as error:
+        except UNREADABLE as error:
             raise OrderStateUnknown(f"{self.name}: an order that cannot be read") from error
         if not raw.get("external-identifier"):
             order = replace(order, client_order_id=request.client_order_id)

@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any
 from engine.asking import Rank, asking
 from engine.brokers import BalanceSeen, Filled, OrderSeen, PositionSeen
 from engine.brokers._wire.events import Events
+from engine.brokers._wire.figures import UNREADABLE
 from engine.brokers.tastytrade import translate
 from engine.brokers.tastytrade.book import Memory
 from engine.brokers.tastytrade.oddities import Oddities
-from engine.brokers.tastytrade.symbols import Foreign
-from engine.brokers.tastytrade.translate import Unreadable
 from engine.domain.errors import BrokerAuthError, BrokerUnavailable
 
 if TYPE_CHECKING:
@@ -72,7 +71,7 @@ class Hearing:
             try:
                 with asking(Rank.NAKED):  # it may be a fill that has no stop yet
                     await self._take(text, frame)
-            except (Unreadable, Foreign) as error:
+            except UNREADABLE as error:
                 self._oddities.tell(f"a message with {error}", text)
             except (BrokerUnavailable, BrokerAuthError) as error:
                 self._oddities.tell(f"a message that could not be completed: {error}", text)

@@ -21,6 +21,7 @@ from engine.brokers import (
     Unclear,
 )
 from engine.brokers._wire.events import Events
+from engine.brokers._wire.figures import UNREADABLE, once
 from engine.brokers._wire.lanes import Lane
 from engine.brokers.tastytrade import fills as executions
 from engine.brokers.tastytrade import translate
@@ -28,7 +29,6 @@ from engine.brokers.tastytrade.book import OVER, Memory, int_or_0
 from engine.brokers.tastytrade.login import Login
 from engine.brokers.tastytrade.oddities import Oddities
 from engine.brokers.tastytrade.symbols import Foreign
-from engine.brokers.tastytrade.translate import Unreadable
 from engine.domain.errors import BrokerUnavailable
 from engine.market import NEW_YORK
 
@@ -115,7 +115,7 @@ class Reading(Adapter):
     async def positions(self, account: str) -> list[BrokerPosition]:
         """Holdings in what TradeStream trades; what it does not is told once."""
         login, number = self._in(), self._number(account)
-        items = login.items_in(await login.ask(f"/accounts/{number}/positions"))
+        items = once(login.items_in(await login.ask(f"/accounts/{number}/positions")))
         found = []
         for item in items:
             try:
@@ -123,7 +123,7 @@ class Reading(Adapter):
             except Foreign as error:
                 self._foreign(str(error))
                 continue
-            except Unreadable as error:
+            except UNREADABLE as error:
                 raise BrokerUnavailable(f"{self.name}: a position with {error}") from error
             if held is not None:
                 found.append(held)
@@ -179,7 +179,7 @@ class Reading(Adapter):
         except Foreign as error:
             self._foreign(str(error))
             return []
-        except Unreadable as error:
+        except UNREADABLE as error:
             raise BrokerUnavailable(f"{self.name}: an order with {error}") from error
 
     def fills_in(
@@ -215,7 +215,7 @@ class Reading(Adapter):
                 end = executions.end_of(row, account, self.clock.now().date(), settled)
             except Foreign as error:
                 self._foreign(str(error))
-            except Unreadable as error:
+            except UNREADABLE as error:
                 raise BrokerUnavailable(f"{self.name}: a transaction with {error}") from error
             else:
                 found += [end] if end is not None and end.executed_at >= since else []
@@ -267,7 +267,7 @@ class Reading(Adapter):
                 found.append((raw, await self.order_in(account, raw)))
             except Foreign as error:
                 self._foreign(str(error))
-            except Unreadable as error:
+            except UNREADABLE as error:
                 raise BrokerUnavailable(f"{self.name}: an order with {error}") from error
         return found
 
@@ -337,7 +337,7 @@ class Reading(Adapter):
         """One order of ours by this id; several are for a person to look at."""
         try:
             orders = [await self.order_in(account, raw) for raw in raws]
-        except (Foreign, Unreadable) as error:
+        except UNREADABLE as error:
             raise BrokerUnavailable(f"{self.name}: an order of ours with {error}") from error
         return Seen(order=orders[0]) if len(orders) == 1 else Unclear(candidates=tuple(orders))
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
+from engine.brokers._wire.figures import once
 from engine.brokers._wire.http import Wire
 from engine.brokers._wire.lanes import Lane, Lanes
 from engine.brokers.topstepx.translate import tidy
@@ -183,7 +184,7 @@ class Api:
         found = (await self.read(path, body, lane=lane)).get(part)
         if not isinstance(found, list) or not all(isinstance(row, Mapping) for row in found):
             raise BrokerUnavailable(f"{self.name}: {path} answered without its {part}")
-        return [tidy(row) for row in found]
+        return [tidy(row) for row in once(found)]
 
     async def act(
         self, path: str, body: Mapping[str, Any], refusals: Mapping[int, str], *, lane: Lane

@@ -17,11 +17,11 @@ from engine.brokers import (
     Seen,
     Unclear,
 )
+from engine.brokers._wire.figures import UNREADABLE
 from engine.brokers.topstepx.api import Api
 from engine.brokers.topstepx.contracts import Contracts
 from engine.brokers.topstepx.lineage import Lineage
 from engine.brokers.topstepx.translate import (
-    Odd,
     balance_of,
     fill_of,
     moment,
@@ -322,5 +322,5 @@ def _read(how: Callable[..., T], row: Row, **more: Any) -> T:
     """Translate; what cannot be read makes the whole list unreadable (I-27)."""
     try:
         return how(row, **more)
-    except Odd as error:
+    except UNREADABLE as error:
         raise BrokerUnavailable(f"TopStepX: {error}") from None

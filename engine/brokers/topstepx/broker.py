@@ -51,6 +51,7 @@ from engine.brokers.topstepx.translate import (
 from engine.domain.errors import (
     BrokerAuthError,
     BrokerUnavailable,
+    DataStale,
     OrderRejected,
     OrderStateUnknown,
     WrongEnvironment,
@@ -257,7 +258,9 @@ class Topstepx(Adapter):
             "includePartialBar": True,
         }
         bars = await self._api.rows("/api/History/retrieveBars", body, "bars")
-        last = bars[0].get("c") if bars else "no bar yet"
+        last = bars[0].get("c") if bars else None
+        if last is None:
+            raise DataStale(f"{front.instrument.label} has no price of the last four days")
         return f"{front.instrument.label}: {last}"
 
     # -- acts -----------------------------------------------------------------------------------

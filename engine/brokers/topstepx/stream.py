@@ -13,6 +13,7 @@ from engine.brokers import (
 )
 from engine.brokers import Odd as OddEvent
 from engine.brokers._wire.events import Events
+from engine.brokers._wire.figures import UNREADABLE
 from engine.brokers.topstepx.books import Books, Row
 from engine.brokers.topstepx.signalr import Call, Hub, Odd, unwrapped
 from engine.brokers.topstepx.translate import balance_of, position_of, tidy
@@ -69,7 +70,7 @@ class Stream:
         for row, action in unwrapped(list(call.arguments)):
             try:
                 await hear(self, tidy(row), action)
-            except (BrokerUnavailable, BrokerAuthError, ValueError, KeyError, TypeError) as error:
+            except (BrokerUnavailable, BrokerAuthError, *UNREADABLE) as error:
                 self._odd(f"{call.target}: {_scrubbed(str(error))}", row)
 
     async def _order(self, row: Row, action: int | None) -> None:

@@ -333,10 +333,23 @@ _COUNTS = ("id", "accountId", "orderId", "status", "type", "side")
 
 
 def tidy(row: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A row whose ids and codes are whole numbers, though they came as text."""
-    texts = {n: v for n in _COUNTS if isinstance(v := row.get(n), str) and v.isascii()}
-    wrong = {n: int(v) for n, v in texts.items() if v.isdigit()}
+    """A row whose ids and codes are whole numbers, though they came as text or as 7.0.
+
+    What can be no id, code or tag at all is None.
+    """
+    right = {n: _count(row[n]) for n in _COUNTS if n in row}
+    if not isinstance(row.get("customTag"), str | None):
+        right["customTag"] = None
+    wrong = {n: v for n, v in right.items() if v is not row[n]}
     return {**row, **wrong} if wrong else row
+
+
+def _count(value: Any) -> Any:
+    if isinstance(value, str) and value.isascii() and value.isdigit():
+        return int(value)
+    if isinstance(value, Decimal) and value.is_finite() and value == value.to_integral_value():
+        return int(value)
+    return value if isinstance(value, int | str) else None
 
 
 # -- words ------------------------------------------------------------------------------------
@@ -360,9 +373,9 @@ def moment(text: object, what: str) -> datetime:
         raise Odd(f"no {what}")
     try:
         at = datetime.fromisoformat(_LONG_FRACTION.sub(r"\1", text))
-    except ValueError:
+        return (at if at.tzinfo is not None else at.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
         raise Odd(f"{what} is no time") from None
-    return (at if at.tzinfo is not None else at.replace(tzinfo=UTC)).astimezone(UTC)
 
 
 def _text(row: Mapping[str, Any], name: str) -> str:

@@ -34,7 +34,7 @@ from engine.brokers import (
 )
 from engine.brokers._wire.address import Address
 from engine.brokers._wire.events import Events
-from engine.brokers._wire.figures import UNREADABLE
+from engine.brokers._wire.figures import UNREADABLE, ident
 from engine.brokers._wire.http import Answer
 from engine.brokers._wire.lanes import Lane
 from engine.brokers._wire.sums import Sums
@@ -208,7 +208,7 @@ class Webull(Adapter):
         said = await self._line.read(
             "/trading/assets/positions/list", {"account_id": self._id(account)}
         )
-        return self._understood(lambda: translate.positions(said, account), "positions")
+        return self._understood(lambda: translate.positions(said, account, self._note), "positions")
 
     async def open_orders(self, account: str) -> list[BrokerOrder]:
         """Working orders, to the last page."""
@@ -252,11 +252,7 @@ class Webull(Adapter):
         answer = await self._line.ask("POST", "/trading/orders/preview", json=body)
         if not answer.is_ok:
             raise self._refusal(answer)
-        cost = translate.maybe(answer.body.get("estimated_cost"))
-        return Preview(
-            fee_usd=translate.maybe(answer.body.get("estimated_transaction_fee")),
-            buying_power_change_usd=None if cost is None else -cost,
-        )
+        return self._understood(lambda: translate.preview(answer.body), "a preview")
 
     async def submit(self, request: OrderRequest) -> BrokerOrder:
         """Send one order, once."""
@@ -270,11 +266,14 @@ class Webull(Adapter):
             raise self._refusal(answer)
         said = answer.body
         said = said.get("data", said) if isinstance(said, Mapping) else {}
-        if not isinstance(said, Mapping) or not said.get("order_id"):
-            raise OrderStateUnknown(f"{self.name} took an order without naming it")
+        try:
+            broker_id = ident(said["order_id"])
+        except UNREADABLE as error:
+            what = f"{self.name} took an order without naming it"
+            raise OrderStateUnknown(what) from error
         return BrokerOrder(
             client_order_id=request.client_order_id,
-            broker_id=str(said["order_id"]),
+            broker_id=broker_id,
             account=request.account,
             state="accepted",
             side=request.side,

@@ -15,8 +15,9 @@ from engine.brokers import (
     Caps,
     LiveState,
     OrderRequest,
+    Preview,
 )
-from engine.brokers._wire.figures import UNREADABLE, figure
+from engine.brokers._wire.figures import UNREADABLE, Unreadable, figure, ident, once, word
 from engine.domain.errors import OrderRejected
 from engine.domain.instrument import CASH_SETTLED, Instrument, option, stock
 from engine.domain.money import ZERO, exact
@@ -198,7 +199,7 @@ def rows(answer: Any, account: str, odd: Callable[[str], None]) -> list[Row]:
         groups = [groups]
     orders = [order for group in groups for order in group["orders"]]
     found = []
-    for said in orders:
+    for said in once(orders):
         try:
             if _is_traded(said):
                 found.append(_row(said, account))
@@ -217,8 +218,26 @@ def _may_be_ours(said: Any) -> bool:
 
 
 def _is_traded(said: Json) -> bool:
-    """Shares and options; all else is held in accounts of its own at Webull."""
-    return (said.get("instrument_type") or "EQUITY") in ("EQUITY", "OPTION")
+    """Shares and options; all else is held in accounts of its own at Webull.
+
+    Raises:
+        Unreadable: of a kind that Webull does not have.
+    """
+    kind = said.get("instrument_type") or "EQUITY"
+    if kind not in _KINDS:
+        raise Unreadable(f"an instrument of kind {str(kind)[:24]!r}")
+    return kind in ("EQUITY", "OPTION")
+
+
+def _is_held(said: Json, odd: Callable[[str], None]) -> bool:
+    kind = said.get("instrument_type") or "EQUITY"
+    if kind in _KINDS:
+        return _is_traded(said)
+    odd(f"a holding of kind {word(kind)[:24]!r} is none of ours")
+    return False
+
+
+_KINDS = ("EQUITY", "OPTION", "FUTURES", "CRYPTO", "EVENT")
 
 
 def _row(said: Json, account: str) -> Row:
@@ -227,7 +246,7 @@ def _row(said: Json, account: str) -> Row:
     filled_at = moment(said["filled_time_at"]) if said.get("filled_time_at") else None
     order = BrokerOrder(
         client_order_id=str(said.get("client_order_id") or ""),
-        broker_id=str(said["order_id"]),
+        broker_id=ident(said["order_id"]),
         account=account,
         state=state,
         side=_SIDES_BACK[said["side"]],
@@ -241,6 +260,8 @@ def _row(said: Json, account: str) -> Row:
         updated_at=filled_at or placed_at,
         raw_state=said["status"],
     )
+    if order.filled > order.qty:
+        raise Unreadable("more filled than ordered")
     return Row(
         order=order,
         average=_price(said.get("filled_price")),
@@ -279,22 +300,27 @@ def _legs(said: Json) -> tuple[Leg, ...]:
 def instrument_of(leg: Json) -> Instrument:
     """The share or option that a leg of an order or a position is about."""
     if leg.get("instrument_type") != "OPTION" and not leg.get("option_type"):
-        return stock(leg["symbol"])
+        return stock(word(leg["symbol"]))
     strike = leg.get("strike_price") or leg["option_exercise_price"]
     right = {"CALL": "C", "PUT": "P"}[leg["option_type"]]
     return option(
-        leg["symbol"],
+        word(leg["symbol"]),
         date.fromisoformat(leg["option_expire_date"]),
         exact(strike),
         "C" if right == "C" else "P",
     )
 
 
-def positions(answer: Any, account: str) -> list[BrokerPosition]:
-    """All holdings; short ones carry a minus or say so by their side."""
+def positions(answer: Any, account: str, odd: Callable[[str], None]) -> list[BrokerPosition]:
+    """All holdings; short ones carry a minus or say so by their side.
+
+    ``odd`` is told of kinds that Webull does not have: none of ours.
+    """
     listed = answer.get("data", answer) if isinstance(answer, Mapping) else answer
     held = []
-    for said in filter(_is_traded, listed):
+    for said in once(listed):
+        if not _is_held(said, odd):
+            continue
         legs = said.get("legs") or []
         for leg in [said | legs[0]] if len(legs) == 1 else legs or [said]:
             own = said if len(legs) <= 1 else leg
@@ -332,6 +358,15 @@ def balance(said: Json, account: str, as_of: datetime) -> Balance:
         equity_usd=figure(asset, "net_liquidation_value"),
         as_of=as_of,
         facts=facts,
+    )
+
+
+def preview(said: Json) -> Preview:
+    """What an order would cost; what is not said is None."""
+    cost = maybe(said.get("estimated_cost"))
+    return Preview(
+        fee_usd=maybe(said.get("estimated_transaction_fee")),
+        buying_power_change_usd=None if cost is None else -cost,
     )
 
 

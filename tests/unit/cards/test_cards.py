@@ -330,7 +330,7 @@ def test_positions_show_result_stop_and_target_of_each():
     held = {"trades": [ex.trade()], "positions": HELD}
     other = positions.show(positions_report.build(AT_310, **held, asset="future", broker="paper"))
     assert other.title == "Nothing is open (future at paper)"
-    assert "1 open that do not fit" in (other.description or "")
+    assert "1 other trade is open" in (other.description or "")
 
 
 def test_targets_are_of_what_is_held_and_none_of_a_closed_trade():

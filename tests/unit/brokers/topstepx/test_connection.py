@@ -211,6 +211,9 @@ async def test_each_capability_is_tried_without_a_trace(bench: TopstepBench) -> 
     assert told["quote"] == (True, "/MESZ26: 6700.25")
     assert told["dry run"][0] is None
     assert venue.log.n_acts == 0
+    venue.bars = []
+    dry = {check.name: (check.is_ok, check.detail) for check in await bench.broker.check()}
+    assert dry["quote"] == (False, "/MESZ26 has no price of the last four days")
 
 
 async def test_the_usage_of_the_allowance_is_counted(bench: TopstepBench) -> None:

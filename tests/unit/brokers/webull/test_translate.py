@@ -264,7 +264,7 @@ def test_positions_are_signed_however_the_short_side_is_said():
             ],
         },
     ]
-    held = {p.instrument.key: p.qty for p in translate.positions(rows, "main")}
+    held = {p.instrument.key: p.qty for p in translate.positions(rows, "main", pytest.fail)}
     assert held == {"AAPL": D(2), "F": D(-3), "T": D(-4), PUT.key: D(-5)}
 
 
@@ -315,7 +315,7 @@ def test_a_position_of_several_legs_is_several_holdings():
             leg | {"side": "SELL", "quantity": "2", "option_exercise_price": "605"},
         ],
     }
-    held = translate.positions([row], "main")
+    held = translate.positions([row], "main", pytest.fail)
     assert [(p.instrument.strike, p.qty) for p in held] == [(D(600), D(1)), (D(605), D(-2))]
 
 
