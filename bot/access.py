@@ -275,7 +275,7 @@ def _open_to_all_roles() -> list[Permission]:
         *_rows(Role.VIEWER, "settings", "view", is_private=True),
         *_rows(Role.VIEWER, "chart", "candles compare"),
         *_rows(Role.VIEWER, "watchlist", "view history"),
-        *_rows(Role.VIEWER, "", "market-summary sector-analysis"),
+        *_rows(Role.VIEWER, "", "market-summary sector-analysis news"),
         *_rows(
             Role.VIEWER, "prefs", "show set theme timezone reset export import", is_private=True
         ),

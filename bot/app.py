@@ -45,6 +45,7 @@ from engine.domain.record import Record
 from engine.feeds import Feed, QuoteBoard
 from engine.feeds._several import Several
 from engine.flows import learning, monitor, recover, send, watch
+from engine.headlines import Headlines
 from engine.history import History
 from engine.quality import Quality
 from engine.risk.load import load_checks
@@ -89,6 +90,7 @@ class App:
         if isinstance(self.feed, Several):
             self.feed.quality = self.quality
         self.history = History(self.feed, self.clock)
+        self.headlines = Headlines(self.feed, self.clock)
         self.calendars = parts.calendars(self.feed)
         self.desk = self._desk()
         self.desk.closes.history = self.history

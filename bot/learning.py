@@ -246,6 +246,7 @@ EXAMPLES: Mapping[str, Sequence[tuple[str, str]]] = {
         ("/market-status", "which markets are open, until when"),
         ("/market-summary", "indices, sectors, what moves"),
         ("/watchlist view", "symbols you watch"),
+        ("/news symbol:SPY", "headlines of a day, where a feed has them"),
         ("/data quality", "grades of every quote"),
         ("/chart candles symbol:SPY", "candles with indicators"),
     ),

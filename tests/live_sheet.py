@@ -79,6 +79,7 @@ COMMANDS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("monitor sources", {"action": "list"}),
     ("monitor status", {}),
     ("monitor test", {}),
+    ("news", {}),
     ("notify rule-add", {"type": "price", "symbol": "AAPL", "condition": "> 100"}),
     ("notify rule-list", {}),
     ("notify history", {}),

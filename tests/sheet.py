@@ -29,6 +29,7 @@ from tests import (
     desk_cards,
     live_sheet,
     market_cards,
+    news_cards,
     ticket_sheet,
 )
 from tests.copilot import sheet as copilot_sheet
@@ -50,6 +51,7 @@ SOURCES: tuple[Callable[[], Iterator[Shown]], ...] = (
     card_sheet.mirrored,
     ticket_sheet.cards,
     market_cards.cards,
+    news_cards.cards,
     copilot_sheet.cards,
     admin_cards.cards,
     desk_cards.cards,

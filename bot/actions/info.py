@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from bot.actions import Action, Asker, Card, Offer, Said, Values
 from bot.buttons.trade import trade_view
 from bot.cards import trade_card
+from bot.reading.news import NewsReading
 from engine.domain.desk import Who
 from engine.flows import follow, manage
 
@@ -25,12 +26,17 @@ class Info(Action):
     press = "positions"
 
     async def run(self, app: "App", asker: Asker, who: Who, found: Values) -> Sequence[Said]:
-        """One card per trade."""
+        """One card per trade; the first with what is written about it, where that is at hand."""
         del asker, who
-        trades = manage.of_symbol(app.desk, found["HELD"])[:_MOST]
+        symbol = found["HELD"]
+        news = await NewsReading(app).of_trade(manage.of_symbol(app.desk, symbol)[0])
+        trades = manage.of_symbol(app.desk, symbol)[:_MOST]
         return [
-            Card(embed=trade_card.show(app.reading.live_trade(t)), view=trade_view(t))
-            for t in trades
+            Card(
+                embed=trade_card.show(app.reading.live_trade(t), () if n else news),
+                view=trade_view(t),
+            )
+            for n, t in enumerate(trades)
         ]
 
     def offers(self, app: "App") -> Iterable[Offer]:

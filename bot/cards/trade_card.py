@@ -1,16 +1,19 @@
 """A round trip: profit or loss at a glance, then prices, protection and quality of the fills."""
 
+from collections.abc import Sequence
 from decimal import Decimal
 
 import discord
 
 from bot import text
+from bot.cards import news as news_card
 from bot.cards._layout import Tone, card, in_r, one_line, signed, tone_of
 from engine.domain.instrument import Instrument
 from engine.domain.money import ZERO
 from engine.domain.order import PlannedTarget
 from engine.domain.trade import StopPlan, TradeState
 from engine.reports import Missing
+from engine.reports.news import Row
 from engine.reports.trade_card import TradeCard
 
 _STOP_KIND = {
@@ -20,8 +23,8 @@ _STOP_KIND = {
 }
 
 
-def show(report: TradeCard) -> discord.Embed:
-    """The card of one trade."""
+def show(report: TradeCard, news: Sequence[Row] = ()) -> discord.Embed:
+    """The card of one trade; ``news``: headlines of what it is in."""
     return card(
         tone=_tone(report),
         title=title(report),
@@ -34,6 +37,7 @@ def show(report: TradeCard) -> discord.Embed:
             _targets(report),
             _working(report),
             quality(report),
+            *(news_card.short(row) for row in news),
             _foot(report),
         ],
     )

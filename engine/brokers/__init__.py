@@ -99,7 +99,7 @@ class BrokerFill:
     """The execution that a bust or a correction is about."""
 
     def __post_init__(self) -> None:
-        if self.qty <= 0:
+        if self.qty.is_finite() and self.qty <= 0:
             raise ValueError("an execution of nothing, or less")
 
 

@@ -73,5 +73,5 @@ class Seen:
     jottings: tuple[Jotting, ...] = ()
     """Newest notes of the journal."""
     news: tuple[Headline, ...] = ()
-    no_news: str = "no news source is configured"
-    """Why there are none."""
+    no_news: str = "no news source is read here"
+    """Why there are none: other people's headlines are shown by /news, and to people alone."""

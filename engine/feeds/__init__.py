@@ -2,7 +2,7 @@
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, SecretStr
 from engine.clock import Clock
 from engine.domain.candle import Candles, Timeframe, no_candles
 from engine.domain.instrument import Instrument, Kind
+from engine.domain.news import News, no_news
 from engine.domain.quote import Leg, Quote, UnitQuote, unit_quote
 from engine.quality import Quality
 from engine.store import Tokens
@@ -59,6 +60,21 @@ class Archive(Protocol):
 
         Raises:
             BrokerUnavailable, RateLimited, BrokerAuthError: the source could not be asked.
+        """
+        ...
+
+
+@runtime_checkable
+class Newswire(Protocol):
+    """A source of headlines. Not every feed is one: ask ``engine.headlines.Headlines``."""
+
+    async def news(self, symbols: Sequence[str], since: datetime, limit: int) -> News:
+        """At most ``limit`` headlines about any of these, written or changed since, newest first.
+
+        ``symbols``: shares and coins by their names, ``AAPL``, ``BTC/USD``.
+
+        Raises:
+            BrokerUnavailable, RateLimited, BrokerAuthError; OrderRejected: with their reason.
         """
         ...
 
@@ -131,6 +147,7 @@ class FeedAdapter(ABC):
     kinds: ClassVar[frozenset[Kind]] = frozenset({"stock", "option", "future", "crypto"})
     """What it quotes; nothing else is asked of it."""
     is_synthetic: bool = False
+    has_news: ClassVar[bool] = False
 
     def __init__(self, settings: Settings, setup: FeedSetup) -> None:
         self.settings = settings
@@ -175,6 +192,11 @@ class FeedAdapter(ABC):
         del n, until
         why = f"{self.name} keeps no history"
         return no_candles(instrument, timeframe, self.name, self.clock.now(), why)
+
+    async def news(self, symbols: Sequence[str], since: datetime, limit: int) -> News:
+        """As :meth:`Newswire.news`; not known where the source has no headlines."""
+        del symbols, since, limit
+        return no_news(self.name, self.clock.now(), f"{self.name} has no news")
 
 
 def not_ahead(quote: Quote) -> Quote:

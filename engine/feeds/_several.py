@@ -7,7 +7,9 @@ from datetime import datetime, timedelta
 
 from engine.clock import Clock
 from engine.domain.candle import Candles, Timeframe, no_candles
+from engine.domain.errors import BrokerUnavailable
 from engine.domain.instrument import Instrument
+from engine.domain.news import News, no_news
 from engine.domain.quote import Quote
 from engine.feeds import FeedAdapter, Greeks
 from engine.quality import Quality
@@ -100,6 +102,27 @@ class Several:
             whys.append(found.missing)
         why = "; ".join(whys) or f"no feed has prices of a {instrument.kind}"
         return no_candles(instrument, timeframe, self.name, self._clock.now(), why)
+
+    async def news(self, symbols: Sequence[str], since: datetime, limit: int) -> News:
+        """Of the first feed that answers, among those that have any.
+
+        Raises:
+            Whatever the last of them raised. BrokerUnavailable: it is down.
+        """
+        failed: Exception | None = None
+        for feed in self.feeds:
+            if not feed.has_news:
+                continue
+            if feed.name in self.down:
+                failed = BrokerUnavailable(f"{feed.name} is down")
+                continue
+            try:
+                return await feed.news(symbols, since, limit)
+            except Exception as error:  # noqa: BLE001 - whatever it raises, the next is asked
+                failed = error
+        if failed is not None:
+            raise failed
+        return no_news(self.name, self._clock.now(), f"{self.name} has no news")
 
     async def watch(self, instruments: Iterable[Instrument]) -> None:
         """Stream these everywhere they are quoted; what is not connected yet does it then."""

@@ -1,7 +1,7 @@
 """One to three instruments looked into: where they stand, levels, momentum, risk, both set-ups.
 
 Everything is computed from daily candles and the newest quote. What no source of this desk can
-say (fundamentals, news, earnings, implied volatility rank) is missing with its reason.
+say (fundamentals, mood of the news, earnings, implied volatility rank) is missing with its reason.
 """
 
 from collections.abc import Mapping, Sequence
@@ -30,7 +30,7 @@ _STOP_ATR, _LEAST_PCT, _MOST_PCT = Decimal(2), Decimal("0.8"), Decimal(3)
 _TARGET_R = 2
 UNTOLD: Mapping[str, Missing] = {
     "fundamentals": Missing("no source of fundamentals"),
-    "news": Missing("no source of news"),
+    "news": Missing("no model reads headlines"),
     "earnings": Missing("no source of earnings dates"),
     "IV rank": Missing("no history of implied volatility"),
 }

@@ -49,7 +49,7 @@ NEEDS = {
     **dict.fromkeys(("data quality", "data sources"), "viewer"),
     **dict.fromkeys(("chart candles", "chart compare"), "viewer"),
     **dict.fromkeys(("watchlist view", "watchlist history"), "viewer"),
-    **dict.fromkeys(("market-summary", "sector-analysis"), "viewer"),
+    **dict.fromkeys(("market-summary", "sector-analysis", "news"), "viewer"),
     "watchlist reset": "admin",
     "data refresh": "admin",
     **dict.fromkeys(("resume-trading", "mode paper", "mode live"), "admin"),
@@ -71,7 +71,7 @@ PUBLIC = (
     *("mode show", "health api-usage", "health metrics", "risk-limits", "circuit-breaker"),
     *("about", "market-status", "data quality", "data sources", "monitor status"),
     *("chart candles", "chart compare", "watchlist add", "watchlist remove"),
-    *("market-summary", "sector-analysis"),
+    *("market-summary", "sector-analysis", "news"),
     *("watchlist view", "watchlist history"),
 )
 """No account's figures in them."""

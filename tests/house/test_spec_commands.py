@@ -13,7 +13,7 @@ from bot.cli import commands
 SPEC = Path(__file__).parents[3] / "shared" / "spec" / "commands.md"
 LATER = frozenset(
     {
-        *("market-sentiment", "news", "economic-calendar", "signals", "strategy-performance"),
+        *("market-sentiment", "economic-calendar", "signals", "strategy-performance"),
         *("ml-status", "screener", "strategy", "options", "workflow", "rules", "backtest"),
         *("agents", "ml", "report", "readiness", "rollout", "backup"),
     }

@@ -1,5 +1,6 @@
-"""Alpaca's market data on loopback: newest quotes by REST, streams of them in MessagePack."""
+"""Alpaca's market data on loopback: quotes and news by REST, streams of quotes in MessagePack."""
 
+import asyncio
 from datetime import datetime
 from typing import Any
 
@@ -22,6 +23,12 @@ class AlpacaData:
         """Symbol -> bars, oldest first, whatever length was asked for."""
         self.refuses_bars = self.page = 0
         """Status that bars are refused with; most bars of one page, 0: as many as asked for."""
+        self.news: list[Any] = []
+        """Articles as Alpaca words them; told in the order of their last change."""
+        self.refuses_news = self.news_page = 0
+        """Status that news are refused with; most of one page, 0: as many as asked for."""
+        self.news_waits: asyncio.Event | None = None
+        """No news are answered before it is set."""
         self.asked: list[tuple[str, dict[str, str]]] = []
         self.subscribed: dict[str, set[str]] = {}
         """Path of a stream -> symbols."""
@@ -42,6 +49,7 @@ class AlpacaData:
         app.router.add_get("/v1beta3/crypto/us/latest/quotes", self._latest)
         for path in ("/v2/stocks/bars", "/v1beta1/options/bars", "/v1beta3/crypto/us/bars"):
             app.router.add_get(path, self._bars)
+        app.router.add_get("/v1beta1/news", self._news)
         for path in STREAMS:
             app.router.add_get(path, self._stream)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.2)
@@ -108,6 +116,27 @@ class AlpacaData:
         bars = {symbol: found[first:last]} if found else {}
         return web.json_response({"bars": bars, "next_page_token": token})
 
+    async def _news(self, request: web.Request) -> web.Response:
+        query = dict(request.query)
+        self.asked.append((request.path, query))
+        if self.news_waits is not None:
+            await self.news_waits.wait()
+        if request.headers.get("APCA-API-KEY-ID") != KEY:
+            return web.json_response({"message": "unauthorized."}, status=401)
+        if self.refuses_news:
+            headers = {"Retry-After": "7"} if self.refuses_news == 429 else {}
+            body = {"message": "no news today"}
+            return web.json_response(body, status=self.refuses_news, headers=headers)
+        if not 1 <= int(query["limit"]) <= 50:
+            return web.json_response({"message": "limit: 1 to 50"}, status=400)
+        wanted = set(query["symbols"].split(","))
+        found = [a for a in self.news if _is_about(a, wanted, query["start"])]
+        found.sort(key=_last_change, reverse=query.get("sort", "desc") == "desc")
+        first = int(query.get("page_token", 0))
+        last = first + min(int(query["limit"]), self.news_page or 50)
+        token = str(last) if last < len(found) else None
+        return web.json_response({"news": found[first:last], "next_page_token": token})
+
     async def _stream(self, request: web.Request) -> web.StreamResponse:
         if self.is_deaf:
             return web.Response(status=503)
@@ -142,6 +171,17 @@ class AlpacaData:
         own |= set(symbols)
         told = {"T": "subscription", "trades": [], "quotes": sorted(own), "bars": []}
         await socket.send_bytes(_packed([told]))
+
+
+def _last_change(article: Any) -> str:
+    return str(article.get("updated_at")) if isinstance(article, dict) else ""
+
+
+def _is_about(article: Any, wanted: set[str], start: str) -> bool:
+    """What is no article at all is told to everybody."""
+    if not isinstance(article, dict):
+        return True
+    return bool(wanted & set(article["symbols"])) and str(article["updated_at"]) >= start
 
 
 def _packed(messages: Any) -> bytes:

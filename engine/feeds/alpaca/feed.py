@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -17,11 +17,13 @@ from engine.brokers.alpaca.translate import symbol_of
 from engine.domain.candle import Candle, Candles, Timeframe, no_candles
 from engine.domain.errors import BrokerAuthError, BrokerUnavailable
 from engine.domain.instrument import Instrument, Kind
+from engine.domain.news import News
 from engine.domain.quote import Quote
 from engine.feeds import FeedSetup
 from engine.feeds._past import reaching_back, told
 from engine.feeds._polled import Polled
 from engine.feeds.alpaca.line import Line
+from engine.feeds.alpaca.news import Newsroom
 from engine.feeds.alpaca.reading import TIMEFRAMES, candle_of, named, quote_of, stamp
 
 log = logging.getLogger(__name__)
@@ -53,10 +55,12 @@ class Alpaca(Polled):
         stream_url: Address = ""
         """Of all three streams, without their paths."""
         reads_per_min: int = Field(default=150, gt=0)
+        """A tenth of it is for news."""
 
     secrets: ClassVar[tuple[str, ...]] = ("key", "secret")
     kinds: ClassVar[frozenset[Kind]] = frozenset({"stock", "option", "crypto"})
     most_failed_polls: ClassVar[int] = 3
+    has_news: ClassVar[bool] = True
 
     def __init__(self, settings: "Alpaca.Settings", setup: FeedSetup) -> None:
         super().__init__(settings, setup)
@@ -65,8 +69,11 @@ class Alpaca(Polled):
             setup.secrets["key"].get_secret_value(),
             setup.secrets["secret"].get_secret_value(),
         )
-        lanes = Lanes(setup.clock, {"read": (settings.reads_per_min, 60)})
+        for_news = max(settings.reads_per_min // 10, 1)
+        for_quotes = max(settings.reads_per_min - for_news, 1)
+        lanes = Lanes(setup.clock, {"read": (for_quotes, 60)})
         self._rest = Rest(setup.name, setup.clock, lanes, self.usage)
+        self._newsroom = Newsroom(setup.name, setup.clock, self.usage, for_news)
         self._halts: dict[str, bool] = {}
         """Halted shares; False once the stream was lost since."""
         self._lines: dict[str, Line] = {}
@@ -83,7 +90,9 @@ class Alpaca(Polled):
         """
         await self._stop()
         self._queue, self._n_failed = asyncio.Queue(), 0
-        await self._rest.open(*self._keys, self._terms.quotes_url or _REST)
+        url = self._terms.quotes_url or _REST
+        await self._rest.open(*self._keys, url)
+        await self._newsroom.open(*self._keys, url)
         answer = await self._ask("stock", ["SPY"])
         if not answer.is_ok:
             raise BrokerAuthError(f"{self.name}: no market data for these keys or this plan")
@@ -117,6 +126,7 @@ class Alpaca(Polled):
         await asyncio.gather(*(line.close() for line in self._lines.values()))
         self._poller, self._lines = None, {}
         await self._rest.close()
+        await self._newsroom.close()
 
     # -- contract -------------------------------------------------------------------------------
 
@@ -170,6 +180,10 @@ class Alpaca(Polled):
                 break
             asked["page_token"] = str(body["next_page_token"])
         return told(found, instrument, timeframe, n, until, self.name, now)
+
+    async def news(self, symbols: Sequence[str], since: datetime, limit: int) -> News:
+        """Headlines of shares and coins, by the time of their last change."""
+        return await self._newsroom.news(symbols, since, limit)
 
     @property
     def silent(self) -> dict[str, str]:

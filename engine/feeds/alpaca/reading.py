@@ -25,7 +25,7 @@ def candle_of(body: Mapping[str, Any], timeframe: Timeframe) -> Candle:
     Raises:
         KeyError, ValueError, TypeError, ArithmeticError: it is none.
     """
-    at = _moment(body["t"])
+    at = moment(body["t"])
     return Candle(
         at=began_at(at, "1d") if timeframe == "1d" else at,
         open=_number(body["o"]),
@@ -57,7 +57,7 @@ def quote_of(body: Mapping[str, Any], instrument: Instrument, source: str, now: 
         ask=_number(body["ap"]),
         bid_size=_number(body["bs"]) if has_sizes else None,
         ask_size=_number(body["as"]) if has_sizes else None,
-        exchange_at=_moment(body["t"]),
+        exchange_at=moment(body["t"]),
         received_at=now,
         source=source,
     )
@@ -78,7 +78,12 @@ def _number(value: Any) -> Decimal:
     return number
 
 
-def _moment(value: Any) -> datetime:
+def moment(value: Any) -> datetime:
+    """A time with its zone.
+
+    Raises:
+        ValueError, TypeError: it is none.
+    """
     at = value if isinstance(value, datetime) else datetime.fromisoformat(value)
     if at.tzinfo is None:
         raise ValueError("a time without its zone")

@@ -17,6 +17,7 @@ SILENT = frozenset(
         "stopmark",
         "cue",
         "lookback",
+        "relative",
     )
 )
 """Kinds that say nothing about the trade; cues and question marks are judged elsewhere."""

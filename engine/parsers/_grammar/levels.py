@@ -28,7 +28,7 @@ _UNDER_WORDS = frozenset(
 _CONTRACT = frozenset(("opt", "occ", "slash", "date", "when", "right", "ndte", "future"))
 _TIES = frozenset(
     ("to", "at", "@", "on", "for", "now", ":", "->", "is", "my", "the", "up", "exp", "expiring",
-     "expires")
+     "expires", "down", "by")
 )  # fmt: skip
 _HELD = frozenset(
     ("position", "this position", "trade", "this trade", "this", "it", "this one", "on this",
@@ -61,6 +61,7 @@ def stop(reader: Reducer, at: int) -> int:
     if found is not None and (value := _level(found, is_stop=True)) is not None:
         if _is_below(reader, at, end) and value.kind == "price":
             return _below(reader, label, value, end)
+        _note_relative(reader, at, end, value)
         return _aside(reader, _stop_value(reader, label, value, found, end + 1))
     if found is not None and found.kind == "moved" and found.value:
         reader.put(label, "verb", "upd")
@@ -108,6 +109,19 @@ def _below(reader: Reducer, label: Item, value: Level, end: int) -> int:
     return end + 1 + (is_on + is_named if is_named else 0)
 
 
+def _note_relative(reader: Reducer, at: int, end: int, value: Level) -> None:
+    """``stop up 5 points``: a distance from where it stands, unlike ``stop to 5 points``."""
+    ties, after = {item.text for item in reader.items[at + 1 : end]}, reader.look(end + 1)
+    is_led = bool(ties & _WAYS) and "to" not in ties
+    is_way = is_led or (after is not None and after.text in _WAYS)
+    if "by" in ties or (is_way and value.kind in ("points", "percent")):
+        label = reader.items[at]
+        reader.out.append(Item("relative", None, "", label.sent, label.clause))
+
+
+_WAYS = frozenset(("up", "down", "higher", "lower"))
+
+
 def _aside(reader: Reducer, at: int) -> int:
     """Index behind ``(-25%)``: a result in brackets only repeats the level before it."""
     shape = [item for item in (reader.look(at), reader.look(at + 1), reader.look(at + 2)) if item]
@@ -136,6 +150,7 @@ def _far(reader: Reducer, at: int) -> bool:
         if is_tie and found is not None and (value := _level(found, is_stop=True)):
             if item.text in ("to", "->", "now"):
                 reader.put(label, "verb", "upd")
+            _note_relative(reader, end - 1, end + 1, value)
             reader.put(label, "stop", value, f"{label.text} {found.text}")
             del reader.items[end : end + 2]
             return True
@@ -223,6 +238,8 @@ def target(reader: Reducer, at: int) -> int:
             reader.put(label, "tag", f"{label.text.upper()} hit")
             reader.put(label, "hit", values)
             return end + 1
+        if len(values) == 1:
+            _note_relative(reader, at, end - 1, values[0])
         is_moved = any(item.text in _MOVED for item in reader.items[at + 1 : end])
         if is_moved:
             reader.put(label, "verb", "upd")

@@ -15,7 +15,7 @@ from engine.parsers._grammar.items import Item
 from engine.parsers._grammar.judge import judge
 from engine.parsers._grammar.sanity import (
     check_exit_price,
-    check_new_stop,
+    check_new_levels,
     check_rest_stop,
     check_together,
 )
@@ -203,7 +203,7 @@ def check_words(draft: Draft, reading: Reading) -> None:
         facts.doubt("action", f"{remark!r} is said of a trade already made")
         draft.is_talk = _is_noun(facts) and bool(facts.by.get("verb"))
     if said.family == "update":
-        check_new_stop(signal, reading.base, facts)
+        check_new_levels(signal, reading.base, facts)
     if said.family == "close":
         check_rest_stop(signal, facts)
         _check_round_trip(facts, reading.base)
@@ -404,4 +404,4 @@ def _correction(base: Signal) -> Alert:
 
 def _sentence(reasons: list[str]) -> str:
     text = "; ".join(dict.fromkeys(reasons))
-    return text[0].upper() + text[1:] + "."
+    return text[0].upper() + text[1:] + ("" if text.endswith("?") else ".")

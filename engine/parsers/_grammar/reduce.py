@@ -11,7 +11,7 @@ _JOINT_WORDS = frozenset(
     ("is", "to", "at", "of", "now", "the", "my", "a", "around", "near", "about", "roughly",
      "approx", "approximately", "@", "update", "updated", "usd", "for", "on", "moved", "move",
      "moving",      "in", "set", "its",
-     "raised", "up", "down", "level", "here", "limit", "price", "all",
+     "raised", "up", "down", "by", "level", "here", "limit", "price", "all",
      "below", "under", "above", "over", "then", "first", "second", "new")
 )  # fmt: skip  # fmt: skip
 

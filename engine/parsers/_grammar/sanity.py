@@ -67,9 +67,12 @@ def in_prices(levels: tuple[Level, ...], entry: Decimal | None, sign: int) -> tu
     )
 
 
-def check_new_stop(signal: Signal, base: Signal | None, facts: Facts) -> None:
-    """A new stop lies in the region of the entry it protects."""
+def check_new_levels(signal: Signal, base: Signal | None, facts: Facts) -> None:
+    """A new stop lies in the region of the entry it protects; it is told from there as well."""
     stop = signal.stop
+    if facts.has("relative"):
+        name = "stop" if stop is not None else "targets"
+        facts.doubt(name, "is that from the entry, or from where it stands?")
     if base is None or not base.price or stop is None or stop.kind != "price" or not stop.value:
         return
     low, high = sorted((base.price, stop.value))

@@ -6,7 +6,7 @@ person understands by every one of them.
 
 import pytest
 
-from engine.domain.alert import EmbedText
+from engine.domain.alert import Alert, EmbedText
 from engine.parsers import read
 from tests.unit.parsers.labelled import message, outcome, profile, score
 from tests.unit.parsers.test_forms import CLOSE, OPEN, SPY, rows
@@ -455,3 +455,22 @@ def test_the_lines_of_a_form_say_what_they_say(fields: str, expected: str) -> No
 )
 def test_the_close_of_a_bar_is_no_exit_and_a_result_no_entry(text: str) -> None:
     assert score("no order", outcome("stocks", text)).verdict == "ok"
+
+
+@pytest.mark.parametrize(
+    ("text", "is_asked"),
+    [
+        ("move ES stop up 5 points", True),
+        ("move target up 5 points on ES", True),
+        ("moving stop on NQ by 20 points", True),
+        ("raise ES stop by 5", True),
+        ("move ES stop to 5 points", False),
+        ("moving stop on NQ up to 20100", False),
+        ("ES long 6000 stop down 5 points", False),
+    ],
+)
+def test_a_level_moved_by_a_distance_is_asked_about(text: str, is_asked: bool) -> None:
+    """From the entry, or from where it stands? The two are far apart once a stop has moved."""
+    found = outcome("futures", text)
+    assert isinstance(found, Alert)
+    assert found.needs_human is is_asked, found.question
