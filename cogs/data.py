@@ -12,6 +12,7 @@ from bot.client import DeskBot
 from bot.drawn import drawn
 from bot.suggest import among
 from engine.domain.errors import UserError
+from engine.reports.data import Period
 
 Press = discord.Interaction[DeskBot]
 
@@ -26,21 +27,27 @@ class Data(commands.Cog):
 
     @data.command(name="quality", description="Grades A to F per symbol; D and F open nothing new")
     @app_commands.describe(
-        symbol="Only this one, with what its grade is made of", theme="Colours of the chart"
+        symbol="Only this one, with what its grade is made of",
+        period="How far back",
+        source="Only what this source quotes",
+        theme="Colours of the chart",
     )
     async def quality(
         self,
         interaction: Press,
         symbol: str = "",
+        period: Period = "1d",
+        source: str = "",
         theme: Literal["dark", "light"] | None = None,
     ) -> None:
-        """Worst first; one symbol with its day as a picture."""
+        """Worst first; one symbol with its period as a picture."""
         app = self.bot.app
         await app.gate.begin(interaction, "data quality")
         if not symbol:
-            await reply.report(interaction, data_card.show(app.outside.data()))
+            found = app.outside.data(period=period, source=source)
+            await reply.report(interaction, data_card.show(found))
             return
-        report = app.outside.data(symbol)
+        report = app.outside.data(symbol, period=period, source=source)
         files: tuple[discord.File, ...] = ()
         if len(report.rows[0].trend) > 1:
             colours = app.people.theme(interaction.user.id, theme)
@@ -55,6 +62,13 @@ class Data(commands.Cog):
         if not app.gate.allows(interaction, "data quality"):
             return []
         return among(sorted({q.instrument.label for q in app.board.all().values()}), current)
+
+    @quality.autocomplete("source")
+    async def _sources(self, interaction: Press, current: str) -> list[app_commands.Choice[str]]:
+        app = self.bot.app
+        if not app.gate.allows(interaction, "data quality"):
+            return []
+        return among(sorted(app.quality.sources()), current)
 
     @data.command(name="sources", description="Who delivers quotes, and who does not")
     async def sources(self, interaction: Press) -> None:

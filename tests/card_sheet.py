@@ -323,10 +323,11 @@ def route_cards() -> Iterator[discord.Embed]:
             rooms=rooms,
         )
     )
-    none = routes_report.build(
-        ex.frame(), running=(), configured=(), accounts=accounts, rooms=rooms
-    )
-    yield routes.show(none)
+    for asset in ("", "stock"):
+        none = routes_report.build(
+            ex.frame(), running=(), configured=(), accounts=accounts, rooms=rooms, asset=asset
+        )
+        yield routes.show(none)
 
 
 def broker_cards() -> Iterator[discord.Embed]:
@@ -432,7 +433,10 @@ def figures() -> Iterator[discord.Embed]:
         ex.order(order_id="TSC"),
     ]
     yield orders.show(order_report.build(ex.frame(), orders=rows))
-    yield orders.one(order_report.row(rows[1], ex.frame()), ex.frame().stamp("A-1"))
+    part = {"leg_filled": (D(1),), "avg_price": D("2.54"), "reason": "stop"}
+    doubted = replace(rows[1], **part, attempt=1, updated_at=NOW - timedelta(seconds=4))
+    row = order_report.row(doubted, ex.frame(), (1, 3, 10, 30))
+    yield orders.one(row, ex.frame().stamp("A-1"))
     yield exposure.show(exposure_report())
     yield from book_examples.cards()
     yield performance.show(performance_report(60))

@@ -8,9 +8,13 @@ from engine.quality import Grade
 from engine.reports.data import DataReport, Row, Source
 
 PICTURE = "quality.png"
+_NONE = "The first quote will show here."
+_NO_SAMPLE = "n/a (no sample was taken)"
 _SHOWN = 15
 _BLOCKS = "▁▂▃▄▅▆▇█"
 _POINTS = 10
+LAST = {"1h": "the last hour", "6h": "the last 6 hours", "1d": "the last day"}
+"""Period -> as people say it."""
 _NAMES = {
     "freshness": "fresh",
     "completeness": "complete",
@@ -32,7 +36,8 @@ def show(report: DataReport) -> discord.Embed:
         title=_title(report),
         stamp=report.stamp,
         lines=[
-            text.table(cells, "llrl") if cells else "The first quote will show here.",
+            text.table(cells, "llrl") if cells else "" if report.source else _NONE,
+            f"-# {_blocks(report)}" if cells else "",
             f"-# and {rest} more" if rest > 0 else "",
             *(_source(s) for s in report.sources[:8]),
             "-# From D down nothing new is opened; exits go on.",
@@ -54,7 +59,7 @@ def one(report: DataReport, *, has_picture: bool = False) -> discord.Embed:
             f"used: {text.safe_line(', '.join(row.graded.sources), 120)}",
             "🛑 trading in it is halted" if row.graded.is_halted else "",
             "🛑 set aside: of grade F within the last minute" if row.graded.is_quarantined else "",
-            f"the last day {spark(row.trend)}" if row.trend and not has_picture else "",
+            "" if has_picture else f"{LAST[report.period]} {spark(row.trend) or _NO_SAMPLE}",
         ],
         picture=PICTURE if has_picture else "",
     )
@@ -65,7 +70,7 @@ def alt(report: DataReport) -> str:
     (row,) = report.rows
     low, high = min(row.trend, default=0.0), max(row.trend, default=0.0)
     return (
-        f"Quality of {row.label}'s quotes over its day: now {row.graded.grade.value} "
+        f"Quality of {row.label}'s quotes over {LAST[report.period]}: now {row.graded.grade.value} "
         f"({row.graded.score:.0f} of 100), between {low:.0f} and {high:.0f}"
     )
 
@@ -91,13 +96,21 @@ def spark(scores: tuple[float, ...]) -> str:
     return "".join(_BLOCKS[min(max(int(s / 100 * top), 0), top)] for s in picked)
 
 
+def _blocks(report: DataReport) -> str:
+    if any(row.trend for row in report.rows):
+        return f"blocks: {LAST[report.period]}, a full one is 100"
+    return f"{LAST[report.period]}: {_NO_SAMPLE}"
+
+
 def _title(report: DataReport) -> str:
     if report.worst is None:
-        return "No quotes yet"
+        by = text.safe_line(report.source, 40)
+        return f"{by} has quoted nothing yet" if by else "No quotes yet"
+    by = f" by {text.safe_line(report.source, 40)}" if report.source else ""
     if report.n_poor:
-        return f"Too poor to trade: {report.n_poor} of {len(report.rows)} symbols"
+        return f"Too poor to trade: {report.n_poor} of {len(report.rows)} symbols{by}"
     worst = Grade(report.worst)
-    return f"Data is good: {text.count(len(report.rows), 'symbol')}, none below {worst}"
+    return f"Data is good: {text.count(len(report.rows), 'symbol')}{by}, none below {worst}"
 
 
 def _delivery(lost: int, n: int) -> str:

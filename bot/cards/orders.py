@@ -32,9 +32,11 @@ def one(row: Row, stamp: Stamp) -> discord.Embed:
         title=f"{row.side} {text.qty(row.qty)} {text.safe_line(row.label, 60)} · {word(row.state)}",
         stamp=stamp,
         lines=[
-            (f"{_purpose(row)} · filled {text.qty(row.filled)} of {text.qty(row.qty)}"),
+            f"{_purpose(row)} · {_filled(row)}",
             f"**{text.safe_line(row.account, 40)}** via {text.safe_line(row.broker, 40)}",
-            one_line("Why", text.safe_line(row.reason, 200)),
+            one_line("Why", "" if row.reason == row.purpose else text.safe_line(row.reason, 200)),
+            one_line("Attempt", f"{row.attempt}, under the same id" if row.attempt > 1 else ""),
+            one_line("Next", _next(row)),
             f"{'took' if row.is_over else 'age'} {text.span(row.age)} · changed {text.ago(row.at)}",
             (
                 f"-# order {text.safe_line(row.order_id, 40)} · trade "
@@ -60,6 +62,27 @@ def word(state: OrderState) -> str:
     """The state as people say it."""
     mark = "⚠ " if state is OrderState.UNKNOWN else ""
     return f"{mark}{words.ORDER[state]}"
+
+
+def _filled(row: Row) -> str:
+    done = f"filled {text.qty(row.filled)} of {text.qty(row.qty)}"
+    if not row.filled:
+        return done
+    if isinstance(row.avg_price, Missing):
+        return f"{done} at n/a ({row.avg_price.reason})"
+    return f"{done} at {text.price(row.avg_price, row.price_of)} on average"
+
+
+def _next(row: Row) -> str:
+    """Of one in doubt: when the broker is asked again, and from when a person decides."""
+    if row.state is not OrderState.UNKNOWN:
+        return ""
+    if row.next_look_at is None or row.person_at is None:
+        return "the broker is asked on; a person decides: /order resolve"
+    return (
+        f"looked up again {text.ago(row.next_look_at)}; without an answer a person is called "
+        f"{text.ago(row.person_at)}"
+    )
 
 
 def _purpose(row: Row) -> str:

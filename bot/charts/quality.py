@@ -1,4 +1,4 @@
-"""How good one symbol's quotes were over a day: its score with the lines between grades."""
+"""How good one symbol's quotes were over a period: its score with the lines between grades."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ def pack(report: DataReport) -> dict[str, Any]:
     known = {name: v for name, v in row.graded.parts.items() if v is not None}
     parts = ", ".join(f"{name} {value:.0%}" for name, value in known.items())
     return {
-        "title": f"{text.shorten(row.label, 26)} · quality of its quotes",
+        "title": f"{text.shorten(row.label, 26)} · quality of quotes, {report.period}",
         "value": f"{row.graded.grade.value} {row.graded.score:.0f}",
         "allows": row.graded.grade.allows_entries,
         "detail": text.shorten(parts, 70),
@@ -27,7 +27,7 @@ def pack(report: DataReport) -> dict[str, Any]:
 
 
 EXAMPLE: dict[str, Any] = {
-    "title": "SPY · quality of its quotes",
+    "title": "SPY · quality of quotes, 1d",
     "value": "A 97",
     "allows": True,
     "detail": "freshness 100%, completeness 90%",
@@ -52,7 +52,7 @@ def draw(data: dict[str, Any], theme: str) -> bytes:
     page.heading(data["title"], data["value"], tone, data["detail"])
     y = np.array(data["scores"])
     if len(y) < 2:
-        page.middle("its day has only begun")
+        page.middle("too few samples yet")
         return page.png()
     x = np.arange(1.0, len(y) + 1)
     axes = page.panel(0.03, 0.145, 0.885, 0.665)

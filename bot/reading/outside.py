@@ -120,11 +120,13 @@ class OutsideReading:
                 )
         return found
 
-    def data(self, name: str | None = None) -> quotes.DataReport:
-        """Grades of everything quoted, or of one symbol.
+    def data(
+        self, name: str | None = None, *, period: quotes.Period = "1d", source: str = ""
+    ) -> quotes.DataReport:
+        """Grades of everything quoted, or of one symbol, or of what one source quotes.
 
         Raises:
-            UserError: nothing of that name is quoted, or quotes are not graded here.
+            UserError: nothing of that name is quoted (by it), or quotes are not graded here.
         """
         board = self._desk.board
         if board.quality is None:
@@ -137,7 +139,17 @@ class OutsideReading:
                 shown = text.safe_line(name, 40)
                 raise UserError(f"“{shown}” was never quoted here. Nothing was looked up.")
         down = getattr(self._desk.feed, "down", {})
-        return quotes.build(self._frame(), board.quality, instruments=known, down=down)
+        heard = {s.casefold(): s for s in (*board.quality.sources(), *down)}
+        typed = source.strip()
+        if typed and typed.casefold() not in heard:
+            there = ", ".join(sorted(heard.values())) or "none was heard yet"
+            raise UserError(f"There is no such source; there are: {there}. Nothing was looked up.")
+        by = heard.get(typed.casefold(), "")
+        frame, of = self._frame(), board.quality
+        report = quotes.build(frame, of, instruments=known, down=down, period=period, source=by)
+        if name is not None and not report.rows:
+            raise UserError(f"{by} does not quote {known[0].label}. Nothing was looked up.")
+        return report
 
     async def refresh(self) -> tuple[int, list[str]]:
         """Ask for a fresh quote of everything known; how many came, and what has none.

@@ -307,7 +307,8 @@ class Reading:
             shown = text.safe_line(order_id, 40)
             raise UserError(f"There is no order “{shown}”. Nothing was done.")
         frame = self.frame()
-        return order_rows.row(found, frame), frame.stamp(found.alert_id)
+        row = order_rows.row(found, frame, self._desk.settings.lookup_ladder_s)
+        return row, frame.stamp(found.alert_id)
 
     def order_row(self, order_id: str) -> order_rows.Row:
         """A live order as it is now.

@@ -2,12 +2,20 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Literal
 
 from engine.domain.instrument import Instrument
 from engine.quality import Grade, Quality
 from engine.quality import Report as Graded
 from engine.reports import Frame, Stamp
+
+Period = Literal["1h", "6h", "1d"]
+SPANS: Mapping[Period, timedelta] = {
+    "1h": timedelta(hours=1),
+    "6h": timedelta(hours=6),
+    "1d": timedelta(days=1),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,7 +25,7 @@ class Row:
     label: str
     graded: Graded
     trend: tuple[float, ...]
-    """Scores of the last day, oldest first; empty before the first sample."""
+    """Scores of the period, oldest first; empty: none was taken in it."""
     trend_at: tuple[datetime, ...] = ()
     """When each of them was taken."""
 
@@ -40,6 +48,9 @@ class DataReport:
     stamp: Stamp
     rows: tuple[Row, ...]
     sources: tuple[Source, ...]
+    period: Period = "1d"
+    source: str = ""
+    """Only symbols that this source quotes; empty: all."""
 
     @property
     def n_poor(self) -> int:
@@ -58,16 +69,17 @@ def build(
     *,
     instruments: Iterable[Instrument],
     down: Mapping[str, str] | None = None,
-    since: datetime | None = None,
+    period: Period = "1d",
+    source: str = "",
 ) -> DataReport:
-    """``down``: source -> why; ``since``: how far trends go back."""
-    rows = []
+    """``down``: source -> why; ``period``: how far trends go back; ``source``: what it quotes."""
+    rows, since = [], frame.now - SPANS[period]
     for instrument in instruments:
         graded = quality.of(instrument, frame.now)
-        if graded is None:
+        if graded is None or (source and source not in graded.sources):
             continue
         trend = quality.trend(instrument)
-        kept = [(at, score) for at, score in trend if since is None or at >= since]
+        kept = [(at, score) for at, score in trend if at >= since]
         row = Row(
             label=instrument.label,
             graded=graded,
@@ -76,11 +88,14 @@ def build(
         )
         rows.append(row)
     lost = dict(down or {})
-    names = dict.fromkeys((*quality.sources(), *lost))
+    heard = dict.fromkeys((*quality.sources(), *lost))
+    names = [n for n in heard if not source or n == source]
     return DataReport(
         stamp=frame.stamp("data"),
         rows=tuple(sorted(rows, key=lambda r: (r.graded.score, r.label))),
         sources=tuple(
             Source(name=n, uptime=quality.uptime(n, frame.now), down=lost.get(n, "")) for n in names
         ),
+        period=period,
+        source=source,
     )

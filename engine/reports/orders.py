@@ -1,6 +1,6 @@
 """Orders as rows: what is working, what has ended, what is in doubt."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -25,6 +25,10 @@ class Row:
     state: OrderState
     qty: Decimal
     filled: Decimal
+    avg_price: Figure
+    """Of what was filled, as booked."""
+    attempt: int
+    """1 at first; each repeat under the same id counts."""
     price: Figure
     """Limit, or the trigger of a stop; missing for market orders."""
     account: str
@@ -34,6 +38,10 @@ class Row:
     """Since it was made, or its whole life once it is over."""
     at: datetime
     """Of its last change."""
+    next_look_at: datetime | None = None
+    """In doubt: when the broker is asked about it next; None: with each comparison."""
+    person_at: datetime | None = None
+    """In doubt: when a person is called, or was."""
 
     @property
     def is_over(self) -> bool:
@@ -67,10 +75,13 @@ def build(
     )
 
 
-def row(order: Order, frame: Frame) -> Row:
-    """One order in short."""
+def row(order: Order, frame: Frame, ladder_s: Sequence[float] = ()) -> Row:
+    """One order in short; ``ladder_s``: when one in doubt is looked up, counted from then on."""
     price = order.limit if order.limit is not None else order.stop
     end = order.updated_at if order.state.is_terminal else frame.now
+    since = order.updated_at
+    looks = [since + timedelta(seconds=s) for s in ladder_s if order.state is OrderState.UNKNOWN]
+    nothing = "its executions are not booked yet" if order.filled else "nothing was filled"
     return Row(
         order_id=order.order_id,
         trade_id=order.trade_id,
@@ -83,10 +94,14 @@ def row(order: Order, frame: Frame) -> Row:
         state=order.state,
         qty=order.qty,
         filled=order.filled,
+        avg_price=Missing(nothing) if order.avg_price is None else order.avg_price,
+        attempt=order.attempt + 1,
         price=Missing("at market") if price is None else price,
         account=order.account,
         broker=order.broker,
         reason=order.reason,
         age=max(end - order.created_at, timedelta(0)),
         at=order.updated_at,
+        next_look_at=next((at for at in looks if at > frame.now), None),
+        person_at=looks[-1] if looks else None,
     )

@@ -22,6 +22,22 @@ async def test_grades_sources_and_one_symbol_in_full(tmp_path, monkeypatch):
         used = it.user("vic").slash("actions", "data quality", symbol=SPY.label)
         drawn = (await used.replied(40)).reply
         assert "between 87 and 89" in drawn.attachments[0].description
+        kept = [(now - timedelta(hours=2), 50.0)]
+        none = await it.slash("vic", "actions", "data quality", symbol=SPY.label, period="1h")
+        assert "the last hour n/a (no sample was taken)" in plain(none.reply)
+        some = await it.slash("vic", "actions", "data quality", period="6h")
+        assert "blocks: the last 6 hours" in plain(some.reply)
+        (by,) = it.app.quality.sources()
+        his = plain((await it.slash("vic", "actions", "data quality", source=by)).reply)
+        assert f"1 symbol by {by}" in his
+        it.app.quality.down("backup", now)
+        other = plain((await it.slash("vic", "actions", "data quality", source="backup")).reply)
+        assert "backup has quoted nothing yet" in other
+        assert "SPY" not in other
+        wrong = await it.slash("vic", "actions", "data quality", source="nobody")
+        assert f"no such source; there are: backup, {by}" in wrong.text
+        named = await it.user("vic").autocomplete("actions", "data quality", "source", source="ba")
+        assert [c["value"] for c in named.choices] == ["backup"]
         unknown = await it.slash("vic", "actions", "data quality", symbol="ZZZ")
         assert "never quoted" in unknown.text
         found = await it.user("vic").autocomplete("actions", "data quality", "symbol", symbol="spy")
