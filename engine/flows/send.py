@@ -3,6 +3,8 @@
 import asyncio
 import logging
 import re
+from collections.abc import Coroutine, Sequence
+from typing import Any
 
 from engine import orders
 from engine.asking import Rank, answered_within, asking
@@ -18,6 +20,7 @@ from engine.domain.errors import (
     StoreUnavailable,
 )
 from engine.domain.order import Order, OrderState, Purpose, Trigger
+from engine.domain.record import Event
 from engine.flows import broker_switch, just_taken, mode
 from engine.flows.doubt import UNANSWERED, answered, as_known, doubt, in_time, look_up, stands
 from engine.flows.fills import on_fill
@@ -58,11 +61,7 @@ async def submit(desk: Desk, order: Order, *, again: bool = False) -> Order:
         return await desk.order(order.order_id) or order
     if why := unwanted(desk, current) or _uncarried(desk, current):
         return await answered(desk, current, Trigger.REJECT, f"not sent: {why}")
-    desk.in_flight.add(order.order_id)
-    try:
-        after = await _sent(desk, current, again=again)
-    finally:
-        desk.in_flight.discard(order.order_id)
+    after = await _heard_of(desk, current, _sent(desk, current, again=again))
     if why := unwanted(desk, after):
         await ask_cancel(desk, after, why)
     elif after.purpose is Purpose.ENTRY and after.state.is_at_broker:
@@ -90,6 +89,36 @@ def unwanted(desk: Desk, order: Order) -> str:
 def _uncarried(desk: Desk, order: Order) -> str:
     """Why an entry must not leave: its fill could not be booked. One that left may go on."""
     return desk.unsound if order.purpose is Purpose.ENTRY else ""
+
+
+async def _heard_of(desk: Desk, order: Order, request: Coroutine[Any, Any, object]) -> Order:
+    """What became of an order: by its answer, or an exit by what the stream tells before it.
+
+    The next step of an exit waits for no answer that may never come: parts of an entry that fill
+    meanwhile would have no stop.
+    """
+    heard = asyncio.Event()
+
+    async def ask() -> None:
+        try:
+            await request
+        finally:
+            desk.in_flight.discard(order.order_id)
+            heard.set()
+
+    def note(_: Sequence[Event]) -> None:
+        known = desk.book.orders.get(order.order_id)
+        if known is None or known.state not in UNANSWERED:
+            heard.set()
+
+    desk.in_flight.add(order.order_id)
+    if order.purpose is Purpose.ENTRY:
+        await ask()
+    else:
+        with desk.bus.hearing(note):
+            desk.spawn(ask(), f"send {order.order_id}")
+            await heard.wait()
+    return await as_known(desk, order)
 
 
 async def _sent(desk: Desk, order: Order, *, again: bool) -> Order:
@@ -258,11 +287,7 @@ async def _until_over(desk: Desk, order_id: str, asked: asyncio.Task[None]) -> N
 
 async def replace(desk: Desk, old: Order, new: Order) -> None:
     """Swap a working stop; ``old`` is durable as PENDING_REPLACE, ``new`` as SUBMITTING."""
-    desk.in_flight.add(new.order_id)
-    try:
-        await _replaced(desk, old, new)
-    finally:
-        desk.in_flight.discard(new.order_id)
+    await _heard_of(desk, new, _replaced(desk, old, new))
 
 
 async def _replaced(desk: Desk, old: Order, new: Order) -> None:

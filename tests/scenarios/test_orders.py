@@ -152,6 +152,32 @@ async def test_after_each_login_the_broker_is_told_the_numbers_of_what_works_the
     assert ("main", stop.order_id, stop.broker_id) in told
 
 
+async def test_an_exit_whose_answer_hangs_holds_nothing_up_once_the_stream_has_told(monkeypatch):
+    """Accepted, told, and no answer: the parts that fill meanwhile are given their stop."""
+    rig = await make(broker_timeout_s=5)
+    await waiting(rig)
+    broker = rig.desk.broker("paper")
+    submit, replace, hung = broker.submit, broker.replace, []
+
+    async def silent(work):
+        hung.append(await work)
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(broker, "submit", lambda request: silent(submit(request)))
+    await rig.fill(spy(), "2.14", "2.15", ask_size=d(1))
+    assert (rig.trade().qty_open, len(hung)) == (1, 1)
+    monkeypatch.setattr(broker, "submit", submit)
+    monkeypatch.setattr(broker, "replace", lambda *what: silent(replace(*what)))
+    await rig.fill(spy(), "2.14", "2.15")
+    await alive(rig, 2)
+    assert (rig.trade().qty_open, len(hung)) == (2, 2)
+    await rig.say("STC 2 SPY 603C 1/31")
+    await alive(rig, 2)
+    assert not rig.desk.book.open_trades()
+    await at_rest(rig)
+    await rig.close()
+
+
 @pytest.mark.parametrize("is_heard_first", [True, False])
 async def test_a_stop_that_lives_though_its_answer_was_a_pause_is_not_doubled(
     rig, monkeypatch, is_heard_first
