@@ -225,8 +225,6 @@ def listed(account: str, row: Json) -> Listed:
         number(one.get("filledQuantity") or 0) // abs(leg.ratio)
         for one, leg in zip(rows, legs, strict=True)
     )
-    if filled > units:
-        raise Unreadable("more filled than ordered")
     raw = str(detail.get("status", ""))
     placed_at = moment(detail["placedTime"])
     kind = _TYPES.get(str(detail.get("priceType")))

@@ -260,8 +260,6 @@ def _row(said: Json, account: str) -> Row:
         updated_at=filled_at or placed_at,
         raw_state=said["status"],
     )
-    if order.filled > order.qty:
-        raise Unreadable("more filled than ordered")
     return Row(
         order=order,
         average=_price(said.get("filled_price")),
