@@ -4,7 +4,6 @@ A list that could not be read says nothing (pass None): it is neither "flat" nor
 order that is missing from a list is asked for by its id; being missing is no state.
 """
 
-import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,13 +13,12 @@ from engine import orders as life
 from engine.brokers import Balance, BrokerFill, BrokerOrder, BrokerPosition
 from engine.domain.instrument import Instrument
 from engine.domain.money import CENT, ZERO, Price, Qty
-from engine.domain.order import Order
+from engine.domain.order import Order, is_our_id
 from engine.domain.trade import Account, Position, Trade, TradeState
 from engine.ledger.booking import BUST, CORRECT
 
 GRACE = timedelta(seconds=5)
 """What changed this lately may not be in the broker's lists yet, or no longer in ours."""
-_OUR_ID = re.compile(r"TS[A-Z2-7]{18}")
 _LIVE = ("accepted", "partial")
 
 
@@ -211,15 +209,11 @@ def _sorted_fills(
     for fill in fills:
         if fill.kind != "fill":
             ends.append(fill)
-        elif ours.find(fill.client_order_id, fill.broker_id) or _is_our_id(fill.client_order_id):
+        elif ours.find(fill.client_order_id, fill.broker_id) or is_our_id(fill.client_order_id):
             mine.append(fill)
         else:
             other.append(fill)
     return mine, other, ends
-
-
-def _is_our_id(client_order_id: str) -> bool:
-    return _OUR_ID.fullmatch(client_order_id) is not None
 
 
 def _change(fill: BrokerFill) -> Decimal:
@@ -278,7 +272,7 @@ def _strangers(
             continue
         order = ours.find(report.client_order_id, report.broker_id)
         if order is None:
-            is_ours = _is_our_id(report.client_order_id)
+            is_ours = is_our_id(report.client_order_id)
             (zombies if is_ours else external).append(report)
             continue
         is_over = order.state.is_terminal and now - order.updated_at >= GRACE

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -204,10 +205,18 @@ def move(state: OrderState, trigger: Trigger) -> OrderState:
         raise InvariantError(f"an order in {state} cannot {trigger}") from None
 
 
+_OUR_ID = re.compile(r"TS[A-Z2-7]{18}")
+
+
 def client_order_id(intent_id: str) -> str:
     """The id that a broker sees: 20 characters A-Z0-9, the same for ever for the same intent."""
     digest = hashlib.sha256(f"{intent_id}/0/0".encode()).digest()
     return "TS" + base64.b32encode(digest[:15]).decode()[:18]
+
+
+def is_our_id(client_order_id: str) -> bool:
+    """Whether an id that a broker tells was made by :func:`client_order_id`."""
+    return _OUR_ID.fullmatch(client_order_id) is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

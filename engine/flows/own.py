@@ -1,13 +1,11 @@
 """Whose is it? The order of ours that a broker's report or execution is about."""
 
-import re
 from datetime import timedelta
 
 from engine.brokers import BrokerFill
 from engine.desk import Desk
-from engine.domain.order import Order, OrderState
+from engine.domain.order import Order, OrderState, is_our_id
 
-_OUR_ID = re.compile(r"TS[A-Z0-9]{18}")
 _SKEW = timedelta(minutes=2)
 """The broker's clock and ours need not agree."""
 _UNANSWERED = (OrderState.SUBMITTING, OrderState.UNKNOWN, OrderState.PENDING_CANCEL)
@@ -19,7 +17,7 @@ async def order_of(desk: Desk, account: str, client_order_id: str, broker_id: st
     known = desk.book.orders.get(client_order_id)
     if known is not None:
         return known
-    if _OUR_ID.fullmatch(client_order_id):
+    if is_our_id(client_order_id):
         return await desk.order(client_order_id)
     if not broker_id or client_order_id:
         return None
@@ -27,7 +25,7 @@ async def order_of(desk: Desk, account: str, client_order_id: str, broker_id: st
         (
             o
             for o in desk.book.orders.values()
-            if o.broker_id == broker_id and o.account == account and _OUR_ID.fullmatch(o.order_id)
+            if o.broker_id == broker_id and o.account == account and is_our_id(o.order_id)
         ),
         None,
     )
