@@ -147,7 +147,8 @@ async def edited(it: Story) -> None:
     """An edit before the click: the old buttons are dead, the new card asks anew."""
     stage, market = it.stage, it.stage.market
     first = await market.strike("TSLA", market.near, Decimal("5.50"), 5)
-    second = await market.strike("TSLA", market.near, Decimal("4.00"), 5)
+    assert first.strike is not None  # noqa: S101 - an option
+    second = option("TSLA", market.near, first.strike + 5, "C")
     said = stage.user("rhea").say(
         "options-room", f"BTO {first.label} @ {rounded(await market.mid(first))}"
     )

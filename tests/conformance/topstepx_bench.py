@@ -10,6 +10,7 @@ from engine.domain.instrument import future
 from tests.conformance.broker_bench import MES
 from tests.conformance.venue_bench import VenueBench
 from tests.venues.topstepx import TopstepxVenue
+from tests.venues.venue import Venue
 
 
 @dataclass(kw_only=True)
@@ -17,6 +18,13 @@ class TopstepBench(VenueBench):
     """With what only this venue can be told."""
 
     venue: Any = None
+
+    async def open_venue(self) -> Venue:
+        """Its market has traded lately: there is a price to be asked for."""
+        opened = await super().open_venue()
+        now = self.clock.now().isoformat()
+        self.venue.bars = [{"t": now, "o": 6700, "h": 6700, "l": 6700, "c": 6700, "v": 1}]
+        return opened
 
 
 def settings(url: str, ws_url: str, **more: object) -> TopstepSettings:
