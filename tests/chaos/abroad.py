@@ -193,7 +193,8 @@ class Abroad:
             exits = {n: abs(left) for n, of, left in books.working if of == key and left * qty < 0}
             if sum(exits.values()) >= abs(qty):
                 continue
-            known = {o.broker_id: o for o in self.disk.fresh_orders() if o.broker_id}
+            filled_lately = [number for number, of, _ in books.filled if of == key]
+            known = {o.broker_id: o for o in self.disk.fresh_orders(filled_lately) if o.broker_id}
             at_work = Counter[str]()
             for number, left in exits.items():
                 at_work[known[number].trade_id if number in known else ""] += left
