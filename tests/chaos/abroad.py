@@ -55,6 +55,8 @@ LONG_EVERY, LONG_S = 7, 20.0
 SETTLED_S = 45.0
 """The last doubt is over by then: the ladder's last look is after 30 s."""
 VENUE_STEP_S = 0.25
+AT_VENUE = "P-"
+"""Before our id it is the number of an order in the venue's own books, where it was told our id."""
 
 
 class Abroad:
@@ -193,8 +195,12 @@ class Abroad:
             exits = {n: abs(left) for n, of, left in books.working if of == key and left * qty < 0}
             if sum(exits.values()) >= abs(qty):
                 continue
-            filled_lately = [number for number, of, _ in books.filled if of == key]
-            known = {o.broker_id: o for o in self.disk.fresh_orders(filled_lately) if o.broker_id}
+            known = {
+                AT_VENUE + order.order_id: order
+                for order in self.disk.fresh_orders(
+                    number.removeprefix(AT_VENUE) for number, of, _ in books.filled if of == key
+                )
+            }
             at_work = Counter[str]()
             for number, left in exits.items():
                 at_work[known[number].trade_id if number in known else ""] += left

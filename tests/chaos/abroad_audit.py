@@ -82,14 +82,14 @@ class Disk:
         found = self._rows("SELECT doc FROM trades WHERE state = ?", TradeState.OPEN.value)
         return [shape_of(Trade).decode(doc) for (doc,) in found]
 
-    def fresh_orders(self, numbers: Iterable[str]) -> list[Order]:
-        """Those of open trades, the newest, and those of these broker's numbers."""
+    def fresh_orders(self, ids: Iterable[str]) -> list[Order]:
+        """Those of open trades, the newest, and these."""
         found = self._rows(
             "SELECT doc FROM orders WHERE trade_id IN (SELECT key FROM trades WHERE state = ?) "
             "OR born IN (SELECT born FROM orders ORDER BY born DESC LIMIT 200) "
-            "OR doc ->> 'broker_id' IN (SELECT value FROM json_each(?))",
+            "OR key IN (SELECT value FROM json_each(?))",
             TradeState.OPEN.value,
-            json.dumps(list(numbers)),
+            json.dumps(list(ids)),
         )
         return [shape_of(Order).decode(doc) for (doc,) in found]
 
