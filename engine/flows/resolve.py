@@ -1,12 +1,14 @@
 """A person decides about an order that no evidence explains: the last step of the ladder."""
 
 from engine import orders
+from engine.asking import Rank
 from engine.brokers import BrokerOrder, Unclear
 from engine.desk import Desk
 from engine.domain.desk import Who
 from engine.domain.errors import NotAllowed, UserError
-from engine.domain.order import Order, OrderState, Trigger
+from engine.domain.order import Order, OrderState, Purpose, Trigger
 from engine.flows import effects, send
+from engine.flows.doubt import in_time
 from engine.flows.hear import QUIET
 
 _OPEN = (OrderState.SUBMITTING, OrderState.UNKNOWN)
@@ -19,8 +21,9 @@ async def candidates(desk: Desk, order_id: str) -> tuple[BrokerOrder, ...]:
         UserError: there is no such doubt, or the broker does not answer.
     """
     order = _in_doubt(desk, order_id)
+    who = Rank.DOUBT if order.purpose is Purpose.ENTRY else Rank.NAKED
     try:
-        found = await desk.broker(order.broker).find(order.account, order_id)
+        found = await in_time(desk, desk.broker(order.broker).find(order.account, order_id), who)
     except QUIET as error:
         raise UserError(f"{order.broker} does not answer: {error}. Nothing was changed.") from error
     return found.candidates if isinstance(found, Unclear) else ()

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from engine.asking import our_own_delay
+from engine.asking import Rank, our_own_delay, rank
 from engine.brokers import (
     Absent,
     BalanceSeen,
@@ -595,8 +595,16 @@ async def test_a_person_picks_the_order_among_those_that_may_be_it(opened):
     told = next(n for n in rig.notes() if "has had no answer" in n)
     assert "9001" in told
     assert "9002" in told
+    find, ranks = rig.outside.find, []
+
+    async def noted(account, order_id):
+        ranks.append(rank())
+        return await find(account, order_id)
+
+    rig.outside.find = noted
     with pytest.raises(UserError, match="no candidate 9003"):
         await resolve.is_this(rig.desk, ADMIN, entry.order_id, "9003")
+    assert ranks == [Rank.DOUBT], "comparisons and polls do not make him wait"
     await resolve.is_this(rig.desk, ADMIN, entry.order_id, "9001")
     after = rig.desk.book.orders[entry.order_id]
     assert (after.state, after.broker_id) == (OrderState.ACCEPTED, "9001")
