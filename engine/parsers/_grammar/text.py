@@ -135,7 +135,7 @@ def normalise(text: str) -> str:
     """One spelling for what looks alike; invisible characters gone. Idempotent."""
     if _PLAIN.match(text):
         return text
-    out: list[str] = []
+    out, told = list[str](), text
     if _TWIN.search(text):
         text = _untwinned(text)
     if _MARKS.search(text):
@@ -151,7 +151,10 @@ def normalise(text: str) -> str:
             plain = _char(char)
             if plain:
                 out.append(plain)
-    return "".join(out)
+    text = "".join(out)
+    if text == told or text.isascii():
+        return text
+    return normalise(text)  # a mark may sit on another letter now, a twin beside one of ours
 
 
 @lru_cache(maxsize=1024)
