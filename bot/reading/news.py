@@ -35,6 +35,7 @@ class NewsReading:
         """
         app = self._app
         cards = app.reading.positions().rows if shows_book else ()
+        about: news.About
         if typed:
             about, wanted = "symbol", [MarketReading(app).named(typed)]
         else:
@@ -57,7 +58,7 @@ class NewsReading:
         return news.build(
             app.reading.frame(),
             found,
-            about=about,  # type: ignore[arg-type]
+            about=about,
             symbols=names,
             hours=hours,
             limit=limit,

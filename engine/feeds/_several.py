@@ -2,8 +2,9 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 from engine.clock import Clock
 from engine.domain.candle import Candles, Timeframe, no_candles
@@ -13,6 +14,8 @@ from engine.domain.news import News, no_news
 from engine.domain.quote import Quote
 from engine.feeds import FeedAdapter, Greeks
 from engine.quality import Quality
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -57,25 +60,21 @@ class Several:
 
     async def quote(self, instrument: Instrument) -> Quote | None:
         """The newest quote of the first feed that has one."""
-        for feed in self.feeds:
-            if instrument.kind in feed.kinds and feed.name not in self.down:
-                try:
-                    found = await feed.quote(instrument)
-                except Exception as error:  # noqa: BLE001 - whatever it raises, the next is asked
-                    log.info("feed %s has no quote: %s", feed.name, type(error).__name__)
-                    continue
-                if found is not None:
-                    return found
-        return None
+        return await self._first(instrument, "quote", lambda feed: feed.quote(instrument))
 
     async def greeks(self, contract: Instrument) -> Greeks | None:
         """Of the first feed that has a model of it."""
+        return await self._first(contract, "greeks", lambda feed: feed.greeks(contract))
+
+    async def _first(
+        self, of: Instrument, what: str, ask: Callable[[FeedAdapter], Awaitable[T | None]]
+    ) -> T | None:
         for feed in self.feeds:
-            if contract.kind in feed.kinds and feed.name not in self.down:
+            if of.kind in feed.kinds and feed.name not in self.down:
                 try:
-                    found = await feed.greeks(contract)
+                    found = await ask(feed)
                 except Exception as error:  # noqa: BLE001 - whatever it raises, the next is asked
-                    log.info("feed %s has no greeks: %s", feed.name, type(error).__name__)
+                    log.info("feed %s has no %s: %s", feed.name, what, type(error).__name__)
                     continue
                 if found is not None:
                     return found

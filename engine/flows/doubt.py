@@ -31,6 +31,8 @@ LOOK_BACK_S = (5.0, 12.0, 25.0)
 ABSENT_TWICE_S = 1.0
 """What is to be believed absent was found absent twice, so far apart."""
 _URGE_S = 3.0
+_CALL_AGAIN_S = 3.0
+"""A life that begins with a long doubt looks for so long itself before it calls a person."""
 UNANSWERED = (OrderState.SUBMITTING, OrderState.UNKNOWN)
 _MAY_HAVE_FILLED = (OrderState.ACCEPTED, OrderState.PARTIAL)
 
@@ -94,24 +96,53 @@ async def doubt(desk: Desk, order: Order, reason: str) -> Order:
                 )
             )
     if current.state in UNANSWERED:
-        desk.vigil(lambda: _ladder(desk, order.order_id), f"lookup {order.order_id}")
+        _climb(desk, order.order_id)
     return current
 
 
+def look_on(desk: Desk, broker: str) -> None:
+    """Its books cannot be compared: what is in doubt there is looked up all the same."""
+    for order in desk.book.orders.values():
+        is_in_doubt = order.state in UNANSWERED and order.order_id not in desk.in_flight
+        if order.broker == broker and is_in_doubt:
+            _climb(desk, order.order_id)
+
+
+def _climb(desk: Desk, order_id: str) -> None:
+    desk.vigil(partial(_ladder, desk, order_id), f"lookup {order_id}")
+
+
 async def _ladder(desk: Desk, order_id: str) -> None:
-    """Look an unanswered order up at growing distances, then call a person."""
-    waited = 0.0
-    for at in desk.settings.lookup_ladder_s:
+    """Look an unanswered order up at growing distances, then call a person.
+
+    Restarts begin the looks anew, not the wait: who is due to be called is called after two looks.
+    """
+    waited, steps = 0.0, desk.settings.lookup_ladder_s
+    _doubted_s(desk, order_id)
+    for at in steps:
         await desk.clock.sleep(at - waited)
         waited = at
         if await look_up(desk, order_id):
             return
+        if at >= min(_CALL_AGAIN_S, steps[-1]) and _doubted_s(desk, order_id) >= steps[-1]:
+            await _call_person(desk, order_id)
+    await _call_person(desk, order_id)
+
+
+def _doubted_s(desk: Desk, order_id: str) -> float:
+    """For how long an order has been without an answer, earlier lives included."""
+    order = desk.book.orders.get(order_id)
+    return 0.0 if order is None else desk.stopwatch.age_s(order_id, order.updated_at)
+
+
+async def _call_person(desk: Desk, order_id: str) -> None:
     order = desk.book.orders.get(order_id)
     if order is not None and order.state in UNANSWERED:
         await desk.tell(
             "admin",
-            f"Order {order_id} ({order.trade_id}) has had no answer for {waited:.0f} s. It counts "
-            "as live; no new entry in its symbol. Look into the broker's own app, then say what is "
+            f"Order {order_id} ({order.trade_id}) has had no answer for "
+            f"{_doubted_s(desk, order_id):.0f} s. It counts as live; no new entry in its symbol. "
+            "Look into the broker's own app, then say what is "
             f"there: /order resolve.{_meanwhile(desk, order)}{_may_be(desk, order_id)}",
             note_id=f"unknown-{order_id}",
         )

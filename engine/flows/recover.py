@@ -16,7 +16,7 @@ from engine.domain.errors import (
 )
 from engine.domain.record import Record
 from engine.domain.trade import Account
-from engine.flows import mode, send, settle
+from engine.flows import doubt, mode, send, settle
 from engine.flows.compare import compare
 from engine.flows.glance import is_as_left
 from engine.flows.hear import QUIET
@@ -149,6 +149,7 @@ def _unreached(desk: Desk, name: str, said: str, most_s: float | None = None) ->
     desk.health[f"broker {name}"] = said
     desk.gates.setdefault(name, said)
     desk.backoff.failed(f"mend|{name}", most_s)
+    doubt.look_on(desk, name)
     return f"{name}: not reachable, entries stay off ({said})"
 
 

@@ -1,6 +1,7 @@
 """Sending orders through brokers that fail, lie, repeat and forget (faults O, I-09 to I-16)."""
 
 import asyncio
+from functools import partial
 
 import pytest
 
@@ -308,6 +309,28 @@ async def test_a_person_is_called_when_it_stays_unknown(rig):  # I-14
     await rig.say(BUY)
     await alive(rig, 40)
     assert any("has had no answer for 30 s" in n for n in rig.notes())
+
+
+async def test_restarts_do_not_put_the_call_to_a_person_off():
+    rig = await make(Faults(unknown_after_accept=1, drop_events=999, unclear=999))
+    await rig.say(BUY)
+    rig.faults.fail_reads = 9999
+    for _ in range(4):
+        await alive(rig, 8)
+        assert not any("has had no answer" in note for note in rig.notes())
+        await rig.close()
+        old = rig
+        rig = await desks.start(
+            store=old.desk.store,
+            vault=old.vault,
+            clock=old.clock,
+            board=old.board,
+            wrap=partial(FaultyBroker, faults=old.faults),
+        )
+        rig.faults = old.faults
+    await alive(rig, 4)
+    assert any("has had no answer for 3" in note for note in rig.notes())
+    await rig.close()
 
 
 async def test_a_hanging_broker_holds_no_other_story_up(rig):  # O-07

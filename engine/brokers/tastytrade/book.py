@@ -56,7 +56,7 @@ class Memory:
     names: Recent[str] = field(default_factory=Recent)
     """Broker's id -> our client id, of orders from before this login."""
     hides_names: bool = False
-    """It took our last order without saying our id: a list without that id proves nothing."""
+    """It took our last order, or lists one, without our id: a list without an id proves nothing."""
     told: Recent[Decimal] = field(default_factory=Recent)
     """Executions that the stream told of -> the fee that it told."""
 

@@ -196,10 +196,16 @@ class Reading(Adapter):
         return [replace(fill, client_order_id=name) for fill in found]
 
     def _name(self, raw: Mapping[str, Any]) -> str:
-        """Our id of an order; empty when it is none of ours."""
+        """Our id of an order; empty when it is none of ours.
+
+        One of ours that is listed without it shows that others may be, too: absence is no proof.
+        """
         if raw.get("external-identifier"):
             return translate.ours(raw)
-        return self._memory.name_of(str(raw.get("id", "")))
+        name = self._memory.name_of(str(raw.get("id", "")))
+        if name:
+            self._memory.hides_names = True
+        return name
 
     def recall(self, account: str, client_order_id: str, broker_id: str) -> None:
         """An order from before this login; lists need not say our id."""

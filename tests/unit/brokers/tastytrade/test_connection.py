@@ -294,6 +294,10 @@ async def test_an_order_that_leaves_our_id_out_is_known_by_the_brokers(bench: An
     assert [f.client_order_id for f in await bench.fills()] == [order.client_order_id]
     lost = await bench.broker.find(bench.account, bench.id())
     assert isinstance(lost, Unclear), "what is listed without a name may be it"
+    await bench.restart()
+    bench.broker.recall(bench.account, order.client_order_id, order.broker_id)
+    lost = await bench.broker.find(bench.account, bench.id())
+    assert isinstance(lost, Unclear), "a new life has been told no order without a name yet"
     stop = await bench.submit(SELL, 1, STOP, stop="1.00", tif=Tif.GTC, reduces=True)
     await bench.restart()
     for known in (order, stop):
