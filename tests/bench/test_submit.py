@@ -48,7 +48,7 @@ class World:
         settings = Alpaca.Settings(
             rest_url=self.url,
             stream_url=f"ws://127.0.0.1:{port}/stream",
-            orders_per_min=60_000,
+            requests_per_min=60_000,
         )
         secrets = {name: SecretStr(f"PK-{name}") for name in Alpaca.secrets}
         setup = Setup(
