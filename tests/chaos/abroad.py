@@ -425,6 +425,11 @@ class Abroad:
                 f"resolving {name} asked for no confirmation",
             )
             await scene.confirm("ada", note)
+            until = time.monotonic() + NAKED_S
+            while name in {doc["order_id"] for doc in self.doubts()}:
+                answers = [n.text for n in demo._notes(asked)]
+                assert time.monotonic() < until, f"{name} {said}: not decided: {answers}"
+                await asyncio.sleep(0.1)
             self.n_decided += 1
         if self.n_decided:
             await asyncio.sleep(NAKED_S)  # what it was for is planned anew

@@ -13,7 +13,7 @@ from engine.orders import request_of
 from tests import rig as desks
 from tests import truth
 from tests.rig import d, spy
-from tests.scenarios.test_orders import (
+from tests.scenarios.faulty_desk import (
     BUY,
     LISTS,
     alive,
