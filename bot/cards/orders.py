@@ -75,7 +75,7 @@ def _filled(row: Row) -> str:
 
 def _next(row: Row) -> str:
     """Of one in doubt: when the broker is asked again, and from when a person decides."""
-    if row.state is not OrderState.UNKNOWN:
+    if row.state is not OrderState.UNKNOWN and row.person_at is None:
         return ""
     if row.next_look_at is None or row.person_at is None:
         return "the broker is asked on; a person decides: /order resolve"

@@ -111,6 +111,9 @@ AT_BROKER = frozenset(
 )
 
 
+UNANSWERED = (OrderState.SUBMITTING, OrderState.UNKNOWN)
+
+
 class Trigger(StrEnum):
     """What moves an order from one state to the next."""
 
@@ -159,6 +162,7 @@ def _moves() -> dict[tuple[OrderState, Trigger], OrderState]:
         (s.PARTIAL, t.ASK_CANCEL): s.PENDING_CANCEL,
         (s.PENDING_REPLACE, t.ASK_CANCEL): s.PENDING_CANCEL,
         (s.UNKNOWN, t.ASK_CANCEL): s.PENDING_CANCEL,
+        (s.PENDING_CANCEL, t.ABSENT): s.REJECTED,
         (s.ACCEPTED, t.ASK_REPLACE): s.PENDING_REPLACE,
         (s.PARTIAL, t.ASK_REPLACE): s.PENDING_REPLACE,
         (s.PENDING_CANCEL, t.REFUSE_CANCEL): s.ACCEPTED,
@@ -352,6 +356,19 @@ class Order(Record):
     def key(self) -> str:
         """The client order id."""
         return self.order_id
+
+    @property
+    def is_in_doubt(self) -> bool:
+        """Nobody has said yet whether the broker has it; asking to cancel it ends no doubt."""
+        was_never_seen = self.broker_id is None and self.accepted_at is None
+        is_asked_back = self.state is OrderState.PENDING_CANCEL and was_never_seen
+        return self.state in UNANSWERED or is_asked_back
+
+    @property
+    def in_doubt_since(self) -> datetime:
+        """When that began."""
+        sent_at = self.sent_at if self.state is OrderState.PENDING_CANCEL else None
+        return sent_at or self.updated_at
 
     @property
     def filled(self) -> Decimal:

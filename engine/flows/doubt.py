@@ -15,7 +15,7 @@ from engine.brokers import Seen as FoundOrder
 from engine.desk import Desk
 from engine.domain import words
 from engine.domain.money import ZERO
-from engine.domain.order import MOVES, Order, OrderState, OrderType, Purpose, Trigger
+from engine.domain.order import MOVES, UNANSWERED, Order, OrderState, OrderType, Purpose, Trigger
 from engine.domain.trade import TradeState
 from engine.flows import effects, second_truth
 from engine.flows.hear import QUIET, compare_later, on_report
@@ -33,7 +33,6 @@ ABSENT_TWICE_S = 1.0
 _URGE_S = 3.0
 _CALL_AGAIN_S = 3.0
 """A life that begins with a long doubt looks for so long itself before it calls a person."""
-UNANSWERED = (OrderState.SUBMITTING, OrderState.UNKNOWN)
 _MAY_HAVE_FILLED = (OrderState.ACCEPTED, OrderState.PARTIAL)
 
 
@@ -96,20 +95,20 @@ async def doubt(desk: Desk, order: Order, reason: str) -> Order:
                 )
             )
     if current.state in UNANSWERED:
-        _climb(desk, order.order_id)
+        climb(desk, current)
     return current
 
 
 def look_on(desk: Desk, broker: str) -> None:
     """Its books cannot be compared: what is in doubt there is looked up all the same."""
     for order in desk.book.orders.values():
-        is_in_doubt = order.state in UNANSWERED and order.order_id not in desk.in_flight
-        if order.broker == broker and is_in_doubt:
-            _climb(desk, order.order_id)
+        if order.broker == broker and order.order_id not in desk.in_flight and order.is_in_doubt:
+            climb(desk, order)
 
 
-def _climb(desk: Desk, order_id: str) -> None:
-    desk.vigil(partial(_ladder, desk, order_id), f"lookup {order_id}")
+def climb(desk: Desk, order: Order) -> None:
+    """Look it up until the doubt is gone or a person is called."""
+    desk.vigil(partial(_ladder, desk, order.order_id), f"lookup {order.order_id}")
 
 
 async def _ladder(desk: Desk, order_id: str) -> None:
@@ -132,12 +131,12 @@ async def _ladder(desk: Desk, order_id: str) -> None:
 def _doubted_s(desk: Desk, order_id: str) -> float:
     """For how long an order has been without an answer, earlier lives included."""
     order = desk.book.orders.get(order_id)
-    return 0.0 if order is None else desk.stopwatch.age_s(order_id, order.updated_at)
+    return 0.0 if order is None else desk.stopwatch.age_s(order_id, order.in_doubt_since)
 
 
 async def _call_person(desk: Desk, order_id: str) -> None:
     order = desk.book.orders.get(order_id)
-    if order is not None and order.state in UNANSWERED:
+    if order is not None and order.is_in_doubt:
         await desk.tell(
             "admin",
             f"Order {order_id} ({order.trade_id}) has had no answer for "

@@ -12,10 +12,9 @@ from engine import reconcile
 from engine.asking import Rank, asking
 from engine.brokers import Balance, Broker, BrokerOrder, BrokerPosition
 from engine.desk import Desk
-from engine.domain.order import Order, OrderState, Purpose
+from engine.domain.order import UNANSWERED, Order, OrderState, Purpose
 from engine.flows import effects, second_truth, send, splits, unsettled
 from engine.flows.compare import asked, together
-from engine.flows.doubt import UNANSWERED
 from engine.reconcile import Findings
 
 _OPEN_ENDED = (*UNANSWERED, OrderState.PENDING_CANCEL)

@@ -11,8 +11,6 @@ from engine.flows import effects, send
 from engine.flows.doubt import in_time
 from engine.flows.hear import QUIET
 
-_OPEN = (OrderState.SUBMITTING, OrderState.UNKNOWN)
-
 
 async def candidates(desk: Desk, order_id: str) -> tuple[BrokerOrder, ...]:
     """What at the broker may be this order.
@@ -73,6 +71,8 @@ async def is_this(desk: Desk, who: Who, order_id: str, broker_id: str) -> str:
     if tell is not None:  # its adapter keeps a list of its own where ids are hidden
         await tell(order.account, order_id, broker_id)
     await send.on_report(desk, found[0], asked=True)
+    if desk.book.orders.get(order_id, order).state is OrderState.PENDING_CANCEL:
+        desk.spawn(send.cancel(desk, after), f"cancel {order_id}")  # it has a number now
     effects.settle_soon(desk, order.trade_id)
     return f"Order {order_id} is {broker_id} at {order.broker}."
 
@@ -88,7 +88,7 @@ def _check(who: Who) -> None:
 
 def _in_doubt(desk: Desk, order_id: str) -> Order:
     order = desk.book.orders.get(order_id)
-    if order is None or order.state not in _OPEN or order_id in desk.in_flight:
+    if order is None or not order.is_in_doubt or order_id in desk.in_flight:
         raise UserError(f"Order {order_id} is not in doubt. Nothing was changed.")
     return order
 

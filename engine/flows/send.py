@@ -19,10 +19,10 @@ from engine.domain.errors import (
     RateLimited,
     StoreUnavailable,
 )
-from engine.domain.order import Order, OrderState, Purpose, Trigger
+from engine.domain.order import UNANSWERED, Order, OrderState, Purpose, Trigger
 from engine.domain.record import Event
 from engine.flows import broker_switch, just_taken, mode
-from engine.flows.doubt import UNANSWERED, answered, as_known, doubt, in_time, look_up, stands
+from engine.flows.doubt import answered, as_known, climb, doubt, in_time, look_up, stands
 from engine.flows.fills import on_fill
 from engine.flows.hear import QUIET, on_event, on_report
 from engine.market import new_york_date
@@ -235,6 +235,8 @@ async def cancel(desk: Desk, order: Order) -> None:
 
     An answer that hangs holds nobody up: what a stop protected is bare once the stop is gone.
     """
+    if order.is_in_doubt:
+        climb(desk, order)
     limit = answered_within(desk.settings.broker_timeout_s)
     asked = desk.spawn(_cancel_once(desk, order, limit), f"ask to cancel {order.order_id}")
     while not asked.done() and (left_s := HANGS_S - limit.asked_for_s) > 0:

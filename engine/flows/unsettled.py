@@ -8,9 +8,8 @@ from engine import orders
 from engine.asking import Rank, asking, rank
 from engine.desk import Desk
 from engine.domain.instrument import Instrument
-from engine.domain.order import Order, OrderState, Purpose, Trigger
+from engine.domain.order import UNANSWERED, Order, OrderState, Purpose, Trigger
 from engine.flows import effects, send
-from engine.flows.doubt import UNANSWERED
 
 _ENTRIES_S = 1.0
 

@@ -79,8 +79,8 @@ def row(order: Order, frame: Frame, ladder_s: Sequence[float] = ()) -> Row:
     """One order in short; ``ladder_s``: when one in doubt is looked up, counted from then on."""
     price = order.limit if order.limit is not None else order.stop
     end = order.updated_at if order.state.is_terminal else frame.now
-    since = order.updated_at
-    looks = [since + timedelta(seconds=s) for s in ladder_s if order.state is OrderState.UNKNOWN]
+    is_looked_up = order.is_in_doubt and order.state is not OrderState.SUBMITTING
+    looks = [order.in_doubt_since + timedelta(seconds=s) for s in ladder_s if is_looked_up]
     nothing = "its executions are not booked yet" if order.filled else "nothing was filled"
     return Row(
         order_id=order.order_id,

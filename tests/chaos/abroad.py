@@ -228,16 +228,10 @@ class Abroad:
         self.bare.forget()
 
     def excused(self) -> set[str]:
-        """What an exit was for of which only a person can tell; at the end nothing is excused.
-
-        An order without an answer whose cancel was asked has none still, nor a number to cancel.
-        """
+        """What an exit was for of which only a person can tell; at the end nothing is excused."""
         if self.caps.finds_by_client_id or self.caps.dedupes_client_id or self.is_over:
             return set()
-        doubts = self.doubts()
-        asked = self.disk.orders(OrderState.PENDING_CANCEL)
-        doubts += [doc for doc in asked if not doc["broker_id"] and not doc["accepted_at"]]
-        return {leg["instrument"]["symbol"] for doc in doubts for leg in doc["legs"]}
+        return {leg["instrument"]["symbol"] for doc in self.doubts() for leg in doc["legs"]}
 
     async def post(self, scene: demo.Stage, chance: random.Random) -> None:
         """An entry or an exit near the market."""
@@ -400,8 +394,13 @@ class Abroad:
     # -- the end ------------------------------------------------------------------------------
 
     def doubts(self) -> list[dict[str, Any]]:
-        """Orders whose outcome is not known yet."""
-        return self.disk.orders(*DOUBTFUL)
+        """Orders whose outcome is not known yet.
+
+        One without an answer whose cancel was asked has none still, nor a number to cancel.
+        """
+        asked = self.disk.orders(OrderState.PENDING_CANCEL)
+        never_seen = [doc for doc in asked if not doc["broker_id"] and not doc["accepted_at"]]
+        return self.disk.orders(*DOUBTFUL) + never_seen
 
     async def settled(self) -> None:
         """The venue is healthy: the desk finds out by itself, or has called somebody."""

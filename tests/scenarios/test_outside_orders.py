@@ -511,3 +511,49 @@ async def test_a_person_picks_the_order_among_those_that_may_be_it(opened):
     after = rig.desk.book.orders[entry.order_id]
     assert (after.state, after.broker_id) == (OrderState.ACCEPTED, "9001")
     await check(rig)
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+async def test_a_stop_in_doubt_whose_cancel_is_asked_is_still_for_a_person_to_decide(
+    opened, is_there
+):
+    """Its broker hides our ids: it has no number to cancel, and what it was for stands still."""
+    rig = await opened(terms=BLIND)
+    await rig.say(BUY)
+
+    def hide(what):
+        if what == "before submit":
+            rig.faults.unknown_after_accept, rig.faults.drop_events = 1, 1000
+            rig.outside.says["*"] = Unclear()
+            rig.faults.at = lambda _: None
+
+    rig.faults.at = hide
+    await rig.fill(spy(), "2.14", "2.15")
+    await alive(rig, 2)
+    (theirs,) = [o for o in await rig.broker.open_orders("main") if o.stop is not None]
+    nameless = replace(theirs, client_order_id="", broker_id="9001")
+    rig.outside.says["*"] = Unclear(candidates=(nameless, replace(nameless, broker_id="9002")))
+    cancel = rig.outside.cancel
+
+    async def numbered(account, order_id):
+        if rig.desk.book.orders[order_id].broker_id is None:
+            raise OrderStateUnknown("which order it is is not known yet")
+        await cancel(account, order_id)
+
+    rig.outside.cancel = numbered
+    await rig.say("STC 2 SPY 603C 1/31")
+    await alive(rig, 2)
+    (stop,) = live(rig, Purpose.STOP)
+    assert (stop.state, stop.broker_id) == (OrderState.PENDING_CANCEL, None)
+    await alive(rig, 35)
+    assert any(f"{stop.order_id} " in n and "has had no answer" in n for n in rig.notes())
+    if is_there:
+        await resolve.is_this(rig.desk, ADMIN, stop.order_id, "9001")
+    else:
+        await rig.broker.cancel("main", stop.order_id)
+        await resolve.never_arrived(rig.desk, ADMIN, stop.order_id, "no such order in the app")
+    rig.outside.says.clear()
+    rig.faults.drop_events = 0
+    await alive(rig, 10)
+    assert not rig.desk.book.open_trades(), "and then it is closed, as was asked"
+    await check(rig)
