@@ -12,7 +12,7 @@ from engine.exits import Cancel, Replace, Step, Submit
 from engine.market import new_york_date
 from engine.pricing import worst_limit
 
-_MOST_MOVED, _MOST_CLOSED = 2, 3
+_MOST_MOVED, _MOST_CLOSED = 1, 2
 _GROWS_S, _GROWS_LATER_S, _OFTEN = 1.0, 2.5, 4
 """A stop grows no sooner than that after it was sent; later, when it has grown so often."""
 _GOING = timedelta(seconds=5)
@@ -60,7 +60,8 @@ def must_queue(desk: Desk, trade: Trade, step: Cancel) -> bool:
 
     Where nothing is told unasked, the end of a cancelled stop has to be asked for before the next
     one can be sent, and few questions a second are answered: of many that were let go at once the
-    last would leave what it protected naked for long. A close goes before a move.
+    last would leave what it protected naked for long. One is over when what comes in its place has
+    been answered. A close goes before a move.
     """
     if _is_growing(desk, trade, step.order):
         return True
@@ -70,7 +71,7 @@ def must_queue(desk: Desk, trade: Trade, step: Cancel) -> bool:
         order.order_id
         for order in desk.book.orders.values()
         if order.broker == trade.broker
-        and order.state is OrderState.PENDING_CANCEL
+        and order.state in (OrderState.PENDING_CANCEL, OrderState.SUBMITTING)
         and order.purpose is not Purpose.ENTRY
         and desk.clock.now() - order.updated_at < _GOING
         and _is_held(desk, order)
