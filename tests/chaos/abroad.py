@@ -41,7 +41,7 @@ from engine.domain.order import OrderState, Purpose
 from engine.domain.record import Event
 from storage.sql import SqlStore
 from tests.chaos import campaign
-from tests.chaos.abroad_audit import DOUBTFUL, NAKED_S, Bare, Disk, audited
+from tests.chaos.abroad_audit import AT_VENUE, DOUBTFUL, NAKED_S, Bare, Disk, audited
 from tests.chaos.campaign import SYMBOLS, Tally, Watch
 from tests.chaos.nursery import Nursery, is_alive
 from tests.conformance.broker_bench import BROKERS
@@ -55,8 +55,6 @@ LONG_EVERY, LONG_S = 7, 20.0
 SETTLED_S = 45.0
 """The last doubt is over by then: the ladder's last look is after 30 s."""
 VENUE_STEP_S = 0.25
-AT_VENUE = "P-"
-"""Before our id it is the number of an order in the venue's own books, where it was told our id."""
 
 
 class Abroad:
@@ -195,12 +193,9 @@ class Abroad:
             exits = {n: abs(left) for n, of, left in books.working if of == key and left * qty < 0}
             if sum(exits.values()) >= abs(qty):
                 continue
-            known = {
-                AT_VENUE + order.order_id: order
-                for order in self.disk.fresh_orders(
-                    number.removeprefix(AT_VENUE) for number, of, _ in books.filled if of == key
-                )
-            }
+            fresh = self.disk.fresh_orders(n for n, of, _ in books.filled if of == key)
+            known = {AT_VENUE + order.order_id: order for order in fresh}
+            known |= {order.broker_id: order for order in fresh if order.broker_id}
             at_work = Counter[str]()
             for number, left in exits.items():
                 at_work[known[number].trade_id if number in known else ""] += left

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from tests.chaos.abroad import Abroad
 
 NAKED_S = 5.0
+AT_VENUE = "P-"
+"""Before our id it is the number of an order in the venue's own books, where it was told our id."""
 DOUBTFUL = (OrderState.UNKNOWN, OrderState.SUBMITTING)
 
 
@@ -82,14 +84,16 @@ class Disk:
         found = self._rows("SELECT doc FROM trades WHERE state = ?", TradeState.OPEN.value)
         return [shape_of(Trade).decode(doc) for (doc,) in found]
 
-    def fresh_orders(self, ids: Iterable[str]) -> list[Order]:
-        """Those of open trades, the newest, and these."""
+    def fresh_orders(self, numbers: Iterable[str]) -> list[Order]:
+        """Those of open trades, the newest, and those of these numbers at the venue."""
         found = self._rows(
             "SELECT doc FROM orders WHERE trade_id IN (SELECT key FROM trades WHERE state = ?) "
             "OR born IN (SELECT born FROM orders ORDER BY born DESC LIMIT 200) "
-            "OR key IN (SELECT value FROM json_each(?))",
+            "OR ? || key IN (SELECT value FROM json_each(?)) "
+            "OR json_extract(doc, '$.broker_id') IN (SELECT value FROM json_each(?))",
             TradeState.OPEN.value,
-            json.dumps(list(ids)),
+            AT_VENUE,
+            *(json.dumps(list(numbers)),) * 2,
         )
         return [shape_of(Order).decode(doc) for (doc,) in found]
 

@@ -19,6 +19,7 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 
+from engine.brokers import BrokerOrder
 from engine.brokers.paper import AlwaysOpen
 from engine.clock import SystemClock
 from engine.domain.instrument import parse_key
@@ -182,6 +183,11 @@ class Desk:
         self.venue.faults.kill_pid, self.venue.faults.kill_at = asked["pid"], asked["at"]
         return {}
 
+    def _number(self, order: BrokerOrder) -> str:
+        """As its broker's lists say it, where that is not the book's own."""
+        known = getattr(self.venue, "placed", {}).get((order.account, order.client_order_id))
+        return order.broker_id if known is None else str(known.number)
+
     async def _books(self, asked: Any) -> Any:
         exchange, number = self.venue.exchange, asked["number"]
         orders, fills = [], []
@@ -195,7 +201,7 @@ class Desk:
         return {
             "orders": [
                 {
-                    "broker_id": order.broker_id,
+                    "broker_id": self._number(order),
                     "side": order.side.value,
                     "type": order.type.value,
                     "qty": str(order.qty),
@@ -206,14 +212,14 @@ class Desk:
             "fills": [(f.instrument.key, str(f.qty * f.side.sign)) for f in fills],
             "held": {p.instrument.key: str(p.qty) for p in held if p.qty},
             "working": [
-                (order.broker_id, leg.instrument.key, str(left * order.side.sign * leg.ratio))
+                (self._number(order), leg.instrument.key, str(left * order.side.sign * leg.ratio))
                 for order in working
                 if (left := order.qty - order.filled)
                 for leg in order.legs
             ],
             "filled": [
                 (
-                    order.broker_id,
+                    self._number(order),
                     leg.instrument.key,
                     str(order.filled * order.side.sign * leg.ratio),
                 )
