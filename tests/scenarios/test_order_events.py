@@ -10,9 +10,9 @@ from engine.domain.desk import AlertState
 from engine.domain.errors import BrokerUnavailable, OrderRejected
 from engine.domain.order import OrderState, Purpose, Side
 from engine.domain.trade import Execution, Trade, TradeState
-from engine.flows import monitor, recover, send
+from engine.flows import manage, monitor, recover, send
 from tests import rig as desks
-from tests.rig import d, spy
+from tests.rig import TRADER, d, spy
 from tests.scenarios.faulty_desk import BUY, alive, at_rest, check, make, orders, waiting
 
 
@@ -290,6 +290,23 @@ async def test_an_overfill_is_booked_flagged_and_protected_in_full(rig):  # O-12
     live = [s for s in await orders(rig, Purpose.STOP) if not s.state.is_terminal]
     assert sum(s.qty for s in live if s.state is not OrderState.PENDING_REPLACE) == 3
     await check(rig)
+
+
+async def test_a_stop_that_closes_the_trade_while_it_is_replaced_ends_its_replacement(rig):  # O-21
+    """What the broker counts of the line is booked, though memory holds the old stop no more."""
+    await rig.say(BUY)
+    await rig.fill(spy(), "2.14", "2.15")
+    (stop,) = await orders(rig, Purpose.STOP)
+    await manage.set_stop(rig.desk, rig.trade().trade_id, TRADER, d("1.50"))
+    await rig.rest()
+    (moved,) = [s for s in await orders(rig, Purpose.STOP) if s.replaces == stop.order_id]
+    found = await rig.broker.find("main", moved.order_id)
+    (fill,) = await rig.broker.fills_since("main", desks.START)
+    late = {"execution_id": "late-1", "client_order_id": stop.order_id, "side": Side.SELL}
+    await send.on_fill(rig.desk, desks.replace(fill, **late))
+    assert (await rig.desk.trade(moved.trade_id)).state is TradeState.CLOSED
+    await send.on_report(rig.desk, desks.replace(found.order, state="rejected", filled=d(2)))
+    assert (await rig.desk.order(moved.order_id)).state is OrderState.REJECTED
 
 
 async def test_a_partial_fill_with_the_rest_cancelled_has_a_stop_of_its_size(rig):  # O-13
