@@ -1,6 +1,7 @@
 """What a broker tells of our orders: late, twice, in any order, not at all (O-08 to O-17)."""
 
 import asyncio
+from unittest.mock import AsyncMock
 
 import pytest
 
@@ -183,6 +184,28 @@ async def test_a_trade_does_not_stand_still_while_its_uncut_entry_is_looked_for(
     await rig.rest()
     assert await orders(rig, Purpose.CLOSE)
     broker.find = find
+    await at_rest(rig)
+
+
+async def test_a_cancel_that_is_always_refused_is_asked_for_at_a_pace_until_it_is_taken(rig):
+    await rig.say(BUY)
+    await rig.fill(spy(), "2.14", "2.15")
+    broker = rig.desk.brokers["paper"]
+    cancel, broker.cancel = broker.cancel, AsyncMock(side_effect=OrderRejected("no", "not now"))
+    find = broker.find
+
+    async def by_wire(*asked):
+        await rig.clock.sleep(0.1)
+        return await find(*asked)
+
+    broker.find = AsyncMock(side_effect=by_wire)
+    await manage.close(rig.desk, rig.trade().trade_id, TRADER)
+    await alive(rig, 40)
+    assert 4 <= broker.cancel.await_count <= 10
+    assert broker.find.await_count <= 20
+    broker.cancel, broker.find = cancel, find
+    await alive(rig, 12)
+    assert not rig.desk.book.trades
     await at_rest(rig)
 
 
