@@ -139,7 +139,7 @@ async def on_report(desk: Desk, report: BrokerOrder, *, asked: bool = False) -> 
         report = replace(report, reason=desk.broker(known.broker).unnamed(report.reason))
     async with desk.lock(known.account):
         order = desk.book.orders.get(known.order_id) or await desk.order(known.order_id) or known
-        before = orders.carried_by(order, desk.book.orders.values()) if order.replaces else None
+        before = orders.carried_by(order, await _line(desk, order)) if order.replaces else None
         after = orders.seen(order, report, desk.clock.now(), carried=before)
         if after is not order:
             await _store(desk, order, after, report)
@@ -158,6 +158,15 @@ async def on_report(desk: Desk, report: BrokerOrder, *, asked: bool = False) -> 
     if after is not order:
         effects.settle_soon(desk, order.trade_id)
     return desk.book.orders.get(known.order_id, after)
+
+
+async def _line(desk: Desk, order: Order) -> list[Order]:
+    """The orders that it replaced; where they closed their trade, memory holds them no more."""
+    found: list[Order] = []
+    while order.replaces is not None and (old := await desk.order(order.replaces)) is not None:
+        found.append(old)
+        order = old
+    return found
 
 
 def compare_later(desk: Desk, broker: str, pause_s: float, why: str) -> None:

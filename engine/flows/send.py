@@ -48,6 +48,8 @@ _ID_TAKEN = re.compile(r"(?i)\bunique\b|\bduplicate|already (?:exists|used|been 
 """A refusal of the id, not of the order: a gateway on the way may have repeated our request."""
 HANGS_S = 2.0
 """A broker that has not answered a cancellation for so long is asked what became of its order."""
+_UNCUT_S = 8.0
+"""A cancel that is refused while its order works on is asked for later and later, up to this."""
 CANCEL_AGAIN_S = (0.2, 0.3, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
 
 
@@ -266,6 +268,14 @@ async def _why_uncut(desk: Desk, order_id: str, why: str) -> None:
     """What cannot be cancelled has filled, mostly; its trade does not stand still meanwhile."""
     with asking(Rank.NAKED):
         await look_up(desk, order_id, refused=why)
+    order = desk.book.orders.get(order_id)
+    if order is not None and may_cancel(order) and not desk.backoff.must_wait(pace_of(order)):
+        desk.backoff.failed(pace_of(order), _UNCUT_S)
+
+
+def pace_of(order: Order) -> str:
+    """Under which its cancels wait after a refusal."""
+    return f"{order.trade_id}|cancel|{order.order_id}"
 
 
 async def _until_over(desk: Desk, order_id: str, asked: asyncio.Task[None]) -> None:

@@ -93,17 +93,17 @@ def _name(trade_id: str, step: Step) -> str:
     """What is not tried again at once when its broker refused it; the rest goes on."""
     if isinstance(step, Submit):
         return f"{trade_id}|{step.purpose}"
-    what = "cancel" if isinstance(step, Cancel) else "replace"
-    return f"{trade_id}|{what}|{step.order.order_id}"
+    if isinstance(step, Cancel):
+        return send.pace_of(step.order)
+    return f"{trade_id}|replace|{step.order.order_id}"
 
 
 async def _tidy(desk: Desk, trade_id: str) -> bool:
     """A finished trade may leave live orders behind: cancel them (O-15)."""
     for order in desk.book.orders_of(trade_id):
-        name = f"{trade_id}|cancel|{order.order_id}"
         if order.broker not in desk.brokers or not send.may_cancel(order):
             continue
-        if not desk.backoff.must_wait(name):
+        if not desk.backoff.must_wait(send.pace_of(order)):
             await send.ask_cancel(desk, order, "the trade is over")
             await _judge_cancel(desk, order)
     return False
@@ -232,12 +232,11 @@ async def _later(desk: Desk, trade_id: str, pause_s: float) -> None:
 
 
 async def _judge_cancel(desk: Desk, order: Order) -> None:
-    name = f"{order.trade_id}|cancel|{order.order_id}"
     after = await desk.order(order.order_id)
     if after is None or after.state.is_terminal:
-        desk.backoff.worked(name)
+        desk.backoff.worked(send.pace_of(order))
     elif after.state is not OrderState.PENDING_CANCEL:
-        desk.backoff.failed(name)
+        desk.backoff.failed(send.pace_of(order))
 
 
 def _look_soon(desk: Desk, trade_id: str) -> None:

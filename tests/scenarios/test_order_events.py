@@ -1,6 +1,7 @@
 """What a broker tells of our orders: late, twice, in any order, not at all (O-08 to O-17)."""
 
 import asyncio
+from unittest.mock import AsyncMock
 
 import pytest
 
@@ -10,9 +11,9 @@ from engine.domain.desk import AlertState
 from engine.domain.errors import BrokerUnavailable, OrderRejected
 from engine.domain.order import OrderState, Purpose, Side
 from engine.domain.trade import Execution, Trade, TradeState
-from engine.flows import monitor, recover, send
+from engine.flows import manage, monitor, recover, send
 from tests import rig as desks
-from tests.rig import d, spy
+from tests.rig import TRADER, d, spy
 from tests.scenarios.faulty_desk import BUY, alive, at_rest, check, make, orders, waiting
 
 
@@ -186,6 +187,28 @@ async def test_a_trade_does_not_stand_still_while_its_uncut_entry_is_looked_for(
     await at_rest(rig)
 
 
+async def test_a_cancel_that_is_always_refused_is_asked_for_at_a_pace_until_it_is_taken(rig):
+    await rig.say(BUY)
+    await rig.fill(spy(), "2.14", "2.15")
+    broker = rig.desk.brokers["paper"]
+    cancel, broker.cancel = broker.cancel, AsyncMock(side_effect=OrderRejected("no", "not now"))
+    find = broker.find
+
+    async def by_wire(*asked):
+        await rig.clock.sleep(0.1)
+        return await find(*asked)
+
+    broker.find = AsyncMock(side_effect=by_wire)
+    await manage.close(rig.desk, rig.trade().trade_id, TRADER)
+    await alive(rig, 40)
+    assert 4 <= broker.cancel.await_count <= 10
+    assert broker.find.await_count <= 20
+    broker.cancel, broker.find = cancel, find
+    await alive(rig, 12)
+    assert not rig.desk.book.trades
+    await at_rest(rig)
+
+
 async def never(*_):
     """Our own line is long."""
     with our_own_delay():
@@ -290,6 +313,23 @@ async def test_an_overfill_is_booked_flagged_and_protected_in_full(rig):  # O-12
     live = [s for s in await orders(rig, Purpose.STOP) if not s.state.is_terminal]
     assert sum(s.qty for s in live if s.state is not OrderState.PENDING_REPLACE) == 3
     await check(rig)
+
+
+async def test_a_stop_that_closes_the_trade_while_it_is_replaced_ends_its_replacement(rig):  # O-21
+    """What the broker counts of the line is booked, though memory holds the old stop no more."""
+    await rig.say(BUY)
+    await rig.fill(spy(), "2.14", "2.15")
+    (stop,) = await orders(rig, Purpose.STOP)
+    await manage.set_stop(rig.desk, rig.trade().trade_id, TRADER, d("1.50"))
+    await rig.rest()
+    (moved,) = [s for s in await orders(rig, Purpose.STOP) if s.replaces == stop.order_id]
+    found = await rig.broker.find("main", moved.order_id)
+    (fill,) = await rig.broker.fills_since("main", desks.START)
+    late = {"execution_id": "late-1", "client_order_id": stop.order_id, "side": Side.SELL}
+    await send.on_fill(rig.desk, desks.replace(fill, **late))
+    assert (await rig.desk.trade(moved.trade_id)).state is TradeState.CLOSED
+    await send.on_report(rig.desk, desks.replace(found.order, state="rejected", filled=d(2)))
+    assert (await rig.desk.order(moved.order_id)).state is OrderState.REJECTED
 
 
 async def test_a_partial_fill_with_the_rest_cancelled_has_a_stop_of_its_size(rig):  # O-13

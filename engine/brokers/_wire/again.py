@@ -1,5 +1,9 @@
 """Whether a request is tried again, and how long a broker that refuses wants to be left alone."""
 
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
 from engine.domain.errors import BrokerUnavailable, RateLimited
 
 _USUAL_S, _MOST_S = 5.0, 60.0
@@ -11,10 +15,27 @@ def is_worth_another(error: Exception) -> bool:
     return isinstance(error, BrokerUnavailable) and not isinstance(error, RateLimited)
 
 
-def pause_s(retry_after: str | None) -> float:
-    """Seconds of a ``Retry-After``, 0 to 60; 5 where it says none that can be read."""
+def pause_s(headers: Mapping[str, str], now: datetime) -> float:
+    """Seconds of an answer's ``Retry-After``, 0 to 60; 5 where it says none that can be read.
+
+    It may name a moment instead: told by the broker's own clock, where the answer says its time.
+    """
+    said = headers.get("Retry-After", "")
     try:
-        seconds = float(retry_after or "")
+        seconds = float(said)
     except ValueError:
-        return _USUAL_S
+        until = _moment(said)
+        if until is None:
+            return _USUAL_S
+        left_s = (until - (_moment(headers.get("Date", "")) or now)).total_seconds()
+        seconds = max(left_s, 0.0)
     return min(seconds, _MOST_S) if 0 <= seconds < float("inf") else _USUAL_S
+
+
+def _moment(said: str) -> datetime | None:
+    """An HTTP date; None when it is none."""
+    try:
+        at = parsedate_to_datetime(said)
+    except ValueError:
+        return None
+    return at if at.tzinfo else at.replace(tzinfo=UTC)

@@ -208,7 +208,7 @@ class Wire:
     def _judged(self, status: int, text: str, headers: Mapping[str, str], lane: Lane) -> Answer:
         if status == 429:
             self.breaker.succeeded()
-            pause = self.lanes.pause(lane, pause_s(headers.get("Retry-After")))
+            pause = self.lanes.pause(lane, pause_s(headers, self.clock.now()))
             raise RateLimited(f"{self.name} asks for a pause of {pause:.0f} s", pause)
         if status == 401:
             self.breaker.succeeded()

@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, TypeVar
 
-from engine.brokers import BrokerFill, BrokerOrder
+from engine.brokers import BrokerFill, BrokerOrder, Odd
+from engine.brokers._wire.events import Events
 from engine.brokers._wire.figures import UNREADABLE
 from engine.brokers.alpaca import reading
 from engine.brokers.alpaca.register import Known, Register
@@ -28,8 +29,11 @@ _LONGEST_CHAIN = 100
 class Books:
     """What the account did and holds at work, as far back as it is asked."""
 
-    def __init__(self, name: str, clock: Clock, rest: Rest, known: Register) -> None:
+    def __init__(
+        self, name: str, clock: Clock, rest: Rest, known: Register, events: Events
+    ) -> None:
         self._name, self._clock, self._rest, self._known = name, clock, rest, known
+        self._events = events
 
     # -- one order ------------------------------------------------------------------------------
 
@@ -45,13 +49,17 @@ class Books:
         if reading.is_spread(body) and not reading.legs_of(body) and unit is None:
             body = await self._nested(str(body["id"]))
         self._known.note(body)
-        return reading.order_of(
+        order = reading.order_of(
             body,
             account,
             ours=self._known.ours(body),
             unit=self._known.unit(body),
             carried=await self._carried(body),
         )
+        if reading.is_idle(body):  # a stop that does not work protects nothing (rules 3.6)
+            said = f"order {order.client_order_id or order.broker_id} is {order.raw_state[:40]}"
+            self._events.tell_once(Odd(note=f"{said}: it may not be at work there", raw=said))
+        return order
 
     async def learn(self, order_id: str) -> None:
         """Find out what one of Alpaca's ids stands for, and those below it."""

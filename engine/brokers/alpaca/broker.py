@@ -75,7 +75,7 @@ class Alpaca(Adapter):
         self._known = Register()
         lanes = Lanes(setup.clock, settings_.lanes)
         self._rest = Rest(self.name, setup.clock, lanes, self.usage)
-        self._books = Books(self.name, setup.clock, self._rest, self._known)
+        self._books = Books(self.name, setup.clock, self._rest, self._known, self._events)
         self._account = ""
         self._stream: Stream | None = None
         self._keeper: Keeper | None = None

@@ -168,6 +168,17 @@ def is_live(body: Body) -> bool:
     return str(body.get("status")) not in _OVER
 
 
+def is_idle(body: Body) -> bool:
+    """Whether it lives and may not fill: suspended, held, or a status that nobody knows.
+
+    The exits that a bracket or pair brings along are held until their turn has come.
+    """
+    status = str(body.get("status"))
+    if status == "held":
+        return body.get("order_class") not in ("bracket", "oco", "oto")
+    return status == "suspended" or state_of(status, ZERO) == "unknown"
+
+
 def legs_of(body: Body) -> list[Body]:
     """What is rolled up below an order: children of a bracket, legs of a spread."""
     legs = body.get("legs")

@@ -208,7 +208,7 @@ class Rest:
         status = reply.status
         if status == 429:
             self.breaker.succeeded()
-            pause = self.lanes.pause(lane, pause_s(reply.headers.get("Retry-After")))
+            pause = self.lanes.pause(lane, pause_s(reply.headers, self._clock.now()))
             raise RateLimited(f"{self.name} asks for a pause of {pause:.0f} s", pause)
         if status == 401:
             self.breaker.succeeded()

@@ -90,8 +90,6 @@ class Updates:
             except UNREADABLE:  # the order tells how much is filled: its executions are asked for
                 self._odd("an execution that cannot be read", data)
         report = await self._books.report(order, self._account)
-        if report.state == "unknown":
-            self._odd("an order in an unknown state", data)
         self._events.tell(OrderSeen(order=report))
         if event in reading.FILLS and reading.is_spread(order):
             await self._spread_filled(report.client_order_id, data)

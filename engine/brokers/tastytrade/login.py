@@ -16,7 +16,7 @@ from engine.brokers._wire.http import CONNECT_S, READ_S, Answer, Method, Wire
 from engine.brokers._wire.lanes import Lane, Lanes
 from engine.brokers._wire.usage import Usage
 from engine.brokers.tastytrade.bodies import SOURCE
-from engine.brokers.tastytrade.translate import refusal
+from engine.brokers.tastytrade.translate import number, refusal
 from engine.clock import Clock
 from engine.domain.errors import BrokerAuthError, BrokerUnavailable
 
@@ -107,8 +107,8 @@ class Login(Session):
         token = body.get("access_token")
         if not isinstance(token, str) or not token:
             raise BrokerUnavailable(f"{self._name} answered a login without a token")
-        lives = body.get("expires_in")
-        self._lives_s = float(lives) if isinstance(lives, int) and lives > 0 else _LIFETIME_S
+        lives = number(body.get("expires_in"))
+        self._lives_s = float(lives) if lives is not None and lives > 0 else _LIFETIME_S
         self.session_token = token
         self._ends_at = asked_at + self._lives_s
 

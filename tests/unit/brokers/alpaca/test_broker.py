@@ -426,6 +426,7 @@ async def test_children_are_known_by_our_ids_although_alpaca_gives_its_own(
     await bench.restart()
     seen = await bench.seen(stop)
     assert (seen.client_order_id, seen.stop, seen.qty) == (stop.client_order_id, D("1.70"), D(2))
+    assert not any(isinstance(e, Odd) for e in bench.told)  # held until its entry has filled
 
 
 async def test_children_of_an_entry_that_never_came_are_absent(bench: AlpacaBench) -> None:
@@ -575,6 +576,24 @@ async def test_an_unknown_status_is_shown_and_decides_nothing(bench: AlpacaBench
 
     assert await bench.until(lambda: any(o.raw_state == "beamed_up" for o in seen()))
     assert (seen()[-1].state, seen()[-1].raw_state) == ("unknown", "beamed_up")
+
+
+@pytest.mark.parametrize("word", ["suspended", "held", "beamed_up"])
+async def test_an_order_that_may_not_work_is_told_once_though_no_frame_says_so(
+    bench: AlpacaBench, monkeypatch: pytest.MonkeyPatch, word: str
+) -> None:
+    order = await bench.submit(BUY, 1, LIMIT, limit="1.95")
+    said = venue(bench)._order
+
+    def idle(*args: Any, **more: Any) -> dict[str, Any]:
+        return said(*args, **more) | {"status": word}
+
+    monkeypatch.setattr(venue(bench), "_order", idle)
+    await bench.broker.find("main", order.client_order_id)
+    await bench.broker.open_orders("main")
+    assert await bench.until(lambda: any(isinstance(e, Odd) for e in bench.told))
+    (odd,) = [e for e in bench.told if isinstance(e, Odd)]
+    assert f"{order.client_order_id} is {word}" in odd.note
 
 
 @pytest.mark.parametrize(

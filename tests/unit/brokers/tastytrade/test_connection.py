@@ -15,6 +15,7 @@ import pytest
 from pydantic import ValidationError
 
 from engine.brokers import Absent, Odd, OrderSeen, Seen, StreamDown, StreamUp, Unclear
+from engine.brokers._wire.http import Answer
 from engine.brokers.tastytrade import Tastytrade, broker, login, reading
 from engine.domain.errors import (
     BrokerAuthError,
@@ -94,6 +95,20 @@ async def test_a_token_that_ended_while_nobody_ran_is_renewed_before_the_order(b
     bench.clock.advance(10_000)
     order = await bench.submit(BUY, 1, LIMIT, limit="1.95")
     assert order.state == "accepted"
+
+
+@pytest.mark.parametrize("said", [60, "60", D("60.0")])
+async def test_a_tokens_life_counts_however_its_number_is_spelled(
+    bench: Any, monkeypatch: pytest.MonkeyPatch, said: object
+) -> None:
+    own = bench.broker._login
+    given = {"access_token": "tt-canary-token", "expires_in": said}
+    ask = AsyncMock(return_value=Answer(status=200, body=given, headers={}))
+    monkeypatch.setattr(own._token_wire, "read", ask)
+    await own.refresh(force=True)
+    bench.clock.advance(59)
+    await own.refresh()
+    assert ask.await_count == 2
 
 
 async def test_a_reading_that_got_401_is_asked_again_with_a_new_token_once(bench: Any) -> None:

@@ -198,6 +198,30 @@ async def test_429_pauses_its_lane_for_as_long_as_is_said_within_reason(
     assert len(server.seen) == 3
 
 
+SOON = "Wed, 18 Nov 2026 15:00:20 GMT"
+AHEAD = "Wed, 18 Nov 2026 15:00:12 GMT"
+
+
+@pytest.mark.parametrize(
+    ("until", "theirs", "pause"),
+    [
+        (SOON, "Wed, 18 Nov 2026 15:00:00 GMT", 20),
+        (SOON, AHEAD, 8),  # their clock is 12 s ahead of ours: it is theirs that counts
+        (SOON, "unset", 20),
+        (AHEAD, SOON, 0),
+        ("Wed, 18 Nov 2026 16:00:00 GMT", AHEAD, 60),
+        ("Wed, 99 Nov 2026 15:00:20 GMT", AHEAD, 5),
+    ],
+)
+async def test_a_pause_may_be_told_as_the_moment_when_it_is_over(
+    server, wire, until, theirs, pause
+):
+    server.answers = [text(429, "{}", **{"Retry-After": until, "Date": theirs})]
+    with pytest.raises(RateLimited) as caught:
+        await wire.act("POST", "/orders", json={})
+    assert caught.value.retry_after_s == pause
+
+
 async def test_a_cancelled_caller_leaves_one_request_and_a_breaker_that_works(server, wire):
     server.answers = [never, text(200, "{}")]
     task = asyncio.create_task(wire.act("POST", "/orders", json={}))
