@@ -422,6 +422,43 @@ async def test_people_are_told_after_5_s_of_an_entry_that_may_have_filled_unhear
     assert len([n for n in rig.notes() if "does not say what became of" in n]) == n_told
 
 
+async def hanging_entry(opened, monkeypatch, **settings):
+    """An entry is taken and fills, its answer never comes, and nothing is told of it."""
+    monkeypatch.setattr(send, "HANGS_S", 0.01)
+    rig = await opened({"has_stream": False}, broker_timeout_s=60, **settings)
+    rig.faults.drop_events = 1_000
+    plain = rig.outside.submit
+
+    async def submit(request):
+        taken = await plain(request)
+        if not request.reduces:
+            await asyncio.Event().wait()
+        return taken
+
+    monkeypatch.setattr(rig.outside, "submit", submit)
+    buying = asyncio.create_task(rig.say(BUY))
+    return rig, buying
+
+
+async def test_an_entry_whose_answer_hangs_is_looked_for_and_has_its_stop(opened, monkeypatch):
+    rig, buying = await hanging_entry(opened, monkeypatch)
+    await alive(rig, 4, ("2.14", "2.15"))
+    (stop,) = live(rig, Purpose.STOP)
+    assert (stop.qty, rig.trade().qty_open) == (2, 2)
+    assert not buying.done()
+    buying.cancel()
+
+
+async def test_people_are_called_about_an_entry_while_its_answer_hangs(opened, monkeypatch):
+    """It cannot be looked up either: after five seconds somebody has to look."""
+    rig, buying = await hanging_entry(opened, monkeypatch, unprotected_alarm_s=0.02)
+    rig.outside.says["*"] = Unclear()
+    await watched(rig, 4, ("2.14", "2.15"))
+    assert [n for n in rig.notes() if "does not say what became of" in n]
+    assert orders(rig, Purpose.ENTRY)[0].state is OrderState.UNKNOWN
+    buying.cancel()
+
+
 async def hanging_cancel(opened, monkeypatch, *, is_done):
     """A stop is to be moved where that takes a cancellation, which is never answered."""
     rig = await opened(kinds={"has_replace": False}, broker_timeout_s=60)
