@@ -459,6 +459,17 @@ async def test_people_are_called_about_an_entry_while_its_answer_hangs(opened, m
     buying.cancel()
 
 
+async def test_they_are_told_of_it_though_the_market_has_left_its_price_since(opened):
+    rig = await opened()
+    rig.faults.unknown_after_accept = 1
+    rig.outside.says["*"] = Unclear()
+    rig.faults.drop_events = 1_000
+    await rig.say(BUY)
+    await watched(rig, 2, ("2.14", "2.15"))
+    await watched(rig, 6, ("2.58", "2.60"))
+    assert len([n for n in rig.notes() if "does not say what became of" in n]) == 1
+
+
 async def hanging_cancel(opened, monkeypatch, *, is_done):
     """A stop is to be moved where that takes a cancellation, which is never answered."""
     rig = await opened(kinds={"has_replace": False}, broker_timeout_s=60)
