@@ -4,6 +4,7 @@ import asyncio
 import logging
 import re
 from collections.abc import Coroutine, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -48,7 +49,7 @@ _UNSENT_KEPT = 1000
 _ID_TAKEN = re.compile(r"(?i)\bunique\b|\bduplicate|already (?:exists|used|been used)")
 """A refusal of the id, not of the order: a gateway on the way may have repeated our request."""
 HANGS_S = 2.0
-"""A cancellation or an entry left unanswered for so long: the broker is asked what became of it."""
+"""What is left unanswered for so long holds nobody up; a cancel and an entry are asked for then."""
 _LOOK_AGAIN_S = 1.5
 CANCEL_AGAIN_S = (0.2, 0.3, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
 
@@ -97,7 +98,7 @@ async def _heard_of(desk: Desk, order: Order, request: Coroutine[Any, Any, objec
     """What became of an order: by its answer, or an exit by what the stream tells before it.
 
     The next step of an exit waits for no answer that may never come: parts of an entry that fill
-    meanwhile would have no stop.
+    meanwhile would have no stop, nor what is left beside a close.
     """
     heard = asyncio.Event()
 
@@ -119,7 +120,9 @@ async def _heard_of(desk: Desk, order: Order, request: Coroutine[Any, Any, objec
     else:
         with desk.bus.hearing(note):
             desk.spawn(ask(), f"send {order.order_id}")
-            await heard.wait()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(HANGS_S):
+                    await heard.wait()
     return await as_known(desk, order)
 
 

@@ -15,7 +15,7 @@ from engine.brokers import (
     PositionSeen,
     Unclear,
 )
-from engine.domain.errors import NotAllowed, OrderStateUnknown, UserError
+from engine.domain.errors import NotAllowed, OrderRejected, OrderStateUnknown, UserError
 from engine.domain.order import Order, OrderState, OrderType, Purpose, Side
 from engine.flows import manage, recover, resolve, send
 from tests import rig as desks
@@ -468,6 +468,32 @@ async def test_they_are_told_of_it_though_the_market_has_left_its_price_since(op
     await watched(rig, 2, ("2.14", "2.15"))
     await watched(rig, 6, ("2.58", "2.60"))
     assert len([n for n in rig.notes() if "does not say what became of" in n]) == 1
+
+
+@pytest.mark.parametrize("answer", [OrderStateUnknown("reset"), OrderRejected("no", "no")])
+async def test_a_close_whose_answer_hangs_does_not_leave_the_rest_without_a_stop(
+    opened, monkeypatch, answer
+):
+    monkeypatch.setattr(send, "HANGS_S", 0.02)
+    rig = await opened(kinds={"has_replace": False}, broker_timeout_s=60)
+    await held(rig)
+    plain, answered = rig.outside.submit, asyncio.Event()
+
+    async def submit(request):
+        if request.type is OrderType.MARKET and not answered.is_set():
+            await answered.wait()
+            raise answer
+        return await plain(request)
+
+    monkeypatch.setattr(rig.outside, "submit", submit)
+    await rig.say("STC 1 SPY 603C 1/31")
+    await alive(rig, 1)
+    stops = [o for o in await rig.broker.open_orders("main") if o.stop is not None]
+    assert [o.qty for o in stops] == [1]
+    answered.set()
+    await alive(rig, 15)
+    assert rig.trade().qty_open == 1, "what the late answer says counts: it is closed again"
+    await check(rig)
 
 
 async def hanging_cancel(opened, monkeypatch, *, is_done):
