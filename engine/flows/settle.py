@@ -27,6 +27,7 @@ from engine.domain.trade import Trade, TradeState
 from engine.exits import Cancel, Replace, Step, Submit
 from engine.exits.plan import is_protected, plan
 from engine.flows import capable, send
+from engine.flows.doubt import UNANSWERED
 
 _MAX_STEPS = 25
 """More steps than any trade needs in one go; beyond it something fights back."""
@@ -205,7 +206,7 @@ async def _act(desk: Desk, order: Order, new: Order | None) -> None:
 async def _judge(desk: Desk, order: Order, name: str) -> None:
     """A refused exit is tried again later and later; what it was to protect is looked at now."""
     after = await desk.order(order.order_id)
-    if after is not None and after.order_id in desk.in_flight and after.state in send.UNANSWERED:
+    if after is not None and after.order_id in desk.in_flight and after.state in UNANSWERED:
         desk.vigil(partial(_judge_late, desk, order, name), f"answer to {order.order_id}")
         return
     if after is None or after.state is not OrderState.REJECTED:

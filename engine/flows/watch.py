@@ -84,7 +84,8 @@ def _is_adrift(desk: Desk, order: Order) -> bool:
         return False
     age_s = desk.stopwatch.age_s(order.order_id, order.sent_at or order.created_at)
     is_late = age_s > desk.settings.unprotected_alarm_s
-    return is_late and order.order_id in desk.paid and desk.is_due(f"adrift {order.order_id}", _SAID_S)
+    may_have_filled = is_late and order.order_id in desk.paid
+    return may_have_filled and desk.is_due(f"adrift {order.order_id}", _SAID_S)
 
 
 def _is_paid(desk: Desk, order: Order) -> bool:
