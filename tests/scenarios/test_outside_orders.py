@@ -496,6 +496,39 @@ async def test_a_close_whose_answer_hangs_does_not_leave_the_rest_without_a_stop
     await check(rig)
 
 
+async def test_what_was_refused_is_sent_at_once_when_a_fill_that_nobody_expected_explains_it(
+    opened, monkeypatch
+):
+    """A close was called refused and had filled: what is left had neither close nor stop."""
+    rig = await opened(kinds={"has_replace": False})
+    await held(rig)
+    plain, n_sent = rig.outside.submit, 0
+
+    async def submit(request):
+        nonlocal n_sent
+        if request.type is not OrderType.MARKET:
+            return await plain(request)
+        n_sent += 1
+        if n_sent == 1:
+            await plain(request)
+            raise OrderRejected("SYSTEM_ERROR", "try again")
+        if rig.trade().qty_open == 2:
+            raise OrderRejected("QTY_EXCEEDS_AVAILABLE", "that many are not held")
+        return await plain(request)
+
+    monkeypatch.setattr(rig.outside, "submit", submit)
+    rig.faults.drop_events = 1_000
+    await rig.say("STC 1 SPY 603C 1/31")
+    await rig.say("STC SPY 603C 1/31")
+    await alive(rig, 20)
+    assert (rig.trade().qty_open, n_sent) == (2, 4), "tried later and later"
+    rig.faults.drop_events = 0
+    await recover.again(rig.desk, "paper")
+    await alive(rig, 3)
+    assert not rig.desk.book.open_trades()
+    await check(rig)
+
+
 async def hanging_cancel(opened, monkeypatch, *, is_done):
     """A stop is to be moved where that takes a cancellation, which is never answered."""
     rig = await opened(kinds={"has_replace": False}, broker_timeout_s=60)
