@@ -100,6 +100,8 @@ class Desk(Background):
         """Orders whose id their broker refused as used: they are there, whatever its lists say."""
         self.lacking: dict[str, float] = {}
         """Holding that lacks executions of ours -> monotonic time when that was first seen."""
+        self.paid: set[str] = set()
+        """Entries without an answer whose price the market has paid since they left."""
         self.unclear: dict[str, tuple[BrokerOrder, ...]] = {}
         """Order in doubt -> the broker's orders that may be it."""
         self.stories: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()

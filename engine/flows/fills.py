@@ -8,7 +8,7 @@ from engine.brokers import BrokerFill
 from engine.desk import Desk
 from engine.domain import words
 from engine.domain.errors import Conflict, InvariantError
-from engine.domain.order import Order
+from engine.domain.order import Order, Purpose
 from engine.domain.record import Record
 from engine.domain.trade import Execution, Position, Trade, TradeState
 from engine.flows import amend, echo, effects, ends, own, water
@@ -142,6 +142,9 @@ async def _book(desk: Desk, fill: BrokerFill, order: Order, trade: Trade) -> Non
     elif not was_live:
         await _alive_again(desk, booking.trade)
     if booking.order.is_flagged and not order.is_flagged:
+        # What was refused since may have been for want of it: it is no reason to wait any more.
+        desk.backoff.worked(f"{trade.trade_id}|{Purpose.CLOSE}")
+        desk.backoff.worked(f"{trade.trade_id}|{Purpose.STOP}")
         await _tell_odd(desk, fill, booking.order, booking.trade)
 
 

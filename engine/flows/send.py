@@ -4,6 +4,8 @@ import asyncio
 import logging
 import re
 from collections.abc import Coroutine, Sequence
+from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from engine import orders
@@ -47,9 +49,10 @@ _UNSENT_KEPT = 1000
 _ID_TAKEN = re.compile(r"(?i)\bunique\b|\bduplicate|already (?:exists|used|been used)")
 """A refusal of the id, not of the order: a gateway on the way may have repeated our request."""
 HANGS_S = 2.0
-"""A broker that has not answered a cancellation for so long is asked what became of its order."""
+"""What is left unanswered for so long holds nobody up; a cancel and an entry are asked for then."""
 _UNCUT_S = 8.0
 """A cancel that is refused while its order works on is asked for later and later, up to this."""
+_LOOK_AGAIN_S = 1.5
 CANCEL_AGAIN_S = (0.2, 0.3, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
 
 
@@ -97,7 +100,7 @@ async def _heard_of(desk: Desk, order: Order, request: Coroutine[Any, Any, objec
     """What became of an order: by its answer, or an exit by what the stream tells before it.
 
     The next step of an exit waits for no answer that may never come: parts of an entry that fill
-    meanwhile would have no stop.
+    meanwhile would have no stop, nor what is left beside a close.
     """
     heard = asyncio.Event()
 
@@ -119,7 +122,9 @@ async def _heard_of(desk: Desk, order: Order, request: Coroutine[Any, Any, objec
     else:
         with desk.bus.hearing(note):
             desk.spawn(ask(), f"send {order.order_id}")
-            await heard.wait()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(HANGS_S):
+                    await heard.wait()
     return await as_known(desk, order)
 
 
@@ -128,9 +133,15 @@ async def _sent(desk: Desk, order: Order, *, again: bool) -> Order:
     request = orders.request_of(order)
     if order.sent_at is not None:
         desk.stopwatch.age_s(order.order_id, order.sent_at)  # its age counts from here
-    who = Rank.ENTRY if order.purpose is Purpose.ENTRY else Rank.EXIT
+    is_entry = order.purpose is Purpose.ENTRY
+    limit = answered_within(desk.settings.broker_timeout_s)
+    if is_entry:
+        name = f"hanging {order.order_id}"
+        desk.vigil(partial(_while_it_hangs, desk, order, limit), name)
     try:
-        report = await in_time(desk, broker.submit(request), who)
+        with asking(Rank.ENTRY if is_entry else Rank.EXIT):
+            async with limit:
+                report = await broker.submit(request)
     except OrderRejected as error:
         return await _refused(desk, order, str(error), again=again)
     except BrokerUnavailable as error:
@@ -147,6 +158,23 @@ async def _sent(desk: Desk, order: Order, *, again: bool) -> Order:
         log.exception("order %s: the adapter failed", order.order_id)
         return await doubt(desk, order, f"{type(error).__name__}: {error}")
     return await _taken(desk, order, report)
+
+
+async def _while_it_hangs(desk: Desk, entry: Order, limit: answered_within) -> None:
+    """Look for an entry whose answer hangs: what it has filled has no stop until it is seen.
+
+    After as long as a stop may be missing it is in doubt, and people are called.
+    """
+    while entry.order_id in desk.in_flight:
+        asked_s = limit.asked_for_s
+        if asked_s < HANGS_S:
+            await desk.clock.sleep(HANGS_S - asked_s)
+        elif asked_s < desk.settings.unprotected_alarm_s:
+            desk.vigil(partial(look_up, desk, entry.order_id), f"look at {entry.order_id}")
+            await desk.clock.sleep(_LOOK_AGAIN_S)
+        else:
+            await doubt(desk, entry, "no answer yet")
+            return
 
 
 async def _refused(desk: Desk, order: Order, why: str, *, again: bool) -> Order:

@@ -7,6 +7,7 @@ takes the next legal step, until there is none.
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 
 from engine import orders
 from engine.desk import Desk
@@ -26,9 +27,11 @@ from engine.domain.trade import Trade, TradeState
 from engine.exits import Cancel, Replace, Step, Submit
 from engine.exits.plan import is_protected, plan
 from engine.flows import capable, send
+from engine.flows.doubt import UNANSWERED
 
 _MAX_STEPS = 25
 """More steps than any trade needs in one go; beyond it something fights back."""
+_LOOK_S = 0.2
 
 
 Wished = Callable[[Trade | None], tuple[Trade, Event] | None]
@@ -203,6 +206,9 @@ async def _act(desk: Desk, order: Order, new: Order | None) -> None:
 async def _judge(desk: Desk, order: Order, name: str) -> None:
     """A refused exit is tried again later and later; what it was to protect is looked at now."""
     after = await desk.order(order.order_id)
+    if after is not None and after.order_id in desk.in_flight and after.state in UNANSWERED:
+        desk.vigil(partial(_judge_late, desk, order, name), f"answer to {order.order_id}")
+        return
     if after is None or after.state is not OrderState.REJECTED:
         desk.backoff.worked(name)
         return
@@ -224,6 +230,14 @@ async def _judge(desk: Desk, order: Order, name: str) -> None:
         _look_soon(desk, order.trade_id)
     if "reduce_only" in after.reason:
         desk.gates.setdefault(order.broker, "it says that less is held than the books do")
+
+
+async def _judge_late(desk: Desk, order: Order, name: str) -> None:
+    """An answer that hangs holds no other exit up; what it says counts all the same."""
+    while order.order_id in desk.in_flight:
+        await desk.clock.sleep(_LOOK_S)
+    await _judge(desk, order, name)
+    await run(desk, order.trade_id)
 
 
 async def _later(desk: Desk, trade_id: str, pause_s: float) -> None:

@@ -32,6 +32,12 @@ _LADDER = (OrderState.SUBMITTING, OrderState.UNKNOWN)
 async def round_of(desk: Desk) -> None:
     """Start what is due; a broker that does not answer holds no other up."""
     live: dict[str, dict[str, list[Order]]] = {}
+    desk.paid = {
+        order.order_id
+        for order in desk.book.orders.values()
+        if order.purpose is Purpose.ENTRY and order.state in _LADDER
+        if order.order_id in desk.paid or _is_paid(desk, order)
+    }
     for order in desk.book.orders.values():
         if order.state.is_at_broker and order.broker in desk.brokers:
             if _is_adrift(desk, order):
@@ -78,7 +84,8 @@ def _is_adrift(desk: Desk, order: Order) -> bool:
         return False
     age_s = desk.stopwatch.age_s(order.order_id, order.sent_at or order.created_at)
     is_late = age_s > desk.settings.unprotected_alarm_s
-    return is_late and _is_paid(desk, order) and desk.is_due(f"adrift {order.order_id}", _SAID_S)
+    may_have_filled = is_late and order.order_id in desk.paid
+    return may_have_filled and desk.is_due(f"adrift {order.order_id}", _SAID_S)
 
 
 def _is_paid(desk: Desk, order: Order) -> bool:

@@ -172,7 +172,8 @@ def entry_over(trade: Trade, now: datetime, *, reason: str = "") -> Trade:
 def _after_entry(trade: Trade, before: Order, after: Order) -> Trade:
     if trade.is_entry_over:
         was = trade.qty_opened - (units(trade, after) - units(trade, before))
-        return replace(trade, targets=scaled_targets(trade.targets, was, trade.qty_opened))
+        planned = was or trade.qty_wanted  # as long as nothing came the plan stands
+        return replace(trade, targets=scaled_targets(trade.targets, planned, trade.qty_opened))
     is_full = after.state is OrderState.FILLED and trade.qty_opened >= trade.qty_wanted
     if is_full or (after.state in _ENDED_EARLY and before.state is not after.state):
         return _over(trade)
@@ -180,11 +181,9 @@ def _after_entry(trade: Trade, before: Order, after: Order) -> Trade:
 
 
 def _over(trade: Trade) -> Trade:
-    return replace(
-        trade,
-        is_entry_over=True,
-        targets=scaled_targets(trade.targets, trade.qty_wanted, trade.qty_opened),
-    )
+    opened = trade.qty_opened or trade.qty_wanted  # what fills late takes its profits as planned
+    targets = scaled_targets(trade.targets, trade.qty_wanted, opened)
+    return replace(trade, is_entry_over=True, targets=targets)
 
 
 def scaled_targets(

@@ -202,6 +202,30 @@ async def test_a_modification_in_doubt_is_told_by_the_order_itself(
     assert len(await bench.broker.open_orders(bench.account)) == 1
 
 
+async def test_an_open_list_of_before_a_modification_does_not_prove_that_it_never_came(
+    bench: TopstepBench,
+) -> None:
+    """A second stop beside the one that was moved would sell twice."""
+    old = await bench.submit(BUY, 2, LIMIT, limit="1.90")
+    said, before = bench.venue._said, list[str]()
+
+    def lagging(path: str, body: dict[str, Any]) -> web.Response:
+        answer: web.Response = said(path, body)
+        if path != OPEN_PATH:
+            return answer
+        before.append(str(answer.text))
+        return web.json_response(json.loads(before[0]))
+
+    bench.venue._said = lagging
+    bench.venue.faults.drop_frames = 100
+    bench.venue.answer_with[MODIFY_PATH] = [5]
+    new = bench.request(BUY, 2, LIMIT, limit="1.92")
+    with pytest.raises(OrderStateUnknown):
+        await bench.broker.replace(bench.account, old.client_order_id, new)
+    assert isinstance(await bench.broker.find(bench.account, new.client_order_id), Seen)
+    assert (await bench.seen(old)).state == "replaced"
+
+
 async def test_fills_belong_to_the_life_of_the_order_that_they_came_in(
     bench: TopstepBench,
 ) -> None:

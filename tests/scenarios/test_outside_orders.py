@@ -15,7 +15,7 @@ from engine.brokers import (
     PositionSeen,
     Unclear,
 )
-from engine.domain.errors import NotAllowed, OrderStateUnknown, UserError
+from engine.domain.errors import NotAllowed, OrderRejected, OrderStateUnknown, UserError
 from engine.domain.order import Order, OrderState, OrderType, Purpose, Side
 from engine.flows import manage, recover, resolve, send
 from tests import rig as desks
@@ -420,6 +420,113 @@ async def test_people_are_told_after_5_s_of_an_entry_that_may_have_filled_unhear
     assert not [n for n in rig.notes() if "does not say what became of" in n]
     await watched(rig, 4, ("2.14", ask))
     assert len([n for n in rig.notes() if "does not say what became of" in n]) == n_told
+
+
+async def hanging_entry(opened, monkeypatch, **settings):
+    """An entry is taken and fills, its answer never comes, and nothing is told of it."""
+    monkeypatch.setattr(send, "HANGS_S", 0.01)
+    rig = await opened({"has_stream": False}, broker_timeout_s=60, **settings)
+    rig.faults.drop_events = 1_000
+    plain = rig.outside.submit
+
+    async def submit(request):
+        taken = await plain(request)
+        if not request.reduces:
+            await asyncio.Event().wait()
+        return taken
+
+    monkeypatch.setattr(rig.outside, "submit", submit)
+    buying = asyncio.create_task(rig.say(BUY))
+    return rig, buying
+
+
+async def test_an_entry_whose_answer_hangs_is_looked_for_and_has_its_stop(opened, monkeypatch):
+    rig, buying = await hanging_entry(opened, monkeypatch)
+    await alive(rig, 4, ("2.14", "2.15"))
+    (stop,) = live(rig, Purpose.STOP)
+    assert (stop.qty, rig.trade().qty_open) == (2, 2)
+    assert not buying.done()
+    buying.cancel()
+
+
+async def test_people_are_called_about_an_entry_while_its_answer_hangs(opened, monkeypatch):
+    """It cannot be looked up either: after five seconds somebody has to look."""
+    rig, buying = await hanging_entry(opened, monkeypatch, unprotected_alarm_s=0.02)
+    rig.outside.says["*"] = Unclear()
+    await watched(rig, 4, ("2.14", "2.15"))
+    assert [n for n in rig.notes() if "does not say what became of" in n]
+    assert orders(rig, Purpose.ENTRY)[0].state is OrderState.UNKNOWN
+    buying.cancel()
+
+
+async def test_they_are_told_of_it_though_the_market_has_left_its_price_since(opened):
+    rig = await opened()
+    rig.faults.unknown_after_accept = 1
+    rig.outside.says["*"] = Unclear()
+    rig.faults.drop_events = 1_000
+    await rig.say(BUY)
+    await watched(rig, 2, ("2.14", "2.15"))
+    await watched(rig, 6, ("2.58", "2.60"))
+    assert len([n for n in rig.notes() if "does not say what became of" in n]) == 1
+
+
+@pytest.mark.parametrize("answer", [OrderStateUnknown("reset"), OrderRejected("no", "no")])
+async def test_a_close_whose_answer_hangs_does_not_leave_the_rest_without_a_stop(
+    opened, monkeypatch, answer
+):
+    monkeypatch.setattr(send, "HANGS_S", 0.02)
+    rig = await opened(kinds={"has_replace": False}, broker_timeout_s=60)
+    await held(rig)
+    plain, answered = rig.outside.submit, asyncio.Event()
+
+    async def submit(request):
+        if request.type is OrderType.MARKET and not answered.is_set():
+            await answered.wait()
+            raise answer
+        return await plain(request)
+
+    monkeypatch.setattr(rig.outside, "submit", submit)
+    await rig.say("STC 1 SPY 603C 1/31")
+    await alive(rig, 1)
+    stops = [o for o in await rig.broker.open_orders("main") if o.stop is not None]
+    assert [o.qty for o in stops] == [1]
+    answered.set()
+    await alive(rig, 15)
+    assert rig.trade().qty_open == 1, "what the late answer says counts: it is closed again"
+    await check(rig)
+
+
+async def test_what_was_refused_is_sent_at_once_when_a_fill_that_nobody_expected_explains_it(
+    opened, monkeypatch
+):
+    """A close was called refused and had filled: what is left had neither close nor stop."""
+    rig = await opened(kinds={"has_replace": False})
+    await held(rig)
+    plain, n_sent = rig.outside.submit, 0
+
+    async def submit(request):
+        nonlocal n_sent
+        if request.type is not OrderType.MARKET:
+            return await plain(request)
+        n_sent += 1
+        if n_sent == 1:
+            await plain(request)
+            raise OrderRejected("SYSTEM_ERROR", "try again")
+        if rig.trade().qty_open == 2:
+            raise OrderRejected("QTY_EXCEEDS_AVAILABLE", "that many are not held")
+        return await plain(request)
+
+    monkeypatch.setattr(rig.outside, "submit", submit)
+    rig.faults.drop_events = 1_000
+    await rig.say("STC 1 SPY 603C 1/31")
+    await rig.say("STC SPY 603C 1/31")
+    await alive(rig, 20)
+    assert (rig.trade().qty_open, n_sent) == (2, 4), "tried later and later"
+    rig.faults.drop_events = 0
+    await recover.again(rig.desk, "paper")
+    await alive(rig, 3)
+    assert not rig.desk.book.open_trades()
+    await check(rig)
 
 
 async def hanging_cancel(opened, monkeypatch, *, is_done):

@@ -164,7 +164,7 @@ class Wire:
         form: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
-        session = self.session()
+        self.session()  # a closed line is said at once
         sent = dict(headers or {})
         data: Any = form
         if json is not None:
@@ -174,6 +174,7 @@ class Wire:
         if lane != "exit":
             self.breaker.check()  # what takes risk away is tried at a broken broker too
         await self.lanes.turn_in_time(lane)
+        session = self.session()  # closed while we waited: nothing is sent
         if self._sign is not None:
             sent.update(self._sign(method, url))
         if self._seal is not None:

@@ -185,6 +185,9 @@ class Books:
             return Absent(as_of=self.clock.now())
         as_of = self.clock.now()
         row = await self.row_of(account, client_order_id)
+        if row is not None and self.lineage.doubtful(_id(row)) is not None:
+            # A list that lags shows it as it was before its modification: the other one tells.
+            row = self._among(await self._lately(account), client_order_id) or row
         if row is not None:
             for report in await self.reports(account, row):
                 if report.client_order_id == client_order_id:
@@ -198,9 +201,12 @@ class Books:
         row = self._among(await self.open_rows(account), client_order_id)
         if row is not None:
             return row
+        return self._among(await self._lately(account), client_order_id)
+
+    async def _lately(self, account: str) -> list[Row]:
         # The whole hour, so that many who look one up ask the same and are answered once.
         since = (self.clock.now() - BACK).replace(minute=0, second=0, microsecond=0)
-        return self._among(await self.rows_since(account, since), client_order_id)
+        return await self.rows_since(account, since)
 
     def _among(self, rows: list[Row], client_order_id: str) -> Row | None:
         order_id = self.lineage.order_of(client_order_id)

@@ -259,6 +259,19 @@ def test_what_the_entry_may_still_bring_stays_wanted() -> None:
 # -- odd events -------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(("late", "planned"), [(10, [5, 5]), (4, [2, 2])])
+def test_what_fills_after_its_entry_was_given_up_takes_its_profits_as_planned(
+    late: int, planned: list[int]
+) -> None:
+    """Its targets used to be of no units: reached, and nothing was sold."""
+    books = Books()
+    plan = [("110", 5), ("120", 5)]
+    books.open(a_trade(targets=plan), an_order(state=OrderState.REJECTED))
+    books.trades["T"] = ledger.entry_over(books.trade(), NOW, reason="the broker never had it")
+    books.fill("A", late, 100)
+    assert [t.qty for t in books.trade().targets] == planned
+
+
 def test_a_late_fill_of_a_void_trade_opens_it() -> None:
     books = Books()
     books.open(

@@ -353,6 +353,20 @@ async def test_a_closed_wire_sends_nothing_until_it_is_opened_again(server, wire
     assert len(server.seen) == 1
 
 
+async def test_a_wire_that_is_closed_while_a_call_waits_for_its_turn_sends_nothing(server, clock):
+    wire = Wire("x", server.url, clock, Lanes(clock, {"order": (1, 4)}))
+    await wire.act("POST", "/orders", json={})
+    waiting = asyncio.create_task(wire.act("POST", "/orders", json={}))
+    await asyncio.sleep(0)
+
+    await wire.close()
+    clock.advance(5)
+
+    with pytest.raises(BrokerUnavailable, match="nothing was sent"):
+        await waiting
+    assert len(server.seen) == 1
+
+
 async def test_no_body_no_header_and_no_query_reaches_the_log_or_an_error(server, wire, caplog):
     caplog.set_level(logging.DEBUG)
     server.answers = [text(500, '{"token": "CANARY-A"}'), text(200, "CANARY-A <html>")]
