@@ -164,7 +164,7 @@ class Wire:
         form: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
-        session = self.session()
+        self.session()  # a closed one refuses before anybody waits
         sent = dict(headers or {})
         data: Any = form
         if json is not None:
@@ -178,6 +178,7 @@ class Wire:
             sent.update(self._sign(method, url))
         if self._seal is not None:
             sent.update(self._seal(path, params or {}, data if json is not None else b""))
+        session = self.session()  # it may have been closed in the meantime: nothing was sent
         if lane != "exit":
             self.breaker.enter()  # last: whoever enters tells how it went
         if leaves is not None:

@@ -329,6 +329,20 @@ async def test_a_closed_wire_sends_nothing_until_it_is_opened_again(server, wire
     assert len(server.seen) == 1
 
 
+async def test_what_waits_for_its_turn_while_the_wire_is_closed_was_not_sent(server, clock):
+    """An exit that never left was in doubt after a restart: at Schwab a person had to decide."""
+    wire = Wire("x", server.url, clock, Lanes(clock, {"exit": (1, 3)}))
+    await wire.act("POST", "/orders", json={}, lane="exit")
+    waiting = asyncio.create_task(wire.act("POST", "/orders", json={}, lane="exit"))
+    for _ in range(5):
+        await asyncio.sleep(0)
+    await wire.close()
+    clock.advance(3)
+    with pytest.raises(BrokerUnavailable):
+        await waiting
+    assert len(server.seen) == 1
+
+
 async def test_no_body_no_header_and_no_query_reaches_the_log_or_an_error(server, wire, caplog):
     caplog.set_level(logging.DEBUG)
     server.answers = [text(500, '{"token": "CANARY-A"}'), text(200, "CANARY-A <html>")]
