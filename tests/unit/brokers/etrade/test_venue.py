@@ -476,6 +476,25 @@ async def test_what_nobody_looked_at_in_between_is_one_execution_at_the_average(
     assert await parts(bench) == [(f"{order.broker_id}-0-1", D(5), D("2.26"))]
 
 
+@pytest.mark.parametrize("price", [0, None, "0.00"])
+async def test_an_execution_waits_for_its_price_and_never_costs_nothing(
+    bench: EtradeBench, monkeypatch: pytest.MonkeyPatch, price: Any
+) -> None:
+    """Shares were booked at 0 dollars, as the quantity was told a moment before the average."""
+    whole = EtradeVenue._leg
+
+    def unpriced(self, order, n, fills):  # type: ignore[no-untyped-def]
+        return {**whole(self, order, n, fills), "averageExecutionPrice": price}
+
+    with monkeypatch.context() as early:
+        early.setattr(EtradeVenue, "_leg", unpriced)
+        await bench.hold(3)
+        assert await bench.fills() == []
+    bench.venue._over.clear()  # type: ignore[attr-defined]
+    (fill,) = await bench.fills()
+    assert (fill.qty, fill.price) == (D(3), D(2))
+
+
 async def test_a_fill_that_is_taken_back_is_a_bust(
     bench: EtradeBench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
