@@ -447,6 +447,28 @@ async def test_people_are_told_after_5_s_of_an_entry_that_may_have_filled_unhear
     assert len([n for n in rig.notes() if "does not say what became of" in n]) == n_told
 
 
+async def test_people_are_told_after_5_s_of_an_entry_whose_executions_nobody_tells(opened):
+    """Schwab called an order filled and listed its executions 9 s later: bare, and nobody knew."""
+    rig = await opened()
+    rig.faults.drop_fills = 1_000
+
+    async def nothing_yet(account, since):
+        return []
+
+    rig.outside.fills_since = nothing_yet
+    await rig.say(BUY)
+    await rig.fill(spy(), "2.14", "2.15")
+    await watched(rig, 4)
+    assert not rig.desk.book.open_trades()
+    assert not [n for n in rig.notes() if "does not say what became of" in n]
+    await watched(rig, 4)
+    assert len([n for n in rig.notes() if "does not say what became of" in n]) == 1
+    del rig.outside.fills_since
+    await watched(rig, 8)
+    assert rig.trade().qty_open == 2
+    await check(rig)
+
+
 async def hanging_cancel(opened, monkeypatch, *, is_done):
     """A stop is to be moved where that takes a cancellation, which is never answered."""
     rig = await opened(kinds={"has_replace": False}, broker_timeout_s=60)
