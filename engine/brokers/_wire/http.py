@@ -35,6 +35,9 @@ Seal = Callable[[str, Mapping[str, str], bytes], Mapping[str, str]]
 
 CONNECT_S, READ_S = 3.0, 8.0
 """Together with a lane's wait below the desk's own limit of 10 s."""
+RENEWED_S = 3.0
+"""So long an order waits for a new token where it can do without: past the desk's own limit it
+would be in doubt, though nothing was sent."""
 _TRIES = 3
 _quoted = codec.encoder.encode_basestring_ascii
 
