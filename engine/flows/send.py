@@ -145,10 +145,10 @@ async def _sent(desk: Desk, order: Order, *, again: bool) -> Order:
     except OrderRejected as error:
         return await _refused(desk, order, str(error), again=again)
     except BrokerUnavailable as error:
-        return await _unsent(desk, order, error)
+        return await _unsent(desk, order, error, again=again)
     except BrokerAuthError as error:
         await locked_out(desk, order.broker, error)
-        return await _unsent(desk, order, error)
+        return await _unsent(desk, order, error, again=again)
     except (OrderStateUnknown, TimeoutError) as error:
         return await doubt(desk, order, str(error) or "no answer in time")
     except asyncio.CancelledError:
@@ -188,14 +188,22 @@ async def _refused(desk: Desk, order: Order, why: str, *, again: bool) -> Order:
     if is_taken:  # the lists lag
         desk.used.add(order.order_id)
         return await doubt(desk, order, why)
+    caps = desk.broker(order.broker).caps
+    if again and not caps.finds_by_client_id:  # of the first one this says nothing
+        return await doubt(desk, order, why)
     return await answered(desk, order, Trigger.REJECT, why)
 
 
-async def _unsent(desk: Desk, order: Order, error: Exception) -> Order:
-    """Nothing was taken, says the answer; unless the broker's stream has shown it meanwhile."""
+async def _unsent(desk: Desk, order: Order, error: Exception, *, again: bool) -> Order:
+    """Nothing was taken, says the answer; unless the broker's stream has shown it meanwhile.
+
+    ``again``: by this try; the first one may be there, unless it had to be proven absent before.
+    """
     current = await as_known(desk, order)
     if current.state not in UNANSWERED:
         return current
+    if again and desk.broker(order.broker).caps.dedupes_client_id:
+        return await doubt(desk, order, f"not sent again: {error}")
     _note_unsent(desk, order, error)
     return await answered(desk, order, Trigger.REJECT, f"not sent: {error}")
 

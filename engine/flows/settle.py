@@ -13,6 +13,7 @@ from engine import orders
 from engine.desk import Desk
 from engine.domain.money import ZERO
 from engine.domain.order import (
+    UNANSWERED,
     Order,
     OrderState,
     OrderType,
@@ -27,7 +28,6 @@ from engine.domain.trade import Trade, TradeState
 from engine.exits import Cancel, Replace, Step, Submit
 from engine.exits.plan import is_protected, plan
 from engine.flows import capable, send
-from engine.flows.doubt import UNANSWERED
 
 _MAX_STEPS = 25
 """More steps than any trade needs in one go; beyond it something fights back."""

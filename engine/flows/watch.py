@@ -8,6 +8,7 @@ much sooner: what it brought would have no stop, and nobody would know.
 from datetime import timedelta
 from functools import partial
 
+from engine import orders as life
 from engine.asking import Rank, answered_within, asking
 from engine.brokers import BrokerOrder
 from engine.desk import Desk
@@ -79,13 +80,17 @@ def _should_have_filled(desk: Desk, order: Order) -> bool:
 
 
 def _is_adrift(desk: Desk, order: Order) -> bool:
-    """An entry without an answer: what it may have filled is bare for as long as a stop may be."""
-    if order.purpose is not Purpose.ENTRY or order.state is not OrderState.UNKNOWN:
+    """An entry that may fill unheard, or has filled and is not booked: bare for too long."""
+    if order.purpose is not Purpose.ENTRY:
         return False
-    age_s = desk.stopwatch.age_s(order.order_id, order.sent_at or order.created_at)
-    is_late = age_s > desk.settings.unprotected_alarm_s
-    may_have_filled = is_late and order.order_id in desk.paid
-    return may_have_filled and desk.is_due(f"adrift {order.order_id}", _SAID_S)
+    if life.is_whole(order):
+        since = order.sent_at or order.created_at
+        is_bare = order.state is OrderState.UNKNOWN and order.order_id in desk.paid
+    else:  # told as filled, and not at what price
+        since, is_bare = order.updated_at, True
+    age_s = desk.stopwatch.age_s(order.order_id, since)
+    is_late = is_bare and age_s > desk.settings.unprotected_alarm_s
+    return is_late and desk.is_due(f"adrift {order.order_id}", _SAID_S)
 
 
 def _is_paid(desk: Desk, order: Order) -> bool:

@@ -290,6 +290,31 @@ async def test_a_stop_whose_id_is_taken_is_not_absent_because_lists_lag(opened):
     await check(rig)
 
 
+@pytest.mark.parametrize("trouble", ["reject", "unavailable"])
+async def test_a_repeat_that_is_not_taken_says_nothing_of_the_first_one(opened, trouble):
+    """At E*TRADE half was to be closed and all was sold: the refusal had no word about its id."""
+    rig = await opened(terms=HIDDEN)
+    await held(rig)
+    rig.outside.requests.clear()
+
+    def lose(what):
+        if what == "before submit":
+            rig.faults.unknown_after_accept, rig.faults.drop_events = 1, 20
+            rig.outside.says["*"] = Unclear()
+            rig.faults.at = lambda _: setattr(rig.faults, trouble, 1)
+
+    rig.faults.at = lose
+    await rig.say("STC 2 SPY 603C 1/31")
+    await alive(rig, 20)
+    sent = [r.client_order_id for r in rig.outside.requests if r.type is OrderType.MARKET]
+    assert sent == sent[:1] * 2, "it was repeated once, and nothing took its place"
+    rig.faults.at, rig.faults.drop_events = lambda _: None, 0
+    rig.outside.says.clear()
+    await alive(rig, 30)
+    assert not rig.desk.book.open_trades()
+    await check(rig)
+
+
 @pytest.mark.parametrize(("terms", "n_sent"), [(SAFE, 2), (HIDDEN, 2), (BLIND, 1)], ids=str)
 async def test_a_market_exit_that_never_arrived_is_repeated_only_where_it_cannot_double(
     opened, terms, n_sent
@@ -526,6 +551,27 @@ async def test_what_was_refused_is_sent_at_once_when_a_fill_that_nobody_expected
     await recover.again(rig.desk, "paper")
     await alive(rig, 3)
     assert not rig.desk.book.open_trades()
+
+
+async def test_people_are_told_after_5_s_of_an_entry_whose_executions_nobody_tells(opened):
+    """Schwab called an order filled and listed its executions 9 s later: bare, and nobody knew."""
+    rig = await opened()
+    rig.faults.drop_fills = 1_000
+
+    async def nothing_yet(account, since):
+        return []
+
+    rig.outside.fills_since = nothing_yet
+    await rig.say(BUY)
+    await rig.fill(spy(), "2.14", "2.15")
+    await watched(rig, 4)
+    assert not rig.desk.book.open_trades()
+    assert not [n for n in rig.notes() if "does not say what became of" in n]
+    await watched(rig, 4)
+    assert len([n for n in rig.notes() if "does not say what became of" in n]) == 1
+    del rig.outside.fills_since
+    await watched(rig, 8)
+    assert rig.trade().qty_open == 2
     await check(rig)
 
 

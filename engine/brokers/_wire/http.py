@@ -35,6 +35,9 @@ Seal = Callable[[str, Mapping[str, str], bytes], Mapping[str, str]]
 
 CONNECT_S, READ_S = 3.0, 8.0
 """Together with a lane's wait below the desk's own limit of 10 s."""
+RENEWED_S = 3.0
+"""So long an order waits for a new token where it can do without: past the desk's own limit it
+would be in doubt, though nothing was sent."""
 _TRIES = 3
 _quoted = codec.encoder.encode_basestring_ascii
 
@@ -174,11 +177,11 @@ class Wire:
         if lane != "exit":
             self.breaker.check()  # what takes risk away is tried at a broken broker too
         await self.lanes.turn_in_time(lane)
-        session = self.session()  # closed while we waited: nothing is sent
         if self._sign is not None:
             sent.update(self._sign(method, url))
         if self._seal is not None:
             sent.update(self._seal(path, params or {}, data if json is not None else b""))
+        session = self.session()  # it may have been closed in the meantime: nothing was sent
         if lane != "exit":
             self.breaker.enter()  # last: whoever enters tells how it went
         if leaves is not None:

@@ -65,8 +65,8 @@ class Executions:
             price = maybe(one.get("averageExecutionPrice"))
             known = self._parts.get(_key(order), [])
             held, cost = _sum(known, n)
-            if filled > 0 and price is None:
-                continue  # not yet said: the next look has it
+            if filled > 0 and not price:
+                continue  # not yet said (0 is written where there is none): the next look has it
             at = _at(detail, self._clock.now())
             if self._less.is_sure((_key(order), n), filled, held):
                 self._bust(order, n, at, filled)

@@ -9,7 +9,7 @@ from typing import Any
 from engine.brokers import StreamDown, StreamUp, Warned
 from engine.brokers._wire.events import Events
 from engine.brokers._wire.figures import Json
-from engine.brokers._wire.http import Answer, Method, Wire
+from engine.brokers._wire.http import RENEWED_S, Answer, Method, Wire
 from engine.brokers._wire.lanes import Lane, Lanes
 from engine.brokers.etrade import translate
 from engine.brokers.etrade.login import Login
@@ -128,8 +128,10 @@ class Link:
         try:
             return await self.wire.act(method, path, json=body, lane=lane)
         except BrokerAuthError:
-            with suppress(TradeStreamError):  # so that the desk's next try may pass
-                await self.login.renew(self.wire, refused=token)
+            # So that the desk's next try may pass; nothing was done, and that is not to be doubted.
+            with suppress(TradeStreamError, TimeoutError):
+                async with asyncio.timeout(RENEWED_S):
+                    await self.login.renew(self.wire, refused=token)
             raise
 
     def raise_refusal(

@@ -31,7 +31,7 @@ from engine.brokers import (
 from engine.brokers._wire.address import Address, is_loopback
 from engine.brokers._wire.events import Events, Keeper
 from engine.brokers._wire.figures import UNREADABLE
-from engine.brokers._wire.http import Wire
+from engine.brokers._wire.http import RENEWED_S, Wire
 from engine.brokers._wire.lanes import Lane, Lanes, entries_per_min
 from engine.brokers._wire.nameless import PLAIN, Nameless, OrderList, accepted, caps, lane
 from engine.brokers._wire.sent import Entry, Sent
@@ -403,8 +403,10 @@ class Schwab(Nameless):
         try:
             answer = await ask()
         except BrokerAuthError:
-            with suppress(TradeStreamError):  # so that the desk's next try may pass
-                await self._login.refresh(self._wire, refused=access)
+            # So that the desk's next try may pass; nothing was done, and that is not to be doubted.
+            with suppress(TradeStreamError, TimeoutError):
+                async with asyncio.timeout(RENEWED_S):
+                    await self._login.refresh(self._wire, refused=access)
             raise
         finally:
             LANE.reset(before)

@@ -3,6 +3,7 @@
 Then the owner has to let us in again; a newer token in the file is picked up without a restart.
 """
 
+import asyncio
 import base64
 import json
 import secrets
@@ -15,7 +16,7 @@ from urllib.parse import parse_qs, quote, urlencode, urlsplit
 import aiohttp
 
 from engine.brokers import Tokens
-from engine.brokers._wire.http import Wire
+from engine.brokers._wire.http import RENEWED_S, Wire
 from engine.brokers._wire.kept import Kept
 from engine.clock import Clock
 from engine.domain.errors import BrokerAuthError, BrokerUnavailable, WrongEnvironment
@@ -115,12 +116,13 @@ class Login(Kept[Token]):
         return self._dead
 
     async def _refresh_ahead(self, wire: Wire, now: datetime) -> None:
-        held = self.access
+        assert self._token is not None  # noqa: S101 - it is being renewed
+        held, is_good = self.access, self._token.expires_at > now
         try:
-            await self.refresh(wire, refused=held)
-        except BrokerUnavailable:
-            assert self._token is not None  # noqa: S101 - it is being renewed
-            if self._token.expires_at <= now:
+            async with asyncio.timeout(RENEWED_S if is_good else None):
+                await self.refresh(wire, refused=held)
+        except (BrokerUnavailable, TimeoutError):
+            if not is_good:
                 raise  # else it is good for a little while, and asked for again
 
     async def refresh(self, wire: Wire, refused: str) -> None:

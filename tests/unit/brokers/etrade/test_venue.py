@@ -1,5 +1,6 @@
 """E*TRADE as it behaves: tokens that sleep and die, lists with gaps, previews that lapse."""
 
+import asyncio
 import logging
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -10,7 +11,7 @@ import pytest
 from pydantic import ValidationError
 
 from engine.brokers import Absent, Odd, OrderRequest, Seen, StreamDown, StreamUp, Unclear, Warned
-from engine.brokers.etrade import Etrade
+from engine.brokers.etrade import Etrade, link
 from engine.domain.errors import (
     BrokerAuthError,
     BrokerUnavailable,
@@ -101,6 +102,22 @@ async def test_an_order_that_meets_a_sleeping_token_is_not_sent_again_by_itself(
     assert bench.venue.log.n_acts == 0
     assert (await bench.broker.submit(request)).state == "accepted"  # the desk asked again
     assert len(await bench.at_venue()) == 1
+
+
+async def test_an_order_refused_for_its_token_is_in_no_doubt_though_nobody_wakes_it(
+    bench: EtradeBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.impatient(8.0)
+    await bench.restart()
+    monkeypatch.setattr(link, "RENEWED_S", 0.05)
+    for held in venue(bench).tokens.values():
+        held.used_at -= timedelta(hours=3)
+    bench.venue.faults.strikes = lambda request: request.path == "/oauth/renew_access_token"
+    bench.venue.faults.hang = 99
+    async with asyncio.timeout(2):
+        with pytest.raises(BrokerAuthError):
+            await bench.broker.submit(entry(bench))
+    assert await bench.at_venue() == []
 
 
 async def test_a_token_is_kept_awake_while_nothing_is_asked(bench: EtradeBench) -> None:
@@ -474,6 +491,25 @@ async def test_what_nobody_looked_at_in_between_is_one_execution_at_the_average(
         bench.board.put(bench.quote_of(bench.it, "2.00", ask, sizes=(9, size)))
         await bench.venue.exchange.settle()
     assert await parts(bench) == [(f"{order.broker_id}-0-1", D(5), D("2.26"))]
+
+
+@pytest.mark.parametrize("price", [0, None, "0.00"])
+async def test_an_execution_waits_for_its_price_and_never_costs_nothing(
+    bench: EtradeBench, monkeypatch: pytest.MonkeyPatch, price: Any
+) -> None:
+    """Shares were booked at 0 dollars, as the quantity was told a moment before the average."""
+    whole = EtradeVenue._leg
+
+    def unpriced(self, order, n, fills):  # type: ignore[no-untyped-def]
+        return {**whole(self, order, n, fills), "averageExecutionPrice": price}
+
+    with monkeypatch.context() as early:
+        early.setattr(EtradeVenue, "_leg", unpriced)
+        await bench.hold(3)
+        assert await bench.fills() == []
+    bench.venue._over.clear()  # type: ignore[attr-defined]
+    (fill,) = await bench.fills()
+    assert (fill.qty, fill.price) == (D(3), D(2))
 
 
 async def test_a_fill_that_is_taken_back_is_a_bust(

@@ -24,6 +24,8 @@ from engine.brokers import (
     Warned,
 )
 from engine.brokers.schwab import Schwab, stream
+from engine.brokers.schwab import broker as broker_module
+from engine.brokers.schwab import login as login_module
 from engine.domain.errors import (
     BrokerAuthError,
     BrokerUnavailable,
@@ -191,6 +193,37 @@ async def test_a_consent_that_was_refused_by_mistake_is_asked_for_again(bench: S
     venue(bench).consents.update(consents)
     bench.clock.advance(30)
     assert await bench.broker.positions("main") == []
+
+
+async def tokens_hang(bench: SchwabBench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever asks for a token waits for ever."""
+    bench.impatient(8.0)
+    await bench.restart()
+    for module in (broker_module, login_module):
+        monkeypatch.setattr(module, "RENEWED_S", 0.05)
+    bench.venue.faults.strikes = lambda request: request.path == "/v1/oauth/token"
+    bench.venue.faults.hang = 99
+
+
+async def test_an_order_refused_for_its_token_is_in_no_doubt_though_no_other_comes(
+    bench: SchwabBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Past the desk's own limit a stop was in doubt that never left: a person had to decide."""
+    await tokens_hang(bench, monkeypatch)
+    venue(bench).access.clear()
+    async with asyncio.timeout(2):
+        with pytest.raises(BrokerAuthError):
+            await bench.broker.submit(entry(bench))
+    assert await bench.at_venue() == []
+
+
+async def test_while_a_token_is_good_no_order_waits_for_the_next_one(
+    bench: SchwabBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await tokens_hang(bench, monkeypatch)
+    bench.clock.advance(26 * 60)
+    async with asyncio.timeout(2):
+        assert (await bench.broker.submit(entry(bench))).state == "accepted"
 
 
 async def test_an_account_that_the_login_does_not_reach_is_refused(bench: SchwabBench) -> None:
