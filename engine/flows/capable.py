@@ -15,6 +15,7 @@ from engine.pricing import worst_limit
 _MOST_MOVED, _MOST_CLOSED = 1, 2
 _GROWS_S, _GROWS_LATER_S, _OFTEN = 1.0, 2.5, 4
 """A stop grows no sooner than that after it was sent; later, when it has grown so often."""
+_LOOKED_FOR = timedelta(seconds=30)
 _GOING = timedelta(seconds=5)
 """A cancel that takes longer holds nobody up: exits always pass."""
 
@@ -63,7 +64,7 @@ def must_queue(desk: Desk, trade: Trade, step: Cancel) -> bool:
     last would leave what it protected naked for long. One is over when what comes in its place has
     been answered. A close goes before a move.
     """
-    if _is_growing(desk, trade, step.order):
+    if _is_growing(desk, trade, step.order) or _is_mere_move(desk, trade, step.order):
         return True
     if step.order.purpose is Purpose.ENTRY or desk.broker(trade.broker).caps.has_stream:
         return False
@@ -90,6 +91,23 @@ def _is_growing(desk: Desk, trade: Trade, order: Order) -> bool:
         return False
     pause_s = _GROWS_S if trade.exit_seq < _OFTEN else _GROWS_LATER_S
     return desk.stopwatch.age_s(order.order_id, order.sent_at or order.created_at) < pause_s
+
+
+def _is_mere_move(desk: Desk, trade: Trade, order: Order) -> bool:
+    """Whether it protects already, while exits are looked for that may not be there.
+
+    The questions that a broker answers in these seconds are theirs.
+    """
+    if order.purpose is Purpose.ENTRY or trade.closes or order.is_in_doubt:
+        return False
+    return any(
+        other.broker == trade.broker
+        and other.purpose is not Purpose.ENTRY
+        and other.state is OrderState.UNKNOWN
+        and desk.clock.now() - other.created_at < _LOOKED_FOR
+        and _is_held(desk, other)
+        for other in desk.book.orders.values()
+    )
 
 
 def _is_held(desk: Desk, order: Order) -> bool:

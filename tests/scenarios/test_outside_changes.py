@@ -5,11 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from engine.brokers import (
-    BalanceSeen,
-    BrokerFill,
-    Filled,
-)
+from engine.brokers import BalanceSeen, BrokerFill, Filled, Unclear
 from engine.domain.errors import OrderStateUnknown
 from engine.domain.order import Order, OrderState, Purpose, Side
 from engine.domain.trade import Execution, TradeState
@@ -119,6 +115,40 @@ async def test_of_many_stops_that_are_moved_few_are_gone_at_once_where_their_end
     assert {o.stop for o in live(rig, Purpose.STOP)} == {d("1.90")}
     assert max(most) == 1
     await check(rig)
+
+
+async def test_no_stop_is_moved_while_an_exit_is_looked_for_that_may_not_be_there(opened):
+    """Few questions are answered a second: they are for what may have no stop at all."""
+    rig = await opened(kinds={"has_replace": False}, risk=desks.LOOSE)
+    find, submit = rig.outside.find, rig.outside.submit
+
+    def is_lost(legs):
+        return legs[0].instrument == spy("601")
+
+    async def found(account, name):
+        order = rig.desk.book.orders[name]
+        is_hidden = order.purpose is Purpose.STOP and is_lost(order.legs)
+        return Unclear() if is_hidden else await find(account, name)
+
+    async def lost(request):
+        if request.reduces and is_lost(request.legs):
+            raise OrderStateUnknown("reset by peer")
+        return await submit(request)
+
+    rig.outside.find, rig.outside.submit = found, lost
+    for strike in ("600", "601"):
+        rig.quote(spy(strike), "2.14", "2.16")
+        await rig.say(f"BTO 1 SPY {strike}C 1/31 @ 2.15")
+        rig.quote(spy(strike), "2.14", "2.15")
+        await alive(rig, 2)
+    await rig.say("move stop to 1.90 on SPY 600C", channel=desks.OPTIONS)
+    for seconds, is_moved in ((20, False), (20, True)):
+        for _ in range(seconds):
+            for strike in ("600", "601"):
+                rig.quote(spy(strike), "2.14", "2.16")
+            await alive(rig, 1)
+        (stop,) = [o for o in live(rig, Purpose.STOP) if not is_lost(o.legs)]
+        assert (stop.stop == d("1.90")) is is_moved
 
 
 async def test_a_quantity_that_cannot_be_replaced_is_cancelled_and_sent_anew(opened):
