@@ -1,6 +1,7 @@
 """Time, ids and chance: the three things that must be injected, never asked from the system."""
 
 import asyncio
+import math
 import secrets
 import time
 from datetime import UTC, datetime, timedelta
@@ -61,11 +62,12 @@ class ManualClock:
         self._wake()
 
     def next_wake(self) -> datetime | None:
-        """When the first sleeper is due; None when nobody sleeps."""
+        """A moment at which the first sleeper wakes; None when nobody sleeps."""
         due = min((at for at, future in self._sleepers if not future.done()), default=None)
         if due is None:
             return None
-        return self._now + timedelta(seconds=due - self._mono)
+        # Upwards: a moment that falls short of it by a part of a microsecond would never wake it.
+        return self._now + timedelta(microseconds=math.ceil((due - self._mono) * 1e6))
 
     def jump(self, to: datetime) -> None:
         """Move the wall clock alone, as an NTP step or a replay's next event does."""
