@@ -16,6 +16,7 @@ _MOST_MOVED, _MOST_CLOSED = 1, 2
 _GROWS_S, _GROWS_LATER_S, _OFTEN = 1.0, 2.5, 4
 """A stop grows no sooner than that after it was sent; later, when it has grown so often."""
 _LOOKED_FOR = timedelta(seconds=30)
+"""So long the look-ups of an exit go before moves; then a person is called, and moves go on."""
 _GOING = timedelta(seconds=5)
 """A cancel that takes longer holds nobody up: exits always pass."""
 
@@ -57,16 +58,18 @@ def fitted(desk: Desk, trade: Trade, step: Step) -> Step:
 
 
 def must_queue(desk: Desk, trade: Trade, step: Cancel) -> bool:
-    """Whether a working exit stays until others have gone.
+    """Whether a working stop stays until others have gone; what may close too much goes at once.
 
     Where nothing is told unasked, the end of a cancelled stop has to be asked for before the next
     one can be sent, and few questions a second are answered: of many that were let go at once the
     last would leave what it protected naked for long. One is over when what comes in its place has
     been answered. A close goes before a move.
     """
-    if _is_growing(desk, trade, step.order) or _is_mere_move(desk, trade, step.order):
+    if not _is_needed(desk, step.order):
+        return False
+    if _is_growing(desk, trade, step.order) or _is_mere_move(desk, trade):
         return True
-    if step.order.purpose is Purpose.ENTRY or desk.broker(trade.broker).caps.has_stream:
+    if desk.broker(trade.broker).caps.has_stream:
         return False
     going = [
         order.order_id
@@ -93,14 +96,22 @@ def _is_growing(desk: Desk, trade: Trade, order: Order) -> bool:
     return desk.stopwatch.age_s(order.order_id, order.sent_at or order.created_at) < pause_s
 
 
-def _is_mere_move(desk: Desk, trade: Trade, order: Order) -> bool:
-    """Whether it protects already, while exits are looked for that may not be there.
+def _is_needed(desk: Desk, order: Order) -> bool:
+    """Whether it is the one stop of something that is held, as far as the broker has said."""
+    stops = [
+        other
+        for other in desk.book.orders_of(order.trade_id)
+        if other.purpose is Purpose.STOP and other.state.is_at_broker
+    ]
+    return stops == [order] and not order.is_in_doubt and _is_held(desk, order)
+
+
+def _is_mere_move(desk: Desk, trade: Trade) -> bool:
+    """Whether it only protects otherwise, while exits are looked for that may not be there.
 
     The questions that a broker answers in these seconds are theirs.
     """
-    if order.purpose is Purpose.ENTRY or trade.closes or order.is_in_doubt:
-        return False
-    return any(
+    return not trade.closes and any(
         other.broker == trade.broker
         and other.purpose is not Purpose.ENTRY
         and other.state is OrderState.UNKNOWN

@@ -120,3 +120,8 @@ def _has_no_exits(desk: Desk, trade_id: str) -> bool:
     if trade is None or trade.state is not TradeState.PENDING or trade.closes:
         return False
     return all(order.purpose is Purpose.ENTRY for order in desk.book.orders_of(trade_id))
+
+
+def pace_of_exit(trade_id: str, purpose: str) -> str:
+    """Under which a new exit of a trade waits after a refusal."""
+    return f"{trade_id}|{purpose}"

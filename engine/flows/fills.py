@@ -143,8 +143,8 @@ async def _book(desk: Desk, fill: BrokerFill, order: Order, trade: Trade) -> Non
         await _alive_again(desk, booking.trade)
     if booking.order.is_flagged and not order.is_flagged:
         # What was refused since may have been for want of it: it is no reason to wait any more.
-        desk.backoff.worked(f"{trade.trade_id}|{Purpose.CLOSE}")
-        desk.backoff.worked(f"{trade.trade_id}|{Purpose.STOP}")
+        for purpose in (Purpose.CLOSE, Purpose.STOP):
+            desk.backoff.worked(effects.pace_of_exit(trade.trade_id, purpose))
         await _tell_odd(desk, fill, booking.order, booking.trade)
 
 

@@ -4,12 +4,10 @@ from datetime import timedelta
 
 from engine.brokers import BrokerFill
 from engine.desk import Desk
-from engine.domain.order import Order, OrderState, is_our_id
+from engine.domain.order import Order, is_our_id
 
 _SKEW = timedelta(minutes=2)
 """The broker's clock and ours need not agree."""
-_UNANSWERED = (OrderState.SUBMITTING, OrderState.UNKNOWN, OrderState.PENDING_CANCEL)
-"""Until the broker has named its number; asking to cancel it is no answer."""
 
 
 async def order_of(desk: Desk, account: str, client_order_id: str, broker_id: str) -> Order | None:
@@ -39,7 +37,7 @@ def may_be_of(desk: Desk, fill: BrokerFill) -> Order | None:
     if fill.client_order_id:
         return None
     for order in desk.book.orders.values():
-        is_open = order.state in _UNANSWERED or order.order_id in desk.in_flight
+        is_open = order.is_in_doubt or order.order_id in desk.in_flight
         if not is_open or order.broker_id or order.account != fill.account:
             continue
         if fill.executed_at < order.created_at - _SKEW:

@@ -58,7 +58,14 @@ async def is_this(desk: Desk, who: Who, order_id: str, broker_id: str) -> str:
     order = _in_doubt(desk, order_id)
     if any(o.broker_id == broker_id and o.account == order.account for o in _others(desk, order)):
         raise UserError(f"{broker_id} is another order of ours. Nothing was changed.")
+    done = f"Order {order_id} is {broker_id} at {order.broker}."
+    tell = getattr(desk.broker(order.broker), "recognise", None)
+    if tell is not None:  # it keeps a list of its own where ids are hidden; first, so that a crash
+        await tell(order.account, order_id, broker_id)  # leaves what the next look can find
     async with desk.lock(order.account):
+        known = desk.book.orders.get(order_id, order)
+        if known.broker_id == broker_id:
+            return done  # a look has found it by that already
         order = _in_doubt(desk, order_id)
         if order.state is OrderState.SUBMITTING:
             order = orders.moved(order, Trigger.NO_ANSWER, desk.clock.now())
@@ -67,14 +74,11 @@ async def is_this(desk: Desk, who: Who, order_id: str, broker_id: str) -> str:
             order, Trigger.ACCEPT, desk.clock.now(), reason=said, broker_id=broker_id
         )
         await _commit(desk, who, after, said)
-    tell = getattr(desk.broker(order.broker), "recognise", None)
-    if tell is not None:  # its adapter keeps a list of its own where ids are hidden
-        await tell(order.account, order_id, broker_id)
     await send.on_report(desk, found[0], asked=True)
     if desk.book.orders.get(order_id, order).state is OrderState.PENDING_CANCEL:
         desk.spawn(send.cancel(desk, after), f"cancel {order_id}")  # it has a number now
     effects.settle_soon(desk, order.trade_id)
-    return f"Order {order_id} is {broker_id} at {order.broker}."
+    return done
 
 
 def _others(desk: Desk, order: Order) -> list[Order]:

@@ -27,7 +27,7 @@ from engine.domain.record import Event, changed
 from engine.domain.trade import Trade, TradeState
 from engine.exits import Cancel, Replace, Step, Submit
 from engine.exits.plan import is_protected, plan
-from engine.flows import capable, send
+from engine.flows import capable, effects, send
 
 _MAX_STEPS = 25
 """More steps than any trade needs in one go; beyond it something fights back."""
@@ -95,7 +95,7 @@ def _must_wait(desk: Desk, trade: Trade, step: Step) -> bool:
 def _name(trade_id: str, step: Step) -> str:
     """What is not tried again at once when its broker refused it; the rest goes on."""
     if isinstance(step, Submit):
-        return f"{trade_id}|{step.purpose}"
+        return effects.pace_of_exit(trade_id, step.purpose)
     if isinstance(step, Cancel):
         return send.pace_of(step.order)
     return f"{trade_id}|replace|{step.order.order_id}"

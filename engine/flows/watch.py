@@ -13,7 +13,7 @@ from engine.asking import Rank, answered_within, asking
 from engine.brokers import BrokerOrder
 from engine.desk import Desk
 from engine.domain.errors import RateLimited
-from engine.domain.order import Order, OrderState, OrderType, Purpose, Side
+from engine.domain.order import UNANSWERED, Order, OrderState, OrderType, Purpose, Side
 from engine.flows import send
 from engine.flows.hear import QUIET, compare_later
 
@@ -26,8 +26,6 @@ _SAID_S = 3_600.0
 _SKEW = timedelta(minutes=5)
 """The broker's clock and ours need not agree."""
 _LIVE = ("accepted", "partial")
-_LADDER = (OrderState.SUBMITTING, OrderState.UNKNOWN)
-"""These are looked up one by one already."""
 
 
 async def round_of(desk: Desk) -> None:
@@ -36,7 +34,7 @@ async def round_of(desk: Desk) -> None:
     desk.paid = {
         order.order_id
         for order in desk.book.orders.values()
-        if order.purpose is Purpose.ENTRY and order.state in _LADDER
+        if order.purpose is Purpose.ENTRY and order.state in UNANSWERED
         if order.order_id in desk.paid or _is_paid(desk, order)
     }
     for order in desk.book.orders.values():
@@ -200,7 +198,7 @@ async def _heard(desk: Desk, listed: list[BrokerOrder], orders: list[Order]) -> 
 
 def _is_old(desk: Desk, order: Order) -> bool:
     current = desk.book.orders.get(order.order_id)
-    if current is None or not current.state.is_at_broker or current.state in _LADDER:
+    if current is None or not current.state.is_at_broker or current.state in UNANSWERED:
         return False
     if current.order_id in desk.in_flight:
         return False

@@ -17,13 +17,6 @@ from tests.rig import TRADER, d, spy
 from tests.scenarios.faulty_desk import BUY, alive, at_rest, check, make, orders, waiting
 
 
-@pytest.fixture
-async def rig():
-    made = await make()
-    yield made
-    await made.close()
-
-
 async def test_a_filled_order_missing_from_the_open_list_is_not_read_as_unfilled(rig):  # O-08
     rig.faults.drop_events = 99
     rig.faults.hide_open = 99

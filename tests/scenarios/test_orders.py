@@ -24,14 +24,6 @@ from tests.scenarios.faulty_desk import (
     waiting,
 )
 
-
-@pytest.fixture
-async def rig():
-    made = await make()
-    yield made
-    await made.close()
-
-
 # -- answers that never come --------
 
 

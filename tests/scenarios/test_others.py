@@ -2,8 +2,6 @@
 
 from dataclasses import replace
 
-import pytest
-
 from engine.brokers import BrokerFill
 from engine.brokers.paper.book import Holding
 from engine.domain.order import Order, OrderState, Purpose, Side
@@ -19,18 +17,10 @@ from tests.scenarios.faulty_desk import (
     alive,
     at_rest,
     check,
-    make,
     nothing,
     orders,
     waiting,
 )
-
-
-@pytest.fixture
-async def rig():
-    made = await make()
-    yield made
-    await made.close()
 
 
 def outside(rig, side, qty, price="2.20", name="ext-1", instrument=None):

@@ -9,25 +9,11 @@ from engine.brokers import BalanceSeen, BrokerFill, Filled, Unclear
 from engine.domain.errors import OrderStateUnknown
 from engine.domain.order import Order, OrderState, Purpose, Side
 from engine.domain.trade import Execution, TradeState
-from engine.flows import monitor, send
+from engine.exits import Cancel
+from engine.flows import capable, monitor, send
 from tests import rig as desks
 from tests.rig import d, spy
-from tests.scenarios.outside_desk import BUY, alive, check, held, live, make, orders
-
-
-@pytest.fixture
-async def opened():
-    """Desks that end with the test."""
-    rigs = []
-
-    async def opening(*args, **more):
-        rigs.append(await make(*args, **more))
-        return rigs[-1]
-
-    yield opening
-    for rig in rigs:
-        await rig.close()
-
+from tests.scenarios.outside_desk import BUY, alive, check, held, live, orders
 
 # -- replacing where nothing swaps in one go ----------------------------------------------------
 
@@ -142,6 +128,15 @@ async def test_no_stop_is_moved_while_an_exit_is_looked_for_that_may_not_be_ther
         rig.quote(spy(strike), "2.14", "2.15")
         await alive(rig, 2)
     await rig.say("move stop to 1.90 on SPY 600C", channel=desks.OPTIONS)
+    await alive(rig, 1)
+    (stop,) = [o for o in live(rig, Purpose.STOP) if not is_lost(o.legs)]
+    trade = rig.desk.book.trades[stop.trade_id]
+    assert capable.must_queue(rig.desk, trade, Cancel(order=stop, reason="moved"))
+    close = replace(stop, purpose=Purpose.CLOSE)
+    assert not capable.must_queue(rig.desk, trade, Cancel(order=close, reason="not wanted"))
+    rig.desk.book.trades[trade.trade_id] = flat = replace(trade, qty_open=d(0))
+    assert not capable.must_queue(rig.desk, flat, Cancel(order=stop, reason="nothing is held"))
+    rig.desk.book.trades[trade.trade_id] = trade
     for seconds, is_moved in ((20, False), (20, True)):
         for _ in range(seconds):
             for strike in ("600", "601"):
