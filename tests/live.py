@@ -93,6 +93,10 @@ def config_file(folder: Path, sandbox: Sandbox, **overrides: Any) -> Path:
     return path
 
 
+async def _later() -> None:
+    """Draw no example of every chart: few tests look at a picture, and that one loads its own."""
+
+
 @asynccontextmanager
 async def live(
     folder: Path, monkeypatch: Any, *, sandbox: Sandbox | None = None, **overrides: Any
@@ -106,7 +110,9 @@ async def live(
     app = App(load(config_file(folder, sandbox, **overrides)), feed=HandFeed())
     try:
         await app.start_desk()
-        Process(app).show()
+        with monkeypatch.context() as start:
+            start.setattr(app.charts, "warm", _later)
+            Process(app).show()
         await sandbox.online()
         await sandbox.until(app.bot.is_ready)
         yield Live(app, sandbox)

@@ -17,8 +17,8 @@ from engine.market import NYSE
 from engine.parsers import BROKEN, normalise, render
 
 POSTED_AT = datetime(2025, 8, 12, 14, tzinfo=UTC)
-HANG_S = 1.0
-"""A guard against hangs only; the promised 50 ms is measured by tests/bench."""
+HANG_S = 20.0
+"""A hang, on a busy machine too; the promised 50 ms is measured by tests/bench."""
 
 
 def message(text: str) -> RawAlert:
