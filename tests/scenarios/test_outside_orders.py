@@ -93,6 +93,30 @@ async def test_two_looks_at_one_lost_stop_send_one_stop(opened, monkeypatch):
     assert [o.qty for o in stops] == [2]
 
 
+@pytest.mark.parametrize("words", ["Sold 1/2", "STC 1", "Trim", "STC"])
+@pytest.mark.parametrize(
+    ("lost", "why"),
+    [(1, "the entry's answer is still open"), (0, "the entry has not filled yet")],
+)
+async def test_an_exit_while_the_entrys_answer_is_open_says_what_is_done_and_what_is_not(
+    opened, words, lost, why
+):
+    """It said that 50 % of 0 cannot be split, or that 2 of 2 are closed, and nothing is held."""
+    rig = await opened()
+    rig.faults.unknown_before_accept = lost
+    await rig.say(BUY)
+    record = await rig.say(f"{words} SPY 603C 1/31 @ 2.20")
+    part = "" if words == "STC" else " and no part of it was closed"
+    assert record.reason == (
+        f"{why}, so nothing of 2 × SPY 603C 1/31 is known to be held{part}: "
+        "the entry is being cancelled, and whatever of it has filled all the same is closed"
+    )
+    await alive(rig, 20)
+    (entry,) = await rig.desk.store.find(Order)
+    assert entry.state in (OrderState.CANCELED, OrderState.REJECTED)
+    await check(rig)
+
+
 # -- nothing is told: the poll finds it ---------------------------------------------------------
 
 
