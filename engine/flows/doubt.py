@@ -30,6 +30,8 @@ LOOK_BACK_S = (5.0, 12.0, 25.0)
 """After it was believed that an order never arrived, it is looked for again."""
 ABSENT_TWICE_S = 1.0
 """What is to be believed absent was found absent twice, so far apart."""
+_EDGE_S = 0.05
+"""A clock that wakes us a hair too early would have us ask for nothing, and not again."""
 _URGE_S = 3.0
 _CALL_AGAIN_S = 3.0
 """A life that begins with a long doubt looks for so long itself before it calls a person."""
@@ -277,14 +279,27 @@ def _proof_in_s(desk: Desk, order: Order) -> float:
     now = desk.clock.monotonic()
     first = desk.absent.setdefault(order.order_id, now)
     age = desk.stopwatch.age_s(order.order_id, order.sent_at or order.created_at)
-    is_there = order.accepted_at is not None or order.order_id in desk.used
+    is_there = (
+        order.accepted_at is not None or order.order_id in desk.used or _is_moved(desk, order)
+    )
     grace_s = NAMED_GRACE_S if is_there else ABSENT_GRACE_S
     return max(grace_s - age, ABSENT_TWICE_S - (now - first), 0.0)
 
 
+def _is_moved(desk: Desk, order: Order) -> bool:
+    """Another price for an order that works on meanwhile: lists may show the old one for long.
+
+    Given up too soon, it would live beside the one that is sent in its place.
+    """
+    old = desk.book.orders.get(order.replaces) if order.replaces is not None else None
+    if old is None or old.state is not OrderState.PENDING_REPLACE:
+        return False
+    return old.qty == order.qty  # with another size some of what is held may be bare
+
+
 async def _look_later(desk: Desk, order_id: str, pause_s: float) -> None:
     """Not a moment after the next look proves something: what it was for may be unprotected."""
-    await desk.clock.sleep(pause_s)
+    await desk.clock.sleep(pause_s + _EDGE_S)
     await look_up(desk, order_id)
 
 
