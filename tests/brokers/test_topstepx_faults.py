@@ -248,6 +248,28 @@ async def test_an_order_that_no_list_shows_yet_is_modified_by_the_number_that_it
     assert len(await bench.broker.open_orders(bench.account)) == 1
 
 
+async def test_a_price_that_lists_of_before_still_show_is_asked_for_all_the_same(
+    bench: TopstepBench,
+) -> None:
+    """Moved and moved back within their lag: nothing was sent the second time, and it was kept."""
+    first = await bench.submit(BUY, 2, LIMIT, limit="1.90")
+    said, before = bench.venue._said, dict[str, str]()
+
+    def lagging(path: str, body: dict[str, Any]) -> web.Response:
+        answer: web.Response = said(path, body)
+        if path in (OPEN_PATH, SEARCH_PATH):
+            return web.json_response(json.loads(before.setdefault(path, str(answer.text))))
+        return answer
+
+    bench.venue._said = lagging
+    await bench.broker.orders_since(bench.account, START)
+    there = bench.request(BUY, 2, LIMIT, limit="1.92")
+    await bench.broker.replace(bench.account, first.client_order_id, there)
+    back = bench.request(BUY, 2, LIMIT, limit="1.90")
+    await bench.broker.replace(bench.account, there.client_order_id, back)
+    assert [o.limit for o in await bench.at_venue() if o.state == "accepted"] == [back.limit]
+
+
 async def test_an_order_that_was_told_as_over_is_not_modified_though_no_list_shows_it(
     bench: TopstepBench,
 ) -> None:

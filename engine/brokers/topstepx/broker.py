@@ -364,7 +364,13 @@ class Topstepx(Adapter):
             raise OrderRejected("OrderRejected", "a client order id must be unique")
 
     async def _modify(self, row: Row, new: OrderRequest) -> None:
-        changes = {name: price for name, price in prices(new).items() if row.get(name) != price}
+        lives = self._lineage.settled(int(row["id"]))
+        last = lives[-1].prices if lives else {}  # a list that lags shows what was before it
+        changes = {
+            name: price
+            for name, price in prices(new).items()
+            if row.get(name) != price or Decimal(last.get(name, price)) != price
+        }
         if changes:
             body = {"accountId": row["accountId"], "orderId": row["id"], **changes}
             await self._api.act("/api/Order/modify", body, MODIFY, lane="exit")
