@@ -38,11 +38,20 @@ _CALL_AGAIN_S = 3.0
 _MAY_HAVE_FILLED = (OrderState.ACCEPTED, OrderState.PARTIAL)
 
 
-async def in_time(desk: Desk, work: Awaitable[T], who: Rank) -> T:
-    """A broker's answer; what is waited for in our own line is not its silence."""
-    with asking.asking(who):
-        async with asking.answered_within(desk.settings.broker_timeout_s):
-            return await work
+async def in_time(desk: Desk, work: Awaitable[T], who: Rank, broker: str = "") -> T:
+    """A broker's answer; what is waited for in our own line is not its silence.
+
+    ``broker``: it is asked about orders; how long it leaves us waiting is looked at meanwhile.
+    """
+    limit = asking.answered_within(desk.settings.broker_timeout_s)
+    if broker:
+        desk.asked[limit] = broker
+    try:
+        with asking.asking(who):
+            async with limit:
+                return await work
+    finally:
+        desk.asked.pop(limit, None)
 
 
 async def as_known(desk: Desk, order: Order) -> Order:
@@ -176,11 +185,12 @@ async def look_up(desk: Desk, order_id: str, refused: str = "") -> bool:
     if order is None or order.state.is_terminal:
         return True
     may_be_naked = order.purpose is not Purpose.ENTRY or order.state in _MAY_HAVE_FILLED
+    desk.looked.setdefault(order_id, desk.clock.monotonic())
     own = Rank.NAKED if may_be_naked else Rank.DOUBT
     who = own if asking.rank() in (Rank.COMPARE, Rank.ENTRY) else asking.rank()
     try:
         work = desk.broker(order.broker).find(order.account, order_id)
-        found = await in_time(desk, work, who)
+        found = await in_time(desk, work, who, order.broker)
     except QUIET:
         return False
     desk.unclear.pop(order_id, None)

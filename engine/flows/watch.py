@@ -9,12 +9,13 @@ from datetime import timedelta
 from functools import partial
 
 from engine import orders as life
-from engine.asking import Rank, answered_within, asking
+from engine.asking import Rank, asking, rank
 from engine.brokers import BrokerOrder
 from engine.desk import Desk
 from engine.domain.errors import RateLimited
 from engine.domain.order import UNANSWERED, Order, OrderState, OrderType, Purpose, Side
-from engine.flows import send
+from engine.flows import send, unseen
+from engine.flows.doubt import in_time
 from engine.flows.hear import QUIET, compare_later
 
 _YOUNG_S = 2.0
@@ -30,6 +31,7 @@ _LIVE = ("accepted", "partial")
 
 async def round_of(desk: Desk) -> None:
     """Start what is due; a broker that does not answer holds no other up."""
+    unseen.look(desk)
     live: dict[str, dict[str, list[Order]]] = {}
     desk.paid = {
         order.order_id
@@ -108,6 +110,8 @@ def _is_told(desk: Desk, name: str) -> bool:
 async def _watch(desk: Desk, name: str, accounts: dict[str, list[Order]], rank: Rank) -> None:
     """One look at all of them. Without a stream this is the only ear, so it goes before entries."""
     part, adrift = f"watch {name}", []
+    for order in (o for orders in accounts.values() for o in orders):
+        desk.looked.setdefault(order.order_id, desk.clock.monotonic())
     try:
         with asking(rank):
             for account, orders in accounts.items():
@@ -152,8 +156,10 @@ async def _tell(desk: Desk, name: str, accounts: dict[str, list[Order]], after_s
         if _should_have_filled(desk, order)
         and desk.stopwatch.age_s(order.order_id, order.sent_at or order.created_at) > after_s
     ]
-    if late:
+    if late and desk.broker(name).caps.has_stream:
         await _tell_of(desk, name, late)
+    elif late:
+        await unseen.call(desk, name, late)
 
 
 async def _tell_of(desk: Desk, name: str, late: list[Order]) -> None:
@@ -169,16 +175,14 @@ async def _tell_of(desk: Desk, name: str, late: list[Order]) -> None:
 async def _account(desk: Desk, name: str, account: str, orders: list[Order]) -> list[str]:
     """One look at one account; the orders that it is silent about."""
     broker = desk.broker(name)
-    async with answered_within(desk.settings.broker_timeout_s):
-        working = await broker.open_orders(account)
+    working = await in_time(desk, broker.open_orders(account), rank(), name)
     names = [r.client_order_id for r in working if r.client_order_id and r.state in _LIVE]
     if len(names) > len(set(names)):  # both would fill: one is cancelled as soon as it is seen
         compare_later(desk, name, 0.0, "seen twice")
     gone = await _heard(desk, working, orders)
     if len(gone) > 1:  # one list tells of all of them
         since = min(order.created_at for order in gone) - _SKEW
-        async with answered_within(desk.settings.broker_timeout_s):
-            recent = await broker.orders_since(account, since)
+        recent = await in_time(desk, broker.orders_since(account, since), rank(), name)
         gone = await _heard(desk, recent, gone)
     # Missing from a list proves nothing (O-08).
     return [o.order_id for o in gone if not await send.look_up(desk, o.order_id)]

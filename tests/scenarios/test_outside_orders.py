@@ -14,9 +14,9 @@ from engine.brokers import (
     PositionSeen,
     Unclear,
 )
-from engine.domain.errors import OrderStateUnknown
+from engine.domain.errors import BrokerUnavailable, OrderStateUnknown
 from engine.domain.order import Order, OrderState, OrderType, Purpose, Side
-from engine.flows import recover, send
+from engine.flows import recover, send, unseen
 from tests import rig as desks
 from tests.conformance.faulty_broker import FaultyBroker
 from tests.rig import d, spy
@@ -250,3 +250,111 @@ async def test_a_stop_that_no_list_shows_any_more_is_told(opened):
     rig.outside.hides, rig.outside.says[stop.order_id] = True, Unclear()
     await watched(rig, 10)
     assert sum(f"lists the stop of {stop.legs[0].instrument.label}" in n for n in rig.notes()) == 1
+
+
+# -- what fills unheard, and unseen ---------------------------------------------------------------
+
+QUESTIONS = ("open_orders", "orders_since", "fills_since", "find", "positions", "balance")
+
+
+def blind(rig, monkeypatch, how):
+    """From now on every question hangs, or fails at once."""
+    monkeypatch.setattr(unseen, "SILENT_S", 0.0)
+
+    async def hangs(*_):
+        await asyncio.Event().wait()
+
+    async def fails(*_):
+        raise BrokerUnavailable("503")
+
+    for name in QUESTIONS:
+        monkeypatch.setattr(rig.outside, name, hangs if how == "hangs" else fails)
+
+
+def calls(rig):
+    """What people were told of entries that cannot be seen: called, called off."""
+    told = rig.notes()
+    return [
+        len([n for n in told if "has filled cannot be seen" in n]),
+        len([n for n in told if "answers again" in n]),
+    ]
+
+
+ABOVE = ("2.50", "2.60")
+"""A market that does not pay what was bid."""
+
+
+@pytest.mark.parametrize("how", ["hangs", "fails"])
+@pytest.mark.parametrize("is_filled", [True, False])
+async def test_people_are_called_once_after_5_s_in_which_no_entry_can_be_seen(
+    opened, monkeypatch, how, is_filled
+):
+    """Webull took an entry, it filled, and no question was answered: 9 s bare, and nobody knew."""
+    rig = await opened({"has_stream": False}, risk=desks.LOOSE, broker_timeout_s=0.02)
+    rig.faults.drop_events = 1_000
+    await rig.say(BUY)
+    rig.quote(spy("604"), "2.14", "2.16")
+    await rig.say("BTO 2 SPY 604C 1/31 @ 2.15")
+    rig.quote(spy("604"), *ABOVE)
+    with monkeypatch.context() as outage:
+        blind(rig, outage, how)
+        if is_filled:
+            await rig.fill(spy(), "2.14", "2.15")
+        await watched(rig, 4, ABOVE)
+        assert calls(rig) == [0, 0]
+        await watched(rig, 3, ABOVE)
+        assert calls(rig) == [1, 0]
+        (said,) = [n for n in rig.notes() if "cannot be seen" in n]
+        assert "SPY 603C" in said
+        assert "SPY 604C" in said
+        await watched(rig, 30, ABOVE)
+        assert calls(rig) == [1, 0], "one for each broker and outage"
+    await watched(rig, 6, ABOVE)
+    assert len(live(rig, Purpose.STOP)) == is_filled
+    await watched(rig, 20, ABOVE)
+    assert calls(rig) == [1, 1]
+    await check(rig)
+
+
+@pytest.mark.parametrize(("terms", "outage_s"), [({"has_stream": False}, 2), ({}, 30)])
+async def test_nobody_is_called_about_entries_that_are_seen_or_would_be_told(
+    opened, monkeypatch, terms, outage_s
+):
+    """A moment of silence is none, and a stream tells of itself."""
+    rig = await opened(terms, broker_timeout_s=0.02)
+    await rig.say(BUY)
+    await watched(rig, 10, ABOVE)
+    with monkeypatch.context() as outage:
+        blind(rig, outage, "fails")
+        await watched(rig, outage_s, ABOVE)
+    await watched(rig, 30, ABOVE)
+    assert orders(rig, Purpose.ENTRY)[0].state is OrderState.ACCEPTED
+    assert calls(rig) == [0, 0]
+
+
+@pytest.mark.parametrize(("how", "within_s"), [("hangs", 6), ("fails", 8)])
+async def test_an_entry_that_was_seen_for_long_is_called_about_as_soon(
+    opened, monkeypatch, how, within_s
+):
+    """It counts from its last report, not from the next look at it."""
+    rig = await opened({"has_stream": False}, broker_timeout_s=0.02)
+    await rig.say(BUY)
+    await watched(rig, 20, ABOVE)
+    blind(rig, monkeypatch, how)
+    await watched(rig, 2, ABOVE)
+    assert calls(rig) == [0, 0]
+    await watched(rig, within_s - 2, ABOVE)
+    assert calls(rig) == [1, 0]
+
+
+async def test_answers_that_come_and_go_are_one_outage(opened, monkeypatch):
+    rig = await opened({"has_stream": False}, broker_timeout_s=0.02)
+    await rig.say(BUY)
+    for _ in range(4):
+        with monkeypatch.context() as outage:
+            blind(rig, outage, "fails")
+            await watched(rig, 9, ABOVE)
+        await watched(rig, 4, ABOVE)
+    assert calls(rig) == [1, 0]
+    await watched(rig, 20, ABOVE)
+    assert calls(rig) == [1, 1]
