@@ -2,7 +2,8 @@
 
 Only what lives is asked for, at a pace that fits what the broker tells unasked: seldom beside a
 stream, every few seconds without one. An entry that the market should have filled is asked for
-much sooner: what it brought would have no stop, and nobody would know.
+much sooner: what it brought would have no stop, and nobody would know. So is a stop whose price was
+reached.
 """
 
 from datetime import timedelta
@@ -21,7 +22,7 @@ from engine.flows.hear import QUIET, compare_later
 _YOUNG_S = 2.0
 """An order sent this lately need not be in the broker's lists yet."""
 _OVERDUE_S = 3.0
-"""At most so often a broker is asked for entries that should have filled."""
+"""At most so often a broker is asked for what should have filled."""
 _SAID_S = 3_600.0
 """People are told once of an entry without an answer."""
 _SKEW = timedelta(minutes=5)
@@ -54,7 +55,8 @@ async def round_of(desk: Desk) -> None:
             order
             for orders in accounts.values()
             for order in orders
-            if not desk.backoff.must_wait(_overdue(order)) and _should_have_filled(desk, order)
+            if not desk.backoff.must_wait(_overdue(order))
+            and (_should_have_filled(desk, order) or _is_triggered(desk, order))
         ]
         is_late = bool(late) and desk.is_due(f"overdue {name}", _OVERDUE_S)
         if desk.is_due(f"watch {name}", pace_s(desk, name)) or is_late:
@@ -77,6 +79,16 @@ def _overdue(order: Order) -> str:
 def _should_have_filled(desk: Desk, order: Order) -> bool:
     """An entry that works, by what we know, though the market pays its price."""
     return order.purpose is Purpose.ENTRY and _is_old(desk, order) and _is_paid(desk, order)
+
+
+def _is_triggered(desk: Desk, order: Order) -> bool:
+    """A stop that works, by what we know, though the market has reached its price."""
+    if order.type is not OrderType.STOP or order.stop is None or not _is_old(desk, order):
+        return False
+    quote = desk.quote(order.legs)
+    if quote is None:
+        return False
+    return (quote.touch(order.side is Side.BUY) - order.stop) * order.side.sign >= 0
 
 
 def _is_adrift(desk: Desk, order: Order) -> bool:

@@ -133,6 +133,22 @@ async def test_what_no_frame_told_is_found_by_the_poll(opened, has_stream, withi
     await check(rig)
 
 
+async def test_a_stop_whose_end_no_frame_told_is_found_soon_after_its_price_was_reached(opened):
+    """It was found by the next poll, 15 s later: what is over stood in the books as held."""
+    rig = await opened()
+    await held(rig)
+    (stop,) = live(rig, Purpose.STOP)
+    await watched(rig, 16)  # the last poll was a moment ago
+    rig.faults.drop_events = 1_000
+    below = ("1.04", "1.06")
+    await rig.fill(spy(), *below)
+    assert rig.trade().qty_open == 2, "it has filled, and nobody said so"
+    await watched(rig, 5, below)
+    assert (await rig.desk.order(stop.order_id)).state is OrderState.FILLED
+    assert not rig.desk.book.open_trades()
+    await check(rig)
+
+
 async def test_an_order_that_left_the_open_list_is_asked_for_not_judged(opened):  # O-08
     rig = await opened(terms={"has_stream": False})
     await rig.say(BUY)
