@@ -3,7 +3,7 @@
 What the broker provably lacks ends, or goes out once more where it cannot be taken twice.
 """
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import TypeVar
@@ -248,7 +248,7 @@ async def _over(desk: Desk, order: Order) -> None:
         order = await doubt(desk, order, "not answered")
         await answered(desk, order, Trigger.ABSENT, "the broker never had it")
         if desk.broker(order.broker).caps.finds_by_client_id:  # else one like it may be another
-            desk.vigil(lambda: _look_back(desk, order_id), f"afterwards {order_id}")
+            desk.vigil(lambda: look_back(desk, order_id, LOOK_BACK_S), f"afterwards {order_id}")
     elif order.state.is_at_broker:
         await _gone(desk, order)
     if order.replaces is not None:
@@ -313,12 +313,12 @@ async def _look_later(desk: Desk, order_id: str, pause_s: float) -> None:
     await look_up(desk, order_id)
 
 
-async def _look_back(desk: Desk, order_id: str) -> None:
-    """Lists may lag behind for longer than we believe: what it filled after all has no stop."""
+async def look_back(desk: Desk, order_id: str, at_s: Sequence[float]) -> None:
+    """Look for what is over, as we were told or believe: what it fills after all has no stop."""
     from engine.flows import recover
 
     waited = 0.0
-    for at in LOOK_BACK_S:
+    for at in at_s:
         await desk.clock.sleep(at - waited)
         waited = at
         order = await desk.order(order_id)
@@ -327,7 +327,7 @@ async def _look_back(desk: Desk, order_id: str) -> None:
         with suppress(*QUIET):
             work = desk.broker(order.broker).find(order.account, order_id)
             found = await in_time(desk, work, Rank.DOUBT)
-            if isinstance(found, FoundOrder) and found.order.state != "unknown":
+            if isinstance(found, FoundOrder) and found.order.state not in ("unknown", "rejected"):
                 await on_report(desk, found.order, asked=True)
                 await recover.again(desk, order.broker)  # what lives there unwatched is cancelled
                 return

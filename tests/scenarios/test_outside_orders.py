@@ -14,13 +14,16 @@ from engine.brokers import (
     PositionSeen,
     Unclear,
 )
-from engine.domain.errors import BrokerUnavailable, OrderStateUnknown
+from engine.domain.errors import BrokerUnavailable, OrderRejected, OrderStateUnknown
 from engine.domain.order import Order, OrderState, OrderType, Purpose, Side
 from engine.flows import recover, send, unseen
 from tests import rig as desks
 from tests.conformance.faulty_broker import FaultyBroker
 from tests.rig import d, spy
 from tests.scenarios.outside_desk import BUY, alive, check, held, live, orders, watched
+
+ABOVE = ("2.50", "2.60")
+"""A market that does not pay what was bid."""
 
 
 @pytest.mark.parametrize(("finds", "n_more"), [(True, 3), (False, 0)])
@@ -169,6 +172,54 @@ async def test_a_broker_that_cannot_be_read_is_shown_and_polled_on(opened):
     assert "watch paper" not in rig.desk.health
 
 
+@pytest.mark.parametrize("is_filled", [True, False])
+async def test_an_entry_that_was_taken_and_called_refused_is_found_soon_where_nothing_is_told(
+    opened, monkeypatch, is_filled
+):
+    """Webull said 417 of an entry that it had taken: 20 s bare, until its lists were compared."""
+    rig = await opened({"has_stream": False})
+    rig.faults.drop_events = 1_000
+    plain, asked = rig.outside.submit, []
+
+    async def submit(request):
+        asked.append(request.client_order_id)
+        taken = await plain(request)
+        if not request.reduces:
+            raise OrderRejected("417", "SYSTEM_BUSY")
+        return taken
+
+    monkeypatch.setattr(rig.outside, "submit", submit)
+    await rig.say(BUY)
+    (entry,) = await rig.desk.store.find(Order)
+    assert entry.state is OrderState.REJECTED
+    if is_filled:
+        await rig.fill(spy(), "2.14", "2.15")
+        await watched(rig, 4, ABOVE)
+        assert rig.trade().qty_open == 2
+        assert [o.stop is not None for o in await rig.broker.open_orders("main")] == [True]
+    else:
+        await watched(rig, 8, ABOVE)
+        assert await rig.broker.open_orders("main") == [], "what nobody watches must not fill"
+    assert asked.count(entry.order_id) == 1
+    await check(rig)
+
+
+async def test_an_entry_that_was_refused_is_looked_for_once(opened, monkeypatch):
+    rig = await opened({"has_stream": False})
+    rig.faults.reject, asked, plain = 1, [], rig.outside.find
+
+    async def find(account, client_order_id):
+        asked.append(client_order_id)
+        return await plain(account, client_order_id)
+
+    monkeypatch.setattr(rig.outside, "find", find)
+    await rig.say(BUY)
+    await watched(rig, 60)
+    (entry,) = await rig.desk.store.find(Order)
+    assert (entry.state, asked) == (OrderState.REJECTED, [entry.order_id])
+    assert not rig.desk.book.open_trades()
+
+
 async def test_news_of_a_position_or_of_money_is_a_reason_to_look_and_no_fill(opened):
     rig = await opened()
     await rig.say(BUY)
@@ -294,10 +345,6 @@ def calls(rig):
         len([n for n in told if "has filled cannot be seen" in n]),
         len([n for n in told if "answers again" in n]),
     ]
-
-
-ABOVE = ("2.50", "2.60")
-"""A market that does not pay what was bid."""
 
 
 @pytest.mark.parametrize("how", ["hangs", "fails"])
