@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 from weakref import WeakValueDictionary
 
+from engine.asking import answered_within
 from engine.background import Background
 from engine.bands import Bands
 from engine.bars import Bars
@@ -102,6 +103,14 @@ class Desk(Background):
         """Holding that lacks executions of ours -> monotonic time when that was first seen."""
         self.paid: set[str] = set()
         """Entries without an answer whose price the market has paid since they left."""
+        self.asked: dict[answered_within, str] = {}
+        """Questions about orders that wait for their answer -> the broker that they are put to."""
+        self.seen: dict[str, float] = {}
+        """Entry -> monotonic time of its last report, where nothing is told unasked."""
+        self.looked: dict[str, float] = {}
+        """Entry -> monotonic time of the first look that has not brought a report of it yet."""
+        self.blind: dict[str, float] = {}
+        """Broker whose entries people were called about -> monotonic time of the last cause."""
         self.unclear: dict[str, tuple[BrokerOrder, ...]] = {}
         """Order in doubt -> the broker's orders that may be it."""
         self.stories: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()

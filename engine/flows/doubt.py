@@ -3,7 +3,7 @@
 What the broker provably lacks ends, or goes out once more where it cannot be taken twice.
 """
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import TypeVar
@@ -30,17 +30,28 @@ LOOK_BACK_S = (5.0, 12.0, 25.0)
 """After it was believed that an order never arrived, it is looked for again."""
 ABSENT_TWICE_S = 1.0
 """What is to be believed absent was found absent twice, so far apart."""
+_EDGE_S = 0.05
+"""A clock that wakes us a hair too early would have us ask for nothing, and not again."""
 _URGE_S = 3.0
 _CALL_AGAIN_S = 3.0
 """A life that begins with a long doubt looks for so long itself before it calls a person."""
 _MAY_HAVE_FILLED = (OrderState.ACCEPTED, OrderState.PARTIAL)
 
 
-async def in_time(desk: Desk, work: Awaitable[T], who: Rank) -> T:
-    """A broker's answer; what is waited for in our own line is not its silence."""
-    with asking.asking(who):
-        async with asking.answered_within(desk.settings.broker_timeout_s):
-            return await work
+async def in_time(desk: Desk, work: Awaitable[T], who: Rank, broker: str = "") -> T:
+    """A broker's answer; what is waited for in our own line is not its silence.
+
+    ``broker``: it is asked about orders; how long it leaves us waiting is looked at meanwhile.
+    """
+    limit = asking.answered_within(desk.settings.broker_timeout_s)
+    if broker:
+        desk.asked[limit] = broker
+    try:
+        with asking.asking(who):
+            async with limit:
+                return await work
+    finally:
+        desk.asked.pop(limit, None)
 
 
 async def as_known(desk: Desk, order: Order) -> Order:
@@ -174,11 +185,12 @@ async def look_up(desk: Desk, order_id: str, refused: str = "") -> bool:
     if order is None or order.state.is_terminal:
         return True
     may_be_naked = order.purpose is not Purpose.ENTRY or order.state in _MAY_HAVE_FILLED
+    desk.looked.setdefault(order_id, desk.clock.monotonic())
     own = Rank.NAKED if may_be_naked else Rank.DOUBT
     who = own if asking.rank() in (Rank.COMPARE, Rank.ENTRY) else asking.rank()
     try:
         work = desk.broker(order.broker).find(order.account, order_id)
-        found = await in_time(desk, work, who)
+        found = await in_time(desk, work, who, order.broker)
     except QUIET:
         return False
     desk.unclear.pop(order_id, None)
@@ -236,7 +248,7 @@ async def _over(desk: Desk, order: Order) -> None:
         order = await doubt(desk, order, "not answered")
         await answered(desk, order, Trigger.ABSENT, "the broker never had it")
         if desk.broker(order.broker).caps.finds_by_client_id:  # else one like it may be another
-            desk.vigil(lambda: _look_back(desk, order_id), f"afterwards {order_id}")
+            desk.vigil(lambda: look_back(desk, order_id, LOOK_BACK_S), f"afterwards {order_id}")
     elif order.state.is_at_broker:
         await _gone(desk, order)
     if order.replaces is not None:
@@ -277,23 +289,36 @@ def _proof_in_s(desk: Desk, order: Order) -> float:
     now = desk.clock.monotonic()
     first = desk.absent.setdefault(order.order_id, now)
     age = desk.stopwatch.age_s(order.order_id, order.sent_at or order.created_at)
-    is_there = order.accepted_at is not None or order.order_id in desk.used
+    is_there = (
+        order.accepted_at is not None or order.order_id in desk.used or _is_moved(desk, order)
+    )
     grace_s = NAMED_GRACE_S if is_there else ABSENT_GRACE_S
     return max(grace_s - age, ABSENT_TWICE_S - (now - first), 0.0)
 
 
+def _is_moved(desk: Desk, order: Order) -> bool:
+    """Another price for an order that works on meanwhile: lists may show the old one for long.
+
+    Given up too soon, it would live beside the one that is sent in its place.
+    """
+    old = desk.book.orders.get(order.replaces) if order.replaces is not None else None
+    if old is None or old.state is not OrderState.PENDING_REPLACE:
+        return False
+    return old.qty == order.qty  # with another size some of what is held may be bare
+
+
 async def _look_later(desk: Desk, order_id: str, pause_s: float) -> None:
     """Not a moment after the next look proves something: what it was for may be unprotected."""
-    await desk.clock.sleep(pause_s)
+    await desk.clock.sleep(pause_s + _EDGE_S)
     await look_up(desk, order_id)
 
 
-async def _look_back(desk: Desk, order_id: str) -> None:
-    """Lists may lag behind for longer than we believe: what it filled after all has no stop."""
+async def look_back(desk: Desk, order_id: str, at_s: Sequence[float]) -> None:
+    """Look for what is over, as we were told or believe: what it fills after all has no stop."""
     from engine.flows import recover
 
     waited = 0.0
-    for at in LOOK_BACK_S:
+    for at in at_s:
         await desk.clock.sleep(at - waited)
         waited = at
         order = await desk.order(order_id)
@@ -302,7 +327,7 @@ async def _look_back(desk: Desk, order_id: str) -> None:
         with suppress(*QUIET):
             work = desk.broker(order.broker).find(order.account, order_id)
             found = await in_time(desk, work, Rank.DOUBT)
-            if isinstance(found, FoundOrder) and found.order.state != "unknown":
+            if isinstance(found, FoundOrder) and found.order.state not in ("unknown", "rejected"):
                 await on_report(desk, found.order, asked=True)
                 await recover.again(desk, order.broker)  # what lives there unwatched is cancelled
                 return

@@ -9,7 +9,7 @@ from engine.domain.alert import Level, Signal
 from engine.domain.desk import AlertRecord, AlertState, Candidate
 from engine.domain.errors import UserError
 from engine.domain.money import nearest
-from engine.domain.order import PlannedTarget
+from engine.domain.order import UNANSWERED, PlannedTarget
 from engine.domain.record import changed
 from engine.domain.source import SourceProfile
 from engine.domain.trade import StopPlan, Trade, TradeState
@@ -61,9 +61,7 @@ def on_trade(
     after = trade
     if signal.action.effect.closes:
         after = _close(desk, profile, record, number, signal, after)
-        asked = sum((c.qty for c in after.closes), Decimal(0))
-        said.append(f"closing {asked:f} of {label(trade)}")
-        said += [note] if (note := exit_note(signal, trade, profile)) else []
+        said += _closing(desk, profile, signal, trade, after)
     for stop, targets in ((signal.stop, ()), (None, signal.targets)):  # one may be refused alone
         try:
             after, notes = moved(desk, after, stop=stop, targets=targets)
@@ -108,6 +106,22 @@ def _close(
         alerted_exit=signal.price if signal.price is not None else asked.alerted_exit,
         achievable_exit=touch if touch is not None else asked.achievable_exit,
     )
+
+
+def _closing(
+    desk: Desk, profile: SourceProfile, signal: Signal, trade: Trade, after: Trade
+) -> list[str]:
+    """What is closed, in words; where nothing is held yet, what happens to the entry instead."""
+    if trade.state is not TradeState.PENDING:
+        asked = sum((c.qty for c in after.closes), Decimal(0))
+        note = exit_note(signal, trade, profile)
+        return [f"closing {asked:f} of {label(trade)}", *([note] if note else [])]
+    is_open = any(o.state in UNANSWERED for o in desk.book.orders_of(trade.trade_id))
+    why = "the entry's answer is still open" if is_open else "the entry has not filled yet"
+    part = "" if _is_all(signal) else " and no part of it was closed"
+    held = f"nothing of {label(trade)} is known to be held{part}"
+    then = "the entry is being cancelled, and whatever of it has filled all the same is closed"
+    return [f"{why}, so {held}: {then}"]
 
 
 def _is_all(signal: Signal) -> bool:

@@ -135,6 +135,7 @@ async def on_report(desk: Desk, report: BrokerOrder, *, asked: bool = False) -> 
     known = await own.order_of(desk, report.account, report.client_order_id, report.broker_id)
     if known is None:
         return None
+    _note_seen(desk, known.order_id, report)
     if report.reason:  # it is shown in Discord
         report = replace(report, reason=desk.broker(known.broker).unnamed(report.reason))
     async with desk.lock(known.account):
@@ -158,6 +159,12 @@ async def on_report(desk: Desk, report: BrokerOrder, *, asked: bool = False) -> 
     if after is not order:
         effects.settle_soon(desk, order.trade_id)
     return desk.book.orders.get(known.order_id, after)
+
+
+def _note_seen(desk: Desk, order_id: str, report: BrokerOrder) -> None:
+    if report.state != "unknown":
+        desk.looked.pop(order_id, None)
+        desk.seen[order_id] = desk.clock.monotonic()
 
 
 async def _line(desk: Desk, order: Order) -> list[Order]:

@@ -44,7 +44,8 @@ async def _unlisted(desk: Desk, broker: Broker, account: str, fresh: list[Order]
     since = min(o.created_at for o in fresh) - _SKEW
     told: set[str] = set()
     with suppress(*QUIET):
-        for report in await in_time(desk, broker.orders_since(account, since), Rank.NAKED):
+        work = broker.orders_since(account, since)
+        for report in await in_time(desk, work, Rank.NAKED, fresh[0].broker):
             told.add(report.client_order_id)
             await on_report(desk, report, asked=True)
     return [o for o in fresh if o.order_id not in told]

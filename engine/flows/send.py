@@ -24,7 +24,16 @@ from engine.domain.errors import (
 from engine.domain.order import UNANSWERED, Order, OrderState, Purpose, Trigger
 from engine.domain.record import Event
 from engine.flows import broker_switch, just_taken, mode
-from engine.flows.doubt import answered, as_known, climb, doubt, in_time, look_up, stands
+from engine.flows.doubt import (
+    answered,
+    as_known,
+    climb,
+    doubt,
+    in_time,
+    look_back,
+    look_up,
+    stands,
+)
 from engine.flows.fills import on_fill
 from engine.flows.hear import QUIET, on_event, on_report
 from engine.market import new_york_date
@@ -53,6 +62,8 @@ HANGS_S = 2.0
 _UNCUT_S = 8.0
 """A cancel that is refused while its order works on is asked for later and later, up to this."""
 _LOOK_AGAIN_S = 1.5
+_REFUSED_S = (2.0,)
+"""When a refused entry is looked for, where it would fill unheard."""
 CANCEL_AGAIN_S = (0.2, 0.3, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
 
 
@@ -191,6 +202,10 @@ async def _refused(desk: Desk, order: Order, why: str, *, again: bool) -> Order:
     caps = desk.broker(order.broker).caps
     if again and not caps.finds_by_client_id:  # of the first one this says nothing
         return await doubt(desk, order, why)
+    if order.purpose is Purpose.ENTRY and caps.finds_by_client_id and not caps.has_stream:
+        # It may have been taken all the same, and nobody would tell what it fills.
+        work = partial(look_back, desk, order.order_id, _REFUSED_S)
+        desk.vigil(work, f"afterwards {order.order_id}")
     return await answered(desk, order, Trigger.REJECT, why)
 
 

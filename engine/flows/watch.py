@@ -2,25 +2,27 @@
 
 Only what lives is asked for, at a pace that fits what the broker tells unasked: seldom beside a
 stream, every few seconds without one. An entry that the market should have filled is asked for
-much sooner: what it brought would have no stop, and nobody would know.
+much sooner: what it brought would have no stop, and nobody would know. So is a stop whose price was
+reached.
 """
 
 from datetime import timedelta
 from functools import partial
 
 from engine import orders as life
-from engine.asking import Rank, answered_within, asking
+from engine.asking import Rank, asking, rank
 from engine.brokers import BrokerOrder
 from engine.desk import Desk
 from engine.domain.errors import RateLimited
 from engine.domain.order import UNANSWERED, Order, OrderState, OrderType, Purpose, Side
-from engine.flows import send
+from engine.flows import send, unseen
+from engine.flows.doubt import in_time
 from engine.flows.hear import QUIET, compare_later
 
 _YOUNG_S = 2.0
 """An order sent this lately need not be in the broker's lists yet."""
 _OVERDUE_S = 3.0
-"""At most so often a broker is asked for entries that should have filled."""
+"""At most so often a broker is asked for what should have filled."""
 _SAID_S = 3_600.0
 """People are told once of an entry without an answer."""
 _SKEW = timedelta(minutes=5)
@@ -30,6 +32,7 @@ _LIVE = ("accepted", "partial")
 
 async def round_of(desk: Desk) -> None:
     """Start what is due; a broker that does not answer holds no other up."""
+    unseen.look(desk)
     live: dict[str, dict[str, list[Order]]] = {}
     desk.paid = {
         order.order_id
@@ -52,7 +55,8 @@ async def round_of(desk: Desk) -> None:
             order
             for orders in accounts.values()
             for order in orders
-            if not desk.backoff.must_wait(_overdue(order)) and _should_have_filled(desk, order)
+            if not desk.backoff.must_wait(_overdue(order))
+            and (_should_have_filled(desk, order) or _is_triggered(desk, order))
         ]
         is_late = bool(late) and desk.is_due(f"overdue {name}", _OVERDUE_S)
         if desk.is_due(f"watch {name}", pace_s(desk, name)) or is_late:
@@ -75,6 +79,16 @@ def _overdue(order: Order) -> str:
 def _should_have_filled(desk: Desk, order: Order) -> bool:
     """An entry that works, by what we know, though the market pays its price."""
     return order.purpose is Purpose.ENTRY and _is_old(desk, order) and _is_paid(desk, order)
+
+
+def _is_triggered(desk: Desk, order: Order) -> bool:
+    """A stop that works, by what we know, though the market has reached its price."""
+    if order.type is not OrderType.STOP or order.stop is None or not _is_old(desk, order):
+        return False
+    quote = desk.quote(order.legs)
+    if quote is None:
+        return False
+    return (quote.touch(order.side is Side.BUY) - order.stop) * order.side.sign >= 0
 
 
 def _is_adrift(desk: Desk, order: Order) -> bool:
@@ -108,6 +122,8 @@ def _is_told(desk: Desk, name: str) -> bool:
 async def _watch(desk: Desk, name: str, accounts: dict[str, list[Order]], rank: Rank) -> None:
     """One look at all of them. Without a stream this is the only ear, so it goes before entries."""
     part, adrift = f"watch {name}", []
+    for order in (o for orders in accounts.values() for o in orders):
+        desk.looked.setdefault(order.order_id, desk.clock.monotonic())
     try:
         with asking(rank):
             for account, orders in accounts.items():
@@ -152,8 +168,10 @@ async def _tell(desk: Desk, name: str, accounts: dict[str, list[Order]], after_s
         if _should_have_filled(desk, order)
         and desk.stopwatch.age_s(order.order_id, order.sent_at or order.created_at) > after_s
     ]
-    if late:
+    if late and desk.broker(name).caps.has_stream:
         await _tell_of(desk, name, late)
+    elif late:
+        await unseen.call(desk, name, late)
 
 
 async def _tell_of(desk: Desk, name: str, late: list[Order]) -> None:
@@ -169,16 +187,14 @@ async def _tell_of(desk: Desk, name: str, late: list[Order]) -> None:
 async def _account(desk: Desk, name: str, account: str, orders: list[Order]) -> list[str]:
     """One look at one account; the orders that it is silent about."""
     broker = desk.broker(name)
-    async with answered_within(desk.settings.broker_timeout_s):
-        working = await broker.open_orders(account)
+    working = await in_time(desk, broker.open_orders(account), rank(), name)
     names = [r.client_order_id for r in working if r.client_order_id and r.state in _LIVE]
     if len(names) > len(set(names)):  # both would fill: one is cancelled as soon as it is seen
         compare_later(desk, name, 0.0, "seen twice")
     gone = await _heard(desk, working, orders)
     if len(gone) > 1:  # one list tells of all of them
         since = min(order.created_at for order in gone) - _SKEW
-        async with answered_within(desk.settings.broker_timeout_s):
-            recent = await broker.orders_since(account, since)
+        recent = await in_time(desk, broker.orders_since(account, since), rank(), name)
         gone = await _heard(desk, recent, gone)
     # Missing from a list proves nothing (O-08).
     return [o.order_id for o in gone if not await send.look_up(desk, o.order_id)]

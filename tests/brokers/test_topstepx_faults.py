@@ -226,6 +226,67 @@ async def test_an_open_list_of_before_a_modification_does_not_prove_that_it_neve
     assert (await bench.seen(old)).state == "replaced"
 
 
+@pytest.mark.parametrize("n_lost_frames", [0, 100])
+async def test_an_order_that_no_list_shows_yet_is_modified_by_the_number_that_it_was_given(
+    bench: TopstepBench, n_lost_frames: int
+) -> None:
+    """For 8 s a stop could not be moved: our own look-up found nothing, and nothing was asked."""
+    bench.venue.faults.drop_frames = n_lost_frames
+    bench.venue.lost = [OPEN_PATH, SEARCH_PATH] * 50
+    old = await bench.submit(BUY, 2, LIMIT, limit="1.90")
+    await bench.settle()
+    for price in ("1.92", "1.90", "1.94"):  # back again as well: the last answer is no list
+        new = bench.request(BUY, 2, LIMIT, limit=price)
+        report = await bench.broker.replace(bench.account, old.client_order_id, new)
+        assert (report.state, report.limit) == ("accepted", new.limit)
+        working = [o.limit for o in await bench.at_venue() if o.state == "accepted"]
+        assert working == [new.limit]
+        gone, old = old, report
+    bench.venue.lost = []
+    assert (await bench.seen(old)).limit == report.limit
+    assert (await bench.seen(gone)).state == "replaced"
+    assert len(await bench.broker.open_orders(bench.account)) == 1
+
+
+async def test_a_price_that_lists_of_before_still_show_is_asked_for_all_the_same(
+    bench: TopstepBench,
+) -> None:
+    """Moved and moved back within their lag: nothing was sent the second time, and it was kept."""
+    first = await bench.submit(BUY, 2, LIMIT, limit="1.90")
+    said, before = bench.venue._said, dict[str, str]()
+
+    def lagging(path: str, body: dict[str, Any]) -> web.Response:
+        answer: web.Response = said(path, body)
+        if path in (OPEN_PATH, SEARCH_PATH):
+            return web.json_response(json.loads(before.setdefault(path, str(answer.text))))
+        return answer
+
+    bench.venue._said = lagging
+    await bench.broker.orders_since(bench.account, START)
+    there = bench.request(BUY, 2, LIMIT, limit="1.92")
+    await bench.broker.replace(bench.account, first.client_order_id, there)
+    back = bench.request(BUY, 2, LIMIT, limit="1.90")
+    await bench.broker.replace(bench.account, there.client_order_id, back)
+    assert [o.limit for o in await bench.at_venue() if o.state == "accepted"] == [back.limit]
+
+
+async def test_an_order_that_was_told_as_over_is_not_modified_though_no_list_shows_it(
+    bench: TopstepBench,
+) -> None:
+    bench.venue.lost = [OPEN_PATH, SEARCH_PATH] * 50
+    old = await bench.submit(BUY, 1, LIMIT, limit="1.95")
+    await bench.pass_latency()
+    await bench.quote(bench.it, "1.80", "1.90")
+    assert bench.told_states(old)[-1] == "filled"
+    n_acts = bench.venue.log.n_acts
+    new = bench.request(BUY, 1, LIMIT, limit="1.96")
+    with pytest.raises(OrderRejected, match="is Filled, not working"):
+        await bench.broker.replace(bench.account, old.client_order_id, new)
+    with pytest.raises(OrderRejected, match="no order NEVER-SENT"):
+        await bench.broker.replace(bench.account, "NEVER-SENT", new)
+    assert bench.venue.log.n_acts == n_acts
+
+
 async def test_fills_belong_to_the_life_of_the_order_that_they_came_in(
     bench: TopstepBench,
 ) -> None:

@@ -437,7 +437,7 @@ async def test_a_stop_that_cannot_be_moved_stays_and_is_moved_later(rig, fault):
     await quotes(rig, "2.60")
     setattr(rig.faults, fault, 2)
     await manage.to_break_even(rig.desk, trade.trade_id, TRADER)
-    await quotes(rig, *["2.60"] * 25)
+    await quotes(rig, *["2.60"] * 65)  # that each of two moves never came is believed after 30 s
     (stop,) = await stops(rig)
     assert stop.stop == d("2.16")
     await check(rig)

@@ -14,13 +14,16 @@ from engine.brokers import (
     PositionSeen,
     Unclear,
 )
-from engine.domain.errors import OrderStateUnknown
+from engine.domain.errors import BrokerUnavailable, OrderRejected, OrderStateUnknown
 from engine.domain.order import Order, OrderState, OrderType, Purpose, Side
-from engine.flows import recover, send
+from engine.flows import recover, send, unseen
 from tests import rig as desks
 from tests.conformance.faulty_broker import FaultyBroker
 from tests.rig import d, spy
 from tests.scenarios.outside_desk import BUY, alive, check, held, live, orders, watched
+
+ABOVE = ("2.50", "2.60")
+"""A market that does not pay what was bid."""
 
 
 @pytest.mark.parametrize(("finds", "n_more"), [(True, 3), (False, 0)])
@@ -93,6 +96,30 @@ async def test_two_looks_at_one_lost_stop_send_one_stop(opened, monkeypatch):
     assert [o.qty for o in stops] == [2]
 
 
+@pytest.mark.parametrize("words", ["Sold 1/2", "STC 1", "Trim", "STC"])
+@pytest.mark.parametrize(
+    ("lost", "why"),
+    [(1, "the entry's answer is still open"), (0, "the entry has not filled yet")],
+)
+async def test_an_exit_while_the_entrys_answer_is_open_says_what_is_done_and_what_is_not(
+    opened, words, lost, why
+):
+    """It said that 50 % of 0 cannot be split, or that 2 of 2 are closed, and nothing is held."""
+    rig = await opened()
+    rig.faults.unknown_before_accept = lost
+    await rig.say(BUY)
+    record = await rig.say(f"{words} SPY 603C 1/31 @ 2.20")
+    part = "" if words == "STC" else " and no part of it was closed"
+    assert record.reason == (
+        f"{why}, so nothing of 2 × SPY 603C 1/31 is known to be held{part}: "
+        "the entry is being cancelled, and whatever of it has filled all the same is closed"
+    )
+    await alive(rig, 20)
+    (entry,) = await rig.desk.store.find(Order)
+    assert entry.state in (OrderState.CANCELED, OrderState.REJECTED)
+    await check(rig)
+
+
 # -- nothing is told: the poll finds it ---------------------------------------------------------
 
 
@@ -106,6 +133,22 @@ async def test_what_no_frame_told_is_found_by_the_poll(opened, has_stream, withi
     await watched(rig, within_s, ("2.13", "2.14"))
     assert rig.trade().qty_open == 2
     assert live(rig, Purpose.STOP), "and it is protected"
+    await check(rig)
+
+
+async def test_a_stop_whose_end_no_frame_told_is_found_soon_after_its_price_was_reached(opened):
+    """It was found by the next poll, 15 s later: what is over stood in the books as held."""
+    rig = await opened()
+    await held(rig)
+    (stop,) = live(rig, Purpose.STOP)
+    await watched(rig, 16)  # the last poll was a moment ago
+    rig.faults.drop_events = 1_000
+    below = ("1.04", "1.06")
+    await rig.fill(spy(), *below)
+    assert rig.trade().qty_open == 2, "it has filled, and nobody said so"
+    await watched(rig, 5, below)
+    assert (await rig.desk.order(stop.order_id)).state is OrderState.FILLED
+    assert not rig.desk.book.open_trades()
     await check(rig)
 
 
@@ -127,6 +170,54 @@ async def test_a_broker_that_cannot_be_read_is_shown_and_polled_on(opened):
     await watched(rig, 6, ("2.13", "2.14"))
     assert rig.trade().qty_open == 2
     assert "watch paper" not in rig.desk.health
+
+
+@pytest.mark.parametrize("is_filled", [True, False])
+async def test_an_entry_that_was_taken_and_called_refused_is_found_soon_where_nothing_is_told(
+    opened, monkeypatch, is_filled
+):
+    """Webull said 417 of an entry that it had taken: 20 s bare, until its lists were compared."""
+    rig = await opened({"has_stream": False})
+    rig.faults.drop_events = 1_000
+    plain, asked = rig.outside.submit, []
+
+    async def submit(request):
+        asked.append(request.client_order_id)
+        taken = await plain(request)
+        if not request.reduces:
+            raise OrderRejected("417", "SYSTEM_BUSY")
+        return taken
+
+    monkeypatch.setattr(rig.outside, "submit", submit)
+    await rig.say(BUY)
+    (entry,) = await rig.desk.store.find(Order)
+    assert entry.state is OrderState.REJECTED
+    if is_filled:
+        await rig.fill(spy(), "2.14", "2.15")
+        await watched(rig, 4, ABOVE)
+        assert rig.trade().qty_open == 2
+        assert [o.stop is not None for o in await rig.broker.open_orders("main")] == [True]
+    else:
+        await watched(rig, 8, ABOVE)
+        assert await rig.broker.open_orders("main") == [], "what nobody watches must not fill"
+    assert asked.count(entry.order_id) == 1
+    await check(rig)
+
+
+async def test_an_entry_that_was_refused_is_looked_for_once(opened, monkeypatch):
+    rig = await opened({"has_stream": False})
+    rig.faults.reject, asked, plain = 1, [], rig.outside.find
+
+    async def find(account, client_order_id):
+        asked.append(client_order_id)
+        return await plain(account, client_order_id)
+
+    monkeypatch.setattr(rig.outside, "find", find)
+    await rig.say(BUY)
+    await watched(rig, 60)
+    (entry,) = await rig.desk.store.find(Order)
+    assert (entry.state, asked) == (OrderState.REJECTED, [entry.order_id])
+    assert not rig.desk.book.open_trades()
 
 
 async def test_news_of_a_position_or_of_money_is_a_reason_to_look_and_no_fill(opened):
@@ -226,3 +317,107 @@ async def test_a_stop_that_no_list_shows_any_more_is_told(opened):
     rig.outside.hides, rig.outside.says[stop.order_id] = True, Unclear()
     await watched(rig, 10)
     assert sum(f"lists the stop of {stop.legs[0].instrument.label}" in n for n in rig.notes()) == 1
+
+
+# -- what fills unheard, and unseen ---------------------------------------------------------------
+
+QUESTIONS = ("open_orders", "orders_since", "fills_since", "find", "positions", "balance")
+
+
+def blind(rig, monkeypatch, how):
+    """From now on every question hangs, or fails at once."""
+    monkeypatch.setattr(unseen, "SILENT_S", 0.0)
+
+    async def hangs(*_):
+        await asyncio.Event().wait()
+
+    async def fails(*_):
+        raise BrokerUnavailable("503")
+
+    for name in QUESTIONS:
+        monkeypatch.setattr(rig.outside, name, hangs if how == "hangs" else fails)
+
+
+def calls(rig):
+    """What people were told of entries that cannot be seen: called, called off."""
+    told = rig.notes()
+    return [
+        len([n for n in told if "has filled cannot be seen" in n]),
+        len([n for n in told if "answers again" in n]),
+    ]
+
+
+@pytest.mark.parametrize("how", ["hangs", "fails"])
+@pytest.mark.parametrize("is_filled", [True, False])
+async def test_people_are_called_once_after_5_s_in_which_no_entry_can_be_seen(
+    opened, monkeypatch, how, is_filled
+):
+    """Webull took an entry, it filled, and no question was answered: 9 s bare, and nobody knew."""
+    rig = await opened({"has_stream": False}, risk=desks.LOOSE, broker_timeout_s=0.02)
+    rig.faults.drop_events = 1_000
+    await rig.say(BUY)
+    rig.quote(spy("604"), "2.14", "2.16")
+    await rig.say("BTO 2 SPY 604C 1/31 @ 2.15")
+    rig.quote(spy("604"), *ABOVE)
+    with monkeypatch.context() as outage:
+        blind(rig, outage, how)
+        if is_filled:
+            await rig.fill(spy(), "2.14", "2.15")
+        await watched(rig, 4, ABOVE)
+        assert calls(rig) == [0, 0]
+        await watched(rig, 3, ABOVE)
+        assert calls(rig) == [1, 0]
+        (said,) = [n for n in rig.notes() if "cannot be seen" in n]
+        assert "SPY 603C" in said
+        assert "SPY 604C" in said
+        await watched(rig, 30, ABOVE)
+        assert calls(rig) == [1, 0], "one for each broker and outage"
+    await watched(rig, 6, ABOVE)
+    assert len(live(rig, Purpose.STOP)) == is_filled
+    await watched(rig, 20, ABOVE)
+    assert calls(rig) == [1, 1]
+    await check(rig)
+
+
+@pytest.mark.parametrize(("terms", "outage_s"), [({"has_stream": False}, 2), ({}, 30)])
+async def test_nobody_is_called_about_entries_that_are_seen_or_would_be_told(
+    opened, monkeypatch, terms, outage_s
+):
+    """A moment of silence is none, and a stream tells of itself."""
+    rig = await opened(terms, broker_timeout_s=0.02)
+    await rig.say(BUY)
+    await watched(rig, 10, ABOVE)
+    with monkeypatch.context() as outage:
+        blind(rig, outage, "fails")
+        await watched(rig, outage_s, ABOVE)
+    await watched(rig, 30, ABOVE)
+    assert orders(rig, Purpose.ENTRY)[0].state is OrderState.ACCEPTED
+    assert calls(rig) == [0, 0]
+
+
+@pytest.mark.parametrize(("how", "within_s"), [("hangs", 6), ("fails", 8)])
+async def test_an_entry_that_was_seen_for_long_is_called_about_as_soon(
+    opened, monkeypatch, how, within_s
+):
+    """It counts from its last report, not from the next look at it."""
+    rig = await opened({"has_stream": False}, broker_timeout_s=0.02)
+    await rig.say(BUY)
+    await watched(rig, 20, ABOVE)
+    blind(rig, monkeypatch, how)
+    await watched(rig, 2, ABOVE)
+    assert calls(rig) == [0, 0]
+    await watched(rig, within_s - 2, ABOVE)
+    assert calls(rig) == [1, 0]
+
+
+async def test_answers_that_come_and_go_are_one_outage(opened, monkeypatch):
+    rig = await opened({"has_stream": False}, broker_timeout_s=0.02)
+    await rig.say(BUY)
+    for _ in range(4):
+        with monkeypatch.context() as outage:
+            blind(rig, outage, "fails")
+            await watched(rig, 9, ABOVE)
+        await watched(rig, 4, ABOVE)
+    assert calls(rig) == [1, 0]
+    await watched(rig, 20, ABOVE)
+    assert calls(rig) == [1, 1]

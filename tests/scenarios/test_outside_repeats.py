@@ -489,3 +489,39 @@ async def test_a_stop_in_doubt_whose_cancel_is_asked_is_still_for_a_person_to_de
     await alive(rig, 10)
     assert not rig.desk.book.open_trades(), "and then it is closed, as was asked"
     await check(rig)
+
+
+@pytest.mark.parametrize(("lag_s", "is_done"), [(8, True), (25, True), (8, False)])
+async def test_a_moved_stop_that_lists_of_before_do_not_show_is_not_moved_once_more(
+    opened, monkeypatch, lag_s, is_done
+):
+    """All of TopStepX' lists lagged for 5 s: the moved stop was given up, and a second one sent."""
+    rig = await opened()
+    trade = await held(rig)
+    (old,) = live(rig, Purpose.STOP)
+    plain, asked = rig.broker.find, []
+    before = await plain("main", old.order_id)
+
+    async def lagging(*_):
+        return [before.order]
+
+    async def find(account, client_order_id):
+        return before if client_order_id == old.order_id else Absent(as_of=rig.clock.now())
+
+    rig.faults.drop_events = 1_000
+    rig.faults.at = lambda what: asked.append(what) if what == "before submit" else None
+    with monkeypatch.context() as lists:
+        lists.setattr(rig.outside, "find", find)
+        lists.setattr(rig.outside, "open_orders", lagging)
+        lists.setattr(rig.outside, "orders_since", lagging)
+        setattr(rig.faults, "unknown_after_accept" if is_done else "unknown_before_accept", 1)
+        await manage.set_stop(rig.desk, trade.trade_id, TRADER, d("1.50"))
+        await watched(rig, lag_s)
+    rig.faults.drop_events = 0
+    for _ in range(40):
+        await watched(rig, 1)
+        at_venue = [o for o in await rig.broker.open_orders("main") if o.stop is not None]
+        assert [o.qty for o in at_venue] == [2], "never two, and never none"
+    assert [o.stop for o in at_venue] == [d("1.50")]
+    assert len(asked) == (1 if is_done else 2)
+    await check(rig)

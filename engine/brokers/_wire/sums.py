@@ -79,7 +79,7 @@ class Sums:
         elif order.filled < told:
             return
         more = order.filled - _qty(known)
-        if more > 0 and average is not None:  # without a price the next look has it
+        if more > 0 and average:  # unsaid, for which some write 0, the next look has it
             price = (order.filled * average - _cost(known)) / more
             part = Part(
                 execution_id=f"{order.broker_id}-{len(known) + 1}",

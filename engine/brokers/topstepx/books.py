@@ -208,6 +208,13 @@ class Books:
         since = (self.clock.now() - BACK).replace(minute=0, second=0, microsecond=0)
         return await self.rows_since(account, since)
 
+    def remembered(self, account: str, client_order_id: str) -> Row | None:
+        """The newest that was told of an order; not its prices, which may have changed since."""
+        row = self._rows.get(self.order_id(account, client_order_id))
+        if row is None:
+            return None
+        return {name: said for name, said in row.items() if not name.endswith("Price")}
+
     def _among(self, rows: list[Row], client_order_id: str) -> Row | None:
         order_id = self.lineage.order_of(client_order_id)
         for row in rows:

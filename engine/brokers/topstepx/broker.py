@@ -41,6 +41,7 @@ from engine.brokers.topstepx.signalr import hub_url
 from engine.brokers.topstepx.stream import Stream
 from engine.brokers.topstepx.translate import (
     ORDER_TYPES,
+    PENDING,
     TIF,
     check,
     place_body,
@@ -288,8 +289,8 @@ class Topstepx(Adapter):
         order_id = answer.get("orderId")
         if isinstance(order_id, bool) or not isinstance(order_id, int) or order_id <= 0:
             raise OrderStateUnknown(f"{self.name}: taken, but without an order id")
-        row = body | {"id": order_id}
-        self._books.placed(row)
+        now = {"status": PENDING, "fillVolume": 0, "creationTimestamp": stamp(self.clock.now())}
+        self._books.placed(body | now | {"id": order_id})
         return _taken(request, order_id, self.clock.now())
 
     async def _body(self, request: OrderRequest) -> dict[str, Any]:
@@ -337,6 +338,8 @@ class Topstepx(Adapter):
     async def _working(self, account: str, client_order_id: str) -> tuple[Row, BrokerOrder]:
         self._books.number(account)
         row = await self._books.row_of(account, client_order_id)
+        if row is None:  # no list shows it yet: what it was given and told says which it is
+            row = self._books.remembered(account, client_order_id)
         if row is None:
             raise OrderRejected("OrderNotFound", f"no order {client_order_id} in {account}")
         order = (await self._books.reports(account, row))[-1]
@@ -361,7 +364,13 @@ class Topstepx(Adapter):
             raise OrderRejected("OrderRejected", "a client order id must be unique")
 
     async def _modify(self, row: Row, new: OrderRequest) -> None:
-        changes = {name: price for name, price in prices(new).items() if row.get(name) != price}
+        lives = self._lineage.settled(int(row["id"]))
+        last = lives[-1].prices if lives else {}  # a list that lags shows what was before it
+        changes = {
+            name: price
+            for name, price in prices(new).items()
+            if row.get(name) != price or Decimal(last.get(name, price)) != price
+        }
         if changes:
             body = {"accountId": row["accountId"], "orderId": row["id"], **changes}
             await self._api.act("/api/Order/modify", body, MODIFY, lane="exit")
@@ -378,6 +387,8 @@ class Topstepx(Adapter):
                 since, row = updated_at(now), now
         except (BrokerUnavailable, BrokerAuthError):
             now = None
+        if now is None:
+            row = {**row, **prices(new)}
         if self._lineage.doubtful(order_id) is not None:
             self._lineage.confirm(order_id, since)
         await self._lineage.save()

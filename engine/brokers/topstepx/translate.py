@@ -43,6 +43,8 @@ TIF = Tif.DAY
 SIDE_CODES: Mapping[Side, int] = {Side.BUY: 0, Side.SELL: 1}
 _SIDES = {code: side for side, code in SIDE_CODES.items()}
 
+PENDING = 6
+"""Taken in, not working yet."""
 _STATES: Mapping[int, tuple[LiveState, str]] = {
     0: ("unknown", "None"),
     1: ("accepted", "Open"),
@@ -50,7 +52,7 @@ _STATES: Mapping[int, tuple[LiveState, str]] = {
     3: ("canceled", "Cancelled"),
     4: ("expired", "Expired"),
     5: ("rejected", "Rejected"),
-    6: ("accepted", "Pending"),  # taken in, not working yet
+    PENDING: ("accepted", "Pending"),
     7: ("accepted", "PendingCancellation"),  # may still fill
     8: ("accepted", "Suspended"),  # a bracket's child that waits for its entry
 }

@@ -60,12 +60,14 @@ def test_the_same_sum_again_is_no_execution():
     assert len(told(book)) == 1
 
 
-def test_a_quantity_without_a_price_waits_for_one():
+@pytest.mark.parametrize("unsaid", [None, D(0), D("0.00")])
+def test_a_quantity_without_a_price_waits_for_one_and_never_costs_nothing(unsaid):
     book = sums()
-    book.saw(order(4), None, D(0), START)
+    book.saw(order(4), unsaid, D(0), START)
     assert told(book) == []
     book.saw(order(4), D(2), D(0), START)
-    assert len(told(book)) == 1
+    book.saw(order(10), unsaid, D(0), START)
+    assert [(f.qty, f.price) for f in told(book)] == [(D(4), D(2))]
 
 
 async def test_a_restart_tells_the_same_executions_under_the_same_ids():
