@@ -34,7 +34,7 @@ class RateLimited(BrokerUnavailable):
 
 
 class NotOffered(BrokerUnavailable):
-    """The broker has no such question (404, 405, 501): asking it again now is of no use."""
+    """The broker has no such question (403, 404, 405, 501): asking it again now is of no use."""
 
 
 class OrderStateUnknown(TradeStreamError):

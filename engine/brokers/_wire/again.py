@@ -14,14 +14,14 @@ from engine.domain.errors import (
 
 _USUAL_S, _MOST_S = 5.0, 60.0
 """After a 429 that names no pause; after one that names a very long one."""
-NOT_OFFERED = frozenset({404, 405, 501})
+NOT_OFFERED = frozenset({403, 404, 405, 501})
 """Of a question, where no refusal in the broker's own words comes with it."""
 _SPOKEN = re.compile(r"v\d+|[A-Za-z.:_-]{1,25}")
 
 
 def is_lacking(status: int, body: object) -> bool:
     """Whether a broker has nothing for us where it was asked, or says nothing; a list is said."""
-    return status in NOT_OFFERED | {403} or (200 <= status < 300 and body in (None, {}))
+    return status in NOT_OFFERED or (200 <= status < 300 and body in (None, {}))
 
 
 class NoSuchPlace(OrderStateUnknown):

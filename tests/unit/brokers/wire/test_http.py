@@ -150,7 +150,7 @@ async def test_a_read_that_never_works_ends_as_unavailable(server, wire):
     assert len(server.seen) == 3
 
 
-@pytest.mark.parametrize("status", [404, 405, 501])
+@pytest.mark.parametrize("status", [403, 404, 405, 501])
 async def test_what_a_broker_does_not_offer_is_asked_once_and_breaks_nothing_else(
     server, wire, status
 ):
