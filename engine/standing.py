@@ -41,6 +41,8 @@ def why_no_entry(balance: Balance, kind: Kind) -> str:
         blocks.append(f"the account is {facts['status']}")
     if facts.get("can trade") == "no":
         blocks.append("the firm lets it trade no more")
+    if facts.get("can trade") == "not told":
+        blocks.append("it is not told whether the account may trade (canTrade)")
     if kind == "future" and facts.get("futures closing only") in _YES:
         blocks.append("futures may only be closed")
     if facts.get("open_margin_calls", "0") not in ("", "0"):

@@ -33,6 +33,10 @@ class RateLimited(BrokerUnavailable):
         self.retry_after_s = retry_after_s
 
 
+class NotOffered(BrokerUnavailable):
+    """The broker has no such question (403, 404, 405, 501): asking it again now is of no use."""
+
+
 class OrderStateUnknown(TradeStreamError):
     """Sent, but no answer: reconcile, never send again on a guess."""
 

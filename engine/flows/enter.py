@@ -153,7 +153,9 @@ def build(
         said_m=curbs.multiplier(desk, routed.legs[0].instrument.symbol),
     )
     if not isinstance(sized, Sized):
-        return sized
+        is_unheard = sized.code.endswith("equity_unknown")
+        why = desk.health.get(f"broker {routed.broker}", "") if is_unheard else ""
+        return replace(sized, detail=f"{sized.detail} ({why})") if why else sized
     final: Protection | Refused = plan
     if plan.targets:  # they share the quantity out among them
         final = protect(

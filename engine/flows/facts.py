@@ -83,6 +83,7 @@ def gather(
         is_paper_broker=_is_paper(desk, broker),
         broker_off=broker_switch.off(desk, broker) or _standing(desk, account_name, kind),
         is_reconciled=not desk.gate(broker),
+        not_reconciled_why=desk.health.get(f"broker {broker}", ""),
         account=account,
         equity_usd=worth,
         buying_power_usd=_power(

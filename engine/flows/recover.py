@@ -100,11 +100,11 @@ async def _reach(desk: Desk, name: str, *, is_start: bool = False) -> str:
             return found  # one that began after we asked tells all that we want to know
         try:
             if name in desk.offline:
+                desk.streams_down.discard(name)  # before: what is told from here on counts
                 async with answered_within(desk.settings.broker_timeout_s):
                     await desk.broker(name).connect()  # several questions, each with that time
                 _recall(desk, name)
                 desk.offline.discard(name)
-                desk.streams_down.discard(name)
             found = await _looked_at(desk, name, is_start=is_start)
         except WrongEnvironment as error:
             _unreached(desk, name, str(error))

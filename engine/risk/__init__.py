@@ -84,6 +84,8 @@ class Facts:
     """Why no entry may go to the intent's broker; empty when one may."""
     is_reconciled: bool = True
     """False until the start (or gap) reconciliation has finished."""
+    not_reconciled_why: str = ""
+    """What its broker last failed to answer; empty when nothing is known."""
     account: Account
     equity_usd: Decimal | None
     """Cash plus marked positions; None when any mark is missing."""

@@ -21,8 +21,7 @@ class KillSwitch(RiskCheck):
         if facts.unsound != "":
             return Denial(code="kill_switch.storage", detail=facts.unsound or "the books: unknown")
         if facts.is_reconciled is not True:
-            return Denial(
-                code="kill_switch.not_reconciled",
-                detail=f"{intent.broker}: orders and positions are not compared with ours yet",
-            )
+            why = f" ({facts.not_reconciled_why})" if facts.not_reconciled_why else ""
+            detail = f"{intent.broker}: orders and positions are not compared with ours yet{why}"
+            return Denial(code="kill_switch.not_reconciled", detail=detail)
         return None

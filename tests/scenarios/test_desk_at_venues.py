@@ -224,18 +224,27 @@ class Outside:
 
 
 @asynccontextmanager
-async def at(name: str, *, impatient: float | None = None) -> AsyncIterator[Outside]:
+async def at(
+    name: str,
+    *,
+    impatient: float | None = None,
+    lacks: str = "",
+    lacks_by: int = 404,
+    is_ready: bool = True,
+) -> AsyncIterator[Outside]:
     bench = BROKERS[name]()
     assert isinstance(bench, VenueBench)
     if impatient is not None:
         bench.impatient(impatient)
     await bench.open_venue()
+    if lacks:
+        bench.venue.faults.lacks, bench.venue.faults.lacks_by = (lacks,), lacks_by
     outside = Outside(bench, name.partition(" ")[0])
     try:
         await outside.start()
         outside.quote("2.00", "2.01")
         await outside.seconds(2)
-        assert not outside.desk.gates, outside.desk.gates
+        assert not (is_ready and outside.desk.gates), outside.desk.gates
         yield outside
     finally:
         if outside.pump is not None:

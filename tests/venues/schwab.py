@@ -99,6 +99,8 @@ class Quirks:
     """As the published type has it."""
     refuse_login: int = 0
     """The streamer does not let in."""
+    asks_no_names: bool = False
+    """The streamer hears whoever has a token."""
     silent_streamer: bool = False
     """It accepts the line and says nothing."""
     list_limit: int = 3000
@@ -486,12 +488,15 @@ class SchwabVenue(Venue):
     async def _streamer_said(self, socket: web.WebSocketResponse, asked: dict[str, Any]) -> None:
         code = 0
         parameters = asked["parameters"]
-        if asked["SchwabClientCustomerId"] != "customer-canary":
+        is_named = asked["SchwabClientCustomerId"] == "customer-canary"
+        if not (is_named or self.quirks.asks_no_names):
             code = 3
         if asked["command"] == "LOGIN":
             is_in = self._is_let_in(parameters["Authorization"])
             code = 0 if is_in and not self._takes("refuse_login") else 3
-        elif asked["service"] == "ACCT_ACTIVITY" and parameters["keys"] == "correl-canary":
+        elif asked["service"] == "ACCT_ACTIVITY" and (
+            parameters["keys"] == "correl-canary" or self.quirks.asks_no_names
+        ):
             self.sockets.add(socket)
         else:
             code = 11

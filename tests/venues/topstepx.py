@@ -67,7 +67,8 @@ class TopstepxVenue(Venue):
 
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
-        self.is_simulated = True
+        self.is_simulated: bool | None = True
+        """None: its accounts do not say."""
         self.active: dict[str, list[Instrument]] = {}
         """Root -> what it calls active, when that is not the usual front month."""
         self.answer_with: dict[str, list[int]] = {}
@@ -195,8 +196,8 @@ class TopstepxVenue(Venue):
                 "balance": (await self.exchange.balance(account.number)).cash_usd,
                 "canTrade": True,
                 "isVisible": True,
-                "simulated": self.is_simulated,
             }
+            | ({} if self.is_simulated is None else {"simulated": self.is_simulated})
             for account in await self.exchange.accounts()
         ]
         return _yes(accounts=rows)

@@ -50,6 +50,10 @@ class WireFaults:
     """Done, and 200 with something that is not JSON."""
     expired_token: int = 0
     """401, whatever the token."""
+    lacks: tuple[str, ...] = ()
+    """Ends of paths at which it has nothing: as a broker that offers less."""
+    lacks_by: int = 404
+    """How it says so; 200: by an empty object."""
     slow_s: float = 0
     """Every answer waits so long (real time): the round trip."""
     kill_pid: int | None = None
@@ -216,6 +220,8 @@ class Venue:
 
     @web.middleware
     async def _middle(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        if self.faults.lacks and request.path.endswith(self.faults.lacks):
+            return _nothing(self.faults.lacks_by)
         if request.headers.get("Upgrade", "").lower() == "websocket":
             if self.is_deaf:
                 return web.Response(status=503)
@@ -357,6 +363,12 @@ def _cut(request: web.Request) -> web.StreamResponse:
     assert request.transport is not None
     request.transport.abort()
     return web.Response()
+
+
+def _nothing(status: int) -> web.StreamResponse:
+    if status == 200:
+        return web.json_response({})
+    return web.Response(status=status, text=f"{status}: nothing here")
 
 
 def _html() -> web.Response:

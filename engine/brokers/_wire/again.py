@@ -1,18 +1,43 @@
 """Whether a request is tried again, and how long a broker that refuses wants to be left alone."""
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-from engine.domain.errors import BrokerUnavailable, RateLimited
+from engine.domain.errors import (
+    BrokerUnavailable,
+    NotOffered,
+    OrderStateUnknown,
+    RateLimited,
+)
 
 _USUAL_S, _MOST_S = 5.0, 60.0
 """After a 429 that names no pause; after one that names a very long one."""
+NOT_OFFERED = frozenset({403, 404, 405, 501})
+"""Of a question, where no refusal in the broker's own words comes with it."""
+_SPOKEN = re.compile(r"v\d+|[A-Za-z.:_-]{1,25}")
+
+
+def is_lacking(status: int, body: object) -> bool:
+    """Whether a broker has nothing for us where it was asked, or says nothing; a list is said."""
+    return status in NOT_OFFERED or (200 <= status < 300 and body in (None, {}))
+
+
+class NoSuchPlace(OrderStateUnknown):
+    """One of :data:`NOT_OFFERED`, by whoever answers there; of an act it proves nothing."""
+
+
+def place_of(path: str) -> str:
+    """Where something was asked, without numbers of accounts and orders."""
+    parts = path.partition("?")[0].split("/")
+    return "/".join(part if not part or _SPOKEN.fullmatch(part) else "…" for part in parts)
 
 
 def is_worth_another(error: Exception) -> bool:
     """Nothing was sent, and the broker did not ask for a pause."""
-    return isinstance(error, BrokerUnavailable) and not isinstance(error, RateLimited)
+    is_final = isinstance(error, (RateLimited, NotOffered))
+    return isinstance(error, BrokerUnavailable) and not is_final
 
 
 def pause_s(headers: Mapping[str, str], now: datetime) -> float:

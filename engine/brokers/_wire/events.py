@@ -5,15 +5,24 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import datetime
 
-from engine.brokers import BrokerEvent, Odd, StreamDown, StreamUp
+from engine.brokers import (
+    BrokerEvent,
+    BrokerFill,
+    Filled,
+    Odd,
+    StreamDown,
+    StreamUp,
+    Warned,
+)
 from engine.clock import Clock
-from engine.domain.errors import BrokerAuthError
+from engine.domain.errors import BrokerAuthError, BrokerUnavailable
 
 log = logging.getLogger(__name__)
 
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 8.0
 """While the stream is lost no entry passes, and fills are heard by polling alone."""
 _CANCEL_AGAIN_S = 0.2
+_MOST_FILLS = 5_000
 
 
 class Events:
@@ -22,9 +31,14 @@ class Events:
     def __init__(self) -> None:
         self._queue: asyncio.Queue[BrokerEvent | None] = asyncio.Queue()
         self._told: set[str] = set()
+        self._fills: dict[str, BrokerFill] = {}
 
     def tell(self, event: BrokerEvent) -> None:
         """Put one event out."""
+        if isinstance(event, Filled):
+            self._fills[event.fill.execution_id] = event.fill
+            if len(self._fills) > _MOST_FILLS:
+                del self._fills[next(iter(self._fills))]
         self._queue.put_nowait(event)
 
     def tell_once(self, odd: Odd) -> None:
@@ -32,6 +46,21 @@ class Events:
         if odd.raw not in self._told:
             self._told.add(odd.raw)
             self.tell(odd)
+
+    def warn_once(self, note: str) -> None:
+        """What the broker does not offer, and how the desk does without; gates nothing."""
+        if note not in self._told:
+            self._told.add(note)
+            self.tell(Warned(note=note))
+
+    def fills_instead(self, account: str, since: datetime) -> list[BrokerFill]:
+        """Executions that were told here, for a broker that lists none; oldest first."""
+        self.warn_once(
+            "it lists no executions: those count that its stream tells. What fills while nobody "
+            "listens is seen in its order, without its price, and a person is called"
+        )
+        found = (f for f in self._fills.values() if f.account == account)
+        return sorted((f for f in found if f.executed_at >= since), key=lambda f: f.executed_at)
 
     def end(self) -> None:
         """No more will come."""
@@ -86,7 +115,7 @@ class Keeper:
                 await self._session(self._is_up)
             except asyncio.CancelledError:
                 raise
-            except BrokerAuthError as error:
+            except (BrokerAuthError, BrokerUnavailable) as error:
                 reason = str(error)
             except Exception as error:  # noqa: BLE001 - a stream ends in whatever its library raises
                 reason = f"{type(error).__name__}"

@@ -14,7 +14,13 @@ from typing import Any, Literal
 import aiohttp
 import stamina
 
-from engine.brokers._wire.again import is_worth_another, pause_s
+from engine.brokers._wire.again import (
+    NOT_OFFERED,
+    NoSuchPlace,
+    is_worth_another,
+    pause_s,
+    place_of,
+)
 from engine.brokers._wire.breaker import Breaker
 from engine.brokers._wire.lanes import Lane, Lanes
 from engine.brokers._wire.shared import Shared
@@ -23,6 +29,7 @@ from engine.clock import Clock
 from engine.domain.errors import (
     BrokerAuthError,
     BrokerUnavailable,
+    NotOffered,
     OrderStateUnknown,
     RateLimited,
 )
@@ -123,7 +130,7 @@ class Wire:
         The same question that still waits for its turn is asked once.
 
         Raises:
-            BrokerUnavailable, RateLimited, BrokerAuthError.
+            BrokerUnavailable, RateLimited, BrokerAuthError; NotOffered: there is no such question.
         """
         asked = tuple(sorted((more.get("params") or {}).items()))
         body = encoded([more.get("json"), more.get("form")])
@@ -142,8 +149,10 @@ class Wire:
             with attempt:
                 try:
                     return await self._once(method, path, lane, leaves, **more)
+                except NoSuchPlace as error:
+                    raise NotOffered(f"{error} at {place_of(path)}") from error
                 except OrderStateUnknown as error:
-                    raise BrokerUnavailable(str(error)) from error
+                    raise BrokerUnavailable(f"{error} at {place_of(path)}") from error
         raise AssertionError("unreachable")  # pragma: no cover
 
     async def act(self, method: Method, path: str, *, lane: Lane = "order", **more: Any) -> Answer:
@@ -217,15 +226,23 @@ class Wire:
         if status == 401:
             self.breaker.succeeded()
             raise BrokerAuthError(f"{self.name} does not accept our credentials (401)")
+        if status == 501:
+            raise self._no_such_place(status)
         if status >= 500 or 300 <= status < 400:
             raise self._failed(OrderStateUnknown(f"{self.name}: server error {status}"))
         try:
             body = codec.loads(text, parse_float=Decimal, parse_int=int) if text.strip() else None
         except ValueError as error:
+            if status in NOT_OFFERED:
+                raise self._no_such_place(status) from error
             what = f"{self.name}: an answer of status {status} that is no JSON"
             raise self._failed(OrderStateUnknown(what)) from error
         self.breaker.succeeded()
         return Answer(status=status, body=body, headers=headers)
+
+    def _no_such_place(self, status: int) -> Exception:
+        self.breaker.succeeded()  # it answers: what else it offers is asked for as ever
+        return NoSuchPlace(f"{self.name} has nothing there (status {status})")
 
     def _failed(self, error: BrokerUnavailable | OrderStateUnknown) -> Exception:
         self.breaker.failed()

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any, TypeVar
 
 from engine.brokers import BrokerFill, BrokerOrder, Odd
+from engine.brokers._wire.again import is_lacking
 from engine.brokers._wire.events import Events
 from engine.brokers._wire.figures import UNREADABLE
 from engine.brokers.alpaca import reading
@@ -14,7 +15,7 @@ from engine.brokers.alpaca.register import Known, Register
 from engine.brokers.alpaca.rest import Answer, Rest
 from engine.brokers.alpaca.translate import Body
 from engine.clock import Clock
-from engine.domain.errors import BrokerUnavailable
+from engine.domain.errors import BrokerUnavailable, NotOffered
 from engine.domain.money import ZERO
 
 T = TypeVar("T")
@@ -237,8 +238,10 @@ def whole(name: str, answer: Answer, kind: type[T]) -> T:
     """The body of a yes.
 
     Raises:
-        BrokerUnavailable, BrokerAuthError: it is no yes, or of another shape.
+        BrokerUnavailable, BrokerAuthError: it is no yes, or of another shape; NotOffered.
     """
+    if is_lacking(answer.status, answer.body):
+        raise NotOffered(f"{name}: nothing is told there ({answer.status})")
     if not answer.is_ok:
         error = answer.refusal()
         raise BrokerUnavailable(f"{name}: {error}") from error

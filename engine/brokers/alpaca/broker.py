@@ -42,6 +42,7 @@ from engine.brokers.alpaca.updates import Updates
 from engine.domain.errors import (
     BrokerAuthError,
     BrokerUnavailable,
+    NotOffered,
     OrderRejected,
     OrderStateUnknown,
     WrongEnvironment,
@@ -205,7 +206,10 @@ class Alpaca(Adapter):
     async def fills_since(self, account: str, since: datetime) -> list[BrokerFill]:
         """Executions since, and the ends of options."""
         self._reading(account)
-        return await self._books.fills_since(account, since)
+        try:
+            return await self._books.fills_since(account, since)
+        except NotOffered:
+            return self._events.fills_instead(account, since)
 
     async def find(self, account: str, client_order_id: str) -> Found:
         """Look one order up by its client id; Alpaca's own 404 proves that it never came."""

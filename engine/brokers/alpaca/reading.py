@@ -334,13 +334,13 @@ def balance_of(body: Body, account: str, now: datetime) -> Balance:
     """Money, and what else decides whether the account may trade.
 
     Raises:
-        ValueError: a figure that Alpaca always tells is missing, or is none.
+        ValueError: its cash is missing, or a figure that is told is none.
     """
     return Balance(
         account=account,
         cash_usd=_needed(body.get("cash")),
-        buying_power_usd=_needed(body.get("buying_power")),
-        equity_usd=_needed(body.get("equity")),
+        buying_power_usd=_told(body, "buying_power"),
+        equity_usd=_told(body, "equity"),
         as_of=now,
         facts={name: str(body[name]) for name in _FACTS if body.get(name) is not None},
     )
@@ -429,6 +429,11 @@ def _needed(value: Any) -> Decimal:
     if number is None:
         raise ValueError("a number is missing")
     return number
+
+
+def _told(body: Body, name: str) -> Decimal | None:
+    """A figure that need not be told; one that is told empty is refused."""
+    return _needed(body[name]) if name in body else None
 
 
 def _above_zero(value: Any) -> Decimal:

@@ -12,7 +12,13 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import stamina
 
-from engine.brokers._wire.again import is_worth_another, pause_s
+from engine.brokers._wire.again import (
+    NOT_OFFERED,
+    NoSuchPlace,
+    is_worth_another,
+    pause_s,
+    place_of,
+)
 from engine.brokers._wire.breaker import Breaker
 from engine.brokers._wire.lanes import Lane, Lanes
 from engine.brokers._wire.shared import Shared
@@ -22,6 +28,7 @@ from engine.clock import Clock
 from engine.domain.errors import (
     BrokerAuthError,
     BrokerUnavailable,
+    NotOffered,
     OrderRejected,
     OrderStateUnknown,
     RateLimited,
@@ -116,7 +123,7 @@ class Rest:
         The same question that still waits for its turn is asked once.
 
         Raises:
-            BrokerUnavailable, RateLimited, BrokerAuthError.
+            BrokerUnavailable, RateLimited, BrokerAuthError; NotOffered: there is no such question.
         """
         more = dict(asked or {}) or None
 
@@ -140,8 +147,10 @@ class Rest:
             with attempt:
                 try:
                     return await self._once("GET", path, lane, asked, leaves, **more)
+                except NoSuchPlace as error:
+                    raise NotOffered(f"{error} at {place_of(path)}") from error
                 except OrderStateUnknown as error:
-                    raise BrokerUnavailable(str(error)) from error
+                    raise BrokerUnavailable(f"{error} at {place_of(path)}") from error
         raise AssertionError("unreachable")  # pragma: no cover
 
     async def price(self, base_url: str, symbol: str) -> Answer:
@@ -213,17 +222,25 @@ class Rest:
         if status == 401:
             self.breaker.succeeded()
             raise BrokerAuthError(f"{self.name} does not accept our keys (401)")
+        if status == 501:
+            raise self._no_such_place(status)
         if status >= 500 or 300 <= status < 400 or status in _UNPROVEN:
             raise self._failed(OrderStateUnknown(f"{self.name}: server error {status}"))
         try:
             body = json.loads(reply.text, parse_float=Decimal) if reply.text.strip() else None
         except ValueError as error:
+            if status in NOT_OFFERED:
+                raise self._no_such_place(status) from error
             what = f"{self.name}: an answer of status {status} that is no JSON"
             raise self._failed(OrderStateUnknown(what)) from error
         if status >= 400 and not isinstance(body, dict):
             raise self._failed(OrderStateUnknown(f"{self.name}: a refusal without its reason"))
         self.breaker.succeeded()
         return Answer(status=status, body=body)
+
+    def _no_such_place(self, status: int) -> Exception:
+        self.breaker.succeeded()  # it answers: what else it offers is asked for as ever
+        return NoSuchPlace(f"{self.name} has nothing there (status {status})")
 
     def _failed(self, error: Exception) -> Exception:
         self.breaker.failed()

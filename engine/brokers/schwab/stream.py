@@ -93,8 +93,10 @@ class Doorbell:
 
     async def session(self, is_up: Callable[[], None]) -> None:
         """Connect, log in, subscribe, and listen until it breaks."""
-        who = _who(await self._preferences())
+        who = await self._who()
         url = self._url or who["streamerSocketUrl"]
+        if not url:
+            raise BrokerUnavailable("it does not say where to listen")
         async with self._wire.session().ws_connect(
             url, timeout=aiohttp.ClientWSTimeout(ws_close=2.0), max_msg_size=2**22
         ) as socket:
@@ -109,6 +111,15 @@ class Doorbell:
             is_up()
             while True:
                 self._heard(await _next(socket))
+
+    async def _who(self) -> Mapping[str, str]:
+        """Where and as whom to listen; a configured address may be one that asks for no names."""
+        try:
+            return _who(await self._preferences())
+        except BrokerUnavailable:
+            if not self._url:
+                raise
+            return dict.fromkeys(_NEEDED, "")
 
     async def _request(
         self,
@@ -224,8 +235,8 @@ class Doorbell:
 def _who(preferences: Any) -> Mapping[str, str]:
     try:
         (who, *_) = preferences["streamerInfo"]
-        return {name: str(who[name]) for name in _NEEDED}
-    except (KeyError, TypeError, ValueError) as error:
+        return {name: str(who.get(name) or "") for name in _NEEDED}
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise BrokerUnavailable("it does not say where to listen") from error
 
 

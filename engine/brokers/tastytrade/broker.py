@@ -33,12 +33,13 @@ from engine.brokers.tastytrade import bodies, translate
 from engine.brokers.tastytrade import fills as executions
 from engine.brokers.tastytrade.book import OVER
 from engine.brokers.tastytrade.hear import Hearing
-from engine.brokers.tastytrade.login import Login
+from engine.brokers.tastytrade.login import Login, is_lacking
 from engine.brokers.tastytrade.reading import Reading
 from engine.brokers.tastytrade.stream import Stream, listen
 from engine.domain.errors import (
     BrokerAuthError,
     BrokerUnavailable,
+    NotOffered,
     OrderRejected,
     OrderStateUnknown,
     WrongEnvironment,
@@ -183,7 +184,10 @@ class Tastytrade(Reading):
 
     async def _refuse_other_environment(self, login: Login) -> None:
         """The market data that a login may have says where it lives: ``demo`` is the sandbox."""
-        answer = await login.asked("/api-quote-tokens")
+        try:
+            answer = await login.asked("/api-quote-tokens")
+        except NotOffered:
+            return  # as below
         data = answer.body.get("data") if isinstance(answer.body, Mapping) else None
         level = data.get("level") if isinstance(data, Mapping) else None
         if level is None or not answer.is_ok:
@@ -223,7 +227,7 @@ class Tastytrade(Reading):
         """Let the broker try the order without placing it.
 
         Raises:
-            OrderRejected: it would be refused. BrokerUnavailable, BrokerAuthError.
+            OrderRejected: it would be refused. BrokerUnavailable, BrokerAuthError; NotOffered.
         """
         self._in()
         body = bodies.new_order(request)
@@ -236,7 +240,12 @@ class Tastytrade(Reading):
                 answer = await login.tried(f"/accounts/{number}/orders/dry-run", body)
         except TimeoutError:
             raise BrokerUnavailable(f"{self.name}: no answer to the dry run") from None
-        data = self._accepted(answer, is_dry_run=True)
+        if is_lacking(answer):
+            raise NotOffered(f"{self.name} offers no dry run")
+        try:
+            data = self._accepted(answer, is_dry_run=True)
+        except OrderStateUnknown as error:  # a dry run creates nothing
+            raise BrokerUnavailable(str(error)) from error
         expected = executions.per_contract(data)
         if expected is not None:  # a fill may be told before the order is answered
             self._memory.expected.put(str(body.get("external-identifier")), expected)
@@ -261,12 +270,21 @@ class Tastytrade(Reading):
         number = self._own_number(request.account)
         lane: Lane = "exit" if request.reduces else "order"
         if not request.reduces:
-            await self._dry_run(number, body)
+            await self._try(number, body)
         answer = await login.act("POST", f"/accounts/{number}/orders", body, lane=lane)
         data = self._accepted(answer)
         order = self._taken(data, request)
         self._memory.hides_names = not data.get("order", data).get("external-identifier")
         return order
+
+    async def _try(self, number: str, body: Mapping[str, Any]) -> None:
+        """The dry run of an entry; where there is none the broker judges the order itself."""
+        try:
+            await self._dry_run(number, body)
+        except NotOffered:
+            self._events.warn_once(
+                "it offers no dry run: entries go out untried, and their fees are not known before"
+            )
 
     def _own_number(self, account: str) -> str:
         number = self._numbers.get(account)

@@ -12,13 +12,15 @@ from typing import Any
 
 from tastytrade import API_URL, API_VERSION, CERT_URL, Session
 
+from engine.brokers._wire import again
+from engine.brokers._wire.again import place_of
 from engine.brokers._wire.http import CONNECT_S, READ_S, Answer, Method, Wire
 from engine.brokers._wire.lanes import Lane, Lanes
 from engine.brokers._wire.usage import Usage
 from engine.brokers.tastytrade.bodies import SOURCE
 from engine.brokers.tastytrade.translate import number, refusal
 from engine.clock import Clock
-from engine.domain.errors import BrokerAuthError, BrokerUnavailable
+from engine.domain.errors import BrokerAuthError, BrokerUnavailable, NotOffered
 
 AHEAD, _LAST = 0.2, 0.067
 """Parts of a token's life before its end: there the keeper renews it, there a request does."""
@@ -156,12 +158,13 @@ class Login(Session):
         """Read something: the whole body.
 
         Raises:
-            BrokerUnavailable, RateLimited, BrokerAuthError.
+            BrokerUnavailable, RateLimited, BrokerAuthError; NotOffered: there is nothing to read.
         """
         answer = await self.asked(path, params, lane=lane)
-        if not answer.is_ok:
-            raise BrokerUnavailable(f"{self._name} refuses a reading ({_code(answer)})")
-        return answer.body
+        if answer.is_ok and answer.body:
+            return answer.body
+        said = f"{self._name} refuses a reading of {place_of(path)} ({_code(answer)})"
+        raise (NotOffered if is_lacking(answer) else BrokerUnavailable)(said)
 
     async def asked(
         self, path: str, params: Mapping[str, str] | None = None, *, lane: Lane = "read"
@@ -247,6 +250,11 @@ class Login(Session):
         if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
             raise BrokerUnavailable(f"{self._name} answered something that is no list")
         return items
+
+
+def is_lacking(answer: Answer) -> bool:
+    """Whether it has nothing there for us, or says nothing at all: its answers are no lists."""
+    return again.is_lacking(answer.status, answer.body or None)
 
 
 def _heard(task: asyncio.Task[None]) -> None:

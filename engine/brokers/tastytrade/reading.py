@@ -12,6 +12,7 @@ from engine.brokers import (
     Adapter,
     Balance,
     BrokerAccount,
+    BrokerCaps,
     BrokerFill,
     BrokerOrder,
     BrokerPosition,
@@ -29,7 +30,7 @@ from engine.brokers.tastytrade.book import OVER, Memory, int_or_0
 from engine.brokers.tastytrade.login import Login
 from engine.brokers.tastytrade.oddities import Oddities
 from engine.brokers.tastytrade.symbols import Foreign
-from engine.domain.errors import BrokerUnavailable
+from engine.domain.errors import BrokerUnavailable, NotOffered
 from engine.market import NEW_YORK
 
 _LOOK_BACK = timedelta(days=90)
@@ -42,6 +43,8 @@ _STATUS_AGE_S = 300.0
 
 class Reading(Adapter):
     """The questions of the Broker contract; whoever connects gives it a login and its accounts."""
+
+    caps: BrokerCaps
 
     def __init__(self, settings: Adapter.Settings, setup: Setup) -> None:
         super().__init__(settings, setup)
@@ -105,6 +108,8 @@ class Reading(Adapter):
             return known[1]
         try:
             body = await login.ask(f"/accounts/{number}/trading-status")
+        except NotOffered:
+            body = {}
         except BrokerUnavailable:
             return {} if known is None else known[1]
         data = body.get("data") if isinstance(body, Mapping) else None
@@ -143,15 +148,10 @@ class Reading(Adapter):
 
     async def fills_since(self, account: str, since: datetime) -> list[BrokerFill]:
         """Executions since, with what they cost as far as the broker has said it."""
-        login, number = self._in(), self._number(account)
-        (rows, is_whole), listed = await asyncio.gather(
-            login.pages(
-                f"/accounts/{number}/transactions", {"start-date": _day(since), "sort": "Desc"}
-            ),
-            self._raws_since(account, since),
+        number = self._number(account)
+        rows, listed = await asyncio.gather(
+            self._transactions(number, since), self._raws_since(account, since)
         )
-        if not is_whole:
-            raise BrokerUnavailable(f"{self.name}: too many transactions to read whole")
         raws = {str(raw.get("id")): raw for raw in listed}
         for missing in sorted(executions.order_ids(rows) - raws.keys()):
             older = await self._by_id(number, missing)
@@ -170,6 +170,22 @@ class Reading(Adapter):
         ]
         found += [*taken_back, *self._ends_since(rows, account, since)]
         return sorted(found, key=_in_order)
+
+    async def _transactions(self, number: str, since: datetime) -> list[dict[str, Any]]:
+        """What was booked since; where none is told, orders tell their executions all the same."""
+        asked = {"start-date": _day(since), "sort": "Desc"}
+        try:
+            rows, is_whole = await self._in().pages(f"/accounts/{number}/transactions", asked)
+        except NotOffered:
+            self.caps = replace(self.caps, tells_ends=False)
+            self._events.warn_once(
+                "it offers no transactions: fees stay as expected, and nobody tells of expiries, "
+                "assignments and executions that are taken back"
+            )
+            return []
+        if not is_whole:
+            raise BrokerUnavailable(f"{self.name}: too many transactions to read whole")
+        return rows
 
     def _fills_of(
         self, raw: Mapping[str, Any], account: str, fees: executions.Fees
@@ -235,20 +251,34 @@ class Reading(Adapter):
     async def _live(self, account: str, *, lane: Lane = "read") -> list[dict[str, Any]]:
         """Orders that work, and those that were over today."""
         login, number = self._in(), self._number(account)
-        raws, is_whole = await login.pages(f"/accounts/{number}/orders/live", {}, lane=lane)
+        path = f"/accounts/{number}/orders"
+        try:
+            raws, is_whole = await login.pages(f"{path}/live", {}, lane=lane)
+        except NotOffered:  # the list of all holds them too
+            since = {"start-date": _day(self.clock.now() - _LOOK_BACK), "sort": "Desc"}
+            raws, is_whole = await login.pages(path, since, lane=lane)
         if not is_whole:
             raise BrokerUnavailable(f"{self.name}: too many orders to read whole")
         return raws
 
     async def _raws_since(self, account: str, since: datetime) -> list[dict[str, Any]]:
-        login, number = self._in(), self._number(account)
-        live, (listed, is_whole) = await asyncio.gather(
-            self._live(account),
-            login.pages(f"/accounts/{number}/orders", {"start-date": _day(since), "sort": "Desc"}),
-        )
+        number = self._number(account)
+        live, listed = await asyncio.gather(self._live(account), self._listed(number, since))
+        return _by_id([*live, *listed])
+
+    async def _listed(self, number: str, since: datetime) -> list[dict[str, Any]]:
+        """Orders placed since; where no such list is told, those of today must do."""
+        asked = {"start-date": _day(since), "sort": "Desc"}
+        try:
+            listed, is_whole = await self._in().pages(f"/accounts/{number}/orders", asked)
+        except NotOffered:
+            self._events.warn_once(
+                "it lists no orders but today's: what became of older ones only a person can tell"
+            )
+            return []
         if not is_whole:
             raise BrokerUnavailable(f"{self.name}: too many orders to read whole")
-        return _by_id([*live, *listed])
+        return listed
 
     async def _by_id(
         self, number: str, broker_id: str, *, lane: Lane = "read"
@@ -323,12 +353,15 @@ class Reading(Adapter):
         raws = [raw for raw in live if self._name(raw) == client_order_id]
         if raws:
             return await self._seen(account, raws)
-        listed, is_whole = await login.pages(
-            f"/accounts/{number}/orders",
-            {"start-date": _day(as_of - _LOOK_BACK), "sort": "Desc"},
-            lane=lane,
-            most=_FIND_PAGES,
-        )
+        try:
+            listed, is_whole = await login.pages(
+                f"/accounts/{number}/orders",
+                {"start-date": _day(as_of - _LOOK_BACK), "sort": "Desc"},
+                lane=lane,
+                most=_FIND_PAGES,
+            )
+        except NotOffered:
+            return Unclear()
         raws = [raw for raw in listed if self._name(raw) == client_order_id]
         if raws:
             return await self._seen(account, raws)

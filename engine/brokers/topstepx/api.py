@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
+from engine.brokers._wire.again import is_lacking
 from engine.brokers._wire.figures import once
 from engine.brokers._wire.http import Wire
 from engine.brokers._wire.lanes import Lane, Lanes
@@ -18,6 +19,7 @@ from engine.clock import Clock
 from engine.domain.errors import (
     BrokerAuthError,
     BrokerUnavailable,
+    NotOffered,
     OrderRejected,
     OrderStateUnknown,
 )
@@ -227,6 +229,8 @@ class Api:
 
 
 def _object(name: str, answer: Any) -> Mapping[str, Any]:
+    if is_lacking(answer.status, answer.body or None):
+        raise NotOffered(f"{name}: nothing is told there (status {answer.status})")
     if not answer.is_ok or not isinstance(answer.body, Mapping):
         raise BrokerUnavailable(f"{name}: an answer of status {answer.status} that says nothing")
     body: Mapping[str, Any] = answer.body

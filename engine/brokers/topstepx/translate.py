@@ -321,16 +321,16 @@ def balance_of(row: Mapping[str, Any], *, account: str, as_of: datetime) -> Bala
     Raises:
         Odd: no balance.
     """
-    may_trade = row.get("canTrade") is True
     return Balance(
         account=account,
         cash_usd=_number(row, "balance"),
         buying_power_usd=None,
         as_of=as_of,
-        facts={"can trade": "yes" if may_trade else "no"},
+        facts={"can trade": _MAY_TRADE.get(str(row.get("canTrade")), "not told")},
     )
 
 
+_MAY_TRADE = {"True": "yes", "False": "no"}
 _COUNTS = ("id", "accountId", "orderId", "status", "type", "side")
 
 

@@ -45,6 +45,7 @@ from engine.brokers.webull.line import LANES, Line, code
 from engine.domain.errors import (
     BrokerAuthError,
     BrokerUnavailable,
+    NotOffered,
     OrderRejected,
     OrderStateUnknown,
     WrongEnvironment,
@@ -136,7 +137,6 @@ class Webull(Adapter):
         await self._line.login.enter()
         listed = await self._line.accounts()
         self._numbers = self._understood(lambda: self._mapped(listed), "a list of accounts")
-        self._events = Events()
         self._events.tell(StreamUp(gap_from=None))
         self._watch = asyncio.create_task(self._line.login.watch(), name=f"{self.name} token")
 
@@ -230,17 +230,26 @@ class Webull(Adapter):
         asked_at = self.clock.now()
         rows = await self._got(account, client_order_id)
         if rows is None:
-            return Unclear()
+            return await self._listed(account, client_order_id)
         mine = [row.order for row in rows if row.order.client_order_id == client_order_id]
         if len(mine) == 1:
             return Seen(order=mine[0])
         return Unclear(candidates=tuple(mine)) if rows else Absent(as_of=asked_at)
 
+    async def _listed(self, account: str, client_order_id: str) -> Found:
+        """One that cannot be asked for alone, in the lists; that they lack it proves nothing."""
+        rows = await self._rows_since(account, self.clock.now() - _DAY)
+        mine = [row.order for row in rows if row.order.client_order_id == client_order_id]
+        return Seen(order=mine[0]) if len(mine) == 1 else Unclear(candidates=tuple(mine))
+
     async def _got(self, account: str, client_order_id: str) -> list[translate.Row] | None:
         """The order as it is now, [] when there is none; None: that was no answer to it."""
         params = {"account_id": self._id(account), "client_order_id": client_order_id}
-        answer = await self._line.ask("GET", "/trading/orders/get", params=params)
-        if answer.is_ok:
+        try:
+            answer = await self._line.ask("GET", "/trading/orders/get", params=params)
+        except NotOffered:
+            return None
+        if answer.is_ok and answer.body not in (None, {}):
             return await self._taken(answer.body, account, "an order")
         return [] if code(answer) in _NONE_SUCH else None
 
@@ -347,7 +356,7 @@ class Webull(Adapter):
         while start < end:
             stop = min(start + _WINDOW, end)
             window = {"start_time": _stamp(start), "end_time": _stamp(stop)}
-            rows += await self._pages(account, _PAST, window)
+            rows += await self._past(account, window)
             start = stop
         newest = {row.order.broker_id: row for row in rows}
         if rank() > Rank.NAKED:  # else it is the newest that is asked for, and in haste
@@ -357,6 +366,17 @@ class Webull(Adapter):
             for row in newest.values()
             if row.order.state not in _OVER or row.filled_at is None or row.filled_at >= since
         ]
+
+    async def _past(self, account: str, window: Mapping[str, str]) -> list[translate.Row]:
+        """Orders placed in a span of time; where none are listed ours are asked for alone."""
+        try:
+            return await self._pages(account, _PAST, window)
+        except NotOffered:
+            self._events.warn_once(
+                "it lists no orders that are over: ours are asked for one by one, and what was "
+                "traded in its own app is seen as a holding only"
+            )
+            return []
 
     async def _add_worked(self, account: str, newest: dict[str, translate.Row]) -> None:
         """What worked at the last look and is in no list is asked for alone."""

@@ -6,13 +6,14 @@ from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
+from engine.brokers._wire.again import is_lacking, place_of
 from engine.brokers._wire.http import Answer, Wire
 from engine.brokers._wire.lanes import Lane, Lanes
 from engine.brokers._wire.usage import Usage
 from engine.brokers.webull.login import Login
 from engine.brokers.webull.sign import signature, signed_headers
 from engine.clock import Clock, RandomIds
-from engine.domain.errors import BrokerAuthError, BrokerUnavailable
+from engine.domain.errors import BrokerAuthError, BrokerUnavailable, NotOffered
 from engine.store import Tokens
 
 LANES: Mapping[Lane, tuple[float, float]] = {
@@ -64,6 +65,8 @@ class Line:
     async def read(self, path: str, params: dict[str, str]) -> Any:
         """The body of an answer that must be one."""
         answer = await self.ask("GET", path, params=params)
+        if is_lacking(answer.status, answer.body):
+            raise NotOffered(f"{self._name} tells nothing at {place_of(path)} ({code(answer)})")
         if not answer.is_ok:
             raise BrokerUnavailable(f"{self._name} does not answer: {code(answer)}")
         return answer.body

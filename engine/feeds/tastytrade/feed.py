@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, ClassVar, Literal
@@ -18,7 +19,7 @@ from engine.brokers.tastytrade.login import Login
 from engine.brokers.tastytrade.stream import alone
 from engine.brokers.tastytrade.symbols import Foreign, symbol_of
 from engine.domain.candle import Candles, Timeframe, no_candles
-from engine.domain.errors import BrokerAuthError, BrokerUnavailable, RateLimited
+from engine.domain.errors import BrokerAuthError, BrokerUnavailable, NotOffered, RateLimited
 from engine.domain.instrument import Instrument, Kind
 from engine.domain.quote import Quote
 from engine.feeds import Chain, FeedSetup, Greeks
@@ -114,7 +115,8 @@ class Tastytrade(Polled):
         self._queue, self._n_failed = asyncio.Queue(), 0
         try:
             await login.refresh(force=True)
-            await login._get("/api-quote-tokens")
+            with suppress(NotOffered):  # nothing is streamed then: quotes are asked for
+                await login._get("/api-quote-tokens")
         except BaseException:
             await login.close()
             raise
@@ -242,7 +244,11 @@ class Tastytrade(Polled):
         roots = {i.symbol for i in instruments if i.kind == "future" and i.key not in self._futures}
         if roots:
             asked = urlencode([("product-code[]", root) for root in sorted(roots)])
-            items = self._in().items_in(await self._in().ask(f"/instruments/futures?{asked}"))
+            try:
+                items = self._in().items_in(await self._in().ask(f"/instruments/futures?{asked}"))
+            except NotOffered as error:  # shares and options are named without it
+                log.warning("%s names no futures: %s", self.name, error)
+                items = []
             self._futures |= reading.futures_in(items, self.clock.now().date())
         found = {}
         for instrument in instruments:

@@ -122,6 +122,29 @@ async def test_streams_what_is_watched_and_nothing_else(world: World) -> None:
     assert all(q.exchange_at == q.received_at == START for q in world.got)
 
 
+@pytest.mark.parametrize("status", [404, 403, 501])
+async def test_where_no_stream_is_given_quotes_are_asked_for(world: World, status: int) -> None:
+    world.venue.faults.lacks, world.venue.faults.lacks_by = ("/api-quote-tokens",), status
+    await world.feed.connect()
+    world.task = asyncio.create_task(world._read())
+    world.venue.board.put(world.quote(SPY, "600.10", "600.12"))
+    await world.feed.watch([SPY])
+    await world.until(lambda: bool(world.got), eager=True)
+    assert world.got[0].bid == D("600.1")
+    assert world.feed.why_silent
+
+
+async def test_shares_are_streamed_though_nobody_names_the_futures(world: World) -> None:
+    world.venue.faults.lacks = ("/instruments/futures",)
+    await world.start()
+    await world.feed.watch([MES, SPY])
+    await world.until(lambda: len(world.venue.dxlink.channels) == 1)
+    await world.until(lambda: bool(world.venue.dxlink.channels[0].symbols.get("Quote")))
+    await world.tell(SPY, "600.10", "600.12")
+    await world.until(lambda: bool(world.got))
+    assert world.got[0].instrument == SPY
+
+
 async def test_what_was_watched_before_the_line_is_up_is_streamed_too(world: World) -> None:
     await world.tell(SPY, "600.10", "600.12")
     await world.feed.watch([SPY])

@@ -226,6 +226,14 @@ def test_money_that_is_not_told_makes_the_balance_unreadable(figure: str, told: 
         reading.balance_of(MONEY | {figure: told}, "main", datetime(2026, 11, 18, tzinfo=UTC))
 
 
+def test_an_account_that_says_no_worth_and_no_power_is_read_for_its_cash() -> None:
+    """Both are optional as published; never read as 0."""
+    money = reading.balance_of({"cash": "100"}, "main", datetime(2026, 11, 18, tzinfo=UTC))
+    assert (money.cash_usd, money.equity_usd, money.buying_power_usd) == (D(100), None, None)
+    with pytest.raises(ValueError, match="missing"):
+        reading.balance_of({"equity": "100"}, "main", datetime(2026, 11, 18, tzinfo=UTC))
+
+
 @pytest.mark.parametrize(
     ("number", "is_paper"), [("PA3717PJAYWN", True), ("927721227", False), ("010203ABCD", None)]
 )

@@ -573,6 +573,19 @@ async def test_a_streamer_that_refuses_is_told_and_tried_again(bench: SchwabBenc
     assert up.gap_from is not None
 
 
+@pytest.mark.parametrize("status", [404, 501, 200])
+async def test_a_streamer_that_asks_for_no_names_is_heard_where_it_is_configured(
+    bench: SchwabBench, status: int
+) -> None:
+    venue(bench).quirks.asks_no_names = True
+    venue(bench).faults.lacks, venue(bench).faults.lacks_by = ("/userPreference",), status
+    await bench.restart()
+    order = await bench.broker.submit(entry(bench))
+    await bench.quote(bench.it, "1.90", "1.95")
+    await bench.pass_latency()
+    assert [f.broker_id for f in bench.told_fills()] == [order.broker_id]
+
+
 async def test_a_streamer_that_falls_silent_is_left(
     bench: SchwabBench, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -80,6 +80,24 @@ async def test_paper_and_live_are_not_mixed_up(
     bench.broker = None
 
 
+@pytest.mark.parametrize(("environment", "is_let_in"), [("paper", True), ("live", False)])
+async def test_accounts_on_this_machine_that_do_not_say_are_paper(
+    bench: TopstepBench, environment: str, is_let_in: bool
+) -> None:
+    with_settings(bench, environment=environment)
+    venue: Any = await bench.open_venue()
+    venue.is_simulated = None
+    if is_let_in:
+        await bench.start()
+        assert (await bench.broker.balance("main")).cash_usd == 100_000
+    else:
+        with pytest.raises(WrongEnvironment):
+            await bench.start()
+        bench.broker = None
+    assert all("simulated" in v for v in venue.log.violations)
+    venue.log.violations.clear()  # the published schema asks for it, its own samples lack it
+
+
 async def test_several_accounts_and_none_named_is_refused(bench: TopstepBench) -> None:
     await bench.open_venue()
     bench.numbers = {"main": None}  # type: ignore[dict-item]

@@ -27,6 +27,7 @@ from engine.domain.errors import OrderRejected
 from engine.domain.instrument import future
 from engine.domain.order import OrderType, Side, Tif
 from engine.domain.quote import Leg
+from engine.standing import why_no_entry
 
 D = Decimal
 ROOT = Path(__file__).parents[4]
@@ -294,6 +295,12 @@ def test_an_account_says_cash_and_nothing_of_buying_power() -> None:
     balance = balance_of({"balance": D("50500.25"), "canTrade": False}, account="main", as_of=at)
     assert (balance.cash_usd, balance.buying_power_usd) == (D("50500.25"), None)
     assert balance.facts == {"can trade": "no"}
+
+
+def test_whether_an_account_may_trade_is_not_guessed_where_it_is_not_told() -> None:
+    at = datetime(2026, 11, 18, 15, tzinfo=UTC)
+    balance = balance_of({"balance": D(50_500)}, account="main", as_of=at)
+    assert "not told whether the account may trade" in why_no_entry(balance, "future")
 
 
 @given(st.datetimes(min_value=datetime(2020, 1, 1), max_value=datetime(2040, 1, 1)))  # noqa: DTZ001 - hypothesis wants it so

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from engine.brokers import Absent, Odd, Unclear, Warned
+from engine.brokers import Absent, Odd, StreamUp, Unclear, Warned
 from engine.brokers._wire.http import Answer
 from engine.brokers.webull import Webull
 from engine.domain.errors import (
@@ -53,6 +53,20 @@ async def test_an_approved_token_outlives_the_process(shares: VenueBench) -> Non
     await shares.restart()
     assert len(shares.venue.tokens) == 1
     assert not shares.venue.log.of("POST", "create")[1:]
+
+
+async def test_who_listens_before_the_first_login_works_hears_what_comes_after_it(
+    shares: VenueBench,
+) -> None:
+    shares.venue.phone_approves_at_once = False
+    shares.broker = shares.build(shares.venue.url, "", shares.clock)
+    with pytest.raises(BrokerAuthError):
+        await shares.broker.connect()
+    heard = shares.broker.events()
+    shares.venue.approve()
+    await shares.broker.connect()
+    async with asyncio.timeout(5):
+        assert isinstance(await anext(heard), StreamUp)
 
 
 async def test_a_token_near_its_end_is_renewed_while_it_still_works(shares: VenueBench) -> None:

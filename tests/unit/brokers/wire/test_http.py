@@ -17,6 +17,7 @@ from engine.clock import ManualClock
 from engine.domain.errors import (
     BrokerAuthError,
     BrokerUnavailable,
+    NotOffered,
     OrderStateUnknown,
     RateLimited,
 )
@@ -147,6 +148,21 @@ async def test_a_read_that_never_works_ends_as_unavailable(server, wire):
     with pytest.raises(BrokerUnavailable):
         await wire.read("GET", "/orders")
     assert len(server.seen) == 3
+
+
+@pytest.mark.parametrize("status", [403, 404, 405, 501])
+async def test_what_a_broker_does_not_offer_is_asked_once_and_breaks_nothing_else(
+    server, wire, status
+):
+    server.answers = [text(status, "<html>nothing here</html>")]
+    for n in range(6):
+        with pytest.raises(NotOffered, match=r"/accounts/…/history$"):
+            await wire.read("GET", "/accounts/5WT00001/history?n=1")
+        assert len(server.seen) == n + 1
+    with pytest.raises(OrderStateUnknown):
+        await wire.act("POST", "/orders", json={})
+    server.answers = [text(200, '{"n": 1}')]
+    assert (await wire.read("GET", "/orders")).body == {"n": 1}
 
 
 async def test_nobody_listening_proves_that_nothing_was_sent(clock):

@@ -1,0 +1,103 @@
+"""A whole life of a desk at brokers that offer less than they publish: told once, traded on."""
+
+import pytest
+
+from engine.domain.order import OrderState, Side
+from engine.flows import flatten, manage, manual
+from engine.flows.drafting import Wanted, draft
+from tests.conformance.broker_bench import D
+from tests.scenarios.test_desk_at_venues import TRADER, at
+
+LESS = [
+    ("alpaca", "/account/activities", "it lists no executions"),
+    ("tastytrade", "/api-quote-tokens", ""),
+    ("tastytrade", "/trading-status", ""),
+    ("tastytrade", "/transactions", "it offers no transactions"),
+    ("tastytrade", "/orders/dry-run", "it offers no dry run"),
+    ("tastytrade", "/orders/live", ""),
+    ("topstepx", "/api/Contract/available", ""),
+    ("topstepx", "/api/Trade/search", "it lists no executions"),
+    ("webull", "/historical-orders/list", "it lists no orders that are over"),
+    ("webull", "/orders/get", ""),
+    ("webull", "/auth/tokens/check", ""),
+]
+"""Broker, end of the path, what an admin is told (nothing where nothing is lost)."""
+
+
+@pytest.mark.parametrize("status", [404, 501, 200])
+@pytest.mark.parametrize(("name", "lacks", "told"), LESS)
+async def test_what_a_broker_need_not_offer_stops_no_trade(name, lacks, told, status):
+    async with at(name, lacks=lacks, lacks_by=status) as it:
+        entry = await it.enter()
+        await it.seconds(8)
+        assert it.order(entry).state is OrderState.FILLED
+        assert it.ours() == await it.held() == 2
+        await it.protected()
+        await manage.close(it.desk, entry.trade_id, TRADER, qty=D(1))
+        await it.seconds(10)
+        assert it.ours() == await it.held() == 1
+        await it.protected()
+        await flatten.run(it.desk, TRADER)
+        await it.seconds(15)
+        assert it.ours() == await it.held() == 0
+        await it.true()
+        said = [n.text for n in it.desk.book.notices.values()]
+        assert sum(told in text for text in said) == 1 or not told
+        await it.die()
+        await it.start()
+        await it.seconds(3)
+        assert not it.desk.gates
+
+
+@pytest.mark.parametrize(
+    ("name", "lacks"),
+    [
+        ("alpaca", "/positions"),
+        ("tastytrade", "/positions"),
+        ("topstepx", "/api/Order/searchOpen"),
+        ("webull", "/balances/get"),
+        ("etrade", "/portfolio.json"),
+        ("schwab", "/orders"),
+    ],
+)
+async def test_without_what_safety_hangs_on_no_entry_passes_and_the_place_is_named(name, lacks):
+    async with at(name, lacks=lacks, is_ready=False) as it:
+        assert it.desk.gate(name)
+        planned = await manual.plan(it.desk, TRADER, one(it))
+        assert "nothing there (status 404) at " in (said := draft(it.desk, planned).refused)
+        assert lacks in said
+
+
+@pytest.mark.parametrize(
+    ("name", "lacks"),
+    [
+        ("alpaca", "/stream"),
+        ("tastytrade", "/stream"),
+        ("topstepx", "/hubs/user"),
+        ("schwab", "/ws"),
+    ],
+)
+async def test_while_no_stream_is_heard_no_entry_passes(name, lacks):
+    """One that was refused while its login was under way counted as up, and nobody was told."""
+    async with at(name, lacks=lacks, is_ready=False) as it:
+        await it.seconds(3)
+        assert it.desk.gate(name) == "its stream is down"
+        planned = await manual.plan(it.desk, TRADER, one(it))
+        said = draft(it.desk, planned).refused
+        assert "not compared with ours yet (" in said
+        it.bench.venue.faults.lacks = ()
+        await it.seconds(20)
+        assert not it.desk.gates
+
+
+def one(it):
+    """Somebody orders one of what the venue trades."""
+    thing = it.bench.it
+    return Wanted(
+        symbol=thing.key,
+        side=Side.BUY,
+        amount=D(1),
+        unit="contracts",
+        limit=it.bench.px("2.02"),
+        stop=it.bench.px("1.50"),
+    )
