@@ -102,6 +102,8 @@ class Desk(Background):
         """Holding that lacks executions of ours -> monotonic time when that was first seen."""
         self.paid: set[str] = set()
         """Entries without an answer whose price the market has paid since they left."""
+        self.unpolled: set[str] = set()
+        """Brokers whose last poll had no turn: the next one does not wait behind entries again."""
         self.unclear: dict[str, tuple[BrokerOrder, ...]] = {}
         """Order in doubt -> the broker's orders that may be it."""
         self.stories: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()

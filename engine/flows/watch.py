@@ -58,14 +58,15 @@ async def round_of(desk: Desk) -> None:
         if desk.is_due(f"watch {name}", pace_s(desk, name)) or is_late:
             for order in late:
                 desk.backoff.failed(_overdue(order))
-            rank = Rank.POLL if _is_told(desk, name) and not late else Rank.COMPARE
+            may_wait = _is_told(desk, name) and not late and name not in desk.unpolled
+            rank = Rank.POLL if may_wait else Rank.COMPARE
             desk.vigil(partial(_watch, desk, name, accounts, rank), f"watch {name}")
 
 
 def pace_s(desk: Desk, name: str) -> float:
     """Seconds between two looks at a broker's working orders."""
     is_told = _is_told(desk, name) and f"watch {name}" not in desk.health
-    return desk.settings.watch_s if is_told else desk.settings.poll_s
+    return desk.settings.watch_s if is_told and name not in desk.unpolled else desk.settings.poll_s
 
 
 def _overdue(order: Order) -> str:
@@ -112,12 +113,14 @@ async def _watch(desk: Desk, name: str, accounts: dict[str, list[Order]], rank: 
         with asking(rank):
             for account, orders in accounts.items():
                 adrift += await _account(desk, name, account, orders)
-    except RateLimited:  # others wait for a turn there: the next look is soon enough
+    except RateLimited:  # others wait for a turn there: the next look is soon enough, and is taken
+        desk.unpolled.add(name)
         await _tell(desk, name, accounts, desk.settings.watch_s)
     except QUIET as error:
         desk.health[part] = f"its orders cannot be read: {str(error) or 'no answer in time'}"
         await _tell(desk, name, accounts, desk.settings.unprotected_alarm_s)
     else:
+        desk.unpolled.discard(name)
         if adrift:
             desk.health[part] = f"it cannot say what became of {', '.join(sorted(adrift)[:5])}"
             await _tell(desk, name, accounts, desk.settings.unprotected_alarm_s)
