@@ -10,7 +10,7 @@ from engine.domain.errors import OrderStateUnknown
 from engine.domain.order import Order, OrderState, Purpose, Side
 from engine.domain.trade import Execution, TradeState
 from engine.exits import Cancel
-from engine.flows import capable, monitor, send
+from engine.flows import capable, monitor, recover, send
 from tests import rig as desks
 from tests.rig import d, spy
 from tests.scenarios.outside_desk import BUY, alive, check, held, live, orders
@@ -241,6 +241,25 @@ async def test_a_fee_that_is_told_later_is_a_correction_too(opened):
     assert trade.fees_usd == fill.fee_usd + 1
     assert trade.state is TradeState.OPEN
     assert len(live(rig, Purpose.STOP)) == 1
+
+
+async def test_what_is_left_of_an_execution_that_was_taken_back_is_none_told_twice(opened):
+    """E*TRADE and Webull tell sums: 36, then 18, is a bust of the newest and an execution anew."""
+    rig = await opened()
+    await held(rig)
+    (fill,) = await rig.broker.fills_since("main", desks.START)
+    bust = amended(fill, "bust", execution_id="X-1")
+    told = [fill, bust, replace(fill, execution_id="X-2")]
+
+    async def fills_since(account, since):
+        return told
+
+    rig.outside.fills_since = fills_since
+    await recover.reconcile(rig.desk)
+    await alive(rig, 3)
+    assert [e.kind for e in await rig.desk.store.find(Execution)] == ["fill", "bust", "fill"]
+    assert rig.trade().qty_open == 2
+    assert [o.qty for o in live(rig, Purpose.STOP)] == [2]
 
 
 async def test_a_bust_that_comes_before_its_fill_waits_for_the_comparison(opened):
