@@ -2,7 +2,7 @@
 
 Only what lives is asked for, at a pace that fits what the broker tells unasked: seldom beside a
 stream, every few seconds without one. An entry that the market should have filled is asked for
-much sooner: what it brought would have no stop, and nobody would know.
+much sooner: what it brought would have no stop, and nobody would know. So is a close.
 """
 
 from datetime import timedelta
@@ -20,7 +20,7 @@ from engine.flows.hear import QUIET, compare_later
 _YOUNG_S = 2.0
 """An order sent this lately need not be in the broker's lists yet."""
 _OVERDUE_S = 3.0
-"""At most so often a broker is asked for entries that should have filled."""
+"""At most so often a broker is asked for orders that should have filled."""
 _SAID_S = 3_600.0
 """People are told once of an entry without an answer."""
 _SKEW = timedelta(minutes=5)
@@ -52,7 +52,7 @@ async def round_of(desk: Desk) -> None:
             order
             for orders in accounts.values()
             for order in orders
-            if not desk.backoff.must_wait(_overdue(order)) and _should_have_filled(desk, order)
+            if not desk.backoff.must_wait(_overdue(order)) and _is_overdue(desk, order)
         ]
         is_late = bool(late) and desk.is_due(f"overdue {name}", _OVERDUE_S)
         if desk.is_due(f"watch {name}", pace_s(desk, name)) or is_late:
@@ -73,9 +73,20 @@ def _overdue(order: Order) -> str:
     return f"{order.order_id}|overdue"
 
 
+def _is_overdue(desk: Desk, order: Order) -> bool:
+    """Works, by what we know, though the market pays its price: it has filled or is over.
+
+    A close that ended unheard leaves bare what it was for; without a stream it is polled for anyway.
+    """
+    is_told_close = order.purpose is Purpose.CLOSE and _is_told(desk, order.broker)
+    if order.purpose is not Purpose.ENTRY and not is_told_close:
+        return False
+    return _is_old(desk, order) and _is_paid(desk, order)
+
+
 def _should_have_filled(desk: Desk, order: Order) -> bool:
     """An entry that works, by what we know, though the market pays its price."""
-    return order.purpose is Purpose.ENTRY and _is_old(desk, order) and _is_paid(desk, order)
+    return order.purpose is Purpose.ENTRY and _is_overdue(desk, order)
 
 
 def _is_adrift(desk: Desk, order: Order) -> bool:
@@ -84,7 +95,8 @@ def _is_adrift(desk: Desk, order: Order) -> bool:
         return False
     if life.is_whole(order):
         since = order.sent_at or order.created_at
-        is_bare = order.state is OrderState.UNKNOWN and order.order_id in desk.paid
+        is_lost = order.state is OrderState.UNKNOWN or order.broker in desk.offline
+        is_bare = is_lost and order.order_id in desk.paid
     else:  # told as filled, and not at what price
         since, is_bare = order.updated_at, True
     age_s = desk.stopwatch.age_s(order.order_id, since)

@@ -305,6 +305,36 @@ async def test_a_stop_that_went_untold_is_found_in_time_though_polls_have_no_tur
     assert rig.asked.names["open_orders"] == {Rank.POLL}, "it is a poll once those have turns"
 
 
+async def test_a_close_that_the_market_should_have_filled_is_asked_for_at_once(rig):
+    await entered(rig, "600")
+    await rig.pass_time(3)
+    await watched(rig, 1)
+    rig.faults.drop_events = 1_000
+    rig.quote(spy("600"), "2.14", "2.16")
+    await rig.say("STC 1 SPY 600C 1/31")
+    seconds = 0
+    while rig.desk.book.open_trades() and seconds < 60:
+        rig.quote(spy("600"), "2.14", "2.16")
+        await watched(rig, 1)
+        seconds += 1
+    assert seconds <= 6, "what it was for may be bare"
+
+
+async def test_an_entry_of_before_a_restart_is_told_though_its_broker_cannot_be_reached(rig):
+    rig.quote(spy("600"), "2.14", "2.16")
+    await rig.say("BTO 1 SPY 600C 1/31 @ 2.15")
+    (order,) = entries(rig)
+    rig.desk.book.put(replace(order, state=OrderState.SUBMITTING, accepted_at=None))
+    rig.faults.drop_events = rig.faults.fail_reads = rig.faults.unclear = 1_000
+    for _ in range(7):
+        rig.desk.offline.add("paper")
+        rig.quote(spy("600"), "2.14", "2.15")
+        await watch.round_of(rig.desk)
+        await rig.pass_time(1)
+    assert entries(rig)[0].state is OrderState.SUBMITTING
+    assert sum("what filled has no stop" in n for n in rig.notes()) == 1
+
+
 async def test_an_entry_of_which_its_broker_says_nothing_is_told_within_seconds(rig):
     rig.quote(spy("600"), "2.14", "2.15")
     rig.faults.drop_events = 1_000
