@@ -76,7 +76,7 @@ def _overdue(order: Order) -> str:
 def _is_overdue(desk: Desk, order: Order) -> bool:
     """Works, by what we know, though the market pays its price: it has filled or is over.
 
-    A close that ended unheard leaves bare what it was for; without a stream it is polled for anyway.
+    A close that ended unheard leaves bare what it was for; without a stream it is polled anyway.
     """
     is_told_close = order.purpose is Purpose.CLOSE and _is_told(desk, order.broker)
     if order.purpose is not Purpose.ENTRY and not is_told_close:
@@ -96,7 +96,8 @@ def _is_adrift(desk: Desk, order: Order) -> bool:
     if life.is_whole(order):
         since = order.sent_at or order.created_at
         is_lost = order.state is OrderState.UNKNOWN or order.broker in desk.offline
-        is_bare = is_lost and order.order_id in desk.paid
+        is_unread = f"watch {order.broker}" in desk.health and _should_have_filled(desk, order)
+        is_bare = (is_lost and order.order_id in desk.paid) or is_unread
     else:  # told as filled, and not at what price
         since, is_bare = order.updated_at, True
     age_s = desk.stopwatch.age_s(order.order_id, since)

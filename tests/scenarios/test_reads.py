@@ -320,6 +320,20 @@ async def test_a_close_that_the_market_should_have_filled_is_asked_for_at_once(r
     assert seconds <= 6, "what it was for may be bare"
 
 
+async def test_an_entry_that_may_have_filled_unread_is_told_while_the_next_answer_hangs(
+    rig, monkeypatch
+):
+    rig.quote(spy("600"), "2.14", "2.15")
+    rig.faults.drop_events = rig.faults.fail_reads = 1_000
+    await rig.say("BTO 1 SPY 600C 1/31 @ 2.15")
+    for second in range(7):
+        rig.quote(spy("600"), "2.14", "2.15")
+        await watched(rig, 1)
+        if "watch paper" in rig.desk.health and second < 5:
+            monkeypatch.setattr(rig.asked, "open_orders", lambda _: asyncio.Event().wait())
+    assert sum("what filled has no stop" in n for n in rig.notes()) == 1
+
+
 async def test_an_entry_of_before_a_restart_is_told_though_its_broker_cannot_be_reached(rig):
     rig.quote(spy("600"), "2.14", "2.16")
     await rig.say("BTO 1 SPY 600C 1/31 @ 2.15")
