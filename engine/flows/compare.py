@@ -38,6 +38,7 @@ from engine.flows import (
     taken_back,
     unsettled,
 )
+from engine.flows.fills import is_to_come
 from engine.flows.hear import QUIET
 from engine.reconcile import Findings, PositionGap
 
@@ -231,18 +232,10 @@ async def _take_in(desk: Desk, account: str, since: datetime, seen: _Seen) -> No
         )
         for row in rows:
             desk.book.put(row)
-    for fill in sorted(fresh, key=lambda f: _is_to_come(desk, f)):
+    for fill in sorted(fresh, key=lambda f: is_to_come(desk, f)):
         await send.on_fill(desk, fill)
     for report in await _news(desk, account, since, [*seen.recent, *seen.working]):
         await send.on_report(desk, report)
-
-
-def _is_to_come(desk: Desk, fill: BrokerFill) -> bool:
-    """Whether it changes an execution that has to be booked first.
-
-    Of one that is booked it goes first: what is left of it would look like that one told twice.
-    """
-    return fill.kind in ("bust", "correct") and fill.of not in desk.book.executions
 
 
 async def _news(

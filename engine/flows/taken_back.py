@@ -92,7 +92,7 @@ async def _says_less(
         order = await _alone(desk, account, report.client_order_id)
         if order is None or order.filled != report.filled:
             break
-        for fill in sorted(order.fills, key=lambda f: f.kind == "bust"):
+        for fill in sorted(order.fills, key=lambda f: fills.is_to_come(desk, f)):
             await fills.on_fill(desk, fill)
         if not await _booked(desk, account, gap, report):
             desk.lacking.pop(name, None)

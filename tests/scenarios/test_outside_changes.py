@@ -262,6 +262,26 @@ async def test_what_is_left_of_an_execution_that_was_taken_back_is_none_told_twi
     assert [o.qty for o in live(rig, Purpose.STOP)] == [2]
 
 
+async def test_more_filled_than_was_ordered_is_compared_at_once_as_one_may_be_corrected(opened):
+    """Schwab lists a corrected execution under another id, and the wrong one no more."""
+    rig = await opened()
+    await held(rig)
+    (fill,) = await rig.broker.fills_since("main", desks.START)
+    right = replace(fill, execution_id="X-2", price=d("2.13"))
+
+    async def fills_since(account, since):
+        return [right]
+
+    rig.outside.fills_since = fills_since
+    await send.on_event(rig.desk, "paper", Filled(fill=right))
+    await rig.rest()
+    assert rig.trade().qty_open == 4, "an execution is a fact"
+    await alive(rig, 15)
+    trade = rig.trade()
+    assert (trade.qty_open, trade.entry_price) == (2, d("2.13"))
+    assert [o.qty for o in live(rig, Purpose.STOP)] == [2]
+
+
 async def test_a_bust_that_comes_before_its_fill_waits_for_the_comparison(opened):
     rig = await opened()
     rig.faults.drop_fills = 1
