@@ -38,12 +38,9 @@ async def on_fill(desk: Desk, fill: BrokerFill) -> None:
         await _unfitting(desk, fill, error)
 
 
-def is_to_come(desk: Desk, fill: BrokerFill) -> bool:
-    """Whether it changes an execution that has to be booked first.
-
-    Of one that is booked it goes first: what is left of it would look like that one told twice.
-    """
-    return fill.kind in ("bust", "correct") and fill.of not in desk.book.executions
+def undoes_booked(desk: Desk, fill: BrokerFill) -> bool:
+    """Whether it takes back or corrects what is in the books: that goes before anything new."""
+    return fill.kind in ("bust", "correct") and fill.of in desk.book.executions
 
 
 async def _filled(desk: Desk, fill: BrokerFill) -> None:
