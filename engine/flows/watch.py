@@ -40,8 +40,9 @@ async def round_of(desk: Desk) -> None:
     for order in desk.book.orders.values():
         if order.state.is_at_broker and order.broker in desk.brokers:
             if _is_adrift(desk, order):
-                named = f"adrift {order.order_id}"
-                desk.vigil(partial(_tell_of, desk, order.broker, [order]), named)
+                named, is_entry = f"adrift {order.order_id}", order.purpose is Purpose.ENTRY
+                tell = partial(_tell_of, desk, order.broker, [order])
+                desk.vigil(tell if is_entry else partial(_tell_over, desk, order), named)
             live.setdefault(order.broker, {}).setdefault(order.account, []).append(order)
     for name, accounts in live.items():
         if name in desk.offline:
@@ -90,18 +91,21 @@ def _should_have_filled(desk: Desk, order: Order) -> bool:
 
 
 def _is_adrift(desk: Desk, order: Order) -> bool:
-    """An entry that may fill unheard, or has filled and is not booked: bare for too long."""
+    """An entry that may fill unheard, or has filled and is not booked: bare for too long.
+
+    Or an exit that is over by its broker's word, which told of more than it has filled.
+    """
+    name, since = order.order_id, order.sent_at or order.created_at
     if order.purpose is not Purpose.ENTRY:
-        return False
-    if life.is_whole(order):
-        since = order.sent_at or order.created_at
+        name, since = f"{name}|ended", order.updated_at
+        is_bare = order.ended not in (None, OrderState.FILLED) and not life.is_whole(order)
+    elif life.is_whole(order):
         is_lost = order.state is OrderState.UNKNOWN or order.broker in desk.offline
         is_unread = f"watch {order.broker}" in desk.health and _should_have_filled(desk, order)
         is_bare = (is_lost and order.order_id in desk.paid) or is_unread
     else:  # told as filled, and not at what price
         since, is_bare = order.updated_at, True
-    age_s = desk.stopwatch.age_s(order.order_id, since)
-    is_late = is_bare and age_s > desk.settings.unprotected_alarm_s
+    is_late = is_bare and desk.stopwatch.age_s(name, since) > desk.settings.unprotected_alarm_s
     return is_late and desk.is_due(f"adrift {order.order_id}", _SAID_S)
 
 
@@ -170,6 +174,16 @@ async def _tell(desk: Desk, name: str, accounts: dict[str, list[Order]], after_s
     ]
     if late:
         await _tell_of(desk, name, late)
+
+
+async def _tell_over(desk: Desk, order: Order) -> None:
+    await desk.tell(
+        "admin",
+        f"⚠ {order.broker} says that the {order.purpose} of {order.legs[0].instrument.label} "
+        f"({order.order_id}, {order.trade_id}) is over, and not all that it is to have filled. "
+        "What is held may have no stop: look at the broker.",
+        note_id=f"over-{order.order_id}",
+    )
 
 
 async def _tell_of(desk: Desk, name: str, late: list[Order]) -> None:

@@ -334,6 +334,27 @@ async def test_an_entry_that_may_have_filled_unread_is_told_while_the_next_answe
     assert sum("what filled has no stop" in n for n in rig.notes()) == 1
 
 
+async def test_a_stop_that_is_over_and_has_not_filled_what_was_told_calls_a_person(
+    rig, monkeypatch
+):
+    """tastytrade: what a dropped replacement has left may be said to be 0 at first."""
+    await entered(rig, "600")
+    await rig.pass_time(3)
+    (stop,) = [o for o in rig.desk.book.orders.values() if o.purpose is Purpose.STOP]
+
+    async def nothing(_):
+        return []
+
+    monkeypatch.setattr(rig.asked, "open_orders", nothing)
+    rig.faults.unclear = 1_000
+    said = replace(stop, ended=OrderState.REJECTED, reported=stop.qty, version=stop.version + 1)
+    rig.desk.book.put(replace(said, updated_at=rig.clock.now()))
+    await watched(rig, 3)
+    assert not any("may have no stop" in n for n in rig.notes()), "its execution may come"
+    await watched(rig, 4)
+    assert sum("may have no stop" in n for n in rig.notes()) == 1
+
+
 async def test_an_entry_of_before_a_restart_is_told_though_its_broker_cannot_be_reached(rig):
     rig.quote(spy("600"), "2.14", "2.16")
     await rig.say("BTO 1 SPY 600C 1/31 @ 2.15")
