@@ -111,6 +111,8 @@ class Desk(Background):
         """Entry -> monotonic time of the first look that has not brought a report of it yet."""
         self.blind: dict[str, float] = {}
         """Broker whose entries people were called about -> monotonic time of the last cause."""
+        self.unpolled: set[str] = set()
+        """Brokers whose last poll had no turn: the next one does not wait behind entries again."""
         self.unclear: dict[str, tuple[BrokerOrder, ...]] = {}
         """Order in doubt -> the broker's orders that may be it."""
         self.stories: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()

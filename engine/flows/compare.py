@@ -38,6 +38,7 @@ from engine.flows import (
     taken_back,
     unsettled,
 )
+from engine.flows.fills import undoes_booked
 from engine.flows.hear import QUIET
 from engine.reconcile import Findings, PositionGap
 
@@ -231,9 +232,15 @@ async def _take_in(desk: Desk, account: str, since: datetime, seen: _Seen) -> No
         )
         for row in rows:
             desk.book.put(row)
+    reports = [*seen.recent, *seen.working]
+    if undone := [f for f in fresh if undoes_booked(desk, f)]:
+        for fill in undone:
+            await send.on_fill(desk, fill)
+        for report in reports:  # what is left of one would look like another told twice
+            await send.on_report(desk, report)
     for fill in sorted(fresh, key=lambda f: f.kind in ("bust", "correct")):
         await send.on_fill(desk, fill)
-    for report in await _news(desk, account, since, [*seen.recent, *seen.working]):
+    for report in await _news(desk, account, since, reports):
         await send.on_report(desk, report)
 
 

@@ -38,6 +38,11 @@ async def on_fill(desk: Desk, fill: BrokerFill) -> None:
         await _unfitting(desk, fill, error)
 
 
+def undoes_booked(desk: Desk, fill: BrokerFill) -> bool:
+    """Whether it takes back or corrects what is in the books: that goes before anything new."""
+    return fill.kind in ("bust", "correct") and fill.of in desk.book.executions
+
+
 async def _filled(desk: Desk, fill: BrokerFill) -> None:
     order = await own.order_of(desk, fill.account, fill.client_order_id, fill.broker_id)
     if order is not None:
@@ -146,6 +151,15 @@ async def _book(desk: Desk, fill: BrokerFill, order: Order, trade: Trade) -> Non
         for purpose in (Purpose.CLOSE, Purpose.STOP):
             desk.backoff.worked(effects.pace_of_exit(trade.trade_id, purpose))
         await _tell_odd(desk, fill, booking.order, booking.trade)
+    if booking.order.filled > booking.order.qty:
+        _doubt_soon(desk, order.broker)
+
+
+def _doubt_soon(desk: Desk, broker: str) -> None:
+    """More than was ordered: one of its executions may be wrong, and no stop of all is taken."""
+    from engine.flows.hear import FILL_WAIT_S, compare_later
+
+    compare_later(desk, broker, FILL_WAIT_S, "filled too much")
 
 
 async def _alive_again(desk: Desk, trade: Trade) -> None:

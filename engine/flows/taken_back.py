@@ -15,7 +15,7 @@ from engine.desk import Desk
 from engine.domain.money import ZERO
 from engine.domain.trade import Execution
 from engine.flows import doubt, fills
-from engine.flows.hear import QUIET, compare_later
+from engine.flows.hear import QUIET, compare_later, on_report
 from engine.ledger.booking import live
 from engine.reconcile import PositionGap
 
@@ -92,6 +92,11 @@ async def _says_less(
         order = await _alone(desk, account, report.client_order_id)
         if order is None or order.filled != report.filled:
             break
+        undone = [f for f in order.fills if fills.undoes_booked(desk, f)]
+        for fill in undone:
+            await fills.on_fill(desk, fill)
+        if undone:  # what is left of one would look like another told twice
+            await on_report(desk, order)
         for fill in sorted(order.fills, key=lambda f: f.kind == "bust"):
             await fills.on_fill(desk, fill)
         if not await _booked(desk, account, gap, report):

@@ -2,8 +2,8 @@
 
 Only what lives is asked for, at a pace that fits what the broker tells unasked: seldom beside a
 stream, every few seconds without one. An entry that the market should have filled is asked for
-much sooner: what it brought would have no stop, and nobody would know. So is a stop whose price was
-reached.
+much sooner: what it brought would have no stop, and nobody would know. So is a close, and a stop
+whose price was reached.
 """
 
 from datetime import timedelta
@@ -43,8 +43,9 @@ async def round_of(desk: Desk) -> None:
     for order in desk.book.orders.values():
         if order.state.is_at_broker and order.broker in desk.brokers:
             if _is_adrift(desk, order):
-                named = f"adrift {order.order_id}"
-                desk.vigil(partial(_tell_of, desk, order.broker, [order]), named)
+                named, is_entry = f"adrift {order.order_id}", order.purpose is Purpose.ENTRY
+                tell = partial(_tell_of, desk, order.broker, [order])
+                desk.vigil(tell if is_entry else partial(_tell_over, desk, order), named)
             live.setdefault(order.broker, {}).setdefault(order.account, []).append(order)
     for name, accounts in live.items():
         if name in desk.offline:
@@ -56,29 +57,41 @@ async def round_of(desk: Desk) -> None:
             for orders in accounts.values()
             for order in orders
             if not desk.backoff.must_wait(_overdue(order))
-            and (_should_have_filled(desk, order) or _is_triggered(desk, order))
+            and (_is_overdue(desk, order) or _is_triggered(desk, order))
         ]
         is_late = bool(late) and desk.is_due(f"overdue {name}", _OVERDUE_S)
         if desk.is_due(f"watch {name}", pace_s(desk, name)) or is_late:
             for order in late:
                 desk.backoff.failed(_overdue(order))
-            rank = Rank.POLL if _is_told(desk, name) and not late else Rank.COMPARE
+            may_wait = _is_told(desk, name) and not late and name not in desk.unpolled
+            rank = Rank.POLL if may_wait else Rank.COMPARE
             desk.vigil(partial(_watch, desk, name, accounts, rank), f"watch {name}")
 
 
 def pace_s(desk: Desk, name: str) -> float:
     """Seconds between two looks at a broker's working orders."""
     is_told = _is_told(desk, name) and f"watch {name}" not in desk.health
-    return desk.settings.watch_s if is_told else desk.settings.poll_s
+    return desk.settings.watch_s if is_told and name not in desk.unpolled else desk.settings.poll_s
 
 
 def _overdue(order: Order) -> str:
     return f"{order.order_id}|overdue"
 
 
+def _is_overdue(desk: Desk, order: Order) -> bool:
+    """Works, by what we know, though the market pays its price: it has filled or is over.
+
+    A close that ended unheard leaves bare what it was for; without a stream it is polled anyway.
+    """
+    is_told_close = order.purpose is Purpose.CLOSE and _is_told(desk, order.broker)
+    if order.purpose is not Purpose.ENTRY and not is_told_close:
+        return False
+    return _is_old(desk, order) and _is_paid(desk, order)
+
+
 def _should_have_filled(desk: Desk, order: Order) -> bool:
     """An entry that works, by what we know, though the market pays its price."""
-    return order.purpose is Purpose.ENTRY and _is_old(desk, order) and _is_paid(desk, order)
+    return order.purpose is Purpose.ENTRY and _is_overdue(desk, order)
 
 
 def _is_triggered(desk: Desk, order: Order) -> bool:
@@ -92,17 +105,27 @@ def _is_triggered(desk: Desk, order: Order) -> bool:
 
 
 def _is_adrift(desk: Desk, order: Order) -> bool:
-    """An entry that may fill unheard, or has filled and is not booked: bare for too long."""
+    """An entry that may fill unheard, or has filled and is not booked: bare for too long.
+
+    Or an exit that is over by its broker's word, which told of more than it has filled.
+    """
+    name, since = order.order_id, order.sent_at or order.created_at
     if order.purpose is not Purpose.ENTRY:
-        return False
-    if life.is_whole(order):
-        since = order.sent_at or order.created_at
-        is_bare = order.state is OrderState.UNKNOWN and order.order_id in desk.paid
+        name, since = f"{name}|ended", order.updated_at
+        is_bare = order.ended not in (None, OrderState.FILLED) and not life.is_whole(order)
+    elif life.is_whole(order):
+        is_lost = order.state is OrderState.UNKNOWN or order.broker in desk.offline
+        is_unread = _is_unread(desk, order.broker) and _should_have_filled(desk, order)
+        is_bare = (is_lost and order.order_id in desk.paid) or is_unread
     else:  # told as filled, and not at what price
         since, is_bare = order.updated_at, True
-    age_s = desk.stopwatch.age_s(order.order_id, since)
-    is_late = is_bare and age_s > desk.settings.unprotected_alarm_s
+    is_late = is_bare and desk.stopwatch.age_s(name, since) > desk.settings.unprotected_alarm_s
     return is_late and desk.is_due(f"adrift {order.order_id}", _SAID_S)
+
+
+def _is_unread(desk: Desk, name: str) -> bool:
+    """Whether its orders cannot be read; without a stream :mod:`engine.flows.unseen` calls."""
+    return f"watch {name}" in desk.health and desk.broker(name).caps.has_stream
 
 
 def _is_paid(desk: Desk, order: Order) -> bool:
@@ -128,12 +151,14 @@ async def _watch(desk: Desk, name: str, accounts: dict[str, list[Order]], rank: 
         with asking(rank):
             for account, orders in accounts.items():
                 adrift += await _account(desk, name, account, orders)
-    except RateLimited:  # others wait for a turn there: the next look is soon enough
+    except RateLimited:  # others wait for a turn there: the next look is soon enough, and is taken
+        desk.unpolled.add(name)
         await _tell(desk, name, accounts, desk.settings.watch_s)
     except QUIET as error:
         desk.health[part] = f"its orders cannot be read: {str(error) or 'no answer in time'}"
         await _tell(desk, name, accounts, desk.settings.unprotected_alarm_s)
     else:
+        desk.unpolled.discard(name)
         if adrift:
             desk.health[part] = f"it cannot say what became of {', '.join(sorted(adrift)[:5])}"
             await _tell(desk, name, accounts, desk.settings.unprotected_alarm_s)
@@ -172,6 +197,16 @@ async def _tell(desk: Desk, name: str, accounts: dict[str, list[Order]], after_s
         await _tell_of(desk, name, late)
     elif late:
         await unseen.call(desk, name, late)
+
+
+async def _tell_over(desk: Desk, order: Order) -> None:
+    await desk.tell(
+        "admin",
+        f"⚠ {order.broker} says that the {order.purpose} of {order.legs[0].instrument.label} "
+        f"({order.order_id}, {order.trade_id}) is over, and told of more fills than have come. "
+        "What is held may have no stop: look at the broker.",
+        note_id=f"over-{order.order_id}",
+    )
 
 
 async def _tell_of(desk: Desk, name: str, late: list[Order]) -> None:

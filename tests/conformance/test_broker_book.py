@@ -1,13 +1,17 @@
 """The Broker contract: holdings, cash and fees, and what a crash may not lose or double."""
 
+from contextlib import suppress
 from decimal import Decimal
 
 import pytest
+from aiohttp import web
 
-from engine.brokers import Absent, BrokerOrder
+from engine.brokers import Absent, BrokerOrder, Unclear
 from engine.domain.errors import BrokerUnavailable
 from engine.domain.order import OrderType, Side, Tif
+from engine.flows.hear import QUIET
 from tests.conformance.broker_bench import MES, SPY, START, Bench, gist
+from tests.conformance.venue_bench import VenueBench
 
 D = Decimal
 BUY, SELL = Side.BUY, Side.SELL
@@ -96,6 +100,32 @@ async def test_an_unknown_account_is_never_read_as_empty(bench: Bench) -> None:
     for ask in (bench.broker.positions, bench.broker.open_orders, bench.broker.balance):
         with pytest.raises(BrokerUnavailable):
             await ask("nobody")
+
+
+@pytest.mark.parametrize("said", [None, [None], "x", 7])
+async def test_an_answer_of_another_shape_is_no_answer(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, said: object
+) -> None:
+    if not isinstance(bench, VenueBench):
+        pytest.skip("nothing is asked outside")
+    order = await bench.submit(BUY, 1, LIMIT, limit="1.50")
+    ask, account = bench.broker, bench.account
+
+    async def odd(_: web.StreamResponse) -> web.StreamResponse:
+        return web.json_response(said)
+
+    monkeypatch.setattr(bench.venue, "_late", odd)
+    for answer in (
+        ask.positions(account),
+        ask.open_orders(account),
+        ask.orders_since(account, START),
+        ask.fills_since(account, START),
+        ask.balance(account),
+    ):
+        with pytest.raises(QUIET):
+            await answer
+    with suppress(*QUIET):
+        assert isinstance(await ask.find(account, order.client_order_id), Unclear)
 
 
 async def test_a_closed_broker_is_never_read_as_empty(bench: Bench) -> None:

@@ -10,7 +10,7 @@ from engine.domain.errors import OrderStateUnknown
 from engine.domain.order import Order, OrderState, Purpose, Side
 from engine.domain.trade import Execution, TradeState
 from engine.exits import Cancel
-from engine.flows import capable, monitor, send
+from engine.flows import capable, monitor, recover, send
 from tests import rig as desks
 from tests.rig import d, spy
 from tests.scenarios.outside_desk import BUY, alive, check, held, live, orders
@@ -241,6 +241,69 @@ async def test_a_fee_that_is_told_later_is_a_correction_too(opened):
     assert trade.fees_usd == fill.fee_usd + 1
     assert trade.state is TradeState.OPEN
     assert len(live(rig, Purpose.STOP)) == 1
+
+
+async def test_what_is_left_of_an_execution_that_was_taken_back_is_none_told_twice(opened):
+    """E*TRADE and Webull tell sums: 1, 3, then 2 is a bust of the last two and one anew."""
+    rig = await opened()
+    rig.faults.drop_events = 1_000
+    await rig.say(BUY.replace("2 SPY", "3 SPY"))
+    (order,) = orders(rig, Purpose.ENTRY)
+    await rig.fill(spy(), "2.14", "2.15")
+    (fill,) = await rig.broker.fills_since("main", desks.START)
+    one = replace(fill, qty=d(1))
+    told = [one, replace(fill, execution_id="X-2", qty=d(2))]
+    is_less = False
+
+    async def fills_since(account, since):
+        return told
+
+    def less(rows):
+        ours = [r for r in rows if r.client_order_id == order.order_id]
+        others = [r for r in rows if r not in ours]
+        return others + [replace(r, filled=d(2)) if is_less else r for r in ours]
+
+    listed, held_there = rig.outside.orders_since, rig.outside.positions
+
+    async def orders_since(account, since):
+        return less(await listed(account, since))
+
+    async def positions(account):
+        return [replace(p, qty=d(2)) if is_less else p for p in await held_there(account)]
+
+    rig.outside.fills_since, rig.outside.orders_since = fills_since, orders_since
+    rig.outside.positions, rig.faults.drop_events = positions, 0
+    await recover.reconcile(rig.desk)
+    await alive(rig, 3)
+    assert rig.trade().qty_open == 3
+    is_less = True
+    bust = amended(told[1], "bust", execution_id="X-3")
+    told += [bust, replace(one, execution_id="X-4")]
+    await recover.reconcile(rig.desk)
+    await alive(rig, 3)
+    kinds = [(e.kind, e.qty) for e in await rig.desk.store.find(Execution)]
+    assert kinds == [("fill", 1), ("fill", 2), ("bust", 2), ("fill", 1)]
+    assert rig.trade().qty_open == 2
+
+
+async def test_more_filled_than_was_ordered_is_compared_at_once_as_one_may_be_corrected(opened):
+    """Schwab lists a corrected execution under another id, and the wrong one no more."""
+    rig = await opened()
+    await held(rig)
+    (fill,) = await rig.broker.fills_since("main", desks.START)
+    right = replace(fill, execution_id="X-2", price=d("2.13"))
+
+    async def fills_since(account, since):
+        return [right]
+
+    rig.outside.fills_since = fills_since
+    await send.on_event(rig.desk, "paper", Filled(fill=right))
+    await rig.rest()
+    assert rig.trade().qty_open == 4, "an execution is a fact"
+    await alive(rig, 15)
+    trade = rig.trade()
+    assert (trade.qty_open, trade.entry_price) == (2, d("2.13"))
+    assert [o.qty for o in live(rig, Purpose.STOP)] == [2]
 
 
 async def test_a_bust_that_comes_before_its_fill_waits_for_the_comparison(opened):

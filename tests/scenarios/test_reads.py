@@ -9,6 +9,7 @@ import pytest
 from engine import asking
 from engine.asking import Rank
 from engine.brokers.paper.book import Holding
+from engine.domain.errors import RateLimited
 from engine.domain.order import OrderState, Purpose
 from engine.flows import glance, recover, watch
 from tests import rig as desks
@@ -27,6 +28,8 @@ class Asked(FaultyBroker):
         self.gate = asyncio.Event()
         """Positions are told when it is set."""
         self.gate.set()
+        self.is_full = False
+        """Its allowance is used but for what takes risk away, looks for it, or compares."""
 
     def noted(self, what):
         self.n[what] += 1
@@ -45,6 +48,8 @@ class Asked(FaultyBroker):
         return await super().find(account, client_order_id)
 
     async def open_orders(self, account):
+        if self.is_full and asking.rank() is Rank.POLL:
+            raise RateLimited("too many requests wait already", 40)
         self.noted("open_orders")
         return await super().open_orders(account)
 
@@ -93,6 +98,13 @@ async def entered(rig, *strikes):
     for strike in strikes:
         rig.quote(spy(strike), "2.14", "2.15")
     await rig.rest()
+
+
+async def watched(rig, seconds):
+    for _ in range(seconds):
+        await rig.pass_time(1)
+        await watch.round_of(rig.desk)
+        await rig.rest()
 
 
 def entries(rig):
@@ -271,6 +283,91 @@ async def test_an_entry_that_the_market_should_have_filled_is_asked_for_at_once(
     await rig.rest()
     assert rig.asked.n["open_orders"] == 1
     assert [o.state for o in entries(rig)] == [OrderState.FILLED]
+
+
+async def test_a_stop_that_went_untold_is_found_in_time_though_polls_have_no_turn(rig):
+    await entered(rig, "600")
+    await rig.pass_time(3)
+    await watched(rig, 1)
+    (stop,) = [o for o in rig.desk.book.orders.values() if o.purpose is Purpose.STOP]
+    assert stop.state is OrderState.ACCEPTED
+    rig.asked.is_full, rig.faults.drop_events = True, 1_000
+    await rig.asked.inner.cancel(stop.account, stop.order_id)
+    seconds = 0
+    while rig.desk.book.orders.get(stop.order_id) == stop and seconds < 60:
+        await watched(rig, 1)
+        seconds += 1
+    assert 10 < seconds <= 20, "the next look does not stand behind entries again"
+    rig.asked.is_full = False
+    await watched(rig, 20)
+    rig.asked.names.clear()
+    await watched(rig, 20)
+    assert rig.asked.names["open_orders"] == {Rank.POLL}, "it is a poll once those have turns"
+
+
+async def test_a_close_that_the_market_should_have_filled_is_asked_for_at_once(rig):
+    await entered(rig, "600")
+    await rig.pass_time(3)
+    await watched(rig, 1)
+    rig.faults.drop_events = 1_000
+    rig.quote(spy("600"), "2.14", "2.16")
+    await rig.say("STC 1 SPY 600C 1/31")
+    seconds = 0
+    while rig.desk.book.open_trades() and seconds < 60:
+        rig.quote(spy("600"), "2.14", "2.16")
+        await watched(rig, 1)
+        seconds += 1
+    assert seconds <= 6, "what it was for may be bare"
+
+
+async def test_an_entry_that_may_have_filled_unread_is_told_while_the_next_answer_hangs(
+    rig, monkeypatch
+):
+    rig.quote(spy("600"), "2.14", "2.15")
+    rig.faults.drop_events = rig.faults.fail_reads = 1_000
+    await rig.say("BTO 1 SPY 600C 1/31 @ 2.15")
+    for second in range(7):
+        rig.quote(spy("600"), "2.14", "2.15")
+        await watched(rig, 1)
+        if "watch paper" in rig.desk.health and second < 5:
+            monkeypatch.setattr(rig.asked, "open_orders", lambda _: asyncio.Event().wait())
+    assert sum("what filled has no stop" in n for n in rig.notes()) == 1
+
+
+async def test_a_stop_that_is_over_and_has_not_filled_what_was_told_calls_a_person(
+    rig, monkeypatch
+):
+    """tastytrade: what a dropped replacement has left may be said to be 0 at first."""
+    await entered(rig, "600")
+    await rig.pass_time(3)
+    (stop,) = [o for o in rig.desk.book.orders.values() if o.purpose is Purpose.STOP]
+
+    async def nothing(_):
+        return []
+
+    monkeypatch.setattr(rig.asked, "open_orders", nothing)
+    rig.faults.unclear = 1_000
+    said = replace(stop, ended=OrderState.REJECTED, reported=stop.qty, version=stop.version + 1)
+    rig.desk.book.put(replace(said, updated_at=rig.clock.now()))
+    await watched(rig, 3)
+    assert not any("may have no stop" in n for n in rig.notes()), "its execution may come"
+    await watched(rig, 4)
+    assert sum("may have no stop" in n for n in rig.notes()) == 1
+
+
+async def test_an_entry_of_before_a_restart_is_told_though_its_broker_cannot_be_reached(rig):
+    rig.quote(spy("600"), "2.14", "2.16")
+    await rig.say("BTO 1 SPY 600C 1/31 @ 2.15")
+    (order,) = entries(rig)
+    rig.desk.book.put(replace(order, state=OrderState.SUBMITTING, accepted_at=None))
+    rig.faults.drop_events = rig.faults.fail_reads = rig.faults.unclear = 1_000
+    for _ in range(7):
+        rig.desk.offline.add("paper")
+        rig.quote(spy("600"), "2.14", "2.15")
+        await watch.round_of(rig.desk)
+        await rig.pass_time(1)
+    assert entries(rig)[0].state is OrderState.SUBMITTING
+    assert sum("what filled has no stop" in n for n in rig.notes()) == 1
 
 
 async def test_an_entry_of_which_its_broker_says_nothing_is_told_within_seconds(rig):

@@ -92,12 +92,12 @@ class Hearing:
             account = self._names.get(str(data.get("account-number")))
             if account is None:
                 return  # another account of the login
-            await self._told(str(kind), data, account, text)
+            await self._told(str(kind), data, account)
 
-    async def _told(self, kind: str, data: Mapping[str, Any], account: str, text: str) -> None:
+    async def _told(self, kind: str, data: Mapping[str, Any], account: str) -> None:
         now = self._broker.clock.now()
         if kind == "Order":
-            await self._order(data, account, text)
+            await self._order(data, account)
         elif kind == "CurrentPosition":
             held = translate.position_of(data, account, now.date())
             if held is not None:
@@ -105,12 +105,8 @@ class Hearing:
         else:
             self._events.tell(BalanceSeen(balance=translate.balance_of(data, account, now)))
 
-    async def _order(self, raw: Mapping[str, Any], account: str, text: str) -> None:
+    async def _order(self, raw: Mapping[str, Any], account: str) -> None:
         order = await self._broker.order_in(account, raw)
-        if not translate.is_known_status(raw):
-            self._oddities.tell(
-                f"an order with a status that it never sent: {order.raw_state}", text
-            )
         for fill in self._broker.fills_in(account, raw):
             if fill.execution_id not in self._memory.told:
                 self._memory.told.put(fill.execution_id, fill.fee_usd)

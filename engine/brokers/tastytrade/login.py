@@ -265,7 +265,7 @@ def _heard(task: asyncio.Task[None]) -> None:
 
 def _extent(body: Any) -> tuple[int | None, int | None]:
     """Pages and items in all, as far as the answer says."""
-    said = body.get("pagination")
+    said = body.get("pagination") if isinstance(body, Mapping) else None
     if not isinstance(said, Mapping):
         return None, None
     return _int(said.get("total-pages")), _int(said.get("total-items"))

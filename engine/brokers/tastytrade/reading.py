@@ -17,6 +17,7 @@ from engine.brokers import (
     BrokerOrder,
     BrokerPosition,
     Found,
+    Odd,
     Seen,
     Setup,
     Unclear,
@@ -319,6 +320,9 @@ class Reading(Adapter):
         if not raw.get("external-identifier"):
             order = self._memory.named(order)
         self._memory.note(number, order)
+        if translate.is_idle(raw):  # a stop that does not work protects nothing (rules 3.6)
+            said = f"order {order.client_order_id or order.broker_id} is {order.raw_state}"
+            self._events.tell_once(Odd(note=f"{said}: it may not be at work there", raw=said))
         return order
 
     async def _carried(self, number: str, raw: Mapping[str, Any]) -> Decimal:

@@ -218,9 +218,13 @@ def _state(raw: Mapping[str, Any], filled: Decimal) -> tuple[LiveState, str]:
     return state, status[:40]
 
 
-def is_known_status(raw: Mapping[str, Any]) -> bool:
-    """Whether the order's status is one that tastytrade has told of."""
-    return str(raw.get("status", "")) in _STATES
+def is_idle(raw: Mapping[str, Any]) -> bool:
+    """Whether it lives and may not fill: it waits for another, or nobody knows its status.
+
+    What is sent with others as one waits for its turn.
+    """
+    status = str(raw.get("status", ""))
+    return status not in _STATES or (status == "Contingent" and not raw.get("complex-order-id"))
 
 
 def position_of(raw: Mapping[str, Any], account: str, today: date) -> BrokerPosition | None:

@@ -642,6 +642,20 @@ async def test_an_unknown_status_is_told_raw_and_stops_no_list_and_no_stream(ben
     assert bench.told_states(fine)[-1] == "filled"
 
 
+@pytest.mark.parametrize("word", ["Contingent", "Quarantined"])
+async def test_an_order_that_may_not_work_is_told_once_though_no_frame_says_so(
+    bench: Any, word: str
+) -> None:
+    order = await bench.submit(BUY, 1, LIMIT, limit="1.95")
+    await bench.settle()
+    bench.venue.rename[int(order.broker_id)] = word
+    for _ in range(2):
+        await bench.broker.open_orders(bench.account)
+    assert await bench.until(lambda: bool(odd(bench)))
+    (said,) = odd(bench)
+    assert f"{order.client_order_id} is {word}" in said.note
+
+
 @pytest.mark.parametrize(
     "frame",
     [
