@@ -190,13 +190,14 @@ def _leg_filled(raw: Mapping[str, Any], leg: Mapping[str, Any]) -> Decimal:
     fills = leg.get("fills")
     listed = sum((number(f.get("quantity")) or Decimal(0) for f in fills or ()), Decimal(0))
     left = number(leg.get("remaining-quantity"))
-    if left is None or (raw.get("status") in _ENDS_UNFILLED and isinstance(fills, list)):
+    if left is None or (raw.get("status") in _TELLS_FILLS and isinstance(fills, list)):
         return listed
     return max(listed, needed(leg, "quantity") - left)
 
 
-_ENDS_UNFILLED = frozenset({"Cancelled", "Removed", "Expired", "Rejected"})
-"""What is left of such an order may be said to be 0 although it did not fill."""
+_TELLS_FILLS = frozenset({"Cancelled", "Removed", "Expired", "Rejected", "Received", "Routed"})
+"""What is left of such an order may be said to be 0 although it did not fill: a replacement that is
+dropped is answered as received."""
 
 
 def _side(raw: Mapping[str, Any], legs: list[Mapping[str, Any]]) -> Side:

@@ -93,8 +93,10 @@ def test_whatever_says_more_filled_counts_while_an_order_lives() -> None:
     assert translate.order_of(counted, "main", NOW).filled == 5
 
 
-def test_nothing_left_of_a_refused_order_is_no_fill() -> None:
-    gone = raw(status="Rejected", **{"leg-remaining-quantity": 0})
+@pytest.mark.parametrize("status", ["Rejected", "Received"])
+def test_nothing_left_of_a_refused_order_is_no_fill(status: str) -> None:
+    """A replacement that is dropped may be answered as received."""
+    gone = raw(status=status, **{"leg-remaining-quantity": 0})
     assert translate.order_of(gone, "main", NOW).filled == 0
 
 
