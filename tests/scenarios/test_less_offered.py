@@ -2,6 +2,7 @@
 
 import pytest
 
+from engine.domain.errors import NotOffered
 from engine.domain.order import OrderState, Side
 from engine.flows import flatten, manage, manual
 from engine.flows.drafting import Wanted, draft
@@ -47,6 +48,22 @@ async def test_what_a_broker_need_not_offer_stops_no_trade(name, lacks, told, st
         await it.start()
         await it.seconds(3)
         assert not it.desk.gates
+
+
+@pytest.mark.parametrize(
+    ("name", "lacks"),
+    [
+        ("alpaca", "/account/activities"),
+        ("tastytrade", "/transactions"),
+        ("topstepx", "/api/Trade/search"),
+        ("webull", "/historical-orders/list"),
+    ],
+)
+async def test_what_was_answered_before_and_is_gone_is_an_outage(name, lacks):
+    async with at(name) as it:
+        it.bench.venue.faults.lacks = (lacks,)
+        with pytest.raises(NotOffered):
+            await it.bench.broker.fills_since("main", it.bench.clock.now())
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from engine.brokers import (
     Warned,
 )
 from engine.clock import Clock
-from engine.domain.errors import BrokerAuthError, BrokerUnavailable
+from engine.domain.errors import BrokerAuthError, BrokerUnavailable, NotOffered
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +32,7 @@ class Events:
         self._queue: asyncio.Queue[BrokerEvent | None] = asyncio.Queue()
         self._told: set[str] = set()
         self._fills: dict[str, BrokerFill] = {}
+        self._offered: set[str] = set()
 
     def tell(self, event: BrokerEvent) -> None:
         """Put one event out."""
@@ -47,17 +48,37 @@ class Events:
             self._told.add(odd.raw)
             self.tell(odd)
 
+    def offered(self, what: str) -> None:
+        """It was answered: should it be gone later, that is an outage and no smaller offer."""
+        self._offered.add(what)
+
+    def without(self, what: str, error: NotOffered, note: str) -> None:
+        """Go on without something that was never answered; told once.
+
+        Raises:
+            NotOffered: it was answered before, so nothing is concluded from its silence.
+        """
+        if what in self._offered:
+            raise error
+        self.warn_once(note)
+
     def warn_once(self, note: str) -> None:
         """What the broker does not offer, and how the desk does without; gates nothing."""
         if note not in self._told:
             self._told.add(note)
             self.tell(Warned(note=note))
 
-    def fills_instead(self, account: str, since: datetime) -> list[BrokerFill]:
-        """Executions that were told here, for a broker that lists none; oldest first."""
-        self.warn_once(
+    def fills_instead(self, account: str, since: datetime, error: NotOffered) -> list[BrokerFill]:
+        """Executions that were told here, for a broker that lists none; oldest first.
+
+        Raises:
+            NotOffered: it did list them before.
+        """
+        self.without(
+            "executions",
+            error,
             "it lists no executions: those count that its stream tells. What fills while nobody "
-            "listens is seen in its order, without its price, and a person is called"
+            "listens is seen in its order, without its price, and a person is called",
         )
         found = (f for f in self._fills.values() if f.account == account)
         return sorted((f for f in found if f.executed_at >= since), key=lambda f: f.executed_at)

@@ -207,9 +207,11 @@ class Alpaca(Adapter):
         """Executions since, and the ends of options."""
         self._reading(account)
         try:
-            return await self._books.fills_since(account, since)
-        except NotOffered:
-            return self._events.fills_instead(account, since)
+            fills = await self._books.fills_since(account, since)
+        except NotOffered as error:
+            return self._events.fills_instead(account, since, error)
+        self._events.offered("executions")
+        return fills
 
     async def find(self, account: str, client_order_id: str) -> Found:
         """Look one order up by its client id; Alpaca's own 404 proves that it never came."""

@@ -177,13 +177,16 @@ class Reading(Adapter):
         asked = {"start-date": _day(since), "sort": "Desc"}
         try:
             rows, is_whole = await self._in().pages(f"/accounts/{number}/transactions", asked)
-        except NotOffered:
-            self.caps = replace(self.caps, tells_ends=False)
-            self._events.warn_once(
+        except NotOffered as error:
+            self._events.without(
+                "transactions",
+                error,
                 "it offers no transactions: fees stay as expected, and nobody tells of expiries, "
-                "assignments and executions that are taken back"
+                "assignments and executions that are taken back",
             )
+            self.caps = replace(self.caps, tells_ends=False)
             return []
+        self._events.offered("transactions")
         if not is_whole:
             raise BrokerUnavailable(f"{self.name}: too many transactions to read whole")
         return rows
@@ -272,11 +275,14 @@ class Reading(Adapter):
         asked = {"start-date": _day(since), "sort": "Desc"}
         try:
             listed, is_whole = await self._in().pages(f"/accounts/{number}/orders", asked)
-        except NotOffered:
-            self._events.warn_once(
-                "it lists no orders but today's: what became of older ones only a person can tell"
+        except NotOffered as error:
+            self._events.without(
+                "orders",
+                error,
+                "it lists no orders but today's: what became of older ones only a person can tell",
             )
             return []
+        self._events.offered("orders")
         if not is_whole:
             raise BrokerUnavailable(f"{self.name}: too many orders to read whole")
         return listed

@@ -205,9 +205,11 @@ class Topstepx(Adapter):
     async def fills_since(self, account: str, since: datetime) -> list[BrokerFill]:
         """Every execution since."""
         try:
-            return await self._books.fills_since(account, since)
-        except NotOffered:
-            return self._events.fills_instead(account, since)
+            fills = await self._books.fills_since(account, since)
+        except NotOffered as error:
+            return self._events.fills_instead(account, since, error)
+        self._events.offered("executions")
+        return fills
 
     async def find(self, account: str, client_order_id: str) -> Found:
         """Look one order up; absence is told from the list of the last days, whole."""

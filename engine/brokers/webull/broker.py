@@ -370,13 +370,17 @@ class Webull(Adapter):
     async def _past(self, account: str, window: Mapping[str, str]) -> list[translate.Row]:
         """Orders placed in a span of time; where none are listed ours are asked for alone."""
         try:
-            return await self._pages(account, _PAST, window)
-        except NotOffered:
-            self._events.warn_once(
+            rows = await self._pages(account, _PAST, window)
+        except NotOffered as error:
+            self._events.without(
+                _PAST,
+                error,
                 "it lists no orders that are over: ours are asked for one by one, and what was "
-                "traded in its own app is seen as a holding only"
+                "traded in its own app is seen as a holding only",
             )
             return []
+        self._events.offered(_PAST)
+        return rows
 
     async def _add_worked(self, account: str, newest: dict[str, translate.Row]) -> None:
         """What worked at the last look and is in no list is asked for alone."""
