@@ -110,6 +110,8 @@ async def test_an_answer_of_another_shape_is_no_answer(
         pytest.skip("nothing is asked outside")
     order = await bench.submit(BUY, 1, LIMIT, limit="1.50")
     ask, account = bench.broker, bench.account
+    await ask.orders_since(account, START)  # what was never told may be no part of the offer
+    await ask.fills_since(account, START)
 
     async def odd(_: web.StreamResponse) -> web.StreamResponse:
         return web.json_response(said)
