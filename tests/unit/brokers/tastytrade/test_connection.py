@@ -155,14 +155,23 @@ async def test_a_missing_secret_is_named(shut: Any) -> None:
 
 @pytest.mark.parametrize(("environment", "level"), [("paper", "api"), ("live", "demo")])
 async def test_a_login_of_the_other_environment_is_refused(
-    shut: Any, environment: str, level: str
+    shut: Any, environment: str, level: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """O-24."""
+    monkeypatch.setattr("engine.brokers.tastytrade.broker.is_loopback", lambda _: False)
     shut.venue.level = level
     settings = shut.settings
     shut.settings = lambda *urls: settings(*urls).model_copy(update={"environment": environment})
     with pytest.raises(WrongEnvironment, match=environment):
         await shut.start()
+
+
+async def test_an_imitation_that_repeats_the_published_level_is_paper_all_the_same(
+    shut: Any,
+) -> None:
+    shut.venue.level = "api"
+    await shut.start()
+    assert shut.broker.caps.is_paper
 
 
 async def test_live_is_live_and_says_so(shut: Any) -> None:
