@@ -6,7 +6,9 @@ Listing imports nothing, so a file whose SDK is missing hurts only whoever asks 
 import importlib
 import inspect
 import pkgutil
+from functools import lru_cache
 from importlib.util import find_spec
+from pathlib import Path
 from typing import TypeVar
 
 from engine.domain.errors import ConfigError
@@ -26,8 +28,15 @@ def names(package: str) -> list[str]:
         spec = None
     if spec is None or spec.submodule_search_locations is None:
         raise ConfigError(f"{_path(package)} is not a folder of the project")
-    found = pkgutil.iter_modules(spec.submodule_search_locations)
-    return sorted(m.name for m in found if not m.name.startswith("_"))
+    folders = tuple(spec.submodule_search_locations)
+    return list(_files(folders, tuple(Path(folder).stat().st_mtime_ns for folder in folders)))
+
+
+@lru_cache(maxsize=64)
+def _files(folders: tuple[str, ...], changed_at: tuple[int, ...]) -> tuple[str, ...]:
+    """Looked at again only when a file came or went: every key of a configuration asks."""
+    found = pkgutil.iter_modules(folders)
+    return tuple(sorted(m.name for m in found if not m.name.startswith("_")))
 
 
 def class_name(name: str) -> str:

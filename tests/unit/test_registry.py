@@ -1,5 +1,6 @@
 """Adding a thing is adding one file; what is wrong with a file is said by its name."""
 
+import os
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
@@ -86,12 +87,21 @@ def test_a_class_with_a_method_missing_is_named(folder: Path) -> None:
         registry.load("shapes", "square", Shape)  # type: ignore[type-abstract]
 
 
-def test_an_unknown_name_lists_what_there_is(folder: Path) -> None:
-    with pytest.raises(ConfigError, match=r"^shapes/disc\.py does not exist; there are: none$"):
+@pytest.mark.parametrize(("there", "said"), [((), "none"), (("round", "square"), "round, square")])
+def test_an_unknown_name_lists_what_there_is(
+    folder: Path, there: tuple[str, ...], said: str
+) -> None:
+    for name in there:
+        put(folder, name, "")
+    with pytest.raises(ConfigError, match=rf"^shapes/disc\.py does not exist; there are: {said}$"):
         registry.load("shapes", "disc", Shape)  # type: ignore[type-abstract]
-    put(folder, "square", "")
-    with pytest.raises(ConfigError, match=r"there are: square$"):
-        registry.load("shapes", "disc", Shape)  # type: ignore[type-abstract]
+
+
+def test_a_file_that_comes_while_the_desk_runs_is_found(folder: Path) -> None:
+    os.utime(folder, (0, 0))
+    assert registry.names("shapes") == []
+    put(folder, "square", good("Square"))
+    assert registry.names("shapes") == ["square"]
 
 
 @pytest.mark.parametrize("package", ["no_such_place", "engine.no_such_place", "engine.registry"])

@@ -7,7 +7,9 @@ an order is sent once; a 401 on the way to a reading renews the token and asks o
 
 import asyncio
 import logging
+import ssl
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 from tastytrade import API_URL, API_VERSION, CERT_URL, Session
@@ -37,6 +39,14 @@ for _name in ("tastytrade", "httpx2", "httpcore2"):
 log = logging.getLogger(__name__)
 
 
+@cache
+def _trusted() -> ssl.SSLContext:
+    """Whose certificates count, read once: each connection would hold everybody up for it."""
+    import httpx2
+
+    return httpx2.create_ssl_context(trust_env=False)
+
+
 class Login(Session):
     """What the library's streams take for its session; all requests of the adapter go through."""
 
@@ -61,6 +71,7 @@ class Login(Session):
             is_test=is_paper,
             timeout=httpx2.Timeout(READ_S, connect=CONNECT_S),
             trust_env=False,
+            verify=_trusted(),
         )
         rest = rest_url or (CERT_URL if is_paper else API_URL)
         self._name, self._clock = name, clock
