@@ -17,7 +17,7 @@ import asyncio
 import os
 import random
 import time
-from collections import Counter
+from collections import defaultdict
 from contextlib import suppress
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -187,6 +187,7 @@ class Abroad:
         """Of each instrument with less at work to close it than is held: the entries without.
 
         An entry goes by its number at the venue, so that it is one before and after it is booked.
+        What has been closed there is held no more, though the desk has not heard of it.
         """
         found = set[tuple[str, str]]()
         for key, qty in books.held.items():
@@ -196,9 +197,13 @@ class Abroad:
             fresh = self.disk.fresh_orders(n for n, of, _ in books.filled if of == key)
             known = {AT_VENUE + order.order_id: order for order in fresh}
             known |= {order.broker_id: order for order in fresh if order.broker_id}
-            at_work = Counter[str]()
+            at_work: dict[str, Decimal] = defaultdict(Decimal)
             for number, left in exits.items():
                 at_work[known[number].trade_id if number in known else ""] += left
+            for number, of, filled in books.filled:
+                closing = known.get(number)
+                if closing is not None and of == key and closing.purpose is not Purpose.ENTRY:
+                    at_work[closing.trade_id] += max(abs(filled) - closing.filled, Decimal(0))
             bare = {
                 t.trade_id
                 for t in self.disk.trades()

@@ -4,9 +4,14 @@ CHAOS_KILLS says how many, CHAOS_SEED chooses the chances.
 """
 
 import os
+from decimal import Decimal
+from types import SimpleNamespace
 
 import pytest
 
+from engine.domain.instrument import stock
+from engine.domain.order import Purpose
+from engine.domain.quote import Leg
 from tests.chaos.abroad import Abroad
 from tests.chaos.abroad_audit import NAKED_S, Bare
 from tests.chaos.test_kill import kills, percentiles
@@ -43,3 +48,28 @@ def test_the_audit_counts_what_is_bare_and_holds_the_clock_while_it_is_excused()
     bare.forget()
     bare.look({second}, set(), 20.0, "")
     assert bare.longest_s == 3.0
+
+
+def test_what_was_closed_there_and_not_heard_of_is_not_bare():
+    key = stock("AMD").key
+    legs = (Leg(instrument=stock("AMD")),)
+
+    def order(number: str, trade_id: str, purpose: Purpose, filled: int) -> SimpleNamespace:
+        return SimpleNamespace(
+            order_id=number[2:], broker_id=number, trade_id=trade_id, purpose=purpose, filled=filled
+        )
+
+    disk = SimpleNamespace(
+        fresh_orders=lambda _: [
+            order("P-1", "closed", Purpose.ENTRY, 5),
+            order("P-2", "closed", Purpose.CLOSE, 0),
+            order("P-3", "held", Purpose.ENTRY, 7),
+        ],
+        trades=lambda: [
+            SimpleNamespace(trade_id="closed", legs=legs, qty_open=Decimal(5)),
+            SimpleNamespace(trade_id="held", legs=legs, qty_open=Decimal(7)),
+        ],
+    )
+    filled = [("P-1", key, Decimal(5)), ("P-2", key, Decimal(-5)), ("P-3", key, Decimal(7))]
+    books = SimpleNamespace(held={key: Decimal(7)}, working=[], filled=filled)
+    assert Abroad.uncovered(SimpleNamespace(disk=disk), books) == {(key, "P-3")}
