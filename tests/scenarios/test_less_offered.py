@@ -66,6 +66,15 @@ async def test_what_was_answered_before_and_is_gone_is_an_outage(name, lacks):
             await it.bench.broker.fills_since("main", it.bench.clock.now())
 
 
+async def test_transactions_that_were_away_at_the_start_tell_of_expiries_again():
+    async with at("tastytrade", lacks="/transactions", lacks_by=404) as it:
+        broker = it.bench.broker
+        assert not broker.caps.tells_ends
+        it.bench.venue.faults.lacks = ()
+        await broker.fills_since("main", it.bench.clock.now())
+        assert broker.caps.tells_ends
+
+
 @pytest.mark.parametrize(
     ("name", "lacks"),
     [

@@ -187,6 +187,7 @@ class Reading(Adapter):
             self.caps = replace(self.caps, tells_ends=False)
             return []
         self._events.offered("transactions")
+        self.caps = replace(self.caps, tells_ends=True)
         if not is_whole:
             raise BrokerUnavailable(f"{self.name}: too many transactions to read whole")
         return rows
