@@ -39,6 +39,9 @@ _SHARED: Mapping[Rank, float] = {
     Rank.POLL: 0.4,
 }
 """How full a window that exits share may be for each."""
+_FOLLOWS = 2.3
+"""Requests that an entry draws after it within the minute: its stop, a close or a move, some looks.
+Entries that leave no room for theirs would fill and stay bare."""
 _APART: Mapping[Rank, float] = {**dict.fromkeys(Rank, 1.0), Rank.POLL: 0.5}
 """And one that they do not."""
 
@@ -75,8 +78,10 @@ class _Waiter:
 class _Line:
     """Those who share one allowance."""
 
-    def __init__(self, clock: Clock, window: Window, shares: Mapping[Rank, float]) -> None:
-        self._clock, self._window = clock, window
+    def __init__(
+        self, clock: Clock, window: Window, shares: Mapping[Rank, float], entries: Window
+    ) -> None:
+        self._clock, self._window, self._entries = clock, window, entries
         self._most = {r: max(1, round(window.calls * share)) for r, share in shares.items()}
         self._waiting: list[_Waiter] = []
         self._shut_until = dict.fromkeys(Rank, 0.0)
@@ -104,6 +109,10 @@ class _Line:
         ahead = self._n_ahead(who)
         if who not in PATIENCE_S and who is not Rank.EXIT:
             wait_s = self._window.opens_in(max(1, self._most[who] - ahead))
+            if who is Rank.ENTRY:
+                n_like = sum(other.rank is who for other in self._waiting)
+                left = self._entries.calls - n_like
+                wait_s = max(wait_s, self._entries.opens_in(max(1, left)))
             if wait_s > TURN_S:
                 raise RateLimited("too many requests wait already", wait_s)
         with our_own_delay():
@@ -113,7 +122,7 @@ class _Line:
         """Take the turn when there is nothing to wait for."""
         if self._n_ahead(who) or self._opens_in(who) > 0:
             return False
-        self._go()
+        self._go(who)
         return True
 
     def _n_ahead(self, who: Rank) -> int:
@@ -129,7 +138,7 @@ class _Line:
                     continue
                 left_s = self._opens_in(me.rank)
                 if left_s <= 0:
-                    self._go(me)
+                    self._go(me.rank, me)
                     return
                 await self._clock.sleep(left_s)
         finally:
@@ -138,7 +147,10 @@ class _Line:
                 self._first().called.set()
 
     def _opens_in(self, who: Rank) -> float:
-        return max(self._shut_s(who), self._window.opens_in(self._most[who]))
+        opens_s = max(self._shut_s(who), self._window.opens_in(self._most[who]))
+        if who is not Rank.ENTRY:
+            return opens_s
+        return max(opens_s, self._entries.opens_in(self._entries.calls))
 
     def _shut_s(self, who: Rank) -> float:
         return self._shut_until[who] - self._clock.monotonic()
@@ -150,8 +162,10 @@ class _Line:
         is_next = waiter.rank is Rank.COMPARE and waiter.n_passed >= _PASSED
         return Rank.NAKED + 0.5 if is_next else waiter.rank
 
-    def _go(self, me: _Waiter | None = None) -> None:
+    def _go(self, who: Rank, me: _Waiter | None = None) -> None:
         self._window.take()
+        if who is Rank.ENTRY:
+            self._entries.take()
         for other in self._waiting:
             other.n_passed += other is not me
         if self._waiting:  # whoever has become the next by it does not know yet
@@ -162,18 +176,39 @@ def entries_per_min(allowed: Mapping[Lane, tuple[float, float]], requests: int =
     """How many entries leave in a minute in which nothing else does, of ``requests`` each."""
     lane: Lane = "order" if "order" in allowed else "all"
     calls, seconds = allowed[lane]
-    share = (_SHARED if lane == "all" else _APART)[Rank.ENTRY]
-    return int(max(1, round(calls * share)) * 60 / seconds / requests)
+    most = min(
+        _for_entries(lane, calls, requests), max(1, round(calls * _shares(lane)[Rank.ENTRY]))
+    )
+    return int(most * 60 / seconds / requests)
+
+
+def _shares(lane: Lane) -> Mapping[Rank, float]:
+    return _SHARED if lane == "all" else _APART
+
+
+def _for_entries(lane: Lane, calls: float, requests: int) -> int:
+    """Of the calls of a window, those that entries may take for themselves."""
+    return max(1, int(calls / (requests + _FOLLOWS))) * requests if lane == "all" else int(calls)
 
 
 class Lanes:
     """So many calls in so many seconds per lane; a lane that is not named shares another."""
 
-    def __init__(self, clock: Clock, allowed: Mapping[Lane, tuple[float, float]]) -> None:
-        """``allowed``: lane -> calls, seconds. Together they must fit the broker's limit."""
+    def __init__(
+        self, clock: Clock, allowed: Mapping[Lane, tuple[float, float]], requests: int = 1
+    ) -> None:
+        """``allowed``: lane -> calls, seconds. Together they must fit the broker's limit.
+
+        ``requests``: so many an entry takes.
+        """
         self._lines = {
-            lane: _Line(clock, Window(clock, *each), _SHARED if lane == "all" else _APART)
-            for lane, each in allowed.items()
+            lane: _Line(
+                clock,
+                Window(clock, calls, seconds),
+                _shares(lane),
+                Window(clock, _for_entries(lane, calls, requests), seconds),
+            )
+            for lane, (calls, seconds) in allowed.items()
         }
 
     def _line(self, lane: Lane) -> _Line:

@@ -107,7 +107,7 @@ class Tastytrade(Reading):
             entries_per_min=entries_per_min(LANES, requests=2),
         )
         self.usage = Usage(self.clock)
-        self._lanes = Lanes(self.clock, LANES)
+        self._lanes = Lanes(self.clock, LANES, requests=2)
         self._keeper: Keeper | None = None
         self._hearing: Hearing | None = None
 

@@ -386,3 +386,14 @@ async def test_a_comparison_never_starves(load):
             break
     assert turns["comparison"] == 12, turns
     await given_up([*works, compare])
+
+
+@pytest.mark.parametrize(("requests", "entries"), [(1, 30), (2, 23)])
+async def test_entries_leave_room_for_what_follows_them(clock, requests, entries):
+    """TopStepX: 62 entries in twenty seconds left no turn for the stops of the last ones."""
+    one = Lanes(clock, {"all": (100, 60)}, requests)
+    assert await taken(one, Rank.ENTRY) // requests == entries
+    assert await taken(one, Rank.EXIT) == 100 - entries * requests
+    assert module.entries_per_min({"all": (100, 60)}, requests) == entries
+    clock.advance(60)
+    assert await taken(one, Rank.ENTRY) // requests == entries
