@@ -236,7 +236,8 @@ async def _take_in(desk: Desk, account: str, since: datetime, seen: _Seen) -> No
     if undone := [f for f in fresh if undoes_booked(desk, f)]:
         for fill in undone:
             await send.on_fill(desk, fill)
-        for report in reports:  # what is left of one would look like another told twice
+        # What is left of one would look like another told twice.
+        for report in await _news(desk, account, since, reports):
             await send.on_report(desk, report)
     for fill in sorted(fresh, key=lambda f: f.kind in ("bust", "correct")):
         await send.on_fill(desk, fill)

@@ -18,17 +18,25 @@ _CALM_S = 15.0
 
 def look(desk: Desk) -> None:
     """Once a second: call about what has not been seen for too long, and call it off."""
-    now, most_s = desk.clock.monotonic(), desk.settings.unprotected_alarm_s
+    now = desk.clock.monotonic()
     entries = [o for o in desk.book.orders.values() if _fills_unheard(desk, o)]
     desk.seen = {o.order_id: desk.seen.get(o.order_id, now) for o in entries}
     desk.looked = {name: at for name, at in desk.looked.items() if name in desk.seen}
     for name in {o.broker for o in entries} | desk.blind.keys():
-        late = [o for o in entries if o.broker == name and now - desk.seen[o.order_id] > most_s]
+        if name in desk.offline and name in desk.blind:
+            desk.blind[name] = now  # it is being connected anew: nobody has seen them yet
+        late = [o for o in entries if o.broker == name and is_long_unseen(desk, o)]
         if late and (name in desk.blind or any(_is_unanswered(desk, o) for o in late)):
             desk.vigil(partial(call, desk, name, late), f"call about {name}")
         elif not late and now - desk.blind.get(name, now) > _CALM_S:
             del desk.blind[name]
             desk.vigil(partial(_call_off, desk, name), f"call off {name}")
+
+
+def is_long_unseen(desk: Desk, entry: Order) -> bool:
+    """Whether its last report is older than a stop may be missing."""
+    now = desk.clock.monotonic()
+    return now - desk.seen.get(entry.order_id, now) > desk.settings.unprotected_alarm_s
 
 
 async def call(desk: Desk, name: str, late: Sequence[Order]) -> None:

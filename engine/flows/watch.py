@@ -125,6 +125,8 @@ def _is_adrift(desk: Desk, order: Order) -> bool:
 
 def _is_unread(desk: Desk, name: str) -> bool:
     """Whether its orders cannot be read; without a stream :mod:`engine.flows.unseen` calls."""
+    if name in desk.offline:
+        return True
     return f"watch {name}" in desk.health and desk.broker(name).caps.has_stream
 
 
@@ -193,10 +195,11 @@ async def _tell(desk: Desk, name: str, accounts: dict[str, list[Order]], after_s
         if _should_have_filled(desk, order)
         and desk.stopwatch.age_s(order.order_id, order.sent_at or order.created_at) > after_s
     ]
-    if late and desk.broker(name).caps.has_stream:
-        await _tell_of(desk, name, late)
-    elif late:
-        await unseen.call(desk, name, late)
+    if not desk.broker(name).caps.has_stream:
+        if unheard := [o for o in late if unseen.is_long_unseen(desk, o)]:
+            await unseen.call(desk, name, unheard)
+    elif news := [o for o in late if desk.is_due(f"adrift {o.order_id}", _SAID_S)]:
+        await _tell_of(desk, name, news)
 
 
 async def _tell_over(desk: Desk, order: Order) -> None:

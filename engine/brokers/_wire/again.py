@@ -15,12 +15,12 @@ from engine.domain.errors import (
 _USUAL_S, _MOST_S = 5.0, 60.0
 """After a 429 that names no pause; after one that names a very long one."""
 NOT_OFFERED = frozenset({403, 404, 405, 501})
-"""Of a question, where no refusal in the broker's own words comes with it."""
+"""What says of a question that there is no answer to be had."""
 _SPOKEN = re.compile(r"v\d+|[A-Za-z.:_-]{1,25}")
 
 
 def is_lacking(status: int, body: object) -> bool:
-    """Whether a broker has nothing for us where it was asked, or says nothing; a list is said."""
+    """Whether a broker has nothing for us where it was asked; an empty list is an answer."""
     return status in NOT_OFFERED or (200 <= status < 300 and body in (None, {}))
 
 

@@ -150,6 +150,7 @@ class Wire:
                 try:
                     return await self._once(method, path, lane, leaves, **more)
                 except NoSuchPlace as error:
+                    self.breaker.succeeded()  # it answers: what else it offers is asked as ever
                     raise NotOffered(f"{error} at {place_of(path)}") from error
                 except OrderStateUnknown as error:
                     raise BrokerUnavailable(f"{error} at {place_of(path)}") from error
@@ -241,8 +242,7 @@ class Wire:
         return Answer(status=status, body=body, headers=headers)
 
     def _no_such_place(self, status: int) -> Exception:
-        self.breaker.succeeded()  # it answers: what else it offers is asked for as ever
-        return NoSuchPlace(f"{self.name} has nothing there (status {status})")
+        return self._failed(NoSuchPlace(f"{self.name} has nothing there (status {status})"))
 
     def _failed(self, error: BrokerUnavailable | OrderStateUnknown) -> Exception:
         self.breaker.failed()

@@ -148,6 +148,7 @@ class Rest:
                 try:
                     return await self._once("GET", path, lane, asked, leaves, **more)
                 except NoSuchPlace as error:
+                    self.breaker.succeeded()  # it answers: what else it offers is asked as ever
                     raise NotOffered(f"{error} at {place_of(path)}") from error
                 except OrderStateUnknown as error:
                     raise BrokerUnavailable(f"{error} at {place_of(path)}") from error
@@ -234,13 +235,14 @@ class Rest:
             what = f"{self.name}: an answer of status {status} that is no JSON"
             raise self._failed(OrderStateUnknown(what)) from error
         if status >= 400 and not isinstance(body, dict):
+            if status in NOT_OFFERED:
+                raise self._no_such_place(status)
             raise self._failed(OrderStateUnknown(f"{self.name}: a refusal without its reason"))
         self.breaker.succeeded()
         return Answer(status=status, body=body)
 
     def _no_such_place(self, status: int) -> Exception:
-        self.breaker.succeeded()  # it answers: what else it offers is asked for as ever
-        return NoSuchPlace(f"{self.name} has nothing there (status {status})")
+        return self._failed(NoSuchPlace(f"{self.name} has nothing there (status {status})"))
 
     def _failed(self, error: Exception) -> Exception:
         self.breaker.failed()

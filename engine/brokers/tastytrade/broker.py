@@ -244,6 +244,7 @@ class Tastytrade(Reading):
             raise BrokerUnavailable(f"{self.name}: no answer to the dry run") from None
         if is_lacking(answer):
             raise NotOffered(f"{self.name} offers no dry run")
+        self._events.offered("dry run")
         try:
             data = self._accepted(answer, is_dry_run=True)
         except OrderStateUnknown as error:  # a dry run creates nothing
@@ -283,9 +284,11 @@ class Tastytrade(Reading):
         """The dry run of an entry; where there is none the broker judges the order itself."""
         try:
             await self._dry_run(number, body)
-        except NotOffered:
-            self._events.warn_once(
-                "it offers no dry run: entries go out untried, and their fees are not known before"
+        except NotOffered as error:
+            self._events.without(
+                "dry run",
+                error,
+                "it offers no dry run: entries go out untried, and their fees are not known before",
             )
 
     def _own_number(self, account: str) -> str:

@@ -107,14 +107,15 @@ class Reading(Adapter):
         known = self._statuses.get(number)
         if known is not None and self.clock.monotonic() - known[0] < _STATUS_AGE_S:
             return known[1]
+        kept: Mapping[str, Any] = {} if known is None else known[1]
         try:
             body = await login.ask(f"/accounts/{number}/trading-status")
         except NotOffered:
-            body = {}
+            body = None
         except BrokerUnavailable:
-            return {} if known is None else known[1]
+            return kept
         data = body.get("data") if isinstance(body, Mapping) else None
-        status = data if isinstance(data, Mapping) else {}
+        status = data if isinstance(data, Mapping) else kept  # what was told and is gone stands
         self._statuses[number] = (self.clock.monotonic(), status)
         return status
 

@@ -58,8 +58,11 @@ class Line:
         more.setdefault("lane", _LANES.get(path, "read"))
         try:
             return await self.wire.read(method, path, **more)
-        except BrokerAuthError:
-            await self.login.again()
+        except BrokerAuthError as refused:
+            try:
+                await self.login.again()
+            except NotOffered:  # nobody says what became of the token: the refusal stands
+                raise refused from None
             return await self.wire.read(method, path, **more)
 
     async def read(self, path: str, params: dict[str, str]) -> Any:
