@@ -20,6 +20,7 @@ from engine.brokers.tastytrade import Tastytrade, broker, login, reading
 from engine.domain.errors import (
     BrokerAuthError,
     BrokerUnavailable,
+    NotOffered,
     OrderRejected,
     OrderStateUnknown,
     WrongEnvironment,
@@ -30,6 +31,7 @@ from tests.conformance.broker_bench import CALL, HIGH_CALL, START
 from tests.conformance.tastytrade_bench import NUMBERS
 from tests.conformance.tastytrade_bench import bench as make
 from tests.conformance.venue_bench import VENUE, VenueBench
+from tests.venues import tastytrade_words
 from tests.venues.tastytrade import LIVES_S, TastytradeVenue
 
 D = Decimal
@@ -258,6 +260,19 @@ async def test_a_balance_says_what_else_decides_whether_it_may_trade(bench: Any)
     assert (facts["day trades"], facts["closing only"]) == ("0", "no")
 
 
+@pytest.mark.parametrize("status", [404, 200])
+async def test_a_block_that_was_told_stands_when_it_is_told_no_more(
+    bench: Any, monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    said = tastytrade_words.trading_status(NUMBERS["main"], START) | {"is-closing-only": True}
+    monkeypatch.setattr(tastytrade_words, "trading_status", lambda *_: said)
+    bench.clock.advance(reading._STATUS_AGE_S)
+    assert (await bench.broker.balance(bench.account)).facts["closing only"] == "yes"
+    bench.venue.faults.lacks, bench.venue.faults.lacks_by = ("/trading-status",), status
+    bench.clock.advance(reading._STATUS_AGE_S)
+    assert (await bench.broker.balance(bench.account)).facts["closing only"] == "yes"
+
+
 # -- dry run ----------------------------------------------------------------------------------
 
 
@@ -292,6 +307,14 @@ async def test_a_dry_run_without_an_answer_means_that_nothing_was_sent(
     with pytest.raises(BrokerUnavailable):
         await bench.submit(BUY, 1, LIMIT, limit="1.95")
     assert bench.venue.log.n_acts == 0
+
+
+async def test_no_entry_goes_out_untried_while_a_dry_run_that_worked_is_gone(bench: Any) -> None:
+    await bench.submit(BUY, 1, LIMIT, limit="1.95")
+    bench.venue.faults.lacks = ("/orders/dry-run",)
+    with pytest.raises(NotOffered):
+        await bench.submit(BUY, 1, LIMIT, limit="1.95")
+    assert bench.venue.log.n_acts == 1
 
 
 async def test_a_dry_run_that_got_401_is_tried_with_a_new_token(bench: Any) -> None:
@@ -553,6 +576,25 @@ async def test_a_list_that_lacks_what_it_counts_is_no_list(bench: Any) -> None:
     bench.venue._page = torn
     with pytest.raises(BrokerUnavailable):
         await bench.broker.open_orders(bench.account)
+
+
+async def test_a_later_page_that_is_not_there_is_an_outage_and_no_smaller_offer(
+    bench: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(login, "PAGE", 2)
+    bench.venue.page_size = 2
+    for _ in range(3):
+        await bench.submit(BUY, 1, LIMIT, limit="1.50")
+    page = bench.venue._page
+
+    def first_alone(request: Any, items: list[Any]) -> Any:
+        status, data, more = page(request, items)
+        return 404 if request.query["page-offset"] != "0" else status, data, more
+
+    bench.venue._page = first_alone
+    with pytest.raises(BrokerUnavailable) as caught:
+        await bench.broker.orders_since(bench.account, START)
+    assert not isinstance(caught.value, NotOffered)
 
 
 async def test_absence_is_proved_by_a_whole_list_or_a_week_of_it(
