@@ -29,6 +29,7 @@ from engine.brokers.alpaca import Alpaca, books, rest
 from engine.domain.errors import (
     BrokerAuthError,
     BrokerUnavailable,
+    NotOffered,
     OrderRejected,
     OrderStateUnknown,
     WrongEnvironment,
@@ -280,6 +281,12 @@ async def test_a_gateways_404_proves_no_absence(bench: AlpacaBench) -> None:
     answering(bench, 404, "<html>", "text/html")
     with pytest.raises(BrokerUnavailable):
         await bench.broker.find("main", "TS000000000000009999")
+
+
+async def test_a_404_that_gives_no_reason_to_a_question_is_no_offer(bench: AlpacaBench) -> None:
+    answering(bench, 404, '"Not Found"')
+    with pytest.raises(NotOffered):
+        await bench.broker.positions("main")
 
 
 async def test_lists_are_read_to_their_end(
