@@ -124,6 +124,16 @@ async def test_one_401_in_between_is_asked_about_and_the_question_repeated(
     assert await shares.broker.open_orders("main") == []
 
 
+async def test_a_401_stands_where_nobody_says_what_became_of_the_token(
+    shares: VenueBench,
+) -> None:
+    await shares.start()
+    shares.venue.tokens.clear()
+    shares.venue.faults.lacks = ("/auth/tokens/check",)
+    with pytest.raises(BrokerAuthError, match="401"):
+        await shares.broker.open_orders("main")
+
+
 @pytest.mark.parametrize(
     "body", [None, [], {}, {"token": None, "status": "NORMAL"}, {"token": "x", "expires": "soon"}]
 )
