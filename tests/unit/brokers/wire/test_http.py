@@ -165,6 +165,18 @@ async def test_what_a_broker_does_not_offer_is_asked_once_and_breaks_nothing_els
     assert (await wire.read("GET", "/orders")).body == {"n": 1}
 
 
+async def test_acts_that_a_page_refuses_open_the_breaker_and_questions_do_not(server, wire):
+    server.answers = [text(403, "<html>Forbidden</html>", "text/html")]
+    for _ in range(5):
+        with pytest.raises(NotOffered):
+            await wire.read("GET", "/history")
+    assert not wire.breaker.is_open
+    for _ in range(5):
+        with pytest.raises(OrderStateUnknown):
+            await wire.act("POST", "/orders", json={})
+    assert wire.breaker.is_open
+
+
 async def test_nobody_listening_proves_that_nothing_was_sent(clock):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
