@@ -421,3 +421,52 @@ async def test_answers_that_come_and_go_are_one_outage(opened, monkeypatch):
     assert calls(rig) == [1, 0]
     await watched(rig, 20, ABOVE)
     assert calls(rig) == [1, 1]
+
+
+def lost(rig, monkeypatch):
+    """From now on it is offline, and cannot be connected anew."""
+    blind(rig, monkeypatch, "fails")
+
+    async def refuses():
+        raise BrokerUnavailable("503")
+
+    monkeypatch.setattr(rig.outside, "connect", refuses)
+    rig.desk.offline.add("paper")
+    rig.desk.gates["paper"] = "503"
+
+
+async def test_no_all_clear_is_told_while_a_broker_is_being_connected_anew(opened, monkeypatch):
+    rig = await opened({"has_stream": False}, broker_timeout_s=0.02)
+    await rig.say(BUY)
+    with monkeypatch.context() as outage:
+        blind(rig, outage, "fails")
+        await watched(rig, 9, ABOVE)
+        lost(rig, outage)
+        await watched(rig, 30, ABOVE)
+        assert calls(rig) == [1, 0]
+    await watched(rig, 30, ABOVE)
+    assert calls(rig) == [1, 1]
+
+
+@pytest.mark.parametrize("has_stream", [True, False])
+async def test_an_accepted_entry_that_may_have_filled_is_told_while_its_broker_is_offline(
+    opened, monkeypatch, has_stream
+):
+    rig = await opened({"has_stream": has_stream})
+    await rig.say(BUY)
+    lost(rig, monkeypatch)
+    rig.faults.drop_events = 1_000
+    await watched(rig, 7, ("2.14", "2.15"))
+    assert orders(rig, Purpose.ENTRY)[0].state is OrderState.ACCEPTED
+    assert sum("what filled has no stop" in n for n in rig.notes()) == 1
+
+
+async def test_one_failed_look_at_an_entry_that_was_just_seen_calls_nobody(opened):
+    rig = await opened({"has_stream": False})
+    rig.faults.drop_events = 1_000
+    await rig.say(BUY)
+    await watched(rig, 10, ABOVE)
+    rig.faults.fail_reads = 1
+    await watched(rig, 10)
+    assert not rig.faults.fail_reads
+    assert calls(rig) == [0, 0]

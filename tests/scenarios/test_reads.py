@@ -370,6 +370,24 @@ async def test_an_entry_of_before_a_restart_is_told_though_its_broker_cannot_be_
     assert sum("what filled has no stop" in n for n in rig.notes()) == 1
 
 
+async def test_each_entry_that_cannot_be_asked_for_is_named_though_one_was_told(rig, monkeypatch):
+    async def full(_):
+        raise RateLimited("too many requests wait already", 40)
+
+    monkeypatch.setattr(rig.asked, "open_orders", full)
+    rig.faults.drop_events = 1_000
+    for strike in STRIKES[:2]:
+        rig.quote(spy(strike), "2.14", "2.16")
+        await rig.say(f"BTO 1 SPY {strike}C 1/31 @ 2.15")
+        for _ in range(25):
+            for entry in entries(rig):
+                rig.quote(entry.legs[0].instrument, "2.14", "2.15")
+            await watched(rig, 1)
+    told = [n for n in rig.notes() if "what filled has no stop" in n]
+    assert ["SPY 600C" in n for n in told] == [True, False]
+    assert "SPY 601C" in told[1]
+
+
 async def test_an_entry_of_which_its_broker_says_nothing_is_told_within_seconds(rig):
     rig.quote(spy("600"), "2.14", "2.15")
     rig.faults.drop_events = 1_000
