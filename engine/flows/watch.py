@@ -126,7 +126,7 @@ def _is_adrift(desk: Desk, order: Order) -> bool:
 def _is_unread(desk: Desk, name: str) -> bool:
     """Whether its orders cannot be read; without a stream :mod:`engine.flows.unseen` calls."""
     if name in desk.offline:
-        return True
+        return name not in desk.blind  # of whose entries people were told before it went
     return f"watch {name}" in desk.health and desk.broker(name).caps.has_stream
 
 

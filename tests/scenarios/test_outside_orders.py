@@ -461,6 +461,19 @@ async def test_an_accepted_entry_that_may_have_filled_is_told_while_its_broker_i
     assert sum("what filled has no stop" in n for n in rig.notes()) == 1
 
 
+async def test_an_outage_that_was_told_is_not_told_again_when_the_broker_goes_offline(
+    opened, monkeypatch
+):
+    rig = await opened({"has_stream": False}, broker_timeout_s=0.02)
+    rig.faults.drop_events = 1_000
+    await rig.say(BUY)
+    blind(rig, monkeypatch, "fails")
+    await watched(rig, 9, ("2.14", "2.15"))
+    lost(rig, monkeypatch)
+    await watched(rig, 9, ("2.14", "2.15"))
+    assert sum("what filled has no stop" in n for n in rig.notes()) == 1
+
+
 async def test_one_failed_look_at_an_entry_that_was_just_seen_calls_nobody(opened):
     rig = await opened({"has_stream": False})
     rig.faults.drop_events = 1_000
