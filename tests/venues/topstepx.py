@@ -12,6 +12,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import cache
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +84,7 @@ class TopstepxVenue(Venue):
         self.n_open_hubs = 0
         self.bars: list[dict[str, Any]] = []
         self._valid: set[str] = set()
+        self._numbers, self._untagged = count(9001), count(1)
         self._ids: dict[str, int] = {}
         """Our exchange's order id -> number; every life of an order has the same."""
         self._made: dict[int, datetime] = {}
@@ -267,21 +269,23 @@ class TopstepxVenue(Venue):
         instrument = self._instrument(body["contractId"])
         if instrument is None:
             return _no(8, "contract not found")
-        number, tag = len(self._ids) + 9001, body.get("customTag")
+        tag = body.get("customTag")
         if tag is not None and tag in self._ids:
             return _no(2, "The custom tag must be unique per account.")
-        request = self._request(body, instrument, tag or f"NOTAG{number}")
+        request = self._request(body, instrument, tag or f"NOTAG{next(self._untagged)}")
         try:
             await self.exchange.submit(request)
         except OrderRejected as error:
             return _refused(error)
         for name in (request.client_order_id, *(c.client_order_id for c in request.attached)):
-            self._number(name, len(self._ids) + 9001, None)
+            self._number(name, None, None)
         self._tags[self._ids[request.client_order_id]] = tag
         return _yes(orderId=self._ids[request.client_order_id])
 
-    def _number(self, name: str, number: int, tag: str | None) -> None:
+    def _number(self, name: str, number: int | None, tag: str | None) -> None:
+        """Give it a number: one that it has at another name, or the next; none is given twice."""
         if name not in self._ids:
+            number = next(self._numbers) if number is None else number
             self._ids[name] = number
             self._made.setdefault(number, self.clock.now())
             self._tags.setdefault(number, tag)
@@ -422,7 +426,7 @@ class TopstepxVenue(Venue):
         """The number of an order, also of one whose stream is faster than its answer."""
         if name not in self._ids:
             base = name.rstrip("~")
-            number = self._ids.get(base) or len(self._ids) + 9001
+            number = self._ids.get(base)
             is_ours = "!" not in name and not name.startswith("NOTAG")
             self._number(name, number, name if is_ours else None)
         return self._ids[name]
