@@ -1,5 +1,6 @@
 """What every bench of the desk prints and measures: distributions, CPU per thread, commits."""
 
+import asyncio
 import os
 import time
 from collections.abc import Callable, Sequence
@@ -37,6 +38,8 @@ class Watch:
         """``patch``: ``monkeypatch.setattr``."""
         self.asked_at = self.accepted_at = 0.0
         """When the paper broker was last asked to take an order, and when it had said yes."""
+        self.is_asked = asyncio.Event()
+        """Set then; a loop that spins until it is would keep the writer's thread from its turn."""
         self.writer_s = 0.0
         """CPU of the writer's threads so far."""
         self.n_commits = 0
@@ -44,6 +47,7 @@ class Watch:
 
         async def timed_submit(broker: PaperBroker, request: Any) -> Any:
             self.asked_at = time.perf_counter()
+            self.is_asked.set()
             report = await submit(broker, request)
             self.accepted_at = time.perf_counter()
             return report

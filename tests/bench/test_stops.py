@@ -16,7 +16,6 @@ from engine.clock import SystemClock
 from engine.domain.instrument import Instrument, stock
 from engine.domain.quote import Leg, Quote
 from engine.domain.trade import StopPlan, Trade, TradeState
-from engine.flows import monitor
 from engine.market import ALWAYS
 from engine.store import Store, Vault
 from storage.memory import MemoryStore, MemoryVault
@@ -147,11 +146,10 @@ async def test_a_tick_to_its_exit_order(
             await desk.commit(desk.event("bench", trade.alert_id, trade))
             tick(rig, trade.legs[0].instrument, "99.00")
             await rig.rest()
-            watch.asked_at = 0.0
+            watch.is_asked.clear()
             began = time.perf_counter()
             tick(rig, trade.legs[0].instrument, "94.90")
-            while not watch.asked_at:
-                await monitor.asyncio.sleep(0)
+            await watch.is_asked.wait()
             took.append((watch.asked_at - began) * 1e3)
         runner.cancel()
         line(f"tick at the stop -> close order at the broker, books on {where}", took)
