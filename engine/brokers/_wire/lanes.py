@@ -39,8 +39,8 @@ _SHARED: Mapping[Rank, float] = {
     Rank.POLL: 0.4,
 }
 """How full a window that exits share may be for each."""
-_FOLLOWS = 2.3
-"""Requests that an entry draws after it within the minute: its stop, a close or a move, some looks.
+_FOLLOWS = 5
+"""Requests that an entry draws after it within a busy minute: its stop, moves, closes, some looks.
 Entries that leave no room for theirs would fill and stay bare."""
 _APART: Mapping[Rank, float] = {**dict.fromkeys(Rank, 1.0), Rank.POLL: 0.5}
 """And one that they do not."""
