@@ -23,6 +23,7 @@ from engine.domain.source import MANUAL, SourceProfile
 _NAN = Decimal("NaN")
 _D = Decimal
 
+EQUITY_UNKNOWN = "sizing.equity_unknown"
 FUTURES_MARGIN_USD: Mapping[str, Decimal] = {
     # Initial margins of the order of late 2025, rounded up; the broker's own figures go in config.
     "ES": _D(25000),
@@ -132,8 +133,9 @@ def size(
     check rejects it otherwise). ``said_m``: the multiplier that an admin has set.
     """
     if equity is None or not equity.is_finite() or equity <= 0:
-        return _no(
-            "equity_unknown", "the account's equity is not known, so no size can be worked out"
+        return Denial(
+            code=EQUITY_UNKNOWN,
+            detail="the account's equity is not known, so no size can be worked out",
         )
     side = Side.BUY if direction > 0 else Side.SELL
     at_risk = unit_risk(legs, side, entry, stop)

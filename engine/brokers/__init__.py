@@ -390,6 +390,13 @@ class Broker(Protocol):
         """
         ...
 
+    def room(self) -> int | None:
+        """Requests that exits may send at once, of an allowance that takes long to come back.
+
+        None: it never runs out for longer than a moment.
+        """
+        ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setup:
@@ -448,6 +455,10 @@ class Adapter(ABC):  # noqa: B024 - its abstract part is the Broker protocol
     def recall(self, account: str, client_order_id: str, broker_id: str) -> None:
         """Nothing has to be remembered where lists say our ids, or where they are kept here."""
         del account, client_order_id, broker_id
+
+    def room(self) -> int | None:
+        """None: its allowance comes back within seconds."""
+        return None
 
     def unnamed(self, text: str, *numbers: str) -> str:
         """The broker's own words without the numbers of our accounts; ``numbers``: further ones."""

@@ -19,6 +19,8 @@ _LOOKED_FOR = timedelta(seconds=30)
 """So long the look-ups of an exit go before moves; then a person is called, and moves go on."""
 _GOING = timedelta(seconds=5)
 """A cancel that takes longer holds nobody up: exits always pass."""
+_MAY_FILL = timedelta(seconds=10)
+"""So long after it was sent an entry most likely fills, and then needs a stop at once."""
 
 
 def caps_of(desk: Desk, broker: str, legs: tuple[Leg, ...]) -> Caps | None:
@@ -57,30 +59,57 @@ def fitted(desk: Desk, trade: Trade, step: Step) -> Step:
     return step if limit is None else replace(step, type=OrderType.LIMIT, limit=limit)
 
 
-def must_queue(desk: Desk, trade: Trade, step: Cancel) -> bool:
+def must_queue(desk: Desk, trade: Trade, step: Cancel | Replace) -> bool:
     """Whether a working stop stays until others have gone; what may close too much goes at once.
+
+    It stays, and protects, while the broker's allowance has no room for what must follow it.
 
     Where nothing is told unasked, the end of a cancelled stop has to be asked for before the next
     one can be sent, and few questions a second are answered: of many that were let go at once the
     last would leave what it protected naked for long. One is over when what comes in its place has
     been answered. A close goes before a move.
     """
+    if isinstance(step, Replace):
+        return step.qty == step.order.qty and _lacks_room(desk, trade.broker)
     if not _is_needed(desk, step.order):
         return False
     if _is_growing(desk, trade, step.order) or _is_mere_move(desk, trade):
         return True
     if desk.broker(trade.broker).caps.has_stream:
+        return _lacks_room(desk, trade.broker)
+    return len(_going(desk, trade.broker)) >= (_MOST_CLOSED if trade.closes else _MOST_MOVED)
+
+
+def _lacks_room(desk: Desk, broker: str) -> bool:
+    """Whether this cancel and what comes after it would take the turns that others need first.
+
+    Those are the orders that follow cancelled stops, and the stops of entries about to fill.
+    """
+    room = desk.broker(broker).room()
+    if room is None:
         return False
-    going = [
-        order.order_id
+    soon = [
+        order
         for order in desk.book.orders.values()
-        if order.broker == trade.broker
+        if order.broker == broker
+        and order.purpose is Purpose.ENTRY
+        and not order.state.is_terminal
+        and desk.clock.now() - order.created_at < _MAY_FILL
+    ]
+    return room < 2 * (len(_going(desk, broker)) + 1) + len(soon)
+
+
+def _going(desk: Desk, broker: str) -> list[Order]:
+    """Exits of what is held that are under way: stops let go, and what comes in their place."""
+    return [
+        order
+        for order in desk.book.orders.values()
+        if order.broker == broker
         and order.state in (OrderState.PENDING_CANCEL, OrderState.SUBMITTING)
         and order.purpose is not Purpose.ENTRY
         and desk.clock.now() - order.updated_at < _GOING
         and _is_held(desk, order)
     ]
-    return len(going) >= (_MOST_CLOSED if trade.closes else _MOST_MOVED)
 
 
 def _is_growing(desk: Desk, trade: Trade, order: Order) -> bool:

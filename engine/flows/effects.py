@@ -125,3 +125,8 @@ def _has_no_exits(desk: Desk, trade_id: str) -> bool:
 def pace_of_exit(trade_id: str, purpose: str) -> str:
     """Under which a new exit of a trade waits after a refusal."""
     return f"{trade_id}|{purpose}"
+
+
+def pace_of_replace(order: Order) -> str:
+    """Under which the swap of a stop for another waits after a refusal."""
+    return f"{order.trade_id}|replace|{order.order_id}"

@@ -22,7 +22,7 @@ from engine.market import new_york_date
 from engine.protection import Protection, protect
 from engine.risk import Denial, loss_streak, run_checks
 from engine.routing import Refused, Routed, route
-from engine.sizing import Sized, kelly_fraction, size
+from engine.sizing import EQUITY_UNKNOWN, Sized, kelly_fraction, size
 
 _AUTO_OFF_AFTER = 3
 """Losses in a row after which a source's automatic entries are off (rules 3.2)."""
@@ -153,7 +153,7 @@ def build(
         said_m=curbs.multiplier(desk, routed.legs[0].instrument.symbol),
     )
     if not isinstance(sized, Sized):
-        is_unheard = sized.code.endswith("equity_unknown")
+        is_unheard = sized.code == EQUITY_UNKNOWN
         why = desk.health.get(f"broker {routed.broker}", "") if is_unheard else ""
         return replace(sized, detail=f"{sized.detail} ({why})") if why else sized
     final: Protection | Refused = plan

@@ -89,7 +89,7 @@ def _must_wait(desk: Desk, trade: Trade, step: Step) -> bool:
     """Until it was refused long enough ago, or its turn has come; the clock looks again."""
     if desk.backoff.must_wait(_name(trade.trade_id, step)):
         return True
-    return isinstance(step, Cancel) and capable.must_queue(desk, trade, step)
+    return not isinstance(step, Submit) and capable.must_queue(desk, trade, step)
 
 
 def _name(trade_id: str, step: Step) -> str:
@@ -98,7 +98,7 @@ def _name(trade_id: str, step: Step) -> str:
         return effects.pace_of_exit(trade_id, step.purpose)
     if isinstance(step, Cancel):
         return send.pace_of(step.order)
-    return f"{trade_id}|replace|{step.order.order_id}"
+    return effects.pace_of_replace(step.order)
 
 
 async def _tidy(desk: Desk, trade_id: str) -> bool:
@@ -194,13 +194,13 @@ def _exit_order(
 async def _act(desk: Desk, order: Order, new: Order | None) -> None:
     if new is not None:
         await send.replace(desk, order, new)
-        await _judge(desk, new, f"{order.trade_id}|replace|{order.order_id}")
+        await _judge(desk, new, effects.pace_of_replace(order))
     elif order.state is OrderState.PENDING_CANCEL:
         await send.cancel(desk, order)
         await _judge_cancel(desk, order)
     else:
         await send.submit(desk, order)
-        await _judge(desk, order, f"{order.trade_id}|{order.purpose.value}")
+        await _judge(desk, order, effects.pace_of_exit(order.trade_id, order.purpose))
 
 
 async def _judge(desk: Desk, order: Order, name: str) -> None:

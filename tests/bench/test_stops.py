@@ -14,6 +14,7 @@ import pytest
 
 from engine.clock import SystemClock
 from engine.domain.instrument import Instrument, stock
+from engine.domain.order import Purpose
 from engine.domain.quote import Leg, Quote
 from engine.domain.trade import StopPlan, Trade, TradeState
 from engine.market import ALWAYS
@@ -151,6 +152,8 @@ async def test_a_tick_to_its_exit_order(
             tick(rig, trade.legs[0].instrument, "94.90")
             await watch.is_asked.wait()
             took.append((watch.asked_at - began) * 1e3)
+            (order,) = desk.book.orders_of(trade.trade_id)
+            assert order.purpose is Purpose.CLOSE
         runner.cancel()
         line(f"tick at the stop -> close order at the broker, books on {where}", took)
         desk.book.trades.clear()

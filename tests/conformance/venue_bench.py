@@ -28,6 +28,7 @@ from engine.brokers import (
     StreamUp,
 )
 from engine.brokers._wire.http import READ_S
+from engine.brokers._wire.lanes import Window
 from engine.brokers.paper import PaperSettings
 from engine.clock import Clock
 from tests.conformance.broker_bench import START, Bench, MemoryVault, breathe
@@ -65,20 +66,12 @@ class MemoryTokens:
         self.kept[name] = self.kept.get(name, "") + text
 
 
-class NoWait:
-    """Stands in for a window that never fills: these cases are not about pace."""
+class NoWait(Window):
+    """A window that never fills: these cases are not about pace."""
 
-    calls = 1_000
-
-    def __init__(self, *_: object) -> None:
-        pass
-
-    def opens_in(self, most: int) -> float:
-        del most
-        return 0.0
-
-    def take(self) -> None:
-        pass
+    def __init__(self, clock: Clock, calls: float, seconds: float) -> None:
+        del calls
+        super().__init__(clock, 1_000_000, seconds)
 
 
 @dataclass(kw_only=True)

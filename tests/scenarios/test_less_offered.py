@@ -66,6 +66,34 @@ async def test_what_was_answered_before_and_is_gone_is_an_outage(name, lacks):
             await it.bench.broker.fills_since("main", it.bench.clock.now())
 
 
+@pytest.mark.parametrize(
+    ("name", "lacks"),
+    [
+        ("alpaca", "?page_token"),
+        ("alpaca", "/v2/orders"),
+        ("topstepx", "/api/Order/search"),
+        ("webull", "?pagination_key"),
+    ],
+    ids=lambda said: said.strip("/?").replace("/", " "),
+)
+async def test_a_list_that_is_there_is_not_left_out_for_what_else_is_missing(name, lacks):
+    """A later page, or the orders that its executions are of: nothing is known until it is told."""
+    async with at(name) as it:
+        it.bench.venue.largest_page = 1
+        await it.enter()
+        await it.seconds(8)
+        await it.die()
+        it.bench.venue.faults.lacks = (lacks,)
+        await it.start()
+        await it.seconds(5)
+        assert it.desk.gates
+        it.bench.venue.faults.lacks = ()
+        await it.seconds(60)
+        assert not it.desk.gates
+        assert it.ours() == await it.held() == 2
+        assert not [n.text for n in it.desk.book.notices.values() if "it lists no" in n.text]
+
+
 async def test_transactions_that_were_away_at_the_start_tell_of_expiries_again():
     async with at("tastytrade", lacks="/transactions", lacks_by=404) as it:
         broker = it.bench.broker
@@ -89,8 +117,7 @@ async def test_transactions_that_were_away_at_the_start_tell_of_expiries_again()
 async def test_without_what_safety_hangs_on_no_entry_passes_and_the_place_is_named(name, lacks):
     async with at(name, lacks=lacks, is_ready=False) as it:
         assert it.desk.gate(name)
-        planned = await manual.plan(it.desk, TRADER, one(it))
-        assert "nothing there (status 404) at " in (said := draft(it.desk, planned).refused)
+        assert "nothing there (status 404) at " in (said := await refused(it))
         assert lacks in said
 
 
@@ -108,18 +135,16 @@ async def test_while_no_stream_is_heard_no_entry_passes(name, lacks):
     async with at(name, lacks=lacks, is_ready=False) as it:
         await it.seconds(3)
         assert it.desk.gate(name) == "its stream is down"
-        planned = await manual.plan(it.desk, TRADER, one(it))
-        said = draft(it.desk, planned).refused
-        assert "not compared with ours yet (" in said
+        assert "not compared with ours yet (" in await refused(it)
         it.bench.venue.faults.lacks = ()
         await it.seconds(20)
         assert not it.desk.gates
 
 
-def one(it):
-    """Somebody orders one of what the venue trades."""
+async def refused(it):
+    """Why nobody may order one of what the venue trades."""
     thing = it.bench.it
-    return Wanted(
+    wanted = Wanted(
         symbol=thing.key,
         side=Side.BUY,
         amount=D(1),
@@ -127,3 +152,4 @@ def one(it):
         limit=it.bench.px("2.02"),
         stop=it.bench.px("1.50"),
     )
+    return draft(it.desk, await manual.plan(it.desk, TRADER, wanted)).refused

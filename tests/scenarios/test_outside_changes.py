@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -9,7 +10,7 @@ from engine.brokers import BalanceSeen, BrokerFill, Filled, Unclear
 from engine.domain.errors import OrderStateUnknown
 from engine.domain.order import Order, OrderState, Purpose, Side
 from engine.domain.trade import Execution, TradeState
-from engine.exits import Cancel
+from engine.exits import Cancel, Replace
 from engine.flows import capable, monitor, recover, send
 from tests import rig as desks
 from tests.rig import d, spy
@@ -155,6 +156,71 @@ async def test_a_quantity_that_cannot_be_replaced_is_cancelled_and_sent_anew(ope
     assert (stop.qty, stop.replaces) == (1, None)
     assert rig.trade().qty_open == 1
     await check(rig)
+
+
+async def _moved(rig):
+    await rig.say("move stop to 1.90 on SPY 603C", channel=desks.OPTIONS)
+
+
+async def _closed(rig):
+    await rig.say("STC SPY 603C 1/31 @ 2.15")
+
+
+@pytest.mark.parametrize("asked", [_moved, _closed])
+@pytest.mark.parametrize("kinds", [{}, {"has_replace": False}], ids=["swap", "anew"])
+async def test_a_stop_stands_while_the_minute_has_no_room_for_what_must_follow_it(
+    opened, kinds, asked
+):
+    """TopStepX: cancelled with the minute's last turn, its units were bare for ten seconds."""
+    rig = await opened(kinds={"locks_units": True, **kinds})
+    await held(rig)
+    (before,) = live(rig, Purpose.STOP)
+    rig.outside.room = lambda: 1
+    await asked(rig)
+    for _ in range(8):
+        rig.quote(spy(), "2.14", "2.16")
+        await alive(rig, 1)
+    assert [o.order_id for o in live(rig, Purpose.STOP)] == [before.order_id]
+    rig.outside.room = lambda: 2
+    for _ in range(4):
+        rig.quote(spy(), "2.14", "2.16")
+        await alive(rig, 1)
+    assert {o.stop for o in live(rig, Purpose.STOP)} == ({d("1.90")} if asked is _moved else set())
+    assert bool(rig.desk.book.open_trades()) == (asked is _moved)
+    await check(rig)
+
+
+async def test_a_stop_that_protects_too_little_grows_whatever_room_there_is(opened):
+    rig = await opened()
+    trade = await held(rig)
+    (stop,) = live(rig, Purpose.STOP)
+    rig.outside.room = lambda: 0
+    same, more = (
+        Replace(order=stop, qty=qty, stop=d("1.90"), carried=d(0), reason="moved")
+        for qty in (stop.qty, stop.qty + 1)
+    )
+    assert capable.must_queue(rig.desk, trade, same)
+    assert not capable.must_queue(rig.desk, trade, more)
+
+
+async def test_room_is_kept_for_the_stops_of_entries_that_are_about_to_fill(opened):
+    rig = await opened(risk=desks.LOOSE)
+    trade = await held(rig)
+    (stop,) = live(rig, Purpose.STOP)
+    for strike in ("600", "601"):
+        rig.quote(spy(strike), "2.24", "2.26")
+        await rig.say(f"BTO 1 SPY {strike}C 1/31 @ 2.15")
+    assert len(live(rig, Purpose.ENTRY)) == 2
+    moved = Cancel(order=stop, reason="moved")
+    for room, is_enough in ((3, False), (4, True)):
+        rig.outside.room = lambda room=room: room
+        assert capable.must_queue(rig.desk, trade, moved) != is_enough
+    rig.outside.room = lambda: 2
+    assert capable.must_queue(rig.desk, trade, moved)
+    for entry in live(rig, Purpose.ENTRY):
+        before = entry.created_at - timedelta(seconds=10)
+        rig.desk.book.orders[entry.order_id] = replace(entry, created_at=before)
+    assert not capable.must_queue(rig.desk, trade, moved)
 
 
 # -- 429 ----------------------------------------------------------------------------------------

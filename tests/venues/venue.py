@@ -51,7 +51,7 @@ class WireFaults:
     expired_token: int = 0
     """401, whatever the token."""
     lacks: tuple[str, ...] = ()
-    """Ends of paths at which it has nothing: as a broker that offers less."""
+    """Ends of paths at which it has nothing: as a broker that offers less. ``?x``: with an x."""
     lacks_by: int = 404
     """How it says so; 200: by an empty object."""
     slow_s: float = 0
@@ -220,7 +220,7 @@ class Venue:
 
     @web.middleware
     async def _middle(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        if self.faults.lacks and request.path.endswith(self.faults.lacks):
+        if any(_is_of(request, place) for place in self.faults.lacks):
             return _nothing(self.faults.lacks_by)
         if request.headers.get("Upgrade", "").lower() == "websocket":
             if self.is_deaf:
@@ -363,6 +363,10 @@ def _cut(request: web.Request) -> web.StreamResponse:
     assert request.transport is not None
     request.transport.abort()
     return web.Response()
+
+
+def _is_of(request: web.Request, place: str) -> bool:
+    return place[1:] in request.query if place[0] == "?" else request.path.endswith(place)
 
 
 def _nothing(status: int) -> web.StreamResponse:

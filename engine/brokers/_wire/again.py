@@ -1,7 +1,8 @@
 """Whether a request is tried again, and how long a broker that refuses wants to be left alone."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
@@ -26,6 +27,21 @@ def is_lacking(status: int, body: object) -> bool:
 
 class NoSuchPlace(OrderStateUnknown):
     """One of :data:`NOT_OFFERED`, by whoever answers there; of an act it proves nothing."""
+
+
+@contextmanager
+def page(number: int) -> Iterator[None]:
+    """Ask for page ``number`` of a list: one that began is offered, whatever its rest answers.
+
+    Raises:
+        BrokerUnavailable: so nothing is known; NotOffered: the first one is not there.
+    """
+    try:
+        yield
+    except NotOffered as error:
+        if number == 0:
+            raise
+        raise BrokerUnavailable(str(error)) from error
 
 
 def place_of(path: str) -> str:

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import datetime
+from typing import TypeVar
 
 from engine.brokers import (
     BrokerEvent,
@@ -23,6 +24,12 @@ _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 8.0
 """While the stream is lost no entry passes, and fills are heard by polling alone."""
 _CANCEL_AGAIN_S = 0.2
 _MOST_FILLS = 5_000
+NO_EXECUTIONS = (
+    "it lists no executions: those count that its stream tells. What fills while nobody listens "
+    "is seen in its order, without its price, and a person is called"
+)
+
+T = TypeVar("T")
 
 
 class Events:
@@ -68,18 +75,22 @@ class Events:
             self._told.add(note)
             self.tell(Warned(note=note))
 
-    def fills_instead(self, account: str, since: datetime, error: NotOffered) -> list[BrokerFill]:
-        """Executions that were told here, for a broker that lists none; oldest first.
+    async def told(self, what: str, asked: Awaitable[T], note: str) -> T | None:
+        """The answer; None where such a thing was never answered, and ``note`` is told once.
 
         Raises:
-            NotOffered: it did list them before.
+            NotOffered: it was answered before.
         """
-        self.without(
-            "executions",
-            error,
-            "it lists no executions: those count that its stream tells. What fills while nobody "
-            "listens is seen in its order, without its price, and a person is called",
-        )
+        try:
+            answer = await asked
+        except NotOffered as error:
+            self.without(what, error, note)
+            return None
+        self.offered(what)
+        return answer
+
+    def fills_since(self, account: str, since: datetime) -> list[BrokerFill]:
+        """Executions that were told here, oldest first."""
         found = (f for f in self._fills.values() if f.account == account)
         return sorted((f for f in found if f.executed_at >= since), key=lambda f: f.executed_at)
 

@@ -39,29 +39,40 @@ _SHARED: Mapping[Rank, float] = {
     Rank.POLL: 0.4,
 }
 """How full a window that exits share may be for each."""
-_FOLLOWS = 5
-"""Requests that an entry draws after it within a busy minute: its stop, moves, closes, some looks.
-Entries that leave no room for theirs would fill and stay bare."""
 _APART: Mapping[Rank, float] = {**dict.fromkeys(Rank, 1.0), Rank.POLL: 0.5}
 """And one that they do not."""
+_FOLLOWS = 4
+"""Requests that an entry draws after it within a busy minute: its stop, moves, closes, some looks.
+Entries that leave no room for theirs would fill and stay bare."""
+_LONG_S = 10.0
+"""In a shorter window a turn comes back before what waits for it is missed."""
 
 
 class Window:
     """The calls of the last seconds."""
 
     def __init__(self, clock: Clock, calls: float, seconds: float) -> None:
-        self._clock, self._seconds = clock, seconds
+        self._clock, self.seconds = clock, seconds
         self.calls = int(calls)
         self._at: deque[float] = deque()
 
     def opens_in(self, most: int) -> float:
         """Seconds until fewer than ``most`` calls stand in it; 0 when that is so now."""
-        now = self._clock.monotonic()
-        while self._at and self._at[0] + self._seconds <= now + _ROUNDING_S:
-            self._at.popleft()
+        now = self._forget()
         if len(self._at) < most:
             return 0.0
-        return self._at[len(self._at) - most] + self._seconds - now
+        return self._at[len(self._at) - most] + self.seconds - now
+
+    def free(self) -> int:
+        """How many more it holds now."""
+        self._forget()
+        return self.calls - len(self._at)
+
+    def _forget(self) -> float:
+        now = self._clock.monotonic()
+        while self._at and self._at[0] + self.seconds <= now + _ROUNDING_S:
+            self._at.popleft()
+        return now
 
     def take(self) -> None:
         """One more."""
@@ -94,6 +105,12 @@ class _Line:
             if who is Rank.EXIT or each is not Rank.EXIT:
                 self._shut_until[each] = max(self._shut_until[each], now + pause_s)
         return pauses[who]
+
+    def room(self) -> int | None:
+        """Calls that exits may make at once; None where a turn comes back within seconds."""
+        if self._window.seconds < _LONG_S:
+            return None
+        return 0 if self._shut_s(Rank.EXIT) > 0 else self._window.free()
 
     async def turn(self, who: Rank) -> None:
         """Wait for it.
@@ -241,6 +258,10 @@ class Lanes:
         except TimeoutError:
             said = f"no turn within {patience_s:.0f} s; nothing was sent"
             raise RateLimited(said, 1.0) from None
+
+    def room(self) -> int | None:
+        """Requests that exits may send at once; None where a turn comes back within seconds."""
+        return self._line("exit").room()
 
     def pause(self, lane: Lane, seconds: float) -> float:
         """The broker said 429: nothing of this lane until then; seconds for whoever was refused."""

@@ -7,8 +7,8 @@ from decimal import Decimal
 from typing import Any, TypeVar
 
 from engine.brokers import BrokerFill, BrokerOrder, Odd
-from engine.brokers._wire.again import is_lacking
-from engine.brokers._wire.events import Events
+from engine.brokers._wire.again import is_lacking, page
+from engine.brokers._wire.events import NO_EXECUTIONS, Events
 from engine.brokers._wire.figures import UNREADABLE
 from engine.brokers.alpaca import reading
 from engine.brokers.alpaca.register import Known, Register
@@ -151,14 +151,14 @@ class Books:
             asked = {"status": status, "limit": str(_ORDERS), "direction": "asc", "nested": nested}
             if after is not None:
                 asked["after"] = reading.asked(after)
-            page = whole(self._name, await self._rest.read("/orders", asked), list)
+            bodies = whole(self._name, await self._rest.read("/orders", asked), list)
             n_known = len(found)
-            found |= {_id(self._name, body): body for body in page}
-            if len(page) < _ORDERS:
+            found |= {_id(self._name, body): body for body in bodies}
+            if len(bodies) < _ORDERS:
                 return list(found.values())
             if len(found) == n_known:
                 break
-            after = _sent_at(self._name, page[-1]) - timedelta(milliseconds=1)
+            after = _sent_at(self._name, bodies[-1]) - timedelta(milliseconds=1)
         raise BrokerUnavailable(f"{self._name}: a list of orders without an end")
 
     # -- executions -------------------------------------------------------------------------------
@@ -166,13 +166,18 @@ class Books:
     async def fills_since(self, account: str, since: datetime) -> list[BrokerFill]:
         """Executions and the ends of options, oldest first.
 
+        Where none are listed those that the stream told.
+
         Raises:
             BrokerUnavailable, RateLimited, BrokerAuthError.
         """
+        asked = self._events.told("executions", self._activities(since), NO_EXECUTIONS)
         if self._known.is_new:  # beside the same list for :meth:`orders_since`: it is asked once
-            rows, _ = await asyncio.gather(self._activities(since), self._learn_listed(since))
+            rows, _ = await asyncio.gather(asked, self._learn_listed(since))
         else:
-            rows = await self._activities(since)
+            rows = await asked
+        if rows is None:
+            return self._events.fills_since(account, since)
         await self._learn_all(rows, since)
         fills: dict[str, BrokerFill] = {}
         try:
@@ -200,16 +205,17 @@ class Books:
             "page_size": str(_ACTIVITIES),
         }
         found: dict[str, Body] = {}
-        for _ in range(_MOST_PAGES):
-            answer = await self._rest.read("/account/activities", asked)
-            page = whole(self._name, answer, list)
+        for number in range(_MOST_PAGES):
+            with page(number):
+                answer = await self._rest.read("/account/activities", asked)
+                rows = whole(self._name, answer, list)
             n_known = len(found)
-            found |= {_id(self._name, row): row for row in page}
+            found |= {_id(self._name, row): row for row in rows}
             if len(found) == n_known:  # else a short page proves no end: its size may be cut
-                if len(page) < _ACTIVITIES:
+                if len(rows) < _ACTIVITIES:
                     return list(found.values())
                 break
-            asked["page_token"] = _id(self._name, page[-1])
+            asked["page_token"] = _id(self._name, rows[-1])
         raise BrokerUnavailable(f"{self._name}: a list of executions without an end")
 
     async def _learn_all(self, rows: list[Body], since: datetime) -> None:

@@ -42,7 +42,6 @@ from engine.brokers.alpaca.updates import Updates
 from engine.domain.errors import (
     BrokerAuthError,
     BrokerUnavailable,
-    NotOffered,
     OrderRejected,
     OrderStateUnknown,
     WrongEnvironment,
@@ -206,12 +205,7 @@ class Alpaca(Adapter):
     async def fills_since(self, account: str, since: datetime) -> list[BrokerFill]:
         """Executions since, and the ends of options."""
         self._reading(account)
-        try:
-            fills = await self._books.fills_since(account, since)
-        except NotOffered as error:
-            return self._events.fills_instead(account, since, error)
-        self._events.offered("executions")
-        return fills
+        return await self._books.fills_since(account, since)
 
     async def find(self, account: str, client_order_id: str) -> Found:
         """Look one order up by its client id; Alpaca's own 404 proves that it never came."""
@@ -271,6 +265,10 @@ class Alpaca(Adapter):
         return [*checks, Check(name="dry run", is_ok=None, detail="Alpaca has none")]
 
     # -- requests -------------------------------------------------------------------------------
+
+    def room(self) -> int | None:
+        """What is left of the minute."""
+        return self._rest.lanes.room()
 
     async def preview(self, request: OrderRequest) -> Preview | None:
         """Alpaca has no way to ask before sending."""

@@ -287,6 +287,10 @@ class PaperBroker:
     def recall(self, account: str, client_order_id: str, broker_id: str) -> None:
         """Its book knows our ids."""
 
+    def room(self) -> int | None:
+        """It takes as many requests as come."""
+        return None
+
     def unnamed(self, text: str) -> str:
         """The same: imaginary money has no account number."""
         return text

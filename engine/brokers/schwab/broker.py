@@ -269,6 +269,10 @@ class Schwab(Nameless):
     async def _recent(self, account: str, since: datetime) -> OrderList:
         return await self._books.recent(account, self._hash(account), since)
 
+    def room(self) -> int | None:
+        """What is left of the minute."""
+        return self._wire.lanes.room()
+
     async def preview(self, request: OrderRequest) -> Preview:
         """What Schwab says the order would cost; nothing is placed."""
         body = translate.order_spec(self._builder, request)

@@ -225,6 +225,10 @@ class Tastytrade(Reading):
 
     # -- requests -------------------------------------------------------------------------------
 
+    def room(self) -> int | None:
+        """What is left of the minute."""
+        return self._lanes.room()
+
     async def preview(self, request: OrderRequest) -> Preview:
         """Let the broker try the order without placing it.
 

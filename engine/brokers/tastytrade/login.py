@@ -228,12 +228,8 @@ class Login(Session):
 
         async def page(n: int) -> Any:
             asked = {**params, "per-page": str(PAGE), "page-offset": str(n)}
-            try:
+            with again.page(n):
                 return await self.ask(path, asked, lane=lane)
-            except NotOffered as error:
-                if n == 0:
-                    raise
-                raise BrokerUnavailable(str(error)) from error  # the rest of a list that is there
 
         bodies = [await page(0)]
         said = min(_extent(bodies[0])[0] or 0, most)

@@ -36,6 +36,11 @@ from engine.market import NEW_YORK
 
 _LOOK_BACK = timedelta(days=90)
 """GTC orders live this long."""
+_NO_TRANSACTIONS = (
+    "it offers no transactions: fees stay as expected, and nobody tells of expiries, assignments "
+    "and executions that are taken back"
+)
+_NO_ORDERS = "it lists no orders but today's: what became of older ones only a person can tell"
 _FIND_PAGES = 8
 _PROOF_BACK = timedelta(days=7)
 """A list that was not read to its end proves absence when it was read this far back."""
@@ -175,22 +180,21 @@ class Reading(Adapter):
 
     async def _transactions(self, number: str, since: datetime) -> list[dict[str, Any]]:
         """What was booked since; where none is told, orders tell their executions all the same."""
+        rows = await self._list(number, "transactions", since, _NO_TRANSACTIONS)
+        self.caps = replace(self.caps, tells_ends=rows is not None)
+        return rows or []
+
+    async def _list(
+        self, number: str, what: str, since: datetime, note: str
+    ) -> list[dict[str, Any]] | None:
         asked = {"start-date": _day(since), "sort": "Desc"}
-        try:
-            rows, is_whole = await self._in().pages(f"/accounts/{number}/transactions", asked)
-        except NotOffered as error:
-            self._events.without(
-                "transactions",
-                error,
-                "it offers no transactions: fees stay as expected, and nobody tells of expiries, "
-                "assignments and executions that are taken back",
-            )
-            self.caps = replace(self.caps, tells_ends=False)
-            return []
-        self._events.offered("transactions")
-        self.caps = replace(self.caps, tells_ends=True)
+        pages = self._in().pages(f"/accounts/{number}/{what}", asked)
+        told = await self._events.told(what, pages, note)
+        if told is None:
+            return None
+        rows, is_whole = told
         if not is_whole:
-            raise BrokerUnavailable(f"{self.name}: too many transactions to read whole")
+            raise BrokerUnavailable(f"{self.name}: too many {what} to read whole")
         return rows
 
     def _fills_of(
@@ -274,20 +278,7 @@ class Reading(Adapter):
 
     async def _listed(self, number: str, since: datetime) -> list[dict[str, Any]]:
         """Orders placed since; where no such list is told, those of today must do."""
-        asked = {"start-date": _day(since), "sort": "Desc"}
-        try:
-            listed, is_whole = await self._in().pages(f"/accounts/{number}/orders", asked)
-        except NotOffered as error:
-            self._events.without(
-                "orders",
-                error,
-                "it lists no orders but today's: what became of older ones only a person can tell",
-            )
-            return []
-        self._events.offered("orders")
-        if not is_whole:
-            raise BrokerUnavailable(f"{self.name}: too many orders to read whole")
-        return listed
+        return await self._list(number, "orders", since, _NO_ORDERS) or []
 
     async def _by_id(
         self, number: str, broker_id: str, *, lane: Lane = "read"

@@ -17,6 +17,7 @@ from engine.brokers import (
     Seen,
     Unclear,
 )
+from engine.brokers._wire.events import NO_EXECUTIONS, Events
 from engine.brokers._wire.figures import UNREADABLE
 from engine.brokers.topstepx.api import Api
 from engine.brokers.topstepx.contracts import Contracts
@@ -49,8 +50,11 @@ LIVE = ("accepted", "partial")
 class Books:
     """Reads; changes nothing at the broker."""
 
-    def __init__(self, api: Api, contracts: Contracts, lineage: Lineage, clock: Clock) -> None:
+    def __init__(
+        self, api: Api, contracts: Contracts, lineage: Lineage, events: Events, clock: Clock
+    ) -> None:
         self.api, self.contracts, self.lineage, self.clock = api, contracts, lineage, clock
+        self._events = events
         self.numbers: dict[str, int] = {}
         """Our account name -> theirs; set by the connection."""
         self._rows: dict[int, Row] = {}
@@ -166,9 +170,12 @@ class Books:
         ]
 
     async def fills_since(self, account: str, since: datetime) -> list[BrokerFill]:
-        """Every execution since, oldest first."""
+        """Every execution since, oldest first; those that the stream told if none are listed."""
         body = {"accountId": self._known(account), "startTimestamp": stamp(since)}
-        rows = await self.api.rows("/api/Trade/search", body, "trades")
+        asked = self.api.rows("/api/Trade/search", body, "trades")
+        rows = await self._events.told("executions", asked, NO_EXECUTIONS)
+        if rows is None:
+            return self._events.fills_since(account, since)
         if any(row.get("orderId") not in self._rows for row in rows):
             await self.rows_since(account, since - BACK)
         found = [await self.fill(account, row) for row in rows]

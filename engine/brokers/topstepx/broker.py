@@ -54,7 +54,6 @@ from engine.domain.errors import (
     BrokerAuthError,
     BrokerUnavailable,
     DataStale,
-    NotOffered,
     OrderRejected,
     OrderStateUnknown,
     WrongEnvironment,
@@ -99,8 +98,8 @@ class Topstepx(Adapter):
         )
         self.contracts = Contracts(self._api, self.clock, is_live_data=settings.live_data)
         self._lineage = Lineage(setup.tokens, f"{self.name}-orders")
-        self._books = Books(self._api, self.contracts, self._lineage, self.clock)
         self._events = Events()
+        self._books = Books(self._api, self.contracts, self._lineage, self._events, self.clock)
         self._stream = Stream(self._books, self._events, hub_url(settings.user_hub_url or USER_HUB))
         self._keeper = Keeper(self.name, self.clock, self._events, self._stream.session)
         self._keeper.is_back = self._api.wire.breaker.invite
@@ -204,12 +203,7 @@ class Topstepx(Adapter):
 
     async def fills_since(self, account: str, since: datetime) -> list[BrokerFill]:
         """Every execution since."""
-        try:
-            fills = await self._books.fills_since(account, since)
-        except NotOffered as error:
-            return self._events.fills_instead(account, since, error)
-        self._events.offered("executions")
-        return fills
+        return await self._books.fills_since(account, since)
 
     async def find(self, account: str, client_order_id: str) -> Found:
         """Look one order up; absence is told from the list of the last days, whole."""
@@ -220,6 +214,10 @@ class Topstepx(Adapter):
         is_kept = self._lineage.order_of(client_order_id)
         if account in self._books.numbers and broker_id.isdigit() and not is_kept:
             self._books.recall(account, client_order_id, int(broker_id))
+
+    def room(self) -> int | None:
+        """What is left of the minute."""
+        return self._api.wire.lanes.room()
 
     async def front(self, root: str) -> Instrument:
         """The month that a root means today: the broker's own active contract.

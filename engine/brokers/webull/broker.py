@@ -33,6 +33,7 @@ from engine.brokers import (
     Warned,
 )
 from engine.brokers._wire.address import Address
+from engine.brokers._wire.again import page
 from engine.brokers._wire.events import Events
 from engine.brokers._wire.figures import UNREADABLE, ident
 from engine.brokers._wire.http import Answer
@@ -59,6 +60,10 @@ OWN = {"paper": "https://api.sandbox.webull.com", "live": "https://api.webull.co
 
 _PAST = "/trading/orders/historical-orders/list"
 """Webull says of it that it may not know the newest yet; of one order alone it does."""
+_NO_PAST = (
+    "it lists no orders that are over: ours are asked for one by one, and what was traded in its "
+    "own app is seen as a holding only"
+)
 _PAGE, _MOST_PAGES = 100, 100
 _WINDOW = timedelta(days=7)
 _BEFORE = timedelta(days=5)
@@ -369,18 +374,8 @@ class Webull(Adapter):
 
     async def _past(self, account: str, window: Mapping[str, str]) -> list[translate.Row]:
         """Orders placed in a span of time; where none are listed ours are asked for alone."""
-        try:
-            rows = await self._pages(account, _PAST, window)
-        except NotOffered as error:
-            self._events.without(
-                _PAST,
-                error,
-                "it lists no orders that are over: ours are asked for one by one, and what was "
-                "traded in its own app is seen as a holding only",
-            )
-            return []
-        self._events.offered(_PAST)
-        return rows
+        rows = await self._events.told(_PAST, self._pages(account, _PAST, window), _NO_PAST)
+        return rows or []
 
     async def _add_worked(self, account: str, newest: dict[str, translate.Row]) -> None:
         """What worked at the last look and is in no list is asked for alone."""
@@ -400,8 +395,9 @@ class Webull(Adapter):
     ) -> list[translate.Row]:
         asked = {"account_id": self._id(account), "page_size": str(_PAGE), **params}
         rows: list[translate.Row] = []
-        for _ in range(_MOST_PAGES):
-            said = await self._line.read(path, asked)
+        for number in range(_MOST_PAGES):
+            with page(number):
+                said = await self._line.read(path, asked)
             rows += await self._taken(said, account, "a list of orders", may_lag=path == _PAST)
             key = said.get("pagination_key") if isinstance(said, Mapping) else None
             if not key:

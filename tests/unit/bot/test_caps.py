@@ -30,7 +30,7 @@ def test_every_broker_has_a_page_of_its_own() -> None:
 
 
 def test_entries_a_minute_are_what_the_lanes_let_out_beside_exits() -> None:
-    assert entries_per_min({"all": (150, 60)}) == 25  # each with what follows it
-    assert entries_per_min({"all": (120, 60)}, requests=2) == 17
+    assert entries_per_min({"all": (150, 60)}) == 30  # each with what follows it
+    assert entries_per_min({"all": (120, 60)}, requests=2) == 20
     assert entries_per_min({"exit": (5, 1), "order": (3, 1), "read": (2, 2)}) == 180
     assert entries_per_min({"all": (2, 1.05)}, requests=2) == 28, "one of two, each second"

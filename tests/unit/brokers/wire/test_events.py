@@ -6,9 +6,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from engine.brokers import Odd, StreamDown, StreamUp
+from engine.brokers._wire.again import page
 from engine.brokers._wire.events import Events, Keeper
 from engine.clock import ManualClock
-from engine.domain.errors import BrokerAuthError
+from engine.domain.errors import BrokerAuthError, BrokerUnavailable, NotOffered
 
 START = datetime(2026, 11, 18, 15, 0, tzinfo=UTC)
 
@@ -206,3 +207,27 @@ async def test_what_nobody_knows_is_told_once():
         events.tell_once(Odd(note=f"the broker said {raw}", raw=raw))
     events.end()
     assert [event.raw async for event in events.all()] == ["a new status", "another"]
+
+
+async def test_what_is_not_offered_is_told_once_and_what_was_answered_before_is_an_outage():
+    async def none():
+        raise NotOffered("x: nothing is told there (404)")
+
+    async def some():
+        return ["an execution"]
+
+    events = Events()
+    for _ in range(2):
+        assert await events.told("executions", none(), "it lists none") is None
+    assert await events.told("executions", some(), "it lists none") == ["an execution"]
+    with pytest.raises(NotOffered):
+        await events.told("executions", none(), "it lists none")
+    events.end()
+    assert [event.note async for event in events.all()] == ["it lists none"]
+
+
+async def test_only_the_first_page_of_a_list_says_that_there_is_none():
+    for number, missing in ((0, NotOffered), (1, BrokerUnavailable)):
+        with pytest.raises(BrokerUnavailable) as raised, page(number):
+            raise NotOffered("x: nothing is told there (404)")
+        assert type(raised.value) is missing

@@ -225,8 +225,8 @@ async def test_a_comparison_outwaits_a_pause(clock):
 async def test_a_part_of_the_allowance_is_kept_for_those_who_go_first(clock):
     all_lanes = shared(clock)
     found = {who: await taken(all_lanes, who) for who in reversed(Rank)}
-    kept = {Rank.COMPARE: 3, Rank.DOUBT: 0, Rank.NAKED: 1, Rank.EXIT: 1}
-    assert found == {Rank.POLL: 4, Rank.ENTRY: 1} | kept  # an entry draws five others
+    kept = {Rank.COMPARE: 2, Rank.DOUBT: 0, Rank.NAKED: 1, Rank.EXIT: 1}
+    assert found == {Rank.POLL: 4, Rank.ENTRY: 2} | kept  # an entry draws four others
 
 
 async def test_the_next_turn_is_of_who_goes_first_whoever_came_first(clock):
@@ -388,7 +388,7 @@ async def test_a_comparison_never_starves(load):
     await given_up([*works, compare])
 
 
-@pytest.mark.parametrize(("requests", "entries"), [(1, 16), (2, 14)])
+@pytest.mark.parametrize(("requests", "entries"), [(1, 20), (2, 16)])
 async def test_entries_leave_room_for_what_follows_them(clock, requests, entries):
     """TopStepX: 62 entries in twenty seconds left no turn for the stops of the last ones."""
     one = Lanes(clock, {"all": (100, 60)}, requests)
@@ -397,3 +397,24 @@ async def test_entries_leave_room_for_what_follows_them(clock, requests, entries
     assert module.entries_per_min({"all": (100, 60)}, requests) == entries
     clock.advance(60)
     assert await taken(one, Rank.ENTRY) // requests == entries
+
+
+async def test_what_is_left_for_exits_comes_back_with_time_and_is_nothing_in_a_pause(clock):
+    one = shared(clock)
+    assert one.room() == CALLS
+    await taken(one, Rank.EXIT, 3)
+    assert one.room() == CALLS - 3
+    clock.advance(PER_S)
+    assert one.room() == CALLS
+    with asking(Rank.EXIT):
+        one.pause("exit", 60)
+    assert one.room() == 0
+    clock.advance(module.PAUSE_S[Rank.EXIT])
+    assert one.room() == CALLS
+
+
+@pytest.mark.parametrize("allowed", [{"all": (2, 1.05)}, {"exit": (5, 1), "order": (3, 1)}])
+async def test_an_allowance_of_seconds_never_runs_out_for_long(clock, allowed):
+    one = Lanes(clock, allowed)
+    await taken(one, Rank.EXIT, 2)
+    assert one.room() is None
