@@ -2,11 +2,11 @@
 
 import pytest
 
-from engine.domain.errors import NotOffered
+from engine.domain.errors import BrokerUnavailable, NotOffered
 from engine.domain.order import OrderState, Side
 from engine.flows import flatten, manage, manual
 from engine.flows.drafting import Wanted, draft
-from tests.conformance.broker_bench import D
+from tests.conformance.broker_bench import START, D
 from tests.scenarios.test_desk_at_venues import TRADER, at
 
 LESS = [
@@ -87,6 +87,8 @@ async def test_a_list_that_is_there_is_not_left_out_for_what_else_is_missing(nam
         await it.start()
         await it.seconds(5)
         assert it.desk.gates
+        with pytest.raises(BrokerUnavailable):
+            await it.bench.broker.fills_since("main", START)
         it.bench.venue.faults.lacks = ()
         await it.seconds(60)
         assert not it.desk.gates
