@@ -125,6 +125,8 @@ class EtradeVenue(Venue):
         self.previews: dict[int, Previewed] = {}
         self.placed: dict[tuple[str, str], Placed] = {}
         self._over: dict[str, tuple[BrokerOrder, dict[str, Any]]] = {}
+        self.repriced = D(0)
+        """Executions were corrected by so much, up or down."""
         """Orders that are over and their rows: put into words once."""
         self._ids = count(479)
         self._preview_ids = count(2785277279)
@@ -449,10 +451,11 @@ class EtradeVenue(Venue):
 
     def _row(self, order: BrokerOrder, mine: list[BrokerFill]) -> dict[str, Any]:
         known = self._over.get(order.broker_id)
-        if known is not None and known[0] is order and not self.quirks.odd_status:
+        is_fixed = not (self.quirks.odd_status or self.repriced)
+        if known is not None and known[0] is order and is_fixed:
             return known[1]
         row = self._made_row(order, mine)
-        if order.state in OVER and not self.quirks.odd_status:
+        if order.state in OVER and is_fixed:
             self._over[order.broker_id] = (order, row)
         return row
 
@@ -514,7 +517,8 @@ class EtradeVenue(Venue):
             "Product": _product(leg.instrument),
         }
         if filled:
-            row["averageExecutionPrice"] = float(sum(f.qty * f.price for f in done) / filled)
+            average = sum(f.qty * f.price for f in done) / filled
+            row["averageExecutionPrice"] = float(average + self.repriced)
         return row
 
     async def _quote(self, request: web.Request) -> web.Response:

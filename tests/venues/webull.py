@@ -95,6 +95,8 @@ class WebullVenue(Venue):
         self.get_says: tuple[int, Any] | None = None
         """What a look-up answers instead of the truth."""
         self.undone = D(0)
+        self.repriced = D(0)
+        """Executions were corrected by so much, up or down."""
         """So many of each purchase were taken back: no list and no answer has them."""
         self.is_late = False
         """Only lists lack them; the order, asked alone, knows better."""
@@ -303,6 +305,7 @@ class WebullVenue(Venue):
     async def _group(self, order: BrokerOrder) -> Any:
         mine = await self.exchange.fills_of(order.client_order_id)
         cost = sum((fill.qty * fill.price for fill in mine), D(0))
+        qty = sum((fill.qty for fill in mine), D(0))
         said: dict[str, Any] = {
             "client_order_id": order.client_order_id,
             "order_id": order.broker_id,
@@ -313,7 +316,7 @@ class WebullVenue(Venue):
             "time_in_force": "DAY",
             "total_quantity": str(order.qty),
             "filled_quantity": str(order.filled),
-            "filled_price": str(cost / sum(f.qty for f in mine)) if order.filled else "0",
+            "filled_price": str(cost / qty + self.repriced) if order.filled else "0",
             "place_time_at": f"{order.updated_at:%Y-%m-%dT%H:%M:%S}.000Z",
             "commission": {"actual_commission": "0.00", "receivable_commission": "0.00"},
             "fees": [],

@@ -1,18 +1,20 @@
 """Executions where a broker tells only sums: what of an order is filled, and its average price.
 
-What each look finds beyond the one before is one execution. It is written down, durable, before
-anybody hears of it: after a restart the same sums give the same executions under the same ids.
+What each look finds beyond the one before is one execution; less is a bust, another average of the
+same a correction. It is written down, durable, before anybody hears of it: after a restart the same
+sums give the same executions under the same ids.
 """
 
 import asyncio
 import json
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Literal
+from typing import Any, Literal
 
 from engine.brokers import BrokerFill, BrokerOrder
-from engine.brokers._wire.less import Less
+from engine.brokers._wire.lasting import Lasting
 from engine.clock import Clock
 from engine.domain.money import ZERO
 from engine.domain.order import Side
@@ -21,18 +23,21 @@ from engine.store import Tokens
 _MICRO = Decimal("0.000001")
 _KEPT = timedelta(days=100)
 _LAG = timedelta(hours=1)
+_ROUNDED = Decimal("0.0005")
+"""Averages that differ by less are the same one, rounded."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """One execution of an order of one leg; figures as text, as they are kept."""
+    """One execution of one leg; figures as text, as they are kept."""
 
     execution_id: str
+    leg: int = 0
     qty: str
     price: str
     fee: str
     at: str
-    kind: Literal["fill", "bust"] = "fill"
+    kind: Literal["fill", "bust", "correct"] = "fill"
     of: str = ""
 
 
@@ -42,7 +47,7 @@ class Sums:
     def __init__(self, name: str, tokens: Tokens, clock: Clock) -> None:
         self._key, self._tokens, self._clock = f"{name}-fills", tokens, clock
         self._parts: dict[str, tuple[Part, ...]] = {}
-        self._less = Less(clock)
+        self._less, self._other = Lasting(clock), Lasting(clock)
         self._lock = asyncio.Lock()
         self._is_changed = False
 
@@ -64,31 +69,36 @@ class Sums:
         fee_usd: Decimal,
         at: datetime,
         *,
+        leg: int = 0,
+        filled: Decimal | None = None,
         may_lag: bool = False,
     ) -> None:
-        """What the broker says now: ``order.filled`` at ``average``, all fees so far.
+        """What the broker says now: ``filled`` of a leg at ``average``, all its fees so far.
 
-        ``may_lag``: in a list that need not know yet what was told elsewhere a while ago.
+        ``filled``: None where it is the order's. ``may_lag``: in a list that need not know yet what
+        was told elsewhere a while ago.
         """
-        known = self._parts.get(_key(order), ())
+        filled = order.filled if filled is None else filled
+        what = (_key(order), leg)
+        known = self._of(order, leg)
         told = _qty(known)
-        if may_lag and order.filled < told and self._is_of_late(known[-1]):
+        if may_lag and filled < told and self._is_of_late(known[-1]):
             return
-        if self._less.is_sure(_key(order), order.filled, told):
-            known = self._taken_back(order, known, at)
-        elif order.filled < told:
+        if self._less.is_sure(what, filled < told):
+            self._take_back(order, leg, filled, at)
+            known = self._of(order, leg)
+        elif filled < told:
             return
-        more = order.filled - _qty(known)
-        if more > 0 and average:  # unsaid, for which some write 0, the next look has it
-            price = (order.filled * average - _cost(known)) / more
-            part = Part(
-                execution_id=f"{order.broker_id}-{len(known) + 1}",
-                qty=f"{more:f}",
-                price=_text(price),
-                fee=_text(max(fee_usd - _fees(known), ZERO)),
-                at=at.isoformat(),
-            )
-            self._put(order, (*known, part))
+        more = filled - _qty(known)
+        if not average:  # unsaid, for which some write 0: the next look has it
+            return
+        if more > 0:
+            price = (filled * average - _cost(known)) / more
+            fee = max(fee_usd - _fees(known), ZERO)
+            self._add(order, leg, qty=more, price=price, fee=_text(fee), at=at.isoformat())
+        is_other = more == 0 and abs(average * filled - _cost(known)) >= _ROUNDED * filled > 0
+        if self._other.is_sure(what, is_other):
+            self._correct(order, leg, average * filled - _cost(known))
 
     def _is_of_late(self, part: Part) -> bool:
         return self._clock.now() - datetime.fromisoformat(part.at) < _LAG
@@ -108,71 +118,95 @@ class Sums:
 
     def told(self, order: BrokerOrder) -> BrokerOrder:
         """The order with all of its executions."""
-        leg = order.legs[0]
-        is_buy = order.side.sign * leg.ratio > 0
-        fills = tuple(
-            BrokerFill(
-                execution_id=part.execution_id,
-                client_order_id=order.client_order_id,
-                broker_id=order.broker_id,
-                account=order.account,
-                instrument=leg.instrument,
-                leg=0,
-                side=Side.BUY if is_buy else Side.SELL,
-                qty=Decimal(part.qty),
-                price=Decimal(part.price),
-                fee_usd=Decimal(part.fee),
-                executed_at=datetime.fromisoformat(part.at),
-                kind=part.kind,
-                of=part.of,
-            )
-            for part in self._parts.get(_key(order), ())
-        )
+        fills = tuple(_fill(order, part) for part in self._parts.get(_key(order), ()))
         return replace(order, fills=fills)
 
-    def _taken_back(
-        self, order: BrokerOrder, known: tuple[Part, ...], at: datetime
-    ) -> tuple[Part, ...]:
-        """Less is filled than was told: the newest are busted until no more than that stands."""
-        for part in reversed(_standing(known)):
-            if _qty(known) <= order.filled:
-                break
-            bust = Part(
-                execution_id=f"{part.execution_id}-bust",
-                qty=part.qty,
-                price=part.price,
-                fee=part.fee,
-                at=at.isoformat(),
-                kind="bust",
-                of=part.execution_id,
-            )
-            known = (*known, bust)
-        self._put(order, known)
-        return known
+    def _of(self, order: BrokerOrder, leg: int) -> list[Part]:
+        return [part for part in self._parts.get(_key(order), ()) if part.leg == leg]
 
-    def _put(self, order: BrokerOrder, parts: tuple[Part, ...]) -> None:
-        self._parts[_key(order)] = parts
+    def _take_back(self, order: BrokerOrder, leg: int, filled: Decimal, at: datetime) -> None:
+        """Less is filled than was told: the newest are busted until no more than that stands."""
+        for part in reversed(_standing(self._of(order, leg))):
+            if _qty(self._of(order, leg)) <= filled:
+                break
+            of = part.execution_id
+            bust = replace(part, execution_id=f"{of}-bust", at=at.isoformat(), kind="bust", of=of)
+            self._put(order, bust)
+
+    def _correct(self, order: BrokerOrder, leg: int, missing: Decimal) -> None:
+        """The same at another price: what cannot be told apart is put on the largest part."""
+        part = max(_standing(self._of(order, leg)), key=lambda p: Decimal(p.qty))
+        price = Decimal(part.price) + missing / Decimal(part.qty)
+        if price <= 0:  # no price of one part alone explains it: seen as a gap in cash
+            return
+        self._add(
+            order,
+            leg,
+            qty=Decimal(part.qty),
+            price=price,
+            fee=part.fee,
+            at=part.at,
+            kind="correct",
+            of=part.execution_id,
+        )
+
+    def _add(
+        self, order: BrokerOrder, leg: int, *, qty: Decimal, price: Decimal, **more: Any
+    ) -> None:
+        name = f"{order.broker_id}-{leg}-{len(self._of(order, leg)) + 1}"
+        part = Part(execution_id=name, leg=leg, qty=f"{qty:f}", price=_text(price), **more)
+        self._put(order, part)
+
+    def _put(self, order: BrokerOrder, part: Part) -> None:
+        self._parts[_key(order)] = (*self._parts.get(_key(order), ()), part)
         self._is_changed = True
+
+
+def told_since(orders: Iterable[BrokerOrder], since: datetime) -> list[BrokerFill]:
+    """Their executions since, oldest first; of corrections all, which bear the time of the fill."""
+    fills = (f for order in orders for f in order.fills)
+    found = [f for f in fills if f.executed_at >= since or f.kind == "correct"]
+    return sorted(found, key=lambda f: (f.executed_at, f.execution_id))
+
+
+def _fill(order: BrokerOrder, part: Part) -> BrokerFill:
+    leg = order.legs[part.leg]
+    is_buy = order.side.sign * leg.ratio > 0
+    return BrokerFill(
+        execution_id=part.execution_id,
+        client_order_id=order.client_order_id,
+        broker_id=order.broker_id,
+        account=order.account,
+        instrument=leg.instrument,
+        leg=part.leg,
+        side=Side.BUY if is_buy else Side.SELL,
+        qty=Decimal(part.qty),
+        price=Decimal(part.price),
+        fee_usd=Decimal(part.fee),
+        executed_at=datetime.fromisoformat(part.at),
+        kind=part.kind,
+        of=part.of,
+    )
 
 
 def _key(order: BrokerOrder) -> str:
     return f"{order.account}/{order.broker_id}"
 
 
-def _standing(parts: tuple[Part, ...]) -> list[Part]:
-    busted = {part.of for part in parts if part.kind == "bust"}
-    return [p for p in parts if p.kind == "fill" and p.execution_id not in busted]
+def _standing(parts: list[Part]) -> list[Part]:
+    undone = {part.of for part in parts}
+    return [p for p in parts if p.kind != "bust" and p.execution_id not in undone]
 
 
-def _qty(parts: tuple[Part, ...]) -> Decimal:
+def _qty(parts: list[Part]) -> Decimal:
     return sum((Decimal(part.qty) for part in _standing(parts)), ZERO)
 
 
-def _cost(parts: tuple[Part, ...]) -> Decimal:
+def _cost(parts: list[Part]) -> Decimal:
     return sum((Decimal(p.qty) * Decimal(p.price) for p in _standing(parts)), ZERO)
 
 
-def _fees(parts: tuple[Part, ...]) -> Decimal:
+def _fees(parts: list[Part]) -> Decimal:
     return sum((Decimal(part.fee) for part in _standing(parts)), ZERO)
 
 

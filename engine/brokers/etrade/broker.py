@@ -29,9 +29,9 @@ from engine.brokers._wire.figures import UNREADABLE, Json, maybe, number, once, 
 from engine.brokers._wire.lanes import entries_per_min
 from engine.brokers._wire.nameless import PLAIN, Nameless, OrderList, accepted, caps, lane
 from engine.brokers._wire.sent import Listed, Sent
+from engine.brokers._wire.sums import Sums, told_since
 from engine.brokers._wire.trial import tried_out
-from engine.brokers.etrade import translate
-from engine.brokers.etrade.executions import Executions
+from engine.brokers.etrade import executions, translate
 from engine.brokers.etrade.link import ALLOWED, Link
 from engine.brokers.etrade.lists import LIVE, MOST_PAGES, PAGE, Orders
 from engine.brokers.etrade.login import Addresses, Login
@@ -116,7 +116,7 @@ class Etrade(Nameless):
         self._wire = self._link.wire
         self.usage = self._wire.usage
         self._sent = Sent(self.name, setup.tokens, self.clock)
-        self._executions = Executions(self.name, setup.tokens, self.clock)
+        self._sums = Sums(self.name, setup.tokens, self.clock)
         self._keys: dict[str, str] = {}
         self._orders = Orders(self._link, self._sent, self._events, self.clock, self._path)
 
@@ -134,7 +134,7 @@ class Etrade(Nameless):
         self._wire.open()
         self._login.forget_look()
         await self._sent.load()
-        await self._executions.load()
+        await self._sums.load()
         rows = await self._account_rows()
         try:
             self._keys = self._mapped(rows)
@@ -248,8 +248,7 @@ class Etrade(Nameless):
         """Executions since, oldest first, made out of the sums that E*TRADE tells."""
         orders = await self._orders_of(account, since)
         since -= _TICK
-        fills = [f for order in orders for f in order.fills if f.executed_at >= since]
-        return sorted(fills, key=lambda f: (f.executed_at, f.execution_id))
+        return told_since(orders, since)
 
     async def _orders_of(self, account: str, since: datetime) -> list[BrokerOrder]:
         recent = await self._recent(account, since)
@@ -263,11 +262,10 @@ class Etrade(Nameless):
     ) -> list[BrokerOrder]:
         """The orders with their executions, those durable first."""
         for order in orders:
-            self._orders.executions(
-                order, partial(self._executions.look, order, rows[order.broker_id])
-            )
-        await self._executions.keep()
-        return [self._executions.told(order) for order in orders]
+            row, now = rows[order.broker_id], self.clock.now()
+            self._orders.executions(order, partial(executions.look, self._sums, order, row, now))
+        await self._sums.keep()
+        return [self._sums.told(order) for order in orders]
 
     async def preview(self, request: OrderRequest) -> Preview:
         """What E*TRADE says the order would cost; nothing is placed."""

@@ -38,7 +38,7 @@ from engine.brokers._wire.events import Events
 from engine.brokers._wire.figures import UNREADABLE, ident
 from engine.brokers._wire.http import Answer
 from engine.brokers._wire.lanes import Lane, entries_per_min
-from engine.brokers._wire.sums import Sums
+from engine.brokers._wire.sums import Sums, told_since
 from engine.brokers._wire.trial import dry_run, tried
 from engine.brokers._wire.usage import Usage
 from engine.brokers.webull import translate
@@ -227,8 +227,7 @@ class Webull(Adapter):
     async def fills_since(self, account: str, since: datetime) -> list[BrokerFill]:
         """Executions as the orders' sums tell them, written down first."""
         rows = await self._rows_since(account, since)
-        fills = [f for row in rows for f in row.order.fills if f.executed_at >= since]
-        return sorted(fills, key=lambda fill: (fill.executed_at, fill.execution_id))
+        return told_since((row.order for row in rows), since)
 
     async def find(self, account: str, client_order_id: str) -> Found:
         """Look one order up by our id."""

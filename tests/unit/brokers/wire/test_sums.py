@@ -1,6 +1,7 @@
 """Sums become executions: each once, at the price of the difference, the same after a restart."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -81,7 +82,7 @@ async def test_a_restart_tells_the_same_executions_under_the_same_ids():
     assert told(again) == told(book)
     again.saw(order(4), D("2.00"), D(0), START)
     again.saw(order(10), D("2.06"), D(0), START)
-    assert [f.execution_id for f in told(again)] == ["B1-1", "B1-2"]
+    assert [f.execution_id for f in told(again)] == ["B1-0-1", "B1-0-2"]
 
 
 async def test_what_could_not_be_kept_is_kept_the_next_time():
@@ -116,7 +117,7 @@ def test_less_than_was_told_takes_the_newest_back_and_never_an_id_twice():
     assert [(f.kind, f.qty, f.of) for f in fills] == [
         ("fill", D(4), ""),
         ("fill", D(6), ""),
-        ("bust", D(6), "B1-2"),
+        ("bust", D(6), "B1-0-2"),
         ("fill", D(5), ""),
     ]
     assert len({f.execution_id for f in fills}) == 4
@@ -141,6 +142,74 @@ def test_a_list_that_may_lag_takes_nothing_back_that_was_told_just_now():
         clock.advance(seconds)
         book.saw(order(0), None, D(0), START, may_lag=True)
     assert [f.kind for f in told(book)] == ["fill", "bust"]
+
+
+def test_the_same_quantity_at_another_price_is_a_correction_once_that_lasts():
+    clock = ManualClock(START)
+    book = Sums("x", MemoryTokens(), clock)
+    book.saw(order(4), D(2), D(0), START)
+    book.saw(order(10), D(2), D(0), START)
+    for average in ("2.06", "2.00", "2.06", "2.06", "2.06"):  # the second look is of before
+        book.saw(order(10), D(average), D(0), START + timedelta(hours=1))
+        clock.advance(9)
+    clock.advance(1)
+    book.saw(order(10), D("2.06"), D(0), START + timedelta(hours=1))
+    fills = told(book)
+    assert [(f.kind, f.qty, f.price, f.of, f.executed_at) for f in fills] == [
+        ("fill", D(4), D(2), "", START),
+        ("fill", D(6), D(2), "", START),
+        ("correct", D(6), D("2.1"), "B1-0-2", START),
+    ]
+    book.saw(order(12), D("2.10"), D(0), START)
+    assert told(book)[-1].price == D("2.3")
+
+
+def test_an_average_that_is_only_rounded_corrects_nothing():
+    clock = ManualClock(START)
+    book = Sums("x", MemoryTokens(), clock)
+    book.saw(order(3), D("2.0067"), D(0), START)
+    for _ in range(3):
+        book.saw(order(3), D("2.006666666667"), D(0), START)
+        clock.advance(20)
+    assert [f.kind for f in told(book)] == ["fill"]
+
+
+def test_what_was_corrected_can_be_taken_back():
+    clock = ManualClock(START)
+    book = Sums("x", MemoryTokens(), clock)
+    book.saw(order(4), D(2), D(0), START)
+    for filled, average in ((4, D(3)), (0, None)):
+        for _ in range(2):
+            book.saw(order(filled), average, D(0), START)
+            clock.advance(10)
+    assert [(f.kind, f.price, f.of) for f in told(book)] == [
+        ("fill", D(2), ""),
+        ("correct", D(3), "B1-0-1"),
+        ("bust", D(3), "B1-0-2"),
+    ]
+
+
+def test_each_leg_has_its_own_sum():
+    legs = (Leg(instrument=stock("F")), Leg(instrument=stock("GM"), ratio=-1))
+    book, pair = sums(), replace(order(0), legs=legs)
+    for leg, filled, price in ((0, 2, "2.00"), (1, 2, "3.00"), (0, 3, "2.10")):
+        book.saw(pair, D(price), D(0), START, leg=leg, filled=D(filled))
+    assert [(f.leg, f.side, f.qty, f.price) for f in book.told(pair).fills] == [
+        (0, Side.SELL, D(2), D(2)),
+        (1, Side.BUY, D(2), D(3)),
+        (0, Side.SELL, D(1), D("2.3")),
+    ]
+    assert len({f.execution_id for f in book.told(pair).fills}) == 3
+
+
+async def test_what_was_kept_before_legs_were_counted_is_read():
+    tokens = MemoryTokens()
+    part = {"execution_id": "B1-1", "qty": "4", "price": "2", "fee": "0", "at": START.isoformat()}
+    tokens.kept["x-fills"] = json.dumps({"main/B1": [part]})
+    book = sums(tokens)
+    await book.load()
+    book.saw(order(10), D("2.06"), D(0), START)
+    assert [(f.execution_id, f.qty) for f in told(book)] == [("B1-1", D(4)), ("B1-0-2", D(6))]
 
 
 async def test_what_is_long_over_is_forgotten():

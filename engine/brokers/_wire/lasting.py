@@ -1,7 +1,6 @@
-"""Less of an order is filled than was told: a bust, or a list of before."""
+"""What is told otherwise than before: a bust, a correction, or by a list of before."""
 
 from collections.abc import Hashable
-from decimal import Decimal
 
 from engine.clock import Clock
 
@@ -9,16 +8,16 @@ SURE_S = 10.0
 """Said again so long afterwards, and nothing else in between: no list lags behind for that."""
 
 
-class Less:
-    """What was said to be less, and since when."""
+class Lasting:
+    """What was said against the books, and since when."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._since: dict[Hashable, float] = {}
 
-    def is_sure(self, what: Hashable, filled: Decimal, told: Decimal) -> bool:
-        """Whether so much of it has to be taken back as was ``told`` too many."""
-        if filled >= told:
+    def is_sure(self, what: Hashable, is_so: bool) -> bool:
+        """Whether ``what`` has been said for so long that it is believed."""
+        if not is_so:
             self._since.pop(what, None)
             return False
         now = self._clock.monotonic()
