@@ -55,6 +55,8 @@ LONG_EVERY, LONG_S = 7, 20.0
 SETTLED_S = 45.0
 """The last doubt is over by then: the ladder's last look is after 30 s."""
 VENUE_STEP_S = 0.25
+HEARD_S = 15.0
+"""A fill is booked by then, where nothing is told unasked too."""
 
 
 class Abroad:
@@ -77,6 +79,8 @@ class Abroad:
         """Counts up whenever that changes."""
         self.is_over = False
         """Every order came to its end; nothing may be naked any more for any reason."""
+        self.is_closed = False
+        """The market stands still: nothing fills any more."""
         self.nursery = Nursery()
         self.forked_s: list[float] = []
         """As ``tally.trading_s``, without the reading in of modules."""
@@ -166,8 +170,8 @@ class Abroad:
         return [stock(s) for s in SYMBOLS]
 
     async def keep_quoting(self, scene: demo.Stage) -> None:
-        """The venue sees the same market as the desk."""
-        while True:
+        """The venue sees the same market as the desk, until it closes."""
+        while not self.is_closed:
             found = [await scene.market.feed.quote(one) for one in self.traded(scene)]
             await self.venue.show((q.instrument.key, q.bid, q.ask) for q in found if q is not None)
             await asyncio.sleep(VENUE_STEP_S)
@@ -294,9 +298,11 @@ class Abroad:
                 self.ready(True)  # what is held now must be covered
                 await asyncio.sleep(2 * NAKED_S)
                 self.ready(False)
-                await scene.stop_bot()
                 for work in works:
                     assert not work.done(), work.exception()
+                self.is_closed = True  # what fills once the desk has stopped is in its books later
+                await asyncio.sleep(HEARD_S)
+                await scene.stop_bot()
                 return await audited(self)
             finally:
                 for work in works:
