@@ -9,12 +9,11 @@ from decimal import Decimal
 from typing import Any
 from weakref import WeakValueDictionary
 
-from engine.asking import answered_within
 from engine.background import Background
 from engine.bands import Bands
 from engine.bars import Bars
 from engine.book import Book
-from engine.brokers import Balance, Broker, BrokerOrder
+from engine.brokers import Balance, Broker
 from engine.bus import Bus
 from engine.clock import Clock, Ids
 from engine.daily import DailyCloses
@@ -30,6 +29,7 @@ from engine.domain.quote import Leg, UnitQuote
 from engine.domain.record import Event, Record, changed
 from engine.domain.source import SourceProfile
 from engine.domain.trade import Trade
+from engine.doubts import Doubts
 from engine.exits import ExitRule
 from engine.feeds import Feed, QuoteBoard
 from engine.health import Health
@@ -95,26 +95,8 @@ class Desk(Background):
         """Channel -> the turns of its messages that are decided and still being carried out."""
         self.in_flight: set[str] = set()
         """Orders whose request to the broker is under way: nobody may judge them yet."""
-        self.absent: dict[str, float] = {}
-        """Order -> monotonic time when its broker first said that it has no such order."""
-        self.used: set[str] = set()
-        """Orders whose id their broker refused as used: they are there, whatever its lists say."""
-        self.lacking: dict[str, float] = {}
-        """Holding that lacks executions of ours -> monotonic time when that was first seen."""
-        self.paid: set[str] = set()
-        """Entries without an answer whose price the market has paid since they left."""
-        self.asked: dict[answered_within, str] = {}
-        """Questions about orders that wait for their answer -> the broker that they are put to."""
-        self.seen: dict[str, float] = {}
-        """Entry -> monotonic time of its last report, where nothing is told unasked."""
-        self.looked: dict[str, float] = {}
-        """Entry -> monotonic time of the first look that has not brought a report of it yet."""
-        self.blind: dict[str, float] = {}
-        """Broker whose entries people were called about -> monotonic time of the last cause."""
-        self.unpolled: set[str] = set()
-        """Brokers whose last poll had no turn: the next one does not wait behind entries again."""
-        self.unclear: dict[str, tuple[BrokerOrder, ...]] = {}
-        """Order in doubt -> the broker's orders that may be it."""
+        self.doubts = Doubts()
+        """What is not known for sure of orders, and since when."""
         self.stories: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         """Alert -> lock of its record, while anybody holds or waits for it."""
         self.unsent: dict[str, str] = {}

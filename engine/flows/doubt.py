@@ -45,13 +45,13 @@ async def in_time(desk: Desk, work: Awaitable[T], who: Rank, broker: str = "") -
     """
     limit = asking.answered_within(desk.settings.broker_timeout_s)
     if broker:
-        desk.asked[limit] = broker
+        desk.doubts.asked[limit] = broker
     try:
         with asking.asking(who):
             async with limit:
                 return await work
     finally:
-        desk.asked.pop(limit, None)
+        desk.doubts.asked.pop(limit, None)
 
 
 async def as_known(desk: Desk, order: Order) -> Order:
@@ -167,7 +167,7 @@ def _meanwhile(desk: Desk, order: Order) -> str:
 
 def _may_be(desk: Desk, order_id: str) -> str:
     """The broker's orders that may be it, for the person who has to tell."""
-    found = desk.unclear.get(order_id, ())
+    found = desk.doubts.unclear.get(order_id, ())
     if not found:
         return ""
     said = ", ".join(
@@ -185,7 +185,7 @@ async def look_up(desk: Desk, order_id: str, refused: str = "") -> bool:
     if order is None or order.state.is_terminal:
         return True
     may_be_naked = order.purpose is not Purpose.ENTRY or order.state in _MAY_HAVE_FILLED
-    desk.looked.setdefault(order_id, desk.clock.monotonic())
+    desk.doubts.looked.setdefault(order_id, desk.clock.monotonic())
     own = Rank.NAKED if may_be_naked else Rank.DOUBT
     who = own if asking.rank() in (Rank.COMPARE, Rank.ENTRY) else asking.rank()
     try:
@@ -193,11 +193,11 @@ async def look_up(desk: Desk, order_id: str, refused: str = "") -> bool:
         found = await in_time(desk, work, who, order.broker)
     except QUIET:
         return False
-    desk.unclear.pop(order_id, None)
+    desk.doubts.unclear.pop(order_id, None)
     if isinstance(found, Unclear) and found.candidates:
-        desk.unclear[order_id] = found.candidates
+        desk.doubts.unclear[order_id] = found.candidates
     if isinstance(found, FoundOrder):
-        desk.absent.pop(order_id, None)
+        desk.doubts.absent.pop(order_id, None)
         await on_report(desk, found.order, asked=True)
         if refused and found.order.state != "unknown":
             await stands(desk, order_id, refused)
@@ -231,7 +231,7 @@ async def _absent(desk: Desk, order_id: str, found: Found) -> bool:
         return False
     if await _may_be_there(desk, order):
         return False
-    if order_id in desk.in_flight or order_id not in desk.absent:
+    if order_id in desk.in_flight or order_id not in desk.doubts.absent:
         return False  # another look has found it meanwhile, or sends it again
     if is_unanswered and not is_safe and await _send_again(desk, order):
         return True
@@ -242,8 +242,8 @@ async def _absent(desk: Desk, order_id: str, found: Found) -> bool:
 async def _over(desk: Desk, order: Order) -> None:
     """It is not there: what it was for is planned anew."""
     order_id = order.order_id
-    desk.absent.pop(order_id, None)
-    desk.used.discard(order_id)
+    desk.doubts.absent.pop(order_id, None)
+    desk.doubts.used.discard(order_id)
     if order.state in UNANSWERED:
         order = await doubt(desk, order, "not answered")
         await answered(desk, order, Trigger.ABSENT, "the broker never had it")
@@ -287,11 +287,10 @@ async def _may_be_there(desk: Desk, order: Order) -> bool:
 def _proof_in_s(desk: Desk, order: Order) -> float:
     """Absent is proof once nothing can be under way any more, and when it was said twice."""
     now = desk.clock.monotonic()
-    first = desk.absent.setdefault(order.order_id, now)
+    first = desk.doubts.absent.setdefault(order.order_id, now)
     age = desk.stopwatch.age_s(order.order_id, order.sent_at or order.created_at)
-    is_there = (
-        order.accepted_at is not None or order.order_id in desk.used or _is_moved(desk, order)
-    )
+    is_named = order.accepted_at is not None or order.order_id in desk.doubts.used
+    is_there = is_named or _is_moved(desk, order)
     grace_s = NAMED_GRACE_S if is_there else ABSENT_GRACE_S
     return max(grace_s - age, ABSENT_TWICE_S - (now - first), 0.0)
 
@@ -413,7 +412,8 @@ async def _send_again(desk: Desk, order: Order) -> bool:
         current = desk.book.orders.get(order.order_id)
         if current is None or current.state not in UNANSWERED:
             return True
-        desk.absent.pop(current.order_id, None)  # what was absent before proves nothing from here
+        # What was absent before proves nothing from here.
+        desk.doubts.absent.pop(current.order_id, None)
         if current.state is OrderState.UNKNOWN:
             current = orders.moved(
                 current,

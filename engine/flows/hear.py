@@ -163,8 +163,8 @@ async def on_report(desk: Desk, report: BrokerOrder, *, asked: bool = False) -> 
 
 def _note_seen(desk: Desk, order_id: str, report: BrokerOrder) -> None:
     if report.state != "unknown":
-        desk.looked.pop(order_id, None)
-        desk.seen[order_id] = desk.clock.monotonic()
+        desk.doubts.looked.pop(order_id, None)
+        desk.doubts.seen[order_id] = desk.clock.monotonic()
 
 
 async def _line(desk: Desk, order: Order) -> list[Order]:

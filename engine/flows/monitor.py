@@ -380,5 +380,5 @@ def _forget_the_dead(desk: Desk) -> None:
     for trade_id in [t for t in desk.waters if t not in book.trades]:
         water.forget(desk, trade_id)
         desk.bands.drop(trade_id)
-    for order_id in [o for o in desk.absent if o not in book.orders]:
-        desk.absent.pop(order_id, None)
+    for order_id in [o for o in desk.doubts.absent if o not in book.orders]:
+        desk.doubts.absent.pop(order_id, None)

@@ -98,7 +98,7 @@ def _in_doubt(desk: Desk, order_id: str) -> Order:
 
 
 async def _commit(desk: Desk, who: Who, order: Order, said: str) -> None:
-    desk.absent.pop(order.order_id, None)
+    desk.doubts.absent.pop(order.order_id, None)
     await desk.commit(
         desk.event(
             "order.resolved",

@@ -197,7 +197,7 @@ async def _refused(desk: Desk, order: Order, why: str, *, again: bool) -> Order:
         if order.state not in UNANSWERED:
             return order
     if is_taken:  # the lists lag
-        desk.used.add(order.order_id)
+        desk.doubts.used.add(order.order_id)
         return await doubt(desk, order, why)
     caps = desk.broker(order.broker).caps
     if again and not caps.finds_by_client_id:  # of the first one this says nothing

@@ -36,13 +36,13 @@ async def on_gap(
     gone = [one for r in reports for one in await _gone(desk, account, gap, r, listed)]
     name = f"{account}|{gap.instrument.key}|{gap.theirs}"
     if not gone or -sum((e.qty * e.side.sign for e in gone), ZERO) != gap.qty:
-        desk.lacking.pop(name, None)
+        desk.doubts.lacking.pop(name, None)
         return await _says_less(desk, account, gap, reports)
     now = desk.clock.monotonic()
-    if now - desk.lacking.setdefault(name, now) < SURE_S:
+    if now - desk.doubts.lacking.setdefault(name, now) < SURE_S:
         compare_later(desk, desk.settings.accounts[account], SURE_S, "taken back")
         return True
-    del desk.lacking[name]
+    del desk.doubts.lacking[name]
     for one in gone:
         await fills.on_fill(desk, _bust(desk, one))
     return True
@@ -100,14 +100,14 @@ async def _says_less(
         for fill in sorted(order.fills, key=lambda f: f.kind == "bust"):
             await fills.on_fill(desk, fill)
         if not await _booked(desk, account, gap, report):
-            desk.lacking.pop(name, None)
+            desk.doubts.lacking.pop(name, None)
             return True
         now = desk.clock.monotonic()
-        if now - desk.lacking.setdefault(name, now) >= _TOLD_S:
+        if now - desk.doubts.lacking.setdefault(name, now) >= _TOLD_S:
             return False
         compare_later(desk, desk.settings.accounts[account], SURE_S, "taken back")
         return True
-    desk.lacking.pop(name, None)
+    desk.doubts.lacking.pop(name, None)
     return False
 
 

@@ -18,31 +18,31 @@ _CALM_S = 15.0
 
 def look(desk: Desk) -> None:
     """Once a second: call about what has not been seen for too long, and call it off."""
-    now = desk.clock.monotonic()
+    now, doubts = desk.clock.monotonic(), desk.doubts
     entries = [o for o in desk.book.orders.values() if _fills_unheard(desk, o)]
-    desk.seen = {o.order_id: desk.seen.get(o.order_id, now) for o in entries}
-    desk.looked = {name: at for name, at in desk.looked.items() if name in desk.seen}
-    for name in {o.broker for o in entries} | desk.blind.keys():
-        if name in desk.offline and name in desk.blind:
-            desk.blind[name] = now  # it is being connected anew: nobody has seen them yet
+    doubts.seen = {o.order_id: doubts.seen.get(o.order_id, now) for o in entries}
+    doubts.looked = {name: at for name, at in doubts.looked.items() if name in doubts.seen}
+    for name in {o.broker for o in entries} | doubts.blind.keys():
+        if name in desk.offline and name in doubts.blind:
+            doubts.blind[name] = now  # it is being connected anew: nobody has seen them yet
         late = [o for o in entries if o.broker == name and is_long_unseen(desk, o)]
-        if late and (name in desk.blind or any(_is_unanswered(desk, o) for o in late)):
+        if late and (name in doubts.blind or any(_is_unanswered(desk, o) for o in late)):
             desk.vigil(partial(call, desk, name, late), f"call about {name}")
-        elif not late and now - desk.blind.get(name, now) > _CALM_S:
-            del desk.blind[name]
+        elif not late and now - doubts.blind.get(name, now) > _CALM_S:
+            del doubts.blind[name]
             desk.vigil(partial(_call_off, desk, name), f"call off {name}")
 
 
 def is_long_unseen(desk: Desk, entry: Order) -> bool:
     """Whether its last report is older than a stop may be missing."""
     now = desk.clock.monotonic()
-    return now - desk.seen.get(entry.order_id, now) > desk.settings.unprotected_alarm_s
+    return now - desk.doubts.seen.get(entry.order_id, now) > desk.settings.unprotected_alarm_s
 
 
 async def call(desk: Desk, name: str, late: Sequence[Order]) -> None:
     """Call people once, however long it lasts and whatever else is not seen there."""
-    is_known = name in desk.blind
-    desk.blind[name] = desk.clock.monotonic()
+    is_known = name in desk.doubts.blind
+    desk.doubts.blind[name] = desk.clock.monotonic()
     if is_known:
         return
     named = ", ".join(f"{o.legs[0].instrument.label} ({o.order_id})" for o in late[:5])
@@ -72,9 +72,10 @@ def _is_unanswered(desk: Desk, order: Order) -> bool:
 
     What waits in our own line is no silence, and one failure is made good by the next look.
     """
-    waits_s = [limit.asked_for_s for limit, name in desk.asked.items() if name == order.broker]
+    asked = desk.doubts.asked.items()
+    waits_s = [limit.asked_for_s for limit, name in asked if name == order.broker]
     if max(waits_s, default=0.0) >= SILENT_S:
         return True
     now = desk.clock.monotonic()
     is_failing = f"watch {order.broker}" in desk.health
-    return is_failing and now - desk.looked.get(order.order_id, now) > desk.settings.poll_s
+    return is_failing and now - desk.doubts.looked.get(order.order_id, now) > desk.settings.poll_s

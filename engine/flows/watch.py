@@ -34,11 +34,11 @@ async def round_of(desk: Desk) -> None:
     """Start what is due; a broker that does not answer holds no other up."""
     unseen.look(desk)
     live: dict[str, dict[str, list[Order]]] = {}
-    desk.paid = {
+    desk.doubts.paid = {
         order.order_id
         for order in desk.book.orders.values()
         if order.purpose is Purpose.ENTRY and order.state in UNANSWERED
-        if order.order_id in desk.paid or _is_paid(desk, order)
+        if order.order_id in desk.doubts.paid or _is_paid(desk, order)
     }
     for order in desk.book.orders.values():
         if order.state.is_at_broker and order.broker in desk.brokers:
@@ -63,7 +63,7 @@ async def round_of(desk: Desk) -> None:
         if desk.is_due(f"watch {name}", pace_s(desk, name)) or is_late:
             for order in late:
                 desk.backoff.failed(_overdue(order))
-            may_wait = _is_told(desk, name) and not late and name not in desk.unpolled
+            may_wait = _is_told(desk, name) and not late and name not in desk.doubts.unpolled
             rank = Rank.POLL if may_wait else Rank.COMPARE
             desk.vigil(partial(_watch, desk, name, accounts, rank), f"watch {name}")
 
@@ -71,7 +71,8 @@ async def round_of(desk: Desk) -> None:
 def pace_s(desk: Desk, name: str) -> float:
     """Seconds between two looks at a broker's working orders."""
     is_told = _is_told(desk, name) and f"watch {name}" not in desk.health
-    return desk.settings.watch_s if is_told and name not in desk.unpolled else desk.settings.poll_s
+    is_polled = name not in desk.doubts.unpolled
+    return desk.settings.watch_s if is_told and is_polled else desk.settings.poll_s
 
 
 def _overdue(order: Order) -> str:
@@ -116,7 +117,7 @@ def _is_adrift(desk: Desk, order: Order) -> bool:
     elif life.is_whole(order):
         is_lost = order.state is OrderState.UNKNOWN or order.broker in desk.offline
         is_unread = _is_unread(desk, order.broker) and _should_have_filled(desk, order)
-        is_bare = (is_lost and order.order_id in desk.paid) or is_unread
+        is_bare = (is_lost and order.order_id in desk.doubts.paid) or is_unread
     else:  # told as filled, and not at what price
         since, is_bare = order.updated_at, True
     is_late = is_bare and desk.stopwatch.age_s(name, since) > desk.settings.unprotected_alarm_s
@@ -126,7 +127,7 @@ def _is_adrift(desk: Desk, order: Order) -> bool:
 def _is_unread(desk: Desk, name: str) -> bool:
     """Whether its orders cannot be read; without a stream :mod:`engine.flows.unseen` calls."""
     if name in desk.offline:
-        return name not in desk.blind  # of whose entries people were told before it went
+        return name not in desk.doubts.blind  # of whose entries people were told before it went
     return f"watch {name}" in desk.health and desk.broker(name).caps.has_stream
 
 
@@ -148,19 +149,19 @@ async def _watch(desk: Desk, name: str, accounts: dict[str, list[Order]], rank: 
     """One look at all of them. Without a stream this is the only ear, so it goes before entries."""
     part, adrift = f"watch {name}", []
     for order in (o for orders in accounts.values() for o in orders):
-        desk.looked.setdefault(order.order_id, desk.clock.monotonic())
+        desk.doubts.looked.setdefault(order.order_id, desk.clock.monotonic())
     try:
         with asking(rank):
             for account, orders in accounts.items():
                 adrift += await _account(desk, name, account, orders)
     except RateLimited:  # others wait for a turn there: the next look is soon enough, and is taken
-        desk.unpolled.add(name)
+        desk.doubts.unpolled.add(name)
         await _tell(desk, name, accounts, desk.settings.watch_s)
     except QUIET as error:
         desk.health[part] = f"its orders cannot be read: {str(error) or 'no answer in time'}"
         await _tell(desk, name, accounts, desk.settings.unprotected_alarm_s)
     else:
-        desk.unpolled.discard(name)
+        desk.doubts.unpolled.discard(name)
         if adrift:
             desk.health[part] = f"it cannot say what became of {', '.join(sorted(adrift)[:5])}"
             await _tell(desk, name, accounts, desk.settings.unprotected_alarm_s)

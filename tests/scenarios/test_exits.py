@@ -499,7 +499,7 @@ async def test_nothing_grows_when_trades_are_over(rig):
     desk = rig.desk
     await monitor.sweep(desk)
     assert not desk.waters
-    assert not desk.absent
+    assert not desk.doubts.absent
     assert not desk.backoff.names()
     assert not desk.health
     assert not desk._vigils or all(n.startswith(("cancel", "sweep")) for n in desk._vigils)

@@ -183,7 +183,7 @@ async def test_two_looks_that_find_it_absent_at_once_have_it_repeated_once(opene
     await alive(rig, 8)
     rig.outside.says.clear()
     (lost,) = live(rig, Purpose.CLOSE)
-    rig.desk.absent[lost.order_id] = rig.clock.monotonic() - 2
+    rig.desk.doubts.absent[lost.order_id] = rig.clock.monotonic() - 2
     send_it, may_go = rig.outside.submit, asyncio.Event()
 
     async def slowly(request):

@@ -1,0 +1,32 @@
+"""What is not known for sure of orders, and since when; a restart asks anew."""
+
+from dataclasses import dataclass, field
+
+from engine.asking import answered_within
+from engine.brokers import BrokerOrder
+
+
+@dataclass(slots=True)
+class Doubts:
+    """One desk's. Times are monotonic seconds; orders and brokers go by their ids and names."""
+
+    absent: dict[str, float] = field(default_factory=dict)
+    """Order -> when its broker first said that it has no such order."""
+    used: set[str] = field(default_factory=set)
+    """Orders whose id their broker refused as used: they are there, whatever its lists say."""
+    unclear: dict[str, tuple[BrokerOrder, ...]] = field(default_factory=dict)
+    """Order -> the broker's orders that may be it."""
+    lacking: dict[str, float] = field(default_factory=dict)
+    """Holding that lacks executions of ours -> when that was first seen."""
+    paid: set[str] = field(default_factory=set)
+    """Entries without an answer whose price the market has paid since they left."""
+    asked: dict[answered_within, str] = field(default_factory=dict)
+    """Questions about orders that wait for their answer -> the broker that they are put to."""
+    seen: dict[str, float] = field(default_factory=dict)
+    """Entry -> when it was last reported, where nothing is told unasked."""
+    looked: dict[str, float] = field(default_factory=dict)
+    """Entry -> the first look that has not brought a report of it yet."""
+    blind: dict[str, float] = field(default_factory=dict)
+    """Broker whose entries people were called about -> when there was last a cause."""
+    unpolled: set[str] = field(default_factory=set)
+    """Brokers whose last poll had no turn: the next one does not wait behind entries again."""
