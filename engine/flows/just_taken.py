@@ -8,7 +8,8 @@ from engine.asking import Rank, asking
 from engine.brokers import Broker
 from engine.desk import Desk
 from engine.domain.order import Order, OrderState, Purpose
-from engine.flows.doubt import in_time, look_up
+from engine.flows.answers import in_time
+from engine.flows.doubt import look_up
 from engine.flows.hear import QUIET, on_report
 
 _SOON_S = 0.5

@@ -8,7 +8,7 @@ from engine.domain.desk import Who
 from engine.domain.errors import NotAllowed, UserError
 from engine.domain.order import Order, OrderState, Purpose, Trigger
 from engine.flows import effects, send
-from engine.flows.doubt import in_time
+from engine.flows.answers import in_time
 from engine.flows.hear import QUIET
 
 

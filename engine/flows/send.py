@@ -24,16 +24,9 @@ from engine.domain.errors import (
 from engine.domain.order import UNANSWERED, Order, OrderState, Purpose, Trigger
 from engine.domain.record import Event
 from engine.flows import broker_switch, just_taken, mode
-from engine.flows.doubt import (
-    answered,
-    as_known,
-    climb,
-    doubt,
-    in_time,
-    look_back,
-    look_up,
-    stands,
-)
+from engine.flows.absence import look_back
+from engine.flows.answers import answered, as_known, in_time, stands
+from engine.flows.doubt import climb, doubt, look_up
 from engine.flows.fills import on_fill
 from engine.flows.hear import QUIET, on_event, on_report
 from engine.market import new_york_date

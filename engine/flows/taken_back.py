@@ -14,7 +14,7 @@ from engine.brokers import BrokerFill, BrokerOrder, Seen
 from engine.desk import Desk
 from engine.domain.money import ZERO
 from engine.domain.trade import Execution
-from engine.flows import doubt, fills
+from engine.flows import answers, fills
 from engine.flows.hear import QUIET, compare_later, on_report
 from engine.ledger.booking import live
 from engine.reconcile import PositionGap
@@ -115,7 +115,7 @@ async def _alone(desk: Desk, account: str, order_id: str) -> BrokerOrder | None:
     """An order as the broker tells it by itself; None without an answer."""
     work = desk.broker(desk.settings.accounts[account]).find(account, order_id)
     with suppress(*QUIET):
-        found = await doubt.in_time(desk, work, Rank.COMPARE)
+        found = await answers.in_time(desk, work, Rank.COMPARE)
         return found.order if isinstance(found, Seen) else None
     return None
 

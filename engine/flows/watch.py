@@ -16,7 +16,7 @@ from engine.desk import Desk
 from engine.domain.errors import RateLimited
 from engine.domain.order import UNANSWERED, Order, OrderState, OrderType, Purpose, Side
 from engine.flows import send, unseen
-from engine.flows.doubt import in_time
+from engine.flows.answers import in_time
 from engine.flows.hear import QUIET, compare_later
 
 _YOUNG_S = 2.0

@@ -1,0 +1,253 @@
+"""What an order's absence at its broker proves, and what is done then: over, or sent once more.
+
+Lists lag and requests are under way: absent is believed in time, when it was said twice, and of an
+exit while what it was to close is still held. Once more goes only what cannot be taken twice.
+"""
+
+from collections.abc import Sequence
+from contextlib import suppress
+
+from engine import orders
+from engine.asking import Rank
+from engine.brokers import Found
+from engine.brokers import Seen as FoundOrder
+from engine.desk import Desk
+from engine.domain.money import ZERO
+from engine.domain.order import UNANSWERED, Order, OrderState, OrderType, Purpose, Trigger
+from engine.domain.trade import TradeState
+from engine.flows import effects, second_truth
+from engine.flows.answers import answered, in_time
+from engine.flows.hear import QUIET, compare_later, on_report
+
+ABSENT_GRACE_S = 5.0
+"""A request may still be under way for so long when the broker says that it has no such order."""
+NAMED_GRACE_S = 30.0
+"""One that the broker took, by its answer or as its id is taken, is there: lists lag so long."""
+LOOK_BACK_S = (5.0, 12.0, 25.0)
+"""After it was believed that an order never arrived, it is looked for again."""
+ABSENT_TWICE_S = 1.0
+"""What is to be believed absent was found absent twice, so far apart."""
+_EDGE_S = 0.05
+"""A clock that wakes us a hair too early would have us ask for nothing, and not again."""
+
+
+async def unseen(desk: Desk, order_id: str) -> bool:
+    """Nothing like it is listed yet: an exit goes out again where a second one is refused."""
+    order = desk.book.orders.get(order_id)
+    if order is None or order.state not in UNANSWERED or order_id in desk.in_flight:
+        return False
+    return desk.broker(order.broker).caps.dedupes_client_id and await _send_again(desk, order)
+
+
+async def absent(desk: Desk, order_id: str, found: Found) -> bool:
+    """The broker has no such order: believed of one that never was sent, else only in time."""
+    order = desk.book.orders.get(order_id)
+    if order is None or order.state.is_terminal:
+        return True
+    if order_id in desk.in_flight:
+        return False
+    is_unanswered = order.state in UNANSWERED
+    is_safe = desk.broker(order.broker).caps.dedupes_client_id
+    if is_unanswered and is_safe and await _send_again(desk, order):
+        return True
+    if left_s := _proof_in_s(desk, desk.book.orders.get(order_id, order)):
+        desk.vigil(lambda: _look_later(desk, order_id, left_s), f"absence of {order_id}")
+        return False
+    if await _may_be_there(desk, order):
+        return False
+    if order_id in desk.in_flight or order_id not in desk.doubts.absent:
+        return False  # another look has found it meanwhile, or sends it again
+    if is_unanswered and not is_safe and await _send_again(desk, order):
+        return True
+    await _over(desk, order)
+    return True
+
+
+async def _over(desk: Desk, order: Order) -> None:
+    """It is not there: what it was for is planned anew."""
+    from engine.flows import doubt
+
+    order_id = order.order_id
+    desk.doubts.absent.pop(order_id, None)
+    desk.doubts.used.discard(order_id)
+    if order.state in UNANSWERED:
+        order = await doubt.doubt(desk, order, "not answered")
+        await answered(desk, order, Trigger.ABSENT, "the broker never had it")
+        if desk.broker(order.broker).caps.finds_by_client_id:  # else one like it may be another
+            desk.vigil(lambda: look_back(desk, order_id, LOOK_BACK_S), f"afterwards {order_id}")
+    elif order.state.is_at_broker:
+        await _gone(desk, order)
+    if order.replaces is not None:
+        await doubt.look_up(desk, order.replaces, refused="its replacement never arrived")
+    effects.settle_soon(desk, order.trade_id)
+
+
+async def _may_be_there(desk: Desk, order: Order) -> bool:
+    """Whether an exit may be at the broker, or have filled there, though no list shows it."""
+    trade = desk.book.trades.get(order.trade_id)
+    if order.purpose is Purpose.ENTRY or trade is None or trade.qty_open <= 0:
+        return False
+    if _needs_person(desk, order):
+        return True
+    try:
+        work = desk.broker(order.broker).positions(order.account)
+        listed = await in_time(desk, work, Rank.NAKED)
+    except QUIET:
+        return True
+    for leg in order.legs:
+        theirs = sum((p.qty for p in listed if p.instrument == leg.instrument), ZERO)
+        ours = sum(
+            (
+                p.qty
+                for p in desk.book.positions.values()
+                if p.account == order.account and p.instrument == leg.instrument
+            ),
+            ZERO,
+        )
+        if abs(theirs) < abs(ours) or theirs * ours < 0:
+            desk.gates.setdefault(order.broker, "it says that less is held than the books do")
+            return True
+    return False
+
+
+def _proof_in_s(desk: Desk, order: Order) -> float:
+    """Absent is proof once nothing can be under way any more, and when it was said twice."""
+    now = desk.clock.monotonic()
+    first = desk.doubts.absent.setdefault(order.order_id, now)
+    age = desk.stopwatch.age_s(order.order_id, order.sent_at or order.created_at)
+    is_named = order.accepted_at is not None or order.order_id in desk.doubts.used
+    is_there = is_named or _is_moved(desk, order)
+    grace_s = NAMED_GRACE_S if is_there else ABSENT_GRACE_S
+    return max(grace_s - age, ABSENT_TWICE_S - (now - first), 0.0)
+
+
+def _is_moved(desk: Desk, order: Order) -> bool:
+    """Another price for an order that works on meanwhile: lists may show the old one for long.
+
+    Given up too soon, it would live beside the one that is sent in its place.
+    """
+    old = desk.book.orders.get(order.replaces) if order.replaces is not None else None
+    if old is None or old.state is not OrderState.PENDING_REPLACE:
+        return False
+    return old.qty == order.qty  # with another size some of what is held may be bare
+
+
+async def _look_later(desk: Desk, order_id: str, pause_s: float) -> None:
+    """Not a moment after the next look proves something: what it was for may be unprotected."""
+    from engine.flows import doubt
+
+    await desk.clock.sleep(pause_s + _EDGE_S)
+    await doubt.look_up(desk, order_id)
+
+
+async def look_back(desk: Desk, order_id: str, at_s: Sequence[float]) -> None:
+    """Look for what is over, as we were told or believe: what it fills after all has no stop."""
+    from engine.flows import recover
+
+    waited = 0.0
+    for at in at_s:
+        await desk.clock.sleep(at - waited)
+        waited = at
+        order = await desk.order(order_id)
+        if order is None or order.filled:
+            return  # it was heard of meanwhile
+        with suppress(*QUIET):
+            work = desk.broker(order.broker).find(order.account, order_id)
+            found = await in_time(desk, work, Rank.DOUBT)
+            if isinstance(found, FoundOrder) and found.order.state not in ("unknown", "rejected"):
+                await on_report(desk, found.order, asked=True)
+                await recover.again(desk, order.broker)  # what lives there unwatched is cancelled
+                return
+
+
+async def _gone(desk: Desk, order: Order) -> None:
+    """It was there and is not any more, and nobody said how it ended."""
+    await answered(desk, order, Trigger.CANCEL, "the broker does not have it any more", flag=True)
+    if order.accepted_at is not None:
+        await desk.tell(
+            "admin",
+            f"⚠ {order.broker} does not have order {order.order_id} ({order.trade_id}) any more "
+            "and did not say how it ended. It counts as cancelled.",
+            note_id=f"gone-{order.order_id}",
+        )
+
+
+def _may_repeat(desk: Desk, order: Order) -> bool:
+    """Whether the same request may leave once more under its id, as this broker treats ids.
+
+    One that refuses a repeat cannot double; where our id is hidden, once. One that takes repeats
+    must provably lack it, and nothing that fills at any price is repeated there: in its place the
+    plan sends a limit beyond the touch (:func:`engine.flows.capable.fitted`). One that knows
+    no ids at all is never asked again: a person decides.
+    """
+    caps = desk.broker(order.broker).caps
+    if caps.dedupes_client_id:
+        return caps.finds_by_client_id or order.attempt == 0
+    if not caps.finds_by_client_id or order.type is OrderType.MARKET:
+        return False
+    return not _proof_in_s(desk, order)
+
+
+def _needs_person(desk: Desk, order: Order) -> bool:
+    """A new exit in place of one that cannot be told would be a repeat by another name.
+
+    Past its stop the position does not wait for him: two whole lists without it have to do.
+    """
+    is_exit = order.purpose is not Purpose.ENTRY and order.state in UNANSWERED
+    return is_exit and is_hidden(desk, order) and not is_past_stop(desk, order)
+
+
+def is_hidden(desk: Desk, order: Order) -> bool:
+    """Its broker neither knows it by our id nor refuses a second one."""
+    caps = desk.broker(order.broker).caps
+    return not caps.dedupes_client_id and not caps.finds_by_client_id
+
+
+def is_past_stop(desk: Desk, order: Order) -> bool:
+    """Whether closing now would bring the stop's price or worse, by what is believed."""
+    trade = desk.book.trades.get(order.trade_id)
+    if trade is None or trade.stop is None or trade.qty_open <= 0:
+        return False
+    quote = desk.quote(trade.legs)
+    touch = second_truth.mark(desk, trade) if quote is None else quote.touch(trade.direction < 0)
+    return touch is not None and (touch - trade.stop.price) * trade.direction <= 0
+
+
+async def _send_again(desk: Desk, order: Order) -> bool:
+    """An exit that never arrived is sent again under its own id; an entry never is (O-01)."""
+    trade = desk.book.trades.get(order.trade_id)
+    if order.purpose is Purpose.ENTRY or order.replaces is not None or trade is None:
+        return False
+    if trade.state is not TradeState.OPEN or not _may_repeat(desk, order):
+        return False
+    is_wanted = (
+        any(c.request_id == order.request_id for c in trade.closes)
+        if order.purpose is Purpose.CLOSE
+        else trade.stop is not None and order.stop == trade.stop.price
+    )
+    if not is_wanted or order.qty > trade.qty_open:
+        return False
+    async with desk.lock(order.account):
+        current = desk.book.orders.get(order.order_id)
+        if current is None or current.state not in UNANSWERED:
+            return True
+        # What was absent before proves nothing from here.
+        desk.doubts.absent.pop(current.order_id, None)
+        if current.state is OrderState.UNKNOWN:
+            current = orders.moved(
+                current,
+                Trigger.SEND,
+                desk.clock.now(),
+                reason=order.reason,
+                attempt=current.attempt + 1,
+            )
+            await desk.commit(
+                desk.event("order.resent", order.alert_id, current, order_id=order.order_id)
+            )
+    from engine.flows import send
+
+    after = await send.submit(desk, current, again=True)
+    if not desk.broker(order.broker).caps.dedupes_client_id:
+        # A list that lagged shows the first one by then: what is there twice is cancelled.
+        compare_later(desk, order.broker, LOOK_BACK_S[-1], "twice")
+    return after.state not in UNANSWERED
