@@ -127,6 +127,7 @@ class Book:
     def _trade(self, trade: Trade) -> None:
         if trade.state in (TradeState.PENDING, TradeState.OPEN):
             self.trades[trade.trade_id] = trade
+            self.closed.pop(trade.trade_id, None)  # one of its executions was taken back
             return
         self.trades.pop(trade.trade_id, None)
         _remember(self.closed, trade.trade_id, trade)

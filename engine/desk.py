@@ -95,6 +95,8 @@ class Desk(Background):
         """Channel -> the turns of its messages that are decided and still being carried out."""
         self.in_flight: set[str] = set()
         """Orders whose request to the broker is under way: nobody may judge them yet."""
+        self.let_go: set[str] = set()
+        """Stops whose end is decided and not written down yet: other accounts count them."""
         self.doubts = Doubts()
         """What is not known for sure of orders, and since when."""
         self.stories: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()

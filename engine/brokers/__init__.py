@@ -71,6 +71,8 @@ class BrokerOrder:
     raw_state: str = ""
     fills: "tuple[BrokerFill, ...]" = ()
     """Its executions, where the report of an order tells them too."""
+    is_changing: bool = False
+    """They are told otherwise than before, which is not believed yet: money may be ahead."""
 
     def __post_init__(self) -> None:
         if self.qty < 0 or self.filled < 0:

@@ -38,8 +38,11 @@ async def on_amended(desk: Desk, fill: BrokerFill) -> bool:
 
 async def _is_of_stranger(desk: Desk, fill: BrokerFill) -> bool:
     """An execution made outside is booked in parts: what it became is a person's to undo."""
-    if not any(name.startswith(f"{fill.of}/") for name in desk.book.executions):
+    known = desk.book.executions
+    is_told = fill.of in known and known[fill.of] is None  # it is a change of a change
+    if not (is_told or any(name.startswith(f"{fill.of}/") for name in known)):
         return False
+    desk.book.known_execution(fill.execution_id)
     await desk.tell(
         "admin",
         f"⚠ {fill.account}: the broker changed an execution that was made outside TradeStream "
@@ -97,7 +100,6 @@ async def _book(desk: Desk, fill: BrokerFill, wrong: Execution, history: list[Ex
         "account": desk.book.accounts[fill.account],
         "now": now,
     }
-    was_live = trade.trade_id in desk.book.trades
     if fill.kind == "bust":
         bookings = [ledger.bust(wrong, history, **known)]  # type: ignore[arg-type]
         said = f"was taken back: {_words(wrong)}"
@@ -107,7 +109,7 @@ async def _book(desk: Desk, fill: BrokerFill, wrong: Execution, history: list[Ex
         said = f"was corrected from {_words(wrong)} to {_words(right)}"
     await desk.commit(*_events(desk, fill, order, bookings, said))
     last = bookings[-1].trade
-    if not was_live and last.trade_id in desk.book.trades:
+    if last.trade_id in desk.book.trades:  # in between it may have been over, and forgotten
         for kind in (Order, Position):
             for record in await desk.store.find(kind, where={"trade_id": last.trade_id}):
                 desk.book.put_newer(record)

@@ -13,13 +13,15 @@ from engine.market import new_york_date
 from engine.pricing import worst_limit
 
 _MOST_MOVED, _MOST_CLOSED = 1, 2
+_EACH = 2
+"""Requests of a stop that is let go: its end, and what comes in its place."""
 _GROWS_S, _GROWS_LATER_S, _OFTEN = 1.0, 2.5, 4
 """A stop grows no sooner than that after it was sent; later, when it has grown so often."""
 _LOOKED_FOR = timedelta(seconds=30)
 """So long the look-ups of an exit go before moves; then a person is called, and moves go on."""
 _GOING = timedelta(seconds=5)
 """A cancel that takes longer holds nobody up: exits always pass."""
-_MAY_FILL = timedelta(seconds=10)
+_MAY_FILL_S = 10.0
 """So long after it was sent an entry most likely fills, and then needs a stop at once."""
 
 
@@ -62,41 +64,61 @@ def fitted(desk: Desk, trade: Trade, step: Step) -> Step:
 def must_queue(desk: Desk, trade: Trade, step: Cancel | Replace) -> bool:
     """Whether a working stop stays until others have gone; what may close too much goes at once.
 
-    It stays, and protects, while the broker's allowance has no room for what must follow it.
+    It stays, and protects, while the broker's allowance has no room for what must follow it. A
+    close goes before a move.
 
     Where nothing is told unasked, the end of a cancelled stop has to be asked for before the next
     one can be sent, and few questions a second are answered: of many that were let go at once the
     last would leave what it protected naked for long. One is over when what comes in its place has
-    been answered. A close goes before a move.
+    been answered.
     """
     if isinstance(step, Replace):
-        return step.qty == step.order.qty and _lacks_room(desk, trade.broker)
-    if not _is_needed(desk, step.order):
+        return step.qty == step.order.qty and _lacks_room(desk, trade)
+    if not _is_needed(desk, step.order) or step.order.leaves > abs(trade.qty_open):
         return False
     if _is_growing(desk, trade, step.order) or _is_mere_move(desk, trade):
         return True
     if desk.broker(trade.broker).caps.has_stream:
-        return _lacks_room(desk, trade.broker)
+        return _lacks_room(desk, trade)
     return len(_going(desk, trade.broker)) >= (_MOST_CLOSED if trade.closes else _MOST_MOVED)
 
 
-def _lacks_room(desk: Desk, broker: str) -> bool:
-    """Whether this cancel and what comes after it would take the turns that others need first.
+def _lacks_room(desk: Desk, trade: Trade) -> bool:
+    """Whether this step and what comes after it would take the turns that others need first.
 
-    Those are the orders that follow cancelled stops, and the stops of entries about to fill.
+    Those are the orders that follow cancelled stops; for a mere move also the closes that wait,
+    and the stops of entries about to fill.
     """
-    room = desk.broker(broker).room()
-    if room is None:
-        return False
-    soon = [
-        order
-        for order in desk.book.orders.values()
-        if order.broker == broker
-        and order.purpose is Purpose.ENTRY
-        and not order.state.is_terminal
-        and desk.clock.now() - order.created_at < _MAY_FILL
-    ]
-    return room < 2 * (len(_going(desk, broker)) + 1) + len(soon)
+    room = desk.broker(trade.broker).room()
+    if room is None or room < _EACH:
+        return room is not None
+    needed = _EACH * (len(_going(desk, trade.broker)) + 1)
+    if not trade.closes:
+        needed += _EACH * _n_waiting_to_close(desk, trade.broker) + _n_about_to_fill(desk, trade)
+    return room < needed
+
+
+def _n_waiting_to_close(desk: Desk, broker: str) -> int:
+    return sum(
+        trade.broker == broker
+        and bool(trade.closes)
+        and all(
+            order.state.is_terminal
+            for order in desk.book.orders_of(trade.trade_id)
+            if order.purpose is Purpose.CLOSE
+        )
+        for trade in desk.book.trades.values()
+    )
+
+
+def _n_about_to_fill(desk: Desk, trade: Trade) -> int:
+    """Entries at the same broker."""
+    accounts = [name for name, broker in desk.settings.accounts.items() if broker == trade.broker]
+    return sum(
+        desk.stopwatch.age_s(entry.order_id, entry.sent_at or entry.created_at) < _MAY_FILL_S
+        for account in accounts
+        for entry in desk.book.pending_entries(account)
+    )
 
 
 def _going(desk: Desk, broker: str) -> list[Order]:
@@ -105,11 +127,15 @@ def _going(desk: Desk, broker: str) -> list[Order]:
         order
         for order in desk.book.orders.values()
         if order.broker == broker
-        and order.state in (OrderState.PENDING_CANCEL, OrderState.SUBMITTING)
         and order.purpose is not Purpose.ENTRY
-        and desk.clock.now() - order.updated_at < _GOING
+        and (order.order_id in desk.let_go or _is_going(desk, order))
         and _is_held(desk, order)
     ]
+
+
+def _is_going(desk: Desk, order: Order) -> bool:
+    is_under_way = order.state in (OrderState.PENDING_CANCEL, OrderState.SUBMITTING)
+    return is_under_way and desk.clock.now() - order.updated_at < _GOING
 
 
 def _is_growing(desk: Desk, trade: Trade, order: Order) -> bool:

@@ -39,7 +39,7 @@ from engine.flows import (
     unsettled,
 )
 from engine.flows.fills import undoes_booked
-from engine.flows.hear import QUIET
+from engine.flows.hear import QUIET, compare_later
 from engine.reconcile import Findings, PositionGap
 
 log = logging.getLogger(__name__)
@@ -299,7 +299,10 @@ async def _adopt(
         if not await splits.on_gap(desk, account, gap):
             await _adopt_position(desk, account, gap)
     is_same = before.cash is not None and found.cash == before.cash
-    if found.cash is not None and is_same and not found.positions:
+    is_changing = any(report.is_changing for report in seen.recent)
+    if is_changing:  # its price may be corrected in a moment, and then this is its money
+        compare_later(desk, broker, taken_back.SURE_S, "changed executions")
+    if found.cash is not None and is_same and not (found.positions or is_changing):
         await ends.on_cash(desk, account, found.cash.usd, found.cash.theirs)
 
 

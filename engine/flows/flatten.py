@@ -114,4 +114,8 @@ def _state(desk: Desk, trade_id: str) -> str:
 
 def _why(own: tuple[Order, ...]) -> str:
     refused = [o for o in own if o.state is OrderState.REJECTED and o.purpose is Purpose.CLOSE]
-    return refused[-1].reason if refused else "its broker has not answered"
+    if refused:
+        return refused[-1].reason
+    if any(o.purpose is Purpose.STOP and o.state is OrderState.ACCEPTED for o in own):
+        return "it waits for its turn, and its stop stands until then"
+    return "its broker has not answered"

@@ -4,7 +4,8 @@ Whatever happened (a fill, a click, a crash), run it again: it compares wishes w
 takes the next legal step, until there is none.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -73,14 +74,15 @@ async def _next(desk: Desk, trade_id: str, wish: Wished | None = None) -> bool:
         planned = plan(trade, own, broker_stops=broker_stops)
         steps = tuple(capable.fitted(desk, trade, step) for step in planned)
         step = next((s for s in steps if not _must_wait(desk, trade, s)), None)
-        if noted is not trade and (step is None or isinstance(step, Cancel)):
-            await _store_protection(desk, noted, before)
-            before = ()
-        if step is None or desk.backoff.must_wait(f"{trade_id}|all"):
-            if before:
-                await desk.commit(*before)
-            return False
-        work = await _write_ahead(desk, noted, step, before)
+        with _let_go(desk, step):
+            if noted is not trade and (step is None or isinstance(step, Cancel)):
+                await _store_protection(desk, noted, before)
+                before = ()
+            if step is None or desk.backoff.must_wait(f"{trade_id}|all"):
+                if before:
+                    await desk.commit(*before)
+                return False
+            work = await _write_ahead(desk, noted, step, before)
     await _act(desk, *work)
     return True
 
@@ -90,6 +92,19 @@ def _must_wait(desk: Desk, trade: Trade, step: Step) -> bool:
     if desk.backoff.must_wait(_name(trade.trade_id, step)):
         return True
     return not isinstance(step, Submit) and capable.must_queue(desk, trade, step)
+
+
+@contextmanager
+def _let_go(desk: Desk, step: Step | None) -> Iterator[None]:
+    """From its decision on it counts: accounts of one login decide at the same time."""
+    if step is None or isinstance(step, Submit):
+        yield
+        return
+    desk.let_go.add(step.order.order_id)
+    try:
+        yield
+    finally:
+        desk.let_go.discard(step.order.order_id)
 
 
 def _name(trade_id: str, step: Step) -> str:

@@ -226,7 +226,8 @@ def correct(
     """A broker's correction: the wrong execution reversed, then the right one booked.
 
     The second booking follows on the first; when ``corrected`` has the id of the wrong one it
-    gets an id of its own.
+    gets an id of its own. Of the same units at another price, what is wanted of the trade, and how
+    it ended, is as it was.
     """
     undone = bust(
         execution,
@@ -241,7 +242,7 @@ def correct(
     if name == execution.execution_id:
         name += CORRECT
     right = replace(corrected, execution_id=name, kind="correct", version=1)
-    return undone, book(
+    done = book(
         right,
         order=undone.order,
         trade=undone.trade,
@@ -249,6 +250,17 @@ def correct(
         account=undone.account,
         now=now,
     )
+    if (right.side, right.qty) != (execution.side, execution.qty):
+        return undone, done
+    kept = replace(
+        done.trade,
+        targets=trade.targets,
+        closes=trade.closes,
+        closed_at=trade.closed_at,
+        close_reason=trade.close_reason,
+        is_unprotected_since=trade.is_unprotected_since,
+    )
+    return undone, replace(done, trade=kept)
 
 
 def live(history: Sequence[Execution]) -> list[Execution]:

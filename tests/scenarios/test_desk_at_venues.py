@@ -308,29 +308,6 @@ async def test_what_an_order_of_sums_says_by_itself_and_is_held_no_more_was_take
         assert kinds.count("bust") == 1
 
 
-@pytest.mark.parametrize("name", ["etrade", "webull"])
-async def test_another_average_of_the_same_quantity_is_booked_as_a_correction(name):
-    """The books stood $0.90 apart from the broker's for good."""
-    async with at(name) as it:
-        entry = await it.enter()
-        await it.seconds(8)
-        was = it.desk.book.trades[entry.trade_id].entry_price
-        it.bench.venue.repriced = D("0.10")
-        for seconds, price in ((2, was), (12, was + D("0.10"))):
-            await recover.again(it.desk, name)
-            await it.seconds(seconds)
-            await recover.again(it.desk, name)
-            await it.seconds(1)
-            assert it.desk.book.trades[entry.trade_id].entry_price == price
-        await it.die()
-        await it.start()
-        await it.seconds(30)
-        assert it.desk.book.trades[entry.trade_id].entry_price == was + D("0.10")
-        kinds = [e.kind for e in await it.desk.store.find(Execution)]
-        assert sorted(kinds) == ["bust", "correct", "fill"]
-        await it.protected()
-
-
 async def test_lists_that_lag_take_nothing_back_that_the_order_itself_still_says():
     """A position stood 72 s without a stop: the list did not know yet what had filled."""
     async with at("webull") as it:

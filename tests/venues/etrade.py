@@ -125,9 +125,9 @@ class EtradeVenue(Venue):
         self.previews: dict[int, Previewed] = {}
         self.placed: dict[tuple[str, str], Placed] = {}
         self._over: dict[str, tuple[BrokerOrder, dict[str, Any]]] = {}
+        """Orders that are over and their rows: put into words once."""
         self.repriced = D(0)
         """Executions were corrected by so much, up or down."""
-        """Orders that are over and their rows: put into words once."""
         self._ids = count(479)
         self._preview_ids = count(2785277279)
 

@@ -95,9 +95,9 @@ class WebullVenue(Venue):
         self.get_says: tuple[int, Any] | None = None
         """What a look-up answers instead of the truth."""
         self.undone = D(0)
+        """So many of each purchase were taken back: no list and no answer has them."""
         self.repriced = D(0)
         """Executions were corrected by so much, up or down."""
-        """So many of each purchase were taken back: no list and no answer has them."""
         self.is_late = False
         """Only lists lack them; the order, asked alone, knows better."""
         self._nonces: set[str] = set()

@@ -15,6 +15,10 @@ class Lasting:
         self._clock = clock
         self._since: dict[Hashable, float] = {}
 
+    def is_said(self, what: Hashable) -> bool:
+        """Whether it was said at the last look."""
+        return what in self._since
+
     def is_sure(self, what: Hashable, is_so: bool) -> bool:
         """Whether ``what`` has been said for so long that it is believed."""
         if not is_so:

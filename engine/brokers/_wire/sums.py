@@ -84,6 +84,8 @@ class Sums:
         told = _qty(known)
         if may_lag and filled < told and self._is_of_late(known[-1]):
             return
+        if filled < told:
+            self._other.is_sure(what, False)
         if self._less.is_sure(what, filled < told):
             self._take_back(order, leg, filled, at)
             known = self._of(order, leg)
@@ -94,11 +96,15 @@ class Sums:
             return
         if more > 0:
             price = (filled * average - _cost(known)) / more
+            price = price if price > 0 else average  # the next looks correct what was before
             fee = max(fee_usd - _fees(known), ZERO)
             self._add(order, leg, qty=more, price=price, fee=_text(fee), at=at.isoformat())
-        is_other = more == 0 and abs(average * filled - _cost(known)) >= _ROUNDED * filled > 0
+        cost = average * filled
+        is_other = more == 0 < filled and not _is_same(cost, known, filled)
+        if is_other and may_lag and known[-1].kind == "correct":
+            is_other = not _is_same(cost, known[:-1], filled)  # else it is a list of before
         if self._other.is_sure(what, is_other):
-            self._correct(order, leg, average * filled - _cost(known))
+            self._correct(order, leg, average, cost - _cost(known))
 
     def _is_of_late(self, part: Part) -> bool:
         return self._clock.now() - datetime.fromisoformat(part.at) < _LAG
@@ -119,7 +125,9 @@ class Sums:
     def told(self, order: BrokerOrder) -> BrokerOrder:
         """The order with all of its executions."""
         fills = tuple(_fill(order, part) for part in self._parts.get(_key(order), ()))
-        return replace(order, fills=fills)
+        legs = [(_key(order), n) for n in range(len(order.legs))]
+        is_changing = any(self._less.is_said(leg) or self._other.is_said(leg) for leg in legs)
+        return replace(order, fills=fills, is_changing=is_changing)
 
     def _of(self, order: BrokerOrder, leg: int) -> list[Part]:
         return [part for part in self._parts.get(_key(order), ()) if part.leg == leg]
@@ -133,22 +141,26 @@ class Sums:
             bust = replace(part, execution_id=f"{of}-bust", at=at.isoformat(), kind="bust", of=of)
             self._put(order, bust)
 
-    def _correct(self, order: BrokerOrder, leg: int, missing: Decimal) -> None:
-        """The same at another price: what cannot be told apart is put on the largest part."""
-        part = max(_standing(self._of(order, leg)), key=lambda p: Decimal(p.qty))
-        price = Decimal(part.price) + missing / Decimal(part.qty)
-        if price <= 0:  # no price of one part alone explains it: seen as a gap in cash
-            return
-        self._add(
-            order,
-            leg,
-            qty=Decimal(part.qty),
-            price=price,
-            fee=part.fee,
-            at=part.at,
-            kind="correct",
-            of=part.execution_id,
-        )
+    def _correct(self, order: BrokerOrder, leg: int, average: Decimal, missing: Decimal) -> None:
+        """The same at another price: what cannot be told apart is put on the largest part.
+
+        Where no price of one part explains it, all of them have cost the average.
+        """
+        parts = _standing(self._of(order, leg))
+        largest = max(parts, key=lambda part: Decimal(part.qty))
+        price = Decimal(largest.price) + missing / Decimal(largest.qty)
+        right = [(largest, price)] if price > 0 else [(part, average) for part in parts]
+        for part, price in right:
+            self._add(
+                order,
+                leg,
+                qty=Decimal(part.qty),
+                price=price,
+                fee=part.fee,
+                at=part.at,
+                kind="correct",
+                of=part.execution_id,
+            )
 
     def _add(
         self, order: BrokerOrder, leg: int, *, qty: Decimal, price: Decimal, **more: Any
@@ -204,6 +216,10 @@ def _qty(parts: list[Part]) -> Decimal:
 
 def _cost(parts: list[Part]) -> Decimal:
     return sum((Decimal(p.qty) * Decimal(p.price) for p in _standing(parts)), ZERO)
+
+
+def _is_same(cost: Decimal, parts: list[Part], filled: Decimal) -> bool:
+    return abs(cost - _cost(parts)) < _ROUNDED * filled
 
 
 def _fees(parts: list[Part]) -> Decimal:

@@ -27,8 +27,9 @@ class Settings(Adapter.Settings):
     """Trade updates."""
     quotes_url: Address = ""
     """Market data, for trying the connection out."""
-    requests_per_min: int = Field(default=190, gt=0)
-    """A little less than Alpaca allows a login: 200, unless it was raised."""
+    requests_per_min: int = Field(default=190, ge=30)
+    """A little less than Alpaca allows a login: 200, unless it was raised. With less than 30 a
+    stop and what must follow it would find no room beside looks and comparisons."""
 
     @property
     def rest(self) -> str:

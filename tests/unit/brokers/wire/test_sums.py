@@ -202,6 +202,63 @@ def test_each_leg_has_its_own_sum():
     assert len({f.execution_id for f in book.told(pair).fills}) == 3
 
 
+def test_more_at_a_lower_average_than_one_part_explains_costs_something_each():
+    clock = ManualClock(START)
+    book = Sums("x", MemoryTokens(), clock)
+    book.saw(order(10), D(2), D(0), START)
+    for _ in range(3):
+        book.saw(order(11), D("1.50"), D(0), START)
+        clock.advance(10)
+    fills = told(book)
+    assert all(f.price > 0 for f in fills)
+    undone = {f.of for f in fills}
+    assert sum(f.qty * f.price for f in fills if f.execution_id not in undone) == D("16.5")
+
+
+def test_a_correction_that_no_part_explains_alone_is_one_of_all():
+    clock = ManualClock(START)
+    book = Sums("x", MemoryTokens(), clock)
+    book.saw(order(1), D(100), D(0), START)
+    book.saw(order(3), D(40), D(0), START)
+    for _ in range(2):
+        book.saw(order(3), D(2), D(0), START)
+        clock.advance(10)
+    right = [(f.qty, f.price) for f in told(book) if f.kind == "correct"]
+    assert right == [(D(1), D(2)), (D(2), D(2))]
+
+
+def test_a_list_that_may_lag_takes_no_correction_back():
+    clock = ManualClock(START)
+    book = Sums("x", MemoryTokens(), clock)
+    book.saw(order(4), D(2), D(0), START)
+    for average, may_lag in ((D(3), False), (D(2), True)):
+        for _ in range(2):
+            book.saw(order(4), average, D(0), START, may_lag=may_lag)
+            clock.advance(10)
+    assert [f.kind for f in told(book)] == ["fill", "correct"]
+
+
+def test_what_is_said_in_between_begins_the_wait_anew():
+    clock = ManualClock(START)
+    book = Sums("x", MemoryTokens(), clock)
+    book.saw(order(4), D(2), D(0), START)
+    for filled, average in ((4, D(3)), (3, D(2)), (4, D(3))):
+        book.saw(order(filled), average, D(0), START)
+        clock.advance(5)
+    assert [f.kind for f in told(book)] == ["fill"]
+
+
+def test_while_another_price_is_not_believed_yet_the_order_says_so():
+    clock = ManualClock(START)
+    book = Sums("x", MemoryTokens(), clock)
+    said = []
+    for average in (2, 3, 3, 3):
+        book.saw(order(4), D(average), D(0), START)
+        said.append(book.told(order(4)).is_changing)
+        clock.advance(10)
+    assert said == [False, True, True, False]
+
+
 async def test_what_was_kept_before_legs_were_counted_is_read():
     tokens = MemoryTokens()
     part = {"execution_id": "B1-1", "qty": "4", "price": "2", "fee": "0", "at": START.isoformat()}
@@ -236,3 +293,10 @@ def test_what_stands_adds_up_to_the_last_sum(looks):
     assert sum(f.qty for f in fills) == filled
     off = abs(sum(f.qty * f.price for f in fills) - D(cost) / 100)
     assert off <= D("0.000001") * max(filled, 1)
+
+
+def test_an_average_of_nothing_says_nothing():
+    book = sums()
+    book.saw(order(0), D(2), D(0), START, may_lag=True)
+    assert told(book) == []
+    assert not book.told(order(0)).is_changing

@@ -1,0 +1,86 @@
+"""Brokers that tell sums: another average of the same quantity is a correction, with its money."""
+
+from dataclasses import replace
+
+import pytest
+
+from engine.domain.order import OrderType, Side
+from engine.domain.trade import Execution, LedgerEntry
+from engine.flows import recover
+from tests import truth
+from tests.conformance.broker_bench import D
+from tests.scenarios.test_desk_at_venues import at
+
+
+async def looked_at(it, times, seconds=6):
+    """Compared with the broker, again and again."""
+    for _ in range(times):
+        await recover.again(it.desk, it.name)
+        await it.seconds(seconds)
+
+
+@pytest.mark.parametrize("name", ["etrade", "webull"])
+async def test_another_average_of_the_same_quantity_is_booked_as_a_correction(name):
+    """The books stood $0.90 apart from the broker's for good."""
+    async with at(name) as it:
+        entry = await it.enter()
+        await it.seconds(8)
+        was = it.desk.book.trades[entry.trade_id].entry_price
+        it.bench.venue.repriced = D("0.10")
+        for seconds, price in ((2, was), (12, was + D("0.10"))):
+            await recover.again(it.desk, name)
+            await it.seconds(seconds)
+            await recover.again(it.desk, name)
+            await it.seconds(1)
+            assert it.desk.book.trades[entry.trade_id].entry_price == price
+        await it.die()
+        await it.start()
+        await it.seconds(30)
+        assert it.desk.book.trades[entry.trade_id].entry_price == was + D("0.10")
+        kinds = [e.kind for e in await it.desk.store.find(Execution)]
+        assert sorted(kinds) == ["bust", "correct", "fill"]
+        await it.protected()
+
+
+@pytest.mark.parametrize("name", ["etrade", "webull"])
+async def test_the_money_of_a_correction_is_no_deposit(name):
+    """It was booked as one, and back again ten seconds later: with it the day's start moved."""
+    async with at(name) as it:
+        await it.enter()
+        await it.seconds(8)
+        was = it.desk.book.accounts["main"]
+        venue = it.bench.venue
+        ask = venue.exchange.balance
+
+        async def balance(account):
+            told = await ask(account)
+            return replace(told, cash_usd=told.cash_usd - D("0.20") * it.bench.it.multiplier)
+
+        venue.exchange.balance, venue.repriced = balance, D("0.10")
+        await looked_at(it, 5)
+        now = it.desk.book.accounts["main"]
+        assert now.deposits_usd == was.deposits_usd
+        assert now.cash_usd == was.cash_usd - D("0.20") * it.bench.it.multiplier
+        kinds = [e.kind for e in await it.desk.store.find(LedgerEntry)]
+        assert sorted(kinds) == ["bust", "correct", "deposit", "fill"]  # that of the first day
+        await truth.ledger_identity(it.desk.store)
+
+
+@pytest.mark.parametrize("name", ["etrade", "webull"])
+async def test_corrections_of_what_was_traded_by_hand_keep_nothing_from_being_compared(name):
+    """What a person traded in the broker's app, and what it was corrected to, is his to undo."""
+    async with at(name) as it:
+        request = it.bench.request(Side.BUY, 2, OrderType.LIMIT, limit="2.02")
+        number = it.bench.numbers["main"]
+        by_hand = replace(request, client_order_id="by-hand-1", account=number)
+        await it.bench.venue.exchange.submit(by_hand)
+        await it.seconds(4)
+        await looked_at(it, 1, 4)
+        held = it.ours()
+        for by in ("0.10", "0.20"):
+            it.bench.venue.repriced = D(by)
+            await looked_at(it, 5)
+            assert not it.desk.gates
+            assert it.ours() == held == await it.held()
+        told = [n.text for n in it.desk.book.notices.values() if "made outside" in n.text]
+        assert len(told) == 2
