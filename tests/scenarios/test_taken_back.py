@@ -249,3 +249,15 @@ async def test_a_correction_leaves_targets_and_the_order_of_events_as_they_were(
     assert rig.trade().targets == targets
     assert rig.trade().entry_price == d("2.125")
     await truth.memory_equals_disk(rig.desk)
+
+
+async def test_a_correction_loses_nothing_of_an_open_trade_from_memory(opened):
+    """For a moment the trade is over: its orders that are over were forgotten with it."""
+    rig = await opened()
+    trade = await held(rig)
+    await rig.say("move stop to 1.90 on SPY 603C", channel=desks.OPTIONS)
+    await alive(rig, 3)
+    known = {o.order_id for o in rig.desk.book.orders_of(trade.trade_id)}
+    await _corrected(rig)
+    assert {o.order_id for o in rig.desk.book.orders_of(trade.trade_id)} == known
+    assert trade.trade_id not in rig.desk.book.closed
