@@ -179,10 +179,11 @@ async def _read(desk: Desk, name: str, account: str, since: datetime) -> _Seen:
     for _ in range(3):
         before = held
         fills, recent, working, balance = await together(
-            asked(desk, broker.fills_since(account, since)),
-            asked(desk, broker.orders_since(account, since)),
-            asked(desk, broker.open_orders(account)),
-            asked(desk, broker.balance(account)),
+            desk,
+            broker.fills_since(account, since),
+            broker.orders_since(account, since),
+            broker.open_orders(account),
+            broker.balance(account),
         )
         desk.balances[account] = balance
         held = await asked(desk, broker.positions(account))
@@ -196,15 +197,17 @@ def _sizes(held: Sequence[BrokerPosition]) -> dict[str, Decimal]:
     return {position.instrument.key: position.qty for position in held}
 
 
-async def together(*questions: Coroutine[Any, Any, Any]) -> list[Any]:
-    """All answers, or the first failure; nobody goes on asking after it."""
-    works = [asyncio.create_task(question) for question in questions]
+async def together(desk: Desk, *questions: Coroutine[Any, Any, Any]) -> list[Any]:
+    """All answers in time, or the first failure; nobody goes on asking after it."""
+    works = [asyncio.create_task(asked(desk, question)) for question in questions]
     try:
         return await asyncio.gather(*works)
     finally:
         for work in works:
             work.cancel()
         await asyncio.gather(*works, return_exceptions=True)
+        for question in questions:
+            question.close()  # one that had not begun yet when the desk stopped
 
 
 async def asked(desk: Desk, question: Awaitable[T]) -> T:

@@ -48,9 +48,7 @@ async def is_as_left(desk: Desk, name: str) -> bool:
 async def _agrees(desk: Desk, name: str, account: str) -> bool:
     broker = desk.broker(name)
     working, held, balance = await together(
-        asked(desk, broker.open_orders(account)),
-        asked(desk, broker.positions(account)),
-        asked(desk, broker.balance(account)),
+        desk, broker.open_orders(account), broker.positions(account), broker.balance(account)
     )
     splits.hold(desk, account, held)
     for report in working:
@@ -73,9 +71,8 @@ async def _agrees(desk: Desk, name: str, account: str) -> bool:
         await desk.clock.sleep(_PAUSE_S)
     if _is_same(_found(desk, account, working, held, balance)):
         return True
-    held, balance = await together(  # it was read before what it is compared with
-        asked(desk, broker.positions(account)), asked(desk, broker.balance(account))
-    )
+    # It was read before what it is compared with.
+    held, balance = await together(desk, broker.positions(account), broker.balance(account))
     return _is_same(_found(desk, account, working, held, balance))
 
 

@@ -1,6 +1,7 @@
 """What a broker is asked: once for all who want it, in the name of who asks, never for nothing."""
 
 import asyncio
+import gc
 from collections import Counter
 from dataclasses import replace
 
@@ -11,7 +12,7 @@ from engine.asking import Rank
 from engine.brokers.paper.book import Holding
 from engine.domain.errors import RateLimited
 from engine.domain.order import OrderState, Purpose
-from engine.flows import glance, recover, watch
+from engine.flows import compare, glance, recover, watch
 from tests import rig as desks
 from tests.conformance.faulty_broker import Faults, FaultyBroker
 from tests.rig import LOOSE, spy
@@ -459,3 +460,20 @@ async def test_exits_cancels_and_entries_ask_in_their_own_names(rig):
     assert rig.asked.names["entry"] == {Rank.ENTRY}
     assert rig.asked.names["exit"] == {Rank.EXIT}
     assert rig.asked.names["cancel"] == {Rank.EXIT}
+
+
+async def test_a_desk_that_stops_before_its_questions_were_put_leaves_none_behind(recwarn):
+    """A comparison was cancelled in the moment in which it began to ask."""
+
+    async def question():
+        return 1
+
+    rig = await desks.start()
+    comparing = asyncio.create_task(compare.together(rig.desk, question(), question()))
+    await asyncio.sleep(0)  # it has made its tasks, and none has begun
+    comparing.cancel()
+    await asyncio.wait({comparing})
+    del comparing
+    gc.collect()
+    assert not [str(w.message) for w in recwarn if "never awaited" in str(w.message)]
+    await rig.close()
