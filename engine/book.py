@@ -130,9 +130,11 @@ class Book:
             self.closed.pop(trade.trade_id, None)  # one of its executions was taken back
             return
         self.trades.pop(trade.trade_id, None)
-        _remember(self.closed, trade.trade_id, trade)
+        known = self.round_trips.get(trade.trade_id)
+        is_new = known is None or known.closed_at != trade.closed_at
+        _remember(self.closed, trade.trade_id, trade, is_new=is_new)
         if trade.qty_opened:
-            forgotten = _remember(self.round_trips, trade.trade_id, trade)
+            forgotten = _remember(self.round_trips, trade.trade_id, trade, is_new=is_new)
             self.ended.put(trade)
             if forgotten is not None:
                 self.ended.drop(forgotten.trade_id)
@@ -258,10 +260,11 @@ _SHELVES: dict[type[Record], str] = {
 """Where the newest version of a kind stands, by its key."""
 
 
-def _remember(shelf: OrderedDict[str, V], key: str, value: V) -> V | None:
-    """Put it last; the oldest value, if it had to go for that."""
+def _remember(shelf: OrderedDict[str, V], key: str, value: V, *, is_new: bool = True) -> V | None:
+    """Put it last, or where it was before; the oldest value, if it had to go for that."""
     shelf[key] = value
-    shelf.move_to_end(key)
+    if is_new:
+        shelf.move_to_end(key)
     return shelf.popitem(last=False)[1] if len(shelf) > _RECENT else None
 
 

@@ -9,7 +9,7 @@ from engine.domain.errors import Conflict, InvariantError
 from engine.domain.order import Order
 from engine.domain.record import Event, Record
 from engine.domain.trade import Execution, Position, Trade
-from engine.flows import effects
+from engine.flows import effects, own
 from engine.ledger import Booking
 from engine.ledger.booking import BUST, CORRECT, live
 
@@ -26,6 +26,7 @@ async def on_amended(desk: Desk, fill: BrokerFill) -> bool:
             return await _is_of_stranger(desk, fill)
         wrong = _standing(history, fill.of)
         if wrong is None or _is_done(history, fill) or _says_nothing_new(wrong, fill):
+            desk.book.known_execution(fill.execution_id)
             return True
         try:
             await _book(desk, fill, wrong, history)
@@ -38,11 +39,15 @@ async def on_amended(desk: Desk, fill: BrokerFill) -> bool:
 
 async def _is_of_stranger(desk: Desk, fill: BrokerFill) -> bool:
     """An execution made outside is booked in parts: what it became is a person's to undo."""
+    if await own.order_of(desk, fill.account, fill.client_order_id, fill.broker_id) is not None:
+        return False
     known = desk.book.executions
     is_told = fill.of in known and known[fill.of] is None  # it is a change of a change
     if not (is_told or any(name.startswith(f"{fill.of}/") for name in known)):
         return False
     desk.book.known_execution(fill.execution_id)
+    if fill.kind == "bust":
+        desk.book.known_execution(f"{fill.of}{BUST}")
     await desk.tell(
         "admin",
         f"⚠ {fill.account}: the broker changed an execution that was made outside TradeStream "
@@ -134,12 +139,14 @@ def _events(
 ) -> list[Event]:
     """One per booking, all in one commit: each puts the next version of what it changes."""
     events = []
+    # Of the same units the trade has one next version: in between it was over for nobody.
+    versions = {booking.trade.version: booking for booking in bookings}
     before: Trade | None = None
     for booking in bookings:
         puts: list[Record] = [
             booking.execution,
             booking.entry,
-            booking.trade,
+            *([booking.trade] if versions[booking.trade.version] is booking else []),
             booking.order,
             booking.position,
             booking.account,

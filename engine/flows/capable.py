@@ -72,18 +72,30 @@ def must_queue(desk: Desk, trade: Trade, step: Cancel | Replace) -> bool:
     last would leave what it protected naked for long. One is over when what comes in its place has
     been answered.
     """
+    if _covers_too_much(desk, trade, step.order):
+        return False
     if isinstance(step, Replace):
-        return step.qty == step.order.qty and _lacks_room(desk, trade)
-    if not _is_needed(desk, step.order) or step.order.leaves > abs(trade.qty_open):
+        return step.qty <= step.order.qty and _lacks_room(desk, trade, step.order)
+    if not _is_needed(desk, step.order):
         return False
     if _is_growing(desk, trade, step.order) or _is_mere_move(desk, trade):
         return True
     if desk.broker(trade.broker).caps.has_stream:
-        return _lacks_room(desk, trade)
+        return _lacks_room(desk, trade, step.order)
     return len(_going(desk, trade.broker)) >= (_MOST_CLOSED if trade.closes else _MOST_MOVED)
 
 
-def _lacks_room(desk: Desk, trade: Trade) -> bool:
+def _covers_too_much(desk: Desk, trade: Trade, stop: Order) -> bool:
+    """Whether it and the closes that work beside it could take more than is held."""
+    closing = sum(
+        order.leaves
+        for order in desk.book.orders_of(trade.trade_id)
+        if order.purpose is Purpose.CLOSE and not order.state.is_terminal
+    )
+    return stop.leaves + closing > abs(trade.qty_open)
+
+
+def _lacks_room(desk: Desk, trade: Trade, stop: Order) -> bool:
     """Whether this step and what comes after it would take the turns that others need first.
 
     Those are the orders that follow cancelled stops; for a mere move also the closes that wait,
@@ -93,7 +105,7 @@ def _lacks_room(desk: Desk, trade: Trade) -> bool:
     if room is None or room < _EACH:
         return room is not None
     needed = _EACH * (len(_going(desk, trade.broker)) + 1)
-    if not trade.closes:
+    if not trade.closes and stop.leaves >= abs(trade.qty_open):  # it only protects otherwise
         needed += _EACH * _n_waiting_to_close(desk, trade.broker) + _n_about_to_fill(desk, trade)
     return room < needed
 

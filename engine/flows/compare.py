@@ -108,6 +108,8 @@ async def _account(desk: Desk, broker: str, account: str) -> list[str]:
         if not findings.is_clean:
             await _adopt(desk, broker, account, before, findings, seen)
             left = _judged(desk, account, seen)
+    if _is_changing(seen):
+        compare_later(desk, broker, taken_back.SURE_S, "changed executions")
     lines, still = reconcile.lines(findings), reconcile.lines(left)
     await _record(desk, account, lines, still)
     desk.compared_at[account] = desk.clock.now()
@@ -302,11 +304,13 @@ async def _adopt(
         if not await splits.on_gap(desk, account, gap):
             await _adopt_position(desk, account, gap)
     is_same = before.cash is not None and found.cash == before.cash
-    is_changing = any(report.is_changing for report in seen.recent)
-    if is_changing:  # its price may be corrected in a moment, and then this is its money
-        compare_later(desk, broker, taken_back.SURE_S, "changed executions")
-    if found.cash is not None and is_same and not (found.positions or is_changing):
+    is_later = found.positions or _is_changing(seen)  # what is corrected in a moment has its money
+    if found.cash is not None and is_same and not is_later:
         await ends.on_cash(desk, account, found.cash.usd, found.cash.theirs)
+
+
+def _is_changing(seen: _Seen) -> bool:
+    return any(report.is_changing for report in seen.recent)
 
 
 def _is_unsure(desk: Desk, order: Order) -> bool:

@@ -227,7 +227,7 @@ def correct(
 
     The second booking follows on the first; when ``corrected`` has the id of the wrong one it
     gets an id of its own. Of the same units at another price, what is wanted of the trade, and how
-    it ended, is as it was.
+    it ended, is as it was: its next version stands in the second booking, none in between.
     """
     undone = bust(
         execution,
@@ -244,7 +244,7 @@ def correct(
     right = replace(corrected, execution_id=name, kind="correct", version=1)
     done = book(
         right,
-        order=undone.order,
+        order=replace(undone.order, reported=order.reported),
         trade=undone.trade,
         position=undone.position,
         account=undone.account,
@@ -254,12 +254,23 @@ def correct(
         return undone, done
     kept = replace(
         done.trade,
+        version=trade.version + 1,
         targets=trade.targets,
         closes=trade.closes,
         closed_at=trade.closed_at,
         close_reason=trade.close_reason,
         is_unprotected_since=trade.is_unprotected_since,
     )
+    if kept.state is trade.state:  # no trade has ended by it, nor begun again
+        done = replace(
+            done,
+            account=replace(
+                done.account,
+                n_closed=account.n_closed,
+                loss_streak=account.loss_streak,
+                win_streak=account.win_streak,
+            ),
+        )
     return undone, replace(done, trade=kept)
 
 

@@ -67,6 +67,17 @@ async def test_the_money_of_a_correction_is_no_deposit(name):
 
 
 @pytest.mark.parametrize("name", ["etrade", "webull"])
+async def test_what_is_told_otherwise_is_looked_at_again_as_soon_as_it_may_be_believed(name):
+    async with at(name) as it:
+        entry = await it.enter()
+        await it.seconds(8)
+        was = it.desk.book.trades[entry.trade_id].entry_price
+        it.bench.venue.repriced = D("0.10")
+        await looked_at(it, 1, 20)
+        assert it.desk.book.trades[entry.trade_id].entry_price == was + D("0.10")
+
+
+@pytest.mark.parametrize("name", ["etrade", "webull"])
 async def test_corrections_of_what_was_traded_by_hand_keep_nothing_from_being_compared(name):
     """What a person traded in the broker's app, and what it was corrected to, is his to undo."""
     async with at(name) as it:

@@ -6,8 +6,9 @@ from datetime import timedelta
 
 import pytest
 
+from engine.domain.errors import RateLimited
 from engine.domain.order import OrderState, Purpose
-from engine.domain.trade import Account, StopPlan
+from engine.domain.trade import Account, CloseRequest, StopPlan
 from engine.exits import Cancel, Replace
 from engine.flows import capable, flatten, send, settle
 from tests import rig as desks
@@ -179,3 +180,55 @@ async def test_a_person_is_told_what_a_close_waits_for(opened):
     rig.outside.room = lambda: 1
     said = await flatten.run(rig.desk, TRADER)
     assert "its stop stands until then" in said[trade.trade_id]
+
+
+async def test_the_last_turn_does_not_shrink_a_stop_whose_close_would_find_none(opened):
+    """Of two one is to be closed: the stop was for one, and the other had nothing."""
+    rig = await opened(kinds={"locks_units": True})
+    await held(rig)
+    left, bare = [1], []
+
+    def counted(ask):
+        async def call(*args):
+            if left[0] <= 0:
+                raise RateLimited("no turn", 1.0)
+            left[0] -= 1
+            return await ask(*args)
+
+        return call
+
+    rig.outside.room = lambda: left[0]
+    for name in ("submit", "replace", "cancel"):
+        setattr(rig.outside, name, counted(getattr(rig.outside, name)))
+    await rig.say("STC 1 SPY 603C 1/31")
+    for _ in range(20):
+        await alive(rig, 1)
+        covered = sum(o.leaves for o in (*live(rig, Purpose.STOP), *live(rig, Purpose.CLOSE)))
+        bare.append(rig.trade().qty_open - covered)
+    assert not any(bare)
+
+
+async def test_a_stop_that_covers_too_much_with_a_close_beside_it_goes_at_once(opened):
+    """One of two was sold in the broker's app: close and stop together would sell one too many."""
+    rig = await opened(kinds={"replaces_qty": False})
+    trade = await held(rig)
+    (stop,) = live(rig, Purpose.STOP)
+    stop = replace(stop, qty=d(1))
+    close = replace(stop, order_id="TSC", purpose=Purpose.CLOSE, stop=None, limit=d("3.00"))
+    for order in (stop, close):
+        rig.desk.book.put(order)
+    rig.outside.room = lambda: 0
+    less = rig.desk.book.trades[trade.trade_id] = replace(trade, qty_open=d(1))
+    assert not capable.must_queue(rig.desk, less, Cancel(order=stop, reason="no room beside it"))
+
+
+async def test_a_stop_that_is_too_small_waits_for_no_close_of_another_trade(opened):
+    rig = await opened(kinds={"replaces_qty": False}, risk=desks.LOOSE)
+    trade = await held(rig)
+    (stop,) = live(rig, Purpose.STOP)
+    rig.outside.room = lambda: 2
+    asked = CloseRequest(request_id="C", qty=d(2), reason="x", asked_at=rig.clock.now())
+    rig.desk.book.trades["other"] = replace(trade, trade_id="other", closes=(asked,))
+    more = rig.desk.book.trades[trade.trade_id] = replace(trade, qty_open=d(4))
+    assert not capable.must_queue(rig.desk, more, Cancel(order=stop, reason="grows"))
+    assert capable.must_queue(rig.desk, trade, Cancel(order=stop, reason="moved"))

@@ -13,16 +13,20 @@ class Lasting:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._since: dict[Hashable, float] = {}
+        self._said: dict[Hashable, tuple[Hashable, float]] = {}
 
     def is_said(self, what: Hashable) -> bool:
-        """Whether it was said at the last look."""
-        return what in self._since
+        """Whether something was said against it at the last look."""
+        return what in self._said
 
-    def is_sure(self, what: Hashable, is_so: bool) -> bool:
-        """Whether ``what`` has been said for so long that it is believed."""
-        if not is_so:
-            self._since.pop(what, None)
+    def is_sure(self, what: Hashable, said: Hashable | None) -> bool:
+        """Whether the same was ``said`` of it for so long that it is believed; None: nothing."""
+        if said is None:
+            self._said.pop(what, None)
             return False
         now = self._clock.monotonic()
-        return now - self._since.setdefault(what, now) >= SURE_S
+        before, since = self._said.get(what, (None, now))
+        if before != said:
+            since = now
+        self._said[what] = (said, since)
+        return now - since >= SURE_S

@@ -48,6 +48,8 @@ class Sums:
         self._key, self._tokens, self._clock = f"{name}-fills", tokens, clock
         self._parts: dict[str, tuple[Part, ...]] = {}
         self._less, self._other = Lasting(clock), Lasting(clock)
+        self._was: dict[tuple[str, int], tuple[Decimal, float]] = {}
+        """Order and leg -> what it cost before its last correction, and when that was made."""
         self._lock = asyncio.Lock()
         self._is_changed = False
 
@@ -84,27 +86,35 @@ class Sums:
         told = _qty(known)
         if may_lag and filled < told and self._is_of_late(known[-1]):
             return
-        if filled < told:
-            self._other.is_sure(what, False)
-        if self._less.is_sure(what, filled < told):
+        is_less = self._less.is_sure(what, filled if filled < told else None)
+        if not average or filled < told:  # unsaid, for which some write 0: the next look has it
+            self._other.is_sure(what, None)
+        if is_less:
             self._take_back(order, leg, filled, at)
             known = self._of(order, leg)
         elif filled < told:
             return
         more = filled - _qty(known)
-        if not average:  # unsaid, for which some write 0: the next look has it
+        if not average:
             return
+        cost = average * filled
         if more > 0:
-            price = (filled * average - _cost(known)) / more
+            price = (cost - _cost(known)) / more
             price = price if price > 0 else average  # the next looks correct what was before
             fee = max(fee_usd - _fees(known), ZERO)
             self._add(order, leg, qty=more, price=price, fee=_text(fee), at=at.isoformat())
-        cost = average * filled
-        is_other = more == 0 < filled and not _is_same(cost, known, filled)
-        if is_other and may_lag and known[-1].kind == "correct":
-            is_other = not _is_same(cost, known[:-1], filled)  # else it is a list of before
-        if self._other.is_sure(what, is_other):
+        is_other = more == 0 < filled and not _is_same(cost, _cost(known), filled)
+        if is_other and may_lag and self._is_of_before(what, cost, filled):
+            return
+        if self._other.is_sure(what, average if is_other else None):
+            self._was[what] = (_cost(known), self._clock.monotonic())
             self._correct(order, leg, average, cost - _cost(known))
+
+    def _is_of_before(self, what: tuple[str, int], cost: Decimal, filled: Decimal) -> bool:
+        """Whether it is what was corrected of late."""
+        was, at = self._was.get(what, (ZERO, 0.0))
+        is_of_late = self._clock.monotonic() - at < _LAG.total_seconds()
+        return what in self._was and is_of_late and _is_same(cost, was, filled)
 
     def _is_of_late(self, part: Part) -> bool:
         return self._clock.now() - datetime.fromisoformat(part.at) < _LAG
@@ -149,7 +159,8 @@ class Sums:
         parts = _standing(self._of(order, leg))
         largest = max(parts, key=lambda part: Decimal(part.qty))
         price = Decimal(largest.price) + missing / Decimal(largest.qty)
-        right = [(largest, price)] if price > 0 else [(part, average) for part in parts]
+        wrong = [part for part in parts if Decimal(part.price) != average]
+        right = [(largest, price)] if price > 0 else [(part, average) for part in wrong]
         for part, price in right:
             self._add(
                 order,
@@ -218,8 +229,8 @@ def _cost(parts: list[Part]) -> Decimal:
     return sum((Decimal(p.qty) * Decimal(p.price) for p in _standing(parts)), ZERO)
 
 
-def _is_same(cost: Decimal, parts: list[Part], filled: Decimal) -> bool:
-    return abs(cost - _cost(parts)) < _ROUNDED * filled
+def _is_same(cost: Decimal, known: Decimal, filled: Decimal) -> bool:
+    return abs(cost - known) < _ROUNDED * filled
 
 
 def _fees(parts: list[Part]) -> Decimal:

@@ -300,3 +300,65 @@ def test_an_average_of_nothing_says_nothing():
     book.saw(order(0), D(2), D(0), START, may_lag=True)
     assert told(book) == []
     assert not book.told(order(0)).is_changing
+
+
+def test_what_was_told_right_is_not_corrected():
+    clock = ManualClock(START)
+    book = Sums("x", MemoryTokens(), clock)
+    for filled, average in ((1, D(100)), (2, D(51)), (4, D("45.5"))):
+        book.saw(order(filled), average, D(0), START)
+    for _ in range(2):
+        book.saw(order(4), D(2), D(0), START)
+        clock.advance(10)
+    assert {f.of for f in told(book) if f.kind == "correct"} == {"B1-0-1", "B1-0-3"}
+
+
+def test_a_correction_that_is_taken_back_is_believed_of_a_list_in_time():
+    clock = ManualClock(START)
+    book = Sums("x", MemoryTokens(), clock)
+    for average in (2, 3):
+        for _ in range(3):
+            book.saw(order(4), D(average), D(0), START, may_lag=True)
+            clock.advance(10)
+    said = []
+    for _ in range(3):
+        book.saw(order(4), D(2), D(0), START, may_lag=True)
+        said.append(told(book)[-1].price)
+        clock.advance(3600)
+    assert said == [D(3), D(3), D(2)]
+
+
+def test_a_list_that_may_lag_takes_no_correction_of_all_back():
+    clock = ManualClock(START)
+    book = Sums("x", MemoryTokens(), clock)
+    book.saw(order(1), D(100), D(0), START)
+    book.saw(order(3), D(40), D(0), START)
+    for average, may_lag in ((D(2), False), (D(40), True)):
+        for _ in range(2):
+            book.saw(order(3), average, D(0), START, may_lag=may_lag)
+            clock.advance(10)
+    assert [f.kind for f in told(book)] == ["fill", "fill", "correct", "correct"]
+
+
+def test_another_answer_begins_the_wait_anew():
+    clock = ManualClock(START)
+    book = Sums("x", MemoryTokens(), clock)
+    for filled in (4, 3, 0):
+        book.saw(order(filled), D(2), D(0), START)
+        clock.advance(10)
+    assert [f.kind for f in told(book)] == ["fill"]
+
+
+def test_nothing_is_awaited_of_an_average_that_is_unsaid():
+    clock = ManualClock(START)
+    book = Sums("x", MemoryTokens(), clock)
+    for average in (2, 3, 0):
+        book.saw(order(4), D(average), D(0), START)
+    assert not book.told(order(4)).is_changing
+
+
+def test_less_that_is_not_believed_yet_is_said_too():
+    book = sums()
+    book.saw(order(4), D(2), D(0), START)
+    book.saw(order(3), D(2), D(0), START)
+    assert book.told(order(3)).is_changing
