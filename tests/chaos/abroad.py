@@ -54,6 +54,9 @@ LONG_EVERY, LONG_S = 7, 20.0
 """A life in seven may be long enough for what the one before left in doubt to be found naked."""
 SETTLED_S = 45.0
 """The last doubt is over by then: the ladder's last look is after 30 s."""
+LOOKED_S = 3.0
+"""Each doubt takes two looks, and some venues answer one a second: of a burst of entries that a
+kill left without an answer, the last is known so much later."""
 VENUE_STEP_S = 0.25
 HEARD_S = 15.0
 """A fill is booked by then, where nothing is told unasked too."""
@@ -410,7 +413,7 @@ class Abroad:
 
     async def settled(self) -> None:
         """The venue is healthy: the desk finds out by itself, or has called somebody."""
-        until = time.monotonic() + SETTLED_S
+        until = time.monotonic() + SETTLED_S + LOOKED_S * len(self.doubts())
         while time.monotonic() < until and self.doubts():  # noqa: ASYNC110 - a file has no event
             await asyncio.sleep(0.5)
 
