@@ -43,8 +43,8 @@ AFTER_READY_S = 3.0
 MOVE_S = 0.5
 """A share jumps so often while a life lasts, and takes as long to get there; whole steps of the
 market, which are a quarter of a second."""
-REST_S = 13.0
-"""The desk is left alone for so long before the audit."""
+REST_S = 45.0
+"""Grace of an order that was moved and not answered, 30 s, and some."""
 SHORT, QUIET_LOOKS = 10, 4
 """After fewer kills than that: only until so many looks in a row found nothing going on."""
 LIMITS: dict[str, Any] = {  # and questions that end soon: restarts leave hundreds of them
