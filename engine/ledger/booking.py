@@ -250,6 +250,7 @@ def correct(
         account=undone.account,
         now=now,
     )
+    done = _in_place(done, live(history), execution)
     if (right.side, right.qty) != (execution.side, execution.qty):
         return undone, done
     kept = replace(
@@ -274,10 +275,48 @@ def correct(
     return undone, replace(done, trade=kept)
 
 
+def _in_place(done: Booking, valid: Sequence[Execution], wrong: Execution) -> Booking:
+    """The right execution stands where the wrong one stood, not behind what came in between."""
+    name = wrong.execution_id
+    before = _replayed([e for e in valid if e.execution_id != name])
+    after = _replayed([done.execution if e.execution_id == name else e for e in valid])
+    realised = after.realised_usd - before.realised_usd
+    cash = after.cash_usd - before.cash_usd
+    off, off_cash = realised - done.entry.realised_usd, cash - done.entry.cash_usd
+    closed = after.closed_qty - before.closed_qty
+    return replace(
+        done,
+        entry=replace(done.entry, realised_usd=realised, cash_usd=cash, closed_qty=closed),
+        trade=replace(done.trade, realised_usd=done.trade.realised_usd + off),
+        position=replace(done.position, lots=after.lots),
+        account=replace(
+            done.account,
+            cash_usd=done.account.cash_usd + off_cash,
+            realised_usd=done.account.realised_usd + off,
+            realised_today_usd=done.account.realised_today_usd + off,
+        ),
+    )
+
+
 def live(history: Sequence[Execution]) -> list[Execution]:
-    """Executions that stand: without busted ones and without the busts themselves."""
-    gone = {e.execution_id.removesuffix(BUST) for e in history if e.kind == "bust"}
-    return [e for e in history if e.kind != "bust" and e.execution_id not in gone]
+    """Executions that stand, without busts: a correction stands where what it corrects stood."""
+    stand: list[Execution | None] = []
+    places: dict[str, int] = {}
+    freed = -1
+    for one in history:
+        if one.kind == "bust":
+            freed = places.pop(one.execution_id.removesuffix(BUST), -1)
+            if freed >= 0:
+                stand[freed] = None
+            continue
+        if one.kind == "correct" and freed >= 0:
+            stand[freed] = one
+            places[one.execution_id] = freed
+        else:
+            places[one.execution_id] = len(stand)
+            stand.append(one)
+        freed = -1
+    return [one for one in stand if one is not None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

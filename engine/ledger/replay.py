@@ -13,8 +13,7 @@ from itertools import groupby
 from engine.domain.copying import replace
 from engine.domain.money import ZERO
 from engine.domain.trade import Execution
-
-_BUST = "#bust"
+from engine.ledger.booking import live
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,8 +46,7 @@ class Rebuilt:
 def rebuild(executions: Iterable[Execution]) -> Rebuilt:
     """Figures from executions in the order of booking, busts and corrections included."""
     rows = list(executions)
-    gone = {e.execution_id.removesuffix(_BUST) for e in rows if e.kind == "bust"}
-    valid = [e for e in rows if e.kind != "bust" and e.execution_id not in gone]
+    valid = live(rows)
     trades: dict[str, TradeFigures] = {e.trade_id: TradeFigures() for e in rows}
     accounts: dict[str, TradeFigures] = {e.account: TradeFigures() for e in rows}
     held: dict[str, Decimal] = {}

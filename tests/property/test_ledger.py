@@ -249,6 +249,35 @@ def test_a_bust_leaves_the_books_as_if_the_fill_had_never_been(
     assert trade.realised_usd == twin.realised_usd
 
 
+@given(deals=ONE, which=st.sampled_from(INSTRUMENTS), data=st.data())
+def test_corrections_leave_the_books_as_if_the_right_price_had_always_been(
+    deals: list[Deal], which: Instrument, data: st.DataObject
+) -> None:
+    """Lots keep their places: first in, first out goes by what was first traded."""
+    books = run(deals, (which,))
+    standing, right = dict(enumerate(books.executions)), list(deals)
+    numbers = st.integers(0, len(deals) - 1)
+    for number in data.draw(st.lists(numbers, min_size=1, max_size=3)):
+        right[number] = replace(right[number], cents=data.draw(st.integers(1, 99_999)))
+        _, done = books.correct(standing[number], price=right[number].price)
+        standing[number] = done.execution
+        books.check()
+        as_if = run(right, (which,))
+        assert money(books) == money(as_if)
+        assert books.account.realised_today_usd == as_if.account.realised_today_usd
+        trade, twin = books.trade("T0"), as_if.trade("T0")
+        for name in ("state", "qty_open", "qty_opened", "realised_usd", "fees_usd", "closes"):
+            assert getattr(trade, name) == getattr(twin, name)
+        mine, theirs = (b.positions[f"T0|{which.key}"].lots for b in (books, as_if))
+        assert [(x.qty, x.price, x.fee_usd) for x in mine] == [
+            (x.qty, x.price, x.fee_usd) for x in theirs
+        ]
+    gone = data.draw(numbers)
+    books.bust(standing[gone])
+    without = run([d for i, d in enumerate(right) if i != gone], (which,))
+    assert money(books)[:3] == money(without)[:3]
+
+
 @given(deals=ONE, which=st.sampled_from(INSTRUMENTS))
 def test_the_trade_tells_the_same_story_as_the_ledger(deals: list[Deal], which: Instrument) -> None:
     books = run(deals, (which,))

@@ -220,6 +220,22 @@ class Books:
         self.keep(booking)
         return booking
 
+    def correct(self, execution: Execution, **changes: Any) -> tuple[ledger.Booking, ...]:
+        self.at += timedelta(seconds=1)
+        made = ledger.correct(
+            execution,
+            replace(execution, **changes),
+            self.history(execution),
+            order=self.orders[execution.order_id],
+            trade=self.trades[execution.trade_id],
+            position=self.positions[f"{execution.trade_id}|{execution.instrument.key}"],
+            account=self.account,
+            now=self.at,
+        )
+        for booking in made:
+            self.keep(booking)
+        return made
+
     def check(self, marks: dict[str, Decimal] | None = None) -> None:
         """I-01, I-03 and the independent recomputation."""
         held = list(self.positions.values())

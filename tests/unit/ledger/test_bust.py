@@ -134,29 +134,13 @@ def test_a_correction_is_a_bust_and_a_new_fill() -> None:
 # -- the same units at another price ------------------------------------------------------------
 
 
-def corrected(books: Books, number: int, price: str, qty: int | None = None) -> None:
-    wrong = books.executions[number]
-    right = replace(wrong, price=D(price), qty=wrong.qty if qty is None else D(qty))
-    for booking in ledger.correct(
-        wrong,
-        right,
-        books.history(wrong),
-        order=books.orders[wrong.order_id],
-        trade=books.trade(),
-        position=books.positions["T|AAPL"],
-        account=books.account,
-        now=books.at,
-    ):
-        books.keep(booking)
-
-
 @pytest.mark.parametrize(("sold", "number"), [(10, 0), (5, 1)], ids=["over", "open"])
 def test_a_correction_is_no_win_and_no_end_of_a_losing_streak(sold: int, number: int) -> None:
     """A winner of long ago was corrected by five cents, and three losses were forgotten."""
     books = entered((5, "100"), (5, "100"))
     books.fill("X", sold, "110")
     books.account = was = replace(books.account, loss_streak=3, win_streak=0)
-    corrected(books, number, "100.05")
+    books.correct(books.executions[number], price=D("100.05"))
     now = books.account
     assert (now.loss_streak, now.win_streak, now.n_closed) == (3, 0, was.n_closed)
 
@@ -168,7 +152,7 @@ def test_a_correction_ends_no_order_of_which_an_execution_is_still_to_come() -> 
     for _ in range(2):
         books.fill("A", 1, "100")
     books.orders["A"] = replace(books.orders["A"], ended=OrderState.CANCELED, reported=D(3))
-    corrected(books, 0, "99")
+    books.correct(books.executions[0], price=D(99))
     assert not books.orders["A"].state.is_terminal
     assert not books.trade().is_entry_over
     books.fill("A", 1, "100")
@@ -181,12 +165,23 @@ def test_a_correction_keeps_since_when_a_trade_has_had_no_stop() -> None:
     books.fill("X", 5, "110")
     trade = replace(books.trade(), is_unprotected_since=books.at)
     books.trades[trade.trade_id] = trade
-    corrected(books, 0, "100.05")
+    books.correct(books.executions[0], price=D("100.05"))
     assert books.trade().is_unprotected_since == trade.is_unprotected_since
 
 
 def test_another_quantity_is_wanted_otherwise() -> None:
     books = entered((10, "100"))
-    corrected(books, 0, "100", qty=4)
+    books.correct(books.executions[0], qty=D(4))
     assert books.trade().qty_open == 4
     assert sum(target.qty for target in books.trade().targets) == 4
+
+
+def test_a_corrected_lot_keeps_its_place() -> None:
+    """First in, first out: what was sold is the first purchase, whenever its price was mended."""
+    books = entered((5, "100"), (5, "120"))
+    books.fill("X", 5, "110", "1")
+    books.correct(books.executions[0], price=D(101))
+    good = entered((5, "101"), (5, "120"))
+    good.fill("X", 5, "110", "1")
+    same_money(books, good)
+    assert books.account.realised_today_usd == good.account.realised_today_usd
