@@ -19,14 +19,19 @@ async def looked_at(it, times, seconds=6):
         await it.seconds(seconds)
 
 
+async def repriced(it):
+    """An entry and what it cost, before the venue put ten cents on it."""
+    entry = await it.enter()
+    await it.seconds(8)
+    it.bench.venue.repriced = D("0.10")
+    return entry, it.desk.book.trades[entry.trade_id].entry_price
+
+
 @pytest.mark.parametrize("name", ["etrade", "webull"])
 async def test_another_average_of_the_same_quantity_is_booked_as_a_correction(name):
     """The books stood $0.90 apart from the broker's for good."""
     async with at(name) as it:
-        entry = await it.enter()
-        await it.seconds(8)
-        was = it.desk.book.trades[entry.trade_id].entry_price
-        it.bench.venue.repriced = D("0.10")
+        entry, was = await repriced(it)
         for seconds, price in ((2, was), (12, was + D("0.10"))):
             await recover.again(it.desk, name)
             await it.seconds(seconds)
@@ -69,10 +74,7 @@ async def test_the_money_of_a_correction_is_no_deposit(name):
 @pytest.mark.parametrize("name", ["etrade", "webull"])
 async def test_what_is_told_otherwise_is_looked_at_again_as_soon_as_it_may_be_believed(name):
     async with at(name) as it:
-        entry = await it.enter()
-        await it.seconds(8)
-        was = it.desk.book.trades[entry.trade_id].entry_price
-        it.bench.venue.repriced = D("0.10")
+        entry, was = await repriced(it)
         await looked_at(it, 1, 20)
         assert it.desk.book.trades[entry.trade_id].entry_price == was + D("0.10")
 
