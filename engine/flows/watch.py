@@ -2,8 +2,8 @@
 
 Only what lives is asked for, at a pace that fits what the broker tells unasked: seldom beside a
 stream, every few seconds without one. An entry that the market should have filled is asked for
-much sooner: what it brought would have no stop, and nobody would know. So is a close, and a stop
-whose price was reached.
+much sooner, apart from the poll and before all who only want to know: what it brought would have
+no stop, and nobody would know. So is a close, and a stop whose price was reached.
 """
 
 from datetime import timedelta
@@ -21,6 +21,8 @@ from engine.flows.hear import QUIET, compare_later
 
 _YOUNG_S = 2.0
 """An order sent this lately need not be in the broker's lists yet."""
+_PAID_S = 1.0
+"""What the market pays is told as filled within this, mostly."""
 _OVERDUE_S = 3.0
 """At most so often a broker is asked for what should have filled."""
 _SAID_S = 3_600.0
@@ -59,10 +61,14 @@ async def round_of(desk: Desk) -> None:
             if not desk.backoff.must_wait(_overdue(order))
             and (_is_overdue(desk, order) or _is_triggered(desk, order))
         ]
-        is_late = bool(late) and desk.is_due(f"overdue {name}", _OVERDUE_S)
-        if desk.is_due(f"watch {name}", pace_s(desk, name)) or is_late:
+        if late and desk.is_due(f"overdue {name}", _OVERDUE_S):
+            urgent: dict[str, list[Order]] = {}
             for order in late:
                 desk.backoff.failed(_overdue(order))
+                urgent.setdefault(order.account, []).append(order)
+            look = partial(_watch, desk, name, urgent, Rank.NAKED)
+            desk.vigil(look, f"watch {name} for what should have filled")
+        elif desk.is_due(f"watch {name}", pace_s(desk, name)):
             may_wait = _is_told(desk, name) and not late and name not in desk.doubts.unpolled
             rank = Rank.POLL if may_wait else Rank.COMPARE
             desk.vigil(partial(_watch, desk, name, accounts, rank), f"watch {name}")
@@ -87,7 +93,7 @@ def _is_overdue(desk: Desk, order: Order) -> bool:
     is_told_close = order.purpose is Purpose.CLOSE and _is_told(desk, order.broker)
     if order.purpose is not Purpose.ENTRY and not is_told_close:
         return False
-    return _is_old(desk, order) and _is_paid(desk, order)
+    return _is_old(desk, order, _PAID_S) and _is_paid(desk, order)
 
 
 def _should_have_filled(desk: Desk, order: Order) -> bool:
@@ -97,7 +103,7 @@ def _should_have_filled(desk: Desk, order: Order) -> bool:
 
 def _is_triggered(desk: Desk, order: Order) -> bool:
     """A stop that works, by what we know, though the market has reached its price."""
-    if order.type is not OrderType.STOP or order.stop is None or not _is_old(desk, order):
+    if order.type is not OrderType.STOP or order.stop is None or not _is_old(desk, order, _PAID_S):
         return False
     quote = desk.quote(order.legs)
     if quote is None:
@@ -146,7 +152,7 @@ def _is_told(desk: Desk, name: str) -> bool:
 
 
 async def _watch(desk: Desk, name: str, accounts: dict[str, list[Order]], rank: Rank) -> None:
-    """One look at all of them. Without a stream this is the only ear, so it goes before entries."""
+    """One look at them. Without a stream this is the only ear, so it goes before entries."""
     part, adrift = f"watch {name}", []
     for order in (o for orders in accounts.values() for o in orders):
         desk.doubts.looked.setdefault(order.order_id, desk.clock.monotonic())
@@ -161,13 +167,14 @@ async def _watch(desk: Desk, name: str, accounts: dict[str, list[Order]], rank: 
         desk.health[part] = f"its orders cannot be read: {str(error) or 'no answer in time'}"
         await _tell(desk, name, accounts, desk.settings.unprotected_alarm_s)
     else:
-        desk.doubts.unpolled.discard(name)
+        if rank is not Rank.NAKED:  # that asks for some: it does not say that all could be read
+            desk.doubts.unpolled.discard(name)
         if adrift:
             desk.health[part] = f"it cannot say what became of {', '.join(sorted(adrift)[:5])}"
             await _tell(desk, name, accounts, desk.settings.unprotected_alarm_s)
             for order_id in adrift:
                 desk.vigil(partial(_unseen, desk, order_id), f"unseen {order_id}")
-        else:
+        elif rank is not Rank.NAKED:
             desk.health.pop(part, None)
 
 
@@ -224,14 +231,17 @@ async def _tell_of(desk: Desk, name: str, late: list[Order]) -> None:
 
 
 async def _account(desk: Desk, name: str, account: str, orders: list[Order]) -> list[str]:
-    """One look at one account; the orders that it is silent about."""
-    broker = desk.broker(name)
-    working = await in_time(desk, broker.open_orders(account), rank(), name)
-    names = [r.client_order_id for r in working if r.client_order_id and r.state in _LIVE]
-    if len(names) > len(set(names)):  # both would fill: one is cancelled as soon as it is seen
-        compare_later(desk, name, 0.0, "seen twice")
-    gone = await _heard(desk, working, orders)
-    if len(gone) > 1:  # one list tells of all of them
+    """One look at one account; the orders that it is silent about.
+
+    What works is listed apart from what has filled: where only the latter matters, or nothing else
+    tells of it, that list is read at once. A few requests a second are all that some brokers allow.
+    """
+    broker, gone = desk.broker(name), orders
+    is_heard = broker.caps.has_stream
+    if is_heard and rank() is not Rank.NAKED:
+        working = await in_time(desk, broker.open_orders(account), rank(), name)
+        gone = await _heard(desk, working, orders)
+    if len(gone) > 1 or (gone and not is_heard):  # one list tells of all of them
         since = min(order.created_at for order in gone) - _SKEW
         recent = await in_time(desk, broker.orders_since(account, since), rank(), name)
         gone = await _heard(desk, recent, gone)
@@ -241,6 +251,9 @@ async def _account(desk: Desk, name: str, account: str, orders: list[Order]) -> 
 
 async def _heard(desk: Desk, listed: list[BrokerOrder], orders: list[Order]) -> list[Order]:
     """Take the reports in; what was to be among them and is not."""
+    names = [r.client_order_id for r in listed if r.client_order_id and r.state in _LIVE]
+    if len(names) > len(set(names)):  # both would fill: one is cancelled as soon as it is seen
+        compare_later(desk, orders[0].broker, 0.0, "seen twice")
     for report in listed:
         await send.on_report(desk, report, asked=True)
     told = {name for r in listed for name in (r.client_order_id, r.broker_id) if name}
@@ -251,10 +264,10 @@ async def _heard(desk: Desk, listed: list[BrokerOrder], orders: list[Order]) -> 
     ]
 
 
-def _is_old(desk: Desk, order: Order) -> bool:
+def _is_old(desk: Desk, order: Order, after_s: float = _YOUNG_S) -> bool:
     current = desk.book.orders.get(order.order_id)
     if current is None or not current.state.is_at_broker or current.state in UNANSWERED:
         return False
     if current.order_id in desk.in_flight:
         return False
-    return desk.stopwatch.age_s(order.order_id, order.sent_at or order.created_at) >= _YOUNG_S
+    return desk.stopwatch.age_s(order.order_id, order.sent_at or order.created_at) >= after_s

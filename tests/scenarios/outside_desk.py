@@ -30,7 +30,7 @@ class Outside(FaultyBroker):
         self.holds_nothing = False
         """Its list of positions is empty."""
         self.hides = False
-        """Its list of working orders is empty."""
+        """Its lists of orders are empty."""
 
     @property
     def caps(self):
@@ -41,6 +41,9 @@ class Outside(FaultyBroker):
 
     async def open_orders(self, account):
         return [] if self.hides else await super().open_orders(account)
+
+    async def orders_since(self, account, since):
+        return [] if self.hides else await super().orders_since(account, since)
 
     async def find(self, account, client_order_id):
         said = self.says.get(client_order_id) or self.says.get("*")

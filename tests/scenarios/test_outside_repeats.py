@@ -249,7 +249,7 @@ async def test_an_entry_whose_answer_hangs_is_looked_for_and_has_its_stop(opened
 async def test_people_are_called_about_an_entry_while_its_answer_hangs(opened, monkeypatch):
     """It cannot be looked up either: after five seconds somebody has to look."""
     rig, buying = await hanging_entry(opened, monkeypatch, unprotected_alarm_s=0.02)
-    rig.outside.says["*"] = Unclear()
+    rig.outside.says["*"], rig.outside.hides = Unclear(), True
     await watched(rig, 4, ("2.14", "2.15"))
     assert [n for n in rig.notes() if "does not say what became of" in n]
     assert orders(rig, Purpose.ENTRY)[0].state is OrderState.UNKNOWN

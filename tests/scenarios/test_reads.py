@@ -259,7 +259,7 @@ async def test_many_that_left_the_open_list_are_found_in_one_list(rig):
     assert {o.state for o in entries(rig)} == {OrderState.FILLED}
     assert rig.asked.n["find"] == 0
     assert rig.asked.n["orders_since"] == 1
-    assert rig.asked.names["orders_since"] == {Rank.COMPARE}, "what may be held unheard is no poll"
+    assert rig.asked.names["orders_since"] == {Rank.NAKED}, "what may be held unheard is no poll"
 
 
 async def test_an_entry_that_the_market_should_have_filled_is_asked_for_at_once(rig):
@@ -282,7 +282,50 @@ async def test_an_entry_that_the_market_should_have_filled_is_asked_for_at_once(
     assert [o.state for o in entries(rig)] == [OrderState.ACCEPTED]
     await watch.round_of(rig.desk)
     await rig.rest()
-    assert rig.asked.n["open_orders"] == 1
+    assert rig.asked.n["find"] == 1
+    assert rig.asked.names["find"] == {Rank.NAKED}, "before all who only want to know"
+    assert rig.asked.n["open_orders"] == 0, "what works is not the question"
+    assert [o.state for o in entries(rig)] == [OrderState.FILLED]
+
+
+@pytest.mark.parametrize("n_entries", [1, 3])
+async def test_what_should_have_filled_is_asked_for_though_the_poll_still_stands_in_line(
+    rig, monkeypatch, n_entries
+):
+    """E*TRADE: two requests a second. The poll waited for those, and so did the first stops."""
+    strikes = STRIKES[:n_entries]
+    for strike in strikes:
+        rig.quote(spy(strike), "2.14", "2.16")
+        await rig.say(f"BTO 1 SPY {strike}C 1/31 @ 2.15")
+    rig.faults.drop_events = 1_000
+    monkeypatch.setattr(rig.asked, "open_orders", lambda _: asyncio.Event().wait())
+    await rig.pass_time(16)
+    await watch.round_of(rig.desk)
+    for strike in strikes:
+        rig.quote(spy(strike), "2.14", "2.15")
+    await rig.rest()
+    assert {o.state for o in entries(rig)} == {OrderState.ACCEPTED}
+    await watched(rig, 1)
+    assert {o.state for o in entries(rig)} == {OrderState.FILLED}
+    assert sum(rig.asked.n[what] for what in ("find", "orders_since")) == 1
+
+
+async def test_where_nothing_is_told_unasked_one_list_tells_what_works_and_what_has_filled(rig):
+    """E*TRADE lists what works in three questions, what has filled in a fourth; two a second go."""
+    own = rig.asked.inner.caps
+    rig.asked.inner.__dict__["caps"] = replace(own, has_stream=False)
+    rig.quote(spy("600"), "2.14", "2.16")
+    await rig.say("BTO 1 SPY 600C 1/31 @ 2.15")
+    await rig.pass_time(3)
+    rig.faults.drop_events = 1_000
+    rig.asked.n.clear()
+    rig.asked.names.clear()
+    await watched(rig, 4)
+    assert set(rig.asked.n) == {"orders_since"}
+    assert rig.asked.names["orders_since"] == {Rank.COMPARE}, "what may be held unheard is no poll"
+    rig.quote(spy("600"), "2.14", "2.15")
+    await rig.rest()
+    await watched(rig, 4)
     assert [o.state for o in entries(rig)] == [OrderState.FILLED]
 
 
@@ -372,10 +415,11 @@ async def test_an_entry_of_before_a_restart_is_told_though_its_broker_cannot_be_
 
 
 async def test_each_entry_that_cannot_be_asked_for_is_named_though_one_was_told(rig, monkeypatch):
-    async def full(_):
+    async def full(*_):
         raise RateLimited("too many requests wait already", 40)
 
-    monkeypatch.setattr(rig.asked, "open_orders", full)
+    for question in ("open_orders", "orders_since", "find"):
+        monkeypatch.setattr(rig.asked, question, full)
     rig.faults.drop_events = 1_000
     for strike in STRIKES[:2]:
         rig.quote(spy(strike), "2.14", "2.16")
