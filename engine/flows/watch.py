@@ -25,6 +25,8 @@ _PAID_S = 1.0
 """What the market pays is told as filled within this, mostly."""
 _OVERDUE_S = 3.0
 """At most so often a broker is asked for what should have filled."""
+_LONG = 250
+"""Orders that no broker lists in fewer requests than those that work."""
 _SAID_S = 3_600.0
 """People are told once of an entry without an answer."""
 _SKEW = timedelta(minutes=5)
@@ -233,17 +235,18 @@ async def _tell_of(desk: Desk, name: str, late: list[Order]) -> None:
 async def _account(desk: Desk, name: str, account: str, orders: list[Order]) -> list[str]:
     """One look at one account; the orders that it is silent about.
 
-    What works is listed apart from what has filled: where only the latter matters, or nothing else
-    tells of it, that list is read at once. A few requests a second are all that some brokers allow.
+    What works is listed apart from what has filled. Where nothing else tells of the latter it is
+    read at once, and alone: a few requests a second are all that some brokers allow.
     """
     broker, gone = desk.broker(name), orders
-    is_heard = broker.caps.has_stream
-    if is_heard and rank() is not Rank.NAKED:
+    is_told, is_haste = broker.caps.has_stream, rank() is Rank.NAKED
+    if not is_haste and (is_told or account in desk.doubts.long):
         working = await in_time(desk, broker.open_orders(account), rank(), name)
         gone = await _heard(desk, working, orders)
-    if len(gone) > 1 or (gone and not is_heard):  # one list tells of all of them
+    if len(gone) > 1 or (gone and not is_told and not is_haste):  # one list tells of all of them
         since = min(order.created_at for order in gone) - _SKEW
         recent = await in_time(desk, broker.orders_since(account, since), rank(), name)
+        (desk.doubts.long.add if len(recent) > _LONG else desk.doubts.long.discard)(account)
         gone = await _heard(desk, recent, gone)
     # Missing from a list proves nothing (O-08).
     return [o.order_id for o in gone if not await send.look_up(desk, o.order_id)]

@@ -329,6 +329,33 @@ async def test_where_nothing_is_told_unasked_one_list_tells_what_works_and_what_
     assert [o.state for o in entries(rig)] == [OrderState.FILLED]
 
 
+async def test_a_list_of_a_busy_day_is_not_read_to_its_end_for_every_poll(rig, monkeypatch):
+    """A thousand orders are ten pages at E*TRADE: five seconds in which no entry has a turn."""
+    own = rig.asked.inner.caps
+    rig.asked.inner.__dict__["caps"] = replace(own, has_stream=False)
+    rig.quote(spy("600"), "2.14", "2.16")
+    await rig.say("BTO 1 SPY 600C 1/31 @ 2.15")
+    await rig.pass_time(3)
+    plain, others = rig.asked.orders_since, []
+
+    async def long(account, since):
+        return await plain(account, since) + others
+
+    monkeypatch.setattr(rig.asked, "orders_since", long)
+    (working,) = await rig.asked.inner.open_orders("main")
+    others += [replace(working, client_order_id="", broker_id=f"X{n}") for n in range(400)]
+    await watched(rig, 4)
+    rig.asked.n.clear()
+    await watched(rig, 9)
+    assert set(rig.asked.n) == {"open_orders"}
+    rig.quote(spy("600"), "2.14", "2.15")
+    await rig.rest()
+    others.clear()
+    rig.faults.drop_events = 1_000
+    await watched(rig, 4)
+    assert [o.state for o in entries(rig)] == [OrderState.FILLED]
+
+
 async def test_a_stop_that_went_untold_is_found_in_time_though_polls_have_no_turn(rig):
     await entered(rig, "600")
     await rig.pass_time(3)
