@@ -281,6 +281,8 @@ class BrokerCaps:
     """Whether its fills are made up: our paper broker, or a broker's paper or sandbox side."""
     has_stream: bool = True
     """False: nothing is told unasked, the desk polls."""
+    working_lists: int = 1
+    """Requests for what works: more where each status is a list of its own."""
     has_preview: bool = False
     tells_fees: bool = True
     """False: what an execution cost is not said with it, nor later: 0 would be a guess."""

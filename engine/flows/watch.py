@@ -235,15 +235,16 @@ async def _tell_of(desk: Desk, name: str, late: list[Order]) -> None:
 async def _account(desk: Desk, name: str, account: str, orders: list[Order]) -> list[str]:
     """One look at one account; the orders that it is silent about.
 
-    What works is listed apart from what has filled. Where nothing else tells of the latter it is
-    read at once, and alone: a few requests a second are all that some brokers allow.
+    What works is listed apart from what has filled. Where only the latter is looked for, or the
+    former takes more requests, what works is not read: some brokers allow two a second.
     """
     broker, gone = desk.broker(name), orders
-    is_told, is_haste = broker.caps.has_stream, rank() is Rank.NAKED
-    if not is_haste and (is_told or account in desk.doubts.long):
+    is_haste = rank() is Rank.NAKED
+    is_dear = broker.caps.working_lists > 1 and account not in desk.doubts.long
+    if not is_haste and not is_dear:
         working = await in_time(desk, broker.open_orders(account), rank(), name)
         gone = await _heard(desk, working, orders)
-    if len(gone) > 1 or (gone and not is_told and not is_haste):  # one list tells of all of them
+    if len(gone) > 1 or (is_dear and not is_haste):  # one list tells of all of them
         since = min(order.created_at for order in gone) - _SKEW
         recent = await in_time(desk, broker.orders_since(account, since), rank(), name)
         (desk.doubts.long.add if len(recent) > _LONG else desk.doubts.long.discard)(account)

@@ -310,10 +310,10 @@ async def test_what_should_have_filled_is_asked_for_though_the_poll_still_stands
     assert sum(rig.asked.n[what] for what in ("find", "orders_since")) == 1
 
 
-async def test_where_nothing_is_told_unasked_one_list_tells_what_works_and_what_has_filled(rig):
+async def test_one_list_tells_what_works_and_what_has_filled_where_the_former_takes_several(rig):
     """E*TRADE lists what works in three questions, what has filled in a fourth; two a second go."""
     own = rig.asked.inner.caps
-    rig.asked.inner.__dict__["caps"] = replace(own, has_stream=False)
+    rig.asked.inner.__dict__["caps"] = replace(own, has_stream=False, working_lists=3)
     rig.quote(spy("600"), "2.14", "2.16")
     await rig.say("BTO 1 SPY 600C 1/31 @ 2.15")
     await rig.pass_time(3)
@@ -332,7 +332,7 @@ async def test_where_nothing_is_told_unasked_one_list_tells_what_works_and_what_
 async def test_a_list_of_a_busy_day_is_not_read_to_its_end_for_every_poll(rig, monkeypatch):
     """A thousand orders are ten pages at E*TRADE: five seconds in which no entry has a turn."""
     own = rig.asked.inner.caps
-    rig.asked.inner.__dict__["caps"] = replace(own, has_stream=False)
+    rig.asked.inner.__dict__["caps"] = replace(own, has_stream=False, working_lists=3)
     rig.quote(spy("600"), "2.14", "2.16")
     await rig.say("BTO 1 SPY 600C 1/31 @ 2.15")
     await rig.pass_time(3)

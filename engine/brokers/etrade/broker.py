@@ -94,6 +94,7 @@ class Etrade(Nameless):
             tells_ends=False,
             is_paper=settings.environment == "paper",
             has_stream=False,
+            working_lists=len(LIVE),
             has_preview=True,
             entries_per_min=entries_per_min(ALLOWED, requests=2),
         )
