@@ -53,7 +53,7 @@ async def run(app: "App", name: str, who: Who) -> str:
             log.warning("%s: not reached at once after its renewal: %s", name, error)
         else:
             app.desk.offline.discard(name)
-            app.desk.streams_down.discard(name)
+            app.desk.streams_down.pop(name, None)
     await app.desk.commit(
         app.desk.event(
             "broker.renewed",

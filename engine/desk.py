@@ -73,7 +73,8 @@ class Desk(Background):
         self.bus = Bus()
         self.gates: dict[str, str] = {"*": "not compared with any broker yet"}
         """Broker -> why its books may differ from ours: entries wait until it was compared."""
-        self.streams_down: set[str] = set()
+        self.streams_down: dict[str, float] = {}
+        """Broker whose stream has ended -> when (monotonic)."""
         """Brokers whose stream is lost: comparing once is not enough to let entries pass."""
         self.offline: set[str] = set()
         """Brokers that we have not been connected to since the start."""
@@ -157,6 +158,10 @@ class Desk(Background):
     def gate(self, broker: str) -> str:
         """Why no entry may go to this broker until it was compared; empty when one may."""
         return self.gates.get(broker) or self.gates.get("*", "")
+
+    def is_told(self, broker: str) -> bool:
+        """Whether this broker tells unasked what happens; where it does not, it is polled."""
+        return self.broker(broker).caps.has_stream and broker not in self.streams_down
 
     @property
     def halted(self) -> str:

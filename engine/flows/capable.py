@@ -80,9 +80,9 @@ def must_queue(desk: Desk, trade: Trade, step: Cancel | Replace) -> bool:
         return False
     if _is_growing(desk, trade, step.order) or _is_mere_move(desk, trade):
         return True
-    if desk.broker(trade.broker).caps.has_stream:
-        return _lacks_room(desk, trade, step.order)
-    return len(_going(desk, trade.broker)) >= (_MOST_CLOSED if trade.closes else _MOST_MOVED)
+    most = _MOST_CLOSED if trade.closes else _MOST_MOVED
+    is_many = not desk.is_told(trade.broker) and len(_going(desk, trade.broker)) >= most
+    return is_many or _lacks_room(desk, trade, step.order)
 
 
 def _covers_too_much(desk: Desk, trade: Trade, stop: Order) -> bool:

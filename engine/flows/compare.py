@@ -32,6 +32,7 @@ from engine.flows import (
     expired,
     late_fill,
     load,
+    polled,
     second_truth,
     send,
     splits,
@@ -85,10 +86,11 @@ async def compare(desk: Desk, broker_name: str) -> str:
                 if name == broker_name:
                     said += await _account(desk, broker_name, account)
         if desk.gates.get(broker_name) == mark:
-            if broker_name in desk.streams_down:
+            if broker_name in desk.streams_down and not polled.is_enough(desk, broker_name):
                 desk.gates[broker_name] = "its stream is down"
             else:
                 del desk.gates[broker_name]
+                await polled.tell(desk, broker_name)
         found = f"{broker_name}: {'; '.join(said) if said else 'books agree'}"
         desk.rounds[broker_name] = (began, found)
         desk.is_due(f"watch {broker_name}", 0)  # its orders have just been looked at

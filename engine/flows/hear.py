@@ -29,7 +29,7 @@ from engine.domain.errors import (
     StoreUnavailable,
 )
 from engine.domain.order import Order
-from engine.flows import effects, own
+from engine.flows import effects, own, polled
 from engine.flows.fills import on_fill
 from engine.market import new_york_date
 from engine.reconcile import GRACE
@@ -71,9 +71,7 @@ async def _take(desk: Desk, broker: str, event: BrokerEvent) -> None:
         await on_fill(desk, event.fill)
         _look_for_fee(desk, broker, event)
     elif isinstance(event, StreamDown):
-        desk.health[f"broker {broker}"] = event.reason
-        desk.streams_down.add(broker)
-        desk.gates[broker] = f"its stream is down: {event.reason}"
+        _stream_down(desk, broker, event.reason)
     elif isinstance(event, StreamUp):
         stream_up(desk, broker)
     elif isinstance(event, BalanceSeen):
@@ -101,6 +99,14 @@ def _look_for_fee(desk: Desk, broker: str, event: Filled) -> None:
         desk.vigil(lambda: _compare_later(desk, broker), f"compare {broker} soon")
 
 
+def _stream_down(desk: Desk, broker: str, reason: str) -> None:
+    desk.health[f"broker {broker}"] = reason
+    if broker not in desk.streams_down:  # else it is still the same gap
+        desk.streams_down[broker] = desk.clock.monotonic()
+        desk.gates[broker] = f"its stream is down: {reason}"
+        polled.soon(desk, broker)
+
+
 def stream_up(desk: Desk, broker: str) -> None:
     """The stream lives: compare, because whatever happened in between was not told."""
     from engine.flows import recover
@@ -108,7 +114,7 @@ def stream_up(desk: Desk, broker: str) -> None:
     desk.health.pop(f"broker {broker}", None)
     desk.backoff.worked(f"mend|{broker}")
     if broker in desk.streams_down:
-        desk.streams_down.discard(broker)
+        del desk.streams_down[broker]
         desk.gates[broker] = "its stream was down"
     desk.spawn(recover.mend(desk), f"reconcile {broker}")
 

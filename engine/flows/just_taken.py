@@ -19,7 +19,7 @@ _JUST, _SKEW = timedelta(seconds=30), timedelta(seconds=15)
 def look_soon(desk: Desk, entry: Order) -> None:
     """Most entries fill at once: where nothing is told unasked, a poll is late for their stop."""
     account, broker = entry.account, desk.broker(entry.broker)
-    if not broker.caps.has_stream:
+    if not desk.is_told(entry.broker):
         desk.vigil(lambda: _look(desk, broker, account), f"look at entries of {account}")
 
 

@@ -100,7 +100,6 @@ async def _reach(desk: Desk, name: str, *, is_start: bool = False) -> str:
             return found  # one that began after we asked tells all that we want to know
         try:
             if name in desk.offline:
-                desk.streams_down.discard(name)  # before: what is told from here on counts
                 async with answered_within(desk.settings.broker_timeout_s):
                     await desk.broker(name).connect()  # several questions, each with that time
                 _recall(desk, name)

@@ -195,7 +195,8 @@ async def _refused(desk: Desk, order: Order, why: str, *, again: bool) -> Order:
     caps = desk.broker(order.broker).caps
     if again and not caps.finds_by_client_id:  # of the first one this says nothing
         return await doubt(desk, order, why)
-    if order.purpose is Purpose.ENTRY and caps.finds_by_client_id and not caps.has_stream:
+    is_unheard = order.purpose is Purpose.ENTRY and not desk.is_told(order.broker)
+    if is_unheard and caps.finds_by_client_id:
         # It may have been taken all the same, and nobody would tell what it fills.
         work = partial(look_back, desk, order.order_id, _REFUSED_S)
         desk.vigil(work, f"afterwards {order.order_id}")

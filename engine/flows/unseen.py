@@ -64,7 +64,7 @@ def _fills_unheard(desk: Desk, order: Order) -> bool:
     is_there = order.state.is_at_broker and order.state not in UNANSWERED
     if order.purpose is not Purpose.ENTRY or not is_there or order.broker not in desk.brokers:
         return False
-    return not desk.broker(order.broker).caps.has_stream and order.broker not in desk.offline
+    return order.broker not in desk.offline and not desk.is_told(order.broker)
 
 
 def _is_unanswered(desk: Desk, order: Order) -> bool:

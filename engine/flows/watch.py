@@ -15,7 +15,7 @@ from engine.brokers import BrokerOrder
 from engine.desk import Desk
 from engine.domain.errors import RateLimited
 from engine.domain.order import UNANSWERED, Order, OrderState, OrderType, Purpose, Side
-from engine.flows import send, unseen
+from engine.flows import polled, send, unseen
 from engine.flows.answers import in_time
 from engine.flows.hear import QUIET, compare_later
 
@@ -54,7 +54,7 @@ async def round_of(desk: Desk) -> None:
     for name, accounts in live.items():
         if name in desk.offline:
             continue
-        if _is_told(desk, name) and desk.lock(f"compare {name}").locked():
+        if desk.is_told(name) and desk.lock(f"compare {name}").locked():
             continue  # a comparison reads all of it just now; where nothing is told it is too slow
         late = [
             order
@@ -71,14 +71,14 @@ async def round_of(desk: Desk) -> None:
             look = partial(_watch, desk, name, urgent, Rank.NAKED)
             desk.vigil(look, f"watch {name} for what should have filled")
         elif desk.is_due(f"watch {name}", pace_s(desk, name)):
-            may_wait = _is_told(desk, name) and not late and name not in desk.doubts.unpolled
+            may_wait = desk.is_told(name) and not late and name not in desk.doubts.unpolled
             rank = Rank.POLL if may_wait else Rank.COMPARE
             desk.vigil(partial(_watch, desk, name, accounts, rank), f"watch {name}")
 
 
 def pace_s(desk: Desk, name: str) -> float:
     """Seconds between two looks at a broker's working orders."""
-    is_told = _is_told(desk, name) and f"watch {name}" not in desk.health
+    is_told = desk.is_told(name) and f"watch {name}" not in desk.health
     is_polled = name not in desk.doubts.unpolled
     return desk.settings.watch_s if is_told and is_polled else desk.settings.poll_s
 
@@ -92,7 +92,7 @@ def _is_overdue(desk: Desk, order: Order) -> bool:
 
     A close that ended unheard leaves bare what it was for; without a stream it is polled anyway.
     """
-    is_told_close = order.purpose is Purpose.CLOSE and _is_told(desk, order.broker)
+    is_told_close = order.purpose is Purpose.CLOSE and desk.is_told(order.broker)
     if order.purpose is not Purpose.ENTRY and not is_told_close:
         return False
     return _is_old(desk, order, _PAID_S) and _is_paid(desk, order)
@@ -136,7 +136,7 @@ def _is_unread(desk: Desk, name: str) -> bool:
     """Whether its orders cannot be read; without a stream :mod:`engine.flows.unseen` calls."""
     if name in desk.offline:
         return name not in desk.doubts.blind  # of whose entries people were told before it went
-    return f"watch {name}" in desk.health and desk.broker(name).caps.has_stream
+    return f"watch {name}" in desk.health and desk.is_told(name)
 
 
 def _is_paid(desk: Desk, order: Order) -> bool:
@@ -147,10 +147,6 @@ def _is_paid(desk: Desk, order: Order) -> bool:
     if quote is None or order.limit is None:
         return False
     return (quote.touch(order.side is Side.BUY) - order.limit) * order.side.sign <= 0
-
-
-def _is_told(desk: Desk, name: str) -> bool:
-    return desk.broker(name).caps.has_stream and name not in desk.streams_down
 
 
 async def _watch(desk: Desk, name: str, accounts: dict[str, list[Order]], rank: Rank) -> None:
@@ -164,9 +160,11 @@ async def _watch(desk: Desk, name: str, accounts: dict[str, list[Order]], rank: 
                 adrift += await _account(desk, name, account, orders)
     except RateLimited:  # others wait for a turn there: the next look is soon enough, and is taken
         desk.doubts.unpolled.add(name)
+        polled.failed(desk, name)
         await _tell(desk, name, accounts, desk.settings.watch_s)
     except QUIET as error:
         desk.health[part] = f"its orders cannot be read: {str(error) or 'no answer in time'}"
+        polled.failed(desk, name)
         await _tell(desk, name, accounts, desk.settings.unprotected_alarm_s)
     else:
         if rank is not Rank.NAKED:  # that asks for some: it does not say that all could be read
@@ -205,7 +203,7 @@ async def _tell(desk: Desk, name: str, accounts: dict[str, list[Order]], after_s
         if _should_have_filled(desk, order)
         and desk.stopwatch.age_s(order.order_id, order.sent_at or order.created_at) > after_s
     ]
-    if not desk.broker(name).caps.has_stream:
+    if not desk.is_told(name):
         if unheard := [o for o in late if unseen.is_long_unseen(desk, o)]:
             await unseen.call(desk, name, unheard)
     elif news := [o for o in late if desk.is_due(f"adrift {o.order_id}", _SAID_S)]:

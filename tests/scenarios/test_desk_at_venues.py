@@ -429,6 +429,37 @@ async def test_a_fill_while_the_stream_is_down_is_found_and_entries_wait_for_it(
 
 
 @pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("was_there", [True, False])
+async def test_without_its_stream_for_long_it_is_polled_and_trades_on(name, was_there):  # O-17
+    """It stays away, or never comes: what an entry fills is heard, and protected, in time."""
+    async with at(name) as it:
+        if not it.bench.broker.caps.has_stream:
+            pytest.skip(f"{name} tells nothing unasked")
+        it.quote("2.50", "2.60")
+        it.bench.venue.is_deaf = True
+        if was_there:
+            await it.bench.venue.drop_streams()
+        else:
+            await it.die()
+            await it.start()
+        await it.seconds(10)
+        assert it.desk.gates, "it may be back at once: what was missed is compared first"
+        await it.seconds(20)
+        assert not it.desk.gates
+        notices = it.desk.book.notices.values()
+        assert sum("no stream of orders" in str(notice) for notice in notices) == 1
+        await it.enter()
+        await it.seconds(4)
+        assert it.ours() == await it.held() == 2
+        await it.protected()
+        it.bench.venue.is_deaf = False
+        await it.seconds(60)
+        assert it.desk.is_told(name)
+        assert not it.desk.gates
+        await it.true()
+
+
+@pytest.mark.parametrize("name", NAMES)
 async def test_a_trade_made_in_the_brokers_app_is_adopted_and_nothing_is_sent(name):  # O-16
     async with at(name) as it:
         bench = it.bench

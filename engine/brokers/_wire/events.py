@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 from datetime import datetime
 from typing import TypeVar
 
@@ -22,6 +23,9 @@ log = logging.getLogger(__name__)
 
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 8.0
 """While the stream is lost no entry passes, and fills are heard by polling alone."""
+_SOON_S, _UP_S = 2.0, 10.0
+"""A stream that does not listen by then is told as down, and tried anew."""
+_SILENT = "it does not answer"
 _CANCEL_AGAIN_S = 0.2
 _MOST_FILLS = 5_000
 NO_EXECUTIONS = (
@@ -119,7 +123,9 @@ class Keeper:
         self._name, self._clock, self._events, self._session = name, clock, events, session
         self._task: asyncio.Task[None] | None = None
         self._lost_at: datetime | None = None
+        self._why = ""
         self._pause_s = _FIRST_PAUSE_S
+        self._limit: asyncio.Timeout | None = None
         self.up = asyncio.Event()
         self.is_back: Callable[[], None] = lambda: None
         """Called with each new session, before the desk is told and asks the broker."""
@@ -135,6 +141,9 @@ class Keeper:
             await asyncio.wait({self._task}, timeout=_CANCEL_AGAIN_S)
 
     def _is_up(self) -> None:
+        with suppress(RuntimeError):  # it has ended already
+            if self._limit is not None:
+                self._limit.reschedule(None)
         self._pause_s = _FIRST_PAUSE_S
         self.is_back()
         self._events.tell(StreamUp(gap_from=self._lost_at))
@@ -143,18 +152,35 @@ class Keeper:
     async def _keep(self) -> None:
         while True:
             reason = "closed by the broker"
+            late = asyncio.get_running_loop().call_later(_SOON_S, self._is_late)
             try:
-                await self._session(self._is_up)
+                async with asyncio.timeout(_UP_S) as self._limit:
+                    await self._session(self._is_up)
             except asyncio.CancelledError:
                 raise
+            except TimeoutError:
+                reason = _SILENT
             except (BrokerAuthError, BrokerUnavailable) as error:
                 reason = str(error)
             except Exception as error:  # noqa: BLE001 - a stream ends in whatever its library raises
                 reason = f"{type(error).__name__}"
                 log.info("stream of %s ended: %s", self._name, reason)
-            if self.up.is_set() or self._lost_at is None:
-                self._lost_at = self._clock.now()
-                self._events.tell(StreamDown(reason=reason))
-            self.up.clear()
+            finally:
+                late.cancel()
+            self._down(reason)
             await self._clock.sleep(self._pause_s)
             self._pause_s = min(self._pause_s * 2, _LONGEST_PAUSE_S)
+
+    def _is_late(self) -> None:
+        if not self.up.is_set():
+            self._down(_SILENT)
+
+    def _down(self, reason: str) -> None:
+        """Told once for each gap; of one that began with silence, again when explained."""
+        is_new = self.up.is_set() or self._lost_at is None
+        if is_new:
+            self._lost_at = self._clock.now()
+        if is_new or self._why == _SILENT != reason:
+            self._why = reason
+            self._events.tell(StreamDown(reason=reason))
+        self.up.clear()

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from engine.brokers import Odd, StreamDown, StreamUp
+from engine.brokers._wire import events
 from engine.brokers._wire.again import page
 from engine.brokers._wire.events import Events, Keeper
 from engine.clock import ManualClock
@@ -29,13 +30,15 @@ class World:
         self.starts = []
         """When each session began, in monotonic seconds."""
         self.ends = asyncio.Queue()
-        self.is_refused = False
+        self.is_refused = self.is_mute = False
         self.keeper = Keeper("x", self.clock, self.events, self.session)
 
     async def session(self, is_up):
         self.starts.append(self.clock.monotonic())
         if self.is_refused:
             raise ConnectionRefusedError("nobody there")
+        if self.is_mute:
+            await asyncio.Event().wait()
         is_up()
         end = await self.ends.get()
         if end is not None:
@@ -107,6 +110,35 @@ async def test_the_gap_reaches_back_to_the_first_loss_over_failed_attempts(world
     world.clock.advance(30)
     await breathe()
     assert world.told[-1] == StreamUp(gap_from=lost_at)
+
+
+async def test_one_that_takes_the_connection_and_says_nothing_is_told_and_tried_anew(monkeypatch):
+    monkeypatch.setattr(events, "_SOON_S", 0.01)
+    monkeypatch.setattr(events, "_UP_S", 0.1)
+    world = World()
+    world.is_mute = True
+    reader = asyncio.create_task(world.read())
+    world.keeper.start()
+    async with asyncio.timeout(5):
+        while not world.told:
+            world.clock.advance(0)
+            await asyncio.sleep(0.01)
+        assert len(world.starts) == 1, "it may answer yet"
+        assert [e.reason for e in world.told] == ["it does not answer"]
+        world.is_mute, world.is_refused = False, True
+        while len(world.told) < 2:
+            world.clock.advance(10)
+            await asyncio.sleep(0.01)
+    assert [e.reason for e in world.told] == ["it does not answer", "ConnectionRefusedError"]
+    world.is_refused = False
+    world.clock.advance(10)
+    await breathe()
+    assert world.told[-1] == StreamUp(gap_from=START)
+    await asyncio.sleep(0.2)
+    assert world.keeper.up.is_set(), "who listens is not hurried"
+    await world.keeper.close()
+    world.events.end()
+    await asyncio.wait_for(reader, 20)
 
 
 async def test_attempts_come_at_growing_pauses_up_to_eight_seconds(world):
