@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 8.0
 """While the stream is lost no entry passes, and fills are heard by polling alone."""
-_SOON_S, _UP_S = 2.0, 10.0
+_SOON_S, _UP_S = 3.0, 10.0
 """A stream that does not listen by then is told as down, and tried anew."""
 _SILENT = "it does not answer"
 _CANCEL_AGAIN_S = 0.2
