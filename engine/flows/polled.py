@@ -10,22 +10,26 @@ WITHOUT_S = 20.0
 
 def soon(desk: Desk, broker: str) -> None:
     """Its stream has ended: compare the books once it does not seem to come back."""
-    desk.vigil(lambda: _instead(desk, broker), f"poll {broker} instead")
+    if desk.broker(broker).caps.has_stream:  # else what ended is its login
+        desk.vigil(lambda: _instead(desk, broker), f"poll {broker} instead")
 
 
 async def _instead(desk: Desk, broker: str) -> None:
     from engine.flows import recover
 
-    await desk.clock.sleep(WITHOUT_S)
+    while broker in desk.streams_down and (left_s := _left_s(desk, broker)) > 0:
+        await desk.clock.sleep(left_s)
     if broker in desk.streams_down:
         await recover.again(desk, broker)
 
 
+def _left_s(desk: Desk, broker: str) -> float:
+    return desk.streams_down[broker] + WITHOUT_S - desk.clock.monotonic()
+
+
 def is_enough(desk: Desk, broker: str) -> bool:
     """Whether entries, its books having just been compared, may pass without its stream."""
-    if not desk.broker(broker).caps.has_stream:
-        return False  # what ended is its login
-    return desk.clock.monotonic() - desk.streams_down[broker] >= WITHOUT_S
+    return desk.broker(broker).caps.has_stream and _left_s(desk, broker) <= 0
 
 
 def failed(desk: Desk, broker: str) -> None:
