@@ -63,6 +63,8 @@ class BrokerOrder:
     legs: tuple[Leg, ...]
     qty: Decimal
     filled: Decimal
+    average: Decimal | None = None
+    """Price of what is filled, where the broker says it with the order."""
     type: OrderType
     limit: Decimal | None = None
     stop: Decimal | None = None
@@ -286,6 +288,8 @@ class BrokerCaps:
     has_preview: bool = False
     tells_fees: bool = True
     """False: what an execution cost is not said with it, nor later: 0 would be a guess."""
+    lists_executions: bool = True
+    """False: its stream alone tells them."""
     tells_ends: bool = True
     """False: an option that ended is told by nothing but its absence."""
     replaces_in_place: bool = True

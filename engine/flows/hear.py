@@ -222,6 +222,8 @@ async def fetch_fills(desk: Desk, order: Order, told_at: datetime) -> None:
     One reading serves every order of the account that lacks some. ``told_at``: when the order
     changed by the broker's own clock, which may be far behind ours.
     """
+    from engine.flows import reckoned
+
     async with desk.lock(f"fills {order.account}"):
         current = await desk.order(order.order_id) or order
         if orders.is_whole(current):
@@ -247,3 +249,6 @@ async def fetch_fills(desk: Desk, order: Order, told_at: datetime) -> None:
             is_named = fill.client_order_id in names
             if is_named or (not fill.client_order_id and fill.broker_id in numbers):
                 await on_fill(desk, fill)
+        for lack in lacking:
+            if not orders.is_whole(await desk.order(lack.order_id) or lack):
+                reckoned.soon(desk, lack)

@@ -373,7 +373,7 @@ class TopstepxVenue(Venue):
             orders = await self.exchange.open_orders(str(body["accountId"]))
         except BrokerUnavailable:
             return _no(1, "account not found")
-        return _yes(orders=self._order_rows(orders))
+        return _yes(orders=await self._priced(self._order_rows(orders), orders))
 
     async def _orders(self, body: dict[str, Any]) -> dict[str, Any]:
         if self._hides("/api/Order/search"):
@@ -383,8 +383,23 @@ class TopstepxVenue(Venue):
         except BrokerUnavailable:
             return _no(1, "account not found")
         first = datetime.fromisoformat(body["startTimestamp"])
-        rows = self._order_rows(orders)
+        rows = await self._priced(self._order_rows(orders), orders)
         return _yes(orders=[row for row in rows if self._made[row["id"]] >= first])
+
+    async def _priced(
+        self, rows: list[dict[str, Any]], orders: list[BrokerOrder]
+    ) -> list[dict[str, Any]]:
+        """What was paid on average, over all lives of an order."""
+        sums: dict[int, tuple[Decimal, Decimal]] = {}
+        for order in orders:
+            number = self._id_of(order.client_order_id)
+            for fill in await self.exchange.fills_of(order.client_order_id):
+                qty, cost = sums.get(number, (Decimal(0), Decimal(0)))
+                sums[number] = (qty + fill.qty, cost + fill.qty * fill.price)
+        for row in rows:
+            qty, cost = sums.get(row["id"], (Decimal(0), Decimal(0)))
+            row["filledPrice"] = cost / qty if qty else None
+        return rows
 
     def _hides(self, path: str) -> bool:
         if path in self.lost:

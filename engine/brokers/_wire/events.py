@@ -30,7 +30,7 @@ _CANCEL_AGAIN_S = 0.2
 _MOST_FILLS = 5_000
 NO_EXECUTIONS = (
     "it lists no executions: those count that its stream tells. What fills while nobody listens "
-    "is seen in its order, without its price, and a person is called"
+    "is booked at what makes the average price of its order right; its fee is not known"
 )
 
 T = TypeVar("T")
@@ -62,6 +62,10 @@ class Events:
     def offered(self, what: str) -> None:
         """It was answered: should it be gone later, that is an outage and no smaller offer."""
         self._offered.add(what)
+
+    def is_offered(self, what: str) -> bool:
+        """Whether it was ever answered."""
+        return what in self._offered
 
     def without(self, what: str, error: NotOffered, note: str) -> None:
         """Go on without something that was never answered; told once.

@@ -205,7 +205,10 @@ class Alpaca(Adapter):
     async def fills_since(self, account: str, since: datetime) -> list[BrokerFill]:
         """Executions since, and the ends of options."""
         self._reading(account)
-        return await self._books.fills_since(account, since)
+        fills = await self._books.fills_since(account, since)
+        is_offered = self._events.is_offered("executions")
+        self.caps = replace(self.caps, lists_executions=is_offered)
+        return fills
 
     async def find(self, account: str, client_order_id: str) -> Found:
         """Look one order up by its client id; Alpaca's own 404 proves that it never came."""

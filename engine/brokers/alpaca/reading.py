@@ -5,6 +5,7 @@ Numbers are Decimal, whatever JSON made of them; what cannot be read raises, not
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import Any, Literal
@@ -129,6 +130,7 @@ def order_of(
         legs=legs,
         qty=(filled if qty is None else qty) + carried,
         filled=filled + carried,
+        average=None if carried else _average(body),
         type=kind,
         limit=limit,
         stop=_number(body.get("stop_price")),
@@ -416,6 +418,13 @@ def _class_of(symbol: str) -> str:
     """Activities do not say: a pair without its slash is the only doubtful name."""
     is_pair = len(symbol) >= 6 and symbol.endswith(("USD", "USDT", "USDC"))
     return "crypto" if is_pair else ""
+
+
+def _average(body: Body) -> Decimal | None:
+    """What was paid; no order is lost because it cannot be read."""
+    with suppress(ValueError, TypeError, ArithmeticError):
+        return _number(body.get("filled_avg_price"))
+    return None
 
 
 def _number(value: Any) -> Decimal | None:

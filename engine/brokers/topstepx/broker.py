@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -203,7 +204,10 @@ class Topstepx(Adapter):
 
     async def fills_since(self, account: str, since: datetime) -> list[BrokerFill]:
         """Every execution since."""
-        return await self._books.fills_since(account, since)
+        fills = await self._books.fills_since(account, since)
+        is_offered = self._events.is_offered("executions")
+        self.caps = replace(self.caps, lists_executions=is_offered, tells_fees=is_offered)
+        return fills
 
     async def find(self, account: str, client_order_id: str) -> Found:
         """Look one order up; absence is told from the list of the last days, whole."""

@@ -6,6 +6,7 @@ status or type that nobody knows is kept raw and never guessed.
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -249,6 +250,7 @@ def order_of(
         legs=(Leg(instrument=instrument),),
         qty=size,
         filled=filled,
+        average=_average(row),
         type=kind,
         limit=_maybe(row, "limitPrice") if kind in _LIMITED else None,
         stop=_maybe(row, "stopPrice") if kind not in (OrderType.LIMIT, OrderType.MARKET) else None,
@@ -399,6 +401,13 @@ def _number(row: Mapping[str, Any], name: str) -> Decimal:
     if value is None:
         raise Odd(f"no {name}")
     return value
+
+
+def _average(row: Mapping[str, Any]) -> Decimal | None:
+    """What was paid; no order is lost because it cannot be read."""
+    with suppress(Odd):
+        return _maybe(row, "filledPrice")
+    return None
 
 
 def _maybe(row: Mapping[str, Any], name: str) -> Decimal | None:
