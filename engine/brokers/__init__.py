@@ -284,6 +284,8 @@ class BrokerCaps:
     has_preview: bool = False
     tells_fees: bool = True
     """False: what an execution cost is not said with it, nor later: 0 would be a guess."""
+    lists_all: bool = True
+    """False: what is over stands in no list; an order is asked for alone."""
     tells_ends: bool = True
     """False: an option that ended is told by nothing but its absence."""
     replaces_in_place: bool = True

@@ -6,10 +6,11 @@ exit while what it was to close is still held. Once more goes only what cannot b
 
 from collections.abc import Sequence
 from contextlib import suppress
+from datetime import datetime, timedelta
 
 from engine import orders
 from engine.asking import Rank
-from engine.brokers import Found
+from engine.brokers import BrokerOrder, Found
 from engine.brokers import Seen as FoundOrder
 from engine.desk import Desk
 from engine.domain.money import ZERO
@@ -29,6 +30,8 @@ ABSENT_TWICE_S = 1.0
 """What is to be believed absent was found absent twice, so far apart."""
 _EDGE_S = 0.05
 """A clock that wakes us a hair too early would have us ask for nothing, and not again."""
+_SKEW = timedelta(minutes=1)
+"""The broker's clock and ours need not agree."""
 
 
 async def unseen(desk: Desk, order_id: str) -> bool:
@@ -37,6 +40,32 @@ async def unseen(desk: Desk, order_id: str) -> bool:
     if order is None or order.state not in UNANSWERED or order_id in desk.in_flight:
         return False
     return desk.broker(order.broker).caps.dedupes_client_id and await _send_again(desk, order)
+
+
+def listed(
+    desk: Desk, account: str, since: datetime, told: Sequence[BrokerOrder], asked_at: float
+) -> None:
+    """One whole list is the first of the two looks at every entry that it lacks.
+
+    Some brokers answer one look a second: of many entries without an answer a desk that is started
+    again and again would never look at one twice. Nothing is concluded before every lag of a list
+    is over, nor without a look at the entry itself. ``asked_at``: monotonic.
+    """
+    broker, now = desk.settings.accounts[account], desk.clock.monotonic()
+    caps = desk.broker(broker).caps
+    if not caps.finds_by_client_id or not caps.lists_all:
+        return
+    names = {name for r in told for name in (r.client_order_id, r.broker_id)}
+    for order in desk.book.orders.values():
+        is_mine = order.account == account and order.broker == broker
+        is_lost = order.purpose is Purpose.ENTRY and order.state in UNANSWERED
+        if not (is_mine and is_lost) or order.order_id in desk.in_flight:
+            continue
+        sent_at = order.sent_at or order.created_at
+        age_s = desk.stopwatch.age_s(order.order_id, sent_at) - (now - asked_at)
+        is_old = age_s >= NAMED_GRACE_S and sent_at >= since + _SKEW
+        if is_old and not {order.order_id, order.broker_id} & names:
+            desk.doubts.absent.setdefault(order.order_id, now)
 
 
 async def absent(desk: Desk, order_id: str, found: Found) -> bool:

@@ -15,7 +15,7 @@ from engine.brokers import BrokerOrder
 from engine.desk import Desk
 from engine.domain.errors import RateLimited
 from engine.domain.order import UNANSWERED, Order, OrderState, OrderType, Purpose, Side
-from engine.flows import send, unseen
+from engine.flows import absence, send, unseen
 from engine.flows.answers import in_time
 from engine.flows.hear import QUIET, compare_later
 
@@ -245,9 +245,11 @@ async def _account(desk: Desk, name: str, account: str, orders: list[Order]) -> 
         gone = await _heard(desk, working, orders)
     if len(gone) > 1 or (gone and not is_told and not is_haste):  # one list tells of all of them
         since = min(order.created_at for order in gone) - _SKEW
+        asked_at = desk.clock.monotonic()
         recent = await in_time(desk, broker.orders_since(account, since), rank(), name)
         (desk.doubts.long.add if len(recent) > _LONG else desk.doubts.long.discard)(account)
         gone = await _heard(desk, recent, gone)
+        absence.listed(desk, account, since, recent, asked_at)
     # Missing from a list proves nothing (O-08).
     return [o.order_id for o in gone if not await send.look_up(desk, o.order_id)]
 
