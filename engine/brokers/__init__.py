@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, SecretStr
 
+from engine.asking import Rank
 from engine.clock import Clock
 from engine.domain.instrument import Instrument
 from engine.domain.order import OrderType, Side, Tif
@@ -394,8 +395,8 @@ class Broker(Protocol):
         """
         ...
 
-    def room(self) -> int | None:
-        """Requests that exits may send at once, of an allowance that takes long to come back.
+    def room(self, who: Rank = Rank.EXIT) -> int | None:
+        """Requests that they may send at once, of an allowance that takes long to come back.
 
         None: it never runs out for longer than a moment.
         """
@@ -460,8 +461,9 @@ class Adapter(ABC):  # noqa: B024 - its abstract part is the Broker protocol
         """Nothing has to be remembered where lists say our ids, or where they are kept here."""
         del account, client_order_id, broker_id
 
-    def room(self) -> int | None:
+    def room(self, who: Rank = Rank.EXIT) -> int | None:
         """None: its allowance comes back within seconds."""
+        del who
         return None
 
     def unnamed(self, text: str, *numbers: str) -> str:
