@@ -1,10 +1,10 @@
-"""What proves that the broker never had an entry (O-06): two looks, a whole list may be one."""
+"""What proves that the broker never had an order (O-06), and how soon; what is there twice."""
 
 import pytest
 
 from engine.brokers import Unclear
 from engine.domain.order import OrderState, Purpose
-from engine.flows import absence, compare, glance, send
+from engine.flows import absence, compare, glance, send, watch
 from tests.scenarios.outside_desk import BUY, alive, check, orders, watched
 from tests.scenarios.test_desk_at_venues import at
 
@@ -97,3 +97,77 @@ async def test_webull_says_when_it_lists_nothing_of_what_is_over():
         it.bench.venue.faults.lacks = ()
         await broker.orders_since("main", it.bench.clock.now())
         assert broker.caps.lists_all
+
+
+# -- a stop that the broker failed to take ---------------------------------------------------------
+
+
+async def working(it):
+    """Stops at the venue."""
+    return [o for o in await it.exits_at_venue() if o.state in ("accepted", "partial")]
+
+
+async def bought(it, fault):
+    """What an entry has filled, and a stop that met trouble just now."""
+    entry = await it.enter()
+    setattr(it.bench.venue.faults, fault, 1)
+    while not it.ours():
+        await it.seconds(1)
+    (stop,) = [o for o in it.desk.book.orders_of(entry.trade_id) if o.purpose is Purpose.STOP]
+    assert stop.state is OrderState.UNKNOWN
+    return stop
+
+
+@pytest.mark.parametrize(
+    ("name", "fault", "why_not", "within_s"),
+    [
+        ("tastytrade", "reject_500", "", 3),
+        ("webull", "reject_500", "", 3),
+        ("tastytrade", "html_502", "", 6),
+        ("webull", "reset", "", 6),
+        ("tastytrade", "reject_500", "no quote", 6),
+        ("tastytrade", "reject_500", "no stream", 6),
+    ],
+)
+async def test_a_stop_is_sent_again_sooner_where_the_broker_itself_said_that_it_failed(
+    name, fault, why_not, within_s
+):
+    """After 5 s where it may be on its way still: with the fill's lost frame 8 s went by bare."""
+    async with at(name) as it:
+        await bought(it, fault)
+        quote = ("", "") if why_not == "no quote" else ("2.00", "2.01")
+        if why_not == "no quote":
+            it.bench.board.withdraw(it.bench.it)
+        elif why_not == "no stream":
+            it.desk.streams_down.add(name)
+        await it.seconds(within_s - 1, *quote)
+        assert not await working(it)
+        await it.seconds(1, *quote)
+        assert [o.qty for o in await working(it)] == [2]
+
+
+async def test_a_stop_that_lists_showed_late_is_there_once_soon_after_it_was_sent_again(
+    monkeypatch,
+):
+    """tastytrade takes an id twice; what comparisons and polls see in time, is looked for here."""
+    monkeypatch.setattr(watch, "SPARE", 10**9)  # the next poll is late
+    async with at("tastytrade") as it:
+        it.bench.venue.faults.drop_frames = 1_000
+        stop = await bought(it, "accept_then_504")
+        login, ends = it.bench.broker._login, it.bench.clock.monotonic() + 7
+        plain = login.pages
+
+        async def pages(path, params, **more):
+            rows, is_whole = await plain(path, params, **more)
+            hides = it.bench.clock.monotonic() < ends
+            named = [r for r in rows if r.get("external-identifier") == stop.order_id]
+            return [r for r in rows if not hides or r not in named[:1]], is_whole
+
+        monkeypatch.setattr(login, "pages", pages)
+        await it.seconds(6)
+        assert len(await working(it)) == 2
+        await it.seconds(4)
+        assert len(await working(it)) == 1
+        await it.seconds(2)
+        await it.protected()
+        await it.true()
