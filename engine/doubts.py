@@ -11,9 +11,11 @@ class Doubts:
     """One desk's. Times are monotonic seconds; orders and brokers go by their ids and names."""
 
     absent: dict[str, float] = field(default_factory=dict)
-    """Order -> when its broker first said that it has no such order."""
+    """Order -> when its broker first said that it has no such order, asked for it or for all."""
     used: set[str] = field(default_factory=set)
     """Orders whose id their broker refused as used: they are there, whatever its lists say."""
+    failed: set[str] = field(default_factory=set)
+    """Orders whose broker answered that it failed itself."""
     unclear: dict[str, tuple[BrokerOrder, ...]] = field(default_factory=dict)
     """Order -> the broker's orders that may be it."""
     lacking: dict[str, float] = field(default_factory=dict)

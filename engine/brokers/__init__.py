@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, SecretStr
 
+from engine.asking import Rank
 from engine.clock import Clock
 from engine.domain.instrument import Instrument
 from engine.domain.order import OrderType, Side, Tif
@@ -290,6 +291,8 @@ class BrokerCaps:
     """False: what an execution cost is not said with it, nor later: 0 would be a guess."""
     lists_executions: bool = True
     """False: its stream alone tells them."""
+    lists_all: bool = True
+    """False: what is over stands in no list; an order is asked for alone."""
     tells_ends: bool = True
     """False: an option that ended is told by nothing but its absence."""
     replaces_in_place: bool = True
@@ -398,8 +401,8 @@ class Broker(Protocol):
         """
         ...
 
-    def room(self) -> int | None:
-        """Requests that exits may send at once, of an allowance that takes long to come back.
+    def room(self, who: Rank = Rank.EXIT) -> int | None:
+        """Requests that they may send at once, of an allowance that takes long to come back.
 
         None: it never runs out for longer than a moment.
         """
@@ -464,8 +467,9 @@ class Adapter(ABC):  # noqa: B024 - its abstract part is the Broker protocol
         """Nothing has to be remembered where lists say our ids, or where they are kept here."""
         del account, client_order_id, broker_id
 
-    def room(self) -> int | None:
+    def room(self, who: Rank = Rank.EXIT) -> int | None:
         """None: its allowance comes back within seconds."""
+        del who
         return None
 
     def unnamed(self, text: str, *numbers: str) -> str:

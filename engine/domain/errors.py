@@ -41,6 +41,13 @@ class OrderStateUnknown(TradeStreamError):
     """Sent, but no answer: reconcile, never send again on a guess."""
 
 
+class ServerFailed(OrderStateUnknown):
+    """It answered that it failed itself: what it took stands there, nothing is under way any more.
+
+    Not so of a gateway (502, 504), which does not know what goes on behind it.
+    """
+
+
 class OrderRejected(TradeStreamError):
     """The broker refused the order; ``code`` is the broker's own."""
 

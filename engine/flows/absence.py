@@ -6,10 +6,11 @@ exit while what it was to close is still held. Once more goes only what cannot b
 
 from collections.abc import Sequence
 from contextlib import suppress
+from datetime import datetime, timedelta
 
 from engine import orders
 from engine.asking import Rank
-from engine.brokers import Found
+from engine.brokers import BrokerOrder, Found
 from engine.brokers import Seen as FoundOrder
 from engine.desk import Desk
 from engine.domain.money import ZERO
@@ -21,6 +22,8 @@ from engine.flows.hear import QUIET, compare_later, on_report
 
 ABSENT_GRACE_S = 5.0
 """A request may still be under way for so long when the broker says that it has no such order."""
+FAILED_GRACE_S = 2.5
+"""Nothing is under way once the broker itself answered that it failed; what is held is bare."""
 NAMED_GRACE_S = 30.0
 """One that the broker took, by its answer or as its id is taken, is there: lists lag so long."""
 LOOK_BACK_S = (5.0, 12.0, 25.0)
@@ -29,6 +32,10 @@ ABSENT_TWICE_S = 1.0
 """What is to be believed absent was found absent twice, so far apart."""
 _EDGE_S = 0.05
 """A clock that wakes us a hair too early would have us ask for nothing, and not again."""
+_TWICE_S = (1.0, 3.0)
+"""What was sent once more is looked for twice, where both would be taken; and after the lag."""
+_SKEW = timedelta(minutes=1)
+"""The broker's clock and ours need not agree."""
 
 
 async def unseen(desk: Desk, order_id: str) -> bool:
@@ -37,6 +44,32 @@ async def unseen(desk: Desk, order_id: str) -> bool:
     if order is None or order.state not in UNANSWERED or order_id in desk.in_flight:
         return False
     return desk.broker(order.broker).caps.dedupes_client_id and await _send_again(desk, order)
+
+
+def listed(
+    desk: Desk, account: str, since: datetime, told: Sequence[BrokerOrder], asked_at: float
+) -> None:
+    """One whole list is the first of the two looks at every entry that it lacks.
+
+    Some brokers answer one look a second: of many entries without an answer a desk that is started
+    again and again would never look at one twice. Nothing is concluded before every lag of a list
+    is over, nor without a look at the entry itself. ``asked_at``: monotonic.
+    """
+    broker, now = desk.settings.accounts[account], desk.clock.monotonic()
+    caps = desk.broker(broker).caps
+    if not caps.finds_by_client_id or not caps.lists_all:
+        return
+    names = {name for r in told for name in (r.client_order_id, r.broker_id)}
+    for order in desk.book.orders.values():
+        is_mine = order.account == account and order.broker == broker
+        is_lost = order.purpose is Purpose.ENTRY and order.state in UNANSWERED
+        if not (is_mine and is_lost) or order.order_id in desk.in_flight:
+            continue
+        sent_at = order.sent_at or order.created_at
+        age_s = desk.stopwatch.age_s(order.order_id, sent_at) - (now - asked_at)
+        is_old = age_s >= NAMED_GRACE_S and sent_at >= since + _SKEW
+        if is_old and not {order.order_id, order.broker_id} & names:
+            desk.doubts.absent.setdefault(order.order_id, now)
 
 
 async def absent(desk: Desk, order_id: str, found: Found) -> bool:
@@ -117,8 +150,24 @@ def _proof_in_s(desk: Desk, order: Order) -> float:
     age = desk.stopwatch.age_s(order.order_id, order.sent_at or order.created_at)
     is_named = order.accepted_at is not None or order.order_id in desk.doubts.used
     is_there = is_named or _is_moved(desk, order)
-    grace_s = NAMED_GRACE_S if is_there else ABSENT_GRACE_S
+    unnamed_s = FAILED_GRACE_S if _is_stop_failed(desk, order) else ABSENT_GRACE_S
+    grace_s = NAMED_GRACE_S if is_there else unnamed_s
     return max(grace_s - age, ABSENT_TWICE_S - (now - first), 0.0)
+
+
+def _is_stop_failed(desk: Desk, order: Order) -> bool:
+    """Whether the broker itself said that it failed, of a stop whose price is not reached.
+
+    Its stream, which lives, has not told of it either. Should it be there after all, both are
+    looked for at once, while their price is away.
+    """
+    is_first = order.attempt == 0 and order.state in UNANSWERED
+    if not is_first or order.order_id not in desk.doubts.failed or not _is_wanted(desk, order):
+        return False
+    is_told = order.broker not in desk.streams_down and not is_hidden(desk, order)
+    if order.purpose is not Purpose.STOP or not is_told:
+        return False
+    return desk.quote(order.legs) is not None and not is_past_stop(desk, order)
 
 
 def _is_moved(desk: Desk, order: Order) -> bool:
@@ -213,19 +262,21 @@ def is_past_stop(desk: Desk, order: Order) -> bool:
     return touch is not None and (touch - trade.stop.price) * trade.direction <= 0
 
 
-async def _send_again(desk: Desk, order: Order) -> bool:
-    """An exit that never arrived is sent again under its own id; an entry never is (O-01)."""
+def _is_wanted(desk: Desk, order: Order) -> bool:
+    """Whether it is an exit that would be sent as it is today."""
     trade = desk.book.trades.get(order.trade_id)
     if order.purpose is Purpose.ENTRY or order.replaces is not None or trade is None:
         return False
-    if trade.state is not TradeState.OPEN or not _may_repeat(desk, order):
+    if trade.state is not TradeState.OPEN or order.qty > trade.qty_open:
         return False
-    is_wanted = (
-        any(c.request_id == order.request_id for c in trade.closes)
-        if order.purpose is Purpose.CLOSE
-        else trade.stop is not None and order.stop == trade.stop.price
-    )
-    if not is_wanted or order.qty > trade.qty_open:
+    if order.purpose is Purpose.CLOSE:
+        return any(c.request_id == order.request_id for c in trade.closes)
+    return trade.stop is not None and order.stop == trade.stop.price
+
+
+async def _send_again(desk: Desk, order: Order) -> bool:
+    """An exit that never arrived is sent again under its own id; an entry never is (O-01)."""
+    if not _is_wanted(desk, order) or not _may_repeat(desk, order):
         return False
     async with desk.lock(order.account):
         current = desk.book.orders.get(order.order_id)
@@ -248,6 +299,20 @@ async def _send_again(desk: Desk, order: Order) -> bool:
 
     after = await send.submit(desk, current, again=True)
     if not desk.broker(order.broker).caps.dedupes_client_id:
-        # A list that lagged shows the first one by then: what is there twice is cancelled.
-        compare_later(desk, order.broker, LOOK_BACK_S[-1], "twice")
+        desk.vigil(lambda: _look_for_two(desk, after), f"twice {after.order_id}")
     return after.state not in UNANSWERED
+
+
+async def _look_for_two(desk: Desk, order: Order) -> None:
+    """A list that lagged shows the first one by then: what is there twice is cancelled."""
+    waited = 0.0
+    for at in _TWICE_S:
+        await desk.clock.sleep(at - waited)
+        waited = at
+        with suppress(*QUIET):
+            work = desk.broker(order.broker).open_orders(order.account)
+            working = await in_time(desk, work, Rank.NAKED)
+            if [r.client_order_id for r in working].count(order.order_id) > 1:
+                compare_later(desk, order.broker, 0.0, "seen twice")
+                return
+    compare_later(desk, order.broker, LOOK_BACK_S[-1] - waited, "twice")

@@ -26,6 +26,7 @@ from engine.domain.money import ZERO
 from engine.domain.order import Order, OrderState, Side
 from engine.domain.trade import Execution
 from engine.flows import (
+    absence,
     coin_fee,
     echo,
     ends,
@@ -144,9 +145,11 @@ def _since(desk: Desk, account: str) -> tuple[datetime, bool]:
 async def _look(
     desk: Desk, broker: str, account: str, since: datetime, *, is_first: bool = False
 ) -> tuple[Findings, _Seen]:
+    asked_at = desk.clock.monotonic()
     seen = await _read(desk, broker, account, since)
     splits.hold(desk, account, seen.positions)
     await _take_in(desk, account, since, seen)
+    absence.listed(desk, account, since, seen.recent, asked_at)
     if is_first:  # what the lists show needs no question of its own
         await unsettled.resolve(desk, account)
     return _judged(desk, account, seen), seen

@@ -13,7 +13,7 @@ from engine.asking import Rank, asking
 from engine.brokers import Balance, Broker, BrokerOrder, BrokerPosition
 from engine.desk import Desk
 from engine.domain.order import UNANSWERED, Order, OrderState, Purpose
-from engine.flows import effects, second_truth, send, splits, unsettled
+from engine.flows import absence, effects, second_truth, send, splits, unsettled
 from engine.flows.compare import asked, together
 from engine.reconcile import Findings
 
@@ -98,8 +98,11 @@ async def _listed(desk: Desk, broker: Broker, account: str, unseen: Sequence[Ord
     lately = [o.created_at for o in unseen if now - o.created_at < _LATELY]
     if len(lately) < _MANY:
         return
-    for report in await asked(desk, broker.orders_since(account, min(lately) - _SKEW)):
+    since, asked_at = min(lately) - _SKEW, desk.clock.monotonic()
+    told = await asked(desk, broker.orders_since(account, since))
+    for report in told:
         await send.on_report(desk, report, asked=True)
+    absence.listed(desk, account, since, told, asked_at)
 
 
 def _is_same(found: Findings) -> bool:

@@ -169,6 +169,7 @@ async def on_report(desk: Desk, report: BrokerOrder, *, asked: bool = False) -> 
 
 def _note_seen(desk: Desk, order_id: str, report: BrokerOrder) -> None:
     if report.state != "unknown":
+        desk.doubts.absent.pop(order_id, None)
         desk.doubts.looked.pop(order_id, None)
         desk.doubts.seen[order_id] = desk.clock.monotonic()
 

@@ -382,3 +382,4 @@ def _forget_the_dead(desk: Desk) -> None:
         desk.bands.drop(trade_id)
     for order_id in [o for o in desk.doubts.absent if o not in book.orders]:
         desk.doubts.absent.pop(order_id, None)
+    desk.doubts.failed &= book.orders.keys()

@@ -19,6 +19,7 @@ from engine.domain.errors import (
     OrderRejected,
     OrderStateUnknown,
     RateLimited,
+    ServerFailed,
     StoreUnavailable,
 )
 from engine.domain.order import UNANSWERED, Order, OrderState, Purpose, Trigger
@@ -154,6 +155,8 @@ async def _sent(desk: Desk, order: Order, *, again: bool) -> Order:
         await locked_out(desk, order.broker, error)
         return await _unsent(desk, order, error, again=again)
     except (OrderStateUnknown, TimeoutError) as error:
+        if isinstance(error, ServerFailed):
+            desk.doubts.failed.add(order.order_id)
         return await doubt(desk, order, str(error) or "no answer in time")
     except asyncio.CancelledError:
         desk.spawn(doubt(desk, order, "interrupted while sending"), f"doubt {order.order_id}")

@@ -1,9 +1,10 @@
 """Poll beside the stream: a frame that was lost is found within half a minute.
 
 Only what lives is asked for, at a pace that fits what the broker tells unasked: seldom beside a
-stream, every few seconds without one. An entry that the market should have filled is asked for
-much sooner, apart from the poll and before all who only want to know: what it brought would have
-no stop, and nobody would know. So is a close, and a stop whose price was reached.
+stream, more often while a stop works and its minute has room to spare, every few seconds without
+one. An entry that the market should have filled is asked for much sooner, apart from the poll and
+before all who only want to know: what it brought would have no stop, and nobody would know. So is
+a close, and a stop whose price was reached.
 """
 
 from datetime import timedelta
@@ -15,7 +16,7 @@ from engine.brokers import BrokerOrder
 from engine.desk import Desk
 from engine.domain.errors import RateLimited
 from engine.domain.order import UNANSWERED, Order, OrderState, OrderType, Purpose, Side
-from engine.flows import polled, send, unseen
+from engine.flows import absence, polled, send, unseen
 from engine.flows.answers import in_time
 from engine.flows.hear import QUIET, compare_later
 
@@ -25,6 +26,10 @@ _PAID_S = 1.0
 """What the market pays is told as filled within this, mostly."""
 _OVERDUE_S = 3.0
 """At most so often a broker is asked for what should have filled."""
+_GUARD_S = 5.0
+"""What a stop that ended untold was for stands bare no longer than that, where there is room."""
+SPARE = 20
+"""Polls that a minute must have room for: below that they come seldom, and cost no entry."""
 _LONG = 250
 """Orders that no broker lists in fewer requests than those that work."""
 _SAID_S = 3_600.0
@@ -32,6 +37,7 @@ _SAID_S = 3_600.0
 _SKEW = timedelta(minutes=5)
 """The broker's clock and ours need not agree."""
 _LIVE = ("accepted", "partial")
+_WORKING = (OrderState.ACCEPTED, OrderState.PARTIAL)
 
 
 async def round_of(desk: Desk) -> None:
@@ -79,8 +85,19 @@ async def round_of(desk: Desk) -> None:
 def pace_s(desk: Desk, name: str) -> float:
     """Seconds between two looks at a broker's working orders."""
     is_told = desk.is_told(name) and f"watch {name}" not in desk.health
-    is_polled = name not in desk.doubts.unpolled
-    return desk.settings.watch_s if is_told and is_polled else desk.settings.poll_s
+    if not is_told or name in desk.doubts.unpolled:
+        return desk.settings.poll_s
+    watch_s = desk.settings.watch_s
+    return min(_GUARD_S, watch_s) if _is_guarded(desk, name) else watch_s
+
+
+def _is_guarded(desk: Desk, name: str) -> bool:
+    """Whether a stop works there, and its minute is so free that a poll is in nobody's way."""
+    room = desk.broker(name).room(Rank.POLL)
+    return (room is None or room > SPARE) and any(
+        order.broker == name and order.purpose is Purpose.STOP and order.state in _WORKING
+        for order in desk.book.orders.values()
+    )
 
 
 def _overdue(order: Order) -> str:
@@ -244,9 +261,11 @@ async def _account(desk: Desk, name: str, account: str, orders: list[Order]) -> 
         gone = await _heard(desk, working, orders)
     if len(gone) > 1 or (is_dear and not is_haste):  # one list tells of all of them
         since = min(order.created_at for order in gone) - _SKEW
+        asked_at = desk.clock.monotonic()
         recent = await in_time(desk, broker.orders_since(account, since), rank(), name)
         (desk.doubts.long.add if len(recent) > _LONG else desk.doubts.long.discard)(account)
         gone = await _heard(desk, recent, gone)
+        absence.listed(desk, account, since, recent, asked_at)
     # Missing from a list proves nothing (O-08).
     return [o.order_id for o in gone if not await send.look_up(desk, o.order_id)]
 

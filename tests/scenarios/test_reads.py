@@ -31,10 +31,15 @@ class Asked(FaultyBroker):
         self.gate.set()
         self.is_full = False
         """Its allowance is used but for what takes risk away, looks for it, or compares."""
+        self.left = None
+        """Polls that its minute has room for."""
 
     def noted(self, what):
         self.n[what] += 1
         self.names.setdefault(what, set()).add(asking.rank())
+
+    def room(self, who=Rank.EXIT):
+        return 0 if self.is_full else self.left
 
     async def submit(self, request):
         self.noted("exit" if request.reduces else "entry")
@@ -374,6 +379,43 @@ async def test_a_stop_that_went_untold_is_found_in_time_though_polls_have_no_tur
     rig.asked.names.clear()
     await watched(rig, 20)
     assert rig.asked.names["open_orders"] == {Rank.POLL}, "it is a poll once those have turns"
+
+
+@pytest.mark.parametrize(
+    ("left", "soonest", "latest"), [(None, 1, 6), (watch.SPARE + 1, 1, 6), (watch.SPARE, 10, 16)]
+)
+async def test_a_stop_that_ended_untold_is_found_within_5_s_where_a_poll_is_in_nobodys_way(
+    rig, left, soonest, latest
+):
+    """It was found 10 to 15 s later, and what it was for stood bare so long."""
+    rig.asked.left = left
+    await entered(rig, "600")
+    await rig.pass_time(3)
+    await watched(rig, 16)
+    rig.desk.is_due("watch paper", 0)  # the last poll was a moment ago
+    (stop,) = [o for o in rig.desk.book.orders.values() if o.purpose is Purpose.STOP]
+    rig.faults.drop_events = 1_000
+    await rig.asked.inner.cancel(stop.account, stop.order_id)
+    seconds = 0
+    while rig.desk.book.orders.get(stop.order_id) == stop and seconds < 60:
+        await watched(rig, 1)
+        seconds += 1
+    assert soonest <= seconds <= latest
+    await watched(rig, 1)
+    assert [o.qty for o in rig.desk.book.orders.values() if o.state is OrderState.ACCEPTED] == [
+        1
+    ], "and there is a new one"
+
+
+async def test_where_no_stop_works_polls_beside_a_stream_stay_seldom(rig):
+    rig.quote(spy("600"), "2.14", "2.16")
+    await rig.say("BTO 1 SPY 600C 1/31 @ 2.15")
+    rig.quote(spy("600"), "2.50", "2.60")
+    await watched(rig, 1)
+    rig.asked.n.clear()
+    await watched(rig, 30)
+    assert [o.state for o in entries(rig)] == [OrderState.ACCEPTED]
+    assert rig.asked.n["open_orders"] == 2
 
 
 async def test_a_close_that_the_market_should_have_filled_is_asked_for_at_once(rig):

@@ -191,12 +191,12 @@ async def test_a_stop_that_is_there_twice_under_one_id_is_there_once_again(monke
         await it.seconds(6)
         (stop,) = [o for o in it.desk.book.orders_of(entry.trade_id) if o.purpose is Purpose.STOP]
         await it.bench.broker.submit(request_of(stop))
-        await it.seconds(6)
         assert len([o for o in await it.exits_at_venue() if o.state in LIVE]) == 2
-        await it.seconds(16)  # its next look at what works
+        await it.seconds(7)  # its next look at what works
         assert [o.qty for o in await it.exits_at_venue() if o.state in LIVE] == [2]
         assert told(it, "there twice; it is being cancelled")
         await it.protected()
+        await it.seconds(15)
         monkeypatch.setattr(it.bench.broker, "cancel", refused)
         await it.bench.broker.submit(request_of(stop))
         await recover.on_demand(it.desk)

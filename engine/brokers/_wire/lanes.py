@@ -106,11 +106,12 @@ class _Line:
                 self._shut_until[each] = max(self._shut_until[each], now + pause_s)
         return pauses[who]
 
-    def room(self) -> int | None:
-        """Calls that exits may make at once; None where a turn comes back within seconds."""
+    def room(self, who: Rank) -> int | None:
+        """Calls that they may make at once; None where a turn comes back within seconds."""
         if self._window.seconds < _LONG_S:
             return None
-        return 0 if self._shut_s(Rank.EXIT) > 0 else self._window.free()
+        kept = self._window.calls - self._most[who]
+        return 0 if self._shut_s(who) > 0 else max(0, self._window.free() - kept)
 
     async def turn(self, who: Rank) -> None:
         """Wait for it.
@@ -259,9 +260,9 @@ class Lanes:
             said = f"no turn within {patience_s:.0f} s; nothing was sent"
             raise RateLimited(said, 1.0) from None
 
-    def room(self) -> int | None:
-        """Requests that exits may send at once; None where a turn comes back within seconds."""
-        return self._line("exit").room()
+    def room(self, who: Rank = Rank.EXIT) -> int | None:
+        """Requests that they may send at once; None where a turn comes back within seconds."""
+        return self._line("exit").room(who)
 
     def pause(self, lane: Lane, seconds: float) -> float:
         """The broker said 429: nothing of this lane until then; seconds for whoever was refused."""

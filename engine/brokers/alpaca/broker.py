@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 from pydantic import SecretStr
 
+from engine.asking import Rank
 from engine.brokers import (
     Absent,
     Adapter,
@@ -269,9 +270,9 @@ class Alpaca(Adapter):
 
     # -- requests -------------------------------------------------------------------------------
 
-    def room(self) -> int | None:
+    def room(self, who: Rank = Rank.EXIT) -> int | None:
         """What is left of the minute."""
-        return self._rest.lanes.room()
+        return self._rest.lanes.room(who)
 
     async def preview(self, request: OrderRequest) -> Preview | None:
         """Alpaca has no way to ask before sending."""

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TypeVar
 
+from engine.asking import Rank
 from engine.brokers import (
     Absent,
     Balance,
@@ -287,8 +288,9 @@ class PaperBroker:
     def recall(self, account: str, client_order_id: str, broker_id: str) -> None:
         """Its book knows our ids."""
 
-    def room(self) -> int | None:
+    def room(self, who: Rank = Rank.EXIT) -> int | None:
         """It takes as many requests as come."""
+        del who
         return None
 
     def unnamed(self, text: str) -> str:

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 from pydantic import Field, SecretStr
 
+from engine.asking import Rank
 from engine.brokers import (
     Adapter,
     Balance,
@@ -269,9 +270,9 @@ class Schwab(Nameless):
     async def _recent(self, account: str, since: datetime) -> OrderList:
         return await self._books.recent(account, self._hash(account), since)
 
-    def room(self) -> int | None:
+    def room(self, who: Rank = Rank.EXIT) -> int | None:
         """What is left of the minute."""
-        return self._wire.lanes.room()
+        return self._wire.lanes.room(who)
 
     async def preview(self, request: OrderRequest) -> Preview:
         """What Schwab says the order would cost; nothing is placed."""

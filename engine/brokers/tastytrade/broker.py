@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
+from engine.asking import Rank
 from engine.brokers import (
     Absent,
     Adapter,
@@ -225,9 +226,9 @@ class Tastytrade(Reading):
 
     # -- requests -------------------------------------------------------------------------------
 
-    def room(self) -> int | None:
+    def room(self, who: Rank = Rank.EXIT) -> int | None:
         """What is left of the minute."""
-        return self._lanes.room()
+        return self._lanes.room(who)
 
     async def preview(self, request: OrderRequest) -> Preview:
         """Let the broker try the order without placing it.

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from engine.asking import Rank
 from engine.brokers import (
     Adapter,
     Balance,
@@ -219,9 +220,9 @@ class Topstepx(Adapter):
         if account in self._books.numbers and broker_id.isdigit() and not is_kept:
             self._books.recall(account, client_order_id, int(broker_id))
 
-    def room(self) -> int | None:
+    def room(self, who: Rank = Rank.EXIT) -> int | None:
         """What is left of the minute."""
-        return self._api.wire.lanes.room()
+        return self._api.wire.lanes.room(who)
 
     async def front(self, root: str) -> Instrument:
         """The month that a root means today: the broker's own active contract.

@@ -374,6 +374,7 @@ class Webull(Adapter):
     async def _past(self, account: str, window: Mapping[str, str]) -> list[translate.Row]:
         """Orders placed in a span of time; where none are listed ours are asked for alone."""
         rows = await self._events.told(_PAST, self._pages(account, _PAST, window), _NO_PAST)
+        self.caps = replace(self.caps, lists_all=rows is not None)
         return rows or []
 
     async def _add_worked(self, account: str, newest: dict[str, translate.Row]) -> None:

@@ -20,6 +20,7 @@ from engine.domain.errors import (
     NotOffered,
     OrderStateUnknown,
     RateLimited,
+    ServerFailed,
 )
 
 START = datetime(2026, 11, 18, 15, 0, tzinfo=UTC)
@@ -124,9 +125,11 @@ UNKNOWN = {
 @pytest.mark.parametrize("fault", UNKNOWN)
 async def test_an_act_without_a_readable_answer_is_in_doubt_and_is_sent_once(server, wire, fault):
     server.answers = [UNKNOWN[fault]]
-    with pytest.raises(OrderStateUnknown):
+    with pytest.raises(OrderStateUnknown) as caught:
         await wire.act("POST", "/orders", json={"a": 1})
     assert len(server.seen) == 1
+    is_over = fault == "500"
+    assert isinstance(caught.value, ServerFailed) is is_over, "else it may be under way still"
 
 
 @pytest.mark.parametrize("fault", sorted(set(UNKNOWN) - {"no answer"}))

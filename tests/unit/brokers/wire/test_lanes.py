@@ -14,6 +14,7 @@ from engine.brokers._wire import lanes as module
 from engine.brokers._wire.lanes import Lanes
 from engine.clock import ManualClock
 from engine.domain.errors import RateLimited
+from engine.flows.watch import SPARE
 
 START = datetime(2026, 11, 18, 15, 0, tzinfo=UTC)
 CALLS, PER_S = 10, 10.0
@@ -411,6 +412,20 @@ async def test_what_is_left_for_exits_comes_back_with_time_and_is_nothing_in_a_p
     assert one.room() == 0
     clock.advance(module.PAUSE_S[Rank.EXIT])
     assert one.room() == CALLS
+
+
+@pytest.mark.parametrize(
+    ("calls", "requests"), [(120, 2), (120, 1), (150, 1), (190, 1), (100, 1)], ids=str
+)
+async def test_polls_that_a_working_stop_has_made_more_often_cost_no_entry(clock, calls, requests):
+    """tastytrade, Schwab, TopStepX, Alpaca."""
+    allowed = {"all": (calls, 60)}
+    one = Lanes(clock, allowed, requests)
+    while one.room(Rank.POLL) > SPARE:
+        await taken(one, Rank.POLL, 1)
+    entries = await taken(one, Rank.ENTRY) // requests
+    assert entries == module.entries_per_min(allowed, requests)
+    assert one.room(Rank.POLL) == 0 < one.room()
 
 
 @pytest.mark.parametrize("allowed", [{"all": (2, 1.05)}, {"exit": (5, 1), "order": (3, 1)}])
