@@ -2,6 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
+from decimal import Decimal
 from typing import Any, TypeVar
 
 from engine.domain.desk import (
@@ -49,8 +50,8 @@ class Book:
         self.posted: dict[str, Posted] = {}
         self.alerts: OrderedDict[str, AlertRecord] = OrderedDict()
         self.intents: OrderedDict[str, Intent] = OrderedDict()
-        self._intents_on: dict[str, dict[str, Intent]] = {}
-        """The same by the instrument of their first leg."""
+        self._intents_like: dict[tuple[str, Decimal | None], dict[str, Intent]] = {}
+        """The same by the instrument of their first leg and the alerted price."""
         self.closed: OrderedDict[str, Trade] = OrderedDict()
         """Recently finished trades, oldest first."""
         self.round_trips: OrderedDict[str, Trade] = OrderedDict()
@@ -108,9 +109,9 @@ class Book:
         """Entry orders that may still add exposure: being approved excluded, sent included."""
         return tuple(self._entries_of.get(account, {}).values())
 
-    def intents_on(self, instrument_key: str) -> Iterable[Intent]:
-        """Recent intents whose first leg is this instrument, newest first."""
-        return reversed(self._intents_on.get(instrument_key, {}).values())
+    def intents_like(self, intent: Intent) -> Iterable[Intent]:
+        """Recent ones for its first leg's instrument at its alerted price, newest version first."""
+        return reversed(self._intents_like.get(_kind_of(intent), {}).values())
 
     @property
     def halted(self) -> str:
@@ -202,13 +203,19 @@ class Book:
             self.posted.pop(notice_id, None)
 
     def _intent(self, intent: Intent) -> None:
-        self._intents_on.setdefault(_unit(intent), {})[intent.intent_id] = intent
+        before = self.intents.get(intent.intent_id)
+        if before is not None:
+            self._drop_like(before)  # its price may be another one now
+        self._intents_like.setdefault(_kind_of(intent), {})[intent.intent_id] = intent
         forgotten = _remember(self.intents, intent.intent_id, intent)
         if forgotten is not None:
-            alike = self._intents_on[_unit(forgotten)]
-            del alike[forgotten.intent_id]
-            if not alike:
-                del self._intents_on[_unit(forgotten)]
+            self._drop_like(forgotten)
+
+    def _drop_like(self, intent: Intent) -> None:
+        alike = self._intents_like[_kind_of(intent)]
+        del alike[intent.intent_id]
+        if not alike:
+            del self._intents_like[_kind_of(intent)]
 
     def _execution(self, execution: Execution) -> None:
         _remember(self.executions, execution.execution_id, execution)
@@ -268,5 +275,5 @@ def _remember(shelf: OrderedDict[str, V], key: str, value: V, *, is_new: bool = 
     return shelf.popitem(last=False)[1] if len(shelf) > _RECENT else None
 
 
-def _unit(intent: Intent) -> str:
-    return intent.legs[0].instrument.key
+def _kind_of(intent: Intent) -> tuple[str, Decimal | None]:
+    return intent.legs[0].instrument.key, intent.alerted_price

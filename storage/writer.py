@@ -25,8 +25,10 @@ from storage.plan import Plan, conflict
 
 MAX_BATCH = 256
 """Callers per transaction: bounds how long the first of them waits for the last."""
-IDLE_S = 0.003
-"""Quiet for so long, the writer has time for the log."""
+IDLE_S = 0.01
+"""Quiet for so long, the writer has time for the log. A commit that meets the folding waits for it:
+what follows at once, a story's next commit or the next alert, comes within this; a broker answers
+later, when the folding is done."""
 PROBE_S = 1.0
 """How often a database that refused to write is tried again while nobody commits."""
 

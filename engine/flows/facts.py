@@ -232,13 +232,11 @@ def _recent_entries(
 ) -> tuple[tuple[datetime, str, str, Decimal | None], ...]:
     """Entries of the last minutes that may be repeated by this one."""
     since = desk.since(seconds=600)
-    price = intent.alerted_price
     found = []
-    for other in desk.book.intents_on(intent.legs[0].instrument.key):
-        if other.created_at < since:
-            break
-        is_like = other.alerted_price == price and other.purpose is Purpose.ENTRY
-        if is_like and other.intent_id != intent.intent_id:
+    for other in desk.book.intents_like(intent):
+        is_new = other.created_at >= since and other.intent_id != intent.intent_id
+        if is_new and other.purpose is Purpose.ENTRY:
+            price = other.alerted_price
             found.append((other.created_at, entry_name(other), other.alert_id, price))
     return tuple(found)
 

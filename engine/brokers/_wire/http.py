@@ -261,6 +261,8 @@ def encoded(value: Any) -> bytes:
 def _json(value: Any) -> str:
     if isinstance(value, str):
         return _quoted(value)
+    if value.__class__ is int:  # not True, which is a number to Python alone
+        return str(value)
     if isinstance(value, Decimal):
         if not value.is_finite():
             raise ValueError("not a number")
