@@ -8,8 +8,8 @@ from engine.flows import absence, compare, glance, send, watch
 from tests.scenarios.outside_desk import BUY, alive, check, orders, watched
 from tests.scenarios.test_desk_at_venues import at
 
-POLLED = {"dedupes_client_id": False, "has_stream": False}
-"""Webull."""
+POLLED = {"dedupes_client_id": False, "has_stream": False, "working_lists": 2}
+"""Each poll reads the list of all recent orders."""
 
 
 async def lost(opened, seconds, **terms):
@@ -139,7 +139,7 @@ async def test_a_stop_is_sent_again_sooner_where_the_broker_itself_said_that_it_
         if why_not == "no quote":
             it.bench.board.withdraw(it.bench.it)
         elif why_not == "no stream":
-            it.desk.streams_down.add(name)
+            it.desk.streams_down[name] = it.desk.clock.monotonic()
         await it.seconds(within_s - 1, *quote)
         assert not await working(it)
         await it.seconds(1, *quote)
