@@ -74,7 +74,11 @@ class Desk(Background):
         self.gates: dict[str, str] = {"*": "not compared with any broker yet"}
         """Broker -> why its books may differ from ours: entries wait until it was compared."""
         self.streams_down: dict[str, float] = {}
-        """Broker whose stream has ended -> when (monotonic)."""
+        """Broker whose stream has ended -> when (monotonic; never, where nothing can be asked)."""
+        self.last_gap: dict[str, tuple[float, float]] = {}
+        """Broker -> when its stream ended last, and when it was back."""
+        self.polled: set[str] = set()
+        """Brokers of whose missing stream people were told."""
         """Brokers whose stream is lost: comparing once is not enough to let entries pass."""
         self.offline: set[str] = set()
         """Brokers that we have not been connected to since the start."""

@@ -32,5 +32,3 @@ class Doubts:
     """Broker whose entries people were called about -> when there was last a cause."""
     unpolled: set[str] = field(default_factory=set)
     """Brokers whose last poll had no turn: the next one does not wait behind entries again."""
-    long: set[str] = field(default_factory=set)
-    """Accounts whose list of all recent orders is long: what works is listed in fewer requests."""

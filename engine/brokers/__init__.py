@@ -216,6 +216,8 @@ class StreamDown:
     """Event: the stream is lost; entries wait until it was reconciled."""
 
     reason: str
+    can_ask: bool = False
+    """What happens meanwhile can be asked for; False: more than the stream is gone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -286,6 +288,8 @@ class BrokerCaps:
     """False: nothing is told unasked, the desk polls."""
     working_lists: int = 1
     """Requests for what works: more where each status is a list of its own."""
+    recent_lists: int = 1
+    """Requests for all that is recent, as read last: more on a day of many orders."""
     has_preview: bool = False
     tells_fees: bool = True
     """False: what an execution cost is not said with it, nor later: 0 would be a guess."""

@@ -44,7 +44,15 @@ async def is_heard(desk: Desk, fill: BrokerFill, order: Order) -> bool:
     both. While the order lives entries wait for the comparison: a report that comes later may hold
     them. Once it is over, the second id is taken for the first one's.
     """
-    if not await _looks_booked(desk, fill, order):
+    if not _is_beyond(fill, order):
+        return False
+    if fill.execution_id.startswith(RECKONED):
+        return True  # its stream told of it meanwhile
+    rows = await desk.store.find(Execution, where={"order_id": order.order_id})
+    if any(row.execution_id.startswith(RECKONED) for row in rows):
+        desk.book.known_execution(fill.execution_id)
+        return True  # part of what was reckoned; if it is not, the order's next report tells
+    if not any(_is_like(fill, row) for row in rows):
         return False
     if not order.state.is_terminal:
         desk.gates[order.broker] = f"an execution of order {order.order_id} may be told twice"
@@ -60,21 +68,21 @@ async def is_heard(desk: Desk, fill: BrokerFill, order: Order) -> bool:
     return True
 
 
-async def _looks_booked(desk: Desk, fill: BrokerFill, order: Order) -> bool:
+def _is_beyond(fill: BrokerFill, order: Order) -> bool:
+    """Whether the broker's own report of the order does not hold what is booked and this."""
     done = {
         leg.instrument.key: (filled, (order.reported - order.carried) * abs(leg.ratio))
         for leg, filled in zip(order.legs, order.leg_filled, strict=False)
     }
     filled, reported = done.get(fill.instrument.key, (ZERO, ZERO))
-    if not filled or filled + fill.qty <= reported:
-        return False
-    rows = await desk.store.find(Execution, where={"order_id": order.order_id})
-    return any(
-        row.execution_id.startswith(RECKONED)
-        or (
-            (row.instrument, row.side, row.qty, row.price)
-            == (fill.instrument, fill.side, fill.qty, fill.price)
-            and abs(row.executed_at - fill.executed_at) <= _APART
-        )
-        for row in rows
+    return filled > 0 and filled + fill.qty > reported
+
+
+def _is_like(fill: BrokerFill, row: Execution) -> bool:
+    is_same = (row.instrument, row.side, row.qty, row.price) == (
+        fill.instrument,
+        fill.side,
+        fill.qty,
+        fill.price,
     )
+    return is_same and abs(row.executed_at - fill.executed_at) <= _APART

@@ -71,7 +71,7 @@ async def _take(desk: Desk, broker: str, event: BrokerEvent) -> None:
         await on_fill(desk, event.fill)
         _look_for_fee(desk, broker, event)
     elif isinstance(event, StreamDown):
-        _stream_down(desk, broker, event.reason)
+        _stream_down(desk, broker, event)
     elif isinstance(event, StreamUp):
         stream_up(desk, broker)
     elif isinstance(event, BalanceSeen):
@@ -99,12 +99,11 @@ def _look_for_fee(desk: Desk, broker: str, event: Filled) -> None:
         desk.vigil(lambda: _compare_later(desk, broker), f"compare {broker} soon")
 
 
-def _stream_down(desk: Desk, broker: str, reason: str) -> None:
-    desk.health[f"broker {broker}"] = reason
+def _stream_down(desk: Desk, broker: str, event: StreamDown) -> None:
+    desk.health[f"broker {broker}"] = event.reason
     if broker not in desk.streams_down:  # else it is still the same gap
-        desk.streams_down[broker] = desk.clock.monotonic()
-        desk.gates[broker] = f"its stream is down: {reason}"
-        polled.soon(desk, broker)
+        desk.gates[broker] = f"its stream is down: {event.reason}"
+        polled.begin(desk, broker, can_ask=event.can_ask)
 
 
 def stream_up(desk: Desk, broker: str) -> None:
@@ -114,7 +113,7 @@ def stream_up(desk: Desk, broker: str) -> None:
     desk.health.pop(f"broker {broker}", None)
     desk.backoff.worked(f"mend|{broker}")
     if broker in desk.streams_down:
-        del desk.streams_down[broker]
+        polled.end(desk, broker)
         desk.gates[broker] = "its stream was down"
     desk.spawn(recover.mend(desk), f"reconcile {broker}")
 

@@ -8,28 +8,47 @@ WITHOUT_S = 20.0
 """A stream that ended is back before this, mostly; entries wait for it so long."""
 
 
-def soon(desk: Desk, broker: str) -> None:
-    """Its stream has ended: compare the books once it does not seem to come back."""
-    if desk.broker(broker).caps.has_stream:  # else what ended is its login
+_TOLD_S = 3_600.0
+
+
+def begin(desk: Desk, broker: str, *, can_ask: bool) -> None:
+    """Its stream has ended: compare the books once it does not seem to come back.
+
+    One that returns for moments only is still the same gap. ``can_ask``: else no poll helps.
+    """
+    now = desk.clock.monotonic()
+    since, until = desk.last_gap.get(broker, (now, -math.inf))
+    began = since if now - until < WITHOUT_S else now
+    desk.streams_down[broker] = began if can_ask else math.inf
+    if can_ask:
         desk.vigil(lambda: _instead(desk, broker), f"poll {broker} instead")
+
+
+def end(desk: Desk, broker: str) -> None:
+    """It is back."""
+    since = desk.streams_down.pop(broker)
+    desk.last_gap[broker] = (since, desk.clock.monotonic())
+    if broker in desk.polled:
+        desk.polled.discard(broker)
+        said = f"✔ {broker}: its stream of orders is back."
+        desk.vigil(lambda: desk.tell("admin", said), f"back {broker}")
 
 
 async def _instead(desk: Desk, broker: str) -> None:
     from engine.flows import recover
 
-    while broker in desk.streams_down and (left_s := _left_s(desk, broker)) > 0:
-        await desk.clock.sleep(left_s)
+    await desk.clock.sleep(_left_s(desk, broker))
     if broker in desk.streams_down:
         await recover.again(desk, broker)
 
 
 def _left_s(desk: Desk, broker: str) -> float:
-    return desk.streams_down[broker] + WITHOUT_S - desk.clock.monotonic()
+    return max(desk.streams_down[broker] + WITHOUT_S - desk.clock.monotonic(), 0.0)
 
 
 def is_enough(desk: Desk, broker: str) -> bool:
     """Whether entries, its books having just been compared, may pass without its stream."""
-    return desk.broker(broker).caps.has_stream and _left_s(desk, broker) <= 0
+    return not _left_s(desk, broker)
 
 
 def failed(desk: Desk, broker: str) -> None:
@@ -40,8 +59,8 @@ def failed(desk: Desk, broker: str) -> None:
 
 async def tell(desk: Desk, broker: str) -> None:
     """Its orders go on, a little slower: people know why."""
-    since = desk.streams_down.get(broker)
-    if since is not None and desk.is_due(f"polled {broker} since {since}", math.inf):
+    if broker in desk.streams_down and desk.is_due(f"polled {broker}", _TOLD_S):
+        desk.polled.add(broker)
         await desk.tell(
             "admin",
             f"⚠ {broker}: no stream of orders for {WITHOUT_S:.0f} s. Until it is back its orders "

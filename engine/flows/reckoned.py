@@ -4,7 +4,7 @@ Only where the broker lists none at all (``caps.lists_executions``): elsewhere t
 sooner or later, and the same one would be booked twice.
 """
 
-from decimal import Decimal
+from decimal import Context
 from functools import partial
 
 from engine import orders
@@ -18,10 +18,10 @@ from engine.domain.trade import Execution
 from engine.flows.answers import in_time
 from engine.flows.echo import RECKONED
 from engine.flows.fills import on_fill
-from engine.flows.hear import QUIET
+from engine.flows.hear import QUIET, on_report
 
-_MICRO = Decimal("0.000001")
-"""What an average is rounded to decides no further digit."""
+_DIGITS = Context(prec=10)
+"""What an average is rounded to decides no further ones."""
 _UNTOLD_S = 2.0
 """Its stream tells an execution within this, if at all."""
 
@@ -49,13 +49,15 @@ async def _reckon(desk: Desk, order_id: str) -> None:
         return  # the next look at it brings us here again
     rows = await desk.store.find(Execution, where={"order_id": order_id})
     order = await desk.order(order_id) or order
-    booked = sum((row.qty for row in rows), ZERO)
-    if not isinstance(found, FoundOrder) or found.order.average is None or booked != order.filled:
+    if not isinstance(found, FoundOrder) or found.order.average is None:
         return
     seen = found.order
-    more = seen.filled - booked
+    if seen.filled != order.reported:  # it goes on filling: the next look brings us here again
+        await on_report(desk, seen)
+        return
+    more = seen.filled - sum((row.qty for row in rows), ZERO)
     cost = found.order.average * seen.filled - sum((row.qty * row.price for row in rows), ZERO)
-    if more <= 0 or cost <= 0:
+    if more != seen.filled - order.filled or more <= 0 or cost <= 0:
         return
     fill = BrokerFill(
         execution_id=f"{RECKONED}{seen.broker_id}-{seen.filled.normalize():f}",
@@ -66,11 +68,13 @@ async def _reckon(desk: Desk, order_id: str) -> None:
         leg=0,
         side=order.side,
         qty=more,
-        price=(cost / more).quantize(_MICRO).normalize(),
+        price=_DIGITS.divide(cost, more).normalize(),
         fee_usd=ZERO,
         executed_at=seen.updated_at,
     )
     await on_fill(desk, fill)
+    if fill.execution_id not in desk.book.executions:
+        return  # its stream told of it meanwhile
     await desk.tell(
         "admin",
         f"{order.broker} lists no executions, and nobody heard {fill.qty:f} "

@@ -30,8 +30,6 @@ _GUARD_S = 5.0
 """What a stop that ended untold was for stands bare no longer than that, where there is room."""
 SPARE = 20
 """Polls that a minute must have room for: below that they come seldom, and cost no entry."""
-_LONG = 250
-"""Orders that no broker lists in fewer requests than those that work."""
 _SAID_S = 3_600.0
 """People are told once of an entry without an answer."""
 _SKEW = timedelta(minutes=5)
@@ -255,15 +253,15 @@ async def _account(desk: Desk, name: str, account: str, orders: list[Order]) -> 
     """
     broker, gone = desk.broker(name), orders
     is_haste = rank() is Rank.NAKED
-    is_dear = broker.caps.working_lists > 1 and account not in desk.doubts.long
-    if not is_haste and not is_dear:
+    is_dear = broker.caps.working_lists > broker.caps.recent_lists
+    is_long = broker.caps.working_lists < broker.caps.recent_lists
+    if (not is_haste and not is_dear) or is_long:
         working = await in_time(desk, broker.open_orders(account), rank(), name)
         gone = await _heard(desk, working, orders)
     if len(gone) > 1 or (is_dear and not is_haste):  # one list tells of all of them
         since = min(order.created_at for order in gone) - _SKEW
         asked_at = desk.clock.monotonic()
         recent = await in_time(desk, broker.orders_since(account, since), rank(), name)
-        (desk.doubts.long.add if len(recent) > _LONG else desk.doubts.long.discard)(account)
         gone = await _heard(desk, recent, gone)
         absence.listed(desk, account, since, recent, asked_at)
     # Missing from a list proves nothing (O-08).

@@ -1,7 +1,5 @@
 """A whole life of a desk at brokers that offer less than they publish: told once, traded on."""
 
-import asyncio
-
 import pytest
 
 from engine.domain.errors import BrokerUnavailable, NotOffered
@@ -49,53 +47,6 @@ async def test_what_a_broker_need_not_offer_stops_no_trade(name, lacks, told, st
         await it.die()
         await it.start()
         await it.seconds(3)
-        assert not it.desk.gates
-
-
-NO_LIST = [("alpaca", "/account/activities"), ("topstepx", "/api/Trade/search")]
-
-
-@pytest.mark.parametrize("is_down", [True, False])
-@pytest.mark.parametrize(("name", "lacks"), NO_LIST)
-async def test_what_fills_unheard_where_no_executions_are_listed_is_booked_at_the_average(
-    name, lacks, is_down
-):
-    """One of three fills while it is heard, two while the desk is down or its stream silent."""
-    async with at(name, lacks=lacks) as it:
-        bench, exchange = it.bench, it.bench.venue.exchange
-        bench.board.put(bench.quote_of(bench.it, "1.98", "2.00", sizes=(1, 1)))
-        entry = await it.enter(qty=3)
-        bench.clock.advance(0.3)
-        async with asyncio.timeout(20):
-            while not it.ours():
-                await it.rest()
-        assert it.ours() == await it.held() == 1
-        if is_down:
-            await it.die()
-        bench.venue.faults.drop_frames = 1000
-        for held in (2, 3):
-            bench.board.put(bench.quote_of(bench.it, "2.00", "2.02", sizes=(1, 1)))
-            bench.clock.advance(0.3)
-            await exchange.settle()
-            assert await it.held() == held
-        bench.venue.faults.drop_frames = 0
-        if is_down:
-            await it.start()
-        await it.seconds(6)
-        assert it.order(entry).state is OrderState.FILLED
-        assert it.ours() == 3
-        await it.protected()
-        (trade,) = it.desk.book.open_trades()
-        paid = [fill.price for fill in await exchange.fills_of(entry.order_id)]
-        assert [len(paid), len(set(paid))] == [3, 2]
-        assert abs(trade.entry_price - sum(paid) / len(paid)) < D("0.000001")
-        said = [n.text for n in it.desk.book.notices.values()]
-        assert sum("nobody heard" in text for text in said) == 1
-        await it.true()
-        bench.venue.faults.lacks = ()  # the list was away, and tells all of them after all
-        await it.true()
-        assert it.ours() == 3
-        await it.seconds(60)
         assert not it.desk.gates
 
 

@@ -334,28 +334,19 @@ async def test_one_list_tells_what_works_and_what_has_filled_where_the_former_ta
     assert [o.state for o in entries(rig)] == [OrderState.FILLED]
 
 
-async def test_a_list_of_a_busy_day_is_not_read_to_its_end_for_every_poll(rig, monkeypatch):
+async def test_a_list_of_a_busy_day_is_not_read_to_its_end_for_every_poll(rig):
     """A thousand orders are ten pages at E*TRADE: five seconds in which no entry has a turn."""
     own = rig.asked.inner.caps
-    rig.asked.inner.__dict__["caps"] = replace(own, has_stream=False, working_lists=3)
+    terms = {"has_stream": False, "working_lists": 3, "recent_lists": 4}
+    rig.asked.inner.__dict__["caps"] = replace(own, **terms)
     rig.quote(spy("600"), "2.14", "2.16")
     await rig.say("BTO 1 SPY 600C 1/31 @ 2.15")
     await rig.pass_time(3)
-    plain, others = rig.asked.orders_since, []
-
-    async def long(account, since):
-        return await plain(account, since) + others
-
-    monkeypatch.setattr(rig.asked, "orders_since", long)
-    (working,) = await rig.asked.inner.open_orders("main")
-    others += [replace(working, client_order_id="", broker_id=f"X{n}") for n in range(400)]
-    await watched(rig, 4)
     rig.asked.n.clear()
     await watched(rig, 9)
     assert set(rig.asked.n) == {"open_orders"}
     rig.quote(spy("600"), "2.14", "2.15")
     await rig.rest()
-    others.clear()
     rig.faults.drop_events = 1_000
     await watched(rig, 4)
     assert [o.state for o in entries(rig)] == [OrderState.FILLED]

@@ -3,8 +3,8 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import suppress
 from datetime import datetime
+from functools import partial
 from typing import TypeVar
 
 from engine.brokers import (
@@ -23,8 +23,8 @@ log = logging.getLogger(__name__)
 
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 8.0
 """While the stream is lost no entry passes, and fills are heard by polling alone."""
-_SOON_S, _UP_S = 3.0, 10.0
-"""A stream that does not listen by then is told as down, and tried anew."""
+_SOON_S, _UP_S = 3.0, 15.0
+"""A stream that does not listen by then is told as down, and later tried anew."""
 _SILENT = "it does not answer"
 _CANCEL_AGAIN_S = 0.2
 _MOST_FILLS = 5_000
@@ -129,7 +129,6 @@ class Keeper:
         self._lost_at: datetime | None = None
         self._why = ""
         self._pause_s = _FIRST_PAUSE_S
-        self._limit: asyncio.Timeout | None = None
         self.up = asyncio.Event()
         self.is_back: Callable[[], None] = lambda: None
         """Called with each new session, before the desk is told and asks the broker."""
@@ -144,10 +143,11 @@ class Keeper:
             self._task.cancel()
             await asyncio.wait({self._task}, timeout=_CANCEL_AGAIN_S)
 
-    def _is_up(self) -> None:
-        with suppress(RuntimeError):  # it has ended already
-            if self._limit is not None:
-                self._limit.reschedule(None)
+    def _is_up(self, limit: asyncio.Timeout) -> None:
+        try:
+            limit.reschedule(None)
+        except RuntimeError:  # that session has ended, and says nothing of the next one
+            return
         self._pause_s = _FIRST_PAUSE_S
         self.is_back()
         self._events.tell(StreamUp(gap_from=self._lost_at))
@@ -158,8 +158,8 @@ class Keeper:
             reason = "closed by the broker"
             late = asyncio.get_running_loop().call_later(_SOON_S, self._is_late)
             try:
-                async with asyncio.timeout(_UP_S) as self._limit:
-                    await self._session(self._is_up)
+                async with asyncio.timeout(_UP_S) as limit:
+                    await self._session(partial(self._is_up, limit))
             except asyncio.CancelledError:
                 raise
             except TimeoutError:
@@ -186,5 +186,5 @@ class Keeper:
             self._lost_at = self._clock.now()
         if is_new or self._why == _SILENT != reason:
             self._why = reason
-            self._events.tell(StreamDown(reason=reason))
+            self._events.tell(StreamDown(reason=reason, can_ask=True))
         self.up.clear()

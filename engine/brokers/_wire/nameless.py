@@ -78,6 +78,7 @@ class OrderList:
     listed: list[Listed] = field(default_factory=list)
     rows: dict[str, Json] = field(default_factory=dict)
     is_whole: bool = True
+    n_pages: int = 0
 
 
 class Lists:

@@ -1,6 +1,7 @@
 """E*TRADE: every order previewed, then placed identically at once; outcomes are polled."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import partial
@@ -256,7 +257,9 @@ class Etrade(Nameless):
         return await self._with_fills(await self._orders.named(account, recent.listed), recent.rows)
 
     async def _recent(self, account: str, since: datetime) -> OrderList:
-        return await self._orders.recent(account, since)
+        recent = await self._orders.recent(account, since)
+        self.caps = replace(self.caps, recent_lists=recent.n_pages)
+        return recent
 
     async def _with_fills(
         self, orders: list[BrokerOrder], rows: Mapping[str, Json]

@@ -45,6 +45,7 @@ class Orders:
             more = f"&marker={quote(marker, safe='-._~')}" if marker else ""
             path = f"{self._path(account)}/orders.json?count={PAGE}&{query}{more}"
             body = await self._link.ask(path, "OrdersResponse")
+            found.n_pages += 1
             for row in translate.many(body.get("Order")):
                 self._lists.take(account, row, found)
             following = str(body.get("marker") or "")

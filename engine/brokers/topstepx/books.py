@@ -246,6 +246,8 @@ class Books:
             client_order_id=names[-1],
         )
         lives = self.lineage.settled(_id(row))
+        if lives:  # of which of them it is the average is not said
+            now = replace(now, average=None)
         past = [
             replace(
                 now,

@@ -373,6 +373,8 @@ async def test_lists_are_read_to_their_end(bench: EtradeBench) -> None:
         await bench.hold(1, instrument)
     assert len(await bench.broker.open_orders("main")) == 5
     assert len(await bench.broker.orders_since("main", START)) == 7
+    caps = bench.broker.caps
+    assert caps.recent_lists > caps.working_lists == 3, "what works is listed in fewer requests"
     assert len(await bench.broker.fills_since("main", START)) == 2
     await bench.hold(1, bench.request(BUY, 1).legs[0].instrument)
     assert len(await bench.broker.positions("main")) == 2

@@ -114,15 +114,16 @@ async def test_the_gap_reaches_back_to_the_first_loss_over_failed_attempts(world
 
 async def test_one_that_takes_the_connection_and_says_nothing_is_told_and_tried_anew(monkeypatch):
     monkeypatch.setattr(events, "_SOON_S", 0.01)
-    monkeypatch.setattr(events, "_UP_S", 0.1)
+    monkeypatch.setattr(events, "_UP_S", 1.0)
     world = World()
     world.is_mute = True
     reader = asyncio.create_task(world.read())
     world.keeper.start()
     async with asyncio.timeout(5):
-        while not world.told:
-            world.clock.advance(0)
-            await asyncio.sleep(0.01)
+        async with asyncio.timeout(0.7):
+            while not world.told:
+                world.clock.advance(0)
+                await asyncio.sleep(0.01)
         assert len(world.starts) == 1, "it may answer yet"
         assert [e.reason for e in world.told] == ["it does not answer"]
         world.is_mute, world.is_refused = False, True
@@ -134,11 +135,42 @@ async def test_one_that_takes_the_connection_and_says_nothing_is_told_and_tried_
     world.clock.advance(10)
     await breathe()
     assert world.told[-1] == StreamUp(gap_from=START)
-    await asyncio.sleep(0.2)
+    await asyncio.sleep(1.1)
     assert world.keeper.up.is_set(), "who listens is not hurried"
     await world.keeper.close()
     world.events.end()
     await asyncio.wait_for(reader, 20)
+
+
+async def test_a_session_that_was_given_up_does_not_say_that_the_next_one_listens(monkeypatch):
+    """Alpaca's runs in a thread: its word comes by call_soon_threadsafe, after the cancellation."""
+    monkeypatch.setattr(events, "_SOON_S", 0.02)
+    monkeypatch.setattr(events, "_UP_S", 0.1)
+    clock, told, starts = ManualClock(START), Events(), []
+
+    async def session(is_up):
+        starts.append(is_up)
+        try:
+            await asyncio.Event().wait()
+        finally:
+            if len(starts) == 1:
+                asyncio.get_running_loop().call_later(0.05, is_up)  # the thread was just there
+
+    keeper = Keeper("x", clock, told, session)
+    keeper.start()
+    async with asyncio.timeout(5):
+        while len(starts) < 2:
+            clock.advance(1)
+            await asyncio.sleep(0.005)
+    await asyncio.sleep(0.5)
+    n = len(starts)
+    heard = []
+    while not told._queue.empty():
+        heard.append(told._queue.get_nowait())
+    is_up = keeper.up.is_set()
+    await keeper.close()
+    assert not any(isinstance(e, StreamUp) for e in heard), (heard, n)
+    assert not is_up
 
 
 async def test_attempts_come_at_growing_pauses_up_to_eight_seconds(world):

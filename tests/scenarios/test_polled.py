@@ -1,0 +1,69 @@
+"""A stream of orders that stays away, comes and goes, or is not what is gone (O-17)."""
+
+from engine.brokers import StreamDown, StreamUp
+from engine.domain.errors import BrokerUnavailable
+from engine.flows import recover, send
+from tests.scenarios.test_desk_at_venues import at
+
+
+async def test_a_stream_that_comes_and_goes_is_told_once():
+    """Each minute it is away for half a minute."""
+    async with at("topstepx") as it:
+        for _ in range(3):
+            it.bench.venue.is_deaf = True
+            await it.bench.venue.drop_streams()
+            await it.seconds(26)
+            it.bench.venue.is_deaf = False
+            await it.seconds(20)
+            assert it.desk.is_told("topstepx")
+        said = [n.text for n in it.desk.book.notices.values()]
+        assert sum("no stream of orders" in text for text in said) == 1
+        assert sum("stream of orders is back" in text for text in said) == 1
+
+
+async def test_a_stream_that_is_back_for_moments_only_is_done_without_too(opened):
+    """No gap lasts 20 s, and between two of them there may be no time to compare."""
+    rig = await opened()
+    for _ in range(4):
+        await send.on_event(rig.desk, "paper", StreamDown(reason="closed", can_ask=True))
+        assert rig.desk.gates
+        await rig.pass_time(6)
+        await send.on_event(rig.desk, "paper", StreamUp(gap_from=None))
+    await send.on_event(rig.desk, "paper", StreamDown(reason="closed", can_ask=True))
+    await rig.rest()
+    assert not rig.desk.gates, "compared at once: it is away for long"
+    await send.on_event(rig.desk, "paper", StreamUp(gap_from=None))
+    await rig.pass_time(25)
+    await send.on_event(rig.desk, "paper", StreamDown(reason="closed", can_ask=True))
+    await rig.rest()
+    assert rig.desk.gates, "that is another gap"
+
+
+async def test_paper_whose_book_cannot_be_saved_keeps_entries_waiting(opened):
+    """Its StreamDown says that nothing can be written down, not that a stream is away."""
+    rig = await opened()
+    await send.on_event(rig.desk, "paper", StreamDown(reason="the paper book cannot be saved: x"))
+    assert rig.desk.gates
+    for _ in range(60):
+        await rig.pass_time(1)
+        await recover.mend(rig.desk)
+        await rig.rest()
+    assert rig.desk.gates
+    assert not [n for n in rig.notes() if "no stream of orders" in n]
+
+
+async def test_where_polls_fail_too_entries_wait_again(monkeypatch):
+    async with at("topstepx") as it:
+        it.quote("2.50", "2.60")
+        await it.enter()
+        it.bench.venue.is_deaf = True
+        await it.bench.venue.drop_streams()
+        await it.seconds(25, "2.50", "2.60")
+        assert not it.desk.gates
+
+        async def silent(_):
+            raise BrokerUnavailable("nobody there")
+
+        monkeypatch.setattr(it.bench.broker, "open_orders", silent)
+        await it.seconds(5, "2.50", "2.60")
+        assert it.desk.gates
