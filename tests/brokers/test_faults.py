@@ -30,6 +30,7 @@ from engine.domain.errors import (
     OrderRejected,
     OrderStateUnknown,
     RateLimited,
+    ServerFailed,
 )
 from engine.domain.order import OrderType, Side
 from tests.conformance.broker_bench import START, gist
@@ -40,7 +41,7 @@ HOUR = timedelta(hours=1)
 
 NOT_DONE: dict[str, type[Exception]] = {
     "hang": OrderStateUnknown,
-    "reject_500": OrderStateUnknown,
+    "reject_500": ServerFailed,
     "reset": OrderStateUnknown,
     "html_502": OrderStateUnknown,
     "limit_429": RateLimited,

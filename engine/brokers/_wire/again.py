@@ -11,12 +11,14 @@ from engine.domain.errors import (
     NotOffered,
     OrderStateUnknown,
     RateLimited,
+    ServerFailed,
 )
 
 _USUAL_S, _MOST_S = 5.0, 60.0
 """After a 429 that names no pause; after one that names a very long one."""
 NOT_OFFERED = frozenset({403, 404, 405, 501})
 """What says of a question that there is no answer to be had."""
+_OWN_FAULT = frozenset({500, 503})
 _SPOKEN = re.compile(r"v\d+|[A-Za-z.:_-]{1,25}")
 
 
@@ -80,3 +82,9 @@ def _moment(said: str) -> datetime | None:
     except ValueError:
         return None
     return at if at.tzinfo else at.replace(tzinfo=UTC)
+
+
+def server_error(name: str, status: int) -> OrderStateUnknown:
+    """A 5xx: of the broker itself, or of a gateway before it."""
+    kind = ServerFailed if status in _OWN_FAULT else OrderStateUnknown
+    return kind(f"{name}: server error {status}")

@@ -20,6 +20,7 @@ from engine.brokers._wire.again import (
     is_worth_another,
     pause_s,
     place_of,
+    server_error,
 )
 from engine.brokers._wire.breaker import Breaker
 from engine.brokers._wire.lanes import Lane, Lanes
@@ -32,7 +33,6 @@ from engine.domain.errors import (
     NotOffered,
     OrderStateUnknown,
     RateLimited,
-    ServerFailed,
 )
 
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
@@ -47,7 +47,6 @@ RENEWED_S = 3.0
 """So long an order waits for a new token where it can do without: past the desk's own limit it
 would be in doubt, though nothing was sent."""
 _TRIES = 3
-_OWN_FAULT = frozenset({500, 503})
 _quoted = codec.encoder.encode_basestring_ascii
 
 
@@ -232,8 +231,7 @@ class Wire:
         if status == 501:
             raise self._no_such_place(status)
         if status >= 500 or 300 <= status < 400:
-            kind = ServerFailed if status in _OWN_FAULT else OrderStateUnknown
-            raise self._failed(kind(f"{self.name}: server error {status}"))
+            raise self._failed(server_error(self.name, status))
         try:
             body = codec.loads(text, parse_float=Decimal, parse_int=int) if text.strip() else None
         except ValueError as error:

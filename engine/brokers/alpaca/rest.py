@@ -18,6 +18,7 @@ from engine.brokers._wire.again import (
     is_worth_another,
     pause_s,
     place_of,
+    server_error,
 )
 from engine.brokers._wire.breaker import Breaker
 from engine.brokers._wire.lanes import Lane, Lanes
@@ -226,7 +227,7 @@ class Rest:
         if status == 501:
             raise self._no_such_place(status)
         if status >= 500 or 300 <= status < 400 or status in _UNPROVEN:
-            raise self._failed(OrderStateUnknown(f"{self.name}: server error {status}"))
+            raise self._failed(server_error(self.name, status))
         try:
             body = json.loads(reply.text, parse_float=Decimal) if reply.text.strip() else None
         except ValueError as error:
