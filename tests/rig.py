@@ -9,7 +9,7 @@ from typing import Any
 
 from bot import parts
 from bot.config import plugins
-from engine.brokers import Broker
+from engine.brokers import Broker, BrokerFill
 from engine.brokers.paper import PaperBroker, PaperSettings
 from engine.clock import CountingIds, ManualClock
 from engine.desk import Desk
@@ -17,6 +17,7 @@ from engine.desk_settings import DeskSettings
 from engine.domain.alert import Level, RawAlert
 from engine.domain.desk import AlertRecord, Approval, Notice, Who
 from engine.domain.instrument import Instrument, option, stock
+from engine.domain.order import Side
 from engine.domain.quote import Quote
 from engine.domain.source import Handling, SourceProfile, TargetRule
 from engine.domain.trade import Trade
@@ -306,6 +307,24 @@ def _ids(store: Store) -> CountingIds:
 def spy(strike: str = "603", right: Any = "C", on: str = "2025-01-31") -> Instrument:
     """A SPY option."""
     return option("SPY", datetime.fromisoformat(on).date(), d(strike), right)
+
+
+def told_fill(rig: Rig, name: str, **changes: Any) -> BrokerFill:
+    """One contract bought at 2.15 just now, as the broker tells it; of no order of ours."""
+    fill = BrokerFill(
+        execution_id=name,
+        client_order_id="",
+        broker_id="",
+        account="main",
+        instrument=spy(),
+        leg=0,
+        side=Side.BUY,
+        qty=d(1),
+        price=d("2.15"),
+        fee_usd=d(0),
+        executed_at=rig.clock.now(),
+    )
+    return replace(fill, **changes)
 
 
 LOOSE: dict[str, Any] = {

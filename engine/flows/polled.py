@@ -6,9 +6,8 @@ from engine.desk import Desk
 
 WITHOUT_S = 20.0
 """A stream that ended is back before this, mostly; entries wait for it so long."""
-
-
 _TOLD_S = 3_600.0
+"""Of a stream that comes and goes people are told so often."""
 
 
 def begin(desk: Desk, broker: str, *, can_ask: bool) -> None:
@@ -43,7 +42,8 @@ async def _instead(desk: Desk, broker: str) -> None:
 
 
 def _left_s(desk: Desk, broker: str) -> float:
-    return max(desk.streams_down[broker] + WITHOUT_S - desk.clock.monotonic(), 0.0)
+    since = desk.streams_down.get(broker, -math.inf)  # it may be back already
+    return max(since + WITHOUT_S - desk.clock.monotonic(), 0.0)
 
 
 def is_enough(desk: Desk, broker: str) -> bool:

@@ -13,7 +13,7 @@ from engine.domain.order import OrderState, Purpose, Side
 from engine.domain.trade import Execution, Trade, TradeState
 from engine.flows import manage, monitor, recover, send
 from tests import rig as desks
-from tests.rig import TRADER, d, spy
+from tests.rig import TRADER, d, spy, told_fill
 from tests.scenarios.faulty_desk import BUY, alive, at_rest, check, make, orders, waiting
 
 
@@ -265,22 +265,8 @@ async def test_a_late_fill_after_cancel_opens_the_trade_and_is_protected(rig):  
     await rig.rest()
     (trade,) = await rig.desk.store.find(Trade)
     assert trade.state is TradeState.VOID
-    await send.on_fill(
-        rig.desk,
-        BrokerFill(
-            execution_id="late-1",
-            client_order_id=order.order_id,
-            broker_id="x",
-            account="main",
-            instrument=spy(),
-            leg=0,
-            side=Side.BUY,
-            qty=d(2),
-            price=d("2.15"),
-            fee_usd=d("1.30"),
-            executed_at=rig.clock.now(),
-        ),
-    )
+    late = told_fill(rig, "late-1", client_order_id=order.order_id, qty=d(2), fee_usd=d("1.30"))
+    await send.on_fill(rig.desk, late)
     await rig.rest()
     trade = rig.trade()
     assert trade.state is TradeState.OPEN

@@ -8,18 +8,17 @@ import pytest
 from engine.asking import our_own_delay
 from engine.brokers import (
     BalanceSeen,
-    BrokerFill,
     BrokerPosition,
     Filled,
     PositionSeen,
     Unclear,
 )
 from engine.domain.errors import BrokerUnavailable, OrderRejected, OrderStateUnknown
-from engine.domain.order import Order, OrderState, OrderType, Purpose, Side
+from engine.domain.order import Order, OrderState, OrderType, Purpose
 from engine.flows import recover, send, unseen
 from tests import rig as desks
 from tests.conformance.faulty_broker import FaultyBroker
-from tests.rig import d, spy
+from tests.rig import d, spy, told_fill
 from tests.scenarios.outside_desk import BUY, alive, check, held, live, orders, watched
 
 ABOVE = ("2.50", "2.60")
@@ -284,19 +283,7 @@ async def test_a_fill_under_the_brokers_own_number_is_booked_to_our_order(opened
     await rig.say(BUY)
     (entry,) = orders(rig, Purpose.ENTRY)
     assert entry.broker_id
-    fill = BrokerFill(
-        execution_id="E-1",
-        client_order_id="",
-        broker_id=entry.broker_id,
-        account="main",
-        instrument=spy(),
-        leg=0,
-        side=Side.BUY,
-        qty=d(2),
-        price=d("2.15"),
-        fee_usd=d(0),
-        executed_at=rig.clock.now(),
-    )
+    fill = told_fill(rig, "E-1", broker_id=entry.broker_id, qty=d(2))
     await send.on_event(rig.desk, "paper", Filled(fill=fill))
     await rig.rest()
     assert rig.trade().qty_open == 2

@@ -52,6 +52,17 @@ async def test_paper_whose_book_cannot_be_saved_keeps_entries_waiting(opened):
     assert not [n for n in rig.notes() if "no stream of orders" in n]
 
 
+async def test_one_that_is_back_in_the_same_moment_leaves_nothing_behind(opened, caplog):
+    rig = await opened()
+    await send.on_event(rig.desk, "paper", StreamDown(reason="closed", can_ask=True))
+    await send.on_event(rig.desk, "paper", StreamUp(gap_from=None))
+    await rig.rest()
+    await rig.pass_time(25)
+    assert rig.desk.is_told("paper")
+    assert not rig.desk.gates
+    assert not [record for record in caplog.records if record.exc_info]
+
+
 async def test_where_polls_fail_too_entries_wait_again(monkeypatch):
     async with at("topstepx") as it:
         it.quote("2.50", "2.60")

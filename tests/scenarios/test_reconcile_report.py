@@ -5,12 +5,10 @@ from dataclasses import replace
 import pytest
 
 from bot.cards import reconcile as card
-from engine.brokers import BrokerFill
-from engine.domain.order import Side
 from engine.flows import recover
 from tests import rig as desks
 from tests.conformance.faulty_broker import Faults, FaultyBroker
-from tests.rig import d, spy
+from tests.rig import d, spy, told_fill
 
 BUY = "BTO 2 SPY 603C 1/31 @ 2.15"
 
@@ -90,19 +88,7 @@ async def test_why_a_broker_could_not_be_read_is_said_and_not_since_when(rig):
 
 
 async def test_outside_trades_are_adopted_by_the_same_step(rig):
-    fill = BrokerFill(
-        execution_id="OUT-1",
-        client_order_id="",
-        broker_id="77",
-        account="main",
-        instrument=spy(),
-        leg=0,
-        side=Side.BUY,
-        qty=d(1),
-        price=d("2.15"),
-        fee_usd=d(0),
-        executed_at=rig.clock.now(),
-    )
+    fill = told_fill(rig, "OUT-1", broker_id="77")
     real = rig.broker.fills_since
 
     async def with_one_more(account, since):

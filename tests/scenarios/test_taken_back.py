@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from engine.brokers import BrokerFill, Filled
+from engine.brokers import Filled
 from engine.domain.order import Order, PlannedTarget, Purpose, Side
 from engine.domain.record import changed
 from engine.domain.trade import Execution, TradeState
@@ -14,26 +14,8 @@ from engine.flows import facts, flatten, monitor, recover, send
 from engine.risk import loss_streak
 from tests import rig as desks
 from tests import truth
-from tests.rig import TRADER, d, spy
+from tests.rig import TRADER, d, spy, told_fill
 from tests.scenarios.outside_desk import BUY, alive, check, held, live, orders
-
-
-def bought(rig, name, **changes):
-    """One contract at 2.15, just now."""
-    fill = BrokerFill(
-        execution_id=name,
-        client_order_id="",
-        broker_id="",
-        account="main",
-        instrument=spy(),
-        leg=0,
-        side=Side.BUY,
-        qty=d(1),
-        price=d("2.15"),
-        fee_usd=d(0),
-        executed_at=rig.clock.now(),
-    )
-    return replace(fill, **changes)
 
 
 def amended(fill, kind, **changes):
@@ -167,7 +149,7 @@ async def test_a_bust_that_comes_before_its_fill_waits_for_the_comparison(opened
     rig = await opened()
     rig.faults.drop_fills = 1
     await rig.say(BUY)
-    ghost = bought(rig, "X-9", qty=d(2), kind="bust", of="E-unknown")
+    ghost = told_fill(rig, "X-9", qty=d(2), kind="bust", of="E-unknown")
     await send.on_event(rig.desk, "paper", Filled(fill=ghost))
     assert rig.desk.gate("paper")
     await alive(rig, 3)
@@ -234,7 +216,7 @@ async def test_a_correction_leaves_targets_as_they_were(opened):
     targets = tuple(PlannedTarget(price=d(price), qty=d(1)) for price in ("2.50", "3.00"))
     trade = changed(rig.trade(), targets=targets)
     await rig.desk.commit(rig.desk.event("planned", trade.alert_id, trade))
-    fill = bought(rig, "E-1", client_order_id=entry.order_id)
+    fill = told_fill(rig, "E-1", client_order_id=entry.order_id)
     right = replace(fill, kind="correct", of="E-1", execution_id="E-3", price=d("2.10"))
     later = fill.executed_at + timedelta(seconds=5)
     for told in (fill, replace(fill, execution_id="E-2", executed_at=later), right):
@@ -287,7 +269,7 @@ async def test_an_open_trade_that_is_corrected_was_never_over(opened):
         version=1,
     )
     await rig.desk.commit(rig.desk.event("made up", entry.alert_id, close))
-    one = bought(rig, "E-1", client_order_id=entry.order_id)
+    one = told_fill(rig, "E-1", client_order_id=entry.order_id)
     two = replace(one, execution_id="E-2", executed_at=one.executed_at + timedelta(seconds=5))
     sale = replace(one, execution_id="E-3", client_order_id="TSX", side=Side.SELL, price=d("2.00"))
     right = replace(one, kind="correct", of="E-1", execution_id="E-9", price=d("2.10"))

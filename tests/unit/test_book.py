@@ -6,30 +6,20 @@ from decimal import Decimal
 
 from engine.book import Book
 from engine.domain.instrument import stock
-from engine.domain.order import Intent, OrderType, Purpose, Side
+from engine.domain.order import Intent
 from engine.domain.quote import Leg
 from engine.domain.record import changed
+from tests.unit.storage import kit
 
 NOW = datetime(2025, 1, 29, 15, tzinfo=UTC)
 
 
 def intent(name: str, price: str | None, symbol: str = "AAPL") -> Intent:
-    return Intent(
+    return kit.intent(
         intent_id=name,
-        alert_id=f"A-{name}",
-        trade_id=f"T-{name}",
-        account="main",
-        broker="paper",
-        source="stocks",
-        author_id=1,
-        purpose=Purpose.ENTRY,
         symbol=symbol,
-        side=Side.BUY,
         legs=(Leg(instrument=stock(symbol)),),
-        qty=Decimal(1),
-        type=OrderType.LIMIT,
         alerted_price=None if price is None else Decimal(price),
-        created_at=NOW,
     )
 
 

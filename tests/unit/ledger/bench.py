@@ -206,16 +206,22 @@ class Books:
             if e.trade_id == execution.trade_id and e.instrument == execution.instrument
         ]
 
+    def _around(self, execution: Execution) -> dict[str, Any]:
+        """What changes with it."""
+        return {
+            "order": self.orders[execution.order_id],
+            "trade": self.trades[execution.trade_id],
+            "position": self.positions[f"{execution.trade_id}|{execution.instrument.key}"],
+            "account": self.account,
+            "now": self.at,
+        }
+
     def bust(self, execution: Execution) -> ledger.Booking:
         self.at += timedelta(seconds=1)
         booking = ledger.bust(
             execution,
             self.history(execution),
-            order=self.orders[execution.order_id],
-            trade=self.trades[execution.trade_id],
-            position=self.positions[f"{execution.trade_id}|{execution.instrument.key}"],
-            account=self.account,
-            now=self.at,
+            **self._around(execution),
         )
         self.keep(booking)
         return booking
@@ -226,11 +232,7 @@ class Books:
             execution,
             replace(execution, **changes),
             self.history(execution),
-            order=self.orders[execution.order_id],
-            trade=self.trades[execution.trade_id],
-            position=self.positions[f"{execution.trade_id}|{execution.instrument.key}"],
-            account=self.account,
-            now=self.at,
+            **self._around(execution),
         )
         for booking in made:
             self.keep(booking)
