@@ -15,17 +15,19 @@ from types import TracebackType
 class Rank(IntEnum):
     """Who asks; lower goes first."""
 
-    EXIT = 0
-    """Takes risk away: exits, cancels, and what those have to read."""
-    NAKED = 1
+    BARE = 0
+    """Sends a stop or a close, or reads what that waits for: what it is for is held without."""
+    EXIT = 1
+    """Lets go what works: cancels, changes of price and size, and what those have to read."""
+    NAKED = 2
     """Looks for what may be held without a stop: an exit without an answer, an entry's fill."""
-    DOUBT = 2
+    DOUBT = 3
     """Looks for an entry of which nothing is known."""
-    COMPARE = 3
+    COMPARE = 4
     """Compares the books: at the start, after a gap, as the clock asks."""
-    ENTRY = 4
+    ENTRY = 5
     """Opens something, or answers a person."""
-    POLL = 5
+    POLL = 6
     """Looks whether there is news."""
 
 

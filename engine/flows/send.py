@@ -144,7 +144,7 @@ async def _sent(desk: Desk, order: Order, *, again: bool) -> Order:
         name = f"hanging {order.order_id}"
         desk.vigil(partial(_while_it_hangs, desk, order, limit), name)
     try:
-        with asking(Rank.ENTRY if is_entry else Rank.EXIT):
+        with asking(Rank.ENTRY if is_entry else Rank.BARE):
             async with limit:
                 report = await broker.submit(request)
     except OrderRejected as error:
@@ -334,7 +334,7 @@ async def _until_over(desk: Desk, order_id: str, asked: asyncio.Task[None]) -> N
         # What is held has no stop until the next one can be sent: that waits for nobody's polls.
         trade = desk.book.trades.get(order.trade_id) if order is not None else None
         is_naked = is_exit and trade is not None and trade.qty_open != 0
-        with asking(Rank.EXIT if is_naked else Rank.DOUBT):
+        with asking(Rank.BARE if is_naked else Rank.DOUBT):
             await look_up(desk, order_id)
         order = desk.book.orders.get(order_id)
         if order is None or order.state is not OrderState.PENDING_CANCEL:

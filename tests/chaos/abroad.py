@@ -307,6 +307,10 @@ class Abroad:
                 await asyncio.sleep(HEARD_S)
                 await scene.stop_bot()
                 return await audited(self)
+            except AssertionError:
+                heard = "\n".join(await self.venue.log())
+                (self.folder / "heard.log").write_text(heard, encoding="utf-8")
+                raise
             finally:
                 for work in works:
                     work.cancel()

@@ -76,6 +76,11 @@ class Far:
         found: dict[str, Any] = await self._ask("arrived", {"slow": slow_s})
         return found
 
+    async def log(self) -> list[str]:
+        """Every request that it heard: when, what, and how it was answered."""
+        found: list[str] = await self._ask("log", {})
+        return found
+
     async def show(self, quotes: Iterable[tuple[str, Decimal, Decimal]]) -> None:
         """Its market: instrument, bid, ask."""
         await self._ask("quotes", [[key, str(bid), str(ask)] for key, bid, ask in quotes])
@@ -137,6 +142,7 @@ class Desk:
         self.arrived: list[float] = []
         self.worked: list[float] = []
         self.peers: set[Any] = set()
+        self.heard: list[str] = []
 
     @web.middleware
     async def watch(self, request: web.Request, handler: Any) -> web.StreamResponse:
@@ -144,6 +150,17 @@ class Desk:
         if request.path.startswith("/bench/"):
             answers = getattr(self, f"_{request.path.removeprefix('/bench/')}")
             return web.json_response(await answers(await request.json()))
+        said = await request.text()
+        what = f"{self.venue.clock.now():%H:%M:%S.%f} {request.method} {request.path_qs} {said}"
+        try:
+            answer = await self._answered(request, handler)
+        except BaseException:
+            self.heard.append(f"{what} -> nothing")
+            raise
+        self.heard.append(f"{what} -> {answer.status}")
+        return answer
+
+    async def _answered(self, request: web.Request, handler: Any) -> web.StreamResponse:
         path = request.path.removesuffix(".json")
         if request.method != "POST" or not path.endswith(ORDERS):
             answer: web.StreamResponse = await handler(request)
@@ -163,6 +180,10 @@ class Desk:
         self.slow_s = asked["slow"]
         self.arrived, self.worked, self.peers = [], [], set()
         return said
+
+    async def _log(self, asked: Any) -> Any:
+        del asked
+        return self.heard
 
     async def _quotes(self, asked: Any) -> Any:
         for key, bid, ask in asked:

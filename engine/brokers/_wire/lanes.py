@@ -1,4 +1,4 @@
-"""A broker's allowance, and whose turn it is: exits first, polls last.
+"""A broker's allowance, and whose turn it is: what is bare first, then exits, polls last.
 
 Calls are counted over a window that moves with time, so no stretch of it holds more of them than
 the broker allows. Of a window that exits share, a part is kept for those who go first: however
@@ -24,13 +24,16 @@ TURN_S = 5.0
 price of an entry is too old."""
 PATIENCE_S: Mapping[Rank, float] = {Rank.NAKED: 30.0, Rank.DOUBT: 30.0, Rank.COMPARE: 60.0}
 """Who may wait longer: nothing is lost by it, and everything by being refused for a poll."""
-PAUSE_S: Mapping[Rank, float] = {Rank.EXIT: 3.0, Rank.NAKED: 10.0}
+PAUSE_S: Mapping[Rank, float] = {Rank.BARE: 3.0, Rank.EXIT: 3.0, Rank.NAKED: 10.0}
 """However long a pause the broker wants, these ask again after so long, at its usual pace: a
 refusal costs nothing, what is held without a stop may cost all."""
 _PASSED = 3
 """So many may pass a comparison that waits; then only exits, and looks for one, go before it."""
 _ROUNDING_S = 1e-6
+_ACTS = 0.5
+"""An exit goes before the questions of others like it, which only lead to further ones."""
 _SHARED: Mapping[Rank, float] = {
+    Rank.BARE: 1.0,
     Rank.EXIT: 1.0,
     Rank.NAKED: 0.9,
     Rank.DOUBT: 0.8,
@@ -82,6 +85,7 @@ class Window:
 @dataclass(slots=True, eq=False)
 class _Waiter:
     rank: Rank
+    is_act: bool
     n_passed: int = 0
     called: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -102,7 +106,7 @@ class _Line:
         now = self._clock.monotonic()
         pauses = {each: min(seconds, PAUSE_S.get(each, seconds)) for each in Rank}
         for each, pause_s in pauses.items():
-            if who is Rank.EXIT or each is not Rank.EXIT:
+            if who <= Rank.EXIT or each > Rank.EXIT:
                 self._shut_until[each] = max(self._shut_until[each], now + pause_s)
         return pauses[who]
 
@@ -113,7 +117,7 @@ class _Line:
         kept = self._window.calls - self._most[who]
         return 0 if self._shut_s(who) > 0 else max(0, self._window.free() - kept)
 
-    async def turn(self, who: Rank) -> None:
+    async def turn(self, who: Rank, *, is_act: bool) -> None:
         """Wait for it.
 
         Raises:
@@ -122,11 +126,11 @@ class _Line:
         shut_s = self._shut_s(who)
         if shut_s > 0 and who not in PATIENCE_S:
             raise RateLimited("the broker asked for a pause", shut_s)
-        if self.is_taken(who):
+        me = _Waiter(who, is_act)
+        if self._is_taken(me):
             return
-        ahead = self._n_ahead(who)
-        if who not in PATIENCE_S and who is not Rank.EXIT:
-            wait_s = self._window.opens_in(max(1, self._most[who] - ahead))
+        if who not in PATIENCE_S and who > Rank.EXIT:
+            wait_s = self._window.opens_in(max(1, self._most[who] - self._n_ahead(me)))
             if who is Rank.ENTRY:
                 n_like = sum(other.rank is who for other in self._waiting)
                 left = self._entries.calls - n_like
@@ -134,17 +138,21 @@ class _Line:
             if wait_s > TURN_S:
                 raise RateLimited("too many requests wait already", wait_s)
         with our_own_delay():
-            await self._stand(_Waiter(who))
+            await self._stand(me)
 
-    def is_taken(self, who: Rank) -> bool:
+    def is_taken(self, who: Rank, *, is_act: bool) -> bool:
         """Take the turn when there is nothing to wait for."""
-        if self._n_ahead(who) or self._opens_in(who) > 0:
+        return self._is_taken(_Waiter(who, is_act))
+
+    def _is_taken(self, me: _Waiter) -> bool:
+        if self._n_ahead(me) or self._opens_in(me.rank) > 0:
             return False
-        self._go(who)
+        self._go(me)
         return True
 
-    def _n_ahead(self, who: Rank) -> int:
-        return sum([self._place(other) <= who for other in self._waiting])
+    def _n_ahead(self, me: _Waiter) -> int:
+        place = self._place(me)
+        return sum([self._place(other) <= place for other in self._waiting])
 
     async def _stand(self, me: _Waiter) -> None:
         self._waiting.append(me)
@@ -156,7 +164,7 @@ class _Line:
                     continue
                 left_s = self._opens_in(me.rank)
                 if left_s <= 0:
-                    self._go(me.rank, me)
+                    self._go(me)
                     return
                 await self._clock.sleep(left_s)
         finally:
@@ -177,12 +185,14 @@ class _Line:
         return min(self._waiting, key=self._place)  # of equals the one who came first
 
     def _place(self, waiter: _Waiter) -> float:
-        is_next = waiter.rank is Rank.COMPARE and waiter.n_passed >= _PASSED
-        return Rank.NAKED + 0.5 if is_next else waiter.rank
+        if waiter.rank is Rank.COMPARE and waiter.n_passed >= _PASSED:
+            return Rank.NAKED + 0.5
+        is_first = waiter.is_act and waiter.rank <= Rank.EXIT
+        return waiter.rank - _ACTS if is_first else waiter.rank
 
-    def _go(self, who: Rank, me: _Waiter | None = None) -> None:
+    def _go(self, me: _Waiter) -> None:
         self._window.take()
-        if who is Rank.ENTRY:
+        if me.rank is Rank.ENTRY:
             self._entries.take()
         for other in self._waiting:
             other.n_passed += other is not me
@@ -241,7 +251,7 @@ class Lanes:
         Raises:
             RateLimited: it would take too long, or the broker asked for a pause; nothing was sent.
         """
-        await self._line(lane).turn(_who(lane))
+        await self._line(lane).turn(_who(lane), is_act=lane == "exit")
 
     async def turn_in_time(self, lane: Lane) -> None:
         """The same for a caller who gives up himself soon: until then nothing was sent, for sure.
@@ -249,13 +259,13 @@ class Lanes:
         Raises:
             RateLimited: as :meth:`turn`, and when the turn has not come by then.
         """
-        line, who = self._line(lane), _who(lane)
-        if line.is_taken(who):  # as nearly always
+        line, who, is_act = self._line(lane), _who(lane), lane == "exit"
+        if line.is_taken(who, is_act=is_act):  # as nearly always
             return
         patience_s = PATIENCE_S.get(who, TURN_S)
         try:
             async with asyncio.timeout(patience_s):
-                await line.turn(who)
+                await line.turn(who, is_act=is_act)
         except TimeoutError:
             said = f"no turn within {patience_s:.0f} s; nothing was sent"
             raise RateLimited(said, 1.0) from None
@@ -272,5 +282,5 @@ class Lanes:
 def _who(lane: Lane) -> Rank:
     """An order is what it is, whoever asks for it."""
     if lane == "exit":
-        return Rank.EXIT
+        return min(rank(), Rank.EXIT)
     return Rank.ENTRY if lane == "order" else rank()

@@ -78,6 +78,8 @@ class OrderList:
     listed: list[Listed] = field(default_factory=list)
     rows: dict[str, Json] = field(default_factory=dict)
     is_whole: bool = True
+    is_cut: bool = False
+    """Read only as far as the order that was looked for."""
     n_pages: int = 0
 
 
@@ -173,8 +175,10 @@ class Nameless(Adapter):
         return found
 
     @abstractmethod
-    async def _recent(self, account: str, since: datetime) -> OrderList:
+    async def _recent(self, account: str, since: datetime, until: str = "") -> OrderList:
         """Orders entered since, and since the oldest live one of ours.
+
+        ``until``: the broker's number of the only one that is wanted; the rest may be left unread.
 
         Raises:
             BrokerUnavailable: the list could not be read whole.
@@ -185,7 +189,13 @@ class Nameless(Adapter):
         as_of = self.clock.now()
         entry = self._sent.get(client_order_id)
         since = as_of if entry is None else min(entry.sent_at, as_of)
-        recent = await self._recent(account, since - timedelta(days=self.days_back))
+        since -= timedelta(days=self.days_back)
+        recent = await self._recent(account, since, "" if entry is None else entry.broker_id)
+        if recent.is_cut:
+            for order in self._sent.known(account, recent.listed):
+                if order.client_order_id == client_order_id:
+                    return Seen(order=(await self._with_fills([order], recent.rows))[0])
+            recent = await self._recent(account, since)  # its number was given anew
         lags = entry is not None and self._lags(entry, recent)
         found = await self._sent.found(account, client_order_id, recent.listed, as_of, lags=lags)
         if isinstance(found, Seen):

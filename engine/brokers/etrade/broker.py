@@ -256,9 +256,10 @@ class Etrade(Nameless):
         recent = await self._recent(account, since)
         return await self._with_fills(await self._orders.named(account, recent.listed), recent.rows)
 
-    async def _recent(self, account: str, since: datetime) -> OrderList:
-        recent = await self._orders.recent(account, since)
-        self.caps = replace(self.caps, recent_lists=recent.n_pages)
+    async def _recent(self, account: str, since: datetime, until: str = "") -> OrderList:
+        recent = await self._orders.recent(account, since, until)
+        if not recent.is_cut:
+            self.caps = replace(self.caps, recent_lists=recent.n_pages)
         return recent
 
     async def _with_fills(

@@ -28,14 +28,17 @@ class Orders:
         self._lists = Lists(link.name, sent, events, translate.listed)
         self.named, self.executions = self._lists.named, self._lists.executions
 
-    async def recent(self, account: str, since: datetime) -> OrderList:
-        """All of the New York days since, and since the oldest live one of ours was sent."""
+    async def recent(self, account: str, since: datetime, until: str) -> OrderList:
+        """All of the New York days since, and since the oldest live one of ours was sent.
+
+        ``until``: no further than to the page that shows the order of this number.
+        """
         start = min(since, self._sent.oldest_live(account) or since)
         days = f"fromDate={translate.day(start)}&toDate={translate.day(self._clock.now())}"
-        return await self.read(account, days)
+        return await self.read(account, days, until)
 
-    async def read(self, account: str, query: str) -> OrderList:
-        """One list, to its end.
+    async def read(self, account: str, query: str, until: str = "") -> OrderList:
+        """One list, to its end or to the order of this number.
 
         Raises:
             BrokerUnavailable: it could not be read whole.
@@ -49,7 +52,8 @@ class Orders:
             for row in translate.many(body.get("Order")):
                 self._lists.take(account, row, found)
             following = str(body.get("marker") or "")
-            if not following:
+            found.is_cut = bool(following) and until in found.rows
+            if not following or found.is_cut:
                 return found
             if following == marker:
                 break

@@ -267,7 +267,8 @@ class Schwab(Nameless):
         since_then = [f for f in fills if f.executed_at >= since.replace(microsecond=0)]
         return sorted(since_then, key=lambda f: (f.executed_at, f.execution_id))
 
-    async def _recent(self, account: str, since: datetime) -> OrderList:
+    async def _recent(self, account: str, since: datetime, until: str = "") -> OrderList:
+        del until  # one request tells all
         return await self._books.recent(account, self._hash(account), since)
 
     def room(self, who: Rank = Rank.EXIT) -> int | None:

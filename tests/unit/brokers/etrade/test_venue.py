@@ -380,6 +380,33 @@ async def test_lists_are_read_to_their_end(bench: EtradeBench) -> None:
     assert len(await bench.broker.positions("main")) == 2
 
 
+async def test_one_whose_number_is_known_is_read_no_further_than_to_it(bench: EtradeBench) -> None:
+    """Of two requests a second a look takes one, however long the day's list is."""
+    venue(bench).quirks.page = 2
+    names = [await bench.broker.submit(entry(bench, limit=f"1.9{n}")) for n in range(5)]
+    since = len(bench.venue.log.of("GET", "/orders.json"))
+    for order, pages in zip(reversed(names), (1, 1, 2, 2, 3), strict=True):
+        found = await bench.broker.find("main", order.client_order_id)
+        assert isinstance(found, Seen)
+        assert found.order.client_order_id == order.client_order_id
+        asked = len(bench.venue.log.of("GET", "/orders.json"))
+        assert asked - since == pages
+        since = asked
+
+
+async def test_a_number_that_was_given_anew_is_looked_for_in_the_whole_list(
+    bench: EtradeBench,
+) -> None:
+    venue(bench).quirks.page = 1
+    await bench.broker.submit(entry(bench, limit="1.94"))
+    order = await bench.broker.submit(entry(bench))
+    sent = bench.broker._sent.get(order.client_order_id)
+    sent.legs = (replace(sent.legs[0], instrument=HIGH_CALL),)
+    since = len(bench.venue.log.of("GET", "/orders.json"))
+    assert isinstance(await bench.broker.find("main", order.client_order_id), Unclear)
+    assert len(bench.venue.log.of("GET", "/orders.json")) - since == 3, "one page, then both"
+
+
 async def test_lists_of_one_without_brackets_are_read(bench: EtradeBench) -> None:
     venue(bench).quirks.bare_lists = True
     await bench.hold(1)

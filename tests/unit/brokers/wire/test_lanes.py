@@ -41,7 +41,8 @@ async def breathe(turns=5):
 async def turn(all_lanes, who):
     """One call in this name."""
     with asking(who):
-        await all_lanes.turn({Rank.EXIT: "exit", Rank.ENTRY: "order"}.get(who, "read"))
+        acts = {Rank.BARE: "exit", Rank.EXIT: "exit", Rank.ENTRY: "order"}
+        await all_lanes.turn(acts.get(who, "read"))
 
 
 async def taken(all_lanes, who, most=1_000):
@@ -205,9 +206,17 @@ async def test_a_pause_asked_of_a_poll_does_not_hold_an_exit_up(clock):
 async def test_after_a_pause_asked_of_an_exit_nobody_asks(clock):
     all_lanes = shared(clock)
     all_lanes.pause("exit", 30)
-    for who in (Rank.EXIT, Rank.ENTRY, Rank.POLL):
+    for who in (Rank.BARE, Rank.EXIT, Rank.ENTRY, Rank.POLL):
         with pytest.raises(RateLimited):
             await turn(all_lanes, who)
+
+
+async def test_after_a_pause_asked_of_what_is_bare_no_exit_asks(clock):
+    all_lanes = shared(clock)
+    with asking(Rank.BARE):
+        all_lanes.pause("exit", 30)
+    with pytest.raises(RateLimited):
+        await turn(all_lanes, Rank.EXIT)
 
 
 async def test_a_comparison_outwaits_a_pause(clock):
@@ -226,28 +235,56 @@ async def test_a_comparison_outwaits_a_pause(clock):
 async def test_a_part_of_the_allowance_is_kept_for_those_who_go_first(clock):
     all_lanes = shared(clock)
     found = {who: await taken(all_lanes, who) for who in reversed(Rank)}
-    kept = {Rank.COMPARE: 2, Rank.DOUBT: 0, Rank.NAKED: 1, Rank.EXIT: 1}
+    kept = {Rank.COMPARE: 2, Rank.DOUBT: 0, Rank.NAKED: 1, Rank.EXIT: 1, Rank.BARE: 0}
     assert found == {Rank.POLL: 4, Rank.ENTRY: 2} | kept  # an entry draws four others
 
 
 async def test_the_next_turn_is_of_who_goes_first_whoever_came_first(clock):
     all_lanes = Lanes(clock, {"all": (1, 1.0)})
     await turn(all_lanes, Rank.EXIT)
-    order = []
+    order, ranks = [], [each for each in Rank if each is not Rank.EXIT]  # three may pass
 
     async def one(who):
         await turn(all_lanes, who)
         order.append(who)
 
     works = []
-    for who in reversed(Rank):
+    for who in reversed(ranks):
         works.append(asyncio.create_task(one(who)))
         await breathe()
-    for _ in Rank:
+    for _ in ranks:
         clock.advance(1)
         await breathe()
     await asyncio.gather(*works)
-    assert order == list(Rank)
+    assert order == ranks
+
+
+async def test_of_equals_an_exit_goes_before_the_questions_that_came_before_it(clock):
+    """Two requests a second: three looks ahead of a stop leave what it is for bare."""
+    all_lanes = Lanes(clock, {"all": (1, 1.0)})
+    await turn(all_lanes, Rank.EXIT)
+    order = []
+
+    async def one(what, who, lane):
+        with asking(who):
+            await all_lanes.turn(lane)
+        order.append(what)
+
+    works = [
+        asyncio.create_task(one(*each))
+        for each in (
+            ("move", Rank.EXIT, "exit"),
+            ("look", Rank.BARE, "read"),
+            ("another look", Rank.BARE, "read"),
+            ("stop", Rank.BARE, "exit"),
+        )
+    ]
+    await breathe()
+    for _ in works:
+        clock.advance(1)
+        await breathe()
+    await asyncio.gather(*works)
+    assert order == ["stop", "look", "another look", "move"]
 
 
 async def test_a_poll_that_would_wait_long_is_refused_and_a_comparison_is_not(clock):
