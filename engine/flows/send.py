@@ -53,6 +53,8 @@ _ID_TAKEN = re.compile(r"(?i)\bunique\b|\bduplicate|already (?:exists|used|been 
 """A refusal of the id, not of the order: a gateway on the way may have repeated our request."""
 HANGS_S = 2.0
 """What is left unanswered for so long holds nobody up; a cancel and an entry are asked for then."""
+REPEAT_S = 3.0
+"""What a broker takes once only is not waited for longer: sent again, it cannot be two."""
 _UNCUT_S = 8.0
 """A cancel that is refused while its order works on is asked for later and later, up to this."""
 _LOOK_AGAIN_S = 1.5
@@ -139,7 +141,7 @@ async def _sent(desk: Desk, order: Order, *, again: bool) -> Order:
     if order.sent_at is not None:
         desk.stopwatch.age_s(order.order_id, order.sent_at)  # its age counts from here
     is_entry = order.purpose is Purpose.ENTRY
-    limit = answered_within(desk.settings.broker_timeout_s)
+    limit = answered_within(_patience_s(desk, order))
     if is_entry:
         name = f"hanging {order.order_id}"
         desk.vigil(partial(_while_it_hangs, desk, order, limit), name)
@@ -165,6 +167,14 @@ async def _sent(desk: Desk, order: Order, *, again: bool) -> Order:
         log.exception("order %s: the adapter failed", order.order_id)
         return await doubt(desk, order, f"{type(error).__name__}: {error}")
     return await _taken(desk, order, report)
+
+
+def _patience_s(desk: Desk, order: Order) -> float:
+    """How long an answer is waited for; what an exit is for may be held without a stop."""
+    patience_s = desk.settings.broker_timeout_s
+    may_repeat = desk.broker(order.broker).caps.dedupes_client_id
+    is_exit = order.purpose is not Purpose.ENTRY
+    return min(REPEAT_S, patience_s) if is_exit and may_repeat else patience_s
 
 
 async def _while_it_hangs(desk: Desk, entry: Order, limit: answered_within) -> None:

@@ -398,6 +398,21 @@ async def test_a_stop_that_is_refused_once_is_placed_and_the_desk_watches_meanwh
             assert [o for o in it.desk.book.orders.values() if o.purpose is Purpose.STOP]
 
 
+@pytest.mark.parametrize("name", ["alpaca", "etrade", "topstepx"])
+async def test_a_stop_whose_request_hangs_is_sent_again_and_is_there_once(name, monkeypatch):
+    """O-07: what is held does not wait for an answer where two are never taken."""
+    monkeypatch.setattr(send, "REPEAT_S", 0.3)
+    async with at(name) as it:
+        it.desk.settings = replace(it.desk.settings, broker_timeout_s=60)
+        it.quote("2.50", "2.60")
+        await it.enter()
+        it.bench.venue.faults.hang = 1
+        await it.seconds(4)
+        assert it.ours() == 2
+        await it.protected()
+        await it.true()
+
+
 @pytest.mark.parametrize("name", NAMES)
 async def test_repeated_and_reordered_frames_change_nothing(name):  # O-09, O-10
     async with at(name) as it:

@@ -18,11 +18,11 @@ from tests.rig import ADMIN, TRADER, d, spy
 from tests.scenarios.outside_desk import BUY, alive, check, held, live, orders, watched
 
 SAFE = {"dedupes_client_id": True, "finds_by_client_id": True}
-"""Alpaca, TopStepX, Webull, paper."""
+"""Alpaca, TopStepX, paper."""
 HIDDEN = {"dedupes_client_id": True, "finds_by_client_id": False}
 """E*TRADE."""
 LISTED = {"dedupes_client_id": False, "finds_by_client_id": True}
-"""tastytrade."""
+"""tastytrade, Webull."""
 BLIND = {"dedupes_client_id": False, "finds_by_client_id": False}
 """Schwab."""
 
@@ -290,6 +290,33 @@ async def test_a_close_whose_answer_hangs_does_not_leave_the_rest_without_a_stop
     answered.set()
     await alive(rig, 15)
     assert rig.trade().qty_open == 1, "what the late answer says counts: it is closed again"
+    await check(rig)
+
+
+@pytest.mark.parametrize(("terms", "n_sent"), [(SAFE, 2), (HIDDEN, 2), (LISTED, 1)])
+async def test_a_stop_that_hangs_is_sent_again_in_time_where_two_are_never_taken(
+    opened, monkeypatch, terms, n_sent
+):
+    """The request was lost on its way, and its line stays open: bare until it is sent again."""
+    monkeypatch.setattr(send, "HANGS_S", 0.01)
+    monkeypatch.setattr(send, "REPEAT_S", 0.02)
+    rig = await opened(terms=terms, broker_timeout_s=60)
+    await rig.say(BUY)
+    plain, stops = rig.outside.submit, []
+
+    async def submit(request):
+        if request.type is OrderType.STOP:
+            stops.append(request.client_order_id)
+            if len(stops) == 1:
+                await asyncio.Event().wait()
+        return await plain(request)
+
+    monkeypatch.setattr(rig.outside, "submit", submit)
+    await rig.fill(spy(), "2.14", "2.15")
+    await alive(rig, 3)
+    assert (len(stops), len(set(stops))) == (n_sent, 1)
+    states = {o.state for o in live(rig, Purpose.STOP)}
+    assert states == {OrderState.ACCEPTED if n_sent == 2 else OrderState.SUBMITTING}
     await check(rig)
 
 
