@@ -13,7 +13,8 @@ from engine.flows.doubt import look_up
 from engine.flows.hear import QUIET, on_report
 
 _SOON_S = 0.5
-_JUST, _SKEW = timedelta(seconds=30), timedelta(seconds=15)
+_JUST, _SKEW = timedelta(seconds=10), timedelta(seconds=5)
+"""A list of a minute is of several pages in a storm of alerts, and each of them takes a second."""
 
 
 def look_soon(desk: Desk, entry: Order) -> None:

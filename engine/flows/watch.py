@@ -24,6 +24,8 @@ _YOUNG_S = 2.0
 """An order sent this lately need not be in the broker's lists yet."""
 _PAID_S = 1.0
 """What the market pays is told as filled within this, mostly."""
+_LOOKED_AT_S = 2.5
+"""Where nothing is told, what was just taken is looked at apart until then; twice is too dear."""
 _OVERDUE_S = 3.0
 """At most so often a broker is asked for what should have filled."""
 _GUARD_S = 5.0
@@ -32,8 +34,8 @@ SPARE = 20
 """Polls that a minute must have room for: below that they come seldom, and cost no entry."""
 _SAID_S = 3_600.0
 """People are told once of an entry without an answer."""
-_SKEW = timedelta(minutes=5)
-"""The broker's clock and ours need not agree."""
+_SKEW, _NEAR = timedelta(minutes=5), timedelta(seconds=5)
+"""The broker's clock and ours need not agree; in haste what that hides is asked for alone."""
 _LIVE = ("accepted", "partial")
 _WORKING = (OrderState.ACCEPTED, OrderState.PARTIAL)
 
@@ -110,7 +112,8 @@ def _is_overdue(desk: Desk, order: Order) -> bool:
     is_told_close = order.purpose is Purpose.CLOSE and desk.is_told(order.broker)
     if order.purpose is not Purpose.ENTRY and not is_told_close:
         return False
-    return _is_old(desk, order, _PAID_S) and _is_paid(desk, order)
+    after_s = _PAID_S if desk.is_told(order.broker) else _LOOKED_AT_S
+    return _is_old(desk, order, after_s) and _is_paid(desk, order)
 
 
 def _should_have_filled(desk: Desk, order: Order) -> bool:
@@ -259,7 +262,7 @@ async def _account(desk: Desk, name: str, account: str, orders: list[Order]) -> 
         working = await in_time(desk, broker.open_orders(account), rank(), name)
         gone = await _heard(desk, working, orders)
     if len(gone) > 1 or (is_dear and not is_haste):  # one list tells of all of them
-        since = min(order.created_at for order in gone) - _SKEW
+        since = min(order.created_at for order in gone) - (_NEAR if is_haste else _SKEW)
         asked_at = desk.clock.monotonic()
         recent = await in_time(desk, broker.orders_since(account, since), rank(), name)
         gone = await _heard(desk, recent, gone)

@@ -4,6 +4,7 @@ import asyncio
 import gc
 from collections import Counter
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -26,6 +27,7 @@ class Asked(FaultyBroker):
     def __init__(self, inner, faults):
         super().__init__(inner, faults)
         self.n, self.names = Counter(), {}
+        self.since = []
         self.gate = asyncio.Event()
         """Positions are told when it is set."""
         self.gate.set()
@@ -61,6 +63,7 @@ class Asked(FaultyBroker):
 
     async def orders_since(self, account, since):
         self.noted("orders_since")
+        self.since.append(since)
         return await super().orders_since(account, since)
 
     async def fills_since(self, account, since):
@@ -160,6 +163,33 @@ async def test_entries_just_taken_are_looked_at_by_one_list_where_nothing_is_tol
     await rig.rest()
     assert len(rig.desk.book.open_trades()) == len(STRIKES)
     assert (rig.asked.n["orders_since"], rig.asked.n["find"]) == (1, 0)
+
+
+async def test_in_a_storm_of_entries_the_lists_stay_short_and_none_is_read_twice(rig):
+    """Webull lists a page a second: two who read minutes of it heard of fills 3.6 s late."""
+    rig.asked.inner.__dict__["caps"] = replace(rig.asked.inner.caps, has_stream=False)
+    rig.faults.drop_events = 1_000
+    plain, spans, late_s = rig.asked.orders_since, [], 0
+
+    async def slow(account, since):
+        spans.append(rig.clock.now() - since)
+        await rig.clock.sleep(1)
+        return await plain(account, since)
+
+    rig.asked.orders_since = slow
+    for n in range(8):
+        for strike in range(600 + 3 * n, 603 + 3 * n):
+            rig.quote(spy(str(strike)), "2.14", "2.15")
+            await rig.say(f"BTO 1 SPY {strike}C 1/31 @ 2.15")
+        for _ in range(4):
+            rig.clock.advance(0.25)
+            await rig.rest()
+        await watch.round_of(rig.desk)
+        late_s = max(late_s, 3 * (n + 1) - len(rig.desk.book.open_trades()))
+    assert len(entries(rig)) == 24
+    assert late_s <= 6, "those of two seconds"
+    assert max(spans) < timedelta(seconds=12)
+    assert len(spans) <= 4, "one after the other"
 
 
 async def test_an_entry_just_taken_does_not_stand_in_line_behind_exits_whose_end_is_asked_for(rig):

@@ -68,7 +68,7 @@ _PAGE, _MOST_PAGES = 100, 100
 _WINDOW = timedelta(days=7)
 _BEFORE = timedelta(days=5)
 """Orders are listed by when they were placed; those may be filled or cancelled later."""
-_SKEW = timedelta(seconds=15)
+_SKEW, _NEAR = timedelta(seconds=15), timedelta(seconds=5)
 _DAY = timedelta(days=1)
 _NONE_SUCH = frozenset({"ORDER_NOT_FOUND", "ORDER_NOT_EXIST", "ORDER_NOT_EXISTS"})
 """That a path, an account or an instrument is not found says nothing of the order."""
@@ -356,14 +356,15 @@ class Webull(Adapter):
         rows = await self._pages(account, "/trading/orders/open-orders/list", {})
         # Their clock may be ahead of ours; whole minutes, so that two who ask ask the same.
         end = (self.clock.now() + timedelta(minutes=5)).replace(second=0, microsecond=0)
-        start = min(since - (_BEFORE if end - since > _DAY else _SKEW), end)
+        is_haste = rank() <= Rank.NAKED  # it is the newest that is asked for
+        start = min(since - (_BEFORE if end - since > _DAY else _NEAR if is_haste else _SKEW), end)
         while start < end:
             stop = min(start + _WINDOW, end)
             window = {"start_time": _stamp(start), "end_time": _stamp(stop)}
             rows += await self._past(account, window)
             start = stop
         newest = {row.order.broker_id: row for row in rows}
-        if rank() > Rank.NAKED:  # else it is the newest that is asked for, and in haste
+        if not is_haste:
             await self._add_worked(account, newest)
         return [
             row

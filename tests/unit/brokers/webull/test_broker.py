@@ -1,11 +1,12 @@
 """Webull at its venue: the phone's approval, tokens renewed ahead, pages, refusals, doubt."""
 
 import asyncio
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 import pytest
 
+from engine.asking import Rank, asking
 from engine.brokers import Absent, Odd, StreamUp, Unclear, Warned
 from engine.brokers._wire.http import Answer
 from engine.brokers.webull import Webull
@@ -216,6 +217,18 @@ async def test_history_is_asked_in_windows_that_webull_takes(shares: VenueBench)
     await shares.broker.orders_since("main", START)
     asked = shares.venue.log.of("GET", "historical-orders")
     assert len(asked) == 4
+
+
+@pytest.mark.parametrize(("who", "margin_s"), [(Rank.NAKED, 5), (Rank.COMPARE, 15)])
+async def test_in_haste_no_more_is_listed_than_has_to_be(shares: VenueBench, who, margin_s) -> None:
+    """Each hundred orders take a second: what a clock hides is asked for alone."""
+    await shares.start()
+    shares.clock.advance(60)
+    with asking(who):
+        await shares.broker.orders_since("main", shares.clock.now())
+    asked = shares.venue.log.of("GET", "historical-orders")[-1].query["start_time"]
+    early = shares.clock.now() - datetime.fromisoformat(asked)
+    assert early == timedelta(seconds=margin_s)
 
 
 async def test_what_worked_at_the_last_look_and_left_the_lists_is_asked_for_alone(
