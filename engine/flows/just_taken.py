@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from engine.asking import Rank, asking
 from engine.brokers import Broker
@@ -43,7 +43,7 @@ async def _look(desk: Desk, broker: Broker, account: str) -> None:
 
 async def _unlisted(desk: Desk, broker: Broker, account: str, fresh: list[Order]) -> list[Order]:
     """Those of which the list of the newest says nothing."""
-    since = min(o.created_at for o in fresh) - _SKEW
+    since = min(_left_at(o) for o in fresh) - _SKEW
     told: set[str] = set()
     with suppress(*QUIET):
         work = broker.orders_since(account, since)
@@ -66,5 +66,10 @@ def _just_taken(desk: Desk, account: str, seen: Collection[str]) -> list[Order]:
         o
         for o in desk.book.orders.values()
         if o.account == account and o.purpose is Purpose.ENTRY and o.order_id not in seen
-        if o.state is OrderState.ACCEPTED and o.created_at >= since
+        if o.state is OrderState.ACCEPTED and _left_at(o) >= since
     ]
+
+
+def _left_at(entry: Order) -> datetime:
+    """One that a person was asked about is older than its way to the broker."""
+    return entry.sent_at or entry.created_at

@@ -262,7 +262,8 @@ async def _account(desk: Desk, name: str, account: str, orders: list[Order]) -> 
         working = await in_time(desk, broker.open_orders(account), rank(), name)
         gone = await _heard(desk, working, orders)
     if len(gone) > 1 or (is_dear and not is_haste):  # one list tells of all of them
-        since = min(order.created_at for order in gone) - (_NEAR if is_haste else _SKEW)
+        sent_at = min(order.sent_at or order.created_at for order in gone)
+        since = sent_at - (_NEAR if is_haste else _SKEW)
         asked_at = desk.clock.monotonic()
         recent = await in_time(desk, broker.orders_since(account, since), rank(), name)
         gone = await _heard(desk, recent, gone)

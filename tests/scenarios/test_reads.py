@@ -13,7 +13,8 @@ from engine.asking import Rank
 from engine.brokers.paper.book import Holding
 from engine.domain.errors import RateLimited
 from engine.domain.order import OrderState, Purpose
-from engine.flows import compare, glance, recover, watch
+from engine.domain.source import Handling
+from engine.flows import approve, compare, glance, recover, watch
 from tests import rig as desks
 from tests.conformance.faulty_broker import Faults, FaultyBroker
 from tests.rig import LOOSE, spy
@@ -163,6 +164,34 @@ async def test_entries_just_taken_are_looked_at_by_one_list_where_nothing_is_tol
     await rig.rest()
     assert len(rig.desk.book.open_trades()) == len(STRIKES)
     assert (rig.asked.n["orders_since"], rig.asked.n["find"]) == (1, 0)
+
+
+async def test_an_entry_whose_card_stood_for_a_minute_is_looked_at_as_soon_as_any(rig):
+    """Just taken is what just left; the question about it may be of long before."""
+    rig.asked.inner.__dict__["caps"] = replace(rig.asked.inner.caps, has_stream=False)
+    rig.faults.drop_events = 1_000
+    asks = replace(rig.desk.settings, sources=desks.profiles(Handling.APPROVE))
+    rig.desk.follow(asks, rig.desk.checks, rig.desk.exit_rules)
+    for strike in STRIKES:
+        rig.quote(spy(strike), "2.14", "2.15")
+        await rig.say(f"BTO 1 SPY {strike}C 1/31 @ 2.15")
+    await rig.pass_time(60)
+    for strike in STRIKES:
+        rig.quote(spy(strike), "2.14", "2.15")
+    for asked in rig.approvals():
+        await approve.approve(rig.desk, asked.approval_id, asked.version, desks.TRADER)
+    rig.clock.advance(0.3)
+    await rig.rest()
+    for strike in STRIKES:
+        rig.quote(spy(strike), "2.14", "2.15")
+    await rig.rest()
+    rig.asked.n.clear()
+    rig.asked.since.clear()
+    rig.clock.advance(0.3)
+    await rig.rest()
+    assert len(rig.desk.book.open_trades()) == len(STRIKES)
+    assert rig.asked.n["orders_since"] == 1
+    assert rig.clock.now() - min(rig.asked.since) < timedelta(seconds=12)
 
 
 async def test_in_a_storm_of_entries_the_lists_stay_short_and_none_is_read_twice(rig):
