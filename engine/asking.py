@@ -15,19 +15,21 @@ from types import TracebackType
 class Rank(IntEnum):
     """Who asks; lower goes first."""
 
-    BARE = 0
-    """Sends a stop or a close, or reads what that waits for: what it is for is held without."""
-    EXIT = 1
-    """Lets go what works: cancels, changes of price and size, and what those have to read."""
-    NAKED = 2
+    BEGUN = 0
+    """The second request of an exit that needs two: half of one protects nothing."""
+    BARE = 1
+    """Sends a stop or a close: what it is for is held without."""
+    EXIT = 2
+    """Takes risk away besides: cancels, changes, and what exits have to read."""
+    NAKED = 3
     """Looks for what may be held without a stop: an exit without an answer, an entry's fill."""
-    DOUBT = 3
+    DOUBT = 4
     """Looks for an entry of which nothing is known."""
-    COMPARE = 4
+    COMPARE = 5
     """Compares the books: at the start, after a gap, as the clock asks."""
-    ENTRY = 5
+    ENTRY = 6
     """Opens something, or answers a person."""
-    POLL = 6
+    POLL = 7
     """Looks whether there is news."""
 
 

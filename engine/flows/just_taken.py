@@ -36,7 +36,7 @@ async def _look(desk: Desk, broker: Broker, account: str) -> None:
         seen.update(o.order_id for o in fresh)
         if len(fresh) > 1 or _are_ends_asked_for(desk, account):
             fresh = await _unlisted(desk, broker, account, fresh)
-        with asking(Rank.BARE):  # what it holds is as naked as what a cancelled stop held
+        with asking(Rank.EXIT):  # what it holds is as naked as what a cancelled stop held
             for order in fresh:
                 await look_up(desk, order.order_id)
 

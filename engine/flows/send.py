@@ -53,8 +53,9 @@ _ID_TAKEN = re.compile(r"(?i)\bunique\b|\bduplicate|already (?:exists|used|been 
 """A refusal of the id, not of the order: a gateway on the way may have repeated our request."""
 HANGS_S = 2.0
 """What is left unanswered for so long holds nobody up; a cancel and an entry are asked for then."""
-REPEAT_S = 3.0
-"""What a broker takes once only is not waited for longer: sent again, it cannot be two."""
+REPEAT_S = 3.5
+"""What a broker takes once only is not waited for longer: sent again, it cannot be two. More than a
+connection may take: without one nothing was sent, and that is no doubt."""
 _UNCUT_S = 8.0
 """A cancel that is refused while its order works on is asked for later and later, up to this."""
 _LOOK_AGAIN_S = 1.5
@@ -141,7 +142,7 @@ async def _sent(desk: Desk, order: Order, *, again: bool) -> Order:
     if order.sent_at is not None:
         desk.stopwatch.age_s(order.order_id, order.sent_at)  # its age counts from here
     is_entry = order.purpose is Purpose.ENTRY
-    limit = answered_within(_patience_s(desk, order))
+    limit = answered_within(_patience_s(desk, order, again=again))
     if is_entry:
         name = f"hanging {order.order_id}"
         desk.vigil(partial(_while_it_hangs, desk, order, limit), name)
@@ -169,10 +170,13 @@ async def _sent(desk: Desk, order: Order, *, again: bool) -> Order:
     return await _taken(desk, order, report)
 
 
-def _patience_s(desk: Desk, order: Order) -> float:
-    """How long an answer is waited for; what an exit is for may be held without a stop."""
+def _patience_s(desk: Desk, order: Order, *, again: bool) -> float:
+    """How long an answer is waited for; what an exit is for may be held without a stop.
+
+    The second one has all the time: a broker that is slow today answers it.
+    """
     patience_s = desk.settings.broker_timeout_s
-    may_repeat = desk.broker(order.broker).caps.dedupes_client_id
+    may_repeat = desk.broker(order.broker).caps.dedupes_client_id and not again
     is_exit = order.purpose is not Purpose.ENTRY
     return min(REPEAT_S, patience_s) if is_exit and may_repeat else patience_s
 
@@ -206,14 +210,20 @@ async def _refused(desk: Desk, order: Order, why: str, *, again: bool) -> Order:
         desk.doubts.used.add(order.order_id)
         return await doubt(desk, order, why)
     caps = desk.broker(order.broker).caps
-    if again and not caps.finds_by_client_id:  # of the first one this says nothing
-        return await doubt(desk, order, why)
+    if again and (not caps.finds_by_client_id or _may_arrive(desk, order)):
+        return await doubt(desk, order, why)  # of the first one this says nothing
     is_unheard = order.purpose is Purpose.ENTRY and not desk.is_told(order.broker)
     if is_unheard and caps.finds_by_client_id:
         # It may have been taken all the same, and nobody would tell what it fills.
         work = partial(look_back, desk, order.order_id, _REFUSED_S)
         desk.vigil(work, f"afterwards {order.order_id}")
     return await answered(desk, order, Trigger.REJECT, why)
+
+
+def _may_arrive(desk: Desk, order: Order) -> bool:
+    """Whether its first request may still be under way: it would close what is closed already."""
+    first_s = desk.stopwatch.age_s(order.order_id, order.created_at)
+    return first_s < desk.settings.broker_timeout_s
 
 
 async def _unsent(desk: Desk, order: Order, error: Exception, *, again: bool) -> Order:
@@ -308,7 +318,7 @@ async def cancel(desk: Desk, order: Order) -> None:
 async def _cancel_once(desk: Desk, order: Order, limit: answered_within) -> None:
     """One request; a repeat is harmless, so silence is simply followed by another."""
     try:
-        with asking(Rank.EXIT):
+        with asking(_rank_of_cancel(desk, order)):
             async with limit:
                 await desk.broker(order.broker).cancel(order.account, order.order_id)
     except OrderRejected as error:
@@ -320,6 +330,11 @@ async def _cancel_once(desk: Desk, order: Order, limit: answered_within) -> None
         log.info("cancel of %s unanswered: %s", order.order_id, error)
     except Exception:  # an adapter's own bug must not keep the others from being cancelled
         log.exception("cancel of %s: the adapter failed", order.order_id)
+
+
+def _rank_of_cancel(desk: Desk, order: Order) -> Rank:
+    """Once trading is halted, what still brings more goes with what is bare (O-27)."""
+    return Rank.BARE if desk.halted and order.purpose is Purpose.ENTRY else Rank.EXIT
 
 
 async def _why_uncut(desk: Desk, order_id: str, why: str) -> None:
@@ -344,7 +359,7 @@ async def _until_over(desk: Desk, order_id: str, asked: asyncio.Task[None]) -> N
         # What is held has no stop until the next one can be sent: that waits for nobody's polls.
         trade = desk.book.trades.get(order.trade_id) if order is not None else None
         is_naked = is_exit and trade is not None and trade.qty_open != 0
-        with asking(Rank.BARE if is_naked else Rank.DOUBT):
+        with asking(Rank.EXIT if is_naked else Rank.DOUBT):
             await look_up(desk, order_id)
         order = desk.book.orders.get(order_id)
         if order is None or order.state is not OrderState.PENDING_CANCEL:

@@ -15,6 +15,7 @@ import pytest
 from bot import parts
 from bot.config import plugins
 from engine.brokers import OrderRequest
+from engine.brokers.etrade import broker as etrade
 from engine.clock import CountingIds
 from engine.desk import Desk
 from engine.desk_settings import DeskSettings
@@ -36,6 +37,7 @@ from storage.memory import MemoryStore
 from tests import truth
 from tests.conformance.broker_bench import BROKERS, D, breathe
 from tests.conformance.venue_bench import VenueBench
+from tests.venues.alpaca import Refused
 
 NAMES = sorted(name for name in BROKERS if name != "paper" and " " not in name)
 TRADER = Who(user_id=7, name="tom", may_trade=True, may_approve=True, may_admin=True)
@@ -411,6 +413,78 @@ async def test_a_stop_whose_request_hangs_is_sent_again_and_is_there_once(name, 
         assert it.ours() == 2
         await it.protected()
         await it.true()
+
+
+@pytest.mark.parametrize("name", ["alpaca", "etrade", "topstepx"])
+async def test_a_broker_that_is_slow_today_gets_its_stop_all_the_same(name, monkeypatch):
+    """Each answer takes longer than a first one is waited for; ten times as fast as the clock."""
+    monkeypatch.setattr(send, "REPEAT_S", 0.35)
+    monkeypatch.setattr(etrade, "_HANGS_S", 0.35)
+    async with at(name) as it:
+        it.desk.settings = replace(it.desk.settings, broker_timeout_s=1)
+        it.quote("2.50", "2.60")
+        await it.enter()
+        it.bench.venue.faults.slow_s = 0.4
+        for _ in range(20):
+            await it.seconds(1)
+            await asyncio.sleep(0.1)
+        await it.protected()
+        it.bench.venue.faults.slow_s = 0
+        await it.true()
+
+
+@pytest.mark.parametrize("is_alone", [True, False])
+async def test_a_preview_that_hangs_is_no_doubt_and_asked_for_again(is_alone, monkeypatch):
+    """An order that somebody placed by hand could be it, if it had been sent; it was not."""
+    monkeypatch.setattr(etrade, "_HANGS_S", 0.3)
+    monkeypatch.setattr(send, "REPEAT_S", 0.3)
+    async with at("etrade") as it:
+        bench = it.bench
+        if not is_alone:
+            by_hand = bench.request(Side.BUY, 1, OrderType.LIMIT, limit="0.01")
+            await bench.venue.exchange.submit(replace(by_hand, account=bench.numbers["main"]))
+        it.quote("2.50", "2.60")
+        await it.enter()
+        bench.venue.faults.strikes = lambda request: request.path.endswith("preview.json")
+        bench.venue.faults.hang = 1
+        await it.seconds(3)
+        stops = [o for o in it.desk.book.orders.values() if o.purpose is Purpose.STOP]
+        assert [(o.state, o.attempt) for o in stops] == [(OrderState.ACCEPTED, 0)]
+
+
+async def test_a_refused_repeat_proves_nothing_of_a_first_close_that_arrives_late(monkeypatch):
+    """Shares were sold twice: the first request was stuck, the second refused for another cause."""
+    monkeypatch.setattr(send, "REPEAT_S", 0.3)
+    monkeypatch.setattr(send, "HANGS_S", 0.2)
+    async with at("alpaca stock") as it:
+        it.desk.settings = replace(it.desk.settings, broker_timeout_s=60)
+        await it.enter()
+        await it.seconds(8)
+        assert it.ours() == await it.held() == 2
+        venue, gate, ids = it.bench.venue, asyncio.Event(), []
+        plain = venue._post_order
+
+        async def taken(request):
+            body = await request.json()
+            if body["type"] == "market":
+                ids.append(body["client_order_id"])
+                if len(ids) == 1:
+                    await gate.wait()
+                elif len(ids) == 2:
+                    raise Refused(403, 40310000, "insufficient qty available for order")
+            return await plain(request)
+
+        monkeypatch.setattr(venue, "_post_order", taken)
+        going = asyncio.create_task(flatten.run(it.desk, TRADER))
+        for _ in range(6):
+            await it.seconds(1)
+            await asyncio.sleep(0.1)
+        gate.set()
+        await it.seconds(20)
+        await going
+        assert len(ids) > 1
+        assert len(set(ids)) == 1
+        assert await it.held() == it.ours() == 0
 
 
 @pytest.mark.parametrize("name", NAMES)

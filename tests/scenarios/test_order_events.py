@@ -143,7 +143,7 @@ async def test_what_became_of_a_cancelled_stop_is_asked_in_the_name_of_exits(rig
     await send.ask_cancel(rig.desk, stop, "test")
     await alive(rig, 2)
     rig.faults.drop_events = 0
-    assert (stop.order_id, Rank.BARE) in ranks
+    assert (stop.order_id, Rank.EXIT) in ranks
     assert (stop.order_id, Rank.DOUBT) not in ranks
 
 

@@ -14,7 +14,7 @@ from engine.brokers.paper.book import Holding
 from engine.domain.errors import RateLimited
 from engine.domain.order import OrderState, Purpose
 from engine.domain.source import Handling
-from engine.flows import approve, compare, glance, recover, watch
+from engine.flows import approve, compare, glance, halt, recover, watch
 from tests import rig as desks
 from tests.conformance.faulty_broker import Faults, FaultyBroker
 from tests.rig import LOOSE, spy
@@ -623,6 +623,15 @@ async def test_exits_cancels_and_entries_ask_in_their_own_names(rig):
     assert rig.asked.names["entry"] == {Rank.ENTRY}
     assert rig.asked.names["exit"] == {Rank.BARE}, "what it is for stands without"
     assert rig.asked.names["cancel"] == {Rank.EXIT}
+
+
+async def test_once_trading_is_halted_what_brings_more_goes_with_what_is_bare(rig):
+    """O-27."""
+    rig.quote(spy("600"), "2.14", "2.16")
+    await rig.say("BTO 1 SPY 600C 1/31 @ 2.15")
+    await halt.emergency_stop(rig.desk, desks.TRADER, close=False, reason="drill")
+    await rig.rest()
+    assert rig.asked.names["cancel"] == {Rank.BARE}
 
 
 async def test_a_desk_that_stops_before_its_questions_were_put_leaves_none_behind(recwarn):

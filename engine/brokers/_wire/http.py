@@ -215,7 +215,7 @@ class Wire:
             what = f"{self.name}: no answer ({type(error).__name__})"
             raise self._failed(OrderStateUnknown(what)) from error
         except asyncio.CancelledError:
-            self._failed(OrderStateUnknown("interrupted"))
+            self._interrupted(lane)
             raise
         self.usage.answered(answer.status, answer.headers, self.clock.monotonic() - began)
         return self._judged(answer.status, text, answer.headers, lane)
@@ -244,6 +244,10 @@ class Wire:
 
     def _no_such_place(self, status: int) -> Exception:
         return self._failed(NoSuchPlace(f"{self.name} has nothing there (status {status})"))
+
+    def _interrupted(self, lane: Lane) -> None:
+        if lane != "exit":  # that was not let in by the breaker, and is given up early
+            self._failed(OrderStateUnknown("interrupted"))
 
     def _failed(self, error: BrokerUnavailable | OrderStateUnknown) -> Exception:
         self.breaker.failed()

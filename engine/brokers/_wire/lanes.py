@@ -24,15 +24,19 @@ TURN_S = 5.0
 price of an entry is too old."""
 PATIENCE_S: Mapping[Rank, float] = {Rank.NAKED: 30.0, Rank.DOUBT: 30.0, Rank.COMPARE: 60.0}
 """Who may wait longer: nothing is lost by it, and everything by being refused for a poll."""
-PAUSE_S: Mapping[Rank, float] = {Rank.BARE: 3.0, Rank.EXIT: 3.0, Rank.NAKED: 10.0}
+PAUSE_S: Mapping[Rank, float] = {
+    Rank.BEGUN: 3.0,
+    Rank.BARE: 3.0,
+    Rank.EXIT: 3.0,
+    Rank.NAKED: 10.0,
+}
 """However long a pause the broker wants, these ask again after so long, at its usual pace: a
 refusal costs nothing, what is held without a stop may cost all."""
 _PASSED = 3
 """So many may pass a comparison that waits; then only exits, and looks for one, go before it."""
 _ROUNDING_S = 1e-6
-_ACTS = 0.5
-"""An exit goes before the questions of others like it, which only lead to further ones."""
 _SHARED: Mapping[Rank, float] = {
+    Rank.BEGUN: 1.0,
     Rank.BARE: 1.0,
     Rank.EXIT: 1.0,
     Rank.NAKED: 0.9,
@@ -85,7 +89,6 @@ class Window:
 @dataclass(slots=True, eq=False)
 class _Waiter:
     rank: Rank
-    is_act: bool
     n_passed: int = 0
     called: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -117,7 +120,7 @@ class _Line:
         kept = self._window.calls - self._most[who]
         return 0 if self._shut_s(who) > 0 else max(0, self._window.free() - kept)
 
-    async def turn(self, who: Rank, *, is_act: bool) -> None:
+    async def turn(self, who: Rank) -> None:
         """Wait for it.
 
         Raises:
@@ -126,11 +129,11 @@ class _Line:
         shut_s = self._shut_s(who)
         if shut_s > 0 and who not in PATIENCE_S:
             raise RateLimited("the broker asked for a pause", shut_s)
-        me = _Waiter(who, is_act)
-        if self._is_taken(me):
+        if self.is_taken(who):
             return
+        ahead = self._n_ahead(who)
         if who not in PATIENCE_S and who > Rank.EXIT:
-            wait_s = self._window.opens_in(max(1, self._most[who] - self._n_ahead(me)))
+            wait_s = self._window.opens_in(max(1, self._most[who] - ahead))
             if who is Rank.ENTRY:
                 n_like = sum(other.rank is who for other in self._waiting)
                 left = self._entries.calls - n_like
@@ -138,21 +141,17 @@ class _Line:
             if wait_s > TURN_S:
                 raise RateLimited("too many requests wait already", wait_s)
         with our_own_delay():
-            await self._stand(me)
+            await self._stand(_Waiter(who))
 
-    def is_taken(self, who: Rank, *, is_act: bool) -> bool:
+    def is_taken(self, who: Rank) -> bool:
         """Take the turn when there is nothing to wait for."""
-        return self._is_taken(_Waiter(who, is_act))
-
-    def _is_taken(self, me: _Waiter) -> bool:
-        if self._n_ahead(me) or self._opens_in(me.rank) > 0:
+        if self._n_ahead(who) or self._opens_in(who) > 0:
             return False
-        self._go(me)
+        self._go(who)
         return True
 
-    def _n_ahead(self, me: _Waiter) -> int:
-        place = self._place(me)
-        return sum([self._place(other) <= place for other in self._waiting])
+    def _n_ahead(self, who: Rank) -> int:
+        return sum([self._place(other) <= who for other in self._waiting])
 
     async def _stand(self, me: _Waiter) -> None:
         self._waiting.append(me)
@@ -164,7 +163,7 @@ class _Line:
                     continue
                 left_s = self._opens_in(me.rank)
                 if left_s <= 0:
-                    self._go(me)
+                    self._go(me.rank, me)
                     return
                 await self._clock.sleep(left_s)
         finally:
@@ -185,14 +184,12 @@ class _Line:
         return min(self._waiting, key=self._place)  # of equals the one who came first
 
     def _place(self, waiter: _Waiter) -> float:
-        if waiter.rank is Rank.COMPARE and waiter.n_passed >= _PASSED:
-            return Rank.NAKED + 0.5
-        is_first = waiter.is_act and waiter.rank <= Rank.EXIT
-        return waiter.rank - _ACTS if is_first else waiter.rank
+        is_next = waiter.rank is Rank.COMPARE and waiter.n_passed >= _PASSED
+        return Rank.NAKED + 0.5 if is_next else waiter.rank
 
-    def _go(self, me: _Waiter) -> None:
+    def _go(self, who: Rank, me: _Waiter | None = None) -> None:
         self._window.take()
-        if me.rank is Rank.ENTRY:
+        if who is Rank.ENTRY:
             self._entries.take()
         for other in self._waiting:
             other.n_passed += other is not me
@@ -251,7 +248,7 @@ class Lanes:
         Raises:
             RateLimited: it would take too long, or the broker asked for a pause; nothing was sent.
         """
-        await self._line(lane).turn(_who(lane), is_act=lane == "exit")
+        await self._line(lane).turn(_who(lane))
 
     async def turn_in_time(self, lane: Lane) -> None:
         """The same for a caller who gives up himself soon: until then nothing was sent, for sure.
@@ -259,13 +256,13 @@ class Lanes:
         Raises:
             RateLimited: as :meth:`turn`, and when the turn has not come by then.
         """
-        line, who, is_act = self._line(lane), _who(lane), lane == "exit"
-        if line.is_taken(who, is_act=is_act):  # as nearly always
+        line, who = self._line(lane), _who(lane)
+        if line.is_taken(who):  # as nearly always
             return
         patience_s = PATIENCE_S.get(who, TURN_S)
         try:
             async with asyncio.timeout(patience_s):
-                await line.turn(who, is_act=is_act)
+                await line.turn(who)
         except TimeoutError:
             said = f"no turn within {patience_s:.0f} s; nothing was sent"
             raise RateLimited(said, 1.0) from None

@@ -1,6 +1,7 @@
 """E*TRADE: every order previewed, then placed identically at once; outcomes are polled."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -10,6 +11,7 @@ from urllib.parse import quote, urlsplit
 
 from pydantic import SecretStr
 
+from engine.asking import Rank, answered_within, asking, our_own_delay
 from engine.brokers import (
     Adapter,
     Balance,
@@ -50,6 +52,8 @@ _TOKEN = "https://api.etrade.com"  # noqa: S105 - an address, the same for both 
 _AUTHORIZE = "https://us.etrade.com/e/t/etws/authorize"
 
 
+_HANGS_S = 3.5
+"""A preview mostly takes a tenth of that; what it is for is held without a stop."""
 _TICK = timedelta(milliseconds=1)
 """E*TRADE's times are cut off to this."""
 
@@ -303,7 +307,8 @@ class Etrade(Nameless):
             OrderStateUnknown: it may have been.
         """
         key = self._key_to_act(request.account)
-        ids = self._preview_ids(await self._previewed(key, request))
+        with our_own_delay():  # until here nothing can be in doubt: it is not the order's time
+            ids = self._preview_ids(await self._previewed(key, request))
         is_first = await self._sent.about_to_send(request)
         try:
             broker_id = await self._placed(key, request, ids)
@@ -318,12 +323,10 @@ class Etrade(Nameless):
 
     async def _placed(self, key: str, request: OrderRequest, ids: list[Decimal]) -> str:
         """E*TRADE's number of the order."""
-        answer = await self._link.act(
-            "POST",
-            f"/v1/accounts/{key}/orders/place.json",
-            translate.place_body(request, ids),
-            lane(request),
-        )
+        path = f"/v1/accounts/{key}/orders/place.json"
+        body = translate.place_body(request, ids)
+        with asking(Rank.BEGUN):  # of an exit; an entry is one all the same
+            answer = await self._link.act("POST", path, body, lane(request))
         self._link.raise_refusal(answer, OrderStateUnknown)
         try:
             return translate.order_id(answer.body["PlaceOrderResponse"])
@@ -354,6 +357,14 @@ class Etrade(Nameless):
         return self._path(account).rpartition("/")[2]
 
     async def _previewed(self, key: str, request: OrderRequest) -> Json:
+        """A preview; of an exit one that hangs is asked for again, as it creates nothing."""
+        if request.reduces:
+            with suppress(TimeoutError):
+                async with answered_within(_HANGS_S):
+                    return await self._preview(key, request)
+        return await self._preview(key, request)
+
+    async def _preview(self, key: str, request: OrderRequest) -> Json:
         body = translate.preview_body(request)
         path = f"/v1/accounts/{key}/orders/preview.json"
         try:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from engine.asking import Rank, asking, rank
 from engine.brokers import Absent, Odd, OrderRequest, Seen, StreamDown, StreamUp, Unclear, Warned
 from engine.brokers.etrade import Etrade, link
 from engine.domain.errors import (
@@ -392,6 +393,39 @@ async def test_one_whose_number_is_known_is_read_no_further_than_to_it(bench: Et
         asked = len(bench.venue.log.of("GET", "/orders.json"))
         assert asked - since == pages
         since = asked
+
+
+async def test_what_such_a_look_sees_is_told_with_its_fills_and_says_nothing_of_the_rest(
+    bench: EtradeBench,
+) -> None:
+    venue(bench).quirks.page = 2
+    for n in range(4):
+        await bench.broker.submit(entry(bench, limit=f"1.9{n}"))
+    order = await bench.submit(BUY, 1, LIMIT, limit="2.00")
+    await bench.quote(bench.it, "2.00", "2.00")
+    await bench.pass_latency()
+    await bench.broker.orders_since("main", START)
+    assert bench.broker.caps.recent_lists == 3
+    await bench.venue.exchange.settle()
+    found = await bench.broker.find("main", order.client_order_id)
+    assert isinstance(found, Seen)
+    assert [fill.qty for fill in found.order.fills] == [1]
+    assert bench.broker.caps.recent_lists == 3, "one page of them was read"
+
+
+async def test_an_exit_goes_on_with_its_order_before_others_begin(bench: EtradeBench) -> None:
+    await bench.hold(1)
+    ranks = []
+    turn = bench.broker._wire.lanes.turn_in_time
+
+    async def noted(lane: Any) -> None:
+        ranks.append((lane, rank()))
+        await turn(lane)
+
+    bench.broker._wire.lanes.turn_in_time = noted
+    with asking(Rank.BARE):
+        await bench.submit(SELL, 1, OrderType.STOP, stop="1.50", reduces=True)
+    assert ranks == [("exit", Rank.BARE), ("exit", Rank.BEGUN)]
 
 
 async def test_a_number_that_was_given_anew_is_looked_for_in_the_whole_list(

@@ -264,6 +264,18 @@ async def test_a_cancelled_caller_leaves_one_request_and_a_breaker_that_works(se
     await wire.act("POST", "/orders", json={})
 
 
+async def test_exits_that_are_given_up_early_do_not_make_a_broker_broken(server, wire):
+    """Stops at a slow broker: their orders could not have been looked up for half a minute."""
+    server.answers = [never]
+    for _ in range(6):
+        server.asked.clear()
+        task = asyncio.create_task(wire.act("POST", "/orders", json={}, lane="exit"))
+        await asyncio.wait_for(server.asked.wait(), 20)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    assert not wire.breaker.is_open
+
+
 async def test_a_broken_broker_is_left_alone_but_for_exits(server, wire, clock):
     server.answers = [text(500, "{}")]
     for _ in range(5):

@@ -29,6 +29,9 @@ def lanes(clock, **allowed):
     return Lanes(clock, allowed or {"exit": (2, 60), "order": (2, 60), "read": (2, 60)})
 
 
+EXITS = (Rank.BEGUN, Rank.BARE, Rank.EXIT)
+
+
 def shared(clock):
     return Lanes(clock, {"all": (CALLS, PER_S)})
 
@@ -41,7 +44,7 @@ async def breathe(turns=5):
 async def turn(all_lanes, who):
     """One call in this name."""
     with asking(who):
-        acts = {Rank.BARE: "exit", Rank.EXIT: "exit", Rank.ENTRY: "order"}
+        acts = {**dict.fromkeys(EXITS, "exit"), Rank.ENTRY: "order"}
         await all_lanes.turn(acts.get(who, "read"))
 
 
@@ -206,17 +209,31 @@ async def test_a_pause_asked_of_a_poll_does_not_hold_an_exit_up(clock):
 async def test_after_a_pause_asked_of_an_exit_nobody_asks(clock):
     all_lanes = shared(clock)
     all_lanes.pause("exit", 30)
-    for who in (Rank.BARE, Rank.EXIT, Rank.ENTRY, Rank.POLL):
+    for who in (*EXITS, Rank.ENTRY, Rank.POLL):
         with pytest.raises(RateLimited):
             await turn(all_lanes, who)
 
 
-async def test_after_a_pause_asked_of_what_is_bare_no_exit_asks(clock):
+@pytest.mark.parametrize("who", [Rank.BEGUN, Rank.BARE])
+async def test_what_is_bare_waits_after_a_pause_for_no_longer_than_other_exits(clock, who):
     all_lanes = shared(clock)
-    with asking(Rank.BARE):
-        all_lanes.pause("exit", 30)
+    with asking(who):
+        assert all_lanes.pause("exit", 30) == module.PAUSE_S[Rank.EXIT]
     with pytest.raises(RateLimited):
         await turn(all_lanes, Rank.EXIT)
+    clock.advance(module.PAUSE_S[Rank.EXIT])
+    await turn(all_lanes, who)
+
+
+@pytest.mark.parametrize("who", [Rank.BEGUN, Rank.BARE])
+async def test_what_is_bare_has_the_whole_allowance_and_is_never_refused_for_the_wait(clock, who):
+    all_lanes = shared(clock)
+    assert await taken(all_lanes, who) == CALLS
+    waiting = asyncio.create_task(turn(all_lanes, who))
+    await breathe()
+    assert not waiting.done()
+    clock.advance(PER_S)
+    await waiting
 
 
 async def test_a_comparison_outwaits_a_pause(clock):
@@ -235,14 +252,15 @@ async def test_a_comparison_outwaits_a_pause(clock):
 async def test_a_part_of_the_allowance_is_kept_for_those_who_go_first(clock):
     all_lanes = shared(clock)
     found = {who: await taken(all_lanes, who) for who in reversed(Rank)}
-    kept = {Rank.COMPARE: 2, Rank.DOUBT: 0, Rank.NAKED: 1, Rank.EXIT: 1, Rank.BARE: 0}
+    kept = {Rank.COMPARE: 2, Rank.DOUBT: 0, Rank.NAKED: 1, Rank.EXIT: 1}
+    kept |= {Rank.BARE: 0, Rank.BEGUN: 0}
     assert found == {Rank.POLL: 4, Rank.ENTRY: 2} | kept  # an entry draws four others
 
 
 async def test_the_next_turn_is_of_who_goes_first_whoever_came_first(clock):
     all_lanes = Lanes(clock, {"all": (1, 1.0)})
     await turn(all_lanes, Rank.EXIT)
-    order, ranks = [], [each for each in Rank if each is not Rank.EXIT]  # three may pass
+    order, ranks = [], [each for each in Rank if each not in EXITS[1:]]  # three may pass
 
     async def one(who):
         await turn(all_lanes, who)
@@ -259,32 +277,31 @@ async def test_the_next_turn_is_of_who_goes_first_whoever_came_first(clock):
     assert order == ranks
 
 
-async def test_of_equals_an_exit_goes_before_the_questions_that_came_before_it(clock):
-    """Two requests a second: three looks ahead of a stop leave what it is for bare."""
+async def test_the_second_request_of_an_exit_goes_before_a_stop_and_that_before_a_cancel(clock):
+    """Two requests a second: whatever goes ahead of a stop leaves what it is for bare."""
     all_lanes = Lanes(clock, {"all": (1, 1.0)})
     await turn(all_lanes, Rank.EXIT)
     order = []
 
     async def one(what, who, lane):
         with asking(who):
-            await all_lanes.turn(lane)
+            await all_lanes.turn_in_time(lane)
         order.append(what)
 
-    works = [
-        asyncio.create_task(one(*each))
-        for each in (
-            ("move", Rank.EXIT, "exit"),
-            ("look", Rank.BARE, "read"),
-            ("another look", Rank.BARE, "read"),
-            ("stop", Rank.BARE, "exit"),
-        )
-    ]
+    asked = (
+        ("look", Rank.EXIT, "read"),
+        ("cancel", Rank.EXIT, "exit"),
+        ("preview of a stop", Rank.BARE, "exit"),
+        ("stop", Rank.BEGUN, "exit"),
+        ("entry", Rank.BEGUN, "order"),
+    )
+    works = [asyncio.create_task(one(*each)) for each in asked]
     await breathe()
     for _ in works:
         clock.advance(1)
         await breathe()
     await asyncio.gather(*works)
-    assert order == ["stop", "look", "another look", "move"]
+    assert order == ["stop", "preview of a stop", "look", "cancel", "entry"]
 
 
 async def test_a_poll_that_would_wait_long_is_refused_and_a_comparison_is_not(clock):
