@@ -38,6 +38,8 @@ log = logging.getLogger(__name__)
 
 FILL_WAIT_S = 1.0
 """The execution usually follows its order's report; after so long it is asked for."""
+BACK_AGAIN_S = 5.0
+"""A stream that ended again is compared no sooner; what should have filled is asked for anyway."""
 _MARGIN = timedelta(hours=1)
 """The broker's clock and ours need not agree."""
 _MOST_BEHIND_DAYS = 7
@@ -107,7 +109,10 @@ def _stream_down(desk: Desk, broker: str, event: StreamDown) -> None:
 
 
 def stream_up(desk: Desk, broker: str) -> None:
-    """The stream lives: compare, because whatever happened in between was not told."""
+    """The stream lives: compare, because whatever happened in between was not told.
+
+    One that comes and goes every second would use up the minute that stops have to leave in.
+    """
     from engine.flows import recover
 
     desk.health.pop(f"broker {broker}", None)
@@ -115,6 +120,10 @@ def stream_up(desk: Desk, broker: str) -> None:
     if broker in desk.streams_down:
         polled.end(desk, broker)
         desk.gates[broker] = "its stream was down"
+        if not desk.is_due(f"gap {broker}", BACK_AGAIN_S):
+            desk.backoff.wait(f"mend|{broker}", BACK_AGAIN_S)
+            compare_later(desk, broker, BACK_AGAIN_S, "its stream is back")
+            return
     desk.spawn(recover.mend(desk), f"reconcile {broker}")
 
 

@@ -60,7 +60,7 @@ _UNCUT_S = 8.0
 """A cancel that is refused while its order works on is asked for later and later, up to this."""
 _LOOK_AGAIN_S = 1.5
 _REFUSED_S = (2.0,)
-"""When a refused entry is looked for, where it would fill unheard."""
+"""When what was refused is looked for: an entry where it would fill unheard, an exit always."""
 CANCEL_AGAIN_S = (0.2, 0.3, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
 
 
@@ -212,9 +212,9 @@ async def _refused(desk: Desk, order: Order, why: str, *, again: bool) -> Order:
     caps = desk.broker(order.broker).caps
     if again and (not caps.finds_by_client_id or _may_arrive(desk, order)):
         return await doubt(desk, order, why)  # of the first one this says nothing
-    is_unheard = order.purpose is Purpose.ENTRY and not desk.is_told(order.broker)
-    if is_unheard and caps.finds_by_client_id:
-        # It may have been taken all the same, and nobody would tell what it fills.
+    is_exit = order.purpose is not Purpose.ENTRY
+    if caps.finds_by_client_id and (is_exit or not desk.is_told(order.broker)):
+        # It may have been taken all the same: an entry would fill unheard, an exit beside the next.
         work = partial(look_back, desk, order.order_id, _REFUSED_S)
         desk.vigil(work, f"afterwards {order.order_id}")
     return await answered(desk, order, Trigger.REJECT, why)

@@ -384,6 +384,35 @@ async def test_a_repeat_that_is_refused_when_nothing_can_be_under_way_is_believe
     await check(rig)
 
 
+@pytest.mark.parametrize("terms", [SAFE, LISTED])
+async def test_a_stop_that_was_refused_and_lives_is_found_and_one_of_two_is_cancelled(
+    opened, monkeypatch, terms
+):
+    """A server's error in the words of a refusal, and nothing is told: two stood for a minute."""
+    rig = await opened(terms=terms)
+    await rig.say(BUY)
+    plain, stops = rig.outside.submit, []
+
+    async def submit(request):
+        if request.type is not OrderType.STOP:
+            return await plain(request)
+        stops.append(request.client_order_id)
+        rig.faults.drop_events = 1 if len(stops) == 1 else rig.faults.drop_events
+        taken = await plain(request)
+        if len(stops) == 1:
+            raise OrderRejected("SYSTEM_ERROR", "try again")
+        return taken
+
+    monkeypatch.setattr(rig.outside, "submit", submit)
+    await rig.fill(spy(), "2.14", "2.15")
+    await alive(rig, 2)
+    assert len(await rig.broker.open_orders("main")) == 2
+    await alive(rig, 12)
+    (stop,) = await rig.broker.open_orders("main")
+    assert [stop.client_order_id] == [o.order_id for o in live(rig, Purpose.STOP)]
+    await check(rig)
+
+
 async def test_an_entry_is_waited_for_as_long_as_ever(opened, monkeypatch):
     monkeypatch.setattr(send, "HANGS_S", 0.01)
     monkeypatch.setattr(send, "REPEAT_S", 0.02)
@@ -427,6 +456,7 @@ async def test_what_was_refused_is_sent_at_once_when_a_fill_that_nobody_expected
         return await plain(request)
 
     monkeypatch.setattr(rig.outside, "submit", submit)
+    monkeypatch.setattr(send, "_REFUSED_S", ())  # else it is found before
     rig.faults.drop_events = 1_000
     await rig.say("STC 1 SPY 603C 1/31")
     await rig.say("STC SPY 603C 1/31")

@@ -39,6 +39,29 @@ async def test_a_stream_that_is_back_for_moments_only_is_done_without_too(opened
     assert rig.desk.gates, "that is another gap"
 
 
+async def test_one_that_comes_and_goes_every_second_does_not_use_the_minute_up(opened, monkeypatch):
+    """Each return was compared, six requests each: at Schwab no stop could leave for a minute."""
+    rig = await opened()
+    plain, n_compared = rig.outside.balance, 0
+
+    async def balance(account):
+        nonlocal n_compared
+        n_compared += 1
+        return await plain(account)
+
+    monkeypatch.setattr(rig.outside, "balance", balance)
+    for _ in range(12):
+        await send.on_event(rig.desk, "paper", StreamDown(reason="closed", can_ask=True))
+        await rig.rest()
+        await send.on_event(rig.desk, "paper", StreamUp(gap_from=None))
+        await rig.pass_time(1)
+        await recover.mend(rig.desk)
+        await rig.rest()
+    assert n_compared <= 4
+    await rig.pass_time(6)
+    assert not rig.desk.gates, "what happened in the last gap is known"
+
+
 async def test_paper_whose_book_cannot_be_saved_keeps_entries_waiting(opened):
     """Its StreamDown says that nothing can be written down, not that a stream is away."""
     rig = await opened()
