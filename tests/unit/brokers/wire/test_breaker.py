@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from engine.asking import Rank, asking
 from engine.brokers._wire.breaker import Breaker
 from engine.clock import ManualClock
 from engine.domain.errors import BrokerUnavailable
@@ -120,3 +121,33 @@ def test_a_sign_of_life_lets_one_call_try_at_once_and_opens_nothing_that_is_clos
     breaker.enter()
     breaker.succeeded()
     assert not breaker.is_open
+
+
+@pytest.mark.parametrize("who", [Rank.NAKED, Rank.DOUBT])
+def test_a_look_for_what_may_be_bare_tries_every_five_seconds(breaker, clock, who):
+    opened(breaker)
+    with asking(who):
+        for _ in range(3):
+            with pytest.raises(BrokerUnavailable):
+                breaker.enter()
+            clock.advance(5)
+            breaker.enter()
+            with pytest.raises(BrokerUnavailable):
+                breaker.enter()
+            breaker.failed()
+        clock.advance(5)
+        breaker.enter()
+        breaker.succeeded()
+    breaker.enter()
+
+
+def test_looks_that_fail_keep_nobody_else_out_for_longer(breaker, clock):
+    opened(breaker)
+    for _ in range(5):
+        clock.advance(5)
+        with pytest.raises(BrokerUnavailable):
+            breaker.enter()
+        with asking(Rank.NAKED):
+            fail(breaker, 1)
+    clock.advance(5)
+    breaker.enter()
