@@ -28,6 +28,8 @@ class Doubts:
     """Entry -> when it was last reported, where nothing is told unasked."""
     looked: dict[str, float] = field(default_factory=dict)
     """Entry -> the first look that has not brought a report of it yet."""
+    heard: dict[str, float] = field(default_factory=dict)
+    """Order that is being cancelled -> when its broker last answered that, however."""
     blind: dict[str, float] = field(default_factory=dict)
     """Broker whose entries people were called about -> when there was last a cause."""
     unpolled: set[str] = field(default_factory=set)

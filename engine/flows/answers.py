@@ -77,6 +77,7 @@ async def stands(desk: Desk, order_id: str, reason: str) -> None:
         trigger = triggers.get(order.state)
         if trigger is None:
             return
+        desk.doubts.heard.pop(order_id, None)  # whoever asks anew is not kept waiting
         kept = orders.moved(order, trigger, desk.clock.now(), reason=reason)
         await desk.commit(
             desk.event("order.kept", order.alert_id, kept, order_id=order_id, reason=reason)

@@ -61,6 +61,8 @@ _UNCUT_S = 8.0
 _LOOK_AGAIN_S = 1.5
 _REFUSED_S = (2.0,)
 """When what was refused is looked for: an entry where it would fill unheard, an exit always."""
+_HEARD_S = 1.8
+"""A cancel that was answered is asked for again no sooner, by whomever: it is looked up."""
 CANCEL_AGAIN_S = (0.2, 0.3, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
 
 
@@ -282,6 +284,7 @@ async def ask_cancel(desk: Desk, order: Order, why: str) -> bool:
         current = desk.book.orders.get(order.order_id)
         if current is None or not may_cancel(current):
             return False
+        desk.doubts.heard.pop(order.order_id, None)
         asked = orders.moved(current, Trigger.ASK_CANCEL, desk.clock.now(), reason=why)
         await desk.commit(
             desk.event("order.cancel", asked.alert_id, asked, order_id=asked.order_id, why=why)
@@ -316,13 +319,20 @@ async def cancel(desk: Desk, order: Order) -> None:
 
 
 async def _cancel_once(desk: Desk, order: Order, limit: answered_within) -> None:
-    """One request; a repeat is harmless, so silence is simply followed by another."""
+    """One request; a repeat is harmless, so silence is simply followed by another.
+
+    An answer is not: where lists lag, repeats would use up what the next stop has to leave in.
+    """
+    heard, now = desk.doubts.heard, desk.clock.monotonic
+    if order.order_id in heard and now() - heard[order.order_id] < _HEARD_S:
+        return
     try:
         with asking(_rank_of_cancel(desk, order)):
             async with limit:
                 await desk.broker(order.broker).cancel(order.account, order.order_id)
+        heard[order.order_id] = now()
     except OrderRejected as error:
-        why = str(error)
+        why, heard[order.order_id] = str(error), now()
         desk.vigil(lambda: _why_uncut(desk, order.order_id, why), f"uncut {order.order_id}")
     except BrokerAuthError as error:
         await locked_out(desk, order.broker, error)
@@ -363,6 +373,7 @@ async def _until_over(desk: Desk, order_id: str, asked: asyncio.Task[None]) -> N
             await look_up(desk, order_id)
         order = desk.book.orders.get(order_id)
         if order is None or order.state is not OrderState.PENDING_CANCEL:
+            desk.doubts.heard.pop(order_id, None)
             return
         is_named = order.broker_id or desk.broker(order.broker).caps.finds_by_client_id
         if is_named and asked.done():

@@ -14,7 +14,7 @@ from engine.brokers._wire import http
 from engine.brokers.alpaca import rest
 from engine.domain.errors import NotAllowed, OrderRejected, OrderStateUnknown, UserError
 from engine.domain.order import OrderState, OrderType, Purpose
-from engine.flows import manage, recover, resolve, send
+from engine.flows import manage, recover, resolve, send, unsettled
 from tests import rig as desks
 from tests.rig import ADMIN, TRADER, d, spy
 from tests.scenarios.outside_desk import BUY, alive, check, held, live, orders, watched
@@ -522,6 +522,48 @@ async def test_while_a_cancellation_hangs_the_alarm_counts(opened, monkeypatch):
     await alive(rig, 7, ("2.60", "2.62"))
     assert any("has no working stop" in text for text in rig.notes())
     moving.cancel()
+
+
+async def lagging_cancel(opened, monkeypatch, said):
+    """A stop is to be moved; its cancellation is done, and no list shows that; when it is asked."""
+    rig = await opened(terms=BLIND, kinds={"has_replace": False})
+    trade = await held(rig)
+    plain, asked = rig.outside.cancel, []
+
+    async def cancel(account, client_order_id):
+        asked.append(round(rig.clock.monotonic() - began))
+        if not asked[1:]:
+            await plain(account, client_order_id)
+        if said is not None:
+            raise said
+
+    monkeypatch.setattr(rig.outside, "cancel", cancel)
+    rig.faults.drop_events, rig.outside.says["*"] = 1000, Unclear()
+    rig.quote(spy(), "2.60", "2.62")
+    began = rig.clock.monotonic()
+    moving = asyncio.create_task(manage.to_break_even(rig.desk, trade.trade_id, TRADER))
+    for n in range(80):
+        await rig.pass_time(0.1)
+        if n == 10:  # as a comparison does
+            await unsettled.resolve(rig.desk, "main")
+    rig.outside.says.clear()
+    await alive(rig, 9, ("2.60", "2.62"))
+    await moving
+    assert [(o.qty, o.stop) for o in live(rig, Purpose.STOP)] == [(2, d("2.16"))]
+    return [at for at in asked if at < 8]
+
+
+@pytest.mark.parametrize("said", [None, OrderRejected("400", "it is canceled")])
+async def test_a_cancellation_that_was_answered_is_not_asked_for_again_at_once(
+    opened, monkeypatch, said
+):
+    """At Schwab, with lists six seconds old, six cancellations used up the minute's requests."""
+    assert await lagging_cancel(opened, monkeypatch, said) == [0, 2, 4]
+
+
+async def test_one_that_was_not_answered_is(opened, monkeypatch):
+    asked = await lagging_cancel(opened, monkeypatch, OrderStateUnknown("reset by peer"))
+    assert asked == [0, 0, 1, 1, 1, 2, 4]
 
 
 async def test_where_ids_are_hidden_it_is_repeated_once(opened):
