@@ -5,11 +5,13 @@ line is not the broker's silence.
 """
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import Context, ContextVar, copy_context
 from enum import IntEnum
 from types import TracebackType
+
+from engine.domain.errors import BrokerUnavailable
 
 
 class Rank(IntEnum):
@@ -70,7 +72,9 @@ class answered_within:  # noqa: N801 - used as ``async with answered_within(5.0)
         TimeoutError: the broker did not answer in time.
     """
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, unless: Callable[[], str] = str) -> None:
+        """``unless``: why it must not leave any more, asked when a wait of our own is over."""
+        self.unless = unless
         self._seconds, self._timeout = seconds, asyncio.timeout(seconds)
         self._n_waiting = 0
         self._began: float | None = None
@@ -108,6 +112,10 @@ class answered_within:  # noqa: N801 - used as ``async with answered_within(5.0)
             self._began = asyncio.get_running_loop().time()
             self._set(asyncio.get_running_loop().time() + self._seconds)
 
+    def give_up(self) -> None:
+        """The answer is wanted no longer."""
+        self._set(asyncio.get_running_loop().time())
+
     def _set(self, when: float | None) -> None:
         with suppress(RuntimeError):  # it is over already
             self._timeout.reschedule(when)
@@ -115,7 +123,11 @@ class answered_within:  # noqa: N801 - used as ``async with answered_within(5.0)
 
 @contextmanager
 def our_own_delay() -> Iterator[None]:
-    """Waiting for our turn: afterwards the broker has its whole time again."""
+    """Waiting for our turn: afterwards the broker has its whole time again.
+
+    Raises:
+        BrokerUnavailable: it is not wanted any more; nothing was sent.
+    """
     limit = _LIMIT.get()
     if limit is None:
         yield
@@ -125,3 +137,5 @@ def our_own_delay() -> Iterator[None]:
         yield
     finally:
         limit.go_on()
+    if why := limit.unless():
+        raise BrokerUnavailable(why)

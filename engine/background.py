@@ -73,6 +73,11 @@ class Background:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
+    def due_in_s(self, job: str, every_s: float) -> float:
+        """Seconds until its turn comes."""
+        last = self._done_at.get(job)
+        return 0.0 if last is None else max(0.0, last + every_s - self.clock.monotonic())
+
     def is_due(self, job: str, every_s: float) -> bool:
         """Whether a job's turn has come; asking counts as doing it."""
         now = self.clock.monotonic()

@@ -278,6 +278,8 @@ async def _send_again(desk: Desk, order: Order) -> bool:
     """An exit that never arrived is sent again under its own id; an entry never is (O-01)."""
     if not _is_wanted(desk, order) or not _may_repeat(desk, order):
         return False
+    if order.purpose is Purpose.STOP and is_past_stop(desk, order):
+        return False  # what it is for is to be closed
     async with desk.lock(order.account):
         current = desk.book.orders.get(order.order_id)
         if current is None or current.state not in UNANSWERED:

@@ -23,12 +23,13 @@ from engine.domain.errors import (
     StoreUnavailable,
 )
 from engine.domain.money import ZERO
-from engine.domain.order import Order, OrderState, Side
+from engine.domain.order import Order, OrderState, Purpose, Side
 from engine.domain.trade import Execution
 from engine.flows import (
     absence,
     coin_fee,
     echo,
+    effects,
     ends,
     expired,
     late_fill,
@@ -337,6 +338,9 @@ async def _end_zombie(desk: Desk, broker: str, account: str, report: BrokerOrder
         what = f"{how}; it is being cancelled"
         try:
             await asked(desk, desk.broker(broker).cancel(account, name))
+            if order is not None and order.purpose is not Purpose.ENTRY:
+                desk.backoff.worked(effects.pace_of_exit(order.trade_id, order.purpose))
+                effects.settle_soon(desk, order.trade_id)
         except (OrderRejected, *QUIET) as error:
             what, note_id = f"{how}, and could not be cancelled: {error}", f"{note_id}-stays"
     await desk.tell("admin", f"⚠ Order {name} lives at {broker} and is {what}.", note_id=note_id)

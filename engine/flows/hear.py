@@ -39,7 +39,9 @@ log = logging.getLogger(__name__)
 FILL_WAIT_S = 1.0
 """The execution usually follows its order's report; after so long it is asked for."""
 BACK_AGAIN_S = 5.0
-"""A stream that ended again is compared no sooner; what should have filled is asked for anyway."""
+"""The returns of a stream are compared so often at most."""
+_EDGE_S = 0.05
+"""A clock may wake us a hair too early."""
 _MARGIN = timedelta(hours=1)
 """The broker's clock and ours need not agree."""
 _MOST_BEHIND_DAYS = 7
@@ -120,11 +122,21 @@ def stream_up(desk: Desk, broker: str) -> None:
     if broker in desk.streams_down:
         polled.end(desk, broker)
         desk.gates[broker] = "its stream was down"
-        if not desk.is_due(f"gap {broker}", BACK_AGAIN_S):
-            desk.backoff.wait(f"mend|{broker}", BACK_AGAIN_S)
-            compare_later(desk, broker, BACK_AGAIN_S, "its stream is back")
+        if left_s := desk.due_in_s(f"gap {broker}", BACK_AGAIN_S):
+            desk.backoff.wait(f"mend|{broker}", left_s + 1)  # the sweep leaves it to this
+            desk.vigil(lambda: _after_gap(desk, broker, left_s), f"gap of {broker}")
             return
+        desk.is_due(f"gap {broker}", 0)
     desk.spawn(recover.mend(desk), f"reconcile {broker}")
+
+
+async def _after_gap(desk: Desk, broker: str, pause_s: float) -> None:
+    """Compare what the last of several gaps hid, unless a later return was compared since."""
+    from engine.flows import recover
+
+    await desk.clock.sleep(pause_s)
+    if desk.is_due(f"gap {broker}", BACK_AGAIN_S - _EDGE_S):
+        await recover.again(desk, broker)
 
 
 def _differs(desk: Desk, seen: BrokerPosition) -> bool:

@@ -6,6 +6,8 @@ from engine.desk import Desk
 
 WITHOUT_S = 20.0
 """A stream that ended is back before this, mostly; entries wait for it so long."""
+_AGAIN_S = 5.0
+"""One that ends every second is compared so often at most."""
 _TOLD_S = 3_600.0
 """Of a stream that comes and goes people are told so often."""
 
@@ -38,6 +40,8 @@ async def _instead(desk: Desk, broker: str) -> None:
 
     await desk.clock.sleep(_left_s(desk, broker))
     if broker in desk.streams_down:
+        await desk.clock.sleep(desk.due_in_s(f"instead {broker}", _AGAIN_S))
+        desk.is_due(f"instead {broker}", 0)
         await recover.again(desk, broker)
 
 

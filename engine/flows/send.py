@@ -25,7 +25,7 @@ from engine.domain.errors import (
 from engine.domain.order import UNANSWERED, Order, OrderState, Purpose, Trigger
 from engine.domain.record import Event
 from engine.flows import broker_switch, just_taken, mode
-from engine.flows.absence import look_back
+from engine.flows.absence import is_past_stop, look_back
 from engine.flows.answers import answered, as_known, in_time, stands
 from engine.flows.doubt import climb, doubt, look_up
 from engine.flows.fills import on_fill
@@ -59,8 +59,11 @@ connection may take: without one nothing was sent, and that is no doubt."""
 _UNCUT_S = 8.0
 """A cancel that is refused while its order works on is asked for later and later, up to this."""
 _LOOK_AGAIN_S = 1.5
-_REFUSED_S = (2.0,)
-"""When what was refused is looked for: an entry where it would fill unheard, an exit always."""
+_PAST_S = 0.2
+"""How often a repeat that hangs is held against the price."""
+_REFUSED_S = (1.0,)
+"""When what was refused is looked for: an entry where it would fill unheard, an exit always, and
+before it is tried again."""
 _HEARD_S = 1.8
 """A cancel that was answered is asked for again no sooner, by whomever: it is looked up."""
 CANCEL_AGAIN_S = (0.2, 0.3, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
@@ -144,10 +147,9 @@ async def _sent(desk: Desk, order: Order, *, again: bool) -> Order:
     if order.sent_at is not None:
         desk.stopwatch.age_s(order.order_id, order.sent_at)  # its age counts from here
     is_entry = order.purpose is Purpose.ENTRY
-    limit = answered_within(_patience_s(desk, order, again=again))
-    if is_entry:
-        name = f"hanging {order.order_id}"
-        desk.vigil(partial(_while_it_hangs, desk, order, limit), name)
+    unless = partial(unwanted, desk, order)  # while it stood in our own line
+    limit = answered_within(_patience_s(desk, order, again=again), unless)
+    _look_meanwhile(desk, order, limit, again=again)
     try:
         with asking(Rank.ENTRY if is_entry else Rank.BARE):
             async with limit:
@@ -172,6 +174,15 @@ async def _sent(desk: Desk, order: Order, *, again: bool) -> Order:
     return await _taken(desk, order, report)
 
 
+def _look_meanwhile(desk: Desk, order: Order, limit: answered_within, *, again: bool) -> None:
+    """What must not wait for an answer that hangs."""
+    if order.purpose is Purpose.ENTRY:
+        name = f"hanging {order.order_id}"
+        desk.vigil(partial(_while_it_hangs, desk, order, limit), name)
+    elif again and order.purpose is Purpose.STOP:
+        desk.vigil(partial(_while_it_repeats, desk, order, limit), f"repeat {order.order_id}")
+
+
 def _patience_s(desk: Desk, order: Order, *, again: bool) -> float:
     """How long an answer is waited for; what an exit is for may be held without a stop.
 
@@ -181,6 +192,15 @@ def _patience_s(desk: Desk, order: Order, *, again: bool) -> float:
     may_repeat = desk.broker(order.broker).caps.dedupes_client_id and not again
     is_exit = order.purpose is not Purpose.ENTRY
     return min(REPEAT_S, patience_s) if is_exit and may_repeat else patience_s
+
+
+async def _while_it_repeats(desk: Desk, stop: Order, limit: answered_within) -> None:
+    """A repeated stop that hangs while its price is reached keeps the close from leaving."""
+    while stop.order_id in desk.in_flight:
+        if limit.asked_for_s >= REPEAT_S and is_past_stop(desk, stop):
+            limit.give_up()
+            return
+        await desk.clock.sleep(_PAST_S)
 
 
 async def _while_it_hangs(desk: Desk, entry: Order, limit: answered_within) -> None:

@@ -30,7 +30,7 @@ from engine.domain.order import (
 )
 from engine.domain.quote import Leg
 from engine.domain.trade import Execution, StopPlan, Trade, TradeState
-from engine.flows import capable, flatten, monitor, recover, send, watch
+from engine.flows import capable, flatten, halt, monitor, recover, send, watch
 from engine.market import ALWAYS
 from engine.risk.load import load_checks
 from storage.memory import MemoryStore
@@ -450,6 +450,29 @@ async def test_a_preview_that_hangs_is_no_doubt_and_asked_for_again(is_alone, mo
         await it.seconds(3)
         stops = [o for o in it.desk.book.orders.values() if o.purpose is Purpose.STOP]
         assert [(o.state, o.attempt) for o in stops] == [(OrderState.ACCEPTED, 0)]
+
+
+async def test_no_entry_is_placed_after_the_kill_switch_though_its_preview_hung():
+    """I-22: what waits in a line of ours, or for a preview, is asked once more before it leaves."""
+    async with at("etrade") as it:
+        broker, gate = it.bench.broker, asyncio.Event()
+        plain = broker._preview
+
+        async def held(key, request):
+            answer = await plain(key, request)
+            await gate.wait()
+            return answer
+
+        broker._preview = held
+        going = asyncio.create_task(send.submit(it.desk, await it.written()))
+        await asyncio.sleep(0.1)
+        await halt.emergency_stop(it.desk, TRADER, close=False, reason="drill")
+        gate.set()
+        after = await going
+        await it.rest()
+        assert it.bench.venue.log.of("POST", "place.json") == []
+        assert after.state is OrderState.REJECTED
+        assert "halted" in after.reason
 
 
 async def test_a_refused_repeat_proves_nothing_of_a_first_close_that_arrives_late(monkeypatch):

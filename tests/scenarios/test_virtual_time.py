@@ -1,0 +1,156 @@
+"""How long what is held stands bare, to the tenth of a second; sweep and poll come each second."""
+
+import asyncio
+
+import pytest
+
+from engine.brokers import StreamDown, StreamUp
+from engine.domain.errors import OrderRejected
+from engine.domain.order import OrderType
+from engine.flows import send
+from tests.sim import Sim, run
+
+STOP, MARKET = OrderType.STOP, OrderType.MARKET
+BUY = "BTO 2 SPY 603C 1/31 @ 2.15"
+
+
+async def stops(sim):
+    return [o for o in await sim.rig.broker.open_orders("main") if o.type is STOP]
+
+
+@pytest.mark.parametrize("phase_s", [0.05, 0.1, 0.5, 0.9])
+def test_a_close_that_was_refused_in_words_and_taken_is_not_sent_twice(phase_s):
+    """Half was to be closed and all was sold: the retry came before the look at the refused one."""
+
+    async def story():
+        sim = await Sim().start(phase_s)
+        plain, sent = sim.outside.submit, []
+
+        async def submit(request):
+            taken = await plain(request)
+            if request.type is MARKET:
+                sent.append(request)
+                if len(sent) == 1:
+                    raise OrderRejected("SYSTEM_ERROR", "try again")
+            return taken
+
+        sim.outside.submit = submit
+        sim.slow(0.2, "find")
+        await sim.rig.say(BUY)
+        await asyncio.sleep(5)
+        sim.faults.drop_events = 1000
+        await sim.rig.say("STC 1 SPY 603C 1/31")
+        await asyncio.sleep(25)
+        await sim.close()
+        return len(sent)
+
+    assert run(story) == 1
+
+
+def test_a_stop_whose_repeat_hangs_does_not_keep_the_close_from_leaving():
+    async def story():
+        sim = await Sim().start()
+        plain, closed = sim.outside.submit, []
+
+        async def submit(request):
+            if request.type is STOP:
+                await asyncio.Event().wait()
+            if request.reduces:
+                closed.append(sim.clock.monotonic() - began)
+            return await plain(request)
+
+        sim.outside.submit = submit
+        await sim.rig.say(BUY)
+        began = sim.clock.monotonic()
+        await asyncio.sleep(5)
+        sim.price("0.90", "0.95")
+        await asyncio.sleep(20)
+        await sim.close()
+        return closed[0]
+
+    assert run(story) < 12
+
+
+async def gap(sim, seconds):
+    await send.on_event(sim.desk, "paper", StreamDown(reason="closed", can_ask=True))
+    await asyncio.sleep(seconds)
+    await send.on_event(sim.desk, "paper", StreamUp(gap_from=None))
+
+
+@pytest.mark.parametrize("after_s", [0.5, 2.0, 4.0, 4.7])
+def test_a_fill_in_a_second_gap_has_its_stop_within_five_seconds(after_s):
+    async def story():
+        sim = await Sim().start()
+        sim.slow(0.3, "balance")
+        await sim.rig.say(BUY)
+        sim.price("2.28", "2.30")
+        await asyncio.sleep(7)
+        await gap(sim, 0.1)
+        await asyncio.sleep(after_s)
+        sim.faults.drop_events = 1000
+        sim.price("2.14", "2.15")
+        filled_at = sim.clock.monotonic()
+        await asyncio.sleep(0.05)
+        sim.price("2.28", "2.30")
+        await gap(sim, 0.1)
+        sim.faults.drop_events = 0
+        while not await stops(sim):  # noqa: ASYNC110 - the broker tells nobody
+            await asyncio.sleep(0.05)
+        bare_s = sim.clock.monotonic() - filled_at
+        await sim.close()
+        return bare_s
+
+    assert run(story) <= 5
+
+
+def test_a_stream_that_comes_and_goes_for_a_minute_does_not_use_its_requests_up():
+    async def story():
+        sim = await Sim().start()
+        asked, plain = [], sim.outside.balance
+
+        async def balance(account):
+            asked.append(sim.clock.monotonic())
+            return await plain(account)
+
+        sim.outside.balance = balance
+        for _ in range(60):
+            await gap(sim, 0.1)
+            await asyncio.sleep(0.9)
+        n_early = sum(at <= asked[0] + 25 for at in asked)
+        await sim.close()
+        return n_early, len(asked) - n_early
+
+    n_early, n_late = run(story)
+    assert n_early <= 8
+    assert n_late <= 16
+
+
+def test_a_stop_that_lived_though_refused_and_is_cancelled_is_followed_at_once():
+    async def story():
+        sim = await Sim().start(0.5)
+        plain, n_sent = sim.outside.submit, 0
+
+        async def submit(request):
+            nonlocal n_sent
+            if request.type is not STOP:
+                return await plain(request)
+            n_sent += 1
+            if await stops(sim):
+                raise OrderRejected("40310000", "insufficient qty available for order")
+            if n_sent == 1:
+                sim.faults.drop_events = 1
+                await plain(request)
+                raise OrderRejected("SYSTEM_ERROR", "try again")
+            return await plain(request)
+
+        sim.outside.submit = submit
+        sim.slow(0.3, "find", "orders_since", "open_orders", "fills_since", "positions")
+        await sim.rig.say(BUY)
+        bare = 0
+        for _ in range(400):
+            await asyncio.sleep(0.1)
+            bare += bool(sim.desk.book.open_trades()) and not await stops(sim)
+        await sim.close()
+        return bare / 10
+
+    assert run(story) <= 5
