@@ -144,7 +144,7 @@ def test_a_stop_that_lived_though_refused_and_is_cancelled_is_followed_at_once()
             return await plain(request)
 
         sim.outside.submit = submit
-        sim.slow(0.3, "find", "orders_since", "open_orders", "fills_since", "positions")
+        sim.slow(1.0, "find", "orders_since", "open_orders", "fills_since", "positions")
         await sim.rig.say(BUY)
         bare = 0
         for _ in range(400):
