@@ -413,6 +413,30 @@ async def test_a_stop_that_was_refused_and_lives_is_found_and_one_of_two_is_canc
     await check(rig)
 
 
+async def test_what_was_refused_is_not_looked_for_where_no_list_tells_our_ids(opened, monkeypatch):
+    """E*TRADE and Schwab would read whole lists, of which they allow few."""
+    rig = await opened(terms=HIDDEN)
+    await rig.say(BUY)
+    plain, find, looked = rig.outside.submit, rig.outside.find, []
+
+    async def submit(request):
+        if request.type is OrderType.STOP:
+            raise OrderRejected("no", "not that one")
+        return await plain(request)
+
+    async def seen(account, name):
+        looked.append(name)
+        return await find(account, name)
+
+    monkeypatch.setattr(rig.outside, "submit", submit)
+    monkeypatch.setattr(rig.outside, "find", seen)
+    await rig.fill(spy(), "2.14", "2.15")
+    await alive(rig, 2)
+    refused = [o.order_id for o in orders(rig, Purpose.STOP)]
+    assert refused
+    assert not set(refused) & set(looked)
+
+
 async def test_an_entry_is_waited_for_as_long_as_ever(opened, monkeypatch):
     monkeypatch.setattr(send, "HANGS_S", 0.01)
     monkeypatch.setattr(send, "REPEAT_S", 0.02)

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from engine.asking import Rank, asking, rank
 from engine.brokers import Absent, Odd, OrderRequest, Seen, StreamDown, StreamUp, Unclear, Warned
 from engine.brokers.etrade import Etrade, link
+from engine.brokers.etrade import broker as etrade_broker
 from engine.domain.errors import (
     BrokerAuthError,
     BrokerUnavailable,
@@ -411,6 +412,25 @@ async def test_what_such_a_look_sees_is_told_with_its_fills_and_says_nothing_of_
     assert isinstance(found, Seen)
     assert [fill.qty for fill in found.order.fills] == [1]
     assert bench.broker.caps.recent_lists == 3, "one page of them was read"
+
+
+@pytest.mark.parametrize(("reduces", "n_previews"), [(True, 2), (False, 1)])
+async def test_a_preview_of_an_exit_is_asked_for_again_and_of_an_entry_waited_for(
+    bench: EtradeBench, monkeypatch: pytest.MonkeyPatch, reduces: bool, n_previews: int
+) -> None:
+    monkeypatch.setattr(etrade_broker, "_HANGS_S", 0.02)
+    await bench.hold(1)
+    plain, begun = bench.broker._preview, []
+
+    async def slow(key: str, request: OrderRequest) -> Any:
+        begun.append(key)
+        await asyncio.sleep(0.1)
+        return await plain(key, request)
+
+    bench.broker._preview = slow
+    side = SELL if reduces else BUY
+    await bench.submit(side, 1, LIMIT, limit="1.50", reduces=reduces)
+    assert len(begun) == n_previews
 
 
 async def test_an_exit_goes_on_with_its_order_before_others_begin(bench: EtradeBench) -> None:

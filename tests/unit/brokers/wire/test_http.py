@@ -264,6 +264,25 @@ async def test_a_cancelled_caller_leaves_one_request_and_a_breaker_that_works(se
     await wire.act("POST", "/orders", json={})
 
 
+async def test_the_one_try_of_an_open_breaker_that_is_given_up_leaves_the_next_one(
+    server, wire, clock
+):
+    server.answers = [text(500, "{}")]
+    for _ in range(5):
+        with pytest.raises(OrderStateUnknown):
+            await wire.act("POST", "/orders", json={})
+    clock.advance(31)
+    server.answers = [never]
+    server.asked.clear()
+    task = asyncio.create_task(wire.act("POST", "/orders", json={}))
+    await asyncio.wait_for(server.asked.wait(), 20)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    server.answers = [text(200, "{}")]
+    clock.advance(31)
+    assert (await wire.act("POST", "/orders", json={})).is_ok
+
+
 async def test_exits_that_are_given_up_early_do_not_make_a_broker_broken(server, wire):
     """Stops at a slow broker: their orders could not have been looked up for half a minute."""
     server.answers = [never]
