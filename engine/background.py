@@ -74,15 +74,14 @@ class Background:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def due_in_s(self, job: str, every_s: float) -> float:
-        """Seconds until its turn comes."""
-        last = self._done_at.get(job)
-        return 0.0 if last is None else max(0.0, last + every_s - self.clock.monotonic())
-
-    def is_due(self, job: str, every_s: float) -> bool:
-        """Whether a job's turn has come; asking counts as doing it."""
+        """Seconds until a job's turn comes; to be told 0 counts as doing it."""
         now = self.clock.monotonic()
         last = self._done_at.get(job)
         if last is not None and now - last < every_s:
-            return False
+            return last + every_s - now
         self._done_at[job] = now
-        return True
+        return 0.0
+
+    def is_due(self, job: str, every_s: float) -> bool:
+        """Whether a job's turn has come; asking counts as doing it."""
+        return not self.due_in_s(job, every_s)

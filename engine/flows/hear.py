@@ -126,7 +126,6 @@ def stream_up(desk: Desk, broker: str) -> None:
             desk.backoff.wait(f"mend|{broker}", left_s + 1)  # the sweep leaves it to this
             desk.vigil(lambda: _after_gap(desk, broker, left_s), f"gap of {broker}")
             return
-        desk.is_due(f"gap {broker}", 0)
     desk.spawn(recover.mend(desk), f"reconcile {broker}")
 
 

@@ -40,8 +40,8 @@ async def _instead(desk: Desk, broker: str) -> None:
 
     await desk.clock.sleep(_left_s(desk, broker))
     if broker in desk.streams_down:
-        await desk.clock.sleep(desk.due_in_s(f"instead {broker}", _AGAIN_S))
-        desk.is_due(f"instead {broker}", 0)
+        while left_s := desk.due_in_s(f"instead {broker}", _AGAIN_S):
+            await desk.clock.sleep(left_s)
         await recover.again(desk, broker)
 
 

@@ -10,6 +10,14 @@ from tests import truth
 from tests.conformance.faulty_broker import Faults, FaultyBroker
 from tests.rig import spy
 
+SAFE = {"dedupes_client_id": True, "finds_by_client_id": True}
+"""Alpaca, TopStepX, paper."""
+HIDDEN = {"dedupes_client_id": True, "finds_by_client_id": False}
+"""E*TRADE."""
+LISTED = {"dedupes_client_id": False, "finds_by_client_id": True}
+"""tastytrade, Webull."""
+BLIND = {"dedupes_client_id": False, "finds_by_client_id": False}
+"""Schwab."""
 BUY = "BTO 2 SPY 603C 1/31 @ 2.15"
 
 

@@ -400,14 +400,19 @@ async def test_a_stop_that_is_refused_once_is_placed_and_the_desk_watches_meanwh
             assert [o for o in it.desk.book.orders.values() if o.purpose is Purpose.STOP]
 
 
+async def resting(it: Outside, timeout_s: float) -> None:
+    """An entry rests below the market; what is sent when it fills is waited for so long."""
+    it.desk.settings = replace(it.desk.settings, broker_timeout_s=timeout_s)
+    it.quote("2.50", "2.60")
+    await it.enter()
+
+
 @pytest.mark.parametrize("name", ["alpaca", "etrade", "topstepx"])
 async def test_a_stop_whose_request_hangs_is_sent_again_and_is_there_once(name, monkeypatch):
     """O-07: what is held does not wait for an answer where two are never taken."""
     monkeypatch.setattr(send, "REPEAT_S", 0.3)
     async with at(name) as it:
-        it.desk.settings = replace(it.desk.settings, broker_timeout_s=60)
-        it.quote("2.50", "2.60")
-        await it.enter()
+        await resting(it, 60)
         it.bench.venue.faults.hang = 1
         await it.seconds(4)
         assert it.ours() == 2
@@ -421,14 +426,14 @@ async def test_a_broker_that_is_slow_today_gets_its_stop_all_the_same(name, monk
     monkeypatch.setattr(send, "REPEAT_S", 0.35)
     monkeypatch.setattr(etrade, "_HANGS_S", 0.35)
     async with at(name) as it:
-        it.desk.settings = replace(it.desk.settings, broker_timeout_s=1)
-        it.quote("2.50", "2.60")
-        await it.enter()
+        await resting(it, 1)
         it.bench.venue.faults.slow_s = 0.4
         for _ in range(20):
             await it.seconds(1)
             await asyncio.sleep(0.1)
-        await it.protected()
+        assert it.ours() == await it.held() == 2
+        live = [o for o in await it.exits_at_venue() if o.state == "accepted"]
+        assert [(o.type, o.qty) for o in live] == [(OrderType.STOP, 2)]
         it.bench.venue.faults.slow_s = 0
         await it.true()
 
@@ -452,25 +457,25 @@ async def test_a_preview_that_hangs_is_no_doubt_and_asked_for_again(is_alone, mo
         assert [(o.state, o.attempt) for o in stops] == [(OrderState.ACCEPTED, 0)]
 
 
-async def test_no_entry_is_placed_after_the_kill_switch_though_its_preview_hung():
+@pytest.mark.parametrize(("name", "trial"), [("etrade", "_preview"), ("tastytrade", "_dry_run")])
+async def test_no_entry_is_placed_after_the_kill_switch_though_its_preview_hung(name, trial):
     """I-22: what waits in a line of ours, or for a preview, is asked once more before it leaves."""
-    async with at("etrade") as it:
-        broker, gate = it.bench.broker, asyncio.Event()
-        plain = broker._preview
+    async with at(name) as it:
+        gate, plain = asyncio.Event(), getattr(it.bench.broker, trial)
 
-        async def held(key, request):
-            answer = await plain(key, request)
+        async def held(*what):
+            answer = await plain(*what)
             await gate.wait()
             return answer
 
-        broker._preview = held
+        setattr(it.bench.broker, trial, held)
         going = asyncio.create_task(send.submit(it.desk, await it.written()))
         await asyncio.sleep(0.1)
         await halt.emergency_stop(it.desk, TRADER, close=False, reason="drill")
         gate.set()
         after = await going
         await it.rest()
-        assert it.bench.venue.log.of("POST", "place.json") == []
+        assert await it.bench.at_venue() == []
         assert after.state is OrderState.REJECTED
         assert "halted" in after.reason
 

@@ -6,7 +6,7 @@ from unittest.mock import AsyncMock
 import pytest
 
 from engine.asking import Rank, our_own_delay, rank
-from engine.brokers import BrokerFill, Filled, Odd, OrderSeen, StreamDown, StreamUp
+from engine.brokers import Filled, Odd, OrderSeen, StreamDown, StreamUp
 from engine.domain.desk import AlertState
 from engine.domain.errors import BrokerUnavailable, OrderRejected
 from engine.domain.order import OrderState, Purpose, Side
@@ -347,19 +347,8 @@ async def test_an_unknown_event_is_shown_and_the_stream_lives(rig):  # O-20
 
 async def test_an_event_that_cannot_be_taken_in_ends_nothing(rig):
     await rig.say(BUY)
-    bad = BrokerFill(
-        execution_id="bad-1",
-        client_order_id=(await orders(rig))[0].order_id,
-        broker_id="x",
-        account="main",
-        instrument=spy(),
-        leg=0,
-        side=Side.BUY,
-        qty=d("NaN"),
-        price=d("2.15"),
-        fee_usd=d(0),
-        executed_at=rig.clock.now(),
-    )
+    name = (await orders(rig))[0].order_id
+    bad = told_fill(rig, "bad-1", client_order_id=name, broker_id="x", qty=d("NaN"))
     await send.on_event(rig.desk, "paper", Filled(fill=bad))
     assert rig.desk.halted
     await rig.fill(spy(), "2.14", "2.15")
@@ -370,19 +359,8 @@ async def test_an_event_that_cannot_be_taken_in_ends_nothing(rig):
 async def test_a_fill_of_the_wrong_contract_is_booked_as_an_outside_trade(rig):
     await rig.say(BUY)
     (order,) = await orders(rig)
-    wrong = BrokerFill(
-        execution_id="wrong-1",
-        client_order_id=order.order_id,
-        broker_id="x",
-        account="main",
-        instrument=spy("610"),
-        leg=0,
-        side=Side.BUY,
-        qty=d(2),
-        price=d("1.15"),
-        fee_usd=d(0),
-        executed_at=rig.clock.now(),
-    )
+    more = {"instrument": spy("610"), "qty": d(2), "price": d("1.15")}
+    wrong = told_fill(rig, "wrong-1", client_order_id=order.order_id, broker_id="x", **more)
     await send.on_event(rig.desk, "paper", Filled(fill=wrong))
     await rig.rest()
     assert [t.source for t in rig.desk.book.open_trades()] == ["external"]

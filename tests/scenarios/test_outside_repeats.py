@@ -10,23 +10,24 @@ from engine.brokers import (
     Absent,
     Unclear,
 )
-from engine.brokers._wire import http
-from engine.brokers.alpaca import rest
 from engine.domain.errors import NotAllowed, OrderRejected, OrderStateUnknown, UserError
 from engine.domain.order import OrderState, OrderType, Purpose
 from engine.flows import manage, recover, resolve, send, unsettled
 from tests import rig as desks
 from tests.rig import ADMIN, TRADER, d, spy
-from tests.scenarios.outside_desk import BUY, alive, check, held, live, orders, watched
-
-SAFE = {"dedupes_client_id": True, "finds_by_client_id": True}
-"""Alpaca, TopStepX, paper."""
-HIDDEN = {"dedupes_client_id": True, "finds_by_client_id": False}
-"""E*TRADE."""
-LISTED = {"dedupes_client_id": False, "finds_by_client_id": True}
-"""tastytrade, Webull."""
-BLIND = {"dedupes_client_id": False, "finds_by_client_id": False}
-"""Schwab."""
+from tests.scenarios.outside_desk import (
+    BLIND,
+    BUY,
+    HIDDEN,
+    LISTED,
+    SAFE,
+    alive,
+    check,
+    held,
+    live,
+    orders,
+    watched,
+)
 
 
 async def lost_exit(rig, text):
@@ -293,170 +294,6 @@ async def test_a_close_whose_answer_hangs_does_not_leave_the_rest_without_a_stop
     await alive(rig, 15)
     assert rig.trade().qty_open == 1, "what the late answer says counts: it is closed again"
     await check(rig)
-
-
-@pytest.mark.parametrize(("terms", "n_sent"), [(SAFE, 2), (HIDDEN, 2), (LISTED, 1)])
-async def test_a_stop_that_hangs_is_sent_again_in_time_where_two_are_never_taken(
-    opened, monkeypatch, terms, n_sent
-):
-    """The request was lost on its way, and its line stays open: bare until it is sent again."""
-    monkeypatch.setattr(send, "HANGS_S", 0.01)
-    monkeypatch.setattr(send, "REPEAT_S", 0.02)
-    rig = await opened(terms=terms, broker_timeout_s=60)
-    await rig.say(BUY)
-    plain, stops = rig.outside.submit, []
-
-    async def submit(request):
-        if request.type is OrderType.STOP:
-            stops.append(request.client_order_id)
-            if len(stops) == 1:
-                await asyncio.Event().wait()
-        return await plain(request)
-
-    monkeypatch.setattr(rig.outside, "submit", submit)
-    await rig.fill(spy(), "2.14", "2.15")
-    await alive(rig, 3)
-    assert (len(stops), len(set(stops))) == (n_sent, 1)
-    states = {o.state for o in live(rig, Purpose.STOP)}
-    assert states == {OrderState.ACCEPTED if n_sent == 2 else OrderState.SUBMITTING}
-    await check(rig)
-
-
-async def test_a_refused_repeat_proves_nothing_of_a_first_close_that_is_under_way(
-    opened, monkeypatch
-):
-    """Half was to be closed and all was sold: the second request was refused for another cause."""
-    monkeypatch.setattr(send, "HANGS_S", 0.01)
-    monkeypatch.setattr(send, "REPEAT_S", 0.02)
-    rig = await opened(terms=SAFE, broker_timeout_s=60)
-    await held(rig)
-    plain, sent, gate, house = rig.outside.submit, [], asyncio.Event(), []
-
-    async def late(request):
-        await gate.wait()
-        return await plain(request)
-
-    async def submit(request):
-        if request.type is OrderType.MARKET:
-            sent.append(request.client_order_id)
-            if len(sent) == 1:
-                house.append(asyncio.create_task(late(request)))
-                return await asyncio.shield(house[0])
-            if len(sent) == 2:
-                raise OrderRejected("40310000", "insufficient qty available for order")
-        return await plain(request)
-
-    monkeypatch.setattr(rig.outside, "submit", submit)
-    await rig.say("STC 1 SPY 603C 1/31")
-    await alive(rig, 4)
-    gate.set()
-    await alive(rig, 20)
-    assert rig.trade().qty_open == 1
-    assert len(set(sent)) == 1
-
-
-async def test_a_repeat_that_is_refused_when_nothing_can_be_under_way_is_believed(
-    opened, monkeypatch
-):
-    """And heard, however slowly it comes."""
-    monkeypatch.setattr(send, "HANGS_S", 0.01)
-    monkeypatch.setattr(send, "REPEAT_S", 0.02)
-    rig = await opened(terms=SAFE, broker_timeout_s=0.5)
-    await rig.say(BUY)
-    plain, stops = rig.outside.submit, []
-
-    async def submit(request):
-        if request.type is not OrderType.STOP:
-            return await plain(request)
-        stops.append(request.client_order_id)
-        if len(stops) == 1:
-            await asyncio.Event().wait()
-        if len(stops) == 2:
-            await asyncio.sleep(0.1)
-            raise OrderRejected("no", "not that one")
-        return await plain(request)
-
-    monkeypatch.setattr(rig.outside, "submit", submit)
-    await rig.fill(spy(), "2.14", "2.15")
-    await alive(rig, 6)
-    assert (stops[0], len(set(stops))) == (stops[1], 2)
-    assert {o.state for o in live(rig, Purpose.STOP)} == {OrderState.ACCEPTED}
-    await check(rig)
-
-
-@pytest.mark.parametrize("terms", [SAFE, LISTED])
-async def test_a_stop_that_was_refused_and_lives_is_found_and_one_of_two_is_cancelled(
-    opened, monkeypatch, terms
-):
-    """A server's error in the words of a refusal, and nothing is told: two stood for a minute."""
-    rig = await opened(terms=terms)
-    await rig.say(BUY)
-    plain, stops = rig.outside.submit, []
-
-    async def submit(request):
-        if request.type is not OrderType.STOP:
-            return await plain(request)
-        stops.append(request.client_order_id)
-        rig.faults.drop_events = 1 if len(stops) == 1 else rig.faults.drop_events
-        taken = await plain(request)
-        if len(stops) == 1:
-            raise OrderRejected("SYSTEM_ERROR", "try again")
-        return taken
-
-    monkeypatch.setattr(rig.outside, "submit", submit)
-    await rig.fill(spy(), "2.14", "2.15")
-    await alive(rig, 2)
-    assert len(await rig.broker.open_orders("main")) == 2
-    await alive(rig, 12)
-    (stop,) = await rig.broker.open_orders("main")
-    assert [stop.client_order_id] == [o.order_id for o in live(rig, Purpose.STOP)]
-    await check(rig)
-
-
-async def test_what_was_refused_is_not_looked_for_where_no_list_tells_our_ids(opened, monkeypatch):
-    """E*TRADE and Schwab would read whole lists, of which they allow few."""
-    rig = await opened(terms=HIDDEN)
-    await rig.say(BUY)
-    plain, find, looked = rig.outside.submit, rig.outside.find, []
-
-    async def submit(request):
-        if request.type is OrderType.STOP:
-            raise OrderRejected("no", "not that one")
-        return await plain(request)
-
-    async def seen(account, name):
-        looked.append(name)
-        return await find(account, name)
-
-    monkeypatch.setattr(rig.outside, "submit", submit)
-    monkeypatch.setattr(rig.outside, "find", seen)
-    await rig.fill(spy(), "2.14", "2.15")
-    await alive(rig, 2)
-    refused = [o.order_id for o in orders(rig, Purpose.STOP)]
-    assert refused
-    assert not set(refused) & set(looked)
-
-
-async def test_an_entry_is_waited_for_as_long_as_ever(opened, monkeypatch):
-    monkeypatch.setattr(send, "HANGS_S", 0.01)
-    monkeypatch.setattr(send, "REPEAT_S", 0.02)
-    rig = await opened(terms=SAFE, broker_timeout_s=60)
-    plain, heard = rig.outside.submit, []
-
-    async def submit(request):
-        await asyncio.sleep(0.2)
-        heard.append(await plain(request))
-        return heard[0]
-
-    monkeypatch.setattr(rig.outside, "submit", submit)
-    await rig.say(BUY)
-    (entry,) = orders(rig, Purpose.ENTRY)
-    assert (entry.state, len(heard)) == (OrderState.ACCEPTED, 1)
-
-
-def test_a_connection_that_never_comes_about_is_known_before_an_exit_is_in_doubt():
-    """Nothing was sent then: in doubt it would count as live, and people would be called."""
-    assert max(http.CONNECT_S, rest.CONNECT_S) + 0.4 < send.REPEAT_S
 
 
 async def test_what_was_refused_is_sent_at_once_when_a_fill_that_nobody_expected_explains_it(

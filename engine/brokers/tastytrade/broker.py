@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
-from engine.asking import Rank
+from engine.asking import Rank, our_own_delay
 from engine.brokers import (
     Absent,
     Adapter,
@@ -278,7 +278,8 @@ class Tastytrade(Reading):
         number = self._own_number(request.account)
         lane: Lane = "exit" if request.reduces else "order"
         if not request.reduces:
-            await self._try(number, body)
+            with our_own_delay():  # it may be unwanted by now: asked before the order leaves
+                await self._try(number, body)
         answer = await login.act("POST", f"/accounts/{number}/orders", body, lane=lane)
         data = self._accepted(answer)
         order = self._taken(data, request)

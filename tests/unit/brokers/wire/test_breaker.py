@@ -33,6 +33,16 @@ def opened(breaker):
     assert breaker.is_open
 
 
+def one_may_try_after(breaker, clock, seconds):
+    """Not before, and no second one beside it."""
+    with pytest.raises(BrokerUnavailable):
+        breaker.enter()
+    clock.advance(seconds)
+    breaker.enter()
+    with pytest.raises(BrokerUnavailable):
+        breaker.enter()
+
+
 def test_four_failures_leave_it_closed_and_the_fifth_opens_it(breaker):
     fail(breaker, 4)
     assert not breaker.is_open
@@ -58,12 +68,7 @@ def test_an_answer_in_between_starts_the_count_anew(breaker):
 def test_after_its_pause_exactly_one_call_may_try(breaker, clock):
     opened(breaker)
     clock.advance(29)
-    with pytest.raises(BrokerUnavailable):
-        breaker.enter()
-    clock.advance(1)
-    breaker.enter()
-    with pytest.raises(BrokerUnavailable):
-        breaker.enter()
+    one_may_try_after(breaker, clock, 1)
 
 
 def test_a_try_that_fails_opens_it_for_another_pause(breaker, clock):
@@ -128,12 +133,7 @@ def test_a_look_for_what_may_be_bare_tries_every_five_seconds(breaker, clock, wh
     opened(breaker)
     with asking(who):
         for _ in range(3):
-            with pytest.raises(BrokerUnavailable):
-                breaker.enter()
-            clock.advance(5)
-            breaker.enter()
-            with pytest.raises(BrokerUnavailable):
-                breaker.enter()
+            one_may_try_after(breaker, clock, 5)
             breaker.failed()
         clock.advance(5)
         breaker.enter()

@@ -253,13 +253,27 @@ async def test_a_pause_may_be_told_as_the_moment_when_it_is_over(
     assert caught.value.retry_after_s == pause
 
 
-async def test_a_cancelled_caller_leaves_one_request_and_a_breaker_that_works(server, wire):
-    server.answers = [never, text(200, "{}")]
-    task = asyncio.create_task(wire.act("POST", "/orders", json={}))
+async def broken(server, wire):
+    """Five failures: it is left alone."""
+    server.answers = [text(500, "{}")]
+    for _ in range(5):
+        with pytest.raises(OrderStateUnknown):
+            await wire.act("POST", "/orders", json={})
+
+
+async def given_up(server, wire, lane):
+    """A request that has left and whose caller goes away."""
+    server.asked.clear()
+    task = asyncio.create_task(wire.act("POST", "/orders", json={}, lane=lane))
     await asyncio.wait_for(server.asked.wait(), 20)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
+
+
+async def test_a_cancelled_caller_leaves_one_request_and_a_breaker_that_works(server, wire):
+    server.answers = [never, text(200, "{}")]
+    await given_up(server, wire, "order")
     assert len(server.seen) == 1
     await wire.act("POST", "/orders", json={})
 
@@ -267,17 +281,10 @@ async def test_a_cancelled_caller_leaves_one_request_and_a_breaker_that_works(se
 async def test_the_one_try_of_an_open_breaker_that_is_given_up_leaves_the_next_one(
     server, wire, clock
 ):
-    server.answers = [text(500, "{}")]
-    for _ in range(5):
-        with pytest.raises(OrderStateUnknown):
-            await wire.act("POST", "/orders", json={})
+    await broken(server, wire)
     clock.advance(31)
     server.answers = [never]
-    server.asked.clear()
-    task = asyncio.create_task(wire.act("POST", "/orders", json={}))
-    await asyncio.wait_for(server.asked.wait(), 20)
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
+    await given_up(server, wire, "order")
     server.answers = [text(200, "{}")]
     clock.advance(31)
     assert (await wire.act("POST", "/orders", json={})).is_ok
@@ -287,19 +294,12 @@ async def test_exits_that_are_given_up_early_do_not_make_a_broker_broken(server,
     """Stops at a slow broker: their orders could not have been looked up for half a minute."""
     server.answers = [never]
     for _ in range(6):
-        server.asked.clear()
-        task = asyncio.create_task(wire.act("POST", "/orders", json={}, lane="exit"))
-        await asyncio.wait_for(server.asked.wait(), 20)
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        await given_up(server, wire, "exit")
     assert not wire.breaker.is_open
 
 
 async def test_a_broken_broker_is_left_alone_but_for_exits(server, wire, clock):
-    server.answers = [text(500, "{}")]
-    for _ in range(5):
-        with pytest.raises(OrderStateUnknown):
-            await wire.act("POST", "/orders", json={})
+    await broken(server, wire)
     with pytest.raises(BrokerUnavailable, match="does not answer"):
         await wire.act("POST", "/orders", json={})
     assert len(server.seen) == 5
@@ -322,10 +322,7 @@ async def test_a_turn_that_is_refused_does_not_use_up_the_one_try_of_an_open_bre
     server, wire, clock
 ):
     """It used to stick: whoever entered and then sent nothing never told how it went."""
-    server.answers = [text(500, "{}")]
-    for _ in range(5):
-        with pytest.raises(OrderStateUnknown):
-            await wire.act("POST", "/orders", json={})
+    await broken(server, wire)
     wire.lanes.pause("order", 45)
     clock.advance(31)
     with pytest.raises(RateLimited):

@@ -1,0 +1,171 @@
+"""An exit whose answer hangs, or is a refusal that need not be true: bare for moments, never twice.
+
+What a broker takes once only is sent again soon; a second answer proves nothing of the first.
+"""
+
+import asyncio
+
+import pytest
+
+from engine.brokers._wire import http
+from engine.brokers.alpaca import rest
+from engine.domain.errors import OrderRejected
+from engine.domain.order import OrderState, OrderType, Purpose
+from engine.flows import send
+from tests.rig import spy
+from tests.scenarios.outside_desk import BUY, HIDDEN, LISTED, SAFE, alive, check, held, live, orders
+
+
+def answering(rig, kind, *first):
+    """The first requests of this kind are met by these; the ids of all that were sent."""
+    plain, sent = rig.outside.submit, []
+
+    async def submit(request):
+        if request.type is not kind:
+            return await plain(request)
+        sent.append(request.client_order_id)
+        if len(sent) > len(first):
+            return await plain(request)
+        return await first[len(sent) - 1](plain, request)
+
+    rig.outside.submit = submit
+    return sent
+
+
+async def hangs(_plain, _request):
+    await asyncio.Event().wait()
+
+
+def refuses(after_s=0.0):
+    """For a reason of its own."""
+
+    async def refused(_plain, _request):
+        await asyncio.sleep(after_s)
+        raise OrderRejected("40310000", "insufficient qty available for order")
+
+    return refused
+
+
+@pytest.mark.parametrize(("terms", "n_sent"), [(SAFE, 2), (HIDDEN, 2), (LISTED, 1)])
+async def test_a_stop_that_hangs_is_sent_again_in_time_where_two_are_never_taken(
+    opened, monkeypatch, terms, n_sent
+):
+    """The request was lost on its way, and its line stays open: bare until it is sent again."""
+    monkeypatch.setattr(send, "HANGS_S", 0.01)
+    monkeypatch.setattr(send, "REPEAT_S", 0.02)
+    rig = await opened(terms=terms, broker_timeout_s=60)
+    await rig.say(BUY)
+    stops = answering(rig, OrderType.STOP, hangs)
+    await rig.fill(spy(), "2.14", "2.15")
+    await alive(rig, 3)
+    assert (len(stops), len(set(stops))) == (n_sent, 1)
+    states = {o.state for o in live(rig, Purpose.STOP)}
+    assert states == {OrderState.ACCEPTED if n_sent == 2 else OrderState.SUBMITTING}
+    await check(rig)
+
+
+async def test_a_refused_repeat_proves_nothing_of_a_first_close_that_is_under_way(
+    opened, monkeypatch
+):
+    """Half was to be closed and all was sold: the second request was refused for another cause."""
+    monkeypatch.setattr(send, "HANGS_S", 0.01)
+    monkeypatch.setattr(send, "REPEAT_S", 0.02)
+    rig = await opened(terms=SAFE, broker_timeout_s=60)
+    await held(rig)
+    gate, house = asyncio.Event(), []
+
+    async def late(plain, request):
+        async def goes_on():
+            await gate.wait()
+            return await plain(request)
+
+        house.append(asyncio.create_task(goes_on()))
+        return await asyncio.shield(house[0])
+
+    sent = answering(rig, OrderType.MARKET, late, refuses())
+    await rig.say("STC 1 SPY 603C 1/31")
+    await alive(rig, 4)
+    gate.set()
+    await alive(rig, 20)
+    assert rig.trade().qty_open == 1
+    assert len(set(sent)) == 1
+
+
+async def test_a_repeat_that_is_refused_when_nothing_can_be_under_way_is_believed(
+    opened, monkeypatch
+):
+    """And heard, however slowly it comes."""
+    monkeypatch.setattr(send, "HANGS_S", 0.01)
+    monkeypatch.setattr(send, "REPEAT_S", 0.02)
+    rig = await opened(terms=SAFE, broker_timeout_s=0.5)
+    await rig.say(BUY)
+    stops = answering(rig, OrderType.STOP, hangs, refuses(0.1))
+    await rig.fill(spy(), "2.14", "2.15")
+    await alive(rig, 6)
+    assert (stops[0], len(set(stops))) == (stops[1], 2)
+    assert {o.state for o in live(rig, Purpose.STOP)} == {OrderState.ACCEPTED}
+    await check(rig)
+
+
+@pytest.mark.parametrize("terms", [SAFE, LISTED])
+async def test_a_stop_that_was_refused_and_lives_is_found_and_one_of_two_is_cancelled(
+    opened, terms
+):
+    """A server's error in the words of a refusal, and nothing is told: two stood for a minute."""
+    rig = await opened(terms=terms)
+    await rig.say(BUY)
+
+    async def takes_and_refuses(plain, request):
+        rig.faults.drop_events = 1
+        await plain(request)
+        raise OrderRejected("SYSTEM_ERROR", "try again")
+
+    answering(rig, OrderType.STOP, takes_and_refuses)
+    await rig.fill(spy(), "2.14", "2.15")
+    await alive(rig, 2)
+    assert len(await rig.broker.open_orders("main")) == 2
+    await alive(rig, 12)
+    (stop,) = await rig.broker.open_orders("main")
+    assert [stop.client_order_id] == [o.order_id for o in live(rig, Purpose.STOP)]
+    await check(rig)
+
+
+async def test_what_was_refused_is_not_looked_for_where_no_list_tells_our_ids(opened, monkeypatch):
+    """E*TRADE and Schwab would read whole lists, of which they allow few."""
+    rig = await opened(terms=HIDDEN)
+    await rig.say(BUY)
+    find, looked = rig.outside.find, []
+
+    async def seen(account, name):
+        looked.append(name)
+        return await find(account, name)
+
+    answering(rig, OrderType.STOP, *[refuses()] * 9)
+    monkeypatch.setattr(rig.outside, "find", seen)
+    await rig.fill(spy(), "2.14", "2.15")
+    await alive(rig, 2)
+    refused = [o.order_id for o in orders(rig, Purpose.STOP)]
+    assert refused
+    assert not set(refused) & set(looked)
+
+
+async def test_an_entry_is_waited_for_as_long_as_ever(opened, monkeypatch):
+    monkeypatch.setattr(send, "HANGS_S", 0.01)
+    monkeypatch.setattr(send, "REPEAT_S", 0.02)
+    rig = await opened(terms=SAFE, broker_timeout_s=60)
+    plain, heard = rig.outside.submit, []
+
+    async def submit(request):
+        await asyncio.sleep(0.2)
+        heard.append(await plain(request))
+        return heard[0]
+
+    monkeypatch.setattr(rig.outside, "submit", submit)
+    await rig.say(BUY)
+    (entry,) = orders(rig, Purpose.ENTRY)
+    assert (entry.state, len(heard)) == (OrderState.ACCEPTED, 1)
+
+
+def test_a_connection_that_never_comes_about_is_known_before_an_exit_is_in_doubt():
+    """Nothing was sent then: in doubt it would count as live, and people would be called."""
+    assert max(http.CONNECT_S, rest.CONNECT_S) + 0.4 < send.REPEAT_S
