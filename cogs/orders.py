@@ -110,7 +110,7 @@ class Orders(commands.Cog):
     @order.command(name="resolve", description="Decide about an order that has had no answer")
     @app_commands.describe(
         id="The order in doubt",
-        broker_id="The broker's own number of it; left out: it never arrived",
+        broker_id="The broker's own number of it; left out: it is not at work there",
         reason="What you saw in the broker's app",
     )
     async def resolve_(
@@ -135,9 +135,13 @@ class Orders(commands.Cog):
             who = app.gate.who(press)
             if number:
                 return await resolve.is_this(app.desk, who, order_id, number)
-            return await resolve.never_arrived(app.desk, who, order_id, reason)
+            return await resolve.not_there(app.desk, who, order_id, reason)
 
-        what = f"It is {text.safe_line(number, 40)}" if number else "It never arrived"
+        what = (
+            f"It is {text.safe_line(number, 40)}"
+            if number
+            else f"It {resolve.verdict(app.desk, order_id)}"
+        )
         question = Question(
             title=f"{what}?",
             yes=text.shorten(what, 80),

@@ -174,17 +174,34 @@ def _is_needed(desk: Desk, order: Order) -> bool:
 
 
 def _is_mere_move(desk: Desk, trade: Trade) -> bool:
-    """Whether it only protects otherwise, while exits are looked for that may not be there.
+    """Whether it only protects otherwise, while others are bare, or exits of theirs looked for.
 
     The questions that a broker answers in these seconds are theirs.
     """
-    return not trade.closes and any(
+    if trade.closes or trade.is_unprotected_since is not None:
+        return False
+    return _is_other_bare(desk, trade) or any(
         other.broker == trade.broker
         and other.purpose is not Purpose.ENTRY
         and other.state is OrderState.UNKNOWN
         and desk.clock.now() - other.created_at < _LOOKED_FOR
         and _is_held(desk, other)
         for other in desk.book.orders.values()
+    )
+
+
+def _is_other_bare(desk: Desk, trade: Trade) -> bool:
+    """Whether a stop of another trade is to grow or to come, where each step has to be asked for.
+
+    Whoever looked first took its turn: units of an entry that filled in parts were bare for 19 s.
+    """
+    return not desk.is_told(trade.broker) and any(
+        other.broker == trade.broker
+        and other.stop is not None
+        and other.qty_open > 0
+        and (since := other.is_unprotected_since) is not None
+        and desk.clock.now() - since < _LOOKED_FOR
+        for other in desk.book.trades.values()
     )
 
 

@@ -78,6 +78,8 @@ def healthy_first(
     desk: Desk, profile: SourceProfile, signal: Signal, lane: tuple[str, ...], on: date
 ) -> tuple[str, ...]:
     """The accounts that can take it now; none of them: the first, whose checks say why not."""
+    if len(lane) == 1:
+        return lane
     able = tuple(a for a in lane if _is_able(desk, profile, signal, a, on))
     return able or lane[:1]
 

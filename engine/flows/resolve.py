@@ -11,6 +11,15 @@ from engine.flows import effects, send
 from engine.flows.answers import in_time
 from engine.flows.hear import QUIET
 
+_STUCK_S = 30.0
+"""A cancellation without an end for so long, as an order in doubt, is a person's to decide."""
+
+
+def is_stuck(desk: Desk, order: Order) -> bool:
+    """Whether it was taken, and its broker does not say what its cancellation came to."""
+    is_asked = order.state is OrderState.PENDING_CANCEL and not order.is_in_doubt
+    return is_asked and desk.stopwatch.age_s(order.order_id, order.updated_at) >= _STUCK_S
+
 
 async def candidates(desk: Desk, order_id: str) -> tuple[BrokerOrder, ...]:
     """What at the broker may be this order.
@@ -27,22 +36,37 @@ async def candidates(desk: Desk, order_id: str) -> tuple[BrokerOrder, ...]:
     return found.candidates if isinstance(found, Unclear) else ()
 
 
-async def never_arrived(desk: Desk, who: Who, order_id: str, reason: str) -> str:
-    """Somebody has looked into the broker's app: the order is not there.
+async def not_there(desk: Desk, who: Who, order_id: str, reason: str) -> str:
+    """Somebody has looked into the broker's app: the order never arrived, or works no more.
 
     Raises:
-        NotAllowed: not an admin. UserError: there is no such doubt any more.
+        NotAllowed: not an admin. UserError: there is no such doubt any more, or executions of it
+            are not booked.
     """
     _check(who)
     async with desk.lock(_in_doubt(desk, order_id).account):
         order = _in_doubt(desk, order_id)
+        was_taken = is_stuck(desk, order)
+        if was_taken and not orders.is_whole(order):
+            raise UserError(
+                f"{order.broker} has told of executions of {order_id} that are not booked yet: "
+                "/reconcile looks for them. Nothing was changed."
+            )
         if order.state is OrderState.SUBMITTING:
             order = orders.moved(order, Trigger.NO_ANSWER, desk.clock.now())
-        said = f"never arrived, says {who.name}: {reason or 'looked it up'}"
-        after = orders.moved(order, Trigger.ABSENT, desk.clock.now(), reason=said, is_flagged=True)
+        trigger = Trigger.CANCEL if was_taken else Trigger.ABSENT
+        said = f"{verdict(desk, order_id)}, says {who.name}: {reason or 'looked it up'}"
+        after = orders.moved(order, trigger, desk.clock.now(), reason=said, is_flagged=True)
         await _commit(desk, who, after, said)
     effects.settle_soon(desk, order.trade_id)
-    return f"Order {order_id} counts as never sent. What it was for is planned anew."
+    what = "cancelled" if was_taken else "never sent"
+    return f"Order {order_id} counts as {what}. What it was for is planned anew."
+
+
+def verdict(desk: Desk, order_id: str) -> str:
+    """What somebody says who does not find it at work in the broker's app."""
+    order = desk.book.orders.get(order_id)
+    return "is over" if order is not None and is_stuck(desk, order) else "never arrived"
 
 
 async def is_this(desk: Desk, who: Who, order_id: str, broker_id: str) -> str:
@@ -92,7 +116,8 @@ def _check(who: Who) -> None:
 
 def _in_doubt(desk: Desk, order_id: str) -> Order:
     order = desk.book.orders.get(order_id)
-    if order is None or not order.is_in_doubt or order_id in desk.in_flight:
+    is_open = order is not None and (order.is_in_doubt or is_stuck(desk, order))
+    if order is None or not is_open or order_id in desk.in_flight:
         raise UserError(f"Order {order_id} is not in doubt. Nothing was changed.")
     return order
 

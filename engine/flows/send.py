@@ -399,6 +399,15 @@ async def _until_over(desk: Desk, order_id: str, asked: asyncio.Task[None]) -> N
         if is_named and asked.done():
             limit = answered_within(desk.settings.broker_timeout_s)
             await _cancel_once(desk, order, limit)  # else there is no number, as was just seen
+    order = desk.book.orders.get(order_id)
+    if order is not None and order.state is OrderState.PENDING_CANCEL and not order.is_in_doubt:
+        await desk.tell(
+            "admin",
+            f"Order {order_id} ({order.trade_id}) was to be cancelled, and {order.broker} does not "
+            "say that it is over. It counts as live, and what it is for waits. Look into the "
+            "broker's own app; if it is not at work there, say so: /order resolve.",
+            note_id=f"stuck-{order_id}",
+        )
 
 
 async def replace(desk: Desk, old: Order, new: Order) -> None:

@@ -73,7 +73,7 @@ async def _next(desk: Desk, trade_id: str, wish: Wished | None = None) -> bool:
         noted = _noted(desk, trade, is_protected(trade, own, broker_stops))
         planned = plan(trade, own, broker_stops=broker_stops)
         steps = tuple(capable.fitted(desk, trade, step) for step in planned)
-        step = next((s for s in steps if not _must_wait(desk, trade, s)), None)
+        step = next((s for s in steps if not _must_wait(desk, noted, s)), None)
         with _let_go(desk, step):
             if noted is not trade and (step is None or isinstance(step, Cancel)):
                 await _store_protection(desk, noted, before)

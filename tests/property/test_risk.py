@@ -409,7 +409,7 @@ RULES = st.lists(
 ).map(tuple)
 
 
-@settings(max_examples=1000, deadline=None)
+@EXAMPLES
 @given(
     entry=st.integers(1, 2000),
     tick=st.sampled_from([D("0.01"), D("0.05"), D("0.25"), D(1), D("0.015625")]),
@@ -590,7 +590,7 @@ SIGNALS = st.builds(
 ROUTES = SourceProfile(name="room", guild_id=1, channel_id=1, symbol_map={"ES": "MES"})
 
 
-@settings(max_examples=1000, deadline=None)
+@EXAMPLES
 @given(SIGNALS, st.dates(date(2025, 1, 1), date(2027, 12, 31)))
 def test_any_signal_is_a_unit_or_a_refusal_with_a_reason(said: Signal, on: date) -> None:
     found = route(said, ROUTES, {"main": "paper"}, on)

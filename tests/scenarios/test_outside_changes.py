@@ -1,16 +1,17 @@
 """Outside brokers that swap no orders, ask for pauses, take executions back or count otherwise."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
-from engine.brokers import BalanceSeen, Unclear
-from engine.domain.errors import OrderStateUnknown
+from engine.brokers import BalanceSeen, Seen, Unclear
+from engine.domain.errors import OrderStateUnknown, UserError
 from engine.domain.order import OrderState, Purpose
 from engine.exits import Cancel
-from engine.flows import capable, send
+from engine.flows import capable, resolve, send
 from tests import rig as desks
-from tests.rig import d, spy
+from tests.rig import ADMIN, d, spy
 from tests.scenarios.outside_desk import alive, check, held, live, orders
 
 # -- replacing where nothing swaps in one go ----------------------------------------------------
@@ -144,6 +145,29 @@ async def test_no_stop_is_moved_while_an_exit_is_looked_for_that_may_not_be_ther
         assert (stop.stop == d("1.90")) is is_moved
 
 
+@pytest.mark.parametrize("is_told", [False, True])
+async def test_a_stop_that_is_only_moved_waits_for_what_another_trade_lacks(opened, is_told):
+    """Of an entry that filled in parts the last stood bare for 19 s while others were trailed."""
+    terms, kinds = {"has_stream": is_told}, {"has_replace": False}
+    rig = await opened(terms=terms, kinds=kinds, risk=desks.LOOSE)
+    for strike in ("600", "601"):
+        rig.quote(spy(strike), "2.14", "2.16")
+        await rig.say(f"BTO 1 SPY {strike}C 1/31 @ 2.15")
+        rig.quote(spy(strike), "2.14", "2.15")
+        await alive(rig, 4)
+    one, other = rig.desk.book.open_trades()
+    (stop,) = [o for o in live(rig, Purpose.STOP) if o.trade_id == one.trade_id]
+    moved, now = Cancel(order=stop, reason="moved"), rig.clock.now()
+    for since, own, must in (
+        (now, None, not is_told),
+        (now, now, False),  # it lacks one itself: two that wait for each other wait for ever
+        (now - timedelta(seconds=30), None, False),  # a person was called
+    ):
+        rig.desk.book.trades[other.trade_id] = replace(other, is_unprotected_since=since)
+        trade = replace(one, is_unprotected_since=own)
+        assert capable.must_queue(rig.desk, trade, moved) is must
+
+
 async def test_a_quantity_that_cannot_be_replaced_is_cancelled_and_sent_anew(opened):
     rig = await opened(kinds={"replaces_qty": False})
     await held(rig)
@@ -156,6 +180,37 @@ async def test_a_quantity_that_cannot_be_replaced_is_cancelled_and_sent_anew(ope
 
 
 # -- 429 ----------------------------------------------------------------------------------------
+
+
+async def test_a_stop_whose_cancellation_comes_to_nothing_is_a_persons_to_decide(opened):  # O-20
+    """Its broker has a word for it that nobody knows: closing by hand waited for ever."""
+    rig = await opened()
+    await held(rig)
+    (stop,) = live(rig, Purpose.STOP)
+
+    async def taken_in(account, order_id):
+        """It says yes, and no more of it."""
+
+    rig.outside.cancel = taken_in
+    seen = await rig.outside.find("main", stop.order_id)
+    told = replace(seen.order, state="unknown", raw_state="beamed_up")
+    rig.outside.says[stop.order_id] = Seen(order=told)
+    await rig.say("STC 2 SPY 603C 1/31")
+    await alive(rig, 20)
+    with pytest.raises(UserError, match="not in doubt"):
+        await resolve.not_there(rig.desk, ADMIN, stop.order_id, "too early: it may end by itself")
+    assert not any("does not say that it is over" in note for note in rig.notes())
+    await alive(rig, 50)
+    assert rig.desk.book.orders[stop.order_id].state is OrderState.PENDING_CANCEL
+    (note,) = [n for n in rig.notes() if "does not say that it is over" in n]
+    assert stop.order_id in note
+    assert "/order resolve" in note
+    await rig.broker.cancel("main", stop.order_id)
+    said = await resolve.not_there(rig.desk, ADMIN, stop.order_id, "it is gone in the app")
+    assert "counts as cancelled" in said
+    await alive(rig, 5)
+    assert not rig.desk.book.open_trades(), "and then it is closed, as was asked"
+    await check(rig)
 
 
 async def test_an_exit_that_was_asked_to_wait_goes_out_when_the_pause_is_over(opened):  # O-18

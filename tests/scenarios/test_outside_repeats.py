@@ -105,12 +105,12 @@ async def test_a_market_exit_that_never_arrived_is_repeated_only_where_it_cannot
     await alive(rig, 20)
     assert any("has had no answer" in note for note in rig.notes())
     with pytest.raises(NotAllowed):
-        await resolve.never_arrived(rig.desk, TRADER, exit_order.order_id, "looked")
-    await resolve.never_arrived(rig.desk, ADMIN, exit_order.order_id, "looked it up in the app")
+        await resolve.not_there(rig.desk, TRADER, exit_order.order_id, "looked")
+    await resolve.not_there(rig.desk, ADMIN, exit_order.order_id, "looked it up in the app")
     await alive(rig, 5)
     assert not rig.desk.book.open_trades(), "a person said so: it is planned anew and done"
     with pytest.raises(UserError):
-        await resolve.never_arrived(rig.desk, ADMIN, exit_order.order_id, "again")
+        await resolve.not_there(rig.desk, ADMIN, exit_order.order_id, "again")
     await check(rig)
 
 
@@ -529,7 +529,7 @@ async def test_a_stop_in_doubt_whose_cancel_is_asked_is_still_for_a_person_to_de
         await resolve.is_this(rig.desk, ADMIN, stop.order_id, "9001")
     else:
         await rig.broker.cancel("main", stop.order_id)
-        await resolve.never_arrived(rig.desk, ADMIN, stop.order_id, "no such order in the app")
+        await resolve.not_there(rig.desk, ADMIN, stop.order_id, "no such order in the app")
     rig.outside.says.clear()
     rig.faults.drop_events = 0
     await alive(rig, 10)

@@ -57,7 +57,9 @@ class Books:
             unit=self._known.unit(body),
             carried=await self._carried(body),
         )
-        if reading.is_idle(body):  # a stop that does not work protects nothing (rules 3.6)
+        if reading.is_idle(
+            body, self._clock.now()
+        ):  # a stop that does not work protects nothing (rules 3.6)
             said = f"order {order.client_order_id or order.broker_id} is {order.raw_state[:40]}"
             self._events.tell_once(Odd(note=f"{said}: it may not be at work there", raw=said))
         return order

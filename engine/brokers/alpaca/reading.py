@@ -23,7 +23,7 @@ from engine.brokers.alpaca.translate import TYPE_OF, Body, instrument_of
 from engine.domain.money import ZERO, exact
 from engine.domain.order import Side
 from engine.domain.quote import Leg
-from engine.market import NEW_YORK
+from engine.market import NEW_YORK, NYSE
 
 FillKind = Literal["fill", "expiry", "exercise", "bust", "correct"]
 
@@ -170,12 +170,15 @@ def is_live(body: Body) -> bool:
     return str(body.get("status")) not in _OVER
 
 
-def is_idle(body: Body) -> bool:
+def is_idle(body: Body, now: datetime) -> bool:
     """Whether it lives and may not fill: suspended, held, or a status that nobody knows.
 
-    The exits that a bracket or pair brings along are held until their turn has come.
+    One may be done for the day while the market is open. The exits that a bracket or pair brings
+    along are held until their turn has come.
     """
     status = str(body.get("status"))
+    if status == "done_for_day":
+        return NYSE.is_open(now)
     if status == "held":
         return body.get("order_class") not in ("bracket", "oco", "oto")
     return status == "suspended" or state_of(status, ZERO) == "unknown"

@@ -585,7 +585,7 @@ async def test_an_unknown_status_is_shown_and_decides_nothing(bench: AlpacaBench
     assert (seen()[-1].state, seen()[-1].raw_state) == ("unknown", "beamed_up")
 
 
-@pytest.mark.parametrize("word", ["suspended", "held", "beamed_up"])
+@pytest.mark.parametrize("word", ["suspended", "held", "beamed_up", "done_for_day"])
 async def test_an_order_that_may_not_work_is_told_once_though_no_frame_says_so(
     bench: AlpacaBench, monkeypatch: pytest.MonkeyPatch, word: str
 ) -> None:

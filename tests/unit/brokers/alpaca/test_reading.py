@@ -287,3 +287,10 @@ def test_every_published_order_holding_and_account_is_read() -> None:
                     n_others += 1
     assert n_orders >= 20
     assert n_others >= 3
+
+
+@pytest.mark.parametrize(("at", "is_idle"), [("15:59", True), ("16:00", False)])
+def test_a_stop_done_for_the_day_is_idle_as_long_as_others_trade(at: str, is_idle: bool) -> None:
+    now = reading.moment(f"2026-01-15T{at}:00-05:00")
+    assert reading.is_idle({"status": "done_for_day"}, now) is is_idle
+    assert not reading.is_idle({"status": "new"}, now)
