@@ -303,14 +303,14 @@ async def _adopt(
     mine = [o for o in desk.book.orders.values() if o.account == account and _is_unsure(desk, o)]
     unsure = {leg.instrument for o in (*found.lost, *mine) for leg in o.legs}  # it may be theirs
     gaps = [g for g in found.positions if g in before.positions and g.instrument not in unsure]
-    gaps = await expired.on_gaps(desk, account, gaps, found.cash)
-    for gap in gaps:
-        if await taken_back.on_gap(desk, account, gap, seen.recent, seen.fills):
-            continue
-        if not await splits.on_gap(desk, account, gap):
+    # A split first: its shares would pass for those of an option that was exercised.
+    gaps = [g for g in gaps if not await splits.on_gap(desk, account, g)]
+    for gap in await expired.on_gaps(desk, account, gaps, found.cash):
+        if not await taken_back.on_gap(desk, account, gap, seen.recent, seen.fills):
             await _adopt_position(desk, account, gap)
     is_same = before.cash is not None and found.cash == before.cash
-    is_later = found.positions or _is_changing(seen)  # what is corrected in a moment has its money
+    # What is corrected in a moment, or has filled unheard, has moved its money already.
+    is_later = found.positions or unsure or _is_changing(seen)
     if found.cash is not None and is_same and not is_later:
         await ends.on_cash(desk, account, found.cash.usd, found.cash.theirs)
 

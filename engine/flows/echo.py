@@ -24,15 +24,15 @@ _SAME_MOMENT = timedelta(seconds=2)
 def named(fill: BrokerFill, executions: Mapping[str, Execution | None]) -> BrokerFill:
     """The fill under an id that is its own: where a broker counts anew, an old one names it.
 
-    Of the other side, or of another order at another time or in something else: that is no repeat.
+    Of the other side, in something else, or of another order at another time: that is no repeat.
     """
     known = executions.get(fill.execution_id)
     if known is None or fill.kind != "fill":
         return fill
     is_other_order = bool(fill.client_order_id) and fill.client_order_id != known.order_id
     is_later = abs(fill.executed_at - known.executed_at) > _SAME_MOMENT
-    is_elsewhere = is_later or fill.instrument != known.instrument
-    if known.side == fill.side and not (is_other_order and is_elsewhere):
+    told, booked = ((one.side, one.account, one.instrument) for one in (fill, known))
+    if told == booked and not (is_other_order and is_later):
         return fill
     return replace(fill, execution_id=f"{fill.execution_id}@{fill.executed_at:%Y%m%d%H%M%S}")
 

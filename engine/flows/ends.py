@@ -139,11 +139,16 @@ def _holders(desk: Desk, fill: BrokerFill) -> Iterator[tuple[Trade, Position]]:
 
 
 def _ending(desk: Desk, fill: BrokerFill) -> Iterable[tuple[Trade, Position, Decimal]]:
-    """At the contract's end everything ends; before it, as much as was exercised or assigned."""
+    """At the contract's end everything ends; before it, as much as was exercised or assigned.
+
+    Near the strike a part is assigned and the rest expires: that is told in two.
+    """
     expiry = fill.instrument.expiry
-    if expiry is None or new_york_date(fill.executed_at) < expiry:
+    holders = list(_holders(desk, fill))
+    is_part = fill.qty < abs(sum((held.qty for _, held in holders), ZERO))
+    if is_part or expiry is None or new_york_date(fill.executed_at) < expiry:
         return _closing(desk, fill)
-    return [(trade, held, abs(held.qty)) for trade, held in _holders(desk, fill)]
+    return [(trade, held, abs(held.qty)) for trade, held in holders]
 
 
 def _closing(desk: Desk, fill: BrokerFill) -> list[tuple[Trade, Position, Decimal]]:
@@ -340,8 +345,14 @@ def _adopt(desk: Desk, parts: _Parts, fill: BrokerFill, qty: Decimal) -> None:
     legs = (Leg(instrument=fill.instrument),)
     name = f"{fill.execution_id}/adopted"
     plain = f"T-{_ODD.sub('-', fill.execution_id)[-40:]}-adopted"  # buttons carry it
+    # One held the other way round has just been closed by the same execution.
     known = next(
-        (t for t, p in _holders(desk, fill) if t.source == "external" and t.legs == legs), None
+        (
+            t
+            for t, p in _holders(desk, fill)
+            if t.source == "external" and t.legs == legs and p.qty * fill.side.sign > 0
+        ),
+        None,
     )
     now = desk.clock.now()
     order = Order(

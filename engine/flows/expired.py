@@ -7,7 +7,8 @@ that they cost, tell which; where more than one story fits, a person has to say.
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
-from itertools import combinations
+from itertools import combinations, product
+from math import prod
 
 from engine.brokers import BrokerFill
 from engine.desk import Desk
@@ -20,6 +21,7 @@ from engine.reconcile import CashGap, PositionGap
 
 _MOST = 8
 """More contracts of one underlying that ended on one day are a person's to sort out."""
+_MOST_STORIES = 10_000
 _FEES_USD = Decimal(30)
 """What a broker may have taken for exercises beside the money itself."""
 
@@ -36,9 +38,13 @@ async def on_gaps(
     for gap in gaps:
         if _is_gone(desk, gap):
             by_underlying[underlying_of(gap.instrument)].append(gap)
-    for underlying, gone in by_underlying.items():
-        shares = next((g for g in gaps if g.instrument == underlying), None)
-        taken = _taken(gone, shares.qty if shares else ZERO, cash.usd if cash else ZERO)
+    came = {g.instrument: g for g in gaps}
+    usd = cash.usd if cash else ZERO
+    ended = [(gone, came[u].qty if u in came else ZERO) for u, gone in by_underlying.items()]
+    together = _together(ended, usd)
+    for n, (underlying, gone) in enumerate(by_underlying.items()):
+        shares = came.get(underlying)
+        taken = together[n] if together is not None else _taken(*ended[n], usd)
         if taken is None:
             await _tell(desk, account, underlying, gone)
             left = [g for g in left if g not in gone and g != shares]
@@ -65,15 +71,31 @@ def _taken(
     gone: Sequence[PositionGap], shares: Decimal, usd: Decimal
 ) -> tuple[PositionGap, ...] | None:
     """Those that were exercised or assigned, as shares and money say; None: it cannot be told."""
-    if len(gone) > _MOST:
+    one = _together([(gone, shares)], usd)
+    return None if one is None else one[0]
+
+
+def _together(
+    ended: Sequence[tuple[Sequence[PositionGap], Decimal]], usd: Decimal
+) -> tuple[tuple[PositionGap, ...], ...] | None:
+    """The same of several underlyings, with their shares: the money is one sum for all of them."""
+    stories = [
+        [some for some in _subsets(gone) if sum(map(_shares, some), ZERO) == shares]
+        for gone, shares in ended
+        if len(gone) <= _MOST
+    ]
+    if len(stories) < len(ended) or prod(map(len, stories)) > _MOST_STORIES:
         return None
     fitting = [
-        some
-        for some in _subsets(gone)
-        if sum(map(_shares, some), ZERO) == shares
-        and abs(sum((-_shares(g) * _strike(g) for g in some), ZERO) - usd) <= _FEES_USD
+        every
+        for every in product(*stories)
+        if abs(sum(map(_paid, every), ZERO) - usd) <= _FEES_USD * len(ended)
     ]
     return fitting[0] if len(fitting) == 1 else None
+
+
+def _paid(taken: Sequence[PositionGap]) -> Decimal:
+    return sum((-_shares(g) * _strike(g) for g in taken), ZERO)
 
 
 def _subsets(gone: Sequence[PositionGap]) -> Iterator[tuple[PositionGap, ...]]:

@@ -1,0 +1,225 @@
+"""What was done by hand or ended while nobody listened: found once, and nothing made up from it."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+
+from engine.brokers import BrokerFill
+from engine.brokers.paper.book import Holding
+from engine.domain.instrument import option, stock
+from engine.domain.order import OrderState, Side
+from engine.domain.trade import LedgerEntry, Trade, TradeState
+from engine.flows import recover, send
+from tests import rig as desks
+from tests import truth
+from tests.conformance.faulty_broker import Faults, FaultyBroker
+from tests.rig import AAPL, d, spy
+from tests.scenarios.faulty_desk import LISTS, nothing
+
+EXPIRY = datetime(2025, 1, 31, 21, 0, tzinfo=UTC)
+LAST_DAY = EXPIRY - timedelta(hours=2)
+BUY = "BTO 2 SPY 603C 1/31 @ 2.15"
+
+
+class Told(FaultyBroker):
+    """Paper that lists executions by hand as well."""
+
+    def __init__(self, inner, by_hand):
+        super().__init__(inner, Faults())
+        self.by_hand = by_hand
+        self.is_silent_of_ends = False
+        self.held = None
+        """What ``positions`` shows; None for the truth."""
+        self.behind = timedelta(0)
+        """How far its clock is behind ours."""
+
+    @property
+    def caps(self):
+        return replace(self.inner.caps, tells_ends=not self.is_silent_of_ends)
+
+    async def positions(self, account):
+        return await super().positions(account) if self.held is None else self.held
+
+    async def fills_since(self, account, since):
+        own = await super().fills_since(account, desks.START)
+        own = [replace(f, executed_at=f.executed_at - self.behind) for f in own]
+        return [f for f in (*own, *self.by_hand) if f.executed_at >= since]
+
+
+def by_hand(name, side, qty, at, price="200", **more):
+    facts = {
+        "execution_id": name,
+        "client_order_id": "",
+        "broker_id": f"M-{name}",
+        "account": "main",
+        "instrument": AAPL,
+        "leg": 0,
+        "side": side,
+        "qty": d(qty),
+        "price": d(price),
+        "fee_usd": d(0),
+        "executed_at": at,
+    }
+    return BrokerFill(**(facts | more))
+
+
+@pytest.fixture
+async def opened():
+    rigs = []
+
+    async def opening(*fills, **more):
+        told = []
+        rig = await desks.start(
+            wrap=lambda paper: told.append(Told(paper, list(fills))) or told[0],
+            broker_timeout_s=0.05,
+            **more,
+        )
+        rig.told, rig.faults = told[0], told[0].faults
+        rig.quote(spy(), "2.14", "2.16")
+        rigs.append(rig)
+        return rig
+
+    yield opening
+    for rig in rigs:
+        await rig.close()
+
+
+def held(rig):
+    return [(t.symbol, t.direction, t.qty_open) for t in rig.desk.book.open_trades()]
+
+
+async def looked(rig, n=2):
+    for _ in range(n):
+        await recover.on_demand(rig.desk)
+        await rig.rest()
+
+
+async def agree(rig):
+    assert not [why for part, why in rig.desk.health.items() if part.startswith("reconcile")]
+    await truth.books(rig.desk.store, auto=frozenset({"options"}))
+    await truth.memory_equals_disk(rig.desk)
+
+
+# -- by hand ------------------------------------------------------------------------------------
+
+
+async def test_more_sold_by_hand_than_was_bought_by_hand_is_the_other_side(opened):  # C-03, O-16
+    rig = await opened()
+    now = rig.clock.now()
+    for fill in (by_hand("e1", Side.BUY, 100, now), by_hand("e2", Side.SELL, 150, now, "210")):
+        await send.on_fill(rig.desk, fill)
+    await rig.rest()
+    assert held(rig) == [("AAPL", -1, 50)]
+    closed, _ = await rig.desk.store.find(Trade)
+    assert (closed.state, closed.realised_usd) == (TradeState.CLOSED, 1000)
+    await agree(rig)
+
+
+async def test_an_id_of_ours_in_something_else_is_an_execution_of_its_own(opened):
+    """Ids that are counted anew, or by two brokers, meet."""
+    rig = await opened()
+    await rig.say(BUY)
+    await rig.fill(spy(), "2.14", "2.15")
+    (own,) = await rig.broker.fills_since("main", desks.START)
+    again = by_hand(own.execution_id, Side.BUY, 100, rig.clock.now())
+    for _ in range(2):
+        await send.on_fill(rig.desk, again)
+        await rig.rest()
+    assert sorted(held(rig)) == [("AAPL", 1, 100), ("SPY", 1, 2)]
+    await agree(rig)
+
+
+# -- lists of different moments -----------------------------------------------------------------
+
+
+async def test_what_an_order_without_an_answer_has_paid_is_no_money_taken_out(opened):
+    """The account's money is ahead of its positions and lists."""
+    rig = await opened()
+    rig.faults.unknown_after_accept, rig.faults.drop_events, rig.faults.unclear = 1, 99, 99
+    await rig.say(BUY)
+    for name in LISTS:
+        setattr(rig.told, name, nothing)
+    rig.told.held = []
+    await rig.fill(spy(), "2.14", "2.15")
+    await looked(rig)
+    (order,) = rig.desk.book.orders.values()
+    assert order.state is OrderState.UNKNOWN
+    rows = [e for e in await rig.desk.store.find(LedgerEntry) if e.kind == "deposit"]
+    assert [row.cash_usd for row in rows] == [100_000]
+
+
+# -- ends ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("is_expiry_first", [False, True])
+async def test_of_several_some_are_exercised_at_the_end_and_the_rest_expires(
+    opened, is_expiry_first
+):  # M-05, M-06
+    """Near the strike people choose: assigned in part, told in two."""
+    clock = desks.ManualClock(LAST_DAY)
+    rig = await opened(clock=clock, exits={"expiry": {"minutes_before_close": 0}})
+    await rig.say("BTO 5 SPY 603C 1/31 @ 2.15")
+    await rig.fill(spy(), "2.14", "2.15")
+    ended, price = {"instrument": spy(), "kind": "exercise"}, "0"
+    told = [
+        by_hand("OPEXC-1", Side.SELL, 2, EXPIRY, price, **ended),
+        by_hand("OPTRD-1", Side.BUY, 200, EXPIRY, "603", instrument=stock("SPY"), kind="exercise"),
+        by_hand("OPEXP-1", Side.SELL, 3, EXPIRY, price, **ended | {"kind": "expiry"}),
+    ]
+    for fill in told[2:] + told[:2] if is_expiry_first else told:
+        await send.on_fill(rig.desk, fill)
+    await rig.rest()
+    assert held(rig) == [("SPY", 1, 200)]
+    assert not any("nothing here that it belongs to" in note for note in rig.notes())
+    await truth.books(rig.desk.store, auto=frozenset({"options"}))
+
+
+async def over_a_weekend(opened, holding, calls):
+    """Calls held on Friday are gone on Monday, as a broker shows it that tells no ends."""
+    rig = await opened(clock=desks.ManualClock(LAST_DAY))
+    rig.told.is_silent_of_ends = True
+    book, paper = rig.broker._book.holdings["main"], rig.broker._book
+    for n, call in enumerate(calls):
+        await send.on_fill(rig.desk, by_hand(f"o{n}", Side.BUY, 1, LAST_DAY, "2", instrument=call))
+        book[call.key] = Holding(instrument=call, qty=d(1), cost=d(200))
+    for instrument, qty in holding:
+        fill = by_hand(f"s-{instrument.symbol}", Side.BUY, qty, LAST_DAY, instrument=instrument)
+        await send.on_fill(rig.desk, fill)
+        book[instrument.key] = Holding(instrument=instrument, qty=d(qty), cost=fill.price * qty)
+    await rig.rest()
+    paper.cash["main"] = rig.desk.book.accounts["main"].cash_usd
+    await looked(rig)
+    await agree(rig)
+    rig.clock.to(datetime(2025, 2, 3, 15, 0, tzinfo=UTC))
+    for call in calls:
+        del book[call.key]
+    return rig
+
+
+def call_on(symbol, strike="200"):
+    return option(symbol, EXPIRY.date(), Decimal(strike), "C")
+
+
+async def test_a_split_and_an_expiry_in_one_weekend_are_told_apart(opened):  # M-05, M-07
+    """A hundred more shares are as many as the call would have brought."""
+    rig = await over_a_weekend(opened, [(AAPL, 100)], [call_on("AAPL")])
+    book = rig.broker._book.holdings["main"]
+    book[AAPL.key] = Holding(instrument=AAPL, qty=d(200), cost=d(20_000))
+    await looked(rig)
+    assert held(rig) == [("AAPL", 1, 200)]
+    await agree(rig)
+
+
+async def test_calls_on_two_stocks_that_were_exercised_in_one_weekend_are_booked(opened):  # M-06
+    """What both cost is one sum of money, which none of them explains alone."""
+    msft = stock("MSFT")
+    rig = await over_a_weekend(opened, [], [call_on("AAPL"), call_on("MSFT", "400")])
+    book = rig.broker._book.holdings["main"]
+    for shares, strike in ((AAPL, 200), (msft, 400)):
+        book[shares.key] = Holding(instrument=shares, qty=d(100), cost=d(100) * strike)
+        rig.broker._book.cash["main"] -= 100 * strike
+    await looked(rig)
+    assert sorted(held(rig)) == [("AAPL", 1, 100), ("MSFT", 1, 100)]
+    await agree(rig)
