@@ -84,6 +84,10 @@ class Desk(Background):
         """Brokers that we have not been connected to since the start."""
         self.compared_at: dict[str, datetime] = {}
         """Account -> when it was last compared with its broker, in this process."""
+        self.opened_at: dict[str, datetime] = {}
+        """Account -> when its books began."""
+        self.heard_until: dict[str, datetime] = {}
+        """Account -> up to when its broker was heard, by the life before this one at first."""
         self.compared: dict[str, Compared] = {}
         """Account -> how that went."""
         self.rounds: dict[str, tuple[float, str]] = {}

@@ -50,9 +50,12 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _MARGIN = timedelta(hours=1)
+_SKEW = timedelta(minutes=2)
+_MOST_BACK_DAYS = 30
+"""What happened while nothing was heard for longer is read no further back."""
 _UNSURE = (OrderState.SUBMITTING, OrderState.UNKNOWN)
 _LAG = timedelta(minutes=5)
-"""A broker's positions may be older than its executions; its clock and ours need not agree."""
+"""A broker's positions may be older than its executions."""
 
 _OURS_TOO = " The desk has a stop of its own: both may close more than is held. Take yours back."
 
@@ -101,7 +104,7 @@ async def compare(desk: Desk, broker_name: str) -> str:
 
 async def _account(desk: Desk, broker: str, account: str) -> list[str]:
     """One account: take news in, resolve doubts, then judge what still differs, twice."""
-    began = desk.clock.monotonic()
+    began, began_at = desk.clock.monotonic(), desk.clock.now()
     since, is_full = _since(desk, account)
     findings, seen = await _look(desk, broker, account, since, is_first=True)
     left = findings
@@ -117,6 +120,7 @@ async def _account(desk: Desk, broker: str, account: str) -> list[str]:
     lines, still = reconcile.lines(findings), reconcile.lines(left)
     await _record(desk, account, lines, still)
     desk.compared_at[account] = desk.clock.now()
+    desk.heard_until[account] = began_at
     desk.compared[account] = Compared(
         account=account,
         broker=broker,
@@ -140,7 +144,13 @@ def _since(desk: Desk, account: str) -> tuple[datetime, bool]:
     if last is not None and not is_due:
         return min(last, desk.clock.now()) - _MARGIN, False
     live = [o.created_at for o in desk.book.orders.values() if o.account == account]
-    return min([*live, desk.since(days=1)]) - _MARGIN, True
+    heard = max(desk.heard_until.get(account, desk.clock.now()), desk.since(days=_MOST_BACK_DAYS))
+    since = min([*live, heard, desk.since(days=1)]) - _MARGIN
+    opened = desk.opened_at.get(account)
+    if opened is not None and opened <= desk.clock.now():
+        # What was sold before was never in these books: it would open the other side here.
+        since = max(since, opened - _SKEW)
+    return since, True
 
 
 async def _look(

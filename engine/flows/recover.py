@@ -11,6 +11,7 @@ from engine.asking import answered_within
 from engine.desk import Desk
 from engine.domain.errors import (
     BrokerAuthError,
+    Conflict,
     TradeStreamError,
     WrongEnvironment,
 )
@@ -116,10 +117,11 @@ async def _reach(desk: Desk, name: str, *, is_start: bool = False) -> str:
             # Reached before: its breaker keeps us from pressing it, and entries wait for this.
             most_s = None if name in desk.offline else MEND_EVERY_S
             return _unreached(desk, name, said, most_s)
-        except TradeStreamError:
-            raise
         except Exception as error:  # an adapter's own bug must not keep the others from starting
-            log.exception("%s: the adapter failed", name)
+            # Nor may what cannot be booked: the same lists would end the next start as well.
+            if isinstance(error, TradeStreamError) and not isinstance(error, Conflict):
+                raise
+            log.exception("%s: it cannot be compared", name)
             return _unreached(desk, name, f"{type(error).__name__}: {error}")
         if name in desk.gates:  # something still stands open: not again at once
             desk.backoff.failed(f"mend|{name}")
@@ -226,14 +228,21 @@ async def _side_by_side(desk: Desk, names: list[str]) -> None:
 
 async def _open_accounts(desk: Desk) -> None:
     """First start: an account begins with its opening deposit."""
+    store, now = desk.store, desk.clock.now()
+    newest = await store.events(after=store.health().last_seq - 1, limit=1)
     for name, broker in desk.settings.accounts.items():
         if name in desk.book.accounts:
+            first = await store.events(ref=f"account-{name}", limit=1)
+            if first and newest:
+                desk.opened_at[name] = first[0].event.at
+                desk.heard_until[name] = newest[0].event.at
             continue
+        desk.opened_at[name] = now
         account = Account(name=name, broker=broker)
         puts: list[Record] = [account]
         cash = desk.settings.start_cash_usd.get(name)
         if cash is not None:
-            funded, entry = ledger.deposit(account, cash, desk.clock.now(), f"deposit-{name}")
+            funded, entry = ledger.deposit(account, cash, now, f"deposit-{name}")
             puts = [replace(funded, version=1), entry]
         await desk.commit(
             desk.event("account.opened", f"account-{name}", *puts, cash_usd=str(cash))

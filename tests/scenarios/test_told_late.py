@@ -8,10 +8,12 @@ import pytest
 
 from engine.brokers import BrokerFill
 from engine.brokers.paper.book import Holding
+from engine.domain.errors import Conflict
 from engine.domain.instrument import option, stock
 from engine.domain.order import OrderState, Side
 from engine.domain.trade import LedgerEntry, Trade, TradeState
 from engine.flows import recover, send
+from storage.memory import MemoryStore, MemoryVault
 from tests import rig as desks
 from tests import truth
 from tests.conformance.faulty_broker import Faults, FaultyBroker
@@ -100,6 +102,69 @@ async def agree(rig):
     assert not [why for part, why in rig.desk.health.items() if part.startswith("reconcile")]
     await truth.books(rig.desk.store, auto=frozenset({"options"}))
     await truth.memory_equals_disk(rig.desk)
+
+
+# -- before the desk was there, and while it was away -------------------------------------------
+
+
+async def test_what_was_sold_before_the_first_start_opens_nothing(opened):
+    """It was bought before the books began: sold in them it would be held short for ever."""
+    sold = by_hand("old", Side.SELL, 100, desks.START - timedelta(hours=20))
+    store, vault = MemoryStore(), MemoryVault()
+    rig = await opened(sold, store=store, vault=vault)
+    await looked(rig)
+    assert held(rig) == []
+    await agree(rig)
+    await rig.close()
+    rig.clock.advance(60)
+    again = await opened(sold, store=store, vault=vault, clock=rig.clock)
+    assert held(again) == [], "and the next start remembers when they began"
+    await agree(again)
+
+
+@pytest.mark.parametrize("is_down", [True, False], ids=["the desk", "the broker"])
+async def test_what_was_traded_by_hand_in_days_of_silence_is_read_from_its_beginning(
+    opened, is_down
+):
+    """Of a purchase on Friday and a sale on Monday the last day alone shows a sale."""
+    store, vault = MemoryStore(), MemoryVault()
+    rig = await opened(store=store, vault=vault)
+    left = rig.clock.now()
+    rig.clock.advance(3 * 86_400)
+    back = rig.clock.now()
+    fills = (
+        by_hand("w1", Side.BUY, 100, left + timedelta(hours=2)),
+        by_hand("w2", Side.SELL, 100, back - timedelta(hours=2), "210"),
+    )
+    rig.broker._book.cash["main"] += 1000
+    if is_down:
+        cash = dict(rig.broker._book.cash)
+        await rig.close()
+        rig = await opened(*fills, store=store, vault=vault, clock=rig.clock)
+        rig.broker._book.cash.update(cash)
+    rig.told.by_hand = list(fills)
+    await looked(rig)
+    assert held(rig) == []
+    (trade,) = await store.find(Trade)
+    assert (trade.state, trade.realised_usd) == (TradeState.CLOSED, 1000)
+    assert rig.desk.book.accounts["main"].deposits_usd == 100_000, "it was earned, not put in"
+    await agree(rig)
+
+
+async def test_a_look_that_cannot_be_booked_ends_no_start(opened, monkeypatch):
+    """The same lists would end the next start as well, and what is held has no stops meanwhile."""
+
+    async def fails(desk, name):
+        raise Conflict("trades T stands at version 3; version 3 does not follow")
+
+    monkeypatch.setattr(recover, "compare", fails)
+    rig = await opened()
+    assert "paper" in rig.desk.gates
+    monkeypatch.undo()
+    rig.clock.advance(60)
+    await recover.mend(rig.desk)
+    assert not rig.desk.gates
+    await agree(rig)
 
 
 # -- by hand ------------------------------------------------------------------------------------
