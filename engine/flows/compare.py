@@ -5,7 +5,8 @@ A difference counts only when it is seen twice in a row: the broker trades on wh
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Coroutine, Sequence
+from collections import ChainMap
+from collections.abc import Awaitable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -24,7 +25,7 @@ from engine.domain.errors import (
 )
 from engine.domain.money import ZERO
 from engine.domain.order import Order, OrderState, Purpose, Side
-from engine.domain.trade import Execution
+from engine.domain.trade import Execution, LedgerEntry
 from engine.flows import (
     absence,
     coin_fee,
@@ -69,6 +70,8 @@ class _Seen:
     working: Sequence[BrokerOrder]
     positions: Sequence[BrokerPosition]
     balance: Balance
+    booked: dict[str, Execution | None]
+    """Executions that the store holds: a busy day has more of them than memory keeps."""
 
 
 async def compare(desk: Desk, broker_name: str) -> str:
@@ -159,7 +162,7 @@ async def _look(
     asked_at = desk.clock.monotonic()
     seen = await _read(desk, broker, account, since)
     splits.hold(desk, account, seen.positions)
-    await _take_in(desk, account, since, seen)
+    seen = replace(seen, booked=await _take_in(desk, account, since, seen))
     absence.listed(desk, account, since, seen.recent, asked_at)
     if is_first:  # what the lists show needs no question of its own
         await unsettled.resolve(desk, account)
@@ -169,14 +172,15 @@ async def _look(
 def _judged(desk: Desk, account: str, seen: _Seen) -> Findings:
     """What differs between the books of now and what was read."""
     book = desk.book
+    known = ChainMap(seen.booked, book.executions)
     found = reconcile.compare(
         orders=tuple(o for o in book.orders.values() if o.account == account),
         trades=tuple(t for t in book.trades.values() if t.account == account),
         positions=tuple(p for p in book.positions.values() if p.account == account),
-        executions=book.executions,
+        executions=known,
         broker_open=seen.working,
         broker_recent=seen.recent,
-        broker_fills=[echo.named(f, book.executions) for f in seen.fills],
+        broker_fills=[echo.named(f, known) for f in seen.fills],
         broker_positions=seen.positions,
         balance=seen.balance,
         account=book.accounts[account],
@@ -208,7 +212,14 @@ async def _read(desk: Desk, name: str, account: str, since: datetime) -> _Seen:
         second_truth.said(desk, held)
         if _sizes(held) == _sizes(before):
             break
-    return _Seen(fills=fills, recent=recent, working=working, positions=held, balance=balance)
+    return _Seen(
+        fills=fills,
+        recent=recent,
+        working=working,
+        positions=held,
+        balance=balance,
+        booked={},
+    )
 
 
 def _sizes(held: Sequence[BrokerPosition]) -> dict[str, Decimal]:
@@ -241,11 +252,13 @@ async def asked(desk: Desk, question: Awaitable[T]) -> T:
         raise BrokerUnavailable("no answer in time") from None
 
 
-async def _take_in(desk: Desk, account: str, since: datetime, seen: _Seen) -> None:
-    """Book every fill that is not, then hear every report."""
-    known = desk.book.executions
-    fills = [echo.named(f, known) for f in seen.fills]
-    fresh = [f for f in fills if not reconcile.is_booked(f, known)]
+async def _take_in(
+    desk: Desk, account: str, since: datetime, seen: _Seen
+) -> dict[str, Execution | None]:
+    """Book every fill that is not, then hear every report; what the store had of them."""
+    booked: dict[str, Execution | None] = {}
+    known = ChainMap(booked, desk.book.executions)
+    fresh = _fresh(seen.fills, known)
     if fresh:
         oldest = min([since, *(f.executed_at for f in fresh)])
         rows = await desk.store.find(
@@ -253,6 +266,8 @@ async def _take_in(desk: Desk, account: str, since: datetime, seen: _Seen) -> No
         )
         for row in rows:
             desk.book.put(row)
+            booked[row.execution_id] = row
+        fresh = _fresh(fresh, known)
     reports = [*seen.recent, *seen.working]
     if undone := [f for f in fresh if undoes_booked(desk, f)]:
         for fill in undone:
@@ -264,6 +279,12 @@ async def _take_in(desk: Desk, account: str, since: datetime, seen: _Seen) -> No
         await send.on_fill(desk, fill)
     for report in await _news(desk, account, since, reports):
         await send.on_report(desk, report)
+    return booked
+
+
+def _fresh(fills: Iterable[BrokerFill], known: Mapping[str, Execution | None]) -> list[BrokerFill]:
+    named = (echo.named(fill, known) for fill in fills)
+    return [fill for fill in named if not reconcile.is_booked(fill, known)]
 
 
 async def _news(
@@ -404,17 +425,19 @@ async def _adopt_position(desk: Desk, account: str, gap: PositionGap) -> None:
 
 
 async def _lags(desk: Desk, account: str, gap: PositionGap) -> bool:
-    """Whether it is what was held before executions of just now: the list has not heard of them."""
+    """Whether it is what was held before what was booked just now: the list has not heard of it.
+
+    When it was booked counts: the broker's clock and ours need not agree.
+    """
     rows = await desk.store.find(
-        Execution,
+        LedgerEntry,
         where={"account": account},
-        since=("executed_at", desk.clock.now() - _LAG),
+        since=("booked_at", desk.clock.now() - _LAG),
     )
     held = gap.ours
-    # Of one second the one booked last is the newest.
-    for row in sorted(rows, key=lambda row: row.executed_at)[::-1]:
-        if row.instrument == gap.instrument:
-            held -= row.qty * row.side.sign
+    for row in reversed(rows):
+        if row.instrument_key == gap.instrument.key:
+            held -= row.qty
             if held == gap.theirs:
                 return True
     return False

@@ -215,6 +215,44 @@ async def test_what_an_order_without_an_answer_has_paid_is_no_money_taken_out(op
     assert [row.cash_usd for row in rows] == [100_000]
 
 
+async def test_a_list_that_has_not_heard_of_our_exit_is_not_believed_by_its_clock(opened):
+    """Ten minutes between two clocks made an exit of just now one of long ago."""
+    rig = await opened()
+    rig.faults.drop_fills, rig.told.behind = 99, timedelta(minutes=10)
+    await rig.say(BUY)
+    await rig.fill(spy(), "2.14", "2.15")
+    await rig.pass_time(2)
+    assert held(rig) == [("SPY", 1, 2)]
+    rig.told.held = await rig.broker.positions("main")
+    await rig.say("STC SPY 603C 1/31 @ 2.15")
+    for _ in range(3):
+        await rig.fill(spy(), "2.16", "2.17")
+        await rig.pass_time(1)
+    await looked(rig)
+    assert held(rig) == []
+    rig.told.held = None
+    await looked(rig)
+    await agree(rig)
+
+
+async def test_a_day_of_more_executions_than_memory_keeps_is_known(opened, monkeypatch):
+    rig = await opened()
+    await rig.say(BUY)
+    await rig.fill(spy(), "2.14", "2.15")
+    await rig.say("STC SPY 603C 1/31 @ 2.15")
+    for _ in range(3):
+        await rig.fill(spy(), "2.16", "2.17")
+        await rig.pass_time(1)
+    assert held(rig) == []
+    monkeypatch.setattr("engine.book._RECENT", 1)
+    rig.desk.book.executions.clear()
+    await looked(rig, 1)
+    assert len(rig.desk.book.executions) == 1
+    assert not rig.notes(), "neither missed nor told twice"
+    monkeypatch.undo()
+    await agree(rig)
+
+
 # -- ends ---------------------------------------------------------------------------------------
 
 
