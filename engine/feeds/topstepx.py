@@ -29,6 +29,8 @@ from engine.feeds._past import reaching_back, told
 
 log = logging.getLogger(__name__)
 
+_AGAIN_S = 3.0
+"""What could not be looked up is looked up again so soon: nobody else would ask for it."""
 _FIRST_S = 0.8
 """How long a question waits for an instrument's first quote; below the desk's own wait."""
 
@@ -49,6 +51,8 @@ class _Top:
 
     bid: Decimal | None = None
     ask: Decimal | None = None
+    at: datetime | None = None
+    """Of the newest word; outlives the connection."""
 
 
 class Topstepx(FeedAdapter):
@@ -89,13 +93,15 @@ class Topstepx(FeedAdapter):
         self.unquoted: dict[str, str] = {}
         """Instrument that is watched in vain -> why."""
         self._watched: dict[str, Instrument] = {}
+        self._asked: set[str] = set()
+        """Of those, the ones that the hub was asked for, or the broker does not list."""
         self._of_contract: dict[str, Instrument] = {}
         self._tops: dict[str, _Top] = {}
         self._last: dict[str, Quote] = {}
         self._moved = asyncio.Condition()
         self._queue: asyncio.Queue[Quote | None] = asyncio.Queue()
         self._hub: Hub | None = None
-        self._listener: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
 
     # -- life -----------------------------------------------------------------------------------
 
@@ -107,7 +113,8 @@ class Topstepx(FeedAdapter):
         """
         await self._stop()
         self._queue = asyncio.Queue()
-        self._tops.clear()  # what was told before the gap is no market any more
+        for top in self._tops.values():
+            top.bid = top.ask = None  # what was told before the gap is no market any more
         self._last.clear()
         await self._api.start()
         with suppress(BrokerUnavailable):
@@ -120,9 +127,12 @@ class Topstepx(FeedAdapter):
             raise
         self._hub = hub
         self._of_contract.clear()
-        for instrument in self._watched.values():
-            await self._subscribe(hub, instrument)
-        self._listener = asyncio.create_task(self._listen(hub), name=f"quotes {self.name}")
+        self._asked.clear()
+        await self._subscribe_all(hub)
+        self._tasks = [
+            asyncio.create_task(self._listen(hub), name=f"quotes {self.name}"),
+            asyncio.create_task(self._ask_again(hub), name=f"contracts {self.name}"),
+        ]
 
     async def close(self) -> None:
         """Stop delivering."""
@@ -131,10 +141,10 @@ class Topstepx(FeedAdapter):
         self._queue.put_nowait(None)
 
     async def _stop(self) -> None:
-        if self._listener is not None:
-            self._listener.cancel()
-            await asyncio.gather(self._listener, return_exceptions=True)
-            self._listener = None
+        tasks, self._tasks = self._tasks, []
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         if self._hub is not None:
             await self._hub.close()
             self._hub = None
@@ -162,11 +172,9 @@ class Topstepx(FeedAdapter):
 
     async def watch(self, instruments: Iterable[Instrument]) -> None:
         """Stream these from now on; one that the broker does not list is noted and left out."""
-        for instrument in instruments:
-            if instrument.kind in self.kinds and instrument.key not in self._watched:
-                self._watched[instrument.key] = instrument
-                if self._hub is not None:
-                    await self._subscribe(self._hub, instrument)
+        self._watched |= {i.key: i for i in instruments if i.kind in self.kinds}
+        if self._hub is not None:
+            await self._subscribe_all(self._hub)
 
     async def stream(self) -> AsyncIterator[Quote]:
         """Quotes of everything watched, until closed or the hub is lost."""
@@ -213,16 +221,38 @@ class Topstepx(FeedAdapter):
 
     # -- the hub --------------------------------------------------------------------------------
 
+    async def _subscribe_all(self, hub: Hub) -> None:
+        """Ask for what is watched and was not asked for: one that fails keeps no other waiting."""
+        for instrument in list(self._watched.values()):
+            if instrument.key in self._asked:
+                continue
+            self._asked.add(instrument.key)
+            try:
+                await self._subscribe(hub, instrument)
+            except OrderRejected as error:
+                self._unquoted(instrument, error)
+            except BrokerUnavailable as error:
+                self._unquoted(instrument, error)
+                self._asked.discard(instrument.key)
+            except BaseException:  # cut short: it was not asked for
+                self._asked.discard(instrument.key)
+                raise
+
+    def _unquoted(self, instrument: Instrument, error: Exception) -> None:
+        self.unquoted[instrument.key] = str(error)
+        log.warning("%s has no quotes of %s: %s", self.name, instrument.key, error)
+
     async def _subscribe(self, hub: Hub, instrument: Instrument) -> None:
-        try:
-            contract: Contract = await self.contracts.of(instrument)
-        except OrderRejected as error:
-            self.unquoted[instrument.key] = str(error)
-            log.warning("%s has no quotes of %s: %s", self.name, instrument.key, error)
-            return
-        self.unquoted.pop(instrument.key, None)
+        contract: Contract = await self.contracts.of(instrument)
         self._of_contract[contract.id] = instrument
         await hub.tell("SubscribeContractQuotes", contract.id)
+        self.unquoted.pop(instrument.key, None)
+
+    async def _ask_again(self, hub: Hub) -> None:
+        while True:
+            await self.clock.sleep(_AGAIN_S)
+            with suppress(BrokerAuthError):  # the next login says so
+                await self._subscribe_all(hub)
 
     async def _listen(self, hub: Hub) -> None:
         queue = self._queue
@@ -252,29 +282,34 @@ class Topstepx(FeedAdapter):
                     self._moved.notify_all()
 
     def _quote(self, instrument: Instrument, row: Mapping[str, Any]) -> Quote | None:
-        """What was told, laid over what was told before; None until both sides are known."""
-        top = self._tops.setdefault(instrument.key, _Top())
+        """What was told, laid over what was told before; None until both sides are known.
+
+        A hub that tells old frames again tells nothing: their sides must not stand beside new ones.
+        """
+        now, top = self.clock.now(), self._tops.setdefault(instrument.key, _Top())
+        at = _made_at(row)
+        if top.at is not None and at < top.at:
+            return None
+        top.at = min(at, now)
         if row.get("bestBid") is not None:
             top.bid = exact(row["bestBid"])
         if row.get("bestAsk") is not None:
             top.ask = exact(row["bestAsk"])
         if top.bid is None or top.ask is None:
             return None
-        now = self.clock.now()
         return Quote(
             instrument=instrument,
             bid=top.bid,
             ask=top.ask,
-            exchange_at=_made_at(row, now),
+            exchange_at=top.at,  # what lies before us is now, whatever their clock says
             received_at=now,
             source=self.name,
         )
 
 
-def _made_at(row: Mapping[str, Any], now: datetime) -> datetime:
-    """When the exchange made it; what lies before us is now, whatever their clock says."""
-    text = row.get("timestamp") or row.get("lastUpdated")
-    return min(moment(text, "timestamp"), now)
+def _made_at(row: Mapping[str, Any]) -> datetime:
+    """When the exchange made it, by its own clock."""
+    return moment(row.get("timestamp") or row.get("lastUpdated"), "timestamp")
 
 
 def _candle(row: Mapping[str, Any], timeframe: Timeframe) -> Candle:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -191,6 +192,54 @@ async def test_a_lost_hub_ends_the_stream_and_a_new_connection_watches_the_same(
     found = await asked
     assert found is not None
     assert found.bid == 6710, "a price of before the gap"
+
+
+async def test_frames_of_before_the_gap_are_no_side_of_a_new_quote(
+    venue: TopstepxVenue, feed: Topstepx
+) -> None:
+    """A hub that replays on reconnect: an old ask beside a new bid would be a crossed fiction."""
+    await feed.watch([MES])
+    await watching(venue, MES)
+    put(venue, MES, "6700", "6700.25")
+    assert await next_of(feed) is not None
+    await venue.drop_streams()
+    assert await next_of(feed) is None
+    await feed.connect()
+    await watching(venue, MES)
+    old, new = (START - timedelta(seconds=40)).isoformat(), START.isoformat()
+    await hub_says(venue, MES, {"bestBid": 6600, "bestAsk": 6750.25, "timestamp": old})
+    await hub_says(venue, MES, {"bestBid": 6701, "timestamp": new})
+    await hub_says(venue, MES, {"bestAsk": 6701.25, "timestamp": new})
+    quote = await next_of(feed)
+    assert quote is not None
+    assert (quote.bid, quote.ask) == (D(6701), D("6701.25"))
+
+
+@pytest.mark.parametrize("is_late", [False, True])
+async def test_a_look_up_that_failed_or_was_cut_short_is_made_again(
+    venue: TopstepxVenue, feed: Topstepx, monkeypatch: pytest.MonkeyPatch, is_late: bool
+) -> None:
+    """Else what is held would have no price until the hub is lost: no target, no loss limit."""
+    known, n_asked = feed.contracts.of, 0
+
+    async def once(instrument: Instrument) -> Any:
+        nonlocal n_asked
+        n_asked += 1
+        if n_asked == 1 and is_late:
+            await asyncio.Event().wait()
+        if n_asked == 1:
+            raise BrokerUnavailable("the firm answers 503")
+        return await known(instrument)
+
+    monkeypatch.setattr(feed.contracts, "of", once)
+    with suppress(TimeoutError, BrokerUnavailable):
+        async with asyncio.timeout(0.05):
+            await feed.watch([MES, MNQ])
+    async with asyncio.timeout(5):
+        while n_asked < 3:
+            venue.clock.advance(1)
+            await asyncio.sleep(0.002)
+    await watching(venue, MES, MNQ)
 
 
 async def test_close_ends_the_stream(feed: Topstepx) -> None:
