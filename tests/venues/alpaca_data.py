@@ -38,6 +38,8 @@ class AlpacaData:
         self.is_deaf = self.is_mute = False
         """No new streams; no answers by REST (500)."""
         self.takes_stream_keys = True
+        self.shape: Any = None
+        """Told instead of the newest quotes, when there is any."""
         self._sockets: dict[web.WebSocketResponse, str] = {}
         self._runner: web.AppRunner | None = None
         self.url = self.ws_url = ""
@@ -93,6 +95,8 @@ class AlpacaData:
             return web.json_response({"message": "internal server error"}, status=500)
         if request.headers.get("APCA-API-KEY-ID") != KEY:
             return web.json_response({"message": "forbidden."}, status=403)
+        if self.shape is not None:
+            return web.json_response({"quotes": self.shape})
         found = {}
         for symbol in request.query["symbols"].split(","):
             if symbol in self.quotes:

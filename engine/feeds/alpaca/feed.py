@@ -271,7 +271,7 @@ class Alpaca(Polled):
                     log.info("%s: %s are refused: %s", self.name, kind, answer.refusal())
                     continue
                 quotes = answer.body.get("quotes") if isinstance(answer.body, dict) else None
-                for symbol, body in (quotes or {}).items():
+                for symbol, body in quotes.items() if isinstance(quotes, dict) else ():
                     with suppress(*_UNREADABLE):
                         found.append(self._read(body, own[symbol]))
         return found

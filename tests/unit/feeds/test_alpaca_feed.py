@@ -420,3 +420,17 @@ def test_every_published_bar_is_read() -> None:
                 assert candle_of(row, "1m").is_sane
                 n += 1
     assert n >= 2
+
+
+@pytest.mark.parametrize("quotes", [["SPY"], "none", 7, {"SPY": None}, {"QQQ": {}}])
+async def test_an_answer_of_another_shape_does_not_end_the_asking(quotes: Any) -> None:
+    """Else nothing is asked any more, and nobody hears that the source is lost."""
+    async with opened() as world:
+        await world.feed.watch([SPY])
+        await world.heard("SPY")
+        world.data.shape = quotes
+        n_asked = len(world.data.asked)
+        await world.until(lambda: len(world.data.asked) > n_asked, eager=True)
+        world.data.shape = None
+        world.data.put("SPY", 600.5, 600.6)
+        await world.until(lambda: world.has("SPY", "600.5"), eager=True)
