@@ -4,7 +4,7 @@ import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import ClassVar, Protocol, runtime_checkable
 
@@ -209,6 +209,20 @@ def not_ahead(quote: Quote) -> Quote:
     return replace(quote, exchange_at=quote.received_at)
 
 
+_SET_BACK = timedelta(seconds=5)
+"""No feed hands a quote on so late: the wall clock was set back after the last one (M-03)."""
+
+
+def is_older(quote: Quote, last: Quote) -> bool:
+    """Whether it is of an older market than the last one.
+
+    Nobody can tell across a step of the wall clock: what comes after it counts, else nothing
+    would be heard for as long as it was set back.
+    """
+    is_set_back = last.received_at - quote.received_at > _SET_BACK
+    return quote.exchange_at < last.exchange_at and not is_set_back
+
+
 class QuoteBoard:
     """Last quote of each watched instrument; tells its listeners about every new one."""
 
@@ -222,7 +236,7 @@ class QuoteBoard:
         """Take a new quote in. Insane ones (M-02) and ones older than the last are dropped."""
         quote = not_ahead(quote)
         last = self._last.get(quote.instrument.key)
-        if last is not None and quote.exchange_at < last.exchange_at:
+        if last is not None and is_older(quote, last):
             return  # of an older market: no price, and nothing to compare with either
         is_usable = quote.is_sane if self.quality is None else self.quality.heard(quote)
         if not is_usable:

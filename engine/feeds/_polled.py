@@ -3,6 +3,7 @@
 import asyncio
 from abc import abstractmethod
 from collections.abc import AsyncIterator, Iterable
+from dataclasses import replace
 from typing import ClassVar
 
 from pydantic import Field
@@ -11,7 +12,7 @@ from engine.brokers._wire.usage import Usage
 from engine.domain.errors import BrokerUnavailable
 from engine.domain.instrument import Instrument
 from engine.domain.quote import Quote
-from engine.feeds import FeedAdapter, FeedSetup, not_ahead
+from engine.feeds import FeedAdapter, FeedSetup, is_older, not_ahead
 
 
 class Polled(FeedAdapter):
@@ -91,14 +92,22 @@ class Polled(FeedAdapter):
         return new
 
     def _take(self, quote: Quote) -> None:
-        """Pass on what is not older than what was passed on already."""
+        """Pass on what is not older than what was passed on already.
+
+        An older stamp with the same price, or with a halt, says that what is known still stands:
+        streams stamp a quote when it came, or not at all.
+        """
         quote = not_ahead(quote)
         key = quote.instrument.key
         self._heard_at[key] = self.clock.monotonic()
         known = self._last.get(key)
-        if known is None or quote.exchange_at >= known.exchange_at:
-            self._last[key] = quote
-            self._queue.put_nowait(quote)
+        if known is not None and is_older(quote, known):
+            if not quote.is_halted and (quote.bid, quote.ask) != (known.bid, known.ask):
+                return
+            now, is_halted = quote.received_at, quote.is_halted
+            quote = replace(known, received_at=now, is_halted=is_halted)
+        self._last[key] = quote
+        self._queue.put_nowait(quote)
 
     def _is_silent(self, instrument: Instrument) -> bool:
         heard_at = self._heard_at.get(instrument.key)

@@ -177,7 +177,7 @@ class Several:
 
     def _stands(self, known: tuple[int, str, datetime], quote: Quote) -> bool:
         _, source, at = known
-        return quote.received_at - at < STALE and not self._is_poor(source, quote)
+        return abs(quote.received_at - at) < STALE and not self._is_poor(source, quote)
 
     def _is_poor(self, source: str, quote: Quote) -> bool:
         quality = self.quality

@@ -451,7 +451,7 @@ class TastytradeVenue(Venue):
                 "bid-size": str(quote.bid_size or 0),
                 "ask": str(quote.ask),
                 "ask-size": str(quote.ask_size or 0),
-                "is-trading-halted": False,
+                "is-trading-halted": quote.is_halted,
             }
             for quote in self.board.all().values()
             if (_ASKED[quote.instrument.kind], words.symbol_of(quote.instrument)) in asked

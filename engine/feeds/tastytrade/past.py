@@ -4,11 +4,12 @@ import asyncio
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Protocol
 
 from engine.brokers.tastytrade.translate import number
 from engine.domain.candle import Candle, Timeframe, day_began
+from engine.feeds.tastytrade.reading import stamp
 
 PATIENCE_S = 4.0
 """Real seconds that a whole past may take."""
@@ -103,10 +104,9 @@ def candle_in(event: Mapping[str, Any], timeframe: Timeframe) -> Candle | None:
     """A candle event; None when nothing was traded in it. A day's time is its UTC midnight."""
     names = ("open", "high", "low", "close")
     found = {name: number(event.get(name)) for name in names}
-    stamp = number(event.get("time"))
-    if None in found.values() or stamp is None:
+    at = stamp(event.get("time"))
+    if None in found.values() or at is None:
         return None
-    at = datetime.fromtimestamp(float(stamp / 1000), UTC)
     said: dict[str, Any] = found
     candle = Candle(
         at=day_began(at.date()) if timeframe == "1d" else at,

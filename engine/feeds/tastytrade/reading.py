@@ -69,7 +69,7 @@ def quote_in(
     bid, ask = number(event.get("bidPrice")), number(event.get("askPrice"))
     if bid is None or ask is None:
         return None
-    times = [_stamp(event.get(key)) for key in ("bidTime", "askTime", "eventTime")]
+    times = [stamp(event.get(key)) for key in ("bidTime", "askTime", "eventTime")]
     return Quote(
         instrument=instrument,
         bid=bid,
@@ -93,18 +93,22 @@ def greeks_in(
     said: dict[str, Any] = found
     return Greeks(
         instrument=instrument,
-        exchange_at=_stamp(event.get("time")) or now,
+        exchange_at=stamp(event.get("time")) or now,
         received_at=now,
         source=source,
         **said,
     )
 
 
-def _stamp(milliseconds: Any) -> datetime | None:
+def stamp(milliseconds: Any) -> datetime | None:
+    """When it was made; None when that is not said, or beyond all calendars."""
     found = number(milliseconds)
     if found is None or found <= 0:
         return None
-    return datetime.fromtimestamp(float(found / 1000), UTC)
+    try:
+        return datetime.fromtimestamp(float(found / 1000), UTC)
+    except (ValueError, ArithmeticError, OSError):
+        return None
 
 
 def question(instruments: Iterable[Instrument]) -> list[tuple[str, str]]:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -328,3 +328,48 @@ async def test_it_connects_again_after_it_ended(world: World) -> None:
     await world.feed.watch([SPY])
     await world.until(lambda: bool(world.venue.dxlink.channels))
     assert world.ended == [None], "the second reading goes on"
+
+
+async def streamed(world: World, **fields: Any) -> None:
+    """An event as the provider sends it, with no times unless they are given."""
+    event = {"eventSymbol": "SPY", "bidPrice": 600.1, "askPrice": 600.12, **fields}
+    await world.venue.dxlink._send(world.venue.dxlink.channels[0], "Quote", event)
+
+
+async def test_a_halt_is_heard_though_the_stream_stamps_nothing(world: World) -> None:
+    """M-10: what the answer says of the market is newer, though its price was made before."""
+    await world.start()
+    await world.feed.watch([SPY])
+    await world.until(lambda: bool(world.venue.dxlink.channels))
+    await streamed(world)
+    await world.until(lambda: len(world.got) == 1)
+    halted = replace(world.quote(SPY, "600.10", "600.12", age_s=0.05), is_halted=True)
+    world.venue.board.put(halted)
+    await world.until(lambda: len(world.got) > 1, eager=True)
+    assert world.got[-1].is_halted
+    assert (world.got[-1].bid, world.got[-1].ask) == (D("600.1"), D("600.12"))
+    assert world.got[-1].received_at > world.got[0].received_at
+
+
+@pytest.mark.parametrize("stamp", [10**20, -(10**20), "9e99"])
+async def test_a_stamp_beyond_all_time_does_not_cut_the_line(world: World, stamp: Any) -> None:
+    await world.start()
+    await world.feed.watch([SPY])
+    await world.until(lambda: bool(world.venue.dxlink.channels))
+    await streamed(world, bidTime=stamp)
+    await streamed(world, bidPrice=600.5, askPrice=600.52)
+    await world.until(lambda: bool(world.got) and world.got[-1].bid == D("600.5"))
+    assert not world.feed.why_silent
+
+
+async def test_a_wall_clock_that_was_set_back_silences_nothing(world: World) -> None:
+    """M-03."""
+    await world.start()
+    await world.feed.watch([SPY])
+    await world.until(lambda: bool(world.venue.dxlink.channels))
+    await streamed(world)
+    await world.until(lambda: len(world.got) == 1)
+    world.clock.jump(START - timedelta(hours=1))
+    await streamed(world, bidPrice=600.5, askPrice=600.52)
+    await world.until(lambda: len(world.got) == 2)
+    assert world.got[-1].bid == D("600.5")
