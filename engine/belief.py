@@ -1,7 +1,8 @@
 """Which prices are believed: a slip of the feed or a phantom market must sell nothing (M-02).
 
-A quote is doubted that is a quarter away from the last one believed (an option: three times it),
-or as wide as no market of its kind is. It is believed all the same once
+A quote is doubted that is a quarter away from the last one believed (an option: three times it; a
+future: a fiftieth, as none leaps so far between two quotes), or as wide as no market of its kind
+is. It is believed all the same once
 
 - another source says so too, or the broker's own mark of the position does (what is wide: another
   source only, a mark always lies somewhere inside);
@@ -19,7 +20,7 @@ from datetime import datetime
 from engine.domain.instrument import Instrument
 from engine.domain.quote import Quote
 
-_FAR, _FAR_ELSE = {"option": 3.0}, 1.25
+_FAR, _FAR_ELSE = {"option": 3.0, "future": 1.02}, 1.25
 """So many times the last price, up or down."""
 _WIDE, _WIDE_ELSE = {"option": 0.5}, 0.02
 """Share of the middle that the spread takes."""

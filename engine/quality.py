@@ -178,7 +178,7 @@ class Quality:
             parts=parts,
             sources=tuple(fresh),
             is_quarantined=instrument.key in self._bad_until,
-            is_halted=used.is_halted,
+            is_halted=used.is_halted or any(_says_halt(series, now) for series in known.values()),
         )
 
     def worst(self, legs: tuple[Leg, ...], now: datetime) -> Report | None:
@@ -287,6 +287,11 @@ def _age(series: _Series, now: datetime) -> float:
     if series.last_at is None:
         return float("inf")
     return abs((now - series.last_at).total_seconds())
+
+
+def _says_halt(series: _Series, now: datetime) -> bool:
+    """One word is enough: most streams tell of no halts."""
+    return series.is_halted and _age(series, now) <= 5 * INTERVAL_S
 
 
 def _share(seen: deque[bool]) -> float:

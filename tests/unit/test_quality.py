@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.domain.instrument import option, stock
+from engine.domain.instrument import future, option, stock
 from engine.domain.quote import Leg, Quote
 from engine.feeds import QuoteBoard
 from engine.quality import Grade, Quality
@@ -226,6 +226,16 @@ def test_a_stamp_from_the_future_shuts_nothing_out():
     assert board.last(SPY).bid == D("100.10")
 
 
+def test_a_wall_clock_that_was_set_back_shuts_nothing_out():
+    """M-03: what was received after the step is newer, whatever the stamps say."""
+    board = QuoteBoard(Quality())
+    board.put(quote(after_s=3600))
+    board.put(replace(quote("100.10", "100.12"), exchange_at=START + timedelta(hours=1)))
+    assert board.last(SPY).bid == D("100.10")
+    board.put(quote("100.20", "100.22", after_s=1))
+    assert board.last(SPY).bid == D("100.20")
+
+
 def test_an_older_price_is_neither_shown_nor_what_the_next_is_compared_with():
     board = QuoteBoard(Quality())
     board.put(quote(after_s=10))
@@ -302,6 +312,27 @@ def test_a_halt_is_known_until_a_quote_without_it_comes():
     assert grade(quality).is_halted
     quality.heard(quote(after_s=1))
     assert not grade(quality, 1).is_halted
+
+
+def test_a_halt_that_one_source_tells_is_not_undone_by_one_that_knows_of_none():
+    """M-10: not every stream tells halts, and the freshest word may be of such a one."""
+    quality = heard(quote(is_halted=True), quote(after_s=0.5, source="two"))
+    assert grade(quality, 1).is_halted
+    quality.heard(quote(after_s=2))
+    assert not grade(quality, 2).is_halted
+
+
+@pytest.mark.parametrize("factor", ["1.10", "0.90"])
+def test_a_future_that_leaps_a_tenth_in_one_tick_is_held_until_it_has_stood(factor):
+    """Its exchange stops trading before: no tick of it moves targets, trails or the loss limit."""
+    mes = future("MES", date(2025, 3, 1))
+    board, far = QuoteBoard(Quality()), D(6000) * D(factor)
+    board.put(quote("6000.00", "6000.25", instrument=mes))
+    for n in range(1, 6):
+        board.put(quote(str(far), str(far + D("0.25")), instrument=mes, after_s=n))
+        assert board.last(mes).bid == D(6000)
+    board.put(quote(str(far), str(far + D("0.25")), instrument=mes, after_s=6))
+    assert board.last(mes).bid == far
 
 
 def test_trends_are_sampled_as_quotes_come_and_kept_for_a_day():
