@@ -5,13 +5,18 @@ Called by the sweep. The state of an account is one fact of the desk, durable be
 
 import asyncio
 from dataclasses import replace
+from datetime import timedelta
 
 from engine import prop
 from engine.desk import Desk
 from engine.flows import facts, flatten, prop_account
+from engine.market import CME
 from engine.risk import Facts, only
 from engine.risk.prop_flat_by import PropFlatBy
 from engine.risk.prop_loss_limit import PropLossLimit
+
+_LEAP = timedelta(seconds=2)
+"""A leap that nothing took back for so long is the market."""
 
 
 async def watch(desk: Desk) -> None:
@@ -28,6 +33,7 @@ async def _watch(desk: Desk, account: str) -> None:
     near = await _too_near(desk, account, seen)
     if why or near:
         await flatten.of_account(desk, account, near or why)
+    await _tell_of_late(desk, account)
 
 
 async def _count_days(desk: Desk, account: str) -> None:
@@ -50,7 +56,17 @@ async def _count_days(desk: Desk, account: str) -> None:
     worth = facts.equity(desk, record)
     if worth is None:
         return  # something is held and has no price: no entries until the day can be counted
-    await _keep(desk, account, prop.ended(known, max(record.cash_usd, worth), today))
+    after = prop.ended(known, max(record.cash_usd, worth), today)
+    await _keep(desk, account, after)
+    at = prop.floor(firm, after)
+    if CME.next_trading_day(known.day_on) < today and at < firm.start_balance_usd:
+        await desk.tell(
+            "admin",
+            f"⚠ {account}: the desk has not seen how the firm's days from {known.day_on} until "
+            f"{today} ended. It counts with the floor ${at:,.2f}: compare it with the firm's "
+            f"dashboard, and set accounts.{account}.prop_firm.floor_usd if that says more.",
+            note_id=f"prop-missed-{account}-{today}",
+        )
 
 
 async def _keep(desk: Desk, account: str, state: prop.PropState) -> None:
@@ -72,6 +88,34 @@ def _why_flat(desk: Desk, seen: Facts) -> str:
     return "the prop firm wants it flat" if check is not None and check.is_due(seen) else ""
 
 
+async def _tell_of_late(desk: Desk, account: str) -> None:
+    """Call people when something is held past the firm's time: it may close the account."""
+    now, firm = desk.clock.now(), desk.settings.prop_firms[account]
+    on = prop.day_of(firm, now)
+    held = [t for t in desk.book.open_trades(account) if t.qty_open != 0]
+    if held and now >= prop.flat_at(firm, on):
+        await desk.tell(
+            "admin",
+            f"🛑 {account}: {', '.join(t.symbol for t in held)} could not be closed by "
+            f"{prop.flat_at(firm, on).astimezone(prop.CHICAGO):%H:%M} Chicago, when the firm "
+            "wants it flat. Close it at the broker; the desk goes on trying.",
+            note_id=f"prop-late-{account}-{on}",
+        )
+
+
+def _is_leap(desk: Desk, account: str) -> bool:
+    """Whether a price has just leapt, and the next may take it back: one slip closes nothing."""
+    quality, now = desk.board.quality, desk.clock.now()
+    for leg in (leg for t in desk.book.open_trades(account) for leg in t.legs):
+        last = desk.board.last(leg.instrument)
+        if quality is None or last is None or now - last.received_at > _LEAP:
+            continue
+        data = quality.of(leg.instrument, now)
+        if data is not None and data.parts["range"] == 0:
+            return True
+    return False
+
+
 async def _too_near(desk: Desk, account: str, seen: Facts) -> str:
     """Why everything must go before the firm closes the account; said and kept once a day."""
     check = only(desk.checks, PropLossLimit)
@@ -83,7 +127,7 @@ async def _too_near(desk: Desk, account: str, seen: Facts) -> str:
         desk.health[f"prop {account}"] = denial.detail  # what is held cannot be judged
     else:
         desk.health.pop(f"prop {account}", None)
-    if denial is None or denial.code != "prop_loss_limit.reached":
+    if denial is None or denial.code != "prop_loss_limit.reached" or _is_leap(desk, account):
         return ""
     if state.closed_on != state.day_on:
         async with desk.lock(account):

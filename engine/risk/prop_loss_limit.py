@@ -67,18 +67,19 @@ class PropLossLimit(RiskCheck):
                 detail=f"the distance of {facts.account.name} from its maximum loss limit is not "
                 f"known: equity {facts.prop.equity_usd}, floor {facts.prop.floor_usd}",
             )
+        if room <= self.settings.buffer_usd:  # by any day's floor: it never falls
+            return Denial(
+                code="prop_loss_limit.reached",
+                detail=f"equity ${facts.prop.equity_usd:,.2f} is ${room:,.2f} above the firm's "
+                f"floor ${facts.prop.floor_usd:,.2f}; everything is closed at "
+                f"${self.settings.buffer_usd}",
+            )
         if state.day_on != prop.day_of(facts.prop.firm, facts.now):
             return Denial(
                 code="prop_loss_limit.unsettled",
                 detail=f"the firm's day {state.day_on} is not counted yet, so the floor may move",
             )
-        if room > self.settings.buffer_usd:
-            return None
-        return Denial(
-            code="prop_loss_limit.reached",
-            detail=f"equity ${facts.prop.equity_usd:,.2f} is ${room:,.2f} above the firm's floor "
-            f"${facts.prop.floor_usd:,.2f}; everything is closed at ${self.settings.buffer_usd}",
-        )
+        return None
 
     def warning(self, facts: Facts) -> str:
         """Said from 500 dollars above the floor on."""

@@ -1,7 +1,7 @@
 """A futures account at a prop firm, through the whole desk (R-04, R-05, I-23)."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -14,6 +14,7 @@ from engine.domain.order import OrderState, Purpose
 from engine.domain.record import changed
 from engine.flows import prop, prop_account
 from engine.prop import PropFirm, floor
+from engine.quality import Quality
 from engine.store import Store
 from storage.memory import MemoryStore
 from tests import rig as desks
@@ -229,6 +230,74 @@ async def test_a_distance_that_cannot_be_told_is_shown_and_nothing_is_closed(
     assert "prop main" not in rig.desk.health
 
 
+async def test_a_wall_clock_that_was_a_day_ahead_leaves_the_limit_in_force(make: Make) -> None:
+    """M-03 and R-04: the floor never falls, so one that is reached is reached on any day."""
+    rig = await make()
+    await hold(rig)
+    rig.clock.jump(rig.clock.now() + timedelta(days=1))
+    await prop.watch(rig.desk)
+    assert state(rig).day_on == date(2025, 1, 30)
+    rig.clock.jump(rig.clock.now() - timedelta(days=1))
+    await lose(rig, "30")
+    rig.quote(MES, "6318.00", "6318.00")
+    await rig.pass_time(1)
+    assert rig.trade().closes != ()
+
+
+async def test_what_is_held_at_a_price_of_long_ago_is_not_known_and_lets_nothing_in(
+    make: Make,
+) -> None:
+    """R-04 and M-01: one symbol fell silent, another one is quoted."""
+    rig = await make(FIRM.model_copy(update={"max_loss_usd": d(1000)}))
+    await hold(rig)
+    mnq = future("MNQ", date(2025, 3, 1))
+    await rig.pass_time(61, 61)
+    rig.quote(mnq, "21000", "21000.25")
+    await enter(rig, "🚨 NQ long 21000.25: A\nStop: 20990")
+    assert "prop_loss_limit.unknown" in codes(rig)
+    await prop.watch(rig.desk)
+    assert "not known" in rig.desk.health["prop main"]
+    rig.quote(MES, "6325.75", "6326.00")
+    await prop.watch(rig.desk)
+    assert "prop main" not in rig.desk.health
+
+
+@pytest.mark.parametrize("is_slip", [True, False])
+async def test_a_leap_closes_the_account_only_if_nothing_takes_it_back(
+    make: Make, is_slip: bool
+) -> None:
+    """R-04 and M-02: a leap counts once the next quote confirms it, or after two seconds."""
+    rig = await make(FIRM.model_copy(update={"max_loss_usd": d(280)}))
+    rig.board.quality = Quality()
+    await enter(rig, "🚨 ES long 6326: A\nStop: 6307")
+    await rig.fill(MES, "6325.75", "6326.00")
+    await lose(rig, "55")
+    for n in range(25):
+        rig.quote(MES, f"63{25 + n % 2}.75", f"63{26 + n % 2}.00")
+    rig.quote(MES, "6310.00", "6310.25")
+    await rig.pass_time(1)
+    assert rig.trade().closes == ()
+    if is_slip:
+        rig.quote(MES, "6325.75", "6326.00")
+    await rig.pass_time(2)
+    assert (rig.trade().closes == ()) is is_slip
+
+
+async def test_days_that_nobody_saw_end_are_told(make: Make) -> None:
+    """The floor may be higher than any balance that the desk has seen."""
+    store: Store = MemoryStore()
+    vault, clock = MemoryVault(), ManualClock(desks.START)
+    wide = FIRM.model_copy(update={"max_loss_usd": d(5000)})
+    await make(wide, store=store, vault=vault, clock=clock)
+    clock.to(chicago("2025-01-30T10:00"))
+    assert (await make(wide, store=store, vault=vault, clock=clock)).notes() == []
+    clock.to(chicago("2025-02-03T18:00"))
+    again = await make(wide, store=store, vault=vault, clock=clock)
+    (note,) = again.notes()
+    assert "$95,000.00" in note
+    assert "floor_usd" in note
+
+
 # -- flat by the afternoon --------------------------------------------------------------------
 
 
@@ -288,6 +357,24 @@ async def test_entries_end_twenty_minutes_before_and_begin_again_at_five(make: M
     rig.quote(MES, "6325.75", "6326.00")
     record = await enter(rig, "🚨 ES long 6326: A\nStop: 6316.25")
     assert record.state is AlertState.ORDERED
+
+
+async def test_people_are_called_once_when_something_is_held_past_the_firms_time(
+    make: Make,
+) -> None:
+    """R-05 and M-10: nobody buys it while trading is halted."""
+    rig = await make()
+    await hold(rig)
+    rig.clock.to(chicago("2025-01-29T15:05:30"))
+    rig.quote(MES, "6325.75", "6326.00", is_halted=True)
+    await rig.pass_time(1)
+    assert [n for n in rig.notes() if "Chicago" in n] == []
+    rig.clock.to(chicago("2025-01-29T15:10"))
+    for _ in range(3):
+        rig.quote(MES, "6325.75", "6326.00", is_halted=True)
+        await rig.pass_time(1)
+    (note,) = [n for n in rig.notes() if "15:10 Chicago" in n]
+    assert "MES could not be closed" in note
 
 
 # -- contracts --------------------------------------------------------------------------------

@@ -137,6 +137,7 @@ def test_after_the_account_was_closed_there_is_no_entry_until_the_next_day() -> 
 def test_a_day_that_is_not_counted_yet_lets_nothing_in() -> None:
     old = PropState(peak_usd=D(50_000), day_on=NOW.date() - timedelta(days=1))
     assert loss(state=old) == "prop_loss_limit.unsettled"
+    assert loss(state=old, equity_usd=D(48_100)) == "prop_loss_limit.reached"
 
 
 # -- flat by ----------------------------------------------------------------------------------
