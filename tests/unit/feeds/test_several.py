@@ -228,3 +228,23 @@ async def test_greeks_are_those_of_the_first_feed_that_has_a_model() -> None:
     assert await several.greeks(call) is None, "none of them is connected yet"
     several.down.clear()
     assert await several.greeks(call) == known
+
+
+async def test_a_wall_clock_that_was_set_back_does_not_keep_the_next_feed_waiting() -> None:
+    """M-03: what the first said an hour from now does not count as just said."""
+    first, second = Told("first"), Told("second")
+    both = Several([first, second], ManualClock(START))  # type: ignore[list-item]
+    await both.connect()
+    heard: list[str] = []
+    task = asyncio.create_task(collected(both, heard))
+    await both.watch([SPY])
+    await until(lambda: not both.down)
+    first.queue.put_nowait(quote("first", 3600))
+    await until(lambda: heard == ["first"])
+    second.queue.put_nowait(quote("second", 10))
+    await until(second.queue.empty)
+    for _ in range(20):
+        await asyncio.sleep(0)
+    await both.close()
+    await asyncio.wait_for(task, 20)
+    assert heard == ["first", "second"]
