@@ -92,6 +92,12 @@ async def absent(desk: Desk, order_id: str, found: Found) -> bool:
         return False  # another look has found it meanwhile, or sends it again
     if is_unanswered and not is_safe and await _send_again(desk, order):
         return True
+    current = desk.book.orders.get(order_id)
+    if order_id in desk.in_flight or current is not order:
+        # Sent once more, and not answered either: that the first one is absent proves nothing.
+        name = f"absence of {order_id} again {current.attempt if current else 0}"
+        desk.vigil(lambda: _look_later(desk, order_id, ABSENT_TWICE_S), name)
+        return False
     await _over(desk, order)
     return True
 
@@ -193,12 +199,12 @@ async def look_back(desk: Desk, order_id: str, at_s: Sequence[float]) -> None:
     """Look for what is over, as we were told or believe: what it fills after all has no stop."""
     from engine.flows import recover
 
-    waited = 0.0
+    waited, known = 0.0, await desk.order(order_id)
     for at in at_s:
         await desk.clock.sleep(at - waited)
         waited = at
         order = await desk.order(order_id)
-        if order is None or order.filled:
+        if order is None or known is None or order.filled != known.filled:
             return  # it was heard of meanwhile
         with suppress(*QUIET):
             work = desk.broker(order.broker).find(order.account, order_id)

@@ -1,13 +1,15 @@
 """How long what is held stands bare, to the tenth of a second; sweep and poll come each second."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
 from engine.brokers import StreamDown, StreamUp
-from engine.domain.errors import OrderRejected
+from engine.domain.errors import OrderRejected, OrderStateUnknown
 from engine.domain.order import OrderType
 from engine.flows import send
+from tests.scenarios.outside_desk import LISTED
 from tests.sim import Sim, run
 
 STOP, MARKET = OrderType.STOP, OrderType.MARKET
@@ -154,3 +156,67 @@ def test_a_stop_that_lived_though_refused_and_is_cancelled_is_followed_at_once()
         return bare / 10
 
     assert run(story) <= 5
+
+
+def test_what_stands_bare_while_its_stop_s_cancellation_hangs_counts_from_its_beginning():
+    """I-20: it counted anew once the stop was heard to be over; people were called after 10.7 s."""
+
+    async def story():
+        sim = await Sim().start()
+        plain, cancel = sim.outside.submit, sim.outside.cancel
+
+        async def submit(request):
+            if request.type is MARKET:
+                raise OrderStateUnknown("reset by peer")
+            return await plain(request)
+
+        async def cancelled(account, order_id):
+            await cancel(account, order_id)
+            await asyncio.Event().wait()
+
+        sim.outside.submit, sim.outside.cancel = submit, cancelled
+        await sim.rig.say(BUY)
+        await asyncio.sleep(5)
+        sim.faults.drop_events = 1000
+        sim.slow(3.5, "find")
+        closing = asyncio.create_task(sim.rig.say("STC 2 SPY 603C 1/31"))
+        bare = 0
+        while not any("no working stop" in note for note in sim.rig.notes()):
+            await asyncio.sleep(0.1)
+            bare += not await stops(sim)
+        closing.cancel()
+        await sim.close()
+        return bare / 10
+
+    assert run(story) <= 6
+
+
+@pytest.mark.parametrize("is_told", [True, False])
+def test_a_stop_whose_repeat_is_not_answered_either_is_not_taken_for_absent(is_told):
+    """What proved the first one absent was believed of the second: two stops were there."""
+
+    async def story():
+        sim = await Sim().start()
+        sim.outside.own_caps = replace(sim.outside.own_caps, has_stream=is_told, **LISTED)
+        plain, sent = sim.outside.submit, []
+
+        async def submit(request):
+            if request.type is not STOP:
+                return await plain(request)
+            sent.append(request.client_order_id)
+            if len(sent) == 2:
+                sim.faults.drop_events = 1
+                await plain(request)
+            raise OrderStateUnknown("reset by peer")
+
+        sim.outside.submit = submit
+        sim.slow(0.5, "find")
+        await sim.rig.say(BUY)
+        await asyncio.sleep(20)
+        n_there = len(await stops(sim))
+        await sim.close()
+        return sent, n_there
+
+    sent, n_there = run(story)
+    assert sent == [sent[0]] * 2
+    assert n_there == 1
