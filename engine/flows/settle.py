@@ -74,11 +74,15 @@ async def _next(desk: Desk, trade_id: str, wish: Wished | None = None) -> bool:
         planned = plan(trade, own, broker_stops=broker_stops)
         steps = tuple(capable.fitted(desk, trade, step) for step in planned)
         step = next((s for s in steps if not _must_wait(desk, noted, s)), None)
+        if desk.backoff.must_wait(f"{trade_id}|all"):
+            step = None
+        if isinstance(step, Cancel):  # from here on it may stand bare, whenever its end is heard of
+            left = [o for o in own if o.order_id != step.order.order_id]
+            noted = _noted(desk, noted, is_protected(trade, left, broker_stops))
         with _let_go(desk, step):
             if noted is not trade and (step is None or isinstance(step, Cancel)):
-                await _store_protection(desk, noted, before)
-                before = ()
-            if step is None or desk.backoff.must_wait(f"{trade_id}|all"):
+                before = (*before, _protection(desk, noted))
+            if step is None:
                 if before:
                     await desk.commit(*before)
                 return False
@@ -285,15 +289,12 @@ def _noted(desk: Desk, trade: Trade, is_safe: bool) -> Trade:
     return replace(trade, is_unprotected_since=None if is_safe else now)
 
 
-async def _store_protection(desk: Desk, noted: Trade, before: tuple[Event, ...]) -> None:
+def _protection(desk: Desk, noted: Trade) -> Event:
     is_safe = noted.is_unprotected_since is None
-    await desk.commit(
-        *before,
-        desk.event(
-            "trade.protected" if is_safe else "trade.unprotected",
-            noted.alert_id,
-            changed(noted),
-            cards=(("trade", noted.trade_id, "orders"),),
-            trade_id=noted.trade_id,
-        ),
+    return desk.event(
+        "trade.protected" if is_safe else "trade.unprotected",
+        noted.alert_id,
+        changed(noted),
+        cards=(("trade", noted.trade_id, "orders"),),
+        trade_id=noted.trade_id,
     )
