@@ -146,13 +146,19 @@ async def _book(desk: Desk, fill: BrokerFill, order: Order, trade: Trade) -> Non
         water.forget(desk, trade.trade_id)
     elif not was_live:
         await _alive_again(desk, booking.trade)
-    if booking.order.is_flagged and not order.is_flagged:
+    if _is_unexpected(order, booking):
         # What was refused since may have been for want of it: it is no reason to wait any more.
         for purpose in (Purpose.CLOSE, Purpose.STOP):
             desk.backoff.worked(effects.pace_of_exit(trade.trade_id, purpose))
         await _tell_odd(desk, fill, booking.order, booking.trade)
     if booking.order.filled > booking.order.qty:
         _doubt_soon(desk, order.broker)
+
+
+def _is_unexpected(order: Order, booking: ledger.Booking) -> bool:
+    """Whether people have to hear of this one, even where the order needed their eye before."""
+    is_odd = booking.order.is_flagged and (not order.is_flagged or order.state.is_terminal)
+    return is_odd or booking.trade.qty_open < 0
 
 
 def _doubt_soon(desk: Desk, broker: str) -> None:

@@ -112,8 +112,8 @@ def _is_odd(before: Order, after: Order) -> bool:
         done > (after.qty - after.carried) * abs(leg.ratio)
         for done, leg in zip(after.leg_filled, after.legs, strict=True)
     )
-    was_over = before.state.is_terminal or before.ended is not None
-    is_late = was_over and after.filled + after.carried > after.reported
+    is_more = before.ended is not None and after.filled + after.carried > after.reported
+    is_late = before.state.is_terminal or is_more
     was_never_sent = (before.state, Trigger.FILL) not in MOVES or before.state in (
         OrderState.DENIED,
         OrderState.VOID,

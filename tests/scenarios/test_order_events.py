@@ -279,6 +279,25 @@ async def test_a_late_fill_after_cancel_opens_the_trade_and_is_protected(rig):  
     await check(rig)
 
 
+@pytest.mark.parametrize("is_reported", [False, True])
+async def test_every_late_fill_that_leaves_too_little_is_told(rig, is_reported):  # O-11
+    """The order's own report came first, or people had heard of it before: nobody was told."""
+    await rig.say(BUY)
+    await rig.fill(spy(), "2.14", "2.15")
+    (stop,) = await orders(rig, Purpose.STOP)
+    seen = (await rig.broker.find("main", stop.order_id)).order
+    await rig.say("STC 2 SPY 603C 1/31")
+    await alive(rig, 3)
+    assert not rig.desk.book.open_trades()
+    if is_reported:
+        filled = desks.replace(seen, state="filled", filled=d(2))
+        await send.on_event(rig.desk, "paper", OrderSeen(order=filled))
+    for n in (1, 2):
+        late = told_fill(rig, f"late-{n}", client_order_id=stop.order_id, side=Side.SELL)
+        await send.on_fill(rig.desk, desks.replace(late, price=d(n)))
+    assert sum("held the other way round" in n for n in rig.notes()) == 2
+
+
 async def test_an_overfill_is_booked_flagged_and_protected_in_full(rig):  # O-12
     await rig.say(BUY)
     await rig.fill(spy(), "2.14", "2.15")
