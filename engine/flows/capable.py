@@ -1,7 +1,6 @@
 """What a broker cannot do, made up for here: adapters only say what they can."""
 
 from dataclasses import replace
-from datetime import timedelta
 
 from engine.brokers import Caps
 from engine.desk import Desk
@@ -17,9 +16,9 @@ _EACH = 2
 """Requests of a stop that is let go: its end, and what comes in its place."""
 _GROWS_S, _GROWS_LATER_S, _OFTEN = 1.0, 2.5, 4
 """A stop grows no sooner than that after it was sent; later, when it has grown so often."""
-_LOOKED_FOR = timedelta(seconds=30)
+_LOOKED_FOR_S = 30.0
 """So long the look-ups of an exit go before moves; then a person is called, and moves go on."""
-_GOING = timedelta(seconds=5)
+_GOING_S = 5.0
 """A cancel that takes longer holds nobody up: exits always pass."""
 _MAY_FILL_S = 10.0
 """So long after it was sent an entry most likely fills, and then needs a stop at once."""
@@ -147,7 +146,7 @@ def _going(desk: Desk, broker: str) -> list[Order]:
 
 def _is_going(desk: Desk, order: Order) -> bool:
     is_under_way = order.state in (OrderState.PENDING_CANCEL, OrderState.SUBMITTING)
-    return is_under_way and desk.clock.now() - order.updated_at < _GOING
+    return is_under_way and desk.stopwatch.age_s(order.order_id, order.updated_at) < _GOING_S
 
 
 def _is_growing(desk: Desk, trade: Trade, order: Order) -> bool:
@@ -184,7 +183,7 @@ def _is_mere_move(desk: Desk, trade: Trade) -> bool:
         other.broker == trade.broker
         and other.purpose is not Purpose.ENTRY
         and other.state is OrderState.UNKNOWN
-        and desk.clock.now() - other.created_at < _LOOKED_FOR
+        and desk.stopwatch.age_s(other.order_id, other.created_at) < _LOOKED_FOR_S
         and _is_held(desk, other)
         for other in desk.book.orders.values()
     )
@@ -200,7 +199,7 @@ def _is_other_bare(desk: Desk, trade: Trade) -> bool:
         and other.stop is not None
         and other.qty_open > 0
         and (since := other.is_unprotected_since) is not None
-        and desk.clock.now() - since < _LOOKED_FOR
+        and desk.stopwatch.age_s(other.trade_id, since) < _LOOKED_FOR_S
         for other in desk.book.trades.values()
     )
 

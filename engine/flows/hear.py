@@ -178,7 +178,7 @@ async def on_report(desk: Desk, report: BrokerOrder, *, asked: bool = False) -> 
         await fetch_fills(desk, after, report.updated_at)
     elif missing:
         desk.vigil(lambda: _fetch_later(desk, after, report.updated_at), f"fills {after.order_id}")
-    if after.state.is_terminal and after.is_flagged and not order.is_flagged:
+    if after is not order and after.state.is_terminal and after.is_flagged:
         # Over with us and alive there it fills unwatched: a comparison cancels it.
         compare_later(desk, order.broker, 2 * GRACE.total_seconds(), "over, and lives")
     if after is not order:

@@ -1,5 +1,7 @@
 """A person decides about an order that no evidence explains: the last step of the ladder."""
 
+from functools import partial
+
 from engine import orders
 from engine.asking import Rank
 from engine.brokers import BrokerOrder, Unclear
@@ -7,7 +9,7 @@ from engine.desk import Desk
 from engine.domain.desk import Who
 from engine.domain.errors import NotAllowed, UserError
 from engine.domain.order import Order, OrderState, Purpose, Trigger
-from engine.flows import effects, send
+from engine.flows import absence, effects, send
 from engine.flows.answers import in_time
 from engine.flows.hear import QUIET
 
@@ -58,6 +60,9 @@ async def not_there(desk: Desk, who: Who, order_id: str, reason: str) -> str:
         said = f"{verdict(desk, order_id)}, says {who.name}: {reason or 'looked it up'}"
         after = orders.moved(order, trigger, desk.clock.now(), reason=said, is_flagged=True)
         await _commit(desk, who, after, said)
+    # He may be wrong: what lives on closes beside what is planned anew.
+    look = partial(absence.look_back, desk, order_id, absence.LOOK_BACK_S)
+    desk.vigil(look, f"afterwards {order_id}")
     effects.settle_soon(desk, order.trade_id)
     what = "cancelled" if was_taken else "never sent"
     return f"Order {order_id} counts as {what}. What it was for is planned anew."

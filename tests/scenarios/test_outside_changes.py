@@ -7,11 +7,11 @@ import pytest
 
 from engine.brokers import BalanceSeen, Seen, Unclear
 from engine.domain.errors import OrderStateUnknown, UserError
-from engine.domain.order import OrderState, Purpose
+from engine.domain.order import OrderState, Purpose, Side
 from engine.exits import Cancel
 from engine.flows import capable, resolve, send
 from tests import rig as desks
-from tests.rig import ADMIN, d, spy
+from tests.rig import ADMIN, d, spy, told_fill
 from tests.scenarios.outside_desk import alive, check, held, live, orders
 
 # -- replacing where nothing swaps in one go ----------------------------------------------------
@@ -168,6 +168,30 @@ async def test_a_stop_that_is_only_moved_waits_for_what_another_trade_lacks(open
         assert capable.must_queue(rig.desk, trade, moved) is must
 
 
+async def test_a_wall_clock_that_is_set_back_keeps_no_stop_waiting_for_another(opened):  # M-03
+    """What had been under way for 5 s stood in the way for an hour."""
+    terms, kinds = {"has_stream": False}, {"has_replace": False}
+    rig = await opened(terms=terms, kinds=kinds, risk=desks.LOOSE)
+    for strike in ("600", "601"):
+        rig.quote(spy(strike), "2.14", "2.16")
+        await rig.say(f"BTO 1 SPY {strike}C 1/31 @ 2.15")
+        rig.quote(spy(strike), "2.14", "2.15")
+        await alive(rig, 4)
+    _, other = live(rig, Purpose.STOP)
+
+    async def taken_in(account, order_id):
+        """It says yes, and nothing comes of it."""
+
+    rig.outside.cancel = taken_in
+    await rig.say("STC 1 SPY 600C 1/31")
+    trade, moved = rig.desk.book.trades[other.trade_id], Cancel(order=other, reason="moved")
+    rig.clock.jump(rig.clock.now() - timedelta(hours=1))
+    await alive(rig, 30)
+    capable.must_queue(rig.desk, trade, moved)
+    await alive(rig, 6)
+    assert not capable.must_queue(rig.desk, trade, moved)
+
+
 async def test_a_quantity_that_cannot_be_replaced_is_cancelled_and_sent_anew(opened):
     rig = await opened(kinds={"replaces_qty": False})
     await held(rig)
@@ -211,6 +235,52 @@ async def test_a_stop_whose_cancellation_comes_to_nothing_is_a_persons_to_decide
     await alive(rig, 5)
     assert not rig.desk.book.open_trades(), "and then it is closed, as was asked"
     await check(rig)
+
+
+async def said_over(rig, n_filled=0):
+    """A stop that works on: its cancellation comes to nothing, and somebody says that it is over.
+
+    Its broker closes more than is held.
+    """
+    submit = rig.outside.submit
+
+    async def unchecked(request):
+        return await submit(replace(request, reduces=False))
+
+    rig.outside.submit = unchecked
+    await held(rig)
+    (stop,) = live(rig, Purpose.STOP)
+
+    async def taken_in(account, order_id):
+        """It says yes, and no more of it."""
+
+    cancel, rig.outside.cancel = rig.outside.cancel, taken_in
+    await rig.say("STC 2 SPY 603C 1/31")
+    for n in range(n_filled):
+        part = told_fill(rig, f"part-{n}", client_order_id=stop.order_id, side=Side.SELL)
+        await send.on_fill(rig.desk, part)
+    await alive(rig, 32)
+    rig.outside.cancel = cancel
+    await resolve.not_there(rig.desk, ADMIN, stop.order_id, "it is gone in the app")
+
+
+@pytest.mark.parametrize("n_filled", [0, 1])
+async def test_a_stop_that_somebody_took_for_over_is_looked_for_again(opened, n_filled):
+    """It lived beside what was planned anew until the next comparison of the clock."""
+    rig = await opened()
+    await said_over(rig, n_filled)
+    await alive(rig, 8)
+    assert not await rig.broker.open_orders("main")
+    assert any("over with us; it is being cancelled" in note for note in rig.notes())
+
+
+async def test_what_a_stop_that_somebody_took_for_over_sells_too_much_is_told(opened):
+    rig = await opened()
+    await said_over(rig)
+    await alive(rig, 2)
+    await alive(rig, 2, ("1.00", "1.02"))
+    assert rig.trade().qty_open == -2
+    assert any("held the other way round" in note for note in rig.notes())
 
 
 async def test_an_exit_that_was_asked_to_wait_goes_out_when_the_pause_is_over(opened):  # O-18

@@ -571,3 +571,19 @@ async def test_a_moved_stop_that_lists_of_before_do_not_show_is_not_moved_once_m
     assert [o.stop for o in at_venue] == [d("1.50")]
     assert len(asked) == (1 if is_done else 2)
     await check(rig)
+
+
+async def test_an_entry_that_comes_though_somebody_said_that_it_never_did_is_cancelled(opened):
+    """It counted as in need of his eye already: nobody looked again."""
+    above, rig = ("2.28", "2.30"), await opened()
+    rig.faults.unknown_before_accept = 1
+    rig.outside.says["*"] = Unclear()
+    await rig.say(BUY)
+    rig.quote(spy(), *above)
+    (entry,) = live(rig, Purpose.ENTRY)
+    await resolve.not_there(rig.desk, ADMIN, entry.order_id, "no such order in the app")
+    rig.outside.says.clear()
+    await alive(rig, 26, above)
+    await rig.broker.submit(rig.outside.requests[0])
+    await alive(rig, 12, above)
+    assert not await rig.broker.open_orders("main")
