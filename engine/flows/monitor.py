@@ -263,6 +263,8 @@ async def sweep(desk: Desk) -> None:
     ):
         is_due = trade_id in due or trade_id not in desk.bands
         parts[f"sweep {trade_id}"] = partial(_tend, desk, trade_id, is_due=is_due)
+        if _naked(desk, trade_id) is not None:  # apart: its round may wait for a broker
+            parts[f"alarm {trade_id}"] = partial(_alarm, desk, trade_id)
     rounds = [desk.vigil(partial(guarded, desk, name, work), name) for name, work in parts.items()]
     await asyncio.wait(rounds, timeout=SWEEP_WAIT_S)
     _forget_the_dead(desk)
@@ -293,8 +295,7 @@ async def _tell_of_check(desk: Desk) -> None:
 
 
 async def _tend(desk: Desk, trade_id: str, *, is_due: bool) -> None:
-    """One trade's round; the alarm does not wait for a broker that does not answer."""
-    await _alarm(desk, trade_id)
+    """One trade's round."""
     await doubt.urge(desk, trade_id)
     await second_truth.seek(desk, desk.book.trades.get(trade_id))
     if desk.lock(f"trade:{trade_id}").locked():
@@ -306,17 +307,25 @@ async def _tend(desk: Desk, trade_id: str, *, is_due: bool) -> None:
 
 async def _alarm(desk: Desk, trade_id: str) -> None:
     """Call people when a held position has had no working stop for too long (I-20)."""
+    trade, naked = desk.book.trades.get(trade_id), _naked(desk, trade_id)
+    if trade is None or naked is None:
+        return
+    since, naked_s = naked
+    await desk.tell(
+        "admin",
+        f"⚠ {trade.symbol} ({trade_id}) has no working stop for {naked_s:.0f} s.",
+        note_id=f"naked-{trade_id}-{since:%d%H%M%S}",
+    )
+
+
+def _naked(desk: Desk, trade_id: str) -> tuple[datetime, float] | None:
+    """Since when and for how many seconds it has had no working stop, once that is too long."""
     trade = desk.book.trades.get(trade_id)
     since = None if trade is None else _bare_since(desk, trade)
-    if trade is None or since is None:
-        return
+    if since is None:
+        return None
     naked_s = desk.stopwatch.age_s(trade_id, since)
-    if naked_s > desk.settings.unprotected_alarm_s:
-        await desk.tell(
-            "admin",
-            f"⚠ {trade.symbol} ({trade_id}) has no working stop for {naked_s:.0f} s.",
-            note_id=f"naked-{trade_id}-{since:%d%H%M%S}",
-        )
+    return (since, naked_s) if naked_s > desk.settings.unprotected_alarm_s else None
 
 
 def _bare_since(desk: Desk, trade: Trade) -> datetime | None:
@@ -361,7 +370,7 @@ async def _cancel_stale(desk: Desk, order_id: str, why: str) -> None:
 
 _PARTS = ("approvals", "days", "halt", "check", "books", "entries", "prop")
 _OF_ONE = re.compile(
-    r"(?:task )?(?:settle|look|lookup|doubt|cancel|fills|trade|sweep|order) (\S+)$"
+    r"(?:task )?(?:settle|look|lookup|doubt|cancel|fills|trade|sweep|alarm|order) (\S+)$"
 )
 """Parts of health that are about one trade or one order."""
 

@@ -220,3 +220,36 @@ def test_a_stop_whose_repeat_is_not_answered_either_is_not_taken_for_absent(is_t
     sent, n_there = run(story)
     assert sent == [sent[0]] * 2
     assert n_there == 1
+
+
+def test_people_are_called_while_the_round_itself_waits_for_a_cancellation_that_hangs():
+    """I-20: the round that would have called them stood at the broker for 10 s."""
+
+    async def story():
+        sim = await Sim().start()
+        plain, n_asked = sim.outside.cancel, 0
+
+        async def cancelled(account, order_id):
+            nonlocal n_asked
+            n_asked += 1
+            if n_asked == 1:
+                raise OrderRejected("BUSY", "not now")
+            await plain(account, order_id)
+            await asyncio.Event().wait()
+
+        sim.outside.cancel = cancelled
+        await sim.rig.say(BUY)
+        await asyncio.sleep(5)
+        sim.faults.drop_events = 1000
+        closing = asyncio.create_task(sim.rig.say("STC 2 SPY 603C 1/31"))
+        await asyncio.sleep(1)
+        sim.slow(30, "find", "open_orders", "orders_since")
+        bare = 0
+        while not any("no working stop" in note for note in sim.rig.notes()):
+            await asyncio.sleep(0.1)
+            bare += not await stops(sim)
+        closing.cancel()
+        await sim.close()
+        return bare / 10
+
+    assert run(story) <= 6
