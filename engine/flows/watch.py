@@ -7,6 +7,7 @@ before all who only want to know: what it brought would have no stop, and nobody
 a close, and a stop whose price was reached.
 """
 
+import asyncio
 from datetime import timedelta
 from functools import partial
 
@@ -277,8 +278,8 @@ async def _heard(desk: Desk, listed: list[BrokerOrder], orders: list[Order]) -> 
     names = [r.client_order_id for r in listed if r.client_order_id and r.state in _LIVE]
     if len(names) > len(set(names)):  # both would fill: one is cancelled as soon as it is seen
         compare_later(desk, orders[0].broker, 0.0, "seen twice")
-    for report in listed:
-        await send.on_report(desk, report, asked=True)
+    # Side by side: executions of one that are waited for keep no other from being heard of.
+    await asyncio.gather(*(send.on_report(desk, report, asked=True) for report in listed))
     told = {name for r in listed for name in (r.client_order_id, r.broker_id) if name}
     return [
         order

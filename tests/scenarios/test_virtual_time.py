@@ -9,6 +9,7 @@ from engine.brokers import StreamDown, StreamUp
 from engine.domain.errors import OrderRejected, OrderStateUnknown
 from engine.domain.order import OrderType
 from engine.flows import send
+from tests.rig import spy
 from tests.scenarios.outside_desk import LISTED
 from tests.sim import Sim, run
 
@@ -253,3 +254,29 @@ def test_people_are_called_while_the_round_itself_waits_for_a_cancellation_that_
         return bare / 10
 
     assert run(story) <= 6
+
+
+def test_people_are_called_about_each_entry_whose_executions_are_waited_for():
+    """Reports stood behind the first one's executions: of the other entry nobody heard."""
+
+    async def story():
+        sim = await Sim().start()
+        sim.outside.own_caps = replace(sim.outside.own_caps, has_stream=False)
+        sim.faults.drop_events = 1000
+        for strike in ("600", "601"):
+            sim.prices[spy(strike).key] = (spy(strike), "2.14", "2.16")
+            sim.rig.quote(spy(strike), "2.14", "2.16")
+            await sim.rig.say(f"BTO 1 SPY {strike}C 1/31 @ 2.15")
+
+        async def hangs(account, since):
+            await asyncio.Event().wait()
+
+        sim.outside.fills_since = hangs
+        for strike in ("600", "601"):
+            sim.prices[spy(strike).key] = (spy(strike), "2.13", "2.15")
+        await asyncio.sleep(10)
+        notes = " ".join(sim.rig.notes())
+        await sim.close()
+        return [strike in notes for strike in ("600C", "601C")]
+
+    assert run(story) == [True, True]
