@@ -257,14 +257,19 @@ async def test_a_fill_that_is_known_to_be_missing_is_read_before_more_entries_go
     assert [each for _, each in ranks] == [Rank.NAKED]
 
 
-async def test_a_late_fill_after_cancel_opens_the_trade_and_is_protected(rig):  # O-11
+@pytest.mark.parametrize("is_reported", [False, True])
+async def test_a_late_fill_after_cancel_opens_the_trade_and_is_protected(rig, is_reported):  # O-11
     await waiting(rig, BUY)
     (order,) = await orders(rig)
+    seen = (await rig.broker.find("main", order.order_id)).order
     await send.ask_cancel(rig.desk, order, "test")
     rig.clock.advance(1)
     await rig.rest()
     (trade,) = await rig.desk.store.find(Trade)
     assert trade.state is TradeState.VOID
+    if is_reported:
+        filled = desks.replace(seen, state="filled", filled=d(2))
+        await send.on_event(rig.desk, "paper", OrderSeen(order=filled))
     late = told_fill(rig, "late-1", client_order_id=order.order_id, qty=d(2), fee_usd=d("1.30"))
     await send.on_fill(rig.desk, late)
     await rig.rest()
