@@ -322,9 +322,9 @@ def test_a_halt_that_one_source_tells_is_not_undone_by_one_that_knows_of_none():
     assert not grade(quality, 2).is_halted
 
 
-@pytest.mark.parametrize("factor", ["1.10", "0.90"])
-def test_a_future_that_leaps_a_tenth_in_one_tick_is_held_until_it_has_stood(factor):
-    """Its exchange stops trading before: no tick of it moves targets, trails or the loss limit."""
+@pytest.mark.parametrize("factor", ["1.03", "0.97"])
+def test_a_future_that_leaps_three_percent_in_one_tick_is_held_until_it_has_stood(factor):
+    """None does between two quotes: no tick of it moves targets, trails or the loss limit."""
     mes = future("MES", date(2025, 3, 1))
     board, far = QuoteBoard(Quality()), D(6000) * D(factor)
     board.put(quote("6000.00", "6000.25", instrument=mes))
