@@ -49,7 +49,7 @@ async def not_there(desk: Desk, who: Who, order_id: str, reason: str) -> str:
     async with desk.lock(_in_doubt(desk, order_id).account):
         order = _in_doubt(desk, order_id)
         was_taken = is_stuck(desk, order)
-        if was_taken and not orders.is_whole(order):
+        if not orders.is_whole(order):
             raise UserError(
                 f"{order.broker} has told of executions of {order_id} that are not booked yet: "
                 "/reconcile looks for them. Nothing was changed."

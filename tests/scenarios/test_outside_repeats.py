@@ -106,6 +106,10 @@ async def test_a_market_exit_that_never_arrived_is_repeated_only_where_it_cannot
     assert any("has had no answer" in note for note in rig.notes())
     with pytest.raises(NotAllowed):
         await resolve.not_there(rig.desk, TRADER, exit_order.order_id, "looked")
+    rig.desk.book.put(replace(exit_order, reported=d(1)))
+    with pytest.raises(UserError, match="executions"):  # it has filled: it did arrive
+        await resolve.not_there(rig.desk, ADMIN, exit_order.order_id, "not in the list of today")
+    rig.desk.book.put(exit_order)
     await resolve.not_there(rig.desk, ADMIN, exit_order.order_id, "looked it up in the app")
     await alive(rig, 5)
     assert not rig.desk.book.open_trades(), "a person said so: it is planned anew and done"
