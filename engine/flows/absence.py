@@ -26,7 +26,7 @@ FAILED_GRACE_S = 2.5
 """Nothing is under way once the broker itself answered that it failed; what is held is bare."""
 NAMED_GRACE_S = 30.0
 """One that the broker took, by its answer or as its id is taken, is there: lists lag so long."""
-LOOK_BACK_S = (5.0, 12.0, 25.0)
+LOOK_BACK_S = (2.0, 5.0, 12.0, 25.0)
 """After it was believed that an order never arrived, it is looked for again."""
 ABSENT_TWICE_S = 1.0
 """What is to be believed absent was found absent twice, so far apart."""

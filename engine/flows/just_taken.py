@@ -12,7 +12,7 @@ from engine.flows.answers import in_time
 from engine.flows.doubt import look_up
 from engine.flows.hear import QUIET, on_report
 
-_SOON_S = 0.5
+_SOON_S, _AGAIN_S = 0.5, 1.0
 _JUST, _SKEW = timedelta(seconds=10), timedelta(seconds=5)
 """A list of a minute is of several pages in a storm of alerts, and each of them takes a second."""
 
@@ -37,7 +37,10 @@ async def _look(desk: Desk, broker: Broker, account: str) -> None:
         if len(fresh) > 1 or _are_ends_asked_for(desk, account):
             fresh = await _unlisted(desk, broker, account, fresh)
         with asking(Rank.EXIT):  # what it holds is as naked as what a cancelled stop held
-            for order in fresh:
+            silent = [o for o in fresh if not await look_up(desk, o.order_id)]
+            if silent:  # the next poll would be late
+                await desk.clock.sleep(_AGAIN_S)
+            for order in silent:
                 await look_up(desk, order.order_id)
 
 

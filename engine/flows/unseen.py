@@ -59,6 +59,13 @@ async def _call_off(desk: Desk, name: str) -> None:
     await desk.tell("admin", f"✔ {name} answers again: what became of its entries is known.")
 
 
+def is_hanging(desk: Desk, name: str) -> bool:
+    """Whether a question to it is open for so long that it is not being answered."""
+    asked = desk.doubts.asked.items()
+    waits_s = [limit.asked_for_s for limit, broker in asked if broker == name]
+    return max(waits_s, default=0.0) >= SILENT_S
+
+
 def _fills_unheard(desk: Desk, order: Order) -> bool:
     """An entry that its broker has taken, where nothing but a question tells that it filled."""
     is_there = order.state.is_at_broker and order.state not in UNANSWERED
@@ -72,9 +79,7 @@ def _is_unanswered(desk: Desk, order: Order) -> bool:
 
     What waits in our own line is no silence, and one failure is made good by the next look.
     """
-    asked = desk.doubts.asked.items()
-    waits_s = [limit.asked_for_s for limit, name in asked if name == order.broker]
-    if max(waits_s, default=0.0) >= SILENT_S:
+    if is_hanging(desk, order.broker):
         return True
     now = desk.clock.monotonic()
     is_failing = f"watch {order.broker}" in desk.health

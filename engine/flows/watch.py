@@ -73,7 +73,8 @@ async def round_of(desk: Desk) -> None:
         if late and desk.is_due(f"overdue {name}", _OVERDUE_S):
             urgent: dict[str, list[Order]] = {}
             for order in late:
-                desk.backoff.failed(_overdue(order))
+                # Where nothing is told it goes on at the polls' own pace, through an open breaker.
+                desk.backoff.failed(_overdue(order), None if desk.is_told(name) else _GUARD_S)
                 urgent.setdefault(order.account, []).append(order)
             look = partial(_watch, desk, name, urgent, Rank.NAKED)
             desk.vigil(look, f"watch {name} for what should have filled")
@@ -155,7 +156,8 @@ def _is_unread(desk: Desk, name: str) -> bool:
     """Whether its orders cannot be read; without a stream :mod:`engine.flows.unseen` calls."""
     if name in desk.offline:
         return name not in desk.doubts.blind  # of whose entries people were told before it went
-    return f"watch {name}" in desk.health and desk.is_told(name)
+    is_failing = f"watch {name}" in desk.health or unseen.is_hanging(desk, name)
+    return is_failing and desk.is_told(name)
 
 
 def _is_paid(desk: Desk, order: Order) -> bool:

@@ -5,8 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from engine.brokers import StreamDown, StreamUp
-from engine.domain.errors import OrderRejected, OrderStateUnknown
+from engine.asking import Rank, rank
+from engine.brokers import Absent, StreamDown, StreamUp
+from engine.domain.errors import BrokerUnavailable, OrderRejected, OrderStateUnknown, RateLimited
 from engine.domain.order import OrderType
 from engine.flows import send
 from tests.rig import spy
@@ -280,3 +281,117 @@ def test_people_are_called_about_each_entry_whose_executions_are_waited_for():
         return [strike in notes for strike in ("600C", "601C")]
 
     assert run(story) == [True, True]
+
+
+async def mute(at):
+    """A desk at a broker that tells nothing unasked, whose market pays what is bid for at once."""
+    sim = await Sim().start(at)
+    sim.outside.own_caps = replace(sim.outside.own_caps, has_stream=False)
+    sim.faults.drop_events = 1000
+    sim.price("2.13", "2.15")
+    return sim
+
+
+async def stop_stands_after(sim, most_s=30.0):
+    began = sim.clock.monotonic()
+    while not await stops(sim) and sim.clock.monotonic() - began < most_s:
+        await asyncio.sleep(0.05)
+    return sim.clock.monotonic() - began
+
+
+@pytest.mark.parametrize("phase_s", [0.1, 0.6])
+def test_an_entry_whose_first_look_is_refused_is_looked_at_again_within_two_seconds(phase_s):
+    """Webull answered it with 429: bare until the next poll, 5.4 s."""
+
+    async def story():
+        sim = await mute(phase_s)
+        plain, n_asked = sim.outside.find, 0
+
+        async def find(account, name):
+            nonlocal n_asked
+            n_asked += 1
+            if n_asked == 1:
+                sim.price("2.20", "2.25")
+                raise RateLimited("slow down", 1.0)
+            return await plain(account, name)
+
+        sim.outside.find = find
+        await sim.rig.say(BUY)
+        took_s = await stop_stands_after(sim)
+        await sim.close()
+        return took_s, n_asked
+
+    took_s, n_asked = run(story)
+    assert n_asked > 1
+    assert took_s < 2.5
+
+
+def test_an_entry_that_was_taken_for_absent_is_looked_for_again_after_two_seconds():
+    """TopStepX: lists that lagged for as long as absence takes to be believed; 9.9 s bare."""
+
+    async def story():
+        sim = await mute(0.2)
+        plain, submit, began = sim.outside.find, sim.outside.submit, sim.clock.monotonic()
+
+        async def find(account, name):
+            lags = sim.clock.monotonic() - began < 6
+            return Absent(as_of=sim.clock.now()) if lags else await plain(account, name)
+
+        async def failed(request):
+            await submit(request)
+            sim.outside.submit = submit
+            sim.outside.hides = True
+            raise OrderStateUnknown("504")
+
+        sim.outside.find, sim.outside.submit = find, failed
+        await sim.rig.say(BUY)
+        took_s = await stop_stands_after(sim)
+        await sim.close()
+        return took_s
+
+    assert 6 < run(story) < 8.5
+
+
+def test_people_are_called_about_an_entry_while_the_look_for_it_hangs():
+    """Schwab's token service hung, and its stream was mute: 7.9 s bare before the look had failed."""
+
+    async def story():
+        sim = await Sim().start(0.2)
+        sim.faults.drop_events = 1000
+        await sim.rig.say(BUY)
+
+        async def hangs(*_):
+            await asyncio.Event().wait()
+
+        for name in ("find", "open_orders", "orders_since", "fills_since", "positions"):
+            setattr(sim.outside, name, hangs)
+        sim.price("2.13", "2.15")
+        await asyncio.sleep(7)
+        notes = " ".join(sim.rig.notes())
+        await sim.close()
+        return "603C" in notes
+
+    assert run(story)
+
+
+def test_what_should_have_filled_is_asked_for_every_few_seconds_however_often_that_failed():
+    """E*TRADE answered again after half a minute, and the next look came after 16 s."""
+
+    async def story():
+        sim, at = await mute(0.2), []
+
+        async def fails(*_):
+            if rank() is Rank.NAKED:
+                at.append(sim.clock.monotonic())
+            raise BrokerUnavailable("500")
+
+        for name in ("find", "open_orders", "orders_since", "fills_since", "positions"):
+            setattr(sim.outside, name, fails)
+        await sim.rig.say(BUY)
+        await asyncio.sleep(60)
+        await sim.close()
+        return [after - before for before, after in zip(at, at[1:], strict=False)]
+
+    gaps = run(story)
+    assert len(gaps) > 6
+    assert max(gaps) < 8

@@ -28,7 +28,7 @@ PAUSE_S: Mapping[Rank, float] = {
     Rank.BEGUN: 3.0,
     Rank.BARE: 3.0,
     Rank.EXIT: 3.0,
-    Rank.NAKED: 10.0,
+    Rank.NAKED: 3.0,
 }
 """However long a pause the broker wants, these ask again after so long, at its usual pace: a
 refusal costs nothing, what is held without a stop may cost all."""
@@ -38,7 +38,7 @@ _ROUNDING_S = 1e-6
 _SHARED: Mapping[Rank, float] = {
     Rank.BEGUN: 1.0,
     Rank.BARE: 1.0,
-    Rank.EXIT: 1.0,
+    Rank.EXIT: 0.95,
     Rank.NAKED: 0.9,
     Rank.DOUBT: 0.8,
     Rank.COMPARE: 0.8,

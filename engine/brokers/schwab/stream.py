@@ -23,7 +23,8 @@ log = logging.getLogger(__name__)
 
 SILENCE_S = 45.0
 """It beats about every ten seconds; a line that is silent for longer is dead."""
-_TRIES = 3
+_AGAIN_S = (0.3, 1.0)
+"""What was not read is read again so soon; the minute is for exits, and others ring meanwhile."""
 _PAUSES_S = (0.0, 0.0, 0.0, 0.0, 0.5, 1.0, 2.0)
 """After the first, second, ... reading of one order in a row, and for ever after the last."""
 _CALM_S = 10.0
@@ -88,6 +89,7 @@ class Doorbell:
         self._reads: dict[tuple[str, str], tuple[int, float]] = {}
         """How often each was read in a row, and when last."""
         self._resting: set[tuple[str, str]] = set()
+        self._failed: dict[tuple[str, str], int] = {}
 
     # -- listening
 
@@ -199,8 +201,8 @@ class Doorbell:
                     self._rings.clear()
                     while at := next((a for a in self._rung if a not in self._resting), None):
                         del self._rung[at]
-                        await self._read(*at)
-                        if pause_s := self._pause_s(at):
+                        again_s = 0.0 if await self._read(*at) else self._again_s(at)
+                        if pause_s := max(again_s, self._pause_s(at)):
                             self._resting.add(at)
                             rests.create_task(self._rest(at, pause_s))
 
@@ -220,16 +222,25 @@ class Doorbell:
             self._resting.discard(at)
             self._rings.set()
 
-    async def _read(self, number: str, order_id: str) -> None:
-        for _ in range(_TRIES):
-            try:
-                return await self._answer(number, order_id)
-            except TradeStreamError as error:
-                log.info("%s: order %s was rung for and not read: %s", self._name, order_id, error)
-            except Exception:  # one order that cannot be read must not end the others
-                log.exception("%s: order %s could not be taken in", self._name, order_id)
-                return None
-        return None  # the desk's own look finds it
+    def _again_s(self, at: tuple[str, str]) -> float:
+        """When it is read once more; after some tries the desk's own look finds it."""
+        n_failed = self._failed.pop(at, 0)
+        if n_failed == len(_AGAIN_S):
+            return 0.0
+        self._failed[at], self._rung[at] = n_failed + 1, None
+        return _AGAIN_S[n_failed]
+
+    async def _read(self, number: str, order_id: str) -> bool:
+        """Whether it was answered, or will never be."""
+        try:
+            await self._answer(number, order_id)
+        except TradeStreamError as error:
+            log.info("%s: order %s was rung for and not read: %s", self._name, order_id, error)
+            return False
+        except Exception:  # one order that cannot be read must not end the others
+            log.exception("%s: order %s could not be taken in", self._name, order_id)
+        self._failed.pop((number, order_id), None)
+        return True
 
 
 def _who(preferences: Any) -> Mapping[str, str]:

@@ -498,6 +498,34 @@ async def test_an_order_that_fills_in_a_hundred_parts_does_not_use_up_all_questi
     assert [await ring("1") for _ in range(2)] == [n + 1, n + 2]
 
 
+async def test_what_was_not_read_is_read_again_after_a_pause_and_keeps_no_other_waiting(
+    bench: SchwabBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three times in 30 ms for each ring: the minute was used up, and three stops were not sent."""
+    read: list[str] = []
+
+    async def answer(_: str, order_id: str) -> None:
+        read.append(order_id)
+        if order_id == "1":
+            raise BrokerUnavailable("404")
+
+    async def ring(order_id: str) -> None:
+        said = json.dumps({"SchwabOrderID": order_id})
+        bench.broker._doorbell._ring({"1": NUMBER, "2": "OrderAccepted", "3": said})
+        await breathe()
+
+    monkeypatch.setattr(bench.broker._doorbell, "_answer", answer)
+    await ring("1")
+    await ring("2")
+    assert read == ["1", "2"]
+    for seconds, n_read in ((0.2, 1), (0.1, 2), (0.9, 2), (0.1, 3), (20, 3)):
+        bench.clock.advance(seconds)
+        await breathe()
+        assert read.count("1") == n_read
+    await ring("1")
+    assert read.count("1") == 4
+
+
 async def test_a_bell_for_an_order_that_cannot_be_read_stops_no_other(bench: SchwabBench) -> None:
     ring = {"SchwabOrderID": "999", "AccountNumber": NUMBER}
     await _activity(bench, NUMBER, "OrderAccepted", ring)
