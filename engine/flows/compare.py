@@ -148,12 +148,7 @@ def _since(desk: Desk, account: str) -> tuple[datetime, bool]:
         return min(last, desk.clock.now()) - _MARGIN, False
     live = [o.created_at for o in desk.book.orders.values() if o.account == account]
     heard = max(desk.heard_until.get(account, desk.clock.now()), desk.since(days=_MOST_BACK_DAYS))
-    since = min([*live, heard, desk.since(days=1)]) - _MARGIN
-    opened = desk.opened_at.get(account)
-    if opened is not None and opened <= desk.clock.now():
-        # What was sold before was never in these books: it would open the other side here.
-        since = max(since, opened - _SKEW)
-    return since, True
+    return min([*live, heard, desk.since(days=1)]) - _MARGIN, True
 
 
 async def _look(
@@ -213,13 +208,31 @@ async def _read(desk: Desk, name: str, account: str, since: datetime) -> _Seen:
         if _sizes(held) == _sizes(before):
             break
     return _Seen(
-        fills=fills,
+        fills=_of_these_books(desk, account, fills),
         recent=recent,
         working=working,
         positions=held,
         balance=balance,
         booked={},
     )
+
+
+def _of_these_books(desk: Desk, account: str, fills: Iterable[BrokerFill]) -> list[BrokerFill]:
+    """Without a stranger's of before they began: what was sold then would open the other side.
+
+    Ours count whenever the broker's clock says they were: it may be far behind.
+    """
+    opened = desk.opened_at.get(account)
+    if opened is None or opened > desk.clock.now():
+        return list(fills)
+    numbers = {o.broker_id for o in desk.book.orders.values() if o.account == account}
+    return [
+        fill
+        for fill in fills
+        if fill.executed_at >= opened - _SKEW
+        or fill.client_order_id in desk.book.orders
+        or fill.broker_id in numbers
+    ]
 
 
 def _sizes(held: Sequence[BrokerPosition]) -> dict[str, Decimal]:

@@ -12,7 +12,7 @@ from engine.domain.errors import Conflict
 from engine.domain.instrument import option, stock
 from engine.domain.order import OrderState, Side
 from engine.domain.trade import LedgerEntry, Trade, TradeState
-from engine.flows import recover, send
+from engine.flows import compare, recover, send
 from storage.memory import MemoryStore, MemoryVault
 from tests import rig as desks
 from tests import truth
@@ -326,3 +326,17 @@ async def test_calls_on_two_stocks_that_were_exercised_in_one_weekend_are_booked
     await looked(rig)
     assert sorted(held(rig)) == [("AAPL", 1, 100), ("MSFT", 1, 100)]
     await agree(rig)
+
+
+async def test_ours_count_in_young_books_though_the_brokers_clock_is_behind(opened):
+    """M-03: by its own clock it executed the entry ten minutes before the books began."""
+    rig = await opened()
+    at = desks.START - timedelta(minutes=10)
+    rig.quote(spy(), "2.14", "2.16")
+    await rig.say("BTO 2 SPY 603C 1/31 @ 2.15")
+    (order,) = rig.desk.book.orders.values()
+    mine = replace(by_hand("late", Side.BUY, 1, at), client_order_id=order.order_id)
+    theirs = by_hand("old", Side.BUY, 1, at)
+    by_number = replace(theirs, execution_id="e3", broker_id=order.broker_id)
+    found = compare._of_these_books(rig.desk, "main", [mine, theirs, by_number])
+    assert [fill.execution_id for fill in found] == [mine.execution_id, "e3"]
