@@ -3,19 +3,16 @@
 Each order is written down before it is sent, durable, under our id. Whatever the broker lists is
 laid against that: by the broker's id once an answer named it, by fingerprint (account, legs, side,
 quantity, type, prices, time) after an answer that never came. Two that fit are never guessed at.
-
-The file grows by a line for each order and each thing learnt of one; the last line of an id counts.
 """
 
-import asyncio
-import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 from engine.brokers import Absent, BrokerOrder, Found, OrderRequest, Seen, Tokens, Unclear
+from engine.brokers._wire.lines import Lines
 from engine.clock import Clock
 from engine.domain.errors import BrokerUnavailable
 from engine.domain.instrument import parse_key
@@ -34,8 +31,6 @@ _LISTED = timedelta(days=50)
 _YOUNG = timedelta(days=2)
 """What has not been found by then no longer makes the lists long."""
 _OVER = frozenset({"filled", "canceled", "expired", "rejected", "replaced"})
-_SPARE_LINES = 200
-"""More lines than orders by so many, and the file is written anew at the next start."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,14 +70,11 @@ class Sent:
     """The orders of one connection; in a file of its own, like its tokens."""
 
     def __init__(self, name: str, tokens: Tokens, clock: Clock) -> None:
-        self._key, self._tokens, self._clock = f"{name}-orders", tokens, clock
+        self._lines, self._clock = Lines(f"{name}-orders", tokens), clock
         self._by_id: dict[str, Entry] = {}
         self._by_broker_id: dict[tuple[str, str], Entry] = {}
-        self._lock = asyncio.Lock()
         self._flying: set[str] = set()
         """Their answer is being waited for: nothing is made of a likeness yet."""
-        self._unwritten: dict[str, Entry] = {}
-        """What the file does not say yet; whoever writes next writes all of it."""
         self._unseen: dict[str, float] = {}
         """Numbered by the broker and in no list of it -> since when, monotonic."""
 
@@ -92,22 +84,20 @@ class Sent:
         Raises:
             BrokerUnavailable: it cannot be read; without it an order could pass for foreign.
         """
-        text = await self._tokens.load(self._key) or ""
         try:
-            rows, n_lines = _rows(text)
-            entries = [_entry(row) for row in rows]
+            rows = {row["id"]: row for row in _flat(await self._lines.load())}
+            entries = [_entry(row) for row in rows.values()]
         except (ValueError, TypeError, KeyError) as error:
-            raise BrokerUnavailable(f"{self._key} beside the tokens cannot be read") from error
-        self._by_id, self._by_broker_id, self._unwritten = {}, {}, {}
+            said = f"{self._lines.name} beside the tokens cannot be read"
+            raise BrokerUnavailable(said) from error
+        self._by_id, self._by_broker_id = {}, {}
         now = self._clock.now()
         for entry in entries:
             over_at = entry.sent_at if entry.is_refused else entry.ended_at
             is_old = over_at is not None and now - over_at > _KEPT_ENDED
             if not is_old and now - entry.sent_at <= _KEPT_LIVE:
                 self._put(entry)
-        if n_lines > len(self._by_id) + _SPARE_LINES:
-            kept = "".join(_line(e) for e in self._by_id.values())
-            await self._tokens.save(self._key, kept)
+        await self._lines.tidy(_row(e) for e in self._by_id.values())
 
     def get(self, client_order_id: str) -> Entry | None:
         """What was sent under this id."""
@@ -158,7 +148,7 @@ class Sent:
         except OSError as error:
             self.landed(name)
             self._by_id.pop(name, None)
-            self._unwritten.pop(name, None)
+            self._lines.forget(name)
             raise BrokerUnavailable("the order could not be written down; not sent") from error
         except BaseException:
             self.landed(name)
@@ -264,7 +254,7 @@ class Sent:
             return order  # a number that was given anew, to something else
         if order.state in _OVER and entry.ended_at is None:
             entry.ended_at = self._clock.now()
-            self._unwritten[entry.client_order_id] = entry  # in time: with the next order
+            self._lines.note(entry.client_order_id, _row(entry))  # in time: with the next order
         return replace(
             order,
             client_order_id=entry.client_order_id,
@@ -306,36 +296,15 @@ class Sent:
 
     async def _write(self, *entries: Entry) -> None:
         """Have these on disk; several who come at once share one write."""
-        names = [e.client_order_id for e in entries]
-        self._unwritten.update(zip(names, entries, strict=True))
-        async with self._lock:
-            if not any(name in self._unwritten for name in names):
-                return  # whoever was here before took them along
-            taken, self._unwritten = self._unwritten, {}
-            lines = "".join(map(_line, taken.values()))
-            try:
-                await self._tokens.append(self._key, lines)
-            except BaseException:
-                self._unwritten = taken | self._unwritten
-                raise
+        for entry in entries:
+            self._lines.note(entry.client_order_id, _row(entry))
+        await self._lines.keep()
 
 
-def _rows(text: str) -> tuple[list[dict[str, Any]], int]:
-    """The last row of each order, and how many lines there are; a cut one was never sent."""
-    found: dict[str, dict[str, Any]] = {}
-    lines = [line for line in text.split("\n") if line]
-    for line in lines:
-        if line.startswith("["):  # as it was written before it grew by lines
-            found |= {row["id"]: row for row in json.loads(line)}
-        elif line.endswith("}"):
-            row = json.loads(line)
-            found[row["id"]] = row
-    return list(found.values()), len(lines)
-
-
-def _line(entry: Entry) -> str:
-    """Begun by a new line: what a crash cut before it spoils nothing."""
-    return "\n" + json.dumps(_row(entry))
+def _flat(rows: Iterable[Any]) -> Iterator[dict[str, Any]]:
+    """A list of all is how it was written before it grew by lines."""
+    for row in rows:
+        yield from row if isinstance(row, list) else (row,)
 
 
 def _lives(entry: Entry) -> bool:

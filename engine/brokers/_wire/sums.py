@@ -5,8 +5,6 @@ same a correction. It is written down, durable, before anybody hears of it: afte
 sums give the same executions under the same ids.
 """
 
-import asyncio
-import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
@@ -15,6 +13,7 @@ from typing import Any, Literal
 
 from engine.brokers import BrokerFill, BrokerOrder
 from engine.brokers._wire.lasting import Lasting
+from engine.brokers._wire.lines import Lines
 from engine.clock import Clock
 from engine.domain.money import ZERO
 from engine.domain.order import Side
@@ -45,24 +44,22 @@ class Sums:
     """The executions of one connection, by account and the broker's order id."""
 
     def __init__(self, name: str, tokens: Tokens, clock: Clock) -> None:
-        self._key, self._tokens, self._clock = f"{name}-fills", tokens, clock
+        self._lines, self._clock = Lines(f"{name}-fills", tokens), clock
         self._parts: dict[str, tuple[Part, ...]] = {}
         self._less, self._other = Lasting(clock), Lasting(clock)
         self._was: dict[tuple[str, int], tuple[Decimal, float]] = {}
         """Order and leg -> what it cost before its last correction, and when that was made."""
-        self._lock = asyncio.Lock()
-        self._is_changed = False
 
     async def load(self) -> None:
         """Read back what was told before, without what is long over."""
-        text = await self._tokens.load(self._key)
-        rows = json.loads(text) if text else {}
+        rows = {key: of for row in await self._lines.load() for key, of in row.items()}
         since = self._clock.now() - _KEPT
         self._parts = {}
         for key, parts in rows.items():
             kept = tuple(Part(**part) for part in parts)
             if kept and datetime.fromisoformat(kept[-1].at) >= since:
                 self._parts[key] = kept
+        await self._lines.tidy({key: _rows(of)} for key, of in self._parts.items())
 
     def saw(
         self,
@@ -121,16 +118,7 @@ class Sums:
 
     async def keep(self) -> None:
         """Make it durable, before anything of it is told."""
-        async with self._lock:
-            if not self._is_changed:
-                return
-            self._is_changed = False
-            rows = {key: [asdict(part) for part in of] for key, of in self._parts.items()}
-            try:
-                await self._tokens.save(self._key, json.dumps(rows))
-            except BaseException:
-                self._is_changed = True
-                raise
+        await self._lines.keep()
 
     def told(self, order: BrokerOrder) -> BrokerOrder:
         """The order with all of its executions."""
@@ -181,8 +169,9 @@ class Sums:
         self._put(order, part)
 
     def _put(self, order: BrokerOrder, part: Part) -> None:
-        self._parts[_key(order)] = (*self._parts.get(_key(order), ()), part)
-        self._is_changed = True
+        key = _key(order)
+        self._parts[key] = (*self._parts.get(key, ()), part)
+        self._lines.note(key, {key: _rows(self._parts[key])})
 
 
 def told_since(orders: Iterable[BrokerOrder], since: datetime) -> list[BrokerFill]:
@@ -214,6 +203,10 @@ def _fill(order: BrokerOrder, part: Part) -> BrokerFill:
 
 def _key(order: BrokerOrder) -> str:
     return f"{order.account}/{order.broker_id}"
+
+
+def _rows(parts: Iterable[Part]) -> list[dict[str, Any]]:
+    return [asdict(part) for part in parts]
 
 
 def _standing(parts: list[Part]) -> list[Part]:

@@ -4,15 +4,14 @@ An order that was modified keeps the tag of its first life, and the children of 
 tag at all. Both are written down before the request leaves; what came of it is told by the order.
 """
 
-import asyncio
-import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 from engine.brokers import OrderRequest
+from engine.brokers._wire.lines import Lines
 from engine.brokers.topstepx.translate import SIDE_CODES, TYPE_CODES, moment, prices
 from engine.domain.errors import BrokerUnavailable
 from engine.store import Tokens
@@ -33,6 +32,9 @@ class Life:
     made_at: str
     since: str = ""
     """The broker's own time of the modification; empty while nobody knows whether it worked."""
+
+
+_LIFE = [one.name for one in fields(Life)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,11 +62,10 @@ class Lineage:
     """Client ids by order id, beyond the tags."""
 
     def __init__(self, tokens: Tokens, name: str) -> None:
-        self._tokens, self._name = tokens, name
+        self._lines = Lines(name, tokens)
         self._lives: dict[int, tuple[Life, ...]] = {}
         self._families: dict[str, Family] = {}
         self._child_of: dict[int, str] = {}
-        self._saving = asyncio.Lock()
 
     async def load(self, now: datetime) -> None:
         """Read it back, without what is long over.
@@ -72,23 +73,33 @@ class Lineage:
         Raises:
             BrokerUnavailable: it cannot be read; without it an order could pass for foreign.
         """
-        text = await self._tokens.load(self._name)
         try:
-            self._take(json.loads(text) if text else {}, now)
+            body: dict[str, dict[str, Any]] = {"lives": {}, "families": {}}
+            for row in await self._lines.load():
+                for part, known in row.items():
+                    body[part] |= known
+            self._take(body, now)
         except (ValueError, TypeError, KeyError, AttributeError, IndexError) as error:
-            raise BrokerUnavailable(f"{self._name} beside the tokens cannot be read") from error
+            raise BrokerUnavailable(
+                f"{self._lines.name} beside the tokens cannot be read"
+            ) from error
+        await self._lines.tidy(
+            [*map(self._life_row, self._lives), *map(self._family_row, self._families)]
+        )
 
     def _take(self, body: dict[str, Any], now: datetime) -> None:
         lives = {
             int(order_id): tuple(Life(**life) for life in lives)
-            for order_id, lives in body.get("lives", {}).items()
+            for order_id, lives in body["lives"].items()
+            if lives
         }
         families = {
             parent: Family(
                 children=tuple(Child(**child) for child in family["children"]),
                 made_at=family["made_at"],
             )
-            for parent, family in body.get("families", {}).items()
+            for parent, family in body["families"].items()
+            if family
         }
         self._lives = {i: of for i, of in lives.items() if _is_young(of[-1].made_at, now)}
         self._families = {p: f for p, f in families.items() if _is_young(f.made_at, now)}
@@ -101,15 +112,22 @@ class Lineage:
 
     async def save(self) -> None:
         """Make it durable."""
-        async with self._saving:
-            body = {
-                "lives": {str(i): [asdict(life) for life in of] for i, of in self._lives.items()},
-                "families": {
-                    p: {"children": [asdict(c) for c in f.children], "made_at": f.made_at}
-                    for p, f in self._families.items()
-                },
-            }
-            await self._tokens.save(self._name, json.dumps(body))
+        await self._lines.keep()
+
+    def _life_row(self, order_id: int) -> dict[str, Any]:
+        rows = [{name: getattr(of, name) for name in _LIFE} for of in self._lives.get(order_id, ())]
+        return {"lives": {str(order_id): rows}}
+
+    def _family_row(self, parent: str) -> dict[str, Any]:
+        family = self._families.get(parent)
+        return {"families": {parent: None if family is None else asdict(family)}}
+
+    def _live(self, order_id: int, *lives: Life) -> None:
+        if lives:
+            self._lives[order_id] = lives
+        else:
+            self._lives.pop(order_id, None)
+        self._lines.note(order_id, self._life_row(order_id))
 
     # -- lives ----------------------------------------------------------------------------------
 
@@ -121,20 +139,16 @@ class Lineage:
             prices={name: str(price) for name, price in prices(new).items()},
             made_at=now.isoformat(),
         )
-        self._lives[order_id] = (*self.settled(order_id), life)
+        self._live(order_id, *self.settled(order_id), life)
 
     def confirm(self, order_id: int, since: datetime) -> None:
         """It worked, at that moment of the broker's."""
         *past, last = self._lives[order_id]
-        self._lives[order_id] = (*past, replace(last, since=since.isoformat()))
+        self._live(order_id, *past, replace(last, since=since.isoformat()))
 
     def drop(self, order_id: int) -> None:
         """It did not."""
-        kept = self.settled(order_id)
-        if kept:
-            self._lives[order_id] = kept
-        else:
-            self._lives.pop(order_id, None)
+        self._live(order_id, *self.settled(order_id))
 
     def settled(self, order_id: int) -> tuple[Life, ...]:
         """The lives that are sure."""
@@ -179,7 +193,7 @@ class Lineage:
 
     def expect(self, parent: OrderRequest, number: int, contract_id: str, now: datetime) -> None:
         """A bracket is about to be placed."""
-        self._families[parent.client_order_id] = Family(
+        family = Family(
             children=tuple(
                 Child(
                     client_id=child.client_order_id,
@@ -193,10 +207,18 @@ class Lineage:
             ),
             made_at=now.isoformat(),
         )
+        self._related(parent.client_order_id, family)
 
     def forget(self, parent_id: str) -> None:
         """It was refused."""
-        self._families.pop(parent_id, None)
+        self._related(parent_id, None)
+
+    def _related(self, parent_id: str, family: Family | None) -> None:
+        if family is None:
+            self._families.pop(parent_id, None)
+        else:
+            self._families[parent_id] = family
+        self._lines.note(parent_id, self._family_row(parent_id))
 
     def is_expected(self, client_id: str) -> bool:
         """Whether it is a child that has not been seen as an order yet."""
@@ -217,7 +239,7 @@ class Lineage:
                 if child is not None:
                     known = replace(child, order_id=int(row["id"]))
                     children = tuple(known if c is child else c for c in family.children)
-                    self._families[parent] = replace(family, children=children)
+                    self._related(parent, replace(family, children=children))
                     self._child_of[known.order_id] = known.client_id
                     found = True
                     break

@@ -122,7 +122,7 @@ async def test_a_login_that_is_refused_says_the_brokers_own_word(bench: TopstepB
     bench.broker = None
 
 
-@pytest.mark.parametrize("text", ["{broken", "[1]", '{"lives": {"1": [{}]}}'])
+@pytest.mark.parametrize("text", ["{broken}\n{}", "[1]", '{"lives": {"1": [{}]}}'])
 async def test_what_is_kept_of_changed_orders_must_be_readable(
     bench: TopstepBench, text: str
 ) -> None:

@@ -89,10 +89,10 @@ async def test_what_could_not_be_kept_is_kept_the_next_time():
     class Full(MemoryTokens):
         fails = True
 
-        async def save(self, name, text):
+        async def append(self, name, text):
             if self.fails:
                 raise OSError("disk full")
-            await super().save(name, text)
+            await super().append(name, text)
 
     tokens = Full()
     book = sums(tokens)
@@ -102,6 +102,21 @@ async def test_what_could_not_be_kept_is_kept_the_next_time():
     tokens.fails = False
     await book.keep()
     assert json.loads(tokens.kept["x-fills"])["main/B1"]
+
+
+async def test_a_fill_writes_down_no_more_of_a_busy_month_than_of_a_first_day():
+    tokens = MemoryTokens()
+    book = sums(tokens)
+    for number in range(300):
+        book.saw(order(4, broker_id=f"B{number}"), D(2), D(0), START)
+    await book.keep()
+    before = len(tokens.kept["x-fills"])
+    book.saw(order(10, broker_id="B7"), D(2), D(0), START)
+    await book.keep()
+    assert len(tokens.kept["x-fills"]) - before < 500
+    again = sums(tokens)
+    await again.load()
+    assert len(again.told(order(10, broker_id="B7")).fills) == 2
 
 
 def test_less_than_was_told_takes_the_newest_back_and_never_an_id_twice():

@@ -1,0 +1,70 @@
+"""A register grows by what was learnt, and by no more: a crash cuts at most its last line."""
+
+import pytest
+
+from engine.brokers._wire.lines import Lines
+from tests.conformance.venue_bench import MemoryTokens
+
+
+class Written(MemoryTokens):
+    """How much was made durable."""
+
+    n_bytes = 0
+
+    async def save(self, name, text):
+        self.n_bytes += len(text)
+        await super().save(name, text)
+
+    async def append(self, name, text):
+        self.n_bytes += len(text)
+        await super().append(name, text)
+
+
+async def filled(tokens, n):
+    """A register of ``n`` things."""
+    lines = Lines("x-fills", tokens)
+    await lines.load()
+    for number in range(n):
+        lines.note(number, {"id": number})
+        await lines.keep()
+    return lines
+
+
+async def test_the_thousandth_costs_no_more_than_the_first():
+    tokens = Written()
+    lines = await filled(tokens, 1000)
+    before = tokens.n_bytes
+    lines.note(7, {"id": 7})
+    await lines.keep()
+    assert tokens.n_bytes - before < 20
+
+
+@pytest.mark.parametrize("n_cut", range(1, 12))
+async def test_a_line_that_is_cut_anywhere_is_none_and_what_follows_stands(n_cut):
+    tokens = MemoryTokens()
+    await filled(tokens, 2)
+    await tokens.append("x-fills", '\n{"of": {"a": [{"b": 1}]}}'[:-n_cut])
+    lines = Lines("x-fills", tokens)
+    assert await lines.load() == [{"id": 0}, {"id": 1}]
+    lines.note(3, {"id": 3})
+    await lines.keep()
+    assert await Lines("x-fills", tokens).load() == [{"id": 0}, {"id": 1}, {"id": 3}]
+
+
+async def test_a_damaged_line_before_others_is_not_guessed_at():
+    tokens = MemoryTokens({"x-fills": '\n{"id"}\n{"id": 1}'})
+    with pytest.raises(ValueError, match="delimiter"):
+        await Lines("x-fills", tokens).load()
+
+
+async def test_a_file_that_says_little_is_written_anew_and_says_the_same():
+    tokens = MemoryTokens()
+    for _ in range(3):
+        lines = Lines("x-fills", tokens)
+        rows = {row["id"]: row for row in await lines.load()}
+        await lines.tidy(rows.values())
+        for number in [1, 2] * 150:
+            lines.note(number, {"id": number})
+            await lines.keep()
+    assert tokens.kept["x-fills"].count("\n") < 500
+    assert {row["id"] for row in await Lines("x-fills", tokens).load()} == {1, 2}
