@@ -34,6 +34,9 @@ PAUSE_S: Mapping[Rank, float] = {
 refusal costs nothing, what is held without a stop may cost all."""
 _PASSED = 3
 """So many may pass a comparison that waits; then only exits, and looks for one, go before it."""
+_STORM_S = 5.0
+"""So long after a look for what may be bare another may come. In a window of a few calls it would
+wait for all of it behind the pages of a comparison: one call is left free meanwhile."""
 _ROUNDING_S = 1e-6
 _SHARED: Mapping[Rank, float] = {
     Rank.BEGUN: 1.0,
@@ -103,6 +106,7 @@ class _Line:
         self._most = {r: max(1, round(window.calls * share)) for r, share in shares.items()}
         self._waiting: list[_Waiter] = []
         self._shut_until = dict.fromkeys(Rank, 0.0)
+        self._looks_until = 0.0
 
     def pause(self, who: Rank, seconds: float) -> float:
         """The broker wants quiet; where it did not take an exit, nobody else asks either."""
@@ -145,6 +149,8 @@ class _Line:
 
     def is_taken(self, who: Rank) -> bool:
         """Take the turn when there is nothing to wait for."""
+        if who is Rank.NAKED:
+            self._looks_until = self._clock.monotonic() + _STORM_S
         if self._n_ahead(who) or self._opens_in(who) > 0:
             return False
         self._go(who)
@@ -172,10 +178,16 @@ class _Line:
                 self._first().called.set()
 
     def _opens_in(self, who: Rank) -> float:
-        opens_s = max(self._shut_s(who), self._window.opens_in(self._most[who]))
+        most = self._most[who]
+        if who is Rank.COMPARE and self._window.seconds < _LONG_S and self._may_be_looked_for():
+            most = max(1, min(most, self._window.calls - 1))
+        opens_s = max(self._shut_s(who), self._window.opens_in(most))
         if who is not Rank.ENTRY:
             return opens_s
         return max(opens_s, self._entries.opens_in(self._entries.calls))
+
+    def _may_be_looked_for(self) -> bool:
+        return self._clock.monotonic() < self._looks_until
 
     def _shut_s(self, who: Rank) -> float:
         return self._shut_until[who] - self._clock.monotonic()

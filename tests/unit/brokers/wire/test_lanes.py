@@ -331,6 +331,42 @@ async def test_three_look_ups_may_pass_a_comparison_then_it_is_next(clock):
     await given_up(works)
 
 
+async def test_of_two_turns_a_comparison_leaves_one_while_fills_are_looked_for(clock):
+    """Pages of a week took both of Webull's two; what an entry had filled was heard of 3.7 s late.
+
+    It begins by itself with the first look, and ends when there was none for a while.
+    """
+    line = Lanes(clock, {"history": (2, 2.1)})
+
+    async def ask(who):
+        with asking(who):
+            await line.turn("history")
+
+    pages = [asyncio.create_task(ask(Rank.COMPARE)) for _ in range(30)]
+    await breathe()
+    waited_s = []
+    for _ in range(6):
+        look, begun = asyncio.create_task(ask(Rank.NAKED)), clock.monotonic()
+        await breathe()
+        while not look.done():
+            clock.advance(0.1)
+            await breathe()
+        waited_s.append(round(clock.monotonic() - begun, 1))
+        for _ in range(23):
+            clock.advance(0.1)
+            await breathe()
+    assert waited_s[0] > 2
+    assert waited_s[1:] == [0.0] * 5
+    n_read = sum(page.done() for page in pages)
+    clock.advance(5)
+    await breathe()
+    for _ in range(4):
+        clock.advance(2.1)
+        await breathe()
+    assert sum(page.done() for page in pages) >= n_read + 8
+    await given_up(pages)
+
+
 async def test_whoever_becomes_the_next_hears_of_it(clock):
     """A look-up waits for the window; exits make the comparison behind it the next one."""
     line = Lanes(clock, {"all": (20, PER_S)})
