@@ -87,7 +87,7 @@ class Desk(Background):
         self.opened_at: dict[str, datetime] = {}
         """Account -> when its books began."""
         self.heard_until: dict[str, datetime] = {}
-        """Account -> up to when its broker was heard, by the life before this one at first."""
+        """Account -> up to when its broker was heard, by earlier lives at first."""
         self.compared: dict[str, Compared] = {}
         """Account -> how that went."""
         self.rounds: dict[str, tuple[float, str]] = {}

@@ -33,6 +33,7 @@ from engine.flows import (
     effects,
     ends,
     expired,
+    heard,
     late_fill,
     load,
     polled,
@@ -123,7 +124,7 @@ async def _account(desk: Desk, broker: str, account: str) -> list[str]:
     lines, still = reconcile.lines(findings), reconcile.lines(left)
     await _record(desk, account, lines, still)
     desk.compared_at[account] = desk.clock.now()
-    desk.heard_until[account] = began_at
+    await heard.note(desk, account, began_at)
     desk.compared[account] = Compared(
         account=account,
         broker=broker,
@@ -147,8 +148,8 @@ def _since(desk: Desk, account: str) -> tuple[datetime, bool]:
     if last is not None and not is_due:
         return min(last, desk.clock.now()) - _MARGIN, False
     live = [o.created_at for o in desk.book.orders.values() if o.account == account]
-    heard = max(desk.heard_until.get(account, desk.clock.now()), desk.since(days=_MOST_BACK_DAYS))
-    return min([*live, heard, desk.since(days=1)]) - _MARGIN, True
+    until = max(desk.heard_until.get(account, desk.clock.now()), desk.since(days=_MOST_BACK_DAYS))
+    return min([*live, until, desk.since(days=1)]) - _MARGIN, True
 
 
 async def _look(

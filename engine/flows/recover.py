@@ -17,7 +17,7 @@ from engine.domain.errors import (
 )
 from engine.domain.record import Record
 from engine.domain.trade import Account
-from engine.flows import doubt, mode, send, settle
+from engine.flows import doubt, heard, mode, send, settle
 from engine.flows.compare import compare
 from engine.flows.glance import is_as_left
 from engine.flows.hear import QUIET
@@ -235,15 +235,16 @@ async def _open_accounts(desk: Desk) -> None:
             first = await store.events(ref=f"account-{name}", limit=1)
             if first and newest:
                 desk.opened_at[name] = first[0].event.at
-                desk.heard_until[name] = newest[0].event.at
+                desk.heard_until[name] = heard.until(desk, name) or newest[0].event.at
             continue
         desk.opened_at[name] = now
         account = Account(name=name, broker=broker)
-        puts: list[Record] = [account]
+        mark = heard.begun(desk, name)
+        puts: list[Record] = [account, mark]
         cash = desk.settings.start_cash_usd.get(name)
         if cash is not None:
             funded, entry = ledger.deposit(account, cash, now, f"deposit-{name}")
-            puts = [replace(funded, version=1), entry]
+            puts = [replace(funded, version=1), entry, mark]
         await desk.commit(
             desk.event("account.opened", f"account-{name}", *puts, cash_usd=str(cash))
         )

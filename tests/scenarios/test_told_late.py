@@ -8,7 +8,7 @@ import pytest
 
 from engine.brokers import BrokerFill
 from engine.brokers.paper.book import Holding
-from engine.domain.errors import Conflict
+from engine.domain.errors import BrokerUnavailable, Conflict
 from engine.domain.instrument import option, stock
 from engine.domain.order import OrderState, Side
 from engine.domain.trade import LedgerEntry, Trade, TradeState
@@ -149,6 +149,40 @@ async def test_what_was_traded_by_hand_in_days_of_silence_is_read_from_its_begin
     assert (trade.state, trade.realised_usd) == (TradeState.CLOSED, 1000)
     assert rig.desk.book.accounts["main"].deposits_usd == 100_000, "it was earned, not put in"
     await agree(rig)
+
+
+async def test_a_life_that_did_not_reach_its_broker_has_heard_nothing(opened, monkeypatch):
+    """It wrote into the journal all the same, which looked as if its broker had been heard."""
+
+    async def silent(self):
+        raise BrokerUnavailable("maintenance until Monday")
+
+    store, vault = MemoryStore(), MemoryVault()
+    rig = await opened(store=store, vault=vault)
+    left = rig.clock.now()
+    await rig.close()
+    rig.clock.advance(3 * 86_400)
+    monkeypatch.setattr(Told, "connect", silent)
+    deaf = await opened(store=store, vault=vault, clock=rig.clock)
+    await deaf.desk.tell("admin", "still no answer")
+    await deaf.close()
+    monkeypatch.undo()
+    fills = (
+        by_hand("w1", Side.BUY, 100, left + timedelta(hours=2)),
+        by_hand("w2", Side.SELL, 100, rig.clock.now() - timedelta(hours=2), "210"),
+    )
+    rig = await opened(*fills, store=store, vault=vault, clock=rig.clock)
+    rig.broker._book.cash["main"] += 1000
+    await looked(rig)
+    assert held(rig) == []
+    assert rig.desk.book.accounts["main"].deposits_usd == 100_000, "it was earned, not put in"
+    await agree(rig)
+    marks = [e for e in await store.events() if e.event.kind == "account.heard"]
+    for _ in range(3):
+        rig.clock.advance(3600)
+        await looked(rig)
+    assert len(marks) == 1, "after that silence; not with every look"
+    assert marks == [e for e in await store.events() if e.event.kind == "account.heard"]
 
 
 async def test_a_look_that_cannot_be_booked_ends_no_start(opened, monkeypatch):
