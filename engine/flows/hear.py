@@ -1,6 +1,9 @@
 """What brokers say: any event, in any order, as often as it comes; none may stop the rest."""
 
+import asyncio
 import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -244,7 +247,7 @@ async def fetch_fills(desk: Desk, order: Order, told_at: datetime) -> None:
     """
     from engine.flows import reckoned
 
-    async with desk.lock(f"fills {order.account}"):
+    async with _turn(desk, order.account):
         current = await desk.order(order.order_id) or order
         if orders.is_whole(current):
             return  # it came meanwhile
@@ -272,3 +275,19 @@ async def fetch_fills(desk: Desk, order: Order, told_at: datetime) -> None:
         for lack in lacking:
             if not orders.is_whole(await desk.order(lack.order_id) or lack):
                 reckoned.soon(desk, lack)
+
+
+@asynccontextmanager
+async def _turn(desk: Desk, account: str) -> AsyncIterator[None]:
+    """One reading at a time; beside one that hangs a second, for all that wait, and no more."""
+    lock = desk.lock(f"fills {account}")
+    try:
+        async with asyncio.timeout(desk.settings.broker_timeout_s / 5):
+            await lock.acquire()
+    except TimeoutError:
+        lock = desk.lock(f"fills {account} meanwhile")
+        await lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()

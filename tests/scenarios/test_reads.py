@@ -14,6 +14,7 @@ from engine.brokers.paper.book import Holding
 from engine.domain.errors import RateLimited
 from engine.domain.order import OrderState, Purpose
 from engine.domain.source import Handling
+from engine.domain.trade import Execution
 from engine.flows import approve, compare, glance, halt, recover, watch
 from tests import rig as desks
 from tests.conformance.faulty_broker import Faults, FaultyBroker
@@ -304,6 +305,37 @@ async def test_executions_that_many_orders_lack_are_read_once(rig):
     await rig.rest()
     assert rig.asked.n["fills_since"] == 1
     assert len(rig.desk.book.open_trades()) == len(STRIKES)
+
+
+async def test_a_reading_of_executions_that_hangs_holds_up_no_other_order(rig, monkeypatch):
+    """A second one serves all that wait; what the first tells in the end is not booked again."""
+    rig.desk.settings = replace(rig.desk.settings, broker_timeout_s=2)
+    rig.faults.drop_fills, hangs = 100, asyncio.Event()
+    read = rig.asked.fills_since
+
+    async def hanging(account, since):
+        monkeypatch.setattr(rig.asked, "fills_since", read)
+        await hangs.wait()
+        return await read(account, since)
+
+    monkeypatch.setattr(rig.asked, "fills_since", hanging)
+    first, *others = STRIKES
+    rig.asked.n.clear()
+    for strikes in ([first], others):
+        await entered(rig, *strikes)
+        rig.clock.advance(1.1)
+        await rig.rest()
+    for _ in range(10):
+        if len(rig.desk.book.open_trades()) < len(STRIKES):
+            await asyncio.sleep(0.1)
+            await rig.rest()
+    assert len(rig.desk.book.open_trades()) == len(STRIKES)
+    assert rig.asked.n["fills_since"] == 1
+    hangs.set()
+    await rig.rest()
+    assert rig.asked.n["fills_since"] == 2
+    assert {t.qty_open for t in rig.desk.book.open_trades()} == {1}
+    assert len(await rig.desk.store.find(Execution)) == len(STRIKES)
 
 
 async def test_many_that_left_the_open_list_are_found_in_one_list(rig):
