@@ -120,15 +120,16 @@ class Orders(commands.Cog):
         reason: app_commands.Range[str, 3, 200],
         broker_id: str = "",
     ) -> None:
-        """Shows what at the broker may be it, and asks once."""
+        """Shows what the broker says of it, and asks once."""
         app = self.bot.app
         await app.gate.begin(interaction, "order resolve")
         order_id, number = id.strip().upper(), broker_id.strip()
-        seen = await resolve.candidates(app.desk, order_id)
+        said, there = await resolve.heard(app.desk, order_id)
         rows = [
             f"{text.safe_line(c.broker_id, 40)}: {c.side} {c.qty:f} {c.legs[0].instrument.label}, "
-            f"{c.raw_state or words.at_broker(c.state)}, {c.filled:f} filled"
-            for c in seen[:10]
+            f"{text.safe_line(c.raw_state or words.at_broker(c.state), 40)}, {c.filled:f} filled, "
+            f"{text.clock_time(c.updated_at)}"
+            for c in there[:10]
         ]
 
         async def go(press: AnyPress) -> str:
@@ -151,7 +152,8 @@ class Orders(commands.Cog):
                         f"Order {text.safe_line(order_id, 40)} counts as live until somebody says "
                         "what became of it. Look into the broker's own app first."
                     ),
-                    *(["At the broker, perhaps it:", *rows] if rows else []),
+                    said,
+                    *rows,
                 ]
             ),
             action=go,

@@ -4,7 +4,7 @@ from functools import partial
 
 from engine import orders
 from engine.asking import Rank
-from engine.brokers import BrokerOrder, Unclear
+from engine.brokers import Absent, BrokerOrder, Seen
 from engine.desk import Desk
 from engine.domain.desk import Who
 from engine.domain.errors import NotAllowed, UserError
@@ -23,8 +23,8 @@ def is_stuck(desk: Desk, order: Order) -> bool:
     return is_asked and desk.stopwatch.age_s(order.order_id, order.updated_at) >= _STUCK_S
 
 
-async def candidates(desk: Desk, order_id: str) -> tuple[BrokerOrder, ...]:
-    """What at the broker may be this order.
+async def heard(desk: Desk, order_id: str) -> tuple[str, tuple[BrokerOrder, ...]]:
+    """What its broker says of it at this moment, in one line, and which orders there it means.
 
     Raises:
         UserError: there is no such doubt, or the broker does not answer.
@@ -35,7 +35,12 @@ async def candidates(desk: Desk, order_id: str) -> tuple[BrokerOrder, ...]:
         found = await in_time(desk, desk.broker(order.broker).find(order.account, order_id), who)
     except QUIET as error:
         raise UserError(f"{order.broker} does not answer: {error}. Nothing was changed.") from error
-    return found.candidates if isinstance(found, Unclear) else ()
+    if isinstance(found, Seen):
+        return f"{order.broker} says just now:", (found.order,)
+    if isinstance(found, Absent):
+        return f"{order.broker} says just now that it has no such order.", ()
+    maybe = "perhaps it is:" if found.candidates else "and names none that may be it."
+    return f"{order.broker} cannot say what became of it, {maybe}", found.candidates
 
 
 async def not_there(desk: Desk, who: Who, order_id: str, reason: str) -> str:
@@ -81,7 +86,8 @@ async def is_this(desk: Desk, who: Who, order_id: str, broker_id: str) -> str:
         NotAllowed: not an admin. UserError: no such doubt, or no such candidate.
     """
     _check(who)
-    found = [c for c in await candidates(desk, order_id) if c.broker_id == broker_id]
+    _, there = await heard(desk, order_id)
+    found = [c for c in there if c.broker_id == broker_id]
     if not found:
         raise UserError(f"The broker lists no candidate {broker_id} for it. Nothing was changed.")
     order = _in_doubt(desk, order_id)

@@ -2,9 +2,9 @@
 
 from decimal import Decimal
 
-from engine.brokers import Unclear
+from engine.brokers import BrokerOrder, Seen, Unclear
 from engine.domain.errors import OrderStateUnknown
-from engine.domain.order import OrderState, Purpose
+from engine.domain.order import OrderState, OrderType, Purpose, Side
 from engine.domain.trade import TradeState
 from tests.discord.kit import NAMED, OTHER, QQQ, SPY, desk, plain
 
@@ -154,7 +154,29 @@ async def test_an_order_without_an_answer_is_decided_by_an_admin(tmp_path, monke
         assert refused.text.startswith("⛔")
         wrong = await it.slash("ada", "admin", "order resolve", id="TSNONE", reason="looked")
         assert "not in doubt" in wrong.text
+        at = it.app.desk.clock.now()
+        queued = BrokerOrder(
+            client_order_id=key,
+            broker_id="9001",
+            account="main",
+            state="unknown",
+            raw_state="Queued_9",
+            side=Side.BUY,
+            legs=it.book.orders[key].legs,
+            qty=Decimal(2),
+            filled=Decimal(0),
+            type=OrderType.LIMIT,
+            updated_at=at,
+        )
+
+        async def has_it(account, order_id):
+            return Seen(order=queued)
+
+        monkeypatch.setattr(paper, "find", has_it)
         asked = await it.slash("ada", "admin", "order resolve", id=key, reason="not in the app")
+        assert "paper says just now:" in plain(asked.reply)
+        for shown in ("9001: buy 2 SPY", "Queued_9, 0 filled", f"<t:{int(at.timestamp())}:T>"):
+            assert shown in plain(asked.reply), shown
         await it.user("ada").click(asked.reply, "It never arrived").acked()
         await it.until(lambda: "counts as never sent" in plain(asked.reply))
         ended = await it.app.desk.order(key)

@@ -8,6 +8,7 @@ import pytest
 from engine.asking import Rank, rank
 from engine.brokers import (
     Absent,
+    Seen,
     Unclear,
 )
 from engine.domain.errors import NotAllowed, OrderRejected, OrderStateUnknown, UserError
@@ -492,6 +493,27 @@ async def test_a_person_picks_the_order_among_those_that_may_be_it(opened):
     assert told == [("9001", OrderState.UNKNOWN)], "a crash after it leaves what a look can find"
     after = rig.desk.book.orders[entry.order_id]
     assert (after.state, after.broker_id) == (OrderState.ACCEPTED, "9001")
+    await check(rig)
+
+
+async def test_what_its_broker_says_at_this_moment_is_shown_and_may_be_chosen(opened):
+    rig = await opened(terms=BLIND)
+    rig.faults.unknown_after_accept = 1
+    rig.faults.drop_events = 1000
+    rig.outside.says["*"] = Absent(as_of=rig.clock.now())
+    await rig.say(BUY)
+    (entry,) = orders(rig, Purpose.ENTRY)
+    said, there = await resolve.heard(rig.desk, entry.order_id)
+    assert (said, there) == ("paper says just now that it has no such order.", ())
+    rig.outside.says["*"] = Unclear()
+    said, there = await resolve.heard(rig.desk, entry.order_id)
+    assert "names none that may be it" in said
+    (theirs,) = await rig.broker.open_orders("main")
+    rig.outside.says["*"] = Seen(order=theirs)
+    said, there = await resolve.heard(rig.desk, entry.order_id)
+    assert (said, there) == ("paper says just now:", (theirs,))
+    await resolve.is_this(rig.desk, ADMIN, entry.order_id, theirs.broker_id)
+    assert rig.desk.book.orders[entry.order_id].state is OrderState.ACCEPTED
     await check(rig)
 
 
