@@ -34,6 +34,11 @@ def named(fill: BrokerFill, executions: Mapping[str, Execution | None]) -> Broke
     told, booked = ((one.side, one.account, one.instrument) for one in (fill, known))
     if told == booked and not (is_other_order and is_later):
         return fill
+    return anew(fill)
+
+
+def anew(fill: BrokerFill) -> BrokerFill:
+    """The same under the id that it has in our books where its own stands for another one."""
     return replace(fill, execution_id=f"{fill.execution_id}@{fill.executed_at:%Y%m%d%H%M%S}")
 
 

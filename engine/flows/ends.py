@@ -20,7 +20,7 @@ from engine.domain.order import Order, OrderState, OrderType, Purpose, Side
 from engine.domain.quote import Leg
 from engine.domain.record import Event, Record
 from engine.domain.trade import Account, Execution, Lot, Position, Trade, TradeState
-from engine.flows import effects, water
+from engine.flows import echo, effects, water
 from engine.ledger.ends import EndKind
 from engine.market import new_york_date
 
@@ -41,7 +41,7 @@ class _Parts:
 async def on_end(desk: Desk, fill: BrokerFill) -> None:
     """Book an expiry, exercise or assignment over the trades that it ends, once."""
     async with desk.lock(fill.account):
-        if await _is_booked(desk, fill):
+        if await _booked(desk, fill):
             return
         parts = _Parts(account=desk.book.accounts[fill.account])
         if fill.instrument.kind == "option":
@@ -65,7 +65,11 @@ async def on_external(desk: Desk, fill: BrokerFill, *, said: str = "") -> None:
     ``said``: what people are told, where it was no such trade.
     """
     async with desk.lock(fill.account):
-        if await _is_booked(desk, fill):
+        booked = await _booked(desk, fill)
+        if booked and all(_is_other(row, fill) for row in booked):
+            fill = echo.anew(fill)
+            booked = await _booked(desk, fill)
+        if booked:
             return
         parts = _Parts(account=desk.book.accounts[fill.account])
         left = fill.qty
@@ -86,14 +90,19 @@ async def on_external(desk: Desk, fill: BrokerFill, *, said: str = "") -> None:
     await _follow_up(desk, parts)
 
 
-async def _is_booked(desk: Desk, fill: BrokerFill) -> bool:
-    """Whether any part of it is in the books: all of them are, then."""
+async def _booked(desk: Desk, fill: BrokerFill) -> list[Execution]:
+    """Parts of it that are in the books: all of them are, if any."""
     rows = await desk.store.find(
         Execution,
         where={"account": fill.account},
         since=("executed_at", fill.executed_at - _BACK),
     )
-    return any(row.execution_id.startswith(f"{fill.execution_id}/") for row in rows)
+    return [row for row in rows if row.execution_id.startswith(f"{fill.execution_id}/")]
+
+
+def _is_other(row: Execution, fill: BrokerFill) -> bool:
+    """Whether it was another trade that bore the id: some brokers count them anew."""
+    return (row.side, row.instrument) != (fill.side, fill.instrument)
 
 
 async def _commit(desk: Desk, fill: BrokerFill, parts: _Parts) -> bool:
@@ -109,7 +118,7 @@ async def _commit(desk: Desk, fill: BrokerFill, parts: _Parts) -> bool:
     try:
         await desk.commit(*parts.events)
     except Conflict:
-        if not await _is_booked(desk, fill):
+        if not await _booked(desk, fill):
             raise
         return False
     return True

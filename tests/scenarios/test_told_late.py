@@ -216,6 +216,23 @@ async def test_more_sold_by_hand_than_was_bought_by_hand_is_the_other_side(opene
     await agree(rig)
 
 
+async def test_a_sale_by_hand_under_the_id_of_a_purchase_by_hand_is_booked_once(opened):
+    """Where ids are counted anew: the sale was taken for the purchase told again."""
+    rig = await opened()
+    now = rig.clock.now()
+    bought, sold = by_hand("5", Side.BUY, 100, now), by_hand("5", Side.SELL, 100, now, "210")
+    for fill in (bought, sold, bought, sold):
+        await send.on_fill(rig.desk, fill)
+        await rig.rest()
+    assert held(rig) == []
+    (trade,) = await rig.desk.store.find(Trade)
+    assert (trade.state, trade.realised_usd) == (TradeState.CLOSED, 1000)
+    rig.told.by_hand = [bought, sold]
+    rig.broker._book.cash["main"] += 1000
+    await looked(rig)
+    await agree(rig)
+
+
 async def test_an_id_of_ours_in_something_else_is_an_execution_of_its_own(opened):
     """Ids that are counted anew, or by two brokers, meet."""
     rig = await opened()
