@@ -1,7 +1,8 @@
 """Options that ended where the broker tells no ends: past their day, and gone (M-05, M-06).
 
 What is gone was worthless, exercised or assigned. Shares that came or went beside it, and the money
-that they cost, tell which; where more than one story fits, a person has to say.
+that they cost, tell which; where more than one story fits, a person has to say. Money that fits no
+story at all came or went besides: then the shares alone tell, where they leave one story only.
 """
 
 from collections import defaultdict
@@ -24,6 +25,13 @@ _MOST = 8
 _MOST_STORIES = 10_000
 _FEES_USD = Decimal(30)
 """What a broker may have taken for exercises beside the money itself."""
+_SURE_S = 300.0
+"""Shares that are on their way come within this, and their money need not come with them."""
+
+Ended = Sequence[tuple[Sequence[PositionGap], Decimal]]
+"""Of each underlying the options that are gone, and how many shares came."""
+Story = tuple[PositionGap, ...]
+"""Those of them that were exercised or assigned."""
 
 
 async def on_gaps(
@@ -42,13 +50,19 @@ async def on_gaps(
     usd = cash.usd if cash else ZERO
     ended = [(gone, came[u].qty if u in came else ZERO) for u, gone in by_underlying.items()]
     together = _together(ended, usd)
+    besides = _besides(ended, usd) if together is None else []
+    is_sure = any(one is not None for one in besides) and _is_lasting(desk, account, ended, usd)
     for n, (underlying, gone) in enumerate(by_underlying.items()):
         shares = came.get(underlying)
         taken = together[n] if together is not None else _taken(*ended[n], usd)
         if taken is None:
-            await _tell(desk, account, underlying, gone)
+            taken = besides[n]
             left = [g for g in left if g not in gone and g != shares]
-            continue
+            if taken is not None and not is_sure:
+                continue
+            await _tell(desk, account, underlying, gone, taken)
+            if taken is None:
+                continue
         for fill in _fills(account, underlying, gone, taken):
             await ends.on_end(desk, fill)
         left = [g for g in left if g not in gone and not (taken and g == shares)]
@@ -67,39 +81,58 @@ def _is_gone(desk: Desk, gap: PositionGap) -> bool:
     )
 
 
-def _taken(
-    gone: Sequence[PositionGap], shares: Decimal, usd: Decimal
-) -> tuple[PositionGap, ...] | None:
+def _taken(gone: Sequence[PositionGap], shares: Decimal, usd: Decimal) -> Story | None:
     """Those that were exercised or assigned, as shares and money say; None: it cannot be told."""
     one = _together([(gone, shares)], usd)
     return None if one is None else one[0]
 
 
-def _together(
-    ended: Sequence[tuple[Sequence[PositionGap], Decimal]], usd: Decimal
-) -> tuple[tuple[PositionGap, ...], ...] | None:
+def _together(ended: Ended, usd: Decimal) -> tuple[Story, ...] | None:
     """The same of several underlyings, with their shares: the money is one sum for all of them."""
-    stories = [
-        [some for some in _subsets(gone) if sum(map(_shares, some), ZERO) == shares]
-        for gone, shares in ended
-        if len(gone) <= _MOST
-    ]
-    if len(stories) < len(ended) or prod(map(len, stories)) > _MOST_STORIES:
+    fitting = _fitting([_by_shares(gone, shares) for gone, shares in ended], usd)
+    return fitting[0] if fitting is not None and len(fitting) == 1 else None
+
+
+def _besides(ended: Ended, usd: Decimal) -> list[Story | None]:
+    """What the shares of each leave as its only story, where no story whatever fits the money.
+
+    Money that fits one which the shares deny is ahead of them, or behind.
+    """
+    if _fitting([list(_subsets(gone)) for gone, _ in ended], usd) != []:
+        return [None] * len(ended)
+    stories = [_by_shares(gone, shares) for gone, shares in ended]
+    return [some[0] if len(some) == 1 else None for some in stories]
+
+
+def _by_shares(gone: Sequence[PositionGap], shares: Decimal) -> list[Story]:
+    return [some for some in _subsets(gone) if sum(map(_shares, some), ZERO) == shares]
+
+
+def _fitting(stories: Sequence[Sequence[Story]], usd: Decimal) -> list[tuple[Story, ...]] | None:
+    """One story of each that the money fits, every way; None: too many to try."""
+    if not all(stories) or prod(map(len, stories)) > _MOST_STORIES:
         return None
-    fitting = [
+    return [
         every
         for every in product(*stories)
-        if abs(sum(map(_paid, every), ZERO) - usd) <= _FEES_USD * len(ended)
+        if abs(sum(map(_paid, every), ZERO) - usd) <= _FEES_USD * len(stories)
     ]
-    return fitting[0] if len(fitting) == 1 else None
+
+
+def _is_lasting(desk: Desk, account: str, ended: Ended, usd: Decimal) -> bool:
+    """Whether all of it has looked the same for long enough."""
+    what = [(g.instrument.key, g.ours, shares) for gone, shares in ended for g in gone]
+    now = desk.clock.monotonic()
+    return now - desk.doubts.lacking.setdefault(f"{account}|{usd}|{what}", now) >= _SURE_S
 
 
 def _paid(taken: Sequence[PositionGap]) -> Decimal:
     return sum((-_shares(g) * _strike(g) for g in taken), ZERO)
 
 
-def _subsets(gone: Sequence[PositionGap]) -> Iterator[tuple[PositionGap, ...]]:
-    for size in range(len(gone) + 1):
+def _subsets(gone: Sequence[PositionGap]) -> Iterator[Story]:
+    """None at all where they are too many."""
+    for size in range(len(gone) + 1 if len(gone) <= _MOST else 0):
         yield from combinations(gone, size)
 
 
@@ -160,12 +193,28 @@ def _fill(
 
 
 async def _tell(
-    desk: Desk, account: str, underlying: Instrument, gone: Sequence[PositionGap]
+    desk: Desk,
+    account: str,
+    underlying: Instrument,
+    gone: Sequence[PositionGap],
+    taken: Story | None,
 ) -> None:
     what = ", ".join(f"{g.ours:f} {g.instrument.label}" for g in gone)
+    which = ", ".join(g.instrument.label for g in taken or ()) or "none"
+    if taken is None:
+        said = (
+            f"ended, and the shares and the money of {underlying.symbol} do not say which were "
+            "exercised. Nothing was booked: look into the broker's own app."
+        )
+    else:
+        said = (
+            f"ended. The shares of {underlying.symbol} say which were exercised ({which}); the "
+            "money does not, because other money came or went as well: it is booked as put in or "
+            "taken out. Look into the broker's own app whether it was the price of anything."
+        )
     await desk.tell(
         "admin",
-        f"⚠ {account}: {what} ended, and the shares and the money of {underlying.symbol} do not "
-        "say which were exercised. Nothing was booked: look into the broker's own app.",
-        note_id=f"ended-{account}-{underlying.symbol}-{gone[0].instrument.expiry}",
+        f"⚠ {account}: {what} {said}",
+        note_id=f"ended-{account}-{underlying.symbol}-{gone[0].instrument.expiry}"
+        + ("" if taken is None else "-shares"),
     )

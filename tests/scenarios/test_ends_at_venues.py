@@ -98,6 +98,12 @@ def test_what_two_stories_explain_is_left_to_a_person():
     assert expired._shares(gap(CALL, -2)) == -200
 
 
+def test_of_both_legs_or_none_beside_other_money_nothing_is_guessed():
+    spread, single = [gap(CALL, 1), gap(HIGH_CALL, -1)], [gap(CALL, 1)]
+    assert expired._besides([(spread, D(0)), (single, D(0))], D(777)) == [None, ()]
+    assert expired._besides([(single, D(0)), (spread, D(100))], D(-59_000)) == [(), (spread[0],)]
+
+
 @pytest.mark.parametrize("name", ["etrade", "schwab"])
 async def test_both_legs_of_a_spread_in_the_money_leave_cash_alone(name):  # M-06
     async with at(name) as it:

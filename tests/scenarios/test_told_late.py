@@ -356,6 +356,15 @@ def call_on(symbol, strike="200"):
     return option(symbol, EXPIRY.date(), Decimal(strike), "C")
 
 
+def exercised(rig, shares, strike):
+    """A hundred of them came for the strike."""
+    cost = d(100 * strike)
+    rig.broker._book.holdings["main"][shares.key] = Holding(
+        instrument=shares, qty=d(100), cost=cost
+    )
+    rig.broker._book.cash["main"] -= cost
+
+
 async def test_a_split_and_an_expiry_in_one_weekend_are_told_apart(opened):  # M-05, M-07
     """A hundred more shares are as many as the call would have brought."""
     rig = await over_a_weekend(opened, [(AAPL, 100)], [call_on("AAPL")])
@@ -370,12 +379,50 @@ async def test_calls_on_two_stocks_that_were_exercised_in_one_weekend_are_booked
     """What both cost is one sum of money, which none of them explains alone."""
     msft = stock("MSFT")
     rig = await over_a_weekend(opened, [], [call_on("AAPL"), call_on("MSFT", "400")])
-    book = rig.broker._book.holdings["main"]
     for shares, strike in ((AAPL, 200), (msft, 400)):
-        book[shares.key] = Holding(instrument=shares, qty=d(100), cost=d(100) * strike)
-        rig.broker._book.cash["main"] -= 100 * strike
+        exercised(rig, shares, strike)
     await looked(rig)
     assert sorted(held(rig)) == [("AAPL", 1, 100), ("MSFT", 1, 100)]
+    await agree(rig)
+
+
+@pytest.mark.parametrize("put_in", [500, -500])
+@pytest.mark.parametrize("is_exercised", [False, True])
+async def test_money_that_came_beside_an_end_is_booked_beside_it(opened, is_exercised, put_in):
+    """The option stood in the books for ever, and no command took it out."""
+    rig = await over_a_weekend(opened, [], [call_on("AAPL")])
+    if is_exercised:
+        exercised(rig, AAPL, 200)
+    rig.broker._book.cash["main"] += put_in
+    await looked(rig)
+    assert held(rig) == [("AAPL", 1, 1)], "shares and their money need not come together"
+    rig.clock.advance(301)
+    await looked(rig)
+    assert held(rig) == ([("AAPL", 1, 100)] if is_exercised else [])
+    assert rig.desk.book.accounts["main"].deposits_usd == 100_000 + put_in
+    (said,) = [note for note in rig.notes() if "say which were exercised" in note]
+    assert ("(AAPL 200C 1/31)" if is_exercised else "(none)") in said
+    await agree(rig)
+
+
+@pytest.mark.parametrize("is_ahead", [True, False])
+async def test_money_that_is_ahead_of_its_shares_or_behind_proves_nothing(opened, is_ahead):
+    rig = await over_a_weekend(opened, [], [call_on("AAPL")])
+    cash, before = rig.broker._book.cash, rig.broker._book.cash["main"]
+    exercised(rig, AAPL, 200)
+    paid = cash["main"]
+    if is_ahead:
+        rig.told.held = []
+    else:
+        cash["main"] = before
+    for _ in range(2):
+        await looked(rig)
+        rig.clock.advance(301)
+    assert held(rig) == [("AAPL", 1, 1)]
+    rig.told.held, cash["main"] = None, paid
+    await looked(rig)
+    assert held(rig) == [("AAPL", 1, 100)]
+    assert rig.desk.book.accounts["main"].deposits_usd == 100_000
     await agree(rig)
 
 
