@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from engine import ledger, standing
@@ -46,12 +47,14 @@ def equity(desk: Desk, account: Account) -> Decimal | None:
 
 
 def _marked(desk: Desk, account: Account) -> tuple[Decimal | None, Decimal | None]:
-    """Equity and open P&L by the marks of this moment."""
+    """Equity by the last marks; open P&L, None where one of an open market is of long ago."""
     held = _held(desk, account.name)
     if not held:
         return account.cash_usd, ZERO
     prices = marks(desk, account.name)
-    return ledger.equity(account, held, prices), ledger.unrealised(held, prices)
+    is_old = any(map(partial(prop_account.is_unpriced, desk), desk.book.open_trades(account.name)))
+    open_pnl = None if is_old else ledger.unrealised(held, prices)
+    return ledger.equity(account, held, prices), open_pnl
 
 
 def _held(desk: Desk, account: str) -> list[Position]:

@@ -13,6 +13,14 @@ _OLD = timedelta(seconds=60)
 """A quiet month at night may say nothing for so long."""
 
 
+def is_unpriced(desk: Desk, trade: Trade) -> bool:
+    """Held in an open market, at a price of long ago: what it is worth now is not known."""
+    quote = desk.board.unit(trade.legs)
+    now = desk.clock.now()
+    is_old = quote is not None and abs(now - quote.received_at) > _OLD
+    return is_old and desk.calendar(trade.asset).is_open(now)
+
+
 def fact_name(account: str) -> str:
     """Under which its state is kept."""
     return f"prop:{account}"
@@ -42,7 +50,7 @@ def of(
         return None
     trades = desk.book.open_trades(account.name)
     at_stops = None
-    if any(_is_unpriced(desk, trade) for trade in trades):
+    if any(is_unpriced(desk, trade) for trade in trades):
         equity_usd = None
     if equity_usd is not None and open_pnl_usd is not None:
         held, waiting = _at_stops(trades), _risk(desk, pending)
@@ -55,14 +63,6 @@ def of(
         at_stops_usd=at_stops,
         contracts=_contracts(firm, trades, pending),
     )
-
-
-def _is_unpriced(desk: Desk, trade: Trade) -> bool:
-    """Held in an open market, at a price of long ago: what it is worth now is not known."""
-    quote = desk.board.unit(trade.legs)
-    now = desk.clock.now()
-    is_old = quote is not None and abs(now - quote.received_at) > _OLD
-    return is_old and desk.calendar(trade.asset).is_open(now)
 
 
 def _at_stops(trades: list[Trade]) -> Decimal | None:

@@ -4,6 +4,8 @@ import pytest
 
 from engine.domain.errors import NotAllowed, UserError
 from engine.flows import breaker, facts
+from engine.risk import only
+from engine.risk.daily_loss import DailyLoss
 from tests.rig import AAPL, ADMIN, LOOSE, MIKE, STOCKS, TRADER, d, profiles, start
 
 
@@ -54,4 +56,27 @@ async def test_a_drill_changes_nothing_but_is_written_down():
     assert not it.desk.halted
     assert breaker.tripped(it.desk) == []
     assert "tested by ada: 2 of 2 would trip" in (await breaker.history(it.desk))[0].what
+    await it.close()
+
+
+@pytest.mark.parametrize("price", ["60.00", "140.00"])
+async def test_a_day_that_is_judged_by_prices_of_long_ago_is_not_known(price):
+    it = await start(
+        risk={**LOOSE, "min_reward": {"min_ratio": 0}, "stop_distance": {"stock_max_pct": 5}},
+        sources=profiles(chase_limit_pct=d(1)),
+    )
+    it.quote(AAPL, "99.98", "100.00")
+    await it.say("BOUGHT AAPL @ 100.00", channel=STOCKS, author=MIKE)
+    await it.fill(AAPL, "99.98", "100.00")
+    it.quote(AAPL, price, str(d(price) + d("0.02")))
+    check = only(it.desk.checks, DailyLoss)
+    it.clock.advance(60)
+    assert facts.gather(it.desk, "main").open_pnl_usd is not None
+    it.clock.advance(1)
+    assert check.reached(facts.gather(it.desk, "main")).code == "daily_loss.unknown"
+    await facts.roll(it.desk, "main")
+    assert breaker.tripped(it.desk) == [], "nothing is shut for the day by a price of long ago"
+    it.quote(AAPL, price, str(d(price) + d("0.02")))
+    known = check.reached(facts.gather(it.desk, "main"))
+    assert (known.code if known else "") == ("daily_loss.reached" if price == "60.00" else "")
     await it.close()
