@@ -19,8 +19,10 @@ class DataFresh(RiskCheck):
 
         max_age_s: Decimal = Field(Decimal(5), ge=0)
         """Since we received the quote."""
-        max_delay_s: Decimal = Field(Decimal(600), ge=0)
-        """Since the exchange made it: a quiet option may be old, a delayed feed always is."""
+        max_delay_s: Decimal = Field(Decimal(60), ge=0)
+        """Since the exchange made it: what is received late, or again, is no price of now."""
+        max_delay_option_s: Decimal = Field(Decimal(600), ge=0)
+        """The same of an option, as a quiet one may be old; a delayed feed always is."""
 
     settings: Settings
 
@@ -37,10 +39,11 @@ class DataFresh(RiskCheck):
             detail = f"the quote is {age:.1f} s old, the limit is {self.settings.max_age_s:f} s"
             return Denial(code="data_fresh.stale", detail=detail)
         delay = abs((facts.now - quote.exchange_at).total_seconds())
-        if not delay <= self.settings.max_delay_s:
-            detail = (
-                f"the exchange made it {delay:.0f} s ago, limit {self.settings.max_delay_s:f} s"
-            )
+        limit = self.settings.max_delay_s
+        if any(leg.instrument.kind == "option" for leg in intent.legs):
+            limit = max(limit, self.settings.max_delay_option_s)
+        if not delay <= limit:
+            detail = f"the exchange made it {delay:.0f} s ago, limit {limit:f} s"
             return Denial(code="data_fresh.delayed", detail=detail)
         return None
 

@@ -160,6 +160,23 @@ def test_data_fresh_refuses_no_quote_and_delayed_data() -> None:
 
 
 @pytest.mark.parametrize(
+    ("entry", "most_s"),
+    [(intent(), 600), (credit_spread(), 600), (shares(), 60), (micro(), 60), (coins(), 60)],
+    ids=["option", "spread", "stock", "future", "crypto"],
+)
+def test_a_price_that_came_now_and_was_made_long_ago_opens_nothing_unless_it_is_declared_delayed(
+    entry: Intent, most_s: int
+) -> None:
+    def made(seconds: int) -> Any:
+        return facts(quote=quote(exchange_at=NOW - timedelta(seconds=seconds), received_at=NOW))
+
+    assert code("data_fresh", entry, made(most_s)) == ""
+    assert code("data_fresh", entry, made(most_s + 1)) == "data_fresh.delayed"
+    assert code("data_fresh", entry, made(900), max_delay_s=900) == ""
+    assert code("data_fresh", entry, made(901), max_delay_s=900) == "data_fresh.delayed"
+
+
+@pytest.mark.parametrize(
     ("bid", "ask"), [("NaN", "2"), ("0", "2"), ("-1", "2"), ("2.4", "2.3"), ("1", "Infinity")]
 )
 def test_data_fresh_refuses_quotes_that_make_no_sense(bid: str, ask: str) -> None:
