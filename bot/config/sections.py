@@ -207,7 +207,7 @@ class JobsConfig(Section):
     """Open orders and positions against the broker."""
     watch_s: Annotated[Seconds, Field(le=20)] = 15.0
     """Working orders are read so often beside a stream: a lost frame is found within 30 s; every
-    5 s at most while a stop works and the broker's minute has room to spare."""
+    5 s at most while a stop works and the broker's minute is not all but used up."""
     poll_s: Annotated[Seconds, Field(le=20)] = 3.0
     """The same where there is no stream, or while it is down."""
     reconcile_full_s: Seconds = 900.0

@@ -1,10 +1,10 @@
 """Poll beside the stream: a frame that was lost is found within half a minute.
 
 Only what lives is asked for, at a pace that fits what the broker tells unasked: seldom beside a
-stream, more often while a stop works and its minute has room to spare, every few seconds without
-one. An entry that the market should have filled is asked for much sooner, apart from the poll and
-before all who only want to know: what it brought would have no stop, and nobody would know. So is
-a close, and a stop whose price was reached.
+stream, more often while a stop works and its minute is not all but used up, every few seconds
+without one. An entry that the market should have filled is asked for much sooner, apart from the
+poll and before all who only want to know: what it brought would have no stop, and nobody would
+know. So is a close, and a stop whose price was reached.
 """
 
 import asyncio
@@ -32,7 +32,8 @@ _OVERDUE_S = 3.0
 _GUARD_S = 5.0
 """What a stop that ended untold was for stands bare no longer than that, where there is room."""
 SPARE = 20
-"""Polls that a minute must have room for: below that they come seldom, and cost no entry."""
+"""Polls that a minute must have room for, else they cost entries; so many looks before entries, as
+guard a working stop then, else they come seldom too: what follows entries needs those turns."""
 _SAID_S = 3_600.0
 """People are told once of an entry without an answer."""
 _SKEW, _NEAR = timedelta(minutes=5), timedelta(seconds=5)
@@ -80,7 +81,8 @@ async def round_of(desk: Desk) -> None:
             desk.vigil(look, f"watch {name} for what should have filled")
         elif desk.is_due(f"watch {name}", pace_s(desk, name)):
             may_wait = desk.is_told(name) and not late and name not in desk.doubts.unpolled
-            rank = Rank.POLL if may_wait else Rank.COMPARE
+            guards = _is_guarded(desk, name) and not _has_room(desk, name, Rank.POLL)
+            rank = Rank.POLL if may_wait and not guards else Rank.COMPARE
             desk.vigil(partial(_watch, desk, name, accounts, rank), f"watch {name}")
 
 
@@ -94,12 +96,16 @@ def pace_s(desk: Desk, name: str) -> float:
 
 
 def _is_guarded(desk: Desk, name: str) -> bool:
-    """Whether a stop works there, and its minute is so free that a poll is in nobody's way."""
-    room = desk.broker(name).room(Rank.POLL)
-    return (room is None or room > SPARE) and any(
+    """Whether a stop works there, and its minute has room to look after it before entries."""
+    return _has_room(desk, name, Rank.COMPARE) and any(
         order.broker == name and order.purpose is Purpose.STOP and order.state in _WORKING
         for order in desk.book.orders.values()
     )
+
+
+def _has_room(desk: Desk, name: str, who: Rank) -> bool:
+    room = desk.broker(name).room(who)
+    return room is None or room > SPARE
 
 
 def _overdue(order: Order) -> str:

@@ -35,15 +35,15 @@ class Asked(FaultyBroker):
         self.gate.set()
         self.is_full = False
         """Its allowance is used but for what takes risk away, looks for it, or compares."""
-        self.left = None
-        """Polls that its minute has room for."""
+        self.left = self.more = None
+        """Polls that its minute has room for, and looks that go before entries."""
 
     def noted(self, what):
         self.n[what] += 1
         self.names.setdefault(what, set()).add(asking.rank())
 
     def room(self, who=Rank.EXIT):
-        return 0 if self.is_full else self.left
+        return 0 if self.is_full else self.left if who is Rank.POLL else self.more
 
     async def submit(self, request):
         self.noted("exit" if request.reduces else "entry")
@@ -464,17 +464,25 @@ async def test_a_stop_that_went_untold_is_found_in_time_though_polls_have_no_tur
 
 
 @pytest.mark.parametrize(
-    ("left", "soonest", "latest"), [(None, 1, 6), (watch.SPARE + 1, 1, 6), (watch.SPARE, 10, 16)]
+    ("left", "more", "soonest", "latest", "who"),
+    [
+        (None, None, 1, 6, Rank.POLL),
+        (watch.SPARE + 1, watch.SPARE + 1, 1, 6, Rank.POLL),
+        (watch.SPARE, watch.SPARE + 1, 1, 6, Rank.COMPARE),
+        (0, watch.SPARE + 1, 1, 6, Rank.COMPARE),
+        (0, watch.SPARE, 10, 16, Rank.POLL),
+    ],
 )
-async def test_a_stop_that_ended_untold_is_found_within_5_s_where_a_poll_is_in_nobodys_way(
-    rig, left, soonest, latest
+async def test_a_stop_that_ended_untold_is_found_within_5_s_before_entries_where_it_has_to_be(
+    rig, left, more, soonest, latest, who
 ):
     """It was found 10 to 15 s later, and what it was for stood bare so long."""
-    rig.asked.left = left
+    rig.asked.left, rig.asked.more = left, more
     await entered(rig, "600")
     await rig.pass_time(3)
     await watched(rig, 16)
     rig.desk.is_due("watch paper", 0)  # the last poll was a moment ago
+    rig.asked.names.clear()
     (stop,) = [o for o in rig.desk.book.orders.values() if o.purpose is Purpose.STOP]
     rig.faults.drop_events = 1_000
     await rig.asked.inner.cancel(stop.account, stop.order_id)
@@ -483,6 +491,7 @@ async def test_a_stop_that_ended_untold_is_found_within_5_s_where_a_poll_is_in_n
         await watched(rig, 1)
         seconds += 1
     assert soonest <= seconds <= latest
+    assert rig.asked.names["open_orders"] == {who}
     await watched(rig, 1)
     assert [o.qty for o in rig.desk.book.orders.values() if o.state is OrderState.ACCEPTED] == [
         1
