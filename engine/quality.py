@@ -47,6 +47,10 @@ INTERVAL_S = 2.0
 """Quotes are expected so often; at five times that nothing is fresh any more."""
 _AGREED_BP, _APART_BP = 5.0, 50.0
 _SIGMAS = 6.0
+_CALM, _FEW_TICKS = 0.0001, 4
+"""A price that stood still has no sigma; so little and so few ticks are no leap."""
+_LEAP = timedelta(seconds=2)
+"""A leap that nothing took back for so long is the market."""
 _FEWEST_RETURNS = 20
 _WINDOW = 120
 _MOST_SYMBOLS = 2000
@@ -81,9 +85,11 @@ class _Series:
     last_at: datetime | None = None
     """Of the last sane one."""
     is_outlier: bool = False
-    """The last one moved more than six sigmas and nothing has confirmed it."""
+    """The last one is not believed, or moved more than six sigmas and nothing has confirmed it."""
+    leap: Quote | None = None
+    """The first quote of such a move."""
     held: float | None = None
-    """Middle of its newest quote, while that is not believed."""
+    """Middle of its newest quote, while that is not believed or a leap."""
     is_halted: bool = False
     has_spread: bool = False
     """Its last sane quote had one."""
@@ -141,9 +147,9 @@ class Quality:
         rest = [s for s in known.values() if s is not series]
         others = _lately(rest, quote.received_at) if rest else ()
         is_believed = self.belief.judge(quote, others, is_used=is_used)
-        series.held = None if is_believed else mid
-        series.is_outlier = not is_believed or _is_outlier(series.mids, mid)
-        if is_believed:
+        series.is_outlier = not is_believed or _is_leap(series, quote, mid, others)
+        series.held = mid if series.is_outlier else None
+        if not series.is_outlier:
             series.mids.append(mid)
         return is_believed
 
@@ -198,6 +204,12 @@ class Quality:
         if self.belief.is_doubted(instrument.key, source, now):
             return True
         return _score(self._parts(source, series, now)) < _FROM[2][0]
+
+    def is_leap(self, quote: Quote, now: datetime) -> bool:
+        """Whether the last price leapt, and the next may take it back: one slip is no market."""
+        series = self._series.get(quote.instrument.key, {}).get(quote.source)
+        first = None if series is None else series.leap
+        return first is not None and abs(now - first.received_at) <= _LEAP
 
     def uptime(self, source: str, now: datetime) -> float:
         """Share of the last day, or since it is known, that a source was up."""
@@ -313,11 +325,34 @@ def _agreement(known: dict[str, _Series], now: datetime) -> float | None:
     return _falling(apart_bp, _AGREED_BP, _APART_BP)
 
 
-def _is_outlier(mids: deque[float], mid: float) -> bool:
-    """A return of more than six rolling sigmas; unknown with few prices."""
-    if len(mids) <= _FEWEST_RETURNS:
+def _is_leap(series: _Series, quote: Quote, mid: float, others: Iterable[float]) -> bool:
+    """Whether it is far from the last price, and nothing else has said so yet.
+
+    Only what was confirmed is measured by: a slip widens nothing for the next one.
+    """
+    tick, first = float(quote.instrument.tick), series.leap
+    far = _far(series.mids, tick)
+    if not series.mids or abs(mid - series.mids[-1]) <= far:
+        series.leap = None
         return False
+    last = series.mids[-1]
+    if first is None or (mid > last) != (float(first.mid) > last):
+        series.leap = first = quote
+    is_new = quote.exchange_at != first.exchange_at
+    if is_new or quote.received_at - first.received_at >= _LEAP:
+        series.mids.append(min(mid, float(first.mid), key=lambda price: abs(price - last)))
+        is_further = abs(mid - series.mids[-1]) > _far(series.mids, tick)
+        series.leap = quote if is_further else None
+    elif any(abs(mid - other) <= far for other in others):
+        series.leap = None
+    return series.leap is not None
+
+
+def _far(mids: deque[float], tick: float) -> float:
+    """How far is a leap: six rolling sigmas, and some ticks; unknown with few prices."""
+    if len(mids) <= _FEWEST_RETURNS:
+        return float("inf")
     returns = [b / a - 1 for a, b in pairwise(mids)]
     mean = sum(returns) / len(returns)
     sigma = sqrt(sum((r - mean) ** 2 for r in returns) / len(returns))
-    return sigma > 0 and abs(mid / mids[-1] - 1) > _SIGMAS * sigma
+    return max(_SIGMAS * max(sigma, _CALM) * mids[-1], _FEW_TICKS * tick)

@@ -26,6 +26,8 @@ class View:
     now: datetime
     quote: UnitQuote | None
     """None when the legs have no fresh, sane quote: price rules then say nothing."""
+    is_leap: bool = False
+    """The quote has just leapt and nothing confirms it yet: a stop acts on it, a gain does not."""
     mark: Decimal | None = None
     """The broker's own price of the unit, while quotes are doubted or missing; else None."""
     atr: Decimal | None = None

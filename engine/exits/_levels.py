@@ -12,6 +12,11 @@ def closing_touch(trade: Trade, view: View) -> Decimal | None:
     return None if view.quote is None else view.quote.touch(trade.direction < 0)
 
 
+def gained_touch(trade: Trade, view: View) -> Decimal | None:
+    """The same for what a gain brings about: that waits for a leap to be confirmed."""
+    return None if view.is_leap else closing_touch(trade, view)
+
+
 def best_price(trade: Trade, touch: Decimal) -> Decimal:
     """Best price for us since entry, the present one included."""
     if trade.high_water is None:

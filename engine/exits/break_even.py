@@ -8,7 +8,7 @@ from pydantic import Field
 from engine.domain.money import ZERO
 from engine.domain.trade import StopPlan, Trade
 from engine.exits import ExitRule, View, Wish
-from engine.exits._levels import best_price, closing_touch, is_reached, on_tick
+from engine.exits._levels import best_price, gained_touch, is_reached, on_tick
 
 
 class BreakEven(ExitRule):
@@ -25,7 +25,7 @@ class BreakEven(ExitRule):
 
     def look(self, trade: Trade, view: View) -> Wish | None:
         """A stop at the floor, or None when it stands there or better, or nothing is known."""
-        touch = closing_touch(trade, view)
+        touch = gained_touch(trade, view)
         entry, first = trade.entry_price, trade.initial_stop
         if touch is None or entry is None or first is None or trade.qty_open <= 0:
             return None

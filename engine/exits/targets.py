@@ -6,7 +6,7 @@ from engine.domain.money import ZERO, nearest
 from engine.domain.order import PlannedTarget
 from engine.domain.trade import StopPlan, Trade
 from engine.exits import ExitRule, View, Wish
-from engine.exits._levels import closing_touch, is_reached, tick_of
+from engine.exits._levels import gained_touch, is_reached, tick_of
 from engine.exits._wishes import not_closing
 
 
@@ -21,7 +21,7 @@ class Targets(ExitRule):
 
     def look(self, trade: Trade, view: View) -> Wish | None:
         """The first target reached and not marked yet; the next one at the next look."""
-        touch = closing_touch(trade, view)
+        touch = gained_touch(trade, view)
         if touch is None or trade.qty_open <= 0:
             return None
         for number, target in enumerate(trade.targets):

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from engine.domain.trade import StopPlan, Trade
 from engine.exits import ExitRule, View, Wish
-from engine.exits._levels import best_price, closing_touch, on_tick, tick_of
+from engine.exits._levels import best_price, gained_touch, on_tick, tick_of
 
 
 class Trailing(ExitRule):
@@ -30,7 +30,7 @@ class Trailing(ExitRule):
 
     def look(self, trade: Trade, view: View) -> Wish | None:
         """A tighter stop, or None."""
-        touch = closing_touch(trade, view)
+        touch = gained_touch(trade, view)
         stop = trade.stop
         if stop is None or stop.kind != "trailing" or touch is None or trade.qty_open <= 0:
             return None

@@ -214,6 +214,7 @@ def view_of(desk: Desk, trade: Trade) -> View:
     return View(
         now=now,
         quote=desk.quote(trade.legs),
+        is_leap=water.is_leap(desk, trade),
         atr=bars.atr(desk.bars.of(series), ATR_BARS) if is_trailing else None,
         minutes_to_close=minutes,
         mark=second_truth.mark(desk, trade),

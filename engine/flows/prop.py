@@ -5,18 +5,14 @@ Called by the sweep. The state of an account is one fact of the desk, durable be
 
 import asyncio
 from dataclasses import replace
-from datetime import timedelta
 
 from engine import prop
 from engine.desk import Desk
-from engine.flows import facts, flatten, prop_account
+from engine.flows import facts, flatten, prop_account, water
 from engine.market import CME
 from engine.risk import Facts, only
 from engine.risk.prop_flat_by import PropFlatBy
 from engine.risk.prop_loss_limit import PropLossLimit
-
-_LEAP = timedelta(seconds=2)
-"""A leap that nothing took back for so long is the market."""
 
 
 async def watch(desk: Desk) -> None:
@@ -103,19 +99,6 @@ async def _tell_of_late(desk: Desk, account: str) -> None:
         )
 
 
-def _is_leap(desk: Desk, account: str) -> bool:
-    """Whether a price has just leapt, and the next may take it back: one slip closes nothing."""
-    quality, now = desk.board.quality, desk.clock.now()
-    for leg in (leg for t in desk.book.open_trades(account) for leg in t.legs):
-        last = desk.board.last(leg.instrument)
-        if quality is None or last is None or now - last.received_at > _LEAP:
-            continue
-        data = quality.of(leg.instrument, now)
-        if data is not None and data.parts["range"] == 0:
-            return True
-    return False
-
-
 async def _too_near(desk: Desk, account: str, seen: Facts) -> str:
     """Why everything must go before the firm closes the account; said and kept once a day."""
     check = only(desk.checks, PropLossLimit)
@@ -127,8 +110,10 @@ async def _too_near(desk: Desk, account: str, seen: Facts) -> str:
         desk.health[f"prop {account}"] = denial.detail  # what is held cannot be judged
     else:
         desk.health.pop(f"prop {account}", None)
-    if denial is None or denial.code != "prop_loss_limit.reached" or _is_leap(desk, account):
+    if denial is None or denial.code != "prop_loss_limit.reached":
         return ""
+    if any(water.is_leap(desk, trade) for trade in desk.book.open_trades(account)):
+        return ""  # one slip closes nothing
     if state.closed_on != state.day_on:
         async with desk.lock(account):
             newest = prop_account.state(desk, account) or state

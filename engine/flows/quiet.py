@@ -34,7 +34,7 @@ def draw(desk: Desk, trade: Trade, view: View) -> None:
     """Give the trade its band, or take it away where none can be told."""
     band = None
     is_single = len(trade.legs) == 1 and trade.legs[0].ratio == 1
-    if view.quote is not None and is_single and trade.qty_open > 0:
+    if view.quote is not None and not view.is_leap and is_single and trade.qty_open > 0:
         touch = view.quote.touch(trade.direction < 0)
         band = _band(desk, trade, view, touch)
     if band is None or view.quote is None:

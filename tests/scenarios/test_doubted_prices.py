@@ -1,19 +1,20 @@
 """Stops that the desk watches itself, on prices that may be none: slips, phantoms, silence."""
 
 from dataclasses import replace
+from datetime import date
 
 import pytest
 
-from engine.domain.instrument import crypto
+from engine.domain.instrument import crypto, future
 from engine.domain.order import OrderType, Purpose, Side
-from engine.flows import manual, recover
+from engine.flows import manage, manual, recover
 from engine.flows.drafting import Wanted
 from engine.quality import Quality
 from tests import rig as desks
 from tests.conformance.faulty_broker import Faults, FaultyBroker
-from tests.rig import LOOSE, TRADER, d
+from tests.rig import FUTURES, LOOSE, NINJA, TRADER, d
 
-BTC = crypto("BTC")
+BTC, MES = crypto("BTC"), future("MES", date(2025, 3, 1))
 FAIR, TENTH, HALF_BOOK, CRASH = (
     ("59994", "60006"),
     ("5999", "6001"),
@@ -151,3 +152,77 @@ async def test_a_stop_that_rests_at_its_broker_needs_no_second_truth() -> None:
     assert rig.desk.book.open_trades()
     assert not [n for n in rig.notes() if "does not rest at the broker" in n]
     await rig.close()
+
+
+@pytest.fixture
+async def held():
+    """A micro at 6326, its target at 6333, in a market that hardly moves."""
+    rig = await desks.start(risk=LOOSE)
+    rig.board.quality = Quality()
+    rig.quote(MES, "6325.75", "6326.00")
+    await rig.say("🚨 ES long 6326: A\nStop: 6316", channel=FUTURES, author=NINJA)
+    await rig.fill(MES, "6325.75", "6326.00")
+    for n in range(30):
+        rig.clock.advance(0.1)
+        rig.quote(MES, f"{6325 + n % 2}.75", f"{6326 + n % 2}.00")
+    await rig.rest()
+    assert rig.trade().qty_open == 1
+    yield rig
+    await rig.close()
+
+
+def is_reached(rig):
+    return all(t.is_hit for trade in rig.trades() for t in trade.targets)
+
+
+async def told(rig, *bids):
+    """Quotes a tenth of a second apart."""
+    for bid in bids:
+        rig.clock.advance(0.1)
+        rig.quote(MES, bid, str(d(bid) + d("0.25")))
+        await rig.rest()
+
+
+@pytest.mark.parametrize("slips", [1, 3])
+async def test_one_slip_in_our_favour_reaches_no_target_and_moves_no_stop(held, slips) -> None:
+    await manage.trail(held.desk, held.trade().trade_id, TRADER, percent=d("0.12"))
+    await held.pass_time(3)
+    before = held.trade().stop.price
+    for _ in range(slips):
+        await told(held, *["6325.75"] * 3, "6345.00", "6325.75")
+    await held.pass_time(12)
+    await told(held, "6325.75")
+    trade = held.trade()
+    assert (trade.qty_open, is_reached(held), trade.stop.price) == (1, False, before)
+    assert trade.high_water < 6330
+
+
+@pytest.mark.parametrize("then", ["6345.00", "6344.50", "6351.00", ""])
+async def test_a_leap_that_the_next_quote_confirms_or_nothing_takes_back_reaches_it(
+    held, then
+) -> None:
+    await told(held, "6345.00")
+    assert not is_reached(held)
+    if then:
+        await told(held, then)
+    else:
+        await held.pass_time(1)
+        assert not is_reached(held)
+        await held.pass_time(2)
+    assert is_reached(held)
+
+
+async def test_a_frame_that_is_told_twice_confirms_nothing(held) -> None:
+    slip = held.quote(MES, "6345.00", "6345.25")
+    held.clock.advance(0.5)
+    held.board.put(replace(slip, received_at=held.clock.now()))
+    await held.rest()
+    await told(held, "6325.75")
+    assert not is_reached(held)
+
+
+async def test_a_stop_that_the_desk_watches_acts_on_a_leap_at_once(rig) -> None:
+    await said(rig, FAIR, 25)
+    rig.quote(BTC, "58700", "58710")
+    await rig.rest()
+    assert is_out(rig)

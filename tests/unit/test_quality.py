@@ -266,6 +266,20 @@ def test_a_move_of_six_sigmas_is_marked_until_the_next_quote_confirms_it():
     assert grade(quality, 42).parts["range"] == 1
 
 
+@pytest.mark.parametrize("step", ["0", "0.01"])
+def test_slips_widen_nothing_for_the_next_one_and_another_source_confirms_a_leap(step):
+    quality = heard(*(quote(str(100 + D(step) * (n % 3)), after_s=n) for n in range(40)))
+    for n in range(40, 70, 2):
+        slip = quote("101.00", "101.02", after_s=n)
+        quality.heard(slip)
+        assert quality.is_leap(slip, slip.received_at)
+        quality.heard(quote("100.00", "100.02", after_s=n + 1))
+        assert not quality.is_leap(slip, slip.received_at)
+    quality.compared(quote("101.00", "101.02", after_s=70, source="two"))
+    quality.heard(slip := quote("101.00", "101.02", after_s=70))
+    assert not quality.is_leap(slip, slip.received_at)
+
+
 def test_a_source_that_was_down_half_the_time_keeps_half_its_points():
     quality = heard(quote())
     quality.down("one", START + timedelta(seconds=50))
