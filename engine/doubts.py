@@ -32,5 +32,7 @@ class Doubts:
     """Order that is being cancelled -> when its broker last answered that, however."""
     blind: dict[str, float] = field(default_factory=dict)
     """Broker whose entries people were called about -> when there was last a cause."""
+    reached: set[str] = field(default_factory=set)
+    """Entries people were called about at a price that the market pays."""
     unpolled: set[str] = field(default_factory=set)
     """Brokers whose last poll had no turn: the next one does not wait behind entries again."""

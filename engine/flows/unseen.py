@@ -1,14 +1,15 @@
 """Entries at a broker that tells nothing unasked, while it does not answer: a person is called.
 
 What they fill meanwhile has no stop, and nobody knows. One call for each broker and outage, which
-is called off when they have been seen again for a while.
+is called off when they have been seen again for a while; another when the market comes to pay the
+price of one: who looked before has seen it unfilled.
 """
 
 from collections.abc import Sequence
 from functools import partial
 
 from engine.desk import Desk
-from engine.domain.order import UNANSWERED, Order, Purpose
+from engine.domain.order import UNANSWERED, Order, OrderType, Purpose, Side
 
 SILENT_S = 2.0
 """A question that is open for so long is not being answered."""
@@ -21,6 +22,7 @@ def look(desk: Desk) -> None:
     now, doubts = desk.clock.monotonic(), desk.doubts
     entries = [o for o in desk.book.orders.values() if _fills_unheard(desk, o)]
     doubts.seen = {o.order_id: doubts.seen.get(o.order_id, now) for o in entries}
+    doubts.reached &= doubts.seen.keys()
     doubts.looked = {name: at for name, at in doubts.looked.items() if name in doubts.seen}
     for name in {o.broker for o in entries} | doubts.blind.keys():
         if name in desk.offline and name in doubts.blind:
@@ -30,7 +32,18 @@ def look(desk: Desk) -> None:
             desk.vigil(partial(call, desk, name, late), f"call about {name}")
         elif not late and now - doubts.blind.get(name, now) > _CALM_S:
             del doubts.blind[name]
+            doubts.reached -= {o.order_id for o in entries if o.broker == name}
             desk.vigil(partial(_call_off, desk, name), f"call off {name}")
+
+
+def is_paid(desk: Desk, order: Order) -> bool:
+    """Whether the market pays its price."""
+    if order.type is OrderType.MARKET:
+        return True
+    quote = desk.quote(order.legs) if order.type is OrderType.LIMIT else None
+    if quote is None or order.limit is None:
+        return False
+    return (quote.touch(order.side is Side.BUY) - order.limit) * order.side.sign <= 0
 
 
 def is_long_unseen(desk: Desk, entry: Order) -> bool:
@@ -40,12 +53,28 @@ def is_long_unseen(desk: Desk, entry: Order) -> bool:
 
 
 async def call(desk: Desk, name: str, late: Sequence[Order]) -> None:
-    """Call people once, however long it lasts and whatever else is not seen there."""
-    is_known = name in desk.doubts.blind
-    desk.doubts.blind[name] = desk.clock.monotonic()
-    if is_known:
+    """Call people once, however long it lasts and whatever else is not seen there.
+
+    Of what the market pays only later they are told then.
+    """
+    doubts = desk.doubts
+    paid = [o for o in late if is_paid(desk, o) and o.order_id not in doubts.reached]
+    is_known = name in doubts.blind
+    doubts.blind[name] = desk.clock.monotonic()
+    doubts.reached |= {o.order_id for o in paid}
+    if is_known and not paid:
         return
-    named = ", ".join(f"{o.legs[0].instrument.label} ({o.order_id})" for o in late[:5])
+    named = ", ".join(
+        f"{o.legs[0].instrument.label} ({o.order_id})" for o in (paid if is_known else late)[:5]
+    )
+    if is_known:
+        await desk.tell(
+            "admin",
+            f"⚠ {name} still does not say what became of {named}, and the market pays its price "
+            "now: it will have filled, and has no stop. Look in the broker's own app.",
+            note_id=f"reached-{paid[0].order_id}-{desk.clock.now():%d%H%M%S}",
+        )
+        return
     await desk.tell(
         "admin",
         f"⚠ {name} does not say what became of {named}. Whether it has filled cannot be seen "

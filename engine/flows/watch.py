@@ -50,7 +50,7 @@ async def round_of(desk: Desk) -> None:
         order.order_id
         for order in desk.book.orders.values()
         if order.purpose is Purpose.ENTRY and order.state in UNANSWERED
-        if order.order_id in desk.doubts.paid or _is_paid(desk, order)
+        if order.order_id in desk.doubts.paid or unseen.is_paid(desk, order)
     }
     for order in desk.book.orders.values():
         if order.state.is_at_broker and order.broker in desk.brokers:
@@ -121,7 +121,7 @@ def _is_overdue(desk: Desk, order: Order) -> bool:
     if order.purpose is not Purpose.ENTRY and not is_told_close:
         return False
     after_s = _PAID_S if desk.is_told(order.broker) else _LOOKED_AT_S
-    return _is_old(desk, order, after_s) and _is_paid(desk, order)
+    return _is_old(desk, order, after_s) and unseen.is_paid(desk, order)
 
 
 def _should_have_filled(desk: Desk, order: Order) -> bool:
@@ -164,16 +164,6 @@ def _is_unread(desk: Desk, name: str) -> bool:
         return name not in desk.doubts.blind  # of whose entries people were told before it went
     is_failing = f"watch {name}" in desk.health or unseen.is_hanging(desk, name)
     return is_failing and desk.is_told(name)
-
-
-def _is_paid(desk: Desk, order: Order) -> bool:
-    """Whether the market pays its price."""
-    if order.type is OrderType.MARKET:
-        return True
-    quote = desk.quote(order.legs) if order.type is OrderType.LIMIT else None
-    if quote is None or order.limit is None:
-        return False
-    return (quote.touch(order.side is Side.BUY) - order.limit) * order.side.sign <= 0
 
 
 async def _watch(desk: Desk, name: str, accounts: dict[str, list[Order]], rank: Rank) -> None:

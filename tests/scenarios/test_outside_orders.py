@@ -369,6 +369,31 @@ async def test_people_are_called_once_after_5_s_in_which_no_entry_can_be_seen(
     await check(rig)
 
 
+async def test_people_are_called_again_when_the_market_pays_what_they_have_looked_for_in_vain(
+    opened, monkeypatch
+):
+    """The one call of the outage came before it filled: who looked then saw it work."""
+    rig = await opened({"has_stream": False}, risk=desks.LOOSE, broker_timeout_s=PATIENT_S)
+    rig.faults.drop_events = 1_000
+    await rig.say(BUY)
+    with monkeypatch.context() as outage:
+        blind(rig, outage, "fails")
+        await watched(rig, 12, ABOVE)
+        assert calls(rig) == [1, 0]
+        assert not [n for n in rig.notes() if "will have filled" in n]
+        await rig.fill(spy(), "2.14", "2.15")
+        await watched(rig, 2, ("2.14", "2.15"))
+        assert ["SPY 603C" in n for n in rig.notes() if "will have filled" in n] == [True]
+        await watched(rig, 9, ABOVE)
+        await watched(rig, 9, ("2.14", "2.15"))
+        assert len([n for n in rig.notes() if "will have filled" in n]) == 1
+    await watched(rig, 30, ABOVE)
+    assert calls(rig) == [1, 1]
+    assert not rig.desk.doubts.reached
+    assert len(live(rig, Purpose.STOP)) == 1
+    await check(rig)
+
+
 @pytest.mark.parametrize(("terms", "outage_s"), [({"has_stream": False}, 2), ({}, 30)])
 async def test_nobody_is_called_about_entries_that_are_seen_or_would_be_told(
     opened, monkeypatch, terms, outage_s

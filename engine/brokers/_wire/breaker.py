@@ -11,7 +11,7 @@ from engine.asking import Rank, rank
 from engine.clock import Clock
 from engine.domain.errors import BrokerUnavailable
 
-_LOOK_S = 5.0
+_LOOK_S = 3.0
 """How often a look for what may be held without a stop may try, one at a time."""
 
 

@@ -129,13 +129,13 @@ def test_a_sign_of_life_lets_one_call_try_at_once_and_opens_nothing_that_is_clos
 
 
 @pytest.mark.parametrize("who", [Rank.NAKED, Rank.DOUBT])
-def test_a_look_for_what_may_be_bare_tries_every_five_seconds(breaker, clock, who):
+def test_a_look_for_what_may_be_bare_tries_every_three_seconds(breaker, clock, who):
     opened(breaker)
     with asking(who):
         for _ in range(3):
-            one_may_try_after(breaker, clock, 5)
+            one_may_try_after(breaker, clock, 3)
             breaker.failed()
-        clock.advance(5)
+        clock.advance(3)
         breaker.enter()
         breaker.succeeded()
     breaker.enter()
