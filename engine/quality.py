@@ -338,14 +338,18 @@ def _is_leap(series: _Series, quote: Quote, mid: float, others: Iterable[float])
     last = series.mids[-1]
     if first is None or (mid > last) != (float(first.mid) > last):
         series.leap = first = quote
-    is_new = quote.exchange_at != first.exchange_at
-    if is_new or quote.received_at - first.received_at >= _LEAP:
+    if _said(quote) != _said(first) or quote.received_at - first.received_at >= _LEAP:
         series.mids.append(min(mid, float(first.mid), key=lambda price: abs(price - last)))
         is_further = abs(mid - series.mids[-1]) > _far(series.mids, tick)
         series.leap = quote if is_further else None
     elif any(abs(mid - other) <= far for other in others):
         series.leap = None
     return series.leap is not None
+
+
+def _said(quote: Quote) -> tuple[object, ...]:
+    """What a frame that is told twice says twice; stamps may be of whole seconds."""
+    return quote.exchange_at, quote.bid, quote.ask
 
 
 def _far(mids: deque[float], tick: float) -> float:

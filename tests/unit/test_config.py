@@ -245,6 +245,11 @@ MUTATIONS: list[tuple[str, object, str]] = [
     ("discord.roles.boss", [], "discord.roles.boss: unknown key"),
     ("storage.uri", "x", "storage.uri: unknown key"),
     ("accounts.main.cash", 1, "accounts.main.cash: unknown key"),
+    (
+        "accounts.main.prop_firm",
+        {"start_balance_usd": 0, "max_loss_usd": 1, "max_contracts": 1},
+        "accounts.main.prop_firm.start_balance_usd: must be > 0 (got 0)",
+    ),
     ("brokers.alpacca", {}, "brokers.alpacca: unknown key; engine/brokers has: "),
     ("brokers", [], "brokers: must be a mapping (got a list)"),
     ("routing", {}, "routing: must be a list (got a mapping)"),

@@ -275,9 +275,16 @@ def test_slips_widen_nothing_for_the_next_one_and_another_source_confirms_a_leap
         assert quality.is_leap(slip, slip.received_at)
         quality.heard(quote("100.00", "100.02", after_s=n + 1))
         assert not quality.is_leap(slip, slip.received_at)
-    quality.compared(quote("101.00", "101.02", after_s=70, source="two"))
     quality.heard(slip := quote("101.00", "101.02", after_s=70))
-    assert not quality.is_leap(slip, slip.received_at)
+    quality.heard(slip)
+    assert quality.is_leap(slip, slip.received_at), "the same frame once more"
+    quality.heard(quote("101.01", "101.03", after_s=70))
+    assert not quality.is_leap(slip, slip.received_at), "another one of the same second"
+    for n in range(71, 80):
+        quality.heard(quote(str(101 + D(step) * (n % 3)), "101.05", after_s=n))
+    quality.compared(quote("104.00", "104.02", after_s=80, source="two"))
+    quality.heard(slip := quote("104.00", "104.02", after_s=80))
+    assert not quality.is_leap(slip, slip.received_at), "another source says so"
 
 
 def test_a_source_that_was_down_half_the_time_keeps_half_its_points():
