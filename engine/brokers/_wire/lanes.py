@@ -32,6 +32,10 @@ PAUSE_S: Mapping[Rank, float] = {
 }
 """However long a pause the broker wants, these ask again after so long, at its usual pace: a
 refusal costs nothing, what is held without a stop may cost all."""
+_FOR_BARE = frozenset({Rank.BEGUN, Rank.BARE, Rank.NAKED})
+_URGENT_S = 1.0
+"""And these after a pause that was asked of another: that one stop could not be moved leaves no
+other trade bare, and that one was not taken leaves no fill unheard."""
 _PASSED = 3
 """So many may pass a comparison that waits; then only exits, and looks for one, go before it."""
 _STORM_S = 5.0
@@ -112,6 +116,7 @@ class _Line:
         """The broker wants quiet; where it did not take an exit, nobody else asks either."""
         now = self._clock.monotonic()
         pauses = {each: min(seconds, PAUSE_S.get(each, seconds)) for each in Rank}
+        pauses |= {each: min(pauses[each], _URGENT_S) for each in _FOR_BARE - {who}}
         for each, pause_s in pauses.items():
             if who <= Rank.EXIT or each > Rank.EXIT:
                 self._shut_until[each] = max(self._shut_until[each], now + pause_s)

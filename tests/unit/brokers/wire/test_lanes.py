@@ -236,6 +236,21 @@ async def test_what_is_bare_has_the_whole_allowance_and_is_never_refused_for_the
     await waiting
 
 
+@pytest.mark.parametrize(
+    ("refused", "soon"),
+    [(Rank.EXIT, {Rank.BARE, Rank.NAKED}), (Rank.BARE, {Rank.NAKED}), (Rank.NAKED, {Rank.BARE})],
+)
+async def test_what_is_bare_asks_again_soon_after_a_refusal_of_another(clock, refused, soon):
+    """A move of one stop was refused: the end of another one, which was bare, was read 3 s late."""
+    all_lanes = shared(clock)
+    with asking(refused):
+        all_lanes.pause("read", 30)
+    clock.advance(1)
+    passed = {who for who in (Rank.BARE, Rank.EXIT, Rank.NAKED) if await taken(all_lanes, who, 1)}
+    assert passed - {Rank.EXIT} == soon
+    assert (Rank.EXIT in passed) == (refused is Rank.NAKED)
+
+
 async def test_a_comparison_outwaits_a_pause(clock):
     all_lanes = shared(clock)
     all_lanes.pause("read", 30)
