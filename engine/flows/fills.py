@@ -17,8 +17,10 @@ from engine.reconcile import is_booked
 log = logging.getLogger(__name__)
 
 
-async def on_fill(desk: Desk, fill: BrokerFill) -> None:
+async def on_fill(desk: Desk, fill: BrokerFill, *, is_last: bool = True) -> None:
     """Book one execution, once; it may come early, late, twice or for no order of ours.
+
+    ``is_last``: else more of its order follow at once, and a stop is for all of them.
 
     Raises:
         StoreUnavailable: it is not booked; comparing with the broker brings it again.
@@ -33,7 +35,7 @@ async def on_fill(desk: Desk, fill: BrokerFill) -> None:
         elif fill.kind != "fill":
             await ends.on_end(desk, fill)
         else:
-            await _filled(desk, fill)
+            await _filled(desk, fill, is_last=is_last)
     except InvariantError as error:
         await _unfitting(desk, fill, error)
 
@@ -43,10 +45,12 @@ def undoes_booked(desk: Desk, fill: BrokerFill) -> bool:
     return fill.kind in ("bust", "correct") and fill.of in desk.book.executions
 
 
-async def _filled(desk: Desk, fill: BrokerFill) -> None:
+async def _filled(desk: Desk, fill: BrokerFill, *, is_last: bool) -> None:
     order = await own.order_of(desk, fill.account, fill.client_order_id, fill.broker_id)
     if order is not None:
         await _on_own(desk, fill, order)
+        if is_last:
+            effects.settle_soon(desk, order.trade_id)
     elif (doubtful := own.may_be_of(desk, fill)) is not None:
         # Not booked yet: comparing brings it again, once it is known whose it is.
         desk.gates[doubtful.broker] = f"an execution may be of order {doubtful.order_id}"
@@ -88,7 +92,6 @@ async def _on_own(desk: Desk, fill: BrokerFill, known: Order) -> None:
             if is_booked(echo.named(fill, desk.book.executions), desk.book.executions):
                 return
             await _book(desk, echo.named(fill, desk.book.executions), order, trade)
-    effects.settle_soon(desk, order.trade_id)
 
 
 async def _book(desk: Desk, fill: BrokerFill, order: Order, trade: Trade) -> None:

@@ -174,8 +174,11 @@ async def on_report(desk: Desk, report: BrokerOrder, *, asked: bool = False) -> 
             await _store(desk, order, after, report)
         missing = orders.needs_fills(after, report)
     if missing and report.fills:  # told in one: no question and no turn in a line is spent on it
-        for fill in report.fills:
-            await on_fill(desk, fill)
+        try:
+            for fill in report.fills:
+                await on_fill(desk, fill, is_last=False)
+        finally:
+            effects.settle_soon(desk, known.trade_id)
         missing = orders.needs_fills(await desk.order(known.order_id) or after, report)
     if missing and asked:
         await fetch_fills(desk, after, report.updated_at)

@@ -1,6 +1,7 @@
 """What a broker tells of our orders: late, twice, in any order, not at all (O-08 to O-17)."""
 
 import asyncio
+from dataclasses import replace
 from unittest.mock import AsyncMock
 
 import pytest
@@ -9,7 +10,7 @@ from engine.asking import Rank, our_own_delay, rank
 from engine.brokers import Filled, Odd, OrderSeen, StreamDown, StreamUp
 from engine.domain.desk import AlertState
 from engine.domain.errors import BrokerUnavailable, OrderRejected
-from engine.domain.order import OrderState, Purpose, Side
+from engine.domain.order import OrderState, OrderType, Purpose, Side
 from engine.domain.trade import Execution, Trade, TradeState
 from engine.flows import manage, monitor, recover, send
 from tests import rig as desks
@@ -60,6 +61,30 @@ async def test_events_in_any_order_lead_to_the_same_books():  # O-10, I-10
         await check(rig)
         await rig.close()
     assert len(set(seen)) == 1, seen
+
+
+async def test_one_stop_is_sent_for_all_that_one_report_says_was_filled(rig, monkeypatch):
+    """A stop for the first parts had to be cancelled for the whole, and half stood bare for 6 s."""
+    await rig.say(BUY.replace("2", "4", 1))
+    (report,) = await rig.broker.open_orders("main")
+    named = {"client_order_id": report.client_order_id, "broker_id": report.broker_id}
+    fills = tuple(told_fill(rig, name, **named) for name in ("E1", "E2", "E3", "E4"))
+    plain, sent = rig.desk.store.commit, []
+
+    async def slow(events):
+        await asyncio.sleep(0.005)
+        await plain(events)
+
+    async def submit(request):
+        sent.append((request.type, request.qty))
+        raise OrderRejected("no", "no")
+
+    monkeypatch.setattr(rig.desk.store, "commit", slow)
+    monkeypatch.setattr(rig.desk.brokers["paper"], "submit", submit)
+    told = replace(report, state="filled", filled=d(4), fills=fills)
+    await send.on_report(rig.desk, told)
+    await rig.rest()
+    assert sent == [(OrderType.STOP, 4)]
 
 
 async def test_a_lost_fill_event_is_found_within_seconds(rig):  # missed fill found <= 30 s
