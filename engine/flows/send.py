@@ -67,6 +67,11 @@ before it is tried again."""
 _HEARD_S = 1.8
 """A cancel that was answered is asked for again no sooner, by whomever: it is looked up."""
 CANCEL_AGAIN_S = (0.2, 0.3, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
+_RINGS_S = 1.0
+"""Where the end of what it agreed to cancel is told and one look is at a whole list, the first look
+comes no sooner: the next stop needs its turn."""
+_IN_STEP_S, _HAIR_S = 0.25, 0.01
+"""There looks at several orders fall on one moment so: side by side they are one list."""
 
 
 async def submit(desk: Desk, order: Order, *, again: bool = False) -> Order:
@@ -384,8 +389,14 @@ def pace_of(order: Order) -> str:
 async def _until_over(desk: Desk, order_id: str, asked: asyncio.Task[None]) -> None:
     order = desk.book.orders.get(order_id)
     is_exit = order is not None and order.purpose is not Purpose.ENTRY
+    waited_s = 0.0
     for pause in CANCEL_AGAIN_S:
-        await desk.clock.sleep(pause)
+        waited_s += pause
+        is_early = waited_s < _RINGS_S
+        in_step = not is_early and _will_ring(desk, order)
+        await desk.clock.sleep(_in_step_s(desk, pause) if in_step else pause)
+        if is_early and _will_ring(desk, order):
+            continue
         # What is held has no stop until the next one can be sent: that waits for nobody's polls.
         trade = desk.book.trades.get(order.trade_id) if order is not None else None
         is_naked = is_exit and trade is not None and trade.qty_open != 0
@@ -408,6 +419,19 @@ async def _until_over(desk: Desk, order_id: str, asked: asyncio.Task[None]) -> N
             "broker's own app; if it is not at work there, say so: /order resolve.",
             note_id=f"stuck-{order_id}",
         )
+
+
+def _will_ring(desk: Desk, order: Order | None) -> bool:
+    """Whether its broker answered the cancel and tells its end; a look would be at a whole list."""
+    if order is None or order.order_id not in desk.doubts.heard:
+        return False
+    return desk.is_told(order.broker) and not desk.broker(order.broker).caps.finds_by_client_id
+
+
+def _in_step_s(desk: Desk, pause_s: float) -> float:
+    """Until the step that ends the pause; a clock may have woken us a hair before the last one."""
+    now = desk.clock.monotonic()
+    return max((now + pause_s + _HAIR_S) // _IN_STEP_S * _IN_STEP_S - now, 0.0)
 
 
 async def replace(desk: Desk, old: Order, new: Order) -> None:

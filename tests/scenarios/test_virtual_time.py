@@ -10,9 +10,9 @@ from engine.asking import Rank, rank
 from engine.brokers import Absent, StreamDown, StreamUp
 from engine.domain.errors import BrokerUnavailable, OrderRejected, OrderStateUnknown, RateLimited
 from engine.domain.order import OrderType
-from engine.flows import send
-from tests.rig import spy
-from tests.scenarios.outside_desk import LISTED
+from engine.flows import manage, send
+from tests.rig import TRADER, d, spy
+from tests.scenarios.outside_desk import BLIND, HIDDEN, LISTED, SAFE
 from tests.sim import Sim, run
 
 STOP, MARKET = OrderType.STOP, OrderType.MARKET
@@ -397,3 +397,64 @@ def test_what_should_have_filled_is_asked_for_every_few_seconds_however_often_th
     gaps = run(story)
     assert len(gaps) > 6
     assert max(gaps) < 8
+
+
+async def moved(sim, terms, drop=0):
+    """Two stops are moved, one a moment after the other; when each was asked for, and bare."""
+    kinds = {k: replace(c, has_replace=False) for k, c in sim.outside.caps.by_kind.items()}
+    sim.outside.own_caps = replace(sim.outside.own_caps, by_kind=kinds, **terms)
+    sim.rig.quote(spy(d(604)), "2.14", "2.16")
+    await sim.rig.say(BUY)
+    await sim.rig.say(BUY.replace("603", "604"))
+    sim.prices[spy(d(604)).key] = (spy(d(604)), "2.14", "2.15")
+    sim.price("2.14", "2.15")
+    await asyncio.sleep(20)
+    assert len(await stops(sim)) == 2
+    looks, plain = [], sim.outside.find
+
+    async def find(account, order_id):
+        looks.append(sim.clock.monotonic() - began)
+        return await plain(account, order_id)
+
+    sim.outside.find = find
+    sim.faults.drop_events = drop
+    began = sim.clock.monotonic()
+    for trade in sim.rig.trades():
+        await manage.set_stop(sim.desk, trade.trade_id, TRADER, d("1.30"))
+        await asyncio.sleep(0.07)
+    while [o.stop for o in await stops(sim)] != [d("1.30")] * 2:  # noqa: ASYNC110 - nobody tells
+        await asyncio.sleep(0.05)
+    return looks, sim.clock.monotonic() - began
+
+
+@pytest.mark.parametrize(
+    ("terms", "first_s", "n_lists"),
+    [(BLIND, 0.7, 1), (HIDDEN, 0.7, 1), (LISTED, 0.2, 4), (SAFE, 0.2, 4)],
+)
+def test_where_one_look_is_a_whole_list_the_bell_has_a_second_to_tell_the_end(
+    terms, first_s, n_lists
+):
+    """Each cancel drew four questions: three trades used up the minute that their stops needed."""
+
+    async def story():
+        sim = await Sim().start()
+        found = await moved(sim, terms, drop=1000)
+        await sim.close()
+        return found
+
+    looks, bare_s = run(story)
+    assert first_s <= looks[0] <= first_s + 0.3
+    assert bare_s < 2
+    assert len({round(at, 3) for at in looks}) == n_lists  # what is asked side by side is one
+
+
+def test_an_end_that_is_heard_is_not_asked_for():
+    async def story():
+        sim = await Sim().start()
+        found = await moved(sim, BLIND)
+        await sim.close()
+        return found
+
+    looks, bare_s = run(story)
+    assert not looks
+    assert bare_s < 1
