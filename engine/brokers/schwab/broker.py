@@ -4,6 +4,7 @@ import asyncio
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, ClassVar
@@ -31,7 +32,7 @@ from engine.brokers import (
 )
 from engine.brokers._wire.address import Address, is_loopback
 from engine.brokers._wire.events import Events, Keeper
-from engine.brokers._wire.figures import UNREADABLE
+from engine.brokers._wire.figures import UNREADABLE, Json
 from engine.brokers._wire.http import RENEWED_S, Wire
 from engine.brokers._wire.lanes import Lane, Lanes, entries_per_min
 from engine.brokers._wire.nameless import PLAIN, Nameless, OrderList, accepted, caps, lane
@@ -58,6 +59,8 @@ _LOOK_S = 600.0
 _MOST_TOLD = 10_000
 _RUNG_WITHIN = timedelta(seconds=30)
 """Of an order that was taken it rings at once."""
+_SAID_S = 5.0
+"""So long after its answer to an order a ring that it was taken is no news."""
 _ORDER_AT = re.compile(r"/orders/(\d+)/?$")
 
 
@@ -142,6 +145,8 @@ class Schwab(Nameless):
         """Executions of which the doorbell has told, by their order."""
         self._unread: dict[str, datetime] = {}
         """Orders that it rang for and that could not be read: lists lag behind, when it rang."""
+        self._taken: dict[str, float] = {}
+        """Numbers that it answered lately -> when, monotonic."""
         self._n_flying = 0
         self._landed = asyncio.Event()
 
@@ -250,14 +255,30 @@ class Schwab(Nameless):
         """Working orders."""
         working = await self._books.working(account, self._hash(account))
         orders = await self._books.named(account, working.listed)
-        return [o for o in orders if o.raw_state in reading.LIVE]
+        live = [o for o in orders if o.raw_state in reading.LIVE]
+        return await self._with_fills(live, working.rows)
 
     async def orders_since(self, account: str, since: datetime) -> list[BrokerOrder]:
         """Orders entered or changed since."""
         recent = await self._recent(account, since)
         orders = await self._books.named(account, recent.listed)
         since = since.replace(microsecond=0)  # Schwab's times are of whole seconds
-        return [o for o in orders if o.updated_at >= since or o.raw_state in reading.LIVE]
+        told = [o for o in orders if o.updated_at >= since or o.raw_state in reading.LIVE]
+        return await self._with_fills(told, recent.rows)
+
+    async def _with_fills(
+        self, orders: list[BrokerOrder], rows: Mapping[str, Json]
+    ) -> list[BrokerOrder]:
+        """Told in one: no list of its own is spent on what a stop waits for."""
+        return [replace(o, fills=self._fills(o, rows[o.broker_id])) for o in orders]
+
+    def _fills(self, order: BrokerOrder, row: Json) -> tuple[BrokerFill, ...]:
+        """Of one of ours; none where they cannot be read: so is said when they are asked for."""
+        if not order.client_order_id or not order.filled:
+            return ()
+        with suppress(BrokerUnavailable):
+            return tuple(self._books.fills(order, row))
+        return ()
 
     async def fills_since(self, account: str, since: datetime) -> list[BrokerFill]:
         """Executions since, oldest first."""
@@ -306,6 +327,7 @@ class Schwab(Nameless):
             if not is_first:
                 await self._refuse_repeat(request)
             broker_id = await self._placed(hashed, body, lane(request))
+            self._said(broker_id)
             await self._sent.taken(request.client_order_id, broker_id)
         except (BrokerUnavailable, BrokerAuthError, OrderRejected):
             if is_first:  # of a repeated one this proves nothing: the first may be there
@@ -317,6 +339,11 @@ class Schwab(Nameless):
             if not self._n_flying:
                 self._landed.set()
         return accepted(request, broker_id, self.clock.now(), "PENDING_ACTIVATION")
+
+    def _said(self, broker_id: str) -> None:
+        now = self.clock.monotonic()
+        self._taken = {n: at for n, at in self._taken.items() if now - at <= _SAID_S}
+        self._taken[broker_id] = now
 
     async def _refuse_repeat(self, request: OrderRequest) -> None:
         """Schwab would take a second one: only what is nowhere to be seen may be sent again."""
@@ -348,8 +375,11 @@ class Schwab(Nameless):
 
     # -- events ---------------------------------------------------------------------------------
 
-    async def _rung(self, number: str, order_id: str) -> None:
-        """Read one order and tell of it; an order of ours under way gets its number first."""
+    async def _rung(self, number: str, order_id: str, is_new: bool) -> None:
+        """Read one order and tell of it; an order of ours under way gets its number first.
+
+        ``is_new``: it rang because the order was taken, which the answer to ours has said.
+        """
         account = self._names.get(number)
         if account is None:
             return
@@ -357,19 +387,26 @@ class Schwab(Nameless):
             with suppress(TimeoutError):  # no wait_for: it may swallow a cancellation (bpo-37658)
                 async with asyncio.timeout(1.0):
                     await self._landed.wait()
+        if is_new and self._is_just_taken(order_id):
+            return
         hashed = self._hash(account)
         self._unread.setdefault(order_id, self.clock.now())
         row = await self._ask(lambda: self._client.get_order(order_id, hashed))
         self._unread.pop(order_id, None)
         for order, fills in self._books.told(account, row):
+            self._events.tell(OrderSeen(order=replace(order, fills=tuple(fills))))
             for fill in fills:
                 told = (order_id, fill.execution_id)
                 if told not in self._told:
                     self._told[told] = None
                     self._events.tell(Filled(fill=fill))
-            self._events.tell(OrderSeen(order=order))
         while len(self._told) > _MOST_TOLD:
             del self._told[next(iter(self._told))]
+
+    def _is_just_taken(self, order_id: str) -> bool:
+        """Whether its number came with the answer to an order of ours moments ago."""
+        at = self._taken.get(order_id)
+        return at is not None and self.clock.monotonic() - at <= _SAID_S
 
     def _lags(self, entry: Entry, recent: OrderList) -> bool:
         """It rang for an order soon after this one was sent, and no list shows that order yet."""

@@ -32,6 +32,7 @@ _CALM_S = 10.0
 _QUIET = frozenset(
     {
         "SUBSCRIBED",
+        "CancelAccepted",
         "CancelCreated",
         "ExecutionRequestCompleted",
         "ExecutionRequestCreated",
@@ -42,14 +43,15 @@ _QUIET = frozenset(
     }
 )
 """On the way to a change that is told by itself: reading the order for each would use up reads."""
-_KNOWN = _QUIET | frozenset(
-    {
-        "CancelAccepted",
+_TAKEN = frozenset({"OrderAccepted", "OrderCreated"})
+"""Its answer to an order says so: to read it again would cost every order a turn."""
+_KNOWN = (
+    _QUIET
+    | _TAKEN
+    | {
         "ChangeAccepted",
         "ChangeCreated",
         "ExecutionCreated",
-        "OrderAccepted",
-        "OrderCreated",
         "OrderExpired",
         "OrderFillCompleted",
         "OrderRejected",
@@ -68,7 +70,7 @@ class Doorbell:
         events: Events,
         preferences: Callable[[], Awaitable[Any]],
         access: Callable[[], str],
-        answer: Callable[[str, str], Awaitable[None]],
+        answer: Callable[[str, str, bool], Awaitable[None]],
         url: str,
     ) -> None:
         """Nothing is opened yet.
@@ -79,12 +81,14 @@ class Doorbell:
             events: Where oddities are told.
             preferences: Asks Schwab where and as whom to listen.
             access: The access token of now.
-            answer: Reads one order by account number and order id, and tells of it.
+            answer: Reads one order by account number and order id, and tells of it; True: it rang
+                for no more than that it was taken.
             url: Instead of the streamer that Schwab names; empty for that one.
         """
         self._name, self._wire, self._events = name, wire, events
         self._preferences, self._access, self._answer, self._url = preferences, access, answer, url
-        self._rung: dict[tuple[str, str], None] = {}
+        self._rung: dict[tuple[str, str], bool] = {}
+        """For which it rang -> whether only because they were taken."""
         self._rings = asyncio.Event()
         self._reads: dict[tuple[str, str], tuple[int, float]] = {}
         """How often each was read in a row, and when last."""
@@ -179,7 +183,8 @@ class Doorbell:
             said = {}
         order = said.get("SchwabOrderID") if isinstance(said, Mapping) else None
         if order:
-            self._rung[str(content.get("1", "")), str(order)] = None
+            at = (str(content.get("1", "")), str(order))
+            self._rung[at] = self._rung.get(at, True) and kind in _TAKEN
             self._rings.set()
 
     def _tell_odd(self, note: str) -> None:
@@ -200,8 +205,8 @@ class Doorbell:
                     await self._rings.wait()
                     self._rings.clear()
                     while at := next((a for a in self._rung if a not in self._resting), None):
-                        del self._rung[at]
-                        again_s = 0.0 if await self._read(*at) else self._again_s(at)
+                        is_new = self._rung.pop(at)
+                        again_s = 0.0 if await self._read(*at, is_new) else self._again_s(at)
                         if pause_s := max(again_s, self._pause_s(at)):
                             self._resting.add(at)
                             rests.create_task(self._rest(at, pause_s))
@@ -227,13 +232,13 @@ class Doorbell:
         n_failed = self._failed.pop(at, 0)
         if n_failed == len(_AGAIN_S):
             return 0.0
-        self._failed[at], self._rung[at] = n_failed + 1, None
+        self._failed[at], self._rung[at] = n_failed + 1, False
         return _AGAIN_S[n_failed]
 
-    async def _read(self, number: str, order_id: str) -> bool:
+    async def _read(self, number: str, order_id: str, is_new: bool) -> bool:
         """Whether it was answered, or will never be."""
         try:
-            await self._answer(number, order_id)
+            await self._answer(number, order_id, is_new)
         except TradeStreamError as error:
             log.info("%s: order %s was rung for and not read: %s", self._name, order_id, error)
             return False

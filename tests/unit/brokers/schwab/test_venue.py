@@ -451,9 +451,9 @@ async def test_what_it_rings_for_is_read_before_more_entries_go_out(
     """It may be a fill that has no stop yet; entries had used up what it was to be read with."""
     ranks, answer = [], bench.broker._doorbell._answer
 
-    async def read(number: str, order_id: str) -> None:
+    async def read(number: str, order_id: str, is_new: bool) -> None:
         ranks.append(rank())
-        await answer(number, order_id)
+        await answer(number, order_id, is_new)
 
     monkeypatch.setattr(bench.broker._doorbell, "_answer", read)
     await bench.hold(1)
@@ -467,7 +467,8 @@ async def test_an_order_that_fills_in_a_hundred_parts_does_not_use_up_all_questi
     """56 s without a stop: each part was read, and no question was left for the stop."""
     read: list[str] = []
 
-    async def answer(_: str, order_id: str) -> None:
+    async def answer(_: str, order_id: str, is_new: bool) -> None:
+        del is_new
         read.append(order_id)
 
     async def ring(order_id: str) -> int:
@@ -504,7 +505,8 @@ async def test_what_was_not_read_is_read_again_after_a_pause_and_keeps_no_other_
     """Three times in 30 ms for each ring: the minute was used up, and three stops were not sent."""
     read: list[str] = []
 
-    async def answer(_: str, order_id: str) -> None:
+    async def answer(_: str, order_id: str, is_new: bool) -> None:
+        del is_new
         read.append(order_id)
         if order_id == "1":
             raise BrokerUnavailable("404")
@@ -579,12 +581,91 @@ async def test_steps_on_the_way_to_a_change_cost_no_question(bench: SchwabBench)
     await bench.settle()
     said = {"SchwabOrderID": order.broker_id, "AccountNumber": NUMBER}
     before = len(bench.venue.log.of("GET", f"/orders/{order.broker_id}"))
-    for kind in ("ExecutionRequested", "ExecutionRequestCreated", "OrderMonitorUpdated"):
+    for kind in ("ExecutionRequested", "CancelAccepted", "OrderMonitorUpdated"):
         await _activity(bench, NUMBER, kind, said)
+    await asyncio.sleep(0.05)
+    assert len(bench.venue.log.of("GET", f"/orders/{order.broker_id}")) == before
     await bench.quote(bench.it, "1.90", "1.95")
     await bench.pass_latency()
     assert len(bench.told_fills()) == 1
     assert len(bench.venue.log.of("GET", f"/orders/{order.broker_id}")) - before <= 2
+
+
+async def test_an_order_that_its_answer_has_told_is_not_read_because_it_was_taken(
+    bench: SchwabBench,
+) -> None:
+    """Each order was read once or twice for nothing: three trades used a minute up."""
+    order = await bench.broker.submit(entry(bench))
+    said = {"SchwabOrderID": order.broker_id, "AccountNumber": NUMBER}
+    await bench.settle()
+    for kind in ("OrderCreated", "OrderAccepted", "OrderAccepted"):
+        await _activity(bench, NUMBER, kind, said)
+    await asyncio.sleep(0.05)
+    assert bench.venue.log.of("GET", f"/orders/{order.broker_id}") == []
+    bench.clock.advance(20)  # as after a cancel that was refused
+    await _activity(bench, NUMBER, "OrderAccepted", said)
+    assert await _read_of(bench, order.broker_id, 1)
+    await bench.quote(bench.it, "1.90", "1.95")
+    await bench.pass_latency()
+    assert len(bench.told_fills()) == 1
+
+
+async def test_a_ring_for_a_fill_is_not_lost_in_one_that_the_order_was_taken(
+    bench: SchwabBench,
+) -> None:
+    order = await bench.broker.submit(entry(bench))
+    said = {"SchwabOrderID": order.broker_id, "AccountNumber": NUMBER}
+    for kinds in (("OrderFillCompleted", "OrderAccepted"), ("OrderAccepted", "OrderRejected")):
+        n_read = len(bench.venue.log.of("GET", f"/orders/{order.broker_id}"))
+        for kind in kinds:
+            await _activity(bench, NUMBER, kind, said)
+        assert await _read_of(bench, order.broker_id, n_read + 1)
+
+
+async def test_an_order_without_an_answer_is_read_when_it_rings_that_it_was_taken(
+    bench: SchwabBench,
+) -> None:
+    bench.venue.faults.accept_then_reset = 1
+    with pytest.raises(OrderStateUnknown):
+        await bench.broker.submit(entry(bench))
+    async with asyncio.timeout(2):
+        while not bench.venue.log.of("GET", "/orders/"):  # noqa: ASYNC110 - nobody is told of it
+            await asyncio.sleep(0.005)
+
+
+async def _read_of(bench: SchwabBench, number: str, n_times: int) -> bool:
+    for _ in range(200):
+        if len(bench.venue.log.of("GET", f"/orders/{number}")) == n_times:
+            return True
+        await asyncio.sleep(0.005)
+    return False
+
+
+async def test_lists_tell_executions_with_the_orders_that_they_fill(bench: SchwabBench) -> None:
+    """One list said that it was filled, a second one at what price: a stop waited for both."""
+    order = await bench.broker.submit(entry(bench, 2))
+    await bench.quote(bench.it, "1.90", "1.95")
+    await bench.pass_latency()
+    found = await bench.broker.find("main", order.client_order_id)
+    assert isinstance(found, Seen)
+    (listed,) = await bench.broker.orders_since("main", START)
+    fills = tuple(await bench.fills())
+    assert fills
+    assert found.order.fills == listed.fills == fills
+
+
+async def test_executions_that_cannot_be_read_hide_no_order(
+    bench: SchwabBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unreadable(*_: Any) -> None:
+        raise KeyError("price")
+
+    await bench.hold(1)
+    monkeypatch.setattr("engine.brokers.schwab.reading.fills_of", unreadable)
+    (listed,) = await bench.broker.orders_since("main", START)
+    assert (listed.filled, listed.fills) == (1, ())
+    with pytest.raises(BrokerUnavailable):
+        await bench.fills()
 
 
 async def test_a_streamer_that_refuses_is_told_and_tried_again(bench: SchwabBench) -> None:
