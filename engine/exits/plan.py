@@ -22,6 +22,8 @@ _CANCELABLE = frozenset(
 )
 _WORKING = frozenset({OrderState.ACCEPTED, OrderState.PARTIAL, OrderState.PENDING_REPLACE})
 _SETTLED = frozenset({OrderState.ACCEPTED, OrderState.PARTIAL})
+_MOST_STOPS = 3
+"""Side by side: before a move or a close each of them has to go, and its end to be asked for."""
 _REASON = {"fixed": "stop", "breakeven": "stop at break-even", "trailing": "trail"}
 
 
@@ -71,13 +73,16 @@ class _Exits:
         return sum((live.left for live in self.closes), ZERO)
 
 
-def plan(trade: Trade, orders: Sequence[Order], *, broker_stops: bool) -> tuple[Step, ...]:
+def plan(
+    trade: Trade, orders: Sequence[Order], *, broker_stops: bool, is_beside: bool = False
+) -> tuple[Step, ...]:
     """Next legal steps for a trade's exits; nothing when all is as wanted or has to wait.
 
     Args:
         trade: With its close requests and its stop.
         orders: All orders of the trade.
         broker_stops: Whether its broker can hold a stop for this unit.
+        is_beside: Whether what its stops do not cover gets another one beside them.
     """
     exits = _exits_of(orders)
     steps: list[Step] = _entry_cancels(orders) if trade.closes else []
@@ -89,7 +94,8 @@ def plan(trade: Trade, orders: Sequence[Order], *, broker_stops: bool) -> tuple[
     steps += _cancels(stale, "not wanted any more")
     wanted = sum((qty for _, qty in shares), ZERO)
     goal = max(min(held - wanted, held - exits.closing), ZERO)
-    stop_steps, taken = _stop_steps(trade, exits, goal, broker_stops=broker_stops)
+    ways = _steps_beside if is_beside and exits.stops else _stop_steps
+    stop_steps, taken = ways(trade, exits, goal, broker_stops=broker_stops)
     steps += [s for s in stop_steps if not isinstance(s, Submit)]
     steps += _submits(missing, min(held - taken, wanted) - exits.closing)
     steps += [s for s in stop_steps if isinstance(s, Submit)]
@@ -284,6 +290,43 @@ def _stop_steps(
     steps += _towards(keep, goal, price, reason)
     grown = goal if any(isinstance(s, Replace) for s in steps) else ZERO
     return steps, elsewhere + max(keep.worst, grown)
+
+
+def _steps_beside(
+    trade: Trade, exits: _Exits, goal: Decimal, *, broker_stops: bool
+) -> tuple[list[Step], Decimal]:
+    """The same where no stop can be changed: what fits stays, and what lacks comes beside it.
+
+    All that may still fill counts, and one more comes only once every other is answered; until
+    then those of an old price stand. Where no more are to stand side by side, the smallest makes
+    room for a larger one.
+    """
+    price = trade.stop.price if trade.stop is not None else None
+    is_doubtful = any(member.order.is_in_doubt for member in _members(exits))
+    kept, stale, room = list[_Chain](), list[_Chain](), goal
+    for chain in sorted(exits.stops, key=lambda c: (c.newest.is_settled, c.worst), reverse=True):
+        is_moved = price not in (None, chain.newest.order.stop) and chain.newest.is_settled
+        if chain.worst > room or (is_moved and not is_doubtful):
+            stale.append(chain)
+        else:
+            kept.append(chain)
+            room -= chain.worst
+    steps = _cancels((m for c in stale for m in c.members), "to be sent anew")
+    taken = sum((chain.worst for chain in exits.stops), ZERO)
+    is_answered = all(chain.newest.is_settled for chain in exits.stops)
+    if trade.stop is None or not broker_stops or not is_answered or taken >= goal:
+        return steps, taken
+    if len(exits.stops) >= _MOST_STOPS:
+        smallest = kept[-1].members if not stale else ()
+        return [*steps, *_cancels(smallest, "to be sent anew for more")], taken
+    more = Submit(
+        purpose="stop",
+        qty=goal - taken,
+        type=OrderType.STOP,
+        stop=price,
+        reason=_REASON[trade.stop.kind],
+    )
+    return [*steps, more], goal
 
 
 def _towards(chain: _Chain, goal: Decimal, price: Decimal | None, reason: str) -> list[Step]:

@@ -61,6 +61,8 @@ class World:
     qty: int
     direction: int = 1
     broker_stops: bool = True
+    is_beside: bool = False
+    """Its broker changes no order: a stop is let go and sent anew, or another comes beside it."""
     is_wired: bool = True
     """Reports are taken in with what the predecessors have filled."""
     books: Books = field(default_factory=Books)
@@ -93,6 +95,14 @@ class World:
         self.rest()
         return self
 
+    def parted(self) -> "World":
+        """The same with two thirds of the entry filled, one after the other, each with its stop."""
+        for _ in range(2):
+            if self.theirs["A"].left > 0:
+                self.fill(0, max(self.qty // 3, 1))
+                self.rest()
+        return self
+
     # -- what really is ---------------------------------------------------------------------
 
     @property
@@ -118,15 +128,29 @@ class World:
 
     # -- the desk ---------------------------------------------------------------------------
 
-    def settle(self) -> bool:
-        """Take the first step of the plan, as the flow does; False when there is none."""
-        steps = plan(self.trade, self.orders, broker_stops=self.broker_stops)
-        again = plan(self.trade, self.orders, broker_stops=self.broker_stops)
+    def settle(self, number: int = 0, *, is_one: bool = False) -> bool:
+        """Take a step of the plan, as the flow does; False when there is none.
+
+        ``is_one``: its broker has refused every stop beside another.
+        """
+        steps, again = (
+            plan(
+                self.trade,
+                self.orders,
+                broker_stops=self.broker_stops,
+                is_beside=self.is_beside and not is_one,
+            )
+            for _ in range(2)
+        )
         assert steps == again
         if not steps:
             return False
-        self._write_ahead(steps[0])
+        self._write_ahead(self._fitted(steps[number % len(steps)]))
         return True
+
+    def _fitted(self, step: Step) -> Step:
+        is_anew = self.is_beside and isinstance(step, Replace)
+        return Cancel(order=step.order, reason="anew") if is_anew else step
 
     def _write_ahead(self, step: Step) -> None:
         if isinstance(step, Cancel):
@@ -327,15 +351,16 @@ class World:
         return [t for t in self._all() if t.left > 0].index(there)
 
     def check_end(self) -> None:
-        """Flat with nothing at work, or all of it under exactly one stop at the right price."""
+        """Flat with nothing at work, or all of it under a stop, or a few, at the right price."""
         assert self.trade.qty_open == self.position
         live = self.live_exits()
         if self.position == 0:
             assert not live
         elif self.broker_stops:
-            (stop,) = live
             assert self.trade.stop is not None
-            assert (stop.left, stop.order.stop) == (self.position, self.trade.stop.price)
+            assert {stop.order.stop for stop in live} == {self.trade.stop.price}
+            assert sum(stop.left for stop in live) == self.position
+            assert len(live) <= (3 if self.is_beside else 1)
         assert is_protected(self.trade, self.orders, self.broker_stops)
         wanted = sum((c.qty for c in self.trade.closes), ZERO)
         assert self.position == 0 or wanted == 0

@@ -56,8 +56,9 @@ WORLDS = st.builds(
     qty=st.integers(1, 12),
     direction=st.sampled_from((1, -1)),
     is_wired=st.booleans(),
+    is_beside=st.booleans(),
 )
-OPENED = st.one_of(WORLDS, WORLDS.map(World.opened))
+OPENED = st.one_of(WORLDS, WORLDS.map(World.opened), WORLDS.map(World.parted))
 
 
 def play(world: World, events: list[tuple[str, int, int]]) -> None:
@@ -68,7 +69,7 @@ def play(world: World, events: list[tuple[str, int, int]]) -> None:
 
 def happen(world: World, what: str, a: int, b: int) -> None:
     if what == "settle":
-        world.settle()
+        world.settle(a if world.is_beside else 0, is_one=b == 0)
     elif what == "process":
         world.process(a, b % 4)
     elif what in ("read", "again"):

@@ -162,6 +162,70 @@ def test_the_reason_of_a_stop_says_what_it_is() -> None:
     assert step.reason == "trail"
 
 
+# -- stops side by side, where none can be changed ---------------------------------------------
+
+
+def beside(trade: Trade, *orders: Order, broker_stops: bool = True) -> list[str]:
+    return [say(s) for s in plan(trade, orders, broker_stops=broker_stops, is_beside=True)]
+
+
+def test_what_is_not_covered_gets_a_stop_of_its_own() -> None:
+    assert beside(holding()) == ["stop 10 stop 95"]
+    assert beside(holding(), stop(qty=4)) == ["stop 6 stop 95"]
+    assert beside(holding(), stop(qty=4), stop("S2", 5)) == ["stop 1 stop 95"]
+    assert beside(holding(), stop(qty=4), stop("S2", 6)) == []
+    assert beside(holding(), stop(qty=4), stop("S2", 6), broker_stops=False) == []
+    assert beside(holding(stop=None), stop(qty=4)) == []
+
+
+@pytest.mark.parametrize("state", [S.INTENT, S.SUBMITTING, S.UNKNOWN, S.PENDING_CANCEL])
+def test_one_more_stop_waits_until_the_others_are_answered(state: OrderState) -> None:
+    assert beside(holding(), stop(qty=4), stop("S2", 5, state=state)) == []
+    ended = stop("S2", 5, ended=S.CANCELED, reported=D(2))
+    assert beside(holding(), stop(qty=4), ended) == []
+
+
+def test_of_three_the_smallest_makes_room_for_a_larger_one() -> None:
+    three = stop(qty=4), stop("S2", 2), stop("S3", 3)
+    assert beside(holding(9), *three) == []
+    assert beside(holding(), *three) == ["cancel S2"]
+    assert beside(holding(), three[0], replace(three[1], state=S.PENDING_CANCEL), three[2]) == []
+    assert beside(holding(), three[0], three[2]) == ["stop 3 stop 95"]
+
+
+def test_several_are_moved_together_and_come_back_as_one() -> None:
+    moved = replace(holding(), stop=StopPlan(price=D(96)))
+    first, second = stop(qty=4), stop("S2", 6)
+    assert beside(moved, first, second) == ["cancel S2", "cancel S"]
+    gone = replace(second, state=S.PENDING_CANCEL, broker_id="B-2")
+    assert beside(moved, first, gone) == ["cancel S"]
+    assert beside(moved, replace(first, state=S.CANCELED), gone) == []
+    assert beside(moved) == ["stop 10 stop 96"]
+
+
+def test_none_is_moved_while_another_has_no_answer() -> None:
+    """What follows them would have to wait for that answer, and all would be bare."""
+    moved = replace(holding(), stop=StopPlan(price=D(96)))
+    assert beside(moved, stop(qty=4), stop("S2", 6, state=S.UNKNOWN)) == []
+    assert beside(moved, stop(qty=4), stop("S2", 6, state=S.SUBMITTING)) == []
+
+
+def test_a_close_takes_no_more_stops_away_than_it_needs() -> None:
+    three = stop(qty=5), stop("S2", 2), stop("S3", 3)
+    assert beside(holding(10, want(2)), *three) == ["cancel S2"]
+    assert beside(holding(10, want(2)), three[0], three[2]) == ["close 2 market None"]
+    assert beside(holding(10, want(3)), three[0], three[1]) == ["close 3 market None"]
+    assert beside(holding(10, want(4)), three[0], three[1]) == ["cancel S2"]
+    assert beside(holding(10, want(4)), three[0]) == ["close 4 market None", "stop 1 stop 95"]
+    assert beside(holding(10, want(10)), *three) == ["cancel S", "cancel S3", "cancel S2"]
+    assert beside(holding(10, want(10)), stop(state=S.PENDING_CANCEL)) == []
+
+
+def test_what_was_sold_elsewhere_leaves_the_stops_that_fit() -> None:
+    assert beside(holding(2), stop(qty=3), stop("S2", 2)) == ["cancel S"]
+    assert beside(holding(0), stop(qty=3), stop("S2", 2)) == ["cancel S", "cancel S2"]
+
+
 # -- closing ----------------------------------------------------------------------------------
 
 
