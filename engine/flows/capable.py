@@ -8,14 +8,18 @@ from engine.domain.order import Order, OrderState, OrderType, Purpose, Side, Tif
 from engine.domain.quote import Leg
 from engine.domain.trade import Trade
 from engine.exits import Cancel, Replace, Step, Submit
+from engine.flows import effects
 from engine.market import new_york_date
 from engine.pricing import worst_limit
 
+_WORKING = (OrderState.ACCEPTED, OrderState.PARTIAL)
 _MOST_MOVED, _MOST_CLOSED = 1, 2
 _EACH = 2
 """Requests of a stop that is let go: its end, and what comes in its place."""
 _GROWS_S, _GROWS_LATER_S, _OFTEN = 1.0, 2.5, 4
 """A stop grows no sooner than that after it was sent; later, when it has grown so often."""
+_REFUSED = 3
+"""So often in a row a stop beside others is refused before one is sent for all."""
 _LOOKED_FOR_S = 30.0
 """So long the look-ups of an exit go before moves; then a person is called, and moves go on."""
 _GOING_S = 5.0
@@ -60,6 +64,20 @@ def fitted(desk: Desk, trade: Trade, step: Step) -> Step:
     return step if limit is None else replace(step, type=OrderType.LIMIT, limit=limit)
 
 
+def adds_stops(desk: Desk, trade: Trade) -> bool:
+    """Whether what an entry brings gets a stop of its own, beside those that work.
+
+    Where no order can be changed and nothing is told unasked, one stop for all was to be let go,
+    and its end asked for, with each part that filled: all of it stood bare for seconds, again and
+    again. A broker that goes on refusing a second one gets one for all.
+    """
+    caps, broker = caps_of(desk, trade.broker, trade.legs), desk.broker(trade.broker)
+    if caps is None or caps.has_replace or broker.caps.has_stream:
+        return False
+    pace = effects.pace_of_exit(trade.trade_id, "stop")
+    return desk.backoff.refusals(pace) < _REFUSED or desk.backoff.must_wait(pace)
+
+
 def must_queue(desk: Desk, trade: Trade, step: Cancel | Replace) -> bool:
     """Whether a working stop stays until others have gone; what may close too much goes at once.
 
@@ -75,7 +93,7 @@ def must_queue(desk: Desk, trade: Trade, step: Cancel | Replace) -> bool:
         return False
     if isinstance(step, Replace):
         return step.qty <= step.order.qty and _lacks_room(desk, trade, step.order)
-    if not _is_needed(desk, step.order):
+    if not _is_needed(desk, trade, step.order):
         return False
     if _is_growing(desk, trade, step.order) or _is_mere_move(desk, trade):
         return True
@@ -104,7 +122,8 @@ def _lacks_room(desk: Desk, trade: Trade, stop: Order) -> bool:
     if room is None or room < _EACH:
         return room is not None
     needed = _EACH * (len(_going(desk, trade.broker)) + 1)
-    if not trade.closes and stop.leaves >= abs(trade.qty_open):  # it only protects otherwise
+    covered = sum(other.leaves for other in _stops(desk, trade))
+    if not trade.closes and covered >= abs(trade.qty_open):  # it only protects otherwise
         needed += _EACH * _n_waiting_to_close(desk, trade.broker) + _n_about_to_fill(desk, trade)
     return room < needed
 
@@ -162,14 +181,25 @@ def _is_growing(desk: Desk, trade: Trade, order: Order) -> bool:
     return desk.stopwatch.age_s(order.order_id, order.sent_at or order.created_at) < pause_s
 
 
-def _is_needed(desk: Desk, order: Order) -> bool:
-    """Whether it is the one stop of something that is held, as far as the broker has said."""
-    stops = [
-        other
-        for other in desk.book.orders_of(order.trade_id)
-        if other.purpose is Purpose.STOP and other.state.is_at_broker
+def _is_needed(desk: Desk, trade: Trade, order: Order) -> bool:
+    """Whether it protects what is held and nothing else does, as far as the broker has said.
+
+    Of several that stand side by side the others follow the first one at once.
+    """
+    others = [other for other in _stops(desk, trade) if other != order]
+    covered = order.leaves + sum(other.leaves for other in others)
+    if order.is_in_doubt or any(other.state not in _WORKING for other in others):
+        return False
+    return _is_held(desk, order) and (not others or covered <= abs(trade.qty_open))
+
+
+def _stops(desk: Desk, trade: Trade) -> list[Order]:
+    """Its protective orders that may live at the broker."""
+    return [
+        order
+        for order in desk.book.orders_of(trade.trade_id)
+        if order.purpose is Purpose.STOP and order.state.is_at_broker
     ]
-    return stops == [order] and not order.is_in_doubt and _is_held(desk, order)
 
 
 def _is_mere_move(desk: Desk, trade: Trade) -> bool:

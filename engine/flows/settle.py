@@ -71,7 +71,8 @@ async def _next(desk: Desk, trade_id: str, wish: Wished | None = None) -> bool:
         broker_stops = capable.holds_stops(desk, trade)
         own = desk.book.orders_of(trade_id)
         noted = _noted(desk, trade, is_protected(trade, own, broker_stops))
-        planned = plan(trade, own, broker_stops=broker_stops)
+        is_beside = capable.adds_stops(desk, trade)
+        planned = plan(trade, own, broker_stops=broker_stops, is_beside=is_beside)
         steps = tuple(capable.fitted(desk, trade, step) for step in planned)
         step = next((s for s in steps if not _must_wait(desk, noted, s)), None)
         if desk.backoff.must_wait(f"{trade_id}|all"):
