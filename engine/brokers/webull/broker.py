@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -254,7 +255,7 @@ class Webull(Adapter):
         except NotOffered:
             return None
         if answer.is_ok and answer.body not in (None, {}):
-            return await self._taken(answer.body, account, "an order")
+            return await self._taken(answer.body, account, "an order", asked=client_order_id)
         return [] if code(answer) in _NONE_SUCH else None
 
     # -- requests -------------------------------------------------------------------------------
@@ -407,10 +408,11 @@ class Webull(Adapter):
         raise BrokerUnavailable(f"{self.name} lists orders without end")
 
     async def _taken(
-        self, said: Any, account: str, what: str, *, may_lag: bool = False
+        self, said: Any, account: str, what: str, *, may_lag: bool = False, asked: str = ""
     ) -> list[translate.Row]:
         """Understood whole or not at all; what is filled is durable before it is told."""
-        rows = self._understood(lambda: translate.rows(said, account, self._note), what)
+        read = partial(translate.rows, said, account, self._note, asked=asked)
+        rows = self._understood(read, what)
         for row in rows:
             if row.order.state == "unknown":
                 self._note(f"unknown order status {row.order.raw_state}")

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -188,8 +189,10 @@ def plain(value: Decimal) -> str:
 # -- answers ----------------------------------------------------------------------------------
 
 
-def rows(answer: Any, account: str, odd: Callable[[str], None]) -> list[Row]:
+def rows(answer: Any, account: str, odd: Callable[[str], None], *, asked: str = "") -> list[Row]:
     """The orders of a list or of one look-up; ``odd`` is told of others' that cannot be read.
+
+    ``asked``: our id that was asked for, of what names none in the answer to that.
 
     Raises:
         UNREADABLE: it is not what Webull documents, or one of ours is not.
@@ -200,6 +203,8 @@ def rows(answer: Any, account: str, odd: Callable[[str], None]) -> list[Row]:
     orders = [order for group in groups for order in group["orders"]]
     found = []
     for said in once(orders):
+        if asked and isinstance(said, Mapping) and not said.get("client_order_id"):
+            said = {**said, "client_order_id": asked}
         try:
             if _is_traded(said):
                 found.append(_row(said, account))
@@ -243,7 +248,7 @@ _KINDS = ("EQUITY", "OPTION", "FUTURES", "CRYPTO", "EVENT")
 def _row(said: Json, account: str) -> Row:
     state = STATES.get(said["status"], "unknown")
     placed_at = moment(said["place_time_at"])
-    filled_at = moment(said["filled_time_at"]) if said.get("filled_time_at") else None
+    filled_at = _filled_at(said)
     order = BrokerOrder(
         client_order_id=str(said.get("client_order_id") or ""),
         broker_id=ident(said["order_id"]),
@@ -252,7 +257,7 @@ def _row(said: Json, account: str) -> Row:
         side=_SIDES_BACK[said["side"]],
         legs=_legs(said),
         qty=exact(said["total_quantity"]),
-        filled=maybe(said.get("filled_quantity")) or ZERO,
+        filled=_filled(said, state),
         type=_type(said),
         limit=_price(said.get("limit_price")),
         stop=_price(said.get("stop_price")),
@@ -267,6 +272,29 @@ def _row(said: Json, account: str) -> Row:
         filled_at=filled_at,
         placed_at=placed_at,
     )
+
+
+def _filled(said: Json, state: LiveState) -> Decimal:
+    """What is filled; unsaid it is all of what is done, and nothing of what names no price either.
+
+    Raises:
+        Unreadable: some of it is, and how much is not said.
+    """
+    told = maybe(said.get("filled_quantity"))
+    if told is not None:
+        return told
+    if state == "filled":
+        return exact(said["total_quantity"])
+    if state == "partial" or _price(said.get("filled_price")) or said.get("filled_time_at"):
+        raise Unreadable("an order that does not say how much of it is filled")
+    return ZERO
+
+
+def _filled_at(said: Json) -> datetime | None:
+    """When, where that can be told; no execution is lost because it cannot."""
+    with suppress(ValueError, TypeError):
+        return moment(said["filled_time_at"]) if said.get("filled_time_at") else None
+    return None
 
 
 def _type(said: Json) -> OrderType:

@@ -251,6 +251,24 @@ async def test_what_worked_at_the_last_look_and_left_the_lists_is_asked_for_alon
     assert (seen.client_order_id, seen.state) == (order.client_order_id, "canceled")
 
 
+@pytest.mark.parametrize("said", [None, ""])
+async def test_what_is_answered_without_our_id_is_what_was_asked_for(
+    shares: VenueBench, said: object
+) -> None:
+    """Its fill was found 20 s later, in a list: what it brought stood bare meanwhile."""
+    await shares.start()
+    order = await shares.submit(BUY, 1, LIMIT, limit="1.00")
+    group = shares.venue._group
+
+    async def nameless(one: object) -> object:
+        answer = await group(one)
+        answer["orders"][0]["client_order_id"] = said
+        return answer
+
+    shares.venue._group = nameless
+    assert (await shares.seen(order)).client_order_id == order.client_order_id
+
+
 async def test_an_unknown_status_is_shown_once_and_counts_as_unknown(shares: VenueBench) -> None:
     """O-20."""
     await shares.start()

@@ -217,6 +217,41 @@ def test_an_order_without_what_we_use_is_not_read_as_something_else(gone):
         translate.rows(body, "main", pytest.fail)
 
 
+@pytest.mark.parametrize("unsaid", [{}, {"filled_quantity": None}, {"filled_quantity": ""}])
+@pytest.mark.parametrize(
+    ("status", "price", "filled"),
+    [
+        ("SUBMITTED", "0", "0"),
+        ("CANCELLED", None, "0"),
+        ("FILLED", "2.05", "1"),
+        ("PARTIAL_FILLED", "2.05", None),
+        ("PARTIAL_FILLED", None, None),
+        ("PENDING_CANCEL", "2.05", None),
+        ("CANCELLED", "2.05", None),
+    ],
+)
+def test_a_filled_quantity_that_is_not_said_is_never_nothing_where_something_is_filled(
+    unsaid, status, price, filled
+):
+    """An entry of which half was filled stood bare for 8.8 s, and nobody heard of it."""
+    body = listed(golden_order(), status=status, filled_price=price, **unsaid)
+    if not unsaid:
+        body["data"][0]["orders"][0].pop("filled_quantity", None)
+    if filled is None:
+        with pytest.raises(ValueError, match="how much of it is filled"):
+            translate.rows(body, "main", pytest.fail)
+        return
+    (row,) = translate.rows(body, "main", pytest.fail)
+    assert row.order.filled == D(filled)
+
+
+@pytest.mark.parametrize("at", ["2026-11-18T15:00:09.150", "soon", 1795014009150])
+def test_no_execution_is_lost_because_its_time_cannot_be_read(at):
+    body = listed(golden_order(), status="FILLED", filled_quantity="1", filled_time_at=at)
+    (row,) = translate.rows(body, "main", pytest.fail)
+    assert (row.order.filled, row.filled_at) == (1, None)
+
+
 def test_one_placed_by_hand_that_cannot_be_read_is_told_and_hides_no_other():
     """O-16."""
     by_hand = [
