@@ -6,7 +6,7 @@ from decimal import Decimal
 from engine.brokers import BrokerOrder
 from engine.brokers._wire.figures import Json, maybe, number
 from engine.brokers._wire.sums import Sums
-from engine.brokers.etrade.translate import instrument_of, many, moment
+from engine.brokers.etrade.translate import filled_of, instrument_of, many, moment
 
 _MICRO = Decimal("0.000001")
 
@@ -17,7 +17,7 @@ def look(sums: Sums, order: BrokerOrder, row: Json, now: datetime) -> None:
     places = {leg.instrument: n for n, leg in enumerate(order.legs)}
     at = _at(detail, now)
     for one in many(detail.get("Instrument")):
-        filled = number(one.get("filledQuantity") or 0)
+        filled = filled_of(detail, one)
         average = maybe(one.get("averageExecutionPrice"))
         leg = places[instrument_of(one["Product"])]
         sums.saw(order, average, _fees(one) * filled, at, leg=leg, filled=filled)

@@ -221,11 +221,10 @@ def listed(account: str, row: Json) -> Listed:
     if not rows:
         raise Unreadable("an order without an instrument")
     side, legs, units = _legs(detail, rows)
-    filled = min(
-        number(one.get("filledQuantity") or 0) // abs(leg.ratio)
-        for one, leg in zip(rows, legs, strict=True)
-    )
     raw = str(detail.get("status", ""))
+    filled = min(
+        filled_of(detail, one) // abs(leg.ratio) for one, leg in zip(rows, legs, strict=True)
+    )
     placed_at = moment(detail["placedTime"])
     kind = _TYPES.get(str(detail.get("priceType")))
     return Listed(
@@ -247,6 +246,22 @@ def listed(account: str, row: Json) -> Listed:
             raw_state=raw,
         ),
     )
+
+
+def filled_of(detail: Json, row: Json) -> Decimal:
+    """What is filled of a leg; unsaid it is all of what is done, and nothing of what has no price.
+
+    Raises:
+        Unreadable: some of it is, and how much is not said.
+    """
+    told, state = maybe(row.get("filledQuantity")), STATES.get(str(detail.get("status", "")))
+    if told is not None:
+        return told
+    if state == "filled":
+        return abs(_signed(row))
+    if state == "partial" or maybe(row.get("averageExecutionPrice")):
+        raise Unreadable("an order that does not say how much of it is filled")
+    return ZERO
 
 
 def _state(raw: str, detail: Json, filled: Decimal, units: Decimal) -> LiveState:

@@ -225,6 +225,32 @@ def test_a_status_is_ours_or_unknown_and_kept(status: str, done: float, state: s
     assert (order.state, order.raw_state, order.filled) == (state, status, D(str(done)))
 
 
+@pytest.mark.parametrize(
+    ("status", "price", "done"),
+    [
+        ("OPEN", None, 0),
+        ("CANCELLED", 0, 0),
+        ("EXECUTED", 188.5, 10),
+        ("INDIVIDUAL_FILLS", None, None),
+        ("PARTIAL", 188.5, None),
+        ("CANCEL_REQUESTED", 188.5, None),
+        ("CANCELLED", 188.5, None),
+    ],
+)
+def test_a_filled_quantity_that_is_not_said_is_never_nothing_where_something_is_filled(
+    status: str, price: float | None, done: int | None
+) -> None:
+    """Read as none, what was bought and sold again stood in the books for ever."""
+    (leg,) = filled(0)
+    del leg["filledQuantity"]
+    said = row(status=status, Instrument=[{**leg, "averageExecutionPrice": price}])
+    if done is None:
+        with pytest.raises(Unreadable, match="how much of it is filled"):
+            translate.listed("main", said)
+        return
+    assert translate.listed("main", said).order.filled == done
+
+
 def test_a_cancelled_order_that_was_changed_counts_as_replaced() -> None:
     order = translate.listed("main", row(status="CANCELLED", replacedByOrderId=677)).order
     assert order.state == "replaced"
