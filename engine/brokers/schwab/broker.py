@@ -393,6 +393,8 @@ class Schwab(Nameless):
         self._unread.setdefault(order_id, self.clock.now())
         row = await self._ask(lambda: self._client.get_order(order_id, hashed))
         self._unread.pop(order_id, None)
+        if isinstance(row, Mapping) and row.get("orderId") is None:
+            row = {**row, "orderId": order_id}  # the answer to a question about it
         for order, fills in self._books.told(account, row):
             self._events.tell(OrderSeen(order=replace(order, fills=tuple(fills))))
             for fill in fills:

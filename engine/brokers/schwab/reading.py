@@ -163,14 +163,31 @@ def _signed(leg: Json) -> Decimal:
 
 
 def _filled(row: Json, legs: tuple[Leg, ...]) -> Decimal:
-    if len(legs) == 1:
-        return number(row.get("filledQuantity") or 0)
-    done: dict[int, Decimal] = {}
+    """Whole units, by its executions where it does not say."""
+    if len(legs) == 1 and (told := maybe(row.get("filledQuantity"))) is not None:
+        return told
+    ids, done = _leg_ids(row), dict[int, Decimal]()
     for _, leg in _executions(row):
-        at = int(leg["legId"])
-        done[at] = done.get(at, Decimal(0)) + number(leg["quantity"])
-    ids = [int(one["legId"]) for one in row["orderLegCollection"]]
-    return min(done.get(n, Decimal(0)) // abs(leg.ratio) for n, leg in zip(ids, legs, strict=True))
+        at = _leg_id(leg, ids)
+        done[at] = done.get(at, ZERO) + number(leg["quantity"])
+    return min(done.get(n, ZERO) // abs(leg.ratio) for n, leg in zip(ids, legs, strict=True))
+
+
+def _leg_ids(row: Json) -> list[int]:
+    """The numbers of an order's legs; unsaid they are counted."""
+    said = [one.get("legId") for one in row["orderLegCollection"]]
+    return [n + 1 if id_ is None else int(id_) for n, id_ in enumerate(said)]
+
+
+def _leg_id(leg: Json, ids: list[int]) -> int:
+    """Which leg was executed; unsaid it is the only one.
+
+    Raises:
+        KeyError: it is one of several.
+    """
+    if leg.get("legId") is None and len(ids) == 1:
+        return ids[0]
+    return int(leg["legId"])
 
 
 def _executions(row: Json) -> Iterator[tuple[Json, Json]]:
@@ -198,15 +215,15 @@ def fills_of(
 
     ``order``: the same one, ours under our id and with our legs; ``fee``: per contract or share.
     """
-    things = {
-        int(one.get("legId", n + 1)): instrument_of(one["instrument"])
-        for n, one in enumerate(row["orderLegCollection"])
-    }
+    ids = _leg_ids(row)
+    named = [instrument_of(one["instrument"]) for one in row["orderLegCollection"]]
+    things = dict(zip(ids, named, strict=True))
     places = {leg.instrument: n for n, leg in enumerate(order.legs)}
     fills, seen = [], Counter[str]()
     for activity, leg in _executions(row):
-        thing = things[int(leg["legId"])]
-        name = _execution_id(order, activity, leg)
+        at = _leg_id(leg, ids)
+        thing = things[at]
+        name = _execution_id(order, activity, leg, at)
         seen[name] += 1
         if seen[name] > 1:
             name = f"{name}-{seen[name]}"
@@ -231,13 +248,13 @@ def fills_of(
     return fills
 
 
-def _execution_id(order: BrokerOrder, activity: Json, leg: Json) -> str:
+def _execution_id(order: BrokerOrder, activity: Json, leg: Json, at: int) -> str:
     """The activity's number, which the published type lacks; else what no other one shares."""
     number_ = activity.get("activityId")
     if number_ is not None:
-        return f"{number_}-{leg['legId']}"
+        return f"{number_}-{at}"
     left = activity.get("orderRemainingQuantity", "")
-    return f"{order.broker_id}-{leg['legId']}-{leg['time']}-{left}"
+    return f"{order.broker_id}-{at}-{leg['time']}-{left}"
 
 
 def refusal(status: int, body: Any) -> tuple[str, str]:

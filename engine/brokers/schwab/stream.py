@@ -147,9 +147,9 @@ class Doorbell:
         while True:
             message = await _next(socket)
             for said in message.get("response") or ():
-                if said.get("requestid") == request["requestid"]:
+                if _answers(said, request):
                     code = (said.get("content") or {}).get("code")
-                    if code != 0:
+                    if str(code) != "0":
                         raise BrokerUnavailable(f"the streamer refuses {command} (code {code})")
                     return
             self._heard(message)
@@ -246,6 +246,12 @@ class Doorbell:
             log.exception("%s: order %s could not be taken in", self._name, order_id)
         self._failed.pop((number, order_id), None)
         return True
+
+
+def _answers(said: Mapping[str, Any], request: Mapping[str, Any]) -> bool:
+    """By its number, or by what was asked where it names none."""
+    name = "command" if said.get("requestid") in (None, "") else "requestid"
+    return str(said.get(name)) == str(request[name])
 
 
 def _who(preferences: Any) -> Mapping[str, str]:

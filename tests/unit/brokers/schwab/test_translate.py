@@ -246,6 +246,33 @@ def test_executions_without_a_number_are_told_apart_by_what_was_left() -> None:
     assert [f.execution_id for f in fills(first)] == [fills(first, second)[0].execution_id]
 
 
+@pytest.mark.parametrize("unsaid", ["legId", "filledQuantity"])
+@pytest.mark.parametrize("how", ["missing", None])
+def test_an_execution_of_the_only_leg_needs_no_number_of_it_and_an_order_no_sum(
+    unsaid: str, how: str | None
+) -> None:
+    """No entry was let through all day, or a person was told of a status that is known."""
+    row = as_listed(request(), status="FILLED", filledQuantity=10)
+    row["orderActivityCollection"] = [activity(number=None, left=left) for left in (5, 0)]
+    whole = reading.listed("main", row).order
+    ids = [f.execution_id for f in reading.fills_of(whole, row, lambda _: D(0))]
+    for said in [row, *(one["executionLegs"][0] for one in row["orderActivityCollection"])]:
+        if said.pop(unsaid, None) is not None and how is None:
+            said[unsaid] = None
+    order = reading.listed("main", row).order
+    assert (order.state, order.filled) == ("filled", 10)
+    assert [f.execution_id for f in reading.fills_of(order, row, lambda _: D(0))] == ids
+
+
+def test_an_execution_of_one_of_several_legs_says_which() -> None:
+    asked = request(legs=(Leg(instrument=CALL), Leg(instrument=HIGH, ratio=-1)))
+    legs = [{"quantity": 3, "price": 3.1, "time": "2022-07-06T19:12:14+0000"}]
+    with pytest.raises(KeyError):
+        reading.listed(
+            "main", as_listed(asked, orderActivityCollection=[activity(executionLegs=legs)])
+        )
+
+
 def test_what_is_no_execution_is_none() -> None:
     assert fills(activity(activityType="ORDER_ACTION"), activity(executionType="CANCELED")) == []
 

@@ -668,6 +668,31 @@ async def test_executions_that_cannot_be_read_hide_no_order(
         await bench.fills()
 
 
+async def test_an_order_that_is_answered_without_its_number_is_the_one_that_was_asked_for(
+    bench: SchwabBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its fill was found by the next poll: what it brought stood bare for 13.8 s."""
+    plain = venue(bench)._row
+
+    def nameless(order: Any, mine: Any) -> dict[str, Any]:
+        return {**plain(order, mine), "orderId": None}
+
+    await bench.quote(bench.it, "2.00", "2.10")
+    monkeypatch.setattr(venue(bench), "_row", nameless)
+    order = await bench.submit(BUY, 1, LIMIT, limit="2.10")
+    await bench.pass_latency()
+    assert [f.broker_id for f in bench.told_fills()] == [order.broker_id]
+
+
+@pytest.mark.parametrize("said", [{}, {"requestid": None}, {"requestid": ""}, {"requestid": 0}])
+def test_a_streamer_answers_by_the_number_of_what_was_asked_or_by_its_name(said: Any) -> None:
+    """It was heard of for half a minute as a streamer that falls silent, and left again."""
+    asked = {"requestid": "0", "command": "LOGIN"}
+    assert stream._answers({"command": "LOGIN", **said}, asked)
+    assert not stream._answers({"command": "SUBS", **said, "requestid": 1}, asked)
+    assert not stream._answers({"command": "SUBS"}, asked)
+
+
 async def test_a_streamer_that_refuses_is_told_and_tried_again(bench: SchwabBench) -> None:
     await bench.crash()
     bench.told.clear()
