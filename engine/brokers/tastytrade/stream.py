@@ -20,6 +20,8 @@ from engine.domain.errors import BrokerAuthError
 
 BEAT_S = 30.0
 _AGAIN_S = 0.1
+_ANSWERS = frozenset({"request-id", "action"})
+"""What an answer to a request names, the one or the other."""
 
 
 class Stream(AlertStreamer):
@@ -39,7 +41,7 @@ class Stream(AlertStreamer):
                 frame = json.loads(text, parse_float=Decimal)
             except ValueError:
                 frame = None
-            if isinstance(frame, dict) and "type" not in frame and "request-id" in frame:
+            if isinstance(frame, dict) and "type" not in frame and _ANSWERS & frame.keys():
                 self._answered(frame)
             else:
                 self._hear(text, frame)
@@ -48,9 +50,12 @@ class Stream(AlertStreamer):
         if frame.get("status") == "error":
             said = str(frame.get("message", "refused"))[:80]
             raise BrokerAuthError(f"the stream refuses: {said}")
+        waiting = list(self._subscription_state)
+        if frame.get("request-id") is None and len(waiting) == 1:
+            frame = {"request-id": waiting[0]}  # nothing else can be answered
         try:
             event = self._subscription_state.pop(int(frame["request-id"]), None)
-        except (TypeError, ValueError):
+        except (KeyError, TypeError, ValueError):
             return
         if event is not None:
             event.set()

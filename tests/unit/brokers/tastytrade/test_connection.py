@@ -6,12 +6,13 @@ from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from itertools import count
-from json import dumps
+from json import dumps, loads
 from types import SimpleNamespace
 from typing import Any, cast
 from unittest.mock import AsyncMock
 
 import pytest
+from aiohttp import web
 from pydantic import ValidationError
 
 from engine.brokers import Absent, Odd, OrderSeen, Seen, StreamDown, StreamUp, Unclear
@@ -743,6 +744,26 @@ async def test_each_half_minute_both_sides_hear_from_each_other(bench: Any) -> N
     async with bench.eager(every_s=1):
         await eventually(lambda: bench.venue.n_beats == 3)
     assert not [event for event in bench.told if isinstance(event, StreamDown)]
+
+
+@pytest.mark.parametrize("said", [{}, {"request-id": None}])
+async def test_an_answer_of_the_stream_need_not_name_the_request(
+    shut: Any, monkeypatch: pytest.MonkeyPatch, said: dict[str, Any]
+) -> None:
+    """It was left after 10 s, again and again, and no entry was let through."""
+    plain = web.WebSocketResponse.send_str
+
+    async def nameless(socket: Any, text: str, *more: Any) -> None:
+        frame = loads(text)
+        if "action" in frame:
+            del frame["request-id"]
+            text = dumps(frame | said)
+        await plain(socket, text, *more)
+
+    monkeypatch.setattr(web.WebSocketResponse, "send_str", nameless)
+    async with asyncio.timeout(5):
+        await shut.start()
+    assert not [event for event in shut.told if isinstance(event, Odd)]
 
 
 async def test_the_end_of_a_stream_is_told_by_what_ended_it(bench: Any) -> None:
