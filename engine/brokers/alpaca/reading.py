@@ -151,8 +151,28 @@ def state_of(status: str, filled: Decimal) -> LiveState:
 
 
 def changed_at(body: Body) -> datetime:
-    """When an order changed last."""
-    return moment(body.get("updated_at") or body.get("submitted_at") or body["created_at"])
+    """When an order changed last; unsaid it is the newest of what is said to have happened.
+
+    Raises:
+        ValueError, KeyError, TypeError: no time of it can be read.
+    """
+    with suppress(ValueError, TypeError):
+        return moment(body.get("updated_at"))
+    times = []
+    for name in _HAPPENED:
+        with suppress(ValueError, TypeError):
+            times.append(moment(body.get(name)))
+    return max(times) if times else moment(body["created_at"])
+
+
+_HAPPENED = (
+    "submitted_at",
+    "filled_at",
+    "canceled_at",
+    "expired_at",
+    "failed_at",
+    "replaced_at",
+)
 
 
 def filled_of(body: Body) -> Decimal:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from decimal import Decimal
 from math import gcd
@@ -193,9 +194,9 @@ def _leg_id(leg: Json, ids: list[int]) -> int:
 def _executions(row: Json) -> Iterator[tuple[Json, Json]]:
     """Each execution of each leg, with the activity that it is part of."""
     for activity in row.get("orderActivityCollection") or ():
-        if activity.get("activityType") != "EXECUTION":
-            continue
-        if activity.get("executionType") not in ("FILL", None):
+        if activity.get("activityType") not in ("EXECUTION", None, ""):
+            continue  # unsaid: nothing else has legs that were executed
+        if activity.get("executionType") not in ("FILL", None, ""):
             continue
         for leg in activity.get("executionLegs") or ():
             yield activity, leg
@@ -204,7 +205,8 @@ def _executions(row: Json) -> Iterator[tuple[Json, Json]]:
 def _changed_at(row: Json, placed_at: datetime) -> datetime:
     times = [moment(leg["time"]) for _, leg in _executions(row) if leg.get("time")]
     if row.get("closeTime"):
-        times.append(moment(row["closeTime"]))
+        with suppress(Unreadable):  # no order is lost because its end has no time
+            times.append(moment(row["closeTime"]))
     return max(times, default=placed_at)
 
 

@@ -32,6 +32,22 @@ ORDER: dict[str, Any] = {
 }
 
 
+@pytest.mark.parametrize("said", [None, "", "2023-12-12T22:31:25", 1702420285500])
+def test_an_order_without_a_time_of_its_change_changed_when_something_happened_to_it(
+    said: object,
+) -> None:
+    """Placed before and filled meanwhile it was in no list of what is new."""
+    body = ORDER | {"updated_at": said, "filled_at": "2023-12-12T22:40:00Z"}
+    assert reading.order_of(body, "main").updated_at == datetime(2023, 12, 12, 22, 40, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("said", [None, "soon"])
+def test_an_order_none_of_whose_times_can_be_read_is_not_read(said: object) -> None:
+    body = {n: v for n, v in ORDER.items() if not n.endswith("_at")} | {"created_at": said}
+    with pytest.raises((ValueError, TypeError)):
+        reading.order_of(body, "main")
+
+
 def test_an_order_is_read_to_the_last_digit() -> None:
     seen = reading.order_of(ORDER, "main")
     assert (seen.qty, seen.filled, seen.limit) == (D(10), D(4), D("150.25"))

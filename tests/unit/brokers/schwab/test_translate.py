@@ -264,6 +264,22 @@ def test_an_execution_of_the_only_leg_needs_no_number_of_it_and_an_order_no_sum(
     assert [f.execution_id for f in reading.fills_of(order, row, lambda _: D(0))] == ids
 
 
+@pytest.mark.parametrize("unsaid", ["activityType", "executionType"])
+@pytest.mark.parametrize("said", [None, ""])
+def test_what_has_legs_that_were_executed_is_an_execution_though_nothing_says_so(
+    unsaid: str, said: str | None
+) -> None:
+    """What was bought stood in no book."""
+    assert len(fills(activity(**{unsaid: said}))) == 1
+
+
+@pytest.mark.parametrize("at", ["2022-07-06T19:12:14", 1657134734000, "soon"])
+def test_no_order_is_lost_because_its_end_has_no_time_that_can_be_read(at: object) -> None:
+    row = as_listed(request(), status="CANCELED", closeTime=at)
+    order = reading.listed("main", row).order
+    assert (order.state, order.updated_at.hour) == ("canceled", 19)
+
+
 def test_an_execution_of_one_of_several_legs_says_which() -> None:
     asked = request(legs=(Leg(instrument=CALL), Leg(instrument=HIGH, ratio=-1)))
     legs = [{"quantity": 3, "price": 3.1, "time": "2022-07-06T19:12:14+0000"}]
