@@ -363,6 +363,12 @@ BAD_FRAMES: dict[str, Any] = {
         "target": "GatewayUserPosition",
         "arguments": [{"accountId": 41001, "size": 1, "type": 1}],
     },
+    "orders, and none of them": {"type": 1, "target": "GatewayUserOrder", "arguments": []},
+    "a trade in an empty envelope": {
+        "type": 1,
+        "target": "GatewayUserTrade",
+        "arguments": [{"action": 0, "data": []}],
+    },
 }
 
 

@@ -67,7 +67,10 @@ class Stream:
         if hear is None:
             self._odd(f"something new: {call.target}", call.arguments)
             return
-        for row, action in unwrapped(list(call.arguments)):
+        rows = list(unwrapped(list(call.arguments)))
+        if not rows:
+            self._odd(f"{call.target} about nothing", call.arguments)
+        for row, action in rows:
             try:
                 await hear(self, tidy(row), action)
             except (BrokerUnavailable, BrokerAuthError, *UNREADABLE) as error:
