@@ -350,8 +350,8 @@ def refusal(body: Any) -> tuple[str, str] | None:
 
 def account_of(row: Json) -> BrokerAccount:
     """One account of the login."""
-    is_open = str(row.get("accountStatus", "ACTIVE")).upper() == "ACTIVE"
-    is_broker = str(row.get("institutionType", "BROKERAGE")).upper() == "BROKERAGE"
+    is_open = str(row.get("accountStatus") or "ACTIVE").upper() == "ACTIVE"
+    is_broker = str(row.get("institutionType") or "BROKERAGE").upper() == "BROKERAGE"
     return BrokerAccount(
         number=str(row["accountId"]),
         kind=str(row.get("accountMode", "")).lower(),

@@ -353,7 +353,17 @@ def test_figures_are_exact_and_finite() -> None:
             number(bad)
 
 
-@pytest.mark.parametrize(("said", "may_trade"), [({}, True), ({"accountStatus": "CLOSED"}, False)])
+@pytest.mark.parametrize(
+    ("said", "may_trade"),
+    [
+        ({}, True),
+        ({"accountStatus": None}, True),
+        ({"institutionType": None}, True),
+        ({"accountStatus": ""}, True),
+        ({"accountStatus": "CLOSED"}, False),
+        ({"institutionType": "BANK"}, False),
+    ],
+)
 def test_an_account_whose_status_is_not_told_is_not_taken_for_closed(said, may_trade):
     row = {"accountId": "1", "institutionType": "BROKERAGE"} | said
     assert translate.account_of(row).may_trade is may_trade
