@@ -88,8 +88,10 @@ class Hearing:
             self._oddities.tell("a message of a kind that it never sent", text)
         elif not isinstance(data, Mapping):
             self._oddities.tell("a message without data", text)
+        elif data.get("account-number") in (None, ""):
+            self._oddities.tell("a message that names no account", text)
         else:
-            account = self._names.get(str(data.get("account-number")))
+            account = self._names.get(str(data["account-number"]))
             if account is None:
                 return  # another account of the login
             await self._told(str(kind), data, account)

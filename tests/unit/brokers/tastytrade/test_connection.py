@@ -715,6 +715,8 @@ async def test_an_order_that_may_not_work_is_told_once_though_no_frame_says_so(
         "[1, 2]",
         '{"type": "Order"}',
         '{"type": "Order", "data": {"account-number": "5WT00001", "id": 1}}',
+        '{"type": "Order", "data": {"id": 1}}',
+        '{"type": "Order", "data": {"account-number": null, "id": 1}}',
         '{"type": "CurrentPosition", "data": {"account-number": "5WT00001"}}',
         '{"status": "ok"}',
     ],
