@@ -7,7 +7,7 @@ one source only is B at best. Pure: time comes in with each call, memory is boun
 
 from collections import OrderedDict, deque
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import pairwise
@@ -336,8 +336,10 @@ def _is_leap(series: _Series, quote: Quote, mid: float, others: Iterable[float])
         series.leap = None
         return False
     last = series.mids[-1]
-    if first is None or (mid > last) != (float(first.mid) > last):
+    if first is None:
         series.leap = first = quote
+    elif (mid > last) != (float(first.mid) > last):  # leaps both ways for long are no slip
+        series.leap = first = replace(quote, received_at=first.received_at)
     if _said(quote) != _said(first) or quote.received_at - first.received_at >= _LEAP:
         series.mids.append(min(mid, float(first.mid), key=lambda price: abs(price - last)))
         is_further = abs(mid - series.mids[-1]) > _far(series.mids, tick)

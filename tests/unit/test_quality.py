@@ -287,6 +287,17 @@ def test_slips_widen_nothing_for_the_next_one_and_another_source_confirms_a_leap
     assert not quality.is_leap(slip, slip.received_at), "another source says so"
 
 
+def test_a_market_that_does_nothing_but_leap_to_and_fro_is_believed_after_2_s():
+    quality = heard(*(quote(str(100 + D("0.01") * (n % 3)), after_s=n) for n in range(40)))
+    said = []
+    for n in range(20):
+        swing = quote(("101.00", "99.00")[n % 2], ("101.02", "99.02")[n % 2], after_s=40 + n / 2)
+        quality.heard(swing)
+        said.append(quality.is_leap(swing, swing.received_at))
+    assert said[:4] == [True] * 4
+    assert not any(said[4::2]), "where it stood after them is its price now"
+
+
 def test_a_source_that_was_down_half_the_time_keeps_half_its_points():
     quality = heard(quote())
     quality.down("one", START + timedelta(seconds=50))
