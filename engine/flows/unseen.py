@@ -15,6 +15,8 @@ SILENT_S = 2.0
 """A question that is open for so long is not being answered."""
 _CALM_S = 15.0
 """Answers that come and go are one outage."""
+_NAMED = 5
+"""So many in one call."""
 
 
 def look(desk: Desk) -> None:
@@ -61,12 +63,11 @@ async def call(desk: Desk, name: str, late: Sequence[Order]) -> None:
     paid = [o for o in late if is_paid(desk, o) and o.order_id not in doubts.reached]
     is_known = name in doubts.blind
     doubts.blind[name] = desk.clock.monotonic()
-    doubts.reached |= {o.order_id for o in paid}
     if is_known and not paid:
         return
-    named = ", ".join(
-        f"{o.legs[0].instrument.label} ({o.order_id})" for o in (paid if is_known else late)[:5]
-    )
+    told = (paid if is_known else sorted(late, key=lambda o: o not in paid))[:_NAMED]
+    doubts.reached |= {o.order_id for o in told if o in paid}  # the rest is named next
+    named = ", ".join(f"{o.legs[0].instrument.label} ({o.order_id})" for o in told)
     if is_known:
         await desk.tell(
             "admin",

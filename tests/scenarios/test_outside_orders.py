@@ -394,6 +394,31 @@ async def test_people_are_called_again_when_the_market_pays_what_they_have_looke
     await check(rig)
 
 
+@pytest.mark.parametrize("is_later", [False, True])
+async def test_people_are_told_by_name_of_each_entry_that_the_market_pays_however_many_there_are(
+    opened, monkeypatch, is_later
+):
+    """Of more than five the rest counted as told of."""
+    rig = await opened({"has_stream": False}, risk=desks.LOOSE, broker_timeout_s=PATIENT_S)
+    rig.faults.drop_events = 1_000
+    strikes = [str(600 + n) for n in range(7)]
+    for strike in strikes:
+        rig.quote(spy(strike), "2.14", "2.16")
+        await rig.say(f"BTO 1 SPY {strike}C 1/31 @ 2.15")
+    assert len(live(rig, Purpose.ENTRY)) == len(strikes)
+    with monkeypatch.context() as outage:
+        blind(rig, outage, "fails")
+        if is_later:
+            await watched(rig, 12, ABOVE)
+        for _ in range(12):
+            for strike in strikes:
+                rig.quote(spy(strike), "2.10", "2.15")
+            await watched(rig, 1)
+    said = [n for n in rig.notes() if "what became of" in n]
+    assert len(said) <= 3
+    assert [s for s in strikes if not any(f"SPY {s}C" in n for n in said)] == []
+
+
 @pytest.mark.parametrize(("terms", "outage_s"), [({"has_stream": False}, 2), ({}, 30)])
 async def test_nobody_is_called_about_entries_that_are_seen_or_would_be_told(
     opened, monkeypatch, terms, outage_s
