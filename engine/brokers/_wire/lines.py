@@ -6,6 +6,7 @@ To write all of it anew for each fill or move would hold the desk up the longer,
 import asyncio
 import json
 from collections.abc import Hashable, Iterable
+from contextlib import suppress
 from typing import Any
 
 from engine.store import Tokens
@@ -44,7 +45,8 @@ class Lines:
         """Write these anew in place of all, when most of the file says nothing any more."""
         kept = list(rows)
         if self._n_lines > len(kept) + _SPARE:
-            await self._tokens.save(self.name, "".join(map(_line, kept)))
+            with suppress(OSError):  # it is as true as before; what is held there must be seen
+                await self._tokens.save(self.name, "".join(map(_line, kept)))
 
     def note(self, key: Hashable, row: Any) -> None:
         """To be written with whatever is kept next."""

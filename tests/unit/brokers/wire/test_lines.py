@@ -1,5 +1,7 @@
 """A register grows by what was learnt, and by no more: a crash cuts at most its last line."""
 
+from errno import ENOSPC
+
 import pytest
 
 from engine.brokers._wire.lines import Lines
@@ -67,4 +69,18 @@ async def test_a_file_that_says_little_is_written_anew_and_says_the_same():
             lines.note(number, {"id": number})
             await lines.keep()
     assert tokens.kept["x-fills"].count("\n") < 500
+    assert {row["id"] for row in await Lines("x-fills", tokens).load()} == {1, 2}
+
+
+async def test_a_disk_that_is_full_at_a_start_does_not_keep_a_broker_from_being_heard():
+    class Full(MemoryTokens):
+        async def save(self, name, text):
+            raise OSError(ENOSPC, "No space left on device")
+
+    tokens = Full({"x-fills": '\n{"id": 1}' * 300})
+    lines = Lines("x-fills", tokens)
+    assert len(await lines.load()) == 300
+    await lines.tidy([{"id": 1}])
+    lines.note(2, {"id": 2})
+    await lines.keep()
     assert {row["id"] for row in await Lines("x-fills", tokens).load()} == {1, 2}
