@@ -31,6 +31,8 @@ log = logging.getLogger(__name__)
 
 _AGAIN_S = 3.0
 """What could not be looked up is looked up again so soon: nobody else would ask for it."""
+_STANDS = timedelta(seconds=2)
+"""So often a frame that names no side, of a trade alone, tells that the last quote stands."""
 _FIRST_S = 0.8
 """How long a question waits for an instrument's first quote; below the desk's own wait."""
 
@@ -291,6 +293,9 @@ class Topstepx(FeedAdapter):
         if top.at is not None and at < top.at:
             return None
         top.at = min(at, now)
+        last = self._last.get(instrument.key)
+        if not _has_side(row) and last is not None and abs(now - last.received_at) < _STANDS:
+            return None  # it would pass for a second quote that confirms the one before
         if row.get("bestBid") is not None:
             top.bid = exact(row["bestBid"])
         if row.get("bestAsk") is not None:
@@ -305,6 +310,10 @@ class Topstepx(FeedAdapter):
             received_at=now,
             source=self.name,
         )
+
+
+def _has_side(row: Mapping[str, Any]) -> bool:
+    return row.get("bestBid") is not None or row.get("bestAsk") is not None
 
 
 def _made_at(row: Mapping[str, Any]) -> datetime:

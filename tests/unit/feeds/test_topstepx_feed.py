@@ -16,6 +16,7 @@ from engine.domain.instrument import Instrument, future, stock
 from engine.domain.quote import Quote
 from engine.feeds import FeedSetup
 from engine.feeds.topstepx import Topstepx
+from engine.quality import Quality
 from tests.conformance.broker_bench import START, MemoryVault
 from tests.conformance.venue_bench import VENUE, MemoryTokens
 from tests.venues.topstepx import TopstepxVenue, contract_id
@@ -129,6 +130,42 @@ async def test_bid_and_ask_told_apart_make_a_quote_once_both_are_known(
     quote = await next_of(feed)
     assert quote is not None
     assert (quote.bid, quote.ask) == (D(6700), D("6700.5"))
+
+
+async def test_a_trade_alone_confirms_no_quote_and_says_that_one_of_2_s_ago_still_stands(
+    venue: TopstepxVenue, feed: Topstepx
+) -> None:
+    """One slip and the next trade reached a target: they looked like two quotes that agree."""
+    quality = Quality()
+    await feed.watch([MES])
+    await watching(venue, MES)
+
+    async def told(bid: int) -> Quote:
+        venue.clock.advance(0.1)
+        at = venue.clock.now().isoformat()
+        sides = {"bestBid": bid, "bestAsk": bid + 0.25}
+        await hub_says(venue, MES, sides | {"timestamp": at})
+        quote = await next_of(feed)
+        assert quote is not None
+        quality.heard(quote)
+        return quote
+
+    async def traded(after_s: float) -> None:
+        venue.clock.advance(after_s)
+        at = venue.clock.now().isoformat()
+        await hub_says(venue, MES, {"lastPrice": 6700, "volume": 11, "timestamp": at})
+
+    for n in range(30):
+        await told(6700 + n % 2)
+    slip = await told(6720)
+    await traded(0.1)
+    await told(6700)
+    assert not quality.is_leap(slip, venue.clock.now())
+    assert all(mid < 6710 for mid in quality._series[MES.key][feed.name].mids)
+    await traded(2)
+    still = await next_of(feed)
+    assert still is not None
+    assert (still.bid, still.received_at) == (6700, venue.clock.now())
 
 
 @pytest.mark.parametrize(
