@@ -14,7 +14,7 @@ from engine.domain.order import Intent, Order, OrderState, Purpose
 from engine.domain.quote import UnitQuote
 from engine.domain.record import R, changed
 from engine.domain.trade import Account, Position, Trade
-from engine.flows import broker_switch, curbs, mode, prop_account
+from engine.flows import broker_switch, curbs, mode, prop_account, water
 from engine.market import new_york_date
 from engine.portfolio.sectors import reference_of
 from engine.quality import Report
@@ -278,6 +278,8 @@ async def _trip(
     denial = breaker.reached(day)
     if denial is None or denial.code != "daily_loss.reached":
         return
+    if any(water.is_leap(desk, trade) for trade in desk.book.open_trades(account.name)):
+        return  # one slip shuts no day
     await desk.commit(
         desk.event(
             "breaker.tripped",

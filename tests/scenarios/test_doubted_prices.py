@@ -7,7 +7,8 @@ import pytest
 
 from engine.domain.instrument import crypto, future
 from engine.domain.order import OrderType, Purpose, Side
-from engine.flows import manage, manual, recover
+from engine.domain.record import changed
+from engine.flows import breaker, facts, manage, manual, recover
 from engine.flows.drafting import Wanted
 from engine.quality import Quality
 from tests import rig as desks
@@ -219,6 +220,22 @@ async def test_a_frame_that_is_told_twice_confirms_nothing(held) -> None:
     await held.rest()
     await told(held, "6325.75")
     assert not is_reached(held)
+
+
+@pytest.mark.parametrize("is_slip", [True, False])
+async def test_one_slip_shuts_no_day_and_a_loss_that_stands_does(held, is_slip) -> None:
+    account = held.desk.book.accounts["main"]
+    poorer = changed(account, cash_usd=account.cash_usd - 2965)
+    await held.desk.commit(held.desk.event("test.cost", "cost", poorer))
+    await facts.roll(held.desk, "main")
+    await told(held, "6325.75")
+    assert breaker.tripped(held.desk) == []
+    held.quote(MES, "6317.00", "6317.25")
+    await facts.roll(held.desk, "main")
+    assert breaker.tripped(held.desk) == []
+    await told(held, "6325.75" if is_slip else "6317.25")
+    await facts.roll(held.desk, "main")
+    assert breaker.tripped(held.desk) == ([] if is_slip else ["main"])
 
 
 async def test_a_stop_that_the_desk_watches_acts_on_a_leap_at_once(rig) -> None:
