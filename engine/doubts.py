@@ -34,5 +34,7 @@ class Doubts:
     """Broker whose entries people were called about -> when there was last a cause."""
     reached: set[str] = field(default_factory=set)
     """Entries people were called about at a price that the market pays."""
+    below: dict[str, tuple[float, float]] = field(default_factory=dict)
+    """Prop account whose price leaps below its floor -> since when, and when last."""
     unpolled: set[str] = field(default_factory=set)
     """Brokers whose last poll had no turn: the next one does not wait behind entries again."""

@@ -14,6 +14,9 @@ from engine.risk import Facts, only
 from engine.risk.prop_flat_by import PropFlatBy
 from engine.risk.prop_loss_limit import PropLossLimit
 
+_SLIP_S = 5.0
+"""A price that comes back to the floor for so long, never longer apart, is believed."""
+
 
 async def watch(desk: Desk) -> None:
     """One round over all prop-firm accounts, each for itself."""
@@ -99,6 +102,15 @@ async def _tell_of_late(desk: Desk, account: str) -> None:
         )
 
 
+def _is_again_and_again(desk: Desk, account: str) -> bool:
+    """Whether such leaps below the floor have come for long enough: that is no slip."""
+    now = desk.clock.monotonic()
+    since, last = desk.doubts.below.get(account, (now, now))
+    since = since if now - last <= _SLIP_S else now
+    desk.doubts.below[account] = (since, now)
+    return now - since >= _SLIP_S
+
+
 async def _too_near(desk: Desk, account: str, seen: Facts) -> str:
     """Why everything must go before the firm closes the account; said and kept once a day."""
     check = only(desk.checks, PropLossLimit)
@@ -112,7 +124,8 @@ async def _too_near(desk: Desk, account: str, seen: Facts) -> str:
         desk.health.pop(f"prop {account}", None)
     if denial is None or denial.code != "prop_loss_limit.reached":
         return ""
-    if any(water.is_leap(desk, trade) for trade in desk.book.open_trades(account)):
+    is_leap = any(water.is_leap(desk, trade) for trade in desk.book.open_trades(account))
+    if is_leap and not _is_again_and_again(desk, account):
         return ""  # one slip closes nothing
     if state.closed_on != state.day_on:
         async with desk.lock(account):
