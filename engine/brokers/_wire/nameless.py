@@ -17,13 +17,15 @@ from engine.brokers import (
     Found,
     Odd,
     OrderRequest,
+    OrderSeen,
     Seen,
+    Setup,
     Unclear,
 )
 from engine.brokers._wire.events import Events
 from engine.brokers._wire.figures import UNREADABLE, Json
 from engine.brokers._wire.lanes import Lane
-from engine.brokers._wire.sent import Entry, Listed, Sent
+from engine.brokers._wire.sent import OVER, Entry, Listed, Sent
 from engine.domain.errors import (
     BrokerAuthError,
     BrokerUnavailable,
@@ -153,6 +155,12 @@ class Nameless(Adapter):
     _sent: Sent
     _events: Events
 
+    def __init__(self, settings: Any, setup: Setup) -> None:
+        super().__init__(settings, setup)
+        self._shown: dict[str, tuple[str, Decimal]] = {}
+        """Broker's number -> state and what is filled, as told of a list that another was
+        looked for in."""
+
     def _chosen(self, may_trade: Collection[str], reached: Collection[str]) -> dict[str, str]:
         """Our account name -> the broker's number of it.
 
@@ -191,16 +199,29 @@ class Nameless(Adapter):
         since = as_of if entry is None else min(entry.sent_at, as_of)
         since -= timedelta(days=self.days_back)
         recent = await self._recent(account, since, "" if entry is None else entry.broker_id)
+        others = self._sent.live(account) - {client_order_id}
         if recent.is_cut:
+            await self._tell_of(account, others, recent)
             for order in self._sent.known(account, recent.listed):
                 if order.client_order_id == client_order_id:
                     return Seen(order=(await self._with_fills([order], recent.rows))[0])
             recent = await self._recent(account, since)  # its number was given anew
         lags = entry is not None and self._lags(entry, recent)
         found = await self._sent.found(account, client_order_id, recent.listed, as_of, lags=lags)
+        await self._tell_of(account, others, recent)
         if isinstance(found, Seen):
             return Seen(order=(await self._with_fills([found.order], recent.rows))[0])
         return Unclear() if isinstance(found, Absent) and not recent.is_whole else found
+
+    async def _tell_of(self, account: str, names: Collection[str], recent: OrderList) -> None:
+        """What the list shows of others: a fill that was read needs no look of its own."""
+        known = self._sent.known(account, recent.listed)
+        news = [o for o in known if o.client_order_id in names and (o.filled or o.state in OVER)]
+        for order in await self._with_fills(news, recent.rows):
+            said = (order.state, order.filled)
+            if self._shown.get(order.broker_id) != said:
+                self._shown[order.broker_id] = said
+                self._events.tell(OrderSeen(order=order))
 
     def _lags(self, entry: Entry, recent: OrderList) -> bool:
         """Whether the list is known to lack something that came in since the order was sent."""

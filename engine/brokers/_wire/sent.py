@@ -30,7 +30,7 @@ _LISTED = timedelta(days=50)
 """So far back orders are listed by every broker that is read so."""
 _YOUNG = timedelta(days=2)
 """What has not been found by then no longer makes the lists long."""
-_OVER = frozenset({"filled", "canceled", "expired", "rejected", "replaced"})
+OVER = frozenset({"filled", "canceled", "expired", "rejected", "replaced"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +112,10 @@ class Sent:
         long_ago = self._clock.now() - _YOUNG
         mine = (e for e in self._by_id.values() if e.account == account and _lives(e))
         return min((e.sent_at for e in mine if e.broker_id or e.sent_at > long_ago), default=None)
+
+    def live(self, account: str) -> set[str]:
+        """Our ids of those that may still work."""
+        return {n for n, e in self._by_id.items() if e.account == account and _lives(e)}
 
     # -- what becomes of one
 
@@ -252,7 +256,7 @@ class Sent:
             self._unseen.pop(entry.client_order_id, None)
         if entry is None or _fingerprint(entry)[0] != _fingerprint(order)[0]:
             return order  # a number that was given anew, to something else
-        if order.state in _OVER and entry.ended_at is None:
+        if order.state in OVER and entry.ended_at is None:
             entry.ended_at = self._clock.now()
             self._lines.note(entry.client_order_id, _row(entry))  # in time: with the next order
         return replace(

@@ -11,7 +11,17 @@ import pytest
 from pydantic import ValidationError
 
 from engine.asking import Rank, asking, rank
-from engine.brokers import Absent, Odd, OrderRequest, Seen, StreamDown, StreamUp, Unclear, Warned
+from engine.brokers import (
+    Absent,
+    Odd,
+    OrderRequest,
+    OrderSeen,
+    Seen,
+    StreamDown,
+    StreamUp,
+    Unclear,
+    Warned,
+)
 from engine.brokers.etrade import Etrade, link
 from engine.brokers.etrade import broker as etrade_broker
 from engine.domain.errors import (
@@ -412,6 +422,25 @@ async def test_what_such_a_look_sees_is_told_with_its_fills_and_says_nothing_of_
     assert isinstance(found, Seen)
     assert [fill.qty for fill in found.order.fills] == [1]
     assert bench.broker.caps.recent_lists == 3, "one page of them was read"
+
+
+async def test_what_a_look_for_one_order_shows_of_another_is_told_with_its_fills_once(
+    bench: EtradeBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An entry's fill was read beside another trade's stop, and heard of 6 s later."""
+    await bench.quote(bench.it, "2.03", "2.05")
+    entered = await bench.submit(BUY, 2, LIMIT, limit="2.00")
+    resting = await bench.broker.submit(entry(bench, limit="1.50"))
+    monkeypatch.setattr(bench, "look", bench.settle)  # no poll comes before it
+    await bench.quote(bench.it, "1.99", "2.00", (1, 1))
+    await bench.pass_latency()
+    bench.told.clear()
+    for _ in range(3):
+        await bench.broker.find("main", resting.client_order_id)
+    await asyncio.sleep(0.01)
+    (said,) = [e.order for e in bench.told if isinstance(e, OrderSeen)]
+    assert (said.client_order_id, said.filled) == (entered.client_order_id, 1)
+    assert [fill.qty for fill in said.fills] == [1]
 
 
 @pytest.mark.parametrize(("reduces", "n_previews"), [(True, 2), (False, 1)])
