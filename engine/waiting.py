@@ -46,20 +46,16 @@ class Backoff:
         known = self._tries.get(name)
         return known is not None and self._clock.monotonic() < known[1]
 
-    def refusals(self, name: str) -> int:
-        """How many there were in a row."""
-        return self._tries.get(name, (0, 0.0))[0]
-
     def failed(self, name: str, most_s: float | None = None) -> int:
         """Note a refusal; how many there were in a row. ``most_s``: the longest pause of it."""
-        n = self.refusals(name) + 1
+        n = self._tries.get(name, (0, 0.0))[0] + 1
         pause = min(self._first_s * 2 ** min(n - 1, 30), self._most_s if most_s is None else most_s)
         self._tries[name] = (n, self._clock.monotonic() + pause)
         return n
 
     def wait(self, name: str, seconds: float) -> None:
         """Not before so many seconds have passed, as was asked for; it counts as no refusal."""
-        n = self.refusals(name)
+        n = self._tries.get(name, (0, 0.0))[0]
         self._tries[name] = (n, self._clock.monotonic() + seconds)
 
     def worked(self, name: str) -> None:

@@ -18,8 +18,8 @@ _EACH = 2
 """Requests of a stop that is let go: its end, and what comes in its place."""
 _GROWS_S, _GROWS_LATER_S, _OFTEN = 1.0, 2.5, 4
 """A stop grows no sooner than that after it was sent; later, when it has grown so often."""
-_REFUSED = 3
-"""So often in a row a stop beside others is refused before one is sent for all."""
+_REFUSED = 2
+"""So often stops of a trade are refused after its first one; then each is sent for all."""
 _LOOKED_FOR_S = 30.0
 """So long the look-ups of an exit go before moves; then a person is called, and moves go on."""
 _GOING_S = 5.0
@@ -69,13 +69,27 @@ def adds_stops(desk: Desk, trade: Trade) -> bool:
 
     Where no order can be changed and nothing is told unasked, one stop for all was to be let go,
     and its end asked for, with each part that filled: all of it stood bare for seconds, again and
-    again. A broker that goes on refusing a second one gets one for all.
+    again. A broker that refuses a second one gets one for all, now and with each later part: to
+    try anew each time left that part bare for 17 s.
     """
     caps, broker = caps_of(desk, trade.broker, trade.legs), desk.broker(trade.broker)
     if caps is None or caps.has_replace or broker.caps.has_stream:
         return False
-    pace = effects.pace_of_exit(trade.trade_id, "stop")
-    return desk.backoff.refusals(pace) < _REFUSED or desk.backoff.must_wait(pace)
+    if desk.backoff.must_wait(effects.pace_of_exit(trade.trade_id, "stop")):
+        return True  # what is let go could not be followed yet
+    return _n_refused(desk, trade) < _REFUSED
+
+
+def _n_refused(desk: Desk, trade: Trade) -> int:
+    """Stops that its broker refused since it took the first one."""
+    own = [o for o in desk.book.orders_of(trade.trade_id) if o.purpose is Purpose.STOP]
+    taken = [o.created_at for o in own if o.accepted_at is not None]
+    return sum(
+        order.state is OrderState.REJECTED
+        and not order.reason.startswith("not sent")
+        and order.created_at > min(taken, default=order.created_at)
+        for order in own
+    )
 
 
 def must_queue(desk: Desk, trade: Trade, step: Cancel | Replace) -> bool:
