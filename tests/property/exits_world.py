@@ -360,7 +360,7 @@ class World:
             assert self.trade.stop is not None
             assert {stop.order.stop for stop in live} == {self.trade.stop.price}
             assert sum(stop.left for stop in live) == self.position
-            assert len(live) <= (3 if self.is_beside else 1)
+            assert len(live) <= (2 if self.is_beside else 1)
         assert is_protected(self.trade, self.orders, self.broker_stops)
         wanted = sum((c.qty for c in self.trade.closes), ZERO)
         assert self.position == 0 or wanted == 0

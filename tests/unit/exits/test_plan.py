@@ -172,7 +172,6 @@ def beside(trade: Trade, *orders: Order, broker_stops: bool = True) -> list[str]
 def test_what_is_not_covered_gets_a_stop_of_its_own() -> None:
     assert beside(holding()) == ["stop 10 stop 95"]
     assert beside(holding(), stop(qty=4)) == ["stop 6 stop 95"]
-    assert beside(holding(), stop(qty=4), stop("S2", 5)) == ["stop 1 stop 95"]
     assert beside(holding(), stop(qty=4), stop("S2", 6)) == []
     assert beside(holding(), stop(qty=4), stop("S2", 6), broker_stops=False) == []
     assert beside(holding(stop=None), stop(qty=4)) == []
@@ -185,12 +184,12 @@ def test_one_more_stop_waits_until_the_others_are_answered(state: OrderState) ->
     assert beside(holding(), stop(qty=4), ended) == []
 
 
-def test_of_three_the_smallest_makes_room_for_a_larger_one() -> None:
-    three = stop(qty=4), stop("S2", 2), stop("S3", 3)
-    assert beside(holding(9), *three) == []
-    assert beside(holding(), *three) == ["cancel S2"]
-    assert beside(holding(), three[0], replace(three[1], state=S.PENDING_CANCEL), three[2]) == []
-    assert beside(holding(), three[0], three[2]) == ["stop 3 stop 95"]
+def test_of_two_the_smaller_makes_room_for_a_larger_one() -> None:
+    two = stop(qty=3), stop("S2", 4)
+    assert beside(holding(7), *two) == []
+    assert beside(holding(), *two) == ["cancel S"]
+    assert beside(holding(), replace(two[0], state=S.PENDING_CANCEL), two[1]) == []
+    assert beside(holding(), two[1]) == ["stop 6 stop 95"]
 
 
 def test_several_are_moved_together_and_come_back_as_one() -> None:
