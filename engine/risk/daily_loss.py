@@ -58,7 +58,7 @@ class DailyLoss(RiskCheck):
             return Denial(
                 code="daily_loss.unknown",
                 detail=f"today's result of {facts.account.name} is not known: "
-                f"realised {facts.account.realised_today_usd}, open {facts.open_pnl_usd}, "
+                f"realised {facts.account.realised_today_usd}, open {_open(facts)}, "
                 f"equity {facts.equity_usd}, at the start {start}",
             )
         limit = self._limit_usd(start)
@@ -94,6 +94,12 @@ class DailyLoss(RiskCheck):
         limit = start * self.settings.max_loss_pct / 100
         cap = self.settings.max_loss_usd
         return limit if cap is None else min(limit, cap)
+
+
+def _open(facts: Facts | Day) -> str:
+    if facts.open_pnl_usd is None:
+        return "n/a (what is held has no price of the last minute)"
+    return str(facts.open_pnl_usd)
 
 
 def day_loss_usd(facts: Facts | Day) -> Decimal | None:

@@ -30,6 +30,8 @@ async def rig(**risk) -> Rig:
 
 async def buy(it: Rig, symbol: str, price: str = "100.00"):
     made = stock(symbol)
+    for trade in it.desk.book.open_trades("main"):  # what is held has a price of now
+        it.quote(trade.legs[0].instrument, str(d(price) - d("0.02")), price)
     it.quote(made, str(d(price) - d("0.02")), price)
     record = await it.say(f"BOUGHT {symbol} @ {price}", channel=STOCKS, author=MIKE)
     await it.fill(made, str(d(price) - d("0.02")), price)
