@@ -349,7 +349,11 @@ async def test_a_close_that_was_only_written_down_is_done_once_or_a_person_calle
             closing.cancel()
             await asyncio.gather(closing, return_exceptions=True)
             await it.die()
-        await it.start()
+        starting = asyncio.ensure_future(it.start())
+        while not starting.done():  # it waits for the close's end, by its own clock
+            it.bench.clock.advance(0.25)
+            await asyncio.wait({starting}, timeout=0.1)
+        await starting
         it.quote("2.00", "2.01")
         await it.seconds(45)
         sold = sum(o.filled for o in await it.exits_at_venue())

@@ -151,8 +151,14 @@ async def test_a_token_that_was_refused_by_mistake_is_tried_again(bench: EtradeB
     venue(bench).tokens.update(tokens)
     n_asked = len(bench.venue.log.of("GET", "renew_access_token"))
     bench.clock.advance(30)
-    await bench.until(lambda: len(bench.venue.log.of("GET", "renew_access_token")) > n_asked)
-    await bench.until(lambda: not bench.broker._login._dead)
+    async with asyncio.timeout(10):  # nothing is told of it
+        log = bench.venue.log
+        while not await bench.until(
+            lambda: len(log.of("GET", "renew_access_token")) > n_asked, 0.02
+        ):
+            pass
+        while not await bench.until(lambda: not bench.broker._login._dead, 0.02):
+            pass
     assert (await bench.broker.submit(entry(bench))).state == "accepted"
 
 
