@@ -55,14 +55,18 @@ class MemoryTokens:
 
     def __init__(self, kept: Mapping[str, str] | None = None) -> None:
         self.kept = dict(kept or {})
+        self.n_written = 0
+        """Characters that were made durable."""
 
     async def load(self, name: str) -> str | None:
         return self.kept.get(name)
 
     async def save(self, name: str, text: str) -> None:
+        self.n_written += len(text)
         self.kept[name] = text
 
     async def append(self, name: str, text: str) -> None:
+        self.n_written += len(text)
         self.kept[name] = self.kept.get(name, "") + text
 
 
