@@ -9,15 +9,15 @@ from engine.domain.errors import UserError
 _PLAIN = re.compile(r"\$?([0-9]{1,9}(?:\.[0-9]{1,6})?|\.[0-9]{1,6})")
 
 
-def number(name: str, text: str) -> Decimal:
-    """A number above 0 as typed.
+def number(name: str, text: str, *, may_be_zero: bool = False) -> Decimal:
+    """A number above 0 as typed, or 0 where that means something.
 
     Raises:
         UserError: names the field and shows the form that is understood.
     """
     match = _PLAIN.fullmatch(text.strip())
     value = Decimal(match[1]) if match else None
-    if value is None or value <= 0:
+    if value is None or (value <= 0 and not may_be_zero):
         shown = safe_line(text, 30) or "(nothing)"
         raise UserError(
             f"{name}: “{shown}” is not a number I can read safely. Write it like 2.15. "

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from bot import connect
 from bot.config import AppConfig, adapters
 from bot.config.secrets import read_secrets
+from bot.log import Redactor
 from engine.brokers import Broker
 from engine.domain.desk import Who
 from engine.domain.errors import (
@@ -78,7 +79,8 @@ def check(name: str) -> None:
 
 async def _tried(app: "App", name: str) -> AppConfig:
     """The configuration with the secrets of now, which have just opened a trial connection."""
-    stays = "The connection as it was stays in use."
+    is_in_use = name not in app.desk.offline
+    stays = "The connection as it was stays in use." if is_in_use else "Nothing was changed."
     try:
         secrets = read_secrets(app.config.home, app.config.secrets_dir)
         config = app.config.model_copy(update={"secrets": secrets})
@@ -90,11 +92,12 @@ async def _tried(app: "App", name: str) -> AppConfig:
             await trial.connect()
     except TimeoutError:
         raise UserError(f"{name} does not answer. {stays}") from None
-    except BrokerAuthError:
-        raise UserError(f"{name} does not accept the secrets of now. {stays}") from None
     except TradeStreamError as error:
-        said = str(error).removeprefix(f"{name}: ")
-        raise UserError(f"{name}: {said}. {stays}") from None
+        said = Redactor(secrets.values())(str(error))
+        said = said.removeprefix(f"{name}: ").removeprefix(f"{name} ")
+        is_refused = isinstance(error, BrokerAuthError)
+        what = f"{name} does not accept the secrets of now" if is_refused else name
+        raise UserError(f"{what}: {said}. {stays}") from None
     finally:
         await _left(trial)
     return config

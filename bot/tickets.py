@@ -106,10 +106,13 @@ def said(order: Order | None, name: str) -> str:
     if order.state is OrderState.FILLED and order.avg_price is not None:
         at = text.price(order.avg_price, order.legs[0].instrument)
         return f"✔ {what}: filled at {at}. -# {order.order_id}"
-    word = {OrderState.UNKNOWN: "⚠ no answer yet, it is looked up", OrderState.PARTIAL: "filling"}
-    return (
-        f"✔ {what}: {word.get(order.state, 'sent')}. Its card shows the fill.\n-# {order.order_id}"
-    )
+    if order.state is OrderState.UNKNOWN:
+        return (
+            f"⚠ {what}: no answer yet, it is looked up; do not send it again. Its card shows what "
+            f"came of it.\n-# {order.order_id}"
+        )
+    word = "filling" if order.state is OrderState.PARTIAL else "sent"
+    return f"✔ {what}: {word}. Its card shows the fill.\n-# {order.order_id}"
 
 
 def _reduction(app: "App", planned: Planned) -> Question:

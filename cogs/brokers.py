@@ -14,10 +14,11 @@ from bot.cards import reconcile as reconcile_card
 from bot.cards import routes as routes_card
 from bot.client import DeskBot
 from bot.confirm import Question, ask_first
+from bot.numbers import number
 from bot.reply import Press as AnyPress
 from bot.suggest import among
 from engine.domain.errors import NotAllowed, UserError
-from engine.flows import broker_switch, mode, recover, routes
+from engine.flows import broker_switch, by_hand, mode, recover, routes
 
 Press = discord.Interaction[DeskBot]
 
@@ -239,11 +240,26 @@ class Brokers(commands.Cog):
         return among(sorted(app.desk.brokers), current)
 
     @app_commands.command(description="Our books against the brokers': what was read, what differs")
-    @app_commands.describe(apply="Compare everything now and take over what differs; no orders")
-    async def reconcile(self, interaction: Press, apply: bool = False) -> None:
-        """The last comparison; with ``apply`` a new one from the beginning, asked for once."""
+    @app_commands.describe(
+        apply="Compare everything now and take over what differs; no orders",
+        what="A quantity that differs, and whose price no broker tells",
+        price="What each was bought or sold at, as the broker's app shows it; 0: worthless",
+        reason="What you saw there, for the journal",
+    )
+    async def reconcile(
+        self,
+        interaction: Press,
+        apply: bool = False,
+        what: str = "",
+        price: str = "",
+        reason: app_commands.Range[str, 0, 200] = "",
+    ) -> None:
+        """The last comparison; with ``apply`` a new one, with ``what`` a price for a difference."""
         app = self.bot.app
         await app.gate.begin(interaction, "reconcile")
+        if what or price:
+            await self._by_hand(interaction, what, price, reason)
+            return
         if not apply:
             await reply.report(interaction, reconcile_card.show(recover.report(app.desk)))
             return
@@ -302,6 +318,39 @@ class Brokers(commands.Cog):
     async def live(self, interaction: Press, reason: app_commands.Range[str, 1, 200]) -> None:
         """Asks for a typed word; the second admin does the same."""
         await dialogs.show(self.bot.app, interaction, "live", "", typed={"reason": reason})
+
+    async def _by_hand(self, interaction: Press, what: str, price: str, reason: str) -> None:
+        app = self.bot.app
+        if len(reason.strip()) < 3:
+            raise UserError(
+                "reason: say what you saw in the broker's app; it stays in the journal. Nothing "
+                "was booked."
+            )
+        usd = number("price", price, may_be_zero=True)
+        account, gap = by_hand.named(app.desk, what)
+
+        async def go(press: AnyPress) -> str:
+            return await by_hand.book(app.desk, app.gate.who(press), what, usd, reason.strip())
+
+        question = Question(
+            title="Book what no broker prices?",
+            yes=f"Book {abs(gap.qty):f} {gap.instrument.label}"[:80],
+            body=lambda: (
+                f"{text.safe_line(by_hand.said(account, gap, usd), 300)}.\n"
+                "The broker does not say at what price; you do, and profit and loss count with "
+                "it. No order is sent for it; what protects the rest follows."
+            ),
+            action=go,
+            state=lambda: by_hand.held(app.desk, what),
+        )
+        await ask_first(app, interaction, question)
+
+    @reconcile.autocomplete("what")
+    async def _apart(self, interaction: Press, current: str) -> list[app_commands.Choice[str]]:
+        app = self.bot.app
+        if not app.gate.allows(interaction, "reconcile"):
+            return []
+        return among(sorted(by_hand.gaps(app.desk)), current)
 
 
 async def setup(bot: DeskBot) -> None:

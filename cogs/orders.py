@@ -124,7 +124,7 @@ class Orders(commands.Cog):
         app = self.bot.app
         await app.gate.begin(interaction, "order resolve")
         order_id, number = id.strip().upper(), broker_id.strip()
-        said, there = await resolve.heard(app.desk, order_id)
+        said, there = await resolve.at_broker(app.desk, order_id)
         rows = [
             f"{text.safe_line(c.broker_id, 40)}: {c.side} {c.qty:f} {c.legs[0].instrument.label}, "
             f"{text.safe_line(c.raw_state or words.at_broker(c.state), 40)}, {c.filled:f} filled, "

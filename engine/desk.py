@@ -196,12 +196,13 @@ class Desk(Background):
         """The hours that an asset class trades in."""
         return self.calendars.get(asset, self.calendars.get("*", NYSE))
 
-    def quote(self, legs: tuple[Leg, ...]) -> UnitQuote | None:
+    def quote(self, legs: tuple[Leg, ...], *, is_way_out: bool = False) -> UnitQuote | None:
         """Newest unit price, None when a leg has none or it is too old to act on.
 
         One from the future is none either: the wall clock was set back since, its age is unknown.
+        ``is_way_out``: to price a limit that must fill; a leg without a bid has a price then.
         """
-        quote = self.board.unit(legs)
+        quote = self.board.way_out(legs) if is_way_out else self.board.unit(legs)
         if quote is None:
             return None
         age = (self.clock.now() - quote.received_at).total_seconds()

@@ -35,6 +35,7 @@ class Doubts:
     reached: set[str] = field(default_factory=set)
     """Entries people were called about at a price that the market pays."""
     below: dict[str, tuple[float, float]] = field(default_factory=dict)
-    """Prop account whose price leaps below its floor -> since when, and when last."""
+    """Account and limit that a leaping price has reached -> since when, and when last."""
     unpolled: set[str] = field(default_factory=set)
-    """Brokers whose last poll had no turn: the next one does not wait behind entries again."""
+    """Brokers whose last poll had no turn, or who said what could not be read: looked at sooner,
+    and not behind entries."""

@@ -11,6 +11,7 @@ from decimal import Decimal
 
 from engine import orders as life
 from engine.brokers import Balance, BrokerFill, BrokerOrder, BrokerPosition
+from engine.domain.compared import PositionGap
 from engine.domain.instrument import Instrument
 from engine.domain.money import CENT, ZERO, Price, Qty
 from engine.domain.order import Order, is_our_id
@@ -29,22 +30,6 @@ class StateGap:
     order: Order
     report: BrokerOrder
     after: Order
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PositionGap:
-    """Signed quantities that differ even after all fills we know of: to be adopted as EXTERNAL."""
-
-    instrument: Instrument
-    ours: Decimal
-    theirs: Decimal
-    avg_price: Decimal | None
-    """The broker's average price of all it holds."""
-
-    @property
-    def qty(self) -> Decimal:
-        """What our books lack."""
-        return self.theirs - self.ours
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

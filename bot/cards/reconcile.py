@@ -22,6 +22,9 @@ def show(report: ReconcileReport) -> discord.Embed:
             "**Taken over**" if report.n_taken_over else "",
             *_said("•", [(a, a.compared.taken_over) for a in report.accounts if a.compared]),
             "-# Differences become entries of the books, never orders.",
+            "-# A quantity that no broker prices stays: `/reconcile what: price: reason:` books it."
+            if any(a.compared is not None and a.compared.unpriced for a in report.accounts)
+            else "",
         ],
     )
 

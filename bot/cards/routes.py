@@ -14,7 +14,7 @@ def show(report: RoutesReport) -> discord.Embed:
     lines = [f"{n}. {_rule(route)}" for n, route in enumerate(report.routes[:_MOST], start=1)]
     if len(report.routes) > _MOST:
         lines.append(f"and {len(report.routes) - _MOST} more")
-    rooms = [f"{text.safe_line(name, 40)} → {_place(at)}" for name, at in report.rooms[:_MOST]]
+    rooms = [f"room {text.safe_line(name, 40)} → {_place(at)}" for name, at in report.rooms[:_MOST]]
     if len(report.rooms) > _MOST:
         rooms.append(f"and {len(report.rooms) - _MOST} more rooms")
     head = "**What no rule names** goes to the room's own account" if lines else ""

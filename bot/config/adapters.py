@@ -25,6 +25,7 @@ PAPER = "paper"
 ALIASES = {"tda": "schwab"}
 """What people say -> the file; TD Ameritrade's accounts live at Schwab."""
 _SECURE = ("https", "wss")
+_HTTP_ALONE = ("rest_url", "token_url", "authorize_url")
 
 
 def canonical(name: str) -> str:
@@ -151,6 +152,8 @@ def _check_address(key: str, address: str) -> None:
         refuse((key,), "must be an http or ws address", address)
     if parts.username is not None or parts.password is not None:
         refuse((key,), "must not hold credentials", hide=True)
+    if parts.scheme in ("ws", "wss") and key in _HTTP_ALONE:
+        refuse((key,), "must be an http or https address", address)
     if parts.scheme not in _SECURE and not is_loopback(address):
         refuse((key,), "must be https or wss unless it is on loopback", address)
 
@@ -168,13 +171,20 @@ def check_on_loopback(loc: tuple[str, ...], settings: BaseModel) -> None:
 def secrets_of(
     name: str, kind: type[Adapter] | type[FeedAdapter], given: Mapping[str, SecretStr]
 ) -> tuple[dict[str, SecretStr], list[str]]:
-    """An adapter's secrets by its own names, and a line per one that is missing."""
+    """An adapter's secrets by its own names, and a line per one that is missing or miscopied."""
     found: dict[str, SecretStr] = {}
     lines = []
     for secret in kind.secrets:
         value = given.get(f"{name}_{secret}")
         if value is None:
             lines.append(f"{name}_{secret}: missing; set TS_{name.upper()}_{secret.upper()}")
+        elif not _is_plain(value.get_secret_value()):
+            lines.append(f"{name}_{secret}: holds characters that no key has; copy it anew")
         else:
             found[secret] = value
     return found, lines
+
+
+def _is_plain(text: str) -> bool:
+    """Whether it is one line that a header can carry."""
+    return text.isascii() and text.isprintable()

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 
 from bot import text
 from bot.config.adapters import ALIASES
@@ -9,7 +10,8 @@ from engine.brokers import Broker, Check
 from engine.desk import Desk
 from engine.domain.errors import BrokerAuthError, TradeStreamError, UserError
 from engine.domain.instrument import Instrument
-from engine.flows import broker_switch, routes
+from engine.domain.trade import Account
+from engine.flows import broker_switch, recover, routes, send
 from engine.reports import Frame
 from engine.reports import brokers as lines
 from engine.reports import data as quotes
@@ -32,8 +34,8 @@ class OutsideReading:
         names = desk.brokers if name is None else [self.named(name)]
         chosen = {n: desk.brokers[n] for n in names}
         accounts = list(desk.book.accounts.values())
-        asked = [(a.name, b) for a in accounts if (b := chosen.get(a.broker)) is not None]
-        money = await asyncio.gather(*(_money(account, broker) for account, broker in asked))
+        asked = [(a, b) for a in accounts if (b := chosen.get(a.broker)) is not None]
+        money = await asyncio.gather(*(self._money(account, broker) for account, broker in asked))
         return lines.build(
             self._frame(),
             connections=[self._connection(n, b) for n, b in chosen.items()],
@@ -78,15 +80,37 @@ class OutsideReading:
         return self._desk.brokers[self.named(name)]
 
     async def tested(self, name: str) -> list[Check]:
-        """What a broker can do right now, tried out; a silent one is a failed check."""
-        broker = self.broker(name)
+        """What a broker can do right now, tried out; a silent one is a failed check.
+
+        One that is not connected is logged in to first: why that fails is all there is to say.
+        """
+        desk, name = self._desk, self.named(name)
         try:
             async with asyncio.timeout(_TEST_S):
-                return await broker.check()
+                if name in desk.offline:
+                    await self._log_in(name)
+                if name in desk.offline:
+                    why = desk.health.get(f"broker {name}", "not connected")
+                    return [Check(name="login", is_ok=False, detail=why)]
+                return await desk.brokers[name].check()
         except TimeoutError:
             return [Check(name="answer", is_ok=False, detail=f"none within {_TEST_S:.0f} s")]
         except TradeStreamError as error:
-            return [Check(name=type(error).__name__, is_ok=False, detail=str(error))]
+            return [Check(name="answer", is_ok=False, detail=str(error))]
+
+    async def _log_in(self, name: str) -> None:
+        """Not for longer than one answer may take: who renews the connection waits behind this."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._desk.settings.broker_timeout_s):
+                await recover.again(self._desk, name)
+
+    async def _money(self, account: Account, broker: Broker) -> lines.Money:
+        """What a broker says of an account; one that is not connected has not read its accounts."""
+        name = account.broker
+        if name in self._desk.offline:
+            knows_us = False if send.is_locked_out(self._desk, name) else None
+            return lines.unasked(account.name, "not connected", knows_us=knows_us)
+        return await _money(account.name, broker)
 
     def _connection(self, name: str, broker: Broker) -> lines.Connection:
         desk = self._desk

@@ -4,6 +4,24 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
+from engine.domain.instrument import Instrument
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PositionGap:
+    """Signed quantities that differ even after all fills we know of: to be adopted as EXTERNAL."""
+
+    instrument: Instrument
+    ours: Decimal
+    theirs: Decimal
+    avg_price: Decimal | None
+    """The broker's average price of all it holds."""
+
+    @property
+    def qty(self) -> Decimal:
+        """What our books lack."""
+        return self.theirs - self.ours
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Compared:
@@ -25,3 +43,5 @@ class Compared:
     """What still differed in the end, one sentence each; empty when the books agree."""
     taken_over: tuple[str, ...] = ()
     """What differed and was booked as the broker has it, one sentence each."""
+    unpriced: tuple[PositionGap, ...] = ()
+    """Quantities among the differences: the broker does not say at what price they came about."""

@@ -11,6 +11,8 @@ ZERO = Decimal(0)
 CENT = Decimal("0.01")
 COIN_STEP = Decimal("0.0001")
 """Smallest part of a coin that is traded; everything else goes in whole units."""
+FINEST = Decimal("0.000000001")
+"""No broker takes a quantity with more digits: parts of what is held are cut to this."""
 
 
 def exact(text: str | int | Decimal) -> Decimal:

@@ -112,6 +112,8 @@ AT_BROKER = frozenset(
 
 
 UNANSWERED = (OrderState.SUBMITTING, OrderState.UNKNOWN)
+WORKING = (OrderState.ACCEPTED, OrderState.PARTIAL)
+"""Its broker has answered, and nothing is asked of it."""
 
 
 class Trigger(StrEnum):

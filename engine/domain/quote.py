@@ -35,6 +35,12 @@ class Quote:
         """Usable for decisions: finite, positive, not crossed (M-02)."""
         return self.bid.is_finite() and self.ask.is_finite() and 0 < self.bid <= self.ask
 
+    @property
+    def is_unwanted(self) -> bool:
+        """An option that nobody bids for, and somebody offers: a way out is priced by it alone."""
+        is_offered = self.bid == 0 and self.ask.is_finite() and self.ask > 0
+        return is_offered and self.instrument.kind == "option"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Leg:
@@ -71,13 +77,18 @@ _exchange_at, _received_at, _is_synthetic = map(
 )
 
 
-def unit_quote(legs: tuple[Leg, ...], quotes: Mapping[str, Quote]) -> UnitQuote | None:
-    """Price a unit from its legs' quotes (by instrument key); None when a leg has no sane quote."""
+def unit_quote(
+    legs: tuple[Leg, ...], quotes: Mapping[str, Quote], *, is_way_out: bool = False
+) -> UnitQuote | None:
+    """Price a unit from its legs' quotes (by instrument key); None when a leg has no sane quote.
+
+    ``is_way_out``: one that nobody bids for will do.
+    """
     bid = ask = Decimal(0)
     found: list[Quote] = []
     for leg in legs:
         quote = quotes.get(leg.instrument.key)
-        if quote is None or not quote.is_sane:
+        if quote is None or not (quote.is_sane or (is_way_out and quote.is_unwanted)):
             return None
         found.append(quote)
         near, far = (quote.bid, quote.ask) if leg.ratio > 0 else (quote.ask, quote.bid)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from engine.domain.money import ZERO
-from engine.domain.order import Order, OrderState, OrderType, Purpose
+from engine.domain.order import WORKING, Order, OrderState, OrderType, Purpose
 from engine.domain.trade import CloseRequest, Trade
 from engine.exits import Cancel, Replace, Step, Submit
 from engine.exits._wishes import apply, close_request, tightened
@@ -21,7 +21,6 @@ _CANCELABLE = frozenset(
     {OrderState.ACCEPTED, OrderState.PARTIAL, OrderState.UNKNOWN, OrderState.PENDING_REPLACE}
 )
 _WORKING = frozenset({OrderState.ACCEPTED, OrderState.PARTIAL, OrderState.PENDING_REPLACE})
-_SETTLED = frozenset({OrderState.ACCEPTED, OrderState.PARTIAL})
 _MOST_STOPS = 2
 """Side by side: before a move or a close each of them has to go, and its end to be asked for. With
 a third one a close took 2 s longer where two questions a second are answered."""
@@ -40,7 +39,7 @@ class _Live:
     @property
     def is_settled(self) -> bool:
         """Its broker has answered, and nothing is asked of it."""
-        return self.order.state in _SETTLED and self.order.ended is None
+        return self.order.state in WORKING and self.order.ended is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +175,7 @@ def _oldest_first(members: Iterable[_Live], by_id: dict[str, Order]) -> list[_Li
 
 def _alive(line: list[_Live]) -> tuple[_Live, ...]:
     """Once a replacement was accepted, the orders before it are dead."""
-    accepted = [number for number, one in enumerate(line) if one.order.state in _SETTLED]
+    accepted = [number for number, one in enumerate(line) if one.order.state in WORKING]
     return tuple(line[accepted[-1] :]) if accepted else tuple(line)
 
 

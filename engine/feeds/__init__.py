@@ -2,6 +2,7 @@
 
 import asyncio
 from abc import ABC, abstractmethod
+from collections import ChainMap
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
@@ -230,6 +231,8 @@ class QuoteBoard:
         """``quality``: grades what comes in, and holds spikes back until they are confirmed."""
         self.quality = quality
         self._last: dict[str, Quote] = {}
+        self._unwanted: dict[str, Quote] = {}
+        """Options whose last quote has no bid: no price (M-02), but the way out has one."""
         self._listeners: list[Callable[[Quote], None]] = []
 
     def put(self, quote: Quote) -> None:
@@ -240,7 +243,10 @@ class QuoteBoard:
             return  # of an older market: no price, and nothing to compare with either
         is_usable = quote.is_sane if self.quality is None else self.quality.heard(quote)
         if not is_usable:
+            if quote.is_unwanted:
+                self._unwanted[quote.instrument.key] = quote
             return
+        self._unwanted.pop(quote.instrument.key, None)
         self._last[quote.instrument.key] = quote
         for listener in self._listeners:
             listener(quote)
@@ -272,6 +278,10 @@ class QuoteBoard:
     def unit(self, legs: tuple[Leg, ...]) -> UnitQuote | None:
         """Newest unit price from the legs' last quotes; None when a leg has none."""
         return unit_quote(legs, self._last)
+
+    def way_out(self, legs: tuple[Leg, ...]) -> UnitQuote | None:
+        """The same where a leg may have lost its bid: what is worthless can be given away."""
+        return unit_quote(legs, ChainMap(self._unwanted, self._last), is_way_out=True)
 
 
 class Timeline(Protocol):

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 from engine.brokers import Caps
 from engine.desk import Desk
-from engine.domain.order import Order, OrderState, OrderType, Purpose, Side, Tif
+from engine.domain.money import ZERO
+from engine.domain.order import WORKING, Order, OrderState, OrderType, Purpose, Side, Tif
 from engine.domain.quote import Leg
 from engine.domain.trade import Trade
 from engine.exits import Cancel, Replace, Step, Submit
@@ -12,7 +13,6 @@ from engine.flows import effects
 from engine.market import new_york_date
 from engine.pricing import worst_limit
 
-_WORKING = (OrderState.ACCEPTED, OrderState.PARTIAL)
 _MOST_MOVED, _MOST_CLOSED = 1, 2
 _EACH = 2
 """Requests of a stop that is let go: its end, and what comes in its place."""
@@ -44,6 +44,17 @@ def holds_stops(desk: Desk, trade: Trade) -> bool:
     return len(trade.legs) == 1 and caps is not None and OrderType.STOP in caps.order_types
 
 
+def has_legs_for(desk: Desk, trade: Trade, step: Submit) -> bool:
+    """Whether every leg of so many units is held: else it would open what it is to close (I-17)."""
+    if len(trade.legs) == 1:
+        return True
+    held = {p.instrument: p.qty for p in desk.book.positions_of(trade.trade_id)}
+    return all(
+        held.get(leg.instrument, ZERO) * trade.direction / leg.ratio >= step.qty
+        for leg in trade.legs
+    )
+
+
 def fitted(desk: Desk, trade: Trade, step: Step) -> Step:
     """The same step as this broker can take it.
 
@@ -60,7 +71,9 @@ def fitted(desk: Desk, trade: Trade, step: Step) -> Step:
     if is_taken or OrderType.LIMIT not in caps.order_types:
         return step
     side = Side.SELL if trade.direction > 0 else Side.BUY
-    limit = worst_limit(side, desk.quote(trade.legs), trade.legs[0].instrument.tick)
+    limit = worst_limit(
+        side, desk.quote(trade.legs, is_way_out=True), trade.legs[0].instrument.tick
+    )
     return step if limit is None else replace(step, type=OrderType.LIMIT, limit=limit)
 
 
@@ -202,7 +215,7 @@ def _is_needed(desk: Desk, trade: Trade, order: Order) -> bool:
     """
     others = [other for other in _stops(desk, trade) if other != order]
     covered = order.leaves + sum(other.leaves for other in others)
-    if order.is_in_doubt or any(other.state not in _WORKING for other in others):
+    if order.is_in_doubt or any(other.state not in WORKING for other in others):
         return False
     return _is_held(desk, order) and (not others or covered <= abs(trade.qty_open))
 

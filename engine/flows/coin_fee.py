@@ -7,7 +7,7 @@ which is what it cost.
 from decimal import Decimal
 
 from engine.desk import Desk
-from engine.reconcile import PositionGap
+from engine.domain.compared import PositionGap
 
 _MOST = Decimal("0.01")
 """Of what is held; Alpaca's dearest tier takes a quarter of a percent."""

@@ -10,13 +10,14 @@ from collections.abc import Awaitable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Any, TypeVar
 
 from engine import orders, reconcile
 from engine.asking import Rank, answered_within, asking
 from engine.brokers import Balance, BrokerFill, BrokerOrder, BrokerPosition
 from engine.desk import Desk
-from engine.domain.compared import Compared
+from engine.domain.compared import Compared, PositionGap
 from engine.domain.errors import (
     BrokerUnavailable,
     Conflict,
@@ -44,8 +45,8 @@ from engine.flows import (
     unsettled,
 )
 from engine.flows.fills import undoes_booked
-from engine.flows.hear import QUIET, compare_later
-from engine.reconcile import Findings, PositionGap
+from engine.flows.hear import QUIET, compare_later, of_each
+from engine.reconcile import Findings
 
 log = logging.getLogger(__name__)
 
@@ -89,11 +90,9 @@ async def compare(desk: Desk, broker_name: str) -> str:
             desk.gates[gate] = mark
         if desk.is_behind:
             await load.refresh(desk)
-        said: list[str] = []
         with asking(Rank.COMPARE):
-            for account, name in desk.settings.accounts.items():
-                if name == broker_name:
-                    said += await _account(desk, broker_name, account)
+            mine = [a for a, name in desk.settings.accounts.items() if name == broker_name]
+            said = await of_each(partial(_account, desk, broker_name, account) for account in mine)
         if desk.gates.get(broker_name) == mark:
             if broker_name in desk.streams_down and not polled.is_enough(desk, broker_name):
                 desk.gates[broker_name] = "its stream is down"
@@ -137,6 +136,7 @@ async def _account(desk: Desk, broker: str, account: str) -> list[str]:
         cash_usd=seen.balance.cash_usd,
         differences=tuple(still),
         taken_over=_taken_over(lines, still),
+        unpriced=left.positions,
     )
     return lines
 
@@ -345,7 +345,7 @@ async def _adopt(
         )
     if found.missed_fills or found.settlements or found.external_fills:
         return  # they could not be booked: positions and cash mean nothing until they are
-    mine = [o for o in desk.book.orders.values() if o.account == account and _is_unsure(desk, o)]
+    mine = [o for o in desk.book.orders.values() if o.account == account and is_unsure(desk, o)]
     unsure = {leg.instrument for o in (*found.lost, *mine) for leg in o.legs}  # it may be theirs
     gaps = [g for g in found.positions if g in before.positions and g.instrument not in unsure]
     # A split first: its shares would pass for those of an option that was exercised.
@@ -364,7 +364,7 @@ def _is_changing(seen: _Seen) -> bool:
     return any(report.is_changing for report in seen.recent)
 
 
-def _is_unsure(desk: Desk, order: Order) -> bool:
+def is_unsure(desk: Desk, order: Order) -> bool:
     """What it has filled may be on its way still: without an answer, or told and not priced yet."""
     is_late = not orders.is_whole(order) and desk.clock.now() - order.updated_at < _LAG
     return order.state in _UNSURE or is_late
@@ -417,25 +417,10 @@ async def _adopt_position(desk: Desk, account: str, gap: PositionGap) -> None:
     if price is None and (price := await late_fill.price(desk, account, gap)) is not None:
         said = late_fill.said(account, gap)
     elif price is None or await _lags(desk, account, gap):
-        return  # shown and told as a difference; a person, or the missing fill, resolves it
+        return  # shown and told as a difference; the missing fill ends it, or a person (by_hand)
     now = desk.clock.now()
-    await ends.on_external(
-        desk,
-        BrokerFill(
-            execution_id=late_fill.adoption_id(account, gap, now),
-            client_order_id="",
-            broker_id="",
-            account=account,
-            instrument=gap.instrument,
-            leg=0,
-            side=Side.BUY if gap.qty > 0 else Side.SELL,
-            qty=abs(gap.qty),
-            price=price,
-            fee_usd=ZERO,
-            executed_at=now,
-        ),
-        said=said,
-    )
+    name = late_fill.adoption_id(account, gap, now)
+    await ends.on_external(desk, ends.of_gap(account, gap, name, price, now), said=said)
 
 
 async def _lags(desk: Desk, account: str, gap: PositionGap) -> bool:

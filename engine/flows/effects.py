@@ -1,6 +1,7 @@
 """What an order's change means for its trade, its alert and the cards that people see."""
 
 import asyncio
+from dataclasses import replace
 
 from engine import ledger
 from engine.desk import Desk
@@ -39,13 +40,33 @@ def of_order(desk: Desk, order: Order) -> list[Record]:
     if trade is None or order.purpose is not Purpose.ENTRY:
         return []
     puts: list[Record] = []
+    after = _as_before(desk, trade, order)
     if order.state.is_terminal and _all_over(desk, order):
-        after = ledger.entry_over(trade, desk.clock.now(), reason=order.reason)
-        if after is not trade:
-            trade = after
-            puts.append(trade)
+        held = any(p.qty for p in desk.book.positions_of(trade.trade_id))
+        now = desk.clock.now()
+        after = ledger.entry_over(after, now, reason=order.reason, holds_legs=held)
+    if after is not trade:
+        trade = replace(after, version=trade.version + 1)
+        puts.append(trade)
     alert = alert_after(desk, trade, order)
     return [*puts, alert] if alert is not None else puts
+
+
+def _as_before(desk: Desk, trade: Trade, order: Order) -> Trade:
+    """Where the order that was to replace another was not taken, its quantity is not wanted.
+
+    Of one that was refused before, this has been said already.
+    """
+    old, known = desk.book.orders.get(order.replaces or ""), desk.book.orders.get(order.order_id)
+    if order.state is not OrderState.REJECTED or old is None or trade.is_entry_over:
+        return trade
+    if known is not None and known.state is OrderState.REJECTED:
+        return trade
+    if old.qty == order.qty:
+        return trade
+    wanted = trade.qty_wanted - (order.qty - old.qty)
+    targets = ledger.scaled_targets(trade.targets, trade.qty_wanted, wanted)
+    return replace(trade, qty_wanted=wanted, targets=targets)
 
 
 def _all_over(desk: Desk, order: Order) -> bool:
@@ -59,7 +80,7 @@ def _all_over(desk: Desk, order: Order) -> bool:
 def alert_after(desk: Desk, trade: Trade, order: Order | None) -> AlertRecord | None:
     """The alert's next state, or None when it stays as it is."""
     alert = desk.book.alerts.get(trade.alert_id)
-    if alert is None or _is_superseded(desk, alert, trade):
+    if alert is None or _is_superseded(desk, alert, trade) or _works_on(desk, order):
         return None
     state, reason = _alert_state(trade, order)
     if state is alert.state and reason == alert.reason:
@@ -72,6 +93,14 @@ def _is_superseded(desk: Desk, alert: AlertRecord, trade: Trade) -> bool:
     if trade.state in (TradeState.OPEN, TradeState.CLOSED):
         return False
     return any(other in desk.book.trades for other in alert.trade_ids if other != trade.trade_id)
+
+
+def _works_on(desk: Desk, order: Order | None) -> bool:
+    """Whether what was refused is a change alone: the order that it was to replace lives."""
+    if order is None or order.state is not OrderState.REJECTED:
+        return False
+    old = desk.book.orders.get(order.replaces or "")
+    return old is not None and not old.state.is_terminal
 
 
 def _alert_state(trade: Trade, order: Order | None) -> tuple[AlertState, str]:

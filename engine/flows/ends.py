@@ -7,16 +7,17 @@ O-16, I-26). All parts of one such execution are booked in one step.
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from engine import ledger
 from engine.brokers import BrokerFill
 from engine.desk import Desk
+from engine.domain.compared import PositionGap
 from engine.domain.errors import Conflict
 from engine.domain.instrument import CASH_SETTLED, underlying_of
 from engine.domain.money import ZERO
-from engine.domain.order import Order, OrderState, OrderType, Purpose, Side
+from engine.domain.order import Order, OrderState, OrderType, Purpose, Side, client_order_id
 from engine.domain.quote import Leg
 from engine.domain.record import Event, Record
 from engine.domain.trade import Account, Execution, Lot, Position, Trade, TradeState
@@ -59,18 +60,23 @@ async def on_end(desk: Desk, fill: BrokerFill) -> None:
     await _follow_up(desk, parts)
 
 
-async def on_external(desk: Desk, fill: BrokerFill, *, said: str = "") -> None:
+async def on_external(
+    desk: Desk, fill: BrokerFill, *, said: str = "", held: Decimal | None = None
+) -> bool:
     """Book a trade made in the broker's own app: it closes what it closes, the rest is adopted.
 
-    ``said``: what people are told, where it was no such trade.
+    ``said``: what people are told, where it was no such trade. ``held``: it is meant for so much in
+    the books, and for nothing else. Whether it was booked.
     """
     async with desk.lock(fill.account):
+        if held is not None and sum((p.qty for _, p in _holders(desk, fill)), ZERO) != held:
+            return False
         booked = await _booked(desk, fill)
         if booked and all(_is_other(row, fill) for row in booked):
             fill = echo.anew(fill)
             booked = await _booked(desk, fill)
         if booked:
-            return
+            return False
         parts = _Parts(account=desk.book.accounts[fill.account])
         left = fill.qty
         for trade, position, qty in _closing(desk, fill):
@@ -79,7 +85,7 @@ async def on_external(desk: Desk, fill: BrokerFill, *, said: str = "") -> None:
         if left > 0:
             _adopt(desk, parts, fill, left)
         if not await _commit(desk, fill, parts):
-            return
+            return False
     await desk.tell(
         "admin",
         said
@@ -88,6 +94,61 @@ async def on_external(desk: Desk, fill: BrokerFill, *, said: str = "") -> None:
         note_id=f"external-{fill.execution_id}",
     )
     await _follow_up(desk, parts)
+    return True
+
+
+def of_gap(
+    account: str, gap: PositionGap, name: str, price_usd: Decimal, now: datetime
+) -> BrokerFill:
+    """A difference of quantity as if it had been traded outside, at that price."""
+    return BrokerFill(
+        execution_id=name,
+        client_order_id="",
+        broker_id="",
+        account=account,
+        instrument=gap.instrument,
+        leg=0,
+        side=Side.BUY if gap.qty > 0 else Side.SELL,
+        qty=abs(gap.qty),
+        price=price_usd,
+        fee_usd=ZERO,
+        executed_at=now,
+    )
+
+
+async def set_apart(desk: Desk, position: Position, qty: Decimal) -> None:
+    """Make up to ``qty`` of a spread's leg, its oldest lot, a trade of its own, at what it cost.
+
+    Under the account's lock. Nothing is sent, earned or paid: the leg can be closed by itself.
+    """
+    trade, lot = desk.book.trades[position.trade_id], position.lots[0]
+    # The names of two such trades must not differ in what is cut from them alone.
+    name = f"APART-{client_order_id(f'{position.key}|{position.version}')}"
+    out = BrokerFill(
+        execution_id=name,
+        client_order_id="",
+        broker_id="",
+        account=position.account,
+        instrument=position.instrument,
+        leg=0,
+        side=Side.SELL if lot.qty > 0 else Side.BUY,
+        qty=min(qty, abs(lot.qty)),
+        price=lot.price,
+        fee_usd=ZERO,
+        executed_at=desk.clock.now(),
+    )
+    parts = _Parts(account=desk.book.accounts[position.account])
+    _close(desk, parts, out, trade, position, out.qty, "external")
+    back, left = replace(out, side=out.side.opposite), out.qty
+    for other, held, part in _closing(desk, back):
+        if other.source == "external":  # the late leg of what was set apart: both are gone there
+            _close(desk, parts, back, other, held, part, "external")
+            left -= part
+    if left > 0:
+        why = f"it makes no whole unit of {trade.trade_id} any more"
+        _adopt(desk, parts, back, left, why=why)
+    if await _commit(desk, out, parts):
+        await _follow_up(desk, parts)
 
 
 async def _booked(desk: Desk, fill: BrokerFill) -> list[Execution]:
@@ -161,14 +222,27 @@ def _ending(desk: Desk, fill: BrokerFill) -> Iterable[tuple[Trade, Position, Dec
 
 
 def _closing(desk: Desk, fill: BrokerFill) -> list[tuple[Trade, Position, Decimal]]:
-    """Held positions that a trade of this side and size takes off, and how much of each."""
-    found, left = [], fill.qty
-    for trade, position in _holders(desk, fill):
-        if position.qty * fill.side.sign < 0 and left > 0:
-            part = min(left, abs(position.qty))
+    """Held positions that a trade of this side and size takes off, and how much of each.
+
+    What an order of ours is about to close comes last: both may have been meant, and then both
+    are gone.
+    """
+    left, taken = fill.qty, dict[str, Decimal]()
+    held = [(t, p) for t, p in _holders(desk, fill) if p.qty * fill.side.sign < 0]
+    for is_any in (False, True):
+        for trade, position in held:
+            going = ZERO if is_any else _going(desk, trade)
+            done = taken.get(trade.trade_id, ZERO)
+            part = max(min(left, abs(position.qty) - going - done), ZERO)
             left -= part
-            found.append((trade, position, part))
-    return found
+            taken[trade.trade_id] = done + part
+    return [(t, p, taken[t.trade_id]) for t, p in held if taken[t.trade_id] > 0]
+
+
+def _going(desk: Desk, trade: Trade) -> Decimal:
+    """Units of a trade of one leg that close orders at the broker may still take."""
+    orders = desk.book.orders_of(trade.trade_id) if len(trade.legs) == 1 else ()
+    return sum((o.leaves for o in orders if o.purpose is Purpose.CLOSE), ZERO)
 
 
 def _close(
@@ -349,7 +423,14 @@ def _opened(desk: Desk, booking: ledger.Booking, why: str) -> Event:
 # -- adopted --------------------------------------------------------------------------------------
 
 
-def _adopt(desk: Desk, parts: _Parts, fill: BrokerFill, qty: Decimal) -> None:
+def _adopt(
+    desk: Desk,
+    parts: _Parts,
+    fill: BrokerFill,
+    qty: Decimal,
+    *,
+    why: str = "it was traded outside TradeStream",
+) -> None:
     """Open, or add to, the trade that stands for what was bought or sold outside."""
     legs = (Leg(instrument=fill.instrument),)
     name = f"{fill.execution_id}/adopted"
@@ -418,7 +499,7 @@ def _adopt(desk: Desk, parts: _Parts, fill: BrokerFill, qty: Decimal) -> None:
     booked = replace(booked, order=replace(booked.order, version=1))
     if known is None:
         booked = replace(booked, trade=replace(booked.trade, version=1))
-    parts.events.append(_opened(desk, booked, "it was traded outside TradeStream"))
+    parts.events.append(_opened(desk, booked, why))
     parts.account = booked.account
     parts.trades.append(booked.trade)
 

@@ -1,5 +1,6 @@
 """Options that ended where the broker tells no ends: past their day, and gone (M-05, M-06).
 
+Before its day one is only taken for assigned or exercised where shares and money both say so.
 What is gone was worthless, exercised or assigned. Shares that came or went beside it, and the money
 that they cost, tell which; where more than one story fits, a person has to say. Money that fits no
 story at all came or went besides: then the shares alone tell, where they leave one story only.
@@ -7,18 +8,21 @@ story at all came or went besides: then the shares alone tell, where they leave 
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime
 from decimal import Decimal
 from itertools import combinations, product
 from math import prod
 
 from engine.brokers import BrokerFill
 from engine.desk import Desk
+from engine.domain.compared import PositionGap
 from engine.domain.instrument import CASH_SETTLED, Instrument, underlying_of
 from engine.domain.money import ZERO
 from engine.domain.order import Side
 from engine.flows import ends
 from engine.market import NYSE, new_york_date
-from engine.reconcile import CashGap, PositionGap
+from engine.reconcile import CashGap
 
 _MOST = 8
 """More contracts of one underlying that ended on one day are a person's to sort out."""
@@ -41,7 +45,7 @@ async def on_gaps(
     broker = desk.broker(desk.book.accounts[account].broker)
     if broker.caps.tells_ends:
         return list(gaps)
-    left = list(gaps)
+    gaps = left = await _early(desk, account, gaps, cash.usd if cash else ZERO)
     by_underlying: dict[Instrument, list[PositionGap]] = defaultdict(list)
     for gap in gaps:
         if _is_gone(desk, gap):
@@ -67,6 +71,37 @@ async def on_gaps(
             await ends.on_end(desk, fill)
         left = [g for g in left if g not in gone and not (taken and g == shares)]
     return left
+
+
+async def _early(
+    desk: Desk, account: str, gaps: Sequence[PositionGap], usd: Decimal
+) -> list[PositionGap]:
+    """Book what was taken before its day; the gaps that are left."""
+    now, came = desk.clock.now(), {g.instrument: g for g in gaps}
+    fewer = [(gap, part) for gap in gaps if (part := _fewer(desk, gap)) is not None]
+    for gap, part in fewer:
+        underlying = underlying_of(gap.instrument)
+        shares = came.get(underlying)
+        is_only_one = [underlying_of(g.instrument) for g, _ in fewer].count(underlying) == 1
+        if shares is None or shares.qty != _shares(part) or not is_only_one:
+            continue
+        if abs(_paid([part]) - usd) > _FEES_USD:
+            continue
+        for fill in _fills(account, underlying, [part], [part], at=now):
+            await ends.on_end(desk, fill)
+        return [g for g in gaps if g not in (gap, shares)]
+    return list(gaps)
+
+
+def _fewer(desk: Desk, gap: PositionGap) -> PositionGap | None:
+    """As many contracts as the broker holds fewer of, on the same side, before they are over."""
+    expiry = gap.instrument.expiry
+    if gap.instrument.kind != "option" or gap.instrument.symbol in CASH_SETTLED:
+        return None
+    if expiry is None or new_york_date(desk.clock.now()) > expiry:
+        return None
+    is_fewer = gap.theirs * gap.ours >= 0 and abs(gap.theirs) < abs(gap.ours)
+    return replace(gap, ours=gap.ours - gap.theirs, theirs=ZERO) if is_fewer else None
 
 
 def _is_gone(desk: Desk, gap: PositionGap) -> bool:
@@ -152,30 +187,41 @@ def _fills(
     underlying: Instrument,
     gone: Sequence[PositionGap],
     taken: Sequence[PositionGap],
+    *,
+    at: datetime | None = None,
 ) -> Iterator[BrokerFill]:
-    """As a broker that tells ends would have told them: the option's first, then its shares."""
+    """As a broker that tells ends would have told them: the option's first, then its shares.
+
+    ``at``: of those that were taken early; None: at the end of their last session.
+    """
     for gap in gone:
         is_taken = gap in taken
         name = f"ENDED-{account}-{gap.instrument.key.replace(' ', '')}"
-        yield _fill(name, account, gap, gap.instrument, -gap.ours, ZERO, is_taken=is_taken)
+        name += "" if at is None else f"-{at:%Y%m%d%H%M%S}"
+        when = at or _last_moment(gap.instrument)
+        yield _fill(name, account, gap.instrument, -gap.ours, ZERO, when, is_taken=is_taken)
         if is_taken:
             price, shares = _strike(gap), _shares(gap)
-            yield _fill(f"{name}-S", account, gap, underlying, shares, price, is_taken=True)
+            yield _fill(f"{name}-S", account, underlying, shares, price, when, is_taken=True)
+
+
+def _last_moment(contract: Instrument) -> datetime:
+    assert contract.expiry is not None  # noqa: S101 - it is gone because of it
+    session = NYSE.session(contract.expiry)
+    assert session is not None  # noqa: S101 - options end on trading days
+    return session.closes_at
 
 
 def _fill(
     name: str,
     account: str,
-    gap: PositionGap,
     instrument: Instrument,
     signed: Decimal,
     price: Decimal,
+    at: datetime,
     *,
     is_taken: bool,
 ) -> BrokerFill:
-    assert gap.instrument.expiry is not None  # noqa: S101 - it is gone because of it
-    session = NYSE.session(gap.instrument.expiry)
-    assert session is not None  # noqa: S101 - options end on trading days
     return BrokerFill(
         execution_id=name,
         client_order_id="",
@@ -187,7 +233,7 @@ def _fill(
         qty=abs(signed),
         price=price,
         fee_usd=ZERO,
-        executed_at=session.closes_at,
+        executed_at=at,
         kind="exercise" if is_taken else "expiry",
     )
 
@@ -204,7 +250,8 @@ async def _tell(
     if taken is None:
         said = (
             f"ended, and the shares and the money of {underlying.symbol} do not say which were "
-            "exercised. Nothing was booked: look into the broker's own app."
+            "exercised. Nothing was booked: look into the broker's own app, then say it by "
+            "/reconcile, an option that was exercised or worthless at the price 0."
         )
     else:
         said = (

@@ -14,7 +14,7 @@ from engine.domain.order import Intent, Order, OrderState, Purpose
 from engine.domain.quote import UnitQuote
 from engine.domain.record import R, changed
 from engine.domain.trade import Account, Position, Trade
-from engine.flows import broker_switch, curbs, mode, prop_account, water
+from engine.flows import broker_switch, curbs, mode, priced, prop_account
 from engine.market import new_york_date
 from engine.portfolio.sectors import reference_of
 from engine.quality import Report
@@ -52,7 +52,7 @@ def _marked(desk: Desk, account: Account) -> tuple[Decimal | None, Decimal | Non
     if not held:
         return account.cash_usd, ZERO
     prices = marks(desk, account.name)
-    is_old = any(map(partial(prop_account.is_unpriced, desk), desk.book.open_trades(account.name)))
+    is_old = any(map(partial(priced.is_old, desk), desk.book.open_trades(account.name)))
     open_pnl = None if is_old else ledger.unrealised(held, prices)
     return ledger.equity(account, held, prices), open_pnl
 
@@ -278,8 +278,8 @@ async def _trip(
     denial = breaker.reached(day)
     if denial is None or denial.code != "daily_loss.reached":
         return
-    if any(water.is_leap(desk, trade) for trade in desk.book.open_trades(account.name)):
-        return  # one slip shuts no day
+    if priced.is_slip(desk, account.name, "day"):
+        return  # one shuts no day
     await desk.commit(
         desk.event(
             "breaker.tripped",

@@ -15,6 +15,7 @@ from engine.flows import settle
 from engine.ledger.trips import still_coming
 
 SAID_ALREADY = "it is being closed already; nothing more was sent"
+SAID_SHORT = "it is held the other way round: flatten it in the broker's app; nothing was sent"
 _ANSWER_S = 5.0
 """How long the answer waits for brokers; they are waited for longer on the side."""
 
@@ -63,7 +64,7 @@ async def _ask(
                 continue
             after = _wished(desk, trade, reason)
             if after is trade:
-                outcome[trade.trade_id] = SAID_ALREADY
+                outcome[trade.trade_id] = SAID_SHORT if trade.qty_open < 0 else SAID_ALREADY
                 continue
             asked.append(trade.trade_id)
             events.append(

@@ -12,13 +12,12 @@ from engine import reconcile
 from engine.asking import Rank, asking
 from engine.brokers import Balance, Broker, BrokerOrder, BrokerPosition
 from engine.desk import Desk
-from engine.domain.order import UNANSWERED, Order, OrderState, Purpose
+from engine.domain.order import UNANSWERED, WORKING, Order, OrderState, Purpose
 from engine.flows import absence, effects, second_truth, send, splits, unsettled
 from engine.flows.compare import asked, together
 from engine.reconcile import Findings
 
 _OPEN_ENDED = (*UNANSWERED, OrderState.PENDING_CANCEL)
-_WORKING = (OrderState.ACCEPTED, OrderState.PARTIAL)
 _LATELY = timedelta(minutes=10)
 _LOOKS, _PAUSE_S = 30, 0.25
 _MANY = 3
@@ -57,7 +56,7 @@ async def _agrees(desk: Desk, name: str, account: str) -> bool:
     await _listed(desk, broker, account, unseen)
     found = _found(desk, account, working, held, balance)
     known = [desk.book.orders.get(o.order_id) for o in unseen]
-    gone = [o for o in known if o is not None and o.state in _WORKING]
+    gone = [o for o in known if o is not None and o.state in WORKING]
     await asyncio.gather(
         unsettled.resolve(desk, account, {gap.instrument for gap in found.positions}),
         *(send.look_up(desk, o.order_id) for o in gone),

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -29,6 +29,7 @@ from engine.domain.errors import (
     BrokerUnavailable,
     Conflict,
     OrderStateUnknown,
+    RateLimited,
     StoreUnavailable,
 )
 from engine.domain.order import Order
@@ -53,6 +54,26 @@ QUIET = (BrokerUnavailable, OrderStateUnknown, BrokerAuthError, TimeoutError)
 """A question that was not answered: nothing is concluded from it."""
 
 
+async def of_each(looks: Iterable[Callable[[], Awaitable[list[str]]]]) -> list[str]:
+    """What a look at each account finds; one that cannot be read hides no other of its login.
+
+    Raises:
+        Whatever kept the first one from being read; at once where turns have run out.
+    """
+    found: list[str] = []
+    failed: Exception | None = None
+    for look in looks:
+        try:
+            found += await look()
+        except RateLimited:
+            raise
+        except QUIET as error:
+            failed = failed or error
+    if failed is not None:
+        raise failed
+    return found
+
+
 async def on_event(desk: Desk, broker: str, event: BrokerEvent) -> None:
     """Take one broker event in; one that cannot be taken in is found again by comparing."""
     try:
@@ -62,6 +83,7 @@ async def on_event(desk: Desk, broker: str, event: BrokerEvent) -> None:
         desk.gates[broker] = f"something it told could not be stored: {error}"
     except Exception as error:  # one bad message must not end the stream
         log.exception("%s: an event could not be taken in", broker)
+        desk.doubts.unpolled.add(broker)  # as below
         desk.gates[broker] = f"{type(error).__name__}: {error}"
         await desk.tell(
             "admin",
@@ -92,7 +114,8 @@ async def _take(desk: Desk, broker: str, event: BrokerEvent) -> None:
             "admin", f"⏰ {broker}: {event.note}", note_id=f"warned-{broker}-{day}-{event.note}"
         )
     elif isinstance(event, Odd):
-        desk.gates.setdefault(broker, "it said something unknown")
+        desk.gates[broker] = "it said something unknown"
+        desk.doubts.unpolled.add(broker)  # it may have been a fill
         await desk.tell(
             "admin",
             f"{broker} sent something unknown: {event.note}",
@@ -173,7 +196,8 @@ async def on_report(desk: Desk, report: BrokerOrder, *, asked: bool = False) -> 
         if after is not order:
             await _store(desk, order, after, report)
         missing = orders.needs_fills(after, report)
-    if missing and report.fills:  # told in one: no question and no turn in a line is spent on it
+    # Told in one: no question and no turn in a line is spent on it. A leg may have filled alone.
+    if report.fills and (missing or _is_lone(desk, report)):
         try:
             for fill in report.fills:
                 await on_fill(desk, fill, is_last=False)
@@ -190,6 +214,12 @@ async def on_report(desk: Desk, report: BrokerOrder, *, asked: bool = False) -> 
     if after is not order:
         effects.settle_soon(desk, order.trade_id)
     return desk.book.orders.get(known.order_id, after)
+
+
+def _is_lone(desk: Desk, report: BrokerOrder) -> bool:
+    """Whether legs of it are filled that are not booked, though they make no more whole units."""
+    known = desk.book.executions
+    return len(report.legs) > 1 and any(f.execution_id not in known for f in report.fills)
 
 
 def _note_seen(desk: Desk, order_id: str, report: BrokerOrder) -> None:
@@ -267,7 +297,7 @@ async def fetch_fills(desk: Desk, order: Order, told_at: datetime) -> None:
                 async with answered_within(desk.settings.broker_timeout_s):
                     fills = await desk.broker(order.broker).fills_since(order.account, oldest)
         except QUIET as error:
-            desk.gates.setdefault(order.broker, f"fills could not be read: {error}")
+            desk.gates[order.broker] = f"fills could not be read: {error}"
             return
         names = {o.order_id for o in lacking}
         numbers = {o.broker_id for o in lacking if o.broker_id}

@@ -8,9 +8,9 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from engine.desk import Desk
+from engine.domain.compared import PositionGap
 from engine.domain.money import ZERO
 from engine.domain.trade import Execution, LedgerEntry
-from engine.reconcile import PositionGap
 
 _GAP = "GAP-"
 _BACK = timedelta(days=1)

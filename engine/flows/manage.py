@@ -8,11 +8,12 @@ from engine.desk import Desk
 from engine.domain.alert import Level
 from engine.domain.desk import Who
 from engine.domain.errors import NotAllowed, UserError
-from engine.domain.money import rounded
+from engine.domain.money import FINEST, ZERO, rounded
 from engine.domain.record import changed
 from engine.domain.trade import StopPlan, Trade, TradeState
 from engine.exits.plan import close_request
 from engine.flows import follow, settle
+from engine.ledger.trips import still_coming
 
 
 def _open_trade(desk: Desk, trade_id: str, who: Who) -> Trade:
@@ -59,6 +60,8 @@ async def close(
     async with desk.lock(trade.account):
         trade = _open_trade(desk, trade_id, who)
         wanted = units(trade, qty, percent)
+        if qty is None and percent in (None, 100):  # and what its entry fills until it is cancelled
+            wanted += still_coming(trade) if trade.qty_open else ZERO
         asked = close_request(trade, wanted, reason, desk.clock.now(), desk.ids.new("C"))
         if asked is trade:
             raise UserError("It is being closed already. Nothing more was sent.")
@@ -80,7 +83,9 @@ def units(trade: Trade, qty: Decimal | None, percent: Decimal | None) -> Decimal
             raise UserError("the percentage must be above 0 and at most 100. Nothing was done.")
         exact = held * percent / 100
         is_whole = trade.legs[0].instrument.kind != "crypto"
-        return exact.to_integral_value(rounding=ROUND_UP) if is_whole else exact
+        if is_whole:
+            return exact.to_integral_value(rounding=ROUND_UP)
+        return min(rounded(exact, FINEST, ROUND_UP), held)
     if qty is None:
         return held
     if not (qty.is_finite() and qty > 0):

@@ -94,9 +94,9 @@ async def to_live(desk: Desk, who: Who, reason: str, before: Before | None = Non
     """
     if not who.may_admin:
         raise NotAllowed("Only an admin may change the mode. It stays as it is.")
-    if of(desk) == "live":
-        raise UserError("The desk is live already. Nothing was changed.")
     async with desk.lock("mode"):
+        if of(desk) == "live":  # or it has become so while this one waited
+            raise UserError("The desk is live already. Nothing was changed.")
         missing = [f"{r.name}: {r.detail}" for r in readiness(desk) if not r.is_ok]
         if missing:
             raise UserError(f"Not ready for real money: {'; '.join(missing)}. It stays paper.")

@@ -1,5 +1,6 @@
 """A trader changes a waiting entry: quantity, limit or stop; its card then asks anew."""
 
+import re
 from dataclasses import replace
 from decimal import Decimal
 
@@ -12,6 +13,9 @@ from engine.domain.record import Record, changed
 from engine.domain.trade import Trade, TradeState
 from engine.flows import approve, outcomes
 from engine.protection import rescaled, step_of
+from engine.sizing import exposure_usd, unit_risk
+
+_CHANGED = re.compile(r"r\d+$")
 
 
 async def run(
@@ -104,26 +108,24 @@ def _modified(
     if price is not None and floor is not None and (price - floor) * trade.direction <= 0:
         raise UserError(f"the stop {floor} is on the wrong side of {price}. Nothing was changed.")
     count = qty if qty is not None else intent.qty
-    revision = int(intent.intent_id.rpartition("r")[2]) + 1 if "r" in _tail(intent) else 1
-    base = intent.intent_id.rpartition("r")[0] if "r" in _tail(intent) else intent.intent_id
-    risk = None
-    if price is not None and floor is not None:
-        risk = abs(price - floor) * count * instrument.multiplier
+    before = _revision(intent)
+    revision = f"r{int(before[1:] or 0) + 1}"
     new = replace(
         intent,
-        intent_id=f"{base}r{revision}",
-        trade_id=f"{trade.trade_id.partition('r')[0]}r{revision}",
+        intent_id=f"{intent.intent_id.removesuffix(before)}{revision}",
+        trade_id=f"{trade.trade_id.removesuffix(before)}{revision}",
         qty=count,
         limit=price,
         stop=floor,
         targets=rescaled(intent.targets, intent.qty, count, step_of(instrument)),
-        risk_usd=risk,
-        notional_usd=(
-            None if intent.notional_usd is None else intent.notional_usd / intent.qty * count
-        ),
         sizing=f"{count:f}, set by hand",
         created_at=desk.clock.now(),
     )
+    if price is not None:
+        each = unit_risk(intent.legs, intent.side, price, floor)
+        tied_up = exposure_usd(intent.legs, intent.side, count, price, desk.settings.sizing)
+        risk = each * count if isinstance(each, Decimal) else None
+        new = replace(new, risk_usd=risk, notional_usd=tied_up)
     new_trade = replace(
         trade,
         version=1,
@@ -137,5 +139,12 @@ def _modified(
     return new, outcomes.new_order(desk, new, OrderState.PENDING_APPROVAL), new_trade
 
 
-def _tail(intent: Intent) -> str:
-    return intent.intent_id.rpartition("/")[2]
+def _revision(intent: Intent) -> str:
+    """How often it was changed before, as its id ends: ``r2``; empty for never.
+
+    A copy's id ends in the name of its account, which may look the same.
+    """
+    if intent.intent_id.endswith(f"-{intent.account.replace('_', '-')}"):
+        return ""
+    found = _CHANGED.search(intent.intent_id)
+    return found[0] if found else ""

@@ -23,7 +23,10 @@ from engine.flows import (
     doubt,
     facts,
     halt,
+    left_behind,
+    lone_legs,
     manual,
+    priced,
     prop,
     quiet,
     recover,
@@ -214,7 +217,7 @@ def view_of(desk: Desk, trade: Trade) -> View:
     return View(
         now=now,
         quote=desk.quote(trade.legs),
-        is_leap=water.is_leap(desk, trade),
+        is_leap=priced.is_leap(desk, trade),
         atr=bars.atr(desk.bars.of(series), ATR_BARS) if is_trailing else None,
         minutes_to_close=minutes,
         mark=second_truth.mark(desk, trade),
@@ -299,10 +302,12 @@ async def _tend(desk: Desk, trade_id: str, *, is_due: bool) -> None:
     """One trade's round."""
     await doubt.urge(desk, trade_id)
     await second_truth.seek(desk, desk.book.trades.get(trade_id))
+    await lone_legs.look(desk, trade_id)
     if desk.lock(f"trade:{trade_id}").locked():
         return  # somebody is at it: its own end looks again
     if is_due:
         await look(desk, trade_id)
+    await left_behind.look(desk, trade_id)
     await settle.run(desk, trade_id)
 
 

@@ -8,14 +8,11 @@ from dataclasses import replace
 
 from engine import prop
 from engine.desk import Desk
-from engine.flows import facts, flatten, prop_account, water
+from engine.flows import facts, flatten, priced, prop_account
 from engine.market import CME
 from engine.risk import Facts, only
 from engine.risk.prop_flat_by import PropFlatBy
 from engine.risk.prop_loss_limit import PropLossLimit
-
-_SLIP_S = 5.0
-"""A price that comes back to the floor for so long, never longer apart, is believed."""
 
 
 async def watch(desk: Desk) -> None:
@@ -102,15 +99,6 @@ async def _tell_of_late(desk: Desk, account: str) -> None:
         )
 
 
-def _is_again_and_again(desk: Desk, account: str) -> bool:
-    """Whether such leaps below the floor have come for long enough: that is no slip."""
-    now = desk.clock.monotonic()
-    since, last = desk.doubts.below.get(account, (now, now))
-    since = since if now - last <= _SLIP_S else now
-    desk.doubts.below[account] = (since, now)
-    return now - since >= _SLIP_S
-
-
 async def _too_near(desk: Desk, account: str, seen: Facts) -> str:
     """Why everything must go before the firm closes the account; said and kept once a day."""
     check = only(desk.checks, PropLossLimit)
@@ -124,9 +112,8 @@ async def _too_near(desk: Desk, account: str, seen: Facts) -> str:
         desk.health.pop(f"prop {account}", None)
     if denial is None or denial.code != "prop_loss_limit.reached":
         return ""
-    is_leap = any(water.is_leap(desk, trade) for trade in desk.book.open_trades(account))
-    if is_leap and not _is_again_and_again(desk, account):
-        return ""  # one slip closes nothing
+    if priced.is_slip(desk, account, "floor"):
+        return ""  # one closes nothing
     if state.closed_on != state.day_on:
         async with desk.lock(account):
             newest = prop_account.state(desk, account) or state

@@ -1,6 +1,5 @@
 """What is true of a prop-firm account right now, for the checks and for the sweep."""
 
-from datetime import timedelta
 from decimal import Decimal
 
 from engine import prop
@@ -8,17 +7,7 @@ from engine.desk import Desk
 from engine.domain.money import ZERO
 from engine.domain.order import Order
 from engine.domain.trade import Account, Trade
-
-_OLD = timedelta(seconds=60)
-"""A quiet month at night may say nothing for so long."""
-
-
-def is_unpriced(desk: Desk, trade: Trade) -> bool:
-    """Held in an open market, at a price of long ago: what it is worth now is not known."""
-    quote = desk.board.unit(trade.legs)
-    now = desk.clock.now()
-    is_old = quote is not None and abs(now - quote.received_at) > _OLD
-    return is_old and desk.calendar(trade.asset).is_open(now)
+from engine.flows import priced
 
 
 def fact_name(account: str) -> str:
@@ -50,7 +39,7 @@ def of(
         return None
     trades = desk.book.open_trades(account.name)
     at_stops = None
-    if any(is_unpriced(desk, trade) for trade in trades):
+    if any(priced.is_old(desk, trade) for trade in trades):
         equity_usd = None
     if equity_usd is not None and open_pnl_usd is not None:
         held, waiting = _at_stops(trades), _risk(desk, pending)

@@ -132,6 +132,8 @@ def _changed(
     base, _, number = intent.intent_id.rpartition("m")
     is_again = base and number.isdigit()
     head, n = (base, int(number) + 1) if is_again else (intent.intent_id, 1)
+    while f"{head}m{n}" in desk.book.intents:  # its broker refused that change
+        n += 1
     return replace(figures, version=1, intent_id=f"{head}m{n}", created_at=desk.clock.now())
 
 

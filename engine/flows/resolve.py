@@ -23,7 +23,7 @@ def is_stuck(desk: Desk, order: Order) -> bool:
     return is_asked and desk.stopwatch.age_s(order.order_id, order.updated_at) >= _STUCK_S
 
 
-async def heard(desk: Desk, order_id: str) -> tuple[str, tuple[BrokerOrder, ...]]:
+async def at_broker(desk: Desk, order_id: str) -> tuple[str, tuple[BrokerOrder, ...]]:
     """What its broker says of it at this moment, in one line, and which orders there it means.
 
     Raises:
@@ -86,7 +86,7 @@ async def is_this(desk: Desk, who: Who, order_id: str, broker_id: str) -> str:
         NotAllowed: not an admin. UserError: no such doubt, or no such candidate.
     """
     _check(who)
-    _, there = await heard(desk, order_id)
+    _, there = await at_broker(desk, order_id)
     found = [c for c in there if c.broker_id == broker_id]
     if not found:
         raise UserError(f"The broker lists no candidate {broker_id} for it. Nothing was changed.")
@@ -129,7 +129,7 @@ def _in_doubt(desk: Desk, order_id: str) -> Order:
     order = desk.book.orders.get(order_id)
     is_open = order is not None and (order.is_in_doubt or is_stuck(desk, order))
     if order is None or not is_open or order_id in desk.in_flight:
-        raise UserError(f"Order {order_id} is not in doubt. Nothing was changed.")
+        raise UserError(f"No order “{order_id}” is in doubt. Nothing was changed.")
     return order
 
 

@@ -36,6 +36,7 @@ __all__ = [
     "ask_cancel",
     "cancel",
     "doubt",
+    "is_locked_out",
     "locked_out",
     "look_up",
     "on_event",
@@ -48,6 +49,7 @@ __all__ = [
 
 log = logging.getLogger(__name__)
 
+_LOCKED_OUT = "it does not know us any more: "
 _UNSENT_KEPT = 1000
 _ID_TAKEN = re.compile(r"(?i)\bunique\b|\bduplicate|already (?:exists|used|been used)")
 """A refusal of the id, not of the order: a gateway on the way may have repeated our request."""
@@ -289,7 +291,7 @@ async def _taken(desk: Desk, order: Order, report: BrokerOrder) -> Order:
 
 async def locked_out(desk: Desk, broker: str, error: Exception) -> None:
     """No entries there until it knows us again; people are told once a day, exits are tried on."""
-    said = f"it does not know us any more: {error}"
+    said = f"{_LOCKED_OUT}{str(error).removeprefix(f'{broker}: ')}"
     desk.health[f"broker {broker}"] = said
     desk.gates[broker] = said
     await desk.tell(
@@ -298,6 +300,11 @@ async def locked_out(desk: Desk, broker: str, error: Exception) -> None:
         "orders may fail: log in again or act in the broker's own app.",
         note_id=f"locked-out-{broker}-{new_york_date(desk.clock.now())}",
     )
+
+
+def is_locked_out(desk: Desk, broker: str) -> bool:
+    """Whether the last that it said to a login of ours was no."""
+    return desk.gates.get(broker, "").startswith(_LOCKED_OUT)
 
 
 # -- cancelling and replacing -----------------------------------------------------------------

@@ -93,10 +93,15 @@ async def _next(desk: Desk, trade_id: str, wish: Wished | None = None) -> bool:
 
 
 def _must_wait(desk: Desk, trade: Trade, step: Step) -> bool:
-    """Until it was refused long enough ago, or its turn has come; the clock looks again."""
+    """Until it was refused long enough ago, or its turn has come; the clock looks again.
+
+    What would close a leg that is not held waits until the others have been set apart.
+    """
     if desk.backoff.must_wait(_name(trade.trade_id, step)):
         return True
-    return not isinstance(step, Submit) and capable.must_queue(desk, trade, step)
+    if isinstance(step, Submit):
+        return not capable.has_legs_for(desk, trade, step)
+    return capable.must_queue(desk, trade, step)
 
 
 @contextmanager

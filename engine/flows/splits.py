@@ -11,6 +11,7 @@ from fractions import Fraction
 from engine import ledger
 from engine.brokers import BrokerPosition
 from engine.desk import Desk
+from engine.domain.compared import PositionGap
 from engine.domain.instrument import Instrument
 from engine.domain.money import ZERO
 from engine.domain.record import Event
@@ -18,7 +19,6 @@ from engine.domain.trade import Position, Trade
 from engine.flows import effects, water
 from engine.ledger.ends import Settlement
 from engine.market import new_york_date
-from engine.reconcile import PositionGap
 
 _MOST = 100
 """Largest number in a ratio: 1:100 is the largest that exchanges have seen in years."""

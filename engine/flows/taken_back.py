@@ -12,12 +12,12 @@ from decimal import Decimal
 from engine.asking import Rank
 from engine.brokers import BrokerFill, BrokerOrder, Seen
 from engine.desk import Desk
+from engine.domain.compared import PositionGap
 from engine.domain.money import ZERO
 from engine.domain.trade import Execution
 from engine.flows import answers, fills
 from engine.flows.hear import QUIET, compare_later, on_report
 from engine.ledger.booking import live
-from engine.reconcile import PositionGap
 
 SURE_S = 10.0
 """Said again so long afterwards: no list lags behind for that."""

@@ -16,10 +16,10 @@ from engine.asking import Rank, asking, rank
 from engine.brokers import BrokerOrder
 from engine.desk import Desk
 from engine.domain.errors import RateLimited
-from engine.domain.order import UNANSWERED, Order, OrderState, OrderType, Purpose, Side
+from engine.domain.order import UNANSWERED, WORKING, Order, OrderState, OrderType, Purpose, Side
 from engine.flows import absence, polled, send, unseen
 from engine.flows.answers import in_time
-from engine.flows.hear import QUIET, compare_later
+from engine.flows.hear import QUIET, compare_later, of_each
 
 _YOUNG_S = 2.0
 """An order sent this lately need not be in the broker's lists yet."""
@@ -39,7 +39,6 @@ _SAID_S = 3_600.0
 _SKEW, _NEAR = timedelta(minutes=5), timedelta(seconds=5)
 """The broker's clock and ours need not agree; in haste what that hides is asked for alone."""
 _LIVE = ("accepted", "partial")
-_WORKING = (OrderState.ACCEPTED, OrderState.PARTIAL)
 
 
 async def round_of(desk: Desk) -> None:
@@ -98,7 +97,7 @@ def pace_s(desk: Desk, name: str) -> float:
 def _is_guarded(desk: Desk, name: str) -> bool:
     """Whether a stop works there, and its minute has room to look after it before entries."""
     return _has_room(desk, name, Rank.COMPARE) and any(
-        order.broker == name and order.purpose is Purpose.STOP and order.state in _WORKING
+        order.broker == name and order.purpose is Purpose.STOP and order.state in WORKING
         for order in desk.book.orders.values()
     )
 
@@ -168,13 +167,15 @@ def _is_unread(desk: Desk, name: str) -> bool:
 
 async def _watch(desk: Desk, name: str, accounts: dict[str, list[Order]], rank: Rank) -> None:
     """One look at them. Without a stream this is the only ear, so it goes before entries."""
-    part, adrift = f"watch {name}", []
+    part = f"watch {name}"
     for order in (o for orders in accounts.values() for o in orders):
         desk.doubts.looked.setdefault(order.order_id, desk.clock.monotonic())
     try:
         with asking(rank):
-            for account, orders in accounts.items():
-                adrift += await _account(desk, name, account, orders)
+            adrift = await of_each(
+                partial(_account, desk, name, account, orders)
+                for account, orders in accounts.items()
+            )
     except RateLimited:  # others wait for a turn there: the next look is soon enough, and is taken
         desk.doubts.unpolled.add(name)
         polled.failed(desk, name)

@@ -5,11 +5,12 @@ from dataclasses import replace
 from engine.desk import Desk
 from engine.domain.quote import UnitQuote
 from engine.domain.trade import Trade
+from engine.flows import priced
 
 
 def note(desk: Desk, trade: Trade, quote: UnitQuote | None) -> None:
     """Take one price in: what closing the trade would bring."""
-    if quote is None or is_leap(desk, trade):
+    if quote is None or priced.is_leap(desk, trade):
         return
     last = quote.touch(trade.direction < 0)
     high = last if trade.high_water is None else trade.high_water
@@ -17,15 +18,6 @@ def note(desk: Desk, trade: Trade, quote: UnitQuote | None) -> None:
     high, low = desk.waters.get(trade.trade_id, (high, low))
     best, worst = (max, min) if trade.direction > 0 else (min, max)
     desk.waters[trade.trade_id] = (best(high, last), worst(low, last))
-
-
-def is_leap(desk: Desk, trade: Trade) -> bool:
-    """Whether its price has just leapt, and the next may take it back."""
-    quality, now = desk.board.quality, desk.clock.now()
-    if quality is None:
-        return False
-    quotes = (desk.board.last(leg.instrument) for leg in trade.legs)
-    return any(quality.is_leap(quote, now) for quote in quotes if quote is not None)
 
 
 def marked(desk: Desk, trade: Trade) -> Trade:

@@ -18,7 +18,7 @@ from engine.domain.money import ZERO, rounded
 from engine.domain.order import Order, OrderState, OrderType, Purpose, Side
 from engine.domain.quote import Leg
 from engine.domain.record import changed
-from engine.domain.trade import Account, Execution, LedgerEntry, Position, Trade
+from engine.domain.trade import Account, Execution, LedgerEntry, Position, Trade, TradeState
 from engine.ledger import trips
 from engine.ledger.booking import Booking, book, credited, entry_of, with_lots
 from engine.ledger.lots import check, split, take
@@ -101,8 +101,10 @@ def expire(
     taken = take(position.lots, execution)
     entry = entry_of(execution, taken, now)
     after = with_lots(position, execution, taken)
-    units = _held_units(trade, [after, *others])
-    trip = _after_end(trade, entry, units, price, at, kind)
+    left = [after, *others]
+    trip = _after_end(trade, entry, _held_units(trade, left), price, at, kind)
+    if trip.state is TradeState.PENDING and trip.is_entry_over and not any(p.qty for p in left):
+        trip = replace(trip, state=TradeState.VOID, closed_at=at, close_reason=_REASON[kind])
     return Settlement(
         execution=execution,
         entry=entry,
@@ -118,9 +120,13 @@ def _leg_number(trade: Trade, instrument: Instrument) -> int:
 
 
 def _held_units(trade: Trade, positions: Iterable[Position]) -> Decimal:
-    """Units left once some legs have ended: as many as the most-held leg still makes."""
+    """Units left once some legs have ended: as many as the most-held leg still makes.
+
+    Never more than before: a leg that came without its unit makes none by ending.
+    """
     by_key = {p.instrument.key: p.qty for p in positions}
-    return max(abs(by_key.get(leg.instrument.key, ZERO)) / abs(leg.ratio) for leg in trade.legs)
+    most = max(abs(by_key.get(leg.instrument.key, ZERO)) / abs(leg.ratio) for leg in trade.legs)
+    return min(most, abs(trade.qty_open))
 
 
 def _after_end(

@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
-from engine.domain.money import ZERO
+from engine.domain.money import FINEST, ZERO, rounded
 from engine.domain.order import Order, OrderState, PlannedTarget, Purpose
 from engine.domain.record import changed
 from engine.domain.trade import Account, CloseRequest, Execution, LedgerEntry, Trade, TradeState
@@ -32,6 +32,8 @@ def after_fill(
     )
     if is_entry:
         trade = _after_entry(trade, before, after)
+    if trade.state is TradeState.VOID and len(trade.legs) > 1:  # held, though no whole unit yet
+        trade = replace(trade, state=TradeState.PENDING, closed_at=None)
     return with_state(trade, close_reason(after), execution.executed_at)
 
 
@@ -155,16 +157,18 @@ def close_reason(order: Order) -> str:
 # -- the end of the entry ---------------------------------------------------------------------
 
 
-def entry_over(trade: Trade, now: datetime, *, reason: str = "") -> Trade:
+def entry_over(trade: Trade, now: datetime, *, reason: str = "", holds_legs: bool = False) -> Trade:
     """No entry order can fill any more: targets shrink to what was really opened.
 
-    A trade of which nothing was filled is VOID. Called again it changes nothing.
+    A trade of which nothing was filled is VOID; not so while it ``holds_legs`` that make no whole
+    unit. Called again it changes nothing.
     """
     if trade.is_entry_over:
         return trade
     after = _over(trade)
     after = replace(after, closes=clamped(after))
-    if after.state is TradeState.PENDING and not (after.qty_opened or after.fees_usd):
+    is_nothing = not (after.qty_opened or after.fees_usd or holds_legs)
+    if after.state is TradeState.PENDING and is_nothing:
         after = replace(after, state=TradeState.VOID, close_reason=reason, closed_at=now)
     return changed(after)
 
@@ -191,8 +195,8 @@ def scaled_targets(
 ) -> tuple[PlannedTarget, ...]:
     """Targets of a plan for ``wanted`` units, for the ``opened`` ones; the sum scales exactly.
 
-    Whole units stay whole, and the nearer target gets the odd one. A target already hit keeps
-    its quantity.
+    Whole units stay whole, and the nearer target gets the odd one; parts of a coin get no finer
+    than can be ordered. A target already hit keeps its quantity.
     """
     if not targets or wanted <= 0 or wanted == opened:
         return tuple(targets)
@@ -202,8 +206,9 @@ def scaled_targets(
     for target in targets:
         planned += target.qty
         goal = planned * opened / wanted
-        if is_whole:
-            goal = goal.to_integral_value(rounding=ROUND_HALF_UP)
+        step = Decimal(1) if is_whole else FINEST
+        if planned != wanted:
+            goal = rounded(goal, step, ROUND_HALF_UP)
         qty = target.qty if target.is_hit else max(goal - given, ZERO)
         given += qty
         scaled.append(replace(target, qty=qty))

@@ -74,7 +74,7 @@ def build(
         mode: ``paper`` or ``live``.
     """
     return ReconcileReport(
-        stamp=Stamp(at=now, mode=mode),
+        stamp=Stamp(at=now, mode=mode, ref="reconcile"),
         accounts=tuple(
             AccountBooks(
                 account=account,

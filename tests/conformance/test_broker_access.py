@@ -5,7 +5,7 @@ import logging
 import pytest
 
 from engine.brokers import OrderRequest
-from engine.domain.errors import OrderRejected
+from engine.domain.errors import BrokerAuthError, OrderRejected
 from engine.domain.order import OrderType, Side, Tif
 from tests.conformance.broker_bench import START, Bench
 from tests.conformance.venue_bench import VenueBench
@@ -20,6 +20,22 @@ async def test_every_connected_account_is_among_those_that_the_login_reaches(ben
     assert any(account.may_trade for account in known)
     if isinstance(bench, VenueBench):
         assert set(bench.numbers.values()) <= {account.number for account in known}
+
+
+@pytest.mark.parametrize("is_named", [True, False])
+async def test_two_of_our_accounts_are_never_one_there(bench: Bench, *, is_named: bool) -> None:
+    """Each would count the other's money and holdings as its own."""
+    if not isinstance(bench, VenueBench):
+        pytest.skip("paper's accounts are ours")
+    broker = bench.build(bench.venue.url, bench.venue.ws_url, bench.clock)
+    number = bench.numbers["main"]
+    two = {"main": number, "spare": number if is_named else None}
+    object.__setattr__(broker.setup, "accounts", two)
+    with pytest.raises(
+        BrokerAuthError, match=r"two of our accounts are one|spare|reaches one account, 2 are"
+    ):
+        await broker.connect()
+    await broker.close()
 
 
 async def test_trying_it_out_leaves_no_trace(bench: Bench) -> None:

@@ -1,5 +1,7 @@
 """/broker, /mode and /health as people use them."""
 
+from dataclasses import replace
+
 from bot import text
 from tests.discord.kit import desk, plain
 
@@ -94,7 +96,7 @@ async def test_a_route_is_changed_by_one_confirmed_click_and_shown(tmp_path, mon
     async with desk(tmp_path, monkeypatch) as it:
         shown = await it.slash("ada", "admin", "broker route")
         assert "Entries go to the room's own account" in plain(shown.reply)
-        assert "options → main at paper" in plain(shown.reply)
+        assert "room options → main at paper" in plain(shown.reply), "no asset class of that name"
         stocks = plain((await it.slash("ada", "admin", "broker route", asset="stock")).reply)
         assert "Stocks go to the room's own account" in stocks
         unsaid = await it.slash("ada", "admin", "broker route", account="main")
@@ -118,11 +120,56 @@ async def test_the_books_are_compared_on_request_and_what_is_foreign_is_adopted(
         shown = plain((await it.slash("ada", "admin", "reconcile")).reply)
         assert "Books agree" in shown
         assert "never orders" in shown
+        assert "ref reconcile" in shown
         asked = await it.slash("ada", "admin", "reconcile", apply=True)
         await it.user("ada").click(asked.reply, "Compare and take over").acked()
         await it.until(lambda: "Books agree" in plain(asked.reply))
         refused = await it.slash("tom", "orders", "reconcile")
         assert refused.text.startswith("⛔")
+
+
+async def test_a_quantity_that_no_broker_prices_is_booked_at_the_price_that_an_admin_says(
+    tmp_path, monkeypatch
+):
+    async with desk(tmp_path, monkeypatch) as it:
+        trade, _ = await it.held()
+        paper = it.app.desk.brokers["paper"]
+        real = paper.positions
+
+        async def fewer(account):
+            return [replace(p, qty=p.qty - 1) for p in await real(account)]
+
+        monkeypatch.setattr(paper, "positions", fewer)
+        asked = await it.slash("ada", "admin", "reconcile", apply=True)
+        await it.user("ada").click(asked.reply, "Compare and take over").acked()
+        await it.until(lambda: "1 difference" in plain(asked.reply))
+        shown = plain((await it.slash("ada", "admin", "reconcile")).reply)
+        assert "no broker prices stays" in shown
+        offered = await it.user("ada").autocomplete("admin", "reconcile", "what", what="")
+        (what,) = [c["value"] for c in offered.choices]
+        known = {"what": what, "price": "2.40", "reason": "moved to my other account"}
+        for wrong, why in (
+            ({"what": "main NONE"}, "Open are: " + what),
+            ({"price": ""}, "price: “(nothing)”"),
+            ({"price": "-1"}, "is not a number I can read safely"),
+            ({"reason": ""}, "reason: say what you saw"),
+        ):
+            refused = await it.slash("ada", "admin", "reconcile", **(known | wrong))
+            assert why in refused.text
+            assert "Nothing was" in refused.text
+            assert not refused.reply.labels
+        denied = await it.slash("tom", "orders", "reconcile", **known)
+        assert denied.text.startswith("⛔")
+        asked = await it.slash("ada", "admin", "reconcile", **known)
+        assert f"the books hold {trade.qty_open:f}, the broker {trade.qty_open - 1:f}" in plain(
+            asked.reply
+        )
+        assert "at what price; you do" in plain(asked.reply)
+        (yes,) = [label for label in asked.reply.labels if label.startswith("Book ")]
+        await it.user("ada").click(asked.reply, yes).acked()
+        await it.until(lambda: "is booked" in plain(asked.reply))
+        assert await it.see("admin", "says Ada: moved to my other account")
+        assert it.book.trades[trade.trade_id].qty_open == trade.qty_open - 1
 
 
 async def test_presence_is_confirmed_where_a_broker_wants_it_and_refused_elsewhere(
@@ -140,3 +187,11 @@ async def test_presence_is_confirmed_where_a_broker_wants_it_and_refused_elsewhe
         assert said == [1]
         refused = await it.slash("vic", "orders", "broker attend", broker="paper")
         assert refused.text.startswith("⛔")
+
+
+async def test_an_order_that_nobody_knows_is_no_order_in_doubt(tmp_path, monkeypatch):
+    async with desk(tmp_path, monkeypatch) as it:
+        for typed in ("tsnope", ""):
+            asked = {"id": typed, "reason": "looked it up"}
+            said = await it.slash("ada", "admin", "order resolve", **asked)
+            assert f"No order “{typed.upper()}” is in doubt. Nothing was changed" in said.text

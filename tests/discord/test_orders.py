@@ -153,7 +153,7 @@ async def test_an_order_without_an_answer_is_decided_by_an_admin(tmp_path, monke
         refused = await it.slash("tom", "orders", "order resolve", id=key, reason="looked")
         assert refused.text.startswith("⛔")
         wrong = await it.slash("ada", "admin", "order resolve", id="TSNONE", reason="looked")
-        assert "not in doubt" in wrong.text
+        assert "No order “" in wrong.text
         at = it.app.desk.clock.now()
         queued = BrokerOrder(
             client_order_id=key,

@@ -63,7 +63,8 @@ class Probe(Adapter):
         if self.connecting == "down":
             raise BrokerUnavailable("no connection")
         if self.connecting == "locked_out":
-            raise BrokerAuthError("401 key canary-key-0123456789")
+            key = self.setup.secrets["key"].get_secret_value()
+            raise BrokerAuthError(f"{self.name} says 401 of the key {key}")
         if self.connecting == "other_kind":
             raise WrongEnvironment("configured paper, but this login is live")
         if self.connecting == "breaks":

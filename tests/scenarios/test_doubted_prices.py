@@ -238,6 +238,24 @@ async def test_one_slip_shuts_no_day_and_a_loss_that_stands_does(held, is_slip) 
     assert breaker.tripped(held.desk) == ([] if is_slip else ["main"])
 
 
+async def test_a_price_that_leaps_to_and_fro_beyond_the_days_loss_shuts_the_day(held) -> None:
+    """Each leap was taken back by the next price, so none was ever confirmed."""
+    account = held.desk.book.accounts["main"]
+    poorer = changed(account, cash_usd=account.cash_usd - 2965)
+    await held.desk.commit(held.desk.event("test.cost", "cost", poorer))
+    await facts.roll(held.desk, "main")
+    for bid in ("6317.00", "6325.75") * 2:
+        held.quote(MES, bid, str(d(bid) + d("0.25")))
+        await facts.roll(held.desk, "main")
+        held.clock.advance(1)
+    assert breaker.tripped(held.desk) == []
+    for bid in ("6317.00", "6325.75") * 3:
+        held.quote(MES, bid, str(d(bid) + d("0.25")))
+        await facts.roll(held.desk, "main")
+        held.clock.advance(1)
+    assert breaker.tripped(held.desk) == ["main"]
+
+
 async def test_a_stop_that_the_desk_watches_acts_on_a_leap_at_once(rig) -> None:
     await said(rig, FAIR, 25)
     rig.quote(BTC, "58700", "58710")

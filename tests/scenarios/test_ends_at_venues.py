@@ -1,17 +1,20 @@
 """Options that end, behind each adapter at its venue on loopback (M-05, M-06)."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
+from engine.domain.compared import PositionGap
 from engine.domain.instrument import stock
+from engine.domain.quote import Leg
 from engine.domain.trade import TradeState
 from engine.flows import expired, recover
 from engine.flows.expired import _taken
-from engine.reconcile import PositionGap
 from tests import truth
 from tests.conformance.broker_bench import CALL, HIGH_CALL, D
 from tests.scenarios.test_desk_at_venues import Outside, at
+from tests.scenarios.test_lone_legs import go, held
 
 SILENT = ("etrade", "schwab", "webull")
 """They tell no ends: the positions alone say it."""
@@ -118,3 +121,51 @@ async def test_both_legs_of_a_spread_in_the_money_leave_cash_alone(name):  # M-0
         compared = it.desk.compared["main"]
         assert it.desk.book.accounts["main"].cash_usd == compared.cash_usd
         assert compared.differences == ()
+
+
+def assigned(it: Outside, option, qty: int, price: str) -> None:
+    """From now on the broker holds shares in place of so many contracts, and says nothing."""
+    exchange, sign = it.bench.venue.exchange, 1 if option.right == "C" else -1
+    positions, balance = exchange.positions, exchange.balance
+    shares = D(qty) * 100 * sign
+
+    async def left(number):
+        rows = [p for p in await positions(number) if p.instrument != option]
+        n = sum((p.qty for p in await positions(number) if p.instrument == option), D(0)) - qty
+        like = (await positions(number))[0]
+        if n:
+            rows.append(replace(like, instrument=option, qty=n, avg_price=D("1.00")))
+        return [*rows, replace(like, instrument=SPY, qty=shares, avg_price=D(price))]
+
+    async def money(number):
+        said = await balance(number)
+        return replace(said, cash_usd=said.cash_usd - shares * D(price))
+
+    exchange.positions, exchange.balance = left, money
+
+
+@pytest.mark.parametrize("n_units", [1, 2])
+@pytest.mark.parametrize("name", ["etrade", "schwab"])
+async def test_a_short_leg_that_is_assigned_early_is_seen_by_its_shares(name, n_units):  # M-06
+    """The books held it on: no order of the spread was taken any more, and its stop was none."""
+    async with at(name) as it:
+        await go(it, 1)
+        legs = (Leg(instrument=CALL), Leg(instrument=HIGH_CALL, ratio=-1))
+        entry = await it.enter_unit(legs, n_units, D("1.20"), D("0.20"))
+        await go(it, 6)
+        assigned(it, HIGH_CALL, -1, "605")
+        for _ in range(2):
+            await recover.on_demand(it.desk)
+            await go(it, 4)
+        await recover.on_demand(it.desk)
+        short = {HIGH_CALL: 1 - n_units} if n_units > 1 else {}
+        assert held(it) == {CALL: n_units, SPY: -100, **short}
+        units = {t.legs: t.qty_open * t.direction for t in it.desk.book.open_trades()}
+        alone = {(Leg(instrument=CALL),): 1, (Leg(instrument=SPY),): -100}
+        assert units == ({legs: n_units - 1, **alone} if n_units > 1 else alone)
+        compared = it.desk.compared["main"]
+        assert it.desk.book.accounts["main"].cash_usd == compared.cash_usd
+        shares = next(t for t in it.desk.book.open_trades() if t.legs[0].instrument == SPY)
+        assert (shares.entry_price, shares.trade_id) == (605, f"{entry.trade_id}/SPY")
+        assert compared.differences == ()
+        await truth.ledger_identity(it.store)

@@ -202,6 +202,28 @@ async def test_what_was_filled_before_the_change_counts(rig: Rig, swaps: bool) -
     assert stop.leaves == 12
 
 
+@pytest.mark.parametrize("percent", [None, 100])
+async def test_closing_all_closes_what_the_entry_fills_before_it_is_cancelled(
+    rig: Rig, percent: int | None
+) -> None:
+    """Only what was held at that moment was closed: the rest stayed, though nobody wanted it."""
+    await order(rig, wanted(limit=d(190), stop=d(186)))
+    await rig.fill(AAPL, "189.98", "190.02", ask_size=d(4), bid_size=d(4))
+    await rig.fill(AAPL, "189.90", "189.95", ask_size=d(4), bid_size=d(4))
+    trade = rig.trade()
+    assert 0 < trade.qty_open < 10
+    rig.quote(AAPL, "190.50", "190.55")
+    share = None if percent is None else d(percent)
+    await manage.close(rig.desk, trade.trade_id, TRADER, percent=share)
+    rig.clock.advance(0.05)
+    rig.quote(AAPL, "189.90", "189.95")  # before the cancellation is there
+    for _ in range(8):
+        await rig.fill(AAPL, "189.90", "189.95")
+    assert not rig.trades()
+    closed = rig.desk.book.closed[trade.trade_id]
+    assert (closed.qty_opened, closed.qty_open) == (10, 0)
+
+
 async def test_without_swaps_an_unfilled_entry_is_cancelled_and_sent_anew(rig: Rig) -> None:
     rig.desk.brokers["paper"].caps = replace(rig.broker.caps, replaces_in_place=False)
     done = await order(rig, wanted(limit=d(188), stop=d(185)))

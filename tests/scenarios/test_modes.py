@@ -1,5 +1,6 @@
 """Paper and live, brokers in and out of use: entries obey, exits never wait (O-24, I-22)."""
 
+import asyncio
 from dataclasses import replace
 
 import pytest
@@ -65,6 +66,19 @@ async def test_two_admins_switch_to_live_and_entries_pass():
     alert = await rig.say(ALERT)
     assert alert.state is AlertState.ORDERED
     assert any("confirmed by eve" in note for note in rig.notes())
+    await rig.close()
+
+
+async def test_who_confirms_twice_at_one_moment_asks_for_nothing_anew():
+    rig = await real_money()
+    await mode.to_live(rig.desk, ADMIN, "ready")
+    said = await asyncio.gather(
+        *(mode.to_live(rig.desk, SECOND, "agreed") for _ in range(2)), return_exceptions=True
+    )
+    assert "LIVE" in str(said[0])
+    assert isinstance(said[1], UserError)
+    assert mode.report(rig.desk).asked_by == ""
+    assert not [note for note in rig.notes() if "eve asks for LIVE" in note]
     await rig.close()
 
 

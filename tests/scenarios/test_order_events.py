@@ -12,7 +12,7 @@ from engine.domain.desk import AlertState
 from engine.domain.errors import BrokerUnavailable, OrderRejected
 from engine.domain.order import OrderState, OrderType, Purpose, Side
 from engine.domain.trade import Execution, Trade, TradeState
-from engine.flows import manage, monitor, recover, send
+from engine.flows import flatten, manage, monitor, recover, send, watch
 from tests import rig as desks
 from tests.rig import TRADER, d, spy, told_fill
 from tests.scenarios.faulty_desk import BUY, alive, at_rest, check, make, orders, waiting
@@ -394,6 +394,25 @@ async def test_an_unknown_event_is_shown_and_the_stream_lives(rig):  # O-20
     await at_rest(rig)
 
 
+async def test_what_could_not_be_read_may_be_a_fill_and_is_looked_for_at_the_polls_pace(rig):
+    await waiting(rig, BUY)
+    await watch.round_of(rig.desk)
+    await rig.rest()
+    rig.faults.drop_events = 99
+    rig.quote(spy(), "2.14", "2.15")
+    rig.clock.advance(0.3)
+    rig.quote(spy(), "2.20", "2.21")
+    await rig.rest()
+    await send.on_event(rig.desk, "paper", Odd(note="an order without legs", raw="{}"))
+    for _ in range(2):
+        assert not [t for t in rig.trades() if t.qty_open]
+        rig.clock.advance(rig.desk.settings.poll_s / 2)
+        await watch.round_of(rig.desk)
+        await rig.rest()
+    rig.faults.drop_events = 0
+    assert rig.trade().qty_open == 2
+
+
 async def test_an_event_that_cannot_be_taken_in_ends_nothing(rig):
     await rig.say(BUY)
     name = (await orders(rig))[0].order_id
@@ -466,3 +485,38 @@ async def test_one_pass_makes_the_books_equal_and_the_next_one_writes_nothing(ri
     await recover.reconcile(rig.desk)
     await recover.reconcile(rig.desk)
     assert rig.desk.store.health().last_seq == seq
+
+
+async def test_a_fill_that_cannot_be_read_while_books_are_compared_keeps_entries_waiting(rig):
+    """The comparison had read its list before, and let entries pass when it was done."""
+    await waiting(rig)
+    (order,) = rig.desk.book.orders.values()
+    there = (await rig.broker.find("main", order.order_id)).order
+    broker, read = rig.desk.brokers["paper"], []
+    positions = broker.positions
+
+    async def late(account):
+        read.append(account)
+        if len(read) == 2:  # fills have been read by now
+            rig.faults.fail_reads = 1
+            await send.on_report(rig.desk, replace(there, filled=d(1), state="partial"), asked=True)
+        return await positions(account)
+
+    broker.positions = late
+    rig.desk.gates["paper"] = "to be compared"
+    await recover.again(rig.desk, "paper")
+    assert "could not be read" in rig.desk.gates["paper"]
+
+
+async def test_what_is_held_the_other_way_round_is_not_said_to_be_closing(rig):
+    await rig.say(BUY)
+    await rig.fill(spy(), "2.14", "2.15")
+    await alive(rig, 2)
+    (stop,) = await orders(rig, Purpose.STOP)
+    sold = told_fill(rig, "far-too-much", client_order_id=stop.order_id, side=Side.SELL, qty=d(3))
+    await send.on_fill(rig.desk, sold)
+    await rig.rest()
+    trade = rig.trade()
+    assert trade.qty_open == -1
+    said = await flatten.run(rig.desk, TRADER)
+    assert "held the other way round" in said[trade.trade_id]

@@ -6,11 +6,12 @@ from engine.brokers import BrokerFill
 from engine.brokers.paper.book import Holding
 from engine.domain.order import Order, OrderState, Purpose, Side
 from engine.domain.trade import LedgerEntry, Trade, TradeState
-from engine.flows import recover, send
+from engine.flows import manage, manual, recover, send
+from engine.flows.drafting import Wanted
 from engine.orders import request_of
 from tests import rig as desks
 from tests import truth
-from tests.rig import d, spy
+from tests.rig import AAPL, TRADER, d, spy
 from tests.scenarios.faulty_desk import (
     BUY,
     LISTS,
@@ -81,6 +82,38 @@ async def test_a_part_closed_by_hand_leaves_the_rest_protected(rig):
     live = [s for s in await orders(rig, Purpose.STOP) if not s.state.is_terminal]
     assert [s.qty for s in live] == [1]
     await check(rig)
+
+
+async def test_what_is_sold_by_hand_beside_a_close_under_way_is_of_another_trade():
+    """Both sales were of one trade: it stood short, and a stop lived on for what nobody held."""
+    rig = await desks.start(risk=desks.LOOSE)
+    rig.quote(AAPL, "189.98", "190.02")
+    for key in (1, 2):
+        asked = Wanted(side=Side.BUY, symbol="AAPL", amount=d(2), stop=d(186))
+        await manual.send(rig.desk, await manual.plan(rig.desk, TRADER, asked), key)
+        await rig.rest()
+        await rig.fill(AAPL, "189.98", "190.02")
+    first, second = rig.trades()
+    await manage.close(rig.desk, first.trade_id, TRADER)
+    closes = []
+    while not closes:
+        rig.clock.advance(0.05)
+        await rig.rest()
+        closes = [o for o in await orders(rig, Purpose.CLOSE) if o.state is OrderState.ACCEPTED]
+    (close,) = closes
+    sold = outside(rig, Side.SELL, 2, "190", instrument=AAPL)
+    await send.on_fill(rig.desk, sold)
+    assert [t.trade_id for t in rig.trades()] == [first.trade_id]
+    ours = replace(sold, execution_id="ours", client_order_id=close.order_id)
+    await send.on_fill(rig.desk, ours)
+    await rig.rest()
+    assert not rig.trades()
+    trades = {t.trade_id: t for t in await rig.desk.store.find(Trade)}
+    assert [trades[t.trade_id].qty_open for t in (first, second)] == [0, 0]
+    await rig.pass_time(2)
+    assert not [o for o in await orders(rig, Purpose.STOP) if not o.state.is_terminal]
+    await truth.books(rig.desk.store, auto=frozenset({"manual"}))
+    await rig.close()
 
 
 async def test_an_exit_placed_outside_beside_our_stop_is_said_to_be_one_too_many(rig):

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from engine.brokers import Odd
 from engine.domain.desk import Who
 from engine.domain.errors import NotAllowed, UserError, WrongEnvironment
 from engine.flows import facts, send
+from engine.reports import Missing
 from tests.live import HandFeed
 
 ROOT = Path(__file__).parents[2]
@@ -144,6 +146,7 @@ async def test_new_secrets_that_do_not_work_leave_the_old_connection_in_use(
         with pytest.raises(UserError, match="does not accept the secrets") as refused:
             await reconnect.run(app, "probe", ADMIN)
         assert "canary" not in str(refused.value)
+        assert "probe does not accept the secrets of now: says 401" in str(refused.value)
         assert app.desk.brokers["probe"] is old
         assert "probe" not in app.desk.offline
         assert facts.gather(app.desk, "far").is_reconciled
@@ -155,6 +158,48 @@ async def test_new_secrets_that_do_not_work_leave_the_old_connection_in_use(
         with pytest.raises(UserError, match="part of the desk"):
             await reconnect.run(app, "paper", ADMIN)
         assert app.desk.brokers["probe"] is old
+
+
+async def test_of_a_broker_that_was_never_reached_nothing_stays_in_use(tmp_path: Path) -> None:
+    app = made(tmp_path, "down")
+    async with started(app):
+        with pytest.raises(UserError, match=r"probe: no connection\. Nothing was changed"):
+            await reconnect.run(app, "probe", ADMIN)
+
+
+@pytest.mark.parametrize(
+    ("connecting", "login_holds", "said"),
+    [("down", None, "no connection"), ("locked_out", False, "says 401")],
+)
+async def test_a_broker_without_a_login_is_asked_of_no_account_and_tried_by_logging_in(
+    tmp_path: Path, connecting: str, login_holds: bool | None, said: str
+) -> None:
+    app = made(tmp_path, connecting)
+    async with started(app) as probe:
+        (line,) = (await app.outside.brokers("probe")).brokers
+        assert [m.equity_usd for m in line.accounts] == [Missing("not connected")]
+        assert line.login_holds is login_holds
+        (check,) = await app.outside.tested("probe")
+        assert (check.name, check.is_ok) == ("login", False)
+        assert said in check.detail
+        probe.connecting = "works"
+        checks = await app.outside.tested("Probe ")
+        assert checks
+        assert all(c.is_ok is not False for c in checks)
+        assert "probe" not in app.desk.offline
+
+
+async def test_a_broker_whose_login_hangs_is_tried_for_as_long_as_one_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.flows.recover.START_WAIT_S", 0.1)
+    monkeypatch.setattr("bot.app._DRAIN_S", 0.3)
+    app = made(tmp_path, "hangs")
+    async with started(app):
+        app.desk.settings = replace(app.desk.settings, broker_timeout_s=0.2)
+        async with asyncio.timeout(2):
+            (check,) = await app.outside.tested("probe")
+        assert (check.name, check.detail) == ("login", "does not answer yet")
 
 
 async def test_a_trial_connection_writes_nothing_that_the_one_in_use_relies_on(

@@ -503,14 +503,14 @@ async def test_what_its_broker_says_at_this_moment_is_shown_and_may_be_chosen(op
     rig.outside.says["*"] = Absent(as_of=rig.clock.now())
     await rig.say(BUY)
     (entry,) = orders(rig, Purpose.ENTRY)
-    said, there = await resolve.heard(rig.desk, entry.order_id)
+    said, there = await resolve.at_broker(rig.desk, entry.order_id)
     assert (said, there) == ("paper says just now that it has no such order.", ())
     rig.outside.says["*"] = Unclear()
-    said, there = await resolve.heard(rig.desk, entry.order_id)
+    said, there = await resolve.at_broker(rig.desk, entry.order_id)
     assert "names none that may be it" in said
     (theirs,) = await rig.broker.open_orders("main")
     rig.outside.says["*"] = Seen(order=theirs)
-    said, there = await resolve.heard(rig.desk, entry.order_id)
+    said, there = await resolve.at_broker(rig.desk, entry.order_id)
     assert (said, there) == ("paper says just now:", (theirs,))
     await resolve.is_this(rig.desk, ADMIN, entry.order_id, theirs.broker_id)
     assert rig.desk.book.orders[entry.order_id].state is OrderState.ACCEPTED

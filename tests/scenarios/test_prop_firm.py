@@ -262,11 +262,8 @@ async def test_what_is_held_at_a_price_of_long_ago_is_not_known_and_lets_nothing
     assert "prop main" not in rig.desk.health
 
 
-@pytest.mark.parametrize("is_slip", [True, False])
-async def test_a_leap_closes_the_account_only_if_nothing_takes_it_back(
-    make: Make, is_slip: bool
-) -> None:
-    """R-04 and M-02: a leap counts once the next quote confirms it, or after two seconds."""
+async def near_the_floor(make: Make) -> Rig:
+    """Held, 15 points above where it is closed, after quotes that leaps are measured by."""
     rig = await make(FIRM.model_copy(update={"max_loss_usd": d(280)}))
     rig.board.quality = Quality()
     await enter(rig, "🚨 ES long 6326: A\nStop: 6307")
@@ -274,6 +271,15 @@ async def test_a_leap_closes_the_account_only_if_nothing_takes_it_back(
     await lose(rig, "55")
     for n in range(25):
         rig.quote(MES, f"63{25 + n % 2}.75", f"63{26 + n % 2}.00")
+    return rig
+
+
+@pytest.mark.parametrize("is_slip", [True, False])
+async def test_a_leap_closes_the_account_only_if_nothing_takes_it_back(
+    make: Make, is_slip: bool
+) -> None:
+    """R-04 and M-02: a leap counts once the next quote confirms it, or after two seconds."""
+    rig = await near_the_floor(make)
     rig.quote(MES, "6310.00", "6310.25")
     await rig.pass_time(1)
     assert rig.trade().closes == ()
@@ -288,13 +294,7 @@ async def test_a_market_that_leaps_to_and_fro_below_the_floor_closes_the_account
     make: Make, other: str
 ) -> None:
     """R-04: each leap was taken back by the next price, so none was ever confirmed."""
-    rig = await make(FIRM.model_copy(update={"max_loss_usd": d(280)}))
-    rig.board.quality = Quality()
-    await enter(rig, "🚨 ES long 6326: A\nStop: 6307")
-    await rig.fill(MES, "6325.75", "6326.00")
-    for n in range(25):
-        rig.quote(MES, f"63{25 + n % 2}.75", f"63{26 + n % 2}.00")
-    await lose(rig, "55")
+    rig = await near_the_floor(make)
     for bid in ("6310.00", other) * 5:
         rig.quote(MES, bid, str(d(bid) + d("0.25")))
         await rig.pass_time(1)

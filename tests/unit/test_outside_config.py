@@ -140,6 +140,11 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"probe": {"rest_url": "ftp://127.0.0.1"}}, "brokers.probe.rest_url: must be an http or ws"),
     ({"probe": {"rest_url": "https://127.0.0.1:x"}}, "brokers.probe.rest_url: must be an http"),
     ({"probe": {"rest_url": "https://me@host/"}}, "brokers.probe.rest_url: must not hold cred"),
+    (
+        {"probe": {"rest_url": "ws://127.0.0.1:1"}},
+        "brokers.probe.rest_url: must be an http or https",
+    ),
+    ({"probe": {"token_url": "wss://host"}}, "brokers.probe.token_url: must be an http or https"),
     ({"probe": {"rest_url": 5}}, "brokers.probe.rest_url: must be a text"),
     ({"probe": {"key": KEY}}, "brokers.probe.key: is a secret: set TS_PROBE_KEY"),
     ({"probe": {"secret": KEY}}, "brokers.probe.secret: looks like a secret"),
@@ -185,6 +190,20 @@ def test_a_live_key_in_paper_mode_refuses_to_start(
     assert "canary" not in err
     with pytest.raises(ConfigError, match=r"^brokers\.probe\.environment: must be live"):
         connect.brokers(config.load(file), clock())
+
+
+@pytest.mark.parametrize(
+    "text", ["canary-0123\n456789", "\ufeffcanary-0123456789", "kanárek-0123456"]
+)
+def test_a_secret_that_was_miscopied_is_named_and_not_shown(
+    load: Load, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    monkeypatch.setenv("TS_PROBE_KEY", KEY)
+    monkeypatch.setenv("TS_PROBE_SECRET", text)
+    with pytest.raises(ConfigError) as refused:
+        load(PROBE).check_ready_to_run()
+    assert "probe_secret: holds characters that no key has; copy it anew" in str(refused.value)
+    assert "0123" not in str(refused.value)
 
 
 def test_a_missing_secret_is_named_before_anything_starts(

@@ -6,10 +6,10 @@ from fractions import Fraction
 
 import pytest
 
+from engine.domain.compared import PositionGap
 from engine.domain.instrument import stock
 from engine.domain.trade import Lot, Position
 from engine.flows.splits import ratio_of
-from engine.reconcile import PositionGap
 
 PENY = stock("PENY")
 AT = datetime(2026, 11, 18, 15, 0, tzinfo=UTC)

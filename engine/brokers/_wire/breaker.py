@@ -33,6 +33,8 @@ class Breaker:
         self._opened_at: float | None = None
         self._tried_at = 0.0
         self._is_trying = False
+        self._why = ""
+        """What the last failure was: a wrong address answers, and is no silence."""
 
     @property
     def is_open(self) -> bool:
@@ -57,7 +59,10 @@ class Breaker:
             BrokerUnavailable: not now; nothing was sent.
         """
         if self.is_open:
-            raise BrokerUnavailable(f"{self._name} does not answer; tried again within a minute")
+            why = f" ({self._why})" if self._why else ""
+            raise BrokerUnavailable(
+                f"{self._name} does not answer{why}; tried again within a minute"
+            )
 
     def enter(self) -> None:
         """Right before a call, which then tells how it went.
@@ -78,9 +83,10 @@ class Breaker:
         if self._opened_at is not None:
             self._opened_at = self._clock.monotonic() - self._open_s
 
-    def failed(self) -> None:
-        """It did not."""
+    def failed(self, why: str = "") -> None:
+        """It did not; ``why``: in words, for whoever is refused meanwhile."""
         now = self._clock.monotonic()
+        self._why = why.removeprefix(f"{self._name}: ").removeprefix(f"{self._name} ")
         self._failed_at.append(now)
         self._tried_at = now
         is_many = len(self._failed_at) == self._failures

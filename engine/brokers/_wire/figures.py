@@ -46,6 +46,22 @@ def figure(row: Json, name: str) -> Decimal | None:
     return number(row[name]) if name in row else None
 
 
+def filled_of(told: Any, state: str, whole: Decimal, *, is_priced: bool) -> Decimal:
+    """What is filled; unsaid it is all of what is done, and nothing of what has no price either.
+
+    Raises:
+        Unreadable: some of it is, and how much is not said.
+    """
+    filled = maybe(told)
+    if filled is not None:
+        return filled
+    if state == "filled":
+        return whole
+    if state == "partial" or is_priced:
+        raise Unreadable("an order that does not say how much of it is filled")
+    return Decimal(0)
+
+
 def word(value: Any) -> str:
     """A symbol, or another name that is always text: ``null`` is none.
 

@@ -24,6 +24,7 @@ from engine.brokers._wire.again import (
 )
 from engine.brokers._wire.breaker import Breaker
 from engine.brokers._wire.lanes import Lane, Lanes
+from engine.brokers._wire.refused import because
 from engine.brokers._wire.shared import Shared
 from engine.brokers._wire.usage import Usage
 from engine.clock import Clock
@@ -210,7 +211,8 @@ class Wire:
             ) as answer:
                 text = (await answer.text()).removeprefix("\ufeff")  # a mark that JSON lacks
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-            raise self._failed(BrokerUnavailable(f"{self.name}: no connection")) from error
+            what = f"{self.name}: no connection{_because(error)}"
+            raise self._failed(BrokerUnavailable(what)) from error
         except (aiohttp.ClientError, TimeoutError, OSError, UnicodeError) as error:
             what = f"{self.name}: no answer ({type(error).__name__})"
             raise self._failed(OrderStateUnknown(what)) from error
@@ -227,7 +229,8 @@ class Wire:
             raise RateLimited(f"{self.name} asks for a pause of {pause:.0f} s", pause)
         if status == 401:
             self.breaker.succeeded()
-            raise BrokerAuthError(f"{self.name} does not accept our credentials (401)")
+            why = because(text, headers, self.clock.now())
+            raise BrokerAuthError(f"{self.name} does not accept our credentials (401{why})")
         if status == 501:
             raise self._no_such_place(status)
         if status >= 500 or 300 <= status < 400:
@@ -250,9 +253,20 @@ class Wire:
             self._failed(OrderStateUnknown("interrupted"))
 
     def _failed(self, error: BrokerUnavailable | OrderStateUnknown) -> Exception:
-        self.breaker.failed()
+        self.breaker.failed(str(error))
         self.usage.failed()
         return error
+
+
+def _because(error: aiohttp.ClientError) -> str:
+    """What a person has to look after, where it is not the broker that is away."""
+    if isinstance(error, aiohttp.ClientConnectorDNSError):
+        return ", its name is not known (DNS)"
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        return ", its certificate is not trusted (TLS)"
+    if isinstance(error, aiohttp.ClientConnectorSSLError):
+        return ", it does not speak TLS as it should"
+    return ""
 
 
 def encoded(value: Any) -> bytes:

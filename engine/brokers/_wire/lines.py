@@ -5,7 +5,7 @@ To write all of it anew for each fill or move would hold the desk up the longer,
 
 import asyncio
 import json
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -29,17 +29,12 @@ class Lines:
         """All rows, the oldest first; one that a crash cut was never acted on.
 
         Raises:
-            ValueError: a line before the last cannot be read.
+            ValueError: a line cannot be read that is not merely cut.
         """
         text = await self._tokens.load(self.name) or ""
-        lines = [line for line in text.split("\n") if line.endswith(("}", "]"))]
+        lines = [line for line in text.split("\n") if line]
         self._unwritten, self._n_lines = {}, len(lines)
-        rows = [json.loads(line) for line in lines[:-1]]
-        try:
-            rows += map(json.loads, lines[-1:])
-        except ValueError:  # taken away, lest it stand before others
-            await self._tokens.save(self.name, "\n".join(lines[:-1]))
-        return rows
+        return [row for line in lines for row in _read(line)]
 
     async def tidy(self, rows: Iterable[Any]) -> None:
         """Write these anew in place of all, when most of the file says nothing any more."""
@@ -76,3 +71,12 @@ class Lines:
 def _line(row: Any) -> str:
     """Begun by a new line: what a crash cut before it spoils nothing."""
     return "\n" + json.dumps(row)
+
+
+def _read(line: str) -> Iterator[Any]:
+    """Its row; none of one that ends before its object does."""
+    try:
+        yield json.loads(line)
+    except json.JSONDecodeError as error:
+        if line.endswith(("}", "]")) and error.pos < len(line):
+            raise

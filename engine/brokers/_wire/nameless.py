@@ -2,6 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -165,14 +166,15 @@ class Nameless(Adapter):
         """Our account name -> the broker's number of it.
 
         Raises:
-            BrokerAuthError: the login does not reach it, or several and none is named.
+            BrokerAuthError: the login does not reach it, or several and none is named, or two of
+                ours are one.
         """
         found = {}
         for name, number in self.setup.accounts.items():
             if number is None and len(may_trade) != 1:
                 raise BrokerAuthError(
                     f"{self.name}: the login reaches {len(may_trade)} accounts that may trade; "
-                    f"name the number of {name}"
+                    f"name the number of {name} (TS_ACCOUNT_{name.upper()})"
                 )
             wanted = next(iter(may_trade)) if number is None else number
             if wanted not in may_trade or wanted not in reached:
@@ -180,6 +182,8 @@ class Nameless(Adapter):
                     f"{self.name}: the login reaches no open account …{wanted[-3:]} for {name}"
                 )
             found[name] = wanted
+        if len(set(found.values())) < len(found):
+            raise BrokerAuthError(f"{self.name}: two of our accounts are one at the broker")
         return found
 
     @abstractmethod
@@ -217,11 +221,16 @@ class Nameless(Adapter):
         """What the list shows of others: a fill that was read needs no look of its own."""
         known = self._sent.known(account, recent.listed)
         news = [o for o in known if o.client_order_id in names and (o.filled or o.state in OVER)]
-        for order in await self._with_fills(news, recent.rows):
+        for order in news:
             said = (order.state, order.filled)
-            if self._shown.get(order.broker_id) != said:
+            if self._shown.get(order.broker_id) == said:
+                continue
+            with suppress(BrokerUnavailable):  # one that cannot be read hides no other
+                (told,) = await self._with_fills([order], recent.rows)
+                self._events.tell(OrderSeen(order=told))
                 self._shown[order.broker_id] = said
-                self._events.tell(OrderSeen(order=order))
+            if order.state in OVER:  # nobody looks for it any more
+                self._shown.pop(order.broker_id, None)
 
     def _lags(self, entry: Entry, recent: OrderList) -> bool:
         """Whether the list is known to lack something that came in since the order was sent."""

@@ -320,6 +320,11 @@ class Alpaca(Adapter):
             await self._not_more(order, reading.filled_of(raw), old.broker_id)
         return order
 
+    def recall(self, account: str, client_order_id: str, broker_id: str) -> None:
+        """A cancel of it needs no question first."""
+        del account
+        self._known.recall(client_order_id, broker_id)
+
     async def cancel(self, account: str, client_order_id: str) -> None:
         """Ask for cancellation; asking again while it is under way is harmless.
 

@@ -85,6 +85,10 @@ class Register:
             del self._children[next(iter(self._children))]
         return True
 
+    def recall(self, ours: str, order_id: str) -> None:
+        """One of ours from before this login; Alpaca gives no id twice."""
+        self._by_ours.setdefault(ours, order_id)
+
     def child(self, ours: str) -> Child | None:
         """What is known of a child by our id."""
         return self._children.get(ours)

@@ -5,6 +5,7 @@ The library blocks, so every lane has threads of its own; all share one pool of 
 
 import asyncio
 import json
+import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -22,6 +23,7 @@ from engine.brokers._wire.again import (
 )
 from engine.brokers._wire.breaker import Breaker
 from engine.brokers._wire.lanes import Lane, Lanes
+from engine.brokers._wire.refused import because
 from engine.brokers._wire.shared import Shared
 from engine.brokers._wire.usage import Usage
 from engine.brokers.alpaca.threads import Call, Threads
@@ -223,7 +225,8 @@ class Rest:
             raise RateLimited(f"{self.name} asks for a pause of {pause:.0f} s", pause)
         if status == 401:
             self.breaker.succeeded()
-            raise BrokerAuthError(f"{self.name} does not accept our keys (401)")
+            why = because(reply.text, reply.headers, self._clock.now())
+            raise BrokerAuthError(f"{self.name} does not accept our keys (401{why})")
         if status == 501:
             raise self._no_such_place(status)
         if status >= 500 or 300 <= status < 400 or status in _UNPROVEN:
@@ -246,7 +249,7 @@ class Rest:
         return self._failed(NoSuchPlace(f"{self.name} has nothing there (status {status})"))
 
     def _failed(self, error: Exception) -> Exception:
-        self.breaker.failed()
+        self.breaker.failed(str(error))
         self.usage.failed()
         return error
 
@@ -254,7 +257,7 @@ class Rest:
 def _meaning(name: str, error: Exception) -> Exception:
     """Whether anything can have left, by how the library's HTTP ended."""
     from requests import exceptions as http
-    from urllib3.exceptions import MaxRetryError, NewConnectionError
+    from urllib3.exceptions import MaxRetryError, NameResolutionError, NewConnectionError
 
     what = type(error).__name__
     if isinstance(error, http.ConnectTimeout):
@@ -262,7 +265,17 @@ def _meaning(name: str, error: Exception) -> Exception:
     cause = error.args[0] if error.args else None
     reason = cause.reason if isinstance(cause, MaxRetryError) else None
     if isinstance(error, http.ConnectionError) and isinstance(reason, NewConnectionError):
-        return BrokerUnavailable(f"{name}: no connection")
+        is_name = isinstance(reason, NameResolutionError)
+        why = ", its name is not known (DNS)" if is_name else ""
+        return BrokerUnavailable(f"{name}: no connection{why}")
+    if isinstance(error, http.SSLError) and _is_of_handshake(reason):
+        return BrokerUnavailable(f"{name}: no connection, its certificate is not trusted (TLS)")
     if isinstance(error, (http.InvalidURL, http.InvalidSchema, http.MissingSchema)):
         return BrokerUnavailable(f"{name}: its address cannot be used ({what})")
     return OrderStateUnknown(f"{name}: no answer ({what})")
+
+
+def _is_of_handshake(reason: Exception | None) -> bool:
+    """Whether a certificate was refused, which comes before anything is sent."""
+    args = reason.args if reason is not None else ()
+    return bool(args) and isinstance(args[0], ssl.SSLCertVerificationError)

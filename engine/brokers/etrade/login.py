@@ -15,6 +15,7 @@ import aiohttp
 from engine.brokers import Tokens
 from engine.brokers._wire.http import Wire
 from engine.brokers._wire.kept import Kept
+from engine.brokers._wire.refused import because
 from engine.brokers.etrade.sign import authorization
 from engine.clock import Clock, RandomIds
 from engine.domain.errors import BrokerAuthError, BrokerUnavailable, WrongEnvironment
@@ -67,6 +68,8 @@ class Login(Kept[Token]):
         self._at, self._ids = addresses, RandomIds()
         self._used_at = clock.now()
         self._asked: tuple[str, str] | None = None
+        self._refusal = ""
+        """Status and reason of the last no."""
 
     # -- signing
 
@@ -147,7 +150,7 @@ class Login(Kept[Token]):
             try:
                 await self._ask(wire, "renew_access_token", self.headers)
             except BrokerAuthError:
-                self._dead = f"{self._name} does not know our token any more"
+                self._dead = f"{self._name} does not know our token any more ({self._refusal})"
                 self._looked_at = None
                 await self.enter()  # unless a newer one lies there
             else:
@@ -201,11 +204,12 @@ class Login(Kept[Token]):
                 url, headers=sign("GET", url), allow_redirects=False
             ) as answer:
                 text, status = await answer.text(), answer.status
+                self._refusal = f"{status}{because(text, answer.headers, self._clock.now())}"
         except (aiohttp.ClientError, TimeoutError, OSError, UnicodeError) as error:
             what_failed = f"{self._name}: no answer about tokens ({type(error).__name__})"
             raise BrokerUnavailable(what_failed) from error
         if status in (400, 401, 403):
-            raise BrokerAuthError(f"{self._name} refuses our keys or the code ({status})")
+            raise BrokerAuthError(f"{self._name} refuses our keys or the code ({self._refusal})")
         if status != 200:
             raise BrokerUnavailable(f"{self._name}: status {status} when asked about tokens")
         return dict(parse_qsl(text))

@@ -3,6 +3,7 @@
 Its API v1 in JSON. It names options by their parts, has no execution ids and hides our order id.
 """
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -17,10 +18,11 @@ from engine.brokers import (
     LiveState,
     OrderRequest,
 )
+from engine.brokers._wire import figures
 from engine.brokers._wire.figures import Json, Unreadable, figure, ident, maybe, number, word
 from engine.brokers._wire.sent import Listed
 from engine.domain.errors import OrderRejected
-from engine.domain.instrument import Instrument, option, stock
+from engine.domain.instrument import Instrument, option, parse_key, stock
 from engine.domain.order import OrderType, Side, Tif
 from engine.domain.quote import Leg
 from engine.market import NEW_YORK
@@ -53,6 +55,8 @@ STATES: dict[str, LiveState] = {
     "EXPIRED": "expired",
     "REJECTED": "rejected",
 }
+_OSI = re.compile(r"(?=.{21}$)(?P<root>[A-Z0-9]+)-*(?P<rest>\d{6}[CP]\d{8})")
+"""``SPY---261218P00600000``: so some lists name an option, in one word."""
 _BUYS = frozenset({"BUY", "BUY_OPEN", "BUY_CLOSE", "BUY_TO_COVER"})
 _SELLS = frozenset({"SELL", "SELL_OPEN", "SELL_CLOSE", "SELL_SHORT"})
 
@@ -203,6 +207,8 @@ def instrument_of(named: Json) -> Instrument:
         return stock(symbol)
     if kind != "OPTN":
         raise Unreadable(f"a product of kind {kind[:12]!r}")
+    if whole := _OSI.fullmatch(symbol):
+        return parse_key(f"{whole['root']:<6}{whole['rest']}")
     day = date(*(int(number(named[f"expiry{part}"])) for part in ("Year", "Month", "Day")))
     right = str(named["callPut"])[:1]
     if right not in ("C", "P"):
@@ -249,19 +255,15 @@ def listed(account: str, row: Json) -> Listed:
 
 
 def filled_of(detail: Json, row: Json) -> Decimal:
-    """What is filled of a leg; unsaid it is all of what is done, and nothing of what has no price.
+    """What is filled of a leg.
 
     Raises:
         Unreadable: some of it is, and how much is not said.
     """
-    told, state = maybe(row.get("filledQuantity")), STATES.get(str(detail.get("status", "")))
-    if told is not None:
-        return told
-    if state == "filled":
-        return abs(_signed(row))
-    if state == "partial" or maybe(row.get("averageExecutionPrice")):
-        raise Unreadable("an order that does not say how much of it is filled")
-    return ZERO
+    state = STATES.get(str(detail.get("status", "")), "unknown")
+    is_priced = bool(maybe(row.get("averageExecutionPrice")))
+    told = row.get("filledQuantity")
+    return figures.filled_of(told, state, abs(_signed(row)), is_priced=is_priced)
 
 
 def _state(raw: str, detail: Json, filled: Decimal, units: Decimal) -> LiveState:

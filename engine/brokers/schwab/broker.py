@@ -274,7 +274,7 @@ class Schwab(Nameless):
 
     def _fills(self, order: BrokerOrder, row: Json) -> tuple[BrokerFill, ...]:
         """Of one of ours; none where they cannot be read: so is said when they are asked for."""
-        if not order.client_order_id or not order.filled:
+        if not order.client_order_id or (len(order.legs) == 1 and not order.filled):
             return ()
         with suppress(BrokerUnavailable):
             return tuple(self._books.fills(order, row))

@@ -18,6 +18,7 @@ import aiohttp
 from engine.brokers import Tokens
 from engine.brokers._wire.http import RENEWED_S, Wire
 from engine.brokers._wire.kept import Kept
+from engine.brokers._wire.refused import because
 from engine.clock import Clock
 from engine.domain.errors import BrokerAuthError, BrokerUnavailable, WrongEnvironment
 
@@ -203,11 +204,12 @@ class Login(Kept[Token]):
                 url, data=dict(form), headers=headers, allow_redirects=False
             ) as answer:
                 text, status = await answer.text(), answer.status
+                why = because(text, answer.headers, self._clock.now())
         except (aiohttp.ClientError, TimeoutError, OSError, UnicodeError) as error:
             what = f"{self._name}: no answer about tokens ({type(error).__name__})"
             raise BrokerUnavailable(what) from error
         if status in (400, 401, 403):
-            raise BrokerAuthError(f"{self._name} refuses our keys or the consent ({status})")
+            raise BrokerAuthError(f"{self._name} refuses our keys or the consent ({status}{why})")
         try:
             given = json.loads(text)
         except ValueError:

@@ -55,6 +55,8 @@ class Memory:
     """Our client id -> dollars per contract that the broker expects to take."""
     names: Recent[str] = field(default_factory=Recent)
     """Broker's id -> our client id, of orders from before this login."""
+    numbers: Recent[str] = field(default_factory=Recent)
+    """The other way round."""
     hides_names: bool = False
     """It took our last order, or lists one, without our id: a list without an id proves nothing."""
     told: Recent[Decimal] = field(default_factory=Recent)
@@ -76,6 +78,11 @@ class Memory:
             before = None  # the broker counts anew: what it was called before is gone
         if before is None or (before.state not in OVER and before.filled <= order.filled):
             self.orders.put(order.broker_id, order)
+
+    def recall(self, client_order_id: str, broker_id: str) -> None:
+        """An order of ours from before this login, as it was numbered then."""
+        self.names.put(broker_id, client_order_id)
+        self.numbers.put(client_order_id, broker_id)
 
     def named(self, order: BrokerOrder) -> BrokerOrder:
         """The order under our id, should this message of it have left that out."""

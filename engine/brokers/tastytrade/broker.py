@@ -171,7 +171,7 @@ class Tastytrade(Reading):
                 if len(tradable) != 1:
                     raise BrokerAuthError(
                         f"{self.name}: {name} names no account number and the login reaches "
-                        f"{len(tradable)} that may trade"
+                        f"{len(tradable)} that may trade (TS_ACCOUNT_{name.upper()})"
                     )
                 number = tradable[0]
             if number not in reached:

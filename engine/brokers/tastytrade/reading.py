@@ -235,7 +235,7 @@ class Reading(Adapter):
 
     def recall(self, account: str, client_order_id: str, broker_id: str) -> None:
         """An order from before this login; lists need not say our id."""
-        self._memory.names.put(broker_id, client_order_id)
+        self._memory.recall(client_order_id, broker_id)
 
     def _ends_since(
         self, rows: list[dict[str, Any]], account: str, since: datetime
@@ -348,6 +348,7 @@ class Reading(Adapter):
         login, number = self._in(), self._number(account)
         as_of = self.clock.now()
         known = self._memory.by_client_id(number, client_order_id)
+        known = known or self._memory.numbers.get(client_order_id)
         if known is not None:
             raw = await self._by_id(number, known, lane=lane)
             if raw is not None and translate.ours(raw) in (client_order_id, ""):

@@ -243,7 +243,8 @@ class Topstepx(Adapter):
 
     async def check(self) -> list[Check]:
         """Log in, read, price; nothing is ordered."""
-        done = [Check(name="auth", is_ok=bool(self._api.token), detail="logged in with the key")]
+        said = "logged in with the key" if self._api.token else "not logged in"
+        done = [Check(name="auth", is_ok=bool(self._api.token), detail=said)]
         for name in self._books.numbers:
             done.append(await tried(f"account {name}", self._try_account(name)))
             done.append(await tried(f"orders {name}", self._try_orders(name)))

@@ -55,6 +55,7 @@ def account_of(
         return found[0]
     if number is None and found:
         raise BrokerAuthError(
-            f"{broker}: the login reaches {len(found)} accounts; say which is {name}"
+            f"{broker}: the login reaches {len(found)} accounts; say which is {name} "
+            f"(TS_ACCOUNT_{name.upper()})"
         )
     raise BrokerAuthError(f"{broker}: the login does not reach the account of {name}")

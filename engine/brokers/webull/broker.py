@@ -164,12 +164,14 @@ class Webull(Adapter):
             if number is None and len(listed) != 1:
                 raise BrokerAuthError(
                     f"{self.name}: this login reaches {len(listed)} accounts; "
-                    f"say the number of account {ours}"
+                    f"say the number of account {ours} (TS_ACCOUNT_{ours.upper()})"
                 )
             found = listed[0]["account_id"] if number is None else ids.get(number)
             if found is None:
                 raise BrokerAuthError(f"{self.name}: this login does not reach account {ours}")
             numbers[ours] = found
+        if len(set(numbers.values())) < len(numbers):
+            raise BrokerAuthError(f"{self.name}: two of our accounts are one at the broker")
         return numbers
 
     def events(self) -> AsyncIterator[BrokerEvent]:

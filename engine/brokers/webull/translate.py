@@ -18,7 +18,15 @@ from engine.brokers import (
     OrderRequest,
     Preview,
 )
-from engine.brokers._wire.figures import UNREADABLE, Unreadable, figure, ident, once, word
+from engine.brokers._wire.figures import (
+    UNREADABLE,
+    Unreadable,
+    figure,
+    filled_of,
+    ident,
+    once,
+    word,
+)
 from engine.domain.errors import OrderRejected
 from engine.domain.instrument import CASH_SETTLED, Instrument, option, stock
 from engine.domain.money import ZERO, exact
@@ -257,7 +265,12 @@ def _row(said: Json, account: str) -> Row:
         side=_SIDES_BACK[said["side"]],
         legs=_legs(said),
         qty=exact(said["total_quantity"]),
-        filled=_filled(said, state),
+        filled=filled_of(
+            said.get("filled_quantity"),
+            state,
+            exact(said["total_quantity"]),
+            is_priced=bool(_price(said.get("filled_price")) or said.get("filled_time_at")),
+        ),
         type=_type(said),
         limit=_price(said.get("limit_price")),
         stop=_price(said.get("stop_price")),
@@ -272,22 +285,6 @@ def _row(said: Json, account: str) -> Row:
         filled_at=filled_at,
         placed_at=placed_at,
     )
-
-
-def _filled(said: Json, state: LiveState) -> Decimal:
-    """What is filled; unsaid it is all of what is done, and nothing of what names no price either.
-
-    Raises:
-        Unreadable: some of it is, and how much is not said.
-    """
-    told = maybe(said.get("filled_quantity"))
-    if told is not None:
-        return told
-    if state == "filled":
-        return exact(said["total_quantity"])
-    if state == "partial" or _price(said.get("filled_price")) or said.get("filled_time_at"):
-        raise Unreadable("an order that does not say how much of it is filled")
-    return ZERO
 
 
 def _filled_at(said: Json) -> datetime | None:

@@ -277,6 +277,10 @@ async def test_a_look_up_that_failed_or_was_cut_short_is_made_again(
             venue.clock.advance(1)
             await asyncio.sleep(0.002)
     await watching(venue, MES, MNQ)
+    put(venue, MES, "6700", "6700.25")
+    quote = await next_of(feed)
+    assert quote is not None
+    assert (quote.instrument, quote.bid) == (MES, 6700)
 
 
 async def test_close_ends_the_stream(feed: Topstepx) -> None:

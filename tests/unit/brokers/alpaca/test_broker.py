@@ -8,6 +8,7 @@ from contextlib import suppress
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
+from unittest.mock import AsyncMock
 
 import pytest
 from aiohttp import web
@@ -765,6 +766,23 @@ async def test_coins_trade_in_parts_and_until_cancelled(bench: AlpacaBench) -> N
     assert (held.instrument, held.qty) == (pair, D("0.001"))
     (fill,) = await bench.fills()
     assert fill.instrument == pair
+
+
+async def test_what_was_sent_before_this_login_is_cancelled_though_nothing_can_be_read(
+    bench: AlpacaBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Exits always pass."""
+    await bench.quote(bench.it, "2.00", "2.10")
+    order = await bench.submit(BUY, 1, LIMIT, limit="1.00")
+    await bench.restart()
+    bench.broker.recall("main", order.client_order_id, order.broker_id)
+    with monkeypatch.context() as blind:
+        blind.setattr(
+            bench.broker._rest, "read", AsyncMock(side_effect=BrokerUnavailable("alpaca: 500"))
+        )
+        await bench.broker.cancel("main", order.client_order_id)
+    await bench.pass_latency()
+    assert (await bench.seen(order)).state == "canceled"
 
 
 # -- the contract -----------------------------------------------------------------------------

@@ -278,6 +278,23 @@ def test_what_cannot_be_read_is_not_made_up(detail: dict[str, Any]) -> None:
         translate.listed("main", row(**detail))
 
 
+@pytest.mark.parametrize("has_parts", [True, False])
+@pytest.mark.parametrize(
+    ("said", "thing"),
+    [
+        ("SPY---261120C00600000", CALL),
+        ("GOOGL-261120P00152500", option("GOOGL", date(2026, 11, 20), D("152.5"), "P")),
+        ("SPXW--261120C06000000", option("SPXW", date(2026, 11, 20), D(6000), "C")),
+    ],
+)
+def test_an_option_that_is_named_in_one_word_is_the_same_one(
+    said: str, thing: Any, has_parts: bool
+) -> None:
+    """As a thing of its own it was adopted beside ours, and ours was held no more."""
+    parts = translate.product(thing) if has_parts else {"securityType": "OPTN"}
+    assert translate.instrument_of({**parts, "symbol": said}) == thing
+
+
 def test_a_list_of_one_may_come_without_its_brackets() -> None:
     plain = as_listed(request())
     bare = {**plain, "OrderDetail": plain["OrderDetail"][0]}

@@ -449,6 +449,26 @@ async def test_what_a_look_for_one_order_shows_of_another_is_told_with_its_fills
     assert [fill.qty for fill in said.fills] == [1]
 
 
+async def test_one_whose_executions_cannot_be_read_hides_no_other_from_a_look(
+    bench: EtradeBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stop's end would never be heard of, and nothing sent in its place."""
+    await bench.quote(bench.it, "2.03", "2.05")
+    entered = await bench.submit(BUY, 1, LIMIT, limit="2.00")
+    resting = await bench.broker.submit(entry(bench, limit="1.50"))
+    monkeypatch.setattr(bench, "look", bench.settle)
+    await bench.quote(bench.it, "1.99", "2.00")
+    await bench.pass_latency()
+
+    def unreadable(order: Any, read: Any) -> None:
+        del read
+        if order.client_order_id == entered.client_order_id:
+            raise BrokerUnavailable("executions that cannot be read")
+
+    monkeypatch.setattr(bench.broker._orders, "executions", unreadable)
+    assert isinstance(await bench.broker.find("main", resting.client_order_id), Seen)
+
+
 @pytest.mark.parametrize(("reduces", "n_previews"), [(True, 2), (False, 1)])
 async def test_a_preview_of_an_exit_is_asked_for_again_and_of_an_entry_waited_for(
     bench: EtradeBench, monkeypatch: pytest.MonkeyPatch, reduces: bool, n_previews: int

@@ -359,6 +359,35 @@ async def test_an_order_that_leaves_our_id_out_is_known_by_the_brokers(bench: An
     assert (await bench.seen(stop)).state == "canceled"
 
 
+async def test_what_was_sent_before_this_login_is_cancelled_though_no_list_can_be_read(
+    bench: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Exits always pass: an answer about the one order is enough."""
+    order = await bench.submit(BUY, 1, LIMIT, limit="1.00")
+    await bench.restart()
+    pages = AsyncMock(side_effect=BrokerUnavailable("tastytrade: HTTP 500"))
+    monkeypatch.setattr(bench.broker._in(), "pages", pages)
+    bench.broker.recall(bench.account, order.client_order_id, order.broker_id)
+    await bench.broker.cancel(bench.account, order.client_order_id)
+    await bench.pass_latency()
+    assert (await bench.seen(order)).state == "canceled"
+    pages.assert_not_called()
+
+
+async def test_a_number_of_before_this_login_that_is_anothers_now_is_not_taken_for_ours(
+    bench: Any,
+) -> None:
+    """Ids that begin anew."""
+    order = await bench.submit(BUY, 1, LIMIT, limit="1.00")
+    other = await bench.submit(BUY, 1, LIMIT, limit="1.01")
+    await bench.restart()
+    bench.broker.recall(bench.account, order.client_order_id, other.broker_id)
+    await bench.broker.cancel(bench.account, order.client_order_id)
+    await bench.pass_latency()
+    assert (await bench.seen(order)).state == "canceled"
+    assert (await bench.seen(other)).state == "accepted"
+
+
 async def test_a_preview_says_what_it_costs_and_leaves_nothing(shut: Any) -> None:
     shut.terms = replace(VENUE, fee_per_option_contract_usd=D("1.12"))
     await shut.venue.stop()

@@ -69,6 +69,7 @@ def test_after_its_pause_exactly_one_call_may_try(breaker, clock):
     opened(breaker)
     clock.advance(29)
     one_may_try_after(breaker, clock, 1)
+    assert breaker.is_open
 
 
 def test_a_try_that_fails_opens_it_for_another_pause(breaker, clock):
@@ -138,6 +139,7 @@ def test_a_look_for_what_may_be_bare_tries_every_three_seconds(breaker, clock, w
         clock.advance(3)
         breaker.enter()
         breaker.succeeded()
+    assert not breaker.is_open
     breaker.enter()
 
 
@@ -151,3 +153,11 @@ def test_looks_that_fail_keep_nobody_else_out_for_longer(breaker, clock):
             fail(breaker, 1)
     clock.advance(5)
     breaker.enter()
+
+
+def test_whoever_is_refused_hears_what_the_last_failure_was(breaker):
+    for _ in range(5):
+        breaker.enter()
+        breaker.failed("x: an answer of status 200 that is no JSON")
+    with pytest.raises(BrokerUnavailable, match=r"not answer \(an answer of status 200 that is no"):
+        breaker.check()

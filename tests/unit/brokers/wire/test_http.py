@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import socket
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -13,7 +13,8 @@ from aiohttp import web
 from engine.brokers._wire import http
 from engine.brokers._wire.http import Wire, encoded
 from engine.brokers._wire.lanes import Lanes
-from engine.clock import ManualClock
+from engine.brokers._wire.refused import because
+from engine.clock import ManualClock, SystemClock
 from engine.domain.errors import (
     BrokerAuthError,
     BrokerUnavailable,
@@ -206,6 +207,55 @@ async def test_401_is_about_us_and_is_not_repeated(server, wire):
     with pytest.raises(BrokerAuthError):
         await wire.read("GET", "/orders")
     assert len(server.seen) == 2
+
+
+@pytest.mark.parametrize(
+    ("status_text", "said"),
+    [
+        ('{"error_code": "UNAUTHORIZED", "message": "token is not valid"}', "(401, UNAUTHORIZED)"),
+        ('{"code": 40110000, "message": "no"}', "(401, 40110000)"),
+        ('{"error": {"code": "token_invalid"}}', "(401, token_invalid)"),
+        ("oauth_problem=timestamp_refused", "(401, timestamp_refused)"),
+        ('{"code": "canary-key-0123456789"}', "(401)"),
+        ("<html>no</html>", "(401)"),
+    ],
+)
+async def test_a_401_is_told_with_the_brokers_own_code(server, wire, clock, status_text, said):
+    clock.jump(SystemClock().now())
+    server.answers = [text(401, status_text)]
+    with pytest.raises(BrokerAuthError) as refused:
+        await wire.read("GET", "/orders")
+    assert str(refused.value).endswith(said)
+
+
+@pytest.mark.parametrize(("minutes", "side"), [(-10, "behind"), (10, "ahead of")])
+async def test_a_401_to_a_clock_that_is_wrong_says_so(server, wire, clock, minutes, side):
+    clock.jump(SystemClock().now() + timedelta(minutes=minutes))
+    server.answers = [text(401, "{}")]
+    with pytest.raises(BrokerAuthError, match=rf"our clock is (59\d|60\d) s {side} its own"):
+        await wire.read("GET", "/orders")
+
+
+def test_a_time_that_is_no_time_hides_no_refusal():
+    """It was an error of ours, and the refused login was taken for an order without an answer."""
+    date = f"Mon, 23 Nov 2026 05:00:00 +{10**16}"
+    assert because('{"code": 401001}', {"Date": date}, SystemClock().now()) == ", 401001"
+
+
+@pytest.mark.parametrize(
+    ("address", "why"),
+    [
+        ("http://nowhere.invalid", "its name is not known (DNS)"),
+        ("https://127.0.0.1:{port}", "it does not speak TLS as it should"),
+    ],
+)
+async def test_a_connection_that_fails_says_what_to_look_after(server, clock, address, why):
+    port = server.url.rpartition(":")[2]
+    made = Wire("x", address.format(port=port), clock, Lanes(clock, MANY))
+    with pytest.raises(BrokerUnavailable) as failed:
+        await made.act("POST", "/orders", json={})
+    assert str(failed.value) == f"x: no connection, {why}"
+    await made.close()
 
 
 @pytest.mark.parametrize(

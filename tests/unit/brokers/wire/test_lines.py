@@ -27,11 +27,12 @@ async def test_the_thousandth_costs_no_more_than_the_first():
     assert tokens.n_written - before < 20
 
 
-@pytest.mark.parametrize("n_cut", range(1, 12))
-async def test_a_line_that_is_cut_anywhere_is_none_and_what_follows_stands(n_cut):
+@pytest.mark.parametrize("n_cut", range(1, 15))
+async def test_a_line_that_is_cut_anywhere_is_none_and_what_follows_stands(n_cut, monkeypatch):
     tokens = MemoryTokens()
     await filled(tokens, 2)
-    await tokens.append("x-fills", '\n{"of": {"a": [{"b": 1}]}}'[:-n_cut])
+    monkeypatch.delattr(MemoryTokens, "save")  # nothing is written at a start, which may be full
+    await tokens.append("x-fills", '\n{"of": {"a": [{"b": true}]}}'[:-n_cut])
     lines = Lines("x-fills", tokens)
     assert await lines.load() == [{"id": 0}, {"id": 1}]
     lines.note(3, {"id": 3})

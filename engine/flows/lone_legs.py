@@ -1,0 +1,89 @@
+"""Legs of a spread that make no whole unit: each becomes a trade of its own, and people are told.
+
+One leg filled alone, was assigned early, or was traded in the broker's app. No stop of the unit
+protects what is left, and no order of the unit can close it (O-26, I-20).
+"""
+
+from decimal import Decimal
+
+from engine import orders
+from engine.desk import Desk
+from engine.domain.instrument import Instrument
+from engine.domain.money import ZERO
+from engine.domain.trade import Position, Trade
+from engine.flows import ends
+from engine.market import NYSE, new_york_date
+
+_MOST_LOTS = 50
+_SURE_S = 4.0
+"""The legs of one execution are told one after the other."""
+
+
+async def look(desk: Desk, trade_id: str) -> None:
+    """What makes no whole unit for so long, and will not by any order of its trade, is set apart.
+
+    While an order may still bring the rest, people are called instead.
+    """
+    name, trade = f"lone {trade_id}", desk.book.trades.get(trade_id)
+    if trade is None or len(trade.legs) == 1 or not _lone(desk, trade):
+        desk.doubts.lacking.pop(name, None)
+        return
+    now = desk.clock.monotonic()
+    if now - desk.doubts.lacking.setdefault(name, now) < _SURE_S:
+        return
+    async with desk.lock(trade.account):
+        for _ in range(_MOST_LOTS):
+            trade = desk.book.trades.get(trade_id)
+            if trade is None or not _is_at_rest(desk, trade) or not (lone := _lone(desk, trade)):
+                break
+            await ends.set_apart(desk, *lone[0])
+    if trade is not None:
+        await _tell(desk, trade)
+
+
+def _lone(desk: Desk, trade: Trade) -> list[tuple[Position, Decimal]]:
+    """Positions of its legs, and how much of each belongs to no whole unit."""
+    held = {p.instrument: p for p in desk.book.positions_of(trade.trade_id)}
+    units = min(_units(trade, held, leg.instrument, leg.ratio) for leg in trade.legs)
+    found = []
+    for leg in trade.legs:
+        position = held.get(leg.instrument)
+        if position is not None and not _is_over(desk, leg.instrument):
+            of_units = max(units, ZERO) * leg.ratio * trade.direction
+            found.append((position, abs(position.qty - of_units)))
+    return [(position, qty) for position, qty in found if qty]
+
+
+def _units(
+    trade: Trade, held: dict[Instrument, Position], instrument: Instrument, ratio: int
+) -> Decimal:
+    position = held.get(instrument)
+    qty = ZERO if position is None else position.qty
+    return qty * trade.direction // ratio
+
+
+def _is_over(desk: Desk, contract: Instrument) -> bool:
+    """Whether its end is about to be heard of: until then nothing can be done about it."""
+    if contract.expiry is None:
+        return False
+    now = desk.clock.now()
+    session = NYSE.session(contract.expiry)
+    is_late = session is not None and now >= session.closes_at
+    return is_late or new_york_date(now) > contract.expiry
+
+
+def _is_at_rest(desk: Desk, trade: Trade) -> bool:
+    """Whether nothing of it may still fill, nor has filled without being booked."""
+    own = desk.book.orders_of(trade.trade_id)
+    return all(o.state.is_terminal and orders.is_whole(o) for o in own)
+
+
+async def _tell(desk: Desk, trade: Trade) -> None:
+    held = ", ".join(f"{qty:f} {p.instrument.label}" for p, qty in _lone(desk, trade))
+    if held:
+        await desk.tell(
+            "admin",
+            f"⚠ {trade.symbol} ({trade.trade_id}): its legs do not match ({held} too many), and no "
+            "stop stands for that. Look into the broker's app.",
+            note_id=f"lone-{trade.trade_id}-{held}",
+        )

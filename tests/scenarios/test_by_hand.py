@@ -1,0 +1,159 @@
+"""What differs at the broker and has no price there: an admin says it; nothing is ever sent."""
+
+from dataclasses import replace
+
+import pytest
+
+from engine.domain.desk import Who
+from engine.domain.errors import BrokerUnavailable, NotAllowed, UserError
+from engine.domain.order import OrderState, Purpose, Side
+from engine.domain.trade import Execution, Trade, TradeState
+from engine.flows import by_hand, recover, send
+from tests import rig as desks
+from tests import truth
+from tests.rig import d, spy, told_fill
+
+ADA = Who(user_id=1, name="Ada", may_admin=True)
+SPY_CALL = f"main {spy().label}"
+
+
+@pytest.fixture
+async def rig():
+    made = await desks.start()
+    made.quote(spy(), "2.14", "2.16")
+    await made.say("BTO 4 SPY 603C 1/31 @ 2.15")
+    await made.fill(spy(), "2.14", "2.15")
+    await made.pass_time(2)
+    assert made.trade().qty_open == 4
+    yield made
+    await made.close()
+
+
+def holds(rig, qty):
+    """So many are held there, and no list says where the others went."""
+    real = rig.broker.positions
+
+    async def positions(account):
+        return [replace(p, qty=d(qty)) for p in await real(account) if qty]
+
+    rig.broker.positions = positions
+
+
+async def fewer_there(rig, qty):
+    holds(rig, qty)
+    await recover.on_demand(rig.desk)
+    await rig.rest()
+
+
+def stops(rig):
+    live = [o for o in rig.desk.book.orders.values() if not o.state.is_terminal]
+    return [(o.purpose, o.qty) for o in live]
+
+
+async def test_it_stays_a_difference_until_somebody_says_the_price(rig):
+    await fewer_there(rig, 3)
+    assert rig.trade().qty_open == 4, "not guessed"
+    assert list(by_hand.gaps(rig.desk)) == [SPY_CALL]
+    done = await by_hand.book(rig.desk, ADA, SPY_CALL, d("2.40"), "moved to my other account")
+    assert "1 SPY" in done
+    assert "sold outside @ 2.40 (the books hold 4, the broker 3)" in done
+    row = (await rig.desk.store.find(Execution))[-1]
+    assert (row.kind, row.side, row.qty, row.price) == ("external", "sell", 1, d("2.40"))
+    assert rig.trade().qty_open == 3
+    await rig.rest()
+    assert not by_hand.gaps(rig.desk)
+    assert stops(rig) == [(Purpose.STOP, 3)], "what protects it follows, and nothing else is sent"
+    assert any("says Ada: moved to my other account" in note for note in rig.notes())
+    (said,) = [
+        row.event
+        for row in await rig.desk.store.events(ref="reconcile-main")
+        if row.event.kind == "reconcile.by_hand"
+    ]
+    assert (said.actor, said.data["reason"]) == ("user:1", "moved to my other account")
+    await truth.ledger_identity(rig.desk.store)
+
+
+async def test_what_left_as_a_whole_closes_the_trade_and_zero_is_a_price(rig):
+    await fewer_there(rig, 0)
+    await by_hand.book(rig.desk, ADA, SPY_CALL, d(0), "worthless")
+    (trade,) = await rig.desk.store.find(Trade)
+    assert (trade.state, trade.exit_price) == (TradeState.CLOSED, 0)
+    await truth.ledger_identity(rig.desk.store)
+
+
+async def test_nothing_is_booked_for_somebody_who_may_not(rig):
+    await fewer_there(rig, 3)
+    with pytest.raises(NotAllowed, match="Only an admin"):
+        await by_hand.book(rig.desk, replace(ADA, may_admin=False), SPY_CALL, d("2.4"), "why")
+    assert rig.trade().qty_open == 4
+
+
+async def test_a_name_of_none_is_refused_with_those_that_are_open(rig):
+    with pytest.raises(UserError, match="the books agree about every quantity"):
+        by_hand.named(rig.desk, SPY_CALL)
+    await fewer_there(rig, 3)
+    with pytest.raises(UserError, match=r"Open are: main SPY .*\. Nothing was booked"):
+        by_hand.named(rig.desk, "main AAPL")
+
+
+@pytest.mark.parametrize("now_there", [2, 4])
+async def test_what_has_changed_at_the_broker_since_is_not_booked(rig, now_there):
+    await fewer_there(rig, 3)
+    holds(rig, now_there)
+    with pytest.raises(UserError, match="has changed since"):
+        await by_hand.book(rig.desk, ADA, SPY_CALL, d("2.4"), "why")
+    assert rig.trade().qty_open == 4
+
+
+async def test_what_was_booked_while_the_broker_was_asked_is_not_booked_twice(rig):
+    """The missing execution comes at last, between the question and the answer."""
+    await fewer_there(rig, 3)
+    shown, again = rig.broker.positions, []
+
+    async def positions(account):
+        if not again:
+            again.append(1)
+            await by_hand.book(rig.desk, ADA, SPY_CALL, d("2.4"), "two admins at once")
+            rig.clock.advance(1)
+        return await shown(account)
+
+    rig.broker.positions = positions
+    with pytest.raises(UserError, match="has changed since"):
+        await by_hand.book(rig.desk, ADA, SPY_CALL, d("2.4"), "why")
+    assert rig.trade().qty_open == 3
+
+
+async def test_a_broker_that_does_not_answer_books_nothing(rig):
+    await fewer_there(rig, 3)
+
+    async def positions(account):
+        raise BrokerUnavailable("504")
+
+    rig.broker.positions = positions
+    with pytest.raises(UserError, match=r"does not answer: 504\. Nothing was booked"):
+        await by_hand.book(rig.desk, ADA, SPY_CALL, d("2.4"), "why")
+    assert rig.trade().qty_open == 4
+
+
+async def test_an_order_of_ours_that_may_be_it_comes_first(rig):
+    await fewer_there(rig, 3)
+    ((stop_id, stop),) = [(k, o) for k, o in rig.desk.book.orders.items() if o.purpose == "stop"]
+    rig.desk.book.orders[stop_id] = replace(stop, state=OrderState.UNKNOWN)
+    with pytest.raises(UserError, match=f"{stop_id} has had no answer.*/order resolve comes first"):
+        await by_hand.book(rig.desk, ADA, SPY_CALL, d("2.4"), "why")
+    rig.desk.book.orders[stop_id] = replace(stop, state=OrderState.UNKNOWN, account="other")
+    await by_hand.book(rig.desk, ADA, SPY_CALL, d("2.4"), "another account's is none of it")
+    rig.desk.book.orders[stop_id] = stop
+
+
+async def test_what_an_order_of_ours_has_filled_and_nobody_has_priced_yet_is_not_booked(rig):
+    """Its execution came a moment later: two were sold in the books, and the broker held three."""
+    await fewer_there(rig, 3)
+    ((stop_id, _),) = [(k, o) for k, o in rig.desk.book.orders.items() if o.purpose == "stop"]
+    there = (await rig.broker.find("main", stop_id)).order
+    await send.on_report(rig.desk, replace(there, state="partial", filled=d(1)))
+    with pytest.raises(UserError, match=f"{stop_id} .*filled what is not booked yet"):
+        await by_hand.book(rig.desk, ADA, SPY_CALL, d("2.4"), "why")
+    late = told_fill(rig, "late", client_order_id=stop_id, side=Side.SELL)
+    await send.on_fill(rig.desk, late)
+    assert rig.trade().qty_open == 3

@@ -1,0 +1,342 @@
+"""Legs of a spread that make no whole unit, behind each adapter that sends spreads (O-26, M-06)."""
+
+from dataclasses import replace
+
+import pytest
+
+from engine.brokers import BrokerFill
+from engine.domain.instrument import stock
+from engine.domain.order import (
+    Order,
+    OrderState,
+    OrderType,
+    Purpose,
+    Side,
+    client_order_id,
+)
+from engine.domain.quote import Leg
+from engine.domain.trade import TradeState
+from engine.flows import manage, recover, send
+from tests import truth
+from tests.conformance.broker_bench import CALL, HIGH_CALL, D
+from tests.scenarios.test_desk_at_venues import TRADER, Outside, at
+
+SPREADS = ("alpaca", "etrade", "schwab", "tastytrade")
+NAMELESS = ("etrade", "schwab")
+"""What a leg has filled is told with its order, whether units are whole or not."""
+QUOTES = {CALL: ("2.00", "2.00"), HIGH_CALL: ("1.00", "1.00")}
+LEGS = (Leg(instrument=CALL), Leg(instrument=HIGH_CALL, ratio=-1))
+
+
+async def go(it: Outside, seconds: int, quotes=QUOTES) -> None:
+    for _ in range(seconds):
+        for instrument, prices in quotes.items():
+            it.bench.board.put(it.bench.quote_of(instrument, *prices))
+        await it.seconds(1, "")
+
+
+def held(it: Outside) -> dict:
+    found = {}
+    for p in it.desk.book.positions.values():
+        if p.qty:
+            found[p.instrument] = found.get(p.instrument, D(0)) + p.qty
+    return found
+
+
+async def leg_filled(it: Outside, order: Order, leg: int, price: str) -> None:
+    """One leg of an order of ours is told as filled."""
+    traded = order.legs[leg]
+    fill = BrokerFill(
+        execution_id=f"LEG-{order.order_id}-{leg}",
+        client_order_id=order.order_id,
+        broker_id=order.broker_id or "",
+        account="main",
+        instrument=traded.instrument,
+        leg=leg,
+        side=Side.BUY if order.side.sign * traded.ratio > 0 else Side.SELL,
+        qty=D(1),
+        price=D(price),
+        fee_usd=D(0),
+        executed_at=it.bench.clock.now(),
+    )
+    await send.on_fill(it.desk, fill)
+
+
+async def is_over(it: Outside, order: Order) -> None:
+    """Its broker says that it was cancelled."""
+    live = await it.bench.broker.open_orders("main")
+    (there,) = [o for o in live if o.client_order_id == order.order_id]
+    await send.on_report(it.desk, replace(there, state="canceled"))
+
+
+async def at_venue(it: Outside) -> dict:
+    theirs = await it.bench.venue.exchange.positions(it.bench.numbers["main"])
+    return {p.instrument: p.qty for p in theirs if p.qty}
+
+
+def told(it: Outside, words: str) -> bool:
+    return any(words in n.text for n in it.desk.book.notices.values())
+
+
+async def by_hand(it: Outside, side: Side, instrument, limit: str) -> None:
+    """Traded in the broker's own app."""
+    bench = it.bench
+    app = bench.request(side, 1, OrderType.LIMIT, limit=limit, instrument=instrument)
+    app = replace(app, client_order_id=f"APP{bench.id()[3:]}")
+    if it.name in NAMELESS:
+        await bench.venue.exchange.submit(replace(app, account=bench.numbers["main"]))
+    else:  # lists what was asked over its interface alone
+        await bench.broker.submit(app)
+
+
+def one_leg_of(it: Outside, status: dict) -> None:
+    """The venue says of spreads that their second leg has filled alone, once there is a status."""
+    if it.name == "etrade":
+        _one_leg_of_etrade(it.bench.venue, status)
+    else:
+        _one_leg_of_schwab(it.bench.venue, status)
+
+
+def _one_leg_of_etrade(venue, status) -> None:
+    plain = venue._made_row
+
+    def row(order, mine):
+        made = plain(order, mine)
+        detail = made["OrderDetail"][0]
+        if status and len(order.legs) > 1:
+            detail["status"] = status["etrade"]
+            detail["executedTime"] = detail["placedTime"] + 1000
+            detail["Instrument"][1] |= {"filledQuantity": 1.0, "averageExecutionPrice": 1.05}
+        return made
+
+    venue._row = row
+
+
+def _one_leg_of_schwab(venue, status) -> None:
+    plain = venue._row
+
+    def row(order, *more):
+        made = plain(order, *more)
+        if status and len(order.legs) > 1:
+            made["status"] = status["schwab"]
+            leg = {"legId": 2, "quantity": 1.0, "price": 1.05, "time": made["enteredTime"]}
+            made["orderActivityCollection"] = [
+                {
+                    "activityType": "EXECUTION",
+                    "activityId": 77,
+                    "executionType": "FILL",
+                    "quantity": 1.0,
+                    "orderRemainingQuantity": 0.0,
+                    "executionLegs": [leg],
+                }
+            ]
+        return made
+
+    venue._row = row
+
+
+@pytest.mark.parametrize("name", NAMELESS)
+async def test_a_leg_that_filled_alone_is_heard_of_and_becomes_a_trade_of_its_own(name):  # O-26
+    """A naked call was held for a minute, its trade was void, and nobody was called."""
+    async with at(name) as it:
+        status: dict = {}
+        one_leg_of(it, status)
+        it.bench.venue.is_deaf = True
+        await it.bench.venue.drop_streams()
+        await go(it, 25)
+        for instrument, prices in QUOTES.items():
+            it.bench.board.put(it.bench.quote_of(instrument, *prices))
+        entry = await it.enter_unit(LEGS, 1, D("0.50"), D("0.20"))
+        assert it.order(entry).state is OrderState.ACCEPTED
+        await by_hand(it, Side.SELL, HIGH_CALL, "0.99")  # so that the venue holds it
+        status |= {"etrade": "CANCELLED", "schwab": "CANCELED"}
+        await go(it, 20)
+        assert held(it) == {HIGH_CALL: -1}
+        assert told(it, "It has no stop: somebody has to decide about it")
+        (lone,) = it.desk.book.open_trades()
+        assert (lone.legs[0].instrument, lone.direction, lone.qty_open) == (HIGH_CALL, -1, 1)
+        assert lone.entry_price == D("1.05")
+        assert (await it.desk.trade(entry.trade_id)).state is TradeState.VOID
+        await truth.memory_equals_disk(it.desk)
+        await truth.ledger_identity(it.store)
+
+
+@pytest.mark.parametrize("name", SPREADS)
+async def test_what_is_left_of_a_spread_is_told_and_can_be_closed_by_itself(name):
+    """One leg was sold in the app: no order of the unit was taken, for ever, and no alarm rang."""
+    async with at(name) as it:
+        for instrument, prices in QUOTES.items():
+            it.bench.board.put(it.bench.quote_of(instrument, *prices))
+        entry = await it.enter_unit(LEGS, 1, D("1.20"), D("0.20"))
+        await go(it, 8)
+        assert held(it) == {CALL: 1, HIGH_CALL: -1}
+        await by_hand(it, Side.SELL, CALL, "1.90")
+        await go(it, 4)
+        await recover.on_demand(it.desk)
+        await go(it, 6)
+        assert held(it) == await at_venue(it) == {HIGH_CALL: -1}
+        spread = await it.desk.trade(entry.trade_id)
+        assert (spread.state, spread.qty_open) == (TradeState.CLOSED, 0)
+        (lone,) = it.desk.book.open_trades()
+        assert (lone.legs[0].instrument, lone.direction, lone.qty_open) == (HIGH_CALL, -1, 1)
+        assert told(it, "It has no stop: somebody has to decide about it")
+        await go(it, 7)
+        assert told(it, f"({lone.trade_id}) has no working stop")
+        await manage.close(it.desk, lone.trade_id, TRADER)
+        await go(it, 15)
+        assert await at_venue(it) == held(it) == {}
+        assert not it.desk.book.open_trades()
+        report = await recover.on_demand(it.desk)
+        assert not [line for a in report.accounts if a.compared for line in a.compared.differences]
+        await truth.memory_equals_disk(it.desk)
+        await truth.ledger_identity(it.store)
+
+
+@pytest.mark.parametrize("is_killed", [False, True])
+async def test_the_long_leg_of_an_early_assignment_stands_by_itself(is_killed):  # M-06
+    async with at("tastytrade") as it:
+        for instrument, prices in QUOTES.items():
+            it.bench.board.put(it.bench.quote_of(instrument, *prices))
+        entry = await it.enter_unit(LEGS, 2, D("1.20"), D("0.20"))
+        await go(it, 8)
+        cash = it.desk.book.accounts["main"].cash_usd
+        option = BrokerFill(
+            execution_id="TT261118-T900",
+            client_order_id="",
+            broker_id="",
+            account="main",
+            instrument=HIGH_CALL,
+            leg=0,
+            side=Side.BUY,
+            qty=D(1),
+            price=D(0),
+            fee_usd=D(0),
+            executed_at=it.bench.clock.now(),
+            kind="exercise",
+        )
+        shares = replace(
+            option,
+            execution_id="TT261118-T901",
+            instrument=stock("SPY"),
+            leg=1,
+            side=Side.SELL,
+            qty=D(100),
+            price=D(605),
+        )
+        for fill in (option, shares, option, shares):
+            await send.on_fill(it.desk, fill)
+        if is_killed:
+            await it.die()
+            await it.start()
+        await go(it, 8)
+        spread = it.desk.book.trades[entry.trade_id]
+        assert (spread.state, spread.qty_open) == (TradeState.OPEN, 1), "one whole unit is left"
+        others = {
+            (t.legs[0].instrument, t.qty_open * t.direction): t
+            for t in it.desk.book.open_trades()
+            if t is not spread
+        }
+        assert set(others) == {(CALL, 1), (stock("SPY"), -100)}
+        assert all(t.is_unprotected_since for t in others.values()), "people were called"
+        assert held(it) == {CALL: 2, HIGH_CALL: -1, stock("SPY"): -100}
+        if not is_killed:
+            assert it.desk.book.accounts["main"].cash_usd == cash + 60_500
+        await truth.memory_equals_disk(it.desk)
+
+
+async def test_legs_that_are_told_apart_in_time_stay_one_unit():
+    async with at("etrade") as it:
+        for instrument, prices in QUOTES.items():
+            it.bench.board.put(it.bench.quote_of(instrument, *prices))
+        status: dict = {}
+        one_leg_of(it, status)
+        entry = await it.enter_unit(LEGS, 1, D("1.20"), D("0.20"))
+        status["etrade"] = "INDIVIDUAL_FILLS"
+        await go(it, 4)
+        status.clear()
+        await go(it, 12)
+        assert [t.trade_id for t in it.desk.book.open_trades()] == [entry.trade_id]
+        assert held(it) == {CALL: 1, HIGH_CALL: -1}
+
+
+async def test_a_way_out_that_took_one_leg_alone_leaves_no_spread_that_nothing_can_close(
+    monkeypatch,
+):
+    """Each further order of the unit was refused, and the leg that was left had no stop."""
+    async with at("etrade") as it:
+        for instrument, prices in QUOTES.items():
+            it.bench.board.put(it.bench.quote_of(instrument, *prices))
+        entry = await it.enter_unit(LEGS, 1, D("1.20"), D("0.20"))
+        await go(it, 8)
+        venue, plain = it.bench.venue, it.bench.venue._made_row
+
+        def row(order, mine):
+            made = plain(order, mine)
+            if order.side is Side.SELL:  # the close of the unit
+                detail = made["OrderDetail"][0]
+                detail |= {"status": "CANCELLED", "executedTime": detail["placedTime"] + 1000}
+                detail["Instrument"][0] |= {"filledQuantity": 1.0, "averageExecutionPrice": 2.0}
+            return made
+
+        venue._row = row
+        with monkeypatch.context() as market:
+            market.setattr("engine.brokers.paper.match.Touch.units", lambda *_: D(0))
+            await manage.close(it.desk, entry.trade_id, TRADER)
+            await go(it, 15)
+        assert held(it) == {HIGH_CALL: -1}
+        (lone,) = it.desk.book.open_trades()
+        assert (lone.legs[0].instrument, lone.direction, lone.qty_open) == (HIGH_CALL, -1, 1)
+        assert told(it, "It has no stop: somebody has to decide about it")
+        spread = await it.desk.trade(entry.trade_id)
+        assert (spread.state, spread.closes, spread.qty_open) == (TradeState.CLOSED, (), 0)
+        await truth.memory_equals_disk(it.desk)
+        await truth.ledger_identity(it.store)
+
+
+async def test_a_leg_that_fills_late_ends_what_was_set_apart_of_it(monkeypatch):
+    """One was short of it and one long, though the broker held none: closing either opened it."""
+    async with at("tastytrade") as it:
+        for instrument, prices in QUOTES.items():
+            it.bench.board.put(it.bench.quote_of(instrument, *prices))
+        entry = await it.enter_unit(LEGS, 1, D("1.20"), D("0.20"))
+        await go(it, 8)
+        monkeypatch.setattr("engine.brokers.paper.match.Touch.units", lambda *_: D(0))
+        await manage.close(it.desk, entry.trade_id, TRADER)
+        await go(it, 1)
+        (close,) = [o for o in it.desk.book.orders.values() if o.purpose is Purpose.CLOSE]
+        await leg_filled(it, close, 0, "2.10")
+        await it.bench.broker.cancel("main", close.order_id)
+        await go(it, 8)
+        assert [t.legs[0].instrument for t in it.desk.book.open_trades()] == [HIGH_CALL]
+        await leg_filled(it, close, 1, "0.90")
+        await go(it, 6)
+        assert not it.desk.book.open_trades()
+        assert not any(held(it).values())
+        assert it.desk.book.accounts["main"].realised_usd == 20
+        await truth.memory_equals_disk(it.desk)
+        await truth.ledger_identity(it.store)
+
+
+async def test_legs_that_are_set_apart_from_two_copies_are_two_trades():
+    """Both had one id, as long as their account's name: the second stayed bare, and unsaid."""
+    async with at("tastytrade") as it:
+        for number in (1, 2):
+            for instrument, prices in QUOTES.items():
+                it.bench.board.put(it.bench.quote_of(instrument, *prices))
+            plain = await it.written(LEGS, 1, D("0.50"), D("0.20"))
+            name = f"T-12345678901234567{number}-0-my-tastytrade-paper"
+            more = {"trade_id": name, "alert_id": f"B-{number}", "version": 1}
+            trade = replace(it.desk.book.trades[plain.trade_id], **more)
+            entry = replace(plain, order_id=client_order_id(name), intent_id=name, **more)
+            await it.desk.commit(it.desk.event("entry", trade.alert_id, trade, entry))
+            await send.submit(it.desk, entry)
+            await it.rest()
+            entry = it.order(entry)
+            await leg_filled(it, entry, 1, "1.05")
+            await is_over(it, entry)
+            await go(it, 6)
+            (lone,) = it.desk.book.open_trades()
+            assert (lone.source, lone.qty_open) == ("external", 1)
+            await by_hand(it, Side.BUY, HIGH_CALL, "1.10")
+            await go(it, 4)
+            assert not it.desk.book.open_trades()

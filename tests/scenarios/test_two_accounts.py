@@ -1,0 +1,91 @@
+"""Several accounts of one login: one that cannot be read hides no other."""
+
+from dataclasses import replace
+
+import pytest
+
+from engine.brokers.paper import PaperBroker, PaperSettings
+from engine.domain.errors import BrokerUnavailable
+from engine.domain.order import Purpose
+from engine.domain.source import RouteRule
+from engine.flows import recover, watch
+from storage.memory import MemoryVault
+from tests import rig as desks
+from tests.conformance.faulty_broker import Faults
+from tests.rig import LOOSE, d, spy
+from tests.scenarios.outside_desk import BUY, Outside
+
+STRIKES = ("603", "604")
+LISTS = ("open_orders", "orders_since", "find", "fills_since")
+
+
+@pytest.fixture
+async def rig():
+    """Entries at both of two accounts; the broker, which tells nothing, says nothing of one."""
+    made = await desks.start(broker_timeout_s=0.05, risk=LOOSE)
+    desk, cash = made.desk, {"a": d(100_000), "b": d(100_000)}
+    paper = PaperBroker(
+        clock=made.clock,
+        board=made.board,
+        vault=MemoryVault(),
+        settings=PaperSettings(start_cash_usd=cash, slippage_ticks=0, latency_ms=250),
+    )
+    mute = Outside(paper, Faults(), {"has_stream": False})
+    desk.brokers = {**desk.brokers, "mute": mute}
+    desk.settings = replace(
+        desk.settings,
+        accounts={"main": "paper", "a": "mute", "b": "mute"},
+        start_cash_usd={"main": d(100_000), **cash},
+        routes=(RouteRule(assets=frozenset({"option"}), accounts=("a", "b"), to="all"),),
+    )
+    await recover.start(desk)
+    quote(made, "2.14", "2.16")
+    for strike in STRIKES:
+        await made.say(BUY.replace("603", strike))
+    quote(made, "2.50", "2.60")
+    for name in LISTS:
+        setattr(mute, name, _not_of_a(getattr(mute, name)))
+    yield made
+    await made.close()
+    await paper.close()
+
+
+def quote(rig, bid, ask):
+    for strike in STRIKES:
+        rig.quote(spy(strike), bid, ask)
+
+
+def _not_of_a(ask):
+    async def asked(account, *more):
+        if account == "a":
+            raise BrokerUnavailable("403 for this account")
+        return await ask(account, *more)
+
+    return asked
+
+
+async def lives(rig, seconds, *prices):
+    for _ in range(seconds):
+        quote(rig, *prices)
+        await rig.pass_time(1)
+        await watch.round_of(rig.desk)
+        await rig.rest()
+
+
+async def test_what_an_account_fills_has_its_stop_though_another_one_cannot_be_read(rig):
+    """All of the second account stood bare for as long as the first one's lists failed."""
+    await lives(rig, 12, "2.50", "2.60")
+    await lives(rig, 6, "2.14", "2.15")
+    held = [(t.account, t.qty_open) for t in rig.desk.book.open_trades()]
+    assert held == [("b", 2), ("b", 2)]
+    stops = [o for o in rig.desk.book.orders.values() if o.purpose is Purpose.STOP]
+    assert [(o.account, o.leaves) for o in stops] == held
+
+
+async def test_an_account_is_compared_though_another_one_cannot_be_read(rig):
+    rig.desk.brokers["mute"].inner._book.cash["b"] += 500
+    for _ in range(2):
+        with pytest.raises(BrokerUnavailable):
+            await recover.compare(rig.desk, "mute")
+    assert rig.desk.book.accounts["b"].deposits_usd == 100_500
+    assert rig.desk.book.accounts["a"].deposits_usd == 100_000
