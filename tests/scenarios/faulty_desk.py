@@ -13,10 +13,7 @@ AUTO = frozenset({"options", "futures", "stocks"})
 
 async def make(faults: Faults | None = None, **settings):
     faults = faults or Faults()
-    rig = await desks.start(
-        wrap=lambda paper: FaultyBroker(paper, faults),
-        **{"broker_timeout_s": 0.05, **settings},
-    )
+    rig = await desks.start(wrap=lambda paper: FaultyBroker(paper, faults), **settings)
     rig.faults = faults
     rig.quote(spy(), "2.14", "2.16")
     return rig

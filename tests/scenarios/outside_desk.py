@@ -76,7 +76,7 @@ async def make(terms=None, kinds=None, **settings):
         made.append(Outside(paper, faults, terms, kinds))
         return made[0]
 
-    rig = await desks.start(wrap=wrap, **{"broker_timeout_s": 0.05, **settings})
+    rig = await desks.start(wrap=wrap, **settings)
     rig.faults, rig.outside = faults, made[0]
     rig.quote(spy(), "2.14", "2.16")
     return rig

@@ -53,7 +53,7 @@ async def test_a_stop_that_hangs_is_sent_again_in_time_where_two_are_never_taken
     """The request was lost on its way, and its line stays open: bare until it is sent again."""
     monkeypatch.setattr(send, "HANGS_S", 0.01)
     monkeypatch.setattr(send, "REPEAT_S", 0.02)
-    rig = await opened(terms=terms, broker_timeout_s=60)
+    rig = await opened(terms=terms)
     await rig.say(BUY)
     stops = answering(rig, OrderType.STOP, hangs)
     await rig.fill(spy(), "2.14", "2.15")
@@ -70,7 +70,7 @@ async def test_a_refused_repeat_proves_nothing_of_a_first_close_that_is_under_wa
     """Half was to be closed and all was sold: the second request was refused for another cause."""
     monkeypatch.setattr(send, "HANGS_S", 0.01)
     monkeypatch.setattr(send, "REPEAT_S", 0.02)
-    rig = await opened(terms=SAFE, broker_timeout_s=60)
+    rig = await opened(terms=SAFE)
     await held(rig)
     gate, house = asyncio.Event(), []
 
@@ -152,7 +152,7 @@ async def test_what_was_refused_is_not_looked_for_where_no_list_tells_our_ids(op
 async def test_an_entry_is_waited_for_as_long_as_ever(opened, monkeypatch):
     monkeypatch.setattr(send, "HANGS_S", 0.01)
     monkeypatch.setattr(send, "REPEAT_S", 0.02)
-    rig = await opened(terms=SAFE, broker_timeout_s=60)
+    rig = await opened(terms=SAFE)
     plain, heard = rig.outside.submit, []
 
     async def submit(request):

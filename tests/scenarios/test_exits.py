@@ -27,7 +27,6 @@ async def make(faults: Faults | None = None, **more):
     rig = await desks.start(
         wrap=lambda paper: FaultyBroker(paper, faults),
         risk=desks.LOOSE,
-        broker_timeout_s=more.pop("broker_timeout_s", 0.05),
         **more,
     )
     rig.faults = faults
@@ -444,7 +443,7 @@ async def test_a_stop_that_cannot_be_moved_stays_and_is_moved_later(rig, fault):
 
 
 async def test_one_trade_whose_broker_hangs_does_not_blind_the_others():
-    rig = await make(broker_timeout_s=1.0)
+    rig = await make()
     await held(rig)
     rig.quote(AAPL, "199.98", "200.00")
     await rig.say("bought 10 AAPL @ 200, stop 196", channel=STOCKS, author=MIKE)

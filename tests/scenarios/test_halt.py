@@ -30,7 +30,6 @@ async def make(faults: Faults | None = None, **more):
     rig = await desks.start(
         wrap=lambda paper: FaultyBroker(paper, faults),
         risk=more.pop("risk", RISK),
-        broker_timeout_s=0.05,
         **more,
     )
     rig.faults = faults
@@ -167,7 +166,6 @@ async def test_an_entry_under_way_to_the_broker_is_cancelled_when_it_arrives(): 
         return await submit(request)
 
     inner.submit = slow
-    rig.desk.settings = desks.replace(rig.desk.settings, broker_timeout_s=5)
     entering = asyncio.create_task(rig.say("BTO 2 SPY 603C 1/31 @ 2.15"))
     await asyncio.sleep(0.02)
     tally = await halt.emergency_stop(rig.desk, TRADER, close=False, reason="drill")

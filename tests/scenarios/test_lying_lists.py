@@ -92,7 +92,7 @@ async def rig():
         made.append(Lying(paper, faults))
         return made[0]
 
-    desk = await desks.start(wrap=wrap, broker_timeout_s=0.05)
+    desk = await desks.start(wrap=wrap)
     desk.faults, desk.lying = faults, made[0]
     desk.quote(spy(), "2.14", "2.16")
     yield desk

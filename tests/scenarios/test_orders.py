@@ -28,6 +28,7 @@ from tests.scenarios.faulty_desk import (
 
 
 async def test_an_order_whose_answer_never_comes_is_adopted_once(rig):  # O-04
+    rig.desk.settings = desks.replace(rig.desk.settings, broker_timeout_s=0.2)
     rig.faults.accept_then_hang = 1
     await rig.say(BUY)
     (order,) = await orders(rig)
@@ -40,6 +41,7 @@ async def test_an_order_whose_answer_never_comes_is_adopted_once(rig):  # O-04
 
 @pytest.mark.parametrize("fault", ["unknown_after_accept", "accept_then_hang"])
 async def test_no_answer_and_no_event_is_unknown_until_it_is_looked_up(rig, fault):  # O-04, O-05
+    rig.desk.settings = desks.replace(rig.desk.settings, broker_timeout_s=0.2)
     setattr(rig.faults, fault, 1)
     rig.faults.drop_events = 1
     await rig.say(BUY)
@@ -55,7 +57,7 @@ async def test_no_answer_and_no_event_is_unknown_until_it_is_looked_up(rig, faul
 
 async def test_a_close_that_ends_its_trade_before_its_answer_is_lost_is_over(monkeypatch, caplog):
     """It is in memory no more: the doubt finds how it ended, and does not begin anew."""  # O-04
-    rig = await make(broker_timeout_s=5)
+    rig = await make()
     await waiting(rig)
     await rig.fill(spy(), "2.14", "2.15")
     plain = rig.desk.broker("paper").submit
@@ -96,7 +98,7 @@ async def test_after_each_login_the_broker_is_told_the_numbers_of_what_works_the
 
 async def test_an_exit_whose_answer_hangs_holds_nothing_up_once_the_stream_has_told(monkeypatch):
     """Accepted, told, and no answer: the parts that fill meanwhile are given their stop."""
-    rig = await make(broker_timeout_s=5)
+    rig = await make()
     await waiting(rig)
     broker = rig.desk.broker("paper")
     submit, replace, hung = broker.submit, broker.replace, []
@@ -276,7 +278,6 @@ async def test_restarts_do_not_put_the_call_to_a_person_off():
 
 async def test_a_hanging_broker_holds_no_other_story_up(rig):  # O-07
     rig.faults.hang_before_accept = 1
-    rig.desk.settings = desks.replace(rig.desk.settings, broker_timeout_s=5)
     first = asyncio.create_task(rig.say(BUY))
     await asyncio.sleep(0.05)
     async with asyncio.timeout(20):
@@ -289,7 +290,6 @@ async def test_a_hanging_broker_holds_no_other_story_up(rig):  # O-07
 
 async def test_an_interrupted_submit_is_in_doubt_not_forgotten(rig):
     rig.faults.hang_before_accept = 1
-    rig.desk.settings = desks.replace(rig.desk.settings, broker_timeout_s=5)
     task = asyncio.create_task(rig.say(BUY))
     await asyncio.sleep(0.05)
     task.cancel()

@@ -308,8 +308,6 @@ async def test_a_stop_that_no_list_shows_any_more_is_told(opened):
 
 # -- what fills unheard, and unseen ---------------------------------------------------------------
 
-PATIENT_S = 5.0
-"""Until questions hang: on a busy machine an entry would be in doubt for that alone."""
 QUESTIONS = ("open_orders", "orders_since", "fills_since", "find", "positions", "balance")
 
 
@@ -343,7 +341,7 @@ async def test_people_are_called_once_after_5_s_in_which_no_entry_can_be_seen(
     opened, monkeypatch, how, is_filled
 ):
     """Webull took an entry, it filled, and no question was answered: 9 s bare, and nobody knew."""
-    rig = await opened({"has_stream": False}, risk=desks.LOOSE, broker_timeout_s=PATIENT_S)
+    rig = await opened({"has_stream": False}, risk=desks.LOOSE)
     rig.faults.drop_events = 1_000
     await rig.say(BUY)
     rig.quote(spy("604"), "2.14", "2.16")
@@ -373,7 +371,7 @@ async def test_people_are_called_again_when_the_market_pays_what_they_have_looke
     opened, monkeypatch
 ):
     """The one call of the outage came before it filled: who looked then saw it work."""
-    rig = await opened({"has_stream": False}, risk=desks.LOOSE, broker_timeout_s=PATIENT_S)
+    rig = await opened({"has_stream": False}, risk=desks.LOOSE)
     rig.faults.drop_events = 1_000
     await rig.say(BUY)
     with monkeypatch.context() as outage:
@@ -399,7 +397,7 @@ async def test_people_are_told_by_name_of_each_entry_that_the_market_pays_howeve
     opened, monkeypatch, is_later
 ):
     """Of more than five the rest counted as told of."""
-    rig = await opened({"has_stream": False}, risk=desks.LOOSE, broker_timeout_s=PATIENT_S)
+    rig = await opened({"has_stream": False}, risk=desks.LOOSE)
     rig.faults.drop_events = 1_000
     strikes = [str(600 + n) for n in range(7)]
     for strike in strikes:
@@ -424,7 +422,7 @@ async def test_nobody_is_called_about_entries_that_are_seen_or_would_be_told(
     opened, monkeypatch, terms, outage_s
 ):
     """A moment of silence is none, and a stream tells of itself."""
-    rig = await opened(terms, broker_timeout_s=PATIENT_S)
+    rig = await opened(terms)
     await rig.say(BUY)
     await watched(rig, 10, ABOVE)
     with monkeypatch.context() as outage:
@@ -440,7 +438,7 @@ async def test_an_entry_that_was_seen_for_long_is_called_about_as_soon(
     opened, monkeypatch, how, within_s
 ):
     """It counts from its last report, not from the next look at it."""
-    rig = await opened({"has_stream": False}, broker_timeout_s=PATIENT_S)
+    rig = await opened({"has_stream": False})
     await rig.say(BUY)
     await watched(rig, 20, ABOVE)
     blind(rig, monkeypatch, how)
@@ -451,7 +449,7 @@ async def test_an_entry_that_was_seen_for_long_is_called_about_as_soon(
 
 
 async def test_answers_that_come_and_go_are_one_outage(opened, monkeypatch):
-    rig = await opened({"has_stream": False}, broker_timeout_s=PATIENT_S)
+    rig = await opened({"has_stream": False})
     await rig.say(BUY)
     for _ in range(4):
         with monkeypatch.context() as outage:
@@ -476,7 +474,7 @@ def lost(rig, monkeypatch):
 
 
 async def test_no_all_clear_is_told_while_a_broker_is_being_connected_anew(opened, monkeypatch):
-    rig = await opened({"has_stream": False}, broker_timeout_s=PATIENT_S)
+    rig = await opened({"has_stream": False})
     await rig.say(BUY)
     with monkeypatch.context() as outage:
         blind(rig, outage, "fails")
@@ -504,7 +502,7 @@ async def test_an_accepted_entry_that_may_have_filled_is_told_while_its_broker_i
 async def test_an_outage_that_was_told_is_not_told_again_when_the_broker_goes_offline(
     opened, monkeypatch
 ):
-    rig = await opened({"has_stream": False}, broker_timeout_s=PATIENT_S)
+    rig = await opened({"has_stream": False})
     rig.faults.drop_events = 1_000
     await rig.say(BUY)
     blind(rig, monkeypatch, "fails")

@@ -230,7 +230,7 @@ async def test_people_are_told_after_5_s_of_an_entry_that_may_have_filled_unhear
 async def hanging_entry(opened, monkeypatch, **settings):
     """An entry is taken and fills, its answer never comes, and nothing is told of it."""
     monkeypatch.setattr(send, "HANGS_S", 0.01)
-    rig = await opened({"has_stream": False}, broker_timeout_s=60, **settings)
+    rig = await opened({"has_stream": False}, **settings)
     rig.faults.drop_events = 1_000
     plain = rig.outside.submit
 
@@ -280,7 +280,7 @@ async def test_a_close_whose_answer_hangs_does_not_leave_the_rest_without_a_stop
     opened, monkeypatch, answer
 ):
     monkeypatch.setattr(send, "HANGS_S", 0.02)
-    rig = await opened(kinds={"has_replace": False}, broker_timeout_s=60)
+    rig = await opened(kinds={"has_replace": False})
     await held(rig)
     plain, answered = rig.outside.submit, asyncio.Event()
 
@@ -358,7 +358,7 @@ async def test_people_are_told_after_5_s_of_an_entry_whose_executions_nobody_tel
 
 async def hanging_cancel(opened, monkeypatch, *, is_done):
     """A stop is to be moved where that takes a cancellation, which is never answered."""
-    rig = await opened(kinds={"has_replace": False}, broker_timeout_s=60)
+    rig = await opened(kinds={"has_replace": False})
     trade = await held(rig)
     plain = rig.outside.cancel
 

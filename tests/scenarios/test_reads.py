@@ -90,7 +90,7 @@ async def rig():
         made.append(Asked(paper, Faults()))
         return made[0]
 
-    rig = await desks.start(wrap=wrap, risk=LOOSE, broker_timeout_s=5)
+    rig = await desks.start(wrap=wrap, risk=LOOSE)
     rig.asked, rig.faults = made[0], made[0].faults
     await rig.rest()
     rig.asked.n.clear()

@@ -16,7 +16,7 @@ BUY = "BTO 2 SPY 603C 1/31 @ 2.15"
 @pytest.fixture
 async def rig():
     faults = Faults()
-    made = await desks.start(wrap=lambda p: FaultyBroker(p, faults), broker_timeout_s=0.05)
+    made = await desks.start(wrap=lambda p: FaultyBroker(p, faults))
     made.faults = faults
     made.quote(spy(), "2.14", "2.16")
     yield made

@@ -43,7 +43,7 @@ class Told(FaultyBroker):
 async def made(n=3, *, to="first", **more):
     """Accounts a, b, c ... at brokers of their own; options go to them by rule."""
     names = [chr(97 + i) if n <= 26 else f"acct_{i}" for i in range(n)]
-    rig = await desks.start(**{"broker_timeout_s": 0.2, **more})
+    rig = await desks.start(**more)
     desk = rig.desk
     brokers = {"paper": desk.brokers["paper"]}
     for name in names:

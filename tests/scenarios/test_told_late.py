@@ -75,7 +75,6 @@ async def opened():
         told = []
         rig = await desks.start(
             wrap=lambda paper: told.append(Told(paper, list(fills))) or told[0],
-            broker_timeout_s=0.05,
             **more,
         )
         rig.told, rig.faults = told[0], told[0].faults

@@ -20,9 +20,7 @@ BUY = "BTO 1 SPY {}C 1/31 @ 2.15"
 @pytest.fixture
 async def rig():
     faults = Faults()
-    made = await desks.start(
-        wrap=lambda paper: FaultyBroker(paper, faults), broker_timeout_s=5, risk=desks.LOOSE
-    )
+    made = await desks.start(wrap=lambda paper: FaultyBroker(paper, faults), risk=desks.LOOSE)
     made.faults = faults
     for strike in (600, 601, 602, 603):
         made.quote(spy(d(strike)), "2.14", "2.16")

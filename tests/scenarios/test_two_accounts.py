@@ -22,7 +22,7 @@ LISTS = ("open_orders", "orders_since", "find", "fills_since")
 @pytest.fixture
 async def rig():
     """Entries at both of two accounts; the broker, which tells nothing, says nothing of one."""
-    made = await desks.start(broker_timeout_s=0.05, risk=LOOSE)
+    made = await desks.start(risk=LOOSE)
     desk, cash = made.desk, {"a": d(100_000), "b": d(100_000)}
     paper = PaperBroker(
         clock=made.clock,
