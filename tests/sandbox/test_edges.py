@@ -6,8 +6,11 @@ import asyncio
 import dataclasses
 import datetime
 import io
+import socket
 import sys
+from contextlib import suppress
 from typing import Any
+from urllib.parse import urlsplit
 
 import aiohttp
 import discord
@@ -214,6 +217,19 @@ class FixedClock:
 
     def now(self) -> datetime.datetime:
         return self.moment
+
+
+@pytest.mark.parametrize("turns", range(5))
+async def test_who_connects_as_it_stops_is_let_in_and_closed(turns: int) -> None:
+    sandbox = await Sandbox.start()
+    where = urlsplit(sandbox.api_base)
+    with socket.create_connection((str(where.hostname), int(where.port or 0))) as late:
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        await sandbox.stop()
+        late.settimeout(5)
+        with suppress(ConnectionResetError):
+            assert late.recv(1) == b"", "neither answered nor closed"
 
 
 async def test_the_clock_is_the_one_given() -> None:

@@ -1,12 +1,16 @@
 """Alpaca's market data on loopback: quotes and news by REST, streams of quotes in MessagePack."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import datetime
+from functools import partial
+from socket import create_server
 from typing import Any
 
 import msgpack
 from aiohttp import WSMsgType, web
 
+from bot.sandbox.server import end_serving
 from engine.clock import Clock
 
 KEY, SECRET = "PKCANARY0000QUOTES", "canary-secret-of-quotes"
@@ -41,7 +45,7 @@ class AlpacaData:
         self.shape: Any = None
         """Told instead of the newest quotes, when there is any."""
         self._sockets: dict[web.WebSocketResponse, str] = {}
-        self._runner: web.AppRunner | None = None
+        self._end: Callable[[], Awaitable[None]] | None = None
         self.url = self.ws_url = ""
 
     async def start(self) -> "AlpacaData":
@@ -54,17 +58,19 @@ class AlpacaData:
         app.router.add_get("/v1beta1/news", self._news)
         for path in STREAMS:
             app.router.add_get(path, self._stream)
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.2)
-        await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
-        port = self._runner.addresses[0][1]
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.2)
+        await runner.setup()
+        listener = create_server(("127.0.0.1", 0), backlog=128)
+        self._end = partial(end_serving, runner, listener)
+        await web.SockSite(runner, listener).start()
+        port = listener.getsockname()[1]
         self.url, self.ws_url = f"http://127.0.0.1:{port}", f"ws://127.0.0.1:{port}"
         return self
 
     async def stop(self) -> None:
         await self.drop()
-        if self._runner is not None:
-            await self._runner.cleanup()
+        if self._end is not None:
+            await self._end()
 
     async def drop(self) -> None:
         """Cut every stream."""

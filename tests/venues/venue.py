@@ -12,10 +12,13 @@ import signal
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import partial
+from socket import create_server
 from typing import Any, ClassVar
 
 from aiohttp import WSMsgType, web
 
+from bot.sandbox.server import end_serving
 from engine.brokers import BrokerEvent, Filled, OrderSeen
 from engine.brokers.paper import Hours, PaperSettings
 from engine.clock import Clock
@@ -149,7 +152,7 @@ class Venue:
         self._is_telling = False
         self._held: list[Any] = []
         self._tasks: list[asyncio.Task[None]] = []
-        self._runner: web.AppRunner | None = None
+        self._end: Callable[[], Awaitable[None]] | None = None
         self._port = 0
 
     # -- for each broker's file
@@ -187,11 +190,12 @@ class Venue:
         await self.exchange.connect()
         app = web.Application(middlewares=[self._middle], client_max_size=2**20)
         self.routes(app)
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.2)
-        await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", port or self._port)
-        await site.start()
-        self._port = self._runner.addresses[0][1]
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.2)
+        await runner.setup()
+        listener = create_server(("127.0.0.1", port or self._port), backlog=128)
+        self._end = partial(end_serving, runner, listener)
+        await web.SockSite(runner, listener).start()
+        self._port = listener.getsockname()[1]
         self._tasks.append(asyncio.create_task(self._pump()))
         return self
 
@@ -202,8 +206,8 @@ class Venue:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks.clear()
         await self.drop_streams()
-        if self._runner is not None:
-            await self._runner.cleanup()
+        if self._end is not None:
+            await self._end()
         await self.exchange.close()
 
     @property
