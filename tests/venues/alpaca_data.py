@@ -69,8 +69,9 @@ class AlpacaData:
 
     async def stop(self) -> None:
         await self.drop()
-        if self._end is not None:
-            await self._end()
+        end, self._end = self._end, None
+        if end is not None:
+            await end()
 
     async def drop(self) -> None:
         """Cut every stream."""

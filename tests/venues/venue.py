@@ -206,8 +206,9 @@ class Venue:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks.clear()
         await self.drop_streams()
-        if self._end is not None:
-            await self._end()
+        end, self._end = self._end, None
+        if end is not None:
+            await end()
         await self.exchange.close()
 
     @property
