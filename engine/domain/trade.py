@@ -123,6 +123,16 @@ class LedgerEntry(Record):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BegunDay:
+    """What one session day has come to so far."""
+
+    on: date
+    start_equity_usd: Decimal | None
+    realised_usd: Decimal
+    n_trades: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Account(Record):
     """Running totals of one account, all of them sums of ledger entries."""
 
@@ -145,6 +155,8 @@ class Account(Record):
     realised_today_usd: Decimal = ZERO
     n_trades_today: int = 0
     """Entries sent today."""
+    other_days: tuple[BegunDay, ...] = ()
+    """The last ones before: a clock that was set over midnight and put right names one again."""
     peak_equity_usd: Decimal | None = None
     tripped_on: date | None = None
     """Session day on which the daily loss limit was reached: no entries for the rest of it."""

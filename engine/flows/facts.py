@@ -13,7 +13,7 @@ from engine.domain.money import ZERO
 from engine.domain.order import Intent, Order, OrderState, Purpose
 from engine.domain.quote import UnitQuote
 from engine.domain.record import R, changed
-from engine.domain.trade import Account, Position, Trade
+from engine.domain.trade import Account, BegunDay, Position, Trade
 from engine.flows import broker_switch, curbs, mode, priced, prop_account
 from engine.market import new_york_date
 from engine.portfolio.sectors import reference_of
@@ -26,6 +26,7 @@ from engine.sizing import exposure_usd
 
 _EXITS_BACK_S = 72 * 3600
 _WORST_CASES_KEPT = 10_000
+_DAYS_KEPT = 3
 _PEAK_STEP = Decimal("1.001")
 """Within a day a new peak is written down when it is so much higher than the last one."""
 
@@ -319,11 +320,27 @@ def _rolled(desk: Desk, account: Account, worth: Decimal | None) -> Account | No
         return changed(account, day_start_equity_usd=start, peak_equity_usd=peak)
     if worth is not None:
         peak = worth if peak is None else max(peak, worth)
+    fresh = BegunDay(on=day, start_equity_usd=worth, realised_usd=ZERO, n_trades=0)
+    others = [d for d in _begun(account) if d.on != day]
+    today = next((d for d in account.other_days if d.on == day), fresh)  # none begins twice
     return changed(
         account,
         session_on=day,
-        day_start_equity_usd=worth,
-        realised_today_usd=ZERO,
-        n_trades_today=0,
+        day_start_equity_usd=today.start_equity_usd,
+        realised_today_usd=today.realised_usd,
+        n_trades_today=today.n_trades,
+        other_days=tuple(others[:_DAYS_KEPT]),
         peak_equity_usd=peak,
     )
+
+
+def _begun(account: Account) -> Iterator[BegunDay]:
+    """The account's days that were begun, this one first."""
+    if account.session_on is not None:
+        yield BegunDay(
+            on=account.session_on,
+            start_equity_usd=account.day_start_equity_usd,
+            realised_usd=account.realised_today_usd,
+            n_trades=account.n_trades_today,
+        )
+    yield from account.other_days

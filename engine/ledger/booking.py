@@ -139,6 +139,10 @@ def deposit(
         deposits_usd=account.deposits_usd + usd,
         day_start_equity_usd=None if start is None else start + usd,
         peak_equity_usd=None if peak is None else peak + usd,
+        other_days=tuple(
+            d if (was := d.start_equity_usd) is None else replace(d, start_equity_usd=was + usd)
+            for d in account.other_days
+        ),
     )
     return after, entry
 

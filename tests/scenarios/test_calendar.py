@@ -11,11 +11,12 @@ from engine.clock import ManualClock
 from engine.domain.desk import AlertState
 from engine.domain.instrument import future
 from engine.domain.order import Order, Purpose
+from engine.domain.record import changed
 from engine.domain.source import Handling
 from engine.domain.trade import TradeState
 from engine.flows import monitor
 from tests import rig as desks
-from tests.rig import AAPL, FUTURES, MIKE, NINJA, STOCKS
+from tests.rig import AAPL, FUTURES, MIKE, NINJA, STOCKS, d
 
 NEW_YORK, CHICAGO = ZoneInfo("America/New_York"), ZoneInfo("America/Chicago")
 INTRADAY = {"time_exit": {"intraday_sources": ["stocks"], "minutes_before_close": 5}}
@@ -109,6 +110,31 @@ async def test_a_day_begins_once_in_the_night_in_which_the_clocks_change(night):
     assert len(starts) == len(set(starts))
     first = date.fromisoformat(night[:10])
     assert days == {first, first + timedelta(days=1)}
+    await rig.close()
+
+
+@pytest.mark.parametrize(("moment", "hours"), [("23:30", 1), ("00:30", -1), ("12:00", 36)])
+async def test_a_day_goes_on_as_it_was_when_a_clock_set_over_midnight_is_put_right(moment, hours):
+    """M-03: else what it has lost and sent would count for nothing, and its limits begin anew."""
+    rig = await begin(at(f"2026-11-18T{moment}"))
+    await rig.pass_time(1)
+    account = rig.desk.book.accounts["main"]
+    spent = changed(account, realised_today_usd=d("-700"), n_trades_today=4)
+    await rig.desk.commit(rig.desk.event("test", "test", spent))
+    today = (spent.session_on, spent.day_start_equity_usd, d("-700"), 4)
+
+    def day():
+        on = rig.desk.book.accounts["main"]
+        return on.session_on, on.day_start_equity_usd, on.realised_today_usd, on.n_trades_today
+
+    for _ in range(2):
+        rig.clock.jump(rig.clock.now() + timedelta(hours=hours))
+        await rig.pass_time(2)
+        assert day()[0] != account.session_on
+        assert day()[2:] == (0, 0)
+        rig.clock.jump(rig.clock.now() - timedelta(hours=hours))
+        await rig.pass_time(2)
+        assert day() == today
     await rig.close()
 
 

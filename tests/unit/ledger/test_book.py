@@ -1,6 +1,7 @@
 """Fills to lots, cash and realised P&L: the figures a trader could check by hand."""
 
 from dataclasses import replace
+from datetime import date
 from decimal import Decimal
 
 import pytest
@@ -11,7 +12,7 @@ from engine.domain.instrument import FUTURES, Instrument, crypto, future
 from engine.domain.money import ZERO
 from engine.domain.order import OrderState, Purpose, Side
 from engine.domain.quote import Leg
-from engine.domain.trade import Account, TradeState
+from engine.domain.trade import Account, BegunDay, TradeState
 from tests.unit.ledger.bench import (
     AAPL,
     CALL,
@@ -297,9 +298,21 @@ def test_versions_follow_on_and_a_new_position_is_version_1() -> None:
 
 @pytest.mark.parametrize("usd", ["10000000", "-200"])
 def test_what_is_put_in_or_taken_out_moves_the_start_of_the_day_and_the_peak(usd: str) -> None:
-    known = Account(name="main", broker="x", day_start_equity_usd=D(1000), peak_equity_usd=D(1200))
+    on = date(2026, 11, 18)
+    earlier = [
+        BegunDay(on=on, start_equity_usd=start, realised_usd=D(0), n_trades=0)
+        for start in (D(900), None)
+    ]
+    known = Account(
+        name="main",
+        broker="x",
+        day_start_equity_usd=D(1000),
+        peak_equity_usd=D(1200),
+        other_days=tuple(earlier),
+    )
     after, _ = ledger.deposit(known, D(usd), NOW, "d1")
     assert after.day_start_equity_usd == D(1000) + D(usd)
+    assert [d.start_equity_usd for d in after.other_days] == [D(900) + D(usd), None]
     assert after.peak_equity_usd == D(1200) + D(usd)
     unknown, _ = ledger.deposit(Account(name="main", broker="x"), D(usd), NOW, "d1")
     assert (unknown.day_start_equity_usd, unknown.peak_equity_usd) == (None, None)
