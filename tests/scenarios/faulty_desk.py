@@ -1,5 +1,7 @@
 """A desk whose broker fails, lies, repeats and forgets, and what is asked of it again and again."""
 
+import asyncio
+
 from engine.domain.order import Order, Purpose
 from engine.flows import recover
 from tests import rig as desks
@@ -17,6 +19,13 @@ async def make(faults: Faults | None = None, **settings):
     rig.faults = faults
     rig.quote(spy(), "2.14", "2.16")
     return rig
+
+
+async def moments(is_so):
+    """Until other tasks have made it so."""
+    async with asyncio.timeout(20):
+        while not is_so():  # noqa: ASYNC110 - other tasks move it, there is no event
+            await asyncio.sleep(0.001)
 
 
 async def orders(rig, purpose=Purpose.ENTRY):

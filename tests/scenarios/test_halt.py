@@ -157,17 +157,18 @@ async def test_an_entry_that_fills_while_all_is_closed_is_closed_too():
 async def test_an_entry_under_way_to_the_broker_is_cancelled_when_it_arrives():  # I-22
     rig = await make()
     rig.faults.hang_before_accept = 0
-    gate = asyncio.Event()
+    asked, gate = asyncio.Event(), asyncio.Event()
     inner = rig.desk.broker("paper").inner
     submit = inner.submit
 
     async def slow(request):
+        asked.set()
         await gate.wait()
         return await submit(request)
 
     inner.submit = slow
     entering = asyncio.create_task(rig.say("BTO 2 SPY 603C 1/31 @ 2.15"))
-    await asyncio.sleep(0.02)
+    await asyncio.wait_for(asked.wait(), 20)
     tally = await halt.emergency_stop(rig.desk, TRADER, close=False, reason="drill")
     assert list(tally.values()) == ["cancelling"]
     gate.set()

@@ -20,6 +20,7 @@ from tests.scenarios.faulty_desk import (
     at_rest,
     check,
     make,
+    moments,
     orders,
     waiting,
 )
@@ -279,7 +280,7 @@ async def test_restarts_do_not_put_the_call_to_a_person_off():
 async def test_a_hanging_broker_holds_no_other_story_up(rig):  # O-07
     rig.faults.hang_before_accept = 1
     first = asyncio.create_task(rig.say(BUY))
-    await asyncio.sleep(0.05)
+    await moments(lambda: not rig.faults.hang_before_accept)
     async with asyncio.timeout(20):
         await rig.say("bought AAPL at 200", channel=desks.STOCKS, author=desks.MIKE)
         await monitor.sweep(rig.desk)
@@ -291,7 +292,7 @@ async def test_a_hanging_broker_holds_no_other_story_up(rig):  # O-07
 async def test_an_interrupted_submit_is_in_doubt_not_forgotten(rig):
     rig.faults.hang_before_accept = 1
     task = asyncio.create_task(rig.say(BUY))
-    await asyncio.sleep(0.05)
+    await moments(lambda: not rig.faults.hang_before_accept)
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     await rig.rest()

@@ -13,6 +13,7 @@ from engine.flows.turns import Turn
 from tests import rig as desks
 from tests.conformance.faulty_broker import Faults, FaultyBroker
 from tests.rig import OPTIONS, RHEA, d, spy
+from tests.scenarios.faulty_desk import moments
 
 BUY = "BTO 1 SPY {}C 1/31 @ 2.15"
 
@@ -31,12 +32,6 @@ async def rig():
 def say(rig, words):
     message = rig.message(OPTIONS, RHEA, words)
     return asyncio.ensure_future(take_alert.run(rig.desk, message))
-
-
-async def moments(is_so):
-    async with asyncio.timeout(20):
-        while not is_so():  # noqa: ASYNC110 - other tasks move it, there is no event
-            await asyncio.sleep(0.001)
 
 
 def entries(rig):
