@@ -2,11 +2,12 @@
 
 import asyncio
 from dataclasses import replace
+from decimal import Decimal
 
 from engine import ledger
 from engine.desk import Desk
 from engine.domain.desk import AlertRecord, AlertState
-from engine.domain.order import Order, OrderState, Purpose
+from engine.domain.order import Order, OrderState, PlannedTarget, Purpose
 from engine.domain.record import Record, changed
 from engine.domain.trade import Trade, TradeState
 
@@ -65,8 +66,20 @@ def _as_before(desk: Desk, trade: Trade, order: Order) -> Trade:
     if old.qty == order.qty:
         return trade
     wanted = trade.qty_wanted - (order.qty - old.qty)
-    targets = ledger.scaled_targets(trade.targets, trade.qty_wanted, wanted)
+    targets = _targets_before(desk, trade, order, wanted)
     return replace(trade, qty_wanted=wanted, targets=targets)
+
+
+def _targets_before(
+    desk: Desk, trade: Trade, order: Order, wanted: Decimal
+) -> tuple[PlannedTarget, ...]:
+    """What a change had scaled down cannot always be scaled up again: its intent kept them."""
+    intent = desk.book.intents.get(order.intent_id)
+    before = intent.targets if intent is not None else ()
+    then = ledger.scaled_targets(before, wanted, trade.qty_wanted)
+    if [t.qty for t in then] != [t.qty for t in trade.targets]:
+        return ledger.scaled_targets(trade.targets, trade.qty_wanted, wanted)
+    return tuple(replace(t, qty=b.qty) for t, b in zip(trade.targets, before, strict=True))
 
 
 def _all_over(desk: Desk, order: Order) -> bool:

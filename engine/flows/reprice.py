@@ -359,11 +359,12 @@ async def _store(desk: Desk, who: Who, change: Change, old: Order, new: Order) -
         qty_wanted=total,
         targets=scaled_targets(trade.targets, trade.qty_wanted, total),
     )
+    kept = replace(change.intent, targets=trade.targets)  # as they are if it is refused
     await desk.commit(
         desk.event(
             "order.changed",
             trade.alert_id,
-            change.intent,
+            kept,
             after,
             old,
             new,

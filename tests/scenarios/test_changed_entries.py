@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from engine.domain.desk import AlertState
-from engine.domain.order import OrderState
+from engine.domain.order import OrderState, PlannedTarget
+from engine.domain.record import changed
 from engine.domain.source import Handling
 from engine.flows import manual, modify, reprice, send
 from tests import rig as desks
@@ -59,6 +60,41 @@ async def test_a_quantity_that_its_broker_refused_is_not_wanted_any_more(refused
     more = await manual.plan(rig.desk, TRADER, wanted("5", trade_id=trade.trade_id, limit=d(187)))
     await manual.send(rig.desk, more, 78)
     assert rig.trade().qty_wanted == 15
+
+
+@pytest.mark.parametrize("qty", [1, 3, 25])
+async def test_targets_are_after_a_refused_change_what_they_were_before_it(refused, qty):
+    """Five at each of two targets became ten at the first: rounded down, and then up again."""
+    rig, order_id = refused
+    plan = tuple(PlannedTarget(price=d(price), qty=d(5)) for price in (195, 200))
+    trade = changed(rig.trade(), targets=plan)
+    await rig.desk.commit(rig.desk.event("trade", trade.alert_id, trade))
+    new = await reprice.run(rig.desk, TRADER, order_id, qty=d(qty))
+    assert new.state is OrderState.REJECTED
+    assert (rig.trade().qty_wanted, rig.trade().targets) == (10, plan)
+    await reprice.run(rig.desk, TRADER, order_id, qty=d(6))
+    assert [t.qty for t in rig.trade().targets] == [3, 3]
+
+
+async def test_a_target_that_was_moved_while_a_change_was_under_way_stays_moved(refused):
+    rig, order_id = refused
+    plan = tuple(PlannedTarget(price=d(price), qty=d(5)) for price in (195, 200))
+    trade = changed(rig.trade(), targets=plan)
+    await rig.desk.commit(rig.desk.event("trade", trade.alert_id, trade))
+    there = rig.desk.brokers["paper"]
+    replace_there = there.replace
+
+    async def moved_meanwhile(*asked):
+        trade = rig.trade()
+        (first, *others) = trade.targets
+        trade = changed(trade, targets=(replace(first, price=d(196)), *others))
+        await rig.desk.commit(rig.desk.event("trade", trade.alert_id, trade))
+        return await replace_there(*asked)
+
+    there.replace = moved_meanwhile
+    await reprice.run(rig.desk, TRADER, order_id, qty=d(1))
+    found = rig.trade().targets
+    assert [(t.price, t.qty) for t in found] == [(196, 5), (200, 5)]
 
 
 @pytest.mark.parametrize("state", ["rejected", "canceled"])
