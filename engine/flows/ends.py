@@ -50,11 +50,7 @@ async def on_end(desk: Desk, fill: BrokerFill) -> None:
             for trade, position, qty in _ending(desk, fill):
                 _close(desk, parts, fill, trade, position, qty, kind)
         else:
-            delivered = await _exercised(desk, fill)
-            for execution, trade in delivered:
-                _deliver(desk, parts, fill, execution, trade)
-            if not delivered:
-                await _net(desk, parts, fill)
+            await _delivered(desk, parts, fill)
         if not await _commit(desk, fill, parts):
             return
     await _follow_up(desk, parts)
@@ -305,42 +301,49 @@ def _fee(fill: BrokerFill, parts: _Parts) -> Decimal:
 # -- shares that come or go by exercise -----------------------------------------------------------
 
 
-async def _exercised(desk: Desk, fill: BrokerFill) -> list[tuple[Execution, Trade]]:
-    """Exercised options that these shares were delivered for; empty when they do not add up."""
-    found = []
-    for row in await _ended(desk, fill):
-        trade = await desk.trade(row.trade_id)
-        if trade is not None and await desk.trade(_shares_id(trade, fill)) is None:
-            found.append((row, trade))
-    total = sum((_shares(row) for row, _ in found), ZERO)
-    return found if total == fill.qty * fill.side.sign else []
+async def _delivered(desk: Desk, parts: _Parts, fill: BrokerFill) -> None:
+    """Book them for the options that they came for: none where they do not add up.
 
-
-async def _net(desk: Desk, parts: _Parts, fill: BrokerFill) -> None:
-    """Another leg of the same spread delivered before: its shares go, or more come."""
-    rows = await _ended(desk, fill)
-    total = ZERO
-    for row in rows:
-        trade = await desk.trade(row.trade_id)
-        total += _shares(row) if trade is not None and len(trade.legs) > 1 else ZERO
-    if total != fill.qty * fill.side.sign:
-        return  # shares of a single option that are there already came for it before
+    What is held the other way round (another leg's shares, those that covered a call) goes first.
+    """
+    due = await _due(desk, fill)
+    if sum((n for _, n in due.values()), ZERO) < fill.qty:
+        return
     left = fill.qty
     for trade, position, qty in _closing(desk, fill):
         _close(desk, parts, fill, trade, position, qty, "exercise")
         left -= qty
-    if left > 0:
-        _adopt(desk, parts, fill, left)
+    for trade_id, (row, n) in due.items():
+        its, part = await desk.trade(trade_id), min(n, left)
+        if part and its is not None and await desk.trade(_shares_id(its, fill)) is None:
+            _deliver(desk, parts, fill, row, its, part)
+            left -= part
+    if left > 0:  # beside what came for it before
+        _adopt(desk, parts, fill, left, why="more of its option was exercised")
 
 
-async def _ended(desk: Desk, fill: BrokerFill) -> list[Execution]:
-    """Exercises of late that these shares may have come or gone for."""
+async def _due(desk: Desk, fill: BrokerFill) -> dict[str, tuple[Execution, Decimal]]:
+    """Trades whose options were exercised of late, and how many such shares are still to come."""
     rows = await desk.store.find(
         Execution,
-        where={"account": fill.account, "order_id": ""},
+        where={"account": fill.account},
         since=("executed_at", fill.executed_at - _BACK),
     )
-    return [row for row in rows if _delivers(row, fill)]
+    sign = fill.side.sign
+    come = sum((row.qty for row in rows if _is_like(row, fill)), ZERO)
+    due = dict[str, tuple[Execution, Decimal]]()
+    for row in rows:
+        if _delivers(row, fill) and (n := _shares(row) * sign) > 0:
+            _, more = due.get(row.trade_id, (row, ZERO))
+            due[row.trade_id] = row, more + max(n - come, ZERO)
+            come = max(come - n, ZERO)
+    return due
+
+
+def _is_like(row: Execution, fill: BrokerFill) -> bool:
+    """Whether it is shares that came by an exercise at that strike."""
+    is_same = (row.instrument, row.side) == (fill.instrument, fill.side)
+    return is_same and row.kind == "exercise" and row.price == fill.price
 
 
 def _delivers(row: Execution, fill: BrokerFill) -> bool:
@@ -365,7 +368,7 @@ def _shares(row: Execution) -> Decimal:
 
 
 def _deliver(
-    desk: Desk, parts: _Parts, fill: BrokerFill, execution: Execution, trade: Trade
+    desk: Desk, parts: _Parts, fill: BrokerFill, execution: Execution, trade: Trade, qty: Decimal
 ) -> None:
     before = Lot(
         execution_id=execution.execution_id,
@@ -388,6 +391,7 @@ def _deliver(
         at=fill.executed_at,
         now=desk.clock.now(),
         fee_usd=_fee(fill, parts),
+        qty=qty,
     ).booking
     parts.events.append(_opened(desk, came, f"{execution.instrument.label} was exercised"))
     parts.account = came.account
@@ -488,7 +492,7 @@ def _adopt(
             price=fill.price,
             fee_usd=_fee(fill, parts),
             executed_at=fill.executed_at,
-            kind="external",
+            kind="exercise" if fill.kind == "exercise" else "external",
         ),
         order=order,
         trade=replace(trade, qty_wanted=trade.qty_wanted + qty),

@@ -163,11 +163,13 @@ def deliver(
     at: datetime,
     now: datetime,
     fee_usd: Decimal = ZERO,
+    qty: Decimal | None = None,
 ) -> Delivery:
     """Shares of an exercised or assigned option, at the strike, as a trade of their own.
 
     Call it with the option's position as it was before :func:`expire`, and with the account as
-    that left it. The new trade has no stop: somebody has to decide about it.
+    that left it. The new trade has no stop: somebody has to decide about it. ``qty``: so many of
+    the shares alone, as others have gone for what was held the other way round.
 
     Raises:
         InvariantError: no option, or nothing held.
@@ -176,6 +178,7 @@ def deliver(
     if option.kind != "option" or option.strike is None or position.qty == 0:
         raise InvariantError(f"position {position.key} delivers nothing")
     shares = position.qty * option.multiplier * (1 if option.right == "C" else -1)
+    count = abs(shares) if qty is None else qty
     side = Side.BUY if shares > 0 else Side.SELL
     legs = (Leg(instrument=stock(option.symbol)),)
     trade_id = f"{trade.trade_id}/{option.symbol}"
@@ -189,7 +192,7 @@ def deliver(
         purpose=Purpose.ENTRY,
         side=side,
         legs=legs,
-        qty=abs(shares),
+        qty=count,
         type=OrderType.MARKET,
         state=OrderState.ACCEPTED,
         reason="exercise",
@@ -206,7 +209,7 @@ def deliver(
         asset="stock",
         direction=1 if shares > 0 else -1,
         legs=legs,
-        qty_wanted=abs(shares),
+        qty_wanted=count,
         created_at=now,
     )
     execution = Execution(
@@ -216,7 +219,7 @@ def deliver(
         account=account.name,
         instrument=legs[0].instrument,
         side=side,
-        qty=abs(shares),
+        qty=count,
         price=option.strike,
         fee_usd=fee_usd,
         executed_at=at,

@@ -12,7 +12,8 @@ from engine.flows import recover, send
 from storage.memory import MemoryStore, MemoryVault
 from tests import rig as desks
 from tests import truth
-from tests.rig import d
+from tests.rig import AAPL, d
+from tests.scenarios.test_manual_orders import order, wanted
 
 AUTO = frozenset({"options", "futures", "stocks"})
 EXPIRY = datetime(2025, 1, 31, 21, 0, tzinfo=UTC)
@@ -176,6 +177,107 @@ async def test_an_early_assignment_of_a_part_ends_that_part():
     ]
     assert all(o.qty <= 1 or o.state is OrderState.PENDING_REPLACE for o in live)
     await truth.books(rig.desk.store, auto=AUTO)
+    await rig.close()
+
+
+def assigned(option, side, n, number, shares, price="603"):
+    """What the broker tells of it: the option's end, and its shares."""
+    end = BrokerFill(
+        execution_id=f"OPASN-{number}",
+        client_order_id="",
+        broker_id=f"a{number}",
+        account="main",
+        instrument=option,
+        leg=0,
+        side=side,
+        qty=d(n),
+        price=d(0),
+        fee_usd=d(0),
+        executed_at=datetime(2025, 1, 30, 20, number, tzinfo=UTC),
+        kind="exercise",
+    )
+    way = Side.BUY if shares > 0 else Side.SELL
+    came = {"instrument": SPY, "side": way, "qty": d(abs(shares)), "price": d(price)}
+    return end, desks.replace(end, execution_id=f"OPTRD-{number}", **came)
+
+
+@pytest.mark.parametrize("order", ["0123", "0213", "2301", "02031"])
+async def test_a_second_early_assignment_of_one_day_brings_its_shares_too(order):  # M-06
+    """They were none of ours, and came in at an average price that another trade had made."""
+    rig = await make()
+    await bought(rig)
+    told = [*assigned(CALL, Side.SELL, 1, 1, 100), *assigned(CALL, Side.SELL, 1, 2, 100)]
+    for n in order:
+        await send.on_fill(rig.desk, told[int(n)])
+        await rig.rest()
+    held = {(t.legs[0].instrument, t.qty_open, t.entry_price) for t in rig.trades()}
+    assert held == {(SPY, 200, 603)}
+    assert not any("nothing here that it belongs to" in note for note in rig.notes())
+    for fill in told:
+        await send.on_fill(rig.desk, fill)
+    assert [t.qty_open for t in rig.trades()] == [200]
+    await truth.books(rig.desk.store, auto=AUTO)
+    await truth.memory_equals_disk(rig.desk)
+    await rig.close()
+
+
+async def test_shares_of_two_assignments_that_are_told_in_one_come_once():
+    rig = await make()
+    await bought(rig)
+    one, two = (assigned(CALL, Side.SELL, 1, number, 200) for number in (1, 2))
+    for fill in (one[0], two[0], one[1], two[1]):
+        await send.on_fill(rig.desk, fill)
+    await rig.rest()
+    assert [(t.qty_open, t.entry_price) for t in rig.trades()] == [(200, 603)]
+    assert any("nothing here that it belongs to" in note for note in rig.notes())
+    await truth.memory_equals_disk(rig.desk)
+    await rig.close()
+
+
+@pytest.mark.parametrize("n_shares", [100, 130, 60])
+async def test_the_shares_that_cover_an_assigned_call_go_for_it(n_shares):  # M-06
+    """They stood on beside a short of the same, with a stop that would have sold them again."""
+    rig = await make(risk=desks.LOOSE)
+    rig.quote(SPY, "599.90", "600.10")
+    for name, instrument, side, qty in (
+        ("shares", SPY, Side.BUY, n_shares),
+        ("call", CALL, Side.SELL, 1),
+    ):
+        bought = assigned(CALL, side, qty, 1, 1)[0]
+        bought = desks.replace(bought, execution_id=name, instrument=instrument, kind="fill")
+        await send.on_fill(rig.desk, desks.replace(bought, price=d(600 if qty > 1 else 2)))
+    (shares,) = [t for t in rig.trades() if t.symbol == "SPY" and t.asset == "stock"]
+    for fill in assigned(CALL, Side.BUY, 1, 2, -100):
+        await send.on_fill(rig.desk, fill)
+    await rig.rest()
+    held = [(t.legs[0].instrument, t.qty_open * t.direction) for t in rig.trades()]
+    assert held == ([(SPY, n_shares - 100)] if n_shares != 100 else [])
+    closed = await rig.desk.trade(shares.trade_id)
+    gone = min(n_shares, 100)
+    assert (closed.exit_price, closed.realised_usd) == (603, 3 * gone)
+    await truth.ledger_identity(rig.desk.store)
+    await truth.memory_equals_disk(rig.desk)
+    await rig.close()
+
+
+async def test_the_stop_of_shares_that_went_for_a_call_is_taken_back():  # M-06
+    """It worked on beside nothing: at its price it would have sold what was not held."""
+    rig = await desks.start(risk=desks.LOOSE)
+    rig.quote(AAPL, "189.98", "190.02")
+    await order(rig, wanted("50", stop=d(186)))
+    for _ in range(2):
+        await rig.fill(AAPL, "189.98", "190.02")
+    trade = rig.trade()
+    call = desks.replace(option("AAPL", EXPIRY.date(), d(195), "C"), multiplier=d(50))
+    end, shares = assigned(call, Side.SELL, 1, 1, -50, "195")
+    away = desks.replace(end, execution_id="call", kind="fill", price=d(2))
+    await send.on_fill(rig.desk, away)
+    for fill in (desks.replace(end, side=Side.BUY), desks.replace(shares, instrument=AAPL)):
+        await send.on_fill(rig.desk, fill)
+    await rig.pass_time(2)
+    assert not rig.trades()
+    assert not [o for o in rig.desk.book.orders.values() if o.state.is_at_broker]
+    assert (await rig.desk.trade(trade.trade_id)).exit_price == 195
     await rig.close()
 
 
