@@ -14,7 +14,7 @@ from engine.domain.desk import Who
 from engine.domain.errors import NotAllowed, UserError
 from engine.domain.money import ZERO
 from engine.domain.order import Order
-from engine.flows import ends
+from engine.flows import ends, late_fill
 from engine.flows.answers import in_time
 from engine.flows.compare import is_unsure
 from engine.flows.hear import QUIET, compare_later
@@ -80,8 +80,7 @@ async def book(desk: Desk, who: Who, what: str, price_usd: Decimal, reason: str)
         )
     theirs = sum((p.qty for p in held if p.instrument == gap.instrument), ZERO)
     words, now = said(account, gap, price_usd), desk.clock.now()
-    key = gap.instrument.key.replace(" ", "")
-    fill = ends.of_gap(account, gap, f"HAND-{account}-{key}-{now:%Y%m%d%H%M%S}", price_usd, now)
+    fill = ends.of_gap(account, gap, late_fill.name_by_hand(account, gap, now), price_usd, now)
     told = f"{words} is in the books, says {who.name}: {reason}. No order made it so."
     is_same = theirs == gap.theirs
     await desk.commit(  # who says it, before it is done

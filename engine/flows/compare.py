@@ -414,9 +414,11 @@ async def _adopt_position(desk: Desk, account: str, gap: PositionGap) -> None:
     is_fee = coin_fee.is_one(desk, account, gap)
     price = ZERO if is_fee else gap.avg_price if is_more else None
     said = coin_fee.said(account, gap) if is_fee else ""
-    if price is None and (price := await late_fill.price(desk, account, gap)) is not None:
-        said = late_fill.said(account, gap)
-    elif price is None or await _lags(desk, account, gap):
+    late = None if is_fee else await late_fill.price(desk, account, gap)
+    if late is not None:
+        price, said = late, late_fill.said(account, gap)
+    is_twice = late is not None and not is_more
+    if price is None or (not is_twice and await _lags(desk, account, gap)):
         return  # shown and told as a difference; the missing fill ends it, or a person (by_hand)
     now = desk.clock.now()
     name = late_fill.adoption_id(account, gap, now)

@@ -2,8 +2,10 @@
 
 A broker may show what was bought long before any list names the order. Then the books hold it
 twice; what was adopted is closed at the price at which it was adopted, so that nothing is earned.
+What an admin said is undone in the same way.
 """
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -12,7 +14,7 @@ from engine.domain.compared import PositionGap
 from engine.domain.money import ZERO
 from engine.domain.trade import Execution, LedgerEntry
 
-_GAP = "GAP-"
+_GAP, _HAND = "GAP-", "HAND-"
 _BACK = timedelta(days=1)
 
 
@@ -21,10 +23,13 @@ def adoption_id(account: str, gap: PositionGap, now: datetime) -> str:
     return f"{_GAP}{account}-{gap.instrument.key.replace(' ', '')}-{now:%Y%m%d%H%M%S}"
 
 
+def name_by_hand(account: str, gap: PositionGap, now: datetime) -> str:
+    """Execution id of what an admin says that the books lack."""
+    return f"{_HAND}{account}-{gap.instrument.key.replace(' ', '')}-{now:%Y%m%d%H%M%S}"
+
+
 async def price(desk: Desk, account: str, gap: PositionGap) -> Decimal | None:
-    """What the surplus was adopted at; None when it is not proved that it is held twice."""
-    if gap.qty * gap.ours >= 0:
-        return None
+    """What the surplus was adopted at; None when it is not proved that it is booked twice."""
     rows = await desk.store.find(
         LedgerEntry,
         where={"account": account},
@@ -32,14 +37,32 @@ async def price(desk: Desk, account: str, gap: PositionGap) -> Decimal | None:
     )
     mine = [row for row in rows if row.instrument_key == gap.instrument.key]
     for adopted in mine:
-        held = desk.book.positions.get(f"{adopted.trade_id}|{gap.instrument.key}")
-        if held is None or held.qty != adopted.qty:
-            continue  # it has been closed since, by this or by somebody
-        if adopted.execution_id.startswith(_GAP) and adopted.qty == -gap.qty:
+        if _qty_of(adopted, mine) == -gap.qty and _stands(desk, gap, adopted, mine):
             late = [row for row in mine if await _is_late(desk, row, adopted)]
-            if sum((row.qty for row in late), ZERO) == adopted.qty:
+            if sum((row.qty for row in late), ZERO) == -gap.qty:
                 return adopted.price
     return None
+
+
+def _qty_of(adopted: LedgerEntry, rows: Sequence[LedgerEntry]) -> Decimal:
+    """All of it: one booking may be parts of several trades."""
+    name = adopted.execution_id.partition("/")[0]
+    return sum((r.qty for r in rows if r.execution_id.partition("/")[0] == name), ZERO)
+
+
+def _stands(
+    desk: Desk, gap: PositionGap, adopted: LedgerEntry, rows: Sequence[LedgerEntry]
+) -> bool:
+    """Whether it was no order's, and nothing has ended or undone it since."""
+    if adopted.execution_id.startswith(_GAP):
+        held = desk.book.positions.get(f"{adopted.trade_id}|{gap.instrument.key}")
+        return gap.qty * gap.ours < 0 and held is not None and held.qty == adopted.qty
+    undone = [
+        row
+        for row in rows
+        if row.execution_id.startswith((_GAP, _HAND)) and row.booked_at > adopted.booked_at
+    ]
+    return adopted.execution_id.startswith(_HAND) and not undone
 
 
 async def _is_late(desk: Desk, row: LedgerEntry, adopted: LedgerEntry) -> bool:
@@ -56,5 +79,5 @@ def said(account: str, gap: PositionGap) -> str:
     """What an admin is told."""
     return (
         f"{account}: {abs(gap.qty):f} {gap.instrument.label} that counted as traded outside was "
-        "our own order's, whose fill came late. The adopted position is closed at its own price."
+        "our own order's, whose fill came late. What was booked for it is undone at its own price."
     )

@@ -4,11 +4,12 @@ from dataclasses import replace
 
 import pytest
 
+from engine.brokers import Seen
 from engine.domain.desk import Who
 from engine.domain.errors import BrokerUnavailable, NotAllowed, UserError
 from engine.domain.order import OrderState, Purpose, Side
 from engine.domain.trade import Execution, Trade, TradeState
-from engine.flows import by_hand, recover, send
+from engine.flows import by_hand, late_fill, recover, send
 from tests import rig as desks
 from tests import truth
 from tests.rig import d, spy, told_fill
@@ -157,3 +158,79 @@ async def test_what_an_order_of_ours_has_filled_and_nobody_has_priced_yet_is_not
     late = told_fill(rig, "late", client_order_id=stop_id, side=Side.SELL)
     await send.on_fill(rig.desk, late)
     assert rig.trade().qty_open == 3
+
+
+def lists_late(rig, fill):
+    """From now on the broker's lists and its money know of a fill that was made before."""
+    broker = rig.broker
+    orders, fills, find, balance = (
+        broker.orders_since,
+        broker.fills_since,
+        broker.find,
+        broker.balance,
+    )
+
+    def knows(order):
+        if order.client_order_id != fill.client_order_id:
+            return order
+        return replace(order, state="filled", filled=fill.qty, average=fill.price)
+
+    async def orders_since(account, since):
+        return [knows(o) for o in await orders(account, since)]
+
+    async def fills_since(account, since):
+        return [*await fills(account, since), fill]
+
+    async def found(account, order_id):
+        return Seen(order=knows((await find(account, order_id)).order))
+
+    async def money(account):
+        said = await balance(account)
+        return replace(said, cash_usd=said.cash_usd + fill.qty * fill.price * 100)
+
+    broker.orders_since, broker.fills_since = orders_since, fills_since
+    broker.find, broker.balance = found, money
+
+
+async def test_what_was_said_by_hand_is_undone_when_our_own_fill_comes_after_all(rig):
+    """The books were short of it for ever, and people were told to buy it back at the broker."""
+    await fewer_there(rig, 0)
+    ((stop_id, _),) = [(k, o) for k, o in rig.desk.book.orders.items() if o.purpose == "stop"]
+    at = rig.clock.now()
+    await by_hand.book(rig.desk, ADA, SPY_CALL, d("2.40"), "gone")
+    await rig.rest()
+    await rig.pass_time(300, 10)
+    sold = {"side": Side.SELL, "qty": d(4), "price": d("2.35"), "executed_at": at}
+    late = told_fill(rig, "late", client_order_id=stop_id, **sold)
+    lists_late(rig, late)
+    for _ in range(3):
+        await recover.on_demand(rig.desk)
+        await rig.rest()
+    assert not by_hand.gaps(rig.desk)
+    assert not rig.trades()
+    (trade,) = await rig.desk.store.find(Trade)
+    assert trade.realised_usd == (d("2.35") - d("2.16")) * 400 - trade.fees_usd
+    assert any("whose fill came late" in note for note in rig.notes())
+    n_booked = len(await rig.desk.store.find(Execution))
+    for _ in range(2):
+        await recover.on_demand(rig.desk)
+        await rig.rest()
+    assert len(await rig.desk.store.find(Execution)) == n_booked, "once"
+    account = rig.desk.book.accounts["main"]
+    assert account.cash_usd == rig.desk.compared["main"].cash_usd
+    await truth.ledger_identity(rig.desk.store)
+
+
+async def test_of_a_part_that_was_said_by_hand_the_late_fill_counts_alone(rig):
+    await fewer_there(rig, 3)
+    ((stop_id, _),) = [(k, o) for k, o in rig.desk.book.orders.items() if o.purpose == "stop"]
+    at = rig.clock.now()
+    await by_hand.book(rig.desk, ADA, SPY_CALL, d("2.40"), "gone")
+    await rig.rest()
+    late = told_fill(rig, "late", client_order_id=stop_id, side=Side.SELL, executed_at=at)
+    rig.clock.advance(1)
+    await send.on_fill(rig.desk, replace(late, price=d("2.35")))
+    gap = by_hand.PositionGap(instrument=spy(), ours=d(2), theirs=d(3), avg_price=d("2.16"))
+    assert await late_fill.price(rig.desk, "main", gap) == d("2.40")
+    assert await late_fill.price(rig.desk, "main", replace(gap, theirs=d(4))) is None
+    assert await late_fill.price(rig.desk, "main", replace(gap, theirs=d(1))) is None
