@@ -26,8 +26,8 @@ log = logging.getLogger(__name__)
 
 _MAX_OPEN = 5
 _DRIFT_PCT = Decimal("0.5")
-_QUICK_S = 1.0
-"""An action that takes longer shows that it is under way."""
+_QUICK_S, _STEP_S = 1.0, 3.0
+"""An action that takes longer shows that it is under way, and so often where it has got to."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +45,8 @@ class Question:
     """A price that must not have moved far since the question was put."""
     state: Callable[[], object] | None = None
     """What must not have changed at all since."""
+    step: Callable[[], str] = str
+    """What is being done, while the action takes its time."""
 
 
 @dataclass(kw_only=True)
@@ -182,9 +184,13 @@ class ConfirmButton(
 async def _run(press: Press, question: Question) -> str:
     """Act; what came of it, or what went wrong. A slow action shows that it is under way."""
     task = asyncio.ensure_future(question.action(press))
-    done, _ = await asyncio.wait({task}, timeout=_QUICK_S)
-    if not done:
-        await _replace(press, f"⏳ {text.shorten(question.yes, 80)}: under way …")
+    shown, wait_s = "", _QUICK_S
+    while not (await asyncio.wait({task}, timeout=wait_s))[0]:
+        wait_s, step = _STEP_S, text.shorten(question.step(), 200)
+        words = f"⏳ {text.shorten(question.yes, 80)}: under way …" + (f" ({step})" if step else "")
+        if words != shown:
+            await _replace(press, words)
+        shown = words
     try:
         return await task
     except Exception as error:  # noqa: BLE001 - the outermost edge of every button

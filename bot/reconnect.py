@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from bot import connect
@@ -27,21 +28,27 @@ log = logging.getLogger(__name__)
 _CLOSE_S = 2.0
 
 
-async def run(app: "App", name: str, who: Who) -> str:
+async def run(app: "App", name: str, who: Who, step: Callable[[str], None] = lambda _: None) -> str:
     """Try the secrets of now on a connection of its own; then a new one takes the old one's place.
 
     What adapters write down (which order is which) has one writer at any time: the trial writes
-    nothing, and the new connection reads once the old one has ended.
+    nothing, and the new connection reads once the old one has ended. So the trial waits for no
+    question that hangs. ``step``: hears what is being done.
 
     Raises:
         NotAllowed: not an admin. UserError: says why the old connection stays.
     """
     if not who.may_admin:
         raise NotAllowed("Only an admin may renew a connection. Nothing was changed.")
-    old = app.outside.broker(name)
+    app.outside.broker(name)
     check(name)
+    wait_s = app.desk.settings.broker_timeout_s
+    step(f"a login is tried, {name} has {wait_s:g} s to answer")
+    config = await _tried(app, name)
+    step("it lets us in; what was asked of it before has to end first")
     async with app.desk.lock(f"reach {name}"):
-        config = await _tried(app, name)
+        step("the old connection is left, the new one logs in")
+        old = app.outside.broker(name)  # of now: somebody else may have renewed it meanwhile
         app.desk.gates[name] = "its connection is being renewed"
         app.desk.offline.add(name)
         await _left(old)  # what it was sending ends in doubt, and is looked up by the new one
@@ -55,6 +62,7 @@ async def run(app: "App", name: str, who: Who) -> str:
         else:
             app.desk.offline.discard(name)
             app.desk.streams_down.pop(name, None)
+    step("the books are compared; entries wait until they agree")
     await app.desk.commit(
         app.desk.event(
             "broker.renewed",

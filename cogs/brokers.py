@@ -209,8 +209,10 @@ class Brokers(commands.Cog):
         name = app.outside.named(broker)
         reconnect.check(name)
 
+        steps: list[str] = []
+
         async def go(press: AnyPress) -> str:
-            return await reconnect.run(app, name, app.gate.who(press))
+            return await reconnect.run(app, name, app.gate.who(press), steps.append)
 
         await ask_first(
             app,
@@ -223,6 +225,7 @@ class Brokers(commands.Cog):
                     "books were compared; stops at the broker keep working."
                 ),
                 action=go,
+                step=lambda: "".join(steps[-1:]),
             ),
         )
 

@@ -1,5 +1,6 @@
 """/broker, /mode and /health as people use them."""
 
+import asyncio
 from dataclasses import replace
 
 from bot import text
@@ -66,6 +67,30 @@ async def test_a_broker_is_taken_out_of_use_and_back_by_one_confirmed_click(tmp_
         assert "not switched off. Nothing was changed" in plain(needless.reply)
         renewed = await it.slash("ada", "admin", "broker connect", broker="paper")
         assert "part of the desk. Nothing was changed" in plain(renewed.reply)
+
+
+async def test_a_connection_that_takes_its_time_shows_where_it_has_got_to(tmp_path, monkeypatch):
+    """It said that it was under way, for as long as a broker hung, and nothing else."""
+    monkeypatch.setattr("bot.confirm._QUICK_S", 0.05)
+    monkeypatch.setattr("bot.confirm._STEP_S", 0.05)
+    ends = asyncio.Event()
+
+    async def slow(app, name, who, step):
+        step("a login is tried")
+        await asyncio.sleep(0.3)
+        step("the books are compared")
+        await ends.wait()
+        return "🔑 Renewed."
+
+    monkeypatch.setattr("bot.reconnect.run", slow)
+    monkeypatch.setattr("bot.reconnect.check", lambda name: None)
+    async with desk(tmp_path, monkeypatch) as it:
+        asked = await it.slash("ada", "admin", "broker connect", broker="paper")
+        await it.user("ada").click(asked.reply, "Connect paper").acked()
+        for shown in ("under way … (a login is tried)", "(the books are compared)"):
+            await it.until(lambda shown=shown: shown in plain(asked.reply))
+        ends.set()
+        await it.until(lambda: "Renewed" in plain(asked.reply))
 
 
 async def test_real_money_needs_a_typed_word_and_says_what_is_missing(tmp_path, monkeypatch):

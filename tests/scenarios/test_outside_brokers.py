@@ -202,6 +202,53 @@ async def test_a_broker_whose_login_hangs_is_tried_for_as_long_as_one_answer(
         assert (check.name, check.detail) == ("login", "does not answer yet")
 
 
+async def test_a_person_hears_that_a_broker_hangs_whatever_else_waits_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It stood behind a comparison of all its accounts, and said for a minute: under way."""
+    monkeypatch.setattr("engine.flows.recover.START_WAIT_S", 0.1)
+    monkeypatch.setattr("bot.app._DRAIN_S", 0.3)
+    app, steps = made(tmp_path, "hangs"), list[str]()
+    async with started(app):
+        app.desk.settings = replace(app.desk.settings, broker_timeout_s=0.2)
+        assert app.desk.lock("reach probe").locked(), "the start waits for it still"
+        with pytest.raises(UserError, match=r"probe does not answer\. Nothing was changed"):
+            async with asyncio.timeout(3):
+                await reconnect.run(app, "probe", ADMIN, steps.append)
+        assert steps == ["a login is tried, probe has 0.2 s to answer"]
+
+
+async def test_of_two_people_who_renew_a_connection_at_once_one_connection_is_left(
+    tmp_path: Path,
+) -> None:
+    """The first one's was never ended: two wrote down which order is which."""
+    app = made(tmp_path, "works")
+    async with started(app) as old:
+        probes, build = list[Any](), reconnect.connect.broker
+        _counted(old, probes)
+
+        def building(*args: Any, is_trial: bool = False) -> Any:
+            return _counted(build(*args, is_trial=is_trial), probes)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(reconnect.connect, "broker", building)
+            await asyncio.gather(*(reconnect.run(app, "probe", ADMIN) for _ in range(2)))
+        live = [probe for probe in probes if not probe.is_ended]
+        assert live == [app.desk.brokers["probe"]]
+
+
+def _counted(probe: Any, probes: list[Any]) -> Any:
+    close, probe.is_ended = probe.inner.close, False
+    probes.append(probe)
+
+    async def closing() -> None:
+        probe.is_ended = True
+        await close()
+
+    probe.close = closing
+    return probe
+
+
 async def test_a_trial_connection_writes_nothing_that_the_one_in_use_relies_on(
     tmp_path: Path,
 ) -> None:
