@@ -57,20 +57,25 @@ QUIET = (BrokerUnavailable, OrderStateUnknown, BrokerAuthError, TimeoutError)
 async def of_each(looks: Iterable[Callable[[], Awaitable[list[str]]]]) -> list[str]:
     """What a look at each account finds; one that cannot be read hides no other of its login.
 
+    After it the others are looked at side by side: a login that hangs costs no time-out for each.
+
     Raises:
         Whatever kept the first one from being read; at once where turns have run out.
     """
     found: list[str] = []
-    failed: Exception | None = None
-    for look in looks:
+    waiting = list(looks)
+    while waiting:
         try:
-            found += await look()
+            found += await waiting.pop(0)()
         except RateLimited:
             raise
-        except QUIET as error:
-            failed = failed or error
-    if failed is not None:
-        raise failed
+        except QUIET:
+            others = await asyncio.gather(*(look() for look in waiting), return_exceptions=True)
+            for other in others:
+                is_quiet = isinstance(other, QUIET) and not isinstance(other, RateLimited)
+                if isinstance(other, BaseException) and not is_quiet:
+                    raise other from None
+            raise
     return found
 
 

@@ -1,14 +1,16 @@
 """Several accounts of one login: one that cannot be read hides no other."""
 
+import asyncio
 from dataclasses import replace
 
 import pytest
 
 from engine.brokers.paper import PaperBroker, PaperSettings
-from engine.domain.errors import BrokerUnavailable
+from engine.domain.errors import BrokerUnavailable, RateLimited
 from engine.domain.order import Purpose
 from engine.domain.source import RouteRule
 from engine.flows import recover, watch
+from engine.flows.hear import of_each
 from storage.memory import MemoryVault
 from tests import rig as desks
 from tests.conformance.faulty_broker import Faults
@@ -89,3 +91,59 @@ async def test_an_account_is_compared_though_another_one_cannot_be_read(rig):
             await recover.compare(rig.desk, "mute")
     assert rig.desk.book.accounts["b"].deposits_usd == 100_500
     assert rig.desk.book.accounts["a"].deposits_usd == 100_000
+
+
+async def test_a_login_that_hangs_costs_no_time_out_for_each_of_its_accounts():
+    """With six accounts it was a minute until anybody heard that the broker does not answer."""
+    made = await desks.start(risk=LOOSE)
+    names = "abcdef"
+    cash = dict.fromkeys(names, d(100_000))
+    paper = PaperBroker(
+        clock=made.clock,
+        board=made.board,
+        vault=MemoryVault(),
+        settings=PaperSettings(start_cash_usd=cash),
+    )
+    mute = Outside(paper, Faults(), {"has_stream": False})
+    desk = made.desk
+    desk.brokers = {**desk.brokers, "mute": mute}
+    desk.settings = replace(
+        desk.settings,
+        accounts={"main": "paper", **dict.fromkeys(names, "mute")},
+        start_cash_usd={"main": d(100_000), **cash},
+        broker_timeout_s=0.2,
+    )
+    await recover.start(desk)
+    await made.rest()
+    asked: list[str] = []
+
+    async def hangs(account):
+        asked.append(account)
+        await asyncio.Event().wait()
+
+    mute.positions = hangs
+    began = asyncio.get_running_loop().time()
+    with pytest.raises(BrokerUnavailable):
+        await recover.compare(desk, "mute")
+    assert asyncio.get_running_loop().time() - began < 0.7
+    assert asked == list(names)
+    await made.close()
+    await paper.close()
+
+
+async def test_what_no_silence_explains_is_raised_of_whichever_account():
+    def look(how):
+        async def asked():
+            if isinstance(how, Exception):
+                raise how
+            return [how]
+
+        return asked
+
+    quiet = BrokerUnavailable("504")
+    for other in (RateLimited("wait", 1), KeyError("a bug")):
+        with pytest.raises(type(other)):
+            await of_each(map(look, [quiet, "b", other]))
+    with pytest.raises(BrokerUnavailable, match="504"):
+        await of_each(map(look, ["a", quiet, BrokerUnavailable("later"), "b"]))
+    assert await of_each(map(look, ["a", "b"])) == ["a", "b"]
