@@ -9,7 +9,7 @@ story at all came or went besides: then the shares alone tell, where they leave 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import combinations, product
 from math import prod
@@ -20,10 +20,14 @@ from engine.domain.compared import PositionGap
 from engine.domain.instrument import CASH_SETTLED, Instrument, underlying_of
 from engine.domain.money import ZERO
 from engine.domain.order import Side
+from engine.domain.trade import Execution
 from engine.flows import ends
 from engine.market import NYSE, new_york_date
 from engine.reconcile import CashGap
 
+_NAME = "ENDED-"
+_BACK = timedelta(days=7)
+"""Longer than a weekend with holidays: what ended then is compared at the next start."""
 _MOST = 8
 """More contracts of one underlying that ended on one day are a person's to sort out."""
 _MOST_STORIES = 10_000
@@ -45,6 +49,8 @@ async def on_gaps(
     broker = desk.broker(desk.book.accounts[account].broker)
     if broker.caps.tells_ends:
         return list(gaps)
+    if gaps and await _finished(desk, account):
+        return []  # they are of before that
     gaps = left = await _early(desk, account, gaps, cash.usd if cash else ZERO)
     by_underlying: dict[Instrument, list[PositionGap]] = defaultdict(list)
     for gap in gaps:
@@ -71,6 +77,36 @@ async def on_gaps(
             await ends.on_end(desk, fill)
         left = [g for g in left if g not in gone and not (taken and g == shares)]
     return left
+
+
+async def _finished(desk: Desk, account: str) -> bool:
+    """Book what a kill has cut off; whether there was any."""
+    begun = await _half_booked(desk, account)
+    for fill in begun:
+        await ends.on_end(desk, fill)
+    return bool(begun) and await _half_booked(desk, account) != begun
+
+
+async def _half_booked(desk: Desk, account: str) -> list[BrokerFill]:
+    """Shares of options that were booked as exercised right before the desk died."""
+    since = ("executed_at", desk.clock.now() - _BACK)
+    rows = await desk.store.find(Execution, where={"account": account}, since=since)
+    booked = {row.execution_id.partition("/")[0] for row in rows}
+    ended: dict[str, list[Execution]] = defaultdict(list)
+    for row in rows:
+        source = row.execution_id.partition("/")[0]
+        is_ours = source.startswith(_NAME) and row.instrument.kind == "option"
+        if is_ours and row.kind == "exercise" and f"{source}-S" not in booked:
+            ended[source].append(row)
+    return [_shares_of(account, source, parts) for source, parts in ended.items()]
+
+
+def _shares_of(account: str, source: str, parts: Sequence[Execution]) -> BrokerFill:
+    contract, at = parts[0].instrument, parts[0].executed_at
+    held = -sum((row.qty * row.side.sign for row in parts), ZERO)
+    gap = PositionGap(instrument=contract, ours=held, theirs=ZERO, avg_price=None)
+    shares, underlying = _shares(gap), underlying_of(contract)
+    return _fill(f"{source}-S", account, underlying, shares, _strike(gap), at, is_taken=True)
 
 
 async def _early(
@@ -196,7 +232,7 @@ def _fills(
     """
     for gap in gone:
         is_taken = gap in taken
-        name = f"ENDED-{account}-{gap.instrument.key.replace(' ', '')}"
+        name = f"{_NAME}{account}-{gap.instrument.key.replace(' ', '')}"
         name += "" if at is None else f"-{at:%Y%m%d%H%M%S}"
         when = at or _last_moment(gap.instrument)
         yield _fill(name, account, gap.instrument, -gap.ours, ZERO, when, is_taken=is_taken)

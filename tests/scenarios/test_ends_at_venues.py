@@ -6,10 +6,11 @@ from datetime import timedelta
 import pytest
 
 from engine.domain.compared import PositionGap
+from engine.domain.errors import BrokerUnavailable
 from engine.domain.instrument import stock
 from engine.domain.quote import Leg
 from engine.domain.trade import TradeState
-from engine.flows import expired, recover
+from engine.flows import ends, expired, recover
 from engine.flows.expired import _taken
 from tests import truth
 from tests.conformance.broker_bench import CALL, HIGH_CALL, D
@@ -167,5 +168,48 @@ async def test_a_short_leg_that_is_assigned_early_is_seen_by_its_shares(name, n_
         assert it.desk.book.accounts["main"].cash_usd == compared.cash_usd
         shares = next(t for t in it.desk.book.open_trades() if t.legs[0].instrument == SPY)
         assert (shares.entry_price, shares.trade_id) == (605, f"{entry.trade_id}/SPY")
+        assert compared.differences == ()
+        await truth.ledger_identity(it.store)
+
+
+@pytest.mark.parametrize("name", ["etrade", "schwab"])
+async def test_shares_of_an_assignment_that_a_kill_cut_in_two_come_at_the_strike(
+    name, monkeypatch
+):  # M-06
+    """They came in at what the broker says that they cost: the premium counted twice."""
+    async with at(name) as it:
+        await go(it, 1)
+        legs = (Leg(instrument=CALL), Leg(instrument=HIGH_CALL, ratio=-1))
+        entry = await it.enter_unit(legs, 1, D("1.20"), D("0.20"))
+        await go(it, 6)
+        assigned(it, HIGH_CALL, -1, "605")
+        exchange = it.bench.venue.exchange
+        positions, on_end = exchange.positions, ends.on_end
+
+        async def net_of_the_premium(number):
+            rows = await positions(number)
+            return [replace(p, avg_price=D("606")) if p.instrument == SPY else p for p in rows]
+
+        async def until_killed(desk, fill):
+            if fill.instrument == SPY:
+                raise BrokerUnavailable("killed")
+            await on_end(desk, fill)
+
+        exchange.positions = net_of_the_premium
+        with monkeypatch.context() as kill:
+            kill.setattr(ends, "on_end", until_killed)
+            await recover.on_demand(it.desk)
+            assert HIGH_CALL not in held(it)
+            assert SPY not in held(it)
+            await it.die()
+        await it.start()
+        for _ in range(3):
+            await recover.on_demand(it.desk)
+            await go(it, 4)
+        assert held(it) == {CALL: 1, SPY: -100}
+        (shares,) = [t for t in it.desk.book.open_trades() if t.legs[0].instrument == SPY]
+        assert (shares.entry_price, shares.trade_id) == (605, f"{entry.trade_id}/SPY")
+        compared = it.desk.compared["main"]
+        assert it.desk.book.accounts["main"].cash_usd == compared.cash_usd
         assert compared.differences == ()
         await truth.ledger_identity(it.store)
