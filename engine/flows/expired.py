@@ -122,7 +122,9 @@ async def _early(
         if shares is None or shares.qty != _shares(part) or not is_only_one:
             continue
         if abs(_paid([part]) - usd) > _FEES_USD:
-            continue
+            if _is_lasting(desk, account, [([gap], shares.qty)], ZERO):
+                continue
+            return [g for g in gaps if g not in (gap, shares)]  # its money may be on its way
         for fill in _fills(account, underlying, [part], [part], at=now):
             await ends.on_end(desk, fill)
         return [g for g in gaps if g not in (gap, shares)]

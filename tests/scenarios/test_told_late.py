@@ -385,6 +385,35 @@ async def test_calls_on_two_stocks_that_were_exercised_in_one_weekend_are_booked
     await agree(rig)
 
 
+@pytest.mark.parametrize("comes", [True, False])
+async def test_an_early_assignment_waits_for_its_money(opened, comes):  # M-06
+    """Its shares counted as traded outside, and its option stood in the books to the end."""
+    rig = await opened(clock=desks.ManualClock(LAST_DAY))
+    rig.told.is_silent_of_ends = True
+    book, paper, shares = rig.broker._book.holdings["main"], rig.broker._book, stock("SPY")
+    sold = by_hand("call", Side.SELL, 2, LAST_DAY, "2", instrument=spy())
+    await send.on_fill(rig.desk, sold)
+    await rig.rest()
+    book[spy().key] = Holding(instrument=spy(), qty=d(-1), cost=d(-200))
+    book[shares.key] = Holding(instrument=shares, qty=d(-100), cost=d(-60_500))
+    paper.cash["main"] = rig.desk.book.accounts["main"].cash_usd
+    await looked(rig)
+    assert held(rig) == [("SPY", -1, 2)], "nothing is made up meanwhile"
+    if comes:
+        rig.clock.advance(60)
+        paper.cash["main"] += 60_300
+        await looked(rig)
+        await agree(rig)
+        (came,) = [t for t in rig.trades() if t.legs[0].instrument == shares]
+        assert (came.qty_open, came.entry_price) == (100, 603)
+        assert held(rig) == [("SPY", -1, 1), ("SPY", -1, 100)]
+    else:
+        rig.clock.advance(301)
+        await looked(rig)
+        assert held(rig) == [("SPY", -1, 2), ("SPY", -1, 100)]
+        assert any("traded outside" in note and "SPY @ 605" in note for note in rig.notes())
+
+
 @pytest.mark.parametrize("put_in", [500, -500])
 @pytest.mark.parametrize("is_exercised", [False, True])
 async def test_money_that_came_beside_an_end_is_booked_beside_it(opened, is_exercised, put_in):
