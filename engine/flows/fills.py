@@ -154,7 +154,7 @@ async def _book(desk: Desk, fill: BrokerFill, order: Order, trade: Trade) -> Non
         for purpose in (Purpose.CLOSE, Purpose.STOP):
             desk.backoff.worked(effects.pace_of_exit(trade.trade_id, purpose))
         await _tell_odd(desk, fill, booking.order, booking.trade)
-    if booking.order.filled > booking.order.qty:
+    if booking.order.filled > booking.order.qty or booking.trade.qty_open < 0:
         _doubt_soon(desk, order.broker)
 
 
@@ -165,7 +165,7 @@ def _is_unexpected(order: Order, booking: ledger.Booking) -> bool:
 
 
 def _doubt_soon(desk: Desk, broker: str) -> None:
-    """More than was ordered: one of its executions may be wrong, and no stop of all is taken."""
+    """More than was ordered, or held: one of its executions may be wrong, or booked by hand."""
     from engine.flows.hear import FILL_WAIT_S, compare_later
 
     compare_later(desk, broker, FILL_WAIT_S, "filled too much")
@@ -183,6 +183,7 @@ async def _tell_odd(desk: Desk, fill: BrokerFill, order: Order, trade: Trade) ->
     what = f"{fill.side} {fill.qty:f} {fill.instrument.label} @ {fill.price:f}"
     if trade.qty_open < 0:
         rest = f"{-trade.qty_open:f} are held the other way round: flatten them in the broker's app"
+        rest += ", if it shows them too"
     else:
         rest = f"it is booked; {trade.qty_open:f} are held and being protected"
     await desk.tell(

@@ -221,6 +221,24 @@ async def test_what_was_said_by_hand_is_undone_when_our_own_fill_comes_after_all
     await truth.ledger_identity(rig.desk.store)
 
 
+async def test_nobody_buys_back_what_was_booked_twice_and_the_books_are_compared_at_once(rig):
+    """People were told to flatten it at the broker, where nothing was held."""
+    await fewer_there(rig, 0)
+    ((stop_id, _),) = [(k, o) for k, o in rig.desk.book.orders.items() if o.purpose == "stop"]
+    at = rig.clock.now()
+    await by_hand.book(rig.desk, ADA, SPY_CALL, d("2.40"), "gone")
+    await rig.rest()
+    await rig.pass_time(60, 10)
+    sold = {"side": Side.SELL, "qty": d(4), "price": d("2.35"), "executed_at": at}
+    late = told_fill(rig, "late", client_order_id=stop_id, **sold)
+    lists_late(rig, late)
+    await send.on_fill(rig.desk, late)
+    assert any("in the broker's app, if it shows them too" in note for note in rig.notes())
+    await rig.pass_time(5)
+    assert not rig.trades()
+    assert any("whose fill came late" in note for note in rig.notes())
+
+
 async def test_of_a_part_that_was_said_by_hand_the_late_fill_counts_alone(rig):
     await fewer_there(rig, 3)
     ((stop_id, _),) = [(k, o) for k, o in rig.desk.book.orders.items() if o.purpose == "stop"]
