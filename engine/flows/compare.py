@@ -289,11 +289,18 @@ async def _take_in(
         # What is left of one would look like another told twice.
         for report in await _news(desk, account, since, reports):
             await send.on_report(desk, report)
-    for fill in sorted(fresh, key=lambda f: f.kind in ("bust", "correct")):
+    for fill in sorted(fresh, key=_turn):
         await send.on_fill(desk, fill)
     for report in await _news(desk, account, since, reports):
         await send.on_report(desk, report)
     return booked
+
+
+def _turn(fill: BrokerFill) -> int:
+    """What another one is about, or comes for, is booked after it."""
+    if fill.kind in ("bust", "correct"):
+        return 2
+    return int(fill.kind == "exercise" and fill.instrument.kind != "option")
 
 
 def _fresh(fills: Iterable[BrokerFill], known: Mapping[str, Execution | None]) -> list[BrokerFill]:

@@ -329,6 +329,22 @@ async def test_of_several_some_are_exercised_at_the_end_and_the_rest_expires(
     await truth.books(rig.desk.store, auto=frozenset({"options"}))
 
 
+async def test_shares_that_are_listed_before_their_option_are_no_strangers(opened):  # M-06
+    """People were sent into the broker's app for nothing."""
+    rig = await opened(clock=desks.ManualClock(LAST_DAY))
+    await rig.say("BTO 2 SPY 603C 1/31 @ 2.15")
+    await rig.fill(spy(), "2.14", "2.15")
+    shares = {"instrument": stock("SPY"), "kind": "exercise"}
+    rig.told.by_hand += [
+        by_hand("OPTRD-1", Side.BUY, 200, rig.clock.now(), "603", **shares),
+        by_hand("OPEXC-1", Side.SELL, 2, rig.clock.now(), "0", **shares | {"instrument": spy()}),
+    ]
+    await recover.on_demand(rig.desk)
+    await rig.rest()
+    assert held(rig) == [("SPY", 1, 200)]
+    assert not any("nothing here that it belongs to" in note for note in rig.notes())
+
+
 async def over_a_weekend(opened, holding, calls):
     """Calls held on Friday are gone on Monday, as a broker shows it that tells no ends."""
     rig = await opened(clock=desks.ManualClock(LAST_DAY))
