@@ -5,7 +5,7 @@ O-16, I-26). All parts of one such execution are booked in one step.
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -217,14 +217,17 @@ def _ending(desk: Desk, fill: BrokerFill) -> Iterable[tuple[Trade, Position, Dec
     return [(trade, held, abs(held.qty)) for trade, held in holders]
 
 
-def _closing(desk: Desk, fill: BrokerFill) -> list[tuple[Trade, Position, Decimal]]:
+def _closing(
+    desk: Desk, fill: BrokerFill, of: Collection[str] = ()
+) -> list[tuple[Trade, Position, Decimal]]:
     """Held positions that a trade of this side and size takes off, and how much of each.
 
     What an order of ours is about to close comes last: both may have been meant, and then both
-    are gone.
+    are gone. ``of``: only of these trades, and of shares that came for them.
     """
     left, taken = fill.qty, dict[str, Decimal]()
     held = [(t, p) for t, p in _holders(desk, fill) if p.qty * fill.side.sign < 0]
+    held = [(t, p) for t, p in held if not of or t.trade_id.partition("/")[0] in of]
     for is_any in (False, True):
         for trade, position in held:
             going = ZERO if is_any else _going(desk, trade)
@@ -310,7 +313,7 @@ async def _delivered(desk: Desk, parts: _Parts, fill: BrokerFill) -> None:
     if sum((n for _, n in due.values()), ZERO) < fill.qty:
         return
     left = fill.qty
-    for trade, position, qty in _closing(desk, fill):
+    for trade, position, qty in _closing(desk, fill, await _ended_as_units(desk, fill, due)):
         _close(desk, parts, fill, trade, position, qty, "exercise")
         left -= qty
     for trade_id, (row, n) in due.items():
@@ -320,6 +323,19 @@ async def _delivered(desk: Desk, parts: _Parts, fill: BrokerFill) -> None:
             left -= part
     if left > 0:  # beside what came for it before
         _adopt(desk, parts, fill, left, why="more of its option was exercised")
+
+
+async def _ended_as_units(desk: Desk, fill: BrokerFill, due: Collection[str]) -> Collection[str]:
+    """Spreads on their last day, where these are all: shares come for the other leg as well."""
+    trades = [await desk.trade(trade_id) for trade_id in due]
+    is_last = all(
+        leg.instrument.expiry is None or leg.instrument.expiry <= new_york_date(fill.executed_at)
+        for trade in trades
+        if trade is not None
+        for leg in trade.legs
+    )
+    is_units = all(trade is not None and len(trade.legs) > 1 for trade in trades)
+    return due if is_last and is_units else ()
 
 
 async def _due(desk: Desk, fill: BrokerFill) -> dict[str, tuple[Execution, Decimal]]:

@@ -7,7 +7,8 @@ import pytest
 from engine.brokers import BrokerFill
 from engine.domain.instrument import option, stock
 from engine.domain.order import Order, OrderState, Purpose, Side
-from engine.domain.trade import Execution, Trade, TradeState
+from engine.domain.quote import Leg
+from engine.domain.trade import Execution, Lot, Position, Trade, TradeState
 from engine.flows import recover, send
 from storage.memory import MemoryStore, MemoryVault
 from tests import rig as desks
@@ -257,6 +258,51 @@ async def test_the_shares_that_cover_an_assigned_call_go_for_it(n_shares):  # M-
     assert (closed.exit_price, closed.realised_usd) == (603, 3 * gone)
     await truth.ledger_identity(rig.desk.store)
     await truth.memory_equals_disk(rig.desk)
+    await rig.close()
+
+
+@pytest.mark.parametrize("is_short_first", [False, True])
+@pytest.mark.parametrize("day", [30, 31])
+async def test_shares_beside_a_spread_stay_where_both_of_its_legs_end(is_short_first, day):
+    """A spread in the money leaves cash on its last day; early its short leg takes what is held."""
+    rig = await desks.start(risk=desks.LOOSE)
+    high = option("SPY", EXPIRY.date(), d(605), "C")
+    told = assigned(SPY, Side.BUY, 100, 1, 1)[0]
+    await send.on_fill(rig.desk, desks.replace(told, execution_id="own", kind="fill", price=d(600)))
+    (own,) = rig.trades()
+    legs = (Leg(instrument=CALL), Leg(instrument=high, ratio=-1))
+    spread = desks.replace(
+        own, trade_id="T-1", alert_id="A-1", source="manual", asset="option", legs=legs, version=1
+    )
+    spread = desks.replace(spread, qty_open=d(1), qty_opened=d(1), qty_wanted=d(1))
+    entry = (await rig.desk.store.find(Order))[0]
+    entry = desks.replace(
+        entry, order_id="O-1", trade_id="T-1", legs=legs, version=1, leg_filled=(), leg_cost=()
+    )
+    held = []
+    for leg, price in zip(legs, (5, 2), strict=True):
+        lot = Lot(
+            execution_id=f"E-{price}",
+            qty=d(leg.ratio),
+            price=d(price),
+            fee_usd=d(0),
+            opened_at=own.opened_at,
+        )
+        held.append(
+            Position(trade_id="T-1", account="main", instrument=leg.instrument, lots=(lot,))
+        )
+    held = [desks.replace(p, version=1) for p in held]
+    await rig.desk.commit(rig.desk.event("spread", "A-1", spread, entry, *held))
+    ends = [assigned(CALL, Side.SELL, 1, 1, 100), assigned(high, Side.BUY, 1, 2, -100, "605")]
+    at = datetime(2025, 1, day, 21, 0, tzinfo=UTC)
+    for end in ends[:: -1 if is_short_first else 1] if day == 31 else ends[1:]:
+        for fill in end:
+            await send.on_fill(rig.desk, desks.replace(fill, executed_at=at))
+    shares = [t for t in rig.trades() if t.legs[0].instrument == SPY]
+    assert [t.trade_id for t in shares] == ([own.trade_id] if day == 31 else [])
+    assert rig.desk.book.accounts["main"].cash_usd == 100_000 - 60_000 + (
+        200 if day == 31 else 60_500
+    )
     await rig.close()
 
 
