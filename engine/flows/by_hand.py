@@ -82,7 +82,11 @@ async def book(desk: Desk, who: Who, what: str, price_usd: Decimal, reason: str)
     words, now = said(account, gap, price_usd), desk.clock.now()
     fill = ends.of_gap(account, gap, late_fill.name_by_hand(account, gap, now), price_usd, now)
     told = f"{words} is in the books, says {who.name}: {reason}. No order made it so."
-    is_same = theirs == gap.theirs
+    changed = UserError(
+        f"{what} has changed since it was compared: look at /reconcile again. Nothing was booked."
+    )
+    if theirs != gap.theirs:
+        raise changed
     await desk.commit(  # who says it, before it is done
         desk.event(
             "reconcile.by_hand",
@@ -92,11 +96,8 @@ async def book(desk: Desk, who: Who, what: str, price_usd: Decimal, reason: str)
             reason=reason,
         )
     )
-    if not is_same or not await ends.on_external(desk, fill, said=told, held=gap.ours):
-        raise UserError(
-            f"{what} has changed since it was compared: look at /reconcile again. Nothing was "
-            "booked."
-        )
+    if not await ends.on_external(desk, fill, said=told, held=gap.ours):
+        raise changed
     compare_later(desk, name, 0, "what was booked by hand")
     return f"{words} is booked. No order made it so."
 

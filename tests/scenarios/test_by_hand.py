@@ -104,6 +104,8 @@ async def test_what_has_changed_at_the_broker_since_is_not_booked(rig, now_there
     with pytest.raises(UserError, match="has changed since"):
         await by_hand.book(rig.desk, ADA, SPY_CALL, d("2.4"), "why")
     assert rig.trade().qty_open == 4
+    rows = await rig.desk.store.events(ref="reconcile-main")
+    assert "reconcile.by_hand" not in [row.event.kind for row in rows], "nor is it said to be"
 
 
 async def test_what_was_booked_while_the_broker_was_asked_is_not_booked_twice(rig):
