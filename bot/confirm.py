@@ -185,16 +185,19 @@ async def _run(press: Press, question: Question) -> str:
     """Act; what came of it, or what went wrong. A slow action shows that it is under way."""
     task = asyncio.ensure_future(question.action(press))
     shown, wait_s = "", _QUICK_S
-    while not (await asyncio.wait({task}, timeout=wait_s))[0]:
-        wait_s, step = _STEP_S, text.shorten(question.step(), 200)
-        words = f"⏳ {text.shorten(question.yes, 80)}: under way …" + (f" ({step})" if step else "")
-        if words != shown:
-            await _replace(press, words)
-        shown = words
     try:
+        while not (await asyncio.wait({task}, timeout=wait_s))[0]:
+            wait_s, step = _STEP_S, text.shorten(question.step(), 200)
+            words = f"⏳ {text.shorten(question.yes, 80)}: under way …"
+            words += f" ({step})" if step else ""
+            if words != shown:
+                await _replace(press, words)
+            shown = words
         return await task
     except Exception as error:  # noqa: BLE001 - the outermost edge of every button
         return sentence(error)
+    finally:
+        task.cancel()  # where its press is ended before it
 
 
 async def _replace(press: Press, said: str) -> None:

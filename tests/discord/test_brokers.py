@@ -3,7 +3,7 @@
 import asyncio
 from dataclasses import replace
 
-from bot import text
+from bot import confirm, text
 from tests.discord.kit import desk, plain
 
 
@@ -91,6 +91,26 @@ async def test_a_connection_that_takes_its_time_shows_where_it_has_got_to(tmp_pa
             await it.until(lambda shown=shown: shown in plain(asked.reply))
         ends.set()
         await it.until(lambda: "Renewed" in plain(asked.reply))
+
+
+async def test_an_action_ends_with_the_press_that_began_it(monkeypatch):
+    monkeypatch.setattr("bot.confirm._QUICK_S", 0.01)
+    monkeypatch.setattr("bot.confirm._replace", lambda *_: asyncio.sleep(0))
+    ended = []
+
+    async def slow(press):
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.append(press)
+
+    asked = confirm.Question(title="", yes="", body=str, action=slow)
+    run = asyncio.create_task(confirm._run("press", asked))
+    await asyncio.sleep(0.05)
+    run.cancel()
+    await asyncio.gather(run, return_exceptions=True)
+    await asyncio.sleep(0)
+    assert ended == ["press"]
 
 
 async def test_real_money_needs_a_typed_word_and_says_what_is_missing(tmp_path, monkeypatch):
