@@ -114,20 +114,22 @@ async def _early(
 ) -> list[PositionGap]:
     """Book what was taken before its day; the gaps that are left."""
     now, came = desk.clock.now(), {g.instrument: g for g in gaps}
-    fewer = [(gap, part) for gap in gaps if (part := _fewer(desk, gap)) is not None]
-    for gap, part in fewer:
-        underlying = underlying_of(gap.instrument)
-        shares = came.get(underlying)
-        is_only_one = [underlying_of(g.instrument) for g, _ in fewer].count(underlying) == 1
-        if shares is None or shares.qty != _shares(part) or not is_only_one:
+    by_underlying: dict[Instrument, list[tuple[PositionGap, PositionGap]]] = defaultdict(list)
+    for gap in gaps:
+        if (part := _fewer(desk, gap)) is not None:
+            by_underlying[underlying_of(gap.instrument)].append((gap, part))
+    for underlying, fewer in by_underlying.items():
+        shares, parts = came.get(underlying), [part for _, part in fewer]
+        if shares is None or not _by_shares(parts, shares.qty):
             continue
-        if abs(_paid([part]) - usd) > _FEES_USD:
-            if _is_lasting(desk, account, [([gap], shares.qty)], ZERO):
-                continue
-            return [g for g in gaps if g not in (gap, shares)]  # its money may be on its way
-        for fill in _fills(account, underlying, [part], [part], at=now):
-            await ends.on_end(desk, fill)
-        return [g for g in gaps if g not in (gap, shares)]
+        if taken := _taken(parts, shares.qty, usd):
+            for fill in _fills(account, underlying, taken, taken, at=now):
+                await ends.on_end(desk, fill)
+            done = [gap for gap, part in fewer if part in taken]
+            return [g for g in gaps if g not in (*done, shares)]
+        looked_like = [gap for gap, _ in fewer]
+        if not _is_lasting(desk, account, [(looked_like, shares.qty)], ZERO):
+            return [g for g in gaps if g not in (*looked_like, shares)]  # money may be on its way
     return list(gaps)
 
 

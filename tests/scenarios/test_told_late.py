@@ -430,6 +430,27 @@ async def test_an_early_assignment_waits_for_its_money(opened, comes):  # M-06
         assert any("traded outside" in note and "SPY @ 605" in note for note in rig.notes())
 
 
+async def test_two_calls_that_are_assigned_early_at_once_are_told_apart_from_a_third(
+    opened,
+):  # M-06
+    """Their shares counted as traded outside, and both stood in the books to the end."""
+    rig = await opened(clock=desks.ManualClock(LAST_DAY))
+    rig.told.is_silent_of_ends = True
+    book, paper, shares = rig.broker._book.holdings["main"], rig.broker._book, stock("SPY")
+    calls = [spy(strike) for strike in ("603", "605", "610")]
+    for call in calls:
+        sold = by_hand(f"c{call.strike}", Side.SELL, 1, LAST_DAY, "2", instrument=call)
+        await send.on_fill(rig.desk, sold)
+    await rig.rest()
+    book[calls[2].key] = Holding(instrument=calls[2], qty=d(-1), cost=d(-200))
+    book[shares.key] = Holding(instrument=shares, qty=d(-200), cost=d(-120_900))
+    paper.cash["main"] = rig.desk.book.accounts["main"].cash_usd + 120_800
+    await looked(rig)
+    await agree(rig)
+    found = {(t.legs[0].instrument, t.qty_open, t.entry_price) for t in rig.trades()}
+    assert found == {(calls[2], 1, 2), (shares, 100, 603), (shares, 100, 605)}
+
+
 @pytest.mark.parametrize("put_in", [500, -500])
 @pytest.mark.parametrize("is_exercised", [False, True])
 async def test_money_that_came_beside_an_end_is_booked_beside_it(opened, is_exercised, put_in):
