@@ -49,7 +49,7 @@ async def on_gaps(
     broker = desk.broker(desk.book.accounts[account].broker)
     if broker.caps.tells_ends:
         return list(gaps)
-    if gaps and await _finished(desk, account):
+    if await _finished(desk, account, gaps):
         return []  # they are of before that
     gaps = left = await _early(desk, account, gaps, cash.usd if cash else ZERO)
     by_underlying: dict[Instrument, list[PositionGap]] = defaultdict(list)
@@ -79,12 +79,15 @@ async def on_gaps(
     return left
 
 
-async def _finished(desk: Desk, account: str) -> bool:
-    """Book what a kill has cut off; whether there was any."""
-    begun = await _half_booked(desk, account)
+async def _finished(desk: Desk, account: str, gaps: Sequence[PositionGap]) -> bool:
+    """Book what a kill has cut off, where it is missing still; whether there was any."""
+    lacking = {(g.instrument, g.qty > 0) for g in gaps if g.instrument.kind == "stock"}
+    begun = await _half_booked(desk, account) if lacking else []
+    begun = [f for f in begun if (f.instrument, f.side is Side.BUY) in lacking]
     for fill in begun:
         await ends.on_end(desk, fill)
-    return bool(begun) and await _half_booked(desk, account) != begun
+    left = await _half_booked(desk, account) if begun else []
+    return any(fill not in left for fill in begun)
 
 
 async def _half_booked(desk: Desk, account: str) -> list[BrokerFill]:

@@ -201,6 +201,8 @@ async def test_shares_of_an_assignment_that_a_kill_cut_in_two_come_at_the_strike
             await recover.on_demand(it.desk)
             assert HIGH_CALL not in held(it)
             assert SPY not in held(it)
+            for there in ([], [gap(SPY, -100)]):
+                assert not await expired._finished(it.desk, "main", there), "none are missing"
             await it.die()
         await it.start()
         for _ in range(3):
