@@ -32,11 +32,12 @@ from engine.domain.errors import (
     RateLimited,
     StoreUnavailable,
 )
-from engine.domain.order import Order
+from engine.domain.order import UNANSWERED, WORKING, Order, OrderState, Purpose
 from engine.flows import effects, own, polled
 from engine.flows.fills import on_fill
 from engine.market import new_york_date
 from engine.reconcile import GRACE
+from engine.waiting import FIRST_S, MOST_S
 
 log = logging.getLogger(__name__)
 
@@ -48,6 +49,8 @@ _EDGE_S = 0.05
 """A clock may wake us a hair too early."""
 _MARGIN = timedelta(hours=1)
 """The broker's clock and ours need not agree."""
+_STOOD_S = 60.0
+"""An exit that worked for so long was taken in earnest: its end says nothing of the next one."""
 _MOST_BEHIND_DAYS = 7
 """A clock further behind than that is no clock: what it says is not asked for."""
 QUIET = (BrokerUnavailable, OrderStateUnknown, BrokerAuthError, TimeoutError)
@@ -217,8 +220,34 @@ async def on_report(desk: Desk, report: BrokerOrder, *, asked: bool = False) -> 
         # Over with us and alive there it fills unwatched: a comparison cancels it.
         compare_later(desk, order.broker, 2 * GRACE.total_seconds(), "over, and lives")
     if after is not order:
+        await _pace_after(desk, order, after, report.reason)
         effects.settle_soon(desk, order.trade_id)
     return desk.book.orders.get(known.order_id, after)
+
+
+async def _pace_after(desk: Desk, before: Order, after: Order, why: str) -> None:
+    """An exit that its broker took and ended by itself: the next at once, then later and later.
+
+    Without a pause they use up the minute in which any exit could leave, and nobody is told.
+    """
+    is_over = after.state in (OrderState.REJECTED, OrderState.CANCELED, OrderState.EXPIRED)
+    was_asked = before.state not in (*WORKING, *UNANSWERED) or before.order_id in desk.in_flight
+    if after.purpose is Purpose.ENTRY or not is_over or was_asked or after.filled:
+        return
+    pace = effects.pace_of_exit(after.trade_id, after.purpose)
+    if desk.stopwatch.age_s(after.order_id, after.sent_at or after.created_at) >= _STOOD_S:
+        desk.backoff.worked(f"{pace}|ended")
+    n = desk.backoff.failed(f"{pace}|ended", 0.0)
+    if n > 1:
+        desk.backoff.wait(pace, min(FIRST_S * 2 ** min(n - 2, 30), MOST_S))
+    if n == (1 if after.state is OrderState.REJECTED else 2):
+        await desk.tell(
+            "admin",
+            f"⚠ {after.broker} took the {after.purpose} of {after.trade_id} and ended it by itself "
+            f"({after.state.lower()}{f': {why}' if why else ''}). It is sent anew, later and "
+            "later; meanwhile the desk watches the price itself.",
+            note_id=f"ended-{after.order_id}",
+        )
 
 
 def _is_lone(desk: Desk, report: BrokerOrder) -> bool:

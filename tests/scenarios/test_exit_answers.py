@@ -4,16 +4,20 @@ What a broker takes once only is sent again soon; a second answer proves nothing
 """
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
+from engine.brokers import OrderSeen
 from engine.brokers._wire import http
+from engine.brokers._wire.nameless import accepted
 from engine.brokers.alpaca import rest
 from engine.domain.errors import OrderRejected
 from engine.domain.order import OrderState, OrderType, Purpose
 from engine.flows import send
 from tests.rig import spy
 from tests.scenarios.outside_desk import BUY, HIDDEN, LISTED, SAFE, alive, check, held, live, orders
+from tests.sim import Sim, run
 
 
 def answering(rig, kind, *first):
@@ -169,3 +173,87 @@ async def test_an_entry_is_waited_for_as_long_as_ever(opened, monkeypatch):
 def test_a_connection_that_never_comes_about_is_known_before_an_exit_is_in_doubt():
     """Nothing was sent then: in doubt it would count as live, and people would be called."""
     assert max(http.CONNECT_S, rest.CONNECT_S) + 0.4 < send.REPEAT_S
+
+
+def ending(sim, kind, state, why=""):
+    """It takes each exit of this kind and ends it 0.2 s later; the ids of all that were sent."""
+    plain, sent, houses = sim.outside.submit, [], []
+
+    async def ends(report):
+        await asyncio.sleep(0.2)
+        over = replace(report, state=state, reason=why)
+        sim.rig.broker._queue.put_nowait(OrderSeen(order=over))
+
+    async def submit(request):
+        if request.type is not kind or not request.reduces:
+            return await plain(request)
+        sent.append(request.client_order_id)
+        report = accepted(request, f"B-{len(sent)}", sim.clock.now(), "taken")
+        houses.append(asyncio.create_task(ends(report)))
+        return report
+
+    sim.outside.submit = submit
+    return sent
+
+
+@pytest.mark.parametrize(("state", "why"), [("rejected", "no stops today"), ("canceled", "")])
+def test_stops_that_are_taken_and_then_ended_are_sent_anew_later_and_later(state, why):
+    """Each counted as one that went through: 100 in 20 s used up the minute, and nobody knew."""
+
+    async def story():
+        sim = await Sim().start()
+        stops = ending(sim, OrderType.STOP, state, why)
+        await sim.rig.say(BUY)
+        sim.price("2.14", "2.15")
+        await asyncio.sleep(30)
+        notes, n_stops = sim.rig.notes(), len(stops)
+        sim.price("0.90", "0.92")
+        await asyncio.sleep(3)
+        left = sim.rig.trades()
+        await sim.close()
+        return n_stops, notes, left
+
+    n_stops, notes, left = run(story)
+    assert 3 <= n_stops <= 6
+    (told,) = [note for note in notes if "ended it by itself" in note]
+    assert f"({state}{f': {why}' if why else ''})" in told
+    assert not left, "closed when the price reached the stop"
+
+
+def test_closes_that_are_taken_and_then_ended_leave_room_for_others():
+    async def story():
+        sim = await Sim().start()
+        await sim.rig.say(BUY)
+        sim.price("2.14", "2.15")
+        await asyncio.sleep(3)
+        closes = ending(sim, OrderType.MARKET, "canceled")
+        await sim.rig.say("STC SPY 603C 1/31")
+        await asyncio.sleep(20)
+        n_closes, notes = len(closes), sim.rig.notes()
+        await sim.close()
+        return n_closes, notes
+
+    n_closes, notes = run(story)
+    assert 3 <= n_closes <= 6
+    assert sum("ended it by itself" in note for note in notes) == 1
+
+
+def test_a_stop_that_worked_for_long_and_is_cancelled_by_hand_is_replaced_at_once():
+    async def story():
+        sim = await Sim().start()
+        await sim.rig.say(BUY)
+        sim.price("2.14", "2.15")
+        bare = []
+        for _ in range(3):
+            await asyncio.sleep(70)
+            (stop,) = await sim.rig.broker.open_orders("main")
+            await sim.rig.broker.cancel("main", stop.client_order_id)
+            await asyncio.sleep(0.5)
+            bare.append(not await sim.rig.broker.open_orders("main"))
+        notes = sim.rig.notes()
+        await sim.close()
+        return bare, notes
+
+    bare, notes = run(story)
+    assert bare == [False] * 3
+    assert not any("ended it by itself" in note for note in notes)
