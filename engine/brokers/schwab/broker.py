@@ -457,5 +457,7 @@ class Schwab(Nameless):
             LANE.reset(before)
         if not 200 <= answer.status_code < 300:
             code, said = reading.refusal(answer.status_code, answer.body)
+            if said == reading.NO_REASON:
+                raise OrderStateUnknown(f"{self.name}: {code}: {said}")
             raise OrderRejected(code, self.unnamed(said))
         return answer

@@ -259,6 +259,10 @@ def _execution_id(order: BrokerOrder, activity: Json, leg: Json, at: int) -> str
     return f"{order.broker_id}-{at}-{leg['time']}-{left}"
 
 
+NO_REASON = "refused without a reason"
+"""Who refuses an order says why: without that it may have been taken all the same."""
+
+
 def refusal(status: int, body: Any) -> tuple[str, str]:
     """Code and sentence of a refusal; Schwab's code is the status."""
     said: list[str] = []
@@ -269,7 +273,7 @@ def refusal(status: int, body: Any) -> tuple[str, str]:
             said.append(
                 str(one.get("detail") or one.get("title")) if isinstance(one, Mapping) else str(one)
             )
-    return str(status), "; ".join(said)[:300] or "refused without a reason"
+    return str(status), "; ".join(said)[:300] or NO_REASON
 
 
 def account_of(row: Json) -> BrokerAccount:

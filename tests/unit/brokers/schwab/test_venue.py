@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from aiohttp import web
 
 from engine.asking import Rank, rank
 from engine.brokers import (
@@ -262,6 +263,23 @@ async def test_an_answer_without_a_number_is_doubt_and_then_found(bench: SchwabB
     assert isinstance(found, Seen)
     assert found.order.client_order_id == request.client_order_id
     await bench.broker.cancel("main", request.client_order_id)
+
+
+@pytest.mark.parametrize("body", ["", "{}", '{"message": "", "errors": []}'])
+async def test_a_refusal_without_a_reason_is_doubt_and_the_order_is_found(
+    bench: SchwabBench, monkeypatch: pytest.MonkeyPatch, body: str
+) -> None:
+    """It was taken all the same, and passed for one of the owner's own: it got no stop."""
+
+    async def bare(_request: Any, _answer: Any) -> web.Response:
+        return web.Response(status=400, text=body, content_type="application/json")
+
+    monkeypatch.setattr(bench.venue, "_spoilt", bare)
+    request = entry(bench)
+    with pytest.raises(OrderStateUnknown, match="without a reason"):
+        await bench.broker.submit(request)
+    found = await bench.broker.find("main", request.client_order_id)
+    assert isinstance(found, Seen)
 
 
 async def test_what_may_be_there_is_never_sent_again(bench: SchwabBench) -> None:
