@@ -171,6 +171,9 @@ async def _sent(desk: Desk, order: Order, *, again: bool) -> Order:
     except (OrderStateUnknown, TimeoutError) as error:
         if isinstance(error, ServerFailed):
             desk.doubts.failed.add(order.order_id)
+        if (await as_known(desk, order)).state is OrderState.UNKNOWN:
+            # In doubt since it hung: brokers that hide our ids are asked by likeness only now.
+            desk.vigil(partial(look_up, desk, order.order_id), f"look after {order.order_id}")
         return await doubt(desk, order, str(error) or "no answer in time")
     except asyncio.CancelledError:
         desk.spawn(doubt(desk, order, "interrupted while sending"), f"doubt {order.order_id}")

@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 
 from engine.asking import Rank, rank
-from engine.brokers import Absent, StreamDown, StreamUp
+from engine.brokers import Absent, StreamDown, StreamUp, Unclear
 from engine.domain.errors import BrokerUnavailable, OrderRejected, OrderStateUnknown, RateLimited
 from engine.domain.order import OrderType
 from engine.flows import manage, send
@@ -458,3 +458,37 @@ def test_an_end_that_is_heard_is_not_asked_for():
     looks, bare_s = run(story)
     assert not looks
     assert bare_s < 1
+
+
+def test_an_entry_that_hangs_is_looked_for_once_its_line_is_given_up():
+    """A broker that hides our ids shows it only then: a look came just before, the next 7 s on."""
+
+    async def story():
+        sim = await Sim().start()
+        plain, find, hanging = sim.outside.submit, sim.outside.find, []
+
+        async def submit(request):
+            report = await plain(request)
+            if not request.reduces:
+                sim.faults.drop_events = 1000
+                hanging.append(request)
+                await asyncio.sleep(8.1)
+                hanging.clear()
+                raise OrderStateUnknown("no answer")
+            return report
+
+        async def found(account, name):
+            return Unclear() if hanging else await find(account, name)
+
+        sim.outside.submit, sim.outside.find = submit, found
+        said = asyncio.create_task(sim.rig.say(BUY))
+        sim.price("2.14", "2.15")
+        began, bare = asyncio.get_running_loop().time(), None
+        while bare is None and asyncio.get_running_loop().time() - began < 20:
+            await asyncio.sleep(0.1)
+            bare = asyncio.get_running_loop().time() - began if await stops(sim) else None
+        await said
+        await sim.close()
+        return bare
+
+    assert run(story) < 9
