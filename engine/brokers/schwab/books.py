@@ -6,7 +6,7 @@ from decimal import Decimal
 from functools import partial
 from typing import Any
 
-from engine.brokers import Balance, BrokerFill, BrokerOrder, BrokerPosition
+from engine.brokers import Balance, BrokerFill, BrokerOrder, BrokerPosition, Odd
 from engine.brokers._wire.events import Events
 from engine.brokers._wire.figures import UNREADABLE, Json, once
 from engine.brokers._wire.nameless import Lists, OrderList
@@ -41,7 +41,7 @@ class Books:
     ) -> None:
         self._name, self._client, self._ask = name, client, ask
         self._positions, self._working = library.positions, library.working
-        self._sent, self._clock = sent, clock
+        self._sent, self._clock, self._events = sent, clock, events
         self._option_fee_usd = option_fee_usd
         self._lists = Lists(name, sent, events, reading.listed)
         self.named = self._lists.named
@@ -103,7 +103,16 @@ class Books:
             raise BrokerUnavailable(f"{self._name}: a list of orders that is none") from error
         for row in flat:
             self._lists.take(account, row, found)
+        for one in found.listed:
+            self._idle(one.order)
         return found
+
+    def _idle(self, order: BrokerOrder) -> None:
+        """Ours and not at work: a stop of this kind protects nothing (rules 3.6)."""
+        if order.raw_state in reading.IDLE and self._sent.is_ours(order.broker_id):
+            said = f"order {order.broker_id} is {order.raw_state}"
+            note = f"{said}: it may not be at work there"
+            self._events.tell_once(Odd(note=note, raw=f"{self._name}: {said}"))
 
     def fills(self, order: BrokerOrder, row: Json) -> list[BrokerFill]:
         """The executions of one order; none of a stranger's that cannot be read.

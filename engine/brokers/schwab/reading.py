@@ -60,6 +60,8 @@ STATES: dict[str, LiveState] = {
     "REPLACED": "replaced",
 }
 LIVE = frozenset(name for name, state in STATES.items() if state == "accepted")
+IDLE = frozenset({"AWAITING_CONDITION", "AWAITING_MANUAL_REVIEW", "AWAITING_PARENT_ORDER"})
+"""It lives, and is not at work: a stop of this kind protects nothing."""
 _SHARES = frozenset({"EQUITY", "COLLECTIVE_INVESTMENT", "ETF"})
 FOREIGN = frozenset(
     {"MUTUAL_FUND", "FIXED_INCOME", "CASH_EQUIVALENT", "CURRENCY", "INDEX", "FUTURE", "FOREX"}

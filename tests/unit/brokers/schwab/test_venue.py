@@ -339,6 +339,30 @@ async def test_a_status_nobody_has_seen_is_shown_once_and_polled(bench: SchwabBe
     assert len([e for e in bench.told if isinstance(e, Odd)]) == 1
 
 
+async def test_a_stop_that_schwab_reviews_by_hand_is_shown_once(
+    bench: SchwabBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It passed for one at work; a stranger's that waits for its own condition is no news."""
+    await bench.hold(2)
+    plain = venue(bench)._status
+
+    def reviewed(order: Any) -> str:
+        return "AWAITING_MANUAL_REVIEW" if order.state == "accepted" else plain(order)
+
+    monkeypatch.setattr(bench.venue, "_status", reviewed)
+    await bench.venue.exchange.submit(bench.request(BUY, 3, LIMIT, limit="1.90", account=NUMBER))
+    stop = await bench.broker.submit(bench.request(SELL, 2, OrderType.STOP, stop="1.50"))
+    await bench.settle()
+    for _ in range(2):
+        seen = {o.broker_id: o.state for o in await bench.broker.open_orders("main")}
+        assert seen[stop.broker_id] == "accepted"
+    await bench.until(lambda: any(isinstance(e, Odd) for e in bench.told))
+    (odd,) = [e for e in bench.told if isinstance(e, Odd)]
+    assert odd.note == (
+        f"order {stop.broker_id} is AWAITING_MANUAL_REVIEW: it may not be at work there"
+    )
+
+
 async def test_bonds_and_money_funds_hide_no_order_and_no_absence(bench: SchwabBench) -> None:
     await bench.hold(2)
     venue(bench).quirks.foreign_rows = True
