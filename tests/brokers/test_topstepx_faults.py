@@ -185,6 +185,21 @@ async def test_a_status_that_nobody_has_seen_is_unknown_and_the_stream_lives_on(
     assert bench.told_states(order)[-1] == "filled"
 
 
+@pytest.mark.parametrize(("status", "word"), [(8, "Suspended"), (0, "None"), (12, "12")])
+async def test_an_order_that_may_not_work_is_told_once_whatever_shows_it(
+    bench: TopstepBench, status: int, word: str
+) -> None:
+    """A stop was suspended at the firm, counted as protection, and nobody was told."""
+    order = await bench.submit(BUY, 1, LIMIT, limit="1.90")
+    bench.venue.status_of[int(order.broker_id)] = status
+    for _ in range(2):
+        await bench.broker.find(bench.account, order.client_order_id)
+        await bench.broker.open_orders(bench.account)
+    await until(lambda: bool(told(bench, Odd)))
+    (odd,) = told(bench, Odd)
+    assert f"{order.client_order_id} is {word}" in odd.note
+
+
 @pytest.mark.parametrize("is_done", [True, False])
 async def test_a_modification_in_doubt_is_told_by_the_order_itself(
     bench: TopstepBench, is_done: bool

@@ -14,6 +14,7 @@ from engine.brokers import (
     BrokerOrder,
     BrokerPosition,
     Found,
+    Odd,
     Seen,
     Unclear,
 )
@@ -25,6 +26,7 @@ from engine.brokers.topstepx.lineage import Lineage
 from engine.brokers.topstepx.translate import (
     balance_of,
     fill_of,
+    is_idle,
     moment,
     order_of,
     position_of,
@@ -245,6 +247,9 @@ class Books:
             instrument=contract.instrument,
             client_order_id=names[-1],
         )
+        if is_idle(row, now):  # a stop that does not work protects nothing (rules 3.6)
+            said = f"order {now.client_order_id or now.broker_id} is {now.raw_state[:40]}"
+            self._events.tell_once(Odd(note=f"{said}: it may not be at work there", raw=said))
         lives = self.lineage.settled(_id(row))
         if lives:  # of which of them it is the average is not said
             now = replace(now, average=None)

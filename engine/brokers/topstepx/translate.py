@@ -46,6 +46,7 @@ _SIDES = {code: side for side, code in SIDE_CODES.items()}
 
 PENDING = 6
 """Taken in, not working yet."""
+_SUSPENDED = 8
 _STATES: Mapping[int, tuple[LiveState, str]] = {
     0: ("unknown", "None"),
     1: ("accepted", "Open"),
@@ -55,7 +56,7 @@ _STATES: Mapping[int, tuple[LiveState, str]] = {
     5: ("rejected", "Rejected"),
     PENDING: ("accepted", "Pending"),
     7: ("accepted", "PendingCancellation"),  # may still fill
-    8: ("accepted", "Suspended"),  # a bracket's child that waits for its entry
+    _SUSPENDED: ("accepted", "Suspended"),  # a bracket's child that waits for its entry
 }
 
 LARGEST = 2**31 - 1
@@ -258,6 +259,15 @@ def order_of(
         updated_at=updated_at(row),
         raw_state=raw,
     )
+
+
+def is_idle(row: Mapping[str, Any], order: BrokerOrder) -> bool:
+    """Whether it lives and may not fill: suspended, or in a status that nobody knows.
+
+    The children of a bracket, which bear no tag, are suspended until their entry has filled.
+    """
+    is_suspended = row.get("status") == _SUSPENDED and bool(row.get("customTag"))
+    return is_suspended or order.state == "unknown"
 
 
 def updated_at(row: Mapping[str, Any]) -> datetime:
