@@ -38,6 +38,8 @@ class Part:
     at: str
     kind: Literal["fill", "bust", "correct"] = "fill"
     of: str = ""
+    client_id: str = ""
+    """Of its order: where a broker counts anew, its number is one of another order too."""
 
 
 class Sums:
@@ -122,13 +124,19 @@ class Sums:
 
     def told(self, order: BrokerOrder) -> BrokerOrder:
         """The order with all of its executions."""
-        fills = tuple(_fill(order, part) for part in self._parts.get(_key(order), ()))
+        fills = tuple(_fill(order, part) for part in self._all(order))
         legs = [(_key(order), n) for n in range(len(order.legs))]
         is_changing = any(self._less.is_said(leg) or self._other.is_said(leg) for leg in legs)
         return replace(order, fills=fills, is_changing=is_changing)
 
+    def _all(self, order: BrokerOrder) -> list[Part]:
+        """Its own; one that names no order of ours is of whatever bears that number."""
+        known = self._parts.get(_key(order), ())
+        mine = ("", order.client_order_id)
+        return [p for p in known if not order.client_order_id or p.client_id in mine]
+
     def _of(self, order: BrokerOrder, leg: int) -> list[Part]:
-        return [part for part in self._parts.get(_key(order), ()) if part.leg == leg]
+        return [part for part in self._all(order) if part.leg == leg]
 
     def _take_back(self, order: BrokerOrder, leg: int, filled: Decimal, at: datetime) -> None:
         """Less is filled than was told: the newest are busted until no more than that stands."""
@@ -164,8 +172,16 @@ class Sums:
     def _add(
         self, order: BrokerOrder, leg: int, *, qty: Decimal, price: Decimal, **more: Any
     ) -> None:
-        name = f"{order.broker_id}-{leg}-{len(self._of(order, leg)) + 1}"
-        part = Part(execution_id=name, leg=leg, qty=f"{qty:f}", price=_text(price), **more)
+        n = sum(part.leg == leg for part in self._parts.get(_key(order), ())) + 1
+        name, whose = f"{order.broker_id}-{leg}-{n}", order.client_order_id
+        part = Part(
+            execution_id=name,
+            leg=leg,
+            qty=f"{qty:f}",
+            price=_text(price),
+            client_id=whose,
+            **more,
+        )
         self._put(order, part)
 
     def _put(self, order: BrokerOrder, part: Part) -> None:

@@ -121,7 +121,7 @@ class Webull(Adapter):
         self._sums = Sums(self.name, setup.tokens, self.clock)
         self._numbers: dict[str, str] = {}
         """Our account name -> the id that requests name."""
-        self._worked: dict[str, dict[str, str]] = {}
+        self._worked: dict[str, list[tuple[str, str]]] = {}
         """Account -> what worked when all was read last: Webull's id and the client's."""
         self._watch: asyncio.Task[None] | None = None
 
@@ -366,7 +366,7 @@ class Webull(Adapter):
             window = {"start_time": _stamp(start), "end_time": _stamp(stop)}
             rows += await self._past(account, window)
             start = stop
-        newest = {row.order.broker_id: row for row in rows}
+        newest = {_key(row): row for row in rows}
         if not is_haste:
             await self._add_worked(account, newest)
         return [
@@ -381,17 +381,19 @@ class Webull(Adapter):
         self.caps = replace(self.caps, lists_all=rows is not None)
         return rows or []
 
-    async def _add_worked(self, account: str, newest: dict[str, translate.Row]) -> None:
+    async def _add_worked(
+        self, account: str, newest: dict[tuple[str, str], translate.Row]
+    ) -> None:
         """What worked at the last look and is in no list is asked for alone."""
-        working: dict[str, str] = {}
-        for key, name in self._worked.get(account, {}).items():
-            found = [] if key in newest else await self._got(account, name)
-            newest |= {row.order.broker_id: row for row in found or ()}
+        working: list[tuple[str, str]] = []
+        for key in self._worked.get(account, ()):
+            found = [] if key in newest else await self._got(account, key[1])
+            newest |= {_key(row): row for row in found or ()}
             if found is None:  # no answer: asked again at the next look
-                working[key] = name
-        for row in newest.values():
+                working.append(key)
+        for key, row in newest.items():
             if row.order.state not in _OVER and row.order.client_order_id:
-                working[row.order.broker_id] = row.order.client_order_id
+                working.append(key)
         self._worked[account] = working
 
     async def _pages(
@@ -444,6 +446,11 @@ class Webull(Adapter):
         sentence = str(body.get("message") or "it gave no reason")
         said = self.unnamed(sentence)
         return OrderRejected(code(answer), f"{self.name} refused the request: {said}")
+
+
+def _key(row: translate.Row) -> tuple[str, str]:
+    """Its number, and our id: where Webull counts anew, two orders have one number."""
+    return row.order.broker_id, row.order.client_order_id
 
 
 def _names(row: Mapping[str, Any]) -> list[str]:

@@ -251,6 +251,29 @@ async def test_what_worked_at_the_last_look_and_left_the_lists_is_asked_for_alon
     assert (seen.client_order_id, seen.state) == (order.client_order_id, "canceled")
 
 
+async def test_two_orders_under_one_number_are_both_listed_with_their_own_executions(
+    shares: VenueBench,
+) -> None:
+    """Where Webull counts anew; we are asked by our own ids."""
+    group = shares.venue._group
+
+    async def one_number(order: object) -> object:
+        answer = await group(order)
+        answer["orders"][0]["order_id"] = "W1"
+        return answer
+
+    shares.venue._group = one_number
+    await shares.start()
+    sent = []
+    for limit in ("2.05", "2.06"):
+        sent.append((await shares.submit(BUY, 1, LIMIT, limit=limit)).client_order_id)
+        await shares.pass_latency()
+        await shares.quote(shares.it, "2.00", "2.01")
+    found = await shares.broker.fills_since("main", START)
+    assert sorted(f.client_order_id for f in found) == sorted(sent)
+    assert len({f.execution_id for f in found}) == 2
+
+
 @pytest.mark.parametrize("said", [None, ""])
 async def test_what_is_answered_without_our_id_is_what_was_asked_for(
     shares: VenueBench, said: object

@@ -377,3 +377,23 @@ def test_less_that_is_not_believed_yet_is_said_too():
     book.saw(order(4), D(2), D(0), START)
     book.saw(order(3), D(2), D(0), START)
     assert book.told(order(3)).is_changing
+
+
+@pytest.mark.parametrize("is_restart", [False, True])
+async def test_an_order_under_a_number_that_another_one_had_has_executions_of_its_own(is_restart):
+    """A broker that counts anew: the second entry filled, nobody heard of it, it had no stop."""
+    tokens = MemoryTokens()
+    book = sums(tokens)
+    book.saw(order(4), D(2), D(0), START)
+    await book.keep()
+    if is_restart:
+        book = sums(tokens)
+        await book.load()
+    later = replace(order(4), client_order_id="TS2")
+    assert book.told(later).fills == ()
+    book.saw(later, D(3), D(0), START + timedelta(hours=1))
+    book.saw(order(4), D(2), D(0), START)
+    assert [(f.client_order_id, f.price) for f in book.told(later).fills] == [("TS2", D(3))]
+    assert [(f.client_order_id, f.price) for f in told(book)] == [("TS1", D(2))]
+    names = {f.execution_id for one in (order(4), later) for f in book.told(one).fills}
+    assert len(names) == 2
