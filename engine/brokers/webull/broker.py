@@ -381,9 +381,7 @@ class Webull(Adapter):
         self.caps = replace(self.caps, lists_all=rows is not None)
         return rows or []
 
-    async def _add_worked(
-        self, account: str, newest: dict[tuple[str, str], translate.Row]
-    ) -> None:
+    async def _add_worked(self, account: str, newest: dict[tuple[str, str], translate.Row]) -> None:
         """What worked at the last look and is in no list is asked for alone."""
         working: list[tuple[str, str]] = []
         for key in self._worked.get(account, ()):

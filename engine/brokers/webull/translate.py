@@ -80,7 +80,6 @@ class Row:
     """Of the unit; None where nothing is filled."""
     fee_usd: Decimal
     filled_at: datetime | None
-    placed_at: datetime
 
 
 # -- requests ---------------------------------------------------------------------------------
@@ -255,7 +254,6 @@ _KINDS = ("EQUITY", "OPTION", "FUTURES", "CRYPTO", "EVENT")
 
 def _row(said: Json, account: str) -> Row:
     state = STATES.get(said["status"], "unknown")
-    placed_at = moment(said["place_time_at"])
     filled_at = _filled_at(said)
     order = BrokerOrder(
         client_order_id=str(said.get("client_order_id") or ""),
@@ -275,7 +273,7 @@ def _row(said: Json, account: str) -> Row:
         limit=_price(said.get("limit_price")),
         stop=_price(said.get("stop_price")),
         reason=str(said.get("fail_reason") or ""),
-        updated_at=filled_at or placed_at,
+        updated_at=filled_at or moment(said["place_time_at"]),
         raw_state=said["status"],
     )
     return Row(
@@ -283,7 +281,6 @@ def _row(said: Json, account: str) -> Row:
         average=_price(said.get("filled_price")),
         fee_usd=_fees(said),
         filled_at=filled_at,
-        placed_at=placed_at,
     )
 
 

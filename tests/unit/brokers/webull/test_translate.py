@@ -252,6 +252,15 @@ def test_no_execution_is_lost_because_its_time_cannot_be_read(at):
     assert (row.order.filled, row.filled_at) == (1, None)
 
 
+def test_an_order_that_says_when_it_filled_need_not_say_when_it_was_placed():
+    """What it brought was never heard of, and stood bare."""
+    at = "2026-11-18T15:00:09.150Z"
+    body = listed(golden_order(), status="FILLED", filled_quantity="1", filled_time_at=at)
+    del body["data"][0]["orders"][0]["place_time_at"]
+    (row,) = translate.rows(body, "main", pytest.fail)
+    assert (row.order.filled, row.order.updated_at) == (1, translate.moment(at))
+
+
 def test_one_placed_by_hand_that_cannot_be_read_is_told_and_hides_no_other():
     """O-16."""
     by_hand = [
