@@ -4,7 +4,7 @@ Only what lives is asked for, at a pace that fits what the broker tells unasked:
 stream, more often while a stop works and its minute is not all but used up, every few seconds
 without one. An entry that the market should have filled is asked for much sooner, apart from the
 poll and before all who only want to know: what it brought would have no stop, and nobody would
-know. So is a close, and a stop whose price was reached.
+know. So is a close, a stop whose price was reached, and one that is let go and does not end.
 """
 
 import asyncio
@@ -68,7 +68,7 @@ async def round_of(desk: Desk) -> None:
             for orders in accounts.values()
             for order in orders
             if not desk.backoff.must_wait(_overdue(order))
-            and (_is_overdue(desk, order) or _is_triggered(desk, order))
+            and (_is_overdue(desk, order) or _is_triggered(desk, order) or _is_let_go(desk, order))
         ]
         if late and desk.is_due(f"overdue {name}", _OVERDUE_S):
             urgent: dict[str, list[Order]] = {}
@@ -138,6 +138,14 @@ def _is_triggered(desk: Desk, order: Order) -> bool:
     return (quote.touch(order.side is Side.BUY) - order.stop) * order.side.sign >= 0
 
 
+def _is_let_go(desk: Desk, order: Order) -> bool:
+    """An exit that does not say that it is over: what is held waits bare for what follows it."""
+    if order.purpose is Purpose.ENTRY or order.state is not OrderState.PENDING_CANCEL:
+        return False
+    asked_s = desk.stopwatch.age_s(order.order_id, order.updated_at)
+    return not desk.is_told(order.broker) and asked_s >= _GUARD_S
+
+
 def _is_adrift(desk: Desk, order: Order) -> bool:
     """An entry that may fill unheard, or has filled and is not booked: bare for too long.
 
@@ -205,9 +213,9 @@ async def _unseen(desk: Desk, order_id: str) -> None:
     if not await send.look_up(desk, order_id):
         await desk.tell(
             "admin",
-            f"⚠ {order.broker} lists the stop of {order.legs[0].instrument.label} ({order_id}, "
-            f"{order.trade_id}) nowhere. It may not work any more: look at the broker. A new one "
-            "is sent once it is sure to be gone.",
+            f"⚠ {order.broker} does not show the stop of {order.legs[0].instrument.label} "
+            f"({order_id}, {order.trade_id}). It may not work any more: look at the broker. What "
+            "follows it is sent once it is sure to be gone.",
             note_id=f"unseen-{order_id}",
         )
 

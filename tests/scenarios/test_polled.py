@@ -1,9 +1,11 @@
 """A stream of orders that stays away, comes and goes, or is not what is gone (O-17)."""
 
+import pytest
+
 from engine.brokers import StreamDown, StreamUp
 from engine.domain.errors import BrokerUnavailable
-from engine.flows import recover, send
-from tests.scenarios.test_desk_at_venues import at
+from engine.flows import flatten, recover, send
+from tests.scenarios.test_desk_at_venues import TRADER, at
 
 
 async def test_a_stream_that_comes_and_goes_is_told_once():
@@ -101,3 +103,21 @@ async def test_where_polls_fail_too_entries_wait_again(monkeypatch):
         monkeypatch.setattr(it.bench.broker, "open_orders", silent)
         await it.seconds(5, "2.50", "2.60")
         assert it.desk.gates
+
+
+@pytest.mark.parametrize("name", ["etrade", "webull"])
+async def test_what_waits_for_the_end_of_its_stop_is_closed_soon_after_its_broker_answers_again(
+    name,
+):
+    """The next look was half a minute away and the breaker open: bare for 26 s more."""
+    async with at(name) as it:
+        await it.enter()
+        await it.seconds(8)
+        faults = it.bench.venue.faults
+        faults.strikes, faults.reject_500 = (lambda request: request.method == "GET"), 10**6
+        await flatten.run(it.desk, TRADER)
+        await it.seconds(40)
+        assert await it.held() == 2
+        faults.reject_500 = 0
+        await it.seconds(10)
+        assert not await it.held()
