@@ -73,8 +73,7 @@ async def round_of(desk: Desk) -> None:
         if late and desk.is_due(f"overdue {name}", _OVERDUE_S):
             urgent: dict[str, list[Order]] = {}
             for order in late:
-                # Where nothing is told it goes on at the polls' own pace, through an open breaker.
-                desk.backoff.failed(_overdue(order), None if desk.is_told(name) else _GUARD_S)
+                desk.backoff.failed(_overdue(order), _longest_s(desk, order))
                 urgent.setdefault(order.account, []).append(order)
             look = partial(_watch, desk, name, urgent, Rank.NAKED)
             desk.vigil(look, f"watch {name} for what should have filled")
@@ -105,6 +104,17 @@ def _is_guarded(desk: Desk, name: str) -> bool:
 def _has_room(desk: Desk, name: str, who: Rank) -> bool:
     room = desk.broker(name).room(who)
     return room is None or room > SPARE
+
+
+def _longest_s(desk: Desk, order: Order) -> float | None:
+    """The longest pause between two looks at what is late; None: later and later.
+
+    Where nothing is told it goes on at the polls' own pace, through an open breaker. What is told
+    as filled, and in no list of executions yet, is bare for sure.
+    """
+    if not desk.is_told(order.broker):
+        return _GUARD_S
+    return None if life.is_whole(order) else _OVERDUE_S
 
 
 def _overdue(order: Order) -> str:

@@ -121,3 +121,22 @@ async def test_what_waits_for_the_end_of_its_stop_is_closed_soon_after_its_broke
         faults.reject_500 = 0
         await it.seconds(10)
         assert not await it.held()
+
+
+@pytest.mark.parametrize("name", ["alpaca", "topstepx"])
+async def test_what_is_told_as_filled_is_booked_soon_after_its_executions_are_listed(name):
+    """Its frames were lost and the list of executions lagged: looked for later and later."""
+    async with at(name) as it:
+        it.bench.venue.faults.drop_frames = 1_000
+        listed = it.bench.broker.fills_since
+
+        async def none_yet(*_):
+            return []
+
+        it.bench.broker.fills_since = none_yet
+        await it.enter()
+        await it.seconds(18)
+        assert not it.ours()
+        it.bench.broker.fills_since = listed
+        await it.seconds(5)
+        assert it.ours() == await it.held() == 2
