@@ -99,13 +99,13 @@ class Polled(FeedAdapter):
         """
         quote = not_ahead(quote)
         key = quote.instrument.key
-        self._heard_at[key] = self.clock.monotonic()
         known = self._last.get(key)
         if known is not None and is_older(quote, known):
             if not quote.is_halted and (quote.bid, quote.ask) != (known.bid, known.ask):
                 return
             now, is_halted = quote.received_at, quote.is_halted
             quote = replace(known, received_at=now, is_halted=is_halted)
+        self._heard_at[key] = self.clock.monotonic()
         self._last[key] = quote
         self._queue.put_nowait(quote)
 

@@ -5,7 +5,7 @@ import logging
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, ClassVar, Literal
 from urllib.parse import quote as escaped
 from urllib.parse import urlencode
@@ -36,6 +36,8 @@ _BATCH = 100
 _LINES = 500
 """Most symbols of one subscription, so that its message is not too long."""
 _PAUSES_S = (0.5, 1, 2, 5, 10, 30)
+_COARSE = timedelta(seconds=2)
+"""Stamps of the stream are cut to whole seconds: what is older still is no price of now."""
 _PATIENCE_S = 2.0
 """Real seconds that the first greeks of a contract may take."""
 
@@ -282,7 +284,7 @@ class Tastytrade(Polled):
     def _in_turn(self, quote: Quote) -> Quote:
         """What is streamed comes in order, though its stamps are cut to whole seconds."""
         known = self._last.get(quote.instrument.key)
-        if known is None or known.exchange_at <= quote.exchange_at:
+        if known is None or not timedelta(0) < known.exchange_at - quote.exchange_at <= _COARSE:
             return quote
         return replace(quote, exchange_at=known.exchange_at)
 

@@ -13,6 +13,8 @@ from engine.feeds import Chain, Greeks
 
 INDEXES = frozenset(INDEX_OF.values()) | {"XSP", "DJX"}
 """Underlyings that are no shares; their quotes are asked for as such."""
+_FIRST_MS = 946_684_800_000
+"""2000: what is stamped before it is stamped with nothing."""
 _WORDS = {"stock": "equity", "option": "equity-option", "future": "future"}
 
 
@@ -103,7 +105,7 @@ def greeks_in(
 def stamp(milliseconds: Any) -> datetime | None:
     """When it was made; None when that is not said, or beyond all calendars."""
     found = number(milliseconds)
-    if found is None or found <= 0:
+    if found is None or found < _FIRST_MS:
         return None
     try:
         return datetime.fromtimestamp(float(found / 1000), UTC)

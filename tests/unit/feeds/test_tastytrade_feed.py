@@ -219,6 +219,21 @@ async def test_a_streamed_quote_with_a_coarser_stamp_is_not_older(world: World) 
     assert times == sorted(times)
 
 
+async def test_a_frame_of_long_ago_is_no_price_of_now_and_asking_goes_on(world: World) -> None:
+    """M-01: a lagging server of the provider tells what was, and the stop and the entry believe."""
+    await world.start()
+    await world.feed.watch([SPY])
+    await world.until(lambda: bool(world.venue.dxlink.channels))
+    await world.tell(SPY, "600.00", "600.02")
+    await world.until(lambda: len(world.got) == 1)
+    world.clock.advance(2)
+    await world.tell(SPY, "590.00", "590.02", age_s=600)
+    await world.until(lambda: len(world.got) == 2, eager=True)
+    assert {q.bid for q in world.got} == {D("600.00")}, "the answer, and never the late frame"
+    await world.tell(SPY, "600.10", "600.12")
+    await world.until(lambda: world.got[-1].bid == D("600.1"))
+
+
 async def test_greeks_come_by_the_same_line(world: World) -> None:
     world.venue.dxlink.greeks[".SPY261120C600"] = {
         "time": int(START.timestamp() * 1000),
