@@ -83,6 +83,8 @@ class Tastytrade(Polled):
         self._by_symbol: dict[str, Instrument] = {}
         """The provider's symbol -> instrument."""
         self._futures: dict[str, str] = {}
+        self._halted: set[str] = set()
+        """Of which an answer said so: the stream tells of no halts, and quotes go on in one."""
         self._greeks: dict[str, asyncio.Future[Greeks]] = {}
         self._past = Past()
         self._tasks: list[asyncio.Task[None]] = []
@@ -275,7 +277,8 @@ class Tastytrade(Polled):
         if kind == "Quote" and instrument.key in self._watched:
             quote = reading.quote_in(event, instrument, self._source, now)
             if quote is not None:
-                self._take(self._in_turn(quote))
+                is_halted = instrument.key in self._halted
+                self._take(replace(self._in_turn(quote), is_halted=is_halted))
         elif kind == "Greeks":
             found = reading.greeks_in(event, instrument, self._source, now)
             if found is not None:
@@ -307,9 +310,10 @@ class Tastytrade(Polled):
     async def _poll(self) -> None:
         while True:
             await self.clock.sleep(self._poll_s)
-            silent = self._silent()
+            wanted = {i.key: i for i in self._silent()}
+            wanted |= {key: self._watched[key] for key in self._halted & self._watched.keys()}
             try:
-                for quote in await self._asked(silent):
+                for quote in await self._asked(wanted.values()):
                     self._take(quote)
                 self._n_failed = 0
             except RateLimited as error:
@@ -338,4 +342,6 @@ class Tastytrade(Polled):
                 quote = reading.answered_in(item, wanted, self._source, now)
                 if quote is not None:
                     found.append(quote)
+                    change = self._halted.add if quote.is_halted else self._halted.discard
+                    change(quote.instrument.key)
         return found

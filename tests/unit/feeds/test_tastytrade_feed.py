@@ -366,6 +366,26 @@ async def test_a_halt_is_heard_though_the_stream_stamps_nothing(world: World) ->
     assert world.got[-1].received_at > world.got[0].received_at
 
 
+async def test_a_streamed_quote_ends_no_halt_and_an_answer_does(world: World) -> None:
+    """M-10: makers quote on while trading is halted, and the stream says nothing of it."""
+    await world.start()
+    await world.feed.watch([SPY])
+    await world.until(lambda: bool(world.venue.dxlink.channels))
+    await streamed(world)
+    await world.until(lambda: len(world.got) == 1)
+    world.venue.board.put(replace(world.quote(SPY, "600.10", "600.12"), is_halted=True))
+    await world.until(lambda: world.got[-1].is_halted, eager=True)
+    await streamed(world, bidPrice=600.5, askPrice=600.52)
+    await world.until(lambda: world.got[-1].bid == D("600.5"))
+    assert world.got[-1].is_halted
+    world.venue.board.put(world.quote(SPY, "600.50", "600.52"))
+    async with asyncio.timeout(20):
+        while world.got[-1].is_halted:  # asked for, though the stream is not silent
+            world.clock.advance(0.5)
+            await streamed(world, bidPrice=600.5, askPrice=600.52)
+            await asyncio.sleep(0.005)
+
+
 @pytest.mark.parametrize("stamp", [10**20, -(10**20), "9e99"])
 async def test_a_stamp_beyond_all_time_does_not_cut_the_line(world: World, stamp: Any) -> None:
     await world.start()
