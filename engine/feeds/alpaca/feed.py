@@ -37,8 +37,9 @@ _BARS = {
     "option": ("/options/bars", "v1beta1"),
     "crypto": ("/crypto/us/bars", "v1beta3"),
 }
-_HALTS, _RESUMES = frozenset({"2", "H", "P"}), frozenset({"3", "T"})
-"""Status codes of the New York and Nasdaq tapes: halt, volatility pause; resumption."""
+_HALTS, _RESUMES = frozenset({"2", "H", "P", "Q"}), frozenset({"3", "T"})
+"""Status codes of the New York and Nasdaq tapes: halt, volatility pause, quotes alone; resumption.
+"""
 
 
 class Alpaca(Polled):

@@ -251,6 +251,20 @@ async def test_a_halt_is_told_with_the_last_quote_and_so_is_its_end() -> None:
             assert world.got[-1].is_halted is is_halted
 
 
+async def test_quotes_alone_after_a_halt_are_no_resumption() -> None:
+    """M-10: Nasdaq shows quotes for minutes before trading begins again."""
+    async with opened() as world:
+        await world.feed.watch([SPY])
+        await world.heard("SPY")
+        await world.data.tell("SPY", 600.0, 600.1)
+        await world.until(lambda: world.has("SPY", "600.0"))
+        await world.data.say(status("Q"), "SPY")
+        await world.until(lambda: world.got[-1].is_halted)
+        await world.data.tell("SPY", 601.0, 601.1)
+        await world.until(lambda: world.has("SPY", "601.0"))
+        assert world.got[-1].is_halted
+
+
 async def test_a_halt_outlives_a_lost_stream_until_the_stream_quotes_again() -> None:
     async with opened() as world:
         world.data.put("SPY", 600.0, 600.1)
