@@ -1,6 +1,7 @@
 """Gather what is true of an account right now: the facts that risk checks judge by."""
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from functools import partial
@@ -8,7 +9,7 @@ from typing import Any
 
 from engine import ledger, standing
 from engine.desk import Desk
-from engine.domain.instrument import Kind
+from engine.domain.instrument import Kind, underlying_of
 from engine.domain.money import ZERO
 from engine.domain.order import Intent, Order, OrderState, Purpose
 from engine.domain.quote import UnitQuote
@@ -163,10 +164,13 @@ def _is_paper(desk: Desk, broker: str) -> bool | None:
 
 
 def _data(desk: Desk, intent: Intent | None) -> Report | None:
-    quality = desk.board.quality
+    quality, now = desk.board.quality, desk.clock.now()
     if quality is None or intent is None:
         return None
-    return quality.worst(intent.legs, desk.clock.now())
+    own = quality.worst(intent.legs, now)
+    written_on = {underlying_of(e.instrument) for e in intent.legs if e.instrument.kind == "option"}
+    is_halted = any(r is not None and r.is_halted for r in (quality.of(u, now) for u in written_on))
+    return own if own is None or not is_halted else replace(own, is_halted=True)
 
 
 def at_work(

@@ -2,6 +2,7 @@
 
 import pytest
 
+from engine.domain.instrument import stock
 from engine.domain.order import Order, OrderState, Purpose
 from engine.quality import Quality
 from tests import rig as desks
@@ -72,6 +73,20 @@ async def test_a_halted_symbol_opens_nothing_is_not_tried_again_and_opens_when_i
     rig.quote(spy(), "2.14", "2.16")
     await rig.pass_time(1)
     assert await entries(rig) == [], "what was refused stays refused"
+    rig.quote(spy(), "2.14", "2.16")
+    await rig.say("BTO 1 SPY 603C 1/31 @ 2.16")
+    assert len(await entries(rig)) >= 1
+
+
+async def test_an_option_on_a_halted_share_opens_nothing_and_says_why(rig) -> None:
+    """M-10: options stop with what they are written on, and their quotes need not say so."""
+    rig.quote(stock("SPY"), "602.00", "602.02", is_halted=True)
+    rig.quote(spy(), "2.14", "2.16")
+    await rig.say(BUY)
+    assert await entries(rig) == []
+    verdicts = [v for i in rig.desk.book.intents.values() for v in i.verdicts]
+    assert "data_quality.halted" in {v.code for v in verdicts}
+    rig.quote(stock("SPY"), "602.00", "602.02")
     rig.quote(spy(), "2.14", "2.16")
     await rig.say("BTO 1 SPY 603C 1/31 @ 2.16")
     assert len(await entries(rig)) >= 1
