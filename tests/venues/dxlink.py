@@ -1,5 +1,6 @@
 """DXLink on loopback: the market data protocol of tastytrade's provider, fed from a quote board."""
 
+import asyncio
 import json
 import re
 from collections.abc import Mapping
@@ -42,6 +43,11 @@ class DxLink:
         self.channels: list[Channel] = []
         self.n_keepalives = 0
         self.is_silent = False
+        self.opens = asyncio.Event()
+        """Channels that are asked for are opened once it is set."""
+        self.opens.set()
+        self.n_states = 1
+        """How often it says that somebody is let in; 0: it keeps alive and says nothing."""
 
     async def serve(self, request: web.Request) -> web.WebSocketResponse:
         socket = web.WebSocketResponse(heartbeat=None)
@@ -76,11 +82,13 @@ class DxLink:
                 await socket.close()
                 return
             state = {"type": "AUTH_STATE", "channel": 0, "state": "AUTHORIZED", "userId": "u"}
-            await _say(socket, state)
+            for _ in range(self.n_states):
+                await _say(socket, state)
         elif kind == "KEEPALIVE":
             self.n_keepalives += 1
             await _say(socket, {"type": "KEEPALIVE", "channel": 0})
         elif kind == "CHANNEL_REQUEST":
+            await self.opens.wait()
             self.channels.append(Channel(socket, number))
             opened = {
                 "type": "CHANNEL_OPENED",

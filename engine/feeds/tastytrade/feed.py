@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Literal
@@ -38,6 +38,8 @@ _LINES = 500
 _PAUSES_S = (0.5, 1, 2, 5, 10, 30)
 _COARSE = timedelta(seconds=2)
 """Stamps of the stream are cut to whole seconds: what is older still is no price of now."""
+_LOGIN_S = 20.0
+"""Real seconds that a line may take until it is let in: one that only keeps alive is none."""
 _PATIENCE_S = 2.0
 """Real seconds that the first greeks of a contract may take."""
 
@@ -83,6 +85,9 @@ class Tastytrade(Polled):
         self._by_symbol: dict[str, Instrument] = {}
         """The provider's symbol -> instrument."""
         self._futures: dict[str, str] = {}
+        self._streamed: set[str] = set()
+        """What this line was asked for."""
+        self._more = asyncio.Event()
         self._halted: set[str] = set()
         """Of which an answer said so: the stream tells of no halts, and quotes go on in one."""
         self._greeks: dict[str, asyncio.Future[Greeks]] = {}
@@ -149,13 +154,8 @@ class Tastytrade(Polled):
 
     async def watch(self, instruments: Iterable[Instrument]) -> None:
         """Stream these from now on; what nothing is heard of soon is asked for."""
-        new = self._watch_new(instruments)
-        link = self._link
-        if new and link is not None:
-            try:
-                await self._subscribe(link, new)
-            except Exception as error:  # noqa: BLE001 - the link ends of what its library raises
-                log.info("%s: not subscribed yet: %s", self.name, type(error).__name__)
+        if self._watch_new(instruments):
+            self._more.set()  # not asked for here: who waits may go before the answer comes
 
     async def greeks(self, contract: Instrument) -> Greeks | None:
         """The provider's greeks of an option; None when none come within moments."""
@@ -231,17 +231,28 @@ class Tastytrade(Polled):
             await self.clock.sleep(_PAUSES_S[min(n_failed, len(_PAUSES_S) - 1)])
 
     async def _session(self, login: _Login) -> None:
-        async with Link(login, self._heard) as link:
-            await self._subscribe(link, self._watched.values())
-            self._link, self.why_silent = link, ""
-            await asyncio.Event().wait()
+        async with AsyncExitStack() as stack:
+            async with asyncio.timeout(_LOGIN_S):
+                link = await stack.enter_async_context(Link(login, self._heard))
+            self._streamed = set()
+            while True:
+                self._more.clear()
+                new = [i for i in self._watched.values() if i.key not in self._streamed]
+                await self._subscribe(link, [i for i in new if i.kind != "future"])
+                try:
+                    await self._subscribe(link, [i for i in new if i.kind == "future"])
+                except (BrokerUnavailable, BrokerAuthError) as error:  # said again by the poll
+                    log.info("%s: futures cannot be named yet: %s", self.name, error)
+                self._link, self.why_silent = link, ""
+                await self._more.wait()
 
-    async def _subscribe(self, link: Link, instruments: Iterable[Instrument]) -> None:
-        symbols = await self._named(list(instruments))
+    async def _subscribe(self, link: Link, instruments: list[Instrument]) -> None:
+        symbols = await self._named(instruments)
         self._by_symbol |= symbols
         names = list(symbols)
         for n in range(0, len(names), _LINES):
             await link.subscribe(QuoteEvent, names[n : n + _LINES])
+        self._streamed |= {i.key for i in instruments}
 
     async def _named(self, instruments: list[Instrument]) -> dict[str, Instrument]:
         """The provider's symbol of each; a future that is not listed has none."""
@@ -310,6 +321,8 @@ class Tastytrade(Polled):
     async def _poll(self) -> None:
         while True:
             await self.clock.sleep(self._poll_s)
+            if self._watched.keys() - self._streamed:
+                self._more.set()
             wanted = {i.key: i for i in self._silent()}
             wanted |= {key: self._watched[key] for key in self._halted & self._watched.keys()}
             try:

@@ -47,7 +47,7 @@ class Link(DXLinkStreamer):
             "version": DXLINK_VERSION,
         }
         await self._websocket.send_json(setup)
-        has_asked = False
+        has_asked = is_in = False
         while True:
             text = await self._websocket.receive_text(timeout=SILENT_S)
             message = json.loads(text, parse_float=Decimal, parse_constant=str)
@@ -56,7 +56,9 @@ class Link(DXLinkStreamer):
                 for event, fields in rows_in(message.get("data"), self._fields):
                     self._hear(event or self._type_of(message), fields)
             elif kind == "AUTH_STATE" and message.get("state") == "AUTHORIZED":
-                task_status.started()
+                if not is_in:  # a state may be told again
+                    is_in = True
+                    task_status.started()
             elif kind == "AUTH_STATE":
                 if has_asked:
                     raise BrokerAuthError("market data are refused")
@@ -76,7 +78,8 @@ class Link(DXLinkStreamer):
         elif kind == "CHANNEL_CLOSED":
             raise BrokerUnavailable("market data: a channel was closed")
         elif kind == "FEED_CONFIG" and isinstance(message.get("eventFields"), Mapping):
-            self._fields |= {k: list(v) for k, v in message["eventFields"].items()}
+            told = message["eventFields"].items()
+            self._fields |= {event: names for event, names in told if isinstance(names, list)}
 
     def _type_of(self, message: Mapping[str, Any]) -> str:
         return self._channels_reversed.get(int(message.get("channel", 0)), "")

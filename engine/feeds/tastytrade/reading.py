@@ -53,7 +53,7 @@ def rows_in(data: Any, fields: Mapping[str, Sequence[str]]) -> Iterator[tuple[st
     if not isinstance(data, list):
         return
     if data and isinstance(data[0], Mapping):
-        for event in data:
+        for event in filter(lambda one: isinstance(one, Mapping), data):
             yield str(event.get("eventType", "")), dict(event)
         return
     for kind, values in zip(data[::2], data[1::2], strict=False):

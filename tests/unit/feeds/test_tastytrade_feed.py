@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -177,6 +178,54 @@ async def test_a_line_that_breaks_comes_back_with_all_that_is_watched(world: Wor
     )
     await world.tell(SPY, "601.00", "601.02")
     await world.until(lambda: bool(world.got) and world.got[-1].bid == 601)
+
+
+async def test_what_nobody_waited_for_is_streamed_all_the_same(world: World) -> None:
+    """The desk waits a second for a quote; a channel that opens later counts as well."""
+    await world.start()
+    world.venue.dxlink.opens.clear()
+    with suppress(TimeoutError):
+        async with asyncio.timeout(0.1):
+            await world.feed.watch([SPY])
+    world.venue.dxlink.opens.set()
+    await world.feed.watch([SPY])
+    await world.until(lambda: any(c.symbols for c in world.venue.dxlink.channels))
+    await world.tell(SPY, "601.00", "601.02")
+    await world.until(lambda: bool(world.got) and world.got[-1].bid == 601)
+
+
+async def test_a_future_that_could_not_be_named_is_streamed_once_it_can(world: World) -> None:
+    world.venue.faults.lacks, world.venue.faults.lacks_by = ("/instruments/futures",), 503
+    await world.start()
+    await world.feed.watch([SPY, MES])
+    link = world.feed._link
+    await world.until(lambda: bool(world.venue.dxlink.channels), eager=True)
+    world.venue.faults.lacks = ()
+    symbols = world.venue.dxlink.channels[0].symbols
+    await world.until(lambda: symbols == {"Quote": {"SPY", "/MESZ26:XCME"}}, eager=True)
+    assert world.feed._link is link, "and nothing else was hung up for it"
+
+
+async def test_a_line_that_says_twice_that_we_are_in_stands(world: World) -> None:
+    world.venue.dxlink.n_states = 2
+    await world.feed.watch([SPY])
+    await world.start()
+    await world.tell(SPY, "601.00", "601.02")
+    await world.until(lambda: bool(world.got) and world.got[-1].bid == 601)
+    assert not world.feed.why_silent
+
+
+async def test_a_line_that_only_keeps_alive_is_hung_up_and_called_anew(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.feeds.tastytrade.feed._LOGIN_S", 0.2)
+    world.venue.dxlink.n_states = 0
+    await world.feed.watch([SPY])
+    await world.feed.connect()
+    world.task = asyncio.create_task(world._read())
+    await world.until(lambda: world.feed.why_silent == "TimeoutError")
+    world.venue.dxlink.n_states = 1
+    await world.until(lambda: not world.feed.why_silent, eager=True)
 
 
 async def test_what_the_stream_is_silent_about_is_asked_for(world: World) -> None:
