@@ -42,6 +42,10 @@ class AlpacaData:
         self.is_deaf = self.is_mute = False
         """No new streams; no answers by REST (500)."""
         self.takes_stream_keys = True
+        self.odd: set[str] = set()
+        """Symbols that it does not take: whatever is asked with one is refused."""
+        self.refuses: dict[str, int] = {}
+        """Path of a question about quotes -> status that it is refused with."""
         self.shape: Any = None
         """Told instead of the newest quotes, when there is any."""
         self._sockets: dict[web.WebSocketResponse, str] = {}
@@ -102,6 +106,12 @@ class AlpacaData:
             return web.json_response({"message": "internal server error"}, status=500)
         if request.headers.get("APCA-API-KEY-ID") != KEY:
             return web.json_response({"message": "forbidden."}, status=403)
+        if request.path in self.refuses:
+            body = {"message": "subscription does not permit querying these quotes"}
+            return web.json_response(body, status=self.refuses[request.path])
+        if odd := self.odd & set(request.query["symbols"].split(",")):
+            body = {"message": f"code=400, message=invalid symbol: {min(odd)}"}
+            return web.json_response(body, status=400)
         if self.shape is not None:
             return web.json_response({"quotes": self.shape})
         found = {}

@@ -13,6 +13,9 @@ from engine.brokers.alpaca.sdk import WEBSOCKET, AuthFailed, Listening
 with put_off("pandas"):
     from alpaca.data.live.websocket import DataStream
 
+_STEP = 10
+"""Symbols of one message: beyond a plan's limit Alpaca refuses the message whole."""
+
 
 class Quotes(Listening, DataStream):
     """One stream of quotes: shares, options or coins, by its address."""
@@ -39,8 +42,7 @@ class Quotes(Listening, DataStream):
             await self._start_ws()
         except ValueError as error:
             raise AuthFailed(str(error)) from error
-        if self._handlers["quotes"]:
-            await self._send_subscribe_msg()
+        await self._ask_for(list(self._handlers["quotes"]))
 
     def add(self, symbols: list[str]) -> None:
         """Subscribe to more, from any thread; the answer comes as a message."""
@@ -48,16 +50,21 @@ class Quotes(Listening, DataStream):
         if self.mine is not None:
             loop, _ = self.mine
             with suppress(RuntimeError):  # it ended: the next one subscribes to all
-                loop.call_soon_threadsafe(lambda: loop.create_task(self._more()))
+                loop.call_soon_threadsafe(lambda: loop.create_task(self._more(symbols)))
 
     def _want(self, symbols: list[str]) -> None:
         for channel in self._channels:
             self._handlers[channel] |= dict.fromkeys(symbols)
 
-    async def _more(self) -> None:
+    async def _more(self, symbols: list[str]) -> None:
         if self.connection() is not None:
             with suppress(ConnectionClosed):
-                await self._send_subscribe_msg()
+                await self._ask_for(symbols)
+
+    async def _ask_for(self, symbols: list[str]) -> None:
+        for n in range(0, len(symbols), _STEP):
+            wanted = dict.fromkeys(self._channels, symbols[n : n + _STEP])
+            await self.connection().send(msgpack.packb({"action": "subscribe", **wanted}))
 
     def connection(self) -> Any:
         """The open web socket."""

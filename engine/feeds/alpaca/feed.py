@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field
@@ -15,7 +16,7 @@ from engine.brokers._wire.lanes import Lanes
 from engine.brokers.alpaca.rest import Answer, Rest
 from engine.brokers.alpaca.translate import symbol_of
 from engine.domain.candle import Candle, Candles, Timeframe, no_candles
-from engine.domain.errors import BrokerAuthError, BrokerUnavailable
+from engine.domain.errors import BrokerAuthError, BrokerUnavailable, NotOffered
 from engine.domain.instrument import Instrument, Kind
 from engine.domain.news import News
 from engine.domain.quote import Quote
@@ -30,6 +31,10 @@ log = logging.getLogger(__name__)
 
 _REST, _STREAM = "https://data.alpaca.markets", "wss://stream.data.alpaca.markets"
 _BATCH = 100
+_ABOUT_SYMBOLS = frozenset({400, 422})
+"""Refusals that may be about one of those that were asked for."""
+_ODD_S = 600.0
+"""One that was refused by itself is left out of questions for so long."""
 _UNREADABLE = (KeyError, ValueError, TypeError, ArithmeticError, AttributeError)
 _PAGES = 4
 _BARS = {
@@ -77,6 +82,8 @@ class Alpaca(Polled):
         self._newsroom = Newsroom(setup.name, setup.clock, self.usage, for_news)
         self._halts: dict[str, bool] = {}
         """Halted shares; False once the stream was lost since."""
+        self._odd: dict[str, float] = {}
+        """Symbol that Alpaca does not take -> monotonic time at which it said so."""
         self._lines: dict[str, Line] = {}
         self._poller: asyncio.Task[None] | None = None
         self._first: set[asyncio.Task[bool]] = set()
@@ -110,7 +117,7 @@ class Alpaca(Polled):
                 self._keys,
                 base + path,
                 ("quotes", "statuses") if kind == "stock" else ("quotes",),
-                self._streamed,
+                partial(self._streamed, kind),
                 self._doubt_halts if kind == "stock" else lambda: None,
             )
             for kind, path in paths.items()
@@ -194,7 +201,7 @@ class Alpaca(Polled):
 
     # -- streamed -------------------------------------------------------------------------------
 
-    def _streamed(self, messages: Any) -> None:
+    def _streamed(self, line: str, messages: Any) -> None:
         for message in messages if isinstance(messages, list) else [messages]:
             try:
                 kind = message.get("T")
@@ -203,9 +210,13 @@ class Alpaca(Polled):
                 elif kind == "s":
                     self._halted_or_not(message)
                 elif kind == "error":
-                    log.warning("%s: the stream says %s", self.name, message.get("code"))
+                    self._refused_by(self._lines[line], message)
             except _UNREADABLE as error:
                 log.info("%s: a message that cannot be read: %s", self.name, type(error).__name__)
+
+    def _refused_by(self, line: Line, message: Any) -> None:
+        line.refused = f"{message.get('code')} {message.get('msg') or ''}".strip()[:80]
+        log.warning("%s: the stream says %s", self.name, line.refused)
 
     def _quoted(self, message: Any) -> None:
         instrument = self._watched.get(named(message["S"]).key)
@@ -262,20 +273,46 @@ class Alpaca(Polled):
     async def _asked(self, instruments: Iterable[Instrument]) -> list[Quote]:
         """Newest quotes of those that have one; one request per kind and hundred."""
         found: list[Quote] = []
-        wanted = list(instruments)
-        for kind in ("stock", "option", "crypto"):
+        wanted, refused = list(instruments), dict[str, NotOffered]()
+        kinds = dict.fromkeys(i.kind for i in wanted)
+        for kind in kinds:
             own = {symbol_of(i): i for i in wanted if i.kind == kind}
-            names = list(own)
-            for n in range(0, len(names), _BATCH):
-                answer = await self._ask(kind, names[n : n + _BATCH])
-                if not answer.is_ok:
-                    log.info("%s: %s are refused: %s", self.name, kind, answer.refusal())
-                    continue
-                quotes = answer.body.get("quotes") if isinstance(answer.body, dict) else None
-                for symbol, body in quotes.items() if isinstance(quotes, dict) else ():
-                    with suppress(*_UNREADABLE):
-                        found.append(self._read(body, own[symbol]))
+            names = [name for name in own if len(wanted) == 1 or not self._is_odd(name)]
+            try:
+                for n in range(0, len(names), _BATCH):
+                    for symbol, body in await self._answered(kind, names[n : n + _BATCH]):
+                        with suppress(*_UNREADABLE):
+                            found.append(self._read(body, own[symbol]))
+            except NotOffered as error:  # what else is wanted is asked as ever
+                log.info("%s", error)
+                refused[kind] = error
+        if refused and len(refused) == len(kinds):
+            raise next(iter(refused.values()))
         return found
+
+    async def _answered(self, kind: str, symbols: list[str]) -> list[tuple[str, Any]]:
+        """Bodies by symbol. One that Alpaca does not take refuses all that are asked with it.
+
+        Raises:
+            NotOffered: this kind is refused. BrokerUnavailable, RateLimited, BrokerAuthError.
+        """
+        answer = await self._ask(kind, symbols)
+        if answer.is_ok:
+            quotes = answer.body.get("quotes") if isinstance(answer.body, dict) else None
+            return list(quotes.items()) if isinstance(quotes, dict) else []
+        if answer.status not in _ABOUT_SYMBOLS:
+            raise NotOffered(f"{self.name} refuses quotes of {kind}s: {answer.refusal()}")
+        if len(symbols) == 1:
+            self._odd[symbols[0]] = self.clock.monotonic()
+            log.info("%s: %s is refused: %s", self.name, symbols[0], answer.refusal())
+            return []
+        half = len(symbols) // 2
+        first = await self._answered(kind, symbols[:half])
+        return first + await self._answered(kind, symbols[half:])
+
+    def _is_odd(self, symbol: str) -> bool:
+        refused_at = self._odd.get(symbol)
+        return refused_at is not None and self.clock.monotonic() - refused_at < _ODD_S
 
     async def _ask(self, kind: str, symbols: list[str]) -> Answer:
         asked = {"symbols": ",".join(symbols)}

@@ -30,6 +30,8 @@ class Line:
         """On the loop: ``heard`` with each list of messages, ``up`` with each new connection."""
         self.is_up = False
         self.why = "not connected yet"
+        self.refused = ""
+        """What it said it does not do, such as more symbols than the plan has."""
         self._name, self._clock, self._keys, self._url = name, clock, keys, url
         self._channels, self._heard, self._up = channels, heard, up
         self._symbols: dict[str, None] = {}
@@ -88,7 +90,7 @@ class Line:
                 lambda: tell(self._is_up),
             )
 
-        known = set(self._symbols)
+        known, self.refused = set(self._symbols), ""
         self._running = await self._threads.run(made)
         try:
             self._running.add([symbol for symbol in self._symbols if symbol not in known])

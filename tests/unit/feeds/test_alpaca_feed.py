@@ -173,6 +173,45 @@ async def test_what_the_stream_does_not_take_is_asked_for() -> None:
         assert {s for known in world.data.subscribed.values() for s in known} == {"SPY"}
 
 
+async def test_of_more_than_the_plan_has_the_first_thirty_are_streamed_after_a_gap() -> None:
+    """A message with one symbol too many is refused whole: nothing at all was streamed then."""
+    async with opened() as world:
+        names = [f"T{a}{b}" for a in "ABCDE" for b in "ABCDEFG"]
+        await world.feed.watch([stock(name) for name in names])
+        await world.heard(*names[:30])
+        await world.data.drop()
+        subscribed = world.data.subscribed
+        await world.until(lambda: subscribed.get("/v2/iex") == set(names[:30]), eager=True)
+
+
+async def test_a_symbol_that_is_refused_keeps_no_other_from_being_asked_for() -> None:
+    async with opened() as world:
+        world.data.is_deaf, world.data.odd = True, {"ODD"}
+        for name in ("SPY", "QQQ"):
+            world.data.put(name, 600.0, 600.1)
+        await world.feed.watch([SPY, stock("ODD"), QQQ])
+        await world.until(lambda: {q.instrument for q in world.got} == {SPY, QQQ}, eager=True)
+        n_asked, n_heard = len(world.data.asked), len(world.got)
+        await world.until(lambda: len(world.got) >= n_heard + 6, eager=True)
+        assert all("ODD" not in asked["symbols"] for _, asked in world.data.asked[n_asked:])
+
+
+async def test_a_kind_that_the_plan_lacks_keeps_no_other_and_a_plan_without_any_is_lost() -> None:
+    world = World()
+    try:
+        await world.open()
+        world.data.is_deaf = True
+        world.data.refuses = {"/v1beta1/options/quotes/latest": 403}
+        world.data.put("SPY", 600.0, 600.1)
+        await world.feed.watch([CALL, SPY])
+        await world.until(lambda: world.has("SPY", "600.0"), eager=True)
+        world.data.refuses["/v2/stocks/quotes/latest"] = 403
+        await world.until(lambda: world.ended is not None, eager=True)
+        assert isinstance(world.ended, BrokerUnavailable)
+    finally:
+        await world.close()
+
+
 async def test_a_stream_that_does_not_take_the_keys_leaves_the_questions() -> None:
     async with opened() as world:
         world.data.takes_stream_keys = False
