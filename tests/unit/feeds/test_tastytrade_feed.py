@@ -49,6 +49,10 @@ class World:
         except BrokerUnavailable as error:
             self.ended.append(error)
 
+    def is_subscribed(self) -> bool:
+        """Whether the venue was asked to stream anything."""
+        return any(channel.symbols for channel in self.venue.dxlink.channels)
+
     async def until(self, is_so: Callable[[], bool], *, eager: bool = False) -> None:
         async with asyncio.timeout(20):
             while not is_so():
@@ -160,7 +164,7 @@ async def test_a_future_is_streamed_under_its_listed_name_and_an_unlisted_one_no
     await world.start()
     world.venue.dxlink.futures = world.venue.dxlink.futures[:1]
     await world.feed.watch([MES])
-    await world.until(lambda: bool(world.venue.dxlink.channels))
+    await world.until(world.is_subscribed)
     await world.tell(MES, "6700.25", "6700.50")
     await world.until(lambda: bool(world.got))
     assert world.got[0].instrument == MES
@@ -169,13 +173,11 @@ async def test_a_future_is_streamed_under_its_listed_name_and_an_unlisted_one_no
 async def test_a_line_that_breaks_comes_back_with_all_that_is_watched(world: World) -> None:
     await world.start()
     await world.feed.watch([SPY])
-    await world.until(lambda: bool(world.venue.dxlink.channels))
+    await world.until(world.is_subscribed)
     await world.venue.dxlink.drop()
     await world.until(lambda: bool(world.feed.why_silent))
     assert "Group" not in world.feed.why_silent
-    await world.until(
-        lambda: not world.feed.why_silent and bool(world.venue.dxlink.channels), eager=True
-    )
+    await world.until(lambda: not world.feed.why_silent and world.is_subscribed(), eager=True)
     await world.tell(SPY, "601.00", "601.02")
     await world.until(lambda: bool(world.got) and world.got[-1].bid == 601)
 
@@ -189,7 +191,7 @@ async def test_what_nobody_waited_for_is_streamed_all_the_same(world: World) -> 
             await world.feed.watch([SPY])
     world.venue.dxlink.opens.set()
     await world.feed.watch([SPY])
-    await world.until(lambda: any(c.symbols for c in world.venue.dxlink.channels))
+    await world.until(world.is_subscribed)
     await world.tell(SPY, "601.00", "601.02")
     await world.until(lambda: bool(world.got) and world.got[-1].bid == 601)
 
@@ -199,7 +201,7 @@ async def test_a_future_that_could_not_be_named_is_streamed_once_it_can(world: W
     await world.start()
     await world.feed.watch([SPY, MES])
     link = world.feed._link
-    await world.until(lambda: bool(world.venue.dxlink.channels), eager=True)
+    await world.until(world.is_subscribed, eager=True)
     world.venue.faults.lacks = ()
     symbols = world.venue.dxlink.channels[0].symbols
     await world.until(lambda: symbols == {"Quote": {"SPY", "/MESZ26:XCME"}}, eager=True)
@@ -254,7 +256,7 @@ async def test_a_quote_is_answered_without_being_watched(world: World) -> None:
 async def test_a_streamed_quote_with_a_coarser_stamp_is_not_older(world: World) -> None:
     await world.start()
     await world.feed.watch([SPY])
-    await world.until(lambda: bool(world.venue.dxlink.channels))
+    await world.until(world.is_subscribed)
     await world.tell(SPY, "600.00", "600.02")
     await world.until(lambda: len(world.got) == 1)
     await world.tell(SPY, "599.00", "599.02", age_s=0.9)
@@ -272,7 +274,7 @@ async def test_a_frame_of_long_ago_is_no_price_of_now_and_asking_goes_on(world: 
     """M-01: a lagging server of the provider tells what was, and the stop and the entry believe."""
     await world.start()
     await world.feed.watch([SPY])
-    await world.until(lambda: bool(world.venue.dxlink.channels))
+    await world.until(world.is_subscribed)
     await world.tell(SPY, "600.00", "600.02")
     await world.until(lambda: len(world.got) == 1)
     world.clock.advance(2)
@@ -390,7 +392,7 @@ async def test_it_connects_again_after_it_ended(world: World) -> None:
     await world.until(lambda: world.ended == [None])
     await world.start()
     await world.feed.watch([SPY])
-    await world.until(lambda: bool(world.venue.dxlink.channels))
+    await world.until(world.is_subscribed)
     assert world.ended == [None], "the second reading goes on"
 
 
@@ -404,7 +406,7 @@ async def test_a_halt_is_heard_though_the_stream_stamps_nothing(world: World) ->
     """M-10: what the answer says of the market is newer, though its price was made before."""
     await world.start()
     await world.feed.watch([SPY])
-    await world.until(lambda: bool(world.venue.dxlink.channels))
+    await world.until(world.is_subscribed)
     await streamed(world)
     await world.until(lambda: len(world.got) == 1)
     halted = replace(world.quote(SPY, "600.10", "600.12", age_s=0.05), is_halted=True)
@@ -419,7 +421,7 @@ async def test_a_streamed_quote_ends_no_halt_and_an_answer_does(world: World) ->
     """M-10: makers quote on while trading is halted, and the stream says nothing of it."""
     await world.start()
     await world.feed.watch([SPY])
-    await world.until(lambda: bool(world.venue.dxlink.channels))
+    await world.until(world.is_subscribed)
     await streamed(world)
     await world.until(lambda: len(world.got) == 1)
     world.venue.board.put(replace(world.quote(SPY, "600.10", "600.12"), is_halted=True))
@@ -439,7 +441,7 @@ async def test_a_streamed_quote_ends_no_halt_and_an_answer_does(world: World) ->
 async def test_a_stamp_beyond_all_time_does_not_cut_the_line(world: World, stamp: Any) -> None:
     await world.start()
     await world.feed.watch([SPY])
-    await world.until(lambda: bool(world.venue.dxlink.channels))
+    await world.until(world.is_subscribed)
     await streamed(world, bidTime=stamp)
     await streamed(world, bidPrice=600.5, askPrice=600.52)
     await world.until(lambda: bool(world.got) and world.got[-1].bid == D("600.5"))
@@ -450,7 +452,7 @@ async def test_a_wall_clock_that_was_set_back_silences_nothing(world: World) -> 
     """M-03."""
     await world.start()
     await world.feed.watch([SPY])
-    await world.until(lambda: bool(world.venue.dxlink.channels))
+    await world.until(world.is_subscribed)
     await streamed(world)
     await world.until(lambda: len(world.got) == 1)
     world.clock.jump(START - timedelta(hours=1))
