@@ -45,6 +45,7 @@ from engine.domain.record import Record
 from engine.feeds import Feed, QuoteBoard
 from engine.feeds._several import Several
 from engine.flows import learning, monitor, recover, send, watch
+from engine.flows.sources import Sources
 from engine.headlines import Headlines
 from engine.history import History
 from engine.quality import Quality
@@ -61,6 +62,7 @@ _LEAVE_S = 1.0
 _EVENTS = "events "
 _WATCH_ROUND_S = 1.0
 _CLOSES_S = 30.0
+_FEEDS_S = 5.0
 """Daily closes of what is held are asked for once a day; so often it is looked what is missing."""
 _USAGE_S = 60.0
 _RUN = "desk.run"
@@ -188,6 +190,7 @@ class App:
         self.work.keep(self.monitor.run, "monitor")
         self.work.every(self.config.jobs.monitor_s, self._sweep, "sweep")
         self.work.every(_WATCH_ROUND_S, partial(watch.round_of, self.desk), "watch")
+        self.work.every(_FEEDS_S, Sources(self.desk).look, "sources of quotes")
         self.work.every(_CLOSES_S, partial(learning.keep, self.desk), "daily closes")
         self.work.every(
             self.config.jobs.reconcile_s, partial(recover.reconcile, self.desk), "reconcile"

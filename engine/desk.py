@@ -205,10 +205,14 @@ class Desk(Background):
         quote = self.board.way_out(legs) if is_way_out else self.board.unit(legs)
         if quote is None:
             return None
-        age = (self.clock.now() - quote.received_at).total_seconds()
-        if abs(age) > self.settings.max_quote_age_s or self._is_of_before(legs, quote):
+        if not self.is_fresh(quote.received_at) or self._is_of_before(legs, quote):
             return None
         return quote
+
+    def is_fresh(self, received_at: datetime) -> bool:
+        """Whether what came then may be acted on now."""
+        age = (self.clock.now() - received_at).total_seconds()
+        return abs(age) <= self.settings.max_quote_age_s
 
     def _is_of_before(self, legs: tuple[Leg, ...], quote: UnitQuote) -> bool:
         """Whether it still is a price of the shares as they were before a split."""

@@ -78,8 +78,9 @@ def alt(report: DataReport) -> str:
 def sources(report: DataReport) -> discord.Embed:
     """Who delivers, and who does not."""
     lost = sum(bool(s.down) for s in report.sources)
+    is_ill = any(s.trouble for s in report.sources)
     return card(
-        tone=Tone.WAIT if lost else Tone.GOOD if report.sources else Tone.QUIET,
+        tone=Tone.WAIT if lost or is_ill else Tone.GOOD if report.sources else Tone.QUIET,
         title=_delivery(lost, len(report.sources)),
         stamp=report.stamp,
         lines=[_source(s) for s in report.sources[:20]] or ["No source was heard yet."],
@@ -131,4 +132,5 @@ def _source(source: Source) -> str:
     name = text.safe_line(source.name, 40)
     if source.down:
         return f"✗ **{name}** {text.safe_line(source.down, 150)}"
-    return f"✓ **{name}** up {source.uptime:.1%} of the day"
+    up = f"**{name}** up {source.uptime:.1%} of the day"
+    return f"⚠ {up} · {text.safe_line(source.trouble, 150)}" if source.trouble else f"✓ {up}"

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 
 from bot.doctor import Finding, Patient
+from engine.feeds import Troubled
 
 
 async def look(patient: Patient) -> AsyncIterator[Finding]:
@@ -30,8 +31,9 @@ async def look(patient: Patient) -> AsyncIterator[Finding]:
         yield Finding(part="quotes", is_ok=True, said=f"configured: {names}")
     if patient.app is not None:
         wrong = patient.app.desk.health.get("feed", "")
-        down = getattr(patient.app.desk.feed, "down", {})
-        said = wrong or ", ".join(f"{n}: {why}" for n, why in down.items())
+        running: object = patient.app.desk.feed
+        ill = running.troubles() if isinstance(running, Troubled) else {}
+        said = wrong or ", ".join(f"{n}: {why}" for n, why in ill.items())
         yield Finding(
             part="feed now",
             is_ok=not said,

@@ -11,6 +11,7 @@ from engine.desk import Desk
 from engine.domain.errors import BrokerAuthError, TradeStreamError, UserError
 from engine.domain.instrument import Instrument
 from engine.domain.trade import Account
+from engine.feeds import Troubled
 from engine.flows import broker_switch, recover, routes, send
 from engine.reports import Frame
 from engine.reports import brokers as lines
@@ -173,7 +174,16 @@ class OutsideReading:
             raise UserError(f"There is no such source; there are: {there}. Nothing was looked up.")
         by = heard.get(typed.casefold(), "")
         frame, of = self._frame(), board.quality
-        report = quotes.build(frame, of, instruments=known, down=down, period=period, source=by)
+        feed: object = self._desk.feed
+        report = quotes.build(
+            frame,
+            of,
+            instruments=known,
+            down=down,
+            troubles=feed.limits() | feed.troubles() if isinstance(feed, Troubled) else {},
+            period=period,
+            source=by,
+        )
         if name is not None and not report.rows:
             raise UserError(f"{by} does not quote {known[0].label}. Nothing was looked up.")
         return report
@@ -197,10 +207,10 @@ class OutsideReading:
                     quote = await feed.quote(instrument)
             except Exception:  # noqa: BLE001 - whatever a feed raises, there is no quote
                 quote = None
-            if quote is None:
-                missing.append(instrument.label)
-            else:
+            if quote is not None:
                 desk.board.put(quote)
+            if quote is None or not quote.is_sane or not desk.is_fresh(quote.received_at):
+                missing.append(instrument.label)
 
         await asyncio.gather(*(ask(i) for i in known[:_MOST_ASKED]))
         return min(len(known), _MOST_ASKED) - len(missing), sorted(missing)

@@ -4,6 +4,7 @@ from datetime import datetime
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
+from engine.feeds._several import Several
 from engine.reports import status
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ def status_of(app: "App") -> status.StatusReport:
     """The desk at a glance."""
     desk, book = app.desk, app.desk.book
     shown = {f"broker {name}" for name in desk.brokers}  # among the parts
+    shown |= {f"feed {name}" for name in _feeds(app)}
     return status.build(
         app.reading.frame(),
         halted=desk.halted,
@@ -55,9 +57,18 @@ def _parts(app: "App") -> tuple[status.Part, ...]:
         _part(name, desk.health.get(f"broker {name}", ""), since.get(f"broker {name}"))
         for name in desk.brokers
     ]
-    feed = desk.feed
-    found.append(_part(f"feed {feed.name}" if feed else "feed", "" if feed else "none"))
-    return tuple(found)
+    if desk.feed is None:
+        found.append(_part("feed", "none"))
+    feeds = [f"feed {name}" for name in _feeds(app)]
+    return (*found, *(_part(name, desk.health.get(name, ""), since.get(name)) for name in feeds))
+
+
+def _feeds(app: "App") -> list[str]:
+    """Names of the sources of quotes."""
+    feed = app.desk.feed
+    if isinstance(feed, Several):
+        return [one.name for one in feed.feeds]
+    return [] if feed is None else [feed.name]
 
 
 def _part(name: str, problem: str, since: datetime | None = None) -> status.Part:

@@ -80,6 +80,19 @@ class Newswire(Protocol):
         ...
 
 
+@runtime_checkable
+class Troubled(Protocol):
+    """A source, or several, that knows what it does not deliver as it should."""
+
+    def troubles(self) -> dict[str, str]:
+        """Source -> what is wrong with it just now; it may deliver all the same."""
+        ...
+
+    def limits(self) -> dict[str, str]:
+        """Source -> what it does not do, and never did."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Greeks:
     """How an option's price answers to the world, by the source's own model; per share."""
@@ -155,6 +168,16 @@ class FeedAdapter(ABC):
         self.setup = setup
         self.name = setup.name
         self.clock = setup.clock
+
+    @property
+    def trouble(self) -> str:
+        """What it does not do as it should just now, while it is connected."""
+        return ""
+
+    @property
+    def limit(self) -> str:
+        """What it does not do at all, such as more than its plan has."""
+        return ""
 
     @abstractmethod
     async def connect(self) -> None:

@@ -37,6 +37,17 @@ class Polled(FeedAdapter):
         """Instrument -> monotonic time of its last word, streamed or asked for."""
         self._queue: asyncio.Queue[Quote | None] = asyncio.Queue()
         self._n_failed = 0
+        self._unanswered = ""
+        """Why the last question of the poll had no answer."""
+
+    @property
+    def trouble(self) -> str:
+        """What is not streamed, and whether it is answered."""
+        wrong = self._unstreamed()
+        how = f"asked for every {self._poll_s:g} s instead"
+        if self._unanswered:
+            how = f"no answer to questions: {self._unanswered}"
+        return "; ".join([*wrong, how]) if wrong or self._unanswered else ""
 
     async def close(self) -> None:
         """Stop delivering."""
@@ -76,6 +87,10 @@ class Polled(FeedAdapter):
     @abstractmethod
     async def _stop(self) -> None:
         """Hang up; may be called when nothing is connected."""
+
+    @abstractmethod
+    def _unstreamed(self) -> list[str]:
+        """What the stream does not do just now, and why."""
 
     @abstractmethod
     async def _asked(self, instruments: Iterable[Instrument]) -> list[Quote]:

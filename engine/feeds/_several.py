@@ -58,6 +58,15 @@ class Several:
         await asyncio.gather(*(feed.close() for feed in self.feeds), return_exceptions=True)
         self._queue.put_nowait(None)
 
+    def troubles(self) -> dict[str, str]:
+        """Feed -> why it delivers nothing, or what of it is not as it should be."""
+        wrong = {feed.name: feed.trouble for feed in self.feeds}
+        return {name: why for name, why in (wrong | self.down).items() if why}
+
+    def limits(self) -> dict[str, str]:
+        """Feed -> what it does not do at all."""
+        return {feed.name: feed.limit for feed in self.feeds if feed.limit}
+
     async def quote(self, instrument: Instrument) -> Quote | None:
         """The newest quote of the first feed that has one."""
         return await self._first(instrument, "quote", lambda feed: feed.quote(instrument))

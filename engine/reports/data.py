@@ -39,6 +39,8 @@ class Source:
     """Share of the last day, 0 to 1."""
     down: str
     """Why it delivers nothing just now; empty when it does."""
+    trouble: str = ""
+    """What else is not as it should be."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,10 +71,14 @@ def build(
     *,
     instruments: Iterable[Instrument],
     down: Mapping[str, str] | None = None,
+    troubles: Mapping[str, str] | None = None,
     period: Period = "1d",
     source: str = "",
 ) -> DataReport:
-    """``down``: source -> why; ``period``: how far trends go back; ``source``: what it quotes."""
+    """``down``, ``troubles``: source -> why; ``period``: how far trends go back.
+
+    ``source``: only what it quotes.
+    """
     rows, since = [], frame.now - SPANS[period]
     for instrument in instruments:
         graded = quality.of(instrument, frame.now)
@@ -87,14 +93,20 @@ def build(
             trend_at=tuple(at for at, _ in kept),
         )
         rows.append(row)
-    lost = dict(down or {})
-    heard = dict.fromkeys((*quality.sources(), *lost))
+    lost, wrong = dict(down or {}), troubles or {}
+    heard = dict.fromkeys((*quality.sources(), *lost, *wrong))
     names = [n for n in heard if not source or n == source]
     return DataReport(
         stamp=frame.stamp("data"),
         rows=tuple(sorted(rows, key=lambda r: (r.graded.score, r.label))),
         sources=tuple(
-            Source(name=n, uptime=quality.uptime(n, frame.now), down=lost.get(n, "")) for n in names
+            Source(
+                name=n,
+                uptime=quality.uptime(n, frame.now),
+                down=lost.get(n, ""),
+                trouble=wrong.get(n, ""),
+            )
+            for n in names
         ),
         period=period,
         source=source,

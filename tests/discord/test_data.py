@@ -1,7 +1,9 @@
 """/data as people use it."""
 
 from datetime import timedelta
+from types import SimpleNamespace
 
+from engine.feeds._several import Several
 from tests.discord.kit import SPY, desk, plain
 
 
@@ -44,6 +46,26 @@ async def test_grades_sources_and_one_symbol_in_full(tmp_path, monkeypatch):
         assert [c["value"] for c in found.choices] == [SPY.label]
         sources = plain((await it.slash("vic", "actions", "data sources")).reply)
         assert "deliver" in sources
+
+
+async def test_a_source_says_what_it_does_not_stream_and_health_names_it(tmp_path, monkeypatch):
+    async with desk(tmp_path, monkeypatch) as it:
+        one = SimpleNamespace(
+            name="alpaca",
+            kinds=frozenset({"stock"}),
+            trouble="no stream of stocks (AuthFailed); asked for every 3 s instead",
+            limit="",
+            close=it.app.feed.close,
+        )
+        feed = it.app.desk.feed = Several([one], it.app.clock)
+        feed.down = {}
+        it.app.quality.up("alpaca", it.app.clock.now())
+        sources = plain((await it.slash("vic", "actions", "data sources")).reply)
+        assert "⚠ alpaca up 100.0% of the day · no stream of stocks (AuthFailed)" in sources
+        it.app.desk.health["feed alpaca"] = one.trouble
+        shown = plain((await it.slash("vic", "orders", "health summary")).reply)
+        assert shown.count("no stream of stocks (AuthFailed)") == 1
+        assert "✗ feed alpaca" in shown
 
 
 async def test_quotes_are_asked_for_anew_by_admins(tmp_path, monkeypatch):

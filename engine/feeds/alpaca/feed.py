@@ -199,6 +199,16 @@ class Alpaca(Polled):
         used = {instrument.kind for instrument in self._watched.values()}
         return {k: line.why for k, line in self._lines.items() if k in used and not line.is_up}
 
+    def _unstreamed(self) -> list[str]:
+        return [f"no stream of {kind}s ({why})" for kind, why in self.silent.items()]
+
+    @property
+    def limit(self) -> str:
+        """What a stream has refused since it began."""
+        refused = {kind: line.refused for kind, line in self._lines.items() if line.refused}
+        said = [f"not all of the {kind}s is streamed ({why})" for kind, why in refused.items()]
+        return "; ".join([*said, f"asked for every {self._poll_s:g} s instead"]) if said else ""
+
     # -- streamed -------------------------------------------------------------------------------
 
     def _streamed(self, line: str, messages: Any) -> None:
@@ -267,7 +277,9 @@ class Alpaca(Polled):
                 self._take(quote)
         except (BrokerUnavailable, BrokerAuthError) as error:
             log.info("%s: %s", self.name, error)
+            self._unanswered = str(error)
             return False
+        self._unanswered = ""
         return True
 
     async def _asked(self, instruments: Iterable[Instrument]) -> list[Quote]:

@@ -277,6 +277,9 @@ class Tastytrade(Polled):
                 found[symbol] = instrument
         return found
 
+    def _unstreamed(self) -> list[str]:
+        return [f"no stream ({self.why_silent})"] if self.why_silent else []
+
     def _heard(self, kind: str, event: Mapping[str, Any]) -> None:
         if kind == "Candle":
             self._past.heard(event)
@@ -328,12 +331,13 @@ class Tastytrade(Polled):
             try:
                 for quote in await self._asked(wanted.values()):
                     self._take(quote)
-                self._n_failed = 0
+                self._n_failed, self._unanswered = 0, ""
             except RateLimited as error:
+                self._unanswered = str(error)
                 await self.clock.sleep(error.retry_after_s)
             except (BrokerUnavailable, BrokerAuthError) as error:
                 log.info("%s: no answer: %s", self.name, error)
-                self._n_failed += 1
+                self._n_failed, self._unanswered = self._n_failed + 1, str(error)
                 if self._n_failed >= self.most_failed_polls and self.why_silent:
                     self._queue.put_nowait(None)
                     return

@@ -182,6 +182,8 @@ async def test_of_more_than_the_plan_has_the_first_thirty_are_streamed_after_a_g
         await world.data.drop()
         subscribed = world.data.subscribed
         await world.until(lambda: subscribed.get("/v2/iex") == set(names[:30]), eager=True)
+        await world.until(lambda: "405 symbol limit exceeded" in world.feed.limit)
+        assert not world.feed.trouble
 
 
 async def test_a_symbol_that_is_refused_keeps_no_other_from_being_asked_for() -> None:
@@ -219,6 +221,9 @@ async def test_a_stream_that_does_not_take_the_keys_leaves_the_questions() -> No
         world.data.put("SPY", 600.0, 600.1)
         await world.until(lambda: world.has("SPY", "600.0"), eager=True)
         await world.until(lambda: world.feed.silent == {"stock": "AuthFailed"})
+        assert world.feed.trouble == "no stream of stocks (AuthFailed); asked for every 3 s instead"
+        world.data.is_mute = True
+        await world.until(lambda: "no answer to questions" in world.feed.trouble, eager=True)
         assert not any(world.data.subscribed.values())
 
 

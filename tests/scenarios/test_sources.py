@@ -1,0 +1,87 @@
+"""What a source of quotes does not deliver is shown and told, and nothing stale counts as new."""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from bot.reading.outside import OutsideReading
+from engine.domain.instrument import Instrument
+from engine.domain.quote import Quote
+from engine.feeds._several import Several
+from engine.flows.sources import WITHOUT_S, Sources
+from engine.quality import Quality
+from tests import rig as desks
+from tests.rig import AAPL, Rig
+
+
+def feed(name: str, **more: Any) -> Any:
+    """A feed that is said to be well."""
+    return SimpleNamespace(name=name, kinds=frozenset({"stock"}), trouble="", limit="", **more)
+
+
+@pytest.fixture
+async def rig() -> AsyncIterator[Rig]:
+    rig = await desks.start()
+    yield rig
+    await rig.close()
+
+
+async def test_a_source_that_is_lost_is_told_once_and_so_is_its_return(rig: Rig) -> None:
+    several = Several([feed("alpaca"), feed("tastytrade")], rig.clock)
+    rig.desk.feed, sources = several, Sources(rig.desk)
+    several.down = {"alpaca": "BrokerUnavailable: alpaca delivers nothing any more"}
+    await sources.look()
+    assert not rig.notes(), "it may be back in a moment"
+    for _ in range(3):
+        rig.clock.advance(WITHOUT_S)
+        await sources.look()
+    (told,) = rig.notes()
+    assert told.startswith("⚠ Quotes of alpaca: BrokerUnavailable: alpaca delivers nothing")
+    assert set(rig.desk.health) == {"feed alpaca"}
+    several.down = {}
+    await sources.look()
+    assert rig.notes()[1:] == ["✔ alpaca: its quotes come as they should again."]
+    assert not rig.desk.health
+
+
+async def test_a_stream_that_is_missing_is_told_and_a_limit_of_the_plan_is_no_illness(
+    rig: Rig,
+) -> None:
+    one = feed("alpaca")
+    rig.desk.feed, sources = Several([one], rig.clock), Sources(rig.desk)
+    one.trouble = "no stream of stocks (AuthFailed); asked for every 3 s instead"
+    rig.desk.feed.down = {}
+    await sources.look()
+    rig.clock.advance(WITHOUT_S)
+    await sources.look()
+    assert "AuthFailed" in rig.notes()[0]
+    one.trouble, one.limit = "", "not all of the stocks is streamed (405 symbol limit exceeded)"
+    for _ in range(2):
+        await sources.look()
+    assert rig.notes()[2:] == [f"Quotes of alpaca: {one.limit}."]
+    assert not rig.desk.health
+
+
+async def test_only_what_is_of_this_moment_counts_as_a_new_quote(rig: Rig) -> None:
+    """/data refresh: a feed that tells its last quote, however old, has no new one."""
+    rig.board.quality = Quality()
+    known = rig.quote(AAPL, "190.00", "190.02")
+    said: list[Quote] = [known]
+
+    async def quote(_: Instrument) -> Quote:
+        return said[-1]
+
+    rig.desk.feed = feed("hand", quote=quote)
+    outside = OutsideReading(rig.desk, lambda: None)  # type: ignore[arg-type, return-value]
+    assert await outside.refresh() == (1, [])
+    rig.clock.advance(600)
+    assert await outside.refresh() == (0, ["AAPL"])
+    now = rig.clock.now()
+    said += [replace(known, bid=known.ask, ask=known.bid, exchange_at=now, received_at=now)]
+    assert await outside.refresh() == (0, ["AAPL"]), "a crossed market is no quote"
+    said += [replace(known, exchange_at=now - timedelta(seconds=1), received_at=now)]
+    assert await outside.refresh() == (1, [])
