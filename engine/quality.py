@@ -239,7 +239,7 @@ class Quality:
             self._samples.setdefault(key, deque(maxlen=_KEPT_SAMPLES)).append((now, score))
 
     def _sample_now_and_then(self, now: datetime) -> None:
-        if self._sampled_at is None or now - self._sampled_at >= _SAMPLE_EVERY:
+        if self._sampled_at is None or abs(now - self._sampled_at) >= _SAMPLE_EVERY:
             self._sampled_at = now
             self.sample(now)
 
@@ -268,7 +268,7 @@ class Quality:
         if grade is Grade.F:
             self._bad_until[key] = now + _QUARANTINE
             return True
-        if until is not None and now >= until:
+        if until is not None and not now < until <= now + _QUARANTINE:  # or the clock was set back
             del self._bad_until[key]
         return key in self._bad_until
 

@@ -8,6 +8,9 @@ from operator import attrgetter
 
 from engine.domain.instrument import Instrument
 
+_LEAST, _MOST = Decimal("1e-9"), Decimal("1e9")
+"""Nothing that we trade costs less or more; beyond it sums of prices have no value."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quote:
@@ -32,13 +35,14 @@ class Quote:
 
     @property
     def is_sane(self) -> bool:
-        """Usable for decisions: finite, positive, not crossed (M-02)."""
-        return self.bid.is_finite() and self.ask.is_finite() and 0 < self.bid <= self.ask
+        """Usable for decisions: finite, positive, the size of a price, not crossed (M-02)."""
+        is_finite = self.bid.is_finite() and self.ask.is_finite()
+        return is_finite and _LEAST <= self.bid <= self.ask <= _MOST
 
     @property
     def is_unwanted(self) -> bool:
         """An option that nobody bids for, and somebody offers: a way out is priced by it alone."""
-        is_offered = self.bid == 0 and self.ask.is_finite() and self.ask > 0
+        is_offered = self.bid == 0 and self.ask.is_finite() and 0 < self.ask <= _MOST
         return is_offered and self.instrument.kind == "option"
 
 

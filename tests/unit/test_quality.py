@@ -113,6 +113,23 @@ def test_a_quote_that_makes_no_sense_never_reaches_the_board(bid, ask):
     assert board.unit((Leg(instrument=SPY),)).ask == D("100.02")
 
 
+@pytest.mark.parametrize(
+    ("bid", "ask"),
+    [("9e999999", "9e999999"), ("1e308", "1.7e308"), ("1e-400", "1e-399"), ("1", "9e999999")],
+)
+@pytest.mark.parametrize("is_first", [True, False])
+def test_no_price_is_of_such_a_size_and_none_ends_the_hearing_of_quotes(bid, ask, is_first):
+    """M-02: sums of such figures have no value, and what hears the quotes failed of it."""
+    board = QuoteBoard(Quality())
+    if not is_first:
+        board.put(quote())
+    for n in range(1, 4):
+        board.put(quote(bid, ask, after_s=n, source=f"source {n}"))
+    assert board.last(SPY) == (None if is_first else quote())
+    board.put(quote(after_s=5))
+    assert board.last(SPY) == quote(after_s=5)
+
+
 def test_a_locked_market_is_no_price_but_an_index_has_no_spread_to_lose():
     """M-02."""
     board = QuoteBoard(Quality())
@@ -328,6 +345,21 @@ def test_f_sets_a_symbol_aside_for_a_minute_after_it_is_better():
     assert still.grade is Grade.F
     quality.heard(quote(source="two", after_s=3670))
     assert not quality.of(SPY, START + timedelta(seconds=3670)).is_quarantined
+
+
+def test_a_clock_that_is_set_back_sets_no_symbol_aside_for_longer():
+    """M-03: the minute would have ended an hour later."""
+    quality = heard(quote())
+    quality.down("one", START)
+    assert quality.of(SPY, START + timedelta(hours=1)).is_quarantined
+    quality.heard(quote(after_s=120))
+    assert not quality.of(SPY, START + timedelta(seconds=120)).is_quarantined
+
+
+def test_a_clock_that_is_set_back_stops_no_trend():
+    quality = heard(quote(), quote(after_s=3600), quote(after_s=1))
+    hours = [(at - START) // timedelta(hours=1) for at, _ in quality.trend(SPY)]
+    assert hours == [0, 1, 0]
 
 
 def test_a_unit_is_worth_what_its_worst_leg_is_worth():
