@@ -220,8 +220,10 @@ async def on_report(desk: Desk, report: BrokerOrder, *, asked: bool = False) -> 
         # Over with us and alive there it fills unwatched: a comparison cancels it.
         compare_later(desk, order.broker, 2 * GRACE.total_seconds(), "over, and lives")
     if after is not order:
-        await _pace_after(desk, order, after, report.reason)
-        effects.settle_soon(desk, order.trade_id)
+        try:
+            await _pace_after(desk, order, after, report.reason)
+        finally:
+            effects.settle_soon(desk, order.trade_id)
     return desk.book.orders.get(known.order_id, after)
 
 
