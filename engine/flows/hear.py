@@ -204,6 +204,7 @@ async def on_report(desk: Desk, report: BrokerOrder, *, asked: bool = False) -> 
         if after is not order:
             await _store(desk, order, after, report)
         missing = orders.needs_fills(after, report)
+    await _tell_cut(desk, after, report)
     # Told in one: no question and no turn in a line is spent on it. A leg may have filled alone.
     if report.fills and (missing or _is_lone(desk, report)):
         try:
@@ -256,6 +257,25 @@ def _is_lone(desk: Desk, report: BrokerOrder) -> bool:
     """Whether legs of it are filled that are not booked, though they make no more whole units."""
     known = desk.book.executions
     return len(report.legs) > 1 and any(f.execution_id not in known for f in report.fills)
+
+
+async def _tell_cut(desk: Desk, order: Order, report: BrokerOrder) -> None:
+    """A stop that works for less than we asked for, and than is held: nobody else would notice."""
+    if order.purpose is not Purpose.STOP or order.state not in WORKING:
+        return
+    trade = desk.book.trades.get(order.trade_id)
+    if trade is None or report.state not in ("accepted", "partial") or report.qty >= order.qty:
+        return
+    held, left = abs(trade.qty_open), report.qty - report.filled
+    if not trade.is_entry_over or left >= held:  # a bracket's child grows with its entry
+        return
+    await desk.tell(
+        "admin",
+        f"⚠ {order.broker} says that the stop of {order.legs[0].instrument.label} "
+        f"({order.order_id}, {order.trade_id}) is for {left:f} of the {held:f} that are held: it "
+        "was changed outside TradeStream. The rest has none: change it back, or close.",
+        note_id=f"cut-{order.order_id}-{report.qty:f}",
+    )
 
 
 def _note_seen(desk: Desk, order_id: str, report: BrokerOrder) -> None:

@@ -220,12 +220,14 @@ async def _unseen(desk: Desk, order_id: str) -> None:
     order = desk.book.orders.get(order_id)
     if order is None or order.purpose is not Purpose.STOP or not order.state.is_at_broker:
         return
+    if order.state is OrderState.PENDING_CANCEL:
+        return  # it is to go, and the alarm of what is bare says so; perhaps it cannot be read
     if not await send.look_up(desk, order_id):
         await desk.tell(
             "admin",
-            f"⚠ {order.broker} does not show the stop of {order.legs[0].instrument.label} "
-            f"({order_id}, {order.trade_id}). It may not work any more: look at the broker. What "
-            "follows it is sent once it is sure to be gone.",
+            f"⚠ {order.broker} lists the stop of {order.legs[0].instrument.label} ({order_id}, "
+            f"{order.trade_id}) nowhere. It may not work any more: look at the broker. A new one "
+            "is sent once it is sure to be gone.",
             note_id=f"unseen-{order_id}",
         )
 

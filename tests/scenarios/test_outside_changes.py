@@ -283,6 +283,21 @@ async def test_what_a_stop_that_somebody_took_for_over_sells_too_much_is_told(op
     assert any("held the other way round" in note for note in rig.notes())
 
 
+@pytest.mark.parametrize(("qty", "filled", "is_told"), [(1, 0, True), (2, 0, False), (2, 1, False)])
+async def test_a_stop_that_somebody_has_cut_down_at_the_broker_is_told_once(
+    opened, qty, filled, is_told
+):
+    """Of four that were held three had no stop, and nobody knew."""
+    rig = await opened()
+    await held(rig)
+    (report,) = await rig.broker.open_orders("main")
+    for _ in range(2):
+        await send.on_report(rig.desk, replace(report, qty=d(qty), filled=d(filled)))
+    said = [note for note in rig.notes() if "changed outside TradeStream" in note]
+    assert len(said) == is_told
+    assert not is_told or "is for 1 of the 2 that are held" in said[0]
+
+
 async def test_an_exit_that_was_asked_to_wait_goes_out_when_the_pause_is_over(opened):  # O-18
     rig = await opened()
     await held(rig)

@@ -118,6 +118,9 @@ async def test_what_waits_for_the_end_of_its_stop_is_closed_soon_after_its_broke
         await flatten.run(it.desk, TRADER)
         await it.seconds(40)
         assert await it.held() == 2
+        said = [n.text for n in it.desk.book.notices.values()]
+        assert not any("nowhere" in text for text in said), "it cannot be read"
+        assert any("no working stop" in text for text in said)
         faults.reject_500 = 0
         await it.seconds(10)
         assert not await it.held()
