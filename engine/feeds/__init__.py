@@ -247,6 +247,11 @@ def is_older(quote: Quote, last: Quote) -> bool:
     return quote.exchange_at < last.exchange_at and not is_set_back
 
 
+def _confirms(quote: Quote, last: Quote) -> bool:
+    is_other = quote.source != last.source
+    return is_other and (quote.bid, quote.ask) == (last.bid, last.ask)
+
+
 class QuoteBoard:
     """Last quote of each watched instrument; tells its listeners about every new one."""
 
@@ -259,10 +264,13 @@ class QuoteBoard:
         self._listeners: list[Callable[[Quote], None]] = []
 
     def put(self, quote: Quote) -> None:
-        """Take a new quote in. Insane ones (M-02) and ones older than the last are dropped."""
+        """Take a new quote in. Insane ones (M-02) and ones older than the last are dropped.
+
+        Another source that names the same price, however long ago it was made, says that it stands.
+        """
         quote = not_ahead(quote)
         last = self._last.get(quote.instrument.key)
-        if last is not None and is_older(quote, last):
+        if last is not None and is_older(quote, last) and not _confirms(quote, last):
             return  # of an older market: no price, and nothing to compare with either
         is_usable = quote.is_sane if self.quality is None else self.quality.heard(quote)
         if not is_usable:

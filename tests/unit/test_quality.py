@@ -253,6 +253,17 @@ def test_a_wall_clock_that_was_set_back_shuts_nothing_out():
     assert board.last(SPY).bid == D("100.20")
 
 
+@pytest.mark.parametrize(("price", "is_taken"), [("100.00", True), ("99.90", False)])
+def test_a_source_that_steps_in_with_the_same_price_of_before_says_that_it_stands(price, is_taken):
+    """Of a quiet option the next source has nothing newer: it was dropped until the price moved."""
+    board = QuoteBoard(Quality())
+    board.put(quote(after_s=10))
+    at = START + timedelta(seconds=60)
+    stands = replace(quote(price, wide(price), source="two"), received_at=at)
+    board.put(stands)
+    assert board.last(SPY) == (stands if is_taken else quote(after_s=10))
+
+
 def test_an_older_price_is_neither_shown_nor_what_the_next_is_compared_with():
     board = QuoteBoard(Quality())
     board.put(quote(after_s=10))
