@@ -13,6 +13,7 @@ from engine.domain.instrument import Instrument
 from engine.domain.trade import Account
 from engine.feeds import Troubled
 from engine.flows import broker_switch, recover, routes, send
+from engine.market import new_york_date
 from engine.reports import Frame
 from engine.reports import brokers as lines
 from engine.reports import data as quotes
@@ -159,7 +160,7 @@ class OutsideReading:
         board = self._desk.board
         if board.quality is None:
             raise UserError("Quotes of this feed are not graded. Nothing was looked up.")
-        known = [q.instrument for q in board.all().values()]
+        known = self._quoted()
         if name is not None:
             wanted = name.strip().upper()
             known = [i for i in known if wanted in (i.label.upper(), i.symbol)][:1]
@@ -188,6 +189,12 @@ class OutsideReading:
             raise UserError(f"{by} does not quote {known[0].label}. Nothing was looked up.")
         return report
 
+    def _quoted(self) -> list[Instrument]:
+        """What was ever quoted, without options that are over: they are no poor data."""
+        today = new_york_date(self._desk.clock.now())
+        every = (q.instrument for q in self._desk.board.all().values())
+        return [i for i in every if i.kind != "option" or i.expiry is None or i.expiry >= today]
+
     async def refresh(self) -> tuple[int, list[str]]:
         """Ask for a fresh quote of everything known; how many came, and what has none.
 
@@ -198,7 +205,7 @@ class OutsideReading:
         feed = desk.feed
         if feed is None:
             raise UserError("No feed is configured. Nothing was asked.")
-        known = [q.instrument for q in desk.board.all().values()]
+        known = self._quoted()
         missing: list[str] = []
 
         async def ask(instrument: Instrument) -> None:

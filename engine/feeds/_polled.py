@@ -4,6 +4,7 @@ import asyncio
 from abc import abstractmethod
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import replace
+from datetime import timedelta
 from typing import ClassVar
 
 from pydantic import Field
@@ -13,6 +14,10 @@ from engine.domain.errors import BrokerUnavailable
 from engine.domain.instrument import Instrument
 from engine.domain.quote import Quote
 from engine.feeds import FeedAdapter, FeedSetup, is_older, not_ahead
+from engine.market import new_york_date
+
+_OVER = timedelta(days=3)
+"""A wall clock that is a day off must not end the quotes of what is held."""
 
 
 class Polled(FeedAdapter):
@@ -105,6 +110,17 @@ class Polled(FeedAdapter):
         new = [i for i in instruments if i.kind in self.kinds and i.key not in self._watched]
         self._watched |= {instrument.key: instrument for instrument in new}
         return new
+
+    def _forget_expired(self) -> list[Instrument]:
+        """Options whose last day was days ago are asked for no more: they use up the allowance."""
+        day = new_york_date(self.clock.now() - _OVER)
+        options = (i for i in self._watched.values() if i.kind == "option")
+        over = [i for i in options if i.expiry is not None and i.expiry < day]
+        for instrument in over:
+            del self._watched[instrument.key]
+            self._last.pop(instrument.key, None)
+            self._heard_at.pop(instrument.key, None)
+        return over
 
     def _take(self, quote: Quote) -> None:
         """Pass on what is not older than what was passed on already.

@@ -15,7 +15,7 @@ from engine.feeds._several import Several
 from engine.flows.sources import WITHOUT_S, Sources
 from engine.quality import Quality
 from tests import rig as desks
-from tests.rig import AAPL, Rig
+from tests.rig import AAPL, Rig, spy
 
 
 def feed(name: str, **more: Any) -> Any:
@@ -85,3 +85,13 @@ async def test_only_what_is_of_this_moment_counts_as_a_new_quote(rig: Rig) -> No
     assert await outside.refresh() == (0, ["AAPL"]), "a crossed market is no quote"
     said += [replace(known, exchange_at=now - timedelta(seconds=1), received_at=now)]
     assert await outside.refresh() == (1, [])
+
+
+async def test_an_option_that_is_over_is_no_poor_data(rig: Rig) -> None:
+    rig.board.quality = Quality()
+    rig.quote(AAPL, "190.00", "190.02")
+    rig.quote(spy(), "2.14", "2.16")
+    outside = OutsideReading(rig.desk, lambda: SimpleNamespace(now=rig.clock.now(), stamp=str))  # type: ignore[arg-type, return-value]
+    assert {row.label for row in outside.data().rows} == {"AAPL", spy().label}
+    rig.clock.advance(3 * 24 * 3600)
+    assert {row.label for row in outside.data().rows} == {"AAPL"}

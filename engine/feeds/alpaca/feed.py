@@ -263,6 +263,8 @@ class Alpaca(Polled):
         """A quote that still stands is confirmed; one that the stream lost is found."""
         while self._n_failed < self.most_failed_polls:
             await self.clock.sleep(self._poll_s)
+            for instrument in self._forget_expired():
+                self._lines[instrument.kind].forget(symbol_of(instrument))
             silent = self._silent()
             if silent and not await self._refresh(silent) and self.silent:
                 self._n_failed += 1

@@ -48,6 +48,10 @@ class Line:
         elif new and self._running is not None:
             self._running.add(new)
 
+    def forget(self, symbol: str) -> None:
+        """Not subscribed to any more after the next gap."""
+        self._symbols.pop(symbol, None)
+
     async def close(self) -> None:
         """Hang up for good."""
         if self._task is not None:

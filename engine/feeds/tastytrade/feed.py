@@ -324,6 +324,8 @@ class Tastytrade(Polled):
     async def _poll(self) -> None:
         while True:
             await self.clock.sleep(self._poll_s)
+            for instrument in self._forget_expired():
+                self._by_symbol.pop(reading.streamer_symbol(instrument), None)
             if self._watched.keys() - self._streamed:
                 self._more.set()
             wanted = {i.key: i for i in self._silent()}

@@ -198,6 +198,26 @@ async def test_a_symbol_that_is_refused_keeps_no_other_from_being_asked_for() ->
         assert all("ODD" not in asked["symbols"] for _, asked in world.data.asked[n_asked:])
 
 
+async def test_an_option_that_is_long_over_is_neither_asked_for_nor_subscribed_to_again() -> None:
+    """Else they use up the allowance within weeks."""
+    async with opened() as world:
+        world.data.put("SPY261120C00600000", 1.1, 1.3)
+        await world.feed.watch([CALL, SPY])
+        await world.heard("SPY", "SPY261120C00600000")
+        world.clock.jump(START + timedelta(days=4))
+        n_asked = len(world.data.asked)
+        await world.until(lambda: len(world.data.asked) >= n_asked + 4, eager=True)
+        assert any("C006" in q["symbols"] for _, q in world.data.asked[n_asked:]), "perhaps not yet"
+        world.clock.jump(START + timedelta(days=6))
+        await world.until(lambda: CALL.key not in world.feed._watched, eager=True)
+        n_asked = len(world.data.asked)
+        await world.data.drop()
+        await world.until(lambda: len(world.data.asked) >= n_asked + 4, eager=True)
+        await world.until(lambda: world.data.subscribed.get("/v2/iex") == {"SPY"}, eager=True)
+        assert not any("C006" in q["symbols"] for _, q in world.data.asked[n_asked:])
+        assert not world.data.subscribed.get("/v1beta1/indicative")
+
+
 async def test_a_kind_that_the_plan_lacks_keeps_no_other_and_a_plan_without_any_is_lost() -> None:
     world = World()
     try:
