@@ -420,6 +420,33 @@ async def test_a_stop_whose_request_hangs_is_sent_again_and_is_there_once(name, 
         await it.true()
 
 
+@pytest.mark.parametrize("name", ["etrade", "schwab"])
+async def test_an_entry_that_fills_while_its_answer_hangs_has_its_stop_within_5_s(
+    name, monkeypatch
+):
+    """O-04: brokers that hide our ids; nothing else than its answer would name it."""
+    monkeypatch.setattr(send, "HANGS_S", 0.4)  # five times as fast as the clock
+    async with at(name) as it:
+        it.desk.settings = replace(it.desk.settings, broker_timeout_s=60)
+        faults = it.bench.venue.faults
+        faults.strikes = lambda request: "preview" not in request.path
+        faults.accept_then_hang = 1
+        order = await it.written()
+        it.desk.spawn(send.submit(it.desk, order), "the entry")
+        await asyncio.wait_for(faults.is_hanging.wait(), 20)
+        for _ in range(48):
+            it.bench.clock.advance(0.1)
+            it.quote("2.00", "2.01")
+            await it.bench.venue.exchange.settle()
+            await asyncio.sleep(0.02)
+        assert order.order_id in it.desk.in_flight, "it hangs no more"
+        async with asyncio.timeout(10):
+            while not (stops := [o for o in await it.exits_at_venue() if o.state == "accepted"]):
+                await asyncio.sleep(0.02)
+        assert [(o.type, o.qty) for o in stops] == [(OrderType.STOP, 2)]
+        assert it.ours() == await it.held() == 2
+
+
 @pytest.mark.parametrize("name", ["alpaca", "etrade", "topstepx"])
 async def test_a_broker_that_is_slow_today_gets_its_stop_all_the_same(name, monkeypatch):
     """Each answer takes longer than a first one is waited for; ten times as fast as the clock."""

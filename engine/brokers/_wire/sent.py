@@ -21,6 +21,9 @@ from engine.domain.quote import Leg
 
 SETTLED_S = 10.0
 """A request that arrived is listed within this; what is missing before may still come."""
+_HANGS_S = 3.0
+"""Nothing is made of a likeness while an answer may still name it. Longer it cannot wait: what an
+entry has filled is bare until the order is known."""
 _EARLY, _LATE = timedelta(seconds=30), timedelta(minutes=2)
 """The broker's stamp of an order lies so far around the moment we sent it: skew, then delay."""
 _KEPT_ENDED, _KEPT_LIVE = timedelta(days=7), timedelta(days=200)
@@ -73,8 +76,8 @@ class Sent:
         self._lines, self._clock = Lines(f"{name}-orders", tokens), clock
         self._by_id: dict[str, Entry] = {}
         self._by_broker_id: dict[tuple[str, str], Entry] = {}
-        self._flying: set[str] = set()
-        """Their answer is being waited for: nothing is made of a likeness yet."""
+        self._flying: dict[str, float] = {}
+        """Their answer is being waited for, since when (monotonic)."""
         self._unseen: dict[str, float] = {}
         """Numbered by the broker and in no list of it -> since when, monotonic."""
 
@@ -128,7 +131,7 @@ class Sent:
             BrokerUnavailable: it could not be written; it must not be sent.
         """
         name = request.client_order_id
-        self._flying.add(name)
+        self._flying[name] = self._clock.monotonic()
         known = self._by_id.get(name)
         if known is not None and not known.is_refused:
             if known.is_missing:  # what is sent now may be there from now on
@@ -161,11 +164,13 @@ class Sent:
 
     def landed(self, client_order_id: str) -> None:
         """There is an answer, or nobody waits for it any more."""
-        self._flying.discard(client_order_id)
+        self._flying.pop(client_order_id, None)
 
     async def taken(self, client_order_id: str, broker_id: str) -> None:
-        """The broker named its id."""
+        """The broker named its id; one that was only like it is another's after all."""
         entry = self._by_id[client_order_id]
+        if entry.broker_id != broker_id:
+            self._by_broker_id.pop((entry.account, entry.broker_id), None)
         entry.broker_id = broker_id
         self._put(entry)
         await self._write(entry)
@@ -190,9 +195,10 @@ class Sent:
 
     async def match(self, account: str, listed: Sequence[Listed]) -> None:
         """Give orders without an answer the broker's id where only one can be meant."""
-        matched: list[Entry] = []
+        matched, now = list[Entry](), self._clock.monotonic()
         for entry in [e for e in self._by_id.values() if e.account == account]:
-            if not entry.is_open or entry.client_order_id in self._flying:
+            since = self._flying.get(entry.client_order_id)
+            if not entry.is_open or (since is not None and now - since < _HANGS_S):
                 continue
             twins, fitting = self._alike(entry), self._fitting(entry, listed)
             if fitting and len(twins) == len(fitting):

@@ -162,19 +162,29 @@ async def test_one_that_was_missing_and_is_sent_again_is_looked_for_from_then_on
     assert (await world.found(A, order("1", at=181))).order.client_order_id == A
 
 
-async def test_an_order_under_way_is_matched_with_nothing(world: World) -> None:
-    """Its answer will name it; a stranger may look alike."""
+async def test_an_order_under_way_is_matched_with_nothing_until_its_answer_hangs(
+    world: World,
+) -> None:
+    """Its answer will name it, and a stranger may look alike; what it fills cannot wait long."""
     await world.sent.about_to_send(request(A))
-    await world.sent.match("main", [order("1")])
-    assert world.sent.get(A).broker_id == ""  # type: ignore[union-attr]
-    world.clock.advance(60)
+    for _ in range(2):
+        assert await world.found(A, order("1")) == Unclear(candidates=(order("1").order,))
+        world.clock.advance(1.4)
     assert isinstance(await world.found(A), Unclear)
+    world.clock.advance(0.3)
+    assert isinstance(await world.found(A, order("1"), order("2")), Unclear), "which of them?"
+    assert (await world.found(A, order("1"))).order.client_order_id == A
+
+
+async def test_an_answer_after_all_says_which_order_it_is(world: World) -> None:
+    await world.sent.about_to_send(request(A))
+    world.clock.advance(3)
+    await world.sent.match("main", [order("1")])
     await world.sent.taken(A, "2")
     world.sent.landed(A)
-    assert [o.client_order_id for o in world.sent.known("main", [order("1"), order("2")])] == [
-        "",
-        A,
-    ]
+    for sent in (world.sent, await world.again()):
+        known = sent.known("main", [order("1"), order("2")])
+        assert [o.client_order_id for o in known] == ["", A]
 
 
 async def test_an_order_with_a_number_is_never_absent(world: World) -> None:
