@@ -247,9 +247,13 @@ def is_older(quote: Quote, last: Quote) -> bool:
     return quote.exchange_at < last.exchange_at and not is_set_back
 
 
-def _confirms(quote: Quote, last: Quote) -> bool:
-    is_other = quote.source != last.source
-    return is_other and (quote.bid, quote.ask) == (last.bid, last.ask)
+def is_outdated(quote: Quote, last: Quote) -> bool:
+    """Whether it is of an older market, and does not say that the last one stands.
+
+    Another source that names the same price says so, however long ago it was made.
+    """
+    is_same = (quote.bid, quote.ask) == (last.bid, last.ask) and quote.source != last.source
+    return is_older(quote, last) and not is_same
 
 
 class QuoteBoard:
@@ -264,13 +268,10 @@ class QuoteBoard:
         self._listeners: list[Callable[[Quote], None]] = []
 
     def put(self, quote: Quote) -> None:
-        """Take a new quote in. Insane ones (M-02) and ones older than the last are dropped.
-
-        Another source that names the same price, however long ago it was made, says that it stands.
-        """
+        """Take a new quote in. Insane ones (M-02) and ones of an older market are dropped."""
         quote = not_ahead(quote)
         last = self._last.get(quote.instrument.key)
-        if last is not None and is_older(quote, last) and not _confirms(quote, last):
+        if last is not None and is_outdated(quote, last):
             return  # of an older market: no price, and nothing to compare with either
         is_usable = quote.is_sane if self.quality is None else self.quality.heard(quote)
         if not is_usable:

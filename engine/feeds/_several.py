@@ -12,7 +12,7 @@ from engine.domain.errors import BrokerUnavailable
 from engine.domain.instrument import Instrument
 from engine.domain.news import News, no_news
 from engine.domain.quote import Quote
-from engine.feeds import FeedAdapter, Greeks
+from engine.feeds import FeedAdapter, Greeks, is_outdated, not_ahead
 from engine.quality import Quality
 
 T = TypeVar("T")
@@ -38,8 +38,8 @@ class Several:
         """Told of quotes that are not passed on, and of feeds that are lost; grade D switches."""
         self._clock = clock
         self._watched: dict[str, Instrument] = {}
-        self._last: dict[str, tuple[int, str, datetime]] = {}
-        """Instrument -> rank and source of the quote that was passed on last, and when."""
+        self._last: dict[str, tuple[int, Quote]] = {}
+        """Instrument -> the quote that was passed on last, and the rank of its feed."""
         self._queue: asyncio.Queue[Quote | None] = asyncio.Queue()
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -170,8 +170,11 @@ class Several:
 
     def _pass_on(self, rank: int, quote: Quote) -> None:
         """A lesser feed is heard only while all before it are silent or poor about this."""
+        quote = not_ahead(quote)
         key = quote.instrument.key
         known = self._last.get(key)
+        if known is not None and known[1].is_sane and is_outdated(quote, known[1]):
+            return  # nobody would use it: its feed must not silence the others by it
         if known is not None and known[0] < rank and self._stands(known, quote):
             if self.quality is not None:
                 self.quality.compared(quote)  # for comparison
@@ -181,12 +184,13 @@ class Several:
             if self.quality is not None:
                 self.quality.compared(quote)  # until it is better again
             return
-        self._last[key] = (rank, quote.source, quote.received_at)
+        self._last[key] = (rank, quote)
         self._queue.put_nowait(quote)
 
-    def _stands(self, known: tuple[int, str, datetime], quote: Quote) -> bool:
-        _, source, at = known
-        return abs(quote.received_at - at) < STALE and not self._is_poor(source, quote)
+    def _stands(self, known: tuple[int, Quote], quote: Quote) -> bool:
+        _, last = known
+        is_fresh = abs(quote.received_at - last.received_at) < STALE
+        return is_fresh and not self._is_poor(last.source, quote)
 
     def _is_poor(self, source: str, quote: Quote) -> bool:
         quality = self.quality

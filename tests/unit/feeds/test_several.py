@@ -155,6 +155,29 @@ async def test_only_what_a_feed_quotes_is_asked_of_it() -> None:
     await both.close()
 
 
+async def test_a_feed_that_tells_an_older_market_silences_no_other() -> None:
+    """It was passed on and dropped, and for three seconds nobody else was heard."""
+    first, second = Told("first"), Told("second")
+    both, told = Several([first, second], ManualClock(START)), list[str]()  # type: ignore[list-item]
+    await both.connect()
+    reader = asyncio.create_task(collected(both, told))
+    await until(lambda: not both.down)
+
+    async def say(feed: Told, said: Quote) -> None:
+        feed.queue.put_nowait(said)
+        for _ in range(9):
+            await asyncio.sleep(0)
+
+    await say(first, quote("first"))
+    await say(second, quote("second", 4))
+    late = replace(quote("first", 4.5), bid=Decimal(99), exchange_at=START)
+    await say(first, late)
+    await say(second, quote("second", 5))
+    assert told == ["first", "second", "second"]
+    await both.close()
+    await reader
+
+
 async def test_a_feed_of_poor_quality_is_stood_in_for_until_it_is_better() -> None:
     """Rules 3.13: D switches the source; the better one is compared with all the time."""
     first, second = Told("first"), Told("second")
