@@ -52,6 +52,8 @@ _CALM, _FEW_TICKS = 0.0001, 4
 _LEAP = timedelta(seconds=2)
 """A leap that nothing took back for so long is the market."""
 _FEWEST_RETURNS = 20
+_FAR_AT_FIRST, _FAR_AT_FIRST_ELSE = {"option": 0.25, "future": 0.003}, 0.01
+"""Share of the price that is a leap while so few are known that they have no sigma."""
 _WINDOW = 120
 _MOST_SYMBOLS = 2000
 _KEPT_SAMPLES, _SAMPLE_EVERY = 288, timedelta(minutes=5)
@@ -330,8 +332,8 @@ def _is_leap(series: _Series, quote: Quote, mid: float, others: Iterable[float])
 
     Only what was confirmed is measured by: a slip widens nothing for the next one.
     """
-    tick, first = float(quote.instrument.tick), series.leap
-    far = _far(series.mids, tick)
+    instrument, first = quote.instrument, series.leap
+    far = _far(series.mids, instrument)
     if not series.mids or abs(mid - series.mids[-1]) <= far:
         series.leap = None
         return False
@@ -342,7 +344,7 @@ def _is_leap(series: _Series, quote: Quote, mid: float, others: Iterable[float])
         series.leap = first = replace(quote, received_at=first.received_at)
     if _said(quote) != _said(first) or quote.received_at - first.received_at >= _LEAP:
         series.mids.append(min(mid, float(first.mid), key=lambda price: abs(price - last)))
-        is_further = abs(mid - series.mids[-1]) > _far(series.mids, tick)
+        is_further = abs(mid - series.mids[-1]) > _far(series.mids, instrument)
         series.leap = quote if is_further else None
     elif any(abs(mid - other) <= far for other in others):
         series.leap = None
@@ -354,11 +356,14 @@ def _said(quote: Quote) -> tuple[object, ...]:
     return quote.exchange_at, quote.bid, quote.ask
 
 
-def _far(mids: deque[float], tick: float) -> float:
-    """How far is a leap: six rolling sigmas, and some ticks; unknown with few prices."""
-    if len(mids) <= _FEWEST_RETURNS:
+def _far(mids: deque[float], instrument: Instrument) -> float:
+    """How far is a leap: six rolling sigmas, and some ticks; nothing is far from no price."""
+    few_ticks = _FEW_TICKS * float(instrument.tick)
+    if not mids:
         return float("inf")
+    if len(mids) <= _FEWEST_RETURNS:
+        return max(_FAR_AT_FIRST.get(instrument.kind, _FAR_AT_FIRST_ELSE) * mids[-1], few_ticks)
     returns = [b / a - 1 for a, b in pairwise(mids)]
     mean = sum(returns) / len(returns)
     sigma = sqrt(sum((r - mean) ** 2 for r in returns) / len(returns))
-    return max(_SIGMAS * max(sigma, _CALM) * mids[-1], _FEW_TICKS * tick)
+    return max(_SIGMAS * max(sigma, _CALM) * mids[-1], few_ticks)

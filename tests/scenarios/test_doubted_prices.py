@@ -198,6 +198,23 @@ async def test_one_slip_in_our_favour_reaches_no_target_and_moves_no_stop(held, 
     assert trade.high_water < 6330
 
 
+async def test_one_slip_reaches_no_target_of_a_trade_that_was_just_opened() -> None:
+    """Too few prices are known for a sigma then, and any of them closed it."""
+    rig = await desks.start(risk=LOOSE)
+    rig.board.quality = Quality()
+    rig.quote(MES, "6325.75", "6326.00")
+    await rig.say("🚨 ES long 6326: A\nStop: 6316", channel=FUTURES, author=NINJA)
+    await rig.fill(MES, "6325.75", "6326.00")
+    await told(rig, "6325.75", "6345.00")
+    assert not is_reached(rig)
+    await told(rig, "6325.75")
+    await rig.pass_time(3)
+    assert (rig.trade().qty_open, is_reached(rig)) == (1, False)
+    await told(rig, "6345.00", "6345.25")
+    assert is_reached(rig), "the next quote says so too"
+    await rig.close()
+
+
 @pytest.mark.parametrize("then", ["6345.00", "6344.50", "6351.00", ""])
 async def test_a_leap_that_the_next_quote_confirms_or_nothing_takes_back_reaches_it(
     held, then
