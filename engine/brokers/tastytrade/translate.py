@@ -79,7 +79,7 @@ def moment(value: Any) -> datetime | None:
             return datetime.fromtimestamp(
                 float(seconds / 1000 if seconds > 100_000_000_000 else seconds), UTC
             )
-    except (ValueError, OverflowError, OSError):
+    except (ValueError, ArithmeticError, OSError):
         pass
     return None
 

@@ -16,7 +16,7 @@ from engine.brokers._wire.lanes import Lanes
 from engine.brokers.alpaca.rest import Answer, Rest
 from engine.brokers.alpaca.translate import symbol_of
 from engine.domain.candle import Candle, Candles, Timeframe, no_candles
-from engine.domain.errors import BrokerAuthError, BrokerUnavailable, NotOffered
+from engine.domain.errors import BrokerAuthError, NotOffered
 from engine.domain.instrument import Instrument, Kind
 from engine.domain.news import News
 from engine.domain.quote import Quote
@@ -277,7 +277,7 @@ class Alpaca(Polled):
         try:
             for quote in await self._asked(instruments):
                 self._take(quote)
-        except (BrokerUnavailable, BrokerAuthError) as error:
+        except Exception as error:  # noqa: BLE001 - no answer may end the asking
             log.info("%s: %s", self.name, error)
             self._unanswered = str(error)
             return False

@@ -142,7 +142,7 @@ def test_times_come_as_text_and_as_milliseconds() -> None:
     assert translate.moment("1688595795105") == at
     assert translate.moment("2023-07-05T22:23:15.105Z") == at
     assert translate.moment("2023-07-05T18:23:15.105-04:00") == at
-    for nonsense in (None, "", "yesterday", True, {}, "9" * 30):
+    for nonsense in (None, "", "yesterday", True, {}, "9" * 30, "²"):
         assert translate.moment(nonsense) is None
 
 
