@@ -36,6 +36,8 @@ _BATCH = 100
 _LINES = 500
 """Most symbols of one subscription, so that its message is not too long."""
 _PAUSES_S = (0.5, 1, 2, 5, 10, 30)
+_LATE, _LATE_BY = "demo", timedelta(minutes=15)
+"""Level of the sandbox's data, and how old they are."""
 _COARSE = timedelta(seconds=2)
 """Stamps of the stream are cut to whole seconds: what is older still is no price of now."""
 _LOGIN_S = 20.0
@@ -292,11 +294,17 @@ class Tastytrade(Polled):
             quote = reading.quote_in(event, instrument, self._source, now)
             if quote is not None:
                 is_halted = instrument.key in self._halted
-                self._take(replace(self._in_turn(quote), is_halted=is_halted))
+                self._take(replace(self._in_turn(self._aged(quote)), is_halted=is_halted))
         elif kind == "Greeks":
             found = reading.greeks_in(event, instrument, self._source, now)
             if found is not None:
                 self._put_greeks(found)
+
+    def _aged(self, quote: Quote) -> Quote:
+        """The sandbox's quotes are late, whatever their stamps say; most have none."""
+        if self._level != _LATE:
+            return quote
+        return replace(quote, exchange_at=min(quote.exchange_at, quote.received_at - _LATE_BY))
 
     def _in_turn(self, quote: Quote) -> Quote:
         """What is streamed comes in order, though its stamps are cut to whole seconds."""
@@ -315,9 +323,12 @@ class Tastytrade(Polled):
         waiting.set_result(found)
 
     @property
+    def _level(self) -> str:
+        return "" if self._login is None else self._login.level
+
+    @property
     def _source(self) -> str:
-        level = "" if self._login is None else self._login.level
-        return f"{self.name} {level}" if level == "demo" else self.name
+        return f"{self.name} {self._level}" if self._level == _LATE else self.name
 
     # -- asked for ------------------------------------------------------------------------------
 
@@ -337,7 +348,7 @@ class Tastytrade(Polled):
             except RateLimited as error:
                 self._unanswered = str(error)
                 await self.clock.sleep(error.retry_after_s)
-            except (BrokerUnavailable, BrokerAuthError) as error:
+            except Exception as error:  # noqa: BLE001 - no answer may end the asking
                 log.info("%s: no answer: %s", self.name, error)
                 self._n_failed, self._unanswered = self._n_failed + 1, str(error)
                 if self._n_failed >= self.most_failed_polls and self.why_silent:
@@ -360,7 +371,7 @@ class Tastytrade(Polled):
             for item in login.items_in(body):
                 quote = reading.answered_in(item, wanted, self._source, now)
                 if quote is not None:
-                    found.append(quote)
+                    found.append(self._aged(quote))
                     change = self._halted.add if quote.is_halted else self._halted.discard
                     change(quote.instrument.key)
         return found

@@ -87,7 +87,7 @@ async def world(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[World]:
     monkeypatch.setattr("engine.brokers._wire.lanes.Window", NoWait)
     clock = ManualClock(START)
     terms = VENUE.__class__(start_cash_usd={NUMBERS["main"]: D(1)})
-    venue = TastytradeVenue(clock, MemoryVault(), terms)
+    venue = TastytradeVenue(clock, MemoryVault(), terms, level="api")
     venue.dxlink.futures = [
         {"symbol": "/MESZ6", "product-code": "MES", "streamer-symbol": "/MESZ26:XCME"}
     ]
@@ -123,7 +123,7 @@ async def test_streams_what_is_watched_and_nothing_else(world: World) -> None:
         (SPY, D("600.1"), D("600.12"), D(3), D(4)),
         (CALL, D("2.0"), D("2.05"), D(3), D(4)),
     ]
-    assert {q.source for q in world.got} == {"tastytrade demo"}
+    assert {q.source for q in world.got} == {"tastytrade"}
     assert all(q.exchange_at == q.received_at == START for q in world.got)
 
 
@@ -285,6 +285,24 @@ async def test_a_frame_of_long_ago_is_no_price_of_now_and_asking_goes_on(world: 
     await world.until(lambda: world.got[-1].bid == D("600.1"))
 
 
+async def test_quotes_of_the_sandbox_are_a_quarter_of_an_hour_old_whatever_they_say(
+    world: World,
+) -> None:
+    """Its stream stamps nothing, and what is stamped with its coming would pass for fresh."""
+    world.venue.level = "demo"
+    await world.start()
+    await world.feed.watch([SPY])
+    await world.until(world.is_subscribed)
+    world.clock.advance(1)
+    await streamed(world)
+    await world.until(lambda: len(world.got) == 1)
+    world.clock.advance(5)
+    world.venue.board.put(world.quote(SPY, "602.00", "602.02"))
+    await world.until(lambda: world.got[-1].bid == D("602.00"), eager=True)
+    assert {q.source for q in world.got} == {"tastytrade demo"}
+    assert {q.received_at - q.exchange_at for q in world.got} == {timedelta(minutes=15)}
+
+
 async def test_greeks_come_by_the_same_line(world: World) -> None:
     world.venue.dxlink.greeks[".SPY261120C600"] = {
         "time": int(START.timestamp() * 1000),
@@ -335,7 +353,7 @@ async def test_the_past_is_told_once_and_the_subscription_ends(world: World) -> 
     told = await world.feed.bars(SPY, "1d", 5)
     assert [c.on.day for c in told.candles] == [14, 15, 16, 17, 18]
     assert told.closes == tuple(D(600) + n + D("0.5") for n in range(12, 17))
-    assert (told.source, told.candles[0].volume) == ("tastytrade demo", 1_000)
+    assert (told.source, told.candles[0].volume) == ("tastytrade", 1_000)
     (channel,) = world.venue.dxlink.channels
     await world.until(lambda: not channel.symbols.get("Candle"))
     assert world.venue.dxlink.candles_asked[0]["symbol"] == "SPY{=1d,tho=true}"
@@ -415,6 +433,19 @@ async def test_a_halt_is_heard_though_the_stream_stamps_nothing(world: World) ->
     assert world.got[-1].is_halted
     assert (world.got[-1].bid, world.got[-1].ask) == (D("600.1"), D("600.12"))
     assert world.got[-1].received_at > world.got[0].received_at
+
+
+async def test_an_answer_that_breaks_our_reading_does_not_end_the_asking(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await world.start()
+    world.venue.dxlink.is_silent = True
+    world.venue.board.put(world.quote(SPY, "602.00", "602.02"))
+    with monkeypatch.context() as broken:
+        broken.setattr("engine.feeds.tastytrade.reading.answered_in", lambda *_: 1 / 0)
+        await world.feed.watch([SPY])
+        await world.until(lambda: "division by zero" in world.feed.trouble, eager=True)
+    await world.until(lambda: bool(world.got), eager=True)
 
 
 async def test_a_streamed_quote_ends_no_halt_and_an_answer_does(world: World) -> None:
