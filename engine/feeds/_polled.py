@@ -1,6 +1,7 @@
 """What feeds share that stream, and ask for whatever the stream was silent about."""
 
 import asyncio
+import logging
 from abc import abstractmethod
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import replace
@@ -10,11 +11,13 @@ from typing import ClassVar
 from pydantic import Field
 
 from engine.brokers._wire.usage import Usage
-from engine.domain.errors import BrokerUnavailable
+from engine.domain.errors import BrokerUnavailable, TradeStreamError
 from engine.domain.instrument import Instrument
 from engine.domain.quote import Quote
 from engine.feeds import FeedAdapter, FeedSetup, is_older, not_ahead
 from engine.market import new_york_date
+
+log = logging.getLogger(__name__)
 
 _OVER = timedelta(days=3)
 """A wall clock that is a day off must not end the quotes of what is held."""
@@ -110,6 +113,12 @@ class Polled(FeedAdapter):
         new = [i for i in instruments if i.kind in self.kinds and i.key not in self._watched]
         self._watched |= {instrument.key: instrument for instrument in new}
         return new
+
+    def _not_answered(self, error: Exception) -> None:
+        """Our own words are shown to people, those of a library are not."""
+        is_ours = isinstance(error, TradeStreamError)
+        self._unanswered = str(error) if is_ours else type(error).__name__
+        log.info("%s: no answer: %s", self.name, self._unanswered)
 
     def _forget_expired(self) -> list[Instrument]:
         """Options whose last day was days ago are asked for no more: they use up the allowance."""

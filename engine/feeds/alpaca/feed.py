@@ -278,8 +278,7 @@ class Alpaca(Polled):
             for quote in await self._asked(instruments):
                 self._take(quote)
         except Exception as error:  # noqa: BLE001 - no answer may end the asking
-            log.info("%s: %s", self.name, error)
-            self._unanswered = str(error)
+            self._not_answered(error)
             return False
         self._unanswered = ""
         return True

@@ -346,11 +346,11 @@ class Tastytrade(Polled):
                     self._take(quote)
                 self._n_failed, self._unanswered = 0, ""
             except RateLimited as error:
-                self._unanswered = str(error)
+                self._not_answered(error)
                 await self.clock.sleep(error.retry_after_s)
             except Exception as error:  # noqa: BLE001 - no answer may end the asking
-                log.info("%s: no answer: %s", self.name, error)
-                self._n_failed, self._unanswered = self._n_failed + 1, str(error)
+                self._not_answered(error)
+                self._n_failed += 1
                 if self._n_failed >= self.most_failed_polls and self.why_silent:
                     self._queue.put_nowait(None)
                     return
