@@ -122,7 +122,12 @@ def compare(
     reports = [*(broker_recent or ()), *(broker_open or ())]
     zombies, external = _strangers(broker_open or (), ours, now)
     has_all = broker_open is not None and broker_recent is not None
-    carried = _carried_apart(positions, broker_positions)
+    gaps = (
+        _position_gaps(positions, broker_positions, fills)
+        if broker_positions is not None and broker_fills is not None
+        else ()
+    )
+    carried = _carried_apart(positions, broker_positions, gaps)
     return Findings(
         missed_fills=tuple(mine),
         external_fills=tuple(other),
@@ -131,9 +136,7 @@ def compare(
         lost=_lost(orders, reports, now) if has_all else (),
         zombies=tuple(zombies),
         external_orders=tuple(external),
-        positions=_position_gaps(positions, broker_positions, fills)
-        if broker_positions is not None and broker_fills is not None
-        else (),
+        positions=gaps,
         cash=_cash_gap(account, balance, fills, cash_tolerance_usd, carried)
         if balance is not None and broker_fills is not None and carried is not None
         else None,
@@ -306,15 +309,17 @@ def _position_gaps(
 
 
 def _carried_apart(
-    positions: Iterable[Position], theirs: Sequence[BrokerPosition] | None
+    positions: Iterable[Position],
+    theirs: Sequence[BrokerPosition] | None,
+    gaps: Iterable[PositionGap],
 ) -> Decimal | None:
     """Dollars that the broker has realised of open futures and we have not; None: cannot be told.
 
     A future's cash comes when it is closed, and which of several lots a close takes off is told
     by the ledger's way (first in, first out per trade), or the broker's (one average for all).
     """
-    if theirs is None:
-        return None
+    if theirs is None or any(gap.instrument.kind == "future" for gap in gaps):
+        return None  # of what is not booked here the whole notional would pass for cash
     carried = ZERO
     for position in positions:
         for lot in position.lots if position.instrument.kind == "future" else ():

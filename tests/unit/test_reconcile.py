@@ -243,6 +243,17 @@ def test_cash_waits_for_the_fills_of_futures() -> None:
     assert found.cash is None
 
 
+def test_a_future_that_only_the_broker_holds_is_no_difference_in_cash() -> None:
+    """Its notional was shown to people as money: "-$10,010.74 there"."""
+    found = compare(
+        books(an_order(state=S.CANCELED)),
+        broker_positions=(holds(2, MES),),
+        balance=Balance(account="main", cash_usd=D(1), buying_power_usd=None, as_of=NOW),
+    )
+    assert [gap.theirs for gap in found.positions] == [2]
+    assert found.cash is None
+
+
 @pytest.mark.parametrize(
     "unread", ["broker_open", "broker_recent", "broker_fills", "broker_positions", "balance"]
 )
