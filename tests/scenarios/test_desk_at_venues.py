@@ -633,6 +633,59 @@ async def test_a_trade_made_in_the_brokers_app_is_adopted_and_nothing_is_sent(na
         assert bench.venue.log.n_acts == n_acts, "no order makes the books match"
 
 
+@pytest.mark.parametrize("was_there", [True, False])
+async def test_a_stop_that_somebody_moves_in_alpacas_app_is_the_stop_and_yields_to_a_close(
+    was_there,
+):
+    """Its number is new there: a second stop was refused for ever, and so were all closes."""
+    async with at("alpaca") as it:
+        await it.enter()
+        await it.seconds(8)
+        await it.protected()
+        (stop,) = [o for o in it.desk.book.orders.values() if o.purpose is Purpose.STOP]
+        if not was_there:
+            await it.die()
+        await it.bench.venue.by_hand(stop.broker_id, stop_price="1.70")
+        if not was_there:
+            await it.start()
+        await it.seconds(40)
+        await it.true()
+        await it.protected()
+        (moved,) = [o for o in await it.exits_at_venue() if o.state == "accepted"]
+        assert moved.stop == D("1.70"), "it is left where a person wants it"
+        assert len(it.bench.venue.log.of("POST", "/v2/orders")) == 2
+        told = [n.text for n in it.desk.book.notices.values() if "outside TradeStream" in n.text]
+        assert len(told) == 1, told
+        await flatten.run(it.desk, TRADER)
+        await it.seconds(12)
+        assert await it.held() == 0
+        assert not it.desk.book.open_trades()
+        await it.true()
+
+
+@pytest.mark.parametrize("was_there", [True, False])
+async def test_an_entry_that_somebody_changes_in_alpacas_app_is_protected_as_it_fills(was_there):
+    """What it bought was booked as a stranger's, and had no stop."""
+    async with at("alpaca") as it:
+        entry = await it.enter(limit="1.90")
+        await it.seconds(8)
+        assert it.order(entry).state is OrderState.ACCEPTED
+        if not was_there:
+            await it.die()
+        await it.bench.venue.by_hand(it.order(entry).broker_id, limit_price="2.05")
+        if not was_there:
+            it.bench.clock.advance(1)
+            it.quote("2.00", "2.01")
+            await it.bench.venue.exchange.settle()
+            await it.start()
+        await it.seconds(12)
+        assert await it.held() == it.ours() == 2
+        (trade,) = it.desk.book.open_trades()
+        assert trade.trade_id == entry.trade_id
+        await it.protected()
+        await it.true()
+
+
 @pytest.mark.parametrize("fault", ["limit_429", "expired_token", "html_502", "accept_then_504"])
 @pytest.mark.parametrize("name", NAMES)
 async def test_an_exit_that_meets_trouble_is_done_once_all_the_same(name, fault):  # O-18, O-19

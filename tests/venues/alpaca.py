@@ -377,10 +377,17 @@ class AlpacaVenue(Venue):
                 held_for_orders=str(bound),
             )
 
+    async def by_hand(self, order_id: str, **changes: str) -> str:
+        """A person changes an order in Alpaca's own app; the id of the new one."""
+        said = await self._patch(order_id, changes)
+        return str(said["id"])
+
     async def _patch_order(self, request: web.Request) -> Any:
-        old_name = self._name(request.match_info["id"])
+        return await self._patch(request.match_info["id"], await request.json())
+
+    async def _patch(self, order_id: str, body: dict[str, Any]) -> Any:
+        old_name = self._name(order_id)
         old, was = await self._found(old_name), self.asked[old_name]
-        body = await request.json()
         status = _status_of(old)
         if status not in ("new", "partially_filled", "held"):
             raise Refused(422, 42210000, f"cannot replace order in {status} status")

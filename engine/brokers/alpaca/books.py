@@ -11,7 +11,7 @@ from engine.brokers._wire.again import is_lacking, page
 from engine.brokers._wire.events import NO_EXECUTIONS, Events
 from engine.brokers._wire.figures import UNREADABLE
 from engine.brokers.alpaca import reading
-from engine.brokers.alpaca.register import Known, Register
+from engine.brokers.alpaca.register import LONGEST_CHAIN, Known, Register
 from engine.brokers.alpaca.rest import Answer, Rest
 from engine.brokers.alpaca.translate import Body
 from engine.clock import Clock
@@ -24,7 +24,6 @@ _ORDERS, _ACTIVITIES, _MOST_PAGES = 500, 100, 200
 _BEFORE = timedelta(days=1)
 """Alpaca lists orders by when they were sent: one sent earlier may have ended since."""
 _OVERLAP = timedelta(seconds=2)
-_LONGEST_CHAIN = 100
 
 
 class Books:
@@ -46,10 +45,11 @@ class Books:
         """
         if not isinstance(body, dict):
             raise TypeError("an order that is no object")
+        body = await self.now(body)
         unit = self._known.unit(body)
         if reading.is_spread(body) and not reading.legs_of(body) and unit is None:
             body = await self._nested(str(body["id"]))
-        self._known.note(body)
+        await self.note(body)
         order = reading.order_of(
             body,
             account,
@@ -57,12 +57,64 @@ class Books:
             unit=self._known.unit(body),
             carried=await self._carried(body),
         )
+        if self._known.is_by_hand(body) and reading.is_live(body):
+            self._tell_changed(order)
         if reading.is_idle(
             body, self._clock.now()
         ):  # a stop that does not work protects nothing (rules 3.6)
             said = f"order {order.client_order_id or order.broker_id} is {order.raw_state[:40]}"
             self._events.tell_once(Odd(note=f"{said}: it may not be at work there", raw=said))
         return order
+
+    async def now(self, body: Body) -> Body:
+        """What an order of ours is now: changed in Alpaca's app it is another one there.
+
+        Raises:
+            KeyError, TypeError, ValueError: it cannot be read. BrokerUnavailable.
+        """
+        for _ in range(LONGEST_CHAIN):
+            await self.note(body)
+            ours = self._known.ours(body)
+            if not ours or not reading.is_replaced(body):
+                return body
+            if not body.get("replaced_by"):
+                body = await self._nested(str(body["id"]))
+            after = str(body.get("replaced_by") or "")
+            known = self._known.get(after)
+            if known is not None and known.ours not in ("", ours):
+                return body  # the desk itself replaced it
+            if not after:
+                return body
+            answer = await self._rest.read(f"/orders/{after}", {"nested": "true"})
+            if answer.is_missing:
+                return body
+            found: Body = whole(self._name, answer, dict)
+            await self.note(found)
+            if self._known.ours(found) != ours:
+                return body
+            body = found
+        raise BrokerUnavailable(f"{self._name}: a chain of replacements without an end")
+
+    async def note(self, body: Body) -> None:
+        """Take an order in; for one that took another's place it is found out whose that was.
+
+        Raises:
+            KeyError, TypeError, ValueError: it cannot be read. BrokerUnavailable.
+        """
+        self._known.note(body)
+        if body.get("replaces") and not self._known.ours(body):
+            await self._carried(body)
+            self._known.note(body)
+
+    def _tell_changed(self, order: BrokerOrder) -> None:
+        """The books keep what the desk asked for: people have to know what works in its stead."""
+        prices = {"limit": order.limit, "stop": order.stop}
+        at = [f"{name} {price:f}" for name, price in prices.items() if price is not None]
+        self._events.warn_once(
+            f"order {order.client_order_id} was changed outside TradeStream. There it is "
+            f"{order.broker_id} now: {order.side} {order.qty:f} {order.legs[0].instrument.label}, "
+            f"{', '.join(at) or order.type}."
+        )
 
     async def learn(self, order_id: str) -> None:
         """Find out what one of Alpaca's ids stands for, and those below it."""
@@ -85,7 +137,7 @@ class Books:
     async def _carried(self, body: Body) -> Decimal:
         """What the orders that it replaced had filled."""
         total, order_id = ZERO, str(body.get("replaces") or "")
-        for _ in range(_LONGEST_CHAIN):
+        for _ in range(LONGEST_CHAIN):
             if not order_id:
                 return total
             before = await self._settled(order_id)
@@ -137,9 +189,13 @@ class Books:
     async def _reports(self, bodies: Iterable[Body], account: str) -> list[BrokerOrder]:
         reports: dict[str, BrokerOrder] = {}
         try:
-            for body in bodies:
-                is_leg = reading.is_spread(body) and body.get("symbol")
-                if not is_leg:
+            whole_ones = [b for b in bodies if not (reading.is_spread(b) and b.get("symbol"))]
+            for body in whole_ones:
+                await self.note(body)
+            # One order, one report: what it was before somebody changed it is over.
+            past = {str(b["replaces"]) for b in whole_ones if self._known.is_by_hand(b)}
+            for body in whole_ones:
+                if str(body["id"]) not in past:
                     report = await self.report(body, account)
                     reports[report.broker_id] = report
         except UNREADABLE as error:
@@ -196,7 +252,7 @@ class Books:
         if row["activity_type"] != "FILL":
             return reading.end_of_activity(row, account)
         known = self._known.get(str(row["order_id"]))
-        ours, leg = ("", 0) if known is None else (known.ours, known.leg)
+        ours, leg = self._known.owner(str(row["order_id"])), 0 if known is None else known.leg
         return reading.fill_of_activity(row, account, ours, leg)
 
     async def _activities(self, since: datetime) -> list[Body]:
@@ -228,18 +284,25 @@ class Books:
         for order_id in self._unknown(wanted):
             answer = await self._rest.read(f"/orders/{order_id}", {"nested": "true"})
             if not answer.is_missing:
-                self._known.note(whole(self._name, answer, dict))
+                await self.note(whole(self._name, answer, dict))
 
     async def _learn_listed(self, since: datetime) -> None:
         bodies = await self._list("all", since - _BEFORE, nested="true")
         try:
             for body in bodies:
-                self._known.note(body)
+                await self.note(body)
         except UNREADABLE as error:
             raise BrokerUnavailable(f"{self._name}: an unreadable order") from error
 
     def _unknown(self, order_ids: set[str]) -> list[str]:
-        return sorted(order_id for order_id in order_ids if self._known.get(order_id) is None)
+        return sorted(order_id for order_id in order_ids if self._is_unknown(order_id))
+
+    def _is_unknown(self, order_id: str) -> bool:
+        """Or took the place of one that was alive when last seen: it may be ours meanwhile."""
+        known = self._known.get(order_id)
+        before = self._known.get(known.replaces) if known is not None else None
+        is_doubtful = before is not None and before.is_live and not self._known.owner(order_id)
+        return known is None or is_doubtful
 
 
 def whole(name: str, answer: Answer, kind: type[T]) -> T:

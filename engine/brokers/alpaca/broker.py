@@ -342,12 +342,17 @@ class Alpaca(Adapter):
         if answer.is_ok:
             return
         if answer.status == 422:
-            with suppress(BrokerUnavailable, KeyError):
+            body: Body = {}
+            with suppress(BrokerUnavailable, *UNREADABLE):
                 body = whole(
                     self.name, await self._rest.read(f"/orders/{broker_id}", lane="exit"), dict
                 )
                 if body["status"] == "pending_cancel":
                     return
+                body = await self._books.now(body)
+            if body.get("id", broker_id) != broker_id:  # somebody changed it: it is another there
+                await self._cancel(str(body["id"]))
+                return
         raise self._refusal(answer)
 
     async def _working(
@@ -356,8 +361,8 @@ class Alpaca(Adapter):
         answer = await self._look(client_order_id, lane)
         if answer is None or answer.is_missing:
             raise OrderRejected("40410000", f"Alpaca has no order {client_order_id}")
-        body = whole(self.name, answer, dict)
         try:
+            body = await self._books.now(whole(self.name, answer, dict))
             return await self._books.report(body, account), body
         except UNREADABLE as error:
             raise BrokerUnavailable(f"{self.name}: an order that cannot be read") from error

@@ -190,6 +190,11 @@ def is_live(body: Body) -> bool:
     return str(body.get("status")) not in _OVER
 
 
+def is_replaced(body: Body) -> bool:
+    """Whether another order took its place."""
+    return str(body.get("status")) == "replaced"
+
+
 def is_idle(body: Body, now: datetime) -> bool:
     """Whether it lives and may not fill: suspended, held, or a status that nobody knows.
 

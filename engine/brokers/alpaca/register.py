@@ -16,6 +16,7 @@ from engine.brokers.alpaca.reading import (
     client_id,
     filled_of,
     is_live,
+    is_replaced,
     is_spread,
     legs_of,
     unit_of,
@@ -29,6 +30,7 @@ T = TypeVar("T")
 
 _MOST = 20_000
 _MOST_CHILDREN = 1_000
+LONGEST_CHAIN = 100
 
 Unit = tuple[Side, tuple[Leg, ...]]
 
@@ -45,6 +47,7 @@ class Known:
     replaces: str = ""
     filled: Decimal = ZERO
     is_live: bool = True
+    is_replaced: bool = False
     changed_at: datetime | None = None
 
 
@@ -130,6 +133,7 @@ class Register:
             replaces=str(body.get("replaces") or (known.replaces if known else "")),
             filled=filled,
             is_live=is_live(body) and (known is None or known.is_live),
+            is_replaced=is_replaced(body) or (known is not None and known.is_replaced),
             changed_at=changed_at(body),
         )
         self._keep(order_id, seen)
@@ -182,8 +186,36 @@ class Register:
         """Our client id of an order; empty when it is none of ours."""
         order_id = str(body.get("id"))
         own = client_id(body.get("client_order_id")) or self._child_ids.get(order_id, "")
+        return own or self.owner(order_id) or self._before(body)
+
+    def owner(self, order_id: str) -> str:
+        """Our client id of one of Alpaca's; empty when it is none of ours."""
         known = self._orders.get(order_id)
-        return own or (known.ours if known is not None else "")
+        if known is None or known.ours:
+            return known.ours if known is not None else ""
+        return self._heir_of(known.replaces, is_at_work=known.filled > 0)
+
+    def is_by_hand(self, body: Body) -> bool:
+        """Whether it is what a person made of an order of ours."""
+        before = self._before(body)
+        return bool(before) and before == self.ours(body)
+
+    def _before(self, body: Body) -> str:
+        return self._heir_of(str(body.get("replaces") or ""), is_at_work=filled_of(body) > 0)
+
+    def _heir_of(self, order_id: str, *, is_at_work: bool) -> str:
+        """Ours of an order that a person changed in Alpaca's app: the changed one is new there.
+
+        A change that was refused leaves the order as it was, and the new one is nobody's.
+        """
+        for _ in range(LONGEST_CHAIN):
+            known = self._orders.get(order_id)
+            if known is None or not (known.is_replaced or is_at_work):
+                return ""
+            if known.ours:
+                return known.ours
+            order_id, is_at_work = known.replaces, False
+        return ""
 
     def broker_id(self, ours: str) -> str | None:
         """Alpaca's id of one of our orders, when it was seen."""

@@ -83,7 +83,7 @@ class Updates:
         if not self._known.ours(order) and not await self._is_mine(str(order["id"])):
             self._odd("a trade update of an order that this account does not have", data)
             return
-        self._known.note(order)
+        await self._books.note(order)
         if event in reading.FILLS and not reading.is_spread(order):
             try:
                 self._fill(reading.fill_of_update(data, self._account, self._known.ours(order), 0))

@@ -25,6 +25,7 @@ from engine.brokers import (
     StreamDown,
     StreamUp,
     Unclear,
+    Warned,
 )
 from engine.brokers.alpaca import Alpaca, books, rest
 from engine.domain.errors import (
@@ -714,6 +715,199 @@ async def test_a_replacement_of_an_order_that_is_going_is_refused(bench: AlpacaB
         await bench.broker.replace(
             "main", order.client_order_id, bench.request(BUY, 2, LIMIT, limit="1.97")
         )
+
+
+# -- changed in Alpaca's own app ----------------------------------------------------------------
+
+
+def reported(bench: AlpacaBench, order: BrokerOrder) -> list[tuple[str, str, Any]]:
+    """What was told of it: state, Alpaca's id, limit or stop."""
+    seen = [e.order for e in bench.told if isinstance(e, OrderSeen)]
+    mine = [o for o in seen if o.client_order_id == order.client_order_id]
+    return [(o.state, o.broker_id, o.stop or o.limit) for o in mine]
+
+
+@pytest.mark.parametrize("fault", ["", "drop_frames", "reorder_frames", "duplicate_frames"])
+async def test_an_order_that_somebody_changes_in_the_app_stays_ours(
+    bench: AlpacaBench, fault: str
+) -> None:
+    """The new one passed for a stranger's, and held the shares: no exit got out."""
+    await bench.hold(2, SPY)
+    stop = await bench.submit(SELL, 2, STOP, stop="1.50", reduces=True)
+    await bench.settle()
+    if fault:
+        setattr(venue(bench).faults, fault, 2)
+    one = await venue(bench).by_hand(stop.broker_id, stop_price="1.60")
+    await bench.settle()
+    now = await venue(bench).by_hand(one, stop_price="1.70")
+    await bench.settle()
+    listed = await bench.broker.open_orders("main")
+    assert [(o.client_order_id, o.broker_id) for o in listed] == [(stop.client_order_id, now)]
+    before = bench.broker.usage.n_calls
+    recent = await bench.broker.orders_since("main", START)
+    assert bench.broker.usage.n_calls - before == 1, "one list, however often it was changed"
+    (seen,) = [o for o in recent if o.client_order_id == stop.client_order_id]
+    found = await bench.seen(stop)
+    assert seen == found == listed[0]
+    assert (found.broker_id, found.state, found.stop) == (now, "accepted", D("1.70"))
+    told = reported(bench, stop)
+    assert all(state == "accepted" for state, *_ in told)
+    assert fault == "drop_frames" or told[-1] == ("accepted", now, D("1.70"))
+    await bench.settle()
+    notes = [e.note for e in bench.told if isinstance(e, Warned)]
+    (note,) = [n for n in notes if now in n]
+    assert f"order {stop.client_order_id} was changed outside TradeStream" in note
+    assert "sell 2 SPY, stop 1.7" in note
+    await bench.broker.cancel("main", stop.client_order_id)
+    await bench.pass_latency()
+    assert (await bench.seen(stop)).state == "canceled"
+    assert not await bench.broker.open_orders("main")
+
+
+@pytest.mark.parametrize("is_recalled", [False, True])
+async def test_what_somebody_changed_while_nobody_listened_is_cancelled(
+    bench: AlpacaBench, is_recalled: bool
+) -> None:
+    """Twice, days ago: its first number, which the books know, is over."""
+    order = await bench.submit(BUY, 2, LIMIT, limit="1.00", tif=Tif.GTC)
+    await bench.crash()
+    await bench.wait(3 * 86_400)
+    one = await venue(bench).by_hand(order.broker_id, limit_price="1.10")
+    await venue(bench).by_hand(one, limit_price="1.20")
+    bench.told = []
+    await bench.start()
+    if is_recalled:
+        bench.broker.recall("main", order.client_order_id, order.broker_id)
+    await bench.broker.cancel("main", order.client_order_id)
+    await bench.pass_latency()
+    assert (await bench.seen(order)).state == "canceled"
+
+
+async def test_what_somebody_changed_and_filled_while_nobody_listened_is_ours(
+    bench: AlpacaBench,
+) -> None:
+    """Its fill was booked as a stranger's, without a stop."""
+    await bench.quote(SPY, "2.00", "2.10")
+    order = await bench.submit(BUY, 2, LIMIT, limit="1.00", tif=Tif.GTC)
+    await bench.crash()
+    bench.clock.advance(7 * 86_400)
+    now = await venue(bench).by_hand(order.broker_id, limit_price="2.20", qty="3")
+    bench.clock.advance(1)
+    bench.board.put(bench.quote_of(SPY, "2.00", "2.10"))
+    await venue(bench).exchange.settle()
+    await bench.start()
+    (fill,) = await bench.broker.fills_since("main", bench.clock.now() - timedelta(hours=1))
+    assert (fill.client_order_id, fill.broker_id, fill.qty) == (order.client_order_id, now, 3)
+    assert not await bench.broker.open_orders("main")
+    seen = await bench.seen(order)
+    assert (seen.state, seen.filled, seen.qty) == ("filled", 3, 3)
+
+
+async def test_what_an_order_had_filled_before_somebody_changed_it_counts_on(
+    bench: AlpacaBench,
+) -> None:
+    """And the desk replaces what it is now, not what it was."""
+    await bench.quote(SPY, "2.00", "2.10", sizes=(9, 2))
+    order = await bench.submit(BUY, 5, LIMIT, limit="2.10")
+    await bench.pass_latency()
+    assert (await bench.seen(order)).filled == 2
+    await bench.quote(SPY, "2.20", "2.30")
+    await venue(bench).by_hand(order.broker_id, limit_price="2.00", qty="3")
+    await bench.settle()
+    seen = await bench.seen(order)
+    assert (seen.state, seen.filled, seen.qty) == ("accepted", 2, 5)
+    new = bench.request(BUY, 5, LIMIT, limit="2.15")
+    moved = await bench.broker.replace("main", order.client_order_id, new)
+    assert (moved.client_order_id, moved.filled, moved.qty) == (new.client_order_id, 2, 5)
+    await bench.settle()
+    assert (await bench.seen(order)).state == "replaced"
+    await bench.quote(SPY, "2.05", "2.10", sizes=(9, 99))
+    await bench.pass_latency()
+    assert await bench.position(SPY) == 5
+
+
+async def test_a_fill_of_what_somebody_made_of_an_order_is_ours_though_its_change_is_not_told_yet(
+    bench: AlpacaBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await bench.quote(SPY, "2.00", "2.10")
+    order = await bench.submit(BUY, 2, LIMIT, limit="1.00")
+    await bench.settle()
+    said = venue(bench)._order
+
+    def lagging(*args: Any, **more: Any) -> dict[str, Any]:
+        body = said(*args, **more)
+        late = {"status": "pending_replace", "replaced_by": None}
+        return body | (late if body["id"] == order.broker_id else {})
+
+    with monkeypatch.context() as lag:
+        lag.setattr(venue(bench), "_order", lagging)
+        now = await venue(bench).by_hand(order.broker_id, limit_price="2.20")
+        await bench.quote(SPY, "2.00", "2.10")
+        await bench.pass_latency()
+        assert [(f.client_order_id, f.broker_id) for f in bench.told_fills()] == [
+            (order.client_order_id, now)
+        ]
+        (listed,) = await bench.fills()
+        assert listed.client_order_id == order.client_order_id
+    assert (await bench.seen(order)).state == "filled"
+
+
+async def test_a_change_that_is_told_without_the_new_number_is_looked_up(
+    bench: AlpacaBench,
+) -> None:
+    order = await bench.submit(BUY, 2, LIMIT, limit="1.95")
+    await bench.settle()
+    venue(bench).faults.drop_frames = 2
+    now = await venue(bench).by_hand(order.broker_id, limit_price="1.96")
+    await bench.settle()
+    said = await venue(bench)._json(order.client_order_id) | {"replaced_by": None}
+    await venue(bench)._broadcast(venue(bench)._update("replaced", said))
+    assert await bench.until(lambda: any(of[1] == now for of in reported(bench, order)))
+    assert {state for state, *_ in reported(bench, order)} == {"accepted"}
+
+
+async def test_a_change_that_alpaca_refuses_leaves_the_order_as_it_was(
+    bench: AlpacaBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The new one is shown beside it, and rejected: ours works on."""
+    order = await bench.submit(BUY, 2, LIMIT, limit="1.95")
+    await bench.settle()
+    said = await venue(bench)._json(order.client_order_id)
+    new = said | {"id": "22222222-2222-4333-8444-555555555555", "client_order_id": "theirs"}
+    new |= {"replaces": order.broker_id, "status": "rejected", "limit_price": "9999"}
+    inner = venue(bench)._get_order
+
+    async def both(request: web.Request) -> Any:
+        return new if request.match_info["id"] == new["id"] else await inner(request)
+
+    monkeypatch.setattr(venue(bench), "_get_order", both)
+    await venue(bench)._broadcast(venue(bench)._update("rejected", new))
+    assert await bench.until(
+        lambda: any(isinstance(e, OrderSeen) and e.order.broker_id == new["id"] for e in bench.told)
+    )
+    assert {state for state, *_ in reported(bench, order)} == {"accepted"}
+    await bench.broker.cancel("main", order.client_order_id)
+    await bench.pass_latency()
+    assert (await bench.seen(order)).state == "canceled"
+
+
+async def test_a_bracket_s_stop_that_somebody_moves_in_the_app_stays_ours(
+    bench: AlpacaBench,
+) -> None:
+    entry = bracket(bench)
+    await bench.broker.submit(entry)
+    stop = entry.attached[1]
+    now = await venue(bench).by_hand((await bench.seen(stop)).broker_id, stop_price="1.80")
+    listed = {o.client_order_id: o for o in await bench.broker.open_orders("main")}
+    assert listed.keys() == {entry.client_order_id, *(c.client_order_id for c in entry.attached)}
+    assert listed[stop.client_order_id].broker_id == now
+    await bench.restart()
+    seen = await bench.seen(stop)
+    assert (seen.client_order_id, seen.broker_id, seen.stop) == (
+        stop.client_order_id,
+        now,
+        D("1.80"),
+    )
 
 
 # -- ends of options, coins -------------------------------------------------------------------
