@@ -170,6 +170,8 @@ class Sent:
         """The broker named its id; one that was only like it is another's after all."""
         entry = self._by_id[client_order_id]
         if entry.broker_id != broker_id:
+            if entry.broker_id and self._is_twins(entry, broker_id):
+                return  # nothing tells them apart: each of the two numbers has one of ours
             self._by_broker_id.pop((entry.account, entry.broker_id), None)
         entry.broker_id = broker_id
         self._put(entry)
@@ -184,7 +186,8 @@ class Sent:
     async def refused(self, client_order_id: str) -> None:
         """Provably not accepted: its id was never in use."""
         entry = self._by_id[client_order_id]
-        entry.is_refused = True
+        self._by_broker_id.pop((entry.account, entry.broker_id), None)
+        entry.is_refused, entry.broker_id = True, ""  # what was only like it is another's
         await self._write(entry)
 
     # -- what the broker lists
@@ -286,6 +289,13 @@ class Sent:
             and abs(e.sent_at - entry.sent_at) <= _EARLY + _LATE
         ]
         return sorted(alike, key=lambda e: e.sent_at)
+
+    def _is_twins(self, entry: Entry, broker_id: str) -> bool:
+        """Whether that number was given to one just like it that was sent with it."""
+        other = self._by_broker_id.get((entry.account, broker_id))
+        if other is None or _fingerprint(other) != _fingerprint(entry):
+            return False
+        return abs(other.sent_at - entry.sent_at) <= _EARLY + _LATE
 
     def _fitting(self, entry: Entry, listed: Sequence[Listed]) -> list[Listed]:
         """Listed orders that may be it and are none of our others, in the order placed."""

@@ -187,6 +187,34 @@ async def test_an_answer_after_all_says_which_order_it_is(world: World) -> None:
         assert [o.client_order_id for o in known] == ["", A]
 
 
+async def test_two_alike_whose_answers_hang_stay_ours_whichever_is_which(world: World) -> None:
+    """Matched crosswise, the second answer took the first one's number away: a stranger's."""
+    for name in (A, B):
+        await world.sent.about_to_send(request(name))
+    world.clock.advance(3)
+    both = [order("1"), order("2")]
+    await world.sent.match("main", both)
+    await world.sent.taken(A, "2")
+    world.sent.landed(A)
+    assert {o.client_order_id for o in world.sent.known("main", both)} == {A, B}, "B's never comes"
+    await world.sent.taken(B, "1")
+    world.sent.landed(B)
+    for sent in (world.sent, await world.again()):
+        assert {o.client_order_id for o in sent.known("main", both)} == {A, B}
+
+
+async def test_one_that_was_like_it_is_a_strangers_again_once_it_is_refused(world: World) -> None:
+    """Over with us and alive there, what a person sent would be cancelled."""
+    await world.sent.about_to_send(request(A))
+    world.clock.advance(3)
+    await world.sent.match("main", [order("1")])
+    await world.sent.refused(A)
+    world.sent.landed(A)
+    for sent in (world.sent, await world.again()):
+        assert [o.client_order_id for o in sent.known("main", [order("1")])] == [""]
+        assert not sent.is_ours("1")
+
+
 async def test_an_order_with_a_number_is_never_absent(world: World) -> None:
     """O-08: a list that lacks it lags."""
     await world.send(A)
