@@ -51,6 +51,8 @@ _MARGIN = timedelta(hours=1)
 """The broker's clock and ours need not agree."""
 _STOOD_S = 60.0
 """An exit that worked for so long was taken in earnest: its end says nothing of the next one."""
+_TOLD_S = 3_600.0
+"""Of exits that go on being ended people are told so often."""
 _MOST_BEHIND_DAYS = 7
 """A clock further behind than that is no clock: what it says is not asked for."""
 QUIET = (BrokerUnavailable, OrderStateUnknown, BrokerAuthError, TimeoutError)
@@ -243,7 +245,8 @@ async def _pace_after(desk: Desk, before: Order, after: Order, why: str) -> None
     n = desk.backoff.failed(f"{pace}|ended", 0.0)
     if n > 1:
         desk.backoff.wait(pace, min(FIRST_S * 2 ** min(n - 2, 30), MOST_S))
-    if n == (1 if after.state is OrderState.REJECTED else 2):
+    is_odd = n > 1 or after.state is OrderState.REJECTED
+    if is_odd and desk.is_due(f"told of {pace}", _TOLD_S):
         await desk.tell(
             "admin",
             f"⚠ {after.broker} took the {after.purpose} of {after.trade_id} and ended it by itself "

@@ -179,9 +179,11 @@ def ending(sim, kind, state, why=""):
     """It takes each exit of this kind and ends it 0.2 s later; the ids of all that were sent."""
     plain, sent, houses = sim.outside.submit, [], []
 
+    states = [state] if isinstance(state, str) else list(state)  # of more the last one goes on
+
     async def ends(report):
         await asyncio.sleep(0.2)
-        over = replace(report, state=state, reason=why)
+        over = replace(report, state=states.pop(0) if states[1:] else states[0], reason=why)
         sim.rig.broker._queue.put_nowait(OrderSeen(order=over))
 
     async def submit(request):
@@ -218,6 +220,25 @@ def test_stops_that_are_taken_and_then_ended_are_sent_anew_later_and_later(state
     (told,) = [note for note in notes if "ended it by itself" in note]
     assert f"({state}{f': {why}' if why else ''})" in told
     assert not left, "closed when the price reached the stop"
+
+
+def test_people_are_told_of_stops_that_end_in_one_way_and_then_in_another():
+    """Neither was the first that was refused nor the second that was cancelled: nobody knew."""
+
+    async def story():
+        sim = await Sim().start()
+        stops = ending(sim, OrderType.STOP, ("canceled", "rejected"), "no stops today")
+        await sim.rig.say(BUY)
+        sim.price("2.14", "2.15")
+        await asyncio.sleep(30)
+        n_stops, notes = len(stops), sim.rig.notes()
+        await sim.close()
+        return n_stops, notes
+
+    n_stops, notes = run(story)
+    assert n_stops >= 3
+    (told,) = [note for note in notes if "ended it by itself" in note]
+    assert "(rejected: no stops today)" in told
 
 
 def test_closes_that_are_taken_and_then_ended_leave_room_for_others():
