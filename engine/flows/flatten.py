@@ -11,7 +11,7 @@ from engine.domain.order import Order, OrderState, Purpose
 from engine.domain.record import Event
 from engine.domain.trade import Trade, TradeState
 from engine.exits.plan import close_request
-from engine.flows import settle
+from engine.flows import effects, settle
 from engine.ledger.trips import still_coming
 
 SAID_ALREADY = "it is being closed already; nothing more was sent"
@@ -31,7 +31,20 @@ async def run(desk: Desk, who: Who, *, reason: str = "close all") -> dict[str, s
     """
     if not who.may_trade:
         raise NotAllowed("Only a trader may do this. Nothing was changed.")
-    return await _closed(desk, list(desk.book.accounts), f"user:{who.user_id}", reason)
+    waiting = _hurry(desk)
+    outcome = await _closed(desk, list(desk.book.accounts), f"user:{who.user_id}", reason)
+    for trade_id in waiting:
+        effects.settle_soon(desk, trade_id)
+    return outcome
+
+
+def _hurry(desk: Desk) -> list[str]:
+    """Closes that its broker ended wait, and what is held is bare: for a person one goes now."""
+    paces = {i: effects.pace_of_exit(i, Purpose.CLOSE) for i in desk.book.trades}
+    ended = {i: pace for i, pace in paces.items() if f"{pace}|ended" in desk.backoff.names()}
+    for pace in ended.values():
+        desk.backoff.wait(pace, 0)
+    return list(ended)
 
 
 async def of_account(desk: Desk, account: str, reason: str) -> dict[str, str]:

@@ -14,8 +14,8 @@ from engine.brokers._wire.nameless import accepted
 from engine.brokers.alpaca import rest
 from engine.domain.errors import OrderRejected
 from engine.domain.order import OrderState, OrderType, Purpose
-from engine.flows import send
-from tests.rig import spy
+from engine.flows import flatten, send
+from tests.rig import ADMIN, spy
 from tests.scenarios.outside_desk import BUY, HIDDEN, LISTED, SAFE, alive, check, held, live, orders
 from tests.sim import Sim, run
 
@@ -257,6 +257,30 @@ def test_closes_that_are_taken_and_then_ended_leave_room_for_others():
     n_closes, notes = run(story)
     assert 3 <= n_closes <= 6
     assert sum("ended it by itself" in note for note in notes) == 1
+
+
+def test_a_person_who_closes_all_waits_for_no_close_that_its_broker_ended():
+    """What was held had no stop, and the press sent nothing for up to a minute."""
+
+    async def story():
+        sim = await Sim().start()
+        await sim.rig.say(BUY)
+        sim.price("2.14", "2.15")
+        await asyncio.sleep(3)
+        plain = sim.outside.submit
+        closes = ending(sim, OrderType.MARKET, "canceled")
+        await sim.rig.say("STC SPY 603C 1/31")
+        await asyncio.sleep(70)
+        n_closes, sim.outside.submit = len(closes), plain
+        await flatten.run(sim.desk, ADMIN)
+        await asyncio.sleep(2)
+        left = sim.rig.trades()
+        await sim.close()
+        return n_closes, left
+
+    n_closes, left = run(story)
+    assert n_closes < 10
+    assert not left
 
 
 def test_a_stop_that_worked_for_long_and_is_cancelled_by_hand_is_replaced_at_once():
