@@ -263,6 +263,8 @@ class QuoteBoard:
         """``quality``: grades what comes in, and holds spikes back until they are confirmed."""
         self.quality = quality
         self._last: dict[str, Quote] = {}
+        self._newest: dict[str, Quote] = {}
+        """The same, without quotes of an older market that only said that it stands."""
         self._unwanted: dict[str, Quote] = {}
         """Options whose last quote has no bid: no price (M-02), but the way out has one."""
         self._listeners: list[Callable[[Quote], None]] = []
@@ -270,8 +272,8 @@ class QuoteBoard:
     def put(self, quote: Quote) -> None:
         """Take a new quote in. Insane ones (M-02) and ones of an older market are dropped."""
         quote = not_ahead(quote)
-        last = self._last.get(quote.instrument.key)
-        if last is not None and is_outdated(quote, last):
+        newest = self._newest.get(quote.instrument.key)
+        if newest is not None and is_outdated(quote, newest):
             return  # of an older market: no price, and nothing to compare with either
         is_usable = quote.is_sane if self.quality is None else self.quality.heard(quote)
         if not is_usable:
@@ -280,12 +282,15 @@ class QuoteBoard:
             return
         self._unwanted.pop(quote.instrument.key, None)
         self._last[quote.instrument.key] = quote
+        if newest is None or not is_older(quote, newest):
+            self._newest[quote.instrument.key] = quote
         for listener in self._listeners:
             listener(quote)
 
     def withdraw(self, instrument: Instrument) -> None:
         """Its last quote is not believed after all: it has none."""
         self._last.pop(instrument.key, None)
+        self._newest.pop(instrument.key, None)
 
     def listen(self, listener: Callable[[Quote], None]) -> Callable[[], None]:
         """Call ``listener`` with every new quote; it must be quick and must not raise.

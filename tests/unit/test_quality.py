@@ -264,6 +264,17 @@ def test_a_source_that_steps_in_with_the_same_price_of_before_says_that_it_stand
     assert board.last(SPY) == (stands if is_taken else quote(after_s=10))
 
 
+def test_a_late_source_that_named_the_same_price_once_brings_in_no_price_of_its_past():
+    """A sandbox's of 15 minutes ago, while the first was silent for a moment: stops acted on it."""
+    board, ago = QuoteBoard(Quality()), timedelta(minutes=15)
+    board.put(quote())
+    for after_s, price in enumerate(("100.00", "98.00", "98.00", "100.00", "98.01"), 4):
+        said = quote(price, wide(price), after_s=after_s, source="late")
+        board.put(replace(said, exchange_at=said.received_at - ago))
+        assert board.last(SPY).bid == D("100.00")
+    assert board.last(SPY).received_at == START + timedelta(seconds=7), "it says that it stands"
+
+
 def test_an_older_price_is_neither_shown_nor_what_the_next_is_compared_with():
     board = QuoteBoard(Quality())
     board.put(quote(after_s=10))
