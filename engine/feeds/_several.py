@@ -174,6 +174,9 @@ class Several:
         key = quote.instrument.key
         known = self._last.get(key)
         if known is not None and known[1].is_sane and is_outdated(quote, known[1]):
+            is_late = known[1].exchange_at - quote.exchange_at >= STALE
+            if self.quality is not None and rank != known[0] and not is_late:
+                self.quality.compared(quote)  # their stamps differ by moments: they speak at once
             return  # nobody would use it: its feed must not silence the others by it
         if known is not None and known[0] < rank and self._stands(known, quote):
             if self.quality is not None:

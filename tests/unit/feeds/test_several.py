@@ -178,6 +178,27 @@ async def test_a_feed_that_tells_an_older_market_silences_no_other() -> None:
     await reader
 
 
+async def test_feeds_whose_stamps_differ_by_moments_are_compared() -> None:
+    """The first stamps what it says when it comes: what the next says always was made before."""
+    first, second = Told("first"), Told("second")
+    both, quality = Several([first, second], ManualClock(START)), Quality()  # type: ignore[list-item]
+    both.quality = quality
+    await both.connect()
+    reader = asyncio.create_task(collected(both, [], quality))
+    await until(lambda: not both.down)
+    for n in range(3):
+        first.queue.put_nowait(quote("first", n))
+        await until(first.queue.empty)
+        apart = replace(quote("second", n), bid=Decimal(102), ask=Decimal(102))
+        second.queue.put_nowait(replace(apart, exchange_at=apart.exchange_at - timedelta(0, 0.1)))
+        await until(second.queue.empty)
+    graded = quality.of(SPY, START + timedelta(seconds=2))
+    assert graded is not None
+    assert graded.parts["agreement"] == 0
+    await both.close()
+    await reader
+
+
 async def test_a_feed_of_poor_quality_is_stood_in_for_until_it_is_better() -> None:
     """Rules 3.13: D switches the source; the better one is compared with all the time."""
     first, second = Told("first"), Told("second")
