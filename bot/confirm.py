@@ -191,13 +191,21 @@ async def _run(press: Press, question: Question) -> str:
             words = f"⏳ {text.shorten(question.yes, 80)}: under way …"
             words += f" ({step})" if step else ""
             if words != shown:
-                await _replace(press, words)
+                await _show_step(press, words)
             shown = words
         return await task
     except Exception as error:  # noqa: BLE001 - the outermost edge of every button
         return sentence(error)
     finally:
         task.cancel()  # where its press is ended before it
+
+
+async def _show_step(press: Press, words: str) -> None:
+    """What cannot be shown must not end what is being done."""
+    try:
+        await _replace(press, words)
+    except Exception as error:  # noqa: BLE001 - an answer of Discord's may be unreadable too
+        log.info("a step could not be shown: %s", type(error).__name__)
 
 
 async def _replace(press: Press, said: str) -> None:

@@ -113,6 +113,22 @@ async def test_an_action_ends_with_the_press_that_began_it(monkeypatch):
     assert ended == ["press"]
 
 
+async def test_a_step_that_cannot_be_shown_ends_no_action(monkeypatch):
+    """An answer of Discord's that nobody could read called off what was being done, half done."""
+    monkeypatch.setattr("bot.confirm._QUICK_S", 0.01)
+
+    async def unreadable(press, said):
+        raise ValueError(said)
+
+    async def slow(press):
+        await asyncio.sleep(0.05)
+        return "Closed."
+
+    monkeypatch.setattr("bot.confirm._replace", unreadable)
+    asked = confirm.Question(title="", yes="Close", body=str, action=slow)
+    assert await confirm._run("press", asked) == "Closed."
+
+
 async def test_real_money_needs_a_typed_word_and_says_what_is_missing(tmp_path, monkeypatch):
     async with desk(tmp_path, monkeypatch) as it:
         shown = plain((await it.slash("vic", "actions", "mode show")).reply)
