@@ -265,8 +265,7 @@ class Alpaca(Polled):
             await self.clock.sleep(self._poll_s)
             for instrument in self._forget_expired():
                 self._lines[instrument.kind].forget(symbol_of(instrument))
-            silent = self._silent()
-            if silent and not await self._refresh(silent) and self.silent:
+            if not await self._refresh(self._silent()) and self.silent:
                 self._n_failed += 1
             else:
                 self._n_failed = 0

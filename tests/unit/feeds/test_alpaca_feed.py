@@ -247,6 +247,18 @@ async def test_a_stream_that_does_not_take_the_keys_leaves_the_questions() -> No
         assert not any(world.data.subscribed.values())
 
 
+async def test_a_feed_whose_stream_tells_all_is_in_no_trouble_by_a_question_of_before() -> None:
+    """While nothing had to be asked for, people were told that nothing was answered."""
+    async with opened() as world:
+        world.data.put("SPY", 600.0, 600.1)
+        await world.feed.watch([SPY])
+        await world.heard("SPY")
+        await world.until(lambda: not world.feed.silent)
+        world.feed._not_answered(BrokerUnavailable("no route"))
+        world.feed._silent = list  # type: ignore[method-assign]
+        await world.until(lambda: not world.feed.trouble, eager=True)
+
+
 async def test_a_quote_that_still_stands_is_confirmed() -> None:
     async with opened() as world:
         world.data.put("SPY", 600.0, 600.1)
