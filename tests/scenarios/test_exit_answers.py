@@ -279,8 +279,34 @@ def test_a_person_who_closes_all_waits_for_no_close_that_its_broker_ended():
         return n_closes, left
 
     n_closes, left = run(story)
-    assert n_closes < 10
+    assert n_closes < 15
     assert not left
+
+
+@pytest.mark.parametrize("how", ["the price at the stop", "a second STC"])
+def test_no_close_waits_for_a_minute_because_its_broker_ended_others(how):
+    """It had the pace of a stop that is refused again and again, without a price being watched."""
+
+    async def story():
+        sim = await Sim().start()
+        await sim.rig.say(BUY)
+        sim.price("2.14", "2.15")
+        await asyncio.sleep(3)
+        plain = sim.outside.submit
+        ending(sim, OrderType.MARKET, "canceled")
+        await sim.rig.say("STC SPY 603C 1/31")
+        await asyncio.sleep(131)
+        sim.outside.submit = plain
+        if how == "a second STC":
+            await sim.rig.say("STC SPY 603C 1/31")
+        else:
+            sim.price("0.90", "0.92")
+        await asyncio.sleep(9)
+        left = sim.rig.trades()
+        await sim.close()
+        return left
+
+    assert not run(story)
 
 
 def test_a_stop_that_worked_for_long_and_is_cancelled_by_hand_is_replaced_at_once():
