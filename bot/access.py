@@ -289,6 +289,7 @@ def _figures() -> list[Permission]:
         "correlation stress-test",
         "alerts": "test replay",
         "approvals": "list show",
+        "backtest": "run results compare list cancel",
         "broker": "list status",
         "chart": "pnl equity payoff heatmap",
         "journal": "list search show stats chart review",

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from bot import connect, parts, render, vitals
+from bot.backtest import Backtests
 from bot.cards import recovery
 from bot.charts import Charts
 from bot.client import DeskBot
@@ -113,6 +114,7 @@ class App:
         self.briefing = Briefing(self)
         self.chronicle = Chronicle(self)
         self.copilot = Copilot(self)
+        self.backtests = Backtests(self)
         self.suggest = Suggest(self)
         self.vitals = Vitals(self)
         self.panel = LivePanel(self)

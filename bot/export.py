@@ -15,6 +15,7 @@ from engine.domain.desk import AlertRecord
 from engine.domain.order import Order
 from engine.domain.trade import LedgerEntry, Trade
 from engine.reports import Missing
+from engine.reports.backtest import BacktestReport
 from engine.reports.journal import Entry
 from engine.reports.performance import PerformanceReport
 from engine.reports.positions import PositionsReport
@@ -196,6 +197,22 @@ def position_rows(report: PositionsReport) -> list[Row]:
             "stop": row.stop.price if row.stop is not None else None,
         }
         for row in report.rows
+    ]
+
+
+def backtest_rows(report: BacktestReport) -> list[Row]:
+    """Every alert that was followed; gross of fees."""
+    unknown = Missing("not closed or without a price")
+    return [
+        {
+            "at": case.at,
+            "what": case.label,
+            "alerted_usd": unknown if case.alerted_usd is None else case.alerted_usd,
+            "achievable_usd": unknown if case.achievable_usd is None else case.achievable_usd,
+            "with_guards_usd": unknown if case.ours_usd is None else case.ours_usd,
+            "kept_out": case.skipped,
+        }
+        for case in report.cases
     ]
 
 

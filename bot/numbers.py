@@ -1,6 +1,7 @@
 """Numbers that people type: read exactly or refused kindly, never guessed."""
 
 import re
+from datetime import date
 from decimal import Decimal
 
 from bot.text import safe_line
@@ -33,3 +34,20 @@ def optional_number(name: str, text: str) -> Decimal | None:
         UserError: see :func:`number`.
     """
     return number(name, text) if text.strip() else None
+
+
+def day(name: str, typed: str, undone: str) -> date | None:
+    """A day as people type it, or None when the field was left empty.
+
+    Raises:
+        UserError: it is none; ``undone`` says what was not done.
+    """
+    if not typed.strip():
+        return None
+    try:
+        return date.fromisoformat(typed.strip())
+    except ValueError:
+        shown = safe_line(typed, 20)
+        raise UserError(
+            f"{name}: “{shown}” is not a day. Write it like 2026-11-01. {undone}"
+        ) from None

@@ -7,7 +7,7 @@ worked out from the second run's quantities.
 
 import asyncio
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -15,20 +15,25 @@ from pathlib import Path
 from typing import Any
 
 from bot.cli.parse import _embeds, _posted_at
-from engine.brokers.paper import PaperBroker, PaperSettings
+from engine.brokers.paper import MarketHours, PaperBroker, PaperSettings
 from engine.clock import CountingIds, ManualClock
 from engine.desk import Desk
 from engine.desk_settings import DeskSettings
+from engine.domain import words
 from engine.domain.alert import Alert, RawAlert, Signal
 from engine.domain.desk import AlertRecord, Approval, Who
 from engine.domain.errors import UserError
 from engine.domain.order import Intent, Order, Purpose
+from engine.domain.quote import Quote
 from engine.domain.source import Handling, SourceProfile
-from engine.domain.trade import Execution, Trade, TradeState
+from engine.domain.trade import Account, Execution, LedgerEntry, Trade, TradeState
 from engine.exits import ExitRule
 from engine.feeds import QuoteBoard
 from engine.feeds.recorded import RecordedFeed
 from engine.flows import approve, monitor, recover, send, take_alert
+from engine.market import Calendar
+from engine.reports import unit_label
+from engine.reports.replay import Case
 from engine.risk import RiskCheck
 from engine.sizing import SizingSettings
 from storage.memory import MemoryStore, MemoryVault
@@ -54,13 +59,19 @@ class Terms:
 
     profiles: Mapping[str, SourceProfile]
     """Kind of room (options, futures, stocks) -> its terms."""
-    quotes: Sequence[Path]
     paper: PaperSettings
     checks: list[tuple[str, RiskCheck]]
     exit_rules: list[tuple[str, ExitRule]]
     sizing: SizingSettings = field(default_factory=SizingSettings)
+    quotes: Sequence[Path] = ()
     half_spread: Decimal = Decimal("0.01")
+    tape: Sequence[Quote] = ()
+    """Quotes beside those of the files."""
     account: str = "main"
+    calendars: Mapping[str, Calendar] = field(default_factory=dict)
+    hours: MarketHours | None = None
+    until: datetime | None = None
+    """When the play ends; 8 hours after the last message unless stated."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +86,8 @@ class Played:
     """What a person would have been asked, by alert; nobody answers in a replay."""
     orders: list[Order]
     executions: list[Execution]
+    entries: list[LedgerEntry]
+    accounts: list[Account]
 
 
 def read_alerts(path: Path) -> list[RawAlert]:
@@ -117,12 +130,21 @@ def _alert(row: Mapping[str, Any], ids: dict[str, int]) -> RawAlert:
     )
 
 
-async def play(messages: Sequence[RawAlert], terms: Terms, *, guarded: bool) -> Played:
-    """One run. Unguarded: every alert is followed at what can be had within its age limit."""
+async def play(
+    messages: Sequence[RawAlert],
+    terms: Terms,
+    *,
+    guarded: bool,
+    told: Callable[[int], None] = lambda _: None,
+) -> Played:
+    """One run. Unguarded: every alert is followed at what can be had within its age limit.
+
+    ``told``: hears how many messages are played.
+    """
     clock = ManualClock(messages[0].posted_at - timedelta(seconds=1))
-    feed = RecordedFeed(terms.quotes, clock, half_spread=terms.half_spread)
+    feed = RecordedFeed(terms.quotes, clock, half_spread=terms.half_spread, tape=terms.tape)
     await feed.connect()
-    run = _Run(messages, terms, clock, feed, guarded=guarded)
+    run = _Run(messages, terms, clock, feed, guarded=guarded, told=told)
     try:
         return await run.play()
     finally:
@@ -140,13 +162,20 @@ class _Run:
         feed: RecordedFeed,
         *,
         guarded: bool,
+        told: Callable[[int], None],
     ) -> None:
         self._messages = messages
+        self._until_at = terms.until or messages[-1].posted_at + timedelta(hours=8)
+        self._told = told
         self._clock, self._feed, self._guarded = clock, feed, guarded
         authors = frozenset(m.author_id for m in messages)
         self._board = QuoteBoard()
         self._broker = PaperBroker(
-            clock=clock, board=self._board, vault=MemoryVault(), settings=terms.paper
+            clock=clock,
+            board=self._board,
+            vault=MemoryVault(),
+            settings=terms.paper,
+            hours=terms.hours,
         )
         self.desk = Desk(
             settings=DeskSettings(
@@ -167,6 +196,7 @@ class _Run:
             brokers={"paper": self._broker},
             checks=terms.checks if guarded else [],
             exit_rules=terms.exit_rules,
+            calendars=dict(terms.calendars),
         )
         self._monitor = monitor.Monitor(self.desk)
         self._pump: asyncio.Task[None] | None = None
@@ -177,11 +207,12 @@ class _Run:
         await self.desk.store.open()
         await recover.start(self.desk)
         self._pump = asyncio.create_task(self._events())
-        for message in self._messages:
+        for number, message in enumerate(self._messages, 1):
             await self._until(message.posted_at)
             await take_alert.run(self.desk, message)
             await self._rest()
-        await self._until(self._messages[-1].posted_at + timedelta(hours=8))
+            self._told(number)
+        await self._until(self._until_at)
         return await self._result()
 
     async def close(self) -> None:
@@ -199,6 +230,10 @@ class _Run:
     async def _until(self, moment: datetime) -> None:
         """Step through every quote and every timer that is due before ``moment``."""
         while True:
+            if not self._is_busy():  # nobody acts on a price: it is only remembered
+                for quote in self._feed.advance_to(moment):
+                    self._clock.to(quote.exchange_at)
+                    self._board.put(quote)
             upcoming = self._feed.upcoming()
             wake = self._clock.next_wake() if self._is_busy() else None
             nearest = min((t for t in (upcoming, wake) if t is not None), default=None)
@@ -254,6 +289,8 @@ class _Run:
             questions={a.alert_id: a.question for a in await store.find(Approval)},
             orders=await store.find(Order),
             executions=await store.find(Execution),
+            entries=await store.find(LedgerEntry),
+            accounts=list(self.desk.book.accounts.values()),
         )
 
 
@@ -276,6 +313,8 @@ def _profile(
         room,
         chase_limit_pct=Decimal(100),
         ask_limit_pct=_FREE,
+        chase_limit_by_asset={},
+        ask_limit_by_asset={},
         max_spread_pct=_FREE,
         default_stop=None,
         default_qty=room.default_qty or Decimal(1),
@@ -322,3 +361,53 @@ def openings(played: Iterable[AlertRecord]) -> list[AlertRecord]:
         if isinstance(a.parsed, Alert) and any(s.action.effect.opens for s in a.parsed.signals)
     ]
     return sorted(found, key=lambda a: a.posted_at)
+
+
+def cases(ours: Played, free: Played) -> list[Case]:
+    """Every alert that could be followed, three ways."""
+    found = []
+    for alert in openings(free.alerts.values()):
+        trade = free.trades.get(alert.alert_id)
+        if trade is None:
+            continue
+        mine = ours.trades.get(alert.alert_id)
+        found.append(
+            Case(
+                at=trade.closed_at or alert.posted_at,
+                label=unit_label(trade.legs),
+                alerted_usd=alerted_usd(trade, free),
+                achievable_usd=gross_usd(trade),
+                ours_usd=gross_usd(mine) if mine is not None else Decimal(0),
+                skipped="" if mine is not None else why_not(ours, alert),
+            )
+        )
+    return found
+
+
+def why_not(played: Played, alert: AlertRecord) -> str:
+    """Why it was not traded: the question that nobody answered, or the refusal."""
+    record = played.alerts.get(alert.alert_id, alert)
+    question = played.questions.get(alert.alert_id)
+    if question:
+        return f"a person would have been asked: {question}"
+    return record.reason or words.ALERT[record.state]
+
+
+def guards(ours: Played, free: Played) -> list[tuple[str, int, Decimal]]:
+    """What each reason not to trade kept out at achievable prices: code, trades, dollars."""
+    effect: dict[str, list[Decimal]] = {}
+    for alert_id, trade in free.trades.items():
+        made = gross_usd(trade)
+        if alert_id not in ours.trades and made is not None:
+            effect.setdefault(_code(ours, alert_id), []).append(made)
+    return [(code, len(usd), sum(usd, Decimal(0))) for code, usd in sorted(effect.items())]
+
+
+def _code(ours: Played, alert_id: str) -> str:
+    """The guard or check behind it."""
+    if alert_id in ours.questions:
+        return "price guard asked"
+    intent = ours.intents.get(alert_id)
+    denied = next((v.code for v in intent.verdicts if not v.is_ok), "") if intent else ""
+    record = ours.alerts.get(alert_id)
+    return denied or (record.reason if record else "unknown")

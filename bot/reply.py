@@ -116,6 +116,14 @@ async def say(
     return None
 
 
+async def progress(press: Press, words: str) -> None:
+    """How far a long answer is, in its place; nothing is lost when that does not arrive."""
+    try:
+        await press.edit_original_response(content=words)
+    except UNWELL as error:
+        log.info("progress of interaction %s failed: %s", press.id, error)
+
+
 async def report(
     press: Press,
     embed: discord.Embed,
@@ -126,7 +134,9 @@ async def report(
     """Fill the place that :func:`think` has opened."""
     more: dict[str, Any] = {} if view is None else {"view": view}
     try:
-        await press.edit_original_response(embed=embed, attachments=list(files), **more)
+        await press.edit_original_response(
+            content=None, embed=embed, attachments=list(files), **more
+        )
     except UNWELL as error:
         log.info("report to interaction %s failed: %s", press.id, error)
         await say(press, embed=embed.copy().set_image(url=None), view=view)

@@ -9,9 +9,10 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot import export, reply, text
+from bot import export, reply
 from bot.client import DeskBot
 from bot.export import Row, as_file
+from bot.numbers import day
 from engine.domain.errors import UserError
 from engine.market import NEW_YORK
 from engine.reports.journal import Wanted
@@ -30,6 +31,7 @@ What = Literal[
 ]
 _MOST = 5_000
 """Entries of the journal in one file."""
+_NOT = "Nothing was exported."
 _ADMIN = {"audit": "audit show", "config": "settings export"}
 """What only admins may take along, and the right that says so."""
 
@@ -60,7 +62,7 @@ class Export(commands.Cog):
         app = self.bot.app
         app.gate.require(interaction, _ADMIN.get(what, "export"))
         await reply.think(interaction, private=True)
-        first, last = _day("since", since), _day("until", until)
+        first, last = day("since", since, _NOT), day("until", until, _NOT)
         end = None if last is None else _begins(last + timedelta(days=1))
         begin = None if first is None else _begins(first)
         if begin is not None and end is not None and begin >= end:
@@ -96,18 +98,6 @@ class Export(commands.Cog):
                 if (begin is None or e.at >= begin) and (end is None or e.at < end)
             )
         return await app.reading.records(what, begin, end)
-
-
-def _day(name: str, typed: str) -> date | None:
-    if not typed.strip():
-        return None
-    try:
-        return date.fromisoformat(typed.strip())
-    except ValueError:
-        shown = text.safe_line(typed, 20)
-        raise UserError(
-            f"{name}: “{shown}” is not a day. Write it like 2026-11-01. Nothing was exported."
-        ) from None
 
 
 def _begins(on: date) -> datetime:

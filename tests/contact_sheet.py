@@ -13,6 +13,7 @@ from engine.domain.trade import StopPlan
 from engine.reports import (
     Missing,
     alert_stats,
+    backtest,
     exposure,
     performance,
     pnl,
@@ -134,6 +135,11 @@ def allocation_report(n: int = 40) -> summary.SummaryReport:
 
 def replay_report(n: int = 40) -> replay.ReplayReport:
     """A room whose alerts look better than they can be traded."""
+    return replay.build(frame(), cases=replay_cases(n), title="Twinsight, 40 alerts")
+
+
+def replay_cases(n: int) -> list[replay.Case]:
+    """Its alerts, three ways."""
     rng = random.Random(9)
     cases = []
     for i in range(n):
@@ -150,7 +156,31 @@ def replay_report(n: int = 40) -> replay.ReplayReport:
                 skipped="chased" if skipped else "",
             )
         )
-    return replay.build(frame(), cases=cases, title="Twinsight, 40 alerts")
+    return cases
+
+
+def backtest_report(n: int = 40, *, costs: backtest.Costs = "default") -> backtest.BacktestReport:
+    """A room whose alerts look better than they can be traded, on the desk's terms."""
+    trades, entries, account = book([f"{random.Random(k).gauss(4, 60):.2f}" for k in range(n)])
+    return backtest.build(
+        frame(is_synthetic=True),
+        backtest_id=f"BT-{n}",
+        source="synthetic, 1-minute candles",
+        asked=backtest.Asked(
+            room="options",
+            begin=NOW.date() - timedelta(days=20),
+            end=NOW.date(),
+            costs=costs,
+            cash_usd=Decimal(25_000),
+        ),
+        n_messages=3 * n + 2,
+        cases=replay_cases(n),
+        trades=trades,
+        entries=entries,
+        accounts=[account],
+        kept_out=[("price guard asked", 7, D("-212.40")), ("daily_trades", 3, D("41.00"))][:n],
+        unpriced=["SPX 6950C 11/20: alpaca has no candles of it for that time"][:n],
+    )
 
 
 def alert_report(n: int = 23) -> alert_stats.AlertStats:

@@ -11,6 +11,7 @@ from bot.about import MadeOf
 from bot.cards import Tone
 from bot.cards import about as about_card
 from bot.cards import approvals as approvals_card
+from bot.cards import backtest as backtest_card
 from bot.cards import monitor as monitor_card
 from bot.cards import notifications as notify_card
 from bot.cards import panel as panel_card
@@ -25,6 +26,7 @@ from engine.domain.trade import StopPlan
 from engine.reports import alerts as alerts_report
 from engine.reports import approval_card, monitor, panel, positions, status
 from tests.admin_cards import RULE
+from tests.contact_sheet import backtest_report
 from tests.unit.reports import book_examples
 from tests.unit.reports import examples as ex
 from tests.unit.reports.examples import NOW
@@ -58,6 +60,7 @@ FOUND = (
 
 def cards() -> Iterator[discord.Embed]:
     """One of each, at its fullest and at its emptiest."""
+    yield from _played()
     stamp = ex.frame().stamp("about")
     made = MadeOf(version="0.1.0", commit="58b2cae1d0", schema="0007")
     yield about_card.program(made, stamp, since=NOW - timedelta(hours=5))
@@ -190,3 +193,12 @@ def _laid_out(blocks: list[str], colour: int) -> discord.ui.LayoutView:
         box.add_item(discord.ui.TextDisplay(words))
     view.add_item(box)
     return view
+
+
+def _played() -> Iterator[discord.Embed]:
+    full, empty = backtest_report(40), backtest_report(0)
+    yield backtest_card.show(full, has_picture=False)
+    yield backtest_card.show(empty)
+    yield backtest_card.compared(full, backtest_report(24, costs="stress"), ex.frame())
+    yield backtest_card.listed([full, empty], "`BT-7` options: played 43%", ex.frame())
+    yield backtest_card.listed([], "", ex.frame())

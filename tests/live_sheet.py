@@ -30,6 +30,7 @@ COMMANDS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("ask", {"question": "what happened today?"}),
     ("audit search", {}),
     ("audit show", {"number": 12}),
+    ("backtest list", {}),
     ("broker list", {}),
     ("broker status", {"broker": "paper"}),
     ("broker test", {"broker": "paper"}),

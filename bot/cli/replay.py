@@ -7,11 +7,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engine.domain import words
-
 if TYPE_CHECKING:
     from bot.replay import Played, Terms
-    from engine.domain.desk import AlertRecord
     from engine.domain.trade import Trade
     from engine.reports.replay import ReplayReport
 
@@ -89,41 +86,17 @@ def _profiles(configured: dict) -> dict:  # type: ignore[type-arg]
 
 
 def _report(ours: "Played", free: "Played", title: str) -> "ReplayReport":
-    from bot.replay import alerted_usd, gross_usd, openings
-    from engine.reports import Frame, unit_label
-    from engine.reports.replay import Case, build
+    from bot.replay import cases
+    from engine.reports import Frame
+    from engine.reports.replay import build
 
-    cases = []
-    for alert in openings(free.alerts.values()):
-        trade = free.trades.get(alert.alert_id)
-        if trade is None:
-            continue
-        mine = ours.trades.get(alert.alert_id)
-        cases.append(
-            Case(
-                at=trade.closed_at or alert.posted_at,
-                label=unit_label(trade.legs),
-                alerted_usd=alerted_usd(trade, free),
-                achievable_usd=gross_usd(trade),
-                ours_usd=gross_usd(mine) if mine is not None else Decimal(0),
-                skipped="" if mine is not None else _why(ours, alert),
-            )
-        )
-    last = max((c.at for c in cases), default=next(iter(free.alerts.values())).posted_at)
-    return build(Frame(now=last), cases=cases, title=title)
-
-
-def _why(played: "Played", alert: "AlertRecord") -> str:
-    """Why it was not traded: the question that nobody answered, or the refusal."""
-    record = played.alerts.get(alert.alert_id, alert)
-    question = played.questions.get(alert.alert_id)
-    if question:
-        return f"a person would have been asked: {question}"
-    return record.reason or words.ALERT[record.state]
+    found = cases(ours, free)
+    last = max((c.at for c in found), default=next(iter(free.alerts.values())).posted_at)
+    return build(Frame(now=last), cases=found, title=title)
 
 
 def _print(ours: "Played", free: "Played", report: "ReplayReport") -> None:
-    from bot.replay import alerted_usd, gross_usd, openings
+    from bot.replay import alerted_usd, gross_usd, openings, why_not
     from bot.text import price, usd
     from engine.reports import Missing
 
@@ -131,7 +104,7 @@ def _print(ours: "Played", free: "Played", report: "ReplayReport") -> None:
         print(f"\n{alert.posted_at:%Y-%m-%d %H:%M:%S}Z  {alert.author_name}: {alert.text[:70]}")
         trade, mine = free.trades.get(alert.alert_id), ours.trades.get(alert.alert_id)
         if trade is None:
-            print(f"  achievable  n/a ({_why(free, alert)})")
+            print(f"  achievable  n/a ({why_not(free, alert)})")
         else:
             tick = trade.legs[0].instrument
             entry = price(trade.alerted_price or Missing("market"), tick)
@@ -144,7 +117,7 @@ def _print(ours: "Played", free: "Played", report: "ReplayReport") -> None:
         if intent is not None:
             print(f"  guard       {intent.guard}")
         if mine is None:
-            print(f"  ours        not traded: {_why(ours, alert)}")
+            print(f"  ours        not traded: {why_not(ours, alert)}")
         else:
             _print_trade("ours", mine, gross_usd(mine))
     print()
@@ -174,29 +147,12 @@ def _print_trade(name: str, trade: "Trade", gross: Decimal | None) -> None:
 
 def _print_guards(ours: "Played", free: "Played") -> None:
     """What each reason not to trade saved or cost, at achievable prices."""
-    from bot.replay import gross_usd
+    from bot.replay import guards
     from bot.text import usd
 
-    effect: dict[str, list[Decimal]] = {}
-    for alert_id, trade in free.trades.items():
-        made = gross_usd(trade)
-        if alert_id in ours.trades or made is None:
-            continue
-        effect.setdefault(_code(ours, alert_id), []).append(made)
-    for code, amounts in sorted(effect.items()):
-        total = Decimal(sum(amounts))
+    for code, n, total in guards(ours, free):
         verb = "cost" if total > 0 else "saved"
-        print(f"not traded because of {code}: {len(amounts)}, which {verb} {usd(abs(total))}")
-
-
-def _code(ours: "Played", alert_id: str) -> str:
-    """The guard or check behind it."""
-    if alert_id in ours.questions:
-        return "price guard asked"
-    intent = ours.intents.get(alert_id)
-    denied = next((v.code for v in intent.verdicts if not v.is_ok), "") if intent else ""
-    record = ours.alerts.get(alert_id)
-    return denied or (record.reason if record else "unknown")
+        print(f"not traded because of {code}: {n}, which {verb} {usd(abs(total))}")
 
 
 async def _draw(report: "ReplayReport", out: Path) -> None:

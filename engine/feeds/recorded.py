@@ -42,8 +42,12 @@ class RecordedFeed:
         half_spread: Decimal = Decimal("0.01"),
         shift: timedelta = timedelta(0),
         name: str = "recorded",
+        tape: Iterable[Quote] = (),
     ) -> None:
-        """``half_spread``: dollars either side of a lone price; ``shift``: added to every time."""
+        """``half_spread``: dollars either side of a lone price; ``shift``: added to every time.
+
+        ``tape``: quotes that are at hand already, beside those of the files.
+        """
         if not half_spread.is_finite() or half_spread < 0:
             raise ConfigError(f"half_spread must be 0 or more, not {half_spread}")
         self.name = name
@@ -52,6 +56,7 @@ class RecordedFeed:
         self._clock = clock
         self._half_spread = half_spread
         self._shift = shift
+        self._tape = tuple(tape)
         self._quotes: dict[str, list[Quote]] = {}
         self._next: dict[str, int] = {}
         """Watched instrument -> index of its next quote."""
@@ -144,6 +149,8 @@ class RecordedFeed:
 
     def _read(self) -> dict[str, list[Quote]]:
         found: dict[str, list[Quote]] = {}
+        for quote in self._tape:
+            found.setdefault(quote.instrument.key, []).append(quote)
         for path in self._files:
             for key, quotes in self._read_file(path).items():
                 found.setdefault(key, []).extend(quotes)

@@ -14,17 +14,23 @@ SPEC = Path(__file__).parents[3] / "shared" / "spec" / "commands.md"
 LATER = frozenset(
     {
         *("market-sentiment", "economic-calendar", "signals", "strategy-performance"),
-        *("ml-status", "screener", "strategy", "options", "workflow", "rules", "backtest"),
+        *("ml-status", "screener", "strategy", "options", "workflow", "rules"),
         *("agents", "ml", "report", "readiness", "rollout", "backup"),
     }
 )
 """First words of commands whose engines are later work: absent rather than empty."""
 ABSENT = {
     "prefs panel": "the panel is one message for all: /panel sections chooses",
+    "backtest optimize": "a room has no parameters that could be fitted",
 }
 LEFT_OUT = {
     "buy": {"strategy": "there are no strategies yet"},
     "sell": {"strategy": "there are no strategies yet"},
+    "backtest": {
+        "symbols": "a room says its own symbols",
+        "mode": "nothing is fitted: the earlier and the later part are always shown",
+        **dict.fromkeys(("strategy", "params", "trials", "metric"), "of optimize"),
+    },
     "sector-analysis": {"sector": "all eleven fit on one card"},
     "data": {"source": "/data sources lists them all"},
     "risk": {"path": "it is called limit"},
