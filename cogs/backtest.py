@@ -19,6 +19,7 @@ from bot.numbers import day, optional_number
 from bot.suggest import among
 from engine.domain.errors import UserError
 from engine.market import new_york_date
+from engine.reports import backtest
 from engine.reports.backtest import Asked, BacktestReport, Costs
 
 Press = discord.Interaction[DeskBot]
@@ -89,13 +90,22 @@ class Backtest(commands.Cog):
         await self._show(interaction, await app.backtests.get(id.strip()), theme)
 
     @backtest.command(name="compare", description="Two that were played, side by side")
-    @app_commands.describe(id="The first", other="The second")
-    async def compare(self, interaction: Press, id: str, other: str) -> None:  # noqa: A002
+    @app_commands.describe(id="The first", other="The second", theme="Colours of the picture")
+    async def compare(
+        self,
+        interaction: Press,
+        id: str,  # noqa: A002
+        other: str,
+        theme: ThemeName | None = None,
+    ) -> None:
         """What the second has more."""
         app = self.bot.app
         await app.gate.begin(interaction, "backtest compare")
         one, two = [await app.backtests.get(name.strip()) for name in (id, other)]
-        await reply.report(interaction, card.compared(one, two, app.reading.frame()))
+        report = backtest.beside(app.reading.frame(), one, two)
+        colours = app.people.theme(interaction.user.id, theme)
+        files = await drawn(app, "backtests", report, colours, card.BESIDE, "Both, day by day")
+        await reply.report(interaction, card.compared(report, has_picture=bool(files)), files=files)
 
     @backtest.command(name="list", description="Those that were played, and the one that runs")
     async def list_(self, interaction: Press) -> None:

@@ -162,6 +162,12 @@ def replay_cases(n: int) -> list[replay.Case]:
 def backtest_report(n: int = 40, *, costs: backtest.Costs = "default") -> backtest.BacktestReport:
     """A room whose alerts look better than they can be traded, on the desk's terms."""
     trades, entries, account = book([f"{random.Random(k).gauss(4, 60):.2f}" for k in range(n)])
+    moments = [NOW - timedelta(hours=11 * (n - k)) for k in range(n)]
+    trades = [
+        replace(t, opened_at=at - timedelta(minutes=40), closed_at=at)
+        for t, at in zip(trades, moments, strict=True)
+    ]
+    entries = [replace(e, booked_at=at) for e, at in zip(entries, moments, strict=True)]
     return backtest.build(
         frame(is_synthetic=True),
         backtest_id=f"BT-{n}",
@@ -181,6 +187,12 @@ def backtest_report(n: int = 40, *, costs: backtest.Costs = "default") -> backte
         kept_out=[("price guard asked", 7, D("-212.40")), ("daily_trades", 3, D("41.00"))][:n],
         unpriced=["SPX 6950C 11/20: alpaca has no candles of it for that time"][:n],
     )
+
+
+def backtests_report() -> backtest.Beside:
+    """Two of them."""
+    pair = backtest_report(40), backtest_report(24, costs="stress")
+    return backtest.beside(frame(is_synthetic=True), *pair)
 
 
 def alert_report(n: int = 23) -> alert_stats.AlertStats:
@@ -216,6 +228,9 @@ def sheets() -> Iterator[tuple[str, str, object]]:
     yield "exposure-empty", "exposure", exposure_report(is_empty=True)
     yield from book_examples.charts()
     yield "replay", "replay", replay_report()
+    yield "backtests", "backtests", backtests_report()
+    none = backtest_report(0)
+    yield "backtests-empty", "backtests", backtest.beside(frame(), none, none)
     yield "replay-empty", "replay", replay.build(frame(), cases=[])
     yield "trade-open", "trade", path_report()
     yield "trade-stopped", "trade", closed_path_report()

@@ -26,7 +26,7 @@ from engine.domain.trade import StopPlan
 from engine.reports import alerts as alerts_report
 from engine.reports import approval_card, monitor, panel, positions, status
 from tests.admin_cards import RULE
-from tests.contact_sheet import backtest_report
+from tests.contact_sheet import backtest_report, backtests_report
 from tests.unit.reports import book_examples
 from tests.unit.reports import examples as ex
 from tests.unit.reports.examples import NOW
@@ -199,6 +199,6 @@ def _played() -> Iterator[discord.Embed]:
     full, empty = backtest_report(40), backtest_report(0)
     yield backtest_card.show(full, has_picture=False)
     yield backtest_card.show(empty)
-    yield backtest_card.compared(full, backtest_report(24, costs="stress"), ex.frame())
+    yield backtest_card.compared(backtests_report())
     yield backtest_card.listed([full, empty], "`BT-7` options: played 43%", ex.frame())
     yield backtest_card.listed([], "", ex.frame())

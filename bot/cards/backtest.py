@@ -7,10 +7,11 @@ import discord
 from bot import text
 from bot.cards._layout import Tone, card, signed, tone_of
 from engine.reports import Figure, Frame, Missing
-from engine.reports.backtest import BacktestReport, Part, difference
+from engine.reports.backtest import BacktestReport, Beside, Part, difference
 
 PICTURE = "backtest.png"
 FALL = "equity.png"
+BESIDE = "backtests.png"
 _KEPT_OUT = 6
 _UNPRICED = 4
 _COSTS = {
@@ -59,8 +60,9 @@ def alt(report: BacktestReport) -> str:
     )
 
 
-def compared(one: BacktestReport, other: BacktestReport, frame: Frame) -> discord.Embed:
+def compared(report: Beside, *, has_picture: bool = False) -> discord.Embed:
     """Two beside each other, and what the second has more."""
+    one, other = report.one, report.other
     cells = [["", "first", "second"]]
     for left, right in zip(_measures(one), _measures(other), strict=True):
         cells.append([*left, right[1]])
@@ -68,13 +70,14 @@ def compared(one: BacktestReport, other: BacktestReport, frame: Frame) -> discor
     return card(
         tone=tone_of(more),
         title=f"The second made {signed(more)} more",
-        stamp=frame.stamp("backtest compare"),
+        stamp=report.stamp,
         lines=[
             f"first: {_line(one)}",
             f"second: {_line(other)}",
             text.table(cells, "lrr"),
             _unlike(one, other),
         ],
+        picture=BESIDE if has_picture else "",
     )
 
 

@@ -1,6 +1,7 @@
 """Three ways to follow one room: as alerted, as achievable, as our guards traded it."""
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bot import text
 from bot.charts import Series, ticks
@@ -8,6 +9,9 @@ from engine.reports.replay import ReplayReport
 
 if TYPE_CHECKING:
     from bot.charts._canvas import Sheet
+
+
+_NAMES = ("alerted", "achievable", "with guards")
 
 
 def pack(report: ReplayReport) -> dict[str, Any]:
@@ -63,11 +67,23 @@ def draw(data: dict[str, Any], theme: str) -> bytes:
     last = data["ours"][-1]
     tone = colours.good if last > 0 else colours.bad if last < 0 else colours.ink
     page.heading(data["title"], data["value"], tone, data["detail"])
-    _lines(page, data)
+    tints = (colours.second, colours.third, colours.line)
+    ways = zip(("alerted", "achievable", "ours"), _NAMES, data["totals"], tints, strict=True)
+    lines(page, data, [Way(*way) for way in ways])
     return page.png()
 
 
-def _lines(page: "Sheet", data: dict[str, Any]) -> None:
+class Way(NamedTuple):
+    """One line, named at its end; the first of several is dashed, the last is the thick one."""
+
+    key: str
+    name: str
+    total: str
+    tint: str
+
+
+def lines(page: "Sheet", data: dict[str, Any], ways: Sequence[Way]) -> None:
+    """Dollars since the start, side by side: ``data[key]`` has ``data["n"]`` of each."""
     import numpy as np
     from matplotlib.collections import LineCollection
 
@@ -75,7 +91,7 @@ def _lines(page: "Sheet", data: dict[str, Any]) -> None:
 
     colours = page.palette
     n = data["n"]
-    every = [np.array((0.0, *data[name])) for name in ("alerted", "achievable", "ours")]
+    every = [np.array((0.0, *data[way.key])) for way in ways]
     bounds = c.spread(np.concatenate(every))
     axes = page.panel(0.11, 0.145, 0.72, 0.665)
     axes.set_xlim(0, n + 0.5)
@@ -83,24 +99,21 @@ def _lines(page: "Sheet", data: dict[str, Any]) -> None:
     steps = c.nice_steps(*bounds, n=5)
     c.gridlines(axes, colours, steps, 0, n + 0.5)
     c.zero_line(axes, colours, 0, n + 0.5)
-    tints = (colours.second, colours.third, colours.line)
-    styles = ((0, (5, 2)), "solid", "solid")
-    for y, tint, style, width in zip(every, tints, styles, (2.5, 2.5, 4.0), strict=True):
+    for way, y in zip(ways, every, strict=True):
         axes.add_collection(
             LineCollection(
                 [np.column_stack((np.arange(n + 1.0), y))],
-                colors=tint,
-                linewidths=width,
-                linestyles=[style],
+                colors=way.tint,
+                linewidths=4.0 if way is ways[-1] else 2.5,
+                linestyles=[(0, (5, 2)) if way is ways[0] else "solid"],
             )
         )
     box = axes.get_position()
     ends = [box.y0 + (y[-1] - bounds[0]) / (bounds[1] - bounds[0]) * box.height for y in every]
-    names = ("alerted", "achievable", "with guards")
-    for name, total, tint, at in zip(
-        names, data["totals"], tints, c.apart(ends, 0.095, box.y1), strict=True
-    ):
-        page.words(box.x1 + 0.012, at + 0.018, name, size=14, colour=tint, va="center")
-        page.words(box.x1 + 0.012, at - 0.02, total, size=14, colour=tint, va="center", bold=True)
+    for way, at in zip(ways, c.apart(ends, 0.095, box.y1), strict=True):
+        page.words(box.x1 + 0.012, at + 0.018, way.name, size=14, colour=way.tint, va="center")
+        page.words(
+            box.x1 + 0.012, at - 0.02, way.total, size=14, colour=way.tint, va="center", bold=True
+        )
     c.value_axis(page, axes, steps, bounds, c.money, on_left=True)
     c.time_axis(page, axes, data["ticks"], n)

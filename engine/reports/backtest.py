@@ -115,6 +115,40 @@ def build(
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beside:
+    """Two of them, day by day: what each had made by then, net."""
+
+    stamp: Stamp
+    one: BacktestReport
+    other: BacktestReport
+    on: tuple[date, ...]
+    lines: tuple[tuple[Decimal, ...], tuple[Decimal, ...]]
+
+
+def beside(frame: Frame, one: BacktestReport, other: BacktestReport) -> Beside:
+    """Every day that one of them closed something on or between; a quiet one changes nothing."""
+    days = sorted({day.on for made in (one, other) for day in made.performance.days})
+    stamp = frame.stamp("backtest compare")
+    is_made_up = one.stamp.is_synthetic or other.stamp.is_synthetic
+    return Beside(
+        stamp=replace(stamp, is_synthetic=is_made_up),
+        one=one,
+        other=other,
+        on=tuple(days),
+        lines=(_by(days, one), _by(days, other)),
+    )
+
+
+def _by(days: Sequence[date], report: BacktestReport) -> tuple[Decimal, ...]:
+    made = {day.on: day.cumulative_usd for day in report.performance.days}
+    values, last = [], ZERO
+    for day in days:
+        last = made.get(day, last)
+        values.append(last)
+    return tuple(values)
+
+
 def difference(one: Figure, other: Figure) -> Figure:
     """The second less the first."""
     return plus(other, -one) if isinstance(one, Decimal) else one

@@ -109,7 +109,7 @@ async def test_a_room_is_played_again_to_the_cent(it: Desk) -> None:
     first = (D("194.98") - D("190.02")) * 10
     second = (D("179.98") - D("195.02")) * 10
     assert f"{first + second:+,.2f}".replace("-", "-$") in said
-    assert "1 won 1 lost" in said
+    assert "1/1" in said
     assert "1 left out" in said, "the one far from its price was never closed"
     assert "ZZZZ: nobody knows it" in said
     assert "6 messages" not in said, "nobody follows strangers"
@@ -131,7 +131,9 @@ async def test_what_was_played_is_kept_and_set_beside_another(it: Desk) -> None:
     stress, usual = (r.stamp.ref for r in newest[:2])
     again = await look(it, "results", id=usual)
     assert "Backtest of" in plain(again.reply)
-    beside = plain((await look(it, "compare", id=usual, other=stress)).reply)
+    both = (await look(it, "compare", id=usual, other=stress)).reply
+    assert [a.filename for a in both.attachments] == ["backtests.png"]
+    beside = plain(both)
     assert "The second made" in beside
     assert "Not the same: costs" in beside
     listed = plain((await look(it, "list")).reply)
