@@ -238,9 +238,12 @@ async def _pace_after(desk: Desk, before: Order, after: Order, why: str) -> None
     Without a pause they use up the minute in which any exit could leave, and nobody is told.
     """
     is_over = after.state in (OrderState.REJECTED, OrderState.CANCELED, OrderState.EXPIRED)
-    was_asked = before.state not in (*WORKING, *UNANSWERED) or before.order_id in desk.in_flight
+    was_asked = before.state not in (*WORKING, *UNANSWERED)
     if after.purpose is Purpose.ENTRY or not is_over or was_asked or after.filled:
         return
+    is_no = after.state is OrderState.REJECTED and before.state in UNANSWERED
+    if is_no and before.order_id in desk.in_flight:
+        return  # no answer but a refusal: who sends it sees to that
     pace = effects.pace_of_exit(after.trade_id, after.purpose)
     if desk.stopwatch.age_s(after.order_id, after.sent_at or after.created_at) >= _STOOD_S:
         desk.backoff.worked(f"{pace}|ended")

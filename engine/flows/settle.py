@@ -234,6 +234,8 @@ async def _judge(desk: Desk, order: Order, name: str) -> None:
     if after is not None and after.order_id in desk.in_flight and after.state in UNANSWERED:
         desk.vigil(partial(_judge_late, desk, order, name), f"answer to {order.order_id}")
         return
+    if after is not None and after.state in (OrderState.CANCELED, OrderState.EXPIRED):
+        return  # its broker ended it by itself: what that means was said where it was heard of
     if after is None or after.state is not OrderState.REJECTED:
         desk.backoff.worked(name)
         return

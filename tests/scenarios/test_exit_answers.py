@@ -222,6 +222,52 @@ def test_stops_that_are_taken_and_then_ended_are_sent_anew_later_and_later(state
     assert not left, "closed when the price reached the stop"
 
 
+@pytest.mark.parametrize("kind", [OrderType.STOP, OrderType.MARKET])
+@pytest.mark.parametrize(
+    ("frames", "answer"),
+    [
+        (("accepted", "rejected"), "rejected"),
+        (("accepted", "canceled"), "canceled"),
+        (("canceled",), "accepted"),
+        ((), "expired"),
+    ],
+)
+def test_an_exit_that_ends_before_its_answer_is_there_is_sent_anew_later_and_later_too(
+    frames, answer, kind
+):
+    """What the stream or the answer itself says while the request is under way: 596 in 27 s."""
+
+    async def story():
+        sim = await Sim().start()
+        plain, sent = sim.outside.submit, []
+
+        async def submit(request):
+            if request.type is not kind or not request.reduces:
+                return await plain(request)
+            sent.append(request.client_order_id)
+            report = accepted(request, f"B-{len(sent)}", sim.clock.now(), "taken")
+            for state in frames:
+                sim.rig.broker._queue.put_nowait(OrderSeen(order=replace(report, state=state)))
+                await asyncio.sleep(0.05)
+            await asyncio.sleep(0.05)
+            return replace(report, state=answer)
+
+        sim.outside.submit = submit
+        await sim.rig.say(BUY)
+        sim.price("2.14", "2.15")
+        await asyncio.sleep(3)
+        if kind is OrderType.MARKET:
+            await sim.rig.say("STC SPY 603C 1/31")
+        await asyncio.sleep(27)
+        notes = sim.rig.notes()
+        await sim.close()
+        return len(sent), notes
+
+    n_sent, notes = run(story)
+    assert 3 <= n_sent <= 7
+    assert sum("ended it by itself" in note for note in notes) == 1
+
+
 def test_people_are_told_of_stops_that_end_in_one_way_and_then_in_another():
     """Neither was the first that was refused nor the second that was cancelled: nobody knew."""
 
