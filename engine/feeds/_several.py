@@ -12,7 +12,7 @@ from engine.domain.errors import BrokerUnavailable
 from engine.domain.instrument import Instrument
 from engine.domain.news import News, no_news
 from engine.domain.quote import Quote
-from engine.feeds import FeedAdapter, Greeks, is_outdated, not_ahead
+from engine.feeds import FeedAdapter, Greeks, is_older, is_outdated, not_ahead
 from engine.quality import Quality
 
 T = TypeVar("T")
@@ -39,7 +39,7 @@ class Several:
         self._clock = clock
         self._watched: dict[str, Instrument] = {}
         self._last: dict[str, tuple[int, Quote]] = {}
-        """Instrument -> the quote that was passed on last, and the rank of its feed."""
+        """Instrument -> the newest quote that was passed on, and the rank of its feed."""
         self._queue: asyncio.Queue[Quote | None] = asyncio.Queue()
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -173,9 +173,11 @@ class Several:
         quote = not_ahead(quote)
         key = quote.instrument.key
         known = self._last.get(key)
-        if known is not None and known[1].is_sane and is_outdated(quote, known[1]):
+        is_behind = known is not None and known[1].is_sane and is_older(quote, known[1])
+        if known is not None and is_behind and is_outdated(quote, known[1]):
             is_late = known[1].exchange_at - quote.exchange_at >= STALE
-            if self.quality is not None and rank != known[0] and not is_late:
+            is_word = quote.is_halted or not is_late  # what is halted has no newer price
+            if self.quality is not None and rank != known[0] and is_word:
                 self.quality.compared(quote)  # their stamps differ by moments: they speak at once
             return  # nobody would use it: its feed must not silence the others by it
         if known is not None and known[0] < rank and self._stands(known, quote):
@@ -187,7 +189,8 @@ class Several:
             if self.quality is not None:
                 self.quality.compared(quote)  # until it is better again
             return
-        self._last[key] = (rank, quote)
+        if not is_behind:  # else what it tells next would be measured by its own old stamp
+            self._last[key] = (rank, quote)
         self._queue.put_nowait(quote)
 
     def _stands(self, known: tuple[int, Quote], quote: Quote) -> bool:

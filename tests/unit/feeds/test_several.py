@@ -178,6 +178,56 @@ async def test_a_feed_that_tells_an_older_market_silences_no_other() -> None:
     await reader
 
 
+async def test_a_late_feed_that_once_names_the_same_price_silences_no_other() -> None:
+    """From then on what it told of a quarter of an hour ago was measured by itself: no price."""
+    first, second = Told("first"), Told("second")
+    both, told = Several([first, second], ManualClock(START)), list[str]()  # type: ignore[list-item]
+    await both.connect()
+    reader = asyncio.create_task(collected(both, told))
+    await until(lambda: not both.down)
+
+    async def say(feed: Told, said: Quote) -> None:
+        feed.queue.put_nowait(said)
+        for _ in range(9):
+            await asyncio.sleep(0)
+
+    def late(after_s: float, bid: int) -> Quote:
+        said = quote("first", after_s)
+        return replace(said, bid=Decimal(bid), exchange_at=said.received_at - timedelta(minutes=15))
+
+    await say(second, quote("second", 0))
+    await say(first, late(4, 100))
+    assert told == ["second", "first"], "it says that the price stands"
+    for n in range(5, 12):
+        await say(first, late(n, 90))
+        await say(second, quote("second", n))
+    assert told[2:] == ["second"] * 7
+    await both.close()
+    await reader
+
+
+async def test_a_halt_is_heard_of_whoever_tells_it_and_however_old_its_last_price_is() -> None:
+    """What is halted has no newer price: the word of the halt was dropped with it."""
+    first, second = Told("first"), Told("second")
+    both, quality = Several([first, second], ManualClock(START)), Quality()  # type: ignore[list-item]
+    both.quality = quality
+    await both.connect()
+    reader = asyncio.create_task(collected(both, [], quality))
+    await until(lambda: not both.down)
+    first.queue.put_nowait(quote("first", 60))
+    await until(first.queue.empty)
+    halted = replace(quote("second", 60), exchange_at=START, bid=Decimal(99), is_halted=True)
+    second.queue.put_nowait(halted)
+    await until(second.queue.empty)
+    for _ in range(9):
+        await asyncio.sleep(0)
+    graded = quality.of(SPY, START + timedelta(seconds=61))
+    assert graded is not None
+    assert graded.is_halted
+    await both.close()
+    await reader
+
+
 async def test_feeds_whose_stamps_differ_by_moments_are_compared() -> None:
     """The first stamps what it says when it comes: what the next says always was made before."""
     first, second = Told("first"), Told("second")
