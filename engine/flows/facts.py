@@ -327,10 +327,13 @@ def _rolled(desk: Desk, account: Account, worth: Decimal | None) -> Account | No
     fresh = BegunDay(on=day, start_equity_usd=worth, realised_usd=ZERO, n_trades=0)
     others = [d for d in _begun(account) if d.on != day]
     today = next((d for d in account.other_days if d.on == day), fresh)  # none begins twice
+    start = today.start_equity_usd
+    if worth is not None and start is not None and account.session_on and account.session_on < day:
+        start = max(start, worth)  # the first time may have been a clock's error, hours too soon
     return changed(
         account,
         session_on=day,
-        day_start_equity_usd=today.start_equity_usd,
+        day_start_equity_usd=start,
         realised_today_usd=today.realised_usd,
         n_trades_today=today.n_trades,
         other_days=tuple(others[:_DAYS_KEPT]),

@@ -138,6 +138,25 @@ async def test_a_day_goes_on_as_it_was_when_a_clock_set_over_midnight_is_put_rig
     await rig.close()
 
 
+async def test_a_day_that_a_wrong_clock_began_too_soon_begins_at_what_the_account_is_worth_then():
+    """What was gained until midnight could be lost on the next day before the limit was reached."""
+    rig = await begin(at("2026-11-18T12:00"))
+    await rig.pass_time(1)
+    rig.clock.jump(rig.clock.now() + timedelta(hours=24))
+    await rig.pass_time(2)
+    rig.clock.jump(rig.clock.now() - timedelta(hours=24))
+    await rig.pass_time(2)
+    known = rig.desk.book.accounts["main"]
+    start = known.day_start_equity_usd
+    gained = changed(known, cash_usd=known.cash_usd + 1000)
+    await rig.desk.commit(rig.desk.event("test", "test", gained))
+    rig.clock.jump(at("2026-11-19T00:00"))
+    await rig.pass_time(2)
+    now = rig.desk.book.accounts["main"]
+    assert (str(now.session_on), now.day_start_equity_usd) == ("2026-11-19", start + 1000)
+    await rig.close()
+
+
 # -- M-09 ---------------------------------------------------------------------------------------
 
 
