@@ -36,9 +36,9 @@ async def price(desk: Desk, account: str, gap: PositionGap) -> Decimal | None:
         since=("booked_at", desk.clock.now() - _BACK),
     )
     mine = [row for row in rows if row.instrument_key == gap.instrument.key]
-    for adopted in mine:
-        if _qty_of(adopted, mine) == -gap.qty and _stands(desk, gap, adopted, mine):
-            late = [row for row in mine if await _is_late(desk, row, adopted)]
+    for n, adopted in enumerate(mine, 1):  # as they were booked, whatever the wall clock did
+        if _qty_of(adopted, mine) == -gap.qty and _stands(desk, gap, adopted, mine[n:]):
+            late = [row for row in mine[n:] if await _is_late(desk, row, adopted)]
             if sum((row.qty for row in late), ZERO) == -gap.qty:
                 return adopted.price
     return None
@@ -51,25 +51,19 @@ def _qty_of(adopted: LedgerEntry, rows: Sequence[LedgerEntry]) -> Decimal:
 
 
 def _stands(
-    desk: Desk, gap: PositionGap, adopted: LedgerEntry, rows: Sequence[LedgerEntry]
+    desk: Desk, gap: PositionGap, adopted: LedgerEntry, after: Sequence[LedgerEntry]
 ) -> bool:
-    """Whether it was no order's, and nothing has ended or undone it since."""
+    """Whether it was no order's, and nothing booked ``after`` it has ended or undone it."""
     if adopted.execution_id.startswith(_GAP):
         held = desk.book.positions.get(f"{adopted.trade_id}|{gap.instrument.key}")
         return gap.qty * gap.ours < 0 and held is not None and held.qty == adopted.qty
-    undone = [
-        row
-        for row in rows
-        if row.execution_id.startswith((_GAP, _HAND)) and row.booked_at > adopted.booked_at
-    ]
-    return adopted.execution_id.startswith(_HAND) and not undone
+    is_undone = any(row.execution_id.startswith((_GAP, _HAND)) for row in after)
+    return adopted.execution_id.startswith(_HAND) and not is_undone
 
 
 async def _is_late(desk: Desk, row: LedgerEntry, adopted: LedgerEntry) -> bool:
-    """A fill of ours from before the adoption that was booked after it."""
+    """A fill of ours from before the adoption."""
     if row.kind != "fill" or row.execution_id.startswith(_GAP) or row.qty * adopted.qty <= 0:
-        return False
-    if row.booked_at <= adopted.booked_at:
         return False
     fill = await desk.store.get(Execution, row.execution_id)
     return fill is not None and bool(fill.order_id) and fill.executed_at <= adopted.booked_at

@@ -1,6 +1,7 @@
 """What differs at the broker and has no price there: an admin says it; nothing is ever sent."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -194,14 +195,20 @@ def lists_late(rig, fill):
     broker.find, broker.balance = found, money
 
 
-async def test_what_was_said_by_hand_is_undone_when_our_own_fill_comes_after_all(rig):
-    """The books were short of it for ever, and people were told to buy it back at the broker."""
+@pytest.mark.parametrize("then_s", [300, -3600])
+async def test_what_was_said_by_hand_is_undone_when_our_own_fill_comes_after_all(rig, then_s):
+    """The books were short of it for ever, and people were told to buy it back at the broker.
+
+    Also where the wall clock was set back in between.
+    """
     await fewer_there(rig, 0)
     ((stop_id, _),) = [(k, o) for k, o in rig.desk.book.orders.items() if o.purpose == "stop"]
     at = rig.clock.now()
     await by_hand.book(rig.desk, ADA, SPY_CALL, d("2.40"), "gone")
     await rig.rest()
-    await rig.pass_time(300, 10)
+    if then_s < 0:
+        rig.clock.jump(at + timedelta(seconds=then_s))
+    await rig.pass_time(max(then_s, 10), 10)
     sold = {"side": Side.SELL, "qty": d(4), "price": d("2.35"), "executed_at": at}
     late = told_fill(rig, "late", client_order_id=stop_id, **sold)
     lists_late(rig, late)
@@ -239,6 +246,28 @@ async def test_nobody_buys_back_what_was_booked_twice_and_the_books_are_compared
     await rig.pass_time(5)
     assert not rig.trades()
     assert any("whose fill came late" in note for note in rig.notes())
+
+
+async def test_what_is_about_to_be_undone_is_not_booked_the_other_way_round_by_hand(rig):
+    """Its list may lag, so the desk waits; who said a price meanwhile made it wrong for good."""
+    await fewer_there(rig, 3)
+    ((stop_id, _),) = [(k, o) for k, o in rig.desk.book.orders.items() if o.purpose == "stop"]
+    sold = {"side": Side.SELL, "executed_at": rig.clock.now()}
+    await by_hand.book(rig.desk, ADA, SPY_CALL, d("2.40"), "gone")
+    await rig.rest()
+    late = told_fill(rig, "late", client_order_id=stop_id, price=d("2.35"), **sold)
+    await send.on_fill(rig.desk, late)
+    await recover.on_demand(rig.desk)
+    await rig.rest()
+    assert [(g.ours, g.theirs) for _, g in by_hand.gaps(rig.desk).values()] == [(2, 3)]
+    with pytest.raises(UserError, match="undone by itself"):
+        await by_hand.book(rig.desk, ADA, SPY_CALL, d("2.35"), "bought")
+    for _ in range(2):
+        await rig.pass_time(200, 10)
+        await recover.on_demand(rig.desk)
+        await rig.rest()
+    assert not by_hand.gaps(rig.desk)
+    assert rig.trade().qty_open + sum(t.qty_open for t in rig.trades()[1:]) == 3
 
 
 async def test_of_a_part_that_was_said_by_hand_the_late_fill_counts_alone(rig):
