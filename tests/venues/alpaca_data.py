@@ -107,7 +107,7 @@ class AlpacaData:
         if request.headers.get("APCA-API-KEY-ID") != KEY:
             return web.json_response({"message": "forbidden."}, status=403)
         if request.path in self.refuses:
-            body = {"message": "subscription does not permit querying these quotes"}
+            body = {"message": f"subscription of {KEY} does not permit querying these quotes"}
             return web.json_response(body, status=self.refuses[request.path])
         if odd := self.odd & set(request.query["symbols"].split(",")):
             body = {"message": f"code=400, message=invalid symbol: {min(odd)}"}
@@ -186,7 +186,7 @@ class AlpacaData:
     ) -> None:
         own = self.subscribed.setdefault(path, set())
         if len(own | set(symbols)) > self.most_symbols:
-            refusal = {"T": "error", "code": 405, "msg": "symbol limit exceeded"}
+            refusal = {"T": "error", "code": 405, "msg": f"{KEY} has too many symbols"}
             await socket.send_bytes(_packed([refusal]))
             return
         own |= set(symbols)

@@ -35,6 +35,12 @@ _ABOUT_SYMBOLS = frozenset({400, 422})
 """Refusals that may be about one of those that were asked for."""
 _ODD_S = 600.0
 """One that was refused by itself is left out of questions for so long."""
+_REFUSALS = {
+    405: "symbol limit exceeded",
+    406: "connection limit exceeded",
+    409: "not in this plan",
+    410: "not on this stream",
+}
 _UNREADABLE = (KeyError, ValueError, TypeError, ArithmeticError, AttributeError)
 _PAGES = 4
 _BARS = {
@@ -225,7 +231,9 @@ class Alpaca(Polled):
                 log.info("%s: a message that cannot be read: %s", self.name, type(error).__name__)
 
     def _refused_by(self, line: Line, message: Any) -> None:
-        line.refused = f"{message.get('code')} {message.get('msg') or ''}".strip()[:80]
+        """Said in our own words: Alpaca's could hold anything."""
+        code = int(message["code"])
+        line.refused = f"{code} {_REFUSALS.get(code, '')}".strip()
         log.warning("%s: the stream says %s", self.name, line.refused)
 
     def _quoted(self, message: Any) -> None:
@@ -313,7 +321,7 @@ class Alpaca(Polled):
             quotes = answer.body.get("quotes") if isinstance(answer.body, dict) else None
             return list(quotes.items()) if isinstance(quotes, dict) else []
         if answer.status not in _ABOUT_SYMBOLS:
-            raise NotOffered(f"{self.name} refuses quotes of {kind}s: {answer.refusal()}")
+            raise NotOffered(f"{self.name} refuses quotes of {kind}s ({answer.status})")
         if len(symbols) == 1:
             self._odd[symbols[0]] = self.clock.monotonic()
             log.info("%s: %s is refused: %s", self.name, symbols[0], answer.refusal())
