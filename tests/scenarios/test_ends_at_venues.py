@@ -172,6 +172,25 @@ async def test_a_short_leg_that_is_assigned_early_is_seen_by_its_shares(name, n_
         await truth.ledger_identity(it.store)
 
 
+async def test_shares_that_no_assignment_explains_do_not_wait_for_one():
+    """Seven were bought in the app, and a contract is gone: that is no assignment of a hundred."""
+    async with at("schwab") as it:
+        await go(it, 1)
+        legs = (Leg(instrument=CALL), Leg(instrument=HIGH_CALL, ratio=-1))
+        await it.enter_unit(legs, 1, D("1.20"), D("0.20"))
+        await go(it, 6)
+        assigned(it, HIGH_CALL, -1, "605")
+        positions = it.bench.venue.exchange.positions
+
+        async def seven(number):
+            rows = await positions(number)
+            return [replace(p, qty=D(7)) if p.instrument == SPY else p for p in rows]
+
+        it.bench.venue.exchange.positions = seven
+        await recover.on_demand(it.desk)
+        assert held(it)[SPY] == 7, "in the books, and people know"
+
+
 @pytest.mark.parametrize("name", ["etrade", "schwab"])
 async def test_shares_of_an_assignment_that_a_kill_cut_in_two_come_at_the_strike(
     name, monkeypatch

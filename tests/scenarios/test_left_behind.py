@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from engine.domain.errors import OrderRejected
 from engine.domain.order import Order, OrderState, OrderType, Purpose, Side
 from engine.flows import flatten, monitor, recover, send
 from tests import truth
@@ -67,6 +68,23 @@ async def test_a_stop_of_a_spread_that_the_market_runs_past_is_filled_all_the_sa
         assert not [line for a in report.accounts if a.compared for line in a.compared.differences]
         await truth.memory_equals_disk(it.desk)
         await truth.ledger_identity(it.store)
+
+
+async def test_a_way_out_whose_cancel_is_refused_is_asked_for_later_and_later(monkeypatch):
+    """Each second one more would use up the minute that other exits leave in."""
+    async with at("schwab") as it:
+        await spread(it)
+        monkeypatch.setattr("engine.brokers.paper.match.Touch.units", lambda *_: D(0))
+        await flatten.run(it.desk, TRADER)
+        asked = []
+
+        async def refused(_account, order_id):
+            asked.append(order_id)
+            raise OrderRejected("400", "not now")
+
+        monkeypatch.setattr(it.bench.broker, "cancel", refused)
+        await go(it, 40, of("0.60", "0.50"))
+        assert 3 <= len(asked) <= 10
 
 
 async def test_what_nobody_pays_anything_for_is_not_sent_again_and_again():

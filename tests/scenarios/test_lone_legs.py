@@ -1,6 +1,7 @@
 """Legs of a spread that make no whole unit, behind each adapter that sends spreads (O-26, M-06)."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -16,7 +17,8 @@ from engine.domain.order import (
 )
 from engine.domain.quote import Leg
 from engine.domain.trade import TradeState
-from engine.flows import manage, recover, send
+from engine.flows import ends, lone_legs, manage, recover, send
+from engine.market import NYSE
 from tests import truth
 from tests.conformance.broker_bench import CALL, HIGH_CALL, D
 from tests.scenarios.test_desk_at_venues import TRADER, Outside, at
@@ -340,3 +342,65 @@ async def test_legs_that_are_set_apart_from_two_copies_are_two_trades():
             await by_hand(it, Side.BUY, HIGH_CALL, "1.10")
             await go(it, 4)
             assert not it.desk.book.open_trades()
+
+
+def apart(it: Outside) -> list[str]:
+    """Trades that were made of what matched no other leg."""
+    return [t.trade_id for t in it.desk.book.open_trades() if "APART" in t.trade_id]
+
+
+async def whole(it: Outside) -> Order:
+    """One spread, filled whole."""
+    for instrument, prices in QUOTES.items():
+        it.bench.board.put(it.bench.quote_of(instrument, *prices))
+    order = await it.written(LEGS, 1, D("1.20"), D("0.10"))
+    await send.submit(it.desk, order)
+    await go(it, 8)
+    assert held(it) == {CALL: D(1), HIGH_CALL: D(-1)}
+    return order
+
+
+def outside(it: Outside, instrument, side: Side, price: str, **more) -> BrokerFill:
+    return BrokerFill(
+        execution_id=f"OUT-{instrument.strike:f}",
+        client_order_id="",
+        broker_id="",
+        account="main",
+        instrument=instrument,
+        leg=0,
+        side=side,
+        qty=D(1),
+        price=D(price),
+        fee_usd=D(0),
+        **{"executed_at": it.bench.clock.now(), **more},
+    )
+
+
+async def test_legs_that_are_told_one_after_the_other_are_no_lone_legs():
+    """Whoever closes a spread in the broker's app closes both: the second is heard of later."""
+    async with at("schwab") as it:
+        order = await whole(it)
+        await ends.on_external(it.desk, outside(it, CALL, Side.SELL, "2.00"))
+        await go(it, 2)
+        await ends.on_external(it.desk, outside(it, HIGH_CALL, Side.BUY, "1.00"))
+        await go(it, 1)
+        assert held(it) == {}
+        trade = await it.desk.trade(order.trade_id)
+        assert trade is not None
+        assert trade.state is TradeState.CLOSED
+        assert not told(it, "no whole unit"), "nothing was set apart in between"
+
+
+async def test_a_leg_whose_end_is_about_to_be_heard_of_is_not_set_apart():  # M-05
+    """After the last session nothing can be done about it, and its end comes."""
+    async with at("schwab") as it:
+        await whole(it)
+        session = NYSE.session(CALL.expiry)
+        it.bench.clock.jump(session.closes_at + timedelta(minutes=5))
+        end = outside(it, CALL, Side.SELL, "0", kind="expiry", executed_at=session.closes_at)
+        await ends.on_end(it.desk, end)
+        for _ in range(6):
+            await lone_legs.look(it.desk, it.desk.book.open_trades()[0].trade_id)
+            it.bench.clock.jump(it.bench.clock.now() + timedelta(seconds=2))
+        assert held(it) == {HIGH_CALL: D(-1)}
+        assert not apart(it)

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from engine.brokers import BalanceSeen, Seen, Unclear
+from engine.brokers import BalanceSeen, OrderSeen, Seen, Unclear
 from engine.domain.errors import OrderStateUnknown, UserError
 from engine.domain.order import OrderState, Purpose, Side
 from engine.exits import Cancel
@@ -296,6 +296,26 @@ async def test_a_stop_that_somebody_has_cut_down_at_the_broker_is_told_once(
     said = [note for note in rig.notes() if "changed outside TradeStream" in note]
     assert len(said) == is_told
     assert not is_told or "is for 1 of the 2 that are held" in said[0]
+
+
+async def test_a_brackets_stop_that_grows_with_its_entry_is_not_cut_down(opened):
+    """While the entry fills the broker has not told of the stop for all of it yet."""
+    rig = await opened()
+    trade = await held(rig)
+    (report,) = await rig.broker.open_orders("main")
+    growing = replace(trade, is_entry_over=False, version=trade.version + 1)
+    await rig.desk.commit(rig.desk.event("test", trade.alert_id, growing))
+    await send.on_report(rig.desk, replace(report, qty=d(1)))
+    assert not [note for note in rig.notes() if "changed outside TradeStream" in note]
+
+
+async def test_what_cannot_be_taken_in_is_told_and_looked_at_before_the_next_entry(opened):
+    """It may have been a fill: the next poll does not wait behind entries."""
+    rig = await opened()
+    await send.on_event(rig.desk, rig.broker.name, OrderSeen(order=None))
+    assert "AttributeError" in rig.desk.gates[rig.broker.name]
+    assert rig.broker.name in rig.desk.doubts.unpolled
+    assert sum("could not be taken in" in note for note in rig.notes()) == 1
 
 
 async def test_an_exit_that_was_asked_to_wait_goes_out_when_the_pause_is_over(opened):  # O-18
