@@ -267,8 +267,9 @@ async def sweep(desk: Desk) -> None:
     ):
         is_due = trade_id in due or trade_id not in desk.bands
         parts[f"sweep {trade_id}"] = partial(_tend, desk, trade_id, is_due=is_due)
-        if _naked(desk, trade_id) is not None:  # apart: its round may wait for a broker
-            parts[f"alarm {trade_id}"] = partial(_alarm, desk, trade_id)
+        if _bare_since(desk, trade_id) is not None:  # apart: its round may wait for a broker
+            name, work = f"alarm {trade_id}", partial(_alarm, desk, trade_id)
+            desk.vigil(partial(guarded, desk, name, work), name)
     rounds = [desk.vigil(partial(guarded, desk, name, work), name) for name, work in parts.items()]
     await asyncio.wait(rounds, timeout=SWEEP_WAIT_S)
     _forget_the_dead(desk)
@@ -312,31 +313,27 @@ async def _tend(desk: Desk, trade_id: str, *, is_due: bool) -> None:
 
 
 async def _alarm(desk: Desk, trade_id: str) -> None:
-    """Call people when a held position has had no working stop for too long (I-20)."""
-    trade, naked = desk.book.trades.get(trade_id), _naked(desk, trade_id)
-    if trade is None or naked is None:
-        return
-    since, naked_s = naked
-    await desk.tell(
-        "admin",
-        f"⚠ {trade.symbol} ({trade_id}) has no working stop for {naked_s:.0f} s.",
-        note_id=f"naked-{trade_id}-{since:%d%H%M%S}",
-    )
+    """Call people as soon as a held position has had no working stop for too long (I-20)."""
+    while since := _bare_since(desk, trade_id):
+        bare_s = desk.stopwatch.age_s(trade_id, since)
+        left_s = desk.settings.unprotected_alarm_s - bare_s
+        if left_s <= 0:
+            symbol = desk.book.trades[trade_id].symbol
+            await desk.tell(
+                "admin",
+                f"⚠ {symbol} ({trade_id}) has no working stop for {bare_s:.0f} s.",
+                note_id=f"naked-{trade_id}-{since:%d%H%M%S}",
+            )
+            return
+        await desk.clock.sleep(left_s)
 
 
-def _naked(desk: Desk, trade_id: str) -> tuple[datetime, float] | None:
-    """Since when and for how many seconds it has had no working stop, once that is too long."""
-    trade = desk.book.trades.get(trade_id)
-    since = None if trade is None else _bare_since(desk, trade)
-    if since is None:
-        return None
-    naked_s = desk.stopwatch.age_s(trade_id, since)
-    return (since, naked_s) if naked_s > desk.settings.unprotected_alarm_s else None
-
-
-def _bare_since(desk: Desk, trade: Trade) -> datetime | None:
+def _bare_since(desk: Desk, trade_id: str) -> datetime | None:
     """Since when nothing protects it; a stop whose cancellation is not answered may be gone."""
-    own = desk.book.orders_of(trade.trade_id)
+    trade = desk.book.trades.get(trade_id)
+    if trade is None:
+        return None
+    own = desk.book.orders_of(trade_id)
     leaving = [o.updated_at for o in own if _is_leaving(o)]
     if trade.is_unprotected_since is not None or not leaving:
         return trade.is_unprotected_since

@@ -492,3 +492,30 @@ def test_an_entry_that_hangs_is_looked_for_once_its_line_is_given_up():
         return bare
 
     assert run(story) < 9
+
+
+@pytest.mark.parametrize("phase_s", [0.05, 0.5, 0.95])
+def test_people_are_called_when_something_has_stood_bare_for_five_seconds(phase_s):
+    """Sweeps come each second: it was told after 6 s."""
+
+    async def story():
+        sim = await Sim().start(phase_s)
+        plain, bare = sim.outside.submit, []
+
+        async def submit(request):
+            if request.type is STOP:
+                bare.append(sim.clock.monotonic())
+                raise RateLimited("slow down", 30)
+            return await plain(request)
+
+        sim.outside.submit = submit
+        await sim.rig.say(BUY)
+        await asyncio.sleep(3)
+        await asyncio.sleep(bare[0] + 5.1 - sim.clock.monotonic())
+        told = [sum("no working stop" in note for note in sim.rig.notes())]
+        await asyncio.sleep(20)
+        told.append(sum("no working stop" in note for note in sim.rig.notes()))
+        await sim.close()
+        return told
+
+    assert run(story) == [1, 1]
