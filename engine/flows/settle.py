@@ -33,6 +33,8 @@ from engine.flows import capable, effects, send
 _MAX_STEPS = 25
 """More steps than any trade needs in one go; beyond it something fights back."""
 _LOOK_S = 0.2
+_HAIR_S = 0.01
+"""A clock that wakes us that much too early would leave the next try to the sweep."""
 
 
 Wished = Callable[[Trade | None], tuple[Trade, Event] | None]
@@ -243,7 +245,7 @@ async def _judge(desk: Desk, order: Order, name: str) -> None:
     if pause_s is not None:  # nothing was sent: again as soon as the broker takes it (O-18)
         desk.backoff.wait(name, pause_s)
         trade_id = order.trade_id
-        desk.vigil(lambda: _later(desk, trade_id, pause_s), f"settle {trade_id} later")
+        desk.vigil(lambda: _later(desk, trade_id, pause_s), f"settle {name} later")
         return
     n = desk.backoff.failed(name)
     if n == 1:
@@ -268,8 +270,9 @@ async def _judge_late(desk: Desk, order: Order, name: str) -> None:
 
 
 async def _later(desk: Desk, trade_id: str, pause_s: float) -> None:
-    await desk.clock.sleep(pause_s)
-    await run(desk, trade_id)
+    """Over before the next try is: refused once more, that one waits in the same name."""
+    await desk.clock.sleep(pause_s + _HAIR_S)
+    effects.settle_soon(desk, trade_id)
 
 
 async def _judge_cancel(desk: Desk, order: Order) -> None:

@@ -494,6 +494,31 @@ def test_an_entry_that_hangs_is_looked_for_once_its_line_is_given_up():
     assert run(story) < 9
 
 
+@pytest.mark.parametrize("phase_s", [0.0, 0.3, 0.9])
+def test_a_stop_that_is_put_off_again_and_again_leaves_as_soon_as_it_may(phase_s):
+    """The second pause was waited for by nobody: the sweep came up to a second later."""
+
+    async def story():
+        sim = await Sim().start(phase_s)
+        plain, tried = sim.outside.submit, []
+
+        async def submit(request):
+            if request.type is not STOP:
+                return await plain(request)
+            tried.append(sim.clock.monotonic())
+            if len(tried) <= 3:
+                raise RateLimited("slow down", 1.3)
+            return await plain(request)
+
+        sim.outside.submit = submit
+        await sim.rig.say(BUY)
+        await asyncio.sleep(8)
+        await sim.close()
+        return [round(b - a, 1) for a, b in pairwise(tried)]
+
+    assert run(story) == [1.3, 1.3, 1.3]
+
+
 @pytest.mark.parametrize("phase_s", [0.05, 0.5, 0.95])
 def test_people_are_called_when_something_has_stood_bare_for_five_seconds(phase_s):
     """Sweeps come each second: it was told after 6 s."""
@@ -519,3 +544,28 @@ def test_people_are_called_when_something_has_stood_bare_for_five_seconds(phase_
         return told
 
     assert run(story) == [1, 1]
+
+
+@pytest.mark.parametrize("phase_s", [0.0, 0.5])
+def test_the_desk_watches_the_price_of_a_stop_that_its_broker_puts_off(phase_s):
+    async def story():
+        sim = await Sim().start(phase_s)
+        plain, closed = sim.outside.submit, []
+
+        async def submit(request):
+            if request.type is STOP:
+                raise RateLimited("slow down", 60)
+            if request.reduces:
+                closed.append(sim.clock.monotonic())
+            return await plain(request)
+
+        sim.outside.submit = submit
+        await sim.rig.say(BUY)
+        await asyncio.sleep(1)
+        began = sim.clock.monotonic()
+        sim.price("0.90", "0.95")
+        await asyncio.sleep(10)
+        await sim.close()
+        return closed[0] - began
+
+    assert run(story) < 1

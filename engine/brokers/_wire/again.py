@@ -14,8 +14,8 @@ from engine.domain.errors import (
     ServerFailed,
 )
 
-_USUAL_S, _MOST_S = 5.0, 60.0
-"""After a 429 that names no pause; after one that names a very long one."""
+_MOST_S = 60.0
+"""After a 429 that names a very long pause."""
 NOT_OFFERED = frozenset({403, 404, 405, 501})
 """What says of a question that there is no answer to be had."""
 _OWN_FAULT = frozenset({500, 503})
@@ -58,8 +58,8 @@ def is_worth_another(error: Exception) -> bool:
     return isinstance(error, BrokerUnavailable) and not is_final
 
 
-def pause_s(headers: Mapping[str, str], now: datetime) -> float:
-    """Seconds of an answer's ``Retry-After``, 0 to 60; 5 where it says none that can be read.
+def pause_s(headers: Mapping[str, str], now: datetime) -> float | None:
+    """Seconds of an answer's ``Retry-After``, 0 to 60; None where it says none that can be read.
 
     It may name a moment instead: told by the broker's own clock, where the answer says its time.
     """
@@ -69,10 +69,10 @@ def pause_s(headers: Mapping[str, str], now: datetime) -> float:
     except ValueError:
         until = _moment(said)
         if until is None:
-            return _USUAL_S
+            return None
         left_s = (until - (_moment(headers.get("Date", "")) or now)).total_seconds()
         seconds = max(left_s, 0.0)
-    return min(seconds, _MOST_S) if 0 <= seconds < float("inf") else _USUAL_S
+    return min(seconds, _MOST_S) if 0 <= seconds < float("inf") else None
 
 
 def _moment(said: str) -> datetime | None:

@@ -32,6 +32,14 @@ PAUSE_S: Mapping[Rank, float] = {
 }
 """However long a pause the broker wants, these ask again after so long, at its usual pace: a
 refusal costs nothing, what is held without a stop may cost all."""
+_USUAL_S = 5.0
+"""After a refusal that names no pause."""
+_AGAIN_S = (0.0, 0.5, 1.0, 2.0, 3.0)
+"""What is bare asks again after the second of these then, after the next when it is refused again:
+three times in a row still leave it a stop within 5 s. After a named pause it waits for no less than
+the one before, so that a pause of none is no storm."""
+_CALM_S = 10.0
+"""After so long without a refusal they are counted anew."""
 _FOR_BARE = frozenset({Rank.BEGUN, Rank.BARE, Rank.NAKED})
 _URGENT_S = 1.0
 """And these after a pause that was asked of another: that one stop could not be moved leaves no
@@ -111,16 +119,31 @@ class _Line:
         self._waiting: list[_Waiter] = []
         self._shut_until = dict.fromkeys(Rank, 0.0)
         self._looks_until = 0.0
+        self._n_refused, self._refused_at = 0, 0.0
+        """What was bare: how often in a row, and when last."""
 
-    def pause(self, who: Rank, seconds: float) -> float:
+    def pause(self, who: Rank, named_s: float | None) -> float:
         """The broker wants quiet; where it did not take an exit, nobody else asks either."""
         now = self._clock.monotonic()
-        pauses = {each: min(seconds, PAUSE_S.get(each, seconds)) for each in Rank}
+        usual_s = _USUAL_S if named_s is None else named_s
+        pauses = {each: min(usual_s, PAUSE_S.get(each, usual_s)) for each in Rank}
+        if who <= Rank.BARE:
+            pauses[who] = min(self._again_in(now, named_s), PAUSE_S[who])
         pauses |= {each: min(pauses[each], _URGENT_S) for each in _FOR_BARE - {who}}
         for each, pause_s in pauses.items():
             if who <= Rank.EXIT or each > Rank.EXIT:
                 self._shut_until[each] = max(self._shut_until[each], now + pause_s)
         return pauses[who]
+
+    def _again_in(self, now: float, named_s: float | None) -> float:
+        """How long what is bare waits: longer, the more often it was refused in a row."""
+        if now - self._refused_at > _CALM_S:
+            self._n_refused = 0
+        least_s, usual_s = _AGAIN_S[self._n_refused : self._n_refused + 2]
+        if self._shut_s(Rank.BARE) <= 0:  # else it left beside the last one
+            self._n_refused = min(self._n_refused + 1, len(_AGAIN_S) - 2)
+            self._refused_at = now
+        return usual_s if named_s is None else max(named_s, least_s)
 
     def room(self, who: Rank) -> int | None:
         """Calls that they may make at once; None where a turn comes back within seconds."""
@@ -288,9 +311,9 @@ class Lanes:
         """Requests that they may send at once; None where a turn comes back within seconds."""
         return self._line("exit").room(who)
 
-    def pause(self, lane: Lane, seconds: float) -> float:
+    def pause(self, lane: Lane, named_s: float | None) -> float:
         """The broker said 429: nothing of this lane until then; seconds for whoever was refused."""
-        return self._line(lane).pause(_who(lane), seconds)
+        return self._line(lane).pause(_who(lane), named_s)
 
 
 def _who(lane: Lane) -> Rank:

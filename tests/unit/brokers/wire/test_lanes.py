@@ -225,6 +225,42 @@ async def test_what_is_bare_waits_after_a_pause_for_no_longer_than_other_exits(c
     await turn(all_lanes, who)
 
 
+@pytest.mark.parametrize(
+    ("named_s", "again_s"),
+    [(None, [0.5, 1, 2, 3, 3]), (0, [0, 0.5, 1, 2, 2]), (1, [1, 1, 1, 2, 2]), (9, [3, 3, 3])],
+)
+async def test_what_is_bare_asks_again_soon_and_later_the_oftener_it_is_refused(
+    clock, named_s, again_s
+):
+    all_lanes = shared(clock)
+    with asking(Rank.BARE):
+        for seconds in again_s:
+            assert all_lanes.pause("exit", named_s) == seconds
+            clock.advance(seconds)
+            await all_lanes.turn("exit")
+
+
+async def test_refusals_of_what_left_side_by_side_are_one_and_calm_makes_them_none(clock):
+    all_lanes = shared(clock)
+    with asking(Rank.BARE):
+        assert [all_lanes.pause("exit", None) for _ in range(4)] == [0.5, 1, 1, 1]
+        clock.advance(30)
+        assert all_lanes.pause("exit", None) == 0.5
+    with asking(Rank.POLL):
+        assert all_lanes.pause("read", None) == 5, "nobody else is in such a hurry"
+
+
+async def test_a_stop_that_is_refused_without_a_pause_leaves_the_others_theirs(clock):
+    all_lanes = shared(clock)
+    with asking(Rank.BARE):
+        all_lanes.pause("exit", None)
+    clock.advance(4.9)
+    with pytest.raises(RateLimited):
+        await turn(all_lanes, Rank.ENTRY)
+    clock.advance(0.1)
+    await turn(all_lanes, Rank.ENTRY)
+
+
 @pytest.mark.parametrize("who", [Rank.BEGUN, Rank.BARE])
 async def test_what_is_bare_has_the_whole_allowance_and_is_never_refused_for_the_wait(clock, who):
     all_lanes = shared(clock)
