@@ -15,9 +15,9 @@ from engine.brokers import Seen as FoundOrder
 from engine.desk import Desk
 from engine.domain.money import ZERO
 from engine.domain.order import UNANSWERED, Order, OrderState, OrderType, Purpose, Trigger
-from engine.domain.trade import TradeState
+from engine.domain.trade import Trade, TradeState
 from engine.flows import effects, second_truth
-from engine.flows.answers import answered, in_time
+from engine.flows.answers import answered, as_known, in_time
 from engine.flows.hear import QUIET, compare_later, on_report
 
 ABSENT_GRACE_S = 5.0
@@ -34,6 +34,8 @@ _EDGE_S = 0.05
 """A clock that wakes us a hair too early would have us ask for nothing, and not again."""
 _TWICE_S = (1.0, 3.0)
 """What was sent once more is looked for twice, where both would be taken; and after the lag."""
+_MOVES = 3
+"""So often a move of a stop without an answer is asked for again, before its absence counts."""
 _SKEW = timedelta(minutes=1)
 """The broker's clock and ours need not agree."""
 
@@ -80,7 +82,7 @@ async def absent(desk: Desk, order_id: str, found: Found) -> bool:
     if order_id in desk.in_flight:
         return False
     is_unanswered = order.state in UNANSWERED
-    is_safe = desk.broker(order.broker).caps.dedupes_client_id
+    is_safe = desk.broker(order.broker).caps.dedupes_client_id or order.replaces is not None
     if is_unanswered and is_safe and await _send_again(desk, order):
         return True
     if left_s := _proof_in_s(desk, desk.book.orders.get(order_id, order)):
@@ -233,9 +235,12 @@ def _may_repeat(desk: Desk, order: Order) -> bool:
     One that refuses a repeat cannot double; where our id is hidden, once. One that takes repeats
     must provably lack it, and nothing that fills at any price is repeated there: in its place the
     plan sends a limit beyond the touch (:func:`engine.flows.capable.fitted`). One that knows
-    no ids at all is never asked again: a person decides.
+    no ids at all is never asked again: a person decides. Another price for an order that works is
+    taken only while that one works, by whomever: the first request or a later one, never two.
     """
     caps = desk.broker(order.broker).caps
+    if order.replaces is not None:
+        return order.attempt < _MOVES
     if caps.dedupes_client_id:
         return caps.finds_by_client_id or order.attempt == 0
     if not caps.finds_by_client_id or order.type is OrderType.MARKET:
@@ -271,13 +276,24 @@ def is_past_stop(desk: Desk, order: Order) -> bool:
 def _is_wanted(desk: Desk, order: Order) -> bool:
     """Whether it is an exit that would be sent as it is today."""
     trade = desk.book.trades.get(order.trade_id)
-    if order.purpose is Purpose.ENTRY or order.replaces is not None or trade is None:
+    if order.purpose is Purpose.ENTRY or trade is None:
         return False
+    if order.replaces is not None:
+        return _is_move_wanted(desk, order, trade)
     if trade.state is not TradeState.OPEN or order.qty > trade.qty_open:
         return False
     if order.purpose is Purpose.CLOSE:
         return any(c.request_id == order.request_id for c in trade.closes)
     return trade.stop is not None and order.stop == trade.stop.price
+
+
+def _is_move_wanted(desk: Desk, order: Order, trade: Trade) -> bool:
+    """Whether its place is still to be taken, and the plan would not go another way now."""
+    if trade.state is not TradeState.OPEN or trade.stop is None or trade.closes:
+        return False
+    if order.purpose is not Purpose.STOP or order.stop is None or not _is_moved(desk, order):
+        return False
+    return (trade.stop.price - order.stop) * trade.direction >= 0
 
 
 async def _send_again(desk: Desk, order: Order) -> bool:
@@ -305,6 +321,11 @@ async def _send_again(desk: Desk, order: Order) -> bool:
             )
     from engine.flows import send
 
+    old = desk.book.orders.get(current.replaces or "")
+    if old is not None:
+        await send.replace(desk, old, current, again=True)
+        after = await as_known(desk, current)
+        return after.state not in UNANSWERED
     after = await send.submit(desk, current, again=True)
     if not desk.broker(order.broker).caps.dedupes_client_id:
         desk.vigil(lambda: _look_for_two(desk, after), f"twice {after.order_id}")

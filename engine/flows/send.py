@@ -444,24 +444,22 @@ def _in_step_s(desk: Desk, pause_s: float) -> float:
     return max((now + pause_s + _HAIR_S) // _IN_STEP_S * _IN_STEP_S - now, 0.0)
 
 
-async def replace(desk: Desk, old: Order, new: Order) -> None:
-    """Swap a working stop; ``old`` is durable as PENDING_REPLACE, ``new`` as SUBMITTING."""
-    await _heard_of(desk, new, _replaced(desk, old, new))
+async def replace(desk: Desk, old: Order, new: Order, *, again: bool = False) -> None:
+    """Swap a working stop; ``old`` is durable as PENDING_REPLACE, ``new`` as SUBMITTING.
+
+    ``again``: it was asked for before, and may have been done by then.
+    """
+    await _heard_of(desk, new, _replaced(desk, old, new, again=again))
 
 
-async def _replaced(desk: Desk, old: Order, new: Order) -> None:
+async def _replaced(desk: Desk, old: Order, new: Order, *, again: bool) -> None:
     broker = desk.broker(old.broker)
     request = orders.request_of(new)
     try:
         work = broker.replace(old.account, old.order_id, request)
         report = await in_time(desk, work, Rank.EXIT)
-    except OrderRejected as error:
-        await answered(desk, new, Trigger.REJECT, str(error))
-        await look_up(desk, old.order_id, refused=str(error))
-    except (BrokerUnavailable, BrokerAuthError) as error:
-        await answered(desk, new, Trigger.REJECT, f"not sent: {error}")
-        if not await look_up(desk, old.order_id, refused=str(error)):
-            await stands(desk, old.order_id, str(error))  # nothing was sent: it stands
+    except (OrderRejected, BrokerUnavailable, BrokerAuthError) as error:
+        await _unmoved(desk, old, new, error, again=again)
     except (OrderStateUnknown, TimeoutError) as error:
         await doubt(desk, new, f"replace unanswered: {error}")
     except asyncio.CancelledError:
@@ -472,3 +470,14 @@ async def _replaced(desk: Desk, old: Order, new: Order) -> None:
         await doubt(desk, new, f"{type(error).__name__}: {error}")
     else:
         await _taken(desk, new, report)
+
+
+async def _unmoved(desk: Desk, old: Order, new: Order, error: Exception, *, again: bool) -> None:
+    """Not done by this request: one that was sent ``again`` may have been done by the first."""
+    if again:
+        await doubt(desk, new, f"replace unanswered: {error}")
+        return
+    is_refused = isinstance(error, OrderRejected)
+    await answered(desk, new, Trigger.REJECT, str(error) if is_refused else f"not sent: {error}")
+    if not await look_up(desk, old.order_id, refused=str(error)) and not is_refused:
+        await stands(desk, old.order_id, str(error))  # nothing was sent: it stands

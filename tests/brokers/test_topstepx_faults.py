@@ -217,6 +217,33 @@ async def test_a_modification_in_doubt_is_told_by_the_order_itself(
     assert len(await bench.broker.open_orders(bench.account)) == 1
 
 
+@pytest.mark.parametrize("is_done", [True, False])
+@pytest.mark.parametrize("is_refused", [True, False])
+async def test_a_modification_in_doubt_may_be_asked_for_again_and_a_refusal_does_not_undo_it(
+    bench: TopstepBench, is_done: bool, is_refused: bool
+) -> None:
+    """A stop stayed at its old price for half a minute: "is being modified already"."""
+    old = await bench.submit(BUY, 2, LIMIT, limit="1.90")
+    said = bench.venue.answer_with if is_done else bench.venue.refuse_with
+    said[MODIFY_PATH] = [5]
+    new = bench.request(BUY, 2, LIMIT, limit="1.92")
+    with pytest.raises(OrderStateUnknown):
+        await bench.broker.replace(bench.account, old.client_order_id, new)
+    other = bench.request(BUY, 2, LIMIT, limit="1.93")
+    with pytest.raises(OrderRejected):  # by us, or by the order itself, which has moved
+        await bench.broker.replace(bench.account, old.client_order_id, other)
+    if is_refused:
+        bench.venue.refuse_with[MODIFY_PATH] = [3]
+    if is_done or is_refused:
+        with pytest.raises(OrderRejected):
+            await bench.broker.replace(bench.account, old.client_order_id, new)
+    else:
+        await bench.broker.replace(bench.account, old.client_order_id, new)
+    found = await bench.broker.find(bench.account, new.client_order_id)
+    assert isinstance(found, Seen) is (is_done or not is_refused)
+    assert len(await bench.broker.open_orders(bench.account)) == 1
+
+
 async def test_an_open_list_of_before_a_modification_does_not_prove_that_it_never_came(
     bench: TopstepBench,
 ) -> None:

@@ -569,3 +569,80 @@ def test_the_desk_watches_the_price_of_a_stop_that_its_broker_puts_off(phase_s):
         return closed[0] - began
 
     assert run(story) < 1
+
+
+@pytest.mark.parametrize("terms", [SAFE, LISTED])
+@pytest.mark.parametrize(("n_lost", "within_s"), [(1, 1.5), (3, 10.5)])
+def test_a_move_of_a_stop_that_got_no_answer_is_asked_for_again_soon(terms, n_lost, within_s):
+    """It was left at its old price for 30 s, where a swap is done once however often it is sent."""
+
+    async def story():
+        sim = await Sim().start()
+        sim.outside.own_caps = replace(sim.outside.own_caps, **terms)
+        plain, asked = sim.outside.replace, []
+
+        async def swap(account, order_id, new):
+            asked.append((order_id, new.client_order_id))
+            if len(asked) <= n_lost:
+                raise OrderStateUnknown("reset by peer")
+            return await plain(account, order_id, new)
+
+        sim.outside.replace = swap
+        await sim.rig.say(BUY)
+        await asyncio.sleep(5)
+        (trade,) = sim.rig.trades()
+        began = sim.clock.monotonic()
+        await manage.set_stop(sim.desk, trade.trade_id, TRADER, d("1.30"))
+        while [o.stop for o in await stops(sim)] != [d("1.30")]:  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0.05)
+        moved_s = sim.clock.monotonic() - began
+        await asyncio.sleep(40)
+        left = [o.stop for o in await stops(sim)]
+        await sim.close()
+        return moved_s, left, len(asked), len(set(asked))
+
+    moved_s, left, n_asked, n_kinds = run(story)
+    assert moved_s < within_s
+    assert left == [d("1.30")]
+    assert (n_asked, n_kinds) == (n_lost + 1, 1)
+
+
+@pytest.mark.parametrize("terms", [SAFE, LISTED])
+@pytest.mark.parametrize("lags_s", [2.5, 20.0])
+def test_a_move_that_was_done_unheard_is_not_given_up_because_its_repeat_is_refused(terms, lags_s):
+    async def story():
+        sim = await Sim().start()
+        sim.outside.own_caps = replace(sim.outside.own_caps, **terms)
+        plain, find, asked = sim.outside.replace, sim.outside.find, []
+
+        async def swap(account, order_id, new):
+            asked.append(new.client_order_id)
+            if len(asked) > 1:
+                raise OrderRejected("OVER", "the order is replaced")
+            await plain(account, order_id, new)
+            raise OrderStateUnknown("reset by peer")
+
+        async def lagging(account, order_id):
+            if order_id in asked and sim.clock.monotonic() < began + lags_s:
+                return Absent(as_of=sim.clock.now())
+            return await find(account, order_id)
+
+        sim.outside.replace, sim.outside.find = swap, lagging
+        await sim.rig.say(BUY)
+        await asyncio.sleep(5)
+        (trade,) = sim.rig.trades()
+        sim.faults.drop_events = 1000
+        began = sim.clock.monotonic()
+        await manage.set_stop(sim.desk, trade.trade_id, TRADER, d("1.30"))
+        await asyncio.sleep(60)
+        theirs = [(o.client_order_id, o.stop) for o in await stops(sim)]
+        ours = [
+            (o.order_id, o.stop)
+            for o in sim.desk.book.orders_of(trade.trade_id)
+            if o.stop is not None and not o.state.is_terminal
+        ]
+        await sim.close()
+        return theirs, ours, asked[0]
+
+    theirs, ours, name = run(story)
+    assert theirs == ours == [(name, d("1.30"))]

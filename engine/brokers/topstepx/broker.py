@@ -337,15 +337,19 @@ class Topstepx(Adapter):
             OrderRejected, BrokerUnavailable (nothing changed), OrderStateUnknown, BrokerAuthError.
         """
         row, old = await self._working(account, client_order_id)
-        self._check_swap(account, old, new)
-        order_id = int(row["id"])
+        order_id, life = int(row["id"]), self._lineage.doubtful(row["id"])
+        is_again = life is not None and life.client_id == new.client_order_id
+        if not is_again and self._lineage.is_modifying(order_id, self.clock.now()):
+            raise OrderRejected("Pending", f"{client_order_id} is being modified already")
+        self._check_swap(account, old, new, is_again=is_again)
         self._lineage.begin(order_id, new, int(old.filled), self.clock.now())
         await self._lineage.save()
         try:
             await self._modify(row, new)
         except (OrderRejected, BrokerUnavailable, BrokerAuthError):
-            self._lineage.drop(order_id)
-            await self._lineage.save()
+            if not is_again:  # of the first request it says nothing
+                self._lineage.drop(order_id)
+                await self._lineage.save()
             raise
         return await self._modified(account, row, old, new)
 
@@ -359,11 +363,11 @@ class Topstepx(Adapter):
         order = (await self._books.reports(account, row))[-1]
         if order.client_order_id != client_order_id or order.state not in LIVE:
             raise OrderRejected("Rejected", f"{client_order_id} is {order.raw_state}, not working")
-        if self._lineage.is_modifying(row["id"], self.clock.now()):
-            raise OrderRejected("Pending", f"{client_order_id} is being modified already")
         return row, order
 
-    def _check_swap(self, account: str, old: BrokerOrder, new: OrderRequest) -> None:
+    def _check_swap(
+        self, account: str, old: BrokerOrder, new: OrderRequest, *, is_again: bool
+    ) -> None:
         same = (old.legs, old.side, old.type, account)
         if same != (new.legs, new.side, new.type, new.account) or new.attached:
             raise OrderRejected(
@@ -374,7 +378,7 @@ class Topstepx(Adapter):
             raise OrderRejected("unsupported", "ProjectX never shows the distance of a trail")
         if new.qty != old.qty:
             raise OrderRejected("unsupported", "ProjectX does not say what a changed size counts")
-        if self._books.order_id(account, new.client_order_id):
+        if not is_again and self._books.order_id(account, new.client_order_id):
             raise OrderRejected("OrderRejected", "a client order id must be unique")
 
     async def _modify(self, row: Row, new: OrderRequest) -> None:
