@@ -1,10 +1,10 @@
 """Poll beside the stream: a frame that was lost is found within half a minute.
 
 Only what lives is asked for, at a pace that fits what the broker tells unasked: seldom beside a
-stream, more often while a stop works and its minute is not all but used up, every few seconds
-without one. An entry that the market should have filled is asked for much sooner, apart from the
-poll and before all who only want to know: what it brought would have no stop, and nobody would
-know. So is a close, a stop whose price was reached, and one that is let go and does not end.
+stream, more often while a stop or an entry works and its minute is not all but used up, every few
+seconds without one. An entry that the market should have filled is asked for much sooner, apart
+from the poll and before all who only want to know: what it brought would have no stop, and nobody
+would know. So is a close, a stop whose price was reached, and one that is let go and does not end.
 """
 
 import asyncio
@@ -29,8 +29,8 @@ _LOOKED_AT_S = 2.5
 """Where nothing is told, what was just taken is looked at apart until then; twice is too dear."""
 _OVERDUE_S = 3.0
 """At most so often a broker is asked for what should have filled."""
-_GUARD_S = 5.0
-"""What a stop that ended untold was for stands bare no longer than that, where there is room."""
+_GUARD_S = 4.0
+"""What a stop that ended untold was for, or what filled untold, has a stop within 5 s then."""
 SPARE = 20
 """Polls that a minute must have room for, else they cost entries; so many looks before entries, as
 guard a working stop then, else they come seldom too: what follows entries needs those turns."""
@@ -94,9 +94,12 @@ def pace_s(desk: Desk, name: str) -> float:
 
 
 def _is_guarded(desk: Desk, name: str) -> bool:
-    """Whether a stop works there, and its minute has room to look after it before entries."""
+    """Whether a stop or an entry works there, and its minute has room for it before entries.
+
+    A close that ends or fills untold leaves nothing bare that the desk does not watch.
+    """
     return _has_room(desk, name, Rank.COMPARE) and any(
-        order.broker == name and order.purpose is Purpose.STOP and order.state in WORKING
+        order.broker == name and order.purpose is not Purpose.CLOSE and order.state in WORKING
         for order in desk.book.orders.values()
     )
 

@@ -646,3 +646,26 @@ def test_a_move_that_was_done_unheard_is_not_given_up_because_its_repeat_is_refu
 
     theirs, ours, name = run(story)
     assert theirs == ours == [(name, d("1.30"))]
+
+
+@pytest.mark.parametrize("after_s", [3.0, 3.9, 5.2, 6.1, 7.3])
+def test_a_fill_that_nobody_tells_and_no_quote_explains_has_its_stop_within_five_seconds(after_s):
+    """The stream was open and silent: only the poll tells, and it came every 15 s."""
+
+    async def story():
+        sim = await Sim().start()
+        await sim.rig.say(BUY)
+        sim.price("2.28", "2.30")
+        await asyncio.sleep(after_s)
+        sim.faults.drop_events = 1000
+        sim.price("2.14", "2.15")
+        filled_at = sim.clock.monotonic()
+        await asyncio.sleep(0.05)
+        sim.price("2.28", "2.30")
+        while not await stops(sim):  # noqa: ASYNC110 - the broker tells nobody
+            await asyncio.sleep(0.05)
+        bare_s = sim.clock.monotonic() - filled_at
+        await sim.close()
+        return bare_s
+
+    assert run(story) <= 5
