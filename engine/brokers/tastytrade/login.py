@@ -16,7 +16,7 @@ from tastytrade import API_URL, API_VERSION, CERT_URL, Session
 
 from engine.brokers._wire import again
 from engine.brokers._wire.again import place_of
-from engine.brokers._wire.http import CONNECT_S, READ_S, Answer, Method, Wire
+from engine.brokers._wire.http import CONNECT_S, READ_S, RENEWED_S, Answer, Method, Wire
 from engine.brokers._wire.lanes import Lane, Lanes
 from engine.brokers._wire.usage import Usage
 from engine.brokers.tastytrade.bodies import SOURCE
@@ -80,6 +80,8 @@ class Login(Session):
         self._token_wire = Wire(name, token_url or rest, clock, own, usage=usage)
         self._ends_at = self._lives_s = 0.0
         self._renewal: asyncio.Task[None] | None = None
+        self._asked_at = 0.0
+        """When the renewal began, monotonic."""
         self._keeper: asyncio.Task[None] | None = None
 
     def __repr__(self) -> str:
@@ -94,12 +96,36 @@ class Login(Session):
             BrokerAuthError: the refresh token or the secret is not accepted.
             BrokerUnavailable.
         """
-        if not force and self._clock.monotonic() < self._ends_at - _LAST * self._lives_s:
-            return
+        if force or not self._is_good():
+            await asyncio.shield(self._renewing())
+
+    def _is_good(self) -> bool:
+        return self._clock.monotonic() < self._ends_at - _LAST * self._lives_s
+
+    def _renewing(self) -> asyncio.Task[None]:
         if self._renewal is None or self._renewal.done():
             self._renewal = asyncio.create_task(self._renew(), name=f"token of {self._name}")
             self._renewal.add_done_callback(_heard)
-        await asyncio.shield(self._renewal)
+            self._asked_at = self._clock.monotonic()
+        return self._renewal
+
+    async def _refresh_soon(self) -> None:
+        """A good token, or soon the old one: it may do, and where it is refused nothing was done.
+
+        Raises:
+            BrokerAuthError: the refresh token or the secret is not accepted.
+            BrokerUnavailable: there is none; nothing was sent.
+        """
+        if self._is_good():
+            return
+        renewal = self._renewing()
+        left_s = self._asked_at + RENEWED_S - self._clock.monotonic()
+        try:
+            async with asyncio.timeout(left_s):
+                await asyncio.shield(renewal)
+        except (BrokerUnavailable, TimeoutError) as error:
+            if not self._lives_s:  # the library has a word of its own for none
+                raise BrokerUnavailable(f"{self._name}: no token yet; nothing was sent") from error
 
     async def _renew(self) -> None:
         asked_at = self._clock.monotonic()
@@ -128,6 +154,7 @@ class Login(Session):
     def distrust(self) -> None:
         """The token was refused: whoever asks next gets a new one first."""
         self._ends_at = 0.0
+        self._renewing()
 
     def keep(self) -> None:
         """Renew the token ahead of its end from now on, so that no order waits for it."""
@@ -192,7 +219,7 @@ class Login(Session):
         return await self._harmless("POST", path, "read", json=body)
 
     async def _harmless(self, method: Method, path: str, lane: Lane, **more: Any) -> Answer:
-        await self.refresh()
+        await self._refresh_soon()
         token = self.session_token
         try:
             return await self.wire.read(method, path, lane=lane, headers=self._headers(), **more)
@@ -208,7 +235,7 @@ class Login(Session):
             BrokerUnavailable, RateLimited, BrokerAuthError: nothing was done.
             OrderStateUnknown: it may have been done.
         """
-        await self.refresh()
+        await self._refresh_soon()
         try:
             return await self.wire.act(method, path, lane=lane, json=body, headers=self._headers())
         except BrokerAuthError:

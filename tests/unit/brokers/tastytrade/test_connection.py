@@ -318,6 +318,45 @@ async def test_no_entry_goes_out_untried_while_a_dry_run_that_worked_is_gone(ben
     assert bench.venue.log.n_acts == 1
 
 
+@pytest.mark.parametrize("is_good", [True, False])
+async def test_an_exit_waits_for_no_token_that_does_not_come(
+    bench: Any, monkeypatch: pytest.MonkeyPatch, is_good: bool
+) -> None:
+    """One 401 and a token service that hangs: a stop was in doubt for 34 s, and never sent."""
+    await bench.hold(1)
+    own = bench.broker._login
+
+    async def hangs(*_: Any, **__: Any) -> Answer:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    monkeypatch.setattr(login, "RENEWED_S", 0.05)
+    monkeypatch.setattr(own._token_wire, "read", hangs)
+    if not is_good:
+        bench.venue.tokens.clear()
+    own.distrust()
+    async with asyncio.timeout(3):
+        if is_good:
+            assert await bench.broker.open_orders(bench.account) == []
+        sending = bench.submit(SELL, 1, LIMIT, limit="2.50", reduces=True)
+        if is_good:
+            assert (await sending).state == "accepted"
+        else:
+            with pytest.raises(BrokerAuthError):  # so nothing was sent, for sure
+                await sending
+
+
+async def test_without_any_token_nothing_is_sent(
+    bench: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = bench.broker._login
+    ask = AsyncMock(side_effect=BrokerUnavailable("503"))
+    monkeypatch.setattr(own._token_wire, "read", ask)
+    own._lives_s = own._ends_at = 0.0
+    with pytest.raises(BrokerUnavailable, match="nothing was sent"):
+        await bench.submit(SELL, 1, LIMIT, limit="2.50", reduces=True)
+
+
 async def test_a_dry_run_that_got_401_is_tried_with_a_new_token(bench: Any) -> None:
     bench.venue.tokens.clear()
     order = await bench.submit(BUY, 1, LIMIT, limit="1.95")
