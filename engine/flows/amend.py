@@ -104,6 +104,7 @@ async def _book(desk: Desk, fill: BrokerFill, wrong: Execution, history: list[Ex
         "position": position,
         "account": desk.book.accounts[fill.account],
         "now": now,
+        "others": await effects.other_legs(desk, trade, wrong.instrument),
     }
     if fill.kind == "bust":
         bookings = [ledger.bust(wrong, history, **known)]  # type: ignore[arg-type]

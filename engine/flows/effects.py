@@ -7,9 +7,10 @@ from decimal import Decimal
 from engine import ledger
 from engine.desk import Desk
 from engine.domain.desk import AlertRecord, AlertState
+from engine.domain.instrument import Instrument
 from engine.domain.order import Order, OrderState, PlannedTarget, Purpose
 from engine.domain.record import Record, changed
-from engine.domain.trade import Trade, TradeState
+from engine.domain.trade import Position, Trade, TradeState
 
 _ALERT_OF_ENTRY = {
     OrderState.REJECTED: AlertState.ERROR,
@@ -51,6 +52,14 @@ def of_order(desk: Desk, order: Order) -> list[Record]:
         puts.append(trade)
     alert = alert_after(desk, trade, order)
     return [*puts, alert] if alert is not None else puts
+
+
+async def other_legs(desk: Desk, trade: Trade, instrument: Instrument) -> list[Position]:
+    """What is held of the unit's other legs: while any is, its trade is not over."""
+    if len(trade.legs) == 1:
+        return []
+    rows = await desk.store.find(Position, where={"trade_id": trade.trade_id})
+    return [row for row in rows if row.instrument != instrument]
 
 
 def _as_before(desk: Desk, trade: Trade, order: Order) -> Trade:

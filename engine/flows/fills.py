@@ -116,6 +116,7 @@ async def _book(desk: Desk, fill: BrokerFill, order: Order, trade: Trade) -> Non
         position=desk.book.positions.get(key) or await desk.store.get(Position, key),
         account=desk.book.accounts[order.account],
         now=desk.clock.now(),
+        others=await effects.other_legs(desk, trade, fill.instrument),
     )
     was_live = trade.trade_id in desk.book.trades
     puts: list[Record] = [

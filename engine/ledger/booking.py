@@ -37,8 +37,11 @@ def book(
     position: Position | None,
     account: Account,
     now: datetime,
+    others: Sequence[Position] = (),
 ) -> Booking:
     """Book one execution; the caller makes sure that its id was not booked before.
+
+    ``others``: the trade's positions in its other legs; it is over when none is left.
 
     Raises:
         InvariantError: it is no fill at all (not finite, quantity not above 0, foreign leg).
@@ -50,13 +53,16 @@ def book(
     taken = take(held.lots, execution)
     entry = entry_of(execution, taken, now)
     after = fills.filled(order, execution, now)
-    trip = trips.after_fill(trade, order, after, execution, entry)
+    left = with_lots(position, execution, taken)
+    trip = trips.while_held(
+        trips.after_fill(trade, order, after, execution, entry), [left, *others]
+    )
     return Booking(
         execution=execution,
         entry=entry,
         order=after,
         trade=changed(trip),
-        position=with_lots(position, execution, taken),
+        position=left,
         account=changed(trips.counted(credited(account, entry), trade, trip)),
     )
 
@@ -159,6 +165,7 @@ def bust(
     position: Position,
     account: Account,
     now: datetime,
+    others: Sequence[Position] = (),
 ) -> Booking:
     """Reverse a booked execution: afterwards all is as if it had never been.
 
@@ -171,6 +178,7 @@ def bust(
         position: Its position.
         account: Its account.
         now: Time of booking.
+        others: The trade's positions in its other legs.
 
     Raises:
         InvariantError: it is not in the history, or was taken back before.
@@ -205,13 +213,14 @@ def bust(
         booked_at=now,
     )
     after = fills.busted(order, execution, now)
-    trip = _untripped(trade, order, after, entry, now)
+    left = changed(position, lots=will.lots)
+    trip = trips.while_held(_untripped(trade, order, after, entry, now), [left, *others])
     return Booking(
         execution=reversal,
         entry=entry,
         order=after,
         trade=changed(trip),
-        position=changed(position, lots=will.lots),
+        position=left,
         account=changed(trips.counted(credited(account, entry), trade, trip)),
     )
 
@@ -226,6 +235,7 @@ def correct(
     position: Position,
     account: Account,
     now: datetime,
+    others: Sequence[Position] = (),
 ) -> tuple[Booking, Booking]:
     """A broker's correction: the wrong execution reversed, then the right one booked.
 
@@ -241,6 +251,7 @@ def correct(
         position=position,
         account=account,
         now=now,
+        others=others,
     )
     name = corrected.execution_id
     if name == execution.execution_id:
@@ -253,6 +264,7 @@ def correct(
         position=undone.position,
         account=undone.account,
         now=now,
+        others=others,
     )
     done = _in_place(done, live(history), execution)
     if (right.side, right.qty) != (execution.side, execution.qty):

@@ -103,6 +103,7 @@ def expire(
     after = with_lots(position, execution, taken)
     left = [after, *others]
     trip = _after_end(trade, entry, _held_units(trade, left), price, at, kind)
+    trip = trips.while_held(trip, left)
     if trip.state is TradeState.PENDING and trip.is_entry_over and not any(p.qty for p in left):
         trip = replace(trip, state=TradeState.VOID, closed_at=at, close_reason=_REASON[kind])
     return Settlement(

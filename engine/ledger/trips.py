@@ -1,6 +1,6 @@
 """What an execution does to its trade: units, prices, risk, state, and the account's streaks."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
@@ -9,7 +9,15 @@ from typing import Any
 from engine.domain.money import FINEST, ZERO, rounded
 from engine.domain.order import Order, OrderState, PlannedTarget, Purpose
 from engine.domain.record import changed
-from engine.domain.trade import Account, CloseRequest, Execution, LedgerEntry, Trade, TradeState
+from engine.domain.trade import (
+    Account,
+    CloseRequest,
+    Execution,
+    LedgerEntry,
+    Position,
+    Trade,
+    TradeState,
+)
 
 _ENDED_EARLY = (OrderState.CANCELED, OrderState.EXPIRED, OrderState.REJECTED)
 
@@ -147,6 +155,14 @@ def with_state(trade: Trade, reason: str, at: datetime) -> Trade:
         close_reason=reason,
         is_unprotected_since=None,
     )
+
+
+def while_held(trade: Trade, positions: Iterable[Position]) -> Trade:
+    """The trade, not over while legs of it are held that make no whole unit (same version)."""
+    is_over = trade.state in (TradeState.CLOSED, TradeState.VOID)
+    if not is_over or len(trade.legs) == 1 or not any(p.qty for p in positions):
+        return trade
+    return replace(trade, state=TradeState.PENDING, closed_at=None)
 
 
 def close_reason(order: Order) -> str:

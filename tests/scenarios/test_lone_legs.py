@@ -16,7 +16,7 @@ from engine.domain.order import (
     client_order_id,
 )
 from engine.domain.quote import Leg
-from engine.domain.trade import TradeState
+from engine.domain.trade import Execution, LedgerEntry, TradeState
 from engine.flows import ends, lone_legs, manage, recover, send
 from engine.market import NYSE
 from tests import truth
@@ -404,3 +404,70 @@ async def test_a_leg_whose_end_is_about_to_be_heard_of_is_not_set_apart():  # M-
             it.bench.clock.jump(it.bench.clock.now() + timedelta(seconds=2))
         assert held(it) == {HIGH_CALL: D(-1)}
         assert not apart(it)
+
+
+@pytest.mark.parametrize("n_units", [1, 2])
+@pytest.mark.parametrize("leg", [0, 1])
+@pytest.mark.parametrize("name", ["alpaca", "tastytrade"])
+async def test_the_other_leg_of_one_that_was_taken_back_is_held_on(name, leg, n_units):  # O-26
+    """The trade was void, and what was left of it, a naked call, stood in no book any more."""
+    async with at(name) as it:
+        await go(it, 1)
+        entry = await it.enter_unit(LEGS, n_units, D("1.20"), D("0.20"))
+        await go(it, 8)
+        wrong = (await it.store.find(Execution))[leg]
+        bust = BrokerFill(
+            execution_id=f"{wrong.execution_id}-B",
+            client_order_id=wrong.order_id,
+            broker_id="",
+            account="main",
+            instrument=wrong.instrument,
+            leg=wrong.leg,
+            side=wrong.side,
+            qty=wrong.qty,
+            price=wrong.price,
+            fee_usd=wrong.fee_usd,
+            executed_at=it.bench.clock.now(),
+            kind="bust",
+            of=wrong.execution_id,
+        )
+        exchange = it.bench.venue.exchange
+        positions = exchange.positions
+
+        async def without(number):
+            return [p for p in await positions(number) if p.instrument != wrong.instrument]
+
+        exchange.positions = without
+        for _ in range(2):
+            await send.on_fill(it.desk, bust)
+        await go(it, 8)
+        other = LEGS[1 - leg]
+        assert held(it) == await at_venue(it) == {other.instrument: other.ratio * n_units}
+        assert (await it.desk.trade(entry.trade_id)).state is TradeState.VOID
+        (lone,) = it.desk.book.open_trades()
+        assert (lone.direction, lone.qty_open) == (other.ratio, n_units)
+        assert told(it, "It has no stop: somebody has to decide about it")
+        await truth.memory_equals_disk(it.desk)
+        await truth.ledger_identity(it.store)
+
+
+@pytest.mark.parametrize("name", SPREADS)
+async def test_a_leg_that_is_sold_by_hand_while_its_unit_is_being_closed_is_held_once(name):
+    """What was sold too much stood in no book, came in as a stranger's, and was held twice."""
+    async with at(name) as it:
+        await go(it, 1)
+        entry = await it.enter_unit(LEGS, 2, D("1.20"), D("0.20"))
+        await go(it, 8)
+        await by_hand(it, Side.SELL, CALL, "1.90")
+        await manage.close(it.desk, entry.trade_id, TRADER)
+        await go(it, 12)
+        for _ in range(2):
+            await recover.on_demand(it.desk)
+            await go(it, 4)
+        assert held(it) == await at_venue(it)
+        spread = await it.desk.trade(entry.trade_id)
+        assert (spread.state, spread.qty_open) == (TradeState.CLOSED, 0)
+        deposits = [e for e in await it.store.find(LedgerEntry) if e.kind == "deposit"]
+        assert len(deposits) == 1, "that of the first day"
+        await truth.memory_equals_disk(it.desk)
+        await truth.ledger_identity(it.store)
