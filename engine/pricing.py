@@ -47,17 +47,20 @@ def entry_limit(
     return max(_up(max(bounds), tick), tick)
 
 
-def worst_limit(side: Side, quote: UnitQuote | None, tick: Decimal) -> Decimal | None:
+def worst_limit(
+    side: Side, quote: UnitQuote | None, tick: Decimal, *, n_legs: int = 1
+) -> Decimal | None:
     """A limit that fills like a market order where there are none; None without a usable quote.
 
-    Reaches max(0.10, 20 %) beyond the mid: leaving matters more than the price.
+    Reaches max(0.10, 20 %) beyond the mid: leaving matters more than the price. A unit of several
+    legs may be worth less than nothing: who leaves it pays.
     """
     if quote is None or not _is_usable(quote):
         return None
     reach = max(COLLAR_MIN, abs(quote.mid) * COLLAR_PCT / 100)
-    if side is Side.BUY:
-        return max(_up(quote.mid + reach, tick), tick)
-    return max(_down(quote.mid - reach, tick), tick)
+    is_buy = side is Side.BUY
+    limit = _up(quote.mid + reach, tick) if is_buy else _down(quote.mid - reach, tick)
+    return limit if n_legs > 1 else max(limit, tick)
 
 
 def _chased(side: Side, alerted: Decimal | None, chase_pct: Decimal) -> Decimal | None:

@@ -71,9 +71,8 @@ def fitted(desk: Desk, trade: Trade, step: Step) -> Step:
     if is_taken or OrderType.LIMIT not in caps.order_types:
         return step
     side = Side.SELL if trade.direction > 0 else Side.BUY
-    limit = worst_limit(
-        side, desk.quote(trade.legs, is_way_out=True), trade.legs[0].instrument.tick
-    )
+    quote, tick = desk.quote(trade.legs, is_way_out=True), trade.legs[0].instrument.tick
+    limit = worst_limit(side, quote, tick, n_legs=len(trade.legs))
     return step if limit is None else replace(step, type=OrderType.LIMIT, limit=limit)
 
 

@@ -40,7 +40,8 @@ def _is_left_behind(desk: Desk, trade: Trade, order: Order) -> bool:
     if desk.stopwatch.age_s(order.order_id, order.sent_at or order.created_at) < _AFTER_S:
         return False
     quote = desk.quote(trade.legs, is_way_out=True)
-    now = worst_limit(order.side, quote, trade.legs[0].instrument.tick)
+    tick, n_legs = trade.legs[0].instrument.tick, len(trade.legs)
+    now = worst_limit(order.side, quote, tick, n_legs=n_legs)
     if quote is None or now is None or order.limit is None:
         return False
     touch, sign = quote.touch(order.side is Side.BUY), order.side.sign

@@ -471,3 +471,18 @@ async def test_a_leg_that_is_sold_by_hand_while_its_unit_is_being_closed_is_held
         assert len(deposits) == 1, "that of the first day"
         await truth.memory_equals_disk(it.desk)
         await truth.ledger_identity(it.store)
+
+
+@pytest.mark.parametrize("name", SPREADS)
+async def test_a_unit_that_is_worth_less_than_nothing_is_left_all_the_same(name):
+    """Schwab takes no market order for one: the close asked for a cent, for ever."""
+    async with at(name) as it:
+        await go(it, 1)
+        entry = await it.enter_unit(LEGS, 2, D("1.20"), D("0.20"))
+        await go(it, 8)
+        await go(it, 20, {CALL: ("0.02", "0.03"), HIGH_CALL: ("0.02", "0.04")})
+        assert held(it) == await at_venue(it) == {}
+        spread = await it.desk.trade(entry.trade_id)
+        assert (spread.state, spread.close_reason) == (TradeState.CLOSED, "stop")
+        assert spread.exit_price < 0
+        await truth.ledger_identity(it.store)

@@ -79,6 +79,11 @@ def test_an_exit_that_must_leave_crosses_within_a_collar(
     assert worst_limit(side, quote(*market), CENT) == D(expected)
 
 
+def test_who_leaves_a_unit_that_is_worth_nothing_pays() -> None:
+    assert worst_limit(Side.SELL, quote("-0.02", "0.01"), CENT, n_legs=2) == D("-0.11")
+    assert worst_limit(Side.BUY, quote("-0.40", "-0.30"), CENT, n_legs=2) == D("-0.25")
+
+
 def test_without_a_usable_quote_there_is_no_collar() -> None:
     assert worst_limit(Side.SELL, None, CENT) is None
     assert worst_limit(Side.SELL, quote("NaN", "2"), CENT) is None
