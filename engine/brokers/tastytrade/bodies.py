@@ -26,6 +26,7 @@ from engine.domain.quote import Leg
 SOURCE = "TradeStream/1.0"
 MAX_LEGS = 4
 _MOST = 1_000_000
+_MOST_USD = 10_000_000
 
 _TIFS = {Tif.DAY: OrderTimeInForce.DAY, Tif.GTC: OrderTimeInForce.GTC}
 _MODELS: dict[OrderType, type[BaseOrder]] = {
@@ -94,7 +95,9 @@ def refuse_what_cannot_be(request: OrderRequest) -> None:
         ("limit", request.limit, wants_limit),
         ("stop", request.stop, wants_stop),
     ):
-        if is_wanted and (price is None or not price.is_finite() or not 0 < price < 10_000_000):
+        # A unit may be worth less than nothing: whoever sells it then pays.
+        least = -_MOST_USD if len(request.legs) > 1 else 0
+        if is_wanted and (price is None or not price.is_finite() or not least < price < _MOST_USD):
             raise _no(name, f"{price} is no {name} price")
 
 
@@ -147,6 +150,8 @@ def _dumped(order: BaseOrder, without: frozenset[str]) -> dict[str, Any]:
     for key in ("price", "stop-trigger"):
         if key in body:
             body[key] = plain(Decimal(body[key]))
+    if "price" in body:
+        body.setdefault("price-effect", "Debit")  # the library says none of 0, which is a must
     return body
 
 

@@ -134,6 +134,24 @@ def test_five_legs_and_stops_of_spreads_are_refused() -> None:
             bodies.new_order(bad)
 
 
+@pytest.mark.parametrize(
+    ("side", "limit", "said"),
+    [
+        (Side.SELL, "-0.11", ("0.11", "Debit")),
+        (Side.SELL, "0", ("0", "Debit")),
+        (Side.BUY, "-0.11", ("0.11", "Credit")),
+        (Side.BUY, "0", ("0", "Debit")),
+    ],
+)
+def test_a_unit_that_is_worth_nothing_or_less_has_a_price_too(
+    side: Side, limit: str, said: tuple[str, str]
+) -> None:
+    body = bodies.new_order(ask(1, side=side, legs=CONDOR, limit=D(limit), reduces=True))
+    assert (body["price"], body["price-effect"]) == said
+    with pytest.raises(OrderRejected):
+        bodies.new_order(ask(1, side=side, limit=D(limit)))
+
+
 # -- read back --------------------------------------------------------------------------------
 
 _STRIKES = st.integers(1, 2000).map(lambda n: D(n) / 4)
