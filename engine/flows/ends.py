@@ -15,7 +15,7 @@ from engine.brokers import BrokerFill
 from engine.desk import Desk
 from engine.domain.compared import PositionGap
 from engine.domain.errors import Conflict
-from engine.domain.instrument import CASH_SETTLED, underlying_of
+from engine.domain.instrument import CASH_SETTLED, Instrument, underlying_of
 from engine.domain.money import ZERO
 from engine.domain.order import Order, OrderState, OrderType, Purpose, Side, client_order_id
 from engine.domain.quote import Leg
@@ -144,6 +144,57 @@ async def set_apart(desk: Desk, position: Position, qty: Decimal) -> None:
         why = f"it makes no whole unit of {trade.trade_id} any more"
         _adopt(desk, parts, back, left, why=why)
     if await _commit(desk, out, parts):
+        await _follow_up(desk, parts)
+
+
+async def net(desk: Desk, account: str, unsure: Collection[Instrument]) -> None:
+    """Take shares that an exercise brought off others that are held the other way round.
+
+    A broker holds none both ways. As long as another leg may bring them back they stay apart; once
+    its spread is over and the broker's sum is ours, they have gone for what was held beside it.
+    ``unsure``: what the broker holds otherwise than we do.
+    """
+    async with desk.lock(account):
+        for trade in [t for t in desk.book.trades.values() if t.account == account]:
+            origin, _, symbol = trade.trade_id.rpartition("/")
+            instrument = trade.legs[0].instrument
+            position = desk.book.positions.get(f"{trade.trade_id}|{instrument.key}")
+            if symbol != trade.symbol or origin in desk.book.trades or instrument in unsure:
+                continue
+            if trade.source == "external" and position is not None and position.qty:
+                await _net(desk, trade, position)
+
+
+async def _net(desk: Desk, trade: Trade, position: Position) -> None:
+    fill = BrokerFill(
+        execution_id=f"NET-{client_order_id(f'{position.key}|{position.version}')}",
+        client_order_id="",
+        broker_id="",
+        account=trade.account,
+        instrument=position.instrument,
+        leg=0,
+        side=Side.BUY if position.qty > 0 else Side.SELL,
+        qty=max(abs(position.qty) - _going(desk, trade), ZERO),
+        price=position.lots[0].price,
+        fee_usd=ZERO,
+        executed_at=desk.clock.now(),
+        kind="exercise",
+    )
+    others = _closing(desk, fill)
+    qty = sum((part for _, _, part in others), ZERO)
+    if not qty:
+        return
+    parts = _Parts(account=desk.book.accounts[trade.account])
+    for other, held, part in [(trade, position, qty), *others]:
+        _close(desk, parts, fill, other, held, part, "exercise")
+    if await _commit(desk, fill, parts):
+        await desk.tell(
+            "admin",
+            f"{trade.account}: {qty:f} {trade.symbol} that an exercise brought ({trade.trade_id}) "
+            f"have gone for what was held the other way round, at {fill.price:f}. Nothing was sent "
+            "because of it.",
+            note_id=f"net-{fill.execution_id}",
+        )
         await _follow_up(desk, parts)
 
 

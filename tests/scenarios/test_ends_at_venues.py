@@ -1,19 +1,21 @@
 """Options that end, behind each adapter at its venue on loopback (M-05, M-06)."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from engine.brokers import BrokerFill
 from engine.domain.compared import PositionGap
 from engine.domain.errors import BrokerUnavailable
 from engine.domain.instrument import stock
+from engine.domain.order import OrderType, Side
 from engine.domain.quote import Leg
-from engine.domain.trade import TradeState
-from engine.flows import ends, expired, recover
+from engine.domain.trade import Execution, TradeState
+from engine.flows import ends, expired, recover, send
 from engine.flows.expired import _taken
 from tests import truth
-from tests.conformance.broker_bench import CALL, HIGH_CALL, D
+from tests.conformance.broker_bench import CALL, HIGH_CALL, START, D
 from tests.scenarios.test_desk_at_venues import Outside, at
 from tests.scenarios.test_lone_legs import go, held
 
@@ -71,6 +73,27 @@ async def test_an_option_that_is_gone_while_its_shares_came_was_exercised(name):
         assert not recover.report(it.desk).accounts[0].compared.differences
         assert await it.held() == 0
         await truth.ledger_identity(it.store)
+
+
+def _ended(option, side, qty, price, kind):
+    return BrokerFill(
+        execution_id="END",
+        client_order_id="",
+        broker_id="",
+        account="main",
+        instrument=option,
+        leg=0,
+        side=side,
+        qty=D(qty),
+        price=D(price),
+        fee_usd=D(0),
+        executed_at=START,
+        kind=kind,
+    )
+
+
+def told(it: Outside, words: str) -> int:
+    return sum(words in n.text for n in it.desk.book.notices.values())
 
 
 def gap(instrument, ours, theirs=0):
@@ -233,4 +256,89 @@ async def test_shares_of_an_assignment_that_a_kill_cut_in_two_come_at_the_strike
         compared = it.desk.compared["main"]
         assert it.desk.book.accounts["main"].cash_usd == compared.cash_usd
         assert compared.differences == ()
+        await truth.ledger_identity(it.store)
+
+
+@pytest.mark.parametrize("own", [100, 60, 130])
+@pytest.mark.parametrize("name", ["etrade", "schwab"])
+async def test_own_shares_go_for_the_short_leg_of_a_spread_that_alone_ends_in_the_money(
+    name, own
+):  # M-06
+    """100 shares stood in the books bought and sold at once, and their stop with them."""
+    async with at(name) as it:
+        bench, prices = it.bench, {SPY: ("600.00", "600.00"), CALL: ("2.00", "2.00")}
+        prices[HIGH_CALL] = ("1.00", "1.00")
+        await go(it, 1, prices)
+        app = bench.request(Side.BUY, own, OrderType.LIMIT, instrument=SPY, limit="600.00")
+        app = replace(app, client_order_id="APP1", account=bench.numbers["main"])
+        await bench.venue.exchange.submit(app)
+        await go(it, 3, prices)
+        for _ in range(2):
+            await recover.on_demand(it.desk)
+            await go(it, 2, prices)
+        legs = (Leg(instrument=HIGH_CALL), Leg(instrument=CALL, ratio=-1))
+        await it.enter_unit(legs, 1, D("-0.80"), D("-4.80"))
+        await go(it, 6, prices)
+        assert held(it) == {SPY: own, HIGH_CALL: 1, CALL: -1}
+        await over(it, "603")
+        sold, left = min(own, 100), own - 100
+        found = [(t.direction, t.qty_open) for t in it.desk.book.open_trades()]
+        assert found == ([(1 if left > 0 else -1, abs(left))] if left else [])
+        compared = it.desk.compared["main"]
+        assert it.desk.book.accounts["main"].cash_usd == compared.cash_usd
+        assert compared.differences == ()
+        assert told(it, f"{sold} SPY that an exercise brought") == 1
+        n_rows = len(await it.store.find(Execution))
+        await recover.on_demand(it.desk)
+        assert len(await it.store.find(Execution)) == n_rows
+        await truth.memory_equals_disk(it.desk)
+        await truth.ledger_identity(it.store)
+
+
+@pytest.mark.parametrize("comes", [True, False])
+async def test_shares_stay_apart_while_those_of_the_other_leg_are_on_their_way(comes):  # M-06
+    async with at("tastytrade") as it:
+        bench, prices = it.bench, {SPY: ("600.00", "600.00"), CALL: ("2.00", "2.00")}
+        prices[HIGH_CALL] = ("1.00", "1.00")
+        await go(it, 1, prices)
+        app = bench.request(Side.BUY, 100, OrderType.LIMIT, instrument=SPY, limit="600.00")
+        await bench.venue.exchange.submit(replace(app, account=bench.numbers["main"]))
+        await go(it, 3, prices)
+        for _ in range(2):
+            await recover.on_demand(it.desk)
+            await go(it, 2, prices)
+        legs = (Leg(instrument=CALL), Leg(instrument=HIGH_CALL, ratio=-1))
+        await it.enter_unit(legs, 1, D("1.20"), D("0.20"))
+        await go(it, 6, prices)
+        assert held(it) == {SPY: 100, CALL: 1, HIGH_CALL: -1}
+        exchange, there = bench.venue.exchange, {SPY: D(100)}
+        positions = exchange.positions
+
+        async def after_the_end(number):
+            (shares,) = [p for p in await positions(number) if p.instrument == SPY]
+            return [replace(shares, qty=n) for n in there.values() if n]
+
+        exchange.positions = after_the_end
+        last = datetime(2026, 11, 20, 21, tzinfo=UTC)
+        short = replace(
+            _ended(HIGH_CALL, Side.BUY, 1, "0", "exercise"), executed_at=last, execution_id="E1"
+        )
+        long = replace(short, execution_id="E2", instrument=CALL, side=Side.SELL)
+        shares = replace(short, instrument=SPY, qty=D(100))
+        went = replace(shares, execution_id="E1-S", side=Side.SELL, price=D(605))
+        came = replace(shares, execution_id="E2-S", side=Side.BUY, price=D(600))
+        kind = "exercise" if comes else "expiry"
+        for fill in (short, went, replace(long, kind=kind)):
+            await send.on_fill(it.desk, fill)
+        assert held(it) == {SPY: 0}
+        if comes:
+            await recover.on_demand(it.desk)
+            assert {t.qty_open * t.direction for t in it.desk.book.open_trades()} == {100, -100}
+            await send.on_fill(it.desk, came)
+        else:
+            there[SPY] = D(0)
+            await recover.on_demand(it.desk)
+        open_now = [t.qty_open * t.direction for t in it.desk.book.open_trades()]
+        assert open_now == ([100] if comes else [])
+        await truth.memory_equals_disk(it.desk)
         await truth.ledger_identity(it.store)
