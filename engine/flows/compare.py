@@ -38,6 +38,7 @@ from engine.flows import (
     late_fill,
     load,
     polled,
+    repriced,
     second_truth,
     send,
     splits,
@@ -365,7 +366,9 @@ async def _adopt(
     # What is corrected in a moment, or has filled unheard, has moved its money already.
     is_later = found.positions or unsure or _is_changing(seen)
     if found.cash is not None and is_same and not is_later:
-        await ends.on_cash(desk, account, found.cash.usd, found.cash.theirs)
+        cash = found.cash
+        if not await repriced.on_cash(desk, account, seen.fills, cash.usd, cash.theirs):
+            await ends.on_cash(desk, account, cash.usd, cash.theirs)
 
 
 def _is_changing(seen: _Seen) -> bool:

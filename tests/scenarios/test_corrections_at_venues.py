@@ -97,3 +97,68 @@ async def test_corrections_of_what_was_traded_by_hand_keep_nothing_from_being_co
             assert it.ours() == held == await it.held()
         told = [n.text for n in it.desk.book.notices.values() if "made outside" in n.text]
         assert len(told) == 2
+
+
+def tells(it, price, cash):
+    """The venue says its entries so much dearer, and so much less cash."""
+    exchange = it.bench.venue.exchange
+    plain, each, money = (
+        type(exchange).fills_since,
+        type(exchange).fills_of,
+        type(exchange).balance,
+    )
+
+    def dearer(fills):
+        return [replace(f, price=f.price + price) if f.side is Side.BUY else f for f in fills]
+
+    async def fills_since(account, since):
+        return dearer(await plain(exchange, account, since))
+
+    async def fills_of(order_id):
+        return dearer(await each(exchange, order_id))
+
+    async def balance(account):
+        told = await money(exchange, account)
+        return replace(told, cash_usd=told.cash_usd - cash)
+
+    exchange.fills_since, exchange.fills_of, exchange.balance = fills_since, fills_of, balance
+
+
+@pytest.mark.parametrize("name", ["alpaca", "schwab", "tastytrade"])
+async def test_an_execution_told_later_at_another_price_with_its_money_was_corrected(name):
+    """The money passed for taken out of the account, and the trade stood wrong for good."""
+    async with at(name) as it:
+        entry = await it.enter()
+        await it.seconds(8)
+        was = it.desk.book.accounts["main"]
+        price = it.desk.book.trades[entry.trade_id].entry_price
+        for n in (1, 2):
+            tells(it, D("0.10") * n, 20 * n)
+            await looked_at(it, 2)
+            assert it.desk.book.trades[entry.trade_id].entry_price == price + D("0.10") * n
+        await it.die()
+        await it.start()
+        await looked_at(it, 2)
+        now = it.desk.book.accounts["main"]
+        assert (now.deposits_usd, now.cash_usd) == (was.deposits_usd, was.cash_usd - 40)
+        kinds = [e.kind for e in await it.desk.store.find(Execution)]
+        assert kinds == ["fill", "bust", "correct", "bust", "correct"]
+        told = [n for n in it.desk.book.notices.values() if "was corrected from" in n.text]
+        assert len(told) == 2
+        await it.protected()
+        await truth.memory_equals_disk(it.desk)
+        await truth.ledger_identity(it.desk.store)
+
+
+@pytest.mark.parametrize(("price", "cash"), [("0.10", 0), ("0.10", 21), ("0", 20)])
+@pytest.mark.parametrize("name", ["schwab", "tastytrade"])
+async def test_another_price_that_does_not_fit_the_money_corrects_nothing(name, price, cash):
+    async with at(name) as it:
+        await it.enter()
+        await it.seconds(8)
+        was = it.desk.book.accounts["main"].deposits_usd
+        tells(it, D(price), cash)
+        await looked_at(it, 3)
+        assert it.desk.book.accounts["main"].deposits_usd == was - cash
+        assert [e.kind for e in await it.desk.store.find(Execution)] == ["fill"]
+        await truth.ledger_identity(it.desk.store)
