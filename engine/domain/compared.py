@@ -22,6 +22,11 @@ class PositionGap:
         """What our books lack."""
         return self.theirs - self.ours
 
+    @property
+    def is_less(self) -> bool:
+        """Whether the broker holds less of what the books hold, or the other side of it."""
+        return self.ours * self.qty < 0
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Compared:

@@ -160,7 +160,8 @@ async def _look(
     asked_at = desk.clock.monotonic()
     seen = await _read(desk, broker, account, since)
     splits.hold(desk, account, seen.positions)
-    seen = replace(seen, booked=await _take_in(desk, account, since, seen))
+    reports = [*seen.recent, *seen.working]
+    seen = replace(seen, booked=await take_in(desk, account, since, seen.fills, reports))
     absence.listed(desk, account, since, seen.recent, asked_at)
     if is_first:  # what the lists show needs no question of its own
         await unsettled.resolve(desk, account)
@@ -211,7 +212,7 @@ async def _read(desk: Desk, name: str, account: str, since: datetime) -> _Seen:
         if _sizes(held) == _sizes(before):
             break
     return _Seen(
-        fills=_of_these_books(desk, account, fills),
+        fills=of_these_books(desk, account, fills),
         recent=recent,
         working=working,
         positions=held,
@@ -220,7 +221,7 @@ async def _read(desk: Desk, name: str, account: str, since: datetime) -> _Seen:
     )
 
 
-def _of_these_books(desk: Desk, account: str, fills: Iterable[BrokerFill]) -> list[BrokerFill]:
+def of_these_books(desk: Desk, account: str, fills: Iterable[BrokerFill]) -> list[BrokerFill]:
     """Without a stranger's of before they began: what was sold then would open the other side.
 
     Ours count whenever the broker's clock says they were: it may be far behind.
@@ -268,13 +269,17 @@ async def asked(desk: Desk, question: Awaitable[T]) -> T:
         raise BrokerUnavailable("no answer in time") from None
 
 
-async def _take_in(
-    desk: Desk, account: str, since: datetime, seen: _Seen
+async def take_in(
+    desk: Desk,
+    account: str,
+    since: datetime,
+    fills: Sequence[BrokerFill],
+    reports: Sequence[BrokerOrder],
 ) -> dict[str, Execution | None]:
     """Book every fill that is not, then hear every report; what the store had of them."""
     booked: dict[str, Execution | None] = {}
     known = ChainMap(booked, desk.book.executions)
-    fresh = _fresh(seen.fills, known)
+    fresh = _fresh(fills, known)
     if fresh:
         oldest = min([since, *(f.executed_at for f in fresh)])
         rows = await desk.store.find(
@@ -284,7 +289,6 @@ async def _take_in(
             desk.book.put(row)
             booked[row.execution_id] = row
         fresh = _fresh(fresh, known)
-    reports = [*seen.recent, *seen.working]
     if undone := [f for f in fresh if undoes_booked(desk, f)]:
         for fill in undone:
             await send.on_fill(desk, fill)
@@ -311,8 +315,8 @@ def _fresh(fills: Iterable[BrokerFill], known: Mapping[str, Execution | None]) -
 
 
 async def _news(
-    desk: Desk, account: str, since: datetime, reports: list[BrokerOrder]
-) -> list[BrokerOrder]:
+    desk: Desk, account: str, since: datetime, reports: Sequence[BrokerOrder]
+) -> Sequence[BrokerOrder]:
     """Without what only repeats how an order ended: a day has a thousand of those.
 
     They are read from the store at once; one by one takes longer than all of the broker's lists.

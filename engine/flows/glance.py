@@ -14,7 +14,7 @@ from engine.brokers import Balance, Broker, BrokerOrder, BrokerPosition
 from engine.desk import Desk
 from engine.domain.order import UNANSWERED, WORKING, Order, OrderState, Purpose
 from engine.flows import absence, effects, second_truth, send, splits, unsettled
-from engine.flows.compare import asked, together
+from engine.flows.compare import asked, of_these_books, take_in, together
 from engine.reconcile import Findings
 
 _OPEN_ENDED = (*UNANSWERED, OrderState.PENDING_CANCEL)
@@ -55,6 +55,10 @@ async def _agrees(desk: Desk, name: str, account: str) -> bool:
     unseen = _unseen(desk, account, working)
     await _listed(desk, broker, account, unseen)
     found = _found(desk, account, working, held, balance)
+    if any(gap.is_less for gap in found.positions):
+        # Its stop may be gone as well: one anew for all that the books hold would sell it twice.
+        await _read_back(desk, broker, account)
+        found = _found(desk, account, working, held, balance)
     known = [desk.book.orders.get(o.order_id) for o in unseen]
     gone = [o for o in known if o is not None and o.state in WORKING]
     await asyncio.gather(
@@ -102,6 +106,15 @@ async def _listed(desk: Desk, broker: Broker, account: str, unseen: Sequence[Ord
     for report in told:
         await send.on_report(desk, report, asked=True)
     absence.listed(desk, account, since, told, asked_at)
+
+
+async def _read_back(desk: Desk, broker: Broker, account: str) -> None:
+    """What was traded while nobody listened, before what became of our orders."""
+    since = min(desk.heard_until.get(account, desk.clock.now()), desk.clock.now() - _LATELY) - _SKEW
+    fills, reports = await together(
+        desk, broker.fills_since(account, since), broker.orders_since(account, since)
+    )
+    await take_in(desk, account, since, of_these_books(desk, account, fills), reports)
 
 
 def _is_same(found: Findings) -> bool:

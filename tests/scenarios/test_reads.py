@@ -10,9 +10,10 @@ import pytest
 
 from engine import asking
 from engine.asking import Rank
+from engine.brokers import OrderRequest
 from engine.brokers.paper.book import Holding
 from engine.domain.errors import RateLimited
-from engine.domain.order import OrderState, Purpose
+from engine.domain.order import OrderState, OrderType, Purpose, Side
 from engine.domain.source import Handling
 from engine.domain.trade import Execution
 from engine.flows import approve, compare, glance, halt, recover, watch
@@ -220,6 +221,44 @@ async def test_in_a_storm_of_entries_the_lists_stay_short_and_none_is_read_twice
     assert late_s <= 6, "those of two seconds"
     assert max(spans) < timedelta(seconds=12)
     assert len(spans) <= 4, "one after the other"
+
+
+@pytest.mark.parametrize("n_sold", [2, 1])
+async def test_a_start_sends_no_stop_for_what_somebody_sold_while_the_desk_was_down(rig, n_sold):
+    """He took the stop back first, or his sale would have been refused."""
+    rig.quote(spy("600"), "2.14", "2.16")
+    await rig.say("BTO 2 SPY 600C 1/31 @ 2.15")
+    await rig.fill(spy("600"), "2.14", "2.15")
+    own = rig.asked.inner.caps
+    rig.asked.inner.__dict__["caps"] = replace(own, has_stream=False, dedupes_client_id=False)
+    (stop,) = [o for o in rig.desk.book.orders.values() if o.purpose is Purpose.STOP]
+    assert stop.qty == 2
+    rig.faults.drop_events = 1_000
+    there = rig.asked.inner
+    await there.cancel("main", stop.order_id)
+    sale = OrderRequest(
+        client_order_id="A" * 20,
+        account="main",
+        side=Side.SELL,
+        legs=stop.legs,
+        qty=desks.d(n_sold),
+        type=OrderType.MARKET,
+    )
+    await there.submit(sale)
+    await rig.fill(spy("600"), "2.14", "2.15")
+    sent, plain = [], rig.asked.submit
+
+    async def submit(request):
+        sent.append(request.qty)
+        return await plain(request)
+
+    rig.asked.submit = submit
+    looking = asyncio.create_task(glance.is_as_left(rig.desk, "paper"))
+    while not looking.done():
+        await rig.pass_time(1)
+    assert sent == [2 - n_sold][: 2 - n_sold], "for more than is held it opens the other side"
+    (_, *sold) = await rig.desk.store.find(Execution)
+    assert sum(e.qty for e in sold) == n_sold
 
 
 async def test_an_entry_just_taken_does_not_stand_in_line_behind_exits_whose_end_is_asked_for(rig):

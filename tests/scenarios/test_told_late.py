@@ -501,5 +501,5 @@ async def test_ours_count_in_young_books_though_the_brokers_clock_is_behind(open
     mine = replace(by_hand("late", Side.BUY, 1, at), client_order_id=order.order_id)
     theirs = by_hand("old", Side.BUY, 1, at)
     by_number = replace(theirs, execution_id="e3", broker_id=order.broker_id)
-    found = compare._of_these_books(rig.desk, "main", [mine, theirs, by_number])
+    found = compare.of_these_books(rig.desk, "main", [mine, theirs, by_number])
     assert [fill.execution_id for fill in found] == [mine.execution_id, "e3"]
