@@ -33,6 +33,7 @@ from engine.flows import (
     second_truth,
     send,
     settle,
+    splits,
     water,
 )
 from engine.market import new_york_date
@@ -167,7 +168,7 @@ async def guarded(desk: Desk, part: str, work: Callable[[], Awaitable[None]]) ->
 async def look(desk: Desk, trade_id: str) -> None:
     """Ask every exit rule about one trade, and do what they wish."""
     trade = desk.book.trades.get(trade_id)
-    if trade is None or trade.state is not TradeState.OPEN:
+    if trade is None or trade.state is not TradeState.OPEN or splits.is_open(desk, trade_id):
         return
     view = view_of(desk, trade)
     water.note(desk, trade, view.quote)
@@ -188,6 +189,8 @@ async def look(desk: Desk, trade_id: str) -> None:
 def _wished(desk: Desk, trade: Trade | None) -> tuple[Trade, Event] | None:
     """What the rules wish for now, as the trade's next version; under the account's lock."""
     if trade is None or trade.state is not TradeState.OPEN:
+        return None
+    if splits.is_open(desk, trade.trade_id):
         return None
     view = view_of(desk, trade)  # a fill may have come while waiting for the lock
     wishes = _wishes(desk, trade, view)

@@ -25,14 +25,17 @@ _MOST = 100
 _COST_OFF = Decimal("0.005")
 _PRICE_OFF = Decimal("0.006")
 """A broker's average price is rounded to the cent."""
-_HOLD_S = 10.0
-"""Longer than a comparison takes, which says whether it was split."""
+_HOLD_S = 60.0
+"""Longer than a comparison takes that waits for its turns, or once for an answer."""
 _OLD_PRICES_S = 24 * 3600.0
 """Broker and market need not change over at the same minute: at most from one close to the next."""
 
 
 def hold(desk: Desk, account: str, positions: Sequence[BrokerPosition]) -> None:
-    """While the broker's position looks split no exit leaves: its size and price are of before."""
+    """While the broker's position looks split no exit leaves: its size and price are of before.
+
+    Nor do rules judge a price that may be of afterwards.
+    """
     for theirs in positions:
         held = _held(desk, account, theirs.instrument)
         gap = PositionGap(
@@ -44,6 +47,12 @@ def hold(desk: Desk, account: str, positions: Sequence[BrokerPosition]) -> None:
         if ratio_of(gap, [position for _, position in held]) is not None:
             for trade, _ in held:
                 desk.backoff.wait(f"{trade.trade_id}|all", _HOLD_S)
+                desk.backoff.wait(f"{trade.trade_id}|split", _HOLD_S)
+
+
+def is_open(desk: Desk, trade_id: str) -> bool:
+    """Whether the trade's shares look split, and the books are of before."""
+    return desk.backoff.must_wait(f"{trade_id}|split")
 
 
 async def on_gap(desk: Desk, account: str, gap: PositionGap) -> bool:
@@ -63,6 +72,7 @@ async def on_gap(desk: Desk, account: str, gap: PositionGap) -> bool:
         desk.bars.forget(trade.trade_id)
         desk.bands.drop(trade.trade_id)
         desk.backoff.worked(f"{trade.trade_id}|all")
+        desk.backoff.worked(f"{trade.trade_id}|split")
         effects.settle_soon(desk, trade.trade_id)
     return True
 

@@ -15,7 +15,7 @@ from engine.domain.errors import OrderRejected
 from engine.domain.order import Order, OrderState, OrderType, Purpose, Side
 from engine.domain.quote import Leg
 from engine.domain.trade import Execution, StopPlan, Trade, TradeState
-from engine.flows import capable, flatten, manage, recover, send
+from engine.flows import capable, flatten, manage, monitor, recover, send, splits
 from engine.orders import request_of
 from engine.store import REGISTERS
 from tests import truth
@@ -267,6 +267,28 @@ async def test_no_exit_of_before_a_split_is_sent_while_it_is_being_found(name): 
         assert set(sent) == {8}
         assert it.ours() == await it.held() == 8
         await it.protected()
+
+
+async def test_no_rule_acts_on_a_price_of_after_a_split_before_it_is_booked():  # M-07
+    """A start has the new price at once; where questions wait for turns the lists take longer."""
+    async with at("webull stock") as it:
+        entry = await it.enter(qty=2)
+        await it.seconds(6)
+        (stop,) = [o for o in it.desk.book.orders_of(entry.trade_id) if o.purpose is Purpose.STOP]
+        await split(it, 4, 1)
+        splits.hold(it.desk, "main", await it.bench.broker.positions("main"))
+        await send.look_up(it.desk, stop.order_id)
+        for _ in range(40):
+            it.bench.clock.advance(1)
+            it.quote("0.50", "0.51")
+            await monitor.look(it.desk, entry.trade_id)
+        assert it.order(stop).state is OrderState.CANCELED
+        assert not it.desk.book.trades[entry.trade_id].closes, "a stop of before"
+        await recover.on_demand(it.desk)
+        await it.seconds(12, "0.50", "0.51")
+        assert it.ours() == await it.held() == 8
+        await it.protected()
+        await it.true()
 
 
 async def test_a_split_that_leaves_parts_of_shares_is_told_and_changes_nothing():  # M-07
