@@ -22,6 +22,8 @@ log = logging.getLogger(__name__)
 _PAUSES_S = (0.5, 1, 2, 5, 10, 30)
 STALE = timedelta(seconds=3)
 """After so long without a quote of its own feed, an instrument takes any other's."""
+_LATE = timedelta(seconds=60)
+"""No stream and no poll of the market of now is so far behind it."""
 
 
 class Several:
@@ -40,6 +42,10 @@ class Several:
         self._watched: dict[str, Instrument] = {}
         self._last: dict[str, tuple[int, Quote]] = {}
         """Instrument -> the newest quote that was passed on, and the rank of its feed."""
+        self._made: dict[tuple[str, int], datetime] = {}
+        """Instrument and rank -> when the newest quote that this feed told was made."""
+        self._late: set[tuple[str, int]] = set()
+        """Those whose newest was old already when it came, and followed an older one."""
         self._queue: asyncio.Queue[Quote | None] = asyncio.Queue()
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -172,6 +178,7 @@ class Several:
         """A lesser feed is heard only while all before it are silent or poor about this."""
         quote = not_ahead(quote)
         key = quote.instrument.key
+        self._note_age(rank, quote)
         known = self._last.get(key)
         is_behind = known is not None and known[1].is_sane and is_older(quote, known[1])
         if known is not None and is_behind and is_outdated(quote, known[1]):
@@ -193,10 +200,21 @@ class Several:
             self._last[key] = (rank, quote)
         self._queue.put_nowait(quote)
 
+    def _note_age(self, rank: int, quote: Quote) -> None:
+        """A quiet market's last quote is old, and its next one is not: a late feed's always is."""
+        of = (quote.instrument.key, rank)
+        before = self._made.get(of)
+        if before is not None and quote.exchange_at <= before:
+            return
+        self._made[of] = quote.exchange_at
+        is_late = before is not None and quote.received_at - quote.exchange_at >= _LATE
+        (self._late.add if is_late else self._late.discard)(of)
+
     def _stands(self, known: tuple[int, Quote], quote: Quote) -> bool:
-        _, last = known
+        rank, last = known
         is_fresh = abs(quote.received_at - last.received_at) < STALE
-        return is_fresh and not self._is_poor(last.source, quote)
+        is_late = (quote.instrument.key, rank) in self._late and is_older(last, quote)
+        return is_fresh and not is_late and not self._is_poor(last.source, quote)
 
     def _is_poor(self, source: str, quote: Quote) -> bool:
         quality = self.quality

@@ -7,6 +7,8 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
+import pytest
+
 from engine.clock import ManualClock
 from engine.domain.instrument import Instrument, future, option, stock
 from engine.domain.quote import Quote
@@ -202,6 +204,46 @@ async def test_a_late_feed_that_once_names_the_same_price_silences_no_other() ->
         await say(first, late(n, 90))
         await say(second, quote("second", n))
     assert told[2:] == ["second"] * 7
+    await both.close()
+    await reader
+
+
+@pytest.mark.parametrize(("behind", "heard"), [(900, "second"), (0, "first")])
+async def test_a_first_feed_that_is_late_from_the_start_gives_way_to_a_newer_market(
+    behind: int, heard: str
+) -> None:
+    """Stops acted on prices of a quarter of an hour ago while another feed told those of now."""
+    first, second = Told("first"), Told("second")
+    both, told = Several([first, second], ManualClock(START)), list[str]()  # type: ignore[list-item]
+    await both.connect()
+    reader = asyncio.create_task(collected(both, told))
+    await until(lambda: not both.down)
+    for n in range(6):
+        said = replace(quote("first", n), bid=Decimal(90))
+        old = said.exchange_at - timedelta(seconds=behind)
+        for feed, one in ((first, replace(said, exchange_at=old)), (second, quote("second", n))):
+            feed.queue.put_nowait(one)
+            for _ in range(9):
+                await asyncio.sleep(0)
+    assert told[-4:] == [heard] * 4
+    await both.close()
+    await reader
+
+
+async def test_a_quiet_market_is_no_late_feed() -> None:
+    """Its last quote is told again by each question, and still stands."""
+    first, second = Told("first"), Told("second")
+    both, told = Several([first, second], ManualClock(START)), list[str]()  # type: ignore[list-item]
+    await both.connect()
+    reader = asyncio.create_task(collected(both, told))
+    await until(lambda: not both.down)
+    for n in range(0, 120, 2):
+        standing = replace(quote("first", n), bid=Decimal(90), exchange_at=START)
+        for feed, one in ((first, standing), (second, quote("second", n))):
+            feed.queue.put_nowait(one)
+            for _ in range(9):
+                await asyncio.sleep(0)
+    assert set(told) == {"first"}
     await both.close()
     await reader
 
