@@ -22,7 +22,7 @@ from engine.domain.alert import Asset
 from engine.domain.compared import Compared
 from engine.domain.copying import replace
 from engine.domain.desk import Fact, Notice
-from engine.domain.errors import Conflict, StoreUnavailable, TradeStreamError
+from engine.domain.errors import Conflict, StoreUnavailable, TradeStreamError, own_words
 from engine.domain.instrument import Instrument, underlying_of
 from engine.domain.order import Order
 from engine.domain.quote import Leg, UnitQuote
@@ -243,7 +243,8 @@ class Desk(Background):
                 await self.feed.watch([*instruments, *under])
                 await asyncio.gather(*(self._first_quote(self.feed, i) for i in unknown))
         except Exception as error:  # noqa: BLE001 - whatever a feed raises is "no quote"
-            self.health["feed"] = f"{type(error).__name__}: {error}" if str(error) else "too slow"
+            is_late = isinstance(error, TimeoutError)
+            self.health["feed"] = "too slow" if is_late else own_words(error)
         else:
             self.health.pop("feed", None)
 

@@ -5,6 +5,12 @@ class TradeStreamError(Exception):
     """Root of everything TradeStream raises on purpose."""
 
 
+def own_words(error: Exception) -> str:
+    """What people may be told of it: a library's words could hold anything, so its kind alone."""
+    is_ours = isinstance(error, TradeStreamError)
+    return (str(error) if is_ours else "") or type(error).__name__
+
+
 class UserError(TradeStreamError):
     """Show the sender: says what was wrong and what was not done."""
 

@@ -11,7 +11,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from engine.brokers._wire.usage import Usage
-from engine.domain.errors import BrokerUnavailable, TradeStreamError
+from engine.domain.errors import BrokerUnavailable, own_words
 from engine.domain.instrument import Instrument
 from engine.domain.quote import Quote
 from engine.feeds import FeedAdapter, FeedSetup, is_older, not_ahead
@@ -115,9 +115,7 @@ class Polled(FeedAdapter):
         return new
 
     def _not_answered(self, error: Exception) -> None:
-        """Our own words are shown to people, those of a library are not."""
-        is_ours = isinstance(error, TradeStreamError)
-        self._unanswered = str(error) if is_ours else type(error).__name__
+        self._unanswered = own_words(error)
         log.info("%s: no answer: %s", self.name, self._unanswered)
 
     def _forget_expired(self) -> list[Instrument]:

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from engine.clock import Clock
 from engine.domain.candle import Candles, Timeframe, no_candles
-from engine.domain.errors import BrokerUnavailable
+from engine.domain.errors import BrokerUnavailable, own_words
 from engine.domain.instrument import Instrument
 from engine.domain.news import News, no_news
 from engine.domain.quote import Quote
@@ -165,7 +165,7 @@ class Several:
             except asyncio.CancelledError:
                 raise
             except Exception as error:  # noqa: BLE001 - a feed ends in whatever its library raises
-                why = f"{type(error).__name__}: {error}"
+                why = own_words(error)
             if feed.name not in self.down:
                 log.warning("feed %s is down: %s", feed.name, why)
             self.down[feed.name] = why
