@@ -66,6 +66,24 @@ async def test_a_stream_that_is_missing_is_told_and_a_limit_of_the_plan_is_no_il
     assert not rig.desk.health
 
 
+async def test_of_a_source_that_comes_and_goes_people_are_told_once_an_hour(rig: Rig) -> None:
+    several = Several([feed("alpaca")], rig.clock)
+    rig.desk.feed, sources = several, Sources(rig.desk)
+    for _ in range(20):
+        for down in ({"alpaca": "no answer"}, {"alpaca": "no answer"}, {}):
+            several.down = down
+            await sources.look()
+            rig.clock.advance(WITHOUT_S + 1)
+    assert [note[0] for note in rig.notes()] == ["⚠", "✔"]
+    assert not rig.desk.health
+    several.down = {"alpaca": "no answer"}
+    rig.clock.advance(3600)
+    for _ in range(2):
+        await sources.look()
+        rig.clock.advance(WITHOUT_S)
+    assert [note[0] for note in rig.notes()] == ["⚠", "✔", "⚠"]
+
+
 async def test_only_what_is_of_this_moment_counts_as_a_new_quote(rig: Rig) -> None:
     """/data refresh: a feed that tells its last quote, however old, has no new one."""
     rig.board.quality = Quality()

@@ -41,7 +41,9 @@ def held(legs: tuple[Leg, ...], direction: int, qty: int, *prices: str) -> Books
     return books
 
 
-def end(books: Books, position: Position, price: str, kind: str = "expiry") -> ledger.Settlement:
+def end(
+    books: Books, position: Position, price: str, kind: str = "expiry", qty: int | None = None
+) -> ledger.Settlement:
     others = [p for p in books.positions.values() if p is not position]
     settled = ledger.expire(
         position,
@@ -53,6 +55,7 @@ def end(books: Books, position: Position, price: str, kind: str = "expiry") -> l
         at=NOW,
         now=NOW,
         kind=kind,  # type: ignore[arg-type]
+        qty=None if qty is None else D(qty),
     )
     books.executions.append(settled.execution)
     books.entries.append(settled.entry)
@@ -149,6 +152,14 @@ def test_a_spread_is_still_held_while_its_far_leg_lives() -> None:
     end(books, near, "0")
     assert books.trade().state is TradeState.OPEN
     assert books.trade().qty_open == 2
+
+
+def test_a_leg_that_came_without_its_unit_makes_none_by_ending_in_part() -> None:
+    books = held(unit(CALL, (CALL_605, -1)), 1, 2, "2")
+    assert books.trade().qty_open == 0
+    end(books, only(books), "0", "exercise", qty=1)
+    assert only(books).qty == 1
+    assert books.trade().qty_open == 0
 
 
 def test_a_partly_closed_option_averages_its_exit_with_the_expiry() -> None:

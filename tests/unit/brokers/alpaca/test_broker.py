@@ -852,6 +852,32 @@ async def test_a_fill_of_what_somebody_made_of_an_order_is_ours_though_its_chang
     assert (await bench.seen(order)).state == "filled"
 
 
+async def test_what_was_nobodys_while_its_change_was_under_way_is_looked_at_again_once_it_fills(
+    bench: AlpacaBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No frame tells of it: its fill would be booked as a stranger's, without a stop."""
+    await bench.quote(SPY, "2.00", "2.10")
+    order = await bench.submit(BUY, 2, LIMIT, limit="1.00")
+    await bench.settle()
+    said = venue(bench)._order
+
+    def lagging(*args: Any, **more: Any) -> dict[str, Any]:
+        body = said(*args, **more)
+        late = {"status": "pending_replace", "replaced_by": None}
+        return body | (late if body["id"] == order.broker_id else {})
+
+    venue(bench).faults.drop_frames = 99
+    with monkeypatch.context() as lag:
+        lag.setattr(venue(bench), "_order", lagging)
+        now = await venue(bench).by_hand(order.broker_id, limit_price="1.10")
+        listed = await bench.broker.open_orders("main")
+        assert {o.client_order_id for o in listed if o.broker_id == now} == {""}
+    await bench.quote(SPY, "1.00", "1.05")
+    await bench.pass_latency()
+    (fill,) = await bench.fills()
+    assert (fill.client_order_id, fill.broker_id) == (order.client_order_id, now)
+
+
 async def test_a_change_that_is_told_without_the_new_number_is_looked_up(
     bench: AlpacaBench,
 ) -> None:
