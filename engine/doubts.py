@@ -1,5 +1,6 @@
 """What is not known for sure of orders, and since when; a restart asks anew."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from engine.asking import answered_within
@@ -19,7 +20,7 @@ class Doubts:
     unclear: dict[str, tuple[BrokerOrder, ...]] = field(default_factory=dict)
     """Order -> the broker's orders that may be it."""
     lacking: dict[str, float] = field(default_factory=dict)
-    """Holding that lacks executions of ours -> when that was first seen."""
+    """What counts only when it lasts (``account|instrument|...``, ``lone trade``) -> since when."""
     paid: set[str] = field(default_factory=set)
     """Entries without an answer whose price the market has paid since they left."""
     asked: dict[answered_within, str] = field(default_factory=dict)
@@ -39,3 +40,10 @@ class Doubts:
     unpolled: set[str] = field(default_factory=set)
     """Brokers whose last poll had no turn, or who said what could not be read: looked at sooner,
     and not behind entries."""
+
+    def settled(self, account: str, differing: Collection[str]) -> None:
+        """Of no other holding of the account lacks anything: should it again, it begins anew."""
+        for name in list(self.lacking):
+            of, _, rest = name.partition("|")
+            if of == account and rest.partition("|")[0] not in differing:
+                del self.lacking[name]

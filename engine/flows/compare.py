@@ -120,6 +120,7 @@ async def _account(desk: Desk, broker: str, account: str) -> list[str]:
             await _adopt(desk, broker, account, before, findings, seen)
             left = _judged(desk, account, seen)
     await ends.net(desk, account, {gap.instrument for gap in left.positions})
+    desk.doubts.settled(account, {gap.instrument.key for gap in left.positions})
     if _is_changing(seen):
         compare_later(desk, broker, taken_back.SURE_S, "changed executions")
     lines, still = reconcile.lines(findings), reconcile.lines(left)

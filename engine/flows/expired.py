@@ -201,7 +201,8 @@ def _is_lasting(desk: Desk, account: str, ended: Ended, usd: Decimal) -> bool:
     """Whether all of it has looked the same for long enough."""
     what = [(g.instrument.key, g.ours, shares) for gone, shares in ended for g in gone]
     now = desk.clock.monotonic()
-    return now - desk.doubts.lacking.setdefault(f"{account}|{usd}|{what}", now) >= _SURE_S
+    name = f"{account}|{what[0][0]}|{usd}|{what}"
+    return now - desk.doubts.lacking.setdefault(name, now) >= _SURE_S
 
 
 def _paid(taken: Sequence[PositionGap]) -> Decimal:
