@@ -201,21 +201,25 @@ async def _run(press: Press, question: Question) -> str:
 
 
 async def _show_step(press: Press, words: str) -> None:
-    """What cannot be shown must not end what is being done."""
+    """What cannot be shown must not end what is being done; elsewhere only the outcome is said."""
     try:
-        await _replace(press, words)
+        await _put_in(press, words)
     except Exception as error:  # noqa: BLE001 - an answer of Discord's may be unreadable too
         log.info("a step could not be shown: %s", type(error).__name__)
 
 
 async def _replace(press: Press, said: str) -> None:
     """Put the outcome where the question stood; elsewhere when that is closed."""
-    words = reply.badged(press.client.app, said)
     try:
-        await press.edit_original_response(content=words, embed=None, view=None)
+        await _put_in(press, said)
     except reply.UNWELL as error:
         log.info("the question could not be closed: %s", error)
         await reply.say(press, said)
+
+
+async def _put_in(press: Press, said: str) -> None:
+    words = reply.badged(press.client.app, said)
+    await press.edit_original_response(content=words, embed=None, view=None)
 
 
 async def _show(sent: Sent | None, said: str) -> None:

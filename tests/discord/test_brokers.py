@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from types import SimpleNamespace
 
 from bot import confirm, text
 from tests.discord.kit import desk, plain
@@ -124,9 +125,38 @@ async def test_a_step_that_cannot_be_shown_ends_no_action(monkeypatch):
         await asyncio.sleep(0.05)
         return "Closed."
 
-    monkeypatch.setattr("bot.confirm._replace", unreadable)
+    monkeypatch.setattr("bot.confirm._put_in", unreadable)
     asked = confirm.Question(title="", yes="Close", body=str, action=slow)
     assert await confirm._run("press", asked) == "Closed."
+
+
+async def test_where_the_question_is_gone_the_outcome_alone_is_said_elsewhere(monkeypatch):
+    """Each step of a slow action was a message of its own."""
+    monkeypatch.setattr("bot.confirm._QUICK_S", 0.01)
+    monkeypatch.setattr("bot.confirm._STEP_S", 0.01)
+    said, steps = [], iter(range(99))
+
+    async def gone(**_):
+        raise OSError("unknown message")
+
+    async def say(_press, words):
+        said.append(words)
+
+    async def slow(_press):
+        await asyncio.sleep(0.1)
+        return "Closed."
+
+    monkeypatch.setattr(confirm.reply, "say", say)
+    monkeypatch.setattr(confirm.reply, "badged", lambda _app, words: words)
+    press = SimpleNamespace(client=SimpleNamespace(app=None), edit_original_response=gone)
+    asked = confirm.Question(
+        title="", yes="Close", body=str, action=slow, step=lambda: f"step {next(steps)}"
+    )
+    outcome = await confirm._run(press, asked)
+    assert next(steps) > 2
+    assert not said
+    await confirm._replace(press, outcome)
+    assert said == ["Closed."]
 
 
 async def test_real_money_needs_a_typed_word_and_says_what_is_missing(tmp_path, monkeypatch):
