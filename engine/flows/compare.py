@@ -162,7 +162,8 @@ async def _look(
     seen = await _read(desk, broker, account, since)
     splits.hold(desk, account, seen.positions)
     reports = [*seen.recent, *seen.working]
-    seen = replace(seen, booked=await take_in(desk, account, since, seen.fills, reports))
+    booked = await take_in(desk, account, since, seen.fills, reports, seen.positions)
+    seen = replace(seen, booked=booked)
     absence.listed(desk, account, since, seen.recent, asked_at)
     if is_first:  # what the lists show needs no question of its own
         await unsettled.resolve(desk, account)
@@ -276,6 +277,7 @@ async def take_in(
     since: datetime,
     fills: Sequence[BrokerFill],
     reports: Sequence[BrokerOrder],
+    positions: Sequence[BrokerPosition],
 ) -> dict[str, Execution | None]:
     """Book every fill that is not, then hear every report; what the store had of them."""
     booked: dict[str, Execution | None] = {}
@@ -290,6 +292,7 @@ async def take_in(
             desk.book.put(row)
             booked[row.execution_id] = row
         fresh = _fresh(fresh, known)
+        await splits.before(desk, account, positions, fresh)
     if undone := [f for f in fresh if undoes_booked(desk, f)]:
         for fill in undone:
             await send.on_fill(desk, fill)

@@ -57,7 +57,7 @@ async def _agrees(desk: Desk, name: str, account: str) -> bool:
     found = _found(desk, account, working, held, balance)
     if any(gap.is_less for gap in found.positions):
         # Its stop may be gone as well: one anew for all that the books hold would sell it twice.
-        await _read_back(desk, broker, account)
+        await _read_back(desk, broker, account, held)
         found = _found(desk, account, working, held, balance)
     known = [desk.book.orders.get(o.order_id) for o in unseen]
     gone = [o for o in known if o is not None and o.state in WORKING]
@@ -108,13 +108,15 @@ async def _listed(desk: Desk, broker: Broker, account: str, unseen: Sequence[Ord
     absence.listed(desk, account, since, told, asked_at)
 
 
-async def _read_back(desk: Desk, broker: Broker, account: str) -> None:
+async def _read_back(
+    desk: Desk, broker: Broker, account: str, held: Sequence[BrokerPosition]
+) -> None:
     """What was traded while nobody listened, before what became of our orders."""
     since = min(desk.heard_until.get(account, desk.clock.now()), desk.clock.now() - _LATELY) - _SKEW
     fills, reports = await together(
         desk, broker.fills_since(account, since), broker.orders_since(account, since)
     )
-    await take_in(desk, account, since, of_these_books(desk, account, fills), reports)
+    await take_in(desk, account, since, of_these_books(desk, account, fills), reports, held)
 
 
 def _is_same(found: Findings) -> bool:

@@ -9,14 +9,14 @@ from decimal import Decimal
 from fractions import Fraction
 
 from engine import ledger
-from engine.brokers import BrokerPosition
+from engine.brokers import BrokerFill, BrokerPosition
 from engine.desk import Desk
 from engine.domain.compared import PositionGap
 from engine.domain.instrument import Instrument
 from engine.domain.money import ZERO
 from engine.domain.record import Event
 from engine.domain.trade import Position, Trade
-from engine.flows import effects, water
+from engine.flows import effects, own, water
 from engine.ledger.ends import Settlement
 from engine.market import new_york_date
 
@@ -27,6 +27,11 @@ _PRICE_OFF = Decimal("0.006")
 """A broker's average price is rounded to the cent."""
 _HOLD_S = 60.0
 """Longer than a comparison takes that waits for its turns, or once for an answer."""
+_GUESSED_S = 10.0
+_ONCE_IN_S = 600.0
+"""Exits always pass: where a comparison finds no split, they are held back for it no more."""
+_TIMES = Decimal("1.4")
+"""So many times as dear, or cheap, shares of ours that the broker holds otherwise are held back."""
 _OLD_PRICES_S = 24 * 3600.0
 """Broker and market need not change over at the same minute: at most from one close to the next."""
 
@@ -44,10 +49,17 @@ def hold(desk: Desk, account: str, positions: Sequence[BrokerPosition]) -> None:
             theirs=theirs.qty,
             avg_price=theirs.avg_price,
         )
-        if ratio_of(gap, [position for _, position in held]) is not None:
-            for trade, _ in held:
-                desk.backoff.wait(f"{trade.trade_id}|all", _HOLD_S)
-                desk.backoff.wait(f"{trade.trade_id}|split", _HOLD_S)
+        mine = [position for _, position in held]
+        hides = f"split behind trades {account} {theirs.instrument.key}"
+        if ratio_of(gap, mine) is not None:
+            pause_s = _HOLD_S
+        elif _is_beside_trades(gap, mine) and desk.is_due(hides, _ONCE_IN_S):
+            pause_s = _GUESSED_S
+        else:
+            continue
+        for trade, _ in held:
+            desk.backoff.wait(f"{trade.trade_id}|all", pause_s)
+            desk.backoff.wait(f"{trade.trade_id}|split", pause_s)
 
 
 def is_open(desk: Desk, trade_id: str) -> bool:
@@ -77,6 +89,36 @@ async def on_gap(desk: Desk, account: str, gap: PositionGap) -> bool:
     return True
 
 
+async def before(
+    desk: Desk, account: str, positions: Sequence[BrokerPosition], fresh: Sequence[BrokerFill]
+) -> None:
+    """Book a split that trades came after which are not booked yet: they are in new shares.
+
+    In old ones they would sell more than there was, and what they earned would be wrong for good.
+    Where they came before it, or an order of ours filled, the comparison finds it afterwards.
+    """
+    for theirs in positions:
+        since = [f for f in fresh if f.instrument == theirs.instrument]
+        traded = sum((f.qty * f.side.sign for f in since), ZERO)
+        if not since or not all([await _is_by_hand(desk, fill) for fill in since]):
+            continue
+        held = _held(desk, account, theirs.instrument)
+        ours = sum((position.qty for _, position in held), ZERO)
+        gap = PositionGap(
+            instrument=theirs.instrument,
+            ours=ours,
+            theirs=theirs.qty - traded,
+            avg_price=theirs.avg_price,
+        )
+        if ratio_of(gap, [position for _, position in held]) is not None:
+            await on_gap(desk, account, gap)
+
+
+async def _is_by_hand(desk: Desk, fill: BrokerFill) -> bool:
+    whose = await own.order_of(desk, fill.account, fill.client_order_id, fill.broker_id)
+    return fill.kind == "fill" and whose is None
+
+
 def _rebase(desk: Desk, gap: PositionGap, ratio: Fraction) -> None:
     """Prices from before are no prices of these shares: none is acted on, none is kept."""
     key, last = gap.instrument.key, desk.board.last(gap.instrument)
@@ -101,6 +143,15 @@ def ratio_of(gap: PositionGap, held: Sequence[Position]) -> Fraction | None:
     ratio = Fraction(gap.theirs) / Fraction(gap.ours)
     is_plain = ratio != 1 and max(ratio.numerator, ratio.denominator) <= _MOST
     return ratio if is_plain else None
+
+
+def _is_beside_trades(gap: PositionGap, held: Sequence[Position]) -> bool:
+    """Whether each share has cost so much more or less that a split hides behind trades."""
+    ours = sum((lot.qty * lot.price for p in held for lot in p.lots), ZERO)
+    if gap.instrument.kind != "stock" or not gap.avg_price or gap.ours == gap.theirs:
+        return False
+    times = ours / gap.ours / gap.avg_price if gap.ours else ZERO
+    return times > 0 and not 1 / _TIMES < times < _TIMES
 
 
 def _held(desk: Desk, account: str, instrument: Instrument) -> list[tuple[Trade, Position]]:

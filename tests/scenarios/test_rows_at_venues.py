@@ -253,6 +253,55 @@ async def test_a_split_is_booked_as_one_and_the_stop_follows(name):  # M-07
         await truth.ledger_identity(it.store)
 
 
+@pytest.mark.parametrize("sold", ["after", "before"])
+@pytest.mark.parametrize("name", STOCKS)
+async def test_shares_sold_by_hand_beside_a_split_while_the_desk_was_down(name, sold):  # M-07
+    """More than there was seemed sold: the trade lost all of its cost, and what it earned."""
+    async with at(name) as it:
+        entry = await it.enter(qty=4)
+        await it.seconds(6)
+        paid = it.desk.book.trades[entry.trade_id].entry_price
+        exchange, number = it.bench.venue.exchange, it.bench.numbers["main"]
+        await it.die()
+
+        async def by_hand(qty, bid, ask):
+            it.quote(bid, ask)
+            sale = it.bench.request(Side.SELL, qty, OrderType.LIMIT, limit=bid)
+            sale = replace(sale, client_order_id="APP00000000000000002")
+            if it.name in ("alpaca", "tastytrade"):  # list what was asked over their interface
+                app = it.bench.build(it.bench.venue.url, it.bench.venue.ws_url, it.bench.clock)
+                await app.connect()
+                await app.submit(sale)
+                await app.close()
+            else:
+                await exchange.submit(replace(sale, account=number))
+            it.bench.clock.advance(1)
+            it.quote(bid, ask)
+            await exchange.settle()
+
+        if sold == "before":
+            for order in await exchange.open_orders(number):
+                await exchange.cancel(number, order.client_order_id)
+            it.bench.clock.advance(1)
+            await exchange.settle()
+            await by_hand(1, "2.40", "2.41")
+        await split(it, 4, 1)
+        if sold == "after":
+            await by_hand(6, "0.60", "0.61")
+        await it.start()
+        for _ in range(2):
+            await it.seconds(5, "0.60", "0.61")
+            await recover.on_demand(it.desk)
+        left, gain = (10, 6 * (D("0.60") - paid / 4)) if sold == "after" else (12, D("2.40") - paid)
+        assert await it.held() == it.ours() == left
+        (trade,) = it.desk.book.open_trades()
+        assert trade.trade_id == entry.trade_id
+        assert trade.realised_usd == it.desk.book.accounts["main"].realised_usd == gain
+        await it.protected()
+        await truth.memory_equals_disk(it.desk)
+        await truth.ledger_identity(it.store)
+
+
 @pytest.mark.parametrize("name", ["alpaca stock", "webull stock"])
 async def test_no_exit_of_before_a_split_is_sent_while_it_is_being_found(name):  # M-07
     """The old stop, four times as dear as the market, would sell at once."""
