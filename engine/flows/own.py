@@ -11,12 +11,19 @@ _SKEW = timedelta(minutes=2)
 
 
 async def order_of(desk: Desk, account: str, client_order_id: str, broker_id: str) -> Order | None:
-    """Ours by our id, or by the broker's own number where it hides ours; None: a stranger's."""
+    """Ours by our id, or by the broker's own number where it hides ours; None: a stranger's.
+
+    Under another account's name and another number of the broker's it is no order of ours: somebody
+    has used our id there. Under the number of ours the name of the account is wrong.
+    """
     known = desk.book.orders.get(client_order_id)
+    if known is None and is_our_id(client_order_id):
+        known = await desk.order(client_order_id)
     if known is not None:
-        return known
+        is_elsewhere = account != known.account and known.broker_id not in (None, broker_id)
+        return None if is_elsewhere and broker_id else known
     if is_our_id(client_order_id):
-        return await desk.order(client_order_id)
+        return None
     if not broker_id or client_order_id:
         return None
     return next(

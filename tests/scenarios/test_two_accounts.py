@@ -5,11 +5,12 @@ from dataclasses import replace
 
 import pytest
 
+from engine.brokers import BrokerOrder
 from engine.brokers.paper import PaperBroker, PaperSettings
 from engine.domain.errors import BrokerUnavailable, RateLimited
 from engine.domain.order import Purpose
 from engine.domain.source import RouteRule
-from engine.flows import recover, watch
+from engine.flows import recover, send, watch
 from engine.flows.hear import of_each
 from storage.memory import MemoryVault
 from tests import rig as desks
@@ -147,3 +148,49 @@ async def test_what_no_silence_explains_is_raised_of_whichever_account():
     with pytest.raises(BrokerUnavailable, match="504"):
         await of_each(map(look, ["a", quiet, BrokerUnavailable("later"), "b"]))
     assert await of_each(map(look, ["a", "b"])) == ["a", "b"]
+
+
+async def test_our_id_that_somebody_uses_at_another_account_is_no_order_of_ours(rig):
+    """What it filled was booked to the account of ours: four were held, and stopped, of two."""
+    await lives(rig, 6, "2.14", "2.15")
+    desk = rig.desk
+    ours = next(o for o in desk.book.orders.values() if (o.account, o.purpose) == ("b", "entry"))
+    before = {k: p.qty for k, p in desk.book.positions.items()}
+    fill = desks.told_fill(
+        rig,
+        "X-1",
+        account="a",
+        instrument=ours.legs[0].instrument,
+        client_order_id=ours.order_id,
+        broker_id="another",
+    )
+    report = orders_report(ours, account="a", broker_id="another", state="accepted", filled=d(0))
+    await send.on_report(desk, report)
+    await send.on_fill(desk, fill)
+    await rig.rest()
+    assert desk.book.orders[ours.order_id].state is ours.state
+    assert {k: p.qty for k, p in desk.book.positions.items() if k in before} == before
+    (adopted,) = [t for t in desk.book.open_trades() if t.account == "a"]
+    assert (adopted.source, adopted.qty_open) == ("external", 1)
+    late = replace(fill, execution_id="X-2", broker_id=ours.broker_id)
+    await send.on_fill(desk, late)
+    await rig.rest()
+    assert len([t for t in desk.book.open_trades() if t.account == "a"]) == 1, "a wrong name"
+
+
+def orders_report(order, **said):
+    return replace(
+        BrokerOrder(
+            client_order_id=order.order_id,
+            broker_id=order.broker_id,
+            account=order.account,
+            state="filled",
+            side=order.side,
+            legs=order.legs,
+            qty=order.qty,
+            filled=order.filled,
+            type=order.type,
+            updated_at=order.updated_at,
+        ),
+        **said,
+    )
