@@ -247,12 +247,16 @@ async def _follow_up(desk: Desk, parts: _Parts) -> None:
 def _holders(desk: Desk, fill: BrokerFill) -> Iterator[tuple[Trade, Position]]:
     """Trades of the account that hold the instrument: adopted ones first, then the oldest."""
     trades = [t for t in desk.book.trades.values() if t.account == fill.account]
-    for trade in sorted(
-        trades, key=lambda t: (t.source != "external", t.opened_at or t.created_at)
-    ):
+    for trade in sorted(trades, key=_turn):
         position = desk.book.positions.get(f"{trade.trade_id}|{fill.instrument.key}")
         if position is not None and position.qty != 0:
             yield trade, position
+
+
+def _turn(trade: Trade) -> tuple[bool, bool, datetime]:
+    """Of those that stand for no order of ours what an exercise brought comes last."""
+    is_adopted = trade.trade_id.endswith("-adopted")
+    return trade.source != "external", not is_adopted, trade.opened_at or trade.created_at
 
 
 def _ending(desk: Desk, fill: BrokerFill) -> Iterable[tuple[Trade, Position, Decimal]]:

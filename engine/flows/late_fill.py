@@ -62,8 +62,9 @@ def _stands(
 
 
 async def _is_late(desk: Desk, row: LedgerEntry, adopted: LedgerEntry) -> bool:
-    """A fill of ours from before the adoption."""
-    if row.kind != "fill" or row.execution_id.startswith(_GAP) or row.qty * adopted.qty <= 0:
+    """A fill of ours, or shares of an exercise, from before the adoption."""
+    is_told = row.kind in ("fill", "exercise") and not row.execution_id.startswith(_GAP)
+    if not is_told or row.qty * adopted.qty <= 0:
         return False
     fill = await desk.store.get(Execution, row.execution_id)
     return fill is not None and bool(fill.order_id) and fill.executed_at <= adopted.booked_at

@@ -342,3 +342,33 @@ async def test_shares_stay_apart_while_those_of_the_other_leg_are_on_their_way(c
         assert open_now == ([100] if comes else [])
         await truth.memory_equals_disk(it.desk)
         await truth.ledger_identity(it.store)
+
+
+async def test_shares_of_an_exercise_that_the_positions_show_before_it_is_told_are_held_once():
+    """They were adopted, and came once more with their transaction: twice as many as there were."""
+    async with at("tastytrade") as it:
+        prices = {CALL: ("2.00", "2.00"), HIGH_CALL: ("1.00", "1.00")}
+        await go(it, 1, prices)
+        legs = (Leg(instrument=CALL), Leg(instrument=HIGH_CALL, ratio=-1))
+        entry = await it.enter_unit(legs, 1, D("1.20"), D("0.20"))
+        await go(it, 6, prices)
+        await over(it, "603")  # the venue tells no transactions of ends
+        (adopted,) = [t for t in it.desk.book.open_trades() if t.source == "external"]
+        assert adopted.qty_open == 100
+        last = datetime(2026, 11, 20, 21, tzinfo=UTC)
+        long = replace(_ended(CALL, Side.SELL, 1, "0", "exercise"), executed_at=last)
+        short = replace(long, execution_id="E2", instrument=HIGH_CALL, side=Side.BUY, kind="expiry")
+        came = replace(long, execution_id="E3", instrument=SPY, side=Side.BUY, qty=D(100))
+        for fill in (long, short, replace(came, price=D(600))):
+            await send.on_fill(it.desk, fill)
+        for _ in range(3):
+            await recover.on_demand(it.desk)
+            await it.seconds(3, "")
+        assert {k: q for k, q in held(it).items() if q} == {SPY: 100}
+        (shares,) = it.desk.book.open_trades()
+        assert (shares.trade_id, shares.entry_price) == (f"{entry.trade_id}/SPY", 600)
+        compared = it.desk.compared["main"]
+        assert compared.differences == ()
+        assert it.desk.book.accounts["main"].cash_usd == compared.cash_usd
+        await truth.memory_equals_disk(it.desk)
+        await truth.ledger_identity(it.store)
