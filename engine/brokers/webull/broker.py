@@ -413,14 +413,15 @@ class Webull(Adapter):
         self, said: Any, account: str, what: str, *, may_lag: bool = False, asked: str = ""
     ) -> list[translate.Row]:
         """Understood whole or not at all; what is filled is durable before it is told."""
-        read = partial(translate.rows, said, account, self._note, asked=asked)
+        now = self.clock.now()
+        read = partial(translate.rows, said, account, self._note, asked=asked, now=now)
         rows = self._understood(read, what)
         for row in rows:
             if row.order.state == "unknown":
                 self._note(f"unknown order status {row.order.raw_state}")
             if len(row.order.legs) > 1:
                 continue  # placed by hand: one price for all legs says of none what it cost
-            at = row.filled_at or self.clock.now()
+            at = row.filled_at or now
             self._sums.saw(row.order, row.average, row.fee_usd, at, may_lag=may_lag)
         await self._sums.keep()
         return [replace(row, order=self._sums.told(row.order)) for row in rows]

@@ -196,10 +196,18 @@ def plain(value: Decimal) -> str:
 # -- answers ----------------------------------------------------------------------------------
 
 
-def rows(answer: Any, account: str, odd: Callable[[str], None], *, asked: str = "") -> list[Row]:
+def rows(
+    answer: Any,
+    account: str,
+    odd: Callable[[str], None],
+    *,
+    asked: str = "",
+    now: datetime | None = None,
+) -> list[Row]:
     """The orders of a list or of one look-up; ``odd`` is told of others' that cannot be read.
 
-    ``asked``: our id that was asked for, of what names none in the answer to that.
+    ``asked``: our id that was asked for, of what names none in the answer to that. ``now``: when
+    it was, for an order that does not say when it was placed.
 
     Raises:
         UNREADABLE: it is not what Webull documents, or one of ours is not.
@@ -214,7 +222,7 @@ def rows(answer: Any, account: str, odd: Callable[[str], None], *, asked: str = 
             said = {**said, "client_order_id": asked}
         try:
             if _is_traded(said):
-                found.append(_row(said, account))
+                found.append(_row(said, account, now))
         except UNREADABLE:
             if _may_be_ours(said):
                 raise
@@ -252,7 +260,7 @@ def _is_held(said: Json, odd: Callable[[str], None]) -> bool:
 _KINDS = ("EQUITY", "OPTION", "FUTURES", "CRYPTO", "EVENT")
 
 
-def _row(said: Json, account: str) -> Row:
+def _row(said: Json, account: str, now: datetime | None) -> Row:
     state = STATES.get(said["status"], "unknown")
     filled_at = _filled_at(said)
     order = BrokerOrder(
@@ -273,7 +281,7 @@ def _row(said: Json, account: str) -> Row:
         limit=_price(said.get("limit_price")),
         stop=_price(said.get("stop_price")),
         reason=str(said.get("fail_reason") or ""),
-        updated_at=filled_at or moment(said["place_time_at"]),
+        updated_at=filled_at or _placed_at(said) or now or moment(said["place_time_at"]),
         raw_state=said["status"],
     )
     return Row(
@@ -288,6 +296,15 @@ def _filled_at(said: Json) -> datetime | None:
     """When, where that can be told; no execution is lost because it cannot."""
     with suppress(ValueError, TypeError):
         return moment(said["filled_time_at"]) if said.get("filled_time_at") else None
+    return None
+
+
+def _placed_at(said: Json) -> datetime | None:
+    """When, where that can be told: an order that works is no less there without it."""
+    with suppress(ValueError, TypeError, KeyError):
+        return moment(said["place_time_at"])
+    with suppress(ValueError, TypeError, KeyError, OverflowError, OSError):
+        return datetime.fromtimestamp(int(said["place_time"]) / 1000, UTC)
     return None
 
 

@@ -252,6 +252,27 @@ def test_no_execution_is_lost_because_its_time_cannot_be_read(at):
     assert (row.order.filled, row.filled_at) == (1, None)
 
 
+@pytest.mark.parametrize(
+    ("said", "at"),
+    [
+        ({"place_time": "1795014009150"}, "2026-11-18T15:00:09.150Z"),
+        ({"place_time": 1795014009150}, "2026-11-18T15:00:09.150Z"),
+        ({"place_time": "soon"}, "2026-11-18T16:00:00Z"),
+        ({"place_time_at": "soon"}, "2026-11-18T16:00:00Z"),
+        ({}, "2026-11-18T16:00:00Z"),
+    ],
+)
+def test_an_order_that_does_not_say_when_it_was_placed_hides_no_other(said, at):
+    """The whole list of what works could not be read: nobody knew of any fill in it."""
+    body, now = listed(golden_order()), translate.moment("2026-11-18T16:00:00Z")
+    order = body["data"][0]["orders"][0]
+    order.pop("place_time_at"), order.pop("place_time", None)
+    order |= said
+    (row,) = translate.rows(body, "main", pytest.fail, now=now)
+    assert row.order.updated_at == translate.moment(at)
+    assert row.order.client_order_id
+
+
 def test_an_order_that_says_when_it_filled_need_not_say_when_it_was_placed():
     """What it brought was never heard of, and stood bare."""
     at = "2026-11-18T15:00:09.150Z"
