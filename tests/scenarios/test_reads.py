@@ -401,6 +401,7 @@ async def test_an_entry_that_the_market_should_have_filled_is_asked_for_at_once(
     rig.quote(spy("600"), "2.14", "2.16")
     await rig.say("BTO 1 SPY 600C 1/31 @ 2.15")
     rig.quote(spy("600"), "2.28", "2.30")
+    rig.asked.left = rig.asked.more = 0  # the next poll is far
     await rig.pass_time(3)
     await watch.round_of(rig.desk)
     await rig.rest()
@@ -537,7 +538,12 @@ async def test_a_stop_that_ended_untold_is_found_within_5_s_before_entries_where
     ], "and there is a new one"
 
 
-async def test_where_no_stop_works_polls_beside_a_stream_stay_seldom(rig):
+@pytest.mark.parametrize(("left", "n_polls"), [(None, 7), (watch.SPARE + 1, 7), (watch.SPARE, 2)])
+async def test_while_an_entry_works_polls_beside_a_stream_are_frequent_where_there_is_room(
+    rig, left, n_polls
+):
+    """A fill that a silent stream keeps to itself had no stop for up to 15 s."""
+    rig.asked.left = rig.asked.more = left
     rig.quote(spy("600"), "2.14", "2.16")
     await rig.say("BTO 1 SPY 600C 1/31 @ 2.15")
     rig.quote(spy("600"), "2.50", "2.60")
@@ -545,7 +551,7 @@ async def test_where_no_stop_works_polls_beside_a_stream_stay_seldom(rig):
     rig.asked.n.clear()
     await watched(rig, 30)
     assert [o.state for o in entries(rig)] == [OrderState.ACCEPTED]
-    assert rig.asked.n["open_orders"] == 2
+    assert rig.asked.n["open_orders"] == n_polls
 
 
 async def test_a_close_that_the_market_should_have_filled_is_asked_for_at_once(rig):
