@@ -31,6 +31,8 @@ log = logging.getLogger(__name__)
 
 MEND_EVERY_S = 8.0
 """At least so often a broker that was reached before and is silent is asked again."""
+BARE_EVERY_S = 3.0
+"""And one that was not, where something may be held that only it can protect."""
 START_WAIT_S = 3.0
 """A broker that takes longer at the start is waited for on the side."""
 
@@ -114,9 +116,7 @@ async def _reach(desk: Desk, name: str, *, is_start: bool = False) -> str:
             if isinstance(error, BrokerAuthError):
                 await send.locked_out(desk, name, error)
                 return _unreached(desk, name, said)
-            # Reached before: its breaker keeps us from pressing it, and entries wait for this.
-            most_s = None if name in desk.offline else MEND_EVERY_S
-            return _unreached(desk, name, said, most_s)
+            return _unreached(desk, name, said, _most_s(desk, name))
         except Exception as error:  # an adapter's own bug must not keep the others from starting
             # Nor may what cannot be booked: the same lists would end the next start as well.
             if isinstance(error, TradeStreamError) and not isinstance(error, Conflict):
@@ -152,6 +152,15 @@ def _unreached(desk: Desk, name: str, said: str, most_s: float | None = None) ->
     desk.backoff.failed(f"mend|{name}", most_s)
     doubt.look_on(desk, name)
     return f"{name}: not reachable, entries stay off ({said})"
+
+
+def _most_s(desk: Desk, name: str) -> float | None:
+    """The longest pause before a silent broker is asked again; None: as long as ever."""
+    if name not in desk.offline:
+        return MEND_EVERY_S  # its breaker keeps us from pressing it, and entries wait for this
+    is_held = any(t.broker == name for t in desk.book.open_trades())
+    may_be = (o for o in desk.book.orders.values() if o.broker == name)
+    return BARE_EVERY_S if is_held or any(o.state.is_at_broker for o in may_be) else None
 
 
 async def _protect(desk: Desk, trade_id: str) -> None:

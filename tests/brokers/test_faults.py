@@ -304,6 +304,24 @@ async def ask_all(bench: VenueBench) -> list[object]:
     ]
 
 
+async def test_a_start_that_was_answered_with_502_connects_once_it_is_answered(
+    bench: VenueBench,
+) -> None:
+    """Whoever connects has waited already: no breaker adds half a minute to it."""
+    await bench.crash()
+    bench.broker = bench.build(bench.venue.url, bench.venue.ws_url, bench.clock)
+    bench.venue.faults.strikes = lambda _: True
+    bench.venue.faults.html_502 = 6
+    for _ in range(7):
+        bench.clock.advance(3)
+        try:
+            await bench.broker.connect()
+        except BrokerUnavailable:
+            continue
+        break
+    assert await bench.broker.open_orders(bench.account) == []
+
+
 @pytest.mark.parametrize("fault", SPOILT)
 async def test_a_spoilt_answer_to_a_question_changes_no_answer(
     bench: VenueBench, fault: str

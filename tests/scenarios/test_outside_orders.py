@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 
@@ -471,6 +472,35 @@ def lost(rig, monkeypatch):
     monkeypatch.setattr(rig.outside, "connect", refuses)
     rig.desk.offline.add("paper")
     rig.desk.gates["paper"] = "503"
+
+
+async def test_a_start_asks_a_silent_broker_every_few_seconds_while_something_may_be_held_there(
+    opened, monkeypatch
+):
+    """Twice as long after each 502, up to a minute: a filled entry stood bare for 80 s."""
+    rig = await opened()
+    asked = []
+
+    async def refuses():
+        asked.append(rig.clock.monotonic())
+        raise BrokerUnavailable("502")
+
+    monkeypatch.setattr(rig.outside, "connect", refuses)
+    rig.desk.offline.add("paper")
+    rig.desk.gates["paper"] = "502"
+    await alive(rig, 60)
+    assert len(asked) < 8, "where nothing is at stake it is left alone"
+    monkeypatch.undo()
+    await alive(rig, 60)
+    assert "paper" not in rig.desk.offline
+    await rig.say(BUY)
+    rig.faults.drop_events = 1_000
+    monkeypatch.setattr(rig.outside, "connect", refuses)
+    rig.desk.offline.add("paper")
+    rig.desk.gates["paper"] = "502"
+    asked.clear()
+    await alive(rig, 60)
+    assert max(b - a for a, b in pairwise(asked)) <= 4
 
 
 async def test_no_all_clear_is_told_while_a_broker_is_being_connected_anew(opened, monkeypatch):

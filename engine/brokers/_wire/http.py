@@ -117,8 +117,12 @@ class Wire:
         return self._session
 
     def open(self) -> None:
-        """Allow calls again after :meth:`close`; a new one is open."""
+        """Allow calls again after :meth:`close`; a new one is open.
+
+        Whoever connects has waited already, and nothing is done there before it has worked.
+        """
         self._is_closed = False
+        self.breaker.invite()
 
     async def close(self) -> None:
         """Hang up; calls are refused from here on."""

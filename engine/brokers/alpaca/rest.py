@@ -99,6 +99,7 @@ class Rest:
             return Client(key, secret, url, connect_s=connect_s, read_s=read_s, version=version)
 
         self._client = await self._threads["read"].run(made)
+        self.breaker.invite()  # whoever connects has waited already
 
     async def close(self) -> None:
         """Hang up; threads end as they fall idle."""

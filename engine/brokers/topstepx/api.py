@@ -85,6 +85,7 @@ class Api:
         Raises:
             BrokerAuthError, BrokerUnavailable.
         """
+        self.wire.open()
         await self.login()
         if self._renewer is None or self._renewer.done():
             self._renewer = asyncio.create_task(self._renew(), name=f"token {self.name}")

@@ -361,6 +361,19 @@ async def test_a_broken_broker_is_left_alone_but_for_exits(server, wire, clock):
     await wire.act("POST", "/orders", json={})
 
 
+async def test_a_broken_broker_is_tried_at_once_by_whoever_connects(server, wire):
+    """A start that was told 502 six times left alone a broker that worked, for a minute."""
+    await broken(server, wire)
+    for _ in range(3):
+        wire.open()
+        with pytest.raises(BrokerUnavailable):
+            await wire.read("GET", "/accounts")
+    assert len(server.seen) == 8, "once each"
+    server.answers = [text(200, "{}")]
+    wire.open()
+    assert (await wire.read("GET", "/accounts")).is_ok
+
+
 async def test_refusals_do_not_make_a_broker_broken(server, wire):
     server.answers = [text(422, '{"message": "no"}')]
     for _ in range(20):
