@@ -1,6 +1,8 @@
 """Run the desk: the bot itself."""
 
 import argparse
+import signal
+import sys
 from pathlib import Path
 
 HELP = "run the desk (the default)"
@@ -13,6 +15,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Start, recover, trade, until told to stop; the exit code."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # reading the modules in takes seconds
     from bot import log, process
     from bot.config import load
 
