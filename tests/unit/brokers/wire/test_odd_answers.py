@@ -226,7 +226,8 @@ async def test_an_update_with_an_impossible_time_does_not_end_the_reading_of_upd
     """``OverflowError`` is no ``ValueError``: the pump of Alpaca's stream died of it for good."""
     known = Mock()
     known.ours.return_value = "TS000000000000000001"
-    books = Mock(report=AsyncMock(side_effect=[OverflowError("no such date"), KeyError("id")]))
+    wrong = [OverflowError("no such date"), KeyError("id")]
+    books = Mock(note=AsyncMock(), report=AsyncMock(side_effect=wrong))
     events = Events()
     updates = Updates("main", known, books, events)
     good = {
