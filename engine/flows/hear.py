@@ -33,7 +33,7 @@ from engine.domain.errors import (
     StoreUnavailable,
 )
 from engine.domain.order import UNANSWERED, WORKING, Order, OrderState, Purpose
-from engine.flows import effects, own, polled
+from engine.flows import effects, own, polled, splits
 from engine.flows.fills import on_fill
 from engine.market import new_york_date
 from engine.reconcile import GRACE
@@ -262,6 +262,23 @@ async def _pace_after(desk: Desk, before: Order, after: Order, why: str) -> None
         )
 
 
+def _is_bared(before: Order, after: Order) -> bool:
+    """Whether a stop of shares that worked was ended by its broker, unasked and unfilled."""
+    is_over = after.state in (OrderState.CANCELED, OrderState.EXPIRED)
+    is_stop = after.purpose is Purpose.STOP and after.legs[0].instrument.kind == "stock"
+    return is_stop and is_over and before.state in WORKING and not after.filled
+
+
+async def _ask_what_is_held(desk: Desk, stop: Order) -> None:
+    """Before the next stop leaves."""
+    try:
+        await splits.look(desk, stop)
+        if splits.is_open(desk, stop.trade_id):
+            compare_later(desk, stop.broker, 0.0, "split")
+    finally:
+        effects.settle_soon(desk, stop.trade_id)
+
+
 def _is_lone(desk: Desk, report: BrokerOrder) -> bool:
     """Whether legs of it are filled that are not booked, though they make no more whole units."""
     known = desk.book.executions
@@ -317,6 +334,8 @@ def compare_later(desk: Desk, broker: str, pause_s: float, why: str) -> None:
 
 async def _store(desk: Desk, order: Order, after: Order, report: BrokerOrder) -> None:
     more: dict[str, Any] = {"reason": report.reason} if report.reason else {}
+    if _is_bared(order, after) and splits.await_look(desk, after):
+        desk.spawn(_ask_what_is_held(desk, after), f"held after {after.order_id}")
     async with effects.story(desk, order.alert_id):
         await desk.commit(
             desk.event(

@@ -28,7 +28,7 @@ from engine.domain.record import Event, changed
 from engine.domain.trade import Trade, TradeState
 from engine.exits import Cancel, Replace, Step, Submit
 from engine.exits.plan import is_protected, plan
-from engine.flows import capable, effects, send
+from engine.flows import capable, effects, send, splits
 
 _MAX_STEPS = 25
 """More steps than any trade needs in one go; beyond it something fights back."""
@@ -59,7 +59,7 @@ async def run(desk: Desk, trade_id: str, wish: Wished | None = None) -> None:
 async def _next(desk: Desk, trade_id: str, wish: Wished | None = None) -> bool:
     """One step: decided and durable under the account's lock, then sent. False when at rest."""
     trade = desk.book.trades.get(trade_id)
-    if desk.backoff.must_wait(f"{trade_id}|all") and wish is None:
+    if _must_rest(desk, trade_id) and wish is None:
         return False
     if trade is None or trade.broker not in desk.brokers:
         return await _tidy(desk, trade_id)
@@ -77,7 +77,7 @@ async def _next(desk: Desk, trade_id: str, wish: Wished | None = None) -> bool:
         planned = plan(trade, own, broker_stops=broker_stops, is_beside=is_beside)
         steps = tuple(capable.fitted(desk, trade, step) for step in planned)
         step = next((s for s in steps if not _must_wait(desk, noted, s)), None)
-        if desk.backoff.must_wait(f"{trade_id}|all"):
+        if _must_rest(desk, trade_id):
             step = None
         if isinstance(step, Cancel):  # from here on it may stand bare, whenever its end is heard of
             left = [o for o in own if o.order_id != step.order.order_id]
@@ -92,6 +92,10 @@ async def _next(desk: Desk, trade_id: str, wish: Wished | None = None) -> bool:
             work = await _write_ahead(desk, noted, step, before)
     await _act(desk, *work)
     return True
+
+
+def _must_rest(desk: Desk, trade_id: str) -> bool:
+    return desk.backoff.must_wait(f"{trade_id}|all") or splits.is_open(desk, trade_id)
 
 
 def _must_wait(desk: Desk, trade: Trade, step: Step) -> bool:

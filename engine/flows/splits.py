@@ -4,21 +4,28 @@ The evidence is the broker's own position: our cost, another quantity, no trade 
 books follow, stops and targets are rescaled; it is no trade, no gain, and no order makes it so.
 """
 
+import asyncio
+import logging
 from collections.abc import Sequence
 from decimal import Decimal
 from fractions import Fraction
 
 from engine import ledger
+from engine.asking import Rank, asking
 from engine.brokers import BrokerFill, BrokerPosition
 from engine.desk import Desk
 from engine.domain.compared import PositionGap
+from engine.domain.errors import TradeStreamError
 from engine.domain.instrument import Instrument
 from engine.domain.money import ZERO
+from engine.domain.order import Order
 from engine.domain.record import Event
 from engine.domain.trade import Position, Trade
 from engine.flows import effects, own, water
 from engine.ledger.ends import Settlement
 from engine.market import new_york_date
+
+log = logging.getLogger(__name__)
 
 _MOST = 100
 """Largest number in a ratio: 1:100 is the largest that exchanges have seen in years."""
@@ -27,6 +34,8 @@ _PRICE_OFF = Decimal("0.006")
 """A broker's average price is rounded to the cent."""
 _HOLD_S = 60.0
 """Longer than a comparison takes that waits for its turns, or once for an answer."""
+_LOOK_S = 1.5
+"""For what is held to be told once a stop has ended: it is bare meanwhile."""
 _GUESSED_S = 10.0
 _ONCE_IN_S = 600.0
 """Exits always pass: where a comparison finds no split, they are held back for it no more."""
@@ -58,13 +67,45 @@ def hold(desk: Desk, account: str, positions: Sequence[BrokerPosition]) -> None:
         else:
             continue
         for trade, _ in held:
-            desk.backoff.wait(f"{trade.trade_id}|all", pause_s)
-            desk.backoff.wait(f"{trade.trade_id}|split", pause_s)
+            desk.backoff.wait(_pause_of(trade.trade_id), pause_s)
 
 
 def is_open(desk: Desk, trade_id: str) -> bool:
     """Whether the trade's shares look split, and the books are of before."""
-    return desk.backoff.must_wait(f"{trade_id}|split")
+    return desk.backoff.must_wait(_pause_of(trade_id))
+
+
+def await_look(desk: Desk, order: Order) -> bool:
+    """Nothing leaves until it is known whether the stop ended because its shares were split.
+
+    False when that is being found out already.
+    """
+    if is_open(desk, order.trade_id):
+        return False
+    desk.backoff.wait(_pause_of(order.trade_id), 2 * _LOOK_S)
+    return True
+
+
+async def look(desk: Desk, order: Order) -> None:
+    """A broker ends stops of before a split by itself: sent anew at their old price they sell all.
+
+    Where it does not say in time what is held, the stop is sent anew.
+    """
+    held: Sequence[BrokerPosition] = ()
+    try:
+        with asking(Rank.BARE):
+            async with asyncio.timeout(_LOOK_S):
+                held = await desk.broker(order.broker).positions(order.account)
+    except (TradeStreamError, TimeoutError) as error:
+        log.info("what is held after the end of %s is not known: %s", order.order_id, error)
+    except Exception:  # an adapter's own bug must not keep the stop from being sent anew
+        log.exception("what is held after the end of %s: the adapter failed", order.order_id)
+    desk.backoff.worked(_pause_of(order.trade_id))
+    hold(desk, order.account, held)
+
+
+def _pause_of(trade_id: str) -> str:
+    return f"{trade_id}|split"
 
 
 async def on_gap(desk: Desk, account: str, gap: PositionGap) -> bool:
@@ -83,8 +124,7 @@ async def on_gap(desk: Desk, account: str, gap: PositionGap) -> bool:
         water.forget(desk, trade.trade_id)
         desk.bars.forget(trade.trade_id)
         desk.bands.drop(trade.trade_id)
-        desk.backoff.worked(f"{trade.trade_id}|all")
-        desk.backoff.worked(f"{trade.trade_id}|split")
+        desk.backoff.worked(_pause_of(trade.trade_id))
         effects.settle_soon(desk, trade.trade_id)
     return True
 

@@ -318,6 +318,24 @@ async def test_no_exit_of_before_a_split_is_sent_while_it_is_being_found(name): 
         await it.protected()
 
 
+@pytest.mark.parametrize("name", STOCKS)
+async def test_a_stop_that_a_split_ends_is_not_sent_anew_at_its_old_price(name):  # M-07
+    """A poll hears of its end before any comparison finds the split: it sold all at once."""
+    async with at(name) as it:
+        entry = await it.enter(qty=2)
+        await it.seconds(6)
+        (stop,) = [o for o in it.desk.book.orders_of(entry.trade_id) if o.purpose is Purpose.STOP]
+        before = {o.client_order_id for o in await it.exits_at_venue()}
+        await split(it, 4, 1)
+        await send.look_up(it.desk, stop.order_id)
+        await it.seconds(12, "0.50", "0.51")
+        sent = [o.qty for o in await it.exits_at_venue() if o.client_order_id not in before]
+        assert set(sent) == {8}
+        assert it.ours() == await it.held() == 8
+        await it.protected()
+        await it.true()
+
+
 async def test_no_rule_acts_on_a_price_of_after_a_split_before_it_is_booked():  # M-07
     """A start has the new price at once; where questions wait for turns the lists take longer."""
     async with at("webull stock") as it:
