@@ -163,9 +163,8 @@ async def test_one_at_a_time_and_it_can_be_called_off(it: Desk, monkeypatch: Any
     assert it.app.backtests.running is None
 
 
-@pytest.mark.parametrize(
-    ("options", "said"),
-    [
+async def test_what_cannot_be_played_is_said(it: Desk) -> None:
+    for options, said in (
         ({"strategy": "nowhere"}, "is no alert room"),
         ({"start": "yesterday"}, "is not a day"),
         ({"start": "2099-01-01"}, "come in this order"),
@@ -173,8 +172,6 @@ async def test_one_at_a_time_and_it_can_be_called_off(it: Desk, monkeypatch: Any
         ({"cash": "many"}, "is not a number"),
         ({"cash": "5"}, "from 100 to"),
         ({"start": "2020-01-01", "end": "2020-01-02"}, "nothing to play"),
-    ],
-)
-async def test_what_cannot_be_played_is_said(it: Desk, options: Any, said: str) -> None:
-    used = await look(it, "run", **({"strategy": room_of(it)} | options))
-    assert said in used.text
+    ):
+        used = await look(it, "run", **({"strategy": room_of(it)} | options))
+        assert said in used.text, options

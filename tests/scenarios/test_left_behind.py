@@ -87,15 +87,16 @@ async def test_a_way_out_whose_cancel_is_refused_is_asked_for_later_and_later(mo
         assert 3 <= len(asked) <= 10
 
 
-async def test_what_nobody_pays_anything_for_is_not_sent_again_and_again():
+async def test_what_nobody_takes_even_for_money_is_not_sent_again_and_again(monkeypatch):
     async with at("schwab") as it:
         entry = await spread(it, stop="0.05")
         put(it, of("0.04", "0.03"))
+        monkeypatch.setattr("engine.brokers.paper.match.Touch.units", lambda *_: D(0))
         await flatten.run(it.desk, TRADER)
         n_acts = it.bench.venue.log.n_acts
         await go(it, 60, {CALL: ("0.02", "0.03"), HIGH_CALL: ("0.04", "0.05")})
         (close,) = closes(it, entry.trade_id)
-        assert (close.type, close.limit) == (OrderType.LIMIT, D("0.01"))
+        assert (close.type, close.limit) == (OrderType.LIMIT, D("-0.09")), "a tenth below the mid"
         assert it.bench.venue.log.n_acts == n_acts
 
 
