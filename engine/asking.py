@@ -27,11 +27,13 @@ class Rank(IntEnum):
     """Looks for what may be held without a stop: an exit without an answer, an entry's fill."""
     DOUBT = 4
     """Looks for an entry of which nothing is known."""
-    COMPARE = 5
+    HALF = 5
+    """The second request of an entry that needs two: the turn of its first is lost without it."""
+    COMPARE = 6
     """Compares the books: at the start, after a gap, as the clock asks."""
-    ENTRY = 6
+    ENTRY = 7
     """Opens something, or answers a person."""
-    POLL = 7
+    POLL = 8
     """Looks whether there is news."""
 
 

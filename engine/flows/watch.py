@@ -44,7 +44,6 @@ _LIVE = ("accepted", "partial")
 async def round_of(desk: Desk) -> None:
     """Start what is due; a broker that does not answer holds no other up."""
     unseen.look(desk)
-    live: dict[str, dict[str, list[Order]]] = {}
     desk.doubts.paid = {
         order.order_id
         for order in desk.book.orders.values()
@@ -52,13 +51,12 @@ async def round_of(desk: Desk) -> None:
         if order.order_id in desk.doubts.paid or unseen.is_paid(desk, order)
     }
     for order in desk.book.orders.values():
-        if order.state.is_at_broker and order.broker in desk.brokers:
-            if _is_adrift(desk, order):
-                named, is_entry = f"adrift {order.order_id}", order.purpose is Purpose.ENTRY
-                tell = partial(_tell_of, desk, order.broker, [order])
-                desk.vigil(tell if is_entry else partial(_tell_over, desk, order), named)
-            live.setdefault(order.broker, {}).setdefault(order.account, []).append(order)
-    for name, accounts in live.items():
+        is_there = order.state.is_at_broker and order.broker in desk.brokers
+        if is_there and _is_adrift(desk, order):
+            named, is_entry = f"adrift {order.order_id}", order.purpose is Purpose.ENTRY
+            tell = partial(_tell_of, desk, order.broker, [order])
+            desk.vigil(tell if is_entry else partial(_tell_over, desk, order), named)
+    for name, accounts in _live(desk).items():
         if name in desk.offline:
             continue
         if desk.is_told(name) and desk.lock(f"compare {name}").locked():
@@ -82,6 +80,17 @@ async def round_of(desk: Desk) -> None:
             guards = _is_guarded(desk, name) and not _has_room(desk, name, Rank.POLL)
             rank = Rank.POLL if may_wait and not guards else Rank.COMPARE
             desk.vigil(partial(_watch, desk, name, accounts, rank), f"watch {name}")
+
+
+def _live(desk: Desk) -> dict[str, dict[str, list[Order]]]:
+    """By broker and account; an entry on its way is not there yet, or is looked for (send)."""
+    live: dict[str, dict[str, list[Order]]] = {}
+    for order in desk.book.orders.values():
+        is_entry = order.purpose is Purpose.ENTRY and order.state is OrderState.SUBMITTING
+        is_leaving = is_entry and order.order_id in desk.in_flight and life.is_whole(order)
+        if order.state.is_at_broker and order.broker in desk.brokers and not is_leaving:
+            live.setdefault(order.broker, {}).setdefault(order.account, []).append(order)
+    return live
 
 
 def pace_s(desk: Desk, name: str) -> float:

@@ -5,7 +5,7 @@ and what is held is protected, wherever the broker can.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
@@ -48,6 +48,7 @@ class Outside:
 
     def __init__(self, bench: VenueBench, name: str) -> None:
         self.bench, self.name = bench, name
+        self.accounts = ["main"]
         self.store = MemoryStore()
         self.desk: Desk = None  # type: ignore[assignment] - made by the start
         self.pump: asyncio.Task[None] | None = None
@@ -62,7 +63,9 @@ class Outside:
         ids = CountingIds()
         ids._n = self.store.health().last_seq * 1000
         self.desk = Desk(
-            settings=DeskSettings(accounts={"main": self.name}, broker_timeout_s=5),
+            settings=DeskSettings(
+                accounts=dict.fromkeys(self.accounts, self.name), broker_timeout_s=5
+            ),
             clock=bench.clock,
             ids=ids,
             store=self.store,
@@ -147,6 +150,7 @@ class Outside:
         qty: int = 2,
         limit: Any = None,
         stop: Any = None,
+        account: str = "main",
     ) -> Order:
         """An entry that is durable and was not sent."""
         legs = legs or (Leg(instrument=self.bench.it),)
@@ -157,7 +161,7 @@ class Outside:
         trade = Trade(
             trade_id=trade_id,
             alert_id=f"A-{self.n}",
-            account="main",
+            account=account,
             broker=self.name,
             source="manual",
             symbol=bench.it.symbol,
@@ -174,7 +178,7 @@ class Outside:
             intent_id=f"{trade_id}/entry",
             alert_id=trade.alert_id,
             trade_id=trade_id,
-            account="main",
+            account=account,
             broker=self.name,
             purpose=Purpose.ENTRY,
             side=Side.BUY,
@@ -233,6 +237,7 @@ async def at(
     lacks: str = "",
     lacks_by: int = 404,
     is_ready: bool = True,
+    accounts: Sequence[str] = ("main",),
 ) -> AsyncIterator[Outside]:
     bench = BROKERS[name]()
     assert isinstance(bench, VenueBench)
@@ -242,6 +247,7 @@ async def at(
     if lacks:
         bench.venue.faults.lacks, bench.venue.faults.lacks_by = (lacks,), lacks_by
     outside = Outside(bench, name.partition(" ")[0])
+    outside.accounts = list(accounts)
     try:
         await outside.start()
         outside.quote("2.00", "2.01")

@@ -45,7 +45,9 @@ _URGENT_S = 1.0
 """And these after a pause that was asked of another: that one stop could not be moved leaves no
 other trade bare, and that one was not taken leaves no fill unheard."""
 _PASSED = 3
-"""So many may pass a comparison that waits; then only exits, and looks for one, go before it."""
+"""So many may pass a comparison that waits; then only exits, and looks for one, go before it. And
+so many an entry, where a turn comes back soon: those of two accounts never end there, and it would
+stand behind them until its price is too old."""
 _STORM_S = 5.0
 """So long after a look for what may be bare another may come. In a window of a few calls it would
 wait for all of it behind the pages of a comparison: one call is left free meanwhile."""
@@ -56,6 +58,7 @@ _SHARED: Mapping[Rank, float] = {
     Rank.EXIT: 0.95,
     Rank.NAKED: 0.9,
     Rank.DOUBT: 0.8,
+    Rank.HALF: 0.8,
     Rank.COMPARE: 0.8,
     Rank.ENTRY: 0.6,
     Rank.POLL: 0.4,
@@ -115,10 +118,13 @@ class _Line:
         self, clock: Clock, window: Window, shares: Mapping[Rank, float], entries: Window
     ) -> None:
         self._clock, self._window, self._entries = clock, window, entries
+        self._is_short = window.seconds < _LONG_S
         self._most = {r: max(1, round(window.calls * share)) for r, share in shares.items()}
+        if self._is_short:  # a turn comes back soon: whose it is matters, and nothing is kept
+            self._most[Rank.ENTRY] = self._most[Rank.HALF]
         self._waiting: list[_Waiter] = []
         self._shut_until = dict.fromkeys(Rank, 0.0)
-        self._looks_until = 0.0
+        self._looks_until, self._begun_until = 0.0, 0.0
         self._n_refused, self._refused_at = 0, 0.0
         """What was bare: how often in a row, and when last."""
 
@@ -147,7 +153,7 @@ class _Line:
 
     def room(self, who: Rank) -> int | None:
         """Calls that they may make at once; None where a turn comes back within seconds."""
-        if self._window.seconds < _LONG_S:
+        if self._is_short:
             return None
         kept = self._window.calls - self._most[who]
         return 0 if self._shut_s(who) > 0 else max(0, self._window.free() - kept)
@@ -207,8 +213,10 @@ class _Line:
 
     def _opens_in(self, who: Rank) -> float:
         most = self._most[who]
-        if who is Rank.COMPARE and self._window.seconds < _LONG_S and self._may_be_looked_for():
+        if who is Rank.COMPARE and self._is_short and self._may_be_looked_for():
             most = max(1, min(most, self._window.calls - 1))
+        if who in (Rank.HALF, Rank.ENTRY) and self._clock.monotonic() < self._begun_until:
+            most = 1  # the other is for the stop itself, which was previewed just now
         opens_s = max(self._shut_s(who), self._window.opens_in(most))
         if who is not Rank.ENTRY:
             return opens_s
@@ -224,11 +232,17 @@ class _Line:
         return min(self._waiting, key=self._place)  # of equals the one who came first
 
     def _place(self, waiter: _Waiter) -> float:
-        is_next = waiter.rank is Rank.COMPARE and waiter.n_passed >= _PASSED
-        return Rank.NAKED + 0.5 if is_next else waiter.rank
+        if waiter.n_passed >= _PASSED:
+            if waiter.rank is Rank.COMPARE:
+                return Rank.NAKED + 0.5
+            if waiter.rank is Rank.ENTRY and self._is_short:
+                return Rank.HALF + 0.5
+        return waiter.rank
 
     def _go(self, who: Rank, me: _Waiter | None = None) -> None:
         self._window.take()
+        if who is Rank.BARE and self._is_short:
+            self._begun_until = self._clock.monotonic() + self._window.seconds
         if who is Rank.ENTRY:
             self._entries.take()
         for other in self._waiting:
@@ -320,4 +334,6 @@ def _who(lane: Lane) -> Rank:
     """An order is what it is, whoever asks for it."""
     if lane == "exit":
         return min(rank(), Rank.EXIT)
-    return Rank.ENTRY if lane == "order" else rank()
+    if lane == "order":
+        return Rank.HALF if rank() is Rank.BEGUN else Rank.ENTRY
+    return rank()

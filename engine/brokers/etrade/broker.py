@@ -325,7 +325,7 @@ class Etrade(Nameless):
         """E*TRADE's number of the order."""
         path = f"/v1/accounts/{key}/orders/place.json"
         body = translate.place_body(request, ids)
-        with asking(Rank.BEGUN):  # of an exit; an entry is one all the same
+        with asking(Rank.BEGUN):  # an entry's waits for no poll either, see HALF
             answer = await self._link.act("POST", path, body, lane(request))
         self._link.raise_refusal(answer, OrderStateUnknown)
         try:

@@ -304,14 +304,15 @@ async def test_a_part_of_the_allowance_is_kept_for_those_who_go_first(clock):
     all_lanes = shared(clock)
     found = {who: await taken(all_lanes, who) for who in reversed(Rank)}
     kept = {Rank.COMPARE: 2, Rank.DOUBT: 0, Rank.NAKED: 1, Rank.EXIT: 1}
-    kept |= {Rank.BARE: 0, Rank.BEGUN: 0}
+    kept |= {Rank.BARE: 0, Rank.BEGUN: 0, Rank.HALF: 0}
     assert found == {Rank.POLL: 4, Rank.ENTRY: 2} | kept  # an entry draws four others
 
 
 async def test_the_next_turn_is_of_who_goes_first_whoever_came_first(clock):
     all_lanes = Lanes(clock, {"all": (1, 1.0)})
     await turn(all_lanes, Rank.EXIT)
-    order, ranks = [], [each for each in Rank if each not in EXITS[1:]]  # three may pass
+    passing = (*EXITS[1:], Rank.HALF)  # three may pass a comparison
+    order, ranks = [], [each for each in Rank if each not in passing]
 
     async def one(who):
         await turn(all_lanes, who)
@@ -353,6 +354,72 @@ async def test_the_second_request_of_an_exit_goes_before_a_stop_and_that_before_
         await breathe()
     await asyncio.gather(*works)
     assert order == ["stop", "preview of a stop", "look", "cancel", "entry"]
+
+
+async def test_the_second_request_of_an_entry_goes_after_a_look_for_one_and_before_a_comparison(
+    clock,
+):
+    """E*TRADE: it was previewed, and of two accounts the second never got a turn to be placed."""
+    all_lanes = Lanes(clock, {"all": (1, 1.0)})
+    await turn(all_lanes, Rank.EXIT)
+    order = []
+
+    async def one(who, lane):
+        with asking(who):
+            await all_lanes.turn_in_time(lane)
+        order.append((who, lane))
+
+    asked = [(Rank.POLL, "read"), (Rank.ENTRY, "order"), (Rank.COMPARE, "read")]
+    asked += [(Rank.BEGUN, "order"), (Rank.DOUBT, "read")]
+    works = [asyncio.create_task(one(*each)) for each in asked]
+    await breathe()
+    for _ in works:
+        clock.advance(1)
+        await breathe()
+    await asyncio.gather(*works)
+    assert [each for each in order if each != (Rank.ENTRY, "order")] == [
+        each for each in reversed(asked) if each != (Rank.ENTRY, "order")
+    ]
+
+
+@pytest.mark.parametrize("n_exits", [0, 6])
+async def test_two_entries_of_two_requests_leave_while_comparisons_never_end(clock, n_exits):
+    """E*TRADE: the second copy of each alert had no turn within 5 s; after a start neither had."""
+    line, left_at, exit_s = Lanes(clock, {"all": (2, 1.05)}), [], []
+
+    async def compares():
+        while True:
+            await turn(line, Rank.COMPARE)
+
+    async def enters():
+        for who in (Rank.ENTRY, Rank.BEGUN):
+            with asking(who):
+                await line.turn_in_time("order")
+        left_at.append(clock.monotonic())
+
+    async def exits():
+        for _ in range(n_exits):
+            began = clock.monotonic()
+            await turn(line, Rank.BARE)
+            exit_s.append(clock.monotonic() - began)
+
+    endless = [asyncio.create_task(compares()) for _ in range(2)]
+    for _ in range(40):
+        clock.advance(0.1)
+        await breathe()
+    began = clock.monotonic()
+    works = [asyncio.create_task(enters()), asyncio.create_task(enters())]
+    await breathe()
+    works.append(asyncio.create_task(exits()))
+    for _ in range(80):
+        clock.advance(0.1)
+        await breathe()
+    await asyncio.gather(*works)
+    assert max(left_at) - began < 5 + n_exits * 0.525
+    assert len(exit_s) == n_exits
+    assert all(waited_s < 1.2 for waited_s in exit_s), "an exit goes before all of them"
+    assert not any(each.done() for each in endless)
+    await given_up(endless)
 
 
 async def test_a_poll_that_would_wait_long_is_refused_and_a_comparison_is_not(clock):
