@@ -2,21 +2,19 @@
 
 import asyncio
 import logging
-import os
 import pickle
-import sys
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pydantic import TypeAdapter
 
-from bot import parts, replay
-from bot.playing import AT, DONE, HEAD, Job
+from bot import beside, parts, replay
+from bot.beside import HEAD
+from bot.playing import AT, DONE, Job
 from bot.replay import Played, Terms
 from engine.backtest import COSTS, Assumed, Needed, needed
 from engine.brokers.paper import AlwaysOpen, PaperSettings
@@ -44,7 +42,6 @@ _PAGE = 2_000
 _QUOTE_AGE_S = Decimal(75)
 """Prices are candles of a minute: one of the minute before is as new as they get."""
 _PATIENCE_S = 600.0
-_ROOT = Path(__file__).resolve().parents[1]
 _FILED: TypeAdapter[BacktestReport] = TypeAdapter(BacktestReport)
 Told = Callable[[str], Awaitable[None]]
 
@@ -55,9 +52,9 @@ class Running:
 
     backtest_id: str
     room: str
-    user_id: int
     task: asyncio.Task[object]
     said: str = "begins"
+    is_called_off: bool = False
 
 
 class Backtests:
@@ -81,7 +78,7 @@ class Backtests:
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - a command runs in one
         self.running = run = Running(
-            backtest_id=self._app.ids.new("BT"), room=asked.room, user_id=user_id, task=task
+            backtest_id=self._app.ids.new("BT"), room=asked.room, task=task
         )
 
         async def say(words: str) -> None:
@@ -97,7 +94,7 @@ class Backtests:
                 "Nothing was kept."
             ) from None
         except asyncio.CancelledError:
-            if task.uncancel():
+            if not run.is_called_off or task.uncancel():
                 raise  # the bot ends
             raise UserError(f"{run.backtest_id} was called off. Nothing was kept.") from None
         finally:
@@ -114,6 +111,7 @@ class Backtests:
         run = self.running
         if run is None or (backtest_id and backtest_id != run.backtest_id):
             raise UserError("No such backtest is being played. Nothing was called off.")
+        run.is_called_off = True
         run.task.cancel()
         return run.backtest_id
 
@@ -130,10 +128,13 @@ class Backtests:
 
     async def newest(self, n: int) -> list[BacktestReport]:
         """Those that were played last, newest first."""
-        found = await self._app.desk.store.find(
+        return [_FILED.validate_json(document.body) for document in await self.filed(n)]
+
+    async def filed(self, n: int) -> list[Document]:
+        """The same, unread."""
+        return await self._app.desk.store.find(
             Document, where={"kind": KIND}, newest_first=True, limit=n
         )
-        return [_FILED.validate_json(document.body) for document in found]
 
     # -- inside ---------------------------------------------------------------------------------
 
@@ -174,11 +175,11 @@ class Backtests:
             source=f"{', '.join(sources)}, 1-minute candles",
             asked=asked,
             n_messages=len(messages),
-            cases=replay.cases(ours, free),
+            cases=replay.cases(ours, free, backtest.STAKE_USD),
             trades=list(ours.trades.values()),
             entries=ours.entries,
             accounts=ours.accounts,
-            kept_out=replay.guards(ours, free),
+            kept_out=replay.guards(ours, free, backtest.STAKE_USD),
             unpriced=unpriced,
         )
 
@@ -213,24 +214,22 @@ class Backtests:
     async def _candles(self, one: Needed, end: datetime, most: int) -> Candles:
         """Minute by minute from its alert on; page by page, the newest first."""
         since = one.since.replace(second=0, microsecond=0)
-        kept: list[Candle] = []
-        until = end
-        while True:
-            page = await self._app.history.bars(one.instrument, "1m", _PAGE, until)
-            new = [c for c in page.candles if since <= c.at < until]
+        page = await self._app.history.bars(one.instrument, "1m", _PAGE, end)
+        newest, kept = page, list[Candle]()
+        while new := [c for c in page.candles if since <= c.at and (not kept or c.at < kept[0].at)]:
             kept = [*new, *kept]
             if len(kept) > most:
                 raise UserError(
                     f"More than {_MOST_CANDLES:,} minutes of prices are needed: choose a shorter "
                     "time. Nothing was played."
                 )
-            if len(page.candles) < _PAGE or len(new) < len(page.candles):
-                break
-            until = new[0].at
+            if len(new) < len(page.candles):
+                break  # what is before was said before the alert
+            page = await self._app.history.bars(one.instrument, "1m", _PAGE, kept[0].at)
         if kept:
-            return replace(page, candles=tuple(kept), missing="")
-        why = page.missing or "no candles since its alert"
-        return no_candles(one.instrument, "1m", page.source, end, why)
+            return replace(newest, candles=tuple(kept))
+        why = newest.missing or "no candles since its alert"
+        return no_candles(one.instrument, "1m", newest.source, end, why)
 
     def _terms(
         self,
@@ -249,7 +248,7 @@ class Backtests:
             paper=_paper(parts.paper(config), asked.cash_usd, costs),
             checks=load_checks({**config.risk, **fresh}),
             exit_rules=parts.exit_rules(config.exits),
-            sizing=config.sizing,
+            settings=parts.settings(config),
             calendars={"*": ALWAYS} if is_made_up else self._app.calendars,
             hours=AlwaysOpen() if is_made_up else None,
             until=end,
@@ -289,16 +288,7 @@ def _paper(usual: PaperSettings, cash_usd: Decimal, costs: Assumed) -> PaperSett
 async def _play(job: Job, say: Told) -> tuple[Played, Played]:
     """In a process of its own, which ends with whoever waits for it."""
     body = await asyncio.to_thread(pickle.dumps, job)
-    keep = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "SYSTEMROOT")
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "bot.playing",
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.DEVNULL,
-        env={k: os.environ[k] for k in keep if k in os.environ} | {"PYTHONPATH": str(_ROOT)},
-    )
+    process = await beside.start("bot.playing")
     assert process.stdin is not None  # noqa: S101 - made with pipes
     assert process.stdout is not None  # noqa: S101 - made with pipes
     try:

@@ -201,15 +201,19 @@ def position_rows(report: PositionsReport) -> list[Row]:
 
 
 def backtest_rows(report: BacktestReport) -> list[Row]:
-    """Every alert that was followed; gross of fees."""
+    """Every trade that could be followed, with 1,000 dollars in each; gross of fees."""
     unknown = Missing("not closed or without a price")
+
+    def known(usd: Decimal | None) -> Decimal | Missing:
+        return unknown if usd is None else usd
+
     return [
         {
             "at": case.at,
             "what": case.label,
-            "alerted_usd": unknown if case.alerted_usd is None else case.alerted_usd,
-            "achievable_usd": unknown if case.achievable_usd is None else case.achievable_usd,
-            "with_guards_usd": unknown if case.ours_usd is None else case.ours_usd,
+            "alerted_usd_per_1000": known(case.alerted_usd),
+            "achievable_usd_per_1000": known(case.achievable_usd),
+            "with_guards_usd_per_1000": known(case.ours_usd),
             "kept_out": case.skipped,
         }
         for case in report.cases

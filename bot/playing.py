@@ -4,23 +4,19 @@ It holds no secrets, opens no sockets and no files. Without the bot it ends at i
 """
 
 import asyncio
-import os
 import pickle
-import signal
-import struct
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import BinaryIO
 
 from bot import replay
+from bot.beside import begin, say
 from bot.replay import Played, Terms
 from engine.backtest import Assumed, tape
 from engine.domain.alert import RawAlert
 from engine.domain.candle import Candles
 
-HEAD = struct.Struct("<BI")
 AT, DONE, FAILED = range(3)
 
 
@@ -37,16 +33,12 @@ class Job:
 
 def main() -> None:
     """One job: read, play, say."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the bot's business
-    with suppress(OSError):
-        os.nice(10)  # trading first
-    out = sys.stdout.buffer
-    sys.stdout = sys.stderr  # a stray print must not get between the answers
+    out = begin()
     job: Job = pickle.loads(sys.stdin.buffer.read())  # noqa: S301 - only the bot writes to it
     try:
-        _say(out, DONE, pickle.dumps(asyncio.run(_play(job, out))))
+        say(out, DONE, pickle.dumps(asyncio.run(_play(job, out))))
     except Exception as error:  # noqa: BLE001 - whatever broke, people are told
-        _say(out, FAILED, f"{type(error).__name__}: {error}".encode()[:500])
+        say(out, FAILED, f"{type(error).__name__}: {error}".encode()[:500])
 
 
 async def _play(job: Job, out: BinaryIO) -> tuple[Played, Played]:
@@ -55,16 +47,11 @@ async def _play(job: Job, out: BinaryIO) -> tuple[Played, Played]:
     n = len(job.messages)
 
     def told(done: int) -> None:
-        _say(out, AT, str(done).encode())
+        say(out, AT, str(done).encode())
 
     ours = await replay.play(job.messages, terms, guarded=True, told=told)
     free = await replay.play(job.messages, terms, guarded=False, told=lambda k: told(n + k))
     return ours, free
-
-
-def _say(out: BinaryIO, kind: int, body: bytes) -> None:
-    out.write(HEAD.pack(kind, len(body)) + body)
-    out.flush()
 
 
 if __name__ == "__main__":

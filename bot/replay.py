@@ -23,6 +23,7 @@ from engine.domain import words
 from engine.domain.alert import Alert, RawAlert, Signal
 from engine.domain.desk import AlertRecord, Approval, Who
 from engine.domain.errors import UserError
+from engine.domain.money import cents
 from engine.domain.order import Intent, Order, Purpose
 from engine.domain.quote import Quote
 from engine.domain.source import Handling, SourceProfile
@@ -62,7 +63,8 @@ class Terms:
     paper: PaperSettings
     checks: list[tuple[str, RiskCheck]]
     exit_rules: list[tuple[str, ExitRule]]
-    sizing: SizingSettings = field(default_factory=SizingSettings)
+    settings: DeskSettings = field(default_factory=DeskSettings)
+    """The desk's own figures; rooms, accounts and routes are the replay's."""
     quotes: Sequence[Path] = ()
     half_spread: Decimal = Decimal("0.01")
     tape: Sequence[Quote] = ()
@@ -80,10 +82,11 @@ class Played:
 
     alerts: dict[str, AlertRecord]
     trades: dict[str, Trade]
-    """By the alert that opened them."""
+    """By their ids, which are the same in both runs; an alert may have opened several."""
     intents: dict[str, Intent]
+    """By the trade that they are for."""
     questions: dict[str, str]
-    """What a person would have been asked, by alert; nobody answers in a replay."""
+    """What a person would have been asked, by trade; nobody answers in a replay."""
     orders: list[Order]
     executions: list[Execution]
     entries: list[LedgerEntry]
@@ -178,7 +181,11 @@ class _Run:
             hours=terms.hours,
         )
         self.desk = Desk(
-            settings=DeskSettings(
+            settings=replace(
+                terms.settings,
+                routes=(),
+                prop_firms={},
+                two_person_above_usd=None,  # nobody is there to ask
                 sources={
                     kind: _profile(terms.profiles[kind], kind, authors, guarded=guarded)
                     for kind in _CHANNELS
@@ -186,7 +193,7 @@ class _Run:
                 accounts={terms.account: "paper"},
                 start_cash_usd=dict(terms.paper.start_cash_usd),
                 max_quote_age_s=terms.paper.max_quote_age_s,
-                sizing=terms.sizing if guarded else _ANY_SIZE,
+                sizing=terms.settings.sizing if guarded else _ANY_SIZE,
             ),
             clock=clock,
             ids=CountingIds(),
@@ -284,9 +291,9 @@ class _Run:
         trades = await store.find(Trade)
         return Played(
             alerts={a.alert_id: a for a in await store.find(AlertRecord)},
-            trades={t.alert_id: t for t in trades if t.state is not TradeState.VOID},
-            intents={i.alert_id: i for i in await store.find(Intent)},
-            questions={a.alert_id: a.question for a in await store.find(Approval)},
+            trades={t.trade_id: t for t in trades if t.state is not TradeState.VOID},
+            intents={i.trade_id: i for i in await store.find(Intent)},
+            questions={a.trade_id: a.question for a in await store.find(Approval)},
             orders=await store.find(Order),
             executions=await store.find(Execution),
             entries=await store.find(LedgerEntry),
@@ -363,51 +370,73 @@ def openings(played: Iterable[AlertRecord]) -> list[AlertRecord]:
     return sorted(found, key=lambda a: a.posted_at)
 
 
-def cases(ours: Played, free: Played) -> list[Case]:
-    """Every alert that could be followed, three ways."""
+def trades_of(played: Played, alert_id: str) -> list[Trade]:
+    """What an alert opened, in its own order."""
+    return [t for t in played.trades.values() if t.alert_id == alert_id]
+
+
+def cases(ours: Played, free: Played, stake_usd: Decimal | None = None) -> list[Case]:
+    """Every trade that could be followed, three ways.
+
+    ``stake_usd``: as if so much had been put into each, so that they can be compared; as they were
+    sized unless stated: by our limits in our run, one unit in the other where nobody says how many.
+    """
     found = []
     for alert in openings(free.alerts.values()):
-        trade = free.trades.get(alert.alert_id)
-        if trade is None:
-            continue
-        mine = ours.trades.get(alert.alert_id)
-        found.append(
-            Case(
-                at=trade.closed_at or alert.posted_at,
-                label=unit_label(trade.legs),
-                alerted_usd=alerted_usd(trade, free),
-                achievable_usd=gross_usd(trade),
-                ours_usd=gross_usd(mine) if mine is not None else Decimal(0),
-                skipped="" if mine is not None else why_not(ours, alert),
+        for trade in trades_of(free, alert.alert_id):
+            mine = ours.trades.get(trade.trade_id)
+            made = Decimal(0) if mine is None else gross_usd(mine)
+            found.append(
+                Case(
+                    at=trade.closed_at or alert.posted_at,
+                    label=unit_label(trade.legs),
+                    alerted_usd=_at_stake(alerted_usd(trade, free), trade, stake_usd),
+                    achievable_usd=_at_stake(gross_usd(trade), trade, stake_usd),
+                    ours_usd=_at_stake(made, mine or trade, stake_usd),
+                    skipped="" if mine is not None else why_not(ours, alert, trade.trade_id),
+                )
             )
-        )
     return found
 
 
-def why_not(played: Played, alert: AlertRecord) -> str:
+def _at_stake(usd: Decimal | None, trade: Trade, stake_usd: Decimal | None) -> Decimal | None:
+    """What it would have been with so many dollars at entry."""
+    if usd is None or stake_usd is None:
+        return usd
+    put_in = abs(trade.entry_price or Decimal(0)) * trade.qty_opened * trade.multiplier
+    return cents(usd * stake_usd / put_in) if put_in else None
+
+
+def why_not(played: Played, alert: AlertRecord, trade_id: str = "") -> str:
     """Why it was not traded: the question that nobody answered, or the refusal."""
     record = played.alerts.get(alert.alert_id, alert)
-    question = played.questions.get(alert.alert_id)
-    if question:
-        return f"a person would have been asked: {question}"
+    asked = [q for key, q in played.questions.items() if _is_of(key, alert.alert_id, trade_id)]
+    if asked:
+        return f"a person would have been asked: {asked[0]}"
     return record.reason or words.ALERT[record.state]
 
 
-def guards(ours: Played, free: Played) -> list[tuple[str, int, Decimal]]:
+def _is_of(key: str, alert_id: str, trade_id: str) -> bool:
+    return key == trade_id if trade_id else key.startswith(f"T-{alert_id.removeprefix('A-')}-")
+
+
+def guards(
+    ours: Played, free: Played, stake_usd: Decimal | None = None
+) -> list[tuple[str, int, Decimal]]:
     """What each reason not to trade kept out at achievable prices: code, trades, dollars."""
     effect: dict[str, list[Decimal]] = {}
-    for alert_id, trade in free.trades.items():
-        made = gross_usd(trade)
-        if alert_id not in ours.trades and made is not None:
-            effect.setdefault(_code(ours, alert_id), []).append(made)
+    for trade_id, trade in free.trades.items():
+        made = _at_stake(gross_usd(trade), trade, stake_usd)
+        if trade_id not in ours.trades and made is not None:
+            effect.setdefault(_code(ours, trade), []).append(made)
     return [(code, len(usd), sum(usd, Decimal(0))) for code, usd in sorted(effect.items())]
 
 
-def _code(ours: Played, alert_id: str) -> str:
+def _code(ours: Played, trade: Trade) -> str:
     """The guard or check behind it."""
-    if alert_id in ours.questions:
-        return "price guard asked"
-    intent = ours.intents.get(alert_id)
+    if trade.trade_id in ours.questions:
+        return "a person would have been asked"
+    intent = ours.intents.get(trade.trade_id)
     denied = next((v.code for v in intent.verdicts if not v.is_ok), "") if intent else ""
-    record = ours.alerts.get(alert_id)
+    record = ours.alerts.get(trade.alert_id)
     return denied or (record.reason if record else "unknown")

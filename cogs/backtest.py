@@ -13,6 +13,7 @@ from discord.ext import commands
 from bot import export, reply, text
 from bot.backtest import MOST_DAYS
 from bot.cards import backtest as card
+from bot.cards import performance as equity_card
 from bot.client import DeskBot
 from bot.drawn import drawn
 from bot.numbers import day, optional_number
@@ -137,13 +138,9 @@ class Backtest(commands.Cog):
     async def _played(self, interaction: Press, typed: str) -> list[app_commands.Choice[str]]:
         if not self.bot.app.gate.allows(interaction, "backtest results"):
             return []
-        found = await self.bot.app.backtests.newest(_LISTED)
-        names = {f"{r.stamp.ref} {card.named(r)}"[:100]: r.stamp.ref for r in found}
-        return [
-            app_commands.Choice(name=name, value=ref)
-            for name, ref in names.items()
-            if typed.lower() in name.lower()
-        ]
+        found = await self.bot.app.backtests.filed(_LISTED)
+        names = {f"{d.document_id} {d.subject} {d.filed_at:%Y-%m-%d}": d.document_id for d in found}
+        return [app_commands.Choice(name=c.name, value=names[c.name]) for c in among(names, typed)]
 
     def _asked(self, room: str, start: str, end: str, cash: str, costs: Costs) -> Asked:
         app = self.bot.app
@@ -172,10 +169,13 @@ class Backtest(commands.Cog):
     ) -> None:
         app = self.bot.app
         colours = app.people.theme(interaction.user.id, theme)
-        shown = await drawn(app, "replay", report.replay, colours, card.PICTURE, card.alt(report))
-        fall = await drawn(
-            app, "equity", report.performance, colours, card.FALL, "P&L and drawdown by day"
-        )
+        shown: tuple[discord.File, ...] = ()
+        if report.replay.n:
+            alt = card.alt(report)
+            shown = await drawn(app, "replay", report.replay, colours, card.PICTURE, alt)
+        fall: tuple[discord.File, ...] = ()
+        if (days := report.performance).days:
+            fall = await drawn(app, "equity", days, colours, card.FALL, equity_card.alt(days))
         rows = export.backtest_rows(report)
         made = export.as_file("backtest", rows, "csv") if rows else None
         trades = (discord.File(io.BytesIO(made.data), made.name),) if made else ()

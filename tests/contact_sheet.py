@@ -184,7 +184,10 @@ def backtest_report(n: int = 40, *, costs: backtest.Costs = "default") -> backte
         trades=trades,
         entries=entries,
         accounts=[account],
-        kept_out=[("price guard asked", 7, D("-212.40")), ("daily_trades", 3, D("41.00"))][:n],
+        kept_out=[
+            ("a person would have been asked", 7, D("-212.40")),
+            ("trades_per_day", 3, D("41.00")),
+        ][:n],
         unpriced=["SPX 6950C 11/20: alpaca has no candles of it for that time"][:n],
     )
 

@@ -7,7 +7,7 @@ import discord
 from bot import text
 from bot.cards._layout import Tone, card, signed, tone_of
 from engine.reports import Figure, Frame, Missing
-from engine.reports.backtest import BacktestReport, Beside, Part, difference
+from engine.reports.backtest import STAKE_USD, BacktestReport, Beside, Part, difference
 
 PICTURE = "backtest.png"
 FALL = "equity.png"
@@ -30,6 +30,7 @@ def show(report: BacktestReport, *, has_picture: bool = False) -> discord.Embed:
         stamp=report.stamp,
         lines=[
             _ways(report),
+            "**As the desk would have sized it**" if report.performance.n_closed else "",
             _table(report),
             _reasons(report),
             _parts(report),
@@ -69,7 +70,7 @@ def compared(report: Beside, *, has_picture: bool = False) -> discord.Embed:
     more = difference(one.net_usd, other.net_usd)
     return card(
         tone=tone_of(more),
-        title=f"The second made {signed(more)} more",
+        title=_apart(more),
         stamp=report.stamp,
         lines=[
             f"first: {_line(one)}",
@@ -95,6 +96,15 @@ def listed(reports: Sequence[BacktestReport], running: str, frame: Frame) -> dis
     )
 
 
+def _apart(more: Figure) -> str:
+    if isinstance(more, Missing):
+        return f"Which made more is n/a ({more.reason})"
+    if not more:
+        return "Both made the same"
+    mark, word = ("▲", "more") if more > 0 else ("▼", "less")
+    return f"{mark}{text.NBSP}The second made {text.usd(abs(more))} {word}"
+
+
 def _line(report: BacktestReport) -> str:
     asked = report.asked
     net = signed(report.net_usd) if report.performance.n_closed else "nothing closed"
@@ -105,13 +115,14 @@ def _line(report: BacktestReport) -> str:
 def _ways(report: BacktestReport) -> str:
     replay = report.replay
     if not replay.n:
-        return f"No alert was followed to its end: {replay.n_left_out} without a price or an exit."
+        left = text.count(replay.n_left_out, "trade")
+        return f"Nothing was followed to its end: {left} without a price or an exit."
     rows = [
         ["as alerted", text.usd(replay.alerted.total_usd, sign=True)],
         ["as could be had", text.usd(replay.achievable.total_usd, sign=True)],
         ["with our guards", text.usd(replay.ours.total_usd, sign=True)],
     ]
-    said = [text.count(replay.n, "alert") + " before fees"]
+    said = [f"{text.usd(STAKE_USD)} in each of {text.count(replay.n, 'trade')}, before fees"]
     if replay.n_skipped:
         said.append(f"{replay.n_skipped} kept out by guards")
     if replay.n_left_out:
@@ -173,13 +184,13 @@ def _kept_out(report: BacktestReport) -> str:
         f"{'saved' if kept.usd <= 0 else 'cost'} {text.usd(abs(kept.usd))}"
         for kept in sorted(report.kept_out, key=lambda k: k.usd)[:_KEPT_OUT]
     ]
-    return "\n".join(["**Kept out**", *rows])
+    return "\n".join([f"**Kept out**, of {text.usd(STAKE_USD)} in each", *rows])
 
 
 def _left(report: BacktestReport) -> str:
     said = []
     if report.n_open:
-        said.append(f"⚠ {report.n_open} still open at the end: in none of the figures.")
+        said.append(f"⚠ {report.n_open} still open at the end: what is held then is not valued.")
     if report.unpriced:
         shown = "; ".join(text.safe_line(u, 80) for u in report.unpriced[:_UNPRICED])
         rest = len(report.unpriced) - _UNPRICED

@@ -58,7 +58,9 @@ def alt(report: PerformanceReport) -> str:
     fall = report.max_drawdown_usd
     deepest = "" if isinstance(fall, Missing) else f", deepest fall {text.usd(-fall)}"
     total = text.usd(report.realised_usd, sign=True)
-    return f"Realised P&L by day over {len(report.days)} trading days: {total}{deepest}"
+    return (
+        f"Realised P&L by day over {text.count(len(report.days), 'trading day')}: {total}{deepest}"
+    )
 
 
 def _measures(report: PerformanceReport) -> list[list[str]]:

@@ -11,10 +11,7 @@ import asyncio
 import importlib
 import logging
 import math
-import os
 import pickle
-import struct
-import sys
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from datetime import datetime
@@ -24,6 +21,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from bot import beside
+from bot.beside import HEAD
 from engine.domain.errors import TradeStreamError
 from engine.reports import Missing
 
@@ -37,8 +36,6 @@ class Theme(StrEnum):
     LIGHT = "light"
 
 
-_ROOT = Path(__file__).resolve().parents[2]
-_HEAD = struct.Struct("<BI")
 _MAX_BYTES = 8 * 1024 * 1024
 WARM_UP = "-"
 """Name that asks the worker to load its libraries and draw nothing."""
@@ -220,33 +217,18 @@ class _Worker:
         process = self._process
         if process is None or process.returncode is not None:
             self.is_warm = False
-            process = self._process = await self._start()
+            process = self._process = await beside.start("bot.charts._worker")
         assert process.stdin is not None  # noqa: S101 - made with pipes
         assert process.stdout is not None  # noqa: S101 - made with pipes
         body = pickle.dumps(question, protocol=pickle.HIGHEST_PROTOCOL)
-        process.stdin.write(_HEAD.pack(0, len(body)) + body)
+        process.stdin.write(HEAD.pack(0, len(body)) + body)
         await process.stdin.drain()
-        is_bad, size = _HEAD.unpack(await process.stdout.readexactly(_HEAD.size))
+        is_bad, size = HEAD.unpack(await process.stdout.readexactly(HEAD.size))
         if size > _MAX_BYTES:
             raise ValueError("the answer is too large")
         answer = await process.stdout.readexactly(size)
         self.is_warm = True
         return not is_bad, answer
-
-    async def _start(self) -> asyncio.subprocess.Process:
-        paths = [str(_ROOT), os.environ.get("PYTHONPATH", "")]
-        keep = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "SYSTEMROOT", "MPLCONFIGDIR")
-        return await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "bot.charts._worker",
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.DEVNULL,
-            env={k: os.environ[k] for k in keep if k in os.environ}
-            | {"PYTHONPATH": os.pathsep.join(p for p in paths if p)},
-            limit=_MAX_BYTES,
-        )
 
     async def kill(self) -> None:
         """End it now; the next question starts a new one."""

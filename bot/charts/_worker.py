@@ -5,31 +5,22 @@ does: its stdin then closes.
 """
 
 import importlib
-import os
 import pickle
-import signal
-import struct
 import sys
-from contextlib import suppress
-from typing import BinaryIO
 
-_HEAD = struct.Struct("<BI")
+from bot.beside import HEAD, begin, say
 
 
 def main() -> None:
     """Answer until the bot is gone."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the bot's business
-    with suppress(OSError):
-        os.nice(10)  # trading first
-    questions, answers = sys.stdin.buffer, sys.stdout.buffer
-    sys.stdout = sys.stderr  # a stray print must not get between the pictures
+    questions, answers = sys.stdin.buffer, begin()
     while True:
-        head = questions.read(_HEAD.size)
-        if len(head) < _HEAD.size:
+        head = questions.read(HEAD.size)
+        if len(head) < HEAD.size:
             return
-        body = questions.read(_HEAD.unpack(head)[1])
+        body = questions.read(HEAD.unpack(head)[1])
         is_bad, answer = _answer(body)
-        _say(answers, is_bad, answer)
+        say(answers, is_bad, answer)
 
 
 def _answer(body: bytes) -> tuple[bool, bytes]:
@@ -52,11 +43,6 @@ def _load_all() -> None:
         chart = importlib.import_module(f"bot.charts.{name}")
         for theme in ("dark", "light"):
             chart.draw(chart.EXAMPLE, theme)
-
-
-def _say(out: BinaryIO, is_bad: bool, answer: bytes) -> None:
-    out.write(_HEAD.pack(is_bad, len(answer)) + answer)
-    out.flush()
 
 
 if __name__ == "__main__":

@@ -16,11 +16,11 @@ _NAMES = ("alerted", "achievable", "with guards")
 
 def pack(report: ReplayReport) -> dict[str, Any]:
     """What is drawn of a replay, as plain values."""
-    parts = [f"{report.n} trades before fees"]
+    parts = [f"{text.count(report.n, 'trade')} before fees"]
     if report.n_skipped:
         parts.append(f"{report.n_skipped} skipped by guards")
     if report.n_left_out:
-        parts.append(f"{report.n_left_out} left out, no price")
+        parts.append(f"{report.n_left_out} left out, not closed or no price")
     return {
         "title": report.title,
         "value": text.usd_short(report.ours.total_usd, sign=True),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from bot.replay import Played, Terms
+    from engine.domain.desk import AlertRecord
     from engine.domain.trade import Trade
     from engine.reports.replay import ReplayReport
 
@@ -66,7 +67,7 @@ def _terms(args: argparse.Namespace) -> "Terms":
         paper=parts.paper(config),
         checks=load_checks(config.risk),
         exit_rules=parts.exit_rules(config.exits),
-        sizing=config.sizing,
+        settings=parts.settings(config),
         half_spread=half,
     )
 
@@ -96,30 +97,17 @@ def _report(ours: "Played", free: "Played", title: str) -> "ReplayReport":
 
 
 def _print(ours: "Played", free: "Played", report: "ReplayReport") -> None:
-    from bot.replay import alerted_usd, gross_usd, openings, why_not
-    from bot.text import price, usd
-    from engine.reports import Missing
+    from bot.replay import openings, trades_of, why_not
+    from bot.text import usd
 
     for alert in openings(free.alerts.values()):
         print(f"\n{alert.posted_at:%Y-%m-%d %H:%M:%S}Z  {alert.author_name}: {alert.text[:70]}")
-        trade, mine = free.trades.get(alert.alert_id), ours.trades.get(alert.alert_id)
-        if trade is None:
+        followed = trades_of(free, alert.alert_id)
+        if not followed:
             print(f"  achievable  n/a ({why_not(free, alert)})")
-        else:
-            tick = trade.legs[0].instrument
-            entry = price(trade.alerted_price or Missing("market"), tick)
-            leave = price(trade.alerted_exit or Missing("no exit alert"), tick)
-            made = alerted_usd(trade, free)
-            shown = usd(made if made is not None else Missing("not closed"), sign=True)
-            print(f"  alerted     {trade.qty_opened:f} × {entry} → {leave}  {shown}")
-            _print_trade("achievable", trade, gross_usd(trade))
-        intent = ours.intents.get(alert.alert_id)
-        if intent is not None:
-            print(f"  guard       {intent.guard}")
-        if mine is None:
             print(f"  ours        not traded: {why_not(ours, alert)}")
-        else:
-            _print_trade("ours", mine, gross_usd(mine))
+        for trade in followed:
+            _print_ways(trade, ours, free, alert)
     print()
     for name, line in (
         ("alerted", report.alerted),
@@ -129,6 +117,29 @@ def _print(ours: "Played", free: "Played", report: "ReplayReport") -> None:
         print(f"{name:<11} {usd(line.total_usd, sign=True)} before fees")
     print(f"over {report.n} trades; {report.n_left_out} left out, a figure of theirs is not known")
     _print_guards(ours, free)
+
+
+def _print_ways(trade: "Trade", ours: "Played", free: "Played", alert: "AlertRecord") -> None:
+    """One trade as alerted, as it could be had, and as our guards traded it."""
+    from bot.replay import alerted_usd, gross_usd, why_not
+    from bot.text import price, usd
+    from engine.reports import Missing
+
+    tick = trade.legs[0].instrument
+    entry = price(trade.alerted_price or Missing("market"), tick)
+    leave = price(trade.alerted_exit or Missing("no exit alert"), tick)
+    made = alerted_usd(trade, free)
+    shown = usd(made if made is not None else Missing("not closed"), sign=True)
+    print(f"  alerted     {trade.qty_opened:f} × {entry} → {leave}  {shown}")
+    _print_trade("achievable", trade, gross_usd(trade))
+    intent = ours.intents.get(trade.trade_id)
+    if intent is not None:
+        print(f"  guard       {intent.guard}")
+    mine = ours.trades.get(trade.trade_id)
+    if mine is None:
+        print(f"  ours        not traded: {why_not(ours, alert, trade.trade_id)}")
+    else:
+        _print_trade("ours", mine, gross_usd(mine))
 
 
 def _print_trade(name: str, trade: "Trade", gross: Decimal | None) -> None:

@@ -13,6 +13,9 @@ from engine.reports import performance as measures
 from engine.reports import pnl as profits
 from engine.reports import replay as ways
 
+STAKE_USD = Decimal(1000)
+"""Put into each alert where the three ways to follow it are set side by side."""
+
 Costs = Literal["default", "zero", "stress"]
 """Spread, slippage and fees: the usual ones, none, three times the usual."""
 
@@ -40,7 +43,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kept:
-    """Trades that one guard or check kept out, at the prices that could be had, before fees."""
+    """What one guard or check kept out, with :data:`STAKE_USD` in each, before fees."""
 
     code: str
     n: int
@@ -56,6 +59,7 @@ class BacktestReport:
     asked: Asked
     n_messages: int
     cases: tuple[ways.Case, ...]
+    """As if :data:`STAKE_USD` had been put into each."""
     replay: ways.ReplayReport
     performance: measures.PerformanceReport
     """Of the trades that the desk's guards and limits let through."""
@@ -67,7 +71,7 @@ class BacktestReport:
     exposure_pct: Figure
     """Share of the time with something open."""
     n_open: int
-    """Not closed when the time was over: in none of the figures."""
+    """Not closed when the time was over; what is held then is not valued."""
     earlier: Part
     later: Part
     """The last third of the closed trades."""
@@ -101,7 +105,9 @@ def build(
         asked=asked,
         n_messages=n_messages,
         cases=followed,
-        replay=ways.build(frame, cases=followed, title=f"Backtest of {asked.room}"),
+        replay=ways.build(
+            frame, cases=followed, title=f"{asked.room}: ${STAKE_USD:,} in each alert"
+        ),
         performance=made,
         net_usd=pnl.realised_usd,
         return_pct=ratio(pnl.realised_usd, asked.cash_usd, Missing("no cash"), 100),

@@ -1,6 +1,7 @@
 """/backtest as people use it: a room of the past, played by the desk's own code in a process."""
 
 import asyncio
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -119,6 +120,9 @@ async def test_a_room_is_played_again_to_the_cent(it: Desk) -> None:
     assert await it.app.desk.store.count(Document) == before[1] + 1
     names = [a.filename for a in used.original.attachments]
     assert names == ["backtest.png", "equity.png", "backtest.csv"]
+    assert "$1,000.00 in each of 2 trades" in said
+    per_thousand = D("4.96") / D("190.02") * 1000 - D("15.04") / D("195.02") * 1000
+    assert f"{per_thousand:,.2f}".replace("-", "-$") in said, "three ways, whatever the size"
     rows = used.original.attachments[2].data.decode()
     assert rows.count(",AAPL,") == 3, "the one that guards kept out, too"
     assert "at most 2" in rows
@@ -141,6 +145,50 @@ async def test_what_was_played_is_kept_and_set_beside_another(it: Desk) -> None:
     assert stress in listed
     none = await look(it, "results", id="BT-none")
     assert "no backtest of that name" in none.text
+
+
+async def test_a_source_that_tells_few_candles_at_once_is_asked_on(
+    it: Desk, monkeypatch: Any
+) -> None:
+    """What lay before its first answer was taken for silence."""
+    await played(it)
+    (whole,) = await it.app.backtests.newest(1)
+    asked = replace(whole.asked, costs="default", cash_usd=D(50_000))
+    plain_bars = Past.bars
+
+    async def few(self: Past, *what: Any) -> Candles:
+        page = await plain_bars(self, *what)
+        return replace(page, candles=page.candles[-50:])
+
+    async def quiet(_: str) -> None:
+        return None
+
+    one = await it.app.backtests.run(asked, 1, quiet)
+    it.app.history._kept.clear()
+    monkeypatch.setattr(Past, "bars", few)
+    other = await it.app.backtests.run(asked, 1, quiet)
+    assert other.cases == one.cases
+    assert len(other.cases) == 3
+    assert other.stamp.is_synthetic
+
+
+async def test_the_end_of_the_bot_ends_it_too(it: Desk, monkeypatch: Any) -> None:
+    """Only who calls it off is answered."""
+    await played(it)
+    (before,) = await it.app.backtests.newest(1)
+    begun = asyncio.Event()
+
+    async def told(_: str) -> None:
+        begun.set()
+
+    monkeypatch.setattr(Past, "bars", lambda *_: asyncio.Event().wait())
+    it.app.history._kept.clear()
+    task = asyncio.create_task(it.app.backtests.run(before.asked, 1, told))
+    await begun.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert it.app.backtests.running is None
 
 
 async def test_one_at_a_time_and_it_can_be_called_off(it: Desk, monkeypatch: Any) -> None:

@@ -92,6 +92,7 @@ async def test_a_connection_that_takes_its_time_shows_where_it_has_got_to(tmp_pa
             await it.until(lambda shown=shown: shown in plain(asked.reply))
         ends.set()
         await it.until(lambda: "Renewed" in plain(asked.reply))
+        assert "under way" not in plain(asked.reply), "only how it ended stays"
 
 
 async def test_an_action_ends_with_the_press_that_began_it(monkeypatch):

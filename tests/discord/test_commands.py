@@ -63,7 +63,7 @@ async def test_performance_comes_with_measures_and_the_curve(tmp_path, monkeypat
         shown = (await used.replied(20)).reply
         (picture,) = shown.attachments
         assert picture.data.startswith(b"\x89PNG")
-        assert "Realised P&L by day over 1 trading days" in picture.description
+        assert "Realised P&L by day over 1 trading day:" in picture.description
         words = plain(shown)
         assert "100% won" in words
         assert "no losing trade" in words

@@ -175,6 +175,15 @@ def test_a_connection_that_never_comes_about_is_known_before_an_exit_is_in_doubt
     assert max(http.CONNECT_S, rest.CONNECT_S) + 0.4 < send.REPEAT_S
 
 
+async def holding():
+    """A desk that holds an option, protected."""
+    sim = await Sim().start()
+    await sim.rig.say(BUY)
+    sim.price("2.14", "2.15")
+    await asyncio.sleep(3)
+    return sim
+
+
 def ending(sim, kind, state, why=""):
     """It takes each exit of this kind and ends it 0.2 s later; the ids of all that were sent."""
     plain, sent, houses = sim.outside.submit, [], []
@@ -289,10 +298,7 @@ def test_people_are_told_of_stops_that_end_in_one_way_and_then_in_another():
 
 def test_closes_that_are_taken_and_then_ended_leave_room_for_others():
     async def story():
-        sim = await Sim().start()
-        await sim.rig.say(BUY)
-        sim.price("2.14", "2.15")
-        await asyncio.sleep(3)
+        sim = await holding()
         closes = ending(sim, OrderType.MARKET, "canceled")
         await sim.rig.say("STC SPY 603C 1/31")
         await asyncio.sleep(20)
@@ -309,10 +315,7 @@ def test_a_person_who_closes_all_waits_for_no_close_that_its_broker_ended():
     """What was held had no stop, and the press sent nothing for up to a minute."""
 
     async def story():
-        sim = await Sim().start()
-        await sim.rig.say(BUY)
-        sim.price("2.14", "2.15")
-        await asyncio.sleep(3)
+        sim = await holding()
         plain = sim.outside.submit
         closes = ending(sim, OrderType.MARKET, "canceled")
         await sim.rig.say("STC SPY 603C 1/31")
@@ -334,10 +337,7 @@ def test_no_close_waits_for_a_minute_because_its_broker_ended_others(how):
     """It had the pace of a stop that is refused again and again, without a price being watched."""
 
     async def story():
-        sim = await Sim().start()
-        await sim.rig.say(BUY)
-        sim.price("2.14", "2.15")
-        await asyncio.sleep(3)
+        sim = await holding()
         plain = sim.outside.submit
         ending(sim, OrderType.MARKET, "canceled")
         await sim.rig.say("STC SPY 603C 1/31")

@@ -32,7 +32,7 @@ def terms(quotes):
         paper=parts.paper(config),
         checks=load_checks(config.risk),
         exit_rules=parts.exit_rules(config.exits),
-        sizing=config.sizing,
+        settings=parts.settings(config),
         half_spread=HALF,
     )
 
@@ -125,22 +125,49 @@ async def test_the_three_real_trades_to_the_cent(tmp_path):
     opened = replay.openings(free.alerts.values())
     assert len(opened) == 3
     # the first alert comes 90 s before the first quote: nothing is bought blind, then or later
-    assert opened[0].alert_id not in free.trades
-    assert opened[0].alert_id not in ours.trades
-    assert "90 s old" in ours.questions[opened[0].alert_id]
+    assert not replay.trades_of(free, opened[0].alert_id)
+    assert not replay.trades_of(ours, opened[0].alert_id)
+    assert "90 s old" in replay.why_not(ours, opened[0])
     for alert, row in zip(opened[1:], rows[1:], strict=True):
-        trade = free.trades[alert.alert_id]
+        (trade,) = replay.trades_of(free, alert.alert_id)
         qty = Decimal(row["alert_qty"])
         entry_at = datetime.fromisoformat(row["open_ts_utc"])
         exit_at = datetime.fromisoformat(row["close_ts_utc"])
         bought, sold, net = by_hand(quotes, entry_at, exit_at, qty)
         assert (trade.entry_price, trade.exit_price, trade.realised_usd) == (bought, sold, net)
     # the guard asks about the second (18 % worse than alerted), trades the third and stops it out
-    assert opened[1].alert_id not in ours.trades
-    assert "worse" in ours.questions[opened[1].alert_id]
-    third = ours.trades[opened[2].alert_id]
+    assert not replay.trades_of(ours, opened[1].alert_id)
+    assert "worse" in replay.why_not(ours, opened[1])
+    (third,) = replay.trades_of(ours, opened[2].alert_id)
     assert third.close_reason == "stop"
-    assert third.realised_usd > free.trades[opened[2].alert_id].realised_usd
+    assert third.realised_usd > free.trades[third.trade_id].realised_usd
+
+
+async def test_an_alert_that_opens_two_trades_is_two_of_them(tmp_path):
+    """Only the last of them was counted."""
+    start = datetime.fromisoformat("2023-05-11T14:00:00+00:00")
+    path = tmp_path / "quotes.csv"
+    lines = ["contract,ts_utc,price"]
+    for name in ("QQQ230512C00327000", "SPY230512C00412000"):
+        lines += [f"{name},{start + timedelta(seconds=s):%Y-%m-%dT%H:%M:%SZ},{m}" for s, m in SMALL]
+    path.write_text("\n".join(lines), encoding="utf-8")
+    said = "BTO 2 QQQ 327C 05/12 @ 1.00\nBTO 1 SPY 412C 05/12 @ 1.00"
+    messages = alerts(
+        tmp_path,
+        [
+            ("2023-05-11T14:00:01Z", "ann", said),
+            ("2023-05-11T14:00:26Z", "ann", "STC 2 QQQ 327C 05/12 @ 1.31"),
+            ("2023-05-11T14:00:26Z", "ann", "STC 1 SPY 412C 05/12 @ 1.31"),
+        ],
+    )
+    free = await replay.play(messages, terms(path), guarded=False)
+    ours = await replay.play(messages, terms(path), guarded=True)
+    (alert,) = replay.openings(free.alerts.values())
+    assert [t.qty_opened for t in replay.trades_of(free, alert.alert_id)] == [2, 1]
+    as_sized = [c.achievable_usd for c in replay.cases(ours, free)]
+    assert as_sized == [Decimal("54.00"), Decimal("27.00")]
+    alike = [c.achievable_usd for c in replay.cases(ours, free, Decimal(1000))]
+    assert alike == [Decimal("267.33")] * 2, "0.27 on 1.01, whatever the size"
 
 
 def test_the_verb_prints_three_lines_and_draws_charts(tmp_path):

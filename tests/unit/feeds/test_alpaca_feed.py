@@ -259,8 +259,10 @@ async def test_a_feed_whose_stream_tells_all_is_in_no_trouble_by_a_question_of_b
         await world.heard("SPY")
         await world.until(lambda: not world.feed.silent)
         world.feed._not_answered(BrokerUnavailable("no route"))
+        assert "no route" in world.feed.trouble
         world.feed._silent = list  # type: ignore[method-assign]
         await world.until(lambda: not world.feed.trouble, eager=True)
+        assert world.feed.trouble == ""
 
 
 async def test_a_quote_that_still_stands_is_confirmed() -> None:
@@ -528,3 +530,4 @@ async def test_an_answer_of_another_shape_does_not_end_the_asking(quotes: Any) -
         world.data.shape = None
         world.data.put("SPY", 600.5, 600.6)
         await world.until(lambda: world.has("SPY", "600.5"), eager=True)
+        assert world.got[-1].bid == D("600.5"), "the source was asked again, and answered"

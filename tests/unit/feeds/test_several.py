@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -146,6 +147,26 @@ async def test_a_feed_that_is_down_stops_nothing_and_is_connected_when_it_is_bac
     await both.close()
 
 
+@asynccontextmanager
+async def two() -> AsyncIterator[tuple[Told, Told, list[str]]]:
+    """Two feeds as one, and whose quotes come through."""
+    first, second = Told("first"), Told("second")
+    both, told = Several([first, second], ManualClock(START)), list[str]()  # type: ignore[list-item]
+    await both.connect()
+    reader = asyncio.create_task(collected(both, told))
+    await until(lambda: not both.down)
+    yield first, second, told
+    await both.close()
+    await reader
+
+
+async def say(feed: Told, said: Quote) -> None:
+    """And let it be heard before the next one."""
+    feed.queue.put_nowait(said)
+    for _ in range(9):
+        await asyncio.sleep(0)
+
+
 async def test_only_what_a_feed_quotes_is_asked_of_it() -> None:
     stocks, futures = Told("stocks", ["stock"]), Told("futures", ["future"])
     both = Several([stocks, futures], ManualClock(START))  # type: ignore[list-item]
@@ -159,53 +180,32 @@ async def test_only_what_a_feed_quotes_is_asked_of_it() -> None:
 
 async def test_a_feed_that_tells_an_older_market_silences_no_other() -> None:
     """It was passed on and dropped, and for three seconds nobody else was heard."""
-    first, second = Told("first"), Told("second")
-    both, told = Several([first, second], ManualClock(START)), list[str]()  # type: ignore[list-item]
-    await both.connect()
-    reader = asyncio.create_task(collected(both, told))
-    await until(lambda: not both.down)
-
-    async def say(feed: Told, said: Quote) -> None:
-        feed.queue.put_nowait(said)
-        for _ in range(9):
-            await asyncio.sleep(0)
-
-    await say(first, quote("first"))
-    await say(second, quote("second", 4))
-    late = replace(quote("first", 4.5), bid=Decimal(99), exchange_at=START)
-    await say(first, late)
-    await say(second, quote("second", 5))
-    assert told == ["first", "second", "second"]
-    await both.close()
-    await reader
+    async with two() as (first, second, told):
+        await say(first, quote("first"))
+        await say(second, quote("second", 4))
+        late = replace(quote("first", 4.5), bid=Decimal(99), exchange_at=START)
+        await say(first, late)
+        await say(second, quote("second", 5))
+        assert told == ["first", "second", "second"]
 
 
 async def test_a_late_feed_that_once_names_the_same_price_silences_no_other() -> None:
     """From then on what it told of a quarter of an hour ago was measured by itself: no price."""
-    first, second = Told("first"), Told("second")
-    both, told = Several([first, second], ManualClock(START)), list[str]()  # type: ignore[list-item]
-    await both.connect()
-    reader = asyncio.create_task(collected(both, told))
-    await until(lambda: not both.down)
+    async with two() as (first, second, told):
 
-    async def say(feed: Told, said: Quote) -> None:
-        feed.queue.put_nowait(said)
-        for _ in range(9):
-            await asyncio.sleep(0)
+        def late(after_s: float, bid: int) -> Quote:
+            said = quote("first", after_s)
+            return replace(
+                said, bid=Decimal(bid), exchange_at=said.received_at - timedelta(minutes=15)
+            )
 
-    def late(after_s: float, bid: int) -> Quote:
-        said = quote("first", after_s)
-        return replace(said, bid=Decimal(bid), exchange_at=said.received_at - timedelta(minutes=15))
-
-    await say(second, quote("second", 0))
-    await say(first, late(4, 100))
-    assert told == ["second", "first"], "it says that the price stands"
-    for n in range(5, 12):
-        await say(first, late(n, 90))
-        await say(second, quote("second", n))
-    assert told[2:] == ["second"] * 7
-    await both.close()
-    await reader
+        await say(second, quote("second", 0))
+        await say(first, late(4, 100))
+        assert told == ["second", "first"], "it says that the price stands"
+        for n in range(5, 12):
+            await say(first, late(n, 90))
+            await say(second, quote("second", n))
+        assert told[2:] == ["second"] * 7
 
 
 @pytest.mark.parametrize(("behind", "heard"), [(900, "second"), (0, "first")])
@@ -213,39 +213,26 @@ async def test_a_first_feed_that_is_late_from_the_start_gives_way_to_a_newer_mar
     behind: int, heard: str
 ) -> None:
     """Stops acted on prices of a quarter of an hour ago while another feed told those of now."""
-    first, second = Told("first"), Told("second")
-    both, told = Several([first, second], ManualClock(START)), list[str]()  # type: ignore[list-item]
-    await both.connect()
-    reader = asyncio.create_task(collected(both, told))
-    await until(lambda: not both.down)
-    for n in range(6):
-        said = replace(quote("first", n), bid=Decimal(90))
-        old = said.exchange_at - timedelta(seconds=behind)
-        for feed, one in ((first, replace(said, exchange_at=old)), (second, quote("second", n))):
-            feed.queue.put_nowait(one)
-            for _ in range(9):
-                await asyncio.sleep(0)
-    assert told[-4:] == [heard] * 4
-    await both.close()
-    await reader
+    async with two() as (first, second, told):
+        for n in range(6):
+            said = replace(quote("first", n), bid=Decimal(90))
+            old = said.exchange_at - timedelta(seconds=behind)
+            for feed, one in (
+                (first, replace(said, exchange_at=old)),
+                (second, quote("second", n)),
+            ):
+                await say(feed, one)
+        assert told[-4:] == [heard] * 4
 
 
 async def test_a_quiet_market_is_no_late_feed() -> None:
     """Its last quote is told again by each question, and still stands."""
-    first, second = Told("first"), Told("second")
-    both, told = Several([first, second], ManualClock(START)), list[str]()  # type: ignore[list-item]
-    await both.connect()
-    reader = asyncio.create_task(collected(both, told))
-    await until(lambda: not both.down)
-    for n in range(0, 120, 2):
-        standing = replace(quote("first", n), bid=Decimal(90), exchange_at=START)
-        for feed, one in ((first, standing), (second, quote("second", n))):
-            feed.queue.put_nowait(one)
-            for _ in range(9):
-                await asyncio.sleep(0)
-    assert set(told) == {"first"}
-    await both.close()
-    await reader
+    async with two() as (first, second, told):
+        for n in range(0, 120, 2):
+            standing = replace(quote("first", n), bid=Decimal(90), exchange_at=START)
+            await say(first, standing)
+            await say(second, quote("second", n))
+        assert set(told) == {"first"}
 
 
 async def test_a_halt_is_heard_of_whoever_tells_it_and_however_old_its_last_price_is() -> None:

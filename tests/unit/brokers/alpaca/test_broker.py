@@ -3,8 +3,8 @@
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator
-from contextlib import suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -826,21 +826,28 @@ async def test_what_an_order_had_filled_before_somebody_changed_it_counts_on(
     assert await bench.position(SPY) == 5
 
 
+@contextmanager
+def changing(bench: AlpacaBench, broker_id: str) -> Iterator[None]:
+    """While it lasts, Alpaca says that an order's change is still under way."""
+    with pytest.MonkeyPatch.context() as lag:
+        said = venue(bench)._order
+
+        def lagging(*args: Any, **more: Any) -> dict[str, Any]:
+            body = said(*args, **more)
+            late = {"status": "pending_replace", "replaced_by": None}
+            return body | (late if body["id"] == broker_id else {})
+
+        lag.setattr(venue(bench), "_order", lagging)
+        yield
+
+
 async def test_a_fill_of_what_somebody_made_of_an_order_is_ours_though_its_change_is_not_told_yet(
-    bench: AlpacaBench, monkeypatch: pytest.MonkeyPatch
+    bench: AlpacaBench,
 ) -> None:
     await bench.quote(SPY, "2.00", "2.10")
     order = await bench.submit(BUY, 2, LIMIT, limit="1.00")
     await bench.settle()
-    said = venue(bench)._order
-
-    def lagging(*args: Any, **more: Any) -> dict[str, Any]:
-        body = said(*args, **more)
-        late = {"status": "pending_replace", "replaced_by": None}
-        return body | (late if body["id"] == order.broker_id else {})
-
-    with monkeypatch.context() as lag:
-        lag.setattr(venue(bench), "_order", lagging)
+    with changing(bench, order.broker_id):
         now = await venue(bench).by_hand(order.broker_id, limit_price="2.20")
         await bench.quote(SPY, "2.00", "2.10")
         await bench.pass_latency()
@@ -853,22 +860,14 @@ async def test_a_fill_of_what_somebody_made_of_an_order_is_ours_though_its_chang
 
 
 async def test_what_was_nobodys_while_its_change_was_under_way_is_looked_at_again_once_it_fills(
-    bench: AlpacaBench, monkeypatch: pytest.MonkeyPatch
+    bench: AlpacaBench,
 ) -> None:
     """No frame tells of it: its fill would be booked as a stranger's, without a stop."""
     await bench.quote(SPY, "2.00", "2.10")
     order = await bench.submit(BUY, 2, LIMIT, limit="1.00")
     await bench.settle()
-    said = venue(bench)._order
-
-    def lagging(*args: Any, **more: Any) -> dict[str, Any]:
-        body = said(*args, **more)
-        late = {"status": "pending_replace", "replaced_by": None}
-        return body | (late if body["id"] == order.broker_id else {})
-
     venue(bench).faults.drop_frames = 99
-    with monkeypatch.context() as lag:
-        lag.setattr(venue(bench), "_order", lagging)
+    with changing(bench, order.broker_id):
         now = await venue(bench).by_hand(order.broker_id, limit_price="1.10")
         listed = await bench.broker.open_orders("main")
         assert {o.client_order_id for o in listed if o.broker_id == now} == {""}
