@@ -2,9 +2,11 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
+from decimal import Decimal
 
 from engine.asking import answered_within
 from engine.brokers import BrokerOrder
+from engine.domain.compared import PositionGap
 
 
 @dataclass(slots=True)
@@ -21,6 +23,11 @@ class Doubts:
     """Order -> the broker's orders that may be it."""
     lacking: dict[str, float] = field(default_factory=dict)
     """What counts only when it lasts (``account|instrument|...``, ``lone trade``) -> since when."""
+    agreed: dict[str, Decimal] = field(default_factory=dict)
+    """``account|instrument`` -> what the broker's positions last showed as the books have it."""
+    fewer: dict[str, tuple[PositionGap, Decimal]] = field(default_factory=dict)
+    """``account|instrument`` of which less is held there than booked, for long enough, with what
+    exits had sold of it by then."""
     paid: set[str] = field(default_factory=set)
     """Entries without an answer whose price the market has paid since they left."""
     asked: dict[answered_within, str] = field(default_factory=dict)

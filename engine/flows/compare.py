@@ -34,6 +34,7 @@ from engine.flows import (
     effects,
     ends,
     expired,
+    fewer,
     heard,
     late_fill,
     load,
@@ -121,6 +122,7 @@ async def _account(desk: Desk, broker: str, account: str) -> list[str]:
             left = _judged(desk, account, seen)
     await ends.net(desk, account, {gap.instrument for gap in left.positions})
     desk.doubts.settled(account, {gap.instrument.key for gap in left.positions})
+    fewer.settled(desk, account, left.positions)
     if _is_changing(seen):
         compare_later(desk, broker, taken_back.SURE_S, "changed executions")
     lines, still = reconcile.lines(findings), reconcile.lines(left)
@@ -161,6 +163,7 @@ async def _look(
     asked_at = desk.clock.monotonic()
     seen = await _read(desk, broker, account, since)
     splits.hold(desk, account, seen.positions)
+    fewer.heard(desk, account, seen.positions)
     reports = [*seen.recent, *seen.working]
     booked = await take_in(desk, account, since, seen.fills, reports, seen.positions)
     seen = replace(seen, booked=booked)
@@ -437,8 +440,11 @@ async def _adopt_position(desk: Desk, account: str, gap: PositionGap) -> None:
     if late is not None:
         price, said = late, late_fill.said(account, gap)
     is_twice = late is not None and not is_more
-    if price is None or (not is_twice and await _lags(desk, account, gap)):
-        return  # shown and told as a difference; the missing fill ends it, or a person (by_hand)
+    lags = not is_twice and await _lags(desk, account, gap)
+    if price is None or lags:  # shown and told as a difference until its fill, or a person, ends it
+        if gap.is_less and not (lags and fewer.is_behind(desk, account, gap)):
+            await fewer.on_gap(desk, account, gap)
+        return
     now = desk.clock.now()
     name = late_fill.adoption_id(account, gap, now)
     await ends.on_external(desk, ends.of_gap(account, gap, name, price, now), said=said)

@@ -245,10 +245,14 @@ async def _follow_up(desk: Desk, parts: _Parts) -> None:
 
 
 def _holders(desk: Desk, fill: BrokerFill) -> Iterator[tuple[Trade, Position]]:
+    return holders(desk, fill.account, fill.instrument)
+
+
+def holders(desk: Desk, account: str, instrument: Instrument) -> Iterator[tuple[Trade, Position]]:
     """Trades of the account that hold the instrument: adopted ones first, then the oldest."""
-    trades = [t for t in desk.book.trades.values() if t.account == fill.account]
+    trades = [t for t in desk.book.trades.values() if t.account == account]
     for trade in sorted(trades, key=_turn):
-        position = desk.book.positions.get(f"{trade.trade_id}|{fill.instrument.key}")
+        position = desk.book.positions.get(f"{trade.trade_id}|{instrument.key}")
         if position is not None and position.qty != 0:
             yield trade, position
 

@@ -22,6 +22,7 @@ from engine.flows import (
     capable,
     doubt,
     facts,
+    fewer,
     halt,
     left_behind,
     lone_legs,
@@ -340,7 +341,8 @@ def _bare_since(desk: Desk, trade_id: str) -> datetime | None:
     leaving = [o.updated_at for o in own if _is_leaving(o)]
     if trade.is_unprotected_since is not None or not leaving:
         return trade.is_unprotected_since
-    return None if is_protected(trade, own, capable.holds_stops(desk, trade)) else min(leaving)
+    there, broker_stops = fewer.within(desk, trade), capable.holds_stops(desk, trade)
+    return None if is_protected(there, own, broker_stops) else min(leaving)
 
 
 def _is_leaving(order: Order) -> bool:

@@ -28,7 +28,7 @@ from engine.domain.record import Event, changed
 from engine.domain.trade import Trade, TradeState
 from engine.exits import Cancel, Replace, Step, Submit
 from engine.exits.plan import is_protected, plan
-from engine.flows import capable, effects, send, splits
+from engine.flows import capable, effects, fewer, send, splits
 
 _MAX_STEPS = 25
 """More steps than any trade needs in one go; beyond it something fights back."""
@@ -72,16 +72,17 @@ async def _next(desk: Desk, trade_id: str, wish: Wished | None = None) -> bool:
             trade, before = made[0], made[1:]
         broker_stops = capable.holds_stops(desk, trade)
         own = desk.book.orders_of(trade_id)
-        noted = _noted(desk, trade, is_protected(trade, own, broker_stops))
+        there = fewer.within(desk, trade)
+        noted = _noted(desk, trade, is_protected(there, own, broker_stops))
         is_beside = capable.adds_stops(desk, trade)
-        planned = plan(trade, own, broker_stops=broker_stops, is_beside=is_beside)
+        planned = plan(there, own, broker_stops=broker_stops, is_beside=is_beside)
         steps = tuple(capable.fitted(desk, trade, step) for step in planned)
         step = next((s for s in steps if not _must_wait(desk, noted, s)), None)
         if _must_rest(desk, trade_id):
             step = None
         if isinstance(step, Cancel):  # from here on it may stand bare, whenever its end is heard of
             left = [o for o in own if o.order_id != step.order.order_id]
-            noted = _noted(desk, noted, is_protected(trade, left, broker_stops))
+            noted = _noted(desk, noted, is_protected(there, left, broker_stops))
         with _let_go(desk, step):
             if noted is not trade and (step is None or isinstance(step, Cancel)):
                 before = (*before, _protection(desk, noted))
