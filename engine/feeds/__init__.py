@@ -316,6 +316,10 @@ class QuoteBoard:
         """Newest unit price from the legs' last quotes; None when a leg has none."""
         return unit_quote(legs, self._last)
 
+    def unwanted(self, instrument: Instrument) -> Quote | None:
+        """Newest quote of an option that nobody bids for now; None while somebody does."""
+        return self._unwanted.get(instrument.key)
+
     def way_out(self, legs: tuple[Leg, ...]) -> UnitQuote | None:
         """The same where a leg may have lost its bid: what is worthless can be given away."""
         return unit_quote(legs, ChainMap(self._unwanted, self._last), is_way_out=True)

@@ -189,7 +189,7 @@ def _quantity(desk: Desk, planned: Planned, limit: Decimal, stop: Level | None) 
             return Denial(code="ticket.usd", detail=f"one unit costs {each}, more than that")
         return units
     if wanted.unit == "risk-pct":
-        worth = facts.equity(desk, desk.book.accounts[routed.account])
+        worth = facts.equity_at_least(desk, desk.book.accounts[routed.account])
         if worth is None:
             return Denial(code="ticket.equity", detail="the account's equity is not known")
         each_usd = unit_risk(routed.legs, routed.side, limit, _stop_price(stop, routed, limit))

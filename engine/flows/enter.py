@@ -136,7 +136,7 @@ def build(
     if isinstance(plan, Refused):
         return Denial(code="protection.refused", detail=plan.reason)
     account = desk.book.accounts[routed.account]
-    equity = facts.equity(desk, account)
+    equity = facts.equity_at_least(desk, account)
     wanted = signal if qty is None else replace(signal, quantity=qty, size_class=None)
     sized = size(
         signal=wanted,

@@ -1,10 +1,10 @@
 """Gather what is true of an account right now: the facts that risk checks judge by."""
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
-from functools import partial
 from typing import Any
 
 from engine import ledger, standing
@@ -28,6 +28,9 @@ from engine.sizing import exposure_usd
 _EXITS_BACK_S = 72 * 3600
 _WORST_CASES_KEPT = 10_000
 _DAYS_KEPT = 3
+_WORST, _BEST = -1, 1
+_NEAR_RATIO = Decimal("0.01")
+"""A day may start from equity that is known to so much of itself."""
 _PEAK_STEP = Decimal("1.001")
 """Within a day a new peak is written down when it is so much higher than the last one."""
 
@@ -48,15 +51,42 @@ def equity(desk: Desk, account: Account) -> Decimal | None:
     return _marked(desk, account)[0]
 
 
-def _marked(desk: Desk, account: Account) -> tuple[Decimal | None, Decimal | None]:
-    """Equity by the last marks; open P&L, None where one of an open market is of long ago."""
+def equity_at_least(desk: Desk, account: Account) -> Decimal | None:
+    """The same, where an option that nobody bids for counts at its worst: enough for an entry."""
+    return _marked(desk, account, _WORST)[0]
+
+
+def _marked(desk: Desk, account: Account, bound: int = 0) -> tuple[Decimal | None, Decimal | None]:
+    """Equity by the last marks; open P&L, None where one of an open market is of long ago.
+
+    An option that is offered, and that nobody bids for, has no mark but two bounds, nothing and
+    its ask: ``bound`` counts it at the worst or the best of them.
+    """
     held = _held(desk, account.name)
     if not held:
         return account.cash_usd, ZERO
     prices = marks(desk, account.name)
-    is_old = any(map(partial(priced.is_old, desk), desk.book.open_trades(account.name)))
+    if bound:
+        prices |= _bounds(desk, held, bound)
+    is_old = any(
+        priced.is_old(desk, trade, is_bound=bool(bound))
+        for trade in desk.book.open_trades(account.name)
+    )
     open_pnl = None if is_old else ledger.unrealised(held, prices)
     return ledger.equity(account, held, prices), open_pnl
+
+
+def _bounds(desk: Desk, held: list[Position], bound: int) -> dict[str, Decimal]:
+    """What is held and nobody bids for: at what it could be sold for and bought back, or not."""
+    net: dict[str, Decimal] = defaultdict(Decimal)
+    found: dict[str, Decimal] = {}
+    for position in held:
+        quote = desk.board.unwanted(position.instrument)
+        if quote is not None:
+            key = position.instrument.key
+            net[key] += position.qty
+            found[key] = quote.bid if net[key] * bound < 0 else quote.ask
+    return found
 
 
 def _held(desk: Desk, account: str) -> list[Position]:
@@ -75,7 +105,7 @@ def gather(
     session = desk.calendar(kind).session_at(now)
     open_trades = tuple(desk.book.open_trades(account_name))
     pending = tuple(o for o in desk.book.pending_entries(account_name) if o.intent_id != own)
-    worth, open_pnl = _marked(desk, account)
+    worth, open_pnl = _marked(desk, account, 0 if intent is None else _WORST)
     notional = at_work(desk, open_trades, pending)
     return Facts(
         now=now,
@@ -253,7 +283,7 @@ async def roll(desk: Desk, account_name: str) -> None:
     """Begin the account's new session day, or trip its daily breaker; caller holds its lock."""
     account = desk.book.accounts[account_name]
     worth, open_pnl = _marked(desk, account)
-    fresh = _rolled(desk, account, worth)
+    fresh = _rolled(desk, account, _nearly(desk, account) if worth is None else worth)
     if fresh is None:
         await _trip(desk, account, worth, open_pnl)
     else:
@@ -265,6 +295,14 @@ async def roll(desk: Desk, account_name: str) -> None:
                 day_start_equity_usd=str(fresh.day_start_equity_usd),
             )
         )
+
+
+def _nearly(desk: Desk, account: Account) -> Decimal | None:
+    """The most that equity may be, where what nobody bids for makes no difference to speak of."""
+    least, most = _marked(desk, account, _WORST)[0], _marked(desk, account, _BEST)[0]
+    if least is None or most is None or most - least > most * _NEAR_RATIO:
+        return None
+    return most
 
 
 async def _trip(
