@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 _YES_NO = {
-    "ready": "Nothing at all is wrong",
+    "ready": "Nothing is wrong but a difference in cash at most",
     "trading_ready": "Positions are protected and the books agree",
     "entries": "New entries are possible",
     "discord": "The line to Discord is up",

@@ -25,10 +25,13 @@ def facts(app: "App") -> dict[str, object]:
     """What an operator (or a supervisor) needs to know.
 
     ``trading_ready``: positions are protected, the books agree. ``entries``: Discord is there too,
-    the only place that entries come from. ``ready``: nothing at all is wrong.
+    the only place that entries come from. ``ready``: nothing is wrong; cash that came or went,
+    where all that is held and works agrees, is told and does not count.
     """
     desk = app.desk
-    reasons = [f"{part}: {what}" for part, what in sorted(desk.health.items())]
+    said = {part: f"{part}: {what}" for part, what in sorted(desk.health.items())}
+    money = [said.pop(part) for part in list(said) if part.startswith("cash ")]
+    reasons = list(said.values())
     unsound = desk.unsound
     if unsound:
         reasons.append(f"no entries: {unsound}")
@@ -42,7 +45,7 @@ def facts(app: "App") -> dict[str, object]:
         "entries": may_trade and app.link.is_up,
         "discord": app.link.is_up,
         "halted": desk.halted,
-        "reasons": reasons,
+        "reasons": reasons + money,
         "mode": mode.of(app.desk),
         "pid": os.getpid(),
         "open_trades": len(desk.book.open_trades()),

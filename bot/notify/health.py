@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 _PARTS = (
     *("discord", "discord server", "message content", "commands", "panel", "room", "card"),
-    *("the books", "storage", "intake", "halt", "reconcile", "fill", "settle", "trade"),
+    *("the books", "storage", "intake", "halt", "reconcile", "cash", "fill", "settle", "trade"),
     *("broker", "feed", "prop", "exit rule", "job", "task", "listener", "rule"),
 )
 """What the desk's own health calls its parts; behind many of them a name of their own follows."""

@@ -62,6 +62,9 @@ _UNSURE = (OrderState.SUBMITTING, OrderState.UNKNOWN)
 _LAG = timedelta(minutes=5)
 """A broker's positions may be older than its executions."""
 
+_CASH_MOVES_S, _CASH_EVERY_S = 3.0, 30.0
+"""Money that moved between two looks has come to rest by then; so often it is looked at apart."""
+
 _OURS_TOO = " The desk has a stop of its own: both may close more than is held. Take yours back."
 
 
@@ -126,7 +129,10 @@ async def _account(desk: Desk, broker: str, account: str) -> list[str]:
     if _is_changing(seen):
         compare_later(desk, broker, taken_back.SURE_S, "changed executions")
     lines, still = reconcile.lines(findings), reconcile.lines(left)
-    await _record(desk, account, lines, still)
+    is_money = left.cash is not None and replace(left, cash=None).is_clean
+    if is_money and desk.is_due(f"cash {account}", _CASH_EVERY_S):
+        compare_later(desk, broker, _CASH_MOVES_S, "cash")
+    await _record(desk, account, lines, still, is_money=is_money)
     desk.compared_at[account] = desk.clock.now()
     await heard.note(desk, account, began_at)
     desk.compared[account] = Compared(
@@ -475,9 +481,18 @@ def _taken_over(lines: list[str], still: list[str]) -> tuple[str, ...]:
     return tuple(line for line in lines if line.partition(":")[0] not in left)
 
 
-async def _record(desk: Desk, account: str, lines: list[str], still: list[str]) -> None:
-    """Differences are shown while they last, and told once; ``still``: not taken over."""
-    part, said = f"reconcile {account}", f"Reconciliation of {account}: "
+async def _record(
+    desk: Desk, account: str, lines: list[str], still: list[str], *, is_money: bool
+) -> None:
+    """Differences are shown while they last, and told once; ``still``: not taken over.
+
+    ``is_money``: what is left is in cash alone: all that is held and works is known.
+    """
+    part, other = f"reconcile {account}", f"cash {account}"
+    if is_money:
+        part, other = other, part
+    desk.health.pop(other, None)
+    said = f"Reconciliation of {account}: "
     before, now = desk.health.get(part), said + "; ".join(still)
     if still:
         desk.health[part] = now

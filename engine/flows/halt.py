@@ -173,7 +173,7 @@ async def _count_anew(desk: Desk, who: Who) -> list[str]:
     return said
 
 
-_BARS_RESUMING = ("storage", "broker ", "reconcile ", "fill ", "halt")
+_BARS_RESUMING = ("storage", "broker ", "reconcile ", "cash ", "fill ", "halt")
 """Parts that must be well before entries are allowed; the rest may be unwell and is shown."""
 
 

@@ -105,6 +105,15 @@ async def test_health_over_http_tells_parts_and_figures_and_no_secret(it):
         assert secret not in str(seen)
 
 
+async def test_cash_alone_is_told_and_leaves_the_desk_ready(it):
+    it.app.desk.health["cash main"] = "Reconciliation of main: cash: $10.00 with us, $9.00 there"
+    said = health.facts(it.app)
+    assert said["ready"]
+    assert "$9.00 there" in str(said["reasons"])
+    it.app.desk.health["reconcile main"] = "MNQ: we hold 2, the broker 1"
+    assert not health.facts(it.app)["ready"]
+
+
 async def test_a_figure_that_is_not_known_is_left_out_of_the_metrics(it):
     page = gauges.page(it.app, health.facts(it.app))
     assert "tradestream_provider_calls_total" not in page, "nothing outside was called"

@@ -79,6 +79,40 @@ async def test_money_put_in_is_taken_over_and_said_so_and_nothing_is_left_open(r
     assert any("Taken over: the books agree" in note for note in rig.notes())
 
 
+async def test_money_that_moves_while_it_is_compared_is_looked_at_again_in_a_moment(rig):
+    """A dollar that came in two halves stood as a difference until the next minute."""
+    real, looks = rig.broker.balance, []
+
+    async def in_parts(account):
+        looks.append(account)
+        found = await real(account)
+        return replace(found, cash_usd=found.cash_usd - d("0.50") * min(len(looks), 2))
+
+    rig.broker.balance = in_parts
+    await recover.on_demand(rig.desk)
+    assert "cash main" in rig.desk.health
+    assert "reconcile main" not in rig.desk.health, "all that is held agrees"
+    await rig.pass_time(4)
+    assert not rig.desk.health
+    assert rig.desk.book.accounts["main"].cash_usd == 99_999
+    assert len(looks) == 4, "twice in each comparison"
+
+
+async def test_money_that_never_stands_still_is_not_asked_for_all_the_time(rig):
+    real, looks = rig.broker.balance, []
+
+    async def moving(account):
+        looks.append(account)
+        found = await real(account)
+        return replace(found, cash_usd=found.cash_usd - len(looks))
+
+    rig.broker.balance = moving
+    await recover.on_demand(rig.desk)
+    await rig.pass_time(60)
+    assert len(looks) == 4
+    assert "cash main" in rig.desk.health
+
+
 async def test_why_a_broker_could_not_be_read_is_said_and_not_since_when(rig):
     rig.desk.gates["paper"] = "being compared since 10:00:00.123456"
     rig.desk.health["broker paper"] = "no connection"
