@@ -44,6 +44,8 @@ class Doubts:
     """Entries people were called about at a price that the market pays."""
     below: dict[str, tuple[float, float]] = field(default_factory=dict)
     """Account and limit that a leaping price has reached -> since when, and when last."""
+    closing: dict[str, str] = field(default_factory=dict)
+    """Spread with no whole unit that was to be closed with all else -> why: its legs are meant."""
     unpolled: set[str] = field(default_factory=set)
     """Brokers whose last poll had no turn, or who said what could not be read: looked at sooner,
     and not behind entries."""

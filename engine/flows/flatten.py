@@ -1,11 +1,13 @@
 """Close everything: all wishes durable in one step, then every trade at once, each for itself."""
 
 import asyncio
+from collections.abc import Collection
 from dataclasses import replace
 
 from engine.desk import Desk
 from engine.domain.desk import Who
 from engine.domain.errors import NotAllowed, TradeStreamError
+from engine.domain.instrument import Instrument
 from engine.domain.money import ZERO
 from engine.domain.order import Order, OrderState, Purpose
 from engine.domain.record import Event
@@ -16,6 +18,7 @@ from engine.ledger.trips import still_coming
 
 SAID_ALREADY = "it is being closed already; nothing more was sent"
 SAID_SHORT = "it is held the other way round: flatten it in the broker's app; nothing was sent"
+_SAID_APART = "it makes no whole unit: each of its legs is closed by itself in a moment"
 _ANSWER_S = 5.0
 """How long the answer waits for brokers; they are waited for longer on the side."""
 
@@ -52,6 +55,23 @@ async def of_account(desk: Desk, account: str, reason: str) -> dict[str, str]:
     return await _closed(desk, [account], "desk", reason)
 
 
+async def apart(desk: Desk, spread: Trade, legs: Collection[Instrument]) -> None:
+    """Close what was set apart of a spread that was to be closed whole."""
+    wanted = sum((c.qty for c in spread.closes), ZERO)
+    reason = desk.doubts.closing.pop(spread.trade_id, "")
+    if wanted and wanted >= spread.qty_open:
+        reason = spread.closes[-1].reason
+    if not reason:
+        return
+    left = [
+        t.trade_id
+        for t in desk.book.open_trades(spread.account)
+        if t.source == "external" and t.legs[0].instrument in legs
+    ]
+    for trade_id in await _ask(desk, spread.account, "desk", reason, {}, left):
+        effects.settle_soon(desk, trade_id)
+
+
 async def _closed(desk: Desk, accounts: list[str], actor: str, reason: str) -> dict[str, str]:
     outcome: dict[str, str] = {}
     asked: list[str] = []
@@ -66,7 +86,12 @@ async def _closed(desk: Desk, accounts: list[str], actor: str, reason: str) -> d
 
 
 async def _ask(
-    desk: Desk, account: str, actor: str, reason: str, outcome: dict[str, str]
+    desk: Desk,
+    account: str,
+    actor: str,
+    reason: str,
+    outcome: dict[str, str],
+    only: Collection[str] | None = None,
 ) -> list[str]:
     """Write all wishes of one account down together; ids of the trades that are to be closed."""
     async with desk.lock(account):
@@ -75,9 +100,13 @@ async def _ask(
         for trade in list(desk.book.trades.values()):
             if trade.account != account or not _may_hold(desk, trade):
                 continue
+            if only is not None and trade.trade_id not in only:
+                continue
             after = _wished(desk, trade, reason)
+            if len(trade.legs) > 1 and not trade.qty_open:
+                desk.doubts.closing[trade.trade_id] = reason
             if after is trade:
-                outcome[trade.trade_id] = SAID_SHORT if trade.qty_open < 0 else SAID_ALREADY
+                outcome[trade.trade_id] = _unasked(trade)
                 continue
             asked.append(trade.trade_id)
             events.append(
@@ -101,10 +130,21 @@ async def _ask(
         return asked
 
 
+def _unasked(trade: Trade) -> str:
+    if trade.qty_open < 0:
+        return SAID_SHORT
+    return SAID_ALREADY if trade.closes or len(trade.legs) == 1 else _SAID_APART
+
+
 def _may_hold(desk: Desk, trade: Trade) -> bool:
-    return trade.state is TradeState.OPEN or any(
-        o.purpose is Purpose.ENTRY and o.state.is_at_broker
-        for o in desk.book.orders_of(trade.trade_id)
+    is_held = any(p.qty for p in desk.book.positions_of(trade.trade_id))  # if no whole unit
+    return (
+        trade.state is TradeState.OPEN
+        or is_held
+        or any(
+            o.purpose is Purpose.ENTRY and o.state.is_at_broker
+            for o in desk.book.orders_of(trade.trade_id)
+        )
     )
 
 
@@ -123,6 +163,8 @@ def _state(desk: Desk, trade_id: str) -> str:
         return "closing"
     if any(o.state is OrderState.PENDING_CANCEL for o in own):
         return "closing: its stop is being cancelled"
+    if len(trade.legs) > 1 and all(o.purpose is Purpose.ENTRY for o in own):
+        return _SAID_APART
     return f"not closed yet: {_why(own)}; it is tried again"
 
 

@@ -11,7 +11,7 @@ from engine.desk import Desk
 from engine.domain.instrument import Instrument
 from engine.domain.money import ZERO
 from engine.domain.trade import Position, Trade
-from engine.flows import ends
+from engine.flows import ends, flatten
 from engine.market import NYSE, new_york_date
 
 _MOST_LOTS = 50
@@ -27,16 +27,24 @@ async def look(desk: Desk, trade_id: str) -> None:
     name, trade = f"lone {trade_id}", desk.book.trades.get(trade_id)
     if trade is None or len(trade.legs) == 1 or not _lone(desk, trade):
         desk.doubts.lacking.pop(name, None)
+        if trade is None or not trade.closes:
+            desk.doubts.closing.pop(trade_id, None)
         return
     now = desk.clock.monotonic()
     if now - desk.doubts.lacking.setdefault(name, now) < _SURE_S:
         return
+    spread = trade
+    apart: set[Instrument] = set()
     async with desk.lock(trade.account):
         for _ in range(_MOST_LOTS):
             trade = desk.book.trades.get(trade_id)
             if trade is None or not _is_at_rest(desk, trade) or not (lone := _lone(desk, trade)):
                 break
+            spread = trade if not apart else spread  # as it was asked for
             await ends.set_apart(desk, *lone[0])
+            apart.add(lone[0][0].instrument)
+    if apart:
+        await flatten.apart(desk, spread, apart)
     if trade is not None:
         await _tell(desk, trade)
 

@@ -17,7 +17,7 @@ from engine.domain.order import (
 )
 from engine.domain.quote import Leg
 from engine.domain.trade import Execution, LedgerEntry, TradeState
-from engine.flows import ends, lone_legs, manage, recover, send
+from engine.flows import ends, flatten, lone_legs, manage, recover, send
 from engine.market import NYSE
 from tests import truth
 from tests.conformance.broker_bench import CALL, HIGH_CALL, D
@@ -244,6 +244,58 @@ async def test_the_long_leg_of_an_early_assignment_stands_by_itself(is_killed): 
         if not is_killed:
             assert it.desk.book.accounts["main"].cash_usd == cash + 60_500
         await truth.memory_equals_disk(it.desk)
+
+
+async def assigned(it: Outside) -> None:
+    """Its broker tells that the sold call was exercised: 100 shares went for 605 each."""
+    call = replace(outside(it, HIGH_CALL, Side.BUY, "0"), execution_id="TT-1", kind="exercise")
+    sold = {"instrument": stock("SPY"), "side": Side.SELL, "qty": D(100), "price": D(605)}
+    await send.on_fill(it.desk, call)
+    await send.on_fill(it.desk, replace(call, execution_id="TT-2", leg=1, **sold))
+
+
+async def sold_calls(it: Outside) -> D:
+    closes = [o for o in await it.store.find(Order) if o.purpose is Purpose.CLOSE]
+    return sum(o.filled for o in closes if o.legs[0].instrument == CALL)
+
+
+@pytest.mark.parametrize(("pressed_s", "is_killed"), [(0, False), (3, False), (3, True)])
+async def test_what_an_assignment_left_is_closed_with_all_else(pressed_s, is_killed):  # M-06
+    """Its leg stood alone 4 s later, and bare: nobody had asked for that one."""
+    async with at("tastytrade") as it:
+        await whole(it)
+        await assigned(it)
+        await go(it, pressed_s)
+        said = await flatten.run(it.desk, TRADER)
+        assert "makes no whole unit" in said["T-1"]
+        if is_killed:
+            await it.die()
+            await it.start()
+        await go(it, 12)
+        assert CALL not in held(it)
+        assert CALL not in await at_venue(it)
+        await flatten.run(it.desk, TRADER)
+        await go(it, 3)
+        assert await sold_calls(it) == 1
+
+
+async def test_a_leg_that_filled_alone_is_closed_with_all_else():  # O-26
+    async with at("tastytrade") as it:
+        for instrument, prices in QUOTES.items():
+            it.bench.board.put(it.bench.quote_of(instrument, *prices))
+        entry = await it.written(LEGS, 1, D("0.50"), D("0.20"))
+        await send.submit(it.desk, entry)
+        await it.rest()
+        await leg_filled(it, it.order(entry), 0, "2.00")
+        await is_over(it, it.order(entry))
+        await it.bench.broker.cancel("main", entry.order_id)
+        app = it.bench.request(Side.BUY, 1, OrderType.LIMIT, limit="2.10", instrument=CALL)
+        await it.bench.venue.exchange.submit(replace(app, account=it.bench.numbers["main"]))
+        said = await flatten.run(it.desk, TRADER)
+        assert "makes no whole unit" in said[entry.trade_id]
+        await go(it, 12)
+        assert not any(held(it).values())
+        assert await sold_calls(it) == 1
 
 
 async def test_legs_that_are_told_apart_in_time_stay_one_unit():
