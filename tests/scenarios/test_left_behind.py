@@ -100,6 +100,25 @@ async def test_what_nobody_takes_even_for_money_is_not_sent_again_and_again(monk
         assert it.bench.venue.log.n_acts == n_acts
 
 
+async def test_a_way_out_that_rests_in_a_market_as_wide_as_none_is_told_once():
+    """It goes a fifth beyond the mid at most, counts as a way out, and nobody was called."""
+    async with at("schwab") as it:
+        entry = await spread(it)
+        wide = {CALL: ("1.40", "2.60"), HIGH_CALL: ("0.40", "1.60")}
+        put(it, wide)
+        await flatten.run(it.desk, TRADER)
+        await go(it, 4, wide)
+        assert not told(it, "its way out rests at")
+        await go(it, 30, wide)
+        (close,) = closes(it, entry.trade_id)
+        assert (close.state, close.limit) == (OrderState.ACCEPTED, D("0.80"))
+        said = [n for n in it.desk.book.notices.values() if "its way out rests at" in n.text]
+        assert len(said) == 1
+        assert "rests at 0.80, and the market stands at -0.20" in said[0].text
+        await go(it, 10)
+        assert not it.desk.book.open_trades(), "and fills as soon as the market comes back"
+
+
 async def test_a_way_out_that_can_still_be_had_stays_where_it_is(monkeypatch):
     async with at("schwab") as it:
         entry = await spread(it)
