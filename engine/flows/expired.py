@@ -59,7 +59,7 @@ async def on_gaps(
     came = {g.instrument: g for g in gaps}
     usd = cash.usd if cash else ZERO
     ended = [(gone, came[u].qty if u in came else ZERO) for u, gone in by_underlying.items()]
-    together = _together(ended, usd)
+    together = _together(ended, usd) or _of_one_trade(desk, account, ended, usd)
     besides = _besides(ended, usd) if together is None else []
     is_sure = any(one is not None for one in besides) and _is_lasting(desk, account, ended, usd)
     for n, (underlying, gone) in enumerate(by_underlying.items()):
@@ -169,6 +169,28 @@ def _together(ended: Ended, usd: Decimal) -> tuple[Story, ...] | None:
     """The same of several underlyings, with their shares: the money is one sum for all of them."""
     fitting = _fitting([_by_shares(gone, shares) for gone, shares in ended], usd)
     return fitting[0] if fitting is not None and len(fitting) == 1 else None
+
+
+def _indifferent(ended: Ended, usd: Decimal) -> tuple[Story, ...] | None:
+    """Any of several stories, where all of them bring the same shares at the same prices.
+
+    A box, or a call and a put of one strike: whichever of them was exercised.
+    """
+    fitting = _fitting([_by_shares(gone, shares) for gone, shares in ended], usd) or []
+    brought = {
+        tuple(tuple(sorted((_shares(g), _strike(g)) for g in s)) for s in e) for e in fitting
+    }
+    return fitting[0] if len(brought) == 1 else None
+
+
+def _of_one_trade(desk: Desk, account: str, ended: Ended, usd: Decimal) -> tuple[Story, ...] | None:
+    """The same where one trade alone earns or pays what each of them comes to."""
+    mine = [p for p in desk.book.positions.values() if p.account == account and p.qty]
+    for gone, _ in ended:
+        ours = {g.instrument for g in gone}
+        if len({p.trade_id for p in mine if p.instrument in ours}) > 1:
+            return None
+    return _indifferent(ended, usd)
 
 
 def _besides(ended: Ended, usd: Decimal) -> list[Story | None]:

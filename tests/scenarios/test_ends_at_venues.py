@@ -147,6 +147,62 @@ async def test_both_legs_of_a_spread_in_the_money_leave_cash_alone(name):  # M-0
         assert compared.differences == ()
 
 
+def box() -> tuple[Leg, ...]:
+    """Long 600, short 605, by calls and by puts: five dollars, wherever the market ends."""
+    low, high = replace(CALL, right="P"), replace(HIGH_CALL, right="P")
+    calls = (Leg(instrument=CALL), Leg(instrument=HIGH_CALL, ratio=-1))
+    return (*calls, Leg(instrument=high), Leg(instrument=low, ratio=-1))
+
+
+@pytest.mark.parametrize("close", ["602", "620", "580"])
+async def test_legs_that_come_to_the_same_whichever_was_exercised_are_booked(close):
+    """Three stories fit shares and money: nothing was booked, and nothing opened any more."""
+    async with at("schwab") as it:
+        prices = ("5.00", "2.50", "5.00", "2.70")
+        quotes = {leg.instrument: (p, p) for leg, p in zip(box(), prices, strict=True)}
+        await go(it, 1, quotes)
+        await it.enter_unit(box(), 1, D("4.80"), D("1.00"))
+        await go(it, 6, quotes)
+        assert len([q for q in held(it).values() if q]) == 4
+        before = it.desk.book.accounts["main"]
+        await over(it, close)
+        for _ in range(2):
+            await recover.on_demand(it.desk)
+            await it.seconds(3, "")
+        assert not any(held(it).values())
+        assert not it.desk.book.trades
+        after, compared = it.desk.book.accounts["main"], it.desk.compared["main"]
+        assert after.cash_usd == compared.cash_usd == before.cash_usd + 500
+        assert after.realised_usd == 20
+        assert compared.differences == ()
+        await truth.ledger_identity(it.store)
+
+
+async def test_of_two_trades_each_has_its_own_story():
+    """What one of them paid would be another's: a person has to say."""
+    async with at("schwab") as it:
+        calls, puts = box()[:2], box()[2:]
+        prices = ("5.00", "2.50", "5.00", "2.70")
+        quotes = {leg.instrument: (p, p) for leg, p in zip(box(), prices, strict=True)}
+        await go(it, 1, quotes)
+        await it.enter_unit(calls, 1, D("2.50"), D("1.00"))
+        await it.enter_unit(puts, 1, D("2.30"), D("1.00"))
+        await go(it, 6, quotes)
+        await over(it, "602")
+        assert len([q for q in held(it).values() if q]) == 4
+        assert told(it, "do not say which were exercised") == 1
+
+
+def test_what_would_bring_other_shares_is_left_to_a_person():
+    gone = [gap(leg.instrument, leg.ratio) for leg in box()]
+    assert expired._indifferent([(gone, D(0))], D(500)) is not None
+    assert expired._indifferent([(gone, D(0))], D(900)) is None
+    synthetic = [gap(CALL, 1), gap(replace(CALL, right="P"), -1)]
+    assert expired._indifferent([(synthetic, D(100))], D(-60_000)) is not None
+    near = [gap(CALL, 1), gap(replace(CALL, strike=D("600.10")), 1)]
+    assert expired._indifferent([(near, D(100))], D(-60_005)) is None
+
+
 def assigned(it: Outside, option, qty: int, price: str) -> None:
     """From now on the broker holds shares in place of so many contracts, and says nothing."""
     exchange, sign = it.bench.venue.exchange, 1 if option.right == "C" else -1
