@@ -106,8 +106,7 @@ class Link:
         try:
             answer = await self.wire.read("GET", path, lane=lane)
         except BrokerAuthError:
-            await self.login.renew(self.wire, refused=token)
-            answer = await self.wire.read("GET", path, lane=lane)
+            answer = await self._ask_renewed(path, lane, token)
         self._raise_unread(answer)
         if answer.body is None and answer.status == 204:
             return {}
@@ -115,6 +114,18 @@ class Link:
         if not isinstance(inside, Mapping):
             raise BrokerUnavailable(f"{self.name}: an answer that is no {wrapper}")
         return inside
+
+    async def _ask_renewed(self, path: str, lane: Lane, token: str) -> Answer:
+        """With a token that was woken, or soon with the old one: it may have been their slip."""
+        try:
+            async with asyncio.timeout(RENEWED_S):
+                await self.login.renew(self.wire, refused=token)
+        except (BrokerUnavailable, TimeoutError) as error:
+            try:
+                return await self.wire.read("GET", path, lane=lane)
+            except BrokerAuthError:  # nobody has said that it is dead
+                raise BrokerUnavailable(f"{self.name}: no answer about tokens") from error
+        return await self.wire.read("GET", path, lane=lane)
 
     async def act(self, method: Method, path: str, body: Any, lane: Lane) -> Answer:
         """Do something that may change an order, once.

@@ -132,6 +132,31 @@ async def test_an_order_refused_for_its_token_is_in_no_doubt_though_nobody_wakes
     assert await bench.at_venue() == []
 
 
+@pytest.mark.parametrize("is_slip", [True, False])
+async def test_a_question_does_not_wait_for_a_token_service_that_hangs(
+    bench: EtradeBench, monkeypatch: pytest.MonkeyPatch, is_slip: bool
+) -> None:
+    """One refusal by mistake, and the look whether a stop was over took as long as any answer."""
+    bench.impatient(8.0)
+    await bench.restart()
+    monkeypatch.setattr(link, "RENEWED_S", 0.2)
+    tokens = venue(bench).tokens.values()
+    for held in tokens:
+        held.used_at -= timedelta(hours=3)
+    bench.venue.faults.strikes = lambda request: request.path == "/oauth/renew_access_token"
+    bench.venue.faults.hang = 99
+    async with asyncio.timeout(4):
+        asked = asyncio.create_task(bench.broker.open_orders("main"))
+        await bench.venue.faults.is_hanging.wait()
+        if is_slip:
+            for held in tokens:
+                held.used_at = bench.clock.now()
+            assert await asked == []
+        else:
+            with pytest.raises(BrokerUnavailable, match="no answer about tokens"):
+                await asked
+
+
 async def test_a_token_is_kept_awake_while_nothing_is_asked(bench: EtradeBench) -> None:
     """O-19."""
     for _ in range(50):
