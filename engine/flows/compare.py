@@ -62,6 +62,7 @@ _UNSURE = (OrderState.SUBMITTING, OrderState.UNKNOWN)
 _LAG = timedelta(minutes=5)
 """A broker's positions may be older than its executions."""
 
+_REST_S = 2.0
 _CASH_MOVES_S, _CASH_EVERY_S = 3.0, 30.0
 """Money that moved between two looks has come to rest by then; so often it is looked at apart."""
 
@@ -442,9 +443,10 @@ async def _adopt_position(desk: Desk, account: str, gap: PositionGap) -> None:
     is_fee = coin_fee.is_one(desk, account, gap)
     price = ZERO if is_fee else gap.avg_price if is_more else None
     said = coin_fee.said(account, gap) if is_fee else ""
-    late = None if is_fee else await late_fill.price(desk, account, gap)
+    late = None if is_fee else await late_fill.found(desk, account, gap)
+    part = gap
     if late is not None:
-        price, said = late, late_fill.said(account, gap)
+        (part, price), said = late, late_fill.said(account, late[0])
     is_twice = late is not None and not is_more
     lags = not is_twice and await _lags(desk, account, gap)
     if price is None or lags:  # shown and told as a difference until its fill, or a person, ends it
@@ -452,8 +454,10 @@ async def _adopt_position(desk: Desk, account: str, gap: PositionGap) -> None:
             await fewer.on_gap(desk, account, gap)
         return
     now = desk.clock.now()
-    name = late_fill.adoption_id(account, gap, now)
-    await ends.on_external(desk, ends.of_gap(account, gap, name, price, now), said=said)
+    name = late_fill.adoption_id(account, part, now)
+    await ends.on_external(desk, ends.of_gap(account, part, name, price, now), said=said)
+    if part != gap:  # the rest is of another booking
+        compare_later(desk, desk.book.accounts[account].broker, _REST_S, "booked twice")
 
 
 async def _lags(desk: Desk, account: str, gap: PositionGap) -> bool:

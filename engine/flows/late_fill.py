@@ -6,6 +6,7 @@ What an admin said is undone in the same way.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -28,8 +29,11 @@ def name_by_hand(account: str, gap: PositionGap, now: datetime) -> str:
     return f"{_HAND}{account}-{gap.instrument.key.replace(' ', '')}-{now:%Y%m%d%H%M%S}"
 
 
-async def price(desk: Desk, account: str, gap: PositionGap) -> Decimal | None:
-    """What the surplus was adopted at; None when it is not proved that it is booked twice."""
+async def found(desk: Desk, account: str, gap: PositionGap) -> tuple[PositionGap, Decimal] | None:
+    """What is booked twice, all of the gap or a part of it, and the price at which it was adopted.
+
+    None when it is not proved.
+    """
     rows = await desk.store.find(
         LedgerEntry,
         where={"account": account},
@@ -37,11 +41,55 @@ async def price(desk: Desk, account: str, gap: PositionGap) -> Decimal | None:
     )
     mine = [row for row in rows if row.instrument_key == gap.instrument.key]
     for n, adopted in enumerate(mine, 1):  # as they were booked, whatever the wall clock did
-        if _qty_of(adopted, mine) == -gap.qty and _stands(desk, gap, adopted, mine[n:]):
+        if _qty_of(adopted, mine) == -gap.qty and _stands(desk, gap, adopted):
             late = [row for row in mine[n:] if await _is_late(desk, row, adopted)]
             if sum((row.qty for row in late), ZERO) == -gap.qty:
-                return adopted.price
-    return None
+                return gap, adopted.price
+    return await _by_hand(desk, gap, mine)
+
+
+async def _by_hand(
+    desk: Desk, gap: PositionGap, mine: Sequence[LedgerEntry]
+) -> tuple[PositionGap, Decimal] | None:
+    """The newest that was said by hand of that size, or of all that stand, one after the other."""
+    n_before, said, undone = _said_by_hand(mine)
+    standing = {row.entry_id: _qty_of(row, mine) for row in said if row not in undone}
+    fitting = [row for row in said if standing.get(row.entry_id) == -gap.qty]
+    if not standing or (not fitting and sum(standing.values()) != -gap.qty):
+        return None
+    late = [row.qty for row in mine[n_before:] if await _is_late(desk, row, said[-1])]
+    if sum(late) - sum(_qty_of(row, mine) for row in undone) != -gap.qty:
+        return None
+    twice = fitting[-1] if fitting else next(r for r in reversed(said) if r.entry_id in standing)
+    return replace(gap, theirs=gap.ours - standing[twice.entry_id]), twice.price
+
+
+def _said_by_hand(
+    mine: Sequence[LedgerEntry],
+) -> tuple[int, list[LedgerEntry], list[LedgerEntry]]:
+    """How many rows stand before it, what was said, oldest first, and what of that was undone.
+
+    What is undone is booked the other way round, at the same price. Where anything else was adopted
+    afterwards, nothing is proved of what was said before.
+    """
+    n_before, said, undone = 0, list[LedgerEntry](), list[LedgerEntry]()
+    names: set[str] = set()
+    for n, row in enumerate(mine, 1):
+        name = row.execution_id.partition("/")[0]
+        if name in names or not name.startswith((_GAP, _HAND)):
+            continue
+        names.add(name)
+        back = (-_qty_of(row, mine), row.price)
+        its = [r for r in said if r not in undone and (_qty_of(r, mine), r.price) == back]
+        if its:
+            undone.append(its[-1])
+        elif name.startswith(_GAP):
+            said, undone = [], []
+        elif said and said[-1].qty * row.qty > 0:
+            said.append(row)
+        else:
+            n_before, said, undone = n, [row], []
+    return n_before, said, undone
 
 
 def _qty_of(adopted: LedgerEntry, rows: Sequence[LedgerEntry]) -> Decimal:
@@ -50,15 +98,11 @@ def _qty_of(adopted: LedgerEntry, rows: Sequence[LedgerEntry]) -> Decimal:
     return sum((r.qty for r in rows if r.execution_id.partition("/")[0] == name), ZERO)
 
 
-def _stands(
-    desk: Desk, gap: PositionGap, adopted: LedgerEntry, after: Sequence[LedgerEntry]
-) -> bool:
-    """Whether it was no order's, and nothing booked ``after`` it has ended or undone it."""
-    if adopted.execution_id.startswith(_GAP):
-        held = desk.book.positions.get(f"{adopted.trade_id}|{gap.instrument.key}")
-        return gap.qty * gap.ours < 0 and held is not None and held.qty == adopted.qty
-    is_undone = any(row.execution_id.startswith((_GAP, _HAND)) for row in after)
-    return adopted.execution_id.startswith(_HAND) and not is_undone
+def _stands(desk: Desk, gap: PositionGap, adopted: LedgerEntry) -> bool:
+    """Whether it was adopted from a list, and is held as it was then."""
+    held = desk.book.positions.get(f"{adopted.trade_id}|{gap.instrument.key}")
+    is_held = held is not None and held.qty == adopted.qty
+    return adopted.execution_id.startswith(_GAP) and gap.qty * gap.ours < 0 and is_held
 
 
 async def _is_late(desk: Desk, row: LedgerEntry, adopted: LedgerEntry) -> bool:

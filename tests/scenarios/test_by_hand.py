@@ -163,8 +163,11 @@ async def test_what_an_order_of_ours_has_filled_and_nobody_has_priced_yet_is_not
     assert rig.trade().qty_open == 3
 
 
-def lists_late(rig, fill):
-    """From now on the broker's lists and its money know of a fill that was made before."""
+def lists_late(rig, fill, before=0):
+    """From now on the broker's lists and its money know of a fill that was made before.
+
+    ``before``: so many have filled already, as they are known.
+    """
     broker = rig.broker
     orders, fills, find, balance = (
         broker.orders_since,
@@ -176,7 +179,9 @@ def lists_late(rig, fill):
     def knows(order):
         if order.client_order_id != fill.client_order_id:
             return order
-        return replace(order, state="filled", filled=fill.qty, average=fill.price)
+        filled = fill.qty + before
+        state = "filled" if filled == order.qty else "canceled"
+        return replace(order, state=state, filled=filled, average=fill.price)
 
     async def orders_since(account, since):
         return [knows(o) for o in await orders(account, since)]
@@ -280,6 +285,42 @@ async def test_of_a_part_that_was_said_by_hand_the_late_fill_counts_alone(rig):
     rig.clock.advance(1)
     await send.on_fill(rig.desk, replace(late, price=d("2.35")))
     gap = by_hand.PositionGap(instrument=spy(), ours=d(2), theirs=d(3), avg_price=d("2.16"))
-    assert await late_fill.price(rig.desk, "main", gap) == d("2.40")
-    assert await late_fill.price(rig.desk, "main", replace(gap, theirs=d(4))) is None
-    assert await late_fill.price(rig.desk, "main", replace(gap, theirs=d(1))) is None
+    assert await late_fill.found(rig.desk, "main", gap) == (gap, d("2.40"))
+    assert await late_fill.found(rig.desk, "main", replace(gap, theirs=d(4))) is None
+    assert await late_fill.found(rig.desk, "main", replace(gap, theirs=d(1))) is None
+
+
+@pytest.mark.parametrize("parts", [(4,), (1, 3), (3, 1)])
+@pytest.mark.parametrize("is_one_by_one", [False, True])
+async def test_two_that_were_said_by_hand_are_undone_when_both_were_ours(rig, parts, is_one_by_one):
+    """The second stood for proof that the first was undone: the books were short of it for ever."""
+    ((stop_id, _),) = [(k, o) for k, o in rig.desk.book.orders.items() if o.purpose == "stop"]
+    at = rig.clock.now() - timedelta(seconds=10)
+    for left, said in ((3, "2.40"), (0, "2.45")):
+        await fewer_there(rig, left)
+        await by_hand.book(rig.desk, ADA, SPY_CALL, d(said), "gone")
+        await rig.rest()
+        await rig.pass_time(5)
+    await rig.pass_time(60, 10)
+    sold = {"client_order_id": stop_id, "side": Side.SELL, "price": d("2.35")}
+    for n, qty in enumerate(parts):
+        at += timedelta(seconds=1)
+        late = told_fill(rig, f"late{n}", qty=d(qty), executed_at=at, **sold)
+        lists_late(rig, late, sum(parts[:n]))
+        if is_one_by_one or n == len(parts) - 1:
+            for _ in range(3):
+                await recover.on_demand(rig.desk)
+                await rig.rest()
+                await rig.pass_time(10)
+    assert not by_hand.gaps(rig.desk)
+    assert not rig.trades()
+    (trade,) = await rig.desk.store.find(Trade)
+    assert trade.realised_usd == (d("2.35") - d("2.16")) * 400 - trade.fees_usd
+    n_booked = len(await rig.desk.store.find(Execution))
+    for _ in range(2):
+        await recover.on_demand(rig.desk)
+        await rig.rest()
+    assert len(await rig.desk.store.find(Execution)) == n_booked, "once"
+    account = rig.desk.book.accounts["main"]
+    assert account.cash_usd == rig.desk.compared["main"].cash_usd
+    await truth.ledger_identity(rig.desk.store)
