@@ -13,7 +13,7 @@ from functools import cache
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-from engine.domain.instrument import third_friday
+from engine.domain.instrument import AM_MONTHLY, AM_SETTLED, Instrument, third_friday
 
 NEW_YORK = ZoneInfo("America/New_York")
 
@@ -219,6 +219,15 @@ def last_moment(on: date) -> datetime:
 def monthly_expiry(year: int, month: int) -> date:
     """The third Friday, or the trading day before when that Friday is a holiday."""
     return NYSE.on_or_before(third_friday(year, month))
+
+
+def last_trading_day(contract: Instrument) -> date | None:
+    """The last day on which an option can be closed: that of its end, or the one before it."""
+    expiry, root = contract.expiry, contract.symbol
+    if contract.kind != "option" or expiry is None:
+        return None
+    is_monthly = root in AM_MONTHLY and expiry == monthly_expiry(expiry.year, expiry.month)
+    return NYSE.on_or_before(expiry - _DAY) if root in AM_SETTLED or is_monthly else expiry
 
 
 def weekly_expiry(on: date) -> date:

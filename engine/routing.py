@@ -26,7 +26,7 @@ from engine.domain.order import Side
 from engine.domain.quote import Leg
 from engine.domain.refusal import Refused
 from engine.domain.source import RouteRule, SourceProfile
-from engine.market import NYSE
+from engine.market import NYSE, last_trading_day
 
 __all__ = ["Refused", "Routed", "lanes", "route", "underlying"]
 
@@ -180,7 +180,11 @@ def _listed(
         return _no("expiry", f"no {symbol} option runs until {expiry}")
     if not NYSE.is_trading_day(expiry):
         return _no("expiry", f"{expiry:%A} {expiry} is no trading day{_nearest(expiry, on)}")
-    return option(_root(symbol, expiry), expiry, strike, right)
+    found = option(_root(symbol, expiry), expiry, strike, right)
+    last = last_trading_day(found)
+    if last is not None and last < on:
+        return _no("expired", f"{symbol} {expiry} was traded until {last}, and pays by the opening")
+    return found
 
 
 def _nearest(day: date, on: date) -> str:

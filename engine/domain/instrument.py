@@ -42,6 +42,11 @@ CASH_SETTLED = frozenset({"SPX", "SPXW", "NDX", "NDXP", "RUT", "RUTW", "VIX", "V
 """Index options: exercise pays cash; all other options deliver stock."""
 
 
+AM_SETTLED = frozenset({"VIX", "VIXW"})
+"""Options that pay by the opening prices of their last day, and stop trading the day before."""
+AM_MONTHLY = frozenset({"SPX", "NDX", "RUT", "DJX"})
+"""Roots of which the same is true in the third week of a month."""
+
 INDEX_OF = {"SPXW": "SPX", "NDXP": "NDX", "RUTW": "RUT", "VIXW": "VIX"}
 """Option roots that are not named like the index they are written on."""
 

@@ -8,11 +8,14 @@ from engine.domain.instrument import Instrument
 from engine.domain.trade import Trade
 from engine.exits import ExitRule, View, Wish
 from engine.exits._wishes import not_closing
-from engine.market import new_york_date
+from engine.market import last_trading_day, new_york_date
 
 
 class Expiry(ExitRule):
-    """Close a trade with a leg that expires today, some minutes before its market closes."""
+    """Close a trade with a leg that can be closed today for the last time, before the market does.
+
+    That is the day of its end; of options that pay by its opening prices (VIX) the day before.
+    """
 
     class Settings(ExitRule.Settings):
         """The brokers' own cut-offs lie 30 to 60 minutes before the close for risky positions."""
@@ -36,6 +39,5 @@ class Expiry(ExitRule):
 
 
 def _is_last_day(contract: Instrument, today: date) -> bool:
-    if contract.kind != "option" or contract.expiry is None:
-        return False
-    return contract.expiry <= today
+    last = last_trading_day(contract)
+    return last is not None and last <= today

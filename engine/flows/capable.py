@@ -10,7 +10,7 @@ from engine.domain.quote import Leg
 from engine.domain.trade import Trade
 from engine.exits import Cancel, Replace, Step, Submit
 from engine.flows import effects
-from engine.market import new_york_date
+from engine.market import last_trading_day, new_york_date
 from engine.pricing import worst_limit
 
 _MOST_MOVED, _MOST_CLOSED = 1, 2
@@ -38,8 +38,9 @@ def caps_of(desk: Desk, broker: str, legs: tuple[Leg, ...]) -> Caps | None:
 def holds_stops(desk: Desk, trade: Trade) -> bool:
     """Whether the broker can hold a stop for this unit; if not, the engine watches it."""
     caps = caps_of(desk, trade.broker, trade.legs)
-    expiry = trade.legs[0].instrument.expiry
-    if expiry is not None and new_york_date(desk.clock.now()) > expiry:
+    contract = trade.legs[0].instrument
+    last = last_trading_day(contract) or contract.expiry
+    if last is not None and new_york_date(desk.clock.now()) > last:
         return False  # the contract is over: its end is about to be heard of
     return len(trade.legs) == 1 and caps is not None and OrderType.STOP in caps.order_types
 

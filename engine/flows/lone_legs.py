@@ -12,7 +12,7 @@ from engine.domain.instrument import Instrument
 from engine.domain.money import ZERO
 from engine.domain.trade import Position, Trade
 from engine.flows import ends, flatten
-from engine.market import NYSE, new_york_date
+from engine.market import NYSE, last_trading_day, new_york_date
 
 _MOST_LOTS = 50
 _SURE_S = 4.0
@@ -72,12 +72,12 @@ def _units(
 
 def _is_over(desk: Desk, contract: Instrument) -> bool:
     """Whether its end is about to be heard of: until then nothing can be done about it."""
-    if contract.expiry is None:
+    now, last = desk.clock.now(), last_trading_day(contract)
+    if last is None:
         return False
-    now = desk.clock.now()
-    session = NYSE.session(contract.expiry)
+    session = NYSE.session(last)
     is_late = session is not None and now >= session.closes_at
-    return is_late or new_york_date(now) > contract.expiry
+    return is_late or new_york_date(now) > last
 
 
 def _is_at_rest(desk: Desk, trade: Trade) -> bool:

@@ -103,6 +103,15 @@ def test_vix_options_are_monthly_or_weekly_by_their_date(expiry: date, root: str
     assert found.symbol == "VIX"
 
 
+@pytest.mark.parametrize(("on", "is_open"), [(date(2025, 2, 18), True), (date(2025, 2, 19), False)])
+def test_what_pays_by_the_opening_is_not_entered_on_its_last_day(on: date, is_open: bool) -> None:
+    alert = signal(symbol="VIX", strike=D(20), expiry=date(2025, 2, 19))
+    if is_open:
+        assert routed(alert, on=on).symbol == "VIX"
+    else:
+        assert "was traded until 2025-02-18" in refused(alert, on=on).reason
+
+
 @pytest.mark.parametrize("field", ["expiry", "strike", "right"])
 def test_a_missing_fact_is_named_never_guessed(field: str) -> None:
     found = refused(signal(**{field: None}))

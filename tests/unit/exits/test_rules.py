@@ -1,12 +1,13 @@
 """Each exit rule at its edge, long and short."""
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
+from engine.domain.instrument import option
 from engine.domain.order import PlannedTarget
 from engine.domain.quote import UnitQuote
 from engine.domain.trade import CloseRequest, StopPlan, Trade
@@ -324,6 +325,30 @@ def test_options_are_closed_before_their_last_moment(
         assert (wish is not None) is fires
     for legs in (unit(AAPL), unit(MES)):
         assert rule.look(long(legs=legs), view(now=at, minutes_to_close=left)) is None
+
+
+@pytest.mark.parametrize(
+    ("root", "expiry", "day", "fires"),
+    [
+        ("VIX", date(2026, 12, 16), 15, True),  # a Wednesday: it pays by the opening prices
+        ("VIXW", date(2026, 12, 9), 8, True),
+        ("VIX", date(2026, 12, 16), 14, False),
+        ("SPX", date(2026, 12, 18), 17, True),  # the third Friday
+        ("SPXW", date(2026, 12, 18), 17, False),
+        ("SPXW", date(2026, 12, 18), 18, True),
+        ("SPX", date(2026, 12, 11), 10, False),  # no monthly one, whatever a broker calls it
+        ("RUT", date(2027, 3, 19), 18, True),
+        ("VIX", date(2027, 2, 17), 16, True),  # the day after a holiday's week-end
+    ],
+)
+def test_what_pays_by_the_opening_is_closed_the_day_before(
+    root: str, expiry: date, day: int, fires: bool
+) -> None:
+    """On its last day nobody trades it any more: the way out was refused, and it was settled."""
+    legs = unit(option(root, expiry, D(20), "C"))
+    at = datetime.combine(expiry.replace(day=day), time(20, 50), UTC)
+    wish = Expiry(Expiry.Settings()).look(long(legs=legs), view(now=at, minutes_to_close=10))
+    assert (wish is not None) is fires
 
 
 def test_clock_rules_ask_once() -> None:
