@@ -17,7 +17,8 @@ from bot.errors import sentence
 from bot.lasting import Lasting, below
 from bot.reply import Press, Sent
 from engine.domain.errors import ApprovalExpired
-from engine.domain.quote import UnitQuote
+from engine.domain.quote import Leg, UnitQuote
+from engine.reports import instruments_of
 
 if TYPE_CHECKING:
     from bot.app import App
@@ -43,6 +44,8 @@ class Question:
     """Runs once if the answer is yes; what to say afterwards."""
     price: Callable[[], UnitQuote | None] | None = None
     """A price that must not have moved far since the question was put."""
+    unit: tuple[Leg, ...] = ()
+    """What that is the price of."""
     state: Callable[[], object] | None = None
     """What must not have changed at all since."""
     step: Callable[[], str] = str
@@ -274,7 +277,7 @@ def _put(
     embed = message.question(
         title=question.title,
         lines=body.splitlines(),
-        stamp=app.reading.frame().stamp("confirmation"),
+        stamp=app.reading.frame().stamp("confirmation", instruments_of(question.unit)),
         ends_at=app.clock.now() + timedelta(seconds=seconds),
         again="Something moved since you were asked. Please look again." if is_again else "",
     )

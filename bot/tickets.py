@@ -87,6 +87,7 @@ def _entry(app: "App", planned: Planned) -> Question:
         body=body,
         action=go,
         price=lambda: desk.quote(planned.routed.legs),
+        unit=planned.routed.legs,
         state=state,
     )
 
@@ -146,5 +147,6 @@ def _reduction(app: "App", planned: Planned) -> Question:
         body=body,
         action=go,
         price=lambda: desk.quote(planned.routed.legs),
+        unit=planned.routed.legs,
         state=lambda: [(t.qty_open, t.closes) for i in ids if (t := desk.book.trades.get(i))],
     )

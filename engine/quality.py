@@ -179,7 +179,7 @@ class Quality:
         used = known[fresh[0]]
         parts = self._parts(fresh[0], used, now) | {"agreement": _agreement(known, now)}
         score = _score(parts)
-        grade = next((grade for least, grade in _FROM if score >= least), Grade.F)
+        grade = _grade(score)
         return Report(
             grade=Grade.F if self._is_shut(instrument.key, grade, now) else grade,
             score=score,
@@ -188,6 +188,18 @@ class Quality:
             is_quarantined=instrument.key in self._bad_until,
             is_halted=used.is_halted or any(_says_halt(series, now) for series in known.values()),
         )
+
+    def seen(self, instrument: Instrument, now: datetime) -> Grade | None:
+        """The grade of one symbol for a card: to look at it sets nothing aside."""
+        known = self._series.get(instrument.key)
+        if not known:
+            return None
+        until = self._bad_until.get(instrument.key)
+        if until is not None and now < until <= now + _QUARANTINE:
+            return Grade.F
+        source = min(known, key=lambda name: _age(known[name], now))
+        parts = self._parts(source, known[source], now) | {"agreement": _agreement(known, now)}
+        return _grade(_score(parts))
 
     def worst(self, legs: tuple[Leg, ...], now: datetime) -> Report | None:
         """The grade of a unit is that of its worst leg; None when one was never quoted."""
@@ -290,6 +302,10 @@ def _score(parts: dict[str, float | None]) -> float:
     most = sum(_POINTS[name] for name in measured)
     score = 100 * sum(_POINTS[name] * part for name, part in measured.items()) / most
     return min(score, _MOST_ALONE) if parts["agreement"] is None else score
+
+
+def _grade(score: float) -> Grade:
+    return next((grade for least, grade in _FROM if score >= least), Grade.F)
 
 
 def _falling(value: float, full: float, none: float) -> float:

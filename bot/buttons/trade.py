@@ -121,6 +121,7 @@ def close_question(
         body=body,
         action=go,
         price=lambda: desk.quote(first.legs),
+        unit=first.legs,
         state=state,
     )
 

@@ -53,13 +53,18 @@ def badges(stamp: Stamp) -> str:
 
 
 def as_of(stamp: Stamp) -> str:
-    """The small last line: age of the card, origin and age of its prices."""
+    """The small last line: age of the card, origin, grade and age of its prices."""
     parts = [f"as of {text.ago(stamp.at)}"]
     if stamp.source:
-        parts.append(f"prices {text.safe_line(stamp.source, 60)}")
+        parts.append(f"prices {text.safe_line(stamp.source, 60)}{graded(stamp)}")
         if stamp.is_stale and stamp.quoted_at is not None:
             parts.append(f"last quote {text.ago(stamp.quoted_at)}")
     return "-# " + " · ".join(parts)
+
+
+def graded(stamp: Stamp) -> str:
+    """``, grade B``: how good the prices are, to follow their origin."""
+    return f", grade{text.NBSP}{stamp.grade}" if stamp.grade else ""
 
 
 def card(

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from bot import text
 from bot.cards import status as status_card
 from bot.cards import trades as trades_card
-from bot.cards._layout import Tone, badges, signed
+from bot.cards._layout import Tone, badges, graded, signed
 from bot.cards.alert_card import VERDICTS
 from engine.reports import Missing
 from engine.reports.panel import PanelReport, Section
@@ -217,7 +217,7 @@ def _prices(report: PanelReport) -> str:
     if held is None or not held.stamp.source:
         return ""
     stale = " **stale**" if held.stamp.is_stale else ""
-    return f" · prices {text.safe_line(held.stamp.source, 40)}{stale}"
+    return f" · prices {text.safe_line(held.stamp.source, 40)}{graded(held.stamp)}{stale}"
 
 
 def _fitting(made: Sequence[str]) -> list[str]:

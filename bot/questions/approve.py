@@ -84,5 +84,6 @@ def approve_question(
         body=body,
         action=go,
         price=lambda: desk.quote(legs),
+        unit=legs,
         state=lambda: (v := desk.book.approvals.get(approval_id)) and v.version,
     )

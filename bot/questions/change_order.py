@@ -61,5 +61,6 @@ def change_question(
         body=body,
         action=go,
         price=lambda: desk.quote(first.order.legs),
+        unit=first.order.legs,
         state=lambda: (o := desk.book.orders.get(order_id)) and (o.state, o.filled, o.limit, o.qty),
     )

@@ -56,5 +56,6 @@ def loosen_question(app: "App", trade_id: str, price: Decimal, who: Who) -> Ques
         body=body,
         action=go,
         price=lambda: desk.quote(trade().legs),
+        unit=trade().legs,
         state=lambda: (t := desk.book.trades.get(trade_id)) and (t.qty_open, t.stop, t.closes),
     )

@@ -14,6 +14,7 @@ from bot.reading.performance import measured
 from engine.desk import Desk
 from engine.domain.desk import AlertRecord, Approval
 from engine.domain.errors import UserError
+from engine.domain.instrument import Instrument
 from engine.domain.money import Price, Qty
 from engine.domain.order import Intent, Order
 from engine.domain.trade import Account, LedgerEntry, Trade, TradeState
@@ -58,7 +59,13 @@ class Reading:
             quotes=desk.board.all(),
             is_synthetic=bool(desk.feed and desk.feed.is_synthetic),
             feeless=frozenset(n for n, b in desk.brokers.items() if not b.caps.tells_fees),
+            grade=self._grade,
         )
+
+    def _grade(self, instrument: Instrument) -> str:
+        quality = self._desk.board.quality
+        found = quality and quality.seen(instrument, self._desk.clock.now())
+        return found.value if found else ""
 
     def badges(self) -> str:
         """Mode and market in words, as on every card."""

@@ -14,7 +14,7 @@ Figures mean the same everywhere:
 * R: in units of the initial risk, which was frozen at the entry fill.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -60,10 +60,18 @@ class Stamp:
     """Who delivered the quotes behind it; empty when it uses none."""
     quoted_at: datetime | None = None
     """Oldest quote behind it."""
+    grade: str = ""
+    """A to F, the worst of the quotes behind it; empty when nobody graded them."""
     is_synthetic: bool = False
     """At least one quote behind it comes from a made-up market."""
     is_stale: bool = False
     """At least one quote behind it is older than :data:`STALE_AFTER_S`."""
+
+
+def _ungraded(instrument: Instrument) -> str:
+    """Nobody grades these quotes."""
+    del instrument
+    return ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +85,8 @@ class Frame:
     """The desk trades a made-up market, whether or not a quote is at hand."""
     feeless: frozenset[str] = frozenset()
     """Brokers that do not say what an execution cost: no fee of theirs is known to be 0."""
+    grade: Callable[[Instrument], str] = field(default=_ungraded, repr=False, compare=False)
+    """How good the quotes of an instrument are now, A to F; empty when that is not known."""
 
     def fees(self, usd: Decimal, brokers: Iterable[str]) -> Figure:
         """Fees that were booked; nothing, at brokers that tell none, is not known to be nothing."""
@@ -110,6 +120,7 @@ class Frame:
             ref=ref,
             source=", ".join(sorted({q.source for q in used})),
             quoted_at=oldest,
+            grade=max((self.grade(q.instrument) for q in used), default=""),
             is_synthetic=self.is_synthetic or any(q.is_synthetic for q in used),
             is_stale=age_s > STALE_AFTER_S,
         )

@@ -162,6 +162,7 @@ def _stamp(approval: Approval, frame: Frame, intent: Intent | None) -> Stamp:
         ref=approval.alert_id,
         source=intent.quote.source,
         quoted_at=intent.quote.received_at,
+        grade=stamp.grade,
         is_synthetic=stamp.is_synthetic or intent.quote.is_synthetic,
     )
 

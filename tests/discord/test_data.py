@@ -4,7 +4,7 @@ from datetime import timedelta
 from types import SimpleNamespace
 
 from engine.feeds._several import Several
-from tests.discord.kit import SPY, desk, plain
+from tests.discord.kit import AAPL, NAMED, SPY, desk, plain
 
 
 async def test_grades_sources_and_one_symbol_in_full(tmp_path, monkeypatch):
@@ -77,3 +77,26 @@ async def test_quotes_are_asked_for_anew_by_admins(tmp_path, monkeypatch):
         assert "quote" in said.text
         refused = await it.slash("tom", "orders", "data refresh")
         assert refused.text.startswith("⛔")
+
+
+async def test_every_answer_that_rests_on_prices_says_how_good_they_are(tmp_path, monkeypatch):
+    """They named the source alone: whose prices, and not whether to trust them."""
+    async with desk(tmp_path, monkeypatch) as it:
+        it.price(AAPL, "189.99", "190.01")
+        _, card = await it.asked()
+        assert "prices test, grade B" in plain(card)
+        _, shown = await it.held(f"BTO {NAMED} @ 2.15 again")
+        await it.until(lambda: "prices test, grade B" in plain(shown))
+        for command, more in (
+            ("positions", {}),
+            ("positions", {"symbol": "SPY"}),
+            ("portfolio-summary", {}),
+            ("risk check", {"symbol": "AAPL", "side": "buy", "quantity": "1"}),
+        ):
+            said = plain((await it.slash("tom", "orders", command, **more)).reply)
+            assert "prices test, grade B" in said, command
+        asked = plain((await it.slash("tom", "orders", "buy", symbol="AAPL", quantity="1")).reply)
+        assert "Now bid 189.99" in asked
+        assert "prices test, grade B" in asked
+        asked = plain((await it.slash("tom", "orders", "close", symbol="SPY")).reply)
+        assert "prices test, grade B" in asked

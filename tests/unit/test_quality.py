@@ -369,6 +369,22 @@ def test_f_sets_a_symbol_aside_for_a_minute_after_it_is_better():
     assert not quality.of(SPY, START + timedelta(seconds=3670)).is_quarantined
 
 
+def test_a_card_shows_the_grade_and_to_look_at_it_sets_nothing_aside():
+    quality = heard(quote())
+    assert quality.seen(SPY, START) is Grade.B
+    assert quality.seen(QQQ, START) is None
+    quality.down("one", START)
+    later = START + timedelta(hours=1)
+    assert quality.seen(SPY, later) is Grade.F
+    quality.heard(quote(source="two", after_s=3600))
+    assert quality.seen(SPY, later) is Grade.B
+    assert not quality.of(SPY, later).is_quarantined, "the look before shut it"
+    quality.down("two", later)
+    assert quality.of(SPY, START + timedelta(hours=2)).is_quarantined
+    quality.heard(quote(source="three", after_s=7201))
+    assert quality.seen(SPY, START + timedelta(seconds=7201)) is Grade.F, "and that is shown"
+
+
 def test_a_clock_that_is_set_back_sets_no_symbol_aside_for_longer():
     """M-03: the minute would have ended an hour later."""
     quality = heard(quote())

@@ -309,6 +309,15 @@ def test_the_stamp_tells_origin_age_and_made_up_prices():
     assert card.stamp.is_synthetic
     assert card.stamp.source == "synthetic"
     assert card.stamp.ref == "A-1"
+    assert card.stamp.grade == "", "nobody graded them"
+
+
+def test_the_stamp_has_the_worst_grade_of_its_prices():
+    grades = {SHORT_PUT: "A", LONG_PUT: "C"}.get
+    graded = frame(*(quote(i, "1.00", "1.10") for i in (SHORT_PUT, LONG_PUT)), grade=grades)
+    assert graded.stamp("A-1", [SHORT_PUT, LONG_PUT]).grade == "C"
+    assert graded.stamp("A-1", [SHORT_PUT]).grade == "A"
+    assert graded.stamp("A-1", [SPY_CALL]).grade == "", "nothing of it is quoted"
 
 
 def test_targets_keep_their_hits():
