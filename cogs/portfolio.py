@@ -12,6 +12,7 @@ from bot.buttons.trade import trade_view
 from bot.cards import exposure as exposure_card
 from bot.cards import performance as performance_card
 from bot.cards import pnl as pnl_card
+from bot.cards import sides as sides_card
 from bot.cards import status as status_card
 from bot.cards import summary as summary_card
 from bot.cards import trace as trace_card
@@ -19,6 +20,7 @@ from bot.cards import trade_card
 from bot.cards import trades as trades_card
 from bot.client import DeskBot
 from bot.drawn import with_chart
+from bot.reading.sides import offered
 from bot.reading.status import status_of
 from bot.suggest import among
 from engine.flows import manage
@@ -37,7 +39,7 @@ _MOST = 4
 Period = Literal["today", "week", "month", "ytd"]
 Span = Literal["1d", "1w", "1m", "3m", "ytd", "all"]
 By = Literal["position", "strategy", "sector", "broker", "author"]
-Asset = Literal["all", "equity", "options", "futures"]
+Asset = Literal["all", "equity", "options", "futures", "crypto"]
 Colours = Literal["dark", "light"]
 Choice = app_commands.Choice[str]
 Stakes = Literal["sector", "position", "asset", "broker", "strategy"]
@@ -115,7 +117,7 @@ class Portfolio(commands.Cog):
         period="Which days",
         asset="Only these",
         strategy="Only this room or strategy",
-        compare="Another symbol to stand beside, QQQ if none",
+        compare="A symbol; or strategy, author, broker, asset, period: all of them, or one by name",
         theme="Colours of the chart",
     )
     async def performance(
@@ -127,9 +129,13 @@ class Portfolio(commands.Cog):
         compare: str = "",
         theme: Colours | None = None,
     ) -> None:
-        """Measures of closed trades, from the ledger; beside SPY."""
+        """Measures of closed trades, from the ledger; beside SPY, or beside each other."""
         app = self.bot.app
         await app.gate.begin(interaction, "performance")
+        sides = await app.risks.sides(period, asset=asset, strategy=strategy, compare=compare)
+        if sides is not None:
+            await reply.report(interaction, sides_card.show(sides))
+            return
         report = await app.risks.performance(
             period, asset=asset, strategy=strategy, compare=compare
         )
@@ -149,7 +155,10 @@ class Portfolio(commands.Cog):
     @performance.autocomplete("compare")
     async def _beside(self, interaction: Press, current: str) -> list[Choice]:
         app = self.bot.app
-        return app.suggest.choices(current) if app.gate.allows(interaction, "performance") else []
+        if not app.gate.allows(interaction, "performance"):
+            return []
+        own = among(offered(app.desk), current)
+        return [*own, *app.suggest.choices(current)][:25] if current else own
 
     @app_commands.command(description="What is at stake and where, in percent of equity")
     @app_commands.describe(by="In groups of", theme="Colours of the chart")

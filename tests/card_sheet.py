@@ -26,6 +26,7 @@ from bot.cards import (
     positions,
     reconcile,
     routes,
+    sides,
     status,
     trace,
     trade_card,
@@ -56,10 +57,12 @@ from engine.reports import pnl as pnl_report
 from engine.reports import positions as positions_report
 from engine.reports import reconcile as reconcile_report
 from engine.reports import routes as routes_report
+from engine.reports import sides as sides_report
 from engine.reports import status as status_report
 from engine.reports import trace as trace_report
 from engine.reports import trade_card as trade_report
 from engine.reports import trades as trades_report
+from engine.reports.performance import PerformanceReport
 from engine.risk.load import load_checks
 from engine.store import ChainReport, Journaled
 from tests.unit.reports import book_examples
@@ -447,7 +450,21 @@ def figures() -> Iterator[discord.Embed]:
     yield exposure.show(exposure_report())
     yield from book_examples.cards()
     yield performance.show(performance_report(60))
+    yield from sides_of_it(performance_report(60), performance_report(25, seed=5, drift=-4))
     yield from of_the_desk()
+
+
+def sides_of_it(*made: PerformanceReport) -> Iterator[discord.Embed]:
+    """Rooms beside each other: all of them, and two by name."""
+    named = [
+        sides_report.Side(name=name, made=one)
+        for name, one in zip(("Twinsight", "stocks"), made, strict=True)
+    ]
+    for is_pair in (False, True):
+        report = sides_report.build(
+            ex.frame(), by="strategy", period="1m", sides=named, is_pair=is_pair
+        )
+        yield sides.show(report)
 
 
 def of_the_desk() -> Iterator[discord.Embed]:

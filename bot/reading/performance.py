@@ -1,7 +1,8 @@
 """How well a period went, gathered: the closed trades asked for, and the market beside."""
 
 from collections.abc import Mapping, Sequence
-from datetime import date
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
 from typing import Literal
 
 from bot import text
@@ -18,12 +19,106 @@ from engine.reports import performance as measures
 WAIT_S = 2.5
 """How long a report waits for daily closes; what is not there then is n/a."""
 
-AssetChoice = Literal["all", "equity", "options", "futures"]
-_ASSETS: Mapping[str, frozenset[str]] = {
+AssetChoice = Literal["all", "equity", "options", "futures", "crypto"]
+ASSETS: Mapping[AssetChoice, frozenset[str]] = {
     "equity": frozenset({"stock"}),
     "options": frozenset({"option", "spread"}),
     "futures": frozenset({"future"}),
+    "crypto": frozenset({"crypto"}),
 }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cut:
+    """Which closed trades; what is left empty fits all."""
+
+    period: pnl.Period
+    asset: AssetChoice = "all"
+    strategy: str = ""
+    author: str = ""
+    """His Discord id."""
+    broker: str = ""
+    is_before: bool = False
+    """Those of the time of the same length that ended where the period begins."""
+
+    def has(self, trade: Trade) -> bool:
+        """Whether it is one of them, whenever it was closed."""
+        return (
+            trade.asset in ASSETS.get(self.asset, {trade.asset})
+            and self.strategy in ("", trade.source)
+            and self.author in ("", str(trade.author_id))
+            and self.broker in ("", trade.broker)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Books:
+    """Every trade that was opened and every booking, read once for all that is measured."""
+
+    trades: list[Trade]
+    entries: list[LedgerEntry]
+
+    def must_know(self, strategy: str) -> None:
+        """Somebody traded under that strategy.
+
+        Raises:
+            UserError: nobody ever did.
+        """
+        if strategy and strategy not in {t.source for t in self.trades}:
+            shown = text.safe_line(strategy, 40)
+            raise UserError(f"Nothing was traded by “{shown}” yet. Nothing was counted.")
+
+    async def measured(
+        self, desk: Desk, frame: Frame, cut: Cut, beside: Sequence[str] = ()
+    ) -> measures.PerformanceReport:
+        """Measures of a cut; ``beside``: symbols to compare with.
+
+        Raises:
+            UserError: there is no time before all of it.
+        """
+        kept = {t.trade_id: t for t in self.trades if cut.has(t)}
+        is_whole = len(kept) == len(self.trades)
+        entries = [e for e in self.entries if e.trade_id in kept or (is_whole and not e.trade_id)]
+        if cut.is_before:
+            since = pnl.since_of(cut.period, frame.now)
+            if since is None:
+                raise UserError("Nothing was before all of it. Nothing was counted.")
+            frame = replace(frame, now=since - timedelta(microseconds=1))
+            entries = [e for e in entries if e.booked_at < since]
+            kept = {k: _as_of(t, since) for k, t in kept.items()}
+            is_whole = False
+        at_all = list(desk.book.accounts.values())
+        accounts = [a for a in at_all if cut.broker in ("", a.broker)]
+        made = pnl.build(
+            frame,
+            period=cut.period,
+            trades=kept.values(),
+            entries=entries,
+            accounts=accounts if is_whole else (),
+            positions=[p for p in desk.book.positions.values() if p.trade_id in kept],
+            by="strategy",
+            sectors=desk.settings.sectors,
+        )
+        within = ZERO if isinstance(made.realised_usd, Missing) else made.realised_usd
+        ever = sum((a.realised_usd for a in accounts), ZERO)
+        marks = await _benchmarks(desk, made, frame, beside)
+        return measures.build(
+            made,
+            deposits_usd=sum((a.deposits_usd for a in accounts), ZERO)
+            if accounts
+            else Missing("no account"),
+            realised_before_usd=ever - within if is_whole else ZERO,
+            trades=kept.values(),
+            sectors=desk.settings.sectors,
+            benchmarks=marks,
+            authors=await author_names(desk, kept.values()),
+        )
+
+
+async def books_of(desk: Desk) -> Books:
+    """Read them."""
+    closed = await desk.store.find(Trade, where={"state": (TradeState.CLOSED,)})
+    return Books([*closed, *desk.book.open_trades()], list(await desk.store.find(LedgerEntry)))
 
 
 async def measured(
@@ -40,47 +135,16 @@ async def measured(
     Raises:
         UserError: nothing ever traded under that strategy.
     """
-    closed = await desk.store.find(Trade, where={"state": (TradeState.CLOSED,)})
-    known = [*closed, *desk.book.open_trades()]
-    if strategy and strategy not in {t.source for t in known}:
-        shown = text.safe_line(strategy, 40)
-        raise UserError(f"Nothing was traded by “{shown}” yet. Nothing was counted.")
-    kept = {
-        t.trade_id: t
-        for t in known
-        if t.asset in _ASSETS.get(asset, {t.asset}) and strategy in ("", t.source)
-    }
-    is_whole = len(kept) == len(known)
-    entries = [
-        e
-        for e in await desk.store.find(LedgerEntry)
-        if e.trade_id in kept or (is_whole and not e.trade_id)
-    ]
-    accounts = list(desk.book.accounts.values())
-    made = pnl.build(
-        frame,
-        period=period,
-        trades=kept.values(),
-        entries=entries,
-        accounts=accounts if is_whole else (),
-        positions=[p for p in desk.book.positions.values() if p.trade_id in kept],
-        by="strategy",
-        sectors=desk.settings.sectors,
-    )
-    within = ZERO if isinstance(made.realised_usd, Missing) else made.realised_usd
-    ever = sum((a.realised_usd for a in accounts), ZERO)
-    marks = await _benchmarks(desk, made, frame, beside)
-    return measures.build(
-        made,
-        deposits_usd=sum((a.deposits_usd for a in accounts), ZERO)
-        if accounts
-        else Missing("no account"),
-        realised_before_usd=ever - within if is_whole else ZERO,
-        trades=kept.values(),
-        sectors=desk.settings.sectors,
-        benchmarks=marks,
-        authors=await author_names(desk, kept.values()),
-    )
+    books = await books_of(desk)
+    books.must_know(strategy)
+    cut = Cut(period=period, asset=asset, strategy=strategy)
+    return await books.measured(desk, frame, cut, beside)
+
+
+def _as_of(trade: Trade, moment: datetime) -> Trade:
+    """What was closed later was still open then."""
+    is_later = trade.closed_at is not None and trade.closed_at >= moment
+    return replace(trade, state=TradeState.OPEN) if is_later else trade
 
 
 async def _benchmarks(

@@ -6,7 +6,9 @@ from decimal import Decimal
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from bot import text
 from bot.reading.performance import WAIT_S, AssetChoice, measured, series_name
+from bot.reading.sides import beside
 from engine.domain.errors import UserError
 from engine.domain.instrument import Instrument
 from engine.domain.money import ZERO
@@ -26,6 +28,7 @@ from engine.reports import stress as storms
 from engine.reports import summary as overview
 from engine.reports._lines import Lines, lines_of
 from engine.reports.performance import PerformanceReport
+from engine.reports.sides import SidesReport
 from engine.risk import only
 from engine.risk.correlation import Correlation
 from engine.risk.position_size import PositionSize
@@ -148,7 +151,14 @@ class RiskReading:
         Raises:
             UserError: nothing ever traded under that strategy, or that is no symbol.
         """
-        other = series_name(compare) if compare else "QQQ"
+        try:
+            other = series_name(compare) if compare else "QQQ"
+        except UserError:
+            shown = text.safe_line(compare, 40)
+            raise UserError(
+                f"“{shown}” is no symbol, and no strategy, author, broker, asset class or period "
+                "here. Nothing was counted."
+            ) from None
         return await measured(
             self._desk,
             self._frame(),
@@ -156,6 +166,21 @@ class RiskReading:
             asset=asset,
             strategy=strategy,
             beside=(MARKET, other),
+        )
+
+    async def sides(
+        self, period: pnl.Period, *, asset: AssetChoice, strategy: str, compare: str
+    ) -> SidesReport | None:
+        """Rooms, authors, brokers, classes or periods beside each other; None: a symbol is meant.
+
+        Raises:
+            UserError: a name that nothing has.
+        """
+        if not compare:
+            return None
+        frame = self._frame()
+        return await beside(
+            self._desk, frame, period, asset=asset, strategy=strategy, compare=compare
         )
 
     async def summary(

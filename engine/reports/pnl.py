@@ -312,7 +312,7 @@ def grouped(
         found.setdefault(name, []).append(row)
     groups = []
     for key, members in found.items():
-        name = _author(key, found, authors or {}) if by == "author" else key
+        name = author_name(key, found, authors or {}) if by == "author" else key
         closed = [r for r in members if r.is_closed]
         wins = Decimal(sum(r.realised_usd > 0 for r in closed))
         groups.append(
@@ -326,7 +326,7 @@ def grouped(
     return tuple(sorted(groups, key=lambda g: (-g.realised_usd, g.name)))
 
 
-def _author(key: str, keys: Iterable[str], names: Mapping[int, str]) -> str:
+def author_name(key: str, keys: Iterable[str], names: Mapping[int, str]) -> str:
     """His name; with the end of his id where another has the same or nobody knows it."""
     if not key.isdigit():
         return key

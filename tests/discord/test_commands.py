@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from bot import text
 from bot.sandbox.errors import Refused
 from tests.discord.kit import NAMED, OTHER, SPY, desk, plain
 
@@ -74,6 +75,42 @@ async def test_performance_comes_with_measures_and_the_curve(tmp_path, monkeypat
         assert "Broad market" in plain((await used.replied(20)).reply)
         nobody = await it.slash("tom", "orders", "performance", strategy="nobody")
         assert "Nothing was traded by" in nobody.text
+
+
+async def test_performance_is_compared_by_room_author_broker_class_and_time(tmp_path, monkeypatch):
+    """Row A30: all but symbols were looked up as symbols, and n/a."""
+    async with desk(tmp_path, monkeypatch) as it:
+        trade, card = await it.held()
+        it.price(SPY, "2.60", "2.62")
+        await it.press("tom", card, "Close all")
+        await it.user("tom").click(card.channel, "Close all of SPY").acked()
+        closed = await it.over(trade.trade_id)
+        usd = text.usd(closed.realised_usd, sign=True)
+        for compare, name in (
+            ("strategy", "Options room"),
+            ("author", "Rhea · options"),
+            ("broker", "paper"),
+            ("asset", "options"),
+            ("period", "1 week"),
+        ):
+            used = await it.slash("tom", "orders", "performance", compare=compare)
+            words = plain(used.reply)
+            assert f"Performance by {compare}" in words
+            assert name[:12] in words
+            assert usd in words
+        for compare in ("author: Rhea · options", "rhea · options", "Options room", "options"):
+            used = await it.slash("tom", "orders", "performance", compare=compare)
+            assert "Both made the same" in plain(used.reply), compare
+        apart = await it.slash("tom", "orders", "performance", asset="options", compare="stocks")
+        assert "first: options\nsecond: equity" in plain(apart.reply)
+        offered = await it.user("tom").autocomplete("orders", "performance", "compare", compare="")
+        assert [c["value"] for c in offered.choices[:3]] == ["strategy", "author", "broker"]
+        offered = await it.user("tom").autocomplete(
+            "orders", "performance", "compare", compare="aut"
+        )
+        assert [c["value"] for c in offered.choices[:2]] == ["author", "author: Rhea · options"]
+        wrong = await it.slash("tom", "orders", "performance", compare="who knows")
+        assert "is no symbol, and no strategy, author, broker" in wrong.text
 
 
 async def test_exposure_and_the_summary_say_what_is_at_stake(tmp_path, monkeypatch):
