@@ -1,5 +1,7 @@
 """The trade journal: read, search, write notes, tag, look back; and save a message to it."""
 
+from typing import Literal
+
 import discord
 from discord import app_commands
 from discord.ext import commands
@@ -17,6 +19,7 @@ from engine.reports.journal import Outcome, Wanted, week_before
 
 Press = discord.Interaction[DeskBot]
 Choices = list[app_commands.Choice[str]]
+Assets = Literal["stock", "option", "spread", "future", "crypto"]
 
 _STATS_PER_PAGE = 1
 
@@ -45,6 +48,7 @@ class Journal(
         tag="Only with this tag",
         symbol="Only this symbol",
         strategy="Only this room",
+        asset="Only this class; spreads are options too",
         outcome="Won, lost or open",
         page="1 is the newest",
     )
@@ -54,12 +58,13 @@ class Journal(
         tag: str = "",
         symbol: str = "",
         strategy: str = "",
+        asset: Assets | None = None,
         outcome: Outcome = "all",
         page: app_commands.Range[int, 1, 400] = 1,
     ) -> None:
         """A page of entries, newest first."""
         await self._begin(interaction, "journal list")
-        wanted = _wanted(tag, symbol, strategy, outcome)
+        wanted = _wanted(tag, symbol, strategy, asset, outcome)
         report = await self.bot.app.chronicle.journal(wanted, page=page)
         await reply.report(interaction, card.show(report))
 
@@ -86,13 +91,23 @@ class Journal(
         await reply.report(interaction, card.one(report))
 
     @app_commands.command(description="What all your trades come to, by tag and by room")
-    @app_commands.describe(tag="Only with this tag", symbol="Only this symbol", strategy="One room")
+    @app_commands.describe(
+        tag="Only with this tag",
+        symbol="Only this symbol",
+        strategy="One room",
+        asset="Only this class; spreads are options too",
+    )
     async def stats(
-        self, interaction: Press, tag: str = "", symbol: str = "", strategy: str = ""
+        self,
+        interaction: Press,
+        tag: str = "",
+        symbol: str = "",
+        strategy: str = "",
+        asset: Assets | None = None,
     ) -> None:
         """Win rate, mean R, MAE and MFE."""
         await self._begin(interaction, "journal stats")
-        wanted = _wanted(tag, symbol, strategy, "all")
+        wanted = _wanted(tag, symbol, strategy, asset, "all")
         report = await self.bot.app.chronicle.journal(wanted, per_page=_STATS_PER_PAGE)
         await reply.report(interaction, card.stats(report))
 
@@ -234,11 +249,12 @@ class Journal(
         await reply.think(interaction, private=True)
 
 
-def _wanted(tag: str, symbol: str, room: str, outcome: Outcome) -> Wanted:
+def _wanted(tag: str, symbol: str, room: str, asset: str | None, outcome: Outcome) -> Wanted:
     return Wanted(
         tag=tag.strip().lower(),
         symbol=symbol.strip().upper().lstrip("$/"),
         room=room.strip(),
+        asset=asset or "",
         outcome=outcome,
     )
 

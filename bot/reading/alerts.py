@@ -13,7 +13,7 @@ from engine.domain.errors import UserError
 from engine.domain.order import Order
 from engine.domain.trade import Trade
 from engine.market import NEW_YORK
-from engine.reports import alert_stats, alerts
+from engine.reports import alert_stats, alerts, is_of_class
 
 if TYPE_CHECKING:
     from bot.app import App
@@ -61,7 +61,7 @@ class Sought:
         if self.words and self.words.casefold() not in record.text.casefold():
             return False
         signals = record.parsed.signals if isinstance(record.parsed, Alert) else ()
-        return self.asset is None or any(s.asset == self.asset for s in signals)
+        return self.asset is None or any(is_of_class(s.asset or "", self.asset) for s in signals)
 
 
 def moment(app: "App", typed: str) -> datetime | None:

@@ -26,6 +26,7 @@ from engine.reports import (
     alert_card,
     alerts,
     approval_card,
+    is_of_class,
     limits,
     performance,
     pnl,
@@ -260,7 +261,7 @@ class Reading:
         desk = self._desk
 
         def fits(trade: Trade) -> bool:
-            return asset in ("", trade.asset) and broker in ("", trade.broker)
+            return is_of_class(trade.asset, asset) and broker in ("", trade.broker)
 
         where: dict[str, object] = {"state": (TradeState.CLOSED,)}
         if symbol:

@@ -131,6 +131,11 @@ def seconds(span: timedelta) -> Decimal:
     return Decimal(span // timedelta(microseconds=1)) / 1_000_000
 
 
+def is_of_class(asset: str, wanted: str) -> bool:
+    """Whether a trade is of the class that was asked for: spreads are options, empty is any."""
+    return wanted in ("", asset) or (wanted == "option" and asset == "spread")
+
+
 def instruments_of(legs: Iterable[Leg]) -> tuple[Instrument, ...]:
     """What a unit consists of."""
     return tuple(leg.instrument for leg in legs)

@@ -15,7 +15,7 @@ from typing import Any, Literal
 from engine.domain.desk import Document
 from engine.domain.money import ZERO
 from engine.domain.trade import Trade
-from engine.reports import Figure, Frame, Missing, Stamp, ratio, unit_value
+from engine.reports import Figure, Frame, Missing, Stamp, is_of_class, ratio, unit_value
 from engine.reports.trade_card import TradeCard
 from engine.reports.trade_card import build as build_card
 
@@ -113,6 +113,7 @@ class Wanted:
     tag: str = ""
     symbol: str = ""
     room: str = ""
+    asset: str = ""
     outcome: Outcome = "all"
     text: str = ""
     since: datetime | None = None
@@ -134,7 +135,7 @@ def build(
     entries = [
         entry(t, frame, notes=notes.get(t.trade_id, ()), tags=tags.get(t.trade_id, ()), held=held)
         for t in trades
-        if t.qty_opened
+        if t.qty_opened and is_of_class(t.asset, want.asset)
     ]
     found = sorted(
         (e for e in entries if _fits(e, want)), key=lambda e: (e.at, e.card.trade_id), reverse=True
@@ -148,7 +149,7 @@ def build(
     return JournalReport(
         stamp=frame.stamp("journal"),
         rows=tuple(found[(page - 1) * per_page : page * per_page]),
-        loose=tuple(loose[:3]) if page == 1 and not (want.symbol or want.tag) else (),
+        loose=tuple(loose[:3]) if page == 1 and not (want.symbol or want.tag or want.asset) else (),
         page=page,
         n_pages=n_pages,
         n_in_all=len(found),

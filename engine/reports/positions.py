@@ -7,7 +7,7 @@ from typing import Literal
 
 from engine.domain.order import Order
 from engine.domain.trade import Position, Trade, TradeState
-from engine.reports import Figure, Frame, Missing, Stamp, plus
+from engine.reports import Figure, Frame, Missing, Stamp, is_of_class, plus
 from engine.reports.trade_card import TradeCard
 from engine.reports.trade_card import build as build_card
 
@@ -52,7 +52,9 @@ def build(
     live = [
         t
         for t in known
-        if (not symbol or _is_of(t, symbol)) and broker in ("", t.broker) and asset in ("", t.asset)
+        if (not symbol or _is_of(t, symbol))
+        and broker in ("", t.broker)
+        and is_of_class(t.asset, asset)
     ]
     cards = [
         build_card(t, frame, positions=held, orders=sent)

@@ -28,6 +28,13 @@ async def test_positions_and_trades_by_broker_and_class(tmp_path, monkeypatch):
         for options, n in (({}, 1), ({"asset": "option"}, 1), ({"asset": "stock"}, 0)):
             shown = await it.slash("tom", "orders", "trades closed", **options)
             assert plain(shown.reply).count("SPY 603C") == n, options
+        for command, none in (
+            ("journal list", "nothing found"),
+            ("journal stats", "no closed trades yet"),
+        ):
+            for asset, n in (("option", 1), ("future", 0)):
+                shown = await it.slash("tom", "orders", command, asset=asset)
+                assert (none in plain(shown.reply)) is (n == 0), (command, asset)
         journal = await it.slash("tom", "orders", "export", what="journal")
         await it.until(lambda: journal.reply.attachments)
         (row,) = csv.DictReader(io.StringIO(journal.reply.attachments[0].data.decode()))

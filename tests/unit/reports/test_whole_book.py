@@ -15,7 +15,17 @@ from engine.domain.instrument import stock
 from engine.domain.quote import Leg
 from engine.domain.refusal import Gauge
 from engine.portfolio.greeks import Sensitivities
-from engine.reports import Missing, correlation, exposure, rebalance, risk, stress, summary
+from engine.reports import (
+    Missing,
+    correlation,
+    exposure,
+    journal,
+    positions,
+    rebalance,
+    risk,
+    stress,
+    summary,
+)
 from engine.reports import _lines as lines
 from tests.contact_sheet import allocation_report, performance_report
 from tests.unit.reports import book_examples as b
@@ -209,3 +219,23 @@ def test_the_equity_line_ends_at_what_the_accounts_are_worth_now() -> None:
     assert moments == sorted(moments)
     assert first_at < moments[1]
     assert allocation_report(0).equity_line == (), "nothing is drawn of nothing"
+
+
+def test_spreads_are_options_wherever_a_class_is_asked_for():
+    """/performance counted them with options; /trades, /positions and /journal did not."""
+    held = [
+        trade(trade_id=f"T-{asset}", asset=asset)
+        for asset in ("option", "spread", "stock", "future")
+    ]
+    for wanted, found in (
+        ("", ["T-future", "T-option", "T-spread", "T-stock"]),
+        ("option", ["T-option", "T-spread"]),
+        ("spread", ["T-spread"]),
+        ("stock", ["T-stock"]),
+    ):
+        shown = positions.build(frame(), trades=held, positions=(), asset=wanted)
+        assert sorted(c.trade_id for c in shown.rows) == found
+        kept = journal.build(
+            frame(), trades=held, documents=(), wanted=journal.Wanted(asset=wanted)
+        )
+        assert sorted(e.card.trade_id for e in kept.rows) == found
