@@ -45,7 +45,7 @@ from engine.domain.errors import TradeStreamError
 from engine.domain.record import Record
 from engine.feeds import Feed, QuoteBoard
 from engine.feeds._several import Several
-from engine.flows import learning, monitor, recover, send, watch
+from engine.flows import heartbeat, learning, monitor, recover, send, watch
 from engine.flows.sources import Sources
 from engine.headlines import Headlines
 from engine.history import History
@@ -193,6 +193,9 @@ class App:
         self.work.every(self.config.jobs.monitor_s, self._sweep, "sweep")
         self.work.every(_WATCH_ROUND_S, partial(watch.round_of, self.desk), "watch")
         self.work.every(_FEEDS_S, Sources(self.desk).look, "sources of quotes")
+        beats = heartbeat.Heartbeat(self.desk)
+        self.work.every(_FEEDS_S, beats.look, "silent brokers")
+        self.work.every(heartbeat.EVERY_S, beats.beat, "heartbeat of brokers")
         self.work.every(_CLOSES_S, partial(learning.keep, self.desk), "daily closes")
         self.work.every(
             self.config.jobs.reconcile_s, partial(recover.reconcile, self.desk), "reconcile"
