@@ -15,6 +15,8 @@ with put_off("pandas"):
 
 _STEP = 10
 """Symbols of one message: beyond a plan's limit Alpaca refuses the message whole."""
+_MOST_ODD = 20
+"""So many frames in a row that cannot be read are a lost line; fewer cost nobody a quote."""
 
 
 class Quotes(Listening, DataStream):
@@ -34,6 +36,7 @@ class Quotes(Listening, DataStream):
         super().__init__(url, key, secret, raw_data=True, websocket_params=dict(WEBSOCKET))
         self.heard, self.up = heard, up
         self._channels = channels
+        self._n_odd = 0
         self._want(symbols)
 
     async def begin(self) -> None:
@@ -75,5 +78,13 @@ class Quotes(Listening, DataStream):
         await self.close()
 
     def parsed(self, raw: str | bytes) -> Any:
-        """A list of messages, times as aware datetimes."""
-        return msgpack.unpackb(raw, timestamp=3)
+        """A list of messages, times as aware datetimes; none where they cannot be read."""
+        try:
+            said = msgpack.unpackb(raw, timestamp=3)
+        except (ValueError, TypeError, OverflowError):
+            self._n_odd += 1
+            if self._n_odd >= _MOST_ODD:
+                raise
+            return []
+        self._n_odd = 0
+        return said

@@ -20,6 +20,8 @@ from engine.feeds.tastytrade.reading import rows_in
 
 SILENT_S = 90.0
 """Real seconds; the other side is to say something at least once a minute."""
+_MOST_ODD = 20
+"""So many messages in a row that cannot be read are a lost line; fewer cost nobody a quote."""
 
 
 class Link(DXLinkStreamer):
@@ -48,9 +50,13 @@ class Link(DXLinkStreamer):
         }
         await self._websocket.send_json(setup)
         has_asked = is_in = False
+        n_odd = 0
         while True:
             text = await self._websocket.receive_text(timeout=SILENT_S)
-            message = json.loads(text, parse_float=Decimal, parse_constant=str)
+            message = _message(text)
+            n_odd = 0 if message else n_odd + 1
+            if n_odd >= _MOST_ODD:
+                raise BrokerUnavailable("market data: messages that cannot be read")
             kind = message.get("type")
             if kind == "FEED_DATA":
                 for event, fields in rows_in(message.get("data"), self._fields):
@@ -82,4 +88,14 @@ class Link(DXLinkStreamer):
             self._fields |= {event: names for event, names in told if isinstance(names, list)}
 
     def _type_of(self, message: Mapping[str, Any]) -> str:
-        return self._channels_reversed.get(int(message.get("channel", 0)), "")
+        channel = message.get("channel")
+        return self._channels_reversed.get(channel, "") if isinstance(channel, int) else ""
+
+
+def _message(text: str) -> Mapping[str, Any]:
+    """What was said; nothing where it cannot be read."""
+    try:
+        said = json.loads(text, parse_float=Decimal, parse_constant=str)
+    except ValueError:
+        return {}
+    return said if isinstance(said, Mapping) else {}

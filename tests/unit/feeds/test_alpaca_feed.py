@@ -313,6 +313,28 @@ async def test_a_message_that_is_no_quote_is_passed_over(message: Any) -> None:
         assert [q.bid for q in world.got] == [D("600.5")]
 
 
+@pytest.mark.parametrize("frame", [b"", b"\xc1\xff\x00", b"\x91\x82\xa1T\xa1q", "[]"])
+async def test_a_frame_that_cannot_be_read_costs_nobody_the_line(frame: bytes | str) -> None:
+    async with opened() as world:
+        await world.feed.watch([SPY])
+        await world.heard("SPY")
+        (socket,) = world.data._sockets
+        await (socket.send_str if isinstance(frame, str) else socket.send_bytes)(frame)  # type: ignore[operator]
+        await world.data.tell("SPY", 600.5, 600.6)
+        await world.until(lambda: world.has("SPY", "600.5"))
+        assert set(world.data._sockets) == {socket}
+
+
+async def test_a_line_of_which_nothing_can_be_read_is_lost_and_told() -> None:
+    async with opened() as world:
+        await world.feed.watch([SPY])
+        await world.heard("SPY")
+        (socket,) = world.data._sockets
+        for _ in range(20):
+            await socket.send_bytes(b"\xc1")
+        await world.until(lambda: "stock" in world.feed.silent)
+
+
 def status(code: str) -> dict[str, Any]:
     return {"T": "s", "S": "SPY", "sc": code, "sm": "", "rc": "", "rm": "", "t": START, "z": "B"}
 

@@ -182,6 +182,36 @@ async def test_a_line_that_breaks_comes_back_with_all_that_is_watched(world: Wor
     await world.until(lambda: bool(world.got) and world.got[-1].bid == 601)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[1]",
+        "null",
+        '{"type": "FEED_DA',
+        '{"type": "FEED_DATA", "channel": null, "data": [{}]}',
+    ],
+)
+async def test_a_message_that_cannot_be_read_costs_nobody_the_line(world: World, text: str) -> None:
+    await world.start()
+    await world.feed.watch([SPY])
+    await world.until(world.is_subscribed)
+    link = world.feed._link
+    await world.venue.dxlink.channels[0].socket.send_str(text)
+    await world.tell(SPY, "601.00", "601.02")
+    await world.until(lambda: bool(world.got) and world.got[-1].bid == 601)
+    assert world.feed._link is link
+
+
+async def test_a_line_of_which_nothing_can_be_read_is_lost(world: World) -> None:
+    await world.start()
+    await world.feed.watch([SPY])
+    await world.until(world.is_subscribed)
+    for _ in range(20):
+        await world.venue.dxlink.channels[0].socket.send_str("?")
+    await world.until(lambda: bool(world.feed.why_silent))
+
+
 async def test_what_nobody_waited_for_is_streamed_all_the_same(world: World) -> None:
     """The desk waits a second for a quote; a channel that opens later counts as well."""
     await world.start()
