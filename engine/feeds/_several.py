@@ -13,13 +13,13 @@ from engine.domain.instrument import Instrument
 from engine.domain.news import News, no_news
 from engine.domain.quote import Quote
 from engine.feeds import FeedAdapter, Greeks, is_older, is_outdated, not_ahead
+from engine.feeds._pauses import Pauses
 from engine.quality import Quality
 
 T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
-_PAUSES_S = (0.5, 1, 2, 5, 10, 30)
 STALE = timedelta(seconds=3)
 """After so long without a quote of its own feed, an instrument takes any other's."""
 _LATE = timedelta(seconds=60)
@@ -152,14 +152,14 @@ class Several:
         self._queue.put_nowait(None)
 
     async def _keep(self, rank: int, feed: FeedAdapter) -> None:
-        n_failed = 0
+        pauses = Pauses(self._clock)
         while True:
             try:
                 await feed.connect()
                 self.down.pop(feed.name, None)
                 await _watch(feed, self._watched.values())
                 async for quote in feed.stream():
-                    n_failed = 0
+                    pauses.up()
                     self._pass_on(rank, quote)
                 why = "its stream ended"
             except asyncio.CancelledError:
@@ -171,8 +171,7 @@ class Several:
             self.down[feed.name] = why
             if self.quality is not None:
                 self.quality.down(feed.name, self._clock.now())
-            await self._clock.sleep(_PAUSES_S[min(n_failed, len(_PAUSES_S) - 1)])
-            n_failed += 1
+            await self._clock.sleep(pauses.lost_s())
 
     def _pass_on(self, rank: int, quote: Quote) -> None:
         """A lesser feed is heard only while all before it are silent or poor about this."""

@@ -8,10 +8,9 @@ from typing import Any
 
 from engine.brokers.alpaca.threads import Threads
 from engine.clock import Clock
+from engine.feeds._pauses import Pauses
 
 log = logging.getLogger(__name__)
-
-_PAUSES_S = (0.5, 1, 2, 5, 10, 30)
 
 
 class Line:
@@ -36,6 +35,7 @@ class Line:
         self._channels, self._heard, self._up = channels, heard, up
         self._symbols: dict[str, None] = {}
         self._threads = Threads(f"feed {name}", 2)
+        self._pauses = Pauses(clock)
         self._running: Any = None
         self._task: asyncio.Task[None] | None = None
 
@@ -61,7 +61,6 @@ class Line:
         self._threads.close()
 
     async def _keep(self) -> None:
-        n_failed = 0
         while True:
             try:
                 await self._session()
@@ -70,10 +69,9 @@ class Line:
                 raise
             except Exception as error:  # noqa: BLE001 - it ends in whatever its library raises
                 self.why = type(error).__name__
-            n_failed = 0 if self.is_up else n_failed + 1
             self.is_up = False
             log.info("quotes of %s: the stream is down (%s)", self._name, self.why)
-            await self._clock.sleep(_PAUSES_S[min(n_failed, len(_PAUSES_S) - 1)])
+            await self._clock.sleep(self._pauses.lost_s())
 
     async def _session(self) -> None:
         loop = asyncio.get_running_loop()
@@ -105,4 +103,5 @@ class Line:
 
     def _is_up(self) -> None:
         self.is_up, self.why = True, ""
+        self._pauses.up()
         self._up()

@@ -24,6 +24,7 @@ from engine.domain.instrument import Instrument, Kind
 from engine.domain.quote import Quote
 from engine.feeds import Chain, FeedSetup, Greeks
 from engine.feeds._past import reaching_back, told
+from engine.feeds._pauses import Pauses
 from engine.feeds._polled import Polled
 from engine.feeds.tastytrade import reading
 from engine.feeds.tastytrade.link import Link
@@ -35,7 +36,6 @@ _BATCH = 100
 """Most symbols of one question, by the broker's own limit."""
 _LINES = 500
 """Most symbols of one subscription, so that its message is not too long."""
-_PAUSES_S = (0.5, 1, 2, 5, 10, 30)
 _LATE, _LATE_BY = "demo", timedelta(minutes=15)
 """Level of the sandbox's data, and how old they are."""
 _COARSE = timedelta(seconds=2)
@@ -220,19 +220,18 @@ class Tastytrade(Polled):
     # -- streamed -------------------------------------------------------------------------------
 
     async def _keep(self, login: _Login) -> None:
-        n_failed = 0
+        pauses = Pauses(self.clock)
         while True:
             try:
-                await alone(self._session(login))
+                await alone(self._session(login, pauses))
             except Exception as error:  # noqa: BLE001 - a link ends in whatever its library raises
                 self.why_silent = type(error).__name__
                 log.info("%s: the stream ended: %s", self.name, self.why_silent)
-            n_failed = 0 if self._link is not None else n_failed + 1
             self._link = None
             self._greeks.clear()
-            await self.clock.sleep(_PAUSES_S[min(n_failed, len(_PAUSES_S) - 1)])
+            await self.clock.sleep(pauses.lost_s())
 
-    async def _session(self, login: _Login) -> None:
+    async def _session(self, login: _Login, pauses: Pauses) -> None:
         async with AsyncExitStack() as stack:
             async with asyncio.timeout(_LOGIN_S):
                 link = await stack.enter_async_context(Link(login, self._heard))
@@ -246,6 +245,7 @@ class Tastytrade(Polled):
                 except (BrokerUnavailable, BrokerAuthError) as error:  # said again by the poll
                     log.info("%s: futures cannot be named yet: %s", self.name, error)
                 self._link, self.why_silent = link, ""
+                pauses.up()
                 await self._more.wait()
 
     async def _subscribe(self, link: Link, instruments: list[Instrument]) -> None:

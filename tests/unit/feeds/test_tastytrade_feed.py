@@ -212,6 +212,22 @@ async def test_a_line_of_which_nothing_can_be_read_is_lost(world: World) -> None
     await world.until(lambda: bool(world.feed.why_silent))
 
 
+async def test_a_line_that_is_lost_each_time_leaves_the_allowance_to_questions(
+    world: World,
+) -> None:
+    """Each call of it asks for a token: at two a second no quote was asked for any more."""
+    await world.start()
+    await world.feed.watch([SPY])
+    for _ in range(6):
+        await world.until(world.is_subscribed, eager=True)
+        await world.venue.dxlink.drop()
+        await world.until(lambda: bool(world.feed.why_silent))
+    began = world.clock.monotonic()
+    await world.until(world.is_subscribed, eager=True)
+
+    assert world.clock.monotonic() - began >= 5
+
+
 async def test_what_nobody_waited_for_is_streamed_all_the_same(world: World) -> None:
     """The desk waits a second for a quote; a channel that opens later counts as well."""
     await world.start()
