@@ -33,8 +33,12 @@ _REST, _STREAM = "https://data.alpaca.markets", "wss://stream.data.alpaca.market
 _BATCH = 100
 _ABOUT_SYMBOLS = frozenset({400, 422})
 """Refusals that may be about one of those that were asked for."""
-_ODD_S = 600.0
+_ODD_S = 60.0
 """One that was refused by itself is left out of questions for so long."""
+_MOST_REFUSED = 8
+"""Where so many parts of a question are refused and none is answered, it is about no symbol."""
+_IN_VAIN_S = 30.0
+"""So long after that none is looked for again: that takes a dozen questions each time."""
 _REFUSALS = {
     405: "symbol limit exceeded",
     406: "connection limit exceeded",
@@ -90,6 +94,8 @@ class Alpaca(Polled):
         """Halted shares; False once the stream was lost since."""
         self._odd: dict[str, float] = {}
         """Symbol that Alpaca does not take -> monotonic time at which it said so."""
+        self._in_vain: dict[str, float] = {}
+        """Kind of which nothing was taken -> the same."""
         self._lines: dict[str, Line] = {}
         self._poller: asyncio.Task[None] | None = None
         self._first: set[asyncio.Task[bool]] = set()
@@ -313,22 +319,47 @@ class Alpaca(Polled):
     async def _answered(self, kind: str, symbols: list[str]) -> list[tuple[str, Any]]:
         """Bodies by symbol. One that Alpaca does not take refuses all that are asked with it.
 
+        It is looked for by halves. Where no half is answered, it is about none of them, and none
+        is left out.
+
         Raises:
             NotOffered: this kind is refused. BrokerUnavailable, RateLimited, BrokerAuthError.
         """
-        answer = await self._ask(kind, symbols)
-        if answer.is_ok:
-            quotes = answer.body.get("quotes") if isinstance(answer.body, dict) else None
-            return list(quotes.items()) if isinstance(quotes, dict) else []
-        if answer.status not in _ABOUT_SYMBOLS:
-            raise NotOffered(f"{self.name} refuses quotes of {kind}s ({answer.status})")
-        if len(symbols) == 1:
-            self._odd[symbols[0]] = self.clock.monotonic()
-            log.info("%s: %s is refused: %s", self.name, symbols[0], answer.refusal())
-            return []
-        half = len(symbols) // 2
-        first = await self._answered(kind, symbols[:half])
-        return first + await self._answered(kind, symbols[half:])
+        found: list[tuple[str, Any]] = []
+        odd: list[str] = []
+        parts, is_any = [symbols] if symbols else [], False
+        while parts:
+            refused = []
+            for part in parts:
+                answer = await self._ask(kind, part)
+                if answer.is_ok:
+                    is_any = True
+                    quotes = answer.body.get("quotes") if isinstance(answer.body, dict) else None
+                    found += quotes.items() if isinstance(quotes, dict) else ()
+                elif answer.status in _ABOUT_SYMBOLS and not self._is_in_vain(kind):
+                    refused.append(part)
+                else:
+                    raise self._refusal(kind, answer)
+            odd += [part[0] for part in refused if len(part) == 1]
+            is_vain = len(refused) >= _MOST_REFUSED or len(odd) == len(symbols)
+            if refused and is_vain and not is_any:
+                if len(symbols) > 1:
+                    self._in_vain[kind] = self.clock.monotonic()
+                raise self._refusal(kind, answer)
+            halves = [(part, len(part) // 2) for part in refused if len(part) > 1]
+            parts = [half for part, n in halves for half in (part[:n], part[n:])]
+        for symbol in odd:
+            self._odd[symbol] = self.clock.monotonic()
+            log.info("%s: %s is refused by itself", self.name, symbol)
+        return found
+
+    def _refusal(self, kind: str, answer: Answer) -> NotOffered:
+        return NotOffered(f"{self.name} refuses quotes of {kind}s ({answer.status})")
+
+    def _is_in_vain(self, kind: str) -> bool:
+        """Whether a symbol was looked for lately though the question was about none."""
+        at = self._in_vain.get(kind)
+        return at is not None and self.clock.monotonic() - at < _IN_VAIN_S
 
     def _is_odd(self, symbol: str) -> bool:
         refused_at = self._odd.get(symbol)

@@ -200,6 +200,28 @@ async def test_a_symbol_that_is_refused_keeps_no_other_from_being_asked_for() ->
         assert all("ODD" not in asked["symbols"] for _, asked in world.data.asked[n_asked:])
 
 
+@pytest.mark.parametrize("n", [1, 2, 3, 40])
+async def test_a_question_that_is_refused_whatever_it_asks_blinds_nobody_for_longer(n: int) -> None:
+    """Each symbol by itself was held to be the culprit, and left out for ten minutes."""
+    async with opened() as world:
+        world.data.is_deaf = True
+        world.data.refuses = {"/v2/stocks/quotes/latest": 400}
+        watched = [stock(f"S{chr(65 + i // 26)}{chr(65 + i % 26)}") for i in range(n)]
+        for one in watched:
+            world.data.put(one.symbol, 600.0, 600.1)
+        await world.feed.watch([*watched, BTC])
+        world.data.put("BTC/USD", 90000.0, 90010.0)
+        await world.until(
+            lambda: len([q for q in world.got if q.instrument == BTC]) > 3, eager=True
+        )
+        n_asked = len([path for path, _ in world.data.asked if path.startswith("/v2")])
+        world.data.refuses.clear()
+        at = world.clock.monotonic()
+        await world.until(lambda: {q.instrument for q in world.got} >= set(watched), eager=True)
+        assert world.clock.monotonic() - at < 10
+        assert n_asked < 40, "and its own allowance was not used up by looking for one"
+
+
 async def test_an_option_that_is_long_over_is_neither_asked_for_nor_subscribed_to_again() -> None:
     """Else they use up the allowance within weeks."""
     async with opened() as world:
