@@ -204,9 +204,9 @@ class Reading(Adapter):
             return self.fills_in(account, raw, fees)
         except Foreign as error:
             self._foreign(str(error))
-            return []
         except UNREADABLE as error:
-            raise BrokerUnavailable(f"{self.name}: an order with {error}") from error
+            self._unread(raw, error)
+        return []
 
     def fills_in(
         self, account: str, raw: Mapping[str, Any], fees: executions.Fees = executions.NO_FEES
@@ -304,8 +304,19 @@ class Reading(Adapter):
             except Foreign as error:
                 self._foreign(str(error))
             except UNREADABLE as error:
-                raise BrokerUnavailable(f"{self.name}: an order with {error}") from error
+                self._unread(raw, error)
         return found
+
+    def _unread(self, raw: Mapping[str, Any], error: Exception) -> None:
+        """Take in that an order cannot be read: somebody's by hand hides none of ours.
+
+        Raises:
+            BrokerUnavailable: it is ours, so nothing is known.
+        """
+        if self._name(raw):
+            raise BrokerUnavailable(f"{self.name}: an order with {error}") from error
+        number = str(raw.get("id") or "without a number")[:20]
+        self._foreign(f"order {number}, which is none of ours, with {error}")
 
     async def order_in(self, account: str, raw: Mapping[str, Any]) -> BrokerOrder:
         """One order in our words, what the orders before it had filled included.

@@ -508,6 +508,52 @@ async def test_an_order_of_the_brokers_own_app_has_no_client_id(bench: Any) -> N
     assert (order.client_order_id, order.legs[0].instrument) == ("", CALL)
 
 
+BY_HAND: dict[str, Any] = {
+    "id": 9001,
+    "order-type": "Notional Market",
+    "value": "100.0",
+    "status": "Live",
+    "received-at": "2026-12-01T15:00:00.000+00:00",
+    "legs": [{"instrument-type": "Equity", "symbol": "AAPL", "action": "Buy to Open"}],
+}
+"""For dollars: it has no quantity."""
+
+
+@pytest.mark.parametrize("of_it", [{}, {"legs": None}, {"id": None}])
+async def test_an_order_by_hand_that_cannot_be_read_hides_none_of_ours(
+    bench: Any, of_it: dict[str, Any]
+) -> None:
+    await bench.quote(bench.it, "2.00", "2.10")
+    working = await bench.submit(BUY, 1, LIMIT, limit="1.50")
+    await bench.hold(1)
+    listed = _beside(bench.venue)
+    listed.append({**BY_HAND, **of_it})
+    for _ in range(2):
+        assert working.broker_id in {
+            o.broker_id for o in await bench.broker.open_orders(bench.account)
+        }
+        assert await bench.broker.orders_since(bench.account, START)
+        assert await bench.broker.fills_since(bench.account, START)
+    assert await bench.until(lambda: bool(odd(bench)))
+    assert len(odd(bench)) == 1
+    listed[0] = {**BY_HAND, **of_it, "external-identifier": working.client_order_id}
+    with pytest.raises(BrokerUnavailable):
+        await bench.broker.orders_since(bench.account, START)
+
+
+def _beside(venue: TastytradeVenue) -> list[dict[str, Any]]:
+    """What its lists of orders show as well."""
+    more: list[dict[str, Any]] = []
+    plain = venue._order_page
+
+    async def page(request: web.Request, placed: Any) -> Any:
+        status, shown, rest = await plain(request, placed)
+        return status, {"items": [*shown["items"], *more]}, rest
+
+    venue._order_page = page  # type: ignore[method-assign]
+    return more
+
+
 async def _in_the_app(venue: TastytradeVenue, number: str, body: dict[str, Any]) -> None:
     request = SimpleNamespace(match_info={"n": number}, text=AsyncMock(return_value=dumps(body)))
     await venue._place(cast("Any", request))
