@@ -128,6 +128,16 @@ def signed(value: Figure) -> str:
     return f"{mark}{text.NBSP if mark else ''}{text.usd(value, sign=True)}"
 
 
+def apart(which: str, more: Figure) -> str:
+    """Of two that were compared: ``▲ The second made $12.00 more``."""
+    if isinstance(more, Missing):
+        return f"Which made more is n/a ({more.reason})"
+    if not more:
+        return "Both made the same"
+    mark, word = ("▲", "more") if more > 0 else ("▼", "less")
+    return f"{mark}{text.NBSP}The {which} made {text.usd(abs(more))} {word}"
+
+
 def in_r(value: Figure) -> str:
     """`` (+1.21R)`` to follow a figure; nothing when it is not known."""
     return "" if isinstance(value, Missing) else f"{text.NBSP}({text.r(value)})"

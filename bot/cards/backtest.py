@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import discord
 
 from bot import text
-from bot.cards._layout import Tone, card, signed, tone_of
+from bot.cards._layout import Tone, apart, card, signed, tone_of
 from engine.reports import Figure, Frame, Missing
 from engine.reports.backtest import STAKE_USD, BacktestReport, Beside, Part, difference
 
@@ -70,7 +70,7 @@ def compared(report: Beside, *, has_picture: bool = False) -> discord.Embed:
     more = difference(one.net_usd, other.net_usd)
     return card(
         tone=tone_of(more),
-        title=_apart(more),
+        title=apart("second", more),
         stamp=report.stamp,
         lines=[
             f"first: {_line(one)}",
@@ -94,15 +94,6 @@ def listed(reports: Sequence[BacktestReport], running: str, frame: Frame) -> dis
             "" if reports else "`/backtest run` plays a room's alerts again.",
         ],
     )
-
-
-def _apart(more: Figure) -> str:
-    if isinstance(more, Missing):
-        return f"Which made more is n/a ({more.reason})"
-    if not more:
-        return "Both made the same"
-    mark, word = ("▲", "more") if more > 0 else ("▼", "less")
-    return f"{mark}{text.NBSP}The second made {text.usd(abs(more))} {word}"
 
 
 def _line(report: BacktestReport) -> str:

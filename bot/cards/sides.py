@@ -3,7 +3,7 @@
 import discord
 
 from bot import text
-from bot.cards._layout import Tone, card, tone_of
+from bot.cards._layout import Tone, apart, card, tone_of
 from bot.cards.pnl import NAMES
 from engine.reports import Missing
 from engine.reports.performance import PerformanceReport
@@ -46,7 +46,7 @@ def _pair(report: SidesReport) -> discord.Embed:
     when = "" if report.by == "period" else f" · {NAMES[report.period]}"
     return card(
         tone=tone_of(more),
-        title=f"{_apart(report)}{when}",
+        title=apart("first", more) + when,
         stamp=report.stamp,
         lines=[
             f"first: **{text.safe_line(first.name, 60)}**",
@@ -55,16 +55,6 @@ def _pair(report: SidesReport) -> discord.Embed:
             _reasons(first.made, second.made),
         ],
     )
-
-
-def _apart(report: SidesReport) -> str:
-    more = report.first_more_usd
-    if isinstance(more, Missing):
-        return f"Which made more is n/a ({more.reason})"
-    if not more:
-        return "Both made the same"
-    mark, word = ("▲", "more") if more > 0 else ("▼", "less")
-    return f"{mark}{text.NBSP}The first made {text.usd(abs(more))} {word}"
 
 
 def _rows(side: Side) -> list[list[str]]:
