@@ -48,11 +48,23 @@ def _figures(report: SummaryReport) -> list[list[str]]:
         ["open P&L", text.usd_short(stakes.open_usd, sign=True)],
         ["cash", f"{text.usd_short(stakes.cash_usd)} {text.share(report.cash_pct)}"],
         ["buying power", text.usd_short(report.buying_power_usd)],
-        ["positions", _gauge(report.positions, "")],
-        ["at work", _gauge(report.at_work, "%")],
+        *_limits(report),
         ["at stake", f"{text.usd_short(stakes.gross_usd)} {text.share(stakes.gross_pct)}"],
         ["largest", _largest(report)],
         ["beta to SPY", text.plain(report.beta)],
+    ]
+
+
+def _limits(report: SummaryReport) -> list[list[str]]:
+    """Of one account as they are; of several the sum, and the fullest against its own limit."""
+    most, at_work = _gauge(report.positions, ""), _gauge(report.at_work, "%")
+    if report.n_accounts < 2:
+        return [["positions", most], ["at work", at_work]]
+    n = report.n_positions
+    return [
+        ["positions", "n/a" if isinstance(n, Missing) else text.qty(n)],
+        ["in one account", most],
+        ["at work in one", at_work],
     ]
 
 

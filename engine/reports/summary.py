@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from engine.domain.refusal import Gauge
 from engine.market import NEW_YORK
-from engine.reports import Figure, Frame, Missing, Stamp, ratio
+from engine.reports import Figure, Frame, Missing, Stamp, plus, ratio
 from engine.reports.exposure import ExposureReport, Row
 from engine.reports.performance import Day
 
@@ -24,6 +24,10 @@ class SummaryReport:
     buying_power_usd: Figure
     cash_pct: Figure
     """Cash in percent of equity: the buffer."""
+    n_positions: Figure
+    """Open and pending, of all these accounts together."""
+    n_accounts: int
+    """With a limit of their own."""
     positions: Gauge | None
     """Open and pending against the limit; of the fullest account."""
     at_work: Gauge | None
@@ -54,6 +58,7 @@ def build(
     ``days``: realised day by day of these accounts, oldest first.
     """
     known = list(gauges)
+    held = [_now(g) for g in known if g.name == "positions"]
     bare = [f"no working stop: {name}" for name in unprotected]
     off = [f"entries are off: {why}" for why in (halted, unsound) if why]
     ill = [f"{part}: {why}" for part, why in (problems or {}).items() if why]
@@ -63,6 +68,8 @@ def build(
         largest=by_position.largest,
         buying_power_usd=buying_power_usd,
         cash_pct=_share(stakes.cash_usd, stakes.equity_usd),
+        n_positions=plus(*held),
+        n_accounts=len(held),
         positions=_fullest(known, "positions"),
         at_work=_fullest(known, "at work"),
         beta=beta,
@@ -91,6 +98,10 @@ def _fullest(gauges: list[Gauge], name: str) -> Gauge | None:
     if any(g.now is None for g in same):
         return next(g for g in same if g.now is None)
     return max(same, key=lambda g: g.now or Decimal(0), default=None)
+
+
+def _now(gauge: Gauge) -> Figure:
+    return Missing("its positions are not known") if gauge.now is None else gauge.now
 
 
 def _share(part: Figure, whole: Figure) -> Figure:

@@ -187,7 +187,10 @@ def test_the_summary_shouts_what_is_unwell_and_shows_the_fullest_account():
     assert report.at_work == gauges[2]
     assert report.flags == ("entries are off: storm", "feed: too slow")
     words = summary_card.show(report).description or ""
-    assert "9 of 20" in words
+    lines = {" ".join(line.split()) for line in words.splitlines()}
+    assert "positions 12" in lines, "9 of 20 of one stood there as if of all"
+    assert "in one account 9 of 20" in lines
+    assert "at work in one" in words
     assert "⚠ entries are off: storm" in words
     assert "n/a: no daily closes of SPY" in words
 
