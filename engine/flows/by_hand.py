@@ -78,7 +78,7 @@ async def book(desk: Desk, who: Who, what: str, price_usd: Decimal, reason: str)
             f"Order {doubted[0]} has had no answer, or has filled what is not booked yet, and may "
             "be what was traded: /order resolve comes first, or its execution. Nothing was booked."
         )
-    if await late_fill.found(desk, account, gap) is not None:
+    if await late_fill.twice(desk, account, gap) is not None:
         raise UserError(
             f"A fill of ours that came late explains {what}: what was booked for it is undone by "
             "itself within minutes. Nothing was booked."

@@ -443,10 +443,10 @@ async def _adopt_position(desk: Desk, account: str, gap: PositionGap) -> None:
     is_fee = coin_fee.is_one(desk, account, gap)
     price = ZERO if is_fee else gap.avg_price if is_more else None
     said = coin_fee.said(account, gap) if is_fee else ""
-    late = None if is_fee else await late_fill.found(desk, account, gap)
-    part = gap
+    late = None if is_fee else await late_fill.twice(desk, account, gap)
+    part = gap if late is None else late.gap
     if late is not None:
-        (part, price), said = late, late_fill.said(account, late[0])
+        price, said = late.adopted.price, late_fill.said(account, part)
     is_twice = late is not None and not is_more
     lags = not is_twice and await _lags(desk, account, gap)
     if price is None or lags:  # shown and told as a difference until its fill, or a person, ends it
@@ -455,7 +455,8 @@ async def _adopt_position(desk: Desk, account: str, gap: PositionGap) -> None:
         return
     now = desk.clock.now()
     name = late_fill.adoption_id(account, part, now)
-    await ends.on_external(desk, ends.of_gap(account, part, name, price, now), said=said)
+    fill = ends.of_gap(account, part, name, price, now)
+    await ends.on_external(desk, fill, said=said, of=late.holder if late else ())
     if part != gap:  # the rest is of another booking
         compare_later(desk, desk.book.accounts[account].broker, _REST_S, "booked twice")
 

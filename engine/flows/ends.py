@@ -57,12 +57,17 @@ async def on_end(desk: Desk, fill: BrokerFill) -> None:
 
 
 async def on_external(
-    desk: Desk, fill: BrokerFill, *, said: str = "", held: Decimal | None = None
+    desk: Desk,
+    fill: BrokerFill,
+    *,
+    said: str = "",
+    held: Decimal | None = None,
+    of: Collection[str] = (),
 ) -> bool:
     """Book a trade made in the broker's own app: it closes what it closes, the rest is adopted.
 
     ``said``: what people are told, where it was no such trade. ``held``: it is meant for so much in
-    the books, and for nothing else. Whether it was booked.
+    the books, and for nothing else. ``of``: it takes off these trades alone. Whether it was booked.
     """
     async with desk.lock(fill.account):
         if held is not None and sum((p.qty for _, p in _holders(desk, fill)), ZERO) != held:
@@ -75,7 +80,7 @@ async def on_external(
             return False
         parts = _Parts(account=desk.book.accounts[fill.account])
         left = fill.qty
-        for trade, position, qty in _closing(desk, fill):
+        for trade, position, qty in _closing(desk, fill, of):
             _close(desk, parts, fill, trade, position, qty, "external")
             left -= qty
         if left > 0:

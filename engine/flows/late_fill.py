@@ -1,12 +1,12 @@
-"""A position was adopted as foreign, and its own order's fill came afterwards: it is held once.
+"""A position was adopted as foreign, and the fill that made it came afterwards: it is held once.
 
-A broker may show what was bought long before any list names the order. Then the books hold it
-twice; what was adopted is closed at the price at which it was adopted, so that nothing is earned.
-What an admin said is undone in the same way.
+A broker may show what was bought, through us or in its own app, long before any list names the
+order. Then the books hold it twice; what was adopted is closed at the price at which it was
+adopted, so that nothing is earned. What an admin said is undone in the same way.
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -16,6 +16,7 @@ from engine.domain.money import ZERO
 from engine.domain.trade import Execution, LedgerEntry
 
 _GAP, _HAND = "GAP-", "HAND-"
+_TOLD = ("fill", "external", "exercise")
 _BACK = timedelta(days=1)
 
 
@@ -29,11 +30,22 @@ def name_by_hand(account: str, gap: PositionGap, now: datetime) -> str:
     return f"{_HAND}{account}-{gap.instrument.key.replace(' ', '')}-{now:%Y%m%d%H%M%S}"
 
 
-async def found(desk: Desk, account: str, gap: PositionGap) -> tuple[PositionGap, Decimal] | None:
-    """What is booked twice, all of the gap or a part of it, and the price at which it was adopted.
+@dataclass(frozen=True, slots=True)
+class Twice:
+    """What is booked twice: all of a gap or a part of it, and as what it was adopted."""
 
-    None when it is not proved.
-    """
+    gap: PositionGap
+    adopted: LedgerEntry
+
+    @property
+    def holder(self) -> frozenset[str]:
+        """The trade that it became, where it is one alone."""
+        is_one = self.adopted.execution_id.startswith(_GAP)
+        return frozenset({self.adopted.trade_id} if is_one else ())
+
+
+async def twice(desk: Desk, account: str, gap: PositionGap) -> Twice | None:
+    """What of the gap is booked twice; None when it is not proved."""
     rows = await desk.store.find(
         LedgerEntry,
         where={"account": account},
@@ -41,16 +53,14 @@ async def found(desk: Desk, account: str, gap: PositionGap) -> tuple[PositionGap
     )
     mine = [row for row in rows if row.instrument_key == gap.instrument.key]
     for n, adopted in enumerate(mine, 1):  # as they were booked, whatever the wall clock did
-        if _qty_of(adopted, mine) == -gap.qty and _stands(desk, gap, adopted):
+        if _qty_of(adopted, mine) == -gap.qty and _stands(desk, gap, adopted, mine[n:]):
             late = [row for row in mine[n:] if await _is_late(desk, row, adopted)]
             if sum((row.qty for row in late), ZERO) == -gap.qty:
-                return gap, adopted.price
+                return Twice(gap, adopted)
     return await _by_hand(desk, gap, mine)
 
 
-async def _by_hand(
-    desk: Desk, gap: PositionGap, mine: Sequence[LedgerEntry]
-) -> tuple[PositionGap, Decimal] | None:
+async def _by_hand(desk: Desk, gap: PositionGap, mine: Sequence[LedgerEntry]) -> Twice | None:
     """The newest that was said by hand of that size, or of all that stand, one after the other."""
     n_before, said, undone = _said_by_hand(mine)
     standing = {row.entry_id: _qty_of(row, mine) for row in said if row not in undone}
@@ -60,8 +70,8 @@ async def _by_hand(
     late = [row.qty for row in mine[n_before:] if await _is_late(desk, row, said[-1])]
     if sum(late) - sum(_qty_of(row, mine) for row in undone) != -gap.qty:
         return None
-    twice = fitting[-1] if fitting else next(r for r in reversed(said) if r.entry_id in standing)
-    return replace(gap, theirs=gap.ours - standing[twice.entry_id]), twice.price
+    row = fitting[-1] if fitting else next(r for r in reversed(said) if r.entry_id in standing)
+    return Twice(replace(gap, theirs=gap.ours - standing[row.entry_id]), row)
 
 
 def _said_by_hand(
@@ -98,25 +108,34 @@ def _qty_of(adopted: LedgerEntry, rows: Sequence[LedgerEntry]) -> Decimal:
     return sum((r.qty for r in rows if r.execution_id.partition("/")[0] == name), ZERO)
 
 
-def _stands(desk: Desk, gap: PositionGap, adopted: LedgerEntry) -> bool:
-    """Whether it was adopted from a list, and is held as it was then."""
+def _stands(
+    desk: Desk, gap: PositionGap, adopted: LedgerEntry, after: Sequence[LedgerEntry]
+) -> bool:
+    """Whether it was adopted from a list, and nothing booked ``after`` it has ended it.
+
+    All that somebody traded outside stands in one trade: more may have come to it.
+    """
     held = desk.book.positions.get(f"{adopted.trade_id}|{gap.instrument.key}")
-    is_held = held is not None and held.qty == adopted.qty
-    return adopted.execution_id.startswith(_GAP) and gap.qty * gap.ours < 0 and is_held
+    more = [row.qty for row in after if row.trade_id == adopted.trade_id]
+    is_whole = held is not None and held.qty == sum(more, adopted.qty)
+    is_adopted = adopted.execution_id.startswith(_GAP) and gap.qty * gap.ours < 0
+    return is_adopted and is_whole and all(q * adopted.qty > 0 for q in more)
 
 
 async def _is_late(desk: Desk, row: LedgerEntry, adopted: LedgerEntry) -> bool:
-    """A fill of ours, or shares of an exercise, from before the adoption."""
-    is_told = row.kind in ("fill", "exercise") and not row.execution_id.startswith(_GAP)
-    if not is_told or row.qty * adopted.qty <= 0:
+    """A fill, or shares of an exercise, from before the adoption."""
+    is_made_up = row.execution_id.startswith((_GAP, _HAND))
+    if is_made_up or row.kind not in _TOLD or row.qty * adopted.qty <= 0:
         return False
     fill = await desk.store.get(Execution, row.execution_id)
-    return fill is not None and bool(fill.order_id) and fill.executed_at <= adopted.booked_at
+    if fill is None or not (fill.order_id or row.kind == "external"):
+        return False
+    return fill.executed_at <= adopted.booked_at
 
 
 def said(account: str, gap: PositionGap) -> str:
     """What an admin is told."""
     return (
-        f"{account}: {abs(gap.qty):f} {gap.instrument.label} that counted as traded outside was "
-        "our own order's, whose fill came late. What was booked for it is undone at its own price."
+        f"{account}: {abs(gap.qty):f} {gap.instrument.label} that no list told of was an order's "
+        "whose fill came late. What was booked for it until then is undone at its own price."
     )

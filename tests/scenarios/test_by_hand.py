@@ -285,9 +285,11 @@ async def test_of_a_part_that_was_said_by_hand_the_late_fill_counts_alone(rig):
     rig.clock.advance(1)
     await send.on_fill(rig.desk, replace(late, price=d("2.35")))
     gap = by_hand.PositionGap(instrument=spy(), ours=d(2), theirs=d(3), avg_price=d("2.16"))
-    assert await late_fill.found(rig.desk, "main", gap) == (gap, d("2.40"))
-    assert await late_fill.found(rig.desk, "main", replace(gap, theirs=d(4))) is None
-    assert await late_fill.found(rig.desk, "main", replace(gap, theirs=d(1))) is None
+    said = await late_fill.twice(rig.desk, "main", gap)
+    assert said is not None
+    assert (said.gap, said.adopted.price) == (gap, d("2.40"))
+    assert await late_fill.twice(rig.desk, "main", replace(gap, theirs=d(4))) is None
+    assert await late_fill.twice(rig.desk, "main", replace(gap, theirs=d(1))) is None
 
 
 @pytest.mark.parametrize("parts", [(4,), (1, 3), (3, 1)])

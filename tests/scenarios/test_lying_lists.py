@@ -5,9 +5,10 @@ from datetime import timedelta
 
 import pytest
 
-from engine.brokers import Absent, Filled
+from engine.brokers import Absent, Filled, OrderRequest
 from engine.domain.instrument import stock
-from engine.domain.order import Order, OrderState, Purpose
+from engine.domain.order import Order, OrderState, OrderType, Purpose, Side
+from engine.domain.quote import Leg
 from engine.domain.trade import Execution
 from engine.flows import echo, recover, send
 from tests import rig as desks
@@ -179,6 +180,69 @@ async def test_what_was_adopted_before_its_own_fill_came_is_held_once(rig):
     for _ in range(3):
         await compared(rig)
     assert held(rig) == 2, "what is gone now was not adopted: at what price it went nobody says"
+    await check(rig)
+
+
+async def by_hand(rig, qty, name="by-hand-1"):
+    """Somebody buys in the broker's own app; for now only what is held shows it."""
+    rig.lying.is_blind = True
+    rig.faults.drop_events = rig.faults.drop_fills = 9
+    await rig.broker.submit(
+        OrderRequest(
+            client_order_id=name,
+            account="main",
+            side=Side.BUY,
+            legs=(Leg(instrument=spy()),),
+            qty=d(qty),
+            type=OrderType.MARKET,
+        )
+    )
+    await rig.fill(spy(), "2.14", "2.16")
+    await rig.pass_time(1)
+
+
+@pytest.mark.parametrize("n_ours", [0, 2])
+async def test_what_somebody_bought_in_the_app_and_lists_tell_later_is_held_once(rig, n_ours):
+    if n_ours:
+        await bought(rig)
+    await by_hand(rig, 3)
+    await compared(rig)
+    assert held(rig) == 3 + n_ours, "adopted from what is held"
+    rig.lying.is_blind = False
+    await rig.pass_time(1)
+    await compared(rig)
+    assert held(rig) == 3 + n_ours
+    assert sum("whose fill came late" in note for note in rig.notes()) == 1
+    assert stops(rig) == ([2] if n_ours else [])
+    assert not rig.desk.health.get("reconcile main")
+    for _ in range(2):
+        await compared(rig)
+    assert held(rig) == 3 + n_ours
+    await check(rig)
+
+
+async def test_two_trades_of_the_app_that_were_adopted_as_one_are_held_once(rig):
+    await by_hand(rig, 3)
+    await by_hand(rig, 2, name="by-hand-2")
+    await compared(rig)
+    assert held(rig) == 5
+    rig.lying.is_blind = False
+    await rig.pass_time(1)
+    await compared(rig)
+    assert held(rig) == 5
+    await check(rig)
+
+
+async def test_what_was_adopted_and_what_is_bought_in_the_app_afterwards_are_both_held(rig):
+    await by_hand(rig, 3)
+    await compared(rig)
+    rig.lying.is_blind = False
+    rig.clock.advance(60)
+    await by_hand(rig, 3, name="by-hand-2")
+    assert held(rig) == 3
+    rig.lying.is_blind = False
+    await compared(rig)
+    assert held(rig) == 6
     await check(rig)
 
 
