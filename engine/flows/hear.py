@@ -128,10 +128,11 @@ async def _take(desk: Desk, broker: str, event: BrokerEvent) -> None:
     elif isinstance(event, Odd):
         desk.gates[broker] = "it said something unknown"
         desk.doubts.unpolled.add(broker)  # it may have been a fill
+        log.warning("%s sent something unknown: %s: %s", broker, event.note, event.raw)
         await desk.tell(
             "admin",
             f"{broker} sent something unknown: {event.note}",
-            note_id=f"odd-{broker}-{event.raw}",
+            note_id=f"odd-{broker}-{new_york_date(desk.clock.now())}-{event.note}",
         )
 
 

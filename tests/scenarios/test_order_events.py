@@ -379,6 +379,15 @@ async def test_a_partial_fill_with_the_rest_cancelled_has_a_stop_of_its_size(rig
     await at_rest(rig)
 
 
+async def test_an_update_of_a_new_kind_for_every_order_is_told_once(rig):  # O-20
+    for number in range(5):
+        odd = Odd(note="an update of an unknown kind", raw=f"order {number}")
+        await send.on_event(rig.desk, "paper", odd)
+    assert sum("an update of an unknown kind" in note for note in rig.notes()) == 1
+    await send.on_event(rig.desk, "paper", Odd(note="status FROBNICATED", raw="order 0"))
+    assert any("FROBNICATED" in note for note in rig.notes())
+
+
 async def test_an_unknown_event_is_shown_and_the_stream_lives(rig):  # O-20
     await send.on_event(rig.desk, "paper", Odd(note="status FROBNICATED", raw="{}"))
     assert not rig.desk.is_reconciled
