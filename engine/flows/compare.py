@@ -39,6 +39,7 @@ from engine.flows import (
     late_fill,
     load,
     polled,
+    renamed,
     repriced,
     second_truth,
     send,
@@ -377,6 +378,7 @@ async def _adopt(
     gaps = [g for g in found.positions if g in before.positions and g.instrument not in unsure]
     # A split first: its shares would pass for those of an option that was exercised.
     gaps = [g for g in gaps if not await splits.on_gap(desk, account, g)]
+    gaps = await renamed.on_gaps(desk, account, gaps)
     for gap in await expired.on_gaps(desk, account, gaps, found.cash):
         if not await taken_back.on_gap(desk, account, gap, seen.recent, seen.fills):
             await _adopt_position(desk, account, gap)

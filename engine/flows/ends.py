@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
+from fractions import Fraction
 
 from engine import ledger
 from engine.brokers import BrokerFill
@@ -148,6 +149,37 @@ async def set_apart(desk: Desk, position: Position, qty: Decimal) -> None:
     if left > 0:
         why = f"it makes no whole unit of {trade.trade_id} any more"
         _adopt(desk, parts, back, left, why=why)
+    if await _commit(desk, out, parts):
+        await _follow_up(desk, parts)
+
+
+async def rename(
+    desk: Desk, trade: Trade, position: Position, now: Instrument, ratio: Fraction
+) -> None:
+    """Make what is held ``ratio`` times of another contract, at what it cost, with its own stop.
+
+    Under the account's lock. Nothing is sent, earned or paid.
+    """
+    cost, held = position.avg_price or ZERO, abs(position.qty)
+    new, old = Decimal(ratio.numerator), Decimal(ratio.denominator)
+    out = BrokerFill(
+        execution_id=f"RENAMED-{client_order_id(f'{position.key}|{position.version}')}",
+        client_order_id="",
+        broker_id="",
+        account=position.account,
+        instrument=position.instrument,
+        leg=0,
+        side=Side.SELL if position.qty > 0 else Side.BUY,
+        qty=held,
+        price=cost,
+        fee_usd=ZERO,
+        executed_at=desk.clock.now(),
+    )
+    back = replace(out, side=out.side.opposite, instrument=now, price=cost * old / new)
+    parts = _Parts(account=desk.book.accounts[position.account])
+    _close(desk, parts, out, trade, position, out.qty, "external")
+    why = f"{position.instrument.label} has that name since a split or a merger"
+    _adopt(desk, parts, back, held * new / old, why=why, like=ledger.split_trade(trade, ratio))
     if await _commit(desk, out, parts):
         await _follow_up(desk, parts)
 
@@ -480,6 +512,9 @@ def _deliver(
 
 def _opened(desk: Desk, booking: ledger.Booking, why: str) -> Event:
     trade, execution = booking.trade, booking.execution
+    exits = "It has no stop: somebody has to decide about it."
+    if trade.stop is not None:
+        exits = f"Its stop is {trade.stop.price:f}."
     return desk.event(
         "position.opened",
         trade.alert_id,
@@ -492,8 +527,7 @@ def _opened(desk: Desk, booking: ledger.Booking, why: str) -> Event:
         desk.note(
             "admin",
             f"{trade.account}: {execution.side} {execution.qty:f} {execution.instrument.label} @ "
-            f"{execution.price:f} is in the books because {why}. It has no stop: somebody has to "
-            "decide about it.",
+            f"{execution.price:f} is in the books because {why}. {exits}",
             note_id=f"adopted-{execution.execution_id}",
         ),
         cards=(("trade", trade.trade_id, "orders"),),
@@ -514,8 +548,12 @@ def _adopt(
     qty: Decimal,
     *,
     why: str = "it was traded outside TradeStream",
+    like: Trade | None = None,
 ) -> None:
-    """Open, or add to, the trade that stands for what was bought or sold outside."""
+    """Open, or add to, the trade that stands for what was bought or sold outside.
+
+    ``like``: another, whose room and exits it takes over.
+    """
     legs = (Leg(instrument=fill.instrument),)
     name = f"{fill.execution_id}/adopted"
     plain = f"T-{_ODD.sub('-', fill.execution_id)[-40:]}-adopted"  # buttons carry it
@@ -560,6 +598,16 @@ def _adopt(
         qty_wanted=ZERO,
         created_at=now,
     )
+    if like is not None and known is None:
+        trade = replace(
+            trade,
+            source=like.source,
+            author_id=like.author_id,
+            initial_stop=like.initial_stop,
+            stop=like.stop,
+            targets=like.targets,
+            flatten_at=like.flatten_at,
+        )
     booked = ledger.book(
         Execution(
             execution_id=name,

@@ -548,7 +548,7 @@ class SchwabVenue(Venue):
             if set(leg) != {"instruction", "instrument", "quantity"}:
                 wrong.append(f"a leg holds {sorted(leg)}")
             if kind == "OPTION" and not re.fullmatch(
-                r"[A-Z]{1,6} *\d{6}[CP]\d{8}", leg["instrument"]["symbol"]
+                r"[A-Z][A-Z0-9]{0,5} *\d{6}[CP]\d{8}", leg["instrument"]["symbol"]
             ):
                 wrong.append("the symbol of an option")
         if self._spec is not None:

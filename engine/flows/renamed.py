@@ -1,0 +1,85 @@
+"""Options that a split or a merger has made other ones: what is held bears another name (M-07).
+
+``SPY 600C`` becomes ten ``SPY 60C``, or as many ``SPY1 600C`` where something else is delivered.
+The evidence is the broker's own list: one is gone whole, and another of the same root, day and
+right came in its place, as many more as its strike is lower, for the same money.
+"""
+
+from collections.abc import Sequence
+from decimal import Decimal
+from fractions import Fraction
+
+from engine.desk import Desk
+from engine.domain.compared import PositionGap
+from engine.domain.money import ZERO
+from engine.domain.trade import Position, Trade
+from engine.flows import ends
+from engine.market import new_york_date
+
+_COST_OFF = Decimal("0.05")
+"""A broker counts its fee in, and rounds what a tenth of a contract has cost to the cent."""
+_STRIKE_OFF = Decimal("0.005")
+"""New strikes are rounded to the cent."""
+_MOST = 100
+_DIGITS = "0123456789"
+
+
+async def on_gaps(desk: Desk, account: str, gaps: Sequence[PositionGap]) -> list[PositionGap]:
+    """Book what is held under its new name, with its stop; the gaps that are left."""
+    left = list(gaps)
+    for old in gaps:
+        fitting = [new for new in gaps if ratio_of(old, new) is not None]
+        if len(fitting) == 1 and await _booked(desk, account, old, fitting[0]):
+            left = [gap for gap in left if gap not in (old, fitting[0])]
+    return left
+
+
+def ratio_of(old: PositionGap, new: PositionGap) -> Fraction | None:
+    """New contracts for one old; None where anything else may explain them."""
+    was, now = old.instrument, new.instrument
+    if was.kind != "option" or now.kind != "option" or old.theirs or new.ours:
+        return None
+    if (was.expiry, was.right) != (now.expiry, now.right) or was == now:
+        return None
+    if was.strike is None or now.strike is None or not new.avg_price or not old.ours:
+        return None
+    if was.symbol.rstrip(_DIGITS) != now.symbol.rstrip(_DIGITS):
+        return None
+    ratio = Fraction(new.theirs) / Fraction(old.ours)
+    times = Decimal(ratio.numerator) / ratio.denominator
+    is_plain = times > 0 and max(ratio.numerator, ratio.denominator) <= _MOST
+    is_so_low = abs(was.strike - now.strike * times) <= _STRIKE_OFF * times
+    return ratio if is_plain and is_so_low else None
+
+
+async def _booked(desk: Desk, account: str, old: PositionGap, new: PositionGap) -> bool:
+    async with desk.lock(account):
+        held = [
+            (trade, position)
+            for trade in desk.book.trades.values()
+            if trade.account == account
+            for position in desk.book.positions_of(trade.trade_id)
+            if position.instrument == old.instrument and position.qty
+        ]
+        ratio = ratio_of(old, new)
+        if ratio is None or not _is_it(desk, old, new, held):
+            return False
+        for trade, position in held:
+            await ends.rename(desk, trade, position, new.instrument, ratio)
+    return True
+
+
+def _is_it(
+    desk: Desk, old: PositionGap, new: PositionGap, held: Sequence[tuple[Trade, Position]]
+) -> bool:
+    """Whether it is all that we hold, by itself, runs on, and has cost the same there."""
+    expiry = old.instrument.expiry
+    if expiry is None or expiry < new_york_date(desk.clock.now()) or new.avg_price is None:
+        return False
+    if any(len(trade.legs) > 1 for trade, _ in held):
+        return False
+    if sum((position.qty for _, position in held), ZERO) != old.ours:
+        return False
+    ours = abs(sum((lot.qty * lot.price for _, p in held for lot in p.lots), ZERO))
+    theirs = abs(new.theirs * new.avg_price)
+    return abs(ours - theirs) <= ours * _COST_OFF + abs(new.theirs) * Decimal("0.006")
