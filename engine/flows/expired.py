@@ -1,4 +1,6 @@
-"""Options that ended where the broker tells no ends: past their day, and gone (M-05, M-06).
+"""Options that ended and nobody tells so: past their day, and gone (M-05, M-06).
+
+Some brokers tell no ends; those that do are waited for.
 
 Before its day one is only taken for assigned or exercised where shares and money both say so.
 What is gone was worthless, exercised or assigned. Shares that came or went beside it, and the money
@@ -47,17 +49,32 @@ async def on_gaps(
 ) -> list[PositionGap]:
     """Book every end that the broker's positions prove; the gaps that are left."""
     broker = desk.broker(desk.book.accounts[account].broker)
-    if broker.caps.tells_ends:
+    if broker.caps.tells_ends and not _is_untold(desk, account, gaps):
         return list(gaps)
     if await _finished(desk, account, gaps):
         return []  # they are of before that
-    gaps = left = await _early(desk, account, gaps, cash.usd if cash else ZERO)
+    usd = cash.usd if cash else ZERO
+    left = list(gaps) if broker.caps.tells_ends else await _early(desk, account, gaps, usd)
+    return await _over(desk, account, left, usd)
+
+
+def _is_untold(desk: Desk, account: str, gaps: Sequence[PositionGap]) -> bool:
+    """Whether options are gone, and who tells ends has not told of theirs in time."""
+    gone = [((gap,), ZERO) for gap in gaps if _is_gone(desk, gap)]
+    lasting = [_is_lasting(desk, account, [one], ZERO) for one in gone]  # each from when it came
+    return bool(lasting) and all(lasting)
+
+
+async def _over(
+    desk: Desk, account: str, gaps: Sequence[PositionGap], usd: Decimal
+) -> list[PositionGap]:
+    """Book what is gone since its day is over; the gaps that are left."""
+    left = list(gaps)
     by_underlying: dict[Instrument, list[PositionGap]] = defaultdict(list)
     for gap in gaps:
         if _is_gone(desk, gap):
             by_underlying[underlying_of(gap.instrument)].append(gap)
     came = {g.instrument: g for g in gaps}
-    usd = cash.usd if cash else ZERO
     ended = [(gone, came[u].qty if u in came else ZERO) for u, gone in by_underlying.items()]
     together = _together(ended, usd) or _of_one_trade(desk, account, ended, usd)
     besides = _besides(ended, usd) if together is None else []

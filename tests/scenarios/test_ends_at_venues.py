@@ -75,6 +75,36 @@ async def test_an_option_that_is_gone_while_its_shares_came_was_exercised(name):
         await truth.ledger_identity(it.store)
 
 
+@pytest.mark.parametrize(("close", "shares"), [("590", 0), ("620", 100)])
+async def test_an_end_that_nobody_tells_is_booked_where_ends_are_told_as_well(close, shares):
+    """tastytrade's transactions lacked it: it stayed in the books, and nothing was opened."""
+    async with at("tastytrade") as it:
+        entry = await it.enter(qty=1)
+        await it.seconds(6)
+        await over(it, close)
+        assert held(it)[CALL] == 1, "it is waited for"
+        for _ in range(3):
+            await it.bench.wait(150)
+            await recover.on_demand(it.desk)
+        trade = await it.desk.trade(entry.trade_id)
+        assert (trade.state, trade.exit_price) == (TradeState.CLOSED, 0)
+        assert held(it).get(SPY, 0) == shares
+        assert it.desk.compared["main"].differences == ()
+        end = replace(
+            _ended(CALL, Side.SELL, 1, "0", "exercise" if shares else "expiry"),
+            executed_at=it.bench.clock.now() - timedelta(minutes=20),
+        )
+        await send.on_fill(it.desk, end)
+        if shares:
+            came = replace(end, instrument=SPY, side=Side.BUY, qty=D(100), price=D(600), leg=1)
+            await send.on_fill(it.desk, replace(came, execution_id="END2"))
+        assert held(it).get(SPY, 0) == shares, "told after all, it is held once"
+        assert CALL not in held(it)
+        await recover.on_demand(it.desk)
+        assert it.desk.compared["main"].differences == ()
+        await truth.ledger_identity(it.store)
+
+
 def _ended(option, side, qty, price, kind):
     return BrokerFill(
         execution_id="END",
