@@ -13,7 +13,13 @@ from functools import cache
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-from engine.domain.instrument import AM_MONTHLY, AM_SETTLED, Instrument, third_friday
+from engine.domain.instrument import (
+    AM_MONTHLY,
+    AM_SETTLED,
+    QUARTERLY,
+    Instrument,
+    third_friday,
+)
 
 NEW_YORK = ZoneInfo("America/New_York")
 
@@ -222,12 +228,18 @@ def monthly_expiry(year: int, month: int) -> date:
 
 
 def last_trading_day(contract: Instrument) -> date | None:
-    """The last day on which an option can be closed: that of its end, or the one before it."""
+    """The last day on which it can surely be closed: that of its end, or the one before it.
+
+    None where there is none, or where it is not known (futures that are delivered).
+    """
     expiry, root = contract.expiry, contract.symbol
-    if contract.kind != "option" or expiry is None:
+    if expiry is None or (contract.kind == "future" and root not in QUARTERLY):
         return None
-    is_monthly = root in AM_MONTHLY and expiry == monthly_expiry(expiry.year, expiry.month)
-    return NYSE.on_or_before(expiry - _DAY) if root in AM_SETTLED or is_monthly else expiry
+    monthly = monthly_expiry(expiry.year, expiry.month)
+    if contract.kind == "future":  # settled by the opening prices of that Friday
+        return NYSE.on_or_before(monthly - _DAY)
+    is_early = root in AM_SETTLED or (root in AM_MONTHLY and expiry == monthly)
+    return NYSE.on_or_before(expiry - _DAY) if is_early else expiry
 
 
 def weekly_expiry(on: date) -> date:

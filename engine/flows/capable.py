@@ -39,7 +39,7 @@ def holds_stops(desk: Desk, trade: Trade) -> bool:
     """Whether the broker can hold a stop for this unit; if not, the engine watches it."""
     caps = caps_of(desk, trade.broker, trade.legs)
     contract = trade.legs[0].instrument
-    last = last_trading_day(contract) or contract.expiry
+    last = last_trading_day(contract) if contract.kind == "option" else contract.expiry
     if last is not None and new_york_date(desk.clock.now()) > last:
         return False  # the contract is over: its end is about to be heard of
     return len(trade.legs) == 1 and caps is not None and OrderType.STOP in caps.order_types

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from engine.domain.instrument import option
+from engine.domain.instrument import future, option
 from engine.domain.order import PlannedTarget
 from engine.domain.quote import UnitQuote
 from engine.domain.trade import CloseRequest, StopPlan, Trade
@@ -349,6 +349,28 @@ def test_what_pays_by_the_opening_is_closed_the_day_before(
     at = datetime.combine(expiry.replace(day=day), time(20, 50), UTC)
     wish = Expiry(Expiry.Settings()).look(long(legs=legs), view(now=at, minutes_to_close=10))
     assert (wish is not None) is fires
+
+
+@pytest.mark.parametrize(
+    ("month", "at", "left", "fires"),
+    [
+        (date(2026, 12, 1), datetime(2026, 12, 17, 21, 50, tzinfo=UTC), 10, True),
+        (date(2026, 12, 1), datetime(2026, 12, 17, 21, 30, tzinfo=UTC), 30, False),
+        (date(2026, 12, 1), datetime(2026, 12, 17, 23, 30, tzinfo=UTC), 1290, False),
+        (date(2026, 12, 1), datetime(2026, 12, 18, 12, 0, tzinfo=UTC), 600, True),
+        (date(2026, 12, 1), datetime(2026, 12, 16, 21, 50, tzinfo=UTC), 10, False),
+        (date(2026, 6, 1), datetime(2026, 6, 17, 20, 50, tzinfo=UTC), 10, True),  # before a holiday
+    ],
+)
+def test_an_index_future_is_closed_the_day_before_its_last_morning(
+    month: date, at: datetime, left: int, fires: bool
+) -> None:
+    """It was settled with its stop, and stood in the books for good."""
+    legs = unit(future("MES", month))
+    wish = Expiry(Expiry.Settings()).look(long(legs=legs), view(now=at, minutes_to_close=left))
+    assert (wish is not None) is fires
+    oil = unit(future("MCL", month))
+    assert Expiry(Expiry.Settings()).look(long(legs=oil), view(now=at, minutes_to_close=1)) is None
 
 
 def test_clock_rules_ask_once() -> None:
