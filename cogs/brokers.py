@@ -293,7 +293,9 @@ class Brokers(commands.Cog):
         """With the facts that decide."""
         app = self.bot.app
         await app.gate.begin(interaction, "mode show")
-        await reply.report(interaction, mode_card.show(mode.report(app.desk)))
+        may_see = app.gate.allows(interaction, "performance")
+        made = await app.reading.performance("all") if may_see else None
+        await reply.report(interaction, mode_card.show(mode.report(app.desk, made)))
 
     @mode_group.command(name="paper", description="No new entry of real money from now on")
     @app_commands.describe(reason="Why, for the journal")

@@ -4,7 +4,7 @@ import discord
 
 from bot import text
 from bot.cards._layout import Tone, card, one_line
-from engine.reports.mode import ModeReport
+from engine.reports.mode import ModeReport, Readiness
 
 
 def show(report: ModeReport) -> discord.Embed:
@@ -27,10 +27,22 @@ def show(report: ModeReport) -> discord.Embed:
             one_line("Why", text.safe_line(report.reason, 200)),
             asked,
             "**Before real money**",
-            *(
-                f"{'✓' if r.is_ok else '✗'} {text.safe_line(r.name, 60)} "
-                f"-# {text.safe_line(r.detail, 120)}".replace(" -# ", " · ")
-                for r in report.readiness
-            ),
+            *map(_fact, report.readiness),
+            _capital(report),
+            "**Record so far**" if report.record else "",
+            *map(_fact, report.record),
+            "-# the record stops nobody: two admins decide" if report.record else "",
         ],
     )
+
+
+def _fact(fact: Readiness) -> str:
+    mark = "✓" if fact.is_ok else "✗"
+    return f"{mark} {text.safe_line(fact.name, 60)} · {text.safe_line(fact.detail, 120)}"
+
+
+def _capital(report: ModeReport) -> str:
+    most = report.capital_usd
+    if most is None:
+        return "⚠ real money has no cap of its own: `/risk set limit:risk.allocation.live_max_usd`"
+    return f"✓ real money · at most {text.usd(most)} at work in each account"

@@ -20,7 +20,8 @@ from engine.flows import curbs, facts, learning, month, room
 from engine.flows.outcomes import Outcome, asked, new_trade, rejected, sent
 from engine.market import new_york_date
 from engine.protection import Protection, protect
-from engine.risk import Denial, loss_streak, run_checks
+from engine.risk import Denial, loss_streak, only, run_checks
+from engine.risk.allocation import Allocation
 from engine.routing import Refused, Routed, route
 from engine.sizing import EQUITY_UNKNOWN, Sized, kelly_fraction, size
 
@@ -110,6 +111,16 @@ def _question(
     return ""
 
 
+def _usable(desk: Desk, broker: str, equity: Decimal | None) -> Decimal | None:
+    """Of real money no more than was set aside for it."""
+    limits = only(desk.checks, Allocation)
+    return equity if limits is None else limits.usable(equity, is_paper=_is_paper(desk, broker))
+
+
+def _is_paper(desk: Desk, broker: str) -> bool:
+    return broker in desk.brokers and desk.broker(broker).caps.is_paper
+
+
 def build(
     desk: Desk,
     profile: SourceProfile,
@@ -145,7 +156,7 @@ def build(
         stop=plan.stop,
         legs=routed.legs,
         direction=routed.direction,
-        equity=equity,
+        equity=_usable(desk, routed.broker, equity),
         settings=desk.settings.sizing,
         streaks=(account.loss_streak, account.win_streak),
         results=_results(desk, profile.name),

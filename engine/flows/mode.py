@@ -10,10 +10,14 @@ from datetime import datetime, timedelta
 from engine.desk import Desk
 from engine.domain.desk import Who
 from engine.domain.errors import NotAllowed, StoreUnavailable, UserError
+from engine.domain.money import ZERO
 from engine.domain.order import OrderState
 from engine.domain.record import Record
 from engine.reports import Frame
-from engine.reports.mode import ModeReport, Readiness, build
+from engine.reports.mode import ModeReport, Readiness, build, record
+from engine.reports.performance import PerformanceReport
+from engine.risk import only
+from engine.risk.allocation import Allocation
 
 Before = Callable[[], Awaitable[object]]
 
@@ -29,17 +33,22 @@ def of(desk: Desk) -> str:
     return "live" if is_live else "paper"
 
 
-def report(desk: Desk) -> ModeReport:
-    """For ``/mode show``."""
+def report(desk: Desk, made: PerformanceReport | None = None) -> ModeReport:
+    """For ``/mode show``; ``made``: what all closed trades came to."""
     _, at, by, reason = _parts(desk, _MODE)
     asked = _asked(desk)
+    limits = only(desk.checks, Allocation)
+    deposits = sum((a.deposits_usd for a in desk.book.accounts.values()), ZERO)
+    is_synthetic = bool(desk.feed and desk.feed.is_synthetic)
     return build(
-        Frame(now=desk.clock.now(), mode=of(desk)),
+        Frame(now=desk.clock.now(), mode=of(desk), is_synthetic=is_synthetic),
         since=_moment(at),
         by=by,
         reason=reason,
         readiness=readiness(desk),
         asked=(asked[1], asked[2]) if asked else None,
+        record=record(made, deposits) if made is not None else (),
+        capital_usd=limits.settings.live_max_usd if limits is not None else None,
     )
 
 

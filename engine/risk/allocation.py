@@ -12,17 +12,20 @@ from engine.risk import Denial, Facts, Gauge, RiskCheck, holdings, is_known
 class Allocation(RiskCheck):
     """Deny entries beyond 80 % of equity at work, and sold options beyond 50 %.
 
-    At work is the debit, margin or value of everything open and pending, at its worst case; one
-    unknown figure denies.
+    With real money besides beyond the dollars that were set aside for it (rules 3.12). At work is
+    the debit, margin or value of everything open and pending, at its worst case; one unknown
+    figure denies.
     """
 
     stage = 7
 
     class Settings(RiskCheck.Settings):
-        """Percents of equity, 0-100."""
+        """Percents of equity, 0-100; dollars of each account that trades real money."""
 
         max_pct: Decimal = Field(Decimal(80), ge=0)
         max_short_options_pct: Decimal = Field(Decimal(50), ge=0)
+        live_max_usd: Decimal | None = Field(None, ge=0)
+        """Sizes are worked out from no more than this either; null: no such cap."""
 
     settings: Settings
 
@@ -45,6 +48,13 @@ class Allocation(RiskCheck):
         total = sum(known.values(), own)
         if total > equity * self.settings.max_pct / 100:
             return _denied("total", total, equity, self.settings.max_pct, "at work")
+        most = self.settings.live_max_usd
+        if most is not None and facts.is_paper_broker is not True and total > most:
+            return Denial(
+                code="allocation.live",
+                detail=f"${total:,.2f} of real money at work with this entry, ${most:,.2f} is set "
+                "aside for it",
+            )
         if not _is_sold_option(intent.legs, intent.side.sign):
             return None
         sold = [h.trade_id for h in held if _is_sold_option(h.legs, h.direction)]
@@ -62,7 +72,17 @@ class Allocation(RiskCheck):
         is_whole = trades <= set(facts.notional_by_trade) and all(map(is_known, at_work))
         if is_known(equity) and equity > 0 and is_whole:
             now = sum(at_work, Decimal(0)) / equity * 100
-        return (Gauge(name="at work", now=now, limit=self.settings.max_pct, unit="%"),)
+        found = [Gauge(name="at work", now=now, limit=self.settings.max_pct, unit="%")]
+        most = self.settings.live_max_usd
+        if most is not None and facts.is_paper_broker is not True:
+            usd = sum(at_work, Decimal(0)) if is_whole else None
+            found.append(Gauge(name="real money", now=usd, limit=most, unit="$"))
+        return tuple(found)
+
+    def usable(self, equity: Decimal | None, *, is_paper: bool) -> Decimal | None:
+        """Equity that sizes are worked out from."""
+        most = self.settings.live_max_usd
+        return equity if equity is None or most is None or is_paper else min(equity, most)
 
 
 def _denied(reason: str, total: Decimal, equity: Decimal, pct: Decimal, what: str) -> Denial:

@@ -166,6 +166,11 @@ async def test_real_money_needs_a_typed_word_and_says_what_is_missing(tmp_path, 
         assert "PAPER: no entry of real money" in shown
         assert "✗ configuration · mode: paper" in shown
         assert "✗ books agree with it · there is none to compare with" in shown
+        assert "real money has no cap of its own" in shown
+        assert "Record so far" not in shown, "results are for traders"
+        his = plain((await it.slash("tom", "orders", "mode show")).reply)
+        assert "✗ closed trades · 0, at least 300" in his
+        assert "✗ win rate · n/a (no closed trades yet), at least 60 %" in his
         opened = await it.user("ada").slash("admin", "mode live", reason="ready").acked()
         wrong = it.user("ada").submit(opened, {"word": "yes please"})
         assert "stays on paper" in await it.answer(wrong)

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from bot.cards import mode as card
 from engine.domain.desk import AlertState
 from engine.domain.errors import NotAllowed, StoreUnavailable, UserError
 from engine.domain.order import OrderState, Purpose
@@ -67,6 +68,24 @@ async def test_two_admins_switch_to_live_and_entries_pass():
     assert alert.state is AlertState.ORDERED
     assert any("confirmed by eve" in note for note in rig.notes())
     await rig.close()
+
+
+async def test_real_money_is_sized_from_what_was_set_aside_and_the_mode_says_how_much():
+    """Row A37: an account of 100,000 that goes live traded all of it from the first minute."""
+    aside = {"allocation": {"live_max_usd": 30_000}}
+    for live_max, qty in ((None, 9), (aside, 2)):  # 1 % at risk, 108 dollars a contract
+        rig = await real_money(risk=live_max or {})
+        await go_live(rig)
+        alert = await rig.say("BTO SPY 603C 1/31 @ 2.15")
+        (order,) = rig.desk.book.orders.values()
+        assert alert.state is AlertState.ORDERED
+        assert order.qty == qty
+        report = mode.report(rig.desk)
+        assert report.capital_usd == (30_000 if live_max else None)
+        assert ("at most $30,000.00 at work" in (card.show(report).description or "")) is bool(
+            live_max
+        )
+        await rig.close()
 
 
 async def test_who_confirms_twice_at_one_moment_asks_for_nothing_anew():

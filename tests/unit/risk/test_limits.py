@@ -12,6 +12,8 @@ from engine.domain.instrument import future, option, stock
 from engine.domain.order import Intent, OrderState, OrderType, PlannedTarget, Side
 from engine.domain.quote import Leg
 from engine.quality import Grade, Report
+from engine.risk import Denial
+from engine.risk.allocation import Allocation
 from engine.risk.load import load_checks
 from tests.unit.risk.facts import (
     AAPL,
@@ -521,6 +523,30 @@ def test_allocation_is_eighty_percent_of_equity() -> None:
     assert code("allocation", intent(), seen) == ""
     seen = facts(**held(trade("T-a", legs=PUT), usd="79526.01"))
     assert code("allocation", intent(), seen) == "allocation.total"
+
+
+def test_real_money_stays_within_what_was_set_aside_for_it() -> None:
+    """Row A37, rules 3.12: what is at work and what sizes are worked out from."""
+    check = Allocation(Allocation.Settings(live_max_usd=D(1_000)))
+    seen = held(trade("T-a", legs=PUT), usd="526")
+    for paper, usd, expected in (
+        (False, "526", ""),
+        (False, "526.01", "allocation.live"),
+        (None, "526.01", "allocation.live"),
+        (True, "526.01", ""),
+    ):
+        seen = held(trade("T-a", legs=PUT), usd=usd)
+        found = check.check(intent(), facts(**seen, is_paper_broker=paper))
+        assert (found.code if isinstance(found, Denial) else "") == expected, (paper, usd)
+    live = facts(**seen, is_paper_broker=False)
+    (gauge,) = [g for g in check.gauges(live) if g.name == "real money"]
+    assert (gauge.now, gauge.limit, gauge.unit) == (D("526.01"), D(1_000), "$")
+    assert len(check.gauges(facts(**seen))) == 1
+    assert check.usable(D(100_000), is_paper=False) == D(1_000)
+    assert check.usable(D(400), is_paper=False) == D(400)
+    assert check.usable(D(100_000), is_paper=True) == D(100_000)
+    assert check.usable(None, is_paper=False) is None
+    assert Allocation(Allocation.Settings()).usable(D(9), is_paper=False) == D(9)
 
 
 def test_allocation_denies_when_one_exposure_is_missing() -> None:
