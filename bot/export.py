@@ -81,6 +81,10 @@ def _plain(value: object) -> object:
         return value.isoformat()
     if value is None or isinstance(value, str | int | bool):
         return value
+    if isinstance(value, Mapping):
+        return {str(name): _plain(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(one) for one in value]
     return str(value)
 
 
@@ -90,6 +94,8 @@ def _cell(value: object) -> str:
         return ""
     if isinstance(value, str) and value.startswith(_DANGEROUS):
         return f"'{value}"  # a spreadsheet would run it
+    if isinstance(plain, dict | list):
+        return json.dumps(plain, ensure_ascii=False)
     return str(plain)
 
 
@@ -187,6 +193,10 @@ def position_rows(report: PositionsReport) -> list[Row]:
     return [
         {
             "trade_id": row.trade_id,
+            "account": row.account,
+            "broker": row.broker,
+            "source": row.source,
+            "symbol": row.symbol,
             "unit": row.label,
             "direction": "long" if row.is_long else "short",
             "qty_open": row.qty_open,

@@ -32,6 +32,7 @@ What = Literal[
 _MOST = 5_000
 """Entries of the journal in one file."""
 _NOT = "Nothing was exported."
+_NONE = {"positions": "Nothing is open"}
 _ADMIN = {"audit": "audit show", "config": "settings export"}
 """What only admins may take along, and the right that says so."""
 
@@ -69,7 +70,7 @@ class Export(commands.Cog):
             raise UserError("until: is before since. Nothing was exported.")
         rows = await self._rows(what, begin, end)
         if not rows:
-            raise UserError(f"There are no {what} in that time. Nothing was exported.")
+            raise UserError(f"{_NONE.get(what, f'There are no {what} in that time')}. {_NOT}")
         try:
             made = as_file(what, rows, kind)
         except ValueError as error:
@@ -86,6 +87,8 @@ class Export(commands.Cog):
         app = self.bot.app
         if what == "config":
             return export.config_rows(app.settings.values(), app.settings.source)
+        if what == "positions" and (begin is not None or end is not None):
+            raise UserError("positions are those of now. Nothing was exported.")
         if what == "performance":
             if begin is not None or end is not None:
                 raise UserError("performance is of all time here. Nothing was exported.")

@@ -112,7 +112,9 @@ def positions_page(
     embed = positions_card.show(report, first=first, per_page=PER_PAGE)
     options = [
         discord.SelectOption(
-            label=text.shorten(f"{row.label} {text.qty(row.qty_open)}", 100), value=row.trade_id
+            label=text.shorten(f"{row.label} {text.qty(row.qty_open)}", 100),
+            value=row.trade_id,
+            description=row.account[:100] if report.is_at_several else None,
         )
         for row in report.rows[first : first + PER_PAGE]
     ]

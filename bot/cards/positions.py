@@ -31,7 +31,7 @@ def show(report: PositionsReport, *, first: int = 0, per_page: int = _SHOWN) -> 
         stamp=report.stamp,
         lines=[
             _sums(report),
-            *(block(row) for row in shown),
+            *(block(row, names_account=report.is_at_several) for row in shown),
             f"-# and {rest} more" if rest > 0 else "",
             f"-# {report.n_pending} more waiting to be filled" if report.n_pending else "",
         ],
@@ -59,8 +59,8 @@ def _sums(report: PositionsReport) -> str:
     return line
 
 
-def block(row: TradeCard) -> str:
-    """Name and result in bold, prices and protection below."""
+def block(row: TradeCard, *, names_account: bool = False) -> str:
+    """Name and result in bold, prices and protection below; where it is held, if that differs."""
     of = row.legs[0].instrument
     side = "long" if row.is_long else "short"
     name = f"**{text.safe_line(row.label, 60)}** {side} {text.qty(row.qty_open)}"
@@ -76,7 +76,8 @@ def block(row: TradeCard) -> str:
     ahead = [text.price(t.price, of) for t in row.targets if not t.is_hit]
     target = f" · 🎯 {ahead[0]}" if ahead else ""
     path = f"{text.price(row.entry, of)} → {last}"
+    where = f" · {text.safe_line(row.account, 30)}" if names_account else ""
     return (
         f"{name} · {signed(row.net_usd)}{times}\n"
-        f"-# {path} · {stop}{target} · {text.span(row.age)}{share}{dte}"
+        f"-# {path} · {stop}{target} · {text.span(row.age)}{share}{dte}{where}"
     )

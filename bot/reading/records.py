@@ -196,7 +196,7 @@ class Reading:
         if what == "audit":
             events = [j.event for j in await store.events()]
             return [
-                {"at": e.at, "kind": e.kind, "ref": e.ref, "actor": e.actor, "data": str(e.data)}
+                {"at": e.at, "kind": e.kind, "ref": e.ref, "actor": e.actor, "data": e.data}
                 for e in events
                 if _within(e.at, begin, end)
             ]

@@ -34,6 +34,11 @@ class PositionsReport:
     n_else: int = 0
     """Open trades that were not asked for."""
 
+    @property
+    def is_at_several(self) -> bool:
+        """Whether they are held in more than one account: the same symbol may be in two."""
+        return len({row.account for row in self.rows}) > 1
+
 
 def build(
     frame: Frame,

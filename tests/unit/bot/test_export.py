@@ -9,7 +9,8 @@ from decimal import Decimal
 import pytest
 
 from bot import export
-from engine.reports import Missing
+from engine.reports import Missing, positions
+from tests.unit.reports import examples as ex
 
 ROWS = [
     {"name": "=cmd()", "price": Decimal("2.10"), "why": Missing("no quote")},
@@ -48,3 +49,23 @@ def test_what_discord_would_not_take_is_zipped_or_refused(monkeypatch):
     monkeypatch.setattr(export, "MOST_BYTES", 50)
     with pytest.raises(ValueError, match="larger than Discord takes"):
         export.as_file("trades", [{"a": "x" * 100}] * 50, "csv")
+
+
+def test_a_journals_data_stays_data():
+    """It was written as Python prints it, which nothing else reads."""
+    row = [{"data": {"cash_usd": Decimal("1.50"), "legs": ("SPY", None)}}]
+    expected = {"cash_usd": "1.50", "legs": ["SPY", None]}
+    assert json.loads(export.as_json(row)) == [{"data": expected}]
+    cell = next(csv.DictReader(io.StringIO(export.as_csv(row).decode(), newline="")))["data"]
+    assert json.loads(cell) == expected
+
+
+def test_positions_say_at_which_broker_and_account_they_are():
+    """Row A42: the same symbol at two brokers was two rows that nothing told apart."""
+    made = positions.build(
+        ex.frame(ex.quote(ex.SPY_CALL, "3.08", "3.12")),
+        trades=[ex.trade(), ex.trade(trade_id="T-2", account="far", broker="schwab")],
+        positions=[],
+    )
+    rows = export.position_rows(made)
+    assert [(r["account"], r["broker"]) for r in rows] == [("main", "paper"), ("far", "schwab")]

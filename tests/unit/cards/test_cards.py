@@ -331,6 +331,12 @@ def test_positions_show_result_stop_and_target_of_each():
     other = positions.show(positions_report.build(AT_310, **held, asset="future", broker="paper"))
     assert other.title == "Nothing is open (future at paper)"
     assert "1 other trade is open" in (other.description or "")
+    assert "main" not in described
+    two = [ex.trade(), ex.trade(trade_id="T-2", account="far")]
+    report = positions_report.build(AT_310, trades=two, positions=HELD)
+    both = plain(positions.show(report).description)
+    assert "expires in 1 d · main" in both, "which is which was not to be told"
+    assert "expires in 1 d · far" in both
 
 
 def test_targets_are_of_what_is_held_and_none_of_a_closed_trade():
