@@ -19,6 +19,10 @@ from engine.market import new_york_date
 
 log = logging.getLogger(__name__)
 
+_LONG_SILENT = 3
+"""Part of the pause between two questions: who said nothing for so long is asked in the next one.
+One that fell silent just after a question was asked a whole pause later, 6 s after its last word:
+no price of it was known, and the desk's own stop stood still."""
 _OVER = timedelta(days=3)
 """A wall clock that is a day off must not end the quotes of what is held."""
 
@@ -30,7 +34,7 @@ class Polled(FeedAdapter):
         """Terms and addresses."""
 
         poll_s: float = Field(default=3.0, gt=0)
-        """What the stream was silent about for so long is asked for."""
+        """Seconds between two questions for what the stream is silent about."""
 
     most_failed_polls: ClassVar[int]
     """So many questions in a row without an answer, and nothing streamed: the source is lost."""
@@ -71,7 +75,7 @@ class Polled(FeedAdapter):
         if instrument.kind not in self.kinds:
             return None
         known = self._last.get(instrument.key)
-        if known is not None and not self._is_silent(instrument):
+        if known is not None and not self._is_silent(instrument, self._poll_s):
             return known
         for found in await self._asked([instrument]):
             if instrument.key in self._watched:
@@ -147,9 +151,11 @@ class Polled(FeedAdapter):
         self._last[key] = quote
         self._queue.put_nowait(quote)
 
-    def _is_silent(self, instrument: Instrument) -> bool:
+    def _is_silent(self, instrument: Instrument, for_s: float) -> bool:
         heard_at = self._heard_at.get(instrument.key)
-        return heard_at is None or self.clock.monotonic() - heard_at >= self._poll_s
+        return heard_at is None or self.clock.monotonic() - heard_at >= for_s
 
     def _silent(self) -> list[Instrument]:
-        return [i for i in self._watched.values() if self._is_silent(i)]
+        """What may be too old before the next question."""
+        for_s = self._poll_s / _LONG_SILENT
+        return [i for i in self._watched.values() if self._is_silent(i, for_s)]

@@ -298,6 +298,23 @@ async def test_a_quote_that_still_stands_is_confirmed() -> None:
         assert second.received_at > first.received_at
 
 
+async def test_what_falls_silent_between_two_questions_is_asked_for_in_the_next() -> None:
+    """A whole pause later its last price is too old to act on, and nobody knows one."""
+    async with opened() as world:
+        await world.feed.watch([SPY])
+        await world.heard("SPY")
+        world.data.put("SPY", 600.0, 600.1)
+        n_heard = len(world.got)
+        await world.until(lambda: len(world.got) > n_heard, eager=True)  # a question was answered
+        world.clock.advance(0.5)
+        await world.data.tell("SPY", 601.0, 601.1)
+        await world.until(lambda: world.has("SPY", "601.0"))
+        world.data.put("SPY", 602.0, 602.1, world.clock.now())
+        heard_at = world.clock.monotonic()
+        await world.until(lambda: world.has("SPY", "602.0"), eager=True)
+        assert world.clock.monotonic() - heard_at <= 3.5
+
+
 async def test_an_older_answer_never_follows_a_newer_quote() -> None:
     async with opened() as world:
         await world.feed.watch([SPY])
