@@ -54,6 +54,8 @@ class TastytradeVenue(Venue):
         self.tokens: dict[str, float] = {}
         self.closed_accounts: set[str] = set()
         self.more_positions: list[dict[str, Any]] = []
+        self.marks: dict[str, str] = {}
+        """Its symbol -> what one is worth by its word, told to who asks for it."""
         self.more_transactions: list[dict[str, Any]] = []
         self.hidden: set[int] = set()
         """Orders that no list shows."""
@@ -169,6 +171,12 @@ class TastytradeVenue(Venue):
     async def _positions(self, request: web.Request) -> Any:
         held = await self.exchange.positions(request.match_info["n"])
         items = [words.position(one, self.clock.now()) for one in held]
+        if request.query.get("include-marks") == "true":
+            more = [
+                {**item, "mark-price": self.marks.get(item["symbol"], "0.0")}
+                for item in items + self.more_positions
+            ]
+            return 200, {"items": more}, {}
         return 200, {"items": items + self.more_positions}, {}
 
     # -- orders

@@ -127,7 +127,8 @@ class Reading(Adapter):
     async def positions(self, account: str) -> list[BrokerPosition]:
         """Holdings in what TradeStream trades; what it does not is told once."""
         login, number = self._in(), self._number(account)
-        items = once(login.items_in(await login.ask(f"/accounts/{number}/positions")))
+        path, asked = f"/accounts/{number}/positions", {"include-marks": "true"}
+        items = once(login.items_in(await login.ask(path, asked)))
         found = []
         for item in items:
             try:

@@ -249,6 +249,7 @@ def position_of(raw: Mapping[str, Any], account: str, today: date) -> BrokerPosi
         instrument=instrument,
         qty=abs(qty) if direction == "Long" else -abs(qty),
         avg_price=number(raw.get("average-open-price")),
+        mark=number(raw.get("mark-price")) or None,  # 0 is told where none is known
     )
 
 

@@ -764,6 +764,17 @@ async def test_a_holding_that_is_foreign_is_left_out_and_told_once(bench: Any) -
     assert len(odd(bench)) == 1
 
 
+async def test_a_position_says_what_it_is_worth_where_its_broker_knows(bench: Any) -> None:
+    """A stop that the desk watches is judged by it while no source has a price."""
+    row = {"quantity": 2, "quantity-direction": "Long", "average-open-price": "600"}
+    bench.venue.more_positions = [
+        {**row, "symbol": name, "instrument-type": "Equity"} for name in ("QQQ", "SPY")
+    ]
+    bench.venue.marks = {"SPY": "612.505"}
+    held = await bench.broker.positions(bench.account)
+    assert [(p.instrument.key, p.mark) for p in held] == [("QQQ", None), ("SPY", D("612.505"))]
+
+
 async def test_a_holding_that_cannot_be_read_makes_the_list_unread(bench: Any) -> None:
     bench.venue.more_positions = [{"symbol": "SPY", "instrument-type": "Equity"}]
     with pytest.raises(BrokerUnavailable):
