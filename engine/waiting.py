@@ -11,6 +11,8 @@ from engine.clock import Clock
 
 _KEPT = 20_000
 FIRST_S, MOST_S = 2.0, 60.0
+CLOSE_S = 8.0
+"""A close keeps somebody from a loss that runs: it waits for no more than this after any end."""
 
 
 class Stopwatch:

@@ -37,7 +37,7 @@ from engine.flows import effects, own, polled, splits
 from engine.flows.fills import on_fill
 from engine.market import new_york_date
 from engine.reconcile import GRACE
-from engine.waiting import FIRST_S, MOST_S
+from engine.waiting import CLOSE_S, FIRST_S, MOST_S
 
 log = logging.getLogger(__name__)
 
@@ -51,8 +51,6 @@ _MARGIN = timedelta(hours=1)
 """The broker's clock and ours need not agree."""
 _STOOD_S = 60.0
 """An exit that worked for so long was taken in earnest: its end says nothing of the next one."""
-_CLOSE_S = 8.0
-"""A close keeps somebody from a loss that runs: it waits for no more than this after any end."""
 _TOLD_S = 3_600.0
 """Of exits that go on being ended people are told so often."""
 _MOST_BEHIND_DAYS = 7
@@ -250,7 +248,7 @@ async def _pace_after(desk: Desk, before: Order, after: Order, why: str) -> None
         desk.backoff.worked(f"{pace}|ended")
     n = desk.backoff.failed(f"{pace}|ended", 0.0)
     if n > 1:
-        most_s = MOST_S if after.purpose is Purpose.STOP else _CLOSE_S
+        most_s = MOST_S if after.purpose is Purpose.STOP else CLOSE_S
         desk.backoff.wait(pace, min(FIRST_S * 2 ** min(n - 2, 30), most_s))
     is_odd = n > 1 or after.state is OrderState.REJECTED
     if is_odd and desk.is_due(f"told of {pace}", _TOLD_S):

@@ -29,6 +29,7 @@ from engine.domain.trade import Trade, TradeState
 from engine.exits import Cancel, Replace, Step, Submit
 from engine.exits.plan import is_protected, plan
 from engine.flows import capable, effects, fewer, send, splits
+from engine.waiting import CLOSE_S
 
 _MAX_STEPS = 25
 """More steps than any trade needs in one go; beyond it something fights back."""
@@ -252,7 +253,7 @@ async def _judge(desk: Desk, order: Order, name: str) -> None:
         trade_id = order.trade_id
         desk.vigil(lambda: _later(desk, trade_id, pause_s), f"settle {name} later")
         return
-    n = desk.backoff.failed(name)
+    n = desk.backoff.failed(name, _longest_s(desk, order))
     if n == 1:
         await desk.tell(
             "admin",
@@ -264,6 +265,12 @@ async def _judge(desk: Desk, order: Order, name: str) -> None:
         _look_soon(desk, order.trade_id)
     if "reduce_only" in after.reason:
         desk.gates.setdefault(order.broker, "it says that less is held than the books do")
+
+
+def _longest_s(desk: Desk, order: Order) -> float | None:
+    """The longest pause after a refusal; a market that sleeps refuses a close all night."""
+    is_open = desk.calendar(order.legs[0].instrument.kind).is_open(desk.clock.now())
+    return CLOSE_S if order.purpose is Purpose.CLOSE and is_open else None
 
 
 async def _judge_late(desk: Desk, order: Order, name: str) -> None:

@@ -12,9 +12,10 @@ from engine.brokers import OrderSeen
 from engine.brokers._wire import http
 from engine.brokers._wire.nameless import accepted
 from engine.brokers.alpaca import rest
-from engine.domain.errors import OrderRejected
+from engine.domain.errors import BrokerAuthError, BrokerUnavailable, OrderRejected
 from engine.domain.order import OrderState, OrderType, Purpose
 from engine.flows import flatten, send
+from engine.market import NYSE
 from tests.rig import ADMIN, spy
 from tests.scenarios.outside_desk import BUY, HIDDEN, LISTED, SAFE, alive, check, held, live, orders
 from tests.sim import Sim, run
@@ -353,6 +354,50 @@ def test_no_close_waits_for_a_minute_because_its_broker_ended_others(how):
         return left
 
     assert not run(story)
+
+
+@pytest.mark.parametrize(
+    "no",
+    [
+        OrderRejected("1508", "trading is halted"),
+        BrokerUnavailable("the preview failed"),
+        BrokerAuthError("401"),
+    ],
+)
+@pytest.mark.parametrize("is_open", [True, False])
+def test_a_close_that_was_refused_waits_for_a_minute_only_while_the_market_sleeps(
+    monkeypatch, no, is_open
+):
+    """Its stop is gone: after a halt of two minutes what was held stood bare for one more."""
+
+    async def story():
+        sim = await Sim().start()
+        await sim.rig.say(BUY)
+        sim.price("2.14", "2.15")
+        await asyncio.sleep(3)
+        plain, sent = sim.outside.submit, []
+
+        async def submit(request):
+            if request.type is OrderType.STOP:
+                return await plain(request)
+            sent.append(request.client_order_id)
+            raise no
+
+        sim.outside.submit = submit
+        if not is_open:
+            monkeypatch.setattr(NYSE, "session_at", lambda _at: None)
+        await sim.rig.say("STC SPY 603C 1/31")
+        await asyncio.sleep(131)
+        sim.outside.submit = plain
+        await asyncio.sleep(9)
+        left, n_refusals = sim.rig.trades(), sum("was refused" in n for n in sim.rig.notes())
+        await sim.close()
+        return len(sent), left, n_refusals
+
+    n_sent, left, n_refusals = run(story)
+    assert bool(left) is not is_open
+    assert n_sent <= (18 if is_open else 7)
+    assert n_refusals == 1
 
 
 def test_a_stop_that_worked_for_long_and_is_cancelled_by_hand_is_replaced_at_once():
