@@ -39,7 +39,9 @@ class _Loop(asyncio.SelectorEventLoop):
         return self.at
 
 
-class _LoopClock(ManualClock):
+class LoopClock(ManualClock):
+    """The loop's own time."""
+
     def __init__(self) -> None:
         super().__init__(START)
         self._loop = asyncio.get_running_loop()
@@ -59,7 +61,7 @@ class Sim:
     """One desk at an outside broker that does as it is told."""
 
     def __init__(self) -> None:
-        self.clock, self.faults = _LoopClock(), Faults()
+        self.clock, self.faults = LoopClock(), Faults()
         self.prices: dict[str, tuple[Instrument, str, str]] = {}
 
     async def start(self, phase_s: float = 0.0) -> "Sim":

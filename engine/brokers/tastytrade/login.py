@@ -28,6 +28,8 @@ AHEAD, _LAST = 0.2, 0.067
 """Parts of a token's life before its end: there the keeper renews it, there a request does."""
 _LIFETIME_S = 900.0
 _AGAIN_S = 10.0
+_ASKED = (2, 5)
+"""Calls, seconds: a longer window, full of tries in vain, would shut out the one that works."""
 PAGE = 200
 _MOST_PAGES = 60
 """More than any account has in what is asked for; a list that never ends is no list."""
@@ -76,7 +78,7 @@ class Login(Session):
         rest = rest_url or (CERT_URL if is_paper else API_URL)
         self._name, self._clock = name, clock
         self.wire = Wire(name, rest, clock, lanes, usage=usage)
-        own = Lanes(clock, {"read": (10, 60)})
+        own = Lanes(clock, {"read": _ASKED})
         self._token_wire = Wire(name, token_url or rest, clock, own, usage=usage)
         self._ends_at = self._lives_s = 0.0
         self._renewal: asyncio.Task[None] | None = None

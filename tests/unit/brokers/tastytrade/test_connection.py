@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -13,10 +14,14 @@ from unittest.mock import AsyncMock
 
 import pytest
 from aiohttp import web
+from aiohttp.test_utils import TestServer
 from pydantic import ValidationError
 
+from engine.asking import Rank, asking
 from engine.brokers import Absent, Odd, OrderSeen, Seen, StreamDown, StreamUp, Unclear
 from engine.brokers._wire.http import Answer
+from engine.brokers._wire.lanes import Lanes
+from engine.brokers._wire.usage import Usage
 from engine.brokers.tastytrade import Tastytrade, broker, login, reading
 from engine.domain.errors import (
     BrokerAuthError,
@@ -32,6 +37,7 @@ from tests.conformance.broker_bench import CALL, HIGH_CALL, START
 from tests.conformance.tastytrade_bench import NUMBERS
 from tests.conformance.tastytrade_bench import bench as make
 from tests.conformance.venue_bench import VENUE, VenueBench
+from tests.sim import LoopClock, run
 from tests.venues import tastytrade_words
 from tests.venues.tastytrade import LIVES_S, TastytradeVenue
 
@@ -344,6 +350,39 @@ async def test_an_exit_waits_for_no_token_that_does_not_come(
         else:
             with pytest.raises(BrokerAuthError):  # so nothing was sent, for sure
                 await sending
+
+
+def test_a_token_service_that_was_away_is_asked_again_within_seconds_of_its_return() -> None:
+    """Tries in vain used up the minute: it was back for 40 s, and no exit could leave."""
+
+    async def given(_: web.Request) -> web.Response:
+        return web.json_response({"access_token": "anew", "expires_in": 900})
+
+    async def story() -> float:
+        app = web.Application()
+        app.router.add_post("/oauth/token", given)
+        async with TestServer(app) as server:
+            clock = LoopClock()
+            own = login.Login(
+                name="tastytrade",
+                clock=clock,
+                lanes=Lanes(clock, broker.LANES),
+                usage=Usage(clock),
+                secret="s",
+                refresh_token="r",
+                is_paper=True,
+                rest_url="http://127.0.0.1:1",
+            )
+            while not own._is_good() and clock.monotonic() < 120:
+                if clock.monotonic() > 25:
+                    own._token_wire.base_url = str(server.make_url("")).rstrip("/")
+                with suppress(BrokerUnavailable), asking(Rank.EXIT):
+                    await own._refresh_soon()
+                await clock.sleep(1)
+            await own.close()
+            return clock.monotonic() - 25
+
+    assert run(story) < 10
 
 
 async def test_without_any_token_nothing_is_sent(
