@@ -223,6 +223,24 @@ async def test_an_order_with_a_number_is_never_absent(world: World) -> None:
     assert await world.found(A) == Unclear()
 
 
+async def test_an_order_with_a_number_is_gone_once_lists_lacked_it_for_half_a_minute(
+    world: World,
+) -> None:
+    """Sooner, one that lags and works would be sent beside itself; one look at it begins anew."""
+    await world.send(A)
+    await world.sent.taken(A, "1")
+    for after_s, listed, expected in (
+        (0, (), Unclear),
+        (29, (), Unclear),
+        (0, (order("1"),), Seen),
+        (2, (), Unclear),
+        (29, (), Unclear),
+        (2, (), Absent),
+    ):
+        world.clock.advance(after_s)
+        assert isinstance(await world.found(A, *listed), expected)
+
+
 async def test_a_number_that_is_given_anew_to_something_else_is_not_ours(world: World) -> None:
     await world.send(A)
     await world.sent.taken(A, "1")
