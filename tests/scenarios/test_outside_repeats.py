@@ -12,10 +12,11 @@ from engine.brokers import (
     Unclear,
 )
 from engine.domain.errors import NotAllowed, OrderRejected, OrderStateUnknown, UserError
-from engine.domain.order import OrderState, OrderType, Purpose
+from engine.domain.order import Order, OrderState, OrderType, Purpose
 from engine.flows import manage, recover, resolve, send, unsettled
 from tests import rig as desks
 from tests.rig import ADMIN, TRADER, d, spy
+from tests.scenarios.faulty_desk import moments
 from tests.scenarios.outside_desk import (
     BLIND,
     BUY,
@@ -39,6 +40,34 @@ async def lost_exit(rig, text):
     await rig.say(text)
     await alive(rig, 20)
     return [r for r in rig.outside.requests if r.reduces and r.type is not OrderType.STOP]
+
+
+async def test_an_order_leaves_once_whoever_asks_for_it_while_it_is_under_way(opened):  # I-11
+    rig = await opened(terms=SAFE)
+    rig.faults.hang_before_accept = 1
+    said = asyncio.create_task(rig.say(BUY))
+    await moments(lambda: rig.outside.requests)
+    (order,) = orders(rig, Purpose.ENTRY)
+    await send.submit(rig.desk, order)
+    assert len(rig.outside.requests) == 1
+    said.cancel()
+    await asyncio.gather(said, return_exceptions=True)
+
+
+@pytest.mark.parametrize("is_remembered", [True, False])
+async def test_an_order_that_ended_before_its_turn_never_leaves(opened, is_remembered):  # I-09
+    rig = await opened(terms=SAFE)
+    rig.faults.unavailable = 1
+    await rig.say(BUY)
+    (order,) = await rig.desk.store.find(Order)
+    assert order.state is OrderState.REJECTED
+    rig.outside.requests.clear()
+    if is_remembered:
+        rig.desk.book.orders[order.order_id] = order
+    else:
+        rig.desk.book.orders.pop(order.order_id, None)
+    await send.submit(rig.desk, order)
+    assert not rig.outside.requests
 
 
 async def test_a_stop_whose_id_is_taken_is_not_absent_because_lists_lag(opened):  # O-05
