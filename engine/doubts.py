@@ -19,6 +19,8 @@ class Doubts:
     """Orders whose id their broker refused as used: they are there, whatever its lists say."""
     failed: set[str] = field(default_factory=set)
     """Orders whose broker answered that it failed itself."""
+    unread: set[str] = field(default_factory=set)
+    """Orders whose broker did not answer the last look for them."""
     unclear: dict[str, tuple[BrokerOrder, ...]] = field(default_factory=dict)
     """Order -> the broker's orders that may be it."""
     lacking: dict[str, float] = field(default_factory=dict)

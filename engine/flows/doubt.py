@@ -114,6 +114,7 @@ async def look_up(desk: Desk, order_id: str, refused: str = "") -> bool:
 
     ``refused``: it has just refused to cancel or replace it; if it lives, it works on.
     """
+    desk.doubts.unread.discard(order_id)
     order = desk.book.orders.get(order_id)
     if order is None or order.state.is_terminal:
         return True
@@ -125,6 +126,7 @@ async def look_up(desk: Desk, order_id: str, refused: str = "") -> bool:
         work = desk.broker(order.broker).find(order.account, order_id)
         found = await in_time(desk, work, who, order.broker)
     except QUIET:
+        desk.doubts.unread.add(order_id)
         return False
     desk.doubts.unclear.pop(order_id, None)
     if isinstance(found, Unclear) and found.candidates:

@@ -235,12 +235,15 @@ async def _unseen(desk: Desk, order_id: str) -> None:
     if order.state is OrderState.PENDING_CANCEL:
         return  # it is to go, and the alarm of what is bare says so; perhaps it cannot be read
     if not await send.look_up(desk, order_id):
+        named = f"the stop of {order.legs[0].instrument.label} ({order_id}, {order.trade_id})"
+        said, how = f"lists {named} nowhere", "unseen"
+        if order_id in desk.doubts.unread:  # nothing is concluded from silence
+            said, how = f"does not answer when it is asked about {named}", "unread"
         await desk.tell(
             "admin",
-            f"⚠ {order.broker} lists the stop of {order.legs[0].instrument.label} ({order_id}, "
-            f"{order.trade_id}) nowhere. It may not work any more: look at the broker. A new one "
+            f"⚠ {order.broker} {said}. It may not work any more: look at the broker. A new one "
             "is sent once it is sure to be gone.",
-            note_id=f"unseen-{order_id}",
+            note_id=f"{how}-{order_id}",
         )
 
 

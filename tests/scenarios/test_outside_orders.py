@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import replace
 from itertools import pairwise
+from unittest.mock import AsyncMock
 
 import pytest
 
@@ -14,7 +15,12 @@ from engine.brokers import (
     PositionSeen,
     Unclear,
 )
-from engine.domain.errors import BrokerUnavailable, OrderRejected, OrderStateUnknown
+from engine.domain.errors import (
+    BrokerAuthError,
+    BrokerUnavailable,
+    OrderRejected,
+    OrderStateUnknown,
+)
 from engine.domain.order import Order, OrderState, OrderType, Purpose
 from engine.flows import recover, send, unseen
 from tests import rig as desks
@@ -305,6 +311,21 @@ async def test_a_stop_that_no_list_shows_any_more_is_told(opened):
     rig.outside.hides, rig.outside.says[stop.order_id] = True, Unclear()
     await watched(rig, 10)
     assert sum(f"lists the stop of {stop.legs[0].instrument.label}" in n for n in rig.notes()) == 1
+
+
+async def test_a_stop_that_its_broker_does_not_answer_about_is_not_said_to_be_gone(opened):
+    """One list lacked it, and then the login ended: that it is nowhere was made up."""
+    rig = await opened(terms={"finds_by_client_id": False, "has_stream": False})
+    await held(rig)
+    (stop,) = live(rig, Purpose.STOP)
+    rig.outside.hides, rig.outside.says[stop.order_id] = True, Unclear()
+    await watched(rig, 4)
+    for name in QUESTIONS:
+        setattr(rig.outside, name, AsyncMock(side_effect=BrokerAuthError("of yesterday")))
+    await watched(rig, 8)
+    told = [note for note in rig.notes() if "the stop of" in note]
+    assert not any("nowhere" in note for note in told)
+    assert sum("does not answer when it is asked" in note for note in told) == 1
 
 
 # -- what fills unheard, and unseen ---------------------------------------------------------------
