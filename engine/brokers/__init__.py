@@ -395,7 +395,7 @@ class Broker(Protocol):
         ...
 
     def unnamed(self, text: str) -> str:
-        """The broker's own words without the numbers of our accounts."""
+        """The broker's own words without the numbers of our accounts and our keys."""
         ...
 
     def recall(self, account: str, client_order_id: str, broker_id: str) -> None:
@@ -425,6 +425,10 @@ class Setup:
     secrets: Mapping[str, SecretStr]
     """By the names that the adapter declares."""
     tokens: Tokens
+
+
+_LEAST_SECRET = 6
+"""Shorter ones stand in any word."""
 
 
 class Adapter(ABC):  # noqa: B024 - its abstract part is the Broker protocol
@@ -466,6 +470,8 @@ class Adapter(ABC):  # noqa: B024 - its abstract part is the Broker protocol
         self.name = setup.name
         self.clock = setup.clock
         self._shy = {number for number in setup.accounts.values() if number}
+        given = (secret.get_secret_value() for secret in setup.secrets.values())
+        self._shy |= {secret for secret in given if len(secret) >= _LEAST_SECRET}
 
     def recall(self, account: str, client_order_id: str, broker_id: str) -> None:
         """Nothing has to be remembered where lists say our ids, or where they are kept here."""
@@ -477,7 +483,7 @@ class Adapter(ABC):  # noqa: B024 - its abstract part is the Broker protocol
         return None
 
     def unnamed(self, text: str, *numbers: str) -> str:
-        """The broker's own words without the numbers of our accounts; ``numbers``: further ones."""
+        """The broker's own words without keys and numbers of ours; ``numbers``: further ones."""
         self._shy.update(number for number in numbers if number)
         for number in self._shy:
             text = text.replace(number, "***")

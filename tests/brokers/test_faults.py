@@ -136,12 +136,14 @@ def _noes(text: str) -> dict[str, tuple[int, Any]]:
     }
 
 
-async def test_a_refusal_is_told_in_the_brokers_words_without_the_accounts_number(
+async def test_a_refusal_is_told_in_the_brokers_words_without_our_keys_and_numbers(
     bench: VenueBench,
 ) -> None:
     """X-05: it is shown in Discord."""
     number = bench.numbers[bench.account]
-    status, body = _noes(f"account {number} may not")[bench.venue.name]
+    given = bench.broker.setup.secrets
+    keys = [given[name].get_secret_value() for name in given if name != "user"]
+    status, body = _noes(f"account {number} of {' '.join(keys)} may not")[bench.venue.name]
 
     async def no(_: web.Request) -> web.StreamResponse:
         return web.json_response(body, status=status)
@@ -150,7 +152,7 @@ async def test_a_refusal_is_told_in_the_brokers_words_without_the_accounts_numbe
     bench.venue._early = no  # type: ignore[method-assign]
     with pytest.raises(OrderRejected, match="may not") as caught:
         await bench.broker.submit(entry(bench))
-    assert number not in str(caught.value)
+    assert not any(secret in str(caught.value) for secret in (number, *keys))
     hidden = bench.broker.unnamed(f"order of {number} refused")
     assert hidden == "order of *** refused", "what a list says of a refused order is shown too"
 

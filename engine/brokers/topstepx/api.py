@@ -219,7 +219,8 @@ class Api:
         if found["success"] and code in (0, None):
             return found
         if not found["success"] and code is not None and code in refusals:
-            raise OrderRejected(refusals[code], _sentence(found) or "no reason given")
+            said = _sentence(found).replace(self._key.get_secret_value(), "***")
+            raise OrderRejected(refusals[code], said or "no reason given")
         raise OrderStateUnknown(f"{self.name}: {path} answered with code {code}")
 
     async def _after_401(self, used: str) -> None:
