@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.brokers import OrderRequest
+from engine.brokers._wire import figures
 from engine.brokers.webull import translate
 from engine.brokers.webull.sign import signature, signed_headers
 from engine.domain.errors import OrderRejected
@@ -295,6 +296,14 @@ def test_one_placed_by_hand_that_cannot_be_read_is_told_and_hides_no_other():
     found = translate.rows({"data": hand + listed(golden_order())["data"]}, "main", told.append)
     assert [row.order.client_order_id for row in found] == [golden_order()["client_order_id"]]
     assert len(told) == 4
+
+
+@pytest.mark.parametrize("gone", [{"order_id": None}, {"order_id": ""}])
+def test_a_row_without_any_number_may_be_ours_and_lets_no_list_be_believed(gone):
+    """O-20: left out of a list that counts as whole, ours would be proved absent by it."""
+    nameless = listed(golden_order(), client_order_id=None, place_time_at=None, **gone)
+    with pytest.raises(figures.UNREADABLE):
+        translate.rows(nameless, "main", lambda _: None)
 
 
 def test_ids_that_come_as_numbers_are_kept_as_text():
