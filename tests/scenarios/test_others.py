@@ -1,12 +1,13 @@
 """What others did at the broker, by hand or in its app: taken in, told, and never undone."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 from engine.brokers import BrokerFill
 from engine.brokers.paper.book import Holding
 from engine.domain.order import Order, OrderState, Purpose, Side
 from engine.domain.trade import LedgerEntry, Trade, TradeState
-from engine.flows import manage, manual, recover, send
+from engine.flows import manage, manual, own, recover, send
 from engine.flows.drafting import Wanted
 from engine.orders import request_of
 from tests import rig as desks
@@ -168,6 +169,26 @@ async def test_what_an_order_without_an_answer_may_have_brought_is_not_adopted_a
         setattr(rig.desk.brokers["paper"], name, ask)
     await at_rest(rig)
     assert rig.trade().qty_open == 2
+
+
+async def test_a_nameless_execution_is_of_an_order_in_doubt_only_if_it_may_be(rig):
+    """O-16: one of somebody else's would stay out of the books as long as ours is in doubt."""
+    rig.faults.unknown_before_accept, rig.faults.unclear = 1, 1_000
+    await rig.say(BUY)
+    (order,) = await orders(rig)
+    assert order.state is OrderState.UNKNOWN
+    nameless = replace(outside(rig, Side.BUY, 1), client_order_id="")
+    assert own.may_be_of(rig.desk, nameless) == order
+    for other in (
+        {"client_order_id": "manual"},
+        {"account": "another"},
+        {"side": Side.SELL},
+        {"instrument": spy("604")},
+        {"executed_at": order.created_at - timedelta(minutes=3)},
+    ):
+        assert own.may_be_of(rig.desk, replace(nameless, **other)) is None, other
+    rig.desk.book.orders[order.order_id] = replace(order, broker_id="9")
+    assert own.may_be_of(rig.desk, nameless) is None, "its number would have named it"
 
 
 async def test_a_position_that_is_gone_without_a_trace_is_told_not_guessed(rig):
