@@ -181,6 +181,22 @@ async def test_a_balance_that_was_not_compared_ends_no_day(make: Make) -> None:
     assert (state(rig).day_on, floor(FIRM, state(rig))) == (date(2025, 1, 30), d(99_930))
 
 
+async def test_a_day_is_not_counted_while_what_is_held_has_no_price(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """R-04: what the day ended with cannot be told, so no floor is made of it."""
+    rig = await make()
+    await hold(rig)
+    rig.clock.to(chicago("2025-01-29T17:00"))
+    with monkeypatch.context() as unpriced:
+        unpriced.setattr("engine.flows.facts.equity", lambda *_: None)
+        await prop.watch(rig.desk)
+    assert state(rig).day_on == date(2025, 1, 29)
+    rig.quote(MES, "6326.00", "6326.00")
+    await prop.watch(rig.desk)
+    assert state(rig).day_on == date(2025, 1, 30)
+
+
 async def test_an_open_gain_at_the_end_of_a_day_moves_the_floor(make: Make) -> None:
     rig = await make()
     await hold(rig)
