@@ -206,6 +206,31 @@ async def test_a_copy_for_every_account_is_judged_and_filled_on_its_own():
         assert not rig.desk.book.open_trades(), "the closing reaches every account that holds it"
 
 
+async def test_a_closing_that_may_mean_trades_of_several_alerts_is_asked_about_and_closes_none():
+    """Each is held at another account: all of them would have been closed."""
+    async with made(2, risk=desks.LOOSE) as rig:
+        await rig.say(BUY)
+        await rig.fill(spy(), "2.13", "2.14")
+        rig.desk.offline.add("at_a")
+        await rig.say(BUY)
+        await rig.fill(spy(), "2.13", "2.14")
+        rig.desk.offline.discard("at_a")
+        assert [t.account for t in rig.desk.book.open_trades()] == ["a", "b"]
+        record = await rig.say("STC 2 SPY 603C 1/31")
+        await rig.pass_time(1)
+        assert record.state is AlertState.HELD
+        (question,) = rig.approvals()
+        assert len(question.candidates) == 2
+        assert not [t for t in rig.desk.book.open_trades() if t.closes]
+
+
+async def test_an_alert_that_no_account_can_take_is_refused_once_with_its_reason():
+    async with made(2) as rig:
+        record = await rig.say("BTO 2 SPY 603.0001C 1/31 @ 2.15")
+        assert record.state is AlertState.REJECTED
+        assert not entries(rig)
+
+
 async def test_an_edit_before_the_fill_takes_every_copy_back():
     async with made(to="all") as rig:
         rig.quote(spy(), "2.20", "2.40")
