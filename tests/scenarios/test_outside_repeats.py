@@ -68,6 +68,32 @@ async def test_an_order_that_ended_before_its_turn_never_leaves(opened, is_remem
         rig.desk.book.orders.pop(order.order_id, None)
     await send.submit(rig.desk, order)
     assert not rig.outside.requests
+    assert not await send.ask_cancel(rig.desk, order, "too late"), "nor is it cancelled"
+
+
+async def test_a_repeat_refused_because_the_first_one_arrived_is_found_at_once(opened):  # O-05
+    """Its refusal says that it is there: nobody waits for the next look, nor is told of a doubt."""
+    rig = await opened(terms=SAFE)
+    await rig.say(BUY)
+    plain, stops = rig.outside.submit, []
+
+    async def submit(request):
+        stops.append(request.client_order_id)
+        if len(stops) == 1:
+            rig.faults.unknown_after_accept, rig.faults.drop_events = 1, 1
+            rig.outside.says["*"] = Unclear()
+        else:
+            rig.outside.says.clear()
+        return await plain(request)
+
+    rig.outside.submit = submit
+    await rig.fill(spy(), "2.14", "2.15")
+    while len(stops) < 2:
+        await rig.pass_time(0.1, 0.1)
+    assert len(set(stops)) == 1
+    (stop,) = live(rig, Purpose.STOP)
+    assert (stop.state, stop.attempt) == (OrderState.ACCEPTED, 1)
+    await check(rig)
 
 
 async def test_a_stop_whose_id_is_taken_is_not_absent_because_lists_lag(opened):  # O-05
