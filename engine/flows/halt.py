@@ -32,8 +32,8 @@ async def emergency_stop(desk: Desk, who: Who, *, close: bool, reason: str) -> d
     desk.is_halting = said  # in force before it is even durable
     await keep(desk, actor=f"user:{who.user_id}")
     tally: dict[str, str] = {}
-    for account in list(desk.book.accounts):
-        await _kill(desk, account, tally)
+    # Side by side: a cancellation that hangs at one broker keeps no entry alive at another.
+    await asyncio.gather(*(_kill(desk, account, tally) for account in list(desk.book.accounts)))
     if close:
         tally |= await flatten.run(desk, who)
     return tally

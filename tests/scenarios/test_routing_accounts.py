@@ -1,5 +1,6 @@
 """One alert and several accounts: rules, priority, fail-over before acceptance, copies (O-23)."""
 
+import asyncio
 from contextlib import asynccontextmanager
 
 import pytest
@@ -10,7 +11,7 @@ from engine.domain.errors import BrokerUnavailable, OrderRejected, OrderStateUnk
 from engine.domain.order import Intent, OrderState, Purpose
 from engine.domain.record import changed
 from engine.domain.source import RouteRule
-from engine.flows import broker_switch, facts, recover, send
+from engine.flows import broker_switch, facts, halt, recover, send
 from storage.memory import MemoryVault
 from tests import rig as desks
 from tests import truth
@@ -70,8 +71,6 @@ async def made(n=3, *, to="first", **more):
     async def pump(name, broker):
         async for event in broker.events():
             await send.on_event(desk, name, event)
-
-    import asyncio
 
     for name in names:
         key = f"at_{name}"
@@ -229,6 +228,29 @@ async def test_an_alert_that_no_account_can_take_is_refused_once_with_its_reason
         record = await rig.say("BTO 2 SPY 603.0001C 1/31 @ 2.15")
         assert record.state is AlertState.REJECTED
         assert not entries(rig)
+
+
+async def test_the_emergency_stop_cancels_at_every_account_at_once():
+    """O-27: where the first one's cancellation hung, the next one was asked a second later."""
+    async with made(2, to="all") as rig:
+        await rig.say(BUY)
+        asked, late = asyncio.Event(), []
+        second = rig.desk.brokers["at_b"].cancel
+
+        async def hangs(*_):
+            try:
+                await asyncio.wait_for(asked.wait(), 0.3)
+            except TimeoutError:
+                late.append("b")
+
+        async def noted(*what):
+            asked.set()
+            await second(*what)
+
+        rig.desk.brokers["at_a"].cancel, rig.desk.brokers["at_b"].cancel = hangs, noted
+        await halt.emergency_stop(rig.desk, desks.ADMIN, close=False, reason="")
+        assert asked.is_set()
+        assert not late
 
 
 async def test_an_edit_before_the_fill_takes_every_copy_back():
