@@ -10,7 +10,7 @@ from engine.asking import Rank, rank
 from engine.brokers import Absent, StreamDown, StreamUp, Unclear
 from engine.domain.errors import BrokerUnavailable, OrderRejected, OrderStateUnknown, RateLimited
 from engine.domain.order import OrderType
-from engine.flows import manage, send
+from engine.flows import halt, manage, send
 from tests.rig import TRADER, d, spy
 from tests.scenarios.outside_desk import BLIND, HIDDEN, LISTED, SAFE
 from tests.sim import Sim, run
@@ -256,6 +256,25 @@ def test_people_are_called_while_the_round_itself_waits_for_a_cancellation_that_
         return bare / 10
 
     assert run(story) <= 6
+
+
+def test_the_emergency_stop_waits_for_no_cancellation_that_hangs_longer_than_a_second():
+    """O-27: what is to be closed after it would stand still as long."""
+
+    async def story():
+        sim = await Sim().start()
+        await sim.rig.say(BUY)
+        sim.price("2.50", "2.60")
+        sim.slow(30, "cancel", "find", "open_orders", "orders_since")
+        begun = sim.clock.monotonic()
+        tally = await halt.emergency_stop(sim.desk, TRADER, close=True, reason="")
+        took_s = sim.clock.monotonic() - begun
+        await sim.close()
+        return tally, took_s
+
+    tally, took_s = run(story)
+    assert "entry cancelled, the broker has yet to confirm" in tally.values()
+    assert took_s <= 1
 
 
 def test_people_are_called_about_each_entry_whose_executions_are_waited_for():
