@@ -6,8 +6,8 @@ from engine.brokers import BrokerFill
 from engine.desk import Desk
 from engine.domain.order import Order, is_our_id
 
-_SKEW = timedelta(minutes=2)
-"""The broker's clock and ours need not agree."""
+_SKEW = timedelta(minutes=15)
+"""The broker's clock and ours need not agree: one of the two may be minutes off."""
 
 
 async def order_of(desk: Desk, account: str, client_order_id: str, broker_id: str) -> Order | None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from datetime import timedelta
 from itertools import pairwise
 from unittest.mock import AsyncMock
 
@@ -258,7 +259,8 @@ async def test_a_stop_that_cannot_be_changed_is_not_made_anew_for_every_part(ope
 # -- brokers that hide our ids ------------------------------------------------------------------
 
 
-async def test_a_nameless_fill_waits_while_it_may_be_of_an_unanswered_order(opened):
+@pytest.mark.parametrize("behind_min", [0, 10])
+async def test_a_nameless_fill_waits_while_it_may_be_of_an_unanswered_order(opened, behind_min):
     """Booked as a stranger's it would count twice once the order is found."""
     rig = await opened(terms={"finds_by_client_id": False})
     rig.outside.says["*"] = Unclear()
@@ -270,7 +272,8 @@ async def test_a_nameless_fill_waits_while_it_may_be_of_an_unanswered_order(open
     assert entry.state is OrderState.UNKNOWN
     await rig.fill(spy(), "2.13", "2.14")
     (fill,) = await rig.broker.fills_since("main", desks.START)
-    nameless = replace(fill, client_order_id="", broker_id="B-77")
+    at = fill.executed_at - timedelta(minutes=behind_min)
+    nameless = replace(fill, client_order_id="", broker_id="B-77", executed_at=at)
     await send.on_event(rig.desk, "paper", Filled(fill=nameless))
     await rig.rest()
     assert not rig.desk.book.executions

@@ -26,6 +26,9 @@ _HANGS_S = 3.0
 entry has filled is bare until the order is known."""
 _EARLY, _LATE = timedelta(seconds=30), timedelta(minutes=2)
 """The broker's stamp of an order lies so far around the moment we sent it: skew, then delay."""
+_OFF = timedelta(minutes=15)
+"""And so far where one of the two clocks is wrong: then it must be new since we sent it."""
+_MOST_KNOWN = 20_000
 _KEPT_ENDED, _KEPT_LIVE = timedelta(days=7), timedelta(days=200)
 _UNSEEN_S = 30.0
 """An order that the broker numbered and lists no more is gone after this, not before."""
@@ -80,6 +83,12 @@ class Sent:
         """Their answer is being waited for, since when (monotonic)."""
         self._unseen: dict[str, float] = {}
         """Numbered by the broker and in no list of it -> since when, monotonic."""
+        self._sent_at: dict[str, float] = {}
+        """When it was sent by this process, monotonic."""
+        self._read_at: dict[str, float] = {}
+        """Account -> when its orders were first listed, monotonic."""
+        self._listed_at: dict[tuple[str, str], float] = {}
+        """Account and broker's number -> when it was first listed, monotonic."""
 
     async def load(self) -> None:
         """Read back what was sent before, without what is long over.
@@ -131,7 +140,7 @@ class Sent:
             BrokerUnavailable: it could not be written; it must not be sent.
         """
         name = request.client_order_id
-        self._flying[name] = self._clock.monotonic()
+        self._flying[name] = self._sent_at[name] = self._clock.monotonic()
         known = self._by_id.get(name)
         if known is not None and not known.is_refused:
             if known.is_missing:  # what is sent now may be there from now on
@@ -199,6 +208,7 @@ class Sent:
     async def match(self, account: str, listed: Sequence[Listed]) -> None:
         """Give orders without an answer the broker's id where only one can be meant."""
         matched, now = list[Entry](), self._clock.monotonic()
+        self._note(account, listed, now)
         for entry in [e for e in self._by_id.values() if e.account == account]:
             since = self._flying.get(entry.client_order_id)
             if not entry.is_open or (since is not None and now - since < _HANGS_S):
@@ -304,10 +314,34 @@ class Sent:
             one
             for one in listed
             if _fingerprint(one.order) == print_
-            and entry.sent_at - _EARLY <= one.placed_at <= entry.sent_at + _LATE
+            and (
+                entry.sent_at - _EARLY <= one.placed_at <= entry.sent_at + _LATE
+                or self._is_new_since(entry, one)
+            )
             and (entry.account, one.order.broker_id) not in self._by_broker_id
         ]
         return sorted(fitting, key=lambda one: (one.placed_at, one.order.broker_id))
+
+    def _note(self, account: str, listed: Sequence[Listed], now: float) -> None:
+        if len(self._listed_at) > _MOST_KNOWN:
+            self._listed_at.clear()
+            self._read_at.clear()
+        self._read_at.setdefault(account, now)
+        for one in listed:
+            self._listed_at.setdefault((account, one.order.broker_id), now)
+
+    def _is_new_since(self, entry: Entry, one: Listed) -> bool:
+        """Whether no list before we sent it showed it, and one soon afterwards did.
+
+        A clock that is minutes off would have our own order pass for a stranger's.
+        """
+        sent_at = self._sent_at.get(entry.client_order_id)
+        read_at = self._read_at.get(entry.account)
+        if sent_at is None or read_at is None or read_at > sent_at:
+            return False
+        is_near = abs(one.placed_at - entry.sent_at) <= _OFF
+        after_s = self._listed_at[entry.account, one.order.broker_id] - sent_at
+        return is_near and 0 < after_s <= _LATE.total_seconds()
 
     def _put(self, entry: Entry) -> None:
         self._by_id[entry.client_order_id] = entry

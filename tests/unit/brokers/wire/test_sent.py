@@ -99,6 +99,37 @@ async def test_one_that_differs_in_anything_is_not(world: World, more: dict[str,
     assert isinstance(await world.found(A, order("1", **more)), Absent)
 
 
+@pytest.mark.parametrize("off_s", [-600, 600])
+async def test_a_clock_that_is_minutes_off_makes_no_stranger_of_an_order(
+    world: World, off_s: float
+) -> None:  # M-03
+    """No list before it was sent showed it, and one soon afterwards does."""
+    old = order("1", at=off_s)
+    await world.sent.match("main", [old])
+    world.clock.advance(1)
+    await world.send(A)
+    world.clock.advance(2)
+    found = await world.found(A, old, order("2", at=off_s + 1))
+    assert isinstance(found, Seen)
+    assert found.order.broker_id == "2"
+
+
+@pytest.mark.parametrize(
+    ("read_s", "listed_s", "off_s"),
+    [(None, 2, 600), (1, 200, 600), (1, 2, 2000)],
+    ids=["no list before it", "new much later", "of another time"],
+)
+async def test_what_may_have_been_there_before_or_came_later_is_not_it(
+    world: World, read_s: float | None, listed_s: float, off_s: float
+) -> None:
+    if read_s is not None:
+        await world.sent.match("main", [])
+        world.clock.advance(read_s)
+    await world.send(A)
+    world.clock.advance(listed_s)
+    assert not isinstance(await world.found(A, order("2", at=off_s)), Seen)
+
+
 async def test_a_spread_is_the_same_the_other_way_round(world: World) -> None:
     legs = (Leg(instrument=stock("A")), Leg(instrument=stock("B"), ratio=-1))
     turned = tuple(replace(leg, ratio=-leg.ratio) for leg in legs)
