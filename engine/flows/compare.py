@@ -60,6 +60,7 @@ _SKEW = timedelta(minutes=2)
 _MOST_BACK_DAYS = 30
 """What happened while nothing was heard for longer is read no further back."""
 _UNSURE = (OrderState.SUBMITTING, OrderState.UNKNOWN)
+_UNHEARD_S = 30.0
 _LAG = timedelta(minutes=5)
 """A broker's positions may be older than its executions."""
 
@@ -380,6 +381,8 @@ async def _adopt(
     gaps = [g for g in gaps if not await splits.on_gap(desk, account, g)]
     gaps = await renamed.on_gaps(desk, account, gaps)
     for gap in await expired.on_gaps(desk, account, gaps, found.cash):
+        if _may_be_filling(desk, account, gap):
+            continue
         if not await taken_back.on_gap(desk, account, gap, seen.recent, seen.fills):
             await _adopt_position(desk, account, gap)
     is_same = before.cash is not None and found.cash == before.cash
@@ -399,6 +402,26 @@ def is_unsure(desk: Desk, order: Order) -> bool:
     """What it has filled may be on its way still: without an answer, or told and not priced yet."""
     is_late = not orders.is_whole(order) and desk.clock.now() - order.updated_at < _LAG
     return order.state in _UNSURE or is_late
+
+
+def _may_be_filling(desk: Desk, account: str, gap: PositionGap) -> bool:
+    """Whether more is held because an entry of ours fills, and its lists have not heard of it yet.
+
+    As a stranger's it would have no stop, and be held twice once it is told. Lists lag for no
+    longer than that.
+    """
+    working = desk.book.pending_entries(account)
+    mine = [o for o in working if [leg.instrument for leg in o.legs] == [gap.instrument]]
+    if not any(o.side.sign * gap.qty > 0 and o.leaves >= abs(gap.qty) for o in mine):
+        return False
+    now = desk.clock.monotonic()
+    name = f"{account}|{gap.instrument.key}|{gap.theirs}|filling"
+    left_s = desk.doubts.lacking.setdefault(name, now) + _UNHEARD_S - now
+    if left_s <= 0:
+        return False
+    pause_s, why = min(taken_back.SURE_S, left_s), f"unheard for {left_s:.0f} s more"
+    compare_later(desk, desk.settings.accounts[account], pause_s, why)
+    return True
 
 
 async def _end_zombie(desk: Desk, broker: str, account: str, report: BrokerOrder) -> None:

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from engine.brokers import Absent, Filled, OrderRequest
+from engine.brokers import Absent, Filled, OrderRequest, Seen
 from engine.domain.instrument import stock
 from engine.domain.order import Order, OrderState, OrderType, Purpose, Side
 from engine.domain.quote import Leg
@@ -38,6 +38,8 @@ class Lying(FaultyBroker):
         """No list and no look-up shows an order or an execution; positions are shown."""
         self.is_undone = False
         """The last execution is in no list any more, and its order has not filled it."""
+        self.shown = None
+        """Orders as lists and look-ups show them, with no execution; None for the truth."""
         self.has_prices = True
         """Else what is filled is told, and the executions are still to come."""
 
@@ -54,9 +56,13 @@ class Lying(FaultyBroker):
         return text.replace("PA3XCANARY", "***")
 
     async def open_orders(self, account):
+        if self.shown is not None:
+            return self.shown
         return [] if self.is_blind else await super().open_orders(account)
 
     async def orders_since(self, account, since):
+        if self.shown is not None:
+            return self.shown
         found = [] if self.is_blind else await super().orders_since(account, since)
         return [
             replace(o, filled=max(o.filled - 1, o.filled * 0)) if self.is_undone else o
@@ -64,7 +70,7 @@ class Lying(FaultyBroker):
         ]
 
     async def fills_since(self, account, since):
-        if self.is_blind or not self.has_prices:
+        if self.is_blind or not self.has_prices or self.shown is not None:
             return []
         fills = [self._told(f) for f in await super().fills_since(account, desks.START)]
         fills = fills[:-1] if self.is_undone else fills
@@ -76,6 +82,8 @@ class Lying(FaultyBroker):
         return replace(fill, execution_id=name, executed_at=fill.executed_at - self.behind)
 
     async def find(self, account, client_order_id):
+        if self.shown:
+            return Seen(order=self.shown[0])
         if self.is_blind:
             return Absent(as_of=desks.START)
         found = await super().find(account, client_order_id)
@@ -244,6 +252,36 @@ async def test_what_was_adopted_and_what_is_bought_in_the_app_afterwards_are_bot
     await compared(rig)
     assert held(rig) == 6
     await check(rig)
+
+
+async def test_what_an_entry_that_works_may_have_filled_is_no_strangers(rig):
+    """Its position is there before any list tells of the fill: as a stranger's it has no stop."""
+    rig.faults.drop_events = rig.faults.drop_fills = 9
+    await rig.say(BUY)
+    rig.lying.shown = await rig.broker.open_orders("main")
+    await rig.fill(spy(), "2.14", "2.15")
+    await compared(rig)
+    assert held(rig) == 0
+    rig.lying.shown = None
+    await rig.pass_time(11)
+    assert held(rig) == 2
+    assert stops(rig) == [2]
+    assert {t.source for t in rig.desk.book.open_trades()} == {"options"}
+    assert not any("traded outside" in note for note in rig.notes())
+    await check(rig)
+
+
+async def test_what_no_list_explains_for_long_is_adopted_though_an_entry_works(rig):
+    rig.faults.drop_events = rig.faults.drop_fills = 9
+    await rig.say(BUY)
+    rig.lying.shown = await rig.broker.open_orders("main")
+    await rig.fill(spy(), "2.14", "2.15")
+    await compared(rig)
+    await rig.pass_time(20)
+    assert held(rig) == 0
+    await rig.pass_time(25)
+    assert held(rig) == 2
+    assert {t.source for t in rig.desk.book.open_trades()} == {"external"}
 
 
 async def in_parts(rig):
