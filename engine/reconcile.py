@@ -21,6 +21,8 @@ from engine.ledger.booking import BUST, CORRECT
 GRACE = timedelta(seconds=5)
 """What changed this lately may not be in the broker's lists yet, or no longer in ours."""
 _LIVE = ("accepted", "partial")
+_DUST = Decimal("1e-9")
+"""The finest part of a coin that a broker takes an order for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -295,7 +297,7 @@ def _position_gaps(
         key = position.instrument.key
         known[key] = position.instrument
         prices[key] = position.avg_price
-        held[key] = held.get(key, ZERO) + position.qty
+        held[key] = held.get(key, ZERO) + counted(position)
     return tuple(
         PositionGap(
             instrument=instrument,
@@ -306,6 +308,12 @@ def _position_gaps(
         for key, instrument in known.items()
         if ours.get(key, ZERO) != held.get(key, ZERO)
     )
+
+
+def counted(position: BrokerPosition) -> Decimal:
+    """What is held of it, without dust of a coin: nothing so small can be ordered, or closed."""
+    dust = position.qty % _DUST if position.instrument.kind == "crypto" else ZERO
+    return position.qty - dust if dust else position.qty
 
 
 def _carried_apart(

@@ -18,6 +18,7 @@ from engine.flows import ends, late_fill
 from engine.flows.answers import in_time
 from engine.flows.compare import is_unsure
 from engine.flows.hear import QUIET, compare_later
+from engine.reconcile import counted
 
 
 def gaps(desk: Desk) -> dict[str, tuple[str, PositionGap]]:
@@ -83,7 +84,7 @@ async def book(desk: Desk, who: Who, what: str, price_usd: Decimal, reason: str)
             f"A fill of ours that came late explains {what}: what was booked for it is undone by "
             "itself within minutes. Nothing was booked."
         )
-    theirs = sum((p.qty for p in held if p.instrument == gap.instrument), ZERO)
+    theirs = sum((counted(p) for p in held if p.instrument == gap.instrument), ZERO)
     words, now = said(account, gap, price_usd), desk.clock.now()
     fill = ends.of_gap(account, gap, late_fill.name_by_hand(account, gap, now), price_usd, now)
     told = f"{words} is in the books, says {who.name}: {reason}. No order made it so."

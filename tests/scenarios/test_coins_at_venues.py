@@ -9,7 +9,7 @@ import pytest
 from engine.domain.instrument import crypto
 from engine.domain.order import Order, OrderState, PlannedTarget, Purpose, Tif
 from engine.domain.quote import Leg
-from engine.flows import flatten, manage, send
+from engine.flows import flatten, manage, recover, send
 from tests import truth
 from tests.conformance.alpaca_bench import bench as alpaca_bench
 from tests.conformance.broker_bench import D
@@ -122,3 +122,52 @@ async def test_the_desk_watches_the_stop_of_a_coin_and_sells_what_arrived():
         assert not [o for o in it.desk.book.orders.values() if o.purpose is Purpose.STOP]
         await it.seconds(10, "1.40", "1.41")
         await over(it)
+
+
+def arrives(it, less):
+    """So much less is held than was bought."""
+    exchange = it.bench.venue.exchange
+    positions = exchange.positions
+
+    async def left(number):
+        rows = [p for p in await positions(number) if p.qty]
+        return [replace(p, qty=p.qty - D(less)) for p in rows if p.qty > D(less)]
+
+    exchange.positions = left
+
+
+async def test_a_fee_that_leaves_finer_parts_than_can_be_ordered_keeps_no_coin_from_being_sold():
+    """Every way out was refused for its decimal places, a stop's as well, and for ever."""
+    async with coins() as it:
+        arrives(it, "0.00030864197")
+        entry = await entered(it, "0.123456789")
+        for _ in range(2):
+            await recover.on_demand(it.desk)
+            await it.seconds(3)
+        assert it.ours() == D("0.123148147"), "of 0.12314814703"
+        assert it.desk.compared["main"].differences == ()
+        await flatten.run(it.desk, TRADER)
+        await it.seconds(6)
+        (close,) = [o for o in await it.store.find(Order) if o.purpose is Purpose.CLOSE]
+        assert (close.state, close.filled) == (OrderState.FILLED, D("0.123148147"))
+        assert entry.trade_id not in it.desk.book.trades
+
+
+async def test_dust_of_a_coin_is_no_position():
+    """It stood bare, was counted against limits, and no close of all could ever end it."""
+    async with coins() as it:
+        exchange, bench = it.bench.venue.exchange, it.bench
+        await entered(it, "0.01")
+        (like,) = [p for p in await exchange.positions(bench.numbers["main"]) if p.qty]
+        await flatten.run(it.desk, TRADER)
+        await it.seconds(6)
+
+        async def dust(_number):
+            return [replace(like, qty=D("0.0000000004"))]
+
+        exchange.positions = dust
+        for _ in range(2):
+            await recover.on_demand(it.desk)
+            await it.seconds(3)
+        assert not it.desk.book.trades
+        assert it.desk.compared["main"].differences == ()
