@@ -379,7 +379,7 @@ async def _adopt(
     gaps = [g for g in found.positions if g in before.positions and g.instrument not in unsure]
     # A split first: its shares would pass for those of an option that was exercised.
     gaps = [g for g in gaps if not await splits.on_gap(desk, account, g)]
-    gaps = await renamed.on_gaps(desk, account, gaps)
+    gaps = await renamed.on_gaps(desk, account, gaps, found.cash)
     for gap in await expired.on_gaps(desk, account, gaps, found.cash):
         if _may_be_filling(desk, account, gap):
             continue

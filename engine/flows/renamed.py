@@ -1,8 +1,9 @@
-"""Options that a split or a merger has made other ones: what is held bears another name (M-07).
+"""Contracts and shares that a split or a merger has given another name (M-07).
 
 ``SPY 600C`` becomes ten ``SPY 60C``, or as many ``SPY1 600C`` where something else is delivered.
 The evidence is the broker's own list: one is gone whole, and another of the same root, day and
-right came in its place, as many more as its strike is lower, for the same money.
+right came in its place, as many more as its strike is lower, for the same money. Of shares it is as
+many others that have cost the same, while no trade is listed and no money has moved.
 """
 
 from collections.abc import Sequence
@@ -15,31 +16,40 @@ from engine.domain.money import ZERO
 from engine.domain.trade import Position, Trade
 from engine.flows import ends
 from engine.market import new_york_date
+from engine.reconcile import CashGap
 
 _COST_OFF = Decimal("0.05")
 """A broker counts its fee in, and rounds what a tenth of a contract has cost to the cent."""
+_COST_OFF_SHARES = Decimal("0.002")
 _STRIKE_OFF = Decimal("0.005")
 """New strikes are rounded to the cent."""
 _MOST = 100
 _DIGITS = "0123456789"
 
 
-async def on_gaps(desk: Desk, account: str, gaps: Sequence[PositionGap]) -> list[PositionGap]:
+async def on_gaps(
+    desk: Desk, account: str, gaps: Sequence[PositionGap], cash: CashGap | None
+) -> list[PositionGap]:
     """Book what is held under its new name, with its stop; the gaps that are left."""
     left = list(gaps)
-    for old in gaps:
-        fitting = [new for new in gaps if ratio_of(old, new) is not None]
-        if len(fitting) == 1 and await _booked(desk, account, old, fitting[0]):
-            left = [gap for gap in left if gap not in (old, fitting[0])]
+    pairs = [(old, new) for old in gaps for new in gaps if ratio_of(old, new) is not None]
+    for old, new in pairs:
+        is_only = sum(old in pair or new in pair for pair in pairs) == 1
+        if old.instrument.kind == "stock" and cash is not None:
+            continue
+        if is_only and await _booked(desk, account, old, new):
+            left = [gap for gap in left if gap not in (old, new)]
     return left
 
 
 def ratio_of(old: PositionGap, new: PositionGap) -> Fraction | None:
     """New contracts for one old; None where anything else may explain them."""
     was, now = old.instrument, new.instrument
-    if was.kind != "option" or now.kind != "option" or old.theirs or new.ours:
+    if was.kind != now.kind or old.theirs or new.ours:
         return None
-    if (was.expiry, was.right) != (now.expiry, now.right) or was == now:
+    if was.kind == "stock":
+        return Fraction(1) if was != now and old.ours == new.theirs and new.avg_price else None
+    if was.kind != "option" or (was.expiry, was.right) != (now.expiry, now.right) or was == now:
         return None
     if was.strike is None or now.strike is None or not new.avg_price or not old.ours:
         return None
@@ -74,7 +84,7 @@ def _is_it(
 ) -> bool:
     """Whether it is all that we hold, by itself, runs on, and has cost the same there."""
     expiry = old.instrument.expiry
-    if expiry is None or expiry < new_york_date(desk.clock.now()) or new.avg_price is None:
+    if new.avg_price is None or (expiry and expiry < new_york_date(desk.clock.now())):
         return False
     if any(len(trade.legs) > 1 for trade, _ in held):
         return False
@@ -82,4 +92,5 @@ def _is_it(
         return False
     ours = abs(sum((lot.qty * lot.price for _, p in held for lot in p.lots), ZERO))
     theirs = abs(new.theirs * new.avg_price)
-    return abs(ours - theirs) <= ours * _COST_OFF + abs(new.theirs) * Decimal("0.006")
+    off = _COST_OFF if old.instrument.kind == "option" else _COST_OFF_SHARES
+    return abs(ours - theirs) <= ours * off + abs(new.theirs) * Decimal("0.006")

@@ -6,7 +6,7 @@ from fractions import Fraction
 import pytest
 
 from engine.domain.compared import PositionGap
-from engine.domain.instrument import option
+from engine.domain.instrument import option, stock
 from engine.domain.order import Order, OrderState, Purpose
 from engine.domain.trade import TradeState
 from engine.flows import recover, renamed
@@ -30,7 +30,7 @@ async def changed(it: Outside, now, times: int) -> None:
     async def since(asked):
         return [
             replace(p, instrument=now, qty=p.qty * times, avg_price=p.avg_price / times)
-            if p.instrument == CALL and p.qty
+            if p.instrument == it.bench.it and p.qty
             else p
             for p in await positions(asked)
         ]
@@ -66,6 +66,41 @@ async def test_what_bears_another_name_is_held_once_and_keeps_its_stop(name, now
         assert not any(not o.state.is_terminal for o in stops if o.legs[0].instrument == CALL)
         await truth.memory_equals_disk(it.desk)
         await truth.ledger_identity(it.store)
+
+
+@pytest.mark.parametrize("is_paid", [False, True])
+@pytest.mark.parametrize("name", ["etrade stock", "schwab stock", "alpaca stock"])
+async def test_shares_that_bear_another_name_keep_their_stop_where_no_money_moved(name, is_paid):
+    async with at(name) as it:
+        await it.enter()
+        await it.seconds(8)
+        exchange, meta = it.bench.venue.exchange, stock("META")
+        await changed(it, meta, 1)
+        if is_paid:
+            balance = exchange.balance
+
+            async def more(number):
+                said = await balance(number)
+                return replace(said, cash_usd=said.cash_usd + 30)
+
+            exchange.balance = more
+        for _ in range(2):
+            await recover.on_demand(it.desk)
+            await it.seconds(3)
+        if is_paid:
+            assert held(it) == {it.bench.it: 2, meta: 2}, "sold and bought, for all we know"
+        else:
+            assert held(it) == {meta: 2}
+            (trade,) = it.desk.book.open_trades()
+            assert trade.stop.price == it.bench.px("1.50")
+            assert it.desk.compared["main"].differences == ()
+
+
+async def test_of_two_that_fit_nothing_is_guessed():
+    twins = [gap(CALL, 2, 0), gap(replace(CALL, symbol="SPY2"), 2, 0), gap(ADJUSTED, 0, 2)]
+    async with at("schwab") as it:
+        assert await renamed.on_gaps(it.desk, "main", twins, None) == twins
+        assert await renamed.on_gaps(it.desk, "main", twins[1:], None) == twins[1:], "not held"
 
 
 def gap(instrument, ours, theirs, avg_price="0.20"):
