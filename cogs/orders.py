@@ -179,10 +179,10 @@ class Orders(commands.Cog):
             raise UserError("Say a quantity or a percentage, not both. Nothing was done.")
         found = manage.of_symbol(app.desk, symbol)
         if len(found) > 1:
-            names = "; ".join(follow.label(t) for t in found)
             raise UserError(
-                f"{text.safe_line(symbol, 20)} is held more than once ({names}). Nothing was "
-                "done; use the buttons of the one you mean (/positions)."
+                f"{text.safe_line(symbol, 20)} is held more than once "
+                f"({text.safe_line(follow.labels(found), 200)}). Nothing was done; use the buttons "
+                "of the one you mean (/positions)."
             )
         share = None if percent is None else Decimal(percent)
         share = Decimal(100) if qty is None and share is None else share

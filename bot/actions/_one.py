@@ -19,10 +19,9 @@ def trade_of(app: "App", symbol: str) -> Trade:
     """
     found = manage.of_symbol(app.desk, symbol)
     if len(found) > 1:
-        names = "; ".join(follow.label(t) for t in found)
         raise UserError(
-            f"{symbol} is held more than once ({names}). Nothing was done; type #{symbol} and use "
-            "the buttons of the one you mean."
+            f"{symbol} is held more than once ({follow.labels(found)}). Nothing was done; type "
+            f"#{symbol} and use the buttons of the one you mean."
         )
     return found[0]
 

@@ -1,5 +1,6 @@
 """An alert about something held: close it, part of it, or move its stop and targets."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
 from typing import Literal
@@ -229,3 +230,9 @@ def label(trade: Trade) -> str:
     """How a trader names an open trade on a button."""
     qty = trade.qty_open or trade.qty_wanted
     return f"{qty:f} × {unit_label(trade.legs)}"[:80]
+
+
+def labels(trades: Sequence[Trade]) -> str:
+    """Several of them, and in which account each is where that differs."""
+    differs = len({t.account for t in trades}) > 1
+    return "; ".join(f"{label(t)} in {t.account}" if differs else label(t) for t in trades)

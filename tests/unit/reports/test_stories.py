@@ -11,6 +11,7 @@ from engine.domain.order import OrderState, PlannedTarget, Purpose, Side, Verdic
 from engine.domain.quote import Leg
 from engine.domain.record import Event
 from engine.domain.trade import TradeState
+from engine.flows import follow
 from engine.reports import (
     Missing,
     alert_card,
@@ -415,3 +416,12 @@ def test_replay_compares_only_what_is_known_everywhere():
 
 def test_an_empty_replay_has_no_total():
     assert replay.build(frame(), cases=[]).ours.total_usd == Missing("no closed trades yet")
+
+
+def test_trades_of_one_symbol_are_told_apart_by_their_account():
+    """``AAPL is held more than once (36 × AAPL; 5 × AAPL)`` did not say where (A42)."""
+    here = trade()
+    assert follow.labels([here, trade(trade_id="T-2", account="far")]) == (
+        "2 × SPY 603C 1/31 in main; 2 × SPY 603C 1/31 in far"
+    )
+    assert follow.labels([here, trade(trade_id="T-2")]) == ("2 × SPY 603C 1/31; 2 × SPY 603C 1/31")
