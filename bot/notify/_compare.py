@@ -20,7 +20,8 @@ _SIGNS: dict[str, Callable[[Any, Any], bool]] = {
     "<=": operator.le,
 }
 _FORM = re.compile(
-    r"(?P<name>[a-z ]*?) *(?P<sign>[<>]=?) *(?P<number>-?\$?-?\d[\d,]*\.?\d*)(?P<pct> *%)?"
+    r"(?P<name>[a-z ]*?) *(?P<sign>[<>]=?) *"
+    r"(?P<number>-?\$?-?(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)(?:\.[0-9]+)?)(?P<pct> *%)?"
 )
 
 

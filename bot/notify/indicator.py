@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 _MOST = 200
 _TERM = r"price|rsi|(?:sma|ema) ?\d{1,3}"
-_FORM = re.compile(rf"(?P<left>{_TERM}) ?(?P<sign>[<>]) ?(?P<right>{_TERM}|\d+(?:\.\d+)?)")
+_FORM = re.compile(rf"(?P<left>{_TERM}) ?(?P<sign>[<>]) ?(?P<right>{_TERM}|[0-9]+(?:\.[0-9]+)?)")
 _LINES: dict[str, Callable[[list[float], int], ind.Line]] = {"sma": ind.sma, "ema": ind.ema}
 _RSI = 14
 

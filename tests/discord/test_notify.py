@@ -3,6 +3,7 @@
 import asyncio
 import socket
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 from aiohttp import web
@@ -174,6 +175,14 @@ def test_comparisons_are_read_exactly():
     assert (found.sign, str(found.number), found.is_percent) == ("<", "-1500.50", False)
     assert comparison(">= 80 %", ("",), "x").is_percent
     assert comparison("> 190", ("",), "x").holds(found.number) is False
+    assert comparison("> 1,234,567.5", ("",), "x").number == Decimal("1234567.5")
+
+
+@pytest.mark.parametrize("typed", ["> 600,5", "> 1,5", "> 5,", "> 1,00", "> ٥٠٠", "> 1e3", "> 5."])
+def test_a_number_that_may_mean_two_things_is_refused(typed):
+    """``> 600,5`` was in force as > 6005: nobody was ever told."""
+    with pytest.raises(UserError, match="write it like"):
+        comparison(typed, ("",), "x")
 
 
 async def test_the_day_limits_health_and_alerts_are_watched(tmp_path, monkeypatch):
