@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from bot.app import App
 
 _ID = re.compile(r"ts:form:(?P<form>[a-z]{3,8}):(?P<key>[A-Za-z0-9./-]{0,60}):(?P<version>\d{1,9})")
-_DISTANCE = re.compile(r"(\d{1,2}(?:\.\d{1,2})?) ?(%|atr)?")
+_DISTANCE = re.compile(r"([0-9]{1,2}(?:\.[0-9]{1,2})?) ?(%|atr)?")
 _KEPT = 500
 _UNUSED_S = 1.0
 """discord.py keeps dialogs in memory until they time out; ours are not needed there."""
@@ -269,7 +269,7 @@ async def _trail(app: "App", press: Press, key: str, version: int, typed: Values
     percent, atr = (None, value) if match[2] == "atr" else (value, None)
     trade = await manage.trail(app.desk, key, app.gate.who(press), percent=percent, atr=atr)
     now = trade.stop.price if trade.stop is not None else "n/a"
-    return f"✔ stop of {trade.symbol} trails from {now}"
+    return f"✔ stop of {trade.symbol} trails from {now}{manage.until_atr(app.desk, trade)}"
 
 
 async def _target(app: "App", press: Press, key: str, version: int, typed: Values) -> str:

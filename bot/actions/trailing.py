@@ -32,7 +32,8 @@ class Trailing(Action):
         )
         stop = "n/a" if after.stop is None else str(after.stop.price)
         name = safe_line(trade.symbol, 40)
-        return [f"✔ {name} stop {before} → {stop}, trailing from here"]
+        waits = manage.until_atr(app.desk, after)
+        return [f"✔ {name} stop {before} → {stop}, trailing from here{waits}"]
 
     def offers(self, app: "App") -> Iterable[Offer]:
         """For what does not trail yet."""

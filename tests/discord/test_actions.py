@@ -38,6 +38,8 @@ async def test_stop_target_and_trailing_say_what_was_and_what_is(tmp_path, monke
         assert now.stop.price >= Decimal("1.50")
         (atr,) = await it.told(it.act("#spy TRAILING 2 atr"))
         assert it.book.trades[trade.trade_id].stop.trail_atr == 2, plain(atr)
+        assert "no ATR is known yet: it stays there until one is" in plain(atr)
+        assert "ATR" not in words
 
 
 async def test_closing_a_number_a_share_or_all_asks_once_and_only_the_asker_or_an_admin(
