@@ -67,7 +67,7 @@ def _rows(side: Side) -> list[list[str]]:
 
 
 def _like(report: SidesReport) -> str:
-    return text.safe_line(report.sides[0].name, 30)
+    return text.shorten(text.code_safe(report.sides[0].name), 30)
 
 
 def _measures(made: PerformanceReport) -> list[list[str]]:
