@@ -131,7 +131,10 @@ class OutsideReading:
     def apis(self) -> list[lines.Api]:
         """How much of each provider's allowance is used; those that count their calls."""
         found = []
-        for name, part in (*self._desk.brokers.items(), ("feed", self._desk.feed)):
+        feed: object = self._desk.feed
+        feeds = getattr(feed, "feeds", (feed,))  # several are heard as one
+        called = [(f"feed {name}", part) for part in feeds if (name := getattr(part, "name", ""))]
+        for name, part in (*self._desk.brokers.items(), *called):
             usage = getattr(part, "usage", None)
             if usage is not None:
                 found.append(

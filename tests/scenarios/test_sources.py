@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from bot.reading.outside import OutsideReading
+from engine.brokers._wire.usage import Usage
 from engine.domain.instrument import Instrument
 from engine.domain.quote import Quote
 from engine.feeds._several import Several
@@ -113,3 +114,23 @@ async def test_an_option_that_is_over_is_no_poor_data(rig: Rig) -> None:
     assert {row.label for row in outside.data().rows} == {"AAPL", spy().label}
     rig.clock.advance(3 * 24 * 3600)
     assert {row.label for row in outside.data().rows} == {"AAPL"}
+
+
+async def test_calls_of_every_live_feed_are_counted_beside_the_brokers(rig: Rig) -> None:
+    """C06: live feeds are heard as one, which counted nothing: a feed's 429s were told nowhere."""
+    counted = []
+    for name in ("alpaca", "schwab"):
+        usage = Usage(rig.clock)
+        usage.called()
+        counted.append(feed(name, usage=usage))
+    counted[1].usage.n_limited = 3
+    outside = OutsideReading(rig.desk, lambda: None)  # type: ignore[arg-type, return-value]
+    rig.desk.feed = Several([*counted, feed("hand")], rig.clock)
+    assert [(a.provider, a.n_calls, a.n_limited) for a in outside.apis()] == [
+        ("feed alpaca", 1, 0),
+        ("feed schwab", 1, 3),
+    ]
+    rig.desk.feed = counted[1]
+    assert [a.provider for a in outside.apis()] == ["feed schwab"]
+    rig.desk.feed = None
+    assert not outside.apis()
