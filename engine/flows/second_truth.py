@@ -14,6 +14,7 @@ from engine.belief import Doubt
 from engine.brokers import BrokerPosition
 from engine.desk import Desk
 from engine.domain.money import ZERO
+from engine.domain.quote import UnitQuote
 from engine.domain.trade import Trade, TradeState
 from engine.exits.plan import has_stop_at_broker
 from engine.flows.hear import QUIET
@@ -21,34 +22,55 @@ from engine.flows.hear import QUIET
 _EVERY_S = 3.0
 _LASTS_S = 10.0
 """A mark that is older says nothing about now."""
+_SOON = Decimal("0.7")
+"""Part of the age at which a quote decides nothing any more: asked then, the broker has answered
+when it is reached, and no stop is without a price that is watched for more than those 5 s."""
 
 
 def mark(desk: Desk, trade: Trade) -> Decimal | None:
-    """The broker's own price of the unit, where quotes cannot be believed; None where they can."""
-    if not desk.marks or (_doubt(desk, trade) is None and desk.quote(trade.legs) is not None):
+    """The broker's own price of the unit, where quotes cannot be believed; None where they can.
+
+    Nor where one came after it was asked.
+    """
+    if not desk.marks or not _is_wanted(desk, trade):
         return None
+    quote = desk.quote(trade.legs) if _doubt(desk, trade) is None else None
+    lasts_s = _LASTS_S if quote is None else min(_LASTS_S, _age_s(desk, quote))
     now, total = desk.clock.monotonic(), ZERO
     for leg in trade.legs:
         price, asked_at = desk.marks.get(leg.instrument.key, (ZERO, float("-inf")))
-        if now - asked_at > _LASTS_S:
+        if now - asked_at > lasts_s:
             return None
         total += price * leg.ratio
     return total
+
+
+def _is_wanted(desk: Desk, trade: Trade) -> bool:
+    """Whether its quotes are doubted, missing, or as good as too old."""
+    quote = desk.quote(trade.legs)
+    if quote is None or _doubt(desk, trade) is not None:
+        return True
+    return _age_s(desk, quote) >= float(desk.settings.max_quote_age_s * _SOON)
+
+
+def _age_s(desk: Desk, quote: UnitQuote) -> float:
+    return abs((desk.clock.now() - quote.received_at).total_seconds())
 
 
 async def seek(desk: Desk, trade: Trade | None) -> None:
     """Ask for a second truth about a trade whose stop the desk cannot judge, and tell people."""
     if trade is None or trade.state is not TradeState.OPEN or trade.qty_open <= 0:
         return
-    doubt = _doubt(desk, trade)
-    if trade.stop is None or (doubt is None and desk.quote(trade.legs) is not None):
+    if trade.stop is None or not _is_wanted(desk, trade):
         return
     is_open = desk.calendar(trade.asset).is_open(desk.clock.now())
     if not is_open or has_stop_at_broker(trade, desk.book.orders_of(trade.trade_id)):
         return
     if desk.is_due(f"marks {trade.account}", _EVERY_S):
         desk.vigil(partial(_ask, desk, trade.broker, trade.account), f"marks {trade.account}")
-    await _tell(desk, trade, trade.stop.price, doubt)
+    doubt = _doubt(desk, trade)
+    if doubt is not None or desk.quote(trade.legs) is None:
+        await _tell(desk, trade, trade.stop.price, doubt)
 
 
 def _doubt(desk: Desk, trade: Trade) -> Doubt | None:

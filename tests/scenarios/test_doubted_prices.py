@@ -126,6 +126,22 @@ async def test_without_quotes_the_stop_is_judged_by_the_brokers_mark(rig) -> Non
     assert is_out(rig)
 
 
+async def test_a_price_is_watched_again_within_five_seconds_of_the_last_quote(rig) -> None:
+    """The mark was asked for when the quote, a second old here, was too old already."""
+    await said(rig, None, 2, mark=lambda n: d(58790))
+    assert not is_out(rig), "its quote says that it stands above its stop"
+    await said(rig, None, 2, mark=lambda n: d(58790))
+    assert is_out(rig)
+
+
+async def test_a_quote_that_came_after_the_mark_is_the_newer_word(rig) -> None:
+    await said(rig, None, 4, mark=lambda n: d(59900))
+    rig.coins.mark = d(58790)
+    rig.quote(BTC, *FAIR)
+    await said(rig, FAIR, 3)
+    assert not is_out(rig)
+
+
 async def test_one_slip_of_the_brokers_mark_sells_nothing(rig) -> None:
     await said(rig, None, 21, mark=lambda n: d(30000) if 10 <= n < 13 else d(59900))
     assert not is_out(rig)
