@@ -34,6 +34,8 @@ _EDGE_S = 0.05
 """A clock that wakes us a hair too early would have us ask for nothing, and not again."""
 _TWICE_S = (1.0, 3.0)
 """What was sent once more is looked for twice, where both would be taken; and after the lag."""
+_REPEATED_S = 9.0
+"""By then an exit without an answer has been sent once more, where two are never taken."""
 _MOVES = 3
 """So often a move of a stop without an answer is asked for again, before its absence counts."""
 _SKEW = timedelta(minutes=1)
@@ -248,6 +250,23 @@ def _may_repeat(desk: Desk, order: Order) -> bool:
     return not _proof_in_s(desk, order)
 
 
+def is_repeated_soon(desk: Desk, order: Order) -> bool:
+    """Whether the first thing to be had of an exit without an answer is its repeat.
+
+    Where our id is hidden there is no number to cancel it by; a list proves its absence later.
+    """
+    if not _is_unnamed(desk, order) or order.state not in UNANSWERED or order.attempt > 0:
+        return False
+    age_s = desk.stopwatch.age_s(order.order_id, order.sent_at or order.created_at)
+    return age_s < _REPEATED_S and _is_wanted(desk, order) and not is_past_stop(desk, order)
+
+
+def _is_unnamed(desk: Desk, order: Order) -> bool:
+    """Its broker refuses a second one of our id, and does not say it back."""
+    caps = desk.broker(order.broker).caps
+    return caps.dedupes_client_id and not caps.finds_by_client_id
+
+
 def _needs_person(desk: Desk, order: Order) -> bool:
     """A new exit in place of one that cannot be told would be a repeat by another name.
 
@@ -284,7 +303,11 @@ def _is_wanted(desk: Desk, order: Order) -> bool:
         return False
     if order.purpose is Purpose.CLOSE:
         return any(c.request_id == order.request_id for c in trade.closes)
-    return trade.stop is not None and order.stop == trade.stop.price
+    if trade.stop is None or order.stop is None:
+        return False
+    # One for less is moved once it has a number; where our id names it, it is cancelled at once.
+    is_enough = (trade.stop.price - order.stop) * trade.direction >= 0
+    return order.stop == trade.stop.price or (is_enough and _is_unnamed(desk, order))
 
 
 def _is_move_wanted(desk: Desk, order: Order, trade: Trade) -> bool:

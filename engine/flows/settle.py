@@ -28,7 +28,7 @@ from engine.domain.record import Event, changed
 from engine.domain.trade import Trade, TradeState
 from engine.exits import Cancel, Replace, Step, Submit
 from engine.exits.plan import is_protected, plan
-from engine.flows import capable, effects, fewer, send, splits
+from engine.flows import absence, capable, effects, fewer, send, splits
 from engine.waiting import CLOSE_S
 
 _MAX_STEPS = 25
@@ -109,6 +109,8 @@ def _must_wait(desk: Desk, trade: Trade, step: Step) -> bool:
         return True
     if isinstance(step, Submit):
         return not capable.has_legs_for(desk, trade, step)
+    if isinstance(step, Cancel) and absence.is_repeated_soon(desk, step.order):
+        return True
     return capable.must_queue(desk, trade, step)
 
 

@@ -8,15 +8,20 @@ from dataclasses import replace
 
 import pytest
 
-from engine.brokers import OrderSeen
+from engine.brokers import OrderSeen, Unclear
 from engine.brokers._wire import http
 from engine.brokers._wire.nameless import accepted
 from engine.brokers.alpaca import rest
-from engine.domain.errors import BrokerAuthError, BrokerUnavailable, OrderRejected
+from engine.domain.errors import (
+    BrokerAuthError,
+    BrokerUnavailable,
+    OrderRejected,
+    OrderStateUnknown,
+)
 from engine.domain.order import OrderState, OrderType, Purpose
 from engine.flows import flatten, send
 from engine.market import NYSE
-from tests.rig import ADMIN, spy
+from tests.rig import ADMIN, d, spy
 from tests.scenarios.outside_desk import BUY, HIDDEN, LISTED, SAFE, alive, check, held, live, orders
 from tests.sim import Sim, run
 
@@ -66,6 +71,32 @@ async def test_a_stop_that_hangs_is_sent_again_in_time_where_two_are_never_taken
     assert (len(stops), len(set(stops))) == (n_sent, 1)
     states = {o.state for o in live(rig, Purpose.STOP)}
     assert states == {OrderState.ACCEPTED if n_sent == 2 else OrderState.SUBMITTING}
+    await check(rig)
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [("STC 1 SPY 603C 1/31", 1), ("STC SPY 603C 1/31", 0), ("move SPY 603C stop to 1.80", 2)],
+)
+async def test_a_lost_stop_is_sent_once_more_before_it_is_cancelled_where_our_id_is_hidden(
+    opened, text, left
+):
+    """There was no number to cancel it by: E*TRADE's list proved it absent 12 s later, all bare."""
+    rig = await opened(terms=HIDDEN)
+    await rig.say(BUY)
+    rig.outside.says["*"] = Unclear()
+
+    async def lost(_plain, _request):
+        raise OrderStateUnknown("reset by peer")
+
+    sent = answering(rig, OrderType.STOP, lost)
+    await rig.fill(spy(), "2.14", "2.15")
+    await rig.say(text)
+    await alive(rig, 6)
+    assert sent[0] == sent[1]
+    assert sum(t.qty_open for t in rig.trades()) == left
+    stops = [(o.qty, o.stop) for o in await rig.broker.open_orders("main")]
+    assert stops == ([(left, d("1.80") if left == 2 else rig.trade().stop.price)] if left else [])
     await check(rig)
 
 
