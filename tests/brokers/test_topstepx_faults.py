@@ -96,6 +96,24 @@ async def test_a_failure_that_proves_nothing_is_doubt_until_it_is_looked_up(
     assert isinstance(found, Seen if is_done else Absent)
 
 
+@pytest.mark.parametrize("said", [None, True, 0, "9001"])
+async def test_an_order_that_is_taken_without_its_number_is_doubt_and_found_by_its_tag(
+    bench: TopstepBench, monkeypatch: pytest.MonkeyPatch, said: object
+) -> None:
+    """O-20: under no number, or somebody else's, it could be neither cancelled nor told."""
+    act = bench.broker._api.act  # type: ignore[attr-defined]
+
+    async def unnumbered(*what: Any, **more: Any) -> Any:
+        return {**await act(*what, **more), "orderId": said}
+
+    monkeypatch.setattr(bench.broker._api, "act", unnumbered)  # type: ignore[attr-defined]
+    request = entry(bench)
+    with pytest.raises(OrderStateUnknown):
+        await bench.broker.submit(request)
+    assert bench.venue.log.n_acts == 1, "sent again by itself"
+    assert isinstance(await bench.broker.find(bench.account, request.client_order_id), Seen)
+
+
 @pytest.mark.parametrize(
     ("code", "error"),
     [
