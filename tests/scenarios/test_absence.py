@@ -1,11 +1,16 @@
 """What proves that the broker never had an order (O-06), and how soon; what is there twice."""
 
+import asyncio
+from dataclasses import replace
+
 import pytest
 
-from engine.brokers import Unclear
+from engine.brokers import Absent, Unclear
 from engine.domain.order import OrderState, Purpose
+from engine.domain.trade import TradeState
 from engine.flows import absence, compare, glance, send, watch
-from tests.scenarios.outside_desk import BUY, alive, check, orders, watched
+from tests.rig import d
+from tests.scenarios.outside_desk import BUY, SAFE, alive, check, held, live, orders, watched
 from tests.scenarios.test_desk_at_venues import at
 
 POLLED = {"dedupes_client_id": False, "has_stream": False, "working_lists": 2}
@@ -39,6 +44,43 @@ async def test_one_list_and_one_look_of_its_own_prove_that_an_old_entry_never_ca
     rig, entry = await lost(opened, 32)
     assert await listed_and_looked_at(rig, entry)
     await check(rig)
+
+
+async def test_that_it_is_absent_says_nothing_while_its_request_is_under_way(opened):  # O-06
+    """It may arrive a moment later: the time after which it counts as absent does not run yet."""
+    rig, entry = await lost(opened, 5)
+    rig.desk.in_flight.add(entry.order_id)
+    assert not await absence.absent(rig.desk, entry.order_id, Absent(as_of=rig.clock.now()))
+    assert entry.order_id not in rig.desk.doubts.absent
+    rig.desk.in_flight.clear()
+
+
+async def unanswered_stop(opened):
+    """The stop of two, whose answer is not known, where a second one under its id is refused."""
+    rig = await opened(SAFE)
+    trade = await held(rig)
+    (stop,) = live(rig, Purpose.STOP)
+    rig.desk.book.orders[stop.order_id] = replace(stop, state=OrderState.UNKNOWN)
+    rig.outside.requests.clear()
+    return rig, trade, stop
+
+
+@pytest.mark.parametrize("change", [{"qty_open": d(1)}, {"state": TradeState.CLOSED}])
+async def test_an_exit_for_more_than_is_held_by_now_is_not_sent_again(opened, change):  # I-17
+    rig, trade, stop = await unanswered_stop(opened)
+    rig.desk.book.trades[trade.trade_id] = replace(trade, **change)
+    assert not await absence.unseen(rig.desk, stop.order_id)
+    assert not rig.outside.requests
+
+
+async def test_an_exit_that_is_heard_of_while_it_waits_to_be_sent_again_is_not(opened):  # I-11
+    rig, _, stop = await unanswered_stop(opened)
+    async with rig.desk.lock("main"):
+        again = asyncio.create_task(absence.unseen(rig.desk, stop.order_id))
+        await asyncio.sleep(0.01)
+        rig.desk.book.orders[stop.order_id] = stop
+    assert await again
+    assert not rig.outside.requests
 
 
 @pytest.mark.parametrize("look", [glance.is_as_left, compare.compare])
