@@ -11,7 +11,7 @@ from engine.domain.errors import BrokerUnavailable, OrderRejected, OrderStateUnk
 from engine.domain.order import Intent, OrderState, Purpose
 from engine.domain.record import changed
 from engine.domain.source import RouteRule
-from engine.flows import broker_switch, facts, halt, recover, send
+from engine.flows import broker_switch, facts, flatten, halt, recover, send
 from storage.memory import MemoryVault
 from tests import rig as desks
 from tests import truth
@@ -220,6 +220,8 @@ async def test_a_closing_that_may_mean_trades_of_several_alerts_is_asked_about_a
         assert record.state is AlertState.HELD
         (question,) = rig.approvals()
         assert len(question.candidates) == 2
+        other = await rig.say("STC 2 QQQ 500C 1/31")
+        assert other.state is AlertState.REJECTED, "what nobody holds is said to be none"
         assert not [t for t in rig.desk.book.open_trades() if t.closes]
 
 
@@ -228,6 +230,15 @@ async def test_an_alert_that_no_account_can_take_is_refused_once_with_its_reason
         record = await rig.say("BTO 2 SPY 603.0001C 1/31 @ 2.15")
         assert record.state is AlertState.REJECTED
         assert not entries(rig)
+
+
+async def test_what_closes_one_account_closes_no_other():
+    """R-04, R-05: a prop firm's limit is its own account's; a copy elsewhere is held on."""
+    async with made(2, to="all") as rig:
+        await rig.say(BUY)
+        await rig.fill(spy(), "2.13", "2.14")
+        await flatten.of_account(rig.desk, "a", "near the prop firm's maximum loss limit")
+        assert [t.account for t in rig.desk.book.trades.values() if t.closes] == ["a"]
 
 
 async def test_the_emergency_stop_cancels_at_every_account_at_once():
