@@ -332,6 +332,21 @@ async def test_only_an_answer_that_says_so_proves_absence(
     assert isinstance(await shares.broker.find("main", "TSX"), found)
 
 
+async def test_an_answer_about_another_order_proves_no_absence(
+    shares: VenueBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """O-08: what was asked for may be there all the same, and would be sent once more."""
+    await shares.start()
+    order = await shares.submit(Side.BUY, 1, OrderType.LIMIT, limit="1.95")
+    rows = await shares.broker._got("main", order.client_order_id)  # type: ignore[attr-defined]
+
+    async def other_rows(*_: object) -> object:
+        return rows
+
+    monkeypatch.setattr(shares.broker, "_got", other_rows)
+    assert await shares.broker.find("main", "TSX") == Unclear()
+
+
 # -- orders -----------------------------------------------------------------------------------
 
 
