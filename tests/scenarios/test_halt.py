@@ -352,6 +352,21 @@ async def test_a_double_click_is_one_order():  # D-06, D-07
     await rig.close()
 
 
+async def test_a_click_by_who_may_not_or_on_an_older_card_sends_nothing():  # I-28, I-29
+    rig = await make(sources=desks.profiles(Handling.APPROVE))
+    await rig.say("BTO 1 SPY 603C 1/31 @ 2.15")
+    (question,) = rig.approvals()
+    for version, who, error in (
+        (question.version, VIEWER, NotAllowed),
+        (question.version - 1, TRADER, ApprovalExpired),
+    ):
+        with pytest.raises(error):
+            await approve.approve(rig.desk, question.approval_id, version, who)
+    assert rig.approvals() == [question]
+    assert rig.desk.broker("paper").n_submits == 0
+    await rig.close()
+
+
 @pytest.mark.parametrize("error", [RuntimeError("boom"), ZeroDivisionError(), KeyError("x")])
 async def test_a_risk_check_that_raises_denies(error):  # R-10, I-21
     rig = await make()
