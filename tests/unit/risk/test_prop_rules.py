@@ -76,7 +76,10 @@ def test_whatever_happens_the_floor_never_falls_and_never_passes_the_start(
         assert rules.state_of(state.text()) == state
 
 
-@pytest.mark.parametrize("text", ["", "{}", "null", '{"peak_usd": "NaN"}', "[1]"])
+UNKNOWN_PEAK = '{"peak_usd": "NaN", "day_on": "2025-01-29", "closed_on": null}'
+
+
+@pytest.mark.parametrize("text", ["", "{}", "null", UNKNOWN_PEAK, "[1]"])
 def test_a_state_that_cannot_be_read_is_none_and_nothing_is_made_up(text: str) -> None:
     with pytest.raises((ValueError, KeyError, TypeError)):
         rules.state_of(text)
