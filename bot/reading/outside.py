@@ -165,8 +165,10 @@ class OutsideReading:
             raise UserError("Quotes of this feed are not graded. Nothing was looked up.")
         known = self._quoted()
         if name is not None:
-            wanted = name.strip().upper()
-            known = [i for i in known if wanted in (i.label.upper(), i.symbol)][:1]
+            wanted = name.strip().upper().lstrip("$")
+            exact = [i for i in known if i.label.upper() == wanted]
+            of_it = [i for i in known if i.symbol == wanted.lstrip("/")]
+            known = (exact or sorted(of_it, key=lambda i: i.kind == "option"))[:1]
             if not known:
                 shown = text.safe_line(name, 40)
                 raise UserError(f"“{shown}” was never quoted here. Nothing was looked up.")

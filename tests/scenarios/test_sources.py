@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,7 +10,7 @@ import pytest
 
 from bot.reading.outside import OutsideReading
 from engine.brokers._wire.usage import Usage
-from engine.domain.instrument import Instrument
+from engine.domain.instrument import Instrument, future, stock
 from engine.domain.quote import Quote
 from engine.feeds._several import Several
 from engine.flows.sources import WITHOUT_S, Sources
@@ -104,6 +104,25 @@ async def test_only_what_is_of_this_moment_counts_as_a_new_quote(rig: Rig) -> No
     assert await outside.refresh() == (0, ["AAPL"]), "a crossed market is no quote"
     said += [replace(known, exchange_at=now - timedelta(seconds=1), received_at=now)]
     assert await outside.refresh() == (1, [])
+
+
+async def test_a_symbols_data_is_its_own_and_not_that_of_its_first_option(rig: Rig) -> None:
+    """/data quality SPY told of SPY 603C, once that was quoted first."""
+    rig.board.quality = Quality()
+    rig.quote(spy(), "2.14", "2.16")
+    outside = OutsideReading(rig.desk, lambda: SimpleNamespace(now=rig.clock.now(), stamp=str))  # type: ignore[arg-type, return-value]
+
+    def shown(name: str) -> str:
+        (row,) = outside.data(name).rows
+        return row.label
+
+    assert shown("SPY") == spy().label, "better than nothing"
+    rig.quote(stock("SPY"), "600.00", "600.02")
+    mes = future("MES", date(2025, 3, 21))
+    rig.quote(mes, "6000", "6000.25")
+    assert shown("$spy ") == "SPY"
+    assert shown(spy().label.lower()) == spy().label
+    assert shown("/MES") == shown("mes") == mes.label
 
 
 async def test_an_option_that_is_over_is_no_poor_data(rig: Rig) -> None:
