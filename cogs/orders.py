@@ -56,7 +56,7 @@ class Orders(commands.Cog):
         """One of them."""
         app = self.bot.app
         await app.gate.begin(interaction, "order status")
-        row, stamp = await app.reading.order(id.strip())
+        row, stamp = await app.reading.order(order_id_of(app, id.strip().upper()))
         await reply.report(interaction, orders_card.one(row, stamp))
 
     @order.command(name="history", description="Every step of one order, from the journal")
@@ -65,7 +65,7 @@ class Orders(commands.Cog):
         """The story that it belongs to."""
         app = self.bot.app
         await app.gate.begin(interaction, "order history")
-        row, _ = await app.reading.order(id.strip())
+        row, _ = await app.reading.order(order_id_of(app, id.strip().upper()))
         report = await app.reading.trace(row.order_id)
         if report is None:
             raise UserError("The journal has nothing of this order. Nothing was done.")
@@ -82,7 +82,11 @@ class Orders(commands.Cog):
         """Entries only: what protects a trade is moved, not cancelled."""
         app = self.bot.app
         who = await app.gate.begin(interaction, "order cancel")
-        await ask_first(app, interaction, cancel_question(app, id.strip(), who, reason))
+        await ask_first(
+            app,
+            interaction,
+            cancel_question(app, order_id_of(app, id.strip().upper()), who, reason),
+        )
 
     @order.command(name="modify", description="Another price or quantity for a working entry")
     @app_commands.describe(

@@ -43,6 +43,9 @@ async def test_orders_are_listed_shown_and_traced(tmp_path, monkeypatch):
         one = plain((await it.slash("tom", "orders", "order status", id=moved.order_id)).reply)
         assert "working" in one
         assert moved.order_id in one
+        for typed in (moved.order_id.lower(), moved.order_id[:9], moved.order_id[2:9].lower()):
+            same = await it.slash("tom", "orders", "order status", id=typed)
+            assert moved.order_id in plain(same.reply), "as #order- takes it"
         story = plain((await it.slash("tom", "orders", "order history", id=stop.order_id)).reply)
         assert "Trace" in story
         unknown = await it.slash("tom", "orders", "order status", id="TSNONE")
