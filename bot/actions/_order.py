@@ -8,6 +8,10 @@ if TYPE_CHECKING:
     from bot.app import App
 
 
+_FEWEST = 4
+"""Characters that name an order."""
+
+
 def order_id_of(app: "App", typed: str) -> str:
     """The whole id: as typed, or the one live order whose id begins so (4 characters or more).
 
@@ -15,7 +19,7 @@ def order_id_of(app: "App", typed: str) -> str:
         UserError: several begin like this.
     """
     known = app.desk.book.orders
-    if typed in known:
+    if typed in known or len(typed) < _FEWEST:
         return typed
     found = [key for key in known if key.startswith((typed, f"TS{typed}"))]
     if len(found) > 1:

@@ -51,6 +51,9 @@ async def test_orders_are_listed_shown_and_traced(tmp_path, monkeypatch):
         unknown = await it.slash("tom", "orders", "order status", id="TSNONE")
         assert "There is no order" in unknown.text
         assert unknown.ephemeral
+        for few in (" ", "TS", moved.order_id[:3]):
+            told = await it.slash("tom", "orders", "order status", id=few)
+            assert "There is no order" in told.text, "too little to mean the only one"
         found = await it.user("tom").autocomplete("orders", "order status", "id", id="spy")
         assert stop.order_id in [c["value"] for c in found.choices]
 
