@@ -12,6 +12,7 @@ from engine.copilot.seen import Jotting, Move, Seen
 from engine.desk import Desk
 from engine.domain.alert import Alert
 from engine.domain.desk import AlertRecord, AlertState, Document
+from engine.domain.instrument import Instrument
 from engine.domain.order import Intent
 from engine.domain.trade import LedgerEntry, Trade
 from engine.market import new_york_date
@@ -102,6 +103,7 @@ class Briefing:
             title="Take profits",
             advised=recommend.take(self._held(()), min_r),
             rules=recommend.TAKE_RULES,
+            instruments=self._priced(),
         )
 
     async def cut_losses(self) -> recommendations.RecommendationsReport:
@@ -112,6 +114,7 @@ class Briefing:
             title="Cut losses",
             advised=recommend.cut(self._held(await self._alerts())),
             rules=recommend.CUT_RULES,
+            instruments=self._priced(),
         )
 
     async def opportunities(
@@ -147,6 +150,10 @@ class Briefing:
             )
         )
 
+    def _priced(self) -> list[Instrument]:
+        """Everything that is held."""
+        return [leg.instrument for t in self._app.desk.book.open_trades() for leg in t.legs]
+
     def _advice(
         self, held: recommend.Held, found: list[Idea]
     ) -> recommendations.RecommendationsReport:
@@ -162,6 +169,7 @@ class Briefing:
             ],
             rules=(*recommend.CUT_RULES, *recommend.RISK_RULES, *recommend.TAKE_RULES),
             risk_note=recommend.risk_note(held.limits),
+            instruments=self._priced(),
         )
 
     def _held(self, alerts: "list[AlertRecord] | tuple[AlertRecord, ...]") -> recommend.Held:

@@ -54,7 +54,8 @@ def build(
     held: list[Held] = []
     why = equity_usd.reason if isinstance(equity_usd, Missing) else ""
     labels = {}
-    for trade in trades:
+    known = list(trades)
+    for trade in known:
         labels[trade.trade_id] = unit_label(trade.legs)
         made = _held(frame, trade, kelly, sectors or {}, fee_usd or {})
         if isinstance(made, Missing):
@@ -71,7 +72,7 @@ def build(
             max_trades=max_trades,
             wanted_pct=wanted_pct,
         )
-    stamp = frame.stamp(f"rebalance-{target}")
+    stamp = frame.stamp(f"rebalance-{target}", (leg.instrument for t in known for leg in t.legs))
     if isinstance(plan, Unknown):
         none = Missing(plan.reason)
         return RebalanceReport(

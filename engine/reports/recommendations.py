@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Literal
 
+from engine.domain.instrument import Instrument
 from engine.reports import NO_QUOTE, Figure, Frame, Missing, Stamp
 from engine.reports._said import Said
 
@@ -74,14 +75,18 @@ def build(
     rules: Iterable[str],
     limit: int = 7,
     risk_note: Said | None = None,
+    instruments: Iterable[Instrument] = (),
 ) -> RecommendationsReport:
-    """The most pressing ``limit``; one per trade and action, the more urgent one stays."""
+    """The most pressing ``limit``; one per trade and action, the more urgent one stays.
+
+    ``instruments``: whose prices the rules looked at.
+    """
     found: dict[tuple[str, str], Advice] = {}
     for advice in sorted(advised, key=_pressing):
         found.setdefault((advice.trade_id or advice.key, advice.action), advice)
     rows = tuple(found.values())
     return RecommendationsReport(
-        stamp=frame.stamp("recommendations"),
+        stamp=frame.stamp("recommendations", instruments),
         title=title,
         rows=rows[:limit],
         n_in_all=len(rows),

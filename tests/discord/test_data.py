@@ -91,6 +91,10 @@ async def test_every_answer_that_rests_on_prices_says_how_good_they_are(tmp_path
             ("positions", {}),
             ("positions", {"symbol": "SPY"}),
             ("portfolio-summary", {}),
+            ("what-to-do", {}),
+            ("take-profits", {}),
+            ("cut-losses", {}),
+            ("rebalance", {}),
             ("risk check", {"symbol": "AAPL", "side": "buy", "quantity": "1"}),
         ):
             said = plain((await it.slash("tom", "orders", command, **more)).reply)
