@@ -20,6 +20,8 @@ from engine.feeds.tastytrade.reading import rows_in
 
 SILENT_S = 90.0
 """Real seconds; the other side is to say something at least once a minute."""
+_BESIDE = frozenset({"Greeks", "Candle"})
+"""What a login may not have: that it is refused costs no quote."""
 _MOST_ODD = 20
 """So many messages in a row that cannot be read are a lost line; fewer cost nobody a quote."""
 
@@ -75,6 +77,9 @@ class Link(DXLinkStreamer):
                 self._control(kind, message)
 
     def _control(self, kind: Any, message: Mapping[str, Any]) -> None:
+        if kind in ("ERROR", "CHANNEL_CLOSED") and self._type_of(message) in _BESIDE:
+            self._subscription_state.pop(self._type_of(message), None)  # opened anew when asked
+            return
         if kind == "ERROR":
             raise BrokerUnavailable(f"market data: {str(message.get('error'))[:60]}")
         if kind == "CHANNEL_OPENED":

@@ -1,6 +1,7 @@
 """tastytrade's market data at its venue: streamed by DXLink, asked for where that is silent."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -200,6 +201,30 @@ async def test_a_message_that_cannot_be_read_costs_nobody_the_line(world: World,
     await world.venue.dxlink.channels[0].socket.send_str(text)
     await world.tell(SPY, "601.00", "601.02")
     await world.until(lambda: bool(world.got) and world.got[-1].bid == 601)
+    assert world.feed._link is link
+
+
+@pytest.mark.parametrize("kind", ["CHANNEL_CLOSED", "ERROR"])
+async def test_candles_that_are_refused_cost_no_quote(world: World, kind: str) -> None:
+    """Each alert asks for the past: where a login has none, each hung up the line of all quotes."""
+    world.venue.dxlink.candles["SPY"] = [
+        {"time": 1_763_474_400_000, "open": 1, "high": 1, "low": 1, "close": 1, "volume": 1}
+    ]
+    await world.start()
+    await world.feed.watch([SPY])
+    await world.until(world.is_subscribed)
+    link = world.feed._link
+    for n_opened in (1, 2):
+        await world.feed.bars(SPY, "1d", 5)
+        (_, *past) = world.venue.dxlink.channels
+        assert len(past) == n_opened, "it is opened anew when it is asked for"
+        channel = past[0]
+        await channel.socket.send_str(
+            json.dumps({"type": kind, "channel": channel.number, "error": "BAD_ACTION"})
+        )
+        await world.tell(SPY, "601.00", "601.02")
+        await world.until(lambda: bool(world.got) and world.got[-1].bid == 601)
+        world.got.clear()
     assert world.feed._link is link
 
 
