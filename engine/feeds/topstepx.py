@@ -26,11 +26,14 @@ from engine.domain.money import exact
 from engine.domain.quote import Quote
 from engine.feeds import FeedAdapter, FeedSetup
 from engine.feeds._past import reaching_back, told
+from engine.market import CME
 
 log = logging.getLogger(__name__)
 
 _AGAIN_S = 3.0
 """What could not be looked up is looked up again so soon: nobody else would ask for it."""
+_MUTE_S = 40.0
+"""A hub that stands and tells nothing for so long, while its market trades, is in trouble."""
 _STANDS = timedelta(seconds=2)
 """So often a frame that names no side, of a trade alone, tells that the last quote stands."""
 _FIRST_S = 0.8
@@ -100,6 +103,8 @@ class Topstepx(FeedAdapter):
         self._of_contract: dict[str, Instrument] = {}
         self._tops: dict[str, _Top] = {}
         self._last: dict[str, Quote] = {}
+        self._heard_at = 0.0
+        """Monotonic time of the last quote, or of the connection."""
         self._moved = asyncio.Condition()
         self._queue: asyncio.Queue[Quote | None] = asyncio.Queue()
         self._hub: Hub | None = None
@@ -127,7 +132,7 @@ class Topstepx(FeedAdapter):
         except (BrokerAuthError, BrokerUnavailable):
             await hub.close()
             raise
-        self._hub = hub
+        self._hub, self._heard_at = hub, self.clock.monotonic()
         self._of_contract.clear()
         self._asked.clear()
         await self._subscribe_all(hub)
@@ -150,6 +155,13 @@ class Topstepx(FeedAdapter):
         if self._hub is not None:
             await self._hub.close()
             self._hub = None
+
+    @property
+    def trouble(self) -> str:
+        """That the hub keeps alive and tells nothing: nobody else would miss its quotes."""
+        is_due = self._hub is not None and self._of_contract and CME.is_open(self.clock.now())
+        is_mute = self.clock.monotonic() - self._heard_at >= _MUTE_S
+        return "the hub stands, and tells no quotes" if is_due and is_mute else ""
 
     # -- contract -------------------------------------------------------------------------------
 
@@ -278,6 +290,7 @@ class Topstepx(FeedAdapter):
                 log.info("%s: a quote of %s that is none: %s", self.name, instrument.key, error)
                 continue
             if quote is not None:
+                self._heard_at = self.clock.monotonic()
                 self._last[instrument.key] = quote
                 self._queue.put_nowait(quote)
                 async with self._moved:

@@ -351,3 +351,30 @@ async def test_what_the_firm_does_not_list_or_cannot_say_has_no_past(
     venue.refuse_with["/api/History/retrieveBars"] = [4]
     with pytest.raises(BrokerUnavailable):
         await feed.bars(MES, "1h", 4)
+
+
+async def test_a_hub_that_keeps_alive_and_tells_nothing_is_in_trouble_while_its_market_trades(
+    venue: TopstepxVenue, feed: Topstepx
+) -> None:
+    """Entries had no quote for as long as it lasted, and nobody was told why."""
+    assert not feed.trouble, "nothing is watched yet"
+    await feed.watch([MES])
+    await watching(venue, MES)
+    put(venue, MES, "6700", "6700.25")
+    await next_of(feed)
+    venue.clock.advance(39)  # type: ignore[attr-defined]
+    assert not feed.trouble
+    venue.clock.advance(1)  # type: ignore[attr-defined]
+    assert feed.trouble == "the hub stands, and tells no quotes"
+    venue.clock.jump(datetime(2026, 11, 21, 15, 0, tzinfo=UTC))  # type: ignore[attr-defined]
+    assert not feed.trouble, "on a Saturday nothing is to be told"
+
+
+async def test_a_quote_ends_the_trouble_of_a_mute_hub(venue: TopstepxVenue, feed: Topstepx) -> None:
+    await feed.watch([MES])
+    await watching(venue, MES)
+    venue.clock.advance(40)  # type: ignore[attr-defined]
+    assert feed.trouble
+    put(venue, MES, "6700", "6700.25")
+    await next_of(feed)
+    assert not feed.trouble
