@@ -38,6 +38,7 @@ _STATES: Mapping[str, LiveState] = {
     "Expired": "expired",
     "Rejected": "rejected",
 }
+_MOST_WHOLE = Decimal(10) ** 20
 _OURS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
 
 
@@ -53,7 +54,10 @@ def number(value: Any) -> Decimal | None:
         found = Decimal(str(value))
     except InvalidOperation:
         return None
-    return found if found.is_finite() else None
+    if not found.is_finite():
+        return None
+    is_whole = found == found.to_integral() and abs(found) < _MOST_WHOLE
+    return found.quantize(Decimal(1)) if is_whole else found  # 200.0 shares are shown as 200
 
 
 def needed(raw: Mapping[str, Any], key: str) -> Decimal:

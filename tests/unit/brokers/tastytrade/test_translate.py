@@ -149,6 +149,8 @@ def test_times_come_as_text_and_as_milliseconds() -> None:
 def test_figures_are_exact_and_nonsense_is_no_figure() -> None:
     assert translate.number("150.10") == D("150.10")
     assert translate.number(3) == 3
+    shown = [f"{translate.number(text):f}" for text in ("200.0", "1.0", "1E+3", "2.10", "0.000")]
+    assert shown == ["200", "1", "1000", "2.10", "0"], "a card says how many, without tenths"
     for nonsense in (None, "", "NaN", "Infinity", "a lot", True, [], {}):
         assert translate.number(nonsense) is None
 
