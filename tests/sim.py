@@ -14,6 +14,8 @@ from tests.conformance.faulty_broker import Faults
 from tests.rig import START, spy
 from tests.scenarios.outside_desk import Outside
 
+_LEAST_S = 1e-9
+
 
 class _Leaping(selectors.SelectSelector):
     """Instead of waiting, time is made later."""
@@ -24,8 +26,8 @@ class _Leaping(selectors.SelectSelector):
         if timeout is None:
             return super().select(0.05)
         found = super().select(0)
-        if not found:
-            self.loop.at += timeout
+        if not found and timeout > 0:
+            self.loop.at += max(timeout, _LEAST_S)  # less than its last digit would be no step
         return found
 
 
