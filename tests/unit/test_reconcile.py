@@ -382,3 +382,13 @@ def adopt(made: Books, found: Findings) -> None:
     made.account, _ = ledger.deposit(
         made.account, D(5000) - made.account.cash_usd, LATER, "reconcile-1"
     )
+
+
+def test_a_bust_is_in_the_books_by_the_mark_on_what_it_took_back_alone() -> None:
+    """Under an id of its own it is found in no ledger, and would be taken for new each time."""
+    bust = a_fill("b1", kind="bust", of="f1")
+    assert not reconcile.is_booked(bust, {"f1", "b1"})
+    assert reconcile.is_booked(bust, {"f1", "f1#bust"})
+    own_id = a_fill("f1", kind="correct", of="f1")
+    assert not reconcile.is_booked(own_id, {"f1"})
+    assert reconcile.is_booked(own_id, {"f1", "f1#correct"})
