@@ -225,6 +225,7 @@ async def test_a_halt_survives_a_restart_and_only_an_admin_lifts_it():
     rig = await make(store=store)
     with pytest.raises(NotAllowed):
         await halt.emergency_stop(rig.desk, VIEWER, close=True, reason="")
+    assert not rig.desk.halted, "he may not only not close"
     await halt.emergency_stop(rig.desk, TRADER, close=False, reason="drill")
     await rig.desk.stop_tasks()
     again = await make(store=store)
