@@ -129,6 +129,15 @@ async def test_the_books_are_backed_up_before_the_switch_and_without_a_copy_it_s
     await rig.close()
 
 
+async def test_a_first_word_for_live_is_over_once_an_admin_says_paper():  # O-24
+    rig = await real_money()
+    await mode.to_live(rig.desk, ADMIN, "ready")
+    await mode.to_paper(rig.desk, SECOND, "not yet")
+    await mode.to_live(rig.desk, SECOND, "agreed")
+    assert mode.of(rig.desk) == "paper"
+    await rig.close()
+
+
 @pytest.mark.parametrize("minutes", [16, -1])
 async def test_a_first_word_that_is_too_old_or_from_the_future_does_not_count(minutes):
     rig = await real_money()
