@@ -551,6 +551,25 @@ async def test_a_person_picks_the_order_among_those_that_may_be_it(opened):
     await check(rig)
 
 
+async def test_what_a_look_found_while_a_person_said_so_too_is_said_once(opened):
+    rig = await opened(terms=BLIND)
+    rig.faults.unknown_after_accept, rig.faults.drop_events = 1, 1000
+    rig.outside.says["*"] = Absent(as_of=rig.clock.now())
+    await rig.say(BUY)
+    (entry,) = orders(rig, Purpose.ENTRY)
+    (theirs,) = await rig.broker.open_orders("main")
+    rig.outside.says["*"] = Seen(order=theirs)
+
+    async def recognise(*_):
+        await send.look_up(rig.desk, entry.order_id)
+
+    rig.outside.recognise = recognise
+    said = await resolve.is_this(rig.desk, ADMIN, entry.order_id, theirs.broker_id)
+    assert theirs.broker_id in said
+    assert rig.desk.book.orders[entry.order_id].state is OrderState.ACCEPTED
+    await check(rig)
+
+
 async def test_what_its_broker_says_at_this_moment_is_shown_and_may_be_chosen(opened):
     rig = await opened(terms=BLIND)
     rig.faults.unknown_after_accept = 1
