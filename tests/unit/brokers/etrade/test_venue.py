@@ -374,6 +374,10 @@ async def test_two_alike_of_which_one_arrived_are_nobodys_guess(bench: EtradeBen
         found = await bench.broker.find("main", request.client_order_id)
         assert isinstance(found, Unclear)
         assert len(found.candidates) == 1
+    n_acts = bench.venue.log.n_acts
+    with pytest.raises(OrderStateUnknown, match="not known yet"):
+        await bench.broker.cancel("main", pair[0].client_order_id)
+    assert bench.venue.log.n_acts == n_acts, "nothing is cancelled under no number"
     (there,) = found.candidates
     await bench.broker.recognise("main", pair[0].client_order_id, there.broker_id)  # by a person
     found = await bench.broker.find("main", pair[0].client_order_id)
