@@ -77,6 +77,8 @@ async def _on_own(desk: Desk, fill: BrokerFill, known: Order) -> None:
         if fill.execution_id in desk.book.executions:
             return
         order = desk.book.orders.get(known.order_id) or await desk.order(known.order_id) or known
+        if not _fits(order, fill):
+            raise InvariantError(f"{fill.side} is none of order {order.order_id}")
         if await echo.is_heard(desk, fill, order):
             return
         trade = await desk.trade(order.trade_id)
@@ -92,6 +94,15 @@ async def _on_own(desk: Desk, fill: BrokerFill, known: Order) -> None:
             if is_booked(echo.named(fill, desk.book.executions), desk.book.executions):
                 return
             await _book(desk, echo.named(fill, desk.book.executions), order, trade)
+
+
+def _fits(order: Order, fill: BrokerFill) -> bool:
+    """Whether an order trades that way: some brokers give its number anew, to somebody's order."""
+    return any(
+        fill.side.sign * order.side.sign * leg.ratio > 0
+        for leg in order.legs
+        if leg.instrument.key == fill.instrument.key
+    )
 
 
 async def _book(desk: Desk, fill: BrokerFill, order: Order, trade: Trade) -> None:

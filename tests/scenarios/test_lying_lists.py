@@ -14,7 +14,7 @@ from engine.flows import echo, recover, send
 from tests import rig as desks
 from tests import truth
 from tests.conformance.faulty_broker import Faults, FaultyBroker
-from tests.rig import d, spy
+from tests.rig import d, spy, told_fill
 
 BUY = "BTO 2 SPY 603C 1/31 @ 2.15"
 
@@ -430,6 +430,25 @@ async def test_an_exit_that_bears_the_id_of_its_entry_is_booked(rig):
     booked = await rig.desk.store.find(Execution)
     assert sorted(e.side for e in booked) == ["buy", "sell"], "each once"
     assert not rig.desk.health.get("reconcile main")
+    await check(rig)
+
+
+@pytest.mark.parametrize("is_named", [True, False])
+async def test_a_sale_under_the_number_that_our_entry_had_is_somebodys(rig, is_named):
+    """Where numbers are given anew: booked to the entry, its stop stayed for what was sold."""
+    await bought(rig)
+    (entry,) = (o for o in rig.desk.book.orders.values() if o.purpose is Purpose.ENTRY)
+    theirs = {"broker_id": entry.broker_id, "side": Side.SELL, "qty": d(2), "price": d("2.40")}
+    name = entry.order_id if is_named else ""
+    fill = told_fill(rig, "X-9", client_order_id=name, **theirs)
+    await send.on_event(rig.desk, "paper", Filled(fill=fill))
+    for _ in range(2):
+        await rig.fill(spy(), "2.14", "2.16")
+        await rig.pass_time(1)
+    assert held(rig) == 0
+    assert stops(rig) == [], "it would open the other side"
+    assert not rig.desk.book.open_trades()
+    assert any("traded outside" in note for note in rig.notes())
     await check(rig)
 
 
