@@ -380,18 +380,18 @@ async def _adopt(
     # A split first: its shares would pass for those of an option that was exercised.
     gaps = [g for g in gaps if not await splits.on_gap(desk, account, g)]
     gaps = await renamed.on_gaps(desk, account, gaps, found.cash)
-    for gap in await expired.on_gaps(desk, account, gaps, found.cash):
-        if _may_be_filling(desk, account, gap):
-            continue
+    gaps = list(await expired.on_gaps(desk, account, gaps, found.cash))
+    for gap in [g for g in gaps if not _may_be_filling(desk, account, g)]:
         if not await taken_back.on_gap(desk, account, gap, seen.recent, seen.fills):
             await _adopt_position(desk, account, gap)
     is_same = before.cash is not None and found.cash == before.cash
     # What is corrected in a moment, or has filled unheard, has moved its money already.
     is_later = found.positions or unsure or _is_changing(seen)
-    if found.cash is not None and is_same and not is_later:
-        cash = found.cash
-        if not await repriced.on_cash(desk, account, seen.fills, cash.usd, cash.theirs):
-            await ends.on_cash(desk, account, cash.usd, cash.theirs)
+    cash = found.cash if is_same and not is_later else None
+    if cash is None or _may_be_paid_for(desk, account, cash.usd):
+        return
+    if not await repriced.on_cash(desk, account, seen.fills, cash.usd, cash.theirs):
+        await ends.on_cash(desk, account, cash.usd, cash.theirs)
 
 
 def _is_changing(seen: _Seen) -> bool:
@@ -414,8 +414,20 @@ def _may_be_filling(desk: Desk, account: str, gap: PositionGap) -> bool:
     mine = [o for o in working if [leg.instrument for leg in o.legs] == [gap.instrument]]
     if not any(o.side.sign * gap.qty > 0 and o.leaves >= abs(gap.qty) for o in mine):
         return False
+    return _is_unheard(desk, account, f"{account}|{gap.instrument.key}|{gap.theirs}|filling")
+
+
+def _may_be_paid_for(desk: Desk, account: str, usd: Decimal) -> bool:
+    """The same of money: positions may lag as well. It is no deposit, nor taken out."""
+    working = desk.book.pending_entries(account)
+    if not any(o.side.sign * usd < 0 and len(o.legs) == 1 for o in working):
+        return False
+    return _is_unheard(desk, account, f"cash of {account}|{usd}")
+
+
+def _is_unheard(desk: Desk, account: str, name: str) -> bool:
+    """Whether it has not lasted for longer than lists lag; then it is looked at again."""
     now = desk.clock.monotonic()
-    name = f"{account}|{gap.instrument.key}|{gap.theirs}|filling"
     left_s = desk.doubts.lacking.setdefault(name, now) + _UNHEARD_S - now
     if left_s <= 0:
         return False

@@ -271,6 +271,20 @@ async def test_what_an_entry_that_works_may_have_filled_is_no_strangers(rig):
     await check(rig)
 
 
+async def test_what_an_entry_that_works_may_have_cost_is_not_taken_out(rig):
+    """The money has moved, and neither the position nor the fill is in a list yet."""
+    rig.faults.drop_events = rig.faults.drop_fills = 9
+    await rig.say(BUY)
+    rig.lying.shown, rig.lying.held = await rig.broker.open_orders("main"), []
+    await rig.fill(spy(), "2.14", "2.15")
+    await compared(rig)
+    rig.lying.shown = rig.lying.held = None
+    await rig.pass_time(11)
+    assert held(rig) == 2
+    assert not any("that no trade explains" in note for note in rig.notes())
+    await check(rig)
+
+
 async def test_what_no_list_explains_for_long_is_adopted_though_an_entry_works(rig):
     rig.faults.drop_events = rig.faults.drop_fills = 9
     await rig.say(BUY)
