@@ -357,8 +357,8 @@ class Webull(Adapter):
         A look at more than a day goes back to what may have worked before that and ended since.
         """
         rows = await self._pages(account, "/trading/orders/open-orders/list", {})
-        # Their clock may be ahead of ours; whole minutes, so that two who ask ask the same.
-        end = (self.clock.now() + timedelta(minutes=5)).replace(second=0, microsecond=0)
+        # Their clock may be minutes ahead of ours; whole ones, so that two who ask ask the same.
+        end = (self.clock.now() + timedelta(minutes=15)).replace(second=0, microsecond=0)
         is_haste = rank() <= Rank.NAKED  # it is the newest that is asked for
         start = min(since - (_BEFORE if end - since > _DAY else _NEAR if is_haste else _SKEW), end)
         while start < end:

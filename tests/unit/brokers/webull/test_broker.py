@@ -231,6 +231,13 @@ async def test_in_haste_no_more_is_listed_than_has_to_be(shares: VenueBench, who
     assert early == timedelta(seconds=margin_s)
 
 
+async def test_what_was_placed_by_a_clock_ten_minutes_ahead_is_listed(shares: VenueBench) -> None:
+    await shares.start()
+    await shares.broker.orders_since("main", shares.clock.now())
+    asked = shares.venue.log.of("GET", "historical-orders")[-1].query["end_time"]
+    assert datetime.fromisoformat(asked) > shares.clock.now() + timedelta(minutes=10)
+
+
 async def test_what_worked_at_the_last_look_and_left_the_lists_is_asked_for_alone(
     shares: VenueBench,
 ) -> None:
