@@ -184,7 +184,10 @@ def _messages(report: PanelReport) -> str:
 def _brokers(report: PanelReport) -> str:
     bad = [p for p in report.status.parts if p.condition != "ok"]
     well = [text.safe_line(p.name, 30) for p in report.status.parts if p.condition == "ok"]
-    lines = [f"✗ **{text.safe_line(p.name, 30)}** {text.safe_line(p.text, 80)}" for p in bad[:4]]
+    lines = [
+        f"✗ **{text.safe_line(p.name, 30)}** {text.safe_line(status_card.why_of(p), 80)}"
+        for p in bad[:4]
+    ]
     if well:
         lines.append(f"✓ {' · '.join(well[:10])}")
     heard = [r for r in report.rooms if not r.stopped and not r.problem]

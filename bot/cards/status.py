@@ -88,8 +88,13 @@ def _problem(report: StatusReport, part: str, what: str) -> str:
 
 def _part(part: Part) -> str:
     since = f" since {text.ago(part.since)}" if part.since is not None else ""
-    words = f" {text.safe_line(part.text, 120)}" if part.text else ""
+    words = f" {text.safe_line(why_of(part), 120)}" if part.text else ""
     return f"{_MARK[part.condition]} **{text.safe_line(part.name, 40)}**{words}{since}"
+
+
+def why_of(part: Part) -> str:
+    """Its words, which need not begin with its name once more."""
+    return part.text.removeprefix(f"{part.name} ")
 
 
 def _well(parts: Sequence[Part]) -> str:

@@ -456,3 +456,10 @@ def test_colour_follows_the_sign_to_the_cent():
 def test_a_symbol_that_the_market_does_not_have_is_said_in_whole_words(called):
     said = watchlist._why(f"the made-up market has no {called}", "/MES")
     assert said == "the made-up market does not have it"
+
+
+def test_a_parts_reason_does_not_say_its_name_twice():
+    """``✗ alpaca alpaca does not answer``."""
+    part = status_report.Part(name="alpaca", condition="bad", text="alpaca does not answer")
+    made = status_report.build(AT_310, accounts=[], parts=[part])
+    assert "✗ **alpaca** does not answer" in plain(status.show(made).description)
