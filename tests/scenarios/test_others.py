@@ -184,7 +184,7 @@ async def test_a_nameless_execution_is_of_an_order_in_doubt_only_if_it_may_be(ri
         {"account": "another"},
         {"side": Side.SELL},
         {"instrument": spy("604")},
-        {"executed_at": order.created_at - timedelta(minutes=3)},
+        {"executed_at": order.created_at - timedelta(minutes=20)},
     ):
         assert own.may_be_of(rig.desk, replace(nameless, **other)) is None, other
     rig.desk.book.orders[order.order_id] = replace(order, broker_id="9")
