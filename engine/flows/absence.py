@@ -7,6 +7,7 @@ exit while what it was to close is still held. Once more goes only what cannot b
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
+from decimal import Decimal
 
 from engine import orders
 from engine.asking import Rank
@@ -126,31 +127,54 @@ async def _over(desk: Desk, order: Order) -> None:
 
 
 async def _may_be_there(desk: Desk, order: Order) -> bool:
-    """Whether an exit may be at the broker, or have filled there, though no list shows it."""
+    """Whether it may be at the broker, or have filled there, though no list shows it."""
+    if order.purpose is Purpose.ENTRY:
+        return not desk.broker(order.broker).caps.finds_by_client_id and await _is_held(desk, order)
     trade = desk.book.trades.get(order.trade_id)
-    if order.purpose is Purpose.ENTRY or trade is None or trade.qty_open <= 0:
+    if trade is None or trade.qty_open <= 0:
         return False
     if _needs_person(desk, order):
         return True
-    try:
-        work = desk.broker(order.broker).positions(order.account)
-        listed = await in_time(desk, work, Rank.NAKED)
-    except QUIET:
+    found = await _positions(desk, order, Rank.NAKED)
+    if found is None:
         return True
-    for leg in order.legs:
-        theirs = sum((p.qty for p in listed if p.instrument == leg.instrument), ZERO)
-        ours = sum(
-            (
-                p.qty
-                for p in desk.book.positions.values()
-                if p.account == order.account and p.instrument == leg.instrument
-            ),
-            ZERO,
-        )
-        if abs(theirs) < abs(ours) or theirs * ours < 0:
-            desk.gates.setdefault(order.broker, "it says that less is held than the books do")
-            return True
+    if any(abs(theirs) < abs(ours) or theirs * ours < 0 for theirs, ours in found):
+        desk.gates.setdefault(order.broker, "it says that less is held than the books do")
+        return True
     return False
+
+
+async def _is_held(desk: Desk, order: Order) -> bool:
+    """Whether more is held of what it enters than was booked: its list of orders may lag behind."""
+    found = await _positions(desk, order, Rank.DOUBT)
+    if found is None:
+        return True
+    signs = [order.side.sign * leg.ratio for leg in order.legs]
+    if not any((t - o) * sign > 0 for (t, o), sign in zip(found, signs, strict=True)):
+        return False
+    await desk.tell(
+        "admin",
+        f"⚠ The broker holds what order {order.order_id} ({order.trade_id}) was to enter, and "
+        "none of its lists shows the order: it has no stop until one does.",
+        note_id=f"held-{order.order_id}",
+    )
+    return True
+
+
+async def _positions(desk: Desk, order: Order, rank: Rank) -> list[tuple[Decimal, Decimal]] | None:
+    """Of each of its legs what the broker holds and what the books do; None: nobody knows."""
+    try:
+        listed = await in_time(desk, desk.broker(order.broker).positions(order.account), rank)
+    except QUIET:
+        return None
+    booked = [p for p in desk.book.positions.values() if p.account == order.account]
+    return [
+        (
+            sum((p.qty for p in listed if p.instrument == leg.instrument), ZERO),
+            sum((p.qty for p in booked if p.instrument == leg.instrument), ZERO),
+        )
+        for leg in order.legs
+    ]
 
 
 def _proof_in_s(desk: Desk, order: Order) -> float:

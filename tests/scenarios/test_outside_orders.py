@@ -10,6 +10,7 @@ import pytest
 
 from engine.asking import our_own_delay
 from engine.brokers import (
+    Absent,
     BalanceSeen,
     BrokerPosition,
     Filled,
@@ -27,7 +28,17 @@ from engine.flows import recover, send, unseen
 from tests import rig as desks
 from tests.conformance.faulty_broker import FaultyBroker
 from tests.rig import d, spy, told_fill
-from tests.scenarios.outside_desk import BUY, alive, check, held, live, orders, watched
+from tests.scenarios.outside_desk import (
+    BLIND,
+    BUY,
+    HIDDEN,
+    alive,
+    check,
+    held,
+    live,
+    orders,
+    watched,
+)
 
 ABOVE = ("2.50", "2.60")
 """A market that does not pay what was bid."""
@@ -54,6 +65,36 @@ async def test_what_was_given_up_is_asked_for_again_only_where_its_id_names_it(
     await alive(rig, 40)
     assert len(asked) <= n_more
     assert bool(asked) is finds
+
+
+@pytest.mark.parametrize("terms", [BLIND, HIDDEN])
+async def test_an_entry_that_is_held_already_is_not_absent_because_its_lists_lag(
+    opened, monkeypatch, terms
+):
+    """It was over, and what it had bought was taken for a stranger's: without a stop."""
+    rig = await opened(terms)
+    rig.faults.unknown_after_accept, rig.outside.hides = 1, True
+    rig.faults.drop_events = rig.faults.drop_fills = 9
+    rig.outside.says["*"] = Absent(as_of=desks.START)
+    monkeypatch.setattr(rig.outside, "fills_since", AsyncMock(return_value=[]))
+    await rig.say(BUY)
+    await rig.fill(spy(), "2.14", "2.15")
+    for _ in range(3):
+        await watched(rig, 8)
+        await recover.on_demand(rig.desk)
+        (entry,) = orders(rig, Purpose.ENTRY)
+        assert entry.is_in_doubt, (entry.state, entry.reason)
+    assert [t.qty_open for t in rig.trades()] == [0], "nor is it a stranger's"
+    assert len([n for n in rig.notes() if "it has no stop until one does" in n]) == 1
+    monkeypatch.undo()
+    rig.outside.says.clear()
+    rig.outside.hides = False
+    await watched(rig, 15)
+    await recover.on_demand(rig.desk)
+    await watched(rig, 3)
+    assert rig.trade().qty_open == 2
+    assert [o.qty for o in live(rig, Purpose.STOP)] == [2]
+    await check(rig)
 
 
 async def test_a_broker_that_takes_its_time_for_every_question_of_the_login_is_reached():
