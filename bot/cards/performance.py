@@ -56,7 +56,7 @@ def has_chart(report: PerformanceReport) -> bool:
 def alt(report: PerformanceReport) -> str:
     """The chart in words."""
     fall = report.max_drawdown_usd
-    deepest = "" if isinstance(fall, Missing) else f", deepest fall {text.usd(-fall)}"
+    deepest = "" if isinstance(fall, Missing) else f", deepest fall by trade {text.usd(-fall)}"
     total = text.usd(report.realised_usd, sign=True)
     return (
         f"Realised P&L by day over {text.count(len(report.days), 'trading day')}: {total}{deepest}"

@@ -118,27 +118,33 @@ def of_gap(
     )
 
 
+def _out_of(
+    desk: Desk, position: Position, name: str, qty: Decimal, price_usd: Decimal
+) -> BrokerFill:
+    """A part of a position as if it had been traded away at that price."""
+    # The names of two of them must not differ in what is cut from them alone.
+    return BrokerFill(
+        execution_id=f"{name}-{client_order_id(f'{position.key}|{position.version}')}",
+        client_order_id="",
+        broker_id="",
+        account=position.account,
+        instrument=position.instrument,
+        leg=0,
+        side=Side.SELL if position.qty > 0 else Side.BUY,
+        qty=qty,
+        price=price_usd,
+        fee_usd=ZERO,
+        executed_at=desk.clock.now(),
+    )
+
+
 async def set_apart(desk: Desk, position: Position, qty: Decimal) -> None:
     """Make up to ``qty`` of a spread's leg, its oldest lot, a trade of its own, at what it cost.
 
     Under the account's lock. Nothing is sent, earned or paid: the leg can be closed by itself.
     """
     trade, lot = desk.book.trades[position.trade_id], position.lots[0]
-    # The names of two such trades must not differ in what is cut from them alone.
-    name = f"APART-{client_order_id(f'{position.key}|{position.version}')}"
-    out = BrokerFill(
-        execution_id=name,
-        client_order_id="",
-        broker_id="",
-        account=position.account,
-        instrument=position.instrument,
-        leg=0,
-        side=Side.SELL if lot.qty > 0 else Side.BUY,
-        qty=min(qty, abs(lot.qty)),
-        price=lot.price,
-        fee_usd=ZERO,
-        executed_at=desk.clock.now(),
-    )
+    out = _out_of(desk, position, "APART", min(qty, abs(lot.qty)), lot.price)
     parts = _Parts(account=desk.book.accounts[position.account])
     _close(desk, parts, out, trade, position, out.qty, "external")
     back, left = replace(out, side=out.side.opposite), out.qty
@@ -162,19 +168,7 @@ async def rename(
     """
     cost, held = position.avg_price or ZERO, abs(position.qty)
     new, old = Decimal(ratio.numerator), Decimal(ratio.denominator)
-    out = BrokerFill(
-        execution_id=f"RENAMED-{client_order_id(f'{position.key}|{position.version}')}",
-        client_order_id="",
-        broker_id="",
-        account=position.account,
-        instrument=position.instrument,
-        leg=0,
-        side=Side.SELL if position.qty > 0 else Side.BUY,
-        qty=held,
-        price=cost,
-        fee_usd=ZERO,
-        executed_at=desk.clock.now(),
-    )
+    out = _out_of(desk, position, "RENAMED", held, cost)
     back = replace(out, side=out.side.opposite, instrument=now, price=cost * old / new)
     parts = _Parts(account=desk.book.accounts[position.account])
     _close(desk, parts, out, trade, position, out.qty, "external")
@@ -203,20 +197,9 @@ async def net(desk: Desk, account: str, unsure: Collection[Instrument]) -> None:
 
 
 async def _net(desk: Desk, trade: Trade, position: Position) -> None:
-    fill = BrokerFill(
-        execution_id=f"NET-{client_order_id(f'{position.key}|{position.version}')}",
-        client_order_id="",
-        broker_id="",
-        account=trade.account,
-        instrument=position.instrument,
-        leg=0,
-        side=Side.BUY if position.qty > 0 else Side.SELL,
-        qty=max(abs(position.qty) - _going(desk, trade), ZERO),
-        price=position.lots[0].price,
-        fee_usd=ZERO,
-        executed_at=desk.clock.now(),
-        kind="exercise",
-    )
+    free = max(abs(position.qty) - _going(desk, trade), ZERO)
+    out = _out_of(desk, position, "NET", free, position.lots[0].price)
+    fill = replace(out, side=out.side.opposite, kind="exercise")
     others = _closing(desk, fill)
     qty = sum((part for _, _, part in others), ZERO)
     if not qty:

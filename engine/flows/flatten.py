@@ -1,8 +1,9 @@
 """Close everything: all wishes durable in one step, then every trade at once, each for itself."""
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Mapping
 from dataclasses import replace
+from decimal import Decimal
 
 from engine.desk import Desk
 from engine.domain.desk import Who
@@ -55,19 +56,19 @@ async def of_account(desk: Desk, account: str, reason: str) -> dict[str, str]:
     return await _closed(desk, [account], "desk", reason)
 
 
-async def apart(desk: Desk, spread: Trade, legs: Collection[Instrument]) -> None:
-    """Close what was set apart of a spread that was to be closed whole."""
+async def apart(desk: Desk, spread: Trade, legs: Mapping[Instrument, Decimal]) -> None:
+    """Close what was set apart of a spread that was to be closed whole, and no more of it."""
     wanted = sum((c.qty for c in spread.closes), ZERO)
     reason = desk.doubts.closing.pop(spread.trade_id, "")
     if wanted and wanted >= spread.qty_open:
         reason = spread.closes[-1].reason
     if not reason:
         return
-    left = [
-        t.trade_id
+    left = {
+        t.trade_id: legs[t.legs[0].instrument]
         for t in desk.book.open_trades(spread.account)
         if t.source == "external" and t.legs[0].instrument in legs
-    ]
+    }
     for trade_id in await _ask(desk, spread.account, "desk", reason, {}, left):
         effects.settle_soon(desk, trade_id)
 
@@ -91,9 +92,12 @@ async def _ask(
     actor: str,
     reason: str,
     outcome: dict[str, str],
-    only: Collection[str] | None = None,
+    only: Mapping[str, Decimal] | None = None,
 ) -> list[str]:
-    """Write all wishes of one account down together; ids of the trades that are to be closed."""
+    """Write all wishes of one account down together; ids of the trades that are to be closed.
+
+    ``only``: these trades alone, each up to so much.
+    """
     async with desk.lock(account):
         events: list[Event] = []
         asked: list[str] = []
@@ -102,7 +106,7 @@ async def _ask(
                 continue
             if only is not None and trade.trade_id not in only:
                 continue
-            after = _wished(desk, trade, reason)
+            after = _wished(desk, trade, reason, None if only is None else only[trade.trade_id])
             if len(trade.legs) > 1 and not trade.qty_open:
                 desk.doubts.closing[trade.trade_id] = reason
             if after is trade:
@@ -148,8 +152,9 @@ def _may_hold(desk: Desk, trade: Trade) -> bool:
     )
 
 
-def _wished(desk: Desk, trade: Trade, reason: str) -> Trade:
+def _wished(desk: Desk, trade: Trade, reason: str, most: Decimal | None) -> Trade:
     qty = max(trade.qty_open, ZERO) + still_coming(trade)
+    qty = qty if most is None else min(qty, most)
     asked = close_request(trade, qty, reason, desk.clock.now(), desk.ids.new("C"))
     return asked if asked is trade else replace(asked, version=trade.version + 1)
 

@@ -126,7 +126,8 @@ async def _take(desk: Desk, broker: str, event: BrokerEvent) -> None:
     elif isinstance(event, Odd):
         desk.gates[broker] = "it said something unknown"
         desk.doubts.unpolled.add(broker)  # it may have been a fill
-        log.warning("%s sent something unknown: %s: %s", broker, event.note, event.raw)
+        raw = desk.broker(broker).unnamed(event.raw)
+        log.warning("%s sent something unknown: %s: %s", broker, event.note, raw)
         await desk.tell(
             "admin",
             f"{broker} sent something unknown: {event.note}",

@@ -4,6 +4,7 @@ One leg filled alone, was assigned early, or was traded in the broker's app. No 
 protects what is left, and no order of the unit can close it (O-26, I-20).
 """
 
+from collections import defaultdict
 from decimal import Decimal
 
 from engine import orders
@@ -34,15 +35,16 @@ async def look(desk: Desk, trade_id: str) -> None:
     if now - desk.doubts.lacking.setdefault(name, now) < _SURE_S:
         return
     spread = trade
-    apart: set[Instrument] = set()
+    apart: dict[Instrument, Decimal] = defaultdict(Decimal)
     async with desk.lock(trade.account):
         for _ in range(_MOST_LOTS):
             trade = desk.book.trades.get(trade_id)
             if trade is None or not _is_at_rest(desk, trade) or not (lone := _lone(desk, trade)):
                 break
             spread = trade if not apart else spread  # as it was asked for
-            await ends.set_apart(desk, *lone[0])
-            apart.add(lone[0][0].instrument)
+            position, qty = lone[0]
+            await ends.set_apart(desk, position, qty)
+            apart[position.instrument] += min(qty, abs(position.lots[0].qty))
     if apart:
         await flatten.apart(desk, spread, apart)
     if trade is not None:

@@ -17,6 +17,7 @@ from engine.domain.order import (
 )
 from engine.domain.quote import Leg
 from engine.domain.trade import Execution, LedgerEntry, TradeState
+from engine.exits.plan import close_request
 from engine.flows import ends, flatten, lone_legs, manage, recover, send
 from engine.market import NYSE
 from tests import truth
@@ -296,6 +297,25 @@ async def test_a_leg_that_filled_alone_is_closed_with_all_else():  # O-26
         await go(it, 12)
         assert not any(held(it).values())
         assert await sold_calls(it) == 1
+
+
+async def test_of_what_somebody_holds_by_hand_nothing_is_closed_with_a_lone_leg():
+    """All that is held outside stands in one trade: closing a spread sold the person's own too."""
+    async with at("tastytrade") as it:
+        await whole(it)
+        await ends.on_external(it.desk, outside(it, CALL, Side.BUY, "2.00"))
+        (spread,) = [t for t in it.desk.book.open_trades() if t.trade_id == "T-1"]
+        async with it.desk.lock("main"):
+            (leg,) = [p for p in it.desk.book.positions_of("T-1") if p.instrument == CALL]
+            await ends.set_apart(it.desk, leg, D(1))
+        (mine,) = [t for t in it.desk.book.open_trades() if t.source == "external"]
+        assert mine.qty_open == 2
+        asked = close_request(spread, D(1), "stop", it.bench.clock.now(), "C-1")
+        await flatten.apart(it.desk, asked, {CALL: D(1)})
+        closes = it.desk.book.trades[mine.trade_id].closes
+        assert [(c.qty, c.reason) for c in closes] == [(1, "stop")]
+        await go(it, 3)
+        assert it.desk.book.trades[mine.trade_id].qty_open == 1
 
 
 async def test_legs_that_are_told_apart_in_time_stay_one_unit():

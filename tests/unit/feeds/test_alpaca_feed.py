@@ -372,6 +372,7 @@ async def test_a_line_of_which_nothing_can_be_read_is_lost_and_told() -> None:
         for _ in range(20):
             await socket.send_bytes(b"\xc1")
         await world.until(lambda: "stock" in world.feed.silent)
+        assert socket.closed, "and its line was hung up"
 
 
 def status(code: str) -> dict[str, Any]:

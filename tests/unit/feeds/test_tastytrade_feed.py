@@ -235,6 +235,7 @@ async def test_a_line_of_which_nothing_can_be_read_is_lost(world: World) -> None
     for _ in range(20):
         await world.venue.dxlink.channels[0].socket.send_str("?")
     await world.until(lambda: bool(world.feed.why_silent))
+    assert world.feed.why_silent == "BrokerUnavailable"
 
 
 async def test_a_line_that_is_lost_each_time_leaves_the_allowance_to_questions(
