@@ -79,8 +79,11 @@ def plain(value: Figure, places: int = 2, unit: str = "") -> str:
 
 
 def share(value: Figure) -> str:
-    """Percent of a whole, given as 0-100, for narrow columns: ``25%``."""
-    return plain(value, 0, "%")
+    """Percent of a whole, given as 0-100, for narrow columns: ``25%``; of little ``0.2%``."""
+    places = 0
+    if not isinstance(value, Missing) and 0 < abs(value) <= Decimal("0.5"):
+        places = min(-value.adjusted(), _MOST_PLACES)
+    return plain(value, places, "%")
 
 
 _MOST_PLACES = 6

@@ -40,7 +40,11 @@ def show(report: TradesReport) -> discord.Embed:
 
 
 def table(rows: Sequence[Row]) -> str:
-    """Two short lines per trade: what and result, then prices, reason and R; days above."""
+    """Two short lines per trade: what and result, then prices, reason and R; days above.
+
+    Where they are of several accounts a third line says of which.
+    """
+    is_at_several = len({row.account for row in rows}) > 1
     cells: list[list[str]] = []
     day = ""
     for row in rows:
@@ -55,6 +59,8 @@ def table(rows: Sequence[Row]) -> str:
             ]
         )
         cells.append([f"  {_prices(row)}{_word(row)}", text.r_short(row.r) if is_filled else ""])
+        if is_at_several:
+            cells.append([f"  in {text.shorten(row.account, 20)}", ""])
     return text.table(cells, "lr")
 
 

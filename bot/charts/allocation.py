@@ -1,5 +1,6 @@
 """What the equity is made of, as a ring, and how it went by closed trades beside it."""
 
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from bot import text
@@ -16,23 +17,24 @@ _MOST = 5
 def pack(report: SummaryReport) -> dict[str, Any]:
     """What is drawn, as plain values: sectors at stake, largest first, and what is free."""
     stakes = report.stakes
-    known = [r for r in stakes.rows if not isinstance(r.pct, Missing) and r.pct > 0]
+    known = [(r.name, r.pct) for r in stakes.rows if not isinstance(r.pct, Missing) and r.pct > 0]
     shown, rest = known[:_MOST], known[_MOST:]
-    names = [text.shorten(r.name, 16) for r in shown]
-    pcts = numbers([r.pct for r in shown])
+    names = [text.shorten(name, 16) for name, _ in shown]
+    parts = [pct for _, pct in shown]
     if rest:
         names.append(f"{len(rest)} more")
-        pcts = (*pcts, sum(numbers([r.pct for r in rest])))
-    whole = sum(pcts)
+        parts.append(sum((pct for _, pct in rest), Decimal(0)))
+    whole = sum(parts, Decimal(0))
     day = stakes.day_change_usd
     return {
         "title": "Equity",
         "value": text.usd(stakes.equity_usd),
         "detail": "" if isinstance(day, Missing) else f"today {text.usd(day, sign=True)}",
         "names": tuple(names),
-        "pcts": pcts,
-        "whole": f"{whole:.0f}%",
-        "free": max(100 - whole, 0.0),
+        "pcts": numbers(parts),
+        "said": tuple(text.share(part) for part in parts),
+        "whole": text.share(whole),
+        "free": max(100 - float(whole), 0.0),
         "line": Series(usd for _, usd in report.equity_line),
         "ticks": ticks([at for at, _ in report.equity_line]),
         "is_synthetic": report.stamp.is_synthetic,
@@ -45,6 +47,7 @@ EXAMPLE: dict[str, Any] = {
     "detail": "today +$240.00",
     "names": ("Index funds", "Technology"),
     "pcts": (25.0, 15.0),
+    "said": ("25%", "15%"),
     "whole": "40%",
     "free": 60.0,
     "line": (100_000.0, 100_400.0, 101_240.0),
@@ -97,7 +100,7 @@ def _names(page: "Sheet", data: dict[str, Any]) -> None:
     """Below the ring, two to a line."""
     from bot.charts import _canvas as c
 
-    rows = [f"{name} {pct:.0f}%" for name, pct in zip(data["names"], data["pcts"], strict=True)]
+    rows = [f"{name} {said}" for name, said in zip(data["names"], data["said"], strict=True)]
     for i, (words, tint) in enumerate(zip(rows, c.tints(page.palette), strict=False)):
         x, y = 0.03 + 0.235 * (i % 2), 0.245 - 0.06 * (i // 2)
         page.words(x, y, "■", size=14, colour=tint, va="center")

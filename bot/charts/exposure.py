@@ -14,7 +14,9 @@ def pack(report: ExposureReport) -> dict[str, Any]:
     """What is drawn, as plain values; groups without a figure are named, not drawn."""
     known = [r for r in report.rows if not isinstance(r.pct, Missing)]
     shown, rest = known[:_MOST], known[_MOST:]
-    whole = "" if isinstance(report.gross_pct, Missing) else f"{report.gross_pct:.0f}% of equity"
+    whole = (
+        "" if isinstance(report.gross_pct, Missing) else f"{text.share(report.gross_pct)} of equity"
+    )
     n_unknown = len(report.rows) - len(known)
     notes = [f"{len(rest)} smaller ones are not drawn"] if rest else []
     notes += [f"{n_unknown} without a quote"] if n_unknown else []
@@ -24,6 +26,7 @@ def pack(report: ExposureReport) -> dict[str, Any]:
         "detail": " · ".join(notes) or text.count(report.n_open, "open trade"),
         "names": tuple(text.shorten(text.sector(r.name), 13) for r in shown),
         "pcts": numbers([r.pct for r in shown]),
+        "said": tuple(text.share(r.pct) for r in shown),
         "is_short": tuple(not isinstance(r.net_usd, Missing) and r.net_usd < 0 for r in shown),
         "is_synthetic": report.stamp.is_synthetic,
     }
@@ -35,6 +38,7 @@ EXAMPLE: dict[str, Any] = {
     "detail": "2 open trades",
     "names": ("SPY", "AAPL"),
     "pcts": (25.0, 15.0),
+    "said": ("25%", "15%"),
     "is_short": (False, True),
     "is_synthetic": True,
 }
@@ -61,8 +65,8 @@ def draw(data: dict[str, Any], theme: str) -> bytes:
     axes.set_ylim(n, 0)
     box = axes.get_position()
     thick = min(0.62, 0.12 * n)
-    for at, (name, pct, short) in enumerate(
-        zip(data["names"], data["pcts"], data["is_short"], strict=True)
+    for at, (name, pct, said, short) in enumerate(
+        zip(data["names"], data["pcts"], data["said"], data["is_short"], strict=True)
     ):
         low, high = at + 0.5 - thick / 2, at + 0.5 + thick / 2
         shape = [(0, low), (pct, low), (pct, high), (0, high)]
@@ -71,6 +75,6 @@ def draw(data: dict[str, Any], theme: str) -> bytes:
         y = box.y1 - (at + 0.5) / n * box.height
         page.words(box.x0 - 0.012, y, name, ha="right", va="center", colour=colours.ink)
         x = box.x0 + pct / most * box.width + 0.01
-        said = f"{pct:.0f}% short" if short else f"{pct:.0f}%"
-        page.words(x, y, said, va="center", colour=colours.ink, bold=True)
+        words = f"{said} short" if short else said
+        page.words(x, y, words, va="center", colour=colours.ink, bold=True)
     return page.png()

@@ -17,6 +17,7 @@ class Row:
 
     trade_id: str
     alert_id: str
+    account: str
     label: str
     price_of: Instrument
     direction: int
@@ -89,6 +90,7 @@ def _row(trade: Trade, frame: Frame, held: tuple[Position, ...]) -> Row:
     return Row(
         trade_id=trade.trade_id,
         alert_id=trade.alert_id,
+        account=trade.account,
         label=card.label,
         price_of=trade.legs[0].instrument,
         direction=trade.direction,

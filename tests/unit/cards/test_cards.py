@@ -359,6 +359,9 @@ def test_trades_are_two_short_lines_each():
     assert (trades.show(report).description or "").split("```")[1] == (
         "\n-- Fri 01/30 --\n+1 SPY 603C 1/31    +$40.00\n  2.50→2.91 target   +0.80R\n"
     )
+    two = [ex.closed(1, "40.00"), replace(ex.closed(2, "40.00"), account="far")]
+    both = trades.show(trades_report.build(AT_310, trades=two)).description or ""
+    assert both.count("  in main\n") == both.count("  in far\n") == 1, "one could not be told"
     empty = trades.show(trades_report.build(AT_310, trades=[]))
     assert empty.title == "Recent trades · no trades yet"
 
