@@ -17,6 +17,7 @@ from bot.confirm import Question, ask_first
 from bot.numbers import optional_number
 from bot.questions.cancel import cancel_question
 from bot.questions.change_order import change_question
+from bot.questions.close_each import close_symbol, is_one_thing
 from bot.reply import Press as AnyPress
 from bot.suggest import among
 from engine.domain import words
@@ -182,14 +183,17 @@ class Orders(commands.Cog):
         if qty is not None and percent is not None:
             raise UserError("Say a quantity or a percentage, not both. Nothing was done.")
         found = manage.of_symbol(app.desk, symbol)
+        share = None if percent is None else Decimal(percent)
+        share = Decimal(100) if qty is None and share is None else share
+        if len(found) > 1 and share is not None and is_one_thing(found):
+            await ask_first(app, interaction, close_symbol(app, symbol, share))
+            return
         if len(found) > 1:
             raise UserError(
                 f"{text.safe_line(symbol, 20)} is held more than once "
                 f"({text.safe_line(follow.labels(found), 200)}). Nothing was done; use the buttons "
                 "of the one you mean (/positions)."
             )
-        share = None if percent is None else Decimal(percent)
-        share = Decimal(100) if qty is None and share is None else share
         question = close_question(app, found[0].trade_id, qty=qty, percent=share)
         await ask_first(app, interaction, question)
 

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 from bot.actions import Action, Asker, Offer, Said, Values
 from bot.actions._one import named_trades, trade_of
 from bot.buttons.trade import close_question
+from bot.questions.close_each import close_symbol, is_one_thing
 from engine.domain.desk import Who
-from engine.flows import follow
+from engine.flows import follow, manage
 
 if TYPE_CHECKING:
     from bot.app import App
@@ -27,10 +28,13 @@ class Close(Action):
     async def run(self, app: "App", asker: Asker, who: Who, found: Values) -> Sequence[Said]:
         """The question with the estimated P&L."""
         del asker, who
-        trade = trade_of(app, found["HELD"])
         qty, percent = found.get("QTY"), found.get("PCT")
         if qty is None and percent is None:
             percent = Decimal(100)
+        held = manage.of_symbol(app.desk, found["HELD"])
+        if percent is not None and len(held) > 1 and is_one_thing(held):
+            return [close_symbol(app, found["HELD"], percent)]
+        trade = trade_of(app, found["HELD"])
         return [close_question(app, trade.trade_id, qty=qty, percent=percent)]
 
     def offers(self, app: "App") -> Iterable[Offer]:

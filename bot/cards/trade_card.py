@@ -44,8 +44,10 @@ def show(report: TradeCard, news: Sequence[Row] = ()) -> discord.Embed:
 
 
 def title(report: TradeCard) -> str:
-    """``SPY 603C 1/31 long · ▲ +$110.00 (+0.87R)``."""
+    """``SPY 603C 1/31 long · ▲ +$110.00 (+0.87R)``; of several accounts with its own."""
     what = f"{text.safe_line(report.label, 120)} {'long' if report.is_long else 'short'}"
+    if report.is_at_several:
+        what += f" in {text.safe_line(report.account, 30)}"
     if report.state is TradeState.PENDING:
         return f"{what} · not filled yet"
     if report.state is TradeState.VOID:

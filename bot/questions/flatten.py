@@ -52,7 +52,7 @@ def close_everything(app: "App", told: str = "") -> Question:
         return "\n".join(line for line in (told, *lines) if line)
 
     async def go(press: Press) -> str:
-        names = {t.trade_id: t.symbol for t in book.trades.values()}
+        names = {t.trade_id: app.reading.which(t) for t in book.trades.values()}
         return closed(names, await flatten.run(app.desk, app.gate.who(press)))
 
     held()

@@ -59,6 +59,7 @@ class Reading:
             mode=mode.of(desk),
             quotes=desk.board.all(),
             is_synthetic=bool(desk.feed and desk.feed.is_synthetic),
+            n_accounts=len(desk.settings.accounts),
             feeless=frozenset(n for n, b in desk.brokers.items() if not b.caps.tells_fees),
             grade=self._grade,
         )
@@ -135,6 +136,11 @@ class Reading:
     def one_line(self, trade: Trade) -> str:
         """A trade as its card's headline."""
         return trade_embed.title(self.live_trade(trade))
+
+    def which(self, trade: Trade) -> str:
+        """A trade by its symbol and, where the desk has several accounts, its account."""
+        several = len(self._desk.settings.accounts) > 1
+        return f"{trade.symbol} in {trade.account}" if several else trade.symbol
 
     def worth(self, trade: Trade, units: Decimal) -> str:
         """What closing so many units would bring, in words."""

@@ -83,6 +83,8 @@ class Frame:
     quotes: Mapping[str, Quote] = field(default_factory=dict)
     is_synthetic: bool = False
     """The desk trades a made-up market, whether or not a quote is at hand."""
+    n_accounts: int = 1
+    """In how many the desk trades: with several, what is held says in which."""
     feeless: frozenset[str] = frozenset()
     """Brokers that do not say what an execution cost: no fee of theirs is known to be 0."""
     grade: Callable[[Instrument], str] = field(default=_ungraded, repr=False, compare=False)

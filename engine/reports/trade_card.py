@@ -60,6 +60,8 @@ class TradeCard:
     trade_id: str
     alert_id: str
     account: str
+    is_at_several: bool
+    """The desk trades in other accounts too."""
     broker: str
     source: str
     symbol: str
@@ -139,6 +141,7 @@ def build(
         trade_id=trade.trade_id,
         alert_id=trade.alert_id,
         account=trade.account,
+        is_at_several=frame.n_accounts > 1,
         broker=trade.broker,
         source=trade.source,
         symbol=trade.symbol,

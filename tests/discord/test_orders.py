@@ -90,6 +90,36 @@ async def test_a_position_is_closed_by_command_after_one_question(tmp_path, monk
         assert "no trades yet" in rest
 
 
+async def test_what_one_alert_opened_in_two_accounts_is_closed_by_one_command(
+    tmp_path, monkeypatch
+):
+    both = {n: {"broker": "paper", "start_cash_usd": 50_000} for n in ("main", "far")}
+    to_all = [{"assets": ["option"], "accounts": list(both), "to": "all"}]
+    async with desk(tmp_path, monkeypatch, accounts=both, routing=to_all) as it:
+        for what, named in ((SPY, NAMED), (QQQ, OTHER)):
+            it.price(what, "2.14", "2.16")
+            it.user("rhea").say("options-room", f"BTO {named} @ 2.15")
+            await it.until(lambda: len(it.book.approvals) == 2)
+            for key in list(it.book.approvals):
+                card = await it.until(lambda key=key: it.card(f"approval:{key}"))
+                await it.press("tom", card, "Approve")
+            held = await it.until(lambda: len(t := it.book.open_trades()) == 2 and t)
+            if what is SPY:
+                some = await it.slash("tom", "orders", "close", symbol="SPY", quantity="1")
+                assert "held more than once" in some.text, "one of which?"
+                asked = (await it.slash("tom", "orders", "close", symbol="SPY")).reply
+            else:
+                (asked,) = await it.told(it.act("#QQQ close"))
+            words = plain(asked)
+            assert "2 positions" in words
+            assert words.count(" in main · ") == words.count(" in far · ") == 1, words
+            await it.user("tom").click(asked, f"Close all of {what.symbol}").acked()
+            for trade in held:
+                await it.over(trade.trade_id)
+            await it.until(lambda: "closing 2 of 2" in plain(asked))  # noqa: B023
+            assert "long in far" in plain(it.card(f"trade:{held[1].trade_id}"))
+
+
 async def test_an_approval_that_never_was_is_not_said_to_be_decided(tmp_path, monkeypatch):
     async with desk(tmp_path, monkeypatch) as it:
         (told,) = await it.told(it.act("#approve P-XXXX"))
