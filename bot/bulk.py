@@ -1,5 +1,6 @@
 """Many approvals at once: a menu, then one question with the totals."""
 
+import asyncio
 from typing import TYPE_CHECKING, Any, Literal
 
 import discord
@@ -34,6 +35,12 @@ def waiting(app: "App", which: Filter, kind: Kind) -> list[Approval]:
     asset = _ASSET.get(which, which)
     trades = book.trades
     return [a for a in found if (t := trades.get(a.trade_id)) and t.asset == asset][:_MOST]
+
+
+def about(app: "App", alert_id: str) -> list[Approval]:
+    """Entries that one alert asks for: of several trades, or of one in several accounts."""
+    found = app.desk.book.approvals.values()
+    return [a for a in found if a.alert_id == alert_id and a.kind == "entry"]
 
 
 class BulkSelect(
@@ -116,14 +123,17 @@ def question(app: "App", kind: Kind, ids: list[str]) -> Question:
         who = app.gate.require(press, "approvals bulk")
         failed: list[str] = []
         found = open_ones()
-        for one in found:
-            decide = approve.approve if kind == "approve" else approve.reject
-            try:
-                await decide(app.desk, one.approval_id, one.version, who)
-            except NotAllowed as error:
-                failed.append(f"⛔ {one.approval_id}: {text.safe_line(str(error), 150)}")
-            except TradeStreamError as error:
-                failed.append(f"⚠ {one.approval_id}: {text.safe_line(str(error), 150)}")
+        decide = approve.approve if kind == "approve" else approve.reject
+        said = await asyncio.gather(  # a broker that is slow to answer holds no other one up
+            *(decide(app.desk, one.approval_id, one.version, who) for one in found),
+            return_exceptions=True,
+        )
+        for one, error in zip(found, said, strict=True):
+            if isinstance(error, TradeStreamError):
+                sign = "⛔" if isinstance(error, NotAllowed) else "⚠"
+                failed.append(f"{sign} {one.approval_id}: {text.safe_line(str(error), 150)}")
+            elif isinstance(error, BaseException):
+                raise error
         word = "approved" if kind == "approve" else "rejected"
         return "\n".join([f"✔ {len(found) - len(failed)} of {len(found)} {word}.", *failed])
 

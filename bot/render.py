@@ -45,9 +45,7 @@ async def _approval(app: "App", notice: Notice) -> Content | None:
     return Content(
         text=" ".join(f"<@&{role}>" for role in pings),
         embeds=(approval_card.show(card),),
-        view=approval_view(approval, app.desk.book.intents.get(approval.intent_id))
-        if approval
-        else None,
+        view=approval_view(app, approval) if approval else None,
         mentions=pings,
     )
 

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import discord
 
-from bot import dialogs, disclaimer, learning, reply, text
+from bot import bulk, dialogs, disclaimer, learning, reply, text
 from bot.actions._button import ActionButton, OfferSelect
-from bot.bulk import BulkSelect
 from bot.buttons import setup as setup_buttons
 from bot.buttons.advice import IdeaButton
 from bot.buttons.alert import AlertButton
@@ -28,7 +27,6 @@ from bot.questions.approve import approve_or_ask
 from bot.reply import Press
 from engine.domain.desk import Approval, ApprovalState
 from engine.domain.errors import ApprovalExpired
-from engine.domain.order import Intent
 from engine.flows import approve
 
 if TYPE_CHECKING:
@@ -40,13 +38,14 @@ Style = discord.ButtonStyle
 class ApprovalButton(
     Lasting[discord.ui.Button[Any]],
     template=r"ts:approval:(?P<id>[A-Za-z0-9-]{1,60}):(?P<version>\d{1,9})"
-    r":(?P<verb>approve|half|modify|rewrite|reject|dismiss)",
+    r":(?P<verb>approve|half|all|modify|rewrite|reject|dismiss)",
 ):
     """Approve, Half, Modify, Reject or Rewrite on one version of one approval card."""
 
     LOOKS: ClassVar[dict[str, tuple[str, Style, str]]] = {
         "approve": ("Approve", Style.success, "✅"),
         "half": ("Half", Style.primary, "➗"),
+        "all": ("Approve all…", Style.success, "☑️"),
         "modify": ("Modify", Style.secondary, "✏️"),
         "rewrite": ("Rewrite…", Style.primary, "✏️"),
         "reject": ("Reject", Style.danger, "✖️"),
@@ -55,6 +54,7 @@ class ApprovalButton(
     PERMISSIONS: ClassVar[dict[str, str]] = {
         "approve": "press approve",
         "half": "press approve",
+        "all": "approvals bulk",
         "modify": "press modify",
         "rewrite": "press rewrite",
         "reject": "press reject",
@@ -89,9 +89,13 @@ class ApprovalButton(
 
     async def _decide(self, app: "App", press: Press) -> str | None:
         who = app.gate.require(press, self.PERMISSIONS[self.verb])
-        if self.verb in ("reject", "dismiss"):
+        if self.verb == "all":
+            shown = app.desk.book.approvals.get(self.approval_id)
+            every = [a.approval_id for a in bulk.about(app, shown.alert_id)] if shown else []
+            said: str | Question = bulk.question(app, "approve", every)
+        elif self.verb in ("reject", "dismiss"):
             decided = await approve.reject(app.desk, self.approval_id, self.version, who)
-            said: str | Question = f"✔ {decided.said}"
+            said = f"✔ {decided.said}"
         else:
             said = await approve_or_ask(
                 app, self.approval_id, self.version, who, half=self.verb == "half"
@@ -177,7 +181,7 @@ BUTTONS = (
     ChartButton,
     ActionButton,
     OfferSelect,
-    BulkSelect,
+    bulk.BulkSelect,
     AlertButton,
     IdeaButton,
     NotifyButton,
@@ -192,14 +196,17 @@ def is_known(custom_id: str) -> bool:
     return any(b.__discord_ui_compiled_template__.fullmatch(custom_id) for b in BUTTONS)
 
 
-def approval_view(approval: Approval, intent: Intent | None = None) -> discord.ui.View | None:
+def approval_view(app: "App", approval: Approval) -> discord.ui.View | None:
     """The buttons that belong on an approval card now; None once it is decided."""
     if approval.state is not ApprovalState.PENDING:
         return None
     key, version = approval.approval_id, approval.version
     if approval.kind == "entry":
+        intent = app.desk.book.intents.get(approval.intent_id)
         is_one = intent is not None and intent.qty <= 1
-        verbs = ("approve", *(() if is_one else ("half",)), "modify", "reject")
+        half = () if is_one else ("half",)
+        together = ("all",) if len(bulk.about(app, approval.alert_id)) > 1 else ()
+        verbs = ("approve", *half, *together, "modify", "reject")
         return below(ApprovalButton(key, version, verb) for verb in verbs)
     dismiss = ApprovalButton(key, version, "dismiss")
     if approval.kind == "fix":

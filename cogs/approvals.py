@@ -65,8 +65,7 @@ class Approvals(
             await reply.say(interaction, f"⚠ There is no approval “{text.safe_line(id, 40)}”.")
             return
         approval = app.desk.book.approvals.get(card.approval_id)
-        intent = app.desk.book.intents.get(approval.intent_id) if approval else None
-        view = approval_view(approval, intent) if approval else None
+        view = approval_view(app, approval) if approval else None
         await reply.report(interaction, approval_card.show(card), view=view)
 
     @app_commands.command(name="approve", description="Send what waits, checked again now")

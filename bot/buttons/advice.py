@@ -56,9 +56,8 @@ class IdeaButton(
             card = await app.reading.approval(self.approval_id)
             if approval is None or card is None:
                 raise ApprovalExpired("That question is already decided. Nothing was changed.")
-            intent = app.desk.book.intents.get(approval.intent_id)
             await reply.say(
-                interaction, embed=approval_card.show(card), view=approval_view(approval, intent)
+                interaction, embed=approval_card.show(card), view=approval_view(app, approval)
             )
 
         await reply.handled(interaction, work)

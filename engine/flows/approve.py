@@ -16,7 +16,17 @@ from engine.domain.order import Intent, Order, Trigger
 from engine.domain.quote import UnitQuote
 from engine.domain.record import Record, changed
 from engine.domain.trade import Trade, TradeState
-from engine.flows import enter, facts, follow, learning, outcomes, referring, take_alert, withdraw
+from engine.flows import (
+    effects,
+    enter,
+    facts,
+    follow,
+    learning,
+    outcomes,
+    referring,
+    take_alert,
+    withdraw,
+)
 from engine.parsers import read
 from engine.protection import rescaled, step_of
 from engine.risk import run_checks
@@ -106,30 +116,31 @@ async def approve(
         denied = enter.first_denial(replace(intent, verdicts=verdicts))
         if denied is not None:
             raise UserError(f"{denied.detail}. Nothing was sent; the approval stays open.")
-        sent, puts = _approved(desk, approval, intent, order, trade, quote, who, half=half)
-        said = f"approved{' half' if half else ''} by {who.name}"
-        decided = changed(
-            approval,
-            state=ApprovalState.APPROVED,
-            decided_by=who.user_id,
-            decided_at=desk.clock.now(),
-            decision=said,
-        )
-        await desk.commit(
-            desk.event(
-                "approval.approved",
-                approval.alert_id,
-                decided,
-                *puts,
-                actor=f"user:{who.user_id}",
-                cards=(
-                    ("approval", approval_id, "approvals"),
-                    ("alert", approval.alert_id, "trade_alerts"),
-                ),
-                qty=str(sent.qty),
-                verdicts=[f"{v.check}:{'ok' if v.is_ok else v.code}" for v in verdicts],
+        async with effects.story(desk, approval.alert_id):  # other accounts are asked about it too
+            sent, puts = _approved(desk, approval, intent, order, trade, quote, who, half=half)
+            said = f"approved{' half' if half else ''} by {who.name}"
+            decided = changed(
+                approval,
+                state=ApprovalState.APPROVED,
+                decided_by=who.user_id,
+                decided_at=desk.clock.now(),
+                decision=said,
             )
-        )
+            await desk.commit(
+                desk.event(
+                    "approval.approved",
+                    approval.alert_id,
+                    decided,
+                    *puts,
+                    actor=f"user:{who.user_id}",
+                    cards=(
+                        ("approval", approval_id, "approvals"),
+                        ("alert", approval.alert_id, "trade_alerts"),
+                    ),
+                    qty=str(sent.qty),
+                    verdicts=[f"{v.check}:{'ok' if v.is_ok else v.code}" for v in verdicts],
+                )
+            )
     await outcomes.act(desk, outcomes.Outcome(state=AlertState.ROUTED, send=sent))
     return Decided(approval=decided, said=said, order_id=sent.order_id)
 
@@ -222,23 +233,32 @@ async def _end(
     trade = desk.book.trades.get(approval.trade_id)
     if trade is not None and trade.state is TradeState.PENDING:
         puts.append(changed(trade, state=TradeState.VOID, close_reason=decision, closed_at=now))
-    alert = desk.book.alerts.get(approval.alert_id)
-    if alert is not None and alert.state is AlertState.HELD:
-        puts.append(changed(alert, state=AlertState.REJECTED, reason=decision))
-    await desk.commit(
-        desk.event(
-            f"approval.{state.lower()}",
-            approval.alert_id,
-            *puts,
-            actor=f"user:{who.user_id}" if who else "desk",
-            cards=(
-                ("approval", approval.approval_id, "approvals"),
-                ("alert", approval.alert_id, "trade_alerts"),
-            ),
-            decision=decision,
+    async with effects.story(desk, approval.alert_id):
+        alert = desk.book.alerts.get(approval.alert_id)
+        if alert is not None and alert.state is AlertState.HELD and not _asks_on(desk, approval):
+            puts.append(changed(alert, state=AlertState.REJECTED, reason=decision))
+        await desk.commit(
+            desk.event(
+                f"approval.{state.lower()}",
+                approval.alert_id,
+                *puts,
+                actor=f"user:{who.user_id}" if who else "desk",
+                cards=(
+                    ("approval", approval.approval_id, "approvals"),
+                    ("alert", approval.alert_id, "trade_alerts"),
+                ),
+                decision=decision,
+            )
         )
-    )
     return decided
+
+
+def _asks_on(desk: Desk, approval: Approval) -> bool:
+    """Whether another question about the same alert waits: of another trade, or account."""
+    return any(
+        other.alert_id == approval.alert_id and other.approval_id != approval.approval_id
+        for other in desk.book.approvals.values()
+    )
 
 
 async def expire(desk: Desk) -> int:

@@ -100,9 +100,16 @@ async def test_what_one_alert_opened_in_two_accounts_is_closed_by_one_command(
             it.price(what, "2.14", "2.16")
             it.user("rhea").say("options-room", f"BTO {named} @ 2.15")
             await it.until(lambda: len(it.book.approvals) == 2)
-            for key in list(it.book.approvals):
-                card = await it.until(lambda key=key: it.card(f"approval:{key}"))
-                await it.press("tom", card, "Approve")
+            keys = list(it.book.approvals)
+            cards = [await it.until(lambda k=k: it.card(f"approval:{k}")) for k in keys]
+            if what is SPY:
+                for card in cards:
+                    await it.press("tom", card, "Approve")
+            else:
+                pressed = it.user("tom").click(cards[0], "Approve all…")
+                question = await it.until(lambda p=pressed: next(iter(p.followups), None))
+                await it.user("tom").click(question, "Approve 2").acked()
+                await it.until(lambda q=question: "2 of 2 approved" in plain(q))
             held = await it.until(lambda: len(t := it.book.open_trades()) == 2 and t)
             if what is SPY:
                 some = await it.slash("tom", "orders", "close", symbol="SPY", quantity="1")

@@ -10,8 +10,8 @@ from engine.domain.desk import AlertState
 from engine.domain.errors import BrokerUnavailable, OrderRejected, OrderStateUnknown, RateLimited
 from engine.domain.order import Intent, OrderState, Purpose
 from engine.domain.record import changed
-from engine.domain.source import RouteRule
-from engine.flows import broker_switch, facts, flatten, halt, recover, send
+from engine.domain.source import Handling, RouteRule
+from engine.flows import approve, broker_switch, facts, flatten, halt, recover, send
 from storage.memory import MemoryVault
 from tests import rig as desks
 from tests import truth
@@ -203,6 +203,21 @@ async def test_a_copy_for_every_account_is_judged_and_filled_on_its_own():
         rig.quote(spy(), "2.30", "2.32")
         await rig.pass_time(2)
         assert not rig.desk.book.open_trades(), "the closing reaches every account that holds it"
+
+
+async def test_what_several_accounts_ask_about_one_alert_may_be_answered_in_one_moment():
+    async with made(3, to="all", sources=desks.profiles(Handling.APPROVE)) as rig:
+        record = await rig.say(BUY)
+        first, *others = rig.approvals()
+        assert len(others) == 2
+        await approve.reject(rig.desk, first.approval_id, first.version, desks.TRADER)
+        record = rig.desk.book.alerts[record.alert_id]
+        assert record.state is AlertState.HELD, "two accounts still ask"
+        await asyncio.gather(
+            *(approve.approve(rig.desk, a.approval_id, a.version, desks.TRADER) for a in others)
+        )
+        await rig.fill(spy(), "2.13", "2.14")
+        assert len(rig.desk.book.open_trades()) == 2
 
 
 async def test_a_closing_that_may_mean_trades_of_several_alerts_is_asked_about_and_closes_none():
