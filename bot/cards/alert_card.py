@@ -10,7 +10,7 @@ from engine.domain import words
 from engine.domain.desk import AlertState
 from engine.domain.trade import TradeState
 from engine.reports import Missing
-from engine.reports.alert_card import AccountVerdict, AlertCard, Leaning, Step, StepState
+from engine.reports.alert_card import AlertCard, Leaning, Step, StepState
 
 VERDICTS: dict[AlertState, tuple[str, Tone]] = {
     AlertState.RECEIVED: (words.ALERT[AlertState.RECEIVED], Tone.WAIT),
@@ -84,25 +84,27 @@ def _told_once(report: AlertCard) -> tuple[Leaning, ...]:
 
 
 def _accounts(report: AlertCard) -> list[str]:
-    """One line per account; those beyond the first ten are counted."""
-    shown = [_account(one) for one in report.accounts[:_MOST_ACCOUNTS]]
+    """A line for each that holds it; the others share one where they say the same."""
+    lines: list[str] = []
+    others: dict[str, list[str]] = {}
+    for one in report.accounts[:_MOST_ACCOUNTS]:
+        name = text.safe_line(one.account, 30)
+        if one.state is TradeState.OPEN and one.qty is not None:
+            price = text.price_short(one.price, one.price_of)
+            lines.append(f"✓ **{name}** holds {text.qty(one.qty)} @ {price}")
+        elif one.state is TradeState.CLOSED:
+            lines.append(f"✓ **{name}** closed {signed(one.realised_usd)}")
+        else:
+            sign = "▸" if one.state is TradeState.PENDING else "✗"
+            others.setdefault(f"{sign}|{text.safe_line(one.said, 120)}", []).append(name)
+    for said, names in others.items():
+        sign, _, why = said.partition("|")
+        lines.append(f"{sign} **{', '.join(names)}** {why}")
     rest = report.accounts[_MOST_ACCOUNTS:]
     if rest:
         n_in = sum(one.state in _TAKEN for one in rest)
-        shown.append(f"-# and {len(rest)} more accounts, {n_in} of them with a trade")
-    return shown
-
-
-def _account(one: AccountVerdict) -> str:
-    name = f"**{text.safe_line(one.account, 30)}**"
-    said = text.safe_line(one.said, 120)
-    if one.state is TradeState.OPEN and one.qty is not None:
-        return f"✓ {name} holds {text.qty(one.qty)} @ {text.price_short(one.price, one.price_of)}"
-    if one.state is TradeState.CLOSED:
-        return f"✓ {name} closed {signed(one.realised_usd)}"
-    if one.state is TradeState.PENDING:
-        return f"▸ {name} {said}"
-    return f"✗ {name} {said}"
+        lines.append(f"-# and {len(rest)} more accounts, {n_in} of them with a trade")
+    return lines
 
 
 _MOST_ACCOUNTS = 10

@@ -253,6 +253,7 @@ def test_an_alert_to_several_accounts_has_a_line_for_each_and_the_contract_once(
     many = ex.alert(by_account=tuple((f"a{n}", "sent") for n in range(50)))
     said = alert_card.show(alert_report.build(many, AT_310)).description
     assert "and 40 more accounts, 0 of them with a trade" in said
+    assert "✗ **a0, a1, a2, a3, a4, a5, a6, a7, a8, a9** sent" in said, "the same, said once"
     assert len(said) < 4096
 
 
