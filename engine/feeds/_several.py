@@ -162,8 +162,6 @@ class Several:
                     pauses.up()
                     self._pass_on(rank, quote)
                 why = "its stream ended"
-            except asyncio.CancelledError:
-                raise
             except Exception as error:  # noqa: BLE001 - a feed ends in whatever its library raises
                 why = own_words(error)
             if feed.name not in self.down:
@@ -186,14 +184,14 @@ class Several:
             if self.quality is not None and rank != known[0] and is_word:
                 self.quality.compared(quote)  # their stamps differ by moments: they speak at once
             return  # nobody would use it: its feed must not silence the others by it
-        if known is not None and known[0] < rank and self._stands(known, quote):
+        if (
+            known is not None
+            and known[0] != rank
+            and (known[0] < rank or self._is_poor(quote.source, quote))  # until it is better again
+            and self._stands(known, quote)
+        ):
             if self.quality is not None:
-                self.quality.compared(quote)  # for comparison
-            return
-        is_poor = known is not None and known[0] > rank and self._is_poor(quote.source, quote)
-        if is_poor and known is not None and self._stands(known, quote):
-            if self.quality is not None:
-                self.quality.compared(quote)  # until it is better again
+                self.quality.compared(quote)
             return
         if not is_behind:  # else what it tells next would be measured by its own old stamp
             self._last[key] = (rank, quote)

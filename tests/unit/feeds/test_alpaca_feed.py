@@ -315,17 +315,46 @@ async def test_what_falls_silent_between_two_questions_is_asked_for_in_the_next(
         assert world.clock.monotonic() - heard_at <= 3.5
 
 
-async def test_an_older_answer_never_follows_a_newer_quote() -> None:
+@pytest.mark.parametrize(
+    ("bid", "is_halted", "is_told"),
+    [(1.0, False, False), (605.0, False, True), (1.0, True, True)],
+    ids=["another price", "the same price", "in a halt"],
+)
+async def test_an_older_answer_never_follows_a_newer_quote(
+    bid: float, is_halted: bool, is_told: bool
+) -> None:
+    """It says that what is known stands where it names the same price or a halt, else nothing."""
     async with opened() as world:
         await world.feed.watch([SPY])
         await world.heard("SPY")
         world.clock.advance(1)
         await world.data.tell("SPY", 605.0, 605.1)
         await world.until(lambda: world.has("SPY", "605.0"))
-        world.data.put("SPY", 1.0, 1.1, START - timedelta(hours=1))
-        n_asked = len(world.data.asked)
+        world.data.put("SPY", bid, bid + 0.1, START - timedelta(hours=1))
+        if is_halted:
+            world.feed._halts[SPY.key] = True
+        n_asked, n_told = len(world.data.asked), len(world.got)
         await world.until(lambda: len(world.data.asked) > n_asked + 1, eager=True)
-        assert world.last("SPY").bid == D("605.0")
+        assert (len(world.got) > n_told) == is_told
+        last = world.last("SPY")
+        assert (last.bid, last.is_halted) == (D("605.0"), is_halted)
+
+
+async def test_what_is_streamed_just_now_is_not_asked_for() -> None:
+    """Else each question would use up the allowance for all that is watched."""
+    async with opened() as world:
+        await world.feed.watch([SPY, stock("MSFT")])
+        await world.heard("SPY", "MSFT")
+        await world.until(lambda: world.clock.next_wake() is not None)
+        n_asked = len(world.data.asked)
+        await world.feed.watch([SPY, future("MES", date(2026, 12, 1))])
+        for n in range(1, 13):
+            world.clock.advance(0.5)
+            await world.data.tell("SPY", 600.0 + n, 600.1 + n)
+            await world.until(lambda n=n: world.has("SPY", f"{600.0 + n}"))  # type: ignore[misc]
+        asked = {q["symbols"] for _, q in world.data.asked[n_asked:]}
+        assert asked == {"MSFT"}
+        assert set(world.feed._watched) == {"SPY", "MSFT"}, "it has no futures"
 
 
 @pytest.mark.parametrize(
@@ -441,6 +470,11 @@ async def test_a_question_is_answered_from_the_last_moments_or_asked_anew() -> N
         n_asked = len(world.data.asked)
         assert await world.feed.quote(SPY) == world.got[-1]
         assert len(world.data.asked) == n_asked
+        world.data.put("SPY", 601.0, 601.1, START + timedelta(seconds=4))
+        world.clock.advance(4)
+        newer = await world.feed.quote(SPY)
+        assert newer is not None
+        assert newer.bid == 601
 
 
 async def test_wrong_keys_are_told_at_once() -> None:

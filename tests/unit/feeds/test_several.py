@@ -52,6 +52,7 @@ class Told:
         self.is_down = False
         self.n_connects = 0
         self.watched: list[Instrument] = []
+        self.asked: list[Instrument] = []
         self.queue: asyncio.Queue[Quote | None] = asyncio.Queue()
 
     async def connect(self) -> None:
@@ -65,6 +66,7 @@ class Told:
     async def quote(self, instrument: Instrument) -> Quote | None:
         if self.is_down:
             raise OSError("no route")
+        self.asked += [instrument]
         return quote(self.name) if instrument == SPY else None
 
     async def watch(self, instruments: Iterable[Instrument]) -> None:
@@ -144,16 +146,22 @@ async def test_a_feed_that_is_down_stops_nothing_and_is_connected_when_it_is_bac
     await until(lambda: both.down == {"second": "its stream ended"})
     clock.advance(1)
     await until(lambda: second.n_connects == 2)
+    await say(second, quote("second"))
+    clock.advance(10)
+    second.queue.put_nowait(None)
+    await until(lambda: both.down == {"second": "its stream ended"})
+    assert clock.next_wake() == clock.now() + timedelta(seconds=0.5), "it had stood for a while"
     await both.close()
 
 
 @asynccontextmanager
-async def two() -> AsyncIterator[tuple[Told, Told, list[str]]]:
-    """Two feeds as one, and whose quotes come through."""
+async def two(quality: Quality | None = None) -> AsyncIterator[tuple[Told, Told, list[str]]]:
+    """Two feeds as one, and whose quotes come through; ``quality`` grades them as the board."""
     first, second = Told("first"), Told("second")
     both, told = Several([first, second], ManualClock(START)), list[str]()  # type: ignore[list-item]
+    both.quality = quality
     await both.connect()
-    reader = asyncio.create_task(collected(both, told))
+    reader = asyncio.create_task(collected(both, told, quality))
     await until(lambda: not both.down)
     yield first, second, told
     await both.close()
@@ -173,8 +181,10 @@ async def test_only_what_a_feed_quotes_is_asked_of_it() -> None:
     await both.connect()
     await until(lambda: not both.down)
     await both.watch([SPY, ES])
+    await both.watch([SPY])
     assert (stocks.watched, futures.watched) == ([SPY], [ES])
     assert await both.quote(ES) is None
+    assert (stocks.asked, futures.asked) == ([], [ES])
     await both.close()
 
 
@@ -208,20 +218,20 @@ async def test_a_late_feed_that_once_names_the_same_price_silences_no_other() ->
         assert told[2:] == ["second"] * 7
 
 
-@pytest.mark.parametrize(("behind", "heard"), [(900, "second"), (0, "first")])
+@pytest.mark.parametrize(
+    ("behind", "next_behind", "heard"),
+    [(60, 0, "second"), (59, 0, "first"), (0, 0, "first"), (900, 900, "first")],
+)
 async def test_a_first_feed_that_is_late_from_the_start_gives_way_to_a_newer_market(
-    behind: int, heard: str
+    behind: int, next_behind: int, heard: str
 ) -> None:
-    """Stops acted on prices of a quarter of an hour ago while another feed told those of now."""
+    """Stops acted on prices of long ago while another feed told those of now."""
     async with two() as (first, second, told):
         for n in range(6):
-            said = replace(quote("first", n), bid=Decimal(90))
-            old = said.exchange_at - timedelta(seconds=behind)
-            for feed, one in (
-                (first, replace(said, exchange_at=old)),
-                (second, quote("second", n)),
-            ):
-                await say(feed, one)
+            for feed, behind_s, bid in ((first, behind, 90), (second, next_behind, 100)):
+                said = replace(quote(feed.name, n), bid=Decimal(bid))
+                made_at = said.exchange_at - timedelta(seconds=behind_s)
+                await say(feed, replace(said, exchange_at=made_at))
         assert told[-4:] == [heard] * 4
 
 
@@ -229,7 +239,8 @@ async def test_a_quiet_market_is_no_late_feed() -> None:
     """Its last quote is told again by each question, and still stands."""
     async with two() as (first, second, told):
         for n in range(0, 120, 2):
-            standing = replace(quote("first", n), bid=Decimal(90), exchange_at=START)
+            last_at = START - timedelta(minutes=5)
+            standing = replace(quote("first", n), bid=Decimal(90), exchange_at=last_at)
             await say(first, standing)
             await say(second, quote("second", n))
         assert set(told) == {"first"}
@@ -237,45 +248,54 @@ async def test_a_quiet_market_is_no_late_feed() -> None:
 
 async def test_a_halt_is_heard_of_whoever_tells_it_and_however_old_its_last_price_is() -> None:
     """What is halted has no newer price: the word of the halt was dropped with it."""
-    first, second = Told("first"), Told("second")
-    both, quality = Several([first, second], ManualClock(START)), Quality()  # type: ignore[list-item]
-    both.quality = quality
-    await both.connect()
-    reader = asyncio.create_task(collected(both, [], quality))
-    await until(lambda: not both.down)
-    first.queue.put_nowait(quote("first", 60))
-    await until(first.queue.empty)
-    halted = replace(quote("second", 60), exchange_at=START, bid=Decimal(99), is_halted=True)
-    second.queue.put_nowait(halted)
-    await until(second.queue.empty)
-    for _ in range(9):
-        await asyncio.sleep(0)
+    quality = Quality()
+    async with two(quality) as (first, second, _):
+        await say(first, quote("first", 60))
+        halted = replace(quote("second", 60), exchange_at=START, bid=Decimal(99), is_halted=True)
+        await say(second, halted)
     graded = quality.of(SPY, START + timedelta(seconds=61))
     assert graded is not None
     assert graded.is_halted
-    await both.close()
-    await reader
 
 
-async def test_feeds_whose_stamps_differ_by_moments_are_compared() -> None:
+@pytest.mark.parametrize(("behind_s", "agreement"), [(0, 0), (0.1, 0), (900, None)])
+async def test_feeds_whose_stamps_differ_by_moments_are_compared(
+    behind_s: float, agreement: float | None
+) -> None:
     """The first stamps what it says when it comes: what the next says always was made before."""
-    first, second = Told("first"), Told("second")
-    both, quality = Several([first, second], ManualClock(START)), Quality()  # type: ignore[list-item]
-    both.quality = quality
-    await both.connect()
-    reader = asyncio.create_task(collected(both, [], quality))
-    await until(lambda: not both.down)
-    for n in range(3):
-        first.queue.put_nowait(quote("first", n))
-        await until(first.queue.empty)
-        apart = replace(quote("second", n), bid=Decimal(102), ask=Decimal(102))
-        second.queue.put_nowait(replace(apart, exchange_at=apart.exchange_at - timedelta(0, 0.1)))
-        await until(second.queue.empty)
+    quality = Quality()
+    async with two(quality) as (first, second, _):
+        for n in range(3):
+            await say(first, quote("first", n))
+            apart = replace(quote("second", n), bid=Decimal(102), ask=Decimal(102))
+            made_at = apart.exchange_at - timedelta(seconds=behind_s)
+            await say(second, replace(apart, exchange_at=made_at))
     graded = quality.of(SPY, START + timedelta(seconds=2))
     assert graded is not None
-    assert graded.parts["agreement"] == 0
-    await both.close()
-    await reader
+    assert graded.parts["agreement"] == agreement
+
+
+async def test_what_a_feed_tells_of_a_market_before_its_own_last_one_is_no_price_of_it() -> None:
+    """Frames overtake each other: the old one made the price of now a leap."""
+    quality = Quality()
+    async with two(quality) as (first, _, told):
+        for n in range(3):
+            await say(first, quote("first", n))
+        old = replace(quote("first", 2), bid=Decimal(90), ask=Decimal(90))
+        await say(first, replace(old, exchange_at=START + timedelta(seconds=1)))
+        assert told == ["first"] * 3
+    graded = quality.of(SPY, START + timedelta(seconds=2))
+    assert graded is not None
+    assert graded.parts["range"] == 1
+
+
+async def test_a_quote_that_makes_no_sense_is_no_market_that_others_are_behind() -> None:
+    """A quiet market's last price, made before it, was nobody's from then on."""
+    async with two() as (first, second, told):
+        await say(first, replace(quote("first", 1), bid=Decimal("NaN")))
+        for n in (5, 9):
+            await say(second, replace(quote("second", n), exchange_at=START))
+        assert told == ["first", "second", "second"]
 
 
 async def test_a_feed_of_poor_quality_is_stood_in_for_until_it_is_better() -> None:
@@ -298,8 +318,7 @@ async def test_a_feed_of_poor_quality_is_stood_in_for_until_it_is_better() -> No
     second.queue.put_nowait(quote("second", 2))
     await until(lambda: heard[-1] == "second")
     n_heard = len(heard)
-    first.queue.put_nowait(quote("first", 2.1))
-    await until(first.queue.empty)
+    await say(first, quote("first", 2.1))
     assert heard[n_heard:] == [], "one good quote does not make it good"
     for n in range(100):
         first.queue.put_nowait(quote("first", 2.2 + n / 100))

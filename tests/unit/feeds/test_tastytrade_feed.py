@@ -5,7 +5,7 @@ import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -14,7 +14,7 @@ from pydantic import SecretStr
 
 from engine.clock import ManualClock
 from engine.domain.errors import BrokerAuthError, BrokerUnavailable
-from engine.domain.instrument import Instrument, crypto, stock
+from engine.domain.instrument import Instrument, crypto, future, stock
 from engine.domain.quote import Quote
 from engine.feeds import FeedSetup
 from engine.feeds.tastytrade import Tastytrade
@@ -169,6 +169,16 @@ async def test_a_future_is_streamed_under_its_listed_name_and_an_unlisted_one_no
     await world.tell(MES, "6700.25", "6700.50")
     await world.until(lambda: bool(world.got))
     assert world.got[0].instrument == MES
+
+
+async def test_a_future_is_watched_beyond_the_third_friday_of_its_month(world: World) -> None:
+    """That is the last day of an index; gold is delivered until the end of the month."""
+    gold = future("GC", date(2026, 12, 1))
+    await world.start()
+    await world.feed.watch([gold, CALL])
+    world.clock.jump(datetime(2026, 12, 23, 15, 0, tzinfo=UTC))
+    await world.until(lambda: CALL.key not in world.feed._watched, eager=True)
+    assert gold.key in world.feed._watched
 
 
 async def test_a_line_that_breaks_comes_back_with_all_that_is_watched(world: World) -> None:
@@ -458,8 +468,9 @@ async def test_without_a_past_a_line_or_a_listing_it_says_why(
 
 
 @pytest.mark.parametrize("name", ["client_secret", "refresh_token"])
-async def test_keys_that_are_not_accepted_do_not_connect(world: World, name: str) -> None:
-    feed = make(world.venue, world.clock, **{name: "wrong"})
+@pytest.mark.parametrize("key", ["wrong", ""])
+async def test_keys_that_are_not_accepted_do_not_connect(world: World, name: str, key: str) -> None:
+    feed = make(world.venue, world.clock, **{name: key})
     with pytest.raises(BrokerAuthError):
         await feed.connect()
     await feed.close()

@@ -100,6 +100,7 @@ async def test_what_is_watched_is_streamed_with_source_and_both_times(
     assert quote is not None
     assert (quote.instrument, quote.bid, quote.ask) == (MES, D(6700), D("6700.25"))
     assert (quote.source, quote.exchange_at, quote.received_at) == ("topstepx", START, START)
+    assert feed.unquoted == {}, "shares are nothing it was asked for"
 
 
 async def test_a_question_subscribes_and_waits_for_the_first_quote(
@@ -188,6 +189,28 @@ async def test_a_quote_that_cannot_be_read_is_skipped_and_the_next_one_is_heard(
     quote = await next_of(feed)
     assert quote is not None
     assert quote.bid == 6705
+
+
+@pytest.mark.parametrize("what", ["no data", "a contract that nobody asked for", "a trade"])
+async def test_a_frame_that_is_no_quote_of_ours_costs_nobody_the_hub(
+    venue: TopstepxVenue, feed: Topstepx, what: str
+) -> None:
+    """O-20: the stream ended by it, and what is held had no price until it was called anew."""
+    await feed.watch([MES])
+    await watching(venue, MES)
+    row = {"bestBid": 1, "bestAsk": 2, "timestamp": START.isoformat()}
+    frame: dict[str, Any] = {"type": 1, "target": "GatewayQuote"}
+    frame |= {
+        "no data": {"arguments": [contract_id(MES)]},
+        "a contract that nobody asked for": {"arguments": [contract_id(MNQ), row]},
+        "a trade": {"target": "GatewayTrade", "arguments": [contract_id(MES), row]},
+    }[what]
+    for socket in tuple(venue._quotes):
+        await venue.send(socket, frame)
+    put(venue, MES, "6705", "6705.25")
+    quote = await next_of(feed)
+    assert quote is not None
+    assert (quote.instrument, quote.bid) == (MES, D(6705))
 
 
 async def test_a_time_that_lies_before_us_counts_as_now(
@@ -357,7 +380,9 @@ async def test_a_hub_that_keeps_alive_and_tells_nothing_is_in_trouble_while_its_
     venue: TopstepxVenue, feed: Topstepx
 ) -> None:
     """Entries had no quote for as long as it lasted, and nobody was told why."""
+    venue.clock.advance(40)  # type: ignore[attr-defined]
     assert not feed.trouble, "nothing is watched yet"
+    await feed.connect()
     await feed.watch([MES])
     await watching(venue, MES)
     put(venue, MES, "6700", "6700.25")
@@ -378,3 +403,6 @@ async def test_a_quote_ends_the_trouble_of_a_mute_hub(venue: TopstepxVenue, feed
     put(venue, MES, "6700", "6700.25")
     await next_of(feed)
     assert not feed.trouble
+    venue.clock.advance(40)  # type: ignore[attr-defined]
+    await feed.close()
+    assert not feed.trouble, "it is gone, and that is said elsewhere"
