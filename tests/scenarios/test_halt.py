@@ -263,7 +263,11 @@ async def test_resuming_waits_for_books_that_agree():
     with pytest.raises(UserError, match="not compared"):
         await halt.resume(rig.desk, ADMIN, "now")
     await monitor.sweep(rig.desk)
+    await set_peak(rig, 110_000)  # 9 % above: no drawdown has halted it
     await halt.resume(rig.desk, ADMIN, "now")
+    assert rig.desk.book.accounts["main"].peak_equity_usd == d(110_000), "nothing is forgiven"
+    with pytest.raises(UserError, match="not halted"):
+        await halt.resume(rig.desk, ADMIN, "again")
     await rig.close()
 
 

@@ -136,6 +136,7 @@ def test_a_locked_market_is_no_price_but_an_index_has_no_spread_to_lose():
     board.put(quote())
     board.put(quote("100.02", "100.02", after_s=1))
     assert board.last(SPY) == quote()
+    assert grade(board.quality, 1).parts["completeness"] == 0.5
     for n in range(3):
         board.put(quote("6020", "6020", instrument=SPX, after_s=n))
     assert board.last(SPX).exchange_at == START + timedelta(seconds=2)
@@ -170,12 +171,33 @@ def test_a_market_as_wide_as_none_is_held_until_it_has_stood():
     board.put(quote("97.00", "103.00"))
     assert board.last(SPY) is None, "the first one too: phantoms stand at the open"
     board.put(quote(after_s=1))
+    board.put(quote("97.01", "103.01", after_s=2))
+    assert grade(board.quality, 2).parts["range"] == 0, "though its middle has not moved"
     for n in range(2, 7):
         board.put(quote("95.00", "100.02", after_s=n))
     assert board.last(SPY) == quote(after_s=1)
     board.put(quote("95.00", "100.02", after_s=7))
     board.put(quote("94.00", "100.02", after_s=8))
     assert board.last(SPY).bid == D("94.00"), "a wide market is what it has got used to"
+
+
+@pytest.mark.parametrize(
+    ("instrument", "before", "said", "is_believed"),
+    [
+        (CALL, None, ("1.00", "1.66"), True),
+        (CALL, None, ("1.00", "1.68"), False),
+        (SPY, ("99.55", "100.45"), ("98.65", "101.35"), True),
+        (SPY, ("99.55", "100.45"), ("98.64", "101.36"), False),
+    ],
+)
+def test_wide_is_half_the_price_of_an_option_and_three_times_the_spread_of_before(
+    instrument, before, said, is_believed
+):
+    board = QuoteBoard(Quality())
+    if before is not None:
+        board.put(quote(*before, instrument=instrument))
+    board.put(last := quote(*said, instrument=instrument, after_s=1))
+    assert (board.last(instrument) == last) is is_believed
 
 
 @pytest.mark.parametrize(("after_s", "is_believed"), [(2, True), (20, False)])
@@ -197,6 +219,9 @@ def test_what_another_source_denies_is_held_for_long_and_that_source_is_heard_in
     assert board.last(SPY) is None
     assert quality.is_poor("one", SPY, at)
     assert not quality.is_poor("two", SPY, at)
+    assert quality.is_poor("one", SPY, START + timedelta(seconds=31))
+    quality.heard(quote("60.00", "60.02", after_s=32))
+    assert not quality.is_poor("one", SPY, START + timedelta(seconds=32))
 
 
 def test_one_that_steps_in_with_another_price_is_no_better_than_a_spike():
@@ -233,6 +258,33 @@ def test_a_mark_that_is_far_from_all_that_was_known_counts_when_it_is_said_again
         for n, price in enumerate((99.0, 10.0, 99.0, 60.0, 59.0))
     ]
     assert said == [True, False, True, False, True]
+
+
+def test_a_mark_of_long_ago_says_nothing_again():
+    belief = heard(quote()).belief
+    said = [belief.marked(SPY, 10.0, START + timedelta(seconds=s)) for s in (10, 20.5, 30.5)]
+    assert said == [False, False, True]
+
+
+@pytest.mark.parametrize(("after_s", "is_believed"), [(10, True), (10.5, False)])
+def test_a_spike_is_believed_when_the_broker_says_it_too_just_now(after_s, is_believed):
+    board = QuoteBoard(Quality())
+    board.put(quote())
+    board.quality.belief.marked(SPY, 70.0, START + timedelta(seconds=20))
+    board.put(quote("70.00", "70.02", after_s=20 + after_s))
+    assert (board.last(SPY).bid == D("70.00")) is is_believed
+
+
+def test_a_mark_beside_the_first_price_after_a_start_denies_nothing():
+    quality = heard(quote())
+    assert quality.belief.marked(SPY, 100.5, START + timedelta(seconds=1))
+    assert quality.belief.doubt(SPY.key, START + timedelta(seconds=1)) is None
+
+
+def test_a_doubt_that_is_not_said_any_more_is_none():
+    quality = heard(quote(), quote("70.00", "70.02", after_s=1))
+    assert quality.belief.doubt(SPY.key, START + timedelta(seconds=11))
+    assert quality.belief.doubt(SPY.key, START + timedelta(seconds=11.5)) is None
 
 
 def test_a_stamp_from_the_future_shuts_nothing_out():
@@ -303,6 +355,14 @@ def test_a_move_of_six_sigmas_is_marked_until_the_next_quote_confirms_it():
     assert grade(quality, 41).parts["range"] == 0
     quality.heard(quote("101.00", "101.00", after_s=42))
     assert grade(quality, 42).parts["range"] == 1
+
+
+@pytest.mark.parametrize(("n_known", "is_leap"), [(20, False), (21, True)])
+def test_while_few_prices_are_known_one_per_cent_is_a_leap(n_known, is_leap):
+    quality = heard(*(quote(after_s=n) for n in range(n_known)))
+    slip = quote("100.90", "100.92", after_s=n_known)
+    quality.heard(slip)
+    assert quality.is_leap(slip, slip.received_at) == is_leap
 
 
 @pytest.mark.parametrize("step", ["0", "0.01"])
@@ -422,6 +482,14 @@ def test_a_halt_that_one_source_tells_is_not_undone_by_one_that_knows_of_none():
     assert grade(quality, 1).is_halted
     quality.heard(quote(after_s=2))
     assert not grade(quality, 2).is_halted
+
+
+def test_a_word_of_a_halt_counts_for_ten_seconds_or_until_another_source_speaks():
+    """M-10: a source that is gone tells no end of it."""
+    quality = heard(quote(is_halted=True))
+    assert grade(quality, 60).is_halted
+    quality.heard(quote(after_s=60, source="two"))
+    assert not grade(quality, 60).is_halted
 
 
 @pytest.mark.parametrize("factor", ["1.03", "0.97"])

@@ -149,11 +149,13 @@ def test_a_position_without_a_stop_price_keeps_the_stop_it_has() -> None:
     assert steps(holding(stop=None)) == []
     assert steps(holding(stop=None), stop()) == []
     assert steps(holding(6, stop=None), stop()) == ["replace S 6 @ 95"]
+    assert steps(holding(stop=None), stop(qty=6)) == [], "at a price that nobody wants"
 
 
 def test_where_the_broker_holds_no_stops_none_is_sent() -> None:
     assert steps(holding(), broker_stops=False) == []
     assert steps(holding(10, want(4)), broker_stops=False) == ["close 4 market None"]
+    assert steps(holding(), stop(qty=4), broker_stops=False) == [], "nor is one made larger"
 
 
 def test_the_reason_of_a_stop_says_what_it_is() -> None:

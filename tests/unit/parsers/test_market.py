@@ -120,7 +120,11 @@ def test_nyse_hours(at: str, is_open: bool) -> None:
         ("2025-12-31 18:30", False),
         ("2025-04-18 08:00", False),  # Good Friday
         ("2026-04-03 09:00", True),  # Good Friday with a jobs report
+        ("2026-04-03 09:14", True),
         ("2026-04-03 09:15", False),
+        ("2024-03-29 08:00", False),  # Good Friday in March
+        ("2026-07-03 12:59", True),  # another Friday off
+        ("2026-07-03 13:00", False),
         ("2025-01-09 09:00", True),
         ("2025-01-09 09:30", False),
         ("2026-03-08 17:59", False),  # the night the clocks change

@@ -349,6 +349,22 @@ def test_cooldown_rests_a_symbol_after_exits_and_stop_outs(exits: list[Any], exp
     assert code("cooldown", intent(), facts(recent_exits=tuple(exits))) == expected
 
 
+@pytest.mark.parametrize(
+    ("exits", "said"),
+    [
+        ([ended(minutes_ago=14)], "SPY rests 15 min after an exit; 1 min left"),
+        (
+            [ended(minutes_ago=60, **STOPPED), ended(minutes_ago=90, **STOPPED)],
+            "SPY rests 24.0 h after 2 stop-outs in a row; 23.0 h left",
+        ),
+    ],
+)
+def test_cooldown_says_after_what_and_for_how_long(exits: list[Any], said: str) -> None:
+    denial = check("cooldown").check(intent(), facts(recent_exits=tuple(exits)))
+    assert denial is not None
+    assert denial.detail == said
+
+
 # -- 6 counts ----------------------------------------------------------------------------------
 
 

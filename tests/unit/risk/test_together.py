@@ -163,6 +163,7 @@ def test_at_a_limit_of_one_nothing_is_asked_and_at_nought_everything_denied():
         ("all", "", True),
         ("symbol", "SPY", True),
         ("symbol", "AAPL", False),
+        ("strategy", "SPY", False),
         ("strategy", "options", True),
         ("strategy", "futures", False),
         ("broker", "paper", True),
@@ -177,6 +178,13 @@ def test_a_freeze_holds_up_what_it_names_and_nothing_else(scope, name, hits):
     assert code("frozen", intent(), seen) == ("frozen.by_admin" if hits else "")
     exit_ = replace(intent(), purpose="close")
     assert run_checks(load_checks({}), exit_, seen) == ()
+
+
+@pytest.mark.parametrize("named", ["SPX", "SPXW"])
+def test_a_freeze_of_an_index_holds_up_all_its_options(named):
+    made = Freeze(scope="symbol", name=named, by="ada", at=NOW, reason="earnings tonight")
+    for symbol in ("SPX", "SPXW"):
+        assert code("frozen", replace(intent(), symbol=symbol), facts(freezes=(made,)))
 
 
 # -- overrides ----------------------------------------------------------------------------------

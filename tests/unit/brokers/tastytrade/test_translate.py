@@ -340,6 +340,16 @@ def test_an_expiry_closes_at_nothing() -> None:
     assert found.client_order_id == ""
 
 
+@pytest.mark.parametrize(
+    ("more", "side"),
+    [({"action": "Buy to Close"}, Side.BUY), ({"action": None}, Side.SELL), ({}, Side.SELL)],
+)
+def test_what_an_end_does_to_the_holding_is_as_it_is_said(more: dict[str, Any], side: Side) -> None:
+    found = fills.end_of(end("Expiration", **more), "main", TODAY, frozenset())
+    assert found is not None
+    assert found.side is side
+
+
 def test_an_assignment_buys_the_option_back_and_delivers_shares_at_the_strike() -> None:
     shares = end(
         "Sell to Open",

@@ -373,6 +373,24 @@ def test_orders_placed_by_hand_in_the_app_are_read_whatever_they_are():
     assert close.type is OrderType.MARKET
 
 
+@pytest.mark.parametrize(
+    ("prices", "type_"),
+    [
+        ({}, OrderType.MARKET),
+        ({"limit_price": "0", "stop_price": "0"}, OrderType.MARKET),
+        ({"limit_price": "9.50"}, OrderType.LIMIT),
+        ({"stop_price": "9.50"}, OrderType.STOP),
+        ({"stop_price": "9.50", "limit_price": "9.40"}, OrderType.STOP_LIMIT),
+    ],
+)
+def test_an_order_of_a_type_without_a_word_is_what_its_prices_make_of_it(prices, type_):
+    """O-16, O-20: a person's stop is not to look like an order at any price."""
+    none = {"limit_price": None, "stop_price": None}
+    said = listed(golden_order(), order_type="MARKET_IF_TOUCHED", **(none | prices))
+    (row,) = translate.rows(said, "main", pytest.fail)
+    assert row.order.type is type_
+
+
 def test_a_position_of_several_legs_is_several_holdings():
     leg = {
         "symbol": "SPY",
