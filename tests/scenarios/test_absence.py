@@ -73,6 +73,19 @@ async def test_an_exit_for_more_than_is_held_by_now_is_not_sent_again(opened, ch
     assert not rig.outside.requests
 
 
+async def test_a_price_that_is_past_no_stop_is_past_none(opened):
+    """A close of what has no stop is judged too."""
+    rig, trade, stop = await unanswered_stop(opened)
+    assert trade.stop is not None
+    rig.quote(trade.legs[0].instrument, "0.01", "0.02")
+    assert absence.is_past_stop(rig.desk, stop)
+    for change in ({"stop": None}, {"qty_open": d(0)}):
+        rig.desk.book.trades[trade.trade_id] = replace(trade, **change)
+        assert not absence.is_past_stop(rig.desk, stop)
+    del rig.desk.book.trades[trade.trade_id]
+    assert not absence.is_past_stop(rig.desk, stop)
+
+
 async def test_an_exit_that_is_heard_of_while_it_waits_to_be_sent_again_is_not(opened):  # I-11
     rig, _, stop = await unanswered_stop(opened)
     async with rig.desk.lock("main"):

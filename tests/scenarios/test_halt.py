@@ -20,6 +20,7 @@ from tests import truth
 from tests.conformance.faulty_broker import Faults, FaultyBroker
 from tests.mortal import FailingStore
 from tests.rig import ADMIN, MIKE, OTHER, STOCKS, TRADER, VIEWER, d, spy
+from tests.unit.ledger.bench import an_order
 
 AUTO = frozenset({"options", "futures", "stocks"})
 RISK = desks.LOOSE | {"position_size": {"max_notional_pct": 100, "max_loss_pct": 100}}
@@ -92,6 +93,25 @@ async def test_the_stop_kills_entries_within_a_second_and_pressing_again_changes
     assert record.state is AlertState.RISK_REJECTED  # I-22
     await check(rig)
     await rig.close()
+
+
+@pytest.mark.parametrize(
+    ("state", "filled", "said"),
+    [
+        (OrderState.CANCELED, 0, "entry cancelled"),
+        (OrderState.CANCELED, 4, "entry filled before"),
+        (OrderState.FILLED, 10, "entry filled before"),
+        (OrderState.PENDING_CANCEL, 0, "entry cancelled, the broker has yet to confirm"),
+        (OrderState.ACCEPTED, 0, "entry not cancelled yet: too late; it is tried again"),
+    ],
+)
+def test_the_list_after_a_stop_says_what_became_of_each_entry(state, filled, said):  # O-27
+    order = an_order("E", state=state, leg_filled=(d(filled),), reason="too late")
+    assert halt._outcome(order) == said
+
+
+def test_an_entry_that_is_long_over_is_cancelled():
+    assert halt._outcome(None) == "entry cancelled"
 
 
 async def test_fifty_positions_are_flat_or_named_and_closed_once_though_pressed_twice():  # O-27

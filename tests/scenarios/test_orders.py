@@ -252,7 +252,8 @@ async def test_a_person_is_called_when_it_stays_unknown(rig):  # I-14
     rig.faults.unclear = 99
     await rig.say(BUY)
     await alive(rig, 40)
-    assert any("has had no answer for 30 s" in n for n in rig.notes())
+    (said,) = [n for n in rig.notes() if "has had no answer for 30 s" in n]
+    assert said.endswith("say what is there: /order resolve."), "nothing of exits, nor of others"
 
 
 async def test_restarts_do_not_put_the_call_to_a_person_off():

@@ -3,9 +3,18 @@
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
+
 from engine.brokers import BrokerFill
 from engine.brokers.paper.book import Holding
-from engine.domain.order import Order, OrderState, Purpose, Side
+from engine.domain.order import (
+    Order,
+    OrderState,
+    OrderType,
+    Purpose,
+    Side,
+    client_order_id,
+)
 from engine.domain.trade import LedgerEntry, Trade, TradeState
 from engine.flows import manage, manual, own, recover, send
 from engine.flows.drafting import Wanted
@@ -199,6 +208,29 @@ async def test_a_position_that_is_gone_without_a_trace_is_told_not_guessed(rig):
     assert rig.trade().qty_open == 2
     assert "we hold 2, the broker 0" in rig.desk.health["reconcile main"]
     assert len([n for n in rig.notes() if "we hold 2" in n]) == 1
+
+
+@pytest.mark.parametrize("closes", [True, False])
+async def test_of_unknown_orders_under_ids_of_ours_what_may_protect_is_left_alone(rig, closes):
+    """Books that were restored do not know the newest stop: what it protects would stand bare."""
+    await rig.say(BUY)
+    await rig.fill(spy(), "2.14", "2.15")
+    (stop,) = [s for s in await orders(rig, Purpose.STOP) if not s.state.is_terminal]
+    name = client_order_id("of books that are lost")
+    asked = replace(request_of(stop), client_order_id=name)
+    if not closes:
+        low = {"type": OrderType.LIMIT, "limit": d("1.00"), "stop": None, "reduces": False}
+        asked = replace(asked, side=Side.BUY, **low)
+    await rig.broker.submit(asked)
+    for _ in range(3):
+        await recover.reconcile(rig.desk)
+        rig.clock.advance(1)
+        await rig.rest()
+    there = {order.client_order_id for order in await rig.broker.open_orders("main")}
+    assert (name in there) is closes
+    said = "it may protect a position" if closes else "over with us; it is being cancelled"
+    assert any(f"Order {name}" in note and said in note for note in rig.notes())
+    assert stop.order_id in there
 
 
 async def test_an_order_alive_there_and_over_here_is_cancelled(rig):  # I-12
