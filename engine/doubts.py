@@ -30,6 +30,8 @@ class Doubts:
     fewer: dict[str, tuple[PositionGap, Decimal]] = field(default_factory=dict)
     """``account|instrument`` of which less is held there than booked, for long enough, with what
     exits had sold of it by then."""
+    covers: dict[str, Decimal] = field(default_factory=dict)
+    """Trade whose stop its broker ended -> units that stops which are none of ours may take."""
     paid: set[str] = field(default_factory=set)
     """Entries without an answer whose price the market has paid since they left."""
     asked: dict[answered_within, str] = field(default_factory=dict)

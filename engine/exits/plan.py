@@ -74,7 +74,12 @@ class _Exits:
 
 
 def plan(
-    trade: Trade, orders: Sequence[Order], *, broker_stops: bool, is_beside: bool = False
+    trade: Trade,
+    orders: Sequence[Order],
+    *,
+    broker_stops: bool,
+    is_beside: bool = False,
+    theirs: Decimal = ZERO,
 ) -> tuple[Step, ...]:
     """Next legal steps for a trade's exits; nothing when all is as wanted or has to wait.
 
@@ -83,6 +88,7 @@ def plan(
         orders: All orders of the trade.
         broker_stops: Whether its broker can hold a stop for this unit.
         is_beside: Whether what its stops do not cover gets another one beside them.
+        theirs: Units that stops which are none of ours may take: no room for ours.
     """
     exits = _exits_of(orders)
     steps: list[Step] = _entry_cancels(orders) if trade.closes else []
@@ -93,7 +99,7 @@ def plan(
     missing, stale = _match(shares, exits.closes)
     steps += _cancels(stale, "not wanted any more")
     wanted = sum((qty for _, qty in shares), ZERO)
-    goal = max(min(held - wanted, held - exits.closing), ZERO)
+    goal = max(min(held - wanted, held - exits.closing) - theirs, ZERO)
     ways = _steps_beside if is_beside and exits.stops else _stop_steps
     stop_steps, taken = ways(trade, exits, goal, broker_stops=broker_stops)
     steps += [s for s in stop_steps if not isinstance(s, Submit)]
@@ -102,7 +108,9 @@ def plan(
     return tuple(steps)
 
 
-def is_protected(trade: Trade, orders: Sequence[Order], broker_stops: bool) -> bool:
+def is_protected(
+    trade: Trade, orders: Sequence[Order], broker_stops: bool, theirs: Decimal = ZERO
+) -> bool:
     """Whether every held unit has a working stop or is being closed (I-20).
 
     Where the broker cannot hold a stop, the engine's own watch of ``trade.stop`` counts.
@@ -112,7 +120,7 @@ def is_protected(trade: Trade, orders: Sequence[Order], broker_stops: bool) -> b
     if not broker_stops and trade.stop is not None:
         return True
     exits = _exits_of(orders)
-    return _working(_members(exits)) + _working(exits.closes) >= trade.qty_open
+    return _working(_members(exits)) + _working(exits.closes) + theirs >= trade.qty_open
 
 
 def has_stop_at_broker(trade: Trade, orders: Sequence[Order]) -> bool:

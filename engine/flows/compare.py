@@ -30,6 +30,7 @@ from engine.domain.trade import Execution, LedgerEntry
 from engine.flows import (
     absence,
     coin_fee,
+    covered,
     echo,
     effects,
     ends,
@@ -363,6 +364,7 @@ async def _adopt(
         await send.look_up(desk, order.order_id)
     for report in found.zombies:
         await _end_zombie(desk, broker, account, report)
+    await covered.listed(desk, account, found.external_orders)
     for report in found.external_orders:
         closes = _OURS_TOO if _may_protect(desk, account, report) else ""
         await desk.tell(

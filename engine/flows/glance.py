@@ -13,7 +13,7 @@ from engine.asking import Rank, asking
 from engine.brokers import Balance, Broker, BrokerOrder, BrokerPosition
 from engine.desk import Desk
 from engine.domain.order import UNANSWERED, WORKING, Order, OrderState, Purpose
-from engine.flows import absence, effects, second_truth, send, splits, unsettled
+from engine.flows import absence, covered, effects, second_truth, send, splits, unsettled
 from engine.flows.compare import asked, of_these_books, take_in, together
 from engine.reconcile import Findings
 
@@ -65,6 +65,7 @@ async def _agrees(desk: Desk, name: str, account: str) -> bool:
         unsettled.resolve(desk, account, {gap.instrument for gap in found.positions}),
         *(send.look_up(desk, o.order_id) for o in gone),
     )
+    await covered.listed(desk, account, working)
     for trade in desk.book.trades.values():
         if trade.account == account:
             effects.settle_soon(desk, trade.trade_id)

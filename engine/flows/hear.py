@@ -33,7 +33,7 @@ from engine.domain.errors import (
     StoreUnavailable,
 )
 from engine.domain.order import UNANSWERED, WORKING, Order, OrderState, Purpose
-from engine.flows import effects, own, polled, splits
+from engine.flows import covered, effects, own, polled, splits
 from engine.flows.fills import on_fill
 from engine.market import new_york_date
 from engine.reconcile import GRACE
@@ -336,6 +336,8 @@ async def _store(desk: Desk, order: Order, after: Order, report: BrokerOrder) ->
     more: dict[str, Any] = {"reason": report.reason} if report.reason else {}
     if _is_bared(order, after) and splits.await_look(desk, after):
         desk.spawn(_ask_what_is_held(desk, after), f"held after {after.order_id}")
+    if covered.is_cause(order, after):
+        covered.begin(desk, after)
     async with effects.story(desk, order.alert_id):
         await desk.commit(
             desk.event(

@@ -20,6 +20,7 @@ from engine.exits.plan import apply, has_stop_at_broker, is_protected
 from engine.flows import (
     approve,
     capable,
+    covered,
     doubt,
     facts,
     fewer,
@@ -225,7 +226,8 @@ def view_of(desk: Desk, trade: Trade) -> View:
         atr=bars.atr(desk.bars.of(series), ATR_BARS) if is_trailing else None,
         minutes_to_close=minutes,
         mark=second_truth.mark(desk, trade),
-        has_stop_at_broker=has_stop_at_broker(trade, desk.book.orders_of(trade.trade_id)),
+        has_stop_at_broker=has_stop_at_broker(trade, desk.book.orders_of(trade.trade_id))
+        or covered.of(desk, trade) >= trade.qty_open,
     )
 
 

@@ -17,6 +17,7 @@ from engine.domain.money import ZERO
 from engine.domain.quote import UnitQuote
 from engine.domain.trade import Trade, TradeState
 from engine.exits.plan import has_stop_at_broker
+from engine.flows import covered
 from engine.flows.hear import QUIET
 
 _EVERY_S = 3.0
@@ -65,6 +66,8 @@ async def seek(desk: Desk, trade: Trade | None) -> None:
         return
     is_open = desk.calendar(trade.asset).is_open(desk.clock.now())
     if not is_open or has_stop_at_broker(trade, desk.book.orders_of(trade.trade_id)):
+        return
+    if covered.of(desk, trade) >= trade.qty_open:
         return
     if desk.is_due(f"marks {trade.account}", _EVERY_S):
         desk.vigil(partial(_ask, desk, trade.broker, trade.account), f"marks {trade.account}")

@@ -531,7 +531,7 @@ async def test_a_stop_that_ended_untold_is_found_within_5_s_before_entries_where
         await watched(rig, 1)
         seconds += 1
     assert soonest <= seconds <= latest
-    assert rig.asked.names["open_orders"] == {who}
+    assert rig.asked.names["open_orders"] == {who, Rank.BARE}, "and what is there in its place"
     await watched(rig, 1)
     assert [o.qty for o in rig.desk.book.orders.values() if o.state is OrderState.ACCEPTED] == [
         1

@@ -59,8 +59,9 @@ STATUS = {
     "canceled": "CANCELLED",
     "expired": "EXPIRED",
     "rejected": "REJECTED",
+    "replaced": "CANCELLED",
 }
-OVER = ("filled", "canceled", "expired", "rejected")
+OVER = ("filled", "canceled", "expired", "rejected", "replaced")
 
 
 @dataclass
@@ -79,6 +80,8 @@ class Placed:
     number: int
     at: datetime
     order: dict[str, Any] | None = None
+    replaces: int | None = None
+    replaced_by: int | None = None
 
 
 @dataclass
@@ -390,6 +393,33 @@ class EtradeVenue(Venue):
             self.placed[at] = Placed(next(self._ids), self.clock.now(), body)
         return self.placed[at]
 
+    async def by_hand(self, number: str, to: Decimal, *, is_named: bool = True) -> str:
+        """A person moves a stop or a limit in the app; the number of the new order.
+
+        ``is_named``: both name each other.
+        """
+        found = ((at, p) for at, p in self.placed.items() if str(p.number) == number)
+        (account, name), old = next(found)
+        live = await self.exchange.open_orders(account)
+        (was,) = [o for o in live if o.client_order_id == name]
+        new = Placed(next(self._ids), self.clock.now(), old.order)
+        if is_named:
+            new.replaces, old.replaced_by = old.number, new.number
+        self.placed[account, f"APP{new.number}"] = new
+        asked = OrderRequest(
+            client_order_id=f"APP{new.number}",
+            account=account,
+            side=was.side,
+            legs=was.legs,
+            qty=was.qty,
+            type=was.type,
+            limit=None if was.limit is None else to,
+            stop=None if was.stop is None else to,
+            reduces=was.side is Side.SELL,
+        )
+        await self.exchange.replace(account, name, asked)
+        return str(new.number)
+
     async def _cancel(self, request: web.Request) -> web.Response:
         number = self._number(request)
         wanted = int((await _body(request))["CancelOrderRequest"]["orderId"])
@@ -479,6 +509,10 @@ class EtradeVenue(Venue):
             "netPrice": 0,
             "Instrument": [self._leg(order, n, mine) for n in range(len(order.legs))],
         }
+        if placed.replaces is not None:
+            detail["replacesOrderId"] = placed.replaces
+        if placed.replaced_by is not None:
+            detail["replacedByOrderId"] = placed.replaced_by
         if mine:
             detail["executedTime"] = _millis(max(f.executed_at for f in mine))
         elif order.state == "canceled":

@@ -60,6 +60,7 @@ STATUS = {
     "canceled": "CANCELED",
     "expired": "EXPIRED",
     "rejected": "REJECTED",
+    "replaced": "REPLACED",
 }
 RINGS = {
     "accepted": "OrderAccepted",
@@ -68,6 +69,7 @@ RINGS = {
     "canceled": "OrderUROutCompleted",
     "expired": "OrderUROutCompleted",
     "rejected": "OrderUROutCompleted",
+    "replaced": "OrderUROutCompleted",
 }
 
 
@@ -78,6 +80,8 @@ class Placed:
     number: int
     at: datetime
     body: dict[str, Any] | None = None
+    replaced_by: int | None = None
+    """What took its place, by a change in the app."""
 
 
 @dataclass
@@ -310,6 +314,24 @@ class SchwabVenue(Venue):
             setattr(self.quirks, name, left - 1)
         return bool(left > 0)
 
+    async def by_hand(self, number: str, to: Decimal, *, is_named: bool = True) -> str:
+        """A person moves a stop or a limit in the app; the number of the new order.
+
+        ``is_named``: the old one tells it.
+        """
+        found = ((at, p) for at, p in self.placed.items() if str(p.number) == number)
+        (account, name), old = next(found)
+        assert old.body is not None
+        name_of_it = "stopPrice" if "stopPrice" in old.body else "price"
+        new = Placed(next(self._ids), self.clock.now(), {**old.body, name_of_it: str(to)})
+        assert new.body is not None
+        self.placed[account, f"TS{new.number:018d}"] = new
+        if is_named:
+            old.replaced_by = new.number
+        asked = _asked(account, new.body, f"TS{new.number:018d}")
+        await self.exchange.replace(account, name, asked)
+        return str(new.number)
+
     def _placed(self, order: BrokerOrder) -> Placed:
         at = (order.account, order.client_order_id)
         if at not in self.placed:
@@ -396,6 +418,8 @@ class SchwabVenue(Venue):
         ]
         if done:
             row["closeTime"] = _stamp(order.updated_at)
+        if placed.replaced_by is not None:
+            row["replacingOrderCollection"] = [{"orderId": placed.replaced_by}]
         if mine:
             row["orderActivityCollection"] = self._executions(order, mine)
         return row

@@ -327,6 +327,25 @@ class TastytradeVenue(Venue):
             raise
         return 200, {**self._order(new, await self._report(new)), "status": "Received"}, {}
 
+    async def by_hand(
+        self, number: str, to: Decimal, *, keeps_id: bool = False, is_named: bool = True
+    ) -> str:
+        """A person moves a stop or a limit in the app; the number of the new order.
+
+        ``keeps_id``: it bears the identifier of the old one. ``is_named``: both name each other.
+        """
+        old = self.orders[int(number)]
+        body = {**old.body, "stop-trigger" if "stop-trigger" in old.body else "price": str(to)}
+        if not keeps_id:
+            body.pop("external-identifier", None)
+        key = self._free_key(str(body.get("external-identifier") or f"APP{next(self._tokens)}"))
+        new = Placed(next(self._numbers), old.account, key, body, self.clock.now())
+        if is_named:
+            new.replaces, old.replaced_by = old.no, new.no
+        self.orders[new.no] = new
+        await self.exchange.replace(old.account, old.key, self._asked(old.account, body, key))
+        return str(new.no)
+
     async def _cancel(self, request: web.Request) -> Any:
         placed = await self._known(request)
         report = await self._report(placed)

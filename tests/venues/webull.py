@@ -100,6 +100,9 @@ class WebullVenue(Venue):
         """Executions were corrected by so much, up or down."""
         self.is_late = False
         """Only lists lack them; the order, asked alone, knows better."""
+        self.changed: dict[str, str] = {}
+        """Client ids of stops that somebody moved in the app -> to where. Webull gives them a new
+        number, and lists what they were before as cancelled."""
         self._nonces: set[str] = set()
 
     def routes(self, app: web.Application) -> None:
@@ -278,7 +281,7 @@ class WebullVenue(Venue):
 
     async def open_orders(self, request: web.Request) -> Any:
         orders = await self.exchange.open_orders(self._account(request.query))
-        return await self._page(request, orders)
+        return await self._page(request, orders, is_open=True)
 
     async def history(self, request: web.Request) -> Any:
         start = datetime.fromisoformat(request.query["start_time"])
@@ -288,11 +291,20 @@ class WebullVenue(Venue):
         orders = await self.exchange.orders_since(self._account(request.query), start)
         return await self._page(request, [o for o in orders if o.updated_at < end])
 
-    async def _page(self, request: web.Request, orders: list[BrokerOrder]) -> Any:
+    async def _page(
+        self, request: web.Request, orders: list[BrokerOrder], *, is_open: bool = False
+    ) -> Any:
         size = min(int(request.query.get("page_size", "10")), self.largest_page)
         at = int(request.query.get("pagination_key", "0"))
         part = [await self._group(self._after(o)) for o in orders[at : at + size]]
         said: dict[str, Any] = {"data": part}
+        for group in [g for g in part if g["client_order_id"] in self.changed]:
+            (now,) = group["orders"]
+            was = {**now, "status": "CANCELLED"}
+            now["order_id"] = f"{now['order_id']}-NEW"
+            now["stop_price"] = self.changed[group["client_order_id"]]
+            if not is_open:
+                part.append({**group, "orders": [was]})
         if at + size < len(orders):
             said["pagination_key"] = str(at + size)
         return said

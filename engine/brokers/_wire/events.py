@@ -10,6 +10,7 @@ from typing import TypeVar
 from engine.brokers import (
     BrokerEvent,
     BrokerFill,
+    BrokerOrder,
     Filled,
     Odd,
     StreamDown,
@@ -34,6 +35,17 @@ NO_EXECUTIONS = (
 )
 
 T = TypeVar("T")
+
+
+def changed_by_hand(order: BrokerOrder) -> str:
+    """The books keep what the desk asked for: people have to know what works in its stead."""
+    prices = {"limit": order.limit, "stop": order.stop}
+    at = [f"{name} {price:f}" for name, price in prices.items() if price is not None]
+    return (
+        f"order {order.client_order_id} was changed outside TradeStream. There it is "
+        f"{order.broker_id} now: {order.side} {order.qty:f} {order.legs[0].instrument.label}, "
+        f"{', '.join(at) or order.type}."
+    )
 
 
 class Events:

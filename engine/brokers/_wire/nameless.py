@@ -23,7 +23,7 @@ from engine.brokers import (
     Setup,
     Unclear,
 )
-from engine.brokers._wire.events import Events
+from engine.brokers._wire.events import Events, changed_by_hand
 from engine.brokers._wire.figures import UNREADABLE, Json
 from engine.brokers._wire.lanes import Lane
 from engine.brokers._wire.sent import OVER, Entry, Listed, Sent
@@ -143,6 +143,8 @@ class Lists:
     async def named(self, account: str, listed: list[Listed]) -> list[BrokerOrder]:
         """The orders, ours under our ids."""
         await self._sent.match(account, listed)
+        for order in self._sent.changed(account, listed):
+            self._events.warn_once(changed_by_hand(order))
         return self._sent.known(account, listed)
 
 
@@ -207,7 +209,7 @@ class Nameless(Adapter):
         if recent.is_cut:
             await self._tell_of(account, others, recent)
             for order in self._sent.known(account, recent.listed):
-                if order.client_order_id == client_order_id:
+                if self._sent.is_it(entry, order):
                     return Seen(order=(await self._with_fills([order], recent.rows))[0])
             recent = await self._recent(account, since)  # its number was given anew
         lags = entry is not None and self._lags(entry, recent)

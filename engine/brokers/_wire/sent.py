@@ -6,7 +6,7 @@ quantity, type, prices, time) after an answer that never came. Two that fit are 
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -16,6 +16,7 @@ from engine.brokers._wire.lines import Lines
 from engine.clock import Clock
 from engine.domain.errors import BrokerUnavailable
 from engine.domain.instrument import parse_key
+from engine.domain.money import ZERO
 from engine.domain.order import OrderType, Side
 from engine.domain.quote import Leg
 
@@ -45,6 +46,10 @@ class Listed:
 
     order: BrokerOrder
     placed_at: datetime
+    replaced_by: str = ""
+    """The number of what took its place, where the broker says so."""
+    replaces: str = ""
+    """The number of what it took the place of."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -65,6 +70,8 @@ class Entry:
     is_missing: bool = False
     """A whole list, read when it must have been in it, lacked anything like it."""
     ended_at: datetime | None = None
+    before: dict[str, Decimal] = field(default_factory=dict)
+    """Numbers it had before somebody changed it in the broker's app -> what it filled as that."""
 
     @property
     def is_open(self) -> bool:
@@ -178,6 +185,8 @@ class Sent:
     async def taken(self, client_order_id: str, broker_id: str) -> None:
         """The broker named its id; one that was only like it is another's after all."""
         entry = self._by_id[client_order_id]
+        if broker_id in entry.before:
+            return
         if entry.broker_id != broker_id:
             if entry.broker_id and self._is_twins(entry, broker_id):
                 return  # nothing tells them apart: each of the two numbers has one of ours
@@ -201,12 +210,57 @@ class Sent:
 
     # -- what the broker lists
 
+    def _follow(self, account: str, listed: Iterable[Listed]) -> None:
+        """What somebody made of an order of ours in the broker's app is ours, and new there."""
+        heirs = dict[str, str]()
+        for one in listed:
+            number = one.order.broker_id
+            if one.order.state == "replaced" and one.replaced_by:
+                heirs[number] = one.replaced_by
+            elif one.order.state in ("accepted", "partial") or one.order.filled:
+                heirs |= {one.replaces: number} if one.replaces else {}
+        changed = [e for e in self._by_id.values() if e.broker_id in heirs] if heirs else []
+        for entry in changed:
+            while entry.account == account and (heir := heirs.pop(entry.broker_id, "")):
+                if (account, heir) in self._by_broker_id:
+                    break
+                entry.before[entry.broker_id], entry.broker_id = ZERO, heir
+                self._put(entry)
+                # In time with the next order: until then the lists say so.
+                self._lines.note(entry.client_order_id, _row(entry))
+        for one in listed:
+            number, filled = one.order.broker_id, one.order.filled
+            known = self._by_broker_id.get((account, number))
+            if known is not None and known.before.get(number, filled) != filled:
+                known.before[number] = filled
+                self._lines.note(known.client_order_id, _row(known))
+
+    def changed(self, account: str, listed: Iterable[Listed]) -> list[BrokerOrder]:
+        """Those at work that somebody made of orders of ours."""
+        return [
+            order
+            for order in self.known(account, listed)
+            if order.state in ("accepted", "partial") and order.client_order_id
+            if self._by_id[order.client_order_id].before
+        ]
+
     def known(self, account: str, listed: Iterable[Listed]) -> list[BrokerOrder]:
-        """The listed orders, ours under our ids and as we asked for them."""
-        return [self._named(account, one.order) for one in listed]
+        """The listed orders, ours under our ids and as we asked for them.
+
+        What one of ours was before somebody changed it says no more than what it had filled.
+        """
+        listed = list(listed)
+        self._follow(account, listed)
+        named = [self._named(account, one.order) for one in listed]
+        return [order for order in named if order.filled or not self._is_past(account, order)]
+
+    def _is_past(self, account: str, order: BrokerOrder) -> bool:
+        entry = self._by_broker_id.get((account, order.broker_id))
+        return entry is not None and order.broker_id in entry.before
 
     async def match(self, account: str, listed: Sequence[Listed]) -> None:
         """Give orders without an answer the broker's id where only one can be meant."""
+        self._follow(account, listed)
         matched, now = list[Entry](), self._clock.monotonic()
         self._note(account, listed, now)
         for entry in [e for e in self._by_id.values() if e.account == account]:
@@ -242,7 +296,7 @@ class Sent:
         if entry.account != account or entry.is_refused:
             return Absent(as_of=as_of)
         if entry.broker_id:
-            mine = [o for o in self.known(account, listed) if o.client_order_id == client_order_id]
+            mine = [o for o in self.known(account, listed) if self.is_it(entry, o)]
             return Seen(order=mine[0]) if mine else self._unlisted(entry, as_of)
         fitting = tuple(one.order for one in self._fitting(entry, listed))
         if client_order_id in self._flying:
@@ -254,6 +308,11 @@ class Sent:
             entry.is_missing = True
             await self._write(entry)
         return Absent(as_of=as_of)
+
+    def is_it(self, entry: Entry | None, order: BrokerOrder) -> bool:
+        """Whether a listed order is what we sent, under the number that it has now."""
+        known = None if entry is None else (entry.client_order_id, entry.broker_id)
+        return known == (order.client_order_id, order.broker_id)
 
     def _unlisted(self, entry: Entry, as_of: datetime) -> Found:
         """It was there: one list without it is a slip, all lists for long are none."""
@@ -275,6 +334,11 @@ class Sent:
             self._unseen.pop(entry.client_order_id, None)
         if entry is None or _fingerprint(entry)[0] != _fingerprint(order)[0]:
             return order  # a number that was given anew, to something else
+        carried = ZERO
+        if order.broker_id in entry.before:  # it goes on under another one
+            order = replace(order, state="unknown")
+        else:
+            carried = sum(entry.before.values(), ZERO)
         if order.state in OVER and entry.ended_at is None:
             entry.ended_at = self._clock.now()
             self._lines.note(entry.client_order_id, _row(entry))  # in time: with the next order
@@ -283,6 +347,8 @@ class Sent:
             client_order_id=entry.client_order_id,
             side=entry.side,
             legs=entry.legs,
+            qty=order.qty + carried,
+            filled=order.filled + carried,
             limit=entry.limit if order.limit is None else _as_asked(entry, order),
         )
 
@@ -346,7 +412,8 @@ class Sent:
     def _put(self, entry: Entry) -> None:
         self._by_id[entry.client_order_id] = entry
         if entry.broker_id:
-            self._by_broker_id[entry.account, entry.broker_id] = entry
+            for number in (*entry.before, entry.broker_id):
+                self._by_broker_id[entry.account, number] = entry
 
     async def _write(self, *entries: Entry) -> None:
         """Have these on disk; several who come at once share one write."""
@@ -393,6 +460,7 @@ def _row(entry: Entry) -> dict[str, Any]:
         "refused": entry.is_refused,
         "missing": entry.is_missing,
         "ended_at": None if entry.ended_at is None else entry.ended_at.isoformat(),
+        "before": [[number, str(filled)] for number, filled in entry.before.items()],
     }
 
 
@@ -411,4 +479,5 @@ def _entry(row: dict[str, Any]) -> Entry:
         is_refused=row["refused"],
         is_missing=row.get("missing", False),
         ended_at=None if row["ended_at"] is None else datetime.fromisoformat(row["ended_at"]),
+        before={number: Decimal(filled) for number, filled in row.get("before", ())},
     )

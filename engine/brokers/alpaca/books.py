@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from engine.brokers import BrokerFill, BrokerOrder, Odd
 from engine.brokers._wire.again import is_lacking, page
-from engine.brokers._wire.events import NO_EXECUTIONS, Events
+from engine.brokers._wire.events import NO_EXECUTIONS, Events, changed_by_hand
 from engine.brokers._wire.figures import UNREADABLE
 from engine.brokers.alpaca import reading
 from engine.brokers.alpaca.register import LONGEST_CHAIN, Known, Register
@@ -58,7 +58,7 @@ class Books:
             carried=await self._carried(body),
         )
         if self._known.is_by_hand(body) and reading.is_live(body):
-            self._tell_changed(order)
+            self._events.warn_once(changed_by_hand(order))
         if reading.is_idle(
             body, self._clock.now()
         ):  # a stop that does not work protects nothing (rules 3.6)
@@ -105,16 +105,6 @@ class Books:
         if body.get("replaces") and not self._known.ours(body):
             await self._carried(body)
             self._known.note(body)
-
-    def _tell_changed(self, order: BrokerOrder) -> None:
-        """The books keep what the desk asked for: people have to know what works in its stead."""
-        prices = {"limit": order.limit, "stop": order.stop}
-        at = [f"{name} {price:f}" for name, price in prices.items() if price is not None]
-        self._events.warn_once(
-            f"order {order.client_order_id} was changed outside TradeStream. There it is "
-            f"{order.broker_id} now: {order.side} {order.qty:f} {order.legs[0].instrument.label}, "
-            f"{', '.join(at) or order.type}."
-        )
 
     async def learn(self, order_id: str) -> None:
         """Find out what one of Alpaca's ids stands for, and those below it."""

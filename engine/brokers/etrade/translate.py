@@ -235,6 +235,8 @@ def listed(account: str, row: Json) -> Listed:
     kind = _TYPES.get(str(detail.get("priceType")))
     return Listed(
         placed_at=placed_at,
+        replaced_by=_number_or_none(detail.get("replacedByOrderId")),
+        replaces=_number_or_none(detail.get("replacesOrderId")),
         order=BrokerOrder(
             client_order_id="",
             broker_id=ident(row["orderId"]),
@@ -252,6 +254,11 @@ def listed(account: str, row: Json) -> Listed:
             raw_state=raw,
         ),
     )
+
+
+def _number_or_none(said: Any) -> str:
+    """Another order's number; E*TRADE writes 0 where there is none."""
+    return ident(said) if maybe(said) else ""
 
 
 def filled_of(detail: Json, row: Json) -> Decimal:

@@ -122,8 +122,12 @@ def listed(account: str, row: Json) -> Listed:
         state = "partial"
     if state == "filled" and filled < units:
         state = "unknown"  # over by its word, not by its figures: polled until they agree
+    said = [one.get("orderId") for one in row.get("replacingOrderCollection") or ()]
+    other = ident(said[0]) if len(said) == 1 and said[0] is not None else ""
     return Listed(
         placed_at=placed_at,
+        replaced_by=other if state == "replaced" else "",
+        replaces=other if state != "replaced" else "",
         order=BrokerOrder(
             client_order_id="",
             broker_id=ident(row["orderId"]),

@@ -57,6 +57,10 @@ class Memory:
     """Broker's id -> our client id, of orders from before this login."""
     numbers: Recent[str] = field(default_factory=Recent)
     """The other way round."""
+    by_hand: set[str] = field(default_factory=set)
+    """Broker's ids of orders that somebody made of ours in tastytrade's app."""
+    changing: set[str] = field(default_factory=set)
+    """Our client ids of orders that the desk itself is changing, or may have changed."""
     hides_names: bool = False
     """It took our last order, or lists one, without our id: a list without an id proves nothing."""
     told: Recent[Decimal] = field(default_factory=Recent)
@@ -83,6 +87,18 @@ class Memory:
         """An order of ours from before this login, as it was numbered then."""
         self.names.put(broker_id, client_order_id)
         self.numbers.put(client_order_id, broker_id)
+
+    def inherit(self, name: str, heir: str, theirs: str) -> bool:
+        """Whether ``heir`` is what somebody made of an order of ours; ``theirs``: its own name.
+
+        The desk gives what it changes a name of its own.
+        """
+        theirs = theirs or self.name_of(heir)
+        if not name or theirs not in ("", name) or name in self.changing:
+            return False
+        self.names.put(heir, name)
+        self.by_hand.add(heir)
+        return True
 
     def named(self, order: BrokerOrder) -> BrokerOrder:
         """The order under our id, should this message of it have left that out."""

@@ -364,8 +364,13 @@ class Tastytrade(Reading):
         if new.qty != old.qty:
             raise OrderRejected("tastytrade.replace", "the size of a working order cannot change")
         path = f"/accounts/{number}/orders/{old.broker_id}"
-        answer = await login.act("PUT", path, body, lane="exit" if new.reduces else "order")
-        return self._taken(self._accepted(answer), new, old.filled)
+        self._memory.changing.add(client_order_id)
+        try:
+            answer = await login.act("PUT", path, body, lane="exit" if new.reduces else "order")
+            return self._taken(self._accepted(answer), new, old.filled)
+        except (OrderRejected, BrokerUnavailable, BrokerAuthError):
+            self._memory.changing.discard(client_order_id)
+            raise
 
     async def cancel(self, account: str, client_order_id: str) -> None:
         """Ask for cancellation; the outcome comes by the stream.

@@ -108,9 +108,9 @@ class Hearing:
             self._events.tell(BalanceSeen(balance=translate.balance_of(data, account, now)))
 
     async def _order(self, raw: Mapping[str, Any], account: str) -> None:
-        order = await self._broker.order_in(account, raw)
         for fill in self._broker.fills_in(account, raw):
             if fill.execution_id not in self._memory.told:
                 self._memory.told.put(fill.execution_id, fill.fee_usd)
                 self._events.tell(Filled(fill=fill))
-        self._events.tell(OrderSeen(order=order))
+        now = await self._broker.now(account, raw)
+        self._events.tell(OrderSeen(order=await self._broker.order_in(account, now)))

@@ -22,7 +22,7 @@ from engine.brokers import (
     Setup,
     Unclear,
 )
-from engine.brokers._wire.events import Events
+from engine.brokers._wire.events import Events, changed_by_hand
 from engine.brokers._wire.figures import UNREADABLE, once
 from engine.brokers._wire.lanes import Lane
 from engine.brokers.tastytrade import fills as executions
@@ -42,6 +42,7 @@ _NO_TRANSACTIONS = (
 )
 _NO_ORDERS = "it lists no orders but today's: what became of older ones only a person can tell"
 _FIND_PAGES = 8
+_LONGEST_CHAIN = 100
 _PROOF_BACK = timedelta(days=7)
 """A list that was not read to its end proves absence when it was read this far back."""
 _STATUS_AGE_S = 300.0
@@ -227,10 +228,11 @@ class Reading(Adapter):
 
         One of ours that is listed without it shows that others may be, too: absence is no proof.
         """
-        if raw.get("external-identifier"):
+        number = str(raw.get("id", ""))
+        if raw.get("external-identifier") and number not in self._memory.by_hand:
             return translate.ours(raw)
-        name = self._memory.name_of(str(raw.get("id", "")))
-        if name:
+        name = self._memory.name_of(number)
+        if name and number not in self._memory.by_hand:
             self._memory.hides_names = True
         return name
 
@@ -270,12 +272,41 @@ class Reading(Adapter):
             raws, is_whole = await login.pages(path, since, lane=lane)
         if not is_whole:
             raise BrokerUnavailable(f"{self.name}: too many orders to read whole")
+        self._inherit(raws)
         return raws
+
+    def _inherit(self, raws: Iterable[Mapping[str, Any]]) -> None:
+        """What somebody made of orders of ours in the app is ours, and new there."""
+        listed = {str(raw.get("id")): raw for raw in raws}
+        for number in sorted(listed, key=int_or_0):  # what was changed twice in its order
+            heir = listed.get(translate.heir_of(listed[number]))
+            if heir is not None:
+                name = self._name(listed[number])
+                self._memory.inherit(name, str(heir.get("id")), translate.ours(heir))
+
+    async def now(self, account: str, raw: Mapping[str, Any]) -> Mapping[str, Any]:
+        """What an order of ours is now: changed in tastytrade's app it is another one there.
+
+        Raises:
+            BrokerUnavailable.
+        """
+        for _ in range(_LONGEST_CHAIN):
+            number = translate.heir_of(raw)
+            if not number or not self._name(raw):
+                return raw
+            heir = await self._by_id(self._number(account), number)
+            name = self._name(raw)
+            if heir is None or not self._memory.inherit(name, number, translate.ours(heir)):
+                return raw
+            raw = heir
+        raise BrokerUnavailable(f"{self.name}: a chain of replacements without an end")
 
     async def _raws_since(self, account: str, since: datetime) -> list[dict[str, Any]]:
         number = self._number(account)
         live, listed = await asyncio.gather(self._live(account), self._listed(number, since))
-        return _by_id([*live, *listed])
+        raws = _by_id([*live, *listed])
+        self._inherit(raws)
+        return raws
 
     async def _listed(self, number: str, since: datetime) -> list[dict[str, Any]]:
         """Orders placed since; where no such list is told, those of today must do."""
@@ -306,7 +337,10 @@ class Reading(Adapter):
                 self._foreign(str(error))
             except UNREADABLE as error:
                 self._unread(raw, error)
-        return found
+        heirs = {translate.heir_of(raw) for raw, _ in found} & self._memory.by_hand
+        listed = {order.broker_id for _, order in found} & heirs
+        # One order, one report: what it was before somebody changed it is over.
+        return [one for one in found if translate.heir_of(one[0]) not in listed]
 
     def _unread(self, raw: Mapping[str, Any], error: Exception) -> None:
         """Take in that an order cannot be read: somebody's by hand hides none of ours.
@@ -328,9 +362,11 @@ class Reading(Adapter):
         number = self._number(account)
         carried = await self._carried(number, raw)
         order = translate.order_of(raw, account, self.clock.now(), carried)
-        if not raw.get("external-identifier"):
+        if not raw.get("external-identifier") or order.broker_id in self._memory.by_hand:
             order = self._memory.named(order)
         self._memory.note(number, order)
+        if order.broker_id in self._memory.by_hand and order.state not in OVER:
+            self._events.warn_once(changed_by_hand(order))
         if translate.is_idle(raw):  # a stop that does not work protects nothing (rules 3.6)
             said = f"order {order.client_order_id or order.broker_id} is {order.raw_state}"
             self._events.tell_once(Odd(note=f"{said}: it may not be at work there", raw=said))
@@ -391,7 +427,8 @@ class Reading(Adapter):
     async def _seen(self, account: str, raws: list[dict[str, Any]]) -> Found:
         """One order of ours by this id; several are for a person to look at."""
         try:
-            orders = [await self.order_in(account, raw) for raw in raws]
+            found = await asyncio.gather(*(self.now(account, raw) for raw in raws))
+            orders = [await self.order_in(account, raw) for raw in _by_id(map(dict, found))]
         except UNREADABLE as error:
             raise BrokerUnavailable(f"{self.name}: an order of ours with {error}") from error
         return Seen(order=orders[0]) if len(orders) == 1 else Unclear(candidates=tuple(orders))

@@ -174,6 +174,12 @@ def order_of(
     )
 
 
+def heir_of(raw: Mapping[str, Any]) -> str:
+    """The number of the order that took its place; empty while it works, or when none did."""
+    state, _ = _state(raw, Decimal(0))
+    return str(raw["replacing-order-id"]) if state == "replaced" else ""
+
+
 def _leg_instrument(leg: Mapping[str, Any], today: date) -> Instrument:
     return instrument_of(str(leg.get("instrument-type")), str(leg.get("symbol", "")), today)
 

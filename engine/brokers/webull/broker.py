@@ -1,7 +1,7 @@
 """Webull behind the Broker contract. It tells nothing unasked here: the desk polls."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -238,6 +238,7 @@ class Webull(Adapter):
         rows = await self._got(account, client_order_id)
         if rows is None:
             return await self._listed(account, client_order_id)
+        rows = _goes_on(rows)
         mine = [row.order for row in rows if row.order.client_order_id == client_order_id]
         if len(mine) == 1:
             return Seen(order=mine[0])
@@ -371,7 +372,7 @@ class Webull(Adapter):
             await self._add_worked(account, newest)
         return [
             row
-            for row in newest.values()
+            for row in _goes_on(newest.values())
             if row.order.state not in _OVER or row.filled_at is None or row.filled_at >= since
         ]
 
@@ -450,6 +451,21 @@ class Webull(Adapter):
 def _key(row: translate.Row) -> tuple[str, str]:
     """Its number, and our id: where Webull counts anew, two orders have one number."""
     return row.order.broker_id, row.order.client_order_id
+
+
+def _goes_on(rows: Iterable[translate.Row]) -> list[translate.Row]:
+    """Without what an order was before somebody changed it in Webull's app.
+
+    It keeps our id, and may get a number of its own: one that ended unfilled beside one of the same
+    id that works is no end of ours.
+    """
+    rows = list(rows)
+    live = {row.order.client_order_id for row in rows if row.order.state not in _OVER} - {""}
+    return [
+        row
+        for row in rows
+        if row.order.state not in _OVER or row.order.filled or row.order.client_order_id not in live
+    ]
 
 
 def _names(row: Mapping[str, Any]) -> list[str]:

@@ -425,3 +425,51 @@ async def test_no_two_of_ours_are_ever_the_same_order(names: list[str], n_listed
     seen = [f.order.broker_id for f in found if isinstance(f, Seen)]
     assert len(seen) == len(set(seen))
     assert len(seen) in (0, len(names))
+
+
+# -- changed in the broker's own app -----------------------------------------------------------
+
+
+async def changed(world: World) -> list[Listed]:
+    """One of ours of three, of which one filled before somebody changed what was left of it."""
+    await world.send(A, qty=D(3))
+    await world.sent.taken(A, "1")
+    was = replace(order("1", qty=D(3), filled=D(1), state="replaced"), replaced_by="2")
+    return [order("2", at=60, qty=D(2), limit=D(3)), was]
+
+
+async def test_what_somebody_made_of_an_order_is_ours_with_all_that_it_has_filled(
+    world: World,
+) -> None:
+    now, was = world.sent.known("main", await changed(world))
+    assert (now.client_order_id, now.broker_id, now.state) == (A, "2", "accepted")
+    assert (now.qty, now.filled, now.limit) == (3, 1, 3)
+    assert (was.client_order_id, was.state, was.filled) == (A, "unknown", 1), "it ends nothing"
+    assert isinstance(found := await world.found(A, *await changed(world)), Seen)
+    assert found.order.broker_id == "2"
+
+
+async def test_it_is_ours_after_a_restart_too_and_in_a_list_that_lacks_what_it_was(
+    world: World,
+) -> None:
+    listed = await changed(world)
+    world.sent.known("main", listed)
+    await world.send(B)  # its line is written with the next order's
+    (now,) = (await world.again()).known("main", listed[:1])
+    assert (now.client_order_id, now.filled) == (A, 1)
+
+
+async def test_what_it_took_the_place_of_may_be_said_by_the_new_one_alone(world: World) -> None:
+    await world.send(A)
+    await world.sent.taken(A, "1")
+    (now,) = world.sent.known("main", [replace(order("2"), replaces="1")])
+    assert now.client_order_id == A
+    assert world.sent.changed("main", [order("2")]) == [now]
+
+
+async def test_a_change_that_was_refused_leaves_the_order_what_it_was(world: World) -> None:
+    await world.send(A)
+    await world.sent.taken(A, "1")
+    refused = replace(order("2", state="rejected"), replaces="1")
+    other, mine = world.sent.known("main", [refused, order("1")])
+    assert (other.client_order_id, mine.client_order_id) == ("", A)

@@ -1,0 +1,180 @@
+"""Orders of ours that somebody changed in the broker's own app: one order, one outcome (I-17).
+
+There it is another order with a number of its own. Where the broker names it, it is ours from then
+on; where nothing does, no second one is sent beside it.
+"""
+
+from dataclasses import replace
+
+import pytest
+
+from engine.domain.order import OrderState, OrderType, Purpose, Side
+from engine.flows import flatten, recover
+from tests.conformance.broker_bench import D
+from tests.scenarios.test_desk_at_venues import TRADER, at
+
+NAMED = [("tastytrade", {}), ("tastytrade", {"keeps_id": True}), ("schwab", {}), ("etrade", {})]
+UNNAMED = ["tastytrade", "schwab", "etrade"]
+
+
+async def stopped(it):
+    """An entry with its stop, which works."""
+    await it.enter()
+    await it.seconds(8)
+    (stop,) = [o for o in it.desk.book.orders.values() if o.purpose is Purpose.STOP]
+    return stop
+
+
+async def exits(it):
+    return [o for o in await it.exits_at_venue() if o.state in ("accepted", "partial")]
+
+
+def told(it, what):
+    return [n.text for n in it.desk.book.notices.values() if what in n.text]
+
+
+@pytest.mark.parametrize("was_there", [True, False])
+@pytest.mark.parametrize(("name", "how"), NAMED)
+async def test_a_stop_that_somebody_moves_is_the_stop_and_yields_to_a_close(name, how, was_there):
+    """Ours was sent anew beside it: two of them would have sold twice what was held."""
+    async with at(name) as it:
+        stop = await stopped(it)
+        if not was_there:
+            await it.die()
+        await it.bench.venue.by_hand(stop.broker_id, D("1.70"), **how)
+        if not was_there:
+            await it.start()
+        for _ in range(20):
+            await it.seconds(2)
+            assert [(o.qty, o.stop) for o in await exits(it)] == [(2, D("1.70"))]
+        await it.true()
+        await it.protected()
+        (said,) = told(it, "changed outside TradeStream")
+        assert "stop 1.7" in said
+        await flatten.run(it.desk, TRADER)
+        await it.seconds(12)
+        assert await it.held() == 0
+        assert not it.desk.book.open_trades()
+        await it.true()
+
+
+@pytest.mark.parametrize(("name", "how"), NAMED)
+async def test_a_stop_that_is_moved_twice_and_fills_closes_its_trade_once(name, how):
+    async with at(name) as it:
+        stop = await stopped(it)
+        first = await it.bench.venue.by_hand(stop.broker_id, D("1.70"), **how)
+        await it.seconds(1)
+        await it.bench.venue.by_hand(first, D("1.80"), **how)
+        await it.seconds(6)
+        assert [(o.qty, o.stop) for o in await exits(it)] == [(2, D("1.80"))]
+        await it.seconds(10, "1.75", "1.76")
+        assert await it.held() == 0
+        assert not it.desk.book.open_trades()
+        assert (await it.desk.order(stop.order_id)).state is OrderState.FILLED
+        assert not await exits(it)
+        await it.true()
+
+
+@pytest.mark.parametrize(("name", "how"), NAMED)
+async def test_a_stop_that_was_moved_and_is_taken_back_then_is_sent_anew(name, how):
+    async with at(name) as it:
+        stop = await stopped(it)
+        await it.bench.venue.by_hand(stop.broker_id, D("1.70"), **how)
+        await it.seconds(6)
+        (moved,) = await exits(it)
+        await it.bench.venue.exchange.cancel(moved.account, moved.client_order_id)
+        await it.seconds(6)
+        assert [(o.qty, o.stop) for o in await exits(it)] == [(2, D("1.50"))]
+        await it.true()
+
+
+@pytest.mark.parametrize("was_there", [True, False])
+@pytest.mark.parametrize(("name", "how"), NAMED)
+async def test_an_entry_that_somebody_changes_is_protected_as_it_fills(name, how, was_there):
+    """What it bought was booked as a stranger's, and had no stop."""
+    async with at(name) as it:
+        entry = await it.enter(limit="1.90")
+        await it.seconds(6)
+        assert it.order(entry).state is OrderState.ACCEPTED
+        if not was_there:
+            await it.die()
+        await it.bench.venue.by_hand(it.order(entry).broker_id, D("2.05"), **how)
+        if not was_there:
+            it.bench.clock.advance(1)
+            it.quote("2.00", "2.01")
+            await it.bench.venue.exchange.settle()
+            await it.start()
+        await it.seconds(12)
+        assert await it.held() == it.ours() == 2
+        (trade,) = it.desk.book.open_trades()
+        assert trade.trade_id == entry.trade_id
+        await it.protected()
+        await it.true()
+
+
+@pytest.mark.parametrize("name", UNNAMED)
+async def test_no_second_stop_is_sent_beside_one_that_took_its_place_unnamed(name):
+    """Two stops of all that was held stood at the broker until somebody took one back."""
+    async with at(name) as it:
+        stop = await stopped(it)
+        await it.bench.venue.by_hand(stop.broker_id, D("1.70"), is_named=False)
+        for n in range(20):
+            await it.seconds(2)
+            assert [(o.qty, o.stop) for o in await exits(it)] == [(2, D("1.70"))], n
+            (trade,) = it.desk.book.open_trades()
+            assert trade.is_unprotected_since is None
+            if n == 5:
+                await recover.again(it.desk, name)
+            if n == 10:
+                await it.die()
+                await it.start()
+        assert len(told(it, "none of ours")) == 1
+        (foreign,) = await exits(it)
+        await it.bench.venue.exchange.cancel(foreign.account, foreign.client_order_id)
+        await it.seconds(5)
+        assert [(o.qty, o.stop) for o in await exits(it)] == [(2, D("1.50"))], "it is gone"
+        await it.protected()
+        await it.true()
+
+
+@pytest.mark.parametrize("name", UNNAMED)
+async def test_one_that_took_its_place_unnamed_closes_the_trade_as_it_fills(name):
+    async with at(name) as it:
+        stop = await stopped(it)
+        await it.bench.venue.by_hand(stop.broker_id, D("1.70"), is_named=False)
+        await it.seconds(6)
+        await it.seconds(4, "1.65", "1.66")
+        await recover.again(it.desk, name)
+        await it.seconds(6, "1.65", "1.66")
+        assert await it.held() == 0
+        assert not it.desk.book.open_trades()
+        assert not await exits(it)
+        await it.true()
+
+
+async def test_one_that_outlives_its_trade_is_told():
+    """Nothing of ours may take it back, and it would open the other side."""
+    async with at("schwab") as it:
+        await stopped(it)
+        exchange, (mine,) = it.bench.venue.exchange, await exits(it)
+        app = it.bench.request(Side.SELL, 2, OrderType.STOP, stop="1.70")
+        await exchange.submit(replace(app, account=mine.account, reduces=False))
+        await exchange.cancel(mine.account, mine.client_order_id)
+        await it.seconds(6)
+        assert [o.stop for o in await exits(it)] == [D("1.70")]
+        await flatten.run(it.desk, TRADER)
+        await it.seconds(12)
+        assert await it.held() == 0
+        assert len(told(it, "take it back")) == 1
+
+
+async def test_what_webull_lists_twice_under_our_id_is_the_one_that_works():
+    async with at("webull") as it:
+        stop = await stopped(it)
+        it.bench.venue.changed[stop.order_id] = "1.70"
+        for _ in range(3):
+            await recover.again(it.desk, "webull")
+            await it.seconds(6)
+        assert it.order(stop).state is OrderState.ACCEPTED
+        assert len(await exits(it)) == 1
+        await it.protected()
