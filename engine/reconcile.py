@@ -175,7 +175,7 @@ def _unbooked(fills: Iterable[BrokerFill], executions: Collection[str]) -> list[
     found: dict[str, BrokerFill] = {}
     for fill in fills:
         is_known = fill.execution_id in booked and fill.kind not in ("bust", "correct")
-        is_nothing = fill.kind == "bust" and fill.of not in executions
+        is_nothing = fill.kind in ("bust", "correct") and fill.of not in executions
         if not (is_known or is_nothing or is_booked(fill, executions)):
             found.setdefault(fill.execution_id, fill)
     return list(found.values())

@@ -308,12 +308,12 @@ async def take_in(
         await splits.before(desk, account, positions, fresh)
     if undone := [f for f in fresh if undoes_booked(desk, f)]:
         for fill in undone:
-            await send.on_fill(desk, fill)
+            await send.on_fill(desk, fill, is_listed=True)
         # What is left of one would look like another told twice.
         for report in await _news(desk, account, since, reports):
             await send.on_report(desk, report)
     for fill in sorted(fresh, key=_turn):
-        await send.on_fill(desk, fill)
+        await send.on_fill(desk, fill, is_listed=True)
     for report in await _news(desk, account, since, reports):
         await send.on_report(desk, report)
     return booked

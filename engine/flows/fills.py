@@ -17,10 +17,13 @@ from engine.reconcile import is_booked
 log = logging.getLogger(__name__)
 
 
-async def on_fill(desk: Desk, fill: BrokerFill, *, is_last: bool = True) -> None:
+async def on_fill(
+    desk: Desk, fill: BrokerFill, *, is_last: bool = True, is_listed: bool = False
+) -> None:
     """Book one execution, once; it may come early, late, twice or for no order of ours.
 
     ``is_last``: else more of its order follow at once, and a stop is for all of them.
+    ``is_listed``: a comparison has it, with all that it may be about.
 
     Raises:
         StoreUnavailable: it is not booked; comparing with the broker brings it again.
@@ -31,7 +34,7 @@ async def on_fill(desk: Desk, fill: BrokerFill, *, is_last: bool = True) -> None
     try:
         _check(fill)
         if fill.kind in ("bust", "correct"):
-            await _amended(desk, fill)
+            await _amended(desk, fill, is_listed=is_listed)
         elif fill.kind != "fill":
             await ends.on_end(desk, fill)
         else:
@@ -58,11 +61,25 @@ async def _filled(desk: Desk, fill: BrokerFill, *, is_last: bool) -> None:
         await ends.on_external(desk, fill)
 
 
-async def _amended(desk: Desk, fill: BrokerFill) -> None:
-    """A bust or correction; of something that is not booked it waits for the comparison."""
-    if not await amend.on_amended(desk, fill):
+async def _amended(desk: Desk, fill: BrokerFill, *, is_listed: bool) -> None:
+    """A bust or correction; of something that is not booked it waits for the comparison.
+
+    What is not booked by then either was never in the books: nothing of theirs is changed by it,
+    and what differs from what is held is found by that.
+    """
+    if await amend.on_amended(desk, fill):
+        return
+    if not is_listed:
         broker = desk.book.accounts[fill.account].broker
         desk.gates[broker] = f"execution {fill.of} was changed and is not booked"
+        return
+    done = "took back" if fill.kind == "bust" else "corrected"
+    await desk.tell(
+        "admin",
+        f"⚠ {fill.account}: the broker {done} an execution that the books never had "
+        f"({fill.side} {fill.qty:f} {fill.instrument.label}). They are left as they are.",
+        note_id=f"amended-{fill.execution_id}-{fill.kind}",
+    )
 
 
 def _check(fill: BrokerFill) -> None:

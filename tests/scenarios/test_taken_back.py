@@ -314,3 +314,32 @@ async def test_a_bust_of_our_own_execution_by_its_second_name_is_no_strangers(op
     assert rig.trade().qty_open == 2
     assert not [note for note in rig.notes() if "made outside" in note]
     assert rig.desk.gates
+
+
+@pytest.mark.parametrize("kind", ["bust", "correct"])
+@pytest.mark.parametrize("is_ours", [True, False])
+async def test_a_change_of_what_was_never_booked_is_told_once_and_entries_may_pass(
+    opened, kind, is_ours
+):
+    """The account's gate stayed shut for good, and a correction was counted as held."""
+    rig = await opened()
+    await held(rig)
+    (fill,) = await rig.broker.fills_since("main", desks.START)
+    name = fill.client_order_id if is_ours else ""
+    odd = replace(fill, execution_id="X-2", of="X-1", kind=kind, client_order_id=name, qty=d(1))
+
+    async def fills_since(account, since):
+        return [fill, odd]
+
+    rig.outside.fills_since = fills_since
+    await send.on_event(rig.desk, "paper", Filled(fill=odd))
+    await rig.rest()
+    assert rig.desk.gates, "what it is about may still come"
+    for _ in range(3):
+        await recover.reconcile(rig.desk)
+        await alive(rig, 11)
+        assert not rig.desk.gates
+        assert not rig.desk.compared["main"].differences
+    assert rig.trade().qty_open == 2
+    assert len([note for note in rig.notes() if "the books never had" in note]) == 1
+    await check(rig)
