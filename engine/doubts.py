@@ -32,6 +32,9 @@ class Doubts:
     exits had sold of it by then."""
     covers: dict[str, Decimal] = field(default_factory=dict)
     """Trade whose stop its broker ended -> units that stops which are none of ours may take."""
+    held: dict[str, frozenset[tuple[str, Decimal]]] = field(default_factory=dict)
+    """Account where nothing is told -> instruments of which more is held than booked, or less, at
+    the last look, and how many."""
     paid: set[str] = field(default_factory=set)
     """Entries without an answer whose price the market has paid since they left."""
     asked: dict[answered_within, str] = field(default_factory=dict)

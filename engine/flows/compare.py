@@ -111,6 +111,7 @@ async def compare(desk: Desk, broker_name: str) -> str:
         found = f"{broker_name}: {'; '.join(said) if said else 'books agree'}"
         desk.rounds[broker_name] = (began, found)
         desk.is_due(f"watch {broker_name}", 0)  # its orders have just been looked at
+        desk.is_due(f"held at {broker_name}", 0)  # and what is held
         return found
 
 

@@ -8,18 +8,22 @@ would know. So is a close, a stop whose price was reached, and one that is let g
 """
 
 import asyncio
+from collections.abc import Sequence
 from datetime import timedelta
+from decimal import Decimal
 from functools import partial
 
 from engine import orders as life
 from engine.asking import Rank, asking, rank
-from engine.brokers import BrokerOrder
+from engine.brokers import BrokerOrder, BrokerPosition
 from engine.desk import Desk
 from engine.domain.errors import RateLimited
+from engine.domain.money import ZERO
 from engine.domain.order import UNANSWERED, WORKING, Order, OrderState, OrderType, Purpose, Side
 from engine.flows import absence, polled, send, unseen
 from engine.flows.answers import in_time
 from engine.flows.hear import QUIET, compare_later, of_each
+from engine.reconcile import counted
 
 _YOUNG_S = 2.0
 """An order sent this lately need not be in the broker's lists yet."""
@@ -31,6 +35,9 @@ _OVERDUE_S = 3.0
 """At most so often a broker is asked for what should have filled."""
 _GUARD_S = 4.0
 """What a stop that ended untold was for, or what filled untold, has a stop within 5 s then."""
+_HELD_S, _HELD_TOLD_S = 6.0, 20.0
+"""What is held is asked for so often where nothing is told, and beside a stream: no list of what
+works says that an order which was done filled once more, or that somebody sold."""
 SPARE = 20
 """Polls that a minute must have room for, else they cost entries; so many looks before entries, as
 guard a working stop then, else they come seldom too: what follows entries needs those turns."""
@@ -80,6 +87,42 @@ async def round_of(desk: Desk) -> None:
             guards = _is_guarded(desk, name) and not _has_room(desk, name, Rank.POLL)
             rank = Rank.POLL if may_wait and not guards else Rank.COMPARE
             desk.vigil(partial(_watch, desk, name, accounts, rank), f"watch {name}")
+        if _has_room(desk, name, Rank.POLL):
+            _look_at_holdings(desk, name, accounts)
+
+
+def _look_at_holdings(desk: Desk, name: str, accounts: dict[str, list[Order]]) -> None:
+    """Of accounts where nothing but stops works: else what is held is about to change."""
+    if not all(o.purpose is Purpose.STOP for orders in accounts.values() for o in orders):
+        return
+    if desk.is_due(f"held at {name}", _HELD_TOLD_S if desk.is_told(name) else _HELD_S):
+        desk.vigil(partial(_held, desk, name, tuple(accounts)), f"held at {name}")
+
+
+async def _held(desk: Desk, name: str, accounts: tuple[str, ...]) -> None:
+    """Compare where another quantity is held than is booked; once for each such difference."""
+    for account in accounts:
+        try:
+            there = await in_time(desk, desk.broker(name).positions(account), Rank.POLL, name)
+        except QUIET:
+            return  # nothing is concluded from it
+        gaps = frozenset(_gaps(desk, account, there))
+        known = desk.doubts.held.get(account, frozenset())
+        desk.doubts.held[account] = gaps
+        if gaps - known:
+            compare_later(desk, name, 0.0, "held otherwise")
+
+
+def _gaps(desk: Desk, account: str, there: Sequence[BrokerPosition]) -> set[tuple[str, Decimal]]:
+    """Instruments of which another quantity is held than is booked, and how many more."""
+    gaps: dict[str, Decimal] = {}
+    for position in there:
+        key = position.instrument.key
+        gaps[key] = gaps.get(key, ZERO) + counted(position)
+    for mine in desk.book.positions.values():
+        if mine.account == account:
+            gaps[mine.instrument.key] = gaps.get(mine.instrument.key, ZERO) - mine.qty
+    return {(key, qty) for key, qty in gaps.items() if qty}
 
 
 def _live(desk: Desk) -> dict[str, dict[str, list[Order]]]:

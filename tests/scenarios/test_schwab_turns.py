@@ -71,6 +71,7 @@ async def lives(it: Outside, n: int) -> AsyncIterator[None]:
 async def test_each_order_is_sent_once_and_read_once_and_nothing_is_listed(monkeypatch):
     """Each was read when it was taken and when its cancel was, and listed besides: 27 questions."""
     monkeypatch.setattr(watch, "_GUARD_S", 60.0)  # the poll asks by the clock, whatever is sent
+    monkeypatch.setattr(watch, "_HELD_TOLD_S", 60.0)  # so is what is held
     async with at("schwab stock") as it:
         it.bench.clock.advance(0.5)  # between two polls
         asked(it)

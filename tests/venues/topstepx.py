@@ -7,7 +7,7 @@ answers are checked against the published file when it is there, bodies against 
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -450,12 +450,12 @@ class TopstepxVenue(Venue):
 
     async def _positions(self, body: dict[str, Any]) -> dict[str, Any]:
         try:
-            await self.exchange.positions(str(body["accountId"]))
+            held = await self.exchange.positions(str(body["accountId"]))
         except BrokerUnavailable:
             return _no(1, "account not found")
-        return _yes(positions=self._position_rows(str(body["accountId"])))
+        return _yes(positions=self._position_rows(str(body["accountId"]), held))
 
-    def _position_rows(self, account: str) -> list[dict[str, Any]]:
+    def _position_rows(self, account: str, all_held: Iterable[Any] = ()) -> list[dict[str, Any]]:
         return [
             {
                 "id": 700 + n,
@@ -466,7 +466,7 @@ class TopstepxVenue(Venue):
                 "size": int(abs(held.qty)),
                 "averagePrice": held.avg_price,
             }
-            for n, held in enumerate(Draft(self.exchange._book).holdings(account))
+            for n, held in enumerate(all_held or Draft(self.exchange._book).holdings(account))
             if held.qty
         ]
 

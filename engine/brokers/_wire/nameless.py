@@ -231,7 +231,7 @@ class Nameless(Adapter):
                 (told,) = await self._with_fills([order], recent.rows)
                 self._events.tell(OrderSeen(order=told))
                 self._shown[order.broker_id] = said
-            if order.state in OVER:  # nobody looks for it any more
+            if order.state in OVER and order.filled <= order.qty:  # nobody looks for it any more
                 self._shown.pop(order.broker_id, None)
 
     def _lags(self, entry: Entry, recent: OrderList) -> bool:

@@ -256,6 +256,9 @@ class Schwab(Nameless):
         working = await self._books.working(account, self._hash(account))
         orders = await self._books.named(account, working.listed)
         live = [o for o in orders if o.raw_state in reading.LIVE]
+        # What is over and filled more than it was for (O-12) is in no list of what works.
+        over = {o.client_order_id for o in orders if o.client_order_id and o.filled > o.qty}
+        await self._tell_of(account, over, working)
         return await self._with_fills(live, working.rows)
 
     async def orders_since(self, account: str, since: datetime) -> list[BrokerOrder]:
