@@ -27,6 +27,8 @@ class Quote:
     is_synthetic: bool = False
     is_halted: bool = False
     """The exchange has stopped trading in it: a price, and nobody to trade with (M-10)."""
+    is_ahead: bool = False
+    """Stamped with a moment that had not come when it did: how old it is nobody knows."""
 
     @property
     def mid(self) -> Decimal:
@@ -65,6 +67,8 @@ class UnitQuote:
     received_at: datetime
     source: str
     is_synthetic: bool = False
+    is_ahead: bool = False
+    """One of its legs is stamped with a moment that had not come."""
 
     @property
     def mid(self) -> Decimal:
@@ -76,8 +80,8 @@ class UnitQuote:
         return self.ask if side_is_buy else self.bid
 
 
-_exchange_at, _received_at, _is_synthetic = map(
-    attrgetter, ("exchange_at", "received_at", "is_synthetic")
+_exchange_at, _received_at, _is_synthetic, _is_ahead = map(
+    attrgetter, ("exchange_at", "received_at", "is_synthetic", "is_ahead")
 )
 
 
@@ -105,4 +109,5 @@ def unit_quote(
         received_at=min(map(_received_at, found)),
         source=found[0].source,
         is_synthetic=any(map(_is_synthetic, found)),
+        is_ahead=any(map(_is_ahead, found)),
     )

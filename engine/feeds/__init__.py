@@ -223,14 +223,21 @@ class FeedAdapter(ABC):
         return no_news(self.name, self.clock.now(), f"{self.name} has no news")
 
 
+AHEAD = timedelta(seconds=5)
+"""Clocks that are looked after are not further apart: so far one may be behind another."""
+
+
 def not_ahead(quote: Quote) -> Quote:
     """The quote as made no later than it came: a stamp from the future would shut all others out.
 
-    What comes after it in truth would count as older, for as long as its clock is ahead.
+    What comes after it in truth would count as older, for as long as its clock is ahead. One that
+    is ahead by more than clocks differ says so: its price may be of any moment.
     """
-    if quote.exchange_at <= quote.received_at:
+    ahead = quote.exchange_at - quote.received_at
+    if ahead <= timedelta():
         return quote
-    return replace(quote, exchange_at=quote.received_at)
+    is_ahead = quote.is_ahead or ahead > AHEAD
+    return replace(quote, exchange_at=quote.received_at, is_ahead=is_ahead)
 
 
 _SET_BACK = timedelta(seconds=5)

@@ -22,6 +22,8 @@ log = logging.getLogger(__name__)
 
 STALE = timedelta(seconds=3)
 """After so long without a quote of its own feed, an instrument takes any other's."""
+_SAID_S = 120.0
+"""What is not quoted for longer says nothing of its feed."""
 _LATE = timedelta(seconds=60)
 """No stream and no poll of the market of now is so far behind it."""
 
@@ -46,6 +48,8 @@ class Several:
         """Instrument and rank -> when the newest quote that this feed told was made."""
         self._late: set[tuple[str, int]] = set()
         """Those whose newest was old already when it came, and followed an older one."""
+        self._ahead: dict[tuple[str, int], float] = {}
+        """Instrument and rank -> when it last told a moment that had not come, monotonic."""
         self._queue: asyncio.Queue[Quote | None] = asyncio.Queue()
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -66,8 +70,14 @@ class Several:
 
     def troubles(self) -> dict[str, str]:
         """Feed -> why it delivers nothing, or what of it is not as it should be."""
-        wrong = {feed.name: feed.trouble for feed in self.feeds}
+        wrong = {f.name: f.trouble or self._wrong_in_time(n) for n, f in enumerate(self.feeds)}
         return {name: why for name, why in (wrong | self.down).items() if why}
+
+    def _wrong_in_time(self, rank: int) -> str:
+        since = self._clock.monotonic() - _SAID_S
+        if not any(of[1] == rank and at > since for of, at in self._ahead.items()):
+            return ""
+        return "they are stamped ahead of this machine's clock: one of the two is wrong"
 
     def limits(self) -> dict[str, str]:
         """Feed -> what it does not do at all."""
@@ -175,6 +185,10 @@ class Several:
         """A lesser feed is heard only while all before it are silent or poor about this."""
         quote = not_ahead(quote)
         key = quote.instrument.key
+        if quote.is_ahead:
+            self._ahead[key, rank] = self._clock.monotonic()
+        else:
+            self._ahead.pop((key, rank), None)
         self._note_age(rank, quote)
         known = self._last.get(key)
         is_behind = known is not None and known[1].is_sane and is_older(quote, known[1])
@@ -184,10 +198,11 @@ class Several:
             if self.quality is not None and rank != known[0] and is_word:
                 self.quality.compared(quote)  # their stamps differ by moments: they speak at once
             return  # nobody would use it: its feed must not silence the others by it
+        is_bad = quote.is_ahead or self._is_poor(quote.source, quote)  # until it is better again
         if (
             known is not None
             and known[0] != rank
-            and (known[0] < rank or self._is_poor(quote.source, quote))  # until it is better again
+            and (known[0] < rank or is_bad)
             and self._stands(known, quote)
         ):
             if self.quality is not None:
@@ -211,7 +226,8 @@ class Several:
         rank, last = known
         is_fresh = abs(quote.received_at - last.received_at) < STALE
         is_late = (quote.instrument.key, rank) in self._late and is_older(last, quote)
-        return is_fresh and not is_late and not self._is_poor(last.source, quote)
+        is_good = not last.is_ahead and not self._is_poor(last.source, quote)
+        return is_fresh and not is_late and is_good
 
     def _is_poor(self, source: str, quote: Quote) -> bool:
         quality = self.quality

@@ -38,6 +38,9 @@ class DataFresh(RiskCheck):
         if not age <= self.settings.max_age_s:
             detail = f"the quote is {age:.1f} s old, the limit is {self.settings.max_age_s:f} s"
             return Denial(code="data_fresh.stale", detail=detail)
+        if quote.is_ahead:
+            detail = "it is stamped with a time that has not come: how old it is nobody knows"
+            return Denial(code="data_fresh.ahead", detail=detail)
         delay = abs((facts.now - quote.exchange_at).total_seconds())
         limit = self.settings.max_delay_s
         if any(leg.instrument.kind == "option" for leg in intent.legs):

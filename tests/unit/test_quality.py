@@ -295,6 +295,16 @@ def test_a_stamp_from_the_future_shuts_nothing_out():
     assert board.last(SPY).bid == D("100.10")
 
 
+@pytest.mark.parametrize(("seconds", "is_ahead"), [(-3600, False), (5, False), (6, True)])
+def test_a_stamp_further_ahead_than_clocks_differ_is_no_time(seconds, is_ahead):
+    """It counted as of now, however old the price was."""
+    board = QuoteBoard(Quality())
+    board.put(replace(quote(), exchange_at=START + timedelta(seconds=seconds)))
+    assert board.unit((Leg(instrument=SPY),)).is_ahead is is_ahead
+    board.put(quote("100.10", "100.12", after_s=1))
+    assert not board.unit((Leg(instrument=SPY),)).is_ahead
+
+
 def test_a_wall_clock_that_was_set_back_shuts_nothing_out():
     """M-03: what was received after the step is newer, whatever the stamps say."""
     board = QuoteBoard(Quality())

@@ -390,3 +390,33 @@ async def test_a_wall_clock_that_was_set_back_does_not_keep_the_next_feed_waitin
     await both.close()
     await asyncio.wait_for(task, 20)
     assert heard == ["first", "second"]
+
+
+async def test_a_feed_whose_stamps_are_ahead_of_our_clock_gives_way_and_is_named() -> None:
+    """Its price may be of any moment, and it kept the right one of the next feed out."""
+    first, second = Told("first"), Told("second")
+    first.trouble = second.trouble = ""  # type: ignore[attr-defined]
+    clock = ManualClock(START)
+    both = Several([first, second], clock)  # type: ignore[list-item]
+    await both.connect()
+    heard: list[str] = []
+    task = asyncio.create_task(collected(both, heard))
+    await both.watch([SPY])
+    await until(lambda: not both.down)
+
+    def ahead(after_s: float) -> Quote:
+        said = quote("first", after_s)
+        return replace(said, exchange_at=said.exchange_at + timedelta(hours=1))
+
+    for feed, said in ((first, ahead(0)), (second, quote("second", 1)), (first, ahead(2))):
+        feed.queue.put_nowait(said)
+        await until(feed.queue.empty)
+        await until(lambda: bool(heard))
+        await asyncio.sleep(0)
+    assert heard == ["first", "second"], "while nobody else has one it is a price to get out by"
+    assert both.troubles()["first"].startswith("they are stamped ahead")
+    first.queue.put_nowait(quote("first", 3))
+    await until(lambda: heard[-1] == "first")
+    assert not any(both.troubles().values())
+    await both.close()
+    await asyncio.wait_for(task, 20)

@@ -161,6 +161,11 @@ def test_data_fresh_refuses_no_quote_and_delayed_data() -> None:
     assert code("data_fresh", intent(), delayed) == "data_fresh.delayed"
 
 
+def test_data_fresh_refuses_what_is_stamped_with_a_time_that_has_not_come() -> None:
+    ahead = facts(quote=quote(is_ahead=True))
+    assert code("data_fresh", intent(), ahead) == "data_fresh.ahead"
+
+
 @pytest.mark.parametrize(
     ("entry", "most_s"),
     [(intent(), 600), (credit_spread(), 600), (shares(), 60), (micro(), 60), (coins(), 60)],
