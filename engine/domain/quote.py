@@ -47,6 +47,15 @@ class Quote:
         is_offered = self.bid == 0 and self.ask.is_finite() and 0 < self.ask <= _MOST
         return is_offered and self.instrument.kind == "option"
 
+    @property
+    def is_only_offered(self) -> bool:
+        """An option with an ask, of whose bid nothing is said: it may be sold for nothing at least.
+
+        That bounds what it is worth, and prices no way out: somebody may bid.
+        """
+        is_offered = self.bid.is_nan() and self.ask.is_finite() and 0 < self.ask <= _MOST
+        return is_offered and self.instrument.kind == "option"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Leg:

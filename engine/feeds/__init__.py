@@ -274,6 +274,8 @@ class QuoteBoard:
         """The same, without quotes of an older market that only said that it stands."""
         self._unwanted: dict[str, Quote] = {}
         """Options whose last quote has no bid: no price (M-02), but the way out has one."""
+        self._offered: dict[str, Quote] = {}
+        """Options whose last quote says nothing of a bid, as if nobody bid."""
         self._listeners: list[Callable[[Quote], None]] = []
 
     def put(self, quote: Quote) -> None:
@@ -286,7 +288,11 @@ class QuoteBoard:
         if not is_usable:
             if quote.is_unwanted:
                 self._unwanted[quote.instrument.key] = quote
+                self._offered.pop(quote.instrument.key, None)
+            elif quote.is_only_offered:
+                self._offered[quote.instrument.key] = replace(quote, bid=Decimal(0))
             return
+        self._offered.pop(quote.instrument.key, None)
         self._unwanted.pop(quote.instrument.key, None)
         self._last[quote.instrument.key] = quote
         if newest is None or not is_older(quote, newest):
@@ -323,9 +329,15 @@ class QuoteBoard:
         """Newest unit price from the legs' last quotes; None when a leg has none."""
         return unit_quote(legs, self._last)
 
-    def unwanted(self, instrument: Instrument) -> Quote | None:
-        """Newest quote of an option that nobody bids for now; None while somebody does."""
-        return self._unwanted.get(instrument.key)
+    def bounding(self, instrument: Instrument) -> Quote | None:
+        """Newest quote of an option without a known bid: it says what its worth is within."""
+        return self._offered.get(instrument.key) or self._unwanted.get(instrument.key)
+
+    def bounded(self, legs: tuple[Leg, ...]) -> UnitQuote | None:
+        """Newest unit price where a leg without a known bid counts as if nobody bid."""
+        return unit_quote(
+            legs, ChainMap(self._offered, self._unwanted, self._last), is_way_out=True
+        )
 
     def way_out(self, legs: tuple[Leg, ...]) -> UnitQuote | None:
         """The same where a leg may have lost its bid: what is worthless can be given away."""

@@ -81,7 +81,7 @@ def _bounds(desk: Desk, held: list[Position], bound: int) -> dict[str, Decimal]:
     net: dict[str, Decimal] = defaultdict(Decimal)
     found: dict[str, Decimal] = {}
     for position in held:
-        quote = desk.board.unwanted(position.instrument)
+        quote = desk.board.bounding(position.instrument)
         if quote is not None:
             key = position.instrument.key
             net[key] += position.qty

@@ -14,9 +14,9 @@ _SLIP_S = 5.0
 def is_old(desk: Desk, trade: Trade, *, is_bound: bool = False) -> bool:
     """Held in an open market, at a price of long ago: what it is worth now is not known.
 
-    ``is_bound``: a quote that nobody bids in will do.
+    ``is_bound``: a quote without a bid will do.
     """
-    quote = desk.board.way_out(trade.legs) if is_bound else desk.board.unit(trade.legs)
+    quote = desk.board.bounded(trade.legs) if is_bound else desk.board.unit(trade.legs)
     now = desk.clock.now()
     is_late = quote is not None and abs(now - quote.received_at) > _OLD
     return is_late and desk.calendar(trade.asset).is_open(now)

@@ -35,12 +35,19 @@ async def entered(rig):
     return any(o.legs[0].instrument == OTHER for o in rig.desk.book.orders.values())
 
 
-async def test_its_account_goes_on(rig):
-    await quoted(rig, 70, "0", "0.05")
+@pytest.mark.parametrize("bid", ["0", "NaN"], ids=["nobody bids", "no bid is told"])
+async def test_its_account_goes_on(rig, bid):
+    """A feed need not say 0 where nobody bids; worth nothing at least is what an option always is.
+
+    Nothing is priced by it, though: not a way out either, where somebody may bid.
+    """
+    await quoted(rig, 70, bid, "0.05")
+    way_out = rig.desk.quote(rig.trade().legs, is_way_out=True)
+    assert (way_out is not None) is (bid == "0")
     assert await entered(rig)
 
 
-@pytest.mark.parametrize(("bid", "ask"), [("NaN", "0.05"), ("0", "0"), ("0", "NaN"), ("-1", "1")])
+@pytest.mark.parametrize(("bid", "ask"), [("NaN", "NaN"), ("0", "0"), ("0", "NaN"), ("-1", "1")])
 async def test_what_is_no_market_opens_nothing(rig, bid, ask):
     await quoted(rig, 70, bid, ask)
     assert not await entered(rig)

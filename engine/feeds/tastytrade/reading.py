@@ -13,6 +13,7 @@ from engine.feeds import Chain, Greeks
 
 INDEXES = frozenset(INDEX_OF.values()) | {"XSP", "DJX"}
 """Underlyings that are no shares; their quotes are asked for as such."""
+_UNKNOWN = Decimal("NaN")
 _FIRST_MS = 946_684_800_000
 """2000: what is stamped before it is stamped with nothing."""
 _WORDS = {"stock": "equity", "option": "equity-option", "future": "future"}
@@ -67,8 +68,10 @@ def rows_in(data: Any, fields: Mapping[str, Sequence[str]]) -> Iterator[tuple[st
 def quote_in(
     event: Mapping[str, Any], instrument: Instrument, source: str, now: datetime
 ) -> Quote | None:
-    """A quote event; None when a side has no price."""
+    """A quote event; None when a side has no price. An option's bid may be unknown: it is NaN."""
     bid, ask = number(event.get("bidPrice")), number(event.get("askPrice"))
+    if bid is None and instrument.kind == "option":
+        bid = _UNKNOWN
     if bid is None or ask is None:
         return None
     times = [stamp(event.get(key)) for key in ("bidTime", "askTime", "eventTime")]
@@ -124,9 +127,14 @@ def question(instruments: Iterable[Instrument]) -> list[tuple[str, str]]:
 def answered_in(
     item: Mapping[str, Any], wanted: Mapping[str, Instrument], source: str, now: datetime
 ) -> Quote | None:
-    """One answered quote of ``wanted`` (by the broker's symbol); None without both sides."""
+    """One answered quote of ``wanted`` (by the broker's symbol); None without both sides.
+
+    An option's bid may be unknown: it is NaN.
+    """
     instrument = wanted.get(str(item.get("symbol", "")))
     bid, ask = number(item.get("bid")), number(item.get("ask"))
+    if bid is None and instrument is not None and instrument.kind == "option":
+        bid = _UNKNOWN
     if instrument is None or bid is None or ask is None:
         return None
     return Quote(

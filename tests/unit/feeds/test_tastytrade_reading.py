@@ -90,6 +90,17 @@ def test_a_quote_without_a_stamp_was_made_when_it_came_and_one_without_a_price_i
     assert quote is not None
     assert quote.exchange_at == NOW
     assert reading.quote_in({"bidPrice": "NaN", "askPrice": 2}, SPY, "x", NOW) is None
+    assert reading.quote_in({"bidPrice": 1, "askPrice": "NaN"}, CALL, "x", NOW) is None
+
+
+def test_of_an_option_an_ask_without_a_bid_is_told() -> None:
+    """It bounds what the option is worth."""
+    streamed = reading.quote_in({"bidPrice": "NaN", "askPrice": 2}, CALL, "x", NOW)
+    named = {"symbol": "it", "bid": None, "ask": "2", "updated-at": NOW.isoformat()}
+    for quote in (streamed, reading.answered_in(named, {"it": CALL}, "x", NOW)):
+        assert quote is not None
+        assert quote.is_only_offered
+        assert not quote.is_sane
 
 
 def test_greeks_are_whole_or_none() -> None:
