@@ -16,7 +16,7 @@ from engine.flows import absence, effects
 from engine.flows.answers import as_known, in_time, stands
 from engine.flows.hear import QUIET, on_report
 
-_URGE_S = 3.0
+_URGE_S, _URGED_S = 3.0, 300.0
 _CALL_AGAIN_S = 3.0
 """A life that begins with a long doubt looks for so long itself before it calls a person."""
 _MAY_HAVE_FILLED = (OrderState.ACCEPTED, OrderState.PARTIAL)
@@ -143,9 +143,27 @@ async def look_up(desk: Desk, order_id: str, refused: str = "") -> bool:
 
 
 async def urge(desk: Desk, trade_id: str) -> None:
-    """Look for a close without an answer every few seconds while the price is past the stop."""
+    """Look every few seconds for what has no answer and leaves something bare.
+
+    That is a close while the price is past the stop, and an entry whose price the market has paid:
+    it will have filled, and between the ladder's last looks lie twenty seconds.
+    """
     for order in desk.book.orders_of(trade_id):
-        if order.purpose is not Purpose.CLOSE or order.state is not OrderState.UNKNOWN:
+        if order.state is not OrderState.UNKNOWN:
             continue
-        if absence.is_past_stop(desk, order) and desk.is_due(f"urge {order.account}", _URGE_S):
+        if order.purpose is Purpose.CLOSE:
+            is_due = absence.is_past_stop(desk, order) and desk.is_due(
+                f"urge {order.account}", _URGE_S
+            )
+        else:
+            is_due = _is_urgent_entry(desk, order) and desk.is_due(
+                f"urge {order.order_id}", _URGE_S * len(desk.doubts.paid)
+            )
+        if is_due:
             desk.vigil(partial(look_up, desk, order.order_id), f"urge {order.order_id}")
+
+
+def _is_urgent_entry(desk: Desk, order: Order) -> bool:
+    """Many side by side take turns; one that a person was called about long ago is polled."""
+    is_paid = order.purpose is Purpose.ENTRY and order.order_id in desk.doubts.paid
+    return is_paid and _URGE_S < _doubted_s(desk, order.order_id) < _URGED_S

@@ -688,3 +688,36 @@ def test_a_fill_that_nobody_tells_and_no_quote_explains_has_its_stop_within_five
         return bare_s
 
     assert run(story) <= 5
+
+
+def test_an_entry_without_an_answer_is_found_as_soon_as_its_broker_answers_again():
+    """Its last two look-ups are twenty seconds apart: so long it stood filled without a stop."""
+
+    async def story():
+        sim = await Sim().start()
+        plain, lists = sim.outside.submit, ("find", "open_orders", "orders_since", "fills_since")
+
+        async def submit(request):
+            taken = await plain(request)
+            if request.type is not STOP:
+                raise OrderStateUnknown("reset by peer")
+            return taken
+
+        async def away(*_):
+            raise BrokerUnavailable("504")
+
+        sim.outside.submit, sim.faults.drop_events = submit, 1000
+        await sim.rig.say(BUY)
+        for name in lists:
+            setattr(sim.outside, name, away)
+        await asyncio.sleep(16)
+        for name in lists:
+            delattr(sim.outside, name)
+        began = sim.clock.monotonic()
+        while not await stops(sim):  # noqa: ASYNC110 - the broker tells nobody
+            await asyncio.sleep(0.05)
+        bare_s = sim.clock.monotonic() - began
+        await sim.close()
+        return bare_s
+
+    assert run(story) <= 5
