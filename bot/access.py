@@ -346,7 +346,7 @@ def _administration() -> list[Permission]:
     rows = {
         "": "resume-trading #resume override reconcile panel roles logs diagnose usage",
         "audit": "search show",
-        "broker": "test enable disable connect rotate default route",
+        "broker": "test enable disable connect rotate default route settings",
         "data": "refresh",
         "mode": "paper live",
         "monitor": "start stop test reconnect sources",
@@ -391,7 +391,10 @@ ASKS: Mapping[str, str] = MappingProxyType(
         **dict.fromkeys(("broker rotate", "broker route", "broker default"), "one click"),
         "notify rule-remove": "one click",
         **dict.fromkeys(
-            ("settings set", "settings rollback", "settings load", "settings import", "risk set"),
+            (
+                *("settings set", "settings rollback", "settings load", "settings import"),
+                *("risk set", "broker settings"),
+            ),
             "one click; a second admin to loosen",
         ),
         "roles": "one click",

@@ -157,14 +157,14 @@ class App:
         )
 
     def _brokers(self) -> dict[str, Broker]:
-        paper = PaperBroker(
+        self.paper = PaperBroker(
             clock=self.clock,
             board=self.board,
             vault=SqlVault(self.store),
             settings=parts.paper(self.config),
             hours=AlwaysOpen() if self.feed and self.feed.is_synthetic else None,
         )
-        return {"paper": paper, **connect.brokers(self.config, self.clock)}
+        return {"paper": self.paper, **connect.brokers(self.config, self.clock)}
 
     def _channel_id(self, purpose: str) -> int | None:
         """Where a kind of card goes; nothing private goes to an admin channel others can see."""
@@ -261,6 +261,7 @@ class App:
         self.desk.follow(
             parts.settings(config), load_checks(config.risk), parts.exit_rules(config.exits)
         )
+        self.paper.follow(parts.paper(config))
         logging.getLogger().setLevel(config.log.level)
         if self.bot.is_ready() and {p.channel_id for p in config.profiles().values()} - before:
             self.desk.spawn(self._read_new_rooms(), "new rooms")

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import discord
 
 from bot import reply
+from bot.broker_form import BROKER_FORM
 from bot.confirm import ask_first
 from bot.curb_forms import CURB_FORMS
 from bot.errors import sentence
@@ -337,6 +338,7 @@ def _plain(price: object) -> str:
 
 FORMS: Mapping[str, Form] = {
     **CURB_FORMS,
+    "broker": BROKER_FORM,
     "modify": Form(permission="press modify", fields=_modify_fields, submit=_modify),
     "rewrite": Form(permission="press rewrite", fields=_rewrite_fields, submit=_rewrite),
     "stop": Form(permission="press stop", fields=_price_fields("stop"), submit=_stop),

@@ -44,8 +44,15 @@ async def run(app: "App", name: str, who: Who, step: Callable[[str], None] = lam
     check(name)
     wait_s = app.desk.settings.broker_timeout_s
     step(f"a login is tried, {name} has {wait_s:g} s to answer")
-    config = await _tried(app, name)
+    config = await tried(app, app.config, name)
     step("it lets us in; what was asked of it before has to end first")
+    return await renewed(app, config, name, who, step)
+
+
+async def renewed(
+    app: "App", config: AppConfig, name: str, who: Who, step: Callable[[str], None] = lambda _: None
+) -> str:
+    """Put a connection by this configuration, which was tried, in the place of the one in use."""
     async with app.desk.lock(f"reach {name}"):
         step("the old connection is left, the new one logs in")
         old = app.outside.broker(name)  # of now: somebody else may have renewed it meanwhile
@@ -85,13 +92,17 @@ def check(name: str) -> None:
         raise UserError("The paper broker is part of the desk. Nothing was changed.")
 
 
-async def _tried(app: "App", name: str) -> AppConfig:
-    """The configuration with the secrets of now, which have just opened a trial connection."""
+async def tried(app: "App", config: AppConfig, name: str) -> AppConfig:
+    """The configuration with the secrets of now, which have just opened a trial connection.
+
+    Raises:
+        UserError: they did not.
+    """
     is_in_use = name not in app.desk.offline
     stays = "The connection as it was stays in use." if is_in_use else "Nothing was changed."
     try:
-        secrets = read_secrets(app.config.home, app.config.secrets_dir)
-        config = app.config.model_copy(update={"secrets": secrets})
+        secrets = read_secrets(config.home, config.secrets_dir)
+        config = config.model_copy(update={"secrets": secrets})
         trial: Broker = connect.broker(config, name, app.clock, is_trial=True)
     except ConfigError as error:
         raise UserError(f"{error}. {stays}") from None

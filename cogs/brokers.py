@@ -140,6 +140,15 @@ class Brokers(commands.Cog):
         await app.gate.begin(interaction, "broker rotate")
         await self._renew(interaction, broker, "Change to the new secrets of {}?")
 
+    @broker.command(name="settings", description="Change what may be changed while the desk runs")
+    @app_commands.describe(broker="Which one")
+    async def settings(self, interaction: Press, broker: str) -> None:
+        """Opens a form and asks once; addresses and keys are never typed here."""
+        app = self.bot.app
+        is_allowed = app.gate.allows(interaction, "broker settings")
+        name = app.outside.named(broker) if is_allowed else ""  # strangers learn no names
+        await dialogs.show(app, interaction, "broker", name)
+
     @broker.command(
         name="route", description="Which account takes what; without an account: the table"
     )
@@ -232,6 +241,7 @@ class Brokers(commands.Cog):
     @status.autocomplete("broker")
     @connect.autocomplete("broker")
     @rotate.autocomplete("broker")
+    @settings.autocomplete("broker")
     @test.autocomplete("broker")
     @attend.autocomplete("broker")
     @disable.autocomplete("broker")

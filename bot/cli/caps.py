@@ -35,6 +35,23 @@ working exit holds what it would sell, a second one is refused. **Entries/min**:
 entries our own lanes let out, within the broker's limit and beside the part that exits keep.
 """
 
+_OFFERED = """
+## Changed while the desk runs
+
+`/broker settings` opens a form of these, and `/settings set brokers.<broker>.<key>` does the same:
+judged as config.yaml is, asked once, kept as a version, undone by `/settings rollback`. An outside
+broker is tried with the new terms first; where it does not let us in, terms and connection stay.
+
+| Broker | Key | What it means |
+|---|---|---|
+"""
+_NEVER = """
+Addresses, keys, account numbers and the environment are never typed in Discord: keys go where an
+address says, so one that was typed by mistake, or by somebody else in an admin's name, would hand
+them to a stranger. They stand in config.yaml and need a restart; new keys need `/broker rotate`.
+Nothing beside these: {}.
+"""
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the verb: none."""
@@ -58,7 +75,17 @@ def page() -> str:
         _what(name, kind, caps) for name, of in found.items() for kind, caps in of.by_kind.items()
     )
     head = f"\n{_row(*_WHAT)}{'|---' * len(_WHAT)}|\n"
-    return _INTRO + _HOW + how + head + what + _WORDS
+    may = "".join(_row(name, f"`{key}`", said) for name in found for key, said in _offered(name))
+    never = _NEVER.format(", ".join(n for n in found if not list(_offered(n))))
+    return _INTRO + _HOW + how + head + what + _WORDS + _OFFERED + may + never
+
+
+def _offered(name: str) -> Iterable[tuple[str, str]]:
+    from bot.config import adapters
+    from bot.config.sections import PaperConfig
+
+    kind = adapters.broker_kind(name)
+    return adapters.offered(PaperConfig() if kind is None else kind.Settings()).items()
 
 
 def _caps(name: str) -> Any:

@@ -13,6 +13,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from bot.config import adapters
 from bot.config.file import read_yaml, refuse_secrets
 from bot.config.layers import environment_layer, merged
 from bot.config.model import AppConfig, Environment
@@ -81,9 +82,21 @@ def with_changes(config: AppConfig, changes: Mapping[str, Any]) -> AppConfig:
         layers = list(base)
     else:
         refuse_secrets(dict(changes))
+        changes = _as_the_file_says(changes, base)
         layers = [base[0], Layer(changes, is_change=True), *base[1:]]
     changed = _validated(layers)
     return changed.model_copy(update={"secrets": config.secrets, "layers": tuple(layers)})
+
+
+def _as_the_file_says(changes: Mapping[str, Any], base: tuple[Layer, ...]) -> Mapping[str, Any]:
+    """The same with brokers by the key that they have in the file: ``tda`` for ``schwab``."""
+    section = changes.get("brokers")
+    if not isinstance(section, Mapping):
+        return changes
+    said = {
+        adapters.canonical(key): key for layer in base for key in layer.values.get("brokers") or ()
+    }
+    return {**changes, "brokers": {said.get(name, name): v for name, v in section.items()}}
 
 
 def _check_names_of(config: AppConfig) -> None:

@@ -130,6 +130,16 @@ def _validated(model: type[BaseModel], values: Any) -> BaseModel:
     return model.model_validate(values)
 
 
+def offered(settings: BaseModel) -> dict[str, str]:
+    """What admins may change of a broker while the desk runs, each with its meaning.
+
+    Never an address, nor which side it is: a slip would hand our keys to a stranger.
+    """
+    fields = type(settings).model_fields.items()
+    told = {key: field.description for key, field in fields if field.description}
+    return {k: said for k, said in told.items() if k != "environment" and not k.endswith("_url")}
+
+
 # -- addresses ----------------------------------------------------------------------------------
 
 

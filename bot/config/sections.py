@@ -143,11 +143,15 @@ class PaperConfig(Section):
     """Terms of the paper broker."""
 
     start_cash_usd: Usd = Decimal(100_000)
-    latency_ms: Annotated[int, Field(ge=0, le=60_000)] = 250
-    slippage_ticks: Annotated[int, Field(ge=0, le=1_000)] = 1
-    fee_per_option_contract_usd: Usd = Decimal("0.65")
-    fee_per_future_contract_usd: Usd = Decimal("1.25")
-    fee_per_share_usd: Usd = Decimal(0)
+    latency_ms: int = Field(
+        250, ge=0, le=60_000, description="From the order until it works in the market"
+    )
+    slippage_ticks: int = Field(
+        1, ge=0, le=1_000, description="What market and stop orders pay beyond the touch, per leg"
+    )
+    fee_per_option_contract_usd: Usd = Field(Decimal("0.65"), description="Of each execution")
+    fee_per_future_contract_usd: Usd = Field(Decimal("1.25"), description="Of each execution")
+    fee_per_share_usd: Usd = Field(Decimal(0), description="Of each execution")
 
 
 class FeedConfig(Section):

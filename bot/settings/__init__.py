@@ -8,9 +8,12 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from bot import config as configuration
+from bot import connect, reconnect
+from bot.config import adapters
 from bot.settings import paths
 from bot.settings.agreement import Agreement, must_be_admin
 from bot.settings.versions import KIND, Step, Version, checksum, document_of, id_of, version_of
@@ -56,7 +59,7 @@ class Settings:
 
     def known(self) -> list[str]:
         """Every path that can be changed, in order."""
-        return sorted(p for p in paths.flat(self._app.config) if not paths.refusal(p))
+        return sorted(p for p in paths.flat(self._app.config) if not self._refusal(p))
 
     async def version(self, number: int) -> Version:
         """One version.
@@ -227,6 +230,8 @@ class Settings:
                 lost += [f"{p} ({str(error).splitlines()[0]})" for p in wrong]
                 kept = {p: v for p, v in kept.items() if p not in wrong}
         self.current = kept
+        for name in self._other_terms(fitting):  # not connected yet
+            self._app.use_broker(name, connect.broker(fitting, name, self._app.clock))
         self._app.use_config(fitting)
         if lost:
             said = f"settings that no longer fit config.yaml: {'; '.join(lost)}"
@@ -234,9 +239,21 @@ class Settings:
 
     # -- inside -----------------------------------------------------------------------------
 
+    def _refusal(self, path: str) -> str:
+        section, name, key = [*path.split(".", 2), "", ""][:3]
+        terms = self._app.config.brokers.get(name) if section == "brokers" else None
+        is_offered = terms is not None and key in adapters.offered(terms)
+        return "" if is_offered else paths.refusal(path)
+
+    def _other_terms(self, fresh: "AppConfig") -> list[str]:
+        """Outside brokers whose connection goes by other terms under this configuration."""
+        was, will = self._app.config.brokers, fresh.brokers
+        in_use = self._app.desk.brokers
+        return [n for n in in_use if n != adapters.PAPER and was.get(n) != will.get(n)]
+
     def _steps_to(self, state: Mapping[str, Any], named: Mapping[str, Any]) -> list[Step]:
         for path in named:
-            why = paths.refusal(path)
+            why = self._refusal(path)
             if why:
                 raise UserError(f"{path}: {why}. Nothing was changed.")
         fresh = self._checked(state)
@@ -244,6 +261,7 @@ class Settings:
         for path in named:
             if not any(paths.is_below(p, path) for p in (*was, *will)):
                 raise UserError(f"{path}: unknown key. Nothing was changed.")
+            paths.check_figures(path, named[path], paths.at(fresh, path))
         return [
             Step(
                 path=path,
@@ -272,6 +290,11 @@ class Settings:
         """``state``: all that differs from the file afterwards; None: what is named, over now."""
         must_be_admin(who)
         app, desk = self._app, self._app.desk
+        wanted = {**self.current, **named} if state is None else state
+        self._steps_to(wanted, named)  # nobody is asked at terms that may not be
+        trial = self._checked(wanted)
+        for name in self._other_terms(trial):
+            await reconnect.tried(app, trial, name)
         async with AsyncExitStack() as held:
             # No decision of any account sees half of it.
             for name in ("settings", *sorted(desk.settings.accounts)):
@@ -310,5 +333,7 @@ class Settings:
                 )
             )
             self.number, self.current = version.number, dict(state)
+            others = self._other_terms(fresh)
             app.use_config(fresh)
-        return version
+        then = [f"{name}: {await reconnect.renewed(app, fresh, name, who)}" for name in others]
+        return replace(version, then=" ".join(then))

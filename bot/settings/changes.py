@@ -1,20 +1,15 @@
 """A change of settings on its way: shown, asked, or waiting for a second admin."""
 
 from collections.abc import Awaitable, Callable
-from typing import Any
-
-import discord
 
 from bot import reply
 from bot.cards import settings as settings_card
-from bot.client import DeskBot
 from bot.confirm import Question, ask_first
+from bot.reply import Press
 from bot.settings.versions import Step, Version
 from engine.domain.desk import Who
 from engine.domain.errors import UserError
 
-Press = discord.Interaction[DeskBot]
-AnyPress = discord.Interaction[Any]
 Act = Callable[[Who, str, list[Step]], Awaitable[Version]]
 """Does it: who, why, and exactly what he was shown."""
 
@@ -36,9 +31,9 @@ async def change(interaction: Press, steps: list[Step], reason: str, act: Act) -
         await reply.say(interaction, f"⚠ {instead}")
         return
 
-    async def go(press: AnyPress) -> str:
+    async def go(press: Press) -> str:
         version = await act(app.gate.who(press), reason, steps)
-        return f"⚙ Version {version.number} is in force."
+        return f"⚙ Version {version.number} is in force. {version.then}".rstrip()
 
     question = Question(
         title=f"Change {len(steps)} setting{'s' * (len(steps) > 1)}?",

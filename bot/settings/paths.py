@@ -13,6 +13,7 @@ import yaml
 from pydantic import BaseModel
 
 from bot.config.file import read_text
+from bot.text import safe_line
 from engine.domain.errors import ConfigError, UserError
 
 LIVE = (
@@ -21,17 +22,20 @@ LIVE = (
     *("discord.confirm_expiry_s", "discord.approval_expiry_s", "feed.max_quote_age_s"),
     *("jobs.reconcile_full_s", "jobs.watch_s", "jobs.poll_s"),
 )
-"""What can be changed while the desk runs; the rest stands in config.yaml and needs a restart."""
+"""What can be changed while the desk runs, beside the terms that a broker offers; the rest stands
+in config.yaml and needs a restart."""
 
 GUARDED = (
     *("risk", "sizing", "routing", "discord.two_person_above_usd"),
-    *("discord.roles.admin", "discord.roles.approver"),
+    *("discord.roles.admin", "discord.roles.approver", "brokers.topstepx.attended_min"),
 )
 """Where loosening needs two admins."""
 
+_FIGURE = re.compile(r"[-+]?(?:[0-9]+(?:\.[0-9]+)?|\.[0-9]+)")
 _HIDDEN = ("home", "secrets", "layers", "secrets_dir")
 _LESS_IS_TIGHTER = re.compile(
-    r"(^|_)max(_|$)|^(risk_pct|hard_cap_pct|losses_m|wins_m|m_min|m_max|two_person_above_usd)$"
+    r"(^|_)max(_|$)|^(risk_pct|hard_cap_pct|losses_m|wins_m|m_min|m_max|two_person_above_usd"
+    r"|attended_min)$"
 )
 _MORE_IS_TIGHTER = re.compile(r"(^|_)min(_|$)|^(buffer_usd|window_s|after_.*_h)$")
 _EITHER_WAY = re.compile(r"^(kelly_|min_days$)")
@@ -104,12 +108,50 @@ def read_value(typed: str) -> Any:
         UserError: it is no such value.
     """
     try:
-        return read_text(f"value: {typed}")["value"]
+        value = read_text(f"value: {typed}")["value"]
     except (ConfigError, yaml.YAMLError, KeyError):
         raise UserError(
             "value: cannot be read. Write a number, a word, true, null or a list such as [1, 2]. "
             "Nothing was changed."
         ) from None
+    if isinstance(value, int | float):
+        check_figures("value", typed.strip(), value)
+    return value
+
+
+def check_figures(path: str, typed: Any, meant: Any) -> None:
+    """Refuse what a machine reads as a figure and a person may read as another: ٣, 1e9, 1_000.
+
+    Args:
+        path: What it is called.
+        typed: As it came.
+        meant: What the configuration makes of it.
+
+    Raises:
+        UserError: a figure is meant, and it is not written plainly.
+    """
+    if isinstance(typed, Mapping):
+        for key, item in typed.items():
+            check_figures(f"{path}.{key}", item, at(meant, str(key)))
+    elif isinstance(typed, list) and isinstance(meant, list | tuple):
+        for item, one in zip(typed, meant, strict=False):
+            check_figures(path, item, one)
+    elif isinstance(typed, str) and _is_figure(meant) and not _FIGURE.fullmatch(typed):
+        raise UserError(
+            f"{path}: write figures in plain digits such as 3 or 0.25 (got "
+            f"{safe_line(typed, 30)}). Nothing was changed."
+        )
+
+
+def _is_figure(value: Any) -> bool:
+    return isinstance(value, int | float | Decimal) and not isinstance(value, bool)
+
+
+def at(config: Any, path: str) -> Any:
+    """What stands at a path, a section included; None: nothing."""
+    for name in path.split("."):
+        config = config.get(name) if isinstance(config, Mapping) else getattr(config, name, None)
+    return config
 
 
 def shown(value: Any) -> str:

@@ -39,6 +39,8 @@ class Version:
     at: datetime
     checksum: str
     """SHA-256 of ``changes``."""
+    then: str = ""
+    """What had to be done to put it in force, in words; not kept."""
 
 
 def id_of(number: int) -> str:

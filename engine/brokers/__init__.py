@@ -441,7 +441,8 @@ class Adapter(ABC):  # noqa: B024 - its abstract part is the Broker protocol
         """Terms and addresses; the model behind ``brokers: {x: ...}``.
 
         Every outside address is a field named ``..._url``, empty for the broker's own, so that it
-        may be loopback.
+        may be loopback. A field with a ``description`` may be changed from Discord while the desk
+        runs; the description is what people read beside it.
         """
 
         model_config = ConfigDict(extra="forbid", frozen=True)

@@ -54,7 +54,7 @@ NEEDS = {
     "data refresh": "admin",
     **dict.fromkeys(("resume-trading", "mode paper", "mode live"), "admin"),
     **dict.fromkeys(("broker test", "broker disable", "broker enable"), "admin"),
-    **dict.fromkeys(("broker connect", "broker rotate"), "admin"),
+    **dict.fromkeys(("broker connect", "broker rotate", "broker settings"), "admin"),
     **dict.fromkeys(("broker route", "broker default", "reconcile"), "admin"),
     **dict.fromkeys(("order resolve", "panel", "setup", "diagnose"), "admin"),
     **dict.fromkeys(("risk freeze", "risk unfreeze", "risk set", "override"), "admin"),
@@ -265,6 +265,7 @@ async def test_every_dialog_by_everybody(it: Desk) -> None:
         "review": "trader",
         **dict.fromkeys(("breaker", "override", "unfreeze"), "admin"),
         "trail": "trader",
+        "broker": "admin",
     }
     assert set(needs) == set(FORMS)
     for form, need in needs.items():

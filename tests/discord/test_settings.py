@@ -169,6 +169,8 @@ async def test_what_does_not_fit_is_named_and_nothing_changes(it):
         ("storage.url", "sqlite:///x.db", "needs a restart"),
         ("mode", "live", "switched with /mode"),
         (PATH, "[1", "cannot be read"),
+        (PATH, "1e1", "plain digits"),
+        (PATH, "٢", f"{PATH}: write figures in plain digits"),
         ("sources.options.account", "nobody", "must be"),
     ):
         used = await it.slash("ada", "admin", "settings set", path=path, value=value)

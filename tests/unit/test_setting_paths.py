@@ -72,6 +72,35 @@ def test_values_are_read_as_in_the_file(typed, value):
     assert paths.read_value(typed) == value
 
 
+@pytest.mark.parametrize("typed", ["1e9", "1.0e9", "1_000", ".inf", "5."])
+def test_a_figure_is_written_in_plain_digits(typed):
+    """1e9 became a limit of a billion."""
+    with pytest.raises(UserError, match="plain digits"):
+        paths.read_value(typed)
+
+
+@pytest.mark.parametrize("typed", ["٣", "1e1", "1_0", "３"])
+def test_a_text_is_no_figure_however_a_machine_reads_it(loaded, typed):
+    changes = paths.nested({"risk.daily_loss.max_loss_pct": typed})
+    meant = with_changes(loaded, changes)
+    assert paths.at(meant, "risk.daily_loss.max_loss_pct").is_finite()
+    with pytest.raises(UserError, match=r"risk\.daily_loss\.max_loss_pct: write figures in plain"):
+        paths.check_figures("risk", changes["risk"], paths.at(meant, "risk"))
+    paths.check_figures("sources", {"room": {"name": typed}}, loaded.sources)
+
+
+def test_a_broker_is_changed_under_the_key_that_the_file_gives_it(tmp_path, monkeypatch):
+    monkeypatch.delenv("TRADESTREAM_ENV", raising=False)
+    file = tmp_path / "config.yaml"
+    file.write_text(
+        "accounts: {main: {broker: paper}}\nbrokers: {tda: {rest_url: 'http://127.0.0.1:1'}}\n"
+    )
+    change = paths.nested({"brokers.schwab.fee_per_option_contract_usd": "0.5"})
+    made = with_changes(config.load(file), change)
+    assert made.brokers["schwab"].fee_per_option_contract_usd == D("0.5")
+    assert made.brokers["schwab"].rest_url == "http://127.0.0.1:1"
+
+
 @pytest.mark.parametrize("typed", ["[1", "a: b: c", "{", "x\ny: 3\nvalue: 9", "!!python/none x"])
 def test_what_is_no_value_is_refused(typed):
     with pytest.raises(UserError, match="Nothing was changed"):
@@ -93,6 +122,10 @@ def test_what_needs_a_restart_is_said(path):
     [
         ("risk.daily_loss.max_loss_pct", D(3), D(2), False),
         ("risk.daily_loss.max_loss_pct", D(3), D(4), True),
+        ("brokers.topstepx.attended_min", None, D(30), False),
+        ("brokers.topstepx.attended_min", D(30), D(60), True),
+        ("brokers.topstepx.attended_min", D(30), None, True),
+        ("brokers.alpaca.requests_per_min", 190, 900, False),
         ("risk.daily_loss.max_loss_usd", None, D(500), False),
         ("risk.daily_loss.max_loss_usd", D(500), None, True),
         ("risk.max_positions.max_positions", 20, 0, False),

@@ -27,7 +27,9 @@ class Settings(Adapter.Settings):
     """Trade updates."""
     quotes_url: Address = ""
     """Market data, for trying the connection out."""
-    requests_per_min: int = Field(default=190, ge=30)
+    requests_per_min: int = Field(
+        default=190, ge=30, description="Of what Alpaca allows this login: 200 unless it was raised"
+    )
     """A little less than Alpaca allows a login: 200, unless it was raised. With less than 30 a
     stop and what must follow it would find no room beside looks and comparisons."""
 

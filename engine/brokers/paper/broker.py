@@ -119,6 +119,12 @@ class PaperBroker:
         self._must_reload = False
         self._is_up = False
 
+    def follow(self, settings: PaperSettings) -> None:
+        """From now on by these terms; what was filled stays as it was."""
+        self._settings = settings
+        self._exchange.settings = settings
+        self._expiries.settings = settings
+
     # -- connection -----------------------------------------------------------------------------
 
     async def connect(self) -> None:

@@ -30,7 +30,7 @@ class Exchange:
     """Takes orders in and lets quotes and time work on them."""
 
     def __init__(self, settings: PaperSettings, hours: Hours, board: Board) -> None:
-        self._settings = settings
+        self.settings = settings
         self._hours = hours
         self._board = board
 
@@ -38,7 +38,7 @@ class Exchange:
 
     def accept(self, draft: Draft, request: OrderRequest, now: datetime) -> PaperOrder:
         """A new order, with its bracket children waiting for it."""
-        checks.check(draft, self._settings, self._hours, request, now)
+        checks.check(draft, self.settings, self._hours, request, now)
         checks.check_reduces(draft, request)
         order = self._priced(draft, self._new(draft, request, now), now)
         if self._is_group_over(draft, order):
@@ -67,7 +67,7 @@ class Exchange:
             raise OrderRejected(
                 "bad_replace", "a replacement keeps account, legs, side and children"
             )
-        checks.check(draft, self._settings, self._hours, new, now)
+        checks.check(draft, self.settings, self._hours, new, now)
         group = new.oco_group or old.request.oco_group
         if group and any(c.request.oco_group == group for c in draft.children(old.id)):
             raise OrderRejected("bad_replace", "an entry cannot join its own children's group")
@@ -88,7 +88,7 @@ class Exchange:
         order = self._live(draft, account, client_order_id)
         if order.cancel_at is not None:
             return
-        at = now + self._settings.latency
+        at = now + self.settings.latency
         draft.put(replace(order, cancel_at=at), is_news=False)
         draft.timers.append((at, "cancel", order.id))
 
@@ -131,7 +131,7 @@ class Exchange:
             seq=draft.next_seq(),
             qty=request.qty,
             accepted_at=now,
-            eligible_at=now + self._settings.latency,
+            eligible_at=now + self.settings.latency,
             expires_at=self._deadline(request, now),
             updated_at=now,
         )
@@ -177,7 +177,7 @@ class Exchange:
             order = followed(order, touch)
         if order.parent:
             return order
-        return replace(order, reserved_usd=margin.reserve(draft, self._settings, order, touch))
+        return replace(order, reserved_usd=margin.reserve(draft, self.settings, order, touch))
 
     def _look(self, draft: Draft, instrument: Instrument) -> None:
         last = self._board.last(instrument)
@@ -203,7 +203,7 @@ class Exchange:
     def _touch(self, draft: Draft, order: PaperOrder, at: datetime) -> Touch | None:
         legs = order.request.legs
         marks = tuple(draft.mark(leg.instrument.key) for leg in legs)
-        return touch_of(legs, marks, at, self._settings.max_quote_age_s)
+        return touch_of(legs, marks, at, self.settings.max_quote_age_s)
 
     def _decide(self, draft: Draft, client_order_id: str, at: datetime) -> None:
         order = draft.find(client_order_id)
@@ -216,7 +216,7 @@ class Exchange:
         after = followed(order, touch)
         prices: tuple[Decimal, ...] | None = None
         if at >= order.eligible_at:
-            after, prices = judged(after, touch, self._settings.slippage_ticks)
+            after, prices = judged(after, touch, self.settings.slippage_ticks)
         if after != order:
             draft.put(after, is_news=after.is_triggered != order.is_triggered)
         if prices is not None:
@@ -264,8 +264,8 @@ class Exchange:
         if order.reserved_usd is not None or margin.is_closing(draft, order.request, units):
             return True
         unit = sum((p * leg.ratio for p, leg in zip(prices, order.request.legs, strict=True)), ZERO)
-        need = margin.cost_usd(draft, self._settings, order.request, units, prices, unit)
-        have = margin.buying_power(draft, self._settings, order.request.account)
+        need = margin.cost_usd(draft, self.settings, order.request, units, prices, unit)
+        have = margin.buying_power(draft, self.settings, order.request.account)
         if need <= max(have, ZERO):
             return True
         self._end(
@@ -300,7 +300,7 @@ class Exchange:
                     side=side,
                     qty=qty,
                     price=price,
-                    fee_usd=self._settings.fee_usd(leg.instrument, qty),
+                    fee_usd=self.settings.fee_usd(leg.instrument, qty),
                     executed_at=at,
                 )
             )
@@ -348,7 +348,7 @@ class Exchange:
             if freed <= 0:
                 continue
             starts = child.leaves == 0
-            eligible_at = at + self._settings.latency if starts else child.eligible_at
+            eligible_at = at + self.settings.latency if starts else child.eligible_at
             child = replace(
                 child,
                 held=child.held - freed,

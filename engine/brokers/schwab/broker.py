@@ -79,7 +79,9 @@ class Schwab(Nameless):
         """Account activity; empty for the one that Schwab names at each login."""
         callback: str = "https://127.0.0.1:8182"
         """As registered with the app, letter by letter; nothing needs to listen there."""
-        fee_per_option_contract_usd: Decimal = Field(default=Decimal("0.65"), ge=0)
+        fee_per_option_contract_usd: Decimal = Field(
+            default=Decimal("0.65"), ge=0, description="Dollars booked with each execution"
+        )
         """Booked with each execution; Schwab says fees in its statements only."""
 
     secrets: ClassVar[tuple[str, ...]] = ("key", "secret")

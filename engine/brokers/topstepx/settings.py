@@ -20,9 +20,14 @@ class TopstepSettings(Adapter.Settings):
     """That this machine stands at the trader's own: the firm forbids servers, VPS and VPN."""
     rest_url: Address = ""
     user_hub_url: Address = ""
-    live_data: bool = False
+    live_data: bool = Field(
+        default=False,
+        description="Which contract list to ask; true: you pay the firm for live data",
+    )
     """Which contract list to ask: true only with the firm's subscription of live data."""
-    attended_min: Decimal | None = Field(None, gt=0)
+    attended_min: Decimal | None = Field(
+        None, gt=0, description="Minutes that /broker attend counts; empty: nobody need be present"
+    )
     """Entries only so long after a person confirmed to be there; null: not asked for."""
 
 
