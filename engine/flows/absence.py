@@ -116,7 +116,7 @@ async def _over(desk: Desk, order: Order) -> None:
     desk.doubts.used.discard(order_id)
     if order.state in UNANSWERED:
         order = await doubt.doubt(desk, order, "not answered")
-        await answered(desk, order, Trigger.ABSENT, "the broker never had it")
+        await answered(desk, order, Trigger.ABSENT, f"the broker never had it ({order.reason})")
         if desk.broker(order.broker).caps.finds_by_client_id:  # else one like it may be another
             desk.vigil(lambda: look_back(desk, order_id, LOOK_BACK_S), f"afterwards {order_id}")
     elif order.state.is_at_broker:

@@ -55,6 +55,7 @@ DONE: dict[str, type[Exception]] = {
     "cut_json": OrderStateUnknown,
     "no_json": OrderStateUnknown,
 }
+BARE = [(400, ""), (403, "{}"), (404, ""), (408, ""), (409, "{}"), (422, '{"detail": "no"}')]
 SPOILT = ("reject_500", "reset", "html_502", "cut_json", "no_json")
 """What may happen to an answer to a question."""
 
@@ -111,6 +112,20 @@ async def test_a_submit_that_was_done_is_in_doubt_and_is_found_under_its_id(
     await sure(bench, request.client_order_id, n=1)
     (order,) = await bench.broker.open_orders(bench.account)
     assert (order.qty, order.limit, order.side) == (request.qty, request.limit, request.side)
+
+
+@pytest.mark.parametrize("bare", BARE)
+async def test_a_no_without_a_word_of_the_broker_proves_nothing(
+    bench: VenueBench, bare: tuple[int, str]
+) -> None:
+    """Something on the way can have said it: a stop that was there counted as refused."""
+    faults, request = bench.venue.faults, entry(bench)
+    faults.bare, faults.accept_then_bare = bare, 1
+    with pytest.raises(OrderStateUnknown):
+        await bench.broker.submit(request)
+    assert len(await bench.at_venue()) == 1
+    await bench.restart()
+    await sure(bench, request.client_order_id, n=1)
 
 
 @pytest.mark.parametrize("fault", ["accept_then_hang", "accept_then_504", "cut_json"])

@@ -406,6 +406,30 @@ async def test_a_stop_that_is_refused_once_is_placed_and_the_desk_watches_meanwh
             assert [o for o in it.desk.book.orders.values() if o.purpose is Purpose.STOP]
 
 
+@pytest.mark.parametrize("bare", [(400, '{"detail": "no"}'), (403, "{}"), (404, ""), (408, "")])
+@pytest.mark.parametrize("name", NAMES)
+async def test_of_a_stop_that_nobody_refused_by_name_there_are_never_two(name, bare):  # I-17
+    """Webull, TopStepX: two stops for four worked while two were held."""
+    async with at(name) as it:
+        it.quote("2.50", "2.60")
+        await it.enter()
+        await it.seconds(2, "2.50", "2.60")
+        it.bench.venue.faults.bare = bare
+        previews = ("preview", "dry-run")
+        it.bench.venue.faults.strikes = lambda request: (
+            it.bench.venue.acts(request) and not any(w in request.path.lower() for w in previews)
+        )
+        it.bench.venue.faults.accept_then_bare = 1
+        it.quote("2.00", "2.01")
+        await it.bench.venue.exchange.settle()
+        for _ in range(12):
+            await it.seconds(1)
+            live = [o for o in await it.exits_at_venue() if o.state in ("accepted", "partial")]
+            assert sum(o.qty - o.filled for o in live) <= 2
+        assert it.bench.venue.faults.accept_then_bare == 0
+        await it.protected()
+
+
 async def resting(it: Outside, timeout_s: float) -> None:
     """An entry rests below the market; what is sent when it fills is waited for so long."""
     it.desk.settings = replace(it.desk.settings, broker_timeout_s=timeout_s)

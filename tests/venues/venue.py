@@ -51,6 +51,9 @@ class WireFaults:
     """Done, and the answer breaks off in its middle."""
     no_json: int = 0
     """Done, and 200 with something that is not JSON."""
+    accept_then_bare: int = 0
+    """Done, and answered by ``bare``: a status without a word of the broker's own."""
+    bare: tuple[int, str] = (408, "")
     expired_token: int = 0
     """401, whatever the token."""
     lacks: tuple[str, ...] = ()
@@ -277,6 +280,9 @@ class Venue:
             return _cut(request)
         if faults.takes("accept_then_504"):
             return web.Response(status=504, text="upstream request timeout")
+        if faults.takes("accept_then_bare"):
+            status, text = faults.bare
+            return web.Response(status=status, text=text, content_type="application/json")
         if faults.takes("accept_then_html_502"):
             return _html()
         if faults.takes("no_json"):

@@ -18,6 +18,8 @@ _MOST_S = 60.0
 """After a 429 that names a very long pause."""
 NOT_OFFERED = frozenset({403, 404, 405, 501})
 """What says of a question that there is no answer to be had."""
+UNPROVEN = frozenset({408, 425})
+"""Too slow, too early: whoever says so may have passed it on."""
 _OWN_FAULT = frozenset({500, 503})
 _SPOKEN = re.compile(r"v\d+|[A-Za-z.:_-]{1,25}")
 
@@ -85,6 +87,10 @@ def _moment(said: str) -> datetime | None:
 
 
 def server_error(name: str, status: int) -> OrderStateUnknown:
-    """A 5xx: of the broker itself, or of a gateway before it."""
+    """A 5xx: of the broker itself, or of a gateway before it; or an address that is another's."""
+    if status < 400:
+        return OrderStateUnknown(
+            f"{name}: its address sends us elsewhere (status {status}), where no key goes; check it"
+        )
     kind = ServerFailed if status in _OWN_FAULT else OrderStateUnknown
     return kind(f"{name}: server error {status}")

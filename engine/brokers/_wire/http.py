@@ -16,6 +16,7 @@ import stamina
 
 from engine.brokers._wire.again import (
     NOT_OFFERED,
+    UNPROVEN,
     NoSuchPlace,
     is_worth_another,
     pause_s,
@@ -237,7 +238,7 @@ class Wire:
             raise BrokerAuthError(f"{self.name} does not accept our credentials (401{why})")
         if status == 501:
             raise self._no_such_place(status)
-        if status >= 500 or 300 <= status < 400:
+        if status >= 500 or 300 <= status < 400 or status in UNPROVEN:
             raise self._failed(server_error(self.name, status))
         try:
             body = codec.loads(text, parse_float=Decimal, parse_int=int) if text.strip() else None

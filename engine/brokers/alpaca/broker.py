@@ -380,6 +380,8 @@ class Alpaca(Adapter):
         return order
 
     def _refusal(self, answer: Answer) -> Exception:
+        if not isinstance(answer.body, dict) or not {"code", "message"} & answer.body.keys():
+            return OrderStateUnknown(f"{self.name}: status {answer.status} without a reason")
         error = answer.refusal()
         if isinstance(error, OrderRejected):
             said = str(error).removeprefix(f"{error.code}: ")

@@ -15,6 +15,7 @@ import stamina
 
 from engine.brokers._wire.again import (
     NOT_OFFERED,
+    UNPROVEN,
     NoSuchPlace,
     is_worth_another,
     pause_s,
@@ -46,8 +47,6 @@ CONNECT_S, READ_S = 3.0, 8.0
 """Together with a lane's wait below the desk's own limit of 10 s."""
 _THREADS: dict[Lane, int] = {"exit": 24, "order": 24, "read": 8}
 _TRIES = 3
-_UNPROVEN = frozenset({408, 425})
-"""Refusals that do not say whether the request was worked on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -230,7 +229,7 @@ class Rest:
             raise BrokerAuthError(f"{self.name} does not accept our keys (401{why})")
         if status == 501:
             raise self._no_such_place(status)
-        if status >= 500 or 300 <= status < 400 or status in _UNPROVEN:
+        if status >= 500 or 300 <= status < 400 or status in UNPROVEN:
             raise self._failed(server_error(self.name, status))
         try:
             body = json.loads(reply.text, parse_float=Decimal) if reply.text.strip() else None

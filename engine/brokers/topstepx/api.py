@@ -56,7 +56,8 @@ PLACE = {
 """Codes of place that prove a refusal; 6 (OrderPending) and 7 (UnknownError) prove nothing."""
 CANCEL = {1: "AccountNotFound", 2: "OrderNotFound", 3: "Rejected", 6: "AccountRejected"}
 _UNREAD = frozenset({400, 404, 405, 413, 415, 422})
-"""Their own refusals come with 200; these say that the body was not even looked at."""
+"""Their own refusals come with 200; these, told as their framework tells problems, say that the
+body was not even looked at."""
 MODIFY = CANCEL | {7: "ContractNotFound"}
 
 
@@ -206,9 +207,7 @@ class Api:
         except BrokerAuthError:
             await self._after_401(used)
             raise
-        if answer.status == 403:
-            raise BrokerAuthError(f"{self.name}: this login may not do that (403)")
-        if answer.status in _UNREAD:
+        if answer.status in _UNREAD and _is_problem(answer.body):
             raise OrderRejected(str(answer.status), f"{self.name} did not take the request")
         if not answer.is_ok:
             raise OrderStateUnknown(f"{self.name}: {path} answered with status {answer.status}")
@@ -228,6 +227,11 @@ class Api:
             await self.login(unlike=used)
         except (BrokerUnavailable, BrokerAuthError):
             return  # the caller is told of the 401 anyway
+
+
+def _is_problem(body: Any) -> bool:
+    """Of the interface itself: what stands before it answers in words of its own, or none."""
+    return isinstance(body, Mapping) and ("errors" in body or "title" in body)
 
 
 def _object(name: str, answer: Any) -> Mapping[str, Any]:

@@ -268,7 +268,9 @@ class Webull(Adapter):
         body = await self._body(request)
         answer = await self._line.ask("POST", "/trading/orders/preview", json=body)
         if not answer.is_ok:
-            raise self._refusal(answer)
+            refused = self._refusal(answer)
+            proves = isinstance(refused, OrderRejected)
+            raise refused if proves else BrokerUnavailable(str(refused))
         return self._understood(lambda: translate.preview(answer.body), "a preview")
 
     async def submit(self, request: OrderRequest) -> BrokerOrder:
@@ -441,8 +443,10 @@ class Webull(Adapter):
     def _warn(self, sentence: str) -> None:
         self._events.tell(Warned(note=sentence))
 
-    def _refusal(self, answer: Answer) -> OrderRejected:
+    def _refusal(self, answer: Answer) -> OrderRejected | OrderStateUnknown:
         body = answer.body if isinstance(answer.body, Mapping) else {}
+        if not (body.get("error_code") or body.get("code")):  # Webull itself names one
+            return OrderStateUnknown(f"{self.name}: status {answer.status} without a reason")
         sentence = str(body.get("message") or "it gave no reason")
         said = self.unnamed(sentence)
         return OrderRejected(code(answer), f"{self.name} refused the request: {said}")
