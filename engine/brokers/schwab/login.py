@@ -142,8 +142,10 @@ class Login(Kept[Token]):
             form = {"grant_type": "refresh_token", "refresh_token": self._token.refresh}
             try:
                 given = await self._ask(wire, form)
-            except BrokerAuthError:
-                self._dead, self._looked_at = "the consent was withdrawn or is over", None
+            except BrokerAuthError as error:
+                said = str(error)[str(error).rfind("(") :]
+                self._dead = f"the consent was withdrawn or is over, or the keys are others {said}"
+                self._looked_at = None
                 self._refused_at = self._clock.monotonic()
                 await self.enter(wire)  # unless a newer one lies there
                 return
