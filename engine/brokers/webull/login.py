@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -16,6 +16,9 @@ from engine.store import Tokens
 EARLY = timedelta(days=3)
 """Renewed so long before it ends: time for a person to pick the phone up."""
 _LOOK_S = 3600.0
+_CODE = timedelta(minutes=5)
+"""Each token that is asked for sends a code to the phone: a person has so long to enter one before
+the next, as with Webull's own client."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,10 +28,18 @@ class Token:
     text: str
     expires_at: str
     is_approved: bool
+    is_waiting: bool = False
+    """For the code."""
+    asked_at: str = ""
 
     def ends(self) -> datetime:
         """When it is of no more use."""
         return datetime.fromisoformat(self.expires_at)
+
+    def is_awaited(self, now: datetime) -> bool:
+        """Whether somebody may be about to enter its code."""
+        asked_at = datetime.fromisoformat(self.asked_at) if self.asked_at else None
+        return self.is_waiting and asked_at is not None and now - asked_at < _CODE
 
 
 class Login:
@@ -60,7 +71,7 @@ class Login:
         kept = await self._tokens.load(self._key)
         old = Token(**json.loads(kept)) if kept else None
         token = None if old is None else await self._looked_at(old)
-        if token is None or not token.is_approved:
+        if token is None or not (token.is_approved or token.is_awaited(self._clock.now())):
             token = await self._made(old)
             await self._keep(token)
         self._token = token
@@ -105,10 +116,12 @@ class Login:
 
     async def _made(self, old: Token | None) -> Token:
         asked = {"token": old.text} if old is not None else {}
-        return await self._ask("/auth/tokens/create", asked)
+        made = await self._ask("/auth/tokens/create", asked)
+        return replace(made, asked_at=self._clock.now().isoformat())
 
     async def _checked(self, token: Token) -> Token:
-        return await self._ask("/auth/tokens/check", {"token": token.text})
+        said = await self._ask("/auth/tokens/check", {"token": token.text})
+        return replace(said, asked_at=token.asked_at)
 
     async def _looked_at(self, kept: Token) -> Token | None:
         """What became of it; where nobody says, an approved one counts until it ends."""
@@ -142,8 +155,8 @@ class Login:
     def _please(self) -> str:
         return (
             f"{self._wire.name} waits for approval on the phone: open the Webull app, Menu, "
-            "Messages, OpenAPI Notifications, enter the code of the text message, then connect "
-            "again; it lasts about 15 days"
+            "Messages, OpenAPI Notifications, enter the code of the text message; it is "
+            "asked for again by itself and lasts about 15 days"
         )
 
     def _tell(self, sentence: str) -> None:
@@ -158,4 +171,9 @@ def _read(said: Any) -> Token:
     is_approved = said.get("status") == "NORMAL"
     if not said["token"]:
         raise Unreadable("no token")
-    return Token(text=str(said["token"]), expires_at=ends.isoformat(), is_approved=is_approved)
+    return Token(
+        text=str(said["token"]),
+        expires_at=ends.isoformat(),
+        is_approved=is_approved,
+        is_waiting=said.get("status") == "PENDING",
+    )

@@ -49,6 +49,25 @@ async def test_a_token_that_waits_for_the_phone_is_said_in_a_sentence_and_works_
     assert (await shares.submit(BUY, 1, LIMIT, limit="2.00")).state == "accepted"
 
 
+async def test_a_person_has_five_minutes_for_a_code_before_the_next_is_sent(
+    shares: VenueBench,
+) -> None:
+    """Each try of a desk that waits sent another: four in a minute, each in place of the last."""
+    shares.venue.phone_approves_at_once = False
+    for _ in range(18):
+        with pytest.raises(BrokerAuthError, match="on the phone"):
+            await shares.start()
+        shares.clock.advance(15)
+    assert len(shares.venue.log.of("POST", "create")) == 1
+    shares.clock.advance(31)
+    with pytest.raises(BrokerAuthError, match="on the phone"):
+        await shares.start()
+    assert len(shares.venue.log.of("POST", "create")) == 2, "nobody saw it: the next one"
+    shares.venue.approve()
+    await shares.start()
+    assert len(shares.venue.log.of("POST", "create")) == 2
+
+
 async def test_an_approved_token_outlives_the_process(shares: VenueBench) -> None:
     await shares.start()
     await shares.restart()
