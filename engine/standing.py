@@ -5,10 +5,11 @@ by side: the old count (three in five days below 25,000 dollars, a fourth locks 
 new intraday margin, where buying power decides. Which one holds is the broker's word too.
 """
 
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 
 from engine.brokers import Balance
 from engine.domain.instrument import Kind
+from engine.domain.money import ZERO
 
 _YES = frozenset({"true", "yes", "1"})
 _BLOCKS = {
@@ -54,13 +55,24 @@ def _day_trades(balance: Balance, facts: dict[str, str], kind: Kind) -> str:
     """An entry whose exit on the same day would lock the account must not be made."""
     if kind not in _COUNTED or _is_free(balance, facts):
         return ""
-    left = facts.get("day_trades_left")
-    if left == "0":
+    if _figure(facts.get("day_trades_left", "")) == ZERO:
         return "no day trade is left"
-    used = next((facts[name] for name in _DAY_TRADES if name in facts), "")
-    if used.isdigit() and int(used) >= _MOST_DAY_TRADES:
+    used = next((facts[name] for name in _DAY_TRADES if facts.get(name)), "0")
+    count = _figure(used)
+    if count is None:
+        return f"its day trades cannot be read ({used[:20]})"
+    if count >= _MOST_DAY_TRADES:
         return f"{used} day trades in five days, and less than ${_FREE_FROM_USD:,} in the account"
     return ""
+
+
+def _figure(said: str) -> Decimal | None:
+    """None: it is none."""
+    try:
+        figure = Decimal(said)
+    except InvalidOperation:
+        return None
+    return figure if figure.is_finite() else None
 
 
 def _is_free(balance: Balance, facts: dict[str, str]) -> bool:

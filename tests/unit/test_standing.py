@@ -39,6 +39,10 @@ def balance(equity: Decimal | None = POOR, **facts: str) -> Balance:
         ({"day__trades": "4"}, "4 day trades"),
         ({"round__trips": "3"}, "3 day trades"),
         ({"day_trades_left": "0"}, "no day trade is left"),
+        ({"day_trades_left": "0.0"}, "no day trade is left"),
+        ({"round__trips": "3.0"}, "3.0 day trades"),
+        ({"daytrade_count": "some"}, "cannot be read"),
+        ({"daytrade_count": "NaN"}, "cannot be read"),
     ],
 )
 def test_a_block_in_any_brokers_words_stops_entries(facts: dict[str, str], said: str) -> None:
