@@ -40,10 +40,12 @@ def history(report: ApprovalsReport) -> discord.Embed:
 
 def waiting(cards: Sequence[ApprovalCard], stamp: Stamp, *, page: int, n: int) -> discord.Embed:
     """A page of what waits; ``n`` in all."""
+    accounts = [c.ticket.account if c.ticket else "" for c in cards]
+    is_at_several = len(set(accounts)) > 1
     rows = [
         f"**{approval_card.title(c).removeprefix('Approve? ')}** · ends {text.ago(c.expires_at)}\n"
-        f"-# {c.approval_id}"
-        for c in cards
+        f"-# {c.approval_id}{f' · {text.safe_line(account, 30)}' if is_at_several else ''}"
+        for c, account in zip(cards, accounts, strict=True)
     ]
     return card(
         tone=Tone.WAIT if n else Tone.QUIET,

@@ -106,7 +106,13 @@ def _figures(report: RiskReport) -> list[list[str]]:
 
 
 def _gates(report: RiskReport) -> str:
-    rows = [gauge_row(g) for g in report.gates if used_pct(g) is None or (used_pct(g) or 0) > 0]
+    """Of each limit the account where it is fullest; /risk-limits shows them all."""
+    fullest = {g.name: g for g in reversed(report.gates)}
+    rows = [
+        gauge_row(g)
+        for g in report.gates
+        if fullest[g.name] is g and (used_pct(g) is None or (used_pct(g) or 0) > 0)
+    ]
     shown = rows[:_GATES]
     return f"**Limits**\n{text.table(shown, 'llr')}" if shown else ""
 

@@ -52,7 +52,7 @@ def title(report: StressReport) -> str:
     total = report.total_usd
     if isinstance(total, Missing):
         return f"If {report.words} · n/a"
-    share = "" if isinstance(report.total_pct, Missing) else f" ({report.total_pct:+.1f}%)"
+    share = "" if isinstance(report.total_pct, Missing) else f" ({text.pct(report.total_pct)})"
     return f"If {report.words} · {text.usd(total, sign=True)}{share}"
 
 

@@ -27,7 +27,7 @@ def pack(report: StressReport) -> dict[str, Any]:
         shown.append(("others", rest))
     total = report.total_usd
     pct = report.total_pct
-    share = "" if isinstance(pct, Missing) else f"{pct:+.1f}% of equity"
+    share = "" if isinstance(pct, Missing) else f"{text.pct(pct)} of equity"
     notes = [
         share,
         f"{report.n_stops} stop{'' if report.n_stops == 1 else 's'} hit"

@@ -49,11 +49,13 @@ def ideas(
     for intent in intents:
         if intent.purpose is Purpose.ENTRY and frame.now - intent.created_at <= _AGE:
             newest[intent.alert_id or intent.trade_id, intent.account] = intent
-    for intent in newest.values():
+    told: set[str] = set()
+    for intent in sorted(newest.values(), key=lambda i: i.intent_id not in waiting):
         alert = known.get(intent.alert_id)
         is_over = alert is None or alert.state in _GONE or alert.state in _TAKEN
-        if alert is None or is_over or intent.trade_id in taken:
+        if alert is None or is_over or intent.trade_id in taken or intent.alert_id in told:
             continue
+        told.add(intent.alert_id)  # what several accounts may do is one idea
         yield _idea(frame, intent, alert, waiting.get(intent.intent_id))
 
 

@@ -111,10 +111,11 @@ def alert_after(desk: Desk, trade: Trade, order: Order | None) -> AlertRecord | 
 
 
 def _is_superseded(desk: Desk, alert: AlertRecord, trade: Trade) -> bool:
-    """A trade that came to nothing says nothing of an alert with another trade alive."""
+    """A trade that came to nothing says nothing of an alert with another one, alive or traded."""
     if trade.state in (TradeState.OPEN, TradeState.CLOSED):
         return False
-    return any(other in desk.book.trades for other in alert.trade_ids if other != trade.trade_id)
+    others = [other for other in alert.trade_ids if other != trade.trade_id]
+    return any(o in desk.book.trades or o in desk.book.round_trips for o in others)
 
 
 def _works_on(desk: Desk, order: Order | None) -> bool:

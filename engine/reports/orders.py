@@ -63,8 +63,12 @@ class OrdersReport:
 def build(
     frame: Frame, *, orders: Iterable[Order], limit: int = 10, n_in_all: int | None = None
 ) -> OrdersReport:
-    """The ``limit`` orders that changed last."""
-    wanted = sorted(orders, key=lambda o: (o.updated_at, o.order_id), reverse=True)
+    """The ``limit`` orders that changed last, those that only wait for a person after them."""
+    wanted = sorted(
+        orders,
+        key=lambda o: (o.state is not OrderState.PENDING_APPROVAL, o.updated_at, o.order_id),
+        reverse=True,
+    )
     rows = tuple(row(order, frame) for order in wanted[:limit])
     return OrdersReport(
         stamp=frame.stamp("orders"),

@@ -1,7 +1,7 @@
 """What would happen to the book if the world moved: P&L by position, stops hit, what is left."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from engine.domain.money import ZERO
@@ -20,7 +20,7 @@ _HEDGE_FROM = Decimal(-1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One trade in the scenario."""
+    """What is held of one thing in the scenario, in all accounts."""
 
     trade_id: str
     symbol: str
@@ -71,14 +71,14 @@ def build(
     trades = tuple(trades)
     results = stress.run(lines.known, scenario, World(closes=closes, vix=vix), move_pct)
     why = dict(lines.missing)
-    rows = sorted((_row(t, results, why.get(t.trade_id)) for t in trades), key=_worst_first)
+    rows = [_row(t, results, why.get(t.trade_id)) for t in trades]
     total = plus(*(r.pnl_usd for r in rows)) if rows else ZERO
     after = plus(equity_usd, total)
     exposed = beta_dollars(lines, closes)
     return StressReport(
         stamp=frame.stamp(f"stress-{scenario}", [leg.instrument for t in trades for leg in t.legs]),
         words=stress.words(scenario, move_pct),
-        rows=tuple(rows),
+        rows=tuple(sorted(_by_label(rows), key=_worst_first)),
         total_usd=total,
         equity_usd=equity_usd,
         equity_after_usd=after,
@@ -111,6 +111,24 @@ def _row(trade: Trade, results: Iterable[object], missing: Missing | None) -> Ro
         move_pct=missing or Decimal(str(round(moves[0] * 100, 2))),
         hits_stop=None if missing else _hits(trade, price),
     )
+
+
+def _by_label(rows: Iterable[Row]) -> list[Row]:
+    """The same in several accounts, or bought several times, is one."""
+    found: dict[str, Row] = {}
+    for row in rows:
+        known = found.get(row.label)
+        if known is None:
+            found[row.label] = row
+            continue
+        hits = [h for h in (known.hits_stop, row.hits_stop) if h is not None]
+        found[row.label] = replace(
+            known,
+            pnl_usd=plus(known.pnl_usd, row.pnl_usd),
+            move_pct=known.move_pct if isinstance(row.pnl_usd, Decimal) else row.move_pct,
+            hits_stop=any(hits) if hits else None,
+        )
+    return list(found.values())
 
 
 def _hits(trade: Trade, price: float) -> bool | None:

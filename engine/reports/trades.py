@@ -65,10 +65,10 @@ def build(
     with_void: bool = False,
     sought: str = "",
 ) -> TradesReport:
-    """The newest ``limit`` of ``trades``; those never filled only when asked for."""
+    """The newest ``limit`` of ``trades``, what only waits last; void ones only when asked for."""
     held = tuple(positions)
     wanted = [t for t in trades if with_void or t.state is not TradeState.VOID]
-    wanted.sort(key=lambda t: (_moment(t), t.trade_id), reverse=True)
+    wanted.sort(key=lambda t: (t.qty_opened > 0, _moment(t), t.trade_id), reverse=True)
     rows = tuple(_row(t, frame, held) for t in wanted[:limit])
     shown = [i for t in wanted[:limit] if t.qty_open for leg in t.legs for i in (leg.instrument,)]
     return TradesReport(

@@ -199,6 +199,22 @@ def test_an_alert_that_was_not_taken_is_an_idea_until_it_is_or_is_gone():
     assert idea_of(intents=[old]) is None
 
 
+def test_what_several_accounts_may_do_is_one_idea_and_its_question_the_one_that_waits():
+    here = ex.intent()
+    there = ex.intent(intent_id="A-1/1-far", trade_id="T-far", account="far")
+    waits = ex.approval(intent_id=there.intent_id)
+    found = list(
+        ideas.ideas(
+            book_frame(),
+            intents=[here, there],
+            alerts=[ex.alert(state=AlertState.HELD)],
+            approvals=[waits],
+            held=[],
+        )
+    )
+    assert [i.approval_id for i in found] == [waits.approval_id]
+
+
 def test_its_score_falls_with_refusals_price_and_age():
     best = idea_of().score
     no = Verdict(check="daily_loss", is_ok=False, code="x", detail="reached")

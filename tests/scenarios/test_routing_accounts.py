@@ -220,6 +220,21 @@ async def test_what_several_accounts_ask_about_one_alert_may_be_answered_in_one_
         assert len(rig.desk.book.open_trades()) == 2
 
 
+async def test_a_copy_that_never_arrived_does_not_rename_an_alert_that_was_traded():
+    """``needs a look`` stood above a trade that was closed long ago."""
+    async with made(2, to="all") as rig:
+        rig.desk.brokers["at_b"].error = OrderStateUnknown("no answer")
+        record = await rig.say(BUY)
+        await rig.fill(spy(), "2.13", "2.14")
+        await rig.say("STC 2 SPY 603C 1/31")
+        await rig.pass_time(1)
+        await rig.fill(spy(), "2.30", "2.32")
+        for _ in range(60):
+            await rig.pass_time(1)
+        assert not rig.desk.book.trades
+        assert rig.desk.book.alerts[record.alert_id].state is AlertState.CLOSED
+
+
 async def test_a_closing_that_may_mean_trades_of_several_alerts_is_asked_about_and_closes_none():
     """Each is held at another account: all of them would have been closed."""
     async with made(2, risk=desks.LOOSE) as rig:

@@ -360,6 +360,10 @@ def test_trades_are_two_short_lines_each():
     assert (trades.show(report).description or "").split("```")[1] == (
         "\n-- Fri 01/30 --\n+1 SPY 603C 1/31    +$40.00\n  2.50→2.91 target   +0.80R\n"
     )
+    waits = ex.trade(trade_id="T-9", state=TradeState.PENDING, qty_opened=D(0), qty_open=D(0))
+    waits = replace(waits, opened_at=None, created_at=ex.NOW + timedelta(days=1))
+    first = trades_report.build(AT_310, trades=[waits, ex.trade()], limit=1)
+    assert first.rows[0].trade_id == ex.trade().trade_id, "what is held stood behind what waits"
     two = [ex.closed(1, "40.00"), replace(ex.closed(2, "40.00"), account="far")]
     both = trades.show(trades_report.build(AT_310, trades=two)).description or ""
     assert both.count("  in main\n") == both.count("  in far\n") == 1, "one could not be told"

@@ -108,3 +108,12 @@ def test_a_broker_says_whether_the_login_holds_and_that_it_tells_no_limit():
     assert "✗ login refused" in shown(False)
     assert "login n/a (it did not say)" in shown(None)
     assert "limit left n/a (it tells none)" in shown(True)
+
+
+def test_what_works_at_a_broker_is_listed_before_what_waits_for_a_person():
+    works = ex.order(order_id="W", state=OrderState.ACCEPTED)
+    asks = ex.order(
+        order_id="P", state=OrderState.PENDING_APPROVAL, updated_at=NOW + timedelta(hours=1)
+    )
+    report = order_report.build(ex.frame(), orders=[works, asks], limit=1)
+    assert [row.order_id for row in report.rows] == ["W"]
