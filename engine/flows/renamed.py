@@ -49,7 +49,7 @@ def ratio_of(old: PositionGap, new: PositionGap) -> Fraction | None:
         return None
     if was.kind == "stock":
         return Fraction(1) if was != now and old.ours == new.theirs and new.avg_price else None
-    if was.kind != "option" or (was.expiry, was.right) != (now.expiry, now.right) or was == now:
+    if (was.expiry, was.right) != (now.expiry, now.right) or was == now:
         return None
     if was.strike is None or now.strike is None or not new.avg_price or not old.ours:
         return None
@@ -57,7 +57,7 @@ def ratio_of(old: PositionGap, new: PositionGap) -> Fraction | None:
         return None
     ratio = Fraction(new.theirs) / Fraction(old.ours)
     times = Decimal(ratio.numerator) / ratio.denominator
-    is_plain = times > 0 and max(ratio.numerator, ratio.denominator) <= _MOST
+    is_plain = max(ratio.numerator, ratio.denominator) <= _MOST
     is_so_low = abs(was.strike - now.strike * times) <= _STRIKE_OFF * times
     return ratio if is_plain and is_so_low else None
 

@@ -1,6 +1,7 @@
 """Options that a split or a merger makes other ones, behind each adapter at its venue (M-07)."""
 
 from dataclasses import replace
+from datetime import timedelta
 from fractions import Fraction
 
 import pytest
@@ -10,8 +11,9 @@ from engine.domain.instrument import option, stock
 from engine.domain.order import Order, OrderState, Purpose
 from engine.domain.trade import TradeState
 from engine.flows import recover, renamed
+from engine.reconcile import CashGap
 from tests import truth
-from tests.conformance.broker_bench import CALL, HIGH_CALL, D
+from tests.conformance.broker_bench import CALL, HIGH_CALL, MES, SPY, D
 from tests.scenarios.test_desk_at_venues import Outside, at
 from tests.scenarios.test_lone_legs import held, told
 
@@ -97,10 +99,31 @@ async def test_shares_that_bear_another_name_keep_their_stop_where_no_money_move
 
 
 async def test_of_two_that_fit_nothing_is_guessed():
-    twins = [gap(CALL, 2, 0), gap(replace(CALL, symbol="SPY2"), 2, 0), gap(ADJUSTED, 0, 2)]
+    other = replace(CALL, symbol="SPY2")
     async with at("schwab") as it:
-        assert await renamed.on_gaps(it.desk, "main", twins, None) == twins
-        assert await renamed.on_gaps(it.desk, "main", twins[1:], None) == twins[1:], "not held"
+        await it.enter()
+        await it.seconds(8)
+        (trade,) = it.desk.book.open_trades()
+        (position,) = it.desk.book.positions_of(trade.trade_id)
+        cost = trade.entry_price
+
+        async def left(*gaps):
+            said = CashGap(ours=D(1), theirs=D(2))  # of options it says nothing
+            found = await renamed.on_gaps(it.desk, "main", list(gaps), said)
+            assert found in ([], list(gaps))
+            return found
+
+        gone, come = gap(CALL, 2, 0), gap(ADJUSTED, 0, 2, cost)
+        assert await left(gone, gap(other, 2, 0), come)
+        assert await left(gone, come, gap(other, 0, 2, cost))
+        assert await left(gap(other, 2, 0), come), "it is not held"
+        assert await left(gap(CALL, 3, 0), gap(ADJUSTED, 0, 3, cost * 2 / 3)), "nor are three"
+        spread = replace(trade, legs=trade.legs * 2)
+        over = gap(replace(CALL, expiry=it.desk.clock.now().date() - timedelta(days=1)), 2, 0)
+        for old, whose in ((gone, spread), (over, trade)):
+            assert not renamed._is_it(it.desk, old, come, [(whose, position)])
+        assert not await left(gone, come)
+        assert held(it) == {ADJUSTED: 2}
 
 
 def gap(instrument, ours, theirs, avg_price="0.20"):
@@ -124,6 +147,16 @@ def gap(instrument, ours, theirs, avg_price="0.20"):
         (gap(CALL, 2, 0), gap(HIGH_CALL, 0, 2), None),
         (gap(CALL, 2, 0), gap(replace(SPLIT, right="P"), 0, 20), None),
         (gap(CALL, 2, 0), gap(replace(SPLIT, symbol="QQQ"), 0, 20), None),
+        (gap(CALL, 2, 0), gap(CALL, 0, 2), None),
+        (gap(CALL, 2, 0), gap(SPLIT, 0, 20, "0"), None),
+        (gap(CALL, 0, 0), gap(SPLIT, 0, 20), None),
+        (gap(CALL, 200, 0), gap(replace(SPLIT, strike=D("597.01")), 0, 201), None),
+        (gap(MES, 2, 0), gap(replace(MES, symbol="MES1"), 0, 2), None),
+        (gap(SPY, 2, 0), gap(stock("META"), 0, 2), Fraction(1)),
+        (gap(SPY, 2, 0), gap(SPY, 0, 2), None),
+        (gap(SPY, 2, 0), gap(stock("META"), 0, 3), None),
+        (gap(SPY, 2, 0), gap(stock("META"), 0, 2, "0"), None),
+        (gap(SPY, 2, 0), gap(CALL, 0, 2), None),
     ],
 )
 def test_anything_else_is_another_contract(old, new, ratio):
