@@ -181,8 +181,7 @@ def ratio_of(gap: PositionGap, held: Sequence[Position]) -> Fraction | None:
     if abs(ours - ours * gap.theirs / gap.ours) <= ours * _COST_OFF + abs(gap.theirs) * _PRICE_OFF:
         return None  # so few that a sale would look the same
     ratio = Fraction(gap.theirs) / Fraction(gap.ours)
-    is_plain = ratio != 1 and max(ratio.numerator, ratio.denominator) <= _MOST
-    return ratio if is_plain else None
+    return ratio if max(ratio.numerator, ratio.denominator) <= _MOST else None
 
 
 def _is_beside_trades(gap: PositionGap, held: Sequence[Position]) -> bool:

@@ -2,10 +2,12 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
 
 from engine.brokers import BrokerFill
+from engine.clock import ManualClock
 from engine.domain.compared import PositionGap
 from engine.domain.errors import BrokerUnavailable
 from engine.domain.instrument import stock
@@ -15,7 +17,7 @@ from engine.domain.trade import Execution, TradeState
 from engine.flows import ends, expired, recover, send
 from engine.flows.expired import _taken
 from tests import truth
-from tests.conformance.broker_bench import CALL, HIGH_CALL, START, D
+from tests.conformance.broker_bench import CALL, HIGH_CALL, MES, START, D
 from tests.scenarios.test_desk_at_venues import Outside, at
 from tests.scenarios.test_lone_legs import go, held
 
@@ -128,6 +130,50 @@ def told(it: Outside, words: str) -> int:
 
 def gap(instrument, ours, theirs=0):
     return PositionGap(instrument=instrument, ours=D(ours), theirs=D(theirs), avg_price=None)
+
+
+INDEX = replace(CALL, symbol="SPXW")
+LAST = datetime(2026, 11, 20, 20, 0, tzinfo=UTC)
+MORNING = LAST + timedelta(hours=12)
+
+
+def on(at):
+    return SimpleNamespace(clock=ManualClock(at))
+
+
+@pytest.mark.parametrize(
+    ("one", "at", "part"),
+    [
+        (gap(CALL, 2, 0), LAST, 2),
+        (gap(CALL, 2, 1), LAST, 1),
+        (gap(CALL, -2, -1), LAST, -1),
+        (gap(CALL, 2, 2), LAST, None),
+        (gap(CALL, 1, 2), LAST, None),
+        (gap(CALL, 2, -1), LAST, None),
+        (gap(CALL, 2, 0), MORNING, None),
+        (gap(INDEX, 2, 0), LAST, None),
+        (gap(SPY, 200, 0), LAST, None),
+        (gap(MES, 2, 0), LAST, None),
+    ],
+)
+def test_only_fewer_options_before_their_end_may_have_been_assigned(one, at, part):  # M-06
+    found = expired._fewer(on(at), one)
+    assert (found and (found.ours, found.theirs)) == (part and (D(part), 0))
+
+
+@pytest.mark.parametrize(
+    ("one", "at", "is_gone"),
+    [
+        (gap(CALL, 2, 0), MORNING, True),
+        (gap(CALL, 2, 0), LAST, False),
+        (gap(CALL, 2, 1), MORNING, False),
+        (gap(INDEX, 2, 0), MORNING, False),
+        (gap(SPY, 200, 0), MORNING, False),
+        (gap(replace(MES, expiry=CALL.expiry), 2, 0), MORNING, False),
+    ],
+)
+def test_only_options_of_which_nothing_is_left_after_their_day_are_over(one, at, is_gone):  # M-05
+    assert expired._is_gone(on(at), one) is is_gone
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from engine.brokers import BrokerFill
+from engine.brokers import BrokerFill, BrokerPosition
 from engine.brokers.paper.book import Holding
 from engine.domain.order import (
     Order,
@@ -16,7 +16,7 @@ from engine.domain.order import (
     client_order_id,
 )
 from engine.domain.trade import LedgerEntry, Trade, TradeState
-from engine.flows import manage, manual, own, recover, send
+from engine.flows import manage, manual, own, recover, send, splits
 from engine.flows.drafting import Wanted
 from engine.orders import request_of
 from tests import rig as desks
@@ -123,6 +123,31 @@ async def test_what_is_sold_by_hand_beside_a_close_under_way_is_of_another_trade
     await rig.pass_time(2)
     assert not [o for o in await orders(rig, Purpose.STOP) if not o.state.is_terminal]
     await truth.books(rig.desk.store, auto=frozenset({"manual"}))
+    await rig.close()
+
+
+@pytest.mark.parametrize("after", ["by hand", "our own", "another kind", "nothing"])
+async def test_a_split_is_booked_before_what_was_traded_by_hand_after_it_alone(after):  # M-07
+    """Where an order of ours filled, that may be of old shares or of new ones."""
+    rig = await desks.start(risk=desks.LOOSE)
+    rig.quote(AAPL, "189.98", "190.02")
+    asked = Wanted(side=Side.BUY, symbol="AAPL", amount=d(2), stop=d(186))
+    await manual.send(rig.desk, await manual.plan(rig.desk, TRADER, asked), 1)
+    await rig.rest()
+    await rig.fill(AAPL, "189.98", "190.02")
+    (stop,) = [o for o in await orders(rig, Purpose.STOP) if not o.state.is_terminal]
+    sold = outside(rig, Side.SELL, 1, "19", instrument=AAPL)
+    fresh = {
+        "by hand": [sold],
+        "our own": [sold, replace(sold, client_order_id=stop.order_id)],
+        "another kind": [replace(sold, kind="external")],
+        "nothing": [],
+    }[after]
+    price = rig.trade().entry_price / 10
+    there = d(20) + sum((f.qty * f.side.sign for f in fresh), d(0))
+    listed = BrokerPosition(account="main", instrument=AAPL, qty=there, avg_price=price)
+    await splits.before(rig.desk, "main", [listed], fresh)
+    assert rig.trade().qty_open == (20 if after == "by hand" else 2)
     await rig.close()
 
 
