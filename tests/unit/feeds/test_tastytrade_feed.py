@@ -238,6 +238,29 @@ async def test_candles_that_are_refused_cost_no_quote(world: World, kind: str) -
     assert world.feed._link is link
 
 
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        ({"type": "CHANNEL_CLOSED"}, "BrokerUnavailable"),
+        ({"type": "ERROR", "error": "INVALID_MESSAGE"}, "BrokerUnavailable"),
+        ({"type": "ERROR", "channel": 0, "error": "TIMEOUT"}, "BrokerUnavailable"),
+        ({"type": "AUTH_STATE", "channel": 0, "state": "UNAUTHORIZED"}, "BrokerAuthError"),
+    ],
+)
+async def test_a_line_on_which_no_quote_will_come_any_more_is_called_anew(
+    world: World, said: dict[str, Any], why: str
+) -> None:
+    """It stood, and told nothing, until it had been silent for a minute and a half."""
+    await world.start()
+    await world.feed.watch([SPY])
+    await world.until(world.is_subscribed)
+    channel = world.venue.dxlink.channels[0]
+    await channel.socket.send_str(json.dumps({"channel": channel.number} | said))
+    await world.until(lambda: bool(world.feed.why_silent))
+    assert world.feed.why_silent == why
+    await world.until(lambda: not world.feed.why_silent, eager=True)
+
+
 async def test_a_line_of_which_nothing_can_be_read_is_lost(world: World) -> None:
     await world.start()
     await world.feed.watch([SPY])

@@ -177,13 +177,32 @@ async def test_the_token_is_renewed_half_a_day_ahead_of_its_end(bench: TopstepBe
     await bench.start()
     venue: Any = bench.venue
     assert venue.n_logins == 1
-    bench.clock.advance(12 * 3600)
+    bench.clock.advance(12 * 3600 - 1)
+    for _ in range(9):
+        await asyncio.sleep(0)
+    assert not venue.log.of("POST", "/api/Auth/validate")
+    bench.clock.advance(1)
     await until(lambda: bench.broker._api.token == "TOKEN-CANARY-2")
     (asked,) = venue.log.of("POST", "/api/Auth/validate")
     assert asked.headers["Authorization"] == "Bearer TOKEN-CANARY-1"
     await bench.broker.balance("main")
     last = venue.log.of("POST", "/api/Account/search")[-1]
     assert last.headers["Authorization"] == "Bearer TOKEN-CANARY-2"
+
+
+async def test_a_token_that_a_login_has_made_anew_meanwhile_is_not_renewed_too_soon(
+    bench: TopstepBench,
+) -> None:
+    await bench.start()
+    venue: Any = bench.venue
+    bench.clock.advance(6 * 3600)
+    await bench.broker._api.login()
+    bench.clock.advance(6 * 3600)
+    for _ in range(9):
+        await asyncio.sleep(0.001)
+    assert not venue.log.of("POST", "/api/Auth/validate")
+    bench.clock.advance(6 * 3600)
+    await until(lambda: bool(venue.log.of("POST", "/api/Auth/validate")))
 
 
 async def test_a_renewal_that_fails_falls_back_to_a_new_login(bench: TopstepBench) -> None:
