@@ -306,6 +306,7 @@ async def take_in(
             desk.book.put(row)
             booked[row.execution_id] = row
         fresh = _fresh(fresh, known)
+        fresh = await repriced.told_anew(desk, fresh, fills, reports, since)
         await splits.before(desk, account, positions, fresh)
     if undone := [f for f in fresh if undoes_booked(desk, f)]:
         for fill in undone:

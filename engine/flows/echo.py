@@ -57,7 +57,7 @@ async def is_heard(desk: Desk, fill: BrokerFill, order: Order) -> bool:
     if any(row.execution_id.startswith(RECKONED) for row in rows):
         desk.book.known_execution(fill.execution_id)
         return True  # part of what was reckoned; if it is not, the order's next report tells
-    if not any(_is_like(fill, row) for row in rows):
+    if not any(is_like(fill, row) for row in rows):
         return False
     if not order.state.is_terminal:
         desk.gates[order.broker] = f"an execution of order {order.order_id} may be told twice"
@@ -83,7 +83,8 @@ def _is_beyond(fill: BrokerFill, order: Order) -> bool:
     return filled > 0 and filled + fill.qty > reported
 
 
-def _is_like(fill: BrokerFill, row: Execution) -> bool:
+def is_like(fill: BrokerFill, row: Execution) -> bool:
+    """Whether nothing but its id tells it from one that is booked."""
     is_same = (row.instrument, row.side, row.qty, row.price) == (
         fill.instrument,
         fill.side,

@@ -6,14 +6,16 @@ other prices make, and two looks agree, it is a correction; else it would pass f
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from datetime import datetime
 from decimal import Decimal
 
-from engine.brokers import BrokerFill
+from engine.brokers import BrokerFill, BrokerOrder
 from engine.desk import Desk
 from engine.domain.money import ZERO
 from engine.domain.trade import Execution
+from engine.flows import echo
 from engine.flows.fills import on_fill
-from engine.ledger.booking import BUST, CORRECT
+from engine.ledger.booking import BUST, CORRECT, live
 
 _ROUNDED_USD = Decimal("0.01")
 
@@ -38,6 +40,41 @@ async def on_cash(
         right = replace(fill, execution_id=name, kind="correct", of=now.execution_id)
         await on_fill(desk, replace(right, fee_usd=now.fee_usd))
     return True
+
+
+async def told_anew(
+    desk: Desk,
+    fresh: Sequence[BrokerFill],
+    listed: Iterable[BrokerFill],
+    reports: Iterable[BrokerOrder],
+    since: datetime,
+) -> list[BrokerFill]:
+    """``fresh`` with what was booked anew under another id as the corrections that it is.
+
+    By its broker's own report the order has filled no more than is booked, and its list lacks of
+    that what it has new, quantity for quantity. Booked beside the old ones it would double what is
+    held, and the stop with it, until those are sure to be gone. ``since``: as the list goes back.
+    """
+    ids = {fill.execution_id for fill in listed}
+    amended = {f.of for f in fresh if f.of}  # of which the broker itself says what became of it
+    filled = {r.client_order_id: r.filled for r in reports if len(r.legs) == 1}
+    found = dict[str, BrokerFill]()
+    for name in {f.client_order_id for f in fresh if f.kind == "fill"} & filled.keys() - {""}:
+        booked = live(await desk.store.find(Execution, where={"order_id": name}))
+        gone = sorted((e for e in booked if e.execution_id not in ids), key=lambda e: e.qty)
+        new = [f for f in fresh if f.kind == "fill" and f.client_order_id == name]
+        new.sort(key=lambda f: f.qty)
+        is_same = [e.qty for e in gone] == [f.qty for f in new]
+        if not is_same or any(e.executed_at < since or e.execution_id in amended for e in gone):
+            continue
+        if sum((e.qty for e in booked), ZERO) != filled[name]:
+            continue
+        if not any(echo.is_like(f, e) for f in new for e in gone):  # else one under two ids
+            pairs = zip(new, gone, strict=True)
+            found |= {
+                f.execution_id: replace(f, kind="correct", of=e.execution_id) for f, e in pairs
+            }
+    return [found.get(f.execution_id, f) for f in fresh]
 
 
 def _uncorrected(told: Iterable[BrokerFill]) -> list[BrokerFill]:

@@ -1,6 +1,7 @@
 """Brokers that tell sums: another average of the same quantity is a correction, with its money."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -162,3 +163,57 @@ async def test_another_price_that_does_not_fit_the_money_corrects_nothing(name, 
         assert it.desk.book.accounts["main"].deposits_usd == was - cash
         assert [e.kind for e in await it.desk.store.find(Execution)] == ["fill"]
         await truth.ledger_identity(it.desk.store)
+
+
+# -- taken back, and booked anew under another id -----------------------------------------------
+
+
+async def booked_anew(it, more):
+    """The venue's lists have the entry's execution under another id, ``more`` dear."""
+    exchange, number = it.bench.venue.exchange, it.bench.numbers["main"]
+    (old,) = await exchange.fills_since(number, it.bench.clock.now() - timedelta(days=1))
+    new = replace(old, execution_id=f"{old.execution_id}-anew", price=old.price + more)
+    ask = {name: getattr(exchange, name) for name in ("fills_since", "fills_of", "balance")}
+
+    def told(fills):
+        return [new if fill.execution_id == old.execution_id else fill for fill in fills]
+
+    async def fills_since(account, since):
+        return told(await ask["fills_since"](account, since))
+
+    async def fills_of(name):
+        return told(await ask["fills_of"](name))
+
+    async def balance(account):
+        said = await ask["balance"](account)
+        is_paid = account == number and old.instrument.kind != "future"
+        paid = old.instrument.notional(more, old.qty) if is_paid else D(0)
+        return replace(said, cash_usd=said.cash_usd - paid)
+
+    exchange.fills_since, exchange.fills_of, exchange.balance = fills_since, fills_of, balance
+
+
+@pytest.mark.parametrize("name", ["alpaca", "schwab", "tastytrade", "topstepx"])
+async def test_what_is_booked_anew_under_another_id_is_a_correction_and_never_held_twice(name):
+    """Twice as much was booked as was held, and the stop would have sold it, for ten seconds."""
+    async with at(name) as it:
+        entry = await it.enter()
+        await it.seconds(8)
+        was = it.desk.book.trades[entry.trade_id].entry_price
+        more = D("0.25") if it.bench.it.kind == "future" else D("0.10")
+        await booked_anew(it, more)
+        for _ in range(6):
+            await recover.again(it.desk, name)
+            await it.seconds(4)
+            assert it.ours() == await it.held() == 2
+            live = [o for o in await it.exits_at_venue() if o.state in ("accepted", "partial")]
+            assert sum(o.qty for o in live) == 2
+        assert it.desk.book.trades[entry.trade_id].entry_price == was + more
+        told = [n.text for n in it.desk.book.notices.values() if "was corrected" in n.text]
+        assert len(told) == 1
+        await it.die()
+        await it.start()
+        await it.seconds(8)
+        assert it.desk.book.trades[entry.trade_id].entry_price == was + more
+        await it.protected()
+        await it.true()
