@@ -53,6 +53,8 @@ _STOOD_S = 60.0
 """An exit that worked for so long was taken in earnest: its end says nothing of the next one."""
 _TOLD_S = 3_600.0
 """Of exits that go on being ended people are told so often."""
+_MOVED_S = 10.0
+"""A list may be of before the desk itself moved it."""
 _MOST_BEHIND_DAYS = 7
 """A clock further behind than that is no clock: what it says is not asked for."""
 QUIET = (BrokerUnavailable, OrderStateUnknown, BrokerAuthError, TimeoutError)
@@ -209,6 +211,7 @@ async def on_report(desk: Desk, report: BrokerOrder, *, asked: bool = False) -> 
             await _store(desk, order, after, report)
         missing = orders.needs_fills(after, report)
     await _tell_cut(desk, after, report)
+    await _tell_moved(desk, after, report)
     # Told in one: no question and no turn in a line is spent on it. A leg may have filled alone.
     if report.fills and (missing or _is_lone(desk, report)):
         try:
@@ -301,6 +304,29 @@ async def _tell_cut(desk: Desk, order: Order, report: BrokerOrder) -> None:
         f"({order.order_id}, {order.trade_id}) is for {left:f} of the {held:f} that are held: it "
         "was changed outside TradeStream. The rest has none: change it back, or close.",
         note_id=f"cut-{order.order_id}-{report.qty:f}",
+    )
+
+
+async def _tell_moved(desk: Desk, order: Order, report: BrokerOrder) -> None:
+    """A stop that works elsewhere than we asked for, under its own number: nobody else would say.
+
+    One that got another number by it is told by its adapter, which follows it.
+    """
+    if order.purpose is not Purpose.STOP or order.state not in WORKING:
+        return
+    is_it = report.state in ("accepted", "partial") and report.broker_id == order.broker_id
+    if not is_it or report.stop is None or order.stop is None or report.type is not order.type:
+        return
+    is_off = abs(report.stop - order.stop) >= order.legs[0].instrument.tick
+    age_s = desk.stopwatch.age_s(order.order_id, order.sent_at or order.created_at)
+    if not is_off or age_s < _MOVED_S:
+        return
+    await desk.tell(
+        "admin",
+        f"⚠ {order.broker} says that the stop of {order.legs[0].instrument.label} "
+        f"({order.order_id}, {order.trade_id}) stands at {report.stop:f}, not at {order.stop:f}: "
+        "it was changed outside TradeStream. It is left there until the desk moves it.",
+        note_id=f"moved-{order.order_id}-{report.stop:f}",
     )
 
 

@@ -178,3 +178,31 @@ async def test_what_webull_lists_twice_under_our_id_is_the_one_that_works():
         assert it.order(stop).state is OrderState.ACCEPTED
         assert len(await exits(it)) == 1
         await it.protected()
+
+
+@pytest.mark.parametrize("name", ["topstepx", "webull"])
+async def test_a_stop_that_is_moved_under_its_own_number_is_told_once(name):
+    """Books and cards showed the old price, and nobody knew."""
+    async with at(name) as it:
+        stop, venue = await stopped(it), it.bench.venue
+        assert stop.stop is not None
+        to = stop.stop + it.bench.it.tick * 20
+        if name == "webull":
+            group = venue._group
+
+            async def moved(order):
+                said = await group(order)
+                if order.client_order_id == stop.order_id:
+                    said["orders"][0]["stop_price"] = str(to)
+                return said
+
+            venue._group = moved
+        else:
+            number = it.bench.numbers["main"]
+            asked = {"orderId": int(stop.broker_id), "accountId": number, "stopPrice": float(to)}
+            assert (await venue._modify(asked))["success"]
+        await it.seconds(20)
+        (said,) = told(it, "changed outside TradeStream")
+        assert f"not at {stop.stop:f}" in said
+        assert len(await exits(it)) == 1
+        await it.protected()
