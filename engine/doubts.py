@@ -32,6 +32,8 @@ class Doubts:
     exits had sold of it by then."""
     covers: dict[str, Decimal] = field(default_factory=dict)
     """Trade whose stop its broker ended -> units that stops which are none of ours may take."""
+    cut: set[str] = field(default_factory=set)
+    """Stops that work for less than we asked for, and than is held."""
     held: dict[str, frozenset[tuple[str, Decimal]]] = field(default_factory=dict)
     """Account where nothing is told -> instruments of which more is held than booked, or less, at
     the last look, and how many."""

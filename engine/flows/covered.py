@@ -18,6 +18,7 @@ from engine.domain.errors import TradeStreamError
 from engine.domain.money import ZERO
 from engine.domain.order import WORKING, Order, OrderState, OrderType, Purpose, Side, is_our_id
 from engine.domain.trade import Trade, TradeState
+from engine.exits.plan import has_stop_at_broker
 from engine.flows import effects, own
 
 log = logging.getLogger(__name__)
@@ -44,6 +45,14 @@ def is_open(desk: Desk, trade_id: str) -> bool:
 def of(desk: Desk, trade: Trade) -> Decimal:
     """Units of it that stops which are none of ours may take."""
     return desk.doubts.covers.get(trade.trade_id, ZERO)
+
+
+def has_stop(desk: Desk, trade: Trade) -> bool:
+    """Whether stops at the broker cover it whole: else the desk watches its stop price itself."""
+    own_orders = desk.book.orders_of(trade.trade_id)
+    if any(o.order_id in desk.doubts.cut and o.state in WORKING for o in own_orders):
+        return False
+    return has_stop_at_broker(trade, own_orders) or of(desk, trade) >= trade.qty_open
 
 
 def begin(desk: Desk, order: Order) -> None:

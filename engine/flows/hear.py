@@ -290,19 +290,24 @@ def _is_lone(desk: Desk, report: BrokerOrder) -> bool:
 
 async def _tell_cut(desk: Desk, order: Order, report: BrokerOrder) -> None:
     """A stop that works for less than we asked for, and than is held: nobody else would notice."""
-    if order.purpose is not Purpose.STOP or order.state not in WORKING:
+    if order.purpose is not Purpose.STOP or report.state not in ("accepted", "partial"):
         return
     trade = desk.book.trades.get(order.trade_id)
-    if trade is None or report.state not in ("accepted", "partial") or report.qty >= order.qty:
+    if trade is None or order.state not in WORKING:
         return
     held, left = abs(trade.qty_open), report.qty - report.filled
-    if not trade.is_entry_over or left >= held:  # a bracket's child grows with its entry
+    # A bracket's child grows with its entry.
+    if report.qty >= order.qty or not trade.is_entry_over or left >= held:
+        desk.doubts.cut.discard(order.order_id)
         return
+    desk.doubts.cut.add(order.order_id)
+    desk.bands.drop(trade.trade_id)
     await desk.tell(
         "admin",
         f"⚠ {order.broker} says that the stop of {order.legs[0].instrument.label} "
         f"({order.order_id}, {order.trade_id}) is for {left:f} of the {held:f} that are held: it "
-        "was changed outside TradeStream. The rest has none: change it back, or close.",
+        "was changed outside TradeStream. Of the rest the desk watches the price itself: change it "
+        "back, or close.",
         note_id=f"cut-{order.order_id}-{report.qty:f}",
     )
 

@@ -16,7 +16,7 @@ from engine.domain.quote import Quote
 from engine.domain.record import Event
 from engine.domain.trade import Trade, TradeState
 from engine.exits import View, Wish
-from engine.exits.plan import apply, has_stop_at_broker, is_protected
+from engine.exits.plan import apply, is_protected
 from engine.flows import (
     approve,
     capable,
@@ -226,8 +226,7 @@ def view_of(desk: Desk, trade: Trade) -> View:
         atr=bars.atr(desk.bars.of(series), ATR_BARS) if is_trailing else None,
         minutes_to_close=minutes,
         mark=second_truth.mark(desk, trade),
-        has_stop_at_broker=has_stop_at_broker(trade, desk.book.orders_of(trade.trade_id))
-        or covered.of(desk, trade) >= trade.qty_open,
+        has_stop_at_broker=covered.has_stop(desk, trade),
     )
 
 

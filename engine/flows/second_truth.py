@@ -16,7 +16,6 @@ from engine.desk import Desk
 from engine.domain.money import ZERO
 from engine.domain.quote import UnitQuote
 from engine.domain.trade import Trade, TradeState
-from engine.exits.plan import has_stop_at_broker
 from engine.flows import covered
 from engine.flows.hear import QUIET
 
@@ -65,9 +64,7 @@ async def seek(desk: Desk, trade: Trade | None) -> None:
     if trade.stop is None or not _is_wanted(desk, trade):
         return
     is_open = desk.calendar(trade.asset).is_open(desk.clock.now())
-    if not is_open or has_stop_at_broker(trade, desk.book.orders_of(trade.trade_id)):
-        return
-    if covered.of(desk, trade) >= trade.qty_open:
+    if not is_open or covered.has_stop(desk, trade):
         return
     if desk.is_due(f"marks {trade.account}", _EVERY_S):
         desk.vigil(partial(_ask, desk, trade.broker, trade.account), f"marks {trade.account}")

@@ -206,3 +206,21 @@ async def test_a_stop_that_is_moved_under_its_own_number_is_told_once(name):
         assert f"not at {stop.stop:f}" in said
         assert len(await exits(it)) == 1
         await it.protected()
+
+
+async def test_of_a_stop_that_is_cut_and_moved_away_the_desk_watches_the_rest():
+    """What it was not for any more had no stop, and nobody watched its price."""
+    async with at("topstepx") as it:
+        stop, venue = await stopped(it), it.bench.venue
+        number = it.bench.numbers["main"]
+        away = float(stop.stop - it.bench.it.tick * 200)
+        asked = {"orderId": int(stop.broker_id), "accountId": number, "size": 1, "stopPrice": away}
+        assert (await venue._modify(asked))["success"]
+        await it.seconds(20)
+        assert len(told(it, "Of the rest the desk watches")) == 1
+        assert it.ours() == await it.held() == 2
+        await it.seconds(8, "1.40", "1.41")
+        assert await it.held() == 0
+        assert not it.desk.book.open_trades()
+        assert not await exits(it)
+        await it.true()
