@@ -77,6 +77,21 @@ def listed(
             desk.doubts.absent.setdefault(order.order_id, now)
 
 
+def after_a_hang(desk: Desk, order: Order) -> None:
+    """What was sent once more and hung is looked for when that is given up.
+
+    Looks that came while it was under way concluded nothing, and the ladder is at its long pauses.
+    """
+    age_s = desk.stopwatch.age_s(order.order_id, order.sent_at or order.created_at)
+    if order.attempt and order.replaces is None and age_s >= ABSENT_GRACE_S:
+        _look_again(desk, order)
+
+
+def _look_again(desk: Desk, order: Order) -> None:
+    name = f"absence of {order.order_id} again {order.attempt}"
+    desk.vigil(lambda: _look_later(desk, order.order_id, ABSENT_TWICE_S), name)
+
+
 async def absent(desk: Desk, order_id: str, found: Found) -> bool:
     """The broker has no such order: believed of one that never was sent, else only in time."""
     order = desk.book.orders.get(order_id)
@@ -100,8 +115,7 @@ async def absent(desk: Desk, order_id: str, found: Found) -> bool:
     current = desk.book.orders.get(order_id)
     if order_id in desk.in_flight or current is not order:
         # Sent once more, and not answered either: that the first one is absent proves nothing.
-        name = f"absence of {order_id} again {current.attempt if current else 0}"
-        desk.vigil(lambda: _look_later(desk, order_id, ABSENT_TWICE_S), name)
+        _look_again(desk, current or order)
         return False
     await _over(desk, order)
     return True

@@ -40,6 +40,7 @@ async def doubt(desk: Desk, order: Order, reason: str) -> Order:
             )
     if current.state in UNANSWERED:
         climb(desk, current)
+        absence.after_a_hang(desk, current)
     return current
 
 

@@ -721,3 +721,34 @@ def test_an_entry_without_an_answer_is_found_as_soon_as_its_broker_answers_again
         return bare_s
 
     assert run(story) <= 5
+
+
+def test_a_stop_whose_repeat_hangs_is_looked_for_once_that_is_given_up():
+    """Its doubt joined the looks of the first one, whose last pause is twenty seconds."""
+
+    async def story():
+        sim = await Sim().start()
+        sim.outside.own_caps = replace(sim.outside.own_caps, **LISTED)
+        plain, n_sent = sim.outside.submit, 0
+
+        async def submit(request):
+            nonlocal n_sent
+            n_sent += request.type is STOP
+            if request.type is STOP and n_sent == 1:
+                raise OrderStateUnknown("reset by peer")
+            if request.type is STOP and n_sent == 2:
+                await asyncio.Event().wait()
+            return await plain(request)
+
+        sim.outside.submit = submit
+        await sim.rig.say(BUY)
+        while not n_sent:  # noqa: ASYNC110 - the broker tells nobody
+            await asyncio.sleep(0.05)
+        began = sim.clock.monotonic()
+        while not await stops(sim):  # noqa: ASYNC110 - nor that
+            await asyncio.sleep(0.05)
+        bare_s = sim.clock.monotonic() - began
+        await sim.close()
+        return bare_s
+
+    assert run(story) <= 5 + 10 + 3, "absent for sure, not answered, absent again"
