@@ -10,9 +10,9 @@ from datetime import timedelta
 
 from engine import reconcile
 from engine.asking import Rank, asking
-from engine.brokers import Balance, Broker, BrokerOrder, BrokerPosition
+from engine.brokers import Balance, Broker, BrokerOrder, BrokerPosition, Seen
 from engine.desk import Desk
-from engine.domain.order import UNANSWERED, WORKING, Order, OrderState, Purpose
+from engine.domain.order import UNANSWERED, WORKING, Order, OrderState, Purpose, Side
 from engine.flows import absence, covered, effects, second_truth, send, splits, unsettled
 from engine.flows.compare import asked, of_these_books, take_in, together
 from engine.reconcile import Findings
@@ -55,6 +55,8 @@ async def _agrees(desk: Desk, name: str, account: str) -> bool:
     unseen = _unseen(desk, account, working)
     await _listed(desk, broker, account, unseen)
     found = _found(desk, account, working, held, balance)
+    if await _explained(desk, broker, found, unseen):
+        found = _found(desk, account, working, held, balance)
     if any(gap.is_less for gap in found.positions):
         # Its stop may be gone as well: one anew for all that the books hold would sell it twice.
         await _read_back(desk, broker, account, held)
@@ -107,6 +109,29 @@ async def _listed(desk: Desk, broker: Broker, account: str, unseen: Sequence[Ord
     for report in told:
         await send.on_report(desk, report, asked=True)
     absence.listed(desk, account, since, told, asked_at)
+
+
+async def _explained(desk: Desk, broker: Broker, found: Findings, unseen: Sequence[Order]) -> bool:
+    """Whether exits that the broker itself calls filled are all that it holds less of: booked then.
+
+    A question each; the lists of a long day are ten seconds of Webull's turns.
+    """
+    gaps = {gap.instrument: gap.qty for gap in found.positions if gap.is_less}
+    exits = [o for o in unseen if o.purpose is not Purpose.ENTRY and o.legs[0].instrument in gaps]
+    if not broker.caps.finds_by_client_id or not 0 < len(exits) <= _MANY:
+        return False
+    said = [await asked(desk, broker.find(o.account, o.order_id)) for o in exits]
+    reports = [one.order for one in said if isinstance(one, Seen) and one.order.state == "filled"]
+    if len(reports) < len(exits):
+        return False
+    for order, report in zip(exits, reports, strict=True):
+        news = (report.filled - order.filled) * order.legs[0].ratio
+        gaps[order.legs[0].instrument] -= news if order.side is Side.BUY else -news
+    if any(gaps.values()):
+        return False  # what somebody sold by hand is among it: that is read first
+    for report in reports:
+        await send.on_report(desk, report, asked=True)
+    return True
 
 
 async def _read_back(

@@ -149,6 +149,46 @@ async def test_where_nothing_is_told_unasked_a_start_reads_what_is_over_only_if_
     assert not await glance.is_as_left(rig.desk, "paper"), "one that tells is read whole"
 
 
+@pytest.mark.parametrize("by_hand", [0, 1])
+async def test_a_start_asks_for_a_stop_that_filled_meanwhile_alone_and_reads_no_long_list(
+    rig, by_hand, monkeypatch
+):
+    """Webull: 11 s until entries passed, with a thousand orders in the lists."""
+    await entered(rig, "600")
+    rig.asked.inner.__dict__["caps"] = replace(rig.asked.inner.caps, has_stream=False)
+    rig.faults.drop_events = 1_000
+    for _ in range(2):
+        await rig.fill(spy("600"), "1.00", "1.01")
+    held = rig.asked.inner._book.holdings["main"]
+    assert all(h.qty == 0 for h in held.values()), "the stop has filled, unheard"
+    (trade,) = rig.desk.book.open_trades()
+    if by_hand:
+        held[spy("600").key] = Holding(instrument=spy("600"), qty=-desks.d(1), cost=desks.d(-100))
+    inner, began = rig.asked.inner, rig.clock.now() - timedelta(hours=1)
+    plain = inner.find
+
+    async def find(account, order_id):
+        said, fills = await plain(account, order_id), await inner.fills_since(account, began)
+        its = tuple(f for f in fills if f.client_order_id == order_id)
+        return replace(said, order=replace(said.order, fills=its))  # as Webull tells them
+
+    inner.find = find
+    read, reading = [], glance._read_back
+
+    async def read_back(*args):
+        read.append(args)
+        await reading(*args)
+
+    monkeypatch.setattr(glance, "_read_back", read_back)
+    looking = asyncio.create_task(glance.is_as_left(rig.desk, "paper"))
+    while not looking.done():
+        await rig.pass_time(1)
+    assert trade.trade_id not in rig.desk.book.trades, "it is over"
+    assert (looking.result(), len(read)) == (not by_hand, by_hand), (
+        "what a person did is read first"
+    )
+
+
 async def test_entries_just_taken_are_looked_at_by_one_list_where_nothing_is_told_unasked(rig):
     """What filled has no stop yet; one question for all of them is as quick as one for one."""
     rig.asked.inner.__dict__["caps"] = replace(rig.asked.inner.caps, has_stream=False)
