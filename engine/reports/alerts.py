@@ -87,9 +87,18 @@ def _row(record: AlertRecord, trades: Mapping[str, Trade]) -> Row:
         text=record.text,
         read_as=_read_as(record),
         state=record.state,
-        reason=record.reason,
+        reason=_reason(record),
         realised_usd=realised,
     )
+
+
+def _reason(record: AlertRecord) -> str:
+    """Why; what all of several accounts say is said once."""
+    every = [f"{account}: {said}" for account, said in record.by_account]
+    said = {what for _, what in record.by_account}
+    if len(every) > 1 and len(said) == 1 and record.reason == " · ".join(every):
+        return f"all {len(every)} accounts: {said.pop()}"
+    return record.reason
 
 
 def _read_as(record: AlertRecord) -> str:

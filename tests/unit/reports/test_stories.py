@@ -316,6 +316,15 @@ def test_alert_rows_tell_reading_and_result():
     assert page.rows[0].realised_usd == D("121.40")
 
 
+def test_what_all_accounts_say_of_an_alert_is_said_once():
+    said = (("main", "read after a gap"), ("far", "read after a gap"))
+    reason = "main: read after a gap · far: read after a gap"
+    (row,) = alerts_report.build(frame(), alerts=[alert(by_account=said, reason=reason)]).rows
+    assert row.reason == "all 2 accounts: read after a gap"
+    later = alert(by_account=said, reason="approved by Tom")
+    assert alerts_report.build(frame(), alerts=[later]).rows[0].reason == "approved by Tom"
+
+
 def test_status_counts_what_is_there_and_misses_what_is_not():
     _, _, account = book(["10"])
     made = status.build(AT_310, trades=[trade()], positions=HELD, accounts=[account])
