@@ -2,11 +2,13 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
 
 from engine.brokers import BrokerFill, BrokerPosition
 from engine.brokers.paper.book import Holding
+from engine.domain.compared import PositionGap
 from engine.domain.order import (
     Order,
     OrderState,
@@ -16,12 +18,22 @@ from engine.domain.order import (
     client_order_id,
 )
 from engine.domain.trade import LedgerEntry, Trade, TradeState
-from engine.flows import manage, manual, own, recover, send, splits
+from engine.flows import (
+    compare,
+    late_fill,
+    manage,
+    manual,
+    own,
+    recover,
+    send,
+    splits,
+    taken_back,
+)
 from engine.flows.drafting import Wanted
 from engine.orders import request_of
 from tests import rig as desks
 from tests import truth
-from tests.rig import AAPL, TRADER, d, spy
+from tests.rig import AAPL, START, TRADER, d, spy
 from tests.scenarios.faulty_desk import (
     BUY,
     LISTS,
@@ -256,6 +268,79 @@ async def test_of_unknown_orders_under_ids_of_ours_what_may_protect_is_left_alon
     said = "it may protect a position" if closes else "over with us; it is being cancelled"
     assert any(f"Order {name}" in note and said in note for note in rig.notes())
     assert stop.order_id in there
+
+
+def test_what_another_execution_is_about_or_comes_for_is_booked_before_it(rig):
+    fill = outside(rig, Side.BUY, 1)
+    shares = replace(fill, kind="exercise", instrument=AAPL)
+    kinds = [replace(fill, kind=kind) for kind in ("fill", "exercise", "bust", "correct")]
+    assert [compare._turn(one) for one in (*kinds, shares)] == [0, 0, 2, 2, 1]
+
+
+async def test_only_of_an_order_of_ours_in_that_contract_may_executions_be_taken_back(rig):
+    """What left by hand bears no order's id: a report without one is not of it."""
+    await rig.say(BUY)
+    await rig.fill(spy(), "2.14", "2.15")
+    (stop,) = await rig.broker.open_orders("main")
+    (entry,) = await orders(rig, Purpose.ENTRY)
+    await send.on_fill(rig.desk, outside(rig, Side.SELL, 1))
+    gap = PositionGap(instrument=spy(), ours=d(1), theirs=d(0), avg_price=None)
+    for name, one, n_booked in (
+        (entry.order_id, gap, 1),
+        ("", gap, 0),
+        (entry.order_id, replace(gap, instrument=AAPL), 0),
+    ):
+        report = replace(stop, client_order_id=name)
+        assert len(await taken_back._booked(rig.desk, "main", one, report)) == n_booked
+
+
+async def test_books_that_may_lack_a_commit_are_read_again_before_they_are_compared(rig):
+    """What memory does not know of its own orders would look like a stranger's."""
+    await rig.say(BUY)
+    await rig.fill(spy(), "2.14", "2.15")
+    (stop,) = [s for s in await orders(rig, Purpose.STOP) if not s.state.is_terminal]
+    stale = replace(stop, version=stop.version - 1, state=OrderState.SUBMITTING)
+    rig.desk.book.orders[stop.order_id] = stale
+    rig.desk.is_behind = True
+    await compare.compare(rig.desk, "paper")
+    assert not rig.desk.is_behind
+    assert rig.desk.book.orders[stop.order_id] == stop
+
+
+async def test_what_is_refused_since_it_is_there_already_is_not_in_doubt(rig):
+    await rig.say(BUY)
+    await rig.fill(spy(), "2.14", "2.15")
+    (stop,) = [s for s in await orders(rig, Purpose.STOP) if not s.state.is_terminal]
+    sent = replace(stop, state=OrderState.SUBMITTING)
+    for why, again in (("client_order_id must be unique", False), ("no", True)):
+        assert await send._refused(rig.desk, sent, why, again=again) == stop
+    assert not rig.desk.doubts.used
+
+
+@pytest.mark.parametrize(
+    ("row", "fill", "is_late"),
+    [
+        ({}, {}, True),
+        ({"kind": "external"}, {"order_id": ""}, True),
+        ({}, {"order_id": ""}, False),
+        ({}, {"executed_at": START + timedelta(seconds=1)}, False),
+        ({"qty": d(-1)}, {}, False),
+        ({"execution_id": "GAP-1"}, {}, False),
+        ({"kind": "split"}, {}, False),
+        ({}, None, False),
+    ],
+)
+async def test_only_a_told_fill_of_before_and_of_that_side_was_adopted_too_early(
+    row, fill, is_late
+):
+    async def get(_kind, _name):
+        at = {"order_id": "A", "executed_at": START}
+        return None if fill is None else SimpleNamespace(**(at | fill))
+
+    desk = SimpleNamespace(store=SimpleNamespace(get=get))
+    told = {"execution_id": "x-1", "kind": "fill", "qty": d(1)} | row
+    adopted = SimpleNamespace(qty=d(2), booked_at=START)
+    assert await late_fill._is_late(desk, SimpleNamespace(**told), adopted) is is_late
 
 
 async def test_an_order_alive_there_and_over_here_is_cancelled(rig):  # I-12
