@@ -19,6 +19,7 @@ from engine.domain.order import (
 )
 from engine.domain.trade import LedgerEntry, Trade, TradeState
 from engine.flows import (
+    capable,
     compare,
     late_fill,
     manage,
@@ -305,6 +306,16 @@ async def test_books_that_may_lack_a_commit_are_read_again_before_they_are_compa
     await compare.compare(rig.desk, "paper")
     assert not rig.desk.is_behind
     assert rig.desk.book.orders[stop.order_id] == stop
+
+
+async def test_for_ten_seconds_an_entry_is_about_to_fill_at_its_broker(rig):
+    """Its stop is to leave at once then, and needs room in what the broker allows."""
+    await waiting(rig, BUY)
+    (trade,) = rig.desk.book.trades.values()
+    for pause_s, n in ((0, 1), (9, 1), (1, 0)):
+        rig.clock.advance(pause_s)
+        assert capable._n_about_to_fill(rig.desk, trade) == n
+        assert capable._n_about_to_fill(rig.desk, replace(trade, broker="another")) == 0
 
 
 async def test_what_is_refused_since_it_is_there_already_is_not_in_doubt(rig):

@@ -293,6 +293,15 @@ async def test_what_may_be_there_is_never_sent_again(bench: SchwabBench) -> None
     with pytest.raises(OrderRejected, match="already_sent"):
         await bench.broker.submit(doubtful)
     assert len(await bench.at_venue()) == 2
+    found = await bench.broker.find("main", doubtful.client_order_id)
+    assert isinstance(found, Seen), "of the first one the refusal says nothing"
+
+
+async def test_what_is_refused_the_first_time_is_nowhere(bench: SchwabBench) -> None:
+    """In doubt it would bar its symbol, and one by hand like it would pass for it."""
+    with pytest.raises(OrderRejected):
+        await bench.broker.submit(request := entry(bench, 1_000_000))
+    assert isinstance(await bench.broker.find("main", request.client_order_id), Absent)
 
 
 async def test_two_alike_of_which_one_arrived_are_nobodys_guess(bench: SchwabBench) -> None:
