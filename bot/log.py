@@ -47,7 +47,7 @@ class Redactor:
     """Takes known secrets, however they are written, and everything of a secret's shape out."""
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
-        forms = {form for secret in secrets for form in _forms(secret) if form}
+        forms = {form for secret in secrets for form in _forms(secret)}
         # Longest first, so that a secret inside another leaves no rest.
         rule = "|".join(re.escape(form) for form in sorted(forms, key=len, reverse=True))
         self._rule = re.compile(rule, re.IGNORECASE) if rule else None
@@ -65,8 +65,7 @@ def _forms(secret: str) -> set[str]:
         return set()
     raw = secret.encode()
     written = {secret, quote(secret, safe=""), quote(secret), quote_plus(secret), raw.hex()}
-    written |= {html.escape(secret), repr(raw)[2:-1]}
-    written |= {b64encode(raw).decode(), b64encode(raw).decode().rstrip("=")}
+    written |= {html.escape(secret), repr(raw)[2:-1], b64encode(raw).decode().rstrip("=")}
     for _ in range(3):  # a repr of a repr inside a JSON text; nothing new in plain letters
         written |= {escaped for form in written for escaped in _escaped(form)}
     return written

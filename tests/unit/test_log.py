@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import html
 import io
 import json
 import logging
@@ -12,7 +13,7 @@ import threading
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import pytest
 
@@ -93,6 +94,8 @@ def carriers() -> dict[str, object]:
         "url-quoted": f"http://127.0.0.1/?t={quote(CANARY, safe='')}",
         "url-quoted path": quote(CANARY),
         "url-quoted, lower case": quote(CANARY, safe="").lower(),
+        "a form": urlencode({"t": CANARY}),
+        "html": html.escape(CANARY),
         "repr": repr(CANARY),
         "json": json.dumps({"t": CANARY}),
         "json, unicode": json.dumps({"t": CANARY}, ensure_ascii=False),
@@ -149,14 +152,16 @@ def test_the_canary_is_not_in_a_chain_of_exceptions(lines: io.StringIO) -> None:
 
 
 def test_a_broken_log_call_loses_the_line_but_shows_no_argument(
-    lines: io.StringIO, capsys: pytest.CaptureFixture[str]
+    lines: io.StringIO, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
+    log.start(level="DEBUG", secrets=[CANARY], file=tmp_path / "desk.log", stream=lines)
     root = logging.getLogger()  # without pytest's own handler, which raises
     root.handlers[:] = [h for h in root.handlers if isinstance(h.formatter, log.JsonLines)]
     logging.getLogger("x").info("%d", CANARY)
     err = capsys.readouterr().err
-    assert "a log line of x was lost: TypeError" in err
+    assert err.count("a log line of x was lost: TypeError") == 2, "for the file as well"
     assert_clean(err + lines.getvalue())
+    log.start(stream=lines)  # lets go of the file
 
 
 def test_warnings_uncaught_exceptions_and_threads_come_through_it_too(lines: io.StringIO) -> None:
@@ -188,6 +193,31 @@ def test_a_short_secret_does_not_black_out_the_log() -> None:
     assert log.Redactor(["a", ""])("a banana") == "a banana"
 
 
+@pytest.mark.parametrize(
+    ("secret", "written"),
+    [
+        ("hunter22", base64.b64encode(b"hunter22").decode()),
+        ("hunter22", base64.b64encode(b"hunter22").decode().rstrip("=")),
+        ("pä\x07ssword", repr("pä\x07ssword")),
+        ("pass'word", repr('pass\'word says "no"')),  # escaped for the sake of the other kind
+    ],
+)
+def test_a_secret_is_known_however_long_it_is_and_whatever_stands_beside_it(
+    secret: str, written: str
+) -> None:
+    clean = log.Redactor([secret])(written)
+    assert "[secret]" in clean
+    assert written.strip("'=\"")[:6] not in clean
+
+
+def test_a_second_start_takes_the_place_of_the_first(lines: io.StringIO) -> None:
+    again = io.StringIO()
+    log.start(secrets=[CANARY], stream=again)
+    logging.getLogger("x").info("once")
+    assert "once" not in lines.getvalue()
+    assert again.getvalue().count("once") == 1
+
+
 def test_a_secret_inside_another_leaves_no_rest() -> None:
     assert log.Redactor(["abcdef", "abcdefghij"])("x abcdefghij y") == "x [secret] y"
 
@@ -206,6 +236,24 @@ def test_the_file_rotates_is_ours_alone_and_clean(lines: io.StringIO, tmp_path: 
         assert_clean(path.read_text())
     assert json.loads(file.read_text().splitlines()[-1])["message"] == "line 59 [secret]"
     log.start(stream=lines)  # lets go of the file
+
+
+def test_a_warning_of_a_library_shows_no_secret() -> None:
+    program = (
+        "import os, warnings; from bot import log\n"
+        "said = os.environ['SAID']; log.start(secrets=[said]); warnings.warn('with ' + said)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"], "SAID": CANARY},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert json.loads(done.stderr)["logger"] == "py.warnings"
+    assert_clean(done.stdout + done.stderr)
 
 
 def test_a_crash_of_the_process_shows_no_secret(tmp_path: Path) -> None:
