@@ -10,12 +10,13 @@ from typing import Any
 import pytest
 
 from engine.domain.desk import AlertState
-from engine.domain.errors import UserError
+from engine.domain.errors import NotAllowed, UserError
 from engine.domain.order import OrderState
 from engine.domain.source import Handling
+from engine.domain.trade import TradeState
 from engine.flows import approve, reprice, second_look, withdraw
 from tests import rig as desks
-from tests.rig import AAPL, LOOSE, MIKE, OTHER, STOCKS, TRADER, Rig
+from tests.rig import AAPL, LOOSE, MIKE, OTHER, STOCKS, TRADER, VIEWER, Rig
 
 
 async def rejected(seed: int) -> tuple[Rig, Any]:
@@ -149,4 +150,113 @@ async def test_a_webhooks_alert_may_be_run_by_a_person(handling):
     await rig.rest()
     (trade,) = rig.trades()
     assert trade.alert_id == record.alert_id
+    await rig.close()
+
+
+async def test_who_may_not_trade_runs_nothing_and_drops_nothing() -> None:
+    rig, record = await rejected(0)
+    before = rig.desk.book.alerts[record.alert_id]
+    for look in (second_look.runnable, second_look.ignorable, second_look.ignore):
+        with pytest.raises(NotAllowed):
+            await look(rig.desk, VIEWER, record.alert_id)
+    with pytest.raises(NotAllowed):
+        await second_look.execute(rig.desk, VIEWER, record.alert_id)
+    with pytest.raises(NotAllowed):
+        await second_look.on_paper(rig.desk, VIEWER, record.alert_id, 5)
+    assert rig.desk.book.alerts[record.alert_id] == before
+    assert not rig.approvals()
+    await rig.close()
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({}, ""),
+        ({"channel_id": 999}, "not watched"),
+        ({"parsed": None}, "cannot be read safely"),
+        ({"needs_human": True}, "cannot be read safely"),
+        ({"signals": ()}, "opens nothing"),
+        ({"state": AlertState.WITHDRAWN}, "already"),
+        ({"state": AlertState.CLOSED}, "already"),
+    ],
+)
+async def test_what_may_not_be_run_again_says_why(change: dict[str, Any], why: str) -> None:
+    rig, record = await rejected(0)
+    kept = rig.desk.book.alerts[record.alert_id]
+    if change.keys() & {"signals", "needs_human"}:
+        change = {"parsed": replace(kept.parsed, **change)}  # type: ignore[type-var]
+    rig.desk.book.alerts[record.alert_id] = replace(kept, **change)
+    with pytest.raises(UserError, match="no alert of that id"):
+        await second_look.runnable(rig.desk, TRADER, "A-NOSUCHALERT")
+    if not why:
+        assert await second_look.runnable(rig.desk, TRADER, record.alert_id) == kept
+    else:
+        with pytest.raises(UserError, match=why):
+            await second_look.runnable(rig.desk, TRADER, record.alert_id)
+        if "parsed" in change:
+            with pytest.raises(UserError, match=why):
+                await second_look.on_paper(rig.desk, TRADER, record.alert_id, 5)
+    await rig.close()
+
+
+async def test_an_alert_that_waits_or_is_traded_is_neither_run_again_nor_dropped() -> None:
+    rig = await desks.start(risk=LOOSE, sources=desks.profiles(Handling.APPROVE))
+    rig.quote(AAPL, "189.98", "190.02")
+    record = await rig.say("BTO 10 AAPL @ 190 SL 186", channel=STOCKS, author=MIKE)
+    assert record is not None
+    with pytest.raises(UserError, match="waits for a decision"):
+        await second_look.runnable(rig.desk, TRADER, record.alert_id)
+    assert await second_look.ignorable(rig.desk, TRADER, record.alert_id), "it may be dropped"
+    (waiting,) = rig.approvals()
+    await approve.approve(rig.desk, waiting.approval_id, waiting.version, TRADER)
+    await rig.rest()
+    book = rig.desk.book
+    (trade,) = book.trades.values()
+    for state, why in (
+        (TradeState.PENDING, "close or cancel that"),
+        (TradeState.OPEN, "close or cancel that"),
+        (TradeState.CLOSED, "traded already"),
+        (TradeState.VOID, ""),
+    ):
+        book.trades[trade.trade_id] = replace(trade, state=state)
+        now = book.alerts[record.alert_id]
+        book.alerts[record.alert_id] = replace(now, state=AlertState.REJECTED)
+        if not why:
+            assert await second_look.ignorable(rig.desk, TRADER, record.alert_id)
+            assert await second_look.runnable(rig.desk, TRADER, record.alert_id)
+            continue
+        with pytest.raises(UserError, match=why):
+            await second_look.ignorable(rig.desk, TRADER, record.alert_id)
+        with pytest.raises(UserError, match="traded already"):
+            await second_look.runnable(rig.desk, TRADER, record.alert_id)
+    for said, why in ((AlertState.ORDERED, "traded already"), (AlertState.CLOSED, "already")):
+        book.alerts[record.alert_id] = replace(now, state=said)
+        with pytest.raises(UserError, match=why):
+            await second_look.ignorable(rig.desk, TRADER, record.alert_id)
+    await rig.close()
+
+
+async def test_where_no_account_is_on_paper_nothing_is_replayed() -> None:
+    rig, record = await rejected(0)
+    rig.desk.brokers["paper"].caps = replace(rig.broker.caps, is_paper=False)
+    with pytest.raises(UserError, match="on paper"):
+        await second_look.on_paper(rig.desk, TRADER, record.alert_id, 5)
+    await rig.close()
+
+
+@pytest.mark.parametrize("may_approve", [True, False])
+async def test_whoever_may_approve_decides_what_he_runs_and_nobody_else(may_approve: bool) -> None:
+    """I-28: in the size that he says, for the entry alone."""
+    rig, record = await rejected(0)
+    who = replace(TRADER, may_approve=may_approve)
+    done = await second_look.execute(rig.desk, who, record.alert_id, size=Decimal(4))
+    await rig.rest()
+    assert [done.approval_id] == [a.approval_id for a in rig.approvals()] or may_approve
+    if may_approve:
+        assert not rig.approvals()
+        (order,) = [o for o in rig.desk.book.orders.values() if o.state.is_at_broker]
+        assert order.qty == 4
+    else:
+        assert [a.kind for a in rig.approvals()] == ["entry"]
+        assert not any(o.state.is_at_broker for o in rig.desk.book.orders.values())
     await rig.close()
