@@ -13,7 +13,7 @@ from engine.domain.instrument import front_future
 from engine.domain.order import Order, OrderState, Purpose
 from engine.domain.source import Handling
 from engine.domain.trade import Trade, TradeState
-from engine.flows import approve, take_alert, withdraw
+from engine.flows import approve, first_look, take_alert, withdraw
 from tests import rig as desks
 from tests.rig import FUTURES, NINJA, OPTIONS, RHEA, TRADER, d, spy
 
@@ -169,6 +169,36 @@ async def test_a_look_alike_author_is_refused(rig):  # A-06
     assert await rig.say(BUY, author=555, author_name="ａuthor101") is None
     assert not await entries(rig)
     assert any("Security" in note for note in rig.notes())
+
+
+async def test_two_strangers_of_one_name_are_no_impostors(rig):
+    await rig.say("good morning")
+    for author in (901, 902):
+        message = replace(rig.message(OPTIONS, author, BUY), author_name="Somebody")
+        assert await take_alert.run(rig.desk, message) is None
+    assert not any("under the name of a trusted" in note for note in rig.notes())
+
+
+async def test_what_was_said_later_or_elsewhere_of_a_message_that_was_seen(rig):
+    said = rig.message(OPTIONS, RHEA, BUY)
+    await take_alert.run(rig.desk, said)
+    profile = rig.desk.source_of(OPTIONS)
+
+    async def judged(**change):
+        return await first_look.judge(rig.desk, profile, replace(said, **change), "another text")
+
+    assert await judged() == (said, "repeat"), "as it was first posted: an edit has been heard"
+    edited, verdict = await judged(edit_no=7)
+    assert (edited.edit_no, verdict) == (1, "")
+    edited, verdict = await judged(is_caught_up=True)
+    assert (edited.edit_no, edited.is_caught_up, verdict) == (1, True, "")
+    lost, verdict = await judged(message_id=said.message_id + 1, edit_no=2)
+    assert (lost.edit_no, lost.is_caught_up, verdict) == (0, True, ""), "its beginning was missed"
+    origin = (said.channel_id, said.message_id)
+    _, verdict = await judged(message_id=said.message_id + 2, origin=origin)
+    assert verdict.startswith("ignored: the same alert")
+    _, verdict = await judged(message_id=said.message_id + 2, origin=(1, 2))
+    assert verdict == ""
 
 
 async def test_another_server_is_refused_even_with_the_right_author(rig):
