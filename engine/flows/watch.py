@@ -87,16 +87,21 @@ async def round_of(desk: Desk) -> None:
             guards = _is_guarded(desk, name) and not _has_room(desk, name, Rank.POLL)
             rank = Rank.POLL if may_wait and not guards else Rank.COMPARE
             desk.vigil(partial(_watch, desk, name, accounts, rank), f"watch {name}")
-        if _has_room(desk, name, Rank.POLL):
-            _look_at_holdings(desk, name, accounts)
+    _look_at_holdings(desk)
 
 
-def _look_at_holdings(desk: Desk, name: str, accounts: dict[str, list[Order]]) -> None:
-    """Of accounts where nothing but stops works: else what is held is about to change."""
-    if not all(o.purpose is Purpose.STOP for orders in accounts.values() for o in orders):
-        return
-    if desk.is_due(f"held at {name}", _HELD_TOLD_S if desk.is_told(name) else _HELD_S):
-        desk.vigil(partial(_held, desk, name, tuple(accounts)), f"held at {name}")
+def _look_at_holdings(desk: Desk) -> None:
+    """Where nothing but stops works: else what is held is about to change."""
+    working = desk.book.orders.values()
+    busy = {o.broker for o in working if o.state.is_at_broker and o.purpose is not Purpose.STOP}
+    held: dict[str, dict[str, None]] = {}
+    for trade in desk.book.open_trades():
+        if trade.broker in desk.brokers.keys() - busy - desk.offline:
+            held.setdefault(trade.broker, {})[trade.account] = None
+    for name, accounts in held.items():
+        every_s = _HELD_TOLD_S if desk.is_told(name) else _HELD_S
+        if _has_room(desk, name, Rank.POLL) and desk.is_due(f"held at {name}", every_s):
+            desk.vigil(partial(_held, desk, name, tuple(accounts)), f"held at {name}")
 
 
 async def _held(desk: Desk, name: str, accounts: tuple[str, ...]) -> None:

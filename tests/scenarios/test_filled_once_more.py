@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import pytest
 
+from engine.domain.errors import OrderRejected
 from engine.domain.order import Side
 from tests.conformance.broker_bench import D
 from tests.scenarios.test_desk_at_venues import NAMES, Outside, at
@@ -88,4 +89,27 @@ async def test_what_fills_once_more_is_booked_told_and_covered_in_seconds(name):
         assert sum(o.qty for o in live) == it.ours() == 3
         told = [n.text for n in it.desk.book.notices.values() if "nobody expected" in n.text]
         assert len(told) == 1
+        await it.true()
+
+
+async def test_it_is_found_as_soon_where_no_stop_works(monkeypatch):
+    """Polls ask for orders that work; of none of them nobody asked what is held."""
+    async with at("webull") as it:
+        await it.enter()
+        await it.seconds(8)
+
+        async def refused(request):
+            raise OrderRejected("INVALID_STOP_PRICE", "tick size")
+
+        monkeypatch.setattr(it.bench.broker, "submit", refused)
+        (stop,) = [o for o in await it.exits_at_venue() if o.state == "accepted"]
+        await it.bench.venue.exchange.cancel(stop.account, stop.client_order_id)
+        await it.seconds(6)
+        assert not [o for o in await it.exits_at_venue() if o.state == "accepted"]
+        await filled_once_more(it)
+        await it.seconds(8)
+        assert it.ours() == 3
+        monkeypatch.undo()
+        await it.seconds(40)
+        await it.protected()
         await it.true()
