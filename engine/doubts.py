@@ -58,6 +58,8 @@ class Doubts:
     unpolled: set[str] = field(default_factory=set)
     """Brokers whose last poll had no turn, or who said what could not be read: looked at sooner,
     and not behind entries."""
+    unread_since: dict[str, float] = field(default_factory=dict)
+    """Broker -> monotonic time since which no look at its working orders was answered."""
 
     def settled(self, account: str, differing: Collection[str]) -> None:
         """Of no other holding of the account lacks anything: should it again, it begins anew."""

@@ -112,6 +112,7 @@ async def compare(desk: Desk, broker_name: str) -> str:
         desk.rounds[broker_name] = (began, found)
         desk.is_due(f"watch {broker_name}", 0)  # its orders have just been looked at
         desk.is_due(f"held at {broker_name}", 0)  # and what is held
+        desk.doubts.unread_since.pop(broker_name, None)
         return found
 
 

@@ -55,10 +55,17 @@ def is_enough(desk: Desk, broker: str) -> bool:
     return not _left_s(desk, broker)
 
 
-def failed(desk: Desk, broker: str) -> None:
-    """A poll had no answer: where nothing else is heard, entries wait."""
+def failed(desk: Desk, broker: str, asked_at: float, after_s: float) -> None:
+    """A poll had no answer: where nothing else is heard, entries wait.
+
+    Of one that never tells anything it may be the line that is busy, or one answer that was lost:
+    there they wait when none was answered for ``after_s``. ``asked_at``: monotonic.
+    """
+    since = desk.doubts.unread_since.setdefault(broker, asked_at)
     if broker in desk.streams_down:
         desk.gates.setdefault(broker, "its stream is down, and its orders cannot be read")
+    elif not desk.is_told(broker) and desk.clock.monotonic() - since >= after_s:
+        desk.gates.setdefault(broker, "its orders cannot be read")
 
 
 async def tell(desk: Desk, broker: str) -> None:

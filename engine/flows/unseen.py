@@ -91,9 +91,13 @@ async def _call_off(desk: Desk, name: str) -> None:
 
 def is_hanging(desk: Desk, name: str) -> bool:
     """Whether a question to it is open for so long that it is not being answered."""
+    return hangs_s(desk, name) >= SILENT_S
+
+
+def hangs_s(desk: Desk, name: str) -> float:
+    """For how long its oldest question is open."""
     asked = desk.doubts.asked.items()
-    waits_s = [limit.asked_for_s for limit, broker in asked if broker == name]
-    return max(waits_s, default=0.0) >= SILENT_S
+    return max((limit.asked_for_s for limit, broker in asked if broker == name), default=0.0)
 
 
 def _fills_unheard(desk: Desk, order: Order) -> bool:

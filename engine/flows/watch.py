@@ -66,6 +66,9 @@ async def round_of(desk: Desk) -> None:
     for name, accounts in _live(desk).items():
         if name in desk.offline:
             continue
+        hangs_s, alarm_s = unseen.hangs_s(desk, name), desk.settings.unprotected_alarm_s
+        if hangs_s >= alarm_s:
+            polled.failed(desk, name, desk.clock.monotonic() - hangs_s, alarm_s)
         if desk.is_told(name) and desk.lock(f"compare {name}").locked():
             continue  # a comparison reads all of it just now; where nothing is told it is too slow
         late = [
@@ -245,7 +248,7 @@ def _is_unread(desk: Desk, name: str) -> bool:
 
 async def _watch(desk: Desk, name: str, accounts: dict[str, list[Order]], rank: Rank) -> None:
     """One look at them. Without a stream this is the only ear, so it goes before entries."""
-    part = f"watch {name}"
+    part, asked_at = f"watch {name}", desk.clock.monotonic()
     for order in (o for orders in accounts.values() for o in orders):
         desk.doubts.looked.setdefault(order.order_id, desk.clock.monotonic())
     try:
@@ -256,15 +259,16 @@ async def _watch(desk: Desk, name: str, accounts: dict[str, list[Order]], rank: 
             )
     except RateLimited:  # others wait for a turn there: the next look is soon enough, and is taken
         desk.doubts.unpolled.add(name)
-        polled.failed(desk, name)
+        polled.failed(desk, name, asked_at, desk.settings.watch_s)
         await _tell(desk, name, accounts, desk.settings.watch_s)
     except QUIET as error:
         desk.health[part] = f"its orders cannot be read: {str(error) or 'no answer in time'}"
-        polled.failed(desk, name)
+        polled.failed(desk, name, asked_at, desk.settings.unprotected_alarm_s)
         await _tell(desk, name, accounts, desk.settings.unprotected_alarm_s)
     else:
         if rank is not Rank.NAKED:  # that asks for some: it does not say that all could be read
             desk.doubts.unpolled.discard(name)
+            desk.doubts.unread_since.pop(name, None)
         if adrift:
             desk.health[part] = f"it cannot say what became of {', '.join(sorted(adrift)[:5])}"
             await _tell(desk, name, accounts, desk.settings.unprotected_alarm_s)

@@ -143,3 +143,32 @@ async def test_what_is_told_as_filled_is_booked_soon_after_its_executions_are_li
         it.bench.broker.fills_since = listed
         await it.seconds(5)
         assert it.ours() == await it.held() == 2
+
+
+async def test_where_nothing_is_told_entries_wait_while_no_poll_has_a_turn():
+    """One was sent after 14 s in which each question was put off: it filled, bare for 27 s."""
+    async with at("webull") as it:
+        await it.enter()
+        await it.seconds(8)
+        await it.protected()
+        faults = it.bench.venue.faults
+        faults.strikes = lambda request: request.method == "GET"
+        faults.limit_429 = 10**6
+        await it.seconds(22)
+        assert it.desk.gate("webull")
+        faults.limit_429 = 0
+        await it.seconds(45)
+        assert not it.desk.gates
+        await it.protected()
+
+
+async def test_where_nothing_is_told_one_poll_that_fails_keeps_no_entry_back():
+    async with at("webull") as it:
+        await it.enter()
+        await it.seconds(8)
+        faults = it.bench.venue.faults
+        faults.strikes, faults.reject_500 = (lambda request: request.method == "GET"), 3
+        for _ in range(20):
+            await it.seconds(1)
+            assert not it.desk.gates
+        assert not faults.reject_500, "it was asked three times over, as each poll is"

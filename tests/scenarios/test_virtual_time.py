@@ -752,3 +752,32 @@ def test_a_stop_whose_repeat_hangs_is_looked_for_once_that_is_given_up():
         return bare_s
 
     assert run(story) <= 5 + 10 + 3, "absent for sure, not answered, absent again"
+
+
+def test_where_nothing_is_told_entries_wait_while_a_poll_hangs():
+    """One was sent 14 s into an outage of all questions: it filled, bare for 32 s."""
+
+    async def story():
+        sim = await Sim().start()
+        sim.outside.own_caps = replace(sim.outside.own_caps, has_stream=False, **LISTED)
+        await sim.rig.say(BUY)
+        await asyncio.sleep(8)
+        lists = ("find", "open_orders", "orders_since", "fills_since")
+
+        async def hanging(*_):
+            await asyncio.Event().wait()
+
+        for name in lists:
+            setattr(sim.outside, name, hanging)
+        await asyncio.sleep(11)
+        shut = sim.desk.gate("paper")
+        for name in lists:
+            delattr(sim.outside, name)
+        await asyncio.sleep(40)
+        left = sim.desk.gate("paper")
+        await sim.close()
+        return shut, left
+
+    shut, left = run(story)
+    assert shut
+    assert not left
