@@ -335,5 +335,5 @@ class Settings:
             self.number, self.current = version.number, dict(state)
             others = self._other_terms(fresh)
             app.use_config(fresh)
-        then = [f"{name}: {await reconnect.renewed(app, fresh, name, who)}" for name in others]
+        then = [await reconnect.renewed(app, fresh, name, who) for name in others]
         return replace(version, then=" ".join(then))

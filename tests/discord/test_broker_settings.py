@@ -83,7 +83,7 @@ async def test_a_form_says_what_is_wrong_keeps_what_was_typed_and_is_in_force_at
         assert attended(it) is None, "not before it is confirmed"
         await it.user("ada").click(asked, "Change").acked()
         await it.until(lambda: "Version 1 is in force" in plain(asked))
-        assert "topstepx: 🔑 Renewed" in plain(asked)
+        assert "🔑 Renewed. topstepx: books agree" in plain(asked)
         assert it.app.desk.brokers["topstepx"] is not old
         assert attended(it) == 0, "entries wait until somebody is there"
         assert venue.n_open_hubs == 1, "the old connection was left"
