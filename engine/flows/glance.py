@@ -114,11 +114,12 @@ async def _listed(desk: Desk, broker: Broker, account: str, unseen: Sequence[Ord
 async def _explained(desk: Desk, broker: Broker, found: Findings, unseen: Sequence[Order]) -> bool:
     """Whether exits that the broker itself calls filled are all that it holds less of: booked then.
 
-    A question each; the lists of a long day are ten seconds of Webull's turns.
+    A question each; the lists of a long day are seconds of the broker's turns.
     """
     gaps = {gap.instrument: gap.qty for gap in found.positions if gap.is_less}
     exits = [o for o in unseen if o.purpose is not Purpose.ENTRY and o.legs[0].instrument in gaps]
-    if not broker.caps.finds_by_client_id or not 0 < len(exits) <= _MANY:
+    is_known = broker.caps.finds_by_client_id or all(o.broker_id for o in exits)
+    if not is_known or not 0 < len(exits) <= _MANY:
         return False
     said = [await asked(desk, broker.find(o.account, o.order_id)) for o in exits]
     reports = [one.order for one in said if isinstance(one, Seen) and one.order.state == "filled"]

@@ -124,6 +124,9 @@ class Etrade(Nameless):
         self._sent = Sent(self.name, setup.tokens, self.clock)
         self._sums = Sums(self.name, setup.tokens, self.clock)
         self._keys: dict[str, str] = {}
+        self._began_at = self.clock.now()
+        self._has_listed = False
+        """All that is recent was read since the login."""
         self._orders = Orders(self._link, self._sent, self._events, self.clock, self._path)
 
     # -- connection -----------------------------------------------------------------------------
@@ -261,8 +264,16 @@ class Etrade(Nameless):
         return await self._with_fills(await self._orders.named(account, recent.listed), recent.rows)
 
     async def _recent(self, account: str, since: datetime, until: str = "") -> OrderList:
+        is_old = since + timedelta(days=self.days_back) < self._began_at
+        if until and is_old and not self._has_listed:
+            # Of a start: what has filled meanwhile stands in a short list, and deep in a long one.
+            filled = await self._orders.recent(account, since, until, "EXECUTED")
+            if until in filled.rows:
+                filled.is_cut = True
+                return filled
         recent = await self._orders.recent(account, since, until)
         if not recent.is_cut:
+            self._has_listed = True
             self.caps = replace(self.caps, recent_lists=recent.n_pages)
         return recent
 

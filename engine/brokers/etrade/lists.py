@@ -28,14 +28,17 @@ class Orders:
         self._lists = Lists(link.name, sent, events, translate.listed)
         self.named, self.executions = self._lists.named, self._lists.executions
 
-    async def recent(self, account: str, since: datetime, until: str) -> OrderList:
+    async def recent(
+        self, account: str, since: datetime, until: str, status: str = ""
+    ) -> OrderList:
         """All of the New York days since, and since the oldest live one of ours was sent.
 
-        ``until``: no further than to the page that shows the order of this number.
+        ``until``: no further than to the page that shows the order of this number. ``status``: of
+        this one alone.
         """
         start = min(since, self._sent.oldest_live(account) or since)
         days = f"fromDate={translate.day(start)}&toDate={translate.day(self._clock.now())}"
-        return await self.read(account, days, until)
+        return await self.read(account, f"{days}&status={status}" if status else days, until)
 
     async def read(self, account: str, query: str, until: str = "") -> OrderList:
         """One list, to its end or to the order of this number.

@@ -441,6 +441,29 @@ async def test_one_whose_number_is_known_is_read_no_further_than_to_it(bench: Et
         since = asked
 
 
+async def test_what_filled_before_a_start_is_looked_for_among_what_has_filled(
+    bench: EtradeBench,
+) -> None:
+    """It stood ten pages deep: a start took 10 s."""
+    venue(bench).quirks.page = 2
+    order = await bench.submit(BUY, 1, LIMIT, limit="2.00")
+    for n in range(6):
+        await bench.broker.submit(entry(bench, limit=f"1.9{n}"))
+    await bench.quote(bench.it, "2.00", "2.00")
+    await bench.pass_latency()
+    await bench.venue.exchange.settle()
+    bench.clock.advance(1)
+    await bench.restart()
+    for pages in (1, 4):
+        since = len(bench.venue.log.of("GET", "/orders.json"))
+        found = await bench.broker.find("main", order.client_order_id)
+        assert isinstance(found, Seen)
+        assert (found.order.state, found.order.filled) == ("filled", 1)
+        assert [fill.qty for fill in found.order.fills] == [1]
+        assert len(bench.venue.log.of("GET", "/orders.json")) - since == pages
+        await bench.broker.orders_since("main", START)  # from now on lists are known
+
+
 async def test_what_such_a_look_sees_is_told_with_its_fills_and_says_nothing_of_the_rest(
     bench: EtradeBench,
 ) -> None:
