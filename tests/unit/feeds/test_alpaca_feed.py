@@ -345,7 +345,9 @@ async def test_what_is_streamed_just_now_is_not_asked_for() -> None:
     async with opened() as world:
         await world.feed.watch([SPY, stock("MSFT")])
         await world.heard("SPY", "MSFT")
-        await world.until(lambda: world.clock.next_wake() is not None)
+        await world.until(lambda: any("MSFT" in q["symbols"] for _, q in world.data.asked))
+        await world.data.tell("SPY", 600.0, 600.1)
+        await world.until(lambda: world.has("SPY", "600.0"))
         n_asked = len(world.data.asked)
         await world.feed.watch([SPY, future("MES", date(2026, 12, 1))])
         for n in range(1, 13):
