@@ -296,12 +296,11 @@ async def test_views_hold_dynamic_items_alone_and_outlive_private_copies(tmp_pat
             assert all(isinstance(i, discord.ui.DynamicItem) for i in view.children)
         from bot.views import BUTTONS, approval_view
 
-        for make in (approval_view,):
-            view = make(it.book.approvals[approval.approval_id])
-            store.add_view(view, card.id)
-            view._dispatch_timeout()
-            view.stop()
-            store.remove_view(view)
+        view = approval_view(it.app, it.book.approvals[approval.approval_id])
+        store.add_view(view, card.id)
+        view._dispatch_timeout()
+        view.stop()
+        store.remove_view(view)
         assert set(store._dynamic_items) == set(known)
         assert len(known) == len(BUTTONS)
         assert "approved" in await it.press("tom", card, "Approve")
