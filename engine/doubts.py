@@ -35,8 +35,8 @@ class Doubts:
     cut: set[str] = field(default_factory=set)
     """Stops that work for less than we asked for, and than is held."""
     held: dict[str, frozenset[tuple[str, Decimal]]] = field(default_factory=dict)
-    """Account where nothing is told -> instruments of which more is held than booked, or less, at
-    the last look, and how many."""
+    """Account -> instruments of which more is held than booked, or less, at the last look, and how
+    many."""
     paid: set[str] = field(default_factory=set)
     """Entries without an answer whose price the market has paid since they left."""
     asked: dict[answered_within, str] = field(default_factory=dict)

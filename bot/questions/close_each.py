@@ -57,11 +57,7 @@ def _question(
     app: "App", title: str, yes: str, wanted: Callable[[], Sequence[Trade]], percent: Decimal
 ) -> Question:
     def body() -> str:
-        trades = wanted()
-        lines = [f"**{text.count(len(trades), 'position')}**, at market · {_open(app, trades)}"]
-        lines += [text.shorten(app.reading.one_line(t), 200) for t in trades[:_SHOWN]]
-        rest = len(trades) - _SHOWN
-        return "\n".join([*lines, *([f"and {rest} more"] if rest > 0 else [])])
+        return "\n".join(listed(app, wanted()))
 
     async def go(press: Press) -> str:
         who, trades = app.gate.require(press, "press close"), wanted()
@@ -95,11 +91,19 @@ def _quietly(wanted: Callable[[], Sequence[Trade]]) -> Sequence[Trade]:
         return ()
 
 
-def _open(app: "App", trades: Sequence[Trade]) -> str:
+def listed(app: "App", trades: Sequence[Trade]) -> list[str]:
+    """What would be closed: how many, what they make in all, and each."""
+    lines = [f"**{text.count(len(trades), 'open trade')}**, at market", _total(app, trades)]
+    lines += [text.shorten(app.reading.one_line(t), 200) for t in trades[:_SHOWN]]
+    rest = len(trades) - _SHOWN
+    return [*lines, *([f"and {rest} more"] if rest > 0 else [])]
+
+
+def _total(app: "App", trades: Sequence[Trade]) -> str:
     total = ZERO
     for trade in trades:
-        gain = app.reading.live_trade(trade).open_usd
-        if isinstance(gain, Missing):
-            return f"open P&L n/a ({gain.reason})"
-        total += gain
-    return f"open P&L {text.usd(total, sign=True)}"
+        net = app.reading.live_trade(trade).net_usd
+        if isinstance(net, Missing):
+            return f"P&L in all: n/a ({net.reason})"
+        total += net
+    return f"P&L in all: {text.usd(total, sign=True)}"

@@ -1,21 +1,18 @@
 """What a stop has done, in words, and the one confirmation before everything is closed."""
 
 from collections.abc import Mapping
-from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from bot import text
 from bot.confirm import Question
+from bot.questions.close_each import listed
 from bot.reply import Press
 from engine.domain.errors import UserError
 from engine.domain.trade import Trade
 from engine.flows import flatten
-from engine.reports import Missing
 
 if TYPE_CHECKING:
     from bot.app import App
-
-_SHOWN = 15
 
 
 def ended(tally: Mapping[str, str]) -> str:
@@ -44,12 +41,7 @@ def close_everything(app: "App", told: str = "") -> Question:
         return found
 
     def body() -> str:
-        trades = held()
-        lines = [f"**{text.count(len(trades), 'open trade')}**, at market", _total(app, trades)]
-        lines += [text.shorten(app.reading.one_line(t), 200) for t in trades[:_SHOWN]]
-        if len(trades) > _SHOWN:
-            lines.append(f"and {len(trades) - _SHOWN} more")
-        return "\n".join(line for line in (told, *lines) if line)
+        return "\n".join(line for line in (told, *listed(app, held())) if line)
 
     async def go(press: Press) -> str:
         names = {t.trade_id: app.reading.which(t) for t in book.trades.values()}
@@ -75,13 +67,3 @@ def closed(names: Mapping[str, str], tally: Mapping[str, str]) -> str:
         if key not in fine
     ]
     return "\n".join(lines)
-
-
-def _total(app: "App", trades: list[Trade]) -> str:
-    total = Decimal(0)
-    for trade in trades:
-        net = app.reading.live_trade(trade).net_usd
-        if isinstance(net, Missing):
-            return f"P&L in all: n/a ({net.reason})"
-        total += net
-    return f"P&L in all: {text.usd(total, sign=True)}"

@@ -119,13 +119,7 @@ async def approve(
         async with effects.story(desk, approval.alert_id):  # other accounts are asked about it too
             sent, puts = _approved(desk, approval, intent, order, trade, quote, who, half=half)
             said = f"approved{' half' if half else ''} by {who.name}"
-            decided = changed(
-                approval,
-                state=ApprovalState.APPROVED,
-                decided_by=who.user_id,
-                decided_at=desk.clock.now(),
-                decision=said,
-            )
+            decided = _ended(desk, approval, ApprovalState.APPROVED, said, who)
             await desk.commit(
                 desk.event(
                     "approval.approved",
@@ -133,10 +127,7 @@ async def approve(
                     decided,
                     *puts,
                     actor=f"user:{who.user_id}",
-                    cards=(
-                        ("approval", approval_id, "approvals"),
-                        ("alert", approval.alert_id, "trade_alerts"),
-                    ),
+                    cards=_cards(approval),
                     qty=str(sent.qty),
                     verdicts=[f"{v.check}:{'ok' if v.is_ok else v.code}" for v in verdicts],
                 )
@@ -214,18 +205,33 @@ async def reject(
     return Decided(approval=decided, said=decided.decision)
 
 
+def _cards(approval: Approval) -> tuple[tuple[str, str, str], ...]:
+    """What shows an answer: the question's card and its alert's."""
+    return (
+        ("approval", approval.approval_id, "approvals"),
+        ("alert", approval.alert_id, "trade_alerts"),
+    )
+
+
+def _ended(
+    desk: Desk, approval: Approval, state: ApprovalState, decision: str, who: Who | None
+) -> Approval:
+    """The question as it was answered; ``who``: None when its time was over."""
+    return changed(
+        approval,
+        state=state,
+        decided_by=who.user_id if who else None,
+        decided_at=desk.clock.now(),
+        decision=decision,
+    )
+
+
 async def _end(
     desk: Desk, approval: Approval, state: ApprovalState, decision: str, who: Who | None
 ) -> Approval:
     """Close an approval without sending; void what it stood for. Caller holds the lock."""
     now = desk.clock.now()
-    decided = changed(
-        approval,
-        state=state,
-        decided_by=who.user_id if who else None,
-        decided_at=now,
-        decision=decision,
-    )
+    decided = _ended(desk, approval, state, decision, who)
     puts: list[Record] = [decided]
     order = desk.book.orders.get(approval.order_id)
     if order is not None and not order.state.is_terminal:
@@ -243,10 +249,7 @@ async def _end(
                 approval.alert_id,
                 *puts,
                 actor=f"user:{who.user_id}" if who else "desk",
-                cards=(
-                    ("approval", approval.approval_id, "approvals"),
-                    ("alert", approval.alert_id, "trade_alerts"),
-                ),
+                cards=_cards(approval),
                 decision=decision,
             )
         )
@@ -296,13 +299,7 @@ async def choose(
         signal = record.parsed.signals[approval.signal_no]
         outcome = follow.on_trade(desk, profile, record, approval.signal_no, signal, trade)
         said = f"{follow.label(trade)} chosen by {who.name}"
-        decided = changed(
-            approval,
-            state=ApprovalState.APPROVED,
-            decided_by=who.user_id,
-            decided_at=desk.clock.now(),
-            decision=said,
-        )
+        decided = _ended(desk, approval, ApprovalState.APPROVED, said, who)
         after = changed(
             record,
             state=outcome.state,
@@ -317,11 +314,7 @@ async def choose(
                 after,
                 *outcome.puts,
                 actor=f"user:{who.user_id}",
-                cards=(
-                    ("approval", approval_id, "approvals"),
-                    ("alert", approval.alert_id, "trade_alerts"),
-                    *outcome.cards,
-                ),
+                cards=(*_cards(approval), *outcome.cards),
                 trade_id=trade_id,
             )
         )
@@ -350,13 +343,7 @@ async def fix(desk: Desk, approval_id: str, version: int | None, who: Who, text:
         raise UserError(f"That is still unclear: {parsed.question}. Nothing was done.")
     async with desk.lock(approval.account):
         approval = still_open(desk, approval_id, version)
-        decided = changed(
-            approval,
-            state=ApprovalState.APPROVED,
-            decided_by=who.user_id,
-            decided_at=desk.clock.now(),
-            decision=f"written anew by {who.name}",
-        )
+        decided = _ended(desk, approval, ApprovalState.APPROVED, f"written anew by {who.name}", who)
         newer = replace(
             take_alert.next_version(
                 desk.book.alerts[record.alert_id], take_alert.new_record(profile, message, parsed)
@@ -370,10 +357,7 @@ async def fix(desk: Desk, approval_id: str, version: int | None, who: Who, text:
                 decided,
                 newer,
                 actor=f"user:{who.user_id}",
-                cards=(
-                    ("approval", approval_id, "approvals"),
-                    ("alert", approval.alert_id, "trade_alerts"),
-                ),
+                cards=_cards(approval),
                 before=record.text,
                 after=text,
             )

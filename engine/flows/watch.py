@@ -5,6 +5,7 @@ stream, more often while a stop or an entry works and its minute is not all but 
 seconds without one. An entry that the market should have filled is asked for much sooner, apart
 from the poll and before all who only want to know: what it brought would have no stop, and nobody
 would know. So is a close, a stop whose price was reached, and one that is let go and does not end.
+What is held is polled too: of what was traded beside our orders no list of theirs tells.
 """
 
 import asyncio

@@ -118,7 +118,7 @@ async def test_what_one_alert_opened_in_two_accounts_is_closed_by_one_command(
             else:
                 (asked,) = await it.told(it.act("#QQQ close"))
             words = plain(asked)
-            assert "2 positions" in words
+            assert "2 open trades" in words
             assert words.count(" in main · ") == words.count(" in far · ") == 1, words
             await it.user("tom").click(asked, f"Close all of {what.symbol}").acked()
             for trade in held:

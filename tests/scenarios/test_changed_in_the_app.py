@@ -100,16 +100,8 @@ async def test_an_entry_that_somebody_changes_is_protected_as_it_fills(name, how
             await it.die()
         await it.bench.venue.by_hand(it.order(entry).broker_id, D("2.05"), **how)
         if not was_there:
-            it.bench.clock.advance(1)
-            it.quote("2.00", "2.01")
-            await it.bench.venue.exchange.settle()
-            await it.start()
-        await it.seconds(12)
-        assert await it.held() == it.ours() == 2
-        (trade,) = it.desk.book.open_trades()
-        assert trade.trade_id == entry.trade_id
-        await it.protected()
-        await it.true()
+            await it.back()
+        await it.holds(entry, 2)
 
 
 @pytest.mark.parametrize("name", UNNAMED)

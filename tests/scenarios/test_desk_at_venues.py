@@ -97,6 +97,22 @@ class Outside:
         self.bench.told.clear()
         self.bench._given_up = len(self.bench.venue.happened)
 
+    async def back(self) -> None:
+        """A new process, a second after what happened while none ran."""
+        self.bench.clock.advance(1)
+        self.quote("2.00", "2.01")
+        await self.bench.venue.exchange.settle()
+        await self.start()
+
+    async def holds(self, entry: Order, qty: int) -> None:
+        """Soon all of an entry is held, booked to its own trade and protected."""
+        await self.seconds(12)
+        assert await self.held() == self.ours() == qty
+        (trade,) = self.desk.book.open_trades()
+        assert trade.trade_id == entry.trade_id
+        await self.protected()
+        await self.true()
+
     async def rest(self) -> None:
         """Until nothing is under way any more."""
         for _ in range(40):
@@ -704,16 +720,8 @@ async def test_an_entry_that_somebody_changes_in_alpacas_app_is_protected_as_it_
             await it.die()
         await it.bench.venue.by_hand(it.order(entry).broker_id, limit_price="2.05")
         if not was_there:
-            it.bench.clock.advance(1)
-            it.quote("2.00", "2.01")
-            await it.bench.venue.exchange.settle()
-            await it.start()
-        await it.seconds(12)
-        assert await it.held() == it.ours() == 2
-        (trade,) = it.desk.book.open_trades()
-        assert trade.trade_id == entry.trade_id
-        await it.protected()
-        await it.true()
+            await it.back()
+        await it.holds(entry, 2)
 
 
 @pytest.mark.parametrize("fault", ["limit_429", "expired_token", "html_502", "accept_then_504"])

@@ -299,6 +299,7 @@ async def test_what_nobody_waited_for_is_streamed_all_the_same(world: World) -> 
     await world.until(world.is_subscribed)
     await world.tell(SPY, "601.00", "601.02")
     await world.until(lambda: bool(world.got) and world.got[-1].bid == 601)
+    assert world.got[-1].ask == D("601.02")
 
 
 async def test_a_future_that_could_not_be_named_is_streamed_once_it_can(world: World) -> None:
@@ -333,6 +334,7 @@ async def test_a_line_that_only_keeps_alive_is_hung_up_and_called_anew(
     await world.until(lambda: world.feed.why_silent == "TimeoutError")
     world.venue.dxlink.n_states = 1
     await world.until(lambda: not world.feed.why_silent, eager=True)
+    assert world.is_subscribed(), "the new line was asked for it"
 
 
 async def test_what_the_stream_is_silent_about_is_asked_for(world: World) -> None:
@@ -551,7 +553,9 @@ async def test_an_answer_that_breaks_our_reading_does_not_end_the_asking(
         broken.setattr("engine.feeds.tastytrade.reading.answered_in", lambda *_: 1 / 0)
         await world.feed.watch([SPY])
         await world.until(lambda: "ZeroDivisionError" in world.feed.trouble, eager=True)
+        assert not world.got
     await world.until(lambda: bool(world.got), eager=True)
+    assert world.got[0].bid == D("602.00")
 
 
 async def test_a_streamed_quote_ends_no_halt_and_an_answer_does(world: World) -> None:

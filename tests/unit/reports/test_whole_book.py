@@ -93,24 +93,28 @@ def test_a_scenario_names_the_stops_that_would_be_passed_and_what_is_left():
     assert "n/a: no daily closes of AAPL" in (stress_card.show(unknown).description or "")
 
 
+def _fallen(held):
+    """Shares of AAPL, a hundred in each trade, when SPY falls by a tenth."""
+    seen = frame(quote(AAPL, "100", "100"), quote(stock("SPY"), "500", "500"))
+    lots = [position(AAPL, lot("100", "90"), trade_id=t.trade_id) for t in held]
+    return stress.build(
+        seen,
+        scenario="spy-10",
+        lines=lines.lines_of(seen, trades=held, positions=lots),
+        trades=held,
+        equity_usd=D(20_000),
+        at_work_usd=D(10_000),
+        closes=b.CLOSES,
+    )
+
+
 def test_the_same_in_two_accounts_is_one_line_of_a_scenario():
     legs = (Leg(instrument=AAPL),)
     held = [
         trade(trade_id=name, account=name, symbol="AAPL", legs=legs, qty_open=D(100))
         for name in ("main", "far")
     ]
-    seen = frame(quote(AAPL, "100", "100"), quote(stock("SPY"), "500", "500"))
-    both = [position(AAPL, lot("100", "90"), trade_id=t.trade_id) for t in held]
-    made = lines.lines_of(seen, trades=held, positions=both)
-    report = stress.build(
-        seen,
-        scenario="spy-10",
-        lines=made,
-        trades=held,
-        equity_usd=D(20_000),
-        at_work_usd=D(10_000),
-        closes=b.CLOSES,
-    )
+    report = _fallen(held)
     (row,) = report.rows
     assert row.pnl_usd == report.total_usd < 0
 
@@ -125,17 +129,7 @@ def test_a_limit_of_several_accounts_is_shown_where_it_is_fullest():
 
 def test_a_hedge_is_thought_of_when_a_scenario_costs_more_than_a_percent():
     held = [trade(symbol="AAPL", legs=(Leg(instrument=AAPL),), qty_open=D(100))]
-    seen = frame(quote(AAPL, "100", "100"), quote(stock("SPY"), "500", "500"))
-    made = lines.lines_of(seen, trades=held, positions=[position(AAPL, lot("100", "90"))])
-    report = stress.build(
-        seen,
-        scenario="spy-10",
-        lines=made,
-        trades=held,
-        equity_usd=D(20_000),
-        at_work_usd=D(10_000),
-        closes=b.CLOSES,
-    )
+    report = _fallen(held)
     assert report.total_usd < 0
     assert report.hedge.startswith("sell $")
     assert "shares" in report.hedge
