@@ -43,6 +43,8 @@ log = logging.getLogger(__name__)
 
 FILL_WAIT_S = 1.0
 """The execution usually follows its order's report; after so long it is asked for."""
+_ODD_S = 60.0
+"""One kind of what cannot be read keeps entries waiting so often at most."""
 BACK_AGAIN_S = 5.0
 """The returns of a stream are compared so often at most."""
 _EDGE_S = 0.05
@@ -126,15 +128,28 @@ async def _take(desk: Desk, broker: str, event: BrokerEvent) -> None:
             "admin", f"⏰ {broker}: {event.note}", note_id=f"warned-{broker}-{day}-{event.note}"
         )
     elif isinstance(event, Odd):
-        desk.gates[broker] = "it said something unknown"
-        desk.doubts.unpolled.add(broker)  # it may have been a fill
-        raw = desk.broker(broker).unnamed(event.raw)
-        log.warning("%s sent something unknown: %s: %s", broker, event.note, raw)
-        await desk.tell(
-            "admin",
-            f"{broker} sent something unknown: {event.note}",
-            note_id=f"odd-{broker}-{new_york_date(desk.clock.now())}-{event.note}",
-        )
+        await _odd(desk, broker, event)
+
+
+async def _odd(desk: Desk, broker: str, event: Odd) -> None:
+    """What nobody can read may be a fill: it is looked for, and entries wait for a comparison.
+
+    For a kind that goes on and on they wait once a minute: else it would keep them out for good,
+    and its comparisons would take the turns of orders.
+    """
+    is_first = desk.is_due(f"odd {broker} {event.note}", _ODD_S)
+    raw = desk.broker(broker).unnamed(event.raw)
+    level = logging.WARNING if is_first else logging.DEBUG
+    log.log(level, "%s sent something unknown: %s: %s", broker, event.note, raw)
+    desk.doubts.unpolled.add(broker)
+    if not is_first:
+        return
+    desk.gates[broker] = "it said something unknown"
+    await desk.tell(
+        "admin",
+        f"{broker} sent something unknown: {event.note}",
+        note_id=f"odd-{broker}-{new_york_date(desk.clock.now())}-{event.note}",
+    )
 
 
 def _look_for_fee(desk: Desk, broker: str, event: Filled) -> None:

@@ -403,6 +403,28 @@ async def test_an_unknown_event_is_shown_and_the_stream_lives(rig):  # O-20
     await at_rest(rig)
 
 
+async def test_what_a_broker_says_again_and_again_keeps_no_entry_out_for_good(rig):  # O-20
+    shut = []
+    for second in range(130):
+        odd = Odd(note="a message of an unknown kind", raw=f"stamped {second}")
+        await send.on_event(rig.desk, "paper", odd)
+        if not rig.desk.is_reconciled:
+            shut.append(second)
+        await monitor.sweep(rig.desk)
+        rig.clock.advance(1)
+    assert shut == [0, 60, 120]
+    await rig.say(BUY)
+    assert await orders(rig)
+
+
+async def test_of_what_goes_on_and_on_each_may_be_a_fill_and_is_looked_for(rig):
+    await waiting(rig, BUY)
+    await send.on_event(rig.desk, "paper", Odd(note="an order without legs", raw="1"))
+    rig.desk.doubts.unpolled.clear()
+    await send.on_event(rig.desk, "paper", Odd(note="an order without legs", raw="2"))
+    assert rig.desk.doubts.unpolled == {"paper"}
+
+
 async def test_what_could_not_be_read_may_be_a_fill_and_is_looked_for_at_the_polls_pace(rig):
     await waiting(rig, BUY)
     await watch.round_of(rig.desk)
