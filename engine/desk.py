@@ -108,8 +108,6 @@ class Desk(Background):
         """Stops whose end is decided and not written down yet: other accounts count them."""
         self.doubts = Doubts()
         """What is not known for sure of orders, and since when."""
-        self.stories: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
-        """Alert -> lock of its record, while anybody holds or waits for it."""
         self.unsent: dict[str, str] = {}
         """Entry that provably never left -> why: it may go to the next account of a list."""
         self.pauses: dict[str, float] = {}
@@ -130,7 +128,8 @@ class Desk(Background):
         """Trade id -> best and worst unit price since the last commit of the trade."""
         self.marks: dict[str, tuple[Decimal, float]] = {}
         """Instrument -> its broker's own price, and the monotonic time at which it was asked."""
-        self._locks: dict[str, asyncio.Lock] = {}
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        """Whoever holds or awaits one keeps it: of trades that are over none stays."""
         self._by_channel = {p.channel_id: p for p in settings.sources.values()}
 
     def follow(
@@ -148,7 +147,7 @@ class Desk(Background):
     # -- reading ----------------------------------------------------------------------------
 
     def lock(self, name: str) -> asyncio.Lock:
-        """The lock of an account (decisions) or of ``trade:<id>`` (its exits)."""
+        """The lock of an account (decisions), of ``trade:<id>`` (exits) or of ``story:<alert>``."""
         lock = self._locks.get(name)
         if lock is None:
             lock = self._locks[name] = asyncio.Lock()

@@ -27,10 +27,7 @@ def story(desk: Desk, alert_id: str) -> asyncio.Lock:
 
     Several accounts may be about the same alert at once.
     """
-    lock = desk.stories.get(alert_id)
-    if lock is None:
-        lock = desk.stories[alert_id] = asyncio.Lock()
-    return lock
+    return desk.lock(f"story:{alert_id}")
 
 
 def of_order(desk: Desk, order: Order) -> list[Record]:

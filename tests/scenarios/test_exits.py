@@ -502,3 +502,12 @@ async def test_nothing_grows_when_trades_are_over(rig):
     assert not desk.backoff.names()
     assert not desk.health
     assert not desk._vigils or all(n.startswith(("cancel", "sweep")) for n in desk._vigils)
+
+
+async def test_a_trade_that_is_over_leaves_no_lock_behind(rig):
+    first = await held(rig)
+    await manage.close(rig.desk, first.trade_id, TRADER)
+    await quotes(rig, "2.30", "2.30")
+    assert (await only(rig)).state is TradeState.CLOSED
+    await rig.rest()
+    assert not [name for name in rig.desk._locks if first.trade_id in name or "story" in name]
