@@ -88,13 +88,15 @@ async def on_external(
             _adopt(desk, parts, fill, left)
         if not await _commit(desk, fill, parts):
             return False
-    await desk.tell(
-        "admin",
-        said
-        or f"{fill.account}: {fill.side} {fill.qty:f} {fill.instrument.label} @ {fill.price:f} was "
-        "traded outside TradeStream. It is in the books; nothing was sent because of it.",
-        note_id=f"external-{fill.execution_id}",
-    )
+    if said or left < fill.qty:  # what was adopted says so itself
+        await desk.tell(
+            "admin",
+            said
+            or f"{fill.account}: {fill.side} {fill.qty:f} {fill.instrument.label} @ "
+            f"{fill.price:f} was traded outside TradeStream. It is in the books; nothing was sent "
+            "because of it.",
+            note_id=f"external-{fill.execution_id}",
+        )
     await _follow_up(desk, parts)
     return True
 

@@ -74,7 +74,9 @@ async def test_an_outside_trade_is_adopted_counted_and_never_undone(rig):  # O-1
     await rig.rest()
     assert rig.trade().qty_open == 5
     assert rig.desk.broker("paper").n_submits == before
-    assert any("traded outside" in n for n in rig.notes())
+    told = [n for n in rig.notes() if "traded outside" in n]
+    assert len(told) == 2, "once for each"
+    assert all("It has no stop: somebody has to decide" in n for n in told)
     await check(rig)
 
 
