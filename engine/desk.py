@@ -128,6 +128,8 @@ class Desk(Background):
         """Trade id -> best and worst unit price since the last commit of the trade."""
         self.marks: dict[str, tuple[Decimal, float]] = {}
         """Instrument -> its broker's own price, and the monotonic time at which it was asked."""
+        self.unopened: set[str] = set()
+        """Accounts without their broker's money in the books yet: no day of theirs has begun."""
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         """Whoever holds or awaits one keeps it: of trades that are over none stays."""
         self._by_channel = {p.channel_id: p for p in settings.sources.values()}

@@ -39,6 +39,7 @@ from engine.flows import (
     heard,
     late_fill,
     load,
+    opening,
     polled,
     renamed,
     repriced,
@@ -129,6 +130,9 @@ async def _account(desk: Desk, broker: str, account: str) -> list[str]:
         if not findings.is_clean:
             await _adopt(desk, broker, account, before, findings, seen)
             left = _judged(desk, account, seen)
+    is_begun = await opening.finish(desk, account, left)
+    if is_begun:
+        left = _judged(desk, account, seen)
     await ends.net(desk, account, {gap.instrument for gap in left.positions})
     desk.doubts.settled(account, {gap.instrument.key for gap in left.positions})
     fewer.settled(desk, account, left.positions)
@@ -138,7 +142,8 @@ async def _account(desk: Desk, broker: str, account: str) -> list[str]:
     is_money = left.cash is not None and replace(left, cash=None).is_clean
     if is_money and desk.is_due(f"cash {account}", _CASH_EVERY_S):
         compare_later(desk, broker, _CASH_MOVES_S, "cash")
-    await _record(desk, account, lines, still, is_money=is_money)
+    if still or not is_begun:
+        await _record(desk, account, lines, still, is_money=is_money)
     desk.compared_at[account] = desk.clock.now()
     await heard.note(desk, account, began_at)
     desk.compared[account] = Compared(
@@ -391,7 +396,8 @@ async def _adopt(
             await _adopt_position(desk, account, gap)
     is_same = before.cash is not None and found.cash == before.cash
     # What is corrected in a moment, or has filled unheard, has moved its money already.
-    is_later = found.positions or unsure or _is_changing(seen)
+    is_later = bool(found.positions or unsure) or _is_changing(seen)
+    is_later |= account in desk.unopened  # it is what its books begin with
     cash = found.cash if is_same and not is_later else None
     if cash is None or _may_be_paid_for(desk, account, cash.usd):
         return

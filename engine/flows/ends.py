@@ -500,6 +500,16 @@ def _opened(desk: Desk, booking: ledger.Booking, why: str) -> Event:
     exits = "It has no stop: somebody has to decide about it."
     if trade.stop is not None:
         exits = f"Its stop is {trade.stop.price:f}."
+    notes = [
+        desk.note(
+            "admin",
+            f"{trade.account}: {execution.side} {execution.qty:f} {execution.instrument.label} @ "
+            f"{execution.price:f} is in the books because {why}. {exits}",
+            note_id=f"adopted-{execution.execution_id}",
+        )
+    ]
+    if trade.account in desk.unopened:  # told with all else that is held there
+        notes = []
     return desk.event(
         "position.opened",
         trade.alert_id,
@@ -509,12 +519,7 @@ def _opened(desk: Desk, booking: ledger.Booking, why: str) -> Event:
         booking.order,
         booking.position,
         booking.account,
-        desk.note(
-            "admin",
-            f"{trade.account}: {execution.side} {execution.qty:f} {execution.instrument.label} @ "
-            f"{execution.price:f} is in the books because {why}. {exits}",
-            note_id=f"adopted-{execution.execution_id}",
-        ),
+        *notes,
         cards=(("trade", trade.trade_id, "orders"),),
         trade_id=trade.trade_id,
         qty=str(execution.qty),
@@ -624,8 +629,13 @@ def _adopt(
 # -- money ----------------------------------------------------------------------------------------
 
 
-async def on_cash(desk: Desk, account_name: str, usd: Decimal, theirs: Decimal) -> None:
-    """Cash that came or went at the broker without a trade: a deposit, a fee, interest."""
+async def on_cash(
+    desk: Desk, account_name: str, usd: Decimal, theirs: Decimal, *, is_first: bool = False
+) -> None:
+    """Cash that came or went at the broker without a trade: a deposit, a fee, interest.
+
+    ``is_first``: what its books begin with, of which people are told apart.
+    """
     async with desk.lock(account_name):
         account = desk.book.accounts[account_name]
         if usd == 0 or account.cash_usd + usd != theirs:
@@ -636,13 +646,14 @@ async def on_cash(desk: Desk, account_name: str, usd: Decimal, theirs: Decimal) 
             f"{account_name}: the broker has {usd:+,.2f} dollars of cash that no trade explains. "
             "It is booked as money put in or taken out."
         )
+        notes = [] if is_first else [desk.note("admin", said, note_id=name)]
         await desk.commit(
             desk.event(
                 "cash.external",
                 f"account-{account_name}",
                 after,
                 entry,
-                desk.note("admin", said, note_id=name),
+                *notes,
                 usd=str(usd),
             )
         )

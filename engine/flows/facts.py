@@ -281,6 +281,8 @@ def _recent_entries(
 
 async def roll(desk: Desk, account_name: str) -> None:
     """Begin the account's new session day, or trip its daily breaker; caller holds its lock."""
+    if account_name in desk.unopened:
+        return
     account = desk.book.accounts[account_name]
     worth, open_pnl = _marked(desk, account)
     fresh = _rolled(desk, account, _nearly(desk, account) if worth is None else worth)

@@ -28,6 +28,7 @@ from engine.flows import (
     left_behind,
     lone_legs,
     manual,
+    opening,
     priced,
     prop,
     quiet,
@@ -322,11 +323,13 @@ async def _alarm(desk: Desk, trade_id: str) -> None:
     while since := _bare_since(desk, trade_id):
         bare_s = desk.stopwatch.age_s(trade_id, since)
         left_s = desk.settings.unprotected_alarm_s - bare_s
+        trade = desk.book.trades[trade_id]
+        if trade.stop is None and opening.was_held(desk, trade):
+            return  # people were told so when its books began
         if left_s <= 0:
-            symbol = desk.book.trades[trade_id].symbol
             await desk.tell(
                 "admin",
-                f"⚠ {symbol} ({trade_id}) has no working stop for {bare_s:.0f} s.",
+                f"⚠ {trade.symbol} ({trade_id}) has no working stop for {bare_s:.0f} s.",
                 note_id=f"naked-{trade_id}-{since:%d%H%M%S}",
             )
             return

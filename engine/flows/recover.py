@@ -3,10 +3,8 @@
 import asyncio
 import logging
 from collections.abc import Mapping
-from dataclasses import replace
 from functools import partial
 
-from engine import ledger
 from engine.asking import answered_within
 from engine.desk import Desk
 from engine.domain.errors import (
@@ -15,9 +13,7 @@ from engine.domain.errors import (
     TradeStreamError,
     WrongEnvironment,
 )
-from engine.domain.record import Record
-from engine.domain.trade import Account
-from engine.flows import doubt, heard, mode, send, settle
+from engine.flows import doubt, mode, opening, send, settle
 from engine.flows.compare import compare
 from engine.flows.glance import is_as_left
 from engine.flows.hear import QUIET
@@ -47,7 +43,7 @@ async def start(desk: Desk) -> str:
         StoreUnavailable: nothing was started.
     """
     await load(desk)
-    await _open_accounts(desk)
+    await opening.of_all(desk)
     lines = [
         f"{len(desk.book.open_trades())} open, {len(desk.book.approvals)} waiting for approval"
     ]
@@ -233,30 +229,6 @@ async def _side_by_side(desk: Desk, names: list[str]) -> None:
     for error in found:
         if isinstance(error, BaseException):
             raise error
-
-
-async def _open_accounts(desk: Desk) -> None:
-    """First start: an account begins with its opening deposit."""
-    store, now = desk.store, desk.clock.now()
-    newest = await store.events(after=store.health().last_seq - 1, limit=1)
-    for name, broker in desk.settings.accounts.items():
-        if name in desk.book.accounts:
-            first = await store.events(ref=f"account-{name}", limit=1)
-            if first and newest:
-                desk.opened_at[name] = first[0].event.at
-                desk.heard_until[name] = heard.until(desk, name) or newest[0].event.at
-            continue
-        desk.opened_at[name] = now
-        account = Account(name=name, broker=broker)
-        mark = heard.begun(desk, name)
-        puts: list[Record] = [account, mark]
-        cash = desk.settings.start_cash_usd.get(name)
-        if cash is not None:
-            funded, entry = ledger.deposit(account, cash, now, f"deposit-{name}")
-            puts = [replace(funded, version=1), entry, mark]
-        await desk.commit(
-            desk.event("account.opened", f"account-{name}", *puts, cash_usd=str(cash))
-        )
 
 
 async def _tell_interrupted(desk: Desk) -> list[str]:
