@@ -7,6 +7,7 @@ from decimal import Decimal
 from engine.asking import answered_within
 from engine.brokers import BrokerOrder
 from engine.domain.compared import PositionGap
+from engine.domain.order import Purpose
 
 
 @dataclass(slots=True)
@@ -30,8 +31,9 @@ class Doubts:
     fewer: dict[str, tuple[PositionGap, Decimal]] = field(default_factory=dict)
     """``account|instrument`` of which less is held there than booked, for long enough, with what
     exits had sold of it by then."""
-    covers: dict[str, Decimal] = field(default_factory=dict)
-    """Trade whose stop its broker ended -> units that stops which are none of ours may take."""
+    covers: dict[tuple[str, Purpose], tuple[Decimal, frozenset[str]]] = field(default_factory=dict)
+    """Trade whose stop or close its broker ended -> units that exits which are none of ours may
+    take in its place, and their numbers."""
     cut: set[str] = field(default_factory=set)
     """Stops that work for less than we asked for, and than is held."""
     held: dict[str, frozenset[tuple[str, Decimal]]] = field(default_factory=dict)

@@ -80,6 +80,7 @@ def plan(
     broker_stops: bool,
     is_beside: bool = False,
     theirs: Decimal = ZERO,
+    closing: Decimal = ZERO,
 ) -> tuple[Step, ...]:
     """Next legal steps for a trade's exits; nothing when all is as wanted or has to wait.
 
@@ -89,6 +90,7 @@ def plan(
         broker_stops: Whether its broker can hold a stop for this unit.
         is_beside: Whether what its stops do not cover gets another one beside them.
         theirs: Units that stops which are none of ours may take: no room for ours.
+        closing: Units that closes which are none of ours may take: they serve our requests.
     """
     exits = _exits_of(orders)
     steps: list[Step] = _entry_cancels(orders) if trade.closes else []
@@ -99,11 +101,12 @@ def plan(
     missing, stale = _match(shares, exits.closes)
     steps += _cancels(stale, "not wanted any more")
     wanted = sum((qty for _, qty in shares), ZERO)
-    goal = max(min(held - wanted, held - exits.closing) - theirs, ZERO)
+    taken_by_closes = exits.closing + closing
+    goal = max(min(held - wanted, held - taken_by_closes) - theirs, ZERO)
     ways = _steps_beside if is_beside and exits.stops else _stop_steps
     stop_steps, taken = ways(trade, exits, goal, broker_stops=broker_stops)
     steps += [s for s in stop_steps if not isinstance(s, Submit)]
-    steps += _submits(missing, min(held - taken, wanted) - exits.closing)
+    steps += _submits(missing, min(held - taken, wanted) - taken_by_closes)
     steps += [s for s in stop_steps if isinstance(s, Submit)]
     return tuple(steps)
 

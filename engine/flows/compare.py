@@ -374,6 +374,8 @@ async def _adopt(
         await _end_zombie(desk, broker, account, report)
     await covered.listed(desk, account, found.external_orders)
     for report in found.external_orders:
+        if covered.is_taken(desk, report):
+            continue  # which was told
         closes = _OURS_TOO if _may_protect(desk, account, report) else ""
         await desk.tell(
             "admin",

@@ -14,11 +14,12 @@ from engine.domain.order import Order, OrderState, Purpose
 from engine.domain.record import Event
 from engine.domain.trade import Trade, TradeState
 from engine.exits.plan import close_request
-from engine.flows import effects, settle
+from engine.flows import covered, effects, settle
 from engine.ledger.trips import still_coming
 
 SAID_ALREADY = "it is being closed already; nothing more was sent"
 SAID_SHORT = "it is held the other way round: flatten it in the broker's app; nothing was sent"
+_SAID_THEIRS = "an order that is none of ours is to close it; ours goes out once that is gone"
 _SAID_APART = "it makes no whole unit: each of its legs is closed by itself in a moment"
 _ANSWER_S = 5.0
 """How long the answer waits for brokers; they are waited for longer on the side."""
@@ -110,7 +111,7 @@ async def _ask(
             if len(trade.legs) > 1 and not trade.qty_open:
                 desk.doubts.closing[trade.trade_id] = reason
             if after is trade:
-                outcome[trade.trade_id] = _unasked(trade)
+                outcome[trade.trade_id] = _unasked(desk, trade)
                 continue
             asked.append(trade.trade_id)
             events.append(
@@ -134,9 +135,11 @@ async def _ask(
         return asked
 
 
-def _unasked(trade: Trade) -> str:
+def _unasked(desk: Desk, trade: Trade) -> str:
     if trade.qty_open < 0:
         return SAID_SHORT
+    if covered.closing(desk, trade):
+        return _SAID_THEIRS
     return SAID_ALREADY if trade.closes or len(trade.legs) == 1 else _SAID_APART
 
 
@@ -170,6 +173,8 @@ def _state(desk: Desk, trade_id: str) -> str:
         return "closing: its stop is being cancelled"
     if len(trade.legs) > 1 and all(o.purpose is Purpose.ENTRY for o in own):
         return _SAID_APART
+    if covered.closing(desk, trade):
+        return f"not closed yet: {_SAID_THEIRS}"
     return f"not closed yet: {_why(own)}; it is tried again"
 
 

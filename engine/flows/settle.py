@@ -74,17 +74,23 @@ async def _next(desk: Desk, trade_id: str, wish: Wished | None = None) -> bool:
         broker_stops = capable.holds_stops(desk, trade)
         own = desk.book.orders_of(trade_id)
         there = fewer.within(desk, trade)
-        theirs = covered.of(desk, trade)
-        noted = _noted(desk, trade, is_protected(there, own, broker_stops, theirs))
-        is_beside = capable.adds_stops(desk, trade)
-        planned = plan(there, own, broker_stops=broker_stops, is_beside=is_beside, theirs=theirs)
+        theirs, closing = covered.of(desk, trade), covered.closing(desk, trade)
+        noted = _noted(desk, trade, is_protected(there, own, broker_stops, theirs + closing))
+        planned = plan(
+            there,
+            own,
+            broker_stops=broker_stops,
+            is_beside=capable.adds_stops(desk, trade),
+            theirs=theirs,
+            closing=closing,
+        )
         steps = tuple(capable.fitted(desk, trade, step) for step in planned)
         step = next((s for s in steps if not _must_wait(desk, noted, s)), None)
         if _must_rest(desk, trade_id):
             step = None
         if isinstance(step, Cancel):  # from here on it may stand bare, whenever its end is heard of
             left = [o for o in own if o.order_id != step.order.order_id]
-            noted = _noted(desk, noted, is_protected(there, left, broker_stops, theirs))
+            noted = _noted(desk, noted, is_protected(there, left, broker_stops, theirs + closing))
         with _let_go(desk, step):
             if noted is not trade and (step is None or isinstance(step, Cancel)):
                 before = (*before, _protection(desk, noted))
@@ -109,7 +115,7 @@ def _must_wait(desk: Desk, trade: Trade, step: Step) -> bool:
     if desk.backoff.must_wait(_name(trade.trade_id, step)):
         return True
     if isinstance(step, Submit):
-        is_unclear = step.purpose == "stop" and covered.is_open(desk, trade.trade_id)
+        is_unclear = covered.is_open(desk, trade.trade_id, Purpose(step.purpose))
         return is_unclear or not capable.has_legs_for(desk, trade, step)
     if isinstance(step, Cancel) and absence.is_repeated_soon(desk, step.order):
         return True

@@ -9,6 +9,8 @@ from dataclasses import replace
 import pytest
 
 from engine.domain.order import OrderState, OrderType, Purpose, Side
+from engine.domain.record import changed
+from engine.domain.trade import CloseRequest
 from engine.flows import flatten, recover
 from tests.conformance.broker_bench import D
 from tests.scenarios.test_desk_at_venues import TRADER, at
@@ -121,6 +123,7 @@ async def test_no_second_stop_is_sent_beside_one_that_took_its_place_unnamed(nam
                 await it.die()
                 await it.start()
         assert len(told(it, "none of ours")) == 1
+        assert not told(it, "Take yours back"), "the desk has none beside it"
         (foreign,) = await exits(it)
         await it.bench.venue.exchange.cancel(foreign.account, foreign.client_order_id)
         await it.seconds(5)
@@ -141,6 +144,96 @@ async def test_one_that_took_its_place_unnamed_closes_the_trade_as_it_fills(name
         assert await it.held() == 0
         assert not it.desk.book.open_trades()
         assert not await exits(it)
+        await it.true()
+
+
+@pytest.mark.parametrize("name", UNNAMED)
+async def test_what_took_the_place_of_a_stop_has_filled_and_nothing_is_sent_in_its_place(name):
+    """Its end was seen before its fill: at E*TRADE a stop of what was held no more was sent."""
+    async with at(name) as it:
+        stop = await stopped(it)
+        await it.bench.venue.by_hand(stop.broker_id, D("1.70"), is_named=False)
+        await it.seconds(20)
+        await it.seconds(20, "1.65", "1.66")
+        assert not it.desk.book.open_trades()
+        assert not told(it, "was refused")
+        await it.true()
+
+
+async def closing(it):
+    """A close of all that is held, which works; whole spreads have such a limit, for one."""
+    (trade,) = it.desk.book.open_trades()
+    now, qty = it.bench.clock.now(), trade.qty_open
+    asked = CloseRequest(
+        request_id="R", qty=qty, reason="target", limit=it.bench.px("2.50"), asked_at=now
+    )
+    after = changed(trade, closes=(asked,))
+    await it.desk.commit(it.desk.event("close.asked", trade.alert_id, after))
+    await it.seconds(6)
+    (close,) = [o for o in it.desk.book.orders.values() if o.purpose is Purpose.CLOSE]
+    assert close.state is OrderState.ACCEPTED
+    return close
+
+
+@pytest.mark.parametrize("is_spread", [False, True])
+@pytest.mark.parametrize("name", UNNAMED)
+async def test_no_second_close_is_sent_beside_one_that_took_its_place_unnamed(name, is_spread):
+    """Two closes of all that was held stood at the broker: together they opened the other side."""
+    async with at(name) as it:
+        await (it.enter_spread() if is_spread else it.enter())
+        await it.seconds(8)
+        close = await closing(it)
+        await it.bench.venue.by_hand(close.broker_id, D("2.40"), is_named=False)
+        for n in range(20):
+            await it.seconds(2)
+            assert [(o.qty, abs(o.limit)) for o in await exits(it)] == [(close.qty, D("2.40"))], n
+            if n == 5:
+                await recover.again(it.desk, name)
+            if n == 10:
+                await it.die()
+                await it.start()
+        assert len(told(it, "none of ours")) == 1
+        assert not told(it, "Take yours back")
+        (foreign,) = await exits(it)
+        await it.bench.venue.exchange.cancel(foreign.account, foreign.client_order_id)
+        await it.seconds(6)
+        assert [(o.qty, abs(o.limit)) for o in await exits(it)] == [(close.qty, D("2.50"))], "gone"
+        await it.true()
+
+
+@pytest.mark.parametrize("is_at_once", [True, False])
+@pytest.mark.parametrize("name", UNNAMED)
+async def test_a_close_whose_successor_has_filled_is_not_sent_anew(name, is_at_once):
+    """Nothing was held any more: where a broker takes it all the same, it opens the other side."""
+    async with at(name) as it:
+        await it.enter()
+        await it.seconds(8)
+        close = await closing(it)
+        to = D("1.90" if is_at_once else "2.20")
+        await it.bench.venue.by_hand(close.broker_id, to, is_named=False)
+        await it.seconds(12)
+        await it.seconds(20, "2.25", "2.26")
+        assert not it.desk.book.open_trades()
+        assert not told(it, "was refused")
+        await it.true()
+
+
+@pytest.mark.parametrize("name", UNNAMED)
+async def test_at_the_stop_price_a_close_goes_out_beside_one_that_took_its_place(name):
+    """Nobody else would watch it: what somebody works far from the market is no way out."""
+    async with at(name) as it:
+        await it.enter()
+        await it.seconds(8)
+        close = await closing(it)
+        await it.bench.venue.by_hand(close.broker_id, D("2.40"), is_named=False)
+        await it.seconds(6)
+        (said,) = (await flatten.run(it.desk, TRADER)).values()
+        assert "none of ours" in said
+        await it.seconds(6)
+        assert await it.held() == 2
+        await it.seconds(8, "1.45", "1.46")
+        assert await it.held() == 0
+        assert not it.desk.book.open_trades()
         await it.true()
 
 
