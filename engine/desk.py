@@ -112,6 +112,10 @@ class Desk(Background):
         """Entry that provably never left -> why: it may go to the next account of a list."""
         self.pauses: dict[str, float] = {}
         """Exit that was not sent -> seconds that its broker asked us to wait."""
+        self.together: dict[str, dict[str, tuple[str, str]]] = {}
+        """Cause of which people are told just now -> notes that wait to be told in one."""
+        self.told_together: set[str] = set()
+        """Notes that were told with others."""
         self.balances: dict[str, Balance] = {}
         """Account -> money as its broker said last."""
         self.bands = Bands()

@@ -33,7 +33,7 @@ from engine.domain.errors import (
     StoreUnavailable,
 )
 from engine.domain.order import UNANSWERED, WORKING, Order, OrderState, Purpose
-from engine.flows import covered, effects, own, polled, splits
+from engine.flows import covered, effects, own, polled, splits, together
 from engine.flows.fills import on_fill
 from engine.market import new_york_date
 from engine.reconcile import GRACE
@@ -271,12 +271,16 @@ async def _pace_after(desk: Desk, before: Order, after: Order, why: str) -> None
         desk.backoff.wait(pace, min(FIRST_S * 2 ** min(n - 2, 30), most_s))
     is_odd = n > 1 or after.state is OrderState.REJECTED
     if is_odd and desk.is_due(f"told of {pace}", _TOLD_S):
-        await desk.tell(
-            "admin",
+        ended = f"{after.state.lower()}{f': {why}' if why else ''}"
+        await together.tell(
+            desk,
+            f"{after.broker} ended a {after.purpose}: {ended}",
             f"⚠ {after.broker} took the {after.purpose} of {after.trade_id} and ended it by itself "
-            f"({after.state.lower()}{f': {why}' if why else ''}). It is sent anew, later and "
-            "later; meanwhile the desk watches the price itself.",
-            note_id=f"ended-{after.order_id}",
+            f"({ended}). It is sent anew, later and later; meanwhile the desk watches the price "
+            "itself.",
+            f"ended-{after.order_id}",
+            name=after.trade_id,
+            more=f"{after.broker} ended the {after.purpose} of these too, which are sent anew",
         )
 
 

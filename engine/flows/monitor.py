@@ -37,6 +37,7 @@ from engine.flows import (
     send,
     settle,
     splits,
+    together,
     water,
 )
 from engine.market import new_york_date
@@ -327,10 +328,14 @@ async def _alarm(desk: Desk, trade_id: str) -> None:
         if trade.stop is None and opening.was_held(desk, trade):
             return  # people were told so when its books began
         if left_s <= 0:
-            await desk.tell(
-                "admin",
-                f"⚠ {trade.symbol} ({trade_id}) has no working stop for {bare_s:.0f} s.",
-                note_id=f"naked-{trade_id}-{since:%d%H%M%S}",
+            named = f"{trade.symbol} ({trade_id})"
+            await together.tell(
+                desk,
+                "naked",
+                f"⚠ {named} has no working stop for {bare_s:.0f} s.",
+                f"naked-{trade_id}-{since:%d%H%M%S}",
+                name=named,
+                more="These have no working stop either",
             )
             return
         await desk.clock.sleep(left_s)

@@ -16,7 +16,7 @@ from engine.desk import Desk
 from engine.domain.money import ZERO
 from engine.domain.quote import UnitQuote
 from engine.domain.trade import Trade, TradeState
-from engine.flows import covered
+from engine.flows import covered, together
 from engine.flows.hear import QUIET
 
 _EVERY_S = 3.0
@@ -126,9 +126,13 @@ async def _tell(desk: Desk, trade: Trade, stop: Decimal, doubt: Doubt | None) ->
             f"{seen.source} says {seen.bid:f} / {seen.ask:f} ({doubt.why}), which is not believed "
             "before it has stood for a while or somebody else says so"
         )
-    await desk.tell(
-        "admin",
-        f"⚠ {trade.symbol} ({trade.trade_id}): {why}. Its stop at {stop:f} does not rest at the "
-        "broker: until then it is watched by the broker's own mark alone, where it has one.",
-        note_id=f"{'unpriced' if doubt is None else 'doubted'}-{trade.trade_id}-{now:%d%H}",
+    cause, named = "unpriced" if doubt is None else "doubted", f"{trade.symbol} ({trade.trade_id})"
+    await together.tell(
+        desk,
+        cause,
+        f"⚠ {named}: {why}. Its stop at {stop:f} does not rest at the broker: until then it is "
+        "watched by the broker's own mark alone, where it has one.",
+        f"{cause}-{trade.trade_id}-{now:%d%H}",
+        name=named,
+        more="The same of these, whose stops do not rest at the broker either",
     )

@@ -28,7 +28,7 @@ from engine.domain.record import Event, changed
 from engine.domain.trade import Trade, TradeState
 from engine.exits import Cancel, Replace, Step, Submit
 from engine.exits.plan import is_protected, plan
-from engine.flows import absence, capable, covered, effects, fewer, send, splits
+from engine.flows import absence, capable, covered, effects, fewer, send, splits, together
 from engine.waiting import CLOSE_S
 
 _MAX_STEPS = 25
@@ -265,11 +265,14 @@ async def _judge(desk: Desk, order: Order, name: str) -> None:
         return
     n = desk.backoff.failed(name, _longest_s(desk, order))
     if n == 1:
-        await desk.tell(
-            "admin",
+        await together.tell(
+            desk,
+            f"exits of {order.broker} refused: {after.reason}",
             f"⚠ An exit order of {order.trade_id} was refused: {after.reason}. It is tried again, "
             "later and later; meanwhile the desk watches the price itself.",
-            note_id=f"refused-{order.order_id}",
+            f"refused-{order.order_id}",
+            name=order.trade_id,
+            more="Exit orders of these were refused for the same reason, and are tried again too",
         )
     if order.purpose is Purpose.STOP:
         _look_soon(desk, order.trade_id)

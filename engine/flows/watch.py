@@ -21,7 +21,7 @@ from engine.desk import Desk
 from engine.domain.errors import RateLimited
 from engine.domain.money import ZERO
 from engine.domain.order import UNANSWERED, WORKING, Order, OrderState, OrderType, Purpose, Side
-from engine.flows import absence, polled, send, unseen
+from engine.flows import absence, polled, send, together, unseen
 from engine.flows.answers import in_time
 from engine.flows.hear import QUIET, compare_later, of_each
 from engine.reconcile import counted
@@ -288,15 +288,19 @@ async def _unseen(desk: Desk, order_id: str) -> None:
     if order.state is OrderState.PENDING_CANCEL:
         return  # it is to go, and the alarm of what is bare says so; perhaps it cannot be read
     if not await send.look_up(desk, order_id):
-        named = f"the stop of {order.legs[0].instrument.label} ({order_id}, {order.trade_id})"
-        said, how = f"lists {named} nowhere", "unseen"
+        label = f"{order.legs[0].instrument.label} ({order_id}, {order.trade_id})"
+        said, how = f"lists the stop of {label} nowhere", "unseen"
         if order_id in desk.doubts.unread:  # nothing is concluded from silence
-            said, how = f"does not answer when it is asked about {named}", "unread"
-        await desk.tell(
-            "admin",
+            said, how = f"does not answer when it is asked about the stop of {label}", "unread"
+        await together.tell(
+            desk,
+            f"{how} at {order.broker}",
             f"⚠ {order.broker} {said}. It may not work any more: look at the broker. A new one "
             "is sent once it is sure to be gone.",
-            note_id=f"{how}-{order_id}",
+            f"{how}-{order_id}",
+            name=label,
+            more=f"The same of more stops at {order.broker}",
+            within_s=desk.settings.unprotected_alarm_s,
         )
 
 
