@@ -34,6 +34,8 @@ class Doubts:
     covers: dict[tuple[str, Purpose], tuple[Decimal, frozenset[str]]] = field(default_factory=dict)
     """Trade whose stop or close its broker ended -> units that exits which are none of ours may
     take in its place, and their numbers."""
+    resized: dict[str, Decimal] = field(default_factory=dict)
+    """Order that works for another quantity than we asked for -> that quantity."""
     cut: set[str] = field(default_factory=set)
     """Stops that work for less than we asked for, and than is held."""
     held: dict[str, frozenset[tuple[str, Decimal]]] = field(default_factory=dict)

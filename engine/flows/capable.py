@@ -282,7 +282,8 @@ def _may_replace(desk: Desk, trade: Trade, step: Replace, caps: Caps | None) -> 
         return False
     if not desk.broker(trade.broker).caps.replaces_in_place:
         return False
-    return caps.replaces_qty or step.qty == step.order.qty
+    is_as_sent = step.order.order_id not in desk.doubts.resized
+    return caps.replaces_qty or (is_as_sent and step.qty == step.order.qty)
 
 
 def tif_of(desk: Desk, broker: str, legs: tuple[Leg, ...], wanted: Tif) -> Tif:

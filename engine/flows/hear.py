@@ -225,6 +225,7 @@ async def on_report(desk: Desk, report: BrokerOrder, *, asked: bool = False) -> 
         if after is not order:
             await _store(desk, order, after, report)
         missing = orders.needs_fills(after, report)
+    _note_size(desk, after, report)
     await _tell_cut(desk, after, report)
     await _tell_moved(desk, after, report)
     # Told in one: no question and no turn in a line is spent on it. A leg may have filled alone.
@@ -305,6 +306,15 @@ def _is_lone(desk: Desk, report: BrokerOrder) -> bool:
     """Whether legs of it are filled that are not booked, though they make no more whole units."""
     known = desk.book.executions
     return len(report.legs) > 1 and any(f.execution_id not in known for f in report.fills)
+
+
+def _note_size(desk: Desk, order: Order, report: BrokerOrder) -> None:
+    """Somebody may change it there; a line's size is told in more ways than one."""
+    is_live = order.state in WORKING and report.state in ("accepted", "partial")
+    if is_live and not order.carried and report.qty != order.qty:
+        desk.doubts.resized[order.order_id] = report.qty
+    else:
+        desk.doubts.resized.pop(order.order_id, None)
 
 
 async def _tell_cut(desk: Desk, order: Order, report: BrokerOrder) -> None:

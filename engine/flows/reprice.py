@@ -73,9 +73,20 @@ def judged(
         raise UserError("What that order belongs to is not known here. Nothing was changed.")
     if trade.closes:
         raise UserError("The trade is being closed. Nothing was changed.")
+    _check_size(desk, order, qty)
     _check_figures(order, price, qty)
     _check_stop(trade, intent, price)
     return Change(order=order, trade=trade, intent=_changed(desk, order, intent, price, qty))
+
+
+def _check_size(desk: Desk, order: Order, qty: Decimal | None) -> None:
+    """Raise UserError where which size is meant would be a guess."""
+    there = desk.doubts.resized.get(order.order_id)
+    if there is not None and qty is None:
+        raise UserError(
+            f"It was changed outside TradeStream, and is for {there:f} there, not {order.qty:f}: "
+            "say the quantity as well. Nothing was changed."
+        )
 
 
 def _check_figures(order: Order, price: Decimal | None, qty: Decimal | None) -> None:
@@ -186,7 +197,8 @@ def _swaps(desk: Desk, change: Change) -> bool:
     whole = desk.broker(change.order.broker).caps
     if not whole.replaces_in_place:
         return False
-    return bool(caps.replaces_qty) or change.qty == change.order.qty
+    is_as_sent = change.order.order_id not in desk.doubts.resized
+    return bool(caps.replaces_qty) or (is_as_sent and change.qty == change.order.qty)
 
 
 class _Vigil:

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from engine.domain.desk import AlertState
+from engine.domain.errors import UserError
 from engine.domain.order import OrderState, PlannedTarget
 from engine.domain.record import changed
 from engine.domain.source import Handling
@@ -60,6 +61,20 @@ async def test_a_quantity_that_its_broker_refused_is_not_wanted_any_more(refused
     more = await manual.plan(rig.desk, TRADER, wanted("5", trade_id=trade.trade_id, limit=d(187)))
     await manual.send(rig.desk, more, 78)
     assert rig.trade().qty_wanted == 15
+
+
+async def test_which_size_is_meant_is_asked_where_somebody_has_changed_it_in_the_app(refused):
+    """Four were left of ten: a new price alone would have made it ten again."""
+    rig, order_id = refused
+    rig.faults.reject = 0
+    (report,) = await rig.broker.open_orders("main")
+    await send.on_report(rig.desk, replace(report, qty=d(4)))
+    with pytest.raises(UserError, match="is for 4 there, not 10"):
+        await reprice.run(rig.desk, TRADER, order_id, price=d("188.5"))
+    new = await reprice.run(rig.desk, TRADER, order_id, price=d("188.5"), qty=d(4))
+    assert (new.state, new.qty, new.limit) == (OrderState.ACCEPTED, 4, d("188.5"))
+    await filled_with_the_execution_last(rig)
+    assert rig.trade().qty_open == 4
 
 
 @pytest.mark.parametrize("qty", [1, 3, 25])

@@ -11,7 +11,7 @@ import pytest
 from engine.domain.order import OrderState, OrderType, Purpose, Side
 from engine.domain.record import changed
 from engine.domain.trade import CloseRequest
-from engine.flows import flatten, recover
+from engine.flows import flatten, manage, recover
 from tests.conformance.broker_bench import D
 from tests.scenarios.test_desk_at_venues import TRADER, at
 
@@ -291,6 +291,22 @@ async def test_a_stop_that_is_moved_under_its_own_number_is_told_once(name):
         assert f"not at {stop.stop:f}" in said
         assert len(await exits(it)) == 1
         await it.protected()
+
+
+@pytest.mark.parametrize("qty", [1, 3])
+async def test_a_stop_of_another_size_than_ours_is_moved_by_one_anew(qty):
+    """Where a change keeps the size the move was refused, told as trouble, and tried again."""
+    async with at("tastytrade") as it:
+        stop = await stopped(it)
+        await it.bench.venue.by_hand(stop.broker_id, D("1.50"), qty=qty)
+        await it.seconds(6)
+        (trade,) = it.desk.book.open_trades()
+        await manage.set_stop(it.desk, trade.trade_id, TRADER, D("1.60"))
+        await it.seconds(6)
+        assert [(o.qty, o.stop) for o in await exits(it)] == [(2, D("1.60"))]
+        assert not told(it, "refused")
+        assert len(told(it, "There it is")) == 1
+        await it.true()
 
 
 async def test_of_a_stop_that_is_cut_and_moved_away_the_desk_watches_the_rest():

@@ -328,14 +328,23 @@ class TastytradeVenue(Venue):
         return 200, {**self._order(new, await self._report(new)), "status": "Received"}, {}
 
     async def by_hand(
-        self, number: str, to: Decimal, *, keeps_id: bool = False, is_named: bool = True
+        self,
+        number: str,
+        to: Decimal,
+        *,
+        keeps_id: bool = False,
+        is_named: bool = True,
+        qty: int | None = None,
     ) -> str:
         """A person moves a stop or a limit in the app; the number of the new order.
 
         ``keeps_id``: it bears the identifier of the old one. ``is_named``: both name each other.
+        ``qty``: it is for so many from then on.
         """
         old = self.orders[int(number)]
         body = {**old.body, "stop-trigger" if "stop-trigger" in old.body else "price": str(to)}
+        if qty is not None:
+            body["legs"] = [{**leg, "quantity": qty} for leg in body["legs"]]
         if not keeps_id:
             body.pop("external-identifier", None)
         key = self._free_key(str(body.get("external-identifier") or f"APP{next(self._tokens)}"))
