@@ -86,6 +86,8 @@ class Desk(Background):
         """Account -> when it was last compared with its broker, in this process."""
         self.opened_at: dict[str, datetime] = {}
         """Account -> when its books began."""
+        self.left_at: datetime | None = None
+        """When the life before this one last wrote anything down."""
         self.heard_until: dict[str, datetime] = {}
         """Account -> up to when its broker was heard, by earlier lives at first."""
         self.compared: dict[str, Compared] = {}

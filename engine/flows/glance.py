@@ -5,13 +5,16 @@ nothing that matters for the next entry stands in the list of what is over. It i
 """
 
 import asyncio
-from collections.abc import Sequence
-from datetime import timedelta
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+from functools import partial
 
 from engine import reconcile
 from engine.asking import Rank, asking
-from engine.brokers import Balance, Broker, BrokerOrder, BrokerPosition, Seen
+from engine.brokers import Balance, Broker, BrokerFill, BrokerOrder, BrokerPosition, Seen
 from engine.desk import Desk
+from engine.domain.instrument import Instrument
 from engine.domain.order import UNANSWERED, WORKING, Order, OrderState, Purpose, Side
 from engine.flows import absence, covered, effects, second_truth, send, splits, unsettled
 from engine.flows.compare import asked, of_these_books, take_in, together
@@ -20,8 +23,8 @@ from engine.reconcile import Findings
 _OPEN_ENDED = (*UNANSWERED, OrderState.PENDING_CANCEL)
 _LATELY = timedelta(minutes=10)
 _LOOKS, _PAUSE_S = 30, 0.25
-_MANY = 3
-"""Fewer are looked up one by one."""
+_MANY, _ASKED = 3, 15
+"""Fewer are looked up one by one; so many exits are asked for side by side at a start."""
 _SKEW = timedelta(minutes=1)
 """The broker's clock and ours need not agree."""
 
@@ -52,17 +55,22 @@ async def _agrees(desk: Desk, name: str, account: str) -> bool:
     splits.hold(desk, account, held)
     for report in working:
         await send.on_report(desk, report, asked=True)
-    unseen = _unseen(desk, account, working)
-    await _listed(desk, broker, account, unseen)
-    found = _found(desk, account, working, held, balance)
-    if await _explained(desk, broker, found, unseen):
-        found = _found(desk, account, working, held, balance)
-    if any(gap.is_less for gap in found.positions):
+    judged = partial(_found, desk, account, working, held, balance)
+    unworking = partial(_unseen, desk, account, working)
+    if _less(judged()):
         # Its stop may be gone as well: one anew for all that the books hold would sell it twice.
+        await _explain(desk, broker, account, unworking, held, judged)
+    unseen = unworking()
+    await _listed(desk, broker, account, unseen)
+    found = judged()
+    if _less(found):
         await _read_back(desk, broker, account, held)
-        found = _found(desk, account, working, held, balance)
+        found = judged()
     known = [desk.book.orders.get(o.order_id) for o in unseen]
     gone = [o for o in known if o is not None and o.state in WORKING]
+    for order in [o for o in gone if o.purpose is not Purpose.ENTRY and not _is_exit(desk, o)]:
+        gone.remove(order)  # of what is held no more: nothing waits for its end
+        desk.vigil(partial(send.look_up, desk, order.order_id), f"find {order.order_id}")
     await asyncio.gather(
         unsettled.resolve(desk, account, {gap.instrument for gap in found.positions}),
         *(send.look_up(desk, o.order_id) for o in gone),
@@ -111,28 +119,56 @@ async def _listed(desk: Desk, broker: Broker, account: str, unseen: Sequence[Ord
     absence.listed(desk, account, since, told, asked_at)
 
 
-async def _explained(desk: Desk, broker: Broker, found: Findings, unseen: Sequence[Order]) -> bool:
-    """Whether exits that the broker itself calls filled are all that it holds less of: booked then.
+async def _explain(
+    desk: Desk,
+    broker: Broker,
+    account: str,
+    unseen: Callable[[], Sequence[Order]],
+    held: Sequence[BrokerPosition],
+    judged: Callable[[], Findings],
+) -> None:
+    """Why less is held: exits filled, or somebody sold, since the desk went; booked then.
 
-    A question each; the lists of a long day are seconds of the broker's turns.
+    Of the lists what is newest, then a question for each exit: the lists of a long day are seconds
+    of the broker's turns. What does not come out of it is found when all is read.
     """
-    gaps = {gap.instrument: gap.qty for gap in found.positions if gap.is_less}
-    exits = [o for o in unseen if o.purpose is not Purpose.ENTRY and o.legs[0].instrument in gaps]
-    is_known = broker.caps.finds_by_client_id or all(o.broker_id for o in exits)
-    if not is_known or not 0 < len(exits) <= _MANY:
-        return False
-    said = [await asked(desk, broker.find(o.account, o.order_id)) for o in exits]
-    reports = [one.order for one in said if isinstance(one, Seen) and one.order.state == "filled"]
-    if len(reports) < len(exits):
-        return False
-    for order, report in zip(exits, reports, strict=True):
+    left_at = desk.left_at or desk.clock.now()
+    since = min(left_at, desk.clock.now()) - _SKEW
+    fills, reports = await asked(desk, _lately(broker, account, since))
+    await take_in(desk, account, since, of_these_books(desk, account, fills), reports, held)
+    gaps = _less(judged())
+    mine = [o for o in unseen() if o.purpose is not Purpose.ENTRY]
+    exits = [o for o in mine if o.legs[0].instrument in gaps]
+    if not broker.caps.finds_by_client_id or len(exits) > _ASKED:
+        return
+    said = await together(desk, *(broker.find(account, o.order_id) for o in exits))
+    ended = [one.order for one in said if isinstance(one, Seen) and one.order.state == "filled"]
+    if len(ended) < len(exits):
+        return
+    for order, report in zip(exits, ended, strict=True):
         news = (report.filled - order.filled) * order.legs[0].ratio
         gaps[order.legs[0].instrument] -= news if order.side is Side.BUY else -news
     if any(gaps.values()):
-        return False  # what somebody sold by hand is among it: that is read first
-    for report in reports:
+        return  # what somebody sold by hand is among it: that is read first
+    for report in ended:
         await send.on_report(desk, report, asked=True)
-    return True
+
+
+async def _lately(
+    broker: Broker, account: str, since: datetime
+) -> tuple[list[BrokerFill], list[BrokerOrder]]:
+    """Executions since, and the orders that they are of."""
+    if broker.caps.lists_done:
+        done = await broker.done_since(account, since)
+        return [fill for order in done for fill in order.fills], done
+    return await asyncio.gather(
+        broker.fills_since(account, since), broker.orders_since(account, since)
+    )
+
+
+def _less(found: Findings) -> dict[Instrument, Decimal]:
+    """What is held less of than is booked."""
+    return {gap.instrument: gap.qty for gap in found.positions if gap.is_less}
 
 
 async def _read_back(

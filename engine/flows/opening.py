@@ -20,6 +20,7 @@ async def of_all(desk: Desk) -> None:
     """First start: a paper account begins with its opening deposit, any other is compared first."""
     store, now = desk.store, desk.clock.now()
     newest = await store.events(after=store.health().last_seq - 1, limit=1)
+    desk.left_at = newest[0].event.at if newest else None
     for name, broker in desk.settings.accounts.items():
         cash = desk.settings.start_cash_usd.get(name)
         account = desk.book.accounts.get(name)

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,10 +13,13 @@ from bot.app import App
 from bot.config import load
 from bot.demo import world
 from engine.clock import SystemClock
-from engine.flows import facts
+from engine.desk import Desk
+from engine.domain.order import OrderType, Side
+from engine.flows import facts, glance, recover
 from tests.conformance.broker_bench import BROKERS
 from tests.conformance.venue_bench import VenueBench
 from tests.live import HandFeed
+from tests.scenarios.test_desk_at_venues import at
 
 NAMES = sorted(name for name in BROKERS if name != "paper" and " " not in name)
 
@@ -89,3 +93,62 @@ async def test_a_configured_broker_is_connected_compared_and_closed(
     finally:
         await app.stop()
         await bench.stop()
+
+
+@pytest.mark.parametrize("by_hand", [False, True])
+@pytest.mark.parametrize("name", ["etrade", "webull"])
+async def test_a_start_reads_no_long_list_where_exits_filled_or_somebody_sold_meanwhile(
+    name: str, by_hand: bool
+) -> None:
+    """Entries waited up to 42 s: the lists of the day were read to their end, and twice."""
+    async with at(name) as it:
+        bench, exchange = it.bench, it.bench.venue.exchange
+        for _ in range(4):
+            await it.enter(qty=1)
+        bench.it, first = bench.it2, bench.it
+        await it.enter(qty=1)
+        await it.seconds(20)
+        assert len(it.desk.book.open_trades()) == 5
+        number = bench.numbers["main"]
+        for n in range(12):  # somebody's, in the broker's own app
+            app = replace(bench.request(Side.BUY, 1, OrderType.LIMIT, limit="0.50"), account=number)
+            name_of_it = f"APP{n:05d}"
+            await exchange.submit(replace(app, client_order_id=name_of_it))
+            await exchange.cancel(number, name_of_it)
+        bench.clock.advance(120)
+        await it.desk.tell("admin", "the last word of this life")
+        await it.die()
+        bench.clock.advance(5)
+        if by_hand:
+            for order in await exchange.open_orders(number):
+                if order.legs[0].instrument == bench.it:
+                    await exchange.cancel(number, order.client_order_id)
+            sale = replace(bench.request(Side.SELL, 1, OrderType.MARKET), account=number)
+            await exchange.submit(replace(sale, client_order_id="APPSALE", reduces=False))
+        bench.board.put(bench.quote_of(bench.it, "2.00", "2.01"))
+        bench.board.put(bench.quote_of(first, "1.40", "1.41"))
+        bench.clock.advance(1)
+        bench.board.put(bench.quote_of(bench.it, "2.00", "2.01"))
+        bench.board.put(bench.quote_of(first, "1.40", "1.41"))
+        await exchange.settle()
+        if name == "webull":
+            bench.venue.largest_page = 2
+        else:
+            bench.venue.quirks.page = 2
+        seen = []
+
+        async def looked(desk: Desk, broker_name: str) -> bool:
+            asked = len(bench.venue.log.requests)
+            is_same = await glance.is_as_left(desk, broker_name)
+            pages = [r for r in bench.venue.log.requests[asked:] if "orders" in r.path]
+            seen.append((is_same, len(pages)))
+            return is_same
+
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(recover, "is_as_left", looked)
+            await it.start()
+        assert len(it.desk.book.open_trades()) == (not by_hand)
+        ((is_same, n_pages),) = seen
+        assert is_same
+        assert n_pages <= 10
+        await it.true()

@@ -458,6 +458,8 @@ class EtradeVenue(Venue):
             rows.append(_fund_order(self.clock.now()))
         if "status" in query:
             rows = [r for r in rows if r["OrderDetail"][0]["status"] == query["status"]]
+        if "symbol" in query:
+            rows = [r for r in rows if query["symbol"] in _symbols(r)]
         if "fromDate" in query:
             first, last = _day(query["fromDate"]), _day(query["toDate"])
             rows = [r for r in rows if first <= _placed_on(r) <= last]
@@ -682,6 +684,11 @@ def _product(thing: Instrument) -> dict[str, Any]:
         "expiryDay": thing.expiry.day,
         "strikePrice": float(thing.strike or 0),
     }
+
+
+def _symbols(row: dict[str, Any]) -> set[str]:
+    legs = row["OrderDetail"][0]["Instrument"]
+    return {leg["Product"]["symbol"] for leg in (legs if isinstance(legs, list) else [legs])}
 
 
 def _fund_order(now: datetime) -> dict[str, Any]:

@@ -126,6 +126,11 @@ class Sent:
         """Whether the broker's id is that of one of our orders."""
         return any(number == broker_id for _, number in self._by_broker_id)
 
+    def symbol_of(self, broker_id: str) -> str:
+        """What the order of ours with that number is in; empty when it is none."""
+        entries = (e for e in self._by_id.values() if e.broker_id == broker_id)
+        return next((e.legs[0].instrument.symbol for e in entries), "")
+
     def oldest_live(self, account: str) -> datetime | None:
         """When the oldest order that may still work was sent."""
         long_ago = self._clock.now() - _YOUNG

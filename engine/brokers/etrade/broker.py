@@ -99,6 +99,7 @@ class Etrade(Nameless):
             tells_ends=False,
             is_paper=settings.environment == "paper",
             has_stream=False,
+            lists_done=True,
             working_lists=len(LIVE),
             has_preview=True,
             entries_per_min=entries_per_min(ALLOWED, requests=2),
@@ -259,6 +260,13 @@ class Etrade(Nameless):
         since -= _TICK
         return told_since(orders, since)
 
+    async def done_since(self, account: str, since: datetime) -> list[BrokerOrder]:
+        """Of the list of what was executed alone: of a long day all of it is many pages."""
+        done = await self._orders.recent(account, since, "", status="EXECUTED")
+        named = await self._orders.named(account, done.listed)
+        orders = await self._with_fills(named, done.rows)
+        return [order for order in orders if order.updated_at >= since - _TICK]
+
     async def _orders_of(self, account: str, since: datetime) -> list[BrokerOrder]:
         recent = await self._recent(account, since)
         return await self._with_fills(await self._orders.named(account, recent.listed), recent.rows)
@@ -266,11 +274,13 @@ class Etrade(Nameless):
     async def _recent(self, account: str, since: datetime, until: str = "") -> OrderList:
         is_old = since + timedelta(days=self.days_back) < self._began_at
         if until and is_old and not self._has_listed:
-            # Of a start: what has filled meanwhile stands in a short list, and deep in a long one.
-            filled = await self._orders.recent(account, since, until, "EXECUTED")
-            if until in filled.rows:
-                filled.is_cut = True
-                return filled
+            # Of a start: it stands deep in a long list, and in short ones, unless they are ignored.
+            short = [{"status": "EXECUTED"}, {"symbol": self._sent.symbol_of(until)}]
+            for only in short:
+                found = await self._orders.recent(account, since, until, **only)
+                if until in found.rows:
+                    found.is_cut = True
+                    return found
         recent = await self._orders.recent(account, since, until)
         if not recent.is_cut:
             self._has_listed = True

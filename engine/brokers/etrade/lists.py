@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from engine.brokers._wire.events import Events
 from engine.brokers._wire.nameless import Lists, OrderList
@@ -28,17 +28,15 @@ class Orders:
         self._lists = Lists(link.name, sent, events, translate.listed)
         self.named, self.executions = self._lists.named, self._lists.executions
 
-    async def recent(
-        self, account: str, since: datetime, until: str, status: str = ""
-    ) -> OrderList:
+    async def recent(self, account: str, since: datetime, until: str, **only: str) -> OrderList:
         """All of the New York days since, and since the oldest live one of ours was sent.
 
-        ``until``: no further than to the page that shows the order of this number. ``status``: of
-        this one alone.
+        ``until``: no further than to the page that shows the order of this number. ``only``: of
+        this status or symbol alone.
         """
         start = min(since, self._sent.oldest_live(account) or since)
         days = f"fromDate={translate.day(start)}&toDate={translate.day(self._clock.now())}"
-        return await self.read(account, f"{days}&status={status}" if status else days, until)
+        return await self.read(account, f"{days}&{urlencode(only)}" if only else days, until)
 
     async def read(self, account: str, query: str, until: str = "") -> OrderList:
         """One list, to its end or to the order of this number.

@@ -31,6 +31,7 @@ from engine.domain.errors import (
     OrderStateUnknown,
     WrongEnvironment,
 )
+from engine.domain.instrument import stock
 from engine.domain.order import OrderType, Side, Tif
 from tests.conformance.broker_bench import HIGH_CALL, START
 from tests.conformance.etrade_bench import EtradeBench
@@ -462,6 +463,30 @@ async def test_what_filled_before_a_start_is_looked_for_among_what_has_filled(
         assert [fill.qty for fill in found.order.fills] == [1]
         assert len(bench.venue.log.of("GET", "/orders.json")) - since == pages
         await bench.broker.orders_since("main", START)  # from now on lists are known
+
+
+async def test_a_stop_that_somebody_cancelled_before_a_start_is_looked_for_by_its_symbol(
+    bench: EtradeBench,
+) -> None:
+    """It stood ten pages deep, and what it was for was bare for 15 s."""
+    venue(bench).quirks.page = 2
+    order = await bench.submit(BUY, 1, LIMIT, limit="1.00")
+    mine, bench.it = bench.it, stock("QQQ")
+    other = replace(entry(bench), legs=bench.request(BUY, 1).legs)
+    for n in range(6):
+        name = order.client_order_id[:-2] + f"A{n}"
+        await bench.broker.submit(replace(other, client_order_id=name))
+    bench.it = mine
+    await bench.venue.exchange.cancel(bench.numbers["main"], order.client_order_id)
+    await bench.pass_latency()
+    await bench.venue.exchange.settle()
+    bench.clock.advance(1)
+    await bench.restart()
+    since = len(bench.venue.log.of("GET", "/orders.json"))
+    found = await bench.broker.find("main", order.client_order_id)
+    assert isinstance(found, Seen)
+    assert found.order.state == "canceled"
+    assert len(bench.venue.log.of("GET", "/orders.json")) - since == 2
 
 
 async def test_what_such_a_look_sees_is_told_with_its_fills_and_says_nothing_of_the_rest(
