@@ -66,6 +66,10 @@ class BrokerAuthError(TradeStreamError):
     """The broker does not know us any more: stop that broker, tell an admin."""
 
 
+class CredentialsRefused(BrokerAuthError):
+    """It says so of a request that reached it: of an order a gateway may, when it was taken."""
+
+
 class WrongEnvironment(BrokerAuthError):
     """Paper and live were mixed up: the login is of the other kind than configured. No start."""
 

@@ -10,12 +10,13 @@ from typing import Any
 
 from engine import orders
 from engine.asking import Rank, answered_within, asking
-from engine.brokers import BrokerOrder
+from engine.brokers import BrokerOrder, Seen
 from engine.desk import Desk
 from engine.domain.errors import (
     BrokerAuthError,
     BrokerUnavailable,
     Conflict,
+    CredentialsRefused,
     OrderRejected,
     OrderStateUnknown,
     RateLimited,
@@ -166,8 +167,7 @@ async def _sent(desk: Desk, order: Order, *, again: bool) -> Order:
     except BrokerUnavailable as error:
         return await _unsent(desk, order, error, again=again)
     except BrokerAuthError as error:
-        await locked_out(desk, order.broker, error)
-        return await _unsent(desk, order, error, again=again)
+        return await _denied(desk, order, error, again=again)
     except (OrderStateUnknown, TimeoutError) as error:
         if isinstance(error, ServerFailed):
             desk.doubts.failed.add(order.order_id)
@@ -270,6 +270,41 @@ async def _unsent(desk: Desk, order: Order, error: Exception, *, again: bool) ->
         return await doubt(desk, order, f"not sent again: {error}")
     _note_unsent(desk, order, error)
     return await answered(desk, order, Trigger.REJECT, f"not sent: {error}")
+
+
+async def _denied(desk: Desk, order: Order, error: BrokerAuthError, *, again: bool) -> Order:
+    """A 401: nothing was taken, unless a gateway said so afterwards; asked before more is sent."""
+    is_sent = isinstance(error, CredentialsRefused)
+    try:
+        report = await _there(desk, order) if is_sent else None
+    except QUIET:
+        return await doubt(desk, order, str(error))
+    if report is not None:
+        return await _taken(desk, order, report)
+    await locked_out(desk, order.broker, error)
+    if is_sent and desk.broker(order.broker).caps.finds_by_client_id:
+        work = partial(look_back, desk, order.order_id, _REFUSED_S)
+        desk.vigil(work, f"afterwards {order.order_id}")
+    return await _unsent(desk, order, error, again=again)
+
+
+async def _there(desk: Desk, order: Order) -> BrokerOrder | None:
+    """What was denied, as its broker has it; where our ids are hidden the adapter has looked.
+
+    Raises:
+        BrokerUnavailable, OrderStateUnknown, TimeoutError: nobody says.
+    """
+    broker = desk.broker(order.broker)
+    if not broker.caps.finds_by_client_id:
+        return None
+    try:
+        async with asyncio.timeout(HANGS_S):
+            work = broker.find(order.account, order.order_id)
+            found = await in_time(desk, work, Rank.NAKED)
+    except BrokerAuthError:
+        return None  # it does not know us for sure
+    is_there = isinstance(found, Seen) and found.order.state not in ("unknown", "rejected")
+    return found.order if isinstance(found, Seen) and is_there else None
 
 
 def _note_unsent(desk: Desk, order: Order, error: Exception) -> None:
@@ -458,6 +493,8 @@ async def _replaced(desk: Desk, old: Order, new: Order, *, again: bool) -> None:
     try:
         work = broker.replace(old.account, old.order_id, request)
         report = await in_time(desk, work, Rank.EXIT)
+    except CredentialsRefused as error:
+        await _denied_swap(desk, old, new, error, again=again)
     except (OrderRejected, BrokerUnavailable, BrokerAuthError) as error:
         await _unmoved(desk, old, new, error, again=again)
     except (OrderStateUnknown, TimeoutError) as error:
@@ -470,6 +507,20 @@ async def _replaced(desk: Desk, old: Order, new: Order, *, again: bool) -> None:
         await doubt(desk, new, f"{type(error).__name__}: {error}")
     else:
         await _taken(desk, new, report)
+
+
+async def _denied_swap(
+    desk: Desk, old: Order, new: Order, error: Exception, *, again: bool
+) -> None:
+    try:
+        report = await _there(desk, new)
+    except QUIET:
+        await doubt(desk, new, f"replace unanswered: {error}")
+        return
+    if report is not None:
+        await _taken(desk, new, report)
+    else:
+        await _unmoved(desk, old, new, error, again=again)
 
 
 async def _unmoved(desk: Desk, old: Order, new: Order, error: Exception, *, again: bool) -> None:

@@ -27,6 +27,7 @@ from engine.brokers import (
 from engine.domain.errors import (
     BrokerAuthError,
     BrokerUnavailable,
+    CredentialsRefused,
     OrderRejected,
     OrderStateUnknown,
     RateLimited,
@@ -45,7 +46,7 @@ NOT_DONE: dict[str, type[Exception]] = {
     "reset": OrderStateUnknown,
     "html_502": OrderStateUnknown,
     "limit_429": RateLimited,
-    "expired_token": BrokerAuthError,
+    "expired_token": CredentialsRefused,
 }
 DONE: dict[str, type[Exception]] = {
     "accept_then_hang": OrderStateUnknown,

@@ -30,7 +30,7 @@ from engine.domain.order import (
 )
 from engine.domain.quote import Leg
 from engine.domain.trade import Execution, StopPlan, Trade, TradeState
-from engine.flows import capable, flatten, halt, monitor, recover, send, watch
+from engine.flows import capable, flatten, halt, manage, monitor, recover, send, watch
 from engine.market import ALWAYS
 from engine.risk.load import load_checks
 from storage.memory import MemoryStore
@@ -422,7 +422,10 @@ async def test_a_stop_that_is_refused_once_is_placed_and_the_desk_watches_meanwh
             assert [o for o in it.desk.book.orders.values() if o.purpose is Purpose.STOP]
 
 
-@pytest.mark.parametrize("bare", [(400, '{"detail": "no"}'), (403, "{}"), (404, ""), (408, "")])
+BARE = [(400, '{"detail": "no"}'), (401, ""), (403, "{}"), (404, ""), (408, "")]
+
+
+@pytest.mark.parametrize("bare", BARE)
 @pytest.mark.parametrize("name", NAMES)
 async def test_of_a_stop_that_nobody_refused_by_name_there_are_never_two(name, bare):  # I-17
     """Webull, TopStepX: two stops for four worked while two were held."""
@@ -444,6 +447,44 @@ async def test_of_a_stop_that_nobody_refused_by_name_there_are_never_two(name, b
             assert sum(o.qty - o.filled for o in live) <= 2
         assert it.bench.venue.faults.accept_then_bare == 0
         await it.protected()
+
+
+def denies_what_it_takes(it: Outside) -> None:
+    """The next order is taken, and answered by 401."""
+    faults, previews = it.bench.venue.faults, ("preview", "dry-run")
+    faults.bare, faults.accept_then_bare = (401, '{"message": "unauthorized"}'), 1
+    faults.strikes = lambda request: (
+        it.bench.venue.acts(request) and not any(w in request.path.lower() for w in previews)
+    )
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_an_entry_that_is_taken_and_denied_is_ours_all_the_same(name):
+    """Schwab, E*TRADE: it was a stranger's, and what it bought had no stop."""
+    async with at(name) as it:
+        denies_what_it_takes(it)
+        entry = await it.enter()
+        await it.holds(entry, 2)
+        assert it.bench.venue.faults.accept_then_bare == 0
+        assert len(await it.entries_at_venue()) == 1
+        assert not any("does not know us" in n.text for n in it.desk.book.notices.values())
+
+
+@pytest.mark.parametrize("name", ["alpaca", "tastytrade", "topstepx"])
+async def test_a_stop_whose_move_is_done_and_denied_is_there_once(name):
+    async with at(name) as it:
+        entry = await it.enter()
+        await it.seconds(8)
+        denies_what_it_takes(it)
+        to = it.bench.px("1.60")
+        await manage.set_stop(it.desk, entry.trade_id, TRADER, to)
+        for _ in range(6):
+            await it.seconds(1)
+            live = [o for o in await it.exits_at_venue() if o.state in ("accepted", "partial")]
+            assert [(o.qty, o.stop) for o in live] == [(2, to)]
+        assert it.bench.venue.faults.accept_then_bare == 0
+        await it.protected()
+        await it.true()
 
 
 async def resting(it: Outside, timeout_s: float) -> None:

@@ -30,8 +30,8 @@ from engine.brokers._wire.shared import Shared
 from engine.brokers._wire.usage import Usage
 from engine.clock import Clock
 from engine.domain.errors import (
-    BrokerAuthError,
     BrokerUnavailable,
+    CredentialsRefused,
     NotOffered,
     OrderStateUnknown,
     RateLimited,
@@ -235,7 +235,7 @@ class Wire:
         if status == 401:
             self.breaker.succeeded()
             why = because(text, headers, self.clock.now())
-            raise BrokerAuthError(f"{self.name} does not accept our credentials (401{why})")
+            raise CredentialsRefused(f"{self.name} does not accept our credentials (401{why})")
         if status == 501:
             raise self._no_such_place(status)
         if status >= 500 or 300 <= status < 400 or status in UNPROVEN:

@@ -1,5 +1,6 @@
 """Brokers that never tell our ids: lists read row by row, our orders known by what was sent."""
 
+import asyncio
 from abc import abstractmethod
 from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import suppress
@@ -32,11 +33,14 @@ from engine.domain.errors import (
     BrokerUnavailable,
     OrderRejected,
     OrderStateUnknown,
+    TradeStreamError,
 )
 from engine.domain.order import OrderType, Tif
 
 T = TypeVar("T")
 
+_DENIED_S = 2.0
+"""An order that was denied is looked for so long: an exit waits to be sent anew."""
 PLAIN = (OrderType.MARKET, OrderType.LIMIT, OrderType.STOP, OrderType.STOP_LIMIT)
 
 
@@ -218,6 +222,22 @@ class Nameless(Adapter):
         if isinstance(found, Seen):
             return Seen(order=(await self._with_fills([found.order], recent.rows))[0])
         return Unclear() if isinstance(found, Absent) and not recent.is_whole else found
+
+    async def _denied(self, request: OrderRequest, *, is_first: bool) -> BrokerOrder | None:
+        """After a 401 to an order: the order, when it is there all the same.
+
+        Else it is not to be looked for by likeness any more: the desk sends another one.
+        """
+        self._sent.landed(request.client_order_id)  # it is answered
+        found: Found = Unclear()
+        with suppress(TradeStreamError, TimeoutError):
+            async with asyncio.timeout(_DENIED_S):
+                found = await self.find(request.account, request.client_order_id)
+        if isinstance(found, Seen) and found.order.state != "rejected":
+            return found.order
+        if is_first:  # of a repeated one this proves nothing: the first may be there
+            await self._sent.refused(request.client_order_id)
+        return None
 
     async def _tell_of(self, account: str, names: Collection[str], recent: OrderList) -> None:
         """What the list shows of others: a fill that was read needs no look of its own."""

@@ -30,8 +30,8 @@ from engine.brokers._wire.usage import Usage
 from engine.brokers.alpaca.threads import Call, Threads
 from engine.clock import Clock
 from engine.domain.errors import (
-    BrokerAuthError,
     BrokerUnavailable,
+    CredentialsRefused,
     NotOffered,
     OrderRejected,
     OrderStateUnknown,
@@ -73,7 +73,7 @@ class Answer:
         text = str(body.get("message") or "no reason given").strip().rstrip(".")
         code = body.get("code")
         if self.status == 403 and code is None:
-            return BrokerAuthError("Alpaca does not let these keys do that (403)")
+            return CredentialsRefused("Alpaca does not let these keys do that (403)")
         return OrderRejected(str(code or self.status), f"Alpaca refuses: {text}")
 
 
@@ -226,7 +226,7 @@ class Rest:
         if status == 401:
             self.breaker.succeeded()
             why = because(reply.text, reply.headers, self._clock.now())
-            raise BrokerAuthError(f"{self.name} does not accept our keys (401{why})")
+            raise CredentialsRefused(f"{self.name} does not accept our keys (401{why})")
         if status == 501:
             raise self._no_such_place(status)
         if status >= 500 or 300 <= status < 400 or status in UNPROVEN:

@@ -41,6 +41,7 @@ from engine.brokers.etrade.login import Addresses, Login
 from engine.domain.errors import (
     BrokerAuthError,
     BrokerUnavailable,
+    CredentialsRefused,
     OrderRejected,
     OrderStateUnknown,
     WrongEnvironment,
@@ -334,6 +335,11 @@ class Etrade(Nameless):
         try:
             broker_id = await self._placed(key, request, ids)
             await self._sent.taken(request.client_order_id, broker_id)
+        except CredentialsRefused:
+            order = await self._denied(request, is_first=is_first)
+            if order is None:
+                raise
+            return order
         except (BrokerUnavailable, BrokerAuthError, OrderRejected):
             if is_first:  # of a repeated one this proves nothing: the first may be there
                 await self._sent.refused(request.client_order_id)

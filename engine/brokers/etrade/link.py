@@ -138,11 +138,13 @@ class Link:
         token = self.login.token
         try:
             return await self.wire.act(method, path, json=body, lane=lane)
-        except BrokerAuthError:
-            # So that the desk's next try may pass; nothing was done, and that is not to be doubted.
-            with suppress(TradeStreamError, TimeoutError):
+        except BrokerAuthError as error:
+            # So that the desk's next try may pass, and that it can be looked for what was done.
+            try:
                 async with asyncio.timeout(RENEWED_S):
                     await self.login.renew(self.wire, refused=token)
+            except (TradeStreamError, TimeoutError):
+                raise BrokerAuthError(str(error)) from error  # it does not know us for sure
             raise
 
     def raise_refusal(

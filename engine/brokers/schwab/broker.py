@@ -46,6 +46,7 @@ from engine.brokers.schwab.stream import Doorbell
 from engine.domain.errors import (
     BrokerAuthError,
     BrokerUnavailable,
+    CredentialsRefused,
     OrderRejected,
     OrderStateUnknown,
     TradeStreamError,
@@ -334,6 +335,11 @@ class Schwab(Nameless):
             broker_id = await self._placed(hashed, body, lane(request))
             self._said(broker_id)
             await self._sent.taken(request.client_order_id, broker_id)
+        except CredentialsRefused:
+            order = await self._denied(request, is_first=is_first)
+            if order is None:
+                raise
+            return order
         except (BrokerUnavailable, BrokerAuthError, OrderRejected):
             if is_first:  # of a repeated one this proves nothing: the first may be there
                 await self._sent.refused(request.client_order_id)
@@ -452,11 +458,13 @@ class Schwab(Nameless):
         access, before = self._login.access, LANE.set(lane)
         try:
             answer = await ask()
-        except BrokerAuthError:
-            # So that the desk's next try may pass; nothing was done, and that is not to be doubted.
-            with suppress(TradeStreamError, TimeoutError):
+        except BrokerAuthError as error:
+            # So that the desk's next try may pass, and that it can be looked for what was done.
+            try:
                 async with asyncio.timeout(RENEWED_S):
                     await self._login.refresh(self._wire, refused=access)
+            except (TradeStreamError, TimeoutError):
+                raise BrokerAuthError(str(error)) from error  # it does not know us for sure
             raise
         finally:
             LANE.reset(before)
