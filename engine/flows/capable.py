@@ -9,7 +9,7 @@ from engine.domain.order import WORKING, Order, OrderState, OrderType, Purpose, 
 from engine.domain.quote import Leg
 from engine.domain.trade import Trade
 from engine.exits import Cancel, Replace, Step, Submit
-from engine.flows import effects
+from engine.flows import effects, unseen
 from engine.market import last_trading_day, new_york_date
 from engine.pricing import worst_limit
 
@@ -114,7 +114,7 @@ def must_queue(desk: Desk, trade: Trade, step: Cancel | Replace) -> bool:
     Where nothing is told unasked, the end of a cancelled stop has to be asked for before the next
     one can be sent, and few questions a second are answered: of many that were let go at once the
     last would leave what it protected naked for long. One is over when what comes in its place has
-    been answered.
+    been answered. While no question is answered none is let go.
     """
     if _covers_too_much(desk, trade, step.order):
         return False
@@ -122,6 +122,8 @@ def must_queue(desk: Desk, trade: Trade, step: Cancel | Replace) -> bool:
         return step.qty <= step.order.qty and _lacks_room(desk, trade, step.order)
     if not _is_needed(desk, trade, step.order):
         return False
+    if unseen.is_end_unheard(desk, trade.broker):
+        return True  # what follows it could not leave, and all of it would be bare until then
     if _is_growing(desk, trade, step.order) or _is_mere_move(desk, trade):
         return True
     most = _MOST_CLOSED if trade.closes else _MOST_MOVED

@@ -14,12 +14,11 @@ from engine.domain.order import Order, OrderState, Purpose
 from engine.domain.record import Event
 from engine.domain.trade import Trade, TradeState
 from engine.exits.plan import close_request
-from engine.flows import covered, effects, settle
+from engine.flows import covered, effects, settle, unseen
 from engine.ledger.trips import still_coming
 
 SAID_ALREADY = "it is being closed already; nothing more was sent"
 SAID_SHORT = "it is held the other way round: flatten it in the broker's app; nothing was sent"
-_SAID_THEIRS = "an order that is none of ours is to close it; ours goes out once that is gone"
 _SAID_APART = "it makes no whole unit: each of its legs is closed by itself in a moment"
 _ANSWER_S = 5.0
 """How long the answer waits for brokers; they are waited for longer on the side."""
@@ -138,8 +137,8 @@ async def _ask(
 def _unasked(desk: Desk, trade: Trade) -> str:
     if trade.qty_open < 0:
         return SAID_SHORT
-    if covered.closing(desk, trade):
-        return _SAID_THEIRS
+    if why := _held_up(desk, trade):
+        return why
     return SAID_ALREADY if trade.closes or len(trade.legs) == 1 else _SAID_APART
 
 
@@ -173,15 +172,35 @@ def _state(desk: Desk, trade_id: str) -> str:
         return "closing: its stop is being cancelled"
     if len(trade.legs) > 1 and all(o.purpose is Purpose.ENTRY for o in own):
         return _SAID_APART
-    if covered.closing(desk, trade):
-        return f"not closed yet: {_SAID_THEIRS}"
+    if why := _held_up(desk, trade):
+        return why
     return f"not closed yet: {_why(own)}; it is tried again"
+
+
+def _held_up(desk: Desk, trade: Trade) -> str:
+    """What keeps its close from leaving for longer than a moment, and is no refusal."""
+    if covered.closing(desk, trade):
+        return (
+            "not closed yet: an order that is none of ours is to close it; ours goes out once that "
+            "is gone"
+        )
+    own = desk.book.orders_of(trade.trade_id)
+    if not any(_stands(o) for o in own) or not unseen.is_end_unheard(desk, trade.broker):
+        return ""
+    return (
+        f"not closed yet: {trade.broker} answers no question, so whether its stop is gone could "
+        "not be seen; it stands, and the close goes out when it answers"
+    )
 
 
 def _why(own: tuple[Order, ...]) -> str:
     refused = [o for o in own if o.state is OrderState.REJECTED and o.purpose is Purpose.CLOSE]
     if refused:
         return refused[-1].reason
-    if any(o.purpose is Purpose.STOP and o.state is OrderState.ACCEPTED for o in own):
+    if any(_stands(o) for o in own):
         return "it waits for its turn, and its stop stands until then"
     return "its broker has not answered"
+
+
+def _stands(order: Order) -> bool:
+    return order.purpose is Purpose.STOP and order.state is OrderState.ACCEPTED

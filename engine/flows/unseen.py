@@ -13,6 +13,8 @@ from engine.domain.order import UNANSWERED, Order, OrderType, Purpose, Side
 
 SILENT_S = 2.0
 """A question that is open for so long is not being answered."""
+_HELD_BACK_S = 60.0
+"""A stop whose end would not be known stays so long at most where it stands in a close's way."""
 _CALM_S = 15.0
 """Answers that come and go are one outage."""
 _NAMED = 5
@@ -98,6 +100,19 @@ def hangs_s(desk: Desk, name: str) -> float:
     """For how long its oldest question is open."""
     asked = desk.doubts.asked.items()
     return max((limit.asked_for_s for limit, broker in asked if broker == name), default=0.0)
+
+
+def is_end_unheard(desk: Desk, name: str) -> bool:
+    """Whether the end of what is cancelled there would not be known for now.
+
+    It has to be asked for, and no look at what works is answered. Not for ever: one list that is
+    not to be had keeps nothing from being closed.
+    """
+    if desk.is_told(name) and desk.broker(name).caps.finds_by_client_id:
+        return False
+    now = desk.clock.monotonic()
+    silent_s = max(hangs_s(desk, name), now - desk.doubts.unread_since.get(name, now))
+    return SILENT_S <= silent_s < _HELD_BACK_S
 
 
 def _fills_unheard(desk: Desk, order: Order) -> bool:

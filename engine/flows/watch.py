@@ -87,9 +87,7 @@ async def round_of(desk: Desk) -> None:
             look = partial(_watch, desk, name, urgent, Rank.NAKED)
             desk.vigil(look, f"watch {name} for what should have filled")
         elif desk.is_due(f"watch {name}", pace_s(desk, name)):
-            may_wait = desk.is_told(name) and not late and name not in desk.doubts.unpolled
-            guards = _is_guarded(desk, name) and not _has_room(desk, name, Rank.POLL)
-            rank = Rank.POLL if may_wait and not guards else Rank.COMPARE
+            rank = _rank_of(desk, name, is_late=bool(late))
             desk.vigil(partial(_watch, desk, name, accounts, rank), f"watch {name}")
     _look_at_holdings(desk)
 
@@ -163,6 +161,16 @@ def _is_guarded(desk: Desk, name: str) -> bool:
         order.broker == name and order.purpose is not Purpose.CLOSE and order.state in WORKING
         for order in desk.book.orders.values()
     )
+
+
+def _rank_of(desk: Desk, name: str, *, is_late: bool) -> Rank:
+    """In whose name all that works there is looked at."""
+    is_closing = any(t.closes for t in desk.book.open_trades() if t.broker == name)
+    if is_closing and unseen.is_end_unheard(desk, name):
+        return Rank.DOUBT  # stops stand in the way of closes until it answers
+    may_wait = desk.is_told(name) and not is_late and name not in desk.doubts.unpolled
+    guards = _is_guarded(desk, name) and not _has_room(desk, name, Rank.POLL)
+    return Rank.POLL if may_wait and not guards else Rank.COMPARE
 
 
 def _has_room(desk: Desk, name: str, who: Rank) -> bool:

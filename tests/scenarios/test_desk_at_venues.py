@@ -802,3 +802,40 @@ async def test_everything_is_closed_once_though_pressed_twice_amid_errors(name):
         assert await it.held() == 0, "never short, never left over"
         assert not it.desk.book.open_trades()
         await it.true()
+
+
+@pytest.mark.parametrize("name", ["etrade", "webull"])
+async def test_while_no_question_is_answered_stops_stand_in_the_place_of_closes(name):
+    """All were let go, and no close could follow: what was to be closed was bare for 40 s."""
+    async with at(name) as it:
+        await it.enter()
+        await it.seconds(8)
+        faults, venue = it.bench.venue.faults, it.bench.venue
+        faults.reject_500, faults.strikes = 1000, lambda request: not venue.acts(request)
+        await it.seconds(8)
+        outcome = []
+        for _ in range(2):
+            (said,) = (await flatten.run(it.desk, TRADER)).values()
+            outcome.append(said)
+            for _ in range(8):
+                await it.seconds(1)
+                await it.protected()
+        assert all("answers no question" in said for said in outcome), outcome
+        faults.reject_500 = 0
+        await it.seconds(12)
+        assert await it.held() == 0
+        assert not it.desk.book.open_trades()
+        await it.true()
+
+
+async def test_where_one_list_is_not_to_be_had_at_all_what_is_held_is_closed_all_the_same():
+    async with at("webull") as it:
+        await it.enter()
+        await it.seconds(8)
+        faults = it.bench.venue.faults
+        faults.reject_500 = 100_000
+        faults.strikes = lambda request: request.path.endswith("open-orders/list")
+        await it.seconds(8)
+        await flatten.run(it.desk, TRADER)
+        await it.seconds(70)
+        assert await it.held() == 0
