@@ -69,7 +69,7 @@ _REFUSED_S = (1.0,)
 before it is tried again."""
 _HEARD_S = 1.8
 """A cancel that was answered is asked for again no sooner, by whomever: it is looked up."""
-CANCEL_AGAIN_S = (0.2, 0.3, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
+CANCEL_AGAIN_S = (0.2, 0.3, 0.5, 1.0, 2.0, 4.0, *(8.0,) * 7)
 _RINGS_S = 1.0
 """Where the end of what it agreed to cancel is told and one look is at a whole list, the first look
 comes no sooner: the next stop needs its turn."""

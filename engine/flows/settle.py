@@ -263,7 +263,7 @@ async def _judge(desk: Desk, order: Order, name: str) -> None:
         trade_id = order.trade_id
         desk.vigil(lambda: _later(desk, trade_id, pause_s), f"settle {name} later")
         return
-    n = desk.backoff.failed(name, _longest_s(desk, order))
+    n = desk.backoff.failed(name, _longest_s(desk, after))
     if n == 1:
         await together.tell(
             desk,
@@ -281,9 +281,13 @@ async def _judge(desk: Desk, order: Order, name: str) -> None:
 
 
 def _longest_s(desk: Desk, order: Order) -> float | None:
-    """The longest pause after a refusal; a market that sleeps refuses a close all night."""
+    """The longest pause after a refusal; a market that sleeps refuses a close all night.
+
+    Of a stop that never left, nobody has said no: it is bare for no longer than its broker is away.
+    """
     is_open = desk.calendar(order.legs[0].instrument.kind).is_open(desk.clock.now())
-    return CLOSE_S if order.purpose is Purpose.CLOSE and is_open else None
+    is_soon = order.purpose is Purpose.CLOSE or order.reason.startswith("not sent")
+    return CLOSE_S if is_soon and is_open else None
 
 
 async def _judge_late(desk: Desk, order: Order, name: str) -> None:

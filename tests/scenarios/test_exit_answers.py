@@ -431,6 +431,42 @@ def test_a_close_that_was_refused_waits_for_a_minute_only_while_the_market_sleep
     assert n_refusals == 1
 
 
+@pytest.mark.parametrize("no", [BrokerUnavailable("no connection"), BrokerAuthError("401")])
+@pytest.mark.parametrize("what", ["stop", "cancel"])
+def test_what_could_not_be_sent_goes_soon_after_its_broker_is_back(no, what):
+    """A stop followed up to 53 s later, a close of all up to 30 s: each pause doubled the last."""
+
+    async def story():
+        sim = await Sim().start()
+        plain = {name: getattr(sim.outside, name) for name in ("submit", "cancel")}
+
+        async def stop_away(request):
+            if request.type is not OrderType.STOP:
+                return await plain["submit"](request)
+            raise no
+
+        async def cancel_away(*_):
+            raise no
+
+        if what == "stop":
+            sim.outside.submit = stop_away
+        await sim.rig.say(BUY)
+        sim.price("2.14", "2.15")
+        await asyncio.sleep(3)
+        if what == "cancel":
+            sim.outside.cancel = cancel_away
+            await flatten.run(sim.desk, ADMIN)
+        await asyncio.sleep(37)
+        sim.outside.submit, sim.outside.cancel = plain["submit"], plain["cancel"]
+        await asyncio.sleep(9)
+        left, live = sim.rig.trades(), await sim.rig.broker.open_orders("main")
+        await sim.close()
+        return left, live
+
+    left, live = run(story)
+    assert (len(left), len(live)) == ((1, 1) if what == "stop" else (0, 0))
+
+
 def test_a_stop_that_worked_for_long_and_is_cancelled_by_hand_is_replaced_at_once():
     async def story():
         sim = await Sim().start()
