@@ -110,6 +110,12 @@ def is_whole(order: Order) -> bool:
     return order.filled + order.carried >= order.reported
 
 
+def is_even(order: Order) -> bool:
+    """Each leg has filled as much as makes whole units."""
+    legs = zip(order.legs, order.leg_filled, strict=False)
+    return all(done == order.filled * abs(leg.ratio) for leg, done in legs)
+
+
 def moved(
     order: Order, trigger: Trigger, now: datetime, *, reason: str = "", **changes: Any
 ) -> Order:

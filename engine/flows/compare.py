@@ -412,9 +412,13 @@ def _is_changing(seen: _Seen) -> bool:
 
 
 def is_unsure(desk: Desk, order: Order) -> bool:
-    """What it has filled may be on its way still: without an answer, or told and not priced yet."""
-    is_late = not orders.is_whole(order) and desk.clock.now() - order.updated_at < _LAG
-    return order.state in _UNSURE or is_late
+    """What it has filled may be on its way still: without an answer, or told and not priced yet.
+
+    So may the rest of a spread of which one leg was told before the others.
+    """
+    is_uneven = not order.state.is_terminal and not orders.is_even(order)
+    is_lacking = is_uneven or not orders.is_whole(order)
+    return order.state in _UNSURE or (is_lacking and desk.clock.now() - order.updated_at < _LAG)
 
 
 def _may_be_filling(desk: Desk, account: str, gap: PositionGap) -> bool:

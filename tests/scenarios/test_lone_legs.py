@@ -100,6 +100,25 @@ def one_leg_of(it: Outside, status: dict) -> None:
         _one_leg_of_schwab(it.bench.venue, status)
 
 
+def first_leg_late(it: Outside, status: dict) -> None:
+    """The venue says of spreads that they are over, and not of their first leg that it filled."""
+    venue = it.bench.venue
+    plain = venue._made_row if it.name == "etrade" else venue._row
+
+    def row(order, *more):
+        made = plain(order, *more)
+        if not status or len(order.legs) == 1 or order.state != "filled":
+            return made
+        if it.name == "etrade":
+            made["OrderDetail"][0]["Instrument"][0] |= {"filledQuantity": 0}
+            return made
+        for activity in made["orderActivityCollection"]:
+            activity["executionLegs"] = [e for e in activity["executionLegs"] if e["legId"] != 1]
+        return made
+
+    venue._row = row
+
+
 def _one_leg_of_etrade(venue, status) -> None:
     plain = venue._made_row
 
@@ -331,6 +350,26 @@ async def test_legs_that_are_told_apart_in_time_stay_one_unit():
         await go(it, 12)
         assert [t.trade_id for t in it.desk.book.open_trades()] == [entry.trade_id]
         assert held(it) == {CALL: 1, HIGH_CALL: -1}
+
+
+@pytest.mark.parametrize("name", NAMELESS)
+async def test_a_leg_that_is_held_and_told_late_is_no_strangers(name):
+    """It was adopted as traded outside, and booked once more when its order told it."""
+    async with at(name) as it:
+        for instrument, prices in QUOTES.items():
+            it.bench.board.put(it.bench.quote_of(instrument, *prices))
+        status: dict = {"etrade": "EXECUTED", "schwab": "FILLED"}
+        first_leg_late(it, status)
+        it.bench.venue.is_deaf = True
+        await it.bench.venue.drop_streams()
+        entry = await it.enter_unit(LEGS, 1, D("1.20"), D("0.20"))
+        await go(it, 60)
+        status.clear()
+        await go(it, 70)
+        assert [t.trade_id for t in it.desk.book.open_trades()] == [entry.trade_id]
+        assert held(it) == await at_venue(it) == {CALL: 1, HIGH_CALL: -1}
+        assert not told(it, "outside TradeStream")
+        assert told(it, "its legs do not match")
 
 
 async def test_a_way_out_that_took_one_leg_alone_leaves_no_spread_that_nothing_can_close(
