@@ -143,7 +143,8 @@ async def _account(desk: Desk, broker: str, account: str) -> list[str]:
     if is_money and desk.is_due(f"cash {account}", _CASH_EVERY_S):
         compare_later(desk, broker, _CASH_MOVES_S, "cash")
     if still or not is_begun:
-        await _record(desk, account, lines, still, is_money=is_money)
+        untold = _untold(desk, account, findings, left)
+        await _record(desk, account, untold, still, is_money=is_money)
     desk.compared_at[account] = desk.clock.now()
     await heard.note(desk, account, began_at)
     desk.compared[account] = Compared(
@@ -532,6 +533,14 @@ async def _lags(desk: Desk, account: str, gap: PositionGap) -> bool:
             if held == gap.theirs:
                 return True
     return False
+
+
+def _untold(desk: Desk, account: str, found: Findings, left: Findings) -> list[str]:
+    """Without what has just been told as the fee of a coin: each purchase was told twice."""
+    open_ = {gap.instrument for gap in left.positions}
+    is_one = partial(coin_fee.is_one, desk, account)
+    gaps = tuple(gap for gap in found.positions if gap.instrument in open_ or not is_one(gap))
+    return reconcile.lines(replace(found, positions=gaps))
 
 
 def _taken_over(lines: list[str], still: list[str]) -> tuple[str, ...]:

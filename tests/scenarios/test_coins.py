@@ -81,6 +81,7 @@ async def test_a_coin_is_bought_and_all_of_it_that_arrived_is_sold(rig):
     (trade,) = rig.desk.book.open_trades()
     assert trade.qty_open == d("0.01995"), "what is not there cannot be sold"
     assert sum("took its fee out of the coin" in note for note in rig.notes()) == 1
+    assert not any("Reconciliation" in note for note in rig.notes()), "told twice"
     await flatten.run(rig.desk, ADMIN)
     await quoted(rig, 5)
     done = await rig.desk.trade(trade.trade_id)
