@@ -154,6 +154,32 @@ async def test_an_open_list_that_lies_does_not_make_an_order_absent(bench: Topst
     assert (await bench.seen(order)).state == "accepted"
 
 
+@pytest.mark.parametrize("is_told", [True, False])
+async def test_a_list_that_lags_brings_nothing_back_that_is_over(
+    bench: TopstepBench, is_told: bool
+) -> None:
+    """A stop that was cancelled counted as working for as long, and what it was for stood bare."""
+    order = await bench.submit(BUY, 1, LIMIT, limit="1.95")
+    venue, said = bench.venue, bench.venue._said
+    before = await venue._open_orders({"accountId": 41001})
+    venue.faults.drop_frames = 0 if is_told else 99
+    await bench.wait(1)
+    await bench.broker.cancel(bench.account, order.client_order_id)
+    await bench.pass_latency()
+
+    def lags(path: str, body: dict[str, Any]) -> web.Response:
+        answer: web.Response = said(path, before if path == OPEN_PATH else body)
+        return answer
+
+    venue._said = lags
+    if not is_told:
+        await bench.broker.orders_since(bench.account, START)
+    assert (await bench.seen(order)).state == "canceled"
+    listed = await bench.broker.orders_since(bench.account, START)
+    assert [o.state for o in listed] == ["canceled"]
+    assert await bench.broker.open_orders(bench.account) == []
+
+
 async def test_lists_that_lack_what_they_have_shown_prove_no_absence(bench: TopstepBench) -> None:
     """A second stop in place of one that lives would sell twice."""
     order = await bench.submit(BUY, 1, LIMIT, limit="1.95")

@@ -24,6 +24,7 @@ from engine.brokers.topstepx.api import Api
 from engine.brokers.topstepx.contracts import Contracts
 from engine.brokers.topstepx.lineage import Lineage
 from engine.brokers.topstepx.translate import (
+    OVER,
     balance_of,
     fill_of,
     is_idle,
@@ -157,7 +158,7 @@ class Books:
 
     async def open_orders(self, account: str) -> list[BrokerOrder]:
         """Working orders."""
-        rows = await self.open_rows(account)
+        rows = [row for row in await self.open_rows(account) if row.get("status") not in OVER]
         return [report for row in rows for report in (await self.reports(account, row))[-1:]]
 
     async def orders_since(self, account: str, since: datetime) -> list[BrokerOrder]:
@@ -286,7 +287,7 @@ class Books:
 
         Returns: the same, with tags that an order had before and was now told without.
         """
-        rows = [self._tagged(row) for row in found]
+        rows = [self._tagged(self._newest(row)) for row in found]
         is_news = False
         for row in rows:
             if not isinstance(row.get("id"), int) or not isinstance(row.get("accountId"), int):
@@ -298,6 +299,13 @@ class Books:
         if is_news:
             await self.lineage.save()
         return rows
+
+    def _newest(self, row: Row) -> Row:
+        """As it was told last: a list that lags shows at work what is over since."""
+        known = self._rows.get(row.get("id", 0))
+        if known is None or known.get("status") not in OVER or row.get("status") in OVER:
+            return row
+        return known if _read(updated_at, known) >= _read(updated_at, row) else row
 
     def _tagged(self, row: Row) -> Row:
         order_id = row.get("id", 0)

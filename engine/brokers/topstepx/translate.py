@@ -58,6 +58,8 @@ _STATES: Mapping[int, tuple[LiveState, str]] = {
     7: ("accepted", "PendingCancellation"),  # may still fill
     _SUSPENDED: ("accepted", "Suspended"),  # a bracket's child that waits for its entry
 }
+OVER = frozenset({2, 3, 4, 5})
+"""Statuses that none comes after."""
 
 LARGEST = 2**31 - 1
 """Sizes are 32-bit numbers there."""
