@@ -33,6 +33,8 @@ from engine.waiting import CLOSE_S
 
 _MAX_STEPS = 25
 """More steps than any trade needs in one go; beyond it something fights back."""
+_TOLD_S = 900.0
+"""What keeps a stop from leaving keeps a close as well: of one trade it is said once so often."""
 _LOOK_S = 0.2
 _HAIR_S = 0.01
 """A clock that wakes us that much too early would leave the next try to the sweep."""
@@ -264,7 +266,7 @@ async def _judge(desk: Desk, order: Order, name: str) -> None:
         desk.vigil(lambda: _later(desk, trade_id, pause_s), f"settle {name} later")
         return
     n = desk.backoff.failed(name, _longest_s(desk, after))
-    if n == 1:
+    if n == 1 and desk.is_due(f"told of {order.trade_id}|{after.reason}", _TOLD_S):
         await together.tell(
             desk,
             f"exits of {order.broker} refused: {after.reason}",

@@ -467,6 +467,29 @@ def test_what_could_not_be_sent_goes_soon_after_its_broker_is_back(no, what):
     assert (len(left), len(live)) == ((1, 1) if what == "stop" else (0, 0))
 
 
+def test_what_keeps_stop_and_close_of_a_trade_from_leaving_is_told_once():
+    async def story():
+        sim = await Sim().start()
+        plain = sim.outside.submit
+
+        async def submit(request):
+            if request.type is OrderType.LIMIT:
+                return await plain(request)
+            raise BrokerAuthError("401")
+
+        sim.outside.submit = submit
+        await sim.rig.say(BUY)
+        sim.price("2.14", "2.15")
+        await asyncio.sleep(3)
+        await sim.rig.say("STC SPY 603C 1/31")
+        await asyncio.sleep(20)
+        notes = sim.rig.notes()
+        await sim.close()
+        return notes
+
+    assert sum("An exit order" in note for note in run(story)) == 1
+
+
 def test_a_stop_that_worked_for_long_and_is_cancelled_by_hand_is_replaced_at_once():
     async def story():
         sim = await Sim().start()
