@@ -82,7 +82,8 @@ class Heartbeat:
 
     def _words(self, silent: dict[str, str]) -> str:
         desk = self._desk
-        named = "; ".join(f"{n}: {why.removeprefix(f'{n} ')}" for n, why in silent.items())
+        said = {n: w.removeprefix(f"{n}: ").removeprefix(f"{n} ") for n, w in silent.items()}
+        named = "; ".join(f"{name}: {why}" for name, why in said.items())
         held = sorted({t.symbol for t in desk.book.open_trades() if t.broker in silent})
         rest = f" and {len(held) - _NAMED} more" if len(held) > _NAMED else ""
         what = f" Held there: {', '.join(held[:_NAMED])}{rest}." if held else ""

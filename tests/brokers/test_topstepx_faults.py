@@ -96,6 +96,13 @@ async def test_a_failure_that_proves_nothing_is_doubt_until_it_is_looked_up(
     assert isinstance(found, Seen if is_done else Absent)
 
 
+async def test_a_question_that_is_refused_says_why(bench: TopstepBench) -> None:
+    """An account that the firm has reset: people read a number."""
+    bench.venue.refuse_with["/api/Position/searchOpen"] = [1]
+    with pytest.raises(BrokerUnavailable, match=r"code 1 \(refused by the firm\)"):
+        await bench.broker.positions(bench.account)
+
+
 @pytest.mark.parametrize("said", [None, True, 0, "9001"])
 async def test_an_order_that_is_taken_without_its_number_is_doubt_and_found_by_its_tag(
     bench: TopstepBench, monkeypatch: pytest.MonkeyPatch, said: object

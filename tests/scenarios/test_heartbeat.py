@@ -1,10 +1,11 @@
 """A broker that falls silent is found within half a minute, and people hear of it once (A34)."""
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
-from engine.domain.errors import RateLimited
+from engine.domain.errors import BrokerUnavailable, RateLimited
 from engine.flows import broker_switch, recover
 from engine.flows.heartbeat import EVERY_S, LASTS_S, Heartbeat
 from tests import rig as desks
@@ -48,6 +49,19 @@ async def test_silence_where_nothing_else_asks_is_found_told_once_and_so_is_its_
     assert rig.notes()[1:] == [
         "✔ paper answers again, after 20 min. Its books were compared; entries may go there."
     ]
+
+
+async def test_whose_silence_it_is_is_said_before_its_reason_alone(rig: Rig) -> None:
+    async def silent(_account: str) -> Any:
+        raise BrokerUnavailable("paper: no answer")
+
+    beats, broker = Heartbeat(rig.desk), rig.desk.brokers["paper"]
+    broker.balance = broker.positions = silent  # type: ignore[method-assign]
+    await beats.beat()
+    for _ in range(2):
+        await later(rig, beats, LASTS_S)
+    (told,) = rig.notes()
+    assert "(paper: no answer)" in told
 
 
 async def test_a_short_silence_is_told_to_nobody(rig: Rig) -> None:

@@ -174,7 +174,8 @@ class Api:
             )
         found = _object(self.name, answer)
         if found.get("success") is not True:
-            raise BrokerUnavailable(f"{self.name}: {path} failed with code {_code(found)}")
+            said = f"{path} failed with code {_code(found)}"
+            raise BrokerUnavailable(f"{self.name}: {said} ({self._words(found)})")
         return found
 
     async def rows(
@@ -218,9 +219,11 @@ class Api:
         if found["success"] and code in (0, None):
             return found
         if not found["success"] and code is not None and code in refusals:
-            said = _sentence(found).replace(self._key.get_secret_value(), "***")
-            raise OrderRejected(refusals[code], said or "no reason given")
+            raise OrderRejected(refusals[code], self._words(found))
         raise OrderStateUnknown(f"{self.name}: {path} answered with code {code}")
+
+    def _words(self, found: Mapping[str, Any]) -> str:
+        return _sentence(found).replace(self._key.get_secret_value(), "***") or "no reason given"
 
     async def _after_401(self, used: str) -> None:
         try:
