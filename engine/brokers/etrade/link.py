@@ -134,6 +134,10 @@ class Link:
             BrokerUnavailable, RateLimited, BrokerAuthError: nothing was done.
             OrderStateUnknown: it may have been done.
         """
+        if lane == "exit" and self.login.may_wake_for_exit:
+            with suppress(TradeStreamError, TimeoutError):
+                async with asyncio.timeout(RENEWED_S):
+                    await self.login.renew(self.wire, refused=self.login.token)
         await self.login.enter()
         token = self.login.token
         try:

@@ -26,6 +26,8 @@ Signer = Callable[[str, str], Mapping[str, str]]
 
 IDLE = timedelta(minutes=100)
 """A token sleeps after two hours without a call: renewed before."""
+EXIT_S = 5.0
+"""A refused token is tried again so soon by what takes risk away."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +72,8 @@ class Login(Kept[Token]):
         self._asked: tuple[str, str] | None = None
         self._refusal = ""
         """Status and reason of the last no."""
+        self._woken_at = 0.0
+        """When that was tried last, monotonic."""
 
     # -- signing
 
@@ -134,6 +138,11 @@ class Login(Kept[Token]):
         token = self._token
         return bool(self._dead) and token is not None and not token.is_over(self._clock.now())
 
+    @property
+    def may_wake_for_exit(self) -> bool:
+        """The same for what takes risk away: it does not wait for the next look."""
+        return self.may_wake and self._clock.monotonic() - self._woken_at >= EXIT_S
+
     async def renew(self, wire: Wire, refused: str = "") -> None:
         """Wake the token; together with others that ask for it at the same time.
 
@@ -147,6 +156,7 @@ class Login(Kept[Token]):
         async with self._lock:
             if refused and self._token is not None and self._token.token != refused:
                 return
+            self._woken_at = self._clock.monotonic()
             try:
                 await self._ask(wire, "renew_access_token", self.headers)
             except BrokerAuthError:

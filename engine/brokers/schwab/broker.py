@@ -40,7 +40,7 @@ from engine.brokers._wire.sent import Entry, Sent
 from engine.brokers._wire.trial import tried_out
 from engine.brokers.schwab import reading, sdk, translate
 from engine.brokers.schwab.books import Books
-from engine.brokers.schwab.login import LASTS, Login, Terms
+from engine.brokers.schwab.login import DOUBTED_S, EXIT_S, LASTS, Login, Terms
 from engine.brokers.schwab.sdk import HOST, LANE, Response, Session
 from engine.brokers.schwab.stream import Doorbell
 from engine.domain.errors import (
@@ -454,7 +454,7 @@ class Schwab(Nameless):
         return answer.body
 
     async def _act(self, ask: Callable[[], Awaitable[Response]], lane: Lane) -> Response:
-        await self._login.enter(self._wire)
+        await self._login.enter(self._wire, EXIT_S if lane == "exit" else DOUBTED_S)
         access, before = self._login.access, LANE.set(lane)
         try:
             answer = await ask()

@@ -8,6 +8,7 @@ import base64
 import json
 import secrets
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -25,8 +26,9 @@ from engine.domain.errors import BrokerAuthError, BrokerUnavailable, WrongEnviro
 LASTS = timedelta(days=7)
 """A consent is good for so long, whatever is renewed meanwhile."""
 AHEAD = timedelta(minutes=5)
-DOUBTED_S = 30.0
-"""A refusal may be a slip of their service: it is asked once more after so long."""
+DOUBTED_S, EXIT_S = 30.0, 5.0
+"""A refusal may be a slip of their service: it is asked once more after so long, by what takes risk
+away sooner."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +86,7 @@ class Login(Kept[Token]):
 
     # -- the token
 
-    async def enter(self, wire: Wire) -> None:
+    async def enter(self, wire: Wire, doubted_s: float = DOUBTED_S) -> None:
         """Before a request: hold an access token that is good for some minutes.
 
         Raises:
@@ -94,8 +96,10 @@ class Login(Kept[Token]):
         if self._reason(now):
             await self._look(now)
         is_refused = self._dead and self._reason(now) == self._dead
-        if is_refused and self._clock.monotonic() - self._refused_at >= DOUBTED_S:
-            await self.refresh(wire, refused=self.access)
+        if is_refused and self._clock.monotonic() - self._refused_at >= doubted_s:
+            with suppress(TimeoutError):  # nothing was sent: that is no doubt of an order
+                async with asyncio.timeout(RENEWED_S):
+                    await self.refresh(wire, refused=self.access)
         if reason := self._reason(now):
             remedy = f"run `tradestream broker connect {self._name}` in a terminal"
             raise BrokerAuthError(f"{self._name}: {reason}: {remedy}")

@@ -188,6 +188,27 @@ async def test_a_token_that_was_refused_by_mistake_is_tried_again(bench: EtradeB
     assert (await bench.broker.submit(entry(bench))).state == "accepted"
 
 
+async def test_an_exit_does_not_wait_for_the_next_look_after_such_a_slip(
+    bench: EtradeBench,
+) -> None:
+    """What was held had no stop for half a minute, though the token was good again."""
+    await bench.quote(bench.it, "1.90", "1.95")
+    await bench.submit(BUY, 1, LIMIT, limit="1.95")
+    await bench.pass_latency()
+    tokens = dict(venue(bench).tokens)
+    venue(bench).tokens.clear()
+    stop = bench.request(SELL, 1, OrderType.STOP, stop="1.50", reduces=True)
+    for _ in range(3):
+        with pytest.raises(BrokerAuthError):
+            await bench.broker.submit(stop)
+    assert len(bench.venue.log.of("GET", "renew_access_token")) == 1, "not with every exit"
+    venue(bench).tokens.update(tokens)
+    bench.clock.advance(5)
+    with pytest.raises(BrokerAuthError):
+        await bench.broker.submit(entry(bench))
+    assert (await bench.broker.submit(stop)).state == "accepted"
+
+
 async def test_the_end_of_the_login_is_told_ahead_and_when_it_comes(bench: EtradeBench) -> None:
     """O-19: the owner has to come every New York day."""
     bench.clock.advance((EVENING - START).total_seconds())

@@ -196,6 +196,28 @@ async def test_a_consent_that_was_refused_by_mistake_is_asked_for_again(bench: S
     assert await bench.broker.positions("main") == []
 
 
+async def test_an_exit_does_not_wait_for_half_a_minute_after_such_a_slip(
+    bench: SchwabBench,
+) -> None:
+    """What was held had no stop for as long, though the token service answered again."""
+    await bench.quote(bench.it, "1.90", "1.95")
+    await bench.submit(BUY, 1, LIMIT, limit="1.95")
+    await bench.pass_latency()
+    consents = dict(venue(bench).consents)
+    venue(bench).access.clear()
+    venue(bench).consents.clear()
+    stop = bench.request(SELL, 1, OrderType.STOP, stop="1.50", reduces=True)
+    for _ in range(3):
+        with pytest.raises(BrokerAuthError):
+            await bench.broker.submit(stop)
+    assert len(bench.venue.log.of("POST", "/v1/oauth/token")) == 1, "not with every exit"
+    venue(bench).consents.update(consents)
+    bench.clock.advance(5)
+    with pytest.raises(BrokerAuthError, match="withdrawn"):
+        await bench.broker.submit(entry(bench))
+    assert (await bench.broker.submit(stop)).state == "accepted"
+
+
 async def tokens_hang(bench: SchwabBench, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever asks for a token waits for ever."""
     bench.impatient(8.0)
@@ -216,6 +238,22 @@ async def test_an_order_refused_for_its_token_is_in_no_doubt_though_no_other_com
         with pytest.raises(BrokerAuthError):
             await bench.broker.submit(entry(bench))
     assert await bench.at_venue() == []
+
+
+async def test_an_exit_is_in_no_doubt_while_a_token_that_was_refused_is_asked_for_again(
+    bench: SchwabBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    venue(bench).access.clear()
+    venue(bench).consents.clear()
+    with pytest.raises(BrokerAuthError):
+        await bench.broker.positions("main")
+    monkeypatch.setattr(login_module, "RENEWED_S", 0.05)
+    bench.venue.faults.strikes = lambda request: request.path == "/v1/oauth/token"
+    bench.venue.faults.hang = 99
+    bench.clock.advance(5)
+    async with asyncio.timeout(0.5):
+        with pytest.raises(BrokerAuthError, match="withdrawn"):
+            await bench.broker.submit(bench.request(SELL, 1, LIMIT, limit="1.95", reduces=True))
 
 
 async def test_while_a_token_is_good_no_order_waits_for_the_next_one(
