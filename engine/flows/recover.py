@@ -27,8 +27,9 @@ log = logging.getLogger(__name__)
 
 MEND_EVERY_S = 8.0
 """At least so often a broker that was reached before and is silent is asked again."""
-BARE_EVERY_S = 3.0
-"""And one that was not, where something may be held that only it can protect."""
+BARE_EVERY_S, SHUT_OUT_EVERY_S = 3.0, 15.0
+"""And one that was not, where something may be held that only it can protect; where it refuses our
+login, not so often that it shuts us out for good."""
 START_WAIT_S = 3.0
 """A broker that takes longer at the start is waited for on the side."""
 
@@ -111,7 +112,8 @@ async def _reach(desk: Desk, name: str, *, is_start: bool = False) -> str:
             said = str(error) or "no answer in time"
             if isinstance(error, BrokerAuthError):
                 await send.locked_out(desk, name, error)
-                return _unreached(desk, name, said)
+                most_s = SHUT_OUT_EVERY_S if _is_at_stake(desk, name) else None
+                return _unreached(desk, name, said, most_s)
             return _unreached(desk, name, said, _most_s(desk, name))
         except Exception as error:  # an adapter's own bug must not keep the others from starting
             # Nor may what cannot be booked: the same lists would end the next start as well.
@@ -154,9 +156,13 @@ def _most_s(desk: Desk, name: str) -> float | None:
     """The longest pause before a silent broker is asked again; None: as long as ever."""
     if name not in desk.offline:
         return MEND_EVERY_S  # its breaker keeps us from pressing it, and entries wait for this
+    return BARE_EVERY_S if _is_at_stake(desk, name) else None
+
+
+def _is_at_stake(desk: Desk, name: str) -> bool:
     is_held = any(t.broker == name for t in desk.book.open_trades())
     may_be = (o for o in desk.book.orders.values() if o.broker == name)
-    return BARE_EVERY_S if is_held or any(o.state.is_at_broker for o in may_be) else None
+    return is_held or any(o.state.is_at_broker for o in may_be)
 
 
 async def _protect(desk: Desk, trade_id: str) -> None:
