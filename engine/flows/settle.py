@@ -4,6 +4,7 @@ Whatever happened (a fill, a click, a crash), run it again: it compares wishes w
 takes the next legal step, until there is none.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -35,6 +36,8 @@ _MAX_STEPS = 25
 """More steps than any trade needs in one go; beyond it something fights back."""
 _TOLD_S = 900.0
 """What keeps a stop from leaving keeps a close as well: of one trade it is said once so often."""
+_FIGURES = re.compile(r"\d+")
+"""What counts up in it makes no other reason of one."""
 _LOOK_S = 0.2
 _HAIR_S = 0.01
 """A clock that wakes us that much too early would leave the next try to the sweep."""
@@ -266,10 +269,11 @@ async def _judge(desk: Desk, order: Order, name: str) -> None:
         desk.vigil(lambda: _later(desk, trade_id, pause_s), f"settle {name} later")
         return
     n = desk.backoff.failed(name, _longest_s(desk, after))
-    if n == 1 and desk.is_due(f"told of {order.trade_id}|{after.reason}", _TOLD_S):
+    why = _FIGURES.sub("#", after.reason)
+    if n == 1 and desk.is_due(f"told of {order.trade_id}|{why}", _TOLD_S):
         await together.tell(
             desk,
-            f"exits of {order.broker} refused: {after.reason}",
+            f"exits of {order.broker} refused: {why}",
             f"⚠ An exit order of {order.trade_id} was refused: {after.reason}. It is tried again, "
             "later and later; meanwhile the desk watches the price itself.",
             f"refused-{order.order_id}",

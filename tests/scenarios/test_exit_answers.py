@@ -475,7 +475,7 @@ def test_what_keeps_stop_and_close_of_a_trade_from_leaving_is_told_once():
         async def submit(request):
             if request.type is OrderType.LIMIT:
                 return await plain(request)
-            raise BrokerAuthError("401")
+            raise BrokerAuthError(f"401, our clock is {sim.clock.monotonic():.0f} s ahead")
 
         sim.outside.submit = submit
         await sim.rig.say(BUY)
