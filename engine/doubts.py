@@ -53,6 +53,8 @@ class Doubts:
     """Order that is being cancelled -> when its broker last answered that, however."""
     blind: dict[str, float] = field(default_factory=dict)
     """Broker whose entries people were called about -> when there was last a cause."""
+    shut_out: dict[str, bool] = field(default_factory=dict)
+    """Broker that does not know us any more -> whether people were told so of this time."""
     reached: set[str] = field(default_factory=set)
     """Entries people were called about at a price that the market pays."""
     below: dict[str, tuple[float, float]] = field(default_factory=dict)

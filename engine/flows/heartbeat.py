@@ -63,7 +63,7 @@ class Heartbeat:
                 )
         lasting = [n for n in silent if now - self._since.setdefault(n, now) >= LASTS_S]
         for name in lasting:
-            if send.is_locked_out(desk, name):
+            if send.is_locked_out(desk, name) and desk.doubts.shut_out.get(name):
                 self._told.add(name)  # said when it was locked out
         news = [
             n

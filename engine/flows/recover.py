@@ -121,6 +121,7 @@ async def _reach(desk: Desk, name: str, *, is_start: bool = False) -> str:
                 raise
             log.exception("%s: it cannot be compared", name)
             return _unreached(desk, name, f"{type(error).__name__}: {error}")
+        desk.doubts.shut_out.pop(name, None)
         if name in desk.gates:  # something still stands open: not again at once
             desk.backoff.failed(f"mend|{name}")
         else:

@@ -51,6 +51,8 @@ __all__ = [
 log = logging.getLogger(__name__)
 
 _LOCKED_OUT = "it does not know us any more: "
+_SHUT_OUT_S = 900.0
+"""Of a broker that lets us in and shuts us out by turns people are told so often."""
 _UNSENT_KEPT = 1000
 _ID_TAKEN = re.compile(r"(?i)\bunique\b|\bduplicate|already (?:exists|used|been used)")
 """A refusal of the id, not of the order: a gateway on the way may have repeated our request."""
@@ -328,15 +330,28 @@ async def _taken(desk: Desk, order: Order, report: BrokerOrder) -> Order:
 
 
 async def locked_out(desk: Desk, broker: str, error: Exception) -> None:
-    """No entries there until it knows us again; people are told once a day, exits are tried on."""
+    """No entries there until it knows us again, exits are tried on; people are told once a day.
+
+    Where it let us in and shut us out anew, they are told anew; in between the heartbeat says so.
+    """
     said = f"{_LOCKED_OUT}{str(error).removeprefix(f'{broker}: ')}"
-    desk.health[f"broker {broker}"] = said
-    desk.gates[broker] = said
+    desk.health[f"broker {broker}"] = desk.gates[broker] = said
+    now = desk.clock.now()
+    note_id = f"locked-out-{broker}-{new_york_date(now)}"
+    is_known, is_start = f"note:{note_id}" in desk.book.notices, broker in desk.offline
+    if is_known and broker in desk.doubts.shut_out:
+        return
+    is_due = desk.is_due(f"shut out of {broker}", _SHUT_OUT_S)
+    desk.doubts.shut_out[broker] = is_due or is_start or not is_known
+    if is_known and (is_start or not is_due):
+        return
+    if is_known:
+        note_id = f"{note_id}-{now:%H%M%S}"
     await desk.tell(
         "admin",
         f"🛑 {broker}: {said}. No entries go there; what is open there is still watched, but its "
         "orders may fail: log in again or act in the broker's own app.",
-        note_id=f"locked-out-{broker}-{new_york_date(desk.clock.now())}",
+        note_id=note_id,
     )
 
 
