@@ -146,6 +146,7 @@ class Etrade(Nameless):
         self._login.forget_look()
         await self._sent.load()
         await self._sums.load()
+        await self._link.wake()
         rows = await self._account_rows()
         try:
             self._keys = self._mapped(rows)

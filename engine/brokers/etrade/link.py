@@ -135,9 +135,7 @@ class Link:
             OrderStateUnknown: it may have been done.
         """
         if lane == "exit" and self.login.may_wake_for_exit:
-            with suppress(TradeStreamError, TimeoutError):
-                async with asyncio.timeout(RENEWED_S):
-                    await self.login.renew(self.wire, refused=self.login.token)
+            await self._renew_quietly(self.login.token)
         await self.login.enter()
         token = self.login.token
         try:
@@ -150,6 +148,16 @@ class Link:
             except (TradeStreamError, TimeoutError):
                 raise BrokerAuthError(str(error)) from error  # it does not know us for sure
             raise
+
+    async def wake(self) -> None:
+        """Before a connection: nobody watches the token yet, and it may be good again."""
+        if self.login.may_wake:
+            await self._renew_quietly(self.login.token)
+
+    async def _renew_quietly(self, token: str) -> None:
+        with suppress(TradeStreamError, TimeoutError):
+            async with asyncio.timeout(RENEWED_S):
+                await self.login.renew(self.wire, refused=token)
 
     def raise_refusal(
         self, answer: Answer, otherwise: type[OrderStateUnknown] | type[BrokerUnavailable]

@@ -188,6 +188,21 @@ async def test_a_token_that_was_refused_by_mistake_is_tried_again(bench: EtradeB
     assert (await bench.broker.submit(entry(bench))).state == "accepted"
 
 
+async def test_a_start_amid_such_a_slip_finds_the_token_good_again(bench: EtradeBench) -> None:
+    """Nobody watched it yet: the desk stayed locked out until its owner came."""
+    await bench.crash()
+    tokens = dict(venue(bench).tokens)
+    venue(bench).tokens.clear()
+    broker = bench.build(bench.venue.url, "", bench.clock)
+    for _ in range(2):
+        with pytest.raises(BrokerAuthError, match="does not know our token"):
+            await broker.connect()
+    venue(bench).tokens.update(tokens)
+    await broker.connect()
+    assert await broker.positions("main") == []
+    await broker.close()
+
+
 async def test_an_exit_does_not_wait_for_the_next_look_after_such_a_slip(
     bench: EtradeBench,
 ) -> None:
