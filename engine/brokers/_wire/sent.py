@@ -303,7 +303,9 @@ class Sent:
         if entry.broker_id:
             mine = [o for o in self.known(account, listed) if self.is_it(entry, o)]
             return Seen(order=mine[0]) if mine else self._unlisted(entry, as_of)
-        fitting = tuple(one.order for one in self._fitting(entry, listed))
+        fitting = tuple(
+            one.order for one in self._fitting(entry, listed) or self._near(entry, listed)
+        )
         if client_order_id in self._flying:
             return Unclear(candidates=fitting)
         if fitting or lags or (as_of - entry.sent_at).total_seconds() < SETTLED_S:
@@ -392,6 +394,21 @@ class Sent:
             and (entry.account, one.order.broker_id) not in self._by_broker_id
         ]
         return sorted(fitting, key=lambda one: (one.placed_at, one.order.broker_id))
+
+    def _near(self, entry: Entry, listed: Sequence[Listed]) -> list[Listed]:
+        """What may be it where a clock was off when a process before this one sent it.
+
+        Nobody knows what was listed before that: it proves nothing, and a person may say so.
+        """
+        if entry.is_missing or entry.client_order_id in self._sent_at:
+            return []
+        return [
+            one
+            for one in listed
+            if _fingerprint(one.order) == _fingerprint(entry)
+            and abs(one.placed_at - entry.sent_at) <= _OFF
+            and (entry.account, one.order.broker_id) not in self._by_broker_id
+        ]
 
     def _note(self, account: str, listed: Sequence[Listed], now: float) -> None:
         if len(self._listed_at) > _MOST_KNOWN:

@@ -130,6 +130,20 @@ async def test_what_may_have_been_there_before_or_came_later_is_not_it(
     assert not isinstance(await world.found(A, order("2", at=off_s)), Seen)
 
 
+@pytest.mark.parametrize("off_s", [-600, -40, 130, 600])
+async def test_one_that_a_process_with_a_wrong_clock_sent_is_not_absent_for_the_next(
+    world: World, off_s: float
+) -> None:  # M-03, O-02
+    """Nobody could say that it is the one, and a stop of ours was sent beside itself."""
+    await world.send(A)
+    world.sent = await world.again()
+    world.clock.advance(11)
+    found = await world.found(A, order("1", at=off_s))
+    assert isinstance(found, Unclear)
+    assert [o.broker_id for o in found.candidates] == ["1"]
+    assert isinstance(await world.found(A, order("1", at=off_s * 100)), Absent)
+
+
 async def test_a_spread_is_the_same_the_other_way_round(world: World) -> None:
     legs = (Leg(instrument=stock("A")), Leg(instrument=stock("B"), ratio=-1))
     turned = tuple(replace(leg, ratio=-leg.ratio) for leg in legs)
