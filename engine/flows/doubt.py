@@ -79,13 +79,21 @@ def _doubted_s(desk: Desk, order_id: str) -> float:
     return 0.0 if order is None else desk.stopwatch.age_s(order_id, order.in_doubt_since)
 
 
+def _unanswered_s(desk: Desk, order: Order) -> float:
+    """The same with each time that it was sent: a repeat begins no new silence."""
+    was_seen = order.broker_id or order.accepted_at
+    return desk.stopwatch.age_s(
+        order.order_id, order.in_doubt_since if was_seen else order.created_at
+    )
+
+
 async def _call_person(desk: Desk, order_id: str) -> None:
     order = desk.book.orders.get(order_id)
     if order is not None and order.is_in_doubt:
         await desk.tell(
             "admin",
             f"Order {order_id} ({order.trade_id}) has had no answer for "
-            f"{_doubted_s(desk, order_id):.0f} s. It counts as live; no new entry in its symbol. "
+            f"{_unanswered_s(desk, order):.0f} s. It counts as live; no new entry in its symbol. "
             "Look into the broker's own app, then say what is "
             f"there: /order resolve.{_meanwhile(desk, order)}{_may_be(desk, order_id)}",
             note_id=f"unknown-{order_id}",

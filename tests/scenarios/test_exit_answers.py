@@ -490,6 +490,32 @@ def test_what_keeps_stop_and_close_of_a_trade_from_leaving_is_told_once():
     assert sum("An exit order" in note for note in run(story)) == 1
 
 
+@pytest.mark.parametrize("terms", [SAFE, LISTED])
+def test_for_how_long_a_stop_is_unanswered_is_counted_from_when_it_was_sent_first(terms):
+    """It had no answer for 0 s, people read: it had just been sent once more."""
+
+    async def story():
+        sim = await Sim().start()
+        sim.outside.own_caps = replace(sim.outside.own_caps, **terms)
+        plain = sim.outside.submit
+
+        async def submit(request):
+            if request.type is not OrderType.STOP:
+                return await plain(request)
+            raise OrderStateUnknown("reset by peer")
+
+        sim.outside.submit = submit
+        await sim.rig.say(BUY)
+        sim.price("2.14", "2.15")
+        await asyncio.sleep(60)
+        notes = sim.rig.notes()
+        await sim.close()
+        return notes
+
+    (said,) = [note for note in run(story) if "has had no answer" in note]
+    assert int(said.partition(" no answer for ")[2].partition(" s.")[0]) >= 25
+
+
 def test_a_stop_that_worked_for_long_and_is_cancelled_by_hand_is_replaced_at_once():
     async def story():
         sim = await Sim().start()
