@@ -2,15 +2,17 @@
 
 The next message waits for the last one's decision to be durable, not for its broker's answer. Only
 what may be about the same thing waits for that too: an entry for the same contract, anything else
-for all.
+for all. What opens nothing waits for no answer that hangs: an exit always passes.
 """
 
 import asyncio
+from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
 from engine.desk import Desk
 from engine.domain.alert import Parsed
+from engine.flows.send import HANGS_S
 
 Thing = tuple[object, ...]
 """What is traded, as far as a message says it."""
@@ -44,9 +46,11 @@ class Turn:
     async def alone(self, parsed: Parsed | None = None) -> None:
         """Wait for what came before and may be about the same; ``None``: about anything."""
         self._things = opened(parsed)
-        for other in list(self._acting):
-            if not self._things or not other._things or self._things & other._things:
-                await other._is_over.wait()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(HANGS_S if _is_exit(parsed) else None):
+                for other in list(self._acting):
+                    if not self._things or not other._things or self._things & other._things:
+                        await other._is_over.wait()
 
     def decided(self) -> None:
         """All of it is durable: the room's next message may be looked at."""
@@ -65,3 +69,9 @@ def opened(parsed: Parsed | None) -> frozenset[Thing]:
     if not all(s.action.effect.opens and s.symbol for s in signals):
         return frozenset()
     return frozenset((s.symbol, s.expiry, s.strike, s.right) for s in signals)
+
+
+def _is_exit(parsed: Parsed | None) -> bool:
+    """Whether it only closes or moves what is held: wishes, which hold whenever an answer comes."""
+    signals = getattr(parsed, "signals", ())
+    return bool(signals) and not any(s.action.effect.opens for s in signals)

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from engine.domain.desk import AlertState
-from engine.domain.order import Order, OrderState, Purpose
+from engine.domain.order import Order, OrderState, OrderType, Purpose
 from engine.domain.source import Handling
 from engine.flows import approve, take_alert, withdraw
 from engine.flows.turns import Turn
@@ -14,6 +14,7 @@ from tests import rig as desks
 from tests.conformance.faulty_broker import Faults, FaultyBroker
 from tests.rig import OPTIONS, RHEA, d, spy
 from tests.scenarios.faulty_desk import moments
+from tests.sim import Sim, run
 
 BUY = "BTO 1 SPY {}C 1/31 @ 2.15"
 
@@ -64,6 +65,39 @@ async def test_what_may_be_about_the_same_waits_for_the_answer(rig, words):
     first.cancel()
     await asyncio.gather(first, return_exceptions=True)
     await asyncio.wait_for(second, 20)
+
+
+def test_a_close_waits_no_longer_than_seconds_for_an_entry_that_hangs():
+    """The broker has taken and filled the entry, tells so, and never answers."""
+
+    async def story():
+        sim = await Sim().start()
+        plain = sim.outside.submit
+
+        async def submit(request):
+            taken = await plain(request)
+            if request.type is OrderType.LIMIT:
+                await asyncio.sleep(60)
+            return taken
+
+        sim.outside.submit = submit
+        entry = asyncio.ensure_future(sim.rig.say("BTO 2 SPY 603C 1/31 @ 2.15"))
+        await asyncio.sleep(1)
+        held = sim.rig.trade().qty_open
+        began = sim.clock.monotonic()
+        await sim.rig.say("STC SPY 603C 1/31 @ 2.15")
+        for _ in range(100):
+            if not sim.rig.trades():
+                break
+            await asyncio.sleep(0.1)
+        waited = sim.clock.monotonic() - began
+        await entry
+        await sim.close()
+        return held, waited
+
+    held, waited = run(story)
+    assert held == 2
+    assert waited < 3
 
 
 async def test_a_deletion_waits_for_everything_that_is_under_way(rig):
