@@ -108,6 +108,12 @@ class CatchUp:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
+    @property
+    def is_behind(self) -> bool:
+        """Whether missed messages are still to be read: what comes meanwhile may count as one."""
+        watched = self._desk.settings.sources.values()
+        return any(self._lane(profile.channel_id).is_behind for profile in watched)
+
     def n_waiting(self, channel_id: int) -> int:
         """Messages of a room that wait until the gap before them has been read."""
         lane = self._lanes.get(channel_id)

@@ -25,8 +25,9 @@ def facts(app: "App") -> dict[str, object]:
     """What an operator (or a supervisor) needs to know.
 
     ``trading_ready``: positions are protected, the books agree. ``entries``: Discord is there too,
-    the only place that entries come from. ``ready``: nothing is wrong; cash that came or went,
-    where all that is held and works agrees, is told and does not count.
+    the only place that entries come from, and what was missed there has been read. ``ready``:
+    nothing is wrong; cash that came or went, where all that is held and works agrees, is told and
+    does not count.
     """
     desk = app.desk
     said = {part: f"{part}: {what}" for part, what in sorted(desk.health.items())}
@@ -37,12 +38,15 @@ def facts(app: "App") -> dict[str, object]:
         reasons.append(f"no entries: {unsound}")
     if not desk.is_reconciled:
         reasons.append("books: not compared with the broker yet")
+    is_listening = app.link.is_up and not app.bot.catch_up.is_behind
+    if app.link.is_up and not is_listening:
+        reasons.append("alert rooms: what was missed is being read")
     is_stored = not unsound and "storage" not in desk.health
     may_trade = desk.is_reconciled and not desk.halted and is_stored
     return {
         "ready": not reasons,
         "trading_ready": may_trade,
-        "entries": may_trade and app.link.is_up,
+        "entries": may_trade and is_listening,
         "discord": app.link.is_up,
         "halted": desk.halted,
         "reasons": reasons + money,

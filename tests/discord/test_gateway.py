@@ -7,6 +7,7 @@ from decimal import Decimal
 import pytest
 
 from bot.client import DeskBot, Patience
+from bot.health import facts
 from engine.domain.desk import AlertState, Intake
 from engine.domain.errors import StoreUnavailable
 from tests.discord.kit import NAMED, OTHER, QQQ, SPY, Desk, desk, plain
@@ -122,6 +123,23 @@ async def test_what_arrives_while_the_gap_is_being_read_waits_its_turn(tmp_path,
         it.user("rhea").say("options-room", "live")
         await it.until(lambda: len(it.book.intake) == 2)
         assert texts(await taken(it)) == ["missed", "live"]
+
+
+async def test_it_is_not_ready_before_the_gap_has_been_read(tmp_path, monkeypatch):
+    """An alert that was posted to a desk that called itself ready waited for a person."""
+    async with desk(tmp_path, monkeypatch) as it:
+        await it.until(lambda: facts(it.app)["ready"])
+        it.sandbox.fault("/channels/*/messages", "delay", 9, method="GET", delay_s=0.5)
+        it.sandbox.invalidate()
+        await it.until(lambda: not it.app.link.is_up)
+        await it.until(lambda: it.app.link.is_up)
+        seen = facts(it.app)
+        assert (seen["ready"], seen["entries"], seen["trading_ready"]) == (False, False, True)
+        assert seen["reasons"] == ["alert rooms: what was missed is being read"]
+        await it.until(lambda: facts(it.app)["ready"])
+        it.user("rhea").say("options-room", f"BTO 1 {NAMED} @ 2.15")
+        (alert,) = await it.until(lambda: list(it.book.alerts.values()))
+        assert not alert.is_caught_up
 
 
 async def test_edits_and_deletions_of_the_gap_reach_older_messages(tmp_path, monkeypatch):
