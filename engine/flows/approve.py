@@ -216,11 +216,14 @@ def _cards(approval: Approval) -> tuple[tuple[str, str, str], ...]:
 def _ended(
     desk: Desk, approval: Approval, state: ApprovalState, decision: str, who: Who | None
 ) -> Approval:
-    """The question as it was answered; ``who``: None when its time was over."""
+    """The question as it was answered; ``who``: None when its time was over.
+
+    The desk itself is nobody that a card could name by an id: its words say who it was.
+    """
     return changed(
         approval,
         state=state,
-        decided_by=who.user_id if who else None,
+        decided_by=(who.user_id or None) if who else None,
         decided_at=desk.clock.now(),
         decision=decision,
     )

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from engine import parsers
-from engine.domain.desk import AlertState, Intake
+from engine.domain.desk import AlertState, Approval, ApprovalState, Intake
 from engine.domain.errors import ApprovalExpired
 from engine.domain.instrument import front_future
 from engine.domain.order import Order, OrderState, Purpose
@@ -378,4 +378,17 @@ async def test_futures_take_house_targets_and_move_the_stop_to_entry():
     assert not rig.trades()
     (closed,) = rig.desk.book.closed.values()
     assert closed.realised_usd == (d("7.25") + d("12.25")) * 5 - 4 * d("1.25")
+    await rig.close()
+
+
+async def test_an_entry_that_its_first_quote_let_out_names_no_person():
+    """Its card said approved by <@0>, whom nobody knows."""
+    rig = await desks.start()
+    await rig.say("BTO 1 SPY 600C 1/31 @ 2.15")
+    rig.quote(spy(d(600)), "2.14", "2.16")
+    await rig.rest()
+    (asked,) = await rig.desk.store.find(Approval)
+    assert asked.state is ApprovalState.APPROVED
+    assert asked.decided_by is None
+    assert asked.decision == "approved by the source's auto rule"
     await rig.close()
