@@ -72,6 +72,8 @@ before it is tried again."""
 _HEARD_S = 1.8
 """A cancel that was answered is asked for again no sooner, by whomever: it is looked up."""
 CANCEL_AGAIN_S = (0.2, 0.3, 0.5, 1.0, 2.0, 4.0, *(8.0,) * 7)
+_LEAST_PAUSE_S, _MOST_PAUSE_S = 0.5, 3.0
+"""What a cancel waits for after a 429, whatever pause was named: no close leaves before it."""
 _RINGS_S = 1.0
 """Where the end of what it agreed to cancel is told and one look is at a whole list, the first look
 comes no sooner: the next stop needs its turn."""
@@ -396,21 +398,35 @@ async def cancel(desk: Desk, order: Order) -> None:
     if order.is_in_doubt:
         climb(desk, order)
     limit = answered_within(desk.settings.broker_timeout_s)
-    asked = desk.spawn(_cancel_once(desk, order, limit), f"ask to cancel {order.order_id}")
+    asked = desk.spawn(_cancel(desk, order, limit), f"ask to cancel {order.order_id}")
     while not asked.done() and (left_s := HANGS_S - limit.asked_for_s) > 0:
         await asyncio.wait((asked,), timeout=left_s)
     over = desk.vigil(lambda: _until_over(desk, order.order_id, asked), f"cancel {order.order_id}")
     await asyncio.wait((asked, over), return_when=asyncio.FIRST_COMPLETED)
 
 
-async def _cancel_once(desk: Desk, order: Order, limit: answered_within) -> None:
+async def _cancel(desk: Desk, order: Order, limit: answered_within) -> None:
+    """Until it was sent: after a pause that the broker asks for it leaves as soon as it may."""
+    put_off_s = await _cancel_once(desk, order, limit)
+    while put_off_s is not None:
+        await desk.clock.sleep(min(max(put_off_s, _LEAST_PAUSE_S), _MOST_PAUSE_S))
+        known = desk.book.orders.get(order.order_id)
+        if known is None or known.state is not OrderState.PENDING_CANCEL:
+            return
+        limit = answered_within(desk.settings.broker_timeout_s)
+        put_off_s = await _cancel_once(desk, order, limit)
+
+
+async def _cancel_once(desk: Desk, order: Order, limit: answered_within) -> float | None:
     """One request; a repeat is harmless, so silence is simply followed by another.
 
     An answer is not: where lists lag, repeats would use up what the next stop has to leave in.
+
+    Returns: for how long the broker put it off, when it was not sent.
     """
     heard, now = desk.doubts.heard, desk.clock.monotonic
     if order.order_id in heard and now() - heard[order.order_id] < _HEARD_S:
-        return
+        return None
     try:
         with asking(_rank_of_cancel(desk, order)):
             async with limit:
@@ -423,8 +439,10 @@ async def _cancel_once(desk: Desk, order: Order, limit: answered_within) -> None
         await locked_out(desk, order.broker, error)
     except QUIET as error:
         log.info("cancel of %s unanswered: %s", order.order_id, error)
+        return error.retry_after_s if isinstance(error, RateLimited) else None
     except Exception:  # an adapter's own bug must not keep the others from being cancelled
         log.exception("cancel of %s: the adapter failed", order.order_id)
+    return None
 
 
 def _rank_of_cancel(desk: Desk, order: Order) -> Rank:

@@ -538,6 +538,40 @@ def test_a_stop_that_is_put_off_again_and_again_leaves_as_soon_as_it_may(phase_s
     assert run(story) == [1.3, 1.3, 1.3]
 
 
+@pytest.mark.parametrize(("named_s", "within_s"), [(2.0, 9.0), (0.0, 3.0), (600.0, 13.0)])
+def test_a_close_whose_cancel_is_put_off_leaves_as_soon_as_it_may(named_s, within_s):
+    """Each pause of 2 s was followed by one twice as long: a close left 16 s late."""
+
+    async def story():
+        sim = await Sim().start()
+        plain, shut_until, n_refused = sim.outside.cancel, 0.0, 0
+
+        async def cancel(account, order_id):
+            nonlocal shut_until, n_refused
+            left_s = shut_until - sim.clock.monotonic()
+            if left_s <= 0 and n_refused < 4:
+                n_refused += 1
+                left_s = named_s
+                shut_until = sim.clock.monotonic() + min(named_s, 3.0)
+            if left_s > 0:
+                raise RateLimited("slow down", left_s)
+            return await plain(account, order_id)
+
+        sim.outside.cancel = cancel
+        await sim.rig.say(BUY)
+        await asyncio.sleep(1)
+        began = sim.clock.monotonic()
+        await sim.rig.say("STC SPY 603C 1/31")
+        for _ in range(600):
+            if not sim.rig.trades():
+                break
+            await asyncio.sleep(0.1)
+        await sim.close()
+        return sim.clock.monotonic() - began
+
+    assert run(story) < within_s
+
+
 @pytest.mark.parametrize("phase_s", [0.05, 0.5, 0.95])
 def test_people_are_called_when_something_has_stood_bare_for_five_seconds(phase_s):
     """Sweeps come each second: it was told after 6 s."""
