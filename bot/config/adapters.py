@@ -170,8 +170,10 @@ def _check_address(key: str, address: str) -> None:
 
 def check_on_loopback(loc: tuple[str, ...], settings: BaseModel) -> None:
     """Test mode: nothing may leave this machine."""
-    for key, address in addresses(settings):
-        if not is_loopback(address):
+    given = dict(addresses(settings))
+    stands_for = getattr(settings, "stands_for", {})
+    for key, address in given.items():
+        if not is_loopback(address or given.get(stands_for.get(key, ""), "")):
             refuse((*loc, key), "must be a loopback address in test mode", address or None)
 
 

@@ -452,6 +452,8 @@ class Adapter(ABC):  # noqa: B024 - its abstract part is the Broker protocol
         """
 
         model_config = ConfigDict(extra="forbid", frozen=True)
+        stands_for: ClassVar[Mapping[str, str]] = {}
+        """An address that may be left empty -> the one that is used in its place."""
 
         environment: Literal["paper", "live"] = "paper"
         """``live`` moves real money; checked against what the broker says of the account."""

@@ -155,6 +155,8 @@ class FeedAdapter(ABC):
         """
 
         model_config = ConfigDict(extra="forbid", frozen=True)
+        stands_for: ClassVar[Mapping[str, str]] = {}
+        """An address that may be left empty -> the one that is used in its place."""
 
     secrets: ClassVar[tuple[str, ...]] = ()
     """Secrets it needs: ``key`` of feed ``alpaca`` is TS_ALPACA_KEY, as of the broker."""

@@ -265,6 +265,26 @@ def test_in_test_mode_every_address_must_be_given_and_on_loopback(load: Load) ->
     assert load(PROBE, SANDBOX, {"test_mode": True, "brokers": {"probe": here}}).test_mode
 
 
+@pytest.mark.parametrize("is_feed", [False, True])
+def test_in_test_mode_an_address_that_another_stands_for_may_be_empty(
+    load: Load, monkeypatch: pytest.MonkeyPatch, *, is_feed: bool
+) -> None:
+    """The page of tastytrade says so of ``token_url``; the start was refused."""
+    monkeypatch.setenv("TS_TASTYTRADE_CLIENT_SECRET", SECRET)
+    monkeypatch.setenv("TS_TASTYTRADE_REFRESH_TOKEN", KEY)
+    here = {"rest_url": "http://127.0.0.1:1"}
+    if is_feed:
+        there = {"feed": {"kind": "live", "live": {"tastytrade": here}}}
+        here["quotes_url"] = "ws://127.0.0.1:1"
+    else:
+        there = {"brokers": {"tastytrade": here}, "accounts": {"main": {"broker": "tastytrade"}}}
+        here["stream_url"] = "ws://127.0.0.1:1"
+    assert load(SANDBOX, {"test_mode": True}, there).test_mode
+    here["token_url"] = "https://login.example.com"
+    with pytest.raises(ConfigError, match=r"tastytrade\.token_url: must be a loopback address"):
+        load(SANDBOX, {"test_mode": True}, there)
+
+
 def test_a_deposit_is_for_paper_accounts_only(load: Load) -> None:
     with pytest.raises(ConfigError, match=r"^accounts\.main\.start_cash_usd: is for paper"):
         load(PROBE, {"accounts": {"main": {"start_cash_usd": 5}}})

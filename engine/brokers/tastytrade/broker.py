@@ -76,6 +76,7 @@ class Tastytrade(Reading):
         rest_url: Address = ""
         token_url: Address = ""
         """Where tokens are given; empty for ``rest_url``."""
+        stands_for: ClassVar[Mapping[str, str]] = {"token_url": "rest_url"}
         stream_url: Address = ""
 
     secrets: ClassVar[tuple[str, ...]] = ("client_secret", "refresh_token")

@@ -71,6 +71,7 @@ class Tastytrade(Polled):
         rest_url: Address = ""
         token_url: Address = ""
         """Where tokens are given; empty for ``rest_url``."""
+        stands_for: ClassVar[Mapping[str, str]] = {"token_url": "rest_url"}
         quotes_url: Address = ""
         """Of DXLink; empty for the one that comes with the token for market data."""
 
