@@ -53,6 +53,10 @@ class Heartbeat:
     async def look(self) -> None:
         """Say what lasts, all at once, and each return."""
         desk, now = self._desk, self._desk.clock.monotonic()
+        while desk.doubts.locked_out:  # said when it was: so is its end, however soon it comes
+            name = desk.doubts.locked_out.pop()
+            self._told.add(name)
+            self._since.setdefault(name, now)
         silent = {n: why for n in desk.brokers if (why := self._why(n))}
         for name in sorted(self._since.keys() - silent.keys()):
             away_s = now - self._since.pop(name)

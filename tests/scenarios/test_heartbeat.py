@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from engine.domain.errors import BrokerUnavailable, RateLimited
-from engine.flows import broker_switch, recover
+from engine.domain.errors import BrokerAuthError, BrokerUnavailable, RateLimited
+from engine.flows import broker_switch, recover, send
 from engine.flows.heartbeat import EVERY_S, LASTS_S, Heartbeat
 from tests import rig as desks
 from tests.conformance.faulty_broker import Faults, FaultyBroker
@@ -139,3 +139,15 @@ async def test_what_people_were_called_about_is_not_told_again(rig: Rig) -> None
     del desk.doubts.blind["paper"]
     await later(rig, beats, 1)
     assert len(rig.notes()) == 1
+
+
+async def test_the_end_of_a_lockout_is_told_however_soon_it_comes(rig: Rig) -> None:
+    """A token that was renewed at once left people with a call to log in again."""
+    beats = Heartbeat(rig.desk)
+    for _ in range(2):
+        await send.locked_out(rig.desk, "paper", BrokerAuthError("401"))
+        await recover.again(rig.desk, "paper")
+        await later(rig, beats, 1)
+    await beats.look()
+    assert [note[:1] for note in rig.notes()] == ["🛑", "✔"], "both once a day"
+    assert rig.notes()[1].endswith("Its books were compared; entries may go there.")
