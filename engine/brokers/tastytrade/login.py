@@ -9,6 +9,7 @@ import asyncio
 import logging
 import ssl
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -20,7 +21,7 @@ from engine.brokers._wire.http import CONNECT_S, READ_S, RENEWED_S, Answer, Meth
 from engine.brokers._wire.lanes import Lane, Lanes
 from engine.brokers._wire.usage import Usage
 from engine.brokers.tastytrade.bodies import SOURCE
-from engine.brokers.tastytrade.translate import number, refusal
+from engine.brokers.tastytrade.translate import number, refusal, spelt
 from engine.clock import Clock
 from engine.domain.errors import BrokerAuthError, BrokerUnavailable, NotOffered
 
@@ -224,11 +225,12 @@ class Login(Session):
         await self._refresh_soon()
         token = self.session_token
         try:
-            return await self.wire.read(method, path, lane=lane, headers=self._headers(), **more)
+            said = await self.wire.read(method, path, lane=lane, headers=self._headers(), **more)
         except BrokerAuthError:
             if self.session_token == token:  # else it was renewed meanwhile
                 await self.refresh(force=True)
-        return await self.wire.read(method, path, lane=lane, headers=self._headers(), **more)
+            said = await self.wire.read(method, path, lane=lane, headers=self._headers(), **more)
+        return replace(said, body=spelt(said.body))
 
     async def act(self, method: Method, path: str, body: Any = None, *, lane: Lane) -> Answer:
         """Ask for something that changes an order: once, whatever happens.
@@ -239,10 +241,11 @@ class Login(Session):
         """
         await self._refresh_soon()
         try:
-            return await self.wire.act(method, path, lane=lane, json=body, headers=self._headers())
+            said = await self.wire.act(method, path, lane=lane, json=body, headers=self._headers())
         except BrokerAuthError:
             self.distrust()
             raise
+        return replace(said, body=spelt(said.body))
 
     async def pages(
         self, path: str, params: Mapping[str, str], *, lane: Lane = "read", most: int = _MOST_PAGES

@@ -15,6 +15,7 @@ from tastytrade import AlertStreamer
 from tastytrade.streamer import SubscriptionType
 
 from engine.brokers.tastytrade.login import Login
+from engine.brokers.tastytrade.translate import spelt
 from engine.clock import Clock
 from engine.domain.errors import BrokerAuthError
 
@@ -38,7 +39,7 @@ class Stream(AlertStreamer):
         while True:
             text = await self._websocket.receive_text()
             try:
-                frame = json.loads(text, parse_float=Decimal)
+                frame = spelt(json.loads(text, parse_float=Decimal))
             except ValueError:
                 frame = None
             if isinstance(frame, dict) and "type" not in frame and _ANSWERS & frame.keys():

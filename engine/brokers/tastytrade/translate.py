@@ -10,7 +10,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from engine.brokers import Balance, BrokerOrder, BrokerPosition, LiveState
-from engine.brokers.tastytrade.symbols import Foreign, instrument_of, is_standard
+from engine.brokers.tastytrade.symbols import TYPE_OF, Foreign, instrument_of, is_standard
 from engine.domain.instrument import Instrument
 from engine.domain.order import OrderType, Side
 from engine.domain.quote import Leg
@@ -38,12 +38,42 @@ _STATES: Mapping[str, LiveState] = {
     "Expired": "expired",
     "Rejected": "rejected",
 }
+_SPELT = frozenset(
+    {
+        *("status", "order-type", "action", "instrument-type", "quantity-direction"),
+        *("price-effect", "value-effect", "transaction-type", "transaction-sub-type"),
+    }
+)
+_WORDS = {
+    word.casefold(): word
+    for word in (
+        *_TYPES,
+        *_STATES,
+        *TYPE_OF.values(),
+        *(f"{side}{way}" for side in ("Buy", "Sell") for way in ("", " to Open", " to Close")),
+        *("Long", "Short", "Zero", "Debit", "Credit", "Trade", "Receive Deliver"),
+    )
+}
 _MOST_WHOLE = Decimal(10) ** 20
 _OURS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
 
 
 class Unreadable(ValueError):
     """Something the broker said lacks what it must have."""
+
+
+def spelt(body: Any) -> Any:
+    """What came, its words in tastytrade's own spelling: in other cases it is the same word."""
+    if isinstance(body, list):
+        return [spelt(item) for item in body]
+    if not isinstance(body, dict):
+        return body
+    return {
+        key: _WORDS.get(said.casefold(), said)
+        if key in _SPELT and isinstance(said, str)
+        else spelt(said)
+        for key, said in body.items()
+    }
 
 
 def number(value: Any) -> Decimal | None:

@@ -22,7 +22,7 @@ from engine.brokers import Absent, Odd, OrderSeen, Seen, StreamDown, StreamUp, U
 from engine.brokers._wire.http import Answer
 from engine.brokers._wire.lanes import Lanes
 from engine.brokers._wire.usage import Usage
-from engine.brokers.tastytrade import Tastytrade, broker, login, reading
+from engine.brokers.tastytrade import Tastytrade, broker, login, reading, translate
 from engine.domain.errors import (
     BrokerAuthError,
     BrokerUnavailable,
@@ -435,6 +435,40 @@ async def test_an_order_that_leaves_our_id_out_is_known_by_the_brokers(bench: An
     await bench.broker.cancel(bench.account, stop.client_order_id)
     await bench.pass_latency()
     assert (await bench.seen(stop)).state == "canceled"
+
+
+@pytest.mark.parametrize("spell", [str.upper, str.lower])
+async def test_a_word_in_other_cases_is_the_same_word(bench: Any, spell: Any) -> None:
+    """An order whose words were written large was not read at all: what it filled had no stop."""
+    order_in, positions, words = bench.venue._order, bench.venue._positions, set[str]()
+
+    def spelt(said: Any) -> Any:
+        if isinstance(said, list):
+            return [spelt(item) for item in said]
+        if not isinstance(said, dict):
+            return said
+        found = {key: spelt(item) for key, item in said.items()}
+        for key in found.keys() & translate._SPELT:
+            words.add(key)
+            found[key] = spell(found[key])
+        return found
+
+    async def listed(request: web.Request) -> Any:
+        return spelt(await positions(request))
+
+    bench.venue._order = lambda *args: spelt(order_in(*args))
+    bench.venue._positions = listed
+    await bench.quote(bench.it, "2.00", "2.10")
+    order = await bench.submit(BUY, 1, LIMIT, limit="2.10")
+    await bench.pass_latency()
+    assert bench.told_states(order)[-1] == "filled"
+    assert [f.side for f in bench.told_fills()] == [BUY]
+    assert [f.qty for f in await bench.fills()] == [1]
+    stop = await bench.submit(SELL, 1, STOP, stop="1.00", tif=Tif.GTC, reduces=True)
+    seen = await bench.seen(stop)
+    assert (seen.state, seen.type, seen.side) == ("accepted", STOP, SELL)
+    assert {"status", "order-type", "action", "instrument-type"} <= words
+    assert not odd(bench)
 
 
 async def test_what_was_sent_before_this_login_is_cancelled_though_no_list_can_be_read(
