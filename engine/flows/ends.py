@@ -88,7 +88,7 @@ async def on_external(
             _adopt(desk, parts, fill, left)
         if not await _commit(desk, fill, parts):
             return False
-    if said or left < fill.qty:  # what was adopted says so itself
+    if said or left < fill.qty:  # what was adopted whole is told with its trade
         await desk.tell(
             "admin",
             said
@@ -497,7 +497,7 @@ def _deliver(
 
 def _opened(desk: Desk, booking: ledger.Booking, why: str) -> Event:
     trade, execution = booking.trade, booking.execution
-    exits = "It has no stop: somebody has to decide about it."
+    exits = "It has no stop, and nothing was sent: somebody has to decide about it."
     if trade.stop is not None:
         exits = f"Its stop is {trade.stop.price:f}."
     notes = [

@@ -718,6 +718,8 @@ async def test_a_trade_made_in_the_brokers_app_is_adopted_and_nothing_is_sent(na
         (trade,) = it.desk.book.open_trades()
         assert trade.source == "external"
         assert bench.venue.log.n_acts == n_acts, "no order makes the books match"
+        told = [n.text for n in it.desk.book.notices.values() if "traded outside T" in n.text]
+        assert len(told) == 1, told
 
 
 @pytest.mark.parametrize("was_there", [True, False])

@@ -174,7 +174,7 @@ async def test_a_leg_that_filled_alone_is_heard_of_and_becomes_a_trade_of_its_ow
         status |= {"etrade": "CANCELLED", "schwab": "CANCELED"}
         await go(it, 20)
         assert held(it) == {HIGH_CALL: -1}
-        assert told(it, "It has no stop: somebody has to decide about it")
+        assert told(it, "It has no stop, and nothing was sent: somebody has to decide")
         (lone,) = it.desk.book.open_trades()
         assert (lone.legs[0].instrument, lone.direction, lone.qty_open) == (HIGH_CALL, -1, 1)
         assert lone.entry_price == D("1.05")
@@ -201,7 +201,7 @@ async def test_what_is_left_of_a_spread_is_told_and_can_be_closed_by_itself(name
         assert (spread.state, spread.qty_open) == (TradeState.CLOSED, 0)
         (lone,) = it.desk.book.open_trades()
         assert (lone.legs[0].instrument, lone.direction, lone.qty_open) == (HIGH_CALL, -1, 1)
-        assert told(it, "It has no stop: somebody has to decide about it")
+        assert told(it, "It has no stop, and nothing was sent: somebody has to decide")
         await go(it, 7)
         assert told(it, f"({lone.trade_id}) has no working stop")
         await manage.close(it.desk, lone.trade_id, TRADER)
@@ -399,7 +399,7 @@ async def test_a_way_out_that_took_one_leg_alone_leaves_no_spread_that_nothing_c
         assert held(it) == {HIGH_CALL: -1}
         (lone,) = it.desk.book.open_trades()
         assert (lone.legs[0].instrument, lone.direction, lone.qty_open) == (HIGH_CALL, -1, 1)
-        assert told(it, "It has no stop: somebody has to decide about it")
+        assert told(it, "It has no stop, and nothing was sent: somebody has to decide")
         spread = await it.desk.trade(entry.trade_id)
         assert (spread.state, spread.closes, spread.qty_open) == (TradeState.CLOSED, (), 0)
         await truth.memory_equals_disk(it.desk)
@@ -557,7 +557,7 @@ async def test_the_other_leg_of_one_that_was_taken_back_is_held_on(name, leg, n_
         assert (await it.desk.trade(entry.trade_id)).state is TradeState.VOID
         (lone,) = it.desk.book.open_trades()
         assert (lone.direction, lone.qty_open) == (other.ratio, n_units)
-        assert told(it, "It has no stop: somebody has to decide about it")
+        assert told(it, "It has no stop, and nothing was sent: somebody has to decide")
         await truth.memory_equals_disk(it.desk)
         await truth.ledger_identity(it.store)
 

@@ -76,7 +76,7 @@ async def test_an_outside_trade_is_adopted_counted_and_never_undone(rig):  # O-1
     assert rig.desk.broker("paper").n_submits == before
     told = [n for n in rig.notes() if "traded outside" in n]
     assert len(told) == 2, "once for each"
-    assert all("It has no stop: somebody has to decide" in n for n in told)
+    assert all("It has no stop, and nothing was sent: somebody has to decide" in n for n in told)
     await check(rig)
 
 
