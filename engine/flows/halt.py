@@ -145,11 +145,9 @@ def _fallen(desk: Desk, account: str) -> str:
 
 async def on_drawdown(desk: Desk) -> None:
     """Halt once an account has fallen too far from its peak; it stays halted if it recovers."""
-    for name, account in list(desk.book.accounts.items()):
-        if not account.deposits_usd:
-            continue  # what it began with is not booked yet: its figures are no fall
-        if not desk.halted and (why := _fallen(desk, name)):
-            await emergency_stop(desk, _BY_DRAWDOWN, close=False, reason=f"{name}: {why}")
+    for account in list(desk.book.accounts):
+        if not desk.halted and (why := _fallen(desk, account)):
+            await emergency_stop(desk, _BY_DRAWDOWN, close=False, reason=f"{account}: {why}")
 
 
 async def _count_anew(desk: Desk, who: Who) -> list[str]:

@@ -454,17 +454,6 @@ async def test_small_gains_are_not_written_down_every_second():
     await rig.close()
 
 
-async def test_figures_of_before_the_first_deposit_are_no_fall():
-    """A first start beside trades by hand of just before halted: the cash was booked after them."""
-    rig = await make()
-    account = rig.desk.book.accounts["main"]
-    none = {"cash_usd": d(0), "deposits_usd": d(0), "peak_equity_usd": d("0.02")}
-    await rig.desk.commit(rig.desk.event("test.begun", "begun", changed(account, **none)))
-    await rig.pass_time(1)
-    assert not rig.desk.halted
-    await rig.close()
-
-
 async def test_fifteen_percent_below_the_peak_halts_until_an_admin_resumes():
     rig = await make()
     await set_peak(rig, 118_000)
