@@ -45,6 +45,8 @@ FILL_WAIT_S = 1.0
 """The execution usually follows its order's report; after so long it is asked for."""
 _ODD_S = 60.0
 """One kind of what cannot be read keeps entries waiting so often at most."""
+_GAP_S = 30.0
+"""The same difference of what is held is looked into so often at most, as it is told."""
 BACK_AGAIN_S = 5.0
 """The returns of a stream are compared so often at most."""
 _EDGE_S = 0.05
@@ -120,7 +122,7 @@ async def _take(desk: Desk, broker: str, event: BrokerEvent) -> None:
     elif isinstance(event, BalanceSeen):
         desk.balances[event.balance.account] = event.balance
     elif isinstance(event, PositionSeen):
-        if _differs(desk, event.position):
+        if _is_new_gap(desk, event.position):
             desk.vigil(lambda: _compare_later(desk, broker), f"compare {broker} soon")
     elif isinstance(event, Warned):
         day = new_york_date(desk.clock.now())
@@ -193,13 +195,19 @@ async def _after_gap(desk: Desk, broker: str, pause_s: float) -> None:
         await recover.again(desk, broker)
 
 
-def _differs(desk: Desk, seen: BrokerPosition) -> bool:
+def _is_new_gap(desk: Desk, seen: BrokerPosition) -> bool:
+    """Whether another quantity is held than is booked, and that was not just compared.
+
+    One that a comparison leaves (nobody says its price) is told with every change of its mark: to
+    compare for each would take the turns of entries.
+    """
     held = sum(
         p.qty
         for p in desk.book.positions.values()
         if p.account == seen.account and p.instrument == seen.instrument
     )
-    return held != seen.qty
+    gap = f"gap {seen.account}|{seen.instrument.key}|{held}|{seen.qty}"
+    return held != seen.qty and desk.is_due(gap, _GAP_S)
 
 
 async def _compare_later(desk: Desk, broker: str) -> None:

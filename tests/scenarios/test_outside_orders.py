@@ -284,6 +284,29 @@ async def test_news_of_a_position_or_of_money_is_a_reason_to_look_and_no_fill(op
     assert rig.desk.balances["main"] == balance
 
 
+async def test_a_difference_that_is_told_again_and_again_is_not_compared_each_time(
+    opened, monkeypatch
+):
+    """Its comparisons took the turns of entries: none was sent for as long as it lasted."""
+    rig = await opened()
+    compared, plain = [], recover.again
+
+    async def again(desk, name):
+        compared.append(rig.clock.now())
+        return await plain(desk, name)
+
+    monkeypatch.setattr(recover, "again", again)
+    seen = BrokerPosition(account="main", instrument=spy(), qty=d(7), avg_price=None)
+    other = replace(seen, qty=d(8))
+    for _ in range(20):
+        await send.on_event(rig.desk, "paper", PositionSeen(position=seen))
+        await rig.pass_time(2)
+    assert len(compared) == 2, "at once, and after half a minute"
+    await send.on_event(rig.desk, "paper", PositionSeen(position=other))
+    await rig.pass_time(2)
+    assert len(compared) == 3, "another one at once"
+
+
 async def test_a_stop_that_cannot_be_changed_is_not_made_anew_for_every_part(opened):
     """An entry that fills in ninety parts would use up all that the broker allows in a minute."""
     rig = await opened(kinds={"has_replace": False})
