@@ -59,6 +59,8 @@ class Heartbeat:
             self._since.setdefault(name, now)
         silent = {n: why for n in desk.brokers if (why := self._why(n))}
         for name in sorted(self._since.keys() - silent.keys()):
+            if desk.lock(f"compare {name}").locked():
+                continue  # whether entries may go there is said with it
             away_s = now - self._since.pop(name)
             if name in self._told:
                 self._told.discard(name)

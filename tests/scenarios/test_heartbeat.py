@@ -51,6 +51,23 @@ async def test_silence_where_nothing_else_asks_is_found_told_once_and_so_is_its_
     ]
 
 
+async def test_a_return_is_told_once_its_books_are_compared(rig: Rig) -> None:
+    """People read since when it was being compared, and never that entries may go there."""
+    beats, faults = Heartbeat(rig.desk), rig.desk.brokers["paper"].faults
+    faults.fail_reads = 1_000
+    await beats.beat()
+    for _ in range(2):
+        await later(rig, beats, LASTS_S)
+    faults.fail_reads = 0
+    async with rig.desk.lock("compare paper"):
+        rig.desk.health.pop("broker paper")  # its stream is back
+        await beats.look()
+        assert len(rig.notes()) == 1
+    await recover.again(rig.desk, "paper")
+    await beats.look()
+    assert rig.notes()[1].endswith("Its books were compared; entries may go there.")
+
+
 async def test_whose_silence_it_is_is_said_before_its_reason_alone(rig: Rig) -> None:
     async def silent(_account: str) -> Any:
         raise BrokerUnavailable("paper: no answer")
