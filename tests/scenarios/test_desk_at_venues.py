@@ -5,9 +5,11 @@ and what is held is protected, wherever the broker can.
 """
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -15,7 +17,11 @@ import pytest
 from bot import parts
 from bot.config import plugins
 from engine.brokers import OrderRequest
+from engine.brokers._wire import http
 from engine.brokers.etrade import broker as etrade
+from engine.brokers.etrade import translate as etrade_words
+from engine.brokers.schwab import reading as schwab_words
+from engine.brokers.webull import translate as webull_words
 from engine.clock import CountingIds
 from engine.desk import Desk
 from engine.desk_settings import DeskSettings
@@ -720,6 +726,42 @@ async def test_a_trade_made_in_the_brokers_app_is_adopted_and_nothing_is_sent(na
         assert bench.venue.log.n_acts == n_acts, "no order makes the books match"
         told = [n.text for n in it.desk.book.notices.values() if "traded outside T" in n.text]
         assert len(told) == 1, told
+
+
+@pytest.mark.parametrize("venue", [etrade_words, schwab_words, webull_words])
+async def test_a_word_in_other_cases_is_the_same_word(venue, monkeypatch):
+    """An order whose words were written small was not read: what it filled had no stop."""
+    judged, n_small = http.Wire._judged, 0
+
+    def small(said: Any) -> Any:
+        nonlocal n_small
+        if isinstance(said, list):
+            return [small(item) for item in said]
+        if not isinstance(said, dict):
+            return said
+        found = {key: small(item) for key, item in said.items()}
+        for key in found.keys() & venue.WORDS:
+            if isinstance(found[key], str):
+                n_small += 1
+                found[key] = found[key].lower()
+        return found
+
+    def told(self: http.Wire, status: int, text: str, *more: Any) -> http.Answer:
+        body = json.loads(text, parse_float=Decimal) if text.strip() else None
+        text = text if body is None else http.encoded(small(body)).decode()
+        return judged(self, status, text, *more)
+
+    monkeypatch.setattr(http.Wire, "_judged", told)
+    async with at(venue.__name__.split(".")[2]) as it:
+        await it.enter()
+        await it.seconds(8)
+        await it.protected()
+        await flatten.run(it.desk, TRADER)
+        await it.seconds(12)
+        assert await it.held() == 0
+        assert not it.desk.book.open_trades()
+        await it.true()
+        assert n_small > 20
 
 
 @pytest.mark.parametrize("was_there", [True, False])

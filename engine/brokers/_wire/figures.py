@@ -1,6 +1,6 @@
-"""Figures of answers that write them as numbers or as text."""
+"""Figures of answers that write them as numbers or as text, and words in any case."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any, TypeVar
 
@@ -15,6 +15,18 @@ class Unreadable(ValueError):
 
 UNREADABLE = (Unreadable, KeyError, TypeError, ValueError, ArithmeticError, AttributeError)
 """Whatever comes of reading an answer that is not as documented."""
+
+
+def in_capitals(body: Any, keys: Collection[str]) -> Any:
+    """An answer with its words under these keys written large: in other cases they are the same."""
+    if isinstance(body, list):
+        return [in_capitals(item, keys) for item in body]
+    if not isinstance(body, dict):
+        return body
+    return {
+        key: said.upper() if key in keys and isinstance(said, str) else in_capitals(said, keys)
+        for key, said in body.items()
+    }
 
 
 def number(value: Any) -> Decimal:

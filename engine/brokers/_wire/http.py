@@ -6,7 +6,7 @@ of the house's errors, told apart by what it proves: nothing sent, refused, or n
 
 import asyncio
 import json as codec
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Literal
@@ -24,6 +24,7 @@ from engine.brokers._wire.again import (
     server_error,
 )
 from engine.brokers._wire.breaker import Breaker
+from engine.brokers._wire.figures import in_capitals
 from engine.brokers._wire.lanes import Lane, Lanes
 from engine.brokers._wire.refused import because
 from engine.brokers._wire.shared import Shared
@@ -81,16 +82,18 @@ class Wire:
         read_s: float | None = None,
         sign: Sign | None = None,
         seal: Seal | None = None,
+        capitals: Collection[str] = (),
     ) -> None:
         """``sign``: for brokers that want each request signed; ``params`` are not for those.
 
-        ``seal``: for those that sign query and body as well.
+        ``seal``: for those that sign query and body as well. ``capitals``: keys of answers whose
+        words are read in capitals, in whatever case they came.
         """
         self.name, self.base_url = name, base_url.rstrip("/")
         self.clock, self.lanes = clock, lanes
         self.usage = usage or Usage(clock)
         self.breaker = Breaker(name, clock)
-        self._sign, self._seal = sign, seal
+        self._sign, self._seal, self._capitals = sign, seal, capitals
         read_s = READ_S if read_s is None else read_s
         self._timeout = aiohttp.ClientTimeout(
             total=CONNECT_S + read_s, connect=CONNECT_S, sock_read=read_s
@@ -248,6 +251,8 @@ class Wire:
             what = f"{self.name}: an answer of status {status} that is no JSON"
             raise self._failed(OrderStateUnknown(what)) from error
         self.breaker.succeeded()
+        if self._capitals:
+            body = in_capitals(body, self._capitals)
         return Answer(status=status, body=body, headers=headers)
 
     def _no_such_place(self, status: int) -> Exception:

@@ -45,7 +45,7 @@ class Link:
         self.name, self._clock, self._events, self.login = name, clock, events, login
         self._unnamed = unnamed
         lanes = Lanes(clock, ALLOWED)
-        self.wire = Wire(name, url, clock, lanes, sign=login.headers)
+        self.wire = Wire(name, url, clock, lanes, sign=login.headers, capitals=translate.WORDS)
         self._lost_at: datetime | None = None
         self._task: asyncio.Task[None] | None = None
 

@@ -44,6 +44,7 @@ _TYPES = {name: kind for kind, name in PRICE_TYPES.items()} | {
     "TRAILING_STOP_PRCT": OrderType.TRAILING,
 }
 TERMS = {Tif.DAY: "GOOD_FOR_DAY", Tif.GTC: "GOOD_UNTIL_CANCEL"}
+WORDS = frozenset(("status", "priceType", "orderAction", "securityType", "callPut"))
 STATES: dict[str, LiveState] = {
     "OPEN": "accepted",
     "PARTIAL": "partial",

@@ -124,7 +124,9 @@ class Schwab(Nameless):
             self.name, key, secret, settings.environment, terms, setup.tokens, self.clock
         )
         lanes = Lanes(self.clock, LANES)
-        self._wire = Wire(self.name, settings.rest_url or HOST, self.clock, lanes)
+        self._wire = Wire(
+            self.name, settings.rest_url or HOST, self.clock, lanes, capitals=reading.WORDS
+        )
         self.usage = self._wire.usage
         self._builder = library.order_builder
         self._client = sdk.client(library, key, Session(self._wire, self._login.headers))

@@ -33,6 +33,9 @@ _OURS = {name: kind for kind, name in TYPES.items()} | {
     "TRAILING_STOP": OrderType.TRAILING,
     "TRAILING_STOP_LIMIT": OrderType.TRAILING,
 }
+WORDS = frozenset(
+    ("status", "orderType", "instruction", "assetType", "activityType", "executionType", "type")
+)
 STATES: dict[str, LiveState] = {
     **dict.fromkeys(
         (

@@ -62,11 +62,6 @@ def load(name: str) -> Sdk:
     )
 
 
-_WORDS = frozenset(
-    ("status", "orderType", "instruction", "assetType", "activityType", "executionType", "type")
-)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Response:
     """An answer in the shape that the client passes through."""
@@ -80,19 +75,7 @@ class Response:
     @classmethod
     def of(cls, answer: Answer) -> "Response":
         """The wire's answer."""
-        return cls(status_code=answer.status, headers=answer.headers, body=spelt(answer.body))
-
-
-def spelt(body: Any) -> Any:
-    """What came, its words written large as Schwab's are: in other cases it is the same word."""
-    if isinstance(body, list):
-        return [spelt(item) for item in body]
-    if not isinstance(body, dict):
-        return body
-    return {
-        key: said.upper() if key in _WORDS and isinstance(said, str) else spelt(said)
-        for key, said in body.items()
-    }
+        return cls(status_code=answer.status, headers=answer.headers, body=answer.body)
 
 
 class Session:

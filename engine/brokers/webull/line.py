@@ -10,6 +10,7 @@ from engine.brokers._wire.again import is_lacking, place_of
 from engine.brokers._wire.http import Answer, Wire
 from engine.brokers._wire.lanes import Lane, Lanes
 from engine.brokers._wire.usage import Usage
+from engine.brokers.webull import translate
 from engine.brokers.webull.login import Login
 from engine.brokers.webull.sign import signature, signed_headers
 from engine.clock import Clock, RandomIds
@@ -50,7 +51,9 @@ class Line:
         self._clock, self._secrets, self._ids = clock, secrets, RandomIds()
         self._name, self._host = name, urlsplit(url).netloc
         lanes = Lanes(clock, LANES)
-        self.wire = Wire(name, url, clock, lanes, usage=usage, seal=self._seal)
+        self.wire = Wire(
+            name, url, clock, lanes, usage=usage, seal=self._seal, capitals=translate.WORDS
+        )
         self.login = Login(name, self.wire, tokens, clock, warn)
 
     async def ask(self, method: Any, path: str, **more: Any) -> Answer:

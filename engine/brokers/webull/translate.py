@@ -43,6 +43,7 @@ TYPES = {
     OrderType.TRAILING: "TRAILING_STOP_LOSS",
 }
 TIFS = {Tif.DAY: "DAY", Tif.GTC: "GTC"}
+WORDS = frozenset(("status", "side", "order_type", "instrument_type", "option_type", "currency"))
 STATES: Mapping[str, LiveState] = {
     "PENDING": "accepted",
     "SUBMITTED": "accepted",

@@ -843,37 +843,3 @@ async def test_every_body_is_one_that_is_published(bench: SchwabBench) -> None:
     print(f"Schwab: {len(bodies)} request bodies against {against}")  # noqa: T201 - shown by -s
     assert len(bodies) > 8
     assert log.violations == []
-
-
-async def test_a_word_in_other_cases_is_the_same_word(
-    bench: SchwabBench, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """An order whose words were written small was not read: what it filled had no stop."""
-
-    def small(said: Any) -> Any:
-        if isinstance(said, list):
-            return [small(item) for item in said]
-        if not isinstance(said, dict):
-            return said
-        return {
-            key: item.lower()
-            if isinstance(item, str) and key not in ("symbol", "accountNumber")
-            else small(item)
-            for key, item in said.items()
-        }
-
-    row, body_of = bench.venue._row, bench.venue._body_of
-
-    async def held(number: str, request: web.Request) -> Any:
-        return small(await body_of(number, request))
-
-    monkeypatch.setattr(bench.venue, "_row", lambda *about: small(row(*about)))
-    monkeypatch.setattr(bench.venue, "_body_of", held)
-    await bench.quote(bench.it, "2.00", "2.10")
-    bought = await bench.submit(BUY, 1, LIMIT, limit="2.10")
-    await bench.pass_latency()
-    assert (await bench.seen(bought)).state == "filled"
-    assert [fill.side for fill in await bench.fills()] == [BUY]
-    stop = await bench.submit(SELL, 1, OrderType.STOP, stop="1.00", reduces=True)
-    assert (await bench.seen(stop)).state == "accepted"
-    assert [held.qty for held in await bench.broker.positions(bench.account)] == [1]
