@@ -110,7 +110,7 @@ class Alpaca(Polled):
         """
         await self._stop()
         self._queue, self._n_failed = asyncio.Queue(), 0
-        url = self._terms.quotes_url or _REST
+        url = (self._terms.quotes_url or _REST).removesuffix("/v2")  # as of the broker's
         await self._rest.open(*self._keys, url)
         await self._newsroom.open(*self._keys, url)
         answer = await self._ask("stock", ["SPY"])

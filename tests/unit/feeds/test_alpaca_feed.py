@@ -32,12 +32,13 @@ CALL = option("SPY", date(2026, 11, 20), D(600), "C")
 class World:
     """A feed, its provider, and everything that was delivered."""
 
-    def __init__(self, secret: str = SECRET, key: str = KEY, **terms: Any) -> None:
+    def __init__(self, secret: str = SECRET, key: str = KEY, path: str = "", **terms: Any) -> None:
         self.clock = ManualClock(START)
         self.data = AlpacaData(self.clock)
         self.got: list[Quote] = []
         self.ended: BaseException | None = None
         self._secrets, self._terms = {"key": key, "secret": secret}, terms
+        self._path = path
         self._news = asyncio.Event()
         self._reader: asyncio.Task[None] | None = None
         self.feed: Alpaca = None  # type: ignore[assignment]
@@ -45,7 +46,7 @@ class World:
     async def open(self) -> "World":
         await self.data.start()
         settings = Alpaca.Settings(
-            quotes_url=self.data.url, stream_url=self.data.ws_url, **self._terms
+            quotes_url=self.data.url + self._path, stream_url=self.data.ws_url, **self._terms
         )
         secrets = {name: SecretStr(text) for name, text in self._secrets.items()}
         setup = FeedSetup(name="alpaca", clock=self.clock, secrets=secrets, tokens=MemoryTokens())
@@ -484,6 +485,17 @@ async def test_wrong_keys_are_told_at_once() -> None:
     try:
         with pytest.raises(BrokerAuthError):
             await world.open()
+    finally:
+        await world.close()
+
+
+async def test_an_address_with_its_version_is_that_address() -> None:
+    """The broker takes both; of the feed nothing was found there, so no entry passed."""
+    world = World(path="/v2")
+    try:
+        await world.open()
+        world.data.put("SPY", 601.0, 601.1, START)
+        assert await world.feed.quote(SPY) is not None
     finally:
         await world.close()
 
