@@ -399,16 +399,18 @@ async def cancel(desk: Desk, order: Order) -> None:
     if order.is_in_doubt:
         climb(desk, order)
     limit = answered_within(desk.settings.broker_timeout_s)
-    asked = desk.spawn(_cancel(desk, order, limit), f"ask to cancel {order.order_id}")
+    asked = desk.spawn(_cancel_once(desk, order, limit), f"ask to cancel {order.order_id}")
     while not asked.done() and (left_s := HANGS_S - limit.asked_for_s) > 0:
         await asyncio.wait((asked,), timeout=left_s)
+    desk.vigil(lambda: _put_off(desk, order, asked), f"put off {order.order_id}")
     over = desk.vigil(lambda: _until_over(desk, order.order_id, asked), f"cancel {order.order_id}")
     await asyncio.wait((asked, over), return_when=asyncio.FIRST_COMPLETED)
 
 
-async def _cancel(desk: Desk, order: Order, limit: answered_within) -> None:
+async def _put_off(desk: Desk, order: Order, asked: asyncio.Task[float | None]) -> None:
     """Until it was sent: after a pause that the broker asks for it leaves as soon as it may."""
-    put_off_s = await _cancel_once(desk, order, limit)
+    await asyncio.wait((asked,))
+    put_off_s = None if asked.cancelled() else asked.result()
     while put_off_s is not None:
         await desk.clock.sleep(min(max(put_off_s, _LEAST_PAUSE_S), _MOST_PAUSE_S))
         known = desk.book.orders.get(order.order_id)
@@ -465,7 +467,7 @@ def pace_of(order: Order) -> str:
     return f"{order.trade_id}|cancel|{order.order_id}"
 
 
-async def _until_over(desk: Desk, order_id: str, asked: asyncio.Task[None]) -> None:
+async def _until_over(desk: Desk, order_id: str, asked: asyncio.Task[float | None]) -> None:
     order = desk.book.orders.get(order_id)
     is_exit = order is not None and order.purpose is not Purpose.ENTRY
     waited_s = 0.0
