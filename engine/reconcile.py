@@ -376,7 +376,7 @@ def lines(findings: Findings) -> list[str]:
     """One plain sentence per difference, for the report card."""
     said = [f"{name} could not be read" for name in findings.unread]
     said += [f"missed fill: {_fill(f)}" for f in findings.missed_fills]
-    said += [f"traded outside: {_fill(f)}" for f in findings.external_fills]
+    said += [f"of no order of ours so far: {_fill(f)}" for f in findings.external_fills]
     said += [f"{f.kind}: {_fill(f)}" for f in findings.settlements]
     said += [_state_line(gap) for gap in findings.states]
     said += [f"order {o.order_id} is {o.state} with us and in no list" for o in findings.lost]

@@ -267,7 +267,8 @@ async def test_what_an_entry_that_works_may_have_filled_is_no_strangers(rig):
     assert held(rig) == 2
     assert stops(rig) == [2]
     assert {t.source for t in rig.desk.book.open_trades()} == {"options"}
-    assert not any("traded outside" in note for note in rig.notes())
+    said = ("traded outside", "of no order of ours")
+    assert not any(words in note for note in rig.notes() for words in said)
     await check(rig)
 
 

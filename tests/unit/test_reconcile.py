@@ -190,7 +190,7 @@ def test_trades_made_elsewhere_are_external() -> None:
     )
     assert found.external_fills == (sold,)
     assert (found.positions, found.cash) == ((), None)
-    assert reconcile.lines(found) == ["traded outside: sell 4 AAPL @ 100"]
+    assert reconcile.lines(found) == ["of no order of ours so far: sell 4 AAPL @ 100"]
 
 
 def test_a_fill_with_an_id_of_ours_is_never_external() -> None:
@@ -317,7 +317,7 @@ def test_every_finding_has_its_line() -> None:
     assert said == [
         "balance could not be read",
         "missed fill: buy 10 AAPL @ 100",
-        "traded outside: buy 10 AAPL @ 100",
+        "of no order of ours so far: buy 10 AAPL @ 100",
         "expiry: buy 10 AAPL @ 100",
         "order A: news from the broker (accepted)",
         "order L is ACCEPTED with us and in no list",
