@@ -55,7 +55,7 @@ class Doubts:
     """Broker whose entries people were called about -> when there was last a cause."""
     shut_out: dict[str, bool] = field(default_factory=dict)
     """Broker that does not know us any more -> whether people were told so of this time."""
-    locked_out: set[str] = field(default_factory=set)
+    just_shut_out: set[str] = field(default_factory=set)
     """Those of which people have just been told: they hear of its end too, however soon."""
     reached: set[str] = field(default_factory=set)
     """Entries people were called about at a price that the market pays."""

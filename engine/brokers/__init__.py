@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, ClassVar, Literal, Protocol
+from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict, SecretStr
 
@@ -288,8 +288,6 @@ class BrokerCaps:
     """False: nothing is told unasked, the desk polls."""
     working_lists: int = 1
     """Requests for what works: more where each status is a list of its own."""
-    lists_done: bool = False
-    """Whether what has filled whole stands in a list of its own (``done_since``)."""
     recent_lists: int = 1
     """Requests for all that is recent, as read last: more on a day of many orders."""
     has_preview: bool = False
@@ -353,10 +351,6 @@ class Broker(Protocol):
 
     async def fills_since(self, account: str, since: datetime) -> list[BrokerFill]:
         """All executions since."""
-        ...
-
-    async def done_since(self, account: str, since: datetime) -> list[BrokerOrder]:
-        """Orders that have filled whole since, with their executions; by ``caps.lists_done``."""
         ...
 
     async def find(self, account: str, client_order_id: str) -> Found:
@@ -437,6 +431,15 @@ _LEAST_SECRET = 6
 """Shorter ones stand in any word."""
 
 
+@runtime_checkable
+class ListsDone(Protocol):
+    """A broker at which what has filled whole stands in a list of its own."""
+
+    async def done_since(self, account: str, since: datetime) -> list[BrokerOrder]:
+        """Orders that have filled whole since, with their executions."""
+        ...
+
+
 class Adapter(ABC):  # noqa: B024 - its abstract part is the Broker protocol
     """A connection to an outside broker: ``engine/brokers/x`` holds ``class X(Adapter)``.
 
@@ -485,10 +488,6 @@ class Adapter(ABC):  # noqa: B024 - its abstract part is the Broker protocol
     def recall(self, account: str, client_order_id: str, broker_id: str) -> None:
         """Nothing has to be remembered where lists say our ids, or where they are kept here."""
         del account, client_order_id, broker_id
-
-    async def done_since(self, account: str, since: datetime) -> list[BrokerOrder]:
-        """There is no such list, and nobody asks for it."""
-        raise NotImplementedError
 
     def room(self, who: Rank = Rank.EXIT) -> int | None:
         """None: its allowance comes back within seconds."""

@@ -12,7 +12,7 @@ from functools import partial
 
 from engine import reconcile
 from engine.asking import Rank, asking
-from engine.brokers import Balance, Broker, BrokerFill, BrokerOrder, BrokerPosition, Seen
+from engine.brokers import Balance, Broker, BrokerFill, BrokerOrder, BrokerPosition, ListsDone, Seen
 from engine.desk import Desk
 from engine.domain.instrument import Instrument
 from engine.domain.order import UNANSWERED, WORKING, Order, OrderState, Purpose, Side
@@ -158,7 +158,7 @@ async def _lately(
     broker: Broker, account: str, since: datetime
 ) -> tuple[list[BrokerFill], list[BrokerOrder]]:
     """Executions since, and the orders that they are of."""
-    if broker.caps.lists_done:
+    if isinstance(broker, ListsDone):
         done = await broker.done_since(account, since)
         return [fill for order in done for fill in order.fills], done
     return await asyncio.gather(

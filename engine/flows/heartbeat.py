@@ -53,8 +53,8 @@ class Heartbeat:
     async def look(self) -> None:
         """Say what lasts, all at once, and each return."""
         desk, now = self._desk, self._desk.clock.monotonic()
-        while desk.doubts.locked_out:  # said when it was: so is its end, however soon it comes
-            name = desk.doubts.locked_out.pop()
+        while desk.doubts.just_shut_out:  # said when it was: so is its end, however soon it comes
+            name = desk.doubts.just_shut_out.pop()
             self._told.add(name)
             self._since.setdefault(name, now)
         silent = {n: why for n in desk.brokers if (why := self._why(n))}

@@ -355,7 +355,7 @@ async def locked_out(desk: Desk, broker: str, error: Exception) -> None:
         "orders may fail: log in again or act in the broker's own app.",
         note_id=note_id,
     )
-    desk.doubts.locked_out.add(broker)
+    desk.doubts.just_shut_out.add(broker)
 
 
 def is_locked_out(desk: Desk, broker: str) -> bool:

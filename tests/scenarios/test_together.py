@@ -38,7 +38,7 @@ def told_of(it, what):
     return [n.text for n in it.desk.book.notices.values() if what in n.text]
 
 
-def all_named(said, names):
+def assert_each_is_named_once(said, names):
     assert len(said) <= 2, said
     assert all(sum(name in text for text in said) == 1 for name in names), said
 
@@ -53,8 +53,8 @@ async def test_stops_that_are_refused_to_many_positions_are_told_once(name):
                 await it.bench.venue.exchange.cancel(order.account, order.client_order_id)
         await it.seconds(30)
         said = told_of(it, "refused")
-        all_named(said, ids)
-        all_named(told_of(it, "no working stop"), ids)
+        assert_each_is_named_once(said, ids)
+        assert_each_is_named_once(told_of(it, "no working stop"), ids)
 
 
 async def test_everything_is_to_be_closed_and_all_is_refused_and_that_is_told_once():
@@ -63,7 +63,7 @@ async def test_everything_is_to_be_closed_and_all_is_refused_and_that_is_told_on
         refuses(it, lambda order: order.stop is None and order.side is Side.SELL)
         await flatten.run(it.desk, TRADER)
         await it.seconds(30)
-        all_named(told_of(it, "refused"), ids)
+        assert_each_is_named_once(told_of(it, "refused"), ids)
 
 
 async def test_stops_that_one_old_list_lacks_are_told_once():
@@ -79,7 +79,7 @@ async def test_stops_that_one_old_list_lacks_are_told_once():
         it.desk.broker("schwab").find = venue.exchange.find
         await it.seconds(30)
         said = told_of(it, "may not work any more") + told_of(it, "more stops")
-        all_named(said, [stop.order_id for stop in stops])
+        assert_each_is_named_once(said, [stop.order_id for stop in stops])
 
 
 async def test_one_alone_is_told_at_once_and_the_next_one_too():

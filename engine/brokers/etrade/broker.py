@@ -100,7 +100,6 @@ class Etrade(Nameless):
             tells_ends=False,
             is_paper=settings.environment == "paper",
             has_stream=False,
-            lists_done=True,
             working_lists=len(LIVE),
             has_preview=True,
             entries_per_min=entries_per_min(ALLOWED, requests=2),

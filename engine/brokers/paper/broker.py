@@ -212,10 +212,6 @@ class PaperBroker:
         await self._reading(account)
         return fills_since(self._book, account, since)
 
-    async def done_since(self, account: str, since: datetime) -> list[BrokerOrder]:
-        """There is no such list, and nobody asks for it."""
-        raise NotImplementedError
-
     async def find(self, account: str, client_order_id: str) -> Found:
         """Look one order up; waits for a change that is being saved."""
         await self._reading(account)
