@@ -78,6 +78,9 @@ bench: $(VENV)/.installed-dev ## Measure speed and memory
 
 chaos: $(VENV)/.installed-dev ## Run the long campaigns: kills, faults, many examples
 	@BROKER=$(BROKER) $(PY) -m pytest -m slow $(if $(BROKER),-n 0 tests/chaos/test_brokers.py,-n $(WORKERS)) $(ARGS)
+ifndef BROKER
+	@$(PY) -m pytest --hypothesis-profile nightly -n $(WORKERS) tests/property $(ARGS)
+endif
 
 ci: ## What the build server runs: lint, test, nothing left behind
 	@.ci/run

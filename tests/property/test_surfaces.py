@@ -204,7 +204,8 @@ def test_risk_is_what_pandas_finds_in_the_same_closes(given_):
     weighted = sum(usd * round(betas[n], 4) for n, usd in dollars.items())
     assert float(report.beta_usd) == CLOSE(weighted, abs=0.02)
     if equity > 0:
-        assert float(report.beta) == CLOSE(weighted / float(equity), abs=1e-5)
+        cents = 0.0051 / float(equity)  # the dollars above are told in whole cents
+        assert float(report.beta) == CLOSE(weighted / float(equity), abs=cents)
         assert float(report.var_pct) == CLOSE(float(report.var_usd) / float(equity) * 100)
 
     matrix = logs.tail(60).corr()
