@@ -45,7 +45,7 @@ from engine.domain.errors import TradeStreamError
 from engine.domain.record import Record
 from engine.feeds import Feed, QuoteBoard
 from engine.feeds._several import Several
-from engine.flows import heartbeat, learning, monitor, recover, send, watch
+from engine.flows import heartbeat, learning, monitor, recover, send, settle, watch
 from engine.flows.sources import Sources
 from engine.headlines import Headlines
 from engine.history import History
@@ -153,6 +153,8 @@ class App:
             brokers=self._brokers(),
             checks=load_checks(config.risk),
             exit_rules=parts.exit_rules(config.exits),
+            settle=settle.run,
+            compare=recover.again,
             calendars=self.calendars,
         )
 

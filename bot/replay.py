@@ -31,7 +31,7 @@ from engine.domain.trade import Account, Execution, LedgerEntry, Trade, TradeSta
 from engine.exits import ExitRule
 from engine.feeds import QuoteBoard
 from engine.feeds.recorded import RecordedFeed
-from engine.flows import approve, monitor, recover, send, take_alert
+from engine.flows import approve, monitor, recover, send, settle, take_alert
 from engine.market import Calendar
 from engine.reports import unit_label
 from engine.reports.replay import Case
@@ -203,6 +203,8 @@ class _Run:
             brokers={"paper": self._broker},
             checks=terms.checks if guarded else [],
             exit_rules=terms.exit_rules,
+            settle=settle.run,
+            compare=recover.again,
             calendars=dict(terms.calendars),
         )
         self._monitor = monitor.Monitor(self.desk)

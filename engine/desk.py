@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -41,6 +41,9 @@ from engine.waiting import Backoff, Stopwatch
 
 log = logging.getLogger(__name__)
 
+Aside = Callable[["Desk", str], Coroutine[Any, Any, Any]]
+"""A story that others below it set going, about one trade or one broker."""
+
 
 class Desk(Background):
     """One running desk. Stories read the book, decide, commit here, and only then act."""
@@ -57,6 +60,8 @@ class Desk(Background):
         brokers: Mapping[str, Broker],
         checks: list[tuple[str, RiskCheck]],
         exit_rules: list[tuple[str, ExitRule]],
+        settle: Aside,
+        compare: Aside,
         calendars: Mapping[str, Calendar] | None = None,
     ) -> None:
         super().__init__(clock, Health(clock))
@@ -68,6 +73,10 @@ class Desk(Background):
         self.brokers = brokers
         self.checks = checks
         self.exit_rules = exit_rules
+        self.settle = settle
+        """Brings one trade's exits to what is wanted: ``flows/settle``."""
+        self.compare = compare
+        """Compares the books with one broker: ``flows/recover``."""
         self.calendars = calendars or {"future": CME, "crypto": ALWAYS}
         self.book = Book()
         self.bus = Bus()

@@ -22,7 +22,7 @@ from engine.domain.quote import Quote
 from engine.domain.source import Handling, SourceProfile, TargetRule
 from engine.domain.trade import Trade
 from engine.feeds import QuoteBoard
-from engine.flows import monitor, recover, send, take_alert
+from engine.flows import monitor, recover, send, settle, take_alert
 from engine.risk.load import load_checks
 from engine.store import Store, Vault
 from storage.memory import MemoryStore, MemoryVault
@@ -277,6 +277,8 @@ async def start(
         exit_rules=parts.exit_rules(
             plugins.validated("engine.exits", exits or {}, all_of_them=True)
         ),
+        settle=settle.run,
+        compare=recover.again,
     )
     rig = Rig(
         desk=desk,

@@ -17,9 +17,10 @@ from engine.desk import Desk
 from engine.domain.money import ZERO
 from engine.domain.order import UNANSWERED, Order, OrderState, OrderType, Purpose, Trigger
 from engine.domain.trade import Trade, TradeState
-from engine.flows import effects, second_truth
+from engine.flows import aside, second_truth
 from engine.flows.answers import answered, as_known, in_time
-from engine.flows.hear import QUIET, compare_later, on_report
+from engine.flows.aside import compare_later
+from engine.flows.hear import QUIET, on_report
 
 ABSENT_GRACE_S = 5.0
 """A request may still be under way for so long when the broker says that it has no such order."""
@@ -137,7 +138,7 @@ async def _over(desk: Desk, order: Order) -> None:
         await _gone(desk, order)
     if order.replaces is not None:
         await doubt.look_up(desk, order.replaces, refused="its replacement never arrived")
-    effects.settle_soon(desk, order.trade_id)
+    aside.settle_soon(desk, order.trade_id)
 
 
 async def _may_be_there(desk: Desk, order: Order) -> bool:
@@ -239,8 +240,6 @@ async def _look_later(desk: Desk, order_id: str, pause_s: float) -> None:
 
 async def look_back(desk: Desk, order_id: str, at_s: Sequence[float]) -> None:
     """Look for what is over, as we were told or believe: what it fills after all has no stop."""
-    from engine.flows import recover
-
     waited, known = 0.0, await desk.order(order_id)
     for at in at_s:
         await desk.clock.sleep(at - waited)
@@ -253,7 +252,7 @@ async def look_back(desk: Desk, order_id: str, at_s: Sequence[float]) -> None:
             found = await in_time(desk, work, Rank.DOUBT)
             if isinstance(found, FoundOrder) and found.order.state not in ("unknown", "rejected"):
                 await on_report(desk, found.order, asked=True)
-                await recover.again(desk, order.broker)  # what lives there unwatched is cancelled
+                await desk.compare(desk, order.broker)  # what lives there unwatched is cancelled
                 return
 
 

@@ -9,7 +9,7 @@ from engine.domain.errors import Conflict, InvariantError
 from engine.domain.order import Order
 from engine.domain.record import Event, Record
 from engine.domain.trade import Execution, Position, Trade
-from engine.flows import effects, own
+from engine.flows import aside, effects, own
 from engine.ledger import Booking
 from engine.ledger.booking import BUST, CORRECT, live
 
@@ -33,7 +33,7 @@ async def on_amended(desk: Desk, fill: BrokerFill) -> bool:
         except Conflict:
             if await desk.store.get(Execution, f"{wrong.execution_id}{BUST}") is None:
                 raise
-    effects.settle_soon(desk, wrong.trade_id)
+    aside.settle_soon(desk, wrong.trade_id)
     return True
 
 

@@ -16,8 +16,9 @@ from engine.domain.money import ZERO
 from engine.domain.order import Order
 from engine.flows import ends, late_fill
 from engine.flows.answers import in_time
+from engine.flows.aside import compare_later
 from engine.flows.compare import is_unsure
-from engine.flows.hear import QUIET, compare_later
+from engine.flows.hear import QUIET
 from engine.reconcile import counted
 
 

@@ -29,6 +29,7 @@ from engine.domain.order import Order, OrderState, Purpose, Side
 from engine.domain.trade import Execution, LedgerEntry
 from engine.flows import (
     absence,
+    aside,
     coin_fee,
     covered,
     echo,
@@ -49,8 +50,9 @@ from engine.flows import (
     taken_back,
     unsettled,
 )
+from engine.flows.aside import compare_later
 from engine.flows.fills import undoes_booked
-from engine.flows.hear import QUIET, compare_later, of_each
+from engine.flows.hear import QUIET, of_each
 from engine.reconcile import Findings
 
 log = logging.getLogger(__name__)
@@ -469,7 +471,7 @@ async def _end_zombie(desk: Desk, broker: str, account: str, report: BrokerOrder
             await asked(desk, desk.broker(broker).cancel(account, name))
             if order is not None and order.purpose is not Purpose.ENTRY:
                 desk.backoff.worked(effects.pace_of_exit(order.trade_id, order.purpose))
-                effects.settle_soon(desk, order.trade_id)
+                aside.settle_soon(desk, order.trade_id)
         except (OrderRejected, *QUIET) as error:
             what, note_id = f"{how}, and could not be cancelled: {error}", f"{note_id}-stays"
     await desk.tell("admin", f"⚠ Order {name} lives at {broker} and is {what}.", note_id=note_id)

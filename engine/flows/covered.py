@@ -20,7 +20,7 @@ from engine.domain.money import ZERO
 from engine.domain.order import WORKING, Order, OrderState, OrderType, Purpose, is_our_id
 from engine.domain.trade import Trade, TradeState
 from engine.exits.plan import has_stop_at_broker
-from engine.flows import effects, own
+from engine.flows import aside, own
 from engine.reconcile import counted
 
 log = logging.getLogger(__name__)
@@ -128,7 +128,7 @@ async def _look(desk: Desk, order: Order) -> None:
             await _read_what_is_held(desk, trade)
     finally:
         desk.backoff.worked(pause)
-        effects.settle_soon(desk, order.trade_id)
+        aside.settle_soon(desk, order.trade_id)
 
 
 async def _read_what_is_held(desk: Desk, trade: Trade) -> None:
@@ -142,9 +142,7 @@ async def _read_what_is_held(desk: Desk, trade: Trade) -> None:
     mine = desk.book.positions.values()
     ours = sum((p.qty for p in mine if (p.account, p.instrument) == (trade.account, thing)), ZERO)
     if abs(theirs) < abs(ours):
-        from engine.flows import recover
-
-        again = partial(recover.again, desk, trade.broker)
+        again = partial(desk.compare, desk, trade.broker)
         work = desk.vigil(again, f"what took the place of an exit at {trade.broker}")
         await asyncio.wait([work], timeout=desk.settings.broker_timeout_s)
 
@@ -219,7 +217,7 @@ async def _watch(desk: Desk, trade: Trade, purpose: Purpose) -> None:
                 f"{trade.legs[0].instrument.label}. It would open the other side: take it back.",
                 note_id=f"left-{trade.trade_id}-{other.broker_id}",
             )
-    effects.settle_soon(desk, trade.trade_id)
+    aside.settle_soon(desk, trade.trade_id)
 
 
 async def _is_foreign_exit(desk: Desk, trade: Trade, order: BrokerOrder, purpose: Purpose) -> bool:

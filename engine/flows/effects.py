@@ -154,23 +154,6 @@ def cards_of_end(before: Trade, after: Trade) -> tuple[tuple[str, str, str], ...
     return (("chart", "pnl", "activity"),)
 
 
-def settle_soon(desk: Desk, trade_id: str) -> None:
-    """Bring the trade's exits to what is wanted now, on the side."""
-    if _has_no_exits(desk, trade_id):
-        return
-    from engine.flows.settle import run
-
-    desk.spawn(run(desk, trade_id), f"settle {trade_id}")
-
-
-def _has_no_exits(desk: Desk, trade_id: str) -> bool:
-    """Its entry works: nothing is held, nothing is wanted of it and nothing has to end."""
-    trade = desk.book.trades.get(trade_id)
-    if trade is None or trade.state is not TradeState.PENDING or trade.closes:
-        return False
-    return all(order.purpose is Purpose.ENTRY for order in desk.book.orders_of(trade_id))
-
-
 def pace_of_exit(trade_id: str, purpose: str) -> str:
     """Under which a new exit of a trade waits after a refusal."""
     return f"{trade_id}|{purpose}"

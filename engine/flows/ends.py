@@ -22,7 +22,7 @@ from engine.domain.order import Order, OrderState, OrderType, Purpose, Side, cli
 from engine.domain.quote import Leg
 from engine.domain.record import Event, Record
 from engine.domain.trade import Account, Execution, Lot, Position, Trade, TradeState
-from engine.flows import echo, effects, water
+from engine.flows import aside, echo, effects, water
 from engine.ledger.ends import EndKind
 from engine.market import new_york_date
 
@@ -260,7 +260,7 @@ async def _follow_up(desk: Desk, parts: _Parts) -> None:
             water.forget(desk, trade.trade_id)
         else:
             await desk.watch(trade.legs)
-        effects.settle_soon(desk, trade.trade_id)
+        aside.settle_soon(desk, trade.trade_id)
 
 
 # -- what ends ----------------------------------------------------------------------------------

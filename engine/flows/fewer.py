@@ -15,8 +15,8 @@ from engine.domain.compared import PositionGap
 from engine.domain.money import ZERO
 from engine.domain.order import Purpose
 from engine.domain.trade import Position, Trade
-from engine.flows import effects, ends
-from engine.flows.hear import compare_later
+from engine.flows import aside, ends
+from engine.flows.aside import compare_later
 
 LASTS_S, NOTHING_LASTS_S = 10.0, 60.0
 """No list of what is held lags behind for that; an empty one may be no more than out of order."""
@@ -114,4 +114,4 @@ def _booked(desk: Desk, account: str, key: str) -> Decimal:
 
 def _settle(desk: Desk, account: str, gap: PositionGap) -> None:
     for trade, _ in list(_holders(desk, account, gap)):
-        effects.settle_soon(desk, trade.trade_id)
+        aside.settle_soon(desk, trade.trade_id)

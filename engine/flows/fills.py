@@ -11,7 +11,8 @@ from engine.domain.errors import Conflict, InvariantError
 from engine.domain.order import Order, Purpose
 from engine.domain.record import Record
 from engine.domain.trade import Execution, Position, Trade, TradeState
-from engine.flows import amend, echo, effects, ends, own, water
+from engine.flows import amend, aside, echo, effects, ends, own, water
+from engine.flows.aside import compare_later
 from engine.reconcile import is_booked
 
 log = logging.getLogger(__name__)
@@ -53,7 +54,7 @@ async def _filled(desk: Desk, fill: BrokerFill, *, is_last: bool) -> None:
     if order is not None:
         await _on_own(desk, fill, order)
         if is_last:
-            effects.settle_soon(desk, order.trade_id)
+            aside.settle_soon(desk, order.trade_id)
     elif (doubtful := own.may_be_of(desk, fill)) is not None:
         # Not booked yet: comparing brings it again, once it is known whose it is.
         desk.gates[doubtful.broker] = f"an execution may be of order {doubtful.order_id}"
@@ -195,7 +196,7 @@ def _is_unexpected(order: Order, booking: ledger.Booking) -> bool:
 
 def _doubt_soon(desk: Desk, broker: str) -> None:
     """More than was ordered, or held: one of its executions may be wrong, or booked by hand."""
-    from engine.flows.hear import FILL_WAIT_S, compare_later
+    from engine.flows.hear import FILL_WAIT_S
 
     compare_later(desk, broker, FILL_WAIT_S, "filled too much")
 

@@ -14,7 +14,7 @@ from engine.domain.order import Order, OrderState, Purpose
 from engine.domain.record import Event
 from engine.domain.trade import Trade, TradeState
 from engine.exits.plan import close_request
-from engine.flows import covered, effects, settle, unseen
+from engine.flows import aside, covered, effects, settle, unseen
 from engine.ledger.trips import still_coming
 
 SAID_ALREADY = "it is being closed already; nothing more was sent"
@@ -38,7 +38,7 @@ async def run(desk: Desk, who: Who, *, reason: str = "close all") -> dict[str, s
     waiting = _hurry(desk)
     outcome = await _closed(desk, list(desk.book.accounts), f"user:{who.user_id}", reason)
     for trade_id in waiting:
-        effects.settle_soon(desk, trade_id)
+        aside.settle_soon(desk, trade_id)
     return outcome
 
 
@@ -70,7 +70,7 @@ async def apart(desk: Desk, spread: Trade, legs: Mapping[Instrument, Decimal]) -
         if t.source == "external" and t.legs[0].instrument in legs
     }
     for trade_id in await _ask(desk, spread.account, "desk", reason, {}, left):
-        effects.settle_soon(desk, trade_id)
+        aside.settle_soon(desk, trade_id)
 
 
 async def _closed(desk: Desk, accounts: list[str], actor: str, reason: str) -> dict[str, str]:

@@ -16,7 +16,7 @@ from engine.brokers import Balance, Broker, BrokerFill, BrokerOrder, BrokerPosit
 from engine.desk import Desk
 from engine.domain.instrument import Instrument
 from engine.domain.order import UNANSWERED, WORKING, Order, OrderState, Purpose, Side
-from engine.flows import absence, covered, effects, second_truth, send, splits, unsettled
+from engine.flows import absence, aside, covered, second_truth, send, splits, unsettled
 from engine.flows.compare import asked, of_these_books, take_in, together
 from engine.reconcile import Findings
 
@@ -78,7 +78,7 @@ async def _agrees(desk: Desk, name: str, account: str) -> bool:
     await covered.listed(desk, account, working)
     for trade in desk.book.trades.values():
         if trade.account == account:
-            effects.settle_soon(desk, trade.trade_id)
+            aside.settle_soon(desk, trade.trade_id)
     for _ in range(_LOOKS):  # what has no stop comes first: nothing new is opened beside it
         if not any(o.state in _OPEN_ENDED and _is_exit(desk, o) for o in _of(desk, account)):
             break

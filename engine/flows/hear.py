@@ -33,7 +33,7 @@ from engine.domain.errors import (
     StoreUnavailable,
 )
 from engine.domain.order import UNANSWERED, WORKING, Order, OrderState, Purpose
-from engine.flows import covered, effects, own, polled, splits, together
+from engine.flows import aside, covered, effects, own, polled, splits, together
 from engine.flows.fills import on_fill
 from engine.market import new_york_date
 from engine.reconcile import GRACE
@@ -242,7 +242,7 @@ async def on_report(desk: Desk, report: BrokerOrder, *, asked: bool = False) -> 
             for fill in report.fills:
                 await on_fill(desk, fill, is_last=False)
         finally:
-            effects.settle_soon(desk, known.trade_id)
+            aside.settle_soon(desk, known.trade_id)
         missing = orders.needs_fills(await desk.order(known.order_id) or after, report)
     if missing and asked:
         await fetch_fills(desk, after, report.updated_at)
@@ -250,12 +250,12 @@ async def on_report(desk: Desk, report: BrokerOrder, *, asked: bool = False) -> 
         desk.vigil(lambda: _fetch_later(desk, after, report.updated_at), f"fills {after.order_id}")
     if after is not order and after.state.is_terminal and after.is_flagged:
         # Over with us and alive there it fills unwatched: a comparison cancels it.
-        compare_later(desk, order.broker, 2 * GRACE.total_seconds(), "over, and lives")
+        aside.compare_later(desk, order.broker, 2 * GRACE.total_seconds(), "over, and lives")
     if after is not order:
         try:
             await _pace_after(desk, order, after, report.reason)
         finally:
-            effects.settle_soon(desk, order.trade_id)
+            aside.settle_soon(desk, order.trade_id)
     return desk.book.orders.get(known.order_id, after)
 
 
@@ -305,9 +305,9 @@ async def _ask_what_is_held(desk: Desk, stop: Order) -> None:
     try:
         await splits.look(desk, stop)
         if splits.is_open(desk, stop.trade_id):
-            compare_later(desk, stop.broker, 0.0, "split")
+            aside.compare_later(desk, stop.broker, 0.0, "split")
     finally:
-        effects.settle_soon(desk, stop.trade_id)
+        aside.settle_soon(desk, stop.trade_id)
 
 
 def _is_lone(desk: Desk, report: BrokerOrder) -> bool:
@@ -386,18 +386,6 @@ async def _line(desk: Desk, order: Order) -> list[Order]:
         found.append(old)
         order = old
     return found
-
-
-def compare_later(desk: Desk, broker: str, pause_s: float, why: str) -> None:
-    """Compare the books when lists that lag have caught up; once at a time for each reason."""
-
-    async def compare() -> None:
-        from engine.flows import recover
-
-        await desk.clock.sleep(pause_s)
-        await recover.again(desk, broker)
-
-    desk.vigil(compare, f"{why} at {broker}")
 
 
 async def _store(desk: Desk, order: Order, after: Order, report: BrokerOrder) -> None:

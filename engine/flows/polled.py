@@ -36,13 +36,11 @@ def end(desk: Desk, broker: str) -> None:
 
 
 async def _instead(desk: Desk, broker: str) -> None:
-    from engine.flows import recover
-
     await desk.clock.sleep(_left_s(desk, broker))
     if broker in desk.streams_down:
         while left_s := desk.due_in_s(f"instead {broker}", _AGAIN_S):
             await desk.clock.sleep(left_s)
-        await recover.again(desk, broker)
+        await desk.compare(desk, broker)
 
 
 def _left_s(desk: Desk, broker: str) -> float:

@@ -9,7 +9,7 @@ from engine.desk import Desk
 from engine.domain.desk import Who
 from engine.domain.errors import NotAllowed, UserError
 from engine.domain.order import Order, OrderState, Purpose, Trigger
-from engine.flows import absence, effects, send
+from engine.flows import absence, aside, effects, send
 from engine.flows.answers import in_time
 from engine.flows.hear import QUIET
 
@@ -68,7 +68,7 @@ async def not_there(desk: Desk, who: Who, order_id: str, reason: str) -> str:
     # He may be wrong: what lives on closes beside what is planned anew.
     look = partial(absence.look_back, desk, order_id, absence.LOOK_BACK_S)
     desk.vigil(look, f"afterwards {order_id}")
-    effects.settle_soon(desk, order.trade_id)
+    aside.settle_soon(desk, order.trade_id)
     what = "cancelled" if was_taken else "never sent"
     return f"Order {order_id} counts as {what}. What it was for is planned anew."
 
@@ -112,7 +112,7 @@ async def is_this(desk: Desk, who: Who, order_id: str, broker_id: str) -> str:
     await send.on_report(desk, found[0], asked=True)
     if desk.book.orders.get(order_id, order).state is OrderState.PENDING_CANCEL:
         desk.spawn(send.cancel(desk, after), f"cancel {order_id}")  # it has a number now
-    effects.settle_soon(desk, order.trade_id)
+    aside.settle_soon(desk, order.trade_id)
     return done
 
 

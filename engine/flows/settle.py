@@ -29,7 +29,7 @@ from engine.domain.record import Event, changed
 from engine.domain.trade import Trade, TradeState
 from engine.exits import Cancel, Replace, Step, Submit
 from engine.exits.plan import is_protected, plan
-from engine.flows import absence, capable, covered, effects, fewer, send, splits, together
+from engine.flows import absence, aside, capable, covered, effects, fewer, send, splits, together
 from engine.waiting import CLOSE_S
 
 _MAX_STEPS = 25
@@ -307,7 +307,7 @@ async def _judge_late(desk: Desk, order: Order, name: str) -> None:
 async def _later(desk: Desk, trade_id: str, pause_s: float) -> None:
     """Over before the next try is: refused once more, that one waits in the same name."""
     await desk.clock.sleep(pause_s + _HAIR_S)
-    effects.settle_soon(desk, trade_id)
+    aside.settle_soon(desk, trade_id)
 
 
 async def _judge_cancel(desk: Desk, order: Order) -> None:

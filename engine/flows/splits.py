@@ -21,7 +21,7 @@ from engine.domain.money import ZERO
 from engine.domain.order import Order
 from engine.domain.record import Event
 from engine.domain.trade import Position, Trade
-from engine.flows import effects, own, water
+from engine.flows import aside, own, water
 from engine.ledger.ends import Settlement
 from engine.market import new_york_date
 
@@ -125,7 +125,7 @@ async def on_gap(desk: Desk, account: str, gap: PositionGap) -> bool:
         desk.bars.forget(trade.trade_id)
         desk.bands.drop(trade.trade_id)
         desk.backoff.worked(_pause_of(trade.trade_id))
-        effects.settle_soon(desk, trade.trade_id)
+        aside.settle_soon(desk, trade.trade_id)
     return True
 
 

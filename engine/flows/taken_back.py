@@ -16,7 +16,8 @@ from engine.domain.compared import PositionGap
 from engine.domain.money import ZERO
 from engine.domain.trade import Execution
 from engine.flows import answers, fills
-from engine.flows.hear import QUIET, compare_later, on_report
+from engine.flows.aside import compare_later
+from engine.flows.hear import QUIET, on_report
 from engine.ledger.booking import live
 
 SURE_S = 10.0

@@ -36,7 +36,7 @@ from engine.domain.order import (
 )
 from engine.domain.quote import Leg
 from engine.domain.trade import Execution, StopPlan, Trade, TradeState
-from engine.flows import capable, flatten, halt, manage, monitor, recover, send, watch
+from engine.flows import capable, flatten, halt, manage, monitor, recover, send, settle, watch
 from engine.market import ALWAYS
 from engine.risk.load import load_checks
 from storage.memory import MemoryStore
@@ -80,6 +80,8 @@ class Outside:
             brokers={self.name: bench.broker},
             checks=load_checks(plugins.validated("engine.risk", {}, all_of_them=True)),
             exit_rules=parts.exit_rules(plugins.validated("engine.exits", {}, all_of_them=True)),
+            settle=settle.run,
+            compare=recover.again,
             calendars={"*": ALWAYS},
         )
         self.pump = asyncio.create_task(self._pump(self.desk))
