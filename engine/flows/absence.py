@@ -17,10 +17,10 @@ from engine.desk import Desk
 from engine.domain.money import ZERO
 from engine.domain.order import UNANSWERED, Order, OrderState, OrderType, Purpose, Trigger
 from engine.domain.trade import Trade, TradeState
-from engine.flows import aside, second_truth
-from engine.flows.answers import answered, as_known, in_time
+from engine.flows import aside, marks
+from engine.flows.answers import QUIET, answered, as_known, in_time
 from engine.flows.aside import compare_later
-from engine.flows.hear import QUIET, on_report
+from engine.flows.hear import on_report
 
 ABSENT_GRACE_S = 5.0
 """A request may still be under way for so long when the broker says that it has no such order."""
@@ -325,7 +325,7 @@ def is_past_stop(desk: Desk, order: Order) -> bool:
     if trade is None or trade.stop is None or trade.qty_open <= 0:
         return False
     quote = desk.quote(trade.legs)
-    touch = second_truth.mark(desk, trade) if quote is None else quote.touch(trade.direction < 0)
+    touch = marks.mark(desk, trade) if quote is None else quote.touch(trade.direction < 0)
     return touch is not None and (touch - trade.stop.price) * trade.direction <= 0
 
 

@@ -1,15 +1,19 @@
 """What a broker answers about an order: waited for in time, and stored."""
 
-from collections.abc import Awaitable
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
 from typing import TypeVar
 
 from engine import asking, orders
 from engine.asking import Rank
 from engine.desk import Desk
+from engine.domain.errors import BrokerAuthError, BrokerUnavailable, OrderStateUnknown, RateLimited
 from engine.domain.order import MOVES, Order, OrderState, Trigger
 from engine.flows import effects
 
 T = TypeVar("T")
+QUIET = (BrokerUnavailable, OrderStateUnknown, BrokerAuthError, TimeoutError)
+"""A question that was not answered: nothing is concluded from it."""
 
 
 async def in_time(desk: Desk, work: Awaitable[T], who: Rank, broker: str = "") -> T:
@@ -82,3 +86,28 @@ async def stands(desk: Desk, order_id: str, reason: str) -> None:
         await desk.commit(
             desk.event("order.kept", order.alert_id, kept, order_id=order_id, reason=reason)
         )
+
+
+async def of_each(looks: Iterable[Callable[[], Awaitable[list[str]]]]) -> list[str]:
+    """What a look at each account finds; one that cannot be read hides no other of its login.
+
+    After it the others are looked at side by side: a login that hangs costs no time-out for each.
+
+    Raises:
+        Whatever kept the first one from being read; at once where turns have run out.
+    """
+    found: list[str] = []
+    waiting = list(looks)
+    while waiting:
+        try:
+            found += await waiting.pop(0)()
+        except RateLimited:
+            raise
+        except QUIET:
+            others = await asyncio.gather(*(look() for look in waiting), return_exceptions=True)
+            for other in others:
+                is_quiet = isinstance(other, QUIET) and not isinstance(other, RateLimited)
+                if isinstance(other, BaseException) and not is_quiet:
+                    raise other from None
+            raise
+    return found

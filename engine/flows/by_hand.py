@@ -15,10 +15,9 @@ from engine.domain.errors import NotAllowed, UserError
 from engine.domain.money import ZERO
 from engine.domain.order import Order
 from engine.flows import ends, late_fill
-from engine.flows.answers import in_time
+from engine.flows.answers import QUIET, in_time
 from engine.flows.aside import compare_later
 from engine.flows.compare import is_unsure
-from engine.flows.hear import QUIET
 from engine.reconcile import counted
 
 

@@ -40,19 +40,19 @@ from engine.flows import (
     heard,
     late_fill,
     load,
+    marks,
     opening,
     polled,
     renamed,
     repriced,
-    second_truth,
     send,
     splits,
     taken_back,
     unsettled,
 )
+from engine.flows.answers import QUIET, of_each
 from engine.flows.aside import compare_later
 from engine.flows.fills import undoes_booked
-from engine.flows.hear import QUIET, of_each
 from engine.reconcile import Findings
 
 log = logging.getLogger(__name__)
@@ -233,7 +233,7 @@ async def _read(desk: Desk, name: str, account: str, since: datetime) -> _Seen:
         )
         desk.balances[account] = balance
         held = await asked(desk, broker.positions(account))
-        second_truth.said(desk, held)
+        marks.said(desk, held)
         if _sizes(held) == _sizes(before):
             break
     return _Seen(

@@ -20,7 +20,7 @@ from engine.domain.money import ZERO
 from engine.domain.order import WORKING, Order, OrderState, OrderType, Purpose, is_our_id
 from engine.domain.trade import Trade, TradeState
 from engine.exits.plan import has_stop_at_broker
-from engine.flows import aside, own
+from engine.flows import aside, marks, own
 from engine.reconcile import counted
 
 log = logging.getLogger(__name__)
@@ -78,9 +78,7 @@ def _units(desk: Desk, trade: Trade, purpose: Purpose) -> Decimal:
 
 
 def _is_at_stop(desk: Desk, trade: Trade) -> bool:
-    from engine.flows import second_truth
-
-    price, quote = second_truth.mark(desk, trade), desk.quote(trade.legs)
+    price, quote = marks.mark(desk, trade), desk.quote(trade.legs)
     if price is None and quote is not None:
         price = quote.touch(trade.direction < 0)
     if price is None or trade.stop is None:

@@ -17,6 +17,9 @@ from engine.reconcile import is_booked
 
 log = logging.getLogger(__name__)
 
+FILL_WAIT_S = 1.0
+"""The execution usually follows its order's report; after so long it is asked for."""
+
 
 async def on_fill(
     desk: Desk, fill: BrokerFill, *, is_last: bool = True, is_listed: bool = False
@@ -196,8 +199,6 @@ def _is_unexpected(order: Order, booking: ledger.Booking) -> bool:
 
 def _doubt_soon(desk: Desk, broker: str) -> None:
     """More than was ordered, or held: one of its executions may be wrong, or booked by hand."""
-    from engine.flows.hear import FILL_WAIT_S
-
     compare_later(desk, broker, FILL_WAIT_S, "filled too much")
 
 

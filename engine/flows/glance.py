@@ -16,7 +16,7 @@ from engine.brokers import Balance, Broker, BrokerFill, BrokerOrder, BrokerPosit
 from engine.desk import Desk
 from engine.domain.instrument import Instrument
 from engine.domain.order import UNANSWERED, WORKING, Order, OrderState, Purpose, Side
-from engine.flows import absence, aside, covered, second_truth, send, splits, unsettled
+from engine.flows import absence, aside, covered, marks, send, splits, unsettled
 from engine.flows.compare import asked, of_these_books, take_in, together
 from engine.reconcile import Findings
 
@@ -195,7 +195,7 @@ def _found(
 ) -> Findings:
     book = desk.book
     desk.balances[account] = balance
-    second_truth.said(desk, held)
+    marks.said(desk, held)
     return reconcile.compare(
         orders=_of(desk, account),
         trades=tuple(t for t in book.trades.values() if t.account == account),

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -25,24 +25,18 @@ from engine.brokers import (
 )
 from engine.desk import Desk
 from engine.domain.errors import (
-    BrokerAuthError,
-    BrokerUnavailable,
     Conflict,
-    OrderStateUnknown,
-    RateLimited,
     StoreUnavailable,
 )
 from engine.domain.order import UNANSWERED, WORKING, Order, OrderState, Purpose
-from engine.flows import aside, covered, effects, own, polled, splits, together
-from engine.flows.fills import on_fill
+from engine.flows import answers, aside, covered, effects, own, polled, splits, together
+from engine.flows.fills import FILL_WAIT_S, on_fill
 from engine.market import new_york_date
 from engine.reconcile import GRACE
 from engine.waiting import CLOSE_S, FIRST_S, MOST_S
 
 log = logging.getLogger(__name__)
 
-FILL_WAIT_S = 1.0
-"""The execution usually follows its order's report; after so long it is asked for."""
 _ODD_S = 60.0
 """One kind of what cannot be read keeps entries waiting so often at most."""
 _GAP_S = 30.0
@@ -61,33 +55,6 @@ _MOVED_S = 10.0
 """A list may be of before the desk itself moved it."""
 _MOST_BEHIND_DAYS = 7
 """A clock further behind than that is no clock: what it says is not asked for."""
-QUIET = (BrokerUnavailable, OrderStateUnknown, BrokerAuthError, TimeoutError)
-"""A question that was not answered: nothing is concluded from it."""
-
-
-async def of_each(looks: Iterable[Callable[[], Awaitable[list[str]]]]) -> list[str]:
-    """What a look at each account finds; one that cannot be read hides no other of its login.
-
-    After it the others are looked at side by side: a login that hangs costs no time-out for each.
-
-    Raises:
-        Whatever kept the first one from being read; at once where turns have run out.
-    """
-    found: list[str] = []
-    waiting = list(looks)
-    while waiting:
-        try:
-            found += await waiting.pop(0)()
-        except RateLimited:
-            raise
-        except QUIET:
-            others = await asyncio.gather(*(look() for look in waiting), return_exceptions=True)
-            for other in others:
-                is_quiet = isinstance(other, QUIET) and not isinstance(other, RateLimited)
-                if isinstance(other, BaseException) and not is_quiet:
-                    raise other from None
-            raise
-    return found
 
 
 async def on_event(desk: Desk, broker: str, event: BrokerEvent) -> None:
@@ -438,7 +405,7 @@ async def fetch_fills(desk: Desk, order: Order, told_at: datetime) -> None:
             with asking(min(rank(), Rank.NAKED)):
                 async with answered_within(desk.settings.broker_timeout_s):
                     fills = await desk.broker(order.broker).fills_since(order.account, oldest)
-        except QUIET as error:
+        except answers.QUIET as error:
             desk.gates[order.broker] = f"fills could not be read: {error}"
             return
         names = {o.order_id for o in lacking}

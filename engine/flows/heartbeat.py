@@ -6,7 +6,7 @@ from engine.asking import Rank, answered_within, asking
 from engine.desk import Desk
 from engine.domain.errors import RateLimited
 from engine.flows import broker_switch, recover, send
-from engine.flows.hear import QUIET
+from engine.flows.answers import QUIET
 
 EVERY_S = 30.0
 """A broker where nothing happens is asked so often whether it is there (row A34)."""

@@ -28,6 +28,7 @@ from engine.flows import (
     left_behind,
     lone_legs,
     manual,
+    marks,
     opening,
     priced,
     prop,
@@ -227,7 +228,7 @@ def view_of(desk: Desk, trade: Trade) -> View:
         is_leap=priced.is_leap(desk, trade),
         atr=bars.atr(desk.bars.of(series), ATR_BARS) if is_trailing else None,
         minutes_to_close=minutes,
-        mark=second_truth.mark(desk, trade),
+        mark=marks.mark(desk, trade),
         has_stop_at_broker=covered.has_stop(desk, trade),
     )
 

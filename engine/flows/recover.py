@@ -14,9 +14,9 @@ from engine.domain.errors import (
     WrongEnvironment,
 )
 from engine.flows import doubt, mode, opening, send, settle
+from engine.flows.answers import QUIET
 from engine.flows.compare import compare
 from engine.flows.glance import is_as_left
-from engine.flows.hear import QUIET
 from engine.flows.load import load
 from engine.reports import reconcile as reconcile_report
 from engine.reports.reconcile import ReconcileReport

@@ -10,8 +10,7 @@ from engine.domain.desk import Who
 from engine.domain.errors import NotAllowed, UserError
 from engine.domain.order import Order, OrderState, Purpose, Trigger
 from engine.flows import absence, aside, effects, send
-from engine.flows.answers import in_time
-from engine.flows.hear import QUIET
+from engine.flows.answers import QUIET, in_time
 
 _STUCK_S = 30.0
 """A cancellation without an end for so long, as an order in doubt, is a person's to decide."""

@@ -27,10 +27,10 @@ from engine.domain.order import UNANSWERED, Order, OrderState, Purpose, Trigger
 from engine.domain.record import Event
 from engine.flows import broker_switch, just_taken, mode
 from engine.flows.absence import is_past_stop, look_back
-from engine.flows.answers import answered, as_known, in_time, stands
+from engine.flows.answers import QUIET, answered, as_known, in_time, stands
 from engine.flows.doubt import climb, doubt, look_up
 from engine.flows.fills import on_fill
-from engine.flows.hear import QUIET, on_event, on_report
+from engine.flows.hear import on_event, on_report
 from engine.market import new_york_date
 
 __all__ = [

@@ -22,9 +22,8 @@ from engine.domain.errors import RateLimited
 from engine.domain.money import ZERO
 from engine.domain.order import UNANSWERED, WORKING, Order, OrderState, OrderType, Purpose, Side
 from engine.flows import absence, polled, send, together, unseen
-from engine.flows.answers import in_time
+from engine.flows.answers import QUIET, in_time, of_each
 from engine.flows.aside import compare_later
-from engine.flows.hear import QUIET, of_each
 from engine.reconcile import counted
 
 _YOUNG_S = 2.0

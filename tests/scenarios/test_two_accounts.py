@@ -11,7 +11,7 @@ from engine.domain.errors import BrokerUnavailable, RateLimited
 from engine.domain.order import Purpose
 from engine.domain.source import RouteRule
 from engine.flows import recover, send, watch
-from engine.flows.hear import of_each
+from engine.flows.answers import of_each
 from storage.memory import MemoryVault
 from tests import rig as desks
 from tests.conformance.faulty_broker import Faults
