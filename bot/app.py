@@ -45,7 +45,7 @@ from engine.domain.errors import TradeStreamError
 from engine.domain.record import Record
 from engine.feeds import Feed, QuoteBoard
 from engine.feeds._several import Several
-from engine.flows import heartbeat, learning, monitor, recover, send, settle, watch
+from engine.flows import heartbeat, learning, monitor, recover, send, settle, sweep, watch
 from engine.flows.sources import Sources
 from engine.headlines import Headlines
 from engine.history import History
@@ -290,7 +290,7 @@ class App:
         self.desk.brokers = {**self.desk.brokers, name: fresh}
 
     async def _sweep(self) -> None:
-        await monitor.sweep(self.desk)
+        await sweep.run(self.desk)
 
     def renew_bot(self) -> None:
         """A client that was closed cannot start again."""

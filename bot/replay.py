@@ -31,7 +31,7 @@ from engine.domain.trade import Account, Execution, LedgerEntry, Trade, TradeSta
 from engine.exits import ExitRule
 from engine.feeds import QuoteBoard
 from engine.feeds.recorded import RecordedFeed
-from engine.flows import approve, monitor, recover, send, settle, take_alert
+from engine.flows import approve, monitor, recover, send, settle, sweep, take_alert
 from engine.market import Calendar
 from engine.reports import unit_label
 from engine.reports.replay import Case
@@ -269,7 +269,7 @@ class _Run:
             await self._follow()
         if self._is_busy() and (self._clock.now() - self._swept_at).total_seconds() >= 1:
             self._swept_at = self._clock.now()
-            await monitor.sweep(self.desk)
+            await sweep.run(self.desk)
         for _ in range(10):
             await asyncio.sleep(0)
 

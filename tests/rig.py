@@ -22,7 +22,7 @@ from engine.domain.quote import Quote
 from engine.domain.source import Handling, SourceProfile, TargetRule
 from engine.domain.trade import Trade
 from engine.feeds import QuoteBoard
-from engine.flows import monitor, recover, send, settle, take_alert
+from engine.flows import monitor, recover, send, settle, sweep, take_alert
 from engine.risk.load import load_checks
 from engine.store import Store, Vault
 from storage.memory import MemoryStore, MemoryVault
@@ -183,7 +183,7 @@ class Rig:
             self.clock.advance(min(step, left))
             left -= step
             await self.rest()
-            await monitor.sweep(self.desk)
+            await sweep.run(self.desk)
             await self.rest()
 
     async def fill(self, instrument: Instrument, bid: str, ask: str, **more: Any) -> None:

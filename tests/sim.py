@@ -8,7 +8,7 @@ from typing import Any
 
 from engine.clock import ManualClock
 from engine.domain.instrument import Instrument
-from engine.flows import monitor, watch
+from engine.flows import sweep, watch
 from tests import rig as desks
 from tests.conformance.faulty_broker import Faults
 from tests.rig import START, spy
@@ -115,7 +115,7 @@ class Sim:
             self.rig.quote(instrument, bid, ask)
 
     async def _sweep(self) -> None:
-        self.desk.spawn(monitor.sweep(self.desk), "sweep")
+        self.desk.spawn(sweep.run(self.desk), "sweep")
 
     async def _poll(self) -> None:
         await watch.round_of(self.desk)

@@ -12,7 +12,7 @@ from engine.asking import Rank, answered_within, asking
 from engine.belief import Doubt
 from engine.desk import Desk
 from engine.domain.trade import Trade, TradeState
-from engine.flows import covered, marks, together
+from engine.flows import covered, marks, monitor, together
 from engine.flows.answers import QUIET
 
 _EVERY_S = 3.0
@@ -36,8 +36,6 @@ async def seek(desk: Desk, trade: Trade | None) -> None:
 
 async def _ask(desk: Desk, broker: str, account: str) -> None:
     """What everything in the account is worth there; silence changes nothing."""
-    from engine.flows import monitor
-
     try:
         with asking(Rank.EXIT):
             async with answered_within(desk.settings.broker_timeout_s):

@@ -20,7 +20,7 @@ from engine.domain.errors import TradeStreamError
 from engine.domain.instrument import front_future
 from engine.domain.order import Purpose
 from engine.domain.source import Handling
-from engine.flows import approve, halt, manage, modify, monitor, recover, take_alert, withdraw
+from engine.flows import approve, halt, manage, modify, recover, sweep, take_alert, withdraw
 from storage.memory import MemoryStore, MemoryVault
 from tests import rig as desks
 from tests import truth
@@ -314,7 +314,7 @@ class DeskMachine(RuleBasedStateMachine):
         await self.calm()
         self.requote(size)
         await self.calm()
-        await monitor.sweep(self.rig.desk)
+        await sweep.run(self.rig.desk)
 
     @rule(name=st.sampled_from(FAULTS), times=st.integers(1, 3))
     def fault(self, name, times):

@@ -14,7 +14,6 @@ from engine.domain.order import Order, Purpose
 from engine.domain.record import changed
 from engine.domain.source import Handling
 from engine.domain.trade import TradeState
-from engine.flows import monitor
 from tests import rig as desks
 from tests.rig import AAPL, FUTURES, MIKE, NINJA, STOCKS, d
 
@@ -202,7 +201,7 @@ async def test_a_blocked_loop_makes_a_job_late_and_never_skips_or_repeats_it():
 
     async def sweep() -> None:
         ran.append(rig.clock.now())
-        await monitor.sweep(rig.desk)
+        await sweep.run(rig.desk)
 
     work = Supervisor(rig.desk)
     work.every(1.0, sweep, "sweep")

@@ -36,7 +36,7 @@ from engine.domain.order import (
 )
 from engine.domain.quote import Leg
 from engine.domain.trade import Execution, StopPlan, Trade, TradeState
-from engine.flows import capable, flatten, halt, manage, monitor, recover, send, settle, watch
+from engine.flows import capable, flatten, halt, manage, recover, send, settle, sweep, watch
 from engine.market import ALWAYS
 from engine.risk.load import load_checks
 from storage.memory import MemoryStore
@@ -141,7 +141,7 @@ class Outside:
             if bid:
                 self.quote(bid, ask)
             await self.rest()
-            await monitor.sweep(self.desk)
+            await sweep.run(self.desk)
             await watch.round_of(self.desk)
             await self.rest()
 

@@ -7,7 +7,7 @@ import pytest
 from engine.brokers._wire.lanes import Lanes, Window
 from engine.brokers.etrade.link import ALLOWED
 from engine.domain.order import OrderState
-from engine.flows import monitor, recover, send, watch
+from engine.flows import recover, send, sweep, watch
 from tests.conformance.broker_bench import D
 from tests.scenarios.test_desk_at_venues import Outside, at
 
@@ -22,7 +22,7 @@ async def pass_s(it: Outside, seconds: float) -> list[float]:
         it.quote("2.00", "2.01")
         await quiet(it)
         if n % 20 == 0:
-            await monitor.sweep(it.desk)
+            await sweep.run(it.desk)
             await watch.round_of(it.desk)
             await quiet(it)
         trades = it.desk.book.open_trades()

@@ -13,7 +13,7 @@ from engine.domain.order import Order, OrderType, Purpose
 from engine.domain.trade import Trade, TradeState
 from engine.exits import Wish
 from engine.exits.plan import apply
-from engine.flows import manage, monitor, recover, send
+from engine.flows import manage, recover, send, sweep
 from tests import rig as desks
 from tests import truth
 from tests.conformance.faulty_broker import Faults, FaultyBroker
@@ -241,7 +241,7 @@ async def test_an_atr_trail_waits_for_fifteen_bars_and_then_follows(rig):
             rig.quote(spy(), "3.00", "3.02")
             await rig.rest()
             rig.clock.advance(20)
-            await monitor.sweep(rig.desk)
+            await sweep.run(rig.desk)
             await rig.rest()
     after = rig.trade().stop.price
     assert after > before
@@ -369,7 +369,7 @@ async def test_the_lost_fill_of_one_leg_is_found_and_the_units_come_right(rig): 
         rig.quote(low, "4.90", "5.00")
         rig.quote(high, "2.90", "3.00")
         await rig.rest()
-        await monitor.sweep(rig.desk)
+        await sweep.run(rig.desk)
     assert rig.trade().qty_open == 2
     await check(rig)
 
@@ -496,7 +496,7 @@ async def test_nothing_grows_when_trades_are_over(rig):
         rig.quote(spy(), "2.14", "2.16")
         await rig.rest()
     desk = rig.desk
-    await monitor.sweep(desk)
+    await sweep.run(desk)
     assert not desk.waters
     assert not desk.doubts.absent
     assert not desk.backoff.names()

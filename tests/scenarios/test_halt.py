@@ -12,7 +12,7 @@ from engine.domain.order import Order, OrderState, Purpose
 from engine.domain.record import changed
 from engine.domain.source import Handling
 from engine.domain.trade import Trade, TradeState
-from engine.flows import approve, flatten, halt, manage, monitor, recover
+from engine.flows import approve, flatten, halt, manage, recover, sweep
 from storage.memory import MemoryStore
 from storage.sql import SqlStore
 from tests import rig as desks
@@ -268,7 +268,7 @@ async def test_a_halt_that_cannot_be_stored_is_in_force_and_stored_later():
     record = await rig.say("BTO 1 SPY 603C 1/31 @ 2.15")
     assert record is None or record.state is AlertState.RISK_REJECTED
     for _ in range(3):
-        await monitor.sweep(rig.desk)
+        await sweep.run(rig.desk)
     assert rig.desk.book.halted
     assert "halt" not in rig.desk.health
     await halt.resume(rig.desk, ADMIN, "drill over")
@@ -282,7 +282,7 @@ async def test_resuming_waits_for_books_that_agree():
     rig.desk.gates["paper"] = "a test"
     with pytest.raises(UserError, match="not compared"):
         await halt.resume(rig.desk, ADMIN, "now")
-    await monitor.sweep(rig.desk)
+    await sweep.run(rig.desk)
     await set_peak(rig, 110_000)  # 9 % above: no drawdown has halted it
     await halt.resume(rig.desk, ADMIN, "now")
     assert rig.desk.book.accounts["main"].peak_equity_usd == d(110_000), "nothing is forgiven"
@@ -433,7 +433,7 @@ async def test_the_peak_follows_equity_within_the_day_open_positions_included():
     await fifty(rig, 1)
     (trade,) = rig.trades()
     rig.quote(share(0), "1099.98", "1100.00")
-    await monitor.sweep(rig.desk)
+    await sweep.run(rig.desk)
     await rig.rest()
     high = rig.desk.book.accounts["main"].peak_equity_usd
     assert high >= d(100_900) * trade.qty_open

@@ -6,7 +6,7 @@ import pytest
 
 from engine.domain.errors import OrderRejected
 from engine.domain.order import Order, OrderState, OrderType, Purpose, Side
-from engine.flows import flatten, monitor, recover, send
+from engine.flows import flatten, recover, send, sweep
 from tests import truth
 from tests.conformance.broker_bench import CALL, HIGH_CALL, D
 from tests.scenarios.test_desk_at_venues import TRADER, Outside, at
@@ -58,7 +58,7 @@ async def test_a_stop_of_a_spread_that_the_market_runs_past_is_filled_all_the_sa
         await spread(it, side, stop)
         put(it, reached)
         await it.rest()
-        await monitor.sweep(it.desk)
+        await sweep.run(it.desk)
         await it.rest()
         await go(it, 40, far)
         assert await at_venue(it) == {}

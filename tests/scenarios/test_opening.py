@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from engine.domain.order import OrderType, Side
-from engine.flows import ends, facts, monitor
+from engine.flows import ends, facts, sweep
 from storage.memory import MemoryStore
 from tests.conformance.broker_bench import D
 from tests.scenarios.test_desk_at_venues import NAMES, Outside, at
@@ -55,9 +55,9 @@ async def test_a_day_does_not_begin_before_the_money_that_paid_for_it_is_in_the_
 
     async def on_external(desk, *what, **more):
         done = await booked(desk, *what, **more)
-        await monitor.sweep(desk)  # as it comes each second
+        await sweep.run(desk)  # as it comes each second
         it.quote("1.99", "2.00")
-        await monitor.sweep(desk)
+        await sweep.run(desk)
         return done
 
     monkeypatch.setattr(ends, "on_external", on_external)
@@ -96,7 +96,7 @@ async def test_after_a_restart_nothing_of_it_is_told_again_and_its_day_goes_on()
         await it.seconds(20)
         assert notes(it) == before
         assert not it.desk.unopened
-        await monitor.sweep(it.desk)
+        await sweep.run(it.desk)
         assert facts.gather(it.desk, "main").is_reconciled
 
 

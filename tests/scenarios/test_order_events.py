@@ -12,7 +12,7 @@ from engine.domain.desk import AlertState
 from engine.domain.errors import BrokerUnavailable, OrderRejected
 from engine.domain.order import OrderState, OrderType, Purpose, Side
 from engine.domain.trade import Execution, Trade, TradeState
-from engine.flows import flatten, manage, monitor, recover, send, watch
+from engine.flows import flatten, manage, recover, send, sweep, watch
 from tests import rig as desks
 from tests.rig import TRADER, d, spy, told_fill
 from tests.scenarios.faulty_desk import BUY, alive, at_rest, check, make, orders, waiting
@@ -391,7 +391,7 @@ async def test_an_update_of_a_new_kind_for_every_order_is_told_once(rig):  # O-2
 async def test_an_unknown_event_is_shown_and_the_stream_lives(rig):  # O-20
     await send.on_event(rig.desk, "paper", Odd(note="status FROBNICATED", raw="{}"))
     assert not rig.desk.is_reconciled
-    await monitor.sweep(rig.desk)
+    await sweep.run(rig.desk)
     assert rig.desk.is_reconciled
     await rig.say(BUY)
     (report,) = await rig.broker.open_orders("main")
@@ -410,7 +410,7 @@ async def test_what_a_broker_says_again_and_again_keeps_no_entry_out_for_good(ri
         await send.on_event(rig.desk, "paper", odd)
         if not rig.desk.is_reconciled:
             shut.append(second)
-        await monitor.sweep(rig.desk)
+        await sweep.run(rig.desk)
         rig.clock.advance(1)
     assert shut == [0, 60, 120]
     await rig.say(BUY)

@@ -9,7 +9,7 @@ from engine.domain.desk import AlertState
 from engine.domain.errors import OrderStateUnknown, RateLimited
 from engine.domain.order import OrderState, Purpose
 from engine.domain.trade import Trade, TradeState
-from engine.flows import monitor, recover, send
+from engine.flows import recover, send, sweep
 from tests import rig as desks
 from tests.conformance.faulty_broker import Faults, FaultyBroker
 from tests.rig import d, spy
@@ -284,7 +284,7 @@ async def test_a_hanging_broker_holds_no_other_story_up(rig):  # O-07
     await moments(lambda: not rig.faults.hang_before_accept)
     async with asyncio.timeout(20):
         await rig.say("bought AAPL at 200", channel=desks.STOCKS, author=desks.MIKE)
-        await monitor.sweep(rig.desk)
+        await sweep.run(rig.desk)
     assert not first.done()
     first.cancel()
     await asyncio.gather(first, return_exceptions=True)

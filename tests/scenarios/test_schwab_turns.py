@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable
 
 from engine.domain.errors import OrderRejected
 from engine.domain.trade import Trade
-from engine.flows import manage, monitor, watch
+from engine.flows import manage, sweep, watch
 from tests.conformance.broker_bench import D
 from tests.scenarios.test_desk_at_venues import TRADER, Outside, at
 
@@ -17,7 +17,7 @@ async def tenths(it: Outside, n: int) -> None:
         it.quote("2.00", "2.01")
         await it.rest()
         if round(it.bench.clock.monotonic() * 10) % 10 == 0:
-            await monitor.sweep(it.desk)
+            await sweep.run(it.desk)
             await watch.round_of(it.desk)
             await it.rest()
 

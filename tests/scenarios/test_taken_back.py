@@ -10,7 +10,7 @@ from engine.brokers import Filled
 from engine.domain.order import Order, PlannedTarget, Purpose, Side
 from engine.domain.record import changed
 from engine.domain.trade import Execution, TradeState
-from engine.flows import facts, flatten, monitor, recover, send
+from engine.flows import facts, flatten, recover, send, sweep
 from engine.risk import loss_streak
 from tests import rig as desks
 from tests import truth
@@ -155,7 +155,7 @@ async def test_a_bust_that_comes_before_its_fill_waits_for_the_comparison(opened
     await alive(rig, 3)
     assert not rig.desk.gate("paper"), "the broker's list knows no such execution: nothing changed"
     assert not await rig.desk.store.find(Execution) or rig.trade()
-    await monitor.sweep(rig.desk)
+    await sweep.run(rig.desk)
     assert isinstance(await rig.desk.order(orders(rig, Purpose.ENTRY)[0].order_id), Order)
     await asyncio.sleep(0)
 

@@ -13,7 +13,7 @@ from engine.domain.desk import AlertState
 from engine.domain.errors import StoreUnavailable, UserError
 from engine.domain.order import Order, OrderState, Purpose
 from engine.domain.source import Handling
-from engine.flows import approve, halt, manage, monitor
+from engine.flows import approve, halt, manage, sweep
 from engine.reports import Frame, status
 from storage.sql import CHECK_EVENTS, SqlStore, SqlVault
 from storage.sqlite import SqliteDatabase
@@ -123,8 +123,8 @@ async def test_a_byte_flipped_in_the_journal_stops_entries_within_one_check(tmp_
         assert FAILED in record.reason
         assert len(sent_entries(rig)) == 1
 
-        await monitor.sweep(rig.desk)
-        await monitor.sweep(rig.desk)
+        await sweep.run(rig.desk)
+        await sweep.run(rig.desk)
         await rig.rest()
         (told,) = [text for text in rig.notes() if "No new entries" in text]
         assert FAILED in told
