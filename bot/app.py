@@ -45,7 +45,7 @@ from engine.domain.errors import TradeStreamError
 from engine.domain.record import Record
 from engine.feeds import Feed, QuoteBoard
 from engine.feeds._several import Several
-from engine.flows import heartbeat, learning, monitor, recover, send, settle, sweep, watch
+from engine.flows import hear, heartbeat, learning, monitor, recover, settle, sweep, watch
 from engine.flows.sources import Sources
 from engine.headlines import Headlines
 from engine.history import History
@@ -248,7 +248,7 @@ class App:
             broker = self.desk.brokers[name]
             async for event in broker.events():
                 try:
-                    await send.on_event(self.desk, name, event)
+                    await hear.on_event(self.desk, name, event)
                 except Exception as error:
                     # What it told of is found by comparing the books.
                     self.desk.gates[name] = f"something it told was lost: {type(error).__name__}"

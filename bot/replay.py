@@ -31,7 +31,7 @@ from engine.domain.trade import Account, Execution, LedgerEntry, Trade, TradeSta
 from engine.exits import ExitRule
 from engine.feeds import QuoteBoard
 from engine.feeds.recorded import RecordedFeed
-from engine.flows import approve, monitor, recover, send, settle, sweep, take_alert
+from engine.flows import approve, hear, monitor, recover, settle, sweep, take_alert
 from engine.market import Calendar
 from engine.reports import unit_label
 from engine.reports.replay import Case
@@ -234,7 +234,7 @@ class _Run:
 
     async def _events(self) -> None:
         async for event in self._broker.events():
-            await send.on_event(self.desk, "paper", event)
+            await hear.on_event(self.desk, "paper", event)
 
     async def _until(self, moment: datetime) -> None:
         """Step through every quote and every timer that is due before ``moment``."""

@@ -22,7 +22,7 @@ from engine.domain.quote import Quote
 from engine.domain.source import Handling, SourceProfile, TargetRule
 from engine.domain.trade import Trade
 from engine.feeds import QuoteBoard
-from engine.flows import monitor, recover, send, settle, sweep, take_alert
+from engine.flows import hear, monitor, recover, settle, sweep, take_alert
 from engine.risk.load import load_checks
 from engine.store import Store, Vault
 from storage.memory import MemoryStore, MemoryVault
@@ -292,7 +292,7 @@ async def start(
 
     async def pump() -> None:
         async for event in broker.events():
-            await send.on_event(desk, "paper", event)
+            await hear.on_event(desk, "paper", event)
 
     rig.pumps.append(asyncio.create_task(pump()))
     await rig.rest()

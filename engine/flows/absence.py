@@ -20,7 +20,7 @@ from engine.domain.trade import Trade, TradeState
 from engine.flows import aside, marks
 from engine.flows.answers import QUIET, answered, as_known, in_time
 from engine.flows.aside import compare_later
-from engine.flows.hear import on_report
+from engine.flows.reported import on_report
 
 ABSENT_GRACE_S = 5.0
 """A request may still be under way for so long when the broker says that it has no such order."""

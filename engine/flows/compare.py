@@ -32,6 +32,7 @@ from engine.flows import (
     aside,
     coin_fee,
     covered,
+    doubt,
     echo,
     effects,
     ends,
@@ -44,15 +45,15 @@ from engine.flows import (
     opening,
     polled,
     renamed,
+    reported,
     repriced,
-    send,
     splits,
     taken_back,
     unsettled,
 )
 from engine.flows.answers import QUIET, of_each
 from engine.flows.aside import compare_later
-from engine.flows.fills import undoes_booked
+from engine.flows.fills import on_fill, undoes_booked
 from engine.reconcile import Findings
 
 log = logging.getLogger(__name__)
@@ -319,14 +320,14 @@ async def take_in(
         await splits.before(desk, account, positions, fresh)
     if undone := [f for f in fresh if undoes_booked(desk, f)]:
         for fill in undone:
-            await send.on_fill(desk, fill, is_listed=True)
+            await on_fill(desk, fill, is_listed=True)
         # What is left of one would look like another told twice.
         for report in await _news(desk, account, since, reports):
-            await send.on_report(desk, report)
+            await reported.on_report(desk, report)
     for fill in sorted(fresh, key=_turn):
-        await send.on_fill(desk, fill, is_listed=True)
+        await on_fill(desk, fill, is_listed=True)
     for report in await _news(desk, account, since, reports):
-        await send.on_report(desk, report)
+        await reported.on_report(desk, report)
     return booked
 
 
@@ -372,7 +373,7 @@ async def _adopt(
 ) -> None:
     """Differences that two looks agree on become entries of ours, or somebody is told."""
     for order in found.lost:
-        await send.look_up(desk, order.order_id)
+        await doubt.look_up(desk, order.order_id)
     for report in found.zombies:
         await _end_zombie(desk, broker, account, report)
     await covered.listed(desk, account, found.external_orders)

@@ -14,7 +14,7 @@ from engine.domain import words
 from engine.domain.order import UNANSWERED, Order, OrderState, Purpose, Trigger
 from engine.flows import absence, effects
 from engine.flows.answers import QUIET, as_known, in_time, stands
-from engine.flows.hear import on_report
+from engine.flows.reported import on_report
 
 _URGE_S, _URGED_S = 3.0, 300.0
 _CALL_AGAIN_S = 3.0

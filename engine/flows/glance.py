@@ -16,7 +16,7 @@ from engine.brokers import Balance, Broker, BrokerFill, BrokerOrder, BrokerPosit
 from engine.desk import Desk
 from engine.domain.instrument import Instrument
 from engine.domain.order import UNANSWERED, WORKING, Order, OrderState, Purpose, Side
-from engine.flows import absence, aside, covered, marks, send, splits, unsettled
+from engine.flows import absence, aside, covered, doubt, marks, reported, splits, unsettled
 from engine.flows.compare import asked, of_these_books, take_in, together
 from engine.reconcile import Findings
 
@@ -54,7 +54,7 @@ async def _agrees(desk: Desk, name: str, account: str) -> bool:
     )
     splits.hold(desk, account, held)
     for report in working:
-        await send.on_report(desk, report, asked=True)
+        await reported.on_report(desk, report, asked=True)
     judged = partial(_found, desk, account, working, held, balance)
     unworking = partial(_unseen, desk, account, working)
     if _less(judged()):
@@ -70,10 +70,10 @@ async def _agrees(desk: Desk, name: str, account: str) -> bool:
     gone = [o for o in known if o is not None and o.state in WORKING]
     for order in [o for o in gone if o.purpose is not Purpose.ENTRY and not _is_exit(desk, o)]:
         gone.remove(order)  # of what is held no more: nothing waits for its end
-        desk.vigil(partial(send.look_up, desk, order.order_id), f"find {order.order_id}")
+        desk.vigil(partial(doubt.look_up, desk, order.order_id), f"find {order.order_id}")
     await asyncio.gather(
         unsettled.resolve(desk, account, {gap.instrument for gap in found.positions}),
-        *(send.look_up(desk, o.order_id) for o in gone),
+        *(doubt.look_up(desk, o.order_id) for o in gone),
     )
     await covered.listed(desk, account, working)
     for trade in desk.book.trades.values():
@@ -115,7 +115,7 @@ async def _listed(desk: Desk, broker: Broker, account: str, unseen: Sequence[Ord
     since, asked_at = min(lately) - _SKEW, desk.clock.monotonic()
     told = await asked(desk, broker.orders_since(account, since))
     for report in told:
-        await send.on_report(desk, report, asked=True)
+        await reported.on_report(desk, report, asked=True)
     absence.listed(desk, account, since, told, asked_at)
 
 
@@ -151,7 +151,7 @@ async def _explain(
     if any(gaps.values()):
         return  # what somebody sold by hand is among it: that is read first
     for report in ended:
-        await send.on_report(desk, report, asked=True)
+        await reported.on_report(desk, report, asked=True)
 
 
 async def _lately(

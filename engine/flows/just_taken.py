@@ -10,7 +10,7 @@ from engine.desk import Desk
 from engine.domain.order import Order, OrderState, Purpose
 from engine.flows.answers import QUIET, in_time
 from engine.flows.doubt import look_up
-from engine.flows.hear import on_report
+from engine.flows.reported import on_report
 
 _SOON_S, _AGAIN_S = 0.5, 1.0
 _JUST, _SKEW = timedelta(seconds=10), timedelta(seconds=5)

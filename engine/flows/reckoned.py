@@ -18,7 +18,7 @@ from engine.domain.trade import Execution
 from engine.flows.answers import QUIET, in_time
 from engine.flows.echo import RECKONED
 from engine.flows.fills import on_fill
-from engine.flows.hear import on_report
+from engine.flows.reported import on_report
 
 _DIGITS = Context(prec=10)
 """What an average is rounded to decides no further ones."""

@@ -9,7 +9,7 @@ from engine.desk import Desk
 from engine.domain.desk import Who
 from engine.domain.errors import NotAllowed, UserError
 from engine.domain.order import Order, OrderState, Purpose, Trigger
-from engine.flows import absence, aside, effects, send
+from engine.flows import absence, aside, effects, reported, send
 from engine.flows.answers import QUIET, in_time
 
 _STUCK_S = 30.0
@@ -108,7 +108,7 @@ async def is_this(desk: Desk, who: Who, order_id: str, broker_id: str) -> str:
             order, Trigger.ACCEPT, desk.clock.now(), reason=said, broker_id=broker_id
         )
         await _commit(desk, who, after, said)
-    await send.on_report(desk, found[0], asked=True)
+    await reported.on_report(desk, found[0], asked=True)
     if desk.book.orders.get(order_id, order).state is OrderState.PENDING_CANCEL:
         desk.spawn(send.cancel(desk, after), f"cancel {order_id}")  # it has a number now
     aside.settle_soon(desk, order.trade_id)

@@ -29,24 +29,8 @@ from engine.flows import broker_switch, just_taken, mode
 from engine.flows.absence import is_past_stop, look_back
 from engine.flows.answers import QUIET, answered, as_known, in_time, stands
 from engine.flows.doubt import climb, doubt, look_up
-from engine.flows.fills import on_fill
-from engine.flows.hear import on_event, on_report
+from engine.flows.reported import on_report
 from engine.market import new_york_date
-
-__all__ = [
-    "ask_cancel",
-    "cancel",
-    "doubt",
-    "is_locked_out",
-    "locked_out",
-    "look_up",
-    "on_event",
-    "on_fill",
-    "on_report",
-    "replace",
-    "submit",
-    "unwanted",
-]
 
 log = logging.getLogger(__name__)
 

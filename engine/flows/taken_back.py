@@ -18,7 +18,7 @@ from engine.domain.trade import Execution
 from engine.flows import answers, fills
 from engine.flows.answers import QUIET
 from engine.flows.aside import compare_later
-from engine.flows.hear import on_report
+from engine.flows.reported import on_report
 from engine.ledger.booking import live
 
 SURE_S = 10.0

@@ -9,7 +9,7 @@ from engine.asking import Rank, asking, rank
 from engine.desk import Desk
 from engine.domain.instrument import Instrument
 from engine.domain.order import UNANSWERED, Order, OrderState, Purpose, Trigger
-from engine.flows import effects, send
+from engine.flows import doubt, effects, send
 
 _ENTRIES_S = 1.0
 
@@ -47,10 +47,10 @@ async def _resolved(desk: Desk, order: Order) -> None:
     elif order.state is OrderState.PENDING_CANCEL:
         await send.cancel(desk, order)
     elif order.state in UNANSWERED:
-        if not await send.look_up(desk, order.order_id):
-            await send.doubt(desk, order, "not answered yet")
+        if not await doubt.look_up(desk, order.order_id):
+            await doubt.doubt(desk, order, "not answered yet")
     elif order.state is OrderState.PENDING_REPLACE and not _is_being_replaced(desk, order):
-        await send.look_up(desk, order.order_id, refused="its replacement never arrived")
+        await doubt.look_up(desk, order.order_id, refused="its replacement never arrived")
 
 
 def _is_being_replaced(desk: Desk, order: Order) -> bool:

@@ -21,7 +21,7 @@ from engine.desk import Desk
 from engine.domain.errors import RateLimited
 from engine.domain.money import ZERO
 from engine.domain.order import UNANSWERED, WORKING, Order, OrderState, OrderType, Purpose, Side
-from engine.flows import absence, polled, send, together, unseen
+from engine.flows import absence, doubt, polled, reported, together, unseen
 from engine.flows.answers import QUIET, in_time, of_each
 from engine.flows.aside import compare_later
 from engine.reconcile import counted
@@ -295,7 +295,7 @@ async def _unseen(desk: Desk, order_id: str) -> None:
         return
     if order.state is OrderState.PENDING_CANCEL:
         return  # it is to go, and the alarm of what is bare says so; perhaps it cannot be read
-    if not await send.look_up(desk, order_id):
+    if not await doubt.look_up(desk, order_id):
         label = f"{order.legs[0].instrument.label} ({order_id}, {order.trade_id})"
         said, how = f"lists the stop of {label} nowhere", "unseen"
         if order_id in desk.doubts.unread:  # nothing is concluded from silence
@@ -369,7 +369,7 @@ async def _account(desk: Desk, name: str, account: str, orders: list[Order]) -> 
         gone = await _heard(desk, recent, gone)
         absence.listed(desk, account, since, recent, asked_at)
     # Missing from a list proves nothing (O-08).
-    return [o.order_id for o in gone if not await send.look_up(desk, o.order_id)]
+    return [o.order_id for o in gone if not await doubt.look_up(desk, o.order_id)]
 
 
 async def _heard(desk: Desk, listed: list[BrokerOrder], orders: list[Order]) -> list[Order]:
@@ -378,7 +378,7 @@ async def _heard(desk: Desk, listed: list[BrokerOrder], orders: list[Order]) -> 
     if len(names) > len(set(names)):  # both would fill: one is cancelled as soon as it is seen
         compare_later(desk, orders[0].broker, 0.0, "seen twice")
     # Side by side: executions of one that are waited for keep no other from being heard of.
-    await asyncio.gather(*(send.on_report(desk, report, asked=True) for report in listed))
+    await asyncio.gather(*(reported.on_report(desk, report, asked=True) for report in listed))
     told = {name for r in listed for name in (r.client_order_id, r.broker_id) if name}
     return [
         order

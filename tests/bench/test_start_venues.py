@@ -23,7 +23,7 @@ from engine.brokers.paper import AlwaysOpen
 from engine.clock import SystemClock
 from engine.domain.instrument import Instrument, future, stock, third_friday
 from engine.domain.order import Order, OrderState
-from engine.flows import send, watch
+from engine.flows import doubt, send, watch
 from storage.sql import SqlStore
 from tests.bench.history import KEY
 from tests.bench.meter import line, say
@@ -91,7 +91,7 @@ class Day(Outside):
             for _ in range(200):
                 if self.is_over(entry):
                     break
-                await send.look_up(desk, entry.order_id)
+                await doubt.look_up(desk, entry.order_id)
             assert self.is_over(entry)
         trades = desk.book.open_trades
         await until(lambda: all(t.is_unprotected_since is None for t in trades()), desk)

@@ -24,7 +24,7 @@ from engine.domain.desk import AlertState
 from engine.domain.instrument import Instrument, front_future
 from engine.domain.order import OrderState
 from engine.domain.source import RouteRule
-from engine.flows import recover, send, take_alert
+from engine.flows import hear, recover, send, take_alert
 from engine.market import ALWAYS
 from tests.bench.far_topstepx import ACCOUNT
 from tests.bench.meter import fsync_ms, line, say
@@ -95,7 +95,7 @@ async def prop_desk(rig: Rig, port: int) -> AsyncIterator[Timed]:
 
     async def pump() -> None:
         async for event in broker.events():
-            await send.on_event(desk, "topstepx", event)
+            await hear.on_event(desk, "topstepx", event)
 
     pumping = asyncio.create_task(pump())
     await recover.start(desk)

@@ -21,7 +21,7 @@ from engine.brokers import BrokerOrder, OrderRequest, Setup
 from engine.domain.desk import AlertState
 from engine.domain.order import Order, OrderState
 from engine.domain.source import RouteRule
-from engine.flows import recover, send, take_alert
+from engine.flows import doubt, hear, recover, send, take_alert
 from engine.market import ALWAYS
 from tests.bench.meter import fsync_ms, line, say
 from tests.bench.test_alert_path import contract, desk_on, quote, words
@@ -90,7 +90,7 @@ async def far_desk(rig: Rig, name: str, folder: Path) -> AsyncIterator[Far]:
 
         async def pump() -> None:
             async for event in far.broker.events():
-                await send.on_event(desk, name, event)
+                await hear.on_event(desk, name, event)
 
         pumping = asyncio.create_task(pump())
         await recover.start(desk)
@@ -134,7 +134,7 @@ async def over(rig: Rig, alert_id: str) -> None:
         known: Order | None = rig.desk.book.orders.get(order.order_id)
         if known is None or known.state.is_terminal:
             return
-        await send.look_up(rig.desk, order.order_id)
+        await doubt.look_up(rig.desk, order.order_id)
         await asyncio.sleep(0.001)
     raise AssertionError("the entry was not cancelled")
 

@@ -8,7 +8,7 @@ import pytest
 from engine.brokers import Absent, Unclear
 from engine.domain.order import OrderState, Purpose
 from engine.domain.trade import TradeState
-from engine.flows import absence, compare, glance, send, watch
+from engine.flows import absence, compare, doubt, glance, watch
 from tests.rig import d
 from tests.scenarios.outside_desk import BUY, SAFE, alive, check, held, live, orders, watched
 from tests.scenarios.test_desk_at_venues import at
@@ -35,7 +35,7 @@ async def listed_and_looked_at(rig, entry):
     assert rig.desk.book.orders[entry.order_id].state is OrderState.UNKNOWN, "not by a list alone"
     await alive(rig, 2)
     rig.outside.says.clear()
-    await send.look_up(rig.desk, entry.order_id)
+    await doubt.look_up(rig.desk, entry.order_id)
     return (await rig.desk.order(entry.order_id)).state is OrderState.REJECTED
 
 

@@ -10,7 +10,8 @@ from engine.domain.desk import Who
 from engine.domain.errors import BrokerUnavailable, NotAllowed, UserError
 from engine.domain.order import OrderState, Purpose, Side
 from engine.domain.trade import Execution, Trade, TradeState
-from engine.flows import by_hand, late_fill, recover, send
+from engine.flows import by_hand, late_fill, recover, reported
+from engine.flows.fills import on_fill
 from tests import rig as desks
 from tests import truth
 from tests.rig import d, spy, told_fill
@@ -155,11 +156,11 @@ async def test_what_an_order_of_ours_has_filled_and_nobody_has_priced_yet_is_not
     await fewer_there(rig, 3)
     ((stop_id, _),) = [(k, o) for k, o in rig.desk.book.orders.items() if o.purpose == "stop"]
     there = (await rig.broker.find("main", stop_id)).order
-    await send.on_report(rig.desk, replace(there, state="partial", filled=d(1)))
+    await reported.on_report(rig.desk, replace(there, state="partial", filled=d(1)))
     with pytest.raises(UserError, match=f"{stop_id} .*filled what is not booked yet"):
         await by_hand.book(rig.desk, ADA, SPY_CALL, d("2.4"), "why")
     late = told_fill(rig, "late", client_order_id=stop_id, side=Side.SELL)
-    await send.on_fill(rig.desk, late)
+    await on_fill(rig.desk, late)
     assert rig.trade().qty_open == 3
 
 
@@ -246,7 +247,7 @@ async def test_nobody_buys_back_what_was_booked_twice_and_the_books_are_compared
     sold = {"side": Side.SELL, "qty": d(4), "price": d("2.35"), "executed_at": at}
     late = told_fill(rig, "late", client_order_id=stop_id, **sold)
     lists_late(rig, late)
-    await send.on_fill(rig.desk, late)
+    await on_fill(rig.desk, late)
     assert any("in the broker's app, if it shows them too" in note for note in rig.notes())
     await rig.pass_time(5)
     assert not rig.trades()
@@ -261,7 +262,7 @@ async def test_what_is_about_to_be_undone_is_not_booked_the_other_way_round_by_h
     await by_hand.book(rig.desk, ADA, SPY_CALL, d("2.40"), "gone")
     await rig.rest()
     late = told_fill(rig, "late", client_order_id=stop_id, price=d("2.35"), **sold)
-    await send.on_fill(rig.desk, late)
+    await on_fill(rig.desk, late)
     await recover.on_demand(rig.desk)
     await rig.rest()
     assert [(g.ours, g.theirs) for _, g in by_hand.gaps(rig.desk).values()] == [(2, 3)]
@@ -283,7 +284,7 @@ async def test_of_a_part_that_was_said_by_hand_the_late_fill_counts_alone(rig):
     await rig.rest()
     late = told_fill(rig, "late", client_order_id=stop_id, side=Side.SELL, executed_at=at)
     rig.clock.advance(1)
-    await send.on_fill(rig.desk, replace(late, price=d("2.35")))
+    await on_fill(rig.desk, replace(late, price=d("2.35")))
     gap = by_hand.PositionGap(instrument=spy(), ours=d(2), theirs=d(3), avg_price=d("2.16"))
     said = await late_fill.twice(rig.desk, "main", gap)
     assert said is not None

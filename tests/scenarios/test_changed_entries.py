@@ -9,7 +9,7 @@ from engine.domain.errors import UserError
 from engine.domain.order import OrderState, PlannedTarget
 from engine.domain.record import changed
 from engine.domain.source import Handling
-from engine.flows import manual, modify, reprice, send
+from engine.flows import fills, manual, modify, reported, reprice
 from tests import rig as desks
 from tests import truth
 from tests.rig import AAPL, LOOSE, TRADER, d, profiles, spy
@@ -41,9 +41,9 @@ async def filled_with_the_execution_last(rig):
     rig.quote(AAPL, "187.90", "187.95")
     await rig.rest()
     for report in await rig.broker.orders_since("main", _BEFORE):
-        await send.on_report(rig.desk, report)
+        await reported.on_report(rig.desk, report)
     for fill in await rig.broker.fills_since("main", _BEFORE):
-        await send.on_fill(rig.desk, fill)
+        await fills.on_fill(rig.desk, fill)
     rig.faults.drop_events = 0
     await rig.rest()
 
@@ -68,7 +68,7 @@ async def test_which_size_is_meant_is_asked_where_somebody_has_changed_it_in_the
     rig, order_id = refused
     rig.faults.reject = 0
     (report,) = await rig.broker.open_orders("main")
-    await send.on_report(rig.desk, replace(report, qty=d(4)))
+    await reported.on_report(rig.desk, replace(report, qty=d(4)))
     with pytest.raises(UserError, match="is for 4 there, not 10"):
         await reprice.run(rig.desk, TRADER, order_id, price=d("188.5"))
     new = await reprice.run(rig.desk, TRADER, order_id, price=d("188.5"), qty=d(4))
@@ -119,7 +119,7 @@ async def test_a_refused_change_that_is_told_of_once_more_takes_nothing_off_agai
     new = await reprice.run(rig.desk, TRADER, order_id, qty=d(20))
     there = (await rig.broker.find("main", order_id)).order
     told = replace(there, client_order_id=new.order_id, broker_id="B9", qty=d(20), state=state)
-    await send.on_report(rig.desk, told)
+    await reported.on_report(rig.desk, told)
     assert rig.desk.book.orders[new.order_id].broker_id == "B9"
     assert rig.trade().qty_wanted == 10
 

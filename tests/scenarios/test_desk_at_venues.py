@@ -36,7 +36,7 @@ from engine.domain.order import (
 )
 from engine.domain.quote import Leg
 from engine.domain.trade import Execution, StopPlan, Trade, TradeState
-from engine.flows import capable, flatten, halt, manage, recover, send, settle, sweep, watch
+from engine.flows import capable, flatten, halt, hear, manage, recover, send, settle, sweep, watch
 from engine.market import ALWAYS
 from engine.risk.load import load_checks
 from storage.memory import MemoryStore
@@ -92,7 +92,7 @@ class Outside:
         async for event in self.bench.broker.events():
             self.bench.told.append(event)
             self.bench._news.set()
-            await send.on_event(desk, self.name, event)
+            await hear.on_event(desk, self.name, event)
 
     async def die(self) -> None:
         """As by kill -9: nobody ends anything in good order."""

@@ -9,7 +9,7 @@ from engine.domain.instrument import option, stock
 from engine.domain.order import Order, OrderState, Purpose, Side
 from engine.domain.quote import Leg
 from engine.domain.trade import Execution, Lot, Position, Trade, TradeState
-from engine.flows import recover, send
+from engine.flows import fills, recover
 from storage.memory import MemoryStore, MemoryVault
 from tests import rig as desks
 from tests import truth
@@ -83,7 +83,7 @@ async def test_an_exercised_option_becomes_shares_at_the_strike_counted_once(): 
     assert shares.is_unprotected_since is not None, "it has no stop, and that is an alarm"
     assert any("has no stop" in n for n in rig.notes())
     for fill in await rig.broker.fills_since("main", desks.START):
-        await send.on_fill(rig.desk, fill)
+        await fills.on_fill(rig.desk, fill)
     await recover.reconcile(rig.desk)
     assert len(await rig.desk.store.find(Trade)) == 2
     await check(rig)
@@ -161,13 +161,13 @@ async def test_an_early_assignment_of_a_part_ends_that_part():
         executed_at=datetime(2025, 1, 30, 20, 0, tzinfo=UTC),
         kind="exercise",
     )
-    await send.on_fill(rig.desk, early)
+    await fills.on_fill(rig.desk, early)
     shares = desks.replace(
         early, execution_id="OPTRD-7", instrument=SPY, side=Side.BUY, qty=d(100), price=d(603)
     )
-    await send.on_fill(rig.desk, shares)
-    await send.on_fill(rig.desk, early)
-    await send.on_fill(rig.desk, shares)
+    await fills.on_fill(rig.desk, shares)
+    await fills.on_fill(rig.desk, early)
+    await fills.on_fill(rig.desk, shares)
     await rig.rest()
     held = {t.symbol + str(len(t.trade_id)): t.qty_open for t in rig.trades()}
     assert sorted(held.values()) == [1, 100]
@@ -209,13 +209,13 @@ async def test_a_second_early_assignment_of_one_day_brings_its_shares_too(order)
     await bought(rig)
     told = [*assigned(CALL, Side.SELL, 1, 1, 100), *assigned(CALL, Side.SELL, 1, 2, 100)]
     for n in order:
-        await send.on_fill(rig.desk, told[int(n)])
+        await fills.on_fill(rig.desk, told[int(n)])
         await rig.rest()
     held = {(t.legs[0].instrument, t.qty_open, t.entry_price) for t in rig.trades()}
     assert held == {(SPY, 200, 603)}
     assert not any("nothing here that it belongs to" in note for note in rig.notes())
     for fill in told:
-        await send.on_fill(rig.desk, fill)
+        await fills.on_fill(rig.desk, fill)
     assert [t.qty_open for t in rig.trades()] == [200]
     await truth.books(rig.desk.store, auto=AUTO)
     await truth.memory_equals_disk(rig.desk)
@@ -227,7 +227,7 @@ async def test_shares_of_two_assignments_that_are_told_in_one_come_once():
     await bought(rig)
     one, two = (assigned(CALL, Side.SELL, 1, number, 200) for number in (1, 2))
     for fill in (one[0], two[0], one[1], two[1]):
-        await send.on_fill(rig.desk, fill)
+        await fills.on_fill(rig.desk, fill)
     await rig.rest()
     assert [(t.qty_open, t.entry_price) for t in rig.trades()] == [(200, 603)]
     assert any("nothing here that it belongs to" in note for note in rig.notes())
@@ -246,10 +246,10 @@ async def test_the_shares_that_cover_an_assigned_call_go_for_it(n_shares):  # M-
     ):
         bought = assigned(CALL, side, qty, 1, 1)[0]
         bought = desks.replace(bought, execution_id=name, instrument=instrument, kind="fill")
-        await send.on_fill(rig.desk, desks.replace(bought, price=d(600 if qty > 1 else 2)))
+        await fills.on_fill(rig.desk, desks.replace(bought, price=d(600 if qty > 1 else 2)))
     (shares,) = [t for t in rig.trades() if t.symbol == "SPY" and t.asset == "stock"]
     for fill in assigned(CALL, Side.BUY, 1, 2, -100):
-        await send.on_fill(rig.desk, fill)
+        await fills.on_fill(rig.desk, fill)
     await rig.rest()
     held = [(t.legs[0].instrument, t.qty_open * t.direction) for t in rig.trades()]
     assert held == ([(SPY, n_shares - 100)] if n_shares != 100 else [])
@@ -268,7 +268,9 @@ async def test_shares_beside_a_spread_stay_where_both_of_its_legs_end(is_short_f
     rig = await desks.start(risk=desks.LOOSE)
     high = option("SPY", EXPIRY.date(), d(605), "C")
     told = assigned(SPY, Side.BUY, 100, 1, 1)[0]
-    await send.on_fill(rig.desk, desks.replace(told, execution_id="own", kind="fill", price=d(600)))
+    await fills.on_fill(
+        rig.desk, desks.replace(told, execution_id="own", kind="fill", price=d(600))
+    )
     (own,) = rig.trades()
     legs = (Leg(instrument=CALL), Leg(instrument=high, ratio=-1))
     spread = desks.replace(
@@ -297,7 +299,7 @@ async def test_shares_beside_a_spread_stay_where_both_of_its_legs_end(is_short_f
     at = datetime(2025, 1, day, 21, 0, tzinfo=UTC)
     for end in ends[:: -1 if is_short_first else 1] if day == 31 else ends[1:]:
         for fill in end:
-            await send.on_fill(rig.desk, desks.replace(fill, executed_at=at))
+            await fills.on_fill(rig.desk, desks.replace(fill, executed_at=at))
     shares = [t for t in rig.trades() if t.legs[0].instrument == SPY]
     assert [t.trade_id for t in shares] == ([own.trade_id] if day == 31 else [])
     assert rig.desk.book.accounts["main"].cash_usd == 100_000 - 60_000 + (
@@ -317,9 +319,9 @@ async def test_the_stop_of_shares_that_went_for_a_call_is_taken_back():  # M-06
     call = desks.replace(option("AAPL", EXPIRY.date(), d(195), "C"), multiplier=d(50))
     end, shares = assigned(call, Side.SELL, 1, 1, -50, "195")
     away = desks.replace(end, execution_id="call", kind="fill", price=d(2))
-    await send.on_fill(rig.desk, away)
+    await fills.on_fill(rig.desk, away)
     for fill in (desks.replace(end, side=Side.BUY), desks.replace(shares, instrument=AAPL)):
-        await send.on_fill(rig.desk, fill)
+        await fills.on_fill(rig.desk, fill)
     await rig.pass_time(2)
     assert not rig.trades()
     assert not [o for o in rig.desk.book.orders.values() if o.state.is_at_broker]
@@ -343,7 +345,7 @@ async def test_shares_that_nobody_can_explain_are_told_and_left_to_the_compariso
         executed_at=rig.clock.now(),
         kind="exercise",
     )
-    await send.on_fill(rig.desk, stray)
+    await fills.on_fill(rig.desk, stray)
     assert not rig.trades()
     assert any("nothing here that it belongs to" in n for n in rig.notes())
     await rig.close()

@@ -14,7 +14,7 @@ from engine.domain.instrument import stock
 from engine.domain.order import OrderType, Side
 from engine.domain.quote import Leg
 from engine.domain.trade import Execution, TradeState
-from engine.flows import ends, expired, recover, send
+from engine.flows import ends, expired, fills, recover
 from engine.flows.expired import _taken
 from tests import truth
 from tests.conformance.broker_bench import CALL, HIGH_CALL, MES, START, D
@@ -96,10 +96,10 @@ async def test_an_end_that_nobody_tells_is_booked_where_ends_are_told_as_well(cl
             _ended(CALL, Side.SELL, 1, "0", "exercise" if shares else "expiry"),
             executed_at=it.bench.clock.now() - timedelta(minutes=20),
         )
-        await send.on_fill(it.desk, end)
+        await fills.on_fill(it.desk, end)
         if shares:
             came = replace(end, instrument=SPY, side=Side.BUY, qty=D(100), price=D(600), leg=1)
-            await send.on_fill(it.desk, replace(came, execution_id="END2"))
+            await fills.on_fill(it.desk, replace(came, execution_id="END2"))
         assert held(it).get(SPY, 0) == shares, "told after all, it is held once"
         assert CALL not in held(it)
         await recover.on_demand(it.desk)
@@ -461,12 +461,12 @@ async def test_shares_stay_apart_while_those_of_the_other_leg_are_on_their_way(c
         came = replace(shares, execution_id="E2-S", side=Side.BUY, price=D(600))
         kind = "exercise" if comes else "expiry"
         for fill in (short, went, replace(long, kind=kind)):
-            await send.on_fill(it.desk, fill)
+            await fills.on_fill(it.desk, fill)
         assert held(it) == {SPY: 0}
         if comes:
             await recover.on_demand(it.desk)
             assert {t.qty_open * t.direction for t in it.desk.book.open_trades()} == {100, -100}
-            await send.on_fill(it.desk, came)
+            await fills.on_fill(it.desk, came)
         else:
             there[SPY] = D(0)
             await recover.on_demand(it.desk)
@@ -492,7 +492,7 @@ async def test_shares_of_an_exercise_that_the_positions_show_before_it_is_told_a
         short = replace(long, execution_id="E2", instrument=HIGH_CALL, side=Side.BUY, kind="expiry")
         came = replace(long, execution_id="E3", instrument=SPY, side=Side.BUY, qty=D(100))
         for fill in (long, short, replace(came, price=D(600))):
-            await send.on_fill(it.desk, fill)
+            await fills.on_fill(it.desk, fill)
         for _ in range(3):
             await recover.on_demand(it.desk)
             await it.seconds(3, "")

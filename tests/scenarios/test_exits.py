@@ -13,7 +13,7 @@ from engine.domain.order import Order, OrderType, Purpose
 from engine.domain.trade import Trade, TradeState
 from engine.exits import Wish
 from engine.exits.plan import apply
-from engine.flows import manage, recover, send, sweep
+from engine.flows import hear, manage, recover, sweep
 from tests import rig as desks
 from tests import truth
 from tests.conformance.faulty_broker import Faults, FaultyBroker
@@ -478,7 +478,7 @@ async def test_an_exit_event_twice_changes_nothing(rig):  # I-10
     fills = await rig.broker.fills_since("main", desks.START)
     for _ in range(3):
         for fill in fills:
-            await send.on_event(rig.desk, "paper", Filled(fill=fill))
+            await hear.on_event(rig.desk, "paper", Filled(fill=fill))
         await rig.rest()
     assert len(await stops(rig)) == 1
     await check(rig)

@@ -18,7 +18,7 @@ from engine.domain.order import (
 from engine.domain.quote import Leg
 from engine.domain.trade import Execution, LedgerEntry, TradeState
 from engine.exits.plan import close_request
-from engine.flows import ends, flatten, lone_legs, manage, recover, send
+from engine.flows import ends, fills, flatten, lone_legs, manage, recover, reported, send
 from engine.market import NYSE
 from tests import truth
 from tests.conformance.broker_bench import CALL, HIGH_CALL, D
@@ -62,14 +62,14 @@ async def leg_filled(it: Outside, order: Order, leg: int, price: str) -> None:
         fee_usd=D(0),
         executed_at=it.bench.clock.now(),
     )
-    await send.on_fill(it.desk, fill)
+    await fills.on_fill(it.desk, fill)
 
 
 async def is_over(it: Outside, order: Order) -> None:
     """Its broker says that it was cancelled."""
     live = await it.bench.broker.open_orders("main")
     (there,) = [o for o in live if o.client_order_id == order.order_id]
-    await send.on_report(it.desk, replace(there, state="canceled"))
+    await reported.on_report(it.desk, replace(there, state="canceled"))
 
 
 async def at_venue(it: Outside) -> dict:
@@ -246,7 +246,7 @@ async def test_the_long_leg_of_an_early_assignment_stands_by_itself(is_killed): 
             price=D(605),
         )
         for fill in (option, shares, option, shares):
-            await send.on_fill(it.desk, fill)
+            await fills.on_fill(it.desk, fill)
         if is_killed:
             await it.die()
             await it.start()
@@ -270,8 +270,8 @@ async def assigned(it: Outside) -> None:
     """Its broker tells that the sold call was exercised: 100 shares went for 605 each."""
     call = replace(outside(it, HIGH_CALL, Side.BUY, "0"), execution_id="TT-1", kind="exercise")
     sold = {"instrument": stock("SPY"), "side": Side.SELL, "qty": D(100), "price": D(605)}
-    await send.on_fill(it.desk, call)
-    await send.on_fill(it.desk, replace(call, execution_id="TT-2", leg=1, **sold))
+    await fills.on_fill(it.desk, call)
+    await fills.on_fill(it.desk, replace(call, execution_id="TT-2", leg=1, **sold))
 
 
 async def sold_calls(it: Outside) -> D:
@@ -550,7 +550,7 @@ async def test_the_other_leg_of_one_that_was_taken_back_is_held_on(name, leg, n_
 
         exchange.positions = without
         for _ in range(2):
-            await send.on_fill(it.desk, bust)
+            await fills.on_fill(it.desk, bust)
         await go(it, 8)
         other = LEGS[1 - leg]
         assert held(it) == await at_venue(it) == {other.instrument: other.ratio * n_units}

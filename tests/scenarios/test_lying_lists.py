@@ -10,7 +10,7 @@ from engine.domain.instrument import stock
 from engine.domain.order import Order, OrderState, OrderType, Purpose, Side
 from engine.domain.quote import Leg
 from engine.domain.trade import Execution
-from engine.flows import echo, recover, send
+from engine.flows import doubt, echo, hear, recover, reported
 from tests import rig as desks
 from tests import truth
 from tests.conformance.faulty_broker import Faults, FaultyBroker
@@ -405,7 +405,7 @@ async def test_while_the_order_lives_its_second_telling_waits_and_entries_with_i
     (entry,) = (o for o in rig.desk.book.orders.values() if o.purpose is Purpose.ENTRY)
     assert (entry.state, held(rig)) == (OrderState.PARTIAL, 1)
     (fill,) = await rig.broker.fills_since("main", desks.START)
-    await send.on_event(
+    await hear.on_event(
         rig.desk, "paper", Filled(fill=replace(fill, execution_id=f"{fill.execution_id}-again"))
     )
     assert held(rig) == 1
@@ -418,8 +418,8 @@ async def test_two_alike_executions_that_the_order_holds_are_both_booked(rig):
     (fill,) = await rig.broker.fills_since("main", desks.START)
     (entry,) = (o for o in rig.desk.book.orders.values() if o.purpose is Purpose.ENTRY)
     report = (await rig.broker.find("main", entry.order_id)).order
-    await send.on_report(rig.desk, replace(report, filled=d(4), qty=d(4)))
-    await send.on_event(
+    await reported.on_report(rig.desk, replace(report, filled=d(4), qty=d(4)))
+    await hear.on_event(
         rig.desk, "paper", Filled(fill=replace(fill, execution_id=f"{fill.execution_id}-more"))
     )
     await rig.rest()
@@ -456,7 +456,7 @@ async def test_a_sale_under_the_number_that_our_entry_had_is_somebodys(rig, is_n
     theirs = {"broker_id": entry.broker_id, "side": Side.SELL, "qty": d(2), "price": d("2.40")}
     name = entry.order_id if is_named else ""
     fill = told_fill(rig, "X-9", client_order_id=name, **theirs)
-    await send.on_event(rig.desk, "paper", Filled(fill=fill))
+    await hear.on_event(rig.desk, "paper", Filled(fill=fill))
     for _ in range(2):
         await rig.fill(spy(), "2.14", "2.16")
         await rig.pass_time(1)
@@ -486,7 +486,7 @@ async def test_fills_of_a_broker_whose_clock_is_far_behind_are_found(rig):
     await rig.say(BUY)
     await rig.fill(spy(), "2.14", "2.15")
     (entry,) = (o for o in rig.desk.book.orders.values() if o.purpose is Purpose.ENTRY)
-    await send.look_up(rig.desk, entry.order_id)
+    await doubt.look_up(rig.desk, entry.order_id)
     await rig.rest()
     assert held(rig) == 2
     assert stops(rig) == [2]
@@ -498,6 +498,6 @@ async def test_why_an_order_was_refused_is_shown_without_the_accounts_number(rig
     (entry,) = rig.desk.book.orders.values()
     (report,) = await rig.broker.open_orders("main")
     why = "account PA3XCANARY lacks money"
-    await send.on_report(rig.desk, replace(report, state="rejected", reason=why), asked=True)
+    await reported.on_report(rig.desk, replace(report, state="rejected", reason=why), asked=True)
     order = await rig.desk.order(entry.order_id)
     assert (order.state, order.reason) == (OrderState.REJECTED, "account *** lacks money")

@@ -12,7 +12,8 @@ from engine.domain.desk import AlertState
 from engine.domain.errors import BrokerUnavailable, OrderRejected
 from engine.domain.order import OrderState, OrderType, Purpose, Side
 from engine.domain.trade import Execution, Trade, TradeState
-from engine.flows import flatten, manage, recover, send, sweep, watch
+from engine.flows import doubt, flatten, hear, manage, recover, reported, send, sweep, watch
+from engine.flows.fills import on_fill
 from tests import rig as desks
 from tests.rig import TRADER, d, spy, told_fill
 from tests.scenarios.faulty_desk import BUY, alive, at_rest, check, make, orders, waiting
@@ -37,7 +38,7 @@ async def test_the_same_execution_three_times_counts_once(rig):  # O-09
     await rig.fill(spy(), "2.14", "2.15")
     fills = await rig.broker.fills_since("main", desks.START)
     for fill in fills * 2:
-        await send.on_event(rig.desk, "paper", Filled(fill=fill))
+        await hear.on_event(rig.desk, "paper", Filled(fill=fill))
     await recover.reconcile(rig.desk)
     assert len(await rig.desk.store.find(Execution)) == 1
     assert rig.trade().qty_open == 2
@@ -82,7 +83,7 @@ async def test_one_stop_is_sent_for_all_that_one_report_says_was_filled(rig, mon
     monkeypatch.setattr(rig.desk.store, "commit", slow)
     monkeypatch.setattr(rig.desk.brokers["paper"], "submit", submit)
     told = replace(report, state="filled", filled=d(4), fills=fills)
-    await send.on_report(rig.desk, told)
+    await reported.on_report(rig.desk, told)
     await rig.rest()
     assert sent == [(OrderType.STOP, 4)]
 
@@ -198,7 +199,7 @@ async def test_a_trade_does_not_stand_still_while_its_uncut_entry_is_looked_for(
         await rig.say("STC SPY 603C 1/31 @ 2.15")
     broker.cancel, rig.faults.drop_events = cancel, 0
     for report in await broker.orders_since("main", entry.created_at):
-        await send.on_report(rig.desk, report, asked=True)
+        await reported.on_report(rig.desk, report, asked=True)
     await rig.rest()
     assert await orders(rig, Purpose.CLOSE)
     broker.find = find
@@ -263,7 +264,7 @@ async def test_a_report_that_tells_its_executions_costs_no_other_question(rig):
     found = await rig.broker.find("main", entry.order_id)
     fills = tuple(await rig.broker.fills_since("main", desks.START))
     asked = ranks_of(rig, "fills_since")
-    await send.on_report(rig.desk, desks.replace(found.order, fills=fills), asked=True)
+    await reported.on_report(rig.desk, desks.replace(found.order, fills=fills), asked=True)
     rig.faults.drop_events = 0
     assert rig.trade().qty_open == 2
     assert not asked
@@ -276,7 +277,7 @@ async def test_a_fill_that_is_known_to_be_missing_is_read_before_more_entries_go
     (entry,) = await orders(rig)
     ranks = ranks_of(rig, "fills_since")
     await rig.fill(spy(), "2.14", "2.15")
-    await send.look_up(rig.desk, entry.order_id)
+    await doubt.look_up(rig.desk, entry.order_id)
     rig.faults.drop_events = 0
     assert rig.trade().qty_open == 2
     assert [each for _, each in ranks] == [Rank.NAKED]
@@ -294,9 +295,9 @@ async def test_a_late_fill_after_cancel_opens_the_trade_and_is_protected(rig, is
     assert trade.state is TradeState.VOID
     if is_reported:
         filled = desks.replace(seen, state="filled", filled=d(2))
-        await send.on_event(rig.desk, "paper", OrderSeen(order=filled))
+        await hear.on_event(rig.desk, "paper", OrderSeen(order=filled))
     late = told_fill(rig, "late-1", client_order_id=order.order_id, qty=d(2), fee_usd=d("1.30"))
-    await send.on_fill(rig.desk, late)
+    await on_fill(rig.desk, late)
     await rig.rest()
     trade = rig.trade()
     assert trade.state is TradeState.OPEN
@@ -321,10 +322,10 @@ async def test_every_late_fill_that_leaves_too_little_is_told(rig, is_reported):
     assert not rig.desk.book.open_trades()
     if is_reported:
         filled = desks.replace(seen, state="filled", filled=d(2))
-        await send.on_event(rig.desk, "paper", OrderSeen(order=filled))
+        await hear.on_event(rig.desk, "paper", OrderSeen(order=filled))
     for n in (1, 2):
         late = told_fill(rig, f"late-{n}", client_order_id=stop.order_id, side=Side.SELL)
-        await send.on_fill(rig.desk, desks.replace(late, price=d(n)))
+        await on_fill(rig.desk, desks.replace(late, price=d(n)))
     assert sum("held the other way round" in n for n in rig.notes()) == 2
 
 
@@ -333,7 +334,7 @@ async def test_an_overfill_is_booked_flagged_and_protected_in_full(rig):  # O-12
     await rig.fill(spy(), "2.14", "2.15")
     (order,) = await orders(rig)
     (fill,) = await rig.broker.fills_since("main", desks.START)
-    await send.on_fill(rig.desk, desks.replace(fill, execution_id="over-1", qty=d(1)))
+    await on_fill(rig.desk, desks.replace(fill, execution_id="over-1", qty=d(1)))
     await rig.rest()
     assert rig.trade().qty_open == 3
     (order,) = await orders(rig)
@@ -354,9 +355,9 @@ async def test_a_stop_that_closes_the_trade_while_it_is_replaced_ends_its_replac
     found = await rig.broker.find("main", moved.order_id)
     (fill,) = await rig.broker.fills_since("main", desks.START)
     late = {"execution_id": "late-1", "client_order_id": stop.order_id, "side": Side.SELL}
-    await send.on_fill(rig.desk, desks.replace(fill, **late))
+    await on_fill(rig.desk, desks.replace(fill, **late))
     assert (await rig.desk.trade(moved.trade_id)).state is TradeState.CLOSED
-    await send.on_report(rig.desk, desks.replace(found.order, state="rejected", filled=d(2)))
+    await reported.on_report(rig.desk, desks.replace(found.order, state="rejected", filled=d(2)))
     assert (await rig.desk.order(moved.order_id)).state is OrderState.REJECTED
 
 
@@ -382,21 +383,21 @@ async def test_a_partial_fill_with_the_rest_cancelled_has_a_stop_of_its_size(rig
 async def test_an_update_of_a_new_kind_for_every_order_is_told_once(rig):  # O-20
     for number in range(5):
         odd = Odd(note="an update of an unknown kind", raw=f"order {number}")
-        await send.on_event(rig.desk, "paper", odd)
+        await hear.on_event(rig.desk, "paper", odd)
     assert sum("an update of an unknown kind" in note for note in rig.notes()) == 1
-    await send.on_event(rig.desk, "paper", Odd(note="status FROBNICATED", raw="order 0"))
+    await hear.on_event(rig.desk, "paper", Odd(note="status FROBNICATED", raw="order 0"))
     assert any("FROBNICATED" in note for note in rig.notes())
 
 
 async def test_an_unknown_event_is_shown_and_the_stream_lives(rig):  # O-20
-    await send.on_event(rig.desk, "paper", Odd(note="status FROBNICATED", raw="{}"))
+    await hear.on_event(rig.desk, "paper", Odd(note="status FROBNICATED", raw="{}"))
     assert not rig.desk.is_reconciled
     await sweep.run(rig.desk)
     assert rig.desk.is_reconciled
     await rig.say(BUY)
     (report,) = await rig.broker.open_orders("main")
     odd = desks.replace(report, state="unknown", raw_state="FROBNICATED")
-    await send.on_event(rig.desk, "paper", OrderSeen(order=odd))
+    await hear.on_event(rig.desk, "paper", OrderSeen(order=odd))
     assert any("FROBNICATED" in n for n in rig.notes())
     await rig.fill(spy(), "2.14", "2.15")
     assert rig.trade().qty_open == 2
@@ -407,7 +408,7 @@ async def test_what_a_broker_says_again_and_again_keeps_no_entry_out_for_good(ri
     shut = []
     for second in range(130):
         odd = Odd(note="a message of an unknown kind", raw=f"stamped {second}")
-        await send.on_event(rig.desk, "paper", odd)
+        await hear.on_event(rig.desk, "paper", odd)
         if not rig.desk.is_reconciled:
             shut.append(second)
         await sweep.run(rig.desk)
@@ -419,9 +420,9 @@ async def test_what_a_broker_says_again_and_again_keeps_no_entry_out_for_good(ri
 
 async def test_of_what_goes_on_and_on_each_may_be_a_fill_and_is_looked_for(rig):
     await waiting(rig, BUY)
-    await send.on_event(rig.desk, "paper", Odd(note="an order without legs", raw="1"))
+    await hear.on_event(rig.desk, "paper", Odd(note="an order without legs", raw="1"))
     rig.desk.doubts.unpolled.clear()
-    await send.on_event(rig.desk, "paper", Odd(note="an order without legs", raw="2"))
+    await hear.on_event(rig.desk, "paper", Odd(note="an order without legs", raw="2"))
     assert rig.desk.doubts.unpolled == {"paper"}
 
 
@@ -434,7 +435,7 @@ async def test_what_could_not_be_read_may_be_a_fill_and_is_looked_for_at_the_pol
     rig.clock.advance(0.3)
     rig.quote(spy(), "2.20", "2.21")
     await rig.rest()
-    await send.on_event(rig.desk, "paper", Odd(note="an order without legs", raw="{}"))
+    await hear.on_event(rig.desk, "paper", Odd(note="an order without legs", raw="{}"))
     for _ in range(2):
         assert not [t for t in rig.trades() if t.qty_open]
         rig.clock.advance(rig.desk.settings.poll_s / 2)
@@ -448,7 +449,7 @@ async def test_an_event_that_cannot_be_taken_in_ends_nothing(rig):
     await rig.say(BUY)
     name = (await orders(rig))[0].order_id
     bad = told_fill(rig, "bad-1", client_order_id=name, broker_id="x", qty=d("NaN"))
-    await send.on_event(rig.desk, "paper", Filled(fill=bad))
+    await hear.on_event(rig.desk, "paper", Filled(fill=bad))
     assert rig.desk.halted
     await rig.fill(spy(), "2.14", "2.15")
     assert rig.trade().qty_open == 2, "good fills are booked all the same"
@@ -460,7 +461,7 @@ async def test_a_fill_of_the_wrong_contract_is_booked_as_an_outside_trade(rig):
     (order,) = await orders(rig)
     more = {"instrument": spy("610"), "qty": d(2), "price": d("1.15")}
     wrong = told_fill(rig, "wrong-1", client_order_id=order.order_id, broker_id="x", **more)
-    await send.on_event(rig.desk, "paper", Filled(fill=wrong))
+    await hear.on_event(rig.desk, "paper", Filled(fill=wrong))
     await rig.rest()
     assert [t.source for t in rig.desk.book.open_trades()] == ["external"]
     await check(rig)
@@ -471,7 +472,7 @@ async def test_a_fill_of_the_wrong_contract_is_booked_as_an_outside_trade(rig):
 
 async def test_a_dropped_stream_gates_entries_until_the_books_were_compared(rig):  # O-17
     await rig.say(BUY)
-    await send.on_event(rig.desk, "paper", StreamDown(reason="reset"))
+    await hear.on_event(rig.desk, "paper", StreamDown(reason="reset"))
     assert not rig.desk.is_reconciled
     record = await rig.say("BTO 1 SPY 604C 1/31 @ 2.15")
     assert record.state is AlertState.RISK_REJECTED
@@ -480,7 +481,7 @@ async def test_a_dropped_stream_gates_entries_until_the_books_were_compared(rig)
     rig.faults.drop_events = 0
     await recover.reconcile(rig.desk)
     assert not rig.desk.is_reconciled, "comparing once proves nothing while the stream is down"
-    await send.on_event(rig.desk, "paper", StreamUp(gap_from=desks.START))
+    await hear.on_event(rig.desk, "paper", StreamUp(gap_from=desks.START))
     await rig.rest()
     assert rig.desk.is_reconciled
     assert "broker paper" not in rig.desk.health
@@ -530,7 +531,9 @@ async def test_a_fill_that_cannot_be_read_while_books_are_compared_keeps_entries
         read.append(account)
         if len(read) == 2:  # fills have been read by now
             rig.faults.fail_reads = 1
-            await send.on_report(rig.desk, replace(there, filled=d(1), state="partial"), asked=True)
+            await reported.on_report(
+                rig.desk, replace(there, filled=d(1), state="partial"), asked=True
+            )
         return await positions(account)
 
     broker.positions = late
@@ -545,7 +548,7 @@ async def test_what_is_held_the_other_way_round_is_not_said_to_be_closing(rig):
     await alive(rig, 2)
     (stop,) = await orders(rig, Purpose.STOP)
     sold = told_fill(rig, "far-too-much", client_order_id=stop.order_id, side=Side.SELL, qty=d(3))
-    await send.on_fill(rig.desk, sold)
+    await on_fill(rig.desk, sold)
     await rig.rest()
     trade = rig.trade()
     assert trade.qty_open == -1

@@ -9,7 +9,7 @@ from engine.domain.desk import AlertState
 from engine.domain.errors import OrderStateUnknown, RateLimited
 from engine.domain.order import OrderState, Purpose
 from engine.domain.trade import Trade, TradeState
-from engine.flows import recover, send, sweep
+from engine.flows import doubt, recover, reported, send, sweep
 from tests import rig as desks
 from tests.conformance.faulty_broker import Faults, FaultyBroker
 from tests.rig import d, spy
@@ -136,7 +136,7 @@ async def test_a_stop_that_lives_though_its_answer_was_a_pause_is_not_doubled(
         asked.append(request.client_order_id)
         if len(asked) == 1:
             if is_heard_first:
-                await send.on_report(rig.desk, report)
+                await reported.on_report(rig.desk, report)
             raise RateLimited("slow down", 1)
         return report
 
@@ -239,7 +239,7 @@ async def test_what_was_taken_is_not_given_up_for_a_look_up_that_lags_behind(rig
         assert order.state is OrderState.ACCEPTED
         for _ in range(3):
             await rig.pass_time(9 if state is OrderState.ACCEPTED else 2)
-            await send.look_up(rig.desk, order.order_id)
+            await doubt.look_up(rig.desk, order.order_id)
         (order,) = await orders(rig)
         assert order.state is state
         await rig.pass_time(4)

@@ -21,6 +21,7 @@ from engine.domain.trade import LedgerEntry, Trade, TradeState
 from engine.flows import (
     capable,
     compare,
+    fills,
     late_fill,
     manage,
     manual,
@@ -65,12 +66,12 @@ def outside(rig, side, qty, price="2.20", name="ext-1", instrument=None):
 
 async def test_an_outside_trade_is_adopted_counted_and_never_undone(rig):  # O-16, I-26
     before = rig.faults and rig.desk.broker("paper").n_submits
-    await send.on_fill(rig.desk, outside(rig, Side.BUY, 3))
-    await send.on_fill(rig.desk, outside(rig, Side.BUY, 3))
+    await fills.on_fill(rig.desk, outside(rig, Side.BUY, 3))
+    await fills.on_fill(rig.desk, outside(rig, Side.BUY, 3))
     await rig.rest()
     trade = rig.trade()
     assert (trade.source, trade.qty_open, trade.entry_price) == ("external", 3, d("2.20"))
-    await send.on_fill(rig.desk, outside(rig, Side.BUY, 2, "2.30", "ext-2"))
+    await fills.on_fill(rig.desk, outside(rig, Side.BUY, 2, "2.30", "ext-2"))
     await rig.rest()
     assert rig.trade().qty_open == 5
     assert rig.desk.broker("paper").n_submits == before
@@ -84,7 +85,7 @@ async def test_a_trade_closed_by_hand_at_the_broker_is_closed_here_and_its_stop_
     await rig.say(BUY)
     await rig.fill(spy(), "2.14", "2.15")
     (stop,) = [s for s in await orders(rig, Purpose.STOP) if not s.state.is_terminal]
-    await send.on_fill(rig.desk, outside(rig, Side.SELL, 2, "2.40"))
+    await fills.on_fill(rig.desk, outside(rig, Side.SELL, 2, "2.40"))
     await rig.rest()
     rig.clock.advance(0.3)
     await rig.rest()
@@ -100,7 +101,7 @@ async def test_a_trade_closed_by_hand_at_the_broker_is_closed_here_and_its_stop_
 async def test_a_part_closed_by_hand_leaves_the_rest_protected(rig):
     await rig.say(BUY)
     await rig.fill(spy(), "2.14", "2.15")
-    await send.on_fill(rig.desk, outside(rig, Side.SELL, 1, "2.40"))
+    await fills.on_fill(rig.desk, outside(rig, Side.SELL, 1, "2.40"))
     await rig.rest()
     await alive(rig, 2)
     assert rig.trade().qty_open == 1
@@ -127,10 +128,10 @@ async def test_what_is_sold_by_hand_beside_a_close_under_way_is_of_another_trade
         closes = [o for o in await orders(rig, Purpose.CLOSE) if o.state is OrderState.ACCEPTED]
     (close,) = closes
     sold = outside(rig, Side.SELL, 2, "190", instrument=AAPL)
-    await send.on_fill(rig.desk, sold)
+    await fills.on_fill(rig.desk, sold)
     assert [t.trade_id for t in rig.trades()] == [first.trade_id]
     ours = replace(sold, execution_id="ours", client_order_id=close.order_id)
-    await send.on_fill(rig.desk, ours)
+    await fills.on_fill(rig.desk, ours)
     await rig.rest()
     assert not rig.trades()
     trades = {t.trade_id: t for t in await rig.desk.store.find(Trade)}
@@ -286,7 +287,7 @@ async def test_only_of_an_order_of_ours_in_that_contract_may_executions_be_taken
     await rig.fill(spy(), "2.14", "2.15")
     (stop,) = await rig.broker.open_orders("main")
     (entry,) = await orders(rig, Purpose.ENTRY)
-    await send.on_fill(rig.desk, outside(rig, Side.SELL, 1))
+    await fills.on_fill(rig.desk, outside(rig, Side.SELL, 1))
     gap = PositionGap(instrument=spy(), ours=d(1), theirs=d(0), avg_price=None)
     for name, one, n_booked in (
         (entry.order_id, gap, 1),

@@ -19,7 +19,7 @@ from bot.tokens import FileTokens, TrialTokens
 from engine.brokers import Odd
 from engine.domain.desk import Who
 from engine.domain.errors import NotAllowed, UserError, WrongEnvironment
-from engine.flows import facts, send
+from engine.flows import facts, hear
 from engine.reports import Missing
 from tests.live import HandFeed
 
@@ -132,7 +132,7 @@ async def test_a_renewed_connection_takes_the_place_of_the_old_and_its_events_ar
         assert "books agree" in said
         await until(lambda: facts.gather(app.desk, "far").is_reconciled)
         heard: list[object] = []
-        monkeypatch.setattr(send, "on_event", lambda *args: _note(heard, args))
+        monkeypatch.setattr(hear, "on_event", lambda *args: _note(heard, args))
         fresh.inner._queue.put_nowait(Odd(note="news", raw=""))
         await until(lambda: heard)
 

@@ -9,7 +9,7 @@ from engine.brokers import BalanceSeen, OrderSeen, Seen, Unclear
 from engine.domain.errors import OrderStateUnknown, UserError
 from engine.domain.order import OrderState, Purpose, Side
 from engine.exits import Cancel
-from engine.flows import capable, resolve, send
+from engine.flows import capable, fills, hear, reported, resolve
 from tests import rig as desks
 from tests.rig import ADMIN, d, spy, told_fill
 from tests.scenarios.outside_desk import alive, check, held, live, orders
@@ -258,7 +258,7 @@ async def said_over(rig, n_filled=0):
     await rig.say("STC 2 SPY 603C 1/31")
     for n in range(n_filled):
         part = told_fill(rig, f"part-{n}", client_order_id=stop.order_id, side=Side.SELL)
-        await send.on_fill(rig.desk, part)
+        await fills.on_fill(rig.desk, part)
     await alive(rig, 32)
     rig.outside.cancel = cancel
     await resolve.not_there(rig.desk, ADMIN, stop.order_id, "it is gone in the app")
@@ -292,7 +292,7 @@ async def test_a_stop_that_somebody_has_cut_down_at_the_broker_is_told_once(
     await held(rig)
     (report,) = await rig.broker.open_orders("main")
     for _ in range(2):
-        await send.on_report(rig.desk, replace(report, qty=d(qty), filled=d(filled)))
+        await reported.on_report(rig.desk, replace(report, qty=d(qty), filled=d(filled)))
     said = [note for note in rig.notes() if "changed outside TradeStream" in note]
     assert len(said) == is_told
     assert not is_told or "is for 1 of the 2 that are held" in said[0]
@@ -305,14 +305,14 @@ async def test_a_brackets_stop_that_grows_with_its_entry_is_not_cut_down(opened)
     (report,) = await rig.broker.open_orders("main")
     growing = replace(trade, is_entry_over=False, version=trade.version + 1)
     await rig.desk.commit(rig.desk.event("test", trade.alert_id, growing))
-    await send.on_report(rig.desk, replace(report, qty=d(1)))
+    await reported.on_report(rig.desk, replace(report, qty=d(1)))
     assert not [note for note in rig.notes() if "changed outside TradeStream" in note]
 
 
 async def test_what_cannot_be_taken_in_is_told_and_looked_at_before_the_next_entry(opened):
     """It may have been a fill: the next poll does not wait behind entries."""
     rig = await opened()
-    await send.on_event(rig.desk, rig.broker.name, OrderSeen(order=None))
+    await hear.on_event(rig.desk, rig.broker.name, OrderSeen(order=None))
     assert "AttributeError" in rig.desk.gates[rig.broker.name]
     assert rig.broker.name in rig.desk.doubts.unpolled
     assert sum("could not be taken in" in note for note in rig.notes()) == 1
@@ -343,7 +343,7 @@ async def test_an_account_that_may_only_close_opens_nothing_and_closes_all_the_s
     await held(rig)
     balance = await rig.broker.balance("main")
     blocked = replace(balance, facts={"closing only": "yes"})
-    await send.on_event(rig.desk, "paper", BalanceSeen(balance=blocked))
+    await hear.on_event(rig.desk, "paper", BalanceSeen(balance=blocked))
     rig.quote(spy("600"), "2.14", "2.16")
     record = await rig.say("BTO 1 SPY 600C 1/31 @ 2.15")
     assert "it may only close" in record.reason

@@ -24,7 +24,7 @@ from engine.domain.errors import (
     OrderStateUnknown,
 )
 from engine.domain.order import Order, OrderState, OrderType, Purpose
-from engine.flows import recover, send, unseen
+from engine.flows import doubt, hear, recover, unseen
 from tests import rig as desks
 from tests.conformance.faulty_broker import FaultyBroker
 from tests.rig import d, spy, told_fill
@@ -137,7 +137,7 @@ async def test_two_looks_at_one_lost_stop_send_one_stop(opened, monkeypatch):
     monkeypatch.setattr(rig.outside, "positions", positions)
     rig.clock.advance(9)
     (name,) = sent
-    await asyncio.gather(*(send.look_up(rig.desk, name) for _ in range(3)))
+    await asyncio.gather(*(doubt.look_up(rig.desk, name) for _ in range(3)))
     await alive(rig, 3)
     assert sent == [name, name]
     stops = [o for o in await rig.broker.open_orders("main") if o.stop is not None]
@@ -275,12 +275,12 @@ async def test_news_of_a_position_or_of_money_is_a_reason_to_look_and_no_fill(op
     await rig.fill(spy(), "2.13", "2.14")
     assert rig.trade().qty_open == 0
     seen = BrokerPosition(account="main", instrument=spy(), qty=d(2), avg_price=d("2.14"))
-    await send.on_event(rig.desk, "paper", PositionSeen(position=seen))
+    await hear.on_event(rig.desk, "paper", PositionSeen(position=seen))
     assert rig.trade().qty_open == 0
     await alive(rig, 3, ("2.13", "2.14"))
     assert rig.trade().qty_open == 2
     balance = await rig.broker.balance("main")
-    await send.on_event(rig.desk, "paper", BalanceSeen(balance=balance))
+    await hear.on_event(rig.desk, "paper", BalanceSeen(balance=balance))
     assert rig.desk.balances["main"] == balance
 
 
@@ -299,10 +299,10 @@ async def test_a_difference_that_is_told_again_and_again_is_not_compared_each_ti
     seen = BrokerPosition(account="main", instrument=spy(), qty=d(7), avg_price=None)
     other = replace(seen, qty=d(8))
     for _ in range(20):
-        await send.on_event(rig.desk, "paper", PositionSeen(position=seen))
+        await hear.on_event(rig.desk, "paper", PositionSeen(position=seen))
         await rig.pass_time(2)
     assert len(compared) == 2, "at once, and after half a minute"
-    await send.on_event(rig.desk, "paper", PositionSeen(position=other))
+    await hear.on_event(rig.desk, "paper", PositionSeen(position=other))
     await rig.pass_time(2)
     assert len(compared) == 3, "another one at once"
 
@@ -338,7 +338,7 @@ async def test_a_nameless_fill_waits_while_it_may_be_of_an_unanswered_order(open
     (fill,) = await rig.broker.fills_since("main", desks.START)
     at = fill.executed_at - timedelta(minutes=behind_min)
     nameless = replace(fill, client_order_id="", broker_id="B-77", executed_at=at)
-    await send.on_event(rig.desk, "paper", Filled(fill=nameless))
+    await hear.on_event(rig.desk, "paper", Filled(fill=nameless))
     await rig.rest()
     assert not rig.desk.book.executions
     assert rig.desk.gate("paper"), "no entries until it is known whose it is"
@@ -358,7 +358,7 @@ async def test_a_fill_under_the_brokers_own_number_is_booked_to_our_order(opened
     (entry,) = orders(rig, Purpose.ENTRY)
     assert entry.broker_id
     fill = told_fill(rig, "E-1", broker_id=entry.broker_id, qty=d(2))
-    await send.on_event(rig.desk, "paper", Filled(fill=fill))
+    await hear.on_event(rig.desk, "paper", Filled(fill=fill))
     await rig.rest()
     assert rig.trade().qty_open == 2
     assert orders(rig, Purpose.ENTRY)[0].state is OrderState.FILLED

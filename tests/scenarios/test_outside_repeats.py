@@ -13,7 +13,7 @@ from engine.brokers import (
 )
 from engine.domain.errors import NotAllowed, OrderRejected, OrderStateUnknown, UserError
 from engine.domain.order import Order, OrderState, OrderType, Purpose
-from engine.flows import manage, recover, resolve, send, unsettled
+from engine.flows import doubt, manage, recover, resolve, send, unsettled
 from tests import rig as desks
 from tests.rig import ADMIN, TRADER, d, spy
 from tests.scenarios.faulty_desk import moments
@@ -254,7 +254,7 @@ async def test_two_looks_that_find_it_absent_at_once_have_it_repeated_once(opene
         return await send_it(request)
 
     rig.outside.submit = slowly
-    looks = [asyncio.create_task(send.look_up(rig.desk, lost.order_id)) for _ in range(2)]
+    looks = [asyncio.create_task(doubt.look_up(rig.desk, lost.order_id)) for _ in range(2)]
     await rig.rest()
     assert [o.order_id for o in live(rig, Purpose.CLOSE)] == [lost.order_id]
     may_go.set()
@@ -564,7 +564,7 @@ async def test_what_a_look_found_while_a_person_said_so_too_is_said_once(opened)
     rig.outside.says["*"] = Seen(order=theirs)
 
     async def recognise(*_):
-        await send.look_up(rig.desk, entry.order_id)
+        await doubt.look_up(rig.desk, entry.order_id)
 
     rig.outside.recognise = recognise
     said = await resolve.is_this(rig.desk, ADMIN, entry.order_id, theirs.broker_id)

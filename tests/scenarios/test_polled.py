@@ -4,7 +4,7 @@ import pytest
 
 from engine.brokers import StreamDown, StreamUp
 from engine.domain.errors import BrokerUnavailable
-from engine.flows import flatten, recover, send
+from engine.flows import flatten, hear, recover
 from tests.scenarios.test_desk_at_venues import TRADER, at
 
 
@@ -27,16 +27,16 @@ async def test_a_stream_that_is_back_for_moments_only_is_done_without_too(opened
     """No gap lasts 20 s, and between two of them there may be no time to compare."""
     rig = await opened()
     for _ in range(4):
-        await send.on_event(rig.desk, "paper", StreamDown(reason="closed", can_ask=True))
+        await hear.on_event(rig.desk, "paper", StreamDown(reason="closed", can_ask=True))
         assert rig.desk.gates
         await rig.pass_time(6)
-        await send.on_event(rig.desk, "paper", StreamUp(gap_from=None))
-    await send.on_event(rig.desk, "paper", StreamDown(reason="closed", can_ask=True))
+        await hear.on_event(rig.desk, "paper", StreamUp(gap_from=None))
+    await hear.on_event(rig.desk, "paper", StreamDown(reason="closed", can_ask=True))
     await rig.rest()
     assert not rig.desk.gates, "compared at once: it is away for long"
-    await send.on_event(rig.desk, "paper", StreamUp(gap_from=None))
+    await hear.on_event(rig.desk, "paper", StreamUp(gap_from=None))
     await rig.pass_time(25)
-    await send.on_event(rig.desk, "paper", StreamDown(reason="closed", can_ask=True))
+    await hear.on_event(rig.desk, "paper", StreamDown(reason="closed", can_ask=True))
     await rig.rest()
     assert rig.desk.gates, "that is another gap"
 
@@ -53,9 +53,9 @@ async def test_one_that_comes_and_goes_every_second_does_not_use_the_minute_up(o
 
     monkeypatch.setattr(rig.outside, "balance", balance)
     for _ in range(12):
-        await send.on_event(rig.desk, "paper", StreamDown(reason="closed", can_ask=True))
+        await hear.on_event(rig.desk, "paper", StreamDown(reason="closed", can_ask=True))
         await rig.rest()
-        await send.on_event(rig.desk, "paper", StreamUp(gap_from=None))
+        await hear.on_event(rig.desk, "paper", StreamUp(gap_from=None))
         await rig.pass_time(1)
         await recover.mend(rig.desk)
         await rig.rest()
@@ -67,7 +67,7 @@ async def test_one_that_comes_and_goes_every_second_does_not_use_the_minute_up(o
 async def test_paper_whose_book_cannot_be_saved_keeps_entries_waiting(opened):
     """Its StreamDown says that nothing can be written down, not that a stream is away."""
     rig = await opened()
-    await send.on_event(rig.desk, "paper", StreamDown(reason="the paper book cannot be saved: x"))
+    await hear.on_event(rig.desk, "paper", StreamDown(reason="the paper book cannot be saved: x"))
     assert rig.desk.gates
     for _ in range(60):
         await rig.pass_time(1)
@@ -79,8 +79,8 @@ async def test_paper_whose_book_cannot_be_saved_keeps_entries_waiting(opened):
 
 async def test_one_that_is_back_in_the_same_moment_leaves_nothing_behind(opened, caplog):
     rig = await opened()
-    await send.on_event(rig.desk, "paper", StreamDown(reason="closed", can_ask=True))
-    await send.on_event(rig.desk, "paper", StreamUp(gap_from=None))
+    await hear.on_event(rig.desk, "paper", StreamDown(reason="closed", can_ask=True))
+    await hear.on_event(rig.desk, "paper", StreamUp(gap_from=None))
     await rig.rest()
     await rig.pass_time(25)
     assert rig.desk.is_told("paper")

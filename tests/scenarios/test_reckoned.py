@@ -9,7 +9,7 @@ import pytest
 from engine.brokers import BrokerFill, Filled, Seen
 from engine.domain.order import OrderState, Side
 from engine.domain.trade import Execution
-from engine.flows import reckoned, recover, send
+from engine.flows import hear, reckoned, recover, reported
 from tests.conformance.broker_bench import D, breathe
 from tests.scenarios.test_desk_at_venues import at
 
@@ -101,7 +101,7 @@ async def test_a_late_frame_that_waits_for_the_lock_before_the_reckoning_is_not_
             while f"reckon {entry.order_id}" not in it.desk._vigils:
                 await it.seconds(1, bid="")
         async with it.desk.lock("main"):  # a commit, an approval: anything
-            frame = asyncio.create_task(send.on_event(it.desk, name, late(it, entry, 1)))
+            frame = asyncio.create_task(hear.on_event(it.desk, name, late(it, entry, 1)))
             await breathe()
             for _ in range(4):
                 it.bench.clock.advance(1)
@@ -157,7 +157,7 @@ async def test_it_is_reckoned_where_the_order_tells_enough(opened, monkeypatch, 
     found = await rig.broker.find("main", order.order_id)
     seen = replace(found.order, state="filled", filled=order.qty)
     rig.outside.says["*"] = Seen(order=replace(seen, **says))
-    await send.on_report(rig.desk, seen, asked=True)
+    await reported.on_report(rig.desk, seen, asked=True)
     for _ in range(5):
         await rig.pass_time(1)
         await rig.rest()

@@ -11,7 +11,7 @@ from engine.domain.errors import BrokerUnavailable, OrderRejected, OrderStateUnk
 from engine.domain.order import Intent, OrderState, Purpose
 from engine.domain.record import changed
 from engine.domain.source import Handling, RouteRule
-from engine.flows import approve, broker_switch, facts, flatten, halt, recover, send
+from engine.flows import approve, broker_switch, facts, flatten, halt, hear, recover
 from storage.memory import MemoryVault
 from tests import rig as desks
 from tests import truth
@@ -70,7 +70,7 @@ async def made(n=3, *, to="first", **more):
 
     async def pump(name, broker):
         async for event in broker.events():
-            await send.on_event(desk, name, event)
+            await hear.on_event(desk, name, event)
 
     for name in names:
         key = f"at_{name}"

@@ -15,7 +15,7 @@ from engine.domain.errors import OrderRejected
 from engine.domain.order import Order, OrderState, OrderType, Purpose, Side
 from engine.domain.quote import Leg
 from engine.domain.trade import Execution, StopPlan, Trade, TradeState
-from engine.flows import capable, flatten, manage, monitor, recover, send, splits
+from engine.flows import capable, doubt, flatten, manage, monitor, recover, send, splits
 from engine.orders import request_of
 from engine.store import REGISTERS
 from tests import truth
@@ -327,7 +327,7 @@ async def test_a_stop_that_a_split_ends_is_not_sent_anew_at_its_old_price(name):
         (stop,) = [o for o in it.desk.book.orders_of(entry.trade_id) if o.purpose is Purpose.STOP]
         before = {o.client_order_id for o in await it.exits_at_venue()}
         await split(it, 4, 1)
-        await send.look_up(it.desk, stop.order_id)
+        await doubt.look_up(it.desk, stop.order_id)
         await it.seconds(12, "0.50", "0.51")
         sent = [o.qty for o in await it.exits_at_venue() if o.client_order_id not in before]
         assert set(sent) == {8}
@@ -344,7 +344,7 @@ async def test_no_rule_acts_on_a_price_of_after_a_split_before_it_is_booked():  
         (stop,) = [o for o in it.desk.book.orders_of(entry.trade_id) if o.purpose is Purpose.STOP]
         await split(it, 4, 1)
         splits.hold(it.desk, "main", await it.bench.broker.positions("main"))
-        await send.look_up(it.desk, stop.order_id)
+        await doubt.look_up(it.desk, stop.order_id)
         for _ in range(40):
             it.bench.clock.advance(1)
             it.quote("0.50", "0.51")

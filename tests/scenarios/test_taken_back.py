@@ -10,7 +10,7 @@ from engine.brokers import Filled
 from engine.domain.order import Order, PlannedTarget, Purpose, Side
 from engine.domain.record import changed
 from engine.domain.trade import Execution, TradeState
-from engine.flows import facts, flatten, recover, send, sweep
+from engine.flows import facts, flatten, hear, recover, sweep
 from engine.risk import loss_streak
 from tests import rig as desks
 from tests import truth
@@ -28,7 +28,7 @@ async def test_a_bust_is_reversed_by_new_entries_and_the_stop_follows(opened):
     fills = await rig.broker.fills_since("main", desks.START)
     bust = amended(fills[0], "bust", execution_id="X-1")
     for _ in range(3):
-        await send.on_event(rig.desk, "paper", Filled(fill=bust))
+        await hear.on_event(rig.desk, "paper", Filled(fill=bust))
         await rig.rest()
     kinds = [e.kind for e in await rig.desk.store.find(Execution)]
     assert kinds == ["fill", "bust"], "told three times, booked once, nothing erased"
@@ -50,14 +50,14 @@ async def test_a_correction_changes_price_and_quantity_by_new_entries(opened):
     fill = (await rig.broker.fills_since("main", desks.START))[0]
     right = amended(fill, "correct", execution_id="X-2", qty=d(1), price=d("2.10"))
     for _ in range(2):
-        await send.on_event(rig.desk, "paper", Filled(fill=right))
+        await hear.on_event(rig.desk, "paper", Filled(fill=right))
         await rig.rest()
     await alive(rig, 3)
     trade = rig.trade()
     assert (trade.qty_open, trade.entry_price) == (1, d("2.10"))
     assert [o.qty for o in live(rig, Purpose.STOP)] == [1], "the stop follows"
     again = amended(right, "bust", execution_id="X-3")
-    await send.on_event(rig.desk, "paper", Filled(fill=replace(again, of="X-2")))
+    await hear.on_event(rig.desk, "paper", Filled(fill=replace(again, of="X-2")))
     await rig.rest()
     assert not rig.desk.book.open_trades()
     kinds = [e.kind for e in await rig.desk.store.find(Execution)]
@@ -68,10 +68,10 @@ async def test_a_fee_that_is_told_later_is_a_correction_too(opened):
     rig = await opened()
     await held(rig)
     fill = (await rig.broker.fills_since("main", desks.START))[0]
-    await send.on_event(rig.desk, "paper", Filled(fill=amended(fill, "correct")))
+    await hear.on_event(rig.desk, "paper", Filled(fill=amended(fill, "correct")))
     await rig.rest()
     assert not reports_of(rig), "what says nothing new is none"
-    await send.on_event(
+    await hear.on_event(
         rig.desk, "paper", Filled(fill=amended(fill, "correct", fee_usd=fill.fee_usd + 1))
     )
     await rig.rest()
@@ -136,7 +136,7 @@ async def test_more_filled_than_was_ordered_is_compared_at_once_as_one_may_be_co
         return [right]
 
     rig.outside.fills_since = fills_since
-    await send.on_event(rig.desk, "paper", Filled(fill=right))
+    await hear.on_event(rig.desk, "paper", Filled(fill=right))
     await rig.rest()
     assert rig.trade().qty_open == 4, "an execution is a fact"
     await alive(rig, 15)
@@ -150,7 +150,7 @@ async def test_a_bust_that_comes_before_its_fill_waits_for_the_comparison(opened
     rig.faults.drop_fills = 1
     await rig.say(BUY)
     ghost = told_fill(rig, "X-9", qty=d(2), kind="bust", of="E-unknown")
-    await send.on_event(rig.desk, "paper", Filled(fill=ghost))
+    await hear.on_event(rig.desk, "paper", Filled(fill=ghost))
     assert rig.desk.gate("paper")
     await alive(rig, 3)
     assert not rig.desk.gate("paper"), "the broker's list knows no such execution: nothing changed"
@@ -168,7 +168,7 @@ async def _corrected(rig, side=Side.BUY, off="-0.05", *, is_whole=True):
     right = replace(
         fill, kind="correct", of=fill.execution_id, execution_id="X-2", price=fill.price + d(off)
     )
-    await send.on_event(rig.desk, "paper", Filled(fill=right))
+    await hear.on_event(rig.desk, "paper", Filled(fill=right))
     await rig.rest()
     if is_whole:
         await truth.memory_equals_disk(rig.desk)
@@ -220,7 +220,7 @@ async def test_a_correction_leaves_targets_as_they_were(opened):
     right = replace(fill, kind="correct", of="E-1", execution_id="E-3", price=d("2.10"))
     later = fill.executed_at + timedelta(seconds=5)
     for told in (fill, replace(fill, execution_id="E-2", executed_at=later), right):
-        await send.on_event(rig.desk, "paper", Filled(fill=told))
+        await hear.on_event(rig.desk, "paper", Filled(fill=told))
         await rig.rest()
     assert rig.trade().targets == targets
     assert rig.trade().entry_price == d("2.125")
@@ -274,7 +274,7 @@ async def test_an_open_trade_that_is_corrected_was_never_over(opened):
     sale = replace(one, execution_id="E-3", client_order_id="TSX", side=Side.SELL, price=d("2.00"))
     right = replace(one, kind="correct", of="E-1", execution_id="E-9", price=d("2.10"))
     for told in (one, two, sale, right):
-        await send.on_event(rig.desk, "paper", Filled(fill=told))
+        await hear.on_event(rig.desk, "paper", Filled(fill=told))
         await rig.rest()
     assert rig.trade().qty_open == 1
     assert not list(facts.recent_exits(rig.desk, "main", rig.trade().symbol))
@@ -309,7 +309,7 @@ async def test_a_bust_of_our_own_execution_by_its_second_name_is_no_strangers(op
     twin = replace(fill, execution_id="L-1")
     bust = replace(twin, execution_id="L-2", of="L-1", kind="bust")
     for told in (twin, bust):
-        await send.on_event(rig.desk, "paper", Filled(fill=told))
+        await hear.on_event(rig.desk, "paper", Filled(fill=told))
         await rig.rest()
     assert rig.trade().qty_open == 2
     assert not [note for note in rig.notes() if "made outside" in note]
@@ -332,7 +332,7 @@ async def test_a_change_of_what_was_never_booked_is_told_once_and_entries_may_pa
         return [fill, odd]
 
     rig.outside.fills_since = fills_since
-    await send.on_event(rig.desk, "paper", Filled(fill=odd))
+    await hear.on_event(rig.desk, "paper", Filled(fill=odd))
     await rig.rest()
     assert rig.desk.gates, "what it is about may still come"
     for _ in range(3):

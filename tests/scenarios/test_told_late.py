@@ -12,7 +12,8 @@ from engine.domain.errors import BrokerUnavailable, Conflict
 from engine.domain.instrument import option, stock
 from engine.domain.order import OrderState, Side
 from engine.domain.trade import LedgerEntry, Trade, TradeState
-from engine.flows import compare, recover, send
+from engine.flows import compare, recover
+from engine.flows.fills import on_fill
 from storage.memory import MemoryStore, MemoryVault
 from tests import rig as desks
 from tests import truth
@@ -207,7 +208,7 @@ async def test_more_sold_by_hand_than_was_bought_by_hand_is_the_other_side(opene
     rig = await opened()
     now = rig.clock.now()
     for fill in (by_hand("e1", Side.BUY, 100, now), by_hand("e2", Side.SELL, 150, now, "210")):
-        await send.on_fill(rig.desk, fill)
+        await on_fill(rig.desk, fill)
     await rig.rest()
     assert held(rig) == [("AAPL", -1, 50)]
     closed, _ = await rig.desk.store.find(Trade)
@@ -221,7 +222,7 @@ async def test_a_sale_by_hand_under_the_id_of_a_purchase_by_hand_is_booked_once(
     now = rig.clock.now()
     bought, sold = by_hand("5", Side.BUY, 100, now), by_hand("5", Side.SELL, 100, now, "210")
     for fill in (bought, sold, bought, sold):
-        await send.on_fill(rig.desk, fill)
+        await on_fill(rig.desk, fill)
         await rig.rest()
     assert held(rig) == []
     (trade,) = await rig.desk.store.find(Trade)
@@ -240,7 +241,7 @@ async def test_an_id_of_ours_in_something_else_is_an_execution_of_its_own(opened
     (own,) = await rig.broker.fills_since("main", desks.START)
     again = by_hand(own.execution_id, Side.BUY, 100, rig.clock.now())
     for _ in range(2):
-        await send.on_fill(rig.desk, again)
+        await on_fill(rig.desk, again)
         await rig.rest()
     assert sorted(held(rig)) == [("AAPL", 1, 100), ("SPY", 1, 2)]
     await agree(rig)
@@ -322,7 +323,7 @@ async def test_of_several_some_are_exercised_at_the_end_and_the_rest_expires(
         by_hand("OPEXP-1", Side.SELL, 3, EXPIRY, price, **ended | {"kind": "expiry"}),
     ]
     for fill in told[2:] + told[:2] if is_expiry_first else told:
-        await send.on_fill(rig.desk, fill)
+        await on_fill(rig.desk, fill)
     await rig.rest()
     assert held(rig) == [("SPY", 1, 200)]
     assert not any("nothing here that it belongs to" in note for note in rig.notes())
@@ -351,11 +352,11 @@ async def over_a_weekend(opened, holding, calls):
     rig.told.is_silent_of_ends = True
     book, paper = rig.broker._book.holdings["main"], rig.broker._book
     for n, call in enumerate(calls):
-        await send.on_fill(rig.desk, by_hand(f"o{n}", Side.BUY, 1, LAST_DAY, "2", instrument=call))
+        await on_fill(rig.desk, by_hand(f"o{n}", Side.BUY, 1, LAST_DAY, "2", instrument=call))
         book[call.key] = Holding(instrument=call, qty=d(1), cost=d(200))
     for instrument, qty in holding:
         fill = by_hand(f"s-{instrument.symbol}", Side.BUY, qty, LAST_DAY, instrument=instrument)
-        await send.on_fill(rig.desk, fill)
+        await on_fill(rig.desk, fill)
         book[instrument.key] = Holding(instrument=instrument, qty=d(qty), cost=fill.price * qty)
     await rig.rest()
     paper.cash["main"] = rig.desk.book.accounts["main"].cash_usd
@@ -408,7 +409,7 @@ async def test_an_early_assignment_waits_for_its_money(opened, comes):  # M-06
     rig.told.is_silent_of_ends = True
     book, paper, shares = rig.broker._book.holdings["main"], rig.broker._book, stock("SPY")
     sold = by_hand("call", Side.SELL, 2, LAST_DAY, "2", instrument=spy())
-    await send.on_fill(rig.desk, sold)
+    await on_fill(rig.desk, sold)
     await rig.rest()
     book[spy().key] = Holding(instrument=spy(), qty=d(-1), cost=d(-200))
     book[shares.key] = Holding(instrument=shares, qty=d(-100), cost=d(-60_500))
@@ -440,7 +441,7 @@ async def test_two_calls_that_are_assigned_early_at_once_are_told_apart_from_a_t
     calls = [spy(strike) for strike in ("603", "605", "610")]
     for call in calls:
         sold = by_hand(f"c{call.strike}", Side.SELL, 1, LAST_DAY, "2", instrument=call)
-        await send.on_fill(rig.desk, sold)
+        await on_fill(rig.desk, sold)
     await rig.rest()
     book[calls[2].key] = Holding(instrument=calls[2], qty=d(-1), cost=d(-200))
     book[shares.key] = Holding(instrument=shares, qty=d(-200), cost=d(-120_900))

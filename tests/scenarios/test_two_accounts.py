@@ -10,7 +10,7 @@ from engine.brokers.paper import PaperBroker, PaperSettings
 from engine.domain.errors import BrokerUnavailable, RateLimited
 from engine.domain.order import Purpose
 from engine.domain.source import RouteRule
-from engine.flows import recover, send, watch
+from engine.flows import fills, recover, reported, watch
 from engine.flows.answers import of_each
 from storage.memory import MemoryVault
 from tests import rig as desks
@@ -165,15 +165,15 @@ async def test_our_id_that_somebody_uses_at_another_account_is_no_order_of_ours(
         broker_id="another",
     )
     report = orders_report(ours, account="a", broker_id="another", state="accepted", filled=d(0))
-    await send.on_report(desk, report)
-    await send.on_fill(desk, fill)
+    await reported.on_report(desk, report)
+    await fills.on_fill(desk, fill)
     await rig.rest()
     assert desk.book.orders[ours.order_id].state is ours.state
     assert {k: p.qty for k, p in desk.book.positions.items() if k in before} == before
     (adopted,) = [t for t in desk.book.open_trades() if t.account == "a"]
     assert (adopted.source, adopted.qty_open) == ("external", 1)
     late = replace(fill, execution_id="X-2", broker_id=ours.broker_id)
-    await send.on_fill(desk, late)
+    await fills.on_fill(desk, late)
     await rig.rest()
     assert len([t for t in desk.book.open_trades() if t.account == "a"]) == 1, "a wrong name"
 

@@ -10,7 +10,7 @@ from engine.asking import Rank, rank
 from engine.brokers import Absent, StreamDown, StreamUp, Unclear
 from engine.domain.errors import BrokerUnavailable, OrderRejected, OrderStateUnknown, RateLimited
 from engine.domain.order import OrderType
-from engine.flows import halt, manage, send
+from engine.flows import halt, hear, manage
 from tests.rig import TRADER, d, spy
 from tests.scenarios.outside_desk import BLIND, HIDDEN, LISTED, SAFE
 from tests.sim import Sim, run
@@ -77,9 +77,9 @@ def test_a_stop_whose_repeat_hangs_does_not_keep_the_close_from_leaving():
 
 
 async def gap(sim, seconds):
-    await send.on_event(sim.desk, "paper", StreamDown(reason="closed", can_ask=True))
+    await hear.on_event(sim.desk, "paper", StreamDown(reason="closed", can_ask=True))
     await asyncio.sleep(seconds)
-    await send.on_event(sim.desk, "paper", StreamUp(gap_from=None))
+    await hear.on_event(sim.desk, "paper", StreamUp(gap_from=None))
 
 
 @pytest.mark.parametrize("after_s", [0.5, 2.0, 4.0, 4.7])
