@@ -25,7 +25,7 @@ from bot.numbers import number, optional_number
 from bot.questions.loosen_stop import loosen_question
 from bot.reply import Press
 from engine.domain.errors import ApprovalExpired, NotAllowed, UserError
-from engine.flows import approve, halt, journal, loosen, manage, mode, modify
+from engine.flows import halt, journal, loosen, manage, mode, modify, rewrite
 
 if TYPE_CHECKING:
     from bot.app import App
@@ -220,7 +220,7 @@ def _rewrite_fields(app: "App", key: str) -> tuple[str, tuple[Field, ...]]:
 
 async def _rewrite(app: "App", press: Press, key: str, version: int, typed: Values) -> str:
     who = app.gate.who(press)
-    decided = await approve.fix(app.desk, key, version, who, typed.get("text", ""))
+    decided = await rewrite.fix(app.desk, key, version, who, typed.get("text", ""))
     return f"✔ {decided.said}"
 
 

@@ -12,7 +12,7 @@ from engine.domain.desk import AlertRecord
 from engine.domain.errors import UserError
 from engine.domain.order import Intent
 from engine.domain.source import SourceProfile
-from engine.flows import facts, referring, take_alert
+from engine.flows import decide, facts, referring
 from engine.parsers import read
 from engine.reports import alert_card
 
@@ -38,16 +38,16 @@ async def run(
     )
     if isinstance(parsed, NotAnAlert):
         raise UserError(f"That reads as no alert: {parsed.why}. Nothing was stored or sent.")
-    record = take_alert.new_record(profile, message, parsed)
+    record = decide.new_record(profile, message, parsed)
     for account in desk.settings.accounts:
         async with desk.lock(account):
             await facts.roll(desk, account)
     intents: list[Intent] = []
     for number, signal in enumerate(parsed.signals):
         # Without the account's lock: waiting for a quote here must not hold up a real order.
-        outcome = await take_alert.judge(desk, profile, message, record, number, signal)
+        outcome = await decide.judge(desk, profile, message, record, number, signal)
         intents += [put for put in outcome.puts if isinstance(put, Intent)]
-        record = replace(take_alert.after_outcome(record, outcome), trade_ids=(), approval_ids=())
+        record = replace(decide.after_outcome(record, outcome), trade_ids=(), approval_ids=())
     said = f"dry run as of {profile.name}, nothing was sent · {record.reason}".rstrip(" ·")
     return alert_embed.show(_card(app, replace(record, reason=said), intents))
 

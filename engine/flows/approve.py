@@ -1,4 +1,4 @@
-"""A person decides: approve, halve, modify, reject, choose, or write an unreadable alert anew.
+"""A person decides: approve, halve, modify, reject or choose.
 
 Every decision is judged at click time, on fresh facts, under the account's lock, and is used once.
 """
@@ -8,26 +8,15 @@ from decimal import ROUND_UP, Decimal
 
 from engine import orders
 from engine.desk import Desk
-from engine.domain.alert import Alert, NotAnAlert, RawAlert
-from engine.domain.desk import AlertRecord, AlertState, Approval, ApprovalState, Who
+from engine.domain.alert import Alert
+from engine.domain.desk import AlertState, Approval, ApprovalState, Who
 from engine.domain.errors import ApprovalExpired, NotAllowed, UserError
 from engine.domain.money import rounded
 from engine.domain.order import Intent, Order, Trigger
 from engine.domain.quote import UnitQuote
 from engine.domain.record import Record, changed
 from engine.domain.trade import Trade, TradeState
-from engine.flows import (
-    effects,
-    enter,
-    facts,
-    follow,
-    learning,
-    outcomes,
-    referring,
-    take_alert,
-    withdraw,
-)
-from engine.parsers import read
+from engine.flows import effects, enter, facts, follow, learning, outcomes
 from engine.protection import rescaled, step_of
 from engine.risk import run_checks
 
@@ -119,7 +108,7 @@ async def approve(
         async with effects.story(desk, approval.alert_id):  # other accounts are asked about it too
             sent, puts = _approved(desk, approval, intent, order, trade, quote, who, half=half)
             said = f"approved{' half' if half else ''} by {who.name}"
-            decided = _ended(desk, approval, ApprovalState.APPROVED, said, who)
+            decided = ended(desk, approval, ApprovalState.APPROVED, said, who)
             await desk.commit(
                 desk.event(
                     "approval.approved",
@@ -127,7 +116,7 @@ async def approve(
                     decided,
                     *puts,
                     actor=f"user:{who.user_id}",
-                    cards=_cards(approval),
+                    cards=cards(approval),
                     qty=str(sent.qty),
                     verdicts=[f"{v.check}:{'ok' if v.is_ok else v.code}" for v in verdicts],
                 )
@@ -205,7 +194,7 @@ async def reject(
     return Decided(approval=decided, said=decided.decision)
 
 
-def _cards(approval: Approval) -> tuple[tuple[str, str, str], ...]:
+def cards(approval: Approval) -> tuple[tuple[str, str, str], ...]:
     """What shows an answer: the question's card and its alert's."""
     return (
         ("approval", approval.approval_id, "approvals"),
@@ -213,7 +202,7 @@ def _cards(approval: Approval) -> tuple[tuple[str, str, str], ...]:
     )
 
 
-def _ended(
+def ended(
     desk: Desk, approval: Approval, state: ApprovalState, decision: str, who: Who | None
 ) -> Approval:
     """The question as it was answered; ``who``: None when its time was over.
@@ -234,7 +223,7 @@ async def _end(
 ) -> Approval:
     """Close an approval without sending; void what it stood for. Caller holds the lock."""
     now = desk.clock.now()
-    decided = _ended(desk, approval, state, decision, who)
+    decided = ended(desk, approval, state, decision, who)
     puts: list[Record] = [decided]
     order = desk.book.orders.get(approval.order_id)
     if order is not None and not order.state.is_terminal:
@@ -252,7 +241,7 @@ async def _end(
                 approval.alert_id,
                 *puts,
                 actor=f"user:{who.user_id}" if who else "desk",
-                cards=_cards(approval),
+                cards=cards(approval),
                 decision=decision,
             )
         )
@@ -302,7 +291,7 @@ async def choose(
         signal = record.parsed.signals[approval.signal_no]
         outcome = follow.on_trade(desk, profile, record, approval.signal_no, signal, trade)
         said = f"{follow.label(trade)} chosen by {who.name}"
-        decided = _ended(desk, approval, ApprovalState.APPROVED, said, who)
+        decided = ended(desk, approval, ApprovalState.APPROVED, said, who)
         after = changed(
             record,
             state=outcome.state,
@@ -317,68 +306,9 @@ async def choose(
                 after,
                 *outcome.puts,
                 actor=f"user:{who.user_id}",
-                cards=(*_cards(approval), *outcome.cards),
+                cards=(*cards(approval), *outcome.cards),
                 trade_id=trade_id,
             )
         )
     await outcomes.act(desk, outcome)
     return Decided(approval=decided, said=said)
-
-
-async def fix(desk: Desk, approval_id: str, version: int | None, who: Who, text: str) -> Decided:
-    """A person writes an unreadable alert anew; it then goes through every check, and is asked.
-
-    Raises:
-        ApprovalExpired, NotAllowed, UserError: still unreadable; nothing was done.
-    """
-    approval = still_open(desk, approval_id, version)
-    if not who.may_approve:
-        raise NotAllowed("Only an approver may rewrite an alert. Nothing was done.")
-    record = desk.book.alerts.get(approval.alert_id)
-    profile = desk.source_of(record.channel_id) if record else None
-    if record is None or profile is None:
-        raise ApprovalExpired("The alert is gone. Nothing was done.")
-    message = _rewritten(desk, record, text)
-    parsed = read(message, profile, referring.context(desk, profile, message))
-    if isinstance(parsed, NotAnAlert):
-        raise UserError(f"That still reads as no alert ({parsed.why}). Nothing was done.")
-    if parsed.needs_human:
-        raise UserError(f"That is still unclear: {parsed.question}. Nothing was done.")
-    async with desk.lock(approval.account):
-        approval = still_open(desk, approval_id, version)
-        decided = _ended(desk, approval, ApprovalState.APPROVED, f"written anew by {who.name}", who)
-        newer = replace(
-            take_alert.next_version(
-                desk.book.alerts[record.alert_id], take_alert.new_record(profile, message, parsed)
-            ),
-            n_judged=0,
-        )
-        await desk.commit(
-            desk.event(
-                "alert.rewritten",
-                approval.alert_id,
-                decided,
-                newer,
-                actor=f"user:{who.user_id}",
-                cards=_cards(approval),
-                before=record.text,
-                after=text,
-            )
-        )
-    await withdraw.redraft(desk, profile, message, desk.book.alerts[record.alert_id])
-    return Decided(approval=decided, said=decided.decision)
-
-
-def _rewritten(desk: Desk, record: AlertRecord, text: str) -> RawAlert:
-    """The alert's message with a person's words, counted as one more edit."""
-    return RawAlert(
-        guild_id=None,
-        channel_id=record.channel_id,
-        message_id=record.message_id,
-        edit_no=record.edit_no + 1,
-        author_id=record.author_id,
-        author_name=record.author_name,
-        posted_at=desk.clock.now(),
-        received_at=desk.clock.now(),
-        text=text,
-    )

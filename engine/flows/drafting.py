@@ -14,7 +14,7 @@ from engine.domain.quote import UnitQuote
 from engine.domain.refusal import Denial
 from engine.domain.source import SourceProfile
 from engine.domain.trade import Trade
-from engine.flows import enter, facts, take_alert
+from engine.flows import decide, enter, facts
 from engine.risk import only, run_checks
 from engine.risk.stop_distance import StopDistance
 from engine.routing import Routed
@@ -282,5 +282,5 @@ def record_of(desk: Desk, planned: Planned, key: int) -> AlertRecord:
         received_at=now,
         text=words(planned.wanted),
     )
-    record = take_alert.new_record(planned.profile, message, Alert(signals=(planned.signal,)))
+    record = decide.new_record(planned.profile, message, Alert(signals=(planned.signal,)))
     return record if key else replace(record, alert_id=_PREVIEW)

@@ -19,6 +19,7 @@ from engine.domain.order import Intent, Order, Side
 from engine.domain.source import SourceProfile
 from engine.domain.trade import Trade, TradeState
 from engine.flows import (
+    decide,
     facts,
     fan,
     learning,
@@ -28,7 +29,6 @@ from engine.flows import (
     outcomes,
     reprice,
     routes,
-    take_alert,
 )
 from engine.flows.drafting import Draft, Planned, Wanted, draft, record_of
 from engine.flows.outcomes import Outcome
@@ -255,7 +255,7 @@ async def _entered(desk: Desk, planned: Planned, record: AlertRecord) -> Outcome
         outcome = outcomes.asked(desk, 0, intent, trade, made.question, proposer=proposer)
     else:
         outcome = outcomes.sent(desk, intent, trade)
-    after = take_alert.after_outcome(record, outcome)
+    after = decide.after_outcome(record, outcome)
     await desk.commit(
         desk.event(
             f"alert.{outcome.state.lower()}",

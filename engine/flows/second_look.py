@@ -14,7 +14,7 @@ from engine.domain.errors import NotAllowed, UserError
 from engine.domain.record import changed
 from engine.domain.source import Handling, SourceProfile
 from engine.domain.trade import TradeState
-from engine.flows import approve, effects, enter, modify, outcomes, take_alert
+from engine.flows import approve, decide, effects, enter, modify, outcomes
 from engine.flows.outcomes import Outcome
 from engine.flows.turns import Turn
 
@@ -127,7 +127,7 @@ async def _run(desk: Desk, who: Who, record: AlertRecord, turn: Turn) -> None:
         )
     careful = replace(profile, handling=Handling.APPROVE)
     again = desk.book.alerts[alert_id]
-    await take_alert.decide(desk, careful, message, again, decided=turn.decided)
+    await decide.decide(desk, careful, message, again, decided=turn.decided)
 
 
 async def _decided(desk: Desk, who: Who, alert_id: str, size: Decimal | None) -> Looked:
@@ -186,7 +186,7 @@ async def on_paper(desk: Desk, who: Who, alert_id: str, key: int) -> Looked:
         raise UserError("It opens nothing. Nothing was sent.")
     profile = replace(room(desk, old), account=account, is_copy=True, handling=Handling.APPROVE)
     message = _again(desk, old, key)
-    record = take_alert.new_record(profile, message, old.parsed)
+    record = decide.new_record(profile, message, old.parsed)
     for number, signal in enumerate(old.parsed.signals):
         if not signal.action.effect.opens:
             continue
@@ -207,7 +207,7 @@ async def _stored(
 ) -> AlertRecord:
     known_now = desk.book.alerts.get(record.alert_id)
     base = record if known_now is None else changed(known_now)
-    after = take_alert.after_outcome(base, outcome)
+    after = decide.after_outcome(base, outcome)
     await desk.commit(
         desk.event(
             f"alert.{outcome.state.lower()}",

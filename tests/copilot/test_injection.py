@@ -23,7 +23,7 @@ from engine.domain.desk import AlertRecord, AlertState, Document, Who
 from engine.domain.order import Intent, Order
 from engine.domain.trade import Trade
 from engine.flows import journal
-from engine.flows.take_alert import readable
+from engine.flows.decide import readable
 from tests.copilot import book
 from tests.copilot import endpoint as e
 from tests.live import HandFeed, config_file
