@@ -12,7 +12,7 @@ from engine.domain.money import FINEST, ZERO, rounded
 from engine.domain.record import changed
 from engine.domain.trade import StopPlan, Trade, TradeState
 from engine.exits.plan import close_request
-from engine.flows import follow, monitor, settle
+from engine.flows import follow, settle, wishes
 from engine.ledger.trips import still_coming
 
 
@@ -211,7 +211,7 @@ async def trail(
 def until_atr(desk: Desk, trade: Trade) -> str:
     """To follow what is said of a trail: it stays where it is while its ATR is not known."""
     stop = trade.stop
-    if stop is None or stop.trail_atr is None or monitor.view_of(desk, trade).atr is not None:
+    if stop is None or stop.trail_atr is None or wishes.view_of(desk, trade).atr is not None:
         return ""
     return "; no ATR is known yet: it stays there until one is"
 

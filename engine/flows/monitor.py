@@ -3,23 +3,17 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import replace
 from functools import partial
 
-from engine import bars
 from engine.desk import Desk
 from engine.domain.errors import TradeStreamError
 from engine.domain.order import Order
 from engine.domain.quote import Quote
 from engine.domain.record import Event
 from engine.domain.trade import Trade, TradeState
-from engine.exits import View, Wish
-from engine.exits.plan import apply
-from engine.flows import covered, marks, priced, quiet, settle, splits, water
+from engine.flows import settle, water
 
 log = logging.getLogger(__name__)
-
-ATR_BARS = 14
 
 
 class Monitor:
@@ -114,7 +108,9 @@ class Monitor:
 
     async def _look(self, trade_id: str) -> None:
         try:
-            await guarded(self._desk, f"look {trade_id}", partial(look, self._desk, trade_id))
+            await guarded(
+                self._desk, f"look {trade_id}", partial(settle.look, self._desk, trade_id)
+            )
         finally:
             self._looking.discard(trade_id)
             if trade_id in self._moved:
@@ -140,84 +136,3 @@ async def guarded(desk: Desk, part: str, work: Callable[[], Awaitable[None]]) ->
         desk.health[part] = f"{type(error).__name__}: {error}"
     else:
         desk.health.pop(part, None)
-
-
-async def look(desk: Desk, trade_id: str) -> None:
-    """Ask every exit rule about one trade, and do what they wish."""
-    trade = desk.book.trades.get(trade_id)
-    if trade is None or trade.state is not TradeState.OPEN or splits.is_open(desk, trade_id):
-        return
-    view = view_of(desk, trade)
-    water.note(desk, trade, view.quote)
-    if not _wishes(desk, trade, view):
-        quiet.draw(desk, water.marked(desk, trade), view)
-        return
-    if not desk.lock(f"trade:{trade_id}").locked():
-        await settle.run(desk, trade_id, partial(_wished, desk))
-        return
-    async with desk.lock(trade.account):  # its exits wait for a broker: the wish does not
-        made = _wished(desk, desk.book.trades.get(trade_id))
-        if made is None:
-            return
-        await desk.commit(made[1])
-    await settle.run(desk, trade_id)
-
-
-def _wished(desk: Desk, trade: Trade | None) -> tuple[Trade, Event] | None:
-    """What the rules wish for now, as the trade's next version; under the account's lock."""
-    if trade is None or trade.state is not TradeState.OPEN:
-        return None
-    if splits.is_open(desk, trade.trade_id):
-        return None
-    view = view_of(desk, trade)  # a fill may have come while waiting for the lock
-    wishes = _wishes(desk, trade, view)
-    after = marked = water.marked(desk, trade)
-    for wish in wishes:
-        after = apply(after, wish, desk.clock.now(), desk.ids.new("C"))
-    if after is marked:
-        return None
-    after = replace(after, version=trade.version + 1)
-    return after, desk.event(
-        "exit.wished",
-        trade.alert_id,
-        after,
-        cards=(("trade", trade.trade_id, "orders"),),
-        trade_id=trade.trade_id,
-        wishes=[f"{w.rule}: {w.detail}" for w in wishes],
-    )
-
-
-def view_of(desk: Desk, trade: Trade) -> View:
-    """What the exit rules may look at now."""
-    now = desk.clock.now()
-    session = desk.calendar(trade.asset).session_at(now)
-    minutes = int((session.closes_at - now).total_seconds() // 60) if session else None
-    is_trailing = trade.stop is not None and trade.stop.kind == "trailing"
-    series = trade.legs[0].instrument.key if len(trade.legs) == 1 else trade.trade_id
-    return View(
-        now=now,
-        quote=desk.quote(trade.legs),
-        is_leap=priced.is_leap(desk, trade),
-        atr=bars.atr(desk.bars.of(series), ATR_BARS) if is_trailing else None,
-        minutes_to_close=minutes,
-        mark=marks.mark(desk, trade),
-        has_stop_at_broker=covered.has_stop(desk, trade),
-    )
-
-
-def _wishes(desk: Desk, trade: Trade, view: View) -> list[Wish]:
-    seen = water.marked(desk, trade)
-    found = []
-    for name, rule in desk.exit_rules:
-        part = f"exit rule {name}"
-        try:
-            wish = rule.look(seen, view)
-        except Exception as error:  # a broken rule must not blind the others
-            if part not in desk.health:
-                log.exception("%s failed", part)
-            desk.health[part] = f"{type(error).__name__}: {error}"
-            continue
-        desk.health.pop(part, None)
-        if wish is not None:
-            found.append(wish)
-    return found

@@ -12,7 +12,7 @@ from engine.asking import Rank, answered_within, asking
 from engine.belief import Doubt
 from engine.desk import Desk
 from engine.domain.trade import Trade, TradeState
-from engine.flows import covered, marks, monitor, together
+from engine.flows import covered, marks, settle, together
 from engine.flows.answers import QUIET
 
 _EVERY_S = 3.0
@@ -45,7 +45,7 @@ async def _ask(desk: Desk, broker: str, account: str) -> None:
     marks.said(desk, held)
     for trade in desk.book.open_trades(account):
         if marks.mark(desk, trade) is not None:
-            await monitor.look(desk, trade.trade_id)
+            await settle.look(desk, trade.trade_id)
 
 
 async def _tell(desk: Desk, trade: Trade, stop: Decimal, doubt: Doubt | None) -> None:

@@ -29,7 +29,20 @@ from engine.domain.record import Event, changed
 from engine.domain.trade import Trade, TradeState
 from engine.exits import Cancel, Replace, Step, Submit
 from engine.exits.plan import is_protected, plan
-from engine.flows import absence, aside, capable, covered, effects, fewer, send, splits, together
+from engine.flows import (
+    absence,
+    aside,
+    capable,
+    covered,
+    effects,
+    fewer,
+    quiet,
+    send,
+    splits,
+    together,
+    water,
+    wishes,
+)
 from engine.waiting import CLOSE_S
 
 _MAX_STEPS = 25
@@ -60,6 +73,27 @@ async def run(desk: Desk, trade_id: str, wish: Wished | None = None) -> None:
                 return
         desk.health[part] = "exits do not come to rest"
         desk.backoff.failed(f"{trade_id}|all")
+
+
+async def look(desk: Desk, trade_id: str) -> None:
+    """Ask every exit rule about one trade, and do what they wish."""
+    trade = desk.book.trades.get(trade_id)
+    if trade is None or trade.state is not TradeState.OPEN or splits.is_open(desk, trade_id):
+        return
+    view = wishes.view_of(desk, trade)
+    water.note(desk, trade, view.quote)
+    if not wishes.of(desk, trade, view):
+        quiet.draw(desk, water.marked(desk, trade), view)
+        return
+    if not desk.lock(f"trade:{trade_id}").locked():
+        await run(desk, trade_id, partial(wishes.wished, desk))
+        return
+    async with desk.lock(trade.account):  # its exits wait for a broker: the wish does not
+        made = wishes.wished(desk, desk.book.trades.get(trade_id))
+        if made is None:
+            return
+        await desk.commit(made[1])
+    await run(desk, trade_id)
 
 
 async def _next(desk: Desk, trade_id: str, wish: Wished | None = None) -> bool:
@@ -320,9 +354,7 @@ async def _judge_cancel(desk: Desk, order: Order) -> None:
 
 def _look_soon(desk: Desk, trade_id: str) -> None:
     """A stop that the broker refuses may be past the market: the rules decide at once (O-14)."""
-    from engine.flows import monitor
-
-    desk.spawn(monitor.look(desk, trade_id), f"look {trade_id}")
+    desk.spawn(look(desk, trade_id), f"look {trade_id}")
 
 
 def _noted(desk: Desk, trade: Trade, is_safe: bool) -> Trade:

@@ -103,7 +103,7 @@ async def _tend(desk: Desk, trade_id: str, *, is_due: bool) -> None:
     if desk.lock(f"trade:{trade_id}").locked():
         return  # somebody is at it: its own end looks again
     if is_due:
-        await monitor.look(desk, trade_id)
+        await settle.look(desk, trade_id)
     await left_behind.look(desk, trade_id)
     await settle.run(desk, trade_id)
 

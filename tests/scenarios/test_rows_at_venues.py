@@ -15,7 +15,7 @@ from engine.domain.errors import OrderRejected
 from engine.domain.order import Order, OrderState, OrderType, Purpose, Side
 from engine.domain.quote import Leg
 from engine.domain.trade import Execution, StopPlan, Trade, TradeState
-from engine.flows import capable, doubt, flatten, manage, monitor, recover, send, splits
+from engine.flows import capable, doubt, flatten, manage, recover, send, settle, splits
 from engine.orders import request_of
 from engine.store import REGISTERS
 from tests import truth
@@ -348,7 +348,7 @@ async def test_no_rule_acts_on_a_price_of_after_a_split_before_it_is_booked():  
         for _ in range(40):
             it.bench.clock.advance(1)
             it.quote("0.50", "0.51")
-            await monitor.look(it.desk, entry.trade_id)
+            await settle.look(it.desk, entry.trade_id)
         assert it.order(stop).state is OrderState.CANCELED
         assert not it.desk.book.trades[entry.trade_id].closes, "a stop of before"
         await recover.on_demand(it.desk)
