@@ -14,7 +14,7 @@ from engine.domain.desk import Who
 from engine.domain.errors import NotAllowed, UserError
 from engine.domain.money import ZERO
 from engine.domain.order import Order
-from engine.flows import ends, late_fill
+from engine.flows import late_fill, traded_outside
 from engine.flows.answers import QUIET, in_time
 from engine.flows.aside import compare_later
 from engine.flows.compare import is_unsure
@@ -86,7 +86,9 @@ async def book(desk: Desk, who: Who, what: str, price_usd: Decimal, reason: str)
         )
     theirs = sum((counted(p) for p in held if p.instrument == gap.instrument), ZERO)
     words, now = said(account, gap, price_usd), desk.clock.now()
-    fill = ends.of_gap(account, gap, late_fill.name_by_hand(account, gap, now), price_usd, now)
+    fill = traded_outside.of_gap(
+        account, gap, late_fill.name_by_hand(account, gap, now), price_usd, now
+    )
     told = f"{words} is in the books, says {who.name}: {reason}. No order made it so."
     changed = UserError(
         f"{what} has changed since it was compared: look at /reconcile again. Nothing was booked."
@@ -102,7 +104,7 @@ async def book(desk: Desk, who: Who, what: str, price_usd: Decimal, reason: str)
             reason=reason,
         )
     )
-    if not await ends.on_external(desk, fill, said=told, held=gap.ours):
+    if not await traded_outside.on_external(desk, fill, said=told, held=gap.ours):
         raise changed
     compare_later(desk, name, 0, "what was booked by hand")
     return f"{words} is booked. No order made it so."

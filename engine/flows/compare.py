@@ -49,10 +49,12 @@ from engine.flows import (
     repriced,
     splits,
     taken_back,
+    traded_outside,
     unsettled,
 )
 from engine.flows.answers import QUIET, of_each
 from engine.flows.aside import compare_later
+from engine.flows.cash import on_cash
 from engine.flows.fills import on_fill, undoes_booked
 from engine.reconcile import Findings
 
@@ -408,7 +410,7 @@ async def _adopt(
     if cash is None or _may_be_paid_for(desk, account, cash.usd):
         return
     if not await repriced.on_cash(desk, account, seen.fills, cash.usd, cash.theirs):
-        await ends.on_cash(desk, account, cash.usd, cash.theirs)
+        await on_cash(desk, account, cash.usd, cash.theirs)
 
 
 def _is_changing(seen: _Seen) -> bool:
@@ -513,8 +515,8 @@ async def _adopt_position(desk: Desk, account: str, gap: PositionGap) -> None:
         return
     now = desk.clock.now()
     name = late_fill.adoption_id(account, part, now)
-    fill = ends.of_gap(account, part, name, price, now)
-    await ends.on_external(desk, fill, said=said, of=late.holder if late else ())
+    fill = traded_outside.of_gap(account, part, name, price, now)
+    await traded_outside.on_external(desk, fill, said=said, of=late.holder if late else ())
     if part != gap:  # the rest is of another booking
         compare_later(desk, desk.book.accounts[account].broker, _REST_S, "booked twice")
 

@@ -15,7 +15,7 @@ from engine.domain.compared import PositionGap
 from engine.domain.money import ZERO
 from engine.domain.order import Purpose
 from engine.domain.trade import Position, Trade
-from engine.flows import aside, ends
+from engine.flows import aside, unasked
 from engine.flows.aside import compare_later
 
 LASTS_S, NOTHING_LASTS_S = 10.0, 60.0
@@ -102,7 +102,7 @@ def _sold(desk: Desk, account: str, gap: PositionGap) -> Decimal:
 
 
 def _holders(desk: Desk, account: str, gap: PositionGap) -> Iterator[tuple[Trade, Position]]:
-    for trade, position in ends.holders(desk, account, gap.instrument):
+    for trade, position in unasked.holders(desk, account, gap.instrument):
         if len(trade.legs) == 1 and position.qty * gap.ours > 0:
             yield trade, position
 

@@ -11,7 +11,7 @@ from engine.domain.errors import Conflict, InvariantError
 from engine.domain.order import Order, Purpose
 from engine.domain.record import Record
 from engine.domain.trade import Execution, Position, Trade, TradeState
-from engine.flows import amend, aside, echo, effects, ends, own, water
+from engine.flows import amend, aside, echo, effects, ends, own, traded_outside, water
 from engine.flows.aside import compare_later
 from engine.reconcile import is_booked
 
@@ -62,7 +62,7 @@ async def _filled(desk: Desk, fill: BrokerFill, *, is_last: bool) -> None:
         # Not booked yet: comparing brings it again, once it is known whose it is.
         desk.gates[doubtful.broker] = f"an execution may be of order {doubtful.order_id}"
     else:
-        await ends.on_external(desk, fill)
+        await traded_outside.on_external(desk, fill)
 
 
 async def _amended(desk: Desk, fill: BrokerFill, *, is_listed: bool) -> None:
@@ -230,7 +230,7 @@ async def _unfitting(desk: Desk, fill: BrokerFill, error: InvariantError) -> Non
     if fill.kind == "fill":
         try:
             _check(fill)
-            await ends.on_external(desk, fill)
+            await traded_outside.on_external(desk, fill)
         except InvariantError as worse:
             error = worse
         else:

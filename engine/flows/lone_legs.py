@@ -5,6 +5,7 @@ protects what is left, and no order of the unit can close it (O-26, I-20).
 """
 
 from collections import defaultdict
+from dataclasses import replace
 from decimal import Decimal
 
 from engine import orders
@@ -12,7 +13,7 @@ from engine.desk import Desk
 from engine.domain.instrument import Instrument
 from engine.domain.money import ZERO
 from engine.domain.trade import Position, Trade
-from engine.flows import ends, flatten
+from engine.flows import flatten, unasked
 from engine.market import NYSE, last_trading_day, new_york_date
 
 _MOST_LOTS = 50
@@ -43,7 +44,7 @@ async def look(desk: Desk, trade_id: str) -> None:
                 break
             spread = trade if not apart else spread  # as it was asked for
             position, qty = lone[0]
-            await ends.set_apart(desk, position, qty)
+            await set_apart(desk, position, qty)
             apart[position.instrument] += min(qty, abs(position.lots[0].qty))
     if apart:
         await flatten.apart(desk, spread, apart)
@@ -97,3 +98,24 @@ async def _tell(desk: Desk, trade: Trade) -> None:
             "stop stands for that. Look into the broker's app.",
             note_id=f"lone-{trade.trade_id}-{held}",
         )
+
+
+async def set_apart(desk: Desk, position: Position, qty: Decimal) -> None:
+    """Make up to ``qty`` of a spread's leg, its oldest lot, a trade of its own, at what it cost.
+
+    Under the account's lock. Nothing is sent, earned or paid: the leg can be closed by itself.
+    """
+    trade, lot = desk.book.trades[position.trade_id], position.lots[0]
+    out = unasked.out_of(desk, position, "APART", min(qty, abs(lot.qty)), lot.price)
+    parts = unasked.Parts(account=desk.book.accounts[position.account])
+    unasked.close(desk, parts, out, trade, position, out.qty, "external")
+    back, left = replace(out, side=out.side.opposite), out.qty
+    for other, held, part in unasked.closing(desk, back):
+        if other.source == "external":  # the late leg of what was set apart: both are gone there
+            unasked.close(desk, parts, back, other, held, part, "external")
+            left -= part
+    if left > 0:
+        why = f"it makes no whole unit of {trade.trade_id} any more"
+        unasked.adopt(desk, parts, back, left, why=why)
+    if await unasked.commit(desk, out, parts):
+        await unasked.follow_up(desk, parts)

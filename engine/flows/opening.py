@@ -8,7 +8,8 @@ from engine.domain.copying import replace
 from engine.domain.money import ZERO
 from engine.domain.record import Record
 from engine.domain.trade import Account, Trade
-from engine.flows import ends, heard
+from engine.flows import heard
+from engine.flows.cash import on_cash
 from engine.reconcile import Findings
 
 _HELD = "held before"
@@ -60,7 +61,7 @@ async def finish(desk: Desk, account: str, left: Findings) -> bool:
         return False
     held = desk.book.open_trades(account)
     if left.cash is not None:
-        await ends.on_cash(desk, account, left.cash.usd, left.cash.theirs, is_first=True)
+        await on_cash(desk, account, left.cash.usd, left.cash.theirs, is_first=True)
     cash_usd = desk.book.accounts[account].cash_usd
     if left.cash is not None and cash_usd != left.cash.theirs:
         return False  # something was booked meanwhile

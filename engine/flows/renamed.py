@@ -7,14 +7,17 @@ many others that have cost the same, while no trade is listed and no money has m
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
 
+from engine import ledger
 from engine.desk import Desk
 from engine.domain.compared import PositionGap
+from engine.domain.instrument import Instrument
 from engine.domain.money import ZERO
 from engine.domain.trade import Position, Trade
-from engine.flows import ends
+from engine.flows import unasked
 from engine.market import new_york_date
 from engine.reconcile import CashGap
 
@@ -75,7 +78,7 @@ async def _booked(desk: Desk, account: str, old: PositionGap, new: PositionGap) 
         if ratio is None or not _is_it(desk, old, new, held):
             return False
         for trade, position in held:
-            await ends.rename(desk, trade, position, new.instrument, ratio)
+            await rename(desk, trade, position, new.instrument, ratio)
     return True
 
 
@@ -94,3 +97,24 @@ def _is_it(
     theirs = abs(new.theirs * new.avg_price)
     off = _COST_OFF if old.instrument.kind == "option" else _COST_OFF_SHARES
     return abs(ours - theirs) <= ours * off + abs(new.theirs) * Decimal("0.006")
+
+
+async def rename(
+    desk: Desk, trade: Trade, position: Position, now: Instrument, ratio: Fraction
+) -> None:
+    """Make what is held ``ratio`` times of another contract, at what it cost, with its own stop.
+
+    Under the account's lock. Nothing is sent, earned or paid.
+    """
+    cost, held = position.avg_price or ZERO, abs(position.qty)
+    new, old = Decimal(ratio.numerator), Decimal(ratio.denominator)
+    out = unasked.out_of(desk, position, "RENAMED", held, cost)
+    back = replace(out, side=out.side.opposite, instrument=now, price=cost * old / new)
+    parts = unasked.Parts(account=desk.book.accounts[position.account])
+    unasked.close(desk, parts, out, trade, position, out.qty, "external")
+    why = f"{position.instrument.label} has that name since a split or a merger"
+    unasked.adopt(
+        desk, parts, back, held * new / old, why=why, like=ledger.split_trade(trade, ratio)
+    )
+    if await unasked.commit(desk, out, parts):
+        await unasked.follow_up(desk, parts)

@@ -18,7 +18,17 @@ from engine.domain.order import (
 from engine.domain.quote import Leg
 from engine.domain.trade import Execution, LedgerEntry, TradeState
 from engine.exits.plan import close_request
-from engine.flows import ends, fills, flatten, lone_legs, manage, recover, reported, send
+from engine.flows import (
+    ends,
+    fills,
+    flatten,
+    lone_legs,
+    manage,
+    recover,
+    reported,
+    send,
+    traded_outside,
+)
 from engine.market import NYSE
 from tests import truth
 from tests.conformance.broker_bench import CALL, HIGH_CALL, D
@@ -322,11 +332,11 @@ async def test_of_what_somebody_holds_by_hand_nothing_is_closed_with_a_lone_leg(
     """All that is held outside stands in one trade: closing a spread sold the person's own too."""
     async with at("tastytrade") as it:
         await whole(it)
-        await ends.on_external(it.desk, outside(it, CALL, Side.BUY, "2.00"))
+        await traded_outside.on_external(it.desk, outside(it, CALL, Side.BUY, "2.00"))
         (spread,) = [t for t in it.desk.book.open_trades() if t.trade_id == "T-1"]
         async with it.desk.lock("main"):
             (leg,) = [p for p in it.desk.book.positions_of("T-1") if p.instrument == CALL]
-            await ends.set_apart(it.desk, leg, D(1))
+            await lone_legs.set_apart(it.desk, leg, D(1))
         (mine,) = [t for t in it.desk.book.open_trades() if t.source == "external"]
         assert mine.qty_open == 2
         asked = close_request(spread, D(1), "stop", it.bench.clock.now(), "C-1")
@@ -491,9 +501,9 @@ async def test_legs_that_are_told_one_after_the_other_are_no_lone_legs():
     """Whoever closes a spread in the broker's app closes both: the second is heard of later."""
     async with at("schwab") as it:
         order = await whole(it)
-        await ends.on_external(it.desk, outside(it, CALL, Side.SELL, "2.00"))
+        await traded_outside.on_external(it.desk, outside(it, CALL, Side.SELL, "2.00"))
         await go(it, 2)
-        await ends.on_external(it.desk, outside(it, HIGH_CALL, Side.BUY, "1.00"))
+        await traded_outside.on_external(it.desk, outside(it, HIGH_CALL, Side.BUY, "1.00"))
         await go(it, 1)
         assert held(it) == {}
         trade = await it.desk.trade(order.trade_id)

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from engine.domain.order import OrderType, Side
-from engine.flows import ends, facts, sweep
+from engine.flows import facts, sweep, traded_outside
 from storage.memory import MemoryStore
 from tests.conformance.broker_bench import D
 from tests.scenarios.test_desk_at_venues import NAMES, Outside, at
@@ -51,7 +51,7 @@ async def test_what_is_there_already_is_taken_over_and_told_in_one_message(name)
 
 async def test_a_day_does_not_begin_before_the_money_that_paid_for_it_is_in_the_books(monkeypatch):
     """Worth next to nothing for seconds, one tick cost it more than a day may: no entries."""
-    booked = ends.on_external
+    booked = traded_outside.on_external
 
     async def on_external(desk, *what, **more):
         done = await booked(desk, *what, **more)
@@ -60,7 +60,7 @@ async def test_a_day_does_not_begin_before_the_money_that_paid_for_it_is_in_the_
         await sweep.run(desk)
         return done
 
-    monkeypatch.setattr(ends, "on_external", on_external)
+    monkeypatch.setattr(traded_outside, "on_external", on_external)
     async with at("webull") as it:
         await new_books(it)
         await it.seconds(10, "1.99", "2.00")
