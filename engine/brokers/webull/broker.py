@@ -72,7 +72,8 @@ _BEFORE = timedelta(days=5)
 _SKEW, _NEAR = timedelta(seconds=15), timedelta(seconds=5)
 _DAY = timedelta(days=1)
 _NONE_SUCH = frozenset({"ORDER_NOT_FOUND", "ORDER_NOT_EXIST", "ORDER_NOT_EXISTS"})
-"""That a path, an account or an instrument is not found says nothing of the order."""
+"""That a path, an account or an instrument is not found says nothing of the order. What its gateway
+writes before the code, ``OAUTH_OPENAPI_``, says nothing of either."""
 _OVER = frozenset({"filled", "canceled", "expired", "rejected", "replaced"})
 
 
@@ -259,7 +260,7 @@ class Webull(Adapter):
             return None
         if answer.is_ok and answer.body not in (None, {}):
             return await self._taken(answer.body, account, "an order", asked=client_order_id)
-        return [] if code(answer) in _NONE_SUCH else None
+        return [] if code(answer).rpartition("OPENAPI_")[2] in _NONE_SUCH else None
 
     # -- requests -------------------------------------------------------------------------------
 

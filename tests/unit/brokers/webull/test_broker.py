@@ -344,8 +344,12 @@ async def test_an_unknown_status_is_shown_once_and_counts_as_unknown(shares: Ven
     [
         (404, "ORDER_NOT_FOUND", Absent),
         (417, "ORDER_NOT_FOUND", Absent),
+        (417, "OAUTH_OPENAPI_ORDER_NOT_FOUND", Absent),
+        (417, "OPENAPI_ORDER_NOT_FOUND", Absent),
         (404, "ROUTE_NOT_FOUND", Unclear),
         (400, "ACCOUNT_NOT_FOUND", Unclear),
+        (417, "OAUTH_OPENAPI_ACCOUNT_NOT_FOUND", Unclear),
+        (417, "OAUTH_OPENAPI_PARAM_ERR", Unclear),
         (417, "INVALID_PARAMETER", Unclear),
         (403, "FORBIDDEN", Unclear),
     ],
