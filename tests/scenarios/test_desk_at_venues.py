@@ -9,6 +9,7 @@ import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -16,7 +17,7 @@ import pytest
 
 from bot import parts
 from bot.config import plugins
-from engine.brokers import OrderRequest
+from engine.brokers import BrokerOrder, OrderRequest
 from engine.brokers._wire import http
 from engine.brokers.etrade import broker as etrade
 from engine.brokers.etrade import translate as etrade_words
@@ -351,6 +352,29 @@ async def test_lists_that_lag_take_nothing_back_that_the_order_itself_still_says
             await it.seconds(4)
             assert it.ours() == 2
             await it.protected()
+
+
+async def test_working_orders_of_before_take_nothing_back_that_the_order_itself_still_says():
+    """It stood 23 s without a stop: a list of before showed the entry as one that works still."""
+    async with at("webull") as it:
+        await it.enter()
+        await it.seconds(8)
+        exchange, number = it.bench.venue.exchange, it.bench.numbers["main"]
+        since = it.bench.clock.now() - timedelta(hours=1)
+        (entry,) = [o for o in await exchange.orders_since(number, since) if o.side is Side.BUY]
+
+        async def of_before(*_: object) -> list[BrokerOrder]:
+            return [replace(entry, state="accepted", filled=D(0), fills=())]
+
+        with pytest.MonkeyPatch.context() as lag:
+            lag.setattr(exchange, "open_orders", of_before)
+            lag.setattr(exchange, "orders_since", of_before)
+            it.bench.venue.undone, it.bench.venue.is_late = D(2), True
+            for _ in range(8):
+                await recover.again(it.desk, "webull")
+                await it.seconds(4)
+        assert it.ours() == 2
+        await it.protected()
 
 
 @pytest.mark.parametrize(

@@ -310,7 +310,7 @@ class WebullVenue(Venue):
         return said
 
     def _after(self, order: BrokerOrder) -> BrokerOrder:
-        if not self.undone or order.side is Side.SELL:
+        if not self.undone or order.side is Side.SELL or not order.filled:
             return order
         return replace(order, filled=order.filled - self.undone, state="canceled")
 

@@ -406,7 +406,7 @@ class Webull(Adapter):
         for number in range(_MOST_PAGES):
             with page(number):
                 said = await self._line.read(path, asked)
-            rows += await self._taken(said, account, "a list of orders", may_lag=path == _PAST)
+            rows += await self._taken(said, account, "a list of orders", may_lag=True)
             key = said.get("pagination_key") if isinstance(said, Mapping) else None
             if not key:
                 return rows
