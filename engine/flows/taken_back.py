@@ -2,7 +2,7 @@
 
 The evidence is threefold, and has to last: the order reports less filled than is booked, its
 executions are listed without precisely those, and precisely those are missing from the holding.
-Where executions are made of sums, the order itself has to tell the lower one: a list may lag.
+The order, asked by itself, must not tell otherwise: all lists may lag at once.
 """
 
 from collections.abc import Sequence
@@ -45,6 +45,8 @@ async def on_gap(
         compare_later(desk, desk.settings.accounts[account], SURE_S, "taken back")
         return True
     del desk.doubts.lacking[name]
+    if await _still_says(desk, account, gone):
+        return False
     for one in gone:
         await fills.on_fill(desk, _bust(desk, one))
     return True
@@ -110,6 +112,16 @@ async def _says_less(
         compare_later(desk, desk.settings.accounts[account], SURE_S, "taken back")
         return True
     desk.doubts.lacking.pop(name, None)
+    return False
+
+
+async def _still_says(desk: Desk, account: str, gone: Sequence[Execution]) -> bool:
+    """Whether an order, asked by itself, tells more than the lists would leave of it."""
+    for order_id in {one.order_id for one in gone}:
+        ours, there = await desk.order(order_id), await _alone(desk, account, order_id)
+        lost: Decimal = sum((one.qty for one in gone if one.order_id == order_id), ZERO)
+        if ours is not None and there is not None and there.filled > ours.filled - lost:
+            return True
     return False
 
 

@@ -38,6 +38,8 @@ class Lying(FaultyBroker):
         """No list and no look-up shows an order or an execution; positions are shown."""
         self.is_undone = False
         """The last execution is in no list any more, and its order has not filled it."""
+        self.is_late = False
+        """Of that ``is_undone`` only the lists speak: an order asked by itself tells the truth."""
         self.shown = None
         """Orders as lists and look-ups show them, with no execution; None for the truth."""
         self.has_prices = True
@@ -90,6 +92,8 @@ class Lying(FaultyBroker):
         order = getattr(found, "order", None)
         if order is None:
             return found
+        if self.is_undone and not self.is_late:
+            order = replace(order, filled=order.filled - 1)
         return replace(found, order=replace(order, updated_at=order.updated_at - self.behind))
 
 
@@ -323,6 +327,18 @@ async def test_an_execution_that_all_lists_lack_for_long_was_taken_back(rig):
     assert stops(rig) == [1]
     assert any("was taken back" in note for note in rig.notes())
     await check(rig)
+
+
+async def test_lists_of_before_take_nothing_back_that_the_order_itself_still_says(rig):
+    """It stood 23 s without a stop, and nobody was called: the books held it no more."""
+    rig.quote(spy(), "2.14", "2.16", ask_size=d(1))
+    await rig.say(BUY)
+    rig.lying.held, rig.lying.is_undone, rig.lying.is_late = await in_parts(rig), True, True
+    for _ in range(5):
+        await compared(rig)
+        await rig.pass_time(11)
+        assert (held(rig), stops(rig)) == (2, [2])
+    assert not any("was taken back" in note for note in rig.notes())
 
 
 async def test_lists_that_lagged_for_a_moment_take_nothing_back(rig):
