@@ -17,7 +17,7 @@ from engine.domain.order import Order
 from engine.flows import late_fill, traded_outside
 from engine.flows.answers import QUIET, in_time
 from engine.flows.aside import compare_later
-from engine.flows.compare import is_unsure
+from engine.flows.differences import is_unsure
 from engine.reconcile import counted
 
 

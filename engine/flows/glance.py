@@ -17,7 +17,7 @@ from engine.desk import Desk
 from engine.domain.instrument import Instrument
 from engine.domain.order import UNANSWERED, WORKING, Order, OrderState, Purpose, Side
 from engine.flows import absence, aside, covered, doubt, marks, reported, splits, unsettled
-from engine.flows.compare import asked, of_these_books, take_in, together
+from engine.flows.lists import asked, of_these_books, take_in, together
 from engine.reconcile import Findings
 
 _OPEN_ENDED = (*UNANSWERED, OrderState.PENDING_CANCEL)

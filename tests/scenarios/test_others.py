@@ -32,6 +32,7 @@ from engine.flows import (
     taken_back,
 )
 from engine.flows.drafting import Wanted
+from engine.flows.lists import turn
 from engine.orders import request_of
 from tests import rig as desks
 from tests import truth
@@ -278,7 +279,7 @@ def test_what_another_execution_is_about_or_comes_for_is_booked_before_it(rig):
     fill = outside(rig, Side.BUY, 1)
     shares = replace(fill, kind="exercise", instrument=AAPL)
     kinds = [replace(fill, kind=kind) for kind in ("fill", "exercise", "bust", "correct")]
-    assert [compare._turn(one) for one in (*kinds, shares)] == [0, 0, 2, 2, 1]
+    assert [turn(one) for one in (*kinds, shares)] == [0, 0, 2, 2, 1]
 
 
 async def test_only_of_an_order_of_ours_in_that_contract_may_executions_be_taken_back(rig):

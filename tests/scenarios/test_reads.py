@@ -16,7 +16,7 @@ from engine.domain.errors import RateLimited
 from engine.domain.order import OrderState, OrderType, Purpose, Side
 from engine.domain.source import Handling
 from engine.domain.trade import Execution
-from engine.flows import approve, compare, glance, halt, recover, watch
+from engine.flows import approve, glance, halt, lists, recover, watch
 from tests import rig as desks
 from tests.conformance.faulty_broker import Faults, FaultyBroker
 from tests.rig import LOOSE, spy
@@ -766,7 +766,7 @@ async def test_a_desk_that_stops_before_its_questions_were_put_leaves_none_behin
         return 1
 
     rig = await desks.start()
-    comparing = asyncio.create_task(compare.together(rig.desk, question(), question()))
+    comparing = asyncio.create_task(lists.together(rig.desk, question(), question()))
     await asyncio.sleep(0)  # it has made its tasks, and none has begun
     comparing.cancel()
     await asyncio.wait({comparing})

@@ -12,7 +12,7 @@ from engine.domain.errors import BrokerUnavailable, Conflict
 from engine.domain.instrument import option, stock
 from engine.domain.order import OrderState, Side
 from engine.domain.trade import LedgerEntry, Trade, TradeState
-from engine.flows import compare, recover
+from engine.flows import lists, recover
 from engine.flows.fills import on_fill
 from storage.memory import MemoryStore, MemoryVault
 from tests import rig as desks
@@ -502,5 +502,5 @@ async def test_ours_count_in_young_books_though_the_brokers_clock_is_behind(open
     mine = replace(by_hand("late", Side.BUY, 1, at), client_order_id=order.order_id)
     theirs = by_hand("old", Side.BUY, 1, at)
     by_number = replace(theirs, execution_id="e3", broker_id=order.broker_id)
-    found = compare.of_these_books(rig.desk, "main", [mine, theirs, by_number])
+    found = lists.of_these_books(rig.desk, "main", [mine, theirs, by_number])
     assert [fill.execution_id for fill in found] == [mine.execution_id, "e3"]
