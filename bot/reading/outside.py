@@ -12,7 +12,7 @@ from engine.domain.errors import BrokerAuthError, TradeStreamError, UserError
 from engine.domain.instrument import Instrument
 from engine.domain.trade import Account
 from engine.feeds import Troubled
-from engine.flows import broker_switch, recover, routes, send
+from engine.flows import broker_switch, recover, routes, shut_out
 from engine.market import new_york_date
 from engine.reports import Frame
 from engine.reports import brokers as lines
@@ -110,7 +110,7 @@ class OutsideReading:
         """What a broker says of an account; one that is not connected has not read its accounts."""
         name = account.broker
         if name in self._desk.offline:
-            knows_us = False if send.is_locked_out(self._desk, name) else None
+            knows_us = False if shut_out.is_locked_out(self._desk, name) else None
             return lines.unasked(account.name, "not connected", knows_us=knows_us)
         return await _money(account.name, broker)
 

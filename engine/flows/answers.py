@@ -14,6 +14,8 @@ from engine.flows import effects
 T = TypeVar("T")
 QUIET = (BrokerUnavailable, OrderStateUnknown, BrokerAuthError, TimeoutError)
 """A question that was not answered: nothing is concluded from it."""
+HANGS_S = 2.0
+"""What is left unanswered for so long holds nobody up; a cancel and an entry are asked for then."""
 
 
 async def in_time(desk: Desk, work: Awaitable[T], who: Rank, broker: str = "") -> T:

@@ -4,7 +4,7 @@ from engine.desk import Desk
 from engine.domain.desk import Who
 from engine.domain.errors import NotAllowed, TradeStreamError, UserError
 from engine.domain.order import Order, OrderState, Purpose
-from engine.flows import send
+from engine.flows import call_off
 
 
 def entry(desk: Desk, order_id: str, who: Who) -> Order:
@@ -38,7 +38,7 @@ async def run(desk: Desk, order_id: str, who: Who, reason: str = "") -> str:
     words = f"cancelled by {who.name}" + (f": {reason}" if reason else "")
     if order.state is OrderState.PENDING_CANCEL:
         return await _once_more(desk, order, who, words)
-    if not await send.ask_cancel(desk, order, words):
+    if not await call_off.ask_cancel(desk, order, words):
         raise UserError("It cannot be cancelled at this moment: it is being answered. Try again.")
     after = desk.book.orders.get(order_id)
     if after is None or after.state is OrderState.CANCELED:

@@ -12,7 +12,7 @@ from engine.brokers import Seen as FoundOrder
 from engine.desk import Desk
 from engine.domain import words
 from engine.domain.order import UNANSWERED, Order, OrderState, Purpose, Trigger
-from engine.flows import absence, effects
+from engine.flows import absence, effects, proof
 from engine.flows.answers import QUIET, as_known, in_time, stands
 from engine.flows.reported import on_report
 
@@ -102,7 +102,7 @@ async def _call_person(desk: Desk, order_id: str) -> None:
 
 def _meanwhile(desk: Desk, order: Order) -> str:
     """What the desk does of itself until somebody has decided, where it waits for that."""
-    if order.purpose is Purpose.ENTRY or not absence.is_hidden(desk, order):
+    if order.purpose is Purpose.ENTRY or not proof.is_hidden(desk, order):
         return ""
     return " Until then what it was to close is closed only if the price reaches its stop."
 
@@ -161,7 +161,7 @@ async def urge(desk: Desk, trade_id: str) -> None:
         if order.state is not OrderState.UNKNOWN:
             continue
         if order.purpose is Purpose.CLOSE:
-            is_due = absence.is_past_stop(desk, order) and desk.is_due(
+            is_due = proof.is_past_stop(desk, order) and desk.is_due(
                 f"urge {order.account}", _URGE_S
             )
         else:

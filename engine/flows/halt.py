@@ -9,7 +9,7 @@ from engine.domain.errors import NotAllowed, TradeStreamError, UserError
 from engine.domain.order import Order, OrderState, Purpose, Trigger
 from engine.domain.record import Event, Record, changed
 from engine.domain.trade import TradeState
-from engine.flows import facts, flatten, send
+from engine.flows import call_off, facts, flatten
 from engine.risk import only
 from engine.risk.drawdown import Drawdown
 
@@ -73,7 +73,7 @@ async def _kill(desk: Desk, account: str, tally: dict[str, str]) -> None:
             for o in desk.book.orders.values()
             if o.account == account and o.purpose is Purpose.ENTRY and not o.state.is_terminal
         ]
-        cancels = [_cancelled(desk, o) for o in entries if send.may_cancel(o)]
+        cancels = [_cancelled(desk, o) for o in entries if call_off.may_cancel(o)]
         alerts: dict[str, AlertRecord] = {}
         voids = [_voided(desk, o, alerts) for o in entries if not o.state.is_at_broker]
         events = [event for event, _ in cancels] + voids
@@ -85,7 +85,7 @@ async def _kill(desk: Desk, account: str, tally: dict[str, str]) -> None:
             return  # the sweep cancels them: the halt is in force
     for order in entries:
         tally[order.order_id] = "entry withdrawn" if not order.state.is_at_broker else "cancelling"
-    works = [desk.spawn(send.cancel(desk, o), f"cancel {o.order_id}") for _, o in cancels]
+    works = [desk.spawn(call_off.cancel(desk, o), f"cancel {o.order_id}") for _, o in cancels]
     if works:
         await asyncio.wait(works, timeout=_ANSWER_S)
     for _, order in cancels:

@@ -5,7 +5,7 @@ import asyncio
 from engine.asking import Rank, answered_within, asking
 from engine.desk import Desk
 from engine.domain.errors import RateLimited
-from engine.flows import broker_switch, recover, send
+from engine.flows import broker_switch, recover, shut_out
 from engine.flows.answers import QUIET
 
 EVERY_S = 30.0
@@ -69,7 +69,7 @@ class Heartbeat:
                 )
         lasting = [n for n in silent if now - self._since.setdefault(n, now) >= LASTS_S]
         for name in lasting:
-            if send.is_locked_out(desk, name) and desk.doubts.shut_out.get(name):
+            if shut_out.is_locked_out(desk, name) and desk.doubts.shut_out.get(name):
                 self._told.add(name)  # said when it was locked out
         news = [
             n

@@ -10,7 +10,7 @@ from decimal import Decimal
 from engine.desk import Desk
 from engine.domain.order import WORKING, Order, OrderType, Purpose, Side
 from engine.domain.trade import Trade
-from engine.flows import send
+from engine.flows import call_off
 from engine.pricing import worst_limit
 
 _AFTER_S = 5.0
@@ -29,7 +29,7 @@ async def look(desk: Desk, trade_id: str) -> None:
         if not _is_left_behind(desk, trade, order):
             await _tell_of_rest(desk, trade, order, touch)
             continue
-        if desk.backoff.must_wait(send.pace_of(order)):
+        if desk.backoff.must_wait(call_off.pace_of(order)):
             continue
         await desk.tell(
             "admin",
@@ -37,7 +37,7 @@ async def look(desk: Desk, trade_id: str) -> None:
             "market. It is sent anew at the prices of now, until it fills.",
             note_id=f"left-behind-{trade_id}-{order.request_id}",
         )
-        await send.ask_cancel(desk, order, "the market has left it behind")
+        await call_off.ask_cancel(desk, order, "the market has left it behind")
 
 
 async def _tell_of_rest(desk: Desk, trade: Trade, order: Order, touch: Decimal) -> None:

@@ -10,7 +10,7 @@ from engine.domain.order import Intent, Order, OrderState, Purpose, Tif, client_
 from engine.domain.record import Record, changed
 from engine.domain.source import SourceProfile
 from engine.domain.trade import StopPlan, Trade
-from engine.flows import capable, send, settle
+from engine.flows import call_off, capable, send, settle
 from engine.routing import Routed
 
 
@@ -34,7 +34,7 @@ class Outcome:
 async def act(desk: Desk, outcome: Outcome) -> None:
     """Do what was decided, now that it is durable."""
     for order in outcome.cancel:
-        await send.cancel(desk, order)
+        await call_off.cancel(desk, order)
     if outcome.send is not None:
         await send.submit(desk, outcome.send)
     for trade_id in outcome.settle:

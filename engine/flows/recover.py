@@ -13,7 +13,7 @@ from engine.domain.errors import (
     TradeStreamError,
     WrongEnvironment,
 )
-from engine.flows import doubt, mode, opening, send, settle
+from engine.flows import doubt, mode, opening, settle, shut_out
 from engine.flows.answers import QUIET
 from engine.flows.compare import compare
 from engine.flows.glance import is_as_left
@@ -111,7 +111,7 @@ async def _reach(desk: Desk, name: str, *, is_start: bool = False) -> str:
         except QUIET as error:
             said = str(error) or "no answer in time"
             if isinstance(error, BrokerAuthError):
-                await send.locked_out(desk, name, error)
+                await shut_out.locked_out(desk, name, error)
                 most_s = SHUT_OUT_EVERY_S if _is_at_stake(desk, name) else None
                 return _unreached(desk, name, said, most_s)
             return _unreached(desk, name, said, _most_s(desk, name))

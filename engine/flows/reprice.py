@@ -15,7 +15,7 @@ from engine.domain.errors import NotAllowed, UserError
 from engine.domain.order import Intent, Order, OrderState, Purpose, Trigger
 from engine.domain.record import Event, Record, changed
 from engine.domain.trade import Trade, TradeState
-from engine.flows import capable, effects, enter, facts, outcomes, send
+from engine.flows import call_off, capable, effects, enter, facts, outcomes, send
 from engine.ledger.trips import scaled_targets
 from engine.sizing import exposure_usd, unit_risk
 
@@ -185,7 +185,7 @@ async def run(
     await send.replace(desk, old, new)
     after = desk.book.orders.get(new.order_id)
     if after is not None and (why := send.unwanted(desk, after)):
-        await send.ask_cancel(desk, after, why)
+        await call_off.ask_cancel(desk, after, why)
     return await desk.order(new.order_id) or new
 
 
@@ -241,7 +241,7 @@ async def _anew(desk: Desk, who: Who, change: Change) -> Order:
         raise UserError(f"{denied}. Nothing was changed.")
     vigil = _Vigil(change)
     with desk.bus.hearing(vigil):
-        if not await send.ask_cancel(desk, change.order, _WHY):
+        if not await call_off.ask_cancel(desk, change.order, _WHY):
             raise UserError(
                 "It cannot be cancelled at this moment. Nothing was changed; try again."
             )

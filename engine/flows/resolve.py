@@ -9,7 +9,7 @@ from engine.desk import Desk
 from engine.domain.desk import Who
 from engine.domain.errors import NotAllowed, UserError
 from engine.domain.order import Order, OrderState, Purpose, Trigger
-from engine.flows import absence, aside, effects, reported, send
+from engine.flows import absence, aside, call_off, effects, reported
 from engine.flows.answers import QUIET, in_time
 
 _STUCK_S = 30.0
@@ -110,7 +110,7 @@ async def is_this(desk: Desk, who: Who, order_id: str, broker_id: str) -> str:
         await _commit(desk, who, after, said)
     await reported.on_report(desk, found[0], asked=True)
     if desk.book.orders.get(order_id, order).state is OrderState.PENDING_CANCEL:
-        desk.spawn(send.cancel(desk, after), f"cancel {order_id}")  # it has a number now
+        desk.spawn(call_off.cancel(desk, after), f"cancel {order_id}")  # it has a number now
     aside.settle_soon(desk, order.trade_id)
     return done
 

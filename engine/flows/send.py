@@ -1,4 +1,4 @@
-"""From a durable order to its outcome: send once, cancel until it is over, never guess."""
+"""From a durable order to its outcome: sent once, never guessed."""
 
 import asyncio
 import logging
@@ -25,44 +25,27 @@ from engine.domain.errors import (
 )
 from engine.domain.order import UNANSWERED, Order, OrderState, Purpose, Trigger
 from engine.domain.record import Event
-from engine.flows import broker_switch, just_taken, mode
-from engine.flows.absence import is_past_stop, look_back
+from engine.flows import answers, broker_switch, call_off, just_taken, mode, shut_out
+from engine.flows.absence import look_back
 from engine.flows.answers import QUIET, answered, as_known, in_time, stands
-from engine.flows.doubt import climb, doubt, look_up
+from engine.flows.doubt import doubt, look_up
+from engine.flows.proof import is_past_stop
 from engine.flows.reported import on_report
-from engine.market import new_york_date
 
 log = logging.getLogger(__name__)
 
-_LOCKED_OUT = "it does not know us any more: "
-_SHUT_OUT_S = 900.0
-"""Of a broker that lets us in and shuts us out by turns people are told so often."""
 _UNSENT_KEPT = 1000
 _ID_TAKEN = re.compile(r"(?i)\bunique\b|\bduplicate|already (?:exists|used|been used)")
 """A refusal of the id, not of the order: a gateway on the way may have repeated our request."""
-HANGS_S = 2.0
-"""What is left unanswered for so long holds nobody up; a cancel and an entry are asked for then."""
 REPEAT_S = 3.5
 """What a broker takes once only is not waited for longer: sent again, it cannot be two. More than a
 connection may take: without one nothing was sent, and that is no doubt."""
-_UNCUT_S = 8.0
-"""A cancel that is refused while its order works on is asked for later and later, up to this."""
 _LOOK_AGAIN_S = 1.5
 _PAST_S = 0.2
 """How often a repeat that hangs is held against the price."""
 _REFUSED_S = (1.0,)
 """When what was refused is looked for: an entry where it would fill unheard, an exit always, and
 before it is tried again."""
-_HEARD_S = 1.8
-"""A cancel that was answered is asked for again no sooner, by whomever: it is looked up."""
-CANCEL_AGAIN_S = (0.2, 0.3, 0.5, 1.0, 2.0, 4.0, *(8.0,) * 7)
-_LEAST_PAUSE_S, _MOST_PAUSE_S = 0.5, 3.0
-"""What a cancel waits for after a 429, whatever pause was named: no close leaves before it."""
-_RINGS_S = 1.0
-"""Where the end of what it agreed to cancel is told and one look is at a whole list, the first look
-comes no sooner: the next stop needs its turn."""
-_IN_STEP_S, _HAIR_S = 0.25, 0.01
-"""There looks at several orders fall on one moment so: side by side they are one list."""
 
 
 async def submit(desk: Desk, order: Order, *, again: bool = False) -> Order:
@@ -77,7 +60,7 @@ async def submit(desk: Desk, order: Order, *, again: bool = False) -> Order:
         return await answered(desk, current, Trigger.REJECT, f"not sent: {why}")
     after = await _heard_of(desk, current, _sent(desk, current, again=again))
     if why := unwanted(desk, after):
-        await ask_cancel(desk, after, why)
+        await call_off.ask_cancel(desk, after, why)
     elif after.purpose is Purpose.ENTRY and after.state.is_at_broker:
         just_taken.look_soon(desk, after)
     return after
@@ -132,7 +115,7 @@ async def _heard_of(desk: Desk, order: Order, request: Coroutine[Any, Any, objec
         with desk.bus.hearing(note):
             desk.spawn(ask(), f"send {order.order_id}")
             with suppress(TimeoutError):
-                async with asyncio.timeout(HANGS_S):
+                async with asyncio.timeout(answers.HANGS_S):
                     await heard.wait()
     return await as_known(desk, order)
 
@@ -208,8 +191,8 @@ async def _while_it_hangs(desk: Desk, entry: Order, limit: answered_within) -> N
     """
     while entry.order_id in desk.in_flight:
         asked_s = limit.asked_for_s
-        if asked_s < HANGS_S:
-            await desk.clock.sleep(HANGS_S - asked_s)
+        if asked_s < answers.HANGS_S:
+            await desk.clock.sleep(answers.HANGS_S - asked_s)
         elif asked_s < desk.settings.unprotected_alarm_s:
             desk.vigil(partial(look_up, desk, entry.order_id), f"look at {entry.order_id}")
             await desk.clock.sleep(_LOOK_AGAIN_S)
@@ -269,7 +252,7 @@ async def _denied(desk: Desk, order: Order, error: BrokerAuthError, *, again: bo
         return await doubt(desk, order, str(error))
     if report is not None:
         return await _taken(desk, order, report)
-    await locked_out(desk, order.broker, error)
+    await shut_out.locked_out(desk, order.broker, error)
     if is_sent and desk.broker(order.broker).caps.finds_by_client_id:
         work = partial(look_back, desk, order.order_id, _REFUSED_S)
         desk.vigil(work, f"afterwards {order.order_id}")
@@ -286,7 +269,7 @@ async def _there(desk: Desk, order: Order) -> BrokerOrder | None:
     if not broker.caps.finds_by_client_id:
         return None
     try:
-        async with asyncio.timeout(HANGS_S):
+        async with asyncio.timeout(answers.HANGS_S):
             work = broker.find(order.account, order.order_id)
             found = await in_time(desk, work, Rank.NAKED)
     except BrokerAuthError:
@@ -315,188 +298,7 @@ async def _taken(desk: Desk, order: Order, report: BrokerOrder) -> Order:
         return await as_known(desk, order)
 
 
-async def locked_out(desk: Desk, broker: str, error: Exception) -> None:
-    """No entries there until it knows us again, exits are tried on; people are told once a day.
-
-    Where it let us in and shut us out anew, they are told anew; in between the heartbeat says so.
-    """
-    said = f"{_LOCKED_OUT}{str(error).removeprefix(f'{broker}: ')}"
-    desk.health[f"broker {broker}"] = desk.gates[broker] = said
-    now = desk.clock.now()
-    note_id = f"locked-out-{broker}-{new_york_date(now)}"
-    is_known, is_start = f"note:{note_id}" in desk.book.notices, broker in desk.offline
-    if is_known and broker in desk.doubts.shut_out:
-        return
-    is_due = desk.is_due(f"shut out of {broker}", _SHUT_OUT_S)
-    desk.doubts.shut_out[broker] = is_due or is_start or not is_known
-    if is_known and (is_start or not is_due):
-        return
-    if is_known:
-        note_id = f"{note_id}-{now:%H%M%S}"
-    await desk.tell(
-        "admin",
-        f"🛑 {broker}: {said}. No entries go there; what is open there is still watched, but its "
-        "orders may fail: log in again or act in the broker's own app.",
-        note_id=note_id,
-    )
-    desk.doubts.just_shut_out.add(broker)
-
-
-def is_locked_out(desk: Desk, broker: str) -> bool:
-    """Whether the last that it said to a login of ours was no."""
-    return desk.gates.get(broker, "").startswith(_LOCKED_OUT)
-
-
 # -- cancelling and replacing -----------------------------------------------------------------
-
-
-async def ask_cancel(desk: Desk, order: Order, why: str) -> bool:
-    """Write down that an order is to be cancelled, then cancel it; False when it cannot be now."""
-    async with desk.lock(order.account):
-        current = desk.book.orders.get(order.order_id)
-        if current is None or not may_cancel(current):
-            return False
-        desk.doubts.heard.pop(order.order_id, None)
-        asked = orders.moved(current, Trigger.ASK_CANCEL, desk.clock.now(), reason=why)
-        await desk.commit(
-            desk.event("order.cancel", asked.alert_id, asked, order_id=asked.order_id, why=why)
-        )
-    await cancel(desk, asked)
-    return True
-
-
-def may_cancel(order: Order) -> bool:
-    """Whether asking for a cancellation is a legal move now."""
-    return order.state in (
-        OrderState.ACCEPTED,
-        OrderState.PARTIAL,
-        OrderState.UNKNOWN,
-        OrderState.PENDING_REPLACE,
-    )
-
-
-async def cancel(desk: Desk, order: Order) -> None:
-    """Ask the broker to cancel an order that is durable as PENDING_CANCEL, until it is over.
-
-    An answer that hangs holds nobody up: what a stop protected is bare once the stop is gone.
-    """
-    if order.is_in_doubt:
-        climb(desk, order)
-    limit = answered_within(desk.settings.broker_timeout_s)
-    asked = desk.spawn(_cancel_once(desk, order, limit), f"ask to cancel {order.order_id}")
-    while not asked.done() and (left_s := HANGS_S - limit.asked_for_s) > 0:
-        await asyncio.wait((asked,), timeout=left_s)
-    desk.vigil(lambda: _put_off(desk, order, asked), f"put off {order.order_id}")
-    over = desk.vigil(lambda: _until_over(desk, order.order_id, asked), f"cancel {order.order_id}")
-    await asyncio.wait((asked, over), return_when=asyncio.FIRST_COMPLETED)
-
-
-async def _put_off(desk: Desk, order: Order, asked: asyncio.Task[float | None]) -> None:
-    """Until it was sent: after a pause that the broker asks for it leaves as soon as it may."""
-    await asyncio.wait((asked,))
-    put_off_s = None if asked.cancelled() else asked.result()
-    while put_off_s is not None:
-        await desk.clock.sleep(min(max(put_off_s, _LEAST_PAUSE_S), _MOST_PAUSE_S))
-        known = desk.book.orders.get(order.order_id)
-        if known is None or known.state is not OrderState.PENDING_CANCEL:
-            return
-        limit = answered_within(desk.settings.broker_timeout_s)
-        put_off_s = await _cancel_once(desk, order, limit)
-
-
-async def _cancel_once(desk: Desk, order: Order, limit: answered_within) -> float | None:
-    """One request; a repeat is harmless, so silence is simply followed by another.
-
-    An answer is not: where lists lag, repeats would use up what the next stop has to leave in.
-
-    Returns: for how long the broker put it off, when it was not sent.
-    """
-    heard, now = desk.doubts.heard, desk.clock.monotonic
-    if order.order_id in heard and now() - heard[order.order_id] < _HEARD_S:
-        return None
-    try:
-        with asking(_rank_of_cancel(desk, order)):
-            async with limit:
-                await desk.broker(order.broker).cancel(order.account, order.order_id)
-        heard[order.order_id] = now()
-    except OrderRejected as error:
-        why, heard[order.order_id] = str(error), now()
-        desk.vigil(lambda: _why_uncut(desk, order.order_id, why), f"uncut {order.order_id}")
-    except BrokerAuthError as error:
-        await locked_out(desk, order.broker, error)
-    except QUIET as error:
-        log.info("cancel of %s unanswered: %s", order.order_id, error)
-        return error.retry_after_s if isinstance(error, RateLimited) else None
-    except Exception:  # an adapter's own bug must not keep the others from being cancelled
-        log.exception("cancel of %s: the adapter failed", order.order_id)
-    return None
-
-
-def _rank_of_cancel(desk: Desk, order: Order) -> Rank:
-    """Once trading is halted, what still brings more goes with what is bare (O-27)."""
-    return Rank.BARE if desk.halted and order.purpose is Purpose.ENTRY else Rank.EXIT
-
-
-async def _why_uncut(desk: Desk, order_id: str, why: str) -> None:
-    """What cannot be cancelled has filled, mostly; its trade does not stand still meanwhile."""
-    with asking(Rank.NAKED):
-        await look_up(desk, order_id, refused=why)
-    order = desk.book.orders.get(order_id)
-    if order is not None and may_cancel(order) and not desk.backoff.must_wait(pace_of(order)):
-        desk.backoff.failed(pace_of(order), _UNCUT_S)
-
-
-def pace_of(order: Order) -> str:
-    """Under which its cancels wait after a refusal."""
-    return f"{order.trade_id}|cancel|{order.order_id}"
-
-
-async def _until_over(desk: Desk, order_id: str, asked: asyncio.Task[float | None]) -> None:
-    order = desk.book.orders.get(order_id)
-    is_exit = order is not None and order.purpose is not Purpose.ENTRY
-    waited_s = 0.0
-    for pause in CANCEL_AGAIN_S:
-        waited_s += pause
-        is_early = waited_s < _RINGS_S
-        in_step = not is_early and _will_ring(desk, order)
-        await desk.clock.sleep(_in_step_s(desk, pause) if in_step else pause)
-        if is_early and _will_ring(desk, order):
-            continue
-        # What is held has no stop until the next one can be sent: that waits for nobody's polls.
-        trade = desk.book.trades.get(order.trade_id) if order is not None else None
-        is_naked = is_exit and trade is not None and trade.qty_open != 0
-        with asking(Rank.EXIT if is_naked else Rank.DOUBT):
-            await look_up(desk, order_id)
-        order = desk.book.orders.get(order_id)
-        if order is None or order.state is not OrderState.PENDING_CANCEL:
-            desk.doubts.heard.pop(order_id, None)
-            return
-        is_named = order.broker_id or desk.broker(order.broker).caps.finds_by_client_id
-        if is_named and asked.done():
-            limit = answered_within(desk.settings.broker_timeout_s)
-            await _cancel_once(desk, order, limit)  # else there is no number, as was just seen
-    order = desk.book.orders.get(order_id)
-    if order is not None and order.state is OrderState.PENDING_CANCEL and not order.is_in_doubt:
-        await desk.tell(
-            "admin",
-            f"Order {order_id} ({order.trade_id}) was to be cancelled, and {order.broker} does not "
-            "say that it is over. It counts as live, and what it is for waits. Look into the "
-            "broker's own app; if it is not at work there, say so: /order resolve.",
-            note_id=f"stuck-{order_id}",
-        )
-
-
-def _will_ring(desk: Desk, order: Order | None) -> bool:
-    """Whether its broker answered the cancel and tells its end; a look would be at a whole list."""
-    if order is None or order.order_id not in desk.doubts.heard:
-        return False
-    return desk.is_told(order.broker) and not desk.broker(order.broker).caps.finds_by_client_id
-
-
-def _in_step_s(desk: Desk, pause_s: float) -> float:
-    """Until the step that ends the pause; a clock may have woken us a hair before the last one."""
-    now = desk.clock.monotonic()
-    return max((now + pause_s + _HAIR_S) // _IN_STEP_S * _IN_STEP_S - now, 0.0)
 
 
 async def replace(desk: Desk, old: Order, new: Order, *, again: bool = False) -> None:

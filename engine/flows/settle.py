@@ -30,12 +30,13 @@ from engine.domain.trade import Trade, TradeState
 from engine.exits import Cancel, Replace, Step, Submit
 from engine.exits.plan import is_protected, plan
 from engine.flows import (
-    absence,
     aside,
+    call_off,
     capable,
     covered,
     effects,
     fewer,
+    proof,
     quiet,
     send,
     splits,
@@ -156,7 +157,7 @@ def _must_wait(desk: Desk, trade: Trade, step: Step) -> bool:
     if isinstance(step, Submit):
         is_unclear = covered.is_open(desk, trade.trade_id, Purpose(step.purpose))
         return is_unclear or not capable.has_legs_for(desk, trade, step)
-    if isinstance(step, Cancel) and absence.is_repeated_soon(desk, step.order):
+    if isinstance(step, Cancel) and proof.is_repeated_soon(desk, step.order):
         return True
     return capable.must_queue(desk, trade, step)
 
@@ -179,17 +180,17 @@ def _name(trade_id: str, step: Step) -> str:
     if isinstance(step, Submit):
         return effects.pace_of_exit(trade_id, step.purpose)
     if isinstance(step, Cancel):
-        return send.pace_of(step.order)
+        return call_off.pace_of(step.order)
     return effects.pace_of_replace(step.order)
 
 
 async def _tidy(desk: Desk, trade_id: str) -> bool:
     """A finished trade may leave live orders behind: cancel them (O-15)."""
     for order in desk.book.orders_of(trade_id):
-        if order.broker not in desk.brokers or not send.may_cancel(order):
+        if order.broker not in desk.brokers or not call_off.may_cancel(order):
             continue
-        if not desk.backoff.must_wait(send.pace_of(order)):
-            await send.ask_cancel(desk, order, "the trade is over")
+        if not desk.backoff.must_wait(call_off.pace_of(order)):
+            await call_off.ask_cancel(desk, order, "the trade is over")
             await _judge_cancel(desk, order)
     return False
 
@@ -278,7 +279,7 @@ async def _act(desk: Desk, order: Order, new: Order | None) -> None:
         await send.replace(desk, order, new)
         await _judge(desk, new, effects.pace_of_replace(order))
     elif order.state is OrderState.PENDING_CANCEL:
-        await send.cancel(desk, order)
+        await call_off.cancel(desk, order)
         await _judge_cancel(desk, order)
     else:
         await send.submit(desk, order)
@@ -347,9 +348,9 @@ async def _later(desk: Desk, trade_id: str, pause_s: float) -> None:
 async def _judge_cancel(desk: Desk, order: Order) -> None:
     after = await desk.order(order.order_id)
     if after is None or after.state.is_terminal:
-        desk.backoff.worked(send.pace_of(order))
+        desk.backoff.worked(call_off.pace_of(order))
     elif after.state is not OrderState.PENDING_CANCEL:
-        desk.backoff.failed(send.pace_of(order))
+        desk.backoff.failed(call_off.pace_of(order))
 
 
 def _look_soon(desk: Desk, trade_id: str) -> None:

@@ -11,6 +11,7 @@ from engine.domain.order import Order, OrderState, Purpose
 from engine.exits.plan import is_protected
 from engine.flows import (
     approve,
+    call_off,
     capable,
     doubt,
     facts,
@@ -154,7 +155,7 @@ async def _cancel_stale_entries(desk: Desk) -> None:
 
 
 def _why_stale(desk: Desk, order: Order) -> str:
-    if order.purpose is not Purpose.ENTRY or not send.may_cancel(order):
+    if order.purpose is not Purpose.ENTRY or not call_off.may_cancel(order):
         return ""
     if desk.backoff.must_wait(f"{order.order_id}|stale"):
         return ""
@@ -171,7 +172,7 @@ async def _cancel_stale(desk: Desk, order_id: str, why: str) -> None:
     desk.backoff.failed(f"{order_id}|stale")
     order = desk.book.orders.get(order_id)
     if order is not None:
-        await send.ask_cancel(desk, order, why)
+        await call_off.ask_cancel(desk, order, why)
 
 
 def _forget_the_dead(desk: Desk) -> None:

@@ -12,7 +12,7 @@ from typing import Self
 
 from engine.desk import Desk
 from engine.domain.alert import Parsed
-from engine.flows.send import HANGS_S
+from engine.flows.answers import HANGS_S
 
 Thing = tuple[object, ...]
 """What is traded, as far as a message says it."""

@@ -9,7 +9,7 @@ from engine.domain.desk import AlertRecord, AlertState, Approval, ApprovalState
 from engine.domain.order import Order, Purpose, Trigger
 from engine.domain.record import Record, changed
 from engine.domain.trade import Trade, TradeState
-from engine.flows import send
+from engine.flows import call_off
 from engine.flows.outcomes import Outcome, rejected
 
 _CLOSED = "its author closed it before it was sent"
@@ -26,7 +26,7 @@ def undo(desk: Desk, trade: Trade, reason: str) -> tuple[list[Record], list[Orde
     for order in desk.book.orders_of(trade.trade_id):
         if order.purpose is not Purpose.ENTRY or order.state.is_terminal:
             continue
-        if send.may_cancel(order):
+        if call_off.may_cancel(order):
             asked = orders.moved(order, Trigger.ASK_CANCEL, now, reason=reason)
             puts.append(asked)
             cancels.append(asked)

@@ -5,13 +5,13 @@ from engine.domain.desk import Who
 from engine.domain.errors import NotAllowed, TradeStreamError
 from engine.domain.order import Order, Purpose
 from engine.domain.record import changed
-from engine.flows import send, settle
+from engine.flows import call_off, settle
 
 
 def stops(desk: Desk) -> list[Order]:
     """Protective orders that work."""
     found = desk.book.orders.values()
-    return [o for o in found if o.purpose is Purpose.STOP and send.may_cancel(o)]
+    return [o for o in found if o.purpose is Purpose.STOP and call_off.may_cancel(o)]
 
 
 async def run(desk: Desk, who: Who) -> dict[str, str]:
@@ -57,6 +57,6 @@ async def _drop(desk: Desk, who: Who, trade_id: str, tally: dict[str, str]) -> N
         for order in desk.book.orders_of(trade_id):
             if order.purpose is not Purpose.STOP or order.state.is_terminal:
                 continue
-            is_asked = await send.ask_cancel(desk, order, f"stop taken back by {who.name}")
+            is_asked = await call_off.ask_cancel(desk, order, f"stop taken back by {who.name}")
             tally[order.order_id] = "cancelling" if is_asked else "⚠ it is being answered"
     await settle.run(desk, trade_id)

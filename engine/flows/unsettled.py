@@ -9,7 +9,7 @@ from engine.asking import Rank, asking, rank
 from engine.desk import Desk
 from engine.domain.instrument import Instrument
 from engine.domain.order import UNANSWERED, Order, OrderState, Purpose, Trigger
-from engine.flows import doubt, effects, send
+from engine.flows import call_off, doubt, effects
 
 _ENTRIES_S = 1.0
 
@@ -45,7 +45,7 @@ async def _resolved(desk: Desk, order: Order) -> None:
     if order.state is OrderState.INTENT:
         await _void(desk, order)
     elif order.state is OrderState.PENDING_CANCEL:
-        await send.cancel(desk, order)
+        await call_off.cancel(desk, order)
     elif order.state in UNANSWERED:
         if not await doubt.look_up(desk, order.order_id):
             await doubt.doubt(desk, order, "not answered yet")

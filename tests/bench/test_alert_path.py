@@ -25,7 +25,7 @@ from engine.domain.instrument import Instrument, option
 from engine.domain.order import OrderState
 from engine.domain.quote import Quote
 from engine.domain.trade import Trade, TradeState
-from engine.flows import send, take_alert
+from engine.flows import call_off, take_alert
 from engine.market import ALWAYS
 from storage.sql import SqlStore, SqlVault
 from tests import rig as desks
@@ -121,7 +121,7 @@ async def taken_back(rig: Rig) -> None:
     """Cancel what works."""
     for order in list(rig.desk.book.orders.values()):
         assert order.state is OrderState.ACCEPTED
-        assert await send.ask_cancel(rig.desk, order, "bench")
+        assert await call_off.ask_cancel(rig.desk, order, "bench")
     for _ in range(2000):
         await asyncio.sleep(0.002)
         if not rig.desk.book.trades:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.flows import send
+from engine.flows import call_off
 from tests.bench.meter import Watch, line, say
 from tests.discord.kit import NAMED, QUIET, SPY, Desk, desk
 
@@ -55,7 +55,7 @@ async def test_click_on_approve_to_submit(tmp_path: Path, monkeypatch: pytest.Mo
 async def taken_back(it: Desk, trade_id: str) -> None:
     """Cancel it, so that nothing piles up."""
     for order in it.book.orders_of(trade_id):
-        await send.ask_cancel(it.app.desk, order, "bench")
+        await call_off.ask_cancel(it.app.desk, order, "bench")
     for _ in range(2000):
         if trade_id not in it.book.trades:
             return

@@ -15,7 +15,7 @@ from engine.brokers.paper import AlwaysOpen, PaperBroker, PaperSettings
 from engine.clock import SystemClock
 from engine.domain.order import Order
 from engine.feeds import QuoteBoard
-from engine.flows import recover, send, take_alert
+from engine.flows import call_off, recover, take_alert
 from engine.market import ALWAYS
 from storage.sql import SqlStore, SqlVault
 from tests import rig as desks
@@ -87,10 +87,10 @@ async def make_past(folder: Path) -> None:
         for number in range(POSITIONS, ORDERS - POSITIONS):
             await say_alert(rig, number)
             quote(rig, contract(number), "1.49", "1.50")
-            orders = [o for o in rig.desk.book.orders.values() if send.may_cancel(o)]
+            orders = [o for o in rig.desk.book.orders.values() if call_off.may_cancel(o)]
             for order in orders:
                 if order.purpose == "entry":
-                    await send.ask_cancel(rig.desk, order, "bench")
+                    await call_off.ask_cancel(rig.desk, order, "bench")
         await until(lambda: not rig.desk.book.pending_entries("main"))
         await rig.rest()
         n = len(await rig.desk.store.find(Order))

@@ -23,7 +23,7 @@ from engine.brokers.paper import AlwaysOpen
 from engine.clock import SystemClock
 from engine.domain.instrument import Instrument, future, stock, third_friday
 from engine.domain.order import Order, OrderState
-from engine.flows import doubt, send, watch
+from engine.flows import call_off, doubt, watch
 from storage.sql import SqlStore
 from tests.bench.history import KEY
 from tests.bench.meter import line, say
@@ -87,7 +87,7 @@ class Day(Outside):
         while next(n_orders) < ORDERS:
             self.quote("2.50", "2.60")
             entry = await self.enter(qty=1)
-            assert await send.ask_cancel(desk, entry, "bench")
+            assert await call_off.ask_cancel(desk, entry, "bench")
             for _ in range(200):
                 if self.is_over(entry):
                     break

@@ -24,7 +24,7 @@ from engine.domain.desk import AlertState
 from engine.domain.instrument import Instrument, front_future
 from engine.domain.order import OrderState
 from engine.domain.source import RouteRule
-from engine.flows import hear, recover, send, take_alert
+from engine.flows import call_off, hear, recover, take_alert
 from engine.market import ALWAYS
 from tests.bench.far_topstepx import ACCOUNT
 from tests.bench.meter import fsync_ms, line, say
@@ -138,7 +138,7 @@ async def one(rig: Rig, broker: Timed, number: int) -> dict[str, float]:
 
 async def gone(rig: Rig, order: Any) -> None:
     """Cancelled, so that nothing piles up."""
-    assert await send.ask_cancel(rig.desk, order, "bench")
+    assert await call_off.ask_cancel(rig.desk, order, "bench")
     for _ in range(2000):
         if not rig.desk.book.trades:
             return

@@ -21,7 +21,7 @@ from engine.brokers import BrokerOrder, OrderRequest, Setup
 from engine.domain.desk import AlertState
 from engine.domain.order import Order, OrderState
 from engine.domain.source import RouteRule
-from engine.flows import doubt, hear, recover, send, take_alert
+from engine.flows import call_off, doubt, hear, recover, take_alert
 from engine.market import ALWAYS
 from tests.bench.meter import fsync_ms, line, say
 from tests.bench.test_alert_path import contract, desk_on, quote, words
@@ -129,7 +129,7 @@ async def over(rig: Rig, alert_id: str) -> None:
     assert record.state is AlertState.ORDERED, record.reason
     (order,) = rig.desk.book.orders_of(record.trade_ids[0])
     assert order.state is OrderState.ACCEPTED, order
-    assert await send.ask_cancel(rig.desk, order, "bench")
+    assert await call_off.ask_cancel(rig.desk, order, "bench")
     for _ in range(2000):
         known: Order | None = rig.desk.book.orders.get(order.order_id)
         if known is None or known.state.is_terminal:

@@ -8,7 +8,7 @@ import pytest
 from engine.brokers import Absent, Unclear
 from engine.domain.order import OrderState, Purpose
 from engine.domain.trade import TradeState
-from engine.flows import absence, compare, doubt, glance, watch
+from engine.flows import absence, compare, doubt, glance, proof, watch
 from tests.rig import d
 from tests.scenarios.outside_desk import BUY, SAFE, alive, check, held, live, orders, watched
 from tests.scenarios.test_desk_at_venues import at
@@ -78,12 +78,12 @@ async def test_a_price_that_is_past_no_stop_is_past_none(opened):
     rig, trade, stop = await unanswered_stop(opened)
     assert trade.stop is not None
     rig.quote(trade.legs[0].instrument, "0.01", "0.02")
-    assert absence.is_past_stop(rig.desk, stop)
+    assert proof.is_past_stop(rig.desk, stop)
     for change in ({"stop": None}, {"qty_open": d(0)}):
         rig.desk.book.trades[trade.trade_id] = replace(trade, **change)
-        assert not absence.is_past_stop(rig.desk, stop)
+        assert not proof.is_past_stop(rig.desk, stop)
     del rig.desk.book.trades[trade.trade_id]
-    assert not absence.is_past_stop(rig.desk, stop)
+    assert not proof.is_past_stop(rig.desk, stop)
 
 
 async def test_an_exit_that_is_heard_of_while_it_waits_to_be_sent_again_is_not(opened):  # I-11

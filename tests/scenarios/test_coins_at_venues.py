@@ -9,7 +9,7 @@ import pytest
 from engine.domain.instrument import crypto
 from engine.domain.order import Order, OrderState, PlannedTarget, Purpose, Tif
 from engine.domain.quote import Leg
-from engine.flows import flatten, manage, recover, send
+from engine.flows import call_off, flatten, manage, recover, send
 from tests import truth
 from tests.conformance.alpaca_bench import bench as alpaca_bench
 from tests.conformance.broker_bench import D
@@ -59,7 +59,7 @@ async def entered(it, qty, targets=(), filled=None, monkeypatch=None):
             await send.submit(it.desk, order)
             await it.seconds(1)
         await it.seconds(1, "2.50", "2.60")
-        await send.ask_cancel(it.desk, it.order(order), "enough")
+        await call_off.ask_cancel(it.desk, it.order(order), "enough")
         await it.seconds(4, "2.50", "2.60")
     return it.order(order)
 

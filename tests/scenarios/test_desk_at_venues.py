@@ -37,7 +37,19 @@ from engine.domain.order import (
 )
 from engine.domain.quote import Leg
 from engine.domain.trade import Execution, StopPlan, Trade, TradeState
-from engine.flows import capable, flatten, halt, hear, manage, recover, send, settle, sweep, watch
+from engine.flows import (
+    answers,
+    capable,
+    flatten,
+    halt,
+    hear,
+    manage,
+    recover,
+    send,
+    settle,
+    sweep,
+    watch,
+)
 from engine.market import ALWAYS
 from engine.risk.load import load_checks
 from storage.memory import MemoryStore
@@ -544,7 +556,7 @@ async def test_an_entry_that_fills_while_its_answer_hangs_has_its_stop_within_5_
     name, monkeypatch
 ):
     """O-04: brokers that hide our ids; nothing else than its answer would name it."""
-    monkeypatch.setattr(send, "HANGS_S", 0.4)  # five times as fast as the clock
+    monkeypatch.setattr(answers, "HANGS_S", 0.4)  # five times as fast as the clock
     async with at(name) as it:
         it.desk.settings = replace(it.desk.settings, broker_timeout_s=60)
         faults = it.bench.venue.faults
@@ -629,7 +641,7 @@ async def test_no_entry_is_placed_after_the_kill_switch_though_its_preview_hung(
 async def test_a_refused_repeat_proves_nothing_of_a_first_close_that_arrives_late(monkeypatch):
     """Shares were sold twice: the first request was stuck, the second refused for another cause."""
     monkeypatch.setattr(send, "REPEAT_S", 0.3)
-    monkeypatch.setattr(send, "HANGS_S", 0.2)
+    monkeypatch.setattr(answers, "HANGS_S", 0.2)
     async with at("alpaca stock") as it:
         it.desk.settings = replace(it.desk.settings, broker_timeout_s=60)
         await it.enter()

@@ -19,7 +19,7 @@ from engine.domain.errors import (
     OrderStateUnknown,
 )
 from engine.domain.order import OrderState, OrderType, Purpose
-from engine.flows import flatten, send
+from engine.flows import answers, flatten, send
 from engine.market import NYSE
 from tests.rig import ADMIN, d, spy
 from tests.scenarios.outside_desk import BUY, HIDDEN, LISTED, SAFE, alive, check, held, live, orders
@@ -61,7 +61,7 @@ async def test_a_stop_that_hangs_is_sent_again_in_time_where_two_are_never_taken
     opened, monkeypatch, terms, n_sent
 ):
     """The request was lost on its way, and its line stays open: bare until it is sent again."""
-    monkeypatch.setattr(send, "HANGS_S", 0.01)
+    monkeypatch.setattr(answers, "HANGS_S", 0.01)
     monkeypatch.setattr(send, "REPEAT_S", 0.02)
     rig = await opened(terms=terms)
     await rig.say(BUY)
@@ -104,7 +104,7 @@ async def test_a_refused_repeat_proves_nothing_of_a_first_close_that_is_under_wa
     opened, monkeypatch
 ):
     """Half was to be closed and all was sold: the second request was refused for another cause."""
-    monkeypatch.setattr(send, "HANGS_S", 0.01)
+    monkeypatch.setattr(answers, "HANGS_S", 0.01)
     monkeypatch.setattr(send, "REPEAT_S", 0.02)
     rig = await opened(terms=SAFE)
     await held(rig)
@@ -131,7 +131,7 @@ async def test_a_repeat_that_is_refused_when_nothing_can_be_under_way_is_believe
     opened, monkeypatch
 ):
     """And heard, however slowly it comes."""
-    monkeypatch.setattr(send, "HANGS_S", 0.01)
+    monkeypatch.setattr(answers, "HANGS_S", 0.01)
     monkeypatch.setattr(send, "REPEAT_S", 0.02)
     rig = await opened(terms=SAFE, broker_timeout_s=0.5)
     await rig.say(BUY)
@@ -186,7 +186,7 @@ async def test_what_was_refused_is_not_looked_for_where_no_list_tells_our_ids(op
 
 
 async def test_an_entry_is_waited_for_as_long_as_ever(opened, monkeypatch):
-    monkeypatch.setattr(send, "HANGS_S", 0.01)
+    monkeypatch.setattr(answers, "HANGS_S", 0.01)
     monkeypatch.setattr(send, "REPEAT_S", 0.02)
     rig = await opened(terms=SAFE)
     plain, heard = rig.outside.submit, []

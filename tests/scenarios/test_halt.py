@@ -12,7 +12,7 @@ from engine.domain.order import Order, OrderState, Purpose
 from engine.domain.record import changed
 from engine.domain.source import Handling
 from engine.domain.trade import Trade, TradeState
-from engine.flows import approve, flatten, halt, manage, recover, sweep
+from engine.flows import approve, call_off, flatten, halt, manage, recover, sweep
 from storage.memory import MemoryStore
 from storage.sql import SqlStore
 from tests import rig as desks
@@ -345,9 +345,7 @@ async def test_two_approvals_in_the_same_moment_never_exceed_a_limit_together():
         for approval in rig.approvals():
             await approve.reject(rig.desk, approval.approval_id, approval.version, TRADER)
         for order in list(rig.desk.book.orders.values()):
-            from engine.flows import send
-
-            await send.ask_cancel(rig.desk, order, "next round")
+            await call_off.ask_cancel(rig.desk, order, "next round")
         rig.clock.advance(0.3)
         await rig.rest()
         for trade in rig.desk.book.open_trades():

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from engine.domain.errors import BrokerAuthError, BrokerUnavailable, RateLimited
-from engine.flows import broker_switch, recover, send
+from engine.flows import broker_switch, recover, shut_out
 from engine.flows.heartbeat import EVERY_S, LASTS_S, Heartbeat
 from tests import rig as desks
 from tests.conformance.faulty_broker import Faults, FaultyBroker
@@ -162,7 +162,7 @@ async def test_the_end_of_a_lockout_is_told_however_soon_it_comes(rig: Rig) -> N
     """A token that was renewed at once left people with a call to log in again."""
     beats = Heartbeat(rig.desk)
     for _ in range(2):
-        await send.locked_out(rig.desk, "paper", BrokerAuthError("401"))
+        await shut_out.locked_out(rig.desk, "paper", BrokerAuthError("401"))
         await recover.again(rig.desk, "paper")
         await later(rig, beats, 1)
     await beats.look()

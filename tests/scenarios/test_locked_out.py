@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from engine.domain.errors import BrokerAuthError
-from engine.flows import send
+from engine.flows import call_off, send
 from engine.flows.heartbeat import Heartbeat
 from tests.scenarios.test_desk_at_venues import NAMES, at
 from tests.sim import Sim, run
@@ -31,7 +31,7 @@ async def test_a_start_that_is_not_let_in_gives_no_order_up(name):
         it.bench.venue.faults.lacks, it.bench.venue.faults.lacks_by = (ACCOUNTS[name],), 500
         await it.back()
         await it.seconds(3)
-        await send.ask_cancel(it.desk, await it.desk.order(entry.order_id), "a closing alert")
+        await call_off.ask_cancel(it.desk, await it.desk.order(entry.order_id), "a closing alert")
         await it.seconds(40)
         assert not (await it.desk.order(entry.order_id)).state.is_terminal
         it.bench.venue.faults.lacks = ()

@@ -12,7 +12,7 @@ from engine.domain.desk import AlertState
 from engine.domain.errors import BrokerUnavailable, OrderRejected
 from engine.domain.order import OrderState, OrderType, Purpose, Side
 from engine.domain.trade import Execution, Trade, TradeState
-from engine.flows import doubt, flatten, hear, manage, recover, reported, send, sweep, watch
+from engine.flows import call_off, doubt, flatten, hear, manage, recover, reported, sweep, watch
 from engine.flows.fills import on_fill
 from tests import rig as desks
 from tests.rig import TRADER, d, spy, told_fill
@@ -113,7 +113,7 @@ async def test_all_events_lost_is_found_by_the_next_comparison(rig):
 async def test_what_ended_and_is_listed_again_is_read_at_once(rig):
     await waiting(rig, BUY)
     (order,) = await orders(rig)
-    await send.ask_cancel(rig.desk, order, "test")
+    await call_off.ask_cancel(rig.desk, order, "test")
     rig.clock.advance(1)
     await rig.rest()
     assert len(await rig.broker.orders_since("main", desks.START)) == 1
@@ -132,7 +132,7 @@ async def test_what_ended_there_after_it_ended_here_is_taken_in(rig):
     """The book has let go of the order; the broker's list says that more of it was filled."""
     await waiting(rig, BUY)
     (order,) = await orders(rig)
-    await send.ask_cancel(rig.desk, order, "test")
+    await call_off.ask_cancel(rig.desk, order, "test")
     rig.clock.advance(1)
     await rig.rest()
     (report,) = await rig.broker.orders_since("main", desks.START)
@@ -166,7 +166,7 @@ async def test_what_became_of_a_cancelled_stop_is_asked_in_the_name_of_exits(rig
     (stop,) = await orders(rig, Purpose.STOP)
     ranks = ranks_of(rig, "find")
     rig.faults.drop_events = 99
-    await send.ask_cancel(rig.desk, stop, "test")
+    await call_off.ask_cancel(rig.desk, stop, "test")
     await alive(rig, 2)
     rig.faults.drop_events = 0
     assert (stop.order_id, Rank.EXIT) in ranks
@@ -178,7 +178,7 @@ async def test_what_became_of_a_cancelled_entry_is_not(rig):
     (entry,) = await orders(rig)
     ranks = ranks_of(rig, "find")
     rig.faults.drop_events = 99
-    await send.ask_cancel(rig.desk, entry, "test")
+    await call_off.ask_cancel(rig.desk, entry, "test")
     await alive(rig, 2)
     rig.faults.drop_events = 0
     assert {each for _, each in ranks} == {Rank.DOUBT}
@@ -288,7 +288,7 @@ async def test_a_late_fill_after_cancel_opens_the_trade_and_is_protected(rig, is
     await waiting(rig, BUY)
     (order,) = await orders(rig)
     seen = (await rig.broker.find("main", order.order_id)).order
-    await send.ask_cancel(rig.desk, order, "test")
+    await call_off.ask_cancel(rig.desk, order, "test")
     rig.clock.advance(1)
     await rig.rest()
     (trade,) = await rig.desk.store.find(Trade)
@@ -369,7 +369,7 @@ async def test_a_partial_fill_with_the_rest_cancelled_has_a_stop_of_its_size(rig
     await rig.rest()
     assert rig.trade().qty_open == 3
     (order,) = await orders(rig)
-    await send.ask_cancel(rig.desk, order, "test")
+    await call_off.ask_cancel(rig.desk, order, "test")
     rig.clock.advance(0.3)
     await rig.rest()
     trade = rig.trade()

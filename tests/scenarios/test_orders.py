@@ -9,7 +9,7 @@ from engine.domain.desk import AlertState
 from engine.domain.errors import OrderStateUnknown, RateLimited
 from engine.domain.order import OrderState, Purpose
 from engine.domain.trade import Trade, TradeState
-from engine.flows import doubt, recover, reported, send, sweep
+from engine.flows import call_off, doubt, recover, reported, sweep
 from tests import rig as desks
 from tests.conformance.faulty_broker import Faults, FaultyBroker
 from tests.rig import d, spy
@@ -348,7 +348,7 @@ async def test_a_cancel_is_sent_until_the_order_is_over(rig, fault):  # O-21
     await waiting(rig, BUY)
     (order,) = await orders(rig)
     setattr(rig.faults, fault, 2)
-    await send.ask_cancel(rig.desk, order, "test")
+    await call_off.ask_cancel(rig.desk, order, "test")
     for _ in range(10):
         rig.clock.advance(0.3)
         await rig.rest()
@@ -361,7 +361,7 @@ async def test_a_fill_in_flight_beats_the_cancel_and_is_all_booked(rig):  # O-21
     await rig.say(BUY)
     rig.clock.advance(0.3)
     (order,) = await orders(rig)
-    await send.ask_cancel(rig.desk, order, "test")
+    await call_off.ask_cancel(rig.desk, order, "test")
     rig.quote(spy(), "2.14", "2.15")
     await rig.rest()
     await alive(rig, 2)
@@ -376,7 +376,7 @@ async def test_a_lost_cancel_confirmation_is_looked_up(rig):
     await waiting(rig, BUY)
     (order,) = await orders(rig)
     rig.faults.drop_events = 1
-    await send.ask_cancel(rig.desk, order, "test")
+    await call_off.ask_cancel(rig.desk, order, "test")
     for _ in range(8):
         rig.clock.advance(0.3)
         await rig.rest()

@@ -13,7 +13,7 @@ from engine.brokers import (
 )
 from engine.domain.errors import NotAllowed, OrderRejected, OrderStateUnknown, UserError
 from engine.domain.order import Order, OrderState, OrderType, Purpose
-from engine.flows import doubt, manage, recover, resolve, send, unsettled
+from engine.flows import answers, call_off, doubt, manage, recover, resolve, send, unsettled
 from tests import rig as desks
 from tests.rig import ADMIN, TRADER, d, spy
 from tests.scenarios.faulty_desk import moments
@@ -68,7 +68,7 @@ async def test_an_order_that_ended_before_its_turn_never_leaves(opened, is_remem
         rig.desk.book.orders.pop(order.order_id, None)
     await send.submit(rig.desk, order)
     assert not rig.outside.requests
-    assert not await send.ask_cancel(rig.desk, order, "too late"), "nor is it cancelled"
+    assert not await call_off.ask_cancel(rig.desk, order, "too late"), "nor is it cancelled"
 
 
 async def test_a_repeat_refused_because_the_first_one_arrived_is_found_at_once(opened):  # O-05
@@ -284,7 +284,7 @@ async def test_people_are_told_after_5_s_of_an_entry_that_may_have_filled_unhear
 
 async def hanging_entry(opened, monkeypatch, **settings):
     """An entry is taken and fills, its answer never comes, and nothing is told of it."""
-    monkeypatch.setattr(send, "HANGS_S", 0.01)
+    monkeypatch.setattr(answers, "HANGS_S", 0.01)
     rig = await opened({"has_stream": False}, **settings)
     rig.faults.drop_events = 1_000
     plain = rig.outside.submit
@@ -337,7 +337,7 @@ async def test_they_are_told_of_it_though_the_market_has_left_its_price_since(op
 async def test_a_close_whose_answer_hangs_does_not_leave_the_rest_without_a_stop(
     opened, monkeypatch, answer
 ):
-    monkeypatch.setattr(send, "HANGS_S", 0.02)
+    monkeypatch.setattr(answers, "HANGS_S", 0.02)
     rig = await opened(kinds={"has_replace": False})
     await held(rig)
     plain, answered = rig.outside.submit, asyncio.Event()
@@ -431,7 +431,7 @@ async def hanging_cancel(opened, monkeypatch, *, is_done):
 
 
 async def test_a_cancellation_that_is_not_answered_keeps_no_new_stop_waiting(opened, monkeypatch):
-    monkeypatch.setattr(send, "HANGS_S", 0.02)
+    monkeypatch.setattr(answers, "HANGS_S", 0.02)
     rig, moving = await hanging_cancel(opened, monkeypatch, is_done=True)
     await alive(rig, 2, ("2.60", "2.62"))
     stops = [o for o in await rig.broker.open_orders("main") if o.stop is not None]
@@ -441,7 +441,7 @@ async def test_a_cancellation_that_is_not_answered_keeps_no_new_stop_waiting(ope
 
 async def test_while_a_cancellation_hangs_the_alarm_counts(opened, monkeypatch):
     """Whether the stop still works nobody knows: five seconds, whatever the answer takes."""
-    monkeypatch.setattr(send, "HANGS_S", 60)
+    monkeypatch.setattr(answers, "HANGS_S", 60)
     rig, moving = await hanging_cancel(opened, monkeypatch, is_done=False)
     await alive(rig, 7, ("2.60", "2.62"))
     assert any("has no working stop" in text for text in rig.notes())

@@ -10,7 +10,7 @@ from engine.domain.errors import RateLimited
 from engine.domain.order import OrderState, Purpose
 from engine.domain.trade import Account, CloseRequest, StopPlan
 from engine.exits import Cancel, Replace
-from engine.flows import capable, flatten, send, settle
+from engine.flows import call_off, capable, flatten, settle
 from tests import rig as desks
 from tests.rig import TRADER, d, spy
 from tests.scenarios.outside_desk import alive, check, held, live
@@ -167,7 +167,7 @@ async def test_accounts_of_one_login_count_each_others_steps(opened, monkeypatch
         await asyncio.sleep(0.01)
         return await commit(events)
 
-    monkeypatch.setattr(send, "cancel", cancel)
+    monkeypatch.setattr(call_off, "cancel", cancel)
     monkeypatch.setattr(desk.store, "commit", slow)
     await asyncio.gather(*(settle.run(desk, trade.trade_id) for trade in (one, two)))
     assert len(gone) == 1

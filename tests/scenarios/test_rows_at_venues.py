@@ -15,7 +15,7 @@ from engine.domain.errors import OrderRejected
 from engine.domain.order import Order, OrderState, OrderType, Purpose, Side
 from engine.domain.quote import Leg
 from engine.domain.trade import Execution, StopPlan, Trade, TradeState
-from engine.flows import capable, doubt, flatten, manage, recover, send, settle, splits
+from engine.flows import call_off, capable, doubt, flatten, manage, recover, settle, splits
 from engine.orders import request_of
 from engine.store import REGISTERS
 from tests import truth
@@ -77,7 +77,7 @@ async def test_a_part_whose_rest_is_cancelled_has_a_stop_of_its_size(name):  # O
         await it.seconds(5, "2.50", "2.60")
         assert it.ours() == await it.held() == 3
         await it.protected()
-        assert await send.ask_cancel(it.desk, it.order(entry), "test")
+        assert await call_off.ask_cancel(it.desk, it.order(entry), "test")
         await it.seconds(8, "2.50", "2.60")
         assert it.desk.book.trades[entry.trade_id].is_entry_over
         assert it.ours() == await it.held() == 3
@@ -95,7 +95,7 @@ async def test_a_fill_in_flight_beats_the_cancel_and_is_protected(name):  # O-21
         it.bench.venue.faults.drop_frames = 1_000  # nobody tells the desk before it asks
         it.quote("2.00", "2.01")
         await it.bench.venue.exchange.settle()
-        await send.ask_cancel(it.desk, it.order(entry), "test")
+        await call_off.ask_cancel(it.desk, it.order(entry), "test")
         it.bench.venue.faults.drop_frames = 0
         await it.seconds(20)
         assert len(await it.entries_at_venue()) == 1
