@@ -1,4 +1,4 @@
-"""Entries that were just taken: most fill at once, and what fills unheard has no stop."""
+"""An entry is sent, and looked at soon: most fill at once, and what fills unheard has no stop."""
 
 from collections.abc import Collection
 from contextlib import suppress
@@ -8,13 +8,26 @@ from engine.asking import Rank, asking
 from engine.brokers import Broker
 from engine.desk import Desk
 from engine.domain.order import Order, OrderState, Purpose
-from engine.flows.answers import QUIET, in_time
+from engine.flows import call_off, send
+from engine.flows.answers import QUIET, as_known, in_time
 from engine.flows.doubt import look_up
 from engine.flows.reported import on_report
 
 _SOON_S, _AGAIN_S = 0.5, 1.0
 _JUST, _SKEW = timedelta(seconds=10), timedelta(seconds=5)
 """A list of a minute is of several pages in a storm of alerts, and each of them takes a second."""
+
+
+async def submit(desk: Desk, entry: Order) -> Order:
+    """Send an entry, once; one that nobody wants any more when it is there is cancelled again."""
+    if entry.order_id in desk.in_flight:
+        return await as_known(desk, entry)  # whoever sends it sees to the rest
+    after = await send.submit(desk, entry)
+    if why := send.unwanted(desk, after):
+        await call_off.ask_cancel(desk, after, why)
+    elif after.state.is_at_broker:
+        look_soon(desk, after)
+    return after
 
 
 def look_soon(desk: Desk, entry: Order) -> None:

@@ -10,7 +10,7 @@ from engine.domain.order import Intent, Order, OrderState, Purpose, Tif, client_
 from engine.domain.record import Record, changed
 from engine.domain.source import SourceProfile
 from engine.domain.trade import StopPlan, Trade
-from engine.flows import call_off, capable, send, settle
+from engine.flows import call_off, capable, just_taken, settle
 from engine.routing import Routed
 
 
@@ -36,7 +36,7 @@ async def act(desk: Desk, outcome: Outcome) -> None:
     for order in outcome.cancel:
         await call_off.cancel(desk, order)
     if outcome.send is not None:
-        await send.submit(desk, outcome.send)
+        await just_taken.submit(desk, outcome.send)
     for trade_id in outcome.settle:
         await settle.run(desk, trade_id)
 

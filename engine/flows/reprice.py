@@ -15,7 +15,7 @@ from engine.domain.errors import NotAllowed, UserError
 from engine.domain.order import Intent, Order, OrderState, Purpose, Trigger
 from engine.domain.record import Event, Record, changed
 from engine.domain.trade import Trade, TradeState
-from engine.flows import call_off, capable, effects, enter, facts, outcomes, send
+from engine.flows import call_off, capable, effects, enter, facts, just_taken, outcomes, send
 from engine.ledger.trips import scaled_targets
 from engine.sizing import exposure_usd, unit_risk
 
@@ -257,7 +257,7 @@ async def _anew(desk: Desk, who: Who, change: Change) -> Order:
                 "It ended by itself meanwhile. Nothing new was sent; look at the trade."
             )
         new = await _written_anew(desk, who, change, left, vigil)
-    return await send.submit(desk, new)
+    return await just_taken.submit(desk, new)
 
 
 async def _over(desk: Desk, order_id: str) -> Order | None:

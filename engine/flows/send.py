@@ -25,7 +25,7 @@ from engine.domain.errors import (
 )
 from engine.domain.order import UNANSWERED, Order, OrderState, Purpose, Trigger
 from engine.domain.record import Event
-from engine.flows import answers, broker_switch, call_off, just_taken, mode, shut_out
+from engine.flows import answers, broker_switch, mode, shut_out
 from engine.flows.absence import look_back
 from engine.flows.answers import QUIET, answered, as_known, in_time, stands
 from engine.flows.doubt import doubt, look_up
@@ -51,6 +51,7 @@ before it is tried again."""
 async def submit(desk: Desk, order: Order, *, again: bool = False) -> Order:
     """Send an order that is durable as SUBMITTING, once, and store what became of it.
 
+    An entry goes by way of :func:`engine.flows.just_taken.submit`, which looks at it afterwards.
     ``again``: it was sent before and is provably absent; the same id cannot make a second one.
     """
     current = desk.book.orders.get(order.order_id)
@@ -58,12 +59,7 @@ async def submit(desk: Desk, order: Order, *, again: bool = False) -> Order:
         return await desk.order(order.order_id) or order
     if why := unwanted(desk, current) or _uncarried(desk, current):
         return await answered(desk, current, Trigger.REJECT, f"not sent: {why}")
-    after = await _heard_of(desk, current, _sent(desk, current, again=again))
-    if why := unwanted(desk, after):
-        await call_off.ask_cancel(desk, after, why)
-    elif after.purpose is Purpose.ENTRY and after.state.is_at_broker:
-        just_taken.look_soon(desk, after)
-    return after
+    return await _heard_of(desk, current, _sent(desk, current, again=again))
 
 
 def unwanted(desk: Desk, order: Order) -> str:

@@ -9,7 +9,7 @@ import pytest
 from engine.domain.instrument import crypto
 from engine.domain.order import Order, OrderState, PlannedTarget, Purpose, Tif
 from engine.domain.quote import Leg
-from engine.flows import call_off, flatten, manage, recover, send
+from engine.flows import call_off, flatten, just_taken, manage, recover
 from tests import truth
 from tests.conformance.alpaca_bench import bench as alpaca_bench
 from tests.conformance.broker_bench import D
@@ -51,12 +51,12 @@ async def entered(it, qty, targets=(), filled=None, monkeypatch=None):
     order = replace(order, qty=D(qty), tif=Tif.GTC, version=order.version + 1)
     await it.desk.commit(it.desk.event("entry2", trade.alert_id, trade, order))
     if filled is None:
-        await send.submit(it.desk, order)
+        await just_taken.submit(it.desk, order)
         await it.seconds(5)
     else:
         with monkeypatch.context() as market:
             market.setattr("engine.brokers.paper.match.Touch.units", lambda *_: D(filled))
-            await send.submit(it.desk, order)
+            await just_taken.submit(it.desk, order)
             await it.seconds(1)
         await it.seconds(1, "2.50", "2.60")
         await call_off.ask_cancel(it.desk, it.order(order), "enough")

@@ -43,6 +43,7 @@ from engine.flows import (
     flatten,
     halt,
     hear,
+    just_taken,
     manage,
     recover,
     send,
@@ -177,7 +178,7 @@ class Outside:
     async def enter_unit(self, legs: tuple[Leg, ...], qty: int, limit: Any, stop: Any) -> Order:
         """The same of any unit."""
         order = await self.written(legs, qty, limit, stop)
-        await send.submit(self.desk, order)
+        await just_taken.submit(self.desk, order)
         await self.rest()
         return self.order(order)
 
@@ -563,7 +564,7 @@ async def test_an_entry_that_fills_while_its_answer_hangs_has_its_stop_within_5_
         faults.strikes = lambda request: "preview" not in request.path
         faults.accept_then_hang = 1
         order = await it.written()
-        it.desk.spawn(send.submit(it.desk, order), "the entry")
+        it.desk.spawn(just_taken.submit(it.desk, order), "the entry")
         await asyncio.wait_for(faults.is_hanging.wait(), 20)
         for _ in range(48):
             it.bench.clock.advance(0.1)
@@ -627,7 +628,7 @@ async def test_no_entry_is_placed_after_the_kill_switch_though_its_preview_hung(
             return answer
 
         setattr(it.bench.broker, trial, held)
-        going = asyncio.create_task(send.submit(it.desk, await it.written()))
+        going = asyncio.create_task(just_taken.submit(it.desk, await it.written()))
         await asyncio.sleep(0.1)
         await halt.emergency_stop(it.desk, TRADER, close=False, reason="drill")
         gate.set()

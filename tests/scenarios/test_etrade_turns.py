@@ -7,7 +7,7 @@ import pytest
 from engine.brokers._wire.lanes import Lanes, Window
 from engine.brokers.etrade.link import ALLOWED
 from engine.domain.order import OrderState
-from engine.flows import recover, send, sweep, watch
+from engine.flows import just_taken, recover, sweep, watch
 from tests.conformance.broker_bench import D
 from tests.scenarios.test_desk_at_venues import Outside, at
 
@@ -69,7 +69,7 @@ async def test_one_alert_to_two_accounts_of_one_login_leaves_at_both_and_has_bot
         it.bench.venue.log.requests.clear()
         entries = [await it.written(account=name) for name in PAIR]
         for entry in entries:
-            it.desk.spawn(send.submit(it.desk, entry), f"enter {entry.account}")
+            it.desk.spawn(just_taken.submit(it.desk, entry), f"enter {entry.account}")
         bare = await pass_s(it, 6)
         assert placed(it, "'BUY'") == list(PAIR), "each waits less than its patience of 5 s twice"
         bare += await pass_s(it, 6)

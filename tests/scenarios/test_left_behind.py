@@ -6,7 +6,7 @@ import pytest
 
 from engine.domain.errors import OrderRejected
 from engine.domain.order import Order, OrderState, OrderType, Purpose, Side
-from engine.flows import flatten, recover, send, sweep
+from engine.flows import flatten, just_taken, recover, sweep
 from tests import truth
 from tests.conformance.broker_bench import CALL, HIGH_CALL, D
 from tests.scenarios.test_desk_at_venues import TRADER, Outside, at
@@ -31,7 +31,7 @@ async def spread(it: Outside, side: Side = Side.BUY, stop: str = "0.50") -> Orde
         trade = replace(trade, direction=-1, version=trade.version + 1)
         order = replace(order, side=side, version=order.version + 1)
         await it.desk.commit(it.desk.event("entry2", trade.alert_id, trade, order))
-    await send.submit(it.desk, order)
+    await just_taken.submit(it.desk, order)
     await go(it, 8)
     (held,) = it.desk.book.open_trades()
     assert held.qty_open == 1

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from engine.domain.errors import BrokerAuthError
-from engine.flows import call_off, send
+from engine.flows import call_off, just_taken
 from engine.flows.heartbeat import Heartbeat
 from tests.scenarios.test_desk_at_venues import NAMES, at
 from tests.sim import Sim, run
@@ -26,7 +26,7 @@ async def test_a_start_that_is_not_let_in_gives_no_order_up(name):
     """At TopStepX an entry that had filled counted as cancelled, and what it bought had no stop."""
     async with at(name) as it:
         entry = await it.written()
-        await send.submit(it.desk, entry)
+        await just_taken.submit(it.desk, entry)
         await it.die()
         it.bench.venue.faults.lacks, it.bench.venue.faults.lacks_by = (ACCOUNTS[name],), 500
         await it.back()

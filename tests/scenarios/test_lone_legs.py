@@ -22,11 +22,11 @@ from engine.flows import (
     ends,
     fills,
     flatten,
+    just_taken,
     lone_legs,
     manage,
     recover,
     reported,
-    send,
     traded_outside,
 )
 from engine.market import NYSE
@@ -314,7 +314,7 @@ async def test_a_leg_that_filled_alone_is_closed_with_all_else():  # O-26
         for instrument, prices in QUOTES.items():
             it.bench.board.put(it.bench.quote_of(instrument, *prices))
         entry = await it.written(LEGS, 1, D("0.50"), D("0.20"))
-        await send.submit(it.desk, entry)
+        await just_taken.submit(it.desk, entry)
         await it.rest()
         await leg_filled(it, it.order(entry), 0, "2.00")
         await is_over(it, it.order(entry))
@@ -452,7 +452,7 @@ async def test_legs_that_are_set_apart_from_two_copies_are_two_trades():
             trade = replace(it.desk.book.trades[plain.trade_id], **more)
             entry = replace(plain, order_id=client_order_id(name), intent_id=name, **more)
             await it.desk.commit(it.desk.event("entry", trade.alert_id, trade, entry))
-            await send.submit(it.desk, entry)
+            await just_taken.submit(it.desk, entry)
             await it.rest()
             entry = it.order(entry)
             await leg_filled(it, entry, 1, "1.05")
@@ -475,7 +475,7 @@ async def whole(it: Outside) -> Order:
     for instrument, prices in QUOTES.items():
         it.bench.board.put(it.bench.quote_of(instrument, *prices))
     order = await it.written(LEGS, 1, D("1.20"), D("0.10"))
-    await send.submit(it.desk, order)
+    await just_taken.submit(it.desk, order)
     await go(it, 8)
     assert held(it) == {CALL: D(1), HIGH_CALL: D(-1)}
     return order

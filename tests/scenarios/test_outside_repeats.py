@@ -13,7 +13,17 @@ from engine.brokers import (
 )
 from engine.domain.errors import NotAllowed, OrderRejected, OrderStateUnknown, UserError
 from engine.domain.order import Order, OrderState, OrderType, Purpose
-from engine.flows import answers, call_off, doubt, manage, recover, resolve, send, unsettled
+from engine.flows import (
+    answers,
+    call_off,
+    doubt,
+    just_taken,
+    manage,
+    recover,
+    resolve,
+    send,
+    unsettled,
+)
 from tests import rig as desks
 from tests.rig import ADMIN, TRADER, d, spy
 from tests.scenarios.faulty_desk import moments
@@ -48,7 +58,7 @@ async def test_an_order_leaves_once_whoever_asks_for_it_while_it_is_under_way(op
     said = asyncio.create_task(rig.say(BUY))
     await moments(lambda: rig.outside.requests)
     (order,) = orders(rig, Purpose.ENTRY)
-    await send.submit(rig.desk, order)
+    await just_taken.submit(rig.desk, order)
     assert len(rig.outside.requests) == 1
     said.cancel()
     await asyncio.gather(said, return_exceptions=True)
@@ -66,7 +76,7 @@ async def test_an_order_that_ended_before_its_turn_never_leaves(opened, is_remem
         rig.desk.book.orders[order.order_id] = order
     else:
         rig.desk.book.orders.pop(order.order_id, None)
-    await send.submit(rig.desk, order)
+    await just_taken.submit(rig.desk, order)
     assert not rig.outside.requests
     assert not await call_off.ask_cancel(rig.desk, order, "too late"), "nor is it cancelled"
 
