@@ -33,18 +33,21 @@ async def on_end(desk: Desk, fill: BrokerFill) -> None:
 
 
 async def net(desk: Desk, account: str, unsure: Collection[Instrument]) -> None:
-    """Take shares that an exercise brought off others that are held the other way round.
+    """Take what an exercise brought, or was traded outside, off what is held the other way round.
 
-    A broker holds none both ways. As long as another leg may bring them back they stay apart; once
-    its spread is over and the broker's sum is ours, they have gone for what was held beside it.
+    A broker holds none both ways. As long as another leg may bring shares back they stay apart;
+    once its spread is over and the broker's sum is ours, they have gone for what was held beside
+    it. So has what was sold outside before the fill that had bought it was told.
     ``unsure``: what the broker holds otherwise than we do.
     """
     async with desk.lock(account):
-        for trade in [t for t in desk.book.trades.values() if t.account == account]:
+        mine = [t for t in desk.book.trades.values() if t.account == account]
+        for trade in sorted(mine, key=unasked.is_adopted):
             origin, _, symbol = trade.trade_id.rpartition("/")
             instrument = trade.legs[0].instrument
             position = desk.book.positions.get(f"{trade.trade_id}|{instrument.key}")
-            if symbol != trade.symbol or origin in desk.book.trades or instrument in unsure:
+            is_exercised = symbol == trade.symbol and origin not in desk.book.trades
+            if not (is_exercised or unasked.is_adopted(trade)) or instrument in unsure:
                 continue
             if trade.source == "external" and position is not None and position.qty:
                 await _net(desk, trade, position)
@@ -53,18 +56,20 @@ async def net(desk: Desk, account: str, unsure: Collection[Instrument]) -> None:
 async def _net(desk: Desk, trade: Trade, position: Position) -> None:
     free = max(abs(position.qty) - unasked.going(desk, trade), ZERO)
     out = unasked.out_of(desk, position, "NET", free, position.lots[0].price)
-    fill = replace(out, side=out.side.opposite, kind="exercise")
+    fill = replace(out, side=out.side.opposite)
     others = unasked.closing(desk, fill)
     qty = sum((part for _, _, part in others), ZERO)
     if not qty:
         return
+    kind: EndKind = "external" if unasked.is_adopted(trade) else "exercise"
+    came = "was traded outside" if unasked.is_adopted(trade) else "an exercise brought"
     parts = unasked.Parts(account=desk.book.accounts[trade.account])
     for other, held, part in [(trade, position, qty), *others]:
-        unasked.close(desk, parts, fill, other, held, part, "exercise")
+        unasked.close(desk, parts, fill, other, held, part, kind)
     if await unasked.commit(desk, fill, parts):
         await desk.tell(
             "admin",
-            f"{trade.account}: {qty:f} {trade.symbol} that an exercise brought ({trade.trade_id}) "
+            f"{trade.account}: {qty:f} {position.instrument.label} that {came} ({trade.trade_id}) "
             f"have gone for what was held the other way round, at {fill.price:f}. Nothing was sent "
             "because of it.",
             note_id=f"net-{fill.execution_id}",

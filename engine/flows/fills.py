@@ -11,7 +11,7 @@ from engine.domain.errors import Conflict, InvariantError
 from engine.domain.order import Order, Purpose
 from engine.domain.record import Record
 from engine.domain.trade import Execution, Position, Trade, TradeState
-from engine.flows import amend, aside, echo, effects, ends, own, traded_outside, water
+from engine.flows import amend, aside, echo, effects, ends, own, traded_outside, unasked, water
 from engine.flows.aside import compare_later
 from engine.reconcile import is_booked
 
@@ -187,7 +187,8 @@ async def _book(desk: Desk, fill: BrokerFill, order: Order, trade: Trade) -> Non
         for purpose in (Purpose.CLOSE, Purpose.STOP):
             desk.backoff.worked(effects.pace_of_exit(trade.trade_id, purpose))
         await _tell_odd(desk, fill, booking.order, booking.trade)
-    if booking.order.filled > booking.order.qty or booking.trade.qty_open < 0:
+    is_odd = booking.order.filled > booking.order.qty or booking.trade.qty_open < 0
+    if is_odd or unasked.is_both_ways(desk, order.account, fill.instrument):
         _doubt_soon(desk, order.broker)
 
 
@@ -198,7 +199,7 @@ def _is_unexpected(order: Order, booking: ledger.Booking) -> bool:
 
 
 def _doubt_soon(desk: Desk, broker: str) -> None:
-    """More than was ordered, or held: one of its executions may be wrong, or booked by hand."""
+    """More than was ordered, or held, or held both ways: what is so the lists of now say."""
     compare_later(desk, broker, FILL_WAIT_S, "filled too much")
 
 

@@ -112,8 +112,19 @@ def holders(desk: Desk, account: str, instrument: Instrument) -> Iterator[tuple[
 
 def _turn(trade: Trade) -> tuple[bool, bool, datetime]:
     """Of those that stand for no order of ours what an exercise brought comes last."""
-    is_adopted = trade.trade_id.endswith("-adopted")
-    return trade.source != "external", not is_adopted, trade.opened_at or trade.created_at
+    is_last = not is_adopted(trade)
+    return trade.source != "external", is_last, trade.opened_at or trade.created_at
+
+
+def is_adopted(trade: Trade) -> bool:
+    """Whether it stands for what was traded outside."""
+    return trade.trade_id.endswith("-adopted")
+
+
+def is_both_ways(desk: Desk, account: str, instrument: Instrument) -> bool:
+    """Whether what was traded outside is held the other way round than something else."""
+    held = [(trade, position.qty > 0) for trade, position in holders(desk, account, instrument)]
+    return len({is_long for _, is_long in held}) > 1 and any(is_adopted(t) for t, _ in held)
 
 
 def closing(

@@ -607,3 +607,27 @@ async def test_a_unit_that_is_worth_less_than_nothing_is_left_all_the_same(name)
         assert (spread.state, spread.close_reason) == (TradeState.CLOSED, "stop")
         assert spread.exit_price < 0
         await truth.ledger_identity(it.store)
+
+
+@pytest.mark.parametrize("is_spread", [True, False])
+async def test_what_was_sold_by_hand_before_its_fill_was_told_is_no_short_beside_it(is_spread):
+    """The broker held none: the close of the one was refused for good, the other kept its stop."""
+    async with at("alpaca") as it:
+        it.bench.venue.faults.drop_frames = 99
+        entry = await (it.enter_spread() if is_spread else it.enter(qty=1))
+        await by_hand(it, Side.SELL, CALL, "1.99")
+        fills = await it.bench.broker.fills_since("main", entry.created_at - timedelta(hours=1))
+        for fill in sorted(fills, key=lambda f: f.client_order_id == entry.order_id):
+            await send.on_fill(it.desk, fill)
+        it.bench.venue.faults.drop_frames = 0
+        await go(it, 12)
+        left = {} if not is_spread else {HIGH_CALL: D(-1)}
+        assert {key: qty for key, qty in held(it).items() if qty} == await at_venue(it) == left
+        assert [(t.symbol, t.direction, t.legs) for t in it.desk.book.open_trades()] == [
+            ("SPY", -1, (Leg(instrument=key),)) for key in left
+        ]
+        assert not [o for o in it.desk.book.orders.values() if not o.state.is_terminal]
+        assert told(it, f"1 {CALL.label} that was traded outside")
+        await recover.on_demand(it.desk)
+        assert not it.desk.health.get("reconcile main")
+        await truth.memory_equals_disk(it.desk)
