@@ -14,6 +14,7 @@ from engine.domain.order import Order, Purpose
 from engine.domain.record import changed
 from engine.domain.source import Handling
 from engine.domain.trade import TradeState
+from engine.flows import sweep
 from tests import rig as desks
 from tests.rig import AAPL, FUTURES, MIKE, NINJA, STOCKS, d
 
@@ -199,12 +200,12 @@ async def test_a_blocked_loop_makes_a_job_late_and_never_skips_or_repeats_it():
     )
     ran: list[datetime] = []
 
-    async def sweep() -> None:
+    async def swept() -> None:
         ran.append(rig.clock.now())
         await sweep.run(rig.desk)
 
     work = Supervisor(rig.desk)
-    work.every(1.0, sweep, "sweep")
+    work.every(1.0, swept, "sweep")
     rig.quote(AAPL, "199.98", "200.00")
     await rig.say(BUY, channel=STOCKS, author=MIKE)
     (asked,) = rig.approvals()
