@@ -616,9 +616,9 @@ async def test_what_was_sold_by_hand_before_its_fill_was_told_is_no_short_beside
         it.bench.venue.faults.drop_frames = 99
         entry = await (it.enter_spread() if is_spread else it.enter(qty=1))
         await by_hand(it, Side.SELL, CALL, "1.99")
-        fills = await it.bench.broker.fills_since("main", entry.created_at - timedelta(hours=1))
-        for fill in sorted(fills, key=lambda f: f.client_order_id == entry.order_id):
-            await send.on_fill(it.desk, fill)
+        found = await it.bench.broker.fills_since("main", entry.created_at - timedelta(hours=1))
+        for fill in sorted(found, key=lambda f: f.client_order_id == entry.order_id):
+            await fills.on_fill(it.desk, fill)
         it.bench.venue.faults.drop_frames = 0
         await go(it, 12)
         left = {} if not is_spread else {HIGH_CALL: D(-1)}
