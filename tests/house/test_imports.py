@@ -59,6 +59,7 @@ def test_empty_rooms_break_no_rule(small_house: Path) -> None:
         ("cogs/__init__.py", "storage"),
         ("cogs/__init__.py", "engine.brokers.paper"),
         ("engine/bus.py", "engine.flows"),
+        ("engine/flows/fills.py", "engine.flows.settle"),
     ],
 )
 def test_a_forbidden_import_goes_red(small_house: Path, room: str, imports: str) -> None:
@@ -66,3 +67,12 @@ def test_a_forbidden_import_goes_red(small_house: Path, room: str, imports: str)
     done = lint(small_house)
     assert done.returncode == 1, done.stdout
     assert "BROKEN" in done.stdout
+
+
+def test_stories_that_import_each_other_go_red(small_house: Path) -> None:
+    flows = small_house / "engine" / "flows"
+    (flows / "compare.py").write_text("from engine.flows import lists\n")
+    (flows / "lists.py").write_text("from engine.flows import compare\n")
+    done = lint(small_house)
+    assert done.returncode == 1, done.stdout
+    assert "No cycles are allowed" in done.stdout
