@@ -21,8 +21,6 @@ from engine.flows.load import load
 from engine.reports import reconcile as reconcile_report
 from engine.reports.reconcile import ReconcileReport
 
-__all__ = ["again", "compare", "load", "mend", "on_demand", "reconcile", "report", "start"]
-
 log = logging.getLogger(__name__)
 
 MEND_EVERY_S = 8.0

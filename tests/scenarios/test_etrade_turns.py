@@ -7,7 +7,7 @@ import pytest
 from engine.brokers._wire.lanes import Lanes, Window
 from engine.brokers.etrade.link import ALLOWED
 from engine.domain.order import OrderState
-from engine.flows import just_taken, recover, sweep, watch
+from engine.flows import compare, just_taken, sweep, watch
 from tests.conformance.broker_bench import D
 from tests.scenarios.test_desk_at_venues import Outside, at
 
@@ -83,4 +83,4 @@ async def test_one_alert_to_two_accounts_of_one_login_leaves_at_both_and_has_bot
 async def compared(it: Outside) -> None:
     """As after a start, and after a gap."""
     for _ in range(4):
-        await recover.compare(it.desk, it.name)
+        await compare.compare(it.desk, it.name)

@@ -12,7 +12,18 @@ from engine.domain.desk import AlertState
 from engine.domain.errors import BrokerUnavailable, OrderRejected
 from engine.domain.order import OrderState, OrderType, Purpose, Side
 from engine.domain.trade import Execution, Trade, TradeState
-from engine.flows import call_off, doubt, flatten, hear, manage, recover, reported, sweep, watch
+from engine.flows import (
+    call_off,
+    compare,
+    doubt,
+    flatten,
+    hear,
+    manage,
+    recover,
+    reported,
+    sweep,
+    watch,
+)
 from engine.flows.fills import on_fill
 from tests import rig as desks
 from tests.rig import TRADER, d, spy, told_fill
@@ -496,7 +507,7 @@ async def test_a_failed_read_concludes_nothing(rig):  # I-27
         rig.faults.fail_reads = 1
         before = (rig.trade(), list(rig.desk.book.orders.values()))
         with pytest.raises(BrokerUnavailable):
-            await recover.compare(rig.desk, "paper")
+            await compare.compare(rig.desk, "paper")
         rig.faults.fail_reads = 0
         assert (rig.trade(), list(rig.desk.book.orders.values())) == before, n
     rig.faults.fail_reads = 1

@@ -10,7 +10,7 @@ from engine.brokers.paper import PaperBroker, PaperSettings
 from engine.domain.errors import BrokerUnavailable, RateLimited
 from engine.domain.order import Purpose
 from engine.domain.source import RouteRule
-from engine.flows import fills, recover, reported, watch
+from engine.flows import compare, fills, recover, reported, watch
 from engine.flows.answers import of_each
 from storage.memory import MemoryVault
 from tests import rig as desks
@@ -89,7 +89,7 @@ async def test_an_account_is_compared_though_another_one_cannot_be_read(rig):
     rig.desk.brokers["mute"].inner._book.cash["b"] += 500
     for _ in range(2):
         with pytest.raises(BrokerUnavailable):
-            await recover.compare(rig.desk, "mute")
+            await compare.compare(rig.desk, "mute")
     assert rig.desk.book.accounts["b"].deposits_usd == 100_500
     assert rig.desk.book.accounts["a"].deposits_usd == 100_000
 
@@ -125,7 +125,7 @@ async def test_a_login_that_hangs_costs_no_time_out_for_each_of_its_accounts():
     mute.positions = hangs
     began = asyncio.get_running_loop().time()
     with pytest.raises(BrokerUnavailable):
-        await recover.compare(desk, "mute")
+        await compare.compare(desk, "mute")
     assert asyncio.get_running_loop().time() - began < 0.7
     assert asked == list(names)
     await made.close()
