@@ -45,8 +45,11 @@ from engine.domain.errors import TradeStreamError
 from engine.domain.record import Record
 from engine.feeds import Feed, QuoteBoard
 from engine.feeds._several import Several
-from engine.flows import hear, heartbeat, learning, monitor, recover, settle, sweep, watch
-from engine.flows.sources import Sources
+from engine.flows import sweep
+from engine.flows.brokers import hear, heartbeat, recover, watch
+from engine.flows.common.sources import Sources
+from engine.flows.exits import monitor, settle
+from engine.flows.limits import learning
 from engine.headlines import Headlines
 from engine.history import History
 from engine.quality import Quality

@@ -12,7 +12,7 @@ from bot.reply import Press
 from engine.domain.desk import Approval
 from engine.domain.errors import NotAllowed, TradeStreamError, UserError
 from engine.domain.money import ZERO
-from engine.flows import approve
+from engine.flows.trades import approve
 
 if TYPE_CHECKING:
     from bot.app import App

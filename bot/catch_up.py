@@ -17,8 +17,9 @@ from engine.desk import Desk
 from engine.domain.desk import Intake
 from engine.domain.errors import StoreUnavailable
 from engine.domain.trade import TradeState
-from engine.flows import take_alert, withdraw
-from engine.flows.turns import Turn
+from engine.flows.alerts import take_alert
+from engine.flows.alerts.turns import Turn
+from engine.flows.trades import withdraw
 
 if TYPE_CHECKING:
     from bot.client import DeskBot

@@ -17,7 +17,7 @@ from engine.copilot.question import Asked, read
 from engine.copilot.topics import rules
 from engine.domain.desk import Who
 from engine.domain.errors import UserError
-from engine.flows import ask
+from engine.flows.common import ask
 from engine.market import new_york_date
 from engine.reports.answer import AnswerReport
 

@@ -8,7 +8,8 @@ from bot.forms import Field, Form, Values
 from bot.reply import Press
 from engine.domain.curbs import FreezeScope, OverrideTarget
 from engine.domain.errors import UserError
-from engine.flows import breaker, curbs
+from engine.flows.acts import breaker
+from engine.flows.limits import curbs
 
 if TYPE_CHECKING:
     from bot.app import App

@@ -25,7 +25,10 @@ from bot.numbers import number, optional_number
 from bot.questions.loosen_stop import loosen_question
 from bot.reply import Press
 from engine.domain.errors import ApprovalExpired, NotAllowed, UserError
-from engine.flows import halt, journal, loosen, manage, mode, modify, rewrite
+from engine.flows.acts import halt
+from engine.flows.alerts import rewrite
+from engine.flows.common import journal, mode
+from engine.flows.trades import loosen, manage, modify
 
 if TYPE_CHECKING:
     from bot.app import App

@@ -12,7 +12,8 @@ from engine.domain.desk import AlertRecord
 from engine.domain.errors import UserError
 from engine.domain.order import Intent
 from engine.domain.source import SourceProfile
-from engine.flows import decide, facts, referring
+from engine.flows.alerts import decide, referring
+from engine.flows.limits import facts
 from engine.parsers import read
 from engine.reports import alert_card
 

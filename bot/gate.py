@@ -10,7 +10,7 @@ from bot import disclaimer, reply
 from bot.access import PERMISSIONS, Access, Caller, ChannelFacts, Overwrite, Refusal, Role
 from engine.domain.desk import Who
 from engine.domain.errors import NotAllowed, UserError
-from engine.flows import links
+from engine.flows.limits import links
 
 if TYPE_CHECKING:
     from bot.app import App

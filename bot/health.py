@@ -13,7 +13,7 @@ from bot import gauges
 from bot.config.values import is_loopback
 from bot.reading.status import status_of
 from engine.domain.errors import ConfigError
-from engine.flows import mode
+from engine.flows.common import mode
 
 if TYPE_CHECKING:
     from bot.app import App

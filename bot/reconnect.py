@@ -18,7 +18,7 @@ from engine.domain.errors import (
     TradeStreamError,
     UserError,
 )
-from engine.flows import recover
+from engine.flows.brokers import recover
 
 if TYPE_CHECKING:
     from bot.app import App

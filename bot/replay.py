@@ -31,7 +31,11 @@ from engine.domain.trade import Account, Execution, LedgerEntry, Trade, TradeSta
 from engine.exits import ExitRule
 from engine.feeds import QuoteBoard
 from engine.feeds.recorded import RecordedFeed
-from engine.flows import approve, hear, monitor, recover, settle, sweep, take_alert
+from engine.flows import sweep
+from engine.flows.alerts import take_alert
+from engine.flows.brokers import hear, recover
+from engine.flows.exits import monitor, settle
+from engine.flows.trades import approve
 from engine.market import Calendar
 from engine.reports import unit_label
 from engine.reports.replay import Case

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from discord import app_commands
 
-from engine.flows import watchlist
+from engine.flows.common import watchlist
 
 if TYPE_CHECKING:
     from bot.app import App

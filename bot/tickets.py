@@ -12,8 +12,9 @@ from bot.reply import Press
 from engine.domain.desk import Who
 from engine.domain.errors import UserError
 from engine.domain.order import Order, OrderState, Side
-from engine.flows import drafting, manage, manual
-from engine.flows.drafting import Draft, Planned, Wanted
+from engine.flows.alerts import drafting, manual
+from engine.flows.alerts.drafting import Draft, Planned, Wanted
+from engine.flows.trades import manage
 from engine.reports import ticket as report
 
 if TYPE_CHECKING:

@@ -27,7 +27,7 @@ from bot.questions.approve import approve_or_ask
 from bot.reply import Press
 from engine.domain.desk import Approval, ApprovalState
 from engine.domain.errors import ApprovalExpired
-from engine.flows import approve
+from engine.flows.trades import approve
 
 if TYPE_CHECKING:
     from bot.app import App

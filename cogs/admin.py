@@ -10,7 +10,7 @@ from bot import dialogs, reply
 from bot.client import DeskBot
 from bot.confirm import ask_first
 from bot.questions.flatten import close_everything, ended
-from engine.flows import halt
+from engine.flows.acts import halt
 
 Press = discord.Interaction[DeskBot]
 

@@ -21,7 +21,7 @@ from bot.suggest import among
 from engine.desk import Desk
 from engine.domain.alert import Asset
 from engine.domain.desk import AlertState
-from engine.flows import second_look
+from engine.flows.alerts import second_look
 
 Press = discord.Interaction[DeskBot]
 Status = Literal["held", "rejected", "risk", "routed", "filled", "closed", "withdrawn", "error"]

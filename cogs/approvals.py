@@ -15,8 +15,8 @@ from bot.reading import approvals as approval_reading
 from bot.suggest import among
 from bot.views import approval_view
 from engine.domain.errors import UserError
-from engine.flows import approve as deciding
-from engine.flows import modify as changing
+from engine.flows.trades import approve as deciding
+from engine.flows.trades import modify as changing
 
 Press = discord.Interaction[DeskBot]
 _PER_PAGE = 10

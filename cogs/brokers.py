@@ -18,7 +18,9 @@ from bot.numbers import number
 from bot.reply import Press as AnyPress
 from bot.suggest import among
 from engine.domain.errors import NotAllowed, UserError
-from engine.flows import broker_switch, by_hand, mode, recover, routes
+from engine.flows.brokers import by_hand, recover
+from engine.flows.common import broker_switch, mode
+from engine.flows.limits import routes
 
 Press = discord.Interaction[DeskBot]
 

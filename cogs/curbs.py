@@ -19,8 +19,9 @@ from bot.suggest import among
 from engine.domain.curbs import FreezeScope, OverrideTarget
 from engine.domain.errors import UserError
 from engine.domain.order import Side
-from engine.flows import curbs, drafting, manual
-from engine.flows.drafting import Wanted
+from engine.flows.alerts import drafting, manual
+from engine.flows.alerts.drafting import Wanted
+from engine.flows.limits import curbs
 from engine.reports import gates
 
 Press = discord.Interaction[DeskBot]

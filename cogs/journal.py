@@ -14,7 +14,8 @@ from bot.incoming import raw_alert
 from bot.lasting import below
 from bot.suggest import among
 from engine.domain.errors import UserError
-from engine.flows import follow, journal
+from engine.flows.common import journal
+from engine.flows.trades import follow
 from engine.reports.journal import Outcome, Wanted, week_before
 
 Press = discord.Interaction[DeskBot]

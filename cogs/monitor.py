@@ -15,7 +15,7 @@ from bot.panel import reading
 from bot.panel.buttons import stop_question
 from bot.suggest import among
 from engine.domain.errors import UserError
-from engine.flows import listening
+from engine.flows.alerts import listening
 
 Press = discord.Interaction[DeskBot]
 Action = Literal["list", "add", "edit", "remove"]

@@ -23,7 +23,8 @@ from bot.suggest import among
 from engine.domain import words
 from engine.domain.errors import UserError
 from engine.domain.order import Order
-from engine.flows import follow, manage, resolve
+from engine.flows.brokers import resolve
+from engine.flows.trades import follow, manage
 
 Press = discord.Interaction[DeskBot]
 

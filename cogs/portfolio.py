@@ -23,7 +23,7 @@ from bot.drawn import with_chart
 from bot.reading.sides import offered
 from bot.reading.status import status_of
 from bot.suggest import among
-from engine.flows import manage
+from engine.flows.trades import manage
 from engine.reports.positions import Sort
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from discord.ext import commands
 from bot import dialogs, reply
 from bot.cards import limits as limits_card
 from bot.client import DeskBot
-from engine.flows import breaker
+from engine.flows.acts import breaker
 
 Press = discord.Interaction[DeskBot]
 

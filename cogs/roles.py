@@ -12,7 +12,7 @@ from bot.client import DeskBot
 from bot.confirm import Question, ask_first
 from bot.suggest import among
 from engine.domain.errors import UserError
-from engine.flows import links
+from engine.flows.limits import links
 
 Press = discord.Interaction[DeskBot]
 AnyPress = discord.Interaction[Any]

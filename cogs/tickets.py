@@ -11,7 +11,7 @@ from bot.client import DeskBot
 from bot.numbers import number, optional_number
 from engine.domain.errors import UserError
 from engine.domain.order import Side
-from engine.flows.drafting import Wanted
+from engine.flows.alerts.drafting import Wanted
 
 Press = discord.Interaction[DeskBot]
 Unit = Literal["shares", "contracts", "usd", "risk-pct"]

@@ -13,8 +13,8 @@ from bot.confirm import Question, ask_first
 from bot.reading.market import MarketReading
 from bot.reply import Press as AnyPress
 from bot.suggest import among
-from engine.flows import watchlist
-from engine.flows.watchlist import Outcome
+from engine.flows.common import watchlist
+from engine.flows.common.watchlist import Outcome
 from engine.symbols import symbols_in
 
 Press = discord.Interaction[DeskBot]

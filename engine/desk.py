@@ -74,9 +74,9 @@ class Desk(Background):
         self.checks = checks
         self.exit_rules = exit_rules
         self.settle = settle
-        """Brings one trade's exits to what is wanted: ``flows/settle``."""
+        """Brings one trade's exits to what is wanted: ``flows/exits/settle``."""
         self.compare = compare
-        """Compares the books with one broker: ``flows/recover``."""
+        """Compares the books with one broker: ``flows/brokers/recover``."""
         self.calendars = calendars or {"future": CME, "crypto": ALWAYS}
         self.book = Book()
         self.bus = Bus()

@@ -9,7 +9,7 @@ from bot.cards import chart as chart_card
 from bot.cards import market as market_card
 from bot.cards import metrics as metrics_card
 from bot.cards import watchlist as watchlist_card
-from engine.flows.watchlist import Change, Outcome
+from engine.flows.common.watchlist import Change, Outcome
 from engine.reports import chart
 from tests import market_sheets as made
 from tests.unit.reports.examples import NOW, frame

@@ -22,7 +22,10 @@ from engine.domain.quote import Quote
 from engine.domain.source import Handling, SourceProfile, TargetRule
 from engine.domain.trade import Trade
 from engine.feeds import QuoteBoard
-from engine.flows import hear, monitor, recover, settle, sweep, take_alert
+from engine.flows import sweep
+from engine.flows.alerts import take_alert
+from engine.flows.brokers import hear, recover
+from engine.flows.exits import monitor, settle
 from engine.risk.load import load_checks
 from engine.store import Store, Vault
 from storage.memory import MemoryStore, MemoryVault

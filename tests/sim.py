@@ -8,7 +8,8 @@ from typing import Any
 
 from engine.clock import ManualClock
 from engine.domain.instrument import Instrument
-from engine.flows import sweep, watch
+from engine.flows import sweep
+from engine.flows.brokers import watch
 from tests import rig as desks
 from tests.conformance.faulty_broker import Faults
 from tests.rig import START, spy

@@ -2,7 +2,7 @@
 
 from bot.actions import Values
 from engine.domain.order import Side
-from engine.flows.drafting import Wanted
+from engine.flows.alerts.drafting import Wanted
 
 TAIL = "[@ PRICE] [stop STOP] [target TARGET]"
 

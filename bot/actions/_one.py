@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from engine.domain.errors import ActionSyntaxError, UserError
 from engine.domain.trade import Trade
-from engine.flows import follow, manage
+from engine.flows.trades import follow, manage
 
 if TYPE_CHECKING:
     from bot.app import App

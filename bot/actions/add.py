@@ -8,7 +8,7 @@ from bot.actions import Action, Asker, Said, Values
 from bot.actions._one import trade_of
 from engine.domain.desk import Who
 from engine.domain.order import Side
-from engine.flows.drafting import Wanted
+from engine.flows.alerts.drafting import Wanted
 
 if TYPE_CHECKING:
     from bot.app import App

@@ -11,7 +11,7 @@ from bot.questions.cancel import cancel_all_question, cancel_stops_question
 from engine.domain.desk import Who
 from engine.domain.errors import NotAllowed, UserError
 from engine.domain.order import Purpose
-from engine.flows import unprotect
+from engine.flows.acts import unprotect
 
 if TYPE_CHECKING:
     from bot.app import App

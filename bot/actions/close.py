@@ -9,7 +9,7 @@ from bot.actions._one import named_trades, trade_of
 from bot.buttons.trade import close_question
 from bot.questions.close_each import close_symbol, is_one_thing
 from engine.domain.desk import Who
-from engine.flows import follow, manage
+from engine.flows.trades import follow, manage
 
 if TYPE_CHECKING:
     from bot.app import App

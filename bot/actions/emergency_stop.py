@@ -7,7 +7,7 @@ from bot.actions import Action, Asker, Said, Values
 from bot.actions.close_all import ask_all
 from bot.questions import flatten
 from engine.domain.desk import Who
-from engine.flows import halt
+from engine.flows.acts import halt
 
 if TYPE_CHECKING:
     from bot.app import App

@@ -8,7 +8,7 @@ from bot.buttons.trade import trade_view
 from bot.cards import trade_card
 from bot.reading.news import NewsReading
 from engine.domain.desk import Who
-from engine.flows import follow, manage
+from engine.flows.trades import follow, manage
 
 if TYPE_CHECKING:
     from bot.app import App

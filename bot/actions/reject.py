@@ -7,7 +7,7 @@ from bot.actions import Action, Asker, Said, Values
 from bot.questions.approve import approval_id_of
 from bot.text import safe_line
 from engine.domain.desk import Who
-from engine.flows import approve
+from engine.flows.trades import approve
 
 if TYPE_CHECKING:
     from bot.app import App

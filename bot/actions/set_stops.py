@@ -11,7 +11,7 @@ from bot.reply import Press
 from engine.domain.desk import Who
 from engine.domain.errors import NotAllowed, TradeStreamError, UserError
 from engine.domain.trade import Trade
-from engine.flows import manage
+from engine.flows.trades import manage
 
 if TYPE_CHECKING:
     from bot.app import App

@@ -8,7 +8,7 @@ from bot.actions._one import trade_of
 from bot.questions.loosen_stop import loosen_question
 from bot.text import safe_line
 from engine.domain.desk import Who
-from engine.flows import loosen, manage
+from engine.flows.trades import loosen, manage
 
 if TYPE_CHECKING:
     from bot.app import App

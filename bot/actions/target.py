@@ -7,7 +7,7 @@ from bot.actions import Action, Asker, Said, Values
 from bot.actions._one import trade_of
 from bot.text import safe_line
 from engine.domain.desk import Who
-from engine.flows import manage
+from engine.flows.trades import manage
 
 if TYPE_CHECKING:
     from bot.app import App

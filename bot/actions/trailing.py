@@ -7,7 +7,7 @@ from bot.actions import Action, Asker, Offer, Said, Values
 from bot.actions._one import named_trades, trade_of
 from bot.text import safe_line
 from engine.domain.desk import Who
-from engine.flows import follow, manage
+from engine.flows.trades import follow, manage
 
 if TYPE_CHECKING:
     from bot.app import App

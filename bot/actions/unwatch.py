@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from bot.actions import Action, Asker, Offer, Said, Values
 from bot.text import safe_line
 from engine.domain.desk import Who
-from engine.flows import watchlist
+from engine.flows.common import watchlist
 
 if TYPE_CHECKING:
     from bot.app import App

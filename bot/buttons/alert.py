@@ -11,7 +11,7 @@ from bot.lasting import Lasting, below
 from bot.reply import Press
 from engine.domain import words
 from engine.domain.desk import AlertRecord, AlertState, Who
-from engine.flows import second_look
+from engine.flows.alerts import second_look
 from engine.reports.alerts import signal_words
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from bot.lasting import Lasting, below
 from bot.reply import Press
 from engine.domain.errors import UserError
 from engine.domain.trade import Trade, TradeState
-from engine.flows import follow, manage
+from engine.flows.trades import follow, manage
 
 if TYPE_CHECKING:
     from bot.app import App

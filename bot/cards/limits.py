@@ -9,7 +9,7 @@ import discord
 from bot import text
 from bot.cards._layout import Tone, card
 from engine.domain.refusal import Gauge
-from engine.flows.breaker import Past
+from engine.flows.acts.breaker import Past
 from engine.reports.limits import AccountLimits, LimitsReport, used_pct
 
 _CELLS = 5

@@ -6,7 +6,7 @@ import discord
 
 from bot import text
 from bot.cards._layout import Tone, card
-from engine.flows.watchlist import Change, Outcome
+from engine.flows.common.watchlist import Change, Outcome
 from engine.reports import Missing, Stamp
 from engine.reports.watchlist import Row, WatchlistReport
 

@@ -18,7 +18,9 @@ from bot.lasting import Lasting, choice, choices
 from bot.questions.flatten import close_everything, ended
 from bot.reply import Press
 from engine.domain.errors import UserError
-from engine.flows import curbs, halt, listening
+from engine.flows.acts import halt
+from engine.flows.alerts import listening
+from engine.flows.limits import curbs
 from engine.reports.panel import SECTIONS, PanelReport, Section
 
 if TYPE_CHECKING:

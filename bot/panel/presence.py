@@ -7,7 +7,7 @@ import discord
 
 from bot.reading.status import status_of
 from bot.reply import UNWELL
-from engine.flows import listening
+from engine.flows.alerts import listening
 from engine.reports import Missing, panel
 from engine.reports.status import StatusReport
 

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from bot.reading.status import status_of
 from engine.domain.desk import Intake
-from engine.flows import curbs, listening
+from engine.flows.alerts import listening
+from engine.flows.limits import curbs
 from engine.reports import alerts, monitor, panel, trades
 from engine.reports.pnl import PnlReport
 

@@ -7,7 +7,8 @@ from bot.confirm import Question
 from bot.reply import Press
 from engine.domain.desk import Who
 from engine.domain.errors import UserError
-from engine.flows import approve, mode
+from engine.flows.common import mode
+from engine.flows.trades import approve
 
 if TYPE_CHECKING:
     from bot.app import App

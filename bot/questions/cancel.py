@@ -8,7 +8,7 @@ from bot.confirm import Question
 from bot.reply import Press
 from engine.domain.desk import Who
 from engine.domain.errors import NotAllowed, UserError
-from engine.flows import cancel, unprotect
+from engine.flows.acts import cancel, unprotect
 
 if TYPE_CHECKING:
     from bot.app import App

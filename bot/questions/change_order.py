@@ -9,7 +9,7 @@ from bot.confirm import Question
 from bot.reply import Press
 from engine.domain.desk import Who
 from engine.domain.order import OrderState
-from engine.flows import reprice
+from engine.flows.trades import reprice
 
 if TYPE_CHECKING:
     from bot.app import App

@@ -11,7 +11,7 @@ from bot.reply import Press
 from engine.domain.errors import TradeStreamError, UserError
 from engine.domain.money import ZERO
 from engine.domain.trade import Trade
-from engine.flows import manage
+from engine.flows.trades import manage
 from engine.reports import Missing
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from bot.questions.close_each import listed
 from bot.reply import Press
 from engine.domain.errors import UserError
 from engine.domain.trade import Trade
-from engine.flows import flatten
+from engine.flows.acts import flatten
 
 if TYPE_CHECKING:
     from bot.app import App

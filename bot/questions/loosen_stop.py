@@ -9,7 +9,7 @@ from bot.reply import Press
 from engine.domain.desk import Who
 from engine.domain.errors import UserError
 from engine.domain.trade import Trade
-from engine.flows import follow, loosen
+from engine.flows.trades import follow, loosen
 
 if TYPE_CHECKING:
     from bot.app import App

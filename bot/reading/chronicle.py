@@ -16,8 +16,8 @@ from engine.domain.desk import AlertRecord, Document, Who
 from engine.domain.errors import UserError
 from engine.domain.order import Intent
 from engine.domain.trade import Trade, TradeState
-from engine.flows import journal as writing
-from engine.flows import manage
+from engine.flows.common import journal as writing
+from engine.flows.trades import manage
 from engine.reports import explain, price_path, why
 from engine.reports import journal as diary
 from engine.reports.trade_card import TradeCard

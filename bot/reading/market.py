@@ -10,7 +10,7 @@ from engine.domain.candle import LENGTH, Candles, Timeframe
 from engine.domain.errors import UserError
 from engine.domain.instrument import Instrument, stock
 from engine.domain.trade import Trade
-from engine.flows import watchlist
+from engine.flows.common import watchlist
 from engine.market import new_york_date
 from engine.portfolio.beta import MARKET
 from engine.portfolio.sectors import SECTOR_FUNDS

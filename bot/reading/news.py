@@ -8,7 +8,7 @@ from engine.domain.errors import UserError
 from engine.domain.instrument import Instrument
 from engine.domain.news import no_news
 from engine.domain.trade import Trade
-from engine.flows import watchlist
+from engine.flows.common import watchlist
 from engine.market import new_york_date
 from engine.reports import news
 from engine.symbols import instrument_named

@@ -12,7 +12,9 @@ from engine.domain.errors import BrokerAuthError, TradeStreamError, UserError
 from engine.domain.instrument import Instrument
 from engine.domain.trade import Account
 from engine.feeds import Troubled
-from engine.flows import broker_switch, recover, routes, shut_out
+from engine.flows.brokers import recover
+from engine.flows.common import broker_switch, shut_out
+from engine.flows.limits import routes
 from engine.market import new_york_date
 from engine.reports import Frame
 from engine.reports import brokers as lines

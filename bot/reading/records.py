@@ -18,7 +18,8 @@ from engine.domain.instrument import Instrument
 from engine.domain.money import Price, Qty
 from engine.domain.order import Intent, Order
 from engine.domain.trade import Account, LedgerEntry, Trade, TradeState
-from engine.flows import facts, mode
+from engine.flows.common import mode
+from engine.flows.limits import facts
 from engine.market import NYSE, Calendar, Market
 from engine.reports import (
     Frame,

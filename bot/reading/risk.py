@@ -13,7 +13,7 @@ from engine.domain.errors import UserError
 from engine.domain.instrument import Instrument
 from engine.domain.money import ZERO
 from engine.domain.trade import Account, Position, Trade
-from engine.flows import facts
+from engine.flows.limits import facts
 from engine.portfolio.beta import MARKET
 from engine.portfolio.closes import Closes
 from engine.portfolio.greeks import Sensitivities

@@ -9,27 +9,15 @@ from functools import partial
 from engine.desk import Desk
 from engine.domain.order import Order, OrderState, Purpose
 from engine.exits.plan import is_protected
-from engine.flows import (
-    approve,
-    call_off,
-    capable,
-    doubt,
-    facts,
-    fewer,
-    halt,
-    left_behind,
-    lone_legs,
-    manual,
-    monitor,
-    opening,
-    prop,
-    recover,
-    second_truth,
-    send,
-    settle,
-    together,
-    water,
-)
+from engine.flows.acts import halt, lone_legs, prop
+from engine.flows.alerts import manual
+from engine.flows.brokers import left_behind, opening, recover
+from engine.flows.common import together
+from engine.flows.exits import monitor, second_truth, settle
+from engine.flows.holdings import capable, fewer, water
+from engine.flows.limits import facts
+from engine.flows.orders import call_off, doubt, send
+from engine.flows.trades import approve
 from engine.market import new_york_date
 
 SWEEP_WAIT_S = 0.5

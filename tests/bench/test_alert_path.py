@@ -25,7 +25,8 @@ from engine.domain.instrument import Instrument, option
 from engine.domain.order import OrderState
 from engine.domain.quote import Quote
 from engine.domain.trade import Trade, TradeState
-from engine.flows import call_off, take_alert
+from engine.flows.alerts import take_alert
+from engine.flows.orders import call_off
 from engine.market import ALWAYS
 from storage.sql import SqlStore, SqlVault
 from tests import rig as desks

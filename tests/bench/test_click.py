@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.flows import call_off
+from engine.flows.orders import call_off
 from tests.bench.meter import Watch, line, say
 from tests.discord.kit import NAMED, QUIET, SPY, Desk, desk
 

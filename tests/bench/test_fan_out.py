@@ -12,7 +12,8 @@ import pytest
 from engine.brokers.paper import PaperBroker, PaperSettings
 from engine.domain.order import Intent
 from engine.domain.source import RouteRule
-from engine.flows import recover, take_alert
+from engine.flows.alerts import take_alert
+from engine.flows.brokers import recover
 from engine.market import ALWAYS
 from storage.memory import MemoryVault
 from tests.bench.meter import line, say

@@ -15,7 +15,9 @@ from engine.brokers.paper import AlwaysOpen, PaperBroker, PaperSettings
 from engine.clock import SystemClock
 from engine.domain.order import Order
 from engine.feeds import QuoteBoard
-from engine.flows import call_off, recover, take_alert
+from engine.flows.alerts import take_alert
+from engine.flows.brokers import recover
+from engine.flows.orders import call_off
 from engine.market import ALWAYS
 from storage.sql import SqlStore, SqlVault
 from tests import rig as desks

@@ -23,7 +23,8 @@ from engine.brokers.paper import AlwaysOpen
 from engine.clock import SystemClock
 from engine.domain.instrument import Instrument, future, stock, third_friday
 from engine.domain.order import Order, OrderState
-from engine.flows import call_off, doubt, watch
+from engine.flows.brokers import watch
+from engine.flows.orders import call_off, doubt
 from storage.sql import SqlStore
 from tests.bench.history import KEY
 from tests.bench.meter import line, say

@@ -24,7 +24,9 @@ from engine.domain.desk import AlertState
 from engine.domain.instrument import Instrument, front_future
 from engine.domain.order import OrderState
 from engine.domain.source import RouteRule
-from engine.flows import call_off, hear, recover, take_alert
+from engine.flows.alerts import take_alert
+from engine.flows.brokers import hear, recover
+from engine.flows.orders import call_off
 from engine.market import ALWAYS
 from tests.bench.far_topstepx import ACCOUNT
 from tests.bench.meter import fsync_ms, line, say

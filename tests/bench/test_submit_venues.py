@@ -21,7 +21,9 @@ from engine.brokers import BrokerOrder, OrderRequest, Setup
 from engine.domain.desk import AlertState
 from engine.domain.order import Order, OrderState
 from engine.domain.source import RouteRule
-from engine.flows import call_off, doubt, hear, recover, take_alert
+from engine.flows.alerts import take_alert
+from engine.flows.brokers import hear, recover
+from engine.flows.orders import call_off, doubt
 from engine.market import ALWAYS
 from tests.bench.meter import fsync_ms, line, say
 from tests.bench.test_alert_path import contract, desk_on, quote, words

@@ -9,7 +9,7 @@ from aiohttp import web
 from engine.brokers import Absent, BrokerOrder, Unclear
 from engine.domain.errors import BrokerUnavailable
 from engine.domain.order import OrderType, Side, Tif
-from engine.flows.answers import QUIET
+from engine.flows.common.answers import QUIET
 from tests.conformance.broker_bench import MES, SPY, START, Bench, gist
 from tests.conformance.venue_bench import VenueBench
 

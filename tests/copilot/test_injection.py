@@ -22,8 +22,8 @@ from engine.domain.copying import replace
 from engine.domain.desk import AlertRecord, AlertState, Document, Who
 from engine.domain.order import Intent, Order
 from engine.domain.trade import Trade
-from engine.flows import journal
-from engine.flows.decide import readable
+from engine.flows.alerts.decide import readable
+from engine.flows.common import journal
 from tests.copilot import book
 from tests.copilot import endpoint as e
 from tests.live import HandFeed, config_file

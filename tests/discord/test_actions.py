@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from bot.actions import _missed
 from engine.domain.desk import Who
-from engine.flows import links
+from engine.flows.limits import links
 from tests.discord.kit import NAMED, OTHER, SPY, desk, plain
 from tests.discord.test_buttons import _MANY
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from engine.flows import mode
+from engine.flows.common import mode
 from tests.discord.kit import NAMED, OTHER, desk, plain
 
 

@@ -3,7 +3,7 @@
 import asyncio
 
 from engine.domain.instrument import stock
-from engine.flows import curbs
+from engine.flows.limits import curbs
 from tests.discord.kit import AAPL, NAMED, SPY, Desk, desk, plain
 from tests.rig import ADMIN
 from tests.unit.portfolio.test_statistics import walk

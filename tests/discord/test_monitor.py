@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from bot.demo import world as demo
-from engine.flows import listening
+from engine.flows.alerts import listening
 from tests.discord.kit import Desk, desk, plain
 
 

@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from engine.clock import SystemClock
 from engine.feeds import FeedSetup
 from engine.feeds.alpaca import Alpaca
-from engine.flows import watchlist
+from engine.flows.common import watchlist
 from engine.headlines import Headlines
 from tests.conformance.venue_bench import MemoryTokens
 from tests.discord.kit import SPY, desk, plain

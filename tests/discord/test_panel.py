@@ -10,7 +10,7 @@ from bot.demo import world as demo
 from bot.panel import live as live_panel
 from bot.sandbox import Sandbox
 from bot.sandbox.message import Message
-from engine.flows import listening
+from engine.flows.alerts import listening
 from engine.reports.panel import SECTIONS
 from tests.discord.kit import Desk, desk, plain
 

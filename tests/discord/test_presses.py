@@ -13,7 +13,7 @@ from engine.domain.instrument import option
 from engine.domain.order import Order
 from engine.domain.source import Handling
 from engine.domain.trade import TradeState
-from engine.flows import approve
+from engine.flows.trades import approve
 from tests import rig
 from tests.discord.kit import NAMED, OTHER, desk, friday, plain
 from tests.discord.test_buttons import _MANY

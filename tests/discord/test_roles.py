@@ -1,6 +1,6 @@
 """/roles: Discord's own roles, and where a person's orders go."""
 
-from engine.flows import links
+from engine.flows.limits import links
 from tests.discord.kit import desk, plain
 
 

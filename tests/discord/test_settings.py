@@ -17,7 +17,7 @@ from engine.clock import ManualClock
 from engine.domain.desk import Document, Who
 from engine.domain.errors import NotAllowed, UserError
 from engine.domain.record import changed
-from engine.flows import halt
+from engine.flows.acts import halt
 from tests.discord.kit import desk, plain
 from tests.live import SPEC
 

@@ -12,7 +12,7 @@ from engine.domain.errors import UserError
 from engine.domain.instrument import stock
 from engine.domain.order import OrderState, Purpose
 from engine.domain.trade import TradeState
-from engine.flows import manage
+from engine.flows.trades import manage
 from tests.discord.kit import AAPL, NAMED, SPY, Desk, desk, plain
 from tests.rig import ADMIN
 

@@ -1,7 +1,7 @@
 """/watchlist as people use it."""
 
 from engine.domain.desk import Who
-from engine.flows import watchlist
+from engine.flows.common import watchlist
 from tests.discord.kit import desk, plain
 from tests.discord.test_charts import market
 

@@ -59,7 +59,7 @@ def test_empty_rooms_break_no_rule(small_house: Path) -> None:
         ("cogs/__init__.py", "storage"),
         ("cogs/__init__.py", "engine.brokers.paper"),
         ("engine/bus.py", "engine.flows"),
-        ("engine/flows/fills.py", "engine.flows.settle"),
+        ("engine/flows/booking/fills.py", "engine.flows.exits.settle"),
     ],
 )
 def test_a_forbidden_import_goes_red(small_house: Path, room: str, imports: str) -> None:

@@ -20,7 +20,11 @@ from engine.domain.errors import TradeStreamError
 from engine.domain.instrument import front_future
 from engine.domain.order import Purpose
 from engine.domain.source import Handling
-from engine.flows import approve, halt, manage, modify, recover, sweep, take_alert, withdraw
+from engine.flows import sweep
+from engine.flows.acts import halt
+from engine.flows.alerts import take_alert
+from engine.flows.brokers import recover
+from engine.flows.trades import approve, manage, modify, withdraw
 from storage.memory import MemoryStore, MemoryVault
 from tests import rig as desks
 from tests import truth

@@ -16,7 +16,7 @@ from engine.domain.order import PlannedTarget
 from engine.domain.quote import Leg, UnitQuote
 from engine.domain.trade import StopPlan, Trade, TradeState
 from engine.exits import View
-from engine.flows import quiet
+from engine.flows.exits import quiet
 from tests.rig import START, d
 
 RULES = parts.exit_rules(plugins.validated("engine.exits", {}, all_of_them=True))

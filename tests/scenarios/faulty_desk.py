@@ -3,7 +3,7 @@
 import asyncio
 
 from engine.domain.order import Order, Purpose
-from engine.flows import recover
+from engine.flows.brokers import recover
 from tests import rig as desks
 from tests import truth
 from tests.conformance.faulty_broker import Faults, FaultyBroker

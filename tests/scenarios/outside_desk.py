@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from engine.domain.errors import OrderStateUnknown, RateLimited
 from engine.domain.order import OrderType
-from engine.flows import watch
+from engine.flows.brokers import watch
 from tests import rig as desks
 from tests import truth
 from tests.conformance.faulty_broker import Faults, FaultyBroker

@@ -8,7 +8,9 @@ import pytest
 from engine.brokers import Absent, Unclear
 from engine.domain.order import OrderState, Purpose
 from engine.domain.trade import TradeState
-from engine.flows import absence, compare, doubt, glance, proof, watch
+from engine.flows.brokers import compare, glance, watch
+from engine.flows.holdings import proof
+from engine.flows.orders import absence, doubt
 from tests.rig import d
 from tests.scenarios.outside_desk import BUY, SAFE, alive, check, held, live, orders, watched
 from tests.scenarios.test_desk_at_venues import at

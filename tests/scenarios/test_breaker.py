@@ -3,7 +3,8 @@
 import pytest
 
 from engine.domain.errors import NotAllowed, UserError
-from engine.flows import breaker, facts
+from engine.flows.acts import breaker
+from engine.flows.limits import facts
 from engine.risk import only
 from engine.risk.daily_loss import DailyLoss
 from tests.rig import AAPL, ADMIN, LOOSE, MIKE, STOCKS, TRADER, d, profiles, start

@@ -10,8 +10,9 @@ from engine.domain.desk import Who
 from engine.domain.errors import BrokerUnavailable, NotAllowed, UserError
 from engine.domain.order import OrderState, Purpose, Side
 from engine.domain.trade import Execution, Trade, TradeState
-from engine.flows import by_hand, late_fill, recover, reported
-from engine.flows.fills import on_fill
+from engine.flows.booking import late_fill, reported
+from engine.flows.booking.fills import on_fill
+from engine.flows.brokers import by_hand, recover
 from tests import rig as desks
 from tests import truth
 from tests.rig import d, spy, told_fill

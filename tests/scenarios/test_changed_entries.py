@@ -9,7 +9,9 @@ from engine.domain.errors import UserError
 from engine.domain.order import OrderState, PlannedTarget
 from engine.domain.record import changed
 from engine.domain.source import Handling
-from engine.flows import fills, manual, modify, reported, reprice
+from engine.flows.alerts import manual
+from engine.flows.booking import fills, reported
+from engine.flows.trades import modify, reprice
 from tests import rig as desks
 from tests import truth
 from tests.rig import AAPL, LOOSE, TRADER, d, profiles, spy

@@ -11,7 +11,9 @@ import pytest
 from engine.domain.order import OrderState, OrderType, Purpose, Side
 from engine.domain.record import changed
 from engine.domain.trade import CloseRequest
-from engine.flows import flatten, manage, recover
+from engine.flows.acts import flatten
+from engine.flows.brokers import recover
+from engine.flows.trades import manage
 from tests.conformance.broker_bench import D
 from tests.scenarios.test_desk_at_venues import TRADER, at
 

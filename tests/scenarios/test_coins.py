@@ -8,8 +8,9 @@ from engine.domain.errors import OrderRejected
 from engine.domain.instrument import crypto
 from engine.domain.order import OrderType, Side, Tif
 from engine.domain.trade import TradeState
-from engine.flows import flatten, manual
-from engine.flows.drafting import Wanted
+from engine.flows.acts import flatten
+from engine.flows.alerts import manual
+from engine.flows.alerts.drafting import Wanted
 from tests import rig as desks
 from tests import truth
 from tests.conformance.faulty_broker import Faults, FaultyBroker

@@ -9,7 +9,10 @@ import pytest
 from engine.domain.instrument import crypto
 from engine.domain.order import Order, OrderState, PlannedTarget, Purpose, Tif
 from engine.domain.quote import Leg
-from engine.flows import call_off, flatten, just_taken, manage, recover
+from engine.flows.acts import flatten
+from engine.flows.brokers import recover
+from engine.flows.orders import call_off, just_taken
+from engine.flows.trades import manage
 from tests import truth
 from tests.conformance.alpaca_bench import bench as alpaca_bench
 from tests.conformance.broker_bench import D

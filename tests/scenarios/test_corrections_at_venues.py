@@ -7,7 +7,7 @@ import pytest
 
 from engine.domain.order import OrderType, Side
 from engine.domain.trade import Execution, LedgerEntry
-from engine.flows import recover
+from engine.flows.brokers import recover
 from tests import truth
 from tests.conformance.broker_bench import D
 from tests.scenarios.test_desk_at_venues import at

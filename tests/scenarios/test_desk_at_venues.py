@@ -37,20 +37,14 @@ from engine.domain.order import (
 )
 from engine.domain.quote import Leg
 from engine.domain.trade import Execution, StopPlan, Trade, TradeState
-from engine.flows import (
-    answers,
-    capable,
-    flatten,
-    halt,
-    hear,
-    just_taken,
-    manage,
-    recover,
-    send,
-    settle,
-    sweep,
-    watch,
-)
+from engine.flows import sweep
+from engine.flows.acts import flatten, halt
+from engine.flows.brokers import hear, recover, watch
+from engine.flows.common import answers
+from engine.flows.exits import settle
+from engine.flows.holdings import capable
+from engine.flows.orders import just_taken, send
+from engine.flows.trades import manage
 from engine.market import ALWAYS
 from engine.risk.load import load_checks
 from storage.memory import MemoryStore

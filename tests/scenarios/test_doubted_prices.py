@@ -8,8 +8,12 @@ import pytest
 from engine.domain.instrument import crypto, future
 from engine.domain.order import OrderType, Purpose, Side
 from engine.domain.record import changed
-from engine.flows import breaker, facts, manage, manual, recover
-from engine.flows.drafting import Wanted
+from engine.flows.acts import breaker
+from engine.flows.alerts import manual
+from engine.flows.alerts.drafting import Wanted
+from engine.flows.brokers import recover
+from engine.flows.limits import facts
+from engine.flows.trades import manage
 from engine.quality import Quality
 from tests import rig as desks
 from tests.conformance.faulty_broker import Faults, FaultyBroker

@@ -9,7 +9,8 @@ from engine.domain.instrument import option, stock
 from engine.domain.order import Order, OrderState, Purpose, Side
 from engine.domain.quote import Leg
 from engine.domain.trade import Execution, Lot, Position, Trade, TradeState
-from engine.flows import fills, recover
+from engine.flows.booking import fills
+from engine.flows.brokers import recover
 from storage.memory import MemoryStore, MemoryVault
 from tests import rig as desks
 from tests import truth

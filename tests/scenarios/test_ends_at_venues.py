@@ -14,8 +14,9 @@ from engine.domain.instrument import stock
 from engine.domain.order import OrderType, Side
 from engine.domain.quote import Leg
 from engine.domain.trade import Execution, TradeState
-from engine.flows import ends, expired, fills, recover
-from engine.flows.expired import _taken
+from engine.flows.booking import ends, expired, fills
+from engine.flows.booking.expired import _taken
+from engine.flows.brokers import recover
 from tests import truth
 from tests.conformance.broker_bench import CALL, HIGH_CALL, MES, START, D
 from tests.scenarios.test_desk_at_venues import Outside, at

@@ -7,7 +7,9 @@ import pytest
 from engine.brokers._wire.lanes import Lanes, Window
 from engine.brokers.etrade.link import ALLOWED
 from engine.domain.order import OrderState
-from engine.flows import compare, just_taken, sweep, watch
+from engine.flows import sweep
+from engine.flows.brokers import compare, watch
+from engine.flows.orders import just_taken
 from tests.conformance.broker_bench import D
 from tests.scenarios.test_desk_at_venues import Outside, at
 

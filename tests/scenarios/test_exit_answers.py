@@ -19,7 +19,9 @@ from engine.domain.errors import (
     OrderStateUnknown,
 )
 from engine.domain.order import OrderState, OrderType, Purpose
-from engine.flows import answers, flatten, send
+from engine.flows.acts import flatten
+from engine.flows.common import answers
+from engine.flows.orders import send
 from engine.market import NYSE
 from tests.rig import ADMIN, d, spy
 from tests.scenarios.outside_desk import BUY, HIDDEN, LISTED, SAFE, alive, check, held, live, orders

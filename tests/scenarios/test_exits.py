@@ -13,7 +13,9 @@ from engine.domain.order import Order, OrderType, Purpose
 from engine.domain.trade import Trade, TradeState
 from engine.exits import Wish
 from engine.exits.plan import apply
-from engine.flows import hear, manage, recover, sweep
+from engine.flows import sweep
+from engine.flows.brokers import hear, recover
+from engine.flows.trades import manage
 from tests import rig as desks
 from tests import truth
 from tests.conformance.faulty_broker import Faults, FaultyBroker

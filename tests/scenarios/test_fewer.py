@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from engine.domain.order import OrderState, Purpose
-from engine.flows import recover
+from engine.flows.brokers import recover
 from tests import rig as desks
 from tests import truth
 from tests.rig import d, spy

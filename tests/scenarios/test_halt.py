@@ -12,7 +12,11 @@ from engine.domain.order import Order, OrderState, Purpose
 from engine.domain.record import changed
 from engine.domain.source import Handling
 from engine.domain.trade import Trade, TradeState
-from engine.flows import approve, call_off, flatten, halt, manage, recover, sweep
+from engine.flows import sweep
+from engine.flows.acts import flatten, halt
+from engine.flows.brokers import recover
+from engine.flows.orders import call_off
+from engine.flows.trades import approve, manage
 from storage.memory import MemoryStore
 from storage.sql import SqlStore
 from tests import rig as desks

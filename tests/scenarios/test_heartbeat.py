@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from engine.domain.errors import BrokerAuthError, BrokerUnavailable, RateLimited
-from engine.flows import broker_switch, recover, shut_out
-from engine.flows.heartbeat import EVERY_S, LASTS_S, Heartbeat
+from engine.flows.brokers import recover
+from engine.flows.brokers.heartbeat import EVERY_S, LASTS_S, Heartbeat
+from engine.flows.common import broker_switch, shut_out
 from tests import rig as desks
 from tests.conformance.faulty_broker import Faults, FaultyBroker
 from tests.rig import Rig

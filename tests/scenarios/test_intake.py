@@ -13,7 +13,8 @@ from engine.domain.instrument import front_future
 from engine.domain.order import Order, OrderState, Purpose
 from engine.domain.source import Handling
 from engine.domain.trade import Trade, TradeState
-from engine.flows import approve, first_look, take_alert, withdraw
+from engine.flows.alerts import first_look, take_alert
+from engine.flows.trades import approve, withdraw
 from tests import rig as desks
 from tests.rig import FUTURES, NINJA, OPTIONS, RHEA, TRADER, d, spy
 

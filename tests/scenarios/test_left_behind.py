@@ -6,7 +6,10 @@ import pytest
 
 from engine.domain.errors import OrderRejected
 from engine.domain.order import Order, OrderState, OrderType, Purpose, Side
-from engine.flows import flatten, just_taken, recover, sweep
+from engine.flows import sweep
+from engine.flows.acts import flatten
+from engine.flows.brokers import recover
+from engine.flows.orders import just_taken
 from tests import truth
 from tests.conformance.broker_bench import CALL, HIGH_CALL, D
 from tests.scenarios.test_desk_at_venues import TRADER, Outside, at

@@ -4,8 +4,10 @@ import pytest
 
 from engine.domain.errors import BrokerUnavailable, NotOffered
 from engine.domain.order import OrderState, Side
-from engine.flows import flatten, manage, manual
-from engine.flows.drafting import Wanted, draft
+from engine.flows.acts import flatten
+from engine.flows.alerts import manual
+from engine.flows.alerts.drafting import Wanted, draft
+from engine.flows.trades import manage
 from tests.conformance.broker_bench import START, D
 from tests.scenarios.test_desk_at_venues import TRADER, at
 

@@ -5,7 +5,7 @@ import pytest
 from engine.domain.desk import Intake
 from engine.domain.errors import NotAllowed, UserError
 from engine.domain.trade import TradeState
-from engine.flows import listening
+from engine.flows.alerts import listening
 from tests import rig as desks
 from tests.rig import ADMIN, FUTURES, OPTIONS, TRADER, spy
 

@@ -5,8 +5,8 @@ import asyncio
 import pytest
 
 from engine.domain.errors import BrokerAuthError
-from engine.flows import call_off, just_taken
-from engine.flows.heartbeat import Heartbeat
+from engine.flows.brokers.heartbeat import Heartbeat
+from engine.flows.orders import call_off, just_taken
 from tests.scenarios.test_desk_at_venues import NAMES, at
 from tests.sim import Sim, run
 

@@ -18,17 +18,11 @@ from engine.domain.order import (
 from engine.domain.quote import Leg
 from engine.domain.trade import Execution, LedgerEntry, TradeState
 from engine.exits.plan import close_request
-from engine.flows import (
-    ends,
-    fills,
-    flatten,
-    just_taken,
-    lone_legs,
-    manage,
-    recover,
-    reported,
-    traded_outside,
-)
+from engine.flows.acts import flatten, lone_legs
+from engine.flows.booking import ends, fills, reported, traded_outside
+from engine.flows.brokers import recover
+from engine.flows.orders import just_taken
+from engine.flows.trades import manage
 from engine.market import NYSE
 from tests import truth
 from tests.conformance.broker_bench import CALL, HIGH_CALL, D

@@ -10,7 +10,9 @@ from engine.domain.instrument import stock
 from engine.domain.order import Order, OrderState, OrderType, Purpose, Side
 from engine.domain.quote import Leg
 from engine.domain.trade import Execution
-from engine.flows import doubt, echo, hear, recover, reported
+from engine.flows.booking import echo, reported
+from engine.flows.brokers import hear, recover
+from engine.flows.orders import doubt
 from tests import rig as desks
 from tests import truth
 from tests.conformance.faulty_broker import Faults, FaultyBroker

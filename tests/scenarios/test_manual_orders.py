@@ -11,18 +11,11 @@ from engine.domain.errors import NotAllowed, UserError
 from engine.domain.instrument import stock
 from engine.domain.order import OrderState, Purpose, Side
 from engine.domain.trade import TradeState
-from engine.flows import (
-    cancel,
-    curbs,
-    drafting,
-    flatten,
-    halt,
-    manage,
-    manual,
-    reprice,
-    unprotect,
-)
-from engine.flows.drafting import Wanted
+from engine.flows.acts import cancel, flatten, halt, unprotect
+from engine.flows.alerts import drafting, manual
+from engine.flows.alerts.drafting import Wanted
+from engine.flows.limits import curbs
+from engine.flows.trades import manage, reprice
 from tests import rig as desks
 from tests import truth
 from tests.rig import AAPL, ADMIN, LOOSE, OTHER, TRADER, VIEWER, Rig, d

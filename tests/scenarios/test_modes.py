@@ -10,7 +10,9 @@ from engine.domain.desk import AlertState
 from engine.domain.errors import NotAllowed, StoreUnavailable, UserError
 from engine.domain.order import OrderState, Purpose
 from engine.domain.trade import TradeState
-from engine.flows import broker_switch, manage, mode, send
+from engine.flows.common import broker_switch, mode
+from engine.flows.orders import send
+from engine.flows.trades import manage
 from tests import rig as desks
 from tests.rig import ADMIN, OTHER, TRADER, spy
 
@@ -219,7 +221,7 @@ async def test_live_and_switched_off_survive_a_restart():
     rig = await real_money()
     await go_live(rig)
     await broker_switch.disable(rig.desk, "paper", ADMIN, "maintenance")
-    from engine.flows import load
+    from engine.flows.brokers import load
 
     rig.desk.book.facts.clear()
     await load.load(rig.desk)

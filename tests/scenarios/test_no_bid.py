@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from engine.flows import breaker, facts
+from engine.flows.acts import breaker
+from engine.flows.limits import facts
 from tests import rig as desks
 from tests.rig import d, spy
 

@@ -5,7 +5,9 @@ from dataclasses import replace
 import pytest
 
 from engine.domain.order import OrderType, Side
-from engine.flows import facts, sweep, traded_outside
+from engine.flows import sweep
+from engine.flows.booking import traded_outside
+from engine.flows.limits import facts
 from storage.memory import MemoryStore
 from tests.conformance.broker_bench import D
 from tests.scenarios.test_desk_at_venues import NAMES, Outside, at

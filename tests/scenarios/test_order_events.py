@@ -12,19 +12,13 @@ from engine.domain.desk import AlertState
 from engine.domain.errors import BrokerUnavailable, OrderRejected
 from engine.domain.order import OrderState, OrderType, Purpose, Side
 from engine.domain.trade import Execution, Trade, TradeState
-from engine.flows import (
-    call_off,
-    compare,
-    doubt,
-    flatten,
-    hear,
-    manage,
-    recover,
-    reported,
-    sweep,
-    watch,
-)
-from engine.flows.fills import on_fill
+from engine.flows import sweep
+from engine.flows.acts import flatten
+from engine.flows.booking import reported
+from engine.flows.booking.fills import on_fill
+from engine.flows.brokers import compare, hear, recover, watch
+from engine.flows.orders import call_off, doubt
+from engine.flows.trades import manage
 from tests import rig as desks
 from tests.rig import TRADER, d, spy, told_fill
 from tests.scenarios.faulty_desk import BUY, alive, at_rest, check, make, orders, waiting

@@ -9,7 +9,10 @@ from engine.domain.desk import AlertState
 from engine.domain.errors import OrderStateUnknown, RateLimited
 from engine.domain.order import OrderState, Purpose
 from engine.domain.trade import Trade, TradeState
-from engine.flows import call_off, doubt, recover, reported, sweep
+from engine.flows import sweep
+from engine.flows.booking import reported
+from engine.flows.brokers import recover
+from engine.flows.orders import call_off, doubt
 from tests import rig as desks
 from tests.conformance.faulty_broker import Faults, FaultyBroker
 from tests.rig import d, spy

@@ -18,21 +18,15 @@ from engine.domain.order import (
     client_order_id,
 )
 from engine.domain.trade import LedgerEntry, Trade, TradeState
-from engine.flows import (
-    capable,
-    compare,
-    fills,
-    late_fill,
-    manage,
-    manual,
-    own,
-    recover,
-    send,
-    splits,
-    taken_back,
-)
-from engine.flows.drafting import Wanted
-from engine.flows.lists import turn
+from engine.flows.alerts import manual
+from engine.flows.alerts.drafting import Wanted
+from engine.flows.booking import fills, late_fill, taken_back
+from engine.flows.brokers import compare, recover
+from engine.flows.brokers.lists import turn
+from engine.flows.common import own
+from engine.flows.holdings import capable, splits
+from engine.flows.orders import send
+from engine.flows.trades import manage
 from engine.orders import request_of
 from tests import rig as desks
 from tests import truth

@@ -19,7 +19,8 @@ from bot.tokens import FileTokens, TrialTokens
 from engine.brokers import Odd
 from engine.domain.desk import Who
 from engine.domain.errors import NotAllowed, UserError, WrongEnvironment
-from engine.flows import facts, hear
+from engine.flows.brokers import hear
+from engine.flows.limits import facts
 from engine.reports import Missing
 from tests.live import HandFeed
 
@@ -86,7 +87,7 @@ async def test_a_broker_that_is_down_stops_its_own_entries_alone(
 async def test_a_broker_that_hangs_holds_up_neither_start_nor_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("engine.flows.recover.START_WAIT_S", 0.2)
+    monkeypatch.setattr("engine.flows.brokers.recover.START_WAIT_S", 0.2)
     monkeypatch.setattr("bot.app._DRAIN_S", 0.3)
     app = made(tmp_path, "hangs")
     async with asyncio.timeout(20), started(app):
@@ -192,7 +193,7 @@ async def test_a_broker_without_a_login_is_asked_of_no_account_and_tried_by_logg
 async def test_a_broker_whose_login_hangs_is_tried_for_as_long_as_one_answer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("engine.flows.recover.START_WAIT_S", 0.1)
+    monkeypatch.setattr("engine.flows.brokers.recover.START_WAIT_S", 0.1)
     monkeypatch.setattr("bot.app._DRAIN_S", 0.3)
     app = made(tmp_path, "hangs")
     async with started(app):
@@ -206,7 +207,7 @@ async def test_a_person_hears_that_a_broker_hangs_whatever_else_waits_for_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It stood behind a comparison of all its accounts, and said for a minute: under way."""
-    monkeypatch.setattr("engine.flows.recover.START_WAIT_S", 0.1)
+    monkeypatch.setattr("engine.flows.brokers.recover.START_WAIT_S", 0.1)
     monkeypatch.setattr("bot.app._DRAIN_S", 0.3)
     app, steps = made(tmp_path, "hangs"), list[str]()
     async with started(app):

@@ -9,7 +9,9 @@ from engine.brokers import BalanceSeen, OrderSeen, Seen, Unclear
 from engine.domain.errors import OrderStateUnknown, UserError
 from engine.domain.order import OrderState, Purpose, Side
 from engine.exits import Cancel
-from engine.flows import capable, fills, hear, reported, resolve
+from engine.flows.booking import fills, reported
+from engine.flows.brokers import hear, resolve
+from engine.flows.holdings import capable
 from tests import rig as desks
 from tests.rig import ADMIN, d, spy, told_fill
 from tests.scenarios.outside_desk import alive, check, held, live, orders

@@ -24,7 +24,9 @@ from engine.domain.errors import (
     OrderStateUnknown,
 )
 from engine.domain.order import Order, OrderState, OrderType, Purpose
-from engine.flows import doubt, hear, recover, unseen
+from engine.flows.brokers import hear, recover
+from engine.flows.holdings import unseen
+from engine.flows.orders import doubt
 from tests import rig as desks
 from tests.conformance.faulty_broker import FaultyBroker
 from tests.rig import d, spy, told_fill

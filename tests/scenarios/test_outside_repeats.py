@@ -13,17 +13,10 @@ from engine.brokers import (
 )
 from engine.domain.errors import NotAllowed, OrderRejected, OrderStateUnknown, UserError
 from engine.domain.order import Order, OrderState, OrderType, Purpose
-from engine.flows import (
-    answers,
-    call_off,
-    doubt,
-    just_taken,
-    manage,
-    recover,
-    resolve,
-    send,
-    unsettled,
-)
+from engine.flows.brokers import recover, resolve, unsettled
+from engine.flows.common import answers
+from engine.flows.orders import call_off, doubt, just_taken, send
+from engine.flows.trades import manage
 from tests import rig as desks
 from tests.rig import ADMIN, TRADER, d, spy
 from tests.scenarios.faulty_desk import moments

@@ -4,7 +4,8 @@ import pytest
 
 from engine.brokers import StreamDown, StreamUp
 from engine.domain.errors import BrokerUnavailable
-from engine.flows import flatten, hear, recover
+from engine.flows.acts import flatten
+from engine.flows.brokers import hear, recover
 from tests.scenarios.test_desk_at_venues import TRADER, at
 
 

@@ -6,7 +6,7 @@ from engine.domain.desk import AlertState
 from engine.domain.errors import NotAllowed, UserError
 from engine.domain.instrument import stock
 from engine.domain.order import Intent
-from engine.flows import curbs, learning
+from engine.flows.limits import curbs, learning
 from engine.sizing import SizingSettings
 from tests.rig import ADMIN, LOOSE, MIKE, STOCKS, TRADER, Rig, d, profiles, start
 from tests.unit.portfolio.test_statistics import walk

@@ -12,7 +12,8 @@ from engine.domain.desk import AlertRecord, AlertState
 from engine.domain.instrument import Instrument, future
 from engine.domain.order import OrderState, Purpose
 from engine.domain.record import changed
-from engine.flows import prop, prop_account
+from engine.flows.acts import prop
+from engine.flows.limits import prop_account
 from engine.prop import PropFirm, floor
 from engine.quality import Quality
 from engine.store import Store
@@ -189,7 +190,7 @@ async def test_a_day_is_not_counted_while_what_is_held_has_no_price(
     await hold(rig)
     rig.clock.to(chicago("2025-01-29T17:00"))
     with monkeypatch.context() as unpriced:
-        unpriced.setattr("engine.flows.facts.equity", lambda *_: None)
+        unpriced.setattr("engine.flows.limits.facts.equity", lambda *_: None)
         await prop.watch(rig.desk)
     assert state(rig).day_on == date(2025, 1, 29)
     rig.quote(MES, "6326.00", "6326.00")
@@ -237,7 +238,7 @@ async def test_a_distance_that_cannot_be_told_is_shown_and_nothing_is_closed(
     rig = await make()
     await hold(rig)
     monkeypatch.setattr("engine.ledger.equity", lambda *_: None)
-    monkeypatch.setattr("engine.flows.facts.equity", lambda *_: None)
+    monkeypatch.setattr("engine.flows.limits.facts.equity", lambda *_: None)
     await prop.watch(rig.desk)
     assert "not known" in rig.desk.health["prop main"]
     assert rig.trade().closes == ()

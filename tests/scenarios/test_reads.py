@@ -16,7 +16,9 @@ from engine.domain.errors import RateLimited
 from engine.domain.order import OrderState, OrderType, Purpose, Side
 from engine.domain.source import Handling
 from engine.domain.trade import Execution
-from engine.flows import approve, glance, halt, lists, recover, watch
+from engine.flows.acts import halt
+from engine.flows.brokers import glance, lists, recover, watch
+from engine.flows.trades import approve
 from tests import rig as desks
 from tests.conformance.faulty_broker import Faults, FaultyBroker
 from tests.rig import LOOSE, spy

@@ -9,7 +9,8 @@ import pytest
 from engine.brokers import BrokerFill, Filled, Seen
 from engine.domain.order import OrderState, Side
 from engine.domain.trade import Execution
-from engine.flows import hear, reckoned, recover, reported
+from engine.flows.booking import reckoned, reported
+from engine.flows.brokers import hear, recover
 from tests.conformance.broker_bench import D, breathe
 from tests.scenarios.test_desk_at_venues import at
 

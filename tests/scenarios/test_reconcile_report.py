@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from bot.cards import reconcile as card
-from engine.flows import recover
+from engine.flows.brokers import recover
 from tests import rig as desks
 from tests.conformance.faulty_broker import Faults, FaultyBroker
 from tests.rig import d, spy, told_fill

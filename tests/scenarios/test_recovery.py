@@ -7,7 +7,9 @@ import pytest
 from engine.domain.errors import Conflict, StoreUnavailable
 from engine.domain.order import Order, Purpose
 from engine.domain.trade import TradeState
-from engine.flows import manage, recover, take_alert
+from engine.flows.alerts import take_alert
+from engine.flows.brokers import recover
+from engine.flows.trades import manage
 from storage.memory import MemoryStore, MemoryVault
 from tests import rig as desks
 from tests import truth

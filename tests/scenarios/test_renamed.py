@@ -10,7 +10,8 @@ from engine.domain.compared import PositionGap
 from engine.domain.instrument import option, stock
 from engine.domain.order import Order, OrderState, Purpose
 from engine.domain.trade import TradeState
-from engine.flows import recover, renamed
+from engine.flows.booking import renamed
+from engine.flows.brokers import recover
 from engine.reconcile import CashGap
 from tests import truth
 from tests.conformance.broker_bench import CALL, HIGH_CALL, MES, SPY, D

@@ -10,7 +10,10 @@ from engine.domain.errors import RateLimited
 from engine.domain.order import OrderState, Purpose
 from engine.domain.trade import Account, CloseRequest, StopPlan
 from engine.exits import Cancel, Replace
-from engine.flows import call_off, capable, flatten, settle
+from engine.flows.acts import flatten
+from engine.flows.exits import settle
+from engine.flows.holdings import capable
+from engine.flows.orders import call_off
 from tests import rig as desks
 from tests.rig import TRADER, d, spy
 from tests.scenarios.outside_desk import alive, check, held, live

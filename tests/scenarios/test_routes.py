@@ -3,7 +3,8 @@
 import pytest
 
 from engine.domain.errors import NotAllowed, UserError
-from engine.flows import load, routes
+from engine.flows.brokers import load
+from engine.flows.limits import routes
 from tests.rig import ADMIN, TRADER
 from tests.scenarios.test_routing_accounts import entries, made
 

@@ -11,7 +11,11 @@ from engine.domain.errors import BrokerUnavailable, OrderRejected, OrderStateUnk
 from engine.domain.order import Intent, OrderState, Purpose
 from engine.domain.record import changed
 from engine.domain.source import Handling, RouteRule
-from engine.flows import approve, broker_switch, facts, flatten, halt, hear, recover
+from engine.flows.acts import flatten, halt
+from engine.flows.brokers import hear, recover
+from engine.flows.common import broker_switch
+from engine.flows.limits import facts
+from engine.flows.trades import approve
 from storage.memory import MemoryVault
 from tests import rig as desks
 from tests import truth
@@ -298,7 +302,7 @@ async def test_an_edit_before_the_fill_takes_every_copy_back():
     async with made(to="all") as rig:
         rig.quote(spy(), "2.20", "2.40")
         message = rig.message(desks.OPTIONS, desks.RHEA, BUY)
-        from engine.flows import take_alert
+        from engine.flows.alerts import take_alert
 
         await take_alert.run(rig.desk, message)
         await rig.rest()

@@ -15,7 +15,12 @@ from engine.domain.errors import OrderRejected
 from engine.domain.order import Order, OrderState, OrderType, Purpose, Side
 from engine.domain.quote import Leg
 from engine.domain.trade import Execution, StopPlan, Trade, TradeState
-from engine.flows import call_off, capable, doubt, flatten, manage, recover, settle, splits
+from engine.flows.acts import flatten
+from engine.flows.brokers import recover
+from engine.flows.exits import settle
+from engine.flows.holdings import capable, splits
+from engine.flows.orders import call_off, doubt
+from engine.flows.trades import manage
 from engine.orders import request_of
 from engine.store import REGISTERS
 from tests import truth

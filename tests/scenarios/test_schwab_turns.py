@@ -5,7 +5,9 @@ from collections.abc import AsyncIterator, Callable
 
 from engine.domain.errors import OrderRejected
 from engine.domain.trade import Trade
-from engine.flows import manage, sweep, watch
+from engine.flows import sweep
+from engine.flows.brokers import watch
+from engine.flows.trades import manage
 from tests.conformance.broker_bench import D
 from tests.scenarios.test_desk_at_venues import TRADER, Outside, at
 

@@ -14,7 +14,8 @@ from engine.domain.errors import NotAllowed, UserError
 from engine.domain.order import OrderState
 from engine.domain.source import Handling
 from engine.domain.trade import TradeState
-from engine.flows import approve, reprice, second_look, withdraw
+from engine.flows.alerts import second_look
+from engine.flows.trades import approve, reprice, withdraw
 from tests import rig as desks
 from tests.rig import AAPL, LOOSE, MIKE, OTHER, STOCKS, TRADER, VIEWER, Rig
 

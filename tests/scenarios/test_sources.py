@@ -13,7 +13,7 @@ from engine.brokers._wire.usage import Usage
 from engine.domain.instrument import Instrument, future, stock
 from engine.domain.quote import Quote
 from engine.feeds._several import Several
-from engine.flows.sources import WITHOUT_S, Sources
+from engine.flows.common.sources import WITHOUT_S, Sources
 from engine.quality import Quality
 from tests import rig as desks
 from tests.rig import AAPL, Rig, spy

@@ -15,7 +15,8 @@ from bot.demo import world
 from engine.clock import SystemClock
 from engine.desk import Desk
 from engine.domain.order import OrderType, Side
-from engine.flows import facts, glance, recover
+from engine.flows.brokers import glance, recover
+from engine.flows.limits import facts
 from tests.conformance.broker_bench import BROKERS
 from tests.conformance.venue_bench import VenueBench
 from tests.live import HandFeed

@@ -9,7 +9,8 @@ from engine.domain.errors import OrderRejected
 from engine.domain.money import ZERO
 from engine.domain.order import OrderState, OrderType, Purpose
 from engine.exits import Cancel
-from engine.flows import capable, flatten
+from engine.flows.acts import flatten
+from engine.flows.holdings import capable
 from tests import rig as desks
 from tests.rig import d, spy
 from tests.scenarios.outside_desk import alive, held, live

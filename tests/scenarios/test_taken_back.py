@@ -10,7 +10,10 @@ from engine.brokers import Filled
 from engine.domain.order import Order, PlannedTarget, Purpose, Side
 from engine.domain.record import changed
 from engine.domain.trade import Execution, TradeState
-from engine.flows import facts, flatten, hear, recover, sweep
+from engine.flows import sweep
+from engine.flows.acts import flatten
+from engine.flows.brokers import hear, recover
+from engine.flows.limits import facts
 from engine.risk import loss_streak
 from tests import rig as desks
 from tests import truth

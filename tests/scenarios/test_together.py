@@ -4,7 +4,7 @@ import pytest
 
 from engine.domain.errors import OrderRejected
 from engine.domain.order import Purpose, Side
-from engine.flows import flatten
+from engine.flows.acts import flatten
 from tests.scenarios.test_desk_at_venues import TRADER, at
 
 N = 6

@@ -12,8 +12,8 @@ from engine.domain.errors import BrokerUnavailable, Conflict
 from engine.domain.instrument import option, stock
 from engine.domain.order import OrderState, Side
 from engine.domain.trade import LedgerEntry, Trade, TradeState
-from engine.flows import lists, recover
-from engine.flows.fills import on_fill
+from engine.flows.booking.fills import on_fill
+from engine.flows.brokers import lists, recover
 from storage.memory import MemoryStore, MemoryVault
 from tests import rig as desks
 from tests import truth

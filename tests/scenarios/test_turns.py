@@ -8,8 +8,9 @@ import pytest
 from engine.domain.desk import AlertState
 from engine.domain.order import Order, OrderState, OrderType, Purpose
 from engine.domain.source import Handling
-from engine.flows import approve, take_alert, withdraw
-from engine.flows.turns import Turn
+from engine.flows.alerts import take_alert
+from engine.flows.alerts.turns import Turn
+from engine.flows.trades import approve, withdraw
 from tests import rig as desks
 from tests.conformance.faulty_broker import Faults, FaultyBroker
 from tests.rig import OPTIONS, RHEA, d, spy

@@ -10,8 +10,9 @@ from engine.brokers.paper import PaperBroker, PaperSettings
 from engine.domain.errors import BrokerUnavailable, RateLimited
 from engine.domain.order import Purpose
 from engine.domain.source import RouteRule
-from engine.flows import compare, fills, recover, reported, watch
-from engine.flows.answers import of_each
+from engine.flows.booking import fills, reported
+from engine.flows.brokers import compare, recover, watch
+from engine.flows.common.answers import of_each
 from storage.memory import MemoryVault
 from tests import rig as desks
 from tests.conformance.faulty_broker import Faults

@@ -13,7 +13,9 @@ from engine.domain.desk import AlertState
 from engine.domain.errors import StoreUnavailable, UserError
 from engine.domain.order import Order, OrderState, Purpose
 from engine.domain.source import Handling
-from engine.flows import approve, halt, manage, sweep
+from engine.flows import sweep
+from engine.flows.acts import halt
+from engine.flows.trades import approve, manage
 from engine.reports import Frame, status
 from storage.sql import CHECK_EVENTS, SqlStore, SqlVault
 from storage.sqlite import SqliteDatabase

@@ -10,7 +10,9 @@ from engine.asking import Rank, rank
 from engine.brokers import Absent, StreamDown, StreamUp, Unclear
 from engine.domain.errors import BrokerUnavailable, OrderRejected, OrderStateUnknown, RateLimited
 from engine.domain.order import OrderType
-from engine.flows import halt, hear, manage
+from engine.flows.acts import halt
+from engine.flows.brokers import hear
+from engine.flows.trades import manage
 from tests.rig import TRADER, d, spy
 from tests.scenarios.outside_desk import BLIND, HIDDEN, LISTED, SAFE
 from tests.sim import Sim, run

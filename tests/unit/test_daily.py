@@ -10,7 +10,7 @@ from engine.clock import ManualClock
 from engine.daily import DailyCloses
 from engine.domain.candle import Candle, Candles, day_began, no_candles
 from engine.domain.instrument import Instrument, stock
-from engine.flows import learning
+from engine.flows.limits import learning
 from tests.rig import MIKE, STOCKS, d, profiles, start
 
 NOW = datetime(2025, 1, 29, 15, 0, tzinfo=UTC)

@@ -9,7 +9,7 @@ import pytest
 from engine.domain.compared import PositionGap
 from engine.domain.instrument import Instrument, option, stock
 from engine.domain.trade import Lot, Position
-from engine.flows.splits import _is_beside_trades, ratio_of
+from engine.flows.holdings.splits import _is_beside_trades, ratio_of
 
 PENY = stock("PENY")
 CALL = option("PENY", date(2026, 12, 18), Decimal(10), "C")

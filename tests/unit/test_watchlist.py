@@ -8,7 +8,7 @@ import pytest
 
 from engine.domain.errors import UserError
 from engine.domain.instrument import crypto, future, option, stock
-from engine.flows import watchlist
+from engine.flows.common import watchlist
 from engine.symbols import instrument_named, symbols_in
 from storage.memory import MemoryStore
 from tests.rig import ADMIN, START, TRADER, start

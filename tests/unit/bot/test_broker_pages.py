@@ -12,7 +12,7 @@ from engine.brokers.schwab.broker import LANES as SCHWAB
 from engine.brokers.tastytrade.broker import LANES as TASTYTRADE
 from engine.brokers.topstepx.api import ALLOWED as TOPSTEPX
 from engine.clock import ManualClock
-from engine.flows import watch
+from engine.flows.brokers import watch
 from tests.conformance.broker_bench import START
 
 PAGES = Path(__file__).parents[3] / "docs" / "brokers"

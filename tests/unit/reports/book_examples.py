@@ -18,7 +18,7 @@ from engine.domain.instrument import Instrument, option, stock
 from engine.domain.quote import Leg
 from engine.domain.refusal import Gauge
 from engine.domain.trade import Account, StopPlan
-from engine.flows.breaker import Past
+from engine.flows.acts.breaker import Past
 from engine.portfolio.stress import Scenario
 from engine.reports import (
     Frame,

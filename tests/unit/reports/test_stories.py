@@ -11,7 +11,7 @@ from engine.domain.order import OrderState, PlannedTarget, Purpose, Side, Verdic
 from engine.domain.quote import Leg
 from engine.domain.record import Event
 from engine.domain.trade import TradeState
-from engine.flows import follow
+from engine.flows.trades import follow
 from engine.reports import (
     Missing,
     alert_card,

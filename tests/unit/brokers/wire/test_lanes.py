@@ -14,7 +14,7 @@ from engine.brokers._wire import lanes as module
 from engine.brokers._wire.lanes import Lanes
 from engine.clock import ManualClock
 from engine.domain.errors import RateLimited
-from engine.flows.watch import SPARE
+from engine.flows.brokers.watch import SPARE
 
 START = datetime(2026, 11, 18, 15, 0, tzinfo=UTC)
 CALLS, PER_S = 10, 10.0

@@ -1,0 +1,1 @@
+"""What was decided is done; all of it at once where everything is meant."""

@@ -1,0 +1,1 @@
+"""A message or a form arrives: read, and judged trade by trade."""

@@ -1,0 +1,1 @@
+"""What became of an order, and what nobody ordered, is booked."""

@@ -1,0 +1,1 @@
+"""What brokers say: heard, asked for, compared with the books."""

@@ -1,0 +1,1 @@
+"""What all stories use."""

@@ -1,0 +1,1 @@
+"""Exits: what is wished for is done."""

@@ -1,0 +1,1 @@
+"""One trade: entered, followed, changed, taken back."""
