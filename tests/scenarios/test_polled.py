@@ -173,3 +173,24 @@ async def test_where_nothing_is_told_one_poll_that_fails_keeps_no_entry_back():
             await it.seconds(1)
             assert not it.desk.gates
         assert not faults.reject_500, "it was asked three times over, as each poll is"
+
+
+@pytest.mark.parametrize("name", ["etrade", "webull"])
+@pytest.mark.parametrize("is_open", [True, False])
+async def test_where_nothing_is_told_nor_works_silence_keeps_entries_back_within_seconds(
+    name, is_open, monkeypatch
+):
+    """They left for half a minute, and what filled stood without a stop until it answered."""
+    async with at(name) as it:
+        calendar = it.desk.calendar("option")
+        monkeypatch.setattr(type(calendar), "is_open", lambda *_: is_open)
+        faults, venue = it.bench.venue.faults, it.bench.venue
+        faults.reject_500, faults.strikes = 1000, lambda request: not venue.acts(request)
+        await it.seconds(8)
+        assert bool(it.desk.gate(name)) is is_open
+        assert faults.reject_500 < 1000 if is_open else faults.reject_500 == 1000, "none is asked"
+        faults.reject_500 = 0
+        for _ in range(40):
+            await it.seconds(1)
+            await recover.mend(it.desk)
+        assert not it.desk.gate(name)

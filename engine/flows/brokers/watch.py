@@ -42,6 +42,9 @@ _GUARD_S = 4.0
 _HELD_S, _HELD_TOLD_S = 6.0, 20.0
 """What is held is asked for so often where nothing is told, and beside a stream: no list of what
 works says that an order which was done filled once more, or that somebody sold."""
+_IDLE_S = 3.0
+"""So often it is asked where nothing works and nothing is told, while something may be opened: an
+entry that leaves into its silence fills unheard."""
 SPARE = 20
 """Polls that a minute must have room for, else they cost entries; so many looks before entries, as
 guard a working stop then, else they come seldom too: what follows entries needs those turns."""
@@ -70,9 +73,7 @@ async def round_of(desk: Desk) -> None:
     for name, accounts in _live(desk).items():
         if name in desk.offline:
             continue
-        hangs_s, alarm_s = unseen.hangs_s(desk, name), desk.settings.unprotected_alarm_s
-        if hangs_s >= alarm_s:
-            polled.failed(desk, name, desk.clock.monotonic() - hangs_s, alarm_s)
+        _look_at_silence(desk, name)
         if desk.is_told(name) and desk.lock(f"compare {name}").locked():
             continue  # a comparison reads all of it just now; where nothing is told it is too slow
         late = [
@@ -95,32 +96,70 @@ async def round_of(desk: Desk) -> None:
     _look_at_holdings(desk)
 
 
+def _look_at_silence(desk: Desk, name: str) -> None:
+    """Where nothing else is heard entries wait as soon as a question hangs for so long."""
+    hangs_s, alarm_s = unseen.hangs_s(desk, name), desk.settings.unprotected_alarm_s
+    if hangs_s >= alarm_s:
+        polled.failed(desk, name, desk.clock.monotonic() - hangs_s, alarm_s)
+
+
 def _look_at_holdings(desk: Desk) -> None:
-    """Where nothing but stops works: else what is held is about to change."""
-    working = desk.book.orders.values()
-    busy = {o.broker for o in working if o.state.is_at_broker and o.purpose is not Purpose.STOP}
+    """Where nothing but stops works: else what is held is about to change.
+
+    Of a broker that tells nothing, and of which nothing is asked, its silence is heard of so.
+    """
+    there = [order for order in desk.book.orders.values() if order.state.is_at_broker]
+    asked = {order.broker for order in there}
+    busy = {order.broker for order in there if order.purpose is not Purpose.STOP}
+    idle = {n for n in desk.brokers.keys() - asked - desk.offline if _may_fill_unheard(desk, n)}
     held: dict[str, dict[str, None]] = {}
     for trade in desk.book.open_trades():
-        if trade.broker in desk.brokers.keys() - busy - desk.offline:
-            held.setdefault(trade.broker, {})[trade.account] = None
-    for name, accounts in held.items():
-        every_s = _HELD_TOLD_S if desk.is_told(name) else _HELD_S
+        held.setdefault(trade.broker, {})[trade.account] = None
+    for name in idle:
+        _look_at_silence(desk, name)
+    for account, name in desk.settings.accounts.items():
+        if name in idle:
+            held.setdefault(name, {account: None})
+    for name in held.keys() & (desk.brokers.keys() - busy - desk.offline):
+        every_s = _HELD_TOLD_S if desk.is_told(name) else _IDLE_S if name in idle else _HELD_S
         if _has_room(desk, name, Rank.POLL) and desk.is_due(f"held at {name}", every_s):
-            desk.vigil(partial(_held, desk, name, tuple(accounts)), f"held at {name}")
+            look = partial(_held, desk, name, tuple(held[name]), is_idle=name in idle)
+            desk.vigil(look, f"held at {name}")
 
 
-async def _held(desk: Desk, name: str, accounts: tuple[str, ...]) -> None:
-    """Compare where another quantity is held than is booked; once for each such difference."""
+def _may_fill_unheard(desk: Desk, name: str) -> bool:
+    """Whether an entry may leave now whose fill nothing but a question would tell of."""
+    if desk.is_told(name) or desk.gate(name) or desk.lock(f"compare {name}").locked():
+        return False  # a comparison is a question too
+    now, kinds = desk.clock.now(), desk.broker(name).caps.by_kind
+    return any(desk.calendar(kind).is_open(now) for kind in kinds)
+
+
+async def _held(desk: Desk, name: str, accounts: tuple[str, ...], *, is_idle: bool) -> None:
+    """Compare where another quantity is held than is booked; once for each such difference.
+
+    ``is_idle``: nobody else asks there, and without an answer entries wait.
+    """
+    asked_at = desk.clock.monotonic()
     for account in accounts:
         try:
             there = await in_time(desk, desk.broker(name).positions(account), Rank.POLL, name)
+        except RateLimited:
+            if is_idle:
+                polled.failed(desk, name, asked_at, desk.settings.watch_s)
+            return  # it is there
         except QUIET:
+            if is_idle:  # one answer may be lost at once: then a comparison decides
+                polled.failed(desk, name, asked_at, unseen.SILENT_S)
+                compare_later(desk, name, 0.0, "no answer")
             return  # nothing is concluded from it
         gaps = frozenset(_gaps(desk, account, there))
         known = desk.doubts.held.get(account, frozenset())
         desk.doubts.held[account] = gaps
         if gaps - known:
             compare_later(desk, name, 0.0, "held otherwise")
+    if is_idle:
+        desk.doubts.unread_since.pop(name, None)
 
 
 def _gaps(desk: Desk, account: str, there: Sequence[BrokerPosition]) -> set[tuple[str, Decimal]]:
