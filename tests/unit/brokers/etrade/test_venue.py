@@ -582,7 +582,37 @@ async def test_one_whose_executions_cannot_be_read_hides_no_other_from_a_look(
     assert isinstance(await bench.broker.find("main", resting.client_order_id), Seen)
 
 
-@pytest.mark.parametrize(("reduces", "n_previews"), [(True, 2), (False, 1)])
+@pytest.mark.parametrize("n_faults", [1, 2])
+@pytest.mark.parametrize("fault", ["reject_500", "reset", "cut_json", "no_json", "html_502"])
+async def test_a_preview_of_an_exit_that_failed_is_asked_for_again_at_once(
+    bench: EtradeBench, fault: str, n_faults: int
+) -> None:
+    """It waited for the desk's next try: a stop came 5 s after its fill, and 8 s after two slips."""
+    await bench.hold(1)
+    previews = []
+
+    def strikes(request: Any) -> bool:
+        is_one = request.path.endswith("preview.json")
+        previews.extend([request.path] * is_one)
+        return is_one
+
+    bench.venue.faults.strikes = strikes
+    setattr(bench.venue.faults, fault, n_faults)
+    order = await bench.submit(SELL, 1, LIMIT, limit="1.50", reduces=True)
+    assert order.state == "accepted"
+    assert len(previews) >= n_faults
+    assert len([o for o in await bench.at_venue() if o.side is SELL]) == 1
+
+
+async def test_a_preview_of_an_exit_passes_with_a_token_that_was_woken(bench: EtradeBench) -> None:
+    await bench.hold(1)
+    for held in venue(bench).tokens.values():
+        held.used_at -= timedelta(hours=3)
+    order = await bench.submit(SELL, 1, LIMIT, limit="1.50", reduces=True)
+    assert order.state == "accepted"
+
+
+@pytest.mark.parametrize(("reduces", "n_previews"), [(True, 3), (False, 1)])
 async def test_a_preview_of_an_exit_is_asked_for_again_and_of_an_entry_waited_for(
     bench: EtradeBench, monkeypatch: pytest.MonkeyPatch, reduces: bool, n_previews: int
 ) -> None:
