@@ -153,3 +153,27 @@ async def test_a_start_reads_no_long_list_where_exits_filled_or_somebody_sold_me
         assert is_same
         assert n_pages <= 10
         await it.true()
+
+
+async def test_what_many_exits_filled_meanwhile_a_start_reads_in_one_list() -> None:
+    """Each was asked for alone: with ten of them entries waited 8 s, with fourteen 13 s."""
+    async with at("webull") as it:
+        bench = it.bench
+        for _ in range(8):
+            await it.enter(qty=1)
+        await it.seconds(20)
+        assert len(it.desk.book.open_trades()) == 8
+        bench.clock.advance(900)
+        await it.desk.tell("admin", "the last word of this life")
+        await it.die()
+        for _ in range(2):
+            bench.clock.advance(1)
+            bench.board.put(bench.quote_of(bench.it, "1.40", "1.41"))
+            await bench.venue.exchange.settle()
+        asked = len(bench.venue.log.requests)
+        await it.start()
+        assert not it.desk.gates
+        assert not it.desk.book.open_trades()
+        paths = [request.path for request in bench.venue.log.requests[asked:]]
+        assert not [path for path in paths if path.endswith("/orders/get")]
+        await it.true()

@@ -103,6 +103,8 @@ class WebullVenue(Venue):
         self.changed: dict[str, str] = {}
         """Client ids of stops that somebody moved in the app -> to where. Webull gives them a new
         number, and lists what they were before as cancelled."""
+        self.placed_at: dict[str, datetime] = {}
+        """Orders that are over are listed by when they were placed, not by when they ended."""
         self._nonces: set[str] = set()
 
     def routes(self, app: web.Application) -> None:
@@ -259,6 +261,7 @@ class WebullVenue(Venue):
             order = await self.exchange.submit(await self._request(await request.json()))
         except OrderRejected as error:
             raise Refused(error.code.upper(), str(error)) from error
+        self.placed_at.setdefault(order.client_order_id, self.clock.now())
         return {"client_order_id": order.client_order_id, "order_id": order.broker_id}
 
     async def cancel(self, request: web.Request) -> Any:
@@ -289,7 +292,8 @@ class WebullVenue(Venue):
         if end - start > timedelta(days=7):
             raise Refused("INVALID_PARAMETER", "at most 7 days")
         orders = await self.exchange.orders_since(self._account(request.query), start)
-        return await self._page(request, [o for o in orders if o.updated_at < end])
+        placed = [(o, self.placed_at.get(o.client_order_id, o.updated_at)) for o in orders]
+        return await self._page(request, [o for o, at in placed if start <= at < end])
 
     async def _page(
         self, request: web.Request, orders: list[BrokerOrder], *, is_open: bool = False

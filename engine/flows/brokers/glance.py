@@ -29,6 +29,8 @@ _LATELY = timedelta(minutes=10)
 _LOOKS, _PAUSE_S = 30, 0.25
 _MANY, _ASKED = 3, 15
 """Fewer are looked up one by one; so many exits are asked for side by side at a start."""
+_FEW, _PAGE = 6, 100
+"""So few take no more turns than a list, and as many orders stand on one page of it."""
 _SKEW = timedelta(minutes=1)
 """The broker's clock and ours need not agree."""
 
@@ -133,7 +135,7 @@ async def _explain(
 ) -> None:
     """Why less is held: exits filled, or somebody sold, since the desk went; booked then.
 
-    Of the lists what is newest, then a question for each exit: the lists of a long day are seconds
+    Of the lists what is newest, then what became of the exits: the lists of a long day are seconds
     of the broker's turns. What does not come out of it is found when all is read.
     """
     left_at = desk.left_at or desk.clock.now()
@@ -143,19 +145,41 @@ async def _explain(
     gaps = _less(judged())
     mine = [o for o in unseen() if o.purpose is not Purpose.ENTRY]
     exits = [o for o in mine if o.legs[0].instrument in gaps]
-    if not broker.caps.finds_by_client_id or len(exits) > _ASKED:
+    if not broker.caps.finds_by_client_id:
         return
-    said = await together(desk, *(broker.find(account, o.order_id) for o in exits))
-    ended = [one.order for one in said if isinstance(one, Seen) and one.order.state == "filled"]
+    ended = await _ended(desk, broker, account, exits)
     if len(ended) < len(exits):
         return
-    for order, report in zip(exits, ended, strict=True):
-        news = (report.filled - order.filled) * order.legs[0].ratio
+    for order in exits:
+        news = (ended[order.order_id].filled - order.filled) * order.legs[0].ratio
         gaps[order.legs[0].instrument] -= news if order.side is Side.BUY else -news
     if any(gaps.values()):
         return  # what somebody sold by hand is among it: that is read first
-    for report in ended:
+    for report in ended.values():
         await reported.on_report(desk, report, asked=True)
+
+
+async def _ended(
+    desk: Desk, broker: Broker, account: str, exits: Sequence[Order]
+) -> dict[str, BrokerOrder]:
+    """Those of the exits that have filled: of many by one list, where that takes fewer turns.
+
+    A list may not know the newest yet: what is not over in it is asked for alone.
+    """
+    ended: dict[str, BrokerOrder] = {}
+    if len(exits) > _FEW:
+        since = min(order.created_at for order in exits)
+        sent = await desk.store.find(Order, where={"account": account}, since=("created_at", since))
+        if len(sent) // _PAGE < len(exits) - _FEW:
+            told = await asked(desk, broker.orders_since(account, since - _SKEW))
+            ended = {o.client_order_id: o for o in told if o.state == "filled"}
+            ended = {o.order_id: ended[o.order_id] for o in exits if o.order_id in ended}
+    left = [order for order in exits if order.order_id not in ended]
+    if len(left) > _ASKED:
+        return ended
+    said = await together(desk, *(broker.find(account, order.order_id) for order in left))
+    alone = [one.order for one in said if isinstance(one, Seen) and one.order.state == "filled"]
+    return ended | {order.client_order_id: order for order in alone}
 
 
 async def _lately(
