@@ -21,6 +21,7 @@ from engine.brokers import (
     Seen,
     StreamDown,
     StreamUp,
+    Unclear,
 )
 from engine.brokers.topstepx.api import PLACE
 from engine.domain.errors import BrokerUnavailable, OrderRejected, OrderStateUnknown
@@ -580,16 +581,47 @@ async def test_an_order_from_the_firms_own_app_is_nobodys_of_ours(bench: Topstep
     assert _last(bench).client_order_id == ""
 
 
-async def test_an_order_whose_tag_is_said_nowhere_is_known_by_its_number_even_after_a_crash(
-    bench: TopstepBench, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The published list of an order's fields does not promise its tag."""
+def hide_tags(bench: TopstepBench, monkeypatch: pytest.MonkeyPatch) -> None:
     plain = bench.venue._order_row
 
     def untagged(order: BrokerOrder) -> dict[str, Any]:
         return {name: said for name, said in plain(order).items() if name != "customTag"}
 
     monkeypatch.setattr(bench.venue, "_order_row", untagged)
+
+
+@pytest.mark.parametrize("n_alike", [0, 1, 2])
+async def test_an_order_whose_answer_and_tag_are_lost_is_found_by_what_it_was_sent_as(
+    bench: TopstepBench, monkeypatch: pytest.MonkeyPatch, n_alike: int
+) -> None:
+    """It passed for one that never arrived: what it had bought was adopted without a stop."""
+    await bench.quote(bench.it, "2.00", "2.10")
+    before = await bench.submit(BUY, 1)  # alike, and known before
+    await bench.pass_latency()
+    hide_tags(bench, monkeypatch)
+    request = bench.request(BUY, 1)
+    bench.venue.faults.accept_then_hang = min(n_alike, 1)
+    bench.venue.faults.hang = 1 - min(n_alike, 1)
+    with pytest.raises(OrderStateUnknown):
+        await bench.broker.submit(request)
+    if n_alike == 2:  # somebody's own
+        body = {"accountId": 41001, "contractId": "CON.F.US.MES.Z26", "type": 2, "side": 0}
+        await bench.venue._place(body | {"size": 1})
+    await bench.pass_latency()
+    found = await bench.broker.find(bench.account, request.client_order_id)
+    assert type(found) is (Absent, Seen, Unclear)[n_alike]
+    if isinstance(found, Seen):
+        assert found.order.client_order_id == request.client_order_id
+        assert found.order.broker_id != before.broker_id
+        fills = await bench.broker.fills_since(bench.account, START)
+        assert request.client_order_id in [fill.client_order_id for fill in fills]
+
+
+async def test_an_order_whose_tag_is_said_nowhere_is_known_by_its_number_even_after_a_crash(
+    bench: TopstepBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The published list of an order's fields does not promise its tag."""
+    hide_tags(bench, monkeypatch)
     books, taken = bench.broker._books, bench.broker._api.act  # type: ignore[attr-defined]
 
     async def shown_first(*args: Any, **more: Any) -> Any:

@@ -47,6 +47,9 @@ _ROUNDED = timedelta(seconds=1)
 """Their times are rounded: what was made at the very edge may be listed or not."""
 _BELIEVED_S = 300.0
 """What a list has lacked for so long is gone."""
+_SHAPE, _PRICED = ("accountId", "contractId", "side", "size"), ("type", "limitPrice", "stopPrice")
+_APART = timedelta(minutes=2)
+"""Their clock and ours need not agree."""
 LIVE = ("accepted", "partial")
 
 
@@ -65,6 +68,8 @@ class Books:
         self._by_tag: dict[tuple[int, str], int] = {}
         self._recalled: dict[int, str] = {}
         """Tags of orders from before this login, by their ids."""
+        self._on_its_way: dict[str, tuple[Row, int, datetime]] = {}
+        """Tag of what was sent and has no answer -> its body, the newest id by then, and when."""
         self._shown: dict[int, tuple[int, datetime]] = {}
         """Account and time of making of every order that a list has shown, by its id."""
         self._lacks_since: float | None = None
@@ -193,6 +198,13 @@ class Books:
         """Look one order up, in the open list and in the list of the last days."""
         as_of = self.clock.now()
         row = await self.row_of(account, client_order_id)
+        if row is None and (unnamed := self._unnamed(client_order_id)):
+            alike = [one for one in unnamed if self._is_as_sent(client_order_id, one)]
+            if len(alike) != 1:
+                return Unclear()
+            self.recall(account, client_order_id, _id(alike[0]))
+            row = self._tagged(alike[0])
+            self._keep(row)
         if row is not None and self.lineage.doubtful(_id(row)) is not None:
             # A list that lags shows it as it was before its modification: the other one tells.
             row = self._among(await self._lately(account), client_order_id) or row
@@ -203,6 +215,36 @@ class Books:
         elif self.lineage.is_expected(client_order_id):
             return Unclear()  # a bracket's child that nobody has shown us yet
         return Absent(as_of=as_of)
+
+    def _unnamed(self, client_order_id: str) -> list[Row]:
+        """Orders that nobody's tag names, and that may be one of ours without an answer.
+
+        A tag that no list says back proves no absence: what it bought stood without a stop.
+        """
+        body, newest, sent_at = self._on_its_way.get(client_order_id, ({}, 0, None))
+        return [
+            row
+            for row in self._rows.values()
+            if sent_at is not None and _id(row) > newest and not row.get("customTag")
+            if all(row.get(key) == body[key] for key in _SHAPE)
+            if _read(_made_at, row) >= sent_at - _APART
+        ]
+
+    def _is_as_sent(self, client_order_id: str, row: Row) -> bool:
+        body = self._on_its_way[client_order_id][0]
+        return all(row.get(key) == body.get(key) for key in _PRICED)
+
+    def sends(self, body: Row) -> bool:
+        """An order leaves; False for a repeat, of which the first one may be there."""
+        is_first = body["customTag"] not in self._on_its_way
+        if is_first:
+            newest, now = max(self._rows, default=0), self.clock.now()
+            self._on_its_way[body["customTag"]] = body, newest, now
+        return is_first
+
+    def never_was(self, client_order_id: str) -> None:
+        """Nothing of it exists."""
+        self._on_its_way.pop(client_order_id, None)
 
     async def row_of(self, account: str, client_order_id: str) -> Row | None:
         """The newest row of an order by any of its ids; None when both lists lack it."""
@@ -314,6 +356,7 @@ class Books:
 
     def placed(self, row: Row) -> None:
         """An order of ours was taken; the stream may have shown it already, without our tag."""
+        self._on_its_way.pop(row["customTag"], None)
         self._keep({**row, **self._rows.get(row["id"], {}), "customTag": row["customTag"]})
 
     def recall(self, account: str, client_order_id: str, order_id: int) -> None:

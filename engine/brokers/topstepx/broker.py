@@ -295,10 +295,13 @@ class Topstepx(Adapter):
             self._lineage.expect(request, body["accountId"], body["contractId"], self.clock.now())
             await self._lineage.save()
         lane: Lane = "exit" if request.reduces else "order"
+        is_first = self._books.sends(body)
         try:
             answer = await self._api.act("/api/Order/place", body, PLACE, lane=lane)
-        except (OrderRejected, BrokerUnavailable, BrokerAuthError):
+        except (OrderRejected, BrokerUnavailable, BrokerAuthError) as error:
             self._lineage.forget(request.client_order_id)  # nothing of it exists
+            if is_first and not isinstance(error, BrokerAuthError):  # which may have been taken
+                self._books.never_was(request.client_order_id)
             raise
         order_id = answer.get("orderId")
         if isinstance(order_id, bool) or not isinstance(order_id, int) or order_id <= 0:
