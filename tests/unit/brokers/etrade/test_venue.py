@@ -587,7 +587,7 @@ async def test_one_whose_executions_cannot_be_read_hides_no_other_from_a_look(
 async def test_a_preview_of_an_exit_that_failed_is_asked_for_again_at_once(
     bench: EtradeBench, fault: str, n_faults: int
 ) -> None:
-    """It waited for the desk's next try: a stop came 5 s after its fill, and 8 s after two slips."""
+    """It waited for the desk's next try: a stop came 5 s after its fill, 8 s after two slips."""
     await bench.hold(1)
     previews = []
 
