@@ -1,9 +1,10 @@
 """Photographs what only a running bot shows, for tests/sheet.py: the panel, every command."""
 
-import os
 import tempfile
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from bot.charts import Theme
 from bot.panel import live
@@ -133,14 +134,6 @@ COMMANDS: tuple[tuple[str, dict[str, Any]], ...] = (
 """What an admin is answered; a word in braces is an id that the story made."""
 
 
-class Environment:
-    """What pytest's monkeypatch does for the kit, without undoing it: the process ends."""
-
-    def setenv(self, name: str, value: str) -> None:
-        """Set it."""
-        os.environ[name] = value
-
-
 async def story(it: Desk) -> dict[str, str]:
     """A winner closed, another position open, an alert that waits; the ids of all that."""
     closed, card = await it.held(f"BTO {OTHER} @ 2.15")
@@ -195,7 +188,7 @@ async def photographed(width: int) -> list[tuple[str, bytes]]:
     """(file stem, PNG) of the panel and of every answer, in both themes."""
     made: list[tuple[str, bytes]] = []
     with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as profile:
-        async with desk(Path(folder), Environment()) as it, chromium(Path(profile)) as page:
+        async with desk(Path(folder), pytest.MonkeyPatch()) as it, chromium(Path(profile)) as page:
             ids = await story(it)
             shown = [("orders", [("live-panel", await panel(it))])]
             told = await answers(it, ids)
