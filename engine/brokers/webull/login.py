@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -10,7 +11,12 @@ from engine.brokers._wire.again import is_lacking
 from engine.brokers._wire.figures import UNREADABLE, Unreadable
 from engine.brokers._wire.http import Answer, Wire
 from engine.clock import Clock
-from engine.domain.errors import BrokerAuthError, BrokerUnavailable, NotOffered
+from engine.domain.errors import (
+    BrokerAuthError,
+    BrokerUnavailable,
+    CredentialsRefused,
+    NotOffered,
+)
 from engine.store import Tokens
 
 EARLY = timedelta(days=3)
@@ -132,7 +138,7 @@ class Login:
             return kept if is_good else None
 
     async def _ask(self, path: str, asked: dict[str, str]) -> Token:
-        answer: Answer = await self._wire.read("POST", path, json=asked, lane="account")
+        answer = await self._answer(path, asked)
         if is_lacking(answer.status, answer.body) and answer.status != 403:
             what = f"{self._wire.name}: an answer about tokens without one ({answer.status})"
             raise NotOffered(what)
@@ -145,6 +151,12 @@ class Login:
         except UNREADABLE as error:
             what = f"{self._wire.name}: an answer about tokens without one"
             raise BrokerUnavailable(what) from error
+
+    async def _answer(self, path: str, asked: dict[str, str]) -> Answer:
+        """A 401 says nothing of a token here; one may be a slip, and a start would end with it."""
+        with suppress(CredentialsRefused):
+            return await self._wire.read("POST", path, json=asked, lane="account")
+        return await self._wire.read("POST", path, json=asked, lane="account")
 
     async def _keep(self, token: Token) -> None:
         await self._tokens.save(self._key, json.dumps(asdict(token)))

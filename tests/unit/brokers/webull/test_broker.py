@@ -144,6 +144,18 @@ async def test_one_401_in_between_is_asked_about_and_the_question_repeated(
     assert await shares.broker.open_orders("main") == []
 
 
+async def test_one_401_about_the_token_ends_no_start(shares: VenueBench) -> None:
+    """A slip, and what was held without a stop waited for seconds more; people were told a lie."""
+    await shares.start()
+    shares.venue.faults.strikes = lambda request: "/auth/tokens" in request.path
+    shares.venue.faults.expired_token = 1
+    await shares.restart()
+    assert await shares.broker.open_orders("main") == []
+    shares.venue.faults.expired_token = 2
+    with pytest.raises(BrokerAuthError, match="401"):
+        await shares.restart()
+
+
 async def test_a_401_stands_where_nobody_says_what_became_of_the_token(
     shares: VenueBench,
 ) -> None:
