@@ -247,7 +247,7 @@ def _is_traded(said: Json) -> bool:
     kind = said.get("instrument_type") or "EQUITY"
     if kind not in _KINDS:
         raise Unreadable(f"an instrument of kind {str(kind)[:24]!r}")
-    return kind in ("EQUITY", "OPTION")
+    return kind in _TRADED
 
 
 def _is_held(said: Json, odd: Callable[[str], None]) -> bool:
@@ -258,7 +258,9 @@ def _is_held(said: Json, odd: Callable[[str], None]) -> bool:
     return False
 
 
-_KINDS = ("EQUITY", "OPTION", "FUTURES", "CRYPTO", "EVENT")
+_TRADED = ("EQUITY", "STOCK", "OPTION")
+"""Its documentation gives ``STOCK`` as the example of what it otherwise calls ``EQUITY``."""
+_KINDS = (*_TRADED, "FUTURES", "CRYPTO", "EVENT")
 
 
 def _row(said: Json, account: str, now: datetime | None) -> Row:

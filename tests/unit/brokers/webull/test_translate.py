@@ -321,7 +321,7 @@ def test_positions_are_signed_however_the_short_side_is_said():
     rows = [
         {"symbol": "AAPL", "instrument_type": "EQUITY", "quantity": "2", "cost_price": "190.10"},
         {"symbol": "F", "instrument_type": "EQUITY", "quantity": "-3", "cost_price": "9"},
-        {"symbol": "T", "instrument_type": "EQUITY", "quantity": "4", "side": "SHORT"},
+        {"symbol": "T", "instrument_type": "STOCK", "quantity": "4", "side": "SHORT"},
         {"symbol": "X", "instrument_type": "EQUITY", "quantity": "0"},
         {
             "symbol": "SPY",
@@ -371,6 +371,13 @@ def test_orders_placed_by_hand_in_the_app_are_read_whatever_they_are():
     two, close = (row.order for row in translate.rows(answer, "main", pytest.fail))
     assert [(leg.instrument.strike, leg.ratio) for leg in two.legs] == [(D(600), 1), (D(605), -2)]
     assert close.type is OrderType.MARKET
+
+
+def test_shares_are_shares_by_either_of_their_names():
+    """As the documentation's example has it: no list could be read, and no fill got a stop."""
+    said = listed(golden_order(), instrument_type="STOCK", symbol="AAPL", legs=[])
+    (row,) = translate.rows(said, "main", pytest.fail)
+    assert [leg.instrument.key for leg in row.order.legs] == ["AAPL"]
 
 
 @pytest.mark.parametrize(
