@@ -394,11 +394,17 @@ def balance(said: Json, account: str, as_of: datetime) -> Balance:
     return Balance(
         account=account,
         cash_usd=maybe(asset.get("cash_balance")),
-        buying_power_usd=maybe(asset.get("buying_power")),
+        buying_power_usd=_power(asset),
         equity_usd=figure(asset, "net_liquidation_value"),
         as_of=as_of,
         facts=facts,
     )
+
+
+def _power(asset: Json) -> Decimal | None:
+    """What entries may cost; a margin account names it by how long they are held: for good here."""
+    told = (maybe(asset.get(f"{of}buying_power")) for of in ("", "overnight_", "day_"))
+    return next((usd for usd in told if usd is not None), None)
 
 
 def preview(said: Json) -> Preview:

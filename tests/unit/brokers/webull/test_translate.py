@@ -426,6 +426,21 @@ def test_money_that_is_not_said_is_none_and_never_zero():
     assert none.cash_usd is None
 
 
+@pytest.mark.parametrize(
+    ("told", "power"),
+    [
+        ({"buying_power": "500.10", "overnight_buying_power": "900"}, D("500.10")),
+        ({"buying_power": "0", "overnight_buying_power": "900"}, D(0)),
+        ({"overnight_buying_power": "900", "day_buying_power": "1800"}, D(900)),
+        ({"buying_power": None, "day_buying_power": "1800"}, D(1800)),
+    ],
+)
+def test_a_margin_account_tells_what_may_be_bought_by_how_long_it_is_held(told, power):
+    asset = {"currency": "USD", **told}
+    said = translate.balance({"account_currency_assets": [asset]}, "main", NOW)
+    assert said.buying_power_usd == power
+
+
 @pytest.mark.parametrize("worth", [None, "", "NaN"])
 def test_an_account_whose_worth_is_told_empty_is_not_read(worth):
     """R-03: entries wait."""
