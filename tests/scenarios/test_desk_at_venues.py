@@ -546,6 +546,23 @@ async def test_a_stop_whose_request_hangs_is_sent_again_and_is_there_once(name, 
         await it.true()
 
 
+async def test_of_a_stop_that_no_list_shows_and_that_is_told_alone_there_are_never_two():
+    """It counted as cancelled after a while, and a second one for the same was sent (I-17)."""
+    async with at("schwab") as it:
+        await it.enter()
+        await it.seconds(8)
+        it.bench.venue.quirks.unlisted_orders = True
+        for _ in range(12):
+            await it.seconds(5)
+            await recover.again(it.desk, "schwab")
+            (trade,) = it.desk.book.open_trades()
+            assert trade.is_unprotected_since is None
+        it.bench.venue.quirks.unlisted_orders = False
+        await it.seconds(8)
+        await it.protected()
+        assert len(await it.exits_at_venue()) == 1
+
+
 @pytest.mark.parametrize("name", ["etrade", "schwab"])
 async def test_an_entry_that_fills_while_its_answer_hangs_has_its_stop_within_5_s(
     name, monkeypatch

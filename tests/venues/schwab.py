@@ -92,6 +92,8 @@ class Quirks:
     published_balance: bool = False
     """No key of a balance but those of its published type."""
     hidden_orders: bool = False
+    unlisted_orders: bool = False
+    """In no list; asked alone they are there."""
     foreign_rows: bool = False
     """A money fund is held, and a bond was ordered by hand."""
     closing_only: bool = False
@@ -351,6 +353,8 @@ class SchwabVenue(Venue):
 
     async def _order(self, request: web.Request) -> web.Response:
         number = self._number(request)
+        if self.quirks.hidden_orders:
+            return web.json_response({"message": "Order not found", "errors": []}, status=404)
         name = self._name(number, request)
         orders = await self.exchange.orders_since(number, LONG_AGO)
         (order,) = [o for o in orders if o.client_order_id == name]
@@ -363,9 +367,8 @@ class SchwabVenue(Venue):
             return web.json_response({"message": "invalid range", "errors": []}, status=400)
         orders = await self.exchange.orders_since(number, LONG_AGO)
         fills = await self._executed(number)
-        rows = (
-            [] if self.quirks.hidden_orders else [self._row(o, fills[o.broker_id]) for o in orders]
-        )
+        is_bare = self.quirks.hidden_orders or self.quirks.unlisted_orders
+        rows = [] if is_bare else [self._row(o, fills[o.broker_id]) for o in orders]
         rows = [r for r in rows if first <= _time(r["enteredTime"]) <= last]
         if self.quirks.foreign_rows:
             rows.append(_bond_order(self.clock.now()))

@@ -13,6 +13,7 @@ from pydantic import Field, SecretStr
 
 from engine.asking import Rank
 from engine.brokers import (
+    Absent,
     Adapter,
     Balance,
     BrokerAccount,
@@ -22,6 +23,7 @@ from engine.brokers import (
     BrokerPosition,
     Check,
     Filled,
+    Found,
     OrderRequest,
     OrderSeen,
     Preview,
@@ -31,6 +33,7 @@ from engine.brokers import (
     Warned,
 )
 from engine.brokers._wire.address import Address, is_loopback
+from engine.brokers._wire.again import is_lacking
 from engine.brokers._wire.events import Events, Keeper
 from engine.brokers._wire.figures import UNREADABLE, Json
 from engine.brokers._wire.http import RENEWED_S, Wire
@@ -296,6 +299,20 @@ class Schwab(Nameless):
         since_then = [f for f in fills if f.executed_at >= since.replace(microsecond=0)]
         return sorted(since_then, key=lambda f: (f.executed_at, f.execution_id))
 
+    async def find(self, account: str, client_order_id: str) -> Found:
+        """By what it is; one whose number is known and that all lists lack is asked for alone."""
+        found, entry = await super().find(account, client_order_id), self._sent.get(client_order_id)
+        if not isinstance(found, Absent) or entry is None or not entry.broker_id:
+            return found
+        hashed, number = self._hash(account), entry.broker_id
+        answer = await self._asked(lambda: self._client.get_order(number, hashed))
+        if is_lacking(answer.status_code, answer.body):
+            return found
+        for order, fills in self._books.told(account, self._body(answer)):
+            if self._sent.is_it(entry, order):
+                return Seen(order=replace(order, fills=tuple(fills)))
+        return found
+
     async def _recent(self, account: str, since: datetime, until: str = "") -> OrderList:
         del until  # one request tells all
         return await self._books.recent(account, self._hash(account), since)
@@ -443,13 +460,18 @@ class Schwab(Nameless):
         return self._hash(account)
 
     async def _ask(self, ask: Callable[[], Awaitable[Response]]) -> Any:
+        return self._body(await self._asked(ask))
+
+    async def _asked(self, ask: Callable[[], Awaitable[Response]]) -> Response:
         await self._login.enter(self._wire)
         access = self._login.access
         try:
-            answer = await ask()
+            return await ask()
         except BrokerAuthError:
             await self._login.refresh(self._wire, refused=access)
-            answer = await ask()
+            return await ask()
+
+    def _body(self, answer: Response) -> Any:
         if not 200 <= answer.status_code < 300:
             said = ": ".join(reading.refusal(answer.status_code, answer.body))
             raise BrokerUnavailable(f"{self.name}: {said}")
