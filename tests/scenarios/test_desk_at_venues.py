@@ -27,6 +27,7 @@ from engine.clock import CountingIds
 from engine.desk import Desk
 from engine.desk_settings import DeskSettings
 from engine.domain.desk import Who
+from engine.domain.errors import BrokerUnavailable
 from engine.domain.order import (
     Order,
     OrderState,
@@ -561,6 +562,26 @@ async def test_of_a_stop_that_no_list_shows_and_that_is_told_alone_there_are_nev
         await it.seconds(8)
         await it.protected()
         assert len(await it.exits_at_venue()) == 1
+
+
+async def test_stops_that_end_while_the_list_of_what_is_over_cannot_be_read_are_asked_for_alone():
+    """Two of them were heard of in that list alone: what they were for stood bare for a minute."""
+    async with at("webull") as it:
+        for _ in range(2):
+            await it.enter(qty=1)
+        await it.seconds(8)
+        exchange, number = it.bench.venue.exchange, it.bench.numbers["main"]
+
+        async def unreadable(*_: object) -> list[BrokerOrder]:
+            raise BrokerUnavailable("a list of orders that cannot be read")
+
+        with pytest.MonkeyPatch.context() as spoilt:
+            spoilt.setattr(it.bench.broker, "orders_since", unreadable)
+            for order in await exchange.open_orders(number):
+                await exchange.cancel(number, order.client_order_id)
+            await it.seconds(8)
+            live = [o for o in await exchange.open_orders(number) if o.side is Side.SELL]
+            assert [o.qty for o in live] == [1, 1]
 
 
 @pytest.mark.parametrize("name", ["etrade", "schwab"])

@@ -407,11 +407,30 @@ async def _account(desk: Desk, name: str, account: str, orders: list[Order]) -> 
         sent_at = min(order.sent_at or order.created_at for order in gone)
         since = sent_at - (_NEAR if is_haste else _SKEW)
         asked_at = desk.clock.monotonic()
-        recent = await in_time(desk, broker.orders_since(account, since), rank(), name)
+        try:
+            recent = await in_time(desk, broker.orders_since(account, since), rank(), name)
+        except RateLimited:
+            raise
+        except QUIET:
+            await _ask_alone(desk, gone, desk.clock.monotonic() - asked_at)
+            raise
         gone = await _heard(desk, recent, gone)
         absence.listed(desk, account, since, recent, asked_at)
     # Missing from a list proves nothing (O-08).
     return [o.order_id for o in gone if not await doubt.look_up(desk, o.order_id)]
+
+
+async def _ask_alone(desk: Desk, gone: list[Order], took_s: float) -> None:
+    """One list that cannot be read, for a row of something else, keeps no order from being heard.
+
+    Where it was silence nobody else is answered either.
+    """
+    for order in gone if took_s < unseen.SILENT_S else ():
+        if not desk.broker(order.broker).caps.finds_by_client_id:
+            return
+        await doubt.look_up(desk, order.order_id)
+        if order.order_id in desk.doubts.unread:
+            return
 
 
 async def _heard(desk: Desk, listed: list[BrokerOrder], orders: list[Order]) -> list[Order]:
