@@ -21,6 +21,7 @@ from engine.exits.plan import close_request
 from engine.flows.acts import flatten, lone_legs
 from engine.flows.booking import ends, fills, reported, traded_outside
 from engine.flows.brokers import recover
+from engine.flows.common import effects
 from engine.flows.orders import just_taken
 from engine.flows.trades import manage
 from engine.market import NYSE
@@ -625,3 +626,19 @@ async def test_what_was_sold_by_hand_before_its_fill_was_told_is_no_short_beside
         await recover.on_demand(it.desk)
         assert not it.desk.health.get("reconcile main")
         await truth.memory_equals_disk(it.desk)
+
+
+async def test_what_was_refused_before_a_sale_by_hand_was_known_is_tried_at_once_after_it():
+    """A stop for more than was left waited for its turn: 8 s bare, though the rest was known."""
+    async with at("alpaca") as it:
+        await it.enter()
+        await go(it, 3)
+        (trade,) = it.desk.book.open_trades()
+        paces = [effects.pace_of_exit(trade.trade_id, p) for p in (Purpose.STOP, Purpose.CLOSE)]
+        for pace in paces:
+            it.desk.backoff.failed(pace)
+        (bought,) = await it.bench.broker.fills_since("main", trade.created_at - timedelta(hours=1))
+        sale = replace(bought, execution_id="APP", client_order_id="", broker_id="", side=Side.SELL)
+        await traded_outside.on_external(it.desk, replace(sale, qty=D(1)))
+        assert it.ours() == 1
+        assert not [pace for pace in paces if it.desk.backoff.must_wait(pace)]

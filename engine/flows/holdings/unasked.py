@@ -93,6 +93,8 @@ async def follow_up(desk: Desk, parts: Parts) -> None:
         if trade.state is TradeState.CLOSED:
             water.forget(desk, trade.trade_id)
         else:
+            for purpose in (Purpose.CLOSE, Purpose.STOP):  # refused for want of what went, perhaps
+                desk.backoff.worked(effects.pace_of_exit(trade.trade_id, purpose))
             await desk.watch(trade.legs)
         aside.settle_soon(desk, trade.trade_id)
 
