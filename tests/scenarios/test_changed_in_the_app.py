@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 
+from engine.domain.errors import BrokerUnavailable
 from engine.domain.order import OrderState, OrderType, Purpose, Side
 from engine.domain.record import changed
 from engine.domain.trade import CloseRequest
@@ -160,6 +161,63 @@ async def test_what_took_the_place_of_a_stop_has_filled_and_nothing_is_sent_in_i
         assert not it.desk.book.open_trades()
         assert not told(it, "was refused")
         await it.true()
+
+
+@pytest.mark.parametrize("side", [Side.SELL, Side.BUY])
+async def test_what_would_not_close_it_is_not_taken_for_its_stop(side):
+    """A stop of another contract, and one that buys more: beside them it would stand bare."""
+    async with at("schwab") as it:
+        await stopped(it)
+        exchange, (mine,) = it.bench.venue.exchange, await exits(it)
+        thing = it.bench.it2 if side is Side.SELL else it.bench.it
+        stop = "0.50" if side is Side.SELL else "2.60"
+        app = it.bench.request(side, 2, OrderType.STOP, thing, stop=stop)
+        await exchange.submit(replace(app, account=mine.account, reduces=False))
+        await exchange.cancel(mine.account, mine.client_order_id)
+        await it.seconds(6)
+        stops = [o for o in it.desk.book.orders.values() if o.purpose is Purpose.STOP]
+        assert [o.qty for o in stops if o.state is OrderState.ACCEPTED] == [2]
+        assert not told(it, "is taken for")
+
+
+async def test_another_trade_in_the_same_contract_makes_no_room_for_a_second_stop():
+    """Its own stop is for its part: two stops of ours and a third one sold six of four."""
+    async with at("schwab") as it:
+        await it.enter()
+        await it.enter()
+        await it.seconds(8)
+        stop, _ = [o for o in it.desk.book.orders.values() if o.purpose is Purpose.STOP]
+        await it.bench.venue.by_hand(stop.broker_id, D("1.70"), is_named=False)
+        for _ in range(10):
+            await it.seconds(2)
+            assert sorted(o.stop for o in await exits(it)) == [D("1.50"), D("1.70")]
+
+
+@pytest.mark.parametrize("question", ["open_orders", "positions"])
+async def test_while_its_broker_is_silent_what_took_the_place_of_a_stop_is_there(
+    question, monkeypatch
+):
+    """Once it is gone ours leaves all the same, though nobody says what is held."""
+    async with at("schwab") as it:
+        stop = await stopped(it)
+        await it.bench.venue.by_hand(stop.broker_id, D("1.70"), is_named=False)
+        await it.seconds(6)
+
+        async def silent(_):
+            raise BrokerUnavailable("nobody there")
+
+        with monkeypatch.context() as patched:
+            patched.setattr(it.bench.broker, question, silent)
+            await it.seconds(10)
+            (foreign,) = await exits(it)
+            assert foreign.stop == D("1.70")
+            if question == "positions":
+                await it.bench.venue.exchange.cancel(foreign.account, foreign.client_order_id)
+                await it.seconds(10)
+        if question == "open_orders":
+            await it.bench.venue.exchange.cancel(foreign.account, foreign.client_order_id)
+            await it.seconds(6)
+        assert [(o.qty, o.stop) for o in await exits(it)] == [(2, D("1.50"))]
 
 
 async def closing(it):

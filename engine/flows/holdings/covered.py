@@ -251,7 +251,7 @@ def _covered(desk: Desk, trade: Trade, others: Iterable[BrokerOrder]) -> Decimal
             o.leaves
             for o in desk.book.orders.values()
             if o.account == trade.account and o.trade_id != trade.trade_id
-            if o.purpose is not Purpose.ENTRY and not o.state.is_terminal
+            if o.purpose is not Purpose.ENTRY
             if [leg.instrument for leg in o.legs] == things
         ),
         ZERO,
