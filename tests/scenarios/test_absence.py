@@ -5,12 +5,13 @@ from dataclasses import replace
 
 import pytest
 
-from engine.brokers import Absent, Unclear
+from engine.brokers import Absent, Seen, Unclear
 from engine.domain.order import OrderState, Purpose
 from engine.domain.trade import TradeState
 from engine.flows.brokers import compare, glance, watch
 from engine.flows.holdings import proof
-from engine.flows.orders import absence, doubt
+from engine.flows.orders import absence, doubt, send
+from engine.orders import request_of
 from tests.rig import d
 from tests.scenarios.outside_desk import BUY, SAFE, alive, check, held, live, orders, watched
 from tests.scenarios.test_desk_at_venues import at
@@ -129,6 +130,57 @@ async def test_a_list_that_does_not_reach_back_to_it_or_was_asked_for_too_early_
     rig.desk.in_flight.clear()
     absence.listed(rig.desk, "main", rig.desk.since(days=1), [], asked_at)
     assert rig.desk.doubts.absent
+
+
+async def test_an_entry_that_a_list_names_is_not_missing_from_it(opened):
+    rig, entry = await lost(opened, 32)
+    (report,) = await told_by(rig, entry)
+    absence.listed(rig.desk, "main", rig.desk.since(days=1), [report], rig.clock.monotonic())
+    assert not rig.desk.doubts.absent
+
+
+async def told_by(rig, entry):
+    """As its broker would list it."""
+    report = await rig.outside.submit(request_of(entry))
+    return [replace(report, broker_id="", client_order_id=entry.order_id)]
+
+
+async def test_what_is_on_its_way_is_not_sent_beside_itself(opened):  # I-11
+    rig, _, stop = await unanswered_stop(opened)
+    rig.desk.in_flight.add(stop.order_id)
+    await send.submit(rig.desk, stop)
+    assert not rig.outside.requests
+    rig.desk.in_flight.clear()
+
+
+async def test_a_refusal_says_nothing_of_what_its_broker_itself_does_not_know(opened):
+    """It was to be cancelled, and is: else it would count as working, and nobody would ask."""
+    rig, _, stop = await unanswered_stop(opened)
+    rig.desk.book.orders[stop.order_id] = replace(stop, state=OrderState.PENDING_CANCEL)
+    found = await rig.outside.find("main", stop.order_id)
+    rig.outside.says["*"] = Seen(order=replace(found.order, state="unknown"))
+    assert not await doubt.look_up(rig.desk, stop.order_id, refused="too late to cancel")
+    assert rig.desk.book.orders[stop.order_id].state is OrderState.PENDING_CANCEL
+
+
+@pytest.mark.parametrize(
+    ("change", "old"),
+    [
+        ({"state": TradeState.CLOSED}, OrderState.PENDING_REPLACE),
+        ({"stop": None}, OrderState.PENDING_REPLACE),
+        ({}, OrderState.ACCEPTED),
+        ({}, OrderState.CANCELED),
+    ],
+)
+async def test_a_move_is_asked_for_again_only_while_its_place_is_to_be_taken(opened, change, old):
+    """Of what works on or has ended a second request would make another stop."""
+    rig, trade, stop = await unanswered_stop(opened)
+    new = replace(stop, order_id="N" * 20, replaces=stop.order_id)
+    rig.desk.book.orders[stop.order_id] = replace(stop, state=OrderState.PENDING_REPLACE)
+    assert proof.is_wanted(rig.desk, new)
+    rig.desk.book.orders[stop.order_id] = replace(stop, state=old)
+    rig.desk.book.trades[trade.trade_id] = replace(trade, **change)
+    assert not proof.is_wanted(rig.desk, new)
 
 
 async def test_what_was_seen_since_is_not_given_up_for_a_list_of_before(opened):
