@@ -356,9 +356,16 @@ def test_an_entry_that_was_taken_for_absent_is_looked_for_again_after_two_second
         sim = await mute(0.2)
         plain, submit, began = sim.outside.find, sim.outside.submit, sim.clock.monotonic()
 
+        held = sim.outside.positions
+
+        def lags():
+            return sim.clock.monotonic() - began < 6
+
         async def find(account, name):
-            lags = sim.clock.monotonic() - began < 6
-            return Absent(as_of=sim.clock.now()) if lags else await plain(account, name)
+            return Absent(as_of=sim.clock.now()) if lags() else await plain(account, name)
+
+        async def positions(account):
+            return [] if lags() else await held(account)
 
         async def failed(request):
             await submit(request)
@@ -367,6 +374,7 @@ def test_an_entry_that_was_taken_for_absent_is_looked_for_again_after_two_second
             raise OrderStateUnknown("504")
 
         sim.outside.find, sim.outside.submit = find, failed
+        sim.outside.positions = positions
         await sim.rig.say(BUY)
         took_s = await stop_stands_after(sim)
         await sim.close()
