@@ -355,6 +355,7 @@ async def test_what_is_streamed_just_now_is_not_asked_for() -> None:
             world.clock.advance(0.5)
             await world.data.tell("SPY", 600.0 + n, 600.1 + n)
             await world.until(lambda n=n: world.has("SPY", f"{600.0 + n}"))  # type: ignore[misc]
+        await world.until(lambda: len(world.data.asked) > n_asked)
         asked = {q["symbols"] for _, q in world.data.asked[n_asked:]}
         assert asked == {"MSFT"}
         assert set(world.feed._watched) == {"SPY", "MSFT"}, "it has no futures"
